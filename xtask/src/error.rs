@@ -1,0 +1,97 @@
+//! The one error type: what went wrong, what was tried and found, what to do, and which exit code that means.
+
+use std::fmt;
+use std::path::Path;
+
+/// Why a command ends, which decides its exit code. Listed in ascending precedence is not possible: see [`Kind::code`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A build, a gate or a test failed: exit code 1.
+    Failed,
+    /// The command line or targets.toml is wrong: exit code 2.
+    Usage,
+    /// Something is missing on this machine that could be had: exit code 3.
+    Missing,
+}
+
+impl Kind {
+    /// The process exit code, the same for every command.
+    pub fn code(self) -> u8 {
+        match self {
+            Kind::Failed => 1,
+            Kind::Usage => 2,
+            Kind::Missing => 3,
+        }
+    }
+}
+
+/// An error as a person reads it: one line of what went wrong, lines of what was found, lines of what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    /// Decides the exit code.
+    pub kind: Kind,
+    /// What went wrong, one line without a final stop. May hold several lines where it is a rendered diagnostic.
+    pub what: String,
+    /// What was tried and what was found, a line each (`note:` when rendered).
+    pub found: Vec<String>,
+    /// What to do about it, a line each, commands verbatim (`help:` when rendered).
+    pub help: Vec<String>,
+}
+
+/// `Result` with this crate's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// A build, gate or test that failed (exit code 1).
+    pub fn failed(what: impl Into<String>) -> Self {
+        Self::new(Kind::Failed, what)
+    }
+
+    /// Bad usage or a bad targets.toml (exit code 2).
+    pub fn usage(what: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, what)
+    }
+
+    /// Something that this machine lacks (exit code 3).
+    pub fn missing(what: impl Into<String>) -> Self {
+        Self::new(Kind::Missing, what)
+    }
+
+    /// A file operation that failed: `doing` is a verb phrase such as `"cannot read"`.
+    pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::failed(format!("{doing} {}: {error}", path.display()))
+    }
+
+    fn new(kind: Kind, what: impl Into<String>) -> Self {
+        Self { kind, what: what.into(), found: Vec::new(), help: Vec::new() }
+    }
+
+    /// Adds a line of what was tried or found.
+    #[must_use]
+    pub fn found(mut self, line: impl Into<String>) -> Self {
+        self.found.push(line.into());
+        self
+    }
+
+    /// Adds a line of what to do.
+    #[must_use]
+    pub fn help(mut self, line: impl Into<String>) -> Self {
+        self.help.push(line.into());
+        self
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.what)?;
+        for line in &self.found {
+            write!(f, "\n  note: {}", line.replace('\n', "\n        "))?;
+        }
+        for line in &self.help {
+            write!(f, "\n  help: {}", line.replace('\n', "\n        "))?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {}

@@ -1,0 +1,306 @@
+//! The only spawner. A command is a value ([`Cmd`]) that pure code makes and tests look at; running it happens here.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, Result};
+
+mod group;
+pub use group::end_groups_on_signals;
+
+/// A command line with what its environment differs by. Making one runs nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cmd {
+    /// The program: a path, or a name to be looked up on PATH.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables set (`Some`) or removed (`None`) on top of the inherited environment.
+    pub env: BTreeMap<OsString, Option<OsString>>,
+    /// The working directory; the caller's where none.
+    pub cwd: Option<PathBuf>,
+    /// Starts from an empty environment instead of the inherited one.
+    pub clear_env: bool,
+}
+
+/// How a command ended, with all that it printed.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The exit status.
+    pub end: End,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: Vec<u8>,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal (Unix).
+    Signal(i32),
+    /// It was ended here, with its whole process group, because its time was over.
+    TimedOut(Duration),
+}
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Cmd {
+    /// A command without arguments.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            clear_env: false,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Removes a variable.
+    #[must_use]
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn cwd(mut self, dir: impl AsRef<Path>) -> Self {
+        self.cwd = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// The command as one could type it into a POSIX shell, without the environment.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(|w| quote(&w.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
+    fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null());
+        if self.clear_env {
+            command.env_clear();
+        }
+        for (key, value) in &self.env {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        if let Some(dir) = &self.cwd {
+            command.current_dir(dir);
+        }
+        command
+    }
+
+    fn spawn(&self, command: &mut Command) -> Result<Child> {
+        command.spawn().map_err(|e| cannot_start(self, &e))
+    }
+
+    /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over.
+    ///
+    /// # Errors
+    /// Only where the program cannot be started; how it ended is in [`Output::end`].
+    pub fn capture(&self, limit: Duration) -> Result<Output> {
+        let begun = Instant::now();
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        group::own(&mut command);
+        let mut child = self.spawn(&mut command)?;
+        let guard = group::Guard::new(&child);
+        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(|s| read_all(s))];
+        let (end, timed_out) = guard.wait(&mut child, limit);
+        let end = end.map_err(|e| cannot_start(self, &e))?;
+        // Whatever the program left behind in its group would hold the pipes open.
+        drop(guard);
+        let [stdout, stderr] = streams
+            .map(|rx| rx.and_then(|rx| rx.recv_timeout(Duration::from_secs(2)).ok()).unwrap_or_default());
+        let end = if timed_out { End::TimedOut(limit) } else { End::from(end) };
+        Ok(Output { end, stdout, stderr, seconds: begun.elapsed().as_secs_f64() })
+    }
+
+    /// Runs it in the terminal's own process group (so that Ctrl-C reaches it) and hands over every line of both
+    /// streams as it comes, on the calling thread. Returns how it ended and the wall time in seconds.
+    ///
+    /// # Errors
+    /// Only where the program cannot be started.
+    pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(End, f64)> {
+        let begun = Instant::now();
+        let mut child = self.spawn(self.command().stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let (tx, rx) = mpsc::channel();
+        if let Some(out) = child.stdout.take() {
+            send_lines(out, Stream::Stdout, tx.clone());
+        }
+        if let Some(err) = child.stderr.take() {
+            send_lines(err, Stream::Stderr, tx);
+        }
+        for (stream, line) in rx {
+            each(stream, &line);
+        }
+        let end = child.wait().map_err(|e| cannot_start(self, &e))?;
+        Ok((End::from(end), begun.elapsed().as_secs_f64()))
+    }
+
+    /// Runs it with the caller's own three streams: for what a person answers or watches (`sudo apt-get …`, tests).
+    ///
+    /// # Errors
+    /// Only where the program cannot be started.
+    pub fn inherit(&self) -> Result<End> {
+        let status = self.command().stdin(Stdio::inherit()).status().map_err(|e| cannot_start(self, &e))?;
+        Ok(End::from(status))
+    }
+}
+
+impl Output {
+    /// Whether it ended with exit code 0.
+    pub fn ok(&self) -> bool {
+        self.end == End::Code(0)
+    }
+
+    /// Standard output as text, trimmed at the end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+
+    /// Standard error as text, trimmed at the end.
+    pub fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Code(code) => write!(f, "exit code {code}"),
+            End::Signal(signal) => write!(f, "signal {signal}"),
+            End::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
+        }
+    }
+}
+
+impl From<ExitStatus> for End {
+    fn from(status: ExitStatus) -> Self {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return End::Signal(signal);
+        }
+        End::Code(status.code().unwrap_or(-1))
+    }
+}
+
+fn cannot_start(cmd: &Cmd, error: &std::io::Error) -> Error {
+    let program = Path::new(&cmd.program).display();
+    let kind = if error.kind() == std::io::ErrorKind::NotFound { Error::missing } else { Error::failed };
+    kind(format!("cannot run {program}: {error}")).found(format!("the command was: {}", cmd.line()))
+}
+
+fn read_all(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (tx, rx) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut bytes = Vec::new();
+        // A pipe that breaks ends the stream; what came before it still counts.
+        let _ = stream.read_to_end(&mut bytes);
+        let _ = tx.send(bytes);
+    });
+    rx
+}
+
+fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::Sender<(Stream, String)>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            if tx.send((kind, text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// Quotes a word for a POSIX shell where it needs quoting.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,@%^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_can_be_pasted_into_a_shell() {
+        let cmd = Cmd::new("cc").args(["-o", "a b", "it's", "", "-DX=1"]);
+        assert_eq!(cmd.line(), r"cc -o 'a b' 'it'\''s' '' -DX=1");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn captures_both_streams_and_the_code() {
+        let cmd = Cmd::new("/bin/sh").args(["-c", "echo out; echo err >&2; exit 7"]);
+        let output = cmd.capture(Duration::from_secs(20)).unwrap();
+        assert_eq!((output.end, output.text(), output.errors()), (End::Code(7), "out".into(), "err".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn time_limit_ends_the_whole_group() {
+        // The grandchild holds the pipe; without ending the group this would take 60 s.
+        let cmd = Cmd::new("/bin/sh").args(["-c", "sleep 60 & sleep 60"]);
+        let output = cmd.capture(Duration::from_millis(200)).unwrap();
+        assert_eq!(output.end, End::TimedOut(Duration::from_millis(200)));
+        assert!(output.seconds < 30.0);
+    }
+
+    #[test]
+    fn a_missing_program_is_named() {
+        let error = Cmd::new("no-such-program-here").capture(Duration::from_secs(1)).unwrap_err();
+        assert_eq!(error.kind, crate::error::Kind::Missing);
+        assert!(error.what.contains("no-such-program-here"));
+    }
+}

@@ -1,0 +1,88 @@
+//! Process groups: a probe or a smoke run that hangs is ended with everything it started, and so is everything in
+//! flight when this program itself is interrupted.
+
+use std::collections::BTreeSet;
+use std::process::{Child, Command, ExitStatus};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// The groups that run now, so that an interrupt can end them. Not decision state: nothing but clean-up reads it.
+static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Makes the command the leader of a process group of its own.
+pub(super) fn own(command: &mut Command) {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    #[cfg(not(unix))]
+    let _ = command;
+}
+
+/// A running group; dropping it ends what is left of the group.
+pub(super) struct Guard {
+    id: u32,
+}
+
+impl Guard {
+    pub(super) fn new(child: &Child) -> Self {
+        running().insert(child.id());
+        Self { id: child.id() }
+    }
+
+    /// Waits for the child; ends its group once `limit` is over and says whether that happened.
+    pub(super) fn wait(&self, child: &mut Child, limit: Duration) -> (std::io::Result<ExitStatus>, bool) {
+        let (done, over) = mpsc::channel::<()>();
+        let timed_out = Arc::new(Mutex::new(false));
+        let flag = Arc::clone(&timed_out);
+        let id = self.id;
+        let watch = std::thread::spawn(move || {
+            if over.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
+                *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
+                kill(id);
+            }
+        });
+        let status = child.wait();
+        drop(done);
+        let _ = watch.join();
+        let timed_out = *timed_out.lock().unwrap_or_else(PoisonError::into_inner);
+        (status, timed_out)
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        kill(self.id);
+        running().remove(&self.id);
+    }
+}
+
+/// Ends every group in flight when SIGINT, SIGTERM or SIGHUP arrives, then this process with 128 + the signal's number.
+/// Called once by `main`.
+pub fn end_groups_on_signals() {
+    #[cfg(unix)]
+    {
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
+        std::thread::spawn(move || {
+            if let Some(signal) = signals.forever().next() {
+                for id in running().iter() {
+                    kill(*id);
+                }
+                std::process::exit(128 + signal);
+            }
+        });
+    }
+}
+
+fn running() -> std::sync::MutexGuard<'static, BTreeSet<u32>> {
+    RUNNING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn kill(id: u32) {
+    #[cfg(unix)]
+    if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
+        // An empty group answers ESRCH, which is what we want.
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+    #[cfg(not(unix))]
+    let _ = id;
+}

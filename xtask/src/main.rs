@@ -1,0 +1,3 @@
+//! `cargo xtask`: parse, run, render the error, exit code.
+
+fn main() {}

@@ -1,0 +1,99 @@
+//! The only printer: stdout is data, stderr is progress, and both obey `--quiet`, `--json`, `NO_COLOR` and `CI`.
+
+use std::io::{IsTerminal, Write};
+
+/// How to print, decided once from the arguments and the environment.
+#[derive(Debug, Clone, Copy)]
+pub struct Ui {
+    /// Progress is not shown; errors and warnings are.
+    pub quiet: bool,
+    /// Every command that is run is shown.
+    pub verbose: bool,
+    /// stdout carries one JSON document and nothing else.
+    pub json: bool,
+    /// Colours on stderr.
+    pub color: bool,
+    /// stderr is a terminal that can redraw lines.
+    pub live: bool,
+}
+
+impl Ui {
+    /// Decides by the streams and by `NO_COLOR` (<https://no-color.org>: set and not empty), `TERM=dumb` and `CI`.
+    pub fn new(quiet: bool, verbose: bool, json: bool) -> Self {
+        let set = |key: &str| std::env::var_os(key).is_some_and(|v| !v.is_empty());
+        let terminal =
+            std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        Self {
+            quiet,
+            verbose,
+            json,
+            color: terminal && !set("NO_COLOR"),
+            live: terminal && !set("CI") && !quiet,
+        }
+    }
+
+    /// A Ui that prints nothing but errors: for tests and benchmarks.
+    pub fn silent() -> Self {
+        Self { quiet: true, verbose: false, json: false, color: false, live: false }
+    }
+
+    /// Data: one piece of text to stdout, with its newline. A closed pipe is not an error worth a message.
+    pub fn data(&self, text: &str) {
+        let mut out = std::io::stdout().lock();
+        let _ = out.write_all(text.as_bytes());
+        if !text.ends_with('\n') {
+            let _ = out.write_all(b"\n");
+        }
+        let _ = out.flush();
+    }
+
+    /// Progress, in Cargo's manner: a verb of at most 12 characters in its own column, then what it is about.
+    pub fn step(&self, verb: &str, text: impl AsRef<str>) {
+        if !self.quiet {
+            self.labelled("32", verb, text.as_ref());
+        }
+    }
+
+    /// A line that only `-v` shows.
+    pub fn detail(&self, verb: &str, text: impl AsRef<str>) {
+        if self.verbose {
+            self.labelled("36", verb, text.as_ref());
+        }
+    }
+
+    /// Something a person should know although the run goes on. Shown also under `--quiet`.
+    pub fn warn(&self, text: impl AsRef<str>) {
+        self.prefixed("33", "warning", text.as_ref());
+    }
+
+    /// The error that ended the command.
+    pub fn error(&self, error: &crate::error::Error) {
+        self.prefixed("31", "error", &error.to_string());
+    }
+
+    /// Text on stderr as it is: a compiler's own words.
+    pub fn raw(&self, text: &str) {
+        eprintln(text);
+    }
+
+    fn labelled(&self, color: &str, verb: &str, text: &str) {
+        if self.color {
+            eprintln(&format!("\x1b[1;{color}m{verb:>12}\x1b[0m {text}"));
+        } else {
+            eprintln(&format!("{verb:>12} {text}"));
+        }
+    }
+
+    fn prefixed(&self, color: &str, label: &str, text: &str) {
+        if self.color {
+            eprintln(&format!("\x1b[1;{color}m{label}\x1b[0m: {text}"));
+        } else {
+            eprintln(&format!("{label}: {text}"));
+        }
+    }
+}
+
+fn eprintln(text: &str) {
+    // stderr may be a closed pipe; there is nobody left to tell.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
