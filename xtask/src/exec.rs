@@ -148,7 +148,7 @@ impl Cmd {
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
         let guard = group::Guard::new(&child);
-        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(|s| read_all(s))];
+        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];
         let (end, timed_out) = guard.wait(&mut child, limit);
         let end = end.map_err(|e| cannot_start(self, &e))?;
         // Whatever the program left behind in its group would hold the pipes open.
@@ -179,6 +179,31 @@ impl Cmd {
         }
         let end = child.wait().map_err(|e| cannot_start(self, &e))?;
         Ok((End::from(end), begun.elapsed().as_secs_f64()))
+    }
+
+    /// Becomes this command (Unix), or runs it with the caller's streams (elsewhere). Returns an exit code only where it
+    /// could not be started, or could not be become.
+    pub fn replace(&self) -> u8 {
+        #[cfg(unix)]
+        {
+            let error = std::os::unix::process::CommandExt::exec(self.command().stdin(Stdio::inherit()));
+            eprintln!("{}", cannot_start(self, &error));
+            127
+        }
+        #[cfg(not(unix))]
+        self.pass_through()
+    }
+
+    /// Runs it with the caller's own three streams and returns its exit code; 127 where it cannot be started.
+    pub fn pass_through(&self) -> u8 {
+        match self.inherit() {
+            Ok(End::Code(code)) => u8::try_from(code).unwrap_or(1),
+            Ok(_) => 1,
+            Err(error) => {
+                eprintln!("{error}");
+                127
+            }
+        }
     }
 
     /// Runs it with the caller's own three streams: for what a person answers or watches (`sudo apt-get …`, tests).

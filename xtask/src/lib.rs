@@ -3,5 +3,10 @@
 
 pub mod error;
 pub mod exec;
+pub mod host;
+pub mod internal;
+pub mod rustflags;
+pub mod toolchain;
+pub mod trap;
 pub mod triple;
 pub mod ui;

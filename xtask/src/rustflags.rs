@@ -1,0 +1,65 @@
+//! The flags that rustc needs for a target, and where the user's own flags go. Pure.
+
+use std::path::{Path, PathBuf};
+
+use crate::toolchain::Link;
+use crate::triple::{Libc, Triple};
+
+/// What links a target's programs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Linker {
+    /// A C toolchain's driver.
+    Driver {
+        /// The program.
+        program: PathBuf,
+        /// What kind of driver it is.
+        link: Link,
+    },
+    /// `rust-lld`, with the start files and the C library that lie in the std's `self-contained` folder: no C
+    /// toolchain takes part.
+    RustLld {
+        /// The program.
+        program: PathBuf,
+    },
+}
+
+impl Linker {
+    /// The program that rustc starts.
+    pub fn program(&self) -> &Path {
+        match self {
+            Linker::Driver { program, .. } | Linker::RustLld { program } => program,
+        }
+    }
+
+    /// The name that the JSON documents use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Linker::Driver { link: Link::Driver, .. } => "driver",
+            Linker::Driver { link: Link::Zig, .. } => "zig",
+            Linker::RustLld { .. } => "rust-lld",
+        }
+    }
+}
+
+/// The flags that a target needs because of its std and its linker, the linker itself excepted: Cargo takes that from
+/// `CARGO_TARGET_<T>_LINKER`.
+pub fn base(target: &Triple, sysroot: Option<&Path>, linker: &Linker) -> Vec<String> {
+    let mut flags = Vec::new();
+    if let Some(dir) = sysroot {
+        flags.push(format!("--sysroot={}", dir.display()));
+    }
+    let musl = target.libc() == Libc::Musl;
+    if musl {
+        // Said for every musl target: riscv64gc's default is dynamic, and others may follow (rust#144513 and kin).
+        flags.push("-Ctarget-feature=+crt-static".into());
+    }
+    match linker {
+        // zig links its own musl; the std's copy would define everything twice.
+        Linker::Driver { link: Link::Zig, .. } if musl => flags.push("-Clink-self-contained=no".into()),
+        Linker::Driver { .. } => {}
+        Linker::RustLld { .. } => {
+            flags.extend(["-Clinker-flavor=ld.lld".into(), "-Clink-self-contained=yes".into()]);
+        }
+    }
+    flags
+}

@@ -1,0 +1,188 @@
+//! The survey: for each target, which candidates were tried, what each probe said, and which toolchain was chosen.
+//! Verdicts are kept in the cache folder, so that a plan costs no probe while nothing changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::candidates::{Candidates, Wish, Zig, candidates};
+use super::probe::{self, Scratch, Setting, Verdict};
+use super::runner::Runner;
+use super::{Candidate, Nothing, Toolchain, wrapper};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::triple::Triple;
+use crate::ui::Ui;
+
+/// What is asked for one target.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// What the probe is made with.
+    pub setting: Setting<'a>,
+    /// Where toolchains may come from.
+    pub wish: Wish,
+}
+
+/// What the survey found for one target.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The candidates that were tried, in order, each with its verdict.
+    pub tried: Vec<(Candidate, Verdict)>,
+    /// Who had nothing to try.
+    pub nothing: Vec<Nothing>,
+    /// The first that works.
+    pub chosen: Option<Toolchain>,
+}
+
+/// Where things are kept and found.
+#[derive(Debug, Clone)]
+pub struct Places<'a> {
+    /// The cache folder for verdicts, shared by all workspaces of a user.
+    pub cache: &'a Path,
+    /// The folder for wrappers, one for each workspace.
+    pub wrappers: PathBuf,
+    /// The path of this program.
+    pub this: &'a Path,
+    /// Every zig on this machine.
+    pub zigs: &'a [Zig],
+}
+
+/// How far to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Until the first that works: what a plan needs.
+    First,
+    /// Every candidate: what `explain` shows.
+    All,
+}
+
+/// Surveys all targets, as many at once as there are cores.
+///
+/// # Errors
+/// Where a probe's folder or a wrapper cannot be written.
+pub fn survey(
+    questions: &BTreeMap<Triple, Question>,
+    host: &Host,
+    places: &Places,
+    depth: Depth,
+    ui: &Ui,
+) -> Result<BTreeMap<Triple, Survey>> {
+    let list: Vec<_> = questions.values().collect();
+    let next = AtomicUsize::new(0);
+    let results = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(question) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = one(question, host, places, depth, ui);
+                    let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    all.push((question.setting.target.clone(), found));
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
+}
+
+fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui) -> Result<Survey> {
+    let target = question.setting.target;
+    let Candidates { list, nothing, explicit } = candidates(target, host, &question.wish, places.zigs);
+    let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
+    for candidate in list {
+        if survey.chosen.is_some() && depth == Depth::First {
+            break;
+        }
+        let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
+        let verdict = verdict(&candidate, &tools, question, places, ui)?;
+        if let Verdict::Works(works) = &verdict
+            && survey.chosen.is_none()
+        {
+            survey.chosen = Some(Toolchain {
+                provider: candidate.provider,
+                version: works.version.clone(),
+                id: works.id.clone(),
+                cxx: tools.cxx.filter(|_| works.cxx),
+                cc: tools.cc,
+                ar: tools.ar,
+                ranlib: tools.ranlib,
+                linker: tools.linker,
+                link: candidate.link,
+            });
+        }
+        survey.tried.push((candidate, verdict));
+        // What a person chose and does not work is not silently replaced.
+        if explicit
+            && survey.chosen.is_none()
+            && survey.tried.len() == 1
+            && question.wish.ends_when_broken(&survey)
+        {
+            break;
+        }
+    }
+    Ok(survey)
+}
+
+impl Wish {
+    /// A program named by a person ends the search; a provider named by a person may still have a second program.
+    fn ends_when_broken(&self, survey: &Survey) -> bool {
+        survey
+            .tried
+            .first()
+            .is_some_and(|(c, _)| matches!(c.provider, super::Provider::Env | super::Provider::Config))
+    }
+}
+
+fn verdict(
+    candidate: &Candidate,
+    tools: &wrapper::Tools,
+    question: &Question,
+    places: &Places,
+    ui: &Ui,
+) -> Result<Verdict> {
+    let key = probe::key(candidate, &question.setting, places.this);
+    let dir = places.cache.join("probes");
+    let file = dir.join(format!("{key}.json"));
+    // An unreadable or old verdict is no verdict: the probe is made again.
+    if let Some(known) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+        return Ok(known);
+    }
+    ui.step("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
+    std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
+    let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
+    let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
+    let staged = scratch.0.join("verdict.json");
+    let keep = std::fs::write(&staged, text).and_then(|()| std::fs::rename(&staged, &file));
+    keep.map_err(|e| Error::io("cannot write", &file, &e))?;
+    Ok(verdict)
+}
+
+impl Survey {
+    /// One line for each candidate and each provider that had none: what was tried and what was found.
+    pub fn lines(&self) -> Vec<String> {
+        let tried = self.tried.iter().map(|(candidate, verdict)| {
+            let what = match verdict {
+                Verdict::Works(works) => format!("works ({}; {})", works.version, works.steps.join(", ")),
+                Verdict::Broken { step, said, .. } => format!("broken at {step}: {said}"),
+                Verdict::Absent { what } => format!("missing: {what}"),
+            };
+            format!("{}: {}: {what}", candidate.provider, candidate.origin)
+        });
+        let nothing = self.nothing.iter().map(|n| format!("{}: missing: {}", n.provider, n.looked_for));
+        tried.chain(nothing).collect()
+    }
+
+    /// Whether a runner of this kind was at hand matters to callers only through [`Runner`]; this says whether any
+    /// candidate is there at all, working or not.
+    pub fn any_candidate(&self) -> bool {
+        !self.tried.is_empty()
+    }
+}
+
+/// The runner of each target, found once.
+pub fn runners<'t>(targets: impl IntoIterator<Item = &'t Triple>, host: &Host) -> BTreeMap<Triple, Runner> {
+    targets.into_iter().map(|t| (t.clone(), super::runner::find(t, host))).collect()
+}

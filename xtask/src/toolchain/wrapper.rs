@@ -1,0 +1,100 @@
+//! Wrappers: one absolute path for a driver that is a program with arguments. Build systems split such a command line
+//! each in its own way, and CMake keeps only its first word; a wrapper has no words to split.
+
+use std::path::{Path, PathBuf};
+
+use super::identity::Fingerprint;
+use super::{Candidate, Driver, Link};
+use crate::error::{Error, Result};
+use crate::internal::ZIG_LINK;
+use crate::triple::Triple;
+
+/// The tools of a candidate as single paths, wrapped where need be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tools {
+    /// The C compiler.
+    pub cc: PathBuf,
+    /// The C++ compiler.
+    pub cxx: Option<PathBuf>,
+    /// The archiver.
+    pub ar: Option<PathBuf>,
+    /// The archive indexer.
+    pub ranlib: Option<PathBuf>,
+    /// What rustc links with.
+    pub linker: PathBuf,
+}
+
+/// Names a wrapper's contents; raised when what a wrapper does changes.
+const RECIPE: &str = "wrapper 1";
+
+/// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this program,
+/// which filters what rustc gives to zig. The folder's name is made of what the wrappers hold, so that they never
+/// change once they are there.
+///
+/// # Errors
+/// Where a wrapper cannot be written.
+pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) -> Result<Tools> {
+    let all = [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref(), candidate.ranlib.as_ref()];
+    let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
+    let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
+    let dir = dir.join(format!("{target}-{}-{}", candidate.provider, print.short()));
+    let tool = |name: &str, driver: &Driver| wrap(&dir.join(name), driver);
+    let cc = tool("cc", &candidate.cc)?;
+    let linker = match candidate.link {
+        Link::Driver => cc.clone(),
+        Link::Zig => {
+            let count = candidate.cc.len().to_string();
+            let mut words: Driver = vec![this.to_string_lossy().into_owned(), ZIG_LINK.into()];
+            words.extend([target.to_string(), count]);
+            words.extend(candidate.cc.iter().cloned());
+            wrap(&dir.join("ld"), &words)?
+        }
+    };
+    Ok(Tools {
+        cc,
+        cxx: candidate.cxx.as_ref().map(|d| tool("c++", d)).transpose()?,
+        ar: candidate.ar.as_ref().map(|d| tool("ar", d)).transpose()?,
+        ranlib: candidate.ranlib.as_ref().map(|d| tool("ranlib", d)).transpose()?,
+        linker,
+    })
+}
+
+/// A single path for `driver`: its program where it has no arguments, else a script that adds them.
+fn wrap(script: &Path, driver: &Driver) -> Result<PathBuf> {
+    if driver.len() == 1 {
+        return Ok(PathBuf::from(&driver[0]));
+    }
+    executable(script, &script_of(driver))?;
+    Ok(script.to_owned())
+}
+
+/// A script that replaces itself by `words` and its own arguments.
+pub fn script_of(words: &[String]) -> String {
+    let mut cmd = crate::exec::Cmd::new(&words[0]);
+    cmd.args.extend(words[1..].iter().map(Into::into));
+    format!("#!/bin/sh\nexec {} \"$@\"\n", cmd.line())
+}
+
+/// Writes an executable file, by staging and rename, unless it is there with these contents.
+///
+/// # Errors
+/// Where the file or its folder cannot be written.
+pub fn executable(file: &Path, text: &str) -> Result<()> {
+    if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(());
+    }
+    let dir = file.parent().unwrap_or_else(|| Path::new("."));
+    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
+    let staged = dir.join(format!(
+        ".{}.{}",
+        std::process::id(),
+        file.file_name().unwrap_or_default().to_string_lossy()
+    ));
+    let write = || -> std::io::Result<()> {
+        std::fs::write(&staged, text)?;
+        #[cfg(unix)]
+        std::fs::set_permissions(&staged, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        std::fs::rename(&staged, file)
+    };
+    write().map_err(|e| Error::io("cannot write", file, &e))
+}

@@ -1,0 +1,266 @@
+//! Traps: programs that stand in for every C compiler while a pure build runs. A trap that a *target's* build hits logs
+//! who called it and fails; a build script that compiles C for the *host* is logged and let through.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::exec::Cmd;
+use crate::host::Host;
+use crate::internal::{TARGET_DIR, TRAP};
+use crate::toolchain::identity::Fingerprint;
+use crate::toolchain::wrapper::{executable, script_of};
+use crate::triple::Triple;
+
+/// Where hits are logged, one JSON document a line.
+const LOG: &str = "XTASK_TRAP_LOG";
+/// The triples whose build must not reach a C compiler, separated by a space.
+const TRIPLES: &str = "XTASK_TRAP_TARGETS";
+
+/// One call of a C compiler during a pure build.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Hit {
+    /// The crate whose build script called, with its version; `rustc` or the like where Cargo named none.
+    pub krate: String,
+    /// The name it called: `cc`, `CC_aarch64_unknown_linux_musl`, `cmake`.
+    pub program: String,
+    /// The arguments.
+    pub args: Vec<String>,
+    /// The target that was being built for; none for the host.
+    pub target: Option<String>,
+}
+
+impl Hit {
+    /// `ring 0.17.14 ran: cc -c -o x.o x.c`.
+    pub fn line(&self) -> String {
+        let mut command = Cmd::new(&self.program);
+        command.args.extend(self.args.iter().map(Into::into));
+        let line: String = command.line().chars().take(400).collect();
+        format!("{} ran: {line}", self.krate)
+    }
+}
+
+/// A set of traps, ready to be put in front of a build.
+#[derive(Debug, Clone)]
+pub struct Traps {
+    dir: PathBuf,
+    log: PathBuf,
+    host_cc: Option<PathBuf>,
+}
+
+/// Programs that compile C or C++ or drive such compilers, with the variables that name them.
+const TOOLS: [(&str, &str); 5] =
+    [("CC", "cc"), ("CXX", "c++"), ("AR", "ar"), ("RANLIB", "ranlib"), ("CMAKE", "cmake")];
+
+/// Writes the traps under `dir`: one for each tool above and one for every program on PATH that looks like a C
+/// compiler. `this` is the path of this program; hits go to `log`.
+///
+/// # Errors
+/// Where a trap cannot be written.
+pub fn set(dir: &Path, log: &Path, host: &Host, this: &Path) -> Result<Traps> {
+    let names = shadowed(host);
+    let print = names.iter().fold(Fingerprint::new("trap 1"), |f, (name, real)| {
+        f.with(name).with(real.as_os_str().as_encoded_bytes())
+    });
+    let dir = dir.join(print.with(this.as_os_str().as_encoded_bytes()).short());
+    let me = this.to_string_lossy().into_owned();
+    let write = |name: &str, kind: &str, real: &Path| {
+        let words = vec![me.clone(), TRAP.into(), kind.to_owned(), real.to_string_lossy().into_owned()];
+        executable(&dir.join(name), &script_of(&words))
+    };
+    for (name, real) in &names {
+        write(name, name, real)?;
+    }
+    let host_cc = host.program("cc").or_else(|| host.program("gcc")).or_else(|| host.program("clang"));
+    if let Some(cc) = &host_cc {
+        write(LINK_ONLY, LINK_ONLY, cc)?;
+    }
+    Ok(Traps { dir, log: log.to_owned(), host_cc })
+}
+
+/// The shim that hands a call on to the host's compiler only where it links.
+const LINK_ONLY: &str = "link-only";
+
+impl Traps {
+    /// The environment of a pure build: every spelling of every variable that names a C tool, PATH with the traps in
+    /// front, and what the traps themselves need. `target_dir` is Cargo's target folder.
+    pub fn env(&self, host: &Host, targets: &[&Triple], target_dir: &Path) -> BTreeMap<String, String> {
+        let mut env = BTreeMap::new();
+        let mut set = |key: String, value: &Path| env.insert(key, value.to_string_lossy().into_owned());
+        for (variable, name) in TOOLS {
+            let trap = self.dir.join(name);
+            for key in [variable.to_owned(), format!("TARGET_{variable}"), format!("HOST_{variable}")] {
+                set(key, &trap);
+            }
+            for triple in targets.iter().copied().chain([&host.triple]) {
+                set(format!("{variable}_{triple}"), &trap);
+                set(format!("{variable}_{}", triple.underscored()), &trap);
+            }
+        }
+        let path = std::iter::once(&self.dir).chain(host.path());
+        if let Ok(path) = std::env::join_paths(path) {
+            env.insert("PATH".into(), path.to_string_lossy().into_owned());
+        }
+        env.insert(LOG.into(), self.log.to_string_lossy().into_owned());
+        env.insert(TARGET_DIR.into(), target_dir.to_string_lossy().into_owned());
+        let triples: Vec<&str> = targets.iter().map(|t| t.as_str()).collect();
+        env.insert(TRIPLES.into(), triples.join(" "));
+        env
+    }
+
+    /// The host's compiler behind a shim that lets it link and nothing else; none where the host has none.
+    pub fn host_linker(&self) -> Option<PathBuf> {
+        self.host_cc.as_ref().map(|_| self.dir.join(LINK_ONLY))
+    }
+
+    /// What was logged. A log that is not there holds nothing; a line that is broken is a hit nobody can name.
+    ///
+    /// # Errors
+    /// Where the log is there and cannot be read.
+    pub fn hits(&self) -> Result<BTreeSet<Hit>> {
+        let text = match std::fs::read_to_string(&self.log) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(e) => return Err(Error::io("cannot read", &self.log, &e)),
+        };
+        let broken = |line: &str| Error::failed(format!("the trap's log has a broken line: {line}"));
+        text.lines().map(|line| serde_json::from_str(line).map_err(|_| broken(line))).collect()
+    }
+}
+
+/// Every name that must not be reached, with the program that it stands for (empty where there is none).
+fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
+    let mut names = BTreeMap::new();
+    for dir in host.path() {
+        let Ok(entries) = std::fs::read_dir(dir) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            // The first on PATH is the one that a call would have reached.
+            if compiles_c(&name) {
+                names.entry(name).or_insert_with(|| entry.path());
+            }
+        }
+    }
+    for (_, name) in TOOLS {
+        names.entry(name.to_owned()).or_default();
+    }
+    names
+}
+
+/// Whether a program of this name compiles C or C++, by the names that distributions give such programs:
+/// `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
+fn compiles_c(name: &str) -> bool {
+    let versioned = |v: &str| !v.is_empty() && v.chars().all(|c| c.is_ascii_digit() || c == '.');
+    let stem = name.rsplit_once('-').filter(|(_, v)| versioned(v)).map_or(name, |(stem, _)| stem);
+    let last = stem.rsplit('-').next().unwrap_or(stem);
+    // Archivers count too: an archive of objects is how C reaches a Rust program.
+    let any_prefix = [
+        "cc", "gcc", "c++", "g++", "clang", "clang++", "tcc", "icc", "icx", "icpx", "c89", "c99", "ar",
+        "ranlib",
+    ];
+    any_prefix.contains(&last) || ["zig", "cmake", "ccache", "distcc", "clang-cl", "cl"].contains(&stem)
+}
+
+/// A trap is called: `<kind> <real program or empty> <arguments…>`. Returns the exit code.
+pub fn spring(args: &[String]) -> u8 {
+    let [kind, real, args @ ..] = args else {
+        eprintln!("a trap is called by its script only");
+        return 2;
+    };
+    if kind == LINK_ONLY && !compiles(args) {
+        return Cmd::new(real).args(args).replace();
+    }
+    let target = target_of_caller();
+    let var = |key| std::env::var(key).unwrap_or_default();
+    let krate = match var("CARGO_PKG_NAME") {
+        name if name.is_empty() => "a program that Cargo did not start".to_owned(),
+        name => format!("{name} {}", var("CARGO_PKG_VERSION")),
+    };
+    let hit = Hit { krate, program: kind.clone(), args: args.to_vec(), target };
+    if let Err(error) = log(&hit) {
+        // A proof that cannot be written down is no proof: fail the call, whoever made it.
+        eprintln!("xtask: cannot log a call of {kind}: {error}");
+        return 1;
+    }
+    if let Some(target) = &hit.target {
+        eprintln!("xtask: this is a pure build for {target}: no C compiler may run. {}", hit.line());
+        return 1;
+    }
+    if real.is_empty() {
+        eprintln!("{kind}: not found");
+        return 127;
+    }
+    Cmd::new(real).args(args).replace()
+}
+
+/// The triple whose output folder the caller's `OUT_DIR` lies in. Cargo sets it for every build script, and puts
+/// what is for a target under that target's name because `--target` is always passed.
+fn target_of_caller() -> Option<String> {
+    let out_dir = PathBuf::from(std::env::var_os("OUT_DIR")?);
+    let target_dir = PathBuf::from(std::env::var_os(TARGET_DIR)?);
+    let triples = std::env::var(TRIPLES).unwrap_or_default();
+    triples.split(' ').find(|t| out_dir.starts_with(target_dir.join(t))).map(str::to_owned)
+}
+
+fn log(hit: &Hit) -> std::io::Result<()> {
+    let file = std::env::var_os(LOG).ok_or_else(|| std::io::Error::other(format!("{LOG} is not set")))?;
+    let mut line = serde_json::to_vec(hit)?;
+    line.push(b'\n');
+    // One write in append mode: calls from parallel build scripts do not mix.
+    std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(&line)
+}
+
+/// Whether a compiler driver's arguments make it compile rather than only link.
+fn compiles(args: &[String]) -> bool {
+    const SOURCES: [&str; 12] = ["c", "cc", "cp", "cpp", "cxx", "c++", "C", "m", "mm", "s", "S", "i"];
+    args.iter().any(|arg| {
+        let source = Path::new(arg).extension().is_some_and(|e| SOURCES.iter().any(|s| e == *s));
+        matches!(arg.as_str(), "-c" | "-S" | "-E" | "-")
+            || arg.starts_with("-x")
+            || (source && !arg.starts_with('-'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_compile_c() {
+        for name in [
+            "cc",
+            "gcc",
+            "gcc-12",
+            "aarch64-linux-gnu-gcc-12",
+            "x86_64-linux-musl-g++",
+            "clang++-14",
+            "musl-gcc",
+            "c99",
+            "zig",
+            "cmake",
+            "clang-14",
+            "ar",
+            "aarch64-linux-gnu-ar",
+            "gcc-ar-12",
+            "llvm-ar-14",
+        ] {
+            assert!(compiles_c(name), "{name}");
+        }
+        for name in ["rustc", "ld", "tar", "bash", "clang-format", "gccgo", "ccmake-gui", "yacc", "collect2"]
+        {
+            assert!(!compiles_c(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn linking_is_not_compiling() {
+        let args = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert!(!compiles(&args("-m64 a.o b.rlib -lgcc_s -Wl,--as-needed -o app.cpp.so -pie")));
+        for line in ["-c x.c -o x.o", "x.c -o x", "-E x.h", "-xc - -o x", "-O2 x.S"] {
+            assert!(compiles(&args(line)), "{line}");
+        }
+    }
+}
