@@ -1,10 +1,13 @@
 //! The map of the house: from targets.toml and this machine to proven programs, images and timings.
 //! ARCHITECTURE.md draws the way that data takes through these modules.
 
+pub mod build;
+pub mod cargo;
 pub mod error;
 pub mod exec;
 pub mod host;
 pub mod internal;
+pub mod plan;
 pub mod rustflags;
 pub mod toolchain;
 pub mod trap;

@@ -2,6 +2,9 @@
 
 use std::io::{IsTerminal, Write};
 
+mod task;
+pub use task::Task;
+
 /// How to print, decided once from the arguments and the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Ui {
@@ -74,6 +77,11 @@ impl Ui {
     /// Text on stderr as it is: a compiler's own words.
     pub fn raw(&self, text: &str) {
         eprintln(text);
+    }
+
+    /// Starts showing that something is going on; see [`Task`].
+    pub fn task(&self, verb: &str, text: impl Into<String>) -> Task {
+        Task::start(*self, verb, text.into())
     }
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {

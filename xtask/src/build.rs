@@ -1,0 +1,217 @@
+//! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
+
+use std::path::{Path, PathBuf};
+
+use crate::cargo::cohort::{Cohort, cohorts};
+use crate::cargo::invocation::{Site, What, invocation};
+use crate::cargo::leaks;
+use crate::cargo::messages::{Message, parse};
+use crate::config::App;
+use crate::error::{Error, Result};
+use crate::exec::{Cmd, End, Stream};
+use crate::plan::{Job, Plan};
+use crate::trap::{self, Traps};
+use crate::ui::Ui;
+
+/// What came of a job.
+#[derive(Debug, Clone)]
+pub struct Built {
+    /// The job.
+    pub job: Job,
+    /// The program, in Cargo's own folder; none where the build failed.
+    pub program: Option<PathBuf>,
+    /// Why it failed, in the tools' own words.
+    pub error: Option<String>,
+    /// Wall time of the cargo call that built it, in seconds. Jobs of one cohort share their call.
+    pub seconds: f64,
+    /// Cargo had to build something: the seconds are those of a build, not of a freshness check.
+    pub worked: bool,
+    /// The build ran behind traps and none was hit.
+    pub purity_proven: bool,
+    /// C that build scripts compiled for the host during a pure build, a line each.
+    pub host_c: Vec<String>,
+}
+
+/// What building needs beside the plan.
+#[derive(Debug, Clone)]
+pub struct Builder<'a> {
+    /// The program to build.
+    pub app: &'a App,
+    /// What every cargo call shares.
+    pub site: Site<'a>,
+    /// The folder for build folders and traps: `target/xtask`.
+    pub work: PathBuf,
+    /// The path of this program.
+    pub this: &'a Path,
+    /// The printer.
+    pub ui: &'a Ui,
+}
+
+/// Marks a build folder that has had traps in front of it since it was made.
+const TRAPPED: &str = ".trapped-since-it-was-made";
+
+impl Builder<'_> {
+    /// Builds every buildable job. One that fails does not stop the others.
+    ///
+    /// # Errors
+    /// Where Cargo cannot be started or a folder cannot be written; a failed build is in [`Built::error`].
+    pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
+        let mut built = Vec::new();
+        for cohort in cohorts(&plan.jobs) {
+            for cohort in leaks::split(cohort, self)? {
+                built.extend(self.cohort(&cohort)?);
+            }
+        }
+        // In the plan's order, whatever the cohorts were.
+        let place = |b: &Built| plan.jobs.iter().position(|j| *j == b.job);
+        built.sort_by_key(place);
+        Ok(built)
+    }
+
+    /// The build folder of a cohort.
+    pub fn dir(&self, cohort: &Cohort) -> PathBuf {
+        self.work.join("build").join(cohort.key.folder())
+    }
+
+    /// What Cargo is asked to build.
+    pub fn what(&self) -> What {
+        What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
+    }
+
+    fn cohort(&self, cohort: &Cohort) -> Result<Vec<Built>> {
+        let dir = self.dir(cohort);
+        let traps = self.prepare(cohort, &dir)?;
+        let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
+        let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
+        let call = self.call(&cmd, &title)?;
+        let mut built = Vec::new();
+        for job in &cohort.jobs {
+            let program = call.program(&dir, job, &self.app.bin);
+            let error = match (&program, call.end) {
+                (Some(_), _) => None,
+                (None, _) if cohort.jobs.len() == 1 => Some(call.errors.clone()),
+                (None, _) => Some(self.alone(cohort, job, &dir, traps.as_ref())?),
+            };
+            built.push(Built {
+                job: (*job).clone(),
+                program,
+                error,
+                seconds: call.seconds,
+                worked: call.worked,
+                purity_proven: false,
+                host_c: Vec::new(),
+            });
+        }
+        if let Some(traps) = traps {
+            self.prove(&mut built, &traps, &dir)?;
+        }
+        for b in &built {
+            let title = b.job.title();
+            match &b.error {
+                None => self.ui.step("Built", format!("{title} in {:.1} s", b.seconds)),
+                Some(error) => {
+                    self.ui.raw(error);
+                    self.ui.step("Failed", title);
+                }
+            }
+        }
+        Ok(built)
+    }
+
+    /// Makes the build folder and, for a pure cohort, the traps. A folder that was ever built in without traps proves
+    /// nothing, so it is emptied.
+    fn prepare(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
+        let io = |e: std::io::Error| Error::io("cannot prepare the build folder", dir, &e);
+        let marker = dir.join(TRAPPED);
+        if cohort.key.pure && !marker.is_file() {
+            if dir.is_dir() {
+                std::fs::remove_dir_all(dir).map_err(io)?;
+            }
+            std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&marker, "")).map_err(io)?;
+        }
+        std::fs::create_dir_all(dir).map_err(io)?;
+        if !cohort.key.pure {
+            return Ok(None);
+        }
+        trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
+    }
+
+    /// Runs cargo and gathers what it says.
+    fn call(&self, cmd: &Cmd, title: &str) -> Result<Call> {
+        self.ui.detail("Running", cmd.line());
+        let task = self.ui.task("Building", title);
+        let mut call = Call { end: End::Code(0), seconds: 0.0, worked: false, programs: Vec::new(), errors: String::new() };
+        let mut crates = 0_usize;
+        let (end, seconds) = cmd.lines(|stream, line| match stream {
+            Stream::Stdout => {
+                if let Message::Unit { name, fresh, executable } = parse(line) {
+                    crates += 1;
+                    call.worked |= !fresh;
+                    call.programs.extend(executable);
+                    task.note(format!("{crates} crates done, last {name}"));
+                }
+            }
+            Stream::Stderr => {
+                call.errors.push_str(line);
+                call.errors.push('\n');
+            }
+        })?;
+        drop(task);
+        (call.end, call.seconds) = (end, seconds);
+        Ok(call)
+    }
+
+    /// Builds one target of a cohort by itself, for the error that is its own.
+    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<String> {
+        let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
+        let call = self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())?;
+        Ok(call.errors)
+    }
+
+    /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof.
+    fn prove(&self, built: &mut [Built], traps: &Traps, dir: &Path) -> Result<()> {
+        let hits = traps.hits()?;
+        let mut spoiled = false;
+        for b in built {
+            let triple = b.job.target.triple.as_str();
+            let own: Vec<String> =
+                hits.iter().filter(|h| h.target.as_deref() == Some(triple)).map(trap::Hit::line).collect();
+            b.host_c = hits.iter().filter(|h| h.target.is_none()).map(trap::Hit::line).collect();
+            if own.is_empty() {
+                b.purity_proven = b.error.is_none();
+                continue;
+            }
+            spoiled = true;
+            b.program = None;
+            b.error = Some(format!(
+                "mode {} promises no C, but a C compiler was called for {triple}:\n  {}\n{}",
+                b.job.mode.name,
+                own.join("\n  "),
+                b.error.take().unwrap_or_default()
+            ));
+        }
+        if spoiled {
+            std::fs::remove_file(dir.join(TRAPPED)).map_err(|e| Error::io("cannot remove", &dir.join(TRAPPED), &e))?;
+        }
+        Ok(())
+    }
+}
+
+/// One cargo call and what it said.
+struct Call {
+    end: End,
+    seconds: f64,
+    worked: bool,
+    programs: Vec<PathBuf>,
+    errors: String,
+}
+
+impl Call {
+    /// The program of a job. A message names no triple, but the folder does, since `--target` is always passed.
+    fn program(&self, dir: &Path, job: &Job, bin: &str) -> Option<PathBuf> {
+        let folder = dir.join(job.target.triple.as_str());
+        let named = |p: &&PathBuf| p.starts_with(&folder) && p.file_stem().is_some_and(|s| s == bin);
+        self.programs.iter().find(named).cloned()
+    }
+}

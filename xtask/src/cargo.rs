@@ -1,0 +1,8 @@
+//! Jobs to Cargo and back: cohorts of jobs that one call can build, the call itself as a value, and what Cargo says.
+
+pub mod cohort;
+pub mod inherited;
+pub mod invocation;
+pub mod leaks;
+pub mod messages;
+pub mod userflags;

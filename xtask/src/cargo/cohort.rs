@@ -1,0 +1,79 @@
+//! Cohorts: jobs that one cargo call builds together, so that they share host units and one jobserver. Features,
+//! profile, environment and `RUSTC` hold for a whole call, so a cohort is what agrees in all of them.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::plan::{Job, StdUse};
+use crate::toolchain::identity::Fingerprint;
+
+/// What all jobs of a cohort share. The order of the fields is the order in which cohorts run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    /// The mode's name; two modes never share a build folder, so that timings and proofs stay theirs.
+    pub mode: String,
+    /// `--features`.
+    pub features: Vec<String>,
+    /// Cargo's default features are on.
+    pub default_features: bool,
+    /// No C compiler may run.
+    pub pure: bool,
+    /// `--profile`.
+    pub profile: String,
+    /// Variables from targets.toml.
+    pub env: BTreeMap<String, String>,
+    /// rustc.
+    pub rustc: PathBuf,
+    /// What tells this rustc from others, without a path of this machine.
+    pub rustc_identity: String,
+}
+
+/// Jobs that one cargo call builds.
+#[derive(Debug, Clone)]
+pub struct Cohort<'p> {
+    /// What they share.
+    pub key: Key,
+    /// The jobs, in the plan's order.
+    pub jobs: Vec<&'p Job>,
+}
+
+impl Key {
+    fn of(job: &Job, std: &StdUse) -> Self {
+        Self {
+            mode: job.mode.name.clone(),
+            features: job.mode.features.clone(),
+            default_features: job.mode.default_features,
+            pure: job.pure(),
+            profile: job.target.profile.clone(),
+            env: job.target.env.clone(),
+            rustc: std.rustc.clone(),
+            rustc_identity: std.identity.clone(),
+        }
+    }
+
+    /// The name of the cohort's build folder: the same on every machine, since it enters paths that end up in debug
+    /// information.
+    pub fn folder(&self) -> String {
+        let print = Fingerprint::new("cohort 1")
+            .with(self.features.join(","))
+            .with([u8::from(self.default_features), u8::from(self.pure)])
+            .with(&self.profile)
+            .with(format!("{:?}", self.env))
+            .with(&self.rustc_identity);
+        format!("{}-{}", self.mode, &print.short()[..8])
+    }
+}
+
+/// Groups the buildable jobs of a plan, in the plan's order of modes.
+pub fn cohorts<'p>(jobs: impl IntoIterator<Item = &'p Job>) -> Vec<Cohort<'p>> {
+    let mut list: Vec<Cohort<'p>> = Vec::new();
+    for job in jobs {
+        let Some(std) = job.std.as_ref().filter(|_| job.buildable()) else { continue };
+        let key = Key::of(job, std);
+        match list.iter_mut().find(|cohort| cohort.key == key) {
+            Some(cohort) => cohort.jobs.push(job),
+            None => list.push(Cohort { key, jobs: vec![job] }),
+        }
+    }
+    list
+}

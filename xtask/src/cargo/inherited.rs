@@ -1,0 +1,48 @@
+//! What a build must not inherit from the cargo that started this program: such variables make Cargo rebuild things,
+//! or leak one package's facts into another.
+
+use std::path::Path;
+
+use crate::exec::Cmd;
+use crate::host::Host;
+
+/// Variables that `cargo run` sets for the program it starts
+/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and flags that are handed over elsewhere.
+const EXACT: [&str; 14] = [
+    "CARGO_MANIFEST_DIR",
+    "CARGO_MANIFEST_PATH",
+    "CARGO_MANIFEST_LINKS",
+    "CARGO_BIN_NAME",
+    "CARGO_CRATE_NAME",
+    "CARGO_PRIMARY_PACKAGE",
+    "CARGO_TARGET_TMPDIR",
+    "CARGO_RUSTC_CURRENT_DIR",
+    "OUT_DIR",
+    "RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_BUILD_TARGET",
+    "RUSTC",
+];
+const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
+
+/// Takes those variables out of a command's environment, and the library path entries that `cargo run` puts in front
+/// (they lie in `target_dir` or in a Rust toolchain).
+pub fn clean(mut cmd: Cmd, host: &Host, target_dir: &Path) -> Cmd {
+    for (key, _) in host.vars() {
+        let name = key.to_string_lossy();
+        if EXACT.contains(&name.as_ref()) || PREFIXES.iter().any(|p| name.starts_with(p)) {
+            cmd = cmd.env_remove(key);
+        }
+    }
+    let Some(path) = host.var("LD_LIBRARY_PATH") else { return cmd };
+    let ours = |dir: &Path| dir.starts_with(target_dir) || dir.components().any(|c| c.as_os_str() == "rustlib");
+    let toolchain = |dir: &Path| dir.join("rustlib").is_dir();
+    let rest: Vec<_> = std::env::split_paths(path)
+        .filter(|dir| !dir.as_os_str().is_empty() && !ours(dir) && !toolchain(dir))
+        .collect();
+    match std::env::join_paths(&rest) {
+        Ok(path) if !rest.is_empty() => cmd.env("LD_LIBRARY_PATH", path),
+        _ => cmd.env_remove("LD_LIBRARY_PATH"),
+    }
+}

@@ -1,0 +1,206 @@
+//! The cargo call of a cohort, as a value: pure but for the variables and files it is told of.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::cohort::Cohort;
+use super::inherited::clean;
+use crate::exec::Cmd;
+use crate::host::Host;
+use crate::internal::{HOST_CC, TARGET_DIR};
+use crate::plan::Job;
+use crate::rustflags;
+use crate::toolchain::{Link, Toolchain};
+use crate::trap::Traps;
+use crate::triple::Triple;
+
+/// What every call of a run shares.
+#[derive(Debug, Clone)]
+pub struct Site<'a> {
+    /// The cargo program.
+    pub cargo: PathBuf,
+    /// The workspace's root Cargo.toml.
+    pub manifest: PathBuf,
+    /// The manifests of all its members.
+    pub manifests: Vec<PathBuf>,
+    /// The workspace's root folder.
+    pub root: &'a Path,
+    /// Cargo's target folder for this workspace.
+    pub target_directory: &'a Path,
+    /// The environment.
+    pub host: &'a Host,
+    /// The host's own C driver.
+    pub host_cc: Option<&'a Path>,
+    /// `CARGO_HOME`.
+    pub cargo_home: Option<PathBuf>,
+    /// The folder that holds the built stds.
+    pub cache: &'a Path,
+    /// `--offline`.
+    pub offline: bool,
+    /// The user's own flags for each target.
+    pub user_flags: BTreeMap<Triple, Vec<String>>,
+}
+
+/// What Cargo is to do with the cohort.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// Build one program.
+    Bin {
+        /// The package.
+        package: String,
+        /// The program.
+        bin: String,
+    },
+    /// Run the tests of these packages, the first being the one that the mode's features belong to.
+    Tests(Vec<String>),
+}
+
+/// The cargo call that builds `cohort` into `build_dir`. `traps` are given for a pure cohort.
+pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<&Traps>, site: &Site) -> Cmd {
+    let key = &cohort.key;
+    let mut cmd = Cmd::new(&site.cargo);
+    cmd = match what {
+        What::Bin { package, bin } => cmd.args(["build", "--package", package, "--bin", bin]).args([
+            "--message-format=json-render-diagnostics",
+            "--keep-going",
+        ]),
+        What::Tests(packages) => packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p])),
+    };
+    cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
+    cmd = match what {
+        What::Bin { .. } => cmd.args(["--profile", &key.profile]),
+        // Tests want debug assertions and overflow checks: Cargo's own test profile.
+        What::Tests(_) => cmd,
+    };
+    if !key.default_features {
+        cmd = cmd.arg("--no-default-features");
+    }
+    if !key.features.is_empty() {
+        // With several packages selected, a feature must say whose it is.
+        let owner = match what {
+            What::Tests(packages) => packages.first().map(|p| format!("{p}/")).unwrap_or_default(),
+            What::Bin { .. } => String::new(),
+        };
+        let features: Vec<String> = key.features.iter().map(|f| format!("{owner}{f}")).collect();
+        cmd = cmd.arg("--features").arg(features.join(","));
+    }
+    if site.offline {
+        cmd = cmd.arg("--offline");
+    }
+    cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &key.rustc);
+    // What cannot be known from a build is not asked for: a terminal's width and colours change nothing that is kept.
+    cmd = cmd.env("CARGO_TERM_PROGRESS_WHEN", "never").cwd(site.root);
+    for (name, value) in &key.env {
+        cmd = cmd.env(name, value);
+    }
+    if let Some(cc) = site.host_cc {
+        cmd = cmd.env(HOST_CC, cc);
+    }
+    cmd = cmd.env(TARGET_DIR, build_dir);
+    if let Some(traps) = traps {
+        let targets: Vec<&Triple> = cohort.jobs.iter().map(|j| &j.target.triple).collect();
+        for (name, value) in traps.env(site.host, &targets, build_dir) {
+            cmd = cmd.env(name, value);
+        }
+        // Host programs are linked by the host's compiler; in a pure build it is reached only for that.
+        if let Some(linker) = traps.host_linker() {
+            cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", site.host.triple.shouted()), linker);
+        }
+    }
+    for job in &cohort.jobs {
+        cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, traps, site);
+    }
+    cmd
+}
+
+/// The variables of one target.
+fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cmd {
+    let triple = &job.target.triple;
+    let prefix = format!("CARGO_TARGET_{}", triple.shouted());
+    if let Some(linker) = &job.linker {
+        let host_driver = *triple == site.host.triple && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
+        let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
+        cmd = cmd.env(format!("{prefix}_LINKER"), shim.as_deref().unwrap_or(linker.program()));
+    }
+    // As --config, not as variables: those are split at white space, and a path may hold some. The user's variable
+    // would be added to ours; its flags are among ours already.
+    cmd = cmd.env_remove(format!("{prefix}_RUSTFLAGS"));
+    cmd = cmd.arg("--config").arg(setting(triple, "rustflags", &flags(job, site)));
+    if let Some(words) = job.runner.words() {
+        cmd = cmd.arg("--config").arg(setting(triple, "runner", &words));
+    }
+    match &job.toolchain {
+        Some(toolchain) => with_toolchain(cmd, triple, toolchain, site),
+        None => cmd,
+    }
+}
+
+/// `target."<triple>".<key>=[…]`, for Cargo's `--config`.
+fn setting(triple: &Triple, key: &str, words: &[String]) -> String {
+    let words = toml::Value::Array(words.iter().map(|w| toml::Value::String(w.clone())).collect());
+    format!("target.\"{triple}\".{key}={words}")
+}
+
+/// All rustflags of a job, in order: the user's, ours, targets.toml's, and the toolchain's identity, which makes Cargo
+/// build anew exactly what a change of toolchain touches.
+pub fn flags(job: &Job, site: &Site) -> Vec<String> {
+    let triple = &job.target.triple;
+    let mut flags = site.user_flags.get(triple).cloned().unwrap_or_default();
+    if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
+        flags.extend(rustflags::base(triple, std.sysroot.as_deref(), linker));
+    }
+    flags.extend(remaps(site).into_iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
+    flags.extend(job.target.rustflags.iter().cloned());
+    if let Some(toolchain) = &job.toolchain {
+        flags.push(format!("--cfg=tc_{}", toolchain.id));
+    }
+    flags
+}
+
+/// Paths of this machine and what stands for them in what is built. Where several match, the last wins in rustc and in
+/// C compilers alike.
+fn remaps(site: &Site) -> Vec<(String, &'static str)> {
+    let mut list = Vec::new();
+    let mut add = |path: &Path, to| list.push((path.to_string_lossy().into_owned(), to));
+    if let Some(home) = &site.cargo_home {
+        add(home, "/cargo");
+    }
+    add(site.cache, "/cache");
+    add(site.root, "/src");
+    add(site.target_directory, "/target");
+    list
+}
+
+/// The variables by which `cc`, CMake-driven and other -sys crates find a target's C tools.
+fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &Site) -> Cmd {
+    let underscored = triple.underscored();
+    let tools = [
+        ("CC", Some(&toolchain.cc)),
+        ("CXX", toolchain.cxx.as_ref()),
+        ("AR", toolchain.ar.as_ref()),
+        ("RANLIB", toolchain.ranlib.as_ref()),
+    ];
+    for (name, tool) in tools {
+        // The spelling with hyphens would win over ours.
+        cmd = cmd.env_remove(format!("{name}_{triple}"));
+        if let Some(tool) = tool {
+            cmd = cmd.env(format!("{name}_{underscored}"), tool);
+        }
+    }
+    let maps = remaps(site).into_iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
+    // Build scripts split CFLAGS at white space; a path that holds some cannot be mapped this way.
+    let maps: Vec<String> = maps.filter(|m| !m.contains(char::is_whitespace)).collect();
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        let user = [format!("{name}_{triple}"), format!("{name}_{underscored}"), format!("TARGET_{name}")]
+            .iter()
+            .find_map(|key| site.host.var(key))
+            .or_else(|| site.host.var(name).filter(|_| *triple == site.host.triple));
+        let words: Vec<&str> = user.into_iter().chain(maps.iter().map(String::as_str)).collect();
+        cmd = cmd.env_remove(format!("{name}_{triple}")).env(format!("{name}_{underscored}"), words.join(" "));
+    }
+    if toolchain.link == Link::Zig {
+        // zig's C++ library is LLVM's.
+        cmd = cmd.env(format!("CXXSTDLIB_{underscored}"), "c++");
+    }
+    cmd
+}

@@ -1,0 +1,112 @@
+//! The feature-leak guard: within one cargo call, features unify across the targets, so that a dependency which only
+//! one target wants could bring C into another. Targets whose unit graph changes in company are built alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::cohort::Cohort;
+use super::invocation::{Site, invocation};
+use crate::build::Builder;
+use crate::error::{Error, Result};
+use crate::plan::Job;
+use crate::toolchain::identity::{Fingerprint, digest};
+
+/// What decides whether two units are the same: package, crate and features.
+type Units = BTreeSet<(String, String, Vec<String>)>;
+
+#[derive(Deserialize)]
+struct Graph {
+    units: Vec<Unit>,
+}
+
+#[derive(Deserialize)]
+struct Unit {
+    pkg_id: String,
+    target: UnitTarget,
+    platform: Option<String>,
+    features: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct UnitTarget {
+    name: String,
+}
+
+/// Splits a cohort so that every target gets the units it would get alone. The answer is kept under `target/xtask`
+/// until a manifest or the lock file changes.
+///
+/// # Errors
+/// Where Cargo cannot be run or its answer cannot be kept.
+pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>>> {
+    if cohort.jobs.len() < 2 {
+        return Ok(vec![cohort]);
+    }
+    let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
+    let file = builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, &builder.site)));
+    let kept = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let alone: BTreeSet<String> = match kept {
+        Some(alone) => alone,
+        None => {
+            let alone = compare(&cohort, builder)?;
+            keep(&file, &alone)?;
+            alone
+        }
+    };
+    let (single, together): (Vec<&Job>, Vec<&Job>) =
+        cohort.jobs.iter().partition(|j| alone.contains(j.target.triple.as_str()));
+    for job in &single {
+        builder.ui.step("Splitting", format!("{}: its features would change in company", job.title()));
+    }
+    let groups = std::iter::once(together).chain(single.into_iter().map(|j| vec![j]));
+    Ok(groups.filter(|g| !g.is_empty()).map(|jobs| Cohort { key: cohort.key.clone(), jobs }).collect())
+}
+
+/// The targets whose units differ between a call of their own and the common one.
+fn compare(cohort: &Cohort, builder: &Builder) -> Result<BTreeSet<String>> {
+    let Some(common) = graph(cohort, builder)? else { return Ok(BTreeSet::new()) };
+    let mut alone = BTreeSet::new();
+    for job in &cohort.jobs {
+        let triple = job.target.triple.to_string();
+        let own = graph(&Cohort { key: cohort.key.clone(), jobs: vec![job] }, builder)?;
+        if own.is_some_and(|own| own.get(&triple) != common.get(&triple)) {
+            alone.insert(triple);
+        }
+    }
+    Ok(alone)
+}
+
+/// The units of each target; none where this cargo does not tell (`--unit-graph` is unstable; the build itself will
+/// say what is wrong, if anything is).
+fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeMap<String, Units>>> {
+    let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
+    let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
+    let output = cmd.capture(Duration::from_secs(600))?;
+    let Ok(graph) = serde_json::from_slice::<Graph>(&output.stdout) else { return Ok(None) };
+    let mut units: BTreeMap<String, Units> = BTreeMap::new();
+    for unit in graph.units {
+        if let Some(platform) = unit.platform {
+            units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
+        }
+    }
+    Ok(Some(units))
+}
+
+/// Everything that decides the answer: the lock file, every manifest and what is asked.
+fn key(cohort: &Cohort, targets: &[String], site: &Site) -> String {
+    let print = Fingerprint::new("unit graph 1").with(cohort.key.folder()).with(targets.join(" "));
+    let lock = site.root.join("Cargo.lock");
+    std::iter::once(&lock).chain(&site.manifests).fold(print, |print, file| print.with(digest(file).unwrap_or_default())).short()
+}
+
+fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {
+    let text = serde_json::to_vec(alone).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
+    let dir = file.parent().unwrap_or(Path::new("."));
+    let staged = dir.join(format!(".{}.tmp", std::process::id()));
+    let write = std::fs::create_dir_all(dir)
+        .and_then(|()| std::fs::write(&staged, text))
+        .and_then(|()| std::fs::rename(&staged, file));
+    write.map_err(|e| Error::io("cannot write", file, &e))
+}

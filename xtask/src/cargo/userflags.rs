@@ -1,0 +1,72 @@
+//! The user's own rustflags. Cargo takes them from one place only
+//! (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>), so ours would make them vanish; they are
+//! found here and put in front of ours.
+
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::triple::Triple;
+
+/// The flags that the user set and that Cargo would not add to ours by itself: `CARGO_ENCODED_RUSTFLAGS`, else
+/// `RUSTFLAGS`, else `CARGO_TARGET_<T>_RUSTFLAGS`, else, where no `target.*.rustflags` stands in a config file,
+/// `CARGO_BUILD_RUSTFLAGS` and `build.rustflags`. `target.*.rustflags` of config files are added by Cargo.
+pub fn user_flags(target: &Triple, host: &Host, workspace: &Path) -> Vec<String> {
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    if let Some(encoded) = host.var("CARGO_ENCODED_RUSTFLAGS") {
+        return encoded.split('\x1f').map(str::to_owned).collect();
+    }
+    if let Some(flags) = host.var("RUSTFLAGS") {
+        return words(flags);
+    }
+    if let Some(flags) = host.var(&format!("CARGO_TARGET_{}_RUSTFLAGS", target.shouted())) {
+        return words(flags);
+    }
+    let files: Vec<toml::Table> = config_files(host, workspace).iter().filter_map(|f| read(f)).collect();
+    if files.iter().any(|file| has_target_flags(file, target)) {
+        return Vec::new();
+    }
+    if let Some(flags) = host.var("CARGO_BUILD_RUSTFLAGS") {
+        return words(flags);
+    }
+    files.iter().rev().flat_map(|file| flags_of(file.get("build"))).collect()
+}
+
+/// Cargo's config files from the nearest folder up to the root, then `CARGO_HOME`'s: the first wins in Cargo, and its
+/// arrays come last when they are joined.
+fn config_files(host: &Host, workspace: &Path) -> Vec<PathBuf> {
+    let mut dirs: Vec<PathBuf> = workspace.ancestors().map(|dir| dir.join(".cargo")).collect();
+    dirs.extend(cargo_home(host));
+    dirs.dedup();
+    let file = |dir: &PathBuf| {
+        let [old, new] = [dir.join("config"), dir.join("config.toml")];
+        [new, old].into_iter().find(|f| f.is_file())
+    };
+    let mut files: Vec<PathBuf> = dirs.iter().filter_map(file).collect();
+    files.dedup();
+    files
+}
+
+/// `CARGO_HOME`, or where it is when nothing says.
+pub fn cargo_home(host: &Host) -> Option<PathBuf> {
+    let home = || host.var("HOME").or_else(|| host.var("USERPROFILE")).map(|h| Path::new(h).join(".cargo"));
+    host.var("CARGO_HOME").map(PathBuf::from).or_else(home)
+}
+
+/// A file that cannot be read or is broken is Cargo's to complain about.
+fn read(file: &Path) -> Option<toml::Table> {
+    std::fs::read_to_string(file).ok()?.parse().ok()
+}
+
+fn has_target_flags(file: &toml::Table, target: &Triple) -> bool {
+    let Some(targets) = file.get("target").and_then(toml::Value::as_table) else { return false };
+    let applies = |name: &str| name == target.as_str() || name.starts_with("cfg(");
+    targets.iter().any(|(name, table)| applies(name) && table.get("rustflags").is_some())
+}
+
+fn flags_of(table: Option<&toml::Value>) -> Vec<String> {
+    match table.and_then(|t| t.get("rustflags")) {
+        Some(toml::Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
+        Some(toml::Value::Array(list)) => list.iter().filter_map(|v| v.as_str()).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}

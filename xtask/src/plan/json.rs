@@ -1,0 +1,72 @@
+//! `plan --json`: the document that scripts read. Its keys are a contract: added to, never renamed.
+
+use serde::Serialize;
+
+use super::{Job, Plan, Skipped};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    jobs: Vec<JobJson<'a>>,
+    skipped: &'a [Skipped],
+}
+
+#[derive(Serialize)]
+struct JobJson<'a> {
+    target: &'a str,
+    platform: Option<String>,
+    mode: &'a str,
+    requested: &'a str,
+    buildable: bool,
+    lacks: &'a [String],
+    fallback: &'a Option<super::Fallback>,
+    toolchain: Option<ToolchainJson<'a>>,
+    linker: Option<&'a str>,
+    std: Option<StdJson<'a>>,
+    runner: Option<&'a str>,
+    image: &'a [String],
+}
+
+#[derive(Serialize)]
+struct ToolchainJson<'a> {
+    provider: &'a str,
+    cc: String,
+    version: &'a str,
+    id: &'a str,
+}
+
+#[derive(Serialize)]
+struct StdJson<'a> {
+    provider: &'a str,
+    rustc: &'a str,
+}
+
+impl Plan {
+    /// The document, pretty-printed.
+    pub fn json(&self) -> String {
+        let document = Document { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
+        serde_json::to_string_pretty(&document).unwrap_or_default()
+    }
+}
+
+fn job(job: &Job) -> JobJson<'_> {
+    JobJson {
+        target: job.target.triple.as_str(),
+        platform: job.platform.as_ref().map(ToString::to_string),
+        mode: &job.mode.name,
+        requested: &job.requested,
+        buildable: job.buildable(),
+        lacks: &job.lacks,
+        fallback: &job.fallback,
+        toolchain: job.toolchain.as_ref().map(|t| ToolchainJson {
+            provider: t.provider.name(),
+            cc: t.cc.to_string_lossy().into_owned(),
+            version: &t.version,
+            id: &t.id,
+        }),
+        linker: job.linker.as_ref().map(|l| l.name()),
+        std: job.std.as_ref().map(|s| StdJson { provider: s.provider, rustc: &s.version }),
+        runner: job.runner.name(),
+        image: &job.images,
+    }
+}

@@ -1,0 +1,91 @@
+//! Something that takes a while: shown with what it is doing now and how long it has taken. On a terminal one line is
+//! redrawn; elsewhere a line is printed at the start and every 15 seconds.
+
+use std::io::Write as _;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use super::Ui;
+
+/// A running task. Dropping it takes its line from the terminal.
+#[derive(Debug)]
+pub struct Task {
+    notes: Option<Sender<String>>,
+    thread: Option<JoinHandle<()>>,
+    begun: Instant,
+}
+
+const REDRAW: Duration = Duration::from_millis(120);
+const REMIND: Duration = Duration::from_secs(15);
+
+impl Task {
+    pub(super) fn start(ui: Ui, verb: &str, text: String) -> Self {
+        let begun = Instant::now();
+        if ui.quiet {
+            return Self { notes: None, thread: None, begun };
+        }
+        if !ui.live {
+            ui.step(verb, &text);
+        }
+        let (notes, received) = mpsc::channel::<String>();
+        let verb = verb.to_owned();
+        let thread = std::thread::spawn(move || {
+            let mut note = String::new();
+            loop {
+                let wait = if ui.live { REDRAW } else { REMIND };
+                let deadline = Instant::now() + wait;
+                loop {
+                    match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                        Ok(new) => note = new,
+                        Err(RecvTimeoutError::Timeout) => break,
+                        Err(RecvTimeoutError::Disconnected) => {
+                            if ui.live {
+                                draw("");
+                            }
+                            return;
+                        }
+                    }
+                }
+                let now = if note.is_empty() { String::new() } else { format!(" · {note}") };
+                let line = format!("{text} · {} s{now}", begun.elapsed().as_secs());
+                if ui.live {
+                    let color = if ui.color { ("\x1b[1;36m", "\x1b[0m") } else { ("", "") };
+                    // A line that wraps could not be redrawn.
+                    let line: String = line.chars().take(100).collect();
+                    draw(&format!("{}{verb:>12}{} {line}", color.0, color.1));
+                } else {
+                    ui.step("", format!("still {}: {line}", verb.to_lowercase()));
+                }
+            }
+        });
+        Self { notes: Some(notes), thread: Some(thread), begun }
+    }
+
+    /// Says what is being done now.
+    pub fn note(&self, text: impl Into<String>) {
+        if let Some(notes) = &self.notes {
+            let _ = notes.send(text.into());
+        }
+    }
+
+    /// Seconds since the start.
+    pub fn seconds(&self) -> f64 {
+        self.begun.elapsed().as_secs_f64()
+    }
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.notes = None;
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn draw(line: &str) {
+    let mut err = std::io::stderr().lock();
+    let _ = write!(err, "\r\x1b[2K{line}");
+    let _ = err.flush();
+}
