@@ -1,7 +1,9 @@
 //! The map of the house: from targets.toml and this machine to proven programs, images and timings.
 //! ARCHITECTURE.md draws the way that data takes through these modules.
 
+pub mod config;
 pub mod error;
 pub mod exec;
 pub mod triple;
 pub mod ui;
+pub mod workspace;
