@@ -141,7 +141,13 @@ impl Builder<'_> {
     fn call(&self, cmd: &Cmd, title: &str) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
         let task = self.ui.task("Building", title);
-        let mut call = Call { end: End::Code(0), seconds: 0.0, worked: false, programs: Vec::new(), errors: String::new() };
+        let mut call = Call {
+            end: End::Code(0),
+            seconds: 0.0,
+            worked: false,
+            programs: Vec::new(),
+            errors: String::new(),
+        };
         let mut crates = 0_usize;
         let (end, seconds) = cmd.lines(|stream, line| match stream {
             Stream::Stdout => {
@@ -192,7 +198,8 @@ impl Builder<'_> {
             ));
         }
         if spoiled {
-            std::fs::remove_file(dir.join(TRAPPED)).map_err(|e| Error::io("cannot remove", &dir.join(TRAPPED), &e))?;
+            std::fs::remove_file(dir.join(TRAPPED))
+                .map_err(|e| Error::io("cannot remove", &dir.join(TRAPPED), &e))?;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod cargo;
+pub mod config;
 pub mod error;
 pub mod exec;
 pub mod host;
@@ -13,3 +14,4 @@ pub mod toolchain;
 pub mod trap;
 pub mod triple;
 pub mod ui;
+pub mod workspace;

@@ -213,12 +213,16 @@ impl OneTarget<'_> {
     /// The jobs of this target, or why there are none.
     fn jobs(&self) -> Result<Vec<Job>, String> {
         if self.target.triple.libc() == Libc::Other {
-            return Err(format!("{} is not supported yet: only Linux with glibc or musl is", self.target.triple));
+            return Err(format!(
+                "{} is not supported yet: only Linux with glibc or musl is",
+                self.target.triple
+            ));
         }
         if let Some(StdState::Absent(reason)) = self.findings.stds.get(&self.target.triple) {
             return Err(reason.clone());
         }
-        let by_name = |name: &str| -> Vec<&Mode> { self.config.modes.iter().filter(|m| m.name == name).collect() };
+        let by_name =
+            |name: &str| -> Vec<&Mode> { self.config.modes.iter().filter(|m| m.name == name).collect() };
         let modes: Vec<&Mode> = match (&self.request.mode, &self.target.mode) {
             (Some(ModeRequest::All), _) => self.config.modes.iter().collect(),
             (Some(ModeRequest::Named(name)), _) | (None, ModeChoice::Named(name)) => by_name(name),
@@ -293,7 +297,10 @@ impl OneTarget<'_> {
     fn unmet(&self, mode: &Mode) -> Option<Unmet> {
         let triple = &self.target.triple;
         if mode.needs.is_empty() {
-            return self.linker(mode).is_none().then(|| self.no_toolchain(&format!("nothing can link for {triple}")));
+            return self
+                .linker(mode)
+                .is_none()
+                .then(|| self.no_toolchain(&format!("nothing can link for {triple}")));
         }
         match self.toolchain() {
             None => Some(self.no_toolchain(&format!("no C toolchain works for {triple}"))),
@@ -307,12 +314,15 @@ impl OneTarget<'_> {
     /// Whether setup could get a toolchain: zig serves every target that it has a name for, unless the run or the
     /// user's own choice leaves it out.
     fn no_toolchain(&self, what: &str) -> Unmet {
-        let explicit = self.survey().and_then(|s| s.tried.first()).filter(|(candidate, _)| {
-            matches!(candidate.provider, Provider::Env | Provider::Config)
-        });
+        let explicit = self
+            .survey()
+            .and_then(|s| s.tried.first())
+            .filter(|(candidate, _)| matches!(candidate.provider, Provider::Env | Provider::Config));
         if let Some((candidate, _)) = explicit {
-            return Unmet::Final(format!("{what}: {} does not work, see `cargo xtask explain {}`", candidate.origin,
-                self.target.triple));
+            return Unmet::Final(format!(
+                "{what}: {} does not work, see `cargo xtask explain {}`",
+                candidate.origin, self.target.triple
+            ));
         }
         let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
         match zig && zig::target_flags(&self.target.triple, None).is_some() {
@@ -397,7 +407,10 @@ impl Plan {
         }
         let mut error = Error::missing(match forbidden.as_slice() {
             [(job, fallback)] => {
-                format!("mode {} cannot be built for {}, and a fallback is not allowed", fallback.from, job.target.triple)
+                format!(
+                    "mode {} cannot be built for {}, and a fallback is not allowed",
+                    fallback.from, job.target.triple
+                )
             }
             list => format!("{} targets would fall back to another mode, which is not allowed", list.len()),
         });

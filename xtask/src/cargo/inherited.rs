@@ -36,7 +36,8 @@ pub fn clean(mut cmd: Cmd, host: &Host, target_dir: &Path) -> Cmd {
         }
     }
     let Some(path) = host.var("LD_LIBRARY_PATH") else { return cmd };
-    let ours = |dir: &Path| dir.starts_with(target_dir) || dir.components().any(|c| c.as_os_str() == "rustlib");
+    let ours =
+        |dir: &Path| dir.starts_with(target_dir) || dir.components().any(|c| c.as_os_str() == "rustlib");
     let toolchain = |dir: &Path| dir.join("rustlib").is_dir();
     let rest: Vec<_> = std::env::split_paths(path)
         .filter(|dir| !dir.as_os_str().is_empty() && !ours(dir) && !toolchain(dir))

@@ -60,10 +60,9 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     let key = &cohort.key;
     let mut cmd = Cmd::new(&site.cargo);
     cmd = match what {
-        What::Bin { package, bin } => cmd.args(["build", "--package", package, "--bin", bin]).args([
-            "--message-format=json-render-diagnostics",
-            "--keep-going",
-        ]),
+        What::Bin { package, bin } => cmd
+            .args(["build", "--package", package, "--bin", bin])
+            .args(["--message-format=json-render-diagnostics", "--keep-going"]),
         What::Tests(packages) => packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p])),
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
@@ -118,7 +117,8 @@ fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cm
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
-        let host_driver = *triple == site.host.triple && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
+        let host_driver = *triple == site.host.triple
+            && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
         let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
         cmd = cmd.env(format!("{prefix}_LINKER"), shim.as_deref().unwrap_or(linker.program()));
     }
@@ -137,7 +137,8 @@ fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cm
 
 /// `target."<triple>".<key>=[…]`, for Cargo's `--config`.
 fn setting(triple: &Triple, key: &str, words: &[String]) -> String {
-    let words = toml::Value::Array(words.iter().map(|w| toml::Value::String(w.clone())).collect());
+    // A JSON array of strings is a TOML array of strings.
+    let words = serde_json::Value::from(words.to_vec());
     format!("target.\"{triple}\".{key}={words}")
 }
 
@@ -196,7 +197,8 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &S
             .find_map(|key| site.host.var(key))
             .or_else(|| site.host.var(name).filter(|_| *triple == site.host.triple));
         let words: Vec<&str> = user.into_iter().chain(maps.iter().map(String::as_str)).collect();
-        cmd = cmd.env_remove(format!("{name}_{triple}")).env(format!("{name}_{underscored}"), words.join(" "));
+        cmd =
+            cmd.env_remove(format!("{name}_{triple}")).env(format!("{name}_{underscored}"), words.join(" "));
     }
     if toolchain.link == Link::Zig {
         // zig's C++ library is LLVM's.

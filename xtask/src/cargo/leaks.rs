@@ -45,7 +45,8 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>
         return Ok(vec![cohort]);
     }
     let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
-    let file = builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, &builder.site)));
+    let file =
+        builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, &builder.site)));
     let kept = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let alone: BTreeSet<String> = match kept {
         Some(alone) => alone,
@@ -98,7 +99,10 @@ fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeMap<String, U
 fn key(cohort: &Cohort, targets: &[String], site: &Site) -> String {
     let print = Fingerprint::new("unit graph 1").with(cohort.key.folder()).with(targets.join(" "));
     let lock = site.root.join("Cargo.lock");
-    std::iter::once(&lock).chain(&site.manifests).fold(print, |print, file| print.with(digest(file).unwrap_or_default())).short()
+    std::iter::once(&lock)
+        .chain(&site.manifests)
+        .fold(print, |print, file| print.with(digest(file).unwrap_or_default()))
+        .short()
 }
 
 fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {

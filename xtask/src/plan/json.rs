@@ -44,7 +44,8 @@ struct StdJson<'a> {
 impl Plan {
     /// The document, pretty-printed.
     pub fn json(&self) -> String {
-        let document = Document { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
+        let document =
+            Document { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 }

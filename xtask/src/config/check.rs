@@ -1,0 +1,168 @@
+//! From the file as written to a valid [`Config`]: everything that the words must mean.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::check_image::images;
+use super::check_target::targets;
+use super::diag::Diags;
+use super::quote::{names, quoted};
+use super::raw::{Raw, RawApp, RawMode, Text, Texts};
+use super::suggest::nearest;
+use super::types::{App, Config, Mode, Need, TestNeed, TestSection, Word};
+use crate::workspace::{Package, Workspace};
+
+/// What the checks know and where they report to.
+pub(super) struct Check<'a, 'd> {
+    pub(super) raw: &'a Raw,
+    pub(super) workspace: &'a Workspace,
+    pub(super) triples: &'a BTreeSet<String>,
+    /// The directory at which relative paths start.
+    pub(super) dir: &'a Path,
+    pub(super) diags: &'d mut Diags<'a>,
+}
+
+/// Checks the whole file. None only where something was reported.
+pub(super) fn config<'a>(
+    raw: &'a Raw,
+    file: &'a Path,
+    workspace: &'a Workspace,
+    triples: &'a BTreeSet<String>,
+    diags: &mut Diags<'a>,
+) -> Option<Config> {
+    let dir = file.parent().unwrap_or(Path::new(""));
+    let mut check = Check { raw, workspace, triples, dir, diags };
+    check.schema()?;
+    let package = check.package();
+    let app = raw.app.as_ref().and_then(|app| check.app(app, package));
+    let modes: Vec<Mode> = raw.modes.iter().filter_map(|mode| check.mode(mode, package)).collect();
+    check.differ("mode", raw.modes.iter().filter_map(|m| m.name.as_ref()));
+    let targets = targets(&mut check);
+    let images = images(&mut check);
+    let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
+    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, test: TestSection { needs } })
+}
+
+impl<'a> Check<'a, '_> {
+    /// A file of another schema has other keys: its other errors would mislead.
+    fn schema(&mut self) -> Option<()> {
+        let schema = self.raw.schema.as_ref().filter(|s| s.get_ref() != "1");
+        let Some(schema) = schema else { return Some(()) };
+        self.diags.clear();
+        self.diags
+            .at(schema.span(), format!("schema {} is not known", quoted(schema.get_ref())))
+            .help("this xtask reads schema = 1; a newer one may read more");
+        None
+    }
+
+    /// The package that the file names. Reported where there is none.
+    fn package(&mut self) -> Option<&'a Package> {
+        let workspace = self.workspace;
+        let name = self.raw.app.as_ref()?.package.as_ref()?;
+        let package = workspace.package(name.get_ref());
+        if package.is_none() {
+            let known = || workspace.packages.iter().map(|p| p.name.as_str());
+            self.unknown(name, "a package of this workspace", known);
+        }
+        package
+    }
+
+    fn app(&mut self, raw: &'a RawApp, package: Option<&'a Package>) -> Option<App> {
+        let smoke = match &raw.smoke {
+            Some(smoke) => self.arguments(smoke),
+            None => vec!["--version".to_owned()],
+        };
+        let (bin, package) = (raw.bin.as_ref()?, package?);
+        if !package.bins.contains(bin.get_ref()) {
+            let what = format!("a program of package {}", quoted(&package.name));
+            self.unknown(bin, &what, || package.bins.iter().map(String::as_str));
+        }
+        Some(App { package: package.name.clone(), bin: bin.get_ref().clone(), smoke })
+    }
+
+    fn mode(&mut self, raw: &'a RawMode, package: Option<&'a Package>) -> Option<Mode> {
+        let features = raw.features.as_ref().map(|f| f.get_ref().as_slice()).unwrap_or_default();
+        for feature in features {
+            if let Some(package) = package.filter(|p| !p.takes_feature(feature.get_ref())) {
+                let what = format!("a feature of package {}", quoted(&package.name));
+                self.unknown(feature, &what, || package.features.keys().map(String::as_str));
+            }
+        }
+        let needs = self.words::<Need>("a compiler that a mode can need", raw.needs.as_ref());
+        let name = raw.name.as_ref()?;
+        if matches!(name.get_ref().as_str(), "auto" | "all") {
+            self.diags.at(name.span(), format!("the name {} is reserved", quoted(name.get_ref()))).help(
+                "`--mode auto` takes the first mode whose needs are met, `--mode all` takes every mode",
+            );
+        } else if !fits_a_path(name.get_ref()) {
+            self.diags
+                .at(name.span(), format!("{} cannot be the name of a mode", quoted(name.get_ref())))
+                .help("it names a directory: letters, digits, -, _ and ., beginning with a letter or digit");
+        }
+        Some(Mode {
+            name: name.get_ref().clone(),
+            features: features.iter().map(|f| f.get_ref().clone()).collect(),
+            default_features: raw.default_features.unwrap_or(true),
+            needs,
+        })
+    }
+
+    /// Reports names that occur again. Case is no difference, since they name files.
+    pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a Text>) {
+        let mut seen = BTreeMap::new();
+        for name in names {
+            let first: usize = *seen.entry(name.get_ref().to_lowercase()).or_insert(name.span().start);
+            if first != name.span().start {
+                let message = format!("there is already a {what} {}", quoted(name.get_ref()));
+                self.diags.at(name.span(), message).also("the first is on", first).whole();
+            }
+        }
+    }
+
+    /// Strings that become arguments of a process.
+    pub(super) fn arguments(&mut self, texts: &'a Texts) -> Vec<String> {
+        for text in texts.get_ref().iter().filter(|t| t.get_ref().contains('\0')) {
+            self.diags.at(text.span(), "an argument cannot hold the character \\u0000");
+        }
+        texts.get_ref().iter().map(|t| t.get_ref().clone()).collect()
+    }
+
+    /// A list of words out of a fixed set.
+    fn words<W: Word + Ord>(&mut self, what: &str, texts: Option<&'a Texts>) -> BTreeSet<W> {
+        let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
+        texts.iter().filter_map(|text| self.word(what, text)).collect()
+    }
+
+    /// A word out of a fixed set.
+    pub(super) fn word<W: Word>(&mut self, what: &str, text: &'a Text) -> Option<W> {
+        let word = W::ALL.iter().find(|(spelling, _)| spelling == text.get_ref()).map(|(_, word)| *word);
+        if word.is_none() {
+            self.unknown(text, what, || W::ALL.iter().map(|(spelling, _)| *spelling));
+        }
+        word
+    }
+
+    /// Reports a name that is not one of `known`.
+    pub(super) fn unknown<I: Iterator<Item = &'a str>>(
+        &mut self,
+        text: &'a Text,
+        what: &str,
+        known: impl Fn() -> I + Send + 'a,
+    ) {
+        self.diags.at(text.span(), format!("{} is not {what}", quoted(text.get_ref()))).help_with(
+            move || {
+                let near = nearest(text.get_ref(), known()).map(|n| format!("did you mean {}?", quoted(n)));
+                near.into_iter().chain([format!("known: {}", names(known()))]).collect()
+            },
+        );
+    }
+}
+
+/// Whether the name can be a part of a path on every system.
+fn fits_a_path(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.chars().all(plain)
+        && !name.ends_with('.')
+        && name.len() <= 64
+}

@@ -1,0 +1,123 @@
+//! The checks of `[[image]]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Check;
+use super::quote::{names, quoted};
+use super::raw::{RawImage, Text};
+use super::suggest::nearest;
+use super::types::{Base, Image};
+use crate::triple::{Os, Platform, Triple};
+
+/// All images of the file.
+pub(super) fn images(check: &mut Check<'_, '_>) -> Vec<Image> {
+    let raw = check.raw;
+    let images = raw.images.iter().filter_map(|image| self::image(check, image)).collect();
+    check.differ("image", raw.images.iter().filter_map(|i| i.name.as_ref()));
+    images
+}
+
+fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
+    if let Some(name) = raw.name.as_ref().filter(|name| !is_component(name.get_ref())) {
+        check
+            .diags
+            .at(name.span(), format!("{} cannot be the name of an image", quoted(name.get_ref())))
+            .help("lower-case letters and digits, joined by one of . _ __ or any number of -");
+    }
+    let base = raw.base.as_ref().and_then(|text| base(check, text));
+    let targets = raw.targets.as_ref();
+    if let Some(list) = targets.filter(|list| list.get_ref().is_empty()) {
+        check.diags.at(list.span(), "an image has at least one target");
+    }
+    let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
+    Some(Image {
+        name: raw.name.as_ref()?.get_ref().clone(),
+        base: base?,
+        targets,
+        tzdata: raw.tzdata.unwrap_or(false),
+    })
+}
+
+/// A path component of a repository name, as
+/// <https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests> spells it; no longer than
+/// the 128 characters of a tag, so that a name always fits a reference and a file name.
+fn is_component(name: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let joins = name.split(is_letter).filter(|join| !join.is_empty());
+    name.starts_with(is_letter)
+        && name.ends_with(is_letter)
+        && name.len() <= 128
+        && joins.into_iter().all(|join| matches!(join, "." | "_" | "__") || join.bytes().all(|b| b == b'-'))
+}
+
+fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
+    let word = text.get_ref().as_str();
+    if word == "scratch" {
+        return Some(Base::Scratch);
+    }
+    let later = word == "auto" || word == "distroless" || word.contains([':', '/', '@']);
+    let diag = if later {
+        check.diags.at(text.span(), format!("base {} is not supported yet", quoted(word)))
+    } else {
+        check.diags.at(text.span(), format!("{} is not a base", quoted(word)))
+    };
+    diag.help(match nearest(word, ["scratch"]) {
+        Some(near) => format!("did you mean {}?", quoted(near)),
+        None => "images have base = \"scratch\"".to_owned(),
+    });
+    None
+}
+
+/// The targets of one image: listed, of a Linux platform, each of its own.
+fn platforms<'a>(check: &mut Check<'a, '_>, texts: &'a [Text]) -> Vec<Triple> {
+    let raw = check.raw;
+    let listed = move || raw.targets.iter().filter_map(|t| t.triple.as_ref()).map(|t| t.get_ref().as_str());
+    let known: BTreeSet<&str> = listed().collect();
+    let all_readable = raw.targets.iter().all(|t| t.triple.is_some());
+    let mut taken: BTreeMap<Platform, (usize, &str)> = BTreeMap::new();
+    let mut triples = Vec::new();
+    for text in texts {
+        let name = text.get_ref().as_str();
+        let triple = Triple::parse(name);
+        if !known.contains(name) {
+            // A target whose triple cannot be read may be the one that is meant.
+            if all_readable {
+                not_listed(check, text, listed);
+            }
+        } else if let Some(platform) = triple.platform().filter(|_| triple.os() == Os::Linux) {
+            if let Some((offset, other)) = taken.get(&platform) {
+                let message = match *other == name {
+                    true => format!("{} is in this image twice", quoted(name)),
+                    false => format!("{} and {} are both {platform}", quoted(other), quoted(name)),
+                };
+                let diag = check.diags.at(text.span(), message).whole().also("the first is on", *offset);
+                diag.help("an image has one program for each platform; make two images");
+            } else {
+                taken.insert(platform, (text.span().start, name));
+            }
+        } else if check.triples.contains(name) {
+            let message = match triple.platform() {
+                Some(platform) => format!("an image for {platform} is not supported yet"),
+                None => format!("{} has no platform that container images know", quoted(name)),
+            };
+            check.diags.at(text.span(), message).help("remove it here: a target needs no image");
+        }
+        triples.push(triple);
+    }
+    triples
+}
+
+fn not_listed<'a, I: Iterator<Item = &'a str>>(
+    check: &mut Check<'a, '_>,
+    text: &'a Text,
+    listed: impl Fn() -> I + Send + 'a,
+) {
+    let name = text.get_ref().as_str();
+    let known = check.triples.contains(name);
+    let diag = check.diags.at(text.span(), format!("target {} is not listed", quoted(name))).whole();
+    diag.help_with(move || match nearest(name, listed()) {
+        Some(near) => vec![format!("did you mean {}?", quoted(near))],
+        None if known => vec![format!("add to the file:\n[[target]]\ntriple = {}", quoted(name))],
+        None => vec![format!("the file lists {}", names(listed()))],
+    });
+}

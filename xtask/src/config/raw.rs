@@ -1,0 +1,168 @@
+//! targets.toml as written: the right types, and nothing known yet about what the words mean.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::diag::Diags;
+use super::source::Source;
+use super::syntax::syntax;
+use super::walk::Fields;
+use crate::error::{Error, Result};
+
+pub(super) mod shapes;
+
+/// A string with its place.
+pub(super) type Text = Spanned<String>;
+
+/// A list of strings with its place.
+pub(super) type Texts = Spanned<Vec<Text>>;
+
+/// The file as written. What is none, or missing from a list, was left out or is reported already.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) schema: Option<Text>,
+    pub(super) app: Option<RawApp>,
+    pub(super) modes: Vec<RawMode>,
+    pub(super) targets: Vec<RawTarget>,
+    pub(super) images: Vec<RawImage>,
+    pub(super) test_needs: Option<Texts>,
+}
+
+/// `[app]` as written.
+#[derive(Debug)]
+pub(super) struct RawApp {
+    pub(super) package: Option<Text>,
+    pub(super) bin: Option<Text>,
+    pub(super) smoke: Option<Texts>,
+}
+
+/// `[[mode]]` as written.
+#[derive(Debug)]
+pub(super) struct RawMode {
+    pub(super) name: Option<Text>,
+    pub(super) features: Option<Texts>,
+    pub(super) default_features: Option<bool>,
+    pub(super) needs: Option<Texts>,
+}
+
+/// `[[target]]` as written.
+#[derive(Debug)]
+pub(super) struct RawTarget {
+    pub(super) triple: Option<Text>,
+    pub(super) mode: Option<Text>,
+    pub(super) on_fallback: Option<Text>,
+    pub(super) cc: Option<Text>,
+    pub(super) glibc: Option<Text>,
+    pub(super) profile: Option<Text>,
+    pub(super) env: Vec<(Text, Text)>,
+    pub(super) rustflags: Option<Texts>,
+}
+
+/// `[[image]]` as written.
+#[derive(Debug)]
+pub(super) struct RawImage {
+    pub(super) name: Option<Text>,
+    pub(super) base: Option<Text>,
+    pub(super) targets: Option<Texts>,
+    pub(super) tzdata: Option<bool>,
+}
+
+/// The parser bounds the depth of brackets and the parts of a key, 80 each, but not their product, and what it returns
+/// is freed recursively: 6,400 levels overflow the 1 or 2 MiB of many threads. Measured: they need less than 8 MiB.
+const STACK: usize = 32 * 1024 * 1024;
+
+/// Reads the text. The errors are all of the file's that need no knowledge of the workspace.
+///
+/// # Errors
+/// Only where no thread can be started.
+pub(super) fn read(source: &Source) -> Result<(Raw, Diags<'static>)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("targets.toml".to_owned()).stack_size(STACK);
+        let running = thread
+            .spawn_scoped(scope, || parse(source))
+            .map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
+        running.join().map_err(|_| Error::failed(format!("cannot read {}: its parser panicked", source.name)))
+    })
+}
+
+fn parse(source: &Source) -> (Raw, Diags<'static>) {
+    let mut diags = Diags::default();
+    let (document, errors) = DeTable::parse_recoverable(&source.text);
+    if let Some(syntax) = syntax(&errors, source) {
+        diags.set_syntax(syntax);
+    }
+    let raw = file(document.get_ref(), &mut diags);
+    (raw, diags)
+}
+
+fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
+    let mut file = Fields::open(document, 0..0, &shapes::FILE, diags);
+    let schema = file.integer("schema");
+    let schema = file.required("schema", schema);
+    let app = file.table("app");
+    let app = file.required("app", app);
+    let [modes, targets] = ["mode", "target"].map(|key| {
+        let tables = file.tables(key);
+        file.required(key, Some(tables)).unwrap_or_default()
+    });
+    let images = file.tables("image");
+    let test = file.table("test");
+    Raw {
+        schema,
+        app: app.map(|at| app_fields(at, diags)),
+        modes: modes.into_iter().map(|at| mode_fields(at, diags)).collect(),
+        targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
+        images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
+        test_needs: test
+            .and_then(|(table, span)| Fields::open(table, span, &shapes::TEST, diags).strings("needs")),
+    }
+}
+
+type At<'t> = (&'t DeTable<'t>, Range<usize>);
+
+fn app_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawApp {
+    let mut app = Fields::open(table, span, &shapes::APP, diags);
+    let [package, bin] = ["package", "bin"].map(|key| {
+        let value = app.string(key);
+        app.required(key, value)
+    });
+    RawApp { package, bin, smoke: app.strings("smoke") }
+}
+
+fn mode_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawMode {
+    let mut mode = Fields::open(table, span, &shapes::MODE, diags);
+    let name = mode.string("name");
+    RawMode {
+        name: mode.required("name", name),
+        features: mode.strings("features"),
+        default_features: mode.boolean("default-features"),
+        needs: mode.strings("needs"),
+    }
+}
+
+fn target_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawTarget {
+    let mut target = Fields::open(table, span, &shapes::TARGET, diags);
+    let triple = target.string("triple");
+    RawTarget {
+        triple: target.required("triple", triple),
+        mode: target.string("mode"),
+        on_fallback: target.string("on-fallback"),
+        cc: target.string("cc"),
+        glibc: target.string("glibc"),
+        profile: target.string("profile"),
+        env: target.map("env").unwrap_or_default(),
+        rustflags: target.strings("rustflags"),
+    }
+}
+
+fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
+    let mut image = Fields::open(table, span, &shapes::IMAGE, diags);
+    let [name, base] = ["name", "base"].map(|key| {
+        let value = image.string(key);
+        image.required(key, value)
+    });
+    let targets = image.strings("targets");
+    RawImage { name, base, targets: image.required("targets", targets), tzdata: image.boolean("tzdata") }
+}

@@ -1,0 +1,107 @@
+//! Which keys each table of targets.toml has.
+
+/// The keys of one table.
+pub(in crate::config) struct Shape {
+    /// The table as it is written.
+    pub(in crate::config) name: &'static str,
+    /// Its keys, each with a line that shows how to write it.
+    keys: &'static [(&'static str, &'static str)],
+    /// Keys of the contract that are not built yet.
+    pub(in crate::config) later: &'static [&'static str],
+}
+
+impl Shape {
+    /// Whether the table has this key.
+    pub(in crate::config) fn has(&self, key: &str) -> bool {
+        self.keys().any(|k| k == key)
+    }
+
+    /// The keys, in the order in which a person would write them.
+    pub(in crate::config) fn keys(&self) -> impl Iterator<Item = &'static str> + use<> {
+        self.keys.iter().map(|(key, _)| *key)
+    }
+
+    /// A line that shows how to write the key.
+    pub(in crate::config) fn example(&self, key: &str) -> &'static str {
+        self.keys.iter().find(|(k, _)| *k == key).map_or("", |(_, example)| example)
+    }
+}
+
+/// The file itself.
+pub(in crate::config) const FILE: Shape = Shape {
+    name: "the file",
+    keys: &[
+        ("schema", "begin it with: schema = 1"),
+        ("app", "add to it:\n[app]\npackage = \"…\"\nbin = \"…\""),
+        ("mode", "add to it:\n[[mode]]\nname = \"default\""),
+        ("target", "add to it:\n[[target]]\ntriple = \"x86_64-unknown-linux-musl\""),
+        ("image", ""),
+        ("test", ""),
+    ],
+    later: &[],
+};
+
+/// `[app]`.
+pub(in crate::config) const APP: Shape = Shape {
+    name: "[app]",
+    keys: &[("package", "add package = \"…\""), ("bin", "add bin = \"…\""), ("smoke", "")],
+    later: &[],
+};
+
+/// `[[mode]]`.
+pub(in crate::config) const MODE: Shape = Shape {
+    name: "[[mode]]",
+    keys: &[("name", "add name = \"…\""), ("features", ""), ("default-features", ""), ("needs", "")],
+    later: &[],
+};
+
+/// `[[target]]`.
+pub(in crate::config) const TARGET: Shape = Shape {
+    name: "[[target]]",
+    keys: &[
+        ("triple", "add triple = \"x86_64-unknown-linux-musl\", or another of `rustc --print target-list`"),
+        ("mode", ""),
+        ("on-fallback", ""),
+        ("cc", ""),
+        ("glibc", ""),
+        ("profile", ""),
+        ("env", "write env = { NAME = \"value\" }"),
+        ("rustflags", ""),
+    ],
+    later: &[],
+};
+
+/// `[[image]]`.
+pub(in crate::config) const IMAGE: Shape = Shape {
+    name: "[[image]]",
+    keys: &[
+        ("name", "add name = \"…\""),
+        ("base", "add base = \"scratch\""),
+        ("targets", "add targets = [\"x86_64-unknown-linux-musl\"]"),
+        ("tzdata", ""),
+    ],
+    later: &[
+        "annotations",
+        "budget",
+        "closure",
+        "cmd",
+        "compression",
+        "entrypoint",
+        "env",
+        "expect",
+        "healthcheck",
+        "labels",
+        "ports",
+        "smoke",
+        "stop-signal",
+        "user",
+        "volumes",
+        "workdir",
+    ],
+};
+
+/// `[test]`.
+pub(in crate::config) const TEST: Shape = Shape { name: "[test]", keys: &[("needs", "")], later: &[] };
+
+/// Every table, to find where a key belongs that stands in the wrong one.
+pub(in crate::config) const ALL: [&Shape; 6] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &TEST];

@@ -1,0 +1,114 @@
+//! "Did you mean": the known name nearest to the one that was written.
+
+/// Longer names are no slip of the finger, and comparing them takes time.
+const LONGEST: usize = 64;
+
+/// What other tools call the first word of a triple, and what Rust calls it.
+const ALIASES: [(&str, &str); 3] = [("amd64", "x86_64"), ("x64", "x86_64"), ("arm64", "aarch64")];
+
+/// The candidate that is most likely meant; none where nothing is near. Equally near ones: the first.
+pub(super) fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if written.is_empty() || written.chars().nth(LONGEST).is_some() {
+        return None;
+    }
+    let written = written.to_lowercase();
+    let few = (written.chars().count() / 3).max(1);
+    let rank = |candidate: &str| {
+        let lower = candidate.to_lowercase();
+        if leaves_words_out(&written, &lower) {
+            // Before every slip of letters but the smallest: more words left out are worse.
+            return Some((1, lower.len()));
+        }
+        let distance = distance(&written, &lower);
+        (distance <= few).then_some((distance, 0))
+    };
+    among.into_iter().filter_map(|c| Some((rank(c)?, c))).min_by_key(|(rank, _)| *rank).map(|(_, c)| c)
+}
+
+/// Whether `written` is `candidate` with words left out of the middle (`x86_64-linux-musl`), aliases counted as equal.
+fn leaves_words_out(written: &str, candidate: &str) -> bool {
+    let mut words: Vec<&str> = written.split('-').collect();
+    if let Some((_, name)) = ALIASES.iter().find(|(alias, _)| words.first() == Some(alias)) {
+        words[0] = name;
+    }
+    let all: Vec<&str> = candidate.split('-').collect();
+    let mut rest = all.iter();
+    words.len() >= 2
+        && words.first() == all.first()
+        && words.last() == all.last()
+        && words.iter().all(|word| rest.any(|w| w == word))
+}
+
+/// Insertions, deletions, replacements and swaps of neighbours that turn `a` into `b` (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before: Vec<usize> = Vec::new();
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 0..a.len() {
+        let mut row = vec![i + 1];
+        for j in 0..b.len() {
+            let replaced = last[j] + usize::from(a[i] != b[j]);
+            let mut cost = replaced.min(last[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j] {
+                cost = cost.min(before[j - 1] + 1);
+            }
+            row.push(cost);
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_known_by_hand() {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("ab", "ba", 1),
+            ("kitten", "sitting", 3),
+            ("é", "e", 1),
+        ] {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+            assert_eq!(distance(b, a), expected, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn triples_as_people_write_them() {
+        let known = [
+            "aarch64-apple-darwin",
+            "aarch64-unknown-linux-gnu",
+            "aarch64-unknown-linux-musl",
+            "armv7-unknown-linux-musleabihf",
+            "x86_64-linux-android",
+            "x86_64-unikraft-linux-musl",
+            "x86_64-unknown-linux-gnu",
+            "x86_64-unknown-linux-musl",
+        ];
+        for (written, expected) in [
+            ("x86_64-linux-musl", Some("x86_64-unknown-linux-musl")),
+            ("amd64-linux-gnu", Some("x86_64-unknown-linux-gnu")),
+            ("arm64-apple-darwin", Some("aarch64-apple-darwin")),
+            ("X86_64-Unknown-Linux-GNU", Some("x86_64-unknown-linux-gnu")),
+            ("aarch64-unknwon-linux-musl", Some("aarch64-unknown-linux-musl")),
+            ("armv7-linux-musleabihf", Some("armv7-unknown-linux-musleabihf")),
+            ("windows", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(written, known), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn short_names_need_more_in_common() {
+        assert_eq!(nearest("ap", ["app", "zig"]), Some("app"));
+        assert_eq!(nearest("x", ["app", "zig"]), None);
+        assert_eq!(nearest("default_features", ["features", "default-features"]), Some("default-features"));
+        assert_eq!(nearest(&"x".repeat(1_000_000), ["app"]), None);
+    }
+}

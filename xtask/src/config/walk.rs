@@ -1,0 +1,188 @@
+//! Reading the keys of a table one by one, with an error for each that is not as it must be.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::diag::{Diag, Diags};
+use super::quote::quoted;
+use super::raw::shapes::{self, Shape};
+use super::suggest::nearest;
+
+/// A table that is being read. Every `get` returns none where the key is absent or wrong; wrong ones are reported.
+pub(super) struct Fields<'t, 'd> {
+    table: &'t DeTable<'t>,
+    /// The table's header, or the whole of an inline table.
+    span: Range<usize>,
+    shape: &'static Shape,
+    diags: &'d mut Diags<'static>,
+}
+
+impl<'t, 'd> Fields<'t, 'd> {
+    /// Starts to read a table; reports every key that it should not have.
+    pub(super) fn open(
+        table: &'t DeTable<'t>,
+        span: Range<usize>,
+        shape: &'static Shape,
+        diags: &'d mut Diags<'static>,
+    ) -> Self {
+        for key in table.keys() {
+            let name = key.get_ref().as_ref();
+            if shape.later.contains(&name) {
+                let message = format!("`{name}` is not supported yet in {}", shape.name);
+                diags.at(key.span(), message).help("remove it: it would be ignored");
+            } else if !shape.has(name) {
+                let message = format!("{} has no key {}", shape.name, quoted(name));
+                diags.at(key.span(), message).help_with(unknown_key(name.to_owned(), shape));
+            }
+        }
+        Self { table, span, shape, diags }
+    }
+
+    /// Reports `key` where it is absent; hands `value` through.
+    pub(super) fn required<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
+        if !self.table.contains_key(key) {
+            let message = format!("{} has no `{key}`", self.shape.name);
+            let diag = match self.span.is_empty() {
+                true => self.diags.nowhere(message),
+                false => self.diags.at(self.span.clone(), message).whole(),
+            };
+            diag.help(self.shape.example(key));
+        }
+        value
+    }
+
+    /// A string.
+    pub(super) fn string(&mut self, key: &str) -> Option<Spanned<String>> {
+        let value = self.table.get(key)?;
+        self.as_string(key, value)
+    }
+
+    /// A list of strings.
+    pub(super) fn strings(&mut self, key: &str) -> Option<Spanned<Vec<Spanned<String>>>> {
+        let value = self.table.get(key)?;
+        let Some(list) = value.get_ref().as_array() else {
+            let diag = self.wrong(key, value, "a list of strings");
+            if let Some(text) = value.get_ref().as_str() {
+                diag.help(format!("write [{}]", quoted(text)));
+            }
+            return None;
+        };
+        let all: Vec<_> = list.iter().map(|item| self.as_string(key, item)).collect();
+        Some(Spanned::new(value.span(), all.into_iter().collect::<Option<_>>()?))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+        let value = self.table.get(key)?;
+        let read = value.get_ref().as_bool();
+        if read.is_none() {
+            self.wrong(key, value, "true or false");
+        }
+        read
+    }
+
+    /// A whole number, as written.
+    pub(super) fn integer(&mut self, key: &str) -> Option<Spanned<String>> {
+        let value = self.table.get(key)?;
+        let Some(number) = value.get_ref().as_integer() else {
+            self.wrong(key, value, "a number");
+            return None;
+        };
+        Some(Spanned::new(value.span(), number.to_string()))
+    }
+
+    /// A table of strings, in the order of its keys.
+    pub(super) fn map(&mut self, key: &str) -> Option<Vec<(Spanned<String>, Spanned<String>)>> {
+        let value = self.table.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            let example = self.shape.example(key);
+            self.wrong(key, value, "a table of strings").help(example);
+            return None;
+        };
+        let entry = |(name, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
+            let name: &Spanned<std::borrow::Cow<'t, str>> = name;
+            let value = self.as_string(name.get_ref(), value)?;
+            Some((Spanned::new(name.span(), name.get_ref().to_string()), value))
+        };
+        let all: Vec<_> = table.iter().map(entry).collect();
+        all.into_iter().collect()
+    }
+
+    /// The one table of this key: `[key]`.
+    pub(super) fn table(&mut self, key: &str) -> Option<(&'t DeTable<'t>, Range<usize>)> {
+        let value = self.table.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            self.wrong(key, value, "one table").help(format!("write [{key}], with single brackets, once"));
+            return None;
+        };
+        Some((table, value.span()))
+    }
+
+    /// The tables of this key: `[[key]]`, in the file's order.
+    pub(super) fn tables(&mut self, key: &str) -> Vec<(&'t DeTable<'t>, Range<usize>)> {
+        let Some(value) = self.table.get(key) else { return Vec::new() };
+        let Some(list) = value.get_ref().as_array() else {
+            self.wrong(key, value, "a list of tables")
+                .help(format!("write [[{key}]], with both brackets doubled"));
+            return Vec::new();
+        };
+        if list.is_empty() {
+            self.diags.at(value.span(), format!("`{key}` is an empty list")).help(self.shape.example(key));
+        }
+        let mut tables = Vec::new();
+        for item in list.iter() {
+            match item.get_ref().as_table() {
+                Some(table) => tables.push((table, item.span())),
+                None => {
+                    self.wrong(key, item, "tables").help(format!("write [[{key}]]"));
+                }
+            }
+        }
+        tables
+    }
+
+    fn as_string(&mut self, key: &str, value: &Spanned<DeValue<'t>>) -> Option<Spanned<String>> {
+        if let Some(text) = value.get_ref().as_str() {
+            return Some(Spanned::new(value.span(), text.to_owned()));
+        }
+        let text = match value.get_ref() {
+            DeValue::Integer(number) => Some(number.to_string()),
+            DeValue::Float(number) => Some(number.to_string()),
+            DeValue::Boolean(truth) => Some(truth.to_string()),
+            _ => None,
+        };
+        let diag = self.wrong(key, value, "a string");
+        if let Some(text) = text {
+            diag.help(format!("text is written in quotes: {}", quoted(&text)));
+        }
+        None
+    }
+
+    fn wrong(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) -> &mut Diag<'static> {
+        let found = match value.get_ref() {
+            DeValue::String(_) => "a string",
+            DeValue::Integer(_) => "a number",
+            DeValue::Float(_) => "a number with a fraction",
+            DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(_) => "a date",
+            DeValue::Array(_) => "a list",
+            DeValue::Table(_) => "a table",
+        };
+        self.diags.at(value.span(), format!("`{key}` takes {expected}, and this is {found}"))
+    }
+}
+
+/// What to say about a key that a table does not have.
+fn unknown_key(name: String, shape: &'static Shape) -> impl FnOnce() -> Vec<String> + Send {
+    move || {
+        let known = format!("it takes {}", shape.keys().collect::<Vec<_>>().join(", "));
+        let home = shapes::ALL.iter().filter(|s| s.name != shape.name).find(|s| s.has(&name));
+        match (nearest(&name, shape.keys()), home) {
+            (Some(near), _) => vec![format!("did you mean `{near}`?")],
+            (None, Some(home)) => vec![format!("`{name}` belongs into {}", home.name), known],
+            (None, None) => vec![known],
+        }
+    }
+}

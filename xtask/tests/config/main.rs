@@ -1,0 +1,8 @@
+//! targets.toml: what is refused and in which words, what is taken, and that nothing at all makes it panic.
+
+mod errors;
+mod files;
+mod golden;
+mod made_up;
+mod property;
+mod valid;
