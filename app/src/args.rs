@@ -1,0 +1,130 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::fmt;
+
+/// What the program was asked to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Command {
+    /// Print the usage.
+    Help,
+    /// Print name and version.
+    Version,
+    /// Print what the program was built from.
+    Info {
+        /// As JSON.
+        json: bool,
+    },
+    /// Call every function in every backend.
+    Selftest,
+}
+
+/// The usage, for `--help` and after an error.
+pub(crate) const USAGE: &str = "\
+Usage: app <COMMAND>
+
+Commands:
+  info [--json]  Print what this program was built from
+  selftest       Call every function in every backend and compare with known results
+
+Options:
+  -h, --help     Print this help
+  -V, --version  Print the version
+
+Exit codes: 0 done, 1 failed, 2 bad usage.
+";
+
+/// A command line that means nothing.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Error {
+    /// There is no command.
+    NoCommand,
+    /// There is no such command.
+    UnknownCommand(OsString),
+    /// The command takes no such argument.
+    Unexpected(&'static str, OsString),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Debug formatting escapes what is not UTF-8 and what would control the terminal.
+        match self {
+            Error::NoCommand => write!(f, "a command is missing"),
+            Error::UnknownCommand(command) => write!(f, "there is no command {command:?}"),
+            Error::Unexpected(command, arg) => write!(f, "`{command}` does not take the argument {arg:?}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Reads the arguments that follow the program's name. `--help` wins over everything around it but an unknown command.
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
+    let mut args = args.into_iter();
+    let first = args.next().ok_or(Error::NoCommand)?;
+    let (name, mut command) = match first.to_str() {
+        Some("-h" | "--help" | "help") => return Ok(Command::Help),
+        Some("-V" | "--version") => ("--version", Command::Version),
+        Some("info") => ("info", Command::Info { json: false }),
+        Some("selftest") => ("selftest", Command::Selftest),
+        _ => return Err(Error::UnknownCommand(first)),
+    };
+    let mut unexpected = None;
+    for arg in args {
+        match (arg.to_str(), &mut command) {
+            (Some("-h" | "--help"), _) => return Ok(Command::Help),
+            (Some("--json"), Command::Info { json }) => *json = true,
+            _ => unexpected = unexpected.or(Some(arg)),
+        }
+    }
+    unexpected.map_or(Ok(command), |arg| Err(Error::Unexpected(name, arg)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Command, Error> {
+        parse(line.split_whitespace().map(OsString::from))
+    }
+
+    #[test]
+    fn commands() {
+        for (line, command) in [
+            ("info", Command::Info { json: false }),
+            ("info --json", Command::Info { json: true }),
+            ("info --json --json", Command::Info { json: true }),
+            ("selftest", Command::Selftest),
+            ("--version", Command::Version),
+            ("-V", Command::Version),
+            ("--help", Command::Help),
+            ("-h info", Command::Help),
+            ("help", Command::Help),
+            ("info --what --help", Command::Help),
+        ] {
+            assert_eq!(parsed(line), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_command() {
+        for (line, message) in [
+            ("", "a command is missing"),
+            ("infos --help", r#"there is no command "infos""#),
+            ("--json info", r#"there is no command "--json""#),
+            ("info --json=1 more", r#"`info` does not take the argument "--json=1""#),
+            ("selftest --json", r#"`selftest` does not take the argument "--json""#),
+            ("--version info", r#"`--version` does not take the argument "info""#),
+        ] {
+            assert_eq!(parsed(line).unwrap_err().to_string(), message, "{line}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn bytes_that_are_no_text_are_shown_escaped() {
+        use std::os::unix::ffi::OsStringExt;
+        let error = parse([OsString::from_vec(b"in\xfffo\x1b[1m".to_vec())]).unwrap_err();
+        assert_eq!(error.to_string(), r#"there is no command "in\xFFfo\u{1b}[1m""#);
+    }
+}

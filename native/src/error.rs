@@ -1,0 +1,27 @@
+//! Errors of the safe face.
+
+use std::fmt;
+
+/// Two vectors that should have the same number of elements do not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LengthMismatch {
+    /// Elements of the first.
+    pub left: usize,
+    /// Elements of the second.
+    pub right: usize,
+}
+
+impl LengthMismatch {
+    /// The common length.
+    pub(crate) fn check(left: usize, right: usize) -> Result<usize, Self> {
+        if left == right { Ok(left) } else { Err(Self { left, right }) }
+    }
+}
+
+impl fmt::Display for LengthMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the vectors differ in length: {} and {} elements", self.left, self.right)
+    }
+}
+
+impl std::error::Error for LengthMismatch {}

@@ -1,0 +1,162 @@
+//! Inputs with known results, for every function. `app selftest` and this crate's tests run the same table.
+//!
+//! The results were computed apart from this crate: by hand, or with Python's floats where the order of operations
+//! decides the last bit.
+
+use std::fmt;
+
+use crate::{Backend, LengthMismatch};
+
+/// An input with a known result.
+#[derive(Debug, Clone, Copy)]
+pub struct Vector {
+    /// What is special about the input.
+    pub name: &'static str,
+    /// The function, its input and its result.
+    pub call: Call,
+}
+
+/// A function, its input and its result.
+#[derive(Debug, Clone, Copy)]
+pub enum Call {
+    /// [`Backend::dot_product`].
+    DotProduct(&'static [f64], &'static [f64], Result<f64, LengthMismatch>),
+    /// [`Backend::reverse_string`].
+    ReverseString(&'static str, &'static str),
+    /// [`Backend::double_array`].
+    DoubleArray(&'static [i32], &'static [i32]),
+    /// [`Backend::sum_array`].
+    SumArray(&'static [i32], i64),
+}
+
+/// A backend's result that is not the known one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mismatch {
+    /// The known result.
+    pub expected: String,
+    /// What the backend gave.
+    pub got: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "expected {}, got {}", self.expected, self.got)
+    }
+}
+
+impl std::error::Error for Mismatch {}
+
+impl Vector {
+    /// The function's name.
+    #[must_use]
+    pub fn function(&self) -> &'static str {
+        match self.call {
+            Call::DotProduct(..) => "dot_product",
+            Call::ReverseString(..) => "reverse_string",
+            Call::DoubleArray(..) => "double_array",
+            Call::SumArray(..) => "sum_array",
+        }
+    }
+
+    /// Calls the function in this backend.
+    ///
+    /// # Errors
+    /// If the result is not the known one.
+    pub fn check(&self, backend: &dyn Backend) -> Result<(), Mismatch> {
+        match self.call {
+            Call::DotProduct(a, b, expected) => {
+                compare(expected, backend.dot_product(a, b), |e, g| match (e, g) {
+                    (Ok(e), Ok(g)) => same_float(*e, *g),
+                    (Err(e), Err(g)) => e == g,
+                    _ => false,
+                })
+            }
+            Call::ReverseString(text, expected) => {
+                compare(expected, backend.reverse_string(text), |e, g| **e == **g)
+            }
+            Call::DoubleArray(values, expected) => {
+                let mut values = values.to_vec();
+                backend.double_array(&mut values);
+                compare(expected, values, |e, g| *e == g)
+            }
+            Call::SumArray(values, expected) => compare(expected, backend.sum_array(values), |e, g| e == g),
+        }
+    }
+}
+
+/// Whether two results of floating-point work are the same: equal bits, or both NaN.
+#[must_use]
+pub fn same_float(a: f64, b: f64) -> bool {
+    a.to_bits() == b.to_bits() || (a.is_nan() && b.is_nan())
+}
+
+fn compare<E: fmt::Debug, G: fmt::Debug>(
+    expected: E,
+    got: G,
+    same: impl FnOnce(&E, &G) -> bool,
+) -> Result<(), Mismatch> {
+    if same(&expected, &got) {
+        Ok(())
+    } else {
+        Err(Mismatch { expected: format!("{expected:?}"), got: format!("{got:?}") })
+    }
+}
+
+const MIN_SUBNORMAL: f64 = f64::from_bits(1);
+const fn vector(name: &'static str, call: Call) -> Vector {
+    Vector { name, call }
+}
+
+/// All inputs with known results.
+pub const ALL: &[Vector] = &[
+    vector("empty", Call::DotProduct(&[], &[], Ok(0.0))),
+    vector("three elements", Call::DotProduct(&[1.0, 2.0, 3.0], &[4.0, -5.0, 6.0], Ok(12.0))),
+    vector("one chunk and a rest", Call::DotProduct(&[1.0; 11], &[2.0; 11], Ok(22.0))),
+    vector(
+        // Any other order of the additions, fewer lanes, or a fused multiply-add gives another last bit.
+        "order of additions",
+        Call::DotProduct(
+            &[
+                -9.0, -4.3, -1.4, 1.6, 5.7, 7.0, -8.2, 6.0, 5.6, 6.6, 1.3, -4.1, 6.3, 5.5, 3.3, 7.4, -2.8,
+                -7.5, 1.0,
+            ],
+            &[
+                5.4, -5.4, 4.5, 7.8, -4.8, 1.9, 3.2, -0.6, -5.3, -4.4, 4.5, 5.2, -0.7, -7.4, 5.5, 4.9, -4.8,
+                1.4, 7.1,
+            ],
+            Ok(f64::from_bits(0xc05d_7ccc_cccc_cccd)),
+        ),
+    ),
+    vector("negative zero", Call::DotProduct(&[-0.0], &[1.0], Ok(0.0))),
+    vector("subnormal", Call::DotProduct(&[MIN_SUBNORMAL], &[3.0], Ok(f64::from_bits(3)))),
+    vector("underflow", Call::DotProduct(&[MIN_SUBNORMAL], &[0.25], Ok(0.0))),
+    vector("overflow", Call::DotProduct(&[f64::MAX, 1.0], &[2.0, 1.0], Ok(f64::INFINITY))),
+    vector("infinity", Call::DotProduct(&[1.0, f64::NEG_INFINITY], &[1.0, 2.0], Ok(f64::NEG_INFINITY))),
+    vector("zero times infinity", Call::DotProduct(&[0.0], &[f64::INFINITY], Ok(f64::NAN))),
+    vector("nan", Call::DotProduct(&[1.0, f64::NAN], &[1.0, 0.0], Ok(f64::NAN))),
+    vector(
+        "different lengths",
+        Call::DotProduct(&[1.0, 2.0], &[1.0], Err(LengthMismatch { left: 2, right: 1 })),
+    ),
+    vector("empty", Call::ReverseString("", "")),
+    vector("ascii", Call::ReverseString("hello, C", "C ,olleh")),
+    vector("one to four bytes", Call::ReverseString("aß水𝄞", "𝄞水ßa")),
+    vector("embedded nul", Call::ReverseString("a\0b\0", "\0b\0a")),
+    vector("combining accent", Call::ReverseString("xe\u{301}", "\u{301}ex")),
+    vector(
+        "first and last",
+        Call::ReverseString("\0\u{7f}\u{80}\u{7ff}\u{800}\u{ffff}\u{10000}\u{10ffff}", {
+            "\u{10ffff}\u{10000}\u{ffff}\u{800}\u{7ff}\u{80}\u{7f}\0"
+        }),
+    ),
+    vector("empty", Call::DoubleArray(&[], &[])),
+    vector("five elements", Call::DoubleArray(&[0, 1, -1, 21, -500], &[0, 2, -2, 42, -1000])),
+    vector(
+        "overflow wraps",
+        Call::DoubleArray(&[i32::MAX, i32::MIN, 0x4000_0000, -0x4000_0001], &[-2, 0, i32::MIN, 0x7fff_fffe]),
+    ),
+    vector("empty", Call::SumArray(&[], 0)),
+    vector("five elements", Call::SumArray(&[1, -2, 3, -4, 5], 3)),
+    vector("beyond 32 bits", Call::SumArray(&[i32::MAX; 9], 19_327_352_823)),
+    vector("below 32 bits", Call::SumArray(&[i32::MIN; 9], -19_327_352_832)),
+];
