@@ -3,5 +3,10 @@
 
 pub mod error;
 pub mod exec;
+pub mod files;
+pub mod gate;
+pub mod report;
+pub mod table;
+pub mod timing;
 pub mod triple;
 pub mod ui;
