@@ -67,6 +67,8 @@ pub enum Env {
     GnuEabihf,
     /// GNU libc, 32-bit Arm soft float.
     GnuEabi,
+    /// GNU libc with 32-bit pointers on a 64-bit processor (`gnux32`, `gnu_ilp32`).
+    GnuIlp32,
     /// musl.
     Musl,
     /// musl, 32-bit Arm hard float.
@@ -139,7 +141,7 @@ impl Triple {
     /// The C library family.
     pub fn libc(&self) -> Libc {
         match self.env {
-            Env::Gnu | Env::GnuEabihf | Env::GnuEabi => Libc::Glibc,
+            Env::Gnu | Env::GnuEabihf | Env::GnuEabi | Env::GnuIlp32 => Libc::Glibc,
             Env::Musl | Env::MuslEabihf | Env::MuslEabi => Libc::Musl,
             _ => Libc::Other,
         }
@@ -234,6 +236,7 @@ fn env(field: &str, os: Os) -> Env {
         ("gnu", _) => Env::Gnu,
         ("gnueabihf", _) => Env::GnuEabihf,
         ("gnueabi", _) => Env::GnuEabi,
+        ("gnux32" | "gnu_ilp32", _) => Env::GnuIlp32,
         ("musl", _) => Env::Musl,
         ("musleabihf", _) => Env::MuslEabihf,
         ("musleabi", _) => Env::MuslEabi,

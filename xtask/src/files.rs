@@ -1,0 +1,146 @@
+//! Writing a file so that nobody ever sees half of it, and sizes as people read them.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Writes `bytes` to `path`: into a new file beside it, which then takes its name. A reader sees the old content or the
+/// new one, and an interrupted run leaves the old one. Folders on the way are made.
+///
+/// # Errors
+/// Where a folder or the file cannot be made, written or renamed; the file beside it is removed then.
+pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
+        fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
+    }
+    let staged = beside(path);
+    let written = stage(&staged, bytes).and_then(|()| fs::rename(&staged, path));
+    written.map_err(|e| {
+        // What cannot be removed either is less important than why it could not be written.
+        let _ = fs::remove_file(&staged);
+        Error::io("cannot write", path, &e)
+    })
+}
+
+/// No `sync`: the promise is about interrupted runs, not about power cuts, and everything here can be made again.
+fn stage(staged: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    File::create_new(staged)?.write_all(bytes)
+}
+
+/// A name in the same folder (a rename must not cross file systems) that no other thread or process uses.
+fn beside(path: &Path) -> PathBuf {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".{name}.{}.{count}.tmp", std::process::id()))
+}
+
+/// A size in bytes as people read it, in powers of 1000: `999 B`, `1.0 kB`, `13.4 MB`, `120 MB`.
+pub fn human_size(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["kB", "MB", "GB", "TB", "PB", "EB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1000.0;
+    let mut unit = 0;
+    // 999.5 would be written as 1000.
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    // 99.95 would be written as 100.0.
+    let decimals = usize::from(value < 99.95);
+    format!("{value:.decimals$} {}", UNITS[unit])
+}
+
+/// A duration in seconds as people read it: `850 µs`, `12.3 ms`, `1.25 s`, `59.9 s`, `2 min 03 s`, `1 h 02 min`.
+/// What is no duration (negative, not a number) is `?`.
+pub fn human_seconds(seconds: f64) -> String {
+    if !seconds.is_finite() || seconds < 0.0 {
+        return "?".to_owned();
+    }
+    match seconds {
+        s if s < 0.000_999_5 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.099_95 => format!("{:.1} ms", s * 1e3),
+        s if s < 0.999_5 => format!("{:.0} ms", s * 1e3),
+        s if s < 9.995 => format!("{s:.2} s"),
+        s if s < 59.95 => format!("{s:.1} s"),
+        s if s < 3599.5 => {
+            let whole = s.round();
+            format!("{:.0} min {:02.0} s", (whole / 60.0).floor(), whole % 60.0)
+        }
+        s => {
+            let minutes = (s / 60.0).round();
+            format!("{:.0} h {:02.0} min", (minutes / 60.0).floor(), minutes % 60.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replaces_whole_files_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a/b/report.json");
+        write(&path, b"one").unwrap();
+        write(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_content_and_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("taken");
+        fs::create_dir_all(path.join("inside")).unwrap();
+        let error = write(&path, b"x").unwrap_err();
+        assert!(error.what.starts_with("cannot write "), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert!(write(Path::new(""), b"x").is_err());
+    }
+
+    #[test]
+    fn sizes() {
+        let cases = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (13_440_000, "13.4 MB"),
+            (99_960, "100 kB"),
+            (999_499, "999 kB"),
+            (999_500, "1.0 MB"),
+            (u64::MAX, "18.4 EB"),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(human_size(bytes), text);
+        }
+    }
+
+    #[test]
+    fn durations() {
+        let cases = [
+            (0.0, "0 µs"),
+            (0.000_85, "850 µs"),
+            (0.0123, "12.3 ms"),
+            (0.25, "250 ms"),
+            (0.999_6, "1.00 s"),
+            (1.25, "1.25 s"),
+            (59.94, "59.9 s"),
+            (59.96, "1 min 00 s"),
+            (119.7, "2 min 00 s"),
+            (123.4, "2 min 03 s"),
+            (3599.6, "1 h 00 min"),
+            (3725.0, "1 h 02 min"),
+            (f64::NAN, "?"),
+            (-1.0, "?"),
+        ];
+        for (seconds, text) in cases {
+            assert_eq!(human_seconds(seconds), text, "{seconds}");
+        }
+    }
+}

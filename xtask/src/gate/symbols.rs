@@ -1,0 +1,119 @@
+//! The symbol versions that a program requires, and the symbols that ask for them.
+
+use std::collections::BTreeMap;
+
+use object::read::elf::{FileHeader, GnuHashTable, SectionHeader, Sym};
+use object::{Endianness, ReadRef, U16, U32, U64, elf};
+
+use super::elf::{Dynamic, View};
+use super::facts::VersionNeed;
+use super::load::Refusal;
+
+/// The most versions that one program can require: a version's index has 15 bits.
+const VERSIONS_MAX: usize = 1 << 15;
+
+/// Reads `DT_VERNEED` and, through `DT_VERSYM`, the names of the symbols that are bound to each version.
+pub(super) fn version_needs<'d, Elf, R>(
+    view: &View<'d, Elf, R>,
+    dynamic: &Dynamic,
+) -> Result<Vec<VersionNeed>, Refusal>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
+    let Some(first) = dynamic.verneed else { return Ok(Vec::new()) };
+    let bad = || Refusal::damaged("its table of required versions is not valid");
+    let mut needs: Vec<VersionNeed> = Vec::new();
+    let mut by_index: BTreeMap<u16, usize> = BTreeMap::new();
+    let mut at = first;
+    for _ in 0..dynamic.verneed_count {
+        let offset = view.offset(at, size_of::<elf::Verneed<Endianness>>() as u64).ok_or_else(bad)?;
+        let need: &elf::Verneed<Endianness> = view.data.read_at(offset).map_err(|()| bad())?;
+        if need.vn_version.get(view.endian) != elf::VER_NEED_CURRENT {
+            return Err(bad());
+        }
+        let library = view.string(dynamic, need.vn_file.get(view.endian).into())?;
+        let mut aux_at = at.checked_add(need.vn_aux.get(view.endian).into()).ok_or_else(bad)?;
+        for _ in 0..need.vn_cnt.get(view.endian) {
+            let offset = view.offset(aux_at, size_of::<elf::Vernaux<Endianness>>() as u64).ok_or_else(bad)?;
+            let aux: &elf::Vernaux<Endianness> = view.data.read_at(offset).map_err(|()| bad())?;
+            if needs.len() == VERSIONS_MAX {
+                return Err(bad());
+            }
+            by_index.insert(aux.vna_other(view.endian).0 & elf::VERSYM_VERSION, needs.len());
+            needs.push(VersionNeed {
+                library: library.clone(),
+                version: view.string(dynamic, aux.vna_name.get(view.endian).into())?,
+                weak: aux.vna_flags.get(view.endian).0 & elf::VER_FLG_WEAK.0 != 0,
+                symbols: Vec::new(),
+            });
+            match aux.vna_next.get(view.endian) {
+                0 => break,
+                next => aux_at = aux_at.checked_add(next.into()).ok_or_else(bad)?,
+            }
+        }
+        match need.vn_next.get(view.endian) {
+            0 => break,
+            next => at = at.checked_add(next.into()).ok_or_else(bad)?,
+        }
+    }
+    name_symbols(view, dynamic, &by_index, &mut needs)?;
+    Ok(needs)
+}
+
+fn name_symbols<'d, Elf, R>(
+    view: &View<'d, Elf, R>,
+    dynamic: &Dynamic,
+    by_index: &BTreeMap<u16, usize>,
+    needs: &mut [VersionNeed],
+) -> Result<(), Refusal>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
+    let (Some(symbols), Some(versym)) = (dynamic.symbols, dynamic.versym) else { return Ok(()) };
+    let Some(count) = symbol_count(view, dynamic) else { return Ok(()) };
+    let bad = || Refusal::damaged("its dynamic symbol table lies outside the file");
+    let place = |address: u64, each: usize| view.offset(address, count.checked_mul(each as u64)?);
+    let at = place(versym, size_of::<U16<Endianness>>()).ok_or_else(bad)?;
+    let count_here = usize::try_from(count).map_err(|_| bad())?;
+    let versions: &[U16<Endianness>] = view.data.read_slice_at(at, count_here).map_err(|()| bad())?;
+    let at = place(symbols, size_of::<Elf::Sym>()).ok_or_else(bad)?;
+    let symbols: &[Elf::Sym] = view.data.read_slice_at(at, count_here).map_err(|()| bad())?;
+    // A symbol that is copied into the program (`stdout`, say) is defined there and bound to a version all the same.
+    for (symbol, version) in symbols.iter().zip(versions) {
+        let index = version.get(view.endian) & elf::VERSYM_VERSION;
+        if let Some(need) = by_index.get(&index).and_then(|i| needs.get_mut(*i)) {
+            need.symbols.push(view.string(dynamic, symbol.st_name(view.endian).into())?);
+        }
+    }
+    Ok(())
+}
+
+/// How many dynamic symbols there are. The dynamic segment does not say: the section headers do, else a hash table.
+fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic) -> Option<u64>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
+    let section = view.sections.iter().find(|s| {
+        s.sh_type(view.endian) == elf::SHT_DYNSYM && Some(s.sh_addr(view.endian).into()) == dynamic.symbols
+    });
+    if let Some(section) = section {
+        return Some(section.sh_size(view.endian).into() / size_of::<Elf::Sym>() as u64);
+    }
+    if let Some(hash) = dynamic.hash {
+        // The second word is the length of the chains, which is the number of symbols. Words have 64 bits on these two
+        // (System V psABI supplements for s390x and Alpha).
+        let wide = size_of::<Elf::Word>() == 8 && matches!(view.machine, elf::EM_S390 | elf::EM_ALPHA);
+        return if wide {
+            let words: &[U64<Endianness>] = view.data.read_slice_at(view.offset(hash, 16)?, 2).ok()?;
+            Some(words[1].get(view.endian))
+        } else {
+            let words: &[U32<Endianness>] = view.data.read_slice_at(view.offset(hash, 8)?, 2).ok()?;
+            Some(words[1].get(view.endian).into())
+        };
+    }
+    let table = GnuHashTable::<Elf>::parse(view.endian, view.tail(dynamic.gnu_hash?)?).ok()?;
+    table.symbol_table_length(view.endian).map(u64::from)
+}

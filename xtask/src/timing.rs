@@ -1,0 +1,19 @@
+//! What each mode costs: which samples are taken in which order, what they say, and the file that keeps it.
+//!
+//! Everything here is pure but [`host_facts`]; what runs a build and looks at the clock is an [`Executor`].
+
+mod host;
+mod ratio;
+mod record;
+mod run;
+mod schedule;
+mod stats;
+mod tables;
+
+pub use host::{Host, host_facts};
+pub use ratio::Ratio;
+pub use record::{By, CaseRecord, Parts, RatioRecord, Timings};
+pub use run::{Executor, Run, Sample, run};
+pub use schedule::{Case, Scenario, Slot, schedule};
+pub use stats::Timing;
+pub use tables::{markdown, ratio_table, terminal, timing_table};

@@ -1,0 +1,56 @@
+//! Compiles real programs for the gate to look at.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use xtask::exec::Cmd;
+use xtask::gate::Facts;
+
+/// A C program that works with any libc.
+pub(crate) const HELLO: &str = "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n";
+/// Asks for `pthread_create`, whose symbol version glibc raised to 2.34, and copies `stdout` into the program.
+pub(crate) const THREADS: &str = "#include <pthread.h>\n#include <stdio.h>\n\
+    static void *run(void *p) { return p; }\n\
+    int main(void) { pthread_t t; fputs(\"x\", stdout); return pthread_create(&t, 0, run, 0); }\n";
+
+/// A folder to compile in, removed at the end.
+pub(crate) struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Writes a file and returns its path.
+    pub(crate) fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    }
+
+    /// Compiles `source` with `cc` (a command line's first words) to `name`.
+    pub(crate) fn compile(&self, cc: &[&str], flags: &[&str], source: &str, name: &str) -> PathBuf {
+        let input = self.file(&format!("{name}.c"), source);
+        let output = self.path(name);
+        let cmd = Cmd::new(cc[0]).args(&cc[1..]).args(flags).arg("-o").arg(&output).arg(&input);
+        run(&cmd);
+        output
+    }
+}
+
+/// Runs a command that must succeed.
+pub(crate) fn run(cmd: &Cmd) {
+    let output = cmd.capture(Duration::from_secs(300)).unwrap();
+    assert!(output.ok(), "{}\n{}\n{}", cmd.line(), output.end, output.errors());
+}
+
+pub(crate) fn facts(path: &Path) -> Facts {
+    Facts::read(path).unwrap()
+}
