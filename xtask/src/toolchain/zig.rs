@@ -117,6 +117,11 @@ pub fn filter_linker_args(args: impl IntoIterator<Item = String>, target: LinkTa
         if dropped(&arg, target) {
             continue;
         }
+        // zig ignores -static-pie, and links the position-independent objects as if they were not.
+        if arg == "-static-pie" {
+            kept.extend(["-static".to_owned(), "-pie".to_owned()]);
+            continue;
+        }
         kept.push(match arg.as_str() {
             // zig has no libgcc; its libunwind offers the same functions.
             "-lgcc_s" | "-lgcc_eh" => "-lunwind".to_owned(),
@@ -159,7 +164,8 @@ mod tests {
 
     #[test]
     fn what_zig_refuses_goes() {
-        let cases: [(&str, &[&str], &[&str]); 7] = [
+        let cases: [(&str, &[&str], &[&str]); 8] = [
+            ("x86_64-unknown-linux-musl", &["a.o", "-static-pie"], &["a.o", "-static", "-pie"]),
             ("aarch64-unknown-linux-gnu", &["-Wl,--fix-cortex-a53-843419", "a.o"], &["a.o"]),
             ("x86_64-unknown-linux-gnu", &["-m64", "-lgcc_s", "-lc"], &["-lunwind", "-lc"]),
             ("x86_64-unknown-linux-gnu", &["-fuse-ld=lld", "-B/x/gcc-ld", "a.o"], &["a.o"]),

@@ -1,0 +1,208 @@
+//! The command line, as typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Builds a Rust program with a C component for every target, packs it into images, proves it and times it.
+///
+/// Exit codes: 0 done; 1 a build, gate or test failed; 2 bad usage or a bad targets.toml; 3 something is missing on this
+/// machine.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What holds for every command.
+    #[command(flatten)]
+    pub common: Common,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What holds for every command.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The Cargo.toml of the workspace [default: the one around the current directory]
+    #[arg(long, global = true, value_name = "PATH")]
+    pub manifest_path: Option<PathBuf>,
+    /// The file that names modes, targets and images [default: targets.toml beside the workspace's Cargo.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long, global = true)]
+    pub offline: bool,
+    /// Show every command that is run
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show errors and warnings only
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+/// What limits a plan.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Planning {
+    /// Only this target; may be given several times [default: every target of targets.toml]
+    #[arg(long = "target", value_name = "TRIPLE")]
+    pub targets: Vec<String>,
+    /// `auto` (the first mode whose needs are met), a mode's name (which never falls back), or `all`
+    #[arg(long, value_name = "MODE")]
+    pub mode: Option<String>,
+    /// A fallback to another mode is an error, before anything is built
+    #[arg(long)]
+    pub strict: bool,
+    /// Where C toolchains may come from: env,config,host,gnu,musl,clang,mingw,zig, or `none` [default: all]
+    #[arg(long, value_name = "LIST")]
+    pub providers: Option<String>,
+}
+
+/// Getting what is missing.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct SetupFlag {
+    /// First get what is missing on this machine, as `cargo xtask setup --yes` would
+    #[arg(long)]
+    pub setup: bool,
+}
+
+/// Printing JSON.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct JsonFlag {
+    /// Print one JSON document on stdout and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Say what this machine can build, what is missing, and the command that gets it
+    Doctor {
+        /// Which targets.
+        #[command(flatten)]
+        planning: Planning,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Get what doctor found missing
+    Setup {
+        /// Only for these targets [default: every target of targets.toml]
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+        /// Also get what the project's own tests need (targets.toml: [test] needs)
+        #[arg(long)]
+        tests: bool,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Print every job with its decision and the reason; builds nothing
+    Plan {
+        /// Which jobs.
+        #[command(flatten)]
+        planning: Planning,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Print every candidate for a target's C toolchain and what its probe said
+    Explain {
+        /// The target
+        #[arg(value_name = "TARGET")]
+        target: String,
+        /// Where toolchains may come from, as for plan
+        #[arg(long, value_name = "LIST")]
+        providers: Option<String>,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Build every job
+    Build {
+        /// Which jobs.
+        #[command(flatten)]
+        planning: Planning,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Build, then judge every program: gate, purity, smoke run
+    Verify {
+        /// Which jobs.
+        #[command(flatten)]
+        planning: Planning,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Build, verify, then pack the images
+    Image {
+        /// Which jobs.
+        #[command(flatten)]
+        planning: Planning,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Not supported yet
+    #[command(hide = true)]
+    Publish {
+        /// Whatever is said.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
+    /// Time every mode, cold and warm
+    Bench {
+        /// Which jobs; without --target: the host's target and the first other one of targets.toml.
+        #[command(flatten)]
+        planning: Planning,
+        /// How many samples of each case
+        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
+        samples: u32,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Run the project's tests in every mode
+    Test {
+        /// Which modes (and, with a runner for it, which target) [default: every mode, for the host]
+        #[command(flatten)]
+        planning: Planning,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// Arguments for the test programs
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// The main job: build, verify, images, archives, checksums, report
+    Release {
+        /// Which jobs.
+        #[command(flatten)]
+        planning: Planning,
+        /// Whether to set up first.
+        #[command(flatten)]
+        setup: SetupFlag,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Write a commented targets.toml for this workspace
+    Init {
+        /// The package whose program is to be built, where there are several
+        #[arg(long)]
+        package: Option<String>,
+    },
+}

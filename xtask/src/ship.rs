@@ -1,0 +1,185 @@
+//! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
+//! are [`crate::oci`]'s and [`crate::archive`]'s.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::archive::{self, Archive, ArchiveSpec};
+use crate::config::{Base, Config, Image};
+use crate::error::{Error, Result};
+use crate::oci::{self, ImageSpec, LayerSpec, PackedImage, PlatformSpec, Runtime, Scratch};
+use crate::triple::Triple;
+use crate::ui::Ui;
+use crate::verify::Verified;
+use crate::workspace::Package;
+
+/// What is known of the program beside its bytes, for labels and file names.
+#[derive(Debug, Clone)]
+pub struct Origin<'a> {
+    /// The package that the program belongs to.
+    pub package: &'a Package,
+    /// The commit of the checkout it was built from, where there is one.
+    pub revision: Option<String>,
+    /// The time that everything carries, in seconds since 1970: `SOURCE_DATE_EPOCH`, else 0.
+    pub created: u64,
+}
+
+/// An image that was not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmade {
+    /// Its name.
+    pub name: String,
+    /// Which platforms it would lack, and why.
+    pub reason: String,
+}
+
+/// Packs every image of targets.toml whose targets, limited to `asked`, were all verified.
+///
+/// # Errors
+/// Where packing fails.
+pub fn images(
+    config: &Config,
+    asked: &[Triple],
+    verified: &[Verified],
+    origin: &Origin,
+    dist: &Path,
+    cache: &Path,
+    ui: &Ui,
+) -> Result<(Vec<PackedImage>, Vec<Unmade>)> {
+    let (mut specs, mut unmade) = (Vec::new(), Vec::new());
+    for image in &config.images {
+        let targets: Vec<&Triple> =
+            image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t)).collect();
+        if targets.is_empty() {
+            continue;
+        }
+        match spec(image, &targets, config, verified, origin)? {
+            Ok(spec) => specs.push(spec),
+            Err(reason) => unmade.push(Unmade { name: image.name.clone(), reason }),
+        }
+    }
+    for image in &unmade {
+        ui.warn(format!("image {} is not made: {}", image.name, image.reason));
+    }
+    if specs.is_empty() {
+        return Ok((Vec::new(), unmade));
+    }
+    let task = ui.task("Packing", specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "));
+    let packed = oci::pack(&specs, dist, cache)?;
+    drop(task);
+    for image in &packed {
+        let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
+        ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
+    }
+    Ok((packed, unmade))
+}
+
+/// What an image is made of, or which platforms it would lack.
+fn spec(
+    image: &Image,
+    targets: &[&Triple],
+    config: &Config,
+    verified: &[Verified],
+    origin: &Origin,
+) -> Result<Result<ImageSpec, String>> {
+    let mut platforms = Vec::new();
+    let mut lacking = Vec::new();
+    for target in targets {
+        let job = verified.iter().find(|v| v.job().target.triple == **target);
+        match job {
+            Some(v) if v.ok() => platforms.push(platform(image, config, v, origin)?),
+            Some(_) => lacking.push(format!("{target} failed")),
+            None => lacking.push(format!("{target} was not built")),
+        }
+    }
+    if !lacking.is_empty() {
+        return Ok(Err(lacking.join(", ")));
+    }
+    Ok(Ok(ImageSpec {
+        name: image.name.clone(),
+        version: origin.package.version.to_string(),
+        platforms,
+        annotations: annotations(config, origin),
+        created: origin.created,
+    }))
+}
+
+fn platform(image: &Image, config: &Config, verified: &Verified, origin: &Origin) -> Result<PlatformSpec> {
+    let job = verified.job();
+    let (Some(artifact), Some(platform)) = (&verified.artifact, &job.platform) else {
+        return Err(Error::failed(format!("{} has no program or no platform", job.title())));
+    };
+    let Base::Scratch = image.base;
+    let rootfs = oci::scratch_rootfs(&Scratch {
+        bin: &config.app.bin,
+        program: &artifact.path,
+        time_zones: image.tzdata,
+    })?;
+    let mut labels = annotations(config, origin);
+    labels.insert("xtask.mode".into(), job.mode.name.clone());
+    labels.insert("xtask.target".into(), job.target.triple.to_string());
+    if let Some(fallback) = &job.fallback {
+        // A fixed code, since what enters an image must not depend on the machine; the words stand in the report.
+        labels.insert("xtask.fallback.from".into(), fallback.from.clone());
+        labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
+    }
+    let mut runtime = Runtime::scratch(&config.app.bin);
+    runtime.labels = labels;
+    Ok(PlatformSpec { platform: platform.clone(), layers: vec![LayerSpec::new("program", rootfs)], runtime })
+}
+
+/// <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says.
+fn annotations(config: &Config, origin: &Origin) -> BTreeMap<String, String> {
+    let package = origin.package;
+    let authors = (!package.authors.is_empty()).then(|| package.authors.join(", "));
+    let pairs = [
+        ("title", Some(config.app.bin.clone())),
+        ("version", Some(package.version.to_string())),
+        ("revision", origin.revision.clone()),
+        ("description", package.description.clone()),
+        ("licenses", package.license.clone()),
+        ("source", package.repository.clone()),
+        ("authors", authors),
+    ];
+    let named = |(key, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{key}"), value?));
+    pairs.into_iter().filter_map(named).collect()
+}
+
+/// Writes an archive for every verified job and SHA256SUMS over all of them.
+///
+/// # Errors
+/// Where an archive cannot be written.
+pub fn archives(
+    config: &Config,
+    verified: &[Verified],
+    origin: &Origin,
+    dist: &Path,
+    cache: &Path,
+    ui: &Ui,
+) -> Result<Vec<Archive>> {
+    let mut files: Vec<PathBuf> = archive::companions(&origin.package.dir)?;
+    for license in &origin.package.license_files {
+        if !files.iter().any(|f| f.file_name() == license.file_name()) {
+            files.push(license.clone());
+        }
+    }
+    let specs: Vec<ArchiveSpec> = verified
+        .iter()
+        .filter(|v| v.ok())
+        .filter_map(|v| v.artifact.as_ref().map(|a| (v.job(), a)))
+        .map(|(job, artifact)| ArchiveSpec {
+            bin: config.app.bin.clone(),
+            version: origin.package.version.to_string(),
+            triple: job.target.triple.clone(),
+            program: artifact.path.clone(),
+            files: files.clone(),
+            created: origin.created,
+        })
+        .collect();
+    let archives = archive::write(&specs, dist, cache)?;
+    for archive in &archives {
+        let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        ui.step("Archived", format!("{name} ({})", crate::files::human_size(archive.size)));
+    }
+    Ok(archives)
+}

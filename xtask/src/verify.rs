@@ -1,0 +1,198 @@
+//! Judges what was built: puts each program in its place under target/dist, passes it through the gate and runs it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::build::Built;
+use crate::config::{App, Config};
+use crate::error::{Error, Result};
+use crate::exec::End;
+use crate::files;
+use crate::gate::{Facts, Finding, Glibc, Root, Setting, Severity, check};
+use crate::plan::Job;
+use crate::toolchain::identity::digest;
+use crate::toolchain::runner::Runner;
+use crate::ui::Ui;
+
+/// How long a smoke run may take; then its whole process group is ended.
+pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// A job that was built and judged.
+#[derive(Debug, Clone)]
+pub struct Verified {
+    /// What came of the build.
+    pub built: Built,
+    /// The program under target/dist; none where the build failed.
+    pub artifact: Option<Artifact>,
+    /// What the gate found, warnings included.
+    pub findings: Vec<Finding>,
+    /// What the smoke run gave.
+    pub smoke: Smoke,
+    /// Why the job failed; none where it did not.
+    pub error: Option<String>,
+}
+
+/// A program in its place.
+#[derive(Debug, Clone)]
+pub struct Artifact {
+    /// `target/dist/bin/<triple>/<mode>/<bin>`, absolute.
+    pub path: PathBuf,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+    /// What the file says of itself; none where it cannot be read as a program.
+    pub facts: Option<Facts>,
+}
+
+/// What a smoke run gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Smoke {
+    /// It ended with 0.
+    Passed,
+    /// It did not; its last words.
+    Failed(String),
+    /// It was not run, and why.
+    Skipped(String),
+}
+
+impl Verified {
+    /// Whether it may ship.
+    pub fn ok(&self) -> bool {
+        self.error.is_none()
+    }
+
+    /// The job.
+    pub fn job(&self) -> &Job {
+        &self.built.job
+    }
+}
+
+/// Judges every job that was built. `dist` is target/dist.
+///
+/// # Errors
+/// Where a file cannot be written; a program that fails is in [`Verified::error`].
+pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Result<Vec<Verified>> {
+    // Smoke runs wait for processes: side by side they take as long as the slowest.
+    std::thread::scope(|scope| {
+        let handles: Vec<_> =
+            built.into_iter().map(|built| scope.spawn(|| one(built, &config.app, dist, ui))).collect();
+        handles
+            .into_iter()
+            .map(|h| h.join().unwrap_or_else(|_| Err(Error::failed("a verification ended unexpectedly"))))
+            .collect()
+    })
+}
+
+fn one(built: Built, app: &App, dist: &Path, ui: &Ui) -> Result<Verified> {
+    let skipped = |built: Built, error: String| Verified {
+        built,
+        artifact: None,
+        findings: Vec::new(),
+        smoke: Smoke::Skipped("there is no program".into()),
+        error: Some(error),
+    };
+    let Some(program) = &built.program else {
+        let error = built.error.clone().unwrap_or_else(|| "Cargo made no program and gave no error".into());
+        return Ok(skipped(built, error));
+    };
+    let job = &built.job;
+    let place = dist.join("bin").join(job.target.triple.as_str()).join(&job.mode.name);
+    let path = place.join(program.file_name().unwrap_or_default());
+    put(program, &path)?;
+    let size = std::fs::metadata(&path).map_err(|e| Error::io("cannot read", &path, &e))?.len();
+    let sha256 = digest(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+
+    let mut problems = Vec::new();
+    let mut findings = Vec::new();
+    let facts = match Facts::read(&path) {
+        Ok(facts) => {
+            findings = gate(&facts, job);
+            Some(facts)
+        }
+        Err(error) => {
+            problems.push(error.to_string());
+            None
+        }
+    };
+    for finding in &findings {
+        match finding.severity {
+            Severity::Fail => problems.push(format!("gate: {}\n  help: {}", finding.what, finding.fix)),
+            Severity::Warn => ui.warn(format!("{}: {}\n  help: {}", job.title(), finding.what, finding.fix)),
+        }
+    }
+    if job.pure() && !built.purity_proven {
+        problems.push(format!("mode {} promises no C, and this build does not prove it", job.mode.name));
+    }
+    let smoke = match problems.is_empty() {
+        true => smoke(job, app, &path)?,
+        false => Smoke::Skipped("the gate did not pass".into()),
+    };
+    if let Smoke::Failed(said) = &smoke {
+        problems.push(format!("smoke run: {said}"));
+    }
+    let artifact = Some(Artifact { path, sha256, size, facts });
+    let error = (!problems.is_empty()).then(|| problems.join("\n"));
+    let said = match (&error, &smoke) {
+        (Some(error), _) => {
+            ui.raw(&format!("error: {} does not pass\n  {}", job.title(), error.replace('\n', "\n  ")));
+            "does not pass".to_owned()
+        }
+        (None, Smoke::Skipped(reason)) => format!("gate passed; not run: {reason}"),
+        (None, _) => format!("gate passed; {} ran it", job.runner.name().unwrap_or("nothing")),
+    };
+    let proof = if built.purity_proven { "; no C compiler ran" } else { "" };
+    ui.step("Verified", format!("{}: {said}{proof} ({})", job.title(), files::human_size(size)));
+    Ok(Verified { built, artifact, findings, smoke, error })
+}
+
+/// Holds a program against its target and against every place it ships to.
+fn gate(facts: &Facts, job: &Job) -> Vec<Finding> {
+    let floor = job.target.glibc.and_then(|v| Glibc::parse(&v.to_string()));
+    // Every base that exists today is scratch; an image gate says all that the standalone one says, and more.
+    let setting = if job.images.is_empty() { Setting::Standalone } else { Setting::Image(Root::Scratch) };
+    check(facts, &job.target.triple, setting, floor)
+}
+
+fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
+    let Some(cmd) = job.runner.command(program) else {
+        let Runner::None { reason } = &job.runner else { return Ok(Smoke::Skipped("no runner".into())) };
+        return Ok(Smoke::Skipped(reason.clone()));
+    };
+    let cmd = cmd.args(&app.smoke);
+    let output = cmd.capture(SMOKE_LIMIT)?;
+    if output.ok() {
+        return Ok(Smoke::Passed);
+    }
+    let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+    let last: Vec<&str> = words.lines().rev().take(12).collect();
+    let last: Vec<&str> = last.into_iter().rev().collect();
+    let end = match output.end {
+        End::TimedOut(limit) => format!("still running after {} s, ended", limit.as_secs()),
+        end => end.to_string(),
+    };
+    Ok(Smoke::Failed(format!("{} ended with {end}\n  {}", cmd.line(), last.join("\n  "))))
+}
+
+/// Copies a program to its place by staging and rename, unless it is there already: same size, same time.
+fn put(from: &Path, to: &Path) -> Result<()> {
+    let io = |e: std::io::Error| Error::io("cannot write", to, &e);
+    let meta = std::fs::metadata(from).map_err(|e| Error::io("cannot read", from, &e))?;
+    let time = meta.modified().map_err(io)?;
+    let same = |old: std::fs::Metadata| old.len() == meta.len() && old.modified().is_ok_and(|t| t == time);
+    if std::fs::metadata(to).is_ok_and(same) {
+        return Ok(());
+    }
+    let dir = to.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(dir).map_err(io)?;
+    let staged = dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let copy = || -> std::io::Result<()> {
+        std::fs::copy(from, &staged)?;
+        std::fs::File::options().write(true).open(&staged)?.set_modified(time)?;
+        std::fs::rename(&staged, to)
+    };
+    copy().map_err(|e| {
+        let _ = std::fs::remove_file(&staged);
+        io(e)
+    })
+}
