@@ -1,0 +1,192 @@
+//! Archives for people who do not use containers: `archives/<bin>-<version>-<triple>.tar.gz`, and `SHA256SUMS`. The same
+//! tar and gzip code as for layers, so the same promise: equal input, equal bytes.
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::oci::gzip::{Gzip, Pool};
+use crate::oci::layer::{fingerprint, write_tree};
+use crate::oci::stage::{self, Staged};
+use crate::oci::tar::Writer;
+use crate::oci::{Digest, Hashed, Memo, Node, RootFs, Stat};
+use crate::triple::{Os, Triple};
+
+/// What an archive holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ArchiveSpec {
+    /// The program's name, without a suffix.
+    pub bin: String,
+    /// The version in the archive's name.
+    pub version: String,
+    /// The target that the program was built for.
+    pub triple: Triple,
+    /// The program on disk.
+    pub program: PathBuf,
+    /// Files beside the program: licences, README. Each keeps its name; see [`companions`].
+    pub files: Vec<PathBuf>,
+    /// The time of all entries, seconds since 1970.
+    pub created: u64,
+}
+
+/// An archive that is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Archive {
+    /// The file.
+    pub path: PathBuf,
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// The number of its bytes.
+    pub size: u64,
+}
+
+/// The remembered fact: this file has that digest, and was made from what the key stands for.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    key: Option<Digest>,
+    stat: Stat,
+    digest: Digest,
+}
+
+/// The files of a package's folder that belong beside its program: licences, notices and the README, in the order of
+/// their names.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn companions(package: &Path) -> Result<Vec<PathBuf>> {
+    let unreadable = |e: std::io::Error| Error::io("cannot read", package, &e);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(package).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
+        let wanted = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE", "README"];
+        if wanted.iter().any(|start| name.starts_with(start)) && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Writes archives into `<dist>/archives`, then `<dist>/SHA256SUMS` over all that lie there. An archive that is there
+/// and whose inputs did not change, by their stat, is not made again.
+///
+/// # Errors
+/// A Windows target (its archive would be a zip, which is not written yet); two files of one name; a file that cannot
+/// be read or written.
+pub fn write(
+    specs: &[ArchiveSpec],
+    dist: &Path,
+    cache: &Path,
+    threads: NonZeroUsize,
+) -> Result<Vec<Archive>> {
+    let dir = dist.join("archives");
+    let memo = Memo::new(cache);
+    let mut pool = None;
+    let mut archives = Vec::new();
+    for spec in specs {
+        archives.push(one(spec, &dir, &memo, threads, &mut pool)?);
+    }
+    if !archives.is_empty() {
+        write_sums(dist, &memo)?;
+    }
+    Ok(archives)
+}
+
+fn one(
+    spec: &ArchiveSpec,
+    dir: &Path,
+    memo: &Memo,
+    threads: NonZeroUsize,
+    pool: &mut Option<Pool>,
+) -> Result<Archive> {
+    if spec.triple.os() == Os::Windows {
+        return Err(Error::failed(format!("an archive for {} is not supported yet", spec.triple))
+            .found("Windows archives are zip files, and only tar.gz is written so far"));
+    }
+    let stem = format!("{}-{}-{}", spec.bin, spec.version, spec.triple);
+    let path = dir.join(format!("{stem}.tar.gz"));
+    let tree = tree(spec, &stem)?;
+    let now = stage::clock(dir)?;
+    let (key, stats) = fingerprint(&tree, spec.created)?;
+    if let Some(known) = known(&path, memo)
+        && known.key.as_ref() == Some(&key)
+    {
+        return Ok(Archive { path, digest: known.digest, size: known.stat.size });
+    }
+    let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
+    let pool = match pool {
+        Some(pool) => pool,
+        None => pool.insert(Pool::new(threads).map_err(failed)?),
+    };
+    let gzip = Gzip::new(pool, Hashed::new(Staged::new(dir)?)).map_err(failed)?;
+    let mut tar = Writer::new(gzip);
+    write_tree(&mut tar, &tree, spec.created)?;
+    let hashed = tar.finish().and_then(Gzip::finish).map_err(failed)?;
+    let (staged, digest, size) = hashed.finish();
+    staged.put(&path)?;
+    let settled = stats.iter().all(|stat| stat.older_than(&now));
+    remember(&path, settled.then_some(key), &digest, memo);
+    Ok(Archive { path, digest, size })
+}
+
+/// One folder with the archive's own name, so that unpacking litters nothing.
+fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
+    let mut tree = RootFs::new();
+    tree.insert(&format!("{stem}/{}", spec.bin), Node::disk(0o755, &spec.program))?;
+    for file in &spec.files {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        tree.insert(&format!("{stem}/{name}"), Node::disk(0o644, file))?;
+    }
+    Ok(tree)
+}
+
+/// `SHA256SUMS` in the format of `sha256sum -c`, run in `<dist>`: sorted by name, and with the archives of other runs.
+fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
+    let dir = dist.join("archives");
+    let unreadable = |e: std::io::Error| Error::io("cannot read", &dir, &e);
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(&dir).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with(stage::PREFIX) && (name.ends_with(".tar.gz") || name.ends_with(".zip")) {
+            lines.push((name, digest(&path, memo)?));
+        }
+    }
+    lines.sort();
+    let text: String =
+        lines.iter().map(|(name, digest)| format!("{}  archives/{name}\n", digest.hex())).collect();
+    stage::write(&dist.join("SHA256SUMS"), text.as_bytes())?;
+    Ok(())
+}
+
+/// The digest of an archive, read only where it is not known.
+fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
+    if let Some(known) = known(path, memo) {
+        return Ok(known.digest);
+    }
+    let failed = |e: std::io::Error| Error::io("cannot read", path, &e);
+    let mut hashed = Hashed::new(std::io::sink());
+    let mut reader = std::io::BufReader::with_capacity(128 << 10, fs::File::open(path).map_err(failed)?);
+    std::io::copy(&mut reader, &mut hashed).map_err(failed)?;
+    let (_, digest, _) = hashed.finish();
+    remember(path, None, &digest, memo);
+    Ok(digest)
+}
+
+fn known(path: &Path, memo: &Memo) -> Option<Known> {
+    memo.get("archives", &place(path)).filter(|known: &Known| Stat::of(path).ok() == Some(known.stat))
+}
+
+fn remember(path: &Path, key: Option<Digest>, digest: &Digest, memo: &Memo) {
+    if let Ok(stat) = Stat::of(path) {
+        memo.put("archives", &place(path), &Known { key, stat, digest: digest.clone() });
+    }
+}
+
+fn place(path: &Path) -> String {
+    Digest::of(path.as_os_str().as_encoded_bytes()).hex().to_owned()
+}

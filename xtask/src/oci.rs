@@ -1,0 +1,35 @@
+//! Container images as bytes: no clock, no environment, no process, no network. The same [`RootFs`] and the same
+//! `created` give the same digests on any machine.
+//!
+//! ```text
+//! RootFs → tar → gzip in parallel blocks → blob ┐
+//! Runtime ───────────────────────────→ config ──┼→ manifest → index → layout and images/<image>.tar
+//! ```
+
+mod blobs;
+mod digest;
+pub mod document;
+mod garbage;
+pub mod gzip;
+mod image_tar;
+pub(crate) mod layer;
+mod layout;
+mod lock;
+mod memo;
+pub mod pack;
+mod rootfs;
+pub mod scratch;
+pub(crate) mod stage;
+mod stat;
+pub mod tar;
+
+pub use blobs::Blobs;
+pub use digest::{Digest, Hashed, Hasher};
+pub use layer::{Layer, LayerSpec};
+pub use layout::Layout;
+pub use lock::Lock;
+pub use memo::Memo;
+pub use pack::{ImageSpec, PackedImage, PackedManifest, Packer, PlatformSpec, pack};
+pub use rootfs::{Content, Kind, Node, RootFs};
+pub use scratch::{Scratch, scratch_rootfs};
+pub use stat::Stat;

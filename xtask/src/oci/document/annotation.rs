@@ -1,0 +1,24 @@
+//! Keys of annotations and labels (image-spec, `annotations.md`).
+
+/// When the image was built, RFC 3339.
+pub const CREATED: &str = "org.opencontainers.image.created";
+/// A name for people.
+pub const TITLE: &str = "org.opencontainers.image.title";
+/// A sentence for people.
+pub const DESCRIPTION: &str = "org.opencontainers.image.description";
+/// The version of what is packed.
+pub const VERSION: &str = "org.opencontainers.image.version";
+/// The commit that it was built from.
+pub const REVISION: &str = "org.opencontainers.image.revision";
+/// Where its source is.
+pub const SOURCE: &str = "org.opencontainers.image.source";
+/// Its licences, as an SPDX expression.
+pub const LICENSES: &str = "org.opencontainers.image.licenses";
+/// The reference of the image that this one builds on.
+pub const BASE_NAME: &str = "org.opencontainers.image.base.name";
+/// The digest of the image that this one builds on.
+pub const BASE_DIGEST: &str = "org.opencontainers.image.base.digest";
+/// In the `index.json` of a layout only: the name by which to find the image.
+pub const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The full reference that containerd gives to an image that it imports from a layout.
+pub const CONTAINERD_NAME: &str = "io.containerd.image.name";

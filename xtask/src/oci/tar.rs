@@ -1,0 +1,126 @@
+//! A tar writer whose bytes depend on what it is told and on nothing else: POSIX ustar, with a pax header only where
+//! ustar has no room. The format: POSIX.1-2017, "pax", "ustar Interchange Format" and "pax Extended Header".
+
+use std::io::{self, Read, Write};
+
+mod header;
+mod pax;
+
+use header::{BLOCK, Header};
+
+/// One entry, as it will stand in the archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The path from the root, without a slash at either end; empty for the root itself, which is written as `./`.
+    pub path: &'a str,
+    /// What it is.
+    pub kind: EntryKind<'a>,
+    /// Permission bits, 0 to 0o7777.
+    pub mode: u32,
+    /// The owner.
+    pub uid: u32,
+    /// The group.
+    pub gid: u32,
+    /// Modification time, seconds since 1970.
+    pub mtime: u64,
+}
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntryKind<'a> {
+    /// A folder.
+    Dir,
+    /// A regular file of this many bytes, which have to follow.
+    File(u64),
+    /// A symbolic link with this target.
+    Symlink(&'a str),
+}
+
+/// Writes entries one after the other, in the order they are given.
+#[derive(Debug)]
+pub struct Writer<W> {
+    out: W,
+    /// Bytes of the present file that have not come yet.
+    left: u64,
+    /// Zeros that fill up its last block.
+    padding: usize,
+}
+
+impl<W: Write> Writer<W> {
+    /// A tar that begins here.
+    pub fn new(out: W) -> Self {
+        Self { out, left: 0, padding: 0 }
+    }
+
+    /// Begins an entry. For a file its bytes have to follow by [`Writer::data`] or [`Writer::copy`].
+    ///
+    /// # Errors
+    /// The bytes of the entry before are not complete, or writing failed.
+    pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+        self.end_entry()?;
+        let header = Header::of(entry);
+        let records = pax::records(entry, &header);
+        if !records.is_empty() {
+            let size = records.len() as u64;
+            self.out.write_all(&Header::of_pax(entry.path, size).bytes())?;
+            self.out.write_all(&records)?;
+            self.out.write_all(&[0; BLOCK][..padding(size)])?;
+        }
+        self.out.write_all(&header.bytes())?;
+        if let EntryKind::File(size) = entry.kind {
+            self.left = size;
+            self.padding = padding(size);
+        }
+        Ok(())
+    }
+
+    /// Bytes of the present file.
+    ///
+    /// # Errors
+    /// They are more than were announced, or writing failed.
+    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| wrong("longer"))?;
+        self.out.write_all(bytes)
+    }
+
+    /// The rest of the present file from a reader, without a copy through this process where the system can do that.
+    ///
+    /// # Errors
+    /// The reader ends too early, or reading or writing failed.
+    pub fn copy(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let copied = io::copy(&mut from.take(self.left), &mut self.out)?;
+        self.left -= copied;
+        if self.left == 0 { Ok(()) } else { Err(wrong("shorter")) }
+    }
+
+    /// Ends the archive with two blocks of zeros and hands back what it was written to.
+    ///
+    /// # Errors
+    /// The bytes of the last file are not complete, or writing failed.
+    pub fn finish(mut self) -> io::Result<W> {
+        self.end_entry()?;
+        self.out.write_all(&[0; 2 * BLOCK])?;
+        Ok(self.out)
+    }
+
+    fn end_entry(&mut self) -> io::Result<()> {
+        if self.left > 0 {
+            return Err(wrong("shorter"));
+        }
+        let padding = std::mem::take(&mut self.padding);
+        self.out.write_all(&[0; BLOCK][..padding])
+    }
+}
+
+/// The zeros after this many bytes of data.
+fn padding(size: u64) -> usize {
+    let over = (size % BLOCK as u64) as usize;
+    if over == 0 { 0 } else { BLOCK - over }
+}
+
+fn wrong(how: &str) -> io::Error {
+    io::Error::other(format!("the file is {how} than it was when packing began"))
+}
+
+#[cfg(test)]
+mod tests;

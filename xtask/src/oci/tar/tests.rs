@@ -1,0 +1,165 @@
+use std::collections::BTreeMap;
+use std::io::Read;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// An entry that owns its strings, and a file's bytes.
+#[derive(Debug, Clone)]
+struct Case {
+    path: String,
+    what: What,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    mtime: u64,
+}
+
+#[derive(Debug, Clone)]
+enum What {
+    Dir,
+    File(Vec<u8>),
+    Symlink(String),
+}
+
+impl Case {
+    fn file(path: &str, bytes: Vec<u8>) -> Self {
+        Self { path: path.into(), what: What::File(bytes), mode: 0o644, uid: 0, gid: 0, mtime: 0 }
+    }
+
+    fn entry(&self) -> Entry<'_> {
+        let kind = match &self.what {
+            What::Dir => EntryKind::Dir,
+            What::File(bytes) => EntryKind::File(bytes.len() as u64),
+            What::Symlink(target) => EntryKind::Symlink(target),
+        };
+        let Self { mode, uid, gid, mtime, .. } = *self;
+        Entry { path: &self.path, kind, mode, uid, gid, mtime }
+    }
+}
+
+fn written(cases: &[Case]) -> Vec<u8> {
+    let mut tar = Writer::new(Vec::new());
+    for case in cases {
+        tar.entry(&case.entry()).unwrap();
+        if let What::File(bytes) = &case.what {
+            let (one, two) = bytes.split_at(bytes.len() / 3);
+            tar.data(one).unwrap();
+            tar.copy(&mut &*two).unwrap();
+        }
+    }
+    tar.finish().unwrap()
+}
+
+/// Reads the archive back with an independent reader and holds every fact against what went in.
+fn check(cases: &[Case]) {
+    let bytes = written(cases);
+    assert_eq!(bytes.len() % BLOCK, 0);
+    let mut archive = ::tar::Archive::new(&bytes[..]);
+    let mut seen = 0;
+    for (entry, case) in archive.entries().unwrap().zip(cases) {
+        let mut entry = entry.unwrap();
+        let slash = if matches!(case.what, What::Dir) { "/" } else { "" };
+        assert_eq!(entry.path_bytes(), format!("{}{slash}", case.path).as_bytes());
+        let mut content = Vec::new();
+        entry.read_to_end(&mut content).unwrap();
+        let pax: BTreeMap<String, u64> = entry
+            .pax_extensions()
+            .unwrap()
+            .into_iter()
+            .flatten()
+            .map(|record| record.unwrap())
+            .filter_map(|record| Some((record.key().unwrap().to_owned(), record.value().ok()?.parse().ok()?)))
+            .collect();
+        let header = entry.header();
+        // POSIX: a pax record counts before the header's field.
+        let told = |key: &str, field: u64| pax.get(key).copied().unwrap_or(field);
+        assert_eq!(header.mode().unwrap(), case.mode);
+        assert_eq!(told("uid", header.uid().unwrap()), u64::from(case.uid));
+        assert_eq!(told("gid", header.gid().unwrap()), u64::from(case.gid));
+        assert_eq!(told("mtime", header.mtime().unwrap()), case.mtime);
+        match &case.what {
+            What::Dir => assert!(header.entry_type().is_dir()),
+            What::File(bytes) => {
+                assert!(header.entry_type().is_file());
+                assert_eq!(&content, bytes);
+            }
+            What::Symlink(target) => {
+                assert!(header.entry_type().is_symlink());
+                assert_eq!(entry.link_name_bytes().unwrap(), target.as_bytes());
+            }
+        }
+        seen += 1;
+    }
+    assert_eq!(seen, cases.len());
+}
+
+#[test]
+fn names_and_sizes_at_every_border() {
+    let mut cases = Vec::new();
+    for length in [1, 99, 100, 101, 154, 155, 156, 255, 256, 257, 300, 5000] {
+        cases.push(Case::file(&"x".repeat(length), vec![1; length]));
+        cases.push(Case { what: What::Symlink("y".repeat(length)), ..Case::file("link", vec![]) });
+        cases.push(Case { what: What::Dir, ..Case::file(&format!("d/{}", "x".repeat(length)), vec![]) });
+        cases.push(Case::file(&format!("{}/{}", "p".repeat(length), "n".repeat(99)), vec![]));
+        cases.push(Case::file(&format!("a/{}/{}", "p".repeat(length), "n".repeat(101)), vec![]));
+    }
+    for size in [0, 1, 511, 512, 513, 1023, 1024, 1025] {
+        cases.push(Case::file("sized", vec![7; size]));
+    }
+    for id in [header::MAX_8, header::MAX_8 + 1, u32::MAX] {
+        cases.push(Case { uid: id, gid: id, ..Case::file("owned", vec![]) });
+    }
+    cases.push(Case { mtime: header::MAX_12 + 1, ..Case::file("late", vec![]) });
+    cases.push(Case::file("ünï/cödé/\u{1F980}", vec![1, 2, 3]));
+    check(&cases);
+}
+
+#[test]
+fn a_size_beyond_ustar_is_a_pax_record() {
+    let size = header::MAX_12 + 1;
+    let mut tar = Writer::new(Vec::new());
+    let case = Case::file("big", vec![]);
+    let entry = Entry { kind: EntryKind::File(size), ..case.entry() };
+    tar.entry(&entry).unwrap();
+    let text = String::from_utf8_lossy(&tar.out[BLOCK..2 * BLOCK]).into_owned();
+    assert!(text.starts_with(&format!("19 size={size}\n")), "{text:?}");
+}
+
+#[test]
+fn the_announced_size_is_kept() {
+    let entry = Case::file("f", vec![0; 10]);
+    let mut tar = Writer::new(Vec::new());
+    tar.entry(&entry.entry()).unwrap();
+    assert!(tar.data(&[0; 11]).is_err());
+    tar.data(&[0; 4]).unwrap();
+    assert!(tar.copy(&mut &[0; 5][..]).is_err());
+    assert!(tar.entry(&entry.entry()).is_err());
+    assert!(tar.finish().is_err());
+}
+
+/// Without line feeds: the writer counts bytes, as POSIX wants, but the reader of these tests splits records at them.
+fn names() -> impl Strategy<Value = String> {
+    let part = prop_oneof!["[a-z]{1,12}", "[a-zé世\u{1F980} =]{1,60}", "[x]{90,160}"];
+    let plain = part.prop_filter("a path part is plain", |p: &String| p != "." && p != "..");
+    proptest::collection::vec(plain, 1..5).prop_map(|parts| parts.join("/"))
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let what = prop_oneof![
+        Just(What::Dir),
+        proptest::collection::vec(any::<u8>(), 0..1600).prop_map(What::File),
+        names().prop_map(What::Symlink),
+    ];
+    (names(), what, 0..=0o7777u32, any::<u32>(), any::<u32>(), 0..=header::MAX_12)
+        .prop_map(|(path, what, mode, uid, gid, mtime)| Case { path, what, mode, uid, gid, mtime })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    #[test]
+    fn what_goes_in_comes_out(cases in proptest::collection::vec(cases(), 0..6)) {
+        check(&cases);
+    }
+}
