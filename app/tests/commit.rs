@@ -9,9 +9,10 @@ use std::process::Command;
 
 use commit::{UNKNOWN, find};
 
-/// A fresh folder in the target folder, for one test.
+/// An empty folder in the target folder, for one test. What an earlier run left there goes now, not at the end, so that
+/// a failure can be looked at.
 fn folder(test: &str) -> PathBuf {
-    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("commit-{test}-{}", std::process::id()));
+    let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("commit-{test}"));
     if dir.exists() {
         std::fs::remove_dir_all(&dir).unwrap();
     }
@@ -55,17 +56,17 @@ fn repository(test: &str) -> (PathBuf, PathBuf) {
     (root, package)
 }
 
-/// Whether git is there; says so where it is not, for the runner to count.
-fn has_git(test: &str) -> bool {
-    let found = command("git").arg("--version").output().is_ok_and(|output| output.status.success());
-    if !found {
-        let line = format!("SKIPPED {test}: git\n");
-        let mut log = std::env::var_os("XTASK_SKIP_LOG")
-            .map(|path| std::fs::File::options().append(true).create(true).open(path).unwrap());
-        eprint!("{line}");
-        log.iter_mut().for_each(|log| log.write_all(line.as_bytes()).unwrap());
+/// Whether the tools are there; says which one is not, for the runner to count.
+fn has(tools: &[&str], test: &str) -> bool {
+    let works = |tool: &&&str| command(tool).arg("--version").output().is_ok_and(|o| o.status.success());
+    let Some(missing) = tools.iter().find(|tool| !works(tool)) else { return true };
+    let line = format!("SKIPPED {test}: {missing}\n");
+    eprint!("{line}");
+    if let Some(path) = std::env::var_os("XTASK_SKIP_LOG") {
+        let mut log = std::fs::File::options().append(true).create(true).open(path).unwrap();
+        log.write_all(line.as_bytes()).unwrap();
     }
-    found
+    false
 }
 
 /// Every path that Cargo is told to watch exists, or each build would run the script again.
@@ -82,7 +83,7 @@ fn watches(commit: &commit::Commit, path: impl AsRef<Path>) -> bool {
 
 #[test]
 fn a_checkout_knows_its_commit_and_what_moves_it() {
-    if !has_git("a_checkout_knows_its_commit_and_what_moves_it") {
+    if !has(&["git"], "a_checkout_knows_its_commit_and_what_moves_it") {
         return;
     }
     let (root, package) = repository("checkout");
@@ -115,7 +116,7 @@ fn a_checkout_knows_its_commit_and_what_moves_it() {
 
 #[test]
 fn a_linked_worktree_has_its_own_head() {
-    if !has_git("a_linked_worktree_has_its_own_head") {
+    if !has(&["git"], "a_linked_worktree_has_its_own_head") {
         return;
     }
     let (root, _) = repository("worktree");
@@ -132,7 +133,7 @@ fn a_linked_worktree_has_its_own_head() {
 #[test]
 fn an_archive_carries_its_commit_even_inside_of_another_checkout() {
     let name = "an_archive_carries_its_commit_even_inside_of_another_checkout";
-    if !has_git(name) {
+    if !has(&["git", "tar"], name) {
         return;
     }
     let (root, _) = repository("archive");
@@ -143,10 +144,7 @@ fn an_archive_carries_its_commit_even_inside_of_another_checkout() {
     git(&outer, &["commit", "-q", "--allow-empty", "-m", "not ours"]);
     let tar = outer.join("source.tar");
     git(&root, &["archive", "-o", tar.to_str().unwrap(), "HEAD"]);
-    let status = command("tar").arg("-xf").arg(&tar).current_dir(&outer).status();
-    if !status.is_ok_and(|status| status.success()) {
-        panic!("tar cannot unpack {}", tar.display());
-    }
+    assert!(command("tar").arg("-xf").arg(&tar).current_dir(&outer).status().unwrap().success());
     assert_eq!(found(&outer.join("app")).id, id);
 
     // A copy of the files without git's help knows nothing, and says so.
@@ -157,7 +155,7 @@ fn an_archive_carries_its_commit_even_inside_of_another_checkout() {
 
 #[test]
 fn a_repository_without_a_commit_is_unknown() {
-    if !has_git("a_repository_without_a_commit_is_unknown") {
+    if !has(&["git"], "a_repository_without_a_commit_is_unknown") {
         return;
     }
     let root = folder("unborn");

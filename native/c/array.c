@@ -1,8 +1,6 @@
 /* Arrays of int32_t. Arithmetic is done in unsigned types, where wrapping is defined. */
 #include "native.h"
 
-#include <string.h>
-
 _Static_assert(sizeof(long long) == sizeof(uint64_t), "long long has 64 bits");
 
 void native_double_array(int32_t *values, size_t count)
@@ -17,13 +15,14 @@ void native_double_array(int32_t *values, size_t count)
 
 long long native_sum_array(const int32_t *values, size_t count)
 {
-    uint64_t sum = 0;
-    long long result;
+    /* A conversion of a value above LLONG_MAX would be implementation-defined; reading its bits as signed is not. */
+    union {
+        uint64_t bits;
+        long long value;
+    } sum = {0};
 
     for (size_t i = 0; i < count; i++) {
-        sum += (uint64_t)(int64_t)values[i];
+        sum.bits += (uint64_t)(int64_t)values[i];
     }
-    /* A conversion of a value above LLONG_MAX would be implementation-defined; a copy of its bits is not. */
-    memcpy(&result, &sum, sizeof result);
-    return result;
+    return sum.value;
 }

@@ -12,6 +12,12 @@
 #error "double is evaluated in a wider format on this target: its results would differ from the other backends"
 #endif
 
+/* The same as -ffp-contract=off, for those who build this without our build script. GCC, which does not know it, does
+   not contract in its ISO modes (-std=c11). */
+#ifdef __clang__
+#pragma STDC FP_CONTRACT OFF
+#endif
+
 _Static_assert(sizeof(double) == 8 && DBL_MANT_DIG == 53, "double is IEEE 754 binary64");
 
 enum { LANES = 8 };
