@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::archive::{self, Archive, ArchiveSpec};
 use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
-use crate::oci::{self, ImageSpec, LayerSpec, PackedImage, PlatformSpec, Runtime, Scratch};
+use crate::oci::document::Runtime;
+use crate::oci::scratch::{CERTIFICATES, NONROOT};
+use crate::oci::{self, ImageSpec, LayerSpec, PackedImage, PlatformSpec, Scratch};
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::verify::Verified;
@@ -23,6 +25,9 @@ pub struct Origin<'a> {
     /// The time that everything carries, in seconds since 1970: `SOURCE_DATE_EPOCH`, else 0.
     pub created: u64,
 }
+
+/// What shells and programs search where nothing else is said; the same as in the distroless images.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// An image that was not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,9 +128,16 @@ fn platform(image: &Image, config: &Config, verified: &Verified, origin: &Origin
         labels.insert("xtask.fallback.from".into(), fallback.from.clone());
         labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
     }
-    let mut runtime = Runtime::scratch(&config.app.bin);
-    runtime.labels = labels;
-    Ok(PlatformSpec { platform: platform.clone(), layers: vec![LayerSpec::new("program", rootfs)], runtime })
+    let runtime = Runtime {
+        user: format!("{NONROOT}:{NONROOT}"),
+        env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
+        entrypoint: vec![format!("/{}", config.app.bin)],
+        working_dir: "/".into(),
+        labels,
+        ..Runtime::default()
+    };
+    let layer = LayerSpec { rootfs, created_by: format!("xtask: scratch with /{}", config.app.bin) };
+    Ok(PlatformSpec { platform: platform.clone(), layers: vec![layer], runtime })
 }
 
 /// <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says.
@@ -176,10 +188,14 @@ pub fn archives(
             created: origin.created,
         })
         .collect();
-    let archives = archive::write(&specs, dist, cache)?;
+    let archives = archive::write(&specs, dist, cache, cores())?;
     for archive in &archives {
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         ui.step("Archived", format!("{name} ({})", crate::files::human_size(archive.size)));
     }
     Ok(archives)
+}
+
+fn cores() -> std::num::NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
 }

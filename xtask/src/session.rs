@@ -1,0 +1,173 @@
+//! What every command starts from: the workspace, targets.toml, the compiler and the places on disk, each read once.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::cargo::invocation::Site;
+use crate::cargo::userflags::{cargo_home, user_flags};
+use crate::cli::{Common, Planning};
+use crate::config::{Config, FILE_NAME};
+use crate::error::{Error, Result};
+use crate::host::Host;
+use crate::plan::{ModeRequest, Request};
+use crate::rustc::{Rustc, find};
+use crate::toolchain::Provider;
+use crate::triple::Triple;
+use crate::ui::Ui;
+use crate::workspace::{Package, Workspace};
+use crate::{build, cache};
+
+/// The workspace and this machine, before targets.toml is read.
+#[derive(Debug)]
+pub struct Session {
+    /// The printer.
+    pub ui: Ui,
+    /// The environment.
+    pub host: Host,
+    /// The workspace.
+    pub workspace: Workspace,
+    /// The rustc that Cargo would use here.
+    pub rustc: Rustc,
+    /// The user's cache folder, shared by all workspaces.
+    pub cache: PathBuf,
+    /// The path of this program.
+    pub this: PathBuf,
+    /// Where targets.toml is.
+    pub config_file: PathBuf,
+    /// `--offline`.
+    pub offline: bool,
+}
+
+impl Session {
+    /// Reads the workspace and the compiler, side by side.
+    ///
+    /// # Errors
+    /// Where there is no workspace, no rustc or no place for a cache.
+    pub fn open(common: &Common, json: bool) -> Result<Self> {
+        let ui = Ui::new(common.quiet, common.verbose, json);
+        // The triple is rustc's to say; until then none is looked at.
+        let mut host = Host::read(Triple::parse("unknown"));
+        let cache = cache::dir(&host, std::env::consts::OS)?;
+        let this = std::env::current_exe().map_err(|e| Error::failed(format!("cannot find this program: {e}")))?;
+        let manifest = common.manifest_path.as_deref();
+        let dir = match manifest.and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()) {
+            Some(dir) => dir.to_owned(),
+            None => PathBuf::from("."),
+        };
+        let dir = std::path::absolute(&dir).unwrap_or(dir);
+        let (workspace, rustc) = std::thread::scope(|scope| {
+            let rustc = scope.spawn(|| find::active(&host, &dir, &cache));
+            let workspace = Workspace::read(manifest, common.offline);
+            (workspace, rustc.join().unwrap_or_else(|_| Err(Error::failed("reading rustc ended unexpectedly"))))
+        });
+        let (workspace, rustc) = (workspace?, rustc?);
+        host.triple = rustc.host.clone();
+        let config_file = common.config.clone().unwrap_or_else(|| workspace.root.join(FILE_NAME));
+        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline })
+    }
+
+    /// Reads targets.toml.
+    ///
+    /// # Errors
+    /// Everything that is wrong in it, at once.
+    pub fn config(&self) -> Result<Config> {
+        Config::load(&self.config_file, &self.workspace, self.rustc.known_targets())
+    }
+
+    /// What the command line asks for.
+    ///
+    /// # Errors
+    /// A target, mode or provider that does not exist.
+    pub fn request(&self, config: &Config, planning: &Planning) -> Result<Request> {
+        let targets = self.triples(&planning.targets)?;
+        let mode = match planning.mode.as_deref() {
+            None => None,
+            Some("auto") => Some(ModeRequest::Auto),
+            Some("all") => Some(ModeRequest::All),
+            Some(name) => Some(ModeRequest::Named(name.to_owned())),
+        };
+        let _ = config;
+        Ok(Request { targets, mode, strict: planning.strict, providers: providers(planning.providers.as_deref())? })
+    }
+
+    /// Triples as rustc knows them.
+    ///
+    /// # Errors
+    /// One that it does not know, with the nearest that it does.
+    pub fn triples(&self, texts: &[String]) -> Result<Vec<Triple>> {
+        let known = self.rustc.known_targets();
+        let unknown = |text: &String| {
+            let error = Error::usage(format!("rustc {} knows no target `{text}`", self.rustc.version));
+            match crate::config::nearest(text, known.iter().map(String::as_str)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("see all of them: rustc --print target-list"),
+            }
+        };
+        texts.iter().map(|t| if known.contains(t) { Ok(Triple::parse(t)) } else { Err(unknown(t)) }).collect()
+    }
+
+    /// The package of targets.toml's `[app]`.
+    ///
+    /// # Errors
+    /// Where the workspace does not have it, which reading targets.toml has excluded.
+    pub fn package(&self, config: &Config) -> Result<&Package> {
+        let wanted = &config.app.package;
+        let found = self.workspace.packages.iter().find(|p| p.name == *wanted);
+        found.ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
+    }
+
+    /// `target/dist`, where everything that ships goes.
+    pub fn dist(&self) -> PathBuf {
+        self.workspace.target_directory.join("dist")
+    }
+
+    /// `target/xtask`, where build folders, wrappers and what is remembered go.
+    pub fn work(&self) -> PathBuf {
+        self.workspace.target_directory.join("xtask")
+    }
+
+    /// What every cargo call of a run shares. `targets` are all that may be built.
+    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
+        let root = &self.workspace.root;
+        let user_flags: BTreeMap<_, _> =
+            targets.iter().map(|t| (t.clone(), user_flags(t, &self.host, root))).collect();
+        Site {
+            cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
+            manifest: root.join("Cargo.toml"),
+            manifests: self.workspace.packages.iter().map(|p| p.dir.join("Cargo.toml")).collect(),
+            root,
+            target_directory: &self.workspace.target_directory,
+            host: &self.host,
+            host_cc,
+            cargo_home: cargo_home(&self.host),
+            cache: &self.cache,
+            offline: self.offline,
+            user_flags,
+        }
+    }
+
+    /// What builds.
+    pub fn builder<'a>(&'a self, config: &'a Config, site: Site<'a>) -> build::Builder<'a> {
+        build::Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
+    }
+}
+
+/// `--providers`.
+///
+/// # Errors
+/// A name that is no provider.
+pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
+    let Some(list) = list else { return Ok(None) };
+    let names = list.split(',').map(str::trim).filter(|n| !n.is_empty());
+    if list.trim() == "none" {
+        return Ok(Some(Vec::new()));
+    }
+    let provider = |name: &str| {
+        let all: Vec<&str> = Provider::ALL.iter().map(|p| p.name()).collect();
+        Provider::from_name(name).ok_or_else(|| {
+            Error::usage(format!("there is no provider `{name}`"))
+                .help(format!("--providers takes {}, or none", all.join(",")))
+        })
+    };
+    names.map(provider).collect::<Result<Vec<_>>>().map(Some)
+}
