@@ -107,7 +107,8 @@ impl Workspace {
     /// # Errors
     /// Where the output is no metadata, or the root manifest cannot be read.
     pub fn from_json(stdout: &[u8]) -> Result<Self> {
-        let not_metadata = |why: String| Error::failed("cannot read the output of `cargo metadata`").found(why);
+        let not_metadata =
+            |why: String| Error::failed("cannot read the output of `cargo metadata`").found(why);
         let text = std::str::from_utf8(stdout).map_err(|e| not_metadata(e.to_string()))?;
         let metadata = MetadataCommand::parse(text).map_err(|e| not_metadata(e.to_string()))?;
         let root = metadata.workspace_root.into_std_path_buf();

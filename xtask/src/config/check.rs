@@ -85,15 +85,23 @@ impl<'a> Check<'a, '_> {
         for feature in features {
             if let Some(package) = package.filter(|p| !p.takes_feature(feature.get_ref())) {
                 let what = format!("a feature of package {}", quoted(&package.name));
+                if feature.get_ref().contains('/') {
+                    self.diags
+                        .at(feature.span(), format!("{} is not {what}", quoted(feature.get_ref())))
+                        .help_with(move || {
+                            vec![format!("the package depends on {}", names(package.dependencies.keys()))]
+                        });
+                    continue;
+                }
                 self.unknown(feature, &what, || package.features.keys().map(String::as_str));
             }
         }
         let needs = self.words::<Need>("a compiler that a mode can need", raw.needs.as_ref());
         let name = raw.name.as_ref()?;
         if matches!(name.get_ref().as_str(), "auto" | "all") {
-            self.diags
-                .at(name.span(), format!("the name {} is reserved", quoted(name.get_ref())))
-                .help("`--mode auto` takes the first mode whose needs are met, `--mode all` takes every mode");
+            self.diags.at(name.span(), format!("the name {} is reserved", quoted(name.get_ref()))).help(
+                "`--mode auto` takes the first mode whose needs are met, `--mode all` takes every mode",
+            );
         } else if !fits_a_path(name.get_ref()) {
             self.diags
                 .at(name.span(), format!("{} cannot be the name of a mode", quoted(name.get_ref())))
@@ -109,13 +117,18 @@ impl<'a> Check<'a, '_> {
 
     /// Reports names that occur again. Case is no difference, since they name files.
     pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a Text>) {
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<String, &Text> = BTreeMap::new();
         for name in names {
-            let first: usize = *seen.entry(name.get_ref().to_lowercase()).or_insert(name.span().start);
-            if first != name.span().start {
-                let message = format!("there is already a {what} {}", quoted(name.get_ref()));
-                self.diags.at(name.span(), message).also("the first is on", first).whole();
+            let first = *seen.entry(name.get_ref().to_lowercase()).or_insert(name);
+            if first.span() == name.span() {
+                continue;
             }
+            let shown = quoted(name.get_ref());
+            let message = match first == name {
+                true => format!("{what} {shown} is defined twice"),
+                false => format!("{what} {shown} differs from {} in case alone", quoted(first.get_ref())),
+            };
+            self.diags.at(name.span(), message).also("the first is on", first.span().start).whole();
         }
     }
 
@@ -149,10 +162,12 @@ impl<'a> Check<'a, '_> {
         what: &str,
         known: impl Fn() -> I + Send + 'a,
     ) {
-        self.diags.at(text.span(), format!("{} is not {what}", quoted(text.get_ref()))).help_with(move || {
-            let near = nearest(text.get_ref(), known()).map(|n| format!("did you mean {}?", quoted(n)));
-            near.into_iter().chain([format!("known: {}", names(known()))]).collect()
-        });
+        self.diags.at(text.span(), format!("{} is not {what}", quoted(text.get_ref()))).help_with(
+            move || {
+                let near = nearest(text.get_ref(), known()).map(|n| format!("did you mean {}?", quoted(n)));
+                near.into_iter().chain([format!("known: {}", names(known()))]).collect()
+            },
+        );
     }
 }
 

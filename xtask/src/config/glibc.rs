@@ -20,7 +20,8 @@ impl GlibcVersion {
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
         let number = |digits: &str| {
-            let plain = digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
+            let plain =
+                digits.bytes().all(|b| b.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
             digits.parse().ok().filter(|_| plain)
         };
         Some(Self { major: number(major)?, minor: number(minor)? })
@@ -42,7 +43,9 @@ mod tests {
         let version = |text| GlibcVersion::parse(text).unwrap();
         assert!(version("2.9") < version("2.17") && version("2.17") < version("2.31"));
         assert_eq!(version("2.31").to_string(), "2.31");
-        for text in ["", "2", "2.", ".31", "2.31.1", "2.031", "v2.31", "2.+31", " 2.31", "2.99999", "glibc2.31"] {
+        for text in
+            ["", "2", "2.", ".31", "2.31.1", "2.031", "v2.31", "2.+31", " 2.31", "2.99999", "glibc2.31"]
+        {
             assert_eq!(GlibcVersion::parse(text), None, "{text}");
         }
     }

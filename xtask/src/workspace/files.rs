@@ -39,7 +39,9 @@ mod tests {
 
     #[test]
     fn texts_by_their_names() {
-        for name in ["LICENSE", "LICENSE-MIT", "license.md", "COPYING", "Unlicense", "NOTICE.txt", "LICENSE_A"] {
+        for name in
+            ["LICENSE", "LICENSE-MIT", "license.md", "COPYING", "Unlicense", "NOTICE.txt", "LICENSE_A"]
+        {
             assert!(is_text(name), "{name}");
         }
         for name in ["license.rs", "LICENSES", "noticeboard", "README.md", "", "LICENSE.html~"] {

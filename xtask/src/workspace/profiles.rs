@@ -45,8 +45,7 @@ mod tests {
 
     #[test]
     fn profiles_in_every_spelling() {
-        let text =
-            "[profile.small]\ninherits='release'\n[profile.release.package.x]\nopt-level=3\n[profile]\nfast.lto=true";
+        let text = "[profile.small]\ninherits='release'\n[profile.release.package.x]\nopt-level=3\n[profile]\nfast.lto=true";
         assert_eq!(named(text), ["fast", "release", "small"]);
         assert!(named("profile = 1").is_empty());
         assert!(named("not toml [").is_empty());
@@ -56,6 +55,8 @@ mod tests {
     fn configuration_files_up_to_the_root() {
         let files: Vec<_> = configuration(Path::new("/a/b"), Some("/home/c".into())).collect();
         assert_eq!(files[0], Path::new("/a/b/.cargo/config.toml"));
-        assert!(files.contains(&"/.cargo/config.toml".into()) && files.contains(&"/home/c/config.toml".into()));
+        assert!(
+            files.contains(&"/.cargo/config.toml".into()) && files.contains(&"/home/c/config.toml".into())
+        );
     }
 }

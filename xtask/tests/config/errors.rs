@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use xtask::error::Kind;
 
-use crate::made_up::{VALID, parse};
 use crate::golden;
+use crate::made_up::{VALID, parse};
 
 /// The message for these bytes. They must be refused as bad usage.
 fn refused(bytes: &[u8]) -> String {
@@ -29,9 +29,12 @@ fn golden_files() {
 /// Files that an editor or Git might change are made here.
 #[test]
 fn carriage_returns_tabs_and_wide_characters() {
-    let text = VALID.replace('\n', "\r\n") + "[[target]]\r\n\ttriple\t=\t'x'\r\n\t'日本語' = \"e\u{301}\"\tx = 1\r\n";
+    let text = VALID.replace('\n', "\r\n")
+        + "[[target]]\r\n\ttriple\t=\t'x'\r\n\t'日本語' = \"e\u{301}\"\tx = 1\r\n";
     golden::check("made-crlf.txt", &refused(text.as_bytes()));
-    let text = VALID.replace("smoke", "").replace("bin = \"shop\"", "bin = \"日本\" # 日本\n'ключ' = 1\n\"\\u202e\" = 2");
+    let text = VALID
+        .replace("smoke", "")
+        .replace("bin = \"shop\"", "bin = \"日本\" # 日本\n'ключ' = 1\n\"\\u202e\" = 2");
     golden::check("made-wide.txt", &refused(text.as_bytes()));
 }
 
