@@ -132,3 +132,17 @@ fn a_mode_behind_one_without_needs_is_allowed() {
     let text = VALID.replace("needs = [\"c\"]\n", "");
     assert_eq!(parse(text.as_bytes()).unwrap().modes.len(), 2);
 }
+
+/// The example that users read. Its package is made up here: that it fits the real one shows whenever xtask runs.
+#[test]
+fn our_own_file() {
+    let mut workspace = workspace();
+    let shop = workspace.packages.iter_mut().find(|p| p.name == "shop").unwrap();
+    (shop.name, shop.bins) = ("app".into(), vec!["app".into()]);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../targets.toml");
+    let config = Config::load(&file, &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
+    let modes: Vec<_> = config.modes.iter().map(|m| (m.name.as_str(), m.default_features)).collect();
+    assert_eq!(modes, [("native", false), ("pure", false)]);
+    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 1, 4));
+    assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
+}
