@@ -12,6 +12,7 @@ mod check_image;
 mod check_target;
 mod diag;
 mod glibc;
+pub mod init;
 
 mod quote;
 mod raw;

@@ -41,8 +41,12 @@ pub struct Package {
     pub version: Version,
     /// The directory of its Cargo.toml.
     pub dir: PathBuf,
+    /// Cargo builds it where no package is named (`default-members`).
+    pub default_member: bool,
     /// The names of its programs, sorted.
     pub bins: Vec<String>,
+    /// The program that `cargo run` starts (`default-run`).
+    pub default_run: Option<String>,
     /// Its features with what each turns on, the implicit features of optional dependencies included.
     pub features: BTreeMap<String, Vec<String>>,
     /// Its dependencies of every kind, by the names that its manifest gives them.
@@ -71,6 +75,8 @@ pub struct Dependency {
     pub build: bool,
     /// The program or library itself uses it.
     pub normal: bool,
+    /// A feature turns it on.
+    pub optional: bool,
 }
 
 impl Workspace {
@@ -112,8 +118,18 @@ impl Workspace {
         let text = std::str::from_utf8(stdout).map_err(|e| not_metadata(e.to_string()))?;
         let metadata = MetadataCommand::parse(text).map_err(|e| not_metadata(e.to_string()))?;
         let root = metadata.workspace_root.into_std_path_buf();
-        let mut packages: Vec<Package> =
-            metadata.packages.into_iter().map(|package| Package::new(package, &root)).collect();
+        // A Cargo older than 1.71 does not name them; then every member is one, as if the key were left out.
+        let members = Some(&metadata.workspace_default_members).filter(|members| members.is_available());
+        let is_default =
+            |package: &cargo_metadata::Package| members.is_none_or(|members| members.contains(&package.id));
+        let mut packages: Vec<Package> = metadata
+            .packages
+            .into_iter()
+            .map(|package| {
+                let default_member = is_default(&package);
+                Package::new(package, default_member, &root)
+            })
+            .collect();
         packages.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
         Ok(Self {
             target_directory: metadata.target_directory.into_std_path_buf(),
@@ -131,7 +147,7 @@ impl Workspace {
 }
 
 impl Package {
-    fn new(package: cargo_metadata::Package, root: &Path) -> Self {
+    fn new(package: cargo_metadata::Package, default_member: bool, root: &Path) -> Self {
         let manifest = package.manifest_path.into_std_path_buf();
         let dir = manifest.parent().unwrap_or(root).to_owned();
         let mut bins: Vec<String> =
@@ -143,13 +159,16 @@ impl Package {
             let entry = dependencies.entry(key).or_default();
             entry.package = dependency.name;
             entry.build |= dependency.kind == cargo_metadata::DependencyKind::Build;
+            entry.optional |= dependency.optional;
             entry.normal |= dependency.kind == cargo_metadata::DependencyKind::Normal;
         }
         let license_file = package.license_file.map(|f| dir.join(f));
         Self {
             name: package.name.into_inner(),
             version: package.version,
+            default_member,
             bins,
+            default_run: package.default_run,
             features: package.features,
             dependencies,
             license: package.license,

@@ -85,6 +85,14 @@ impl<'a> Check<'a, '_> {
         for feature in features {
             if let Some(package) = package.filter(|p| !p.takes_feature(feature.get_ref())) {
                 let what = format!("a feature of package {}", quoted(&package.name));
+                if feature.get_ref().contains('/') {
+                    self.diags
+                        .at(feature.span(), format!("{} is not {what}", quoted(feature.get_ref())))
+                        .help_with(move || {
+                            vec![format!("the package depends on {}", names(package.dependencies.keys()))]
+                        });
+                    continue;
+                }
                 self.unknown(feature, &what, || package.features.keys().map(String::as_str));
             }
         }
@@ -109,13 +117,18 @@ impl<'a> Check<'a, '_> {
 
     /// Reports names that occur again. Case is no difference, since they name files.
     pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a Text>) {
-        let mut seen = BTreeMap::new();
+        let mut seen: BTreeMap<String, &Text> = BTreeMap::new();
         for name in names {
-            let first: usize = *seen.entry(name.get_ref().to_lowercase()).or_insert(name.span().start);
-            if first != name.span().start {
-                let message = format!("there is already a {what} {}", quoted(name.get_ref()));
-                self.diags.at(name.span(), message).also("the first is on", first).whole();
+            let first = *seen.entry(name.get_ref().to_lowercase()).or_insert(name);
+            if first.span() == name.span() {
+                continue;
             }
+            let shown = quoted(name.get_ref());
+            let message = match first == name {
+                true => format!("{what} {shown} is defined twice"),
+                false => format!("{what} {shown} differs from {} in case alone", quoted(first.get_ref())),
+            };
+            self.diags.at(name.span(), message).also("the first is on", first.span().start).whole();
         }
     }
 

@@ -116,8 +116,8 @@ fn not_listed<'a, I: Iterator<Item = &'a str>>(
     let known = check.triples.contains(name);
     let diag = check.diags.at(text.span(), format!("target {} is not listed", quoted(name))).whole();
     diag.help_with(move || match nearest(name, listed()) {
+        _ if known => vec![format!("add to the file:\n[[target]]\ntriple = {}", quoted(name))],
         Some(near) => vec![format!("did you mean {}?", quoted(near))],
-        None if known => vec![format!("add to the file:\n[[target]]\ntriple = {}", quoted(name))],
         None => vec![format!("the file lists {}", names(listed()))],
     });
 }

@@ -1,10 +1,10 @@
 //! The errors of a file, collected and shown together.
 
-use std::collections::BTreeSet;
 use std::ops::Range;
 
 use super::snippet::snippet;
 use super::source::Source;
+use super::syntax::Syntax;
 use crate::error::{Error, Result};
 
 /// More errors than this are counted, not shown.
@@ -28,18 +28,7 @@ pub(super) struct Diag<'a> {
 #[derive(Default)]
 pub(super) struct Diags<'a> {
     list: Vec<Diag<'a>>,
-    syntax: Option<Syntax<'a>>,
-}
-
-/// Why a file is not TOML, and how far that reaches.
-#[derive(Default)]
-pub(super) struct Syntax<'a> {
-    /// The errors.
-    pub(super) list: Vec<Diag<'a>>,
-    /// Their lines, counted from 0.
-    pub(super) lines: BTreeSet<usize>,
-    /// What stands on other lines means what it says: no bracket, string or header that stayed open swallowed it.
-    pub(super) contained: bool,
+    syntax: Syntax,
 }
 
 impl<'a> Diag<'a> {
@@ -121,16 +110,15 @@ impl<'a> Diags<'a> {
     }
 
     /// Adds that the file is not TOML.
-    pub(super) fn set_syntax(&mut self, syntax: Syntax<'a>) {
-        self.syntax = Some(syntax);
+    pub(super) fn set_syntax(&mut self, syntax: Syntax) {
+        self.syntax = syntax;
     }
 
     /// `config` where the file has no error; else one [`Error`] with all of them, in the file's order.
     pub(super) fn finish<T>(mut self, source: &Source, config: Option<T>) -> Result<T> {
-        if let Some(syntax) = self.syntax.take() {
-            self.list.retain(|diag| syntax.leaves(diag, source));
-            self.list.extend(syntax.list);
-        }
+        let syntax = std::mem::take(&mut self.syntax);
+        self.list.retain(|diag| syntax.leaves(diag.span.as_ref(), diag.whole, source));
+        self.list.extend(syntax.list);
         match config {
             Some(config) if self.list.is_empty() => Ok(config),
             _ => Err(Error::usage(self.render(source))),
@@ -149,13 +137,5 @@ impl<'a> Diags<'a> {
             0 => text,
             more => format!("{text}\n\nand {more} more"),
         }
-    }
-}
-
-impl Syntax<'_> {
-    /// Whether another error of the file is more than a consequence of its not being TOML.
-    fn leaves(&self, diag: &Diag<'_>, source: &Source) -> bool {
-        let elsewhere = |span: &Range<usize>| !self.lines.contains(&source.line_of(span.start));
-        self.contained && !diag.whole && diag.span.as_ref().is_some_and(elsewhere)
     }
 }

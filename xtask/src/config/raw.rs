@@ -1,5 +1,6 @@
 //! targets.toml as written: the right types, and nothing known yet about what the words mean.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -7,7 +8,7 @@ use toml::de::DeTable;
 
 use super::diag::Diags;
 use super::source::Source;
-use super::syntax::syntax;
+use super::syntax::Syntax;
 use super::walk::Fields;
 use crate::error::{Error, Result};
 
@@ -87,14 +88,38 @@ pub(super) fn read(source: &Source) -> Result<(Raw, Diags<'static>)> {
     })
 }
 
+/// Rounds of [`parse`]. Each finds what the parser did not look at in the round before; few files need three.
+const ROUNDS: usize = 8;
+
+/// The parser gives up on what follows some errors. Where those are errors of their own lines, the file is read again
+/// with these lines left blank, so that all errors come at once.
 fn parse(source: &Source) -> (Raw, Diags<'static>) {
     let mut diags = Diags::default();
-    let (document, errors) = DeTable::parse_recoverable(&source.text);
-    if let Some(syntax) = syntax(&errors, source) {
+    let mut text = source.text.clone();
+    let mut syntax = Syntax::default();
+    for round in 1.. {
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        let found = syntax.add(&errors, source);
+        if found && syntax.contained && round < ROUNDS {
+            drop(document);
+            text = blank(source, &syntax.lines);
+            continue;
+        }
+        let raw = file(document.get_ref(), &mut diags);
         diags.set_syntax(syntax);
+        return (raw, diags);
     }
-    let raw = file(document.get_ref(), &mut diags);
-    (raw, diags)
+    (Raw::default(), diags)
+}
+
+/// The text with spaces in these lines, every other byte where it was.
+fn blank(source: &Source, lines: &BTreeSet<usize>) -> String {
+    let mut bytes = source.text.clone().into_bytes();
+    for line in lines {
+        bytes[source.line(*line)].fill(b' ');
+    }
+    // Whole lines were replaced, so no character was cut.
+    String::from_utf8(bytes).unwrap_or_default()
 }
 
 fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {

@@ -3,6 +3,9 @@
 /// Longer names are no slip of the finger, and comparing them takes time.
 const LONGEST: usize = 64;
 
+/// Two triples that differ by more letters than this differ by a word.
+const MOST_SLIPS: usize = 4;
+
 /// What other tools call the first word of a triple, and what Rust calls it.
 const ALIASES: [(&str, &str); 3] = [("amd64", "x86_64"), ("x64", "x86_64"), ("arm64", "aarch64")];
 
@@ -12,7 +15,7 @@ pub(super) fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str
         return None;
     }
     let written = written.to_lowercase();
-    let few = (written.chars().count() / 3).max(1);
+    let few = (written.chars().count() / 3).clamp(1, MOST_SLIPS);
     let rank = |candidate: &str| {
         let lower = candidate.to_lowercase();
         if leaves_words_out(&written, &lower) {

@@ -43,7 +43,7 @@ impl<'t, 'd> Fields<'t, 'd> {
     /// Reports `key` where it is absent; hands `value` through.
     pub(super) fn required<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if !self.table.contains_key(key) {
-            let message = format!("{} has no `{key}`", self.shape.name);
+            let message = format!("{} has no {}", self.shape.name, self.shape.written(key));
             let diag = match self.span.is_empty() {
                 true => self.diags.nowhere(message),
                 false => self.diags.at(self.span.clone(), message).whole(),
@@ -83,14 +83,15 @@ impl<'t, 'd> Fields<'t, 'd> {
         read
     }
 
-    /// A whole number, as written.
+    /// A whole number, in decimal where it is of a size that anyone would write.
     pub(super) fn integer(&mut self, key: &str) -> Option<Spanned<String>> {
         let value = self.table.get(key)?;
         let Some(number) = value.get_ref().as_integer() else {
             self.wrong(key, value, "a number");
             return None;
         };
-        Some(Spanned::new(value.span(), number.to_string()))
+        let decimal = i64::from_str_radix(number.as_str(), number.radix()).map(|n| n.to_string());
+        Some(Spanned::new(value.span(), decimal.unwrap_or_else(|_| number.to_string())))
     }
 
     /// A table of strings, in the order of its keys.
@@ -181,7 +182,7 @@ fn unknown_key(name: String, shape: &'static Shape) -> impl FnOnce() -> Vec<Stri
         let home = shapes::ALL.iter().filter(|s| s.name != shape.name).find(|s| s.has(&name));
         match (nearest(&name, shape.keys()), home) {
             (Some(near), _) => vec![format!("did you mean `{near}`?")],
-            (None, Some(home)) => vec![format!("`{name}` belongs into {}", home.name), known],
+            (None, Some(home)) => vec![format!("`{name}` belongs to {}", home.name), known],
             (None, None) => vec![known],
         }
     }

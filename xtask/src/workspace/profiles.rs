@@ -17,11 +17,17 @@ pub(super) fn of(root: &Path) -> Result<BTreeSet<String>> {
     let manifest = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).map_err(|e| Error::io("cannot read", &manifest, &e))?;
     profiles.extend(named(&text));
-    for file in configuration(root, std::env::var_os("CARGO_HOME").map(PathBuf::from)) {
+    for file in configuration(root, cargo_home()) {
         // One that is not there defines nothing; a broken one has already made `cargo metadata` fail.
         profiles.extend(std::fs::read_to_string(file).map(|text| named(&text)).unwrap_or_default());
     }
     Ok(profiles)
+}
+
+/// `CARGO_HOME`, or its default.
+fn cargo_home() -> Option<PathBuf> {
+    let named = std::env::var_os("CARGO_HOME").filter(|home| !home.is_empty()).map(PathBuf::from);
+    named.or_else(|| Some(std::env::home_dir()?.join(".cargo")))
 }
 
 /// <https://doc.rust-lang.org/cargo/reference/config.html>: `.cargo/config.toml` of the directory and all above it, then

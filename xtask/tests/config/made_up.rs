@@ -12,7 +12,7 @@ pub(crate) fn workspace() -> Workspace {
     let mut shop = package("shop");
     shop.bins = vec!["shop".into(), "till".into()];
     shop.features = ["default", "native", "pure", "tracing"].map(|f| (f.to_owned(), Vec::new())).into();
-    let engine = Dependency { package: "engine".into(), build: false, normal: true };
+    let engine = Dependency { package: "engine".into(), ..Dependency::default() };
     shop.dependencies = BTreeMap::from([("engine".to_owned(), engine)]);
     Workspace {
         root: "/made/up".into(),
@@ -28,7 +28,9 @@ fn package(name: &str) -> Package {
         name: name.to_owned(),
         version: Version::new(1, 2, 3),
         dir: Path::new("/made/up").join(name),
+        default_member: true,
         bins: Vec::new(),
+        default_run: None,
         features: BTreeMap::new(),
         dependencies: BTreeMap::new(),
         license: None,

@@ -3,6 +3,8 @@
 mod errors;
 mod files;
 mod golden;
+mod init;
 mod made_up;
 mod property;
 mod valid;
+mod workspace;

@@ -1,1 +1,205 @@
-//! x
+//! Whatever the bytes, an answer; and a valid file means the same when it is written out again.
+
+use std::time::{Duration, Instant};
+
+use proptest::prelude::*;
+use xtask::config::{CcChoice, Config, ModeChoice};
+use xtask::error::Kind;
+
+use crate::made_up::{VALID, parse};
+
+/// Pieces of which near-valid files are made.
+const PIECES: [&str; 48] = [
+    "schema",
+    "= 1",
+    "[app]",
+    "package",
+    "\"shop\"",
+    "bin",
+    "smoke",
+    "[[mode]]",
+    "name",
+    "\"native\"",
+    "features",
+    "default-features",
+    "needs",
+    "[[target]]",
+    "triple",
+    "\"x86_64-unknown-linux-musl\"",
+    "mode",
+    "\"auto\"",
+    "cc",
+    "glibc",
+    "\"2.31\"",
+    "profile",
+    "env",
+    "rustflags",
+    "[[image]]",
+    "base",
+    "\"scratch\"",
+    "targets",
+    "[test]",
+    "=",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    ".",
+    "\"",
+    "'",
+    "'''",
+    "\"\"\"",
+    "\n",
+    "\r\n",
+    "\t",
+    " ",
+    "#",
+    "1979-05-27",
+    "true",
+    "日",
+];
+
+/// An answer within bounds: valid, or bad usage in words that fit a screen or two.
+fn answers(bytes: &[u8]) {
+    let begun = Instant::now();
+    match parse(bytes) {
+        Ok(_) => {}
+        Err(error) => {
+            assert_eq!(error.kind, Kind::Usage);
+            let text = error.to_string();
+            assert!(text.len() < 20_000 && !text.contains(['\u{1b}', '\r', '\t', '\0']), "{text:?}");
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+}
+
+/// The config as TOML, with every key written out.
+fn written(config: &Config) -> String {
+    let string = |s: &str| {
+        let escaped: String = s
+            .chars()
+            .map(|c| match c {
+                '"' | '\\' => format!("\\{c}"),
+                c if c.is_control() => format!("\\u{:04x}", u32::from(c)),
+                c => c.to_string(),
+            })
+            .collect();
+        format!("\"{escaped}\"")
+    };
+    let list = |all: Vec<&str>| format!("[{}]", all.into_iter().map(string).collect::<Vec<_>>().join(", "));
+    let strings = |all: &[String]| list(all.iter().map(String::as_str).collect());
+    let mut text = format!(
+        "schema = 1\n[app]\npackage = {}\nbin = {}\nsmoke = {}\n",
+        string(&config.app.package),
+        string(&config.app.bin),
+        strings(&config.app.smoke)
+    );
+    for mode in &config.modes {
+        text += &format!(
+            "[[mode]]\nname = {}\nfeatures = {}\ndefault-features = {}\nneeds = {}\n",
+            string(&mode.name),
+            strings(&mode.features),
+            mode.default_features,
+            list(mode.needs.iter().map(|n| n.as_str()).collect())
+        );
+    }
+    for target in &config.targets {
+        let mode = match &target.mode {
+            ModeChoice::Auto => "auto",
+            ModeChoice::Named(name) => name,
+        };
+        text += &format!(
+            "[[target]]\ntriple = {}\nmode = {}\non-fallback = {}\nprofile = {}\nrustflags = {}\n",
+            string(target.triple.as_str()),
+            string(mode),
+            string(target.on_fallback.as_str()),
+            string(&target.profile),
+            strings(&target.rustflags)
+        );
+        match &target.cc {
+            Some(CcChoice::Provider(provider)) => text += &format!("cc = {}\n", string(provider.as_str())),
+            Some(CcChoice::Program(path)) => text += &format!("cc = {}\n", string(path.to_str().unwrap())),
+            None => {}
+        }
+        if let Some(glibc) = target.glibc {
+            text += &format!("glibc = \"{glibc}\"\n");
+        }
+        let env: Vec<_> = target.env.iter().map(|(k, v)| format!("{} = {}", string(k), string(v))).collect();
+        text += &format!("env = {{ {} }}\n", env.join(", "));
+    }
+    for image in &config.images {
+        text += &format!(
+            "[[image]]\nname = {}\nbase = \"scratch\"\ntargets = {}\ntzdata = {}\n",
+            string(&image.name),
+            list(image.targets.iter().map(|t| t.as_str()).collect()),
+            image.tzdata
+        );
+    }
+    text + &format!("[test]\nneeds = {}\n", list(config.test.needs.iter().map(|n| n.as_str()).collect()))
+}
+
+/// One `[[target]]` with any values that are valid for a gnu target.
+fn target() -> impl Strategy<Value = String> {
+    let cc = prop::sample::select(vec!["zig", "clang", "gcc-14", "/opt/a b/cc", "./cc"]);
+    let env = prop::collection::btree_map("[A-Z_][A-Z0-9_]{0,8}X", "[^\\x00]{0,12}", 0..3);
+    let flags = prop::collection::vec("[^\\x00\\x1f]{1,12}", 0..3);
+    let mode = prop::sample::select(vec!["auto", "native", "pure"]);
+    (mode, any::<bool>(), cc, 17_u16..60, env, flags).prop_map(|(mode, fail, cc, glibc, env, flags)| {
+        let fallback = if fail { "fail" } else { "allow" };
+        let string = |s: &str| toml_string(s);
+        let env: Vec<_> = env.iter().map(|(k, v)| format!("{k} = {}", string(v))).collect();
+        let flags: Vec<_> = flags.iter().map(|f| string(f)).collect();
+        format!(
+            "[[target]]\ntriple = \"x86_64-unknown-linux-gnu\"\nmode = \"{mode}\"\non-fallback = \"{fallback}\"\n\
+             cc = \"{cc}\"\nglibc = \"2.{glibc}\"\nenv = {{ {} }}\nrustflags = [{}]\nprofile = \"small\"\n",
+            env.join(", "),
+            flags.join(", ")
+        )
+    })
+}
+
+/// Every character as an escape: another spelling than [`written`] uses.
+fn toml_string(text: &str) -> String {
+    format!("\"{}\"", text.chars().map(|c| format!("\\U{:08x}", u32::from(c))).collect::<String>())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_bytes(bytes in prop::collection::vec(any::<u8>(), 0..2000)) {
+        answers(&bytes);
+    }
+
+    #[test]
+    fn any_text(text in "\\PC{0,200}([\\x00-\\x7f]{0,200})") {
+        answers(text.as_bytes());
+    }
+
+    #[test]
+    fn any_pieces(pieces in prop::collection::vec(prop::sample::select(&PIECES[..]), 0..120)) {
+        answers(pieces.concat().as_bytes());
+    }
+
+    #[test]
+    fn a_valid_file_with_bytes_in_it(at in 0..VALID.len(), cut in 0_usize..30, put in "[ -~\\n]{0,10}") {
+        let end = (at + cut).min(VALID.len());
+        answers([&VALID[..at], put.as_str(), &VALID[end..]].concat().as_bytes());
+    }
+
+    #[test]
+    fn written_and_read_again(
+        target in target(),
+        smoke in prop::collection::vec("[^\\x00]{0,12}", 0..3),
+        tzdata in any::<bool>(),
+    ) {
+        let smoke: Vec<_> = smoke.iter().map(|s| toml_string(s)).collect();
+        let text = VALID.replace("bin = \"shop\"", &format!("bin = \"shop\"\nsmoke = [{}]", smoke.join(", ")))
+            + &target
+            + &format!("[[image]]\nname = \"a\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-gnu\"]\n\
+                        tzdata = {tzdata}\n[test]\nneeds = [\"docker\"]\n");
+        let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
+        prop_assert_eq!(parse(written(&config).as_bytes()), Ok(config));
+    }
+}

@@ -1,1 +1,148 @@
-//! x
+//! What valid files mean.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use xtask::config::{
+    App, Base, CcChoice, CcProvider, Config, GlibcVersion, Image, Mode, ModeChoice, Need, OnFallback, Target,
+    TestNeed, TestSection,
+};
+use xtask::triple::Triple;
+
+use crate::made_up::{VALID, parse, triples, workspace};
+
+#[test]
+fn the_least_a_file_can_say() {
+    let text = "schema = 1\n[app]\npackage = \"shop\"\nbin = \"till\"\n[[mode]]\nname = \"default\"\n\
+                [[target]]\ntriple = \"x86_64-unknown-linux-musl\"\n";
+    let triple = Triple::parse("x86_64-unknown-linux-musl");
+    let expected = Config {
+        file: "targets.toml".into(),
+        app: App { package: "shop".into(), bin: "till".into(), smoke: vec!["--version".into()] },
+        modes: vec![Mode {
+            name: "default".into(),
+            features: vec![],
+            default_features: true,
+            needs: [].into(),
+        }],
+        targets: vec![Target {
+            triple,
+            mode: ModeChoice::Auto,
+            on_fallback: OnFallback::Allow,
+            cc: None,
+            glibc: None,
+            profile: "release".into(),
+            env: BTreeMap::new(),
+            rustflags: vec![],
+        }],
+        images: vec![],
+        test: TestSection { needs: [].into() },
+    };
+    assert_eq!(parse(text.as_bytes()), Ok(expected.clone()));
+    let defaults = Target::with_defaults(Triple::parse("x86_64-unknown-linux-musl"));
+    assert_eq!(expected.targets, [defaults]);
+}
+
+#[test]
+fn every_key() {
+    let text = r#"
+schema = 0x1
+[app]
+package = "shop"
+bin = "shop"
+smoke = []
+[[mode]]
+name = "native"
+features = ["native", "engine/simd", "default"]
+default-features = false
+needs = ["c++", "c"]
+[[mode]]
+name = "pure"
+[[target]]
+triple = "aarch64-unknown-linux-gnu"
+mode = "native"
+on-fallback = "fail"
+cc = "zig"
+glibc = "2.31"
+profile = "small"
+env = { A = "1", "CFLAGS_aarch64-unknown-linux-gnu" = "-O2" }
+rustflags = ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]
+[[target]]
+triple = "x86_64-unknown-linux-musl"
+mode = "auto"
+cc = "/opt/my tools/bin/cc"
+[[image]]
+name = "shop__a-b.c"
+base = "scratch"
+targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]
+tzdata = true
+[test]
+needs = ["umoci", "docker", "umoci"]
+"#;
+    let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(config.app.smoke, [""; 0]);
+    assert_eq!(config.modes[0].features, ["native", "engine/simd", "default"]);
+    assert!(!config.modes[0].default_features && config.modes[1].default_features);
+    assert_eq!(config.modes[0].needs, [Need::C, Need::Cxx].into());
+    let target = &config.targets[0];
+    assert_eq!(target.mode, ModeChoice::Named("native".into()));
+    assert_eq!(target.on_fallback, OnFallback::Fail);
+    assert_eq!(target.cc, Some(CcChoice::Provider(CcProvider::Zig)));
+    assert_eq!(target.glibc, Some(GlibcVersion { major: 2, minor: 31 }));
+    assert_eq!(target.profile, "small");
+    assert_eq!(target.env["A"], "1");
+    assert_eq!(target.rustflags, ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]);
+    assert_eq!(config.targets[1].cc, Some(CcChoice::Program("/opt/my tools/bin/cc".into())));
+    let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"].map(Triple::parse).into();
+    let image = Image { name: "shop__a-b.c".into(), base: Base::Scratch, targets, tzdata: true };
+    assert_eq!(config.images, [image]);
+    assert_eq!(config.test.needs, [TestNeed::Docker, TestNeed::Umoci].into());
+}
+
+#[test]
+fn a_relative_compiler_lies_beside_the_file() {
+    let text = |cc: &str| format!("{VALID}cc = \"{cc}\"\n").into_bytes();
+    let cc = |file: &Path, cc: &str| {
+        let config = Config::from_bytes(&text(cc), file, &workspace(), &triples()).unwrap();
+        config.targets[1].cc.clone()
+    };
+    let program = |path: PathBuf| Some(CcChoice::Program(path));
+    assert_eq!(cc(Path::new("/p/targets.toml"), "tools/cc"), program("/p/tools/cc".into()));
+    let here = std::env::current_dir().unwrap();
+    assert_eq!(cc(Path::new("targets.toml"), "./tools/cc"), program(here.join("tools/cc")));
+    // A name without a separator is looked up on PATH, wherever the file lies.
+    assert_eq!(cc(Path::new("/p/targets.toml"), "clang-19"), program("clang-19".into()));
+}
+
+#[test]
+fn inline_tables_say_the_same() {
+    let inline = r#"
+schema = 1
+app = { package = "shop", bin = "shop" }
+mode = [{ name = "native", features = ["native"], needs = ["c"] },
+        { name = "pure", features = ["pure"], default-features = false }]
+target = [{ triple = "x86_64-unknown-linux-musl" }, { triple = "aarch64-unknown-linux-gnu" }]
+"#;
+    assert_eq!(parse(inline.as_bytes()), parse(VALID.as_bytes()));
+}
+
+/// A mode that `auto` will not reach behind one without needs is still there for `--mode` and `--mode all`.
+#[test]
+fn a_mode_behind_one_without_needs_is_allowed() {
+    let text = VALID.replace("needs = [\"c\"]\n", "");
+    assert_eq!(parse(text.as_bytes()).unwrap().modes.len(), 2);
+}
+
+/// The example that users read. Its package is made up here: that it fits the real one shows whenever xtask runs.
+#[test]
+fn our_own_file() {
+    let mut workspace = workspace();
+    let shop = workspace.packages.iter_mut().find(|p| p.name == "shop").unwrap();
+    (shop.name, shop.bins) = ("app".into(), vec!["app".into()]);
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../targets.toml");
+    let config = Config::load(&file, &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
+    let modes: Vec<_> = config.modes.iter().map(|m| (m.name.as_str(), m.default_features)).collect();
+    assert_eq!(modes, [("native", false), ("pure", false)]);
+    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 1, 4));
+    assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
+}

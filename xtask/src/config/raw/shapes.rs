@@ -21,6 +21,13 @@ impl Shape {
         self.keys.iter().map(|(key, _)| *key)
     }
 
+    /// The key as it is written: tables in their brackets.
+    pub(in crate::config) fn written(&self, key: &str) -> String {
+        let table =
+            ALL.iter().filter(|_| self.name == FILE.name).find(|s| s.name.trim_matches(['[', ']']) == key);
+        table.map_or_else(|| format!("`{key}`"), |table| table.name.to_owned())
+    }
+
     /// A line that shows how to write the key.
     pub(in crate::config) fn example(&self, key: &str) -> &'static str {
         self.keys.iter().find(|(k, _)| *k == key).map_or("", |(_, example)| example)

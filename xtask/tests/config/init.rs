@@ -1,0 +1,175 @@
+//! The file that `init` writes is valid for every workspace it is written for.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use xtask::config::{Base, Config, Need, init};
+use xtask::error::Kind;
+use xtask::exec::Cmd;
+use xtask::workspace::Workspace;
+
+use crate::golden;
+use crate::workspace::files;
+
+/// What rustc itself knows.
+fn triples() -> BTreeSet<String> {
+    let output = Cmd::new("rustc").args(["--print", "target-list"]).capture(Duration::from_secs(60)).unwrap();
+    output.text().lines().map(String::from).collect()
+}
+
+fn manifest(name: &str, rest: &str) -> String {
+    format!("[package]\nname = '{name}'\nversion = '0.1.0'\nedition = '2021'\n{rest}")
+}
+
+fn load(root: &Path) -> Workspace {
+    Workspace::load(Some(&root.join("Cargo.toml")), true).unwrap_or_else(|e| panic!("{e}"))
+}
+
+/// Writes the file, reads it, and hands over both.
+fn written(root: &Path, package: Option<&str>) -> (String, Config) {
+    let (workspace, triples) = (load(root), triples());
+    let file = init::write(root, &workspace, &triples, package).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(file, root.join("targets.toml"));
+    let text = std::fs::read_to_string(&file).unwrap();
+    let config = Config::load(&file, &workspace, &triples).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let left: Vec<_> = std::fs::read_dir(root).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert!(!left.iter().any(|n| n.to_string_lossy().starts_with(".targets")), "{left:?}");
+    (text, config)
+}
+
+#[test]
+fn a_package_that_says_nothing() {
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("My_Shop", "")), ("src/main.rs", "fn main() {}")]);
+    let (text, config) = written(&root, None);
+    golden::check("init-plain.txt", text.trim_end());
+    assert_eq!(config.modes.len(), 1);
+    assert_eq!((config.modes[0].name.as_str(), config.modes[0].needs.len()), ("default", 0));
+    assert_eq!((config.images[0].name.as_str(), config.images[0].base), ("my-shop", Base::Scratch));
+}
+
+#[test]
+fn native_and_pure_are_two_modes() {
+    let features = "[features]\nnative = []\npure = []\n";
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("shop", features)), ("src/main.rs", "fn main() {}")]);
+    let (text, config) = written(&root, None);
+    golden::check("init-native-pure.txt", text.trim_end());
+    let modes: Vec<_> =
+        config.modes.iter().map(|m| (m.name.as_str(), m.default_features, m.needs.len())).collect();
+    assert_eq!(modes, [("native", false, 1), ("pure", false, 0)]);
+}
+
+#[test]
+fn one_of_the_two_features_is_no_mode() {
+    let features = "[features]\nnative = []\n";
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("shop", features)), ("src/main.rs", "fn main() {}")]);
+    let (_, config) = written(&root, None);
+    assert_eq!(config.modes.iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["default"]);
+}
+
+/// The dependencies are made here, so that no registry is needed.
+#[test]
+fn compilers_of_members_that_are_always_built() {
+    let engine = "build = 'build.rs'\n[build-dependencies]\ncmake = { path = '../cmake' }\n";
+    let maybe = "build = 'build.rs'\n[build-dependencies]\ncc = { path = '../cc' }\n";
+    let shop =
+        "[dependencies]\nengine = { path = '../engine' }\nmaybe = { path = '../maybe', optional = true }\n";
+    let (_dir, root) = files(&[
+        ("Cargo.toml", "[workspace]\nresolver = '2'\nmembers = ['shop', 'engine', 'maybe', 'cmake', 'cc']\n"),
+        ("shop/Cargo.toml", &manifest("shop", shop)),
+        ("shop/src/main.rs", "fn main() {}"),
+        ("engine/Cargo.toml", &manifest("engine", engine)),
+        ("engine/build.rs", "fn main() {}"),
+        ("engine/src/lib.rs", ""),
+        ("maybe/Cargo.toml", &manifest("maybe", maybe)),
+        ("maybe/build.rs", "fn main() {}"),
+        ("maybe/src/lib.rs", ""),
+        ("cmake/Cargo.toml", &manifest("cmake", "")),
+        ("cmake/src/lib.rs", ""),
+        ("cc/Cargo.toml", &manifest("cc", "")),
+        ("cc/src/lib.rs", ""),
+    ]);
+    let (text, config) = written(&root, None);
+    assert_eq!(config.modes[0].needs, [Need::C, Need::Cxx].into());
+    assert!(text.contains("# c++: the build script of engine uses cmake\n"), "{text}");
+}
+
+#[test]
+fn which_package() {
+    let workspace = "[workspace]\nresolver = '2'\nmembers = ['a', 'b', 'xtask', 'lib']\n";
+    let made = |root_manifest: &str| {
+        files(&[
+            ("Cargo.toml", root_manifest),
+            ("a/Cargo.toml", &manifest("a", "default-run = 'two'\n")),
+            ("a/src/bin/one.rs", "fn main() {}"),
+            ("a/src/bin/two.rs", "fn main() {}"),
+            ("b/Cargo.toml", &manifest("b", "")),
+            ("b/src/main.rs", "fn main() {}"),
+            ("xtask/Cargo.toml", &manifest("xtask", "")),
+            ("xtask/src/main.rs", "fn main() {}"),
+            ("lib/Cargo.toml", &manifest("lib", "")),
+            ("lib/src/lib.rs", ""),
+        ])
+    };
+    let (_dir, root) = made(workspace);
+    let several = init::text(&load(&root), &triples(), None).unwrap_err();
+    assert_eq!(several.kind, Kind::Usage);
+    assert_eq!(
+        several.to_string(),
+        "several packages of this workspace have a program
+  note: \"a\" and \"b\"
+  help: name one with `--package`"
+    );
+    let wrong = init::text(&load(&root), &triples(), Some("lib")).unwrap_err();
+    assert_eq!(
+        wrong.to_string(),
+        "no package \"lib\" with a program is in this workspace
+  help: packages with a program: \"a\", \"b\" and \"xtask\""
+    );
+    let (text, config) = written(&root, Some("a"));
+    assert_eq!((config.app.package.as_str(), config.app.bin.as_str()), ("a", "two"));
+    assert!(text.contains("bin = \"two\"  # or \"one\"\n"), "{text}");
+
+    let (_dir, root) = made(&format!("{workspace}default-members = ['b', 'lib']\n"));
+    assert_eq!(written(&root, None).1.app.package, "b");
+}
+
+#[test]
+fn no_program() {
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("lib", "")), ("src/lib.rs", "")]);
+    let error = init::write(&root, &load(&root), &triples(), None).unwrap_err();
+    assert_eq!(
+        (error.kind, error.what.as_str()),
+        (Kind::Usage, "no package of this workspace has a program")
+    );
+    assert!(!root.join("targets.toml").exists());
+}
+
+#[test]
+fn an_existing_file_stays() {
+    let (_dir, root) = files(&[
+        ("Cargo.toml", &manifest("shop", "")),
+        ("src/main.rs", "fn main() {}"),
+        ("targets.toml", "mine"),
+    ]);
+    let error = init::write(&root, &load(&root), &triples(), None).unwrap_err();
+    assert_eq!(error.kind, Kind::Usage);
+    assert!(error.what.ends_with("targets.toml exists already"), "{error}");
+    assert_eq!(std::fs::read_to_string(root.join("targets.toml")).unwrap(), "mine");
+    #[cfg(unix)]
+    {
+        // A link to nowhere is somebody's, too.
+        std::fs::remove_file(root.join("targets.toml")).unwrap();
+        std::os::unix::fs::symlink("nowhere", root.join("targets.toml")).unwrap();
+        init::write(&root, &load(&root), &triples(), None).unwrap_err();
+        assert!(!root.join("nowhere").exists());
+    }
+}
+
+#[test]
+fn our_own_workspace() {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
+    let workspace = Workspace::load(Some(&manifest), true).unwrap();
+    let text = init::text(&workspace, &triples(), None).unwrap_or_else(|e| panic!("{e}"));
+    assert!(text.contains("package = \"app\"\nbin = \"app\"\n"), "{text}");
+}
