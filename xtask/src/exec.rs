@@ -148,7 +148,7 @@ impl Cmd {
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
         let guard = group::Guard::new(&child);
-        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(|s| read_all(s))];
+        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];
         let (end, timed_out) = guard.wait(&mut child, limit);
         let end = end.map_err(|e| cannot_start(self, &e))?;
         // Whatever the program left behind in its group would hold the pipes open.
