@@ -151,19 +151,43 @@ impl Tone {
 
 /// A cell is one line, and what a compiler printed must not steer the terminal.
 fn one_line(cell: Cell) -> Cell {
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    Cell { text: cell.text.trim().chars().map(visible).collect(), ..cell }
+    Cell { text: plain(cell.text.trim()).replace('\n', " "), ..cell }
+}
+
+/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST)
+/// are left out, other control characters but line ends become spaces.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\x1b', Some('[')) => {
+                chars.next();
+                while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
+            }
+            ('\x1b', Some(']')) => {
+                while chars.next().is_some_and(|c| c != '\x07' && c != '\x1b') {}
+                chars.next_if_eq(&'\\');
+            }
+            ('\x1b', _) => {}
+            ('\r', Some('\n')) => {}
+            ('\n', _) => plain.push('\n'),
+            (c, _) if c.is_control() => plain.push(' '),
+            (c, _) => plain.push(c),
+        }
+    }
+    plain
 }
 
 /// Escapes text for Markdown, in a table or outside: what could start markup or HTML stands for itself.
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in plain(text).chars() {
         match c {
             '&' => escaped += "&amp;",
             '<' => escaped += "&lt;",
+            '\n' => escaped.push(' '),
             '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => escaped.extend(['\\', c]),
-            c if c.is_control() => escaped.push(' '),
             c => escaped.push(c),
         }
     }
@@ -173,14 +197,13 @@ pub fn markdown(text: &str) -> String {
 /// Escapes text for HTML, in elements and in quoted attributes.
 pub fn html(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
+    for c in plain(text).chars() {
         match c {
             '&' => escaped += "&amp;",
             '<' => escaped += "&lt;",
             '>' => escaped += "&gt;",
             '"' => escaped += "&quot;",
             '\'' => escaped += "&#39;",
-            c if c.is_control() && c != '\n' => escaped.push(' '),
             c => escaped.push(c),
         }
     }
@@ -206,7 +229,8 @@ mod tests {
     use proptest::prelude::*;
 
     fn table() -> Table {
-        let mut table = Table::new(&[("target", Align::Left), ("size", Align::Right), ("status", Align::Left)]);
+        let mut table =
+            Table::new(&[("target", Align::Left), ("size", Align::Right), ("status", Align::Left)]);
         table.row(["grün".into(), "1 B".into(), Cell::new("ok", Tone::Good)]);
         table.row(["日本".into(), "12.3 MB".into(), Cell::new("a|b\n<c>", Tone::Bad)]);
         table.row(["x".into()]);
@@ -228,7 +252,15 @@ mod tests {
     fn markdown_and_html_are_escaped() {
         assert!(table().markdown().ends_with("| 日本 | 12.3 MB | a\\|b &lt;c> |\n| x |  |  |\n"));
         assert!(table().html().contains("<td class=\"bad\">a|b &lt;c&gt;</td>"));
-        assert_eq!(html("<a href='x'>\"&\x1b"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp; ");
+        assert_eq!(html("<a href='x'>\"&\x1b"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
+    }
+
+    #[test]
+    fn escape_sequences_are_left_out_whole() {
+        let text = "\x1b[1;31merror\x1b[0m: \x1b]8;;file:x\x1b\\a\x1b]8;;\x07b\tc\r\nd\x1b";
+        assert_eq!(plain(text), "error: ab c\nd");
+        assert_eq!(plain("\x1b["), "");
+        assert_eq!(plain("\x1b]never ended"), "");
     }
 
     proptest! {

@@ -16,4 +16,6 @@ pub use record::{By, CaseRecord, Parts, RatioRecord, Timings};
 pub use run::{Executor, Run, Sample, run};
 pub use schedule::{Case, Scenario, Slot, schedule};
 pub use stats::Timing;
+pub(crate) use stats::micro;
+pub(crate) use tables::notes;
 pub use tables::{markdown, ratio_table, terminal, timing_table};

@@ -304,10 +304,7 @@ mod tests {
             found[0].1.contains("f0, f1, f2, f3, f4, f5, f6, f7 and 3 more asks for GLIBC_2.34"),
             "{found:?}"
         );
-        assert!(
-            found[1].1.contains("the file itself asks for GLIBC_ABI_DT_RELR"),
-            "{found:?}"
-        );
+        assert!(found[1].1.contains("the file itself asks for GLIBC_ABI_DT_RELR"), "{found:?}");
     }
 
     #[test]

@@ -26,14 +26,14 @@ pub(super) struct View<'d, Elf: FileHeader, R> {
 
 /// The entries of the dynamic segment that matter here. Addresses and offsets as the file has them.
 #[derive(Default)]
-pub(super) struct Dynamic {
+pub(super) struct Dynamic<'d> {
     needed: Vec<u64>,
     rpath: Option<u64>,
     runpath: Option<u64>,
     soname: bool,
     pie: bool,
-    strings: Option<u64>,
-    strings_len: u64,
+    /// The string table, where the segment names one that lies in the file.
+    strings: Option<&'d [u8]>,
     pub(super) symbols: Option<u64>,
     pub(super) versym: Option<u64>,
     pub(super) verneed: Option<u64>,
@@ -136,17 +136,14 @@ where
     }
 
     /// A string of the dynamic string table.
-    pub(super) fn string(&self, dynamic: &Dynamic, at: u64) -> Result<String, Refusal> {
+    pub(super) fn string(&self, dynamic: &Dynamic<'d>, at: u64) -> Result<String, Refusal> {
+        let rest = dynamic.strings.zip(usize::try_from(at).ok()).and_then(|(table, at)| table.get(at..));
+        let bytes = rest.and_then(|rest| rest.split(|b| *b == 0).next().filter(|s| s.len() < rest.len()));
         let bad = || Refusal::damaged("a name in its dynamic segment lies outside the string table");
-        let table = dynamic.strings.and_then(|s| self.offset(s, dynamic.strings_len)).ok_or_else(bad)?;
-        if at >= dynamic.strings_len {
-            return Err(bad());
-        }
-        let bytes = self.data.read_bytes_at_until(table + at..table + dynamic.strings_len, 0);
-        bytes.map(|b| String::from_utf8_lossy(b).into_owned()).map_err(|()| bad())
+        bytes.map(|b| String::from_utf8_lossy(b).into_owned()).ok_or_else(bad)
     }
 
-    fn paths(&self, dynamic: &Dynamic, at: Option<u64>) -> Result<Vec<String>, Refusal> {
+    fn paths(&self, dynamic: &Dynamic<'d>, at: Option<u64>) -> Result<Vec<String>, Refusal> {
         let Some(at) = at else { return Ok(Vec::new()) };
         let list = self.string(dynamic, at)?;
         Ok(list.split(':').filter(|p| !p.is_empty()).map(str::to_owned).collect())
@@ -163,8 +160,9 @@ where
         }
     }
 
-    fn dynamic(&self) -> Result<Dynamic, Refusal> {
+    fn dynamic(&self) -> Result<Dynamic<'d>, Refusal> {
         let mut found = Dynamic::default();
+        let (mut strings, mut strings_len) = (None, 0);
         let segment = self.segments.iter().find(|s| s.p_type(self.endian) == elf::PT_DYNAMIC);
         let Some(segment) = segment else { return Ok(found) };
         let bad = || Refusal::damaged("its dynamic segment is not valid");
@@ -181,8 +179,8 @@ where
                 elf::DT_RUNPATH => found.runpath = Some(value),
                 elf::DT_SONAME => found.soname = true,
                 elf::DT_FLAGS_1 => found.pie = value & elf::DF_1_PIE.0 != 0,
-                elf::DT_STRTAB => found.strings = Some(value),
-                elf::DT_STRSZ => found.strings_len = value,
+                elf::DT_STRTAB => strings = Some(value),
+                elf::DT_STRSZ => strings_len = value,
                 elf::DT_SYMTAB => found.symbols = Some(value),
                 elf::DT_VERSYM => found.versym = Some(value),
                 elf::DT_VERNEED => found.verneed = Some(value),
@@ -192,12 +190,15 @@ where
                 _ => {}
             }
         }
+        // Read once as a whole: a stream would read each name by itself, and none beyond 4096 bytes.
+        let table = strings.and_then(|address| self.offset(address, strings_len));
+        found.strings = table.and_then(|at| self.data.read_bytes_at(at, strings_len).ok());
         Ok(found)
     }
 
     /// How it is linked. A position-independent program and a shared library are one ELF type; what tells them apart is
     /// an interpreter, else the linkers' own mark (`DF_1_PIE`), else that a library has a name, needs or no entry.
-    fn kind(&self, interpreted: bool, dynamic: &Dynamic) -> Result<Kind, Refusal> {
+    fn kind(&self, interpreted: bool, dynamic: &Dynamic<'d>) -> Result<Kind, Refusal> {
         let movable = self.header.e_type(self.endian) == elf::ET_DYN;
         let entry: u64 = self.header.e_entry(self.endian).into();
         let looks_like_library = dynamic.soname || !dynamic.needed.is_empty() || entry == 0;

@@ -15,7 +15,7 @@ const VERSIONS_MAX: usize = 1 << 15;
 /// Reads `DT_VERNEED` and, through `DT_VERSYM`, the names of the symbols that are bound to each version.
 pub(super) fn version_needs<'d, Elf, R>(
     view: &View<'d, Elf, R>,
-    dynamic: &Dynamic,
+    dynamic: &Dynamic<'d>,
 ) -> Result<Vec<VersionNeed>, Refusal>
 where
     Elf: FileHeader<Endian = Endianness>,
@@ -63,7 +63,7 @@ where
 
 fn name_symbols<'d, Elf, R>(
     view: &View<'d, Elf, R>,
-    dynamic: &Dynamic,
+    dynamic: &Dynamic<'d>,
     by_index: &BTreeMap<u16, usize>,
     needs: &mut [VersionNeed],
 ) -> Result<(), Refusal>
@@ -91,7 +91,7 @@ where
 }
 
 /// How many dynamic symbols there are. The dynamic segment does not say: the section headers do, else a hash table.
-fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic) -> Option<u64>
+fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic<'d>) -> Option<u64>
 where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'d>,

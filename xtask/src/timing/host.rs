@@ -94,7 +94,10 @@ mod tests {
         for bad in ["", "MemTotal: x kB", "MemTotal: 5", "MemTotal: 99999999999999999999 kB"] {
             assert_eq!(memory(bad), None, "{bad}");
         }
-        assert_eq!(os_name("NAME=x\nPRETTY_NAME=\"A System 12 (name)\"\n").as_deref(), Some("A System 12 (name)"));
+        assert_eq!(
+            os_name("NAME=x\nPRETTY_NAME=\"A System 12 (name)\"\n").as_deref(),
+            Some("A System 12 (name)")
+        );
         assert_eq!(os_name("PRETTY_NAME=\"\"\n"), None);
     }
 

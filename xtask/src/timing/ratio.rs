@@ -125,7 +125,8 @@ mod tests {
     #[test]
     fn confidence_of_small_numbers() {
         // 1 - 2 / C(n + m, n) while nothing is left out; critical values of the Mann–Whitney table beyond.
-        let cases = [(1, 1, 0, 0.0), (3, 3, 0, 0.9), (4, 4, 0, 1.0 - 2.0 / 70.0), (5, 5, 2, 1.0 - 8.0 / 252.0)];
+        let cases =
+            [(1, 1, 0, 0.0), (3, 3, 0, 0.9), (4, 4, 0, 1.0 - 2.0 / 70.0), (5, 5, 2, 1.0 - 8.0 / 252.0)];
         for (n, m, out, confidence) in cases {
             let (k, c) = left_out(n, m);
             assert_eq!(k, out, "{n} {m}");

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::Host;
 use super::ratio::Ratio;
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
-use super::stats::{Timing, sorted};
-use super::{Host, stats};
+use super::stats::{Timing, median_of_sorted, micro, sorted};
 use crate::error::{Error, Result};
 use crate::files;
 
@@ -98,7 +98,15 @@ pub struct RatioRecord {
     /// The upper end of its interval.
     pub high: f64,
     /// How often such an interval holds the true value, 0 to 1: see [`Ratio::confidence`].
+    #[serde(default)]
     pub confidence: f64,
+}
+
+impl Parts {
+    fn rounded(self) -> Self {
+        let Self { c_s, rustc_s, link_s, other_s } = self;
+        Self { c_s: micro(c_s), rustc_s: micro(rustc_s), link_s: micro(link_s), other_s: micro(other_s) }
+    }
 }
 
 impl CaseRecord {
@@ -107,9 +115,9 @@ impl CaseRecord {
     /// # Errors
     /// No sample, or one that is no duration.
     pub fn of(case: &Case, samples: &[Sample], by: By) -> Result<Self> {
-        let seconds: Vec<f64> = samples.iter().map(|s| (s.seconds * 1e6).round() / 1e6).collect();
+        let seconds: Vec<f64> = samples.iter().map(|s| micro(s.seconds)).collect();
         let timing = Timing::of(&seconds)?;
-        let middle = stats::median_of_sorted(&sorted(&seconds));
+        let middle = median_of_sorted(&sorted(&seconds));
         // Parts of different samples do not add up: those of one real sample next to the median do.
         let distance = |s: &&Sample| (s.seconds - middle).abs();
         let typical = samples.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
@@ -119,9 +127,9 @@ impl CaseRecord {
             mode: case.mode.clone(),
             scenario: case.scenario,
             samples_s: seconds,
-            median_s: timing.median,
-            mad_s: timing.mad,
-            parts: typical.and_then(|s| s.parts),
+            median_s: micro(timing.median),
+            mad_s: micro(timing.mad),
+            parts: typical.and_then(|s| s.parts).map(Parts::rounded),
             binary_bytes: last(|s| s.binary_bytes),
             image_bytes: last(|s| s.image_bytes),
             by,
@@ -203,10 +211,10 @@ fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
                 scenario: a.scenario,
                 of: of.to_owned(),
                 to: to.to_owned(),
-                ratio,
-                low,
-                high,
-                confidence,
+                ratio: micro(ratio),
+                low: micro(low),
+                high: micro(high),
+                confidence: micro(confidence),
             })
         })
         .collect()
@@ -217,7 +225,13 @@ mod tests {
     use super::*;
 
     fn host(rustc: &str, memory: u64) -> Host {
-        Host { cores: 2, cpu: None, memory_bytes: Some(memory), os: "Linux".into(), rustc: Some(rustc.into()) }
+        Host {
+            cores: 2,
+            cpu: None,
+            memory_bytes: Some(memory),
+            os: "Linux".into(),
+            rustc: Some(rustc.into()),
+        }
     }
 
     fn seen(mode: &str, seconds: &[f64], by: By) -> CaseRecord {
@@ -232,9 +246,11 @@ mod tests {
 
     #[test]
     fn bench_overwrites_and_release_does_not() {
-        let release = merge(None, vec![seen("native", &[9.0], By::Release), seen("pure", &[3.0], By::Release)]);
+        let release =
+            merge(None, vec![seen("native", &[9.0], By::Release), seen("pure", &[3.0], By::Release)]);
         assert_eq!((release.cases.len(), release.ratios.len()), (2, 0));
-        let benched = vec![seen("pure", &[1.0, 1.0, 1.1], By::Bench), seen("native", &[4.0, 4.1, 4.2], By::Bench)];
+        let benched =
+            vec![seen("pure", &[1.0, 1.0, 1.1], By::Bench), seen("native", &[4.0, 4.1, 4.2], By::Bench)];
         let both = merge(Some(release), benched);
         assert_eq!(both.cases.iter().map(|c| c.samples_s.len()).collect::<Vec<_>>(), [3, 3]);
         assert_eq!((both.ratios.len(), both.ratios[0].ratio), (1, 4.1));
@@ -262,7 +278,9 @@ mod tests {
             binary_bytes: Some((seconds * 10.0) as u64),
             image_bytes: None,
         };
-        let record = CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], By::Bench).unwrap();
+        let record =
+            CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], By::Bench)
+                .unwrap();
         assert_eq!((record.parts.unwrap().c_s, record.binary_bytes), (2.0, Some(10)));
     }
 
@@ -271,7 +289,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("timings.json");
         assert_eq!(Timings::read(&path).unwrap(), None);
-        let timings = merge(None, vec![seen("pure", &[0.1 + 0.2], By::Bench), seen("native", &[1.0], By::Bench)]);
+        let timings =
+            merge(None, vec![seen("pure", &[0.1 + 0.2], By::Bench), seen("native", &[1.0], By::Bench)]);
         timings.write(&path).unwrap();
         assert_eq!(Timings::read(&path).unwrap(), Some(timings.clone()));
         for bad in ["", "[]", "{\"schema\":1}", &timings.json().replace("\"schema\": 1", "\"schema\": 2")] {

@@ -90,7 +90,10 @@ mod tests {
     }
 
     fn cases(modes: &[&str]) -> Vec<Case> {
-        modes.iter().map(|m| Case { target: "t".into(), scenario: Scenario::Cold, mode: (*m).into() }).collect()
+        modes
+            .iter()
+            .map(|m| Case { target: "t".into(), scenario: Scenario::Cold, mode: (*m).into() })
+            .collect()
     }
 
     #[test]

@@ -99,9 +99,7 @@ mod tests {
             .collect();
         assert_eq!(
             order,
-            [
-                "a0 native", "a0 pure", "b0 native", "b0 pure", "a1 pure", "a1 native", "b1 pure", "b1 native"
-            ]
+            ["a0 native", "a0 pure", "b0 native", "b0 pure", "a1 pure", "a1 native", "b1 pure", "b1 native"]
         );
         assert_eq!(schedule(&cases, 0), []);
         assert_eq!(schedule(&[], 5), []);

@@ -52,12 +52,19 @@ impl Timing {
         let far: Vec<String> = self
             .outliers
             .iter()
-            .filter_map(|i| Some(format!("sample {} took {}", i + 1, crate::files::human_seconds(*samples.get(*i)?))))
+            .filter_map(|i| {
+                Some(format!("sample {} took {}", i + 1, crate::files::human_seconds(*samples.get(*i)?)))
+            })
             .collect();
         (!far.is_empty()).then(|| {
             format!("{}, far from the others: something else may have used the machine", far.join(", "))
         })
     }
+}
+
+/// Seconds (or another number) to six decimals: beyond is noise, and short numbers are read back as they were written.
+pub(crate) fn micro(value: f64) -> f64 {
+    (value * 1e6).round() / 1e6
 }
 
 pub(super) fn sorted(values: &[f64]) -> Vec<f64> {

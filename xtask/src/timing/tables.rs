@@ -24,8 +24,10 @@ pub fn timing_table(cases: &[CaseRecord]) -> Table {
         let size = |bytes: Option<u64>| bytes.map_or_else(String::new, human_size);
         let single = case.samples_s.len() < 2;
         let spread = |text: String| if single { String::new() } else { text };
-        let range = Timing::of(&case.samples_s)
-            .map_or_else(|_| "?".to_owned(), |t| format!("{} – {}", human_seconds(t.min), human_seconds(t.max)));
+        let range = Timing::of(&case.samples_s).map_or_else(
+            |_| "?".to_owned(),
+            |t| format!("{} – {}", human_seconds(t.min), human_seconds(t.max)),
+        );
         table.row([
             Cell::from(case.target.as_str()),
             case.scenario.word().into(),
@@ -44,8 +46,14 @@ pub fn timing_table(cases: &[CaseRecord]) -> Table {
 /// A row per ratio: how many times as long, with its interval.
 pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     use Align::{Left, Right};
-    let columns =
-        [("target", Left), ("case", Left), ("compared", Left), ("ratio", Right), ("interval", Right), ("held by", Right)];
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("compared", Left),
+        ("ratio", Right),
+        ("interval", Right),
+        ("confidence", Right),
+    ];
     let mut table = Table::new(&columns);
     for r in ratios {
         table.row([
@@ -91,7 +99,10 @@ pub(crate) fn notes(timings: &Timings) -> Vec<String> {
         Some(format!("{} {} {}: {note}", c.target, c.scenario.word(), c.mode))
     });
     let few = timings.ratios.iter().any(|r| r.confidence < 0.95);
-    let few = few.then(|| "an interval held by less than 95 % comes from few samples: take 4 or more".to_owned());
+    let few = few.then(|| {
+        "an interval of less than 95 % confidence comes from few samples: take 4 or more of each mode"
+            .to_owned()
+    });
     outliers.chain(few).collect()
 }
 

@@ -142,6 +142,15 @@ fn stack_and_search_path_are_warnings() {
 }
 
 #[test]
+fn long_search_paths_are_read_from_a_file_too() {
+    let Some(bench) = gcc("long_search_paths_are_read_from_a_file_too") else { return };
+    let long = format!("/{}", "x".repeat(9000));
+    let rpath = format!("-Wl,-rpath,{long}");
+    let facts = facts(&bench.compile(&["gcc"], &[&rpath], HELLO, "long"));
+    assert_eq!([facts.rpath, facts.runpath].concat(), [long]);
+}
+
+#[test]
 fn libraries_and_objects_are_no_programs() {
     let Some(bench) = gcc("libraries_and_objects_are_no_programs") else { return };
     let source = "int answer(void) { return 42; }\n";

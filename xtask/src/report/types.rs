@@ -1,0 +1,206 @@
+//! report.json: the types are its contract. Keys may be added, not renamed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gate::{Facts, Kind};
+
+/// report.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// 1.
+    pub schema: u32,
+    /// The program's name.
+    #[serde(default)]
+    pub app: String,
+    /// The program's version.
+    pub version: String,
+    /// What was built, in the order of targets.toml.
+    pub jobs: Vec<Job>,
+    /// What was packed.
+    pub images: Vec<Image>,
+    /// Targets that could not be built here at all.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One target in one mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The target triple.
+    pub target: String,
+    /// The mode that was built.
+    pub mode: String,
+    /// The mode that was asked for: `auto` or a name.
+    pub requested: String,
+    /// The mode that would have been preferred, and why it was not built.
+    pub fallback: Option<Fallback>,
+    /// The C toolchain; none for a mode that needs none.
+    pub toolchain: Option<Toolchain>,
+    /// The program; none where there is none.
+    pub artifact: Option<Artifact>,
+    /// What the gate said; none where there was nothing to look at.
+    pub gate: Option<Verdict>,
+    /// The gate's warnings.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Whether it is proven that no C compiler ran for the target.
+    pub purity: Purity,
+    /// The first start of the program.
+    pub smoke: Smoke,
+    /// How the job ended.
+    pub status: Status,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Wall time of its cargo call in seconds; jobs that share a call have the same.
+    #[serde(serialize_with = "rounded")]
+    pub seconds: f64,
+}
+
+fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    // JSON has no word for what is not finite; no build takes that long.
+    serializer.serialize_f64(if seconds.is_finite() { crate::timing::micro(*seconds) } else { 0.0 })
+}
+
+/// A mode that was preferred, and why another was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The preferred mode.
+    pub from: String,
+    /// Why it could not be built, in words.
+    pub reason: String,
+}
+
+/// A C toolchain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Toolchain {
+    /// Where it comes from: env, config, host, gnu, musl, clang, mingw, zig.
+    pub provider: String,
+    /// The command that compiles C.
+    pub cc: String,
+    /// Its version.
+    pub version: String,
+    /// Its identity: changes when the compiler changes.
+    pub id: String,
+}
+
+/// A program that was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its path below `target/dist`.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+    /// How it is linked. None for a program that is no ELF file.
+    pub kind: Option<Kind>,
+    /// The processor family.
+    pub machine: Option<String>,
+    /// The dynamic loader that it names.
+    pub interpreter: Option<String>,
+    /// The shared libraries that it names.
+    pub needed: Vec<String>,
+    /// The newest glibc that it requires.
+    pub glibc_max: Option<String>,
+}
+
+/// Pass or fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing stands against it.
+    Pass,
+    /// It must not ship.
+    Fail,
+}
+
+/// What is known about the absence of C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purity {
+    /// Traps stood in place of every C compiler, and none was hit.
+    #[serde(rename = "proven")]
+    Proven,
+    /// A mode with C, or one that failed before it was proven.
+    #[serde(rename = "n/a")]
+    NotApplicable,
+}
+
+/// The first start of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smoke {
+    /// What ran it: `native`, `qemu`, …
+    pub runner: Option<String>,
+    /// How it ended.
+    pub status: SmokeStatus,
+}
+
+/// How the first start ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmokeStatus {
+    /// With exit code 0 in time.
+    Pass,
+    /// Otherwise.
+    Fail,
+    /// It was not started: nothing here can run it, or there is no program.
+    Skipped,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that was asked for is there.
+    Ok,
+    /// See the job's error.
+    Failed,
+}
+
+/// An image: an index over platforms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its name in targets.toml.
+    pub name: String,
+    /// Its base in targets.toml.
+    pub base: String,
+    /// Digest of the index, with `sha256:`.
+    pub index_digest: String,
+    /// One per platform.
+    pub manifests: Vec<Manifest>,
+}
+
+/// An image's part for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `linux/arm64/v8`.
+    pub platform: String,
+    /// Digest of the manifest, with `sha256:`.
+    pub digest: String,
+    /// Bytes to fetch: config and layers as stored.
+    pub size: u64,
+}
+
+/// A target that could not be built here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The target triple.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Artifact {
+    /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
+    /// bytes.
+    pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: &Facts) -> Self {
+        Self {
+            path: path.into(),
+            sha256: sha256.into(),
+            size,
+            kind: Some(facts.kind),
+            machine: Some(facts.machine_name()),
+            interpreter: facts.interpreter.clone(),
+            needed: facts.needed.clone(),
+            glibc_max: facts.glibc_max().map(|(version, _)| version.to_string()),
+        }
+    }
+}

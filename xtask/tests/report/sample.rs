@@ -1,0 +1,151 @@
+//! A report with everything in it: a native job, a fallback, a gate that failed, a build that failed, a skipped target.
+
+use xtask::gate::Kind;
+use xtask::report::{
+    Artifact, Fallback, Image, Job, Manifest, Purity, Report, Skipped, Smoke, SmokeStatus, Status, Toolchain,
+    Verdict,
+};
+use xtask::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
+
+pub(crate) fn report() -> Report {
+    Report {
+        schema: 1,
+        app: "grün".into(),
+        version: "1.2.0".into(),
+        jobs: vec![native(), fallback(), refused(), broken()],
+        images: vec![Image {
+            name: "app".into(),
+            base: "scratch".into(),
+            index_digest: format!("sha256:{}", "ab".repeat(32)),
+            manifests: vec![
+                Manifest {
+                    platform: "linux/amd64".into(),
+                    digest: format!("sha256:{}", "01".repeat(32)),
+                    size: 1_834_112,
+                },
+                Manifest {
+                    platform: "linux/arm64/v8".into(),
+                    digest: format!("sha256:{}", "23".repeat(32)),
+                    size: 999_999,
+                },
+            ],
+        }],
+        skipped: vec![Skipped {
+            target: "aarch64-apple-darwin".into(),
+            reason: "no std for this target can be had here".into(),
+        }],
+    }
+}
+
+fn artifact(target: &str, mode: &str, kind: Kind) -> Artifact {
+    let dynamic = kind == Kind::Dynamic;
+    Artifact {
+        path: format!("bin/{target}/{mode}/app"),
+        sha256: "c0".repeat(32),
+        size: 4_718_592,
+        kind: Some(kind),
+        machine: Some(target.split('-').next().unwrap_or_default().to_owned()),
+        interpreter: dynamic.then(|| "/lib64/ld-linux-x86-64.so.2".to_owned()),
+        needed: if dynamic { vec!["libgcc_s.so.1".into(), "libc.so.6".into()] } else { vec![] },
+        glibc_max: dynamic.then(|| "2.34".to_owned()),
+    }
+}
+
+fn native() -> Job {
+    Job {
+        target: "x86_64-unknown-linux-musl".into(),
+        mode: "native".into(),
+        requested: "auto".into(),
+        fallback: None,
+        toolchain: Some(Toolchain {
+            provider: "zig".into(),
+            cc: "python3 -m ziglang cc".into(),
+            version: "0.15.2".into(),
+            id: "5f3a".into(),
+        }),
+        artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Kind::StaticPie)),
+        gate: Some(Verdict::Pass),
+        warnings: vec![],
+        purity: Purity::NotApplicable,
+        smoke: Smoke { runner: Some("native".into()), status: SmokeStatus::Pass },
+        status: Status::Ok,
+        error: None,
+        seconds: 41.25,
+    }
+}
+
+fn fallback() -> Job {
+    Job {
+        target: "aarch64-unknown-linux-musl".into(),
+        mode: "pure".into(),
+        fallback: Some(Fallback {
+            from: "native".into(),
+            reason: "no C toolchain works: zig is missing, aarch64-linux-gnu-gcc is broken".into(),
+        }),
+        toolchain: None,
+        artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Kind::Static)),
+        warnings: vec!["the program makes its stack executable".into()],
+        purity: Purity::Proven,
+        smoke: Smoke { runner: Some("qemu".into()), status: SmokeStatus::Pass },
+        seconds: 12.0,
+        ..native()
+    }
+}
+
+fn refused() -> Job {
+    let target = "x86_64-unknown-linux-gnu";
+    Job {
+        target: target.into(),
+        artifact: Some(artifact(target, "native", Kind::Dynamic)),
+        gate: Some(Verdict::Fail),
+        smoke: Smoke { runner: None, status: SmokeStatus::Skipped },
+        status: Status::Failed,
+        error: Some(
+            "the program may require glibc 2.31 at most, but pthread_create asks for GLIBC_2.34".into(),
+        ),
+        ..native()
+    }
+}
+
+fn broken() -> Job {
+    Job {
+        target: "riscv64gc-unknown-linux-musl".into(),
+        requested: "native".into(),
+        artifact: None,
+        gate: None,
+        smoke: Smoke { runner: None, status: SmokeStatus::Skipped },
+        status: Status::Failed,
+        error: Some(
+            "dot.c:3:1: error: unknown type name '<script>'\n    3 | *boo* | x\n\x1b[31m^\x1b[0m".into(),
+        ),
+        seconds: 0.85,
+        ..native()
+    }
+}
+
+pub(crate) fn timings() -> Timings {
+    let host = Host {
+        cores: 2,
+        cpu: Some("Some Processor @ 2.60GHz".into()),
+        memory_bytes: Some(25_214_418_944),
+        os: "Some System 12".into(),
+        rustc: Some("rustc 1.95.0".into()),
+    };
+    let record = |mode: &str, scenario, seconds: &[f64], c_s| {
+        let case = Case { target: "x86_64-unknown-linux-musl".into(), scenario, mode: mode.into() };
+        let sample = |s: &f64| Sample {
+            seconds: *s,
+            parts: Some(Parts { c_s, rustc_s: 8.5, link_s: 0.7, other_s: 0.3 }),
+            binary_bytes: Some(4_718_592),
+            image_bytes: (mode == "native").then_some(1_834_112),
+        };
+        CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), By::Bench).unwrap()
+    };
+    let cases = vec![
+        record("native", Scenario::Cold, &[41.2, 40.9, 41.6, 78.0, 41.1], 30.0),
+        record("pure", Scenario::Cold, &[9.91, 9.87, 10.02, 9.95, 9.9], 0.0),
+        record("native", Scenario::Warm, &[0.213, 0.208, 0.211], 0.0),
+        record("pure", Scenario::Warm, &[0.207, 0.209, 0.212], 0.0),
+    ];
+    Timings::merge(None, host, cases, "native", "pure")
+}
