@@ -1,3 +1,34 @@
 //! `cargo xtask`: parse, run, render the error, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+use xtask::cli::Cli;
+use xtask::ui::Ui;
+use xtask::{commands, exec, internal};
+
+fn main() -> ExitCode {
+    let mut args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
+    if let Some(code) = internal::take_over(&args[1..]) {
+        return ExitCode::from(code);
+    }
+    exec::end_groups_on_signals();
+    // Installed, this is `cargo-xtask`, which Cargo calls as `cargo-xtask xtask …`.
+    if args.get(1).is_some_and(|a| a == "xtask") {
+        args.remove(1);
+    }
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            Ui::new(false, false, false).error(&error);
+            ExitCode::from(error.kind.code())
+        }
+    }
+}

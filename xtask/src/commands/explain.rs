@@ -1,0 +1,124 @@
+//! `cargo xtask explain TARGET`: every candidate for a target's C toolchain, and what its probe said.
+
+use serde::Serialize;
+
+use crate::cli::{Common, Planning};
+use crate::error::{Error, Result};
+use crate::look;
+use crate::plan::{self, StdState};
+use crate::session::Session;
+use crate::toolchain::probe::Verdict;
+use crate::toolchain::runner::Runner;
+use crate::toolchain::survey::{Depth, Survey};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    target: &'a str,
+    chosen: Option<&'a str>,
+    candidates: Vec<CandidateJson<'a>>,
+    nothing: Vec<NothingJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct CandidateJson<'a> {
+    provider: &'a str,
+    origin: &'a str,
+    cc: &'a [String],
+    #[serde(flatten)]
+    verdict: &'a Verdict,
+}
+
+#[derive(Serialize)]
+struct NothingJson<'a> {
+    provider: &'a str,
+    looked_for: &'a str,
+}
+
+pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: bool) -> Result<()> {
+    let session = Session::open(common, json)?;
+    let config = session.config()?;
+    let planning = Planning {
+        targets: vec![target.to_owned()],
+        providers: providers.map(str::to_owned),
+        ..Planning::default()
+    };
+    let request = session.request(&config, &planning)?;
+    let look = look::look(&session, &config, &request, Depth::All)?;
+    let triple = &request.targets[0];
+    let survey = look.findings.surveys.get(triple).ok_or_else(|| Error::usage(format!("{triple} was not surveyed")))?;
+    if json {
+        let text = serde_json::to_string_pretty(&document(target, survey));
+        session.ui.data(&text.map_err(|e| Error::failed(format!("explain: {e}")))?);
+        return Ok(());
+    }
+    let mut text = format!("{triple}\n");
+    text += match look.findings.runners.get(triple) {
+        Some(Runner::None { reason }) => format!("  runner: none: {reason}\n"),
+        Some(runner) => format!("  runner: {}\n", runner.name().unwrap_or("none")),
+        None => String::new(),
+    }
+    .as_str();
+    text += &match look.findings.stds.get(triple) {
+        Some(StdState::Ready(std)) => format!("  std: {} (rustc {})\n", std.provider, std.version),
+        Some(StdState::Obtainable(how)) => format!("  std: not here yet: {how}\n"),
+        Some(StdState::Absent(reason)) => format!("  std: {reason}\n"),
+        None => String::new(),
+    };
+    text += "  C toolchains, in the order in which they are tried:\n";
+    for (candidate, verdict) in &survey.tried {
+        text += &format!("    {:6} {}\n", candidate.provider, candidate.origin);
+        text += &described(verdict);
+    }
+    for nothing in &survey.nothing {
+        text += &format!("    {:6} missing: {}\n", nothing.provider, nothing.looked_for);
+    }
+    let plan = plan::plan(&config, &look.findings, &request)?;
+    for job in &plan.jobs {
+        let toolchain = job.toolchain.as_ref().map_or("no C toolchain".to_owned(), |t| format!("{} by {}", t.version, t.provider));
+        text += &format!("  decision: mode {}, {toolchain}\n", job.mode.name);
+    }
+    for skipped in &plan.skipped {
+        text += &format!("  decision: skipped: {}\n", skipped.reason);
+    }
+    session.ui.data(&text);
+    Ok(())
+}
+
+fn described(verdict: &Verdict) -> String {
+    let indented = |text: &str| text.lines().map(|l| format!("             {l}\n")).collect::<String>();
+    match verdict {
+        Verdict::Works(works) => indented(&format!("works: {}, {}", works.version, works.steps.join(", "))),
+        Verdict::Broken { step, said, command } => {
+            let command = if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
+            indented(&format!("broken: it is there, and failed to {}\n  it said: {said}{command}", verb(step)))
+        }
+        Verdict::Absent { what } => indented(&format!("missing: {what}")),
+    }
+}
+
+/// A step as the end of "failed to …".
+fn verb(step: &str) -> &str {
+    match step {
+        "run" => "make a program that runs",
+        step => step,
+    }
+}
+
+fn document<'a>(target: &'a str, survey: &'a Survey) -> Document<'a> {
+    let candidates = survey.tried.iter().map(|(candidate, verdict)| CandidateJson {
+        provider: candidate.provider.name(),
+        origin: &candidate.origin,
+        cc: &candidate.cc,
+        verdict,
+    });
+    let nothing = survey.nothing.iter();
+    let nothing = nothing.map(|n| NothingJson { provider: n.provider.name(), looked_for: &n.looked_for });
+    Document {
+        schema: 1,
+        target,
+        chosen: survey.chosen.as_ref().map(|t| t.provider.name()),
+        candidates: candidates.collect(),
+        nothing: nothing.collect(),
+    }
+}

@@ -1,0 +1,42 @@
+//! One file for each command; each reads as the way through the house that it takes.
+
+use crate::cli::{Cli, Command};
+use crate::error::{Error, Result};
+
+mod bench;
+mod doctor;
+mod explain;
+mod init;
+mod make;
+mod plan;
+mod pipeline;
+mod release;
+mod setup;
+mod test;
+
+/// Runs a command.
+///
+/// # Errors
+/// What ended it; its kind is the exit code.
+pub fn run(cli: Cli) -> Result<()> {
+    let common = cli.common;
+    match cli.command {
+        Command::Doctor { planning, json } => doctor::run(&common, &planning, json.json),
+        Command::Setup { targets, tests, yes } => setup::run(&common, &targets, tests, yes),
+        Command::Plan { planning, json } => plan::run(&common, &planning, json.json),
+        Command::Explain { target, providers, json } => {
+            explain::run(&common, &target, providers.as_deref(), json.json)
+        }
+        Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
+        Command::Verify { planning, setup, json } => make::verify(&common, &planning, setup, json.json),
+        Command::Image { planning, setup, json } => make::image(&common, &planning, setup, json.json),
+        Command::Publish { .. } => Err(Error::usage("publish is not supported yet")
+            .help("`cargo xtask image` writes an OCI layout to target/dist/oci, which other tools can push")),
+        Command::Bench { planning, samples, setup, json } => {
+            bench::run(&common, &planning, samples, setup, json.json)
+        }
+        Command::Test { planning, setup, args } => test::run(&common, &planning, setup, &args),
+        Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
+        Command::Init { package } => init::run(&common, package.as_deref()),
+    }
+}

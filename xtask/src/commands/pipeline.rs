@@ -1,0 +1,109 @@
+//! The way that all making commands share: look at the machine, plan, build, verify, pack.
+
+use std::path::PathBuf;
+
+use crate::cli::{Common, Planning, SetupFlag};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::exec;
+use crate::look::{self, Look};
+use crate::plan::{self, ModeRequest, Plan, Request};
+use crate::session::Session;
+use crate::ship::Origin;
+use crate::toolchain::survey::Depth;
+use crate::verify::{self, Verified};
+
+/// Everything up to the plan.
+pub(super) struct Start {
+    pub(super) session: Session,
+    pub(super) config: Config,
+    pub(super) request: Request,
+    pub(super) look: Look,
+    pub(super) plan: Plan,
+}
+
+/// Reads, looks and plans; with `--setup` it first gets what is missing.
+pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<Start> {
+    let session = Session::open(common, json)?;
+    let config = session.config()?;
+    let request = session.request(&config, planning)?;
+    if setup.setup {
+        super::setup::provide(&session, &config, &request.targets, false, true)?;
+    }
+    let look = look::look(&session, &config, &request, Depth::First)?;
+    let plan = plan::plan(&config, &look.findings, &request)?;
+    Ok(Start { session, config, request, look, plan })
+}
+
+impl Start {
+    /// Says what falls back and why, and ends here where that is not allowed. Builds nothing.
+    pub(super) fn check(&self) -> Result<()> {
+        for job in &self.plan.jobs {
+            if let Some(fallback) = &job.fallback {
+                let tried: String = fallback.tried.iter().map(|t| format!("\n  tried {}", t.replace('\n', "\n    "))).collect();
+                self.session.ui.warn(format!(
+                    "{}: mode {} instead of {} ({}){tried}",
+                    job.target.triple, job.mode.name, fallback.from, fallback.reason
+                ));
+            }
+        }
+        self.plan.check_fallbacks(self.request.strict)
+    }
+
+    /// Refuses `--mode all` where one program a target is wanted.
+    pub(super) fn one_mode_each(&self, command: &str) -> Result<()> {
+        if self.request.mode == Some(ModeRequest::All) {
+            return Err(Error::usage(format!("--mode all is for build, verify, test and bench, not for {command}"))
+                .found("an image or an archive holds one program for each target"));
+        }
+        Ok(())
+    }
+
+    /// Builds and verifies.
+    pub(super) fn verified(&self) -> Result<Vec<Verified>> {
+        self.check()?;
+        let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
+        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        let built = self.session.builder(&self.config, site).build(&self.plan)?;
+        verify::verify(built, &self.config, &self.session.dist(), &self.session.ui)
+    }
+
+    /// Where the program comes from.
+    pub(super) fn origin(&self) -> Result<Origin<'_>> {
+        Ok(Origin {
+            package: self.session.package(&self.config)?,
+            revision: exec::first_line(&self.session.workspace.root, "git", &["rev-parse", "HEAD"]),
+            created: created(self.session.host.var("SOURCE_DATE_EPOCH"))?,
+        })
+    }
+
+    /// Where packing remembers what it packed.
+    pub(super) fn memo(&self) -> PathBuf {
+        self.session.work().join("packed")
+    }
+
+    /// How the command ends: a failure before something missing.
+    pub(super) fn end(&self, verified: &[Verified]) -> Result<()> {
+        let failed: Vec<&Verified> = verified.iter().filter(|v| !v.ok()).collect();
+        if failed.is_empty() {
+            return self.plan.incomplete().map_or(Ok(()), Err);
+        }
+        let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), verified.len()));
+        for v in failed {
+            let text = v.error.as_deref().unwrap_or_default();
+            let first = text.lines().map(str::trim).find(|l| l.starts_with("error") || l.starts_with("gate"));
+            let line = first.or_else(|| text.lines().find(|l| !l.trim().is_empty())).unwrap_or_default();
+            error = error.found(format!("{}: {line}", v.job().title()));
+        }
+        if let Some(missing) = self.plan.incomplete() {
+            error = error.found(missing.what);
+        }
+        Err(error)
+    }
+}
+
+/// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), else 0.
+fn created(value: Option<&str>) -> Result<u64> {
+    let Some(text) = value else { return Ok(0) };
+    text.parse().map_err(|_| Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970")))
+}

@@ -1,0 +1,58 @@
+//! `cargo xtask plan`: the whole decision, on one page.
+
+use super::pipeline::start;
+use crate::cli::{Common, Planning, SetupFlag};
+use crate::error::Result;
+use crate::plan::{Job, Plan};
+use crate::table::{Align, Cell, Table, Tone};
+
+pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()> {
+    let start = start(common, planning, SetupFlag::default(), json)?;
+    let ui = &start.session.ui;
+    ui.data(&if json { start.plan.json() } else { text(&start.plan, ui.color_out()) });
+    start.plan.check_fallbacks(start.request.strict)?;
+    start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+fn text(plan: &Plan, color: bool) -> String {
+    let columns = ["target", "mode", "C toolchain", "linker", "std", "runner", "images"];
+    let mut table = Table::new(&columns.map(|c| (c, Align::Left)));
+    for job in &plan.jobs {
+        table.row(row(job));
+    }
+    let mut text = table.terminal(color);
+    for job in &plan.jobs {
+        if let Some(fallback) = &job.fallback {
+            text += &format!("\n{}: {} instead of {} ({})", job.target.triple, job.mode.name, fallback.from, fallback.reason);
+            for line in &fallback.tried {
+                text += &format!("\n  tried {}", line.replace('\n', "\n    "));
+            }
+        }
+    }
+    for job in plan.jobs.iter().filter(|j| !j.buildable()) {
+        text += &format!("\n{}: cannot be built yet: {}", job.title(), job.lacks.join("; "));
+    }
+    for skipped in &plan.skipped {
+        text += &format!("\n{}: skipped: {}", skipped.target, skipped.reason);
+    }
+    text
+}
+
+fn row(job: &Job) -> Vec<Cell> {
+    let tone = match (job.buildable(), &job.fallback) {
+        (false, _) => Tone::Bad,
+        (true, Some(_)) => Tone::Warn,
+        (true, None) => Tone::Plain,
+    };
+    let toolchain = job.toolchain.as_ref().map_or("-".into(), |t| format!("{} ({})", t.version, t.provider));
+    let std = job.std.as_ref().map_or("missing".into(), |s| format!("{} {}", s.provider, s.version));
+    vec![
+        Cell::new(job.target.triple.as_str(), Tone::Plain),
+        Cell::new(&job.mode.name, tone),
+        Cell::new(toolchain, Tone::Plain),
+        Cell::new(job.linker.as_ref().map_or("missing", |l| l.name()), Tone::Plain),
+        Cell::new(std, if job.std.is_some() { Tone::Plain } else { Tone::Bad }),
+        Cell::new(job.runner.name().unwrap_or("none"), Tone::Plain),
+        Cell::new(job.images.join(", "), Tone::Plain),
+    ]
+}

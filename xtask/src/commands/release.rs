@@ -1,0 +1,149 @@
+//! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
+
+use super::pipeline::{Start, start};
+use crate::cli::{Common, Planning, SetupFlag};
+use crate::error::Result;
+use crate::oci::PackedImage;
+use crate::report::{self, Report};
+use crate::ship::{self, Unmade};
+use crate::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
+use crate::verify::{Smoke, Verified};
+
+pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
+    let start = start(common, planning, setup, json)?;
+    start.one_mode_each("release")?;
+    let verified = start.verified()?;
+    let (dist, memo, origin) = (start.session.dist(), start.memo(), start.origin()?);
+    let ui = &start.session.ui;
+    let (packed, unmade) =
+        ship::images(&start.config, &start.request.targets, &verified, &origin, &dist, &memo, ui)?;
+    ship::archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
+    let report = report(&start, &verified, &packed, &unmade)?;
+    let timings = timings(&start, &verified, &report)?;
+    timings.write(&dist.join("timings.json"))?;
+    report.write(&dist, Some(&timings))?;
+    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out()) });
+    ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
+    start.end(&verified)
+}
+
+/// What was done, as report.json says it.
+pub(super) fn report(
+    start: &Start,
+    verified: &[Verified],
+    packed: &[PackedImage],
+    unmade: &[Unmade],
+) -> Result<Report> {
+    let dist = start.session.dist();
+    let images = packed.iter().map(|image| report::Image {
+        name: image.name.clone(),
+        base: "scratch".into(),
+        index_digest: image.index_digest.to_string(),
+        manifests: image
+            .manifests
+            .iter()
+            .map(|m| report::Manifest {
+                platform: m.platform.to_string(),
+                digest: m.digest.to_string(),
+                size: m.size,
+            })
+            .collect(),
+    });
+    let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
+    let waiting = waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
+    let skipped = start.plan.skipped.iter();
+    let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
+    let unmade = unmade.iter().map(|u| report::Unmade { name: u.name.clone(), reason: u.reason.clone() });
+    Ok(Report {
+        schema: 1,
+        app: start.config.app.bin.clone(),
+        version: start.session.package(&start.config)?.version.to_string(),
+        jobs: verified.iter().map(|v| job(v, &dist)).collect(),
+        images: images.collect(),
+        unmade: unmade.collect(),
+        skipped: waiting.chain(skipped).collect(),
+    })
+}
+
+fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
+    let job = verified.job();
+    let artifact = verified.artifact.as_ref();
+    let fails = |f: &crate::gate::Finding| f.severity == crate::gate::Severity::Fail;
+    let gate = artifact.map(|a| match a.facts.is_none() || verified.findings.iter().any(fails) {
+        true => report::Verdict::Fail,
+        false => report::Verdict::Pass,
+    });
+    let warnings = verified.findings.iter().filter(|f| !fails(f)).map(|f| f.what.clone());
+    let host_c = verified.built.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));
+    report::Job {
+        target: job.target.triple.to_string(),
+        mode: job.mode.name.clone(),
+        requested: job.requested.clone(),
+        fallback: job.fallback.as_ref().map(|f| report::Fallback {
+            from: f.from.clone(),
+            reason: format!("{}: {}", f.reason, f.tried.join("; ")),
+        }),
+        toolchain: job.toolchain.as_ref().map(|t| report::Toolchain {
+            provider: t.provider.name().into(),
+            cc: t.cc.to_string_lossy().into_owned(),
+            version: t.version.clone(),
+            id: t.id.clone(),
+        }),
+        artifact: artifact.map(|a| {
+            let path = a.path.strip_prefix(dist).unwrap_or(&a.path).to_string_lossy().into_owned();
+            report::Artifact::of(path, &a.sha256, a.size, a.facts.as_ref())
+        }),
+        gate,
+        warnings: warnings.chain(host_c).collect(),
+        purity: match verified.built.purity_proven {
+            true => report::Purity::Proven,
+            false => report::Purity::NotApplicable,
+        },
+        smoke: report::Smoke {
+            runner: job.runner.name().map(str::to_owned),
+            status: match verified.smoke {
+                Smoke::Passed => report::SmokeStatus::Pass,
+                Smoke::Failed(_) => report::SmokeStatus::Fail,
+                Smoke::Skipped(_) => report::SmokeStatus::Skipped,
+            },
+        },
+        status: if verified.ok() { report::Status::Ok } else { report::Status::Failed },
+        error: verified.error.clone(),
+        seconds: verified.built.seconds,
+    }
+}
+
+/// The seconds that this release saw, added to what timings.json holds. Only calls that say something about one case
+/// count: one target alone, and either everything was fresh or the build folder was new.
+fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timings> {
+    let mut records = Vec::new();
+    for v in verified.iter().filter(|v| v.ok()) {
+        let scenario = match (v.built.from_nothing, v.built.worked) {
+            (true, _) => Scenario::Cold,
+            (false, false) => Scenario::Warm,
+            (false, true) => continue,
+        };
+        let job = v.job();
+        let case = Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() };
+        let platform = job.platform.as_ref().map(ToString::to_string);
+        let manifests = report.images.iter().flat_map(|i| &i.manifests);
+        let sample = Sample {
+            seconds: v.built.seconds,
+            parts: None,
+            binary_bytes: v.artifact.as_ref().map(|a| a.size),
+            image_bytes: manifests.into_iter().find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size),
+        };
+        records.push(CaseRecord::of(&case, &[sample], By::Release)?);
+    }
+    let (of, to) = compared(&start.config);
+    let older = Timings::read(&start.session.dist().join("timings.json"))?;
+    Ok(Timings::merge(older, host_facts(Some(start.session.rustc.version.to_string())), records, of, to))
+}
+
+/// The modes that ratios compare: the first choice, and the last that needs no C (the first of the others where all do).
+pub(super) fn compared(config: &crate::config::Config) -> (&str, &str) {
+    let first = &config.modes[0];
+    let rest = &config.modes[1..];
+    let pure = rest.iter().rev().find(|m| m.needs.is_empty()).or(rest.first()).unwrap_or(first);
+    (&first.name, &pure.name)
+}
