@@ -1,5 +1,5 @@
-//! targets.toml, from bytes to a valid [`Config`]: read ([`source`]), walked as written ([`raw`]), checked against the
-//! workspace and rustc's targets ([`check`]). Every error of the file comes at once, with its place underlined.
+//! targets.toml, from bytes to a valid [`Config`]: read (`source`), walked as written (`raw`), checked against the
+//! workspace and rustc's targets (`check`). Every error of the file comes at once, with its place underlined.
 
 use std::collections::BTreeSet;
 use std::path::Path;

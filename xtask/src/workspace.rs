@@ -196,8 +196,24 @@ impl Package {
 
 /// Cargo's error as one of ours: its first line says what, the rest is what it found.
 fn cargos_words(stderr: &str) -> Option<Error> {
-    let text = stderr.get(stderr.find("error: ")?..)?.trim_start_matches("error: ");
+    // Warnings may come first.
+    let begin = stderr.lines().position(|line| line.starts_with("error: "))?;
+    let text = stderr.lines().skip(begin).collect::<Vec<_>>().join("\n");
+    let text = text.trim_start_matches("error: ");
     let (what, rest) = text.split_once('\n').unwrap_or((text, ""));
     let error = Error::usage(what);
     Some(if rest.trim().is_empty() { error } else { error.found(rest.trim_matches('\n')) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_words_are_kept() {
+        let error = cargos_words("warning: no error: here\nerror: first\n\nCaused by:\n  second\n").unwrap();
+        assert_eq!(error, Error::usage("first").found("Caused by:\n  second"));
+        assert_eq!(cargos_words("error: one line").unwrap(), Error::usage("one line"));
+        assert_eq!(cargos_words("Killed"), None);
+    }
 }

@@ -70,7 +70,7 @@ impl Syntax {
 /// Where to point.
 fn place(error: &Error, source: &Source) -> Range<usize> {
     let end = source.text.trim_end().len();
-    let span = error.span().unwrap_or(0..0);
+    let span = error.span().unwrap_or_else(|| deep_key(source));
     // A string that stays open is noticed at the end of the file; the last opening of one is its beginning.
     let quotes = match error.message() {
         m if m.starts_with("invalid multi-line basic") => "\"\"\"",
@@ -84,6 +84,15 @@ fn place(error: &Error, source: &Source) -> Range<usize> {
         None if span.start > end => end..end,
         None => span,
     }
+}
+
+/// The parser's limit for the parts of a key, and for the depth of brackets.
+const MOST_PARTS: usize = 80;
+
+/// The line with a key of too many parts, for which the parser names no place.
+fn deep_key(source: &Source) -> Range<usize> {
+    let deep = source.text.split('\n').position(|line| line.matches('.').count() + 1 >= MOST_PARTS);
+    deep.map_or(0..0, |line| source.line(line))
 }
 
 /// A bracket or a string of several lines that is never closed is only noticed at the end of the file.
