@@ -1,0 +1,133 @@
+//! The look at this machine that a plan is made of: stds, toolchains, runners and linkers for the targets of a run.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::config::{CcChoice, Config, Need, Target};
+use crate::error::Result;
+use crate::plan::{self, Findings, Request, StdState, StdUse, floor};
+use crate::rust_std::{Choice, Refused, StdPlan, choose};
+use crate::rustc::{self, Rustc, find};
+use crate::session::Session;
+use crate::toolchain::candidates::{Explicit, Wish};
+use crate::toolchain::probe::{Setting, Std};
+use crate::toolchain::survey::{Depth, Places, Question, runners, survey};
+use crate::toolchain::{Provider, zig};
+use crate::triple::Triple;
+use crate::{cache, setup};
+
+/// What the look found.
+#[derive(Debug)]
+pub struct Look {
+    /// What the plan is a function of.
+    pub findings: Findings,
+    /// Where each std comes from.
+    pub stds: StdPlan,
+    /// The rustcs that were looked at, the active one first.
+    pub rustcs: Vec<Rustc>,
+}
+
+/// Looks. Nothing is fetched or built; toolchains that were not seen before are probed.
+///
+/// # Errors
+/// Where a probe's files cannot be written.
+pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth) -> Result<Look> {
+    let targets = plan::targets(config, &request.targets);
+    let triples: Vec<Triple> = targets.iter().map(|t| t.triple.clone()).collect();
+    let (rustcs, stds) = stds(session, config, &triples);
+    for line in &stds.announced {
+        session.ui.step("Note", line);
+    }
+    let states: BTreeMap<Triple, StdState> =
+        stds.choices.iter().map(|(t, choice)| (t.clone(), state(t, choice, session))).collect();
+    let runners = runners(&triples, &session.host);
+    let private = setup::zig::program(&session.cache);
+    let zigs = zig::find(&session.host, private.as_deref());
+    let cxx = config.modes.iter().any(|m| m.needs.contains(&Need::Cxx));
+    let floors: BTreeMap<&Triple, Option<String>> = targets.iter().map(|t| (&t.triple, floor(t))).collect();
+    let questions: BTreeMap<Triple, Question> = targets
+        .iter()
+        .map(|target| {
+            let std = match states.get(&target.triple) {
+                Some(StdState::Ready(std)) => {
+                    Some(Std { rustc: &std.rustc, sysroot: std.sysroot.as_deref() })
+                }
+                _ => None,
+            };
+            let glibc = floors.get(&target.triple).and_then(|f| f.as_deref());
+            let runner = &runners[&target.triple];
+            let setting = Setting { target: &target.triple, std, runner, cxx, glibc };
+            (target.triple.clone(), Question { setting, wish: wish(target, request) })
+        })
+        .collect();
+    let places = Places {
+        cache: &session.cache,
+        wrappers: session.work().join("toolchains"),
+        this: &session.this,
+        zigs: &zigs,
+    };
+    let surveys = survey(&questions, &session.host, &places, depth, &session.ui)?;
+    let used = stds.choices.values().find_map(Choice::rustc).unwrap_or(&session.rustc);
+    let findings = Findings {
+        host: session.host.triple.clone(),
+        surveys,
+        rust_lld: rustc::lld(used, &rustcs, &session.host),
+        host_cc: host_cc(session),
+        stds: states,
+        runners: runners.clone(),
+    };
+    Ok(Look { findings, stds, rustcs })
+}
+
+/// The rustcs that were looked at, and what they have: the active one alone where that is enough.
+pub fn stds(session: &Session, config: &Config, targets: &[Triple]) -> (Vec<Rustc>, StdPlan) {
+    let refused = Refused { rustup: session.host.program("rustup").is_some(), ..Refused::default() };
+    let mut rustcs = vec![session.rustc.clone()];
+    let plan = choose(&rustcs, targets, &session.cache, &refused);
+    if plan.choices.values().all(|c| matches!(c, Choice::Ready { .. })) {
+        return (rustcs, plan);
+    }
+    let at_least = session.package(config).ok().and_then(|p| p.rust_version.as_ref());
+    let at_least = at_least.and_then(|v| rustc::Version::parse(&v.to_string()));
+    let root = &session.workspace.root;
+    let others = find::others(&session.rustc, &session.host, root, at_least.as_ref(), &session.cache);
+    rustcs.extend(others.rustcs);
+    let plan = choose(&rustcs, targets, &session.cache, &refused);
+    (rustcs, plan)
+}
+
+fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
+    match choice {
+        Choice::Ready { rustc, std } => StdState::Ready(StdUse {
+            provider: std.provider(),
+            rustc: rustc.program.clone(),
+            version: rustc.version.to_string(),
+            identity: cache::short_hash(&rustc.identity, 16),
+            sysroot: std.sysroot.clone(),
+            self_contained: std.self_contained,
+        }),
+        Choice::Setup { rustc, way } => {
+            StdState::Obtainable(format!("`cargo xtask setup` can get it ({}, rustc {})", way.provider(), rustc.version))
+        }
+        Choice::Absent { tried } => match setup::could_get_rust_source(&session.host) {
+            true => StdState::Obtainable("`cargo xtask setup` can install a rustc that brings its source".into()),
+            false => StdState::Absent(format!("no std for {target}: {}", tried.join("; "))),
+        },
+    }
+}
+
+fn wish(target: &Target, request: &Request) -> Wish {
+    let cc = target.cc.as_ref().map(|cc| match cc {
+        CcChoice::Provider(name) => match Provider::from_name(name.as_str()) {
+            Some(provider) => Explicit::Provider(provider),
+            None => Explicit::Program(name.as_str().to_owned()),
+        },
+        CcChoice::Program(program) => Explicit::Program(program.to_string_lossy().into_owned()),
+    });
+    Wish { cc, providers: request.providers.clone(), glibc: floor(target) }
+}
+
+/// The host's own C driver, which rustc links host programs with.
+fn host_cc(session: &Session) -> Option<PathBuf> {
+    ["cc", "gcc", "clang"].iter().find_map(|name| session.host.program(name))
+}
