@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md draws the way that data takes through these modules.
 
 pub mod error;
+pub mod escape;
 pub mod exec;
 pub mod files;
 pub mod gate;
