@@ -10,6 +10,7 @@ mod facts;
 mod format;
 mod glibc;
 mod load;
+mod rules;
 mod symbols;
 
 pub use check::{Finding, Root, Setting, Severity, as_error, check};

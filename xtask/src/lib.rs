@@ -7,6 +7,7 @@ pub mod cargo;
 pub mod cli;
 pub mod config;
 pub mod error;
+pub mod escape;
 pub mod exec;
 pub mod files;
 pub mod gate;

@@ -2,6 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
+use crate::escape::{html, markdown, plain};
+
 /// On which side of its column a cell's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
@@ -154,62 +156,6 @@ fn one_line(cell: Cell) -> Cell {
     Cell { text: plain(cell.text.trim()).replace('\n', " "), ..cell }
 }
 
-/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST)
-/// are left out, other control characters but line ends become spaces.
-pub fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match (c, chars.peek()) {
-            ('\x1b', Some('[')) => {
-                chars.next();
-                while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
-            }
-            ('\x1b', Some(']')) => {
-                while chars.next().is_some_and(|c| c != '\x07' && c != '\x1b') {}
-                chars.next_if_eq(&'\\');
-            }
-            ('\x1b', _) => {}
-            ('\r', Some('\n')) => {}
-            ('\n', _) => plain.push('\n'),
-            (c, _) if c.is_control() => plain.push(' '),
-            (c, _) => plain.push(c),
-        }
-    }
-    plain
-}
-
-/// Escapes text for Markdown, in a table or outside: what could start markup or HTML stands for itself.
-pub fn markdown(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '\n' => escaped.push(' '),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => escaped.extend(['\\', c]),
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
-/// Escapes text for HTML, in elements and in quoted attributes.
-pub fn html(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in plain(text).chars() {
-        match c {
-            '&' => escaped += "&amp;",
-            '<' => escaped += "&lt;",
-            '>' => escaped += "&gt;",
-            '"' => escaped += "&quot;",
-            '\'' => escaped += "&#39;",
-            c => escaped.push(c),
-        }
-    }
-    escaped
-}
-
 fn class(tone: Tone, align: Align) -> &'static str {
     match (tone, align) {
         (Tone::Plain, Align::Left) => "",
@@ -253,14 +199,6 @@ mod tests {
         assert!(table().markdown().ends_with("| 日本 | 12.3 MB | a\\|b &lt;c> |\n| x |  |  |\n"));
         assert!(table().html().contains("<td class=\"bad\">a|b &lt;c&gt;</td>"));
         assert_eq!(html("<a href='x'>\"&\x1b"), "&lt;a href=&#39;x&#39;&gt;&quot;&amp;");
-    }
-
-    #[test]
-    fn escape_sequences_are_left_out_whole() {
-        let text = "\x1b[1;31merror\x1b[0m: \x1b]8;;file:x\x1b\\a\x1b]8;;\x07b\tc\r\nd\x1b";
-        assert_eq!(plain(text), "error: ab c\nd");
-        assert_eq!(plain("\x1b["), "");
-        assert_eq!(plain("\x1b]never ended"), "");
     }
 
     proptest! {

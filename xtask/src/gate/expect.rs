@@ -34,15 +34,15 @@ pub(super) fn float(triple: &Triple) -> Option<Float> {
     }
 }
 
-/// Where every distribution has glibc's program interpreter. Source: glibc, `shlib-versions` and the `ABI` pages of its
-/// manual; the same paths are the defaults of gcc's specs.
+/// Where every distribution has glibc's program interpreter; none for an ABI that glibc does not have. Source:
+/// <https://sourceware.org/glibc/wiki/ABIList>.
 pub(super) fn glibc_interpreter(triple: &Triple) -> Option<&'static str> {
     if triple.libc() != Libc::Glibc {
         return None;
     }
     Some(match (triple.arch(), triple.env()) {
         (Arch::X86_64, Env::GnuIlp32) => "/libx32/ld-linux-x32.so.2",
-        (Arch::Aarch64, Env::GnuIlp32) => "/lib/ld-linux-aarch64_ilp32.so.1",
+        (_, Env::GnuIlp32) => return None,
         (Arch::X86_64, _) => "/lib64/ld-linux-x86-64.so.2",
         (Arch::X86, _) => "/lib/ld-linux.so.2",
         (Arch::Aarch64, _) => "/lib/ld-linux-aarch64.so.1",

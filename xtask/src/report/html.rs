@@ -3,7 +3,7 @@
 use super::markdown::machine;
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
-use crate::table::html as escape;
+use crate::escape::html as escape;
 use crate::timing::{self, Timings, ratio_table, timing_table};
 
 /// Colours follow the reader's light or dark setting; wide tables scroll by themselves.

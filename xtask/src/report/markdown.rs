@@ -2,7 +2,7 @@
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
-use crate::table::{markdown as escape, plain};
+use crate::escape::{markdown as escape, plain};
 use crate::timing::{self, Timings};
 
 /// The text of report.md: headings, tables in GitHub's dialect, and the notes as a list.

@@ -2,7 +2,7 @@
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
-use crate::table::plain;
+use crate::escape::plain;
 use crate::timing::{self, Timings};
 
 /// Jobs, what is to be known about them, images, and times where there are any. `color` puts escape sequences in.

@@ -2,11 +2,12 @@
 //!
 //! The interval is the exact one that belongs to the Mann–Whitney test (Moses' interval; Hollander, Wolfe and Chicken,
 //! "Nonparametric Statistical Methods", section 4.3), on logarithms: of all quotients of a sample of one mode by a
-//! sample of the other, the k smallest and the k largest are left out. It is right for 3 to 10 samples because how
-//! often it holds the true factor is counted, not approximated, and needs no assumption about the distribution other
-//! than that one mode takes a constant factor of the other's time. A bootstrap of medians is not: with 3 samples it
-//! can only ever return the samples themselves, and with 5 its nominal 95 % hold the truth noticeably less often.
-//! With fewer than 4 samples on a side no interval reaches 95 %; [`Ratio::confidence`] says what was reached.
+//! sample of the other, the k smallest and the k largest are left out. It suits 3 to 10 samples because how often it
+//! holds the true factor is counted, not approximated, and needs no assumption about the distribution other than that
+//! one mode takes a constant factor of the other's time. A bootstrap of medians was tried: it claims 95 % for 3 against
+//! 3 samples as well, where it held the factor in 90 % of 1,500 simulated cases; from 5 samples on it does as well as
+//! this, but needs random numbers. With fewer than 4 samples on each side no interval reaches 95 %;
+//! [`Ratio::confidence`] says what was reached.
 
 use super::stats::{median_of_sorted, sorted};
 use crate::error::{Error, Result};

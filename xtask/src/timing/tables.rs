@@ -87,7 +87,7 @@ pub fn markdown(timings: &Timings) -> String {
         text += &format!("\n{}", ratio_table(&timings.ratios).markdown());
     }
     for note in notes(timings) {
-        text += &format!("\n{}\n", crate::table::markdown(&note));
+        text += &format!("\n{}\n", crate::escape::markdown(&note));
     }
     text
 }

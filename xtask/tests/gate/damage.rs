@@ -36,6 +36,36 @@ fn every_shorter_length_is_an_error() {
 }
 
 #[test]
+fn a_section_or_segment_beyond_the_end_is_an_error() {
+    let test = "a_section_or_segment_beyond_the_end_is_an_error";
+    if !cfg!(all(target_pointer_width = "64", target_endian = "little")) {
+        return skipped(test, "a 64-bit little-endian host");
+    }
+    let Some(bytes) = program(test) else { return };
+    let word = |at: usize| u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+    let half = |at: usize| usize::from(u16::from_le_bytes(bytes[at..at + 2].try_into().unwrap()));
+    let with_size = |at: usize| {
+        let mut altered = bytes.clone();
+        altered[at..at + 8].copy_from_slice(&(bytes.len() as u64).to_le_bytes());
+        Facts::parse("altered", &altered).map_err(|e| e.what)
+    };
+    // Section headers have 64 bytes: the type at 4 (0 is none, 8 has no bytes in the file), the size at 32.
+    let sections = (0..half(0x3c)).map(|i| word(0x28) + 64 * i).filter(|at| !matches!(bytes[at + 4], 0 | 8));
+    let seen = sections.map(|at| with_size(at + 32).unwrap_err()).collect::<Vec<_>>();
+    assert!(
+        seen.len() > 10 && seen.iter().all(|e| e.contains("section ") && e.contains("reaches beyond")),
+        "{seen:?}"
+    );
+    // Program headers have 56 bytes: the type at 0 (1 is loaded), the offset at 8, the size in the file at 32.
+    let loads = (0..half(0x38)).map(|i| word(0x20) + 56 * i).filter(|at| bytes[*at] == 1 && word(at + 8) > 0);
+    let seen = loads.map(|at| with_size(at + 32).unwrap_err()).collect::<Vec<_>>();
+    assert!(
+        seen.len() > 1 && seen.iter().all(|e| e.contains("segment ") && e.contains("reaches beyond")),
+        "{seen:?}"
+    );
+}
+
+#[test]
 fn every_single_byte_may_be_anything() {
     let Some(mut bytes) = program("every_single_byte_may_be_anything") else { return };
     let begun = Instant::now();

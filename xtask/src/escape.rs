@@ -1,0 +1,70 @@
+//! Text from elsewhere (compilers, file names) made harmless for a terminal, Markdown and HTML.
+
+/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST)
+/// are left out, other control characters but line ends become spaces.
+pub fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match (c, chars.peek()) {
+            ('\x1b', Some('[')) => {
+                chars.next();
+                while chars.next().is_some_and(|c| !('@'..='~').contains(&c)) {}
+            }
+            ('\x1b', Some(']')) => {
+                while chars.next().is_some_and(|c| c != '\x07' && c != '\x1b') {}
+                chars.next_if_eq(&'\\');
+            }
+            ('\x1b', _) => {}
+            ('\r', Some('\n')) => {}
+            ('\n', _) => plain.push('\n'),
+            (c, _) if c.is_control() => plain.push(' '),
+            (c, _) => plain.push(c),
+        }
+    }
+    plain
+}
+
+/// Escapes text for Markdown, in a table or outside: what could start markup or HTML stands for itself.
+pub fn markdown(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '\n' => escaped.push(' '),
+            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '~' => escaped.extend(['\\', c]),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Escapes text for HTML, in elements and in quoted attributes.
+pub fn html(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in plain(text).chars() {
+        match c {
+            '&' => escaped += "&amp;",
+            '<' => escaped += "&lt;",
+            '>' => escaped += "&gt;",
+            '"' => escaped += "&quot;",
+            '\'' => escaped += "&#39;",
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn escape_sequences_are_left_out_whole() {
+        let text = "\x1b[1;31merror\x1b[0m: \x1b]8;;file:x\x1b\\a\x1b]8;;\x07b\tc\r\nd\x1b";
+        assert_eq!(plain(text), "error: ab c\nd");
+        assert_eq!(plain("\x1b["), "");
+        assert_eq!(plain("\x1b]never ended"), "");
+    }
+}
