@@ -26,6 +26,10 @@ pub struct Built {
     pub seconds: f64,
     /// Cargo had to build something: the seconds are those of a build, not of a freshness check.
     pub worked: bool,
+    /// The build folder was new, so that everything was built.
+    pub from_nothing: bool,
+    /// How many targets the cargo call built.
+    pub company: usize,
     /// The build ran behind traps and none was hit.
     pub purity_proven: bool,
     /// C that build scripts compiled for the host during a pure build, a line each.
@@ -80,18 +84,20 @@ impl Builder<'_> {
 
     fn cohort(&self, cohort: &Cohort) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
-        let traps = self.prepare(cohort, &dir)?;
+        let from_nothing = |job: &Job| !dir.join(job.target.triple.as_str()).is_dir();
+        let from_nothing: Vec<bool> = cohort.jobs.iter().map(|job| from_nothing(job)).collect();
+        let traps = self.traps(cohort, &dir)?;
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
         let call = self.call(&cmd, &title)?;
         let mut built = Vec::new();
-        for job in &cohort.jobs {
+        for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
             let program = call.program(&dir, job, &self.app.bin);
-            let error = match (&program, call.end) {
-                (Some(_), _) => None,
-                (None, _) if cohort.jobs.len() == 1 => Some(call.errors.clone()),
-                (None, _) => Some(self.alone(cohort, job, &dir, traps.as_ref())?),
+            let error = match &program {
+                Some(_) => None,
+                None if cohort.jobs.len() == 1 => Some(call.errors.clone()),
+                None => Some(self.alone(cohort, job, &dir, traps.as_ref())?),
             };
             built.push(Built {
                 job: (*job).clone(),
@@ -99,6 +105,8 @@ impl Builder<'_> {
                 error,
                 seconds: call.seconds,
                 worked: call.worked,
+                from_nothing,
+                company: cohort.jobs.len(),
                 purity_proven: false,
                 host_c: Vec::new(),
             });
@@ -121,7 +129,10 @@ impl Builder<'_> {
 
     /// Makes the build folder and, for a pure cohort, the traps. A folder that was ever built in without traps proves
     /// nothing, so it is emptied.
-    fn prepare(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
+    ///
+    /// # Errors
+    /// Where the folder or a trap cannot be written.
+    pub fn traps(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
         let io = |e: std::io::Error| Error::io("cannot prepare the build folder", dir, &e);
         let marker = dir.join(TRAPPED);
         if cohort.key.pure && !marker.is_file() {
@@ -137,8 +148,11 @@ impl Builder<'_> {
         trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
     }
 
-    /// Runs cargo and gathers what it says.
-    fn call(&self, cmd: &Cmd, title: &str) -> Result<Call> {
+    /// Runs cargo and gathers what it says. `title` is what the progress shows.
+    ///
+    /// # Errors
+    /// Where Cargo cannot be started.
+    pub fn call(&self, cmd: &Cmd, title: &str) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
         let task = self.ui.task("Building", title);
         let mut call = Call {
@@ -206,12 +220,18 @@ impl Builder<'_> {
 }
 
 /// One cargo call and what it said.
-struct Call {
-    end: End,
-    seconds: f64,
-    worked: bool,
-    programs: Vec<PathBuf>,
-    errors: String,
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// How it ended.
+    pub end: End,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// It had to build something.
+    pub worked: bool,
+    /// The programs that it made or found fresh.
+    pub programs: Vec<PathBuf>,
+    /// What it printed on stderr: warnings, errors, the words of build scripts that failed.
+    pub errors: String,
 }
 
 impl Call {

@@ -18,7 +18,7 @@ mod quote;
 mod raw;
 mod snippet;
 mod source;
-mod suggest;
+pub mod suggest;
 mod syntax;
 mod types;
 mod walk;

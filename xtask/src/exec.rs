@@ -216,6 +216,15 @@ impl Cmd {
     }
 }
 
+/// The first line that a plain command prints, trimmed; none where it is absent, fails or prints nothing. For facts
+/// that one can do without, such as git's commit.
+pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
+    let shell = xshell::Shell::new().ok()?;
+    shell.change_dir(dir);
+    let text = shell.cmd(program).args(args).quiet().ignore_stderr().read().ok()?;
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
 impl Output {
     /// Whether it ended with exit code 0.
     pub fn ok(&self) -> bool {

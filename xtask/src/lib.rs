@@ -3,8 +3,10 @@
 
 pub mod archive;
 pub mod build;
+pub mod cache;
 pub mod cargo;
 pub mod cli;
+pub mod commands;
 pub mod config;
 pub mod error;
 pub mod escape;
@@ -13,10 +15,15 @@ pub mod files;
 pub mod gate;
 pub mod host;
 pub mod internal;
+pub mod look;
 pub mod oci;
 pub mod plan;
 pub mod report;
+pub mod rust_std;
+pub mod rustc;
 pub mod rustflags;
+pub mod session;
+pub mod setup;
 pub mod ship;
 pub mod table;
 pub mod timing;

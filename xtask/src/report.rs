@@ -18,7 +18,7 @@ pub use tables::{images_table, jobs_table};
 pub use terminal::terminal;
 pub use types::{
     Artifact, Fallback, Image, Job, Manifest, Purity, Report, Skipped, Smoke, SmokeStatus, Status, Toolchain,
-    Verdict,
+    Unmade, Verdict,
 };
 
 impl Report {

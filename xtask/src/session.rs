@@ -57,7 +57,7 @@ impl Session {
         let dir = std::path::absolute(&dir).unwrap_or(dir);
         let (workspace, rustc) = std::thread::scope(|scope| {
             let rustc = scope.spawn(|| find::active(&host, &dir, &cache));
-            let workspace = Workspace::read(manifest, common.offline);
+            let workspace = Workspace::load(manifest, common.offline);
             (workspace, rustc.join().unwrap_or_else(|_| Err(Error::failed("reading rustc ended unexpectedly"))))
         });
         let (workspace, rustc) = (workspace?, rustc?);
@@ -98,7 +98,7 @@ impl Session {
         let known = self.rustc.known_targets();
         let unknown = |text: &String| {
             let error = Error::usage(format!("rustc {} knows no target `{text}`", self.rustc.version));
-            match crate::config::nearest(text, known.iter().map(String::as_str)) {
+            match crate::config::suggest::nearest(text, known.iter().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help("see all of them: rustc --print target-list"),
             }

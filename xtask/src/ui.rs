@@ -40,6 +40,11 @@ impl Ui {
         Self { quiet: true, verbose: false, json: false, color: false, live: false }
     }
 
+    /// Whether tables on stdout are coloured: a terminal, and nobody said no.
+    pub fn color_out(&self) -> bool {
+        std::io::stdout().is_terminal() && !self.json && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+    }
+
     /// Data: one piece of text to stdout, with its newline. A closed pipe is not an error worth a message.
     pub fn data(&self, text: &str) {
         let mut out = std::io::stdout().lock();

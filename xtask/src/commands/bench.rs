@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use super::pipeline::{Start, start};
 use super::release::compared;
-use crate::build::{Builder, seconds_of};
+use crate::build::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
+use crate::exec::End;
 use crate::plan::{Job, ModeRequest};
 use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, host_facts, schedule};
-use crate::ui::Ui;
 
 pub(super) fn run(common: &Common, planning: &Planning, samples: u32, setup: SetupFlag, json: bool) -> Result<()> {
     let mut planning = planning.clone();
@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common, planning: &Planning, samples: u32, setup: Set
     let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
     let builder = start.session.builder(&start.config, site);
     fetch(&builder)?;
-    let mut real = Real { builder: &builder, jobs: &jobs, dir: start.session.work().join("bench"), ui: &start.session.ui, done: 0, total: 0 };
+    let mut real = Real { builder: &builder, jobs: &jobs, dir: start.session.work().join("bench"), done: 0, total: 0 };
     let cases: Vec<Case> = [Scenario::Cold, Scenario::Warm]
         .into_iter()
         .flat_map(|scenario| jobs.iter().map(move |job| case(job, scenario)))
@@ -90,7 +90,6 @@ struct Real<'a> {
     builder: &'a Builder<'a>,
     jobs: &'a [&'a Job],
     dir: PathBuf,
-    ui: &'a Ui,
     done: usize,
     total: usize,
 }
@@ -122,8 +121,11 @@ impl Real<'_> {
     fn build(&self, cohort: &Cohort, dir: &Path, title: &str) -> Result<Sample> {
         let traps = self.builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
-        let (seconds, program) = seconds_of(self.builder, &cmd, title, self.ui)?;
-        let binary_bytes = std::fs::metadata(&program).ok().map(|m| m.len());
-        Ok(Sample { seconds, parts: None, binary_bytes, image_bytes: None })
+        let call = self.builder.call(&cmd, title)?;
+        let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
+            return Err(Error::failed("the build failed").found(call.errors));
+        };
+        let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
+        Ok(Sample { seconds: call.seconds, parts: None, binary_bytes, image_bytes: None })
     }
 }

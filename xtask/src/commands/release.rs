@@ -91,7 +91,7 @@ fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
         }),
         artifact: artifact.map(|a| {
             let path = a.path.strip_prefix(dist).unwrap_or(&a.path).to_string_lossy().into_owned();
-            report::Artifact::of(path, &a.sha256, a.size, a.facts.as_ref())
+            report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref())
         }),
         gate,
         warnings: warnings.chain(host_c).collect(),
@@ -113,8 +113,8 @@ fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
     }
 }
 
-/// The seconds that this release saw, added to what timings.json holds. Only calls that say something about one case
-/// count: one target alone, and either everything was fresh or the build folder was new.
+/// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A
+/// call that built several targets stands for each of them, and says how many they were.
 fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timings> {
     let mut records = Vec::new();
     for v in verified.iter().filter(|v| v.ok()) {
@@ -133,7 +133,9 @@ fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timi
             binary_bytes: v.artifact.as_ref().map(|a| a.size),
             image_bytes: manifests.into_iter().find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size),
         };
-        records.push(CaseRecord::of(&case, &[sample], By::Release)?);
+        let mut record = CaseRecord::of(&case, &[sample], By::Release)?;
+        record.targets_in_call = v.built.company;
+        records.push(record);
     }
     let (of, to) = compared(&start.config);
     let older = Timings::read(&start.session.dist().join("timings.json"))?;

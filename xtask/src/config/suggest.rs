@@ -10,7 +10,7 @@ const MOST_SLIPS: usize = 4;
 const ALIASES: [(&str, &str); 3] = [("amd64", "x86_64"), ("x64", "x86_64"), ("arm64", "aarch64")];
 
 /// The candidate that is most likely meant; none where nothing is near. Equally near ones: the first.
-pub(super) fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.is_empty() || written.chars().nth(LONGEST).is_some() {
         return None;
     }

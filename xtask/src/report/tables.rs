@@ -114,6 +114,7 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
         notes.extend(job.warnings.iter().map(|w| ("warning", about.clone(), w.clone())));
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), e.clone())));
     }
+    notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.reason.clone())));
     notes.extend(report.skipped.iter().map(|s| ("skipped", s.target.clone(), s.reason.clone())));
     notes
 }

@@ -18,6 +18,9 @@ pub struct Report {
     pub jobs: Vec<Job>,
     /// What was packed.
     pub images: Vec<Image>,
+    /// The images of targets.toml that were not made, since they would have lacked a platform.
+    #[serde(default)]
+    pub unmade: Vec<Unmade>,
     /// Targets that could not be built here at all.
     pub skipped: Vec<Skipped>,
 }
@@ -179,6 +182,15 @@ pub struct Manifest {
     pub size: u64,
 }
 
+/// An image that was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmade {
+    /// Its name.
+    pub name: String,
+    /// Which platforms it would have lacked, and why.
+    pub reason: String,
+}
+
 /// A target that could not be built here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Skipped {
@@ -190,17 +202,22 @@ pub struct Skipped {
 
 impl Artifact {
     /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
-    /// bytes.
-    pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: &Facts) -> Self {
+    /// bytes; no `facts` where the file cannot be read as a program.
+    pub fn new(
+        path: impl Into<String>,
+        sha256: impl Into<String>,
+        size: u64,
+        facts: Option<&Facts>,
+    ) -> Self {
         Self {
             path: path.into(),
             sha256: sha256.into(),
             size,
-            kind: Some(facts.kind),
-            machine: Some(facts.machine_name()),
-            interpreter: facts.interpreter.clone(),
-            needed: facts.needed.clone(),
-            glibc_max: facts.glibc_max().map(|(version, _)| version.to_string()),
+            kind: facts.map(|f| f.kind),
+            machine: facts.map(Facts::machine_name),
+            interpreter: facts.and_then(|f| f.interpreter.clone()),
+            needed: facts.map(|f| f.needed.clone()).unwrap_or_default(),
+            glibc_max: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
         }
     }
 }

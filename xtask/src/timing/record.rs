@@ -53,6 +53,13 @@ pub struct CaseRecord {
     /// Who took the samples.
     #[serde(default)]
     pub by: By,
+    /// How many targets the timed cargo call built; the time of each is not known apart. 1 in a bench.
+    #[serde(default = "one")]
+    pub targets_in_call: usize,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// Where the time of a build went, in seconds.
@@ -133,6 +140,7 @@ impl CaseRecord {
             binary_bytes: last(|s| s.binary_bytes),
             image_bytes: last(|s| s.image_bytes),
             by,
+            targets_in_call: 1,
         })
     }
 
