@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use xtask::exec::Cmd;
-use xtask::oci::{Digest, Layout};
+use xtask::oci::{Digest, Layout, Node, RootFs};
 
 use crate::support::{fixed_image, have, pack_with, program_bytes, run};
 
@@ -62,6 +62,37 @@ fn umoci_unpacks_what_went_in() {
     assert_eq!((mode("app"), mode("tmp"), mode("home/nonroot"), mode("etc")), (0o755, 0o1777, 0o700, 0o755));
     assert_eq!(fs::read_link(root.join("bin/sh")).unwrap(), Path::new("../app"));
     assert!(root.join("long/".repeat(60)).is_dir());
+}
+
+#[cfg(unix)]
+#[test]
+fn no_layer_is_larger_than_umocis() {
+    let Some(umoci) = have("no_layer_is_larger_than_umocis", "umoci") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    // A real program: this test.
+    let program = fs::read(std::env::current_exe().unwrap()).unwrap();
+    let mut image = fixed_image(dir.path());
+    image.platforms.truncate(1);
+    let mut rootfs = RootFs::new();
+    fs::write(dir.path().join("program"), &program).unwrap();
+    rootfs.insert("app", Node::disk(0o755, dir.path().join("program"))).unwrap();
+    image.platforms[0].layers[0].rootfs = rootfs;
+    pack_with(&[image], dir.path(), 2);
+
+    let theirs = dir.path().join("theirs");
+    let (layout, bundle) = (theirs.display().to_string(), dir.path().join("bundle"));
+    let reference = format!("{layout}:x");
+    run(&Cmd::new(&umoci).args(["init", "--layout", &layout]));
+    run(&Cmd::new(&umoci).args(["new", "--image", &reference]));
+    run(&Cmd::new(&umoci).args(["unpack", "--rootless", "--image", &reference]).arg(&bundle));
+    fs::write(bundle.join("rootfs/app"), &program).unwrap();
+    run(&Cmd::new(&umoci).args(["repack", "--image", &reference]).arg(&bundle));
+    let largest = |layout: &Path| {
+        let blobs = fs::read_dir(layout.join("blobs/sha256")).unwrap();
+        blobs.map(|blob| blob.unwrap().metadata().unwrap().len()).max().unwrap()
+    };
+    let (ours, theirs) = (largest(&dir.path().join("dist/oci")), largest(&theirs));
+    assert!(ours <= theirs, "ours has {ours} bytes, umoci's {theirs}");
 }
 
 #[test]
