@@ -171,3 +171,28 @@ fn binfmt() -> bool {
     }
     known()
 }
+
+#[test]
+fn containerd_imports_under_the_same_name() {
+    let test = "containerd_imports_under_the_same_name";
+    let Some(ctr) = have(test, "ctr") else { return };
+    let sockets = ["/run/containerd/containerd.sock", "/var/run/docker/containerd/containerd.sock"];
+    let namespace = format!("xtask-test-{}", std::process::id());
+    let ctr = |socket: &str| Cmd::new(&ctr).args(["--address", socket, "--namespace", &namespace]);
+    let answers = |socket: &&str| ctr(socket).arg("version").capture(LIMIT).is_ok_and(|output| output.ok());
+    let Some(socket) = sockets.into_iter().find(answers) else {
+        return skipped(test, "no containerd answers");
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let packed = pack_with(&[crate::support::fixed_image(dir.path())], dir.path(), 2).remove(0);
+    let imported =
+        ctr(socket).args(["image", "import", "--all-platforms"]).arg(&packed.tar).capture(LIMIT).unwrap();
+    let listed = run(&ctr(socket).args(["image", "ls"])).text();
+    let name = "docker.io/library/fixed:1.2.3-x";
+    let _ = ctr(socket).args(["image", "rm", "--sync", name]).capture(LIMIT);
+    let _ = ctr(socket).args(["namespace", "rm", &namespace]).capture(LIMIT);
+    assert!(imported.ok(), "{}", imported.errors());
+    let line = listed.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{listed}"));
+    assert!(line.contains(packed.index_digest.as_str()), "{line}");
+    assert!(line.contains("linux/amd64") && line.contains("linux/arm64"), "{line}");
+}
