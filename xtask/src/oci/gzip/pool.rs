@@ -84,19 +84,21 @@ pub(super) fn gone() -> io::Error {
 }
 
 fn work(queue: &Mutex<Receiver<Job>>) {
-    let mut deflate = Deflate::new(LEVEL, false, 15);
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
-        let block = compress(&mut deflate, &job);
+        let block = compress(&job);
         // A stream that failed does not wait for its blocks.
         let _ = job.reply.send(block);
     }
 }
 
 /// One block as raw deflate: whole bytes, and the end mark only in the last.
-fn compress(deflate: &mut Deflate, job: &Job) -> io::Result<Vec<u8>> {
-    deflate.reset();
+///
+/// The state is made anew for every block. One that was reset remembers enough of the block before to find other
+/// matches (zlib-rs issue 459, and still so in 0.6.8), and which block that was depends on the threads.
+fn compress(job: &Job) -> io::Result<Vec<u8>> {
+    let mut deflate = Deflate::new(LEVEL, false, 15);
     if let Some(before) = &job.before {
         let tail = &before[before.len().saturating_sub(WINDOW)..];
         deflate.set_dictionary(tail).map_err(|e| io::Error::other(e.as_str()))?;

@@ -67,6 +67,23 @@ fn the_bytes_depend_neither_on_threads_nor_on_the_pieces() {
     }
 }
 
+/// Machine code, of which there is enough in this very test: made-up data did not show that a compressor's state that
+/// is used again gives other bytes.
+#[test]
+fn a_real_program_is_the_same_bytes_every_time() {
+    let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let program = &program[..program.len().min(12 << 20)];
+    let alone = packed(&pool(1), program, usize::MAX);
+    assert!(unpacked(&alone) == program);
+    for threads in [2, 3, 5] {
+        assert!(packed(&pool(threads), program, usize::MAX) == alone, "{threads} threads");
+    }
+    // What a thread compressed before leaves no trace either.
+    let pool = pool(1);
+    packed(&pool, &sample(BLOCK), usize::MAX);
+    assert!(packed(&pool, program, usize::MAX) == alone);
+}
+
 #[test]
 fn noise_does_not_grow_much() {
     let mut state = 7u64;

@@ -1,0 +1,10 @@
+//! Images and archives, end to end: the bytes against golden digests, and the files against the tools that people use.
+
+mod archive;
+mod docker;
+mod golden;
+mod interrupted;
+mod reproducible;
+mod size;
+mod support;
+mod tools;

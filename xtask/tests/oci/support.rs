@@ -1,0 +1,118 @@
+//! What the tests here share.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use xtask::exec::{Cmd, Output};
+use xtask::oci::document::Runtime;
+use xtask::oci::{ImageSpec, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs};
+use xtask::triple::Triple;
+
+/// Long enough for `docker load` on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+pub(crate) fn threads(count: usize) -> NonZeroUsize {
+    NonZeroUsize::new(count).unwrap()
+}
+
+/// Packs into `<root>/dist` with the cache in `<root>/cache`.
+pub(crate) fn pack_with(images: &[ImageSpec], root: &Path, count: usize) -> Vec<PackedImage> {
+    let (dist, cache) = (root.join("dist"), root.join("cache"));
+    Packer { dist: &dist, cache: &cache, threads: threads(count) }.pack(images).unwrap()
+}
+
+/// A program of fixed bytes: 300,007 of them, so that a layer has several blocks.
+pub(crate) fn program_bytes() -> Vec<u8> {
+    let mut state = 42u32;
+    (0..300_007u32)
+        .map(|at| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            if at % 5 == 0 { (state >> 24) as u8 } else { (at / 11) as u8 }
+        })
+        .collect()
+}
+
+/// A fixed image for two platforms whose program lies in `dir`. It holds nothing that `cargo update` can change.
+pub(crate) fn fixed_image(dir: &Path) -> ImageSpec {
+    let program = dir.join("program");
+    std::fs::write(&program, program_bytes()).unwrap();
+    let platform = |triple: &str, runtime: &str| {
+        let mut rootfs = RootFs::new();
+        rootfs.insert("app", Node::disk(0o755, &program)).unwrap();
+        rootfs.insert("tmp", Node::dir(0o1777)).unwrap();
+        rootfs.insert("home/nonroot", Node::dir(0o700).owned(65532, 65532)).unwrap();
+        rootfs.insert("etc/platform", Node::bytes(0o644, triple.as_bytes().to_vec())).unwrap();
+        rootfs.insert("bin/sh", Node::symlink("../app")).unwrap();
+        rootfs.insert("long/".repeat(60).trim_end_matches('/'), Node::dir(0o755)).unwrap();
+        PlatformSpec {
+            platform: Triple::parse(triple).platform().unwrap(),
+            layers: vec![LayerSpec { rootfs, created_by: "xtask".into() }],
+            runtime: Runtime {
+                user: "65532:65532".into(),
+                env: vec!["PATH=/usr/bin:/bin".into()],
+                entrypoint: vec!["/app".into()],
+                working_dir: "/".into(),
+                labels: BTreeMap::from([("mode".into(), runtime.into())]),
+                ..Runtime::default()
+            },
+        }
+    };
+    ImageSpec {
+        name: "fixed".into(),
+        version: "1.2.3+x".into(),
+        platforms: vec![
+            platform("x86_64-unknown-linux-musl", "native"),
+            platform("aarch64-unknown-linux-musl", "pure"),
+        ],
+        annotations: BTreeMap::from([("org.opencontainers.image.version".into(), "1.2.3+x".into())]),
+        created: 1_700_000_000,
+    }
+}
+
+/// The program's path, or `None` and a visible line where it is absent.
+pub(crate) fn have(test: &str, program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
+    if found.is_none() {
+        skipped(test, &format!("{program} is not installed"));
+    }
+    found
+}
+
+/// Says that a test did not run, and counts it where the runner wants that.
+pub(crate) fn skipped(test: &str, missing: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED {test}: {missing}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
+        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// Runs a command that has to succeed.
+pub(crate) fn run(cmd: &Cmd) -> Output {
+    let output = cmd.capture(LIMIT).unwrap();
+    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
+    output
+}
+
+/// Every file under a folder with its bytes, by its path; the lock and the cache are no output.
+pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().to_string_lossy().into_owned();
+                found.insert(name, std::fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
