@@ -1,3 +1,130 @@
+//! `cargo xtask doctor`: what this machine can build, what is missing, and the command that gets it.
+
+use serde::Serialize;
+
 use crate::cli::{Common, Planning};
-use crate::error::Result;
-pub(super) fn run(_c: &Common, _p: &Planning, _json: bool) -> Result<()> { Ok(()) }
+use crate::error::{Error, Result};
+use crate::look;
+use crate::plan::{self, StdState};
+use crate::session::Session;
+use crate::table::{Align, Cell, Table, Tone};
+use crate::toolchain::runner::Runner;
+use crate::toolchain::survey::Depth;
+
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    host: String,
+    rustc: String,
+    targets: Vec<TargetJson>,
+    /// The command that gets what is missing; none where nothing is.
+    setup: Option<String>,
+}
+
+#[derive(Serialize)]
+struct TargetJson {
+    target: String,
+    std: Item,
+    toolchain: Item,
+    linker: Item,
+    runner: Item,
+}
+
+/// One thing that a target needs.
+#[derive(Serialize)]
+struct Item {
+    ok: bool,
+    what: String,
+}
+
+impl Item {
+    fn ok(what: impl Into<String>) -> Self {
+        Self { ok: true, what: what.into() }
+    }
+
+    fn missing(what: impl Into<String>) -> Self {
+        Self { ok: false, what: what.into() }
+    }
+
+    fn cell(&self, tone: Tone) -> Cell {
+        Cell::new(self.what.lines().next().unwrap_or_default(), if self.ok { Tone::Good } else { tone })
+    }
+}
+
+pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()> {
+    let session = Session::open(common, json)?;
+    let config = session.config()?;
+    let request = session.request(&config, planning)?;
+    let look = look::look(&session, &config, &request, Depth::First)?;
+    let plan = plan::plan(&config, &look.findings, &request)?;
+    let targets: Vec<TargetJson> = plan::targets(&config, &request.targets)
+        .iter()
+        .map(|target| {
+            let triple = &target.triple;
+            let findings = &look.findings;
+            let job = plan.jobs.iter().find(|j| j.target.triple == *triple);
+            TargetJson {
+                target: triple.to_string(),
+                std: match findings.stds.get(triple) {
+                    Some(StdState::Ready(std)) => Item::ok(format!("{} {}", std.provider, std.version)),
+                    Some(StdState::Obtainable(how)) => Item::missing(format!("missing: {how}")),
+                    Some(StdState::Absent(why)) => Item::missing(format!("missing: {why}")),
+                    None => Item::missing("missing"),
+                },
+                toolchain: match findings.surveys.get(triple).and_then(|s| s.chosen.as_ref()) {
+                    Some(t) => Item::ok(format!("{} ({})", t.version, t.provider)),
+                    None => Item::missing(broken_or_missing(&look, triple)),
+                },
+                linker: match job.and_then(|j| j.linker.as_ref()) {
+                    Some(linker) => Item::ok(linker.name()),
+                    None => Item::missing("missing"),
+                },
+                runner: match findings.runners.get(triple) {
+                    Some(Runner::None { reason }) => Item::missing(format!("missing: {reason}")),
+                    Some(runner) => Item::ok(runner.name().unwrap_or("none")),
+                    None => Item::missing("missing"),
+                },
+            }
+        })
+        .collect();
+    let whole = targets.iter().all(|t| t.std.ok && t.toolchain.ok && t.linker.ok && t.runner.ok);
+    let setup = (!whole).then(|| "cargo xtask setup".to_owned());
+    let rustc = session.rustc.describe();
+    if json {
+        let document = Document { schema: 1, host: session.host.triple.to_string(), rustc, targets, setup };
+        let text = serde_json::to_string_pretty(&document);
+        session.ui.data(&text.map_err(|e| Error::failed(format!("doctor: {e}")))?);
+    } else {
+        session.ui.data(&format!("rustc: {rustc}\n\n{}", table(&targets).terminal(session.ui.color_out())));
+        if let Some(command) = &setup {
+            session.ui.data(&format!("\nget what is missing: {command}"));
+        }
+    }
+    plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// A compiler that is there and does not work is not missing.
+fn broken_or_missing(look: &look::Look, triple: &crate::triple::Triple) -> String {
+    use crate::toolchain::probe::Verdict;
+    let survey = look.findings.surveys.get(triple);
+    let broken = survey.and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
+    match broken {
+        Some((candidate, _)) => format!("broken: {}; see cargo xtask explain {triple}", candidate.origin),
+        None => "missing".into(),
+    }
+}
+
+fn table(targets: &[TargetJson]) -> Table {
+    let mut table = Table::new(&["target", "std", "C toolchain", "linker", "runner"].map(|c| (c, Align::Left)));
+    for t in targets {
+        table.row([
+            Cell::new(&t.target, Tone::Plain),
+            t.std.cell(Tone::Bad),
+            // Without one the pure mode is built; without a runner nothing is run. Neither keeps anybody from shipping.
+            t.toolchain.cell(Tone::Warn),
+            t.linker.cell(Tone::Bad),
+            t.runner.cell(Tone::Warn),
+        ]);
+    }
+    table
+}

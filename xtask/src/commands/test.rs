@@ -1,3 +1,168 @@
+//! `cargo xtask test`: the project's tests in every mode, then those of the workspace members that no mode touches.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::pipeline::{Start, start};
+use crate::cargo::cohort::cohorts;
+use crate::cargo::inherited::clean;
+use crate::cargo::invocation::{What, invocation};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::error::Result;
-pub(super) fn run(_c: &Common, _p: &Planning, _s: SetupFlag, _a: &[String]) -> Result<()> { Ok(()) }
+use crate::error::{Error, Result};
+use crate::exec::{Cmd, End, Stream};
+use crate::ui::Ui;
+use crate::workspace::Workspace;
+
+/// Where a test that cannot run says so, one line each: `SKIPPED <test>: <what is missing>`.
+const SKIP_LOG: &str = "XTASK_SKIP_LOG";
+
+pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, args: &[String]) -> Result<()> {
+    let mut planning = planning.clone();
+    planning.mode.get_or_insert_with(|| "all".into());
+    if planning.targets.is_empty() {
+        // The host's target, whether targets.toml lists it or not: what everybody can run.
+        planning.targets = vec![crate::session::Session::open(common, false)?.host.triple.to_string()];
+    }
+    if setup.setup {
+        super::setup::run(common, &[], true, true)?;
+    }
+    let start = start(common, &planning, setup, false)?;
+    start.check()?;
+    let log = start.session.work().join("skipped.log");
+    let _ = std::fs::remove_file(&log);
+    let mut tally = Tally { log, args, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
+    let touched = touched(&start.session.workspace, &start.config.app.package);
+    modes(&start, &touched, &mut tally)?;
+    rest(&start, &touched, &mut tally)?;
+    tally.close()?;
+    start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// The application's package, first, and the workspace members that it is built from: what a mode's features reach.
+fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
+    let mut found = vec![app.to_owned()];
+    let mut next = 0;
+    while let Some(package) = found.get(next).and_then(|name| workspace.package(name)) {
+        for dependency in package.dependencies.values() {
+            if workspace.package(&dependency.package).is_some() && !found.contains(&dependency.package) {
+                found.push(dependency.package.clone());
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+fn modes(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+    let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
+    let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
+    for cohort in cohorts(&start.plan.jobs) {
+        // Beside the build folders: tests run without traps, since test tools may well compile C.
+        let dir = start.session.work().join("test").join(cohort.key.folder());
+        let cmd = invocation(&cohort, &What::Tests(touched.to_vec()), &dir, None, &site);
+        let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
+        tally.run(cmd, &format!("{} in mode {} for {}", touched.join(", "), cohort.key.mode, targets.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn rest(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+    let workspace = &start.session.workspace;
+    let rest: BTreeSet<&str> =
+        workspace.packages.iter().map(|p| p.name.as_str()).filter(|n| !touched.iter().any(|t| t == n)).collect();
+    if rest.is_empty() {
+        return Ok(());
+    }
+    let site = start.session.site(None, &[]);
+    let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
+    let cmd = rest.iter().fold(cmd, |cmd, name| cmd.args(["--package", name]));
+    let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
+    let cmd = clean(cmd, site.host, site.target_directory).cwd(site.root);
+    tally.run(cmd, &rest.into_iter().collect::<Vec<_>>().join(", "))
+}
+
+/// What the test runners said, added up.
+struct Tally<'a> {
+    log: PathBuf,
+    args: &'a [String],
+    ui: Ui,
+    passed: usize,
+    failed: usize,
+    broken: Vec<String>,
+}
+
+impl Tally<'_> {
+    fn run(&mut self, cmd: Cmd, title: &str) -> Result<()> {
+        let cmd = cmd.arg("--no-fail-fast").env(SKIP_LOG, &self.log);
+        let cmd = if self.args.is_empty() { cmd } else { cmd.arg("--").args(self.args) };
+        self.ui.step("Testing", title);
+        self.ui.detail("Running", cmd.line());
+        let ui = self.ui;
+        let (mut passed, mut failed) = (0, 0);
+        let (end, seconds) = cmd.lines(|stream, line| {
+            if stream == Stream::Stdout
+                && let Some((ok, bad)) = result(line)
+            {
+                passed += ok;
+                failed += bad;
+            }
+            // The runners' own words, as they come: there is nothing better to say while tests run.
+            match stream {
+                Stream::Stdout => ui.data(line),
+                Stream::Stderr => ui.raw(line),
+            }
+        })?;
+        self.passed += passed;
+        self.failed += failed;
+        if end != End::Code(0) {
+            self.broken.push(format!("{title}: {end}"));
+        }
+        self.ui.step("Tested", format!("{title}: {passed} passed, {failed} failed, in {seconds:.0} s"));
+        Ok(())
+    }
+
+    /// The closing lines. Under CI, a test that was skipped is a test that failed: nobody would look.
+    fn close(self) -> Result<()> {
+        let skipped = skipped(&self.log);
+        for line in &skipped {
+            self.ui.raw(line);
+        }
+        self.ui.data(&format!("{} passed, {} failed, {} skipped", self.passed, self.failed, skipped.len()));
+        let ci = std::env::var_os("CI").is_some_and(|v| !v.is_empty() && v != "false");
+        if !self.broken.is_empty() {
+            let error = Error::failed(format!("{} tests failed", self.failed));
+            return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
+        }
+        if ci && !skipped.is_empty() {
+            let error = Error::failed(format!("{} tests were skipped, which CI does not accept", skipped.len()));
+            let error = skipped.into_iter().fold(error, |error, line| error.found(line));
+            return Err(error.help("get what they need: cargo xtask test --setup"));
+        }
+        Ok(())
+    }
+}
+
+fn skipped(log: &Path) -> BTreeSet<String> {
+    std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+/// The counts of a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+fn result(line: &str) -> Option<(usize, usize)> {
+    let counts = line.strip_prefix("test result: ")?.split_once(". ")?.1;
+    let count = |word: &str| {
+        counts.split(';').find_map(|part| part.trim().strip_suffix(word)?.trim().parse::<usize>().ok())
+    };
+    Some((count("passed")?, count("failed")?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::result;
+
+    #[test]
+    fn counts_of_a_runner() {
+        let line = "test result: FAILED. 3 passed; 12 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.20s";
+        assert_eq!(result(line), Some((3, 12)));
+        assert_eq!(result("test a ... ok"), None);
+    }
+}
