@@ -1,0 +1,165 @@
+//! Which rustc builds which target, and where each std comes from. All targets of a run share one rustc where that is
+//! possible, the active one first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::find::{self, Ready, Way};
+use crate::rustc::Rustc;
+use crate::triple::Triple;
+
+/// What was chosen for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// It can be built now.
+    Ready {
+        /// With this rustc.
+        rustc: Rustc,
+        /// With this std.
+        std: Ready,
+    },
+    /// Setup could get it.
+    Setup {
+        /// For this rustc.
+        rustc: Rustc,
+        /// In this way.
+        way: Way,
+    },
+    /// No rustc on this machine has it or could get it. Setup may install a rustc that brings its source.
+    Absent {
+        /// Why, a line for each rustc that was looked at.
+        tried: Vec<String>,
+    },
+}
+
+/// What was chosen for all targets of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StdPlan {
+    /// One choice a target.
+    pub choices: BTreeMap<Triple, Choice>,
+    /// What a person should know: that another rustc than the active one is used, and why.
+    pub announced: Vec<String>,
+}
+
+/// What `rustup target add` was found unable to do, by toolchain and target; and whether there is a rustup.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// rustup is on PATH.
+    pub rustup: bool,
+    /// Tried, and failed.
+    pub failed: BTreeSet<(String, Triple)>,
+}
+
+/// Chooses for `targets` among `rustcs`, of which the first is the active one.
+///
+/// In this order: one rustc that is ready for all; for each target the first that is ready for it; and for what is ready
+/// nowhere, setup with one rustc that could then serve all, else with the first that could serve the target.
+pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &Refused) -> StdPlan {
+    let looks: Vec<Look> = rustcs.iter().map(|rustc| Look::at(rustc, targets, cache, refused)).collect();
+    let ready_for_all = looks.iter().find(|look| targets.iter().all(|t| look.ready.contains_key(t)));
+    let able = looks.iter().find(|look| targets.iter().all(|t| look.able(t)));
+    let mut plan = StdPlan::default();
+    for target in targets {
+        let ready = ready_for_all.or_else(|| looks.iter().find(|look| look.ready.contains_key(target)));
+        let choice = match ready.and_then(|look| Some((look, look.ready.get(target)?))) {
+            Some((look, std)) => Choice::Ready { rustc: look.rustc.clone(), std: std.clone() },
+            None => {
+                let look = able.or_else(|| looks.iter().find(|look| look.able(target)));
+                match look.and_then(|look| Some((look, look.ways.get(target)?.first()?))) {
+                    Some((look, way)) => Choice::Setup { rustc: look.rustc.clone(), way: way.clone() },
+                    None => Choice::Absent { tried: looks.iter().map(|look| look.lacks(target)).collect() },
+                }
+            }
+        };
+        plan.choices.insert(target.clone(), choice);
+    }
+    plan.announced = announce(&looks, &plan);
+    plan
+}
+
+impl Choice {
+    /// The rustc, where there is one.
+    pub fn rustc(&self) -> Option<&Rustc> {
+        match self {
+            Choice::Ready { rustc, .. } | Choice::Setup { rustc, .. } => Some(rustc),
+            Choice::Absent { .. } => None,
+        }
+    }
+
+    /// Where the std comes from, as the JSON documents name it.
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Choice::Ready { std, .. } => std.provider(),
+            Choice::Setup { way, .. } => way.provider(),
+            Choice::Absent { .. } => "none",
+        }
+    }
+}
+
+/// One rustc and what it has or could have for each target.
+struct Look<'a> {
+    rustc: &'a Rustc,
+    ready: BTreeMap<Triple, Ready>,
+    ways: BTreeMap<Triple, Vec<Way>>,
+}
+
+impl<'a> Look<'a> {
+    fn at(rustc: &'a Rustc, targets: &[Triple], cache: &Path, refused: &Refused) -> Self {
+        let mut look = Look { rustc, ready: BTreeMap::new(), ways: BTreeMap::new() };
+        for target in targets {
+            if let Some(ready) = find::ready(rustc, target, cache) {
+                look.ready.insert(target.clone(), ready);
+            }
+            let mut ways = find::ways(rustc, target, refused.rustup);
+            ways.retain(|way| match way {
+                Way::RustupAdd { toolchain } => {
+                    !refused.failed.contains(&(toolchain.clone(), target.clone()))
+                }
+                Way::Build { .. } => true,
+            });
+            look.ways.insert(target.clone(), ways);
+        }
+        look
+    }
+
+    fn able(&self, target: &Triple) -> bool {
+        self.ready.contains_key(target) || self.ways.get(target).is_some_and(|ways| !ways.is_empty())
+    }
+
+    fn lacks(&self, target: &Triple) -> String {
+        let rustc = self.rustc.describe();
+        if self.rustc.known_targets().contains(target.as_str()) {
+            format!("{rustc} has neither a std for {target} nor the source of one")
+        } else {
+            format!("{rustc} does not know {target}")
+        }
+    }
+}
+
+fn announce(looks: &[Look<'_>], plan: &StdPlan) -> Vec<String> {
+    let Some(active) = looks.first() else { return Vec::new() };
+    let mut by_rustc: BTreeMap<String, Vec<&Triple>> = BTreeMap::new();
+    for (target, choice) in &plan.choices {
+        if let Some(rustc) = choice.rustc().filter(|r| r.program != active.rustc.program) {
+            by_rustc.entry(rustc.describe()).or_default().push(target);
+        }
+    }
+    let missing: Vec<&str> =
+        plan.choices.keys().filter(|t| !active.ready.contains_key(*t)).map(Triple::as_str).collect();
+    by_rustc
+        .into_iter()
+        .map(|(rustc, targets)| {
+            let targets: Vec<&str> = targets.into_iter().map(Triple::as_str).collect();
+            format!(
+                "{} built with {rustc}: the active {} has no std for {}",
+                if targets.len() == plan.choices.len() {
+                    "everything is".into()
+                } else {
+                    format!("{} is", targets.join(", "))
+                },
+                active.rustc.describe(),
+                missing.join(", "),
+            )
+        })
+        .collect()
+}

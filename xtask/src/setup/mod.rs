@@ -1,0 +1,3 @@
+//! Gets what `doctor` found missing.
+
+pub mod zig;
