@@ -176,8 +176,9 @@ fn version(candidate: &Candidate, tools: &Tools, dir: &Path) -> Result<String, V
         let zig = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
         return Ok(format!("zig cc {}", zig.text()));
     }
-    let output = run("start", Cmd::new(&tools.cc).arg("--version"), dir)?;
-    Ok(version_of(&output.text()))
+    // A compiler need not know --version; whether it works, the next steps show.
+    let output = Cmd::new(&tools.cc).arg("--version").cwd(dir).capture(LIMIT);
+    Ok(version_of(&output.ok().filter(Output::ok).map(|o| o.text()).unwrap_or_default()))
 }
 
 fn version_of(text: &str) -> String {
