@@ -9,7 +9,13 @@ use clap::{Args, Parser, Subcommand};
 /// Exit codes: 0 done; 1 a build, gate or test failed; 2 bad usage or a bad targets.toml; 3 something is missing on this
 /// machine.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "cargo xtask",
+    bin_name = "cargo xtask",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// What holds for every command.
     #[command(flatten)]

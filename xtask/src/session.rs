@@ -48,7 +48,8 @@ impl Session {
         // The triple is rustc's to say; until then none is looked at.
         let mut host = Host::read(Triple::parse("unknown"));
         let cache = cache::dir(&host, std::env::consts::OS)?;
-        let this = std::env::current_exe().map_err(|e| Error::failed(format!("cannot find this program: {e}")))?;
+        let this =
+            std::env::current_exe().map_err(|e| Error::failed(format!("cannot find this program: {e}")))?;
         let manifest = common.manifest_path.as_deref();
         let dir = match manifest.and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()) {
             Some(dir) => dir.to_owned(),
@@ -58,7 +59,10 @@ impl Session {
         let (workspace, rustc) = std::thread::scope(|scope| {
             let rustc = scope.spawn(|| find::active(&host, &dir, &cache));
             let workspace = Workspace::load(manifest, common.offline);
-            (workspace, rustc.join().unwrap_or_else(|_| Err(Error::failed("reading rustc ended unexpectedly"))))
+            (
+                workspace,
+                rustc.join().unwrap_or_else(|_| Err(Error::failed("reading rustc ended unexpectedly"))),
+            )
         });
         let (workspace, rustc) = (workspace?, rustc?);
         host.triple = rustc.host.clone();
@@ -87,7 +91,12 @@ impl Session {
             Some(name) => Some(ModeRequest::Named(name.to_owned())),
         };
         let _ = config;
-        Ok(Request { targets, mode, strict: planning.strict, providers: providers(planning.providers.as_deref())? })
+        Ok(Request {
+            targets,
+            mode,
+            strict: planning.strict,
+            providers: providers(planning.providers.as_deref())?,
+        })
     }
 
     /// Triples as rustc knows them.

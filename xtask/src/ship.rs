@@ -153,7 +153,8 @@ fn annotations(config: &Config, origin: &Origin) -> BTreeMap<String, String> {
         ("source", package.repository.clone()),
         ("authors", authors),
     ];
-    let named = |(key, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{key}"), value?));
+    let named =
+        |(key, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{key}"), value?));
     pairs.into_iter().filter_map(named).collect()
 }
 

@@ -42,7 +42,9 @@ impl Ui {
 
     /// Whether tables on stdout are coloured: a terminal, and nobody said no.
     pub fn color_out(&self) -> bool {
-        std::io::stdout().is_terminal() && !self.json && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        std::io::stdout().is_terminal()
+            && !self.json
+            && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
     }
 
     /// Data: one piece of text to stdout, with its newline. A closed pipe is not an error worth a message.

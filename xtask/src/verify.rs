@@ -185,7 +185,8 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     }
     let dir = to.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(dir).map_err(io)?;
-    let staged = dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
+    let staged =
+        dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
     let copy = || -> std::io::Result<()> {
         std::fs::copy(from, &staged)?;
         std::fs::File::options().write(true).open(&staged)?.set_modified(time)?;

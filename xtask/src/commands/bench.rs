@@ -14,7 +14,13 @@ use crate::exec::End;
 use crate::plan::{Job, ModeRequest};
 use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, host_facts, schedule};
 
-pub(super) fn run(common: &Common, planning: &Planning, samples: u32, setup: SetupFlag, json: bool) -> Result<()> {
+pub(super) fn run(
+    common: &Common,
+    planning: &Planning,
+    samples: u32,
+    setup: SetupFlag,
+    json: bool,
+) -> Result<()> {
     let mut planning = planning.clone();
     planning.mode.get_or_insert_with(|| "all".into());
     let mut start = start(common, &planning, setup, json)?;
@@ -28,7 +34,8 @@ pub(super) fn run(common: &Common, planning: &Planning, samples: u32, setup: Set
     let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
     let builder = start.session.builder(&start.config, site);
     fetch(&builder)?;
-    let mut real = Real { builder: &builder, jobs: &jobs, dir: start.session.work().join("bench"), done: 0, total: 0 };
+    let mut real =
+        Real { builder: &builder, jobs: &jobs, dir: start.session.work().join("bench"), done: 0, total: 0 };
     let cases: Vec<Case> = [Scenario::Cold, Scenario::Warm]
         .into_iter()
         .flat_map(|scenario| jobs.iter().map(move |job| case(job, scenario)))
@@ -62,7 +69,11 @@ fn narrow(start: &mut Start) {
     }
     let host = start.session.host.triple.clone();
     let others = start.plan.jobs.iter().map(|j| &j.target.triple);
-    let cross = others.clone().find(|t| t.arch() != host.arch()).or_else(|| others.clone().find(|t| **t != host)).cloned();
+    let cross = others
+        .clone()
+        .find(|t| t.arch() != host.arch())
+        .or_else(|| others.clone().find(|t| **t != host))
+        .cloned();
     start.plan.jobs.retain(|j| j.target.triple == host || Some(&j.target.triple) == cross.as_ref());
     start.plan.skipped.retain(|s| s.target == host || Some(&s.target) == cross.as_ref());
 }
@@ -74,7 +85,8 @@ fn case(job: &Job, scenario: Scenario) -> Case {
 /// Fetches the dependencies, so that no cold sample waits for the network.
 fn fetch(builder: &Builder) -> Result<()> {
     let site = &builder.site;
-    let cmd = crate::exec::Cmd::new(&site.cargo).args(["fetch", "--quiet", "--manifest-path"]).arg(&site.manifest);
+    let cmd =
+        crate::exec::Cmd::new(&site.cargo).args(["fetch", "--quiet", "--manifest-path"]).arg(&site.manifest);
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
     let task = builder.ui.task("Fetching", "dependencies");
     let output = cmd.cwd(site.root).capture(Duration::from_secs(600))?;
@@ -107,7 +119,11 @@ impl Executor for Real<'_> {
         }
         let title = format!(
             "{} of {}: {} for {}, {}",
-            self.done, self.total, job.mode.name, job.target.triple, slot.case.scenario.word()
+            self.done,
+            self.total,
+            job.mode.name,
+            job.target.triple,
+            slot.case.scenario.word()
         );
         // What a warm sample measures is a build folder in which all is done.
         if slot.case.scenario == Scenario::Warm {

@@ -115,7 +115,8 @@ fn broken_or_missing(look: &look::Look, triple: &crate::triple::Triple) -> Strin
 }
 
 fn table(targets: &[TargetJson]) -> Table {
-    let mut table = Table::new(&["target", "std", "C toolchain", "linker", "runner"].map(|c| (c, Align::Left)));
+    let mut table =
+        Table::new(&["target", "std", "C toolchain", "linker", "runner"].map(|c| (c, Align::Left)));
     for t in targets {
         table.row([
             Cell::new(&t.target, Tone::Plain),

@@ -46,7 +46,11 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
     let request = session.request(&config, &planning)?;
     let look = look::look(&session, &config, &request, Depth::All)?;
     let triple = &request.targets[0];
-    let survey = look.findings.surveys.get(triple).ok_or_else(|| Error::usage(format!("{triple} was not surveyed")))?;
+    let survey = look
+        .findings
+        .surveys
+        .get(triple)
+        .ok_or_else(|| Error::usage(format!("{triple} was not surveyed")))?;
     if json {
         let text = serde_json::to_string_pretty(&document(target, survey));
         session.ui.data(&text.map_err(|e| Error::failed(format!("explain: {e}")))?);
@@ -75,7 +79,10 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
     }
     let plan = plan::plan(&config, &look.findings, &request)?;
     for job in &plan.jobs {
-        let toolchain = job.toolchain.as_ref().map_or("no C toolchain".to_owned(), |t| format!("{} by {}", t.version, t.provider));
+        let toolchain = job
+            .toolchain
+            .as_ref()
+            .map_or("no C toolchain".to_owned(), |t| format!("{} by {}", t.version, t.provider));
         text += &format!("  decision: mode {}, {toolchain}\n", job.mode.name);
     }
     for skipped in &plan.skipped {
@@ -90,8 +97,12 @@ fn described(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Works(works) => indented(&format!("works: {}, {}", works.version, works.steps.join(", "))),
         Verdict::Broken { step, said, command } => {
-            let command = if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
-            indented(&format!("broken: it is there, and failed to {}\n  it said: {said}{command}", verb(step)))
+            let command =
+                if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
+            indented(&format!(
+                "broken: it is there, and failed to {}\n  it said: {said}{command}",
+                verb(step)
+            ))
         }
         Verdict::Absent { what } => indented(&format!("missing: {what}")),
     }

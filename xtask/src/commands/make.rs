@@ -38,7 +38,8 @@ pub(super) fn image(common: &Common, planning: &Planning, setup: SetupFlag, json
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out()) });
     start.end(&verified)?;
     if start.config.images.is_empty() {
-        return Err(Error::usage("targets.toml names no image").help("add an [[image]] table; `cargo xtask init` shows one"));
+        return Err(Error::usage("targets.toml names no image")
+            .help("add an [[image]] table; `cargo xtask init` shows one"));
     }
     Ok(())
 }

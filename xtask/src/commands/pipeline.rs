@@ -40,7 +40,11 @@ impl Start {
     pub(super) fn check(&self) -> Result<()> {
         for job in &self.plan.jobs {
             if let Some(fallback) = &job.fallback {
-                let tried: String = fallback.tried.iter().map(|t| format!("\n  tried {}", t.replace('\n', "\n    "))).collect();
+                let tried: String = fallback
+                    .tried
+                    .iter()
+                    .map(|t| format!("\n  tried {}", t.replace('\n', "\n    ")))
+                    .collect();
                 self.session.ui.warn(format!(
                     "{}: mode {} instead of {} ({}){tried}",
                     job.target.triple, job.mode.name, fallback.from, fallback.reason
@@ -53,8 +57,10 @@ impl Start {
     /// Refuses `--mode all` where one program a target is wanted.
     pub(super) fn one_mode_each(&self, command: &str) -> Result<()> {
         if self.request.mode == Some(ModeRequest::All) {
-            return Err(Error::usage(format!("--mode all is for build, verify, test and bench, not for {command}"))
-                .found("an image or an archive holds one program for each target"));
+            return Err(Error::usage(format!(
+                "--mode all is for build, verify, test and bench, not for {command}"
+            ))
+            .found("an image or an archive holds one program for each target"));
         }
         Ok(())
     }
@@ -105,5 +111,6 @@ impl Start {
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), else 0.
 fn created(value: Option<&str>) -> Result<u64> {
     let Some(text) = value else { return Ok(0) };
-    text.parse().map_err(|_| Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970")))
+    text.parse()
+        .map_err(|_| Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970")))
 }

@@ -23,7 +23,10 @@ fn text(plan: &Plan, color: bool) -> String {
     let mut text = table.terminal(color);
     for job in &plan.jobs {
         if let Some(fallback) = &job.fallback {
-            text += &format!("\n{}: {} instead of {} ({})", job.target.triple, job.mode.name, fallback.from, fallback.reason);
+            text += &format!(
+                "\n{}: {} instead of {} ({})",
+                job.target.triple, job.mode.name, fallback.from, fallback.reason
+            );
             for line in &fallback.tried {
                 text += &format!("\n  tried {}", line.replace('\n', "\n    "));
             }

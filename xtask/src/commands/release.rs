@@ -50,7 +50,8 @@ pub(super) fn report(
             .collect(),
     });
     let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
-    let waiting = waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
+    let waiting =
+        waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
     let skipped = start.plan.skipped.iter();
     let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
     let unmade = unmade.iter().map(|u| report::Unmade { name: u.name.clone(), reason: u.reason.clone() });
@@ -126,12 +127,17 @@ fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timi
         let job = v.job();
         let case = Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() };
         let platform = job.platform.as_ref().map(ToString::to_string);
-        let manifests = report.images.iter().flat_map(|i| &i.manifests);
+        let own = report.images.iter().filter(|i| job.images.contains(&i.name));
+        let manifests = own.flat_map(|i| &i.manifests);
+        let image_bytes = manifests.clone().find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size);
         let sample = Sample {
             seconds: v.built.seconds,
             parts: None,
             binary_bytes: v.artifact.as_ref().map(|a| a.size),
-            image_bytes: manifests.into_iter().find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size),
+            image_bytes: manifests
+                .into_iter()
+                .find(|m| Some(&m.platform) == platform.as_ref())
+                .map(|m| m.size),
         };
         let mut record = CaseRecord::of(&case, &[sample], By::Release)?;
         record.targets_in_call = v.built.company;

@@ -61,15 +61,22 @@ fn modes(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
         let dir = start.session.work().join("test").join(cohort.key.folder());
         let cmd = invocation(&cohort, &What::Tests(touched.to_vec()), &dir, None, &site);
         let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
-        tally.run(cmd, &format!("{} in mode {} for {}", touched.join(", "), cohort.key.mode, targets.join(", ")))?;
+        tally.run(
+            cmd,
+            &format!("{} in mode {} for {}", touched.join(", "), cohort.key.mode, targets.join(", ")),
+        )?;
     }
     Ok(())
 }
 
 fn rest(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
     let workspace = &start.session.workspace;
-    let rest: BTreeSet<&str> =
-        workspace.packages.iter().map(|p| p.name.as_str()).filter(|n| !touched.iter().any(|t| t == n)).collect();
+    let rest: BTreeSet<&str> = workspace
+        .packages
+        .iter()
+        .map(|p| p.name.as_str())
+        .filter(|n| !touched.iter().any(|t| t == n))
+        .collect();
     if rest.is_empty() {
         return Ok(());
     }
@@ -134,7 +141,8 @@ impl Tally<'_> {
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
         }
         if ci && !skipped.is_empty() {
-            let error = Error::failed(format!("{} tests were skipped, which CI does not accept", skipped.len()));
+            let error =
+                Error::failed(format!("{} tests were skipped, which CI does not accept", skipped.len()));
             let error = skipped.into_iter().fold(error, |error, line| error.found(line));
             return Err(error.help("get what they need: cargo xtask test --setup"));
         }

@@ -203,12 +203,7 @@ pub struct Skipped {
 impl Artifact {
     /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
     /// bytes; no `facts` where the file cannot be read as a program.
-    pub fn new(
-        path: impl Into<String>,
-        sha256: impl Into<String>,
-        size: u64,
-        facts: Option<&Facts>,
-    ) -> Self {
+    pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: Option<&Facts>) -> Self {
         Self {
             path: path.into(),
             sha256: sha256.into(),

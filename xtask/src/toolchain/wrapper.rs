@@ -25,7 +25,7 @@ pub struct Tools {
 }
 
 /// Names a wrapper's contents; raised when what a wrapper does changes.
-const RECIPE: &str = "wrapper 1";
+const RECIPE: &str = "wrapper 2";
 
 /// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this program,
 /// which filters what rustc gives to zig. The folder's name is made of what the wrappers hold, so that they never
@@ -47,7 +47,8 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
             let mut words: Driver = vec![this.to_string_lossy().into_owned(), ZIG_LINK.into()];
             words.extend([target.to_string(), count]);
             words.extend(candidate.cc.iter().cloned());
-            wrap(&dir.join("ld"), &words)?
+            // Not `ld`: rustc would take that name as a word on the flavour of its arguments.
+            wrap(&dir.join("link"), &words)?
         }
     };
     Ok(Tools {
