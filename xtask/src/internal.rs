@@ -1,14 +1,18 @@
-//! What this program does when it stands in for another one: between rustc and zig as a linker, and in front of every
+//! What this program does when it stands in for another one: in front of zig, and in place of every
 //! C compiler in a pure build. Called by scripts that [`crate::toolchain::wrapper`] and [`crate::trap`] write.
 
 use std::path::{Path, PathBuf};
 
 use crate::exec::Cmd;
-use crate::toolchain::zig::{LinkTarget, filter_linker_args};
+use crate::toolchain::zig::{LinkTarget, filter_compiler_args, filter_linker_args};
 use crate::triple::Triple;
 
-/// First argument of the linker in front of zig: `__zig-link <triple> <n> <n driver words…> <rustc's arguments…>`.
-pub const ZIG_LINK: &str = "__zig-link";
+/// First argument in front of zig: `__zig <link|compile> <triple> <n> <n driver words…> <arguments…>`.
+pub const ZIG: &str = "__zig";
+/// The way through [`ZIG`] of a C compiler.
+pub const COMPILE: &str = "compile";
+/// The way through [`ZIG`] of a linker.
+pub const LINK: &str = "link";
 /// First argument of a trap: see [`crate::trap`].
 pub const TRAP: &str = "__trap";
 
@@ -21,18 +25,26 @@ pub const HOST_CC: &str = "XTASK_HOST_CC";
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
     match args.first()?.as_str() {
-        ZIG_LINK => Some(zig_link(&args[1..])),
+        ZIG => Some(zig(&args[1..])),
         TRAP => Some(crate::trap::spring(&args[1..])),
         _ => None,
     }
 }
 
-fn zig_link(args: &[String]) -> u8 {
-    let [triple, count, rest @ ..] = args else { return usage() };
+fn zig(args: &[String]) -> u8 {
+    let [way, triple, count, rest @ ..] = args else { return usage() };
     let Some((driver, rest)) = count.parse().ok().and_then(|n| rest.split_at_checked(n)) else {
         return usage();
     };
     let triple = Triple::parse(triple);
+    if way == COMPILE {
+        return match built_for_host(&triple, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {
+            Some(cc) => Cmd::new(cc).args(rest).replace(),
+            None => {
+                Cmd::new(&driver[0]).args(&driver[1..]).args(filter_compiler_args(rest.to_vec())).replace()
+            }
+        };
+    }
     let rest = match expand(rest) {
         Ok(rest) => rest,
         Err(error) => {
@@ -40,7 +52,8 @@ fn zig_link(args: &[String]) -> u8 {
             return 1;
         }
     };
-    if let Some(cc) = host_unit(&rest, &triple) {
+    let output = rest.iter().position(|a| a == "-o").and_then(|i| rest.get(i + 1)).map(Path::new);
+    if let Some(cc) = built_for_host(&triple, output) {
         return Cmd::new(cc).args(rest).replace();
     }
     let args = filter_linker_args(rest, LinkTarget::from(&triple));
@@ -62,12 +75,12 @@ fn zig_link(args: &[String]) -> u8 {
     code
 }
 
-/// zig never links for the host: where the output is not under the target's own folder, the host's compiler is named.
-fn host_unit(args: &[String], triple: &Triple) -> Option<PathBuf> {
+/// zig never builds for the host: where what is made does not lie under the target's own folder, the host's compiler is
+/// named. It matters where the target is the host, since both then have the same variables.
+fn built_for_host(triple: &Triple, made: Option<&Path>) -> Option<PathBuf> {
     let dir = PathBuf::from(std::env::var_os(TARGET_DIR)?).join(triple.as_str());
     let cc = std::env::var_os(HOST_CC)?;
-    let output = args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1))?;
-    (!Path::new(output).starts_with(dir)).then(|| PathBuf::from(cc))
+    (!made?.starts_with(dir)).then(|| PathBuf::from(cc))
 }
 
 /// Replaces `@file` by the file's arguments, as rustc writes them for gcc: one a line, `\` before a space or a `\`.
@@ -95,6 +108,6 @@ fn unescape(line: &str) -> String {
 }
 
 fn usage() -> u8 {
-    eprintln!("{ZIG_LINK} is called by wrappers only");
+    eprintln!("{ZIG} is called by wrappers only");
     2
 }

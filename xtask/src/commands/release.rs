@@ -128,16 +128,13 @@ fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timi
         let case = Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() };
         let platform = job.platform.as_ref().map(ToString::to_string);
         let own = report.images.iter().filter(|i| job.images.contains(&i.name));
-        let manifests = own.flat_map(|i| &i.manifests);
-        let image_bytes = manifests.clone().find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size);
+        let mut manifests = own.flat_map(|i| &i.manifests);
+        let image_bytes = manifests.find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size);
         let sample = Sample {
             seconds: v.built.seconds,
             parts: None,
             binary_bytes: v.artifact.as_ref().map(|a| a.size),
-            image_bytes: manifests
-                .into_iter()
-                .find(|m| Some(&m.platform) == platform.as_ref())
-                .map(|m| m.size),
+            image_bytes,
         };
         let mut record = CaseRecord::of(&case, &[sample], By::Release)?;
         record.targets_in_call = v.built.company;

@@ -107,6 +107,8 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(define);
+    // What a build adds, so that a compiler that does not know it is found out here.
+    let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
     steps.push("compiled C".to_owned());
 

@@ -169,10 +169,12 @@ impl Survey {
                 Verdict::Broken { step, said, .. } => format!("broken at {step}: {said}"),
                 Verdict::Absent { what } => format!("missing: {what}"),
             };
-            format!("{}: {}: {what}", candidate.provider, candidate.origin)
+            (candidate.provider, format!("{}: {}: {what}", candidate.provider, candidate.origin))
         });
-        let nothing = self.nothing.iter().map(|n| format!("{}: missing: {}", n.provider, n.looked_for));
-        tried.chain(nothing).collect()
+        let missing = |n: &Nothing| (n.provider, format!("{}: missing: {}", n.provider, n.looked_for));
+        let mut lines: Vec<_> = tried.chain(self.nothing.iter().map(missing)).collect();
+        lines.sort_by_key(|(provider, _)| *provider);
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 
     /// Whether a runner of this kind was at hand matters to callers only through [`Runner`]; this says whether any

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::identity::Fingerprint;
 use super::{Candidate, Driver, Link};
 use crate::error::{Error, Result};
-use crate::internal::ZIG_LINK;
+use crate::internal::{COMPILE, LINK, ZIG};
 use crate::triple::Triple;
 
 /// The tools of a candidate as single paths, wrapped where need be.
@@ -25,7 +25,7 @@ pub struct Tools {
 }
 
 /// Names a wrapper's contents; raised when what a wrapper does changes.
-const RECIPE: &str = "wrapper 2";
+const RECIPE: &str = "wrapper 4";
 
 /// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this program,
 /// which filters what rustc gives to zig. The folder's name is made of what the wrappers hold, so that they never
@@ -38,22 +38,27 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
     let dir = dir.join(format!("{target}-{}-{}", candidate.provider, print.short()));
+    // zig is reached through this program, which takes out what zig does not understand.
+    let filtered = |way: &str, driver: &Driver| {
+        let me = this.to_string_lossy().into_owned();
+        let mut words = vec![me, ZIG.into(), way.into(), target.to_string(), driver.len().to_string()];
+        words.extend(driver.iter().cloned());
+        words
+    };
     let tool = |name: &str, driver: &Driver| wrap(&dir.join(name), driver);
-    let cc = tool("cc", &candidate.cc)?;
+    let compiler = |name: &str, driver: &Driver| match candidate.link {
+        Link::Driver => tool(name, driver),
+        Link::Zig => tool(name, &filtered(COMPILE, driver)),
+    };
+    let cc = compiler("cc", &candidate.cc)?;
     let linker = match candidate.link {
         Link::Driver => cc.clone(),
-        Link::Zig => {
-            let count = candidate.cc.len().to_string();
-            let mut words: Driver = vec![this.to_string_lossy().into_owned(), ZIG_LINK.into()];
-            words.extend([target.to_string(), count]);
-            words.extend(candidate.cc.iter().cloned());
-            // Not `ld`: rustc would take that name as a word on the flavour of its arguments.
-            wrap(&dir.join("link"), &words)?
-        }
+        // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
+        Link::Zig => tool("zig-cc", &filtered(LINK, &candidate.cc))?,
     };
     Ok(Tools {
         cc,
-        cxx: candidate.cxx.as_ref().map(|d| tool("c++", d)).transpose()?,
+        cxx: candidate.cxx.as_ref().map(|d| compiler("c++", d)).transpose()?,
         ar: candidate.ar.as_ref().map(|d| tool("ar", d)).transpose()?,
         ranlib: candidate.ranlib.as_ref().map(|d| tool("ranlib", d)).transpose()?,
         linker,

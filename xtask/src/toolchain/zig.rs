@@ -131,6 +131,23 @@ pub fn filter_linker_args(args: impl IntoIterator<Item = String>, target: LinkTa
     kept
 }
 
+/// Turns the arguments that build systems give to a C compiler for a target into those that `zig cc` takes: the target
+/// and its processor are said already, in zig's own words, and said again in another's they are errors.
+pub fn filter_compiler_args(args: impl IntoIterator<Item = String>) -> Vec<String> {
+    const SAID: [&str; 8] =
+        ["--target=", "-march=", "-mcpu=", "-mtune=", "-mfpu=", "-mfloat-abi=", "-mabi=", "-Wp,"];
+    let mut kept = Vec::new();
+    let mut args = args.into_iter();
+    while let Some(arg) = args.next() {
+        if arg == "-target" || arg == "--target" {
+            args.next();
+        } else if !SAID.iter().any(|said| arg.starts_with(said)) && !matches!(arg.as_str(), "-m64" | "-m32") {
+            kept.push(arg);
+        }
+    }
+    kept
+}
+
 /// Linker flags that zig's linker front refuses and that change nothing for a program that links.
 const UNKNOWN_TO_ZIG: [&str; 4] =
     ["--no-undefined-version", "--undefined-version", "--fix-cortex-a53-843419", "--disable-auto-image-base"];
@@ -181,6 +198,13 @@ mod tests {
         for (triple, args, expected) in cases {
             assert_eq!(filtered(triple, args), expected, "{triple} {args:?}");
         }
+    }
+
+    #[test]
+    fn the_target_is_said_once() {
+        let args = "-O3 --target=riscv64gc-unknown-linux-musl -march=rv64gc -mabi=lp64d -mcmodel=medany -c x.c -target x";
+        let kept = filter_compiler_args(args.split(' ').map(str::to_owned));
+        assert_eq!(kept.join(" "), "-O3 -mcmodel=medany -c x.c");
     }
 
     #[test]
