@@ -256,9 +256,15 @@ fn no_path_of_this_machine(program: &Path) {
     let bytes = std::fs::read(program).unwrap();
     let contains = |text: &[u8]| bytes.windows(text.len()).any(|window| window == text);
     let home = std::env::var("CARGO_HOME").or_else(|_| std::env::var("HOME")).unwrap();
-    for path in
-        [&home, "/registry/src", "/rustlib/src", "/ziglang/lib", "zig/o/", env!("CARGO_TARGET_TMPDIR"), "index."]
-    {
+    for path in [
+        &home,
+        "/registry/src",
+        "/rustlib/src",
+        "/ziglang/lib",
+        "zig/o/",
+        env!("CARGO_TARGET_TMPDIR"),
+        "/index.",
+    ] {
         assert!(!contains(path.as_bytes()), "{} contains {path}", program.display());
     }
     // The search itself works: std's own paths are there, under the name rustc gives them.
