@@ -163,3 +163,113 @@ fn announce(looks: &[Look<'_>], plan: &StdPlan) -> Vec<String> {
         })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    const GNU: &str = "x86_64-unknown-linux-gnu";
+    const MUSL: &str = "aarch64-unknown-linux-musl";
+    const ARM: &str = "armv7-unknown-linux-musleabihf";
+
+    /// A machine made of folders: an active rustc of rustup and one of the system with the source of its library.
+    struct Lab {
+        dir: PathBuf,
+        rustcs: Vec<Rustc>,
+    }
+
+    impl Lab {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("xtask-choose-{name}-{}", std::process::id()));
+            let rustup = dir.join("toolchains").join("stable");
+            let system = dir.join("usr");
+            touch(&rustup.join("lib/rustlib/multirust-channel-manifest.toml"));
+            touch(&system.join("lib/rustlib/src/rust/library/std/Cargo.toml"));
+            let rustcs =
+                [(&rustup, "1.95.0"), (&system, "1.96.0")].map(|(d, v)| Rustc::fake(d, v, &[GNU, MUSL, ARM]));
+            Self { dir, rustcs: rustcs.into() }
+        }
+
+        fn has(&self, rustc: usize, targets: &[&str]) {
+            for target in targets {
+                touch(&self.rustcs[rustc].libraries(&Triple::parse(target)).join("libstd-1.rlib"));
+            }
+        }
+
+        /// For each target which rustc, and how.
+        fn choose(&self, targets: &[&str], refused: &Refused) -> Vec<String> {
+            let targets: Vec<Triple> = targets.iter().map(|t| Triple::parse(t)).collect();
+            let plan = choose(&self.rustcs, &targets, &self.dir.join("cache"), refused);
+            let said = targets.iter().map(|t| {
+                let choice = &plan.choices[t];
+                let version = choice.rustc().map(|r| r.version.to_string()).unwrap_or_default();
+                format!("{version} {}", choice.provider())
+            });
+            said.chain(plan.announced.iter().map(|_| "announced".to_owned())).collect()
+        }
+    }
+
+    impl Drop for Lab {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+
+    fn touch(file: &Path) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "x").unwrap();
+    }
+
+    fn rustup() -> Refused {
+        Refused { rustup: true, failed: BTreeSet::new() }
+    }
+
+    #[test]
+    fn the_active_rustc_comes_first() {
+        let lab = Lab::new("active");
+        lab.has(0, &[GNU, MUSL]);
+        lab.has(1, &[GNU, MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustc"]);
+    }
+
+    #[test]
+    fn one_rustc_for_all_is_preferred_and_announced() {
+        let lab = Lab::new("one");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[GNU, MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.96.0 rustc", "1.96.0 rustc", "announced"]);
+        assert_eq!(lab.choose(&[GNU], &rustup()), ["1.95.0 rustc"]);
+    }
+
+    #[test]
+    fn where_no_rustc_has_all_each_target_gets_its_own() {
+        let lab = Lab::new("each");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.96.0 rustc", "announced"]);
+    }
+
+    #[test]
+    fn rustup_goes_before_source_until_it_failed() {
+        let lab = Lab::new("rustup");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[GNU]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustup"]);
+        let mut failed = rustup();
+        failed.failed.insert(("stable".into(), Triple::parse(MUSL)));
+        assert_eq!(lab.choose(&[GNU, MUSL], &failed), ["1.95.0 rustc", "1.96.0 source", "announced"]);
+        // The other musl target goes the same way, so that one rustc can build both.
+        assert_eq!(lab.choose(&[MUSL, ARM], &failed), ["1.96.0 source", "1.96.0 source", "announced"]);
+    }
+
+    #[test]
+    fn what_nobody_has_says_who_was_asked() {
+        let lab = Lab::new("absent");
+        let targets = [Triple::parse("s390x-unknown-linux-gnu")];
+        let plan = choose(&lab.rustcs, &targets, &lab.dir, &rustup());
+        let Choice::Absent { tried } = &plan.choices[&targets[0]] else { panic!("{plan:?}") };
+        assert_eq!(tried.len(), 2);
+        assert!(tried[1].ends_with("1.96.0 does not know s390x-unknown-linux-gnu"), "{tried:?}");
+    }
+}

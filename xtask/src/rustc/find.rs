@@ -144,3 +144,131 @@ fn rustup_home(host: &Host) -> Option<PathBuf> {
 fn real(path: &Path) -> PathBuf {
     std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::triple::Triple;
+    use std::os::unix::fs::PermissionsExt;
+
+    /// A folder with programs that answer as a rustc does.
+    struct Lab(PathBuf);
+
+    impl Lab {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("xtask-rustc-{name}-{}", std::process::id()));
+            let _ = std::fs::remove_dir_all(&dir);
+            std::fs::create_dir_all(&dir).unwrap();
+            Self(real(&dir))
+        }
+
+        fn rustc(&self, sysroot: &str, version: &str) -> PathBuf {
+            let sysroot = self.0.join(sysroot);
+            let program = sysroot.join("bin/rustc");
+            let script = format!(
+                "#!/bin/sh\necho asked >> {log}\ncase $1 in -vV) echo 'release: {version}'; echo 'host: x86_64-unknown-linux-gnu';; \
+                 *) echo {sysroot}; echo {version}-target;; esac\n",
+                log = self.0.join("log").display(),
+                sysroot = sysroot.display()
+            );
+            self.write(&program, &script);
+            program
+        }
+
+        fn write(&self, file: &Path, text: &str) {
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(file, text).unwrap();
+            std::fs::set_permissions(file, PermissionsExt::from_mode(0o755)).unwrap();
+        }
+
+        fn host(&self, path: &str, vars: &[(&str, &str)]) -> Host {
+            let path = path.split(':').map(|dir| self.0.join(dir).join("bin").display().to_string());
+            let path = path.collect::<Vec<_>>().join(":");
+            let own = [("PATH", path.as_str()), ("HOME", self.0.to_str().unwrap())];
+            let vars = own.iter().chain(vars).map(|(k, v)| ((*k).into(), (*v).into()));
+            Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars)
+        }
+
+        fn active(&self, host: &Host) -> Result<Rustc> {
+            active(host, &self.0, &self.0.join("cache"))
+        }
+
+        fn others(&self, host: &Host, least: &str) -> Others {
+            let active = self.active(host).unwrap();
+            let mut others =
+                others(&active, host, &self.0, Version::parse(least).as_ref(), &self.0.join("cache"));
+            // What this machine has in /usr/bin is not the test's.
+            others.rustcs.retain(|r| r.program.starts_with(&self.0));
+            others
+        }
+    }
+
+    impl Drop for Lab {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn a_rustc_is_asked_once() {
+        let lab = Lab::new("once");
+        lab.rustc("a", "1.95.0");
+        let host = lab.host("a", &[]);
+        let first = lab.active(&host).unwrap();
+        assert_eq!(first, lab.active(&host).unwrap());
+        assert!(first.known_targets().contains("1.95.0-target"));
+        assert_eq!(std::fs::read_to_string(lab.0.join("log")).unwrap().lines().count(), 2);
+        lab.rustc("a", "1.96.0-changed");
+        assert_eq!(lab.active(&host).unwrap().version.to_string(), "1.96.0-changed");
+    }
+
+    #[test]
+    fn a_proxy_of_rustup_is_followed() {
+        let lab = Lab::new("proxy");
+        let stable = lab.rustc(".rustup/toolchains/stable", "1.95.0");
+        lab.write(&lab.0.join("proxy/bin/rustup"), "#!/bin/sh\nexit 9\n");
+        std::os::unix::fs::symlink("rustup", lab.0.join("proxy/bin/rustc")).unwrap();
+        let host = lab.host("proxy", &[("RUSTUP_TOOLCHAIN", "stable")]);
+        assert_eq!(lab.active(&host).unwrap().program, stable);
+        // Without the variable it is the proxy that says; this one fails.
+        assert!(lab.active(&lab.host("proxy", &[])).is_err());
+    }
+
+    #[test]
+    fn others_are_new_enough_and_releases_first() {
+        let lab = Lab::new("others");
+        lab.rustc("a", "1.95.0");
+        lab.rustc(".rustup/toolchains/nightly", "1.98.0-nightly");
+        lab.rustc("old", "1.63.0");
+        lab.rustc("new", "1.96.0");
+        let versions = |o: Others| o.rustcs.iter().map(|r| r.version.to_string()).collect::<Vec<_>>();
+        let found = lab.others(&lab.host("a:old:new", &[("RUSTUP_TOOLCHAIN_SOURCE", "default")]), "1.95");
+        assert_eq!(versions(found), ["1.96.0", "1.98.0-nightly"]);
+    }
+
+    #[test]
+    fn what_a_person_chose_is_not_replaced() {
+        let lab = Lab::new("bound");
+        let a = lab.rustc("a", "1.95.0");
+        lab.rustc("new", "1.96.0");
+        let cases: [&[(&str, &str)]; 2] = [
+            &[("RUSTC", a.to_str().unwrap())],
+            &[("RUSTUP_TOOLCHAIN", "1.95"), ("RUSTUP_TOOLCHAIN_SOURCE", "cli")],
+        ];
+        for vars in cases {
+            let found = lab.others(&lab.host("a:new", vars), "1.95");
+            assert!(found.bound.is_some() && found.rustcs.is_empty(), "{found:?}");
+        }
+        std::fs::write(lab.0.join("rust-toolchain.toml"), "").unwrap();
+        let found = lab.others(&lab.host("a:new", &[]), "1.95");
+        assert!(found.bound.unwrap().ends_with("rust-toolchain.toml"));
+    }
+
+    #[test]
+    fn a_rustc_that_is_not_there_is_named() {
+        let lab = Lab::new("none");
+        let error = lab.active(&lab.host("a", &[("RUSTC", "/no/rustc")])).unwrap_err();
+        assert!(error.what.contains("RUSTC=/no/rustc"), "{error}");
+        assert!(lab.active(&lab.host("a", &[])).unwrap_err().what.contains("no rustc on PATH"));
+    }
+}

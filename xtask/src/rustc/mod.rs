@@ -108,3 +108,19 @@ fn rust_lld_in(toolchain: &Path, used: &Rustc) -> Option<PathBuf> {
 pub fn libraries(sysroot: &Path, target: &Triple) -> PathBuf {
     sysroot.join("lib").join("rustlib").join(target.as_str()).join("lib")
 }
+
+#[cfg(test)]
+impl Rustc {
+    /// A rustc that was never run, with a sysroot of the test's own.
+    pub(crate) fn fake(sysroot: &Path, version: &str, targets: &[&str]) -> Self {
+        Self {
+            program: sysroot.join("bin").join("rustc"),
+            version: Version::parse(version).expect("a version"),
+            commit: None,
+            host: Triple::parse("x86_64-unknown-linux-gnu"),
+            sysroot: sysroot.to_owned(),
+            identity: format!("rustc {version}"),
+            targets: Arc::new(targets.iter().map(|t| (*t).to_owned()).collect()),
+        }
+    }
+}

@@ -1,3 +1,58 @@
-//! Gets what `doctor` found missing.
+//! Gets what `doctor` found missing. [`Want`] says what, [`machine::Machine`] what there is to get it with,
+//! [`steps::steps`] (pure) which commands that means, and [`run::run`] runs them after a person agreed.
+//!
+//! Nothing is ever removed: packages are installed with `--no-remove`, and all that is not a package of the system
+//! lies in the cache folder.
 
+use std::fmt;
+
+use crate::triple::Triple;
+
+pub mod apt;
+pub mod machine;
+pub mod run;
+pub mod steps;
 pub mod zig;
+
+pub use machine::Machine;
+pub use run::{Context, Report, run};
+pub use steps::{Action, Step, steps};
+
+/// Something that is missing, named by what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// zig: a C compiler for every target, and the source of musl's start files. Before the stds, which use it.
+    Zig,
+    /// A std for a target.
+    Std(Triple),
+    /// A C cross compiler with a C library (GNU).
+    GnuCross {
+        /// For this target.
+        target: Triple,
+        /// With a C++ compiler.
+        cxx: bool,
+    },
+    /// MinGW-w64's C compiler for Windows.
+    Mingw(Triple),
+    /// qemu's user mode, which runs programs of this target.
+    Qemu(Triple),
+    /// The kernel hands programs of this target to qemu, so that containers of that platform run.
+    Binfmt(Triple),
+    /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
+    Program(String),
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Want::Zig => write!(f, "zig {}", zig::VERSION),
+            Want::Std(target) => write!(f, "a std for {target}"),
+            Want::GnuCross { target, cxx: false } => write!(f, "a C compiler for {target}"),
+            Want::GnuCross { target, cxx: true } => write!(f, "a C and C++ compiler for {target}"),
+            Want::Mingw(target) => write!(f, "MinGW-w64 for {target}"),
+            Want::Qemu(target) => write!(f, "qemu for {target}"),
+            Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
+            Want::Program(name) => f.write_str(name),
+        }
+    }
+}

@@ -241,7 +241,7 @@ fn gnu_names(target: &Triple) -> Vec<String> {
     gnu_prefixes(target).into_iter().map(|p| format!("{p}-gcc")).collect()
 }
 
-fn musl_names(target: &Triple, host: &Host) -> Vec<String> {
+pub(crate) fn musl_names(target: &Triple, host: &Host) -> Vec<String> {
     let Some((arch, abi)) = gnu_arch(target).filter(|_| target.libc() == Libc::Musl) else {
         return Vec::new();
     };

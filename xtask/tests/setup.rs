@@ -1,0 +1,182 @@
+//! Setup, with tools on PATH that record how they are called, and with the real pip.
+#![cfg(unix)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use xtask::host::Host;
+use xtask::rustc::{Rustc, find};
+use xtask::setup::run::Talk;
+use xtask::setup::{self, Context, Step, Want};
+use xtask::triple::Triple;
+
+/// A folder with fake tools, in front of nothing: what is not faked is not there.
+struct Lab {
+    dir: PathBuf,
+    host: Host,
+    rustc: Rustc,
+}
+
+#[derive(Default)]
+struct Said {
+    agree: bool,
+    asked: Vec<String>,
+    begun: Vec<String>,
+    progress: Vec<String>,
+}
+
+impl Talk for Said {
+    fn agree(&mut self, steps: &[Step]) -> bool {
+        self.asked = steps.iter().map(Step::line).collect();
+        self.agree
+    }
+    fn begins(&mut self, line: &str) {
+        self.begun.push(line.to_owned());
+    }
+    fn progress(&mut self, line: &str) {
+        self.progress.push(line.to_owned());
+    }
+}
+
+impl Lab {
+    fn new(name: &str, tools: &[(&str, &str)]) -> Self {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("setup-{name}"));
+        let _ = std::fs::remove_dir_all(&dir);
+        let bin = dir.join("bin");
+        std::fs::create_dir_all(&bin).unwrap();
+        for (tool, script) in tools {
+            let log = dir.join("log").display().to_string();
+            let text = format!(
+                "#!/bin/sh\nPATH=/usr/bin:/bin\necho {tool} \"$@\" >> {log}\nbin={bin}\n{script}\n",
+                bin = bin.display()
+            );
+            std::fs::write(bin.join(tool), text).unwrap();
+            std::fs::set_permissions(bin.join(tool), PermissionsExt::from_mode(0o755)).unwrap();
+        }
+        let triple = Triple::parse(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH));
+        let cache = dir.join("cache");
+        let real = Host::read(triple.clone());
+        let mut rustc = find::active(&real, Path::new(env!("CARGO_MANIFEST_DIR")), &cache).unwrap();
+        // A sysroot like that of a fresh rustup toolchain: no source, no foreign std.
+        let sysroot = dir.join("toolchains/stable-test");
+        std::fs::create_dir_all(sysroot.join("lib/rustlib")).unwrap();
+        std::fs::write(sysroot.join("lib/rustlib/multirust-channel-manifest.toml"), "").unwrap();
+        rustc.sysroot = sysroot;
+        let vars = [
+            ("PATH", bin.display().to_string()),
+            ("HOME", dir.display().to_string()),
+            // Bound to the active rustc: what else is on this machine must not matter.
+            ("RUSTC", rustc.program.display().to_string()),
+        ];
+        let host = Host::new(triple, vars.map(|(k, v)| (k.into(), v.into())));
+        Self { dir, host, rustc }
+    }
+
+    fn run(&self, wants: &[Want], said: &mut Said) -> setup::Report {
+        let (cache, targets) = (self.dir.join("cache"), targets(wants));
+        let context = Context {
+            host: &self.host,
+            cache: &cache,
+            workspace: &self.dir,
+            rustc: &self.rustc,
+            least: None,
+            targets: &targets,
+            jobs: None,
+        };
+        // The tools are found by PATH when they are started, too.
+        setup::run(wants, &context, said).unwrap()
+    }
+
+    fn log(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.dir.join("log")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+fn targets(wants: &[Want]) -> Vec<Triple> {
+    let of = |want: &Want| match want {
+        Want::Std(target) => Some(target.clone()),
+        _ => None,
+    };
+    wants.iter().filter_map(of).collect()
+}
+
+fn gnu() -> Want {
+    Want::Std(Triple::parse("aarch64-unknown-linux-gnu"))
+}
+
+const RUSTUP_ADDS: &str = "for last; do :; done; d=$bin/../toolchains/stable-test/lib/rustlib/$last/lib; \
+    mkdir -p $d; echo std > $d/libstd-1.rlib; echo 'info: downloading component rust-std'";
+const RUSTUP_FAILS: &str = "echo 'error: could not download: the network is down' >&2; exit 1";
+
+#[test]
+fn rustup_adds_a_std_and_it_is_seen() {
+    let lab = Lab::new("rustup", &[("rustup", RUSTUP_ADDS)]);
+    let mut said = Said { agree: true, ..Said::default() };
+    let report = lab.run(&[gnu()], &mut said);
+    let line = "rustup target add --toolchain stable-test aarch64-unknown-linux-gnu";
+    assert_eq!((said.asked, said.begun), (vec![line.to_owned()], vec![line.to_owned()]));
+    assert_eq!(said.progress, ["info: downloading component rust-std"]);
+    assert!(report.met.contains(&gnu()) && report.error().is_none(), "{report:?}");
+    assert_eq!(lab.log(), [line]);
+    // The second time there is nothing to do, and nothing is asked.
+    let mut said = Said::default();
+    assert!(lab.run(&[gnu()], &mut said).error().is_none());
+    assert!(said.asked.is_empty() && lab.log().len() == 1);
+}
+
+#[test]
+fn what_failed_says_what_was_tried_and_its_last_words() {
+    let lab = Lab::new("fails", &[("rustup", RUSTUP_FAILS)]);
+    let report = lab.run(&[gnu()], &mut Said { agree: true, ..Said::default() });
+    let error = report.error().unwrap();
+    assert_eq!(error.kind.code(), 3);
+    let text = error.to_string();
+    assert!(text.starts_with("could not be installed: a std for aarch64-unknown-linux-gnu"), "{text}");
+    assert!(text.contains("rustup target add --toolchain stable-test"), "{text}");
+    assert!(text.contains("the network is down"), "{text}");
+}
+
+#[test]
+fn nothing_runs_without_consent() {
+    let lab = Lab::new("declined", &[("rustup", RUSTUP_ADDS)]);
+    let mut said = Said::default();
+    let report = lab.run(&[gnu()], &mut said);
+    assert!(report.declined && said.begun.is_empty() && said.asked.len() == 1, "{report:?}");
+    assert_eq!(report.error().unwrap().kind.code(), 3);
+    assert_eq!(lab.log(), Vec::<String>::new());
+}
+
+#[test]
+fn zig_comes_from_pip_with_its_hash() {
+    let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
+    let python = real.program("python3");
+    let Some(python) = python.filter(|p| {
+        let pip = xtask::exec::Cmd::new(p).args(["-m", "pip", "--version"]);
+        pip.capture(std::time::Duration::from_secs(60)).is_ok_and(|o| o.ok())
+    }) else {
+        return skipped("zig_comes_from_pip_with_its_hash", "a python3 with pip");
+    };
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-zig");
+    let _ = std::fs::remove_dir_all(&cache);
+    let mut lines = Vec::new();
+    let zig = setup::zig::install(&python, &cache, &mut |l| lines.push(l.to_owned())).unwrap();
+    assert_eq!(Some(&zig), setup::zig::program(&cache).as_ref());
+    assert!(lines.iter().any(|l| l.contains("--require-hashes")), "{lines:?}");
+    let left: Vec<_> =
+        std::fs::read_dir(cache.join("zig")).unwrap().map(|f| f.unwrap().file_name()).collect();
+    assert!(left.iter().all(|name| name == setup::zig::VERSION || name.to_string_lossy().ends_with(".lock")));
+    // Once it is there, pip is not asked again.
+    assert_eq!(setup::zig::install(Path::new("/nonexistent"), &cache, &mut |_| ()).unwrap(), zig);
+    std::fs::remove_dir_all(&cache).unwrap();
+}
+
+fn skipped(test: &str, what: &str) {
+    let line = format!("SKIPPED {test}: {what}");
+    eprintln!("{line}");
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
+        use std::io::Write;
+        let mut log = std::fs::File::options().append(true).create(true).open(log).unwrap();
+        writeln!(log, "{line}").unwrap();
+    }
+}
