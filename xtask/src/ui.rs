@@ -81,6 +81,13 @@ impl Ui {
         self.prefixed("31", "error", &error.to_string());
     }
 
+    /// A question on stderr, without a newline: the answer stands behind it.
+    pub fn ask(&self, question: &str) {
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "{question}");
+        let _ = err.flush();
+    }
+
     /// Text on stderr as it is: a compiler's own words.
     pub fn raw(&self, text: &str) {
         eprintln(text);

@@ -1,18 +1,215 @@
-//! `cargo xtask setup`.
-use crate::cli::Common;
-use crate::config::Config;
+//! `cargo xtask setup`: gets what doctor found missing, after saying which commands that takes.
+
+use std::collections::BTreeSet;
+use std::io::{BufRead, IsTerminal};
+
+use crate::cli::{Common, Planning};
+use crate::config::{Config, ModeChoice, Target, TestNeed};
 use crate::error::Result;
+use crate::look::{self, Look};
+use crate::plan::{self, Request, StdState};
+use crate::rustc::Version;
 use crate::session::Session;
-use crate::triple::Triple;
-pub(super) fn run(_common: &Common, _targets: &[String], _tests: bool, _yes: bool) -> Result<()> {
-    Ok(())
+use crate::setup::{self, Action, Context, Report, Step, Want};
+use crate::toolchain::candidates::gnu_prefixes;
+use crate::toolchain::probe::Verdict;
+use crate::toolchain::runner::Runner;
+use crate::toolchain::survey::{Depth, Survey};
+use crate::toolchain::{Provider, zig};
+use crate::triple::{Libc, Triple};
+use crate::ui::{Task, Ui};
+
+pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
+    let session = Session::open(common, false)?;
+    let config = session.config()?;
+    let planning = Planning { targets: targets.to_vec(), ..Planning::default() };
+    let request = session.request(&config, &planning)?;
+    provide(&session, &config, &request.targets, tests, yes)
 }
+
+/// Gets what is missing for `targets` (all of targets.toml where empty) and, with `tests`, for the project's own tests.
+/// What cannot be had does not end it: plans and tests say what they lack. Which toolchains a run may use (`--providers`)
+/// is no concern of setup.
 pub(super) fn provide(
-    _session: &Session,
-    _config: &Config,
-    _targets: &[Triple],
-    _tests: bool,
-    _yes: bool,
+    session: &Session,
+    config: &Config,
+    targets: &[Triple],
+    tests: bool,
+    yes: bool,
 ) -> Result<()> {
-    Ok(())
+    let request = Request { targets: targets.to_vec(), ..Request::default() };
+    let look = look::look(session, config, &request, Depth::First)?;
+    let mut wants = wants(config, &request, &look);
+    if tests {
+        wants.extend(for_tests(session, config));
+    }
+    let mut report = get(session, config, &wants, yes, &request)?;
+    // A std that rustup could not add is built, and the musl inside it comes from zig.
+    let musl = |want: &Want| matches!(want, Want::Std(target) if target.libc() == Libc::Musl);
+    if !report.declined && report.unmet.keys().any(musl) && !wants.contains(&Want::Zig) {
+        wants.insert(Want::Zig);
+        report = get(session, config, &wants, yes, &request)?;
+    }
+    match report.error() {
+        None => {
+            session
+                .ui
+                .step("Ready", if wants.is_empty() { "nothing is missing" } else { "everything is here" });
+            Ok(())
+        }
+        Some(error) if report.declined => Err(error),
+        Some(error) => {
+            session.ui.warn(error.to_string());
+            Ok(())
+        }
+    }
+}
+
+fn get(
+    session: &Session,
+    config: &Config,
+    wants: &BTreeSet<Want>,
+    yes: bool,
+    request: &Request,
+) -> Result<Report> {
+    let least = session.package(config).ok().and_then(|p| p.rust_version.as_ref());
+    let least = least.and_then(|v| Version::parse(&v.to_string()));
+    let targets: Vec<Triple> =
+        plan::targets(config, &request.targets).into_iter().map(|t| t.triple).collect();
+    let context = Context {
+        host: &session.host,
+        cache: &session.cache,
+        workspace: &session.workspace.root,
+        rustc: &session.rustc,
+        least: least.as_ref(),
+        targets: &targets,
+        jobs: None,
+    };
+    let wants: Vec<Want> = wants.iter().cloned().collect();
+    setup::run(&wants, &context, &mut Terminal { ui: session.ui, yes, task: None })
+}
+
+/// What the targets lack.
+fn wants(config: &Config, request: &Request, look: &Look) -> BTreeSet<Want> {
+    let mut wants = BTreeSet::new();
+    for target in plan::targets(config, &request.targets) {
+        let triple = &target.triple;
+        if triple.libc() == Libc::Other {
+            continue;
+        }
+        match look.findings.stds.get(triple) {
+            Some(StdState::Ready(std)) if std.self_contained || triple.libc() != Libc::Musl => {}
+            _ => {
+                wants.insert(Want::Std(triple.clone()));
+            }
+        }
+        let survey = look.findings.surveys.get(triple);
+        if needs_c(config, &target)
+            && survey.is_some_and(mendable)
+            && zig::target_flags(triple, None).is_some()
+        {
+            wants.insert(Want::Zig);
+        }
+        if let Some(Runner::None { .. }) = look.findings.runners.get(triple) {
+            wants.extend(runner(triple, &look.findings.host));
+        }
+    }
+    wants
+}
+
+/// Whether some mode that this target may be built in needs a C compiler.
+fn needs_c(config: &Config, target: &Target) -> bool {
+    config.modes.iter().any(|mode| {
+        let reachable = match &target.mode {
+            ModeChoice::Auto => true,
+            ModeChoice::Named(name) => mode.name == *name,
+        };
+        reachable && !mode.needs.is_empty()
+    })
+}
+
+/// Whether another compiler would help: none works, and no person has named one that does not.
+fn mendable(survey: &Survey) -> bool {
+    let named = |p: Provider| matches!(p, Provider::Env | Provider::Config);
+    let broken = |v: &Verdict| !matches!(v, Verdict::Works(_));
+    survey.chosen.is_none() && !survey.tried.iter().any(|(c, v)| named(c.provider) && broken(v))
+}
+
+/// What runs a target's programs: qemu, and for dynamic ones the target's C library, which comes with its cross gcc.
+fn runner(triple: &Triple, host: &Triple) -> Vec<Want> {
+    let mut wants = Vec::new();
+    if triple.arch() != host.arch() {
+        wants.push(Want::Qemu(triple.clone()));
+    }
+    if triple.libc() == Libc::Glibc && !gnu_prefixes(triple).is_empty() {
+        wants.push(Want::GnuCross { target: triple.clone(), cxx: false });
+    }
+    wants
+}
+
+/// What the project's own tests need, as targets.toml says.
+fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
+    let mut wants = Vec::new();
+    for need in &config.test.needs {
+        match need {
+            TestNeed::Skopeo | TestNeed::Umoci => wants.push(Want::Program(need.as_str().into())),
+            TestNeed::Binfmt => {
+                let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();
+                let targets = config.images.iter().flat_map(|i| &i.targets).filter(foreign);
+                wants.extend(targets.map(|t| Want::Binfmt(t.clone())));
+            }
+            // A daemon is the administrator's to install and to start; the tests say where they miss it.
+            TestNeed::Docker => {}
+        }
+    }
+    wants
+}
+
+/// Says what is going to be run, and asks.
+struct Terminal {
+    ui: Ui,
+    yes: bool,
+    task: Option<Task>,
+}
+
+impl setup::run::Talk for Terminal {
+    fn agree(&mut self, steps: &[Step]) -> bool {
+        let mut said = BTreeSet::new();
+        for step in steps {
+            if said.insert(step.line()) {
+                let otherwise = if step.if_needed { " (if still needed)" } else { "" };
+                let verb = if matches!(step.action, Action::ByHand(_)) { "By hand" } else { "Will run" };
+                self.ui.step(verb, format!("{}{otherwise}", step.line()));
+            }
+        }
+        if self.yes {
+            return true;
+        }
+        if !std::io::stdin().is_terminal() {
+            self.ui.warn("there is nobody to ask; --yes agrees to all of it");
+            return false;
+        }
+        self.ui.ask("run these commands? [y/N] ");
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        read.is_ok() && matches!(answer.trim(), "y" | "Y" | "yes")
+    }
+
+    fn begins(&mut self, line: &str) {
+        self.task = None;
+        self.task = Some(self.ui.task("Setting up", line));
+    }
+
+    fn progress(&mut self, line: &str) {
+        match &self.task {
+            Some(task) => task.note(line),
+            None => self.ui.detail("", line),
+        }
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        self.task = None;
+    }
 }
