@@ -19,7 +19,7 @@ use crate::triple::{Libc, Triple};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 1";
+const RECIPE: &str = "probe 2";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -159,6 +159,8 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
         .args(rustflags::base(target, std.sysroot, &linker))
         .arg(format!("-Clinker={}", tools.linker.display()))
+        // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
+        .arg("-Cstrip=symbols")
         .args(["-Clink-arg=probe.o", "-Clink-arg=-lm"])
         // What the user's environment says to rustc is no part of the probe.
         .env_remove("RUSTFLAGS")
@@ -176,7 +178,7 @@ fn cxx_works(tools: &Tools, dir: &Path) -> Result<bool, Verdict> {
 fn version(candidate: &Candidate, tools: &Tools, dir: &Path) -> Result<String, Verdict> {
     if candidate.link == Link::Zig {
         let zig = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
-        return Ok(format!("zig cc {}", zig.text()));
+        return Ok(format!("zig {}", zig.text()));
     }
     // A compiler need not know --version; whether it works, the next steps show.
     let output = Cmd::new(&tools.cc).arg("--version").cwd(dir).capture(LIMIT);
