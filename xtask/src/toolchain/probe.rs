@@ -19,7 +19,7 @@ use crate::triple::{Libc, Triple};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 2";
+const RECIPE: &str = "probe 3";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub enum Verdict {
     Works(Works),
     /// It is there and does not work.
     Broken {
-        /// Which step failed: `start`, `compile`, `compile C++`, `link`, `run`.
+        /// Which step failed: `start`, `compile`, `link`, `run`.
         step: String,
         /// The tool's own words, shortened.
         said: String,
@@ -145,10 +145,12 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
             steps.push(format!("did not run it: {reason}"));
         }
     }
-    let cxx = setting.cxx && cxx_works(tools, dir)?;
-    if setting.cxx {
-        steps.push(if cxx { "compiled and linked C++" } else { "has no C++ compiler" }.to_owned());
-    }
+    let cxx = setting.cxx.then(|| cxx(tools, dir));
+    steps.extend(cxx.iter().map(|c| match c {
+        Ok(()) => "compiled and linked C++".to_owned(),
+        Err(why) => format!("cannot do C++: {why}"),
+    }));
+    let cxx = cxx.is_some_and(|c| c.is_ok());
     let id = toolchain_id(candidate, &version, setting);
     Ok(Verdict::Works(Works { version, id, cxx, steps }))
 }
@@ -167,10 +169,15 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
         .env_remove(crate::internal::TARGET_DIR)
 }
 
-fn cxx_works(tools: &Tools, dir: &Path) -> Result<bool, Verdict> {
-    let Some(cxx) = &tools.cxx else { return Ok(false) };
-    run("compile C++", Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]), dir)?;
-    Ok(true)
+/// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
+fn cxx(tools: &Tools, dir: &Path) -> Result<(), String> {
+    let cxx = tools.cxx.as_ref().ok_or("there is no C++ compiler beside the C compiler")?;
+    let cmd = Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]);
+    match run("compile C++", cmd, dir) {
+        Ok(_) => Ok(()),
+        Err(Verdict::Broken { said, .. }) => Err(said),
+        Err(_) => Err("it does not work".into()),
+    }
 }
 
 /// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
