@@ -19,7 +19,7 @@ use crate::triple::{Libc, Triple};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 3";
+const RECIPE: &str = "probe 4";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -106,7 +106,13 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     let floor = setting.glibc.filter(|_| setting.target.libc() == Libc::Glibc);
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
-    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(define);
+    // Headers of another C library often compile, and their inline functions fail only in programs larger than a probe.
+    let library = match setting.target.libc() {
+        Libc::Glibc => Some("-DPROBE_GLIBC"),
+        Libc::Musl => Some("-DPROBE_MUSL"),
+        Libc::Other => None,
+    };
+    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;

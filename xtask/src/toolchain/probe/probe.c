@@ -7,6 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(PROBE_MUSL) && defined(__GLIBC__)
+#error "this compiler's headers are glibc's, and the C library of this target is musl"
+#endif
+#if defined(PROBE_GLIBC) && !defined(__GLIBC__)
+#error "this compiler's headers are not glibc's, which is the C library of this target"
+#endif
+
 #ifdef PROBE_GLIBC_MINOR
 #include <features.h>
 #if !defined(__GLIBC__) || __GLIBC__ != 2 || __GLIBC_MINOR__ > PROBE_GLIBC_MINOR
