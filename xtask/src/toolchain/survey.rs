@@ -89,7 +89,7 @@ pub fn survey(
 
 fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui) -> Result<Survey> {
     let target = question.setting.target;
-    let Candidates { list, nothing, explicit } = candidates(target, host, &question.wish, places.zigs);
+    let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
     for candidate in list {
         let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
@@ -106,10 +106,6 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui)
             }
         }
         survey.tried.push((candidate, verdict));
-        // What a person chose and does not work is not silently replaced.
-        if explicit && survey.chosen.is_none() && question.wish.ends_when_broken(&survey) {
-            break;
-        }
     }
     Ok(survey)
 }
@@ -125,16 +121,6 @@ fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works)
         ranlib: tools.ranlib,
         linker: tools.linker,
         link: candidate.link,
-    }
-}
-
-impl Wish {
-    /// A program named by a person ends the search; a provider named by a person may still have a second program.
-    fn ends_when_broken(&self, survey: &Survey) -> bool {
-        survey
-            .tried
-            .first()
-            .is_some_and(|(c, _)| matches!(c.provider, super::Provider::Env | super::Provider::Config))
     }
 }
 
