@@ -151,10 +151,18 @@ fn named(provider: Provider, origin: String, command: &str, target: &Triple, hos
         cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
         ar: beside.ar,
         ranlib: beside.ranlib,
+        link: if specs_wrapper(&cc[0]) { Link::MuslSpecs } else { Link::Driver },
         cc,
-        link: Link::Driver,
         absent,
     }
+}
+
+/// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
+fn specs_wrapper(program: &str) -> bool {
+    use std::io::Read as _;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(program).and_then(|f| f.take(1024).read_to_end(&mut head));
+    read.is_ok() && head.starts_with(b"#!") && String::from_utf8_lossy(&head).contains("-specs")
 }
 
 /// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
