@@ -91,6 +91,10 @@ fn same(targets: &[(&str, &str)], images: &[&str], args: &[&str], zig: bool) {
     }
     let root = two.root().to_owned();
     two.set("HOME", root);
+    // zig keeps the C libraries that it builds; they are no part of this test, and take a minute each.
+    let zigs = std::env::var("ZIG_GLOBAL_CACHE_DIR").unwrap_or_else(|_| format!("{home}/.cache/zig"));
+    one.set("ZIG_GLOBAL_CACHE_DIR", &zigs);
+    two.set("ZIG_GLOBAL_CACHE_DIR", &zigs);
     let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
     for file in ["app/src/main.rs", "native/c/answer.c", "app/LICENSE"] {
         std::fs::File::options().write(true).open(two.path(file)).unwrap().set_modified(old).unwrap();
@@ -113,7 +117,7 @@ fn same(targets: &[(&str, &str)], images: &[&str], args: &[&str], zig: bool) {
             assert_eq!(shown, None, "{name} holds a path of this machine");
         }
         // The test would prove nothing if no path were there at all.
-        for path in ["/src/app/src/main.rs", "/generated.rs", "/cargo/registry/src/"] {
+        for path in ["app/src/main.rs", "/generated.rs", "/cargo/registry/src/"] {
             assert!(bytes.windows(path.len()).any(|w| w == path.as_bytes()), "{name} holds no {path}");
         }
     }

@@ -77,7 +77,7 @@ fn a_mistake_in_targets_toml_is_shown_in_its_line() {
     need!("usage::mistake", machine::std_for(&[]));
     let space = Space::with_targets(&[HOST_MUSL]);
     space.replace("targets.toml", "[[target]]\ntriple =", "[[target]]\ntripel =");
-    refused(&space, &["release"], &["targets.toml:22:1", "tripel", "did you mean `triple`"]);
+    refused(&space, &["release"], &["targets.toml:20:1", "tripel", "did you mean `triple`"]);
 }
 
 #[test]
