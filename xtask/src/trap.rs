@@ -116,6 +116,22 @@ impl Traps {
         self.host_cc.as_ref().map(|_| self.dir.join(LINK_ONLY))
     }
 
+    /// Whether no trap was hit for a target.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
+    pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
+        let hits = self.hits()?;
+        let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
+        let mut own = hits.iter().filter(own).map(Hit::line).peekable();
+        if own.peek().is_none() {
+            return Ok(());
+        }
+        let error =
+            Error::failed(format!("mode {mode} promises no C, but a C compiler was called for {target}"));
+        Err(own.fold(error, Error::found))
+    }
+
     /// What was logged. A log that is not there holds nothing; a line that is broken is a hit nobody can name.
     ///
     /// # Errors
