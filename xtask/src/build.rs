@@ -120,10 +120,10 @@ impl Builder<'_> {
                 host_c: Vec::new(),
             });
         }
-        if let Some(traps) = traps {
-            if self.prove(&mut built, &traps)? {
-                spoiled.insert(dir);
-            }
+        if let Some(traps) = traps
+            && self.prove(&mut built, &traps)?
+        {
+            spoiled.insert(dir);
         }
         for b in &built {
             let title = b.job.title();

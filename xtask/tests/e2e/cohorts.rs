@@ -96,6 +96,32 @@ fn a_feature_that_one_target_wants_reaches_no_other() {
 }
 
 #[test]
+fn what_one_target_does_takes_nothing_from_those_beside_it_in_the_folder() {
+    let targets = [HOST, HOST_MUSL, ARM_MUSL];
+    need!("cohorts::beside", machine::std_for(&targets), machine::programs(&["cc"]));
+    let space = Space::with_targets(&targets);
+    with_leaky_feature(&space);
+    // The host's target wants the feature too, and compiles nothing for it: it stays in company with arm, which does,
+    // while the third is built apart in the same folder.
+    space.replace(
+        "app/Cargo.toml",
+        "'cfg(target_arch = \"aarch64\")'",
+        "'cfg(any(target_arch = \"aarch64\", target_env = \"gnu\"))'",
+    );
+    space.replace(
+        "part/build.rs",
+        "CARGO_FEATURE_C\").is_none()",
+        "CARGO_FEATURE_C\").is_none() || std::env::var(\"CARGO_CFG_TARGET_ARCH\").unwrap() != \"aarch64\"",
+    );
+    let report = space.run(&["build", "--mode", "pure", "--json"]).ended(1).json();
+    for (target, status) in [(HOST, "ok"), (HOST_MUSL, "ok"), (ARM_MUSL, "failed")] {
+        assert_eq!(job(&report, target)["status"], status, "{report:#}");
+    }
+    assert!(space.says(HOST, "pure").contains("part=true"));
+    assert!(space.says(HOST_MUSL, "pure").contains("part=false"));
+}
+
+#[test]
 fn a_feature_of_a_build_dependency_reaches_no_other_target_either() {
     need!("cohorts::host_leak", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
