@@ -225,10 +225,16 @@ impl Beside {
         });
         let prefix = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c)).map_or("", |(p, _)| p);
         // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own.
+        let own_arch = target.arch() == host.triple.arch();
+        let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
         let tool = |tool: &str| {
             usable(format!("{prefix}{tool}"))
-                .or_else(|| usable(tool.to_owned()).filter(|_| target.arch() == host.triple.arch()))
+                .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
                 .or_else(|| usable(format!("llvm-{tool}")))
+                // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
+                .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))
+                .or_else(|| on_path(tool.to_owned()).filter(|_| own_arch))
+                .or_else(|| on_path(format!("llvm-{tool}")))
                 .map(|t| vec![t])
         };
         Self { cxx, ar: tool("ar"), ranlib: tool("ranlib") }
