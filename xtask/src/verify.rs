@@ -24,6 +24,8 @@ pub struct Verified {
     pub built: Built,
     /// The program under target/dist; none where the build failed.
     pub artifact: Option<Artifact>,
+    /// It went through the gate.
+    pub judged: bool,
     /// What the gate found, warnings included.
     pub findings: Vec<Finding>,
     /// What the smoke run gave.
@@ -68,15 +70,32 @@ impl Verified {
     }
 }
 
-/// Judges every job that was built. `dist` is target/dist.
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// Only put the programs in their places.
+    Place,
+    /// Judge them too: gate, purity, smoke run.
+    Judge,
+}
+
+/// Puts every program in its place and judges it. `dist` is target/dist.
 ///
 /// # Errors
 /// Where a file cannot be written; a program that fails is in [`Verified::error`].
-pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Result<Vec<Verified>> {
+pub fn verify(
+    built: Vec<Built>,
+    config: &Config,
+    dist: &Path,
+    extent: Extent,
+    ui: &Ui,
+) -> Result<Vec<Verified>> {
     // Smoke runs wait for processes: side by side they take as long as the slowest.
     std::thread::scope(|scope| {
-        let handles: Vec<_> =
-            built.into_iter().map(|built| scope.spawn(|| one(built, &config.app, dist, ui))).collect();
+        let handles: Vec<_> = built
+            .into_iter()
+            .map(|built| scope.spawn(|| one(built, &config.app, dist, extent, ui)))
+            .collect();
         handles
             .into_iter()
             .map(|h| h.join().unwrap_or_else(|_| Err(Error::failed("a verification ended unexpectedly"))))
@@ -84,10 +103,11 @@ pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Resul
     })
 }
 
-fn one(built: Built, app: &App, dist: &Path, ui: &Ui) -> Result<Verified> {
+fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<Verified> {
     let skipped = |built: Built, error: String| Verified {
         built,
         artifact: None,
+        judged: false,
         findings: Vec::new(),
         smoke: Smoke::Skipped("there is no program".into()),
         error: Some(error),
@@ -103,6 +123,11 @@ fn one(built: Built, app: &App, dist: &Path, ui: &Ui) -> Result<Verified> {
     let size = std::fs::metadata(&path).map_err(|e| Error::io("cannot read", &path, &e))?.len();
     let sha256 = digest(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
 
+    if extent == Extent::Place {
+        let artifact = Some(Artifact { path, sha256, size, facts: None });
+        let smoke = Smoke::Skipped("only `verify` and what follows it run programs".into());
+        return Ok(Verified { built, artifact, findings: Vec::new(), judged: false, smoke, error: None });
+    }
     let mut problems = Vec::new();
     let mut findings = Vec::new();
     let facts = match Facts::read(&path) {
@@ -143,7 +168,7 @@ fn one(built: Built, app: &App, dist: &Path, ui: &Ui) -> Result<Verified> {
     };
     let proof = if built.purity_proven { "; no C compiler ran" } else { "" };
     ui.step("Verified", format!("{}: {said}{proof} ({})", job.title(), files::human_size(size)));
-    Ok(Verified { built, artifact, findings, smoke, error })
+    Ok(Verified { built, artifact, judged: true, findings, smoke, error })
 }
 
 /// Holds a program against its target and against every place it ships to.

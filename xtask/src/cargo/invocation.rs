@@ -66,6 +66,8 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
         What::Tests(packages) => packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p])),
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
+    // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
+    cmd = cmd.arg("--config").arg(format!("build.build-dir={}", toml_string(&build_dir.to_string_lossy())));
     cmd = match what {
         What::Bin { .. } => cmd.args(["--profile", &key.profile]),
         // Tests want debug assertions and overflow checks: Cargo's own test profile.
@@ -137,9 +139,13 @@ fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cm
 
 /// `target."<triple>".<key>=[…]`, for Cargo's `--config`.
 fn setting(triple: &Triple, key: &str, words: &[String]) -> String {
-    // A JSON array of strings is a TOML array of strings.
-    let words = serde_json::Value::from(words.to_vec());
-    format!("target.\"{triple}\".{key}={words}")
+    let words: Vec<String> = words.iter().map(|w| toml_string(w)).collect();
+    format!("target.\"{triple}\".{key}=[{}]", words.join(","))
+}
+
+/// A string as TOML writes it; JSON writes it the same way.
+fn toml_string(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// All rustflags of a job, in order: the user's, ours, targets.toml's, and the toolchain's identity, which makes Cargo

@@ -5,15 +5,19 @@ use super::release::report;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
 use crate::ship;
+use crate::verify::Extent;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
-    // A program that is built and not judged is of no use to anybody, and judging takes no time beside building.
-    verify(common, planning, setup, json)
+    up_to(Extent::Place, common, planning, setup, json)
 }
 
 pub(super) fn verify(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
+    up_to(Extent::Judge, common, planning, setup, json)
+}
+
+fn up_to(extent: Extent, common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
-    let verified = start.verified()?;
+    let verified = start.made(extent)?;
     let report = report(&start, &verified, &[], &[])?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out()) });

@@ -11,7 +11,7 @@ use crate::plan::{self, ModeRequest, Plan, Request};
 use crate::session::Session;
 use crate::ship::Origin;
 use crate::toolchain::survey::Depth;
-use crate::verify::{self, Verified};
+use crate::verify::{self, Extent, Verified};
 
 /// Everything up to the plan.
 pub(super) struct Start {
@@ -67,11 +67,16 @@ impl Start {
 
     /// Builds and verifies.
     pub(super) fn verified(&self) -> Result<Vec<Verified>> {
+        self.made(Extent::Judge)
+    }
+
+    /// Builds, and goes on as far as is said.
+    pub(super) fn made(&self, extent: Extent) -> Result<Vec<Verified>> {
         self.check()?;
         let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
         let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
         let built = self.session.builder(&self.config, site).build(&self.plan)?;
-        verify::verify(built, &self.config, &self.session.dist(), &self.session.ui)
+        verify::verify(built, &self.config, &self.session.dist(), extent, &self.session.ui)
     }
 
     /// Where the program comes from.

@@ -70,9 +70,11 @@ fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
     let job = verified.job();
     let artifact = verified.artifact.as_ref();
     let fails = |f: &crate::gate::Finding| f.severity == crate::gate::Severity::Fail;
-    let gate = artifact.map(|a| match a.facts.is_none() || verified.findings.iter().any(fails) {
-        true => report::Verdict::Fail,
-        false => report::Verdict::Pass,
+    let gate = artifact.filter(|_| verified.judged).map(|a| {
+        match a.facts.is_none() || verified.findings.iter().any(fails) {
+            true => report::Verdict::Fail,
+            false => report::Verdict::Pass,
+        }
     });
     let warnings = verified.findings.iter().filter(|f| !fails(f)).map(|f| f.what.clone());
     let host_c = verified.built.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));

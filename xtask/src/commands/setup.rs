@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 
 use crate::cli::{Common, Planning};
 use crate::config::{Config, ModeChoice, Target, TestNeed};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::look::{self, Look};
 use crate::plan::{self, Request, StdState};
 use crate::rustc::Version;
@@ -42,6 +42,10 @@ pub(super) fn provide(
     let mut wants = wants(config, &request, &look);
     if tests {
         wants.extend(for_tests(session, config));
+    }
+    if session.offline && !wants.is_empty() {
+        let list: Vec<String> = wants.iter().map(ToString::to_string).collect();
+        return Err(Error::missing("--offline forbids to get what is missing").found(list.join(", ")));
     }
     let mut report = get(session, config, &wants, yes, &request)?;
     // A std that rustup could not add is built, and the musl inside it comes from zig.

@@ -21,7 +21,7 @@ pub fn jobs_table(jobs: &[Job]) -> Table {
     ];
     let mut table = Table::new(&columns);
     for job in jobs {
-        let toolchain = job.toolchain.as_ref().map(|t| format!("{} {}", t.provider, t.version));
+        let toolchain = job.toolchain.as_ref().map(|t| format!("{} ({})", t.version, t.provider));
         table.row([
             Cell::from(job.target.as_str()),
             Cell::new(job.mode.as_str(), if job.fallback.is_some() { Tone::Warn } else { Tone::Plain }),

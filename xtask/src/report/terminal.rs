@@ -27,16 +27,15 @@ pub fn terminal(report: &Report, timings: Option<&Timings>, color: bool) -> Stri
     parts.join("\n")
 }
 
-/// A note's first line begins with its kind; what a compiler said follows, indented and without what steers a terminal.
+/// One line: the words stood on stderr when it happened, and stand whole in the other reports.
 fn note(kind: &str, about: &str, words: &str, color: bool) -> String {
     let code = if kind == "failed" { "1;31" } else { "1;33" };
     let label = if color { format!("\x1b[{code}m{kind}\x1b[0m") } else { kind.to_owned() };
     let words = plain(words);
-    let mut lines = words.lines();
-    let mut text = format!("{label}: {about}: {}\n", lines.next().unwrap_or_default().trim_end());
-    for line in lines {
-        text += format!("  {line}").trim_end();
-        text.push('\n');
-    }
-    text
+    // `instead of native: no-c-toolchain: gnu: missing: …`: up to the code.
+    let words = match kind {
+        "fallback" => words.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": "),
+        _ => words,
+    };
+    format!("{label}: {about}: {}\n", words.lines().next().unwrap_or_default().trim_end())
 }

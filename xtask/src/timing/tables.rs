@@ -35,12 +35,20 @@ pub fn timing_table(cases: &[CaseRecord]) -> Table {
             human_seconds(case.median_s).into(),
             spread(human_seconds(case.mad_s)).into(),
             spread(range).into(),
-            case.samples_s.len().to_string().into(),
+            samples(case).into(),
             size(case.binary_bytes).into(),
             size(case.image_bytes).into(),
         ]);
     }
     table
+}
+
+/// How many samples; and of how many targets each call was, where it was not of this one alone.
+fn samples(case: &CaseRecord) -> String {
+    match case.targets_in_call {
+        0 | 1 => case.samples_s.len().to_string(),
+        n => format!("{} (call of {n} targets)", case.samples_s.len()),
+    }
 }
 
 /// A row per ratio: how many times as long, with its interval.

@@ -138,6 +138,12 @@ fn named(provider: Provider, origin: String, command: &str, target: &Triple, hos
         Found::NotExecutable(path) => Some(format!("{} is not executable", path.display())),
         Found::Nothing => Some(format!("there is no program {}", cc[0])),
     };
+    if let [program, tool, ..] = cc.as_slice()
+        && Path::new(program).file_stem().is_some_and(|s| s == "zig")
+        && tool == "cc"
+    {
+        return named_zig(provider, origin, cc, target, absent);
+    }
     let beside = Beside::of(&cc[0], target, host);
     Candidate {
         provider,
@@ -148,6 +154,31 @@ fn named(provider: Provider, origin: String, command: &str, target: &Triple, hos
         cc,
         link: Link::Driver,
         absent,
+    }
+}
+
+/// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
+fn named_zig(
+    provider: Provider,
+    origin: String,
+    mut cc: Driver,
+    target: &Triple,
+    absent: Option<String>,
+) -> Candidate {
+    if !cc.iter().any(|w| w == "-target" || w.starts_with("--target")) {
+        cc.extend(super::zig::target_flags(target, None).unwrap_or_default());
+    }
+    let tool = |tool: &str| vec![cc[0].clone(), tool.to_owned()];
+    let cxx = tool("c++").into_iter().chain(cc[2..].iter().cloned()).collect();
+    Candidate {
+        provider,
+        origin,
+        cxx: Some(cxx),
+        ar: Some(tool("ar")),
+        ranlib: Some(tool("ranlib")),
+        link: Link::Zig,
+        absent,
+        cc,
     }
 }
 

@@ -19,7 +19,7 @@ use crate::triple::{Libc, Triple};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 1";
+const RECIPE: &str = "probe 3";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub enum Verdict {
     Works(Works),
     /// It is there and does not work.
     Broken {
-        /// Which step failed: `start`, `compile`, `compile C++`, `link`, `run`.
+        /// Which step failed: `start`, `compile`, `link`, `run`.
         step: String,
         /// The tool's own words, shortened.
         said: String,
@@ -145,10 +145,12 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
             steps.push(format!("did not run it: {reason}"));
         }
     }
-    let cxx = setting.cxx && cxx_works(tools, dir)?;
-    if setting.cxx {
-        steps.push(if cxx { "compiled and linked C++" } else { "has no C++ compiler" }.to_owned());
-    }
+    let cxx = setting.cxx.then(|| cxx(tools, dir));
+    steps.extend(cxx.iter().map(|c| match c {
+        Ok(()) => "compiled and linked C++".to_owned(),
+        Err(why) => format!("cannot do C++: {why}"),
+    }));
+    let cxx = cxx.is_some_and(|c| c.is_ok());
     let id = toolchain_id(candidate, &version, setting);
     Ok(Verdict::Works(Works { version, id, cxx, steps }))
 }
@@ -159,16 +161,23 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
         .args(rustflags::base(target, std.sysroot, &linker))
         .arg(format!("-Clinker={}", tools.linker.display()))
+        // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
+        .arg("-Cstrip=symbols")
         .args(["-Clink-arg=probe.o", "-Clink-arg=-lm"])
         // What the user's environment says to rustc is no part of the probe.
         .env_remove("RUSTFLAGS")
         .env_remove(crate::internal::TARGET_DIR)
 }
 
-fn cxx_works(tools: &Tools, dir: &Path) -> Result<bool, Verdict> {
-    let Some(cxx) = &tools.cxx else { return Ok(false) };
-    run("compile C++", Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]), dir)?;
-    Ok(true)
+/// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
+fn cxx(tools: &Tools, dir: &Path) -> Result<(), String> {
+    let cxx = tools.cxx.as_ref().ok_or("there is no C++ compiler beside the C compiler")?;
+    let cmd = Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]);
+    match run("compile C++", cmd, dir) {
+        Ok(_) => Ok(()),
+        Err(Verdict::Broken { said, .. }) => Err(said),
+        Err(_) => Err("it does not work".into()),
+    }
 }
 
 /// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
@@ -176,7 +185,7 @@ fn cxx_works(tools: &Tools, dir: &Path) -> Result<bool, Verdict> {
 fn version(candidate: &Candidate, tools: &Tools, dir: &Path) -> Result<String, Verdict> {
     if candidate.link == Link::Zig {
         let zig = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
-        return Ok(format!("zig cc {}", zig.text()));
+        return Ok(format!("zig {}", zig.text()));
     }
     // A compiler need not know --version; whether it works, the next steps show.
     let output = Cmd::new(&tools.cc).arg("--version").cwd(dir).capture(LIMIT);

@@ -92,37 +92,40 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui)
     let Candidates { list, nothing, explicit } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
     for candidate in list {
-        if survey.chosen.is_some() && depth == Depth::First {
+        let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
+        if enough && depth == Depth::First {
             break;
         }
         let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
         let verdict = verdict(&candidate, &tools, question, places, ui)?;
-        if let Verdict::Works(works) = &verdict
-            && survey.chosen.is_none()
-        {
-            survey.chosen = Some(Toolchain {
-                provider: candidate.provider,
-                version: works.version.clone(),
-                id: works.id.clone(),
-                cxx: tools.cxx.filter(|_| works.cxx),
-                cc: tools.cc,
-                ar: tools.ar,
-                ranlib: tools.ranlib,
-                linker: tools.linker,
-                link: candidate.link,
-            });
+        if let Verdict::Works(works) = &verdict {
+            let toolchain = toolchain(&candidate, tools, works);
+            // The first that works; where C++ is needed, the first that has it, if any has.
+            if survey.chosen.is_none() || !enough && toolchain.cxx.is_some() {
+                survey.chosen = Some(toolchain);
+            }
         }
         survey.tried.push((candidate, verdict));
         // What a person chose and does not work is not silently replaced.
-        if explicit
-            && survey.chosen.is_none()
-            && survey.tried.len() == 1
-            && question.wish.ends_when_broken(&survey)
-        {
+        if explicit && survey.chosen.is_none() && question.wish.ends_when_broken(&survey) {
             break;
         }
     }
     Ok(survey)
+}
+
+fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works) -> Toolchain {
+    Toolchain {
+        provider: candidate.provider,
+        version: works.version.clone(),
+        id: works.id.clone(),
+        cxx: tools.cxx.filter(|_| works.cxx),
+        cc: tools.cc,
+        ar: tools.ar,
+        ranlib: tools.ranlib,
+        linker: tools.linker,
+        link: candidate.link,
+    }
 }
 
 impl Wish {
@@ -175,12 +178,6 @@ impl Survey {
         let mut lines: Vec<_> = tried.chain(self.nothing.iter().map(missing)).collect();
         lines.sort_by_key(|(provider, _)| *provider);
         lines.into_iter().map(|(_, line)| line).collect()
-    }
-
-    /// Whether a runner of this kind was at hand matters to callers only through [`Runner`]; this says whether any
-    /// candidate is there at all, working or not.
-    pub fn any_candidate(&self) -> bool {
-        !self.tried.is_empty()
     }
 }
 

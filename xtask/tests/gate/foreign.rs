@@ -4,7 +4,7 @@ use xtask::gate::{Facts, Float, Glibc, Kind, Root, Setting, Severity, check};
 use xtask::triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
-use crate::skip::{have, skipped, zig_python};
+use crate::skip::{have, skipped, zig};
 
 fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
     let findings = check(facts, &Triple::parse(triple), setting, None);
@@ -32,18 +32,17 @@ fn aarch64_by_gnu_gcc() {
 
 #[test]
 fn float_conventions_by_zig() {
-    let Some(python) = zig_python() else {
-        return skipped("float_conventions_by_zig", "a Python with the module ziglang");
+    let Some(zig) = zig() else {
+        return skipped("float_conventions_by_zig", "zig");
     };
     let bench = Bench::new();
-    let python = python.to_str().unwrap();
     let cases = [
         ("arm-linux-musleabihf", "armv7-unknown-linux-musleabihf", "arm", Float::Hard),
         ("arm-linux-musleabi", "armv7-unknown-linux-musleabi", "arm", Float::Soft),
         ("riscv64-linux-musl", "riscv64gc-unknown-linux-musl", "riscv64", Float::Hard),
     ];
     for (target, triple, machine, float) in cases {
-        let cc = [python, "-m", "ziglang", "cc", "-target", target];
+        let cc = [zig.as_str(), "cc", "-target", target];
         let facts = facts(&bench.compile(&cc, &["-static"], HELLO, target));
         assert_eq!((facts.machine_name().as_str(), facts.float), (machine, Some(float)), "{target}");
         assert_ne!(facts.kind, Kind::Dynamic);
@@ -63,9 +62,9 @@ fn float_conventions_by_zig() {
 #[test]
 fn the_floor_that_zig_was_given_is_kept() {
     let name = "the_floor_that_zig_was_given_is_kept";
-    let Some(python) = zig_python() else { return skipped(name, "a Python with the module ziglang") };
+    let Some(zig) = zig() else { return skipped(name, "zig") };
     let bench = Bench::new();
-    let cc = [python.to_str().unwrap(), "-m", "ziglang", "cc", "-target", "aarch64-linux-gnu.2.31"];
+    let cc = [zig.as_str(), "cc", "-target", "aarch64-linux-gnu.2.31"];
     let facts = facts(&bench.compile(&cc, &[], THREADS, "threads"));
     let floor = Glibc::parse("2.31");
     assert!(facts.glibc_max().is_some_and(|(max, _)| Some(max) <= floor), "{:?}", facts.glibc_max());
@@ -76,9 +75,9 @@ fn the_floor_that_zig_was_given_is_kept() {
 #[test]
 fn musl_output_that_is_secretly_dynamic() {
     let name = "musl_output_that_is_secretly_dynamic";
-    let Some(python) = zig_python() else { return skipped(name, "a Python with the module ziglang") };
+    let Some(zig) = zig() else { return skipped(name, "zig") };
     let bench = Bench::new();
-    let cc = [python.to_str().unwrap(), "-m", "ziglang", "cc", "-target", "aarch64-linux-musl", "-dynamic"];
+    let cc = [zig.as_str(), "cc", "-target", "aarch64-linux-musl", "-dynamic"];
     let facts = facts(&bench.compile(&cc, &[], HELLO, "secret"));
     assert_eq!(facts.interpreter.as_deref(), Some("/lib/ld-musl-aarch64.so.1"));
     let musl =

@@ -1,10 +1,11 @@
 //! Says visibly that a test could not run here, and where the runner asks for it, in its log too.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use xtask::exec::Cmd;
+use xtask::host::Host;
+use xtask::triple::Triple;
 
 /// Prints `SKIPPED <test>: <what is missing>` and appends it to the file that `XTASK_SKIP_LOG` names.
 pub(crate) fn skipped(test: &str, missing: &str) {
@@ -22,12 +23,10 @@ pub(crate) fn have(program: &str) -> bool {
     Cmd::new(program).arg("--version").capture(Duration::from_secs(30)).is_ok_and(|o| o.ok())
 }
 
-/// A Python that has the module `ziglang`: of `XTASK_TEST_ZIG_PYTHON`, PATH, or a private environment of the user's.
-pub(crate) fn zig_python() -> Option<PathBuf> {
-    let named = std::env::var_os("XTASK_TEST_ZIG_PYTHON").map(PathBuf::from);
-    let usual = [PathBuf::from("python3"), std::env::temp_dir().join("zigvenv/bin/python")];
-    named.into_iter().chain(usual).find(|python| {
-        let version = Cmd::new(python).args(["-m", "ziglang", "version"]).capture(Duration::from_secs(60));
-        version.is_ok_and(|o| o.ok())
-    })
+/// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
+pub(crate) fn zig() -> Option<String> {
+    let host = Host::read(Triple::parse("unknown"));
+    let cache = xtask::cache::dir(&host, std::env::consts::OS).ok()?;
+    let private = xtask::setup::zig::program(&cache);
+    xtask::toolchain::zig::find(&host, private.as_deref()).into_iter().next().map(|zig| zig.program)
 }

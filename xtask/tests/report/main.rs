@@ -123,7 +123,7 @@ fn report_for_a_terminal() {
 
 #[test]
 fn an_empty_report_is_still_a_report() {
-    let empty = Report { jobs: vec![], images: vec![], skipped: vec![], ..report() };
+    let empty = Report { jobs: vec![], images: vec![], skipped: vec![], unmade: vec![], ..report() };
     assert_eq!(terminal(&empty, None, true), "");
     assert_eq!(markdown(&empty, None), "# grün 1.2.0\n");
     assert!(html(&empty, None).ends_with("</body>\n</html>\n"));

@@ -3,7 +3,7 @@
 use xtask::gate::Kind;
 use xtask::report::{
     Artifact, Fallback, Image, Job, Manifest, Purity, Report, Skipped, Smoke, SmokeStatus, Status, Toolchain,
-    Verdict,
+    Unmade, Verdict,
 };
 use xtask::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
 
@@ -30,6 +30,7 @@ pub(crate) fn report() -> Report {
                 },
             ],
         }],
+        unmade: vec![Unmade { name: "tools".into(), reason: "riscv64gc-unknown-linux-musl failed".into() }],
         skipped: vec![Skipped {
             target: "aarch64-apple-darwin".into(),
             reason: "no std for this target can be had here".into(),
@@ -60,7 +61,7 @@ fn native() -> Job {
         toolchain: Some(Toolchain {
             provider: "zig".into(),
             cc: "python3 -m ziglang cc".into(),
-            version: "0.15.2".into(),
+            version: "zig 0.15.2".into(),
             id: "5f3a".into(),
         }),
         artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Kind::StaticPie)),
@@ -80,7 +81,7 @@ fn fallback() -> Job {
         mode: "pure".into(),
         fallback: Some(Fallback {
             from: "native".into(),
-            reason: "no C toolchain works: zig is missing, aarch64-linux-gnu-gcc is broken".into(),
+            reason: "no-c-toolchain: zig is missing, aarch64-linux-gnu-gcc is broken".into(),
         }),
         toolchain: None,
         artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Kind::Static)),
