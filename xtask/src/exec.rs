@@ -219,6 +219,7 @@ impl Cmd {
 /// The first line that a plain command prints, trimmed; none where it is absent, fails or prints nothing. For facts
 /// that one can do without, such as git's commit.
 pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     let shell = xshell::Shell::new().ok()?;
     shell.change_dir(dir);
     let text = shell.cmd(program).args(args).quiet().ignore_stderr().read().ok()?;

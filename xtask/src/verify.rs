@@ -214,6 +214,9 @@ fn put(from: &Path, to: &Path) -> Result<()> {
         dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
     let copy = || -> std::io::Result<()> {
         std::fs::copy(from, &staged)?;
+        // Others build images from this folder (docker/), and `COPY` keeps the mode: it must not be the umask's.
+        #[cfg(unix)]
+        std::fs::set_permissions(&staged, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
         std::fs::File::options().write(true).open(&staged)?.set_modified(time)?;
         std::fs::rename(&staged, to)
     };
