@@ -175,6 +175,8 @@ fn remaps(site: &Site) -> Vec<(String, &'static str)> {
     add(site.cache, "/cache");
     add(site.root, "/src");
     add(site.target_directory, "/target");
+    // The innermost last: a CARGO_HOME inside the workspace, as some CI caches want it, is still `/cargo`.
+    list.sort_by_key(|(from, _)| from.len());
     list
 }
 

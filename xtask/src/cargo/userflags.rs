@@ -9,9 +9,9 @@ use crate::triple::Triple;
 
 /// The flags that the user set and that Cargo would not add to ours by itself: `CARGO_ENCODED_RUSTFLAGS`, else
 /// `RUSTFLAGS`, else `CARGO_TARGET_<T>_RUSTFLAGS`, else, where no `target.*.rustflags` stands in a config file,
-/// `CARGO_BUILD_RUSTFLAGS` and `build.rustflags`. `target.*.rustflags` of config files are added by Cargo.
+/// `build.rustflags` of all files and `CARGO_BUILD_RUSTFLAGS`. `target.*.rustflags` of config files are added by Cargo.
 pub fn user_flags(target: &Triple, host: &Host, workspace: &Path) -> Vec<String> {
-    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+    let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
     if let Some(encoded) = host.var("CARGO_ENCODED_RUSTFLAGS") {
         return encoded.split('\x1f').map(str::to_owned).collect();
     }
@@ -25,10 +25,9 @@ pub fn user_flags(target: &Triple, host: &Host, workspace: &Path) -> Vec<String>
     if files.iter().any(|file| has_target_flags(file, target)) {
         return Vec::new();
     }
-    if let Some(flags) = host.var("CARGO_BUILD_RUSTFLAGS") {
-        return words(flags);
-    }
-    files.iter().rev().flat_map(|file| flags_of(file.get("build"))).collect()
+    // Cargo joins the lists of all files and of the variable, the strongest last.
+    let variable = host.var("CARGO_BUILD_RUSTFLAGS").map(words).unwrap_or_default();
+    files.iter().rev().flat_map(|file| flags_of(file.get("build"))).chain(variable).collect()
 }
 
 /// Cargo's config files from the nearest folder up to the root, then `CARGO_HOME`'s: the first wins in Cargo, and its
@@ -38,8 +37,9 @@ fn config_files(host: &Host, workspace: &Path) -> Vec<PathBuf> {
     dirs.extend(cargo_home(host));
     dirs.dedup();
     let file = |dir: &PathBuf| {
+        // Where both are there, Cargo warns and takes the old one.
         let [old, new] = [dir.join("config"), dir.join("config.toml")];
-        [new, old].into_iter().find(|f| f.is_file())
+        [old, new].into_iter().find(|f| f.is_file())
     };
     let mut files: Vec<PathBuf> = dirs.iter().filter_map(file).collect();
     files.dedup();

@@ -36,7 +36,7 @@ impl Runner {
         }
     }
 
-    /// The command that runs `program` with nothing of this machine's Cargo in its environment.
+    /// The command that runs `program`.
     pub fn command(&self, program: &Path) -> Option<Cmd> {
         match self {
             Runner::Native => Some(Cmd::new(program)),
