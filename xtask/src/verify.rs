@@ -208,20 +208,8 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     if std::fs::metadata(to).is_ok_and(same) {
         return Ok(());
     }
-    let dir = to.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(io)?;
-    let staged =
-        dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
-    let copy = || -> std::io::Result<()> {
-        std::fs::copy(from, &staged)?;
-        // Others build images from this folder (docker/), and `COPY` keeps the mode: it must not be the umask's.
-        #[cfg(unix)]
-        std::fs::set_permissions(&staged, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        std::fs::File::options().write(true).open(&staged)?.set_modified(time)?;
-        std::fs::rename(&staged, to)
-    };
-    copy().map_err(|e| {
-        let _ = std::fs::remove_file(&staged);
-        io(e)
+    files::place(to, |staged| {
+        std::fs::copy(from, staged)?;
+        std::fs::File::options().write(true).open(staged)?.set_modified(time)
     })
 }

@@ -127,12 +127,7 @@ fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
 
 fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {
     let text = serde_json::to_vec(alone).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
-    let dir = file.parent().unwrap_or(Path::new("."));
-    let staged = dir.join(format!(".{}.tmp", std::process::id()));
-    let write = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::write(&staged, text))
-        .and_then(|()| std::fs::rename(&staged, file));
-    write.map_err(|e| Error::io("cannot write", file, &e))
+    crate::files::write(file, &text)
 }
 
 #[cfg(test)]

@@ -157,9 +157,7 @@ fn verdict(
     std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
     let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
-    let staged = scratch.0.join("verdict.json");
-    let keep = std::fs::write(&staged, text).and_then(|()| std::fs::rename(&staged, &file));
-    keep.map_err(|e| Error::io("cannot write", &file, &e))?;
+    crate::files::write(&file, &text)?;
     Ok(verdict)
 }
 
