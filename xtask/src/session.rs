@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::invocation::Site;
-use crate::cargo::userflags::{cargo_home, user_flags};
+use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
@@ -138,8 +138,8 @@ impl Session {
     /// What every cargo call of a run shares. `targets` are all that may be built.
     pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
         let root = &self.workspace.root;
-        let user_flags: BTreeMap<_, _> =
-            targets.iter().map(|t| (t.clone(), user_flags(t, &self.host, root))).collect();
+        let user: BTreeMap<_, _> =
+            targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         Site {
             cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
@@ -151,7 +151,7 @@ impl Session {
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
-            user_flags,
+            user,
         }
     }
 
