@@ -9,7 +9,7 @@ use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::plan::{ModeRequest, Request};
+use crate::plan::{self, ModeRequest, Request};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
 use crate::triple::Triple;
@@ -88,9 +88,8 @@ impl Session {
             None => None,
             Some("auto") => Some(ModeRequest::Auto),
             Some("all") => Some(ModeRequest::All),
-            Some(name) => Some(ModeRequest::Named(name.to_owned())),
+            Some(name) => Some(ModeRequest::Named(plan::named(config, name)?.name.clone())),
         };
-        let _ = config;
         Ok(Request {
             targets,
             mode,
