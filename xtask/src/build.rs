@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
@@ -93,9 +94,14 @@ impl Builder<'_> {
     /// Builds one cohort; adds its folder to `spoiled` where a trap was hit in it.
     fn cohort(&self, cohort: &Cohort, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
-        let from_nothing = |job: &Job| !dir.join(job.target.triple.as_str()).is_dir();
-        let from_nothing: Vec<bool> = cohort.jobs.iter().map(|job| from_nothing(job)).collect();
         let traps = self.traps(cohort, &dir)?;
+        for job in &cohort.jobs {
+            if let Some(toolchain) = &job.toolchain {
+                aside::make_room(&dir, job.target.triple.as_str(), &toolchain.id)?;
+            }
+        }
+        let from_nothing: Vec<bool> =
+            cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
@@ -224,6 +230,11 @@ impl Builder<'_> {
         }
         Ok(spoiled)
     }
+}
+
+/// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
+fn is_new(dir: &Path) -> bool {
+    !std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
 }
 
 /// One cargo call and what it said.

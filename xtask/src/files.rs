@@ -39,7 +39,7 @@ fn beside(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{name}.{}.{count}.tmp", std::process::id()))
+    path.with_file_name(format!("{}{}-{count}-{name}", crate::oci::stage::PREFIX, std::process::id()))
 }
 
 /// A size in bytes as people read it, in powers of 1000: `999 B`, `1.0 kB`, `13.4 MB`, `120 MB`.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::invocation::Site;
-use crate::cargo::userflags::{cargo_home, user_flags};
+use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::plan::{ModeRequest, Request};
+use crate::plan::{self, ModeRequest, Request};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
 use crate::triple::Triple;
@@ -88,9 +88,8 @@ impl Session {
             None => None,
             Some("auto") => Some(ModeRequest::Auto),
             Some("all") => Some(ModeRequest::All),
-            Some(name) => Some(ModeRequest::Named(name.to_owned())),
+            Some(name) => Some(ModeRequest::Named(plan::named(config, name)?.name.clone())),
         };
-        let _ = config;
         Ok(Request {
             targets,
             mode,
@@ -138,8 +137,8 @@ impl Session {
     /// What every cargo call of a run shares. `targets` are all that may be built.
     pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
         let root = &self.workspace.root;
-        let user_flags: BTreeMap<_, _> =
-            targets.iter().map(|t| (t.clone(), user_flags(t, &self.host, root))).collect();
+        let user: BTreeMap<_, _> =
+            targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         Site {
             cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
@@ -151,7 +150,7 @@ impl Session {
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
-            user_flags,
+            user,
         }
     }
 

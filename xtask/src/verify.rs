@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::exec::End;
 use crate::files;
 use crate::gate::{Facts, Finding, Glibc, Root, Setting, Severity, check};
+use crate::oci::stage;
 use crate::plan::Job;
 use crate::toolchain::identity::digest;
 use crate::toolchain::runner::Runner;
@@ -212,4 +213,17 @@ fn put(from: &Path, to: &Path) -> Result<()> {
         std::fs::copy(from, staged)?;
         std::fs::File::options().write(true).open(staged)?.set_modified(time)
     })
+}
+
+/// Removes what runs that were killed left half-written in target/dist, images apart: packing sees to those. Only for a
+/// run that no other runs beside.
+pub fn sweep(dist: &Path) {
+    let modes = entries(&dist.join("bin")).iter().flat_map(|target| entries(target)).collect::<Vec<_>>();
+    for dir in [dist.to_owned(), dist.join("archives")].iter().chain(&modes) {
+        stage::sweep(dir);
+    }
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }

@@ -25,6 +25,7 @@ pub(super) fn run(
     planning.mode.get_or_insert_with(|| "all".into());
     let mut start = start(common, &planning, setup, json)?;
     start.check()?;
+    start.take_turn();
     narrow(&mut start);
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {

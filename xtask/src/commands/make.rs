@@ -27,6 +27,10 @@ fn up_to(extent: Extent, common: &Common, planning: &Planning, setup: SetupFlag,
 pub(super) fn image(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
     start.one_mode_each("image")?;
+    if start.config.images.is_empty() {
+        return Err(Error::usage("targets.toml names no image")
+            .help("add an [[image]] table; `cargo xtask init` shows one"));
+    }
     let verified = start.verified()?;
     let (packed, unmade) = ship::images(
         &start.config,
@@ -40,10 +44,5 @@ pub(super) fn image(common: &Common, planning: &Planning, setup: SetupFlag, json
     let report = report(&start, &verified, &packed, &unmade)?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out()) });
-    start.end(&verified)?;
-    if start.config.images.is_empty() {
-        return Err(Error::usage("targets.toml names no image")
-            .help("add an [[image]] table; `cargo xtask init` shows one"));
-    }
-    Ok(())
+    start.end(&verified)
 }

@@ -156,6 +156,9 @@ fn verdict(
     let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
     std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
+    if verdict.passing() {
+        return Ok(verdict);
+    }
     let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
     crate::files::write(&file, &text)?;
     Ok(verdict)
