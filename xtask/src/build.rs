@@ -108,12 +108,15 @@ impl Builder<'_> {
         let call = self.call(&cmd, &title)?;
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
-            let program = call.program(&dir, job, &self.app.bin);
-            let error = match &program {
-                Some(_) => None,
-                None if cohort.jobs.len() == 1 => Some(call.errors.clone()),
-                None => Some(self.alone(cohort, job, &dir, traps.as_ref())?),
-            };
+            let mut program = call.program(&dir, job, &self.app.bin);
+            let mut errors = &call.errors;
+            let alone;
+            if program.is_none() && cohort.jobs.len() > 1 {
+                alone = self.alone(cohort, job, &dir, traps.as_ref())?;
+                program = alone.program(&dir, job, &self.app.bin);
+                errors = &alone.errors;
+            }
+            let error = program.is_none().then(|| errors.clone());
             built.push(Built {
                 job: (*job).clone(),
                 program,
@@ -200,10 +203,9 @@ impl Builder<'_> {
     }
 
     /// Builds one target of a cohort by itself, for the error that is its own.
-    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<String> {
+    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<Call> {
         let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-        let call = self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())?;
-        Ok(call.errors)
+        self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())
     }
 
     /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof: then it says true.

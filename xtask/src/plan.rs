@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::config::{Config, GlibcVersion, Mode, ModeChoice, Need, OnFallback, Target};
+use crate::config::{CcChoice, CcProvider, Config, GlibcVersion, Mode, ModeChoice, Need, OnFallback, Target};
 use crate::error::{Error, Result};
 use crate::rustflags::Linker;
 use crate::toolchain::probe::Verdict;
@@ -310,14 +310,14 @@ impl OneTarget<'_> {
         match self.toolchain() {
             None => Some(self.no_toolchain(&format!("no C toolchain works for {triple}"))),
             Some(toolchain) if mode.needs.contains(&Need::Cxx) && toolchain.cxx.is_none() => {
-                Some(Unmet::Mendable(format!("{} has no C++ compiler for {triple}", toolchain.version)))
+                Some(self.no_toolchain(&format!("{} has no C++ compiler for {triple}", toolchain.version)))
             }
             Some(_) => None,
         }
     }
 
-    /// Whether setup could get a toolchain: zig serves every target that it has a name for, unless the run or the
-    /// user's own choice leaves it out.
+    /// Whether setup could get a toolchain: zig serves every target that it has a name for, with C++, unless the run or
+    /// the user's own choice leaves it out.
     fn no_toolchain(&self, what: &str) -> Unmet {
         let explicit = self
             .survey()
@@ -325,7 +325,7 @@ impl OneTarget<'_> {
             .filter(|(candidate, _)| matches!(candidate.provider, Provider::Env | Provider::Config));
         if let Some((candidate, _)) = explicit {
             return Unmet::Final(format!(
-                "{what}: {} does not work, see `cargo xtask explain {}`",
+                "{what}: {} is what was asked for, see `cargo xtask explain {}`",
                 candidate.origin, self.target.triple
             ));
         }
@@ -339,10 +339,14 @@ impl OneTarget<'_> {
             None => what.to_owned(),
         };
         let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
-        match zig && zig::target_flags(&self.target.triple, None).is_some() {
-            true => Unmet::Mendable(what),
-            false if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
-            false => Unmet::Final(what),
+        match &self.target.cc {
+            Some(CcChoice::Provider(provider)) if *provider != CcProvider::Zig => Unmet::Final(format!(
+                "{what}, and cc = \"{}\" in targets.toml leaves out what setup could get",
+                provider.as_str()
+            )),
+            _ if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
+            _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what),
+            _ => Unmet::Final(what),
         }
     }
 

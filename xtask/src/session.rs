@@ -170,6 +170,9 @@ pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
     if list.trim() == "none" {
         return Ok(Some(Vec::new()));
     }
+    if names.clone().next().is_none() {
+        return Err(Error::usage("--providers names no provider").help("for none of them: --providers none"));
+    }
     let provider = |name: &str| {
         let all: Vec<&str> = Provider::ALL.iter().map(|p| p.name()).collect();
         Provider::from_name(name).ok_or_else(|| {

@@ -22,7 +22,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let timings = timings(&start, &verified, &report)?;
     timings.write(&dist.join("timings.json"))?;
     report.write(&dist, Some(&timings))?;
-    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out()) });
+    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&verified)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
     Ok(())

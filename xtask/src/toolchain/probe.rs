@@ -116,10 +116,14 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     let floor = setting.glibc.filter(|_| setting.target.libc() == Libc::Glibc);
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
-    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(define);
-    // A clang without a sysroot for musl finds the host's headers, and what it makes links and often runs.
+    // Headers of another C library often compile, and their inline functions fail only in programs larger than a probe.
+    let library = match setting.target.libc() {
+        Libc::Glibc => Some("-DPROBE_GLIBC"),
+        Libc::Musl => Some("-DPROBE_MUSL"),
+        Libc::Other => None,
+    };
+    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
     let musl = setting.target.libc() == Libc::Musl;
-    let compile = if musl { compile.arg("-DPROBE_MUSL") } else { compile };
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
