@@ -17,8 +17,12 @@ use crate::toolchain::identity::{Fingerprint, digest};
 /// What decides whether two units are the same: package, crate and features.
 type Units = BTreeSet<(String, String, Vec<String>)>;
 
+/// The units by the triple that they are for; [`HOST`] for what runs on the host, which Cargo gives no platform.
+type Graph = BTreeMap<String, Units>;
+const HOST: &str = "host";
+
 #[derive(Deserialize)]
-struct Graph {
+struct Document {
     units: Vec<Unit>,
 }
 
@@ -72,32 +76,39 @@ fn compare(cohort: &Cohort, builder: &Builder) -> Result<BTreeSet<String>> {
     for job in &cohort.jobs {
         let triple = job.target.triple.to_string();
         let own = graph(&Cohort { key: cohort.key.clone(), jobs: vec![job] }, builder)?;
-        if own.is_some_and(|own| own.get(&triple) != common.get(&triple)) {
+        if own.is_some_and(|own| changes(&own, &common, &triple)) {
             alone.insert(triple);
         }
     }
     Ok(alone)
 }
 
+/// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
+/// are the host's, and write what is compiled for the target.
+fn changes(own: &Graph, common: &Graph, triple: &str) -> bool {
+    let empty = Units::new();
+    let host = common.get(HOST).unwrap_or(&empty);
+    own.get(triple) != common.get(triple) || !own.get(HOST).unwrap_or(&empty).is_subset(host)
+}
+
 /// The units of each target; none where this cargo does not tell (`--unit-graph` is unstable; the build itself will
 /// say what is wrong, if anything is).
-fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeMap<String, Units>>> {
+fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
     let output = cmd.capture(Duration::from_secs(600))?;
-    let Ok(graph) = serde_json::from_slice::<Graph>(&output.stdout) else { return Ok(None) };
-    let mut units: BTreeMap<String, Units> = BTreeMap::new();
-    for unit in graph.units {
-        if let Some(platform) = unit.platform {
-            units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
-        }
+    let Ok(document) = serde_json::from_slice::<Document>(&output.stdout) else { return Ok(None) };
+    let mut units = Graph::new();
+    for unit in document.units {
+        let platform = unit.platform.unwrap_or_else(|| HOST.to_owned());
+        units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
     }
     Ok(Some(units))
 }
 
 /// Everything that decides the answer: the lock file, every manifest and what is asked.
 fn key(cohort: &Cohort, targets: &[String], site: &Site) -> String {
-    let print = Fingerprint::new("unit graph 1").with(cohort.key.folder()).with(targets.join(" "));
+    let print = Fingerprint::new("unit graph 2").with(cohort.key.folder()).with(targets.join(" "));
     let lock = site.root.join("Cargo.lock");
     std::iter::once(&lock)
         .chain(&site.manifests)

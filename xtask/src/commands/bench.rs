@@ -141,6 +141,9 @@ impl Real<'_> {
         let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));
         };
+        if let Some(traps) = traps {
+            traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
+        }
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
         Ok(Sample { seconds: call.seconds, parts: None, binary_bytes, image_bytes: None })
     }

@@ -73,7 +73,7 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
             progress("Compiling musl with zig");
             from_zig(zig, target, staging.path(), &made)?;
         }
-        Supply::Gcc(gcc) => from_gcc(gcc, staging.path(), &made)?,
+        Supply::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
     }
     marker::write(&made)?;
     staging.publish("made", &place)
@@ -135,7 +135,14 @@ fn linked<'l>(log: &'l str, name: &str) -> Option<&'l str> {
     })
 }
 
-fn from_gcc(gcc: &Path, work: &Path, made: &Path) -> Result<()> {
+fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
+    // `musl-gcc` is a wrapper around the host's gcc, which names the host's own files when it is asked.
+    let machine = run(&Cmd::new(gcc).arg("-dumpmachine"))?;
+    let machine = Triple::parse(machine.lines().next().unwrap_or_default().trim());
+    if machine.libc() != Libc::Musl {
+        return Err(Error::missing(format!("{} compiles for {machine}, not for musl", gcc.display()))
+            .found(format!("looked for a C library for {target}")));
+    }
     let ask = |what: &str, name: &str| -> Result<PathBuf> {
         let said = run(&Cmd::new(gcc).arg(format!("-print-{what}-name={name}")))?;
         Ok(PathBuf::from(said.lines().next().unwrap_or_default().trim()))

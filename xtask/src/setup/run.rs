@@ -256,6 +256,8 @@ pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::
     }
     crate::toolchain::candidates::musl_names(target, context.host)
         .iter()
+        // A wrapper around the host's gcc: its files are not musl's.
+        .filter(|name| *name != "musl-gcc")
         .find_map(|name| context.host.program(name))
         .map(self_contained::Supply::Gcc)
 }

@@ -19,7 +19,7 @@ use crate::triple::{Libc, Triple};
 pub const LIMIT: Duration = Duration::from_secs(120);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 3";
+const RECIPE: &str = "probe 4";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ pub enum Verdict {
     Works(Works),
     /// It is there and does not work.
     Broken {
-        /// Which step failed: `start`, `compile`, `link`, `run`.
+        /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
         /// The tool's own words, shortened.
         said: String,
@@ -107,9 +107,17 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(define);
+    // A clang without a sysroot for musl finds the host's headers, and what it makes links and often runs.
+    let musl = setting.target.libc() == Libc::Musl;
+    let compile = if musl { compile.arg("-DPROBE_MUSL") } else { compile };
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
+    let Some(ar) = &tools.ar else {
+        let said = "there is no archiver for it (ar, llvm-ar)".to_owned();
+        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new() });
+    };
+    run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"]), dir)?;
     steps.push("compiled C".to_owned());
 
     let program = match setting.std {
@@ -120,7 +128,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
         }
         None => {
             let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
-            let link = if setting.target.libc() == Libc::Musl { link.arg("-static") } else { link };
+            let link = if musl { link.arg("-static") } else { link };
             run("link", link, dir)?;
             steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
             dir.join("probe-c")
@@ -163,7 +171,8 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
         .arg(format!("-Clinker={}", tools.linker.display()))
         // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
         .arg("-Cstrip=symbols")
-        .args(["-Clink-arg=probe.o", "-Clink-arg=-lm"])
+        // As build scripts hand C over, so that the libraries come in the same order.
+        .args(["-Lnative=.", "-lm"])
         // What the user's environment says to rustc is no part of the probe.
         .env_remove("RUSTFLAGS")
         .env_remove(crate::internal::TARGET_DIR)

@@ -47,12 +47,12 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     };
     let tool = |name: &str, driver: &Driver| wrap(&dir.join(name), driver);
     let compiler = |name: &str, driver: &Driver| match candidate.link {
-        Link::Driver => tool(name, driver),
+        Link::Driver | Link::MuslSpecs => tool(name, driver),
         Link::Zig => tool(name, &filtered(COMPILE, driver)),
     };
     let cc = compiler("cc", &candidate.cc)?;
     let linker = match candidate.link {
-        Link::Driver => cc.clone(),
+        Link::Driver | Link::MuslSpecs => cc.clone(),
         // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
         Link::Zig => tool("zig-cc", &filtered(LINK, &candidate.cc))?,
     };

@@ -7,8 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(PROBE_MUSL) && defined(__GLIBC__)
+#error "the headers that this compiler finds are glibc's, and the target's C library is musl"
+#endif
+
 #ifdef PROBE_GLIBC_MINOR
-#include <features.h>
 #if !defined(__GLIBC__) || __GLIBC__ != 2 || __GLIBC_MINOR__ > PROBE_GLIBC_MINOR
 #error "this toolchain's glibc is newer than the floor that targets.toml sets with glibc = ..."
 #endif
