@@ -18,6 +18,11 @@ use crate::triple::{Libc, Triple};
 /// How long one step of a probe may take, in seconds; then its whole process group is ended.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
+/// How long zig may take to compile a C library, its start files and its compiler runtime before the first link for a
+/// target: about 20 s on two idle cores, several times that on a busy machine. It keeps them, so that the link that is
+/// judged afterwards takes a second.
+pub const PREPARATION: Duration = Duration::from_secs(900);
+
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
 const RECIPE: &str = "probe 4";
 
@@ -136,13 +141,16 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
 
     let program = match setting.std {
         Some(std) => {
-            run("link", rust_link(setting.target, std, tools, candidate.link), dir)?;
+            let link = rust_link(setting.target, std, tools, candidate.link);
+            prepare(candidate, &link, dir)?;
+            run("link", link, dir)?;
             steps.push("linked a Rust program with it".to_owned());
             dir.join("probe")
         }
         None => {
             let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
             let link = if musl { link.arg("-static") } else { link };
+            prepare(candidate, &link, dir)?;
             run("link", link, dir)?;
             steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
             dir.join("probe-c")
@@ -279,9 +287,21 @@ pub fn key(candidate: &Candidate, setting: &Setting, this: &Path) -> String {
 }
 
 fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
+    run_within(LIMIT, step, cmd, dir)
+}
+
+/// Lets zig make what it links with, by the very link that is judged next: what it makes depends on the arguments.
+fn prepare(candidate: &Candidate, link: &Cmd, dir: &Path) -> Result<(), Verdict> {
+    match candidate.link {
+        Link::Zig => run_within(PREPARATION, "link", link.clone(), dir).map(|_| ()),
+        Link::Driver | Link::MuslSpecs => Ok(()),
+    }
+}
+
+fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
     let cmd = cmd.cwd(dir);
     let broken = |said, passing| Verdict::Broken { step: step.into(), said, command: cmd.line(), passing };
-    let output = cmd.capture(LIMIT).map_err(|e| broken(e.what, false))?;
+    let output = cmd.capture(limit).map_err(|e| broken(e.what, false))?;
     if output.ok() {
         return Ok(output);
     }
@@ -289,7 +309,9 @@ fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
     let said = words.map_or_else(|| "nothing".to_owned(), |t| shortened(&t));
     Err(match output.end {
         End::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
-        other => broken(format!("{said}\n({other})"), true),
+        // 9 is what the kernel sends where memory runs out. A program that crashes by itself will crash again.
+        End::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
+        End::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
     })
 }
 

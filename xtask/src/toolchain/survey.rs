@@ -143,7 +143,10 @@ fn verdict(
             return Ok(known);
         }
     }
-    ui.step("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    let task = ui.task("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    if candidate.link == super::Link::Zig {
+        task.note("zig makes the C library of a target the first time");
+    }
     let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
     // What a process of the same number left behind when it was killed.
     let _ = std::fs::remove_dir_all(&scratch.0);
