@@ -70,13 +70,15 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         None => String::new(),
     };
     text += "  C toolchains, in the order in which they are tried:\n";
-    for (candidate, verdict) in &survey.tried {
-        text += &format!("    {:6} {}\n", candidate.provider, candidate.origin);
-        text += &described(verdict);
-    }
-    for nothing in &survey.nothing {
-        text += &format!("    {:6} missing: {}\n", nothing.provider, nothing.looked_for);
-    }
+    let tried = survey.tried.iter().map(|(candidate, verdict)| {
+        let line = format!("    {:6} {}\n{}", candidate.provider, candidate.origin, described(verdict));
+        (candidate.provider, line)
+    });
+    let nothing = survey.nothing.iter();
+    let nothing = nothing.map(|n| (n.provider, format!("    {:6} missing: {}\n", n.provider, n.looked_for)));
+    let mut lines: Vec<_> = tried.chain(nothing).collect();
+    lines.sort_by_key(|(provider, _)| *provider);
+    text.extend(lines.into_iter().map(|(_, line)| line));
     let plan = plan::plan(&config, &look.findings, &request)?;
     for job in &plan.jobs {
         let toolchain = job
