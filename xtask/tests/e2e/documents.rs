@@ -82,8 +82,11 @@ pub(crate) fn report(document: &Value) {
                 &[("path", "s"), ("sha256", "s"), ("size", "n"), ("kind", "s"), ("machine", "s")],
             );
             shape(&artifact, &[("interpreter", "s?"), ("needed", "a"), ("glibc_max", "s?")]);
-            one_of(&artifact["kind"], &["static", "static-pie", "dynamic"]);
-            one_of(&job["gate"], &["pass", "fail"]);
+            // `build` puts programs in their place and looks into none.
+            if !job["gate"].is_null() {
+                one_of(&artifact["kind"], &["static", "static-pie", "dynamic"]);
+                one_of(&job["gate"], &["pass", "fail"]);
+            }
         }
         if job["toolchain"].is_object() {
             shape(&job["toolchain"], &[("provider", "s"), ("cc", "s"), ("version", "s"), ("id", "s")]);
