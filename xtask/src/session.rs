@@ -9,9 +9,11 @@ use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
 use crate::host::Host;
+use crate::internal::HOST_OR_TARGET;
 use crate::plan::{self, ModeRequest, Request};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
+use crate::toolchain::wrapper::{executable, script_of};
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::workspace::{Package, Workspace};
@@ -146,12 +148,21 @@ impl Session {
             root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
+            host_or_target: host_cc.and_then(|_| self.host_or_target()),
             host_cc,
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
             user,
         }
+    }
+
+    /// Writes the linker that host and target share where they are one triple.
+    fn host_or_target(&self) -> Option<PathBuf> {
+        // rustc reads the flavour of its arguments off the name.
+        let file = self.work().join("toolchains").join("host-or-target").join("cc");
+        let words = [&self.this.to_string_lossy(), HOST_OR_TARGET, self.host.triple.as_str()];
+        executable(&file, &script_of(&words.map(str::to_owned))).ok().map(|()| file)
     }
 
     /// What builds.

@@ -8,7 +8,7 @@ use super::inherited::clean;
 use super::userflags::UserSettings;
 use crate::exec::Cmd;
 use crate::host::Host;
-use crate::internal::{HOST_CC, TARGET_DIR};
+use crate::internal::{HOST_CC, LINKER, TARGET_DIR};
 use crate::plan::Job;
 use crate::rustflags;
 use crate::toolchain::{Link, Toolchain};
@@ -30,6 +30,9 @@ pub struct Site<'a> {
     pub target_directory: &'a Path,
     /// The environment.
     pub host: &'a Host,
+    /// Links for the host or for the target of the host's triple, each with its own: see
+    /// [`crate::internal::HOST_OR_TARGET`]. None where it could not be written.
+    pub host_or_target: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
     /// `CARGO_HOME`.
@@ -123,7 +126,17 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &What, traps: Option<&Traps>, site:
         let host_driver = *triple == site.host.triple
             && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
         let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
-        cmd = cmd.env(format!("{prefix}_LINKER"), shim.as_deref().unwrap_or(linker.program()));
+        // The host's programs share this variable; what links them must not change with the target's toolchain.
+        let shared =
+            || site.host_or_target.clone().filter(|_| *triple == site.host.triple && traps.is_none());
+        let program = match shim.or_else(shared) {
+            Some(shim) => {
+                cmd = cmd.env(LINKER, linker.program());
+                shim
+            }
+            None => linker.program().to_owned(),
+        };
+        cmd = cmd.env(format!("{prefix}_LINKER"), program);
     }
     // As --config, not as variables: those are split at white space, and a path may hold some. The user's variable
     // would be added to ours; its flags are among ours already.

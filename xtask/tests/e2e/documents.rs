@@ -79,11 +79,14 @@ pub(crate) fn report(document: &Value) {
             let artifact = Value::from(artifact.clone());
             shape(
                 &artifact,
-                &[("path", "s"), ("sha256", "s"), ("size", "n"), ("kind", "s"), ("machine", "s")],
+                &[("path", "s"), ("sha256", "s"), ("size", "n"), ("kind", "s?"), ("machine", "s?")],
             );
             shape(&artifact, &[("interpreter", "s?"), ("needed", "a"), ("glibc_max", "s?")]);
-            one_of(&artifact["kind"], &["static", "static-pie", "dynamic"]);
-            one_of(&job["gate"], &["pass", "fail"]);
+            // `build` puts programs in their place and looks into none.
+            if !job["gate"].is_null() {
+                one_of(&artifact["kind"], &["static", "static-pie", "dynamic"]);
+                one_of(&job["gate"], &["pass", "fail"]);
+            }
         }
         if job["toolchain"].is_object() {
             shape(&job["toolchain"], &[("provider", "s"), ("cc", "s"), ("version", "s"), ("id", "s")]);
@@ -167,7 +170,7 @@ fn a_failed_build_prints_its_document_too() {
 fn quiet_and_no_color_are_obeyed() {
     need!("documents::quiet", machine::std_for(&[HOST_MUSL]));
     let mut space = Space::with_targets(&[HOST_MUSL]);
-    let run = space.run(&["build", "--mode", "pure"]).ended(0).says(&["Building", "Built", "Verified"]);
+    let run = space.run(&["build", "--mode", "pure"]).ended(0).says(&["Building", "Built"]);
     assert!(!run.stdout().contains("Built"), "progress is no data\n{run}");
     let run = space.run(&["build", "--mode", "pure", "--quiet", "--json"]).ended(0);
     assert_eq!(run.stderr(), "", "{run}");

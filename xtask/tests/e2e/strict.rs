@@ -15,6 +15,7 @@ fn nothing_built(space: &Space, run: &Run) {
 fn strict_ends_with_3_and_builds_nothing() {
     need!("strict::strict", machine::std_for(&[ARM_MUSL]));
     let space = Space::with_targets(&[ARM_MUSL]);
+    space.image("app", &[ARM_MUSL]);
     for command in ["release", "build", "verify", "image", "plan", "bench"] {
         let run = space.run(&[command, "--strict", "--mode", "auto", "--providers", "none"]).ended(3);
         let run = run.says(&["a fallback is not allowed", "cargo xtask setup", "--strict", ARM_MUSL]);
@@ -39,7 +40,7 @@ fn a_mode_that_is_named_never_falls_back() {
     let space = Space::with_targets(&[ARM_MUSL]);
     let run = space.run(&["release", "--mode", "native", "--providers", "none"]).ended(3);
     nothing_built(&space, &run.never_says(&["instead of native"]));
-    space.targets(&[(ARM_MUSL, "mode = \"native\"")]);
-    let run = space.run(&["release", "--providers", "none"]).ended(3);
+    space.targets(&[(ARM_MUSL, "mode = \"native\""), (HOST, "mode = \"pure\"")]);
+    let run = space.run(&["release", "--providers", "none", "--target", ARM_MUSL]).ended(3);
     nothing_built(&space, &run.never_says(&["instead of native"]));
 }
