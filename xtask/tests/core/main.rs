@@ -1,0 +1,27 @@
+//! The core without a build: which toolchains are tried, what a plan says, which command lines come of it, and what
+//! traps, wrappers and filters do, on machines made of small scripts.
+
+#[cfg(unix)]
+mod candidates;
+// mod flags;
+#[path = "../report/golden.rs"]
+mod golden;
+#[cfg(unix)]
+// mod invocation;
+#[cfg(unix)]
+// mod links;
+mod plan;
+mod plan_words;
+#[cfg(unix)]
+// mod ship;
+#[cfg(unix)]
+#[path = "../gate/skip.rs"]
+mod skip;
+mod support;
+#[cfg(unix)]
+mod survey;
+#[cfg(unix)]
+// mod traps;
+mod ui;
+#[cfg(unix)]
+mod wrappers;

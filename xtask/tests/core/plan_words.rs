@@ -1,0 +1,56 @@
+//! What a plan says where it cannot be carried out.
+
+use xtask::config::OnFallback;
+use xtask::error::Kind;
+use xtask::plan::{Plan, Request, StdState, plan};
+
+use crate::golden::golden;
+use crate::support::{ARM_GNU, ARM_MUSL, MUSL, config, findings, surveyed, triple};
+
+fn fallen(targets: &[&str]) -> Plan {
+    let mut f = findings();
+    for target in targets {
+        f.surveys.insert(triple(target), surveyed(None));
+    }
+    plan(&config(), &f, &Request::default()).unwrap()
+}
+
+#[test]
+fn strict_refuses_any_fallback_and_names_each() {
+    assert!(fallen(&[]).check_fallbacks(true).is_ok());
+    assert!(fallen(&[MUSL]).check_fallbacks(false).is_ok());
+    let one = fallen(&[MUSL]).check_fallbacks(true).unwrap_err();
+    let two = fallen(&[MUSL, ARM_MUSL]).check_fallbacks(true).unwrap_err();
+    assert_eq!((one.kind, two.kind), (Kind::Missing, Kind::Missing));
+    golden("core/strict.txt", &format!("{one}\n\n{two}\n"));
+}
+
+#[test]
+fn on_fallback_fail_is_strict_for_its_target_alone() {
+    let mut config = config();
+    config.targets[1].on_fallback = OnFallback::Fail;
+    let check = |target: &str| {
+        let mut f = findings();
+        f.surveys.insert(triple(target), surveyed(None));
+        plan(&config, &f, &Request::default()).unwrap().check_fallbacks(false)
+    };
+    assert!(check(ARM_MUSL).is_ok());
+    let error = check(MUSL).unwrap_err();
+    assert_eq!(error.kind, Kind::Missing);
+    assert!(error.found[0].ends_with("forbidden by on-fallback = \"fail\")"), "{error}");
+}
+
+#[test]
+fn incomplete_counts_and_names() {
+    assert_eq!(fallen(&[MUSL]).incomplete(), None, "a fallback is complete");
+    let mut f = findings();
+    f.stds.insert(triple(ARM_GNU), StdState::Obtainable("by magic".into()));
+    let waiting = plan(&config(), &f, &Request::default()).unwrap().incomplete().unwrap();
+    f.stds.insert(triple(MUSL), StdState::Absent("nobody has it".into()));
+    let both = plan(&config(), &f, &Request::default()).unwrap().incomplete().unwrap();
+    f.stds.insert(triple(ARM_GNU), StdState::Absent("nobody has it".into()));
+    let skipped = plan(&config(), &f, &Request::default()).unwrap().incomplete().unwrap();
+    assert!([&waiting, &both, &skipped].iter().all(|e| e.kind == Kind::Missing));
+    assert!(skipped.help.is_empty(), "setup is of no use there");
+    golden("core/incomplete.txt", &format!("{waiting}\n\n{both}\n\n{skipped}\n"));
+}
