@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
@@ -93,21 +94,29 @@ impl Builder<'_> {
     /// Builds one cohort; adds its folder to `spoiled` where a trap was hit in it.
     fn cohort(&self, cohort: &Cohort, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
-        let from_nothing = |job: &Job| !dir.join(job.target.triple.as_str()).is_dir();
-        let from_nothing: Vec<bool> = cohort.jobs.iter().map(|job| from_nothing(job)).collect();
         let traps = self.traps(cohort, &dir)?;
+        for job in &cohort.jobs {
+            if let Some(toolchain) = &job.toolchain {
+                aside::make_room(&dir, job.target.triple.as_str(), &toolchain.id)?;
+            }
+        }
+        let from_nothing: Vec<bool> =
+            cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
         let call = self.call(&cmd, &title)?;
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
-            let program = call.program(&dir, job, &self.app.bin);
-            let error = match &program {
-                Some(_) => None,
-                None if cohort.jobs.len() == 1 => Some(call.errors.clone()),
-                None => Some(self.alone(cohort, job, &dir, traps.as_ref())?),
-            };
+            let mut program = call.program(&dir, job, &self.app.bin);
+            let mut errors = &call.errors;
+            let alone;
+            if program.is_none() && cohort.jobs.len() > 1 {
+                alone = self.alone(cohort, job, &dir, traps.as_ref())?;
+                program = alone.program(&dir, job, &self.app.bin);
+                errors = &alone.errors;
+            }
+            let error = program.is_none().then(|| errors.clone());
             built.push(Built {
                 job: (*job).clone(),
                 program,
@@ -194,10 +203,9 @@ impl Builder<'_> {
     }
 
     /// Builds one target of a cohort by itself, for the error that is its own.
-    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<String> {
+    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<Call> {
         let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-        let call = self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())?;
-        Ok(call.errors)
+        self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())
     }
 
     /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof: then it says true.
@@ -224,6 +232,11 @@ impl Builder<'_> {
         }
         Ok(spoiled)
     }
+}
+
+/// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
+fn is_new(dir: &Path) -> bool {
+    !std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
 }
 
 /// One cargo call and what it said.

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 mod group;
 pub use group::end_groups_on_signals;
 
+/// How long a program that is busy is waited for.
+const BUSY: Duration = Duration::from_secs(2);
+
 /// A command line with what its environment differs by. Making one runs nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cmd {
@@ -133,8 +136,18 @@ impl Cmd {
         command
     }
 
+    /// Starts it. A script that this process has just written can be busy for a moment: a child that another thread
+    /// forks meanwhile holds it open for writing until it has become its own program.
     fn spawn(&self, command: &mut Command) -> Result<Child> {
-        command.spawn().map_err(|e| cannot_start(self, &e))
+        let begun = Instant::now();
+        loop {
+            match command.spawn() {
+                Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                spawned => return spawned.map_err(|e| cannot_start(self, &e)),
+            }
+        }
     }
 
     /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over.
@@ -159,14 +172,19 @@ impl Cmd {
         Ok(Output { end, stdout, stderr, seconds: begun.elapsed().as_secs_f64() })
     }
 
-    /// Runs it in the terminal's own process group (so that Ctrl-C reaches it) and hands over every line of both
-    /// streams as it comes, on the calling thread. Returns how it ended and the wall time in seconds.
+    /// Runs it in a process group of its own, which ends when this program is interrupted, however the signal came (a
+    /// terminal sends it to all, a CI service to this program alone). Hands over every line of both streams as it comes,
+    /// on the calling thread. Returns how it ended and the wall time in seconds.
     ///
     /// # Errors
     /// Only where the program cannot be started.
     pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(End, f64)> {
         let begun = Instant::now();
-        let mut child = self.spawn(self.command().stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        group::own(&mut command);
+        let mut child = self.spawn(&mut command)?;
+        let _guard = group::Guard::new(&child);
         let (tx, rx) = mpsc::channel();
         if let Some(out) = child.stdout.take() {
             send_lines(out, Stream::Stdout, tx.clone());
@@ -330,6 +348,23 @@ mod tests {
         let output = cmd.capture(Duration::from_millis(200)).unwrap();
         assert_eq!(output.end, End::TimedOut(Duration::from_millis(200)));
         assert!(output.seconds < 30.0);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_script_that_is_still_open_for_writing_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let script = dir.path().join("busy");
+        std::fs::write(&script, "#!/bin/sh\necho ran\n").unwrap();
+        std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let open = std::fs::File::options().append(true).open(&script).unwrap();
+        let closer = std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(100));
+            drop(open);
+        });
+        let output = Cmd::new(&script).capture(Duration::from_secs(20)).unwrap();
+        closer.join().unwrap();
+        assert_eq!(output.text(), "ran");
     }
 
     #[test]

@@ -56,7 +56,8 @@ impl Host {
         &self.path
     }
 
-    /// Looks a program up as a shell would: a name on PATH, anything with a separator as a path.
+    /// Looks a program up as a shell would: a name on PATH, anything with a separator as a path. What is found is
+    /// absolute, since it is started from other folders.
     pub fn find(&self, program: &str) -> Found {
         let candidates: Vec<PathBuf> = if Path::new(program).components().count() > 1 {
             vec![PathBuf::from(program)]
@@ -66,6 +67,7 @@ impl Host {
         };
         let mut unusable = None;
         for file in candidates {
+            let file = std::path::absolute(&file).unwrap_or(file);
             match executable(&file) {
                 Some(true) => return Found::Program(file),
                 Some(false) => unusable = unusable.or(Some(file)),

@@ -45,18 +45,19 @@ fn zig(args: &[String]) -> u8 {
             }
         };
     }
-    let rest = match expand(rest) {
-        Ok(rest) => rest,
+    let expanded = match expand(rest) {
+        Ok(expanded) => expanded,
         Err(error) => {
             eprintln!("cannot read a response file: {error}");
             return 1;
         }
     };
-    let output = rest.iter().position(|a| a == "-o").and_then(|i| rest.get(i + 1)).map(Path::new);
+    let output = expanded.iter().position(|a| a == "-o").and_then(|i| expanded.get(i + 1)).map(Path::new);
     if let Some(cc) = built_for_host(&triple, output) {
+        // As they came: what filled a file may not fit a command line.
         return Cmd::new(cc).args(rest).replace();
     }
-    let args = filter_linker_args(rest, LinkTarget::from(&triple));
+    let args = filter_linker_args(expanded, LinkTarget::from(&triple));
     let length: usize = args.iter().map(|a| a.len() + 1).sum();
     let cmd = Cmd::new(&driver[0]).args(&driver[1..]);
     // Linux takes 2 MB in all and 128 kB in one argument; rustc itself goes over to a file only when it must.

@@ -9,7 +9,7 @@ use xtask::{commands, exec, internal};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    if let Some(code) = internal::take_over(&args[1..]) {
+    if let Some(code) = internal::take_over(args.get(1..).unwrap_or_default()) {
         return ExitCode::from(code);
     }
     exec::end_groups_on_signals();

@@ -4,9 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::config::{Config, GlibcVersion, Mode, ModeChoice, Need, OnFallback, Target};
+use crate::config::{CcChoice, CcProvider, Config, GlibcVersion, Mode, ModeChoice, Need, OnFallback, Target};
 use crate::error::{Error, Result};
 use crate::rustflags::Linker;
+use crate::toolchain::probe::Verdict;
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::Survey;
 use crate::toolchain::{Link, Provider, Toolchain, zig};
@@ -194,7 +195,11 @@ pub fn targets(config: &Config, asked: &[Triple]) -> Vec<Target> {
     asked.map(|t| known(t).unwrap_or_else(|| Target::with_defaults(t.clone()))).collect()
 }
 
-fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
+/// The mode of this name.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] where there is none, with those that there are.
+pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     config.modes.iter().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.modes.iter().map(|m| m.name.as_str()).collect();
         Error::usage(format!("there is no mode `{name}` in {}", config.file.display()))
@@ -305,14 +310,14 @@ impl OneTarget<'_> {
         match self.toolchain() {
             None => Some(self.no_toolchain(&format!("no C toolchain works for {triple}"))),
             Some(toolchain) if mode.needs.contains(&Need::Cxx) && toolchain.cxx.is_none() => {
-                Some(Unmet::Mendable(format!("{} has no C++ compiler for {triple}", toolchain.version)))
+                Some(self.no_toolchain(&format!("{} has no C++ compiler for {triple}", toolchain.version)))
             }
             Some(_) => None,
         }
     }
 
-    /// Whether setup could get a toolchain: zig serves every target that it has a name for, unless the run or the
-    /// user's own choice leaves it out.
+    /// Whether setup could get a toolchain: zig serves every target that it has a name for, with C++, unless the run or
+    /// the user's own choice leaves it out.
     fn no_toolchain(&self, what: &str) -> Unmet {
         let explicit = self
             .survey()
@@ -320,15 +325,28 @@ impl OneTarget<'_> {
             .filter(|(candidate, _)| matches!(candidate.provider, Provider::Env | Provider::Config));
         if let Some((candidate, _)) = explicit {
             return Unmet::Final(format!(
-                "{what}: {} does not work, see `cargo xtask explain {}`",
+                "{what}: {} is what was asked for, see `cargo xtask explain {}`",
                 candidate.origin, self.target.triple
             ));
         }
+        let broken =
+            self.survey().and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
+        let what = match broken {
+            Some((candidate, _)) => format!(
+                "{what}: {} is there and broken, see `cargo xtask explain {}`",
+                candidate.origin, self.target.triple
+            ),
+            None => what.to_owned(),
+        };
         let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
-        match zig && zig::target_flags(&self.target.triple, None).is_some() {
-            true => Unmet::Mendable(what.to_owned()),
-            false if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
-            false => Unmet::Final(what.to_owned()),
+        match &self.target.cc {
+            Some(CcChoice::Provider(provider)) if *provider != CcProvider::Zig => Unmet::Final(format!(
+                "{what}, and cc = \"{}\" in targets.toml leaves out what setup could get",
+                provider.as_str()
+            )),
+            _ if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
+            _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what),
+            _ => Unmet::Final(what),
         }
     }
 

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::invocation::Site;
-use crate::cargo::userflags::{cargo_home, user_flags};
+use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::plan::{ModeRequest, Request};
+use crate::plan::{self, ModeRequest, Request};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
 use crate::triple::Triple;
@@ -88,9 +88,8 @@ impl Session {
             None => None,
             Some("auto") => Some(ModeRequest::Auto),
             Some("all") => Some(ModeRequest::All),
-            Some(name) => Some(ModeRequest::Named(name.to_owned())),
+            Some(name) => Some(ModeRequest::Named(plan::named(config, name)?.name.clone())),
         };
-        let _ = config;
         Ok(Request {
             targets,
             mode,
@@ -138,8 +137,8 @@ impl Session {
     /// What every cargo call of a run shares. `targets` are all that may be built.
     pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
         let root = &self.workspace.root;
-        let user_flags: BTreeMap<_, _> =
-            targets.iter().map(|t| (t.clone(), user_flags(t, &self.host, root))).collect();
+        let user: BTreeMap<_, _> =
+            targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         Site {
             cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
@@ -151,7 +150,7 @@ impl Session {
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
-            user_flags,
+            user,
         }
     }
 
@@ -170,6 +169,9 @@ pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
     let names = list.split(',').map(str::trim).filter(|n| !n.is_empty());
     if list.trim() == "none" {
         return Ok(Some(Vec::new()));
+    }
+    if names.clone().next().is_none() {
+        return Err(Error::usage("--providers names no provider").help("for none of them: --providers none"));
     }
     let provider = |name: &str| {
         let all: Vec<&str> = Provider::ALL.iter().map(|p| p.name()).collect();

@@ -19,6 +19,8 @@ use crate::triple::Triple;
 const LOG: &str = "XTASK_TRAP_LOG";
 /// The triples whose build must not reach a C compiler, separated by a space.
 const TRIPLES: &str = "XTASK_TRAP_TARGETS";
+/// The folder of the traps.
+const DIR: &str = "XTASK_TRAP_DIR";
 
 /// One call of a C compiler during a pure build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,6 +106,7 @@ impl Traps {
         if let Ok(path) = std::env::join_paths(path) {
             env.insert("PATH".into(), path.to_string_lossy().into_owned());
         }
+        env.insert(DIR.into(), self.dir.to_string_lossy().into_owned());
         env.insert(LOG.into(), self.log.to_string_lossy().into_owned());
         env.insert(TARGET_DIR.into(), target_dir.to_string_lossy().into_owned());
         let triples: Vec<&str> = targets.iter().map(|t| t.as_str()).collect();
@@ -170,13 +173,16 @@ fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
 /// `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
 fn compiles_c(name: &str) -> bool {
     let versioned = |v: &str| !v.is_empty() && v.chars().all(|c| c.is_ascii_digit() || c == '.');
+    // Debian's MinGW compilers also end in their threading model.
+    let name = ["-posix", "-win32"].iter().find_map(|model| name.strip_suffix(model)).unwrap_or(name);
     let stem = name.rsplit_once('-').filter(|(_, v)| versioned(v)).map_or(name, |(stem, _)| stem);
     let last = stem.rsplit('-').next().unwrap_or(stem);
     // Archivers count too: an archive of objects is how C reaches a Rust program.
     let any_prefix = [
-        "cc", "gcc", "c++", "g++", "clang", "clang++", "tcc", "icc", "icx", "icpx", "c89", "c99", "ar",
-        "ranlib",
+        "cc", "gcc", "c++", "g++", "clang", "clang++", "tcc", "icc", "icpc", "icx", "icpx", "c89", "c99",
+        "emcc", "em++", "nvcc", "ar", "ranlib",
     ];
+    // Not sccache: it wraps rustc, too, and what it starts for C are the compilers that are trapped.
     any_prefix.contains(&last) || ["zig", "cmake", "ccache", "distcc", "clang-cl", "cl"].contains(&stem)
 }
 
@@ -187,7 +193,7 @@ pub fn spring(args: &[String]) -> u8 {
         return 2;
     };
     if kind == LINK_ONLY && !compiles(args) {
-        return Cmd::new(real).args(args).replace();
+        return hand_on(real, args);
     }
     let targets = targets_of_caller();
     let var = |key| std::env::var(key).unwrap_or_default();
@@ -215,7 +221,20 @@ pub fn spring(args: &[String]) -> u8 {
         eprintln!("{kind}: not found");
         return 127;
     }
-    Cmd::new(real).args(args).replace()
+    hand_on(real, args)
+}
+
+/// Becomes the real program, with a PATH that holds no traps: one that looks for a program of its own name there, as
+/// ccache does, would find the trap again.
+fn hand_on(real: &str, args: &[String]) -> u8 {
+    let cmd = Cmd::new(real).args(args);
+    let (Some(traps), Some(path)) = (std::env::var_os(DIR), std::env::var_os("PATH")) else {
+        return cmd.replace();
+    };
+    match std::env::join_paths(std::env::split_paths(&path).filter(|dir| *dir != Path::new(&traps))) {
+        Ok(path) => cmd.env("PATH", path).replace(),
+        Err(_) => cmd.replace(),
+    }
 }
 
 /// The triple whose output folder the caller's `OUT_DIR` lies in; none where that is the host's. Cargo sets it for
@@ -271,11 +290,23 @@ mod tests {
             "aarch64-linux-gnu-ar",
             "gcc-ar-12",
             "llvm-ar-14",
+            "x86_64-w64-mingw32-gcc-posix",
+            "x86_64-w64-mingw32-g++-12-win32",
         ] {
             assert!(compiles_c(name), "{name}");
         }
-        for name in ["rustc", "ld", "tar", "bash", "clang-format", "gccgo", "ccmake-gui", "yacc", "collect2"]
-        {
+        for name in [
+            "rustc",
+            "sccache",
+            "ld",
+            "tar",
+            "bash",
+            "clang-format",
+            "gccgo",
+            "ccmake-gui",
+            "yacc",
+            "collect2",
+        ] {
             assert!(!compiles_c(name), "{name}");
         }
     }

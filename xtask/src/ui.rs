@@ -16,35 +16,62 @@ pub struct Ui {
     pub json: bool,
     /// Colours on stderr.
     pub color: bool,
+    /// Colours on stdout.
+    pub color_out: bool,
     /// stderr is a terminal that can redraw lines.
     pub live: bool,
 }
 
+/// What the environment says about printing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// stdout is a terminal.
+    pub out: bool,
+    /// stderr is a terminal.
+    pub err: bool,
+    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    pub no_color: bool,
+    /// `TERM` is `dumb`.
+    pub dumb: bool,
+    /// See [`in_ci`].
+    pub ci: bool,
+}
+
+/// Whether a value of `CI` says that nobody watches: set, not empty and not `false`.
+pub fn in_ci(value: Option<&std::ffi::OsStr>) -> bool {
+    value.is_some_and(|v| !v.is_empty() && v != "false")
+}
+
 impl Ui {
-    /// Decides by the streams and by `NO_COLOR` (<https://no-color.org>: set and not empty), `TERM=dumb` and `CI`.
+    /// Looks at the streams and the environment of this process and decides.
     pub fn new(quiet: bool, verbose: bool, json: bool) -> Self {
-        let set = |key: &str| std::env::var_os(key).is_some_and(|v| !v.is_empty());
-        let terminal =
-            std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|t| t != "dumb");
+        let var = |key: &str| std::env::var_os(key);
+        let around = Surroundings {
+            out: std::io::stdout().is_terminal(),
+            err: std::io::stderr().is_terminal(),
+            no_color: var("NO_COLOR").is_some_and(|v| !v.is_empty()),
+            dumb: var("TERM").is_some_and(|t| t == "dumb"),
+            ci: in_ci(var("CI").as_deref()),
+        };
+        Self::decide(quiet, verbose, json, around)
+    }
+
+    /// The decision. A dumb terminal is none.
+    pub fn decide(quiet: bool, verbose: bool, json: bool, around: Surroundings) -> Self {
+        let terminal = around.err && !around.dumb;
         Self {
             quiet,
             verbose,
             json,
-            color: terminal && !set("NO_COLOR"),
-            live: terminal && !set("CI") && !quiet,
+            color: terminal && !around.no_color,
+            color_out: around.out && !around.dumb && !around.no_color && !json,
+            live: terminal && !around.ci && !quiet,
         }
     }
 
     /// A Ui that prints nothing but errors: for tests and benchmarks.
     pub fn silent() -> Self {
-        Self { quiet: true, verbose: false, json: false, color: false, live: false }
-    }
-
-    /// Whether tables on stdout are coloured: a terminal, and nobody said no.
-    pub fn color_out(&self) -> bool {
-        std::io::stdout().is_terminal()
-            && !self.json
-            && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
+        Self::decide(true, false, false, Surroundings::default())
     }
 
     /// Data: one piece of text to stdout, with its newline. A closed pipe is not an error worth a message.

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use crate::plan::{Job, StdUse};
 use crate::toolchain::identity::Fingerprint;
 
-/// What all jobs of a cohort share. The order of the fields is the order in which cohorts run.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+/// What all jobs of a cohort share.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
     /// The mode's name; two modes never share a build folder, so that timings and proofs stay theirs.
     pub mode: String,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::cohort::Cohort;
-use super::invocation::{Site, invocation};
+use super::invocation::invocation;
 use crate::build::Builder;
 use crate::error::{Error, Result};
 use crate::plan::Job;
@@ -49,16 +49,18 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>
         return Ok(vec![cohort]);
     }
     let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
-    let file =
-        builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, &builder.site)));
+    let file = builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, builder)));
     let kept = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
     let alone: BTreeSet<String> = match kept {
         Some(alone) => alone,
-        None => {
-            let alone = compare(&cohort, builder)?;
-            keep(&file, &alone)?;
-            alone
-        }
+        None => match compare(&cohort, builder)? {
+            Some(alone) => {
+                keep(&file, &alone)?;
+                alone
+            }
+            // No answer today (no network, say) is not to be remembered as a good one.
+            None => BTreeSet::new(),
+        },
     };
     let (single, together): (Vec<&Job>, Vec<&Job>) =
         cohort.jobs.iter().partition(|j| alone.contains(j.target.triple.as_str()));
@@ -69,18 +71,19 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>
     Ok(groups.filter(|g| !g.is_empty()).map(|jobs| Cohort { key: cohort.key.clone(), jobs }).collect())
 }
 
-/// The targets whose units differ between a call of their own and the common one.
-fn compare(cohort: &Cohort, builder: &Builder) -> Result<BTreeSet<String>> {
-    let Some(common) = graph(cohort, builder)? else { return Ok(BTreeSet::new()) };
+/// The targets whose units differ between a call of their own and the common one; none where Cargo does not tell.
+fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeSet<String>>> {
+    let Some(common) = graph(cohort, builder)? else { return Ok(None) };
     let mut alone = BTreeSet::new();
     for job in &cohort.jobs {
         let triple = job.target.triple.to_string();
         let own = graph(&Cohort { key: cohort.key.clone(), jobs: vec![job] }, builder)?;
-        if own.is_some_and(|own| changes(&own, &common, &triple)) {
+        let Some(own) = own else { return Ok(None) };
+        if changes(&own, &common, &triple) {
             alone.insert(triple);
         }
     }
-    Ok(alone)
+    Ok(Some(alone))
 }
 
 /// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
@@ -96,19 +99,25 @@ fn changes(own: &Graph, common: &Graph, triple: &str) -> bool {
 fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
-    let output = cmd.capture(Duration::from_secs(600))?;
-    let Ok(document) = serde_json::from_slice::<Document>(&output.stdout) else { return Ok(None) };
+    Ok(units(&cmd.capture(Duration::from_secs(600))?.stdout))
+}
+
+/// The units of each target in Cargo's answer, and those of the host.
+fn units(answer: &[u8]) -> Option<Graph> {
+    let document: Document = serde_json::from_slice(answer).ok()?;
     let mut units = Graph::new();
     for unit in document.units {
         let platform = unit.platform.unwrap_or_else(|| HOST.to_owned());
         units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
     }
-    Ok(Some(units))
+    Some(units)
 }
 
 /// Everything that decides the answer: the lock file, every manifest and what is asked.
-fn key(cohort: &Cohort, targets: &[String], site: &Site) -> String {
-    let print = Fingerprint::new("unit graph 2").with(cohort.key.folder()).with(targets.join(" "));
+fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
+    let (app, site) = (builder.app, &builder.site);
+    let print = Fingerprint::new("unit graph 3").with(cohort.key.folder()).with(targets.join(" "));
+    let print = print.with(&app.package).with(&app.bin);
     let lock = site.root.join("Cargo.lock");
     std::iter::once(&lock)
         .chain(&site.manifests)
@@ -118,10 +127,43 @@ fn key(cohort: &Cohort, targets: &[String], site: &Site) -> String {
 
 fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {
     let text = serde_json::to_vec(alone).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
-    let dir = file.parent().unwrap_or(Path::new("."));
-    let staged = dir.join(format!(".{}.tmp", std::process::id()));
-    let write = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::write(&staged, text))
-        .and_then(|()| std::fs::rename(&staged, file));
-    write.map_err(|e| Error::io("cannot write", file, &e))
+    crate::files::write(file, &text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An answer of `--unit-graph` with these units: platform (`-` for the host), package, features.
+    fn answer(list: &[(&str, &str, &[&str])]) -> BTreeMap<String, Units> {
+        let unit = |(platform, package, features): &(&str, &str, &[&str])| {
+            let platform = (*platform != "-").then_some(platform);
+            serde_json::json!({ "pkg_id": package, "platform": platform, "features": features, "mode": "build",
+                "target": { "name": package, "kind": ["lib"] }, "dependencies": [] })
+        };
+        let units_json: Vec<_> = list.iter().map(unit).collect();
+        let text = serde_json::json!({ "version": 1, "units": units_json, "roots": [0] }).to_string();
+        units(text.as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn a_feature_that_only_company_brings_is_seen() {
+        let own = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("-", "cc", &[])]);
+        let same =
+            answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("b", "dep", &["c"]), ("-", "cc", &[])]);
+        let leaked = answer(&[("a", "app", &[]), ("a", "dep", &["c", "std"]), ("-", "cc", &[])]);
+        let more = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("a", "ssl", &[]), ("-", "cc", &[])]);
+        let host = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("-", "cc", &["parallel"])]);
+        assert!(!changes(&own, &same, "a"));
+        assert!(changes(&own, &leaked, "a"));
+        assert!(changes(&own, &more, "a"));
+        assert!(changes(&own, &host, "a"), "a build script with other features may write other sources");
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_not_an_empty_one() {
+        for text in ["", "error: network", "{\"version\":1}"] {
+            assert_eq!(units(text.as_bytes()), None);
+        }
+    }
 }

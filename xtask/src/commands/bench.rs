@@ -25,6 +25,7 @@ pub(super) fn run(
     planning.mode.get_or_insert_with(|| "all".into());
     let mut start = start(common, &planning, setup, json)?;
     start.check()?;
+    start.take_turn();
     narrow(&mut start);
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
@@ -52,7 +53,7 @@ pub(super) fn run(
     let timings = Timings::merge(Timings::read(&file)?, host_facts(rustc), run.cases, of, to);
     timings.write(&file)?;
     let ui = &start.session.ui;
-    ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out()) });
+    ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out) });
     ui.step("Wrote", file.display().to_string());
     let mut failed = run.failed.into_iter();
     if let Some((case, error)) = failed.next() {

@@ -95,7 +95,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
         let text = serde_json::to_string_pretty(&document);
         session.ui.data(&text.map_err(|e| Error::failed(format!("doctor: {e}")))?);
     } else {
-        session.ui.data(&format!("rustc: {rustc}\n\n{}", table(&targets).terminal(session.ui.color_out())));
+        session.ui.data(&format!("rustc: {rustc}\n\n{}", table(&targets).terminal(session.ui.color_out)));
         if let Some(command) = &setup {
             session.ui.data(&format!("\nget what is missing: {command}"));
         }

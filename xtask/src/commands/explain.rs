@@ -96,7 +96,7 @@ fn described(verdict: &Verdict) -> String {
     let indented = |text: &str| text.lines().map(|l| format!("             {l}\n")).collect::<String>();
     match verdict {
         Verdict::Works(works) => indented(&format!("works: {}, {}", works.version, works.steps.join(", "))),
-        Verdict::Broken { step, said, command } => {
+        Verdict::Broken { step, said, command, .. } => {
             let command =
                 if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
             indented(&format!(

@@ -9,7 +9,7 @@ use crate::table::{Align, Cell, Table, Tone};
 pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()> {
     let start = start(common, planning, SetupFlag::default(), json)?;
     let ui = &start.session.ui;
-    ui.data(&if json { start.plan.json() } else { text(&start.plan, ui.color_out()) });
+    ui.data(&if json { start.plan.json() } else { text(&start.plan, ui.color_out) });
     start.plan.check_fallbacks(start.request.strict)?;
     start.plan.incomplete().map_or(Ok(()), Err)
 }

@@ -12,8 +12,8 @@ use crate::verify::{Smoke, Verified};
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
     start.one_mode_each("release")?;
-    let verified = start.verified()?;
     let (dist, memo, origin) = (start.session.dist(), start.memo(), start.origin()?);
+    let verified = start.verified()?;
     let ui = &start.session.ui;
     let (packed, unmade) =
         ship::images(&start.config, &start.request.targets, &verified, &origin, &dist, &memo, ui)?;
@@ -22,9 +22,10 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let timings = timings(&start, &verified, &report)?;
     timings.write(&dist.join("timings.json"))?;
     report.write(&dist, Some(&timings))?;
-    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out()) });
+    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
+    start.end(&verified)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
-    start.end(&verified)
+    Ok(())
 }
 
 /// What was done, as report.json says it.

@@ -10,6 +10,7 @@ use crate::cargo::invocation::{What, invocation};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
+use crate::toolchain::runner::Runner;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
@@ -54,6 +55,13 @@ fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
 }
 
 fn modes(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+    for job in start.plan.jobs.iter().filter(|j| j.buildable()) {
+        if let Runner::None { reason } = &job.runner {
+            return Err(Error::missing(format!("tests for {} cannot run here", job.target.triple))
+                .found(reason.as_str())
+                .help(format!("get what runs them: cargo xtask setup {}", job.target.triple)));
+        }
+    }
     let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
     let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
     for cohort in cohorts(&start.plan.jobs) {
@@ -135,9 +143,12 @@ impl Tally<'_> {
             self.ui.raw(line);
         }
         self.ui.data(&format!("{} passed, {} failed, {} skipped", self.passed, self.failed, skipped.len()));
-        let ci = std::env::var_os("CI").is_some_and(|v| !v.is_empty() && v != "false");
+        let ci = crate::ui::in_ci(std::env::var_os("CI").as_deref());
         if !self.broken.is_empty() {
-            let error = Error::failed(format!("{} tests failed", self.failed));
+            let error = Error::failed(match self.failed {
+                0 => "the tests could not be built or did not end".to_owned(),
+                n => format!("{n} tests failed"),
+            });
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
         }
         if ci && !skipped.is_empty() {

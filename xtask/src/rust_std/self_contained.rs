@@ -82,8 +82,8 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
 fn from_zig(zig: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
     let flags = zig::target_flags(target, None)
         .ok_or_else(|| Error::missing(format!("zig has no target for {target}")))?;
-    crate::cache::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
-    crate::cache::write(&work.join("empty.c"), b"")?;
+    crate::files::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
+    crate::files::write(&work.join("empty.c"), b"")?;
     let driver = |command: &str| {
         // A cache of its own makes the paths that zig prints short and free of blanks, and the archive's bytes the same
         // wherever the real one lies.
@@ -166,7 +166,7 @@ fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()>
                     libc.display(),
                     libgcc.display()
                 );
-                crate::cache::write(&work.join("merge.mri"), script.as_bytes())?;
+                crate::files::write(&work.join("merge.mri"), script.as_bytes())?;
                 let shell = Cmd::new("sh").args(["-c", "\"$0\" -M < merge.mri"]).arg(ask("prog", "ar")?);
                 run(&shell.cwd(work))?;
                 copy(&work.join("libc.a"), &made.join(name))?;

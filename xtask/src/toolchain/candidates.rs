@@ -34,29 +34,41 @@ pub struct Candidates {
     pub list: Vec<Candidate>,
     /// Who found nothing, and what was looked for.
     pub nothing: Vec<Nothing>,
-    /// The first candidate was chosen by a person: if it is broken, the search ends there.
-    pub explicit: bool,
 }
 
 /// Lists the candidates for `target`. `zig` are the zig drivers on this machine, found by [`super::zig::find`].
 pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zig: &[Zig]) -> Candidates {
     let mut found = Candidates::default();
     let allowed = |p: Provider| wish.providers.as_ref().is_none_or(|list| list.contains(&p));
-    if allowed(Provider::Env)
-        && let Some(candidate) = from_env(target, host)
-    {
-        return Candidates { list: vec![candidate], nothing: Vec::new(), explicit: true };
-    }
-    let only = match &wish.cc {
-        Some(Explicit::Program(command)) if allowed(Provider::Config) => {
-            let origin = format!("cc = \"{command}\" in targets.toml");
-            let candidate = named(Provider::Config, origin, command, target, host);
-            return Candidates { list: vec![candidate], nothing: Vec::new(), explicit: true };
+    // What a person named is the only candidate: if it is broken, the search ends there.
+    let alone = |candidate| Candidates { list: vec![candidate], nothing: Vec::new() };
+    let own = explicit("CC", target);
+    if let Some((key, value)) = own.iter().find_map(|key| Some((key, host.var(key)?))) {
+        if allowed(Provider::Env) {
+            return alone(from_env(key, value, target, host));
         }
-        Some(Explicit::Provider(provider)) => Some(*provider),
-        _ => None,
-    };
-    found.explicit = only.is_some();
+        found.nothing(Provider::Env, format!("{key}={value} is left out by --providers"));
+    }
+    let mut only = None;
+    match &wish.cc {
+        Some(Explicit::Program(command)) => {
+            let origin = format!("cc = \"{command}\" in targets.toml");
+            if allowed(Provider::Config) {
+                return alone(named(Provider::Config, origin, command, target, host));
+            }
+            found.nothing(Provider::Config, format!("{origin} is left out by --providers"));
+        }
+        Some(Explicit::Provider(provider)) => only = Some(*provider),
+        None => {
+            let hosts = hosts("CC", target, host);
+            if let Some((key, value)) = hosts.iter().find_map(|key| Some((key, host.var(key)?))) {
+                if allowed(Provider::Env) {
+                    return alone(from_env(key, value, target, host));
+                }
+                found.nothing(Provider::Env, format!("{key}={value} is left out by --providers"));
+            }
+        }
+    }
     for provider in Provider::ALL {
         if matches!(provider, Provider::Env | Provider::Config) || only.is_some_and(|p| p != provider) {
             continue;
@@ -100,31 +112,41 @@ pub struct Zig {
     pub origin: String,
 }
 
-/// The spellings of the `cc` crate, in its order: `CC_<triple>`, `CC_<triple_with_underscores>`, `TARGET_CC`, and where
-/// the target is the host `HOST_CC` and `CC`.
-fn explicit<'h>(variable: &str, target: &Triple, host: &'h Host) -> Option<(String, &'h str)> {
-    let mut keys = vec![
+/// The spellings that name a tool for this target alone, in the order of the `cc` crate: `CC_<triple>`,
+/// `CC_<triple_with_underscores>`, `TARGET_CC`. They go before `cc` in targets.toml.
+fn explicit(variable: &str, target: &Triple) -> Vec<String> {
+    vec![
         format!("{variable}_{target}"),
         format!("{variable}_{}", target.underscored()),
         format!("TARGET_{variable}"),
-    ];
-    if *target == host.triple {
-        keys.extend([format!("HOST_{variable}"), variable.to_owned()]);
-    }
-    keys.into_iter().find_map(|key| host.var(&key).map(|value| (key, value)))
+    ]
 }
 
-fn from_env(target: &Triple, host: &Host) -> Option<Candidate> {
-    let (key, value) = explicit("CC", target, host)?;
+/// The spellings that name the host's tool, for the target that is the host: `HOST_CC` and `CC`. They stand for the
+/// host's compiler, so that `cc` in targets.toml goes before them.
+fn hosts(variable: &str, target: &Triple, host: &Host) -> Vec<String> {
+    match *target == host.triple {
+        true => vec![format!("HOST_{variable}"), variable.to_owned()],
+        false => Vec::new(),
+    }
+}
+
+fn from_env(key: &str, value: &str, target: &Triple, host: &Host) -> Candidate {
     let mut candidate = named(Provider::Env, format!("{key}={value}"), value, target, host);
     for (variable, slot) in
         [("CXX", &mut candidate.cxx), ("AR", &mut candidate.ar), ("RANLIB", &mut candidate.ranlib)]
     {
-        if let Some((_, value)) = explicit(variable, target, host) {
-            *slot = Some(words(value));
+        let keys = explicit(variable, target).into_iter().chain(hosts(variable, target, host));
+        if let Some(value) = keys.into_iter().find_map(|key| host.var(&key)) {
+            let mut tool = words(value);
+            // Absolute, so that a change of the tool is seen; what is not there is told by the probe.
+            if let Some(path) = host.program(&tool[0]) {
+                tool[0] = path.to_string_lossy().into_owned();
+            }
+            *slot = Some(tool);
         }
     }
-    Some(candidate)
+    candidate
 }
 
 /// A compiler that a person named: a path, a name on PATH, or either with arguments.
@@ -223,13 +245,18 @@ impl Beside {
             let (prefix, suffix) = name.rsplit_once(c)?;
             usable(format!("{prefix}{cxx}{suffix}"))
         });
-        let prefix = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c)).map_or("", |(p, _)| p);
-        // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own.
+        let found = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c));
+        let (prefix, suffix) = found.unwrap_or_default();
+        // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own. An archiver
+        // without a prefix knows the host's objects only, unless it is LLVM's.
         let own_arch = target.arch() == host.triple.arch();
         let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
         let tool = |tool: &str| {
-            usable(format!("{prefix}{tool}"))
+            (!prefix.is_empty())
+                .then(|| usable(format!("{prefix}{tool}")))
+                .flatten()
                 .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
+                .or_else(|| usable(format!("llvm-{tool}{suffix}")))
                 .or_else(|| usable(format!("llvm-{tool}")))
                 // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
                 .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))

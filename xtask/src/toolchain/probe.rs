@@ -59,12 +59,22 @@ pub enum Verdict {
         said: String,
         /// The command that failed, for someone who wants to try it.
         command: String,
+        /// It took too long or was killed, which depends on what else the machine does: no fact to be kept.
+        #[serde(default)]
+        passing: bool,
     },
     /// The program that was named is not there.
     Absent {
         /// Which, and what is wrong with it.
         what: String,
     },
+}
+
+impl Verdict {
+    /// Whether the next look may well find something else.
+    pub fn passing(&self) -> bool {
+        matches!(self, Verdict::Broken { passing: true, .. })
+    }
 }
 
 /// What is known of a toolchain that works.
@@ -106,16 +116,20 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     let floor = setting.glibc.filter(|_| setting.target.libc() == Libc::Glibc);
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
-    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(define);
-    // A clang without a sysroot for musl finds the host's headers, and what it makes links and often runs.
+    // Headers of another C library often compile, and their inline functions fail only in programs larger than a probe.
+    let library = match setting.target.libc() {
+        Libc::Glibc => Some("-DPROBE_GLIBC"),
+        Libc::Musl => Some("-DPROBE_MUSL"),
+        Libc::Other => None,
+    };
+    let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
     let musl = setting.target.libc() == Libc::Musl;
-    let compile = if musl { compile.arg("-DPROBE_MUSL") } else { compile };
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
     let Some(ar) = &tools.ar else {
         let said = "there is no archiver for it (ar, llvm-ar)".to_owned();
-        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new() });
+        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new(), passing: false });
     };
     run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"]), dir)?;
     steps.push("compiled C".to_owned());
@@ -142,6 +156,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
                     step: "run".into(),
                     said: format!("the program printed {:?} instead of \"probe 42\"", output.text()),
                     command: String::new(),
+                    passing: false,
                 });
             }
             steps.push("ran it".to_owned());
@@ -153,7 +168,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
             steps.push(format!("did not run it: {reason}"));
         }
     }
-    let cxx = setting.cxx.then(|| cxx(tools, dir));
+    let cxx = setting.cxx.then(|| cxx(tools, dir)).transpose()?;
     steps.extend(cxx.iter().map(|c| match c {
         Ok(()) => "compiled and linked C++".to_owned(),
         Err(why) => format!("cannot do C++: {why}"),
@@ -179,13 +194,15 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
 }
 
 /// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
-fn cxx(tools: &Tools, dir: &Path) -> Result<(), String> {
-    let cxx = tools.cxx.as_ref().ok_or("there is no C++ compiler beside the C compiler")?;
+fn cxx(tools: &Tools, dir: &Path) -> Result<Result<(), String>, Verdict> {
+    let Some(cxx) = &tools.cxx else {
+        return Ok(Err("there is no C++ compiler beside the C compiler".into()));
+    };
     let cmd = Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]);
     match run("compile C++", cmd, dir) {
-        Ok(_) => Ok(()),
-        Err(Verdict::Broken { said, .. }) => Err(said),
-        Err(_) => Err("it does not work".into()),
+        Ok(_) => Ok(Ok(())),
+        Err(Verdict::Broken { said, passing: false, .. }) => Ok(Err(said)),
+        Err(verdict) => Err(verdict),
     }
 }
 
@@ -263,17 +280,17 @@ pub fn key(candidate: &Candidate, setting: &Setting, this: &Path) -> String {
 
 fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
     let cmd = cmd.cwd(dir);
-    let broken = |said: String| Verdict::Broken { step: step.into(), said, command: cmd.line() };
-    let output = cmd.capture(LIMIT).map_err(|e| broken(e.what))?;
+    let broken = |said, passing| Verdict::Broken { step: step.into(), said, command: cmd.line(), passing };
+    let output = cmd.capture(LIMIT).map_err(|e| broken(e.what, false))?;
     if output.ok() {
         return Ok(output);
     }
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty());
     let said = words.map_or_else(|| "nothing".to_owned(), |t| shortened(&t));
-    Err(broken(match output.end {
-        End::Code(code) => format!("{said}\n(exit code {code})"),
-        other => format!("{said}\n({other})"),
-    }))
+    Err(match output.end {
+        End::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
+        other => broken(format!("{said}\n({other})"), true),
+    })
 }
 
 /// The first lines and the last of a compiler's words: the error stands at either end.

@@ -36,7 +36,7 @@ impl Runner {
         }
     }
 
-    /// The command that runs `program` with nothing of this machine's Cargo in its environment.
+    /// The command that runs `program`.
     pub fn command(&self, program: &Path) -> Option<Cmd> {
         match self {
             Runner::Native => Some(Cmd::new(program)),
@@ -61,11 +61,12 @@ impl Runner {
 /// Finds the runner for a target. Looks at files only.
 pub fn find(target: &Triple, host: &Host) -> Runner {
     let missing = |reason: String| Runner::None { reason };
+    // Wherever its loader lies: this program runs here, too.
+    if *target == host.triple {
+        return Runner::Native;
+    }
     if target.os() != Os::Linux || host.triple.os() != Os::Linux {
-        return match *target == host.triple {
-            true => Runner::Native,
-            false => missing(format!("no runner for {target} on {}", host.triple)),
-        };
+        return missing(format!("no runner for {target} on {}", host.triple));
     }
     let emulated = target.arch() != host.triple.arch();
     let Some(loader) = loader(target) else { return missing(format!("no runner is known for {target}")) };

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::candidates::{Candidates, Wish, Zig, candidates};
+use super::candidates::{Candidates, Wish, Zig, candidates, gnu_prefixes};
+use super::identity::Fingerprint;
 use super::probe::{self, Scratch, Setting, Verdict};
 use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};
@@ -89,7 +90,7 @@ pub fn survey(
 
 fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui) -> Result<Survey> {
     let target = question.setting.target;
-    let Candidates { list, nothing, explicit } = candidates(target, host, &question.wish, places.zigs);
+    let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
     for candidate in list {
         let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
@@ -97,7 +98,7 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui)
             break;
         }
         let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
-        let verdict = verdict(&candidate, &tools, question, places, ui)?;
+        let verdict = verdict(&candidate, &tools, question, host, places, ui)?;
         if let Verdict::Works(works) = &verdict {
             let toolchain = toolchain(&candidate, tools, works);
             // The first that works; where C++ is needed, the first that has it, if any has.
@@ -106,10 +107,6 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui)
             }
         }
         survey.tried.push((candidate, verdict));
-        // What a person chose and does not work is not silently replaced.
-        if explicit && survey.chosen.is_none() && question.wish.ends_when_broken(&survey) {
-            break;
-        }
     }
     Ok(survey)
 }
@@ -128,39 +125,49 @@ fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works)
     }
 }
 
-impl Wish {
-    /// A program named by a person ends the search; a provider named by a person may still have a second program.
-    fn ends_when_broken(&self, survey: &Survey) -> bool {
-        survey
-            .tried
-            .first()
-            .is_some_and(|(c, _)| matches!(c.provider, super::Provider::Env | super::Provider::Config))
-    }
-}
-
 fn verdict(
     candidate: &Candidate,
     tools: &wrapper::Tools,
     question: &Question,
+    host: &Host,
     places: &Places,
     ui: &Ui,
 ) -> Result<Verdict> {
     let key = probe::key(candidate, &question.setting, places.this);
     let dir = places.cache.join("probes");
     let file = dir.join(format!("{key}.json"));
+    let broken = dir.join(format!("{key}-{}.json", surroundings(question.setting.target, host)));
     // An unreadable or old verdict is no verdict: the probe is made again.
-    if let Some(known) = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-        return Ok(known);
+    for file in [&file, &broken] {
+        if let Some(known) = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            return Ok(known);
+        }
     }
     ui.step("Probing", format!("{} for {}", candidate.origin, question.setting.target));
     let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
+    // What a process of the same number left behind when it was killed.
+    let _ = std::fs::remove_dir_all(&scratch.0);
     std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
+    if verdict.passing() {
+        return Ok(verdict);
+    }
     let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
-    let staged = scratch.0.join("verdict.json");
-    let keep = std::fs::write(&staged, text).and_then(|()| std::fs::rename(&staged, &file));
-    keep.map_err(|e| Error::io("cannot write", &file, &e))?;
+    let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
+    crate::files::write(&file, &text)?;
     Ok(verdict)
+}
+
+/// What can mend a compiler that itself stays the same: a package that brings its headers, its libraries or its
+/// assembler changes one of these folders. "Broken" holds only while none of them changed.
+fn surroundings(target: &Triple, host: &Host) -> String {
+    let usr = Path::new("/usr");
+    let own = gnu_prefixes(target).into_iter().flat_map(|prefix| {
+        [usr.join(&prefix).join("include"), usr.join(&prefix).join("lib"), usr.join("lib").join(prefix)]
+    });
+    let common = ["include", "lib", "local/include", "local/lib"].map(|dir| usr.join(dir));
+    let all = host.path().iter().cloned().chain(common).chain(own);
+    all.fold(Fingerprint::new("surroundings 1"), |print, dir| print.with_stat(&dir)).short()
 }
 
 impl Survey {

@@ -8,7 +8,10 @@
 #include <string.h>
 
 #if defined(PROBE_MUSL) && defined(__GLIBC__)
-#error "the headers that this compiler finds are glibc's, and the target's C library is musl"
+#error "this compiler's headers are glibc's, and the C library of this target is musl"
+#endif
+#if defined(PROBE_GLIBC) && !defined(__GLIBC__)
+#error "this compiler's headers are not glibc's, which is the C library of this target"
 #endif
 
 #ifdef PROBE_GLIBC_MINOR
