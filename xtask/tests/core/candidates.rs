@@ -152,10 +152,7 @@ fn what_is_not_there_is_named_and_not_replaced() {
     assert_eq!(listed(&machine, GNU, &Wish::default())[0], "host ~gcc");
     let machine = Machine::with(&["gcc"]);
     machine.file("bin/cc", "");
-    assert_eq!(
-        listed(&machine, GNU, &Wish::default())[..2],
-        ["host cc", "host ~gcc"]
-    );
+    assert_eq!(listed(&machine, GNU, &Wish::default())[..2], ["host cc", "host ~gcc"]);
 }
 
 #[test]
