@@ -1,7 +1,9 @@
 //! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
@@ -61,10 +63,17 @@ impl Builder<'_> {
     /// Where Cargo cannot be started or a folder cannot be written; a failed build is in [`Built::error`].
     pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
         let mut built = Vec::new();
+        let mut spoiled = BTreeSet::new();
         for cohort in cohorts(&plan.jobs) {
             for cohort in leaks::split(cohort, self)? {
-                built.extend(self.cohort(&cohort)?);
+                built.extend(self.cohort(&cohort, &mut spoiled)?);
             }
+        }
+        // Only now: the parts of a cohort that was split share a folder, and what one part spoiled must not take away
+        // what the others built. Until then the log keeps what was seen.
+        for dir in spoiled {
+            let marker = dir.join(TRAPPED);
+            std::fs::remove_file(&marker).map_err(|e| Error::io("cannot remove", &marker, &e))?;
         }
         // In the plan's order, whatever the cohorts were.
         let place = |b: &Built| plan.jobs.iter().position(|j| *j == b.job);
@@ -82,11 +91,17 @@ impl Builder<'_> {
         What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
     }
 
-    fn cohort(&self, cohort: &Cohort) -> Result<Vec<Built>> {
+    /// Builds one cohort; adds its folder to `spoiled` where a trap was hit in it.
+    fn cohort(&self, cohort: &Cohort, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
-        let from_nothing = |job: &Job| !dir.join(job.target.triple.as_str()).is_dir();
-        let from_nothing: Vec<bool> = cohort.jobs.iter().map(|job| from_nothing(job)).collect();
         let traps = self.traps(cohort, &dir)?;
+        for job in &cohort.jobs {
+            if let Some(toolchain) = &job.toolchain {
+                aside::make_room(&dir, job.target.triple.as_str(), &toolchain.id)?;
+            }
+        }
+        let from_nothing: Vec<bool> =
+            cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
@@ -114,8 +129,10 @@ impl Builder<'_> {
                 host_c: Vec::new(),
             });
         }
-        if let Some(traps) = traps {
-            self.prove(&mut built, &traps, &dir)?;
+        if let Some(traps) = traps
+            && self.prove(&mut built, &traps)?
+        {
+            spoiled.insert(dir);
         }
         for b in &built {
             let title = b.job.title();
@@ -191,8 +208,8 @@ impl Builder<'_> {
         self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())
     }
 
-    /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof.
-    fn prove(&self, built: &mut [Built], traps: &Traps, dir: &Path) -> Result<()> {
+    /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof: then it says true.
+    fn prove(&self, built: &mut [Built], traps: &Traps) -> Result<bool> {
         let hits = traps.hits()?;
         let mut spoiled = false;
         for b in built {
@@ -213,12 +230,13 @@ impl Builder<'_> {
                 b.error.take().unwrap_or_default()
             ));
         }
-        if spoiled {
-            std::fs::remove_file(dir.join(TRAPPED))
-                .map_err(|e| Error::io("cannot remove", &dir.join(TRAPPED), &e))?;
-        }
-        Ok(())
+        Ok(spoiled)
     }
+}
+
+/// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
+fn is_new(dir: &Path) -> bool {
+    !std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
 }
 
 /// One cargo call and what it said.

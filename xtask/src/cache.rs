@@ -168,19 +168,6 @@ pub fn create_dir(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))
 }
 
-/// Writes a file by way of a temporary one beside it, so that readers see the old one or the new one.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    create_parent(path)?;
-    let name = format!(".{}.{}", path.file_name().unwrap_or_default().display(), std::process::id());
-    let temporary = path.with_file_name(name);
-    std::fs::write(&temporary, bytes)
-        .and_then(|()| std::fs::rename(&temporary, path))
-        .map_err(|e| Error::io("cannot write", path, &e))
-}
-
 fn create_parent(path: &Path) -> Result<&Path> {
     let parent = path.parent().unwrap_or(Path::new("."));
     create_dir(parent)?;

@@ -1,5 +1,6 @@
 //! Jobs to Cargo and back: cohorts of jobs that one call can build, the call itself as a value, and what Cargo says.
 
+pub mod aside;
 pub mod cohort;
 pub mod inherited;
 pub mod invocation;

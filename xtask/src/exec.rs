@@ -172,14 +172,19 @@ impl Cmd {
         Ok(Output { end, stdout, stderr, seconds: begun.elapsed().as_secs_f64() })
     }
 
-    /// Runs it in the terminal's own process group (so that Ctrl-C reaches it) and hands over every line of both
-    /// streams as it comes, on the calling thread. Returns how it ended and the wall time in seconds.
+    /// Runs it in a process group of its own, which ends when this program is interrupted, however the signal came (a
+    /// terminal sends it to all, a CI service to this program alone). Hands over every line of both streams as it comes,
+    /// on the calling thread. Returns how it ended and the wall time in seconds.
     ///
     /// # Errors
     /// Only where the program cannot be started.
     pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(End, f64)> {
         let begun = Instant::now();
-        let mut child = self.spawn(self.command().stdout(Stdio::piped()).stderr(Stdio::piped()))?;
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        group::own(&mut command);
+        let mut child = self.spawn(&mut command)?;
+        let _guard = group::Guard::new(&child);
         let (tx, rx) = mpsc::channel();
         if let Some(out) = child.stdout.take() {
             send_lines(out, Stream::Stdout, tx.clone());
@@ -232,6 +237,7 @@ impl Cmd {
 /// The first line that a plain command prints, trimmed; none where it is absent, fails or prints nothing. For facts
 /// that one can do without, such as git's commit.
 pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     let shell = xshell::Shell::new().ok()?;
     shell.change_dir(dir);
     let text = shell.cmd(program).args(args).quiet().ignore_stderr().read().ok()?;

@@ -13,21 +13,25 @@ use crate::error::{Error, Result};
 /// # Errors
 /// Where a folder or the file cannot be made, written or renamed; the file beside it is removed then.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    place(path, |staged| File::create_new(staged)?.write_all(bytes))
+}
+
+/// As [`write`], where `make` makes the new file under the name that it is given.
+///
+/// No `sync`: the promise is about interrupted runs, not about power cuts, and everything here can be made again.
+///
+/// # Errors
+/// As [`write`], and what `make` answers.
+pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
     }
     let staged = beside(path);
-    let written = stage(&staged, bytes).and_then(|()| fs::rename(&staged, path));
-    written.map_err(|e| {
+    make(&staged).and_then(|()| fs::rename(&staged, path)).map_err(|e| {
         // What cannot be removed either is less important than why it could not be written.
         let _ = fs::remove_file(&staged);
         Error::io("cannot write", path, &e)
     })
-}
-
-/// No `sync`: the promise is about interrupted runs, not about power cuts, and everything here can be made again.
-fn stage(staged: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    File::create_new(staged)?.write_all(bytes)
 }
 
 /// A name in the same folder (a rename must not cross file systems) that no other thread or process uses.
@@ -35,7 +39,7 @@ fn beside(path: &Path) -> PathBuf {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    path.with_file_name(format!(".{name}.{}.{count}.tmp", std::process::id()))
+    path.with_file_name(format!("{}{}-{count}-{name}", crate::oci::stage::PREFIX, std::process::id()))
 }
 
 /// A size in bytes as people read it, in powers of 1000: `999 B`, `1.0 kB`, `13.4 MB`, `120 MB`.

@@ -22,11 +22,18 @@ pub const TARGET_DIR: &str = "XTASK_TARGET_DIR";
 /// The host's own compiler, as the linker of host units, set for every build.
 pub const HOST_CC: &str = "XTASK_HOST_CC";
 
+/// First argument of the linker where target and host are one triple, which have one variable for it: `__link <triple>
+/// <arguments…>`. Programs for the target are linked by what [`LINKER`] names, those for the host by [`HOST_CC`].
+pub const HOST_OR_TARGET: &str = "__link";
+/// The linker of the target that is the host's triple.
+pub const LINKER: &str = "XTASK_LINKER";
+
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
     match args.first()?.as_str() {
         ZIG => Some(zig(&args[1..])),
         TRAP => Some(crate::trap::spring(&args[1..])),
+        HOST_OR_TARGET => Some(host_or_target(&args[1..])),
         _ => None,
     }
 }
@@ -73,6 +80,27 @@ fn zig(args: &[String]) -> u8 {
     let code = cmd.arg(format!("@{}", file.display())).pass_through();
     let _ = std::fs::remove_file(&file);
     code
+}
+
+fn host_or_target(args: &[String]) -> u8 {
+    let [triple, rest @ ..] = args else { return usage() };
+    let linker = match (output(rest), std::env::var_os(LINKER)) {
+        (Ok(output), Some(linker)) => {
+            built_for_host(&Triple::parse(triple), output.as_deref()).unwrap_or_else(|| linker.into())
+        }
+        (Err(error), _) => {
+            eprintln!("cannot read a response file: {error}");
+            return 1;
+        }
+        (_, None) => return usage(),
+    };
+    Cmd::new(linker).args(rest).replace()
+}
+
+/// The file that a linker is to make.
+fn output(args: &[String]) -> std::io::Result<Option<PathBuf>> {
+    let args = expand(args)?;
+    Ok(args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1)).map(PathBuf::from))
 }
 
 /// zig never builds for the host: where what is made does not lie under the target's own folder, the host's compiler is

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::config::{CcChoice, CcProvider, Config, GlibcVersion, Mode, ModeChoice, Need, OnFallback, Target};
 use crate::error::{Error, Result};
 use crate::rustflags::Linker;
+use crate::toolchain::probe::Verdict;
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::Survey;
 use crate::toolchain::{Link, Provider, Toolchain, zig};
@@ -194,7 +195,11 @@ pub fn targets(config: &Config, asked: &[Triple]) -> Vec<Target> {
     asked.map(|t| known(t).unwrap_or_else(|| Target::with_defaults(t.clone()))).collect()
 }
 
-fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
+/// The mode of this name.
+///
+/// # Errors
+/// [`crate::error::Kind::Usage`] where there is none, with those that there are.
+pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     config.modes.iter().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.modes.iter().map(|m| m.name.as_str()).collect();
         Error::usage(format!("there is no mode `{name}` in {}", config.file.display()))
@@ -324,6 +329,15 @@ impl OneTarget<'_> {
                 candidate.origin, self.target.triple
             ));
         }
+        let broken =
+            self.survey().and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
+        let what = match broken {
+            Some((candidate, _)) => format!(
+                "{what}: {} is there and broken, see `cargo xtask explain {}`",
+                candidate.origin, self.target.triple
+            ),
+            None => what.to_owned(),
+        };
         let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
         match &self.target.cc {
             Some(CcChoice::Provider(provider)) if *provider != CcProvider::Zig => Unmet::Final(format!(
@@ -331,8 +345,8 @@ impl OneTarget<'_> {
                 provider.as_str()
             )),
             _ if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
-            _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what.to_owned()),
-            _ => Unmet::Final(what.to_owned()),
+            _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what),
+            _ => Unmet::Final(what),
         }
     }
 

@@ -34,7 +34,7 @@ impl Linker {
     /// The name that the JSON documents use.
     pub fn name(&self) -> &'static str {
         match self {
-            Linker::Driver { link: Link::Driver, .. } => "driver",
+            Linker::Driver { link: Link::Driver | Link::MuslSpecs, .. } => "driver",
             Linker::Driver { link: Link::Zig, .. } => "zig",
             Linker::RustLld { .. } => "rust-lld",
         }
@@ -56,6 +56,7 @@ pub fn base(target: &Triple, sysroot: Option<&Path>, linker: &Linker) -> Vec<Str
     match linker {
         // zig links its own musl; the std's copy would define everything twice.
         Linker::Driver { link: Link::Zig, .. } if musl => flags.push("-Clink-self-contained=no".into()),
+        Linker::Driver { link: Link::MuslSpecs, .. } => flags.push("-Crelocation-model=static".into()),
         Linker::Driver { .. } => {}
         Linker::RustLld { .. } => {
             flags.extend(["-Clinker-flavor=ld.lld".into(), "-Clink-self-contained=yes".into()]);

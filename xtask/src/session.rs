@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::cargo::invocation::Site;
-use crate::cargo::userflags::{cargo_home, user_flags};
+use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
 use crate::config::{Config, FILE_NAME};
 use crate::error::{Error, Result};
 use crate::host::Host;
-use crate::plan::{ModeRequest, Request};
+use crate::internal::HOST_OR_TARGET;
+use crate::plan::{self, ModeRequest, Request};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
+use crate::toolchain::wrapper::{executable, script_of};
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::workspace::{Package, Workspace};
@@ -88,9 +90,8 @@ impl Session {
             None => None,
             Some("auto") => Some(ModeRequest::Auto),
             Some("all") => Some(ModeRequest::All),
-            Some(name) => Some(ModeRequest::Named(name.to_owned())),
+            Some(name) => Some(ModeRequest::Named(plan::named(config, name)?.name.clone())),
         };
-        let _ = config;
         Ok(Request {
             targets,
             mode,
@@ -138,8 +139,8 @@ impl Session {
     /// What every cargo call of a run shares. `targets` are all that may be built.
     pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
         let root = &self.workspace.root;
-        let user_flags: BTreeMap<_, _> =
-            targets.iter().map(|t| (t.clone(), user_flags(t, &self.host, root))).collect();
+        let user: BTreeMap<_, _> =
+            targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         Site {
             cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
@@ -147,12 +148,21 @@ impl Session {
             root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
+            host_or_target: host_cc.and_then(|_| self.host_or_target()),
             host_cc,
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
-            user_flags,
+            user,
         }
+    }
+
+    /// Writes the linker that host and target share where they are one triple.
+    fn host_or_target(&self) -> Option<PathBuf> {
+        // rustc reads the flavour of its arguments off the name.
+        let file = self.work().join("toolchains").join("host-or-target").join("cc");
+        let words = [&self.this.to_string_lossy(), HOST_OR_TARGET, self.host.triple.as_str()];
+        executable(&file, &script_of(&words.map(str::to_owned))).ok().map(|()| file)
     }
 
     /// What builds.

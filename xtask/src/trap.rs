@@ -119,6 +119,22 @@ impl Traps {
         self.host_cc.as_ref().map(|_| self.dir.join(LINK_ONLY))
     }
 
+    /// Whether no trap was hit for a target.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
+    pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
+        let hits = self.hits()?;
+        let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
+        let mut own = hits.iter().filter(own).map(Hit::line).peekable();
+        if own.peek().is_none() {
+            return Ok(());
+        }
+        let error =
+            Error::failed(format!("mode {mode} promises no C, but a C compiler was called for {target}"));
+        Err(own.fold(error, Error::found))
+    }
+
     /// What was logged. A log that is not there holds nothing; a line that is broken is a hit nobody can name.
     ///
     /// # Errors
@@ -179,19 +195,25 @@ pub fn spring(args: &[String]) -> u8 {
     if kind == LINK_ONLY && !compiles(args) {
         return hand_on(real, args);
     }
-    let target = target_of_caller();
+    let targets = targets_of_caller();
     let var = |key| std::env::var(key).unwrap_or_default();
     let krate = match var("CARGO_PKG_NAME") {
         name if name.is_empty() => "a program that Cargo did not start".to_owned(),
         name => format!("{name} {}", var("CARGO_PKG_VERSION")),
     };
-    let hit = Hit { krate, program: kind.clone(), args: args.to_vec(), target };
-    if let Err(error) = log(&hit) {
-        // A proof that cannot be written down is no proof: fail the call, whoever made it.
-        eprintln!("xtask: cannot log a call of {kind}: {error}");
-        return 1;
+    let hits: Vec<Hit> = targets
+        .into_iter()
+        .map(|target| Hit { krate: krate.clone(), program: kind.clone(), args: args.to_vec(), target })
+        .collect();
+    for hit in &hits {
+        if let Err(error) = log(hit) {
+            // A proof that cannot be written down is no proof: fail the call, whoever made it.
+            eprintln!("xtask: cannot log a call of {kind}: {error}");
+            return 1;
+        }
     }
-    if let Some(target) = &hit.target {
+    if let Some(hit) = hits.iter().find(|h| h.target.is_some()) {
+        let target = hit.target.as_deref().unwrap_or_default();
         eprintln!("xtask: this is a pure build for {target}: no C compiler may run. {}", hit.line());
         return 1;
     }
@@ -215,13 +237,16 @@ fn hand_on(real: &str, args: &[String]) -> u8 {
     }
 }
 
-/// The triple whose output folder the caller's `OUT_DIR` lies in. Cargo sets it for every build script, and puts
-/// what is for a target under that target's name because `--target` is always passed.
-fn target_of_caller() -> Option<String> {
-    let out_dir = PathBuf::from(std::env::var_os("OUT_DIR")?);
-    let target_dir = PathBuf::from(std::env::var_os(TARGET_DIR)?);
+/// The triple whose output folder the caller's `OUT_DIR` lies in; none where that is the host's. Cargo sets it for
+/// every build script, and puts what is for a target under that target's name because `--target` is always passed.
+/// A caller without it cannot be told apart from one that hides it, so it counts for every target.
+fn targets_of_caller() -> Vec<Option<String>> {
     let triples = std::env::var(TRIPLES).unwrap_or_default();
-    triples.split(' ').find(|t| out_dir.starts_with(target_dir.join(t))).map(str::to_owned)
+    let mut triples = triples.split(' ').map(str::to_owned);
+    let dirs = (std::env::var_os("OUT_DIR"), std::env::var_os(TARGET_DIR));
+    let (Some(out_dir), Some(target_dir)) = dirs else { return triples.map(Some).collect() };
+    let (out_dir, target_dir) = (PathBuf::from(out_dir), PathBuf::from(target_dir));
+    vec![triples.find(|t| out_dir.starts_with(target_dir.join(t)))]
 }
 
 fn log(hit: &Hit) -> std::io::Result<()> {

@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::exec::End;
 use crate::files;
 use crate::gate::{Facts, Finding, Glibc, Root, Setting, Severity, check};
+use crate::oci::stage;
 use crate::plan::Job;
 use crate::toolchain::identity::digest;
 use crate::toolchain::runner::Runner;
@@ -208,17 +209,21 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     if std::fs::metadata(to).is_ok_and(same) {
         return Ok(());
     }
-    let dir = to.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(io)?;
-    let staged =
-        dir.join(format!(".{}.{}", to.file_name().unwrap_or_default().to_string_lossy(), std::process::id()));
-    let copy = || -> std::io::Result<()> {
-        std::fs::copy(from, &staged)?;
-        std::fs::File::options().write(true).open(&staged)?.set_modified(time)?;
-        std::fs::rename(&staged, to)
-    };
-    copy().map_err(|e| {
-        let _ = std::fs::remove_file(&staged);
-        io(e)
+    files::place(to, |staged| {
+        std::fs::copy(from, staged)?;
+        std::fs::File::options().write(true).open(staged)?.set_modified(time)
     })
+}
+
+/// Removes what runs that were killed left half-written in target/dist, images apart: packing sees to those. Only for a
+/// run that no other runs beside.
+pub fn sweep(dist: &Path) {
+    let modes = entries(&dist.join("bin")).iter().flat_map(|target| entries(target)).collect::<Vec<_>>();
+    for dir in [dist.to_owned(), dist.join("archives")].iter().chain(&modes) {
+        stage::sweep(dir);
+    }
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
 }

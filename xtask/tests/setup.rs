@@ -147,6 +147,48 @@ fn nothing_runs_without_consent() {
     assert_eq!(lab.log(), Vec::<String>::new());
 }
 
+/// A cross gcc as far as it is asked where its files lie; `ar` is the real one.
+#[test]
+fn a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not() {
+    use xtask::rust_std::self_contained::{Supply, complete, fill, folder};
+    if !Path::new("/usr/bin/ar").is_file() {
+        return skipped("a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not", "ar");
+    }
+    let script = "case $1 in -dumpmachine) echo $(cat $bin/../machine);; -print-prog-name=ar) echo /usr/bin/ar;; \
+                  *) echo $bin/../lib/${1#-print-file-name=};; esac";
+    let lab = Lab::new("gcc", &[("gcc", script)]);
+    let lib = lab.dir.join("lib");
+    std::fs::create_dir_all(&lib).unwrap();
+    for name in ["crt1", "rcrt1", "crti", "crtn", "crtbegin", "crtbeginS", "crtend", "crtendS"] {
+        std::fs::write(lib.join(format!("{name}.o")), name).unwrap();
+    }
+    for name in ["c", "gcc", "gcc_eh"] {
+        std::fs::write(lib.join(format!("member-{name}")), name).unwrap();
+        let ar = xtask::exec::Cmd::new("/usr/bin/ar").args(["rc", &format!("lib{name}.a")]);
+        let ar =
+            ar.arg(format!("member-{name}")).cwd(&lib).capture(std::time::Duration::from_secs(20)).unwrap();
+        assert!(ar.ok(), "{}", ar.errors());
+    }
+    let target = Triple::parse("aarch64-unknown-linux-musl");
+    let (sysroot, gcc) = (lab.dir.join("cache/std/one"), Supply::Gcc(lab.dir.join("bin/gcc")));
+    let fill = || fill(&sysroot, &target, &gcc, &mut |_| ());
+    std::fs::write(lab.dir.join("machine"), "aarch64-linux-gnu").unwrap();
+    assert!(fill().unwrap_err().what.contains("compiles for aarch64-linux-gnu, not for musl"));
+    assert!(!complete(&sysroot, &target));
+    std::fs::write(lab.dir.join("machine"), "aarch64-linux-musl").unwrap();
+    fill().unwrap();
+    assert!(complete(&sysroot, &target));
+    let read = |name: &str| std::fs::read(folder(&sysroot, &target).join(name)).unwrap();
+    assert_eq!(read("libunwind.a"), std::fs::read(lib.join("libgcc_eh.a")).unwrap());
+    let merged = String::from_utf8_lossy(&read("libc.a")).into_owned();
+    assert!(merged.contains("member-c") && merged.contains("member-gcc/"), "{merged}");
+    // A std whose start files were lost is filled again.
+    std::fs::remove_file(folder(&sysroot, &target).join("rcrt1.o")).unwrap();
+    assert!(!complete(&sysroot, &target));
+    fill().unwrap();
+    assert_eq!(read("rcrt1.o"), b"rcrt1");
+}
+
 #[test]
 fn zig_comes_from_pip_with_its_hash() {
     let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));

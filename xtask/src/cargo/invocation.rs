@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::cohort::Cohort;
 use super::inherited::clean;
+use super::userflags::UserSettings;
 use crate::exec::Cmd;
 use crate::host::Host;
-use crate::internal::{HOST_CC, TARGET_DIR};
+use crate::internal::{HOST_CC, LINKER, TARGET_DIR};
 use crate::plan::Job;
 use crate::rustflags;
 use crate::toolchain::{Link, Toolchain};
@@ -29,6 +30,9 @@ pub struct Site<'a> {
     pub target_directory: &'a Path,
     /// The environment.
     pub host: &'a Host,
+    /// Links for the host or for the target of the host's triple, each with its own: see
+    /// [`crate::internal::HOST_OR_TARGET`]. None where it could not be written.
+    pub host_or_target: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
     /// `CARGO_HOME`.
@@ -37,8 +41,8 @@ pub struct Site<'a> {
     pub cache: &'a Path,
     /// `--offline`.
     pub offline: bool,
-    /// The user's own flags for each target.
-    pub user_flags: BTreeMap<Triple, Vec<String>>,
+    /// The user's own settings for each target.
+    pub user: BTreeMap<Triple, UserSettings>,
 }
 
 /// What Cargo is to do with the cohort.
@@ -109,27 +113,44 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
         }
     }
     for job in &cohort.jobs {
-        cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, traps, site);
+        cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
     cmd
 }
 
 /// The variables of one target.
-fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cmd {
+fn for_target(mut cmd: Cmd, job: &Job, what: &What, traps: Option<&Traps>, site: &Site) -> Cmd {
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
         let host_driver = *triple == site.host.triple
             && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
         let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
-        cmd = cmd.env(format!("{prefix}_LINKER"), shim.as_deref().unwrap_or(linker.program()));
+        // The host's programs share this variable; what links them must not change with the target's toolchain.
+        let shared =
+            || site.host_or_target.clone().filter(|_| *triple == site.host.triple && traps.is_none());
+        let program = match shim.or_else(shared) {
+            Some(shim) => {
+                cmd = cmd.env(LINKER, linker.program());
+                shim
+            }
+            None => linker.program().to_owned(),
+        };
+        cmd = cmd.env(format!("{prefix}_LINKER"), program);
     }
     // As --config, not as variables: those are split at white space, and a path may hold some. The user's variable
     // would be added to ours; its flags are among ours already.
     cmd = cmd.env_remove(format!("{prefix}_RUSTFLAGS"));
-    cmd = cmd.arg("--config").arg(setting(triple, "rustflags", &flags(job, site)));
-    if let Some(words) = job.runner.words() {
-        cmd = cmd.arg("--config").arg(setting(triple, "runner", &words));
+    let user = site.user.get(triple).cloned().unwrap_or_default();
+    let flags = flags(job, site);
+    // A flag that holds white space cannot be part of a string; as a list, Cargo says what does not go together.
+    let as_text = user.as_text && !flags.iter().any(|f| f.contains(char::is_whitespace));
+    let value = if as_text { toml_string(&flags.join(" ")) } else { list(&flags) };
+    cmd = cmd.arg("--config").arg(setting(triple, "rustflags", &value));
+    // Building runs nothing; and a list would be added to the user's own, which goes first in any case.
+    let runner = job.runner.words().filter(|_| matches!(what, What::Tests(_)) && !user.runner);
+    if let Some(words) = runner {
+        cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
     }
     match &job.toolchain {
         Some(toolchain) => with_toolchain(cmd, triple, toolchain, site),
@@ -137,10 +158,14 @@ fn for_target(mut cmd: Cmd, job: &Job, traps: Option<&Traps>, site: &Site) -> Cm
     }
 }
 
-/// `target."<triple>".<key>=[…]`, for Cargo's `--config`.
-fn setting(triple: &Triple, key: &str, words: &[String]) -> String {
+/// `target."<triple>".<key>=<value>`, for Cargo's `--config`.
+fn setting(triple: &Triple, key: &str, value: &str) -> String {
+    format!("target.\"{triple}\".{key}={value}")
+}
+
+fn list(words: &[String]) -> String {
     let words: Vec<String> = words.iter().map(|w| toml_string(w)).collect();
-    format!("target.\"{triple}\".{key}=[{}]", words.join(","))
+    format!("[{}]", words.join(","))
 }
 
 /// A string as TOML writes it; JSON writes it the same way.
@@ -152,7 +177,7 @@ fn toml_string(text: &str) -> String {
 /// build anew exactly what a change of toolchain touches.
 pub fn flags(job: &Job, site: &Site) -> Vec<String> {
     let triple = &job.target.triple;
-    let mut flags = site.user_flags.get(triple).cloned().unwrap_or_default();
+    let mut flags = site.user.get(triple).map(|user| user.flags.clone()).unwrap_or_default();
     if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
         flags.extend(rustflags::base(triple, std.sysroot.as_deref(), linker));
     }

@@ -17,8 +17,12 @@ use crate::toolchain::identity::{Fingerprint, digest};
 /// What decides whether two units are the same: package, crate and features.
 type Units = BTreeSet<(String, String, Vec<String>)>;
 
+/// The units by the triple that they are for; [`HOST`] for what runs on the host, which Cargo gives no platform.
+type Graph = BTreeMap<String, Units>;
+const HOST: &str = "host";
+
 #[derive(Deserialize)]
-struct Graph {
+struct Document {
     units: Vec<Unit>,
 }
 
@@ -75,34 +79,36 @@ fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeSet<String>
         let triple = job.target.triple.to_string();
         let own = graph(&Cohort { key: cohort.key.clone(), jobs: vec![job] }, builder)?;
         let Some(own) = own else { return Ok(None) };
-        if differs(&triple, &own, &common) {
+        if changes(&own, &common, &triple) {
             alone.insert(triple);
         }
     }
     Ok(Some(alone))
 }
 
-/// Whether a target gets other units in company than alone.
-fn differs(triple: &str, own: &BTreeMap<String, Units>, common: &BTreeMap<String, Units>) -> bool {
-    own.get(triple) != common.get(triple)
+/// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
+/// are the host's, and write what is compiled for the target.
+fn changes(own: &Graph, common: &Graph, triple: &str) -> bool {
+    let empty = Units::new();
+    let host = common.get(HOST).unwrap_or(&empty);
+    own.get(triple) != common.get(triple) || !own.get(HOST).unwrap_or(&empty).is_subset(host)
 }
 
 /// The units of each target; none where this cargo does not tell (`--unit-graph` is unstable; the build itself will
 /// say what is wrong, if anything is).
-fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeMap<String, Units>>> {
+fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
     Ok(units(&cmd.capture(Duration::from_secs(600))?.stdout))
 }
 
-/// The units of each target in Cargo's answer; those for the host belong to none.
-fn units(answer: &[u8]) -> Option<BTreeMap<String, Units>> {
-    let graph: Graph = serde_json::from_slice(answer).ok()?;
-    let mut units: BTreeMap<String, Units> = BTreeMap::new();
-    for unit in graph.units {
-        if let Some(platform) = unit.platform {
-            units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
-        }
+/// The units of each target in Cargo's answer, and those of the host.
+fn units(answer: &[u8]) -> Option<Graph> {
+    let document: Document = serde_json::from_slice(answer).ok()?;
+    let mut units = Graph::new();
+    for unit in document.units {
+        let platform = unit.platform.unwrap_or_else(|| HOST.to_owned());
+        units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
     }
     Some(units)
 }
@@ -110,7 +116,7 @@ fn units(answer: &[u8]) -> Option<BTreeMap<String, Units>> {
 /// Everything that decides the answer: the lock file, every manifest and what is asked.
 fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
     let (app, site) = (builder.app, &builder.site);
-    let print = Fingerprint::new("unit graph 2").with(cohort.key.folder()).with(targets.join(" "));
+    let print = Fingerprint::new("unit graph 3").with(cohort.key.folder()).with(targets.join(" "));
     let print = print.with(&app.package).with(&app.bin);
     let lock = site.root.join("Cargo.lock");
     std::iter::once(&lock)
@@ -121,12 +127,7 @@ fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
 
 fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {
     let text = serde_json::to_vec(alone).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
-    let dir = file.parent().unwrap_or(Path::new("."));
-    let staged = dir.join(format!(".{}.tmp", std::process::id()));
-    let write = std::fs::create_dir_all(dir)
-        .and_then(|()| std::fs::write(&staged, text))
-        .and_then(|()| std::fs::rename(&staged, file));
-    write.map_err(|e| Error::io("cannot write", file, &e))
+    crate::files::write(file, &text)
 }
 
 #[cfg(test)]
@@ -147,18 +148,16 @@ mod tests {
 
     #[test]
     fn a_feature_that_only_company_brings_is_seen() {
-        let own = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("-", "build-dep", &[])]);
-        let same = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("b", "dep", &["std", "c"])]);
-        let leaked = answer(&[("a", "app", &[]), ("a", "dep", &["c", "std"]), ("b", "dep", &["c", "std"])]);
-        let more = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("a", "openssl-sys", &[])]);
-        assert!(!differs("a", &own, &same));
-        assert!(differs("a", &own, &leaked));
-        assert!(differs("a", &own, &more));
-    }
-
-    #[test]
-    fn units_of_the_host_belong_to_no_target() {
-        assert_eq!(answer(&[("-", "cc", &["parallel"])]), BTreeMap::new());
+        let own = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("-", "cc", &[])]);
+        let same =
+            answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("b", "dep", &["c"]), ("-", "cc", &[])]);
+        let leaked = answer(&[("a", "app", &[]), ("a", "dep", &["c", "std"]), ("-", "cc", &[])]);
+        let more = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("a", "ssl", &[]), ("-", "cc", &[])]);
+        let host = answer(&[("a", "app", &[]), ("a", "dep", &["std"]), ("-", "cc", &["parallel"])]);
+        assert!(!changes(&own, &same, "a"));
+        assert!(changes(&own, &leaked, "a"));
+        assert!(changes(&own, &more, "a"));
+        assert!(changes(&own, &host, "a"), "a build script with other features may write other sources");
     }
 
     #[test]

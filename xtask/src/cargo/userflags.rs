@@ -7,10 +7,42 @@ use std::path::{Path, PathBuf};
 use crate::host::Host;
 use crate::triple::Triple;
 
-/// The flags that the user set and that Cargo would not add to ours by itself: `CARGO_ENCODED_RUSTFLAGS`, else
-/// `RUSTFLAGS`, else `CARGO_TARGET_<T>_RUSTFLAGS`, else, where no `target.*.rustflags` stands in a config file,
-/// `build.rustflags` of all files and `CARGO_BUILD_RUSTFLAGS`. `target.*.rustflags` of config files are added by Cargo.
-pub fn user_flags(target: &Triple, host: &Host, workspace: &Path) -> Vec<String> {
+/// What the user set for a target, as far as it meets what we set.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserSettings {
+    /// The flags that Cargo would not add to ours by itself: `CARGO_ENCODED_RUSTFLAGS`, else `RUSTFLAGS`, else
+    /// `CARGO_TARGET_<T>_RUSTFLAGS`, else, where no `target.*.rustflags` stands in a config file,
+    /// `CARGO_BUILD_RUSTFLAGS` and `build.rustflags`.
+    pub flags: Vec<String>,
+    /// A config file has `target.<triple>.rustflags` as one string. Cargo joins lists, refuses to join a list to a
+    /// string, and replaces a string by a string: so ours must be a string too, and `flags` holds the file's.
+    pub as_text: bool,
+    /// The user has a runner for the target.
+    pub runner: bool,
+}
+
+/// Reads what the user set. `target.*.rustflags` of config files that are lists are left out, since Cargo adds them.
+pub fn user_settings(target: &Triple, host: &Host, workspace: &Path) -> UserSettings {
+    let files: Vec<toml::Table> = config_files(host, workspace).iter().filter_map(|f| read(f)).collect();
+    let of_target =
+        |file: &toml::Table, key: &str| file.get("target")?.get(target.as_str())?.get(key).cloned();
+    let text = match files.iter().find_map(|file| of_target(file, "rustflags")) {
+        Some(toml::Value::String(text)) => Some(text),
+        _ => None,
+    };
+    let variable = |key: &str| host.var(&format!("CARGO_TARGET_{}_{key}", target.shouted()));
+    let runner = variable("RUNNER").is_some() || files.iter().any(|file| of_target(file, "runner").is_some());
+    let as_text = text.is_some();
+    UserSettings { flags: flags(target, host, &files, text, variable("RUSTFLAGS")), as_text, runner }
+}
+
+fn flags(
+    target: &Triple,
+    host: &Host,
+    files: &[toml::Table],
+    text: Option<String>,
+    own: Option<&str>,
+) -> Vec<String> {
     let words = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
     if let Some(encoded) = host.var("CARGO_ENCODED_RUSTFLAGS") {
         return encoded.split('\x1f').map(str::to_owned).collect();
@@ -18,12 +50,8 @@ pub fn user_flags(target: &Triple, host: &Host, workspace: &Path) -> Vec<String>
     if let Some(flags) = host.var("RUSTFLAGS") {
         return words(flags);
     }
-    if let Some(flags) = host.var(&format!("CARGO_TARGET_{}_RUSTFLAGS", target.shouted())) {
-        return words(flags);
-    }
-    let files: Vec<toml::Table> = config_files(host, workspace).iter().filter_map(|f| read(f)).collect();
-    if files.iter().any(|file| has_target_flags(file, target)) {
-        return Vec::new();
+    if own.is_some() || files.iter().any(|file| has_target_flags(file, target)) {
+        return text.as_deref().into_iter().chain(own).flat_map(words).collect();
     }
     // Cargo joins the lists of all files and of the variable, the strongest last.
     let variable = host.var("CARGO_BUILD_RUSTFLAGS").map(words).unwrap_or_default();

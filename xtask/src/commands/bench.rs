@@ -25,6 +25,7 @@ pub(super) fn run(
     planning.mode.get_or_insert_with(|| "all".into());
     let mut start = start(common, &planning, setup, json)?;
     start.check()?;
+    start.take_turn();
     narrow(&mut start);
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
@@ -141,6 +142,9 @@ impl Real<'_> {
         let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));
         };
+        if let Some(traps) = traps {
+            traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
+        }
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
         Ok(Sample { seconds: call.seconds, parts: None, binary_bytes, image_bytes: None })
     }

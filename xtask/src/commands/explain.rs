@@ -70,13 +70,15 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         None => String::new(),
     };
     text += "  C toolchains, in the order in which they are tried:\n";
-    for (candidate, verdict) in &survey.tried {
-        text += &format!("    {:6} {}\n", candidate.provider, candidate.origin);
-        text += &described(verdict);
-    }
-    for nothing in &survey.nothing {
-        text += &format!("    {:6} missing: {}\n", nothing.provider, nothing.looked_for);
-    }
+    let tried = survey.tried.iter().map(|(candidate, verdict)| {
+        let line = format!("    {:6} {}\n{}", candidate.provider, candidate.origin, described(verdict));
+        (candidate.provider, line)
+    });
+    let nothing = survey.nothing.iter();
+    let nothing = nothing.map(|n| (n.provider, format!("    {:6} missing: {}\n", n.provider, n.looked_for)));
+    let mut lines: Vec<_> = tried.chain(nothing).collect();
+    lines.sort_by_key(|(provider, _)| *provider);
+    text.extend(lines.into_iter().map(|(_, line)| line));
     let plan = plan::plan(&config, &look.findings, &request)?;
     for job in &plan.jobs {
         let toolchain = job
@@ -96,7 +98,7 @@ fn described(verdict: &Verdict) -> String {
     let indented = |text: &str| text.lines().map(|l| format!("             {l}\n")).collect::<String>();
     match verdict {
         Verdict::Works(works) => indented(&format!("works: {}, {}", works.version, works.steps.join(", "))),
-        Verdict::Broken { step, said, command } => {
+        Verdict::Broken { step, said, command, .. } => {
             let command =
                 if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
             indented(&format!(

@@ -1,13 +1,15 @@
 //! The way that all making commands share: look at the machine, plan, build, verify, pack.
 
+use std::cell::OnceCell;
 use std::path::PathBuf;
 
+use crate::cache::Lock;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::exec;
 use crate::look::{self, Look};
-use crate::plan::{self, ModeRequest, Plan, Request};
+use crate::plan::{self, Job, ModeRequest, Plan, Request};
 use crate::session::Session;
 use crate::ship::Origin;
 use crate::toolchain::survey::Depth;
@@ -20,6 +22,7 @@ pub(super) struct Start {
     pub(super) request: Request,
     pub(super) look: Look,
     pub(super) plan: Plan,
+    turn: OnceCell<Option<Lock>>,
 }
 
 /// Reads, looks and plans; with `--setup` it first gets what is missing.
@@ -32,7 +35,7 @@ pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json
     }
     let look = look::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
-    Ok(Start { session, config, request, look, plan })
+    Ok(Start { session, config, request, look, plan, turn: OnceCell::new() })
 }
 
 impl Start {
@@ -51,7 +54,30 @@ impl Start {
                 ));
             }
         }
-        self.plan.check_fallbacks(self.request.strict)
+        self.plan.check_fallbacks(self.request.strict)?;
+        match self.plan.incomplete() {
+            Some(error) if !self.plan.jobs.iter().any(Job::buildable) => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// Waits until no other run builds, judges or packs in this workspace, and keeps others waiting until this one
+    /// ends: else one could judge and pack what the other has just built in its place. Removes what killed runs left.
+    pub(super) fn take_turn(&self) {
+        self.turn.get_or_init(|| {
+            let ui = &self.session.ui;
+            let waiting = || ui.step("Waiting", "for another run in this workspace");
+            let lock = Lock::take(&self.session.work().join("lock"), waiting);
+            if let Err(error) = &lock {
+                // Some network file systems know no locks; then one run at a time is the user's care.
+                ui.warn(error.to_string());
+            }
+            let lock = lock.ok();
+            if lock.is_some() {
+                verify::sweep(&self.session.dist());
+            }
+            lock
+        });
     }
 
     /// Refuses `--mode all` where one program a target is wanted.
@@ -73,6 +99,7 @@ impl Start {
     /// Builds, and goes on as far as is said.
     pub(super) fn made(&self, extent: Extent) -> Result<Vec<Verified>> {
         self.check()?;
+        self.take_turn();
         let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
         let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
         let built = self.session.builder(&self.config, site).build(&self.plan)?;

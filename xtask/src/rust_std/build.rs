@@ -78,8 +78,8 @@ pub(super) fn lock_of(place: &Path) -> PathBuf {
 /// Runs Cargo in `work` and returns the libraries that it made.
 fn compile(build: &Build<'_>, work: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>> {
     create_dir(&work.join("src"))?;
-    crate::cache::write(&work.join("Cargo.toml"), package::manifest().as_bytes())?;
-    crate::cache::write(&work.join("src").join("lib.rs"), b"#![no_std]\n")?;
+    crate::files::write(&work.join("Cargo.toml"), package::manifest().as_bytes())?;
+    crate::files::write(&work.join("src").join("lib.rs"), b"#![no_std]\n")?;
     let package = Package {
         rustc: build.rustc,
         target: build.target,

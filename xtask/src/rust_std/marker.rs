@@ -12,7 +12,7 @@ const NAME: &str = "contents.json";
 pub(super) fn write(dir: &Path) -> Result<()> {
     let sizes = sizes(dir).map_err(|e| Error::io("cannot read", dir, &e))?;
     let text = serde_json::to_vec(&sizes).map_err(|e| Error::failed(format!("cannot list files: {e}")))?;
-    crate::cache::write(&dir.join(NAME), &text)
+    crate::files::write(&dir.join(NAME), &text)
 }
 
 /// Whether `dir` holds all that its list names.

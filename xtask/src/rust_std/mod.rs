@@ -1,5 +1,5 @@
-//! Rust's standard library per target: which rustc has it ([`find`]), which rustc a run should use ([`choose`]), and how
-//! one is made from source ([`build`]) so that later links need no C toolchain ([`self_contained`]).
+//! Rust's standard library per target: which rustc has it ([`find`]), which rustc a run should use ([`choose()`]), and how
+//! one is made from source ([`build()`]) so that later links need no C toolchain ([`self_contained`]).
 //!
 //! A std belongs to one build of rustc: no other can read it. One that was made here lies in the cache as
 //! `std/<version>-<digits of rustc's identity>-<triple>-r<recipe>/`, in the shape that `rustc --sysroot` takes.

@@ -73,7 +73,7 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
             progress("Compiling musl with zig");
             from_zig(zig, target, staging.path(), &made)?;
         }
-        Supply::Gcc(gcc) => from_gcc(gcc, staging.path(), &made)?,
+        Supply::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
     }
     marker::write(&made)?;
     staging.publish("made", &place)
@@ -82,8 +82,8 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
 fn from_zig(zig: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
     let flags = zig::target_flags(target, None)
         .ok_or_else(|| Error::missing(format!("zig has no target for {target}")))?;
-    crate::cache::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
-    crate::cache::write(&work.join("empty.c"), b"")?;
+    crate::files::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
+    crate::files::write(&work.join("empty.c"), b"")?;
     let driver = |command: &str| {
         // A cache of its own makes the paths that zig prints short and free of blanks, and the archive's bytes the same
         // wherever the real one lies.
@@ -135,7 +135,14 @@ fn linked<'l>(log: &'l str, name: &str) -> Option<&'l str> {
     })
 }
 
-fn from_gcc(gcc: &Path, work: &Path, made: &Path) -> Result<()> {
+fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
+    // `musl-gcc` is a wrapper around the host's gcc, which names the host's own files when it is asked.
+    let machine = run(&Cmd::new(gcc).arg("-dumpmachine"))?;
+    let machine = Triple::parse(machine.lines().next().unwrap_or_default().trim());
+    if machine.libc() != Libc::Musl {
+        return Err(Error::missing(format!("{} compiles for {machine}, not for musl", gcc.display()))
+            .found(format!("looked for a C library for {target}")));
+    }
     let ask = |what: &str, name: &str| -> Result<PathBuf> {
         let said = run(&Cmd::new(gcc).arg(format!("-print-{what}-name={name}")))?;
         Ok(PathBuf::from(said.lines().next().unwrap_or_default().trim()))
@@ -159,7 +166,7 @@ fn from_gcc(gcc: &Path, work: &Path, made: &Path) -> Result<()> {
                     libc.display(),
                     libgcc.display()
                 );
-                crate::cache::write(&work.join("merge.mri"), script.as_bytes())?;
+                crate::files::write(&work.join("merge.mri"), script.as_bytes())?;
                 let shell = Cmd::new("sh").args(["-c", "\"$0\" -M < merge.mri"]).arg(ask("prog", "ar")?);
                 run(&shell.cwd(work))?;
                 copy(&work.join("libc.a"), &made.join(name))?;

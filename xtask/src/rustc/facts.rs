@@ -53,7 +53,7 @@ pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
                 targets,
             };
             // A cache that cannot be written costs time only.
-            let _ = serde_json::to_vec(&facts).map(|bytes| crate::cache::write(&file, &bytes));
+            let _ = serde_json::to_vec(&facts).map(|bytes| crate::files::write(&file, &bytes));
             facts
         }
     };

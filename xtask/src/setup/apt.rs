@@ -97,21 +97,6 @@ pub fn gnu_gcc(target: &Triple) -> Option<String> {
     Some(format!("{}-gcc", package.strip_prefix("gcc-")?.replace("x86-64", "x86_64")))
 }
 
-/// qemu's name of an architecture.
-pub fn qemu_arch(target: &Triple) -> Option<&'static str> {
-    Some(match target.arch() {
-        Arch::X86_64 => "x86_64",
-        Arch::X86 => "i386",
-        Arch::Aarch64 => "aarch64",
-        Arch::ArmV7 | Arch::ArmV6 | Arch::ArmV5 => "arm",
-        Arch::Riscv64 => "riscv64",
-        Arch::Powerpc64le => "ppc64le",
-        Arch::S390x => "s390x",
-        Arch::Loongarch64 => "loongarch64",
-        Arch::Wasm32 | Arch::Other => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,6 +9,7 @@ use crate::exec::{Cmd, End};
 use crate::host::Host;
 use crate::rust_std::{self, Build, Refused, StdPlan, find as stds, self_contained};
 use crate::rustc::{Rustc, Version, find};
+use crate::toolchain::runner::qemu_arch;
 use crate::triple::Triple;
 
 /// Where the kernel's table of interpreters is mounted.
@@ -129,9 +130,9 @@ pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
             let arch = if packages.iter().any(|p| p.ends_with("i686")) { "i686" } else { "x86_64" };
             target.os() == crate::triple::Os::Windows && program(&format!("{arch}-w64-mingw32-gcc"))
         }
-        Want::Qemu(target) => apt::qemu_arch(target)
+        Want::Qemu(target) => qemu_arch(target.arch())
             .is_some_and(|arch| program(&format!("qemu-{arch}")) || program(&format!("qemu-{arch}-static"))),
-        Want::Binfmt(target) => apt::qemu_arch(target).is_some_and(|arch| {
+        Want::Binfmt(target) => qemu_arch(target.arch()).is_some_and(|arch| {
             let entry = std::fs::read_to_string(Path::new(BINFMT).join(format!("qemu-{arch}")));
             entry.is_ok_and(|text| text.lines().next() == Some("enabled"))
         }),
@@ -256,6 +257,8 @@ pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::
     }
     crate::toolchain::candidates::musl_names(target, context.host)
         .iter()
+        // A wrapper around the host's gcc: its files are not musl's.
+        .filter(|name| *name != "musl-gcc")
         .find_map(|name| context.host.program(name))
         .map(self_contained::Supply::Gcc)
 }

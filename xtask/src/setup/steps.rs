@@ -4,6 +4,7 @@ use super::apt::{self, Apt};
 use super::machine::{Machine, Root};
 use super::{Want, zig};
 use crate::exec::Cmd;
+use crate::toolchain::runner::qemu_arch;
 use crate::triple::Triple;
 
 /// What a step does.
@@ -130,7 +131,7 @@ fn zig_steps(want: &Want, machine: &Machine) -> Vec<Step> {
 }
 
 fn binfmt_steps(want: &Want, target: &Triple, machine: &Machine) -> Vec<Step> {
-    let Some(arch) = apt::qemu_arch(target).filter(|_| machine.os == "linux") else { return Vec::new() };
+    let Some(arch) = qemu_arch(target.arch()).filter(|_| machine.os == "linux") else { return Vec::new() };
     let mut all: Vec<Step> = packages(want, machine).into_iter().collect();
     if !machine.binfmt_mounted {
         let mount = ["-t", "binfmt_misc", "binfmt_misc", "/proc/sys/fs/binfmt_misc"];

@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cache::{Lock, Staging, create_dir, write};
+use crate::cache::{Lock, Staging, create_dir};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
+use crate::files::write;
 
 /// The version that setup installs.
 pub const VERSION: &str = "0.15.2";

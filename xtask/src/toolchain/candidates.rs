@@ -173,10 +173,18 @@ fn named(provider: Provider, origin: String, command: &str, target: &Triple, hos
         cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
         ar: beside.ar,
         ranlib: beside.ranlib,
+        link: if specs_wrapper(&cc[0]) { Link::MuslSpecs } else { Link::Driver },
         cc,
-        link: Link::Driver,
         absent,
     }
+}
+
+/// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
+fn specs_wrapper(program: &str) -> bool {
+    use std::io::Read as _;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(program).and_then(|f| f.take(1024).read_to_end(&mut head));
+    read.is_ok() && head.starts_with(b"#!") && String::from_utf8_lossy(&head).contains("-specs")
 }
 
 /// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
@@ -241,13 +249,19 @@ impl Beside {
         let (prefix, suffix) = found.unwrap_or_default();
         // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own. An archiver
         // without a prefix knows the host's objects only, unless it is LLVM's.
+        let own_arch = target.arch() == host.triple.arch();
+        let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
         let tool = |tool: &str| {
             (!prefix.is_empty())
                 .then(|| usable(format!("{prefix}{tool}")))
                 .flatten()
-                .or_else(|| usable(tool.to_owned()).filter(|_| target.arch() == host.triple.arch()))
+                .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
                 .or_else(|| usable(format!("llvm-{tool}{suffix}")))
                 .or_else(|| usable(format!("llvm-{tool}")))
+                // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
+                .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))
+                .or_else(|| on_path(tool.to_owned()).filter(|_| own_arch))
+                .or_else(|| on_path(format!("llvm-{tool}")))
                 .map(|t| vec![t])
         };
         Self { cxx, ar: tool("ar"), ranlib: tool("ranlib") }

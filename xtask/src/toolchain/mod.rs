@@ -104,6 +104,9 @@ pub struct Candidate {
 pub enum Link {
     /// The C compiler driver takes rustc's arguments as they are.
     Driver,
+    /// `musl-gcc`: the host's gcc behind a specs file, which knows `-static` and does not know `-static-pie`. Programs
+    /// that rustc links through it as position-independent crash at their start.
+    MuslSpecs,
     /// `zig cc` behind our filter, with zig's own C library and start files.
     Zig,
 }

@@ -18,6 +18,11 @@ use crate::triple::{Libc, Triple};
 /// How long one step of a probe may take, in seconds; then its whole process group is ended.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
+/// How long zig may take to compile a C library, its start files and its compiler runtime before the first link for a
+/// target: about 20 s on two idle cores, several times that on a busy machine. It keeps them, so that the link that is
+/// judged afterwards takes a second.
+pub const PREPARATION: Duration = Duration::from_secs(900);
+
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
 const RECIPE: &str = "probe 4";
 
@@ -53,18 +58,28 @@ pub enum Verdict {
     Works(Works),
     /// It is there and does not work.
     Broken {
-        /// Which step failed: `start`, `compile`, `link`, `run`.
+        /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
         /// The tool's own words, shortened.
         said: String,
         /// The command that failed, for someone who wants to try it.
         command: String,
+        /// It took too long or was killed, which depends on what else the machine does: no fact to be kept.
+        #[serde(default)]
+        passing: bool,
     },
     /// The program that was named is not there.
     Absent {
         /// Which, and what is wrong with it.
         what: String,
     },
+}
+
+impl Verdict {
+    /// Whether the next look may well find something else.
+    pub fn passing(&self) -> bool {
+        matches!(self, Verdict::Broken { passing: true, .. })
+    }
 }
 
 /// What is known of a toolchain that works.
@@ -113,20 +128,29 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
         Libc::Other => None,
     };
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
+    let musl = setting.target.libc() == Libc::Musl;
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
+    let Some(ar) = &tools.ar else {
+        let said = "there is no archiver for it (ar, llvm-ar)".to_owned();
+        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new(), passing: false });
+    };
+    run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"]), dir)?;
     steps.push("compiled C".to_owned());
 
     let program = match setting.std {
         Some(std) => {
-            run("link", rust_link(setting.target, std, tools, candidate.link), dir)?;
+            let link = rust_link(setting.target, std, tools, candidate.link);
+            prepare(candidate, &link, dir)?;
+            run("link", link, dir)?;
             steps.push("linked a Rust program with it".to_owned());
             dir.join("probe")
         }
         None => {
             let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
-            let link = if setting.target.libc() == Libc::Musl { link.arg("-static") } else { link };
+            let link = if musl { link.arg("-static") } else { link };
+            prepare(candidate, &link, dir)?;
             run("link", link, dir)?;
             steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
             dir.join("probe-c")
@@ -140,6 +164,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
                     step: "run".into(),
                     said: format!("the program printed {:?} instead of \"probe 42\"", output.text()),
                     command: String::new(),
+                    passing: false,
                 });
             }
             steps.push("ran it".to_owned());
@@ -151,7 +176,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
             steps.push(format!("did not run it: {reason}"));
         }
     }
-    let cxx = setting.cxx.then(|| cxx(tools, dir));
+    let cxx = setting.cxx.then(|| cxx(tools, dir)).transpose()?;
     steps.extend(cxx.iter().map(|c| match c {
         Ok(()) => "compiled and linked C++".to_owned(),
         Err(why) => format!("cannot do C++: {why}"),
@@ -169,20 +194,23 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
         .arg(format!("-Clinker={}", tools.linker.display()))
         // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
         .arg("-Cstrip=symbols")
-        .args(["-Clink-arg=probe.o", "-Clink-arg=-lm"])
+        // As build scripts hand C over, so that the libraries come in the same order.
+        .args(["-Lnative=.", "-lm"])
         // What the user's environment says to rustc is no part of the probe.
         .env_remove("RUSTFLAGS")
         .env_remove(crate::internal::TARGET_DIR)
 }
 
 /// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
-fn cxx(tools: &Tools, dir: &Path) -> Result<(), String> {
-    let cxx = tools.cxx.as_ref().ok_or("there is no C++ compiler beside the C compiler")?;
+fn cxx(tools: &Tools, dir: &Path) -> Result<Result<(), String>, Verdict> {
+    let Some(cxx) = &tools.cxx else {
+        return Ok(Err("there is no C++ compiler beside the C compiler".into()));
+    };
     let cmd = Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]);
     match run("compile C++", cmd, dir) {
-        Ok(_) => Ok(()),
-        Err(Verdict::Broken { said, .. }) => Err(said),
-        Err(_) => Err("it does not work".into()),
+        Ok(_) => Ok(Ok(())),
+        Err(Verdict::Broken { said, passing: false, .. }) => Ok(Err(said)),
+        Err(verdict) => Err(verdict),
     }
 }
 
@@ -259,18 +287,32 @@ pub fn key(candidate: &Candidate, setting: &Setting, this: &Path) -> String {
 }
 
 fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
+    run_within(LIMIT, step, cmd, dir)
+}
+
+/// Lets zig make what it links with, by the very link that is judged next: what it makes depends on the arguments.
+fn prepare(candidate: &Candidate, link: &Cmd, dir: &Path) -> Result<(), Verdict> {
+    match candidate.link {
+        Link::Zig => run_within(PREPARATION, "link", link.clone(), dir).map(|_| ()),
+        Link::Driver | Link::MuslSpecs => Ok(()),
+    }
+}
+
+fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
     let cmd = cmd.cwd(dir);
-    let broken = |said: String| Verdict::Broken { step: step.into(), said, command: cmd.line() };
-    let output = cmd.capture(LIMIT).map_err(|e| broken(e.what))?;
+    let broken = |said, passing| Verdict::Broken { step: step.into(), said, command: cmd.line(), passing };
+    let output = cmd.capture(limit).map_err(|e| broken(e.what, false))?;
     if output.ok() {
         return Ok(output);
     }
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty());
     let said = words.map_or_else(|| "nothing".to_owned(), |t| shortened(&t));
-    Err(broken(match output.end {
-        End::Code(code) => format!("{said}\n(exit code {code})"),
-        other => format!("{said}\n({other})"),
-    }))
+    Err(match output.end {
+        End::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
+        // 9 is what the kernel sends where memory runs out. A program that crashes by itself will crash again.
+        End::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
+        End::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
+    })
 }
 
 /// The first lines and the last of a compiler's words: the error stands at either end.

@@ -143,17 +143,21 @@ fn verdict(
             return Ok(known);
         }
     }
-    ui.step("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    let task = ui.task("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    if candidate.link == super::Link::Zig {
+        task.note("zig makes the C library of a target the first time");
+    }
     let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
     // What a process of the same number left behind when it was killed.
     let _ = std::fs::remove_dir_all(&scratch.0);
     std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
+    if verdict.passing() {
+        return Ok(verdict);
+    }
     let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
     let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
-    let staged = scratch.0.join("verdict.json");
-    let keep = std::fs::write(&staged, text).and_then(|()| std::fs::rename(&staged, &file));
-    keep.map_err(|e| Error::io("cannot write", &file, &e))?;
+    crate::files::write(&file, &text)?;
     Ok(verdict)
 }
 

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::identity::Fingerprint;
 use super::{Candidate, Driver, Link};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::files;
 use crate::internal::{COMPILE, LINK, ZIG};
 use crate::triple::Triple;
 
@@ -47,12 +48,12 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     };
     let tool = |name: &str, driver: &Driver| wrap(&dir.join(name), driver);
     let compiler = |name: &str, driver: &Driver| match candidate.link {
-        Link::Driver => tool(name, driver),
+        Link::Driver | Link::MuslSpecs => tool(name, driver),
         Link::Zig => tool(name, &filtered(COMPILE, driver)),
     };
     let cc = compiler("cc", &candidate.cc)?;
     let linker = match candidate.link {
-        Link::Driver => cc.clone(),
+        Link::Driver | Link::MuslSpecs => cc.clone(),
         // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
         Link::Zig => tool("zig-cc", &filtered(LINK, &candidate.cc))?,
     };
@@ -89,18 +90,10 @@ pub fn executable(file: &Path, text: &str) -> Result<()> {
     if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(());
     }
-    let dir = file.parent().unwrap_or_else(|| Path::new("."));
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
-    let staged = dir.join(format!(
-        ".{}.{}",
-        std::process::id(),
-        file.file_name().unwrap_or_default().to_string_lossy()
-    ));
-    let write = || -> std::io::Result<()> {
-        std::fs::write(&staged, text)?;
+    files::place(file, |staged| {
+        std::fs::write(staged, text)?;
         #[cfg(unix)]
-        std::fs::set_permissions(&staged, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        std::fs::rename(&staged, file)
-    };
-    write().map_err(|e| Error::io("cannot write", file, &e))
+        std::fs::set_permissions(staged, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+        Ok(())
+    })
 }

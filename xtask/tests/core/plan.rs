@@ -60,7 +60,12 @@ fn broken_by_name(target: &str) -> Findings {
         link: Link::Driver,
         absent: None,
     };
-    let said = Verdict::Broken { step: "compile".into(), said: "nothing".into(), command: String::new() };
+    let said = Verdict::Broken {
+        step: "compile".into(),
+        said: "nothing".into(),
+        command: String::new(),
+        passing: false,
+    };
     findings.surveys.get_mut(&triple(target)).unwrap().tried.push((candidate, said));
     findings
 }

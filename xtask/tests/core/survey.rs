@@ -24,6 +24,8 @@ case "$*" in
 *) : > probe.o ;;
 esac"#
     );
+    // No compiler is of use without an archiver: build scripts hand C over in archives.
+    machine.program("ar", ":");
     machine.program(name, &body).display().to_string()
 }
 

@@ -41,7 +41,7 @@ int main(int argc, char **argv) {
 "#;
 
 /// Images that a test loaded; they go when it ends, however it ends.
-struct Loaded(Vec<String>);
+pub(crate) struct Loaded(pub(crate) Vec<String>);
 
 impl Drop for Loaded {
     fn drop(&mut self) {
@@ -49,7 +49,7 @@ impl Drop for Loaded {
     }
 }
 
-fn compile(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
+pub(crate) fn compile(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
     let cc = have(test, cc)?;
     let (source, program) = (dir.join("program.c"), dir.join(cc.file_name()?));
     std::fs::write(&source, PROGRAM).unwrap();
@@ -91,7 +91,7 @@ fn load_and_run(dir: &Path, name: &str, platform: PlatformSpec) -> String {
     run(&Cmd::new("docker").args(container)).text()
 }
 
-fn daemon(test: &str) -> bool {
+pub(crate) fn daemon(test: &str) -> bool {
     if have(test, "docker").is_none() {
         return false;
     }

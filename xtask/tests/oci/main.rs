@@ -2,6 +2,7 @@
 
 mod archive;
 mod docker;
+mod dockerfile;
 mod golden;
 mod interrupted;
 mod reproducible;

@@ -15,7 +15,6 @@
 #endif
 
 #ifdef PROBE_GLIBC_MINOR
-#include <features.h>
 #if !defined(__GLIBC__) || __GLIBC__ != 2 || __GLIBC_MINOR__ > PROBE_GLIBC_MINOR
 #error "this toolchain's glibc is newer than the floor that targets.toml sets with glibc = ..."
 #endif

@@ -1,3 +1,4 @@
+#[link(name = "probe", kind = "static")]
 unsafe extern "C" {
     fn probe_sum(values: *const i32, count: usize) -> i64;
 }

@@ -1,0 +1,97 @@
+//! An explicit choice that does not work: broken is not missing, and it is never silently replaced.
+
+use serde_json::{Value, json};
+
+use crate::machine::{self, ARM, ARM_MUSL};
+use crate::run::job;
+use crate::skip::need;
+use crate::space::Space;
+
+#[test]
+fn a_compiler_that_fails_is_broken_and_ends_the_search() {
+    need!("explicit::broken", machine::std_for(&[ARM_MUSL]));
+    let mut space = Space::with_targets(&[ARM_MUSL]);
+    if machine::zig().is_ok() {
+        // One that works is at hand, and still not taken.
+        space.with_zig();
+    }
+    space.set("CC_aarch64_unknown_linux_musl", "/bin/false");
+    let run = space.run(&["explain", ARM_MUSL]).ended(0);
+    let text = run.stdout();
+    for words in [
+        "CC_aarch64_unknown_linux_musl=/bin/false",
+        "broken",
+        "compile",
+        "exit code 1",
+        "decision: mode pure",
+    ] {
+        assert!(text.contains(words), "no {words:?}\n{run}");
+    }
+    assert!(!text.contains("missing"), "{run}");
+
+    let explained = space.run(&["explain", ARM_MUSL, "--json"]).ended(0).json();
+    assert_eq!(explained["candidates"].as_array().unwrap().len(), 1, "{explained:#}");
+    assert_eq!(explained["candidates"][0]["verdict"], "broken");
+    assert_eq!(explained["chosen"], Value::Null);
+
+    let plan = space.run(&["plan", "--json"]).ended(0).json();
+    let planned = job(&plan, ARM_MUSL);
+    assert_eq!(
+        (&planned["mode"], &planned["fallback"]["reason"]),
+        (&json!("pure"), &json!("no-c-toolchain"))
+    );
+    let tried = planned["fallback"]["tried"].to_string();
+    assert!(tried.contains("/bin/false") && tried.contains("broken"), "{planned:#}");
+
+    space.run(&["plan", "--mode", "native"]).ended(3).says(&["/bin/false", "does not work"]);
+    let doctor = space.run(&["doctor"]);
+    assert!(doctor.stdout().contains("broken"), "{doctor}");
+}
+
+#[test]
+fn a_compiler_that_is_not_there_is_missing() {
+    need!("explicit::missing", machine::std_for(&[ARM_MUSL]));
+    let mut space = Space::with_targets(&[ARM_MUSL]);
+    space.set("CC_aarch64_unknown_linux_musl", "/no/such/cc");
+    let run = space.run(&["explain", ARM_MUSL]).ended(0);
+    let text = run.stdout();
+    assert!(text.contains("missing: there is no program /no/such/cc"), "{run}");
+    assert!(!text.contains("broken"), "{run}");
+
+    let file = space.path("plain");
+    space.write("plain", "no program");
+    space.set("CC_aarch64_unknown_linux_musl", &file);
+    let run = space.run(&["explain", ARM_MUSL]).ended(0);
+    assert!(run.stdout().contains("plain is not executable"), "{run}");
+    let plan = space.run(&["plan", "--json"]).ended(0).json();
+    assert_eq!(job(&plan, ARM_MUSL)["mode"], "pure");
+}
+
+#[test]
+fn a_compiler_for_another_machine_is_broken() {
+    need!("explicit::wrong_machine", machine::std_for(&[ARM]), machine::programs(&["cc"]));
+    let mut space = Space::with_targets(&[ARM]);
+    let cc = machine::find("cc").unwrap();
+    space.set("CC_aarch64_unknown_linux_gnu", &cc);
+    let run = space.run(&["explain", ARM]).ended(0);
+    assert!(run.stdout().contains("broken: it is there, and failed to link"), "{run}");
+}
+
+#[test]
+fn a_program_that_cannot_run_is_no_toolchain() {
+    need!("explicit::does_not_run", machine::std_for(&[]), machine::programs(&["cc"]));
+    // It compiles, and what it links does nothing but fail.
+    let mut space = Space::with_targets(&[machine::HOST]);
+    let cc = machine::find("cc").unwrap();
+    let text = format!(
+        "case \" $* \" in *' -c '*|*--version*) exec {cc} \"$@\";; esac\n\
+         while [ $# -gt 0 ]; do [ \"$1\" = -o ] && out=$2; shift; done\n\
+         printf '#!/bin/sh\\necho wrong\\nexit 7\\n' > \"$out\"; chmod +x \"$out\"",
+        cc = cc.display()
+    );
+    let wrong = space.script("wrong-cc", &text);
+    space.set("CC_x86_64_unknown_linux_gnu", &wrong);
+    let run = space.run(&["explain", machine::HOST]).ended(0);
+    assert!(run.stdout().contains("failed to make a program that runs"), "{run}");
+    assert!(run.stdout().contains("exit code 7"), "{run}");
+}

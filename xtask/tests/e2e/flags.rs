@@ -1,0 +1,129 @@
+//! The user's own flags reach the target's crates from wherever Cargo would take them, and ours do too.
+
+use serde_json::json;
+
+use crate::machine::{self, HOST, HOST_MUSL};
+use crate::run::job;
+use crate::skip::need;
+use crate::space::Space;
+
+const SHOUTED: &str = "X86_64_UNKNOWN_LINUX_MUSL";
+
+/// Builds, and looks that both the user's flag and those of targets.toml and ours were there.
+fn both(space: &Space, way: &str) {
+    let report = space.run(&["verify", "--mode", "pure", "--json"]).ended(0).json();
+    let job = job(&report, HOST_MUSL);
+    // Ours: a static program, linked by rust-lld, without paths of this machine.
+    let kind = job["artifact"]["kind"].as_str().unwrap();
+    assert!(kind.starts_with("static"), "{way}: {job:#}");
+    let said = space.says(HOST_MUSL, "pure");
+    assert!(said.contains("flag_a=true flag_b=true"), "{way}: {said}");
+    let program = std::fs::read(space.dist(&format!("bin/{HOST_MUSL}/pure/app"))).unwrap();
+    let root = space.root().as_os_str().as_encoded_bytes();
+    assert!(!program.windows(root.len()).any(|w| w == root), "{way}: our remapping is gone");
+}
+
+fn space() -> Space {
+    let space = Space::bare();
+    space.targets(&[(HOST_MUSL, "rustflags = [\"--cfg\", \"flag_b\"]")]);
+    space
+}
+
+#[test]
+fn flags_from_variables_reach_the_target() {
+    need!("flags::variables", machine::std_for(&[HOST_MUSL]));
+    let own = format!("CARGO_TARGET_{SHOUTED}_RUSTFLAGS");
+    let mut space = space();
+    let ways = [
+        ("CARGO_ENCODED_RUSTFLAGS", "--cfg\x1fflag_a"),
+        ("RUSTFLAGS", "--cfg flag_a"),
+        (&own, "--cfg=flag_a"),
+        ("CARGO_BUILD_RUSTFLAGS", "--cfg  flag_a"),
+    ];
+    for (key, value) in ways {
+        space.set(key, value);
+        both(&space, key);
+        space.unset(key);
+    }
+    space.run(&["build", "--mode", "pure"]).ended(0);
+    assert!(space.says(HOST_MUSL, "pure").contains("flag_a=false"), "the flag stayed");
+}
+
+#[test]
+fn flags_from_cargos_configuration_reach_the_target() {
+    need!("flags::configuration", machine::std_for(&[HOST_MUSL]));
+    let space = space();
+    let ways = [
+        "[build]\nrustflags = [\"--cfg\", \"flag_a\"]\n".to_owned(),
+        "[build]\nrustflags = \"--cfg flag_a\"\n".to_owned(),
+        format!("[target.{HOST_MUSL}]\nrustflags = [\"--cfg\", \"flag_a\"]\n"),
+        // As a string, and with a runner, which have a place in our own settings too.
+        format!("[target.{HOST_MUSL}]\nrustflags = \"--cfg flag_a\"\nrunner = \"env\"\n"),
+        "[target.'cfg(target_env = \"musl\")']\nrustflags = [\"--cfg\", \"flag_a\"]\n".to_owned(),
+    ];
+    for text in ways {
+        space.write(".cargo/config.toml", &text);
+        both(&space, &text);
+    }
+}
+
+#[test]
+fn a_runner_and_flags_in_cargos_configuration_do_not_collide_with_ours() {
+    need!("flags::collide", machine::std_for(&[machine::ARM_MUSL]), machine::programs(&["qemu-aarch64"]));
+    let space = Space::with_targets(&[machine::ARM_MUSL]);
+    let text = format!(
+        "[target.{}]\nrustflags = \"--cfg flag_a\"\nrunner = \"qemu-aarch64\"\nlinker = \"no-such\"\n",
+        machine::ARM_MUSL
+    );
+    space.write(".cargo/config.toml", &text);
+    space.run(&["build", "--mode", "pure"]).ended(0);
+    assert!(space.says(machine::ARM_MUSL, "pure").contains("flag_a=true"));
+}
+
+#[test]
+fn flags_do_not_reach_what_runs_on_the_host() {
+    need!("flags::host", machine::std_for(&[]), machine::programs(&["cc"]));
+    let mut space = Space::with_targets(&[HOST]);
+    // Host and target are one machine here, and still two things.
+    space.write("app/build.rs", "fn main() { assert!(!cfg!(flag_a)); }\n");
+    space.set("RUSTFLAGS", "--cfg flag_a");
+    space.run(&["build", "--mode", "all"]).ended(0);
+    for mode in ["native", "pure"] {
+        assert!(space.says(HOST, mode).contains("flag_a=true"), "{mode}");
+    }
+}
+
+#[test]
+fn folders_with_spaces_work() {
+    need!("flags::spaces", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let mut space = Space::at("a folder 'with' \"quotes\"");
+    space.targets(&[(HOST, ""), (HOST_MUSL, "")]);
+    space.image("app", &[HOST_MUSL]);
+    let cc = machine::find("cc").unwrap();
+    let cc = space.script("my tools/cc", &format!("exec {} \"$@\"", cc.display()));
+    space.set("CC_x86_64_unknown_linux_gnu", &cc);
+    space.set("CARGO_TARGET_DIR", space.path("the target"));
+    let report = space.run(&["release", "--providers", "env", "--json"]).ended(0).json();
+    assert_eq!(job(&report, HOST)["mode"], "native");
+    assert_eq!(
+        (&job(&report, HOST_MUSL)["mode"], &job(&report, HOST_MUSL)["purity"]),
+        (&json!("pure"), &json!("proven"))
+    );
+    assert!(space.path("the target/dist/images/app.tar").is_file());
+    assert!(!space.path("target").exists());
+}
+
+#[test]
+fn the_users_cflags_reach_the_c_compiler() {
+    need!("flags::cflags", machine::std_for(&[]), machine::programs(&["cc"]));
+    let mut space = Space::with_targets(&[HOST]);
+    space.write("native/c/answer.c", "int native_answer(void) { return ANSWER; }\n");
+    for key in
+        ["CFLAGS_x86_64-unknown-linux-gnu", "CFLAGS_x86_64_unknown_linux_gnu", "TARGET_CFLAGS", "CFLAGS"]
+    {
+        space.set(key, "-DANSWER=42");
+        space.run(&["build", "--mode", "native"]).ended(0);
+        std::fs::remove_dir_all(space.path("target")).unwrap();
+        space.unset(key);
+    }
+}

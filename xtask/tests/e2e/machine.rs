@@ -1,0 +1,95 @@
+//! What this machine has. Each question answers `Err(what is missing)`, for [`crate::skip::need`].
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use xtask::cache;
+use xtask::exec::Cmd;
+use xtask::host::{Found, Host};
+use xtask::setup;
+use xtask::triple::Triple;
+
+/// The target of this machine, where host and target meet.
+pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
+/// The same machine, static.
+pub(crate) const HOST_MUSL: &str = "x86_64-unknown-linux-musl";
+/// Another machine, dynamic.
+pub(crate) const ARM: &str = "aarch64-unknown-linux-gnu";
+/// Another machine, static: what has no C compiler but zig here.
+pub(crate) const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
+
+type Have = Result<(), String>;
+
+fn answer(program: &str, args: &[&str]) -> Option<String> {
+    let output = Cmd::new(program).args(args).capture(Duration::from_secs(60)).ok()?;
+    output.ok().then(|| output.text())
+}
+
+fn rustc() -> String {
+    std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into())
+}
+
+/// The sysroot of the active rustc.
+pub(crate) fn sysroot() -> &'static Path {
+    static DIR: OnceLock<PathBuf> = OnceLock::new();
+    DIR.get_or_init(|| PathBuf::from(answer(&rustc(), &["--print", "sysroot"]).unwrap()))
+}
+
+/// The active rustc has a std for these targets, and this is the kind of machine that the tests are written for.
+pub(crate) fn std_for(targets: &[&str]) -> Have {
+    static TRIPLE: OnceLock<String> = OnceLock::new();
+    let host = TRIPLE.get_or_init(|| answer(&rustc(), &["-vV"]).unwrap_or_default());
+    if !host.contains(&format!("host: {HOST}")) {
+        return Err(format!("a rustc for {HOST}"));
+    }
+    let lib = |t: &str| sysroot().join("lib/rustlib").join(t).join("lib");
+    match targets.iter().find(|t| !lib(t).is_dir()) {
+        None => Ok(()),
+        Some(target) => Err(format!("the active rustc has no std for {target}")),
+    }
+}
+
+fn host() -> Host {
+    Host::read(Triple::parse(HOST))
+}
+
+/// Where a program is on PATH.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    match host().find(program) {
+        Found::Program(path) => Some(path),
+        _ => None,
+    }
+}
+
+/// These programs are on PATH.
+pub(crate) fn programs(names: &[&str]) -> Have {
+    match names.iter().find(|name| find(name).is_none()) {
+        None => Ok(()),
+        Some(name) => Err(format!("{name} is not on PATH")),
+    }
+}
+
+/// A zig: on PATH, the Python package of `XTASK_TEST_ZIG_PYTHON` or of `python3` or of a private environment, or the
+/// one that `cargo xtask setup` installed for this user.
+pub(crate) fn zig() -> Result<PathBuf, String> {
+    static ZIG: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let found = ZIG.get_or_init(|| {
+        let private = cache::dir(&host(), std::env::consts::OS).ok();
+        let private = private.and_then(|dir| setup::zig::program(&dir));
+        find("zig").or_else(in_python).or(private)
+    });
+    found.clone().ok_or_else(|| "zig".to_owned())
+}
+
+fn in_python() -> Option<PathBuf> {
+    const SAY: &str = "import ziglang, os; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))";
+    let named = std::env::var_os("XTASK_TEST_ZIG_PYTHON").map(PathBuf::from);
+    let usual = [PathBuf::from("python3"), std::env::temp_dir().join("zigvenv/bin/python")];
+    named
+        .into_iter()
+        .chain(usual)
+        .find_map(|python| answer(&python.to_string_lossy(), &["-c", SAY]))
+        .map(PathBuf::from)
+        .filter(|zig| zig.is_file())
+}

@@ -1,0 +1,26 @@
+//! End to end: the real program on small real workspaces, with the compilers of this machine.
+//!
+//! Every test makes a workspace of its own in a temporary folder ([`space`]); verdicts of probes are shared between
+//! the tests of a run, so that zig is probed once.
+#![cfg(target_os = "linux")]
+
+mod bench;
+mod candidates;
+mod change;
+mod cohorts;
+mod documents;
+mod explicit;
+mod fallback;
+mod flags;
+mod interrupted;
+mod machine;
+mod newcomer;
+mod proofs;
+mod purity;
+mod reproducible;
+mod run;
+mod skip;
+mod sources;
+mod space;
+mod strict;
+mod usage;

@@ -1,0 +1,163 @@
+//! The traps of a pure build: who calls a C compiler for the target is named, and the job fails.
+
+use serde_json::json;
+
+use crate::machine::{self, ARM_MUSL, HOST_MUSL};
+use crate::run::{Run, job};
+use crate::skip::need;
+use crate::space::Space;
+
+/// A workspace whose pure mode has a dependency `sly` with this build script.
+pub(crate) fn with_script(body: &str) -> Space {
+    let space = Space::with_targets(&[HOST_MUSL]);
+    add_sly(&space, body);
+    space
+}
+
+fn add_sly(space: &Space, body: &str) {
+    space.write("sly/Cargo.toml", "[package]\nname = \"sly\"\nversion = \"0.7.1\"\nedition = \"2024\"\n");
+    space.write("sly/src/lib.rs", "");
+    space.write("sly/sly.c", "int sly(void) { return 1; }\n");
+    space.write("sly/build.rs", &format!("use std::process::Command;\nfn main() {{\n{body}\n}}\n"));
+    space.replace("app/Cargo.toml", "[dependencies]\n", "[dependencies]\nsly = { path = \"../sly\" }\n");
+}
+
+/// The job failed for what the traps saw of this program, and no program ships.
+fn trapped(space: &Space, run: &Run, program: &str) {
+    let report: serde_json::Value = run.json();
+    let job = job(&report, HOST_MUSL);
+    assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
+    let error = job["error"].as_str().unwrap();
+    assert!(error.contains("mode pure promises no C"), "{run}");
+    assert!(error.contains(&format!("sly 0.7.1 ran: {program}")), "{run}");
+    assert!(error.contains("sly.c"), "the command line is named\n{run}");
+    assert!(!space.dist(&format!("bin/{HOST_MUSL}/pure/app")).exists(), "{run}");
+}
+
+const PURE: [&str; 5] = ["build", "--mode", "pure", "--json", "--verbose"];
+
+#[test]
+fn a_crate_that_uses_the_crate_cc_is_named() {
+    need!("purity::cc_crate", machine::std_for(&[HOST_MUSL]));
+    let space = with_script("cc::Build::new().file(\"sly.c\").compile(\"sly\");");
+    let manifest = space.read("sly/Cargo.toml") + "\n[build-dependencies]\ncc = \"1\"\n";
+    space.write("sly/Cargo.toml", &manifest);
+    space.replace("sly/build.rs", "use std::process::Command;", "");
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "cc ");
+}
+
+#[test]
+fn a_crate_that_calls_a_compiler_by_its_name_is_named_also_where_it_swallows_the_error() {
+    need!("purity::by_name", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    let space = with_script(
+        "let _ = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", \"/dev/null\"]).status();",
+    );
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "gcc ");
+    // The build folder now holds the swallowed error's outcome, which proves nothing the second time either.
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "gcc ");
+    // Once the call is gone, the proof holds.
+    space.write("sly/build.rs", "fn main() {}\n");
+    let report = space.run(&PURE).ended(0).json();
+    assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
+}
+
+#[test]
+fn a_crate_that_reads_a_variable_is_named() {
+    need!("purity::by_variable", machine::std_for(&[HOST_MUSL]));
+    let spellings =
+        ["CC", "TARGET_CC", "CC_x86_64_unknown_linux_musl", "CC_x86_64-unknown-linux-musl", "CXX"];
+    let list = format!("{spellings:?}");
+    let space = with_script(&format!(
+        "for key in {list} {{
+            let cc = std::env::var(key).unwrap_or_else(|_| panic!(\"{{key}} is not set\"));
+            let _ = Command::new(cc).args([\"-c\", \"sly.c\", &format!(\"-D{{}}\", key.replace('-', \".\"))]).status();
+        }}"
+    ));
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "cc ");
+    for key in spellings {
+        assert!(
+            run.stdout().contains(&format!("-D{}", key.replace('-', "."))),
+            "{key} reached no trap\n{run}"
+        );
+    }
+}
+
+#[test]
+fn a_crate_that_runs_cmake_is_named() {
+    need!("purity::cmake", machine::std_for(&[HOST_MUSL]));
+    // By name and by variable; this machine need not have it.
+    let space = with_script(
+        "let by_name = Command::new(\"cmake\").args([\"sly.c\"]).status();
+         assert!(!by_name.expect(\"a trap stands for cmake\").success());
+         let by_variable = Command::new(std::env::var(\"CMAKE\").unwrap()).arg(\"--build\").status();
+         assert!(!by_variable.unwrap().success());",
+    );
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "cmake ");
+    assert!(run.stdout().contains("cmake --build"), "{run}");
+}
+
+#[test]
+fn a_crate_that_takes_away_the_traps_variables_compiles_no_c() {
+    need!("purity::clean_environment", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    // Neither with an empty environment nor without OUT_DIR does a compiler run unseen.
+    let space = with_script(
+        "let path = std::env::var(\"PATH\").unwrap();
+         for n in 0..2 {
+             let mut gcc = Command::new(\"gcc\");
+             if n == 0 { gcc.env_clear().env(\"PATH\", &path); } else { gcc.env_remove(\"OUT_DIR\"); }
+             let out = format!(\"{}/sly{n}.o\", std::env::var(\"OUT_DIR\").unwrap());
+             let _ = gcc.args([\"-c\", \"sly.c\", \"-o\", &out]).status();
+             assert!(!std::path::Path::new(&out).exists(), \"C was compiled behind the traps: {n}\");
+         }",
+    );
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "gcc ");
+}
+
+#[test]
+fn c_for_the_host_is_reported_and_does_not_fail() {
+    need!("purity::host_c", machine::std_for(&[ARM_MUSL, HOST_MUSL]), machine::programs(&["cc", "ar"]));
+    let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    // A build dependency whose own build script compiles C, for the machine that builds.
+    space.write(
+        "helper/Cargo.toml",
+        "[package]\nname = \"helper\"\nversion = \"0.3.0\"\nedition = \"2024\"\n",
+    );
+    space.write("helper/helper.c", "int helper_answer(void) { return 7; }\n");
+    space.write(
+        "helper/src/lib.rs",
+        "unsafe extern \"C\" { fn helper_answer() -> i32; }\npub fn answer() -> i32 { unsafe { helper_answer() } }\n",
+    );
+    space.write(
+        "helper/build.rs",
+        "use std::process::Command;
+         fn main() {
+             let out = std::env::var(\"OUT_DIR\").unwrap();
+             let object = format!(\"{out}/helper.o\");
+             let cc = std::env::var(\"HOST_CC\").unwrap_or_else(|_| \"cc\".into());
+             assert!(Command::new(cc).args([\"-c\", \"-fPIC\", \"helper.c\", \"-o\", &object]).status().unwrap().success());
+             let ar = [\"crs\", &format!(\"{out}/libhelper.a\"), &object];
+             assert!(Command::new(\"ar\").args(ar).status().unwrap().success());
+             println!(\"cargo::rustc-link-search=native={out}\");
+             println!(\"cargo::rustc-link-lib=static=helper\");
+         }",
+    );
+    space.write("app/build.rs", "fn main() { assert_eq!(helper::answer(), 7); }\n");
+    let manifest =
+        space.read("app/Cargo.toml") + "\n[build-dependencies]\nhelper = { path = \"../helper\" }\n";
+    space.write("app/Cargo.toml", &manifest);
+    for _ in 0..2 {
+        let report = space.run(&PURE).ended(0).json();
+        for target in [HOST_MUSL, ARM_MUSL] {
+            let job = job(&report, target);
+            assert_eq!((&job["status"], &job["purity"]), (&json!("ok"), &json!("proven")), "{job:#}");
+            let warnings = job["warnings"].to_string();
+            assert!(warnings.contains("helper 0.3.0 ran: cc"), "also of a warm folder: {job:#}");
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! The absences that ARCHITECTURE.md promises, held against the sources. What a compiler or clippy can hold (unsafe code,
+//! `Command::new`) they hold; this test also sees what they do not: uses through other crates, words in strings, and
+//! the exceptions, each with its reason.
+
+use std::path::{Path, PathBuf};
+
+/// Something that stands nowhere but in a few files.
+struct Absence {
+    /// What ARCHITECTURE.md calls it.
+    what: &'static str,
+    /// The folders that it holds for, from the root of the repository.
+    within: &'static [&'static str],
+    /// The text that may not be there.
+    words: &'static [&'static str],
+    /// The files, or folders, in which it may be.
+    except: &'static [&'static str],
+}
+
+const ABSENCES: [Absence; 11] = [
+    Absence {
+        what: "no process is started outside exec.rs",
+        within: &["xtask/src"],
+        // cargo_metadata only reads what exec.rs captured; its `exec` would start cargo by itself.
+        words: &["process::Command", "Command::new", "xshell::", "MetadataCommand::new", ".exec("],
+        except: &["xtask/src/exec.rs", "xtask/src/exec/"],
+    },
+    Absence {
+        what: "nothing is printed outside ui.rs",
+        within: &["xtask/src"],
+        words: &["println!", "print!", "eprint!", "dbg!", "io::stdout()", "io::stderr()"],
+        // The next three are what runs in place of a compiler: they speak to whoever called that compiler. The last is
+        // a program of its own, which the probe compiles.
+        except: &[
+            "xtask/src/ui.rs",
+            "xtask/src/ui/",
+            "xtask/src/exec.rs",
+            "xtask/src/internal.rs",
+            "xtask/src/trap.rs",
+            "xtask/src/toolchain/probe/probe.rs",
+        ],
+    },
+    Absence {
+        what: "no triple is looked into outside triple.rs",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &[
+            "contains(\"musl",
+            "contains(\"gnu",
+            "contains(\"linux",
+            "contains(\"windows",
+            "contains(\"darwin",
+            "contains(\"apple",
+            "contains(\"x86",
+            "contains(\"aarch64",
+            "contains(\"arm",
+            "contains(\"riscv",
+            "contains(\"wasm",
+            "ends_with(\"musl",
+            "ends_with(\"-musl",
+            "ends_with(\"gnu",
+            "ends_with(\"-gnu",
+            "ends_with(\"windows",
+            "starts_with(\"x86",
+            "starts_with(\"aarch64",
+            "starts_with(\"arm",
+            "starts_with(\"riscv",
+            "starts_with(\"wasm",
+            ".split('-')",
+        ],
+        // "Did you mean" compares the words of names, whatever they are names of.
+        except: &["xtask/src/triple.rs", "xtask/src/config/suggest.rs"],
+    },
+    Absence {
+        what: "no order that differs from run to run",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &["HashMap", "HashSet"],
+        except: &[],
+    },
+    Absence {
+        what: "no unsafe code outside native's backend in C",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &["unsafe fn", "unsafe {", "unsafe impl", "unsafe extern", "allow(unsafe_code"],
+        // The probe's program is compiled by the probe, not into this program.
+        except: &["native/src/c.rs", "native/src/c/", "xtask/src/toolchain/probe/probe.rs"],
+    },
+    Absence {
+        what: "no network: what is fetched, Cargo, rustup, apt and pip fetch",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &["std::net", "TcpStream", "UdpSocket"],
+        except: &[],
+    },
+    Absence {
+        what: "no clock, no environment and no process where the bytes of images are made",
+        within: &["xtask/src/oci", "xtask/src/archive.rs"],
+        words: &["::now()", "env::", "exec::", "Cmd::"],
+        except: &[],
+    },
+    Absence {
+        what: "no file, no environment and no process where it is decided",
+        within: &[
+            "xtask/src/plan.rs",
+            "xtask/src/plan",
+            "xtask/src/rustflags.rs",
+            "xtask/src/cargo/cohort.rs",
+            "xtask/src/setup/steps.rs",
+            "xtask/src/gate/check.rs",
+            "xtask/src/gate/rules.rs",
+            "xtask/src/timing/stats.rs",
+            "xtask/src/timing/ratio.rs",
+            "xtask/src/timing/schedule.rs",
+        ],
+        words: &["std::fs", "std::env", "::now()", ".capture("],
+        except: &[],
+    },
+    Absence {
+        what: "no change of what all threads share: variables, working directory",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &["set_var(", "remove_var(", "set_current_dir("],
+        except: &[],
+    },
+    Absence {
+        what: "no end of the process outside main.rs",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &["process::exit", "process::abort"],
+        // Ctrl-C: the signal ends what was started, then this process.
+        except: &["xtask/src/exec/group.rs"],
+    },
+    Absence {
+        what: "no panic on bad input: what can fail returns an error",
+        within: &["xtask/src", "native/src", "app/src"],
+        words: &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("],
+        // Its own types as JSON, which have no key that is not a string.
+        except: &["xtask/src/report.rs"],
+    },
+];
+
+/// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
+const READS_VARIABLES: [&str; 8] = [
+    "xtask/src/host.rs",
+    // How to print.
+    "xtask/src/ui.rs",
+    "xtask/src/commands/test.rs",
+    // Which cargo to ask, and where the user's own profiles are.
+    "xtask/src/workspace.rs",
+    "xtask/src/workspace/profiles.rs",
+    // Facts for timings.json.
+    "xtask/src/timing/host.rs",
+    // What runs in place of a compiler is told by variables.
+    "xtask/src/internal.rs",
+    "xtask/src/trap.rs",
+];
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+/// Every Rust file under `within`, by its path from the root of the repository, with `/`.
+fn sources(within: &str) -> Vec<String> {
+    let root = repository();
+    let mut found = Vec::new();
+    let mut todo = vec![root.join(within)];
+    while let Some(path) = todo.pop() {
+        if path.is_dir() {
+            todo.extend(std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if path.extension().is_some_and(|e| e == "rs") {
+            let path = path.strip_prefix(&root).unwrap().to_string_lossy().replace('\\', "/");
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn starts_tests(line: &str) -> bool {
+    ["#[cfg(test)]", "#[cfg(all(test"].iter().any(|attribute| line.trim_start().starts_with(attribute))
+}
+
+/// The lines of a file, numbered, without comments and without the tests at its end.
+fn code(path: &str) -> Vec<(usize, String)> {
+    if path.ends_with("/tests.rs") {
+        return Vec::new();
+    }
+    let text = std::fs::read_to_string(repository().join(path)).unwrap();
+    let shipped = text.lines().take_while(|line| !starts_tests(line));
+    let numbered = shipped.enumerate().map(|(at, line)| (at + 1, line.to_owned()));
+    numbered.filter(|(_, line)| !line.trim_start().starts_with("//")).collect()
+}
+
+/// Every line in `within` that has one of `words`, as `file:line: text`.
+fn hits(within: &[&str], words: &[&str], except: &[&str]) -> Vec<String> {
+    let excepted =
+        |path: &str| except.iter().any(|e| path == *e || (e.ends_with('/') && path.starts_with(e)));
+    let files = within.iter().flat_map(|w| sources(w)).filter(|path| !excepted(path));
+    let lines =
+        files.flat_map(|path| code(&path).into_iter().map(move |(at, line)| (path.clone(), at, line)));
+    let hit = lines.filter(|(_, _, line)| words.iter().any(|word| line.contains(word)));
+    hit.map(|(path, at, line)| format!("{path}:{at}: {}", line.trim())).collect()
+}
+
+#[test]
+fn what_stands_nowhere_in_the_code() {
+    let mut broken = Vec::new();
+    for Absence { what, within, words, except } in ABSENCES {
+        let found = hits(within, words, except);
+        if !found.is_empty() {
+            broken.push(format!("{what}:\n  {}", found.join("\n  ")));
+        }
+    }
+    assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn variables_are_read_in_few_places() {
+    let found = hits(&["xtask/src"], &["env::var(", "env::var_os(", "env::vars"], &READS_VARIABLES);
+    assert!(found.is_empty(), "read by host.rs, handed on as an argument:\n  {}", found.join("\n  "));
+}
+
+/// A list of exceptions that nobody needs any more hides the next one that nobody wants.
+#[test]
+fn every_place_named_here_is_there_and_needed() {
+    let root = repository();
+    for Absence { what, within, words, except } in ABSENCES {
+        for place in within.iter().chain(except) {
+            assert!(root.join(place).exists(), "{what}: {place} is not there");
+        }
+        for place in except {
+            let inside = place.trim_end_matches('/');
+            assert!(!hits(&[inside], words, &[]).is_empty(), "{what}: {place} needs no exception");
+        }
+    }
+    for place in READS_VARIABLES {
+        assert!(!hits(&[place], &["env::var"], &[]).is_empty(), "{place} needs no exception");
+    }
+}
+
+/// A test that is switched off looks like one that passes.
+#[test]
+fn no_test_is_ignored() {
+    let ignore = concat!("#[", "ignore");
+    let places = ["xtask/src", "xtask/tests", "native/src", "native/tests", "app/src", "app/tests"];
+    let found: Vec<String> = places
+        .iter()
+        .flat_map(|place| sources(place))
+        .filter(|path| std::fs::read_to_string(repository().join(path)).unwrap().contains(ignore))
+        .collect();
+    assert!(found.is_empty(), "{}", found.join(", "));
+}
