@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use xtask::cargo::inherited::clean;
-use xtask::cargo::userflags::user_flags;
+use xtask::cargo::userflags::user_settings;
 use xtask::exec::Cmd;
 
 use crate::support::{GNU, Machine, triple};
@@ -16,7 +16,7 @@ fn flags(set: &[(&str, &str)], files: &[(&str, &str)]) -> String {
     for (name, text) in files {
         machine.file(name, text);
     }
-    user_flags(&triple(GNU), &machine.host(), &machine.path().join("above/ws")).join(" ")
+    user_settings(&triple(GNU), &machine.host(), &machine.path().join("above/ws")).flags.join(" ")
 }
 
 const NEAR: &str = "above/ws/.cargo/config.toml";

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{Site, What, flags, invocation};
+use xtask::cargo::userflags::UserSettings;
 use xtask::exec::Cmd;
 use xtask::host::Host;
 use xtask::plan::{Findings, Job, ModeRequest, Plan, Request, StdState, plan};
@@ -29,7 +30,8 @@ fn site(host: &Host) -> Site<'_> {
         cargo_home: Some("/home/me/.cargo".into()),
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
-        user_flags: BTreeMap::new(),
+        user: BTreeMap::new(),
+        host_or_target: None,
     }
 }
 
@@ -74,7 +76,7 @@ fn a_native_cohort() {
         .set("CC_aarch64-unknown-linux-musl", "/theirs");
     let host = machine.host();
     let mut site = site(&host);
-    site.user_flags.insert(triple(GNU), vec!["-Cuser=1 2".into()]);
+    site.user.insert(triple(GNU), user(&["-Cuser=1 2"]));
     let cohorts = cohorts(&plan.jobs);
     assert_eq!(cohorts.len(), 1);
     let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
@@ -135,7 +137,7 @@ fn flags_stand_in_their_order() {
     job.target.rustflags = vec!["-Ctoml".into()];
     let host = Machine::new().host();
     let mut site = site(&host);
-    site.user_flags.insert(triple(GNU), vec!["-Cuser".into()]);
+    site.user.insert(triple(GNU), user(&["-Cuser"]));
     let flags = flags(job, &site);
     assert_eq!(flags.first().unwrap(), "-Cuser", "weaker than targets.toml");
     assert_eq!(flags[flags.len() - 2..], ["-Ctoml", "--cfg=tc_0123456789abcdef"]);
@@ -191,4 +193,9 @@ fn build_folders_have_names_that_no_machine_changes() {
         job.std.as_mut().unwrap().identity = "another".into();
     }
     assert_ne!(folder(&jobs), name);
+}
+
+/// What a user set: these flags.
+fn user(flags: &[&str]) -> UserSettings {
+    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
 }
