@@ -5,6 +5,7 @@ use std::path::Path;
 
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{Site, What, flags, invocation};
+use xtask::cargo::userflags::UserSettings;
 use xtask::exec::Cmd;
 use xtask::host::Host;
 use xtask::plan::{Findings, Job, ModeRequest, Plan, Request, StdState, plan};
@@ -29,8 +30,13 @@ fn site(host: &Host) -> Site<'_> {
         cargo_home: Some("/home/me/.cargo".into()),
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
-        user_flags: BTreeMap::new(),
+        user: BTreeMap::new(),
+        host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
     }
+}
+
+fn user(flags: &[&str]) -> UserSettings {
+    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
 }
 
 fn made(findings: &Findings, targets: &[&str], mode: &str) -> Plan {
@@ -74,7 +80,7 @@ fn a_native_cohort() {
         .set("CC_aarch64-unknown-linux-musl", "/theirs");
     let host = machine.host();
     let mut site = site(&host);
-    site.user_flags.insert(triple(GNU), vec!["-Cuser=1 2".into()]);
+    site.user.insert(triple(GNU), user(&["-Cuser=1 2"]));
     let cohorts = cohorts(&plan.jobs);
     assert_eq!(cohorts.len(), 1);
     let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
@@ -135,7 +141,7 @@ fn flags_stand_in_their_order() {
     job.target.rustflags = vec!["-Ctoml".into()];
     let host = Machine::new().host();
     let mut site = site(&host);
-    site.user_flags.insert(triple(GNU), vec!["-Cuser".into()]);
+    site.user.insert(triple(GNU), user(&["-Cuser"]));
     let flags = flags(job, &site);
     assert_eq!(flags.first().unwrap(), "-Cuser", "weaker than targets.toml");
     assert_eq!(flags[flags.len() - 2..], ["-Ctoml", "--cfg=tc_0123456789abcdef"]);
@@ -191,4 +197,43 @@ fn build_folders_have_names_that_no_machine_changes() {
         job.std.as_mut().unwrap().identity = "another".into();
     }
     assert_ne!(folder(&jobs), name);
+}
+
+#[test]
+fn a_users_string_of_flags_is_answered_by_a_string() {
+    let plan = made(&findings(), &[GNU], "pure");
+    let host = Machine::new().host();
+    let value = |root: &'static str, settings: UserSettings| {
+        let mut site = Site { root: Path::new(root), target_directory: Path::new("/t"), ..site(&host) };
+        site.user.insert(triple(GNU), settings);
+        let text = told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), None, &site));
+        let line =
+            text.lines().find_map(|l| l.strip_prefix("target.\"x86_64-unknown-linux-gnu\".rustflags="));
+        line.unwrap().to_owned()
+    };
+    let text = || UserSettings { as_text: true, ..user(&["-Ctext"]) };
+    assert!(value("/w", text()).starts_with("\"-Ctext --remap-path-prefix=/w=/src "));
+    assert!(value("/w", user(&["-Clist"])).starts_with("[\"-Clist\",\"--remap"));
+    // A path with a space would fall apart in a string.
+    let list = value("/w s", text());
+    assert!(list.starts_with("[\"-Ctext\",") && list.contains("\"--remap-path-prefix=/w s=/src\""), "{list}");
+}
+
+#[test]
+fn a_runner_is_for_tests_and_the_users_own_goes_first() {
+    let mut f = findings();
+    f.runners.insert(triple(ARM_MUSL), Runner::Qemu { program: "/q".into(), sysroot: None });
+    let plan = made(&f, &[ARM_MUSL], "pure");
+    let host = Machine::new().host();
+    let has_runner = |what: &What, own: bool| {
+        let mut site = site(&host);
+        site.user.insert(triple(ARM_MUSL), UserSettings { runner: own, ..UserSettings::default() });
+        told(&invocation(&cohorts(&plan.jobs)[0], what, Path::new("/w/t"), None, &site))
+            .contains(".runner=[\"/q\"]")
+    };
+    let tests = What::Tests(vec!["app".into()]);
+    assert_eq!(
+        [has_runner(&tests, false), has_runner(&tests, true), has_runner(&bin(), false)],
+        [true, false, false]
+    );
 }

@@ -16,7 +16,6 @@ mod plan_words;
 mod ship;
 #[cfg(unix)]
 #[path = "../gate/skip.rs"]
-#[expect(dead_code, reason = "shared with the gate's tests, which use more of it")]
 mod skip;
 mod support;
 #[cfg(unix)]

@@ -75,13 +75,23 @@ fn a_call_for_the_target_fails_and_is_named() {
 fn a_call_for_the_host_goes_on_and_is_told() {
     let t = Trapped::new();
     assert_eq!(t.call("cc", &["-c", "x.c", "it's"], FOR_HOST).text(), "real -c x.c it's");
-    assert_eq!(t.call("cc", &["y.c"], None).text(), "real y.c");
     // A folder whose name only begins like the target's is another one.
     assert_eq!(t.call("cc", &["z.c"], Some("aarch64-unknown-linux-musl2/x")).text(), "real z.c");
-    assert_eq!(t.lines().len(), 3);
+    assert_eq!(t.lines().len(), 2);
     assert!(t.lines().iter().all(|l| l.starts_with("host: dep 1.2.3 ran: cc ")), "{:?}", t.lines());
     // What is not there is not found, as without traps.
     assert_eq!(t.call("cmake", &[], FOR_HOST).end, End::Code(127));
+}
+
+/// A build script can take OUT_DIR out of what it starts; that must not make its C the host's.
+#[test]
+fn a_caller_that_does_not_say_whom_it_builds_for_counts_for_every_target() {
+    let t = Trapped::new();
+    assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
+    assert_eq!(t.lines(), [format!("{ARM_MUSL}: dep 1.2.3 ran: cc y.c")]);
+    let error = t.traps.judge("pure", &triple(ARM_MUSL)).unwrap_err();
+    assert_eq!(error.found, ["dep 1.2.3 ran: cc y.c"]);
+    assert!(t.traps.judge("pure", &triple(MUSL)).is_ok(), "another target's hit is not this one's");
 }
 
 #[test]
