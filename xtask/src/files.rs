@@ -16,12 +16,12 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     place(path, |staged| File::create_new(staged)?.write_all(bytes))
 }
 
-/// As [`write`], where `make` makes the new file under the name that it is given.
+/// As [`write()`], where `make` makes the new file under the name that it is given.
 ///
 /// No `sync`: the promise is about interrupted runs, not about power cuts, and everything here can be made again.
 ///
 /// # Errors
-/// As [`write`], and what `make` answers.
+/// As [`write()`], and what `make` answers.
 pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))?;

@@ -81,6 +81,8 @@ fn a_call_for_the_host_goes_on_and_is_told() {
     assert!(t.lines().iter().all(|l| l.starts_with("host: dep 1.2.3 ran: cc ")), "{:?}", t.lines());
     // What is not there is not found, as without traps.
     assert_eq!(t.call("cmake", &[], FOR_HOST).end, End::Code(127));
+    // Who hides where it builds to could build for a target.
+    assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
 }
 
 /// A build script can take OUT_DIR out of what it starts; that must not make its C the host's.
