@@ -13,7 +13,6 @@ use super::Ui;
 pub struct Task {
     notes: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
-    begun: Instant,
 }
 
 const REDRAW: Duration = Duration::from_millis(120);
@@ -23,7 +22,7 @@ impl Task {
     pub(super) fn start(ui: Ui, verb: &str, text: String) -> Self {
         let begun = Instant::now();
         if ui.quiet {
-            return Self { notes: None, thread: None, begun };
+            return Self { notes: None, thread: None };
         }
         if !ui.live {
             ui.step(verb, &text);
@@ -59,7 +58,7 @@ impl Task {
                 }
             }
         });
-        Self { notes: Some(notes), thread: Some(thread), begun }
+        Self { notes: Some(notes), thread: Some(thread) }
     }
 
     /// Says what is being done now.
@@ -67,11 +66,6 @@ impl Task {
         if let Some(notes) = &self.notes {
             let _ = notes.send(text.into());
         }
-    }
-
-    /// Seconds since the start.
-    pub fn seconds(&self) -> f64 {
-        self.begun.elapsed().as_secs_f64()
     }
 }
 

@@ -3,20 +3,24 @@
 use std::path::{Path, PathBuf};
 
 use xtask::cargo::inherited::clean;
-use xtask::cargo::userflags::user_settings;
+use xtask::cargo::userflags::{UserSettings, user_settings};
 use xtask::exec::Cmd;
 
 use crate::support::{GNU, Machine, triple};
 
-/// A workspace below a folder, with Cargo's home beside it. `set` are variables, `files` config files.
 fn flags(set: &[(&str, &str)], files: &[(&str, &str)]) -> String {
+    settings(set, files).flags.join(" ")
+}
+
+/// A workspace below a folder, with Cargo's home beside it. `set` are variables, `files` config files.
+fn settings(set: &[(&str, &str)], files: &[(&str, &str)]) -> UserSettings {
     let mut machine = Machine::new();
     let home = machine.path().join("home").display().to_string();
     machine = set.iter().fold(machine.set("CARGO_HOME", home), |m, (key, value)| m.set(key, *value));
     for (name, text) in files {
         machine.file(name, text);
     }
-    user_settings(&triple(GNU), &machine.host(), &machine.path().join("above/ws")).flags.join(" ")
+    user_settings(&triple(GNU), &machine.host(), &machine.path().join("above/ws"))
 }
 
 const NEAR: &str = "above/ws/.cargo/config.toml";
@@ -80,6 +84,25 @@ fn a_broken_file_is_cargos_to_complain_about() {
     for text in ["[build", "build = 3", "build.rustflags = 3", "[target]\nx86_64-unknown-linux-gnu = 1"] {
         assert_eq!(flags(&[], &[(NEAR, text)]), "", "{text}");
     }
+}
+
+#[test]
+fn a_string_for_the_target_is_taken_over_since_ours_replaces_it() {
+    let text = "[target.x86_64-unknown-linux-gnu]\nrustflags = \"-Ctext -Ctwo\"\n";
+    let found = settings(&[], &[(NEAR, text)]);
+    assert!(found.as_text);
+    assert_eq!(found.flags, ["-Ctext", "-Ctwo"]);
+    // The nearest file decides which of the two it is.
+    let list = "[target.x86_64-unknown-linux-gnu]\nrustflags = [\"-Clist\"]\n";
+    assert!(!settings(&[], &[(ABOVE, text), (NEAR, list)]).as_text);
+}
+
+#[test]
+fn a_runner_of_the_users_own_is_seen() {
+    let file = "[target.x86_64-unknown-linux-gnu]\nrunner = \"sudo\"\n";
+    assert!(settings(&[], &[(HOME, file)]).runner);
+    assert!(settings(&[("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER", "sudo")], &[]).runner);
+    assert!(!settings(&[("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER", "sudo")], &[]).runner);
 }
 
 /// What `clean` does to these variables: removed, or set to something.

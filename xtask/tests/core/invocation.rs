@@ -31,8 +31,12 @@ fn site(host: &Host) -> Site<'_> {
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
         user: BTreeMap::new(),
-        host_or_target: None,
+        host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
     }
+}
+
+fn user(flags: &[&str]) -> UserSettings {
+    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
 }
 
 fn made(findings: &Findings, targets: &[&str], mode: &str) -> Plan {
@@ -195,7 +199,42 @@ fn build_folders_have_names_that_no_machine_changes() {
     assert_ne!(folder(&jobs), name);
 }
 
-/// What a user set: these flags.
-fn user(flags: &[&str]) -> UserSettings {
-    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
+#[test]
+fn a_users_string_of_flags_is_answered_by_a_string() {
+    let plan = made(&findings(), &[GNU], "pure");
+    let host = Machine::new().host();
+    let value = |root: &'static str, settings: UserSettings| {
+        let mut site = Site { root: Path::new(root), target_directory: Path::new("/t"), ..site(&host) };
+        site.user.insert(triple(GNU), settings);
+        let text = told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), None, &site));
+        let line =
+            text.lines().find_map(|l| l.strip_prefix("target.\"x86_64-unknown-linux-gnu\".rustflags="));
+        line.unwrap().to_owned()
+    };
+    let text = || UserSettings { as_text: true, ..user(&["-Ctext"]) };
+    let string = value("/w", text());
+    assert!(string.starts_with("\"-Ctext ") && string.contains(" --remap-path-prefix=/w=/src "), "{string}");
+    assert!(value("/w", user(&["-Clist"])).starts_with("[\"-Clist\",\"--remap"));
+    // A path with a space would fall apart in a string.
+    let list = value("/w s", text());
+    assert!(list.starts_with("[\"-Ctext\",") && list.contains("\"--remap-path-prefix=/w s=/src\""), "{list}");
+}
+
+#[test]
+fn a_runner_is_for_tests_and_the_users_own_goes_first() {
+    let mut f = findings();
+    f.runners.insert(triple(ARM_MUSL), Runner::Qemu { program: "/q".into(), sysroot: None });
+    let plan = made(&f, &[ARM_MUSL], "pure");
+    let host = Machine::new().host();
+    let has_runner = |what: &What, own: bool| {
+        let mut site = site(&host);
+        site.user.insert(triple(ARM_MUSL), UserSettings { runner: own, ..UserSettings::default() });
+        told(&invocation(&cohorts(&plan.jobs)[0], what, Path::new("/w/t"), None, &site))
+            .contains(".runner=[\"/q\"]")
+    };
+    let tests = What::Tests(vec!["app".into()]);
+    assert_eq!(
+        [has_runner(&tests, false), has_runner(&tests, true), has_runner(&bin(), false)],
+        [true, false, false]
+    );
 }

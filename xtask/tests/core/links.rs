@@ -209,3 +209,26 @@ fn wrappers_words_out_of_place_are_refused() {
         xtask::exec::End::Code(2)
     );
 }
+
+#[test]
+fn where_target_and_host_are_one_triple_each_is_linked_by_its_own() {
+    let machine = Machine::new();
+    let host = machine.program("host-cc", "echo host \"$@\"");
+    let linker = machine.program("my linker", "echo target \"$@\"");
+    let this = env!("CARGO_BIN_EXE_cargo-xtask");
+    let link = |args: &[&str]| {
+        let cmd = Cmd::new(this).args(["__link", GNU]).args(args).env("XTASK_TARGET_DIR", machine.path());
+        cmd.env("XTASK_HOST_CC", &host).env("XTASK_LINKER", &linker).capture(LIMIT).unwrap().text()
+    };
+    let at = |place: &str| machine.path().join(place).display().to_string();
+    let (own, script) = (at(&format!("{GNU}/release/app")), at("release/build/script"));
+    assert_eq!(link(&["a.o", "-o", &own]), format!("target a.o -o {own}"));
+    assert_eq!(link(&["a.o", "-o", &script]), format!("host a.o -o {script}"));
+    let file = machine.file("args", &format!("a.o\n-o\n{script}\n"));
+    assert_eq!(link(&[&format!("@{}", file.display())]), format!("host @{}", file.display()), "as it came");
+    // Without a word of what is made nothing is known of the host's.
+    assert_eq!(link(&["--version"]), "target --version");
+    let alone =
+        Cmd::new(this).args(["__link", GNU, "a.o"]).env_remove("XTASK_LINKER").capture(LIMIT).unwrap();
+    assert_eq!(alone.end, xtask::exec::End::Code(2), "called by nobody's build");
+}

@@ -85,6 +85,17 @@ fn a_call_for_the_host_goes_on_and_is_told() {
     assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
 }
 
+/// A build script can take OUT_DIR out of what it starts; that must not make its C the host's.
+#[test]
+fn a_caller_that_does_not_say_whom_it_builds_for_counts_for_every_target() {
+    let t = Trapped::new();
+    assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
+    assert_eq!(t.lines(), [format!("{ARM_MUSL}: dep 1.2.3 ran: cc y.c")]);
+    let error = t.traps.judge("pure", &triple(ARM_MUSL)).unwrap_err();
+    assert_eq!(error.found, ["dep 1.2.3 ran: cc y.c"]);
+    assert!(t.traps.judge("pure", &triple(MUSL)).is_ok(), "another target's hit is not this one's");
+}
+
 #[test]
 fn the_shim_lets_links_through_unseen_and_no_more() {
     let t = Trapped::new();
