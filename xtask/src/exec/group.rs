@@ -64,7 +64,10 @@ pub fn end_groups_on_signals() {
         let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
         std::thread::spawn(move || {
             if let Some(signal) = signals.forever().next() {
-                for id in running().iter() {
+                // Kept until the end: whoever waits for one of these groups waits for this too, and does not take its
+                // end for a failed build and go on to report it.
+                let groups = running();
+                for id in groups.iter() {
                     kill(*id);
                 }
                 std::process::exit(128 + signal);

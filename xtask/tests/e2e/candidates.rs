@@ -16,7 +16,8 @@ fn toolchain(space: &Space, target: &str, args: &[&str]) -> Value {
 
 /// Nothing works, and the explicit choice is named as the reason; a dynamic program cannot even be linked.
 fn nothing_but(space: &Space, target: &str, origin: &str) {
-    let run = space.run(&["plan", "--json", "--target", target]).ended(3).says(&[origin, "does not work"]);
+    let run =
+        space.run(&["plan", "--json", "--target", target]).ended(3).says(&[origin, "cargo xtask explain"]);
     assert_eq!(run.json()["jobs"].as_array().unwrap().len(), 0, "{run}");
 }
 
