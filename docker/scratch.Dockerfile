@@ -12,9 +12,9 @@ ARG TARGET=x86_64-unknown-linux-musl
 ARG MODE=native
 ARG BIN=app
 
-# Accounts, certificates, /tmp and the home of nonroot. A tar, since it alone carries modes and owners through every
-# builder, checkout and umask. A test holds it against the tree that `cargo xtask image` packs.
-ADD docker/rootfs.tar /
+# Accounts, certificates, /tmp and the home of nonroot, as `cargo xtask build` writes them. A tar, since it alone carries
+# modes and owners through every builder, checkout and umask.
+ADD target/dist/docker/rootfs.tar /
 COPY target/dist/bin/${TARGET}/${MODE}/${BIN} /app
 
 # Last, so that another version does not spoil the build cache.

@@ -40,9 +40,8 @@ pub fn take_over(args: &[String]) -> Option<u8> {
 
 fn zig(args: &[String]) -> u8 {
     let [way, triple, count, rest @ ..] = args else { return usage() };
-    let Some((driver, rest)) = count.parse().ok().and_then(|n| rest.split_at_checked(n)) else {
-        return usage();
-    };
+    let parts = count.parse().ok().and_then(|n| rest.split_at_checked(n));
+    let Some((driver, rest)) = parts.filter(|(driver, _)| !driver.is_empty()) else { return usage() };
     let triple = Triple::parse(triple);
     if way == COMPILE {
         return match built_for_host(&triple, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {

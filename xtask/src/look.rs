@@ -104,6 +104,11 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
             version: rustc.version.to_string(),
             identity: cache::short_hash(&rustc.identity, 16),
             sysroot: std.sysroot.clone(),
+            source: (
+                rustc.sysroot.join("lib").join("rustlib").join("src").join("rust"),
+                // What rustc itself writes where the source is not installed.
+                format!("/rustc/{}", rustc.commit.as_deref().unwrap_or(&rustc.version.to_string())),
+            ),
             self_contained: std.self_contained,
         }),
         Choice::Setup { rustc, way } => StdState::Obtainable(format!(

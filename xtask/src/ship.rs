@@ -158,6 +158,24 @@ fn annotations(config: &Config, origin: &Origin) -> BTreeMap<String, String> {
     pairs.into_iter().filter_map(named).collect()
 }
 
+/// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program, for those who build images with
+/// Docker. A tar alone carries modes and owners through every builder, checkout and umask.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
+    let path = dist.join("docker").join("rootfs.tar");
+    let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
+    let mut tar = oci::tar::Writer::new(Vec::new());
+    oci::layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
+    let bytes = tar.finish().map_err(failed)?;
+    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
+        return Ok(path);
+    }
+    crate::files::write(&path, &bytes)?;
+    Ok(path)
+}
+
 /// Writes an archive for every verified job and SHA256SUMS over all of them.
 ///
 /// # Errors

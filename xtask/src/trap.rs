@@ -239,13 +239,16 @@ fn hand_on(real: &str, args: &[String]) -> u8 {
 
 /// The triple whose output folder the caller's `OUT_DIR` lies in; none where that is the host's. Cargo sets it for
 /// every build script, and puts what is for a target under that target's name because `--target` is always passed.
-/// A caller without it cannot be told apart from one that hides it, so it counts for every target.
+/// A caller without it, or with another, cannot be told apart from one that hides it, so it counts for every target.
 fn targets_of_caller() -> Vec<Option<String>> {
     let triples = std::env::var(TRIPLES).unwrap_or_default();
     let mut triples = triples.split(' ').map(str::to_owned);
     let dirs = (std::env::var_os("OUT_DIR"), std::env::var_os(TARGET_DIR));
     let (Some(out_dir), Some(target_dir)) = dirs else { return triples.map(Some).collect() };
     let (out_dir, target_dir) = (PathBuf::from(out_dir), PathBuf::from(target_dir));
+    if !out_dir.starts_with(&target_dir) {
+        return triples.map(Some).collect();
+    }
     vec![triples.find(|t| out_dir.starts_with(target_dir.join(t)))]
 }
 

@@ -180,6 +180,10 @@ pub fn flags(job: &Job, site: &Site) -> Vec<String> {
     let mut flags = site.user.get(triple).map(|user| user.flags.clone()).unwrap_or_default();
     if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
         flags.extend(rustflags::base(triple, std.sysroot.as_deref(), linker));
+        let (source, name) = &std.source;
+        let real = std::fs::canonicalize(source).ok().filter(|real| real != source);
+        let places = [Some(source.clone()), real].into_iter().flatten();
+        flags.extend(places.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
     }
     flags.extend(remaps(site).into_iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
     flags.extend(job.target.rustflags.iter().cloned());

@@ -102,6 +102,9 @@ impl Start {
         self.take_turn();
         let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
         let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        if !self.config.images.is_empty() {
+            crate::ship::rootfs_tar(&self.session.dist())?;
+        }
         let built = self.session.builder(&self.config, site).build(&self.plan)?;
         verify::verify(built, &self.config, &self.session.dist(), extent, &self.session.ui)
     }

@@ -25,12 +25,22 @@ pub struct Scratch<'a> {
     pub time_zones: bool,
 }
 
-/// The tree: `/<bin>` 0755, `/tmp` 1777, accounts, `/home/nonroot` 0700 of 65532, certificates, and time zones where
-/// wanted. Certificates and zones come from crates that Cargo.lock pins, never from this machine.
+/// The tree: `/<bin>` 0755 and what [`base_rootfs`] holds.
 ///
 /// # Errors
 /// The program's name is no plain file name, or one of the names above.
 pub fn scratch_rootfs(what: &Scratch<'_>) -> Result<RootFs> {
+    let mut tree = base_rootfs(what.time_zones)?;
+    tree.insert(what.bin, Node::disk(0o755, what.program))?;
+    Ok(tree)
+}
+
+/// Everything but the program: `/tmp` 1777, accounts, `/home/nonroot` 0700 of 65532, certificates, and time zones where
+/// wanted. Certificates and zones come from crates that Cargo.lock pins, never from this machine.
+///
+/// # Errors
+/// None that can happen: the names are fixed.
+pub fn base_rootfs(time_zones: bool) -> Result<RootFs> {
     let mut tree = RootFs::new();
     tree.insert("tmp", Node::dir(0o1777))?;
     tree.insert("root", Node::dir(0o700))?;
@@ -39,12 +49,11 @@ pub fn scratch_rootfs(what: &Scratch<'_>) -> Result<RootFs> {
     tree.insert("etc/group", Node::bytes(0o644, GROUP.as_bytes()))?;
     tree.insert("etc/nsswitch.conf", Node::bytes(0o644, NSSWITCH.as_bytes()))?;
     tree.insert(CERTIFICATES, Node::bytes(0o644, pem_bundle()))?;
-    if what.time_zones {
+    if time_zones {
         for (name, data) in zones::all() {
             tree.insert(&format!("usr/share/zoneinfo/{name}"), Node::bytes(0o644, data))?;
         }
     }
-    tree.insert(what.bin, Node::disk(0o755, what.program))?;
     Ok(tree)
 }
 

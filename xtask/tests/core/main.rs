@@ -3,17 +3,17 @@
 
 #[cfg(unix)]
 mod candidates;
-// mod flags;
+mod flags;
 #[path = "../report/golden.rs"]
 mod golden;
 #[cfg(unix)]
-// mod invocation;
+mod invocation;
 #[cfg(unix)]
-// mod links;
+mod links;
 mod plan;
 mod plan_words;
 #[cfg(unix)]
-// mod ship;
+mod ship;
 #[cfg(unix)]
 #[path = "../gate/skip.rs"]
 mod skip;
@@ -21,7 +21,7 @@ mod support;
 #[cfg(unix)]
 mod survey;
 #[cfg(unix)]
-// mod traps;
+mod traps;
 mod ui;
 #[cfg(unix)]
 mod wrappers;

@@ -125,6 +125,7 @@ pub(crate) fn surveyed(chosen: Option<Toolchain>) -> Survey {
 
 pub(crate) fn ready() -> StdState {
     StdState::Ready(StdUse {
+        source: ("/rust-src".into(), "/rustc/src".into()),
         provider: "rustc",
         rustc: "/r/bin/rustc".into(),
         version: "1.95.0".into(),

@@ -95,3 +95,17 @@ fn a_program_that_cannot_run_is_no_toolchain() {
     assert!(run.stdout().contains("failed to make a program that runs"), "{run}");
     assert!(run.stdout().contains("exit code 7"), "{run}");
 }
+
+#[test]
+fn what_a_compiler_says_is_kept_and_its_sudden_death_is_not() {
+    need!("explicit::kept", machine::std_for(&[ARM_MUSL]));
+    let mut space = Space::with_targets(&[ARM_MUSL]);
+    for (text, kept) in [("echo 'no, thanks' >&2; exit 1", true), ("kill -KILL $$", false)] {
+        let cc = space.script("../moody-cc", text);
+        space.set("CC_aarch64_unknown_linux_musl", cc);
+        space.run(&["plan"]).ended(0).says(&["Probing"]);
+        let again = space.run(&["plan"]).ended(0);
+        assert!(again.stdout().contains("broken at compile"), "{again}");
+        assert_eq!(again.stderr().contains("Probing"), !kept, "{text}\n{again}");
+    }
+}

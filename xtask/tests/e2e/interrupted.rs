@@ -160,7 +160,7 @@ fn two_runs_that_want_different_things_each_get_their_own() {
          wait $one; a=$?; wait $two; b=$?; cat {out}/1.err {out}/2.err >&2; echo \"$a $b\""
     );
     let cmd = space.cmd("sh").arg("-c").arg(script).args(["sh", XTASK]);
-    let run = Space::finish(&cmd).ended(0);
+    let run = Space::finish(&cmd).ended(0).says(&["Waiting for another run in this workspace"]);
     assert_eq!(run.stdout(), "0 0", "{run}");
     let digest = |name: &str| {
         let report: serde_json::Value = serde_json::from_str(&space.read(name)).unwrap();

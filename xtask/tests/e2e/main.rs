@@ -24,3 +24,4 @@ mod sources;
 mod space;
 mod strict;
 mod usage;
+mod zig;

@@ -161,3 +161,16 @@ fn c_for_the_host_is_reported_and_does_not_fail() {
         }
     }
 }
+
+#[test]
+fn a_build_folder_of_the_users_own_hides_nothing() {
+    need!("purity::build_dir", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    let space = with_script(
+        "let _ = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", \"/dev/null\"]).status();",
+    );
+    let elsewhere = space.path("elsewhere");
+    space.write(".cargo/config.toml", &format!("[build]\nbuild-dir = {elsewhere:?}\n"));
+    let run = space.run(&PURE).ended(1);
+    trapped(&space, &run, "gcc ");
+    assert!(!elsewhere.exists(), "{run}");
+}

@@ -1,6 +1,7 @@
 //! The same inputs give the same bytes: in another folder, under another umask, with other times, homes and languages.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
@@ -148,4 +149,36 @@ fn a_native_image_by_zig_is_the_same_everywhere() {
     need!("reproducible::zig", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::zig());
     let targets = [(HOST_MUSL, ""), (ARM_MUSL, "")];
     same(PLAIN, &targets, &[HOST_MUSL, ARM_MUSL], &["--providers", "zig", "--mode", "native"], true);
+}
+
+#[test]
+fn a_machine_that_has_the_source_of_std_makes_the_same_program() {
+    need!("reproducible::rust_src", machine::std_for(&[HOST_MUSL]));
+    let one = Space::with_targets(&[HOST_MUSL]);
+    let mut two = Space::with_targets(&[HOST_MUSL]);
+    // A sysroot that has all of the active one, and the source: one file is what rustc knows it by.
+    let sysroot = two.path("../sysroot");
+    let link = |from: &Path, into: &Path, but: &str| {
+        std::fs::create_dir_all(into).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(|e| e.unwrap()) {
+            if entry.file_name() != but {
+                std::os::unix::fs::symlink(entry.path(), into.join(entry.file_name())).unwrap();
+            }
+        }
+    };
+    link(&machine::sysroot().join("lib"), &sysroot.join("lib"), "rustlib");
+    link(&machine::sysroot().join("lib/rustlib"), &sysroot.join("lib/rustlib"), "src");
+    two.write("../sysroot/lib/rustlib/src/rust/library/std/src/lib.rs", "");
+    let rustc = machine::sysroot().join("bin/rustc");
+    let text = format!("exec {} --sysroot {} \"$@\"", rustc.display(), sysroot.display());
+    let rustc = two.script("../sysroot/bin/rustc", &text);
+    two.set("RUSTC", rustc);
+    let program = |space: &Space| {
+        space.run(&["build", "--mode", "pure"]).ended(0);
+        std::fs::read(space.dist(&format!("bin/{HOST_MUSL}/pure/app"))).unwrap()
+    };
+    let programs = [program(&one), program(&two)];
+    let source = b"rustlib/src/rust";
+    assert!(!programs[1].windows(source.len()).any(|w| w == source), "the source's place is in the program");
+    assert!(programs[0] == programs[1], "the programs differ");
 }

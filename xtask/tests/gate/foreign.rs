@@ -4,7 +4,8 @@ use xtask::gate::{Facts, Float, Glibc, Kind, Root, Setting, Severity, check};
 use xtask::triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
-use crate::skip::{have, skipped, zig};
+use crate::skip::{have, skipped};
+use crate::zig::zig;
 
 fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
     let findings = check(facts, &Triple::parse(triple), setting, None);

@@ -6,3 +6,4 @@ mod host;
 mod programs;
 mod refused;
 mod skip;
+mod zig;

@@ -4,8 +4,6 @@ use std::io::Write;
 use std::time::Duration;
 
 use xtask::exec::Cmd;
-use xtask::host::Host;
-use xtask::triple::Triple;
 
 /// Prints `SKIPPED <test>: <what is missing>` and appends it to the file that `XTASK_SKIP_LOG` names.
 pub(crate) fn skipped(test: &str, missing: &str) {
@@ -21,12 +19,4 @@ pub(crate) fn skipped(test: &str, missing: &str) {
 /// Whether `program` can be started here.
 pub(crate) fn have(program: &str) -> bool {
     Cmd::new(program).arg("--version").capture(Duration::from_secs(30)).is_ok_and(|o| o.ok())
-}
-
-/// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
-pub(crate) fn zig() -> Option<String> {
-    let host = Host::read(Triple::parse("unknown"));
-    let cache = xtask::cache::dir(&host, std::env::consts::OS).ok()?;
-    let private = xtask::setup::zig::program(&cache);
-    xtask::toolchain::zig::find(&host, private.as_deref()).into_iter().next().map(|zig| zig.program)
 }

@@ -6,7 +6,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use xtask::exec::Cmd;
-use xtask::oci::tar::{Entry, EntryKind, Writer};
 use xtask::oci::{Content, Kind, RootFs, Scratch, scratch_rootfs};
 
 use crate::docker::{Loaded, compile, daemon};
@@ -90,40 +89,6 @@ fn add_layer(seen: &mut Tree, layer: &[u8]) {
     }
 }
 
-/// Everything but the program, as the tar that the Dockerfile unpacks.
-fn skeleton() -> Vec<u8> {
-    let mut tar = Writer::new(Vec::new());
-    let entry = |path, kind, mode, (uid, gid)| Entry { path, kind, mode, uid, gid, mtime: 0 };
-    tar.entry(&entry("", EntryKind::Dir, 0o755, (0, 0))).unwrap();
-    for (path, node) in tree(Path::new("no program")).iter().filter(|(path, _)| *path != "app") {
-        let owner = (node.uid, node.gid);
-        match &node.kind {
-            Kind::Dir => tar.entry(&entry(path, EntryKind::Dir, node.mode, owner)).unwrap(),
-            Kind::Symlink(to) => tar.entry(&entry(path, EntryKind::Symlink(to), node.mode, owner)).unwrap(),
-            Kind::File(content) => {
-                let bytes = bytes_of(content);
-                tar.entry(&entry(path, EntryKind::File(bytes.len() as u64), node.mode, owner)).unwrap();
-                tar.data(&bytes).unwrap();
-            }
-        }
-    }
-    tar.finish().unwrap()
-}
-
-#[test]
-fn the_tar_beside_the_dockerfile_is_what_images_hold() {
-    let path = repository().join("docker/rootfs.tar");
-    let expected = skeleton();
-    if std::env::var_os("XTASK_BLESS").is_some_and(|v| v == "1") {
-        std::fs::write(&path, &expected).unwrap();
-    }
-    assert!(
-        std::fs::read(&path).unwrap_or_default() == expected,
-        "docker/rootfs.tar is not what scratch images hold; make it anew: \
-         XTASK_BLESS=1 cargo test -p xtask --test oci dockerfile"
-    );
-}
-
 #[test]
 fn docker_builds_the_tree_that_we_pack() {
     let test = "docker_builds_the_tree_that_we_pack";
@@ -137,9 +102,10 @@ fn docker_builds_the_tree_that_we_pack() {
     let place = context.join("target/dist/bin/some-target/some-mode");
     std::fs::create_dir_all(&place).unwrap();
     std::fs::create_dir_all(context.join("docker")).unwrap();
+    xtask::ship::rootfs_tar(&context.join("target/dist")).unwrap();
     std::fs::copy(&program, place.join("app")).unwrap();
     std::fs::write(context.join("target/secret"), "x").unwrap();
-    for file in [".dockerignore", "docker/rootfs.tar", "docker/scratch.Dockerfile"] {
+    for file in [".dockerignore", "docker/scratch.Dockerfile"] {
         std::fs::copy(repository().join(file), context.join(file)).unwrap();
     }
     let image = format!("xtask-test-dockerfile-{}:1", std::process::id());

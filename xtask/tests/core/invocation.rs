@@ -1,0 +1,201 @@
+//! Cohorts and their command lines.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use xtask::cargo::cohort::cohorts;
+use xtask::cargo::invocation::{Site, What, flags, invocation};
+use xtask::cargo::userflags::UserSettings;
+use xtask::exec::Cmd;
+use xtask::host::Host;
+use xtask::plan::{Findings, Job, ModeRequest, Plan, Request, StdState, plan};
+use xtask::toolchain::Provider;
+use xtask::toolchain::runner::Runner;
+use xtask::trap;
+
+use crate::golden::golden;
+use crate::support::{
+    ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, config, findings, ready, surveyed, toolchain, triple,
+};
+
+fn site(host: &Host) -> Site<'_> {
+    Site {
+        cargo: "/r/bin/cargo".into(),
+        manifest: "/w s/Cargo.toml".into(),
+        manifests: Vec::new(),
+        root: Path::new("/w s"),
+        target_directory: Path::new("/w s/target"),
+        host,
+        host_cc: Some(Path::new("/usr/bin/cc")),
+        cargo_home: Some("/home/me/.cargo".into()),
+        cache: Path::new("/home/me/.cache/cargo-xtask"),
+        offline: false,
+        user: BTreeMap::new(),
+        host_or_target: None,
+    }
+}
+
+fn made(findings: &Findings, targets: &[&str], mode: &str) -> Plan {
+    let request = Request {
+        targets: targets.iter().map(|t| triple(t)).collect(),
+        mode: Some(ModeRequest::Named(mode.into())),
+        ..Request::default()
+    };
+    plan(&config(), findings, &request).unwrap()
+}
+
+fn bin() -> What {
+    What::Bin { package: "app".into(), bin: "app".into() }
+}
+
+/// The words, one a line, then the variables.
+fn told(cmd: &Cmd) -> String {
+    let words = std::iter::once(&cmd.program).chain(&cmd.args).map(|w| w.to_string_lossy().into_owned());
+    let env = cmd.env.iter().map(|(key, value)| match value {
+        Some(value) => format!("{}={}", key.to_string_lossy(), value.to_string_lossy()),
+        None => format!("{} removed", key.to_string_lossy()),
+    });
+    let cwd = format!("in {}", cmd.cwd.as_deref().unwrap_or(Path::new("?")).display());
+    words.chain([cwd]).chain(env).map(|line| line + "\n").collect()
+}
+
+#[test]
+fn a_native_cohort() {
+    let mut f = findings();
+    let runner =
+        Runner::Qemu { program: "/usr/bin/qemu-aarch64".into(), sysroot: Some("/usr/aarch64".into()) };
+    f.runners.insert(triple(ARM_GNU), runner);
+    let StdState::Ready(mut std) = ready() else { unreachable!() };
+    std.sysroot = Some("/home/me/.cache/cargo-xtask/std/one \"two\"".into());
+    f.stds.insert(triple(ARM_MUSL), StdState::Ready(std));
+    let plan = made(&f, &[GNU, ARM_GNU, ARM_MUSL], "native");
+    let machine = Machine::new()
+        .set("CFLAGS", "-O9")
+        .set("CFLAGS_aarch64-unknown-linux-musl", "-march=x -DY")
+        .set("TARGET_CXXFLAGS", "-DZ")
+        .set("CC_aarch64-unknown-linux-musl", "/theirs");
+    let host = machine.host();
+    let mut site = site(&host);
+    site.user.insert(triple(GNU), user(&["-Cuser=1 2"]));
+    let cohorts = cohorts(&plan.jobs);
+    assert_eq!(cohorts.len(), 1);
+    let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
+    golden("core/native.txt", &told(&cmd));
+}
+
+#[test]
+fn a_pure_cohort_runs_behind_traps() {
+    let plan = made(&findings(), &[GNU, ARM_MUSL], "pure");
+    let machine = Machine::with(&["cc", "clang-14"]).set("CC_aarch64-unknown-linux-musl", "/theirs");
+    let (dir, host) = (machine.path().join("traps"), machine.host());
+    let traps = trap::set(&dir, &machine.path().join("traps.log"), &host, Path::new("/x/xtask")).unwrap();
+    let cmd = invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), Some(&traps), &site(&host));
+    let traps = cmd.env[std::ffi::OsStr::new("XTASK_TRAP_DIR")].clone().unwrap();
+    let text = machine.short(&told(&cmd).replace(&*traps.to_string_lossy(), "TRAPS"));
+    golden("core/pure.txt", &text);
+}
+
+#[test]
+fn tests_of_a_mode() {
+    let plan = made(&findings(), &[GNU], "native");
+    let host = Machine::new().host();
+    let what = What::Tests(vec!["app".into(), "native".into()]);
+    let site = Site { offline: true, ..site(&host) };
+    let cmd = invocation(&cohorts(&plan.jobs)[0], &what, Path::new("/w/t"), None, &site);
+    let text = told(&cmd);
+    let words: Vec<&str> = text.lines().take(6).collect();
+    assert_eq!(words, ["/r/bin/cargo", "test", "--package", "app", "--package", "native"]);
+    assert!(text.contains("--features\napp/native\n--offline\n"), "{text}");
+    assert!(!text.contains("--profile") && !text.contains("--message-format"), "{text}");
+}
+
+#[test]
+fn the_innermost_path_is_mapped_last() {
+    let plan = made(&findings(), &[MUSL], "pure");
+    let host = Machine::new().host();
+    let inside = Site {
+        root: Path::new("/w"),
+        target_directory: Path::new("/w/target"),
+        cache: Path::new("/w/.cache/x"),
+        cargo_home: Some("/w/.cargo".into()),
+        ..site(&host)
+    };
+    let flags = flags(&plan.jobs[0], &inside);
+    let place = |from: &str| {
+        flags.iter().position(|f| f.starts_with(&format!("--remap-path-prefix={from}="))).unwrap()
+    };
+    assert!(
+        ["/w/.cargo", "/w/.cache/x", "/w/target"].iter().all(|inner| place(inner) > place("/w")),
+        "{flags:?}"
+    );
+}
+
+#[test]
+fn flags_stand_in_their_order() {
+    let mut plan = made(&findings(), &[GNU], "native");
+    let job: &mut Job = &mut plan.jobs[0];
+    job.target.rustflags = vec!["-Ctoml".into()];
+    let host = Machine::new().host();
+    let mut site = site(&host);
+    site.user.insert(triple(GNU), user(&["-Cuser"]));
+    let flags = flags(job, &site);
+    assert_eq!(flags.first().unwrap(), "-Cuser", "weaker than targets.toml");
+    assert_eq!(flags[flags.len() - 2..], ["-Ctoml", "--cfg=tc_0123456789abcdef"]);
+}
+
+#[test]
+fn what_shares_a_call_and_what_does_not() {
+    let all = plan(&config(), &findings(), &Request { mode: Some(ModeRequest::All), ..Request::default() })
+        .unwrap();
+    let of = |jobs: &[Job]| -> Vec<String> {
+        let line = |c: &xtask::cargo::cohort::Cohort| format!("{} {}", c.key.mode, c.jobs.len());
+        cohorts(jobs).iter().map(line).collect()
+    };
+    assert_eq!(of(&all.jobs), ["native 4", "pure 4"]);
+    // One difference in anything that is said to a whole call makes another call.
+    let changes: [fn(&mut Job); 5] = [
+        |j| j.target.profile = "dev".into(),
+        |j| drop(j.target.env.insert("A".into(), "b".into())),
+        |j| j.std.as_mut().unwrap().rustc = "/other/rustc".into(),
+        |j| j.mode.features = vec!["more".into()],
+        |j| j.mode.default_features = true,
+    ];
+    for change in changes {
+        let mut jobs = all.jobs.clone();
+        change(&mut jobs[0]);
+        assert_eq!(of(&jobs), ["native 1", "pure 4", "native 3"]);
+    }
+    // Targets, toolchains and rustflags are said for each target, and do not.
+    let mut jobs = all.jobs.clone();
+    jobs[0].target.rustflags = vec!["-Cx".into()];
+    jobs[0].toolchain = Some(toolchain(Provider::Gnu));
+    assert_eq!(of(&jobs), ["native 4", "pure 4"]);
+    // What cannot be built is in none.
+    jobs[0].lacks = vec!["all".into()];
+    assert_eq!(of(&jobs), ["pure 4", "native 3"]);
+}
+
+#[test]
+fn build_folders_have_names_that_no_machine_changes() {
+    let mut f = findings();
+    f.surveys.insert(triple(GNU), surveyed(Some(toolchain(Provider::Gnu))));
+    let folder = |jobs: &[Job]| cohorts(jobs)[0].key.folder();
+    let mut jobs = made(&f, &[GNU, MUSL], "native").jobs;
+    let name = folder(&jobs);
+    // Known by heart: the name is in paths that end up in programs.
+    assert_eq!(name, "native-c47eee81");
+    for job in &mut jobs {
+        job.std.as_mut().unwrap().rustc = "/elsewhere/rustc".into();
+    }
+    assert_eq!(folder(&jobs), name);
+    assert_eq!(folder(&jobs[..1]), name, "nor the set of targets");
+    for job in &mut jobs {
+        job.std.as_mut().unwrap().identity = "another".into();
+    }
+    assert_ne!(folder(&jobs), name);
+}
+
+/// What a user set: these flags.
+fn user(flags: &[&str]) -> UserSettings {
+    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
+}

@@ -1,0 +1,120 @@
+//! Which images are made of what was verified, and what their labels say.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use xtask::build::Built;
+use xtask::oci::PackedImage;
+use xtask::plan::{Job, Request, plan};
+use xtask::ship::{Origin, Unmade, images};
+use xtask::triple::Triple;
+use xtask::ui::Ui;
+use xtask::verify::{Artifact, Smoke, Verified};
+use xtask::workspace::Workspace;
+
+use crate::support::{ARM_MUSL, GNU, MUSL, Machine, config, findings, surveyed, triple};
+
+fn verified(job: &Job, program: &Path, error: Option<&str>) -> Verified {
+    Verified {
+        built: Built {
+            job: job.clone(),
+            program: Some(program.to_owned()),
+            error: None,
+            seconds: 1.0,
+            worked: true,
+            from_nothing: true,
+            company: 2,
+            purity_proven: job.pure(),
+            host_c: Vec::new(),
+        },
+        artifact: Some(Artifact { path: program.to_owned(), sha256: String::new(), size: 3, facts: None }),
+        judged: true,
+        findings: Vec::new(),
+        smoke: Smoke::Passed,
+        error: error.map(str::to_owned),
+    }
+}
+
+/// Packs what is asked for, of targets of which `bad` failed; `gone` were not built at all.
+fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Vec<PackedImage>, Vec<Unmade>) {
+    let program = machine.file("app", "abc");
+    let mut f = findings();
+    f.surveys.insert(triple(ARM_MUSL), surveyed(None));
+    let config = config();
+    let plan = plan(&config, &f, &Request::default()).unwrap();
+    let error = |j: &Job| bad.contains(&j.target.triple.as_str()).then_some("it failed");
+    let jobs = plan.jobs.iter().filter(|j| !gone.contains(&j.target.triple.as_str()));
+    let verified: Vec<Verified> = jobs.map(|j| verified(j, &program, error(j))).collect();
+    let workspace =
+        Workspace::load(Some(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")), true).unwrap();
+    let origin = Origin {
+        package: workspace.package("app").unwrap(),
+        revision: Some("c0ffee".into()),
+        created: 1_700_000_000,
+    };
+    let asked: Vec<Triple> = asked.iter().map(|t| triple(t)).collect();
+    let (dist, cache) = (machine.path().join("dist"), machine.path().join("cache"));
+    images(&config, &asked, &verified, &origin, &dist, &cache, &Ui::silent()).unwrap()
+}
+
+fn platforms(packed: &[PackedImage]) -> Vec<String> {
+    packed.iter().flat_map(|i| &i.manifests).map(|m| m.platform.to_string()).collect()
+}
+
+#[test]
+fn an_image_holds_its_targets_or_those_of_them_that_were_asked_for() {
+    let m = Machine::new();
+    assert_eq!(platforms(&packed(&m, &[], &[], &[]).0), ["linux/amd64", "linux/arm64/v8"]);
+    assert_eq!(platforms(&packed(&m, &[ARM_MUSL], &[], &[MUSL]).0), ["linux/arm64/v8"]);
+    // Targets of no image make none, and lack nothing.
+    assert_eq!(packed(&m, &[GNU], &[], &[MUSL]), (Vec::new(), Vec::new()));
+    // What fails elsewhere keeps no image from being made.
+    assert_eq!(packed(&m, &[], &[GNU], &[]).0.len(), 1);
+}
+
+#[test]
+fn an_image_that_would_lack_a_platform_is_not_made() {
+    let m = Machine::new();
+    let (made, unmade) = packed(&m, &[], &[ARM_MUSL], &[MUSL]);
+    assert!(made.is_empty() && !m.path().join("dist").exists());
+    assert_eq!(unmade[0].name, "app");
+    assert_eq!(unmade[0].reason, format!("{MUSL} was not built, {ARM_MUSL} failed"));
+}
+
+/// The labels of each platform, out of the configs in the layout.
+fn labels(dist: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut all = Vec::new();
+    for blob in std::fs::read_dir(dist.join("oci/blobs/sha256")).unwrap() {
+        let Ok(text) = std::fs::read_to_string(blob.unwrap().path()) else { continue };
+        let Ok(json) = serde_json::from_str::<serde_json::Value>(&text) else { continue };
+        if let Some(labels) = json.pointer("/config/Labels") {
+            assert_eq!(json["created"], "2023-11-14T22:13:20Z");
+            all.push(serde_json::from_value(labels.clone()).unwrap());
+        }
+    }
+    all.sort();
+    all
+}
+
+#[test]
+fn labels_say_mode_and_fallback_by_code_and_nothing_of_this_machine() {
+    let m = Machine::new();
+    packed(&m, &[], &[], &[]);
+    let labels = labels(&m.path().join("dist"));
+    let of = |target: &str| labels.iter().find(|l| l["xtask.target"] == target).unwrap();
+    let own = |labels: &BTreeMap<String, String>| -> Vec<String> {
+        let own = labels.iter().filter(|(key, _)| key.starts_with("xtask."));
+        own.map(|(key, value)| format!("{key}={value}")).collect()
+    };
+    assert_eq!(own(of(MUSL)), ["xtask.mode=native".to_owned(), format!("xtask.target={MUSL}")]);
+    let fallen = [
+        "xtask.fallback.from=native".to_owned(),
+        "xtask.fallback.reason=no-c-toolchain".to_owned(),
+        "xtask.mode=pure".to_owned(),
+        format!("xtask.target={ARM_MUSL}"),
+    ];
+    assert_eq!(own(of(ARM_MUSL)), fallen);
+    assert_eq!(of(MUSL)["org.opencontainers.image.revision"], "c0ffee");
+    assert_eq!(of(MUSL)["org.opencontainers.image.title"], "app");
+    assert!(labels.iter().flat_map(|l| l.values()).all(|v| !v.contains(&m.path().display().to_string())));
+}

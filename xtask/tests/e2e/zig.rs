@@ -1,0 +1,50 @@
+//! zig as the C toolchain of targets that have no other here.
+
+use serde_json::json;
+
+use crate::machine::{self, ARM_MUSL, HOST_MUSL};
+use crate::run::job;
+use crate::skip::need;
+use crate::space::Space;
+
+#[test]
+fn the_crate_cc_compiles_with_zig_without_optimisation_and_with_the_hosts_own_compiler_for_the_host() {
+    need!("zig::cc_crate", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::zig());
+    let mut space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    space.with_zig();
+    // At opt-level 0 zig would call for its sanitizer's runtime.
+    space.use_cc_crate();
+    space.write(
+        "native/c/answer.c",
+        "int native_answer(void) { volatile int a = 2147483600; return a / 51130514; }\n",
+    );
+    let run = space.run(&["verify", "--providers", "zig", "--mode", "native", "--json"]).ended(0);
+    let report = run.json();
+    for target in [HOST_MUSL, ARM_MUSL] {
+        let job = job(&report, target);
+        assert_eq!((&job["toolchain"]["provider"], &job["status"]), (&json!("zig"), &json!("ok")), "{run}");
+        assert!(job["artifact"]["kind"].as_str().unwrap().starts_with("static"), "{job:#}");
+    }
+    assert!(space.says(HOST_MUSL, "native").contains("answer=42 native=true"));
+    if machine::programs(&["qemu-aarch64"]).is_ok() {
+        assert!(space.says(ARM_MUSL, "native").contains("answer=42 native=true"));
+    }
+}
+
+#[test]
+fn zig_for_the_hosts_own_triple_is_kept_from_what_runs_on_the_host() {
+    need!("zig::host", machine::std_for(&[]), machine::zig(), machine::programs(&["cc"]));
+    let mut space = Space::with_targets(&[machine::HOST]);
+    space.with_zig();
+    space.set("XTASK_E2E_LOG", space.path("../linked.log"));
+    // The host's compiler says when it is called.
+    let cc = machine::find("cc").unwrap();
+    let text = format!("echo linked >> \"$XTASK_E2E_LOG\"; exec {} \"$@\"", cc.display());
+    space.script("../cc-bin/cc", &text);
+    let bin = space.path("../cc-bin");
+    space.path_first(&bin);
+    space.run(&["verify", "--providers", "zig", "--mode", "native"]).ended(0);
+    let log = std::fs::read_to_string(space.path("../linked.log")).unwrap_or_default();
+    assert!(log.contains("linked"), "the component's build script was not linked by the host's compiler");
+    assert!(space.says(machine::HOST, "native").contains("native=true"));
+}
