@@ -8,6 +8,7 @@ use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
+use crate::cargo::userflags::forced_tools;
 use crate::config::App;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
@@ -153,6 +154,17 @@ impl Builder<'_> {
     /// # Errors
     /// Where the folder or a trap cannot be written.
     pub fn traps(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
+        let forced = match cohort.key.pure {
+            true => forced_tools(self.site.host, self.site.root),
+            false => Vec::new(),
+        };
+        if !forced.is_empty() {
+            let error = Error::usage(
+                "Cargo's configuration forces C tools on every build, past the traps of a pure one",
+            );
+            let error = forced.into_iter().fold(error, |error, line| error.found(line));
+            return Err(error.help("take `force = true` out"));
+        }
         let io = |e: std::io::Error| Error::io("cannot prepare the build folder", dir, &e);
         let marker = dir.join(TRAPPED);
         if cohort.key.pure && !marker.is_file() {

@@ -74,6 +74,25 @@ fn config_files(host: &Host, workspace: &Path) -> Vec<PathBuf> {
     files
 }
 
+/// Variables that name C tools and that a config file of Cargo forces on every build (`[env] CC = { force = true }`),
+/// each with its file: they would step round the traps of a pure build.
+pub fn forced_tools(host: &Host, workspace: &Path) -> Vec<String> {
+    let names_tool = |key: &str| {
+        let key = key.strip_prefix("TARGET_").or_else(|| key.strip_prefix("HOST_")).unwrap_or(key);
+        key == "PATH"
+            || ["CC", "CXX", "AR", "RANLIB", "CMAKE"].contains(&key.split('_').next().unwrap_or(key))
+    };
+    let forced = |value: &toml::Value| value.get("force").and_then(toml::Value::as_bool) == Some(true);
+    let mut found = Vec::new();
+    for file in config_files(host, workspace) {
+        let Some(table) = read(&file) else { continue };
+        let Some(env) = table.get("env").and_then(toml::Value::as_table) else { continue };
+        let keys = env.iter().filter(|(key, value)| names_tool(key) && forced(value));
+        found.extend(keys.map(|(key, _)| format!("{key} in {}", file.display())));
+    }
+    found
+}
+
 /// `CARGO_HOME`, or where it is when nothing says.
 pub fn cargo_home(host: &Host) -> Option<PathBuf> {
     let home = || host.var("HOME").or_else(|| host.var("USERPROFILE")).map(|h| Path::new(h).join(".cargo"));

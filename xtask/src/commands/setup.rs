@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
 
 use crate::cli::{Common, Planning};
-use crate::config::{Config, ModeChoice, Target, TestNeed};
+use crate::config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
 use crate::error::{Error, Result};
 use crate::look::{self, Look};
 use crate::plan::{self, Request, StdState};
 use crate::rustc::Version;
 use crate::session::Session;
 use crate::setup::{self, Action, Context, Report, Step, Want};
-use crate::toolchain::candidates::gnu_prefixes;
+use crate::toolchain::names::gnu_prefixes;
 use crate::toolchain::probe::Verdict;
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::{Depth, Survey};
@@ -110,6 +110,7 @@ fn wants(config: &Config, request: &Request, look: &Look) -> BTreeSet<Want> {
         let survey = look.findings.surveys.get(triple);
         if needs_c(config, &target)
             && survey.is_some_and(mendable)
+            && takes_zig(&target)
             && zig::target_flags(triple, None).is_some()
         {
             wants.insert(Want::Zig);
@@ -130,6 +131,11 @@ fn needs_c(config: &Config, target: &Target) -> bool {
         };
         reachable && !mode.needs.is_empty()
     })
+}
+
+/// Whether targets.toml lets zig serve the target.
+fn takes_zig(target: &Target) -> bool {
+    matches!(target.cc, None | Some(CcChoice::Provider(CcProvider::Zig)))
 }
 
 /// Whether another compiler would help: none works, and no person has named one that does not.

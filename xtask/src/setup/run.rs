@@ -200,6 +200,10 @@ impl Work<'_, '_> {
         let mut found = cmd.clone();
         found.program =
             program.ok_or_else(|| Error::missing(format!("{name} is not on PATH")))?.into_os_string();
+        if name == "sudo" {
+            // It asks for the password here, in the terminal's foreground, and remembers it for the command itself.
+            Cmd::new(&found.program).arg("-v").inherit()?;
+        }
         let mut said = String::new();
         let (end, _) = found.lines(|_, line| {
             said.push_str(line);
@@ -255,7 +259,7 @@ pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::
     if let Some(zig) = zig.into_iter().next() {
         return Some(self_contained::Supply::Zig(zig.program.into()));
     }
-    crate::toolchain::candidates::musl_names(target, context.host)
+    crate::toolchain::names::musl_names(target, context.host)
         .iter()
         // A wrapper around the host's gcc: its files are not musl's.
         .filter(|name| *name != "musl-gcc")

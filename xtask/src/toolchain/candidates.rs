@@ -1,11 +1,11 @@
 //! Which toolchains could serve a target, in the order of the contract. Looks at names on PATH and at variables; runs
 //! nothing.
 
-use std::path::Path;
-
-use super::{Candidate, Driver, Link, Nothing, Provider};
+use super::named::{named, words};
+use super::names::{gnu_names, llvm_target, mingw_names, musl_names};
+use super::{Candidate, Link, Nothing, Provider};
 use crate::host::{Found, Host};
-use crate::triple::{Arch, Env, Libc, Os, Triple};
+use crate::triple::Triple;
 
 /// What targets.toml or the command line says about where a target's toolchain may come from.
 #[derive(Debug, Clone, Default)]
@@ -149,125 +149,6 @@ fn from_env(key: &str, value: &str, target: &Triple, host: &Host) -> Candidate {
     candidate
 }
 
-/// A compiler that a person named: a path, a name on PATH, or either with arguments.
-fn named(provider: Provider, origin: String, command: &str, target: &Triple, host: &Host) -> Candidate {
-    let mut cc = words(command);
-    let absent = match host.find(&cc[0]) {
-        Found::Program(path) => {
-            cc[0] = path.to_string_lossy().into_owned();
-            None
-        }
-        Found::NotExecutable(path) => Some(format!("{} is not executable", path.display())),
-        Found::Nothing => Some(format!("there is no program {}", cc[0])),
-    };
-    if let [program, tool, ..] = cc.as_slice()
-        && Path::new(program).file_stem().is_some_and(|s| s == "zig")
-        && tool == "cc"
-    {
-        return named_zig(provider, origin, cc, target, absent);
-    }
-    let beside = Beside::of(&cc[0], target, host);
-    Candidate {
-        provider,
-        origin,
-        cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
-        ar: beside.ar,
-        ranlib: beside.ranlib,
-        link: if specs_wrapper(&cc[0]) { Link::MuslSpecs } else { Link::Driver },
-        cc,
-        absent,
-    }
-}
-
-/// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
-fn specs_wrapper(program: &str) -> bool {
-    use std::io::Read as _;
-    let mut head = Vec::new();
-    let read = std::fs::File::open(program).and_then(|f| f.take(1024).read_to_end(&mut head));
-    read.is_ok() && head.starts_with(b"#!") && String::from_utf8_lossy(&head).contains("-specs")
-}
-
-/// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
-fn named_zig(
-    provider: Provider,
-    origin: String,
-    mut cc: Driver,
-    target: &Triple,
-    absent: Option<String>,
-) -> Candidate {
-    if !cc.iter().any(|w| w == "-target" || w.starts_with("--target")) {
-        cc.extend(super::zig::target_flags(target, None).unwrap_or_default());
-    }
-    let tool = |tool: &str| vec![cc[0].clone(), tool.to_owned()];
-    let cxx = tool("c++").into_iter().chain(cc[2..].iter().cloned()).collect();
-    Candidate {
-        provider,
-        origin,
-        cxx: Some(cxx),
-        ar: Some(tool("ar")),
-        ranlib: Some(tool("ranlib")),
-        link: Link::Zig,
-        absent,
-        cc,
-    }
-}
-
-/// Splits at white space as the `cc` crate does, unless the whole is the path of a file.
-fn words(command: &str) -> Driver {
-    if Path::new(command).is_file() {
-        return vec![command.to_owned()];
-    }
-    let words: Driver = command.split_whitespace().map(str::to_owned).collect();
-    if words.is_empty() { vec![command.to_owned()] } else { words }
-}
-
-/// The tools that lie beside a C compiler and share its prefix and suffix: `aarch64-linux-gnu-gcc-12` has
-/// `aarch64-linux-gnu-g++-12` and `aarch64-linux-gnu-ar`.
-struct Beside {
-    cxx: Option<String>,
-    ar: Option<Driver>,
-    ranlib: Option<Driver>,
-}
-
-impl Beside {
-    fn of(cc: &str, target: &Triple, host: &Host) -> Self {
-        let path = Path::new(cc);
-        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-        let dir = path.parent().unwrap_or_else(|| Path::new(""));
-        let usable = |name: String| {
-            let file = dir.join(name);
-            match host.find(&file.to_string_lossy()) {
-                Found::Program(path) => Some(path.to_string_lossy().into_owned()),
-                _ => None,
-            }
-        };
-        let cxx = [("gcc", "g++"), ("clang", "clang++"), ("cc", "c++")].iter().find_map(|(c, cxx)| {
-            let (prefix, suffix) = name.rsplit_once(c)?;
-            usable(format!("{prefix}{cxx}{suffix}"))
-        });
-        let found = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c));
-        let (prefix, suffix) = found.unwrap_or_default();
-        // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own. An archiver
-        // without a prefix knows the host's objects only, unless it is LLVM's.
-        let own_arch = target.arch() == host.triple.arch();
-        let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
-        let tool = |tool: &str| {
-            (!prefix.is_empty())
-                .then(|| usable(format!("{prefix}{tool}")))
-                .flatten()
-                .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
-                .or_else(|| usable(format!("llvm-{tool}{suffix}")))
-                .or_else(|| usable(format!("llvm-{tool}")))
-                // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
-                .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))
-                .or_else(|| on_path(tool.to_owned()).filter(|_| own_arch))
-                .or_else(|| on_path(format!("llvm-{tool}")))
-                .map(|t| vec![t])
-        };
-        Self { cxx, ar: tool("ar"), ranlib: tool("ranlib") }
-    }
-}
-
 /// Adds the first of `names` that is on PATH; says what was looked for.
 fn gcc_like<S: AsRef<str>>(
     found: &mut Candidates,
@@ -290,89 +171,6 @@ fn gcc_like<S: AsRef<str>>(
         }
     }
     (!names.is_empty()).then(|| format!("{} on PATH", names.join(", ")))
-}
-
-/// The prefixes under which distributions ship GNU cross compilers: Debian and Fedora first, then the vendors'.
-pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
-    let Some((arch, abi)) = gnu_arch(target) else { return Vec::new() };
-    if target.libc() != Libc::Glibc {
-        return Vec::new();
-    }
-    let mut list = vec![
-        format!("{arch}-linux-gnu{abi}"),
-        format!("{arch}-unknown-linux-gnu{abi}"),
-        format!("{arch}-none-linux-gnu{abi}"),
-    ];
-    if target.arch() == Arch::X86 {
-        list.push("i686-linux-gnu".into());
-    }
-    list
-}
-
-fn gnu_names(target: &Triple) -> Vec<String> {
-    gnu_prefixes(target).into_iter().map(|p| format!("{p}-gcc")).collect()
-}
-
-pub(crate) fn musl_names(target: &Triple, host: &Host) -> Vec<String> {
-    let Some((arch, abi)) = gnu_arch(target).filter(|_| target.libc() == Libc::Musl) else {
-        return Vec::new();
-    };
-    let mut arches = vec![arch];
-    if target.arch() == Arch::ArmV7 {
-        arches.insert(0, "armv7");
-    }
-    let mut list = Vec::new();
-    for arch in arches {
-        for vendor in ["", "unknown-", "alpine-"] {
-            list.push(format!("{arch}-{vendor}linux-musl{abi}-gcc"));
-        }
-    }
-    if target.arch() == host.triple.arch() && host.triple.os() == Os::Linux {
-        list.push("musl-gcc".into());
-    }
-    list
-}
-
-fn mingw_names(target: &Triple) -> Vec<String> {
-    match (target.env(), target.arch()) {
-        (Env::MingwGnu, Arch::X86_64) => vec!["x86_64-w64-mingw32-gcc".into()],
-        (Env::MingwGnu, Arch::X86) => vec!["i686-w64-mingw32-gcc".into()],
-        _ => Vec::new(),
-    }
-}
-
-/// GNU's name of the architecture and the suffix of the ABI.
-fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> {
-    let abi = match target.env() {
-        Env::GnuEabihf | Env::MuslEabihf => "eabihf",
-        Env::GnuEabi | Env::MuslEabi => "eabi",
-        Env::Gnu | Env::Musl => "",
-        _ => return None,
-    };
-    let arch = match target.arch() {
-        Arch::X86_64 => "x86_64",
-        Arch::X86 => "i686",
-        Arch::Aarch64 => "aarch64",
-        Arch::ArmV7 | Arch::ArmV6 | Arch::ArmV5 => "arm",
-        Arch::Riscv64 => "riscv64",
-        Arch::Powerpc64le => "powerpc64le",
-        Arch::S390x => "s390x",
-        Arch::Loongarch64 => "loongarch64",
-        Arch::Wasm32 | Arch::Other => return None,
-    };
-    Some((arch, abi))
-}
-
-/// LLVM's spelling of a Linux target, which clang and zig share: `aarch64-linux-musl`.
-pub fn llvm_target(target: &Triple) -> Option<String> {
-    let (arch, abi) = gnu_arch(target)?;
-    let libc = match target.libc() {
-        Libc::Glibc => "gnu",
-        Libc::Musl => "musl",
-        Libc::Other => return None,
-    };
-    // GNU says i686, clang takes it, zig says x86.
-    Some(format!("{arch}-linux-{libc}{abi}"))
 }
 
 /// The newest clang first: an old one that is also there is no reason to fail.

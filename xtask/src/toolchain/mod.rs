@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 
 pub mod candidates;
 pub mod identity;
+mod named;
+pub mod names;
 pub mod probe;
 pub mod runner;
 pub mod survey;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::candidates::gnu_prefixes;
+use super::names::gnu_prefixes;
 use crate::exec::Cmd;
 use crate::host::Host;
 use crate::triple::{Arch, Env, Libc, Os, Triple};

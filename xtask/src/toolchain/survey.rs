@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::candidates::{Candidates, Wish, Zig, candidates, gnu_prefixes};
+use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
+use super::names::gnu_prefixes;
 use super::probe::{self, Scratch, Setting, Verdict};
 use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};

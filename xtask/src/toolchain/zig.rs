@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::candidates::{Zig, llvm_target};
+use super::candidates::Zig;
+use super::names::llvm_target;
 use crate::host::Host;
 use crate::triple::{Arch, Env, Libc, Triple};
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use xtask::cargo::inherited::clean;
-use xtask::cargo::userflags::{UserSettings, user_settings};
+use xtask::cargo::userflags::{UserSettings, forced_tools, user_settings};
 use xtask::exec::Cmd;
 
 use crate::support::{GNU, Machine, triple};
@@ -150,4 +150,17 @@ fn library_paths_lose_what_cargo_put_in_front() {
     let both = format!("{cargo}:/opt/mine/lib::/t2/lib");
     assert_eq!(cleaned(&[("LD_LIBRARY_PATH", &both)], "/t"), ["LD_LIBRARY_PATH /opt/mine/lib:/t2/lib"]);
     assert_eq!(cleaned(&[("LD_LIBRARY_PATH", "/opt/mine/lib")], "/t"), ["LD_LIBRARY_PATH /opt/mine/lib"]);
+}
+
+#[test]
+fn forced_c_tools_are_seen() {
+    let machine = Machine::new();
+    machine.file(
+        NEAR,
+        "[env]\nCC = { value = \"gcc\", force = true }\nCC_x86_64-unknown-linux-gnu = { value = \"a\", force = true }\n\
+         HOST_CXX = { value = \"g++\", force = true }\nAR = \"ar\"\nCCACHE_DIR = { value = \"x\", force = true }\n",
+    );
+    let found = forced_tools(&machine.host(), &machine.path().join("above/ws"));
+    let names: Vec<&str> = found.iter().filter_map(|line| line.split(' ').next()).collect();
+    assert_eq!(names, ["CC", "CC_x86_64-unknown-linux-gnu", "HOST_CXX"]);
 }

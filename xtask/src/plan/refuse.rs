@@ -1,0 +1,67 @@
+//! What ends a run although a plan was made: fallbacks that are forbidden, and jobs that cannot be built here.
+
+use super::{Fallback, Job, Plan};
+use crate::config::OnFallback;
+use crate::error::{Error, Result};
+
+impl Plan {
+    /// The plan for a run in which a fallback is an error for some targets.
+    ///
+    /// # Errors
+    /// [`crate::error::Kind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
+    /// forbids it, before anything is built.
+    pub fn check_fallbacks(&self, strict: bool) -> Result<()> {
+        let forbidden: Vec<(&Job, &Fallback)> = self
+            .jobs
+            .iter()
+            .filter(|job| strict || job.target.on_fallback == OnFallback::Fail)
+            .filter_map(|job| job.fallback.as_ref().map(|f| (job, f)))
+            .collect();
+        if forbidden.is_empty() {
+            return Ok(());
+        }
+        let mut error = Error::missing(match forbidden.as_slice() {
+            [(job, fallback)] => {
+                format!(
+                    "mode {} cannot be built for {}, and a fallback is not allowed",
+                    fallback.from, job.target.triple
+                )
+            }
+            list => format!("{} targets would fall back to another mode, which is not allowed", list.len()),
+        });
+        for (job, fallback) in &forbidden {
+            let rule = if strict { "--strict" } else { "on-fallback = \"fail\"" };
+            error = error.found(format!(
+                "{}: would be {} instead of {} ({}; forbidden by {rule})",
+                job.target.triple, job.mode.name, fallback.from, fallback.reason
+            ));
+            for line in &fallback.tried {
+                error = error.found(format!("tried {line}"));
+            }
+        }
+        Err(error.help("get a toolchain: cargo xtask setup --yes").help(format!(
+            "see what each candidate said: cargo xtask explain {}",
+            forbidden[0].0.target.triple
+        )))
+    }
+
+    /// What keeps this plan from being carried out whole, as the error that ends the command after the rest is done.
+    pub fn incomplete(&self) -> Option<Error> {
+        let waiting: Vec<&Job> = self.jobs.iter().filter(|j| !j.buildable()).collect();
+        if waiting.is_empty() && self.skipped.is_empty() {
+            return None;
+        }
+        let mut error = Error::missing(format!(
+            "{} of {} jobs cannot be built on this machine as it is",
+            waiting.len() + self.skipped.len(),
+            self.jobs.len() + self.skipped.len()
+        ));
+        for job in &waiting {
+            error = error.found(format!("{}: {}", job.title(), job.lacks.join("; ")));
+        }
+        for skipped in &self.skipped {
+            error = error.found(format!("{}: {}", skipped.target, skipped.reason));
+        }
+        Some(if waiting.is_empty() { error } else { error.help("get what is missing: cargo xtask setup") })
+    }
+}
