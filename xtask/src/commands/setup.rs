@@ -163,6 +163,8 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
     for need in &config.test.needs {
         match need {
             TestNeed::Skopeo | TestNeed::Umoci => wants.push(Want::Program(need.as_str().into())),
+            TestNeed::Zig => wants.push(Want::Zig),
+            TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();
                 let targets = config.images.iter().flat_map(|i| &i.targets).filter(foreign);

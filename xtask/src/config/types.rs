@@ -159,6 +159,10 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `zig`, as a C compiler for targets that the machine has none for.
+    Zig,
+    /// `rust-src`: the source of Rust's library, of any rustc that may be used.
+    RustSrc,
 }
 
 impl Target {
@@ -208,6 +212,8 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("zig", Self::Zig),
+        ("rust-src", Self::RustSrc),
     ];
 }
 

@@ -51,7 +51,7 @@ impl Apt {
 pub fn packages(want: &Want) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     match want {
-        Want::Std(_) => owned(&RUSTC.concat()),
+        Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
         Want::Zig => owned(&["python3-pip"]),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Mingw(target) => match target.arch() {

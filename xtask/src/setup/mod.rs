@@ -23,6 +23,8 @@ pub use steps::{Action, Step, steps};
 pub enum Want {
     /// zig: a C compiler for every target, and the source of musl's start files. Before the stds, which use it.
     Zig,
+    /// The source of Rust's library, with the rustc that it belongs to.
+    Source,
     /// A std for a target.
     Std(Triple),
     /// A C cross compiler with a C library (GNU).
@@ -46,6 +48,7 @@ impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Want::Zig => write!(f, "zig {}", zig::VERSION),
+            Want::Source => f.write_str("the source of Rust's library"),
             Want::Std(target) => write!(f, "a std for {target}"),
             Want::GnuCross { target, cxx: false } => write!(f, "a C compiler for {target}"),
             Want::GnuCross { target, cxx: true } => write!(f, "a C and C++ compiler for {target}"),

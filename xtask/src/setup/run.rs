@@ -116,6 +116,7 @@ pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
         Want::Zig => {
             !crate::toolchain::zig::find(context.host, zig::program(context.cache).as_deref()).is_empty()
         }
+        Want::Source => rustcs(context).iter().any(|rustc| rustc.source().is_some()),
         Want::Std(target) => {
             let rustcs = rustcs(context);
             let mut ready = rustcs.iter().filter_map(|rustc| stds::ready(rustc, target, context.cache));

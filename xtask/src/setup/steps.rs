@@ -76,7 +76,7 @@ fn lists_missing(apt: &Apt, want: &Want) -> bool {
     let packages = apt::packages(want);
     match want {
         // One of several would do.
-        Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
+        Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
         // Needed only where there is no pip.
         Want::Zig => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
@@ -86,6 +86,7 @@ fn lists_missing(apt: &Apt, want: &Want) -> bool {
 fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
     match want {
         Want::Std(target) => std_steps(want, target, machine),
+        Want::Source => source_steps(want, machine),
         Want::Zig => zig_steps(want, machine),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
         Want::GnuCross { .. } | Want::Mingw(_) | Want::Qemu(_) | Want::Program(_) => {
@@ -105,18 +106,33 @@ fn std_steps(want: &Want, target: &Triple, machine: &Machine) -> Vec<Step> {
         if machine.bound.is_some() {
             return all;
         }
-        let found = machine.apt.as_ref().and_then(|apt| apt.rustc(machine.least.as_ref()));
-        let install = match found {
-            Some((packages, _)) => apt_step(want, &install(&packages), machine, !all.is_empty()),
-            None => by_hand(want, machine, !all.is_empty()),
-        };
-        all.extend(install);
+        all.extend(rustc_with_source(want, machine, !all.is_empty()));
     }
     if machine.source || all.iter().any(|s| s.needs_root && matches!(s.action, Action::Run(_))) {
         let if_needed = !all.is_empty();
         all.push(step(want, Action::BuildStd(target.clone()), false, if_needed));
     }
     all
+}
+
+/// rustup's component first, then a rustc whose package brings the source.
+fn source_steps(want: &Want, machine: &Machine) -> Vec<Step> {
+    let mut all = Vec::new();
+    if let Some(toolchain) = &machine.rustup {
+        let cmd = Cmd::new("rustup").args(["component", "add", "--toolchain", toolchain, "rust-src"]);
+        all.push(step(want, Action::Run(cmd), false, false));
+    }
+    if machine.bound.is_none() {
+        all.extend(rustc_with_source(want, machine, !all.is_empty()));
+    }
+    all
+}
+
+fn rustc_with_source(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
+    match machine.apt.as_ref().and_then(|apt| apt.rustc(machine.least.as_ref())) {
+        Some((packages, _)) => apt_step(want, &install(&packages), machine, if_needed),
+        None => by_hand(want, machine, if_needed),
+    }
 }
 
 fn zig_steps(want: &Want, machine: &Machine) -> Vec<Step> {
@@ -177,7 +193,7 @@ fn privileged(want: &Want, program: &str, args: &[&str], machine: &Machine, if_n
 fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
         ("linux", Want::Zig) => vec!["sudo dnf install python3-pip".into()],
-        ("linux", Want::Std(_)) => vec!["sudo dnf install rust cargo rust-src".into()],
+        ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
         ("linux", Want::Mingw(_)) => vec!["sudo dnf install mingw64-gcc".into()],
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
@@ -186,11 +202,11 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
             vec![format!("for {target}, zig is the C compiler to get here")]
         }
         ("macos", Want::Zig) => vec!["brew install python3".into()],
-        ("macos", Want::Std(_)) => vec!["brew install rustup".into()],
+        ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
         ("macos", Want::Mingw(_)) => vec!["brew install mingw-w64".into()],
         ("macos", Want::Program(name)) => vec![format!("brew install {name}")],
         ("windows", Want::Zig) => vec!["winget install Python.Python.3.12".into()],
-        ("windows", Want::Std(_)) => vec!["winget install Rustlang.Rustup".into()],
+        ("windows", Want::Std(_) | Want::Source) => vec!["winget install Rustlang.Rustup".into()],
         _ => return None,
     };
     Some(step(want, Action::ByHand(lines), false, if_needed))
@@ -276,6 +292,18 @@ mod tests {
         for (name, machine, expected) in cases {
             assert_eq!(lines(&[std(MUSL)], &machine), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn the_source_comes_from_rustup_or_else_with_a_rustc() {
+        let said = lines(&[Want::Source], &debian());
+        assert_eq!(said[0], "rustup component add --toolchain stable-x86_64-unknown-linux-gnu rust-src");
+        assert!(
+            said[1].starts_with("else env ") && said[1].ends_with("rustc-web cargo-web rust-web-src"),
+            "{said:?}"
+        );
+        let pinned = Machine { bound: Some("rust-toolchain.toml".into()), ..debian() };
+        assert_eq!(lines(&[Want::Source], &pinned).len(), 1, "no other rustc would be used");
     }
 
     #[test]
