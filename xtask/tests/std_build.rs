@@ -47,7 +47,7 @@ fn main() {
         println!("{l}")
     })
     .unwrap();
-    let ready = rust_std::find::ready(&rustc, &target, &cache).unwrap();
+    let ready = rust_std::find::made(&rustc, &target, &cache).unwrap();
     assert!(ready.self_contained && ready.sysroot.as_deref() == Some(&*sysroot), "{ready:?}");
 
     let work = cache.join("work");
@@ -136,7 +136,7 @@ fn killed_in_the_middle(rustc: &Rustc, target: &Triple, cache: &Path) {
         })
         .unwrap();
     assert_eq!(end, End::Signal(9), "after {:?}", begun.elapsed());
-    assert_eq!(rust_std::find::ready(rustc, target, cache), None);
+    assert_eq!(rust_std::find::made(rustc, target, cache), None);
 }
 
 /// Two processes that want the same std at once both get it, and one of them waited.
@@ -159,7 +159,7 @@ fn two_at_once(rustc: &Rustc, target: &Triple, cache: &Path) {
     let compiled = said.iter().filter(|lines| lines.iter().any(|l| l.starts_with("Compiling std "))).count();
     let waited = said.iter().filter(|lines| lines.iter().any(|l| l.starts_with("waiting"))).count();
     assert_eq!((compiled, waited), (1, 1), "{said:?}");
-    assert!(rust_std::find::ready(rustc, target, cache).is_some());
+    assert!(rust_std::find::made(rustc, target, cache).is_some());
     let left: Vec<_> = std::fs::read_dir(cache.join("std"))
         .unwrap()
         .map(|f| f.unwrap().file_name().into_string().unwrap())
@@ -276,5 +276,5 @@ fn damaged(rustc: &Rustc, target: &Triple, cache: &Path) {
     let dir = rustc::libraries(&rust_std::place(rustc, target, cache), target);
     let file = std::fs::read_dir(dir).unwrap().map(|f| f.unwrap().path()).find(|f| f.extension().is_some());
     std::fs::remove_file(file.unwrap()).unwrap();
-    assert_eq!(rust_std::find::ready(rustc, target, cache), None);
+    assert_eq!(rust_std::find::made(rustc, target, cache), None);
 }

@@ -62,7 +62,7 @@ pub fn build(build: &Build<'_>, progress: &mut dyn FnMut(&str)) -> Result<PathBu
     }
     marker::write(&into)?;
     staging.publish("made", &place)?;
-    match find::ready(rustc, target, cache) {
+    match find::made(rustc, target, cache) {
         Some(_) => Ok(place),
         None => Err(Error::failed(format!("the std that was built for {target} is not whole"))
             .found(place.display().to_string())),

@@ -54,6 +54,11 @@ pub fn ready(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<Ready> {
         let self_contained = self_contained::complete(&rustc.sysroot, target);
         return Some(Ready { sysroot: None, self_contained });
     }
+    made(rustc, target, cache)
+}
+
+/// The std that was made here for `rustc` and `target`, whatever lies in rustc's own sysroot.
+pub fn made(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<Ready> {
     let dir = place(rustc, target, cache);
     marker::whole(&libraries(&dir, target)).then(|| {
         let self_contained = self_contained::complete(&dir, target);
