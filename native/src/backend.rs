@@ -1,10 +1,19 @@
 //! What every backend does, which ones were compiled, and which one is the default.
 
 use std::fmt::Debug;
+use std::ops::ControlFlow;
 
-use crate::{LengthMismatch, Text, pure::Pure};
+use crate::pure::Pure;
+use crate::source::Source;
+use crate::{
+    BadPerson, Block, BlockError, Buffer, Held, Keeper, LengthMismatch, NewPerson, Person, PersonError,
+    Released, Text, Texts,
+};
 
 /// One implementation of this crate's functions. All of them give equal answers (see the crate's page).
+///
+/// A function that an implementation leaves out is [`Pure`]'s. The backends of this crate leave out none, which a test
+/// shows.
 pub trait Backend: Debug + Send + Sync {
     /// Its name, in lower case: `c`, `pure`.
     fn name(&self) -> &'static str;
@@ -34,6 +43,66 @@ pub trait Backend: Debug + Send + Sync {
 
     /// The sum of all elements. It is exact for up to 2³² elements (16 GiB); beyond that it would wrap.
     fn sum_array(&self, values: &[i32]) -> i64;
+
+    /// Returns its argument: what it costs to go there and come back.
+    fn echo(&self, value: i32) -> i32 {
+        Pure.echo(value)
+    }
+
+    /// [`Self::reverse_string`] for many texts, in one call and into one piece of memory.
+    fn reverse_all(&self, texts: &[&str]) -> Texts {
+        Pure.reverse_all(texts)
+    }
+
+    /// Makes a person.
+    ///
+    /// # Errors
+    /// What is wrong with the name, else with the age, else with the salary.
+    fn person(&self, new: NewPerson<'_>) -> Result<Person, PersonError> {
+        Pure.person(new)
+    }
+
+    /// Makes many persons in one call: all of them or none.
+    ///
+    /// # Errors
+    /// The first that cannot be made, and why.
+    fn people(&self, new: &[NewPerson<'_>]) -> Result<Vec<Person>, BadPerson> {
+        Pure.people(new)
+    }
+
+    /// Calls the closure with each element in order, until it breaks. Returns how often it was called.
+    ///
+    /// # Panics
+    /// If the closure does: the panic is caught before it reaches C, C returns early, and the panic goes on behind it.
+    fn for_each(&self, values: &[i32], visit: &mut dyn FnMut(i32) -> ControlFlow<()>) -> usize {
+        Pure.for_each(values, visit)
+    }
+
+    /// Reads a block, whose format is described in `c/native.h`. The backend calls the source to read and seek.
+    ///
+    /// # Errors
+    /// What the source gave as an error, or what is wrong with the block. Nothing in it is trusted.
+    ///
+    /// # Panics
+    /// If the source does; see [`Self::for_each`].
+    fn read_block(&self, source: &mut dyn Source) -> Result<Block, BlockError> {
+        Pure.read_block(source)
+    }
+
+    /// A buffer of that many zeros, which a [`Keeper`] of this backend may keep.
+    fn buffer(&self, length: usize) -> Buffer {
+        Pure.buffer(length)
+    }
+
+    /// A keeper of nothing yet, which calls the closure with each buffer that it is about to free.
+    fn keeper<'ctx>(&self, released: Released<'ctx>) -> Keeper<'ctx> {
+        Pure.keeper(released)
+    }
+
+    /// What this backend holds outside of Rust's memory, for the whole program.
+    fn held(&self) -> Held {
+        Held::default()
+    }
 }
 
 /// The default backend. This is the one place that chooses it.

@@ -1,7 +1,29 @@
 //! Strategies that the property tests share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use std::collections::BTreeMap;
+
+use native::Backend;
 use proptest::prelude::*;
+
+/// All backends that can be had here.
+pub(crate) fn all() -> Vec<&'static dyn Backend> {
+    native::backends().to_vec()
+}
+
+/// All but the oracle.
+pub(crate) fn others() -> Vec<&'static dyn Backend> {
+    all().into_iter().filter(|backend| backend.name() != "pure").collect()
+}
+
+/// Entries whose keys often share a beginning.
+pub(crate) fn any_entries() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {
+    let key = prop_oneof![
+        4 => prop::collection::vec(prop::sample::select(vec![0, b'a', 0xff]), 0..6),
+        1 => prop::collection::vec(any::<u8>(), 0..300),
+    ];
+    prop::collection::btree_map(key, prop::collection::vec(any::<u8>(), 0..20), 0..30)
+}
 
 /// Any double: every bit pattern, with the special ones more often than chance would have them.
 pub(crate) fn any_double() -> impl Strategy<Value = f64> {
