@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 use std::ops::ControlFlow;
+use std::sync::OnceLock;
 
 use crate::pure::Pure;
 use crate::source::Source;
@@ -112,12 +113,32 @@ pub(crate) const CHOSEN: crate::c::C = crate::c::C;
 #[cfg(not(feature = "native"))]
 pub(crate) const CHOSEN: Pure = Pure;
 
-/// All backends that were compiled, the default first.
+/// All backends that can be used, the default first, [`Pure`] last.
+///
+/// With the feature `dlopen` the first call looks for the library. Where it cannot be used, it is missing here, and
+/// [`unavailable`] says why.
 #[must_use]
 pub fn backends() -> &'static [&'static dyn Backend] {
-    &[
+    static BACKENDS: OnceLock<Vec<&'static dyn Backend>> = OnceLock::new();
+    BACKENDS.get_or_init(|| {
+        let mut backends: Vec<&'static dyn Backend> = Vec::new();
         #[cfg(feature = "native")]
-        &crate::c::C,
-        &Pure,
-    ]
+        backends.push(&crate::c::C);
+        #[cfg(loadable)]
+        if let Ok(backend) = crate::dlopen::load() {
+            backends.push(backend);
+        }
+        backends.push(&Pure);
+        backends
+    })
+}
+
+/// The backends that were compiled but cannot be used in this run of the program: their names, and why not.
+#[must_use]
+pub fn unavailable() -> Vec<(&'static str, String)> {
+    #[cfg(feature = "dlopen")]
+    if let Err(error) = crate::dlopen::load() {
+        return vec![("dlopen", error.to_string())];
+    }
+    Vec::new()
 }

@@ -23,11 +23,12 @@ pub(crate) use heap::Heap;
 pub(crate) use keeper::{CBuffer, CKeeper};
 pub(crate) use people::CPerson;
 pub(crate) use table::Table;
-#[cfg(feature = "dlopen")]
-pub(crate) use table::VERSION;
 #[cfg(feature = "native")]
 pub(crate) use table::linked;
+#[cfg(feature = "native")]
 pub use text::CText;
+#[cfg(not(feature = "native"))]
+pub(crate) use text::CText;
 pub(crate) use texts::CTexts;
 
 use std::alloc::{Layout, handle_alloc_error};

@@ -29,6 +29,8 @@
 pub mod block;
 #[cfg(feature = "native")]
 pub mod c;
+#[cfg(feature = "dlopen")]
+pub mod dlopen;
 pub mod pool;
 pub mod pure;
 pub mod vectors;
@@ -45,7 +47,7 @@ mod source;
 mod text;
 mod texts;
 
-pub use backend::{Backend, backends};
+pub use backend::{Backend, backends, unavailable};
 pub use block::{Block, BlockError, Cursor, Entry};
 pub use error::LengthMismatch;
 pub use held::Held;

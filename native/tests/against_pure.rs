@@ -50,23 +50,6 @@ proptest! {
         }
     }
 
-    #[test]
-    fn reverse_all(texts in prop::collection::vec(any_text(), 0..20)) {
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let expected: Vec<_> = texts.iter().map(|text| Pure.reverse_string(text)).collect();
-        for backend in common::all() {
-            let got = backend.reverse_all(&texts);
-            prop_assert!(got.iter().eq(expected.iter().map(|text| &**text)), "{}", backend.name());
-            prop_assert_eq!(got.len(), texts.len());
-            prop_assert_eq!(got.is_empty(), texts.is_empty());
-            for (i, text) in expected.iter().enumerate() {
-                prop_assert_eq!(got.get(i), Some(&**text));
-            }
-            prop_assert_eq!(got.get(texts.len()), None);
-            prop_assert_eq!(got.get(usize::MAX), None);
-        }
-    }
-
     /// Only the elements of the slice change, not their neighbours.
     #[test]
     fn double_array(values in any_integers(), skip in 0..9_usize, cut in 0..9_usize) {
@@ -116,17 +99,37 @@ proptest! {
             }
         }
     }
+}
 
-    #[test]
-    fn people(names in prop::collection::vec(any_name(), 0..8), age in 0..151_u32) {
-        let new: Vec<_> = names.iter().map(|name| NewPerson { name, age, salary: 1.0 }).collect();
-        let expected = Pure.people(&new).map(|people| people.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>());
-        for backend in others() {
-            let got = backend.people(&new).map(|people| people.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>());
-            prop_assert_eq!(&got, &expected, "{}", backend.name());
+proptest! {
+#![proptest_config(ProptestConfig::with_cases(128))]
+
+#[test]
+fn reverse_all(texts in prop::collection::vec(any_text(), 0..20)) {
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let expected: Vec<_> = texts.iter().map(|text| Pure.reverse_string(text)).collect();
+    for backend in common::all() {
+        let got = backend.reverse_all(&texts);
+        prop_assert!(got.iter().eq(expected.iter().map(|text| &**text)), "{}", backend.name());
+        prop_assert_eq!(got.len(), texts.len());
+        prop_assert_eq!(got.is_empty(), texts.is_empty());
+        for (i, text) in expected.iter().enumerate() {
+            prop_assert_eq!(got.get(i), Some(&**text));
         }
+        prop_assert_eq!(got.get(texts.len()), None);
+        prop_assert_eq!(got.get(usize::MAX), None);
     }
 }
+
+#[test]
+fn people(names in prop::collection::vec(any_name(), 0..8), age in 0..151_u32) {
+    let new: Vec<_> = names.iter().map(|name| NewPerson { name, age, salary: 1.0 }).collect();
+    let expected = Pure.people(&new).map(|people| people.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>());
+    for backend in others() {
+        let got = backend.people(&new).map(|people| people.iter().map(|p| p.name().to_owned()).collect::<Vec<_>>());
+        prop_assert_eq!(&got, &expected, "{}", backend.name());
+    }
+}}
 
 /// Bytes that are UTF-8, almost UTF-8, or anything.
 fn any_name() -> impl Strategy<Value = Vec<u8>> {

@@ -4,10 +4,6 @@ use std::ffi::{c_char, c_longlong, c_void};
 
 use super::heap::Heap;
 
-/// `NATIVE_ABI_VERSION` of the header that the declarations below were written from.
-#[cfg(any(feature = "dlopen", all(test, feature = "native")))]
-pub(crate) const VERSION: u32 = 1;
-
 /// An object that only C looks into.
 macro_rules! opaque {
     ($($name:ident),*) => {$(
@@ -80,7 +76,7 @@ macro_rules! functions {
             Table { heap, $($name: $symbol,)* }
         }
 
-        #[cfg(feature = "dlopen")]
+        #[cfg(loadable)]
         impl Table {
             /// The copy in a library that was found at run time. The symbols are asked for in the order of the header.
             ///

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use super::table::{Table, VERSION, code};
+use super::table::{Table, code};
 use super::{CBlock, Heap};
 use crate::{BlockError, Held};
 
@@ -20,9 +20,11 @@ fn the_version_is_that_of_the_header() {
         fn native_abi_version() -> u32;
     }
     // SAFETY: the signature is that of native.h.
-    assert_eq!(unsafe { native_abi_version() }, VERSION);
+    let version = unsafe { native_abi_version() };
     let header = include_str!("../../c/native.h");
-    assert!(header.contains(&format!("#define NATIVE_ABI_VERSION UINT32_C({VERSION})\n")));
+    assert!(header.contains(&format!("#define NATIVE_ABI_VERSION UINT32_C({version})\n")));
+    #[cfg(feature = "dlopen")]
+    assert_eq!(version, crate::dlopen::VERSION);
 }
 
 /// Each way out of the reader frees what it took, and memory that ends at any point is an error, not a crash.

@@ -6,9 +6,15 @@ use std::collections::BTreeMap;
 use native::Backend;
 use proptest::prelude::*;
 
-/// All backends that can be had here.
+#[cfg(feature = "dlopen")]
+pub(crate) mod library;
+
+/// All backends: those that the program finds by itself, and the shared library, which is built for the tests.
 pub(crate) fn all() -> Vec<&'static dyn Backend> {
-    native::backends().to_vec()
+    let all = native::backends().iter().copied();
+    #[cfg(feature = "dlopen")]
+    let all = library::backend().into_iter().chain(all.filter(|backend| backend.name() != "dlopen"));
+    all.collect()
 }
 
 /// All but the oracle.
@@ -106,5 +112,16 @@ impl Iterator for Numbers {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         Some(self.0)
+    }
+}
+
+/// Says that a test, or a part of one, did not run. The runner counts these lines.
+pub(crate) fn skip(name: &str, missing: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED {name}: {missing}");
+    eprintln!("{line}");
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG").filter(|log| !log.is_empty()) {
+        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        writeln!(log, "{line}").unwrap();
     }
 }
