@@ -76,11 +76,11 @@ const ABSENCES: [Absence; 11] = [
         except: &[],
     },
     Absence {
-        what: "no unsafe code outside native's backend in C",
+        what: "no unsafe code outside what native calls C through",
         within: &["xtask/src", "native/src", "app/src"],
         words: &["unsafe fn", "unsafe {", "unsafe impl", "unsafe extern", "allow(unsafe_code"],
         // The probe's program is compiled by the probe, not into this program.
-        except: &["native/src/c.rs", "native/src/c/", "xtask/src/toolchain/probe/probe.rs"],
+        except: &["native/src/dlopen.rs", "native/src/ffi/", "xtask/src/toolchain/probe/probe.rs"],
     },
     Absence {
         what: "no network: what is fetched, Cargo, rustup, apt and pip fetch",
@@ -128,8 +128,9 @@ const ABSENCES: [Absence; 11] = [
         what: "no panic on bad input: what can fail returns an error",
         within: &["xtask/src", "native/src", "app/src"],
         words: &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("],
-        // Its own types as JSON, which have no key that is not a string.
-        except: &["xtask/src/report.rs"],
+        // Its own types as JSON, which have no key that is not a string; a WebAssembly module that is part of this
+        // program, held by its digest, and breaks what its own tests promise.
+        except: &["xtask/src/report.rs", "native/src/wasm.rs", "native/src/wasm/instance.rs"],
     },
 ];
 
