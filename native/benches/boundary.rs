@@ -114,6 +114,7 @@ fn main() {
         all.iter().map(|&backend| way(backend.name(), move || work(black_box(backend)))).collect()
     };
 
+    #[allow(unused_mut, reason = "without features there is nothing to add")]
     let mut ways = vec![way("rust, not inlined", || rust_echo(black_box(1)))];
     #[cfg(feature = "native")]
     ways.push(linked_echo());
