@@ -70,6 +70,13 @@ pub struct SetupFlag {
     pub setup: bool,
 }
 
+/// What watches the C while it is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sanitizer {
+    /// AddressSanitizer with its leak checker, and UndefinedBehaviorSanitizer.
+    Address,
+}
+
 /// Printing JSON.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct JsonFlag {
@@ -189,6 +196,10 @@ pub enum Command {
         /// Whether to set up first.
         #[command(flatten)]
         setup: SetupFlag,
+        /// Build the C with a sanitizer and test only the modes that have C: `address` (with leaks and undefined
+        /// behaviour). Needs gcc for the host's target
+        #[arg(long, value_name = "SANITIZER")]
+        sanitize: Option<Sanitizer>,
         /// Arguments for the test programs
         #[arg(last = true)]
         args: Vec<String>,

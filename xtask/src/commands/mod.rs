@@ -35,7 +35,9 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Bench { planning, samples, setup, json } => {
             bench::run(&common, &planning, samples, setup, json.json)
         }
-        Command::Test { planning, setup, args } => test::run(&common, &planning, setup, &args),
+        Command::Test { planning, setup, sanitize, args } => {
+            test::run(&common, &planning, setup, sanitize, &args)
+        }
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
         Command::Init { package } => init::run(&common, package.as_deref()),
     }

@@ -7,17 +7,25 @@ use super::pipeline::{Start, start};
 use crate::cargo::cohort::cohorts;
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{What, invocation};
-use crate::cli::{Common, Planning, SetupFlag};
+use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
+use crate::plan::Job;
 use crate::toolchain::runner::Runner;
+use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
 
 /// Where a test that cannot run says so, one line each: `SKIPPED <test>: <what is missing>`.
 const SKIP_LOG: &str = "XTASK_SKIP_LOG";
 
-pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, args: &[String]) -> Result<()> {
+pub(super) fn run(
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    sanitize: Option<Sanitizer>,
+    args: &[String],
+) -> Result<()> {
     let mut planning = planning.clone();
     planning.mode.get_or_insert_with(|| "all".into());
     if planning.targets.is_empty() {
@@ -27,14 +35,19 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, args: 
     if setup.setup {
         super::setup::run(common, &[], true, true)?;
     }
-    let start = start(common, &planning, setup, false)?;
+    let mut start = start(common, &planning, setup, false)?;
     start.check()?;
+    if sanitize.is_some() {
+        watchable(&mut start)?;
+    }
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
     let mut tally = Tally { log, args, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
     let touched = touched(&start.session.workspace, &start.config.app.package);
-    modes(&start, &touched, &mut tally)?;
-    rest(&start, &touched, &mut tally)?;
+    modes(&start, &touched, sanitize, &mut tally)?;
+    if sanitize.is_none() {
+        rest(&start, &touched, &mut tally)?;
+    }
     tally.close()?;
     start.plan.incomplete().map_or(Ok(()), Err)
 }
@@ -54,7 +67,34 @@ fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
     found
 }
 
-fn modes(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+/// Leaves the jobs whose C a sanitizer can watch: gcc's own libraries go with the host's programs.
+fn watchable(start: &mut Start) -> Result<()> {
+    let host = &start.session.host.triple;
+    let gcc = |j: &Job| j.toolchain.as_ref().is_some_and(|t| t.version.starts_with("gcc"));
+    start.plan.jobs.retain(|j| j.target.triple == *host && gcc(j));
+    match start.plan.jobs.is_empty() {
+        true => Err(Error::missing(format!("no mode compiles C by gcc for {host}, which --sanitize needs"))),
+        false => Ok(()),
+    }
+}
+
+/// Adds the sanitizers to the C of a test build. rustc links without gcc's default libraries, so theirs are named, and
+/// named first: the sanitizers' come before libc's.
+fn watched(mut cmd: Cmd, host: &Triple) -> Cmd {
+    const FLAGS: &str = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g";
+    for name in ["CFLAGS", "CXXFLAGS"] {
+        let key = format!("{name}_{}", host.underscored());
+        let set = cmd.env.get(std::ffi::OsStr::new(&key)).cloned().flatten().unwrap_or_default();
+        cmd = cmd.env(&key, format!("{} {FLAGS}", set.to_string_lossy()).trim());
+    }
+    cmd.arg("--config")
+        .arg(format!("target.\"{host}\".rustflags=[\"-lasan\",\"-lubsan\"]"))
+        .env("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1")
+        .env("UBSAN_OPTIONS", "print_stacktrace=1")
+        .env("XTASK_SANITIZED", "1")
+}
+
+fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: &mut Tally) -> Result<()> {
     for job in start.plan.jobs.iter().filter(|j| j.buildable()) {
         if let Runner::None { reason } = &job.runner {
             return Err(Error::missing(format!("tests for {} cannot run here", job.target.triple))
@@ -66,8 +106,13 @@ fn modes(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
     let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
     for cohort in cohorts(&start.plan.jobs) {
         // Beside the build folders: tests run without traps, since test tools may well compile C.
-        let dir = start.session.work().join("test").join(cohort.key.folder());
+        let tests = start.session.work().join(if sanitize.is_some() { "test-sanitized" } else { "test" });
+        let dir = tests.join(cohort.key.folder());
         let cmd = invocation(&cohort, &What::Tests(touched.to_vec()), &dir, None, &site);
+        let cmd = match sanitize {
+            Some(Sanitizer::Address) => watched(cmd, &start.session.host.triple),
+            None => cmd,
+        };
         let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
         tally.run(
             cmd,
