@@ -2,11 +2,11 @@
 
 #[path = "identity.rs"]
 mod identity;
+#[path = "sources.rs"]
+mod sources;
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-
-const SOURCES: [&str; 3] = ["c/array.c", "c/text.c", "c/vector.c"];
 
 /// Turns the warnings of the C compiler into errors: for this project's own CI, not for users, whose compiler may be
 /// newer than any that was tried.
@@ -19,7 +19,7 @@ pub(crate) fn run() {
 
     let mut build = cc::Build::new();
     // Relative paths: an absolute one would end up in debug information and in `__FILE__`.
-    build.files(SOURCES).include("c").std("c11");
+    build.files(sources::SOURCES).include("c").std("c11");
     let compiler = build.get_compiler();
     let gnu_style = compiler.is_like_gnu() || compiler.is_like_clang();
     let about = ask(&compiler);
@@ -38,6 +38,10 @@ pub(crate) fn run() {
         if let (true, Some(dir)) = (identity::is_zig(&about.text), identity::installed_dir(&about.text)) {
             build.flag_if_supported(remap(dir, "zig"));
         }
+    }
+    if !gnu_style {
+        // MSVC has C11's atomics behind a flag.
+        build.flag_if_supported("/experimental:c11atomics");
     }
     // 32-bit x86: rustc computes doubles with SSE2 where the target has it; GCC would take the x87 unit.
     let is_x86 = std::env::var("CARGO_CFG_TARGET_ARCH").is_ok_and(|arch| arch == "x86");

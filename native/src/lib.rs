@@ -26,18 +26,39 @@
 //! chooses another backend by itself. It obeys the variables that the crate `cc` knows (`CC_<triple>`, `CFLAGS`, …), and
 //! `NATIVE_WERROR=1`, which turns on all warnings and makes them errors. [`C_COMPILER`] says what compiled it.
 
+pub mod block;
 #[cfg(feature = "native")]
 pub mod c;
+#[cfg(feature = "dlopen")]
+pub mod dlopen;
+pub mod pool;
 pub mod pure;
 pub mod vectors;
 
 mod backend;
 mod error;
+#[cfg(ffi)]
+mod ffi;
+mod guard;
+mod held;
+mod keeper;
+mod person;
+mod source;
 mod text;
+mod texts;
 
-pub use backend::{Backend, backends};
+pub use backend::{Backend, backends, unavailable};
+pub use block::{Block, BlockError, Cursor, Entry};
 pub use error::LengthMismatch;
+pub use held::Held;
+pub use keeper::{Buffer, ForeignBuffer, Keeper, Released};
+pub use person::{BadPerson, NewPerson, Person, PersonError};
+pub use pool::Pool;
+pub use source::Source;
 pub use text::Text;
+pub use texts::Texts;
+
+use std::ops::ControlFlow;
 
 use backend::CHOSEN;
 
@@ -79,4 +100,67 @@ pub fn double_array(values: &mut [i32]) {
 #[must_use]
 pub fn sum_array(values: &[i32]) -> i64 {
     CHOSEN.sum_array(values)
+}
+
+/// Many texts reversed in one call; see [`Backend::reverse_all`].
+#[inline]
+#[must_use]
+pub fn reverse_all(texts: &[&str]) -> Texts {
+    CHOSEN.reverse_all(texts)
+}
+
+/// Makes a person; see [`Backend::person`].
+///
+/// # Errors
+/// What is wrong with the name, else with the age, else with the salary.
+pub fn person(new: NewPerson<'_>) -> Result<Person, PersonError> {
+    CHOSEN.person(new)
+}
+
+/// Makes many persons in one call, all or none; see [`Backend::people`].
+///
+/// # Errors
+/// The first that cannot be made, and why.
+pub fn people(new: &[NewPerson<'_>]) -> Result<Vec<Person>, BadPerson> {
+    CHOSEN.people(new)
+}
+
+/// Calls the closure with each element until it breaks, and returns how often; see [`Backend::for_each`].
+///
+/// # Panics
+/// If the closure does.
+#[inline]
+pub fn for_each(values: &[i32], mut visit: impl FnMut(i32) -> ControlFlow<()>) -> usize {
+    CHOSEN.for_each(values, &mut visit)
+}
+
+/// Reads a block; see [`Backend::read_block`].
+///
+/// # Errors
+/// What the source gave as an error, or what is wrong with the block.
+///
+/// # Panics
+/// If the source does.
+pub fn read_block(mut source: impl Source) -> Result<Block, BlockError> {
+    CHOSEN.read_block(&mut source)
+}
+
+/// A buffer of zeros that a [`Keeper`] may keep; see [`Backend::buffer`].
+#[must_use]
+pub fn buffer(length: usize) -> Buffer {
+    CHOSEN.buffer(length)
+}
+
+/// A keeper of buffers; see [`Backend::keeper`].
+pub fn keeper<'ctx>(released: impl FnMut(&[u8]) + 'ctx) -> Keeper<'ctx> {
+    CHOSEN.keeper(Box::new(released))
+}
+
+/// What C holds for this program, in all compiled backends together.
+#[must_use]
+pub fn held() -> Held {
+    backends().iter().map(|backend| backend.held()).fold(Held::default(), |sum, held| Held {
+        bytes: sum.bytes + held.bytes,
+        objects: sum.objects + held.objects,
+    })
 }

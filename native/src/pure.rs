@@ -1,6 +1,20 @@
 //! The backend in Rust alone. It is always compiled, and is the oracle that the other backends are tested against.
 
-use crate::{Backend, LengthMismatch, Text};
+mod block;
+mod keeper;
+mod person;
+
+pub(crate) use block::{Block, Cursor};
+pub(crate) use keeper::Keeper;
+pub(crate) use person::Person;
+
+use std::ops::ControlFlow;
+
+use crate::source::Source;
+use crate::{
+    Backend, BadPerson, BlockError, Buffer, Held, LengthMismatch, NewPerson, PersonError, Released, Text,
+    Texts,
+};
 
 /// The backend in Rust alone.
 #[derive(Debug, Clone, Copy, Default)]
@@ -11,6 +25,10 @@ const LANES: usize = 8;
 impl Backend for Pure {
     fn name(&self) -> &'static str {
         "pure"
+    }
+
+    fn echo(&self, value: i32) -> i32 {
+        value
     }
 
     fn dot_product(&self, a: &[f64], b: &[f64]) -> Result<f64, LengthMismatch> {
@@ -41,6 +59,58 @@ impl Backend for Pure {
     fn sum_array(&self, values: &[i32]) -> i64 {
         values.iter().fold(0, |sum: i64, &value| sum.wrapping_add(value.into()))
     }
+
+    fn reverse_all(&self, texts: &[&str]) -> Texts {
+        let mut bytes = String::with_capacity(texts.iter().map(|text| text.len()).sum());
+        let end = |text: &&str| {
+            bytes.extend(text.chars().rev());
+            bytes.len()
+        };
+        let ends = texts.iter().map(end).collect();
+        Texts::new(bytes, ends)
+    }
+
+    fn person(&self, new: NewPerson<'_>) -> Result<crate::Person, PersonError> {
+        Person::new(&new).map(Into::into)
+    }
+
+    fn people(&self, new: &[NewPerson<'_>]) -> Result<Vec<crate::Person>, BadPerson> {
+        let person =
+            |(index, new)| Person::new(new).map(Into::into).map_err(|error| BadPerson { index, error });
+        new.iter().enumerate().map(person).collect()
+    }
+
+    fn for_each(&self, values: &[i32], visit: &mut dyn FnMut(i32) -> ControlFlow<()>) -> usize {
+        let last = values.iter().position(|&value| visit(value).is_break());
+        last.map_or(values.len(), |last| last + 1)
+    }
+
+    fn read_block(&self, source: &mut dyn Source) -> Result<crate::Block, BlockError> {
+        Block::read(source).map(Into::into)
+    }
+
+    fn buffer(&self, length: usize) -> Buffer {
+        Buffer::in_rust(vec![0; length])
+    }
+
+    fn keeper<'ctx>(&self, released: Released<'ctx>) -> crate::Keeper<'ctx> {
+        crate::Keeper::new(Keeper::new(released))
+    }
+
+    fn held(&self) -> Held {
+        Held::default()
+    }
+}
+
+const FNV_START: u32 = 2_166_136_261;
+
+/// FNV-1a, 32 bits. It finds damage; it is no defence against people.
+pub(crate) fn fnv(bytes: &[u8]) -> u32 {
+    fnv_on(FNV_START, bytes)
+}
+
+fn fnv_on(hash: u32, bytes: &[u8]) -> u32 {
+    bytes.iter().fold(hash, |hash, &byte| (hash ^ u32::from(byte)).wrapping_mul(16_777_619))
 }
 
 /// Inlined so that the compiler sees the eight of a whole chunk as a constant and uses vector registers.

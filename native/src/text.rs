@@ -9,8 +9,8 @@ pub struct Text(Repr);
 
 enum Repr {
     Rust(String),
-    #[cfg(feature = "native")]
-    C(crate::c::CText),
+    #[cfg(ffi)]
+    C(crate::ffi::CText),
 }
 
 impl Text {
@@ -19,7 +19,7 @@ impl Text {
     pub fn as_str(&self) -> &str {
         match &self.0 {
             Repr::Rust(text) => text,
-            #[cfg(feature = "native")]
+            #[cfg(ffi)]
             Repr::C(text) => text.as_str(),
         }
     }
@@ -31,9 +31,9 @@ impl From<String> for Text {
     }
 }
 
-#[cfg(feature = "native")]
-impl From<crate::c::CText> for Text {
-    fn from(text: crate::c::CText) -> Self {
+#[cfg(ffi)]
+impl From<crate::ffi::CText> for Text {
+    fn from(text: crate::ffi::CText) -> Self {
         Self(Repr::C(text))
     }
 }
@@ -43,7 +43,7 @@ impl From<Text> for String {
     fn from(text: Text) -> Self {
         match text.0 {
             Repr::Rust(text) => text,
-            #[cfg(feature = "native")]
+            #[cfg(ffi)]
             Repr::C(text) => text.as_str().to_owned(),
         }
     }

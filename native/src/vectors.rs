@@ -5,7 +5,11 @@
 
 use std::fmt;
 
-use crate::{Backend, LengthMismatch};
+use std::cell::RefCell;
+use std::io::Cursor;
+use std::ops::ControlFlow;
+
+use crate::{Backend, LengthMismatch, NewPerson, PersonError};
 
 /// An input with a known result.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +19,9 @@ pub struct Vector {
     /// The function, its input and its result.
     pub call: Call,
 }
+
+/// Keys and their values.
+pub type Entries = &'static [(&'static [u8], &'static [u8])];
 
 /// A function, its input and its result.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +34,20 @@ pub enum Call {
     DoubleArray(&'static [i32], &'static [i32]),
     /// [`Backend::sum_array`].
     SumArray(&'static [i32], i64),
+    /// [`Backend::echo`].
+    Echo(i32),
+    /// [`Backend::reverse_all`].
+    ReverseAll(&'static [&'static str], &'static [&'static str]),
+    /// [`Backend::person`], and what its name, age and salary are afterwards.
+    Person(NewPerson<'static>, Result<(&'static str, u32, f64), PersonError>),
+    /// [`Backend::people`]: the number made, or which one is bad and why.
+    People(&'static [NewPerson<'static>], Result<usize, (usize, PersonError)>),
+    /// [`Backend::for_each`] with a closure that breaks at this element; the elements that it saw.
+    ForEach(&'static [i32], Option<i32>, &'static [i32]),
+    /// [`Backend::read_block`] and a walk through the whole block, or the error's words.
+    ReadBlock(&'static [u8], Result<Entries, &'static str>),
+    /// [`Backend::keeper`]: the buffers that it keeps, and in which order it frees them.
+    Keep(&'static [&'static str], &'static [&'static str]),
 }
 
 /// A backend's result that is not the known one.
@@ -55,6 +76,13 @@ impl Vector {
             Call::ReverseString(..) => "reverse_string",
             Call::DoubleArray(..) => "double_array",
             Call::SumArray(..) => "sum_array",
+            Call::Echo(..) => "echo",
+            Call::ReverseAll(..) => "reverse_all",
+            Call::Person(..) => "person",
+            Call::People(..) => "people",
+            Call::ForEach(..) => "for_each",
+            Call::ReadBlock(..) => "read_block",
+            Call::Keep(..) => "keeper",
         }
     }
 
@@ -80,6 +108,60 @@ impl Vector {
                 compare(expected, values, |e, g| *e == g)
             }
             Call::SumArray(values, expected) => compare(expected, backend.sum_array(values), |e, g| e == g),
+            Call::Echo(value) => compare(value, backend.echo(value), |e, g| e == g),
+            Call::ReverseAll(texts, expected) => {
+                let got = backend.reverse_all(texts);
+                compare(expected, got.iter().collect::<Vec<_>>(), |e, g| *e == g)
+            }
+            Call::Person(new, expected) => {
+                let got = backend.person(new);
+                let got = got.as_ref().map(|p| (p.name(), p.age(), p.salary())).map_err(|&error| error);
+                compare(expected, got, |e, g| e == g)
+            }
+            Call::People(new, expected) => {
+                let got =
+                    backend.people(new).map(|people| people.len()).map_err(|bad| (bad.index, bad.error));
+                compare(expected, got, |e, g| e == g)
+            }
+            Call::ForEach(values, end, expected) => {
+                let mut seen = Vec::new();
+                let calls = backend.for_each(values, &mut |value| {
+                    seen.push(value);
+                    if end == Some(value) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                });
+                compare((expected, expected.len()), (seen, calls), |e, g| *e.0 == g.0 && e.1 == g.1)
+            }
+            Call::ReadBlock(bytes, expected) => {
+                let block = backend.read_block(&mut Cursor::new(bytes)).map_err(|error| error.to_string());
+                let entries = |block: crate::Block| {
+                    let (mut cursor, mut entries) = (block.cursor(), Vec::new());
+                    while let Some(entry) = cursor.next() {
+                        entries.push((entry.key.to_vec(), entry.value.to_vec()));
+                    }
+                    entries
+                };
+                compare(expected, block.map(entries), |e, g| match (e, g) {
+                    (Ok(e), Ok(g)) => {
+                        e.len() == g.len() && e.iter().zip(g).all(|(e, g)| *e.0 == g.0 && *e.1 == g.1)
+                    }
+                    (Err(e), Err(g)) => e == g,
+                    _ => false,
+                })
+            }
+            Call::Keep(texts, expected) => {
+                let freed = RefCell::new(Vec::new());
+                let released =
+                    |bytes: &[u8]| freed.borrow_mut().push(String::from_utf8_lossy(bytes).into_owned());
+                let mut keeper = backend.keeper(Box::new(released));
+                for text in texts {
+                    let mut buffer = backend.buffer(text.len());
+                    buffer.copy_from_slice(text.as_bytes());
+                    // A buffer that comes back is missing among those freed.
+                    drop(keeper.keep(buffer));
+                }
+                drop(keeper);
+                compare(expected, freed.into_inner(), |e, g| *e == g)
+            }
         }
     }
 }
@@ -159,4 +241,47 @@ pub const ALL: &[Vector] = &[
     vector("five elements", Call::SumArray(&[1, -2, 3, -4, 5], 3)),
     vector("beyond 32 bits", Call::SumArray(&[i32::MAX; 9], 19_327_352_823)),
     vector("below 32 bits", Call::SumArray(&[i32::MIN; 9], -19_327_352_832)),
+    vector("the lowest", Call::Echo(i32::MIN)),
+    vector("no text", Call::ReverseAll(&[], &[])),
+    vector("four texts", Call::ReverseAll(&["ab", "", "ß水𝄞", "a\0"], &["ba", "", "𝄞水ß", "\0a"])),
+    vector("a person", Call::Person(new_person("Zoë".as_bytes(), 36, 1815.5), Ok(("Zoë", 36, 1815.5)))),
+    vector("at the ends", Call::Person(new_person(b"", 150, -0.0), Ok(("", 150, 0.0)))),
+    vector(
+        "nul before bad utf-8",
+        Call::Person(new_person(b"a\0\xff", 999, f64::NAN), Err(PersonError::EmbeddedNul { at: 1 })),
+    ),
+    vector(
+        "bad utf-8 before nul",
+        Call::Person(new_person(b"ab\xed\xa0\x80\0", 1, 1.0), Err(PersonError::InvalidUtf8 { at: 2 })),
+    ),
+    vector("too old", Call::Person(new_person(b"a", 151, -1.0), Err(PersonError::Age))),
+    vector("infinite salary", Call::Person(new_person(b"a", 150, f64::INFINITY), Err(PersonError::Salary))),
+    vector("two", Call::People(&[new_person(b"a", 1, 1.0), new_person(b"b", 2, 2.0)], Ok(2))),
+    vector(
+        "all or none",
+        Call::People(&[new_person(b"a", 1, 1.0), new_person(b"b", 2, -2.0)], Err((1, PersonError::Salary))),
+    ),
+    vector("all", Call::ForEach(&[3, -1, 2], None, &[3, -1, 2])),
+    vector("breaks", Call::ForEach(&[3, -1, 2], Some(-1), &[3, -1])),
+    vector(
+        "two entries",
+        Call::ReadBlock(
+            b"\0\0\x02\0\x01\0\0\0ab1\x01\0\x01\0\x02\0\0\0cXY\
+              \x16\0\0\0\0\0\0\0\x02\0\0\0\x94\x0e\x28\xc8\x01\0\0\0NBLK",
+            Ok(&[(b"ab", b"1"), (b"ac", b"XY")]),
+        ),
+    ),
+    vector("no entries", Call::ReadBlock(b"\0\0\0\0\0\0\0\0\0\0\0\0\xc5\x9d\x1c\x81\x01\0\0\0NBLK", Ok(&[]))),
+    vector(
+        "checksum",
+        Call::ReadBlock(
+            b"\0\0\0\0\0\0\0\0\0\0\0\0\xc5\x9d\x1c\x82\x01\0\0\0NBLK",
+            Err("the block is damaged at byte 12"),
+        ),
+    ),
+    vector("newest first", Call::Keep(&["one", "", "three"], &["three", "", "one"])),
 ];
+
+const fn new_person(name: &'static [u8], age: u32, salary: f64) -> NewPerson<'static> {
+    NewPerson { name, age, salary }
+}

@@ -12,7 +12,7 @@ proptest! {
         let a: Vec<f64> = pairs.iter().map(|p| p.0 as f64).collect();
         let b: Vec<f64> = pairs.iter().map(|p| p.1 as f64).collect();
         let expected: i64 = pairs.iter().map(|p| p.0 * p.1).sum();
-        for backend in native::backends() {
+        for backend in common::all() {
             let got = backend.dot_product(&a, &b).unwrap();
             prop_assert_eq!(got.to_bits(), (expected as f64).to_bits(), "{}", backend.name());
         }
@@ -20,7 +20,7 @@ proptest! {
 
     #[test]
     fn vectors_of_different_length_are_an_error(left in 0..40_usize, right in 0..40_usize) {
-        for backend in native::backends() {
+        for backend in common::all() {
             let got = backend.dot_product(&vec![1.0; left], &vec![1.0; right]);
             if left == right {
                 prop_assert_eq!(got, Ok(left as f64));
@@ -33,7 +33,7 @@ proptest! {
     /// Two laws that only reversal keeps, and the bytes that the result must consist of.
     #[test]
     fn reversing_keeps_its_laws(one in any_text(), two in any_text()) {
-        for backend in native::backends() {
+        for backend in common::all() {
             let back = backend.reverse_string(&backend.reverse_string(&one));
             prop_assert_eq!(&*back, one.as_str());
             let both = backend.reverse_string(&format!("{one}{two}"));
@@ -47,7 +47,7 @@ proptest! {
     #[test]
     fn doubling_wraps_at_32_bits(values in any_integers()) {
         let expected: Vec<i32> = values.iter().map(|&v| (i64::from(v) * 2) as i32).collect();
-        for backend in native::backends() {
+        for backend in common::all() {
             let mut got = values.clone();
             backend.double_array(&mut got);
             prop_assert_eq!(&got, &expected, "{}", backend.name());
@@ -57,7 +57,7 @@ proptest! {
     #[test]
     fn sums_are_exact(values in any_integers()) {
         let expected: i128 = values.iter().map(|&v| i128::from(v)).sum();
-        for backend in native::backends() {
+        for backend in common::all() {
             prop_assert_eq!(i128::from(backend.sum_array(&values)), expected, "{}", backend.name());
         }
     }
@@ -68,7 +68,7 @@ proptest! {
 fn every_scalar_value_survives() {
     let all: String = ('\0'..=char::MAX).collect();
     let expected: String = ('\0'..=char::MAX).rev().collect();
-    for backend in native::backends() {
+    for backend in common::all() {
         assert!(*backend.reverse_string(&all) == *expected, "{}", backend.name());
     }
 }
@@ -76,7 +76,7 @@ fn every_scalar_value_survives() {
 /// A text outlives its source, moves to another thread, is read by two, and is freed there.
 #[test]
 fn a_text_is_owned() {
-    for backend in native::backends() {
+    for backend in common::all() {
         let source = "owned ✓".to_owned();
         let text = backend.reverse_string(&source);
         drop(source);
@@ -96,7 +96,7 @@ fn a_text_is_owned() {
 /// Many texts, most of them dropped early: a double free or a use after free would be noticed by the allocator.
 #[test]
 fn texts_come_and_go() {
-    for backend in native::backends() {
+    for backend in common::all() {
         let mut kept = Vec::new();
         for i in 0..20_000_usize {
             kept.push(backend.reverse_string(&"é".repeat(i % 97)));

@@ -1,7 +1,35 @@
 //! Strategies that the property tests share.
 #![allow(dead_code, reason = "each test program uses its part")]
 
+use std::collections::BTreeMap;
+
+use native::Backend;
 use proptest::prelude::*;
+
+#[cfg(feature = "dlopen")]
+pub(crate) mod library;
+
+/// All backends: those that the program finds by itself, and the shared library, which is built for the tests.
+pub(crate) fn all() -> Vec<&'static dyn Backend> {
+    let all = native::backends().iter().copied();
+    #[cfg(feature = "dlopen")]
+    let all = library::backend().into_iter().chain(all.filter(|backend| backend.name() != "dlopen"));
+    all.collect()
+}
+
+/// All but the oracle.
+pub(crate) fn others() -> Vec<&'static dyn Backend> {
+    all().into_iter().filter(|backend| backend.name() != "pure").collect()
+}
+
+/// Entries whose keys often share a beginning.
+pub(crate) fn any_entries() -> impl Strategy<Value = BTreeMap<Vec<u8>, Vec<u8>>> {
+    let key = prop_oneof![
+        4 => prop::collection::vec(prop::sample::select(vec![0, b'a', 0xff]), 0..6),
+        1 => prop::collection::vec(any::<u8>(), 0..300),
+    ];
+    prop::collection::btree_map(key, prop::collection::vec(any::<u8>(), 0..20), 0..30)
+}
 
 /// Any double: every bit pattern, with the special ones more often than chance would have them.
 pub(crate) fn any_double() -> impl Strategy<Value = f64> {
@@ -84,5 +112,16 @@ impl Iterator for Numbers {
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
         Some(self.0)
+    }
+}
+
+/// Says that a test, or a part of one, did not run. The runner counts these lines.
+pub(crate) fn skip(name: &str, missing: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED {name}: {missing}");
+    eprintln!("{line}");
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG").filter(|log| !log.is_empty()) {
+        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        writeln!(log, "{line}").unwrap();
     }
 }

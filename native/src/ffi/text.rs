@@ -1,11 +1,10 @@
 //! A text that C allocated.
 
-use std::alloc::{Layout, handle_alloc_error};
 use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::sys;
+use super::{Table, out_of_memory};
 
 /// An owned text in memory that C allocated and that C frees, once, when this value is dropped.
 pub struct CText {
@@ -13,6 +12,7 @@ pub struct CText {
     start: NonNull<u8>,
     /// In bytes, without the NUL that C puts at the end.
     length: usize,
+    table: &'static Table,
 }
 
 // SAFETY: it is the only owner of memory that nobody changes, and C's allocator takes memory back from any thread.
@@ -22,11 +22,11 @@ unsafe impl Sync for CText {}
 
 impl CText {
     /// The scalar values of `text` in reverse order.
-    pub(super) fn reversed(text: &str) -> Self {
-        // SAFETY: C reads `text.len()` bytes at that address, and keeps nothing.
-        let start = unsafe { sys::native_reverse_string(text.as_ptr().cast(), text.len()) };
+    pub(super) fn reversed(table: &'static Table, text: &str) -> Self {
+        // SAFETY: C reads `text.len()` bytes at that address, and keeps nothing of them.
+        let start = unsafe { (table.reverse_string)(table.heap, text.as_ptr().cast(), text.len()) };
         let Some(start) = NonNull::new(start.cast::<u8>()) else { out_of_memory(text.len()) };
-        Self { start, length: text.len() }
+        Self { start, length: text.len(), table }
     }
 
     /// The text.
@@ -42,8 +42,9 @@ impl CText {
 
 impl Drop for CText {
     fn drop(&mut self) {
-        // SAFETY: the memory came from native_reverse_string and this value, its only owner, ends here.
-        unsafe { sys::native_text_free(self.start.as_ptr().cast()) }
+        // SAFETY: the memory came from native_reverse_string of this table with this length, and this value, its only
+        // owner, ends here.
+        unsafe { (self.table.text_free)(self.table.heap, self.start.as_ptr().cast(), self.length) }
     }
 }
 
@@ -59,11 +60,4 @@ impl fmt::Debug for CText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self.as_str(), f)
     }
-}
-
-/// Ends the process the way Rust's own allocations do.
-#[cold]
-fn out_of_memory(length: usize) -> ! {
-    // A str has at most isize::MAX bytes, for which a layout with alignment 1 exists.
-    handle_alloc_error(Layout::array::<u8>(length).unwrap_or(Layout::new::<u8>()))
 }

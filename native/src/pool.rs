@@ -1,0 +1,216 @@
+//! A bounded pool of threads for calls that block: C that computes for long, waits for a disk or for a lock.
+//!
+//! As many calls run at the same time as the pool has threads, and as many wait as it has room for. What comes on top of
+//! that waits with the caller ([`Pool::submit`]) or is refused at once ([`Pool::try_submit`]): the caller chooses, and
+//! no load makes more threads.
+
+mod ticket;
+
+pub use ticket::{JobPanicked, Ticket};
+
+use std::collections::VecDeque;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{Builder, JoinHandle};
+use std::{fmt, io};
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// The pool. Dropping it is [`Pool::shutdown`].
+#[derive(Debug)]
+pub struct Pool {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a pool does at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Load {
+    /// Threads of the pool.
+    pub threads: usize,
+    /// Jobs that are running.
+    pub running: usize,
+    /// Jobs that wait for a thread.
+    pub waiting: usize,
+    /// Jobs that may wait.
+    pub room: usize,
+}
+
+/// Why a job was not taken. It has not run and will not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// As many jobs wait as may.
+    Full,
+    /// The pool takes no more jobs.
+    Closed,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "the pool is full",
+            Self::Closed => "the pool takes no more jobs",
+        })
+    }
+}
+
+impl std::error::Error for Refused {}
+
+struct Shared {
+    state: Mutex<State>,
+    /// A job came, or the pool was closed.
+    work: Condvar,
+    /// A job has ended, or the pool was closed.
+    room: Condvar,
+    bound: usize,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.lock();
+        f.debug_struct("Shared")
+            .field("waiting", &state.queue.len())
+            .field("running", &state.running)
+            .finish()
+    }
+}
+
+struct State {
+    queue: VecDeque<Job>,
+    running: usize,
+    closed: bool,
+}
+
+impl Shared {
+    /// No job runs under the lock, so a panic cannot have left the state half changed.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut state = self.lock();
+        loop {
+            if let Some(job) = state.queue.pop_front() {
+                state.running += 1;
+                drop(state);
+                job();
+                state = self.lock();
+                state.running -= 1;
+                // Only the end of a job makes room: one that begins leaves the queue, but takes a thread.
+                self.room.notify_one();
+            } else if state.closed {
+                return;
+            } else {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    }
+}
+
+impl Pool {
+    /// A pool of that many threads, in which at most `room` jobs wait while all threads are busy. With no room, a job is
+    /// taken only where a thread is free.
+    ///
+    /// # Errors
+    /// If the system refuses a thread; those that were started end.
+    pub fn new(threads: NonZeroUsize, room: usize) -> io::Result<Self> {
+        let state = State { queue: VecDeque::new(), running: 0, closed: false };
+        let shared =
+            Shared { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new(), bound: room };
+        let mut pool = Self { shared: Arc::new(shared), threads: Vec::with_capacity(threads.get()) };
+        for number in 0..threads.get() {
+            let shared = Arc::clone(&pool.shared);
+            pool.threads.push(Builder::new().name(format!("native-{number}")).spawn(move || shared.run())?);
+        }
+        Ok(pool)
+    }
+
+    /// Hands over a job, and waits for room where there is none.
+    ///
+    /// # Errors
+    /// [`Refused::Closed`], also if the pool is closed during the wait.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Ticket<T>, Refused> {
+        self.hand_over(job, true)
+    }
+
+    /// Hands over a job where there is room for it now.
+    ///
+    /// # Errors
+    /// [`Refused::Full`] or [`Refused::Closed`].
+    pub fn try_submit<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<Ticket<T>, Refused> {
+        self.hand_over(job, false)
+    }
+
+    fn hand_over<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+        wait: bool,
+    ) -> Result<Ticket<T>, Refused> {
+        let mut state = self.shared.lock();
+        loop {
+            if state.closed {
+                return Err(Refused::Closed);
+            }
+            if state.queue.len() < self.free(&state) {
+                break;
+            }
+            if !wait {
+                return Err(Refused::Full);
+            }
+            state = self.shared.room.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let (ticket, job) = ticket::pair(job);
+        state.queue.push_back(job);
+        drop(state);
+        self.shared.work.notify_one();
+        Ok(ticket)
+    }
+
+    /// How many jobs may stand in the queue: those with a thread waiting for them, and those that may wait.
+    fn free(&self, state: &State) -> usize {
+        (self.threads.len() - state.running).saturating_add(self.shared.bound)
+    }
+
+    /// What the pool does now.
+    #[must_use]
+    pub fn load(&self) -> Load {
+        let state = self.shared.lock();
+        Load {
+            threads: self.threads.len(),
+            running: state.running,
+            waiting: state.queue.len(),
+            room: self.shared.bound,
+        }
+    }
+
+    /// Takes no more jobs from now on. Those that were taken run.
+    pub fn close(&self) {
+        self.shared.lock().closed = true;
+        self.shared.work.notify_all();
+        self.shared.room.notify_all();
+    }
+
+    /// Closes the pool and returns when every job that was taken has run.
+    pub fn shutdown(self) {}
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.close();
+        let this = std::thread::current().id();
+        for thread in self.threads.drain(..) {
+            // A job that owns the last reference to its pool drops it on a thread of the pool, which cannot wait for
+            // itself: that one ends by itself when the queue is empty.
+            if thread.thread().id() != this {
+                // Jobs catch their panics, so a thread has none of its own to report.
+                drop(thread.join());
+            }
+        }
+    }
+}
