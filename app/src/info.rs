@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::json;
+use crate::store;
 
 /// What a program was built from.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(crate) struct Info {
     pub(crate) c_compiler: Option<&'static str>,
     /// The names of the compiled backends, the default first.
     pub(crate) backends: Vec<&'static str>,
+    /// The names of the compiled store engines, the default first, with their versions where they say one.
+    pub(crate) engines: Vec<String>,
 }
 
 impl Info {
@@ -34,6 +37,7 @@ impl Info {
             libc: libc(),
             c_compiler: native::C_COMPILER,
             backends: native::backends().iter().map(|backend| backend.name()).collect(),
+            engines: store::COMPILED.iter().map(|engine| engine.with_version()).collect(),
         }
     }
 
@@ -49,6 +53,7 @@ impl Info {
         object.string("libc", self.libc);
         object.optional_string("c_compiler", self.c_compiler);
         object.strings("backends", &self.backends);
+        object.strings("engines", &self.engines.iter().map(String::as_str).collect::<Vec<_>>());
         object.end() + "\n"
     }
 }
@@ -61,7 +66,9 @@ impl fmt::Display for Info {
         writeln!(f, "mode        {}", self.mode)?;
         writeln!(f, "libc        {}", self.libc)?;
         writeln!(f, "c compiler  {}", self.c_compiler.unwrap_or("none"))?;
-        writeln!(f, "backends    {}", self.backends.join(", "))
+        writeln!(f, "backends    {}", self.backends.join(", "))?;
+        let engines = if self.engines.is_empty() { "none".to_owned() } else { self.engines.join(", ") };
+        writeln!(f, "engines     {engines}")
     }
 }
 

@@ -18,6 +18,14 @@ fn app(args: &[&str]) -> (Option<i32>, String, String) {
 }
 
 const NATIVE: bool = cfg!(feature = "native");
+const ENGINES: &[&str] = &[
+    #[cfg(feature = "native")]
+    "sqlite",
+    #[cfg(feature = "pure")]
+    "redb",
+];
+/// How much of an engine `selftest` checks.
+const ENGINE_CHECKS: usize = 3;
 
 #[test]
 fn info_as_json() {
@@ -26,12 +34,26 @@ fn info_as_json() {
     assert_eq!(out.lines().count(), 1);
     let info: Value = serde_json::from_str(&out).unwrap();
     let keys: Vec<_> = info.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut expected =
-        ["schema", "name", "version", "commit", "target", "mode", "libc", "c_compiler", "backends"].to_vec();
+    let mut expected = [
+        "schema",
+        "name",
+        "version",
+        "commit",
+        "target",
+        "mode",
+        "libc",
+        "c_compiler",
+        "backends",
+        "engines",
+    ]
+    .to_vec();
     expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(info["mode"], if NATIVE { "native" } else { "pure" });
+    let engines: Vec<_> = info["engines"].as_array().unwrap().iter().map(|e| e.as_str().unwrap()).collect();
+    let names: Vec<_> = engines.iter().map(|e| e.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ENGINES);
     assert_eq!(info["backends"], if NATIVE { json!(["c", "pure"]) } else { json!(["pure"]) });
 
     let target = info["target"].as_str().unwrap();
@@ -85,13 +107,17 @@ fn info_as_text_says_the_same() {
 fn selftest_passes_in_every_backend() {
     let (code, out, err) = app(&["selftest"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    let count = native::vectors::ALL.len() * native::backends().len();
+    let count = native::vectors::ALL.len() * native::backends().len() + ENGINE_CHECKS * ENGINES.len();
     assert_eq!(out.lines().last(), Some(format!("selftest: {count} passed, 0 failed").as_str()));
     for backend in native::backends() {
         for function in ["dot_product", "reverse_string", "double_array", "sum_array"] {
             let line = format!("ok      {:<6} {function}: ", backend.name());
             assert!(out.lines().any(|l| l.starts_with(&line)), "{line}");
         }
+    }
+    for engine in ENGINES {
+        let line = format!("ok      {engine:<6} store: ");
+        assert_eq!(out.lines().filter(|l| l.starts_with(&line)).count(), ENGINE_CHECKS);
     }
 }
 
