@@ -21,6 +21,9 @@ pub(crate) enum Command {
     Selftest,
     /// Keep rows in a file: the arguments, which have a usage of their own.
     Store(Vec<OsString>),
+    /// Serve over HTTP: the arguments, which have a usage of their own.
+    #[cfg(any(unix, windows))]
+    Serve(Vec<OsString>),
 }
 
 /// The usage, for `--help` and after an error.
@@ -31,6 +34,7 @@ Commands:
   info [--json]  Print what this program was built from
   selftest       Call every function in every backend and every store engine, and compare with known results
   store          Keep rows of keys and values in a file (`app store --help`)
+  serve          Serve the functions and a store over HTTP (`app serve --help`)
 
 Options:
   -h, --help     Print this help
@@ -72,6 +76,8 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some("-V" | "--version") => ("--version", Command::Version),
         Some("info") => ("info", Command::Info { json: false }),
         Some("selftest") => ("selftest", Command::Selftest),
+        #[cfg(any(unix, windows))]
+        Some("serve") => return Ok(with_usage(args, crate::serve::USAGE, Command::Serve)),
         Some("store") => return Ok(with_usage(args, store::command::USAGE, Command::Store)),
         _ => return Err(Error::UnknownCommand(first)),
     };

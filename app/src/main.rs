@@ -1,5 +1,5 @@
-//! The program that ships. It says what it was built from (`info`), proves that it works where it runs (`selftest`), and
-//! keeps rows in a file (`store`).
+//! The program that ships. It says what it was built from (`info`), proves that it works where it runs (`selftest`),
+//! keeps rows in a file (`store`) and serves all that over HTTP (`serve`).
 //!
 //! Standard output carries answers, standard error carries complaints. Exit codes: 0 done, 1 failed, 2 bad usage.
 #![forbid(unsafe_code)]
@@ -12,6 +12,8 @@ mod info;
 mod json;
 mod options;
 mod selftest;
+#[cfg(any(unix, windows))]
+mod serve;
 mod store;
 
 use std::io::{self, Write};
@@ -59,6 +61,8 @@ fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
                 return Ok(ExitCode::from(FAILED));
             }
         }
+        #[cfg(any(unix, windows))]
+        Command::Serve(args) => serve::run(args, out)?,
         Command::Store(args) => store::command::run(args, out)?,
     }
     Ok(ExitCode::SUCCESS)
