@@ -128,6 +128,8 @@ pub fn backends() -> &'static [&'static dyn Backend] {
         if let Ok(backend) = crate::dlopen::load() {
             backends.push(backend);
         }
+        #[cfg(feature = "wasm")]
+        backends.push(&crate::wasm::Wasm);
         backends.push(&Pure);
         backends
     })

@@ -15,6 +15,8 @@ enum Repr {
     Rust(pure::Block),
     #[cfg(ffi)]
     C(crate::ffi::CBlock),
+    #[cfg(feature = "wasm")]
+    Wasm(Box<crate::wasm::WasmBlock>),
 }
 
 impl Block {
@@ -30,6 +32,8 @@ impl Block {
             Repr::Rust(block) => block.count,
             #[cfg(ffi)]
             Repr::C(block) => block.count(),
+            #[cfg(feature = "wasm")]
+            Repr::Wasm(block) => block.count(),
         }
     }
 
@@ -46,6 +50,8 @@ impl Block {
             Repr::Rust(block) => CursorRepr::Rust(block.cursor()),
             #[cfg(ffi)]
             Repr::C(block) => CursorRepr::C(block.cursor()),
+            #[cfg(feature = "wasm")]
+            Repr::Wasm(block) => CursorRepr::Wasm(block.cursor()),
         })
     }
 }
@@ -69,6 +75,13 @@ impl From<crate::ffi::CBlock> for Block {
     }
 }
 
+#[cfg(feature = "wasm")]
+impl From<crate::wasm::WasmBlock> for Block {
+    fn from(block: crate::wasm::WasmBlock) -> Self {
+        Self(Repr::Wasm(Box::new(block)))
+    }
+}
+
 /// A place in a block, which it borrows.
 ///
 /// It is no [`Iterator`]: what it shows lies in its own memory, which the next step changes. So an entry borrows the
@@ -79,6 +92,8 @@ enum CursorRepr<'b> {
     Rust(pure::Cursor<'b>),
     #[cfg(ffi)]
     C(crate::ffi::CCursor<'b>),
+    #[cfg(feature = "wasm")]
+    Wasm(crate::wasm::WasmCursor<'b>),
 }
 
 impl Cursor<'_> {
@@ -90,6 +105,8 @@ impl Cursor<'_> {
             CursorRepr::Rust(cursor) => cursor.next(),
             #[cfg(ffi)]
             CursorRepr::C(cursor) => cursor.next(),
+            #[cfg(feature = "wasm")]
+            CursorRepr::Wasm(cursor) => cursor.next(),
         }
     }
 }

@@ -10,6 +10,9 @@ pub(crate) enum BufferRepr {
     Rust(Vec<u8>),
     #[cfg(ffi)]
     C(crate::ffi::CBuffer),
+    /// A copy of what is, or will be, in the sandbox.
+    #[cfg(feature = "wasm")]
+    Wasm(Vec<u8>),
 }
 
 impl Deref for Buffer {
@@ -20,6 +23,8 @@ impl Deref for Buffer {
             BufferRepr::Rust(bytes) => bytes,
             #[cfg(ffi)]
             BufferRepr::C(buffer) => buffer.bytes(),
+            #[cfg(feature = "wasm")]
+            BufferRepr::Wasm(bytes) => bytes,
         }
     }
 }
@@ -30,6 +35,8 @@ impl DerefMut for Buffer {
             BufferRepr::Rust(bytes) => bytes,
             #[cfg(ffi)]
             BufferRepr::C(buffer) => buffer.bytes_mut(),
+            #[cfg(feature = "wasm")]
+            BufferRepr::Wasm(bytes) => bytes,
         }
     }
 }
@@ -43,6 +50,11 @@ impl fmt::Debug for Buffer {
 impl Buffer {
     pub(crate) fn in_rust(bytes: Vec<u8>) -> Self {
         Self(BufferRepr::Rust(bytes))
+    }
+
+    #[cfg(feature = "wasm")]
+    pub(crate) fn outside_of_wasm(bytes: Vec<u8>) -> Self {
+        Self(BufferRepr::Wasm(bytes))
     }
 }
 

@@ -34,8 +34,12 @@ pub mod dlopen;
 pub mod pool;
 pub mod pure;
 pub mod vectors;
+#[cfg(feature = "wasm")]
+pub mod wasm;
 
 mod backend;
+#[cfg(any(ffi, feature = "wasm"))]
+mod codes;
 mod error;
 #[cfg(ffi)]
 mod ffi;

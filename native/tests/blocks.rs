@@ -43,6 +43,8 @@ fn mended(mut bytes: Vec<u8>) -> Vec<u8> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(feature = "wasm") { 100 } else { 1_000 }))]
+
     #[test]
     fn what_is_written_is_read(map in any_entries(), chunk in 1..50_usize) {
         let bytes = write(&map).unwrap();

@@ -51,6 +51,8 @@ enum Step {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(feature = "wasm") { 64 } else { 256 }))]
+
     /// Any sequence of steps shows the same in every backend: what is there, its hash, and what was freed when.
     #[test]
     fn any_steps(steps in prop::collection::vec(prop_oneof![

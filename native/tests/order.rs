@@ -154,7 +154,7 @@ fn errors_belong_to_their_call(backend: &dyn Backend) {
 
 /// Thousands of calls in any order, with many objects alive at the same time, some moved to other threads.
 fn a_long_random_sequence(backend: &dyn Backend) {
-    let rounds = if backend.name() == "wasm" { 3_000 } else { 30_000 };
+    let rounds = if backend.name() == "wasm" { 500 } else { 30_000 };
     let (mut texts, mut many, mut people, mut blocks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut keepers: Vec<Keeper<'_>> = Vec::new();
     let released = std::cell::Cell::new(0_usize);

@@ -1,15 +1,14 @@
 //! Blocks and cursors that C allocates.
 
-use std::io;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use super::source::Reading;
-use super::table::{Block, Cursor, code};
+use super::table::{Block, Cursor};
 use super::{Table, out_of_memory};
 use crate::source::Source;
-use crate::{BlockError, Entry};
+use crate::{BlockError, Entry, codes};
 
 /// Owns a `native_block`.
 pub(crate) struct CBlock {
@@ -34,16 +33,8 @@ impl CBlock {
         // From here on a panic of the source drops the block, if C made one after all.
         let error = reading.end();
         match (code, block) {
-            (code::OK, Some(block)) => Ok(block),
-            (code::IO, _) => Err(BlockError::Io(error.unwrap_or_else(|| io::ErrorKind::Other.into()))),
-            (code::TRUNCATED, _) => Err(BlockError::Truncated { at: detail }),
-            (code::NOT_A_BLOCK, _) => Err(BlockError::NotABlock),
-            // C takes the version from 32 bits.
-            (code::OTHER_VERSION, _) => Err(BlockError::OtherVersion(detail as u32)),
-            (code::TOO_LARGE, _) => Err(BlockError::TooLarge { bytes: detail }),
-            (code::DAMAGED, _) => Err(BlockError::Damaged { at: detail }),
-            (code::NO_MEMORY, _) => Err(BlockError::NoMemory),
-            (code, _) => unreachable!("native.h does not name the code {code} here"),
+            (codes::OK, Some(block)) => Ok(block),
+            (code, _) => Err(codes::block(code, detail, error)),
         }
     }
 

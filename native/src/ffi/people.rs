@@ -2,9 +2,9 @@
 
 use std::ptr::{self, NonNull};
 
-use super::table::{Person, PersonSpec, code};
+use super::table::{Person, PersonSpec};
 use super::{Table, out_of_memory};
-use crate::{BadPerson, NewPerson, PersonError};
+use crate::{BadPerson, NewPerson, PersonError, codes};
 
 /// Owns a `native_person`.
 pub(crate) struct CPerson {
@@ -23,16 +23,7 @@ fn spec(new: &NewPerson<'_>) -> PersonSpec {
 
 /// What C's code means for this person.
 fn error(code: i32, detail: u64, new: &NewPerson<'_>) -> PersonError {
-    // C gives offsets within a slice, which fit.
-    let at = usize::try_from(detail).unwrap_or(usize::MAX);
-    match code {
-        code::INVALID_UTF8 => PersonError::InvalidUtf8 { at },
-        code::EMBEDDED_NUL => PersonError::EmbeddedNul { at },
-        code::BAD_AGE => PersonError::Age,
-        code::BAD_SALARY => PersonError::Salary,
-        code::NO_MEMORY => out_of_memory(new.name.len()),
-        _ => unreachable!("native.h does not name the code {code} here"),
-    }
+    codes::person(code, detail).unwrap_or_else(|| out_of_memory(new.name.len()))
 }
 
 impl CPerson {
@@ -41,7 +32,7 @@ impl CPerson {
         // SAFETY: the name lives during the call, and C copies it; the two results are this function's own.
         let code = unsafe { (table.person_create)(table.heap, &spec(new), &mut person, &mut detail) };
         match NonNull::new(person) {
-            Some(person) if code == code::OK => Ok(Self { person, table }),
+            Some(person) if code == codes::OK => Ok(Self { person, table }),
             _ => Err(error(code, detail, new)),
         }
     }
@@ -58,7 +49,7 @@ impl CPerson {
             let people = people.as_mut_ptr();
             (table.people_create)(table.heap, specs.as_ptr(), specs.len(), people, &mut index, &mut detail)
         };
-        if code != code::OK {
+        if code != codes::OK {
             return Err(BadPerson { index, error: error(code, detail, &new[index]) });
         }
         // Each of them is an object of its own; none is NULL after OK.
@@ -91,7 +82,7 @@ impl CPerson {
     pub(crate) fn set_salary(&mut self, salary: f64) -> Result<(), PersonError> {
         // SAFETY: the object is alive, and `&mut self` is the only way to it.
         match unsafe { (self.table.person_set_salary)(self.person.as_ptr(), salary) } {
-            code::OK => Ok(()),
+            codes::OK => Ok(()),
             _ => Err(PersonError::Salary),
         }
     }

@@ -139,19 +139,3 @@ functions! {
     keeper_release = native_keeper_release(*mut Keeper) -> i32;
     keeper_free = native_keeper_free(*mut Keeper);
 }
-
-/// `enum native_code`.
-pub(crate) mod code {
-    pub(crate) const OK: i32 = 0;
-    pub(crate) const NO_MEMORY: i32 = 1;
-    pub(crate) const INVALID_UTF8: i32 = 2;
-    pub(crate) const EMBEDDED_NUL: i32 = 3;
-    pub(crate) const BAD_AGE: i32 = 4;
-    pub(crate) const BAD_SALARY: i32 = 5;
-    pub(crate) const IO: i32 = 6;
-    pub(crate) const TRUNCATED: i32 = 7;
-    pub(crate) const NOT_A_BLOCK: i32 = 8;
-    pub(crate) const OTHER_VERSION: i32 = 9;
-    pub(crate) const TOO_LARGE: i32 = 10;
-    pub(crate) const DAMAGED: i32 = 11;
-}

@@ -2,9 +2,9 @@
 
 use std::io::Cursor;
 
-use super::table::{Table, code};
+use super::table::Table;
 use super::{CBlock, Heap};
-use crate::{BlockError, Held};
+use crate::{BlockError, Held, codes};
 
 fn table(limit: usize) -> &'static Table {
     // Both live as long as the program, as every table does.
@@ -63,7 +63,7 @@ fn persons_without_memory() {
         let code = unsafe {
             (table.people_create)(table.heap, specs.as_ptr(), 4, people.as_mut_ptr(), &mut index, &mut detail)
         };
-        if code == code::OK {
+        if code == codes::OK {
             made += 1;
             assert_eq!(table.heap.held().objects, 8);
             for person in people {
@@ -71,7 +71,7 @@ fn persons_without_memory() {
                 unsafe { (table.person_free)(person) }
             }
         } else {
-            assert_eq!(code, code::NO_MEMORY);
+            assert_eq!(code, codes::NO_MEMORY);
             failed_at.insert(index);
         }
         assert_eq!(table.heap.held(), NOTHING, "{limit}");

@@ -2,9 +2,6 @@
 
 #[path = "../../build/shared.rs"]
 pub(crate) mod shared;
-#[path = "../../build/sources.rs"]
-mod sources;
-
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -22,7 +19,7 @@ pub(crate) fn folder(name: &str) -> PathBuf {
 /// Builds the component, or other sources, into this file.
 pub(crate) fn build(file: &Path, other: Option<&str>) {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let sources = other.map_or(sources::SOURCES.to_vec(), |other| vec![other]);
+    let sources = other.map_or(super::sources::SOURCES.to_vec(), |other| vec![other]);
     shared::build(package, &sources, env!("NATIVE_TARGET"), file).unwrap();
 }
 

@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 #[cfg(feature = "dlopen")]
 pub(crate) mod library;
+#[path = "../../build/sources.rs"]
+pub(crate) mod sources;
 
 /// All backends: those that the program finds by itself, and the shared library, which is built for the tests.
 pub(crate) fn all() -> Vec<&'static dyn Backend> {

@@ -1,0 +1,44 @@
+//! Row S28: the module is what its recipe makes of the sources, and sees nothing of the world but five questions.
+#![cfg(feature = "wasm")]
+
+mod common;
+#[path = "../wasm/build.rs"]
+mod recipe;
+
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+fn digest(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn the_module_has_its_digest() {
+    let written = include_str!("../wasm/native.wasm.sha256");
+    assert_eq!(written, format!("{}  native.wasm\n", digest(native::wasm::MODULE)));
+}
+
+/// After a change of the C: `cargo run -p native --example build-wasm`.
+#[test]
+fn the_recipe_makes_the_same_bytes() {
+    let zig = match recipe::zig() {
+        Ok(zig) => zig,
+        Err(missing) => return common::skip("the_recipe_makes_the_same_bytes", &missing),
+    };
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("native-{}.wasm", std::process::id()));
+    recipe::build(&zig, Path::new(env!("CARGO_MANIFEST_DIR")), &common::sources::SOURCES, &file).unwrap();
+    let made = std::fs::read(&file).unwrap();
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(digest(&made), digest(native::wasm::MODULE), "the module is not made of these sources");
+}
+
+/// A module that asked for a file or a clock would name it here, and could not start.
+#[test]
+fn the_sandbox_is_small() {
+    let engine = wasmi::Engine::default();
+    let module = wasmi::Module::new(&engine, native::wasm::MODULE).unwrap();
+    let mut imports: Vec<_> = module.imports().map(|i| format!("{}.{}", i.module(), i.name())).collect();
+    imports.sort();
+    assert_eq!(imports, ["host.read", "host.released", "host.seek", "host.size", "host.visit"]);
+}
