@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fmt;
 
-use crate::store;
+use crate::{bench, store};
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum Command {
     },
     /// Call every function in every backend.
     Selftest,
+    /// Measure calls into C: the arguments, which have a usage of their own.
+    Bench(Vec<OsString>),
     /// Keep rows in a file: the arguments, which have a usage of their own.
     Store(Vec<OsString>),
     /// Serve over HTTP: the arguments, which have a usage of their own.
@@ -33,6 +35,7 @@ Usage: app <COMMAND>
 Commands:
   info [--json]  Print what this program was built from
   selftest       Call every function in every backend and every store engine, and compare with known results
+  bench          Measure what it costs to call C (`app bench --help`)
   store          Keep rows of keys and values in a file (`app store --help`)
   serve          Serve the functions and a store over HTTP (`app serve --help`)
 
@@ -76,6 +79,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
         Some("-V" | "--version") => ("--version", Command::Version),
         Some("info") => ("info", Command::Info { json: false }),
         Some("selftest") => ("selftest", Command::Selftest),
+        Some("bench") => return Ok(with_usage(args, bench::USAGE, Command::Bench)),
         #[cfg(any(unix, windows))]
         Some("serve") => return Ok(with_usage(args, crate::serve::USAGE, Command::Serve)),
         Some("store") => return Ok(with_usage(args, store::command::USAGE, Command::Store)),

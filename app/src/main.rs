@@ -1,5 +1,5 @@
 //! The program that ships. It says what it was built from (`info`), proves that it works where it runs (`selftest`),
-//! keeps rows in a file (`store`) and serves all that over HTTP (`serve`).
+//! measures what it costs to call C (`bench`), keeps rows in a file (`store`) and serves all that over HTTP (`serve`).
 //!
 //! Standard output carries answers, standard error carries complaints. Exit codes: 0 done, 1 failed, 2 bad usage.
 #![forbid(unsafe_code)]
@@ -7,6 +7,7 @@
 #![cfg_attr(not(any(feature = "native", feature = "pure")), allow(dead_code))]
 
 mod args;
+mod bench;
 mod failure;
 mod info;
 mod json;
@@ -63,6 +64,7 @@ fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
         }
         #[cfg(any(unix, windows))]
         Command::Serve(args) => serve::run(args, out)?,
+        Command::Bench(args) => bench::run(args, out)?,
         Command::Store(args) => store::command::run(args, out)?,
     }
     Ok(ExitCode::SUCCESS)
