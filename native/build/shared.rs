@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// The flags that every way to compile the component has in common, for a compiler that understands GCC's.
 pub(crate) const FLAGS: [&str; 6] =
-    ["-std=c11", "-Ic", "-O2", "-ffp-contract=off", "-fvisibility=hidden", "-DNATIVE_SHARED"];
+    ["-std=c11", "-Ic", "-O3", "-ffp-contract=off", "-fvisibility=hidden", "-DNATIVE_SHARED"];
 
 /// Compiles `sources`, relative to the folder `package`, for `target` into the library `file`.
 ///

@@ -118,6 +118,7 @@ pub(crate) const CHOSEN: Pure = Pure;
 /// With the feature `dlopen` the first call looks for the library. Where it cannot be used, it is missing here, and
 /// [`unavailable`] says why.
 #[must_use]
+#[allow(clippy::vec_init_then_push, reason = "which of them are pushed depends on the features")]
 pub fn backends() -> &'static [&'static dyn Backend] {
     static BACKENDS: OnceLock<Vec<&'static dyn Backend>> = OnceLock::new();
     BACKENDS.get_or_init(|| {

@@ -6,8 +6,10 @@
 //! |---|---|---|---|
 //! | none | [`pure`] | `pure` | nothing |
 //! | `native` | `c`, [`pure`] | `c` | a C compiler for the target, found by the crate `cc` |
+//! | `dlopen` | `dlopen`, [`pure`] | as without | nothing; the library when the program runs |
+//! | `wasm` | `wasm`, [`pure`] | as without | nothing |
 //!
-//! The feature is additive: `pure` is always there and is what every other backend is tested against. [`backends`]
+//! The features are additive: `pure` is always there and is what every other backend is tested against. [`backends`]
 //! lists what was compiled, [`Backend`] is what they have in common, and [`vectors`] holds inputs with known results.
 //!
 //! # Equal answers
