@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fmt;
 
+use crate::{bench, store};
+
 /// What the program was asked to do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
     /// Print the usage.
-    Help,
+    Help(&'static str),
     /// Print name and version.
     Version,
     /// Print what the program was built from.
@@ -17,6 +19,13 @@ pub(crate) enum Command {
     },
     /// Call every function in every backend.
     Selftest,
+    /// Measure calls into C: the arguments, which have a usage of their own.
+    Bench(Vec<OsString>),
+    /// Keep rows in a file: the arguments, which have a usage of their own.
+    Store(Vec<OsString>),
+    /// Serve over HTTP: the arguments, which have a usage of their own.
+    #[cfg(any(unix, windows))]
+    Serve(Vec<OsString>),
 }
 
 /// The usage, for `--help` and after an error.
@@ -25,7 +34,10 @@ Usage: app <COMMAND>
 
 Commands:
   info [--json]  Print what this program was built from
-  selftest       Call every function in every backend and compare with known results
+  selftest       Call every function in every backend and every store engine, and compare with known results
+  bench          Measure what it costs to call C (`app bench --help`)
+  store          Keep rows of keys and values in a file (`app store --help`)
+  serve          Serve the functions and a store over HTTP (`app serve --help`)
 
 Options:
   -h, --help     Print this help
@@ -63,21 +75,36 @@ pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command,
     let mut args = args.into_iter();
     let first = args.next().ok_or(Error::NoCommand)?;
     let (name, mut command) = match first.to_str() {
-        Some("-h" | "--help" | "help") => return Ok(Command::Help),
+        Some("-h" | "--help" | "help") => return Ok(Command::Help(USAGE)),
         Some("-V" | "--version") => ("--version", Command::Version),
         Some("info") => ("info", Command::Info { json: false }),
         Some("selftest") => ("selftest", Command::Selftest),
+        Some("bench") => return Ok(with_usage(args, bench::USAGE, Command::Bench)),
+        #[cfg(any(unix, windows))]
+        Some("serve") => return Ok(with_usage(args, crate::serve::USAGE, Command::Serve)),
+        Some("store") => return Ok(with_usage(args, store::command::USAGE, Command::Store)),
         _ => return Err(Error::UnknownCommand(first)),
     };
     let mut unexpected = None;
     for arg in args {
         match (arg.to_str(), &mut command) {
-            (Some("-h" | "--help"), _) => return Ok(Command::Help),
+            (Some("-h" | "--help"), _) => return Ok(Command::Help(USAGE)),
             (Some("--json"), Command::Info { json }) => *json = true,
             _ => unexpected = unexpected.or(Some(arg)),
         }
     }
     unexpected.map_or(Ok(command), |arg| Err(Error::Unexpected(name, arg)))
+}
+
+/// A command that reads its arguments itself, unless one of them asks for its usage. Behind `--` none does.
+fn with_usage(
+    args: impl Iterator<Item = OsString>,
+    usage: &'static str,
+    command: impl FnOnce(Vec<OsString>) -> Command,
+) -> Command {
+    let args: Vec<_> = args.collect();
+    let help = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-h" || arg == "--help");
+    if help { Command::Help(usage) } else { command(args) }
 }
 
 #[cfg(test)]
@@ -97,10 +124,10 @@ mod tests {
             ("selftest", Command::Selftest),
             ("--version", Command::Version),
             ("-V", Command::Version),
-            ("--help", Command::Help),
-            ("-h info", Command::Help),
-            ("help", Command::Help),
-            ("info --what --help", Command::Help),
+            ("--help", Command::Help(USAGE)),
+            ("-h info", Command::Help(USAGE)),
+            ("help", Command::Help(USAGE)),
+            ("info --what --help", Command::Help(USAGE)),
         ] {
             assert_eq!(parsed(line), Ok(command), "{line}");
         }

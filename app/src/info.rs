@@ -1,8 +1,10 @@
-//! What this program was built from: facts that were fixed when it was compiled, none of which depends on the machine.
+//! What this program was built from: facts that were fixed when it was compiled, none of which depends on the machine,
+//! and which of the backends this run can use.
 
 use std::fmt;
 
 use crate::json;
+use crate::store;
 
 /// What a program was built from.
 #[derive(Debug, Clone)]
@@ -21,6 +23,11 @@ pub(crate) struct Info {
     pub(crate) c_compiler: Option<&'static str>,
     /// The names of the compiled backends, the default first.
     pub(crate) backends: Vec<&'static str>,
+    /// The names of the backends that were compiled and cannot be used in this run, and why: the library of `dlopen` is
+    /// looked for when the program runs.
+    pub(crate) unavailable: Vec<(&'static str, String)>,
+    /// The names of the compiled store engines, the default first, with their versions where they say one.
+    pub(crate) engines: Vec<String>,
 }
 
 impl Info {
@@ -34,6 +41,8 @@ impl Info {
             libc: libc(),
             c_compiler: native::C_COMPILER,
             backends: native::backends().iter().map(|backend| backend.name()).collect(),
+            unavailable: native::unavailable(),
+            engines: store::COMPILED.iter().map(|engine| engine.with_version()).collect(),
         }
     }
 
@@ -49,6 +58,8 @@ impl Info {
         object.string("libc", self.libc);
         object.optional_string("c_compiler", self.c_compiler);
         object.strings("backends", &self.backends);
+        object.strings("unavailable", &self.unavailable.iter().map(|(name, _)| *name).collect::<Vec<_>>());
+        object.strings("engines", &self.engines.iter().map(String::as_str).collect::<Vec<_>>());
         object.end() + "\n"
     }
 }
@@ -61,7 +72,13 @@ impl fmt::Display for Info {
         writeln!(f, "mode        {}", self.mode)?;
         writeln!(f, "libc        {}", self.libc)?;
         writeln!(f, "c compiler  {}", self.c_compiler.unwrap_or("none"))?;
-        writeln!(f, "backends    {}", self.backends.join(", "))
+        writeln!(f, "backends    {}", self.backends.join(", "))?;
+        for (name, why) in &self.unavailable {
+            // Where it was looked for is a list; here it is one line.
+            writeln!(f, "unavailable {name}: {}", why.lines().map(str::trim).collect::<Vec<_>>().join(" "))?;
+        }
+        let engines = if self.engines.is_empty() { "none".to_owned() } else { self.engines.join(", ") };
+        writeln!(f, "engines     {engines}")
     }
 }
 

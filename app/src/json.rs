@@ -17,6 +17,18 @@ impl Object {
         self.0.push_str(&value.to_string());
     }
 
+    /// Adds a member with a number that is finite; another one would be null.
+    pub(crate) fn decimal(&mut self, key: &str, value: f64) {
+        // Rust's debug format of a finite number is a number of JSON.
+        if value.is_finite() { self.raw(key, &format!("{value:?}")) } else { self.raw(key, "null") }
+    }
+
+    /// Adds a member whose value is JSON already.
+    pub(crate) fn raw(&mut self, key: &str, value: &str) {
+        self.key(key);
+        self.0.push_str(value);
+    }
+
     /// Adds a member with a string.
     pub(crate) fn string(&mut self, key: &str, value: &str) {
         self.key(key);

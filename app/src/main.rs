@@ -1,17 +1,27 @@
-//! The program that ships. It says what it was built from (`info`) and proves that it works where it runs (`selftest`).
+//! The program that ships. It says what it was built from (`info`), proves that it works where it runs (`selftest`),
+//! measures what it costs to call C (`bench`), keeps rows in a file (`store`) and serves all that over HTTP (`serve`).
 //!
 //! Standard output carries answers, standard error carries complaints. Exit codes: 0 done, 1 failed, 2 bad usage.
 #![forbid(unsafe_code)]
+// Without either feature there is no engine, and most of the store has nobody to call it.
+#![cfg_attr(not(any(feature = "native", feature = "pure")), allow(dead_code))]
 
 mod args;
+mod bench;
+mod failure;
 mod info;
 mod json;
+mod options;
 mod selftest;
+#[cfg(any(unix, windows))]
+mod serve;
+mod store;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
 
 use args::Command;
+use failure::Failure;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -20,33 +30,42 @@ fn main() -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = match args::parse(std::env::args_os().skip(1)) {
         Ok(command) => run(command, &mut out),
-        Err(error) => {
-            complain(&format!("error: {error}\n\n{}", args::USAGE));
-            return ExitCode::from(USAGE);
-        }
+        Err(error) => Err(Failure::usage(error.to_string(), args::USAGE)),
     };
-    match done.and_then(|code| out.flush().map(|()| code)) {
-        Ok(code) => code,
+    let failure = match done.and_then(|code| Ok(out.flush().map(|()| code)?)) {
+        Ok(code) => return code,
+        Err(failure) => failure,
+    };
+    let (message, code) = match failure {
         // Whoever read the answer has seen enough of it.
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            complain(&format!("error: cannot write to standard output: {error}\n"));
-            ExitCode::from(FAILED)
+        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+        Failure::Output(error) => (format!("error: cannot write to standard output: {error}\n"), FAILED),
+        Failure::Failed(message) => {
+            // What was answered before that is true all the same.
+            let _ = out.flush();
+            (format!("error: {message}\n"), FAILED)
         }
-    }
+        Failure::Usage(message, usage) => (format!("error: {message}\n\n{usage}"), USAGE),
+    };
+    complain(&message);
+    ExitCode::from(code)
 }
 
-fn run(command: Command, out: &mut dyn Write) -> io::Result<ExitCode> {
+fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     match command {
-        Command::Help => out.write_all(args::USAGE.as_bytes())?,
+        Command::Help(usage) => out.write_all(usage.as_bytes())?,
         Command::Version => writeln!(out, "app {}", env!("CARGO_PKG_VERSION"))?,
         Command::Info { json: true } => out.write_all(info::Info::of_this_program().json().as_bytes())?,
         Command::Info { json: false } => write!(out, "{}", info::Info::of_this_program())?,
         Command::Selftest => {
-            if selftest::run(native::backends(), out)?.failed > 0 {
+            if selftest::run(native::backends(), store::COMPILED, out)?.failed > 0 {
                 return Ok(ExitCode::from(FAILED));
             }
         }
+        #[cfg(any(unix, windows))]
+        Command::Serve(args) => serve::run(args, out)?,
+        Command::Bench(args) => bench::run(args, out)?,
+        Command::Store(args) => store::command::run(args, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,8 +1,10 @@
-//! Every function in every compiled backend, against inputs with known results.
+//! Every function in every compiled backend, against inputs with known results, and every compiled engine of the store.
 
 use std::io::{self, Write};
 
 use native::{Backend, vectors};
+
+use crate::store::{Engine, check};
 
 /// How many checks there were.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -13,8 +15,8 @@ pub(crate) struct Tally {
     pub(crate) failed: usize,
 }
 
-/// Runs all checks in these backends, and prints a line for each and one for all of them.
-pub(crate) fn run(backends: &[&dyn Backend], out: &mut dyn Write) -> io::Result<Tally> {
+/// Runs all checks in these backends and engines, and prints a line for each and one for all of them.
+pub(crate) fn run(backends: &[&dyn Backend], engines: &[Engine], out: &mut dyn Write) -> io::Result<Tally> {
     let mut tally = Tally::default();
     for backend in backends {
         for vector in vectors::ALL {
@@ -29,6 +31,22 @@ pub(crate) fn run(backends: &[&dyn Backend], out: &mut dyn Write) -> io::Result<
                     writeln!(out, "FAILED  {name:<6} {function}: {}: {mismatch}", vector.name)?;
                 }
             }
+        }
+    }
+    for engine in engines {
+        for (what, check) in check::ALL {
+            let name = engine.name();
+            let mismatch = match check(*engine) {
+                Ok(true) => {
+                    tally.passed += 1;
+                    writeln!(out, "ok      {name:<6} store: {what}")?;
+                    continue;
+                }
+                Ok(false) => "the rows are other ones".to_owned(),
+                Err(error) => error.to_string(),
+            };
+            tally.failed += 1;
+            writeln!(out, "FAILED  {name:<6} store: {what}: {mismatch}")?;
         }
     }
     writeln!(out, "selftest: {} passed, {} failed", tally.passed, tally.failed)?;
@@ -65,7 +83,7 @@ mod tests {
     #[test]
     fn a_wrong_result_is_counted_and_shown() {
         let mut out = Vec::new();
-        let tally = run(&[&Saturating, &Pure], &mut out).unwrap();
+        let tally = run(&[&Saturating, &Pure], &[], &mut out).unwrap();
         assert_eq!(tally, Tally { passed: vectors::ALL.len() * 2 - 1, failed: 1 });
         let out = String::from_utf8(out).unwrap();
         let failed: Vec<_> = out.lines().filter(|line| line.starts_with("FAILED")).collect();

@@ -17,7 +17,21 @@ fn app(args: &[&str]) -> (Option<i32>, String, String) {
     (status.code(), String::from_utf8(stdout).unwrap(), String::from_utf8(stderr).unwrap())
 }
 
+/// The backends that the program has and can use.
+fn backends() -> Vec<String> {
+    let info: Value = serde_json::from_str(&app(&["info", "--json"]).1).unwrap();
+    info["backends"].as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
+}
+
 const NATIVE: bool = cfg!(feature = "native");
+const ENGINES: &[&str] = &[
+    #[cfg(feature = "native")]
+    "sqlite",
+    #[cfg(feature = "pure")]
+    "redb",
+];
+/// How much of an engine `selftest` checks.
+const ENGINE_CHECKS: usize = 3;
 
 #[test]
 fn info_as_json() {
@@ -26,13 +40,37 @@ fn info_as_json() {
     assert_eq!(out.lines().count(), 1);
     let info: Value = serde_json::from_str(&out).unwrap();
     let keys: Vec<_> = info.as_object().unwrap().keys().map(String::as_str).collect();
-    let mut expected =
-        ["schema", "name", "version", "commit", "target", "mode", "libc", "c_compiler", "backends"].to_vec();
+    let mut expected = [
+        "schema",
+        "name",
+        "version",
+        "commit",
+        "target",
+        "mode",
+        "libc",
+        "c_compiler",
+        "backends",
+        "unavailable",
+        "engines",
+    ]
+    .to_vec();
     expected.sort_unstable();
     assert_eq!(keys, expected);
     assert_eq!(info["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(info["mode"], if NATIVE { "native" } else { "pure" });
-    assert_eq!(info["backends"], if NATIVE { json!(["c", "pure"]) } else { json!(["pure"]) });
+    let engines: Vec<_> = info["engines"].as_array().unwrap().iter().map(|e| e.as_str().unwrap()).collect();
+    let names: Vec<_> = engines.iter().map(|e| e.split(' ').next().unwrap()).collect();
+    assert_eq!(names, ENGINES);
+    // The library of `dlopen` may lie beside the program, or not.
+    let found = backends().contains(&"dlopen".to_owned());
+    let compiled = [
+        ("c", NATIVE),
+        ("dlopen", cfg!(feature = "dlopen") && found),
+        ("wasm", cfg!(feature = "wasm")),
+        ("pure", true),
+    ];
+    let compiled: Vec<_> = compiled.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();
+    assert_eq!(info["backends"], json!(compiled));
 
     let target = info["target"].as_str().unwrap();
     assert!(target.starts_with(std::env::consts::ARCH), "{target}");
@@ -78,21 +116,72 @@ fn info_as_text_says_the_same() {
         assert_eq!(said(label), info[key].as_str(), "{key}");
     }
     assert_eq!(said("c compiler "), info["c_compiler"].as_str().or(Some("none")));
-    assert_eq!(said("backends "), Some(if NATIVE { "c, pure" } else { "pure" }));
+    assert_eq!(said("backends "), Some(backends().join(", ").as_str()));
 }
 
 #[test]
 fn selftest_passes_in_every_backend() {
     let (code, out, err) = app(&["selftest"]);
     assert_eq!((code, err.as_str()), (Some(0), ""));
-    let count = native::vectors::ALL.len() * native::backends().len();
+    let count = native::vectors::ALL.len() * backends().len() + ENGINE_CHECKS * ENGINES.len();
     assert_eq!(out.lines().last(), Some(format!("selftest: {count} passed, 0 failed").as_str()));
-    for backend in native::backends() {
+    for backend in backends() {
         for function in ["dot_product", "reverse_string", "double_array", "sum_array"] {
-            let line = format!("ok      {:<6} {function}: ", backend.name());
+            let line = format!("ok      {:<6} {function}: ", backend);
             assert!(out.lines().any(|l| l.starts_with(&line)), "{line}");
         }
     }
+    for engine in ENGINES {
+        let line = format!("ok      {engine:<6} store: ");
+        assert_eq!(out.lines().filter(|l| l.starts_with(&line)).count(), ENGINE_CHECKS);
+    }
+}
+
+/// A short run measures everything; what the figures are is for a build with optimisation to say.
+#[test]
+fn bench_measures_every_case_and_draws_it() {
+    let chart =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("bench-{}.svg", std::process::id()));
+    let (code, out, err) = app(&["bench", "--quick", "--json", "--svg", chart.to_str().unwrap()]);
+    assert_eq!((code, err.as_str()), (Some(0), ""));
+    let report: Value = serde_json::from_str(&out).unwrap();
+    let figures = report["figures"].as_array().unwrap();
+    let mut subjects = vec!["rust".to_owned()];
+    subjects.extend(backends().into_iter().filter(|name| name != "pure"));
+    for case in [
+        "no-op",
+        "dot, 4",
+        "dot, 64",
+        "dot, 4096",
+        "dot, 1 M",
+        "string round trip",
+        "1,000 strings, one by one",
+        "1,000 strings, one batch",
+        "callback",
+        "row of a block",
+        "row of a store, scan",
+        "row of a store, get",
+    ] {
+        let figures: Vec<_> = figures.iter().filter(|figure| figure["case"] == case).collect();
+        let names: Vec<_> = figures.iter().map(|figure| figure["subject"].as_str().unwrap()).collect();
+        if case.contains("store") {
+            assert_eq!(names, ENGINES, "{case}");
+        } else {
+            assert_eq!(names, subjects, "{case}");
+        }
+        for figure in figures {
+            let number = |key: &str| figure[key].as_f64().unwrap();
+            assert!(
+                number("min_ns") <= number("median_ns") && number("median_ns") <= number("max_ns"),
+                "{figure}"
+            );
+            assert!(number("max_ns") > 0.0 && number("mad_ns") >= 0.0, "{figure}");
+        }
+    }
+    let svg = std::fs::read_to_string(&chart).unwrap();
+    std::fs::remove_file(&chart).unwrap();
+    assert_eq!(svg.matches("<title>").count(), figures.len());
+    assert_eq!(app(&["bench", "--fast"]).0, Some(2));
 }
 
 #[test]

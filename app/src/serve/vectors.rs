@@ -1,0 +1,34 @@
+//! The component's functions over HTTP. They run on a thread of the pool, parsing included.
+
+use super::numbers::{array, float, two_arrays};
+use super::service::{JSON, Response, TEXT};
+
+/// `[[a…],[b…]]` → `{"dot":…}`.
+pub(super) fn dot(body: &[u8]) -> Result<Response, String> {
+    let (a, b) = two_arrays::<f64>(body, "a number")?;
+    if let Some(at) = a.iter().chain(&b).position(|number| number.is_infinite()) {
+        return Err(format!("number {at} is too large"));
+    }
+    let dot = native::dot_product(&a, &b).map_err(|error| error.to_string())?;
+    Ok(Response::ok(JSON, format!("{{\"dot\":{}}}\n", float(dot))))
+}
+
+/// `[…]` → `{"double":[…]}`.
+pub(super) fn double(body: &[u8]) -> Result<Response, String> {
+    let mut values = array::<i32>(body, "a 32-bit integer")?;
+    native::double_array(&mut values);
+    // Debug's list of integers is JSON's.
+    Ok(Response::ok(JSON, format!("{{\"double\":{values:?}}}\n")))
+}
+
+/// `[…]` → `{"sum":…}`.
+pub(super) fn sum(body: &[u8]) -> Result<Response, String> {
+    let values = array::<i32>(body, "a 32-bit integer")?;
+    Ok(Response::ok(JSON, format!("{{\"sum\":{}}}\n", native::sum_array(&values))))
+}
+
+/// Text → text.
+pub(super) fn reverse(body: &[u8]) -> Result<Response, String> {
+    let text = std::str::from_utf8(body).map_err(|error| format!("the body is not UTF-8: {error}"))?;
+    Ok(Response::ok(TEXT, native::reverse_string(text).as_bytes()))
+}
