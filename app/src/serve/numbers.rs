@@ -16,11 +16,11 @@ pub(super) fn array<T: FromStr>(body: &[u8], what: &str) -> Result<Vec<T>, Bad> 
 /// An array of two arrays of numbers and nothing behind it.
 pub(super) fn two_arrays<T: FromStr>(body: &[u8], what: &str) -> Result<(Vec<T>, Vec<T>), Bad> {
     let mut text = Text { bytes: body, at: 0 };
-    text.expect(b'[')?;
+    text.byte(b'[')?;
     let first = text.array(what)?;
-    text.expect(b',')?;
+    text.byte(b',')?;
     let second = text.array(what)?;
-    text.expect(b']')?;
+    text.byte(b']')?;
     text.end().map(|()| (first, second))
 }
 
@@ -43,7 +43,7 @@ impl Text<'_> {
         self.bytes.get(self.at).copied()
     }
 
-    fn expect(&mut self, byte: u8) -> Result<(), Bad> {
+    fn byte(&mut self, byte: u8) -> Result<(), Bad> {
         if self.peek() != Some(byte) {
             return Err(format!("at byte {}: `{}` is missing", self.at, char::from(byte)));
         }
@@ -57,7 +57,7 @@ impl Text<'_> {
 
     fn array<T: FromStr>(&mut self, what: &str) -> Result<Vec<T>, Bad> {
         let mut numbers = Vec::new();
-        self.expect(b'[')?;
+        self.byte(b'[')?;
         if self.peek() == Some(b']') {
             self.at += 1;
             return Ok(numbers);
