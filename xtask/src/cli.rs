@@ -200,6 +200,9 @@ pub enum Command {
         /// behaviour). Needs gcc for the host's target
         #[arg(long, value_name = "SANITIZER")]
         sanitize: Option<Sanitizer>,
+        /// Run the tests of the packages that the application is built from under Miri, without their features (no C)
+        #[arg(long, conflicts_with = "sanitize")]
+        miri: bool,
         /// Arguments for the test programs
         #[arg(last = true)]
         args: Vec<String>,

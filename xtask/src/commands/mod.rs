@@ -35,7 +35,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Bench { planning, samples, setup, json } => {
             bench::run(&common, &planning, samples, setup, json.json)
         }
-        Command::Test { planning, setup, sanitize, args } => {
+        Command::Test { miri: true, args, .. } => test::miri(&common, &args),
+        Command::Test { planning, setup, sanitize, args, .. } => {
             test::run(&common, &planning, setup, sanitize, &args)
         }
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::pipeline::{Start, start};
 use crate::cargo::cohort::cohorts;
@@ -11,7 +12,9 @@ use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
 use crate::plan::Job;
+use crate::session::Session;
 use crate::toolchain::runner::Runner;
+use crate::toolchain::zig;
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::workspace::Workspace;
@@ -30,7 +33,7 @@ pub(super) fn run(
     planning.mode.get_or_insert_with(|| "all".into());
     if planning.targets.is_empty() {
         // The host's target, whether targets.toml lists it or not: what everybody can run.
-        planning.targets = vec![crate::session::Session::open(common, false)?.host.triple.to_string()];
+        planning.targets = vec![Session::open(common, false)?.host.triple.to_string()];
     }
     if setup.setup {
         super::setup::run(common, &[], true, true)?;
@@ -42,14 +45,44 @@ pub(super) fn run(
     }
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
-    let mut tally = Tally { log, args, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
+    let private = crate::setup::zig::program(&start.session.cache);
+    let zig = zig::find(&start.session.host, private.as_deref()).into_iter().next().map(|z| z.program);
+    let mut tally = Tally { log, args, zig, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
     let touched = touched(&start.session.workspace, &start.config.app.package);
     modes(&start, &touched, sanitize, &mut tally)?;
     if sanitize.is_none() {
+        all_features(&start, &mut tally)?;
         rest(&start, &touched, &mut tally)?;
     }
     tally.close()?;
     start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// `--miri`: the Rust layers under Miri, which knows undefined behaviour when it sees it, and no C.
+pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
+    let session = Session::open(common, false)?;
+    let config = session.config()?;
+    let cargo = session.site(None, &[]).cargo;
+    let version = Cmd::new(&cargo).args(["miri", "--version"]).capture(Duration::from_secs(60))?;
+    if !version.ok() {
+        return Err(Error::missing("Miri is not installed for the active toolchain")
+            .found(version.errors().lines().next().unwrap_or_default())
+            .help("rustup toolchain install nightly --component miri,rust-src")
+            .help("RUSTUP_TOOLCHAIN=nightly cargo xtask test --miri"));
+    }
+    let packages = touched(&session.workspace, &config.app.package).into_iter().skip(1);
+    let cmd = Cmd::new(&cargo).args(["miri", "test", "--no-default-features"]);
+    let cmd = packages.fold(cmd, |cmd, name| cmd.args(["--package", &name]));
+    // Property tests read the clock and the environment.
+    let cmd = clean(cmd, &session.host, &session.workspace.target_directory)
+        .cwd(&session.workspace.root)
+        .env("MIRIFLAGS", "-Zmiri-disable-isolation")
+        .env("PROPTEST_CASES", "16");
+    let cmd = if args.is_empty() { cmd } else { cmd.arg("--").args(args) };
+    match cmd.inherit()? {
+        End::Code(0) => Ok(()),
+        end => Err(Error::failed(format!("tests under Miri: {end}"))),
+    }
 }
 
 /// The application's package, first, and the workspace members that it is built from: what a mode's features reach.
@@ -122,6 +155,17 @@ fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: 
     Ok(())
 }
 
+/// The tests of the packages that targets.toml names, with features that no mode turns on together.
+fn all_features(start: &Start, tally: &mut Tally) -> Result<()> {
+    let packages: Vec<&str> = start.config.test.all_features.iter().map(String::as_str).collect();
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let dir = start.session.work().join("test").join("all-features");
+    let cmd = plain(start, &packages).arg("--all-features").arg("--target-dir").arg(dir);
+    tally.run(cmd, &format!("{} with all features", packages.join(", ")))
+}
+
 fn rest(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
     let workspace = &start.session.workspace;
     let rest: BTreeSet<&str> = workspace
@@ -133,18 +177,25 @@ fn rest(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
     if rest.is_empty() {
         return Ok(());
     }
+    let rest: Vec<&str> = rest.into_iter().collect();
+    tally.run(plain(start, &rest), &rest.join(", "))
+}
+
+/// `cargo test` for packages, on the host as Cargo itself would.
+fn plain(start: &Start, packages: &[&str]) -> Cmd {
     let site = start.session.site(None, &[]);
     let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
-    let cmd = rest.iter().fold(cmd, |cmd, name| cmd.args(["--package", name]));
+    let cmd = packages.iter().fold(cmd, |cmd, name| cmd.args(["--package", name]));
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
-    let cmd = clean(cmd, site.host, site.target_directory).cwd(site.root);
-    tally.run(cmd, &rest.into_iter().collect::<Vec<_>>().join(", "))
+    clean(cmd, site.host, site.target_directory).cwd(site.root)
 }
 
 /// What the test runners said, added up.
 struct Tally<'a> {
     log: PathBuf,
     args: &'a [String],
+    /// The zig that tests may use, which need not be on PATH.
+    zig: Option<String>,
     ui: Ui,
     passed: usize,
     failed: usize,
@@ -154,6 +205,7 @@ struct Tally<'a> {
 impl Tally<'_> {
     fn run(&mut self, cmd: Cmd, title: &str) -> Result<()> {
         let cmd = cmd.arg("--no-fail-fast").env(SKIP_LOG, &self.log);
+        let cmd = self.zig.iter().fold(cmd, |cmd, zig| cmd.env("ZIG", zig));
         let cmd = if self.args.is_empty() { cmd } else { cmd.arg("--").args(self.args) };
         self.ui.step("Testing", title);
         self.ui.detail("Running", cmd.line());

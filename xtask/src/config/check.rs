@@ -40,7 +40,9 @@ pub(super) fn config<'a>(
     let targets = targets(&mut check);
     let images = images(&mut check);
     let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
-    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, test: TestSection { needs } })
+    let all_features = check.members(raw.test_all_features.as_ref());
+    let test = TestSection { needs, all_features };
+    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, test })
 }
 
 impl<'a> Check<'a, '_> {
@@ -144,6 +146,21 @@ impl<'a> Check<'a, '_> {
     fn words<W: Word + Ord>(&mut self, what: &str, texts: Option<&'a Texts>) -> BTreeSet<W> {
         let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
         texts.iter().filter_map(|text| self.word(what, text)).collect()
+    }
+
+    /// Names of the workspace's packages.
+    fn members(&mut self, texts: Option<&'a Texts>) -> BTreeSet<String> {
+        let workspace = self.workspace;
+        let mut found = BTreeSet::new();
+        for text in texts.map(|t| t.get_ref().as_slice()).unwrap_or_default() {
+            match workspace.package(text.get_ref()) {
+                Some(package) => drop(found.insert(package.name.clone())),
+                None => self.unknown(text, "a package of this workspace", || {
+                    workspace.packages.iter().map(|p| p.name.as_str())
+                }),
+            }
+        }
+        found
     }
 
     /// A word out of a fixed set.

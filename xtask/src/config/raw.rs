@@ -29,6 +29,7 @@ pub(super) struct Raw {
     pub(super) targets: Vec<RawTarget>,
     pub(super) images: Vec<RawImage>,
     pub(super) test_needs: Option<Texts>,
+    pub(super) test_all_features: Option<Texts>,
 }
 
 /// `[app]` as written.
@@ -134,14 +135,21 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
     });
     let images = file.tables("image");
     let test = file.table("test");
+    let (test_needs, test_all_features) = match test {
+        Some((table, span)) => {
+            let mut test = Fields::open(table, span, &shapes::TEST, diags);
+            (test.strings("needs"), test.strings("all-features"))
+        }
+        None => (None, None),
+    };
     Raw {
         schema,
         app: app.map(|at| app_fields(at, diags)),
         modes: modes.into_iter().map(|at| mode_fields(at, diags)).collect(),
         targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
         images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
-        test_needs: test
-            .and_then(|(table, span)| Fields::open(table, span, &shapes::TEST, diags).strings("needs")),
+        test_needs,
+        test_all_features,
     }
 }
 

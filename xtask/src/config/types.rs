@@ -146,6 +146,8 @@ pub enum Base {
 pub struct TestSection {
     /// Tools, each once.
     pub needs: BTreeSet<TestNeed>,
+    /// Packages whose tests run once more with all their features, which no mode may turn on together.
+    pub all_features: BTreeSet<String>,
 }
 
 /// A tool that tests can need.

@@ -8,6 +8,7 @@ use xtask::config::{
     TestNeed, TestSection,
 };
 use xtask::triple::Triple;
+use xtask::workspace::Package;
 
 use crate::made_up::{VALID, parse, triples, workspace};
 
@@ -36,7 +37,7 @@ fn the_least_a_file_can_say() {
             rustflags: vec![],
         }],
         images: vec![],
-        test: TestSection { needs: [].into() },
+        test: TestSection::default(),
     };
     assert_eq!(parse(text.as_bytes()), Ok(expected.clone()));
     let defaults = Target::with_defaults(Triple::parse("x86_64-unknown-linux-musl"));
@@ -139,10 +140,13 @@ fn our_own_file() {
     let mut workspace = workspace();
     let shop = workspace.packages.iter_mut().find(|p| p.name == "shop").unwrap();
     (shop.name, shop.bins) = ("app".into(), vec!["app".into()]);
+    let native = workspace.packages.iter().find(|p| p.name == "app").cloned();
+    workspace.packages.extend(native.map(|app| Package { name: "native".into(), ..app }));
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../targets.toml");
     let config = Config::load(&file, &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
     let modes: Vec<_> = config.modes.iter().map(|m| (m.name.as_str(), m.default_features)).collect();
     assert_eq!(modes, [("native", false), ("pure", false)]);
     assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 1, 6));
+    assert_eq!(config.test.all_features, ["app".to_owned(), "native".to_owned()].into());
     assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
 }

@@ -108,7 +108,8 @@ pub(in crate::config) const IMAGE: Shape = Shape {
 };
 
 /// `[test]`.
-pub(in crate::config) const TEST: Shape = Shape { name: "[test]", keys: &[("needs", "")], later: &[] };
+pub(in crate::config) const TEST: Shape =
+    Shape { name: "[test]", keys: &[("needs", ""), ("all-features", "")], later: &[] };
 
 /// Every table, to find where a key belongs that stands in the wrong one.
 pub(in crate::config) const ALL: [&Shape; 6] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &TEST];
