@@ -92,13 +92,16 @@ impl Connection<'_> {
         let end = Instant::now() + self.service.config.idle;
         while self.bytes.is_empty() {
             let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.draining() {
+            if left.is_zero() {
                 return Ok(false);
             }
+            // Looked at before the end is: what was sent before the drain began is a request that has begun.
             match self.read_more(&mut Socket::until(self.stream, left.min(TICK))) {
                 Ok(0) => return Ok(false),
+                Ok(_) => {}
                 Err(error) if error.kind() != ErrorKind::TimedOut => return Err(error),
-                _ => {}
+                Err(_) if self.draining() => return Ok(false),
+                Err(_) => {}
             }
         }
         Ok(true)

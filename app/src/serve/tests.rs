@@ -199,6 +199,12 @@ fn metrics_count_what_was_asked() {
         service.ask("GET", "/healthz", b"");
     }
     service.ask("GET", "/nowhere/at\"all", b"");
+    // An answer is counted when it is written, which its reader may know first.
+    wait_until(|| {
+        let answer = service.ask("GET", "/metrics", b"");
+        let text = answer.text();
+        text.contains("route=\"/healthz\",code=\"200\"} 3") && text.contains("code=\"404\"} 1")
+    });
     let answer = service.ask("GET", "/metrics", b"");
     assert!(answer.head.contains("Content-Type: text/plain; version=0.0.4; charset=utf-8\r\n"));
     let text = answer.text();
