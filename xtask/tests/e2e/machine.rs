@@ -70,26 +70,15 @@ pub(crate) fn programs(names: &[&str]) -> Have {
     }
 }
 
-/// A zig: on PATH, the Python package of `XTASK_TEST_ZIG_PYTHON` or of `python3` or of a private environment, or the
-/// one that `cargo xtask setup` installed for this user.
+/// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
 pub(crate) fn zig() -> Result<PathBuf, String> {
     static ZIG: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = ZIG.get_or_init(|| {
-        let private = cache::dir(&host(), std::env::consts::OS).ok();
+        let host = host();
+        let private = cache::dir(&host, std::env::consts::OS).ok();
         let private = private.and_then(|dir| setup::zig::program(&dir));
-        find("zig").or_else(in_python).or(private)
+        let zigs = xtask::toolchain::zig::find(&host, private.as_deref());
+        zigs.into_iter().next().map(|zig| PathBuf::from(zig.program))
     });
     found.clone().ok_or_else(|| "zig".to_owned())
-}
-
-fn in_python() -> Option<PathBuf> {
-    const SAY: &str = "import ziglang, os; print(os.path.join(os.path.dirname(ziglang.__file__), 'zig'))";
-    let named = std::env::var_os("XTASK_TEST_ZIG_PYTHON").map(PathBuf::from);
-    let usual = [PathBuf::from("python3"), std::env::temp_dir().join("zigvenv/bin/python")];
-    named
-        .into_iter()
-        .chain(usual)
-        .find_map(|python| answer(&python.to_string_lossy(), &["-c", SAY]))
-        .map(PathBuf::from)
-        .filter(|zig| zig.is_file())
 }
