@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use xtask::oci::document::Runtime;
 use xtask::oci::gzip::{Gzip, Pool};
-use xtask::oci::{Hashed, ImageSpec, LayerSpec, Packer, PlatformSpec, Scratch, scratch_rootfs};
+use xtask::oci::{Hashed, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, Scratch, scratch_rootfs};
 use xtask::triple::Triple;
 use xtask::ui::Ui;
 
@@ -84,7 +84,7 @@ fn image(program: &Path, triples: &[&str]) -> ImageSpec {
         let platform = Triple::parse(triple).platform().expect("a platform");
         PlatformSpec {
             platform,
-            layers: vec![LayerSpec { rootfs, created_by: String::new() }],
+            layers: vec![LayerSource::Tree(LayerSpec { rootfs, created_by: String::new() })],
             runtime: Runtime::default(),
         }
     };

@@ -2,6 +2,7 @@
 //! ARCHITECTURE.md draws the way that data takes through these modules.
 
 pub mod archive;
+pub mod base;
 pub mod build;
 pub mod cache;
 pub mod cargo;

@@ -22,14 +22,15 @@ pub mod scratch;
 pub(crate) mod stage;
 mod stat;
 pub mod tar;
+pub mod unpack;
 
 pub use blobs::Blobs;
 pub use digest::{Digest, Hashed, Hasher};
-pub use layer::{Layer, LayerSpec};
+pub use layer::{Layer, LayerSource, LayerSpec, StoredLayer};
 pub use layout::Layout;
 pub use lock::Lock;
 pub use memo::Memo;
 pub use pack::{ImageSpec, PackedImage, PackedManifest, Packer, PlatformSpec, pack};
-pub use rootfs::{Content, Kind, Node, RootFs};
+pub use rootfs::{Content, Kind, Node, Resolved, RootFs};
 pub use scratch::{Scratch, scratch_rootfs};
 pub use stat::Stat;

@@ -9,7 +9,7 @@ use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
 use crate::oci::document::Runtime;
 use crate::oci::scratch::{CERTIFICATES, NONROOT};
-use crate::oci::{self, ImageSpec, LayerSpec, PackedImage, PlatformSpec, Scratch};
+use crate::oci::{self, ImageSpec, LayerSource, LayerSpec, PackedImage, PlatformSpec, Scratch};
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::verify::Verified;
@@ -137,7 +137,7 @@ fn platform(image: &Image, config: &Config, verified: &Verified, origin: &Origin
         ..Runtime::default()
     };
     let layer = LayerSpec { rootfs, created_by: format!("xtask: scratch with /{}", config.app.bin) };
-    Ok(PlatformSpec { platform: platform.clone(), layers: vec![layer], runtime })
+    Ok(PlatformSpec { platform: platform.clone(), layers: vec![LayerSource::Tree(layer)], runtime })
 }
 
 /// <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says.

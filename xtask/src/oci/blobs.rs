@@ -65,6 +65,27 @@ impl Blobs {
         Ok(descriptor)
     }
 
+    /// Brings in a blob from a file outside, unless it is there; says whether it did. A copy, not a link: what one of two
+    /// names of a file suffers, the other suffers too.
+    ///
+    /// # Errors
+    /// The file cannot be read or has another size, or the blob cannot be written.
+    pub fn bring(&self, blob: &Descriptor, from: &Path) -> Result<bool> {
+        if self.has(blob) {
+            return Ok(false);
+        }
+        let mut source = File::open(from).map_err(|e| Error::io("cannot read", from, &e))?;
+        let mut staged = Staged::new(&self.dir)?;
+        let copied = staged.file().and_then(|out| io::copy(&mut source, out));
+        let copied = copied.map_err(|e| Error::io("cannot copy", from, &e))?;
+        if copied != blob.size {
+            return Err(Error::failed(format!("{} has {copied} bytes, not {}", from.display(), blob.size))
+                .help("it was changed or cut off: remove it, and it is fetched or made again"));
+        }
+        staged.put(&self.path(&blob.digest))?;
+        Ok(true)
+    }
+
     /// Begins a blob whose digest is known only when all of it is written.
     pub(super) fn stage(&self) -> Result<StagedBlob> {
         Ok(StagedBlob(Hashed::new(Staged::new(&self.dir)?)))

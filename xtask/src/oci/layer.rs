@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -32,6 +32,36 @@ pub struct Layer {
     pub descriptor: Descriptor,
     /// The digest of the tar.
     pub diff_id: Digest,
+}
+
+/// A layer that is on disk already: of a base from a registry, or of one that was assembled before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLayer {
+    /// Its digests.
+    pub layer: Layer,
+    /// The compressed blob, outside the layout; its bytes were held against the digest when it was stored.
+    pub blob: PathBuf,
+    /// What the image's history says about it.
+    pub created_by: String,
+}
+
+/// Where a layer of an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerSource {
+    /// It is made of a tree.
+    Tree(LayerSpec),
+    /// It is taken as it is.
+    Stored(StoredLayer),
+}
+
+impl LayerSource {
+    /// What the image's history says about it.
+    pub fn created_by(&self) -> &str {
+        match self {
+            LayerSource::Tree(spec) => &spec.created_by,
+            LayerSource::Stored(stored) => &stored.created_by,
+        }
+    }
 }
 
 /// How many bytes of a file are read at a time.
@@ -63,6 +93,13 @@ pub(crate) fn write_tree<W: Write>(tar: &mut Writer<W>, tree: &RootFs, mtime: u6
                 .entry(&entry(EntryKind::File(bytes.len() as u64)))
                 .and_then(|()| tar.data(bytes))
                 .map_err(|e| cannot_write(&e))?,
+            Kind::File(Content::Part { file, offset, size }) => {
+                tar.entry(&entry(EntryKind::File(*size))).map_err(|e| cannot_write(&e))?;
+                let failed = |e: io::Error| Error::io("cannot read", file, &e);
+                let mut source = File::open(file).map_err(failed)?;
+                source.seek(SeekFrom::Start(*offset)).map_err(failed)?;
+                tar.copy(&mut source).map_err(failed)?;
+            }
             Kind::File(Content::Disk(source)) => {
                 let mut file = File::open(source).map_err(|e| Error::io("cannot read", source, &e))?;
                 let before = Stat::of_file(&file).map_err(|e| Error::io("cannot read", source, &e))?;
@@ -106,6 +143,11 @@ pub(crate) fn fingerprint(tree: &RootFs, created: u64) -> Result<(Digest, Vec<St
                 let stat = Stat::of(source).map_err(|e| Error::io("cannot read", source, &e))?;
                 stats.push(stat);
                 format!("file {source:?} {stat:?}").into()
+            }
+            Kind::File(Content::Part { file, offset, size }) => {
+                let stat = Stat::of(file).map_err(|e| Error::io("cannot read", file, &e))?;
+                stats.push(stat);
+                format!("part {file:?} {stat:?} {offset} {size}").into()
             }
         };
         // Writing to a string does not fail.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
 use super::image_tar::{self, Parts};
-use super::{Digest, Layer, LayerSpec, Layout, Lock, Memo, garbage, stage};
+use super::{Digest, Layer, LayerSource, Layout, Lock, Memo, garbage, stage};
 use crate::error::{Error, Result};
 use crate::triple::Platform;
 
@@ -37,7 +37,7 @@ pub struct PlatformSpec {
     /// The platform.
     pub platform: Platform,
     /// The layers, lowest first, at least one.
-    pub layers: Vec<LayerSpec>,
+    pub layers: Vec<LayerSource>,
     /// How to run it.
     pub runtime: Runtime,
 }
@@ -101,13 +101,13 @@ impl Packer<'_> {
         layout.blobs().sweep();
         stage::sweep(&tars);
 
-        let trees: Vec<_> = images
+        let sources: Vec<_> = images
             .iter()
             .flat_map(|image| {
-                image.platforms.iter().flat_map(|p| &p.layers).map(|l| (&l.rootfs, image.created))
+                image.platforms.iter().flat_map(|p| &p.layers).map(|layer| (layer, image.created))
             })
             .collect();
-        let (built, fresh) = layers::build(&trees, self.threads, &layout.blobs(), &memo)?;
+        let (built, fresh) = layers::all(&sources, self.threads, &layout.blobs(), &memo)?;
         let mut built = built.into_iter();
         let parts = images
             .iter()
@@ -148,7 +148,7 @@ fn document(image: &ImageSpec, built: &mut impl Iterator<Item = Layer>, layout: 
     for (spec, tags) in image.platforms.iter().zip(names::docker_tags(image)) {
         let layers: Vec<Layer> = built.by_ref().take(spec.layers.len()).collect();
         let history: Vec<_> =
-            layers.iter().zip(&spec.layers).map(|(l, s)| (l, s.created_by.as_str())).collect();
+            layers.iter().zip(&spec.layers).map(|(layer, source)| (layer, source.created_by())).collect();
         let config = ImageConfig::new(&spec.platform, spec.runtime.clone(), &history, image.created);
         let config = blobs.put(media_type::CONFIG, &to_bytes(&config)?)?;
         let layers: Vec<Descriptor> = layers.into_iter().map(|layer| layer.descriptor).collect();

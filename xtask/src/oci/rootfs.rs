@@ -3,6 +3,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Bound;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -46,6 +49,72 @@ pub enum Content {
     Bytes(Cow<'static, [u8]>),
     /// A file on disk, read piece by piece when the layer is written.
     Disk(PathBuf),
+    /// A part of a file on disk: an entry of an unpacked layer's tar, in a cache where nobody changes it.
+    Part {
+        /// The file.
+        file: PathBuf,
+        /// Where the part begins, in bytes.
+        offset: u64,
+        /// How long it is, in bytes.
+        size: u64,
+    },
+}
+
+impl Content {
+    /// The bytes, whole.
+    ///
+    /// # Errors
+    /// The file on disk cannot be read, or is shorter than the part.
+    pub fn read(&self) -> io::Result<Cow<'_, [u8]>> {
+        match self {
+            Content::Bytes(bytes) => Ok(Cow::Borrowed(bytes)),
+            Content::Disk(path) => std::fs::read(path).map(Cow::Owned),
+            Content::Part { file, offset, size } => {
+                let mut open = File::open(file)?;
+                open.seek(SeekFrom::Start(*offset))?;
+                let mut bytes = Vec::new();
+                open.take(*size).read_to_end(&mut bytes)?;
+                if bytes.len() as u64 == *size { Ok(Cow::Owned(bytes)) } else { Err(short()) }
+            }
+        }
+    }
+
+    /// How many bytes there are.
+    ///
+    /// # Errors
+    /// The file on disk cannot be asked.
+    pub fn size(&self) -> io::Result<u64> {
+        match self {
+            Content::Bytes(bytes) => Ok(bytes.len() as u64),
+            Content::Disk(path) => std::fs::metadata(path).map(|meta| meta.len()),
+            Content::Part { size, .. } => Ok(*size),
+        }
+    }
+}
+
+fn short() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was when it was indexed")
+}
+
+/// Where a path leads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// To this entry, which is no link; empty for the root.
+    Found(String),
+    /// To this place, where nothing is.
+    Missing(String),
+    /// Through a part that is no folder.
+    NotAFolder(String),
+    /// Through more links than Linux follows: in a circle, most likely.
+    Loop,
+}
+
+/// How many links Linux follows in one path (path_resolution(7)).
+const LINKS_MAX: usize = 40;
+
+/// The parts of a path that lead somewhere.
+fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
+    path.split('/').filter(|part| !matches!(*part, "" | "."))
 }
 
 impl Node {
@@ -110,9 +179,107 @@ impl RootFs {
         Ok(())
     }
 
-    /// The entry at a path.
+    /// The entry at a path; links are not followed.
     pub fn get(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
+    }
+
+    /// Puts an entry in the place of what is there, as unpacking a layer onto those below it does: links above it are
+    /// followed inside the root, missing folders are made (0755, root), a folder keeps what is in it when it is put
+    /// again, and anything else that takes its place removes it with all that was in it.
+    ///
+    /// # Errors
+    /// The path is not plain (see [`RootFs`]), links above it lead in a circle, or a part above it is no folder.
+    pub fn put(&mut self, path: &str, node: Node) -> Result<()> {
+        check(path, &node)?;
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let above = match above {
+            "" => String::new(),
+            above => match self.resolve(above) {
+                Resolved::Found(folder) => folder,
+                Resolved::Missing(folder) => folder,
+                Resolved::Loop => return Err(refused(path, "the links above it lead in a circle")),
+                Resolved::NotAFolder(other) => return Err(refused(path, format!("/{other} is no folder"))),
+            },
+        };
+        let place = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
+        if node.kind != Kind::Dir {
+            self.remove(&place);
+        } else if self.nodes.get(&place).is_some_and(|old| old.kind != Kind::Dir) {
+            self.nodes.remove(&place);
+        }
+        self.insert(&place, node)
+    }
+
+    /// Removes an entry with all that is in it; links are not followed.
+    pub fn remove(&mut self, path: &str) {
+        self.nodes.remove(path);
+        let inside = format!("{path}/");
+        let gone: Vec<String> = self.below(&inside).map(|(path, _)| path.to_owned()).collect();
+        for path in gone {
+            self.nodes.remove(&path);
+        }
+    }
+
+    /// Everything in a folder, at any depth; `inside` is the folder's path with a `/` at its end, or empty for all.
+    pub fn below<'a>(&'a self, inside: &'a str) -> impl Iterator<Item = (&'a str, &'a Node)> {
+        let from = self.nodes.range::<str, _>((Bound::Included(inside), Bound::Unbounded));
+        from.take_while(move |(path, _)| path.starts_with(inside)).map(|(path, node)| (path.as_str(), node))
+    }
+
+    /// Follows all links of a path inside the root, as a kernel does whose root this tree is: an absolute link begins at
+    /// the root, and `..` stays in it. `path` may begin with `/` and hold `.` and `..`.
+    pub fn resolve(&self, path: &str) -> Resolved {
+        // What is still to be walked, the next part last.
+        let mut ahead: Vec<String> = parts(path).map(str::to_owned).rev().collect();
+        let mut place: Vec<String> = Vec::new();
+        let mut links = 0;
+        while let Some(part) = ahead.pop() {
+            if part == ".." {
+                place.pop();
+                continue;
+            }
+            place.push(part);
+            let here = place.join("/");
+            match self.nodes.get(&here).map(|node| &node.kind) {
+                Some(Kind::Symlink(target)) => {
+                    links += 1;
+                    if links > LINKS_MAX {
+                        return Resolved::Loop;
+                    }
+                    if target.starts_with('/') {
+                        place.clear();
+                    } else {
+                        place.pop();
+                    }
+                    ahead.extend(parts(target).map(str::to_owned).rev());
+                }
+                Some(Kind::File(_)) if !ahead.is_empty() => return Resolved::NotAFolder(here),
+                Some(_) => {}
+                None => {
+                    // Nothing below a place that is not there is a link, but `..` may lead back.
+                    if ahead.iter().any(|part| part == "..") {
+                        continue;
+                    }
+                    place.extend(ahead.into_iter().rev());
+                    return Resolved::Missing(place.join("/"));
+                }
+            }
+        }
+        match place.join("/") {
+            root if root.is_empty() => Resolved::Found(root),
+            here if self.nodes.contains_key(&here) => Resolved::Found(here),
+            here => Resolved::Missing(here),
+        }
+    }
+
+    /// The regular file that a path leads to through links, with the path where it lies.
+    pub fn file(&self, path: &str) -> Option<(String, &Content)> {
+        let Resolved::Found(place) = self.resolve(path) else { return None };
+        match &self.nodes.get(&place)?.kind {
+            Kind::File(content) => Some((place.clone(), content)),
+            _ => None,
+        }
     }
 
     /// All entries, a folder before what is in it.
@@ -137,7 +304,7 @@ fn check(path: &str, node: &Node) -> Result<()> {
     Ok(())
 }
 
-fn refused(path: &str, why: impl Into<String>) -> Error {
+pub(super) fn refused(path: &str, why: impl Into<String>) -> Error {
     Error::failed(format!("cannot put {path:?} into an image")).found(why)
 }
 
@@ -167,5 +334,47 @@ mod tests {
         assert!(tree.insert("m", Node::dir(0o10000)).is_err());
         assert!(tree.insert("l", Node::symlink("")).is_err());
         assert_eq!(tree.iter().count(), 3, "nothing of what was refused is in");
+    }
+
+    fn text(bytes: &'static [u8]) -> Node {
+        Node::bytes(0o644, bytes)
+    }
+
+    #[test]
+    fn links_are_followed_inside_the_root() {
+        let mut tree = RootFs::new();
+        tree.insert("usr/lib/libc.so.6", text(b"c")).unwrap();
+        tree.insert("lib", Node::symlink("usr/lib")).unwrap();
+        tree.insert("usr/lib/abs", Node::symlink("/lib/libc.so.6")).unwrap();
+        tree.insert("up", Node::symlink("../../../usr")).unwrap();
+        tree.insert("round", Node::symlink("about")).unwrap();
+        tree.insert("about", Node::symlink("/round")).unwrap();
+        let found = |path: &str| Resolved::Found(path.into());
+        for path in ["/lib/libc.so.6", "lib/./abs", "up/lib/abs", "usr/../lib/abs", "no/../lib/abs"] {
+            assert_eq!(tree.resolve(path), found("usr/lib/libc.so.6"), "{path}");
+        }
+        assert_eq!(tree.resolve("/"), found(""));
+        assert_eq!(tree.resolve("round/x"), Resolved::Loop);
+        assert_eq!(tree.resolve("lib/x/y"), Resolved::Missing("usr/lib/x/y".into()));
+        assert_eq!(tree.resolve("lib/abs/y"), Resolved::NotAFolder("usr/lib/libc.so.6".into()));
+        assert_eq!(tree.file("lib/abs").unwrap().1.read().unwrap(), &b"c"[..]);
+    }
+
+    #[test]
+    fn a_layer_goes_onto_those_below_it() {
+        let mut tree = RootFs::new();
+        tree.put("usr/lib/a", text(b"1")).unwrap();
+        tree.put("lib", Node::symlink("usr/lib")).unwrap();
+        tree.put("lib/b/c", text(b"2")).unwrap();
+        assert_eq!(tree.get("usr/lib/b/c"), Some(&text(b"2")));
+        tree.put("usr/lib", Node::dir(0o700)).unwrap();
+        assert!(tree.get("usr/lib/a").is_some(), "a folder keeps what is in it");
+        tree.put("usr/lib/b", text(b"3")).unwrap();
+        assert_eq!((tree.get("usr/lib/b"), tree.get("usr/lib/b/c")), (Some(&text(b"3")), None));
+        tree.put("lib", Node::dir(0o755)).unwrap();
+        assert_eq!(tree.get("lib"), Some(&Node::dir(0o755)), "the last part of a path is not followed");
+        assert!(tree.put("usr/lib/a/x", text(b"")).is_err());
+        tree.put("loop", Node::symlink("loop")).unwrap();
+        assert!(tree.put("loop/x", text(b"")).is_err());
     }
 }

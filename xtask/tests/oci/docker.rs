@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xtask::exec::Cmd;
 use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
+use xtask::oci::{ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
 use xtask::triple::Triple;
 
 use crate::support::{LIMIT, have, pack_with, run, skipped};
@@ -61,7 +61,10 @@ fn platform(triple: &str, program: &Path) -> PlatformSpec {
     let scratch = Scratch { bin: "prog", program, time_zones: true };
     PlatformSpec {
         platform: Triple::parse(triple).platform().unwrap(),
-        layers: vec![LayerSpec { rootfs: scratch_rootfs(&scratch).unwrap(), created_by: "test".into() }],
+        layers: vec![LayerSource::Tree(LayerSpec {
+            rootfs: scratch_rootfs(&scratch).unwrap(),
+            created_by: "test".into(),
+        })],
         runtime: Runtime {
             user: "65532:65532".into(),
             entrypoint: vec!["/prog".into()],

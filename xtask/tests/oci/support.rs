@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use xtask::exec::{Cmd, Output};
 use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs};
+use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs};
 use xtask::triple::Triple;
 
 /// Long enough for `docker load` on a busy machine.
@@ -48,7 +48,7 @@ pub(crate) fn fixed_image(dir: &Path) -> ImageSpec {
         rootfs.insert("long/".repeat(60).trim_end_matches('/'), Node::dir(0o755)).unwrap();
         PlatformSpec {
             platform: Triple::parse(triple).platform().unwrap(),
-            layers: vec![LayerSpec { rootfs, created_by: "xtask".into() }],
+            layers: vec![LayerSource::Tree(LayerSpec { rootfs, created_by: "xtask".into() })],
             runtime: Runtime {
                 user: "65532:65532".into(),
                 env: vec!["PATH=/usr/bin:/bin".into()],

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::oci::gzip::Pool;
 use crate::oci::layer::{self, fingerprint};
-use crate::oci::{Blobs, Digest, Layer, Memo, RootFs, stage};
+use crate::oci::{Blobs, Digest, Layer, LayerSource, Memo, RootFs, stage};
 
 /// A tree and the time of its entries.
 type Tree<'a> = (&'a RootFs, u64);
@@ -20,8 +20,32 @@ struct Task<'a> {
     settled: bool,
 }
 
+/// The layers of these sources, in their order, all of them in `blobs`; and whether any was built or brought in.
+pub(super) fn all(
+    sources: &[(&LayerSource, u64)],
+    threads: NonZeroUsize,
+    blobs: &Blobs,
+    memo: &Memo,
+) -> Result<(Vec<Layer>, bool)> {
+    let mut fresh = false;
+    let mut trees = Vec::new();
+    for (source, created) in sources {
+        match source {
+            LayerSource::Tree(spec) => trees.push((&spec.rootfs, *created)),
+            LayerSource::Stored(stored) => fresh |= blobs.bring(&stored.layer.descriptor, &stored.blob)?,
+        }
+    }
+    let (built, new) = build(&trees, threads, blobs, memo)?;
+    let mut built = built.into_iter();
+    let layer = |(source, _): &(&LayerSource, u64)| match source {
+        LayerSource::Tree(_) => built.next().ok_or_else(|| Error::failed("a layer was not built")),
+        LayerSource::Stored(stored) => Ok(stored.layer.clone()),
+    };
+    Ok((sources.iter().map(layer).collect::<Result<_>>()?, fresh || new))
+}
+
 /// The layers of these trees, in their order, and whether any was built.
-pub(super) fn build(
+fn build(
     trees: &[Tree<'_>],
     threads: NonZeroUsize,
     blobs: &Blobs,

@@ -1,0 +1,27 @@
+//! What lies below the program in an image that is not made from scratch.
+
+use crate::oci::document::Runtime;
+use crate::oci::{Digest, RootFs, StoredLayer};
+use crate::triple::Platform;
+
+mod name;
+
+pub use name::{Distroless, Flavour};
+
+/// A base for one platform: its layers as they are stored, and the tree that they unpack to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaseImage {
+    /// As targets.toml names it: `distroless:cc`, or a reference.
+    pub name: String,
+    /// What it is for.
+    pub platform: Platform,
+    /// The digest of the manifest that a registry has for this platform, or of the lock that a distroless base was made
+    /// from: it decides every byte of the base.
+    pub digest: Digest,
+    /// Its layers, lowest first.
+    pub layers: Vec<StoredLayer>,
+    /// What the layers unpack to. Files are [`crate::oci::Content::Part`]s of tars in the cache.
+    pub rootfs: RootFs,
+    /// How it wants programs to be run; what an image says of itself goes over it.
+    pub runtime: Runtime,
+}

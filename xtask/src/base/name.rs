@@ -1,0 +1,125 @@
+//! The names of the distroless bases that are assembled here.
+
+use std::fmt;
+
+/// A distroless base, as `base = "distroless:cc-debian13:debug"` names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Distroless {
+    /// What it holds.
+    pub flavour: Flavour,
+    /// The release of Debian that its packages are from: 13, or 12.
+    pub debian: u8,
+    /// Whether programs run as root; as 65532 where not.
+    pub root: bool,
+    /// Whether it holds busybox, for looking around.
+    pub debug: bool,
+}
+
+/// What a distroless base holds, smallest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Flavour {
+    /// What static programs expect: certificates, time zones, accounts.
+    Static,
+    /// And glibc, OpenSSL, zlib.
+    Base,
+    /// And the runtime libraries of GCC: libstdc++, libgcc_s, libgomp.
+    Cc,
+}
+
+/// The release that is taken where none is named. Debian 12 is past its end of life.
+pub const DEBIAN: u8 = 13;
+
+impl Distroless {
+    /// The usual variant of a flavour: the default release, not root, nothing to look around with.
+    pub const fn of(flavour: Flavour) -> Self {
+        Self { flavour, debian: DEBIAN, root: false, debug: false }
+    }
+
+    /// Reads `distroless:<static|base|cc>[-debian<12|13>]` with any of `:root`, `:nonroot` and `:debug` behind it, each
+    /// once. None where it is anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut parts = text.strip_prefix("distroless:")?.split(':');
+        let first = parts.next()?;
+        let (flavour, debian) = first.split_once("-debian").unwrap_or((first, "13"));
+        let debian = match debian {
+            "12" => 12,
+            "13" => 13,
+            _ => return None,
+        };
+        let mut this = Self { debian, ..Self::of(Flavour::parse(flavour)?) };
+        let mut said = Vec::new();
+        for variant in parts {
+            match variant {
+                "root" => this.root = true,
+                "nonroot" => {}
+                "debug" => this.debug = true,
+                _ => return None,
+            }
+            let user = |v: &str| v == "root" || v == "nonroot";
+            if said.iter().any(|other| *other == variant || (user(other) && user(variant))) {
+                return None;
+            }
+            said.push(variant);
+        }
+        Some(this)
+    }
+}
+
+impl Flavour {
+    /// All, smallest first.
+    pub const ALL: [Self; 3] = [Self::Static, Self::Base, Self::Cc];
+
+    /// Its spelling.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Static => "static",
+            Self::Base => "base",
+            Self::Cc => "cc",
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|flavour| flavour.as_str() == text)
+    }
+}
+
+/// The shortest spelling.
+impl fmt::Display for Distroless {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "distroless:{}", self.flavour.as_str())?;
+        if self.debian != DEBIAN {
+            write!(f, "-debian{}", self.debian)?;
+        }
+        let root = if self.root { ":root" } else { "" };
+        let debug = if self.debug { ":debug" } else { "" };
+        write!(f, "{root}{debug}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spellings() {
+        for (text, short) in [
+            ("distroless:cc", "distroless:cc"),
+            ("distroless:cc-debian13:nonroot", "distroless:cc"),
+            ("distroless:static-debian12:debug", "distroless:static-debian12:debug"),
+            ("distroless:base:debug:root", "distroless:base:root:debug"),
+        ] {
+            assert_eq!(Distroless::parse(text).map(|d| d.to_string()).as_deref(), Some(short), "{text}");
+        }
+        for text in [
+            "distroless",
+            "distroless:",
+            "distroless:cc-debian11",
+            "distroless:cc:root:nonroot",
+            "distroless:cc:debug:debug",
+            "distroless:java",
+            "cc",
+        ] {
+            assert_eq!(Distroless::parse(text), None, "{text}");
+        }
+    }
+}
