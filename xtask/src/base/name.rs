@@ -27,7 +27,7 @@ pub enum Flavour {
 }
 
 /// The release that is taken where none is named. Debian 12 is past its end of life.
-pub const DEBIAN: u8 = 13;
+const DEBIAN: u8 = 13;
 
 impl Distroless {
     /// The usual variant of a flavour: the default release, not root, nothing to look around with.
@@ -47,7 +47,7 @@ impl Distroless {
             _ => return None,
         };
         let mut this = Self { debian, ..Self::of(Flavour::parse(flavour)?) };
-        let mut said = Vec::new();
+        let mut said: Vec<&str> = Vec::new();
         for variant in parts {
             match variant {
                 "root" => this.root = true,
@@ -55,7 +55,7 @@ impl Distroless {
                 "debug" => this.debug = true,
                 _ => return None,
             }
-            let user = |v: &str| v == "root" || v == "nonroot";
+            let user = |word: &str| matches!(word, "root" | "nonroot");
             if said.iter().any(|other| *other == variant || (user(other) && user(variant))) {
                 return None;
             }
