@@ -31,10 +31,7 @@ fn tree(program: &Path) -> RootFs {
 }
 
 fn bytes_of(content: &Content) -> Vec<u8> {
-    match content {
-        Content::Bytes(bytes) => bytes.to_vec(),
-        Content::Disk(path) => std::fs::read(path).unwrap(),
-    }
+    content.read().unwrap().into_owned()
 }
 
 fn seen_in(rootfs: &RootFs) -> Tree {

@@ -2,7 +2,7 @@
 
 use xtask::oci::Node;
 
-use crate::support::{fixed_image, pack_with};
+use crate::support::{first_tree, fixed_image, pack_with};
 
 /// A sparse file of 9 GB would take too long; 300 MB show that nothing holds a whole file.
 #[cfg(target_os = "linux")]
@@ -13,7 +13,7 @@ fn memory_is_bounded() {
     let big = dir.path().join("big");
     std::fs::File::create(&big).unwrap().set_len(300 << 20).unwrap();
     image.platforms.truncate(1);
-    image.platforms[0].layers[0].rootfs.insert("big", Node::disk(0o644, &big)).unwrap();
+    first_tree(&mut image).insert("big", Node::disk(0o644, &big)).unwrap();
     let before = peak();
     pack_with(&[image], dir.path(), 2);
     let grown = peak() - before;

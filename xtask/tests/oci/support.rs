@@ -116,3 +116,11 @@ pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     }
     found
 }
+
+/// The tree of the first layer of the first platform.
+pub(crate) fn first_tree(image: &mut ImageSpec) -> &mut RootFs {
+    match &mut image.platforms[0].layers[0] {
+        LayerSource::Tree(spec) => &mut spec.rootfs,
+        LayerSource::Stored(_) => panic!("the layer is no tree"),
+    }
+}

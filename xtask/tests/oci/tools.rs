@@ -6,7 +6,7 @@ use std::path::Path;
 use xtask::exec::Cmd;
 use xtask::oci::{Digest, Layout, Node, RootFs};
 
-use crate::support::{fixed_image, have, pack_with, program_bytes, run};
+use crate::support::{first_tree, fixed_image, have, pack_with, program_bytes, run};
 
 #[test]
 fn skopeo_reads_layout_and_tar() {
@@ -76,7 +76,7 @@ fn no_layer_is_larger_than_umocis() {
     let mut rootfs = RootFs::new();
     fs::write(dir.path().join("program"), &program).unwrap();
     rootfs.insert("app", Node::disk(0o755, dir.path().join("program"))).unwrap();
-    image.platforms[0].layers[0].rootfs = rootfs;
+    *first_tree(&mut image) = rootfs;
     pack_with(&[image], dir.path(), 2);
 
     let theirs = dir.path().join("theirs");
