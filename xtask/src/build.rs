@@ -13,7 +13,7 @@ use crate::config::App;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
 use crate::plan::{Job, Plan};
-use crate::trap::{self, Traps};
+use crate::trap::{self, Script, Traps};
 use crate::ui::Ui;
 
 /// What came of a job.
@@ -131,7 +131,7 @@ impl Builder<'_> {
             });
         }
         if let Some(traps) = traps
-            && self.prove(&mut built, &traps)?
+            && self.prove(&mut built, &traps, &call.scripts, &dir)?
         {
             spoiled.insert(dir);
         }
@@ -192,18 +192,21 @@ impl Builder<'_> {
             seconds: 0.0,
             worked: false,
             programs: Vec::new(),
+            scripts: Vec::new(),
             errors: String::new(),
         };
         let mut crates = 0_usize;
         let (end, seconds) = cmd.lines(|stream, line| match stream {
-            Stream::Stdout => {
-                if let Message::Unit { name, fresh, executable } = parse(line) {
+            Stream::Stdout => match parse(line) {
+                Message::Unit { name, fresh, executable } => {
                     crates += 1;
                     call.worked |= !fresh;
                     call.programs.extend(executable);
                     task.note(format!("{crates} crates done, last {name}"));
                 }
-            }
+                Message::Script(script) => call.scripts.push(script),
+                Message::Other => {}
+            },
             Stream::Stderr => {
                 call.errors.push_str(line);
                 call.errors.push('\n');
@@ -220,8 +223,9 @@ impl Builder<'_> {
         self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())
     }
 
-    /// Reads what the traps saw. A hit for a target fails its job and spoils the folder as a proof: then it says true.
-    fn prove(&self, built: &mut [Built], traps: &Traps) -> Result<bool> {
+    /// Reads what the traps saw and what build scripts left. Either fails its job and spoils the folder as
+    /// a proof: then it says true.
+    fn prove(&self, built: &mut [Built], traps: &Traps, scripts: &[Script], dir: &Path) -> Result<bool> {
         let hits = traps.hits()?;
         let mut spoiled = false;
         for b in built {
@@ -229,16 +233,24 @@ impl Builder<'_> {
             let own: Vec<String> =
                 hits.iter().filter(|h| h.target.as_deref() == Some(triple)).map(trap::Hit::line).collect();
             b.host_c = hits.iter().filter(|h| h.target.is_none()).map(trap::Hit::line).collect();
-            if own.is_empty() {
-                b.purity_proven = b.error.is_none();
-                continue;
-            }
-            spoiled = true;
+            let folder = dir.join(triple);
+            let left: Vec<String> =
+                scripts.iter().filter(|s| s.is_for(&folder)).flat_map(Script::remains).collect();
+            // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
+            spoiled |= !(own.is_empty() && left.is_empty());
+            let (what, lines) = match (own.is_empty(), left.is_empty()) {
+                (true, true) => {
+                    b.purity_proven = b.error.is_none();
+                    continue;
+                }
+                (false, _) => ("a C compiler was called", own),
+                (true, false) => ("something that no Rust compiler made is linked", left),
+            };
             b.program = None;
             b.error = Some(format!(
-                "mode {} promises no C, but a C compiler was called for {triple}:\n  {}\n{}",
+                "mode {} promises no C, but {what} for {triple}:\n  {}\n{}",
                 b.job.mode.name,
-                own.join("\n  "),
+                lines.join("\n  "),
                 b.error.take().unwrap_or_default()
             ));
         }
@@ -262,6 +274,8 @@ pub struct Call {
     pub worked: bool,
     /// The programs that it made or found fresh.
     pub programs: Vec<PathBuf>,
+    /// The build scripts that it ran or found fresh.
+    pub scripts: Vec<Script>,
     /// What it printed on stderr: warnings, errors, the words of build scripts that failed.
     pub errors: String,
 }

@@ -7,6 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod remains;
+
+pub use remains::Script;
+
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::Host;

@@ -1,9 +1,11 @@
 //! Cargo's JSON messages (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>), of which
-//! only the finished programs and the crates built so far matter here.
+//! only finished programs, the crates built so far, and what build scripts left matter here.
 
 use std::path::PathBuf;
 
 use serde::Deserialize;
+
+use crate::trap::Script;
 
 /// One message, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum Message {
         /// The program, where it is one.
         executable: Option<PathBuf>,
     },
+    /// A build script ran, or its outcome was found fresh.
+    Script(Script),
     /// Anything else.
     Other,
 }
@@ -27,6 +31,9 @@ struct Raw {
     target: Option<RawTarget>,
     fresh: Option<bool>,
     executable: Option<PathBuf>,
+    package_id: Option<String>,
+    out_dir: Option<PathBuf>,
+    linked_libs: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -36,9 +43,13 @@ struct RawTarget {
 
 /// Reads one line of Cargo's standard output. A line that is no message (a build tool that prints) is `Other`.
 pub fn parse(line: &str) -> Message {
-    match serde_json::from_str(line) {
-        Ok(Raw { reason, target: Some(target), fresh, executable }) if reason == "compiler-artifact" => {
-            Message::Unit { name: target.name, fresh: fresh.unwrap_or(false), executable }
+    let Ok(raw) = serde_json::from_str::<Raw>(line) else { return Message::Other };
+    match (raw.reason.as_str(), raw.target, raw.package_id, raw.out_dir) {
+        ("compiler-artifact", Some(target), ..) => {
+            Message::Unit { name: target.name, fresh: raw.fresh.unwrap_or(false), executable: raw.executable }
+        }
+        ("build-script-executed", _, Some(package), Some(out_dir)) => {
+            Message::Script(Script { package, out_dir, linked_libs: raw.linked_libs.unwrap_or_default() })
         }
         _ => Message::Other,
     }

@@ -174,3 +174,48 @@ fn a_build_folder_of_the_users_own_hides_nothing() {
     trapped(&space, &run, "gcc ");
     assert!(!elsewhere.exists(), "{run}");
 }
+
+#[test]
+fn a_compiler_that_is_called_by_its_path_is_seen_by_what_it_left() {
+    need!("purity::by_path", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    let gcc = machine::find("gcc").unwrap();
+    let space = with_script(&format!(
+        "let out = std::env::var(\"OUT_DIR\").unwrap();
+         let object = format!(\"{{out}}/sub/sly.o\");
+         std::fs::create_dir_all(format!(\"{{out}}/sub\")).unwrap();
+         assert!(Command::new({gcc:?}).args([\"-c\", \"sly.c\", \"-o\", &object]).status().unwrap().success());
+         println!(\"cargo::rustc-link-arg={{object}}\");"
+    ));
+    for _ in 0..2 {
+        let run = space.run(&PURE).ended(1);
+        let report = run.json();
+        let job = job(&report, HOST_MUSL);
+        assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
+        let error = job["error"].as_str().unwrap();
+        assert!(error.contains("sly 0.7.1 left the object sub/sly.o in its OUT_DIR"), "{run}");
+    }
+    // The same hidden in a static library that was made somewhere else.
+    space.write("sly/build.rs", "fn main() { println!(\"cargo::rustc-link-lib=static:-bundle=c\"); }\n");
+    let run = space.run(&PURE).ended(1);
+    assert!(run.stdout().contains("sly 0.7.1 links the static library c"), "{run}");
+    space.write("sly/build.rs", "fn main() {}\n");
+    let report = space.run(&PURE).ended(0).json();
+    assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
+}
+
+#[test]
+fn an_object_of_rustc_is_no_c() {
+    need!("purity::rustc_object", machine::std_for(&[HOST_MUSL]));
+    let space = with_script(
+        "let out = std::env::var(\"OUT_DIR\").unwrap();
+         let source = format!(\"{out}/probe.rs\");
+         std::fs::write(&source, \"pub fn probe() {}\").unwrap();
+         let rustc = std::env::var(\"RUSTC\").unwrap();
+         let target = std::env::var(\"TARGET\").unwrap();
+         let args = [\"--crate-type=lib\", \"--emit=obj,metadata\", \"--target\", &target, \"--out-dir\", &out, &source];
+         assert!(Command::new(rustc).args(args).status().unwrap().success());
+         assert!(std::path::Path::new(&format!(\"{out}/probe.o\")).exists());",
+    );
+    let report = space.run(&PURE).ended(0).json();
+    assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
+}
