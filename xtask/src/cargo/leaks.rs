@@ -2,10 +2,10 @@
 //! one target wants could bring C into another. Targets whose unit graph changes in company are built alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::cohort::Cohort;
 use super::invocation::invocation;
@@ -39,6 +39,22 @@ struct UnitTarget {
     name: String,
 }
 
+/// What is kept.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Answer {
+    /// The targets to build alone.
+    alone: BTreeSet<String>,
+    /// The manifests of path dependencies that the answer depends on, with their digests: only Cargo knows all of them.
+    manifests: BTreeMap<PathBuf, String>,
+}
+
+impl Answer {
+    /// Whether all those manifests are as they were.
+    fn holds(&self) -> bool {
+        self.manifests.iter().all(|(file, was)| digest(file).is_ok_and(|is| is == *was))
+    }
+}
+
 /// Splits a cohort so that every target gets the units it would get alone. The answer is kept under `target/xtask`
 /// until a manifest or the lock file changes.
 ///
@@ -50,13 +66,13 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>
     }
     let targets: Vec<String> = cohort.jobs.iter().map(|j| j.target.triple.to_string()).collect();
     let file = builder.work.join("unit-graphs").join(format!("{}.json", key(&cohort, &targets, builder)));
-    let kept = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
-    let alone: BTreeSet<String> = match kept {
-        Some(alone) => alone,
+    let kept: Option<Answer> = std::fs::read(&file).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let alone: BTreeSet<String> = match kept.filter(Answer::holds) {
+        Some(answer) => answer.alone,
         None => match compare(&cohort, builder)? {
-            Some(alone) => {
-                keep(&file, &alone)?;
-                alone
+            Some(answer) => {
+                keep(&file, &answer)?;
+                answer.alone
             }
             // No answer today (no network, say) is not to be remembered as a good one.
             None => BTreeSet::new(),
@@ -72,18 +88,53 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>
 }
 
 /// The targets whose units differ between a call of their own and the common one; none where Cargo does not tell.
-fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<BTreeSet<String>>> {
+fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<Answer>> {
     let Some(common) = graph(cohort, builder)? else { return Ok(None) };
-    let mut alone = BTreeSet::new();
+    let mut answer = Answer { alone: BTreeSet::new(), manifests: manifests(&common) };
     for job in &cohort.jobs {
         let triple = job.target.triple.to_string();
         let own = graph(&Cohort { key: cohort.key.clone(), jobs: vec![job] }, builder)?;
         let Some(own) = own else { return Ok(None) };
+        answer.manifests.extend(manifests(&own));
         if changes(&own, &common, &triple) {
-            alone.insert(triple);
+            answer.alone.insert(triple);
         }
     }
-    Ok(Some(alone))
+    Ok(Some(answer))
+}
+
+/// The manifests of all path dependencies in a graph, with their digests.
+fn manifests(graph: &Graph) -> BTreeMap<PathBuf, String> {
+    let packages = graph.values().flatten().map(|(package, ..)| package.as_str());
+    let files = packages.filter_map(folder).map(|folder| folder.join("Cargo.toml"));
+    files.filter_map(|file| digest(&file).ok().map(|digest| (file, digest))).collect()
+}
+
+/// The folder of a package that a path names: `path+file:///x/dep#0.1.0` (Cargo's package ID specifications).
+fn folder(package: &str) -> Option<PathBuf> {
+    let url = package.strip_prefix("path+file://")?;
+    let path = url.rsplit_once('#').map_or(url, |(path, _)| path);
+    Some(PathBuf::from(unescaped(path)))
+}
+
+/// A path in a URL with its `%20` and the like read back.
+fn unescaped(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
@@ -116,7 +167,7 @@ fn units(answer: &[u8]) -> Option<Graph> {
 /// Everything that decides the answer: the lock file, every manifest and what is asked.
 fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
     let (app, site) = (builder.app, &builder.site);
-    let print = Fingerprint::new("unit graph 3").with(cohort.key.folder()).with(targets.join(" "));
+    let print = Fingerprint::new("unit graph 4").with(cohort.key.folder()).with(targets.join(" "));
     let print = print.with(&app.package).with(&app.bin);
     let lock = site.root.join("Cargo.lock");
     std::iter::once(&lock)
@@ -125,8 +176,8 @@ fn key(cohort: &Cohort, targets: &[String], builder: &Builder) -> String {
         .short()
 }
 
-fn keep(file: &Path, alone: &BTreeSet<String>) -> Result<()> {
-    let text = serde_json::to_vec(alone).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
+fn keep(file: &Path, answer: &Answer) -> Result<()> {
+    let text = serde_json::to_vec(answer).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
     crate::files::write(file, &text)
 }
 
@@ -158,6 +209,22 @@ mod tests {
         assert!(changes(&own, &leaked, "a"));
         assert!(changes(&own, &more, "a"));
         assert!(changes(&own, &host, "a"), "a build script with other features may write other sources");
+    }
+
+    #[test]
+    fn a_manifest_outside_the_workspace_is_part_of_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = dir.path().join("out side");
+        std::fs::create_dir(&outside).unwrap();
+        let manifest = outside.join("Cargo.toml");
+        std::fs::write(&manifest, "one").unwrap();
+        let id = format!("path+file://{}#dep@0.1.0", outside.display().to_string().replace(' ', "%20"));
+        let graph = answer(&[("a", &id, &[]), ("a", "registry+https://x/index#y@1.0.0", &[])]);
+        let answer = Answer { alone: BTreeSet::new(), manifests: manifests(&graph) };
+        assert_eq!(answer.manifests.keys().collect::<Vec<_>>(), [&manifest]);
+        assert!(answer.holds());
+        std::fs::write(&manifest, "two").unwrap();
+        assert!(!answer.holds());
     }
 
     #[test]
