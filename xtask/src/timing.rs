@@ -1,6 +1,6 @@
 //! What each mode costs: which samples are taken in which order, what they say, and the file that keeps it.
 //!
-//! Everything here is pure but [`host_facts`]; what runs a build and looks at the clock is an [`Executor`].
+//! Everything here is pure but [`host_facts`] and [`Trace`]; what runs a build and looks at the clock is an [`Executor`].
 
 mod host;
 mod ratio;
@@ -9,6 +9,7 @@ mod run;
 mod schedule;
 mod stats;
 mod tables;
+mod trace;
 
 pub use host::{Host, host_facts};
 pub use ratio::Ratio;
@@ -18,4 +19,5 @@ pub use schedule::{Case, Scenario, Slot, schedule};
 pub use stats::Timing;
 pub(crate) use stats::micro;
 pub(crate) use tables::notes;
-pub use tables::{markdown, ratio_table, terminal, timing_table};
+pub use tables::{markdown, parts_table, ratio_table, terminal, timing_table};
+pub use trace::Trace;

@@ -12,7 +12,7 @@ use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::End;
 use crate::plan::{Job, ModeRequest};
-use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, host_facts, schedule};
+use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, Trace, host_facts, schedule};
 
 pub(super) fn run(
     common: &Common,
@@ -138,7 +138,9 @@ impl Real<'_> {
     fn build(&self, cohort: &Cohort, dir: &Path, title: &str) -> Result<Sample> {
         let traps = self.builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
+        let trace = Trace::start();
         let call = self.builder.call(&cmd, title)?;
+        let parts = trace.and_then(|trace| trace.finish(call.seconds));
         let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));
         };
@@ -146,6 +148,6 @@ impl Real<'_> {
             traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
         }
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
-        Ok(Sample { seconds: call.seconds, parts: None, binary_bytes, image_bytes: None })
+        Ok(Sample { seconds: call.seconds, parts, binary_bytes, image_bytes: None })
     }
 }

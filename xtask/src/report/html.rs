@@ -4,7 +4,7 @@ use super::markdown::machine;
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
 use crate::escape::html as escape;
-use crate::timing::{self, Timings, ratio_table, timing_table};
+use crate::timing::{self, Timings, parts_table, ratio_table, timing_table};
 
 /// Colours follow the reader's light or dark setting; wide tables scroll by themselves.
 const STYLE: &str = "\
@@ -59,6 +59,10 @@ pub fn html(report: &Report, timings: Option<&Timings>) -> String {
             escape(&machine(timings)),
             timing_table(&timings.cases).html()
         );
+        let parts = parts_table(&timings.cases);
+        if !parts.is_empty() {
+            text += &parts.html();
+        }
         if !timings.ratios.is_empty() {
             text += &ratio_table(&timings.ratios).html();
         }

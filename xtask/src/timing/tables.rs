@@ -1,6 +1,6 @@
 //! Timings as tables.
 
-use super::record::{CaseRecord, RatioRecord, Timings};
+use super::record::{CaseRecord, Parts, RatioRecord, Timings};
 use super::stats::Timing;
 use crate::files::{human_seconds, human_size};
 use crate::table::{Align, Cell, Table};
@@ -43,6 +43,28 @@ pub fn timing_table(cases: &[CaseRecord]) -> Table {
     table
 }
 
+/// A row per case that was traced: where its time went. No row where no case was.
+pub fn parts_table(cases: &[CaseRecord]) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("mode", Left),
+        ("C", Right),
+        ("rustc", Right),
+        ("link", Right),
+        ("other", Right),
+    ];
+    let mut table = Table::new(&columns);
+    for (case, parts) in cases.iter().filter_map(|case| Some((case, case.parts.as_ref()?))) {
+        let Parts { c_s, rustc_s, link_s, other_s } = *parts;
+        let names = [case.target.as_str(), case.scenario.word(), case.mode.as_str()].map(Cell::from);
+        let seconds = [c_s, rustc_s, link_s, other_s].map(|seconds| Cell::from(human_seconds(seconds)));
+        table.row(names.into_iter().chain(seconds));
+    }
+    table
+}
+
 /// How many samples; and of how many targets each call was, where it was not of this one alone.
 fn samples(case: &CaseRecord) -> String {
     match case.targets_in_call {
@@ -76,9 +98,13 @@ pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     table
 }
 
-/// Both tables and the notes on outliers, for a terminal.
+/// All tables and the notes on outliers, for a terminal.
 pub fn terminal(timings: &Timings, color: bool) -> String {
     let mut text = timing_table(&timings.cases).terminal(color);
+    let parts = parts_table(&timings.cases);
+    if !parts.is_empty() {
+        text += &format!("\n{}", parts.terminal(color));
+    }
     if !timings.ratios.is_empty() {
         text += &format!("\n{}", ratio_table(&timings.ratios).terminal(color));
     }
@@ -88,9 +114,13 @@ pub fn terminal(timings: &Timings, color: bool) -> String {
     text
 }
 
-/// Both tables and the notes, as Markdown.
+/// All tables and the notes, as Markdown.
 pub fn markdown(timings: &Timings) -> String {
     let mut text = timing_table(&timings.cases).markdown();
+    let parts = parts_table(&timings.cases);
+    if !parts.is_empty() {
+        text += &format!("\n{}", parts.markdown());
+    }
     if !timings.ratios.is_empty() {
         text += &format!("\n{}", ratio_table(&timings.ratios).markdown());
     }

@@ -31,7 +31,20 @@ fn one_sample_writes_timings_that_keep_the_contract() {
     assert_eq!(found, expected);
     for case in timings["cases"].as_array().unwrap() {
         assert_eq!(case["samples_s"].as_array().unwrap().len(), 1);
-        assert!(case["median_s"].as_f64().unwrap() > 0.0 && case["binary_bytes"].as_u64().unwrap() > 10_000);
+        let median = case["median_s"].as_f64().unwrap();
+        assert!(median > 0.0 && case["binary_bytes"].as_u64().unwrap() > 10_000);
+        if cfg!(target_os = "linux") {
+            let part = |name: &str| case["parts"][name].as_f64().unwrap();
+            let all: f64 = ["c_s", "rustc_s", "link_s", "other_s"].map(part).iter().sum();
+            assert!((all - median).abs() < 0.001, "{case}");
+            let cold = case["case"] == "cold";
+            assert_eq!(part("rustc_s") > 0.0, cold, "rustc works in cold builds alone: {case}");
+            assert_eq!(
+                part("c_s") > 0.0,
+                cold && case["mode"] == "native",
+                "C is compiled there alone: {case}"
+            );
+        }
     }
     // Neither build folders nor a program that nobody verified stay.
     assert!(!space.path("target/xtask/bench").exists());
