@@ -9,6 +9,7 @@ use crate::workspace::Workspace;
 
 mod check;
 mod check_image;
+mod check_run;
 mod check_target;
 mod diag;
 mod glibc;
@@ -25,8 +26,8 @@ mod walk;
 
 pub use glibc::GlibcVersion;
 pub use types::{
-    App, Base, CcChoice, CcProvider, Config, Image, Mode, ModeChoice, Need, OnFallback, Target, TestNeed,
-    TestSection,
+    App, Base, CcChoice, CcProvider, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode, ModeChoice,
+    Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 
 /// The name that the file has where `--config` says nothing.

@@ -1,19 +1,24 @@
 //! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
 //! are [`crate::oci`]'s and [`crate::archive`]'s.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Archive, ArchiveSpec};
 use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
 use crate::oci::document::Runtime;
-use crate::oci::scratch::{CERTIFICATES, NONROOT};
+use crate::oci::scratch::CERTIFICATES;
 use crate::oci::{self, ImageSpec, LayerSource, LayerSpec, PackedImage, PlatformSpec, Scratch};
 use crate::triple::Triple;
 use crate::ui::Ui;
 use crate::verify::Verified;
 use crate::workspace::Package;
+
+mod accounts;
+mod labels;
+pub mod run;
+
+pub use labels::Labels;
 
 /// What is known of the program beside its bytes, for labels and file names.
 #[derive(Debug, Clone)]
@@ -63,6 +68,12 @@ pub fn images(
             Err(reason) => unmade.push(Unmade { name: image.name.clone(), reason }),
         }
     }
+    for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
+        ui.warn(format!(
+            "image {} runs its program as root; `user` of its [[image]] says otherwise",
+            image.name
+        ));
+    }
     for image in &unmade {
         ui.warn(format!("image {} is not made: {}", image.name, image.reason));
     }
@@ -104,7 +115,10 @@ fn spec(
         name: image.name.clone(),
         version: origin.package.version.to_string(),
         platforms,
-        annotations: annotations(config, origin),
+        annotations: labels::annotations(config, origin)
+            .into_iter()
+            .chain(image.run.annotations.clone())
+            .collect(),
         created: origin.created,
     }))
 }
@@ -115,47 +129,23 @@ fn platform(image: &Image, config: &Config, verified: &Verified, origin: &Origin
         return Err(Error::failed(format!("{} has no program or no platform", job.title())));
     };
     let Base::Scratch = image.base;
-    let rootfs = oci::scratch_rootfs(&Scratch {
+    let mut rootfs = oci::scratch_rootfs(&Scratch {
         bin: &config.app.bin,
         program: &artifact.path,
         time_zones: image.tzdata,
     })?;
-    let mut labels = annotations(config, origin);
-    labels.insert("xtask.mode".into(), job.mode.name.clone());
-    labels.insert("xtask.target".into(), job.target.triple.to_string());
-    if let Some(fallback) = &job.fallback {
-        // A fixed code, since what enters an image must not depend on the machine; the words stand in the report.
-        labels.insert("xtask.fallback.from".into(), fallback.from.clone());
-        labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
-    }
-    let runtime = Runtime {
-        user: format!("{NONROOT}:{NONROOT}"),
+    let base = Runtime {
         env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
-        entrypoint: vec![format!("/{}", config.app.bin)],
-        working_dir: "/".into(),
-        labels,
         ..Runtime::default()
     };
+    let of_image = |e: Error| e.found(format!("in image {} for {platform}", image.name));
+    let labels = labels::labels(config, origin, job);
+    let runtime = run::runtime(&image.run, &config.app.bin, &base, labels, &rootfs).map_err(of_image)?;
+    for (path, node) in run::folders(&runtime, &rootfs).map_err(of_image)? {
+        rootfs.put(&path, node)?;
+    }
     let layer = LayerSpec { rootfs, created_by: format!("xtask: scratch with /{}", config.app.bin) };
     Ok(PlatformSpec { platform: platform.clone(), layers: vec![LayerSource::Tree(layer)], runtime })
-}
-
-/// <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says.
-fn annotations(config: &Config, origin: &Origin) -> BTreeMap<String, String> {
-    let package = origin.package;
-    let authors = (!package.authors.is_empty()).then(|| package.authors.join(", "));
-    let pairs = [
-        ("title", Some(config.app.bin.clone())),
-        ("version", Some(package.version.to_string())),
-        ("revision", origin.revision.clone()),
-        ("description", package.description.clone()),
-        ("licenses", package.license.clone()),
-        ("source", package.repository.clone()),
-        ("authors", authors),
-    ];
-    let named =
-        |(key, value): (&str, Option<String>)| Some((format!("org.opencontainers.image.{key}"), value?));
-    pairs.into_iter().filter_map(named).collect()
 }
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program, for those who build images with

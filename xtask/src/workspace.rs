@@ -62,6 +62,10 @@ pub struct Package {
     pub repository: Option<String>,
     /// `description`: the image label `org.opencontainers.image.description`.
     pub description: Option<String>,
+    /// `homepage`: the image label `org.opencontainers.image.url`.
+    pub homepage: Option<String>,
+    /// `documentation`: the image label `org.opencontainers.image.documentation`.
+    pub documentation: Option<String>,
     /// `authors`: the image label `org.opencontainers.image.authors`.
     pub authors: Vec<String>,
 }
@@ -176,6 +180,8 @@ impl Package {
             rust_version: package.rust_version,
             repository: package.repository,
             description: package.description,
+            homepage: package.homepage,
+            documentation: package.documentation,
             authors: package.authors,
             dir,
         }

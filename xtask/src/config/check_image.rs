@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Check;
+use super::check_run;
 use super::quote::{names, quoted};
 use super::raw::{RawImage, Text};
 use super::suggest::nearest;
@@ -30,11 +31,15 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
         check.diags.at(list.span(), "an image has at least one target");
     }
     let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
+    let run = check_run::run(check, &raw.run);
+    let smoke = check_run::smoke(check, &raw.run);
     Some(Image {
         name: raw.name.as_ref()?.get_ref().clone(),
         base: base?,
         targets,
         tzdata: raw.tzdata.unwrap_or(false),
+        run,
+        smoke,
     })
 }
 

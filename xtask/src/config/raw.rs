@@ -12,7 +12,10 @@ use super::syntax::Syntax;
 use super::walk::Fields;
 use crate::error::{Error, Result};
 
+mod run;
 pub(super) mod shapes;
+
+pub(super) use run::{RawHealthcheck, RawRun};
 
 /// A string with its place.
 pub(super) type Text = Spanned<String>;
@@ -69,6 +72,8 @@ pub(super) struct RawImage {
     pub(super) base: Option<Text>,
     pub(super) targets: Option<Texts>,
     pub(super) tzdata: Option<bool>,
+    /// The keys that say how to run it.
+    pub(super) run: RawRun,
 }
 
 /// The parser bounds the depth of brackets and the parts of a key, 80 each, but not their product, and what it returns
@@ -197,5 +202,11 @@ fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
         image.required(key, value)
     });
     let targets = image.strings("targets");
-    RawImage { name, base, targets: image.required("targets", targets), tzdata: image.boolean("tzdata") }
+    RawImage {
+        name,
+        base,
+        targets: image.required("targets", targets),
+        tzdata: image.boolean("tzdata"),
+        run: run::fields(&mut image),
+    }
 }

@@ -6,6 +6,10 @@ use std::path::PathBuf;
 use super::GlibcVersion;
 use crate::triple::Triple;
 
+mod run;
+
+pub use run::{HealthCheck, Id, ImageRun, ImageSmoke, User};
+
 /// A valid targets.toml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -132,6 +136,10 @@ pub struct Image {
     pub targets: Vec<Triple>,
     /// Ships the time zone database.
     pub tzdata: bool,
+    /// How to run it.
+    pub run: ImageRun,
+    /// How it is started once, to see that it starts.
+    pub smoke: ImageSmoke,
 }
 
 /// What an image is built on.

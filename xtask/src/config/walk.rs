@@ -104,11 +104,26 @@ impl<'t, 'd> Fields<'t, 'd> {
         };
         let entry = |(name, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
             let name: &Spanned<std::borrow::Cow<'t, str>> = name;
+            if value.get_ref().is_table() {
+                let example = "a name with dots is written in quotes: \"a.b\" = \"…\"";
+                self.wrong(name.get_ref(), value, "a string").help(example);
+                return None;
+            }
             let value = self.as_string(name.get_ref(), value)?;
             Some((Spanned::new(name.span(), name.get_ref().to_string()), value))
         };
-        let all: Vec<_> = table.iter().map(entry).collect();
-        all.into_iter().collect()
+        Some(table.iter().filter_map(entry).collect())
+    }
+
+    /// A table that stands in the value of a key: `key = { … }`, with the keys of `shape`.
+    pub(super) fn inline(&mut self, key: &str, shape: &'static Shape) -> Option<Fields<'t, '_>> {
+        let value = self.table.get(key)?;
+        let Some(table) = value.get_ref().as_table() else {
+            let example = self.shape.example(key);
+            self.wrong(key, value, "a table").help(example);
+            return None;
+        };
+        Some(Fields::open(table, value.span(), shape, self.diags))
     }
 
     /// The one table of this key: `[key]`.

@@ -11,7 +11,7 @@ mod manifest;
 pub mod media_type;
 mod time;
 
-pub use config::{History, ImageConfig, RootFsDiffs, Runtime};
+pub use config::{Health, History, ImageConfig, RootFsDiffs, Runtime};
 pub use descriptor::{Descriptor, PlatformJson};
 pub use index::Index;
 pub use manifest::Manifest;

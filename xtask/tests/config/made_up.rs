@@ -38,6 +38,8 @@ fn package(name: &str) -> Package {
         rust_version: None,
         repository: None,
         description: None,
+        homepage: None,
+        documentation: None,
         authors: Vec::new(),
     }
 }

@@ -1,9 +1,10 @@
 //! Whatever the bytes, an answer; and a valid file means the same when it is written out again.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use xtask::config::{CcChoice, Config, ModeChoice};
+use xtask::config::{CcChoice, Config, Id, ImageRun, ModeChoice};
 use xtask::error::Kind;
 
 use crate::made_up::{VALID, parse};
@@ -135,8 +136,81 @@ fn written(config: &Config) -> String {
             list(image.targets.iter().map(|t| t.as_str()).collect()),
             image.tzdata
         );
+        text += &run_written(&image.run);
     }
     text + &format!("[test]\nneeds = {}\n", list(config.test.needs.iter().map(|n| n.as_str()).collect()))
+}
+
+/// How an image is run, every value written in full.
+fn run_written(run: &ImageRun) -> String {
+    let string = |s: &str| toml_string(s);
+    let list = |all: Vec<&String>| all.into_iter().map(|s| toml_string(s)).collect::<Vec<_>>().join(", ");
+    let table = |all: &BTreeMap<String, String>| {
+        let entries: Vec<_> = all.iter().map(|(k, v)| format!("{} = {}", string(k), string(v))).collect();
+        format!("{{ {} }}", entries.join(", "))
+    };
+    let id = |id: &Id| match id {
+        Id::Number(number) => number.to_string(),
+        Id::Name(name) => name.clone(),
+    };
+    let mut text = format!(
+        "cmd = [{}]\nenv = {}\nports = [{}]\nvolumes = [{}]\nlabels = {}\nannotations = {}\n",
+        list(run.cmd.iter().collect()),
+        table(&run.env),
+        list(run.ports.iter().collect()),
+        list(run.volumes.iter().collect()),
+        table(&run.labels),
+        table(&run.annotations)
+    );
+    if let Some(user) = &run.user {
+        let group = user.group.as_ref().map(|group| format!(":{}", id(group))).unwrap_or_default();
+        text += &format!("user = \"{}{group}\"\n", id(&user.user));
+    }
+    for (key, value) in [("workdir", &run.workdir), ("stop-signal", &run.stop_signal)] {
+        text += &value.as_ref().map(|value| format!("{key} = {}\n", string(value))).unwrap_or_default();
+    }
+    if let Some(check) = &run.healthcheck {
+        text += &format!("healthcheck = {{ cmd = [{}]", list(check.cmd.iter().collect()));
+        let times =
+            [("interval", check.interval), ("timeout", check.timeout), ("start-period", check.start_period)];
+        for (key, time) in times {
+            text += &time.map(|time| format!(", {key} = \"{}ms\"", time.as_millis())).unwrap_or_default();
+        }
+        text += &check.retries.map(|n| format!(", retries = {n}")).unwrap_or_default();
+        text += " }\n";
+    }
+    text
+}
+
+/// The keys of an `[[image]]` that say how to run it.
+fn run() -> impl Strategy<Value = String> {
+    let texts = prop::collection::vec("[^\\x00]{1,8}", 0..3);
+    let table = || prop::collection::btree_map("[a-z][a-z.=]{0,6}", "[^\\x00]{0,8}", 0..3);
+    let user = "(0|[1-9][0-9]{0,8}|[a-z_]{1,8})(:(0|[1-9][0-9]{0,8}|[a-z_]{1,8}))?";
+    let ports = prop::collection::btree_set("[1-9][0-9]{0,3}/(tcp|udp|sctp)", 0..3);
+    let folders = prop::collection::btree_set("(/[a-z]{1,4}){1,3}", 0..3);
+    let signal = prop::sample::select(vec!["9", "SIGTERM", "RTMIN+3", "64"]);
+    let time = "([1-9]h)?([1-9]m)?[1-9]s([1-9]ms)?";
+    (texts, table(), table(), user, ports, folders, signal, time, 1_u32..=1000).prop_map(
+        |(cmd, env, labels, user, ports, folders, signal, time, retries)| {
+            let list =
+                |all: Vec<&String>| all.into_iter().map(|s| toml_string(s)).collect::<Vec<_>>().join(", ");
+            let table = |all: &BTreeMap<String, String>| {
+                let all = all.iter().filter(|(key, _)| !key.contains('='));
+                all.map(|(k, v)| format!("\"{k}\" = {}", toml_string(v))).collect::<Vec<_>>().join(", ")
+            };
+            format!(
+                "cmd = [{}]\nenv = {{ {} }}\nlabels = {{ {} }}\nuser = \"{user}\"\nports = [{}]\n\
+                 volumes = [{}]\nstop-signal = \"{signal}\"\n\
+                 healthcheck = {{ cmd = [\"a\"], interval = \"{time}\", retries = {retries} }}\n",
+                list(cmd.iter().collect()),
+                table(&env),
+                table(&labels),
+                list(ports.iter().collect()),
+                list(folders.iter().collect()),
+            )
+        },
+    )
 }
 
 /// One `[[target]]` with any values that are valid for a gnu target.
@@ -193,12 +267,13 @@ proptest! {
         target in target(),
         smoke in prop::collection::vec("[^\\x00]{0,12}", 0..3),
         tzdata in any::<bool>(),
+        run in run(),
     ) {
         let smoke: Vec<_> = smoke.iter().map(|s| toml_string(s)).collect();
         let text = VALID.replace("bin = \"shop\"", &format!("bin = \"shop\"\nsmoke = [{}]", smoke.join(", ")))
             + &target
             + &format!("[[image]]\nname = \"a\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-gnu\"]\n\
-                        tzdata = {tzdata}\n[test]\nneeds = [\"docker\"]\n");
+                        tzdata = {tzdata}\n{run}[test]\nneeds = [\"docker\"]\n");
         let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
         prop_assert_eq!(parse(written(&config).as_bytes()), Ok(config));
     }

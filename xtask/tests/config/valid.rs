@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use xtask::config::{
-    App, Base, CcChoice, CcProvider, Config, GlibcVersion, Image, Mode, ModeChoice, Need, OnFallback, Target,
-    TestNeed, TestSection,
+    App, Base, CcChoice, CcProvider, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun, ImageSmoke,
+    Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 use xtask::triple::Triple;
 use xtask::workspace::Package;
@@ -77,6 +78,24 @@ name = "shop__a-b.c"
 base = "scratch"
 targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]
 tzdata = true
+entrypoint = ["/shop", "serve"]
+cmd = ["--port", "80"]
+env = { B = "", "A.b" = "x=y" }
+user = "nonroot:0"
+workdir = "/srv/"
+ports = ["80", "53/udp"]
+volumes = ["/data", "/a/b/"]
+stop-signal = "2"
+healthcheck = { cmd = ["/shop", "health"], interval = "1m30s", timeout = "500ms", start-period = "2h", retries = 0x2 }
+labels = { "a.b" = "c" }
+annotations = { "org.opencontainers.image.vendor" = "d" }
+smoke = []
+expect = { exit = 3, stdout = "ready" }
+[[image]]
+name = "least"
+base = "scratch"
+targets = ["x86_64-unknown-linux-musl"]
+healthcheck.cmd = ["/shop"]
 [test]
 needs = ["umoci", "docker", "umoci"]
 "#;
@@ -95,8 +114,34 @@ needs = ["umoci", "docker", "umoci"]
     assert_eq!(target.rustflags, ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]);
     assert_eq!(config.targets[1].cc, Some(CcChoice::Program("/opt/my tools/bin/cc".into())));
     let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"].map(Triple::parse).into();
-    let image = Image { name: "shop__a-b.c".into(), base: Base::Scratch, targets, tzdata: true };
-    assert_eq!(config.images, [image]);
+    let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let pairs = |list: &[(&str, &str)]| list.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
+    let run = ImageRun {
+        entrypoint: Some(strings(&["/shop", "serve"])),
+        cmd: strings(&["--port", "80"]),
+        env: pairs(&[("A.b", "x=y"), ("B", "")]),
+        user: Some(User { user: Id::Name("nonroot".into()), group: Some(Id::Number(0)) }),
+        workdir: Some("/srv".into()),
+        ports: strings(&["53/udp", "80/tcp"]).into_iter().collect(),
+        volumes: strings(&["/a/b", "/data"]).into_iter().collect(),
+        stop_signal: Some("SIGINT".into()),
+        healthcheck: Some(HealthCheck {
+            cmd: strings(&["/shop", "health"]),
+            interval: Some(Duration::from_secs(90)),
+            timeout: Some(Duration::from_millis(500)),
+            start_period: Some(Duration::from_secs(7200)),
+            retries: Some(2),
+        }),
+        labels: pairs(&[("a.b", "c")]),
+        annotations: pairs(&[("org.opencontainers.image.vendor", "d")]),
+    };
+    let smoke = ImageSmoke { args: Some(Vec::new()), exit: 3, stdout: Some("ready".into()) };
+    let image = Image { name: "shop__a-b.c".into(), base: Base::Scratch, targets, tzdata: true, run, smoke };
+    assert_eq!(config.images[0], image);
+    let least = &config.images[1];
+    assert_eq!(least.run.healthcheck.as_ref().unwrap().cmd, ["/shop"]);
+    assert_eq!(least.run, ImageRun { healthcheck: least.run.healthcheck.clone(), ..ImageRun::default() });
+    assert_eq!(least.smoke, ImageSmoke::default());
     assert_eq!(config.test.needs, [TestNeed::Docker, TestNeed::Umoci].into());
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use xtask::config::{App, Base, Config, Image, Mode, Need, Target, TestSection};
+use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, Mode, Need, Target, TestSection};
 use xtask::host::Host;
 use xtask::plan::{Findings, StdState, StdUse};
 use xtask::toolchain::runner::Runner;
@@ -90,6 +90,8 @@ pub(crate) fn config() -> Config {
             base: Base::Scratch,
             targets: vec![triple(MUSL), triple(ARM_MUSL)],
             tzdata: false,
+            run: ImageRun::default(),
+            smoke: ImageSmoke::default(),
         }],
         test: TestSection::default(),
     }

@@ -86,30 +86,44 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("base", "add base = \"scratch\""),
         ("targets", "add targets = [\"x86_64-unknown-linux-musl\"]"),
         ("tzdata", ""),
+        ("entrypoint", ""),
+        ("cmd", ""),
+        ("env", "write env = { NAME = \"value\" }"),
+        ("user", ""),
+        ("workdir", ""),
+        ("ports", ""),
+        ("volumes", ""),
+        ("stop-signal", ""),
+        ("healthcheck", "write healthcheck = { cmd = [\"/app\", \"health\"], interval = \"30s\" }"),
+        ("labels", "write labels = { \"org.example.team\" = \"value\" }"),
+        ("annotations", "write annotations = { \"org.example.team\" = \"value\" }"),
+        ("smoke", ""),
+        ("expect", "write expect = { exit = 0, stdout = \"…\" }"),
     ],
-    later: &[
-        "annotations",
-        "budget",
-        "closure",
-        "cmd",
-        "compression",
-        "entrypoint",
-        "env",
-        "expect",
-        "healthcheck",
-        "labels",
-        "ports",
-        "smoke",
-        "stop-signal",
-        "user",
-        "volumes",
-        "workdir",
-    ],
+    later: &["budget", "closure", "compression"],
 };
+
+/// `healthcheck` of `[[image]]`.
+pub(in crate::config) const HEALTHCHECK: Shape = Shape {
+    name: "healthcheck",
+    keys: &[
+        ("cmd", "add cmd = [\"/app\", \"health\"]"),
+        ("interval", ""),
+        ("timeout", ""),
+        ("start-period", ""),
+        ("retries", ""),
+    ],
+    later: &[],
+};
+
+/// `expect` of `[[image]]`.
+pub(in crate::config) const EXPECT: Shape =
+    Shape { name: "expect", keys: &[("exit", ""), ("stdout", "")], later: &[] };
 
 /// `[test]`.
 pub(in crate::config) const TEST: Shape =
     Shape { name: "[test]", keys: &[("needs", ""), ("all-features", "")], later: &[] };
 
 /// Every table, to find where a key belongs that stands in the wrong one.
-pub(in crate::config) const ALL: [&Shape; 6] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &TEST];
+pub(in crate::config) const ALL: [&Shape; 8] =
+    [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &TEST];

@@ -12,6 +12,12 @@ pub const VERSION: &str = "org.opencontainers.image.version";
 pub const REVISION: &str = "org.opencontainers.image.revision";
 /// Where its source is.
 pub const SOURCE: &str = "org.opencontainers.image.source";
+/// Where people find more about it.
+pub const URL: &str = "org.opencontainers.image.url";
+/// Where its documentation is.
+pub const DOCUMENTATION: &str = "org.opencontainers.image.documentation";
+/// Who wrote it.
+pub const AUTHORS: &str = "org.opencontainers.image.authors";
 /// Its licences, as an SPDX expression.
 pub const LICENSES: &str = "org.opencontainers.image.licenses";
 /// The reference of the image that this one builds on.

@@ -63,6 +63,29 @@ pub struct Runtime {
     /// The signal that asks the program to end; SIGTERM where none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
+    /// How to ask the running program whether it is well. The specification keeps the name for Docker, which reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Health>,
+}
+
+/// A health check, in Docker's words. Times are in nanoseconds; what is none is the engine's to choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// `CMD` and a program with its arguments.
+    pub test: Vec<String>,
+    /// Time from one check to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u64>,
+    /// How long a check may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// How long the program may take to become well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_period: Option<u64>,
+    /// How many checks must fail in a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
 }
 
 /// What the layers unpack to.

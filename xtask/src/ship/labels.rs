@@ -1,0 +1,44 @@
+//! What images say of themselves: the keys of
+//! <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says, and our own.
+
+use std::collections::BTreeMap;
+
+use super::Origin;
+use crate::config::Config;
+use crate::oci::document::{annotation, rfc3339};
+use crate::plan::Job;
+
+/// Labels or annotations.
+pub type Labels = BTreeMap<String, String>;
+
+/// What holds for every platform: annotations of index and manifests.
+pub(super) fn annotations(config: &Config, origin: &Origin) -> Labels {
+    let package = origin.package;
+    let authors = (!package.authors.is_empty()).then(|| package.authors.join(", "));
+    let pairs = [
+        (annotation::CREATED, Some(rfc3339(origin.created))),
+        (annotation::TITLE, Some(config.app.bin.clone())),
+        (annotation::VERSION, Some(package.version.to_string())),
+        (annotation::REVISION, origin.revision.clone()),
+        (annotation::DESCRIPTION, package.description.clone()),
+        (annotation::LICENSES, package.license.clone()),
+        (annotation::SOURCE, package.repository.clone()),
+        (annotation::URL, package.homepage.clone()),
+        (annotation::DOCUMENTATION, package.documentation.clone()),
+        (annotation::AUTHORS, authors),
+    ];
+    pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+}
+
+/// What one platform's configuration says, the words of targets.toml left out.
+pub(super) fn labels(config: &Config, origin: &Origin, job: &Job) -> Labels {
+    let mut labels = annotations(config, origin);
+    labels.insert("xtask.mode".into(), job.mode.name.clone());
+    labels.insert("xtask.target".into(), job.target.triple.to_string());
+    if let Some(fallback) = &job.fallback {
+        // A fixed code, since what enters an image must not depend on the machine; the words stand in the report.
+        labels.insert("xtask.fallback.from".into(), fallback.from.clone());
+        labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
+    }
+    labels
+}

@@ -1,0 +1,139 @@
+//! How an image is run: what targets.toml says, over what the base says, over what every image has.
+
+use crate::config::{HealthCheck, Id, ImageRun, User};
+use crate::error::{Error, Result};
+use crate::oci::document::{Health, Runtime};
+use crate::oci::scratch::NONROOT;
+use crate::oci::{Kind, Node, Resolved, RootFs};
+
+use super::{Labels, accounts};
+
+/// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
+const OF_THE_BASE: &str = "org.opencontainers.image.";
+
+/// The configuration of an image whose root is `tree`, base and program together. Entrypoint, arguments and health
+/// check of the base do not carry over: they are about programs of its own. The user stands in numbers, so that nothing
+/// has to be looked up and everyone can see that it is not root.
+///
+/// # Errors
+/// A user, group or program that the tree does not hold; each in words that name the key of targets.toml.
+pub fn runtime(run: &ImageRun, bin: &str, base: &Runtime, labels: Labels, tree: &RootFs) -> Result<Runtime> {
+    let user = match &run.user {
+        Some(user) => accounts::numbers(user, tree)?,
+        None => match base.user.as_str() {
+            "" => (NONROOT, NONROOT),
+            text => accounts::numbers(&of_base(text)?, tree)?,
+        },
+    };
+    let base_labels = base.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
+    let base_labels = base_labels.map(|(key, value)| (key.clone(), value.clone()));
+    let workdir =
+        run.workdir.clone().or_else(|| Some(base.working_dir.clone()).filter(|dir| !dir.is_empty()));
+    let runtime = Runtime {
+        user: format!("{}:{}", user.0, user.1),
+        exposed_ports: base.exposed_ports.union(&run.ports).cloned().collect(),
+        env: env(&base.env, run),
+        entrypoint: run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{bin}")]),
+        cmd: run.cmd.clone(),
+        volumes: base.volumes.union(&run.volumes).cloned().collect(),
+        working_dir: workdir.unwrap_or_else(|| "/".to_owned()),
+        labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
+        stop_signal: run.stop_signal.clone().or_else(|| base.stop_signal.clone()),
+        healthcheck: run.healthcheck.as_ref().map(health),
+    };
+    is_there("entrypoint", &runtime.entrypoint, &runtime, tree)?;
+    if let Some(check) = &run.healthcheck {
+        is_there("healthcheck", &check.cmd, &runtime, tree)?;
+    }
+    Ok(runtime)
+}
+
+/// The folders that an image lacks and its program needs: those for data, of the user that runs it, and the one that it
+/// starts in. An engine would make them as root's, and a read-only root would not let it make the second.
+///
+/// # Errors
+/// One of them is no folder in the tree.
+pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>> {
+    let mut missing = Vec::new();
+    let (uid, gid) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
+    let (uid, gid) = (uid.parse().unwrap_or(0), gid.parse().unwrap_or(0));
+    let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
+    let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
+    for (key, path, node) in data.chain([workdir]) {
+        let refused = |why: &str| Error::usage(format!("`{key}` of an image names {path}, which is {why}"));
+        match tree.resolve(path) {
+            Resolved::Missing(place) => missing.push((place, node)),
+            Resolved::Found(place) => match tree.get(&place).map(|node| &node.kind) {
+                None | Some(Kind::Dir) => {}
+                Some(_) => return Err(refused("a file in it")),
+            },
+            Resolved::NotAFolder(other) => return Err(refused(&format!("below /{other}, a file"))),
+            Resolved::Loop => return Err(refused("a circle of links")),
+        }
+    }
+    Ok(missing)
+}
+
+/// The base's variables in their order, with ours in their places, then the rest of ours by name.
+fn env(base: &[String], run: &ImageRun) -> Vec<String> {
+    let name = |entry: &str| entry.split_once('=').map_or(entry, |(name, _)| name).to_owned();
+    let ours = |name: &str| run.env.get(name).map(|value| format!("{name}={value}"));
+    let kept = base.iter().map(|entry| ours(&name(entry)).unwrap_or_else(|| entry.clone()));
+    let known: Vec<String> = base.iter().map(|entry| name(entry)).collect();
+    let added = run.env.keys().filter(|name| !known.contains(name)).filter_map(|name| ours(name));
+    kept.chain(added).collect()
+}
+
+fn health(check: &HealthCheck) -> Health {
+    let nanoseconds = |time: std::time::Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    Health {
+        test: std::iter::once("CMD".to_owned()).chain(check.cmd.iter().cloned()).collect(),
+        interval: check.interval.map(nanoseconds),
+        timeout: check.timeout.map(nanoseconds),
+        start_period: check.start_period.map(nanoseconds),
+        retries: check.retries,
+    }
+}
+
+/// The `User` of a base: it went through no check of ours.
+fn of_base(text: &str) -> Result<User> {
+    let id = |text: &str| match text.parse() {
+        Ok(number) => Id::Number(number),
+        Err(_) => Id::Name(text.to_owned()),
+    };
+    let (user, group) = text.split_once(':').unwrap_or((text, ""));
+    if user.is_empty() {
+        return Err(Error::failed(format!(
+            "the base says that {text:?} runs its programs, which is no user"
+        ))
+        .help("say it in targets.toml: user = \"65532:65532\""));
+    }
+    Ok(User { user: id(user), group: Some(group).filter(|g| !g.is_empty()).map(id) })
+}
+
+/// Looks for the program of a command where a container would: absolute, relative to the folder it starts in, or on PATH.
+fn is_there(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
+    let Some(program) = command.first() else { return Ok(()) };
+    let path = runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
+    let places: Vec<String> = match program.strip_prefix('/') {
+        Some(_) => vec![program.clone()],
+        None if program.contains('/') => vec![format!("{}/{program}", runtime.working_dir)],
+        None => path.split(':').map(|dir| format!("{dir}/{program}")).collect(),
+    };
+    let mut found = places.iter().filter_map(|place| tree.file(place));
+    let Some((place, _)) = found.next() else {
+        let error = Error::usage(format!("`{key}` of an image names {program}, which is not in it"));
+        return Err(match places.as_slice() {
+            [_] => error,
+            _ => error.found(format!("its PATH is {path}")),
+        });
+    };
+    if tree.get(&place).is_some_and(|node| node.mode & 0o111 == 0) {
+        return Err(Error::usage(format!("`{key}` of an image names {program}, which is no program"))
+            .found(format!("/{place} may not be executed")));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

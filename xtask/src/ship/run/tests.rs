@@ -1,0 +1,146 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use crate::oci::scratch::base_rootfs;
+
+fn tree() -> RootFs {
+    let mut tree = base_rootfs(false).unwrap();
+    tree.insert("app", Node::bytes(0o755, &b"x"[..])).unwrap();
+    tree.insert("usr/bin/tool", Node::bytes(0o755, &b"x"[..])).unwrap();
+    tree.insert("etc/data", Node::bytes(0o644, &b"x"[..])).unwrap();
+    tree.insert("srv", Node::symlink("/var/srv")).unwrap();
+    tree
+}
+
+fn of(run: &ImageRun, base: &Runtime) -> Result<Runtime> {
+    runtime(run, "app", base, Labels::new(), &tree())
+}
+
+fn said(error: &Error) -> String {
+    error.to_string().replace('\n', " ")
+}
+
+#[test]
+fn what_is_left_out_is_what_every_image_has() {
+    let runtime = of(&ImageRun::default(), &Runtime::default()).unwrap();
+    let expected = Runtime {
+        user: "65532:65532".into(),
+        entrypoint: vec!["/app".into()],
+        working_dir: "/".into(),
+        ..Runtime::default()
+    };
+    assert_eq!(runtime, expected);
+    assert_eq!(folders(&runtime, &tree()).unwrap(), []);
+}
+
+#[test]
+fn users_become_numbers() {
+    let user = |user: &str, group: Option<&str>| {
+        let id = |text: &str| text.parse().map_or_else(|_| Id::Name(text.into()), Id::Number);
+        let run =
+            ImageRun { user: Some(User { user: id(user), group: group.map(id) }), ..ImageRun::default() };
+        of(&run, &Runtime::default()).map(|runtime| runtime.user).map_err(|e| said(&e))
+    };
+    assert_eq!(user("nonroot", None).as_deref(), Ok("65532:65532"));
+    assert_eq!(user("root", Some("staff")).as_deref(), Ok("0:50"));
+    assert_eq!(user("65534", None).as_deref(), Ok("65534:65534"));
+    assert_eq!(user("1000", None).as_deref(), Ok("1000:1000"));
+    assert_eq!(user("0", Some("7")).as_deref(), Ok("0:7"));
+    let error = user("postgres", None).unwrap_err();
+    assert!(
+        error.contains("the user postgres") && error.contains("it knows root, nobody, nonroot"),
+        "{error}"
+    );
+    let error = user("0", Some("wheel")).unwrap_err();
+    assert!(error.contains("the group wheel") && error.contains("staff"), "{error}");
+}
+
+#[test]
+fn the_base_has_a_word_in_it() {
+    let text = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let base = Runtime {
+        user: "nonroot".into(),
+        env: text(&["PATH=/usr/bin", "LANG=C"]),
+        entrypoint: text(&["/docker-entrypoint.sh"]),
+        cmd: text(&["serve"]),
+        exposed_ports: ["80/tcp".to_owned()].into(),
+        working_dir: "/home".into(),
+        labels: [("maintainer", "x"), ("org.opencontainers.image.version", "12")]
+            .map(|(k, v)| (k.to_owned(), v.to_owned()))
+            .into(),
+        stop_signal: Some("SIGQUIT".into()),
+        healthcheck: Some(Health { test: text(&["CMD", "curl"]), ..Health::default() }),
+        ..Runtime::default()
+    };
+    let run = ImageRun {
+        env: BTreeMap::from([("LANG".into(), "de".into()), ("A".into(), "=".into())]),
+        ports: ["53/udp".to_owned()].into(),
+        ..ImageRun::default()
+    };
+    let runtime = of(&run, &base).unwrap();
+    assert_eq!(runtime.user, "65532:65532");
+    assert_eq!(runtime.env, ["PATH=/usr/bin", "LANG=de", "A=="]);
+    assert_eq!((runtime.entrypoint, runtime.cmd), (text(&["/app"]), Vec::new()));
+    assert_eq!(runtime.exposed_ports, ["53/udp".to_owned(), "80/tcp".to_owned()].into());
+    assert_eq!(runtime.working_dir, "/home");
+    assert_eq!(runtime.labels, BTreeMap::from([("maintainer".to_owned(), "x".to_owned())]));
+    assert_eq!((runtime.stop_signal.as_deref(), runtime.healthcheck), (Some("SIGQUIT"), None));
+}
+
+#[test]
+fn programs_must_be_there() {
+    let run = |program: &str| ImageRun {
+        entrypoint: Some(vec![program.to_owned(), "x".to_owned()]),
+        env: BTreeMap::from([("PATH".into(), "/bin:/usr/bin".into())]),
+        workdir: Some("/usr".into()),
+        ..ImageRun::default()
+    };
+    let with_path = Runtime { env: vec!["PATH=".into()], ..Runtime::default() };
+    for program in ["/app", "/usr/../app", "tool", "bin/tool"] {
+        assert!(of(&run(program), &with_path).is_ok(), "{program}");
+    }
+    for (program, words) in [
+        ("/ap", "names /ap, which is not in it"),
+        ("app", "its PATH is /bin:/usr/bin"),
+        ("/etc", "not in it"),
+        ("/etc/data", "may not be executed"),
+    ] {
+        let error = said(&of(&run(program), &with_path).unwrap_err());
+        assert!(error.contains("`entrypoint`") && error.contains(words), "{error}");
+    }
+    let check = HealthCheck {
+        cmd: vec!["curl".into()],
+        interval: None,
+        timeout: None,
+        start_period: None,
+        retries: None,
+    };
+    let error = of(&ImageRun { healthcheck: Some(check), ..ImageRun::default() }, &with_path).unwrap_err();
+    assert!(said(&error).contains("`healthcheck`"), "{error}");
+}
+
+#[test]
+fn folders_that_nothing_made_are_made() {
+    let run = |volume: &str, workdir: &str| ImageRun {
+        volumes: [volume.to_owned()].into(),
+        workdir: Some(workdir.to_owned()),
+        user: Some(User { user: Id::Number(7), group: None }),
+        ..ImageRun::default()
+    };
+    let made = |volume: &str, workdir: &str| {
+        folders(&of(&run(volume, workdir), &Runtime::default()).unwrap(), &tree()).map_err(|e| said(&e))
+    };
+    let data = Node::dir(0o755).owned(7, 7);
+    assert_eq!(made("/tmp", "/etc"), Ok(vec![]));
+    assert_eq!(
+        made("/data", "/work/a"),
+        Ok(vec![("data".into(), data.clone()), ("work/a".into(), Node::dir(0o755))])
+    );
+    assert_eq!(made("/srv/x", "/"), Ok(vec![("var/srv/x".into(), data)]));
+    assert!(
+        made("/etc/data", "/")
+            .unwrap_err()
+            .contains("`volumes` of an image names /etc/data, which is a file")
+    );
+    assert!(made("/tmp", "/app/x").unwrap_err().contains("below /app, a file"));
+}
