@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -155,12 +155,28 @@ impl Cmd {
     /// # Errors
     /// Only where the program cannot be started; how it ended is in [`Output::end`].
     pub fn capture(&self, limit: Duration) -> Result<Output> {
+        self.capture_from(Stdio::null(), None, limit)
+    }
+
+    /// As [`Cmd::capture`], with these bytes on its standard input.
+    ///
+    /// # Errors
+    /// As [`Cmd::capture`]; that it does not read them is none.
+    pub fn capture_fed(&self, input: &[u8], limit: Duration) -> Result<Output> {
+        self.capture_from(Stdio::piped(), Some(input.to_owned()), limit)
+    }
+
+    fn capture_from(&self, stdin: Stdio, input: Option<Vec<u8>>, limit: Duration) -> Result<Output> {
         let begun = Instant::now();
         let mut command = self.command();
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
         let guard = group::Guard::new(&child);
+        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
+            // On a thread of its own: more than a pipe holds is taken only while it is read.
+            std::thread::spawn(move || pipe.write_all(&input));
+        }
         let streams = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];
         let (end, timed_out) = guard.wait(&mut child, limit);
         let end = end.map_err(|e| cannot_start(self, &e))?;
@@ -338,6 +354,18 @@ mod tests {
         let cmd = Cmd::new("/bin/sh").args(["-c", "echo out; echo err >&2; exit 7"]);
         let output = cmd.capture(Duration::from_secs(20)).unwrap();
         assert_eq!((output.end, output.text(), output.errors()), (End::Code(7), "out".into(), "err".into()));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_fed_is_read_and_need_not_be() {
+        let input = vec![b'x'; 300_000];
+        let output =
+            Cmd::new("/bin/sh").args(["-c", "wc -c"]).capture_fed(&input, Duration::from_secs(20)).unwrap();
+        assert_eq!(output.text().trim(), "300000");
+        let output =
+            Cmd::new("/bin/sh").args(["-c", "exit 3"]).capture_fed(&input, Duration::from_secs(20)).unwrap();
+        assert_eq!(output.end, End::Code(3));
     }
 
     #[cfg(unix)]

@@ -19,6 +19,7 @@ pub mod internal;
 pub mod look;
 pub mod oci;
 pub mod plan;
+pub mod registry;
 pub mod report;
 pub mod rust_std;
 pub mod rustc;

@@ -7,6 +7,7 @@
 //! ```
 
 mod blobs;
+pub mod decompress;
 mod digest;
 pub mod document;
 mod garbage;

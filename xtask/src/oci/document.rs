@@ -11,6 +11,7 @@ mod manifest;
 pub mod media_type;
 mod time;
 
+use config::nullable;
 pub use config::{Health, History, ImageConfig, RootFsDiffs, Runtime};
 pub use descriptor::{Descriptor, PlatformJson};
 pub use index::Index;

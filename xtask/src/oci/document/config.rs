@@ -23,12 +23,12 @@ pub struct ImageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
     /// How to run it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "nullable")]
     pub config: Runtime,
     /// The layers, unpacked.
     pub rootfs: RootFsDiffs,
     /// How each layer came to be.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
 }
 
@@ -37,28 +37,28 @@ pub struct ImageConfig {
 #[serde(rename_all = "PascalCase", default)]
 pub struct Runtime {
     /// `uid:gid` as numbers, so that nothing has to be looked up and Kubernetes can see that it is not root.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub user: String,
     /// Ports that the program listens on, `8080/tcp`; written as the keys of an object.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
     pub exposed_ports: BTreeSet<String>,
     /// `NAME=value`, in this order.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub env: Vec<String>,
     /// The program and the arguments that always stand.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub entrypoint: Vec<String>,
     /// The arguments that the user's replace.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub cmd: Vec<String>,
     /// Folders that hold what the program writes; written as the keys of an object.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
     pub volumes: BTreeSet<String>,
     /// The folder that the program starts in.
-    #[serde(skip_serializing_if = "String::is_empty")]
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub working_dir: String,
     /// Free facts.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
     /// The signal that asks the program to end; SIGTERM where none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,6 +95,7 @@ pub struct RootFsDiffs {
     #[serde(rename = "type")]
     pub kind: String,
     /// The digests of the uncompressed tars, lowest layer first.
+    #[serde(deserialize_with = "nullable")]
     pub diff_ids: Vec<Digest>,
 }
 
@@ -134,6 +135,15 @@ impl ImageConfig {
             created: Some(created),
         }
     }
+}
+
+/// Reads `null` as nothing: Go writes an empty list or map so.
+pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
 /// A set that JSON holds as an object with empty objects for values.

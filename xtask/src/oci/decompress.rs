@@ -1,0 +1,112 @@
+//! The tar inside a layer's blob: gzip, zstd or the tar itself, told apart by how it begins, as Docker and containerd do.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+
+use super::document::media_type;
+
+/// How a layer is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// gzip (RFC 1952), one member or several.
+    Gzip,
+    /// zstd (RFC 8878), one frame or several, skippable ones among them.
+    Zstd,
+}
+
+impl Compression {
+    /// Of a blob that begins with these bytes.
+    pub fn of(begin: &[u8]) -> Self {
+        match begin {
+            [0x1f, 0x8b, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
+            _ => Self::None,
+        }
+    }
+
+    /// The media type of a layer that is compressed so.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::None => media_type::LAYER,
+            Self::Gzip => media_type::LAYER_GZIP,
+            Self::Zstd => media_type::LAYER_ZSTD,
+        }
+    }
+}
+
+/// How many bytes are unpacked at a time.
+const PIECE: usize = 64 << 10;
+
+/// Writes the tar of a blob and says how the blob was compressed and how long the tar is. `limit` is asked before each
+/// piece is written, with the number of all bytes so far.
+///
+/// # Errors
+/// The blob is damaged or cut off, `limit` has an objection, or one side cannot be read or written.
+pub fn decompress(
+    blob: impl Read,
+    out: &mut impl Write,
+    limit: impl Fn(u64) -> io::Result<()>,
+) -> io::Result<(Compression, u64)> {
+    let mut blob = BufReader::with_capacity(PIECE, blob);
+    let kind = Compression::of(blob.fill_buf()?);
+    let mut sink = Sink { out, size: 0, limit };
+    match kind {
+        Compression::None => sink.take_all(&mut blob)?,
+        Compression::Gzip => sink.take_all(&mut flate2::bufread::MultiGzDecoder::new(blob))?,
+        Compression::Zstd => {
+            while !blob.fill_buf()?.is_empty() {
+                frame(&mut blob, &mut sink)?;
+            }
+        }
+    }
+    Ok((kind, sink.size))
+}
+
+/// One frame of zstd.
+fn frame<W: Write, L: Fn(u64) -> io::Result<()>>(
+    blob: &mut BufReader<impl Read>,
+    sink: &mut Sink<'_, W, L>,
+) -> io::Result<()> {
+    use ruzstd::decoding::errors::{FrameDecoderError, ReadFrameHeaderError};
+    let skip = match ruzstd::decoding::StreamingDecoder::new(&mut *blob) {
+        Ok(mut decoder) => {
+            sink.take_all(&mut decoder)?;
+            let told = decoder.decoder.get_checksum_from_data();
+            if told.is_some() && told != decoder.decoder.get_calculated_checksum() {
+                return Err(io::Error::other("the checksum of a zstd frame is wrong"));
+            }
+            return Ok(());
+        }
+        Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame { length, .. })) => {
+            length
+        }
+        Err(error) => return Err(io::Error::other(error.to_string())),
+    };
+    let skipped = io::copy(&mut blob.take(skip.into()), &mut io::sink())?;
+    if skipped == u64::from(skip) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Where the tar goes, with its length so far.
+struct Sink<'a, W, L> {
+    out: &'a mut W,
+    size: u64,
+    limit: L,
+}
+
+impl<W: Write, L: Fn(u64) -> io::Result<()>> Sink<'_, W, L> {
+    fn take_all(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let mut piece = vec![0; PIECE];
+        loop {
+            let read = match from.read(&mut piece) {
+                Ok(0) => return Ok(()),
+                Ok(read) => read,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+                Err(e) => return Err(e),
+            };
+            self.size += read as u64;
+            (self.limit)(self.size)?;
+            self.out.write_all(&piece[..read])?;
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! A base from a registry: what a reference means for a platform, all of it in the cache, and the tree that it unpacks to.
+
+use std::io::{self, Write};
+
+use super::client::Client;
+use super::http::Http;
+use super::manifest::{self, Found};
+use super::store::{Part, Store};
+use super::{Reference, Site, lock};
+use crate::base::BaseImage;
+use crate::error::{Error, Result};
+use crate::oci::document::{Descriptor, ImageConfig, Manifest, PlatformJson};
+use crate::oci::{Digest, RootFs, unpack};
+use crate::triple::Platform;
+
+mod layers;
+
+/// The longest configuration that is read, in bytes. It holds no data, but histories get long.
+const CONFIG_MAX: u64 = 8 << 20;
+
+/// The base that a reference names, for a platform. A reference without a digest is held at the one of `registry.lock`;
+/// a tag that is not there yet is looked up once and added. Everything is held against its digest and size as it
+/// comes, and kept in the cache.
+///
+/// # Errors
+/// It is not on the registry or may not be had; it is not made for the platform; it is damaged, or more than a base may
+/// be; or something of it is not in the cache and nothing may be asked.
+pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<BaseImage> {
+    let pinned = pin(reference, site)?;
+    let pull = Pull::new(&pinned, site)?;
+    let about = |error: Error| about(error, reference);
+    let (digest, manifest, config) = pull.choose(platform).map_err(about)?;
+    let layers = pull.layers(&manifest, &config).map_err(about)?;
+    let mut rootfs = RootFs::new();
+    for (layer, tar) in &layers {
+        unpack::apply(tar, &mut rootfs)
+            .map_err(|error| about(error).found(format!("in its layer {}", layer.layer.descriptor.digest)))?;
+    }
+    Ok(BaseImage {
+        name: reference.to_string(),
+        platform: platform.clone(),
+        digest,
+        layers: layers.into_iter().map(|(layer, _)| layer).collect(),
+        rootfs,
+        runtime: config.config,
+    })
+}
+
+/// The reference with the digest that it is held at.
+fn pin(reference: &Reference, site: &Site<'_>) -> Result<Reference> {
+    if reference.digest().is_some() {
+        return Ok(reference.clone());
+    }
+    if let Some(digest) = lock::read(site.locks)?.remove(reference) {
+        return Ok(reference.at(digest));
+    }
+    let moved = lock::update(std::slice::from_ref(reference), site)?;
+    let digest = moved.into_iter().next().map(|moved| moved.to);
+    let digest = digest.ok_or_else(|| Error::failed(format!("{reference} has no digest")))?;
+    site.ui.step("Locked", format!("{reference} at {digest} in {}", lock::path(site.locks).display()));
+    Ok(reference.at(digest))
+}
+
+/// Asks the registry which digest a tag has now. What it is goes into the cache.
+///
+/// # Errors
+/// Nothing may be asked, or the registry does not have it, or it is no image.
+pub(super) fn resolve(reference: &Reference, site: &Site<'_>) -> Result<Digest> {
+    if site.offline {
+        return Err(Error::missing(format!(
+            "{reference} is not locked yet, and offline nothing can be asked"
+        ))
+        .help("run once without --offline, or name the base by its digest"));
+    }
+    let http = Http::new(site.host, site.ui)?;
+    let bytes = Client::new(&http, reference.registry(), site.host).manifest(reference)?;
+    manifest::read(&bytes).map_err(|error| about(error, reference))?;
+    let digest = Digest::of(&bytes);
+    Store::new(site.cache).make(Part::Blobs, &digest, |out| keep(out, &bytes))?;
+    Ok(digest)
+}
+
+fn keep(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes).map_err(|e: io::Error| Error::failed(format!("cannot write into the cache: {e}")))
+}
+
+/// An error about a base begins with its name.
+fn about(mut error: Error, reference: &Reference) -> Error {
+    error.what = format!("cannot use {reference} as a base: {}", error.what);
+    error
+}
+
+/// A pull of one reference, which has a digest.
+struct Pull<'a> {
+    reference: &'a Reference,
+    site: &'a Site<'a>,
+    store: Store,
+    /// None where nothing may be asked.
+    http: Option<Http<'a>>,
+}
+
+impl<'a> Pull<'a> {
+    fn new(reference: &'a Reference, site: &'a Site<'a>) -> Result<Self> {
+        let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
+        Ok(Self { reference, site, store: Store::new(site.cache), http })
+    }
+
+    fn client(&self, what: &Digest) -> Result<Client<'_>> {
+        let http = self.http.as_ref().ok_or_else(|| {
+            Error::missing(format!("{what} is not in the cache, and offline it cannot be fetched"))
+                .found(format!("the cache is {}", self.site.cache.display()))
+                .help("run once without --offline")
+        })?;
+        Ok(Client::new(http, self.reference.registry(), self.site.host))
+    }
+
+    /// The bytes of a manifest or an index, from the cache or from the registry.
+    fn document(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let path = match self.store.find(Part::Blobs, digest) {
+            Some(path) => path,
+            None => {
+                let client = self.client(digest)?;
+                self.store.make(Part::Blobs, digest, |out| {
+                    keep(out, &client.manifest(&self.reference.at(digest.clone()))?)
+                })?
+            }
+        };
+        std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))
+    }
+
+    /// The manifest for a platform, with its digest and configuration.
+    fn choose(&self, platform: &Platform) -> Result<(Digest, Manifest, ImageConfig)> {
+        let digest = self.reference.digest().cloned();
+        let digest = digest.ok_or_else(|| Error::failed("it has no digest"))?;
+        let candidates = match manifest::read(&self.document(&digest)?)? {
+            Found::Manifest(_) => vec![digest],
+            Found::Index(index) => {
+                manifest::pick(&index, platform)?.into_iter().map(|found| found.digest.clone()).collect()
+            }
+        };
+        let mut has = Vec::new();
+        for digest in candidates {
+            let Found::Manifest(manifest) = manifest::read(&self.document(&digest)?)? else {
+                return Err(Error::failed("it is no image").found("its index leads to another index"));
+            };
+            let config = self.config(&manifest.config)?;
+            if manifest::is(platform, &config.os, &config.architecture, config.variant.as_deref()) {
+                return Ok((digest, manifest, config));
+            }
+            has.push(PlatformJson {
+                architecture: config.architecture,
+                os: config.os,
+                variant: config.variant,
+            });
+        }
+        Err(manifest::lacks(platform, has.iter()))
+    }
+
+    fn config(&self, blob: &Descriptor) -> Result<ImageConfig> {
+        if blob.size > CONFIG_MAX {
+            return Err(Error::failed(format!("its configuration has {} bytes", blob.size))
+                .found(format!("more than {CONFIG_MAX} are not read")));
+        }
+        let path = self.blob(blob, &|_| {})?;
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+        let config: ImageConfig = serde_json::from_slice(&bytes).map_err(|e| {
+            Error::failed("its configuration cannot be understood")
+                .found(crate::escape::plain(&e.to_string()))
+        })?;
+        Ok(config)
+    }
+
+    /// The file of a blob, from the cache or from the registry.
+    fn blob(&self, blob: &Descriptor, progress: &dyn Fn(u64)) -> Result<std::path::PathBuf> {
+        if let Some(path) = self.store.find(Part::Blobs, &blob.digest) {
+            let size = std::fs::metadata(&path).map(|meta| meta.len()).ok();
+            if size == Some(blob.size) {
+                return Ok(path);
+            }
+            // The bytes are those of the digest: it is the manifest that lies.
+            return Err(Error::failed(format!("{} has another size than its manifest says", blob.digest))
+                .found(format!("{} bytes instead of {}", size.unwrap_or_default(), blob.size)));
+        }
+        let client = self.client(&blob.digest)?;
+        self.store.make(Part::Blobs, &blob.digest, |out| client.blob(self.reference, blob, out, progress))
+    }
+}
