@@ -1,15 +1,16 @@
 //! `app serve`: the component and the store over HTTP/1.1, fit for a container.
 //!
-//! One thread for each connection, and as many connections as the limit says; no thread of a connection calls C or the
-//! store: that is what the pool's threads do, of which there are a fixed number. Every read and every write has a time
-//! limit for the whole of it, so a slow client costs one connection for that long, and nothing else.
+//! hyper reads and writes, a few threads of tokio wait for all connections at once, and no such thread calls C or the
+//! store: that is what the pool's threads do, of which there are a fixed number. Whatever a client does has a time limit
+//! for the whole of it, so a slow client costs one connection for that long, and nothing else.
 
 mod config;
 mod connection;
-mod date;
-mod head;
+mod connections;
+mod exchange;
 mod metrics;
 mod numbers;
+mod progress;
 mod rows;
 mod service;
 mod signals;
@@ -20,121 +21,158 @@ mod vectors;
 mod tests;
 
 use std::ffi::OsString;
+use std::future::poll_fn;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::Builder;
+use std::task::Poll;
 use std::time::{Duration, Instant};
+
+use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio::time::{sleep, timeout};
 
 pub(crate) use config::USAGE;
 
 use crate::failure::Failure;
 use config::Config;
-use service::Service;
+use service::{Phase, Service};
+use signals::Signals;
 
-/// Bytes of a connection's stack. What runs there is flat: no recursion, buffers on the heap.
-const STACK: usize = 256 << 10;
+/// How long the server waits where it cannot take a connection, and how often it looks whether a call has ended.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves until a signal ends it, and returns when all requests that were begun are answered.
 pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::read(args).map_err(|message| Failure::usage(message, USAGE))?;
     let limit = config.drain;
     let server = Server::bind(config)?;
-    let drain = server.drain()?;
-    signals::on_termination(move || drain.begin())
-        .map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
+    server.end_by_signals().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
     writeln!(out, "listening on http://{}", server.address)?;
     out.flush()?;
-    let left = server.run();
-    match left {
-        0 => Ok(writeln!(out, "drained")?),
-        n => Err(Failure::failed(format!("{n} connections were cut: they had not ended after {limit:?}"))),
+    match server.run() {
+        End::Drained => Ok(writeln!(out, "drained")?),
+        End::Cut { connections, calls } => Err(Failure::failed(format!(
+            "{connections} connections and {calls} calls were cut: they had not ended after {limit:?}, or before a \
+             second signal"
+        ))),
     }
+}
+
+/// How the service ended.
+#[derive(Debug, PartialEq, Eq)]
+enum End {
+    /// All that had begun was done, and the store is closed.
+    Drained,
+    /// Something was not done.
+    Cut { connections: usize, calls: usize },
 }
 
 /// A socket that listens, and what it serves.
 #[derive(Debug)]
 struct Server {
+    runtime: Runtime,
     listener: TcpListener,
     address: SocketAddr,
     service: Arc<Service>,
 }
 
-/// Ends a server from another thread.
-#[derive(Debug, Clone)]
-struct Drain {
-    draining: Arc<AtomicBool>,
-    address: SocketAddr,
-}
-
-impl Drain {
-    /// No new connections; those that wait for a request end, those that have one end behind its answer.
-    fn begin(&self) {
-        self.draining.store(true, Ordering::SeqCst);
-        // The server waits in `accept`, from which only a connection wakes it.
-        drop(TcpStream::connect_timeout(&self.address, Duration::from_secs(1)));
-    }
-}
-
 impl Server {
     fn bind(config: Config) -> Result<Self, Failure> {
-        let failed =
-            |error: io::Error| Failure::failed(format!("cannot listen on {}: {error}", config.listen));
-        let listener = TcpListener::bind(config.listen).map_err(failed)?;
+        let address = config.listen;
+        let failed = |error: io::Error| Failure::failed(format!("cannot listen on {address}: {error}"));
+        let runtime = Builder::new_multi_thread().thread_name("connections").enable_all().build();
+        let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+        let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address, service: Arc::new(Service::new(config)?) })
+        Ok(Self { runtime, listener, address, service: Arc::new(Service::new(config)?) })
     }
 
-    fn drain(&self) -> Result<Drain, Failure> {
-        let mut address = self.address;
-        // A socket on all addresses is reached by the loopback one.
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        Ok(Drain { draining: Arc::clone(&self.service.draining), address })
-    }
-
-    /// Takes connections until it is drained. Returns how many were still open when the time for that was over.
-    fn run(self) -> usize {
-        let Self { listener, service, .. } = self;
-        loop {
-            let accepted = listener.accept();
-            if service.draining.load(Ordering::SeqCst) {
-                break;
+    /// The first signal drains, the second one ends.
+    fn end_by_signals(&self) -> io::Result<()> {
+        let _inside = self.runtime.enter();
+        let mut signals = Signals::listen()?;
+        let phase = self.service.phase.clone();
+        self.runtime.spawn(async move {
+            for next in [Phase::Draining, Phase::Ending] {
+                signals.next().await;
+                phase.send_replace(next);
             }
-            match accepted {
-                Ok((stream, _)) => Self::take(&service, stream),
-                // The client is gone again, or there are no more file descriptors: others may end meanwhile.
-                Err(_) => std::thread::sleep(Duration::from_millis(20)),
-            }
-        }
-        // Closed before the wait: whoever connects now is refused, and goes elsewhere.
-        drop(listener);
-        let end = Instant::now() + service.config.drain;
-        let left = service.connections.wait_until_none(end);
-        service.pool.close();
-        left
+        });
+        Ok(())
     }
 
-    fn take(service: &Arc<Service>, stream: TcpStream) {
-        let Some(place) = service.connections.enter(service.config.max_connections) else {
-            return connection::refuse(service, &stream);
-        };
-        let theirs = Arc::clone(service);
-        let thread = Builder::new().name("connection".into()).stack_size(STACK);
-        // Where the system has no thread left, the connection is closed by being dropped.
-        let serve = move || {
-            connection::serve(&theirs, stream);
-            // In this order: when the last place is free, nobody but the server has the store, and it closes it.
-            drop(theirs);
-            drop(place);
-        };
-        if thread.spawn(serve).is_err() {
-            service.metrics.refused_connection();
+    /// Takes connections until it is drained.
+    fn run(self) -> End {
+        let Self { runtime, listener, service, .. } = self;
+        let end = runtime.block_on(async {
+            take_all(listener, &service).await;
+            let drained = timeout(service.config.drain, nothing_left(&service));
+            // Whichever comes first: all is done, the time is over, or a second signal.
+            let (mut drained, mut ending) = (pin!(drained), pin!(service.reached(Phase::Ending)));
+            poll_fn(|context| {
+                let over = drained.as_mut().poll(context).is_ready();
+                if over || ending.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+            let load = service.pool.load();
+            match (service.connections.open(), load.running + load.waiting) {
+                (0, 0) => End::Drained,
+                (connections, calls) => End::Cut { connections, calls },
+            }
+        });
+        if end != End::Drained {
+            // Neither waited for nor torn down: the end of the process is the end of them.
+            std::mem::forget(service);
+            runtime.shutdown_background();
         }
+        end
+    }
+}
+
+/// Takes connections until the service ends, and closes the socket: whoever connects then is refused, and goes
+/// elsewhere.
+async fn take_all(listener: TcpListener, service: &Arc<Service>) {
+    let mut drained = pin!(service.drained());
+    loop {
+        let next = poll_fn(|context| match drained.as_mut().poll(context) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => listener.poll_accept(context).map(Some),
+        });
+        match next.await {
+            None => return,
+            Some(Ok((stream, _))) => take(service, stream),
+            // The client is gone again, or there are no more file descriptors: others may end meanwhile.
+            Some(Err(_)) => sleep(PAUSE).await,
+        }
+    }
+}
+
+fn take(service: &Arc<Service>, stream: TcpStream) {
+    let Some(place) = service.connections.enter(service.config.max_connections) else {
+        return connection::refuse(service, stream);
+    };
+    let service = Arc::clone(service);
+    tokio::spawn(async move {
+        connection::serve(&service, stream).await;
+        // In this order: when the last place is free, nobody but the server has the store, and it closes it.
+        drop(service);
+        drop(place);
+    });
+}
+
+/// Ready when there is no connection any more, and no call that one of them left behind.
+async fn nothing_left(service: &Service) {
+    service.connections.none().await;
+    service.pool.close();
+    let begin = Instant::now();
+    loop {
+        let load = service.pool.load();
+        if load.running + load.waiting == 0 {
+            return;
+        }
+        // Most end at once; no thread is kept for those that do not.
+        sleep(if begin.elapsed() < PAUSE { Duration::from_millis(1) } else { PAUSE }).await;
     }
 }

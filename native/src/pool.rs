@@ -3,14 +3,19 @@
 //! As many calls run at the same time as the pool has threads, and as many wait as it has room for. What comes on top of
 //! that waits with the caller ([`Pool::submit`]) or is refused at once ([`Pool::try_submit`]): the caller chooses, and
 //! no load makes more threads.
+//!
+//! A program that waits in futures hands over by [`Pool::submission`] and awaits the [`Ticket`]: neither holds a thread.
 
+mod submission;
 mod ticket;
 
+pub use submission::Submission;
 pub use ticket::{JobPanicked, Ticket};
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::thread::{Builder, JoinHandle};
 use std::{fmt, io};
 
@@ -75,10 +80,15 @@ impl fmt::Debug for Shared {
     }
 }
 
+#[derive(Default)]
 struct State {
     queue: VecDeque<Job>,
     running: usize,
     closed: bool,
+    /// The futures that wait for room, in the order in which they came.
+    waiters: BTreeMap<u64, Waker>,
+    /// The place of the next one of them.
+    next_place: u64,
 }
 
 impl Shared {
@@ -98,6 +108,12 @@ impl Shared {
                 state.running -= 1;
                 // Only the end of a job makes room: one that begins leaves the queue, but takes a thread.
                 self.room.notify_one();
+                if let Some((_, waiter)) = state.waiters.pop_first() {
+                    // What a waker does is the caller's; it may even come back here.
+                    drop(state);
+                    waiter.wake();
+                    state = self.lock();
+                }
             } else if state.closed {
                 return;
             } else {
@@ -114,9 +130,8 @@ impl Pool {
     /// # Errors
     /// If the system refuses a thread; those that were started end.
     pub fn new(threads: NonZeroUsize, room: usize) -> io::Result<Self> {
-        let state = State { queue: VecDeque::new(), running: 0, closed: false };
         let shared =
-            Shared { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new(), bound: room };
+            Shared { state: Mutex::default(), work: Condvar::new(), room: Condvar::new(), bound: room };
         let mut pool = Self { shared: Arc::new(shared), threads: Vec::with_capacity(threads.get()) };
         for number in 0..threads.get() {
             let shared = Arc::clone(&pool.shared);
@@ -147,6 +162,15 @@ impl Pool {
         self.hand_over(job, false)
     }
 
+    /// Hands over a job as soon as there is room for it. Nothing happens before the future is polled; dropped before it
+    /// is ready, the job never runs.
+    pub fn submission<T: Send + 'static>(
+        &self,
+        job: impl FnOnce() -> T + Send + 'static,
+    ) -> Submission<'_, T> {
+        Submission::new(self, job)
+    }
+
     fn hand_over<T: Send + 'static>(
         &self,
         job: impl FnOnce() -> T + Send + 'static,
@@ -157,7 +181,7 @@ impl Pool {
             if state.closed {
                 return Err(Refused::Closed);
             }
-            if state.queue.len() < self.free(&state) {
+            if self.has_room(&state) {
                 break;
             }
             if !wait {
@@ -172,9 +196,9 @@ impl Pool {
         Ok(ticket)
     }
 
-    /// How many jobs may stand in the queue: those with a thread waiting for them, and those that may wait.
-    fn free(&self, state: &State) -> usize {
-        (self.threads.len() - state.running).saturating_add(self.shared.bound)
+    /// Jobs may stand in the queue that have a thread waiting for them, and as many as may wait.
+    fn has_room(&self, state: &State) -> bool {
+        state.queue.len() < (self.threads.len() - state.running).saturating_add(self.shared.bound)
     }
 
     /// What the pool does now.
@@ -191,9 +215,13 @@ impl Pool {
 
     /// Takes no more jobs from now on. Those that were taken run.
     pub fn close(&self) {
-        self.shared.lock().closed = true;
+        let mut state = self.shared.lock();
+        state.closed = true;
+        let waiters = std::mem::take(&mut state.waiters);
+        drop(state);
         self.shared.work.notify_all();
         self.shared.room.notify_all();
+        waiters.into_values().for_each(Waker::wake);
     }
 
     /// Closes the pool and returns when every job that was taken has run.

@@ -27,6 +27,7 @@ Options:
   --max-body BYTES         Bytes of a request's body: 1048576
   --head-timeout SECONDS   From a request's first byte to the end of its head: 10
   --body-timeout SECONDS   For the whole body: 30
+  --call-timeout SECONDS   For a call into C or the store, waiting for a thread included; then 503: 30
   --write-timeout SECONDS  For the whole response: 30
   --idle-timeout SECONDS   Between two requests: 60
   --drain-timeout SECONDS  Between the signal and the end: 20
@@ -46,6 +47,7 @@ pub(super) struct Config {
     pub(super) max_body: usize,
     pub(super) head: Duration,
     pub(super) body: Duration,
+    pub(super) call: Duration,
     pub(super) write: Duration,
     pub(super) idle: Duration,
     pub(super) drain: Duration,
@@ -68,6 +70,7 @@ impl Config {
             "--max-body",
             "--head-timeout",
             "--body-timeout",
+            "--call-timeout",
             "--write-timeout",
             "--idle-timeout",
             "--drain-timeout",
@@ -84,7 +87,7 @@ impl Config {
         };
         let time = |name, default: u64| {
             let seconds: f64 = options.parsed(name, "seconds")?.unwrap_or(default as f64);
-            // A socket takes no limit of zero, and a day is longer than any client may need.
+            // In no time nobody answers, and a day is longer than any client may need.
             let fits = (0.001..=86_400.0).contains(&seconds);
             if fits {
                 Ok(Duration::from_secs_f64(seconds))
@@ -115,6 +118,7 @@ impl Config {
             max_body: number("--max-body", 1 << 20)?,
             head: time("--head-timeout", 10)?,
             body: time("--body-timeout", 30)?,
+            call: time("--call-timeout", 30)?,
             write: time("--write-timeout", 30)?,
             idle: time("--idle-timeout", 60)?,
             drain: time("--drain-timeout", 20)?,
@@ -155,6 +159,7 @@ mod tests {
                 "--listen 8080",
                 "--listen needs an address and a port, such as 127.0.0.1:8080 or [::1]:8080, not \"8080\"",
             ),
+            ("--max-connections 0", "--max-connections needs a number above 0, not \"0\""),
             ("--idle-timeout 0", "--idle-timeout needs 0.001 to 86400 seconds"),
             ("--idle-timeout NaN", "--idle-timeout needs 0.001 to 86400 seconds"),
             ("--on-full drop", "--on-full needs wait or refuse"),

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use native::pool::Load;
 
@@ -20,6 +20,7 @@ pub(super) struct Metrics {
     times: Mutex<BTreeMap<&'static str, Times>>,
     refused_connections: AtomicU64,
     refused_calls: AtomicU64,
+    late_calls: AtomicU64,
     panics: AtomicU64,
 }
 
@@ -55,6 +56,11 @@ impl Metrics {
     /// The pool was full.
     pub(super) fn refused_call(&self) {
         self.refused_calls.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// A call took too long.
+    pub(super) fn late_call(&self) {
+        self.late_calls.fetch_add(1, Ordering::Relaxed);
     }
 
     /// A call panicked.
@@ -111,6 +117,12 @@ impl Metrics {
             ("app_pool_running", "gauge", "Calls that are running.", load.running),
             ("app_pool_waiting", "gauge", "Calls that wait for a thread.", load.waiting),
             ("app_pool_refused_total", "counter", "Calls over the pool's bound.", count(&self.refused_calls)),
+            (
+                "app_pool_late_total",
+                "counter",
+                "Calls that did not end in time, waiting included.",
+                count(&self.late_calls),
+            ),
             ("app_pool_panics_total", "counter", "Calls that panicked.", count(&self.panics)),
             ("app_c_held_bytes", "gauge", "Bytes that the C component holds.", held.bytes),
             ("app_c_held_objects", "gauge", "Objects that the C component holds.", held.objects),
@@ -121,52 +133,5 @@ impl Metrics {
             });
         }
         text
-    }
-}
-
-/// How many connections are open.
-#[derive(Debug, Default)]
-pub(super) struct Connections {
-    open: Mutex<usize>,
-    left: Condvar,
-}
-
-/// One connection's place, free again when it is dropped.
-#[derive(Debug)]
-pub(super) struct Place(Arc<Connections>);
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        *lock(&self.0.open) -= 1;
-        self.0.left.notify_all();
-    }
-}
-
-impl Connections {
-    /// One more, if there is a place for it.
-    pub(super) fn enter(self: &Arc<Self>, max: usize) -> Option<Place> {
-        let mut open = lock(&self.open);
-        if *open >= max {
-            return None;
-        }
-        *open += 1;
-        Some(Place(Arc::clone(self)))
-    }
-
-    /// How many there are.
-    pub(super) fn open(&self) -> usize {
-        *lock(&self.open)
-    }
-
-    /// Waits until there is none, but not longer than that. Returns how many there are.
-    pub(super) fn wait_until_none(&self, end: Instant) -> usize {
-        let mut open = lock(&self.open);
-        loop {
-            let left = end.saturating_duration_since(Instant::now());
-            if *open == 0 || left.is_zero() {
-                return *open;
-            }
-            open = self.left.wait_timeout(open, left).unwrap_or_else(PoisonError::into_inner).0;
-        }
     }
 }

@@ -3,6 +3,8 @@
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;
 
+use hyper::Method;
+
 use super::service::{Request, Response, not_allowed};
 use crate::store::command::row_as_json;
 use crate::store::text::digit;
@@ -19,8 +21,8 @@ type Job = Box<dyn FnOnce() -> Response + Send>;
 pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<Job, Response> {
     let Request { method, path, query, body } = request;
     let Some(key) = path.strip_prefix("/v1/store/") else {
-        return match method.as_str() {
-            "GET" | "HEAD" => {
+        return match method {
+            Method::GET | Method::HEAD => {
                 let (range, limit) = asked(&query).map_err(|what| Response::error(422, &what))?;
                 Ok(Box::new(move || answer(list(&*store, &range, limit))))
             }
@@ -29,15 +31,15 @@ pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<Job, Respon
     };
     let key = unescape(key.as_bytes(), false)
         .ok_or_else(|| Response::error(422, "an escape in the key is malformed"))?;
-    let work: Job = match method.as_str() {
-        "GET" | "HEAD" => Box::new(move || {
+    let work: Job = match method {
+        Method::GET | Method::HEAD => Box::new(move || {
             answer(store.get(&key).map(|value| match value {
                 Some(value) => Response::ok("application/octet-stream", value),
                 None => Response::error(404, "there is no such key"),
             }))
         }),
-        "PUT" => Box::new(move || answer(store.put(&key, &body).map(|()| Response::done()))),
-        "DELETE" => Box::new(move || {
+        Method::PUT => Box::new(move || answer(store.put(&key, &body).map(|()| Response::done()))),
+        Method::DELETE => Box::new(move || {
             answer(store.delete(&key).map(|there| match there {
                 true => Response::done(),
                 false => Response::error(404, "there is no such key"),

@@ -1,13 +1,17 @@
 //! From a request to its response: the routes, and the way through the pool.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use hyper::Method;
+use hyper::body::Bytes;
 use native::Pool;
-use native::pool::Refused;
+use native::pool::{JobPanicked, Refused};
+use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::config::Config;
-use super::metrics::{Connections, Metrics};
+use super::connections::Connections;
+use super::metrics::Metrics;
 use super::{rows, vectors};
 use crate::failure::Failure;
 use crate::info::Info;
@@ -16,12 +20,12 @@ use crate::store::{Store, create_or_open};
 /// A request that has come as a whole.
 #[derive(Debug)]
 pub(super) struct Request {
-    pub(super) method: String,
+    pub(super) method: Method,
     /// As it came, with its escapes.
     pub(super) path: String,
     /// As it came, with its escapes.
     pub(super) query: String,
-    pub(super) body: Vec<u8>,
+    pub(super) body: Bytes,
 }
 
 /// What is answered.
@@ -62,23 +66,15 @@ impl Response {
     }
 }
 
-/// The reason phrase of a status that is used here.
-pub(super) fn reason(status: u16) -> &'static str {
-    match status {
-        200 => "OK",
-        204 => "No Content",
-        400 => "Bad Request",
-        404 => "Not Found",
-        405 => "Method Not Allowed",
-        408 => "Request Timeout",
-        413 => "Content Too Large",
-        422 => "Unprocessable Content",
-        431 => "Request Header Fields Too Large",
-        501 => "Not Implemented",
-        503 => "Service Unavailable",
-        505 => "HTTP Version Not Supported",
-        _ => "Internal Server Error",
-    }
+/// How far the service is, in this order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Phase {
+    /// It takes connections.
+    Serving,
+    /// It takes none, and answers what has begun.
+    Draining,
+    /// It ends, whatever has begun.
+    Ending,
 }
 
 /// What all connections share.
@@ -89,7 +85,7 @@ pub(super) struct Service {
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) metrics: Metrics,
     pub(super) connections: Arc<Connections>,
-    pub(super) draining: Arc<AtomicBool>,
+    pub(super) phase: watch::Sender<Phase>,
 }
 
 impl Service {
@@ -103,18 +99,32 @@ impl Service {
             store: store.map(Arc::from),
             metrics: Metrics::default(),
             connections: Arc::default(),
-            draining: Arc::default(),
+            phase: watch::Sender::new(Phase::Serving),
             config,
         })
     }
 
+    /// Whether the service ends.
+    pub(super) fn is_draining(&self) -> bool {
+        *self.phase.borrow() >= Phase::Draining
+    }
+
+    /// Ready when the service ends.
+    pub(super) async fn drained(&self) {
+        self.reached(Phase::Draining).await;
+    }
+
+    /// Ready when the service is that far.
+    pub(super) async fn reached(&self, phase: Phase) {
+        // The sender cannot fall while it is borrowed here.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
     /// The route that was taken, for the metrics, and the response.
-    pub(super) fn answer(&self, request: Request) -> (&'static str, Response) {
-        let get = |response: &dyn Fn() -> Response| match request.method.as_str() {
-            "GET" | "HEAD" => response(),
-            _ => not_allowed("GET, HEAD"),
-        };
-        let draining = self.draining.load(Ordering::SeqCst);
+    pub(super) async fn answer(&self, request: Request) -> (&'static str, Response) {
+        let reads = matches!(request.method, Method::GET | Method::HEAD);
+        let get = |response: &dyn Fn() -> Response| if reads { response() } else { not_allowed("GET, HEAD") };
+        let draining = self.is_draining();
         match request.path.as_str() {
             "/healthz" => ("/healthz", get(&|| Response::ok(TEXT, "ok\n"))),
             "/readyz" => (
@@ -132,10 +142,10 @@ impl Service {
                     Response::ok("text/plain; version=0.0.4; charset=utf-8", text)
                 }),
             ),
-            "/v1/dot" => ("/v1/dot", self.vectors(request, vectors::dot)),
-            "/v1/double" => ("/v1/double", self.vectors(request, vectors::double)),
-            "/v1/sum" => ("/v1/sum", self.vectors(request, vectors::sum)),
-            "/v1/reverse" => ("/v1/reverse", self.vectors(request, vectors::reverse)),
+            "/v1/dot" => ("/v1/dot", self.vectors(request, vectors::dot).await),
+            "/v1/double" => ("/v1/double", self.vectors(request, vectors::double).await),
+            "/v1/sum" => ("/v1/sum", self.vectors(request, vectors::sum).await),
+            "/v1/reverse" => ("/v1/reverse", self.vectors(request, vectors::reverse).await),
             path if path == "/v1/store" || path.starts_with("/v1/store/") => {
                 let route = if path == "/v1/store" { "/v1/store" } else { "/v1/store/{key}" };
                 let Some(store) = self.store.clone() else {
@@ -144,31 +154,50 @@ impl Service {
                         Response::error(404, "the service has no store: it was started without --store"),
                     );
                 };
-                (route, rows::job(request, store).map_or_else(|response| response, |job| self.pooled(job)))
+                let response = match rows::job(request, store) {
+                    Ok(job) => self.pooled(job).await,
+                    Err(response) => response,
+                };
+                (route, response)
             }
             _ => ("none", Response::error(404, "there is no such page")),
         }
     }
 
-    fn vectors(&self, request: Request, call: fn(&[u8]) -> Result<Response, String>) -> Response {
-        if request.method != "POST" {
+    async fn vectors(&self, request: Request, call: fn(&[u8]) -> Result<Response, String>) -> Response {
+        if request.method != Method::POST {
             return not_allowed("POST");
         }
-        self.pooled(move || call(&request.body).unwrap_or_else(|what| Response::error(422, &what)))
+        self.pooled(move || call(&request.body).unwrap_or_else(|what| Response::error(422, &what))).await
     }
 
     /// Does it on a thread of the pool, where one is free or will be.
-    pub(super) fn pooled(&self, job: impl FnOnce() -> Response + Send + 'static) -> Response {
-        let ticket = if self.config.wait { self.pool.submit(job) } else { self.pool.try_submit(job) };
-        match ticket {
-            Ok(ticket) => ticket.wait().unwrap_or_else(|panic| {
+    pub(super) async fn pooled(&self, job: impl FnOnce() -> Response + Send + 'static) -> Response {
+        let wanted = Arc::new(());
+        let asked = Arc::downgrade(&wanted);
+        // A call whose client was told that it is too late does not begin any more.
+        let job = move || if asked.strong_count() > 0 { job() } else { Response::done() };
+        let call = async {
+            let ticket =
+                if self.config.wait { self.pool.submission(job).await } else { self.pool.try_submit(job) };
+            Ok::<Result<_, JobPanicked>, Refused>(ticket?.await)
+        };
+        match timeout(self.config.call, call).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(panic))) => {
                 self.metrics.panicked();
                 crate::complain(&format!("error: a call panicked: {}\n", panic.message()));
                 Response::error(500, "the call failed")
-            }),
-            Err(refused @ (Refused::Full | Refused::Closed)) => {
+            }
+            Ok(Err(refused)) => {
                 self.metrics.refused_call();
                 Response::busy(&refused.to_string())
+            }
+            // One that runs goes on, for C cannot be stopped.
+            Err(_) => {
+                drop(wanted);
+                self.metrics.late_call();
+                Response::busy("the call did not end in time")
             }
         }
     }

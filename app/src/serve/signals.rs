@@ -2,49 +2,47 @@
 
 use std::io;
 
-/// Calls this once, on a thread of its own, at the first SIGTERM or SIGINT. The second one ends the process at once.
+/// SIGTERM and SIGINT, from the moment on in which this is made.
 #[cfg(unix)]
-pub(super) fn on_termination(call: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    use std::io::Read;
-    use std::os::unix::net::UnixStream;
-    use std::sync::Arc;
-    use std::sync::atomic::AtomicBool;
+#[derive(Debug)]
+pub(super) struct Signals([tokio::signal::unix::Signal; 2]);
 
-    use signal_hook::consts::{SIGINT, SIGTERM};
-    use signal_hook::{flag, low_level::pipe};
+#[cfg(unix)]
+impl Signals {
+    /// # Errors
+    /// What the system says.
+    pub(super) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
 
-    let (mut read, write) = UnixStream::pair()?;
-    let again = Arc::new(AtomicBool::new(false));
-    for signal in [SIGTERM, SIGINT] {
-        // In this order: at the first signal, the flag is not set yet when it is asked for.
-        flag::register_conditional_shutdown(signal, 1, Arc::clone(&again))?;
-        flag::register(signal, Arc::clone(&again))?;
-        pipe::register(signal, write.try_clone()?)?;
+        Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]))
     }
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        if read.read_exact(&mut [0]).is_ok() {
-            call();
-        }
-    })?;
-    Ok(())
+
+    /// The next one of them.
+    pub(super) async fn next(&mut self) {
+        std::future::poll_fn(|context| {
+            // Each one is asked, so that each one wakes this.
+            let came = self.0.each_mut().map(|signal| signal.poll_recv(context).is_ready());
+            if came.contains(&true) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        })
+        .await;
+    }
 }
 
-/// Calls this once, on a thread of its own, at the first Ctrl-C. The second one ends the process at once.
+/// Ctrl-C, from the moment on in which this is made.
 #[cfg(not(unix))]
-pub(super) fn on_termination(call: impl FnOnce() + Send + 'static) -> io::Result<()> {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicBool, Ordering};
+#[derive(Debug)]
+pub(super) struct Signals(tokio::signal::windows::CtrlC);
 
-    let again = Arc::new(AtomicBool::new(false));
-    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&again))?;
-        signal_hook::flag::register(signal, Arc::clone(&again))?;
+#[cfg(not(unix))]
+impl Signals {
+    /// # Errors
+    /// What the system says.
+    pub(super) fn listen() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
     }
-    std::thread::Builder::new().name("signals".into()).spawn(move || {
-        while !again.load(Ordering::SeqCst) {
-            std::thread::sleep(std::time::Duration::from_millis(100));
-        }
-        call();
-    })?;
-    Ok(())
+
+    /// The next one.
+    pub(super) async fn next(&mut self) {
+        self.0.recv().await;
+    }
 }

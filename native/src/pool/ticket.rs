@@ -3,16 +3,30 @@
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-/// A claim to what a job returns. Dropping it does not stop the job.
+/// A claim to what a job returns: to be waited for, or awaited. Dropping it does not stop the job.
 #[must_use = "the job's result is lost without its ticket"]
 pub struct Ticket<T>(Arc<Slot<T>>);
 
 struct Slot<T> {
-    result: Mutex<Option<Result<T, JobPanicked>>>,
+    state: Mutex<State<T>>,
     ready: Condvar,
+}
+
+struct State<T> {
+    result: Option<Result<T, JobPanicked>>,
+    /// Who awaits it.
+    waiter: Option<Waker>,
+}
+
+impl<T> Slot<T> {
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The job panicked. Its thread goes on with the next job.
@@ -58,11 +72,11 @@ impl<T> Ticket<T> {
     /// # Errors
     /// If the job panicked.
     pub fn wait(self) -> Result<T, JobPanicked> {
-        let mut result = self.0.result.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         loop {
-            match result.take() {
+            match state.result.take() {
                 Some(result) => return result,
-                None => result = self.0.ready.wait(result).unwrap_or_else(PoisonError::into_inner),
+                None => state = self.0.ready.wait(state).unwrap_or_else(PoisonError::into_inner),
             }
         }
     }
@@ -73,19 +87,35 @@ impl<T> Ticket<T> {
     /// The ticket itself if the job has not ended by then.
     pub fn wait_for(self, limit: Duration) -> Result<Result<T, JobPanicked>, Self> {
         let end = Instant::now().checked_add(limit);
-        let mut result = self.0.result.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.0.lock();
         loop {
-            if let Some(result) = result.take() {
+            if let Some(result) = state.result.take() {
                 return Ok(result);
             }
             // A limit beyond the clock's range is as good as a day, after which the loop goes round again.
             let left =
                 end.map_or(Duration::from_secs(86_400), |end| end.saturating_duration_since(Instant::now()));
             if left.is_zero() {
-                drop(result);
+                drop(state);
                 return Err(self);
             }
-            result = self.0.ready.wait_timeout(result, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.0.ready.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+/// Ready once: with what the job returned, or its panic.
+impl<T> Future for Ticket<T> {
+    type Output = Result<T, JobPanicked>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut state = self.0.lock();
+        match state.result.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                state.waiter = Some(context.waker().clone());
+                Poll::Pending
+            }
         }
     }
 }
@@ -94,12 +124,19 @@ impl<T> Ticket<T> {
 pub(super) fn pair<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> (Ticket<T>, Box<dyn FnOnce() + Send>) {
-    let slot = Arc::new(Slot { result: Mutex::new(None), ready: Condvar::new() });
+    let state = Mutex::new(State { result: None, waiter: None });
+    let slot = Arc::new(Slot { state, ready: Condvar::new() });
     let ticket = Ticket(Arc::clone(&slot));
     let job = move || {
         let result = catch_unwind(AssertUnwindSafe(job)).map_err(JobPanicked);
-        *slot.result.lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
+        let mut state = slot.lock();
+        state.result = Some(result);
+        let waiter = state.waiter.take();
+        drop(state);
         slot.ready.notify_one();
+        if let Some(waiter) = waiter {
+            waiter.wake();
+        }
         // Where nobody waits any more, the result is dropped here, and what it does then is its own affair.
         drop(catch_unwind(AssertUnwindSafe(move || drop(slot))));
     };
