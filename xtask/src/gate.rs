@@ -1,19 +1,39 @@
-//! The gate: what a program file is ([`Facts`]), and whether that is what its target and its place allow ([`check`]).
+//! The gate: what a program file is ([`Facts`]), and whether that is what its target and its place allow ([`check`], and
+//! [`check_in`] against the root file system that ships).
 //!
 //! Reading is one step and judging another. Facts hold everything that a judgement may need, so that judging stays a
-//! pure function; a root file system to judge against becomes one more [`Root`].
+//! pure function; a [`Tree`] reads the libraries of a root file system, each once.
 
+mod binding;
 mod check;
+mod closure;
+mod dso;
+mod dynamic;
 mod elf;
 mod expect;
 mod facts;
 mod format;
 mod glibc;
+mod level;
 mod load;
+mod packages;
+mod program;
 mod rules;
+mod search;
 mod symbols;
+mod tree;
+mod verdict;
+mod words;
 
+pub use binding::Lack;
 pub use check::{Finding, Root, Setting, Severity, as_error, check};
+pub use closure::{Closure, Gap, Interpreter, Loaded};
+pub use dso::{Import, Object, Pages, Required, Wanted};
 pub use facts::{Endian, Facts, Float, Kind, Machine, Stack, VersionNeed};
 pub use format::Format;
 pub use glibc::Glibc;
+pub use level::Level;
+pub use packages::Package;
+pub use program::Program;
+pub use tree::Tree;
+pub use verdict::{Limits, check_in};

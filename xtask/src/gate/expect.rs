@@ -68,3 +68,13 @@ pub(super) fn libc_of_interpreter(path: &str) -> Option<Libc> {
         None
     }
 }
+
+/// The smallest and the largest page, in bytes, that Linux has on a machine. Sources: `max-page-size` in the psABI of each
+/// (AArch64: 4, 16 or 64 KiB; PowerPC64 and LoongArch: 64 KiB and 16 KiB by default, 4 KiB by configuration), and
+/// `CONFIG_PAGE_SIZE_*` in Linux.
+pub(super) fn pages(machine: Machine) -> (u64, u64) {
+    match elf::Machine(machine.0) {
+        elf::EM_AARCH64 | elf::EM_PPC64 | elf::EM_LOONGARCH => (0x1000, 0x1_0000),
+        _ => (0x1000, 0x1000),
+    }
+}

@@ -6,8 +6,9 @@ use std::path::Path;
 
 use object::{Endianness, ReadCache, ReadRef, elf};
 
-use super::{Facts, Format, elf as reader, format};
+use super::{Facts, Format, Object, dso, elf as reader, format};
 use crate::error::{Error, Result};
+use crate::oci::Content;
 
 /// Why a file is no program that could ship: the rest of a sentence that begins with the file's name, and what to do.
 #[derive(Debug)]
@@ -76,25 +77,69 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     }
 }
 
+impl Object {
+    /// Reads an object that is in memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// No ELF program and no shared library, or damaged or cut off.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        object_of(bytes).map_err(|refusal| refused(name, refusal))
+    }
+
+    /// Reads an object that is a file of a tree. Only headers and tables are read.
+    ///
+    /// # Errors
+    /// As [`Object::parse`]; and the file cannot be read.
+    pub fn read(name: &str, content: &Content) -> Result<Self> {
+        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
+        let read = match content {
+            Content::Bytes(bytes) => object_of(bytes.as_ref()),
+            Content::Disk(path) => object_of(&ReadCache::new(open(path)?)),
+            Content::Part { file, offset, size } => {
+                object_of(ReadCache::new(open(file)?).range(*offset, *size))
+            }
+        };
+        read.map_err(|refusal| refused(name, refusal))
+    }
+}
+
 fn facts<'d>(name: &str, data: impl ReadRef<'d>) -> Result<Facts> {
-    parse(data).map_err(|refusal| {
-        let error = Error::failed(format!("{name} {}", refusal.why));
-        refusal.help.into_iter().fold(error, Error::help)
-    })
+    parse(data).map_err(|refusal| refused(name, refusal))
+}
+
+fn refused(name: &str, refusal: Refusal) -> Error {
+    let error = Error::failed(format!("{name} {}", refusal.why));
+    refusal.help.into_iter().fold(error, Error::help)
 }
 
 fn parse<'d>(data: impl ReadRef<'d>) -> Result<Facts, Refusal> {
+    match class(data)? {
+        (Class::Elf32, len) => reader::read::<elf::FileHeader32<Endianness>, _>(data, len),
+        (Class::Elf64, len) => reader::read::<elf::FileHeader64<Endianness>, _>(data, len),
+    }
+}
+
+fn object_of<'d>(data: impl ReadRef<'d>) -> Result<Object, Refusal> {
+    match class(data)? {
+        (Class::Elf32, len) => dso::read::<elf::FileHeader32<Endianness>, _>(data, len),
+        (Class::Elf64, len) => dso::read::<elf::FileHeader64<Endianness>, _>(data, len),
+    }
+}
+
+enum Class {
+    Elf32,
+    Elf64,
+}
+
+/// The class of an ELF file, and its length in bytes.
+fn class<'d>(data: impl ReadRef<'d>) -> Result<(Class, u64), Refusal> {
     let len = data.len().map_err(|()| Refusal::damaged("its length cannot be told"))?;
     let head = data
         .read_bytes_at(0, len.min(format::HEAD as u64))
         .map_err(|()| Refusal::damaged("its first bytes cannot be read"))?;
     match (Format::of(head), head.get(4)) {
-        (Format::Elf, Some(&class)) if class == elf::ELFCLASS32.0 => {
-            reader::read::<elf::FileHeader32<Endianness>, _>(data, len)
-        }
-        (Format::Elf, Some(&class)) if class == elf::ELFCLASS64.0 => {
-            reader::read::<elf::FileHeader64<Endianness>, _>(data, len)
-        }
+        (Format::Elf, Some(&class)) if class == elf::ELFCLASS32.0 => Ok((Class::Elf32, len)),
+        (Format::Elf, Some(&class)) if class == elf::ELFCLASS64.0 => Ok((Class::Elf64, len)),
         (Format::Elf, Some(_)) => Err(Refusal::damaged("its ELF class is neither 32-bit nor 64-bit")),
         (Format::Elf | Format::ElfStub, _) => Err(Refusal::damaged("it ends inside the ELF header")),
         (Format::Archive, _) => {

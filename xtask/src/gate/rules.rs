@@ -1,16 +1,18 @@
 //! The rules of the gate, one function each: facts in, findings out.
 
 use super::check::{Finding, Root, Setting, Severity};
+use super::dso::{Object, Pages};
 use super::expect;
 use super::facts::{Facts, Kind, Stack};
 use super::glibc::{self, Glibc};
+use super::level::Level;
 use crate::triple::{Libc, Os, Triple};
 
-fn fail(what: String, fix: impl Into<String>) -> Finding {
+pub(super) fn fail(what: String, fix: impl Into<String>) -> Finding {
     Finding { severity: Severity::Fail, what, fix: fix.into() }
 }
 
-fn warn(what: String, fix: impl Into<String>) -> Finding {
+pub(super) fn warn(what: String, fix: impl Into<String>) -> Finding {
     Finding { severity: Severity::Warn, what, fix: fix.into() }
 }
 
@@ -86,21 +88,73 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Optio
         ));
     }
     if facts.interpreter.is_none() {
-        return Some(fail(
-            format!("the program asks for {wants} but names no interpreter that would load it"),
-            "link it without `--no-dynamic-linker`, or statically",
-        ));
+        return Some(nobody_loads(facts));
     }
     if setting == Setting::Image(Root::Scratch) {
-        let fix = "build this image for a musl target, or add `-Ctarget-feature=+crt-static` to the target's rustflags, \
-                   or put the program on a base that has these (`distroless:cc`)";
-        return Some(fail(format!("a scratch image has no {wants}, so the program cannot start"), fix));
+        return Some(not_on_scratch(facts));
     }
     (triple.libc() == Libc::Glibc && libc == Some(Libc::Musl)).then(|| {
         fail(
             format!("{triple} uses glibc, but the program was linked against musl: it asks for {wants}"),
             format!("look at the linker of {triple}: `cargo xtask explain {triple}`"),
         )
+    })
+}
+
+pub(super) fn nobody_loads(facts: &Facts) -> Finding {
+    fail(
+        format!("the program asks for {} but names no interpreter that would load it", wants(facts)),
+        "link it without `--no-dynamic-linker`, or statically",
+    )
+}
+
+pub(super) fn not_on_scratch(facts: &Facts) -> Finding {
+    let fix = "build this image for a musl target, or add `-Ctarget-feature=+crt-static` to the target's rustflags, \
+               or put the program on a base that has these (`distroless:cc`)";
+    fail(format!("a scratch image has no {}, so the program cannot start", wants(facts)), fix)
+}
+
+/// Why no kernel maps this file as it asks for; none where it can be mapped.
+pub(super) fn unmappable(object: &Object) -> Option<String> {
+    let Pages { align, fits } = object.pages;
+    let smallest = expect::pages(object.machine).0;
+    if !align.is_power_of_two() {
+        Some(format!("a segment is to be aligned to {align} bytes, which is no power of two"))
+    } else if fits < smallest {
+        Some(format!("its segments are placed apart by less than a page of {smallest} bytes"))
+    } else {
+        None
+    }
+}
+
+pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
+    if let Some(how) = unmappable(object) {
+        return Some(fail(
+            format!("the program cannot be mapped: {how}"),
+            "look at the linker script, or at what post-processed the file",
+        ));
+    }
+    let (_, largest) = expect::pages(object.machine);
+    (object.pages.align.min(object.pages.fits) < largest).then(|| {
+        warn(
+            format!(
+                "the program is laid out for pages of {} KiB, but some machines of {triple} have pages of {} KiB, where it cannot start",
+                object.pages.align.min(object.pages.fits) >> 10,
+                largest >> 10
+            ),
+            format!("link with `-Clink-arg=-Wl,-z,max-page-size={largest}`"),
+        )
+    })
+}
+
+pub(super) fn level(object: &Object, limit: Option<Level>) -> Option<Finding> {
+    let needed = object.level.filter(|level| *level > limit.unwrap_or(Level::V1))?;
+    let what = |where_: &str| format!("the program says that it needs a processor of level {needed}{where_}");
+    let fix =
+        "remove `-Ctarget-cpu` and `-march` from this target's flags, or see which object was compiled so";
+    Some(match limit {
+        Some(limit) => fail(what(&format!(", but machines have {limit}")), fix),
+        None => warn(what(": it does not start on an older one"), fix),
     })
 }
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use object::read::elf::{FileHeader, GnuHashTable, SectionHeader, Sym};
 use object::{Endianness, ReadRef, U16, U32, U64, elf};
 
-use super::elf::{Dynamic, View};
+use super::dynamic::Dynamic;
+use super::elf::View;
 use super::facts::VersionNeed;
 use super::load::Refusal;
 
@@ -21,32 +22,47 @@ where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'d>,
 {
+    let table = version_table(view, dynamic)?;
+    let by_index: BTreeMap<u16, usize> =
+        table.iter().enumerate().map(|(at, (index, _))| (*index, at)).collect();
+    let mut needs: Vec<VersionNeed> = table.into_iter().map(|(_, need)| need).collect();
+    name_symbols(view, dynamic, &by_index, &mut needs)?;
+    Ok(needs)
+}
+
+/// Reads `DT_VERNEED`: the versions, each with its index, and no symbols yet.
+pub(super) fn version_table<'d, Elf, R>(
+    view: &View<'d, Elf, R>,
+    dynamic: &Dynamic<'d>,
+) -> Result<Vec<(u16, VersionNeed)>, Refusal>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
     let Some(first) = dynamic.verneed else { return Ok(Vec::new()) };
     let bad = || Refusal::damaged("its table of required versions is not valid");
-    let mut needs: Vec<VersionNeed> = Vec::new();
-    let mut by_index: BTreeMap<u16, usize> = BTreeMap::new();
+    let mut needs = Vec::new();
     let mut at = first;
     for _ in 0..dynamic.verneed_count {
-        let offset = view.offset(at, size_of::<elf::Verneed<Endianness>>() as u64).ok_or_else(bad)?;
-        let need: &elf::Verneed<Endianness> = view.data.read_at(offset).map_err(|()| bad())?;
+        let need: &elf::Verneed<Endianness> = view.record(at).ok_or_else(bad)?;
         if need.vn_version.get(view.endian) != elf::VER_NEED_CURRENT {
             return Err(bad());
         }
         let library = view.string(dynamic, need.vn_file.get(view.endian).into())?;
         let mut aux_at = at.checked_add(need.vn_aux.get(view.endian).into()).ok_or_else(bad)?;
         for _ in 0..need.vn_cnt.get(view.endian) {
-            let offset = view.offset(aux_at, size_of::<elf::Vernaux<Endianness>>() as u64).ok_or_else(bad)?;
-            let aux: &elf::Vernaux<Endianness> = view.data.read_at(offset).map_err(|()| bad())?;
+            let aux: &elf::Vernaux<Endianness> = view.record(aux_at).ok_or_else(bad)?;
             if needs.len() == VERSIONS_MAX {
                 return Err(bad());
             }
-            by_index.insert(aux.vna_other(view.endian).0 & elf::VERSYM_VERSION, needs.len());
-            needs.push(VersionNeed {
+            view.spend(library.len())?;
+            let need = VersionNeed {
                 library: library.clone(),
                 version: view.string(dynamic, aux.vna_name.get(view.endian).into())?,
                 weak: aux.vna_flags.get(view.endian).0 & elf::VER_FLG_WEAK.0 != 0,
                 symbols: Vec::new(),
-            });
+            };
+            needs.push((aux.vna_other(view.endian).0 & elf::VERSYM_VERSION, need));
             match aux.vna_next.get(view.endian) {
                 0 => break,
                 next => aux_at = aux_at.checked_add(next.into()).ok_or_else(bad)?,
@@ -57,8 +73,39 @@ where
             next => at = at.checked_add(next.into()).ok_or_else(bad)?,
         }
     }
-    name_symbols(view, dynamic, &by_index, &mut needs)?;
     Ok(needs)
+}
+
+/// Reads `DT_VERDEF`: the versions that the object defines, by index, without the one that stands for its own name.
+pub(super) fn version_definitions<'d, Elf, R>(
+    view: &View<'d, Elf, R>,
+    dynamic: &Dynamic<'d>,
+) -> Result<BTreeMap<u16, String>, Refusal>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
+    let mut versions = BTreeMap::new();
+    let Some(mut at) = dynamic.verdef else { return Ok(versions) };
+    let bad = || Refusal::damaged("its table of defined versions is not valid");
+    for _ in 0..dynamic.verdef_count.min(VERSIONS_MAX as u64) {
+        let definition: &elf::Verdef<Endianness> = view.record(at).ok_or_else(bad)?;
+        if definition.vd_version.get(view.endian) != elf::VER_DEF_CURRENT {
+            return Err(bad());
+        }
+        if definition.vd_flags.get(view.endian).0 & elf::VER_FLG_BASE.0 == 0 {
+            // The first name is the version's; those that follow are the versions before it.
+            let aux = at.checked_add(definition.vd_aux.get(view.endian).into()).ok_or_else(bad)?;
+            let aux: &elf::Verdaux<Endianness> = view.record(aux).ok_or_else(bad)?;
+            let name = view.string(dynamic, aux.vda_name.get(view.endian).into())?;
+            versions.insert(definition.vd_ndx.get(view.endian).0 & elf::VERSYM_VERSION, name);
+        }
+        match definition.vd_next.get(view.endian) {
+            0 => break,
+            next => at = at.checked_add(next.into()).ok_or_else(bad)?,
+        }
+    }
+    Ok(versions)
 }
 
 fn name_symbols<'d, Elf, R>(
@@ -91,7 +138,7 @@ where
 }
 
 /// How many dynamic symbols there are. The dynamic segment does not say: the section headers do, else a hash table.
-fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic<'d>) -> Option<u64>
+pub(super) fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic<'d>) -> Option<u64>
 where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'d>,

@@ -1,0 +1,129 @@
+//! Whether every symbol and version that the objects of a closure take is given by one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::closure::{Closure, Loaded};
+use super::dso::{Import, Required, Wanted};
+
+/// Something that an object takes and nobody gives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// A library lacks a version: the program does not start. Both are indices into [`Closure::loaded`].
+    Version {
+        /// Who requires it.
+        by: usize,
+        /// Who lacks it.
+        of: usize,
+        /// The version.
+        version: String,
+        /// The symbols that are bound to it.
+        symbols: Vec<String>,
+    },
+    /// Nobody gives symbols: the program does not start, or ends when it first calls one.
+    Symbols {
+        /// Who takes them, as an index into [`Closure::loaded`].
+        by: usize,
+        /// The version that they are to have, and the library that had them when it was linked.
+        required: Option<Required>,
+        /// Their names, in the order of the symbol table.
+        symbols: Vec<String>,
+    },
+}
+
+impl Closure {
+    /// What is taken and not given. Libraries that were not found are gaps: what they alone could give is not said here
+    /// once more. `musl` says that the loader does not look at versions.
+    pub fn lacks(&self, musl: bool) -> Vec<Lack> {
+        let mut lacks = Vec::new();
+        let mut answered = BTreeMap::new();
+        for (by, taker) in self.loaded.iter().enumerate() {
+            if !musl {
+                self.versions(by, taker, &mut lacks);
+            }
+            self.symbols(by, taker, musl, &mut answered, &mut lacks);
+        }
+        lacks
+    }
+
+    /// glibc's elf/dl-version.c: every version required of a library must be among those that it defines.
+    fn versions(&self, by: usize, taker: &Loaded, lacks: &mut Vec<Lack>) {
+        for required in taker.object.requires.iter().filter(|r| !r.weak) {
+            let Some(of) = self.find(&required.library) else { continue };
+            if self.loaded[of].object.has_version(&required.version) {
+                continue;
+            }
+            let symbols = taker.object.imports().filter(|i| i.version == Some(required));
+            let symbols = symbols.map(|i| i.name.to_owned()).collect();
+            lacks.push(Lack::Version { by, of, version: required.version.clone(), symbols });
+        }
+    }
+
+    fn symbols<'c>(
+        &'c self,
+        by: usize,
+        taker: &'c Loaded,
+        musl: bool,
+        answered: &mut BTreeMap<(&'c str, Option<&'c str>), bool>,
+        lacks: &mut Vec<Lack>,
+    ) {
+        let mut missing: BTreeMap<Option<(&str, &str)>, Vec<String>> = BTreeMap::new();
+        for import in taker.object.imports().filter(|i| !i.weak) {
+            let version = import.version.map(|v| v.version.as_str());
+            let given = if import.copied {
+                self.gives(&import, Some(by), musl)
+            } else {
+                *answered.entry((import.name, version)).or_insert_with(|| self.gives(&import, None, musl))
+            };
+            let said = || match import.version {
+                // The library is a gap, or it lacks the version: both are said elsewhere.
+                Some(required) if self.gaps.iter().any(|gap| gap.name == required.library) => true,
+                Some(required) => self
+                    .find(&required.library)
+                    .is_some_and(|of| !musl && !self.loaded[of].object.has_version(&required.version)),
+                // It may be what a gap would have given.
+                None => !self.gaps.is_empty(),
+            };
+            if !given && !said() {
+                let of = import.version.map(|v| (v.library.as_str(), v.version.as_str()));
+                missing.entry(of).or_default().push(import.name.to_owned());
+            }
+        }
+        for (of, symbols) in missing {
+            let required = of.map(|(library, version)| Required {
+                library: library.to_owned(),
+                version: version.to_owned(),
+                weak: false,
+            });
+            lacks.push(Lack::Symbols { by, required, symbols });
+        }
+    }
+
+    fn gives(&self, import: &Import<'_>, except: Option<usize>, musl: bool) -> bool {
+        let wanted = match import.version {
+            _ if musl => Wanted::AnyVersion,
+            Some(required) => Wanted::Version(&required.version),
+            None => Wanted::Plain,
+        };
+        let others = self.loaded.iter().enumerate().filter(|(at, _)| Some(*at) != except);
+        others.into_iter().any(|(_, loaded)| {
+            // The very library that had the version has no versions at all: the loader ends the program there.
+            let lost = |required: &Required| {
+                !musl && !loaded.object.has_versioned_symbols() && loaded.answers_to(&required.library)
+            };
+            loaded.object.gives(import.name, wanted) && !import.version.is_some_and(lost)
+        })
+    }
+
+    /// The loaded object that answers to a name.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        self.loaded.iter().position(|l| l.by.is_some() && l.answers_to(name))
+    }
+
+    /// The symbols of all lacks, once each: what to look for in the objects of a build.
+    pub fn lacking_symbols(lacks: &[Lack]) -> BTreeSet<&str> {
+        let symbols = lacks.iter().flat_map(|lack| match lack {
+            Lack::Version { symbols, .. } | Lack::Symbols { symbols, .. } => symbols,
+        });
+        symbols.map(String::as_str).collect()
+    }
+}

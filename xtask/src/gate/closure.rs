@@ -1,0 +1,208 @@
+//! All that a loader loads for a program: its needed libraries, theirs, and so on, in the loader's order.
+
+use std::sync::Arc;
+
+use super::Object;
+use super::level::Level;
+use super::search::{Asker, Loader};
+use super::tree::{Opened, Tree};
+
+/// What is loaded for an object, and what is not found.
+#[derive(Debug)]
+pub struct Closure {
+    /// The object itself, then what is loaded for it, in order.
+    pub loaded: Vec<Loaded>,
+    /// The interpreter, where the object names one.
+    pub interpreter: Interpreter,
+    /// What was needed and not found.
+    pub gaps: Vec<Gap>,
+}
+
+/// An object in memory.
+#[derive(Debug, Clone)]
+pub struct Loaded {
+    /// The names that it was asked for by; the first is that of messages.
+    pub names: Vec<String>,
+    /// The path that the loader opened it by, absolute.
+    pub path: String,
+    /// Where that path leads to in the tree.
+    pub place: String,
+    /// The object.
+    pub object: Arc<Object>,
+    /// Who asked for it, as an index into [`Closure::loaded`]; none for the first.
+    pub by: Option<usize>,
+}
+
+/// What became of the interpreter.
+#[derive(Debug, Clone)]
+pub enum Interpreter {
+    /// The object names none, so nothing loads libraries for it.
+    None,
+    /// It is in the tree.
+    Found(Loaded),
+    /// It is not in the tree, or it is nothing that the kernel could start, with the reason.
+    Unfit {
+        /// Its path.
+        path: String,
+        /// What is there instead; none where nothing is.
+        why: Option<String>,
+    },
+    /// It is in the tree, and there are no rules here for how it looks for libraries.
+    Unknown(Loaded),
+}
+
+/// A library that was not found.
+#[derive(Debug, Clone)]
+pub struct Gap {
+    /// Its name.
+    pub name: String,
+    /// Who asked for it, as an index into [`Closure::loaded`].
+    pub by: usize,
+    /// Files of that name that were found and could not be loaded, with the reason.
+    pub unfit: Vec<(String, String)>,
+    /// The folders that were searched, in order.
+    pub searched: Vec<String>,
+}
+
+/// More objects than this come from a tree that was made up to keep us busy.
+const OBJECTS_MAX: usize = 4096;
+
+impl Closure {
+    /// Loads `object`, which is to be at `path`, in `tree`. `interpreter` is its own or, for a library, that of the
+    /// programs that load it.
+    pub fn of(
+        object: &Arc<Object>,
+        path: &str,
+        interpreter: Option<&str>,
+        tree: &Tree<'_>,
+        level: Level,
+    ) -> Self {
+        let name = path.rsplit('/').next().unwrap_or(path).to_owned();
+        let place = path.trim_start_matches('/').to_owned();
+        let first =
+            Loaded { names: vec![name], path: path.to_owned(), place, object: object.clone(), by: None };
+        let mut closure = Self { loaded: vec![first], interpreter: Interpreter::None, gaps: Vec::new() };
+        let Some(interpreter) = interpreter else { return closure };
+        closure.interpreter = find_interpreter(interpreter, object, tree);
+        let found = match &closure.interpreter {
+            Interpreter::Found(found) => found.clone(),
+            _ => return closure,
+        };
+        let Some(loader) = Loader::of(interpreter, object, tree, level) else {
+            closure.interpreter = Interpreter::Unknown(found);
+            return closure;
+        };
+        let mut next = 0;
+        while next < closure.loaded.len() && closure.loaded.len() < OBJECTS_MAX {
+            let needed = closure.loaded[next].object.clone();
+            for name in &needed.needed {
+                closure.load(name, next, &loader, &found, tree);
+            }
+            next += 1;
+        }
+        if loader.is_musl() && !closure.loaded.iter().any(|l| l.place == found.place) {
+            // It is the C library, and all see its symbols.
+            closure.loaded.push(found);
+        }
+        closure
+    }
+
+    fn load(&mut self, name: &str, by: usize, loader: &Loader, interpreter: &Loaded, tree: &Tree<'_>) {
+        let known = self.loaded.iter_mut().skip(1).find(|l| l.answers_to(name));
+        if known.is_some() || self.gaps.iter().any(|gap| gap.name == name) {
+            return;
+        }
+        if loader.is_itself(name) || interpreter.answers_to(name) || name == interpreter.path {
+            self.enter(Loaded { by: Some(by), ..interpreter.clone() }, name);
+            return;
+        }
+        let chain = self.chain(by);
+        let candidates = loader.candidates(name, &chain);
+        let mut gap = Gap { name: name.to_owned(), by, unfit: Vec::new(), searched: Vec::new() };
+        for path in candidates {
+            match tree.open(&path) {
+                Opened::Missing => {
+                    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+                    gap.searched.push(folder.to_owned());
+                }
+                Opened::Bad(place, why) => {
+                    gap.unfit.push((place, why));
+                    // glibc and musl both stop at what is no library.
+                    break;
+                }
+                Opened::Object(place, object) => match self.loaded[0].object.unlike(&object) {
+                    None => {
+                        let names = Vec::new();
+                        self.enter(Loaded { names, path, place, object, by: Some(by) }, name);
+                        return;
+                    }
+                    Some(why) => {
+                        gap.unfit.push((place, why));
+                        // glibc goes on to the next folder, musl does not.
+                        if loader.is_musl() {
+                            break;
+                        }
+                    }
+                },
+            }
+        }
+        self.gaps.push(gap);
+    }
+
+    /// Adds an object, or only its new name where the same file is loaded already.
+    fn enter(&mut self, new: Loaded, name: &str) {
+        if let Some(old) = self.loaded.iter_mut().skip(1).find(|l| l.place == new.place) {
+            old.names.push(name.to_owned());
+        } else {
+            self.loaded.push(Loaded { names: vec![name.to_owned()], ..new });
+        }
+    }
+
+    /// Who asks, who asked for that one, and so on up to the first.
+    fn chain(&self, by: usize) -> Vec<Asker<'_>> {
+        let mut chain = Vec::new();
+        let mut next = Some(by);
+        while let Some(loaded) = next.and_then(|at| self.loaded.get(at)) {
+            chain.push(Asker { object: &loaded.object, path: &loaded.path });
+            next = loaded.by;
+        }
+        chain
+    }
+}
+
+impl Loaded {
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        self.names.first().map_or(self.path.as_str(), String::as_str)
+    }
+
+    pub(super) fn answers_to(&self, name: &str) -> bool {
+        self.object.soname.as_deref() == Some(name) || self.names.iter().any(|n| n == name)
+    }
+}
+
+impl Object {
+    /// Why a loader that loads `self` passes by `other`: another machine, pointer size or byte order.
+    fn unlike(&self, other: &Object) -> Option<String> {
+        let of = |o: &Object| (o.machine, o.bits, o.endian);
+        (of(self) != of(other)).then(|| format!("it is for {}", other.machine.name(other.bits, other.endian)))
+    }
+}
+
+fn find_interpreter(path: &str, program: &Object, tree: &Tree<'_>) -> Interpreter {
+    let unfit = |why: String| Interpreter::Unfit { path: path.to_owned(), why: Some(why) };
+    match tree.open(path) {
+        Opened::Missing => Interpreter::Unfit { path: path.to_owned(), why: None },
+        Opened::Bad(_, why) => unfit(why),
+        Opened::Object(place, object) => {
+            if let Some(why) = program.unlike(&object) {
+                return unfit(why);
+            }
+            let mode = tree.files().get(&place).map_or(0, |node| node.mode);
+            if mode & 0o111 == 0 {
+                return unfit(format!("nobody may start it (mode 0{mode:o})"));
+            }
+            Interpreter::Found(Loaded { names: Vec::new(), path: path.to_owned(), place, object, by: None })
+        }
+    }
+}

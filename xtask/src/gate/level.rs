@@ -1,0 +1,69 @@
+//! The level of x86-64 that a file says it needs. Source: x86-64 psABI, "Program Property" (`GNU_PROPERTY_X86_ISA_1_*`) and
+//! "Micro-Architecture Levels".
+
+use std::fmt;
+
+use object::read::elf::{FileHeader, NoteIterator, ProgramHeader};
+use object::{Endianness, ReadRef, elf};
+
+use super::elf::View;
+
+/// A level of x86-64: which instructions a processor has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Every 64-bit x86 processor.
+    V1,
+    /// SSE4.2, POPCNT: from about 2009 on.
+    V2,
+    /// AVX2, BMI, FMA: from about 2013 on.
+    V3,
+    /// AVX-512.
+    V4,
+}
+
+impl Level {
+    /// All of them, lowest first.
+    pub const ALL: [Level; 4] = [Level::V1, Level::V2, Level::V3, Level::V4];
+}
+
+/// As rustc's target-cpu and glibc's folders name it: `x86-64-v3`.
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Level::V1 => "x86-64",
+            Level::V2 => "x86-64-v2",
+            Level::V3 => "x86-64-v3",
+            Level::V4 => "x86-64-v4",
+        })
+    }
+}
+
+/// Notes have some hundred bytes; a segment beyond this size comes from a damaged file.
+const NOTES_MAX: u64 = 1 << 16;
+
+/// The level that the file's property note asks for; none where it does not say, or says what cannot be read.
+pub(super) fn needed<'d, Elf, R>(view: &View<'d, Elf, R>) -> Option<Level>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'d>,
+{
+    if view.machine != elf::EM_X86_64 {
+        return None;
+    }
+    let segment = view.segments.iter().find(|s| s.p_type(view.endian) == elf::PT_GNU_PROPERTY)?;
+    let (at, size) = segment.file_range(view.endian);
+    let bytes = (size <= NOTES_MAX).then(|| view.data.read_bytes_at(at, size).ok()).flatten()?;
+    let notes = NoteIterator::<Elf>::new(view.endian, segment.p_align(view.endian), bytes).ok()?;
+    let properties =
+        notes.filter_map(Result::ok).filter_map(|note| note.gnu_properties(view.endian)).flatten();
+    let needed =
+        properties.filter_map(Result::ok).find(|p| p.pr_type() == elf::GNU_PROPERTY_X86_ISA_1_NEEDED)?;
+    let bits = needed.data_u32(view.endian).ok()?;
+    match bits {
+        0 => None,
+        bits if bits & elf::GNU_PROPERTY_X86_ISA_1_V4 != 0 => Some(Level::V4),
+        bits if bits & elf::GNU_PROPERTY_X86_ISA_1_V3 != 0 => Some(Level::V3),
+        bits if bits & elf::GNU_PROPERTY_X86_ISA_1_V2 != 0 => Some(Level::V2),
+        _ => Some(Level::V1),
+    }
+}
