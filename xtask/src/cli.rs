@@ -154,11 +154,14 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
-    /// Build, verify, then pack the images
+    /// Build, verify, pack the images and start each of them once
     Image {
         /// Which jobs.
         #[command(flatten)]
         planning: Planning,
+        /// Put the images into Docker or podman, and print the name of each alone on stdout
+        #[arg(long)]
+        load: bool,
         /// Whether to set up first.
         #[command(flatten)]
         setup: SetupFlag,

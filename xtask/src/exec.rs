@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use crate::error::{Error, Result};
 
 mod group;
+mod undo;
 pub use group::end_groups_on_signals;
+pub use undo::Undo;
 
 /// How long a program that is busy is waited for.
 const BUSY: Duration = Duration::from_secs(2);

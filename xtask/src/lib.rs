@@ -27,6 +27,7 @@ pub mod rustflags;
 pub mod session;
 pub mod setup;
 pub mod ship;
+pub mod smoke;
 pub mod table;
 pub mod timing;
 pub mod toolchain;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::build::Built;
 use crate::config::{App, Config};
 use crate::error::{Error, Result};
-use crate::exec::End;
+use crate::exec::{End, Output};
 use crate::files;
 use crate::gate::{Facts, Finding, Glibc, Root, Setting, Severity, check};
 use crate::oci::stage;
@@ -190,6 +190,11 @@ fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
     if output.ok() {
         return Ok(Smoke::Passed);
     }
+    Ok(Smoke::Failed(format!("{} {}", cmd.line(), how_it_ended(&output))))
+}
+
+/// How a run ended, with the last words of the program.
+pub fn how_it_ended(output: &Output) -> String {
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
     let last: Vec<&str> = words.lines().rev().take(12).collect();
     let last: Vec<&str> = last.into_iter().rev().collect();
@@ -197,7 +202,7 @@ fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
         End::TimedOut(limit) => format!("still running after {} s, ended", limit.as_secs()),
         end => end.to_string(),
     };
-    Ok(Smoke::Failed(format!("{} ended with {end}\n  {}", cmd.line(), last.join("\n  "))))
+    format!("ended with {end}\n  {}", last.join("\n  "))
 }
 
 /// Copies a program to its place by staging and rename, unless it is there already: same size, same time.

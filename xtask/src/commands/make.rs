@@ -2,9 +2,11 @@
 
 use super::pipeline::{Start, start};
 use super::release::report;
+use super::shipped::{Shipped, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
-use crate::ship;
+use crate::oci::PackedImage;
+use crate::smoke::{Engine, load};
 use crate::verify::Extent;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
@@ -18,31 +20,59 @@ pub(super) fn verify(common: &Common, planning: &Planning, setup: SetupFlag, jso
 fn up_to(extent: Extent, common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
     let verified = start.made(extent)?;
-    let report = report(&start, &verified, &[], &[])?;
+    let report = report(&start, &verified, &Shipped::default())?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
     start.end(&verified)
 }
 
-pub(super) fn image(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
+pub(super) fn image(
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    to_engine: bool,
+    json: bool,
+) -> Result<()> {
     let start = start(common, planning, setup, json)?;
     start.one_mode_each("image")?;
     any_image(&start)?;
+    // Asked before anything is built: one that does not answer now will not then.
+    let engine = to_engine.then(|| load::engine(&start.session.host)).transpose()?;
     let origin = start.origin()?;
     let verified = start.verified()?;
-    let (packed, unmade) = ship::images(
-        &start.config,
-        &start.request.targets,
-        &verified,
-        &origin,
-        &start.session.dist(),
-        &start.memo(),
-        &start.session.ui,
-    )?;
-    let report = report(&start, &verified, &packed, &unmade)?;
+    let shipped = ship(&start, &verified, &origin)?;
+    let report = report(&start, &verified, &shipped)?;
     let ui = &start.session.ui;
-    ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
-    start.end(&verified)
+    let mut names = Vec::new();
+    if let Some(engine) = &engine {
+        let version = origin.package.version.to_string();
+        for image in &shipped.packed {
+            names.push(loaded(&start, engine, image, &version)?);
+        }
+    }
+    let table = || crate::report::terminal(&report, None, if to_engine { ui.color } else { ui.color_out });
+    match (json, to_engine) {
+        (true, _) => ui.data(&report.json()),
+        // stdout is the names alone, so that a shell can put them into a command line.
+        (false, true) if !ui.quiet => ui.raw(&table()),
+        (false, true) => {}
+        (false, false) => ui.data(&table()),
+    }
+    if !json && !names.is_empty() {
+        ui.data(&names.join("\n"));
+    }
+    start.end(&verified)?;
+    shipped.end(start.request.strict)
+}
+
+fn loaded(start: &Start, engine: &Engine, image: &PackedImage, version: &str) -> Result<String> {
+    let (session, ui) = (&start.session, &start.session.ui);
+    let task = ui.task("Loading", format!("{} into {}", image.name, engine.name));
+    let work = session.work().join("smoke");
+    let name = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
+    drop(task);
+    ui.step("Loaded", format!("{} into {} as {name}", image.name, engine.name));
+    Ok(name)
 }
 
 /// Refuses, before anything is built, to make none of no images.

@@ -12,6 +12,7 @@ mod pipeline;
 mod plan;
 mod release;
 mod setup;
+mod shipped;
 mod test;
 
 /// Runs a command.
@@ -29,7 +30,9 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
         Command::Verify { planning, setup, json } => make::verify(&common, &planning, setup, json.json),
-        Command::Image { planning, setup, json } => make::image(&common, &planning, setup, json.json),
+        Command::Image { planning, load, setup, json } => {
+            make::image(&common, &planning, setup, load, json.json)
+        }
         Command::Publish { .. } => Err(Error::usage("publish is not supported yet")
             .help("`cargo xtask image` writes an OCI layout to target/dist/oci, which other tools can push")),
         Command::Bench { planning, samples, setup, json } => {

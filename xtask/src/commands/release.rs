@@ -1,11 +1,12 @@
 //! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
 
 use super::pipeline::{Start, start};
+use super::shipped::{Shipped, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::Result;
-use crate::oci::PackedImage;
 use crate::report::{self, Report};
-use crate::ship::{self, Unmade};
+use crate::ship::archives;
+use crate::smoke::Ran;
 use crate::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
 use crate::verify::{Smoke, Verified};
 
@@ -15,27 +16,23 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let (dist, memo, origin) = (start.session.dist(), start.memo(), start.origin()?);
     let verified = start.verified()?;
     let ui = &start.session.ui;
-    let (packed, unmade) =
-        ship::images(&start.config, &start.request.targets, &verified, &origin, &dist, &memo, ui)?;
-    ship::archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
-    let report = report(&start, &verified, &packed, &unmade)?;
+    let shipped = ship(&start, &verified, &origin)?;
+    archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
+    let report = report(&start, &verified, &shipped)?;
     let timings = timings(&start, &verified, &report)?;
     timings.write(&dist.join("timings.json"))?;
     report.write(&dist, Some(&timings))?;
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&verified)?;
+    shipped.end(start.request.strict)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
     Ok(())
 }
 
 /// What was done, as report.json says it.
-pub(super) fn report(
-    start: &Start,
-    verified: &[Verified],
-    packed: &[PackedImage],
-    unmade: &[Unmade],
-) -> Result<Report> {
+pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) -> Result<Report> {
     let dist = start.session.dist();
+    let Shipped { packed, unmade, ran } = shipped;
     let images = packed.iter().map(|image| report::Image {
         name: image.name.clone(),
         base: "scratch".into(),
@@ -47,6 +44,10 @@ pub(super) fn report(
                 platform: m.platform.to_string(),
                 digest: m.digest.to_string(),
                 size: m.size,
+                smoke: ran
+                    .iter()
+                    .find(|r| r.image == image.name && r.platform == m.platform)
+                    .map(smoke_of_image),
             })
             .collect(),
     });
@@ -103,18 +104,24 @@ fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
             true => report::Purity::Proven,
             false => report::Purity::NotApplicable,
         },
-        smoke: report::Smoke {
-            runner: job.runner.name().map(str::to_owned),
-            status: match verified.smoke {
-                Smoke::Passed => report::SmokeStatus::Pass,
-                Smoke::Failed(_) => report::SmokeStatus::Fail,
-                Smoke::Skipped(_) => report::SmokeStatus::Skipped,
-            },
-        },
+        smoke: smoke(job.runner.name().map(str::to_owned), &verified.smoke),
         status: if verified.ok() { report::Status::Ok } else { report::Status::Failed },
         error: verified.error.clone(),
         seconds: verified.built.seconds,
     }
+}
+
+fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
+    let (status, reason) = match smoke {
+        Smoke::Passed => (report::SmokeStatus::Pass, None),
+        Smoke::Failed(why) => (report::SmokeStatus::Fail, Some(why)),
+        Smoke::Skipped(why) => (report::SmokeStatus::Skipped, Some(why)),
+    };
+    report::Smoke { runner, status, reason: reason.cloned() }
+}
+
+fn smoke_of_image(ran: &Ran) -> report::Smoke {
+    smoke(ran.runner.clone(), &ran.smoke)
 }
 
 /// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A

@@ -55,7 +55,8 @@ impl Drop for Guard {
     }
 }
 
-/// Ends every group in flight when SIGINT, SIGTERM or SIGHUP arrives, then this process with 128 + the signal's number.
+/// Ends every group in flight when SIGINT, SIGTERM or SIGHUP arrives, undoes what was promised to be undone ([`super::Undo`]),
+/// and ends this process with 128 + the signal's number.
 /// Called once by `main`.
 pub fn end_groups_on_signals() {
     #[cfg(unix)]
@@ -70,6 +71,7 @@ pub fn end_groups_on_signals() {
                 for id in groups.iter() {
                     kill(*id);
                 }
+                super::undo::all();
                 std::process::exit(128 + signal);
             }
         });

@@ -40,9 +40,23 @@ impl Layout {
     /// # Errors
     /// `index.json` is there but cannot be read as one, or cannot be written.
     pub fn name(&self, images: &[(&str, Descriptor)]) -> Result<()> {
+        let names: Vec<&str> = images.iter().map(|(name, _)| *name).collect();
+        self.rename(&names, images)
+    }
+
+    /// Removes the entries of these names. The blobs stay, until packing finds that nothing needs them; the caller holds
+    /// the lock.
+    ///
+    /// # Errors
+    /// As [`Layout::name`].
+    pub fn forget(&self, names: &[&str]) -> Result<()> {
+        self.rename(names, &[])
+    }
+
+    fn rename(&self, gone: &[&str], images: &[(&str, Descriptor)]) -> Result<()> {
         let mut index = self.index()?;
         let entries = entries(&mut index, &self.index_path())?;
-        entries.retain(|entry| images.iter().all(|(name, _)| ref_name(entry) != Some(name)));
+        entries.retain(|entry| gone.iter().all(|name| ref_name(entry) != Some(name)));
         for (name, descriptor) in images {
             let entry = descriptor.clone().annotated(annotation::REF_NAME, *name);
             entries.push(serde_json::to_value(entry).map_err(|e| Error::failed(e.to_string()))?);

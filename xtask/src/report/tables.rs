@@ -1,6 +1,6 @@
 //! A report as tables.
 
-use super::types::{Artifact, Job, Purity, Report, SmokeStatus, Status, Verdict};
+use super::types::{Artifact, Job, Purity, Report, Smoke, SmokeStatus, Status, Verdict};
 use crate::files::{human_seconds, human_size};
 use crate::table::{Align, Cell, Table, Tone};
 
@@ -33,7 +33,7 @@ pub fn jobs_table(jobs: &[Job]) -> Table {
                 Purity::Proven => Cell::new("proven", Tone::Good),
                 Purity::NotApplicable => "n/a".into(),
             },
-            smoke(job),
+            smoke(&job.smoke),
             human_seconds(job.seconds).into(),
             match job.status {
                 Status::Ok => Cell::new("ok", Tone::Good),
@@ -58,13 +58,13 @@ fn gate(job: &Job) -> Cell {
     }
 }
 
-fn smoke(job: &Job) -> Cell {
-    let (word, tone) = match job.smoke.status {
+fn smoke(smoke: &Smoke) -> Cell {
+    let (word, tone) = match smoke.status {
         SmokeStatus::Pass => ("pass", Tone::Good),
         SmokeStatus::Fail => ("fail", Tone::Bad),
         SmokeStatus::Skipped => ("skipped", Tone::Warn),
     };
-    match &job.smoke.runner {
+    match &smoke.runner {
         Some(runner) => Cell::new(format!("{word} ({runner})"), tone),
         None => Cell::new(word, tone),
     }
@@ -73,8 +73,14 @@ fn smoke(job: &Job) -> Cell {
 /// A row per image for its index, and one per platform. `whole` shows digests in full.
 pub fn images_table(report: &Report, whole: bool) -> Table {
     use Align::{Left, Right};
-    let mut table =
-        Table::new(&[("image", Left), ("base", Left), ("platform", Left), ("size", Right), ("digest", Left)]);
+    let mut table = Table::new(&[
+        ("image", Left),
+        ("base", Left),
+        ("platform", Left),
+        ("size", Right),
+        ("smoke", Left),
+        ("digest", Left),
+    ]);
     let digest = |text: &str| if whole { text.to_owned() } else { shortened(text) };
     for image in &report.images {
         let name: Cell = image.name.as_str().into();
@@ -83,12 +89,14 @@ pub fn images_table(report: &Report, whole: bool) -> Table {
             image.base.as_str().into(),
             "index".into(),
             "".into(),
+            "".into(),
             digest(&image.index_digest).into(),
         ]);
         for part in &image.manifests {
             let platform = part.platform.as_str().into();
             let size = human_size(part.size).into();
-            table.row(["".into(), "".into(), platform, size, digest(&part.digest).into()]);
+            let smoke = part.smoke.as_ref().map_or_else(|| "".into(), smoke);
+            table.row(["".into(), "".into(), platform, size, smoke, digest(&part.digest).into()]);
         }
     }
     table
@@ -113,6 +121,14 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
         }
         notes.extend(job.warnings.iter().map(|w| ("warning", about.clone(), w.clone())));
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), e.clone())));
+    }
+    for image in &report.images {
+        for part in &image.manifests {
+            let skipped = part.smoke.as_ref().filter(|smoke| smoke.status == SmokeStatus::Skipped);
+            let reason = skipped.and_then(|smoke| smoke.reason.clone());
+            let about = format!("image {} on {}", image.name, part.platform);
+            notes.extend(reason.map(|reason| ("not run", about, reason)));
+        }
     }
     notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.reason.clone())));
     notes.extend(report.skipped.iter().map(|s| ("skipped", s.target.clone(), s.reason.clone())));

@@ -18,7 +18,7 @@ pub struct Report {
     pub jobs: Vec<Job>,
     /// What was packed.
     pub images: Vec<Image>,
-    /// The images of targets.toml that were not made, since they would have lacked a platform.
+    /// The images of targets.toml that were not made, since they would have lacked a platform or do not run on one.
     #[serde(default)]
     pub unmade: Vec<Unmade>,
     /// Targets that could not be built here at all.
@@ -130,17 +130,20 @@ pub enum Purity {
 /// The first start of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Smoke {
-    /// What ran it: `native`, `qemu`, …
+    /// What ran it: `native`, `qemu`; of an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`, ….
     pub runner: Option<String>,
     /// How it ended.
     pub status: SmokeStatus,
+    /// Why it failed or was skipped.
+    #[serde(default)]
+    pub reason: Option<String>,
 }
 
 /// How the first start ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmokeStatus {
-    /// With exit code 0 in time.
+    /// As expected (with exit code 0 where nothing else is said), in time.
     Pass,
     /// Otherwise.
     Fail,
@@ -180,6 +183,9 @@ pub struct Manifest {
     pub digest: String,
     /// Bytes to fetch: config and layers as stored.
     pub size: u64,
+    /// The first start of this very image.
+    #[serde(default)]
+    pub smoke: Option<Smoke>,
 }
 
 /// An image that was not made.
@@ -187,7 +193,7 @@ pub struct Manifest {
 pub struct Unmade {
     /// Its name.
     pub name: String,
-    /// Which platforms it would have lacked, and why.
+    /// Which platforms it would have lacked, or on which it does not run, and why.
     pub reason: String,
 }
 

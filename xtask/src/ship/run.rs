@@ -111,25 +111,36 @@ fn of_base(text: &str) -> Result<User> {
     Ok(User { user: id(user), group: Some(group).filter(|g| !g.is_empty()).map(id) })
 }
 
-/// Looks for the program of a command where a container would: absolute, relative to the folder it starts in, or on PATH.
+/// Where the program of a command lies in the tree, links followed: `usr/bin/tool`. It is looked for where a container
+/// looks: as it stands where it is absolute, in the folder that the image starts in where it has a `/`, else on PATH.
+pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<String> {
+    let place = |path: &str| tree.file(path).map(|(place, _)| place);
+    if name.starts_with('/') {
+        return place(name);
+    }
+    if name.contains('/') {
+        return place(&format!("{}/{name}", runtime.working_dir));
+    }
+    path(runtime).split(':').find_map(|dir| place(&format!("{dir}/{name}")))
+}
+
+/// PATH of the image.
+fn path(runtime: &Runtime) -> &str {
+    runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default()
+}
+
+/// Refuses a command whose program the tree does not hold.
 fn is_there(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
-    let Some(program) = command.first() else { return Ok(()) };
-    let path = runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default();
-    let places: Vec<String> = match program.strip_prefix('/') {
-        Some(_) => vec![program.clone()],
-        None if program.contains('/') => vec![format!("{}/{program}", runtime.working_dir)],
-        None => path.split(':').map(|dir| format!("{dir}/{program}")).collect(),
-    };
-    let mut found = places.iter().filter_map(|place| tree.file(place));
-    let Some((place, _)) = found.next() else {
-        let error = Error::usage(format!("`{key}` of an image names {program}, which is not in it"));
-        return Err(match places.as_slice() {
-            [_] => error,
-            _ => error.found(format!("its PATH is {path}")),
+    let Some(name) = command.first() else { return Ok(()) };
+    let Some(place) = program(name, runtime, tree) else {
+        let error = Error::usage(format!("`{key}` of an image names {name}, which is not in it"));
+        return Err(match name.contains('/') {
+            true => error,
+            false => error.found(format!("its PATH is {}", path(runtime))),
         });
     };
     if tree.get(&place).is_some_and(|node| node.mode & 0o111 == 0) {
-        return Err(Error::usage(format!("`{key}` of an image names {program}, which is no program"))
+        return Err(Error::usage(format!("`{key}` of an image names {name}, which is no program"))
             .found(format!("/{place} may not be executed")));
     }
     Ok(())

@@ -22,11 +22,21 @@ pub(crate) fn report() -> Report {
                     platform: "linux/amd64".into(),
                     digest: format!("sha256:{}", "01".repeat(32)),
                     size: 1_834_112,
+                    smoke: Some(Smoke {
+                        runner: Some("docker".into()),
+                        status: SmokeStatus::Pass,
+                        reason: None,
+                    }),
                 },
                 Manifest {
                     platform: "linux/arm64/v8".into(),
                     digest: format!("sha256:{}", "23".repeat(32)),
                     size: 999_999,
+                    smoke: Some(Smoke {
+                        runner: None,
+                        status: SmokeStatus::Skipped,
+                        reason: Some("docker is not on PATH".into()),
+                    }),
                 },
             ],
         }],
@@ -68,7 +78,7 @@ fn native() -> Job {
         gate: Some(Verdict::Pass),
         warnings: vec![],
         purity: Purity::NotApplicable,
-        smoke: Smoke { runner: Some("native".into()), status: SmokeStatus::Pass },
+        smoke: Smoke { runner: Some("native".into()), status: SmokeStatus::Pass, reason: None },
         status: Status::Ok,
         error: None,
         seconds: 41.25,
@@ -87,7 +97,7 @@ fn fallback() -> Job {
         artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Kind::Static)),
         warnings: vec!["the program makes its stack executable".into()],
         purity: Purity::Proven,
-        smoke: Smoke { runner: Some("qemu".into()), status: SmokeStatus::Pass },
+        smoke: Smoke { runner: Some("qemu".into()), status: SmokeStatus::Pass, reason: None },
         seconds: 12.0,
         ..native()
     }
@@ -99,7 +109,7 @@ fn refused() -> Job {
         target: target.into(),
         artifact: Some(artifact(target, "native", Kind::Dynamic)),
         gate: Some(Verdict::Fail),
-        smoke: Smoke { runner: None, status: SmokeStatus::Skipped },
+        smoke: Smoke { runner: None, status: SmokeStatus::Skipped, reason: None },
         status: Status::Failed,
         error: Some(
             "the program may require glibc 2.31 at most, but pthread_create asks for GLIBC_2.34".into(),
@@ -114,7 +124,7 @@ fn broken() -> Job {
         requested: "native".into(),
         artifact: None,
         gate: None,
-        smoke: Smoke { runner: None, status: SmokeStatus::Skipped },
+        smoke: Smoke { runner: None, status: SmokeStatus::Skipped, reason: None },
         status: Status::Failed,
         error: Some(
             "dot.c:3:1: error: unknown type name '<script>'\n    3 | *boo* | x\n\x1b[31m^\x1b[0m".into(),

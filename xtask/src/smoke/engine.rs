@@ -1,0 +1,152 @@
+//! A container engine of this machine: Docker or podman. Commands are made by pure functions; what runs them leaves
+//! nothing behind.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::{Cannot, LIMIT};
+use crate::error::Result;
+use crate::exec::{Cmd, End, Output, Undo};
+use crate::host::Host;
+use crate::oci::Saved;
+use crate::triple::Platform;
+
+/// An engine that answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Engine {
+    /// `docker` or `podman`.
+    pub name: &'static str,
+    /// Its command.
+    pub program: PathBuf,
+    /// Version and platform, as it says them: part of what a remembered run depends on.
+    pub version: String,
+}
+
+/// How long an engine may take to say who it is. One that cannot be reached says so at once.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// How long loading may take.
+const LOAD: Duration = Duration::from_secs(300);
+
+/// What engines end with where the container did not start (docker run, "Exit status"): the engine failed, the program
+/// cannot be started, the program is not there.
+const NOT_STARTED: [i32; 3] = [125, 126, 127];
+
+impl Engine {
+    /// The first of Docker and podman that answers; where none does, what each said.
+    ///
+    /// # Errors
+    /// None that is not in the answer.
+    pub fn find(host: &Host) -> std::result::Result<Self, Vec<String>> {
+        // podman has no daemon; to say this much it must be able to use its storage.
+        let engines = [
+            ("docker", ["version", "--format", "{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}"]),
+            ("podman", ["info", "--format", "{{.Version.Version}} {{.Host.OS}}/{{.Host.Arch}}"]),
+        ];
+        let mut reasons = Vec::new();
+        for (name, question) in engines {
+            let Some(program) = host.program(name) else {
+                reasons.push(format!("{name} is not on PATH"));
+                continue;
+            };
+            let answer = match Cmd::new(&program).args(question).capture(ANSWER) {
+                Ok(answer) => answer,
+                Err(error) => {
+                    reasons.push(error.what);
+                    continue;
+                }
+            };
+            let version = answer.text();
+            if !answer.ok() || version.is_empty() {
+                reasons.push(format!("{name} does not answer: {}", words(&answer)));
+            } else if !version.contains(" linux/") {
+                reasons.push(format!("{name} runs no Linux containers ({version})"));
+            } else {
+                return Ok(Self { name, program, version });
+            }
+        }
+        Err(reasons)
+    }
+
+    /// Runs an image once with these arguments and hands back what it printed. What was loaded for it is removed again.
+    ///
+    /// # Errors
+    /// The tar for loading cannot be written, or the engine's command cannot be started.
+    pub fn run(
+        &self,
+        image: &Saved,
+        platform: &Platform,
+        args: &[String],
+        folder: &Path,
+    ) -> Result<std::result::Result<(Output, String), Cannot>> {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let name = format!("xtask-smoke-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let mut reference = format!("{name}:{}", &image.id.hex()[..12]);
+        let mut loaded = None;
+        if self.holds_without_a_name(image)? {
+            // A name of ours would be its last, and go with the image.
+            reference = image.id.as_str().to_owned();
+        } else {
+            let tar = folder.join("image.tar");
+            image.write(std::slice::from_ref(&reference), &tar)?;
+            loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
+            let load = self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD)?;
+            if !load.ok() {
+                return Ok(Err(Cannot::Engine(format!("{} load: {}", self.name, words(&load)))));
+            }
+        }
+        let container = Undo::with(self.cmd().args(["rm", "--force", "--volumes", &name]));
+        let cmd = self.start(&name, &reference, platform, args);
+        let output = cmd.capture(LIMIT)?;
+        if !matches!(output.end, End::TimedOut(_)) {
+            container.forget();
+        }
+        drop(loaded);
+        let told = words(&output);
+        // In a name that says what was run, not how it was called for the moment.
+        let line = cmd.line().replace(&reference, image.id.as_str()).replace(&format!(" --name {name}"), "");
+        Ok(match output.end {
+            End::Code(_) if told.to_lowercase().contains("exec format error") => Err(Cannot::Foreign(told)),
+            End::Code(code) if NOT_STARTED.contains(&code) && speaks(&output, self.name) => {
+                Err(Cannot::Engine(format!("{line}: {told}")))
+            }
+            _ => Ok((output, line)),
+        })
+    }
+
+    /// The image is here, and nothing but its ID leads to it.
+    fn holds_without_a_name(&self, image: &Saved) -> Result<bool> {
+        let question =
+            ["image", "inspect", "--format", "{{len .RepoTags}} {{len .RepoDigests}}", image.id.as_str()];
+        let answer = self.cmd().args(question).capture(ANSWER)?;
+        Ok(answer.ok() && answer.text() == "0 0")
+    }
+
+    /// The command that runs an image as strictly as it promises to work: nothing to write to, no network, no
+    /// capabilities, as its own user.
+    pub fn start(&self, name: &str, reference: &str, platform: &Platform, args: &[String]) -> Cmd {
+        let strict =
+            ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
+        let cmd = self.cmd().args(["run", "--rm", "--name", name, "--pull", "never"]);
+        cmd.args(["--platform", &platform.to_string()]).args(strict).arg(reference).args(args)
+    }
+
+    pub(super) fn cmd(&self) -> Cmd {
+        Cmd::new(&self.program)
+    }
+}
+
+/// Whether the words are the engine's own: the program's are not told apart by a stream of theirs.
+fn speaks(output: &Output, name: &str) -> bool {
+    let errors = output.errors();
+    errors.lines().any(|line| line.starts_with(&format!("{name}: ")) || line.starts_with("Error: "))
+}
+
+/// What an engine said, on one line.
+fn words(output: &Output) -> String {
+    let errors = output.errors();
+    let said = if errors.is_empty() { output.text() } else { errors };
+    let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if said.is_empty() { output.end.to_string() } else { said.join("; ") }
+}

@@ -1,0 +1,159 @@
+//! A tree as folders and files on disk, to be the root of a process.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::oci::{Content, Kind, Node, RootFs};
+
+/// A folder for one run; dropping it removes it, whatever modes the tree in it has.
+#[derive(Debug)]
+pub(super) struct Scratch(PathBuf);
+
+impl Scratch {
+    /// Makes an empty one.
+    ///
+    /// # Errors
+    /// It cannot be made.
+    pub(super) fn new(path: PathBuf) -> Result<Self> {
+        remove(&path);
+        fs::create_dir_all(&path).map_err(|e| Error::io("cannot create", &path, &e))?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+/// Removes a folder with everything in it. Trouble is left for the next run, which tries again.
+pub(super) fn remove(dir: &Path) {
+    if fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) && fs::remove_dir_all(dir).is_err() {
+        // A folder that its owner may not write to keeps what is in it.
+        open_up(dir);
+        let _ = fs::remove_dir_all(dir);
+    }
+}
+
+fn open_up(dir: &Path) {
+    let _ = set_mode(dir, 0o700);
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            open_up(&entry.path());
+        }
+    }
+}
+
+/// Makes the tree in an empty folder. Owners are set where `owners` says that this process may, else all is its own.
+/// Folders that engines mount something on are there as engines make them: `proc`, `sys` and `dev`.
+///
+/// # Errors
+/// A file cannot be written or read.
+pub(super) fn onto(tree: &RootFs, root: &Path, owners: bool) -> Result<()> {
+    let mut folders = Vec::new();
+    for (path, node) in tree.iter() {
+        let place = root.join(path);
+        entry(node, &place, owners).map_err(|e| Error::io("cannot write", &place, &e))?;
+        if node.kind == Kind::Dir {
+            folders.push((place, node.mode));
+        }
+    }
+    for name in ["proc", "sys", "dev"] {
+        let place = root.join(name);
+        if !place.exists() {
+            fs::create_dir(&place).map_err(|e| Error::io("cannot create", &place, &e))?;
+        }
+    }
+    // Last and from the inside out: a folder may forbid its owner to write.
+    for (place, mode) in folders.iter().rev() {
+        set_mode(place, *mode).map_err(|e| Error::io("cannot set the mode of", place, &e))?;
+    }
+    set_mode(root, 0o755).map_err(|e| Error::io("cannot set the mode of", root, &e))
+}
+
+fn entry(node: &Node, place: &Path, owners: bool) -> io::Result<()> {
+    match &node.kind {
+        Kind::Dir => fs::create_dir(place)?,
+        Kind::Symlink(target) => link(target, place)?,
+        Kind::File(Content::Disk(from)) => {
+            fs::copy(from, place)?;
+        }
+        Kind::File(content) => {
+            let mut file = File::create_new(place)?;
+            io::Write::write_all(&mut file, &content.read()?)?;
+        }
+    }
+    if owners {
+        own(place, node.uid, node.gid)?;
+    }
+    // After the owner, which takes set-user-ID away.
+    match node.kind {
+        Kind::File(_) => set_mode(place, node.mode),
+        Kind::Dir | Kind::Symlink(_) => Ok(()),
+    }
+}
+
+#[cfg(unix)]
+fn set_mode(place: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(place, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+#[cfg(unix)]
+fn own(place: &Path, uid: u32, gid: u32) -> io::Result<()> {
+    std::os::unix::fs::lchown(place, Some(uid), Some(gid))
+}
+
+#[cfg(unix)]
+fn link(target: &str, place: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, place)
+}
+
+#[cfg(not(unix))]
+fn set_mode(_: &Path, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(unix))]
+fn own(_: &Path, _: u32, _: u32) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(unix))]
+fn link(_: &str, _: &Path) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+
+    use super::*;
+
+    #[test]
+    fn a_tree_becomes_files_and_goes_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = RootFs::new();
+        tree.insert("a", Node::dir(0o555)).unwrap();
+        tree.insert("a/b", Node::bytes(0o640, &b"x"[..])).unwrap();
+        tree.insert("a/up", Node::symlink("/etc/passwd")).unwrap();
+        tree.insert("tmp", Node::dir(0o1777)).unwrap();
+        let scratch = Scratch::new(dir.path().join("s")).unwrap();
+        onto(&tree, scratch.path(), false).unwrap();
+        let meta = |path: &str| fs::symlink_metadata(scratch.path().join(path)).unwrap();
+        let mode = |path: &str| meta(path).permissions().mode() & 0o7777;
+        assert_eq!((mode("a"), mode("a/b"), mode("tmp"), mode("dev")), (0o555, 0o640, 0o1777, mode("proc")));
+        assert_eq!(fs::read_link(scratch.path().join("a/up")).unwrap(), Path::new("/etc/passwd"));
+        assert_eq!(meta("a").uid(), fs::metadata(dir.path()).unwrap().uid());
+        let place = scratch.path().to_owned();
+        drop(scratch);
+        assert!(!place.exists());
+    }
+}

@@ -1,0 +1,164 @@
+//! Without a container engine: the tree of an image is the root of a process in namespaces of its own, made by
+//! `unshare` (util-linux) or bubblewrap. No network, a root that is read-only, the image's user.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::extract::{self, Scratch};
+use super::qemu::Emulator;
+use super::{Cannot, LIMIT};
+use crate::error::Result;
+use crate::exec::Output;
+use crate::host::Host;
+use crate::oci::document::Runtime;
+use crate::oci::{RootFs, Saved};
+use crate::ship::run::program;
+
+mod commands;
+
+pub use commands::{Cell, command};
+
+/// How a process gets a root and namespaces of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// `unshare` as root of this machine: owners are those of the image.
+    Root,
+    /// bubblewrap, in a user namespace: all files belong to the user that the program runs as.
+    Bubblewrap,
+    /// `unshare` in a user namespace: the same.
+    User,
+}
+
+/// The programs that the ways need, found on PATH.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tools {
+    /// `unshare`.
+    pub unshare: Option<PathBuf>,
+    /// `bwrap`.
+    pub bwrap: Option<PathBuf>,
+    /// `env`.
+    pub env: Option<PathBuf>,
+    /// `setpriv`; without it the program could gain privileges, which in a user namespace are worth nothing.
+    pub setpriv: Option<PathBuf>,
+}
+
+/// The ways that work on this machine.
+#[derive(Debug)]
+pub struct Namespaces {
+    tools: Tools,
+    ways: Vec<Way>,
+    /// Why the others do not.
+    pub reasons: Vec<String>,
+}
+
+/// How long trying a way may take.
+const TRIAL: Duration = Duration::from_secs(15);
+
+impl Way {
+    /// The name of its tool.
+    pub fn name(self) -> &'static str {
+        match self {
+            Way::Root | Way::User => "unshare",
+            Way::Bubblewrap => "bwrap",
+        }
+    }
+}
+
+impl Namespaces {
+    /// Tries every way with a program of this machine in an empty root.
+    ///
+    /// # Errors
+    /// A folder cannot be made in `work`.
+    pub fn find(host: &Host, work: &Path) -> Result<Self> {
+        let tools = Tools {
+            unshare: host.program("unshare"),
+            bwrap: host.program("bwrap"),
+            env: host.program("env"),
+            setpriv: host.program("setpriv"),
+        };
+        let root = Scratch::new(work.join("trial"))?;
+        extract::onto(&RootFs::new(), root.path(), false)?;
+        let mut this = Self { tools, ways: Vec::new(), reasons: Vec::new() };
+        let candidates = if is_root() {
+            [Way::Root, Way::User, Way::Bubblewrap].as_slice()
+        } else {
+            [Way::Bubblewrap, Way::User].as_slice()
+        };
+        for way in candidates {
+            let Some(cmd) = commands::trial(*way, &this.tools, root.path()) else {
+                this.reasons.push(format!("{} is not on PATH", way.name()));
+                continue;
+            };
+            match cmd.capture(TRIAL) {
+                Ok(output) if output.ok() => this.ways.push(*way),
+                Ok(output) => {
+                    let errors = output.errors();
+                    let said = errors.lines().next().unwrap_or_default();
+                    this.reasons.push(format!("{} does not work here: {} ({said})", way.name(), output.end));
+                }
+                Err(error) => this.reasons.push(error.what),
+            }
+        }
+        Ok(this)
+    }
+
+    /// The way for an image whose user has this number. Root of an image is not made root of this machine.
+    fn way(&self, uid: u32) -> Option<Way> {
+        self.ways.iter().copied().find(|way| !(*way == Way::Root && uid == 0))
+    }
+
+    /// Runs an image once with these arguments and hands back what it printed, the line that says what was run, and the
+    /// name of what ran it.
+    ///
+    /// # Errors
+    /// The tree cannot be unpacked, or the tool cannot be started.
+    pub fn run(
+        &self,
+        image: &Saved,
+        emulator: Option<&Emulator>,
+        args: &[String],
+        folder: &Path,
+    ) -> Result<std::result::Result<(Output, String, String), Cannot>> {
+        let runtime = &image.config.config;
+        let (uid, gid) = numbers(runtime);
+        let Some(way) = self.way(uid) else {
+            return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
+        };
+        let tree = image.tree(folder)?;
+        let root = Scratch::new(folder.join("root"))?;
+        extract::onto(&tree, root.path(), way == Way::Root)?;
+        let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
+        let name = argv.first().copied().unwrap_or_default();
+        let Some(place) = program(name, runtime, &tree) else {
+            return Ok(Err(Cannot::Engine(format!("the image has no program {name}"))));
+        };
+        let cell = Cell { root: root.path(), runtime, uid, gid, program: &place, argv: &argv, emulator };
+        let Some(cmd) = command(way, &self.tools, &cell) else {
+            return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
+        };
+        let output = cmd.capture(LIMIT)?;
+        let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
+        let runner = format!("{}{with}", way.name());
+        let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());
+        if emulator.is_some() && output.errors().to_lowercase().contains("exec format error") {
+            return Ok(Err(Cannot::Foreign(output.errors())));
+        }
+        Ok(Ok((output, line, runner)))
+    }
+}
+
+/// User and group of a configuration of ours, in which they are numbers.
+fn numbers(runtime: &Runtime) -> (u32, u32) {
+    let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
+    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}

@@ -1,0 +1,184 @@
+//! The command lines of the ways. Pure.
+
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::{Tools, Way};
+use crate::exec::Cmd;
+use crate::oci::document::Runtime;
+use crate::smoke::qemu::Emulator;
+
+/// What is to be run where.
+#[derive(Debug, Clone, Copy)]
+pub struct Cell<'a> {
+    /// The folder that becomes the root.
+    pub root: &'a Path,
+    /// The image's configuration: variables, folder, folders for data.
+    pub runtime: &'a Runtime,
+    /// Who runs it.
+    pub uid: u32,
+    /// As which group.
+    pub gid: u32,
+    /// Where the program lies in the root.
+    pub program: &'a str,
+    /// Entrypoint and arguments.
+    pub argv: &'a [&'a str],
+    /// What runs it where this machine does not.
+    pub emulator: Option<&'a Emulator>,
+}
+
+/// Where an emulator lies in the cell: among the devices, so that the tree stays as it is.
+const QEMU: &str = "/dev/qemu";
+
+/// Runs in the new namespaces before the program: mounts what engines mount, a file system of its own for each folder
+/// for data, and makes the rest read-only. `$1` is the root, `$2` the emulator or nothing, `$3` the number of folders for
+/// data, which follow with their options before them; then comes the command.
+const MOUNT: &str = r#"
+set -e
+root=$1 qemu=$2 volumes=$3
+shift 3
+mount --make-rprivate / 2>/dev/null || true
+mount --bind "$root" "$root"
+mount -t proc proc "$root/proc" 2>/dev/null || true
+mount -t tmpfs -o mode=0755 dev "$root/dev"
+for node in null zero full random urandom; do
+    : >"$root/dev/$node"
+    mount --bind "/dev/$node" "$root/dev/$node"
+done
+if [ -n "$qemu" ]; then
+    : >"$root/dev/qemu"
+    mount --bind "$qemu" "$root/dev/qemu"
+fi
+while [ "$volumes" -gt 0 ]; do
+    mount -t tmpfs -o "$1" data "$root$2"
+    shift 2
+    volumes=$((volumes - 1))
+done
+mount -o remount,bind,ro "$root" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$root"
+exec "$@"
+"#;
+
+/// The command that runs a cell; none where its tool is not here.
+pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
+    match way {
+        Way::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
+        Way::Root | Way::User => {
+            let unshare = tools.unshare.as_deref()?;
+            let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+            let become_user: Vec<OsString> = match way {
+                Way::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
+                // A second user namespace, in which nothing of the first can be mounted or unmounted.
+                _ => {
+                    let map = [format!("--map-user={}", ids[0]), format!("--map-group={}", ids[1])];
+                    [OsString::from("--user")].into_iter().chain(map.map(Into::into)).collect()
+                }
+            };
+            let mut inner: Vec<OsString> = Vec::new();
+            if let Some(setpriv) = &tools.setpriv {
+                inner.extend([setpriv.into(), "--no-new-privs".into(), "--".into()]);
+            }
+            inner.extend([tools.env.as_ref()?.into(), "-i".into()]);
+            inner.extend(cell.runtime.env.iter().map(Into::into));
+            inner.push(unshare.into());
+            inner.extend([OsString::from("--root"), cell.root.into()]);
+            inner.extend([OsString::from("--wd"), (&cell.runtime.working_dir).into()]);
+            inner.extend(become_user);
+            inner.push("--".into());
+            inner.extend(program_words(cell));
+            Some(unshared(way, unshare, cell, &inner))
+        }
+    }
+}
+
+/// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
+pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
+    let runtime = Runtime::default();
+    let cell = Cell { root, runtime: &runtime, uid: 1, gid: 1, program: "", argv: &[], emulator: None };
+    match way {
+        Way::Bubblewrap => {
+            let cmd = Cmd::new(tools.bwrap.as_deref()?).args(ALONE).args(["--ro-bind", "/", "/"]);
+            Some(cmd.args(["--proc", "/proc", "--dev", "/dev", "--uid", "1", "--gid", "1", "--", "true"]))
+        }
+        Way::Root | Way::User => {
+            tools.env.as_ref()?;
+            let unshare = tools.unshare.as_deref()?;
+            let inner: Vec<OsString> = match way {
+                Way::Root => vec!["true".into()],
+                _ => vec![
+                    unshare.into(),
+                    "--user".into(),
+                    "--map-user=1".into(),
+                    "--map-group=1".into(),
+                    "true".into(),
+                ],
+            };
+            Some(unshared(way, unshare, &cell, &inner))
+        }
+    }
+}
+
+fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cmd {
+    let mut cmd = Cmd::new(unshare);
+    if way == Way::User {
+        cmd = cmd.args(["--user", "--map-root-user"]);
+    }
+    let volumes = &cell.runtime.volumes;
+    let qemu = cell.emulator.and_then(|e| e.program.as_deref());
+    cmd = cmd.args([
+        "--mount",
+        "--pid",
+        "--fork",
+        "--kill-child",
+        "--net",
+        "--ipc",
+        "--uts",
+        "--",
+        "/bin/sh",
+        "-c",
+    ]);
+    cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new("")));
+    cmd = cmd.arg(volumes.len().to_string());
+    for volume in volumes {
+        // In a user namespace its root is who runs the program.
+        let owner = match way {
+            Way::Root => format!("mode=0755,uid={},gid={}", cell.uid, cell.gid),
+            _ => "mode=0755".to_owned(),
+        };
+        cmd = cmd.arg(owner).arg(volume);
+    }
+    cmd.args(inner)
+}
+
+/// Namespaces of its own, and an end with its parent.
+const ALONE: [&str; 5] = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"];
+
+fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
+    let mut cmd = Cmd::new(bwrap).args(ALONE).arg("--clearenv");
+    for entry in &cell.runtime.env {
+        let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
+        cmd = cmd.args(["--setenv", name, value]);
+    }
+    cmd = cmd.arg("--ro-bind").arg(cell.root).args(["/", "--proc", "/proc", "--dev", "/dev"]);
+    if let Some(qemu) = cell.emulator.and_then(|e| e.program.as_deref()) {
+        cmd = cmd.arg("--ro-bind").arg(qemu).arg(QEMU);
+    }
+    for volume in &cell.runtime.volumes {
+        cmd = cmd.args(["--tmpfs", volume]);
+    }
+    let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+    cmd = cmd.args(["--uid", &ids[0], "--gid", &ids[1], "--chdir", &cell.runtime.working_dir, "--"]);
+    cmd.args(program_words(cell))
+}
+
+/// The program with its arguments, behind the emulator where one is handed in.
+fn program_words(cell: &Cell<'_>) -> Vec<OsString> {
+    let argv = cell.argv.iter().map(OsString::from);
+    match cell.emulator.and_then(|e| e.program.as_deref()) {
+        None => argv.collect(),
+        Some(_) => {
+            let name = cell.argv.first().copied().unwrap_or_default();
+            let head = [QEMU.to_owned(), "-0".into(), name.to_owned(), format!("/{}", cell.program)];
+            head.into_iter().map(OsString::from).chain(argv.skip(1)).collect()
+        }
+    }
+}
