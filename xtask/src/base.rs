@@ -4,8 +4,13 @@ use crate::oci::document::Runtime;
 use crate::oci::{Digest, RootFs, StoredLayer};
 use crate::triple::Platform;
 
+mod arch;
+pub mod contents;
+pub mod deb;
 mod name;
+pub mod tree;
 
+pub use arch::Arch;
 pub use name::{Distroless, Flavour};
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.
