@@ -7,10 +7,12 @@ use crate::triple::Platform;
 mod arch;
 pub mod contents;
 pub mod deb;
+pub mod lock;
 mod name;
 pub mod tree;
 
 pub use arch::Arch;
+pub use lock::{Lock, Package};
 pub use name::{Distroless, Flavour};
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.
