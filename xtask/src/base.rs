@@ -4,12 +4,18 @@ use crate::oci::document::Runtime;
 use crate::oci::{Digest, RootFs, StoredLayer};
 use crate::triple::Platform;
 
+pub mod apt;
 mod arch;
 pub mod contents;
 pub mod deb;
+pub mod distroless;
+mod layer;
 pub mod lock;
 mod name;
+mod packages;
+pub mod store;
 pub mod tree;
+pub mod update;
 
 pub use arch::Arch;
 pub use lock::{Lock, Package};
