@@ -4,8 +4,21 @@ use crate::oci::document::Runtime;
 use crate::oci::{Digest, RootFs, StoredLayer};
 use crate::triple::Platform;
 
+pub mod apt;
+mod arch;
+pub mod contents;
+pub mod deb;
+pub mod distroless;
+mod layer;
+pub mod lock;
 mod name;
+mod packages;
+pub mod store;
+pub mod tree;
+pub mod update;
 
+pub use arch::Arch;
+pub use lock::{Lock, Package};
 pub use name::{Distroless, Flavour};
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.

@@ -222,10 +222,55 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
+    /// The distroless bases: what they are made of, and the locks that hold it
+    Base {
+        /// What to do.
+        #[command(subcommand)]
+        command: BaseCommand,
+    },
     /// Write a commented targets.toml for this workspace
     Init {
         /// The package whose program is to be built, where there are several
         #[arg(long)]
         package: Option<String>,
+    },
+}
+
+/// What can be done with bases.
+#[derive(Debug, Subcommand)]
+pub enum BaseCommand {
+    /// Lock the packages that Debian's archive has now, in docker/bases
+    Update {
+        /// The releases of Debian: 13, 12 [default: those that are locked, else 13]
+        #[arg(value_name = "RELEASE", value_parser = clap::value_parser!(u8).range(12..=13))]
+        releases: Vec<u8>,
+        /// Also for this architecture, by the name that Debian or images have for it, or `all`; may be given several
+        /// times [default: those that are locked, else amd64 and arm64]
+        #[arg(long = "arch", value_name = "ARCH")]
+        archs: Vec<String>,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Print the bases and what is locked for them
+    List {
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Print what a base is made of
+    Show {
+        /// Its name, as in targets.toml: distroless:cc, distroless:static-debian12:debug
+        #[arg(value_name = "BASE")]
+        name: String,
+        /// The architecture [default: this machine's]
+        #[arg(long, value_name = "ARCH")]
+        arch: Option<String>,
+        /// Print every file, which assembles the base where it is not in the cache
+        #[arg(long)]
+        files: bool,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
     },
 }

@@ -35,6 +35,17 @@ impl Distroless {
         Self { flavour, debian: DEBIAN, root: false, debug: false }
     }
 
+    /// What to say to whoever takes a release that is past its end; none for one that is not.
+    pub fn warning(self) -> Option<String> {
+        let past = self.debian < DEBIAN;
+        past.then(|| {
+            format!(
+                "Debian {} is past the end of its life; bases of Debian {DEBIAN} are kept up to date",
+                self.debian
+            )
+        })
+    }
+
     /// Reads `distroless:<static|base|cc>[-debian<12|13>]` with any of `:root`, `:nonroot` and `:debug` behind it, each
     /// once. None where it is anything else.
     pub fn parse(text: &str) -> Option<Self> {

@@ -3,6 +3,7 @@
 use crate::cli::{Cli, Command};
 use crate::error::{Error, Result};
 
+mod base;
 mod bench;
 mod doctor;
 mod explain;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli) -> Result<()> {
             test::run(&common, &planning, setup, sanitize, &args)
         }
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
+        Command::Base { command } => base::run(&common, &command),
         Command::Init { package } => init::run(&common, package.as_deref()),
     }
 }

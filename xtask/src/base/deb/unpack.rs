@@ -1,0 +1,40 @@
+//! Unpacking a member of a package.
+
+use std::io::{self, Read, Write};
+
+use lzma_rust2::XzReader;
+
+/// How a member is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compression {
+    /// Not at all.
+    Plain,
+    /// With xz, as all of Debian's packages are.
+    Xz,
+}
+
+/// More than xz takes to read what `xz -9` wrote, in KiB.
+const MEMORY: u32 = 256 << 10;
+
+impl Compression {
+    /// By the end of the member's name: what follows `.tar`.
+    pub(super) fn of(end: &str) -> Result<Self, String> {
+        match end {
+            "" => Ok(Self::Plain),
+            ".xz" => Ok(Self::Xz),
+            other => Err(format!("it is packed as {other:?}; Debian 12 and 13 pack with xz")),
+        }
+    }
+}
+
+/// Unpacks all of `packed`, and says how many bytes that were. More than `max` are an error.
+pub(super) fn unpack(how: Compression, packed: &[u8], max: u64, to: &mut impl Write) -> io::Result<u64> {
+    let size = match how {
+        Compression::Plain => io::copy(&mut packed.take(max + 1), to)?,
+        Compression::Xz => io::copy(&mut XzReader::new_mem_limit(packed, true, MEMORY).take(max + 1), to)?,
+    };
+    if size > max {
+        return Err(io::Error::other(format!("it unpacks to more than {} MiB", max >> 20)));
+    }
+    Ok(size)
+}

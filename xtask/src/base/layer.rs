@@ -1,0 +1,83 @@
+//! A base's tree as a layer on disk: made once, for all images of all workspaces.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use crate::error::{Error, Result};
+use crate::oci::document::{Descriptor, media_type};
+use crate::oci::gzip::{Gzip, Pool};
+use crate::oci::tar::{Entry, EntryKind, Writer};
+use crate::oci::{Hashed, Layer, RootFs, StoredLayer, layer, unpack};
+
+const TAR: &str = "layer.tar";
+const PACKED: &str = "layer.tar.gz";
+const FACTS: &str = "layer.json";
+
+/// What [`write`] left in a folder; none where it is not all there.
+///
+/// Sizes are looked at, bytes are not read: nobody but this program writes there, and what it writes, it renames whole.
+///
+/// # Errors
+/// What is there is no tar that can be unpacked.
+pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, RootFs)>> {
+    let facts = std::fs::read(dir.join(FACTS)).ok().and_then(|json| serde_json::from_slice(&json).ok());
+    let Some(layer) = facts else { return Ok(None) };
+    let layer: Layer = layer;
+    let (blob, tar) = (dir.join(PACKED), dir.join(TAR));
+    let whole = std::fs::metadata(&blob).is_ok_and(|meta| meta.len() == layer.descriptor.size);
+    if !whole || !tar.exists() {
+        return Ok(None);
+    }
+    let mut rootfs = RootFs::new();
+    // A tar that was cut off is made again.
+    if unpack::apply(&tar, &mut rootfs).is_err() {
+        return Ok(None);
+    }
+    Ok(Some((StoredLayer { layer, blob, created_by: created_by.to_owned() }, rootfs)))
+}
+
+/// Writes a tree's layer into an empty folder. All times are 0: a base does not depend on the image that it is for.
+///
+/// # Errors
+/// A file of the tree cannot be read, or the folder cannot be written to.
+pub(super) fn write(tree: &RootFs, dir: &Path) -> Result<()> {
+    let failed = |e: io::Error| Error::io("cannot write the layer in", dir, &e);
+    let create = |name: &str| File::create_new(dir.join(name)).map(BufWriter::new).map_err(failed);
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let pool = Pool::new(threads).map_err(failed)?;
+    let packed = Gzip::new(&pool, Hashed::new(create(PACKED)?)).map_err(failed)?;
+    let mut tar = Writer::new(Hashed::new(Tee { plain: create(TAR)?, packed }));
+    let root = Entry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+    tar.entry(&root).map_err(failed)?;
+    layer::write_tree(&mut tar, tree, 0)?;
+    let (tee, diff_id, _) = tar.finish().map_err(failed)?.finish();
+    let Tee { mut plain, packed } = tee;
+    plain.flush().map_err(failed)?;
+    let (mut packed, digest, size) = packed.finish().map_err(failed)?.finish();
+    packed.flush().map_err(failed)?;
+    let descriptor = Descriptor::new(media_type::LAYER_GZIP, digest, size);
+    let facts = serde_json::to_vec(&Layer { descriptor, diff_id });
+    let facts = facts.map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
+    std::fs::write(dir.join(FACTS), facts).map_err(failed)
+}
+
+/// What is written goes to both.
+struct Tee<A, B> {
+    plain: A,
+    packed: B,
+}
+
+impl<A: Write, B: Write> Write for Tee<A, B> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.plain.write_all(bytes)?;
+        self.packed.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.plain.flush()?;
+        self.packed.flush()
+    }
+}

@@ -1,0 +1,44 @@
+//! Lock → text. A package is a line, so that an update changes a line for each package that changed.
+
+use std::collections::BTreeMap;
+
+use super::{ALL, Lock, Package};
+
+impl Lock {
+    /// The file. Equal locks are equal bytes.
+    pub fn text(&self) -> String {
+        let Self { debian, releases, packages } = self;
+        let mut text = format!(
+            "# The packages of the distroless bases of Debian {debian}, made by `cargo xtask base update {debian}`.\n\
+             # The archive is not named here: any mirror has files with these digests at these places.\n\
+             schema = 1\n\
+             debian = {debian}\n"
+        );
+        for (suite, release) in releases {
+            let signers: Vec<String> = release.signers.iter().map(|signer| format!("\"{signer}\"")).collect();
+            text += &format!("\n[release.{suite}]\n");
+            text += &format!("date = \"{}\"\nsha256 = \"{}\"\n", release.date, release.digest.hex());
+            text += &format!("signers = [{}]\n", signers.join(", "));
+        }
+        // Packages for all architectures stand in every architecture's map, and once in the file.
+        let mut tables: BTreeMap<&str, BTreeMap<&str, &Package>> =
+            packages.keys().map(|arch| (arch.as_str(), BTreeMap::new())).collect();
+        for (arch, packages) in packages {
+            for (name, package) in packages {
+                let table = if package.architecture == ALL { ALL } else { arch.as_str() };
+                tables.entry(table).or_default().insert(name, package);
+            }
+        }
+        for (table, packages) in tables {
+            text += &format!("\n[package.{table}]\n");
+            for (name, package) in packages {
+                let Package { version, size, digest, pool, .. } = package;
+                text += &format!(
+                    "\"{name}\" = {{ version = \"{version}\", size = {size}, sha256 = \"{}\", pool = \"{pool}\" }}\n",
+                    digest.hex()
+                );
+            }
+        }
+        text
+    }
+}

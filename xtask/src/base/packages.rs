@@ -1,0 +1,179 @@
+//! Getting the files of locked packages: from the cache, from the archive, or a clear word that the archive has others by
+//! now.
+
+use std::path::Path;
+
+use crate::cache::{Lock, Staging};
+use crate::error::{Error, Result};
+use crate::files::human_size;
+use crate::ui::Ui;
+
+use super::Arch;
+use super::apt::{Apt, State};
+use super::distroless::Site;
+use super::lock::Package;
+use super::store::Store;
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Got {
+    /// The bytes of every package, in the order of the packages.
+    All(Vec<Vec<u8>>),
+    /// The archive has other versions of some.
+    Superseded(Vec<Superseded>),
+}
+
+/// A locked package that the archive has no longer, or does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Superseded {
+    pub(super) name: String,
+    pub(super) architecture: String,
+    pub(super) locked: String,
+    /// The version that the archive has now, where it has one.
+    pub(super) now: Option<String>,
+}
+
+impl Superseded {
+    /// `libc6 (amd64): locked 2.41-12, the archive has 2.41-13 now`.
+    pub(super) fn line(&self) -> String {
+        let Self { name, architecture, locked, now } = self;
+        match now {
+            Some(now) if now == locked => {
+                format!(
+                    "{name} ({architecture}): the archive has another file as {locked} than the locked one"
+                )
+            }
+            Some(now) => format!("{name} ({architecture}): locked {locked}, the archive has {now} now"),
+            None => format!("{name} ({architecture}): locked {locked}, the archive has none now"),
+        }
+    }
+}
+
+/// The bytes of the packages, each held against its digest.
+///
+/// # Errors
+/// Some are not in the cache, and cannot be had: without the network, without apt, or since the archive cannot be reached.
+pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>) -> Result<Got> {
+    let store = Store::new(site.cache);
+    if let Some(all) = cached(packages, &store)? {
+        return Ok(Got::All(all));
+    }
+    let missing = missing(packages, &store)?;
+    let names: Vec<String> =
+        missing.iter().map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect();
+    if site.offline {
+        return Err(Error::missing(format!(
+            "{} packages of Debian {debian} are not in the cache",
+            missing.len()
+        ))
+        .found(names.join(", "))
+        .help("run it once without --offline, or take over the folder `bases` of another machine's cache"));
+    }
+    let apt = Apt::find(site.host, "the packages of distroless bases")
+        .map_err(|error| error.found(format!("not in the cache: {}", names.join(", "))))?;
+    let size: u64 = missing.iter().map(|p| p.size).sum();
+    let what = format!("{} packages of Debian {debian} for {arch} ({})", missing.len(), human_size(size));
+    let task = site.ui.task("Fetching", what);
+    from_places(&apt, &missing, &store, *site.ui)?;
+    let missing = self::missing(&missing, &store)?;
+    if !missing.is_empty() {
+        task.note("asking the archive what it has");
+        let superseded = by_index(&apt, &missing, debian, arch, site, &store)?;
+        if !superseded.is_empty() {
+            return Ok(Got::Superseded(superseded));
+        }
+    }
+    drop(task);
+    let all = cached(packages, &store)?;
+    all.map(Got::All).ok_or_else(|| Error::failed("a package went from the cache while it was needed"))
+}
+
+/// The bytes of the packages, where the cache has all of them.
+///
+/// # Errors
+/// The cache cannot be read.
+pub(super) fn cached(packages: &[Package], store: &Store) -> Result<Option<Vec<Vec<u8>>>> {
+    packages.iter().map(|package| store.take(package)).collect()
+}
+
+fn missing(packages: &[Package], store: &Store) -> Result<Vec<Package>> {
+    let mut missing = Vec::new();
+    for package in packages {
+        if store.take(package)?.is_none() {
+            missing.push(package.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// A folder for what comes from outside, removed at its end; one process after the other has it.
+struct Inbox {
+    staging: Staging,
+    _lock: Lock,
+}
+
+fn inbox(store: &Store, ui: Ui) -> Result<Inbox> {
+    let place = store.debs().join("inbox");
+    let waiting = || ui.step("Waiting", "for another process that fetches packages");
+    let lock = Lock::take(&place.with_extension("lock"), waiting)?;
+    Ok(Inbox { staging: Staging::new(&place)?, _lock: lock })
+}
+
+/// From the places that the lock names: needs no index and no signature, the digest decides.
+fn from_places(apt: &Apt, missing: &[Package], store: &Store, ui: Ui) -> Result<()> {
+    let inbox = inbox(store, ui)?;
+    let wanted: Vec<_> =
+        missing.iter().map(|p| (p, inbox.staging.path().join(format!("{}.deb", p.digest.hex())))).collect();
+    apt.fetch(&wanted)?;
+    for (package, file) in &wanted {
+        store.bring(package, file)?;
+    }
+    Ok(())
+}
+
+/// By apt's own indexes: for sources whose files are at no plain address, and to learn which packages are superseded.
+fn by_index(
+    apt: &Apt,
+    missing: &[Package],
+    debian: u8,
+    arch: Arch,
+    site: &Site<'_>,
+    store: &Store,
+) -> Result<Vec<Superseded>> {
+    let state = State::open(apt, &store.apt(), debian, &[arch], *site.ui)?;
+    state.update()?;
+    let names: Vec<&str> = missing.iter().map(|p| p.name.as_str()).collect();
+    let now = state.lookup(arch, &names)?;
+    let same = |p: &&Package| now.get(&p.name).is_some_and(|n| n.digest == p.digest);
+    let there: Vec<&Package> = missing.iter().filter(same).collect();
+    if !there.is_empty() {
+        let inbox = inbox(store, *site.ui)?;
+        state.download(arch, &there, inbox.staging.path())?;
+        bring_all(&there, inbox.staging.path(), store)?;
+    }
+    let still = self::missing(missing, store)?;
+    if let Some(package) = still.iter().find(|p| same(p)) {
+        return Err(Error::missing(format!("{} {} could not be fetched", package.name, package.version))
+            .found("the archive's index has it, and what came has another digest"));
+    }
+    let superseded = still.into_iter().map(|p| Superseded {
+        now: now.get(&p.name).map(|n| n.version.clone()),
+        name: p.name,
+        architecture: p.architecture,
+        locked: p.version,
+    });
+    Ok(superseded.collect())
+}
+
+/// apt chooses the names, the digests tell the files.
+fn bring_all(packages: &[&Package], from: &Path, store: &Store) -> Result<()> {
+    let entries = std::fs::read_dir(from).map_err(|e| Error::io("cannot read", from, &e))?;
+    for file in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+        for package in packages {
+            if store.bring(package, &file)? {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

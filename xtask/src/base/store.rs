@@ -1,0 +1,83 @@
+//! The place in the user's cache for what bases are made of and for what was made:
+//!
+//! ```text
+//! bases/debs/<sha256>.deb          packages
+//! bases/layers/<key>/              layer.tar, layer.tar.gz, layer.json of a base
+//! bases/refreshed/<key>.lock       locks made because the repository's were out of date
+//! bases/apt/<release>-<archs>/     apt's private state
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::oci::Digest;
+
+use super::lock::Package;
+
+/// The place.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+impl Store {
+    /// In this cache.
+    pub fn new(cache: &Path) -> Self {
+        Self { dir: cache.join("bases") }
+    }
+
+    /// The folder of a base's layer.
+    pub fn layer(&self, key: &str) -> PathBuf {
+        self.dir.join("layers").join(key)
+    }
+
+    /// The lock that stands in for another.
+    pub fn refreshed(&self, key: &str) -> PathBuf {
+        self.dir.join("refreshed").join(format!("{key}.lock"))
+    }
+
+    /// The folder of apt's private states.
+    pub fn apt(&self) -> PathBuf {
+        self.dir.join("apt")
+    }
+
+    /// The folder of packages.
+    pub fn debs(&self) -> PathBuf {
+        self.dir.join("debs")
+    }
+
+    /// The bytes of a package; none where it is not here. What is here and is not the package is removed.
+    ///
+    /// # Errors
+    /// It cannot be read or removed.
+    pub fn take(&self, package: &Package) -> Result<Option<Vec<u8>>> {
+        let path = self.deb(package);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("cannot read", &path, &e)),
+        };
+        if Digest::of(&bytes) == package.digest {
+            return Ok(Some(bytes));
+        }
+        std::fs::remove_file(&path).map_err(|e| Error::io("cannot remove", &path, &e))?;
+        Ok(None)
+    }
+
+    /// Puts a file in its place where it is the package, and says whether it is.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn bring(&self, package: &Package, file: &Path) -> Result<bool> {
+        let Ok(bytes) = std::fs::read(file) else { return Ok(false) };
+        if bytes.len() as u64 != package.size || Digest::of(&bytes) != package.digest {
+            return Ok(false);
+        }
+        crate::files::write(&self.deb(package), &bytes)?;
+        Ok(true)
+    }
+
+    fn deb(&self, package: &Package) -> PathBuf {
+        self.debs().join(format!("{}.deb", package.digest.hex()))
+    }
+}

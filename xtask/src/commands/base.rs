@@ -1,0 +1,60 @@
+//! `cargo xtask base`: what the distroless bases are made of, and the locks that hold it.
+
+use std::path::PathBuf;
+
+use crate::base::distroless::{LOCKS, Site};
+use crate::base::{Arch, Lock};
+use crate::cli::{BaseCommand, Common};
+use crate::error::{Error, Result};
+use crate::session::Session;
+
+mod list;
+mod show;
+mod update;
+
+pub(super) fn run(common: &Common, command: &BaseCommand) -> Result<()> {
+    match command {
+        BaseCommand::Update { releases, archs, json } => update::run(common, releases, archs, json.json),
+        BaseCommand::List { json } => list::run(common, json.json),
+        BaseCommand::Show { name, arch, files, json } => {
+            show::run(common, name, arch.as_deref(), *files, json.json)
+        }
+    }
+}
+
+/// The folder of the workspace's locks.
+fn locks(session: &Session) -> PathBuf {
+    session.workspace.root.join(LOCKS)
+}
+
+fn lock_file(session: &Session, debian: u8) -> PathBuf {
+    locks(session).join(Lock::file_name(debian))
+}
+
+/// Where things are; nothing is refreshed unasked here.
+fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> Site<'a> {
+    Site {
+        locks,
+        cache: &session.cache,
+        host: &session.host,
+        ui: &session.ui,
+        offline: session.offline,
+        may_refresh: false,
+        strict: false,
+    }
+}
+
+fn arch(text: &str) -> Result<Arch> {
+    Arch::parse(text).ok_or_else(|| {
+        let all: Vec<&str> = Arch::ALL.iter().map(|arch| arch.as_str()).collect();
+        Error::usage(format!("there is no base for the architecture `{text}`"))
+            .help(format!("there are {}", all.join(", ")))
+    })
+}
+
+/// Prints a document as JSON.
+fn print_json(session: &Session, document: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document);
+    session.ui.data(&text.map_err(|e| Error::failed(format!("base: {e}")))?);
+    Ok(())
+}

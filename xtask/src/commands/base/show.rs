@@ -1,0 +1,159 @@
+//! `cargo xtask base show`: what a base is made of, to the last file.
+
+use serde::Serialize;
+
+use crate::base::distroless::{self, LOCKS};
+use crate::base::{Arch, BaseImage, Distroless, Lock, Package};
+use crate::cli::Common;
+use crate::error::{Error, Result};
+use crate::files::human_size;
+use crate::oci::{Digest, Kind, RootFs};
+use crate::session::Session;
+use crate::table::{Align, Table};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: u32,
+    name: String,
+    platform: String,
+    /// Decides every byte of it.
+    digest: &'a Digest,
+    packages: Vec<PackageJson<'a>>,
+    /// With `--files`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    layer: Option<LayerJson<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    files: Option<Vec<FileJson<'a>>>,
+}
+
+#[derive(Serialize)]
+struct PackageJson<'a> {
+    name: &'a str,
+    version: &'a str,
+    architecture: &'a str,
+    size: u64,
+    sha256: &'a str,
+    pool: &'a str,
+}
+
+#[derive(Serialize)]
+struct LayerJson<'a> {
+    digest: &'a Digest,
+    size: u64,
+    diff_id: &'a Digest,
+}
+
+#[derive(Serialize)]
+struct FileJson<'a> {
+    path: String,
+    kind: &'static str,
+    /// In octal, as `chmod` takes it.
+    mode: String,
+    uid: u32,
+    gid: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    size: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<&'a str>,
+}
+
+pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, json: bool) -> Result<()> {
+    let session = Session::open(common, json)?;
+    let what = parse(name)?;
+    if let Some(warning) = what.warning() {
+        session.ui.warn(warning);
+    }
+    let arch = match arch {
+        Some(text) => super::arch(text)?,
+        None => session.host.triple.platform().and_then(|platform| Arch::of(&platform)).ok_or_else(|| {
+            Error::usage("there is no base for this machine's architecture").help("name one: --arch amd64")
+        })?,
+    };
+    let locks = super::locks(&session);
+    let file = super::lock_file(&session, what.debian);
+    let lock = Lock::load(&file)?.ok_or_else(|| {
+        Error::missing(format!("{what} is not locked: there is no {LOCKS}/{}", Lock::file_name(what.debian)))
+            .help(format!("lock its packages: cargo xtask base update {}", what.debian))
+    })?;
+    let part = lock.part(what, arch)?;
+    let assembled = if files {
+        Some(distroless::load(what, &arch.platform(), &super::site(&session, &locks))?.base)
+    } else {
+        None
+    };
+    let base = assembled.as_ref();
+    if json {
+        let document = Document {
+            schema: 1,
+            name: what.to_string(),
+            platform: arch.platform().to_string(),
+            digest: &part.digest,
+            packages: part.packages.iter().map(package).collect(),
+            layer: base.and_then(layer),
+            files: base.map(|base| entries(&base.rootfs)),
+        };
+        return super::print_json(&session, &document);
+    }
+    let mut text = format!("{what} for {}, {}\n\n{}", arch.platform(), part.digest, table(&part.packages));
+    if let Some(base) = base {
+        if let Some(layer) = layer(base) {
+            text += &format!("\nlayer {} ({})\n", layer.digest, human_size(layer.size));
+        }
+        text.push('\n');
+        text.extend(entries(&base.rootfs).iter().map(line));
+    }
+    session.ui.data(&text);
+    Ok(())
+}
+
+fn parse(name: &str) -> Result<Distroless> {
+    // The prefix goes without saying here.
+    let full = if name.starts_with("distroless:") { name.to_owned() } else { format!("distroless:{name}") };
+    Distroless::parse(&full).ok_or_else(|| {
+        Error::usage(format!("there is no base `{name}`")).help(
+            "distroless:static, distroless:base or distroless:cc, with -debian12 and with :root, :debug as you like",
+        )
+    })
+}
+
+fn package(package: &Package) -> PackageJson<'_> {
+    let Package { name, version, architecture, size, digest, pool } = package;
+    PackageJson { name, version, architecture, size: *size, sha256: digest.hex(), pool }
+}
+
+fn layer(base: &BaseImage) -> Option<LayerJson<'_>> {
+    let layer = &base.layers.first()?.layer;
+    Some(LayerJson { digest: &layer.descriptor.digest, size: layer.descriptor.size, diff_id: &layer.diff_id })
+}
+
+fn entries(tree: &RootFs) -> Vec<FileJson<'_>> {
+    tree.iter()
+        .map(|(path, node)| {
+            let (kind, size, target) = match &node.kind {
+                Kind::Dir => ("dir", None, None),
+                Kind::File(content) => ("file", content.size().ok(), None),
+                Kind::Symlink(target) => ("symlink", None, Some(target.as_str())),
+            };
+            let (path, mode) = (format!("/{path}"), format!("{:04o}", node.mode));
+            FileJson { path, kind, mode, uid: node.uid, gid: node.gid, size, target }
+        })
+        .collect()
+}
+
+fn line(file: &FileJson<'_>) -> String {
+    let FileJson { path, kind, mode, uid, gid, size, target } = file;
+    let size = size.map(|size| size.to_string()).unwrap_or_default();
+    let target = target.map(|target| format!(" -> {target}")).unwrap_or_default();
+    format!("{kind:<7} {mode} {uid:>5} {gid:>5} {size:>9} {path}{target}\n")
+}
+
+fn table(packages: &[Package]) -> String {
+    let columns =
+        [("package", Align::Left), ("version", Align::Left), ("arch", Align::Left), ("size", Align::Right)];
+    let mut table = Table::new(&columns);
+    for Package { name, version, architecture, size, .. } in packages {
+        let cells = [name.as_str(), version, architecture];
+        table.row(cells.map(Into::into).into_iter().chain([human_size(*size).into()]));
+    }
+    table.terminal(false)
+}

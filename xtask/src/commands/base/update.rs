@@ -1,0 +1,110 @@
+//! `cargo xtask base update`: locks what Debian's archive has now.
+
+use serde::Serialize;
+
+use crate::base::apt::Apt;
+use crate::base::store::Store;
+use crate::base::update::{self, Change};
+use crate::base::{Arch, Distroless, Flavour, Lock};
+use crate::cli::Common;
+use crate::error::{Error, Result};
+use crate::session::Session;
+use crate::table::{Align, Cell, Table, Tone};
+
+use super::lock_file;
+
+#[derive(Serialize)]
+struct Document {
+    schema: u32,
+    locks: Vec<LockJson>,
+}
+
+#[derive(Serialize)]
+struct LockJson {
+    debian: u8,
+    file: String,
+    architectures: Vec<&'static str>,
+    changes: Vec<Change>,
+}
+
+pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool) -> Result<()> {
+    let session = Session::open(common, json)?;
+    let all = archs.iter().any(|text| text == "all");
+    let archs = archs.iter().filter(|text| *text != "all").map(|text| super::arch(text));
+    let archs = archs.collect::<Result<Vec<Arch>>>()?;
+    if session.offline {
+        return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
+    }
+    let apt = Apt::find(&session.host, "the packages of distroless bases")?;
+    if apt.has_no_security() {
+        session.ui.warn("apt's sources here have no security updates of Debian: the lock will have none");
+    }
+    let mut locks = Vec::new();
+    for debian in wanted(&session, releases) {
+        if let Some(warning) = (Distroless { debian, ..Distroless::of(Flavour::Static) }).warning() {
+            session.ui.warn(warning);
+        }
+        let file = lock_file(&session, debian);
+        let older = Lock::load(&file)?;
+        let archs = if all { Arch::of_release(debian) } else { all_archs(debian, &archs, older.as_ref())? };
+        let states = Store::new(&session.cache).apt();
+        let newer = update::update(&apt, &states, debian, &archs, older.as_ref(), session.ui)?;
+        let changes = update::changes(older.as_ref(), &newer);
+        crate::files::write(&file, newer.text().as_bytes())?;
+        let what = format!("{} (packages changed: {})", file.display(), changes.len());
+        session.ui.step("Locked", what);
+        let architectures = archs.iter().map(|arch| arch.as_str()).collect();
+        locks.push(LockJson { debian, file: file.display().to_string(), architectures, changes });
+    }
+    if json {
+        return super::print_json(&session, &Document { schema: 1, locks });
+    }
+    for lock in &locks {
+        session.ui.data(&format!("Debian {}: {}", lock.debian, lock.architectures.join(", ")));
+        if !lock.changes.is_empty() {
+            session.ui.data(&table(&lock.changes).terminal(session.ui.color_out));
+        }
+    }
+    Ok(())
+}
+
+/// The releases that were named, else those that are locked, else 13.
+fn wanted(session: &Session, named: &[u8]) -> Vec<u8> {
+    let mut releases = named.to_vec();
+    if releases.is_empty() {
+        releases.extend([13, 12].into_iter().filter(|debian| lock_file(session, *debian).exists()));
+    }
+    if releases.is_empty() {
+        releases.push(13);
+    }
+    releases.dedup();
+    releases
+}
+
+/// A lock is of one moment: what it has already is looked up again together with what is added. Most images are for
+/// these two, and each further architecture is 10 MB of indexes.
+fn all_archs(debian: u8, named: &[Arch], older: Option<&Lock>) -> Result<Vec<Arch>> {
+    let there = Arch::of_release(debian);
+    if let Some(arch) = named.iter().find(|arch| !there.contains(arch)) {
+        return Err(Error::usage(format!("Debian {debian} has no {arch}")));
+    }
+    let mut archs = named.to_vec();
+    archs.extend(older.into_iter().flat_map(|lock| lock.packages.keys().copied()));
+    archs.sort();
+    archs.dedup();
+    Ok(if archs.is_empty() { vec![Arch::Amd64, Arch::Arm64] } else { archs })
+}
+
+fn table(changes: &[Change]) -> Table {
+    let columns =
+        [("package", Align::Left), ("arch", Align::Left), ("from", Align::Left), ("to", Align::Left)];
+    let mut table = Table::new(&columns);
+    for Change { package, architecture, from, to } in changes {
+        let version = |version: &Option<String>| match version {
+            Some(version) => Cell::from(version.as_str()),
+            None => Cell::new("none", Tone::Plain),
+        };
+        table.row([package.as_str().into(), architecture.as_str().into(), version(from), version(to)]);
+    }
+    table
+}
