@@ -6,6 +6,7 @@ use crate::triple::Platform;
 
 pub mod apt;
 mod arch;
+mod bases;
 pub mod contents;
 pub mod deb;
 pub mod distroless;
@@ -18,6 +19,7 @@ pub mod tree;
 pub mod update;
 
 pub use arch::Arch;
+pub use bases::Bases;
 pub use lock::{Lock, Package};
 pub use name::{Distroless, Flavour};
 

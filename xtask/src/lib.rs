@@ -18,6 +18,7 @@ pub mod host;
 pub mod internal;
 pub mod look;
 pub mod oci;
+pub mod place;
 pub mod plan;
 pub mod registry;
 pub mod report;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::base::{Bases, distroless};
 use crate::cargo::invocation::Site;
 use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
@@ -124,6 +125,25 @@ impl Session {
         let wanted = &config.app.package;
         let found = self.workspace.packages.iter().find(|p| p.name == *wanted);
         found.ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
+    }
+
+    /// What the bases of images come from. `locks` is [`Session::locks`]; `may_refresh`: somebody agreed to fetch what is
+    /// missing.
+    pub fn bases<'a>(&'a self, locks: &'a Path, may_refresh: bool, strict: bool) -> Bases<'a> {
+        Bases::new(distroless::Site {
+            locks,
+            cache: &self.cache,
+            host: &self.host,
+            ui: &self.ui,
+            offline: self.offline,
+            may_refresh,
+            strict,
+        })
+    }
+
+    /// The folder of the locks of bases.
+    pub fn locks(&self) -> PathBuf {
+        self.workspace.root.join(distroless::LOCKS)
     }
 
     /// `target/dist`, where everything that ships goes.

@@ -4,18 +4,17 @@
 use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Archive, ArchiveSpec};
-use crate::config::{Base, Config, Image};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::oci::document::Runtime;
-use crate::oci::scratch::CERTIFICATES;
-use crate::oci::{self, ImageSpec, LayerSource, LayerSpec, PackedImage, PlatformSpec, Scratch};
-use crate::triple::Triple;
+use crate::oci::{self, ImageSpec, PackedImage};
+use crate::place::{Ground, Placed};
 use crate::ui::Ui;
 use crate::verify::Verified;
 use crate::workspace::Package;
 
 mod accounts;
 mod labels;
+mod platform;
 pub mod run;
 
 pub use labels::Labels;
@@ -31,54 +30,29 @@ pub struct Origin<'a> {
     pub created: u64,
 }
 
-/// What shells and programs search where nothing else is said; the same as in the distroless images.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-
-/// An image that was not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmade {
-    /// Its name.
-    pub name: String,
-    /// Which platforms it would lack, and why.
-    pub reason: String,
-}
-
-/// Packs every image of targets.toml whose targets, limited to `asked`, were all verified.
+/// Packs the images whose programs have their places.
 ///
 /// # Errors
 /// Where packing fails.
 pub fn images(
     config: &Config,
-    asked: &[Triple],
+    placed: &[Placed],
     verified: &[Verified],
     origin: &Origin,
     dist: &Path,
     cache: &Path,
     ui: &Ui,
-) -> Result<(Vec<PackedImage>, Vec<Unmade>)> {
-    let (mut specs, mut unmade) = (Vec::new(), Vec::new());
-    for image in &config.images {
-        let targets: Vec<&Triple> =
-            image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t)).collect();
-        if targets.is_empty() {
-            continue;
-        }
-        match spec(image, &targets, config, verified, origin)? {
-            Ok(spec) => specs.push(spec),
-            Err(reason) => unmade.push(Unmade { name: image.name.clone(), reason }),
-        }
-    }
+) -> Result<Vec<PackedImage>> {
+    let specs =
+        placed.iter().map(|place| spec(place, config, verified, origin)).collect::<Result<Vec<_>>>()?;
     for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
         ui.warn(format!(
             "image {} runs its program as root; `user` of its [[image]] says otherwise",
             image.name
         ));
     }
-    for image in &unmade {
-        ui.warn(format!("image {} is not made: {}", image.name, image.reason));
-    }
     if specs.is_empty() {
-        return Ok((Vec::new(), unmade));
+        return Ok(Vec::new());
     }
     let task = ui.task("Packing", specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "));
     let packed = oci::pack(&specs, dist, cache)?;
@@ -87,65 +61,27 @@ pub fn images(
         let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
         ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
     }
-    Ok((packed, unmade))
+    Ok(packed)
 }
 
-/// What an image is made of, or which platforms it would lack.
-fn spec(
-    image: &Image,
-    targets: &[&Triple],
-    config: &Config,
-    verified: &[Verified],
-    origin: &Origin,
-) -> Result<Result<ImageSpec, String>> {
-    let mut platforms = Vec::new();
-    let mut lacking = Vec::new();
-    for target in targets {
-        let job = verified.iter().find(|v| v.job().target.triple == **target);
-        match job {
-            Some(v) if v.ok() => platforms.push(platform(image, config, v, origin)?),
-            Some(_) => lacking.push(format!("{target} failed")),
-            None => lacking.push(format!("{target} was not built")),
-        }
-    }
-    if !lacking.is_empty() {
-        return Ok(Err(lacking.join(", ")));
-    }
-    Ok(Ok(ImageSpec {
+/// What an image is made of.
+fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin) -> Result<ImageSpec> {
+    let image = &placed.image;
+    let platform = |ground: &Ground| {
+        let job = verified.iter().find(|v| v.job().target.triple == ground.target);
+        let job = job.ok_or_else(|| Error::failed(format!("{} was not built", ground.target)))?;
+        platform::platform(image, ground, config, job, origin)
+    };
+    Ok(ImageSpec {
         name: image.name.clone(),
         version: origin.package.version.to_string(),
-        platforms,
+        platforms: placed.grounds.iter().map(platform).collect::<Result<_>>()?,
         annotations: labels::annotations(config, origin)
             .into_iter()
             .chain(image.run.annotations.clone())
             .collect(),
         created: origin.created,
-    }))
-}
-
-fn platform(image: &Image, config: &Config, verified: &Verified, origin: &Origin) -> Result<PlatformSpec> {
-    let job = verified.job();
-    let (Some(artifact), Some(platform)) = (&verified.artifact, &job.platform) else {
-        return Err(Error::failed(format!("{} has no program or no platform", job.title())));
-    };
-    let Base::Scratch = image.base;
-    let mut rootfs = oci::scratch_rootfs(&Scratch {
-        bin: &config.app.bin,
-        program: &artifact.path,
-        time_zones: image.tzdata,
-    })?;
-    let base = Runtime {
-        env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
-        ..Runtime::default()
-    };
-    let of_image = |e: Error| e.found(format!("in image {} for {platform}", image.name));
-    let labels = labels::labels(config, origin, job);
-    let runtime = run::runtime(&image.run, &config.app.bin, &base, labels, &rootfs).map_err(of_image)?;
-    for (path, node) in run::folders(&runtime, &rootfs).map_err(of_image)? {
-        rootfs.put(&path, node)?;
-    }
-    let layer = LayerSpec { rootfs, created_by: format!("xtask: scratch with /{}", config.app.bin) };
-    Ok(PlatformSpec { platform: platform.clone(), layers: vec![LayerSource::Tree(layer)], runtime })
+    })
 }
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program, for those who build images with

@@ -8,7 +8,7 @@ use crate::config::{App, Config};
 use crate::error::{Error, Result};
 use crate::exec::{End, Output};
 use crate::files;
-use crate::gate::{Facts, Finding, Glibc, Root, Setting, Severity, check};
+use crate::gate::{Facts, Finding, Glibc, Setting, Severity, check};
 use crate::oci::stage;
 use crate::plan::Job;
 use crate::toolchain::identity::digest;
@@ -68,6 +68,20 @@ impl Verified {
     /// The job.
     pub fn job(&self) -> &Job {
         &self.built.job
+    }
+
+    /// Adds what the gate found in a place that the program ships to, as far as it is new. A finding that keeps it from
+    /// shipping fails the job.
+    pub fn add(&mut self, findings: Vec<Finding>, ui: &Ui) {
+        let new: Vec<Finding> = findings.into_iter().filter(|f| !self.findings.contains(f)).collect();
+        let mut problems: Vec<String> = self.error.take().into_iter().collect();
+        problems.extend(report(&new, self.job(), ui));
+        if !problems.is_empty() {
+            let error = problems.join("\n");
+            ui.raw(&refusal(self.job(), &error));
+            self.error = Some(error);
+        }
+        self.findings.extend(new);
     }
 }
 
@@ -141,12 +155,7 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
             None
         }
     };
-    for finding in &findings {
-        match finding.severity {
-            Severity::Fail => problems.push(format!("gate: {}\n  help: {}", finding.what, finding.fix)),
-            Severity::Warn => ui.warn(format!("{}: {}\n  help: {}", job.title(), finding.what, finding.fix)),
-        }
-    }
+    problems.extend(report(&findings, job, ui));
     if job.pure() && !built.purity_proven {
         problems.push(format!("mode {} promises no C, and this build does not prove it", job.mode.name));
     }
@@ -161,7 +170,7 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
     let error = (!problems.is_empty()).then(|| problems.join("\n"));
     let said = match (&error, &smoke) {
         (Some(error), _) => {
-            ui.raw(&format!("error: {} does not pass\n  {}", job.title(), error.replace('\n', "\n  ")));
+            ui.raw(&refusal(job, error));
             "does not pass".to_owned()
         }
         (None, Smoke::Skipped(reason)) => format!("gate passed; not run: {reason}"),
@@ -172,12 +181,28 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
     Ok(Verified { built, artifact, judged: true, findings, smoke, error })
 }
 
-/// Holds a program against its target and against every place it ships to.
+/// Says the warnings, and returns the rest as lines for the job's error.
+fn report(findings: &[Finding], job: &Job, ui: &Ui) -> Vec<String> {
+    let (fails, warnings): (Vec<&Finding>, Vec<&Finding>) =
+        findings.iter().partition(|finding| finding.severity == Severity::Fail);
+    for finding in warnings {
+        ui.warn(format!("{}: {}\n  help: {}", job.title(), finding.what, finding.fix));
+    }
+    fails.into_iter().map(|f| format!("gate: {}\n  help: {}", f.what, f.fix)).collect()
+}
+
+fn refusal(job: &Job, error: &str) -> String {
+    format!("error: {} does not pass\n  {}", job.title(), error.replace('\n', "\n  "))
+}
+
+/// Holds a program against its target. The places that it ships to are [`crate::place`]'s.
 fn gate(facts: &Facts, job: &Job) -> Vec<Finding> {
-    let floor = job.target.glibc.and_then(|v| Glibc::parse(&v.to_string()));
-    // Every base that exists today is scratch; an image gate says all that the standalone one says, and more.
-    let setting = if job.images.is_empty() { Setting::Standalone } else { Setting::Image(Root::Scratch) };
-    check(facts, &job.target.triple, setting, floor)
+    check(facts, &job.target.triple, Setting::Standalone, floor(job))
+}
+
+/// The newest glibc that a job's program may require.
+pub fn floor(job: &Job) -> Option<Glibc> {
+    job.target.glibc.and_then(|v| Glibc::parse(&v.to_string()))
 }
 
 fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {

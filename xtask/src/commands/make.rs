@@ -2,7 +2,7 @@
 
 use super::pipeline::{Start, start};
 use super::release::report;
-use super::shipped::{Shipped, ship};
+use super::shipped::{Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
 use crate::oci::PackedImage;
@@ -19,11 +19,16 @@ pub(super) fn verify(common: &Common, planning: &Planning, setup: SetupFlag, jso
 
 fn up_to(extent: Extent, common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
-    let verified = start.made(extent)?;
-    let report = report(&start, &verified, &Shipped::default())?;
+    let mut verified = start.made(extent)?;
+    let shipped = match extent {
+        Extent::Judge => place(&start, &mut verified)?,
+        Extent::Place => Shipped::default(),
+    };
+    let report = report(&start, &verified, &shipped)?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
-    start.end(&verified)
+    start.end(&verified)?;
+    shipped.end(start.request.strict)
 }
 
 pub(super) fn image(
@@ -39,8 +44,8 @@ pub(super) fn image(
     // Asked before anything is built: one that does not answer now will not then.
     let engine = to_engine.then(|| load::engine(&start.session.host)).transpose()?;
     let origin = start.origin()?;
-    let verified = start.verified()?;
-    let shipped = ship(&start, &verified, &origin)?;
+    let mut verified = start.verified()?;
+    let shipped = ship(&start, &mut verified, &origin)?;
     let report = report(&start, &verified, &shipped)?;
     let ui = &start.session.ui;
     let mut names = Vec::new();

@@ -14,9 +14,9 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let start = start(common, planning, setup, json)?;
     start.one_mode_each("release")?;
     let (dist, memo, origin) = (start.session.dist(), start.memo(), start.origin()?);
-    let verified = start.verified()?;
+    let mut verified = start.verified()?;
     let ui = &start.session.ui;
-    let shipped = ship(&start, &verified, &origin)?;
+    let shipped = ship(&start, &mut verified, &origin)?;
     archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
     let report = report(&start, &verified, &shipped)?;
     let timings = timings(&start, &verified, &report)?;
@@ -32,10 +32,16 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
 /// What was done, as report.json says it.
 pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) -> Result<Report> {
     let dist = start.session.dist();
-    let Shipped { packed, unmade, ran } = shipped;
-    let images = packed.iter().map(|image| report::Image {
+    let Shipped { placed, packed, unmade, ran } = shipped;
+    let images = packed.iter().zip(placed).map(|(image, place)| report::Image {
         name: image.name.clone(),
-        base: "scratch".into(),
+        base: place.base.to_string(),
+        closure: place.grounds.iter().any(|ground| ground.trimmed.is_some()),
+        rejected: place
+            .rejected
+            .iter()
+            .map(|r| report::Rejected { base: r.base.clone(), reason: r.reason.clone() })
+            .collect(),
         index_digest: image.index_digest.to_string(),
         manifests: image
             .manifests

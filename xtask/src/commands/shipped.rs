@@ -3,13 +3,16 @@
 use super::pipeline::Start;
 use crate::error::{Error, Result};
 use crate::oci::PackedImage;
-use crate::ship::{self, Origin, Unmade};
+use crate::place::{self, Placed, Unmade};
+use crate::ship::{self, Origin};
 use crate::smoke::{self, Ran, Site};
 use crate::verify::{Smoke, Verified};
 
 /// The images of a run; none where it makes none.
 #[derive(Default)]
 pub(super) struct Shipped {
+    /// Where the programs of those that are packed stand, in the same order.
+    pub(super) placed: Vec<Placed>,
     /// Those that are in target/dist now.
     pub(super) packed: Vec<PackedImage>,
     /// Those that are not, and why.
@@ -18,22 +21,41 @@ pub(super) struct Shipped {
     pub(super) ran: Vec<Ran>,
 }
 
+/// Finds the base of each image and holds the programs against it. Packs nothing.
+pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped> {
+    let locks = start.session.locks();
+    let bases = start.session.bases(&locks, start.setup, start.request.strict);
+    let places = place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)?;
+    let mut shipped = Shipped::default();
+    for place in places {
+        match place {
+            Ok(placed) => shipped.placed.push(placed),
+            Err(unmade) => shipped.unmade.push(unmade),
+        }
+    }
+    Ok(shipped)
+}
+
 /// Packs the images of verified programs and runs each of them; those that fail are taken out again.
-pub(super) fn ship(start: &Start, verified: &[Verified], origin: &Origin) -> Result<Shipped> {
+pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
+    let mut shipped = place(start, verified)?;
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
-    let (config, asked) = (&start.config, &start.request.targets);
-    let (mut packed, mut unmade) = ship::images(config, asked, verified, origin, &dist, &memo, ui)?;
+    shipped.packed = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
     let work = start.session.work().join("smoke");
     let site = Site { dist: &dist, work: &work, memo: &memo, host: &start.session.host, ui };
-    let ran = smoke::images(&packed, config, &site)?;
-    let withdrawn = smoke::withdraw(&packed, &ran, &dist, &start.session.work().join("failed"))?;
-    packed.retain(|image| withdrawn.iter().all(|(name, _)| *name != image.name));
-    unmade.extend(withdrawn.into_iter().map(|(name, reason)| Unmade { name, reason }));
-    Ok(Shipped { packed, unmade, ran })
+    shipped.ran = smoke::images(&shipped.packed, &start.config, &site)?;
+    let failed = start.session.work().join("failed");
+    let withdrawn = smoke::withdraw(&shipped.packed, &shipped.ran, &dist, &failed)?;
+    let stays = |name: &str| withdrawn.iter().all(|(gone, _)| gone != name);
+    shipped.packed.retain(|image| stays(&image.name));
+    shipped.placed.retain(|place| stays(&place.image.name));
+    let unmade = |(name, reason)| Unmade { name, reason, error: None };
+    shipped.unmade.extend(withdrawn.into_iter().map(unmade));
+    Ok(shipped)
 }
 
 impl Shipped {
-    /// An error where an image failed, or was not run and `strict` wants every proof.
+    /// An error where an image failed or its base cannot be had, or where it was not run and `strict` wants every proof.
     pub(super) fn end(&self, strict: bool) -> Result<()> {
         let list = |wanted: fn(&Smoke) -> Option<&String>| -> Vec<String> {
             let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(&ran.smoke)?)));
@@ -46,6 +68,9 @@ impl Shipped {
         if !failed.is_empty() {
             let what = format!("{} of {} smoke runs of images failed", failed.len(), self.ran.len());
             return Err(failed.into_iter().fold(Error::failed(what), Error::found));
+        }
+        if let Some(error) = self.unmade.iter().find_map(|unmade| unmade.error.clone()) {
+            return Err(error);
         }
         let skipped = list(|smoke| if let Smoke::Skipped(why) = smoke { Some(why) } else { None });
         if strict && !skipped.is_empty() {

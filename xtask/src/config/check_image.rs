@@ -8,6 +8,8 @@ use super::quote::{names, quoted};
 use super::raw::{RawImage, Text};
 use super::suggest::nearest;
 use super::types::{Base, Image};
+use crate::base::{Distroless, Flavour};
+use crate::registry::Reference;
 use crate::triple::{Os, Platform, Triple};
 
 /// All images of the file.
@@ -33,6 +35,13 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
     let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
     let run = check_run::run(check, &raw.run);
     let smoke = check_run::smoke(check, &raw.run);
+    let closure = raw.closure.unwrap_or(false);
+    if let (true, Some(Base::Scratch), Some(text)) = (closure, &base, &raw.base) {
+        check
+            .diags
+            .at(text.span(), "closure = true trims the base, and scratch holds nothing")
+            .help("remove `closure`, or name another base");
+    }
     Some(Image {
         name: raw.name.as_ref()?.get_ref().clone(),
         base: base?,
@@ -40,6 +49,7 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
         tzdata: raw.tzdata.unwrap_or(false),
         run,
         smoke,
+        closure,
     })
 }
 
@@ -57,19 +67,42 @@ fn is_component(name: &str) -> bool {
 
 fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
     let word = text.get_ref().as_str();
-    if word == "scratch" {
-        return Some(Base::Scratch);
+    match word {
+        "scratch" => return Some(Base::Scratch),
+        "auto" => return Some(Base::Auto),
+        _ => {}
     }
-    let later = word == "auto" || word == "distroless" || word.contains([':', '/', '@']);
-    let diag = if later {
-        check.diags.at(text.span(), format!("base {} is not supported yet", quoted(word)))
-    } else {
-        check.diags.at(text.span(), format!("{} is not a base", quoted(word)))
-    };
-    diag.help(match nearest(word, ["scratch"]) {
-        Some(near) => format!("did you mean {}?", quoted(near)),
-        None => "images have base = \"scratch\"".to_owned(),
-    });
+    if let Some(distroless) = Distroless::parse(word) {
+        return Some(Base::Distroless(distroless));
+    }
+    let flavours = Flavour::ALL.map(|flavour| Distroless::of(flavour).to_string());
+    if word.split(':').next() == Some("distroless") {
+        check.diags.at(text.span(), format!("{} is no distroless base", quoted(word))).help_with(move || {
+            vec![
+                format!("there are {}", names(flavours.iter().map(String::as_str))),
+                "behind them can stand -debian12 or -debian13, then :root, :debug or both".to_owned(),
+            ]
+        });
+        return None;
+    }
+    // A name alone could be an image of the default registry, too; more likely it is a slip.
+    if word.contains([':', '/', '@']) {
+        return match Reference::parse(word) {
+            Ok(reference) => Some(Base::Registry(reference)),
+            Err(error) => {
+                let diag = check.diags.at(text.span(), error.what);
+                diag.help_with(move || error.found.into_iter().chain(error.help).collect());
+                None
+            }
+        };
+    }
+    let all = ["scratch", "auto"].into_iter().chain(flavours.iter().map(String::as_str));
+    check.diags.at(text.span(), format!("{} is not a base", quoted(word))).help(
+        match nearest(word, all.clone()) {
+            Some(near) => format!("did you mean {}?", quoted(near)),
+            None => format!("the bases are {}, and images of registries", names(all)),
+        },
+    );
     None
 }
 

@@ -74,6 +74,7 @@ pub(super) struct RawImage {
     pub(super) tzdata: Option<bool>,
     /// The keys that say how to run it.
     pub(super) run: RawRun,
+    pub(super) closure: Option<bool>,
 }
 
 /// The parser bounds the depth of brackets and the parts of a key, 80 each, but not their product, and what it returns
@@ -208,5 +209,6 @@ fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
         targets: image.required("targets", targets),
         tzdata: image.boolean("tzdata"),
         run: run::fields(&mut image),
+        closure: None,
     }
 }

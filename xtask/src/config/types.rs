@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::GlibcVersion;
+use crate::base::Distroless;
+use crate::registry::Reference;
 use crate::triple::Triple;
 
 mod run;
@@ -140,13 +142,33 @@ pub struct Image {
     pub run: ImageRun,
     /// How it is started once, to see that it starts.
     pub smoke: ImageSmoke,
+    /// Ships of the base only what the program needs.
+    pub closure: bool,
 }
 
 /// What an image is built on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// Nothing.
     Scratch,
+    /// One that is assembled here from Debian's packages.
+    Distroless(Distroless),
+    /// An image of a registry.
+    Registry(Reference),
+    /// The smallest of scratch and the distroless bases on which the program is proven to start.
+    Auto,
+}
+
+/// As targets.toml spells it.
+impl std::fmt::Display for Base {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Base::Scratch => f.write_str("scratch"),
+            Base::Distroless(distroless) => distroless.fmt(f),
+            Base::Registry(reference) => reference.fmt(f),
+            Base::Auto => f.write_str("auto"),
+        }
+    }
 }
 
 /// `[test]`: what the tests of the project itself need.

@@ -6,7 +6,7 @@ use std::path::Path;
 
 mod accounts;
 mod certificates;
-mod zones;
+pub(crate) mod zones;
 
 pub use accounts::{GROUP, NONROOT, NSSWITCH, PASSWD};
 pub use certificates::pem_bundle;

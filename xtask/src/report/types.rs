@@ -166,12 +166,27 @@ pub enum Status {
 pub struct Image {
     /// Its name in targets.toml.
     pub name: String,
-    /// Its base in targets.toml.
+    /// The base that it stands on: that of targets.toml, or the one that was chosen.
     pub base: String,
+    /// Only what the programs need of the base is shipped.
+    #[serde(default)]
+    pub closure: bool,
+    /// Where the base was chosen: the smaller ones that are not it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
     /// Digest of the index, with `sha256:`.
     pub index_digest: String,
     /// One per platform.
     pub manifests: Vec<Manifest>,
+}
+
+/// A base that a choice went past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Its name.
+    pub base: String,
+    /// Why a program does not start on it.
+    pub reason: String,
 }
 
 /// An image's part for one platform.

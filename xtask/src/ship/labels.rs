@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::Origin;
+use crate::base::{BaseImage, Distroless};
 use crate::config::Config;
 use crate::oci::document::{annotation, rfc3339};
 use crate::plan::Job;
@@ -41,4 +42,15 @@ pub(super) fn labels(config: &Config, origin: &Origin, job: &Job) -> Labels {
         labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
     }
     labels
+}
+
+/// What stands below the program. The digest of a manifest has its place in the specification; that of a lock does not.
+pub(super) fn of_base(base: &BaseImage, trimmed: bool) -> Labels {
+    let digest = match Distroless::parse(&base.name).is_some() {
+        true => "xtask.base.lock",
+        false => annotation::BASE_DIGEST,
+    };
+    let closure = trimmed.then(|| ("xtask.base.closure".to_owned(), "true".to_owned()));
+    let named = [(annotation::BASE_NAME, base.name.clone()), (digest, base.digest.to_string())];
+    named.map(|(key, value)| (key.to_owned(), value)).into_iter().chain(closure).collect()
 }

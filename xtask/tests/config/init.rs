@@ -45,7 +45,7 @@ fn a_package_that_says_nothing() {
     golden::check("init-plain.txt", text.trim_end());
     assert_eq!(config.modes.len(), 1);
     assert_eq!((config.modes[0].name.as_str(), config.modes[0].needs.len()), ("default", 0));
-    assert_eq!((config.images[0].name.as_str(), config.images[0].base), ("my-shop", Base::Scratch));
+    assert_eq!((config.images[0].name.as_str(), &config.images[0].base), ("my-shop", &Base::Scratch));
 }
 
 #[test]

@@ -136,7 +136,15 @@ needs = ["umoci", "docker", "umoci"]
         annotations: pairs(&[("org.opencontainers.image.vendor", "d")]),
     };
     let smoke = ImageSmoke { args: Some(Vec::new()), exit: 3, stdout: Some("ready".into()) };
-    let image = Image { name: "shop__a-b.c".into(), base: Base::Scratch, targets, tzdata: true, run, smoke };
+    let image = Image {
+        name: "shop__a-b.c".into(),
+        base: Base::Scratch,
+        targets,
+        tzdata: true,
+        closure: false,
+        run,
+        smoke,
+    };
     assert_eq!(config.images[0], image);
     let least = &config.images[1];
     assert_eq!(least.run.healthcheck.as_ref().unwrap().cmd, ["/shop"]);

@@ -88,6 +88,7 @@ pub(crate) fn config() -> Config {
         images: vec![Image {
             name: "app".into(),
             base: Base::Scratch,
+            closure: false,
             targets: vec![triple(MUSL), triple(ARM_MUSL)],
             tzdata: false,
             run: ImageRun::default(),

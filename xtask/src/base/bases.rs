@@ -1,0 +1,48 @@
+//! All bases of a run, each got once, wherever it comes from.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{BaseImage, distroless};
+use crate::config::Base;
+use crate::error::{Error, Result};
+use crate::registry;
+use crate::triple::Platform;
+
+/// What bases come from.
+#[derive(Debug)]
+pub struct Bases<'a> {
+    distroless: distroless::Site<'a>,
+    registry: registry::Site<'a>,
+    ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
+}
+
+impl<'a> Bases<'a> {
+    /// None is ready yet.
+    pub fn new(distroless: distroless::Site<'a>) -> Self {
+        let distroless::Site { cache, locks, offline, ui, host, .. } = distroless;
+        let registry = registry::Site { cache, locks, offline, ui, host };
+        Self { distroless, registry, ready: RefCell::default() }
+    }
+
+    /// A base for a platform; none for scratch.
+    ///
+    /// # Errors
+    /// It cannot be had: see [`distroless::load`] and [`registry::base`].
+    pub fn get(&self, base: &Base, platform: &Platform) -> Result<Option<Arc<BaseImage>>> {
+        let key = (base.to_string(), platform.clone());
+        if let Some(ready) = self.ready.borrow().get(&key) {
+            return Ok(Some(Arc::clone(ready)));
+        }
+        let image = match base {
+            Base::Scratch => return Ok(None),
+            Base::Auto => return Err(Error::failed("a base that is chosen later was asked for")),
+            Base::Distroless(what) => distroless::load(*what, platform, &self.distroless)?.base,
+            Base::Registry(reference) => registry::base(reference, platform, &self.registry)?,
+        };
+        let image = Arc::new(image);
+        self.ready.borrow_mut().insert(key, Arc::clone(&image));
+        Ok(Some(image))
+    }
+}

@@ -1,0 +1,204 @@
+//! Where the programs of each image stand: on a base that is given or chosen, and only where the gate passes on it.
+
+use std::sync::Arc;
+
+use crate::base::{BaseImage, Bases, Distroless, Flavour};
+use crate::config::{Base, Config, Image};
+use crate::error::{Error, Result};
+use crate::gate::{Finding, Limits, Program, Severity, Tree, check_in};
+use crate::oci::RootFs;
+use crate::triple::Triple;
+use crate::ui::Ui;
+use crate::verify::{Verified, floor};
+
+/// An image all of whose programs are proven to start on its base.
+#[derive(Debug, Clone)]
+pub struct Placed {
+    /// The image.
+    pub image: Image,
+    /// The base that it stands on; never [`Base::Auto`].
+    pub base: Base,
+    /// Where the base was chosen: the smaller ones, and why they are not it.
+    pub rejected: Vec<Rejected>,
+    /// The base for each target of the run, in the file's order.
+    pub grounds: Vec<Ground>,
+}
+
+/// What one program stands on.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The program's target.
+    pub target: Triple,
+    /// The program's name.
+    pub bin: String,
+    /// The base; none for scratch.
+    pub base: Option<Arc<BaseImage>>,
+    /// What is shipped of the base where that is not all of it (`closure = true`).
+    pub trimmed: Option<RootFs>,
+}
+
+/// A base that a choice went past.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its name.
+    pub base: String,
+    /// Why a program does not start on it, one line.
+    pub reason: String,
+}
+
+/// An image that is not made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmade {
+    /// Its name.
+    pub name: String,
+    /// Which platforms it would lack, and why.
+    pub reason: String,
+    /// What this means for the run beside the failure of jobs: a base that cannot be had.
+    pub error: Option<Error>,
+}
+
+/// Finds the base of every image whose targets, limited to `asked`, were all verified, and holds its programs against it.
+/// What the gate finds goes to the jobs, and fails them.
+///
+/// # Errors
+/// Where a program or the cache cannot be read.
+pub fn place(
+    config: &Config,
+    asked: &[Triple],
+    verified: &mut [Verified],
+    bases: &Bases<'_>,
+    ui: &Ui,
+) -> Result<Vec<Result<Placed, Unmade>>> {
+    let mut places = Vec::new();
+    for image in &config.images {
+        let targets: Vec<&Triple> =
+            image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t)).collect();
+        if !targets.is_empty() {
+            let place = Place { image, bin: &config.app.bin, targets, bases, ui };
+            places.push(place.decide(verified)?);
+        }
+    }
+    for image in places.iter().filter_map(|place| place.as_ref().err()) {
+        ui.warn(format!("image {} is not made: {}", image.name, image.reason));
+    }
+    Ok(places)
+}
+
+/// One image whose place is looked for.
+struct Place<'a> {
+    image: &'a Image,
+    bin: &'a str,
+    targets: Vec<&'a Triple>,
+    bases: &'a Bases<'a>,
+    ui: &'a Ui,
+}
+
+impl Place<'_> {
+    fn decide(&self, verified: &mut [Verified]) -> Result<Result<Placed, Unmade>> {
+        if let Some(lacking) = self.lacking(verified) {
+            return Ok(Err(self.unmade(lacking, None)));
+        }
+        let mut rejected: Vec<Rejected> = Vec::new();
+        for base in candidates(&self.image.base) {
+            let mut grounds = match self.grounds(&base, verified) {
+                Ok(grounds) => grounds,
+                Err(error) => {
+                    let reason = format!("its base {base} cannot be had: {}", error.what);
+                    return Ok(Err(self.unmade(reason, Some(error))));
+                }
+            };
+            let found = self.judge(&base, &mut grounds, verified)?;
+            let failing = |findings: &Vec<Finding>| {
+                findings.iter().find(|f| f.severity == Severity::Fail).map(|f| f.what.clone())
+            };
+            let failed = found.iter().find_map(|(at, findings)| Some((*at, failing(findings)?)));
+            if let (Base::Auto, Some((at, what))) = (&self.image.base, &failed) {
+                let reason = format!("{}: {what}", verified[*at].job().target.triple);
+                rejected.push(Rejected { base: base.to_string(), reason });
+                continue;
+            }
+            for (at, findings) in found {
+                verified[at].add(findings, self.ui);
+            }
+            if failed.is_some() {
+                let lacking = self.lacking(verified).unwrap_or_default();
+                return Ok(Err(self.unmade(lacking, None)));
+            }
+            if self.image.base == Base::Auto {
+                let why: String =
+                    rejected.iter().map(|r| format!("\n             not {}: {}", r.base, r.reason)).collect();
+                self.ui.step("Chosen", format!("base {base} for image {}{why}", self.image.name));
+            }
+            return Ok(Ok(Placed { image: self.image.clone(), base, rejected, grounds }));
+        }
+        let what = format!("no base that auto knows carries image {}", self.image.name);
+        let error = rejected
+            .iter()
+            .fold(Error::failed(&what), |error, r| error.found(format!("not {}: {}", r.base, r.reason)));
+        Ok(Err(self.unmade(what, Some(error.help("name a base that holds what its programs need")))))
+    }
+
+    fn unmade(&self, reason: String, error: Option<Error>) -> Unmade {
+        Unmade { name: self.image.name.clone(), reason, error }
+    }
+
+    /// Which of its programs are not there; none where all are.
+    fn lacking(&self, verified: &[Verified]) -> Option<String> {
+        let lack = |target: &&Triple| match at(verified, target).map(|at| verified[at].ok()) {
+            Some(true) => None,
+            Some(false) => Some(format!("{target} failed")),
+            None => Some(format!("{target} was not built")),
+        };
+        let lacking: Vec<String> = self.targets.iter().filter_map(lack).collect();
+        (!lacking.is_empty()).then(|| lacking.join(", "))
+    }
+
+    fn grounds(&self, base: &Base, verified: &[Verified]) -> Result<Vec<Ground>> {
+        let ground = |target: &&Triple| {
+            let job = at(verified, target).map(|at| verified[at].job());
+            let platform = job.and_then(|job| job.platform.as_ref());
+            let platform = platform.ok_or_else(|| Error::failed(format!("{target} has no platform")))?;
+            let base = self.bases.get(base, platform)?;
+            Ok(Ground { target: (*target).clone(), bin: self.bin.to_owned(), base, trimmed: None })
+        };
+        self.targets.iter().map(ground).collect()
+    }
+
+    /// What the gate finds of each program on its ground, by the program's index; and what of the ground it needs, where
+    /// only that is shipped.
+    fn judge(
+        &self,
+        base: &Base,
+        grounds: &mut [Ground],
+        verified: &[Verified],
+    ) -> Result<Vec<(usize, Vec<Finding>)>> {
+        let scratch = RootFs::new();
+        let mut found = Vec::new();
+        for ground in grounds {
+            let Some(at) = at(verified, &ground.target) else { continue };
+            let Some(artifact) = &verified[at].artifact else { continue };
+            let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
+            let tree = Tree::new(base.to_string(), files);
+            let program = Program::read(&artifact.path, self.bin)?;
+            let limits = Limits { glibc: floor(verified[at].job()), ..Limits::default() };
+            let findings = check_in(&program, &ground.target, &tree, limits);
+            found.push((at, findings));
+        }
+        Ok(found)
+    }
+}
+
+fn at(verified: &[Verified], target: &Triple) -> Option<usize> {
+    verified.iter().position(|v| v.job().target.triple == *target)
+}
+
+/// The bases to try, smallest first.
+fn candidates(base: &Base) -> Vec<Base> {
+    match base {
+        Base::Auto => {
+            let distroless = Flavour::ALL.map(|flavour| Base::Distroless(Distroless::of(flavour)));
+            std::iter::once(Base::Scratch).chain(distroless).collect()
+        }
+        given => vec![given.clone()],
+    }
+}

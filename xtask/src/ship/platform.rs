@@ -1,0 +1,114 @@
+//! What an image is made of for one platform: the base's layers, and one of ours on top.
+
+use super::{Origin, labels, run};
+use crate::base::BaseImage;
+use crate::config::{Config, Image};
+use crate::error::{Error, Result};
+use crate::oci::document::Runtime;
+use crate::oci::scratch::{CERTIFICATES, zones};
+use crate::oci::{self, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch};
+use crate::place::Ground;
+use crate::verify::Verified;
+
+/// What shells and programs search where nothing else is said; the same as in the distroless images.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// A platform of an image.
+///
+/// # Errors
+/// What targets.toml says of the image does not fit what is in it.
+pub(super) fn platform(
+    image: &Image,
+    ground: &Ground,
+    config: &Config,
+    verified: &Verified,
+    origin: &Origin,
+) -> Result<PlatformSpec> {
+    let job = verified.job();
+    let (Some(artifact), Some(platform)) = (&verified.artifact, &job.platform) else {
+        return Err(Error::failed(format!("{} has no program or no platform", job.title())));
+    };
+    let bin = &config.app.bin;
+    let mut labels = labels::labels(config, origin, job);
+    let (base, below, top) = match &ground.base {
+        None => {
+            let scratch = Scratch { bin, program: &artifact.path, time_zones: image.tzdata };
+            let base = Runtime {
+                env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
+                ..Runtime::default()
+            };
+            (base, RootFs::new(), oci::scratch_rootfs(&scratch)?)
+        }
+        Some(base) => {
+            labels.extend(labels::of_base(base, ground.trimmed.is_some()));
+            let below = ground.trimmed.as_ref().unwrap_or(&base.rootfs);
+            (base.runtime.clone(), below.clone(), top(image, bin, &artifact.path, below)?)
+        }
+    };
+    let mut whole = below.clone();
+    for (path, node) in top.iter() {
+        whole.put(path, node.clone())?;
+    }
+    let of_image = |e: Error| e.found(format!("in image {} for {platform}", image.name));
+    let runtime = run::runtime(&image.run, bin, &base, labels, &whole).map_err(of_image)?;
+    let mut top = top;
+    for (path, node) in run::folders(&runtime, &whole).map_err(of_image)? {
+        lay(&mut top, &below, &path, node)?;
+    }
+    let mut layers = ground.base.as_deref().map(|base| layers(base, ground)).unwrap_or_default();
+    let name = ground.base.as_deref().map_or("scratch", |base| base.name.as_str());
+    let created_by = format!("xtask: {name} with /{bin}");
+    layers.push(LayerSource::Tree(LayerSpec { rootfs: top, created_by }));
+    Ok(PlatformSpec { platform: platform.clone(), layers, runtime })
+}
+
+/// The layers below ours: the base's own, or one of what is left of it.
+fn layers(base: &BaseImage, ground: &Ground) -> Vec<LayerSource> {
+    match &ground.trimmed {
+        None => base.layers.iter().cloned().map(LayerSource::Stored).collect(),
+        Some(tree) => {
+            let created_by = format!("xtask: what /{} needs of {}", ground.bin, base.name);
+            vec![LayerSource::Tree(LayerSpec { rootfs: tree.clone(), created_by })]
+        }
+    }
+}
+
+/// Our layer: the program, and time zones where they are wanted and the base has none.
+fn top(image: &Image, bin: &str, program: &std::path::Path, below: &RootFs) -> Result<RootFs> {
+    let mut top = RootFs::new();
+    lay(&mut top, below, bin, Node::disk(0o755, program))?;
+    if image.tzdata && below.file("usr/share/zoneinfo/UTC").is_none() {
+        for (name, data) in zones::all() {
+            lay(&mut top, below, &format!("usr/share/zoneinfo/{name}"), Node::bytes(0o644, data))?;
+        }
+    }
+    Ok(top)
+}
+
+/// Puts an entry into our layer. A folder above it that the base has stands in it as the base has it: an entry of ours
+/// would change its mode and owner.
+fn lay(top: &mut RootFs, below: &RootFs, path: &str, node: Node) -> Result<()> {
+    for (slash, _) in path.match_indices('/') {
+        let above = &path[..slash];
+        let there = below.get(above).filter(|node| node.kind == Kind::Dir);
+        if let (Some(folder), None) = (there, top.get(above)) {
+            top.put(above, folder.clone())?;
+        }
+    }
+    top.put(path, node)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folders_of_the_base_keep_mode_and_owner() {
+        let mut below = RootFs::new();
+        below.put("home/nonroot", Node::dir(0o700).owned(65532, 65532)).unwrap();
+        let mut top = RootFs::new();
+        lay(&mut top, &below, "home/nonroot/data/x", Node::dir(0o755)).unwrap();
+        assert_eq!(top.get("home/nonroot"), Some(&Node::dir(0o700).owned(65532, 65532)));
+        assert_eq!(top.get("home/nonroot/data"), Some(&Node::dir(0o755)));
+    }
+}
