@@ -191,6 +191,8 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
+    Registry,
     /// `zig`, as a C compiler for targets that the machine has none for.
     Zig,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
@@ -244,6 +246,7 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("registry", Self::Registry),
         ("zig", Self::Zig),
         ("rust-src", Self::RustSrc),
     ];

@@ -110,3 +110,6 @@ impl<W: Write, L: Fn(u64) -> io::Result<()>> Sink<'_, W, L> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

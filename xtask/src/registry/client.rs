@@ -215,6 +215,10 @@ impl<'a> Client<'a> {
         let skip = match (response.status(), begins) {
             (StatusCode::OK, _) => from,
             (StatusCode::PARTIAL_CONTENT, Some(true)) => 0,
+            // What came so far was all that there is.
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                return Err(lies(reference, blob, format!("it ends after {from} of {} bytes", blob.size)));
+            }
             _ => return Err(complain(&shown, response)),
         };
         let mut reader = response.reader();

@@ -1,0 +1,115 @@
+//! Who is let in, and what is never shown.
+
+use std::fs;
+use std::path::Path;
+
+use xtask::error::Kind;
+
+use crate::image::packed;
+use crate::server::{PASSWORD, Server, Settings, USER};
+use crate::support::{AMD64, Machine};
+
+/// `reader:open sesame` and `reader:wrong` in base64.
+const RIGHT: &str = "cmVhZGVyOm9wZW4gc2VzYW1l";
+const WRONG: &str = "cmVhZGVyOndyb25n";
+
+fn start(test: &str) -> Option<Server> {
+    let server = Server::start_with(test, Settings { password: true, ..Settings::default() })?;
+    server.push(&packed(server.dir(), "one"), "made:1", &[]);
+    Some(server)
+}
+
+/// A machine whose Docker has this `config.json`.
+fn machine(dir: &Path, config: &str) -> Machine {
+    fs::write(dir.join("config.json"), config).unwrap();
+    Machine::with(&[("DOCKER_CONFIG", dir)])
+}
+
+#[test]
+fn a_password_that_docker_keeps_is_used() {
+    let Some(server) = start("a_password_that_docker_keeps_is_used") else { return };
+    let (name, at) = (server.name("made:1"), &server.at);
+    let auths = |auth: &str| format!(r#"{{"auths": {{"{at}": {{"auth": "{auth}"}}}}}}"#);
+    let base = machine(server.dir(), &auths(RIGHT)).base(&name, AMD64).unwrap();
+    assert_eq!(base.layers.len(), 1);
+
+    let error = machine(server.dir(), &auths(WRONG)).base(&name, AMD64).unwrap_err();
+    let text = error.to_string();
+    assert_eq!(error.kind, Kind::Failed);
+    assert!(text.contains("401 Unauthorized") && text.contains(&format!("asked as {USER:?}")), "{text}");
+    assert!(text.contains(&format!("docker login {at}")), "{text}");
+    assert!(!text.contains("wrong") && !text.contains(WRONG), "{text}");
+
+    let text = machine(server.dir(), "{}").refused(&name);
+    assert!(
+        text.contains("wants to know who asks") && text.contains(&format!("docker login {at}")),
+        "{text}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_keeps_passwords_is_asked() {
+    use std::os::unix::fs::PermissionsExt;
+    let Some(server) = start("a_program_that_keeps_passwords_is_asked") else { return };
+    let (name, at) = (server.name("made:1"), &server.at);
+    let bin = server.dir().join("bin");
+    fs::create_dir(&bin).unwrap();
+    let keeper = |name: &str, body: &str| {
+        let file = bin.join(format!("docker-credential-{name}"));
+        fs::write(
+            &file,
+            format!("#!/bin/sh\nread -r key || [ -n \"$key\" ]\n[ \"$1\" = get ] || exit 9\n{body}\n"),
+        )
+        .unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    keeper(
+        "right",
+        &format!(
+            "[ \"$key\" = {at} ] || exit 8\necho '{{\"ServerURL\": \"x\", \"Username\": \"{USER}\", \"Secret\": \"{PASSWORD}\"}}'"
+        ),
+    );
+    keeper("empty", "echo 'credentials not found in native keychain'; exit 1");
+    keeper("broken", "echo 'hunter2'; echo 'hunter2 too' >&2; exit 1");
+    keeper("noise", "echo hunter2");
+    let path = std::env::join_paths(
+        std::iter::once(bin.clone()).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap())),
+    );
+    let path = path.unwrap();
+    let machine = |config: &str| {
+        fs::write(server.dir().join("config.json"), config).unwrap();
+        Machine::with(&[("DOCKER_CONFIG", server.dir()), ("PATH", Path::new(&path))])
+    };
+    let helpers =
+        |helper: &str| format!(r#"{{"credHelpers": {{"{at}": "{helper}"}}, "credsStore": "broken"}}"#);
+
+    machine(&helpers("right")).base(&name, AMD64).unwrap();
+    machine(r#"{"credsStore": "right"}"#).base(&name, AMD64).unwrap();
+    let beside = format!(r#"{{"credsStore": "empty", "auths": {{"{at}": {{"auth": "{RIGHT}"}}}}}}"#);
+    machine(&beside).base(&name, AMD64).unwrap();
+    for (helper, words) in [
+        ("empty", "wants to know who asks"),
+        ("broken", "docker-credential-broken get ends with exit code 1"),
+        ("noise", "does not answer with Username and Secret"),
+        ("absent", "\"docker-credential-absent\" is not on PATH"),
+    ] {
+        let text = machine(&helpers(helper)).refused(&name);
+        assert!(text.contains(words) && !text.contains("hunter2"), "{helper}: {text}");
+    }
+}
+
+#[test]
+fn nothing_shows_a_password() {
+    let Some(server) = start("nothing_shows_a_password") else { return };
+    fs::write(
+        server.dir().join("config.json"),
+        format!(r#"{{"auths": {{"{}": {{"auth": "{RIGHT}"}}}}}}"#, server.at),
+    )
+    .unwrap();
+    let machine = Machine::with(&[("DOCKER_CONFIG", server.dir())]);
+    let registry = xtask::registry::Registry::parse(&server.at).unwrap();
+    let login = xtask::registry::credentials::find(&registry, &machine.host).unwrap();
+    let shown = format!("{login:?}");
+    assert!(shown.contains(USER) && !shown.contains(PASSWORD) && !shown.contains("sesame"), "{shown}");
+}

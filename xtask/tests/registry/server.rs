@@ -1,0 +1,144 @@
+//! A registry that a test starts for itself: Debian's docker-registry on a free port of this machine.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use xtask::exec::Cmd;
+use xtask::oci::Digest;
+
+use crate::support::{have, run};
+
+/// The only user, where there are any.
+pub(crate) const USER: &str = "reader";
+/// Their password.
+pub(crate) const PASSWORD: &str = "open sesame";
+/// The same as htpasswd writes it with bcrypt, the one kind that the registry takes.
+const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
+
+/// How the registry is to be.
+#[derive(Default)]
+pub(crate) struct Settings {
+    /// Asks for [`USER`] and [`PASSWORD`].
+    pub(crate) password: bool,
+    /// Certificate and key for TLS.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// More variables: `REGISTRY_AUTH_TOKEN_REALM` and their kin.
+    pub(crate) vars: Vec<(&'static str, String)>,
+    /// Another registry's storage.
+    pub(crate) storage: Option<PathBuf>,
+}
+
+/// A running registry; dropping it ends it.
+pub(crate) struct Server {
+    child: Child,
+    /// `127.0.0.1:<port>`.
+    pub(crate) at: String,
+    dir: tempfile::TempDir,
+    /// Where it keeps everything.
+    pub(crate) storage: PathBuf,
+    skopeo: PathBuf,
+}
+
+impl Server {
+    /// Starts one, or says what is missing.
+    pub(crate) fn start(test: &str) -> Option<Self> {
+        Self::start_with(test, Settings::default())
+    }
+
+    pub(crate) fn start_with(test: &str, settings: Settings) -> Option<Self> {
+        let program = have(test, "docker-registry")?;
+        let skopeo = have(test, "skopeo")?;
+        let dir = tempfile::tempdir().unwrap();
+        let storage = settings.storage.unwrap_or_else(|| dir.path().join("storage"));
+        let config = dir.path().join("config.yml");
+        fs::write(&config, "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {}}\nhttp: {}\n")
+            .unwrap();
+        for _ in 0..5 {
+            let at = free();
+            #[expect(clippy::disallowed_methods, reason = "a child that lives as long as the test")]
+            let mut command = std::process::Command::new(&program);
+            command.args(["serve".as_ref(), config.as_os_str()]).env("REGISTRY_HTTP_ADDR", &at);
+            command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &storage);
+            command.env("OTEL_TRACES_EXPORTER", "none").stdin(Stdio::null());
+            let log = fs::File::create(dir.path().join("log")).unwrap();
+            command.stdout(log.try_clone().unwrap()).stderr(log);
+            if settings.password {
+                let file = dir.path().join("htpasswd");
+                fs::write(&file, HTPASSWD).unwrap();
+                command.env("REGISTRY_AUTH", "htpasswd").env("REGISTRY_AUTH_HTPASSWD_REALM", "test");
+                command.env("REGISTRY_AUTH_HTPASSWD_PATH", file);
+            }
+            if let Some((certificate, key)) = &settings.tls {
+                command.env("REGISTRY_HTTP_TLS_CERTIFICATE", certificate).env("REGISTRY_HTTP_TLS_KEY", key);
+            }
+            command.envs(settings.vars.iter().map(|(key, value)| (key, value)));
+            let mut child = command.spawn().unwrap();
+            if answers(&mut child, &at) {
+                return Some(Self { child, at, dir, storage, skopeo });
+            }
+            // Somebody else took the port meanwhile.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        panic!("docker-registry does not start:\n{}", fs::read_to_string(dir.path().join("log")).unwrap());
+    }
+
+    /// An image on it.
+    pub(crate) fn name(&self, rest: &str) -> String {
+        format!("{}/{rest}", self.at)
+    }
+
+    /// Copies an image to it under a name; `from` is as skopeo spells it.
+    pub(crate) fn push(&self, from: &str, rest: &str, more: &[&str]) {
+        let to = format!("docker://{}", self.name(rest));
+        let flags = ["--insecure-policy", "copy", "--all", "--dest-tls-verify=false"];
+        let credentials = format!("--dest-creds={USER}:{PASSWORD}");
+        run(&Cmd::new(&self.skopeo).args(flags).arg(credentials).args(more).args([from, &to]));
+    }
+
+    /// The file in which it keeps a blob.
+    pub(crate) fn stored(&self, digest: &Digest) -> PathBuf {
+        let (hex, blobs) = (digest.hex(), self.storage.join("docker/registry/v2/blobs/sha256"));
+        blobs.join(&hex[..2]).join(hex).join("data")
+    }
+
+    /// Ends it.
+    pub(crate) fn stop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// A folder that goes with it.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An address that nobody listens at right now.
+pub(crate) fn free() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// Waits until it listens; false where it ended.
+fn answers(child: &mut Child, at: &str) -> bool {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(30) {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if TcpStream::connect(at).is_ok() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
+}

@@ -1,0 +1,109 @@
+//! What the tests here share.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use xtask::base::BaseImage;
+use xtask::error::Result;
+use xtask::exec::{Cmd, Output};
+use xtask::host::Host;
+use xtask::registry::{Reference, Site, base};
+use xtask::triple::{Platform, Triple};
+use xtask::ui::Ui;
+
+/// Long enough for skopeo on a busy machine.
+pub(crate) const LIMIT: Duration = Duration::from_secs(120);
+
+/// A cache, locks and variables of its own.
+pub(crate) struct Machine {
+    pub(crate) dir: tempfile::TempDir,
+    pub(crate) offline: bool,
+    pub(crate) ui: Ui,
+    pub(crate) host: Host,
+}
+
+impl Machine {
+    /// A machine on which nobody is logged in and nothing is cached.
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with these variables beside PATH.
+    pub(crate) fn with(vars: &[(&str, &Path)]) -> Self {
+        let path = (OsString::from("PATH"), std::env::var_os("PATH").unwrap_or_default());
+        let vars = vars.iter().map(|(key, value)| (OsString::from(*key), value.as_os_str().to_owned()));
+        let host = Host::new(Triple::parse("x86_64-unknown-linux-gnu"), std::iter::once(path).chain(vars));
+        Self { dir: tempfile::tempdir().unwrap(), offline: false, ui: Ui::silent(), host }
+    }
+
+    pub(crate) fn cache(&self) -> PathBuf {
+        self.dir.path().join("cache")
+    }
+
+    pub(crate) fn locks(&self) -> PathBuf {
+        self.dir.path().join("bases")
+    }
+
+    /// The text of the file of locks; empty where there is none.
+    pub(crate) fn lock_file(&self) -> String {
+        std::fs::read_to_string(self.locks().join("registry.lock")).unwrap_or_default()
+    }
+
+    pub(crate) fn site<T>(&self, f: impl FnOnce(&Site<'_>) -> T) -> T {
+        let (cache, locks) = (self.cache(), self.locks());
+        f(&Site { cache: &cache, locks: &locks, offline: self.offline, ui: &self.ui, host: &self.host })
+    }
+
+    pub(crate) fn base(&self, reference: &str, triple: &str) -> Result<BaseImage> {
+        let reference = Reference::parse(reference)?;
+        self.site(|site| base(&reference, &platform(triple), site))
+    }
+
+    /// The error of a base that must not be had, as a person reads it.
+    pub(crate) fn refused(&self, reference: &str) -> String {
+        self.base(reference, AMD64).unwrap_err().to_string()
+    }
+
+    /// Every file in the cache that is a blob or a tar.
+    pub(crate) fn cached(&self) -> Vec<PathBuf> {
+        let folders = ["blobs", "tars"].map(|part| self.cache().join("registry").join(part).join("sha256"));
+        let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).into_iter().flatten());
+        files.map(|entry| entry.unwrap().path()).collect()
+    }
+}
+
+pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
+
+pub(crate) fn platform(triple: &str) -> Platform {
+    Triple::parse(triple).platform().unwrap()
+}
+
+/// The program's path, or `None` and a visible line where it is absent.
+pub(crate) fn have(test: &str, program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
+    if found.is_none() {
+        skipped(test, &format!("{program} is not installed"));
+    }
+    found
+}
+
+/// Says that a test did not run, and counts it where the runner wants that.
+pub(crate) fn skipped(test: &str, missing: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED registry::{test}: {missing}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
+        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// Runs a command that has to succeed.
+pub(crate) fn run(cmd: &Cmd) -> Output {
+    let output = cmd.capture(LIMIT).unwrap();
+    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
+    output
+}

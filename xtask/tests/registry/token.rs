@@ -1,0 +1,1 @@
+//! Tokens: docker-registry asks for one of another server, which stands here and signs with openssl.
