@@ -1,8 +1,8 @@
 //! `app serve`: the component and the store over HTTP/1.1, fit for a container.
 //!
-//! hyper reads and writes, a few threads of tokio wait for all connections at once, and no such thread calls C or the
-//! store: that is what the pool's threads do, of which there are a fixed number. Whatever a client does has a time limit
-//! for the whole of it, so a slow client costs one connection for that long, and nothing else.
+//! hyper reads and writes, and one thread waits for all connections at once. It never calls C or the store: that is what
+//! the pool's threads do, of which there are a fixed number. Whatever a client does has a time limit for the whole of it,
+//! so a slow client costs one connection for that long, and nothing else.
 
 mod config;
 mod connection;
@@ -82,8 +82,9 @@ impl Server {
     fn bind(config: Config) -> Result<Self, Failure> {
         let address = config.listen;
         let failed = |error: io::Error| Failure::failed(format!("cannot listen on {address}: {error}"));
-        let runtime = Builder::new_multi_thread().thread_name("connections").enable_all().build();
-        let runtime = runtime.map_err(|error| Failure::failed(format!("cannot start threads: {error}")))?;
+        let runtime = Builder::new_current_thread().enable_all().build();
+        let runtime =
+            runtime.map_err(|error| Failure::failed(format!("cannot wait for connections: {error}")))?;
         let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { runtime, listener, address, service: Arc::new(Service::new(config)?) })
