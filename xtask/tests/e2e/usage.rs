@@ -40,8 +40,8 @@ fn what_is_not_supported_is_refused() {
     for command in ["release", "image"] {
         refused(&space, &[command, "--mode", "all", "--providers", "none"], &["--mode all", command]);
     }
-    space.write("targets.toml", &(space.read("targets.toml") + "\n[[image]]\nname = \"app\"\nbase = \"distroless:static\"\ntargets = [\"x86_64-unknown-linux-musl\"]\n"));
-    refused(&space, &["plan"], &["not supported yet", "targets.toml:"]);
+    space.write("targets.toml", &(space.read("targets.toml") + "\n[[image]]\nname = \"app\"\nbase = \"distroless:java\"\ntargets = [\"x86_64-unknown-linux-musl\"]\n"));
+    refused(&space, &["plan"], &["is no distroless base", "targets.toml:"]);
 }
 
 #[test]
