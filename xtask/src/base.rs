@@ -4,8 +4,10 @@ use crate::oci::document::Runtime;
 use crate::oci::{Digest, RootFs, StoredLayer};
 use crate::triple::Platform;
 
+mod closure;
 mod name;
 
+pub use closure::closure;
 pub use name::{Distroless, Flavour};
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.

@@ -169,6 +169,8 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `musl-gcc`, with musl's loader.
+    MuslGcc,
     /// `zig`, as a C compiler for targets that the machine has none for.
     Zig,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
@@ -222,6 +224,7 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
         ("rust-src", Self::RustSrc),
     ];
