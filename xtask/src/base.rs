@@ -7,6 +7,7 @@ use crate::triple::Platform;
 pub mod apt;
 mod arch;
 mod bases;
+mod closure;
 pub mod contents;
 pub mod deb;
 pub mod distroless;
@@ -20,6 +21,7 @@ pub mod update;
 
 pub use arch::Arch;
 pub use bases::Bases;
+pub use closure::closure;
 pub use lock::{Lock, Package};
 pub use name::{Distroless, Flavour};
 

@@ -162,9 +162,11 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
     let mut wants = Vec::new();
     for need in &config.test.needs {
         match need {
-            TestNeed::Skopeo | TestNeed::Umoci => wants.push(Want::Program(need.as_str().into())),
             TestNeed::Registry => {
                 wants.extend(["docker-registry", "openssl"].map(|name| Want::Program(name.into())));
+            }
+            TestNeed::Skopeo | TestNeed::Umoci | TestNeed::MuslGcc => {
+                wants.push(Want::Program(need.as_str().into()));
             }
             TestNeed::Zig => wants.push(Want::Zig),
             TestNeed::RustSrc => wants.push(Want::Source),

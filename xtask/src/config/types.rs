@@ -193,6 +193,8 @@ pub enum TestNeed {
     Umoci,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
     Registry,
+    /// `musl-gcc`, with musl's loader.
+    MuslGcc,
     /// `zig`, as a C compiler for targets that the machine has none for.
     Zig,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
@@ -247,6 +249,7 @@ impl Word for TestNeed {
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
         ("registry", Self::Registry),
+        ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
         ("rust-src", Self::RustSrc),
     ];

@@ -38,6 +38,8 @@ pub struct Finding {
     pub what: String,
     /// What would fix it, one line.
     pub fix: String,
+    /// The symbols that it is about, as objects name them: [`blame`](super::blame()) finds who asks for them.
+    pub symbols: Vec<String>,
 }
 
 /// Holds a program's facts against its target and its place. `floor` is the newest glibc that it may require
@@ -53,6 +55,7 @@ pub fn check(facts: &Facts, triple: &Triple, setting: Setting, floor: Option<Gli
     findings.extend(rules::glibc_private(facts));
     findings.extend(rules::search_paths(facts));
     findings.extend(rules::stack(facts));
+    findings.extend(rules::name_service(facts, triple));
     findings
 }
 
@@ -83,6 +86,7 @@ mod tests {
             runpath: vec![],
             versions: vec![],
             stack: Stack::Plain,
+            name_service: None,
         }
     }
 

@@ -34,6 +34,9 @@ pub struct Facts {
     pub versions: Vec<VersionNeed>,
     /// Whether it wants an executable stack.
     pub stack: Stack,
+    /// In a static program, the functions that reach glibc's name service (`getaddrinfo`), which loads shared libraries
+    /// at run time; empty where the program has the service and was stripped of their names.
+    pub name_service: Option<Vec<String>>,
 }
 
 /// How a program is linked.

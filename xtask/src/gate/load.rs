@@ -107,7 +107,7 @@ fn facts<'d>(name: &str, data: impl ReadRef<'d>) -> Result<Facts> {
     parse(data).map_err(|refusal| refused(name, refusal))
 }
 
-fn refused(name: &str, refusal: Refusal) -> Error {
+pub(super) fn refused(name: &str, refusal: Refusal) -> Error {
     let error = Error::failed(format!("{name} {}", refusal.why));
     refusal.help.into_iter().fold(error, Error::help)
 }

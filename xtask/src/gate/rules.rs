@@ -9,11 +9,11 @@ use super::level::Level;
 use crate::triple::{Libc, Os, Triple};
 
 pub(super) fn fail(what: String, fix: impl Into<String>) -> Finding {
-    Finding { severity: Severity::Fail, what, fix: fix.into() }
+    Finding { severity: Severity::Fail, what, fix: fix.into(), symbols: Vec::new() }
 }
 
 pub(super) fn warn(what: String, fix: impl Into<String>) -> Finding {
-    Finding { severity: Severity::Warn, what, fix: fix.into() }
+    Finding { severity: Severity::Warn, what, fix: fix.into(), symbols: Vec::new() }
 }
 
 pub(super) fn system(facts: &Facts, triple: &Triple) -> Option<Finding> {
@@ -243,4 +243,17 @@ pub(super) fn stack(facts: &Facts) -> Option<Finding> {
             fix,
         )),
     }
+}
+
+pub(super) fn name_service(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let functions = facts.name_service.as_ref().filter(|_| triple.libc() == Libc::Glibc)?;
+    let who = if functions.is_empty() { String::new() } else { format!(" ({})", functions.join(", ")) };
+    Some(warn(
+        format!(
+            "the program is static and has glibc's name service in it{who}: where /etc/nsswitch.conf names more than \
+             `files` and `dns`, and with glibc before 2.34 always, it loads libnss libraries at run time, which must be of \
+             the very glibc that it was linked with"
+        ),
+        "build it for a musl target, or link it dynamically; in an image, ship an /etc/nsswitch.conf that names `files dns`",
+    ))
 }

@@ -66,7 +66,10 @@ impl<'a> Tree<'a> {
         let place = match self.files.resolve(path) {
             Resolved::Found(place) => place,
             Resolved::Missing(_) | Resolved::NotAFolder(_) => return Opened::Missing,
-            Resolved::Loop => return Opened::Bad(path.to_owned(), "its links lead in a circle".into()),
+            Resolved::Loop => {
+                let place = path.trim_start_matches('/').to_owned();
+                return Opened::Bad(place, "its links lead in a circle".into());
+            }
         };
         let Some(node) = self.files.get(&place) else { return Opened::Missing };
         let content = match &node.kind {

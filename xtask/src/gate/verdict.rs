@@ -41,6 +41,7 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
     findings.extend(rules::glibc_private(facts));
     findings.extend(rules::search_paths(facts));
     findings.extend(rules::stack(facts));
+    findings.extend(rules::name_service(facts, triple));
     findings
 }
 

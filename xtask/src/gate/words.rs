@@ -1,6 +1,6 @@
 //! What the loader would do, as findings: who asks for what, who has it or lacks it, and what would help.
 
-use super::check::{Finding, Severity};
+use super::check::Finding;
 use super::closure::{Closure, Gap, Loaded};
 use super::dso::Required;
 use super::glibc::Glibc;
@@ -77,24 +77,35 @@ impl Words<'_> {
         let musl = expect::libc_of_interpreter(path) == Some(Libc::Musl);
         let own = if musl { "musl" } else { "glibc" };
         if let Some(why) = why {
-            let fix = format!("look at what made {base}: its platform must be that of {}", self.triple);
+            let fix = match self.tree.open(path) {
+                Opened::Object(..) => {
+                    format!("look at what made {base}: is it for the platform of {}?", self.triple)
+                }
+                _ => format!("look at what put {path} there"),
+            };
             return fail(format!("{name} asks for interpreter {path}, and in {base} {why}"), fix);
         }
         let there = self.other_interpreter();
         let has =
             there.as_deref().map(|(path, libc)| format!(": it has {path} ({libc})")).unwrap_or_default();
         let what = format!("{name} asks for interpreter {path} ({own}), which {base} does not have{has}");
-        let fix = match (musl, there.is_some()) {
-            (true, _) => "link it statically: add `-Ctarget-feature=+crt-static` to the target's rustflags, and link C \
-                          libraries as archives (.a); or take a base that has musl"
-                .to_owned(),
-            (false, true) => "build it for a musl target, or take a base that has glibc (`distroless:base`, `distroless:cc`)".to_owned(),
-            (false, false) => match expect::glibc_interpreter(self.triple) {
-                Some(usual) if usual != path && matches!(self.tree.open(usual), Opened::Object(..)) => {
-                    format!("link with `-Clink-arg=-Wl,--dynamic-linker={usual}`, which {base} has")
-                }
-                _ => "take a base that has glibc (`distroless:base`, `distroless:cc`), or build it for a musl target".to_owned(),
-            },
+        let usual = expect::glibc_interpreter(self.triple)
+            .filter(|usual| matches!(self.tree.open(usual), Opened::Object(..)));
+        let fix = match (musl, usual, there.is_some()) {
+            (true, ..) => {
+                "link it statically: add `-Ctarget-feature=+crt-static` to the target's rustflags, and link C libraries \
+                 as archives (.a); or take a base that has musl"
+                    .to_owned()
+            }
+            (false, Some(usual), _) => {
+                format!("link with `-Clink-arg=-Wl,--dynamic-linker={usual}`, which {base} has")
+            }
+            (false, None, true) => {
+                "build it for a musl target, or take a base that has glibc (`distroless:base`, `distroless:cc`)".to_owned()
+            }
+            (false, None, false) => {
+                "take a base that has glibc (`distroless:base`, `distroless:cc`), or build it for a musl target".to_owned()
+            }
         };
         fail(what, fix)
     }
@@ -195,8 +206,6 @@ impl Words<'_> {
     pub(super) fn version(&self, by: usize, of: usize, version: &str, symbols: &[String]) -> Finding {
         let (who, library, base) = (self.who(by), self.who(of), self.base());
         let object = &self.closure.loaded[of].object;
-        let list = some(symbols);
-        let for_what = if symbols.is_empty() { String::new() } else { format!(" for {list}") };
         let wanted = Glibc::of_symbol(version);
         let newest = object.defines.iter().flatten().filter_map(|name| Glibc::of_symbol(name)).max();
         let (has, fix) = match (wanted, newest) {
@@ -222,13 +231,16 @@ impl Words<'_> {
             )
         };
         let has = if has.is_empty() { " does not have it".to_owned() } else { has };
-        fail(
+        let name = self.closure.loaded[of].name();
+        let what = if symbols.is_empty() {
+            format!("{who} asks for version {version} of {name}, but {library} in {base}{has}")
+        } else {
             format!(
-                "{who} asks for {version} of {}{for_what}, but {library} in {base}{has}",
-                self.closure.loaded[of].name()
-            ),
-            fix,
-        )
+                "{who} takes {} in version {version} from {name}, but {library} in {base}{has}",
+                some(symbols)
+            )
+        };
+        about(fail(what, fix), by, symbols)
     }
 
     pub(super) fn symbols(&self, by: usize, required: Option<&Required>, symbols: &[String]) -> Finding {
@@ -249,19 +261,24 @@ impl Words<'_> {
         } else {
             format!("{} does not fit together: take the library from where the others are from", self.base())
         };
-        fail(what, fix)
+        about(fail(what, fix), by, symbols)
     }
 
     pub(super) fn unread(&self, loaded: &Loaded) -> Finding {
         let name = if loaded.by.is_none() { self.program.name.clone() } else { self.named(loaded) };
-        Finding {
-            severity: Severity::Warn,
-            what: format!(
-                "the symbols of {name} were not checked: nothing in the file says how many there are"
-            ),
-            fix: "keep its section headers, or link with `-Wl,--hash-style=both`".into(),
-        }
+        warn(
+            format!("the symbols of {name} were not checked: nothing in the file says how many there are"),
+            "keep its section headers, or link with `-Wl,--hash-style=both`",
+        )
     }
+}
+
+/// A finding with its symbols, where it is the program that asks for them: objects of other origin are not ours.
+fn about(mut finding: Finding, by: usize, symbols: &[String]) -> Finding {
+    if by == 0 {
+        finding.symbols = symbols.to_vec();
+    }
+    finding
 }
 
 /// The first names of a list.

@@ -61,6 +61,7 @@ pub fn packages(want: &Want) -> Vec<String> {
         },
         Want::Qemu(_) => owned(&["qemu-user"]),
         Want::Binfmt(_) => owned(&["qemu-user-static", "binfmt-support"]),
+        Want::Program(name) if name == "musl-gcc" => vec!["musl-tools".into()],
         Want::Program(name) => vec![name.clone()],
     }
 }

@@ -64,7 +64,8 @@ fn without_providers_the_pure_mode_is_released_and_everything_says_why() {
     let run = space.run(&["release", "--providers", "none"]).ended(0);
     shown(&space, &run);
     if machine::programs(&["qemu-aarch64"]).is_ok() {
-        let smoke = &job(&space.report(), ARM_MUSL)["smoke"];
+        let report = space.report();
+        let smoke = &job(&report, ARM_MUSL)["smoke"];
         assert_eq!((&smoke["runner"], &smoke["status"]), (&json!("qemu"), &json!("pass")));
         assert!(space.says(ARM_MUSL, "pure").contains("answer=42 native=false"));
     }

@@ -1,11 +1,18 @@
 //! The gate against real programs, and against what only looks like one.
 
+mod blame;
+mod broken;
 mod closure;
 mod damage;
 mod foreign;
+mod formats;
+mod golden;
 mod host;
+mod musl;
 mod programs;
 mod refused;
 mod roots;
+mod shrink;
 mod skip;
+mod static_glibc;
 mod zig;

@@ -80,7 +80,7 @@ impl Root {
 
     /// Compiles a program to a place in the root.
     pub(crate) fn program(&self, cc: &str, at: &str, source: &str, flags: &[&str]) -> PathBuf {
-        let file = self.bench.path(if cc.ends_with("++") { "program.cc" } else { "program.c" });
+        let file = self.bench.path("program.c");
         std::fs::write(&file, source).unwrap();
         let output = self.path(at);
         crate::programs::run(&Cmd::new(cc).arg("-o").arg(&output).arg(&file).args(flags));

@@ -1,0 +1,91 @@
+//! Dynamic programs for musl, held against musl's own loader.
+
+use std::path::Path;
+use std::time::Duration;
+
+use xtask::exec::Cmd;
+use xtask::gate::Severity;
+
+use crate::programs::HELLO;
+use crate::roots::{Root, ready};
+use crate::skip::{have, skipped};
+
+const MUSL: &str = "x86_64-unknown-linux-musl";
+const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
+
+fn agree(root: &Root, at: &str) -> Vec<String> {
+    let findings = root.findings(at, MUSL);
+    let failures: Vec<String> =
+        findings.into_iter().filter(|f| f.severity == Severity::Fail).map(|f| f.what).collect();
+    let (started, said) = root.start(at);
+    assert_eq!(failures.is_empty(), started, "the gate: {failures:#?}\nthe loader: {said}");
+    failures
+}
+
+#[test]
+fn folders_paths_and_symbols_as_musl_has_them() {
+    let test = "folders_paths_and_symbols_as_musl_has_them";
+    if !ready(test) {
+        return;
+    }
+    if !have("musl-gcc") || !Path::new(LOADER).exists() {
+        return skipped(test, "musl-gcc");
+    }
+    let root = Root::empty("alpine");
+    root.copy(LOADER, LOADER);
+    root.program("musl-gcc", "app", HELLO, &[]);
+    assert_eq!(agree(&root, "/app"), [""; 0]);
+
+    let library = |at: &str, source: &str, flags: &[&str]| {
+        let file = root.bench.path("library.c");
+        std::fs::write(&file, source).unwrap();
+        let output = root.path(at);
+        let cmd =
+            Cmd::new("musl-gcc").args(["-shared", "-fPIC"]).arg("-o").arg(&output).arg(&file).args(flags);
+        assert!(cmd.capture(Duration::from_secs(60)).unwrap().ok());
+        output
+    };
+    let b = library("opt/b/libb.so", "int b(void) { return 0; }", &["-Wl,-soname,libb.so"]);
+    let b = b.to_str().unwrap();
+    let main = "int b(void); int main(void) { return b(); }";
+    root.program("musl-gcc", "app", main, &[b]);
+    assert_eq!(
+        agree(&root, "/app"),
+        ["app needs libb.so, which alpine has at /opt/b/libb.so, where the loader does not look"]
+    );
+    // The list of folders stands in for the default ones.
+    root.write("etc/ld-musl-x86_64.path", "/nowhere\n/opt/b\n");
+    assert_eq!(agree(&root, "/app"), [""; 0]);
+    root.write("etc/ld-musl-x86_64.path", "/nowhere");
+    root.copy(b, "lib/libb.so");
+    assert_eq!(agree(&root, "/app").len(), 1);
+    root.remove("etc/ld-musl-x86_64.path");
+    assert_eq!(agree(&root, "/app"), [""; 0]);
+    root.remove("lib/libb.so");
+    for folder in ["usr/local/lib", "usr/lib"] {
+        root.copy(b, &format!("{folder}/libb.so"));
+        assert_eq!(agree(&root, "/app"), [""; 0], "{folder}");
+        root.remove(&format!("{folder}/libb.so"));
+    }
+    // A runpath is inherited, unlike with glibc.
+    let a = library("opt/a/liba.so", "int b(void); int a(void) { return b(); }", &["-Wl,-soname,liba.so", b]);
+    let uses_a = "int a(void); int main(void) { return a(); }";
+    let flags = [
+        "-Wl,--enable-new-dtags,-rpath,/opt/a:$ORIGIN/../opt/b",
+        "-Wl,--allow-shlib-undefined",
+        a.to_str().unwrap(),
+    ];
+    root.program("musl-gcc", "bin/app", uses_a, &flags);
+    assert_eq!(agree(&root, "/bin/app"), [""; 0]);
+    // One token that musl does not know, and the whole list is ignored.
+    let flags = ["-Wl,-rpath,/opt/a:/opt/b:/$LIB", "-Wl,--allow-shlib-undefined", a.to_str().unwrap()];
+    root.program("musl-gcc", "bin/app", uses_a, &flags);
+    assert_eq!(agree(&root, "/bin/app").len(), 1);
+    // A symbol that is gone.
+    root.program("musl-gcc", "bin/app", main, &["-Wl,-rpath,/opt/b", b]);
+    library("opt/b/libb.so", "int c(void) { return 0; }", &["-Wl,-soname,libb.so"]);
+    assert_eq!(
+        agree(&root, "/bin/app"),
+        ["app takes b, and none of its libraries gives it (libb.so, libc.so)"]
+    );
+}
