@@ -80,6 +80,15 @@ impl Apt {
         self.sources.security.is_none()
     }
 
+    /// The fingerprints of the keys of Debian's archive with a good signature under a file that is signed in the open,
+    /// in ascending order. `scratch` is a folder that may be written to.
+    ///
+    /// # Errors
+    /// There is none, or one is bad.
+    pub fn signers(&self, file: &Path, scratch: &Path) -> Result<Vec<String>> {
+        self.verifier.signers(file, &self.keyring, scratch)
+    }
+
     /// Fetches the files of packages straight from their places in the archive. What could not be had is not at its
     /// place then; the caller holds what is against its digest.
     ///

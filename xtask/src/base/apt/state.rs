@@ -151,7 +151,7 @@ impl<'a> State<'a> {
         let mut files = entries.flatten().map(|entry| entry.path());
         let file = files.find(|path| path.to_string_lossy().ends_with(&end));
         let file = file.ok_or_else(|| Error::failed(format!("apt fetched no InRelease of {suite}")))?;
-        let signers = self.apt.verifier.signers(&file, &self.apt.keyring, &self.dir)?;
+        let signers = self.apt.signers(&file, &self.dir)?;
         let bytes = std::fs::read(&file).map_err(|e| Error::io("cannot read", &file, &e))?;
         let bad =
             |why: String| Error::failed(format!("the InRelease of {suite} is not understood")).found(why);

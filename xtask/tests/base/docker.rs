@@ -1,0 +1,181 @@
+//! Programs run on the bases: in Docker, and for another processor under qemu.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use xtask::base::Arch;
+use xtask::base::distroless::Assembled;
+use xtask::exec::Cmd;
+use xtask::oci::document::Runtime;
+use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, Packer, PlatformSpec, RootFs};
+
+use crate::support::{LIMIT, base, had, have, load_here, locks, run, skipped, unpacked};
+
+/// A C++ program that needs what `cc` has, and looks at what every base has.
+const PROGRAM: &str = r#"
+#include <cstdio>
+#include <cstdlib>
+#include <ctime>
+#include <dlfcn.h>
+#include <fstream>
+#include <iostream>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <unistd.h>
+int main() {
+    std::string line, name;
+    std::ifstream release("/etc/os-release");
+    while (std::getline(release, line)) if (line.rfind("PRETTY_NAME=", 0) == 0) name = line.substr(12);
+    for (const char *library : {"libssl.so.3", "libz.so.1", "libzstd.so.1", "libgomp.so.1"})
+        if (!dlopen(library, RTLD_NOW)) { std::cout << dlerror() << "\n"; return 1; }
+    int answer = 0;
+    std::thread([&] { try { throw std::runtime_error("x"); } catch (std::exception &) { answer = 42; } }).join();
+    setenv("TZ", "Asia/Kathmandu", 1);
+    time_t zero = 0;
+    char time[64];
+    strftime(time, sizeof time, "%H:%M", localtime(&zero));
+    struct passwd *user = getpwuid(getuid());
+    struct servent *https = getservbyname("https", "tcp");
+    struct addrinfo *local = nullptr;
+    int found = getaddrinfo("localhost", nullptr, nullptr, &local);
+    const char *bundle = getenv("SSL_CERT_FILE");
+    std::cout << name << " " << answer << " " << time << " " << (user ? user->pw_name : "nobody knows") << " "
+        << (https ? (https->s_port >> 8 | (https->s_port & 255) << 8) : 0) << " " << found << " "
+        << (bundle && access(bundle, R_OK) == 0) << " " << getcwd(nullptr, 0) << std::endl;
+}
+"#;
+
+const SAYS: &str = "\"Distroless\" 42 05:30 nonroot 443 0 1 /home/nonroot";
+
+fn compile(compiler: &str, dir: &Path) -> std::path::PathBuf {
+    let (source, program) = (dir.join("program.cc"), dir.join("program"));
+    std::fs::write(&source, PROGRAM).unwrap();
+    run(&Cmd::new(compiler).args(["-O1", "-pthread", "-o"]).args([&program, &source]).arg("-ldl"));
+    program
+}
+
+fn daemon(test: &str) -> bool {
+    let answers = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).capture(LIMIT);
+    let answers = answers.is_ok_and(|output| output.ok());
+    if !answers {
+        skipped(test, "no Docker daemon answers");
+    }
+    answers
+}
+
+/// Removes the image at the end.
+struct Image(String);
+
+impl Drop for Image {
+    fn drop(&mut self) {
+        let tags = [format!("{}:1", self.0), format!("{}:1-amd64", self.0)];
+        let _ = Cmd::new("docker").args(["image", "rm", "--force"]).args(tags).capture(LIMIT);
+    }
+}
+
+/// Packs a base with a program on it, and loads that.
+fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Image {
+    let mut rootfs = RootFs::new();
+    rootfs.insert("program", Node::disk(0o755, program)).unwrap();
+    let own = LayerSpec { rootfs, created_by: "test".into() };
+    let mut layers: Vec<_> = assembled.base.layers.into_iter().map(LayerSource::Stored).collect();
+    layers.push(LayerSource::Tree(own));
+    let runtime = Runtime { entrypoint: vec!["/program".into()], ..assembled.base.runtime };
+    let spec = ImageSpec {
+        name: format!(
+            "xtask-test-base-{}-{}",
+            std::process::id(),
+            assembled.base.digest.hex().get(..8).unwrap()
+        ),
+        version: "1".into(),
+        platforms: vec![PlatformSpec { platform: assembled.base.platform, layers, runtime }],
+        annotations: Default::default(),
+        created: 0,
+    };
+    let (dist, cache) = (dir.join("dist"), dir.join("cache"));
+    let packer = Packer { dist: &dist, cache: &cache, threads: NonZeroUsize::MIN };
+    let packed = packer.pack(std::slice::from_ref(&spec)).unwrap().remove(0);
+    run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar));
+    Image(spec.name)
+}
+
+const CONTAINER: [&str; 5] = ["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL"];
+
+#[test]
+fn a_dynamic_program_runs_on_cc() {
+    let test = "a_dynamic_program_runs_on_cc";
+    if std::env::consts::ARCH != "x86_64" {
+        return skipped(test, "the host is no x86-64 machine");
+    }
+    if !have(test, "docker") || !daemon(test) || !have(test, "g++") {
+        return;
+    }
+    let Some((folder, _)) = locks(test) else { return };
+    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Amd64)) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let image = loaded(assembled, &compile("g++", dir.path()), dir.path());
+    assert_eq!(run(&Cmd::new("docker").args(CONTAINER).arg(format!("{}:1", image.0))).text(), SAYS);
+}
+
+/// Under qemu with the unpacked base as the root for libraries; it sees the files of the host.
+#[test]
+fn a_dynamic_program_finds_its_libraries_on_arm64() {
+    let test = "a_dynamic_program_finds_its_libraries_on_arm64";
+    if !have(test, "qemu-aarch64") || !have(test, "aarch64-linux-gnu-gcc") {
+        return;
+    }
+    let Some((folder, _)) = locks(test) else { return };
+    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Arm64)) else { return };
+    let (dir, root) = (tempfile::tempdir().unwrap(), unpacked(&assembled));
+    let source = dir.path().join("p.c");
+    let text = "#include <dlfcn.h>\n#include <stdio.h>\n#include <gnu/libc-version.h>\nint main(void) {\n\
+        const char *names[] = {\"libssl.so.3\", \"libstdc++.so.6\", \"libgcc_s.so.1\", \"libgomp.so.1\", \"libz.so.1\", \"libzstd.so.1\"};\n\
+        for (int i = 0; i < 6; i++) if (!dlopen(names[i], RTLD_NOW)) { puts(dlerror()); return 1; }\n\
+        puts(gnu_get_libc_version()); return 0; }\n";
+    std::fs::write(&source, text).unwrap();
+    let program = dir.path().join("p");
+    run(&Cmd::new("aarch64-linux-gnu-gcc").arg("-o").args([&program, &source]).arg("-ldl"));
+    let told = run(&Cmd::new("qemu-aarch64").arg("-L").arg(root.path()).arg(&program)).text();
+    let libc = &assembled.packages.iter().find(|p| p.name == "libc6").unwrap().version;
+    assert!(libc.starts_with(&format!("{told}-")), "{told}, {libc}");
+}
+
+/// The names that were read off the program are those that it says itself, on either processor.
+#[test]
+fn busybox_has_all_its_names() {
+    let test = "busybox_has_all_its_names";
+    let Some((folder, _)) = locks(test) else { return };
+    let debug = base("distroless:static:debug");
+    let mut links = Vec::new();
+    for arch in crate::support::ARCHS {
+        let Some(assembled) = had(test, load_here(&folder, debug, arch)) else { return };
+        let names = assembled.base.rootfs.below("busybox/");
+        links.push(names.map(|(path, _)| path["busybox/".len()..].to_owned()).collect::<Vec<_>>());
+    }
+    assert_eq!(links[0], links[1]);
+    if std::env::consts::ARCH != "x86_64" {
+        return skipped(test, "the host is no x86-64 machine");
+    }
+    let assembled = load_here(&folder, debug, Arch::Amd64).unwrap();
+    let env = assembled.base.runtime.env.clone();
+    assert!(env[0].ends_with(":/bin:/busybox"), "{env:?}");
+    let root = unpacked(&assembled);
+    let listed = run(&Cmd::new(root.path().join("busybox/busybox")).arg("--list")).text();
+    assert_eq!(listed.lines().collect::<Vec<_>>(), links[0]);
+    if !have(test, "docker") || !daemon(test) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let image = loaded(assembled, &root.path().join("busybox/busybox"), dir.path());
+    let shell = Cmd::new("docker").args(CONTAINER).arg("--entrypoint=sh").arg(format!("{}:1", image.0));
+    let told = run(&shell.args(["-c", "id -u; pwd; ls / | wc -l; cat /etc/os-release | head -n 1"])).text();
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        (lines[0], lines[1], lines[3]),
+        ("65532", "/home/nonroot", "PRETTY_NAME=\"Distroless\""),
+        "{told}"
+    );
+}

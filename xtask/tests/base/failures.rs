@@ -1,0 +1,225 @@
+//! What is missing, damaged, superseded or older than it may be.
+
+use std::path::Path;
+
+use xtask::base::{Arch, Lock, Package};
+use xtask::error::Kind;
+use xtask::oci::Digest;
+
+use crate::same::{workspace, xtask};
+use crate::support::{base, cache, deb, had, have, host, load_from, load_here, locks, run, write};
+
+use xtask::exec::Cmd;
+
+/// A cache with the packages of the shared one, and nothing made of them.
+fn other_cache() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("bases")).unwrap();
+    run(&Cmd::new("cp").arg("-r").arg(cache().join("bases/debs")).arg(dir.path().join("bases")));
+    dir
+}
+
+/// A lock whose libc6 no archive has.
+fn superseded(lock: &Lock) -> Lock {
+    let mut old = lock.clone();
+    old.packages.retain(|arch, _| *arch == Arch::Amd64);
+    let libc = old.packages.get_mut(&Arch::Amd64).unwrap().get_mut("libc6").unwrap();
+    *libc = Package {
+        version: "2.1-0".into(),
+        digest: Digest::of(b"long gone"),
+        pool: "pool/main/g/glibc/libc6_2.1-0_amd64.deb".into(),
+        ..libc.clone()
+    };
+    old
+}
+
+#[test]
+fn a_superseded_package_is_named_and_may_be_refreshed() {
+    let test = "a_superseded_package_is_named_and_may_be_refreshed";
+    let Some((folder, lock)) = locks(test) else { return };
+    let what = base("distroless:base");
+    let Some(fresh) = had(test, load_here(&folder, what, Arch::Amd64)) else { return };
+    let (dir, other) = (tempfile::tempdir().unwrap(), other_cache());
+    write(dir.path(), &superseded(&lock));
+    let now = &lock.packages[&Arch::Amd64]["libc6"].version;
+
+    let error = load_from(dir.path(), other.path(), what, Arch::Amd64, |_| {}).unwrap_err();
+    assert_eq!(error.kind, Kind::Missing);
+    let text = error.to_string();
+    assert!(text.contains(&format!("libc6 (amd64): locked 2.1-0, the archive has {now} now")), "{text}");
+    assert!(text.contains("cargo xtask base update 13"), "{text}");
+
+    let strict = load_from(dir.path(), other.path(), what, Arch::Amd64, |site| {
+        (site.may_refresh, site.strict) = (true, true);
+    });
+    assert_eq!(strict.unwrap_err(), error, "--strict takes no other lock than the repository's");
+
+    let refreshed =
+        load_from(dir.path(), other.path(), what, Arch::Amd64, |site| site.may_refresh = true).unwrap();
+    let why = refreshed.refreshed.clone().unwrap();
+    assert!(why.contains("locked 2.1-0") && why.contains(now), "{why}");
+    assert_eq!(refreshed.base.digest, fresh.base.digest);
+    assert_eq!(refreshed.base.layers[0].layer, fresh.base.layers[0].layer);
+    let kept = std::fs::read_to_string(dir.path().join("debian13.lock")).unwrap();
+    assert_eq!(kept, superseded(&lock).text(), "the repository's lock is left alone");
+
+    let again =
+        load_from(dir.path(), other.path(), what, Arch::Amd64, |site| site.may_refresh = true).unwrap();
+    assert!(again.refreshed.is_some());
+    assert_eq!(again.base, refreshed.base, "what was refreshed is used again");
+}
+
+#[test]
+fn the_archive_does_not_go_back() {
+    let test = "the_archive_does_not_go_back";
+    let Some((_, lock)) = locks(test) else { return };
+    let mut newer = lock;
+    newer.packages.retain(|arch, _| *arch == Arch::Amd64);
+    let date = xtask::base::lock::Stamp::parse("2999-01-01T00:00:00Z").unwrap();
+    newer.releases.get_mut("trixie").unwrap().date = date;
+    let dir = tempfile::tempdir().unwrap();
+    workspace(dir.path(), &newer);
+    let output = xtask(dir.path(), &cache(), "022", &["base", "update"]);
+    let said = output.errors();
+    if output.end == xtask::exec::End::Code(3) {
+        return crate::support::skipped(test, &said);
+    }
+    assert_eq!(output.end, xtask::exec::End::Code(1), "{said}");
+    assert!(said.contains("the archive's trixie is older") && said.contains("2999-01-01"), "{said}");
+    let kept = std::fs::read_to_string(dir.path().join("docker/bases/debian13.lock")).unwrap();
+    assert_eq!(kept, newer.text());
+}
+
+#[test]
+fn a_damaged_package_is_fetched_again_or_missed() {
+    let test = "a_damaged_package_is_fetched_again_or_missed";
+    let Some((folder, lock)) = locks(test) else { return };
+    let what = base("distroless:static");
+    let Some(right) = had(test, load_here(&folder, what, Arch::Amd64)) else { return };
+    for damage in [&b"!<arch>\nnot this"[..], b""] {
+        let other = other_cache();
+        let netbase = deb(other.path(), &lock, Arch::Amd64, "netbase");
+        std::fs::write(&netbase, damage).unwrap();
+        let load = |offline: fn(&mut xtask::base::distroless::Site<'_>)| {
+            load_from(&folder, other.path(), what, Arch::Amd64, offline)
+        };
+        let error = load(|site| site.offline = true).unwrap_err();
+        assert_eq!(error.kind, Kind::Missing);
+        let text = error.to_string();
+        let locked = format!("netbase {} (all)", lock.packages[&Arch::Amd64]["netbase"].version);
+        assert!(
+            text.contains("1 packages of Debian 13 are not in the cache") && text.contains(&locked),
+            "{text}"
+        );
+        assert!(!netbase.exists(), "what is not the package does not stay");
+        let Some(again) = had(test, load(|_| {})) else { return };
+        assert_eq!(again.base.layers[0].layer, right.base.layers[0].layer);
+    }
+}
+
+/// A lock and a package that say different things, as after a change by hand.
+#[test]
+fn a_lock_that_lies_about_a_package() {
+    let test = "a_lock_that_lies_about_a_package";
+    let Some((folder, mut lock)) = locks(test) else { return };
+    let what = base("distroless:static");
+    if had(test, load_here(&folder, what, Arch::Amd64)).is_none() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    lock.packages.retain(|arch, _| *arch == Arch::Amd64);
+    lock.packages.get_mut(&Arch::Amd64).unwrap().get_mut("base-files").unwrap().version = "99".into();
+    write(dir.path(), &lock);
+    let other = other_cache();
+    // The bytes are those that the lock names, so the same layer would be found in the shared cache.
+    let error =
+        load_from(dir.path(), other.path(), what, Arch::Amd64, |site| site.offline = true).unwrap_err();
+    let text = error.to_string();
+    assert!(text.contains("Version: \"99\" in the lock"), "{text}");
+    let layers = std::fs::read_dir(other.path().join("bases/layers")).unwrap();
+    let left: Vec<_> = layers.map(|e| e.unwrap().path()).filter(|p| p.is_dir()).collect();
+    assert_eq!(left, Vec::<std::path::PathBuf>::new(), "nothing half made stays");
+}
+
+#[test]
+fn a_machine_without_apt() {
+    let test = "a_machine_without_apt";
+    let Some((folder, _)) = locks(test) else { return };
+    let what = base("distroless:static");
+    if had(test, load_here(&folder, what, Arch::Amd64)).is_none() {
+        return;
+    }
+    let empty = tempfile::tempdir().unwrap();
+    let bare = xtask::host::Host::new(host().triple, [("PATH".into(), empty.path().into())]);
+    let ui = xtask::ui::Ui::silent();
+    let site = |cache: &'static Path| xtask::base::distroless::Site {
+        locks: Box::leak(folder.clone().into_boxed_path()),
+        cache,
+        host: &bare,
+        ui: &ui,
+        offline: false,
+        may_refresh: false,
+        strict: false,
+    };
+    let platform = Arch::Amd64.platform();
+    let none: &'static Path = Box::leak(empty.path().join("cache").into_boxed_path());
+    let error = xtask::base::distroless::load(what, &platform, &site(none)).unwrap_err();
+    assert_eq!(error.kind, Kind::Missing);
+    let text = error.to_string();
+    assert!(text.contains("by way of apt, and there is no apt-get here"), "{text}");
+    assert!(text.contains("not in the cache: base-files "), "{text}");
+    let warm: &'static Path = Box::leak(cache().into_boxed_path());
+    xtask::base::distroless::load(what, &platform, &site(warm)).unwrap();
+}
+
+#[test]
+fn what_was_never_locked() {
+    let dir = tempfile::tempdir().unwrap();
+    let load = |what: &str, platform: &xtask::triple::Platform| {
+        let (host, ui) = (host(), xtask::ui::Ui::silent());
+        let site = xtask::base::distroless::Site {
+            locks: dir.path(),
+            cache: dir.path(),
+            host: &host,
+            ui: &ui,
+            offline: true,
+            may_refresh: true,
+            strict: false,
+        };
+        xtask::base::distroless::load(base(what), platform, &site).unwrap_err()
+    };
+    let error = load("distroless:cc", &Arch::Amd64.platform());
+    assert_eq!(error.kind, Kind::Missing);
+    let text = error.to_string();
+    assert!(
+        text.contains("distroless:cc is not locked") && text.contains("cargo xtask base update 13"),
+        "{text}"
+    );
+    let error = load("distroless:cc-debian12", &Arch::Riscv64.platform());
+    assert_eq!(error.kind, Kind::Usage);
+    assert!(error.to_string().contains("no distroless:cc-debian12 for linux/riscv64"), "{error}");
+}
+
+/// A signature that does not fit is none, whichever program looks at it.
+#[test]
+fn a_changed_release_file_is_not_signed() {
+    let test = "a_changed_release_file_is_not_signed";
+    if locks(test).is_none() || !have(test, "gpgv") {
+        return;
+    }
+    let lists = cache().join("bases/apt/debian13-amd64-arm64/lists");
+    let file = std::fs::read_dir(&lists)
+        .unwrap()
+        .map(|e| e.unwrap().path())
+        .find(|p| p.to_string_lossy().ends_with("trixie_InRelease"));
+    let file = file.unwrap();
+    let text = std::fs::read_to_string(&file).unwrap();
+    assert!(text.contains("\nSuite: "));
+    let dir = tempfile::tempdir().unwrap();
+    let changed = dir.path().join("InRelease");
+    std::fs::write(&changed, text.replacen("\nSuite: ", "\nSuite: not-", 1)).unwrap();
+    let apt = xtask::base::apt::Apt::find(&host(), "it").unwrap();
+    assert!(!apt.signers(&file, dir.path()).unwrap().is_empty());
+    let error = apt.signers(&changed, dir.path()).unwrap_err().to_string();
+    assert!(error.contains("InRelease bears no good signature"), "{error}");
+}
