@@ -140,6 +140,7 @@ fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
         base: Base::Scratch,
         targets,
         tzdata: false,
+        closure: false,
         run: ImageRun::default(),
         smoke: smoke.clone(),
     };
