@@ -11,7 +11,6 @@ pub mod decompress;
 mod digest;
 pub mod document;
 mod garbage;
-pub mod gunzip;
 pub mod gzip;
 mod image_tar;
 pub(crate) mod layer;

@@ -12,7 +12,7 @@ use crate::ui::Ui;
 use crate::verify::Verified;
 use crate::workspace::Package;
 
-mod accounts;
+pub mod accounts;
 mod labels;
 mod platform;
 pub mod run;

@@ -38,8 +38,10 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// Why something could not run an image. What the image itself is to blame for is no reason of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cannot {
-    /// The engine's own words; the next may do better.
+    /// The engine's own words about itself; the next may do better.
     Engine(String),
+    /// The engine's own words about the image, which it could not start.
+    Image(String),
     /// The kernel does not run programs of this architecture.
     Foreign(String),
     /// No way into namespaces of its own.
@@ -48,7 +50,7 @@ pub enum Cannot {
 
 impl Cannot {
     fn words(self) -> String {
-        let (Self::Engine(why) | Self::Foreign(why) | Self::Namespaces(why)) = self;
+        let (Self::Engine(why) | Self::Image(why) | Self::Foreign(why) | Self::Namespaces(why)) = self;
         why
     }
 }
@@ -66,6 +68,26 @@ pub struct Ran {
     pub smoke: Smoke,
 }
 
+/// A run of one image.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The image.
+    pub image: &'a Saved,
+    /// What it is for.
+    pub platform: &'a Platform,
+    /// This machine's processor does not run it.
+    pub foreign: bool,
+    /// Arguments after the entrypoint.
+    pub args: &'a [String],
+    /// A folder for what the run needs on disk.
+    pub folder: &'a Path,
+    /// How long it may take.
+    pub limit: Duration,
+}
+
+/// What a program printed, the line that says what was run, and the name of what ran it; or why nothing was run.
+type Started = std::result::Result<(Output, String, String), Cannot>;
+
 /// Where images are run.
 #[derive(Debug, Clone, Copy)]
 pub struct Site<'a> {
@@ -75,6 +97,8 @@ pub struct Site<'a> {
     pub work: &'a Path,
     /// Where passed runs are remembered.
     pub memo: &'a Path,
+    /// How long a run may take: [`LIMIT`].
+    pub limit: Duration,
     /// This machine.
     pub host: &'a Host,
     /// The printer.
@@ -212,50 +236,53 @@ impl Runners<'_> {
         let folder = self.site.work.join(format!("{}-{}", task.image.name, place(&task.manifest.platform)));
         let folder = extract::Scratch::new(folder)?;
 
+        let emulator = qemu::find(task.target, self.site.host);
+        let request = Request {
+            image: &image,
+            platform: &task.manifest.platform,
+            foreign: !matches!(emulator, Ok(None)),
+            args: task.args,
+            folder: folder.path(),
+            limit: self.site.limit,
+        };
         let (mut reasons, mut blamed) = (Vec::new(), None);
         match &self.engine {
             Err(why) => reasons.extend(why.iter().cloned()),
-            Ok(engine) => match engine.run(&image, &task.manifest.platform, task.args, folder.path())? {
+            Ok(engine) => match engine.run(&request)? {
                 Ok((output, line)) => return Ok((Some(engine.name.into()), verdict(&output, task, &line))),
-                Err(Cannot::Engine(said)) => blamed = Some((engine.name, said)),
-                Err(Cannot::Foreign(said) | Cannot::Namespaces(said)) => {
-                    reasons.push(format!("{}: {said}", engine.name))
-                }
+                Err(Cannot::Image(said)) => blamed = Some((engine.name, said)),
+                Err(other) => reasons.push(format!("{}: {}", engine.name, other.words())),
             },
         }
-        match self.in_namespaces(&image, task, folder.path())? {
-            Ok((output, line, runner)) => Ok((Some(runner), verdict(&output, task, &line))),
-            // An engine that answers and does not run it has the last word where nothing else can run it.
-            Err(why) => match blamed {
-                Some((name, said)) => Ok((Some(name.into()), Smoke::Failed(format!("{said}\n{why}")))),
-                None => {
-                    reasons.push(why);
-                    Ok((None, Smoke::Skipped(reasons.join("; "))))
-                }
-            },
-        }
+        Ok(match (self.in_namespaces(&request, emulator)?, blamed) {
+            (Ok((output, line, runner)), _) => (Some(runner), verdict(&output, task, &line)),
+            // What an engine says against an image has the last word where nothing else can run it.
+            (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
+            (Err(Cannot::Image(said)), None) => (None, Smoke::Failed(said)),
+            (Err(other), None) => {
+                reasons.push(other.words());
+                (None, Smoke::Skipped(reasons.join("; ")))
+            }
+        })
     }
 
-    /// What a run without an engine gave, or why there is none.
+    /// A run without an engine.
     fn in_namespaces(
         &self,
-        image: &Saved,
-        task: &Task<'_>,
-        folder: &Path,
-    ) -> Result<std::result::Result<(Output, String, String), String>> {
-        let emulator = match qemu::find(task.target, self.site.host) {
+        request: &Request<'_>,
+        emulator: std::result::Result<Option<Emulator>, String>,
+    ) -> Result<Started> {
+        let emulator = match emulator {
             Ok(emulator) => emulator,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return Ok(Err(Cannot::Foreign(why))),
         };
         let found = self.namespaces.get_or_init(|| {
             Namespaces::find(self.site.host, self.site.work).map_err(|error| error.to_string())
         });
-        let namespaces = match found {
-            Ok(namespaces) => namespaces,
-            Err(why) => return Ok(Err(why.clone())),
-        };
-        let ran = namespaces.run(image, emulator.as_ref(), task.args, folder)?;
-        Ok(ran.map_err(Cannot::words))
+        match found {
+            Ok(namespaces) => namespaces.run(request, emulator.as_ref()),
+            Err(why) => Ok(Err(Cannot::Namespaces(why.clone()))),
+        }
     }
 }
 

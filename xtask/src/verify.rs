@@ -224,10 +224,10 @@ pub fn how_it_ended(output: &Output) -> String {
     let last: Vec<&str> = words.lines().rev().take(12).collect();
     let last: Vec<&str> = last.into_iter().rev().collect();
     let end = match output.end {
-        End::TimedOut(limit) => format!("still running after {} s, ended", limit.as_secs()),
-        end => end.to_string(),
+        End::TimedOut(limit) => format!("was still running after {} s, and was ended", limit.as_secs()),
+        end => format!("ended with {end}"),
     };
-    format!("ended with {end}\n  {}", last.join("\n  "))
+    format!("{end}\n  {}", last.join("\n  "))
 }
 
 /// Copies a program to its place by staging and rename, unless it is there already: same size, same time.

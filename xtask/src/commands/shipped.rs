@@ -42,7 +42,8 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
     shipped.packed = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
     let work = start.session.work().join("smoke");
-    let site = Site { dist: &dist, work: &work, memo: &memo, host: &start.session.host, ui };
+    let site =
+        Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host: &start.session.host, ui };
     shipped.ran = smoke::images(&shipped.packed, &start.config, &site)?;
     let failed = start.session.work().join("failed");
     let withdrawn = smoke::withdraw(&shipped.packed, &shipped.ran, &dist, &failed)?;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::decompress::decompress;
 use super::document::{ImageConfig, to_bytes};
-use super::gunzip::Gunzip;
 use super::stage::Staged;
 use super::tar::{Entry, EntryKind, Writer};
 use super::unpack;
@@ -144,9 +144,8 @@ impl Saved {
     fn unpacked(&self, (_, at, size): &(String, u64, u64), place: &Path) -> io::Result<Digest> {
         let mut source = File::open(&self.tar)?;
         source.seek(SeekFrom::Start(*at))?;
-        let mut layer = Gunzip::new(BufReader::with_capacity(1 << 16, source.take(*size)));
         let mut out = Hashed::new(File::create(place)?);
-        io::copy(&mut layer, &mut out)?;
+        decompress(source.take(*size), &mut out, |_| Ok(()))?;
         Ok(out.finish().1)
     }
 }

@@ -30,6 +30,13 @@ pub(super) fn numbers(user: &User, tree: &RootFs) -> Result<(u32, u32)> {
     Ok((uid, gid))
 }
 
+/// The home of a user; none where the tree does not know the user.
+pub fn home(uid: u32, tree: &RootFs) -> Option<String> {
+    let passwd = read(tree, "etc/passwd").ok()?;
+    let entry = entries(&passwd).find(|fields| matches(&Id::Number(uid), fields))?;
+    entry.get(5).filter(|home| !home.is_empty()).map(|home| (*home).to_owned())
+}
+
 /// The file's text; empty where there is none.
 fn read(tree: &RootFs, path: &str) -> Result<String> {
     let Some((_, content)) = tree.file(path) else { return Ok(String::new()) };

@@ -1,11 +1,11 @@
 //! A container engine of this machine: Docker or podman. Commands are made by pure functions; what runs them leaves
 //! nothing behind.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::{Cannot, LIMIT};
+use super::{Cannot, Request};
 use crate::error::Result;
 use crate::exec::{Cmd, End, Output, Undo};
 use crate::host::Host;
@@ -21,6 +21,15 @@ pub struct Engine {
     pub program: PathBuf,
     /// Version and platform, as it says them: part of what a remembered run depends on.
     pub version: String,
+}
+
+/// How many files and processes a container may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limits {
+    /// What the engine gives.
+    Usual,
+    /// Few enough that nobody has to be asked: 1024 each.
+    Low,
 }
 
 /// How long an engine may take to say who it is. One that cannot be reached says so at once.
@@ -73,13 +82,8 @@ impl Engine {
     ///
     /// # Errors
     /// The tar for loading cannot be written, or the engine's command cannot be started.
-    pub fn run(
-        &self,
-        image: &Saved,
-        platform: &Platform,
-        args: &[String],
-        folder: &Path,
-    ) -> Result<std::result::Result<(Output, String), Cannot>> {
+    pub fn run(&self, request: &Request<'_>) -> Result<std::result::Result<(Output, String), Cannot>> {
+        let Request { image, platform, args, .. } = *request;
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let name = format!("xtask-smoke-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let mut reference = format!("{name}:{}", &image.id.hex()[..12]);
@@ -88,7 +92,7 @@ impl Engine {
             // A name of ours would be its last, and go with the image.
             reference = image.id.as_str().to_owned();
         } else {
-            let tar = folder.join("image.tar");
+            let tar = request.folder.join("image.tar");
             image.write(std::slice::from_ref(&reference), &tar)?;
             loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
             let load = self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD)?;
@@ -96,23 +100,39 @@ impl Engine {
                 return Ok(Err(Cannot::Engine(format!("{} load: {}", self.name, words(&load)))));
             }
         }
-        let container = Undo::with(self.cmd().args(["rm", "--force", "--volumes", &name]));
-        let cmd = self.start(&name, &reference, platform, args);
-        let output = cmd.capture(LIMIT)?;
-        if !matches!(output.end, End::TimedOut(_)) {
-            container.forget();
+        let start = |limits| {
+            let container = Undo::with(self.cmd().args(["rm", "--force", "--volumes", &name]));
+            let cmd = self.start(&name, &reference, platform, limits, args);
+            let output = cmd.capture(request.limit)?;
+            if !matches!(output.end, End::TimedOut(_)) {
+                container.forget();
+            }
+            // In words that say what was run, not how it was called for the moment.
+            let line = cmd.line().replace(&reference, image.id.as_str());
+            Ok((output, line.replace(&format!(" --name {name}"), "")))
+        };
+        let (mut output, mut line) = start(Limits::Usual)?;
+        if self.failed(&output) && words(&output).contains("rlimit") {
+            // podman as root wants to raise limits, which not every root may.
+            (output, line) = start(Limits::Low)?;
         }
         drop(loaded);
         let told = words(&output);
-        // In a name that says what was run, not how it was called for the moment.
-        let line = cmd.line().replace(&reference, image.id.as_str()).replace(&format!(" --name {name}"), "");
         Ok(match output.end {
-            End::Code(_) if told.to_lowercase().contains("exec format error") => Err(Cannot::Foreign(told)),
-            End::Code(code) if NOT_STARTED.contains(&code) && speaks(&output, self.name) => {
-                Err(Cannot::Engine(format!("{line}: {told}")))
-            }
-            _ => Ok((output, line)),
+            _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(told)),
+            _ if wrong_format(&output) => Err(Cannot::Image(format!("{line}: {told}"))),
+            _ if !self.failed(&output) => Ok((output, line)),
+            _ if about(&told, image) => Err(Cannot::Image(format!("{line}: {told}"))),
+            _ => Err(Cannot::Engine(told)),
         })
+    }
+
+    /// Whether the container did not start.
+    fn failed(&self, output: &Output) -> bool {
+        let speaks =
+            |line: &str| line.starts_with(&format!("{}: ", self.name)) || line.starts_with("Error: ");
+        let code = matches!(output.end, End::Code(code) if NOT_STARTED.contains(&code));
+        code && output.errors().lines().any(speaks)
     }
 
     /// The image is here, and nothing but its ID leads to it.
@@ -125,11 +145,20 @@ impl Engine {
 
     /// The command that runs an image as strictly as it promises to work: nothing to write to, no network, no
     /// capabilities, as its own user.
-    pub fn start(&self, name: &str, reference: &str, platform: &Platform, args: &[String]) -> Cmd {
+    pub fn start(
+        &self,
+        name: &str,
+        reference: &str,
+        platform: &Platform,
+        limits: Limits,
+        args: &[String],
+    ) -> Cmd {
         let strict =
             ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
         let cmd = self.cmd().args(["run", "--rm", "--name", name, "--pull", "never"]);
-        cmd.args(["--platform", &platform.to_string()]).args(strict).arg(reference).args(args)
+        let low = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
+        let limits = if limits == Limits::Low { low.as_slice() } else { &[] };
+        cmd.args(["--platform", &platform.to_string()]).args(strict).args(limits).arg(reference).args(args)
     }
 
     pub(super) fn cmd(&self) -> Cmd {
@@ -137,10 +166,17 @@ impl Engine {
     }
 }
 
-/// Whether the words are the engine's own: the program's are not told apart by a stream of theirs.
-fn speaks(output: &Output, name: &str) -> bool {
-    let errors = output.errors();
-    errors.lines().any(|line| line.starts_with(&format!("{name}: ")) || line.starts_with("Error: "))
+/// Whether an engine that could not start a container speaks of what the image says: its program, or the folder to start
+/// in. Else it is the engine that cannot do what is asked.
+fn about(told: &str, image: &Saved) -> bool {
+    let config = &image.config.config;
+    let folder = Some(&config.working_dir).filter(|dir| dir.len() > 1);
+    config.entrypoint.first().into_iter().chain(folder).any(|what| told.contains(what.as_str()))
+}
+
+/// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.
+pub(super) fn wrong_format(output: &Output) -> bool {
+    !output.ok() && output.errors().to_lowercase().contains("exec format error")
 }
 
 /// What an engine said, on one line.

@@ -4,14 +4,15 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::engine::wrong_format;
 use super::extract::{self, Scratch};
 use super::qemu::Emulator;
-use super::{Cannot, LIMIT};
+use super::{Cannot, Request, Started};
 use crate::error::Result;
-use crate::exec::Output;
 use crate::host::Host;
+use crate::oci::RootFs;
 use crate::oci::document::Runtime;
-use crate::oci::{RootFs, Saved};
+use crate::ship::accounts;
 use crate::ship::run::program;
 
 mod commands;
@@ -102,6 +103,11 @@ impl Namespaces {
         Ok(this)
     }
 
+    /// Whether there is any.
+    pub fn works(&self) -> bool {
+        !self.ways.is_empty()
+    }
+
     /// The way for an image whose user has this number. Root of an image is not made root of this machine.
     fn way(&self, uid: u32) -> Option<Way> {
         self.ways.iter().copied().find(|way| !(*way == Way::Root && uid == 0))
@@ -112,39 +118,47 @@ impl Namespaces {
     ///
     /// # Errors
     /// The tree cannot be unpacked, or the tool cannot be started.
-    pub fn run(
-        &self,
-        image: &Saved,
-        emulator: Option<&Emulator>,
-        args: &[String],
-        folder: &Path,
-    ) -> Result<std::result::Result<(Output, String, String), Cannot>> {
-        let runtime = &image.config.config;
-        let (uid, gid) = numbers(runtime);
+    pub fn run(&self, request: &Request<'_>, emulator: Option<&Emulator>) -> Result<Started> {
+        let Request { image, args, folder, .. } = *request;
+        let (uid, gid) = numbers(&image.config.config);
         let Some(way) = self.way(uid) else {
             return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
         };
         let tree = image.tree(folder)?;
+        let runtime = &with_home(image.config.config.clone(), uid, &tree);
         let root = Scratch::new(folder.join("root"))?;
         extract::onto(&tree, root.path(), way == Way::Root)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
         let name = argv.first().copied().unwrap_or_default();
         let Some(place) = program(name, runtime, &tree) else {
-            return Ok(Err(Cannot::Engine(format!("the image has no program {name}"))));
+            return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
         let cell = Cell { root: root.path(), runtime, uid, gid, program: &place, argv: &argv, emulator };
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
-        let output = cmd.capture(LIMIT)?;
+        let output = cmd.capture(request.limit)?;
         let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
         let runner = format!("{}{with}", way.name());
         let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());
-        if emulator.is_some() && output.errors().to_lowercase().contains("exec format error") {
-            return Ok(Err(Cannot::Foreign(output.errors())));
+        if wrong_format(&output) {
+            let told = output.errors();
+            return Ok(Err(match request.foreign {
+                true => Cannot::Foreign(told),
+                false => Cannot::Image(format!("{line}: {told}")),
+            }));
         }
         Ok(Ok((output, line, runner)))
     }
+}
+
+/// Engines set HOME where an image does not: to what its `/etc/passwd` says of the user, else to `/`.
+fn with_home(mut runtime: Runtime, uid: u32, tree: &RootFs) -> Runtime {
+    if !runtime.env.iter().any(|entry| entry.starts_with("HOME=")) {
+        let home = accounts::home(uid, tree).unwrap_or_else(|| "/".to_owned());
+        runtime.env.push(format!("HOME={home}"));
+    }
+    runtime
 }
 
 /// User and group of a configuration of ours, in which they are numbers.

@@ -1,0 +1,141 @@
+//! Docker and podman.
+
+use std::time::{Duration, Instant};
+
+use xtask::exec::Cmd;
+use xtask::smoke::Ran;
+use xtask::verify::Smoke;
+
+use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
+
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Whether the engine answers; a visible line where not.
+pub(crate) fn answers(test: &str, engine: &str) -> bool {
+    let question = if engine == "docker" { "version" } else { "info" };
+    let ok = on_path(engine)
+        .is_some_and(|path| Cmd::new(path).arg(question).capture(LIMIT).is_ok_and(|output| output.ok()));
+    if !ok {
+        skipped(test, &format!("{engine} does not answer"));
+    }
+    ok
+}
+
+/// Names of all images and containers of the engine that are ours.
+fn ours(engine: &str) -> String {
+    let list = |args: &[&str]| Cmd::new(engine).args(args).capture(LIMIT).unwrap().text();
+    let images = list(&["images", "--all", "--format", "{{.Repository}}:{{.Tag}} {{.ID}}"]);
+    let containers = list(&["ps", "--all", "--format", "{{.Names}}"]);
+    let me = format!("xtask-smoke-{}-", std::process::id());
+    let lines = images.lines().chain(containers.lines()).filter(|line| line.contains(&me));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+fn by(runner: &str) -> impl Fn(&Ran) -> bool {
+    move |ran| ran.runner.as_deref() == Some(runner) && ran.smoke == Smoke::Passed
+}
+
+/// Both platforms by one engine, as strictly as promised, and nothing of it stays.
+fn runs_by(test: &str, engine: &'static str) {
+    if !can(test, &["gcc", "aarch64-linux-gnu-gcc"]) || !answers(test, engine) {
+        return;
+    }
+    let bench = Bench::new();
+    let (amd64, arm64) = (bench.program("gcc"), bench.program("aarch64-linux-gnu-gcc"));
+    let (run, host) = (runtime(65532), bench.host(&[engine]));
+    let image = bench.pack(&[(AMD64, &amd64)], &run);
+    let ran = bench.run(&image, &prints(seen("x86_64", 65532)), &host, 60);
+    assert!(ran.iter().all(by(engine)) && ran.len() == 1, "{ran:?}");
+    if !std::path::Path::new("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists() {
+        return skipped(test, "binfmt_misc knows no qemu-aarch64");
+    }
+    let image = bench.pack(&[(AMD64, &amd64), (ARM64, &arm64)], &run);
+    let ran = bench.run(&image, &prints("uid=65532 gid=65532 pid=1 cwd=/work root=read-only"), &host, 60);
+    assert!(ran.iter().all(by(engine)) && ran.len() == 2, "{ran:?}");
+    assert_eq!(ours(engine), "");
+}
+
+#[test]
+fn docker_runs_every_platform() {
+    runs_by("smoke::docker", "docker");
+}
+
+#[test]
+fn podman_runs_every_platform() {
+    runs_by("smoke::podman", "podman");
+}
+
+/// An engine that writes down what it is asked, and asks the real one.
+#[test]
+fn what_passed_is_not_run_again() {
+    let test = "smoke::remembered";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    let bench = Bench::new();
+    let (dir, log) = (bench.path("bin"), bench.path("log"));
+    std::fs::create_dir_all(&dir).unwrap();
+    let real = on_path("docker").unwrap();
+    let script = format!("#!/bin/sh\necho \"$1\" >>'{}'\nexec '{}' \"$@\"\n", log.display(), real.display());
+    let docker = dir.join("docker");
+    std::fs::write(&docker, script).unwrap();
+    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let host = crate::support::host_with(&dir);
+    let asked = || {
+        let text = std::fs::read_to_string(&log).unwrap_or_default();
+        std::fs::remove_file(&log).unwrap();
+        text.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+
+    let program = bench.program("gcc");
+    let image = bench.pack(&[(AMD64, &program)], &runtime(1));
+    let expect = prints("uid=1 ");
+    assert!(bench.run(&image, &expect, &host, 60).iter().all(by("docker")));
+    assert_eq!(asked(), ["version", "image", "load", "run", "image"]);
+    let begun = Instant::now();
+    assert!(bench.run(&image, &expect, &host, 60).iter().all(by("docker")));
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert_eq!(asked(), ["version"]);
+    // Another expectation, other arguments and another image are other runs.
+    assert!(bench.run(&image, &prints("args=1"), &host, 60).iter().all(by("docker")));
+    assert!(asked().contains(&"run".to_owned()));
+    let image = bench.pack(&[(AMD64, &program)], &runtime(2));
+    assert!(matches!(bench.run(&image, &expect, &host, 60)[0].smoke, Smoke::Failed(_)));
+    assert!(asked().contains(&"run".to_owned()));
+    // What failed is run again.
+    assert!(matches!(bench.run(&image, &expect, &host, 60)[0].smoke, Smoke::Failed(_)));
+    assert!(asked().contains(&"run".to_owned()));
+}
+
+/// The image was there before: with a name, or with none. It stays as it was.
+#[test]
+fn what_was_there_before_stays() {
+    let test = "smoke::there_before";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    let docker = |args: &[&str]| Cmd::new("docker").args(args).capture(LIMIT).unwrap();
+    let bench = Bench::new();
+    let program = bench.program("gcc");
+    let image = bench.pack(&[(AMD64, &program)], &runtime(3));
+    let host = bench.host(&["docker"]);
+    let loaded = docker(&["load", "--input", image.tar.to_str().unwrap()]);
+    assert!(loaded.ok(), "{}", loaded.errors());
+    let names = [format!("{}:1", image.name), format!("{}:1-amd64", image.name)];
+    let id = docker(&["image", "inspect", "--format", "{{.Id}}", &names[0]]).text();
+    let tags = |id: &str| docker(&["image", "inspect", "--format", "{{.RepoTags}}", id]).text();
+    assert!(bench.run(&image, &prints("uid=3 "), &host, 60).iter().all(by("docker")));
+    let with_names = tags(&id);
+    // `docker image rm` of its last name would remove it: a commit of nothing keeps the layer, not the image, so the
+    // name is moved to another image instead.
+    let other = bench.pack(&[(AMD64, &program)], &runtime(4));
+    docker(&["load", "--input", other.tar.to_str().unwrap()]);
+    let without = tags(&id);
+    let image = bench.pack(&[(AMD64, &program)], &runtime(3));
+    let ran = bench.run(&image, &prints("uid=3 gid=3"), &host, 60);
+    let still = tags(&id);
+    docker(&["image", "rm", "--force", &names[0], &names[1], &id]);
+    assert_eq!(with_names, format!("[{} {}]", names[0], names[1]));
+    assert!(ran.iter().all(by("docker")), "{ran:?}");
+    assert_eq!((without.as_str(), still.as_str()), ("[]", "[]"));
+}

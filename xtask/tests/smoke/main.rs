@@ -1,0 +1,7 @@
+//! Images that are started: by real engines, in real namespaces, with real programs; and what is said where nothing can
+//! start them, or where they fail.
+
+mod engines;
+mod failures;
+mod namespaces;
+mod support;

@@ -1,0 +1,205 @@
+//! A program that says what it sees of its image, and images that hold it.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tempfile::TempDir;
+use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, TestSection};
+use xtask::exec::Cmd;
+use xtask::host::Host;
+use xtask::oci::document::Runtime;
+use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, PackedImage, PlatformSpec, RootFs, pack};
+use xtask::smoke::{self, Ran, Site};
+use xtask::triple::Triple;
+use xtask::ui::Ui;
+
+pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
+pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
+
+/// Says who it is and what it may; `sleep` sleeps, `exit N` ends with N.
+const PROGRAM: &str = r#"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+static const char *write_to(const char *path) {
+    FILE *file = fopen(path, "w");
+    if (file) return fclose(file) ? "broken" : "writable";
+    return errno == EROFS ? "read-only" : errno == ENOENT ? "absent" : "denied";
+}
+int main(int argc, char **argv) {
+    struct utsname name;
+    char folder[100];
+    int links = 0;
+    if (argc > 1 && !strcmp(argv[1], "sleep")) sleep(600);
+    DIR *net = opendir("/sys/class/net");
+    FILE *routes = fopen("/proc/net/dev", "r");
+    for (char line[500]; routes && fgets(line, sizeof line, routes);) links += strchr(line, ':') != NULL;
+    uname(&name);
+    printf("%s uid=%d gid=%d pid=%d cwd=%s root=%s data=%s null=%s links=%d NAME=%s HOME=%s args=%d\n", name.machine,
+        getuid(), getgid(), getpid(), getcwd(folder, sizeof folder), write_to("/file"), write_to("/data/file"),
+        write_to("/dev/null"), links, getenv("NAME"), getenv("HOME"), argc - 1);
+    (void)net;
+    return argc > 2 && !strcmp(argv[1], "exit") ? atoi(argv[2]) : 0;
+}
+"#;
+
+/// What it says where all is as it should be.
+pub(crate) fn seen(machine: &str, uid: u32) -> String {
+    format!(
+        "{machine} uid={uid} gid={uid} pid=1 cwd=/work root=read-only data=writable null=writable links=1 NAME=a b HOME=/"
+    )
+}
+
+/// A folder with programs, images and what is remembered of them.
+pub(crate) struct Bench {
+    dir: TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        // Not in /tmp, where nothing may be executable.
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR"));
+        Self { dir: tempfile::tempdir_in(target).unwrap() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Compiles the program with this compiler.
+    pub(crate) fn program(&self, cc: &str) -> PathBuf {
+        let (source, program) = (self.path("program.c"), self.path(cc));
+        std::fs::write(&source, PROGRAM).unwrap();
+        let output = Cmd::new(cc).args(["-static", "-O1", "-o"]).args([&program, &source]);
+        let output = output.capture(Duration::from_secs(120)).unwrap();
+        assert!(output.ok(), "{}", output.errors());
+        program
+    }
+
+    /// A PATH of these programs alone, out of the one of this process.
+    pub(crate) fn host(&self, tools: &[&str]) -> Host {
+        let dir = self.path(&format!("bin-{}", tools.join("-")));
+        std::fs::create_dir_all(&dir).unwrap();
+        for tool in tools {
+            let place = dir.join(tool);
+            if !place.exists() {
+                std::os::unix::fs::symlink(on_path(tool).unwrap(), place).unwrap();
+            }
+        }
+        host_with(&dir)
+    }
+
+    /// Packs an image with a program for each target, run as `run` says.
+    pub(crate) fn pack(&self, programs: &[(&str, &Path)], run: &Runtime) -> PackedImage {
+        let platforms = programs.iter().map(|(target, program)| {
+            let mut rootfs = RootFs::new();
+            let (uid, gid) = run.user.split_once(':').unwrap();
+            rootfs.insert("app", Node::disk(0o755, *program)).unwrap();
+            rootfs.insert("work", Node::dir(0o755)).unwrap();
+            rootfs
+                .insert("data", Node::dir(0o755).owned(uid.parse().unwrap(), gid.parse().unwrap()))
+                .unwrap();
+            PlatformSpec {
+                platform: Triple::parse(target).platform().unwrap(),
+                layers: vec![LayerSource::Tree(LayerSpec { rootfs, created_by: "test".into() })],
+                runtime: run.clone(),
+            }
+        });
+        let spec = ImageSpec {
+            name: format!("smoke-test-{}", std::process::id()),
+            version: "1".into(),
+            platforms: platforms.collect(),
+            annotations: Default::default(),
+            created: 0,
+        };
+        pack(&[spec], &self.path("dist"), &self.path("memo")).unwrap().remove(0)
+    }
+
+    /// Runs an image as a release does, `limit` seconds at most.
+    pub(crate) fn run(&self, image: &PackedImage, smoke: &ImageSmoke, host: &Host, limit: u64) -> Vec<Ran> {
+        let config = config(image, smoke);
+        let (dist, work, memo) = (self.path("dist"), self.path("work"), self.path("memo"));
+        let limit = Duration::from_secs(limit);
+        let site = Site { dist: &dist, work: &work, memo: &memo, limit, host, ui: &Ui::silent() };
+        let ran = smoke::images(std::slice::from_ref(image), &config, &site).unwrap();
+        assert!(!work.exists(), "nothing that was unpacked stays");
+        ran
+    }
+}
+
+fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
+    let targets = [AMD64, ARM64].map(Triple::parse).into();
+    let image = Image {
+        name: image.name.clone(),
+        base: Base::Scratch,
+        targets,
+        tzdata: false,
+        closure: false,
+        run: ImageRun::default(),
+        smoke: smoke.clone(),
+    };
+    Config {
+        file: "targets.toml".into(),
+        app: App { package: "app".into(), bin: "app".into(), smoke: vec!["hello".into()] },
+        modes: Vec::new(),
+        targets: Vec::new(),
+        images: vec![image],
+        test: TestSection::default(),
+    }
+}
+
+/// The configuration of most images here.
+pub(crate) fn runtime(uid: u32) -> Runtime {
+    Runtime {
+        user: format!("{uid}:{uid}"),
+        env: vec!["PATH=/bin:/".into(), "NAME=a b".into()],
+        entrypoint: vec!["app".into()],
+        working_dir: "/work".into(),
+        volumes: ["/data".to_owned()].into(),
+        ..Runtime::default()
+    }
+}
+
+/// A run that must print this.
+pub(crate) fn prints(text: impl Into<String>) -> ImageSmoke {
+    ImageSmoke { stdout: Some(text.into()), ..ImageSmoke::default() }
+}
+
+pub(crate) fn host_with(dir: &Path) -> Host {
+    Host::new(Triple::parse(AMD64), [(OsString::from("PATH"), dir.as_os_str().to_owned())])
+}
+
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file())
+}
+
+/// Says that a test did not run, and counts it where the runner wants that.
+pub(crate) fn skipped(test: &str, missing: &str) {
+    use std::io::Write;
+    let line = format!("SKIPPED {test}: {missing}\n");
+    let _ = std::io::stderr().write_all(line.as_bytes());
+    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
+        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
+        file.write_all(line.as_bytes()).unwrap();
+    }
+}
+
+/// Whether the machine can do what the test wants; a visible line where not.
+pub(crate) fn can(test: &str, programs: &[&str]) -> bool {
+    if std::env::consts::ARCH != "x86_64" {
+        skipped(test, "the host is no x86-64 machine");
+        return false;
+    }
+    let missing: Vec<&str> = programs.iter().copied().filter(|p| on_path(p).is_none()).collect();
+    if !missing.is_empty() {
+        skipped(test, &format!("{} not on PATH", missing.join(", ")));
+    }
+    missing.is_empty()
+}
