@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use crate::cargo::userflags::user_settings;
 use crate::config::{CcChoice, Config, Need, Target};
 use crate::error::Result;
 use crate::plan::{self, Findings, Request, StdState, StdUse, floor};
@@ -75,6 +76,10 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
         host_cc: host_cc(session),
         stds: states,
         runners: runners.clone(),
+        user_flags: triples
+            .iter()
+            .map(|t| (t.clone(), user_settings(t, &session.host, &session.workspace.root).flags))
+            .collect(),
     };
     Ok(Look { findings, stds, rustcs })
 }

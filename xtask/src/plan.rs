@@ -57,6 +57,8 @@ pub struct Findings {
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver, which rustc links host programs with.
     pub host_cc: Option<PathBuf>,
+    /// The user's own rustflags for each target, as far as Cargo would not add them to ours by itself.
+    pub user_flags: BTreeMap<Triple, Vec<String>>,
 }
 
 /// Whether a target's std is here.
@@ -140,7 +142,7 @@ pub struct Job {
 pub struct Fallback {
     /// The mode that would have been built.
     pub from: String,
-    /// The fixed code that labels carry: `no-c-toolchain`, `no-c++-toolchain`.
+    /// The fixed code that labels carry: `no-c-toolchain`, `no-c++-toolchain`, `no-dlopen`.
     pub reason: &'static str,
     /// What was tried and what was found, a line each.
     pub tried: Vec<String>,
@@ -154,7 +156,7 @@ impl Job {
 
     /// Whether it must reach no C compiler.
     pub fn pure(&self) -> bool {
-        self.mode.needs.is_empty()
+        !self.mode.compiles()
     }
 
     /// `native for aarch64-unknown-linux-musl`.

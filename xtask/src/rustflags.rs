@@ -41,6 +41,35 @@ impl Linker {
     }
 }
 
+/// What makes programs static.
+const STATIC: &str = "-Ctarget-feature=+crt-static";
+
+/// Whether programs of a target are static, and so cannot load shared libraries when they run: by the user's own flags,
+/// ours, and those of targets.toml, in the order in which rustc gets them. The last one that says so decides.
+pub fn is_static(target: &Triple, user: &[String], own: &[String]) -> bool {
+    let ours = (target.libc() == Libc::Musl).then(|| STATIC.to_owned());
+    let flags: Vec<&str> = user.iter().chain(&ours).chain(own).map(String::as_str).collect();
+    let mut is_static = false;
+    let mut before = "";
+    for flag in flags {
+        // `-Cname=value`, `--codegen=name=value`, or the option and its value as two arguments.
+        let option = match before {
+            "-C" | "--codegen" => Some(flag),
+            _ => flag.strip_prefix("--codegen=").or_else(|| flag.strip_prefix("-C")),
+        };
+        let features = option.and_then(|option| option.strip_prefix("target-feature="));
+        for feature in features.into_iter().flat_map(|list| list.split(',')) {
+            match feature {
+                "+crt-static" => is_static = true,
+                "-crt-static" => is_static = false,
+                _ => {}
+            }
+        }
+        before = flag;
+    }
+    is_static
+}
+
 /// The flags that a target needs because of its std and its linker, the linker itself excepted: Cargo takes that from
 /// `CARGO_TARGET_<T>_LINKER`.
 pub fn base(target: &Triple, sysroot: Option<&Path>, linker: &Linker) -> Vec<String> {
@@ -51,7 +80,7 @@ pub fn base(target: &Triple, sysroot: Option<&Path>, linker: &Linker) -> Vec<Str
     let musl = target.libc() == Libc::Musl;
     if musl {
         // Said for every musl target: riscv64gc's default is dynamic, and others may follow (rust#144513 and kin).
-        flags.push("-Ctarget-feature=+crt-static".into());
+        flags.push(STATIC.into());
     }
     match linker {
         // zig links its own musl; the std's copy would define everything twice.

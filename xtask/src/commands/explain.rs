@@ -85,7 +85,9 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
             .toolchain
             .as_ref()
             .map_or("no C toolchain".to_owned(), |t| format!("{} by {}", t.version, t.provider));
-        text += &format!("  decision: mode {}, {toolchain}\n", job.mode.name);
+        let instead =
+            job.fallback.as_ref().map_or(String::new(), |f| format!(" instead of {} ({})", f.from, f.reason));
+        text += &format!("  decision: mode {}{instead}, {toolchain}\n", job.mode.name);
     }
     for skipped in &plan.skipped {
         text += &format!("  decision: skipped: {}\n", skipped.reason);

@@ -165,6 +165,6 @@ fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timi
 pub(super) fn compared(config: &crate::config::Config) -> (&str, &str) {
     let first = &config.modes[0];
     let rest = &config.modes[1..];
-    let pure = rest.iter().rev().find(|m| m.needs.is_empty()).or(rest.first()).unwrap_or(first);
+    let pure = rest.iter().rev().find(|m| !m.compiles()).or(rest.first()).unwrap_or(first);
     (&first.name, &pure.name)
 }

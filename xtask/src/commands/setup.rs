@@ -129,7 +129,7 @@ fn needs_c(config: &Config, target: &Target) -> bool {
             ModeChoice::Auto => true,
             ModeChoice::Named(name) => mode.name == *name,
         };
-        reachable && !mode.needs.is_empty()
+        reachable && mode.compiles()
     })
 }
 

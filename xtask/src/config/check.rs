@@ -98,7 +98,7 @@ impl<'a> Check<'a, '_> {
                 self.unknown(feature, &what, || package.features.keys().map(String::as_str));
             }
         }
-        let needs = self.words::<Need>("a compiler that a mode can need", raw.needs.as_ref());
+        let needs = self.words::<Need>("something that a mode can need", raw.needs.as_ref());
         let name = raw.name.as_ref()?;
         if matches!(name.get_ref().as_str(), "auto" | "all") {
             self.diags.at(name.span(), format!("the name {} is reserved", quoted(name.get_ref()))).help(

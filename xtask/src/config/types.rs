@@ -49,17 +49,26 @@ pub struct Mode {
     pub features: Vec<String>,
     /// Whether the package's default features are on, as they are where left out.
     pub default_features: bool,
-    /// The compilers that it must have.
+    /// What it must have.
     pub needs: BTreeSet<Need>,
 }
 
-/// A compiler that a mode needs.
+impl Mode {
+    /// Whether it must have a compiler besides Rust's. One that needs none is built with traps in place of all of them.
+    pub fn compiles(&self) -> bool {
+        self.needs.iter().any(|need| matches!(need, Need::C | Need::Cxx))
+    }
+}
+
+/// What a mode needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
-    /// `"c"`.
+    /// `"c"`: a C compiler for the target.
     C,
-    /// `"c++"`.
+    /// `"c++"`: a C++ compiler for the target.
     Cxx,
+    /// `"dlopen"`: programs that can load shared libraries when they run, which static ones cannot.
+    Dlopen,
 }
 
 /// `[[target]]`: a target with its settings.
@@ -224,7 +233,8 @@ pub(super) trait Word: Copy + 'static {
 }
 
 impl Word for Need {
-    const ALL: &'static [(&'static str, Self)] = &[("c", Self::C), ("c++", Self::Cxx)];
+    const ALL: &'static [(&'static str, Self)] =
+        &[("c", Self::C), ("c++", Self::Cxx), ("dlopen", Self::Dlopen)];
 }
 
 impl Word for OnFallback {

@@ -2,12 +2,15 @@
 
 use super::{Fallback, Findings, Job, ModeRequest, Request, StdState};
 use crate::config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
-use crate::rustflags::Linker;
+use crate::rustflags::{self, Linker};
 use crate::toolchain::probe::Verdict;
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::Survey;
 use crate::toolchain::{Link, Provider, Toolchain, zig};
 use crate::triple::Libc;
+
+/// The code of a fallback that no toolchain would have kept away.
+pub(super) const NO_DLOPEN: &str = "no-dlopen";
 
 /// Why a mode cannot be built for a target.
 enum Unmet {
@@ -70,7 +73,10 @@ impl OneTarget<'_> {
                 let fallback = (first.name != mode.name).then(|| Fallback {
                     from: first.name.clone(),
                     reason: self.reason_code(first),
-                    tried: self.survey().map(Survey::lines).unwrap_or_default(),
+                    tried: match self.no_dlopen(first) {
+                        Some(why) => vec![format!("dlopen: {why}")],
+                        None => self.survey().map(Survey::lines).unwrap_or_default(),
+                    },
                 });
                 return self.job(mode, "auto".into(), fallback, Vec::new());
             };
@@ -103,6 +109,7 @@ impl OneTarget<'_> {
 
     fn reason_code(&self, mode: &Mode) -> &'static str {
         match self.toolchain() {
+            _ if self.no_dlopen(mode).is_some() => NO_DLOPEN,
             Some(t) if mode.needs.contains(&Need::Cxx) && t.cxx.is_none() => "no-c++-toolchain",
             _ => "no-c-toolchain",
         }
@@ -111,7 +118,10 @@ impl OneTarget<'_> {
     /// What keeps a mode from being built for this target, its std left aside.
     fn unmet(&self, mode: &Mode) -> Option<Unmet> {
         let triple = &self.target.triple;
-        if mode.needs.is_empty() {
+        if let Some(why) = self.no_dlopen(mode) {
+            return Some(Unmet::Final(why));
+        }
+        if !mode.compiles() {
             return self
                 .linker(mode)
                 .is_none()
@@ -124,6 +134,16 @@ impl OneTarget<'_> {
             }
             Some(_) => None,
         }
+    }
+
+    /// Why a mode cannot load shared libraries on this target, where it must. No toolchain mends that.
+    fn no_dlopen(&self, mode: &Mode) -> Option<String> {
+        let triple = &self.target.triple;
+        let user = self.findings.user_flags.get(triple).map(Vec::as_slice).unwrap_or_default();
+        let wants = mode.needs.contains(&Need::Dlopen);
+        (wants && rustflags::is_static(triple, user, &self.target.rustflags)).then(|| {
+            format!("programs for {triple} are static, and a static program cannot load shared libraries")
+        })
     }
 
     /// Whether setup could get a toolchain: zig serves every target that it has a name for, with C++, unless the run or
@@ -164,7 +184,7 @@ impl OneTarget<'_> {
     /// that its bytes do not depend on which compilers a machine has.
     fn linker(&self, mode: &Mode) -> Option<Linker> {
         let driver = |t: &Toolchain| Linker::Driver { program: t.linker.clone(), link: t.link };
-        if !mode.needs.is_empty() {
+        if mode.compiles() {
             return self.toolchain().map(driver);
         }
         let triple = &self.target.triple;
@@ -208,7 +228,7 @@ impl OneTarget<'_> {
             platform: triple.platform(),
             requested,
             fallback,
-            toolchain: self.toolchain().filter(|_| !mode.needs.is_empty()).cloned(),
+            toolchain: self.toolchain().filter(|_| mode.compiles()).cloned(),
             linker: self.linker(mode),
             std,
             runner: runner.unwrap_or(Runner::None { reason: "no runner was looked for".into() }),

@@ -1,5 +1,6 @@
 //! What ends a run although a plan was made: fallbacks that are forbidden, and jobs that cannot be built here.
 
+use super::decide::NO_DLOPEN;
 use super::{Fallback, Job, Plan};
 use crate::config::OnFallback;
 use crate::error::{Error, Result};
@@ -39,10 +40,17 @@ impl Plan {
                 error = error.found(format!("tried {line}"));
             }
         }
-        Err(error.help("get a toolchain: cargo xtask setup --yes").help(format!(
-            "see what each candidate said: cargo xtask explain {}",
-            forbidden[0].0.target.triple
-        )))
+        if forbidden.iter().any(|(_, fallback)| fallback.reason == NO_DLOPEN) {
+            error =
+                error.help("name a mode that the target can have (`mode = \"…\"`), or allow its fallback");
+        }
+        let toolchain = forbidden.iter().find(|(_, fallback)| fallback.reason != NO_DLOPEN);
+        Err(match toolchain {
+            Some((job, _)) => error
+                .help("get a toolchain: cargo xtask setup --yes")
+                .help(format!("see what each candidate said: cargo xtask explain {}", job.target.triple)),
+            None => error,
+        })
     }
 
     /// What keeps this plan from being carried out whole, as the error that ends the command after the rest is done.

@@ -3,6 +3,7 @@
 
 #[cfg(unix)]
 mod candidates;
+mod dlopen;
 mod flags;
 #[path = "../report/golden.rs"]
 mod golden;

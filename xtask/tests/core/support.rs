@@ -149,5 +149,6 @@ pub(crate) fn findings() -> Findings {
         runners: all.iter().map(|t| (t.clone(), Runner::Native)).collect(),
         rust_lld: Some("/r/rust-lld".into()),
         host_cc: Some("/usr/bin/cc".into()),
+        user_flags: BTreeMap::new(),
     }
 }
