@@ -6,7 +6,6 @@
 
 mod binding;
 mod check;
-mod choose;
 mod closure;
 mod culprit;
 mod dso;
@@ -33,7 +32,6 @@ mod words;
 
 pub use binding::Lack;
 pub use check::{Finding, Root, Setting, Severity, as_error, check};
-pub use choose::{Choice, choose};
 pub use closure::{Closure, Gap, Interpreter, Loaded};
 pub use culprit::{Culprit, blame, culprit};
 pub use dso::{Import, Object, Pages, Required, Wanted};

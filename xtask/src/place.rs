@@ -1,11 +1,12 @@
 //! Where the programs of each image stand: on a base that is given or chosen, and only where the gate passes on it.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::{BaseImage, Bases, Distroless, Flavour};
+use crate::base::{BaseImage, Bases, Distroless, Flavour, closure};
 use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
-use crate::gate::{Finding, Limits, Program, Severity, Tree, check_in};
+use crate::gate::{Finding, Limits, Program, Severity, Tree, blame, check_in};
 use crate::oci::RootFs;
 use crate::triple::Triple;
 use crate::ui::Ui;
@@ -109,7 +110,12 @@ impl Place<'_> {
             };
             let found = self.judge(&base, &mut grounds, verified)?;
             let failing = |findings: &Vec<Finding>| {
-                findings.iter().find(|f| f.severity == Severity::Fail).map(|f| f.what.clone())
+                let mut fails = findings.iter().filter(|f| f.severity == Severity::Fail);
+                let first = fails.next()?;
+                Some(match fails.count() {
+                    0 => first.what.clone(),
+                    more => format!("{} (and {more} more)", first.what),
+                })
             };
             let failed = found.iter().find_map(|(at, findings)| Some((*at, failing(findings)?)));
             if let (Base::Auto, Some((at, what))) = (&self.image.base, &failed) {
@@ -117,7 +123,10 @@ impl Place<'_> {
                 rejected.push(Rejected { base: base.to_string(), reason });
                 continue;
             }
-            for (at, findings) in found {
+            for (at, mut findings) in found {
+                if failed.is_some() {
+                    blame(&mut findings, &linked(&verified[at]));
+                }
                 verified[at].add(findings, self.ui);
             }
             if failed.is_some() {
@@ -179,9 +188,13 @@ impl Place<'_> {
             let Some(artifact) = &verified[at].artifact else { continue };
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
             let tree = Tree::new(base.to_string(), files);
-            let program = Program::read(&artifact.path, self.bin)?;
+            let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
             let limits = Limits { glibc: floor(verified[at].job()), ..Limits::default() };
             let findings = check_in(&program, &ground.target, &tree, limits);
+            let passed = findings.iter().all(|f| f.severity != Severity::Fail);
+            if self.image.closure && ground.base.is_some() && passed {
+                ground.trimmed = Some(closure(&tree, &program)?);
+            }
             found.push((at, findings));
         }
         Ok(found)
@@ -190,6 +203,27 @@ impl Place<'_> {
 
 fn at(verified: &[Verified], target: &Triple) -> Option<usize> {
     verified.iter().position(|v| v.job().target.triple == *target)
+}
+
+/// What Cargo linked the program from: libraries and objects in the folder that it was built in.
+fn linked(verified: &Verified) -> Vec<PathBuf> {
+    let Some(folder) = verified.built.program.as_deref().and_then(Path::parent) else { return Vec::new() };
+    let mut found = Vec::new();
+    let mut todo = vec![folder.join("deps"), folder.join("build")];
+    while let Some(folder) = todo.pop() {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            match entry.file_type() {
+                Ok(kind) if kind.is_dir() => todo.push(path),
+                Ok(_) if path.extension().is_some_and(|e| e == "rlib" || e == "a" || e == "o") => {
+                    found.push(path)
+                }
+                _ => {}
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// The bases to try, smallest first.

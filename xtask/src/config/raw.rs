@@ -209,6 +209,6 @@ fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
         targets: image.required("targets", targets),
         tzdata: image.boolean("tzdata"),
         run: run::fields(&mut image),
-        closure: None,
+        closure: image.boolean("closure"),
     }
 }

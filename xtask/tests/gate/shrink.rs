@@ -1,12 +1,11 @@
 //! A base cut down to what a program needs, and the smallest base that a program starts on.
 
 use xtask::base;
-use xtask::gate::{Choice, Limits, Program, Tree, choose, closure_paths};
+use xtask::gate::{Program, Tree, closure_paths};
 use xtask::oci::{Kind, Node, RootFs};
-use xtask::triple::Triple;
 
 use crate::programs::THREADS;
-use crate::roots::{CXX, GNU, LIB, Root, ready};
+use crate::roots::{CXX, LIB, Root, ready};
 
 /// Writes a tree into an empty root.
 fn unpack(tree: &RootFs) -> Root {
@@ -128,32 +127,4 @@ fn program_without_needs() -> Program {
     let mut program = Program::parse("test", &bytes, "/test").unwrap();
     program.facts.interpreter = None;
     program
-}
-
-#[test]
-fn the_smallest_base_is_chosen_and_the_others_are_refused_with_reasons() {
-    let test = "the_smallest_base_is_chosen_and_the_others_are_refused_with_reasons";
-    if !ready(test) {
-        return;
-    }
-    let cc = Root::glibc("distroless:cc", &CXX);
-    cc.program("gcc", "app", THREADS, &["-Wl,--no-as-needed", &format!("{LIB}/libgcc_s.so.1")]);
-    let base = Root::glibc("distroless:base", &[]);
-    let (empty, base, all) = (RootFs::new(), base.tree(), cc.tree());
-    let trees = [
-        ("scratch", &empty),
-        ("distroless:static", &empty),
-        ("distroless:base", &base),
-        ("distroless:cc", &all),
-    ]
-    .map(|(name, files)| Tree::new(name, files));
-    let program = Program::read(&cc.path("app"), "/app").unwrap();
-    let triple = Triple::parse(GNU);
-    let Choice { index, refused } = choose(&[&program], &triple, &trees, Limits::default());
-    assert_eq!(index, Some(3));
-    let names: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["scratch", "distroless:static", "distroless:base"]);
-    assert_eq!(refused[2].1, "app needs libgcc_s.so.1, which distroless:base does not have");
-    assert!(refused.iter().all(|(_, reason)| !reason.contains('\n')));
-    assert_eq!(choose(&[&program], &triple, &trees[..3], Limits::default()).index, None);
 }

@@ -86,6 +86,7 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("base", "add base = \"scratch\""),
         ("targets", "add targets = [\"x86_64-unknown-linux-musl\"]"),
         ("tzdata", ""),
+        ("closure", ""),
         ("entrypoint", ""),
         ("cmd", ""),
         ("env", "write env = { NAME = \"value\" }"),
@@ -100,7 +101,7 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("smoke", ""),
         ("expect", "write expect = { exit = 0, stdout = \"…\" }"),
     ],
-    later: &["budget", "closure", "compression"],
+    later: &["budget", "compression"],
 };
 
 /// `healthcheck` of `[[image]]`.

@@ -1,0 +1,88 @@
+//! Images on bases: distroless from Debian's packages, chosen by proof, cut down to what the program needs, and refused
+//! where the program would not start.
+
+use serde_json::{Value, json};
+
+use crate::machine::{self, HOST, HOST_MUSL};
+use crate::run::job;
+use crate::skip::need;
+use crate::space::Space;
+
+/// A workspace with these images: name, base, target, further keys. It has the locks of this repository.
+fn space(images: &[(&str, &str, &str, &str)]) -> Space {
+    let space = Space::with_targets(&[HOST, HOST_MUSL]);
+    let mut text = space.read("targets.toml");
+    for (name, base, target, more) in images {
+        text +=
+            &format!("\n[[image]]\nname = \"{name}\"\nbase = \"{base}\"\ntargets = [\"{target}\"]\n{more}\n");
+    }
+    space.write("targets.toml", &text);
+    let lock = include_str!("../../../docker/bases/debian13.lock");
+    space.write("docker/bases/debian13.lock", lock);
+    space
+}
+
+/// `--setup`, since a package of the lock may have been superseded in the archive since it was made.
+const IMAGE: [&str; 5] = ["image", "--mode", "pure", "--setup", "--json"];
+
+fn image<'v>(report: &'v Value, name: &str) -> &'v Value {
+    report["images"].as_array().unwrap().iter().find(|image| image["name"] == name).unwrap()
+}
+
+#[test]
+fn the_smallest_base_that_carries_the_program_is_chosen() {
+    need!("bases::auto", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["apt-get", "docker"]));
+    let space = space(&[
+        ("dynamic", "auto", HOST, ""),
+        ("fixed", "auto", HOST_MUSL, ""),
+        ("whole", "distroless:cc", HOST, ""),
+        ("part", "distroless:cc", HOST, "closure = true"),
+    ]);
+    let run = space.run(&IMAGE).ended(0);
+    let report = run.json();
+    let dynamic = image(&report, "dynamic");
+    assert_eq!(dynamic["base"], "distroless:cc", "{run}");
+    let names: Vec<&Value> =
+        dynamic["rejected"].as_array().unwrap().iter().map(|rejected| &rejected["base"]).collect();
+    assert_eq!(names, ["scratch", "distroless:static", "distroless:base"], "{run}");
+    let last = dynamic["rejected"][2]["reason"].as_str().unwrap();
+    assert!(last.contains("libgcc_s.so.1, which distroless:base does not have"), "{run}");
+    assert_eq!(image(&report, "fixed")["base"], "scratch", "{run}");
+    assert_eq!(image(&report, "fixed").get("rejected"), None, "{run}");
+    // Every one of them was started by a real engine, as it was packed.
+    for name in ["dynamic", "fixed", "whole", "part"] {
+        let manifest = &image(&report, name)["manifests"][0];
+        assert_eq!(manifest["smoke"]["status"], "pass", "{name}: {run}");
+    }
+    let size = |name: &str| image(&report, name)["manifests"][0]["size"].as_u64().unwrap();
+    let (whole, part) = (size("whole"), size("part"));
+    assert!(part * 2 < whole, "what the program needs is {part} bytes of {whole}");
+    assert_eq!(
+        (&image(&report, "part")["closure"], &image(&report, "whole")["closure"]),
+        (&json!(true), &json!(false))
+    );
+    // Again: nothing changed, and nothing is fetched.
+    let again = space.run(&["image", "--mode", "pure", "--offline", "--json"]).ended(0).json();
+    assert_eq!(again["images"], report["images"]);
+}
+
+#[test]
+fn what_would_not_start_is_not_packed() {
+    need!("bases::refused", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["apt-get"]));
+    let space = space(&[("static-base", "distroless:static", HOST, ""), ("none", "scratch", HOST, "")]);
+    let run = space.run(&IMAGE).ended(1);
+    let report = run.json();
+    assert_eq!(report["images"], json!([]), "{run}");
+    let error = job(&report, HOST)["error"].as_str().unwrap();
+    assert!(error.contains("/lib64/ld-linux-x86-64.so.2") && error.contains("distroless:static"), "{run}");
+    assert!(!space.dist("images/none.tar").exists() && !space.dist("images/static-base.tar").exists());
+}
+
+#[test]
+fn a_base_that_cannot_be_had_names_the_way_to_it() {
+    need!("bases::missing", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space(&[("app", "distroless:cc", HOST, "")]);
+    std::fs::remove_file(space.path("docker/bases/debian13.lock")).unwrap();
+    let run = space.run(&["image", "--mode", "pure"]).ended(3);
+    run.says(&["distroless:cc is not locked", "cargo xtask base update 13", "image app is not made"]);
+}
