@@ -39,15 +39,14 @@ pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
 fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
     let damaged =
         |e: std::io::Error| Error::failed(format!("{} is no whole tar", tar.display())).found(e.to_string());
-    let mut reader = Reader::new(from).map_err(damaged)?;
+    let reader = Reader::new(from).map_err(damaged)?;
     // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
     let mut brought = RootFs::new();
     // Folders in which nothing of lower layers is left: saying so again costs nothing.
     let mut cleared = BTreeSet::new();
-    let mut count = 0;
-    while let Some(entry) = reader.next().map_err(damaged)? {
-        count += 1;
-        if count > ENTRIES_MAX {
+    for (before, entry) in reader.enumerate() {
+        let entry = entry.map_err(damaged)?;
+        if before == ENTRIES_MAX {
             return Err(Error::failed(format!("{} has more than {ENTRIES_MAX} entries", tar.display()))
                 .help("no base needs that many: look at what made it"));
         }

@@ -67,6 +67,22 @@ pub struct Reader<R> {
     at: u64,
     /// The length of the tar.
     end: u64,
+    /// The last entry came, or an error.
+    done: bool,
+}
+
+/// The entries to the end, or to where the tar is damaged or cut off, or cannot be read.
+impl<R: Read + Seek> Iterator for Reader<R> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<io::Result<Entry>> {
+        if self.done {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.done = !matches!(entry, Some(Ok(_)));
+        entry
+    }
 }
 
 impl<R: Read + Seek> Reader<R> {
@@ -77,14 +93,11 @@ impl<R: Read + Seek> Reader<R> {
     pub fn new(mut from: R) -> io::Result<Self> {
         let end = from.seek(SeekFrom::End(0))?;
         from.seek(SeekFrom::Start(0))?;
-        Ok(Self { from: BufReader::with_capacity(16 << 10, from), at: 0, end })
+        Ok(Self { from: BufReader::with_capacity(16 << 10, from), at: 0, end, done: false })
     }
 
     /// The next entry; none at the end.
-    ///
-    /// # Errors
-    /// The tar is damaged or cut off, or cannot be read.
-    pub fn next(&mut self) -> io::Result<Option<Entry>> {
+    fn entry(&mut self) -> io::Result<Option<Entry>> {
         let (mut long_path, mut long_link, mut pax) = (None, None, None);
         loop {
             let Some(header) = self.header()? else {
@@ -106,13 +119,15 @@ impl<R: Read + Seek> Reader<R> {
                 // Facts for all entries that follow: git writes a comment there. As Docker does, none of them counts.
                 b'g' => self.skip(size)?,
                 _ => {
-                    return self.entry(&header, size, long_path, long_link, pax.unwrap_or_default()).map(Some);
+                    return self
+                        .described(&header, size, long_path, long_link, pax.unwrap_or_default())
+                        .map(Some);
                 }
             }
         }
     }
 
-    fn entry(
+    fn described(
         &mut self,
         header: &[u8; 512],
         size: u64,

@@ -3,12 +3,7 @@ use std::io::Cursor;
 use super::*;
 
 fn read(bytes: Vec<u8>) -> io::Result<Vec<Entry>> {
-    let mut reader = Reader::new(Cursor::new(bytes))?;
-    let mut all = Vec::new();
-    while let Some(entry) = reader.next()? {
-        all.push(entry);
-    }
-    Ok(all)
+    Reader::new(Cursor::new(bytes))?.collect()
 }
 
 /// A header with the fields that a test wants to set.
