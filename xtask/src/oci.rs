@@ -25,6 +25,7 @@ pub(crate) mod stage;
 mod stat;
 pub mod tar;
 pub mod unpack;
+pub mod untar;
 
 pub use blobs::Blobs;
 pub use digest::{Digest, Hashed, Hasher};

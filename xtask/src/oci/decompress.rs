@@ -3,6 +3,7 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::document::media_type;
+use super::gunzip::Gunzip;
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +54,7 @@ pub fn decompress(
     let mut sink = Sink { out, size: 0, limit };
     match kind {
         Compression::None => sink.take_all(&mut blob)?,
-        Compression::Gzip => sink.take_all(&mut flate2::bufread::MultiGzDecoder::new(blob))?,
+        Compression::Gzip => sink.take_all(&mut Gunzip::new(blob))?,
         Compression::Zstd => {
             while !blob.fill_buf()?.is_empty() {
                 frame(&mut blob, &mut sink)?;

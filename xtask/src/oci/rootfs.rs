@@ -112,6 +112,9 @@ pub enum Resolved {
 /// How many links Linux follows in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
+/// How many parts of paths are walked, those of links among them: as many bytes as Linux takes in one path.
+const STEPS_MAX: usize = 4096;
+
 /// The parts of a path that lead somewhere.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|part| !matches!(*part, "" | "."))
@@ -233,8 +236,12 @@ impl RootFs {
         // What is still to be walked, the next part last.
         let mut ahead: Vec<String> = parts(path).map(str::to_owned).rev().collect();
         let mut place: Vec<String> = Vec::new();
-        let mut links = 0;
+        let (mut links, mut steps) = (0, 0);
         while let Some(part) = ahead.pop() {
+            steps += 1;
+            if steps > STEPS_MAX {
+                return Resolved::Loop;
+            }
             if part == ".." {
                 place.pop();
                 continue;

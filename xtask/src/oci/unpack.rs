@@ -1,11 +1,13 @@
 //! Reads the tar of a layer onto the tree of the layers below it, without unpacking a byte: files become parts of the
 //! tar (image-spec, `layer.md`).
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::rootfs::refused;
+use super::untar::{Entry, Reader, Type};
 use super::{Content, Kind, Node, Resolved, RootFs};
 use crate::error::{Error, Result};
 
@@ -13,13 +15,22 @@ use crate::error::{Error, Result};
 const WHITEOUT: &str = ".wh.";
 /// Removes all that lower layers have in its folder (layer.md, "Opaque Whiteout").
 const OPAQUE: &str = ".wh..wh..opq";
+/// What the name of any other note of AUFS to itself begins with; Docker passes them over.
+const NOTE: &str = ".wh..wh.";
+/// The most entries of a layer. The largest images of whole distributions have some 200,000.
+const ENTRIES_MAX: usize = 1_000_000;
+/// The longest path and the longest target of a link, in bytes: Linux takes no longer ones.
+const PATH_MAX: usize = 4096;
+/// The longest part of a path, in bytes.
+const PART_MAX: usize = 255;
 
 /// Applies an uncompressed tar file to a tree as a container runtime unpacks it: whiteouts remove what lower layers have,
-/// links above an entry are followed inside the root, a hard link becomes the file that it names.
+/// links above an entry are followed inside the root, a hard link becomes the file that it names. Times, extended
+/// attributes and the names of owners are passed over.
 ///
 /// # Errors
-/// The file is no whole tar; an entry's path is absolute or leads out of the root; an entry is no folder, regular file
-/// or link; a hard link names no file.
+/// The file is no whole tar, or has more entries than a layer may have; an entry's path is absolute, leads out of the
+/// root or is too long; an entry is no folder, regular file or link; a hard link names no file.
 pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
     let file = File::open(tar).map_err(|e| Error::io("cannot read", tar, &e))?;
     apply_from(file, tar, tree)
@@ -28,30 +39,43 @@ pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
 fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
     let damaged =
         |e: std::io::Error| Error::failed(format!("{} is no whole tar", tar.display())).found(e.to_string());
-    let mut archive = ::tar::Archive::new(from);
+    let reader = Reader::new(from).map_err(damaged)?;
     // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
     let mut brought = RootFs::new();
-    for entry in archive.entries_with_seek().map_err(damaged)? {
+    // Folders in which nothing of lower layers is left: saying so again costs nothing.
+    let mut cleared = BTreeSet::new();
+    for (before, entry) in reader.enumerate() {
         let entry = entry.map_err(damaged)?;
-        let raw = entry.path_bytes();
-        let path = plain(&raw)?;
+        if before == ENTRIES_MAX {
+            return Err(Error::failed(format!("{} has more than {ENTRIES_MAX} entries", tar.display()))
+                .help("no base needs that many: look at what made it"));
+        }
+        let path = plain(&entry.path)?;
         let Some(path) = path else { continue };
         let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
         if name == OPAQUE {
-            clear(tree, above, &brought);
-            continue;
-        }
-        if let Some(gone) = name.strip_prefix(WHITEOUT) {
-            let gone = if above.is_empty() { gone.to_owned() } else { format!("{above}/{gone}") };
-            if let Some(place) = beside(tree, &gone).filter(|place| brought.get(place).is_none()) {
-                tree.remove(&place);
+            if let Resolved::Found(folder) = tree.resolve(above) {
+                clear(tree, folder, &brought, &mut cleared);
             }
-            continue;
-        }
-        let node = node(&entry, tar, &path, tree)?;
-        tree.put(&path, node)?;
-        if let Some(place) = beside(tree, &path) {
-            brought.put(&place, Node::dir(0o755))?;
+        } else if name.starts_with(NOTE) {
+            // Nothing of the image's.
+        } else if let Some(gone) = name.strip_prefix(WHITEOUT) {
+            if matches!(gone, "" | "." | "..") {
+                return Err(refused(&path, "it is a whiteout that names nothing"));
+            }
+            let gone = if above.is_empty() { gone.to_owned() } else { format!("{above}/{gone}") };
+            match beside(tree, &gone) {
+                // This layer's own stays; what it lies on goes.
+                Some(place) if brought.get(&place).is_some() => clear(tree, place, &brought, &mut cleared),
+                Some(place) => tree.remove(&place),
+                None => {}
+            }
+        } else {
+            let node = node(&entry, tar, &path, tree)?;
+            tree.put(&path, node)?;
+            if let Some(place) = beside(tree, &path) {
+                brought.put(&place, Node::dir(0o755))?;
+            }
         }
     }
     Ok(())
@@ -67,59 +91,72 @@ fn beside(tree: &RootFs, path: &str) -> Option<String> {
     }
 }
 
-/// Removes what a folder holds but what this layer brought.
-fn clear(tree: &mut RootFs, folder: &str, brought: &RootFs) {
-    let Resolved::Found(folder) = tree.resolve(folder) else { return };
-    let inside = if folder.is_empty() { folder } else { format!("{folder}/") };
-    let gone: Vec<String> = tree
-        .below(&inside)
-        .map(|(path, _)| path.to_owned())
-        .filter(|path| brought.get(path).is_none())
-        .collect();
+/// Removes what lower layers have in a folder; the root's path is empty.
+fn clear(tree: &mut RootFs, folder: String, brought: &RootFs, cleared: &mut BTreeSet<String>) {
+    let inside = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+    if !cleared.insert(folder) {
+        return;
+    }
+    let below = tree.below(&inside).map(|(path, _)| path.to_owned());
+    let gone: Vec<String> = below.filter(|path| brought.get(path).is_none()).collect();
     for path in gone {
         tree.remove(&path);
     }
 }
 
-fn node(entry: &::tar::Entry<'_, impl Read>, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
-    use ::tar::EntryType;
-    let header = entry.header();
-    let bad = |e: std::io::Error| refused(path, e.to_string());
-    let id = |id: std::io::Result<u64>| {
-        u32::try_from(id.map_err(bad)?).map_err(|_| refused(path, "its owner is no 32-bit number"))
-    };
-    let link = || -> Result<String> {
-        let name = entry.link_name_bytes().ok_or_else(|| refused(path, "it is a link without a target"))?;
-        String::from_utf8(name.into_owned()).map_err(|_| refused(path, "its target is not UTF-8"))
-    };
-    let kind = match header.entry_type() {
-        EntryType::Directory => Kind::Dir,
-        EntryType::Regular | EntryType::Continuous => {
-            let (offset, size) = (entry.raw_file_position(), entry.size());
-            Kind::File(Content::Part { file: tar.to_owned(), offset, size })
+fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
+    let id = |id: u64| u32::try_from(id).map_err(|_| refused(path, "its owner is no 32-bit number"));
+    let kind = match entry.kind {
+        Type::Dir => Kind::Dir,
+        Type::File => {
+            Kind::File(Content::Part { file: tar.to_owned(), offset: entry.offset, size: entry.size })
         }
-        EntryType::Symlink => Kind::Symlink(link()?),
-        EntryType::Link => {
-            let target = link()?;
-            let target = plain(target.as_bytes())?.unwrap_or_default();
-            let place = beside(tree, &target).unwrap_or_default();
+        Type::Symlink => Kind::Symlink(target(entry, path)?),
+        Type::HardLink => {
+            let target = target(entry, path)?;
+            // From the root of the layer, however it is written.
+            let place = plain(target.trim_start_matches('/').as_bytes())?.unwrap_or_default();
+            let place = beside(tree, &place).unwrap_or_default();
             let node = tree.get(&place).filter(|node| node.kind != Kind::Dir);
             return node.cloned().ok_or_else(|| {
                 refused(path, format!("it is a hard link to {target:?}, which is no file of the layer"))
             });
         }
-        EntryType::Char | EntryType::Block => return Err(refused(path, "it is a device node")),
-        EntryType::Fifo => return Err(refused(path, "it is a named pipe")),
-        other => return Err(refused(path, format!("entries of the kind {other:?} are not supported"))),
+        Type::Char | Type::Block => return Err(refused(path, "it is a device node")),
+        Type::Fifo => return Err(refused(path, "it is a named pipe")),
+        Type::Sparse => {
+            return Err(refused(path, "it is a sparse file, which layers should not have (layer.md)")
+                .help("make the layer without tar's --sparse"));
+        }
+        Type::Other(letter) => {
+            let letter = char::from(letter).escape_default();
+            return Err(refused(path, format!("entries of the kind '{letter}' are not supported")));
+        }
     };
-    let mode = if matches!(kind, Kind::Symlink(_)) { 0o777 } else { header.mode().map_err(bad)? & 0o7777 };
-    Ok(Node { kind, mode, uid: id(header.uid())?, gid: id(header.gid())? })
+    // What Linux has for every link.
+    let mode = if matches!(kind, Kind::Symlink(_)) { 0o777 } else { (entry.mode & 0o7777) as u32 };
+    Ok(Node { kind, mode, uid: id(entry.uid)?, gid: id(entry.gid)? })
+}
+
+/// What a link leads to.
+fn target(entry: &Entry, path: &str) -> Result<String> {
+    if entry.link.is_empty() {
+        return Err(refused(path, "it is a link without a target"));
+    }
+    if entry.link.len() > PATH_MAX {
+        return Err(refused(path, format!("its target has more than {PATH_MAX} bytes")));
+    }
+    String::from_utf8(entry.link.clone()).map_err(|_| refused(path, "its target is not UTF-8"))
 }
 
 /// The path as a tree has it; none for the root itself. `./` in front and `/` at the end are usual.
 fn plain(raw: &[u8]) -> Result<Option<String>> {
-    let text = std::str::from_utf8(raw)
-        .map_err(|_| refused(&String::from_utf8_lossy(raw), "its path is not UTF-8"))?;
+    let shown = String::from_utf8_lossy(&raw[..raw.len().min(100)]);
+    if raw.len() > PATH_MAX || raw.split(|b| *b == b'/').any(|part| part.len() > PART_MAX) {
+        let why = format!("its path has more than {PATH_MAX} bytes, or a part of it more than {PART_MAX}");
+        return Err(refused(&format!("{shown}…"), why));
+    }
+    let text = std::str::from_utf8(raw).map_err(|_| refused(&shown, "its path is not UTF-8"))?;
     if text.starts_with('/') {
         return Err(refused(text, "its path is absolute"));
     }
@@ -131,88 +168,4 @@ fn plain(raw: &[u8]) -> Result<Option<String>> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Path, kind, link or content.
-    type Line<'a> = (&'a str, ::tar::EntryType, &'a str);
-
-    fn tar_of(entries: &[Line<'_>]) -> tempfile::NamedTempFile {
-        let mut builder = ::tar::Builder::new(tempfile::NamedTempFile::new().unwrap());
-        for (path, kind, text) in entries {
-            let mut header = ::tar::Header::new_gnu();
-            header.set_entry_type(*kind);
-            header.set_mode(0o640);
-            header.set_uid(7);
-            header.set_gid(8);
-            header.as_gnu_mut().unwrap().name[..path.len()].copy_from_slice(path.as_bytes());
-            let content = if *kind == ::tar::EntryType::Regular { text.as_bytes() } else { b"" };
-            if kind.is_symlink() || kind.is_hard_link() {
-                header.set_link_name_literal(text).unwrap();
-            }
-            header.set_size(content.len() as u64);
-            header.set_cksum();
-            builder.append(&header, content).unwrap();
-        }
-        builder.into_inner().unwrap()
-    }
-
-    use ::tar::EntryType::{Block, Directory, Fifo, Link, Regular, Symlink};
-
-    fn paths(tree: &RootFs) -> Vec<&str> {
-        tree.iter().map(|(path, _)| path).collect()
-    }
-
-    #[test]
-    fn layers_become_one_tree() {
-        let low = tar_of(&[
-            ("./", Directory, ""),
-            ("./usr/lib/", Directory, ""),
-            ("./usr/lib/one", Regular, "1"),
-            ("./usr/lib/two", Link, "usr/lib/one"),
-            ("./lib", Symlink, "/usr/lib"),
-            ("./etc/gone", Regular, "x"),
-            ("./old/a/b", Regular, "x"),
-        ]);
-        let high = tar_of(&[
-            ("lib/three", Regular, "333"),
-            ("etc/.wh.gone", Regular, ""),
-            ("old/new", Regular, "y"),
-            ("old/.wh..wh..opq", Regular, ""),
-        ]);
-        let mut tree = RootFs::new();
-        apply(low.path(), &mut tree).unwrap();
-        apply(high.path(), &mut tree).unwrap();
-        let all =
-            ["etc", "lib", "old", "old/new", "usr", "usr/lib", "usr/lib/one", "usr/lib/three", "usr/lib/two"];
-        assert_eq!(paths(&tree), all);
-        assert_eq!(tree.file("/lib/three").unwrap().1.read().unwrap(), &b"333"[..]);
-        assert_eq!(tree.file("/lib/two").unwrap().1.read().unwrap(), &b"1"[..]);
-        let one = tree.get("usr/lib/one").unwrap();
-        assert_eq!((one.mode, one.uid, one.gid), (0o640, 7, 8));
-    }
-
-    #[test]
-    fn what_no_layer_may_hold() {
-        let cases: [(&[Line<'_>], &str); 6] = [
-            (&[("../x", Regular, "")], "leads out of the root"),
-            (&[("/etc/x", Regular, "")], "is absolute"),
-            (&[("dev/sda", Block, "")], "device node"),
-            (&[("pipe", Fifo, "")], "named pipe"),
-            (&[("x", Link, "no/such")], "hard link"),
-            (&[("a", Symlink, "b"), ("b", Symlink, "a"), ("a/x", Regular, "")], "circle"),
-        ];
-        for (entries, words) in cases {
-            let error = apply(tar_of(entries).path(), &mut RootFs::new()).unwrap_err();
-            assert!(error.to_string().contains(words), "{entries:?}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_link_that_leads_out_stays_in() {
-        let mut tree = RootFs::new();
-        let tar = tar_of(&[("out", Symlink, "../../.."), ("out/etc/x", Regular, "z")]);
-        apply(tar.path(), &mut tree).unwrap();
-        assert_eq!(paths(&tree), ["etc", "etc/x", "out"]);
-    }
-}
+mod tests;

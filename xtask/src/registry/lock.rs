@@ -87,16 +87,18 @@ fn write(locks: &Locks) -> String {
 /// # Errors
 /// A registry does not answer or does not have the tag; the file cannot be read or written.
 pub fn update(references: &[Reference], site: &Site<'_>) -> Result<Vec<Moved>> {
-    let mut moved = Vec::new();
-    for reference in references.iter().filter(|reference| reference.digest().is_none()) {
-        moved.push((reference.clone(), super::pull::resolve(reference, site)?));
-    }
+    let tags = references.iter().filter(|reference| reference.digest().is_none());
+    hold(super::pull::resolve_all(tags, site)?, site)
+}
+
+/// Holds tags at digests.
+pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &Site<'_>) -> Result<Vec<Moved>> {
     change(site, |locks| {
         let hold = |(reference, to): (Reference, Digest)| {
             let from = locks.insert(reference.clone(), to.clone());
             Moved { reference, from, to }
         };
-        moved.into_iter().map(hold).collect()
+        found.into_iter().map(hold).collect()
     })
 }
 

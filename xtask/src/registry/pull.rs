@@ -26,8 +26,11 @@ const CONFIG_MAX: u64 = 8 << 20;
 /// It is not on the registry or may not be had; it is not made for the platform; it is damaged, or more than a base may
 /// be; or something of it is not in the cache and nothing may be asked.
 pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<BaseImage> {
-    let pinned = pin(reference, site)?;
-    let pull = Pull::new(&pinned, site)?;
+    let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
+    // One for all, so that a token is fetched once.
+    let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
+    let pinned = pin(reference, client.as_ref(), site)?;
+    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: client.as_ref() };
     let about = |error: Error| about(error, reference);
     let (digest, manifest, config) = pull.choose(platform).map_err(about)?;
     let layers = pull.layers(&manifest, &config).map_err(about)?;
@@ -47,37 +50,44 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
 }
 
 /// The reference with the digest that it is held at.
-fn pin(reference: &Reference, site: &Site<'_>) -> Result<Reference> {
+fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Reference> {
     if reference.digest().is_some() {
         return Ok(reference.clone());
     }
     if let Some(digest) = lock::read(site.locks)?.remove(reference) {
         return Ok(reference.at(digest));
     }
-    let moved = lock::update(std::slice::from_ref(reference), site)?;
-    let digest = moved.into_iter().next().map(|moved| moved.to);
-    let digest = digest.ok_or_else(|| Error::failed(format!("{reference} has no digest")))?;
+    let digest = resolve(reference, client, site)?;
+    lock::hold(vec![(reference.clone(), digest.clone())], site)?;
     site.ui.step("Locked", format!("{reference} at {digest} in {}", lock::path(site.locks).display()));
     Ok(reference.at(digest))
 }
 
-/// Asks the registry which digest a tag has now. What it is goes into the cache.
-///
-/// # Errors
-/// Nothing may be asked, or the registry does not have it, or it is no image.
-pub(super) fn resolve(reference: &Reference, site: &Site<'_>) -> Result<Digest> {
-    if site.offline {
-        return Err(Error::missing(format!(
-            "{reference} is not locked yet, and offline nothing can be asked"
-        ))
-        .help("run once without --offline, or name the base by its digest"));
-    }
-    let http = Http::new(site.host, site.ui)?;
-    let bytes = Client::new(&http, reference.registry(), site.host).manifest(reference)?;
-    manifest::read(&bytes).map_err(|error| about(error, reference))?;
+/// Asks the registry which digest a tag has now. What stands there goes into the cache.
+fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Digest> {
+    let client = client.ok_or_else(|| {
+        Error::missing(format!("{reference} is not locked yet, and offline nothing can be asked"))
+            .help("run once without --offline, or name the base by its digest")
+    })?;
+    let about = |error: Error| about(error, reference);
+    let bytes = client.manifest(reference).map_err(about)?;
+    manifest::read(&bytes).map_err(about)?;
     let digest = Digest::of(&bytes);
     Store::new(site.cache).make(Part::Blobs, &digest, |out| keep(out, &bytes))?;
     Ok(digest)
+}
+
+/// Where these tags stand now, by their registries.
+pub(super) fn resolve_all<'a>(
+    references: impl Iterator<Item = &'a Reference>,
+    site: &Site<'_>,
+) -> Result<Vec<(Reference, Digest)>> {
+    let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
+    let one = |reference: &Reference| {
+        let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
+        Ok((reference.clone(), resolve(reference, client.as_ref(), site)?))
+    };
+    references.map(one).collect()
 }
 
 fn keep(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
@@ -96,22 +106,16 @@ struct Pull<'a> {
     site: &'a Site<'a>,
     store: Store,
     /// None where nothing may be asked.
-    http: Option<Http<'a>>,
+    client: Option<&'a Client<'a>>,
 }
 
-impl<'a> Pull<'a> {
-    fn new(reference: &'a Reference, site: &'a Site<'a>) -> Result<Self> {
-        let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
-        Ok(Self { reference, site, store: Store::new(site.cache), http })
-    }
-
-    fn client(&self, what: &Digest) -> Result<Client<'_>> {
-        let http = self.http.as_ref().ok_or_else(|| {
+impl Pull<'_> {
+    fn client(&self, what: &Digest) -> Result<&Client<'_>> {
+        self.client.ok_or_else(|| {
             Error::missing(format!("{what} is not in the cache, and offline it cannot be fetched"))
                 .found(format!("the cache is {}", self.site.cache.display()))
                 .help("run once without --offline")
-        })?;
-        Ok(Client::new(http, self.reference.registry(), self.site.host))
+        })
     }
 
     /// The bytes of a manifest or an index, from the cache or from the registry.

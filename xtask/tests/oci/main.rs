@@ -9,3 +9,5 @@ mod reproducible;
 mod size;
 mod support;
 mod tools;
+#[cfg(unix)]
+mod unpack;

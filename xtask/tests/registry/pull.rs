@@ -132,7 +132,8 @@ fn layers_of_every_kind_become_one_tree() {
     ];
     // skopeo would compress the second one, and does not know a frame to be skipped.
     put(&server, &layout(server.dir(), &layers, |_, _| {}), "kinds:1");
-    let base = Machine::new().base(&server.name("kinds:1"), AMD64).unwrap();
+    let machine = Machine::new();
+    let base = machine.base(&server.name("kinds:1"), AMD64).unwrap();
     let paths: Vec<&str> =
         base.rootfs.iter().filter(|(_, node)| node.kind != Kind::Dir).map(|(path, _)| path).collect();
     assert_eq!(paths, ["etc/a", "etc/b", "srv/big"]);
@@ -147,7 +148,8 @@ fn an_image_in_dockers_format_becomes_one_in_ocis() {
     let Some(server) = Server::start("an_image_in_dockers_format_becomes_one_in_ocis") else { return };
     let single = layout(server.dir(), &[Made::plain(tar(&[("a", b"b")]))], |_, _| {});
     server.push(&single, "old:1", &["--format=v2s2"]);
-    let base = Machine::new().base(&server.name("old:1"), AMD64).unwrap();
+    let machine = Machine::new();
+    let base = machine.base(&server.name("old:1"), AMD64).unwrap();
     let kind = &base.layers[0].layer.descriptor.media_type;
     assert!(kind.starts_with("application/vnd.oci."), "{kind}");
     let blob = std::fs::read(&base.layers[0].blob).unwrap();

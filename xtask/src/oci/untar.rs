@@ -1,0 +1,285 @@
+//! Reads a tar without unpacking it: what each entry is, and where in the file its bytes lie. Knows ustar, star, GNU's long
+//! names and pax, as archivers write layers; whatever comes in, what comes out is an entry or an error.
+
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+
+mod number;
+mod pax;
+
+use pax::Pax;
+
+/// The size of a header, and what all data is padded to, in bytes.
+const BLOCK: u64 = 512;
+/// The most bytes of a name in an entry of its own. Linux takes paths of 4096.
+const NAME_MAX: u64 = 64 << 10;
+/// The most bytes of pax records of one entry. Their largest are extended attributes, of 64 KiB each.
+const PAX_MAX: u64 = 4 << 20;
+
+/// What an entry is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Type {
+    /// A regular file.
+    File,
+    /// Another name of an earlier file.
+    HardLink,
+    /// A symbolic link.
+    Symlink,
+    /// A character device.
+    Char,
+    /// A block device.
+    Block,
+    /// A folder.
+    Dir,
+    /// A named pipe.
+    Fifo,
+    /// A file with holes, in one of GNU's ways.
+    Sparse,
+    /// Anything else, by its letter.
+    Other(u8),
+}
+
+/// An entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// Its path as written; not empty.
+    pub path: Vec<u8>,
+    /// What a link leads to, as written.
+    pub link: Vec<u8>,
+    /// What it is.
+    pub kind: Type,
+    /// The permission bits and whatever stands beside them.
+    pub mode: u64,
+    /// The owner.
+    pub uid: u64,
+    /// The group.
+    pub gid: u64,
+    /// How many bytes a file has.
+    pub size: u64,
+    /// Where in the tar they begin.
+    pub offset: u64,
+}
+
+/// Reads the entries of a tar one by one.
+#[derive(Debug)]
+pub struct Reader<R> {
+    from: BufReader<R>,
+    /// Where the next header begins, and the reader with it.
+    at: u64,
+    /// The length of the tar.
+    end: u64,
+    /// The last entry came, or an error.
+    done: bool,
+}
+
+/// The entries to the end, or to where the tar is damaged or cut off, or cannot be read.
+impl<R: Read + Seek> Iterator for Reader<R> {
+    type Item = io::Result<Entry>;
+
+    fn next(&mut self) -> Option<io::Result<Entry>> {
+        if self.done {
+            return None;
+        }
+        let entry = self.entry().transpose();
+        self.done = !matches!(entry, Some(Ok(_)));
+        entry
+    }
+}
+
+impl<R: Read + Seek> Reader<R> {
+    /// A reader from the beginning.
+    ///
+    /// # Errors
+    /// Its length cannot be found out.
+    pub fn new(mut from: R) -> io::Result<Self> {
+        let end = from.seek(SeekFrom::End(0))?;
+        from.seek(SeekFrom::Start(0))?;
+        Ok(Self { from: BufReader::with_capacity(16 << 10, from), at: 0, end, done: false })
+    }
+
+    /// The next entry; none at the end.
+    fn entry(&mut self) -> io::Result<Option<Entry>> {
+        let (mut long_path, mut long_link, mut pax) = (None, None, None);
+        loop {
+            let Some(header) = self.header()? else {
+                let begun = long_path.is_some() || long_link.is_some() || pax.is_some();
+                return if begun {
+                    Err(bad("it ends before the entry that a header describes"))
+                } else {
+                    Ok(None)
+                };
+            };
+            let size = number::field(&header[124..136]).ok_or_else(|| bad("a size is no number"))?;
+            match header[156] {
+                b'L' => once(&mut long_path, self.name(size)?)?,
+                b'K' => once(&mut long_link, self.name(size)?)?,
+                b'x' | b'X' => {
+                    let records = self.data(size, PAX_MAX)?;
+                    once(&mut pax, Pax::read(&records).ok_or_else(|| bad("pax records are damaged"))?)?;
+                }
+                // Facts for all entries that follow: git writes a comment there. As Docker does, none of them counts.
+                b'g' => self.skip(size)?,
+                _ => {
+                    return self
+                        .described(&header, size, long_path, long_link, pax.unwrap_or_default())
+                        .map(Some);
+                }
+            }
+        }
+    }
+
+    fn described(
+        &mut self,
+        header: &[u8; 512],
+        size: u64,
+        long_path: Option<Vec<u8>>,
+        long_link: Option<Vec<u8>>,
+        pax: Pax,
+    ) -> io::Result<Entry> {
+        let path = pax.path.or(long_path).unwrap_or_else(|| path(header));
+        if path.is_empty() {
+            return Err(bad("an entry has no name"));
+        }
+        let kind = match header[156] {
+            _ if pax.sparse => Type::Sparse,
+            // Before POSIX a folder was a file whose name ends so.
+            0 | b'0' if path.ends_with(b"/") => Type::Dir,
+            0 | b'0' | b'7' => Type::File,
+            b'1' => Type::HardLink,
+            b'2' => Type::Symlink,
+            b'3' => Type::Char,
+            b'4' => Type::Block,
+            b'5' => Type::Dir,
+            b'6' => Type::Fifo,
+            b'S' => Type::Sparse,
+            other => Type::Other(other),
+        };
+        let field = |range: std::ops::Range<usize>, what: &str| {
+            number::field(&header[range]).ok_or_else(|| bad(&format!("{what} of an entry is no number")))
+        };
+        // Whatever their header says, only files have data (Go's archive/tar has it so, and Docker with it).
+        let size = match kind {
+            Type::File | Type::Sparse | Type::Other(_) => pax.size.unwrap_or(size),
+            _ => 0,
+        };
+        let entry = Entry {
+            link: pax.link.or(long_link).unwrap_or_else(|| text(&header[157..257])),
+            kind,
+            mode: field(100..108, "the mode")?,
+            uid: pax.uid.map_or_else(|| field(108..116, "the owner"), Ok)?,
+            gid: pax.gid.map_or_else(|| field(116..124, "the group"), Ok)?,
+            size,
+            offset: self.at,
+            path,
+        };
+        self.skip(size)?;
+        Ok(entry)
+    }
+
+    /// The next header; none where the tar ends, with two blocks of zeros or without.
+    fn header(&mut self) -> io::Result<Option<[u8; 512]>> {
+        let Some(header) = self.block()? else { return Ok(None) };
+        if header == [0; 512] {
+            return match self.block()? {
+                None => Ok(None),
+                Some(second) if second == [0; 512] => Ok(None),
+                Some(_) => Err(bad("an entry follows its end")),
+            };
+        }
+        let told = number::field(&header[148..156]);
+        let sum = |signed: bool| {
+            let value = |b: u8| if signed { i64::from(b.cast_signed()) } else { i64::from(b) };
+            let bytes = header.iter().enumerate();
+            bytes.map(|(at, b)| if (148..156).contains(&at) { 32 } else { value(*b) }).sum::<i64>()
+        };
+        // Some archivers of old summed signed bytes.
+        let right =
+            told.and_then(|told| i64::try_from(told).ok()).is_some_and(|t| t == sum(false) || t == sum(true));
+        if right { Ok(Some(header)) } else { Err(bad("the checksum of a header is wrong")) }
+    }
+
+    fn block(&mut self) -> io::Result<Option<[u8; 512]>> {
+        if self.at == self.end {
+            return Ok(None);
+        }
+        if self.end - self.at < BLOCK {
+            return Err(cut());
+        }
+        let mut block = [0; 512];
+        self.from.read_exact(&mut block)?;
+        self.at += BLOCK;
+        Ok(Some(block))
+    }
+
+    /// A name in an entry of its own, up to its NUL.
+    fn name(&mut self, size: u64) -> io::Result<Vec<u8>> {
+        Ok(text(&self.data(size, NAME_MAX)?))
+    }
+
+    fn data(&mut self, size: u64, limit: u64) -> io::Result<Vec<u8>> {
+        if size > limit {
+            return Err(bad(&format!("{size} bytes describe one entry; {limit} are the most")));
+        }
+        if size > self.end - self.at {
+            return Err(cut());
+        }
+        let mut data = Vec::new();
+        (&mut self.from).take(size).read_to_end(&mut data)?;
+        self.at += size;
+        self.pad(size)?;
+        Ok(data)
+    }
+
+    fn skip(&mut self, size: u64) -> io::Result<()> {
+        if size > self.end - self.at {
+            return Err(cut());
+        }
+        self.forward(size)?;
+        self.pad(size)
+    }
+
+    /// To the next block. The last one of a tar need not be whole.
+    fn pad(&mut self, size: u64) -> io::Result<()> {
+        let rest = (BLOCK - size % BLOCK) % BLOCK;
+        self.forward(rest.min(self.end - self.at))
+    }
+
+    fn forward(&mut self, by: u64) -> io::Result<()> {
+        self.at += by;
+        self.from.seek_relative(i64::try_from(by).map_err(|_| cut())?)
+    }
+}
+
+/// The path in a header, with what ustar and star keep of it in a field of its own.
+fn path(header: &[u8; 512]) -> Vec<u8> {
+    let name = text(&header[0..100]);
+    let prefix = match (&header[257..263] == b"ustar\0", &header[508..512] == b"tar\0") {
+        (true, false) => text(&header[345..500]),
+        (true, true) => text(&header[345..476]),
+        (false, _) => Vec::new(),
+    };
+    if prefix.is_empty() { name } else { [&prefix[..], b"/", &name].concat() }
+}
+
+/// The bytes up to a NUL.
+fn text(field: &[u8]) -> Vec<u8> {
+    field.split(|b| *b == 0).next().unwrap_or_default().to_owned()
+}
+
+fn once<T>(place: &mut Option<T>, value: T) -> io::Result<()> {
+    if place.is_some() {
+        return Err(bad("two headers describe one entry in the same way"));
+    }
+    *place = Some(value);
+    Ok(())
+}
+
+fn bad(why: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+fn cut() -> io::Error {
+    io::Error::new(io::ErrorKind::UnexpectedEof, "it is cut off")
+}
+
+#[cfg(test)]
+mod tests;
