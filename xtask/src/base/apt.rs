@@ -11,6 +11,7 @@ use crate::host::Host;
 use super::deb::Paragraph;
 use super::lock::Package;
 
+mod release;
 mod signers;
 mod sources;
 mod state;

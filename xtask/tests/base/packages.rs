@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use proptest::prelude::*;
+use xtask::base::deb::Deb;
 use xtask::base::{Arch, Lock};
 use xtask::exec::Cmd;
 use xtask::oci::{Kind, RootFs};
@@ -211,6 +213,45 @@ fn debian_12_has_a_real_lib() {
         (assembled.base.runtime.user.as_str(), assembled.base.runtime.working_dir.as_str()),
         ("0", "/")
     );
+}
+
+/// A real package with bytes changed and its end cut off is read or refused, and takes no more memory than it may.
+#[test]
+fn a_damaged_package_is_no_panic() {
+    let test = "a_damaged_package_is_no_panic";
+    let Some((folder, lock)) = locks(test) else { return };
+    if had(test, load_here(&folder, base("distroless:static"), Arch::Amd64)).is_none() {
+        return;
+    }
+    let real = std::fs::read(deb(&cache(), &lock, Arch::Amd64, "netbase")).unwrap();
+    let read = |bytes: &[u8]| Deb::read("it", bytes).and_then(|deb| deb.unpack_data(&mut std::io::sink()));
+    let whole = read(&real).unwrap();
+    let refused = std::cell::Cell::new(0);
+    let mut runner = proptest::test_runner::TestRunner::new(proptest::test_runner::Config {
+        failure_persistence: None,
+        ..Default::default()
+    });
+    let index = any::<proptest::sample::Index>();
+    let changes = proptest::collection::vec((index.clone(), any::<u8>()), 1..6);
+    runner
+        .run(&(changes, index, any::<bool>()), |(changes, cut, cuts)| {
+            let mut bytes = real.clone();
+            for (at, byte) in changes {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+            if cuts {
+                bytes.truncate(cut.index(bytes.len()));
+            }
+            // What passes the checksums of xz is what was packed.
+            match read(&bytes) {
+                Ok(size) => prop_assert_eq!(size, whole),
+                Err(_) => refused.set(refused.get() + 1),
+            }
+            Ok(())
+        })
+        .unwrap();
+    assert!(refused.get() > 100, "{refused:?}");
 }
 
 /// The locks that are in the repository can be read, and are signed.
