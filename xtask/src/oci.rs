@@ -11,6 +11,7 @@ pub mod decompress;
 mod digest;
 pub mod document;
 mod garbage;
+pub mod gunzip;
 pub mod gzip;
 mod image_tar;
 pub(crate) mod layer;
