@@ -162,7 +162,9 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
     let mut wants = Vec::new();
     for need in &config.test.needs {
         match need {
-            TestNeed::Skopeo | TestNeed::Umoci => wants.push(Want::Program(need.as_str().into())),
+            TestNeed::Skopeo | TestNeed::Umoci | TestNeed::Zstd => {
+                wants.push(Want::Program(need.as_str().into()))
+            }
             TestNeed::Registry => {
                 wants.extend(["docker-registry", "openssl"].map(|name| Want::Program(name.into())));
             }

@@ -9,3 +9,4 @@ mod reproducible;
 mod size;
 mod support;
 mod tools;
+mod zstd;

@@ -86,6 +86,8 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("base", "add base = \"scratch\""),
         ("targets", "add targets = [\"x86_64-unknown-linux-musl\"]"),
         ("tzdata", ""),
+        ("compression", ""),
+        ("budget", ""),
         ("entrypoint", ""),
         ("cmd", ""),
         ("env", "write env = { NAME = \"value\" }"),
@@ -100,7 +102,7 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("smoke", ""),
         ("expect", "write expect = { exit = 0, stdout = \"…\" }"),
     ],
-    later: &["budget", "closure", "compression"],
+    later: &["closure"],
 };
 
 /// `healthcheck` of `[[image]]`.
