@@ -116,6 +116,7 @@ impl Bench {
             version: "1".into(),
             platforms: platforms.collect(),
             annotations: Default::default(),
+            codec: Default::default(),
             created: 0,
         };
         pack(&[spec], &self.path("dist"), &self.path("memo")).unwrap().remove(0)
@@ -141,6 +142,8 @@ fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
         targets,
         tzdata: false,
         closure: false,
+        compression: Default::default(),
+        budget: None,
         run: ImageRun::default(),
         smoke: smoke.clone(),
     };
