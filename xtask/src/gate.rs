@@ -46,4 +46,4 @@ pub use packages::Package;
 pub use pe::{Pe, check_pe};
 pub use program::Program;
 pub use tree::Tree;
-pub use verdict::{Limits, check_in};
+pub use verdict::{Limits, check_in, check_library_in};

@@ -68,7 +68,7 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Optio
     if facts.kind != Kind::Dynamic {
         return None;
     }
-    let wants = wants(facts);
+    let wants = wants_of(facts);
     let libc = facts.interpreter.as_deref().and_then(expect::libc_of_interpreter);
     if triple.libc() == Libc::Musl {
         let place = match setting {
@@ -91,7 +91,7 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Optio
         return Some(nobody_loads(facts));
     }
     if setting == Setting::Image(Root::Scratch) {
-        return Some(not_on_scratch(facts));
+        return Some(not_on_scratch(&wants));
     }
     (triple.libc() == Libc::Glibc && libc == Some(Libc::Musl)).then(|| {
         fail(
@@ -103,15 +103,15 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Optio
 
 pub(super) fn nobody_loads(facts: &Facts) -> Finding {
     fail(
-        format!("the program asks for {} but names no interpreter that would load it", wants(facts)),
+        format!("the program asks for {} but names no interpreter that would load it", wants_of(facts)),
         "link it without `--no-dynamic-linker`, or statically",
     )
 }
 
-pub(super) fn not_on_scratch(facts: &Facts) -> Finding {
+pub(super) fn not_on_scratch(wants: &str) -> Finding {
     let fix = "build this image for a musl target, or add `-Ctarget-feature=+crt-static` to the target's rustflags, \
                or put the program on a base that has these (`distroless:cc`)";
-    fail(format!("a scratch image has no {}, so the program cannot start", wants(facts)), fix)
+    fail(format!("a scratch image has no {wants}, so the program cannot start"), fix)
 }
 
 /// Why no kernel maps this file as it asks for; none where it can be mapped.
@@ -158,10 +158,14 @@ pub(super) fn level(object: &Object, limit: Option<Level>) -> Option<Finding> {
     })
 }
 
+fn wants_of(facts: &Facts) -> String {
+    wants(facts.interpreter.as_deref(), &facts.needed)
+}
+
 /// What a dynamic program asks for, as a phrase.
-fn wants(facts: &Facts) -> String {
-    let interpreter = facts.interpreter.as_ref().map(|i| format!("interpreter {i}"));
-    let needed = (!facts.needed.is_empty()).then(|| facts.needed.join(", "));
+pub(super) fn wants(interpreter: Option<&str>, needed: &[String]) -> String {
+    let interpreter = interpreter.map(|path| format!("interpreter {path}"));
+    let needed = (!needed.is_empty()).then(|| needed.join(", "));
     interpreter.into_iter().chain(needed).collect::<Vec<_>>().join(" and ")
 }
 

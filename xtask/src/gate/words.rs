@@ -4,16 +4,17 @@ use super::check::Finding;
 use super::closure::{Closure, Gap, Loaded};
 use super::dso::Required;
 use super::glibc::Glibc;
-use super::program::Program;
 use super::rules::{fail, warn};
 use super::tree::{Opened, Tree};
-use super::{expect, rules};
+use super::{Object, expect, rules};
 use crate::oci::Kind;
 use crate::triple::{Libc, Triple};
 
 /// Everything that a sentence may need.
 pub(super) struct Words<'a> {
-    pub(super) program: &'a Program,
+    /// What messages call the program or library that is judged.
+    pub(super) name: &'a str,
+    pub(super) object: &'a Object,
     pub(super) triple: &'a Triple,
     pub(super) tree: &'a Tree<'a>,
     pub(super) closure: &'a Closure,
@@ -54,7 +55,7 @@ impl Words<'_> {
     fn who(&self, at: usize) -> String {
         match self.closure.loaded.get(at) {
             Some(loaded) if at > 0 => self.named(loaded),
-            _ => self.program.name.clone(),
+            _ => self.name.to_owned(),
         }
     }
 
@@ -65,14 +66,10 @@ impl Words<'_> {
         }
     }
 
-    pub(super) fn no_interpreter_named(&self) -> Finding {
-        rules::nobody_loads(&self.program.facts)
-    }
-
     pub(super) fn interpreter(&self, path: &str, why: Option<&str>) -> Finding {
-        let (name, base) = (&self.program.name, self.base());
+        let (name, base) = (self.name, self.base());
         if base == "scratch" {
-            return rules::not_on_scratch(&self.program.facts);
+            return rules::not_on_scratch(&rules::wants(Some(path), &self.object.needed));
         }
         let musl = expect::libc_of_interpreter(path) == Some(Libc::Musl);
         let own = if musl { "musl" } else { "glibc" };
@@ -130,7 +127,7 @@ impl Words<'_> {
         warn(
             format!(
                 "{} was not checked further: how {} looks for libraries is not known",
-                self.program.name, found.path
+                self.name, found.path
             ),
             "start the program once in its image before it ships",
         )
@@ -138,12 +135,12 @@ impl Words<'_> {
 
     /// An object of the closure that passes floating point in another way.
     pub(super) fn abi(&self, loaded: &Loaded) -> Option<Finding> {
-        let (ours, theirs) = (self.program.object.float?, loaded.object.float?);
+        let (ours, theirs) = (self.object.float?, loaded.object.float?);
         (ours != theirs).then(|| {
             fail(
                 format!(
                     "{} passes floating-point values by {ours}, but {} by {theirs}",
-                    self.program.name,
+                    self.name,
                     self.named(loaded)
                 ),
                 format!("{} is for another target than {}", self.base(), self.triple),
@@ -169,6 +166,13 @@ impl Words<'_> {
             );
         }
         let elsewhere = self.elsewhere(name);
+        let better = elsewhere.as_deref().and_then(|place| place.split_once("/glibc-hwcaps/"));
+        if let Some(level) = better.and_then(|(_, rest)| rest.split('/').next()) {
+            return fail(
+                format!("{who} needs {name}, which {base} has for processors of level {level} alone"),
+                self.who_has(name),
+            );
+        }
         let what = match &elsewhere {
             Some(place) => {
                 format!("{who} needs {name}, which {base} has at /{place}, where the loader does not look")
@@ -265,7 +269,7 @@ impl Words<'_> {
     }
 
     pub(super) fn unread(&self, loaded: &Loaded) -> Finding {
-        let name = if loaded.by.is_none() { self.program.name.clone() } else { self.named(loaded) };
+        let name = if loaded.by.is_none() { self.name.to_owned() } else { self.named(loaded) };
         warn(
             format!("the symbols of {name} were not checked: nothing in the file says how many there are"),
             "keep its section headers, or link with `-Wl,--hash-style=both`",

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use xtask::gate::{Closure, Level, Program, Tree};
+use xtask::gate::{Closure, Level, Limits, Object, Program, Tree, check_in, check_library_in};
+use xtask::triple::Triple;
 
 use crate::programs::{HELLO, THREADS};
-use crate::roots::{CXX, LIB, Root, ready};
+use crate::roots::{CXX, GNU, LIB, Root, ready};
 use crate::skip::skipped;
 
 /// The gate and the loader say the same: it starts or not, and what is mapped.
@@ -261,4 +262,49 @@ fn one_tree_is_read_once_for_many_programs() {
         Closure::of(&program.object, "/app", program.facts.interpreter.as_deref(), &tree, Level::V1)
     });
     assert!(Arc::ptr_eq(&libc(&closures[0]), &libc(&closures[1])));
+}
+
+#[test]
+fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
+    if !ready("libraries_for_better_processors_do_not_count_unless_all_machines_are_such") {
+        return;
+    }
+    let root = Root::glibc("test", &[]);
+    let b = root.library(&format!("{LIB}/glibc-hwcaps/x86-64-v2/libb.so"), "int b(void) { return 0; }", &[]);
+    root.program("gcc", "app", "int b(void); int main(void) { return b(); }", &[b.to_str().unwrap()]);
+    assert_eq!(
+        root.failures("/app"),
+        ["app needs libb.so, which test has for processors of level x86-64-v2 alone"]
+    );
+    let files = root.tree();
+    let tree = Tree::new("test", &files);
+    let program = Program::read(&root.path("app"), "/app").unwrap();
+    let limits = Limits { level: Some(Level::V2), glibc: None };
+    assert_eq!(check_in(&program, &Triple::parse(GNU), &tree, limits), []);
+}
+
+#[test]
+fn a_library_of_ours_that_is_found_at_run_time() {
+    if !ready("a_library_of_ours_that_is_found_at_run_time") {
+        return;
+    }
+    let root = Root::glibc("test", &[]);
+    let judge = |at: &str, triple: &str| {
+        let files = root.tree();
+        let object = Arc::new(Object::read("libours.so", &xtask::oci::Content::Disk(root.path(at))).unwrap());
+        let tree = Tree::new("test", &files);
+        let findings =
+            check_library_in("libours.so", &object, at, &Triple::parse(triple), &tree, Limits::default());
+        findings.into_iter().map(|f| f.what).collect::<Vec<_>>()
+    };
+    let b = root.library("opt/b/libb.so", "int b(void) { return 0; }", &[]);
+    let source = "int b(void); int a(void) { return b(); }";
+    root.library("opt/a/libours.so", source, &["-Wl,-rpath,$ORIGIN/../b", b.to_str().unwrap()]);
+    assert_eq!(judge("/opt/a/libours.so", GNU), [""; 0]);
+    assert_eq!(
+        judge("/opt/a/libours.so", "aarch64-unknown-linux-gnu"),
+        ["libours.so is for x86_64, but aarch64-unknown-linux-gnu is aarch64"]
+    );
+    root.remove("opt/b/libb.so");
+    assert_eq!(judge("/opt/a/libours.so", GNU), ["libours.so needs libb.so, which test does not have"]);
 }

@@ -15,6 +15,12 @@ fn fails(findings: &[Finding]) -> Vec<&str> {
     findings.iter().filter(|f| f.severity == Severity::Fail).map(|f| f.what.as_str()).collect()
 }
 
+/// A Windows program without a C library: zig would compile that first, which takes half a minute on a new machine.
+const EXITS: &str = "__declspec(dllimport) void ExitProcess(unsigned);\n\
+    __declspec(dllimport) int unwinds(void);\n\
+    void start(void) { ExitProcess(CODE); }\n";
+const BARE: [&str; 3] = ["-nostdlib", "-Wl,-e,start", "-lkernel32"];
+
 /// A program for `target` by zig, and the bench that it lies on.
 fn built(test: &str, target: &str, flags: &[&str]) -> Option<(Bench, Vec<u8>)> {
     let Some(zig) = zig() else {
@@ -22,8 +28,8 @@ fn built(test: &str, target: &str, flags: &[&str]) -> Option<(Bench, Vec<u8>)> {
         return None;
     };
     let bench = Bench::new();
-    let path = bench.compile(&[&zig, "cc", "-target", target], flags, HELLO, "hello");
-    // zig's linker adds nothing to the name that it was given.
+    let source = if flags.contains(&BARE[0]) { EXITS.replace("CODE", "0") } else { HELLO.to_owned() };
+    let path = bench.compile(&[&zig, "cc", "-target", target], flags, &source, "hello");
     let bytes = std::fs::read(&path).unwrap();
     Some((bench, bytes))
 }
@@ -31,7 +37,7 @@ fn built(test: &str, target: &str, flags: &[&str]) -> Option<(Bench, Vec<u8>)> {
 #[test]
 fn windows_programs() {
     let test = "windows_programs";
-    let Some((bench, bytes)) = built(test, "x86_64-windows-gnu", &[]) else { return };
+    let Some((bench, bytes)) = built(test, "x86_64-windows-gnu", &BARE) else { return };
     let pe = Pe::parse("hello.exe", &bytes).unwrap();
     assert_eq!((pe.machine, pe.subsystem, pe.library), (0x8664, 3, false));
     assert!(pe.imports.iter().any(|name| name.eq_ignore_ascii_case("kernel32.dll")), "{:?}", pe.imports);
@@ -42,18 +48,25 @@ fn windows_programs() {
     // A program that takes a function from the library that gcc brings.
     let zig = zig().unwrap();
     let dll = bench.path("libgcc_s_seh-1.dll");
-    let source = bench.file("dll.c", "__declspec(dllexport) int unwinds(void) { return 0; }\n");
+    let source = bench.file(
+        "dll.c",
+        "int _DllMainCRTStartup(void *a, unsigned b, void *c) { return 1; }\n\
+        __declspec(dllexport) int unwinds(void) { return 0; }\n",
+    );
     let cc = [zig.as_str(), "cc", "-target", "x86_64-windows-gnu"];
     let implib = format!("-Wl,--out-implib,{}", bench.path("libgcc_s.lib").display());
-    let cmd =
-        xtask::exec::Cmd::new(cc[0]).args(&cc[1..]).args(["-shared", &implib, "-o"]).arg(&dll).arg(&source);
+    let cmd = xtask::exec::Cmd::new(cc[0])
+        .args(&cc[1..])
+        .args(["-nostdlib", "-shared", &implib, "-o"])
+        .arg(&dll)
+        .arg(&source);
     run(&cmd);
     assert!(Pe::parse("dll", &std::fs::read(&dll).unwrap()).unwrap().library);
-    let source = bench
-        .file("uses.c", "__declspec(dllimport) int unwinds(void); int main(void) { return unwinds(); }\n");
+    let source = bench.file("uses.c", EXITS.replace("CODE", "unwinds()"));
     let program = bench.path("uses.exe");
     let implib = bench.path("libgcc_s.lib");
-    run(&xtask::exec::Cmd::new(cc[0]).args(&cc[1..]).arg("-o").arg(&program).arg(&source).arg(&implib));
+    let cmd = xtask::exec::Cmd::new(cc[0]).args(&cc[1..]).args(BARE).arg("-o").arg(&program);
+    run(&cmd.arg(&source).arg(&implib));
     let pe = Pe::parse("uses.exe", &std::fs::read(&program).unwrap()).unwrap();
     let findings = check_pe(&pe, &Triple::parse(WINDOWS));
     assert_eq!(
@@ -124,7 +137,9 @@ fn other_files_have_their_words() {
 #[test]
 fn damaged_programs_are_errors_or_other_facts() {
     let test = "damaged_programs_are_errors_or_other_facts";
-    let Some((_, windows)) = built(test, "x86_64-windows-gnu", &["-s"]) else { return };
+    let Some((_, windows)) = built(test, "x86_64-windows-gnu", &[&BARE[..], &["-s"]].concat()) else {
+        return;
+    };
     let Some((_, mac)) = built(test, "aarch64-macos", &[]) else { return };
     for len in (0..windows.len()).step_by(61) {
         assert!(Pe::parse("cut", &windows[..len]).is_err(), "{len} of {}", windows.len());

@@ -1,9 +1,11 @@
 //! The gate against real programs, and against what only looks like one.
 
+mod arm;
 mod blame;
 mod broken;
 mod closure;
 mod damage;
+mod damage_tree;
 mod foreign;
 mod formats;
 mod golden;
