@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Output};
 use crate::host::Host;
+use crate::ui::Ui;
 
 use super::deb::Paragraph;
 use super::lock::Package;
@@ -38,6 +39,7 @@ pub struct Apt {
     verifier: signers::Verifier,
     keyring: PathBuf,
     sources: Sources,
+    ui: Ui,
 }
 
 impl Apt {
@@ -45,7 +47,7 @@ impl Apt {
     ///
     /// # Errors
     /// There is no apt here, or none that has an archive of Debian and its keys.
-    pub fn find(host: &Host, needed: &str) -> Result<Self> {
+    pub fn find(host: &Host, ui: Ui, needed: &str) -> Result<Self> {
         let absent = |what: &str, help: &str| {
             Error::missing(format!("{needed} come from Debian's archive by way of apt, and {what}"))
                 .help(help)
@@ -63,7 +65,7 @@ impl Apt {
         })?;
         let verifier = signers::Verifier::find(host)
             .ok_or_else(|| absent("nothing here checks signatures", "apt-get install gpgv"))?;
-        let asked = run(&Cmd::new(&get).args(["indextargets", "Created-By: Packages"]))?;
+        let asked = run(&Cmd::new(&get).args(["indextargets", "Created-By: Packages"]), ui)?;
         let targets = Paragraph::all(&asked.text()).map_err(|why| {
             Error::failed("apt-get indextargets said something that is not understood").found(why)
         })?;
@@ -73,7 +75,7 @@ impl Apt {
                 "add it to apt's sources, and run apt-get update",
             )
         })?;
-        Ok(Self { get, cache, verifier, keyring: keyring.to_owned(), sources })
+        Ok(Self { get, cache, verifier, keyring: keyring.to_owned(), sources, ui })
     }
 
     /// Whether the host's sources have no security updates.
@@ -87,7 +89,7 @@ impl Apt {
     /// # Errors
     /// There is none, or one is bad.
     pub fn signers(&self, file: &Path, scratch: &Path) -> Result<Vec<String>> {
-        self.verifier.signers(file, &self.keyring, scratch)
+        self.verifier.signers(file, &self.keyring, scratch, self.ui)
     }
 
     /// Fetches the files of packages straight from their places in the archive. What could not be had is not at its
@@ -105,12 +107,13 @@ impl Apt {
             cmd =
                 cmd.arg(format!("{}{}", self.sources.of(&package.pool), package.pool)).arg(file).arg(digest);
         }
-        run_any(&cmd).map(|_| ())
+        run_any(&cmd, self.ui).map(|_| ())
     }
 }
 
 /// Runs a command whose end its caller judges.
-fn run_any(cmd: &Cmd) -> Result<Output> {
+fn run_any(cmd: &Cmd, ui: Ui) -> Result<Output> {
+    ui.detail("Running", without_password(&cmd.line()));
     cmd.clone().env("LC_ALL", "C").capture(LIMIT)
 }
 
@@ -118,8 +121,8 @@ fn run_any(cmd: &Cmd) -> Result<Output> {
 ///
 /// # Errors
 /// It failed, with its own last words.
-fn run(cmd: &Cmd) -> Result<Output> {
-    let output = run_any(cmd)?;
+fn run(cmd: &Cmd, ui: Ui) -> Result<Output> {
+    let output = run_any(cmd, ui)?;
     if output.ok() {
         return Ok(output);
     }

@@ -142,7 +142,7 @@ fn refresh(
     site: &Site<'_>,
 ) -> Result<Assembled> {
     let store = Store::new(site.cache);
-    let apt = Apt::find(site.host, "the packages of distroless bases")?;
+    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")?;
     let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
     let file = store.refreshed(&refreshed_key(what, arch, lock));
     crate::files::write(&file, fresh.text().as_bytes())?;

@@ -69,7 +69,7 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         .found(names.join(", "))
         .help("run it once without --offline, or take over the folder `bases` of another machine's cache"));
     }
-    let apt = Apt::find(site.host, "the packages of distroless bases")
+    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")
         .map_err(|error| error.found(format!("not in the cache: {}", names.join(", "))))?;
     let size: u64 = missing.iter().map(|p| p.size).sum();
     let what = format!("{} packages of Debian {debian} for {arch} ({})", missing.len(), human_size(size));
@@ -140,7 +140,7 @@ fn by_index(
     site: &Site<'_>,
     store: &Store,
 ) -> Result<Vec<Superseded>> {
-    let state = State::open(apt, &store.apt(), debian, &[arch], *site.ui)?;
+    let state = State::open(apt, &store.apt(), debian, &[arch])?;
     state.update()?;
     let names: Vec<&str> = missing.iter().map(|p| p.name.as_str()).collect();
     let now = state.lookup(arch, &names)?;

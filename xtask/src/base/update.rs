@@ -25,7 +25,7 @@ pub fn update(
 ) -> Result<Lock> {
     let names: Vec<&str> = archs.iter().map(|arch| arch.as_str()).collect();
     let task = ui.task("Locking", format!("the packages of Debian {debian} for {}", names.join(", ")));
-    let state = State::open(apt, states, debian, archs, ui)?;
+    let state = State::open(apt, states, debian, archs)?;
     task.note("fetching the indexes");
     state.update()?;
     let releases = state.releases()?;

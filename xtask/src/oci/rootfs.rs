@@ -206,10 +206,10 @@ impl RootFs {
             },
         };
         let place = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
-        if node.kind != Kind::Dir {
-            self.remove(&place);
-        } else if self.nodes.get(&place).is_some_and(|old| old.kind != Kind::Dir) {
-            self.nodes.remove(&place);
+        match self.nodes.get(&place) {
+            Some(old) if old.kind == Kind::Dir && node.kind == Kind::Dir => {}
+            Some(_) => self.remove(&place),
+            None => {}
         }
         self.insert(&place, node)
     }
@@ -233,6 +233,10 @@ impl RootFs {
     /// Follows all links of a path inside the root, as a kernel does whose root this tree is: an absolute link begins at
     /// the root, and `..` stays in it. `path` may begin with `/` and hold `.` and `..`.
     pub fn resolve(&self, path: &str) -> Resolved {
+        // What is above an entry of the tree is a folder, so an entry that is no link is where its path says. Most are.
+        if self.nodes.get(path).is_some_and(|node| !matches!(node.kind, Kind::Symlink(_))) {
+            return Resolved::Found(path.to_owned());
+        }
         // What is still to be walked, the next part last.
         let mut ahead: Vec<String> = parts(path).map(str::to_owned).rev().collect();
         let mut place: Vec<String> = Vec::new();

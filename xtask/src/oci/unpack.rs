@@ -41,7 +41,7 @@ fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<(
         |e: std::io::Error| Error::failed(format!("{} is no whole tar", tar.display())).found(e.to_string());
     let reader = Reader::new(from).map_err(damaged)?;
     // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
-    let mut brought = RootFs::new();
+    let mut brought = BTreeSet::new();
     // Folders in which nothing of lower layers is left: saying so again costs nothing.
     let mut cleared = BTreeSet::new();
     for (before, entry) in reader.enumerate() {
@@ -66,7 +66,7 @@ fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<(
             let gone = if above.is_empty() { gone.to_owned() } else { format!("{above}/{gone}") };
             match beside(tree, &gone) {
                 // This layer's own stays; what it lies on goes.
-                Some(place) if brought.get(&place).is_some() => clear(tree, place, &brought, &mut cleared),
+                Some(place) if brought.contains(&place) => clear(tree, place, &brought, &mut cleared),
                 Some(place) => tree.remove(&place),
                 None => {}
             }
@@ -74,11 +74,20 @@ fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<(
             let node = node(&entry, tar, &path, tree)?;
             tree.put(&path, node)?;
             if let Some(place) = beside(tree, &path) {
-                brought.put(&place, Node::dir(0o755))?;
+                bring(&mut brought, &place);
             }
         }
     }
     Ok(())
+}
+
+/// Notes an entry with the folders above it.
+fn bring(brought: &mut BTreeSet<String>, mut place: &str) {
+    while !brought.contains(place) {
+        brought.insert(place.to_owned());
+        let Some((above, _)) = place.rsplit_once('/') else { return };
+        place = above;
+    }
 }
 
 /// Where an entry lies whose own name is not followed.
@@ -92,13 +101,13 @@ fn beside(tree: &RootFs, path: &str) -> Option<String> {
 }
 
 /// Removes what lower layers have in a folder; the root's path is empty.
-fn clear(tree: &mut RootFs, folder: String, brought: &RootFs, cleared: &mut BTreeSet<String>) {
+fn clear(tree: &mut RootFs, folder: String, brought: &BTreeSet<String>, cleared: &mut BTreeSet<String>) {
     let inside = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     if !cleared.insert(folder) {
         return;
     }
     let below = tree.below(&inside).map(|(path, _)| path.to_owned());
-    let gone: Vec<String> = below.filter(|path| brought.get(path).is_none()).collect();
+    let gone: Vec<String> = below.filter(|path| !brought.contains(path)).collect();
     for path in gone {
         tree.remove(&path);
     }

@@ -218,7 +218,7 @@ fn a_changed_release_file_is_not_signed() {
     let dir = tempfile::tempdir().unwrap();
     let changed = dir.path().join("InRelease");
     std::fs::write(&changed, text.replacen("\nSuite: ", "\nSuite: not-", 1)).unwrap();
-    let apt = xtask::base::apt::Apt::find(&host(), "it").unwrap();
+    let apt = xtask::base::apt::Apt::find(&host(), xtask::ui::Ui::silent(), "it").unwrap();
     assert!(!apt.signers(&file, dir.path()).unwrap().is_empty());
     let error = apt.signers(&changed, dir.path()).unwrap_err().to_string();
     assert!(error.contains("InRelease bears no good signature"), "{error}");

@@ -68,7 +68,7 @@ pub(crate) fn cache() -> PathBuf {
 }
 
 pub(crate) fn fresh_lock(debian: u8, archs: &[Arch], older: Option<&Lock>) -> Result<Lock> {
-    let apt = Apt::find(&host(), "the packages of the tests")?;
+    let apt = Apt::find(&host(), Ui::silent(), "the packages of the tests")?;
     update::update(&apt, &Store::new(&cache()).apt(), debian, archs, older, Ui::silent())
 }
 

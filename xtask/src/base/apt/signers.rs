@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::host::Host;
+use crate::ui::Ui;
 
 /// The program that apt checks signatures with: gpgv up to Debian 12, sqv since 13.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ impl Verifier {
 
     /// The fingerprints of the keys with a good signature under the file, in ascending order. `scratch` is a folder
     /// that may be written to.
-    pub(super) fn signers(&self, file: &Path, keyring: &Path, scratch: &Path) -> Result<Vec<String>> {
+    pub(super) fn signers(&self, file: &Path, keyring: &Path, scratch: &Path, ui: Ui) -> Result<Vec<String>> {
         let cmd = match self {
             Self::Gpgv(program) => {
                 Cmd::new(program).args(["--status-fd", "1", "--keyring"]).arg(keyring).arg(file)
@@ -34,7 +35,7 @@ impl Verifier {
                 cmd.arg("--cleartext").arg(file)
             }
         };
-        let output = super::run_any(&cmd)?;
+        let output = super::run_any(&cmd, ui)?;
         let told = output.text();
         let good = match self {
             Self::Gpgv(_) => gpgv_says(&told),

@@ -12,7 +12,6 @@ use crate::cache::{self, Lock};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
 use crate::oci::Digest;
-use crate::ui::Ui;
 
 use super::{Apt, release, run};
 
@@ -34,13 +33,13 @@ impl<'a> State<'a> {
     ///
     /// # Errors
     /// The folder cannot be made or locked.
-    pub fn open(apt: &'a Apt, parent: &Path, debian: u8, archs: &[Arch], ui: Ui) -> Result<Self> {
+    pub fn open(apt: &'a Apt, parent: &Path, debian: u8, archs: &[Arch]) -> Result<Self> {
         let mut archs = archs.to_vec();
         archs.sort();
         archs.dedup();
         let names: Vec<&str> = archs.iter().map(|arch| arch.as_str()).collect();
         let dir = parent.join(format!("debian{debian}-{}", names.join("-")));
-        let waiting = || ui.step("Waiting", "for another process that uses apt's private state");
+        let waiting = || apt.ui.step("Waiting", "for another process that uses apt's private state");
         let lock = Lock::take(&dir.with_extension("lock"), waiting)?;
         for folder in ["lists/partial", "cache/archives/partial", "state"] {
             cache::create_dir(&dir.join(folder))?;
@@ -102,7 +101,7 @@ impl<'a> State<'a> {
     /// # Errors
     /// apt's own words.
     pub fn update(&self) -> Result<()> {
-        run(&self.cmd(&self.apt.get, &self.archs).arg("update")).map(|_| ()).map_err(|error| {
+        run(&self.cmd(&self.apt.get, &self.archs).arg("update"), self.apt.ui).map(|_| ()).map_err(|error| {
             let said = |words: &str| error.found.iter().any(|line| line.contains(words));
             let help = if said("NO_PUBKEY") || said("not signed") {
                 Some("get the archive's newer keys: apt-get install --only-upgrade debian-archive-keyring")
@@ -122,7 +121,7 @@ impl<'a> State<'a> {
     /// apt failed, or said something that is no package.
     pub fn lookup(&self, arch: Arch, names: &[&str]) -> Result<BTreeMap<String, Package>> {
         let cmd = self.cmd_for(&self.apt.cache, arch);
-        let output = super::run_any(&cmd.args(["--no-all-versions", "show"]).args(names))?;
+        let output = super::run_any(&cmd.args(["--no-all-versions", "show"]).args(names), self.apt.ui)?;
         let bad =
             |why: String| Error::failed("apt-cache show said something that is not understood").found(why);
         let mut found = BTreeMap::new();
@@ -164,7 +163,7 @@ impl<'a> State<'a> {
     /// apt's own words.
     pub fn download(&self, arch: Arch, packages: &[&Package], into: &Path) -> Result<()> {
         let cmd = self.cmd_for(&self.apt.get, arch).arg("download").cwd(into);
-        run(&cmd.args(packages.iter().map(|p| format!("{}={}", p.name, p.version)))).map(|_| ())
+        run(&cmd.args(packages.iter().map(|p| format!("{}={}", p.name, p.version))), self.apt.ui).map(|_| ())
     }
 }
 

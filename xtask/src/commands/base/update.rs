@@ -35,7 +35,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     if session.offline {
         return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
     }
-    let apt = Apt::find(&session.host, "the packages of distroless bases")?;
+    let apt = Apt::find(&session.host, session.ui, "the packages of distroless bases")?;
     if apt.has_no_security() {
         session.ui.warn("apt's sources here have no security updates of Debian: the lock will have none");
     }
