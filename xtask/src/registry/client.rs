@@ -24,8 +24,7 @@ pub const MANIFEST_MAX: u64 = 4 << 20;
 /// How often a blob whose transfer breaks is taken up again without a byte more coming.
 const BREAKS: u32 = 4;
 
-/// What a client wants a manifest to be. The last two are asked for only to be refused in words: registries turn an image
-/// into what a client asks for, where they can.
+/// What a manifest may be. A registry that has an image in another form says so, or turns it into the first that is here.
 const ACCEPT: [&str; 4] = [media_type::INDEX, docker::LIST, media_type::MANIFEST, docker::MANIFEST];
 
 /// The variable that names registries, beside those on this machine, that are spoken to without TLS.

@@ -1,5 +1,7 @@
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::oci::{Digest, Layer};
 use crate::triple::Triple;
@@ -51,4 +53,73 @@ fn the_size_of_a_pull() {
     let part = |bytes: &[u8]| Descriptor::of(media_type::LAYER_GZIP, bytes);
     let manifest = Manifest::new(part(b"12"), vec![part(b"345"), part(b"6789")], Default::default());
     assert_eq!(manifest.content_size(), 9);
+}
+
+/// Go writes lists and maps that are empty as `null`, and Docker's builder does so in every image.
+#[test]
+fn null_is_nothing() {
+    let config = r#"{"architecture":"amd64","os":"linux","config":{"User":null,"Env":null,"Cmd":null,"Entrypoint":null,
+        "Volumes":null,"Labels":null,"WorkingDir":null,"ExposedPorts":null,"StopSignal":null,"OnBuild":null},
+        "rootfs":{"type":"layers","diff_ids":null},"history":null}"#;
+    let config: ImageConfig = serde_json::from_str(config).unwrap();
+    assert_eq!(config.config, Runtime::default());
+    assert!(config.rootfs.diff_ids.is_empty() && config.history.is_empty());
+    serde_json::from_str::<ImageConfig>(
+        r#"{"architecture":"a","os":"b","config":null,"rootfs":{"type":"","diff_ids":[]}}"#,
+    )
+    .unwrap();
+    let index: Index =
+        serde_json::from_str(r#"{"schemaVersion":2,"manifests":null,"annotations":null}"#).unwrap();
+    assert!(index.manifests.is_empty());
+    assert!(serde_json::from_str::<Index>(r#"{"schemaVersion":2}"#).is_err(), "what is left out is missing");
+}
+
+fn document() -> Vec<u8> {
+    let platform = Triple::parse("x86_64-unknown-linux-musl").platform().unwrap();
+    let descriptor = Descriptor::of(media_type::LAYER_GZIP, b"x").for_platform(&platform).annotated("a", "b");
+    let layer = Layer { descriptor: descriptor.clone(), diff_id: Digest::of(b"y") };
+    let runtime = Runtime {
+        env: vec!["A=b".into()],
+        exposed_ports: BTreeSet::from(["1/tcp".into()]),
+        labels: [("a".to_owned(), "b".to_owned())].into(),
+        ..Runtime::default()
+    };
+    let config = to_bytes(&ImageConfig::new(&platform, runtime, &[(&layer, "by")], 9)).unwrap();
+    let manifest =
+        to_bytes(&Manifest::new(descriptor.clone(), vec![descriptor.clone()], Default::default())).unwrap();
+    let index = to_bytes(&Index::new(vec![descriptor], Default::default())).unwrap();
+    [config, b"\n".to_vec(), manifest, b"\n".to_vec(), index].concat()
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_document_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = serde_json::from_slice::<ImageConfig>(&bytes);
+        let _ = serde_json::from_slice::<Manifest>(&bytes);
+        let _ = serde_json::from_slice::<Index>(&bytes);
+    }
+
+    /// What is read of a damaged document is written and read back the same.
+    #[test]
+    fn damaged_documents_are_read_or_refused(
+        changes in proptest::collection::vec((0usize..2000, prop::sample::select(b"0123456789-.,:\"{}[]nulltruefase\0\xff".to_vec())), 0..3)
+    ) {
+        let mut bytes = document();
+        for (at, with) in changes {
+            let at = at % bytes.len();
+            bytes[at] = with;
+        }
+        for line in bytes.split(|b| *b == b'\n') {
+            if let Ok(config) = serde_json::from_slice::<ImageConfig>(line) {
+                prop_assert_eq!(serde_json::from_slice::<ImageConfig>(&to_bytes(&config).unwrap()).unwrap(), config);
+            }
+            if let Ok(manifest) = serde_json::from_slice::<Manifest>(line) {
+                let _ = manifest.content_size();
+                prop_assert_eq!(serde_json::from_slice::<Manifest>(&to_bytes(&manifest).unwrap()).unwrap(), manifest);
+            }
+            if let Ok(index) = serde_json::from_slice::<Index>(line) {
+                prop_assert_eq!(serde_json::from_slice::<Index>(&to_bytes(&index).unwrap()).unwrap(), index);
+            }
+        }
+    }
 }
