@@ -13,10 +13,12 @@ use crate::verify::Verified;
 use crate::workspace::Package;
 
 pub mod accounts;
+pub mod docker;
 mod labels;
 mod platform;
 pub mod run;
 
+pub use docker::rootfs_tar;
 pub use labels::Labels;
 
 /// What is known of the program beside its bytes, for labels and file names.
@@ -56,6 +58,7 @@ pub fn images(
     }
     let task = ui.task("Packing", specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "));
     let packed = oci::pack(&specs, dist, cache)?;
+    docker::base_tars(placed, &specs, &config.app.bin, dist, cache)?;
     drop(task);
     for image in &packed {
         let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
@@ -86,24 +89,6 @@ fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin
         },
         created: origin.created,
     })
-}
-
-/// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program, for those who build images with
-/// Docker. A tar alone carries modes and owners through every builder, checkout and umask.
-///
-/// # Errors
-/// Where it cannot be written.
-pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
-    let path = dist.join("docker").join("rootfs.tar");
-    let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
-    let mut tar = oci::tar::Writer::new(Vec::new());
-    oci::layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
-    let bytes = tar.finish().map_err(failed)?;
-    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
-        return Ok(path);
-    }
-    crate::files::write(&path, &bytes)?;
-    Ok(path)
 }
 
 /// Writes an archive for every verified job and SHA256SUMS over all of them.

@@ -322,11 +322,13 @@ pub fn withdraw(
             )),
             _ => None,
         };
+        let kept = aside.join(format!("{}.tar", image.name));
+        // Of a run before this one.
+        let _ = std::fs::remove_file(&kept);
         let failed: Vec<String> = ran.iter().filter(|ran| ran.image == image.name).filter_map(said).collect();
         if failed.is_empty() {
             continue;
         }
-        let kept = aside.join(format!("{}.tar", image.name));
         move_file(&image.tar, &kept)?;
         let reason = format!("{}; {} has it", failed.join("; "), kept.display());
         withdrawn.push((image.name.clone(), reason));

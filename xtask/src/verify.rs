@@ -249,7 +249,9 @@ fn put(from: &Path, to: &Path) -> Result<()> {
 /// run that no other runs beside.
 pub fn sweep(dist: &Path) {
     let modes = entries(&dist.join("bin")).iter().flat_map(|target| entries(target)).collect::<Vec<_>>();
-    for dir in [dist.to_owned(), dist.join("archives"), dist.join("docker")].iter().chain(&modes) {
+    let docker = dist.join("docker");
+    let bases = entries(&docker);
+    for dir in [dist.to_owned(), dist.join("archives"), docker].iter().chain(&modes).chain(&bases) {
         stage::sweep(dir);
     }
 }

@@ -120,9 +120,9 @@ impl Engine {
         let told = words(&output);
         Ok(match output.end {
             _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(told)),
-            _ if wrong_format(&output) => Err(Cannot::Image(format!("{line}: {told}"))),
+            _ if wrong_format(&output) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
             _ if !self.failed(&output) => Ok((output, line)),
-            _ if about(&told, image) => Err(Cannot::Image(format!("{line}: {told}"))),
+            _ if about(&told, image) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
             _ => Err(Cannot::Engine(told)),
         })
     }

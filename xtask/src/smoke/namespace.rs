@@ -145,7 +145,7 @@ impl Namespaces {
             let told = output.errors();
             return Ok(Err(match request.foreign {
                 true => Cannot::Foreign(told),
-                false => Cannot::Image(format!("{line}: {told}")),
+                false => Cannot::Image(format!("{told}\nthe command was: {line}")),
             }));
         }
         Ok(Ok((output, line, runner)))

@@ -1,12 +1,21 @@
-//! docker/scratch.Dockerfile against `oci::scratch_rootfs`: the same names, kinds, modes, owners and contents, whether
+//! The Dockerfiles of docker/ against the trees that we pack: the same names, kinds, modes, owners and contents, whether
 //! Docker builds the image or this program packs it.
 
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use xtask::base::BaseImage;
+use xtask::config::{Base, Image, ImageRun, ImageSmoke};
 use xtask::exec::Cmd;
-use xtask::oci::{Content, Kind, RootFs, Scratch, scratch_rootfs};
+use xtask::oci::document::Runtime;
+use xtask::oci::{
+    Content, Digest, ImageSpec, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch,
+    scratch_rootfs,
+};
+use xtask::place::{Ground, Placed};
+use xtask::ship::docker::base_tars;
+use xtask::triple::Triple;
 
 use crate::docker::{Loaded, compile, daemon};
 use crate::support::{LIMIT, run};
@@ -73,6 +82,7 @@ fn add_layer(seen: &mut Tree, layer: &[u8]) {
         let kind = match header.entry_type() {
             tar::EntryType::Directory => "folder",
             tar::EntryType::Regular => "file",
+            tar::EntryType::Symlink => "link",
             other => panic!("{path} is a {other:?}"),
         };
         // Docker also writes the type of the file into the mode, where it says nothing that the entry does not say.
@@ -80,11 +90,49 @@ fn add_layer(seen: &mut Tree, layer: &[u8]) {
         let owner = (header.uid().unwrap(), header.gid().unwrap());
         let mut bytes = Vec::new();
         entry.read_to_end(&mut bytes).unwrap();
+        bytes.extend(entry.link_name_bytes().unwrap_or_default().iter());
         if !path.is_empty() {
             seen.insert(path, Seen { kind, mode, owner, bytes });
         }
     }
 }
+
+/// The repository as `docker build` finds it, with a program in its place and something that must stay outside.
+fn context(dir: &Path, program: &Path) -> PathBuf {
+    let context = dir.join("context");
+    let place = context.join("target/dist/bin/some-target/some-mode");
+    std::fs::create_dir_all(&place).unwrap();
+    std::fs::create_dir_all(context.join("docker")).unwrap();
+    std::fs::copy(program, place.join("app")).unwrap();
+    std::fs::write(context.join("target/secret"), "x").unwrap();
+    for file in [".dockerignore", "docker/scratch.Dockerfile", "docker/distroless.Dockerfile"] {
+        std::fs::copy(repository().join(file), context.join(file)).unwrap();
+    }
+    context
+}
+
+/// Builds an image and holds its tree against ours; gives back its configuration.
+fn built(context: &Path, dockerfile: &str, args: &[&str], image: &str, ours: &RootFs) -> String {
+    let build = Cmd::new("docker").args(["build", "--file", dockerfile, "--tag", image]);
+    let pairs = args.iter().flat_map(|arg| ["--build-arg", *arg]);
+    run(&build.args(pairs).arg(".").cwd(context));
+
+    let tar = context.parent().unwrap().join("saved.tar");
+    run(&Cmd::new("docker").args(["save", "--output"]).args([tar.as_os_str(), image.as_ref()]));
+    let (theirs, ours) = (seen_in_saved(&std::fs::read(&tar).unwrap()), seen_in(ours));
+    let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&theirs), names(&ours));
+    for (path, entry) in &ours {
+        let (theirs, ours) = (&theirs[path], entry);
+        assert_eq!((theirs.kind, theirs.mode, theirs.owner), (ours.kind, ours.mode, ours.owner), "{path}");
+        assert!(theirs.bytes == ours.bytes, "{path} has other bytes");
+    }
+    let format = "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Entrypoint}} {{json .Config.Env}}";
+    run(&Cmd::new("docker").args(["image", "inspect", "--format", format, image])).text()
+}
+
+const ENV: &str = "[\"/app\"] [\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\
+                   \"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\"]";
 
 #[test]
 fn docker_builds_the_tree_that_we_pack() {
@@ -94,41 +142,13 @@ fn docker_builds_the_tree_that_we_pack() {
     }
     let dir = tempfile::tempdir().unwrap();
     let Some(program) = compile(test, "gcc", dir.path()) else { return };
-    // The repository as `docker build` finds it, with a program in its place and something that must stay outside.
-    let context = dir.path().join("context");
-    let place = context.join("target/dist/bin/some-target/some-mode");
-    std::fs::create_dir_all(&place).unwrap();
-    std::fs::create_dir_all(context.join("docker")).unwrap();
+    let context = context(dir.path(), &program);
     xtask::ship::rootfs_tar(&context.join("target/dist")).unwrap();
-    std::fs::copy(&program, place.join("app")).unwrap();
-    std::fs::write(context.join("target/secret"), "x").unwrap();
-    for file in [".dockerignore", "docker/scratch.Dockerfile"] {
-        std::fs::copy(repository().join(file), context.join(file)).unwrap();
-    }
     let image = format!("xtask-test-dockerfile-{}:1", std::process::id());
     let _loaded = Loaded(vec![image.clone()]);
-    let args = ["--build-arg", "TARGET=some-target", "--build-arg", "MODE=some-mode"];
-    let build = Cmd::new("docker").args(["build", "--file", "docker/scratch.Dockerfile", "--tag", &image]);
-    run(&build.args(args).arg(".").cwd(&context));
-
-    let tar = dir.path().join("saved.tar");
-    run(&Cmd::new("docker").args(["save", "--output"]).args([tar.as_os_str(), image.as_ref()]));
-    let (theirs, ours) = (seen_in_saved(&std::fs::read(&tar).unwrap()), seen_in(&tree(&program)));
-    let names = |tree: &Tree| tree.keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&theirs), names(&ours));
-    for (path, entry) in &ours {
-        let (theirs, ours) = (&theirs[path], entry);
-        assert_eq!((theirs.kind, theirs.mode, theirs.owner), (ours.kind, ours.mode, ours.owner), "{path}");
-        assert!(theirs.bytes == ours.bytes, "{path} has other bytes");
-    }
-
-    let format = "{{.Config.User}} {{.Config.WorkingDir}} {{json .Config.Entrypoint}} {{json .Config.Env}}";
-    let told = run(&Cmd::new("docker").args(["image", "inspect", "--format", format, &image])).text();
-    assert_eq!(
-        told,
-        "65532:65532 / [\"/app\"] [\"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\",\
-         \"SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt\"]"
-    );
+    let args = ["TARGET=some-target", "MODE=some-mode"];
+    let told = built(&context, "docker/scratch.Dockerfile", &args, &image, &tree(&program));
+    assert_eq!(told, format!("65532:65532 / {ENV}"));
     let container = ["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL", &image, "hello"];
     let said = Cmd::new("docker").args(container).capture(LIMIT).unwrap();
     assert!(said.ok(), "{}", said.errors());
@@ -139,4 +159,83 @@ fn docker_builds_the_tree_that_we_pack() {
         "{said}"
     );
     assert!(said.ends_with("passwd=1 certificates=1 zone=0 arg=hello"), "{said}");
+}
+
+/// What a distroless base has that a scratch image has not: links in the place of folders, folders of other owners, files
+/// that nobody may write. The base itself needs Debian's packages; that it is packed as it is, its own tests show.
+fn base_like() -> RootFs {
+    let mut tree = xtask::oci::scratch::base_rootfs(false).unwrap();
+    for (link, target) in [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("usr/lib64/ld.so", "../lib/ld.so")] {
+        tree.put(link, Node::symlink(target)).unwrap();
+    }
+    tree.put("usr/lib/ld.so", Node::bytes(0o755, &b"loader"[..])).unwrap();
+    tree.put("usr/lib/os-release", Node::bytes(0o555, &b"NAME=x\n"[..])).unwrap();
+    tree.put("var/lib/dpkg/status.d/libc6", Node::bytes(0o644, &b"Package: libc6\n"[..])).unwrap();
+    tree.put("var/spool/mail", Node::dir(0o2775).owned(0, 8)).unwrap();
+    tree
+}
+
+#[test]
+fn docker_builds_the_tree_that_we_pack_on_a_base() {
+    let test = "docker_builds_the_tree_that_we_pack_on_a_base";
+    if !daemon(test) {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let Some(program) = compile(test, "gcc", dir.path()) else { return };
+    let context = context(dir.path(), &program);
+    let platform = Triple::parse("x86_64-unknown-linux-gnu").platform().unwrap();
+    let base = BaseImage {
+        name: "distroless:cc".into(),
+        platform: platform.clone(),
+        digest: Digest::of(b"base"),
+        layers: Vec::new(),
+        rootfs: base_like(),
+        runtime: Runtime::default(),
+    };
+    let mut top = RootFs::new();
+    top.put("app", Node::disk(0o755, &program)).unwrap();
+    top.put("data", Node::dir(0o755).owned(65532, 65532)).unwrap();
+    let mut ours = base.rootfs.clone();
+    for (path, node) in top.iter() {
+        ours.put(path, node.clone()).unwrap();
+    }
+    let image = Image {
+        name: "app".into(),
+        base: Base::Scratch,
+        targets: vec![Triple::parse("some-target")],
+        tzdata: false,
+        closure: false,
+        run: ImageRun::default(),
+        smoke: ImageSmoke::default(),
+    };
+    let target = Triple::parse("some-target");
+    let ground = Ground { target, bin: "app".into(), base: Some(base.into()), trimmed: None };
+    let placed = Placed { image, base: Base::Scratch, rejected: Vec::new(), grounds: vec![ground] };
+    let spec = ImageSpec {
+        name: "app".into(),
+        version: "1".into(),
+        platforms: vec![PlatformSpec {
+            platform,
+            layers: vec![LayerSource::Tree(LayerSpec { rootfs: top, created_by: "test".into() })],
+            runtime: Runtime::default(),
+        }],
+        annotations: BTreeMap::new(),
+        created: 0,
+    };
+    let (dist, memo) = (context.join("target/dist"), dir.path().join("memo"));
+    let write = || base_tars(std::slice::from_ref(&placed), std::slice::from_ref(&spec), "app", &dist, &memo);
+    let written = write().unwrap();
+    assert_eq!(written, [dist.join("docker/app/some-target.tar")]);
+    let before = std::fs::metadata(&written[0]).unwrap().modified().unwrap();
+    write().unwrap();
+    assert_eq!(std::fs::metadata(&written[0]).unwrap().modified().unwrap(), before, "written again");
+
+    let name = format!("xtask-test-distroless-{}:1", std::process::id());
+    let _loaded = Loaded(vec![name.clone()]);
+    let args = ["TARGET=some-target", "MODE=some-mode"];
+    let told = built(&context, "docker/distroless.Dockerfile", &args, &name, &ours);
+    assert_eq!(told, format!("65532:65532 /home/nonroot {ENV}"));
+    let said = run(&Cmd::new("docker").args(["run", "--rm", "--read-only", &name, "hello"])).text();
+    assert!(said.contains("uid=65532 gid=65532 tmp=1777 home=700:65532"), "{said}");
 }

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use xtask::config::ImageSmoke;
 use xtask::exec::Cmd;
 use xtask::smoke::Ran;
 use xtask::verify::Smoke;
@@ -138,4 +139,36 @@ fn what_was_there_before_stays() {
     assert_eq!(with_names, format!("[{} {}]", names[0], names[1]));
     assert!(ran.iter().all(by("docker")), "{ran:?}");
     assert_eq!((without.as_str(), still.as_str()), ("[]", "[]"));
+}
+
+/// This test starts itself: as the run that is interrupted.
+const CHILD: &str = "XTASK_SMOKE_TEST_CHILD";
+
+#[test]
+fn an_interrupted_run_leaves_neither_container_nor_image() {
+    let test = "smoke::interrupted";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    if std::env::var_os(CHILD).is_some() {
+        xtask::exec::end_groups_on_signals();
+        let bench = Bench::new();
+        let image = bench.pack(&[(AMD64, &bench.program("gcc"))], &runtime(1));
+        let sleeps = ImageSmoke { args: Some(vec!["sleep".into()]), ..ImageSmoke::default() };
+        bench.run(&image, &sleeps, &bench.host(&["docker"]), 300);
+        return;
+    }
+    let script = "\"$@\" >/dev/null 2>&1 & pid=$!\n\
+                  for n in $(seq 600); do\n\
+                    docker ps --format '{{.Names}}' | grep -q \"xtask-smoke-$pid-\" && break; sleep 0.1\n\
+                  done\n\
+                  docker ps --format '{{.Names}}' | grep -q \"xtask-smoke-$pid-\" && echo runs\n\
+                  kill -TERM $pid; wait $pid; echo code=$?\n\
+                  docker ps --all --format '{{.Names}}' | grep \"xtask-smoke-$pid-\"\n\
+                  docker images --format '{{.Repository}}' | grep \"xtask-smoke-$pid-\"; true";
+    let me = std::env::current_exe().unwrap();
+    let cmd = Cmd::new("sh").args(["-c", script, "sh"]).arg(me).env(CHILD, "1");
+    let cmd = cmd.args(["--exact", "engines::an_interrupted_run_leaves_neither_container_nor_image"]);
+    let output = cmd.capture(2 * LIMIT).unwrap();
+    assert_eq!(output.text(), "runs\ncode=143", "{}", output.errors());
 }

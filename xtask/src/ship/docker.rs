@@ -1,0 +1,92 @@
+//! What Docker needs to build images itself that have the same root file system: everything of an image but its program,
+//! as a tar. A tar alone carries modes and owners through every builder, checkout and umask.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::oci::stage::Staged;
+use crate::oci::{self, Digest, ImageSpec, LayerSource, Memo, RootFs, Stat, layer};
+use crate::place::Placed;
+
+/// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
+    let path = dist.join("docker").join("rootfs.tar");
+    let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
+    let mut tar = oci::tar::Writer::new(Vec::new());
+    layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
+    let bytes = tar.finish().map_err(failed)?;
+    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
+        return Ok(path);
+    }
+    crate::files::write(&path, &bytes)?;
+    Ok(path)
+}
+
+/// The remembered fact: this file is the tar of that tree.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    key: Digest,
+    stat: Stat,
+}
+
+/// Writes `<dist>/docker/<image>/<target>.tar` for every platform of every image that stands on a base: the base with
+/// what the image adds to it, all but the program. What is there already and did not change is not written again.
+///
+/// # Errors
+/// Where the base cannot be read or a tar cannot be written.
+pub fn base_tars(
+    placed: &[Placed],
+    specs: &[ImageSpec],
+    bin: &str,
+    dist: &Path,
+    cache: &Path,
+) -> Result<Vec<PathBuf>> {
+    let memo = Memo::new(cache);
+    let mut written = Vec::new();
+    for (place, spec) in placed.iter().zip(specs) {
+        for (ground, platform) in place.grounds.iter().zip(&spec.platforms) {
+            let Some(base) = &ground.base else { continue };
+            let mut tree = ground.trimmed.as_ref().unwrap_or(&base.rootfs).clone();
+            if let Some(LayerSource::Tree(top)) = platform.layers.last() {
+                add(&mut tree, &top.rootfs, bin)?;
+            }
+            let folder = dist.join("docker").join(&spec.name);
+            let path = folder.join(format!("{}.tar", ground.target));
+            write(&tree, spec.created, &path, &memo)?;
+            written.push(path);
+        }
+    }
+    Ok(written)
+}
+
+fn add(tree: &mut RootFs, top: &RootFs, bin: &str) -> Result<()> {
+    for (path, node) in top.iter().filter(|(path, _)| *path != bin) {
+        tree.put(path, node.clone())?;
+    }
+    Ok(())
+}
+
+fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
+    let (key, _) = layer::fingerprint(tree, created)?;
+    let place = Digest::of(path.as_os_str().as_encoded_bytes());
+    let there = || Stat::of(path).ok();
+    if memo.get("docker", place.hex()).is_some_and(|k: Known| k.key == key && Some(k.stat) == there()) {
+        return Ok(());
+    }
+    let failed = |e: std::io::Error| Error::io("cannot write", path, &e);
+    let mut staged = Staged::new(path.parent().unwrap_or(Path::new(".")))?;
+    let mut tar = oci::tar::Writer::new(std::io::BufWriter::new(staged.file().map_err(failed)?));
+    layer::write_tree(&mut tar, tree, created)?;
+    let out = tar.finish().map_err(failed)?;
+    out.into_inner().map_err(|e| failed(e.into_error()))?;
+    staged.put(path)?;
+    if let Some(stat) = there() {
+        memo.put("docker", place.hex(), &Known { key, stat });
+    }
+    Ok(())
+}
