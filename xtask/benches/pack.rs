@@ -13,7 +13,9 @@ use std::time::Instant;
 
 use xtask::oci::document::Runtime;
 use xtask::oci::gzip::{Gzip, Pool};
-use xtask::oci::{Hashed, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, Scratch, scratch_rootfs};
+use xtask::oci::{
+    Codec, Hashed, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, Scratch, scratch_rootfs,
+};
 use xtask::triple::Triple;
 use xtask::ui::Ui;
 
@@ -93,6 +95,7 @@ fn image(program: &Path, triples: &[&str]) -> ImageSpec {
         version: "1".into(),
         platforms: triples.iter().enumerate().map(platform).collect(),
         annotations: Default::default(),
+        codec: Codec::Gzip,
         created: 0,
     }
 }

@@ -12,7 +12,7 @@ use crate::oci::gzip::{Gzip, Pool};
 use crate::oci::layer::{fingerprint, write_tree};
 use crate::oci::stage::{self, Staged};
 use crate::oci::tar::Writer;
-use crate::oci::{Digest, Hashed, Memo, Node, RootFs, Stat};
+use crate::oci::{Codec, Digest, Hashed, Memo, Node, RootFs, Stat};
 use crate::triple::{Os, Triple};
 
 /// What an archive holds.
@@ -111,7 +111,7 @@ fn one(
     let path = dir.join(format!("{stem}.tar.gz"));
     let tree = tree(spec, &stem)?;
     let now = stage::clock(dir)?;
-    let (key, stats) = fingerprint(&tree, spec.created)?;
+    let (key, stats) = fingerprint(&tree, spec.created, Codec::Gzip)?;
     if let Some(known) = known(&path, memo)
         && known.key.as_ref() == Some(&key)
     {

@@ -10,6 +10,7 @@ use crate::workspace::Workspace;
 mod check;
 mod check_image;
 mod check_run;
+mod check_size;
 mod check_target;
 mod diag;
 mod glibc;
@@ -26,8 +27,8 @@ mod walk;
 
 pub use glibc::GlibcVersion;
 pub use types::{
-    App, Base, CcChoice, CcProvider, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode, ModeChoice,
-    Need, OnFallback, Target, TestNeed, TestSection, User,
+    App, Base, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode,
+    ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 
 /// The name that the file has where `--config` says nothing.

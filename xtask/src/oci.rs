@@ -2,15 +2,17 @@
 //! `created` give the same digests on any machine.
 //!
 //! ```text
-//! RootFs → tar → gzip in parallel blocks → blob ┐
-//! Runtime ───────────────────────────→ config ──┼→ manifest → index → layout and images/<image>.tar
+//! RootFs → tar → gzip or zstd in parallel → blob ┐
+//! Runtime ────────────────────────────→ config ──┼→ manifest → index → layout and images/<image>.tar
 //! ```
 
 mod blobs;
+mod codec;
 pub mod decompress;
 mod digest;
 pub mod document;
 mod garbage;
+pub mod gunzip;
 pub mod gzip;
 mod image_tar;
 pub(crate) mod layer;
@@ -18,6 +20,7 @@ mod layout;
 mod lock;
 mod memo;
 pub mod pack;
+mod pool;
 mod rootfs;
 mod saved;
 pub mod scratch;
@@ -26,8 +29,10 @@ mod stat;
 pub mod tar;
 pub mod unpack;
 pub mod untar;
+pub mod zstd;
 
 pub use blobs::Blobs;
+pub use codec::Codec;
 pub use digest::{Digest, Hashed, Hasher};
 pub use layer::{Layer, LayerSource, LayerSpec, StoredLayer};
 pub use layout::Layout;

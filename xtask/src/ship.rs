@@ -4,9 +4,9 @@
 use std::path::{Path, PathBuf};
 
 use crate::archive::{self, Archive, ArchiveSpec};
-use crate::config::Config;
+use crate::config::{Compression, Config};
 use crate::error::{Error, Result};
-use crate::oci::{self, ImageSpec, PackedImage};
+use crate::oci::{self, Codec, ImageSpec, PackedImage};
 use crate::place::{Ground, Placed};
 use crate::ui::Ui;
 use crate::verify::Verified;
@@ -80,6 +80,10 @@ fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin
             .into_iter()
             .chain(image.run.annotations.clone())
             .collect(),
+        codec: match image.compression {
+            Compression::Gzip => Codec::Gzip,
+            Compression::Zstd => Codec::Zstd,
+        },
         created: origin.created,
     })
 }

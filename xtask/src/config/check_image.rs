@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::check::Check;
 use super::check_run;
+use super::check_size;
 use super::quote::{names, quoted};
 use super::raw::{RawImage, Text};
 use super::suggest::nearest;
@@ -33,6 +34,8 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
         check.diags.at(list.span(), "an image has at least one target");
     }
     let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
+    let compression = check_size::compression(check, raw.compression.as_ref());
+    let budget = check_size::budget(check, raw.budget.as_ref());
     let run = check_run::run(check, &raw.run);
     let smoke = check_run::smoke(check, &raw.run);
     let closure = raw.closure.unwrap_or(false);
@@ -47,6 +50,8 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
         base: base?,
         targets,
         tzdata: raw.tzdata.unwrap_or(false),
+        compression,
+        budget,
         run,
         smoke,
         closure,

@@ -72,6 +72,8 @@ pub(super) struct RawImage {
     pub(super) base: Option<Text>,
     pub(super) targets: Option<Texts>,
     pub(super) tzdata: Option<bool>,
+    pub(super) compression: Option<Text>,
+    pub(super) budget: Option<Text>,
     /// The keys that say how to run it.
     pub(super) run: RawRun,
     pub(super) closure: Option<bool>,
@@ -208,6 +210,8 @@ fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
         base,
         targets: image.required("targets", targets),
         tzdata: image.boolean("tzdata"),
+        compression: image.string("compression"),
+        budget: image.string("budget"),
         run: run::fields(&mut image),
         closure: image.boolean("closure"),
     }

@@ -147,6 +147,10 @@ pub struct Image {
     pub targets: Vec<Triple>,
     /// Ships the time zone database.
     pub tzdata: bool,
+    /// How its layers are compressed in `target/dist/oci`; `gzip` where left out.
+    pub compression: Compression,
+    /// The most bytes that a pull may fetch for one platform; any number where left out.
+    pub budget: Option<u64>,
     /// How to run it.
     pub run: ImageRun,
     /// How it is started once, to see that it starts.
@@ -180,6 +184,16 @@ impl std::fmt::Display for Base {
     }
 }
 
+/// How the layers of an image are compressed. Its tar for Docker always holds gzip.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compression {
+    /// Every tool takes it.
+    #[default]
+    Gzip,
+    /// Faster to unpack. Docker takes it from 23 on, containerd from 1.5, podman from 1.6.2.
+    Zstd,
+}
+
 /// `[test]`: what the tests of the project itself need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TestSection {
@@ -200,6 +214,8 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `zstd`, the program.
+    Zstd,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
     Registry,
     /// `musl-gcc`, with musl's loader.
@@ -241,6 +257,10 @@ impl Word for OnFallback {
     const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("fail", Self::Fail)];
 }
 
+impl Word for Compression {
+    const ALL: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip), ("zstd", Self::Zstd)];
+}
+
 impl Word for CcProvider {
     const ALL: &'static [(&'static str, Self)] = &[
         ("host", Self::Host),
@@ -258,6 +278,7 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("zstd", Self::Zstd),
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
@@ -275,4 +296,4 @@ macro_rules! spelled {
         }
     )*};
 }
-spelled!(Need, OnFallback, CcProvider, TestNeed);
+spelled!(Need, OnFallback, Compression, CcProvider, TestNeed);

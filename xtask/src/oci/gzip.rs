@@ -2,14 +2,14 @@
 //! at a byte border, so the file is one ordinary gzip member and its bytes do not depend on how many cores there were.
 //! The format: RFC 1951 (deflate) and RFC 1952 (gzip).
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, TryRecvError};
 
-mod pool;
+use zlib_rs::{Deflate, DeflateFlush};
 
-pub use pool::Pool;
+use super::pool::Queue;
+
+pub use super::pool::Pool;
 
 /// What decides the bytes beside the input: part of every key under which a compressed layer is remembered. The
 /// version is the one that Cargo.toml pins; zlib-rs finds the same matches on every processor.
@@ -23,17 +23,19 @@ const LEVEL: i32 = 5;
 /// blocks give.
 const BLOCK: usize = 128 << 10;
 
+/// The farthest that deflate looks back, in bytes (RFC 1951, 2).
+const WINDOW: usize = 32 << 10;
+
 /// No flags, no time, no hint, and "unknown" for the system (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
 /// A gzip stream that compresses on the threads of a pool and writes on the caller's.
 #[derive(Debug)]
 pub struct Gzip<'p, W> {
-    pool: &'p Pool,
+    queue: Queue<'p>,
     out: W,
     block: Vec<u8>,
     before: Option<Arc<Vec<u8>>>,
-    under_way: VecDeque<Receiver<io::Result<Vec<u8>>>>,
     crc: u32,
     size: u64,
 }
@@ -46,7 +48,9 @@ impl<'p, W: Write> Gzip<'p, W> {
     pub fn new(pool: &'p Pool, mut out: W) -> io::Result<Self> {
         out.write_all(&HEADER)?;
         let block = Vec::with_capacity(BLOCK);
-        Ok(Self { pool, out, block, before: None, under_way: VecDeque::new(), crc: 0, size: 0 })
+        // Enough to keep every thread at work while this one writes, and no more.
+        let queue = Queue::new(pool, 2 * pool.threads());
+        Ok(Self { queue, out, block, before: None, crc: 0, size: 0 })
     }
 
     /// Ends the stream and hands back what it was written to.
@@ -55,7 +59,7 @@ impl<'p, W: Write> Gzip<'p, W> {
     /// Compressing or writing failed.
     pub fn finish(mut self) -> io::Result<W> {
         self.submit(true)?;
-        while self.write_first()? {}
+        self.queue.finish(&mut self.out)?;
         self.out.write_all(&self.crc.to_le_bytes())?;
         // The size is kept modulo 2^32 (RFC 1952, ISIZE).
         self.out.write_all(&(self.size as u32).to_le_bytes())?;
@@ -67,35 +71,9 @@ impl<'p, W: Write> Gzip<'p, W> {
             Arc::new(std::mem::replace(&mut self.block, Vec::with_capacity(if last { 0 } else { BLOCK })));
         self.crc = zlib_rs::crc32::crc32(self.crc, &block);
         self.size += block.len() as u64;
-        self.under_way.push_back(self.pool.compress(Arc::clone(&block), self.before.take(), last)?);
+        let (input, before) = (Arc::clone(&block), self.before.take());
         self.before = Some(block);
-        self.write_done()?;
-        // Enough to keep every thread at work while this one writes, and no more: this bounds the memory.
-        while self.under_way.len() > 2 * self.pool.threads() {
-            self.write_first()?;
-        }
-        Ok(())
-    }
-
-    /// Writes what is done already, in order.
-    fn write_done(&mut self) -> io::Result<()> {
-        while let Some(first) = self.under_way.front() {
-            match first.try_recv() {
-                Ok(block) => self.out.write_all(&block?)?,
-                Err(TryRecvError::Empty) => return Ok(()),
-                Err(TryRecvError::Disconnected) => return Err(pool::gone()),
-            }
-            self.under_way.pop_front();
-        }
-        Ok(())
-    }
-
-    /// Waits for the first block and writes it; false where none is under way.
-    fn write_first(&mut self) -> io::Result<bool> {
-        let Some(first) = self.under_way.pop_front() else { return Ok(false) };
-        let block = first.recv().map_err(|_| pool::gone())??;
-        self.out.write_all(&block)?;
-        Ok(true)
+        self.queue.push(move || compress(&input, before.as_deref().map(Vec::as_slice), last), &mut self.out)
     }
 }
 
@@ -112,6 +90,34 @@ impl<W: Write> Write for Gzip<'_, W> {
     /// Does nothing: where blocks end is fixed, or the bytes would depend on the caller's habits.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+/// One block as raw deflate: whole bytes, and the end mark only in the last.
+///
+/// The state is made anew for every block. One that was reset remembers enough of the block before to find other
+/// matches (zlib-rs issue 459, and still so in 0.6.8), and which block that was depends on the threads.
+fn compress(input: &[u8], before: Option<&[u8]>, last: bool) -> io::Result<Vec<u8>> {
+    let mut deflate = Deflate::new(LEVEL, false, 15);
+    if let Some(before) = before {
+        let tail = &before[before.len().saturating_sub(WINDOW)..];
+        deflate.set_dictionary(tail).map_err(|e| io::Error::other(e.as_str()))?;
+    }
+    let flush = if last { DeflateFlush::Finish } else { DeflateFlush::SyncFlush };
+    // Deflate grows nothing by more than 5 bytes for each stored block; the loop is for what nobody foresaw.
+    let mut output = vec![0; input.len() + input.len() / 1000 + 128];
+    loop {
+        let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
+        deflate
+            .compress(&input[read..], &mut output[written..], flush)
+            .map_err(|e| io::Error::other(e.as_str()))?;
+        let written = deflate.total_out() as usize;
+        // Room that is left means that all was read and flushed.
+        if written < output.len() {
+            output.truncate(written);
+            return Ok(output);
+        }
+        output.resize(written + (64 << 10), 0);
     }
 }
 

@@ -15,7 +15,7 @@ use super::{Blobs, Digest, Memo, Stat};
 use crate::error::{Error, Result};
 
 /// What a tar is made of.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Parts {
     /// `name:version`, as `docker load` shall tag it.
     pub(super) reference: String,

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::digest::{Digest, Hashed};
-use super::document::{Descriptor, media_type};
-use super::gzip::{ENCODER, Gzip, Pool};
+use super::document::Descriptor;
+use super::pool::Pool;
 use super::tar::{Entry, EntryKind, Writer};
-use super::{Blobs, Content, Kind, Node, RootFs, Stat};
+use super::{Blobs, Codec, Content, Kind, Node, RootFs, Stat};
 use crate::error::{Error, Result};
 
 /// What a layer is made of.
@@ -68,16 +68,16 @@ impl LayerSource {
 const PIECE: usize = 128 << 10;
 
 /// Writes the tree's layer. All its times are `created`, seconds since 1970.
-pub(super) fn build(tree: &RootFs, created: u64, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
+pub(super) fn build(tree: &RootFs, created: u64, codec: Codec, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
     let blob = blobs.stage()?;
-    let gzip = Gzip::new(pool, blob).map_err(|e| cannot_write(&e))?;
-    let mut tar = Writer::new(Hashed::new(gzip));
+    let stream = codec.stream(pool, blob).map_err(|e| cannot_write(&e))?;
+    let mut tar = Writer::new(Hashed::new(stream));
     let root = Entry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: created };
     tar.entry(&root).map_err(|e| cannot_write(&e))?;
     write_tree(&mut tar, tree, created)?;
-    let (gzip, diff_id, _) = tar.finish().map_err(|e| cannot_write(&e))?.finish();
-    let blob = gzip.finish().map_err(|e| cannot_write(&e))?;
-    Ok(Layer { descriptor: blobs.commit(media_type::LAYER_GZIP, blob)?, diff_id })
+    let (stream, diff_id, _) = tar.finish().map_err(|e| cannot_write(&e))?.finish();
+    let blob = stream.finish().map_err(|e| cannot_write(&e))?;
+    Ok(Layer { descriptor: blobs.commit(codec.media_type(), blob)?, diff_id })
 }
 
 /// Writes all entries of a tree into a tar.
@@ -131,8 +131,8 @@ fn write_file<W: Write>(tar: &mut Writer<W>, file: &mut File, source: &Path) -> 
 /// All that decides the bytes of a layer, hashed: two equal fingerprints are equal layers. Files on disk stand in it
 /// with what [`Stat`] says of them. They are handed back too, so that the
 /// caller can tell a file that changed just now.
-pub(crate) fn fingerprint(tree: &RootFs, created: u64) -> Result<(Digest, Vec<Stat>)> {
-    let mut text = format!("{ENCODER}; tar 1; {created}\n");
+pub(crate) fn fingerprint(tree: &RootFs, created: u64, codec: Codec) -> Result<(Digest, Vec<Stat>)> {
+    let mut text = format!("{}; tar 1; {created}\n", codec.encoder());
     let mut stats = Vec::new();
     for (path, Node { kind, mode, uid, gid }) in tree.iter() {
         let kind: Cow<'_, str> = match kind {

@@ -7,12 +7,15 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
 use super::image_tar::{self, Parts};
-use super::{Digest, Layer, LayerSource, Layout, Lock, Memo, garbage, stage};
+use super::{Blobs, Codec, Digest, Layer, LayerSource, Layout, Lock, Memo, garbage, stage};
 use crate::error::{Error, Result};
 use crate::triple::Platform;
 
 mod layers;
 mod names;
+mod recode;
+
+use layers::{Store, Wanted};
 
 pub use names::tag;
 
@@ -27,6 +30,8 @@ pub struct ImageSpec {
     pub platforms: Vec<PlatformSpec>,
     /// Annotations of the index and of every manifest.
     pub annotations: BTreeMap<String, String>,
+    /// How its layers in the layout are compressed. Those in the tar are gzip.
+    pub codec: Codec,
     /// The time of everything in it, seconds since 1970 (`SOURCE_DATE_EPOCH`, else 0).
     pub created: u64,
 }
@@ -47,8 +52,13 @@ pub struct PlatformSpec {
 pub struct PackedImage {
     /// Its name.
     pub name: String,
-    /// The digest of its index.
+    /// The digest of its index in the layout: that of the image that is published.
     pub index_digest: Digest,
+    /// How its layers in the layout are compressed.
+    pub codec: Codec,
+    /// The digest of the index in the tar: another one where the layers of the layout are not all gzip. The images
+    /// themselves, by the digests of their configurations, are the same.
+    pub tar_index_digest: Digest,
     /// Its manifests, in the order of the platforms.
     pub manifests: Vec<PackedManifest>,
     /// The tar that `docker load` takes.
@@ -101,32 +111,62 @@ impl Packer<'_> {
         layout.blobs().sweep();
         stage::sweep(&tars);
 
-        let sources: Vec<_> = images
-            .iter()
-            .flat_map(|image| {
-                image.platforms.iter().flat_map(|p| &p.layers).map(|layer| (layer, image.created))
-            })
-            .collect();
-        let (built, fresh) = layers::all(&sources, self.threads, &layout.blobs(), &memo)?;
-        let mut built = built.into_iter();
-        let parts = images
-            .iter()
-            .map(|image| document(image, &mut built, &layout))
-            .collect::<Result<Vec<Parts>>>()?;
+        let wanted: Vec<_> = images.iter().flat_map(|image| wanted(image, image.codec)).collect();
+        let store = Store { blobs: &layout.blobs(), memo: &memo, kind: "layers", only_gzip: false };
+        let (built, fresh) = layers::all(&wanted, self.threads, store)?;
+        let parts = documents(images.iter(), built, &layout)?;
+        let tar_parts = self.tar_parts(images, &parts, &memo)?;
 
         let named: Vec<_> =
             images.iter().zip(&parts).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
-        let packed = images.iter().zip(&parts).map(|(image, parts)| self.packed(image, parts)).collect();
-        write_tars(images, &parts, &tars, &layout, &memo)?;
+        let packed = images.iter().zip(&parts).zip(&tar_parts);
+        let packed = packed.map(|((image, parts), (tar, _))| self.packed(image, parts, tar)).collect();
+        write_tars(images, &tar_parts, &tars, &memo)?;
         layout.name(&named)?;
         if fresh {
             garbage::collect(&layout);
-            memo.retain("layers", |layer: &Layer| layout.blobs().has(&layer.descriptor));
+            memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
         }
         Ok(packed)
     }
 
-    fn packed(&self, image: &ImageSpec, parts: &Parts) -> PackedImage {
+    /// What the tars are made of. Where the layout holds gzip alone, the same as there; else the same image with other
+    /// layers, which a layout in the cache keeps for the next run.
+    fn tar_parts(&self, images: &[ImageSpec], parts: &[Parts], memo: &Memo) -> Result<Vec<(Parts, Blobs)>> {
+        let layout = Layout::new(self.dist.join("oci"));
+        let own = Layout::new(self.cache.join("gzip"));
+        let (others, plain): (Vec<&ImageSpec>, Vec<&ImageSpec>) =
+            images.iter().partition(|image| !is_all_gzip(image));
+        let mut recoded = Vec::new();
+        if !others.is_empty() {
+            own.blobs().sweep();
+            let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
+            let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
+            let (built, fresh) = layers::all(&wanted, self.threads, store)?;
+            recoded = documents(others.iter().copied(), built, &own)?;
+            let named: Vec<_> =
+                others.iter().zip(&recoded).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
+            own.name(&named)?;
+            if fresh {
+                garbage::collect(&own);
+                memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
+            }
+        }
+        if own.dir().exists() && !plain.is_empty() {
+            own.forget(&plain.iter().map(|image| image.name.as_str()).collect::<Vec<_>>())?;
+        }
+        let mut recoded = recoded.into_iter();
+        let part = |(image, parts): (&ImageSpec, &Parts)| match is_all_gzip(image) {
+            true => Ok((parts.clone(), layout.blobs())),
+            false => {
+                let parts = recoded.next().ok_or_else(|| Error::failed("an image has no documents"))?;
+                Ok((parts, own.blobs()))
+            }
+        };
+        images.iter().zip(parts).map(part).collect()
+    }
+
+    fn packed(&self, image: &ImageSpec, parts: &Parts, tar: &Parts) -> PackedImage {
         let manifests =
             image.platforms.iter().zip(&parts.manifests).map(|(spec, (descriptor, manifest, _))| {
                 let size = descriptor.size.saturating_add(manifest.content_size());
@@ -135,10 +175,37 @@ impl Packer<'_> {
         PackedImage {
             name: image.name.clone(),
             index_digest: parts.index.digest.clone(),
+            codec: image.codec,
+            tar_index_digest: tar.index.digest.clone(),
             manifests: manifests.collect(),
             tar: self.dist.join("images").join(format!("{}.tar", image.name)),
         }
     }
+}
+
+/// The layers of an image, in the order in which [`document`] takes them.
+fn wanted(image: &ImageSpec, codec: Codec) -> impl Iterator<Item = Wanted<'_>> {
+    let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
+    layers.map(move |source| Wanted { source, created: image.created, codec })
+}
+
+/// Whether the layers in the layout may stand in the tar too.
+fn is_all_gzip(image: &ImageSpec) -> bool {
+    let gzip = |layer: &LayerSource| match layer {
+        LayerSource::Tree(_) => image.codec == Codec::Gzip,
+        LayerSource::Stored(stored) => layers::is_gzip(stored),
+    };
+    image.platforms.iter().flat_map(|platform| &platform.layers).all(gzip)
+}
+
+/// Stores the documents of images, whose layers are these.
+fn documents<'a>(
+    images: impl Iterator<Item = &'a ImageSpec>,
+    built: Vec<Layer>,
+    layout: &Layout,
+) -> Result<Vec<Parts>> {
+    let mut built = built.into_iter();
+    images.map(|image| document(image, &mut built, layout)).collect()
 }
 
 /// Stores the documents of an image, taking its layers from the front of `built`.
@@ -163,15 +230,13 @@ fn document(image: &ImageSpec, built: &mut impl Iterator<Item = Layer>, layout: 
     Ok(Parts { reference, tag, index, manifests, created: image.created })
 }
 
-fn write_tars(images: &[ImageSpec], parts: &[Parts], dir: &Path, layout: &Layout, memo: &Memo) -> Result<()> {
-    let blobs = layout.blobs();
+fn write_tars(images: &[ImageSpec], parts: &[(Parts, Blobs)], dir: &Path, memo: &Memo) -> Result<()> {
     std::thread::scope(|scope| {
         let writers: Vec<_> = images
             .iter()
             .zip(parts)
-            .map(|(image, parts)| {
+            .map(|(image, (parts, blobs))| {
                 let target = dir.join(format!("{}.tar", image.name));
-                let (blobs, memo) = (&blobs, memo);
                 scope.spawn(move || image_tar::write(parts, &target, blobs, memo))
             })
             .collect();

@@ -93,6 +93,7 @@ fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Image {
         version: "1".into(),
         platforms: vec![PlatformSpec { platform: assembled.base.platform, layers, runtime }],
         annotations: Default::default(),
+        codec: xtask::oci::Codec::Gzip,
         created: 0,
     };
     let (dist, cache) = (dir.join("dist"), dir.join("cache"));

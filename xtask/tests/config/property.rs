@@ -131,11 +131,15 @@ fn written(config: &Config) -> String {
     }
     for image in &config.images {
         text += &format!(
-            "[[image]]\nname = {}\nbase = \"scratch\"\ntargets = {}\ntzdata = {}\n",
+            "[[image]]\nname = {}\nbase = \"scratch\"\ntargets = {}\ntzdata = {}\ncompression = {}\n",
             string(&image.name),
             list(image.targets.iter().map(|t| t.as_str()).collect()),
-            image.tzdata
+            image.tzdata,
+            string(image.compression.as_str())
         );
+        if let Some(budget) = image.budget {
+            text += &format!("budget = \"{budget} B\"\n");
+        }
         text += &run_written(&image.run);
     }
     text + &format!("[test]\nneeds = {}\n", list(config.test.needs.iter().map(|n| n.as_str()).collect()))
@@ -267,13 +271,14 @@ proptest! {
         target in target(),
         smoke in prop::collection::vec("[^\\x00]{0,12}", 0..3),
         tzdata in any::<bool>(),
+        (compression, budget) in (prop::sample::select(vec!["gzip", "zstd"]), 1..u32::MAX),
         run in run(),
     ) {
         let smoke: Vec<_> = smoke.iter().map(|s| toml_string(s)).collect();
         let text = VALID.replace("bin = \"shop\"", &format!("bin = \"shop\"\nsmoke = [{}]", smoke.join(", ")))
             + &target
             + &format!("[[image]]\nname = \"a\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-gnu\"]\n\
-                        tzdata = {tzdata}\n{run}[test]\nneeds = [\"docker\"]\n");
+                        tzdata = {tzdata}\ncompression = \"{compression}\"\nbudget = \"{budget} kB\"\n{run}[test]\nneeds = [\"docker\"]\n");
         let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
         prop_assert_eq!(parse(written(&config).as_bytes()), Ok(config));
     }

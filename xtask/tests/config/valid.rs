@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask::config::{
-    App, Base, CcChoice, CcProvider, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun, ImageSmoke,
-    Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+    App, Base, CcChoice, CcProvider, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun,
+    ImageSmoke, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 use xtask::triple::Triple;
 use xtask::workspace::Package;
@@ -78,6 +78,8 @@ name = "shop__a-b.c"
 base = "scratch"
 targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"]
 tzdata = true
+compression = "zstd"
+budget = "12.5MB"
 entrypoint = ["/shop", "serve"]
 cmd = ["--port", "80"]
 env = { B = "", "A.b" = "x=y" }
@@ -141,6 +143,8 @@ needs = ["umoci", "docker", "umoci"]
         base: Base::Scratch,
         targets,
         tzdata: true,
+        compression: Compression::Zstd,
+        budget: Some(12_500_000),
         closure: false,
         run,
         smoke,
@@ -150,6 +154,7 @@ needs = ["umoci", "docker", "umoci"]
     assert_eq!(least.run.healthcheck.as_ref().unwrap().cmd, ["/shop"]);
     assert_eq!(least.run, ImageRun { healthcheck: least.run.healthcheck.clone(), ..ImageRun::default() });
     assert_eq!(least.smoke, ImageSmoke::default());
+    assert_eq!((least.compression, least.budget), (Compression::Gzip, None));
     assert_eq!(config.test.needs, [TestNeed::Docker, TestNeed::Umoci].into());
 }
 
@@ -199,7 +204,7 @@ fn our_own_file() {
     let config = Config::load(&file, &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
     let modes: Vec<_> = config.modes.iter().map(|m| (m.name.as_str(), m.default_features)).collect();
     assert_eq!(modes, [("native", false), ("pure", false)]);
-    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 1, 6));
+    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 1, 9));
     assert_eq!(config.test.all_features, ["app".to_owned(), "native".to_owned()].into());
     assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
 }

@@ -91,6 +91,8 @@ pub(crate) fn config() -> Config {
             closure: false,
             targets: vec![triple(MUSL), triple(ARM_MUSL)],
             tzdata: false,
+            compression: xtask::config::Compression::Gzip,
+            budget: None,
             run: ImageRun::default(),
             smoke: ImageSmoke::default(),
         }],

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xtask::exec::Cmd;
 use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
+use xtask::oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
 use xtask::triple::Triple;
 
 use crate::support::{LIMIT, have, pack_with, run, skipped};
@@ -83,6 +83,7 @@ fn load_and_run(dir: &Path, name: &str, platform: PlatformSpec) -> String {
         version: "1".into(),
         platforms: vec![platform],
         annotations: Default::default(),
+        codec: Codec::Gzip,
         created: 0,
     };
     let (first, tagged) = (format!("{}:1", image.name), format!("{}:1-{arch}", image.name));

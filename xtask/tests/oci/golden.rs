@@ -5,15 +5,35 @@ use std::fmt::Write;
 use std::path::Path;
 
 use xtask::oci::document::{Index, Manifest};
-use xtask::oci::{Digest, Layout};
+use xtask::oci::{Codec, Digest, ImageSpec, Layout};
 
-use crate::support::{fixed_image, pack_with};
+use crate::support::{fixed_image, pack_with, scratch_image};
 
 #[test]
 fn digests_and_documents() {
     let dir = tempfile::tempdir().unwrap();
-    let packed = pack_with(&[fixed_image(dir.path())], dir.path(), 2).remove(0);
-    let layout = Layout::new(dir.path().join("dist/oci"));
+    compare("oci/fixed.txt", &told(fixed_image(dir.path()), dir.path()));
+}
+
+#[test]
+fn digests_and_documents_of_zstd() {
+    let dir = tempfile::tempdir().unwrap();
+    let image = ImageSpec { codec: Codec::Zstd, ..fixed_image(dir.path()) };
+    compare("oci/fixed-zstd.txt", &told(image, dir.path()));
+}
+
+/// All that a scratch image ships beside the program, certificates and time zones among it: `cargo update` of their
+/// crates changes it, and should be seen.
+#[test]
+fn digests_and_documents_of_scratch() {
+    let dir = tempfile::tempdir().unwrap();
+    compare("oci/scratch.txt", &told(scratch_image(dir.path(), true), dir.path()));
+}
+
+/// Packs an image and says all of it but the bytes of its layers, which stand in it by their digests.
+fn told(image: ImageSpec, dir: &Path) -> String {
+    let packed = pack_with(&[image], dir, 2).remove(0);
+    let layout = Layout::new(dir.join("dist/oci"));
     let text = |digest: &Digest| String::from_utf8(layout.blobs().read(digest).unwrap()).unwrap();
 
     let mut told = String::new();
@@ -33,8 +53,9 @@ fn digests_and_documents() {
     }
     let named = std::fs::read_to_string(layout.dir().join("index.json")).unwrap();
     writeln!(told, "\nindex.json\n{named}").unwrap();
-    writeln!(told, "\nfixed.tar {}", Digest::of(&std::fs::read(&packed.tar).unwrap())).unwrap();
-    compare("oci/fixed.txt", &told);
+    let name = packed.tar.file_name().unwrap().to_string_lossy();
+    writeln!(told, "\n{name} {}", Digest::of(&std::fs::read(&packed.tar).unwrap())).unwrap();
+    told
 }
 
 fn compare(name: &str, told: &str) {

@@ -11,3 +11,4 @@ mod support;
 mod tools;
 #[cfg(unix)]
 mod unpack;
+mod zstd;

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use xtask::exec::{Cmd, Output};
 use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs};
+use xtask::oci::{
+    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, Scratch,
+    scratch_rootfs,
+};
 use xtask::triple::Triple;
 
 /// Long enough for `docker load` on a busy machine.
@@ -67,8 +70,19 @@ pub(crate) fn fixed_image(dir: &Path) -> ImageSpec {
             platform("aarch64-unknown-linux-musl", "pure"),
         ],
         annotations: BTreeMap::from([("org.opencontainers.image.version".into(), "1.2.3+x".into())]),
+        codec: Codec::Gzip,
         created: 1_700_000_000,
     }
+}
+
+/// A scratch image for one platform, as [`fixed_image`] else.
+pub(crate) fn scratch_image(dir: &Path, time_zones: bool) -> ImageSpec {
+    let mut image = fixed_image(dir);
+    image.name = "scratch".into();
+    image.platforms.truncate(1);
+    let program = dir.join("program");
+    *first_tree(&mut image) = scratch_rootfs(&Scratch { bin: "app", program: &program, time_zones }).unwrap();
+    image
 }
 
 /// The program's path, or `None` and a visible line where it is absent.

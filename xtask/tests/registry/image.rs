@@ -30,6 +30,7 @@ pub(crate) fn packed(dir: &Path, text: &str) -> String {
         version: "1".into(),
         platforms: vec![of(AMD64), of(ARM64)],
         annotations: BTreeMap::new(),
+        codec: xtask::oci::Codec::Gzip,
         created: 0,
     };
     let (dist, cache) = (dir.join("dist"), dir.join("pack"));

@@ -87,6 +87,8 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("targets", "add targets = [\"x86_64-unknown-linux-musl\"]"),
         ("tzdata", ""),
         ("closure", ""),
+        ("compression", ""),
+        ("budget", ""),
         ("entrypoint", ""),
         ("cmd", ""),
         ("env", "write env = { NAME = \"value\" }"),
@@ -101,7 +103,7 @@ pub(in crate::config) const IMAGE: Shape = Shape {
         ("smoke", ""),
         ("expect", "write expect = { exit = 0, stdout = \"…\" }"),
     ],
-    later: &["budget", "compression"],
+    later: &[],
 };
 
 /// `healthcheck` of `[[image]]`.

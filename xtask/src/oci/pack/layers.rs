@@ -4,84 +4,104 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::recode::recode;
 use crate::error::{Error, Result};
-use crate::oci::gzip::Pool;
+use crate::oci::document::media_type;
 use crate::oci::layer::{self, fingerprint};
-use crate::oci::{Blobs, Digest, Layer, LayerSource, Memo, RootFs, stage};
+use crate::oci::pool::Pool;
+use crate::oci::{Blobs, Codec, Digest, Layer, LayerSource, Memo, RootFs, StoredLayer, stage};
 
-/// A tree and the time of its entries.
-type Tree<'a> = (&'a RootFs, u64);
+/// A layer that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// What it is made of.
+    pub(super) source: &'a LayerSource,
+    /// The time of its entries.
+    pub(super) created: u64,
+    /// How it is compressed, where it is made here.
+    pub(super) codec: Codec,
+}
+
+/// Where layers go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Store<'a> {
+    /// The blobs.
+    pub(super) blobs: &'a Blobs,
+    /// What is known of earlier runs.
+    pub(super) memo: &'a Memo,
+    /// The kind under which the memo knows these layers.
+    pub(super) kind: &'static str,
+    /// Layers that are on disk already are compressed anew where they are no gzip; else they are taken as they are.
+    pub(super) only_gzip: bool,
+}
 
 /// A layer that has to be built.
 struct Task<'a> {
     key: Digest,
-    tree: Tree<'a>,
+    work: Work<'a>,
     /// Its files may not change any more without a trace.
     settled: bool,
 }
 
-/// The layers of these sources, in their order, all of them in `blobs`; and whether any was built or brought in.
-pub(super) fn all(
-    sources: &[(&LayerSource, u64)],
-    threads: NonZeroUsize,
-    blobs: &Blobs,
-    memo: &Memo,
-) -> Result<(Vec<Layer>, bool)> {
-    let mut fresh = false;
-    let mut trees = Vec::new();
-    for (source, created) in sources {
-        match source {
-            LayerSource::Tree(spec) => trees.push((&spec.rootfs, *created)),
-            LayerSource::Stored(stored) => fresh |= blobs.bring(&stored.layer.descriptor, &stored.blob)?,
-        }
-    }
-    let (built, new) = build(&trees, threads, blobs, memo)?;
-    let mut built = built.into_iter();
-    let layer = |(source, _): &(&LayerSource, u64)| match source {
-        LayerSource::Tree(_) => built.next().ok_or_else(|| Error::failed("a layer was not built")),
-        LayerSource::Stored(stored) => Ok(stored.layer.clone()),
-    };
-    Ok((sources.iter().map(layer).collect::<Result<_>>()?, fresh || new))
+/// What a layer is made of.
+enum Work<'a> {
+    Tree(&'a RootFs, u64, Codec),
+    Recode(&'a StoredLayer),
 }
 
-/// The layers of these trees, in their order, and whether any was built.
-fn build(
-    trees: &[Tree<'_>],
+/// The layers that are wanted, in their order, all of them in the store; and whether any was built or brought in.
+pub(super) fn all(
+    wanted: &[Wanted<'_>],
     threads: NonZeroUsize,
-    blobs: &Blobs,
-    memo: &Memo,
+    store: Store<'_>,
 ) -> Result<(Vec<Layer>, bool)> {
+    let mut fresh = false;
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
     let mut tasks: BTreeMap<Digest, Task<'_>> = BTreeMap::new();
     let mut keys = Vec::new();
     // Made before any file is looked at: what is not older than this may still change within the same tick.
-    let now = stage::clock(blobs.dir())?;
-    for tree in trees {
-        let (key, stats) = fingerprint(tree.0, tree.1)?;
+    let now = stage::clock(store.blobs.dir())?;
+    for layer in wanted {
+        let (work, key, settled) = match layer.source {
+            LayerSource::Stored(stored) if !store.only_gzip || is_gzip(stored) => {
+                fresh |= store.blobs.bring(&stored.layer.descriptor, &stored.blob)?;
+                let key = stored.layer.descriptor.digest.clone();
+                known.insert(key.clone(), stored.layer.clone());
+                keys.push(key);
+                continue;
+            }
+            LayerSource::Stored(stored) => {
+                let text = format!("{}; {}", Codec::Gzip.encoder(), stored.layer.descriptor.digest);
+                (Work::Recode(stored), Digest::of(text.as_bytes()), true)
+            }
+            LayerSource::Tree(spec) => {
+                let (key, stats) = fingerprint(&spec.rootfs, layer.created, layer.codec)?;
+                let settled = stats.iter().all(|stat| stat.older_than(&now));
+                (Work::Tree(&spec.rootfs, layer.created, layer.codec), key, settled)
+            }
+        };
         keys.push(key.clone());
         if known.contains_key(&key) || tasks.contains_key(&key) {
             continue;
         }
-        match memo.get("layers", key.hex()).filter(|layer: &Layer| blobs.has(&layer.descriptor)) {
+        match store.memo.get(store.kind, key.hex()).filter(|l: &Layer| store.blobs.has(&l.descriptor)) {
             Some(layer) => drop(known.insert(key, layer)),
-            None => {
-                let settled = stats.iter().all(|stat| stat.older_than(&now));
-                tasks.insert(key.clone(), Task { key, tree: *tree, settled });
-            }
+            None => drop(tasks.insert(key.clone(), Task { key, work, settled })),
         }
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
-    known.extend(run(&tasks, threads, blobs, memo)?);
+    known.extend(run(&tasks, threads, store)?);
     let layer = |key| known.get(key).cloned().ok_or_else(|| Error::failed("a layer was not built"));
-    Ok((keys.iter().map(layer).collect::<Result<_>>()?, !tasks.is_empty()))
+    Ok((keys.iter().map(layer).collect::<Result<_>>()?, fresh || !tasks.is_empty()))
 }
 
-fn run(
-    tasks: &[Task<'_>],
-    threads: NonZeroUsize,
-    blobs: &Blobs,
-    memo: &Memo,
-) -> Result<Vec<(Digest, Layer)>> {
+/// Whether a layer that is on disk is compressed with gzip.
+pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
+    let kind = stored.layer.descriptor.media_type.as_str();
+    kind == media_type::LAYER_GZIP || kind == media_type::docker::LAYER_GZIP
+}
+
+fn run(tasks: &[Task<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<(Digest, Layer)>> {
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
@@ -91,7 +111,7 @@ fn run(
     let reader = || {
         let mut done = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((task.key.clone(), one(task, &pool, blobs, memo)?));
+            done.push((task.key.clone(), one(task, &pool, store)?));
         }
         Ok(done)
     };
@@ -109,10 +129,13 @@ fn run(
     })
 }
 
-fn one(task: &Task<'_>, pool: &Pool, blobs: &Blobs, memo: &Memo) -> Result<Layer> {
-    let layer = layer::build(task.tree.0, task.tree.1, pool, blobs)?;
+fn one(task: &Task<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
+    let layer = match &task.work {
+        Work::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
+        Work::Recode(stored) => recode(stored, pool, store.blobs)?,
+    };
     if task.settled {
-        memo.put("layers", task.key.hex(), &layer);
+        store.memo.put(store.kind, task.key.hex(), &layer);
     }
     Ok(layer)
 }

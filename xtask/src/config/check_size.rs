@@ -1,0 +1,92 @@
+//! The checks of the keys of `[[image]]` that say how it is stored and how large it may be.
+
+use super::check::Check;
+use super::quote::quoted;
+use super::raw::Text;
+use super::types::Compression;
+
+/// How the layers in `target/dist/oci` are compressed.
+pub(super) fn compression<'a>(check: &mut Check<'a, '_>, text: Option<&'a Text>) -> Compression {
+    text.and_then(|text| check.word("a compression", text)).unwrap_or_default()
+}
+
+/// The most bytes that a pull may fetch for one platform.
+pub(super) fn budget(check: &mut Check<'_, '_>, text: Option<&Text>) -> Option<u64> {
+    let text = text?;
+    let read = bytes(text.get_ref());
+    if read.is_none() {
+        check
+            .diags
+            .at(text.span(), format!("{} is not a size", quoted(text.get_ref())))
+            .help("a number and a unit: \"20 MB\", \"1.5 GiB\"")
+            .help("kB, MB, GB are 10^3, 10^6, 10^9 bytes; KiB, MiB, GiB are 2^10, 2^20, 2^30; B is one");
+    }
+    read.filter(|bytes| {
+        if *bytes == 0 {
+            check.diags.at(text.span(), "no image fits into nothing").help("write a size above 0");
+        }
+        *bytes > 0
+    })
+}
+
+/// The units by their spellings, each with its number of bytes: those of SI (ISO 80000-1) and of IEC 80000-13.
+const UNITS: [(&str, u64); 7] = [
+    ("B", 1),
+    ("kB", 1_000),
+    ("MB", 1_000_000),
+    ("GB", 1_000_000_000),
+    ("KiB", 1 << 10),
+    ("MiB", 1 << 20),
+    ("GiB", 1 << 30),
+];
+
+/// The number of bytes of `20 MB`, rounded down where a fraction of one is left over.
+fn bytes(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = text.split_at(end);
+    let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start_matches(' '))?.1;
+    let (whole, part) = match number.split_once('.') {
+        Some((whole, part)) if !part.is_empty() => (whole, part),
+        Some(_) => return None,
+        None => (number, "0"),
+    };
+    // Nine digits are exact to the byte at the largest unit.
+    if part.len() > 9 {
+        return None;
+    }
+    let fraction = u64::try_from(
+        u128::from(part.parse::<u64>().ok()?) * u128::from(unit)
+            / 10_u128.pow(u32::try_from(part.len()).ok()?),
+    );
+    whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(fraction.ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        let cases = [
+            ("20 MB", 20_000_000),
+            ("20MB", 20_000_000),
+            ("1 B", 1),
+            ("1.5 GiB", 3 << 29),
+            ("0.001 kB", 1),
+            ("0.0009 kB", 0),
+            ("12.345 MiB", 12_944_670),
+            ("4 KiB", 4096),
+            ("2 kB", 2000),
+        ];
+        for (text, size) in cases {
+            assert_eq!(bytes(text), Some(size), "{text}");
+        }
+        let wrong =
+            ["", "20", "MB", "20 mb", "20 M", "-1 MB", "1,5 MB", "1. MB", ".5 MB", "1..2 B", "1e3 kB"];
+        for text in
+            wrong.iter().chain(&["99999999999999999999 B", "18446744074 GB", "1.0000000001 GB", "1 MB x"])
+        {
+            assert_eq!(bytes(text), None, "{text}");
+        }
+    }
+}
