@@ -214,6 +214,8 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `podman`, a second engine that runs images.
+    Podman,
     /// `zstd`, the program.
     Zstd,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
@@ -278,6 +280,7 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("podman", Self::Podman),
         ("zstd", Self::Zstd),
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::oci::stage::Staged;
-use crate::oci::{self, Digest, ImageSpec, LayerSource, Memo, RootFs, Stat, layer};
+use crate::oci::{self, Codec, Digest, ImageSpec, LayerSource, Memo, RootFs, Stat, layer};
 use crate::place::Placed;
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
@@ -72,7 +72,7 @@ fn add(tree: &mut RootFs, top: &RootFs, bin: &str) -> Result<()> {
 }
 
 fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
-    let (key, _) = layer::fingerprint(tree, created)?;
+    let (key, _) = layer::fingerprint(tree, created, Codec::Gzip)?;
     let place = Digest::of(path.as_os_str().as_encoded_bytes());
     let there = || Stat::of(path).ok();
     if memo.get("docker", place.hex()).is_some_and(|k: Known| k.key == key && Some(k.stat) == there()) {

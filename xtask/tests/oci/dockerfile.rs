@@ -206,6 +206,8 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
         targets: vec![Triple::parse("some-target")],
         tzdata: false,
         closure: false,
+        compression: Default::default(),
+        budget: None,
         run: ImageRun::default(),
         smoke: ImageSmoke::default(),
     };
@@ -221,6 +223,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
             runtime: Runtime::default(),
         }],
         annotations: BTreeMap::new(),
+        codec: Default::default(),
         created: 0,
     };
     let (dist, memo) = (context.join("target/dist"), dir.path().join("memo"));
