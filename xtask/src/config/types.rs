@@ -200,6 +200,12 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
+    /// `podman`.
+    Podman,
+    /// `buildah`.
+    Buildah,
+    /// `bwrap`: bubblewrap.
+    Bubblewrap,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
     Registry,
     /// `musl-gcc`, with musl's loader.
@@ -258,6 +264,9 @@ impl Word for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("podman", Self::Podman),
+        ("buildah", Self::Buildah),
+        ("bwrap", Self::Bubblewrap),
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
