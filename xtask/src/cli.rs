@@ -54,7 +54,7 @@ pub struct Planning {
     /// `auto` (the first mode whose needs are met), a mode's name (which never falls back), or `all`
     #[arg(long, value_name = "MODE")]
     pub mode: Option<String>,
-    /// A fallback to another mode is an error, before anything is built
+    /// A fallback to another mode is an error, before anything is built; so is an image that nothing here can start
     #[arg(long)]
     pub strict: bool,
     /// Where C toolchains may come from: env,config,host,gnu,musl,clang,mingw,zig, or `none` [default: all]

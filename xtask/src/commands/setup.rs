@@ -165,7 +165,13 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             TestNeed::Registry => {
                 wants.extend(["docker-registry", "openssl"].map(|name| Want::Program(name.into())));
             }
-            TestNeed::Skopeo | TestNeed::Umoci | TestNeed::Podman | TestNeed::Zstd | TestNeed::MuslGcc => {
+            TestNeed::Skopeo
+            | TestNeed::Umoci
+            | TestNeed::Podman
+            | TestNeed::Buildah
+            | TestNeed::Bubblewrap
+            | TestNeed::Zstd
+            | TestNeed::MuslGcc => {
                 wants.push(Want::Program(need.as_str().into()));
             }
             TestNeed::Zig => wants.push(Want::Zig),

@@ -214,8 +214,12 @@ pub enum TestNeed {
     Skopeo,
     /// `umoci`.
     Umoci,
-    /// `podman`, a second engine that runs images.
+    /// `podman`.
     Podman,
+    /// `buildah`.
+    Buildah,
+    /// `bwrap`: bubblewrap.
+    Bubblewrap,
     /// `zstd`, the program.
     Zstd,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
@@ -281,6 +285,8 @@ impl Word for TestNeed {
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
         ("podman", Self::Podman),
+        ("buildah", Self::Buildah),
+        ("bwrap", Self::Bubblewrap),
         ("zstd", Self::Zstd),
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),

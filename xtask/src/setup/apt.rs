@@ -59,8 +59,10 @@ pub fn packages(want: &Want) -> Vec<String> {
             Arch::X86 => owned(&["gcc-mingw-w64-i686"]),
             _ => Vec::new(),
         },
-        Want::Qemu(_) => owned(&["qemu-user"]),
+        // The static one also works inside an image, which has no libraries for it.
+        Want::Qemu(_) => owned(&["qemu-user-static"]),
         Want::Binfmt(_) => owned(&["qemu-user-static", "binfmt-support"]),
+        Want::Program(name) if name == "bwrap" => vec!["bubblewrap".into()],
         Want::Program(name) if name == "musl-gcc" => vec!["musl-tools".into()],
         Want::Program(name) => vec![name.clone()],
     }

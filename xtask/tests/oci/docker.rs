@@ -57,7 +57,7 @@ pub(crate) fn compile(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
     Some(program)
 }
 
-fn platform(triple: &str, program: &Path) -> PlatformSpec {
+pub(crate) fn platform(triple: &str, program: &Path) -> PlatformSpec {
     let scratch = Scratch { bin: "prog", program, time_zones: true };
     PlatformSpec {
         platform: Triple::parse(triple).platform().unwrap(),
@@ -164,7 +164,7 @@ fn one_tar_loads_every_platform() {
 }
 
 /// Whether the kernel starts arm64 programs by qemu; tries to make it so where it does not yet.
-fn binfmt() -> bool {
+pub(crate) fn binfmt() -> bool {
     let dir = Path::new("/proc/sys/fs/binfmt_misc");
     let known = || dir.join("qemu-aarch64").exists();
     if !dir.join("register").exists() {

@@ -4,6 +4,7 @@ mod archive;
 mod docker;
 mod dockerfile;
 mod golden;
+mod interop;
 mod interrupted;
 mod reproducible;
 mod size;

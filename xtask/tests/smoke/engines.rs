@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use xtask::config::ImageSmoke;
 use xtask::exec::Cmd;
+use xtask::oci::document::{Health, Runtime};
 use xtask::smoke::Ran;
 use xtask::verify::Smoke;
 
@@ -139,6 +140,54 @@ fn what_was_there_before_stays() {
     assert_eq!(with_names, format!("[{} {}]", names[0], names[1]));
     assert!(ran.iter().all(by("docker")), "{ran:?}");
     assert_eq!((without.as_str(), still.as_str()), ("[]", "[]"));
+}
+
+/// What targets.toml says of running is what Docker reads, the health check among it.
+#[test]
+fn docker_reads_how_an_image_is_run() {
+    let test = "smoke::keys";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    let docker = |args: &[&str]| {
+        let output = Cmd::new("docker").args(args).capture(LIMIT).unwrap();
+        assert!(output.ok(), "{}", output.errors());
+        output.text()
+    };
+    let bench = Bench::new();
+    let check = Health {
+        test: vec!["CMD".into(), "/app".into()],
+        interval: Some(1_000_000_000),
+        retries: Some(2),
+        ..Health::default()
+    };
+    let run = Runtime {
+        cmd: vec!["sleep".into()],
+        exposed_ports: ["53/udp".to_owned(), "8080/tcp".to_owned()].into(),
+        stop_signal: Some("SIGQUIT".into()),
+        healthcheck: Some(check),
+        ..runtime(7)
+    };
+    let image = bench.pack(&[(AMD64, &bench.program("gcc"))], &run);
+    let name = format!("{}:1", image.name);
+    docker(&["load", "--input", image.tar.to_str().unwrap()]);
+    let config: serde_json::Value =
+        serde_json::from_str(&docker(&["image", "inspect", "--format", "{{json .Config}}", &name])).unwrap();
+    let container = docker(&["run", "--detach", "--rm", &name]);
+    let state = || docker(&["inspect", "--format", "{{.State.Health.Status}}", &container]);
+    let begun = Instant::now();
+    while state() != "healthy" && begun.elapsed() < LIMIT {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let healthy = state();
+    docker(&["rm", "--force", &container]);
+    docker(&["image", "rm", &name, &format!("{name}-amd64")]);
+    assert_eq!(healthy, "healthy");
+    assert_eq!(config["ExposedPorts"], serde_json::json!({ "53/udp": {}, "8080/tcp": {} }));
+    assert_eq!((&config["StopSignal"], &config["User"]), (&"SIGQUIT".into(), &"7:7".into()));
+    assert_eq!(config["Volumes"], serde_json::json!({ "/data": {} }));
+    let check = serde_json::json!({ "Test": ["CMD", "/app"], "Interval": 1_000_000_000, "Retries": 2 });
+    assert_eq!(config["Healthcheck"], check);
 }
 
 /// This test starts itself: as the run that is interrupted.
