@@ -37,6 +37,7 @@ fn sample(test: &str) -> Option<Sample> {
             platform("aarch64-unknown-linux-gnu", &arm64),
         ],
         annotations: Default::default(),
+        codec: Default::default(),
         created: 0,
     };
     let packed = pack_with(&[image], dir.path(), 2).remove(0);
