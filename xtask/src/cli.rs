@@ -239,9 +239,9 @@ pub enum Command {
 /// What can be done with bases.
 #[derive(Debug, Subcommand)]
 pub enum BaseCommand {
-    /// Lock the packages that Debian's archive has now, in docker/bases
+    /// Lock what Debian's archive has now, and the tags that targets.toml names, in docker/bases
     Update {
-        /// The releases of Debian: 13, 12 [default: those that are locked, else 13]
+        /// The releases of Debian alone: 13, 12 [default: those that are locked, and tags; 13 where there is neither]
         #[arg(value_name = "RELEASE", value_parser = clap::value_parser!(u8).range(12..=13))]
         releases: Vec<u8>,
         /// Also for this architecture, by the name that Debian or images have for it, or `all`; may be given several

@@ -23,6 +23,8 @@ pub struct Placed {
     pub rejected: Vec<Rejected>,
     /// The base for each target of the run, in the file's order.
     pub grounds: Vec<Ground>,
+    /// Why the base is not that of the repository's lock; none where it is.
+    pub refreshed: Option<String>,
 }
 
 /// What one program stands on.
@@ -138,7 +140,8 @@ impl Place<'_> {
                     rejected.iter().map(|r| format!("\n             not {}: {}", r.base, r.reason)).collect();
                 self.ui.step("Chosen", format!("base {base} for image {}{why}", self.image.name));
             }
-            return Ok(Ok(Placed { image: self.image.clone(), base, rejected, grounds }));
+            let refreshed = self.bases.refreshed(&base);
+            return Ok(Ok(Placed { image: self.image.clone(), base, rejected, grounds, refreshed }));
         }
         let what = format!("no base that auto knows carries image {}", self.image.name);
         let error = rejected

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BaseImage, distroless};
+use super::{BaseImage, Distroless, distroless};
 use crate::config::Base;
 use crate::error::{Error, Result};
 use crate::registry;
@@ -16,6 +16,7 @@ pub struct Bases<'a> {
     distroless: distroless::Site<'a>,
     registry: registry::Site<'a>,
     ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
+    refreshed: RefCell<BTreeMap<String, String>>,
 }
 
 impl<'a> Bases<'a> {
@@ -23,7 +24,7 @@ impl<'a> Bases<'a> {
     pub fn new(distroless: distroless::Site<'a>) -> Self {
         let distroless::Site { cache, locks, offline, ui, host, .. } = distroless;
         let registry = registry::Site { cache, locks, offline, ui, host };
-        Self { distroless, registry, ready: RefCell::default() }
+        Self { distroless, registry, ready: RefCell::default(), refreshed: RefCell::default() }
     }
 
     /// A base for a platform; none for scratch.
@@ -38,11 +39,28 @@ impl<'a> Bases<'a> {
         let image = match base {
             Base::Scratch => return Ok(None),
             Base::Auto => return Err(Error::failed("a base that is chosen later was asked for")),
-            Base::Distroless(what) => distroless::load(*what, platform, &self.distroless)?.base,
+            Base::Distroless(what) => self.assembled(*what, platform)?,
             Base::Registry(reference) => registry::base(reference, platform, &self.registry)?,
         };
         let image = Arc::new(image);
         self.ready.borrow_mut().insert(key, Arc::clone(&image));
         Ok(Some(image))
+    }
+
+    /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
+    pub fn refreshed(&self, base: &Base) -> Option<String> {
+        self.refreshed.borrow().get(&base.to_string()).cloned()
+    }
+
+    fn assembled(&self, what: Distroless, platform: &Platform) -> Result<BaseImage> {
+        let first = self.ready.borrow().keys().all(|(name, _)| *name != what.to_string());
+        if let Some(warning) = what.warning().filter(|_| first) {
+            self.distroless.ui.warn(warning);
+        }
+        let assembled = distroless::load(what, platform, &self.distroless)?;
+        if let Some(why) = assembled.refreshed {
+            self.refreshed.borrow_mut().insert(what.to_string(), why);
+        }
+        Ok(assembled.base)
     }
 }

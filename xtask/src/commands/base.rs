@@ -1,8 +1,8 @@
-//! `cargo xtask base`: what the distroless bases are made of, and the locks that hold it.
+//! `cargo xtask base`: what bases are made of, and the locks that hold it.
 
 use std::path::PathBuf;
 
-use crate::base::distroless::{LOCKS, Site};
+use crate::base::distroless::Site;
 use crate::base::{Arch, Lock};
 use crate::cli::{BaseCommand, Common};
 use crate::error::{Error, Result};
@@ -10,6 +10,7 @@ use crate::session::Session;
 
 mod list;
 mod show;
+mod tags;
 mod update;
 
 pub(super) fn run(common: &Common, command: &BaseCommand) -> Result<()> {
@@ -22,13 +23,8 @@ pub(super) fn run(common: &Common, command: &BaseCommand) -> Result<()> {
     }
 }
 
-/// The folder of the workspace's locks.
-fn locks(session: &Session) -> PathBuf {
-    session.workspace.root.join(LOCKS)
-}
-
 fn lock_file(session: &Session, debian: u8) -> PathBuf {
-    locks(session).join(Lock::file_name(debian))
+    session.locks().join(Lock::file_name(debian))
 }
 
 /// Where things are; nothing is refreshed unasked here.

@@ -36,6 +36,7 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
     let images = packed.iter().zip(placed).map(|(image, place)| report::Image {
         name: image.name.clone(),
         base: place.base.to_string(),
+        refreshed: place.refreshed.clone(),
         closure: place.grounds.iter().any(|ground| ground.trimmed.is_some()),
         rejected: place
             .rejected

@@ -168,6 +168,9 @@ pub struct Image {
     pub name: String,
     /// The base that it stands on: that of targets.toml, or the one that was chosen.
     pub base: String,
+    /// Why a lock that was made for this run stands in for the repository's; none where the repository's was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<String>,
     /// Only what the programs need of the base is shipped.
     #[serde(default)]
     pub closure: bool,

@@ -86,3 +86,21 @@ fn a_base_that_cannot_be_had_names_the_way_to_it() {
     let run = space.run(&["image", "--mode", "pure"]).ended(3);
     run.says(&["distroless:cc is not locked", "cargo xtask base update 13", "image app is not made"]);
 }
+
+#[test]
+fn tags_of_registries_are_listed_and_locked() {
+    need!("bases::tags", machine::std_for(&[HOST]));
+    let space = space(&[("app", "127.0.0.1:9/team/base:1", HOST, "")]);
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let tag = |to: Value| json!({"reference": "127.0.0.1:9/team/base:1", "from": null, "to": to});
+    let list = || space.run(&["base", "list", "--json"]).ended(0).json()["tags"].clone();
+    assert_eq!(list(), json!([tag(Value::Null)]));
+    space.write("docker/bases/registry.lock", &format!("127.0.0.1:9/team/base:1 {digest}\n"));
+    assert_eq!(list(), json!([tag(json!(digest))]));
+    // Nothing listens there: the lock stays as it was, and the image says why it is not made.
+    std::fs::remove_file(space.path("docker/bases/debian13.lock")).unwrap();
+    space.run(&["base", "update"]).ended(1).says(&["127.0.0.1:9"]);
+    assert_eq!(list(), json!([tag(json!(digest))]));
+    let run = space.run(&["image", "--mode", "pure", "--offline"]).ended(3);
+    run.says(&["127.0.0.1:9/team/base", "image app is not made"]);
+}

@@ -213,7 +213,8 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
     };
     let target = Triple::parse("some-target");
     let ground = Ground { target, bin: "app".into(), base: Some(base.into()), trimmed: None };
-    let placed = Placed { image, base: Base::Scratch, rejected: Vec::new(), grounds: vec![ground] };
+    let placed =
+        Placed { image, base: Base::Scratch, rejected: Vec::new(), grounds: vec![ground], refreshed: None };
     let spec = ImageSpec {
         name: "app".into(),
         version: "1".into(),

@@ -16,6 +16,7 @@ pub(crate) fn report() -> Report {
         images: vec![Image {
             name: "app".into(),
             base: "scratch".into(),
+            refreshed: None,
             closure: false,
             rejected: Vec::new(),
             index_digest: format!("sha256:{}", "ab".repeat(32)),

@@ -11,12 +11,14 @@ use crate::session::Session;
 use crate::table::{Align, Cell, Table, Tone};
 
 use super::lock_file;
+use super::tags::{self, TagJson};
 
 #[derive(Serialize)]
 struct Document {
     schema: u32,
     bases: Vec<BaseJson>,
     locks: Vec<LockJson>,
+    tags: Vec<TagJson>,
 }
 
 #[derive(Serialize)]
@@ -52,7 +54,8 @@ struct ReleaseJson {
 
 pub(super) fn run(common: &Common, json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
-    let mut document = Document { schema: 1, bases: Vec::new(), locks: Vec::new() };
+    let tags = tags::list(&session, &session.locks())?;
+    let mut document = Document { schema: 1, bases: Vec::new(), locks: Vec::new(), tags };
     for debian in [13, 12] {
         let file = lock_file(&session, debian);
         let lock = Lock::load(&file)?;
@@ -93,6 +96,11 @@ pub(super) fn run(common: &Common, json: bool) -> Result<()> {
         for release in &lock.releases {
             text += &format!("\n{}: {} of {}", lock.file, release.suite, release.date);
         }
+    }
+    for tag in &document.tags {
+        let held =
+            tag.to.as_deref().unwrap_or("not locked; the next build or `cargo xtask base update` locks it");
+        text += &format!("\n{}: {held}", tag.reference);
     }
     session.ui.data(&text);
     Ok(())

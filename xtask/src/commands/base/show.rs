@@ -69,7 +69,7 @@ pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, 
             Error::usage("there is no base for this machine's architecture").help("name one: --arch amd64")
         })?,
     };
-    let locks = super::locks(&session);
+    let locks = session.locks();
     let file = super::lock_file(&session, what.debian);
     let lock = Lock::load(&file)?.ok_or_else(|| {
         Error::missing(format!("{what} is not locked: there is no {LOCKS}/{}", Lock::file_name(what.debian)))

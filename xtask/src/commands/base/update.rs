@@ -1,4 +1,4 @@
-//! `cargo xtask base update`: locks what Debian's archive has now.
+//! `cargo xtask base update`: locks what Debian's archive and the registries have now.
 
 use serde::Serialize;
 
@@ -12,11 +12,13 @@ use crate::session::Session;
 use crate::table::{Align, Cell, Table, Tone};
 
 use super::lock_file;
+use super::tags::{self, TagJson};
 
 #[derive(Serialize)]
 struct Document {
     schema: u32,
     locks: Vec<LockJson>,
+    tags: Vec<TagJson>,
 }
 
 #[derive(Serialize)]
@@ -35,18 +37,44 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     if session.offline {
         return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
     }
+    let tags = if releases.is_empty() { tags::named(&session)? } else { Vec::new() };
+    let wanted = wanted(&session, releases, !tags.is_empty());
+    let mut locks = Vec::new();
+    if !wanted.is_empty() {
+        locks = debian(&session, wanted, &archs, all)?;
+    }
+    let tags =
+        if releases.is_empty() { tags::update(&session, &session.locks(), &tags)? } else { Vec::new() };
+    if json {
+        return super::print_json(&session, &Document { schema: 1, locks, tags });
+    }
+    for lock in &locks {
+        session.ui.data(&format!("Debian {}: {}", lock.debian, lock.architectures.join(", ")));
+        if !lock.changes.is_empty() {
+            session.ui.data(&table(&lock.changes).terminal(session.ui.color_out));
+        }
+    }
+    for TagJson { reference, from, to } in tags.iter().filter(|tag| tag.from != tag.to) {
+        let digest = |digest: &Option<String>| digest.clone().unwrap_or_else(|| "nothing".to_owned());
+        session.ui.data(&format!("{reference}: from {} to {}", digest(from), digest(to)));
+    }
+    Ok(())
+}
+
+/// Locks the packages of these releases.
+fn debian(session: &Session, wanted: Vec<u8>, archs: &[Arch], all: bool) -> Result<Vec<LockJson>> {
     let apt = Apt::find(&session.host, session.ui, "the packages of distroless bases")?;
     if apt.has_no_security() {
         session.ui.warn("apt's sources here have no security updates of Debian: the lock will have none");
     }
     let mut locks = Vec::new();
-    for debian in wanted(&session, releases) {
+    for debian in wanted {
         if let Some(warning) = (Distroless { debian, ..Distroless::of(Flavour::Static) }).warning() {
             session.ui.warn(warning);
         }
-        let file = lock_file(&session, debian);
+        let file = lock_file(session, debian);
         let older = Lock::load(&file)?;
-        let archs = if all { Arch::of_release(debian) } else { all_archs(debian, &archs, older.as_ref())? };
+        let archs = if all { Arch::of_release(debian) } else { all_archs(debian, archs, older.as_ref())? };
         let states = Store::new(&session.cache).apt();
         let newer = update::update(&apt, &states, debian, &archs, older.as_ref(), session.ui)?;
         let changes = update::changes(older.as_ref(), &newer);
@@ -56,25 +84,16 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
         let architectures = archs.iter().map(|arch| arch.as_str()).collect();
         locks.push(LockJson { debian, file: file.display().to_string(), architectures, changes });
     }
-    if json {
-        return super::print_json(&session, &Document { schema: 1, locks });
-    }
-    for lock in &locks {
-        session.ui.data(&format!("Debian {}: {}", lock.debian, lock.architectures.join(", ")));
-        if !lock.changes.is_empty() {
-            session.ui.data(&table(&lock.changes).terminal(session.ui.color_out));
-        }
-    }
-    Ok(())
+    Ok(locks)
 }
 
-/// The releases that were named, else those that are locked, else 13.
-fn wanted(session: &Session, named: &[u8]) -> Vec<u8> {
+/// The releases that were named, else those that are locked, else 13, unless there are tags to lock.
+fn wanted(session: &Session, named: &[u8], tags: bool) -> Vec<u8> {
     let mut releases = named.to_vec();
     if releases.is_empty() {
         releases.extend([13, 12].into_iter().filter(|debian| lock_file(session, *debian).exists()));
     }
-    if releases.is_empty() {
+    if releases.is_empty() && !tags {
         releases.push(13);
     }
     releases.dedup();

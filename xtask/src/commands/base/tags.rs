@@ -1,0 +1,72 @@
+//! The tags of registries that targets.toml names as bases, and the digests that they are held at.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::config::Base;
+use crate::error::Result;
+use crate::registry::lock::{self, Moved};
+use crate::registry::{Reference, Site};
+use crate::session::Session;
+
+/// A tag as documents show it.
+#[derive(Serialize)]
+pub(super) struct TagJson {
+    /// The reference.
+    pub(super) reference: String,
+    /// Where it was held until now; none where it is new, or nothing was asked.
+    pub(super) from: Option<String>,
+    /// Where it is held; none where it is not locked.
+    pub(super) to: Option<String>,
+}
+
+/// The tags that targets.toml names; none where there is no such file. One with a digest needs no lock.
+pub(super) fn named(session: &Session) -> Result<Vec<Reference>> {
+    if !session.config_file.exists() {
+        return Ok(Vec::new());
+    }
+    let bases = session.config()?.images.into_iter().map(|image| image.base);
+    let tags = bases.filter_map(|base| match base {
+        Base::Registry(reference) if reference.digest().is_none() => Some(reference),
+        _ => None,
+    });
+    let mut tags: Vec<Reference> = tags.collect();
+    tags.sort();
+    tags.dedup();
+    Ok(tags)
+}
+
+/// Holds the tags where their registries have them now, and lets go of those that nobody names any more.
+pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference]) -> Result<Vec<TagJson>> {
+    if tags.is_empty() && !lock::path(locks).exists() {
+        return Ok(Vec::new());
+    }
+    let Session { cache, offline, ui, host, .. } = session;
+    let site = Site { cache, locks, offline: *offline, ui, host };
+    let moved = lock::update(tags, &site)?;
+    for reference in lock::retain(tags, &site)? {
+        session.ui.step("Let go of", format!("{reference}, which targets.toml does not name"));
+    }
+    let tag = |Moved { reference, from, to }: Moved| TagJson {
+        reference: reference.to_string(),
+        from: from.map(|digest| digest.to_string()),
+        to: Some(to.to_string()),
+    };
+    Ok(moved.into_iter().map(tag).collect())
+}
+
+/// The tags that are named or locked, each with its digest.
+pub(super) fn list(session: &Session, locks: &Path) -> Result<Vec<TagJson>> {
+    let held = lock::read(locks)?;
+    let mut all = named(session)?;
+    all.extend(held.keys().cloned());
+    all.sort();
+    all.dedup();
+    let tag = |reference: Reference| TagJson {
+        to: held.get(&reference).map(ToString::to_string),
+        reference: reference.to_string(),
+        from: None,
+    };
+    Ok(all.into_iter().map(tag).collect())
+}
