@@ -150,6 +150,9 @@ pub enum Command {
         /// Whether to set up first.
         #[command(flatten)]
         setup: SetupFlag,
+        /// Build every program a second time, in another folder and time zone, and fail where the two differ
+        #[arg(long)]
+        rebuild: bool,
         /// How to print.
         #[command(flatten)]
         json: JsonFlag,

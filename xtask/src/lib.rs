@@ -20,6 +20,7 @@ pub mod look;
 pub mod oci;
 pub mod place;
 pub mod plan;
+pub mod rebuild;
 pub mod registry;
 pub mod report;
 pub mod rust_std;

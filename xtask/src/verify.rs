@@ -74,14 +74,18 @@ impl Verified {
     /// shipping fails the job.
     pub fn add(&mut self, findings: Vec<Finding>, ui: &Ui) {
         let new: Vec<Finding> = findings.into_iter().filter(|f| !self.findings.contains(f)).collect();
-        let mut problems: Vec<String> = self.error.take().into_iter().collect();
-        problems.extend(report(&new, self.job(), ui));
+        let problems = report(&new, self.job(), ui);
         if !problems.is_empty() {
-            let error = problems.join("\n");
-            ui.raw(&refusal(self.job(), &error));
-            self.error = Some(error);
+            self.refuse(problems.join("\n"), ui);
         }
         self.findings.extend(new);
+    }
+
+    /// Fails the job for one more reason.
+    pub fn refuse(&mut self, problem: String, ui: &Ui) {
+        let error = self.error.take().into_iter().chain([problem]).collect::<Vec<_>>().join("\n");
+        ui.raw(&refusal(self.job(), &error));
+        self.error = Some(error);
     }
 }
 

@@ -41,6 +41,8 @@ pub struct Site<'a> {
     pub cache: &'a Path,
     /// `--offline`.
     pub offline: bool,
+    /// Variables for Cargo beside those of targets.toml.
+    pub extra_env: BTreeMap<String, String>,
     /// The user's own settings for each target.
     pub user: BTreeMap<Triple, UserSettings>,
 }
@@ -95,7 +97,7 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &key.rustc);
     // What cannot be known from a build is not asked for: a terminal's width and colours change nothing that is kept.
     cmd = cmd.env("CARGO_TERM_PROGRESS_WHEN", "never").cwd(site.root);
-    for (name, value) in &key.env {
+    for (name, value) in site.extra_env.iter().chain(&key.env) {
         cmd = cmd.env(name, value);
     }
     if let Some(cc) = site.host_cc {

@@ -1,6 +1,7 @@
 //! `build`, `verify` and `image`: each does what comes before it, and stops.
 
 use super::pipeline::{Start, start};
+use super::rebuild::rebuild;
 use super::release::report;
 use super::shipped::{Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
@@ -10,16 +11,32 @@ use crate::smoke::{Engine, load};
 use crate::verify::Extent;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
-    up_to(Extent::Place, common, planning, setup, json)
+    up_to(Extent::Place, common, planning, setup, false, json)
 }
 
-pub(super) fn verify(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
-    up_to(Extent::Judge, common, planning, setup, json)
+pub(super) fn verify(
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    again: bool,
+    json: bool,
+) -> Result<()> {
+    up_to(Extent::Judge, common, planning, setup, again, json)
 }
 
-fn up_to(extent: Extent, common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
+fn up_to(
+    extent: Extent,
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    again: bool,
+    json: bool,
+) -> Result<()> {
     let start = start(common, planning, setup, json)?;
     let mut verified = start.made(extent)?;
+    if again {
+        rebuild(&start, &mut verified)?;
+    }
     let shipped = match extent {
         Extent::Judge => place(&start, &mut verified)?,
         Extent::Place => Shipped::default(),

@@ -11,6 +11,7 @@ mod init;
 mod make;
 mod pipeline;
 mod plan;
+mod rebuild;
 mod release;
 mod setup;
 mod shipped;
@@ -30,7 +31,9 @@ pub fn run(cli: Cli) -> Result<()> {
             explain::run(&common, &target, providers.as_deref(), json.json)
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
-        Command::Verify { planning, setup, json } => make::verify(&common, &planning, setup, json.json),
+        Command::Verify { planning, setup, rebuild, json } => {
+            make::verify(&common, &planning, setup, rebuild, json.json)
+        }
         Command::Image { planning, load, setup, json } => {
             make::image(&common, &planning, setup, load, json.json)
         }

@@ -18,6 +18,7 @@ mod machine;
 mod newcomer;
 mod proofs;
 mod purity;
+mod rebuild;
 mod reproducible;
 mod run;
 mod skip;

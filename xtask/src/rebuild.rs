@@ -1,0 +1,159 @@
+//! Two builds of one program, held against each other: where they first differ, and what usually makes such a difference.
+//! Pure; [`crate::commands`] builds twice.
+
+use std::path::{Path, PathBuf};
+
+use object::read::elf::{ElfFile32, ElfFile64};
+use object::{Endianness, Object, ObjectSection};
+
+/// Where two programs first differ.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The section of the ELF file, with the number of its differing bytes; none where it lies outside every section.
+    pub section: Option<(String, usize)>,
+    /// The offset of the first differing byte: in its section, else in the file.
+    pub offset: u64,
+    /// The text around it in both, where there is text.
+    pub texts: Option<(String, String)>,
+    /// What usually makes such a difference, and what to do about it.
+    pub cause: String,
+}
+
+/// The first difference of two programs, by the order of their sections; none where they are equal.
+pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
+    if one == other {
+        return None;
+    }
+    let (Some(first), Some(second)) = (sections(one), sections(other)) else {
+        return Some(difference(None, one, other));
+    };
+    // What is made of the rest differs with it and explains nothing, so it comes last.
+    let derived = |name: &str| name == ".note.gnu.build-id" || name == ".gnu_debuglink";
+    let mut names: Vec<&String> = first.iter().map(|(name, _)| name).collect();
+    names.sort_by_key(|name| derived(name));
+    for name in names {
+        let find =
+            |all: &[(String, Vec<u8>)]| all.iter().find(|(n, _)| n == name).map(|(_, bytes)| bytes.clone());
+        let (Some(a), Some(b)) = (find(&first), find(&second)) else { continue };
+        if a != b {
+            return Some(difference(Some(name), &a, &b));
+        }
+    }
+    Some(difference(None, one, other))
+}
+
+/// Every section with contents, in the order of the file; none where it is no ELF file.
+fn sections(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
+    fn all<'d>(file: &impl Object<'d>) -> Vec<(String, Vec<u8>)> {
+        let section = |section: &dyn Fn() -> Option<(String, Vec<u8>)>| section();
+        file.sections()
+            .filter_map(|s| section(&|| Some((s.name().ok()?.to_owned(), s.data().ok()?.to_vec()))))
+            .filter(|(_, data)| !data.is_empty())
+            .collect()
+    }
+    match bytes.get(4)? {
+        1 => ElfFile32::<Endianness>::parse(bytes).ok().map(|file| all(&file)),
+        _ => ElfFile64::<Endianness>::parse(bytes).ok().map(|file| all(&file)),
+    }
+}
+
+fn difference(section: Option<&String>, one: &[u8], other: &[u8]) -> Difference {
+    let at = one.iter().zip(other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));
+    let count = one.iter().zip(other).filter(|(a, b)| a != b).count() + one.len().abs_diff(other.len());
+    let texts = text_around(one, at).zip(text_around(other, at));
+    let cause = cause(section.map(String::as_str), texts.as_ref());
+    Difference { section: section.map(|name| (name.clone(), count)), offset: at as u64, texts, cause }
+}
+
+/// The printable text that holds the byte at an offset, where it is long enough to mean something.
+fn text_around(bytes: &[u8], at: usize) -> Option<String> {
+    const LEAST: usize = 6;
+    const MOST: usize = 100;
+    let text = |b: &u8| b.is_ascii_graphic() || *b == b' ';
+    let begin = bytes.get(..at)?.iter().rev().take(MOST).take_while(|b| text(b)).count();
+    let end = bytes.get(at..)?.iter().take(MOST).take_while(|b| text(b)).count();
+    (begin + end >= LEAST).then(|| String::from_utf8_lossy(&bytes[at - begin..at + end]).into_owned())
+}
+
+/// What usually makes a difference in such a place.
+fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
+    let is_time = |text: &str| {
+        let clock = text.as_bytes().windows(8).any(|w| {
+            w[2] == b':' && w[5] == b':' && [0, 1, 3, 4, 6, 7].iter().all(|i| w[*i].is_ascii_digit())
+        });
+        let months =
+            ["Jan ", "Feb ", "Mar ", "Apr ", "May ", "Jun ", "Jul ", "Aug ", "Sep ", "Oct ", "Nov ", "Dec "];
+        clock || months.iter().any(|month| text.contains(month))
+    };
+    if let Some((one, other)) = texts {
+        if is_time(one) && is_time(other) {
+            return "a time of day or date: `__DATE__` or `__TIME__` in C, or a build script that writes the time; both \
+                    can take it from SOURCE_DATE_EPOCH"
+                .into();
+        }
+        if one.contains('/') && other.contains('/') {
+            return "a path of the build: xtask maps those that it knows (`--remap-path-prefix`, `-ffile-prefix-map`); this \
+                    one is made elsewhere, by a build script or by `env!(\"OUT_DIR\")`"
+                .into();
+        }
+    }
+    match section {
+        Some(".note.gnu.build-id") => {
+            "the build ID alone, which the linker makes of what was linked: link with `-Clink-arg=-Wl,--build-id=none`"
+                .into()
+        }
+        Some(name) if name.starts_with(".debug") || name.starts_with(".symtab") || name == ".strtab" => {
+            "debug information or symbols: names that depend on a path or on the order of the build".into()
+        }
+        _ => "something that the sources do not say: random numbers or the order of a hash map in a build script or a macro"
+            .into(),
+    }
+}
+
+/// The folders of `machine` whose path stands in a program: it would have other bytes if it were built elsewhere.
+pub fn paths_in<'p>(program: &[u8], machine: &'p [PathBuf]) -> Vec<&'p Path> {
+    let holds = |path: &&PathBuf| {
+        let needle = path.as_os_str().as_encoded_bytes();
+        // A short path, `/` or `/root`, stands in every program for other reasons.
+        needle.len() > 5 && program.windows(needle.len()).any(|window| window == needle)
+    };
+    machine.iter().filter(holds).map(PathBuf::as_path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_is_no_difference_and_what_is_no_elf_is_compared_too() {
+        assert_eq!(compare(b"abc", b"abc"), None);
+        let found = compare(b"some text here", b"some tixt here!").unwrap();
+        assert_eq!((found.section, found.offset), (None, 6));
+        assert_eq!(found.texts, Some(("some text here".into(), "some tixt here!".into())));
+    }
+
+    #[test]
+    fn causes_by_what_differs() {
+        let cause_of = |one: &[u8], other: &[u8]| compare(one, other).unwrap().cause;
+        assert!(cause_of(b"built 12:34:56 today", b"built 12:34:57 today").contains("__TIME__"));
+        assert!(cause_of(b"Nov 20 2026", b"Nov 21 2026").contains("__DATE__"));
+        assert!(cause_of(b"\0/home/one/x.c\0", b"\0/home/two/x.c\0").contains("-ffile-prefix-map"));
+        assert!(cause_of(&[0, 1, 2, 3], &[0, 1, 9, 3]).contains("random"));
+    }
+
+    #[test]
+    fn any_bytes_are_compared() {
+        let real = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        let mut other = real[..real.len().min(1 << 20)].to_vec();
+        for at in (0..other.len()).step_by(other.len() / 64) {
+            other[at] ^= 0x5a;
+            assert!(compare(&real[..other.len()], &other).is_some(), "{at}");
+        }
+    }
+
+    #[test]
+    fn folders_that_stand_in_a_program() {
+        let machine = ["/work/shop", "/home/me/.cargo", "/"].map(PathBuf::from);
+        assert_eq!(paths_in(b"x\0/work/shop/src/main.rs\0", &machine), [Path::new("/work/shop")]);
+    }
+}
