@@ -173,6 +173,7 @@ impl Session {
             cargo_home: cargo_home(&self.host),
             cache: &self.cache,
             offline: self.offline,
+            settings: Vec::new(),
             user,
         }
     }

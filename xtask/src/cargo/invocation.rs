@@ -41,6 +41,8 @@ pub struct Site<'a> {
     pub cache: &'a Path,
     /// `--offline`.
     pub offline: bool,
+    /// Settings for Cargo's `--config`, over the workspace's own.
+    pub settings: Vec<String>,
     /// The user's own settings for each target.
     pub user: BTreeMap<Triple, UserSettings>,
 }
@@ -72,6 +74,7 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
     // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
     cmd = cmd.arg("--config").arg(format!("build.build-dir={}", toml_string(&build_dir.to_string_lossy())));
+    cmd = site.settings.iter().fold(cmd, |cmd, setting| cmd.arg("--config").arg(setting));
     cmd = match what {
         What::Bin { .. } => cmd.args(["--profile", &key.profile]),
         // Tests want debug assertions and overflow checks: Cargo's own test profile.

@@ -30,6 +30,7 @@ fn site(host: &Host) -> Site<'_> {
         cargo_home: Some("/home/me/.cargo".into()),
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
+        settings: Vec::new(),
         user: BTreeMap::new(),
         host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
     }

@@ -20,6 +20,7 @@ mod proofs;
 mod purity;
 mod reproducible;
 mod run;
+mod size;
 mod skip;
 mod sources;
 mod space;
