@@ -231,6 +231,28 @@ pub enum Command {
         #[command(subcommand)]
         command: BaseCommand,
     },
+    /// Say how large the images in target/dist are, what of, and what changed
+    Size {
+        /// Only this image; may be given several times [default: every image of targets.toml]
+        #[arg(long = "image", value_name = "NAME")]
+        images: Vec<String>,
+        /// Build the programs once more with their symbols, to say which crates they are made of
+        #[arg(long)]
+        crates: bool,
+        /// Compare with this size.json or report.json, or with the one in this folder [default: what was saved, else the
+        /// release before]
+        #[arg(long, value_name = "PATH")]
+        against: Option<PathBuf>,
+        /// Remember these sizes, to compare with later
+        #[arg(long)]
+        save: bool,
+        /// How many files, crates and changes to show of each platform
+        #[arg(long, default_value_t = 10, value_name = "N")]
+        top: usize,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
     /// Write a commented targets.toml for this workspace
     Init {
         /// The package whose program is to be built, where there are several

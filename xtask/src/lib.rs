@@ -29,6 +29,7 @@ pub mod rustflags;
 pub mod session;
 pub mod setup;
 pub mod ship;
+pub mod size;
 pub mod smoke;
 pub mod table;
 pub mod timing;

@@ -174,6 +174,7 @@ impl Session {
             cache: &self.cache,
             offline: self.offline,
             extra_env: BTreeMap::new(),
+            settings: Vec::new(),
             user,
         }
     }

@@ -65,6 +65,11 @@ impl Table {
         self.rows.push(cells.into_iter().map(one_line).chain(empty).take(self.columns.len()).collect());
     }
 
+    /// How many columns it has.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
     /// Whether it has no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()

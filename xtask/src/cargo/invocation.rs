@@ -43,6 +43,8 @@ pub struct Site<'a> {
     pub offline: bool,
     /// Variables for Cargo beside those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
+    /// Settings for Cargo's `--config`, over the workspace's own.
+    pub settings: Vec<String>,
     /// The user's own settings for each target.
     pub user: BTreeMap<Triple, UserSettings>,
 }
@@ -74,6 +76,7 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
     // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
     cmd = cmd.arg("--config").arg(format!("build.build-dir={}", toml_string(&build_dir.to_string_lossy())));
+    cmd = site.settings.iter().fold(cmd, |cmd, setting| cmd.arg("--config").arg(setting));
     cmd = match what {
         What::Bin { .. } => cmd.args(["--profile", &key.profile]),
         // Tests want debug assertions and overflow checks: Cargo's own test profile.

@@ -15,6 +15,7 @@ mod rebuild;
 mod release;
 mod setup;
 mod shipped;
+mod size;
 mod test;
 
 /// Runs a command.
@@ -48,6 +49,9 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
         Command::Base { command } => base::run(&common, &command),
+        Command::Size { images, crates, against, save, top, json } => {
+            size::run(&common, &size::Asked { images, crates, against, save, top, json: json.json })
+        }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }
 }

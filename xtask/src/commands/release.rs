@@ -6,6 +6,7 @@ use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::Result;
 use crate::report::{self, Report};
 use crate::ship::archives;
+use crate::size::{self, Kept, Sizes};
 use crate::smoke::Ran;
 use crate::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
 use crate::verify::{Smoke, Verified};
@@ -21,6 +22,10 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let report = report(&start, &verified, &shipped)?;
     let timings = timings(&start, &verified, &report)?;
     timings.write(&dist.join("timings.json"))?;
+    let mut images = shipped.sizes.clone();
+    size::add_programs(&mut images, &start.config.app.bin, &dist, |_| None)?;
+    let (app, version) = (report.app.clone(), report.version.clone());
+    Kept::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })?;
     report.write(&dist, Some(&timings))?;
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&verified)?;
@@ -32,7 +37,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
 /// What was done, as report.json says it.
 pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) -> Result<Report> {
     let dist = start.session.dist();
-    let Shipped { placed, packed, unmade, ran } = shipped;
+    let Shipped { placed, packed, unmade, ran, .. } = shipped;
     let images = packed.iter().zip(placed).map(|(image, place)| report::Image {
         name: image.name.clone(),
         base: place.base.to_string(),
@@ -44,6 +49,9 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
             .map(|r| report::Rejected { base: r.base.clone(), reason: r.reason.clone() })
             .collect(),
         index_digest: image.index_digest.to_string(),
+        compression: image.codec.name().to_owned(),
+        tar_index_digest: image.tar_index_digest.to_string(),
+        budget: place.image.budget,
         manifests: image
             .manifests
             .iter()

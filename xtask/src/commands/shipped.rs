@@ -2,9 +2,10 @@
 
 use super::pipeline::Start;
 use crate::error::{Error, Result};
-use crate::oci::PackedImage;
+use crate::oci::{self, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
 use crate::ship::{self, Origin};
+use crate::size::{self, ImageSize, Subject};
 use crate::smoke::{self, Ran, Site};
 use crate::verify::{Smoke, Verified};
 
@@ -19,6 +20,8 @@ pub(super) struct Shipped {
     pub(super) unmade: Vec<Unmade>,
     /// How each platform of each image ran.
     pub(super) ran: Vec<Ran>,
+    /// How large those that are packed are.
+    pub(super) sizes: Vec<ImageSize>,
 }
 
 /// Finds the base of each image and holds the programs against it. Packs nothing.
@@ -52,11 +55,15 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     shipped.placed.retain(|place| stays(&place.image.name));
     let unmade = |(name, reason)| Unmade { name, reason, error: None };
     shipped.unmade.extend(withdrawn.into_iter().map(unmade));
+    let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
+    let _lock = oci::Lock::shared(&dist)?;
+    let work = start.session.work().join("size");
+    shipped.sizes = size::measure(&subjects, &Layout::new(dist.join("oci")), &work, &Memo::new(&memo))?;
     Ok(shipped)
 }
 
 impl Shipped {
-    /// An error where an image failed or its base cannot be had, or where it was not run and `strict` wants every proof.
+    /// An error where an image failed, is larger than its budget or has a base that cannot be had, or where it was not run and `strict` wants every proof.
     pub(super) fn end(&self, strict: bool) -> Result<()> {
         let list = |wanted: fn(&Smoke) -> Option<&String>| -> Vec<String> {
             let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(&ran.smoke)?)));
@@ -70,6 +77,7 @@ impl Shipped {
             let what = format!("{} of {} smoke runs of images failed", failed.len(), self.ran.len());
             return Err(failed.into_iter().fold(Error::failed(what), Error::found));
         }
+        size::check_budgets(&self.sizes)?;
         if let Some(error) = self.unmade.iter().find_map(|unmade| unmade.error.clone()) {
             return Err(error);
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 
 use super::document::{Descriptor, annotation, media_type, to_bytes};
-use super::{Blobs, stage};
+use super::{Blobs, Digest, stage};
 use crate::error::{Error, Result};
 
 /// What the file `oci-layout` holds.
@@ -32,6 +32,17 @@ impl Layout {
     /// Its blobs.
     pub fn blobs(&self) -> Blobs {
         Blobs::of_layout(&self.dir)
+    }
+
+    /// The digest that a name points at; none where no entry has that name.
+    ///
+    /// # Errors
+    /// `index.json` is there but cannot be read as one.
+    pub fn find(&self, name: &str) -> Result<Option<Digest>> {
+        let index = self.index()?;
+        let entries = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
+        let entry = entries.into_iter().find(|entry| ref_name(entry) == Some(name));
+        Ok(entry.and_then(|entry| Digest::parse(entry.get("digest")?.as_str()?)))
     }
 
     /// Points these names at these documents and keeps every other entry as it is, also such as this program does not

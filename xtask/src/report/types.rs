@@ -177,8 +177,17 @@ pub struct Image {
     /// Where the base was chosen: the smaller ones that are not it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
-    /// Digest of the index, with `sha256:`.
+    /// Digest of the index in target/dist/oci, with `sha256:`.
     pub index_digest: String,
+    /// How the layers in target/dist/oci that are ours are compressed: `gzip` or `zstd`.
+    #[serde(default)]
+    pub compression: String,
+    /// Digest of the index in images/<image>.tar, whose layers are gzip.
+    #[serde(default)]
+    pub tar_index_digest: String,
+    /// The most bytes that a platform may have to pull, as targets.toml says.
+    #[serde(default)]
+    pub budget: Option<u64>,
     /// One per platform.
     pub manifests: Vec<Manifest>,
 }

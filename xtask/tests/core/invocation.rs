@@ -31,6 +31,7 @@ fn site(host: &Host) -> Site<'_> {
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
         extra_env: Default::default(),
+        settings: Vec::new(),
         user: BTreeMap::new(),
         host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
     }

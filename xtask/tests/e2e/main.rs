@@ -21,6 +21,7 @@ mod purity;
 mod rebuild;
 mod reproducible;
 mod run;
+mod size;
 mod skip;
 mod sources;
 mod space;

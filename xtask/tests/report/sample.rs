@@ -20,6 +20,9 @@ pub(crate) fn report() -> Report {
             closure: false,
             rejected: Vec::new(),
             index_digest: format!("sha256:{}", "ab".repeat(32)),
+            compression: "zstd".into(),
+            tar_index_digest: format!("sha256:{}", "cd".repeat(32)),
+            budget: Some(20_000_000),
             manifests: vec![
                 Manifest {
                     platform: "linux/amd64".into(),

@@ -1,0 +1,176 @@
+//! `cargo xtask size`: how large the images in target/dist are, what of, and what changed.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::pipeline::start;
+use crate::cli::{Common, Planning, SetupFlag};
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::oci::{Layout, Lock, Memo};
+use crate::session::Session;
+use crate::size::{self, Against, Change, Kept, PlatformSize, Sizes, Subject};
+use crate::ui::Ui;
+
+/// What the command line asks for.
+pub(super) struct Asked {
+    pub(super) images: Vec<String>,
+    pub(super) crates: bool,
+    pub(super) against: Option<PathBuf>,
+    pub(super) save: bool,
+    pub(super) top: usize,
+    pub(super) json: bool,
+}
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(flatten)]
+    sizes: &'a Sizes,
+    against: Option<&'a str>,
+    changes: Vec<Change>,
+}
+
+pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
+    let session = Session::open(common, asked.json)?;
+    let config = session.config()?;
+    // Read before anything else: what is wrong on the command line should not wait for a build.
+    let against = asked.against.as_deref().map(Against::read).transpose()?;
+    let subjects = subjects(&config, &asked.images)?;
+    let dist = session.dist();
+    let kept = Kept::new(&dist, &session.work());
+    let mut sizes = Sizes {
+        schema: 1,
+        app: config.app.bin.clone(),
+        version: session.package(&config)?.version.to_string(),
+        images: measured(&subjects, &session)?,
+    };
+    missing(&subjects, &sizes, &session.ui)?;
+    let named = if asked.crates { Some(with_symbols(common, &sizes)?) } else { None };
+    let twin = |platform: &PlatformSize| named.as_ref().and_then(|named| named.program(platform));
+    size::add_programs(&mut sizes.images, &config.app.bin, &dist, twin)?;
+    let against = against.or_else(|| kept.last());
+    let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
+    if asked.json {
+        let source = against.as_ref().map(|a| a.source.as_str());
+        session.ui.data(&crate::report::pretty(&Document { sizes: &sizes, against: source, changes }));
+    } else {
+        session.ui.data(&text(&sizes, against.as_ref(), &changes, asked.top, &session.ui));
+    }
+    if asked.save {
+        session.ui.step("Saved", kept.save(&sizes)?.display().to_string());
+    }
+    Ok(())
+}
+
+fn text(sizes: &Sizes, against: Option<&Against>, changes: &[Change], top: usize, ui: &Ui) -> String {
+    let text = size::text(sizes, top, ui.color_out);
+    let Some(against) = against else { return text };
+    match changes.is_empty() {
+        true => format!("{text}\nNo size changed since {}.\n", against.source),
+        false => {
+            let table = size::changes_table(changes, top, ui.color_out);
+            format!("{text}\nChanged since {}:\n\n{table}", against.source)
+        }
+    }
+}
+
+/// The images that are asked for.
+fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
+    let names = || config.images.iter().map(|image| image.name.as_str());
+    if config.images.is_empty() {
+        return Err(Error::usage(format!("{} names no image", config.file.display()))
+            .help("add an [[image]] table; `cargo xtask init` shows one"));
+    }
+    if let Some(name) = asked.iter().find(|name| names().all(|known| known != **name)) {
+        let error = Error::usage(format!("{} names no image {name:?}", config.file.display()));
+        return Err(match crate::config::suggest::nearest(name, names()) {
+            Some(near) => error.help(format!("did you mean `{near}`?")),
+            None => error.help(format!("it names {}", names().collect::<Vec<_>>().join(", "))),
+        });
+    }
+    let wanted = |name: &str| asked.is_empty() || asked.iter().any(|a| a == name);
+    Ok(config.images.iter().filter(|image| wanted(&image.name)).map(Subject::of).collect())
+}
+
+fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSize>> {
+    let (dist, work) = (session.dist(), session.work());
+    if !dist.join("oci").is_dir() {
+        return Ok(Vec::new());
+    }
+    let _lock = Lock::shared(&dist)?;
+    size::measure(
+        subjects,
+        &Layout::new(dist.join("oci")),
+        &work.join("size"),
+        &Memo::new(work.join("packed")),
+    )
+}
+
+/// Says which images are not there, and ends where none is.
+fn missing(subjects: &[Subject], sizes: &Sizes, ui: &Ui) -> Result<()> {
+    let there = |name: &str| sizes.images.iter().any(|image| image.name == name);
+    let gone: Vec<&str> = subjects.iter().map(|s| s.name.as_str()).filter(|name| !there(name)).collect();
+    if sizes.images.is_empty() {
+        return Err(Error::failed(format!("target/dist holds no image {}", gone.join(", ")))
+            .help("pack it first: cargo xtask image"));
+    }
+    for name in gone {
+        ui.warn(format!("target/dist holds no image {name}: cargo xtask image packs it"));
+    }
+    Ok(())
+}
+
+/// Programs that were built with their symbols.
+struct Named(Vec<(String, String, PathBuf)>);
+
+impl Named {
+    fn program(&self, platform: &PlatformSize) -> Option<PathBuf> {
+        let (target, mode) = platform.built.as_ref()?;
+        self.0.iter().find(|(t, m, _)| t == target && m == mode).map(|(_, _, path)| path.clone())
+    }
+}
+
+/// Builds the programs of these images once more without stripping, in a build folder of their own.
+fn with_symbols(common: &Common, sizes: &Sizes) -> Result<Named> {
+    let mut named = Vec::new();
+    let platforms = || sizes.images.iter().flat_map(|image| &image.platforms);
+    let modes: std::collections::BTreeSet<&String> =
+        platforms().filter_map(|p| p.built.as_ref().map(|(_, mode)| mode)).collect();
+    for mode in modes {
+        let targets: std::collections::BTreeSet<&String> = platforms()
+            .filter_map(|p| p.built.as_ref().filter(|(_, m)| m == mode).map(|(target, _)| target))
+            .collect();
+        let planning = Planning {
+            targets: targets.into_iter().cloned().collect(),
+            mode: Some(mode.clone()),
+            ..Planning::default()
+        };
+        let start = start(common, &planning, SetupFlag::default(), true)?;
+        start.check()?;
+        start.take_turn();
+        let triples: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
+        let mut site = start.session.site(start.look.findings.host_cc.as_deref(), &triples);
+        let profiles: std::collections::BTreeSet<&String> =
+            start.plan.jobs.iter().map(|job| &job.target.profile).collect();
+        site.settings =
+            profiles.into_iter().map(|profile| format!("profile.{profile}.strip=\"none\"")).collect();
+        let mut builder = start.session.builder(&start.config, site);
+        builder.work = start.session.work().join("size");
+        for built in builder.build(&start.plan)? {
+            let target = built.job.target.triple.to_string();
+            match built.program {
+                Some(program) => named.push((target, mode.clone(), program)),
+                None => {
+                    return Err(Error::failed(format!(
+                        "{} does not build with its symbols",
+                        built.job.title()
+                    ))
+                    .found(built.error.unwrap_or_default()));
+                }
+            }
+        }
+    }
+    Ok(Named(named))
+}

@@ -1,0 +1,129 @@
+//! Sizes on disk: of this release, of the one before it, and those that somebody wanted to remember.
+
+use std::path::{Path, PathBuf};
+
+use super::{ImageSize, PlatformSize, Sizes};
+use crate::error::{Error, Result};
+use crate::files;
+use crate::report::Report;
+
+/// The places.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// `target/dist/size.json`: what lies in target/dist.
+    current: PathBuf,
+    /// `target/xtask/size/before.json`: of the last release that was another one.
+    before: PathBuf,
+    /// `target/xtask/size/saved.json`: of the last `size --save`.
+    saved: PathBuf,
+}
+
+/// Earlier sizes to compare with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Against {
+    /// Where they come from, in words.
+    pub source: String,
+    /// The sizes.
+    pub sizes: Sizes,
+}
+
+impl Kept {
+    /// The places of a workspace: `dist` is target/dist, `work` is target/xtask.
+    pub fn new(dist: &Path, work: &Path) -> Self {
+        let folder = work.join("size");
+        Self {
+            current: dist.join("size.json"),
+            before: folder.join("before.json"),
+            saved: folder.join("saved.json"),
+        }
+    }
+
+    /// Writes the sizes of a release. Those that lay there before are kept, where they are of other images.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn release(&self, sizes: &Sizes) -> Result<()> {
+        let old = std::fs::read(&self.current).ok();
+        let images = |sizes: &Sizes| -> Vec<(String, String)> {
+            sizes.images.iter().map(|i| (i.name.clone(), i.index_digest.clone())).collect()
+        };
+        // What cannot be read any more, of an older version say, is nothing to compare with.
+        let other = |json: &Vec<u8>| parse(json).is_some_and(|old| images(&old) != images(sizes));
+        if let Some(old) = old.filter(other) {
+            files::write(&self.before, &old)?;
+        }
+        files::write(&self.current, sizes.json().as_bytes())
+    }
+
+    /// Remembers sizes, until the next time. For `--save`, and for whoever publishes.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, sizes: &Sizes) -> Result<PathBuf> {
+        files::write(&self.saved, sizes.json().as_bytes())?;
+        Ok(self.saved.clone())
+    }
+
+    /// What to compare with where nobody said: what was saved, else the release before this one.
+    pub fn last(&self) -> Option<Against> {
+        let read = |path: &Path, source: &str| {
+            let sizes = parse(&std::fs::read(path).ok()?)?;
+            Some(Against { source: format!("{source} ({} {})", sizes.app, sizes.version), sizes })
+        };
+        read(&self.saved, "what was saved").or_else(|| read(&self.before, "the release before"))
+    }
+}
+
+impl Against {
+    /// Reads a `size.json` or a `report.json`, or the one of the two that a folder holds. A report knows what a pull
+    /// fetches and nothing of files.
+    ///
+    /// # Errors
+    /// There is no such file, or it is neither.
+    pub fn read(path: &Path) -> Result<Self> {
+        let file = match path.is_dir() {
+            false => path.to_owned(),
+            true => ["size.json", "report.json"]
+                .map(|name| path.join(name))
+                .into_iter()
+                .find(|f| f.is_file())
+                .ok_or_else(|| {
+                    Error::usage(format!("{} holds neither size.json nor report.json", path.display()))
+                })?,
+        };
+        let json =
+            std::fs::read(&file).map_err(|e| Error::usage(format!("cannot read {}: {e}", file.display())))?;
+        let sizes = parse(&json).or_else(|| of_report(&json)).ok_or_else(|| {
+            Error::usage(format!("{} is neither a size.json nor a report.json", file.display()))
+                .help("both are written by `cargo xtask release` into target/dist")
+        })?;
+        Ok(Self { source: file.display().to_string(), sizes })
+    }
+}
+
+fn parse(json: &[u8]) -> Option<Sizes> {
+    serde_json::from_slice(json).ok().filter(|sizes: &Sizes| sizes.schema == 1)
+}
+
+fn of_report(json: &[u8]) -> Option<Sizes> {
+    let report: Report = serde_json::from_slice(json).ok()?;
+    let images = report.images.into_iter().map(|image| ImageSize {
+        name: image.name,
+        index_digest: image.index_digest,
+        budget: None,
+        platforms: image
+            .manifests
+            .into_iter()
+            .map(|manifest| PlatformSize {
+                platform: manifest.platform,
+                built: None,
+                pull: manifest.size,
+                unpacked: 0,
+                layers: Vec::new(),
+                files: Vec::new(),
+                program: None,
+            })
+            .collect(),
+    });
+    Some(Sizes { schema: 1, app: report.app, version: report.version, images: images.collect() })
+}

@@ -1,0 +1,154 @@
+//! From a layout on disk to sizes.
+
+use std::path::Path;
+
+use super::layer::{Contents, contents};
+use super::{FileSize, ImageSize, LayerSize, PlatformSize};
+use crate::error::{Error, Result};
+use crate::oci::document::{Descriptor, ImageConfig, Index, Manifest};
+use crate::oci::{Blobs, Layout, Memo};
+
+/// An image to be measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its name in the layout.
+    pub name: String,
+    /// Its budget, in bytes.
+    pub budget: Option<u64>,
+}
+
+impl Subject {
+    /// An image of targets.toml.
+    pub fn of(image: &crate::config::Image) -> Self {
+        Self { name: image.name.clone(), budget: image.budget }
+    }
+}
+
+/// Measures images of a layout; one that the layout does not hold is left out. `work` is a folder for unpacked layers, which
+/// go again; `memo` remembers what they hold. The caller holds the lock of the layout.
+///
+/// # Errors
+/// The layout cannot be read, or a layer is damaged.
+pub fn measure(subjects: &[Subject], layout: &Layout, work: &Path, memo: &Memo) -> Result<Vec<ImageSize>> {
+    let blobs = layout.blobs();
+    let mut images = Vec::new();
+    for subject in subjects {
+        let Some(digest) = layout.find(&subject.name)? else { continue };
+        let index: Index = document(&blobs.read(&digest)?, digest.as_str())?;
+        let platforms = index.manifests.iter().map(|manifest| platform(manifest, &blobs, work, memo));
+        images.push(ImageSize {
+            name: subject.name.clone(),
+            index_digest: digest.to_string(),
+            budget: subject.budget,
+            platforms: platforms.collect::<Result<_>>()?,
+        });
+    }
+    Ok(images)
+}
+
+fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) -> Result<PlatformSize> {
+    let manifest: Manifest = document(&blobs.read(&descriptor.digest)?, descriptor.digest.as_str())?;
+    let config = &manifest.config.digest;
+    let config: ImageConfig = document(&blobs.read(config)?, config.as_str())?;
+    let contents = manifest.layers.iter().map(|layer| contents(layer, blobs, work, memo));
+    let contents: Vec<Contents> = contents.collect::<Result<_>>()?;
+    let mut history = config.history.iter().filter(|entry| !entry.empty_layer);
+    let layers: Vec<LayerSize> = manifest
+        .layers
+        .iter()
+        .zip(&contents)
+        .map(|(layer, held)| LayerSize {
+            digest: layer.digest.to_string(),
+            compression: held.compression.clone(),
+            stored: layer.size,
+            unpacked: held.unpacked,
+            entries: held.entries,
+            created_by: history.next().and_then(|entry| entry.created_by.clone()).unwrap_or_default(),
+        })
+        .collect();
+    let platform = descriptor.platform.as_ref().map_or_else(
+        || "unknown".to_owned(),
+        |p| {
+            let variant = p.variant.as_ref().map(|v| format!("/{v}")).unwrap_or_default();
+            format!("{}/{}{variant}", p.os, p.architecture)
+        },
+    );
+    let label = |name: &str| config.config.labels.get(name).cloned();
+    Ok(PlatformSize {
+        platform,
+        built: label("xtask.target").zip(label("xtask.mode")),
+        pull: descriptor.size.saturating_add(manifest.content_size()),
+        unpacked: layers.iter().map(|layer| layer.unpacked).sum(),
+        layers,
+        files: files(&contents),
+        program: None,
+    })
+}
+
+/// Every file of every layer, the largest first.
+fn files(layers: &[Contents]) -> Vec<FileSize> {
+    let mut files = Vec::new();
+    for (layer, held) in layers.iter().enumerate() {
+        for (path, size) in &held.paths {
+            let Some(size) = *size else { continue };
+            let hidden = layers[layer + 1..].iter().any(|above| above.hides(path));
+            files.push(FileSize { path: path.clone(), size, layer, hidden });
+        }
+    }
+    files.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.path.cmp(&b.path)).then(a.layer.cmp(&b.layer)));
+    files
+}
+
+fn document<T: serde::de::DeserializeOwned>(bytes: &[u8], digest: &str) -> Result<T> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| Error::failed(format!("the document {digest} cannot be read")).found(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(paths: &[(&str, Option<u64>)], removes: &[&str], clears: &[&str]) -> Contents {
+        let strings = |all: &[&str]| all.iter().map(|s| (*s).to_owned()).collect();
+        Contents {
+            compression: "gzip".into(),
+            unpacked: 0,
+            entries: 0,
+            paths: paths.iter().map(|(p, s)| ((*p).to_owned(), *s)).collect(),
+            removes: strings(removes),
+            clears: strings(clears),
+        }
+    }
+
+    #[test]
+    fn files_that_nobody_sees_are_counted_and_said() {
+        let low = layer(
+            &[
+                ("a", Some(1)),
+                ("b", Some(2)),
+                ("d", None),
+                ("d/x", Some(3)),
+                ("dd", Some(4)),
+                ("e/f/g", Some(5)),
+                ("h/i", Some(6)),
+            ],
+            &[],
+            &[],
+        );
+        let high = layer(&[("a", Some(7)), ("h", Some(8)), ("e/f/new", Some(9))], &["d"], &["e"]);
+        let told: Vec<_> =
+            files(&[low, high]).into_iter().map(|f| (f.path, f.size, f.layer, f.hidden)).collect();
+        let expected = [
+            ("e/f/new", 9, 1, false),
+            ("h", 8, 1, false),
+            ("a", 7, 1, false),
+            ("h/i", 6, 0, true),
+            ("e/f/g", 5, 0, true),
+            ("dd", 4, 0, false),
+            ("d/x", 3, 0, true),
+            ("b", 2, 0, false),
+            ("a", 1, 0, true),
+        ];
+        assert_eq!(told, expected.map(|(p, s, l, h)| (p.to_owned(), s, l, h)));
+    }
+}

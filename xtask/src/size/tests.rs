@@ -1,0 +1,198 @@
+use std::path::Path;
+
+use super::*;
+use crate::error::Kind;
+use crate::oci::document::Runtime;
+use crate::oci::{
+    Codec, ImageSpec, LayerSource, LayerSpec, Layout, Memo, Node, Packer, PlatformSpec, RootFs,
+};
+use crate::triple::Triple;
+
+fn layer(files: &[(&str, usize)]) -> LayerSource {
+    let mut rootfs = RootFs::new();
+    for (path, size) in files {
+        rootfs.insert(path, Node::bytes(0o644, vec![7; *size])).unwrap();
+    }
+    LayerSource::Tree(LayerSpec { rootfs, created_by: format!("{} files", files.len()) })
+}
+
+/// Packs an image of these layers and measures it.
+fn sizes(dir: &Path, codec: Codec, layers: Vec<LayerSource>) -> Sizes {
+    let triple = Triple::parse("aarch64-unknown-linux-musl");
+    let labels = [("xtask.target", triple.as_str()), ("xtask.mode", "pure")];
+    let runtime = Runtime {
+        labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into(),
+        ..Runtime::default()
+    };
+    let image = ImageSpec {
+        name: "a".into(),
+        version: "1".into(),
+        platforms: vec![PlatformSpec { platform: triple.platform().unwrap(), layers, runtime }],
+        annotations: Default::default(),
+        codec,
+        created: 0,
+    };
+    let (dist, cache) = (dir.join("dist"), dir.join("cache"));
+    let threads = std::num::NonZeroUsize::MIN;
+    let packed = Packer { dist: &dist, cache: &cache, threads }.pack(&[image]).unwrap().remove(0);
+    let subjects = ["a", "not there"].map(|name| Subject { name: name.into(), budget: Some(2000) });
+    let measure = || {
+        super::measure(&subjects, &Layout::new(dist.join("oci")), &dir.join("work"), &Memo::new(&cache))
+            .unwrap()
+    };
+    let images = measure();
+    assert_eq!(images, measure(), "what is remembered is what was read");
+    assert_eq!(std::fs::read_dir(dir.join("work")).unwrap().count(), 0, "no unpacked layer is left");
+    assert_eq!(images[0].platforms[0].pull, packed.manifests[0].size);
+    assert_eq!(images[0].index_digest, packed.index_digest.as_str());
+    Sizes { schema: 1, app: "app".into(), version: "1".into(), images }
+}
+
+#[test]
+fn a_layout_says_what_it_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    for (codec, name) in [(Codec::Gzip, "gzip"), (Codec::Zstd, "zstd")] {
+        let layers = vec![layer(&[("etc/x", 5000), ("etc/y", 10)]), layer(&[("etc/x", 600)])];
+        let sizes = sizes(dir.path(), codec, layers);
+        assert_eq!(sizes.images.len(), 1);
+        let platform = &sizes.images[0].platforms[0];
+        assert_eq!(platform.platform, "linux/arm64/v8");
+        assert_eq!(platform.built, Some(("aarch64-unknown-linux-musl".into(), "pure".into())));
+        // The root and etc are entries too; a tar is in blocks of 512 bytes and ends with two.
+        let told: Vec<_> = platform
+            .layers
+            .iter()
+            .map(|l| (l.compression.as_str(), l.unpacked, l.entries, l.created_by.as_str()))
+            .collect();
+        assert_eq!(told, [(name, 10 * 512 + 7 * 512, 4, "2 files"), (name, 5 * 512 + 2 * 512, 3, "1 files")]);
+        assert_eq!(platform.unpacked, 12 * 512 + 12 * 512);
+        let files: Vec<_> =
+            platform.files.iter().map(|f| (f.path.as_str(), f.size, f.layer, f.hidden)).collect();
+        assert_eq!(files, [("etc/x", 5000, 0, true), ("etc/x", 600, 1, false), ("etc/y", 10, 0, false)]);
+    }
+}
+
+#[test]
+fn a_budget_says_how_much_over_and_names_the_largest() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sizes = sizes(dir.path(), Codec::Gzip, vec![layer(&[("big", 9000), ("small", 1)])]);
+    assert_eq!(check_budgets(&sizes.images), Ok(()));
+    sizes.images[0].platforms[0].pull = 2000;
+    assert_eq!(check_budgets(&sizes.images), Ok(()), "the budget itself is allowed");
+    sizes.images[0].platforms[0].pull = 2001;
+    let error = check_budgets(&sizes.images).unwrap_err();
+    assert_eq!(error.kind, Kind::Failed);
+    assert_eq!(
+        error.to_string(),
+        "image a is larger than its budget\n  \
+         note: a on linux/arm64/v8: 2.0 kB to pull, 1 bytes (0.1 %) over 2.0 kB\n        \
+         largest files, unpacked: /big (9.0 kB), /small (1 B)\n  \
+         help: see what is in it, and what changed: cargo xtask size\n  \
+         help: or raise `budget` of its [[image]] in targets.toml"
+    );
+    sizes.images[0].budget = None;
+    assert_eq!(check_budgets(&sizes.images), Ok(()));
+}
+
+#[test]
+fn what_changed_is_said_and_nothing_else() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let before = sizes(one.path(), Codec::Gzip, vec![layer(&[("a", 10), ("b", 20), ("c", 30)])]);
+    let mut after = sizes(two.path(), Codec::Gzip, vec![layer(&[("a", 10), ("b", 25), ("d", 7)])]);
+    assert_eq!(changes(&before, &before), []);
+    after.images[0].platforms[0].pull = before.images[0].platforms[0].pull + 3;
+    let told: Vec<_> =
+        changes(&before, &after).into_iter().map(|c| (c.what, c.name.clone(), c.by())).collect();
+    let expected = [(What::Pull, "", 3), (What::File, "c", -30), (What::File, "d", 7), (What::File, "b", 5)];
+    assert_eq!(told, expected.map(|(what, name, by)| (what, name.to_owned(), by)));
+    // A platform that is gone, and one that is new.
+    after.images[0].platforms[0].platform = "linux/riscv64".into();
+    let told: Vec<_> = changes(&before, &after)
+        .into_iter()
+        .map(|c| (c.platform, c.before.is_some(), c.after.is_some()))
+        .collect();
+    assert_eq!(told, [("linux/riscv64".to_owned(), false, true), ("linux/arm64/v8".to_owned(), true, false)]);
+    // An image that was not made this time is no change.
+    after.images.clear();
+    assert_eq!(changes(&before, &after), []);
+}
+
+#[test]
+fn what_is_kept_is_the_release_before_and_what_was_saved() {
+    let dir = tempfile::tempdir().unwrap();
+    let kept = Kept::new(&dir.path().join("dist"), dir.path());
+    assert_eq!(kept.last(), None);
+    let make = |digest: &str| Sizes {
+        schema: 1,
+        app: "app".into(),
+        version: digest.into(),
+        images: vec![ImageSize {
+            name: "a".into(),
+            index_digest: digest.into(),
+            budget: None,
+            platforms: Vec::new(),
+        }],
+    };
+    kept.release(&make("1")).unwrap();
+    assert_eq!(kept.last(), None, "the first release has none before it");
+    kept.release(&make("2")).unwrap();
+    kept.release(&make("2")).unwrap();
+    let last = kept.last().unwrap();
+    assert_eq!((last.source.as_str(), &last.sizes), ("the release before (app 1)", &make("1")));
+    kept.save(&make("0")).unwrap();
+    assert_eq!(kept.last().unwrap().sizes, make("0"), "what somebody saved comes first");
+    // A file of another version is as none.
+    std::fs::write(dir.path().join("size/saved.json"), "{\"schema\": 2}").unwrap();
+    assert_eq!(kept.last().unwrap().sizes, make("1"));
+}
+
+#[test]
+fn against_takes_either_file_or_a_folder_with_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = |path: &Path| {
+        let error = Against::read(path).unwrap_err();
+        assert_eq!(error.kind, Kind::Usage, "{error}");
+        error.what
+    };
+    assert!(error(dir.path()).contains("holds neither size.json nor report.json"));
+    assert!(error(&dir.path().join("gone")).contains("cannot read"));
+    let report = dir.path().join("report.json");
+    std::fs::write(&report, "{}").unwrap();
+    assert!(error(&report).contains("is neither a size.json nor a report.json"));
+    let json = r#"{"schema":1,"version":"1","jobs":[],"skipped":[],"images":[{"name":"a","base":"scratch",
+        "index_digest":"x","manifests":[{"platform":"linux/arm64/v8","digest":"y","size":123}]}]}"#;
+    std::fs::write(&report, json).unwrap();
+    let old = Against::read(dir.path()).unwrap();
+    assert_eq!(old.sizes.images[0].platforms[0].pull, 123);
+    // A report knows no files, so none of them is new.
+    let work = tempfile::tempdir().unwrap();
+    let new = sizes(work.path(), Codec::Gzip, vec![layer(&[("a", 10)])]);
+    assert_eq!(changes(&old.sizes, &new).iter().map(|c| c.what).collect::<Vec<_>>(), [What::Pull]);
+    std::fs::write(dir.path().join("size.json"), new.json()).unwrap();
+    assert_eq!(Against::read(dir.path()).unwrap().sizes, new);
+}
+
+/// This test is a Rust program with symbols; stripped of them it keeps its sections.
+#[test]
+fn a_program_says_which_crates_it_is_made_of() {
+    let program = std::env::current_exe().unwrap();
+    let told = super::program(&program, "app", None).unwrap();
+    assert_eq!((told.path.as_str(), told.symbols), ("app", Symbols::Own));
+    assert_eq!(told.size, std::fs::metadata(&program).unwrap().len());
+    let code = |name: &str| told.crates.iter().find(|c| c.name == name).map_or(0, |c| c.code);
+    assert!(
+        code("xtask") > 100_000 && code("core") > 10_000 && code("serde_json") > 10_000,
+        "{:?}",
+        told.crates
+    );
+    let text = told.sections.iter().find(|s| s.name == ".text").unwrap().size;
+    let named: u64 = told.crates.iter().map(|c| c.code).sum();
+    assert!(named <= text && named * 100 > text * 95, "{named} of {text} bytes of code have a name");
+    assert!(!told.sections.iter().any(|s| s.name == ".debug_info" || s.name == ".bss"));
+
+    let dir = tempfile::tempdir().unwrap();
+    let other = dir.path().join("other");
+    std::fs::write(&other, "#!/bin/sh\n").unwrap();
+    assert!(super::program(&other, "app", None).unwrap_err().what.ends_with("is no program"));
+    assert!(super::program(&dir.path().join("gone"), "app", None).is_err());
+}
