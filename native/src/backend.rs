@@ -130,7 +130,9 @@ pub fn backends() -> &'static [&'static dyn Backend] {
             backends.push(backend);
         }
         #[cfg(feature = "wasm")]
-        backends.push(&crate::wasm::Wasm);
+        if crate::wasm::usable().is_ok() {
+            backends.push(&crate::wasm::Wasm);
+        }
         backends.push(&Pure);
         backends
     })
@@ -139,9 +141,15 @@ pub fn backends() -> &'static [&'static dyn Backend] {
 /// The backends that were compiled but cannot be used in this run of the program: their names, and why not.
 #[must_use]
 pub fn unavailable() -> Vec<(&'static str, String)> {
+    #[allow(unused_mut, reason = "which of them can be unavailable depends on the features")]
+    let mut unavailable: Vec<(&'static str, String)> = Vec::new();
     #[cfg(feature = "dlopen")]
     if let Err(error) = crate::dlopen::load() {
-        return vec![("dlopen", error.to_string())];
+        unavailable.push(("dlopen", error.to_string()));
     }
-    Vec::new()
+    #[cfg(feature = "wasm")]
+    if let Err(error) = crate::wasm::usable() {
+        unavailable.push(("wasm", error));
+    }
+    unavailable
 }

@@ -15,6 +15,7 @@ mod host;
 mod instance;
 mod keeper;
 mod people;
+mod stack;
 
 pub(crate) use block::{WasmBlock, WasmCursor};
 
@@ -32,7 +33,18 @@ use instance::{Instance, with};
 /// The module, as it was compiled from `c/` and `wasm/glue.c`.
 pub const MODULE: &[u8] = include_bytes!("../wasm/native.wasm");
 
+/// Whether the backend can be used as this program was compiled.
+///
+/// # Errors
+/// Why not, and what to change.
+pub(crate) fn usable() -> Result<(), String> {
+    instance::usable().map_err(|error| error.to_string())
+}
+
 /// The backend in WebAssembly.
+///
+/// # Panics
+/// All of its functions, where [`unavailable`](crate::unavailable) names it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Wasm;
 

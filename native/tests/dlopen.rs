@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 
@@ -58,7 +59,13 @@ fn in_a_program(program: &Path, variable: Option<&Path>) -> String {
     let mut command = Command::new(program);
     command.args(["--exact", "what_this_program_finds", "--nocapture"]).env_remove(VARIABLE);
     command.env_remove("LD_LIBRARY_PATH").envs(variable.map(|path| (VARIABLE, path)));
-    let output = command.output().unwrap();
+    let output = loop {
+        match command.output() {
+            // A process that another test has just started still has the copy open, from the time before its own exec.
+            Err(error) if error.kind() == ErrorKind::ExecutableFileBusy => std::thread::yield_now(),
+            output => break output.unwrap(),
+        }
+    };
     assert!(output.status.success());
     let text = String::from_utf8(output.stdout).unwrap();
     let found = text.split_once("<<").and_then(|(_, rest)| rest.split_once(">>"));

@@ -7,6 +7,7 @@ mod recipe;
 
 use std::path::Path;
 
+use native::Backend;
 use sha2::{Digest, Sha256};
 
 fn digest(bytes: &[u8]) -> String {
@@ -31,6 +32,16 @@ fn the_recipe_makes_the_same_bytes() {
     let made = std::fs::read(&file).unwrap();
     std::fs::remove_file(&file).unwrap();
     assert_eq!(digest(&made), digest(native::wasm::MODULE), "the module is not made of these sources");
+}
+
+/// The interpreter is compiled so that it keeps its stack: a loop of ten million rounds ends on a small one.
+#[test]
+fn long_loops_keep_their_stack() {
+    assert!(native::unavailable().iter().all(|(name, _)| *name != "wasm"), "{:?}", native::unavailable());
+    let ones = vec![1.0; 10_000_000];
+    let run = move || native::wasm::Wasm.dot_product(&ones, &ones).unwrap();
+    let thread = std::thread::Builder::new().stack_size(256 << 10).spawn(run).unwrap();
+    assert_eq!(thread.join().unwrap(), 10_000_000.0);
 }
 
 /// A module that asked for a file or a clock would name it here, and could not start.

@@ -1,6 +1,7 @@
 //! An instance of the module: its memory, its functions, and what its heap holds.
 
 use std::alloc::{Layout, handle_alloc_error};
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -9,6 +10,7 @@ use wasmi::{
 };
 
 use super::host::{self, HostCall};
+use super::stack;
 use crate::Held;
 
 /// What runs in the sandbox. Nothing refers into it: addresses are numbers that are checked at each use.
@@ -17,6 +19,8 @@ pub(super) struct Instance {
     instance: wasmi::Instance,
     memory: Memory,
     echo: TypedFunc<i32, i32>,
+    take: TypedFunc<u32, u32>,
+    give: TypedFunc<u32, ()>,
     dot_product: TypedFunc<(u32, u32, u32), f64>,
     heap: u32,
     /// What [`HELD`] knows of this instance.
@@ -56,22 +60,60 @@ fn sound<T>(result: Result<T, Error>) -> T {
     result.unwrap_or_else(|error| panic!("the WebAssembly module fails: {error}"))
 }
 
+/// The module as the interpreter has it, made once.
+struct Compiled {
+    engine: Engine,
+    module: Module,
+    linker: Linker<()>,
+}
+
+/// The interpreter was compiled in a way in which a long loop would end the process.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Unusable;
+
+impl fmt::Display for Unusable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(
+            "the interpreter takes stack with each instruction, because wasmi was compiled with debug assertions or \
+             instrumented: set debug-assertions = false for the package wasmi in this profile",
+        )
+    }
+}
+
+impl std::error::Error for Unusable {}
+
+fn compiled() -> &'static Result<Compiled, Unusable> {
+    static COMPILED: OnceLock<Result<Compiled, Unusable>> = OnceLock::new();
+    COMPILED.get_or_init(|| {
+        let engine = Engine::default();
+        let module = sound(Module::new(&engine, super::MODULE));
+        if !sound(stack::is_flat(&engine, &module)) {
+            return Err(Unusable);
+        }
+        let linker = sound(host::linker(&engine));
+        Ok(Compiled { engine, module, linker })
+    })
+}
+
+/// Whether the interpreter can be used.
+pub(super) fn usable() -> Result<(), Unusable> {
+    compiled().as_ref().map(|_| ()).map_err(|error| *error)
+}
+
 impl Instance {
     pub(super) fn new() -> Self {
-        static COMPILED: OnceLock<(Engine, Module, Linker<()>)> = OnceLock::new();
-        let (engine, module, linker) = COMPILED.get_or_init(|| {
-            let engine = Engine::default();
-            let module = sound(Module::new(&engine, super::MODULE));
-            let linker = sound(host::linker(&engine));
-            (engine, module, linker)
-        });
+        let Compiled { engine, module, linker } =
+            compiled().as_ref().unwrap_or_else(|error| panic!("{error}"));
         let mut store = Store::new(engine, ());
         let instance = sound(linker.instantiate_and_start(&mut store, module));
         sound(sound(instance.get_typed_func::<(), ()>(&store, "_initialize")).call(&mut store, ()));
         let memory = instance.get_memory(&store, "memory").expect("the module has a memory");
         let echo = sound(instance.get_typed_func(&store, "native_echo"));
+        let take = sound(instance.get_typed_func(&store, "wasm_take"));
+        let give = sound(instance.get_typed_func(&store, "wasm_give"));
         let dot_product = sound(instance.get_typed_func(&store, "native_dot_product"));
-        let mut new = Self { store, instance, memory, echo, dot_product, heap: 0, counted: Held::default() };
+        let counted = Held::default();
+        let mut new = Self { store, instance, memory, echo, take, give, dot_product, heap: 0, counted };
         new.heap = new.call("wasm_heap", ());
         new
     }
@@ -151,12 +193,12 @@ impl Instance {
     /// Memory for arguments, which [`Self::give`] gives back.
     pub(super) fn take(&mut self, bytes: usize) -> u32 {
         let Ok(size) = u32::try_from(bytes.max(1)) else { out_of_memory(bytes) };
-        let address = self.call("wasm_take", size);
+        let address = sound(self.take.call(&mut self.store, size));
         self.object(address, bytes)
     }
 
     pub(super) fn give(&mut self, address: u32) {
-        self.call::<_, ()>("wasm_give", address);
+        sound(self.give.call(&mut self.store, address));
     }
 
     /// An address that is not NULL, which would mean that there was no memory for that many bytes.
