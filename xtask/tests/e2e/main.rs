@@ -23,6 +23,7 @@ mod run;
 mod skip;
 mod sources;
 mod space;
+mod started;
 mod strict;
 mod usage;
 mod zig;
