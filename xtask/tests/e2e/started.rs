@@ -33,9 +33,12 @@ fn load_prints_the_name_alone() {
     need!("started::load", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
     let name = format!("xtask-e2e-load-{}", std::process::id());
     let space = space(&name, "cmd = [\"by-default\"]\n");
-    let reference = format!("{name}:1.2.3");
-    let _loaded = Loaded(vec![reference.clone(), format!("{reference}-amd64")]);
-    let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0).says(&["Loaded", "Ran"]);
+    space.image(&format!("{name}-2"), &[HOST_MUSL]);
+    let (reference, second) = (format!("{name}:1.2.3"), format!("{name}-2:1.2.3"));
+    let all = [&reference, &second].into_iter().flat_map(|r| [r.clone(), format!("{r}-amd64")]);
+    let _loaded = Loaded(all.collect());
+    let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
+    let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
     assert_eq!(run.stdout(), reference, "{run}");
     // As README.md has it.
     let line = "docker run --rm --read-only $(\"$0\" image --mode pure --load)";
