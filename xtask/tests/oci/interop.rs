@@ -39,7 +39,6 @@ fn sample(test: &str) -> Option<Sample> {
         annotations: Default::default(),
         codec: Default::default(),
         created: 0,
-        codec: Default::default(),
     };
     let packed = pack_with(&[image], dir.path(), 2).remove(0);
     let platforms = [("amd64", "x86_64"), ("arm64", "aarch64")];
