@@ -162,7 +162,7 @@ pub enum Command {
         /// Which jobs.
         #[command(flatten)]
         planning: Planning,
-        /// Put the images into Docker or podman, and print the name of each alone on stdout
+        /// Put the images into Docker or podman, and print the name of the first alone on stdout
         #[arg(long)]
         load: bool,
         /// Whether to set up first.

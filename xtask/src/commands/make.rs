@@ -75,13 +75,17 @@ pub(super) fn image(
     let table = || crate::report::terminal(&report, None, if to_engine { ui.color } else { ui.color_out });
     match (json, to_engine) {
         (true, _) => ui.data(&report.json()),
-        // stdout is the names alone, so that a shell can put them into a command line.
+        // stdout is a name alone, so that a shell can put it into a command line.
         (false, true) if !ui.quiet => ui.raw(&table()),
         (false, true) => {}
         (false, false) => ui.data(&table()),
     }
-    if !json && !names.is_empty() {
-        ui.data(&names.join("\n"));
+    // One name, also where there are several images: two would be a name and an argument.
+    let own = start.session.host.triple.platform();
+    let runs_here = |image: &&PackedImage| image.manifests.iter().any(|m| Some(&m.platform) == own.as_ref());
+    let first = shipped.packed.iter().position(|image| runs_here(&image)).unwrap_or(0);
+    if let Some(name) = names.get(first).filter(|_| !json) {
+        ui.data(name);
     }
     start.end(&verified)?;
     shipped.end(start.request.strict)

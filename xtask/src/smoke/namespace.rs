@@ -100,6 +100,8 @@ impl Namespaces {
                 Err(error) => this.reasons.push(error.what),
             }
         }
+        // Two ways may lack the same tool.
+        this.reasons.dedup();
         Ok(this)
     }
 

@@ -25,6 +25,7 @@ mod size;
 mod skip;
 mod sources;
 mod space;
+mod started;
 mod strict;
 mod usage;
 mod zig;

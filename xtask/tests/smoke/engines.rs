@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use xtask::config::ImageSmoke;
 use xtask::exec::Cmd;
+use xtask::oci::Codec;
 use xtask::oci::document::{Health, Runtime};
 use xtask::smoke::Ran;
 use xtask::verify::Smoke;
@@ -140,6 +141,23 @@ fn what_was_there_before_stays() {
     assert_eq!(with_names, format!("[{} {}]", names[0], names[1]));
     assert!(ran.iter().all(by("docker")), "{ran:?}");
     assert_eq!((without.as_str(), still.as_str()), ("[]", "[]"));
+}
+
+/// The layout has zstd, the tar that engines load has gzip: one configuration, so one image.
+#[test]
+fn an_image_that_is_compressed_with_zstd_runs_too() {
+    let test = "smoke::zstd";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    let bench = Bench::new();
+    let program = bench.program("gcc");
+    let image = bench.pack_as(Codec::Zstd, &[(AMD64, &program)], &runtime(65532));
+    let expect = prints(seen("x86_64", 65532));
+    assert!(bench.run(&image, &expect, &bench.host(&["docker"]), 60).iter().all(by("docker")));
+    if can(test, &["unshare", "env"]) {
+        assert!(bench.run(&image, &expect, &bench.host(&["unshare", "env"]), 60).iter().all(by("unshare")));
+    }
 }
 
 /// What targets.toml says of running is what Docker reads, the health check among it.

@@ -9,7 +9,7 @@ use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, TestSection}
 use xtask::exec::Cmd;
 use xtask::host::Host;
 use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, PackedImage, PlatformSpec, RootFs, pack};
+use xtask::oci::{Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, PlatformSpec, RootFs, pack};
 use xtask::smoke::{self, Ran, Site};
 use xtask::triple::Triple;
 use xtask::ui::Ui;
@@ -97,6 +97,11 @@ impl Bench {
 
     /// Packs an image with a program for each target, run as `run` says.
     pub(crate) fn pack(&self, programs: &[(&str, &Path)], run: &Runtime) -> PackedImage {
+        self.pack_as(Codec::Gzip, programs, run)
+    }
+
+    /// The same, with layers that are compressed so.
+    pub(crate) fn pack_as(&self, codec: Codec, programs: &[(&str, &Path)], run: &Runtime) -> PackedImage {
         let platforms = programs.iter().map(|(target, program)| {
             let mut rootfs = RootFs::new();
             let (uid, gid) = run.user.split_once(':').unwrap();
@@ -116,7 +121,7 @@ impl Bench {
             version: "1".into(),
             platforms: platforms.collect(),
             annotations: Default::default(),
-            codec: Default::default(),
+            codec,
             created: 0,
         };
         pack(&[spec], &self.path("dist"), &self.path("memo")).unwrap().remove(0)

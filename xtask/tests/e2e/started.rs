@@ -1,0 +1,86 @@
+//! Images that are started before they ship, and put into an engine.
+
+use std::path::Path;
+
+use xtask::exec::Cmd;
+
+use crate::machine::{self, HOST_MUSL};
+use crate::skip::need;
+use crate::space::Space;
+
+/// Removes what a test loaded, however it ends.
+struct Loaded(Vec<String>);
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let _ = Cmd::new("docker")
+            .args(["image", "rm", "--force"])
+            .args(&self.0)
+            .capture(std::time::Duration::from_secs(60));
+    }
+}
+
+/// The usual workspace with an image whose table has these lines too.
+fn space(name: &str, more: &str) -> Space {
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.image(name, &[HOST_MUSL]);
+    space.write("targets.toml", &(space.read("targets.toml") + more));
+    space
+}
+
+#[test]
+fn load_prints_the_name_alone() {
+    need!("started::load", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let name = format!("xtask-e2e-load-{}", std::process::id());
+    let space = space(&name, "cmd = [\"by-default\"]\n");
+    space.image(&format!("{name}-2"), &[HOST_MUSL]);
+    let (reference, second) = (format!("{name}:1.2.3"), format!("{name}-2:1.2.3"));
+    let all = [&reference, &second].into_iter().flat_map(|r| [r.clone(), format!("{r}-amd64")]);
+    let _loaded = Loaded(all.collect());
+    let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
+    let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
+    assert_eq!(run.stdout(), reference, "{run}");
+    // As README.md has it.
+    let line = "docker run --rm --read-only $(\"$0\" image --mode pure --load)";
+    let shell = space.cmd("sh").args(["-c", line, crate::space::XTASK]);
+    let said = Space::finish(&shell).ended(0).stdout();
+    assert!(said.contains("answer=42 native=false"), "{said}");
+    let json = space.run(&["image", "--mode", "pure", "--load", "--json"]).ended(0).json();
+    assert_eq!(json["images"][0]["manifests"][0]["smoke"]["status"], "pass");
+}
+
+#[test]
+fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
+    need!("started::expect", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let space = space("app", "expect = { stdout = \"never said\" }\n");
+    let run = space.run(&["release", "--mode", "pure"]).ended(1);
+    run.says(&["image app on linux/amd64 does not run", "it did not print \"never said\"", "answer=42"]);
+    let report = space.report();
+    assert_eq!(report["images"].as_array().unwrap().len(), 0);
+    let reason = report["unmade"][0]["reason"].as_str().unwrap();
+    assert!(reason.contains("linux/amd64: it did not print \"never said\""), "{reason}");
+    assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
+    // Programs and archives are as good as they were.
+    assert!(space.dist(&format!("archives/app-1.2.3-{HOST_MUSL}.tar.gz")).is_file());
+
+    space.replace("targets.toml", "never said", "answer=42");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    assert!(space.dist("images/app.tar").is_file() && !space.path("target/xtask/failed/app.tar").exists());
+    assert_eq!(space.report()["images"][0]["manifests"][0]["smoke"]["status"], "pass");
+}
+
+#[test]
+fn where_nothing_can_start_it_strict_ends_with_3() {
+    need!("started::strict", machine::std_for(&[HOST_MUSL]), machine::programs(&["cargo", "rustc", "cc"]));
+    let mut space = space("app", "");
+    space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "git", "env"]);
+    let run = space.run(&["image", "--mode", "pure", "--json"]).ended(0);
+    let run = run.says(&["was not run", "docker is not on PATH", "unshare is not on PATH"]);
+    let smoke = &run.json()["images"][0]["manifests"][0]["smoke"];
+    assert_eq!((&smoke["status"], &smoke["runner"]), (&"skipped".into(), &serde_json::Value::Null));
+    assert!(smoke["reason"].as_str().unwrap().contains("podman is not on PATH"), "{smoke}");
+    space.run(&["release", "--mode", "pure", "--strict"]).ended(3).says(&["--strict: 1 of 1 images"]);
+    // The report is written all the same.
+    assert!(Path::new(&space.dist("report.json")).is_file());
+    space.run(&["image", "--mode", "pure", "--load"]).ended(3).says(&["no container engine answers"]);
+}
