@@ -241,7 +241,7 @@ fn run(host: &Host, target: &Triple, program: &Path) -> Option<String> {
         Arch::Riscv64 => "qemu-riscv64",
         _ => return None,
     };
-    let Some(qemu) = host.program(qemu) else {
+    let Some(qemu) = host.program(qemu).or_else(|| host.program(&format!("{qemu}-static"))) else {
         skipped(qemu);
         return None;
     };

@@ -125,7 +125,7 @@ fn a_dynamic_program_runs_on_cc() {
 #[test]
 fn a_dynamic_program_finds_its_libraries_on_arm64() {
     let test = "a_dynamic_program_finds_its_libraries_on_arm64";
-    if !have(test, "qemu-aarch64") || !have(test, "aarch64-linux-gnu-gcc") {
+    if !have(test, "qemu-aarch64-static") || !have(test, "aarch64-linux-gnu-gcc") {
         return;
     }
     let Some((folder, _)) = locks(test) else { return };
@@ -139,7 +139,7 @@ fn a_dynamic_program_finds_its_libraries_on_arm64() {
     std::fs::write(&source, text).unwrap();
     let program = dir.path().join("p");
     run(&Cmd::new("aarch64-linux-gnu-gcc").arg("-o").args([&program, &source]).arg("-ldl"));
-    let told = run(&Cmd::new("qemu-aarch64").arg("-L").arg(root.path()).arg(&program)).text();
+    let told = run(&Cmd::new("qemu-aarch64-static").arg("-L").arg(root.path()).arg(&program)).text();
     let libc = &assembled.packages.iter().find(|p| p.name == "libc6").unwrap().version;
     assert!(libc.starts_with(&format!("{told}-")), "{told}, {libc}");
 }

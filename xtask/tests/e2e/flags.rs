@@ -72,8 +72,9 @@ fn a_runner_and_flags_in_cargos_configuration_do_not_collide_with_ours() {
     need!("flags::collide", machine::std_for(&[machine::ARM_MUSL]), machine::programs(&["qemu-aarch64"]));
     let space = Space::with_targets(&[machine::ARM_MUSL]);
     let text = format!(
-        "[target.{}]\nrustflags = \"--cfg flag_a\"\nrunner = \"qemu-aarch64\"\nlinker = \"no-such\"\n",
-        machine::ARM_MUSL
+        "[target.{}]\nrustflags = \"--cfg flag_a\"\nrunner = {:?}\nlinker = \"no-such\"\n",
+        machine::ARM_MUSL,
+        machine::find("qemu-aarch64").unwrap()
     );
     space.write(".cargo/config.toml", &text);
     space.run(&["build", "--mode", "pure"]).ended(0);

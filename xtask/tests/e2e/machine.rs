@@ -54,12 +54,13 @@ fn host() -> Host {
     Host::read(Triple::parse(HOST))
 }
 
-/// Where a program is on PATH.
+/// Where a program is on PATH. An emulator may also be the static one.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    match host().find(program) {
+    let names = [Some(program.to_owned()), program.starts_with("qemu-").then(|| format!("{program}-static"))];
+    names.into_iter().flatten().find_map(|name| match host().find(&name) {
         Found::Program(path) => Some(path),
         _ => None,
-    }
+    })
 }
 
 /// These programs are on PATH.

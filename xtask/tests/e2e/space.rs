@@ -190,7 +190,9 @@ impl Space {
         let program = self.dist(&format!("bin/{target}/{mode}/app"));
         let foreign = target == machine::ARM || target == machine::ARM_MUSL;
         let cmd = match foreign {
-            true => Cmd::new("qemu-aarch64").args(["-L", "/usr/aarch64-linux-gnu"]).arg(program),
+            true => Cmd::new(machine::find("qemu-aarch64").unwrap())
+                .args(["-L", "/usr/aarch64-linux-gnu"])
+                .arg(program),
             false => Cmd::new(program),
         };
         let output = cmd.capture(LIMIT).unwrap();

@@ -62,7 +62,7 @@ fn any_umask() {
 #[test]
 fn any_processor() {
     use crate::support::have;
-    let Some(qemu) = have("any_processor", "qemu-x86_64") else { return };
+    let Some(qemu) = have("any_processor", "qemu-x86_64-static") else { return };
     let test = std::env::current_exe().unwrap();
     let golden = ["--exact", "golden::digests_and_documents"];
     let told =
