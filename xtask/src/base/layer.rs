@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 use crate::oci::document::{Descriptor, media_type};
 use crate::oci::gzip::{Gzip, Pool};
 use crate::oci::tar::{Entry, EntryKind, Writer};
-use crate::oci::{Hashed, Layer, RootFs, StoredLayer, layer, unpack};
+use crate::oci::{Digest, Hashed, Layer, Memo, RootFs, Stat, StoredLayer, layer, stage, unpack};
 
 const TAR: &str = "layer.tar";
 const PACKED: &str = "layer.tar.gz";
@@ -17,7 +17,8 @@ const FACTS: &str = "layer.json";
 
 /// What [`write`] left in a folder; none where it is not all there.
 ///
-/// Sizes are looked at, bytes are not read: nobody but this program writes there, and what it writes, it renames whole.
+/// Files that did not change since they were last held against their digests are believed; any others are read. The
+/// cache may come from another machine, and disks lose bytes.
 ///
 /// # Errors
 /// What is there is no tar that can be unpacked.
@@ -26,16 +27,39 @@ pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, 
     let Some(layer) = facts else { return Ok(None) };
     let layer: Layer = layer;
     let (blob, tar) = (dir.join(PACKED), dir.join(TAR));
-    let whole = std::fs::metadata(&blob).is_ok_and(|meta| meta.len() == layer.descriptor.size);
-    if !whole || !tar.exists() {
+    if !whole(dir, &layer) {
         return Ok(None);
     }
     let mut rootfs = RootFs::new();
-    // A tar that was cut off is made again.
     if unpack::apply(&tar, &mut rootfs).is_err() {
         return Ok(None);
     }
     Ok(Some((StoredLayer { layer, blob, created_by: created_by.to_owned() }, rootfs)))
+}
+
+/// Whether tar and blob are those that the layer names.
+fn whole(dir: &Path, layer: &Layer) -> bool {
+    let files = [(TAR, &layer.diff_id), (PACKED, &layer.descriptor.digest)].map(|(n, d)| (dir.join(n), d));
+    let stats: io::Result<Vec<Stat>> = files.iter().map(|(file, _)| Stat::of(file)).collect();
+    let Ok(stats) = stats else { return false };
+    let memo = Memo::new(dir);
+    let seen = (layer.clone(), stats);
+    if memo.get("seen", "layer").as_ref() == Some(&seen) {
+        return true;
+    }
+    let is = |file: &Path, digest: &Digest| -> io::Result<bool> {
+        let mut hashed = Hashed::new(io::sink());
+        io::copy(&mut File::open(file)?, &mut hashed)?;
+        Ok(hashed.finish().1 == *digest)
+    };
+    if !files.iter().all(|(file, digest)| is(file, digest).unwrap_or(false)) {
+        return false;
+    }
+    // Two writes within one tick of the file system's clock look alike.
+    if stage::clock(dir).is_ok_and(|now| seen.1.iter().all(|stat| stat.older_than(&now))) {
+        memo.put("seen", "layer", &seen);
+    }
+    true
 }
 
 /// Writes a tree's layer into an empty folder. All times are 0: a base does not depend on the image that it is for.
@@ -79,5 +103,34 @@ impl<A: Write, B: Write> Write for Tee<A, B> {
     fn flush(&mut self) -> io::Result<()> {
         self.plain.flush()?;
         self.packed.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::Node;
+
+    #[test]
+    fn what_was_changed_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut tree = RootFs::new();
+        tree.put("etc/passwd", Node::bytes(0o644, b"root:x:0:0".as_slice())).unwrap();
+        write(&tree, dir.path()).unwrap();
+        let there = || read(dir.path(), "test").unwrap().is_some();
+        assert!(there() && there());
+        for name in [TAR, PACKED, FACTS] {
+            let file = dir.path().join(name);
+            let whole = std::fs::read(&file).unwrap();
+            let mut other = whole.clone();
+            // As many bytes, one of them another.
+            other[whole.len() / 2] ^= 1;
+            for damaged in [&other[..], &whole[..whole.len() / 2]] {
+                std::fs::write(&file, damaged).unwrap();
+                assert!(!there(), "{name}");
+            }
+            std::fs::write(&file, whole).unwrap();
+            assert!(there(), "{name}");
+        }
     }
 }
