@@ -69,17 +69,18 @@ impl Blobs {
     /// names of a file suffers, the other suffers too.
     ///
     /// # Errors
-    /// The file cannot be read or has another size, or the blob cannot be written.
+    /// The file cannot be read or holds other bytes, or the blob cannot be written.
     pub fn bring(&self, blob: &Descriptor, from: &Path) -> Result<bool> {
         if self.has(blob) {
             return Ok(false);
         }
         let mut source = File::open(from).map_err(|e| Error::io("cannot read", from, &e))?;
-        let mut staged = Staged::new(&self.dir)?;
-        let copied = staged.file().and_then(|out| io::copy(&mut source, out));
-        let copied = copied.map_err(|e| Error::io("cannot copy", from, &e))?;
-        if copied != blob.size {
-            return Err(Error::failed(format!("{} has {copied} bytes, not {}", from.display(), blob.size))
+        let mut copy = Hashed::new(Staged::new(&self.dir)?);
+        io::copy(&mut source, &mut copy).map_err(|e| Error::io("cannot copy", from, &e))?;
+        let (staged, digest, size) = copy.finish();
+        if (&digest, size) != (&blob.digest, blob.size) {
+            return Err(Error::failed(format!("{} is not what it should be", from.display()))
+                .found(format!("it has {size} bytes and {digest}, not {} and {}", blob.size, blob.digest))
                 .help("it was changed or cut off: remove it, and it is fetched or made again"));
         }
         staged.put(&self.path(&blob.digest))?;
@@ -124,5 +125,28 @@ impl Write for StagedBlob {
 
     fn flush(&mut self) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oci::document::media_type;
+
+    #[test]
+    fn a_file_of_other_bytes_is_not_brought_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let blobs = Blobs::of_layout(&dir.path().join("oci"));
+        let blob = Descriptor::of(media_type::LAYER_GZIP, b"bytes");
+        let file = dir.path().join("file");
+        for damaged in [&b"bytez"[..], b"byte"] {
+            fs::write(&file, damaged).unwrap();
+            let error = blobs.bring(&blob, &file).unwrap_err().to_string();
+            assert!(error.contains("is not what it should be"), "{error}");
+            assert_eq!(fs::read_dir(blobs.dir()).unwrap().count(), 0);
+        }
+        fs::write(&file, b"bytes").unwrap();
+        assert!(blobs.bring(&blob, &file).unwrap());
+        assert!(!blobs.bring(&blob, &file).unwrap(), "it is there");
     }
 }
