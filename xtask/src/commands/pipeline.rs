@@ -145,9 +145,29 @@ impl Start {
     }
 }
 
+/// The last second of the year 9999: RFC 3339 has four digits for years, and tars of later times are refused.
+const CREATED_MAX: u64 = 253_402_300_799;
+
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), else 0.
 fn created(value: Option<&str>) -> Result<u64> {
     let Some(text) = value else { return Ok(0) };
-    text.parse()
-        .map_err(|_| Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970")))
+    text.parse().ok().filter(|seconds| *seconds <= CREATED_MAX).ok_or_else(|| {
+        Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970"))
+            .help(format!("it is 0 to {CREATED_MAX}, the last second of the year 9999"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_that_no_tar_can_have_are_refused() {
+        assert_eq!(created(None).unwrap(), 0);
+        assert_eq!(created(Some("253402300799")).unwrap(), CREATED_MAX);
+        for text in ["253402300800", "18446744073709551615", "-1", "1.5", "now"] {
+            let error = created(Some(text)).unwrap_err().to_string();
+            assert!(error.contains(text) && error.contains("9999"), "{error}");
+        }
+    }
 }
