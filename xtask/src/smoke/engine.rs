@@ -166,12 +166,18 @@ impl Engine {
     }
 }
 
-/// Whether an engine that could not start a container speaks of what the image says: its program, or the folder to start
-/// in. Else it is the engine that cannot do what is asked.
+/// Whether an engine that could not start a container speaks of what the image says: its program, the folder to start in
+/// or one for data. Else it is the engine that cannot do what is asked.
 fn about(told: &str, image: &Saved) -> bool {
     let config = &image.config.config;
     let folder = Some(&config.working_dir).filter(|dir| dir.len() > 1);
-    config.entrypoint.first().into_iter().chain(folder).any(|what| told.contains(what.as_str()))
+    config
+        .entrypoint
+        .first()
+        .into_iter()
+        .chain(folder)
+        .chain(&config.volumes)
+        .any(|what| told.contains(what.as_str()))
 }
 
 /// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.

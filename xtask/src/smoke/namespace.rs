@@ -140,6 +140,11 @@ impl Namespaces {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
         let output = cmd.capture(request.limit)?;
+        if way != Way::Bubblewrap && !commands::ready(root.path()).exists() {
+            let said = output.errors().lines().next().unwrap_or_default().to_owned();
+            let why = format!("{} cannot make the image's folders: {} ({said})", way.name(), output.end);
+            return Ok(Err(Cannot::Namespaces(why)));
+        }
         let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
         let runner = format!("{}{with}", way.name());
         let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());

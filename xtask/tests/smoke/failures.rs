@@ -96,6 +96,29 @@ fn programs_that_cannot_start() {
     }
 }
 
+/// The code that a tool of ours ends with is not the program's, even where it is the one that is expected of that.
+#[test]
+fn a_folder_that_cannot_be_mounted_is_no_run() {
+    let test = "failures::mounts";
+    if !can(test, &["gcc"]) {
+        return;
+    }
+    let bench = Bench::new();
+    let program = bench.program("gcc");
+    let run = Runtime { volumes: ["/proc/x".to_owned()].into(), ..runtime(65532) };
+    let image = bench.pack(&[(AMD64, &program)], &run);
+    for (way, host) in ways(test, &bench) {
+        // 32 is what `mount` ends with where it fails.
+        let expect = ImageSmoke { exit: 32, ..ImageSmoke::default() };
+        let ran = bench.run(&image, &expect, &host, 60);
+        match (&ran[0].smoke, way) {
+            (Smoke::Failed(said), "docker") => assert!(said.contains("/proc/x"), "{said}"),
+            (Smoke::Skipped(said), "unshare") => assert!(said.contains("cannot make"), "{said}"),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
 #[test]
 fn an_image_that_fails_leaves_the_output_folder() {
     let test = "failures::withdraw";

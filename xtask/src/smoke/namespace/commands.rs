@@ -1,7 +1,7 @@
 //! The command lines of the ways. Pure.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Tools, Way};
 use crate::exec::Cmd;
@@ -55,8 +55,16 @@ while [ "$volumes" -gt 0 ]; do
     volumes=$((volumes - 1))
 done
 mount -o remount,bind,ro "$root" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$root"
+: >"$root.ready"
 exec "$@"
 "#;
+
+/// The file beside the root that says that all mounts are made: what ends before is no end of the program.
+pub(super) fn ready(root: &Path) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(".ready");
+    path.into()
+}
 
 /// The command that runs a cell; none where its tool is not here.
 pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
