@@ -6,10 +6,13 @@ mod common;
 use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use common::library::{build, folder};
 use native::dlopen::{FILE_NAME, LoadError, VARIABLE, VERSION, load, open};
 use native::vectors;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
 
 /// Compiles this C into a library.
 fn library_of(code: &str) -> std::path::PathBuf {
@@ -51,6 +54,41 @@ fn a_library_that_is_not_right() {
     let text = folder("text").join(FILE_NAME);
     std::fs::write(&text, "this is not a library").unwrap();
     assert!(matches!(open(&text), Err(LoadError::Broken { path, said }) if path == text && !said.is_empty()));
+}
+
+/// A file that is no library, or whose first words are damaged, is an error or loads; it never ends the program. What
+/// lies behind them is code, which whoever names a library trusts.
+#[test]
+fn any_bytes_as_a_library() {
+    if !common::library::can_build() {
+        return common::skip("any_bytes_as_a_library", "a C compiler to build a library");
+    }
+    let top = folder("bytes");
+    let whole = top.join("whole");
+    build(&whole, None);
+    let whole = std::fs::read(whole).unwrap();
+    let any_bytes = prop::collection::vec(any::<u8>(), 0..200);
+    // What ELF calls e_ident, e_type, e_machine and e_version.
+    let damaged = prop::collection::vec((0..24_usize, any::<u8>()), 1..4).prop_map(move |changes| {
+        let mut bytes = whole.clone();
+        changes.into_iter().for_each(|(at, byte)| bytes[at] = byte);
+        bytes
+    });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(100) });
+    let number = AtomicUsize::new(0);
+    let run = runner.run(&prop_oneof![any_bytes, damaged], |bytes| {
+        // A name of its own for each: the loader knows files again.
+        let path = top.join(number.fetch_add(1, Ordering::Relaxed).to_string());
+        std::fs::write(&path, &bytes).unwrap();
+        match open(&path) {
+            Ok(backend) => prop_assert_eq!(native::Backend::echo(backend, 7), 7),
+            Err(LoadError::Broken { said, .. }) => prop_assert!(!said.is_empty()),
+            Err(other) => prop_assert!(false, "{}", other),
+        }
+        Ok(())
+    });
+    std::fs::remove_dir_all(top).unwrap();
+    run.unwrap();
 }
 
 /// Runs the test below in a copy of this program, in that folder, with that variable. Returns what it printed.

@@ -121,7 +121,25 @@ fn unescape(text: &[u8], plus: bool) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_key_can_be_asked_for(key in prop::collection::vec(any::<u8>(), 0..20)) {
+            let escaped: String = key.iter().map(|byte| format!("%{byte:02x}")).collect();
+            prop_assert_eq!(unescape(escaped.as_bytes(), true), Some(key));
+        }
+
+        #[test]
+        fn nothing_panics(
+            query in "[a-z%0-9=&+]{0,12}|((prefix|from|to|after|limit)=[%0-9a-f]{0,6}&?){0,4}",
+            bytes in prop::collection::vec(any::<u8>(), 0..12),
+        ) {
+            let _ = (asked(&query), unescape(&bytes, true), unescape(&bytes, false));
+        }
+    }
 
     #[test]
     fn escapes() {

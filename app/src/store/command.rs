@@ -141,13 +141,12 @@ fn put_lines(file: &Path, engine: Option<Engine>, out: &mut dyn Write) -> Result
         if input.read_until(b'\n', &mut line).map_err(Error::io("read standard input"))? == 0 {
             break;
         }
-        let row = line.strip_suffix(b"\n").unwrap_or(&line);
-        let bad = |what: &str| Error::BadText(format!("line {number}: {what}"));
-        let tab = row.iter().position(|&byte| byte == b'\t').ok_or_else(|| bad("there is no tab"))?;
-        let (key, value) = (&row[..tab], &row[tab + 1..]);
-        let [raw_key, value] = [key, value].map(text::unescape);
-        store.put(&raw_key.map_err(|e| bad(&e))?, &value.map_err(|e| bad(&e))?)?;
-        out.write_all(b"ok ").and_then(|()| out.write_all(key)).and_then(|()| out.write_all(b"\n"))?;
+        let (key, value) =
+            text::row(&line).map_err(|what| Error::BadText(format!("line {number}: {what}")))?;
+        store.put(&key, &value)?;
+        // As it was written: whoever wrote it looks for it.
+        let written = line.split(|&byte| byte == b'\t').next().unwrap_or_default();
+        out.write_all(b"ok ").and_then(|()| out.write_all(written)).and_then(|()| out.write_all(b"\n"))?;
         // Whoever reads this may rely on it now.
         out.flush()?;
     }

@@ -54,6 +54,16 @@ pub(crate) fn unescape(text: &[u8]) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
+/// A row as one line, with its end or without: a key, a tab, a value.
+///
+/// # Errors
+/// What is wrong with the line.
+pub(crate) fn row(line: &[u8]) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let line = line.strip_suffix(b"\n").unwrap_or(line);
+    let tab = line.iter().position(|&byte| byte == b'\t').ok_or("there is no tab")?;
+    Ok((unescape(&line[..tab])?, unescape(&line[tab + 1..])?))
+}
+
 /// The value of a hexadecimal digit.
 pub(crate) fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
@@ -80,8 +90,14 @@ mod tests {
         }
 
         #[test]
-        fn nothing_panics(text in "[\\\\xtn0-9g]{0,12}") {
-            let _ = unescape(text.as_bytes());
+        fn any_row_round_trips(key in prop::collection::vec(any::<u8>(), 0..20), value in prop::collection::vec(any::<u8>(), 0..20)) {
+            let line = format!("{}\t{}\n", escaped(&key), escaped(&value));
+            prop_assert_eq!(row(line.as_bytes()), Ok((key, value)));
+        }
+
+        #[test]
+        fn nothing_panics(text in "[\\\\xtn0-9g\t\n]{0,12}", bytes in prop::collection::vec(any::<u8>(), 0..12)) {
+            let _ = (unescape(text.as_bytes()), unescape(&bytes), row(text.as_bytes()), row(&bytes));
         }
     }
 

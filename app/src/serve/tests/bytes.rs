@@ -42,7 +42,7 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
 #[test]
 fn any_bytes_are_answered_or_refused() {
     let service = Running::new("--max-body 1000");
-    let mut runner = TestRunner::new(Config { cases: 256, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     let request = prop::collection::vec(piece(), 0..12).prop_map(|pieces| pieces.concat());
     runner
         .run(&request, |request| {
@@ -75,7 +75,7 @@ fn any_body_is_answered_or_refused() {
     ];
     let body = prop::collection::vec(piece, 0..24).prop_map(|pieces| pieces.concat());
     let route = prop::sample::select(vec!["/v1/dot", "/v1/double", "/v1/sum", "/v1/reverse"]);
-    let mut runner = TestRunner::new(Config { cases: 512, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
     runner
         .run(&(route, body), |(route, body)| {
             let answer = client.borrow_mut().ask("POST", route, &body);
