@@ -182,7 +182,7 @@ pub struct Image {
     /// How the layers in target/dist/oci that are ours are compressed: `gzip` or `zstd`.
     #[serde(default)]
     pub compression: String,
-    /// Digest of the index in images/<image>.tar, whose layers are gzip.
+    /// Digest of the index in `images/<image>.tar`, whose layers are gzip.
     #[serde(default)]
     pub tar_index_digest: String,
     /// The most bytes that a platform may have to pull, as targets.toml says.
