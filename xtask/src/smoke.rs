@@ -255,7 +255,17 @@ impl Runners<'_> {
             },
         }
         Ok(match (self.in_namespaces(&request, emulator)?, blamed) {
-            (Ok((output, line, runner)), _) => (Some(runner), verdict(&output, task, &line)),
+            (Ok((output, line, runner)), blamed) => {
+                // An engine that answers and does not run the image is what its users will meet.
+                let said = blamed.map(|(name, said)| format!("{name}: {said}"));
+                for said in said.iter().chain(reasons.iter().filter(|_| self.engine.is_ok())) {
+                    let (image, platform) = (&task.image.name, &task.manifest.platform);
+                    self.site
+                        .ui
+                        .warn(format!("image {image} on {platform} was run by {runner}, since {said}"));
+                }
+                (Some(runner), verdict(&output, task, &line))
+            }
             // What an engine says against an image has the last word where nothing else can run it.
             (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
             (Err(Cannot::Image(said)), None) => (None, Smoke::Failed(said)),

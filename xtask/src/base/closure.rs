@@ -10,6 +10,10 @@ use crate::oci::{Kind, Node, Resolved, RootFs};
 const ALWAYS: [&str; 7] =
     ["etc/", "home/", "root/", "tmp/", "var/tmp/", "run/", "usr/share/common-licenses/"];
 
+/// The packages of a distroless base that files below `etc` are from. Files that a user may change stand in no list of
+/// digests, so nothing in the tree says whose they are.
+const OWNERS_OF_ETC: [&str; 4] = ["base-files", "ca-certificates", "media-types", "netbase"];
+
 /// Where dpkg and apk say what is installed, in one file of paragraphs, with the field that has the package's name.
 const LISTS: [(&str, &str); 2] = [("var/lib/dpkg/status", "Package: "), ("lib/apk/db/installed", "P:")];
 
@@ -36,8 +40,9 @@ pub fn closure(tree: &Tree<'_>, program: &Program) -> Result<RootFs> {
     let top =
         files.iter().filter(|(path, node)| !path.contains('/') && matches!(node.kind, Kind::Symlink(_)));
     keep.extend(top.map(|(path, _)| path.to_owned()));
-    let packages: BTreeSet<&str> =
+    let mut packages: BTreeSet<&str> =
         keep.iter().filter_map(|path| tree.package(path)).map(|package| package.name.as_str()).collect();
+    packages.extend(OWNERS_OF_ETC);
     for package in &packages {
         for record in
             [format!("var/lib/dpkg/status.d/{package}"), format!("var/lib/dpkg/status.d/{package}.md5sums")]

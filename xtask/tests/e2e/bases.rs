@@ -61,6 +61,16 @@ fn the_smallest_base_that_carries_the_program_is_chosen() {
         (&image(&report, "part")["closure"], &image(&report, "whole")["closure"]),
         (&json!(true), &json!(false))
     );
+    // Scanners read which packages the files are from.
+    let tar = std::fs::File::open(space.dist(&format!("docker/part/{HOST}.tar"))).unwrap();
+    let mut tar = tar::Archive::new(tar);
+    let entries = tar.entries().unwrap().map(|e| e.unwrap().path().unwrap().display().to_string());
+    let entries: Vec<String> = entries.collect();
+    for package in ["base-files", "ca-certificates", "libc6", "libgcc-s1", "media-types", "netbase"] {
+        let record = format!("var/lib/dpkg/status.d/{package}");
+        assert!(entries.contains(&record), "{record} is not in {entries:?}");
+    }
+    assert!(!entries.iter().any(|path| path.contains("libssl3")), "{entries:?}");
     // Again: nothing changed, and nothing is fetched.
     let again = space.run(&["image", "--mode", "pure", "--offline", "--json"]).ended(0).json();
     assert_eq!(again["images"], report["images"]);
