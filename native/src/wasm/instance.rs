@@ -23,7 +23,7 @@ pub(super) struct Instance {
     give: TypedFunc<u32, ()>,
     dot_product: TypedFunc<(u32, u32, u32), f64>,
     heap: u32,
-    /// What [`HELD`] knows of this instance.
+    /// What the two counters below know of this instance.
     counted: Held,
 }
 
