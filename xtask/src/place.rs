@@ -81,9 +81,6 @@ pub fn place(
             places.push(place.decide(verified)?);
         }
     }
-    for image in places.iter().filter_map(|place| place.as_ref().err()) {
-        ui.warn(format!("image {} is not made: {}", image.name, image.reason));
-    }
     Ok(places)
 }
 

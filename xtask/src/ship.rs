@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::archive::{self, Archive, ArchiveSpec};
 use crate::config::{Compression, Config};
 use crate::error::{Error, Result};
-use crate::oci::{self, Codec, ImageSpec, PackedImage};
+use crate::oci::{Codec, ImageSpec, Packer, StagedImages};
 use crate::place::{Ground, Placed};
 use crate::ui::Ui;
 use crate::verify::Verified;
@@ -32,7 +32,16 @@ pub struct Origin<'a> {
     pub created: u64,
 }
 
-/// Packs the images whose programs have their places.
+/// Images that are packed, to be proven and committed.
+#[derive(Debug)]
+pub struct Staged {
+    /// What they are made of.
+    pub specs: Vec<ImageSpec>,
+    /// The images, in the same order.
+    pub images: StagedImages,
+}
+
+/// Packs the images whose programs have their places. They ship when they are committed.
 ///
 /// # Errors
 /// Where packing fails.
@@ -44,7 +53,7 @@ pub fn images(
     dist: &Path,
     cache: &Path,
     ui: &Ui,
-) -> Result<Vec<PackedImage>> {
+) -> Result<Staged> {
     let specs =
         placed.iter().map(|place| spec(place, config, verified, origin)).collect::<Result<Vec<_>>>()?;
     for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
@@ -53,18 +62,15 @@ pub fn images(
             image.name
         ));
     }
-    if specs.is_empty() {
-        return Ok(Vec::new());
-    }
-    let task = ui.task("Packing", specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "));
-    let packed = oci::pack(&specs, dist, cache)?;
-    docker::base_tars(placed, &specs, &config.app.bin, dist, cache)?;
+    let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
+    let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
+    let images = Packer { dist, cache, threads: cores() }.stage(&specs)?;
     drop(task);
-    for image in &packed {
+    for image in images.images() {
         let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
         ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
     }
-    Ok(packed)
+    Ok(Staged { specs, images })
 }
 
 /// What an image is made of.

@@ -2,7 +2,7 @@
 //! network and as its own user. By Docker or podman where one answers, else in namespaces of its own, with qemu for
 //! other architectures.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::exec::{End, Output};
 use crate::host::Host;
 use crate::oci::document::Manifest;
-use crate::oci::{Digest, Layout, Lock, Memo, PackedImage, PackedManifest, Saved};
+use crate::oci::{Digest, Layout, Memo, PackedImage, PackedManifest, Saved};
 use crate::toolchain::identity::Fingerprint;
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
@@ -24,10 +24,12 @@ mod expect;
 mod extract;
 pub mod load;
 pub mod namespace;
+mod proven;
 mod qemu;
 
 pub use engine::Engine;
 pub use expect::judge;
+pub use proven::{Proven, commit};
 pub use qemu::Emulator;
 
 use namespace::Namespaces;
@@ -122,6 +124,7 @@ struct Task<'a> {
 }
 
 /// Runs all platforms of all images, side by side; those that are known to have passed, as they are and here, not again.
+/// The caller holds the lock of the output folder, as whoever has staged images does.
 ///
 /// # Errors
 /// An image cannot be read back, or a tool cannot be started. An image that fails is in [`Ran::smoke`].
@@ -137,7 +140,6 @@ pub fn images(packed: &[PackedImage], config: &Config, site: &Site<'_>) -> Resul
     let shown: Vec<String> =
         tasks.iter().map(|t| format!("{} on {}", t.image.name, t.manifest.platform)).collect();
     let task = site.ui.task("Starting", shown.join(", "));
-    let _lock = Lock::shared(site.dist)?;
     let ran: Vec<Result<Ran>> = std::thread::scope(|scope| {
         let threads: Vec<_> = tasks.iter().map(|task| scope.spawn(|| runners.one(task))).collect();
         let early = |_| Err(Error::failed("a smoke run ended unexpectedly"));
@@ -309,50 +311,4 @@ fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
 /// A platform as a part of a path: `linux-arm64-v8`.
 fn place(platform: &Platform) -> String {
     platform.to_string().replace('/', "-")
-}
-
-/// Takes the images that failed out of the output folder, and says which and why: the tar goes to `aside`, for those who
-/// look for the reason, and the layout forgets the name.
-///
-/// # Errors
-/// A file cannot be moved or written.
-pub fn withdraw(
-    packed: &[PackedImage],
-    ran: &[Ran],
-    dist: &Path,
-    aside: &Path,
-) -> Result<Vec<(String, String)>> {
-    let mut withdrawn = Vec::new();
-    for image in packed {
-        let said = |ran: &Ran| match &ran.smoke {
-            Smoke::Failed(why) => Some(format!(
-                "it does not run on {}: {}",
-                ran.platform,
-                why.lines().next().unwrap_or_default()
-            )),
-            _ => None,
-        };
-        let kept = aside.join(format!("{}.tar", image.name));
-        // Of a run before this one.
-        let _ = std::fs::remove_file(&kept);
-        let failed: Vec<String> = ran.iter().filter(|ran| ran.image == image.name).filter_map(said).collect();
-        if failed.is_empty() {
-            continue;
-        }
-        move_file(&image.tar, &kept)?;
-        let reason = format!("{}; {} has it", failed.join("; "), kept.display());
-        withdrawn.push((image.name.clone(), reason));
-    }
-    if !withdrawn.is_empty() {
-        let _lock = Lock::exclusive(dist)?;
-        let names: Vec<&str> = withdrawn.iter().map(|(name, _)| name.as_str()).collect();
-        Layout::new(dist.join("oci")).forget(&names)?;
-    }
-    Ok(withdrawn)
-}
-
-fn move_file(from: &Path, to: &PathBuf) -> Result<()> {
-    let dir = to.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
-    std::fs::rename(from, to).map_err(|e| Error::io("cannot move to", to, &e))
 }

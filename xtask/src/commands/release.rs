@@ -71,14 +71,13 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
     let skipped = start.plan.skipped.iter();
     let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
-    let unmade = unmade.iter().map(|u| report::Unmade { name: u.name.clone(), reason: u.reason.clone() });
     Ok(Report {
         schema: 1,
         app: start.config.app.bin.clone(),
         version: start.session.package(&start.config)?.version.to_string(),
         jobs: verified.iter().map(|v| job(v, &dist)).collect(),
         images: images.collect(),
-        unmade: unmade.collect(),
+        unmade: unmade.iter().map(|(unmade, _)| unmade.clone()).collect(),
         skipped: waiting.chain(skipped).collect(),
     })
 }

@@ -104,14 +104,16 @@ impl Blobs {
         stage::sweep(&self.dir);
     }
 
-    /// Removes the blobs that are not in `keep`, and no file whose name is no digest.
-    pub(super) fn retain(&self, keep: &BTreeSet<Digest>) {
+    /// Removes the blobs that are not in `keep`, and no file whose name is no digest; says whether there were any.
+    pub(super) fn retain(&self, keep: &BTreeSet<Digest>) -> bool {
+        let mut removed = false;
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let digest = entry.file_name().to_str().and_then(|hex| Digest::parse(&format!("sha256:{hex}")));
             if digest.is_some_and(|digest| !keep.contains(&digest)) {
-                let _ = fs::remove_file(entry.path());
+                removed |= fs::remove_file(entry.path()).is_ok();
             }
         }
+        removed
     }
 }
 

@@ -130,7 +130,7 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
             notes.extend(reason.map(|reason| ("not run", about, reason)));
         }
     }
-    notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.reason.clone())));
+    notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.words())));
     notes.extend(report.skipped.iter().map(|s| ("skipped", s.target.clone(), s.reason.clone())));
     notes
 }

@@ -222,6 +222,10 @@ pub struct Unmade {
     pub name: String,
     /// Which platforms it would have lacked, or on which it does not run, and why.
     pub reason: String,
+    /// The digest of the index, with `sha256:`, of the image of this name that target/dist holds all the same: an earlier
+    /// run made it. None where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
 }
 
 /// A target that could not be built here.
@@ -231,6 +235,15 @@ pub struct Skipped {
     pub target: String,
     /// Why.
     pub reason: String,
+}
+
+impl Unmade {
+    /// The reason, and what lies in target/dist in its stead: nobody shall take that for the new one.
+    pub fn words(&self) -> String {
+        let earlier = self.earlier.as_ref();
+        let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));
+        format!("{}{}", self.reason, earlier.unwrap_or_default())
+    }
 }
 
 impl Artifact {

@@ -69,6 +69,45 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     assert_eq!(space.report()["images"][0]["manifests"][0]["smoke"]["status"], "pass");
 }
 
+/// Whoever finds the image of an earlier run shall not take it for the one that failed.
+#[test]
+fn the_image_of_an_earlier_run_stays_and_is_called_so() {
+    need!("started::earlier", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let space = space("app", "");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    let digest = space.report()["images"][0]["index_digest"].as_str().unwrap().to_owned();
+    let (tar, index) =
+        (std::fs::read(space.dist("images/app.tar")).unwrap(), space.read("target/dist/oci/index.json"));
+    let stays = || {
+        let unmade = &space.report()["unmade"][0];
+        assert_eq!((&unmade["name"], &unmade["earlier"]), (&"app".into(), &digest.as_str().into()));
+        assert!(space.read("target/dist/report.md").contains("that of an earlier run, sha256:"));
+        assert!(tar == std::fs::read(space.dist("images/app.tar")).unwrap());
+        assert_eq!(index, space.read("target/dist/oci/index.json"));
+    };
+    let said = format!("target/dist holds that of an earlier run, {digest}");
+    // It fails in its image.
+    space.replace(
+        "app/src/main.rs",
+        "println!(\"answer",
+        "if word.is_empty() { panic!() }\n    println!(\"answer",
+    );
+    space.write("targets.toml", &(space.read("targets.toml") + "smoke = []\n"));
+    space
+        .run(&["release", "--mode", "pure"])
+        .ended(1)
+        .says(&["image app is not made: it does not run", &said]);
+    stays();
+    // It is not even packed.
+    space.replace("app/src/main.rs", "word.is_empty()", "true");
+    space.run(&["release", "--mode", "pure"]).ended(1).says(&[
+        "image app is not made",
+        "failed; target",
+        &said,
+    ]);
+    stays();
+}
+
 #[test]
 fn where_nothing_can_start_it_strict_ends_with_3() {
     need!("started::strict", machine::std_for(&[HOST_MUSL]), machine::programs(&["cargo", "rustc", "cc"]));

@@ -46,7 +46,18 @@ pub(crate) fn report() -> Report {
                 },
             ],
         }],
-        unmade: vec![Unmade { name: "tools".into(), reason: "riscv64gc-unknown-linux-musl failed".into() }],
+        unmade: vec![
+            Unmade {
+                name: "tools".into(),
+                reason: "riscv64gc-unknown-linux-musl failed".into(),
+                earlier: Some(format!("sha256:{}", "ef".repeat(32))),
+            },
+            Unmade {
+                name: "new".into(),
+                reason: "riscv64gc-unknown-linux-musl failed".into(),
+                earlier: None,
+            },
+        ],
         skipped: vec![Skipped {
             target: "aarch64-apple-darwin".into(),
             reason: "no std for this target can be had here".into(),
