@@ -15,6 +15,7 @@ mod garbage;
 pub mod gunzip;
 pub mod gzip;
 mod image_tar;
+mod intact;
 pub(crate) mod layer;
 mod layout;
 mod lock;

@@ -128,7 +128,7 @@ impl Packer<'_> {
 
         let wanted: Vec<_> = images.iter().flat_map(|image| wanted(image, image.codec)).collect();
         let store = Store { blobs: &layout.blobs(), memo: &memo, kind: staged::LAYERS, only_gzip: false };
-        let (built, _) = layers::all(&wanted, self.threads, store)?;
+        let built = layers::all(&wanted, self.threads, store)?;
         let parts = documents(images.iter(), built, &layout)?;
         let tar_parts = self.tar_parts(images, &parts, &memo)?;
         let tars = tars::stage(images, &tar_parts, &folder, &memo)?;

@@ -7,7 +7,7 @@ use super::PackedImage;
 use crate::error::{Error, Result};
 use crate::oci::document::Descriptor;
 use crate::oci::image_tar::StagedTar;
-use crate::oci::{Layer, Layout, Lock, Memo, garbage};
+use crate::oci::{Layer, Layout, Lock, Memo, garbage, intact};
 
 /// The kind under which the memo knows the layers of the layout.
 pub(super) const LAYERS: &str = "layers";
@@ -87,6 +87,7 @@ impl StagedImages {
             self.layout.rename(&all, &named)?;
         }
         if garbage::collect(&self.layout, &staged) {
+            intact::forget_gone(&self.memo);
             let blobs = self.layout.blobs();
             self.memo.retain(LAYERS, |layer: &Layer| blobs.has(&layer.descriptor));
         }

@@ -6,7 +6,7 @@ use super::layers::{self, Store};
 use super::{ImageSpec, Packer, documents, wanted};
 use crate::error::{Error, Result};
 use crate::oci::image_tar::{self, Parts, StagedTar};
-use crate::oci::{Blobs, Codec, Layer, LayerSource, Layout, Memo, garbage};
+use crate::oci::{Blobs, Codec, Layer, LayerSource, Layout, Memo, garbage, intact};
 
 impl Packer<'_> {
     /// What the tars are made of. Where the layout holds gzip alone, the same as there; else the same image with other
@@ -26,13 +26,13 @@ impl Packer<'_> {
             own.blobs().sweep();
             let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
             let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
-            let (built, fresh) = layers::all(&wanted, self.threads, store)?;
+            let built = layers::all(&wanted, self.threads, store)?;
             recoded = documents(others.iter().copied(), built, &own)?;
             let named: Vec<_> =
                 others.iter().zip(&recoded).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
             own.name(&named)?;
-            if fresh {
-                garbage::collect(&own, &[]);
+            if garbage::collect(&own, &[]) {
+                intact::forget_gone(memo);
                 memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
             }
         }
