@@ -120,7 +120,9 @@ impl Engine {
         let told = words(&output);
         Ok(match output.end {
             _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(told)),
-            _ if wrong_format(&output) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
+            _ if wrong_format(&output) || not_executed(&output) => {
+                Err(Cannot::Image(format!("{told}\nthe command was: {line}")))
+            }
             _ if !self.failed(&output) => Ok((output, line)),
             _ if about(&told, image) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
             _ => Err(Cannot::Engine(told)),
@@ -183,6 +185,18 @@ fn about(told: &str, image: &Saved) -> bool {
 /// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.
 pub(super) fn wrong_format(output: &Output) -> bool {
     !output.ok() && output.errors().to_lowercase().contains("exec format error")
+}
+
+/// Whether the container's first process could not become the program, which is runc's last step and no longer the
+/// engine's: it says so on the container's stderr and ends with 1 or 255, as a program may.
+fn not_executed(output: &Output) -> bool {
+    let said = output.errors();
+    let speaks =
+        (said.starts_with("exec ") || said.starts_with("standard_init_linux.go:")) && said.contains(": ");
+    matches!(output.end, End::Code(1 | 255))
+        && output.stdout.is_empty()
+        && said.lines().count() == 1
+        && speaks
 }
 
 /// What an engine said, on one line.

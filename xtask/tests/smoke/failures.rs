@@ -10,6 +10,7 @@ use xtask::smoke::{Ran, commit};
 use xtask::verify::Smoke;
 
 use crate::engines::answers;
+use crate::namespaces::some_way;
 use crate::support::{AMD64, Bench, can, prints, runtime};
 
 /// The ways that this machine has.
@@ -20,6 +21,9 @@ fn ways(test: &str, bench: &Bench) -> Vec<(&'static str, Host)> {
     }
     if can(test, &["unshare", "env"]) {
         ways.push(("unshare", bench.host(&["unshare", "env"])));
+    }
+    if can(test, &["bwrap"]) && some_way(test, bench, &["bwrap"]) {
+        ways.push(("bwrap", bench.host(&["bwrap"])));
     }
     ways
 }
@@ -47,7 +51,7 @@ fn code_text_and_time_are_held_against_what_is_expected() {
         let said = why(&bench.run(&image, &ImageSmoke { exit: 0, ..exits.clone() }, &host, 60));
         assert!(
             said.starts_with("it ended with exit code 7\n")
-                && said.contains(" exit 7 in ") == (way == "unshare"),
+                && said.contains(" exit 7 in ") == (way != "docker"),
             "{way}: {said}"
         );
         let said = why(&bench.run(&image, &prints("never said"), &host, 60));
@@ -91,8 +95,12 @@ fn programs_that_cannot_start() {
             (&program, absent.clone()),
         ] {
             let image = bench.pack(&[(AMD64, program)], &run);
-            let said = why(&bench.run(&image, &ImageSmoke::default(), &host, 60));
-            assert!(!said.is_empty(), "{way} {}", program.display());
+            // With 1, 126 and 127 those end that cannot start it.
+            for exit in [0, 1, 126, 127] {
+                let expect = ImageSmoke { exit, ..ImageSmoke::default() };
+                let said = why(&bench.run(&image, &expect, &host, 60));
+                assert!(!said.is_empty(), "{way} {} {exit}", program.display());
+            }
         }
     }
 }
@@ -109,12 +117,14 @@ fn a_folder_that_cannot_be_mounted_is_no_run() {
     let run = Runtime { volumes: ["/proc/x".to_owned()].into(), ..runtime(65532) };
     let image = bench.pack(&[(AMD64, &program)], &run);
     for (way, host) in ways(test, &bench) {
-        // 32 is what `mount` ends with where it fails.
-        let expect = ImageSmoke { exit: 32, ..ImageSmoke::default() };
+        // 32 is what `mount` ends with where it fails, 1 what bubblewrap does.
+        let exit = if way == "bwrap" { 1 } else { 32 };
+        let expect = ImageSmoke { exit, ..ImageSmoke::default() };
         let ran = bench.run(&image, &expect, &host, 60);
         match (&ran[0].smoke, way) {
             (Smoke::Failed(said), "docker") => assert!(said.contains("/proc/x"), "{said}"),
             (Smoke::Skipped(said), "unshare") => assert!(said.contains("cannot make"), "{said}"),
+            (Smoke::Skipped(said), "bwrap") => assert!(said.contains("bwrap: Can't mkdir /proc/x"), "{said}"),
             other => panic!("{other:?}"),
         }
     }
