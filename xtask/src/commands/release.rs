@@ -135,7 +135,9 @@ fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
 }
 
 fn smoke_of_image(ran: &Ran) -> report::Smoke {
-    smoke(ran.runner.clone(), &ran.smoke)
+    let smoke = smoke(ran.runner.clone(), &ran.smoke);
+    let objection = ran.objection.as_ref().map(|objection| objection.said.clone());
+    report::Smoke { reason: smoke.reason.or(objection), ..smoke }
 }
 
 /// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A

@@ -76,16 +76,17 @@ impl Shipped {
         self.unmade.push((unmade, error));
     }
 
-    /// An error where an image failed, is larger than its budget or has a base that cannot be had, or where it was not run and `strict` wants every proof.
+    /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants
+    /// every proof, also where the engine that answers refused it or nothing ran it.
     pub(super) fn end(&self, strict: bool) -> Result<()> {
-        let list = |wanted: fn(&Smoke) -> Option<&String>| -> Vec<String> {
-            let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(&ran.smoke)?)));
+        let list = |wanted: fn(&Ran) -> Option<&String>| -> Vec<String> {
+            let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(ran)?)));
             said.map(|(ran, why)| {
                 format!("{} on {}: {}", ran.image, ran.platform, why.lines().next().unwrap_or_default())
             })
             .collect()
         };
-        let failed = list(|smoke| if let Smoke::Failed(why) = smoke { Some(why) } else { None });
+        let failed = list(|ran| if let Smoke::Failed(why) = &ran.smoke { Some(why) } else { None });
         if !failed.is_empty() {
             let what = format!("{} of {} smoke runs of images failed", failed.len(), self.ran.len());
             return Err(failed.into_iter().fold(Error::failed(what), Error::found));
@@ -94,7 +95,13 @@ impl Shipped {
         if let Some(error) = self.unmade.iter().find_map(|(_, error)| error.clone()) {
             return Err(error);
         }
-        let skipped = list(|smoke| if let Smoke::Skipped(why) = smoke { Some(why) } else { None });
+        let refused = list(|ran| ran.objection.as_ref().filter(|o| o.refused).map(|o| &o.said));
+        if strict && !refused.is_empty() {
+            let what = format!("--strict: the engine refuses {} of {} images", refused.len(), self.ran.len());
+            let error = refused.into_iter().fold(Error::failed(what), Error::found);
+            return Err(error.help("they ran without it, in namespaces; its words say what it wants"));
+        }
+        let skipped = list(|ran| if let Smoke::Skipped(why) = &ran.smoke { Some(why) } else { None });
         if strict && !skipped.is_empty() {
             let what = format!("--strict: {} of {} images were not run", skipped.len(), self.ran.len());
             let error = skipped.into_iter().fold(Error::missing(what), Error::found);

@@ -134,7 +134,7 @@ pub struct Smoke {
     pub runner: Option<String>,
     /// How it ended.
     pub status: SmokeStatus,
-    /// Why it failed or was skipped.
+    /// Why it failed or was skipped; of an image that passed, what the engine that answers said, where that did not run it.
     #[serde(default)]
     pub reason: Option<String>,
 }

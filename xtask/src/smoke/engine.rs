@@ -97,7 +97,7 @@ impl Engine {
             loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
             let load = self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD)?;
             if !load.ok() {
-                return Ok(Err(Cannot::Engine(format!("{} load: {}", self.name, words(&load)))));
+                return Ok(Err(Cannot::Engine(format!("load: {}", words(&load)))));
             }
         }
         let start = |limits| {

@@ -108,6 +108,45 @@ fn the_image_of_an_earlier_run_stays_and_is_called_so() {
     stays();
 }
 
+/// An image that Docker's users cannot have is no proven one.
+#[test]
+fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
+    let tools = ["docker", "unshare", "setpriv", "sh", "mount", "true"];
+    need!(
+        "started::refused",
+        machine::std_for(&[HOST_MUSL]),
+        machine::programs(&tools),
+        machine::namespaces()
+    );
+    let mut space = space("app", "");
+    let docker = machine::find("docker").unwrap();
+    let bin = space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "git", "env"]);
+    for tool in &tools[1..] {
+        std::os::unix::fs::symlink(machine::find(tool).unwrap(), bin.join(tool)).unwrap();
+    }
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = load ] && {{ echo 'no space left' >&2; exit 1; }}\nexec '{}' \"$@\"\n",
+        docker.display()
+    );
+    std::fs::write(bin.join("docker"), script).unwrap();
+    std::fs::set_permissions(bin.join("docker"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    for _ in 0..2 {
+        let run = space.run(&["release", "--mode", "pure"]).ended(0);
+        run.says(&[
+            "warning: image app on linux/amd64 was run by unshare, since docker: load: no space left",
+        ]);
+        let smoke = &space.report()["images"][0]["manifests"][0]["smoke"];
+        assert_eq!((&smoke["status"], &smoke["runner"]), (&"pass".into(), &"unshare".into()));
+        assert_eq!(smoke["reason"], "docker: load: no space left");
+    }
+    let run = space.run(&["release", "--mode", "pure", "--strict"]).ended(1);
+    run.says(&[
+        "--strict: the engine refuses 1 of 1 images",
+        "app on linux/amd64: docker: load: no space left",
+    ]);
+}
+
 #[test]
 fn where_nothing_can_start_it_strict_ends_with_3() {
     need!("started::strict", machine::std_for(&[HOST_MUSL]), machine::programs(&["cargo", "rustc", "cc"]));

@@ -29,9 +29,9 @@ pub(crate) fn report() -> Report {
                     digest: format!("sha256:{}", "01".repeat(32)),
                     size: 1_834_112,
                     smoke: Some(Smoke {
-                        runner: Some("docker".into()),
+                        runner: Some("unshare".into()),
                         status: SmokeStatus::Pass,
-                        reason: None,
+                        reason: Some("docker: load: no space left on device".into()),
                     }),
                 },
                 Manifest {

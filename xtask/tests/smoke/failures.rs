@@ -130,6 +130,29 @@ fn a_folder_that_cannot_be_mounted_is_no_run() {
     }
 }
 
+/// Docker wants an absolute path for the folder to start in; bubblewrap starts in its root.
+#[test]
+fn what_an_engine_refuses_and_namespaces_run_is_said_each_time() {
+    let test = "failures::refused";
+    if !can(test, &["gcc", "docker", "bwrap"]) || !answers(test, "docker") {
+        return;
+    }
+    let bench = Bench::new();
+    if !some_way(test, &bench, &["bwrap"]) {
+        return;
+    }
+    let run = Runtime { working_dir: "work".into(), ..runtime(65532) };
+    let image = bench.pack(&[(AMD64, &bench.program("gcc"))], &run);
+    let host = bench.host(&["docker", "bwrap"]);
+    for _ in 0..2 {
+        let ran = bench.run(&image, &prints("cwd=/work"), &host, 60).remove(0);
+        assert_eq!((ran.runner.as_deref(), &ran.smoke), (Some("bwrap"), &Smoke::Passed));
+        let objection = ran.objection.unwrap();
+        assert!(objection.refused && objection.said.starts_with("docker: Error"), "{objection:?}");
+        assert!(objection.said.contains("absolute path"), "{objection:?}");
+    }
+}
+
 /// What lies in the output folder passed: what fails never gets there, and keeps nothing else away.
 #[test]
 fn an_image_that_fails_does_not_replace_the_one_before() {
