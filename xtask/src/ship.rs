@@ -8,6 +8,7 @@ use crate::config::{Compression, Config};
 use crate::error::{Error, Result};
 use crate::oci::{Codec, ImageSpec, Packer, StagedImages};
 use crate::place::{Ground, Placed};
+use crate::triple::Platform;
 use crate::ui::Ui;
 use crate::verify::Verified;
 use crate::workspace::Package;
@@ -62,6 +63,9 @@ pub fn images(
             image.name
         ));
     }
+    for place in placed.iter().filter(|place| !place.left_out.is_empty()) {
+        ui.warn(lacking(place));
+    }
     let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
     let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
     let images = Packer { dist, cache, threads: cores() }.stage(&specs)?;
@@ -71,6 +75,16 @@ pub fn images(
         ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
     }
     Ok(Staged { specs, images })
+}
+
+/// What keeps an image for some of its platforms from being taken for the whole one, whose name it has.
+fn lacking(placed: &Placed) -> String {
+    let list = |platforms: &mut dyn Iterator<Item = Platform>| {
+        platforms.map(|platform| platform.to_string()).collect::<Vec<_>>().join(" and ")
+    };
+    let made = list(&mut placed.grounds.iter().filter_map(|ground| ground.target.platform()));
+    let left_out = list(&mut placed.left_out.iter().cloned());
+    format!("image {} is made for {made} alone, since --target leaves out {left_out}", placed.image.name)
 }
 
 /// What an image is made of.

@@ -52,6 +52,7 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         compression: image.codec.name().to_owned(),
         tar_index_digest: image.tar_index_digest.to_string(),
         budget: place.image.budget,
+        left_out: place.left_out.iter().map(ToString::to_string).collect(),
         manifests: image
             .manifests
             .iter()

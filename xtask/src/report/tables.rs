@@ -123,6 +123,10 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), e.clone())));
     }
     for image in &report.images {
+        if !image.left_out.is_empty() {
+            let words = format!("--target left out {}", image.left_out.join(" and "));
+            notes.push(("warning", format!("image {}", image.name), words));
+        }
         for part in &image.manifests {
             let Some(Smoke { status, reason: Some(reason), runner }) = &part.smoke else { continue };
             let about = format!("image {} on {}", image.name, part.platform);

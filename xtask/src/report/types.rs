@@ -190,6 +190,9 @@ pub struct Image {
     pub budget: Option<u64>,
     /// One per platform.
     pub manifests: Vec<Manifest>,
+    /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A base that a choice went past.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
 use xtask::exec::Cmd;
 
-use crate::machine::{self, HOST_MUSL};
+use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::skip::need;
 use crate::space::Space;
 
@@ -106,6 +107,22 @@ fn the_image_of_an_earlier_run_stays_and_is_called_so() {
         &said,
     ]);
     stays();
+}
+
+/// It has the name of the whole one, and takes its place.
+#[test]
+fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
+    need!("started::left_out", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    space.image("app", &[HOST_MUSL, ARM_MUSL]);
+    let words = "image app is made for linux/amd64 alone, since --target leaves out linux/arm64/v8";
+    let run = space.run(&["release", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
+    run.says(&[&format!("warning: {words}")]);
+    let image = &space.report()["images"][0];
+    assert_eq!((&image["left_out"], &image["manifests"][1]), (&json!(["linux/arm64/v8"]), &Value::Null));
+    assert!(space.read("target/dist/report.md").contains("left out linux/arm64/v8"));
+    let run = space.run(&["image", "--mode", "pure", "--json"]).ended(0).never_says(&["leaves out"]);
+    assert_eq!(run.json()["images"][0].get("left_out"), None);
 }
 
 /// An image that Docker's users cannot have is no proven one.

@@ -23,6 +23,7 @@ pub(crate) fn report() -> Report {
             compression: "zstd".into(),
             tar_index_digest: format!("sha256:{}", "cd".repeat(32)),
             budget: Some(20_000_000),
+            left_out: vec!["linux/riscv64".into()],
             manifests: vec![
                 Manifest {
                     platform: "linux/amd64".into(),
