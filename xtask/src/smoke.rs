@@ -20,6 +20,7 @@ mod engine;
 mod expect;
 mod extract;
 pub mod load;
+mod mark;
 pub mod namespace;
 mod proven;
 mod qemu;

@@ -26,6 +26,9 @@ struct Known {
 /// What can run images here. Namespaces are tried where they are needed for the first time.
 pub(super) struct Runners<'a> {
     engine: std::result::Result<Engine, Vec<String>>,
+    /// What killed runs left in the engine is removed. Waits for the first image that is run: where all are known to have
+    /// passed, the engine has nothing to do.
+    swept: OnceLock<()>,
     namespaces: OnceLock<std::result::Result<Namespaces, String>>,
     site: &'a Site<'a>,
     memo: Memo,
@@ -34,7 +37,7 @@ pub(super) struct Runners<'a> {
 impl<'a> Runners<'a> {
     pub(super) fn new(site: &'a Site<'a>) -> Self {
         let engine = Engine::find(site.host);
-        Self { engine, namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) }
+        Self { engine, swept: OnceLock::new(), namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) }
     }
 
     /// Runs one platform, unless it is known to have passed.
@@ -96,7 +99,7 @@ impl<'a> Runners<'a> {
         let (mut reasons, mut objection, mut blamed) = (Vec::new(), None, None);
         match &self.engine {
             Err(why) => reasons.extend(why.iter().cloned()),
-            Ok(engine) => match engine.run(&request)? {
+            Ok(engine) => match self.swept(engine).run(&request)? {
                 Ok((output, line)) => {
                     return Ok(ran(task, Some(engine.name.into()), verdict(&output, task, &line), None));
                 }
@@ -125,6 +128,17 @@ impl<'a> Runners<'a> {
             }
         };
         Ok(ran(task, runner, smoke, None))
+    }
+
+    fn swept<'e>(&self, engine: &'e Engine) -> &'e Engine {
+        self.swept.get_or_init(|| {
+            let left = engine.sweep();
+            if !left.is_empty() {
+                let what = format!("{} from {}, of a run that was killed", left.join(", "), engine.name);
+                self.site.ui.step("Removed", what);
+            }
+        });
+        engine
     }
 
     /// A run without an engine.
