@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::base::{BaseImage, Bases, Distroless, Flavour, closure};
 use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
-use crate::gate::{Finding, Limits, Program, Severity, Tree, blame, check_in};
+use crate::gate::{Finding, Program, Severity, Tree, blame, check_in};
 use crate::oci::RootFs;
 use crate::triple::Triple;
 use crate::ui::Ui;
-use crate::verify::{Verified, floor};
+use crate::verify::{Verified, limits};
 
 /// An image all of whose programs are proven to start on its base.
 #[derive(Debug, Clone)]
@@ -192,8 +192,7 @@ impl Place<'_> {
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
             let tree = Tree::new(base.to_string(), files);
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
-            let limits = Limits { glibc: floor(verified[at].job()), ..Limits::default() };
-            let findings = check_in(&program, &ground.target, &tree, limits);
+            let findings = check_in(&program, &ground.target, &tree, limits(verified[at].job()));
             let passed = findings.iter().all(|f| f.severity != Severity::Fail);
             if self.image.closure && ground.base.is_some() && passed {
                 ground.trimmed = Some(closure(&tree, &program)?);
