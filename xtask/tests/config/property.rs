@@ -196,7 +196,7 @@ fn run() -> impl Strategy<Value = String> {
     let table = || prop::collection::btree_map("[a-z][a-z.=]{0,6}", "[^\\x00]{0,8}", 0..3);
     let user = "(0|[1-9][0-9]{0,8}|[a-z_]{1,8})(:(0|[1-9][0-9]{0,8}|[a-z_]{1,8}))?";
     let ports = prop::collection::btree_set("[1-9][0-9]{0,3}/(tcp|udp|sctp)", 0..3);
-    let folders = prop::collection::btree_set("(/[a-z]{1,4}){1,3}", 0..3);
+    let folders = prop::collection::btree_set("(/x[a-z]{0,3}){1,3}", 0..3);
     let signal = prop::sample::select(vec!["9", "SIGTERM", "RTMIN+3", "64"]);
     let time = "([1-9]h)?([1-9]m)?[1-9]s([1-9]ms)?";
     (texts, table(), table(), user, ports, folders, signal, time, 1_u32..=1000).prop_map(
