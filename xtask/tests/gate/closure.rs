@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use xtask::gate::{Closure, Level, Limits, Object, Program, Severity, Tree, check_in, check_library_in};
+use xtask::gate::{
+    Closure, Level, Limits, Object, Program, Severity, Tree, check_in, check_library_in, closure_paths,
+};
 use xtask::triple::Triple;
 
 use crate::programs::{HELLO, THREADS};
@@ -281,6 +283,8 @@ fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
     let program = Program::read(&root.path("app"), "/app").unwrap();
     let limits = |level| Limits { level: Some(level), glibc: None };
     assert_eq!(check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V2)), []);
+    let shipped = closure_paths(&program, &tree, Level::V2).unwrap();
+    assert!(shipped.iter().any(|path| path.ends_with("/glibc-hwcaps/x86-64-v2/libb.so")), "{shipped:?}");
     let [refused] = check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V1)).try_into().unwrap();
     assert!(refused.what.ends_with("of level x86-64-v2 alone, but machines have x86-64"), "{refused:?}");
     assert!(refused.fix.starts_with("say cpu = \"x86-64-v2\" in targets.toml"), "{refused:?}");
