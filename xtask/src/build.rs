@@ -155,7 +155,7 @@ impl Builder<'_> {
     /// Where the folder or a trap cannot be written.
     pub fn traps(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
         let forced = match cohort.key.pure {
-            true => forced_tools(self.site.host, self.site.root),
+            true => forced_tools(self.site.host, self.site.start),
             false => Vec::new(),
         };
         if !forced.is_empty() {

@@ -150,7 +150,7 @@ pub enum Command {
         /// Whether to set up first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// Build every program a second time, in another folder and time zone, and fail where the two differ
+        /// Build every program a second time, from a copy of the workspace, and fail where the two differ
         #[arg(long)]
         rebuild: bool,
         /// How to print.

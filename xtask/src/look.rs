@@ -78,7 +78,10 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
         runners: runners.clone(),
         user_flags: triples
             .iter()
-            .map(|t| (t.clone(), user_settings(t, &session.host, &session.workspace.root).flags))
+            .map(|t| {
+                let user = user_settings(t, &session.host, &session.workspace.root);
+                (t.clone(), user.flags.into_iter().chain(user.listed).collect())
+            })
             .collect(),
     };
     Ok(Look { findings, stds, rustcs })

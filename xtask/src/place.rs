@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::base::{BaseImage, Bases, Distroless, Flavour, closure};
 use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
-use crate::gate::{Finding, Limits, Program, Severity, Tree, blame, check_in};
+use crate::gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
 use crate::oci::RootFs;
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
-use crate::verify::{Verified, floor};
+use crate::verify::{Verified, limits};
 
 /// An image all of whose programs are proven to start on its base.
 #[derive(Debug, Clone)]
@@ -194,11 +194,14 @@ impl Place<'_> {
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
             let tree = Tree::new(base.to_string(), files);
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
-            let limits = Limits { glibc: floor(verified[at].job()), ..Limits::default() };
-            let findings = check_in(&program, &ground.target, &tree, limits);
+            let limits = limits(verified[at].job());
+            let mut findings = check_in(&program, &ground.target, &tree, limits);
             let passed = findings.iter().all(|f| f.severity != Severity::Fail);
             if self.image.closure && ground.base.is_some() && passed {
-                ground.trimmed = Some(closure(&tree, &program)?);
+                let level = limits.level.unwrap_or(Level::V1);
+                let trimmed = closure(&tree, &program, level)?;
+                findings.extend(left_out(&program, &tree, &trimmed, level));
+                ground.trimmed = Some(trimmed);
             }
             found.push((at, findings));
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use crate::config::{Config, GlibcVersion, Mode, Target};
 use crate::error::{Error, Result};
-use crate::rustflags::Linker;
+use crate::rustflags::{Asked, Linker};
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::Survey;
 use crate::toolchain::{Provider, Toolchain};
@@ -57,7 +57,7 @@ pub struct Findings {
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver, which rustc links host programs with.
     pub host_cc: Option<PathBuf>,
-    /// The user's own rustflags for each target, as far as Cargo would not add them to ours by itself.
+    /// The user's own rustflags for each target.
     pub user_flags: BTreeMap<Triple, Vec<String>>,
 }
 
@@ -131,6 +131,8 @@ pub struct Job {
     pub std: Option<StdUse>,
     /// What runs it.
     pub runner: Runner,
+    /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
+    pub processors: Vec<Asked>,
     /// The images that it goes into.
     pub images: Vec<String>,
     /// What `setup` could mend and without which it cannot be built.

@@ -1,10 +1,14 @@
 //! Two builds of one program, held against each other: where they first differ, and what usually makes such a difference.
-//! Pure; [`crate::commands`] builds twice.
+//! That is pure, and [`crate::commands`] builds twice; the copy that the second build is made from is [`sources`]'.
 
 use std::path::{Path, PathBuf};
 
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Endianness, Object, ObjectSection};
+
+pub mod outside;
+pub mod repository;
+pub mod sources;
 
 /// Where two programs first differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +23,8 @@ pub struct Difference {
     pub cause: String,
 }
 
-/// The first difference of two programs, by the order of their sections; none where they are equal.
+/// The first difference of two programs, by the order of their sections, those first that explain most; none where they
+/// are equal.
 pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
     if one == other {
         return None;
@@ -27,8 +32,6 @@ pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
     let (Some(first), Some(second)) = (sections(one), sections(other)) else {
         return Some(difference(None, one, other));
     };
-    // What is made of the rest differs with it and explains nothing, so it comes last.
-    let derived = |name: &str| name == ".note.gnu.build-id" || name == ".gnu_debuglink";
     let mut names: Vec<&String> = first.iter().map(|(name, _)| name).collect();
     names.sort_by_key(|name| derived(name));
     for name in names {
@@ -40,6 +43,19 @@ pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
         }
     }
     Some(difference(None, one, other))
+}
+
+/// How much of a section is made of the others: a text of another length moves what code and tables point to, and the
+/// build ID is made of everything.
+fn derived(section: &str) -> usize {
+    const POINTERS: [&str; 8] =
+        [".rel", ".dyn", ".gnu.", ".hash", ".eh_frame", ".got", ".data.rel.ro", ".init_array"];
+    match section {
+        ".note.gnu.build-id" | ".gnu_debuglink" => 3,
+        name if POINTERS.iter().any(|prefix| name.starts_with(prefix)) => 2,
+        ".text" | ".plt" => 1,
+        _ => 0,
+    }
 }
 
 /// Every section with contents, in the order of the file; none where it is no ELF file.
@@ -93,7 +109,7 @@ fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
         }
         if one.contains('/') && other.contains('/') {
             return "a path of the build: xtask maps those that it knows (`--remap-path-prefix`, `-ffile-prefix-map`); this \
-                    one is made elsewhere, by a build script or by `env!(\"OUT_DIR\")`"
+                    one is made elsewhere, by a build script or by `env!` of `CARGO_MANIFEST_DIR` or `OUT_DIR`"
                 .into();
         }
     }
@@ -105,19 +121,22 @@ fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
         Some(name) if name.starts_with(".debug") || name.starts_with(".symtab") || name == ".strtab" => {
             "debug information or symbols: names that depend on a path or on the order of the build".into()
         }
-        _ => "something that the sources do not say: random numbers or the order of a hash map in a build script or a macro"
+        _ => "something that the sources do not say: their folder, the order of its files, random numbers or the order of a hash \
+              map, in a build script or a macro"
             .into(),
     }
 }
 
-/// The folders of `machine` whose path stands in a program: it would have other bytes if it were built elsewhere.
-pub fn paths_in<'p>(program: &[u8], machine: &'p [PathBuf]) -> Vec<&'p Path> {
-    let holds = |path: &&PathBuf| {
+/// The folders of `machine` whose path stands in a program, each with the text that it first stands in: the program would
+/// have other bytes if it were built elsewhere.
+pub fn paths_in<'p>(program: &[u8], machine: &'p [PathBuf]) -> Vec<(&'p Path, String)> {
+    let place = |path: &'p PathBuf| {
         let needle = path.as_os_str().as_encoded_bytes();
         // A short path, `/` or `/root`, stands in every program for other reasons.
-        needle.len() > 5 && program.windows(needle.len()).any(|window| window == needle)
+        let at = program.windows(needle.len().max(6)).position(|window| window == needle)?;
+        Some((path.as_path(), text_around(program, at).unwrap_or_default()))
     };
-    machine.iter().filter(holds).map(PathBuf::as_path).collect()
+    machine.iter().filter_map(place).collect()
 }
 
 #[cfg(test)]
@@ -154,6 +173,7 @@ mod tests {
     #[test]
     fn folders_that_stand_in_a_program() {
         let machine = ["/work/shop", "/home/me/.cargo", "/"].map(PathBuf::from);
-        assert_eq!(paths_in(b"x\0/work/shop/src/main.rs\0", &machine), [Path::new("/work/shop")]);
+        let found = paths_in(b"x\0/work/shop/src/main.rs\0", &machine);
+        assert_eq!(found, [(Path::new("/work/shop"), "/work/shop/src/main.rs".to_owned())]);
     }
 }

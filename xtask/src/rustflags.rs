@@ -5,6 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::toolchain::Link;
 use crate::triple::{Libc, Triple};
 
+mod cpu;
+
+pub use cpu::{Asked, Processor, processors};
+
 /// What links a target's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linker {
@@ -48,26 +52,36 @@ const STATIC: &str = "-Ctarget-feature=+crt-static";
 /// ours, and those of targets.toml, in the order in which rustc gets them. The last one that says so decides.
 pub fn is_static(target: &Triple, user: &[String], own: &[String]) -> bool {
     let ours = (target.libc() == Libc::Musl).then(|| STATIC.to_owned());
-    let flags: Vec<&str> = user.iter().chain(&ours).chain(own).map(String::as_str).collect();
     let mut is_static = false;
-    let mut before = "";
-    for flag in flags {
-        // `-Cname=value`, `--codegen=name=value`, or the option and its value as two arguments.
-        let option = match before {
-            "-C" | "--codegen" => Some(flag),
-            _ => flag.strip_prefix("--codegen=").or_else(|| flag.strip_prefix("-C")),
-        };
-        let features = option.and_then(|option| option.strip_prefix("target-feature="));
-        for feature in features.into_iter().flat_map(|list| list.split(',')) {
+    for (_, name, value) in codegen(user.iter().chain(&ours).chain(own).map(String::as_str)) {
+        for feature in value.split(',').filter(|_| name == "target-feature") {
             match feature {
                 "+crt-static" => is_static = true,
                 "-crt-static" => is_static = false,
                 _ => {}
             }
         }
-        before = flag;
     }
     is_static
+}
+
+/// The codegen options with a value in a list of flags, in its order: which flag holds it, its name and its value.
+fn codegen<'f>(flags: impl Iterator<Item = &'f str>) -> Vec<(usize, String, &'f str)> {
+    let mut options = Vec::new();
+    let mut before = "";
+    for (at, flag) in flags.enumerate() {
+        // `-Cname=value`, `--codegen=name=value`, or the option and its value as two arguments.
+        let option = match before {
+            "-C" | "--codegen" => Some(flag),
+            _ => flag.strip_prefix("--codegen=").or_else(|| flag.strip_prefix("-C")),
+        };
+        if let Some((name, value)) = option.and_then(|option| option.split_once('=')) {
+            // rustc takes both spellings.
+            options.push((at, name.replace('_', "-"), value));
+        }
+        before = flag;
+    }
+    options
 }
 
 /// The flags that a target needs because of its std and its linker, the linker itself excepted: Cargo takes that from

@@ -166,6 +166,7 @@ impl Session {
             manifest: root.join("Cargo.toml"),
             manifests: self.workspace.packages.iter().map(|p| p.dir.join("Cargo.toml")).collect(),
             root,
+            start: root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
             host_or_target: host_cc.and_then(|_| self.host_or_target()),
@@ -174,6 +175,8 @@ impl Session {
             cache: &self.cache,
             offline: self.offline,
             extra_env: BTreeMap::new(),
+            renamed: Vec::new(),
+            umask: None,
             settings: Vec::new(),
             user,
         }

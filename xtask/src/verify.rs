@@ -8,7 +8,7 @@ use crate::config::{App, Config};
 use crate::error::{Error, Result};
 use crate::exec::{End, Output};
 use crate::files;
-use crate::gate::{Facts, Finding, Glibc, Setting, Severity, check};
+use crate::gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
 use crate::oci::stage;
 use crate::plan::Job;
 use crate::toolchain::identity::digest;
@@ -201,12 +201,14 @@ fn refusal(job: &Job, error: &str) -> String {
 
 /// Holds a program against its target. The places that it ships to are [`crate::place`]'s.
 fn gate(facts: &Facts, job: &Job) -> Vec<Finding> {
-    check(facts, &job.target.triple, Setting::Standalone, floor(job))
+    let mut findings = check(facts, &job.target.triple, Setting::Standalone, limits(job));
+    findings.extend(check_flags(&job.processors, job.target.cpu, !job.images.is_empty()));
+    findings
 }
 
-/// The newest glibc that a job's program may require.
-pub fn floor(job: &Job) -> Option<Glibc> {
-    job.target.glibc.and_then(|v| Glibc::parse(&v.to_string()))
+/// What a job's program may ask of machines.
+pub fn limits(job: &Job) -> Limits {
+    Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
 
 fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {

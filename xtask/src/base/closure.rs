@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::error::Result;
-use crate::gate::{self, Program, Tree};
+use crate::gate::{self, Level, Program, Tree};
 use crate::oci::{Kind, Node, Resolved, RootFs};
 
 /// What every image keeps, whatever its program: accounts, name service, certificates, licences, places to write.
@@ -19,13 +19,13 @@ const LISTS: [(&str, &str); 2] = [("var/lib/dpkg/status", "Package: "), ("lib/ap
 
 /// The part of a base that `program` needs: its interpreter and libraries with the links that lead there, `etc` with the
 /// certificates, home and temporary folders, and for each package of which something is left, what scanners read of it
-/// and its copyright. Modes and owners are those of the base. Equal trees give equal trees.
+/// and its copyright. Modes and owners are those of the base. Equal trees give equal trees. `level`: what all machines have.
 ///
 /// # Errors
 /// The program's libraries are not all in the base.
-pub fn closure(tree: &Tree<'_>, program: &Program) -> Result<RootFs> {
+pub fn closure(tree: &Tree<'_>, program: &Program, level: Level) -> Result<RootFs> {
     let files = tree.files();
-    let mut keep: BTreeSet<String> = gate::closure_paths(program, tree)?.into_iter().collect();
+    let mut keep: BTreeSet<String> = gate::closure_paths(program, tree, level)?.into_iter().collect();
     for folder in ALWAYS {
         let here = folder.trim_end_matches('/');
         keep.extend(files.get(here).map(|_| here.to_owned()));

@@ -24,8 +24,11 @@ pub struct Site<'a> {
     pub manifest: PathBuf,
     /// The manifests of all its members.
     pub manifests: Vec<PathBuf>,
-    /// The workspace's root folder.
+    /// The folder of the workspace that is built.
     pub root: &'a Path,
+    /// Where Cargo is started: it takes its configuration from there and from the folders above, wherever the manifest
+    /// lies. The workspace's own folder, also for a copy of it.
+    pub start: &'a Path,
     /// Cargo's target folder for this workspace.
     pub target_directory: &'a Path,
     /// The environment.
@@ -43,6 +46,10 @@ pub struct Site<'a> {
     pub offline: bool,
     /// Variables for Cargo beside those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
+    /// Further folders of this machine, with what stands for them in what is built.
+    pub renamed: Vec<(PathBuf, &'static str)>,
+    /// The umask of the build, in octal; this program's own where none.
+    pub umask: Option<&'static str>,
     /// Settings for Cargo's `--config`, over the workspace's own.
     pub settings: Vec<String>,
     /// The user's own settings for each target.
@@ -99,7 +106,7 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     }
     cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &key.rustc);
     // What cannot be known from a build is not asked for: a terminal's width and colours change nothing that is kept.
-    cmd = cmd.env("CARGO_TERM_PROGRESS_WHEN", "never").cwd(site.root);
+    cmd = cmd.env("CARGO_TERM_PROGRESS_WHEN", "never").cwd(site.start);
     for (name, value) in site.extra_env.iter().chain(&key.env) {
         cmd = cmd.env(name, value);
     }
@@ -120,7 +127,18 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     for job in &cohort.jobs {
         cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
-    cmd
+    match site.umask {
+        Some(umask) => under(umask, cmd),
+        None => cmd,
+    }
+}
+
+/// The command behind a shell that sets the umask, which a process shares with all its threads and cannot set for a child.
+fn under(umask: &str, cmd: Cmd) -> Cmd {
+    let script = format!("umask {umask} && exec \"$@\"");
+    let mut shell = Cmd::new("/bin/sh").args(["-c", &script, "sh"]).arg(&cmd.program).args(&cmd.args);
+    (shell.env, shell.cwd, shell.clear_env) = (cmd.env, cmd.cwd, cmd.clear_env);
+    shell
 }
 
 /// The variables of one target.
@@ -209,6 +227,9 @@ fn remaps(site: &Site) -> Vec<(String, &'static str)> {
     add(site.cache, "/cache");
     add(site.root, "/src");
     add(site.target_directory, "/target");
+    for (from, to) in &site.renamed {
+        add(from, to);
+    }
     // The innermost last: a CARGO_HOME inside the workspace, as some CI caches want it, is still `/cargo`.
     list.sort_by_key(|(from, _)| from.len());
     list

@@ -14,6 +14,8 @@ pub struct UserSettings {
     /// `CARGO_TARGET_<T>_RUSTFLAGS`, else, where no `target.*.rustflags` stands in a config file,
     /// `CARGO_BUILD_RUSTFLAGS` and `build.rustflags`.
     pub flags: Vec<String>,
+    /// The flags that Cargo adds to ours by itself: lists of `target.<triple>.rustflags` in config files.
+    pub listed: Vec<String>,
     /// A config file has `target.<triple>.rustflags` as one string. Cargo joins lists, refuses to join a list to a
     /// string, and replaces a string by a string: so ours must be a string too, and `flags` holds the file's.
     pub as_text: bool,
@@ -33,7 +35,10 @@ pub fn user_settings(target: &Triple, host: &Host, workspace: &Path) -> UserSett
     let variable = |key: &str| host.var(&format!("CARGO_TARGET_{}_{key}", target.shouted()));
     let runner = variable("RUNNER").is_some() || files.iter().any(|file| of_target(file, "runner").is_some());
     let as_text = text.is_some();
-    UserSettings { flags: flags(target, host, &files, text, variable("RUSTFLAGS")), as_text, runner }
+    let lists =
+        files.iter().rev().filter_map(|file| of_target(file, "rustflags")).filter(toml::Value::is_array);
+    let listed = lists.flat_map(|list| words_of(Some(&list))).collect();
+    UserSettings { flags: flags(target, host, &files, text, variable("RUSTFLAGS")), listed, as_text, runner }
 }
 
 fn flags(
@@ -111,7 +116,11 @@ fn has_target_flags(file: &toml::Table, target: &Triple) -> bool {
 }
 
 fn flags_of(table: Option<&toml::Value>) -> Vec<String> {
-    match table.and_then(|t| t.get("rustflags")) {
+    words_of(table.and_then(|t| t.get("rustflags")))
+}
+
+fn words_of(flags: Option<&toml::Value>) -> Vec<String> {
+    match flags {
         Some(toml::Value::String(text)) => text.split_whitespace().map(str::to_owned).collect(),
         Some(toml::Value::Array(list)) => list.iter().filter_map(|v| v.as_str()).map(str::to_owned).collect(),
         _ => Vec::new(),

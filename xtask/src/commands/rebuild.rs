@@ -1,17 +1,31 @@
-//! `cargo xtask verify --rebuild`: builds every program a second time, from nothing, in another folder and under other
-//! settings of the machine, and holds the two against each other.
+//! `cargo xtask verify --rebuild`: builds every program a second time, from nothing, from a copy of the workspace in another
+//! folder and under other settings of the machine, and holds the two against each other.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use super::pipeline::Start;
 use crate::build::Builder;
+use crate::cargo::invocation::Site;
 use crate::error::{Error, Result};
-use crate::rebuild::{Difference, compare, paths_in};
+use crate::files::human_size;
+use crate::rebuild::outside::outside;
+use crate::rebuild::sources::{Sources, copy};
+use crate::rebuild::{Difference, compare, paths_in, repository};
 use crate::verify::Verified;
 
 /// What the second build finds otherwise: no program may depend on it.
-const OTHERWISE: [(&str, &str); 4] =
-    [("TZ", "Asia/Kathmandu"), ("LC_ALL", "C"), ("LANG", "tr_TR.UTF-8"), ("USER", "somebody-else")];
+const OTHERWISE: [(&str, &str); 6] = [
+    ("TZ", "Asia/Kathmandu"),
+    ("LC_ALL", "C"),
+    ("LANG", "tr_TR.UTF-8"),
+    ("USER", "somebody-else"),
+    ("LOGNAME", "somebody-else"),
+    ("HOSTNAME", "another-machine"),
+];
+
+/// One that nobody has, so that it is another than that of the first build.
+const UMASK: &str = "0057";
 
 /// Fails every job whose program is not the same again, or holds a folder of this machine.
 pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
@@ -22,13 +36,25 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     }
     let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
     let mut site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
-    site.extra_env = OTHERWISE.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
         .into_iter()
         .flatten()
         .collect();
+    let copied = elsewhere(start, &site, &work)?;
+    if let Some(copied) = &copied {
+        // Configuration and vendored sources stay where they are.
+        site.renamed.push((site.root.to_owned(), "/src"));
+        let moved = |path: &PathBuf| copied.root.join(path.strip_prefix(site.root).unwrap_or(path));
+        site.manifests = site.manifests.iter().map(moved).collect();
+        site.manifest = copied.root.join("Cargo.toml");
+        site.root = &copied.root;
+    }
+    // What stands for the first build's folders.
+    site.renamed.push((work.clone(), "/target/xtask"));
+    site.extra_env = otherwise(start);
+    site.umask = Some(UMASK);
     let builder = Builder { work: work.clone(), ..start.session.builder(&start.config, site) };
-    ui.step("Building", "everything a second time, in another folder and time zone");
+    ui.step("Building", "everything a second time, under other settings of the machine");
     let again = builder.build(&start.plan)?;
     for v in verified.iter_mut().filter(|v| v.ok()) {
         let Some(artifact) = v.artifact.as_ref() else { continue };
@@ -38,18 +64,12 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
         let second = again.iter().find(|built| built.job == job).and_then(|built| built.program.as_ref());
         let mut problems = Vec::new();
         match second {
-            None => problems.push("the second build failed".to_owned()),
+            None => problems.push(failed(copied.as_ref())),
             Some(second) => {
                 problems.extend(compare(&one, &read(second)?).map(|difference| words(&difference)))
             }
         }
-        for path in paths_in(&one, &machine) {
-            problems.push(format!(
-                "the program holds the path {}: built in another folder it would be another program\n  help: find the \
-                 build script or macro that puts it there",
-                path.display()
-            ));
-        }
+        problems.extend(paths_in(&one, &machine).iter().map(|(path, text)| held(path, text)));
         if problems.is_empty() {
             ui.step("Reproduced", job.title());
         } else {
@@ -58,6 +78,75 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     }
     // As large as the program's dependencies, and of no further use.
     std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))
+}
+
+/// Copies the workspace; none, with a word about it, where a copy would rightly give another program.
+fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>> {
+    let ui = &start.session.ui;
+    let in_place = |why: String, help: &str| {
+        ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
+        Ok(None)
+    };
+    let manifests = site.manifests.iter().chain([&site.manifest]).cloned();
+    let outside: Vec<String> =
+        outside(site.root, manifests).iter().map(|dir| dir.display().to_string()).collect();
+    if !outside.is_empty() {
+        return in_place(
+            format!(
+                "Cargo makes the place of packages outside the workspace part of the program, and there is {}",
+                outside.join(", ")
+            ),
+            "with these packages in the workspace's own folder, its programs can be the same in every folder",
+        );
+    }
+    let spare = [
+        Some(start.session.workspace.target_directory.clone()),
+        Some(work.to_owned()),
+        Some(start.session.cache.clone()),
+        Some(start.session.rustc.sysroot.clone()),
+        start.session.host.var("RUSTUP_HOME").map(PathBuf::from),
+        site.cargo_home.clone(),
+    ];
+    let spare: Vec<PathBuf> = spare.into_iter().flatten().collect();
+    let around = repository::around(site.root);
+    let into = work.join("sources-of-the-second-build");
+    let copied = copy(site.root, around.as_ref(), &into, &spare)
+        .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
+    if repository::commit(site.root) != repository::commit(&copied.root) {
+        return in_place(
+            "git does not know the commit in a copy of this checkout".to_owned(),
+            "run it in a clone, with no more than `git clone` puts there",
+        );
+    }
+    let what = format!("the workspace ({} files, {})", copied.files, human_size(copied.bytes));
+    ui.step("Copied", format!("{what} to {}", copied.root.display()));
+    Ok(Some(copied))
+}
+
+/// The variables of the second build.
+fn otherwise(start: &Start) -> BTreeMap<String, String> {
+    let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let jobs = start.session.host.var("CARGO_BUILD_JOBS").and_then(|jobs| jobs.parse().ok()).unwrap_or(here);
+    let variables = OTHERWISE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+    variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()
+}
+
+fn failed(copied: Option<&Sources>) -> String {
+    let help = "it may read files that lie outside of the workspace, or write into its sources";
+    match copied {
+        Some(copied) => {
+            format!("the second build failed, in {}, which is gone\n  help: {help}", copied.root.display())
+        }
+        None => "the second build failed".to_owned(),
+    }
+}
+
+fn held(path: &Path, text: &str) -> String {
+    format!(
+        "the program holds the path {}: built in another folder it would be another program\n  it stands in: {text}\n  \
+         help: find the build script or macro that puts it there",
+        path.display()
+    )
 }
 
 fn words(difference: &Difference) -> String {

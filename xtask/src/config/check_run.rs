@@ -1,6 +1,7 @@
 //! The checks of the keys of `[[image]]` that say how to run it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::time::Duration;
 
 use super::check::Check;
@@ -111,13 +112,26 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
     }
 }
 
-/// An absolute path without `.`, `..` and doubled `/`.
+/// Where an engine mounts what the kernel makes: no folder of the image shows there, and none can be made
+/// (<https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-filesystems>).
+const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
+
+/// An absolute path without `.`, `..` and doubled `/`, and not in what the kernel makes.
 fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<String> {
     let path = text.get_ref().as_str();
     let normal = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let rest = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
     match rest {
-        Some(rest) if !rest.contains('\0') && (rest.is_empty() || normal(rest)) => Some(format!("/{rest}")),
+        Some(rest) if !rest.contains('\0') && (rest.is_empty() || normal(rest)) => {
+            let path = format!("/{rest}");
+            let kernels = KERNELS.iter().find(|top| Path::new(&path).starts_with(top));
+            let Some(top) = kernels else { return Some(path) };
+            check
+                .diags
+                .at(text.span(), format!("{} cannot be a folder for `{key}`", quoted(&path)))
+                .help(format!("what the kernel shows in {top} hides it when the image is started"));
+            None
+        }
         _ => {
             check
                 .diags

@@ -9,7 +9,9 @@ use super::quote::{names, quoted};
 use super::raw::{RawTarget, Text};
 use super::suggest::nearest;
 use super::types::{CcChoice, CcProvider, ModeChoice, OnFallback, Target, Word};
-use crate::triple::{Libc, Triple};
+use crate::gate::{Level, Severity, check_flags};
+use crate::rustflags::processors;
+use crate::triple::{Arch, Libc, Triple};
 
 /// All targets of the file.
 pub(super) fn targets(check: &mut Check<'_, '_>) -> Vec<Target> {
@@ -36,6 +38,7 @@ fn target<'a>(check: &mut Check<'a, '_>, raw: &'a RawTarget) -> Option<Target> {
             .unwrap_or(OnFallback::Allow),
         cc: raw.cc.as_ref().and_then(|text| cc(check, text)),
         glibc: raw.glibc.as_ref().and_then(|text| glibc(check, text, parsed.as_ref())),
+        cpu: raw.cpu.as_ref().and_then(|text| cpu(check, text, raw, parsed.as_ref())),
         profile: raw.profile.as_ref().map_or(defaults.profile.clone(), |text| profile(check, text)),
         env: env(check, &raw.env, parsed.as_ref()),
         rustflags: raw.rustflags.as_ref().map(|flags| rustflags(check, flags)).unwrap_or_default(),
@@ -124,6 +127,30 @@ fn glibc<'a>(check: &mut Check<'a, '_>, text: &'a Text, triple: Option<&Triple>)
         check.diags.at(text.span(), message).help(format!("the oldest is \"{}\"", GlibcVersion::OLDEST));
     }
     Some(version)
+}
+
+/// The level, where the flags of the same table do not ask for a better processor.
+fn cpu<'a>(
+    check: &mut Check<'a, '_>,
+    text: &'a Text,
+    raw: &'a RawTarget,
+    triple: Option<&Triple>,
+) -> Option<Level> {
+    if let Some(triple) = triple.filter(|t| t.arch() != Arch::X86_64) {
+        let message = format!("{} has no levels of x86-64", quoted(triple.as_str()));
+        check.diags.at(text.span(), message).help("remove `cpu`, or name a target that begins with x86_64");
+    }
+    let level = check.word::<Level>("a level of x86-64", text)?;
+    let flags = raw.rustflags.as_ref().map(|flags| flags.get_ref().as_slice()).unwrap_or_default();
+    for asked in processors(flags.iter().map(|flag| flag.get_ref().as_str())) {
+        let finding = check_flags(std::slice::from_ref(&asked), Some(level), false).pop();
+        let refused = finding.filter(|finding| finding.severity == Severity::Fail);
+        if let Some((refused, flag)) = refused.zip(flags.get(asked.at)) {
+            let diag = check.diags.at(flag.span(), refused.what);
+            diag.help(refused.fix).also("`cpu` is on", text.span().start);
+        }
+    }
+    Some(level)
 }
 
 fn profile<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> String {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::GlibcVersion;
 use crate::base::Distroless;
+use crate::gate::Level;
 use crate::registry::Reference;
 use crate::triple::Triple;
 
@@ -84,6 +85,9 @@ pub struct Target {
     pub cc: Option<CcChoice>,
     /// The oldest glibc to run on; only where the target has one.
     pub glibc: Option<GlibcVersion>,
+    /// The oldest processor to run on, as a level of x86-64; only where the target is such. It decides what the gate
+    /// accepts, and not what rustc compiles for.
+    pub cpu: Option<Level>,
     /// A Cargo profile of the workspace; `release` where left out.
     pub profile: String,
     /// Variables for Cargo and everything it starts. None of them is one that this program sets.
@@ -241,6 +245,7 @@ impl Target {
             on_fallback: OnFallback::Allow,
             cc: None,
             glibc: None,
+            cpu: None,
             profile: "release".to_owned(),
             env: BTreeMap::new(),
             rustflags: Vec::new(),
@@ -265,6 +270,11 @@ impl Word for OnFallback {
 
 impl Word for Compression {
     const ALL: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip), ("zstd", Self::Zstd)];
+}
+
+impl Word for Level {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("x86-64", Self::V1), ("x86-64-v2", Self::V2), ("x86-64-v3", Self::V3), ("x86-64-v4", Self::V4)];
 }
 
 impl Word for CcProvider {

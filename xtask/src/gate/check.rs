@@ -1,6 +1,6 @@
 //! Judges [`Facts`]: may this program ship for this target, in this place?
 
-use super::{Facts, Glibc, rules};
+use super::{Facts, Glibc, Level, rules};
 use crate::error::Error;
 use crate::triple::Triple;
 
@@ -42,16 +42,27 @@ pub struct Finding {
     pub symbols: Vec<String>,
 }
 
-/// Holds a program's facts against its target and its place. `floor` is the newest glibc that it may require
-/// (targets.toml's `glibc`). The findings come in a fixed order; no finding with [`Severity::Fail`] means it may ship.
-pub fn check(facts: &Facts, triple: &Triple, setting: Setting, floor: Option<Glibc>) -> Vec<Finding> {
+/// What a user allows a program to ask of the machines that it is to run on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The newest glibc that it may require (targets.toml's `glibc`).
+    pub glibc: Option<Glibc>,
+    /// The level of x86-64 that all those machines have (targets.toml's `cpu`). Where it is not said, a program that needs
+    /// more than the lowest is warned of, and libraries for better processors do not count.
+    pub level: Option<Level>,
+}
+
+/// Holds a program's facts against its target and its place. The findings come in a fixed order; no finding with
+/// [`Severity::Fail`] means it may ship.
+pub fn check(facts: &Facts, triple: &Triple, setting: Setting, limits: Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(rules::system(facts, triple));
     findings.extend(rules::machine(facts, triple));
     findings.extend(rules::float(facts, triple));
+    findings.extend(rules::level(facts.level, limits.level));
     findings.extend(rules::linkage(facts, triple, setting));
     findings.extend(rules::interpreter_path(facts, triple));
-    findings.extend(rules::glibc_floor(facts, triple, floor));
+    findings.extend(rules::glibc_floor(facts, triple, limits.glibc));
     findings.extend(rules::glibc_private(facts));
     findings.extend(rules::search_paths(facts));
     findings.extend(rules::stack(facts));
@@ -86,6 +97,7 @@ mod tests {
             runpath: vec![],
             versions: vec![],
             stack: Stack::Plain,
+            level: None,
             name_service: None,
         }
     }
@@ -95,9 +107,13 @@ mod tests {
         VersionNeed { library: "libc.so.6".into(), version: version.into(), weak, symbols }
     }
 
+    fn glibc(floor: &str) -> Limits {
+        Limits { glibc: Glibc::parse(floor), ..Limits::default() }
+    }
+
     fn judge(facts: &Facts, floor: &str) -> Vec<(Severity, String)> {
         let triple = Triple::parse("x86_64-unknown-linux-gnu");
-        let findings = check(facts, &triple, Setting::Standalone, Glibc::parse(floor));
+        let findings = check(facts, &triple, Setting::Standalone, glibc(floor));
         findings.into_iter().map(|f| (f.severity, f.what)).collect()
     }
 
@@ -150,7 +166,7 @@ mod tests {
         let riscv =
             Facts { machine: Machine(object::elf::EM_RISCV.0), float: Some(Float::Soft), ..program() };
         let triple = Triple::parse("riscv64gc-unknown-linux-gnu");
-        let found = check(&riscv, &triple, Setting::Standalone, None);
+        let found = check(&riscv, &triple, Setting::Standalone, Limits::default());
         assert!(
             found[0].what.contains("by soft float, but riscv64gc-unknown-linux-gnu wants hard float"),
             "{found:?}"
@@ -162,7 +178,7 @@ mod tests {
     #[test]
     fn failures_become_one_error() {
         let triple = Triple::parse("x86_64-unknown-linux-musl");
-        let findings = check(&program(), &triple, Setting::Image(Root::Scratch), None);
+        let findings = check(&program(), &triple, Setting::Image(Root::Scratch), Limits::default());
         let error = as_error("bin/app", &findings).unwrap();
         assert_eq!(error.what, "bin/app did not pass the gate");
         assert_eq!((error.found.len(), error.help.len()), (1, 1));
@@ -170,7 +186,7 @@ mod tests {
             &Facts { stack: Stack::Unsaid, ..program() },
             &Triple::parse("x86_64-unknown-linux-gnu"),
             Setting::Standalone,
-            None,
+            Limits::default(),
         );
         assert_eq!(as_error("bin/app", &only_warnings), None);
     }

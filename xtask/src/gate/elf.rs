@@ -9,7 +9,7 @@ use object::{Endianness, Pod, ReadRef, elf};
 use super::dynamic::Dynamic;
 use super::facts::{Endian, Facts, Float, Kind, Machine, Stack};
 use super::load::Refusal;
-use super::{name_service, symbols};
+use super::{level, name_service, symbols};
 
 /// A path longer than this is refused by Linux (`PATH_MAX`).
 const PATH_MAX: u64 = 4096;
@@ -54,6 +54,7 @@ where
         runpath: view.paths(&dynamic, dynamic.runpath)?,
         versions: symbols::version_needs(&view, &dynamic)?,
         stack: view.stack(),
+        level: level::needed(&view),
         name_service: if kind == Kind::Dynamic { None } else { name_service::functions(&view) },
     })
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use object::elf;
 use serde::{Deserialize, Serialize};
 
-use super::Glibc;
+use super::{Glibc, Level};
 
 /// What an ELF program says about itself, as far as it decides where the program can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub struct Facts {
     pub versions: Vec<VersionNeed>,
     /// Whether it wants an executable stack.
     pub stack: Stack,
+    /// The level of x86-64 that it says it needs.
+    pub level: Option<Level>,
     /// In a static program, the functions that reach glibc's name service (`getaddrinfo`), which loads shared libraries
     /// at run time; empty where the program has the service and was stripped of their names.
     pub name_service: Option<Vec<String>>,

@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 use crate::oci::{Kind, RootFs};
 
 /// The paths, sorted, of all that is loaded for the program: interpreter and libraries, with the links that lead there.
-/// Folders are not among them.
+/// Folders are not among them. `level` is what all machines have that are to run the program.
 ///
 /// # Errors
 /// The interpreter or a library is not in the tree, or nobody knows how its interpreter looks for libraries.
-pub fn closure_paths(program: &Program, tree: &Tree<'_>) -> Result<Vec<String>> {
+pub fn closure_paths(program: &Program, tree: &Tree<'_>, level: Level) -> Result<Vec<String>> {
     let interpreter = program.facts.interpreter.as_deref();
-    let closure = Closure::of(&program.object, &program.at, interpreter, tree, Level::V1);
+    let closure = Closure::of(&program.object, &program.at, interpreter, tree, level);
     let mut paths = BTreeSet::new();
     let cannot = || Error::failed(format!("cannot tell what {} needs of {}", program.name, tree.name()));
     match &closure.interpreter {

@@ -17,7 +17,7 @@ const FOLDER: &[u8] = b"etc/";
 const FILE: &[u8] = b"nsswitch.conf\0";
 
 /// The functions that reach the service. Source: the linker's warnings, `static_link_warning` in glibc's nss/ and inet/.
-const FUNCTIONS: [&str; 22] = [
+pub(super) const FUNCTIONS: [&str; 22] = [
     "getaddrinfo",
     "getgrgid",
     "getgrgid_r",

@@ -147,14 +147,20 @@ pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
     })
 }
 
-pub(super) fn level(object: &Object, limit: Option<Level>) -> Option<Finding> {
-    let needed = object.level.filter(|level| *level > limit.unwrap_or(Level::V1))?;
+pub(super) fn level(needed: Option<Level>, limit: Option<Level>) -> Option<Finding> {
+    let needed = needed.filter(|level| *level > limit.unwrap_or(Level::V1))?;
     let what = |where_: &str| format!("the program says that it needs a processor of level {needed}{where_}");
-    let fix =
+    let flags =
         "remove `-Ctarget-cpu` and `-march` from this target's flags, or see which object was compiled so";
     Some(match limit {
-        Some(limit) => fail(what(&format!(", but machines have {limit}")), fix),
-        None => warn(what(": it does not start on an older one"), fix),
+        Some(limit) => {
+            let what = what(&format!(", but machines have {limit} (`cpu` in targets.toml)"));
+            fail(what, format!("{flags}; or say cpu = \"{needed}\" where all machines have it"))
+        }
+        None => warn(
+            what(": it does not start on an older one"),
+            format!("{flags}; cpu = \"{needed}\" in targets.toml says that it is meant"),
+        ),
     })
 }
 

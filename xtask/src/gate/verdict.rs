@@ -3,25 +3,14 @@
 use std::sync::Arc;
 
 use super::binding::Lack;
-use super::check::{Finding, Severity};
+use super::check::{Finding, Limits, Severity};
 use super::closure::{Closure, Interpreter};
 use super::facts::Kind;
-use super::glibc::Glibc;
 use super::level::Level;
 use super::program::Program;
 use super::tree::Tree;
 use super::{Object, expect, rules, words};
 use crate::triple::{Libc, Triple};
-
-/// What a user allows a program to ask of the machines that it is to run on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Limits {
-    /// The newest glibc that it may require (targets.toml's `glibc`).
-    pub glibc: Option<Glibc>,
-    /// The level of x86-64 that all those machines have. Where it is not said, a program that needs more than the lowest
-    /// is warned of, and libraries for better processors do not count.
-    pub level: Option<Level>,
-}
 
 /// Holds a program against its target and the root file system that it is to start in. The findings come in a fixed
 /// order; no finding with [`Severity::Fail`] means that it starts there.
@@ -32,7 +21,7 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
     findings.extend(rules::machine(facts, triple));
     findings.extend(rules::float(facts, triple));
     findings.extend(rules::pages(&program.object, triple));
-    findings.extend(rules::level(&program.object, limits.level));
+    findings.extend(rules::level(facts.level, limits.level));
     let foreign = findings.iter().any(|f| f.severity == Severity::Fail);
     // Of another machine, nothing that follows would say more.
     if facts.kind == Kind::Dynamic && !foreign {
@@ -70,7 +59,7 @@ pub fn check_library_in(
         return vec![rules::fail(what, format!("build it with `--target {triple}`"))];
     }
     let mut findings: Vec<Finding> = rules::pages(library, triple).into_iter().collect();
-    findings.extend(rules::level(library, limits.level));
+    findings.extend(rules::level(library.level, limits.level));
     // Programs of this target load it: with the loader that they all have, as far as the tree has it.
     let interpreter = match triple.libc() {
         Libc::Glibc => expect::glibc_interpreter(triple).map(str::to_owned),
@@ -99,7 +88,8 @@ impl Judged<'_> {
     fn loads(&self, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
         let level = limits.level.unwrap_or(Level::V1);
         let closure = Closure::of(self.object, self.at, self.interpreter, tree, level);
-        let words = words::Words { name: self.name, object: self.object, triple, tree, closure: &closure };
+        let (name, object, limit) = (self.name, self.object, limits.level);
+        let words = words::Words { name, object, triple, tree, closure: &closure, limit };
         let found = match &closure.interpreter {
             Interpreter::None => return Vec::new(),
             Interpreter::Unfit { path, why } => return vec![words.interpreter(path, why.as_deref())],
@@ -110,6 +100,7 @@ impl Judged<'_> {
         let mut findings = Vec::new();
         findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.abi(l)));
         findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.page(l)));
+        findings.extend(words.levels(found));
         findings.extend(closure.gaps.iter().map(|gap| words.gap(gap)));
         findings.extend(closure.lacks(musl).iter().map(|lack| match lack {
             Lack::Version { by, of, version, symbols } => words.version(*by, *of, version, symbols),

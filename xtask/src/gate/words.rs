@@ -4,6 +4,7 @@ use super::check::Finding;
 use super::closure::{Closure, Gap, Loaded};
 use super::dso::Required;
 use super::glibc::Glibc;
+use super::level::Level;
 use super::rules::{fail, warn};
 use super::tree::{Opened, Tree};
 use super::{Object, expect, rules};
@@ -18,6 +19,8 @@ pub(super) struct Words<'a> {
     pub(super) triple: &'a Triple,
     pub(super) tree: &'a Tree<'a>,
     pub(super) closure: &'a Closure,
+    /// The level of x86-64 that all machines have, where it is said.
+    pub(super) limit: Option<Level>,
 }
 
 /// Libraries of the distroless bases, by the first of these bases that has them. Source: the packages of the published
@@ -157,6 +160,42 @@ impl Words<'_> {
         })
     }
 
+    /// What is loaded and says that it needs a better processor than all machines have.
+    pub(super) fn levels(&self, interpreter: &Loaded) -> Option<Finding> {
+        let limit = self.limit.unwrap_or(Level::V1);
+        let others = self.closure.loaded.iter().skip(1);
+        let apart = (!others.clone().any(|l| l.place == interpreter.place)).then_some(interpreter);
+        let above = others.chain(apart).filter(|l| l.object.level > Some(limit));
+        let above: Vec<(Level, String)> =
+            above.filter_map(|l| Some((l.object.level?, self.placed(l)))).collect();
+        let highest = above.iter().map(|(level, _)| *level).max()?;
+        let names: Vec<&str> = above.iter().map(|(_, name)| name.as_str()).collect();
+        let what =
+            format!("{} in {}: a processor of level {highest} is needed", names.join(", "), self.base());
+        Some(match self.limit {
+            Some(limit) => fail(
+                format!("{what}, but machines have {limit} (`cpu` in targets.toml)"),
+                format!(
+                    "take a base that is built for {limit}, or say cpu = \"{highest}\" where all machines have it"
+                ),
+            ),
+            None => warn(
+                format!("{what}: {} does not start on an older one", self.name),
+                format!(
+                    "cpu = \"{highest}\" in targets.toml says that all machines have it; else take another base"
+                ),
+            ),
+        })
+    }
+
+    /// A loaded object with the package that brought it, and its place where that is one for better processors.
+    fn placed(&self, loaded: &Loaded) -> String {
+        match loaded.place.contains("/glibc-hwcaps/") {
+            true => format!("/{}", loaded.place),
+            false => self.named(loaded),
+        }
+    }
+
     pub(super) fn gap(&self, gap: &Gap) -> Finding {
         let (who, name, base) = (self.who(gap.by), &gap.name, self.base());
         if let [(place, why), ..] = gap.unfit.as_slice() {
@@ -168,9 +207,13 @@ impl Words<'_> {
         let elsewhere = self.elsewhere(name);
         let better = elsewhere.as_deref().and_then(|place| place.split_once("/glibc-hwcaps/"));
         if let Some(level) = better.and_then(|(_, rest)| rest.split('/').next()) {
+            let have = self.limit.map(|limit| format!(", but machines have {limit}")).unwrap_or_default();
             return fail(
-                format!("{who} needs {name}, which {base} has for processors of level {level} alone"),
-                self.who_has(name),
+                format!("{who} needs {name}, which {base} has for processors of level {level} alone{have}"),
+                format!(
+                    "say cpu = \"{level}\" in targets.toml where all machines have it, or {}",
+                    self.who_has(name)
+                ),
             );
         }
         let what = match &elsewhere {

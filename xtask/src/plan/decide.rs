@@ -2,12 +2,12 @@
 
 use super::{Fallback, Findings, Job, ModeRequest, Request, StdState};
 use crate::config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
-use crate::rustflags::{self, Linker};
+use crate::rustflags::{self, Asked, Linker};
 use crate::toolchain::probe::Verdict;
 use crate::toolchain::runner::Runner;
 use crate::toolchain::survey::Survey;
 use crate::toolchain::{Link, Provider, Toolchain, zig};
-use crate::triple::Libc;
+use crate::triple::{Arch, Libc};
 
 /// The code of a fallback that no toolchain would have kept away.
 pub(super) const NO_DLOPEN: &str = "no-dlopen";
@@ -139,11 +139,24 @@ impl OneTarget<'_> {
     /// Why a mode cannot load shared libraries on this target, where it must. No toolchain mends that.
     fn no_dlopen(&self, mode: &Mode) -> Option<String> {
         let triple = &self.target.triple;
-        let user = self.findings.user_flags.get(triple).map(Vec::as_slice).unwrap_or_default();
+        let user = self.user_flags();
         let wants = mode.needs.contains(&Need::Dlopen);
         (wants && rustflags::is_static(triple, user, &self.target.rustflags)).then(|| {
             format!("programs for {triple} are static, and a static program cannot load shared libraries")
         })
+    }
+
+    fn user_flags(&self) -> &[String] {
+        self.findings.user_flags.get(&self.target.triple).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The flags that ask for a processor; of other architectures there are no levels to hold them against.
+    fn processors(&self) -> Vec<Asked> {
+        let flags = self.user_flags().iter().chain(&self.target.rustflags).map(String::as_str);
+        match self.target.triple.arch() {
+            Arch::X86_64 => rustflags::processors(flags),
+            _ => Vec::new(),
+        }
     }
 
     /// Whether setup could get a toolchain: zig serves every target that it has a name for, with C++, unless the run or
@@ -231,6 +244,7 @@ impl OneTarget<'_> {
             toolchain: self.toolchain().filter(|_| mode.compiles()).cloned(),
             linker: self.linker(mode),
             std,
+            processors: self.processors(),
             runner: runner.unwrap_or(Runner::None { reason: "no runner was looked for".into() }),
             images: images.map(|i| i.name.clone()).collect(),
             lacks,

@@ -24,6 +24,7 @@ struct JobJson<'a> {
     linker: Option<&'a str>,
     std: Option<StdJson<'a>>,
     runner: Option<&'a str>,
+    cpu: Option<String>,
     image: &'a [String],
 }
 
@@ -68,6 +69,7 @@ fn job(job: &Job) -> JobJson<'_> {
         linker: job.linker.as_ref().map(|l| l.name()),
         std: job.std.as_ref().map(|s| StdJson { provider: s.provider, rustc: &s.version }),
         runner: job.runner.name(),
+        cpu: job.target.cpu.map(|level| level.to_string()),
         image: &job.images,
     }
 }

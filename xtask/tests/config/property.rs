@@ -10,7 +10,7 @@ use xtask::error::Kind;
 use crate::made_up::{VALID, parse};
 
 /// Pieces of which near-valid files are made.
-const PIECES: [&str; 48] = [
+const PIECES: [&str; 49] = [
     "schema",
     "= 1",
     "[app]",
@@ -31,6 +31,7 @@ const PIECES: [&str; 48] = [
     "\"auto\"",
     "cc",
     "glibc",
+    "cpu",
     "\"2.31\"",
     "profile",
     "env",
@@ -126,6 +127,9 @@ fn written(config: &Config) -> String {
         if let Some(glibc) = target.glibc {
             text += &format!("glibc = \"{glibc}\"\n");
         }
+        if let Some(cpu) = target.cpu {
+            text += &format!("cpu = \"{cpu}\"\n");
+        }
         let env: Vec<_> = target.env.iter().map(|(k, v)| format!("{} = {}", string(k), string(v))).collect();
         text += &format!("env = {{ {} }}\n", env.join(", "));
     }
@@ -192,7 +196,7 @@ fn run() -> impl Strategy<Value = String> {
     let table = || prop::collection::btree_map("[a-z][a-z.=]{0,6}", "[^\\x00]{0,8}", 0..3);
     let user = "(0|[1-9][0-9]{0,8}|[a-z_]{1,8})(:(0|[1-9][0-9]{0,8}|[a-z_]{1,8}))?";
     let ports = prop::collection::btree_set("[1-9][0-9]{0,3}/(tcp|udp|sctp)", 0..3);
-    let folders = prop::collection::btree_set("(/[a-z]{1,4}){1,3}", 0..3);
+    let folders = prop::collection::btree_set("(/x[a-z]{0,3}){1,3}", 0..3);
     let signal = prop::sample::select(vec!["9", "SIGTERM", "RTMIN+3", "64"]);
     let time = "([1-9]h)?([1-9]m)?[1-9]s([1-9]ms)?";
     (texts, table(), table(), user, ports, folders, signal, time, 1_u32..=1000).prop_map(
@@ -223,14 +227,15 @@ fn target() -> impl Strategy<Value = String> {
     let env = prop::collection::btree_map("MY_[A-Z0-9_]{0,8}", "[^\\x00]{0,12}", 0..3);
     let flags = prop::collection::vec("[^\\x00\\x1f]{1,12}", 0..3);
     let mode = prop::sample::select(vec!["auto", "native", "pure"]);
-    (mode, any::<bool>(), cc, 17_u16..60, env, flags).prop_map(|(mode, fail, cc, glibc, env, flags)| {
+    let cpu = prop::sample::select(xtask::gate::Level::ALL.to_vec());
+    (mode, any::<bool>(), cc, 17_u16..60, cpu, env, flags).prop_map(|(mode, fail, cc, glibc, cpu, env, flags)| {
         let fallback = if fail { "fail" } else { "allow" };
         let string = |s: &str| toml_string(s);
         let env: Vec<_> = env.iter().map(|(k, v)| format!("{k} = {}", string(v))).collect();
         let flags: Vec<_> = flags.iter().map(|f| string(f)).collect();
         format!(
             "[[target]]\ntriple = \"x86_64-unknown-linux-gnu\"\nmode = \"{mode}\"\non-fallback = \"{fallback}\"\n\
-             cc = \"{cc}\"\nglibc = \"2.{glibc}\"\nenv = {{ {} }}\nrustflags = [{}]\nprofile = \"small\"\n",
+             cc = \"{cc}\"\nglibc = \"2.{glibc}\"\ncpu = \"{cpu}\"\nenv = {{ {} }}\nrustflags = [{}]\nprofile = \"small\"\n",
             env.join(", "),
             flags.join(", ")
         )

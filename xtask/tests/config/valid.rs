@@ -33,6 +33,7 @@ fn the_least_a_file_can_say() {
             on_fallback: OnFallback::Allow,
             cc: None,
             glibc: None,
+            cpu: None,
             profile: "release".into(),
             env: BTreeMap::new(),
             rustflags: vec![],
@@ -72,6 +73,8 @@ rustflags = ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]
 [[target]]
 triple = "x86_64-unknown-linux-musl"
 mode = "auto"
+cpu = "x86-64-v3"
+rustflags = ["-Ctarget-cpu=x86-64-v3"]
 cc = "/opt/my tools/bin/cc"
 [[image]]
 name = "shop__a-b.c"
@@ -111,6 +114,7 @@ needs = ["umoci", "docker", "umoci"]
     assert_eq!(target.on_fallback, OnFallback::Fail);
     assert_eq!(target.cc, Some(CcChoice::Provider(CcProvider::Zig)));
     assert_eq!(target.glibc, Some(GlibcVersion { major: 2, minor: 31 }));
+    assert_eq!([target.cpu, config.targets[1].cpu], [None, Some(xtask::gate::Level::V3)]);
     assert_eq!(target.profile, "small");
     assert_eq!(target.env["A"], "1");
     assert_eq!(target.rustflags, ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]);

@@ -128,3 +128,46 @@ fn the_users_cflags_reach_the_c_compiler() {
         space.unset(key);
     }
 }
+
+/// What the one job's error says.
+fn refused(space: &Space) -> String {
+    let run = space.run(&["verify", "--mode", "pure", "--json"]).ended(1);
+    job(&run.json(), HOST)["error"].as_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_program_for_a_better_processor_than_machines_have_is_refused() {
+    need!("flags::cpu", machine::std_for(&[HOST]), machine::programs(&["gcc"]));
+    let mut space = Space::with_targets(&[HOST]);
+    let v2 = "cpu = \"x86-64-v2\"\n";
+    space.targets(&[(HOST, v2)]);
+    let plan = space.run(&["plan", "--json"]).ended(0).json();
+    assert_eq!(job(&plan, HOST)["cpu"], "x86-64-v2");
+    space.run(&["verify", "--mode", "pure"]).ended(0).never_says(&["x86-64-v"]);
+    // By the note that GNU's linker writes.
+    let note = "rustflags = [\"-Clink-arg=-fuse-ld=bfd\", \"-Clink-arg=-Wl,-z,x86-64-v3\"]";
+    space.targets(&[(HOST, &format!("{v2}{note}"))]);
+    let error = refused(&space);
+    assert!(error.contains("gate: the program says that it needs a processor of level x86-64-v3"), "{error}");
+    // By the user's own flags, of which the program says nothing.
+    space.targets(&[(HOST, v2)]);
+    space.set("RUSTFLAGS", "-C target-cpu=haswell");
+    let error = refused(&space);
+    assert!(error.contains("gate: `target-cpu=haswell` is for processors of level x86-64-v3"), "{error}");
+    space.unset("RUSTFLAGS");
+    let flags = format!("[target.{HOST}]\nrustflags = [\"-Ctarget-feature=+avx2\"]\n");
+    space.write(".cargo/config.toml", &flags);
+    let error = refused(&space);
+    assert!(error.contains("`target-feature=+avx2` is for processors of level x86-64-v3"), "{error}");
+}
+
+#[test]
+fn the_processor_of_the_machine_that_builds_is_warned_of_in_images() {
+    need!("flags::native", machine::std_for(&[HOST_MUSL]));
+    let space = Space::bare();
+    space.targets(&[(HOST_MUSL, "rustflags = [\"-Ctarget-cpu=native\"]")]);
+    let words = "`target-cpu=native` makes an image that starts on machines like the one that built it";
+    space.run(&["verify", "--mode", "pure"]).ended(0).never_says(&[words]);
+    space.image("app", &[HOST_MUSL]);
+    space.run(&["verify", "--mode", "pure"]).ended(0).says(&[words]);
+}

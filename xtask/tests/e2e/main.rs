@@ -9,6 +9,7 @@ mod bench;
 mod candidates;
 mod change;
 mod cohorts;
+mod copied;
 mod documents;
 mod explicit;
 mod fallback;

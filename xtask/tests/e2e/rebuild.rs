@@ -1,4 +1,4 @@
-//! `verify --rebuild`: the same program a second time, or where it differs and why.
+//! `verify --rebuild`: the same program a second time from a copy of its sources, or where it differs and why.
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::{Run, job};
@@ -65,5 +65,141 @@ fn a_folder_of_this_machine_in_a_program_is_found() {
     space.write("app/src/main.rs", &source);
     let (run, error) = failed(&space);
     let root = space.root().display().to_string();
-    assert!(error.contains(&format!("the program holds the path {root}")), "{run}");
+    assert!(error.contains(&format!("the program holds the path {root}:")), "{run}");
+    assert!(error.contains(&format!("it stands in: {root}/app")), "{run}");
+}
+
+/// A build script that writes `$text` into a file which the program takes in.
+fn with_text(space: &Space, text: &str) {
+    space.write(
+        "app/build.rs",
+        &format!(
+            "fn main() {{
+                 let out = std::env::var(\"OUT_DIR\").unwrap();
+                 let text: String = {text};
+                 std::fs::write(format!(\"{{out}}/place.txt\"), text).unwrap();
+             }}"
+        ),
+    );
+    let print = "println!(\"{}\", include_str!(concat!(env!(\"OUT_DIR\"), \"/place.txt\")));";
+    let source =
+        space.read("app/src/main.rs").replace("fn main() {\n", &format!("fn main() {{\n    {print}\n"));
+    space.write("app/src/main.rs", &source);
+}
+
+#[test]
+fn a_program_that_depends_on_the_folder_of_its_sources_is_found() {
+    need!("rebuild::folder", machine::std_for(&[HOST, HOST_MUSL]));
+    let place = space();
+    with_text(&place, "std::env::var(\"CARGO_MANIFEST_DIR\").unwrap()");
+    let (run, error) = failed(&place);
+    let root = place.root().display();
+    for words in [
+        "the two builds differ".to_owned(),
+        format!("the program holds the path {root}:"),
+        format!("it stands in: {root}/app"),
+    ] {
+        assert!(error.contains(&words), "{words}: {run}");
+    }
+    // No path of this machine is in the program, and yet it is another one in every folder.
+    let letters = space();
+    with_text(&letters, "std::env::var(\"CARGO_MANIFEST_DIR\").unwrap().chars().rev().collect()");
+    let (run, error) = failed(&letters);
+    assert!(error.contains("the two builds differ, first in section .rodata"), "{run}");
+    assert!(!error.contains("holds the path"), "{run}");
+    let reversed = |name: &str| letters.path(name).display().to_string().chars().rev().collect::<String>();
+    assert!(error.contains(&format!("first build:  {}", reversed("app"))), "{run}");
+}
+
+#[test]
+fn what_else_the_second_build_finds_otherwise_is_found() {
+    need!("rebuild::otherwise", machine::std_for(&[HOST, HOST_MUSL]));
+    for text in [
+        // The umask of the build, the mode and the time of a source, the number of jobs.
+        "{ use std::os::unix::fs::MetadataExt; std::fs::write(format!(\"{out}/x\"), \"\").unwrap();
+           format!(\"mode {:o}\", std::fs::metadata(format!(\"{out}/x\")).unwrap().mode()) }",
+        "{ use std::os::unix::fs::MetadataExt; format!(\"mode {:o}\", std::fs::metadata(\"Cargo.toml\").unwrap().mode()) }",
+        "format!(\"{:?}\", std::fs::metadata(\"Cargo.toml\").unwrap().modified().unwrap())",
+        "format!(\"{} jobs\", std::env::var(\"NUM_JOBS\").unwrap())",
+    ] {
+        let space = space();
+        with_text(&space, text);
+        let (run, error) = failed(&space);
+        assert!(error.contains("the two builds differ"), "{text}: {run}");
+    }
+}
+
+#[test]
+fn configuration_above_the_workspace_holds_for_the_copy() {
+    need!("rebuild::configuration", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    let words = "[env]\nGREETING = \"hello\"\n[build]\nrustflags = [\"--cfg\", \"flag_a\"]\n";
+    space.write("../.cargo/config.toml", words);
+    space.write(".cargo/config.toml", "[env]\nFILE = { value = \"text\", relative = true }\n");
+    space.write("text", "a text");
+    with_text(
+        &space,
+        "std::env::var(\"GREETING\").unwrap() + &std::fs::read_to_string(std::env::var(\"FILE\").unwrap()).unwrap()",
+    );
+    let run = space.run(&VERIFY).ended(0).says(&["Reproduced", "Copied the workspace ("]);
+    assert!(space.says(HOST_MUSL, "pure").contains("hello"), "{run}");
+    assert!(space.says(HOST_MUSL, "pure").contains("flag_a=true"), "{run}");
+}
+
+#[test]
+fn c_that_names_its_file_and_generated_code_are_the_same_in_another_folder() {
+    need!("rebuild::file", machine::std_for(&[HOST]), machine::programs(&["cc", "ar"]));
+    let space = Space::with_targets(&[HOST]);
+    space.replace(
+        "native/build.rs",
+        "\"c/answer.c\", \"-o\"",
+        "&format!(\"{}/c/answer.c\", env!(\"CARGO_MANIFEST_DIR\")), \"-o\"",
+    );
+    space.write(
+        "native/src/lib.rs",
+        "include!(concat!(env!(\"OUT_DIR\"), \"/generated.rs\"));
+         unsafe extern \"C\" {
+             fn native_answer() -> i32;
+             fn native_file() -> *const std::ffi::c_char;
+         }
+         pub fn answer() -> i32 {
+             println!(\"{:?} {}\", unsafe { std::ffi::CStr::from_ptr(native_file()) }, generated(std::env::args().count()));
+             unsafe { native_answer() }
+         }",
+    );
+    space.replace(
+        "native/build.rs",
+        "fn main() {\n",
+        "fn main() {
+             let code = \"pub fn generated(n: usize) -> usize { [1, 2, 3, 4][n] }\";
+             std::fs::write(std::env::var(\"OUT_DIR\").unwrap() + \"/generated.rs\", code).unwrap();\n",
+    );
+    space.run(&["verify", "--mode", "native", "--rebuild"]).ended(0).says(&["Reproduced native"]);
+    let says = space.says(HOST, "native");
+    assert!(says.contains("\"/src/native/c/answer.c\""), "{says}");
+    let program = std::fs::read(space.dist(&format!("bin/{HOST}/native/app"))).unwrap();
+    let generated = b"/out/generated.rs";
+    assert!(program.windows(generated.len()).any(|w| w == generated), "no path of generated code");
+}
+
+#[test]
+fn a_package_outside_the_workspace_works_and_is_named() {
+    need!("rebuild::outside", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    let manifest = "[package]\nname = \"outer\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
+    space.write("../outer/Cargo.toml", manifest);
+    space.write("../outer/src/lib.rs", "pub fn word() -> &'static str { \"outer\" }\n");
+    space.replace(
+        "app/Cargo.toml",
+        "[dependencies]\n",
+        "[dependencies]\nouter = { path = \"../../outer\" }\n",
+    );
+    let source = space
+        .read("app/src/main.rs")
+        .replace("fn main() {\n", "fn main() {\n    println!(\"{}\", outer::word());\n");
+    space.write("app/src/main.rs", &source);
+    let outer = space.root().with_file_name("outer").display().to_string();
+    let run =
+        space.run(&VERIFY).ended(0).says(&["Reproduced pure for", "in the folder of the first", &outer]);
+    run.never_says(&["Copied"]);
 }

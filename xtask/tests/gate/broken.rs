@@ -162,6 +162,16 @@ fn layout_and_level_are_judged() {
     assert_eq!(judge(&v3, GNU, level(xtask::gate::Level::V3)), []);
     let findings = judge(&v3, GNU, level(xtask::gate::Level::V2));
     assert!(findings[0].severity == Severity::Fail && findings[0].what.contains("x86-64-v2"), "{findings:?}");
+    assert!(findings[0].fix.contains("cpu = \"x86-64-v3\""), "{findings:?}");
+    // The same where it stands in no image.
+    let facts = xtask::gate::Facts::read(&v3).unwrap();
+    let alone = |level| {
+        let limits = Limits { level, glibc: None };
+        xtask::gate::check(&facts, &Triple::parse(GNU), xtask::gate::Setting::Standalone, limits)
+    };
+    assert_eq!(alone(Some(xtask::gate::Level::V2)), findings);
+    assert_eq!(alone(Some(xtask::gate::Level::V4)), []);
+    assert_eq!(alone(None)[0].severity, Severity::Warn);
 
     // A page of another size: the machine's number is at byte 18, p_align of the first segment at 64 + 48.
     let small =

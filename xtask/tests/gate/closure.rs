@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use xtask::gate::{Closure, Level, Limits, Object, Program, Tree, check_in, check_library_in};
+use xtask::gate::{
+    Closure, Level, Limits, Object, Program, Severity, Tree, check_in, check_library_in, closure_paths,
+};
 use xtask::triple::Triple;
 
 use crate::programs::{HELLO, THREADS};
@@ -279,8 +281,47 @@ fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
     let files = root.tree();
     let tree = Tree::new("test", &files);
     let program = Program::read(&root.path("app"), "/app").unwrap();
-    let limits = Limits { level: Some(Level::V2), glibc: None };
-    assert_eq!(check_in(&program, &Triple::parse(GNU), &tree, limits), []);
+    let limits = |level| Limits { level: Some(level), glibc: None };
+    assert_eq!(check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V2)), []);
+    let shipped = closure_paths(&program, &tree, Level::V2).unwrap();
+    assert!(shipped.iter().any(|path| path.ends_with("/glibc-hwcaps/x86-64-v2/libb.so")), "{shipped:?}");
+    let [refused] = check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V1)).try_into().unwrap();
+    assert!(refused.what.ends_with("of level x86-64-v2 alone, but machines have x86-64"), "{refused:?}");
+    assert!(refused.fix.starts_with("say cpu = \"x86-64-v2\" in targets.toml"), "{refused:?}");
+}
+
+#[test]
+fn libraries_that_say_they_need_more_than_machines_have_are_refused() {
+    if !ready("libraries_that_say_they_need_more_than_machines_have_are_refused") {
+        return;
+    }
+    let root = Root::glibc("test", &[]);
+    let source = "int b(void) { return 0; }";
+    let b = root.library(&format!("{LIB}/libb.so"), source, &["-Wl,-z,x86-64-v3"]);
+    // The choice for machines of level 2 is one that these cannot load.
+    root.library(&format!("{LIB}/glibc-hwcaps/x86-64-v2/libc2.so"), source, &["-Wl,-z,x86-64-v4"]);
+    let plain = root.library(&format!("{LIB}/libc2.so"), source, &[]);
+    let link = ["-Wl,--no-as-needed", b.to_str().unwrap(), plain.to_str().unwrap()];
+    root.program("gcc", "app", "int b(void); int main(void) { return b(); }", &link);
+    let files = root.tree();
+    let tree = Tree::new("test", &files);
+    let program = Program::read(&root.path("app"), "/app").unwrap();
+    let judge = |level| {
+        let limits = Limits { level, glibc: None };
+        let found = check_in(&program, &Triple::parse(GNU), &tree, limits).into_iter();
+        found.map(|f| (f.severity, f.what)).collect::<Vec<_>>()
+    };
+    let one = "libb.so in test: a processor of level x86-64-v3 is needed";
+    assert_eq!(judge(None), [(Severity::Warn, format!("{one}: app does not start on an older one"))]);
+    let refused = |what: &str, have: &str| {
+        [(Severity::Fail, format!("{what}, but machines have {have} (`cpu` in targets.toml)"))]
+    };
+    assert_eq!(judge(Some(Level::V1)), refused(one, "x86-64"));
+    let both = format!(
+        "libb.so, /usr{LIB}/glibc-hwcaps/x86-64-v2/libc2.so in test: a processor of level x86-64-v4 is needed"
+    );
+    assert_eq!(judge(Some(Level::V2)), refused(&both, "x86-64-v2"));
+    assert_eq!(judge(Some(Level::V4)), []);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use xtask::base;
-use xtask::gate::{Limits, Object, Program, Severity, Tree, check_in};
+use xtask::gate::{Level, Limits, Object, Program, Severity, Tree, check_in};
 use xtask::oci::{Node, RootFs};
 use xtask::triple::Triple;
 
@@ -35,7 +35,7 @@ fn judge(program: &Program, base: &RootFs, library: &[u8]) -> bool {
     let tree = Tree::new("test", &files);
     let findings = check_in(program, &Triple::parse(GNU), &tree, Limits::default());
     let fails = findings.iter().any(|f| f.severity == Severity::Fail);
-    let _ = base::closure(&tree, program);
+    let _ = base::closure(&tree, program, Level::V1);
     fails
 }
 

@@ -1,6 +1,6 @@
 //! Programs for other machines, made by cross compilers.
 
-use xtask::gate::{Facts, Float, Glibc, Kind, Root, Setting, Severity, check};
+use xtask::gate::{Facts, Float, Glibc, Kind, Limits, Root, Setting, Severity, check};
 use xtask::triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
@@ -8,7 +8,7 @@ use crate::skip::{have, skipped};
 use crate::zig::zig;
 
 fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
-    let findings = check(facts, &Triple::parse(triple), setting, None);
+    let findings = check(facts, &Triple::parse(triple), setting, Limits::default());
     findings.iter().all(|f| f.severity != Severity::Fail)
 }
 
@@ -54,7 +54,7 @@ fn float_conventions_by_zig() {
             } else {
                 "armv7-unknown-linux-musleabihf"
             };
-            let findings = check(&facts, &Triple::parse(other), Setting::Standalone, None);
+            let findings = check(&facts, &Triple::parse(other), Setting::Standalone, Limits::default());
             assert!(findings[0].what.contains(&format!("by {float}, but {other}")), "{findings:?}");
         }
     }
@@ -69,7 +69,12 @@ fn the_floor_that_zig_was_given_is_kept() {
     let facts = facts(&bench.compile(&cc, &[], THREADS, "threads"));
     let floor = Glibc::parse("2.31");
     assert!(facts.glibc_max().is_some_and(|(max, _)| Some(max) <= floor), "{:?}", facts.glibc_max());
-    let findings = check(&facts, &Triple::parse("aarch64-unknown-linux-gnu"), Setting::Standalone, floor);
+    let findings = check(
+        &facts,
+        &Triple::parse("aarch64-unknown-linux-gnu"),
+        Setting::Standalone,
+        Limits { glibc: floor, ..Limits::default() },
+    );
     assert!(findings.iter().all(|f| f.severity != Severity::Fail), "{findings:?}");
 }
 
@@ -81,13 +86,18 @@ fn musl_output_that_is_secretly_dynamic() {
     let cc = [zig.as_str(), "cc", "-target", "aarch64-linux-musl", "-dynamic"];
     let facts = facts(&bench.compile(&cc, &[], HELLO, "secret"));
     assert_eq!(facts.interpreter.as_deref(), Some("/lib/ld-musl-aarch64.so.1"));
-    let musl =
-        check(&facts, &Triple::parse("aarch64-unknown-linux-musl"), Setting::Image(Root::Scratch), None);
+    let musl = check(
+        &facts,
+        &Triple::parse("aarch64-unknown-linux-musl"),
+        Setting::Image(Root::Scratch),
+        Limits::default(),
+    );
     assert_eq!(musl[0].severity, Severity::Fail);
     for part in ["must be static", "/lib/ld-musl-aarch64.so.1", "libc.so", "scratch image has none"] {
         assert!(musl[0].what.contains(part), "{part}: {}", musl[0].what);
     }
     assert!(musl[0].fix.contains("+crt-static"));
-    let gnu = check(&facts, &Triple::parse("aarch64-unknown-linux-gnu"), Setting::Standalone, None);
+    let gnu =
+        check(&facts, &Triple::parse("aarch64-unknown-linux-gnu"), Setting::Standalone, Limits::default());
     assert!(gnu[0].what.contains("linked against musl"), "{gnu:?}");
 }

@@ -1,7 +1,7 @@
 //! Programs of the host's gcc and rustc.
 
 use xtask::exec::Cmd;
-use xtask::gate::{Endian, Finding, Glibc, Kind, Root, Setting, Severity, Stack, check};
+use xtask::gate::{Endian, Finding, Glibc, Kind, Limits, Root, Setting, Severity, Stack, check};
 use xtask::triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts, run};
@@ -39,8 +39,16 @@ fn static_programs_pass_everywhere() {
         assert_eq!(facts.machine_name(), "x86_64");
         assert_eq!((facts.interpreter.as_deref(), facts.needed.len()), (None, 0));
         assert_eq!((facts.stack, facts.glibc_max()), (Stack::Plain, None));
-        assert_eq!(check(&facts, &musl(), SCRATCH, None), []);
-        assert_eq!(check(&facts, &gnu(), Setting::Standalone, Glibc::parse("2.17")), []);
+        assert_eq!(check(&facts, &musl(), SCRATCH, Limits::default()), []);
+        assert_eq!(
+            check(
+                &facts,
+                &gnu(),
+                Setting::Standalone,
+                Limits { glibc: Glibc::parse("2.17"), ..Limits::default() }
+            ),
+            []
+        );
     }
 }
 
@@ -55,8 +63,8 @@ fn a_pie_with_an_interpreter_is_dynamic() {
         assert_eq!(facts.kind, Kind::Dynamic, "{flag}");
         assert_eq!(facts.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
         assert_eq!(facts.needed, ["libc.so.6"]);
-        assert_eq!(check(&facts, &gnu(), Setting::Standalone, None), []);
-        let image = check(&facts, &gnu(), SCRATCH, None);
+        assert_eq!(check(&facts, &gnu(), Setting::Standalone, Limits::default()), []);
+        let image = check(&facts, &gnu(), SCRATCH, Limits::default());
         assert_eq!(
             fails(&image),
             [
@@ -64,7 +72,7 @@ fn a_pie_with_an_interpreter_is_dynamic() {
             ]
         );
         assert!(image[0].fix.contains("musl target") && image[0].fix.contains("+crt-static"));
-        let secretly = check(&facts, &musl(), Setting::Standalone, None);
+        let secretly = check(&facts, &musl(), Setting::Standalone, Limits::default());
         assert!(fails(&secretly)[0].starts_with("a program for x86_64-unknown-linux-musl must be static"));
         assert!(secretly[0].what.contains("libc.so.6") && secretly[0].fix.contains("linked against glibc"));
     }
@@ -76,13 +84,15 @@ fn another_machine_is_refused() {
     let facts = facts(&bench.compile(&["gcc"], &["-static"], HELLO, "program"));
     for triple in ["aarch64-unknown-linux-musl", "i686-unknown-linux-gnu", "x86_64-unknown-linux-gnux32"] {
         let triple = Triple::parse(triple);
-        let findings = check(&facts, &triple, Setting::Standalone, None);
+        let findings = check(&facts, &triple, Setting::Standalone, Limits::default());
         assert_eq!(fails(&findings).len(), 1, "{triple}: {findings:?}");
         assert!(findings[0].what.starts_with("the program is for x86_64 (64-bit), but"));
     }
-    let unknown = check(&facts, &Triple::parse("mips-unknown-linux-gnu"), Setting::Standalone, None);
+    let unknown =
+        check(&facts, &Triple::parse("mips-unknown-linux-gnu"), Setting::Standalone, Limits::default());
     assert_eq!((unknown.len(), unknown[0].severity), (1, Severity::Warn));
-    let windows = check(&facts, &Triple::parse("x86_64-pc-windows-gnu"), Setting::Standalone, None);
+    let windows =
+        check(&facts, &Triple::parse("x86_64-pc-windows-gnu"), Setting::Standalone, Limits::default());
     assert!(fails(&windows)[0].contains("ELF program"));
 }
 
@@ -99,12 +109,25 @@ fn the_glibc_floor_names_symbol_version_and_library() {
     assert!(need.symbols.iter().any(|s| s == "pthread_create"), "{need:?}");
     // Copied into the program, so defined there: the version counts all the same.
     assert!(facts.versions.iter().any(|n| n.symbols.iter().any(|s| s == "stdout")), "{:?}", facts.versions);
-    let findings = check(&facts, &gnu(), Setting::Standalone, Glibc::parse("2.31"));
+    let findings = check(
+        &facts,
+        &gnu(),
+        Setting::Standalone,
+        Limits { glibc: Glibc::parse("2.31"), ..Limits::default() },
+    );
     assert_eq!(fails(&findings).len(), 1, "{findings:?}");
     for part in ["pthread_create", "GLIBC_2.34", "libc.so.6", "glibc 2.31 at most"] {
         assert!(findings[0].what.contains(part), "{part}: {}", findings[0].what);
     }
-    assert_eq!(check(&facts, &gnu(), Setting::Standalone, Glibc::parse("2.34")), []);
+    assert_eq!(
+        check(
+            &facts,
+            &gnu(),
+            Setting::Standalone,
+            Limits { glibc: Glibc::parse("2.34"), ..Limits::default() }
+        ),
+        []
+    );
 }
 
 #[test]
@@ -131,7 +154,7 @@ fn stack_and_search_path_are_warnings() {
     let flags = ["-Wl,-z,execstack", "-Wl,-rpath,/opt/lib:$ORIGIN/../lib", "-Wl,--dynamic-linker=/opt/ld.so"];
     let facts = facts(&bench.compile(&["gcc"], &flags, HELLO, "odd"));
     assert_eq!(facts.stack, Stack::Executable);
-    let findings = check(&facts, &gnu(), Setting::Standalone, None);
+    let findings = check(&facts, &gnu(), Setting::Standalone, Limits::default());
     let whats: Vec<&str> = findings.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(
         whats,
@@ -176,7 +199,7 @@ fn needs_without_an_interpreter_cannot_start() {
     let Some(bench) = gcc("needs_without_an_interpreter_cannot_start") else { return };
     let facts = facts(&bench.compile(&["gcc"], &["-pie", "-Wl,--no-dynamic-linker"], HELLO, "lost"));
     assert_eq!((facts.kind, facts.interpreter.as_deref()), (Kind::Dynamic, None));
-    let findings = check(&facts, &gnu(), Setting::Standalone, None);
+    let findings = check(&facts, &gnu(), Setting::Standalone, Limits::default());
     assert!(fails(&findings)[0].contains("names no interpreter"), "{findings:?}");
 }
 

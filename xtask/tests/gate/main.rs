@@ -14,6 +14,7 @@ mod musl;
 mod programs;
 mod refused;
 mod roots;
+mod run_time;
 mod shrink;
 mod skip;
 mod static_glibc;

@@ -1,7 +1,7 @@
 //! Static programs with glibc's name service in them: it loads shared libraries at run time.
 
 use xtask::exec::Cmd;
-use xtask::gate::{Finding, Setting, Severity, check};
+use xtask::gate::{Finding, Limits, Setting, Severity, check};
 use xtask::triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts, run};
@@ -22,7 +22,7 @@ fn gcc(test: &str) -> Option<Bench> {
 }
 
 fn judge(path: &std::path::Path) -> Vec<Finding> {
-    check(&facts(path), &Triple::parse(GNU), Setting::Standalone, None)
+    check(&facts(path), &Triple::parse(GNU), Setting::Standalone, Limits::default())
 }
 
 #[test]

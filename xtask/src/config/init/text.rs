@@ -38,6 +38,7 @@ smoke = [\"--version\"]
 #   on-fallback = \"allow\"    # or \"fail\": only the first mode will do
 #   cc = \"zig\"               # the only C toolchain to use: host, gnu, musl, clang, mingw, zig, or a compiler; else searched for
 #   glibc = \"2.31\"           # for gnu targets: the oldest glibc to run on
+#   cpu = \"x86-64-v2\"        # for x86_64 targets: the oldest processor to run on
 #   profile = \"release\"
 #   env = { NAME = \"value\" }
 #   rustflags = [\"-C\", \"link-arg=-s\"]

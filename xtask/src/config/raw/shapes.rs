@@ -71,6 +71,7 @@ pub(in crate::config) const TARGET: Shape = Shape {
         ("on-fallback", ""),
         ("cc", ""),
         ("glibc", ""),
+        ("cpu", ""),
         ("profile", ""),
         ("env", "write env = { NAME = \"value\" }"),
         ("rustflags", ""),

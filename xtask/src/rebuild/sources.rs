@@ -1,0 +1,191 @@
+//! A copy of what a build may read: the workspace's folder with all that lies in it, since a build script may read also
+//! what git ignores, without what is made from it; and of the repository around it the files that git has. What differs
+//! between two checkouts differs in it: the path and its length, times, modes, and the order in which files were made.
+
+use std::fs;
+use std::io::{ErrorKind, Read as _, Result};
+use std::path::{Path, PathBuf};
+
+use super::outside::straight;
+use super::repository::Repository;
+
+/// What a folder says that can be made again at any time, such as Cargo's target folders
+/// (<https://bford.info/cachedir/>).
+const TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
+
+/// A copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    /// The workspace's folder.
+    pub root: PathBuf,
+    /// How many files were copied.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// What is copied, and how far it is.
+struct Walk<'a> {
+    /// The outermost folder.
+    from: &'a Path,
+    /// Its copy.
+    to: &'a Path,
+    /// Folders that are not copied.
+    spare: &'a [PathBuf],
+    files: u64,
+    bytes: u64,
+}
+
+/// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in `spare`
+/// and those that carry a [`TAG`] stay behind. No symbolic link is followed: one that leads out of what is copied leads to
+/// where it led. What cannot be read, no build could read; what vanishes meanwhile was no source.
+///
+/// # Errors
+/// What the file system answers.
+pub fn copy(root: &Path, repository: Option<&Repository>, into: &Path, spare: &[PathBuf]) -> Result<Sources> {
+    let repository = repository.filter(|r| !r.within.as_os_str().is_empty());
+    let from = repository.map_or(root, |r| r.top.as_path());
+    let mut walk = Walk { from, to: into, spare, files: 0, bytes: 0 };
+    make(into)?;
+    let (whole, root) = match repository {
+        None => (from.to_owned(), into.to_owned()),
+        Some(r) => (from.join(&r.within), into.join(&r.within)),
+    };
+    walk.folder(&whole, &root)?;
+    if let Some(repository) = repository {
+        for name in repository.beside.iter().rev() {
+            walk.entry(&from.join(name), &into.join(name))?;
+        }
+        walk.entry(&from.join(".git"), &into.join(".git"))?;
+    }
+    Ok(Sources { root, files: walk.files, bytes: walk.bytes })
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let Some(entries) = readable(fs::read_dir(from))? else { return Ok(()) };
+        make(to)?;
+        // Some file systems list files in the order in which they were made.
+        let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();
+        names.reverse();
+        names.iter().try_for_each(|name| self.entry(&from.join(name), &to.join(name)))
+    }
+
+    fn entry(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let Some(meta) = readable(fs::symlink_metadata(from))? else { return Ok(()) };
+        let git = from.file_name().is_some_and(|name| name == ".git");
+        if let Some(parent) = to.parent() {
+            make(parent)?;
+        }
+        if meta.is_symlink() {
+            let Some(target) = readable(fs::read_link(from))? else { return Ok(()) };
+            link(&self.led(from, &target), to)
+        } else if git && meta.is_file() {
+            self.linked(from, to)
+        } else if meta.is_dir() {
+            if self.spare.iter().any(|dir| dir == from) || is_cache(from) {
+                return Ok(());
+            }
+            self.folder(from, to)
+        } else if meta.is_file() {
+            self.file(from, to)
+        } else {
+            // Sockets and pipes belong to who is running.
+            Ok(())
+        }
+    }
+
+    fn file(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let inside = from.strip_prefix(self.from).unwrap_or(from);
+        let mut parts = inside.components().map(|part| part.as_os_str());
+        // git never changes an object; there may be gigabytes of them.
+        let object = parts.by_ref().any(|part| part == ".git") && parts.any(|part| part == "objects");
+        if !(object && fs::hard_link(from, to).is_ok()) {
+            let Some(bytes) = readable(fs::copy(from, to))? else { return Ok(()) };
+            for_owner(to)?;
+            self.bytes += bytes;
+        }
+        self.files += 1;
+        Ok(())
+    }
+
+    /// The `.git` of a linked worktree is a file that names a folder. The copy gets that folder, so that git keeps no
+    /// notes about the copy's files in the index of the original.
+    fn linked(&mut self, from: &Path, to: &Path) -> Result<()> {
+        let Some(text) = readable(fs::read_to_string(from))? else { return Ok(()) };
+        let place = text.trim().strip_prefix("gitdir:").unwrap_or_default().trim();
+        let place = straight(&from.parent().unwrap_or(self.from).join(place));
+        if place.starts_with(self.from) {
+            // That of a submodule, whose folder comes along.
+            return self.file(from, to);
+        }
+        self.folder(&place, to)?;
+        if let Ok(common) = fs::read_to_string(place.join("commondir")) {
+            let common = straight(&place.join(common.trim()));
+            fs::write(to.join("commondir"), common.as_os_str().as_encoded_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// What a link's copy holds, so that it leads to the copy of what it led to, or to that itself where it has none.
+    fn led(&self, from: &Path, target: &Path) -> PathBuf {
+        let whole = straight(&from.parent().unwrap_or(self.from).join(target));
+        match whole.strip_prefix(self.from) {
+            Ok(inside) if !self.spare.iter().any(|dir| whole.starts_with(dir)) => {
+                if target.is_relative() {
+                    target.to_owned()
+                } else {
+                    self.to.join(inside)
+                }
+            }
+            _ => whole,
+        }
+    }
+}
+
+/// None for what is not there any more and what nobody lets us read.
+fn readable<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Ok(value) => Ok(Some(value)),
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::PermissionDenied) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Makes a folder that can be removed again, whatever the mode of the one that it stands for.
+fn make(folder: &Path) -> Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder)
+}
+
+fn is_cache(folder: &Path) -> bool {
+    let (name, signature) = TAG;
+    let mut begin = vec![0; signature.len()];
+    let read = fs::File::open(folder.join(name)).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin == signature
+}
+
+/// Takes away what a mode gives to others, as another umask would have.
+#[cfg(unix)]
+fn for_owner(file: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = fs::metadata(file)?.permissions().mode();
+    fs::set_permissions(file, fs::Permissions::from_mode(mode & 0o700))
+}
+
+#[cfg(unix)]
+fn link(target: &Path, place: &Path) -> Result<()> {
+    std::os::unix::fs::symlink(target, place)
+}
+
+#[cfg(not(unix))]
+fn for_owner(_: &Path) -> Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+#[cfg(not(unix))]
+fn link(_: &Path, _: &Path) -> Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
