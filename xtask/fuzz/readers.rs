@@ -44,7 +44,7 @@ pub(crate) fn elf(bytes: &[u8]) {
         let _ = files.put(&format!("lib/{name}"), Node::bytes(0o755, bytes.to_vec()));
     }
     for triple in TRIPLES.map(Triple::parse) {
-        check(&program.facts, &triple, Setting::Standalone, None);
+        check(&program.facts, &triple, Setting::Standalone, Limits::default());
         check_in(&program, &triple, &Tree::new("scratch", &RootFs::new()), Limits::default());
         check_in(&program, &triple, &Tree::new("itself", &files), Limits::default());
     }
