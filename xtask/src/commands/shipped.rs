@@ -4,6 +4,7 @@ use super::pipeline::Start;
 use crate::error::{Error, Result};
 use crate::oci::{self, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
+use crate::sbom;
 use crate::ship::{self, Origin};
 use crate::size::{self, ImageSize, Subject};
 use crate::smoke::{self, Ran, Site};
@@ -50,6 +51,9 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     shipped.ran = smoke::images(&shipped.packed, &start.config, &site)?;
     let failed = start.session.work().join("failed");
     let withdrawn = smoke::withdraw(&shipped.packed, &shipped.ran, &dist, &failed)?;
+    for (name, _) in &withdrawn {
+        sbom::withdraw(name, &origin.package.version.to_string(), &dist);
+    }
     let stays = |name: &str| withdrawn.iter().all(|(gone, _)| gone != name);
     shipped.packed.retain(|image| stays(&image.name));
     shipped.placed.retain(|place| stays(&place.image.name));
