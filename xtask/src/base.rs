@@ -35,6 +35,8 @@ pub struct BaseImage {
     /// The digest of the manifest that a registry has for this platform, or of the lock that a distroless base was made
     /// from: it decides every byte of the base.
     pub digest: Digest,
+    /// The packages that it was assembled from, lowest first; none for one of a registry, whose tree alone tells.
+    pub packages: Vec<Package>,
     /// Its layers, lowest first.
     pub layers: Vec<StoredLayer>,
     /// What the layers unpack to. Files are [`crate::oci::Content::Part`]s of tars in the cache.

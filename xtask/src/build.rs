@@ -37,6 +37,8 @@ pub struct Built {
     pub purity_proven: bool,
     /// C that build scripts compiled for the host during a pure build, a line each.
     pub host_c: Vec<String>,
+    /// The build scripts that ran for its target, or whose outcome was found fresh.
+    pub scripts: Vec<Script>,
 }
 
 /// What building needs beside the plan.
@@ -110,14 +112,16 @@ impl Builder<'_> {
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
             let mut program = call.program(&dir, job, &self.app.bin);
-            let mut errors = &call.errors;
+            let mut said = &call;
             let alone;
             if program.is_none() && cohort.jobs.len() > 1 {
                 alone = self.alone(cohort, job, &dir, traps.as_ref())?;
                 program = alone.program(&dir, job, &self.app.bin);
-                errors = &alone.errors;
+                said = &alone;
             }
-            let error = program.is_none().then(|| errors.clone());
+            let error = program.is_none().then(|| said.errors.clone());
+            let folder = dir.join(job.target.triple.as_str());
+            let scripts = said.scripts.iter().filter(|script| script.is_for(&folder));
             built.push(Built {
                 job: (*job).clone(),
                 program,
@@ -128,6 +132,7 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 purity_proven: false,
                 host_c: Vec::new(),
+                scripts: scripts.cloned().collect(),
             });
         }
         if let Some(traps) = traps

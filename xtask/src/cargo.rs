@@ -6,4 +6,5 @@ pub mod inherited;
 pub mod invocation;
 pub mod leaks;
 pub mod messages;
+pub mod units;
 pub mod userflags;

@@ -44,7 +44,7 @@ pub use keep::closure_paths;
 pub(crate) use keep::trail;
 pub use level::Level;
 pub use macho::{MachO, check_macho};
-pub use packages::Package;
+pub use packages::{Manager, Package, Record, records};
 pub use pe::{Pe, check_pe};
 pub use processor::check_flags;
 pub use program::Program;

@@ -26,6 +26,7 @@ pub mod report;
 pub mod rust_std;
 pub mod rustc;
 pub mod rustflags;
+pub mod sbom;
 pub mod session;
 pub mod setup;
 pub mod ship;

@@ -21,6 +21,7 @@ pub mod run;
 
 pub use docker::rootfs_tar;
 pub use labels::Labels;
+pub(crate) use platform::brings_zones;
 
 /// What is known of the program beside its bytes, for labels and file names.
 #[derive(Debug, Clone)]

@@ -257,7 +257,11 @@ pub fn sweep(dist: &Path) {
     let modes = entries(&dist.join("bin")).iter().flat_map(|target| entries(target)).collect::<Vec<_>>();
     let docker = dist.join("docker");
     let bases = entries(&docker);
-    for dir in [dist.to_owned(), dist.join("archives"), docker].iter().chain(&modes).chain(&bases) {
+    for dir in [dist.to_owned(), dist.join("archives"), dist.join(crate::sbom::FOLDER), docker]
+        .iter()
+        .chain(&modes)
+        .chain(&bases)
+    {
         stage::sweep(dir);
     }
 }

@@ -213,6 +213,37 @@ fn zig_comes_from_pip_with_its_hash() {
     std::fs::remove_dir_all(&cache).unwrap();
 }
 
+#[test]
+fn cyclonedx_comes_from_pip_with_its_hashes() {
+    use xtask::setup::cyclonedx;
+    let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
+    let ask = |python: &std::path::PathBuf, args: &[&str]| {
+        let cmd = xtask::exec::Cmd::new(python).args(args);
+        cmd.capture(std::time::Duration::from_secs(60)).is_ok_and(|output| output.ok())
+    };
+    let python = real.program("python3").filter(|python| {
+        let new_enough = "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))";
+        ask(python, &["-m", "pip", "--version"]) && ask(python, &["-c", new_enough])
+    });
+    let Some(python) = python else {
+        return skipped("cyclonedx_comes_from_pip_with_its_hashes", "a python3 of 3.11 to 3.14 with pip");
+    };
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-cyclonedx");
+    let _ = std::fs::remove_dir_all(&cache);
+    let mut lines = Vec::new();
+    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+    assert!(lines.iter().any(|line| line.contains("--require-hashes")), "{lines:?}");
+    assert!(cyclonedx::python(&python, &cache).is_some());
+    // What is there is not fetched again; what does not work any more is.
+    lines.clear();
+    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+    assert_eq!(lines, [""; 0]);
+    std::fs::remove_dir_all(cache.join("cyclonedx").join(cyclonedx::VERSION).join("jsonschema")).unwrap();
+    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+    assert!(!lines.is_empty() && cyclonedx::python(&python, &cache).is_some());
+    std::fs::remove_dir_all(&cache).unwrap();
+}
+
 fn skipped(test: &str, what: &str) {
     let line = format!("SKIPPED {test}: {what}");
     eprintln!("{line}");

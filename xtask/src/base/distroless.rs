@@ -41,10 +41,8 @@ pub struct Site<'a> {
 /// A base that is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
-    /// Its layer and its tree.
+    /// Its packages, its layer and its tree.
     pub base: BaseImage,
-    /// What it is made of, lowest first.
-    pub packages: Vec<Package>,
     /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
     pub refreshed: Option<String>,
 }
@@ -179,11 +177,12 @@ fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<
         name: what.to_string(),
         platform: arch.platform(),
         digest: part.digest.clone(),
+        packages: part.packages.clone(),
         layers: vec![layer],
         rootfs,
         runtime: runtime(what),
     };
-    Ok(Some(Assembled { base, packages: part.packages.clone(), refreshed: None }))
+    Ok(Some(Assembled { base, refreshed: None }))
 }
 
 /// Makes the layer, unless another process has made it meanwhile.

@@ -17,7 +17,7 @@ mod os_release;
 pub const ASSEMBLER: u32 = 1;
 
 /// Where scanners look for what is installed in a distroless image (its PACKAGE_METADATA.md).
-const STATUS: &str = "var/lib/dpkg/status.d";
+pub(crate) const STATUS: &str = "var/lib/dpkg/status.d";
 
 /// A package, unpacked.
 #[derive(Debug, Clone)]

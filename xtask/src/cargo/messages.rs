@@ -34,6 +34,7 @@ struct Raw {
     package_id: Option<String>,
     out_dir: Option<PathBuf>,
     linked_libs: Option<Vec<String>>,
+    linked_paths: Option<Vec<String>>,
 }
 
 #[derive(Deserialize)]
@@ -48,9 +49,12 @@ pub fn parse(line: &str) -> Message {
         ("compiler-artifact", Some(target), ..) => {
             Message::Unit { name: target.name, fresh: raw.fresh.unwrap_or(false), executable: raw.executable }
         }
-        ("build-script-executed", _, Some(package), Some(out_dir)) => {
-            Message::Script(Script { package, out_dir, linked_libs: raw.linked_libs.unwrap_or_default() })
-        }
+        ("build-script-executed", _, Some(package), Some(out_dir)) => Message::Script(Script {
+            package,
+            out_dir,
+            linked_libs: raw.linked_libs.unwrap_or_default(),
+            linked_paths: raw.linked_paths.unwrap_or_default(),
+        }),
         _ => Message::Other,
     }
 }

@@ -1,5 +1,6 @@
 //! `build`, `verify` and `image`: each does what comes before it, and stops.
 
+use super::bills::{self, Bills, bills};
 use super::pipeline::{Start, start};
 use super::rebuild::rebuild;
 use super::release::report;
@@ -41,7 +42,7 @@ fn up_to(
         Extent::Judge => place(&start, &mut verified)?,
         Extent::Place => Shipped::default(),
     };
-    let report = report(&start, &verified, &shipped)?;
+    let report = report(&start, &verified, &shipped, &Bills::default())?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
     start.end(&verified)?;
@@ -63,7 +64,8 @@ pub(super) fn image(
     let origin = start.origin()?;
     let mut verified = start.verified()?;
     let shipped = ship(&start, &mut verified, &origin)?;
-    let report = report(&start, &verified, &shipped)?;
+    let bills = bills(&start, &verified, &shipped, &origin, bills::Extent::Images)?;
+    let report = report(&start, &verified, &shipped, &bills)?;
     let ui = &start.session.ui;
     let mut names = Vec::new();
     if let Some(engine) = &engine {

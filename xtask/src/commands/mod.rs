@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 
 mod base;
 mod bench;
+mod bills;
 mod doctor;
 mod explain;
 mod init;

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
+use crate::build::Builder;
 use crate::cache::Lock;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::config::Config;
@@ -102,13 +103,18 @@ impl Start {
     pub(super) fn made(&self, extent: Extent) -> Result<Vec<Verified>> {
         self.check()?;
         self.take_turn();
-        let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
-        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
         if !self.config.images.is_empty() {
             crate::ship::rootfs_tar(&self.session.dist())?;
         }
-        let built = self.session.builder(&self.config, site).build(&self.plan)?;
+        let built = self.builder().build(&self.plan)?;
         verify::verify(built, &self.config, &self.session.dist(), extent, &self.session.ui)
+    }
+
+    /// What builds.
+    pub(super) fn builder(&self) -> Builder<'_> {
+        let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
+        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        self.session.builder(&self.config, site)
     }
 
     /// Where the program comes from.

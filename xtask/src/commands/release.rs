@@ -1,10 +1,12 @@
 //! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
 
+use super::bills::{Bills, Extent, bills};
 use super::pipeline::{Start, start};
 use super::shipped::{Shipped, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::Result;
 use crate::report::{self, Report};
+use crate::sbom::Written;
 use crate::ship::archives;
 use crate::size::{self, Kept, Sizes};
 use crate::smoke::Ran;
@@ -19,7 +21,8 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let ui = &start.session.ui;
     let shipped = ship(&start, &mut verified, &origin)?;
     archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
-    let report = report(&start, &verified, &shipped)?;
+    let bills = bills(&start, &verified, &shipped, &origin, Extent::Programs)?;
+    let report = report(&start, &verified, &shipped, &bills)?;
     let timings = timings(&start, &verified, &report)?;
     timings.write(&dist.join("timings.json"))?;
     let mut images = shipped.sizes.clone();
@@ -35,7 +38,12 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
 }
 
 /// What was done, as report.json says it.
-pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) -> Result<Report> {
+pub(super) fn report(
+    start: &Start,
+    verified: &[Verified],
+    shipped: &Shipped,
+    bills: &Bills,
+) -> Result<Report> {
     let dist = start.session.dist();
     let Shipped { placed, packed, unmade, ran, .. } = shipped;
     let images = packed.iter().zip(placed).map(|(image, place)| report::Image {
@@ -56,7 +64,8 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         manifests: image
             .manifests
             .iter()
-            .map(|m| report::Manifest {
+            .enumerate()
+            .map(|(at, m)| report::Manifest {
                 platform: m.platform.to_string(),
                 digest: m.digest.to_string(),
                 size: m.size,
@@ -64,6 +73,7 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
                     .iter()
                     .find(|r| r.image == image.name && r.platform == m.platform)
                     .map(smoke_of_image),
+                sbom: bills.images.get(&image.name).and_then(|bills| bills.get(at)).map(sbom),
             })
             .collect(),
     });
@@ -76,14 +86,14 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         schema: 1,
         app: start.config.app.bin.clone(),
         version: start.session.package(&start.config)?.version.to_string(),
-        jobs: verified.iter().map(|v| job(v, &dist)).collect(),
+        jobs: verified.iter().map(|v| job(v, &dist, bills)).collect(),
         images: images.collect(),
         unmade: unmade.iter().map(|(unmade, _)| unmade.clone()).collect(),
         skipped: waiting.chain(skipped).collect(),
     })
 }
 
-fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
+fn job(verified: &Verified, dist: &std::path::Path, bills: &Bills) -> report::Job {
     let job = verified.job();
     let artifact = verified.artifact.as_ref();
     let fails = |f: &crate::gate::Finding| f.severity == crate::gate::Severity::Fail;
@@ -111,7 +121,8 @@ fn job(verified: &Verified, dist: &std::path::Path) -> report::Job {
         }),
         artifact: artifact.map(|a| {
             let path = a.path.strip_prefix(dist).unwrap_or(&a.path).to_string_lossy().into_owned();
-            report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref())
+            let sbom = bills.programs.get(&job.target.triple).map(sbom);
+            report::Artifact { sbom, ..report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref()) }
         }),
         gate,
         warnings: warnings.chain(host_c).collect(),
@@ -133,6 +144,10 @@ fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
         Smoke::Skipped(why) => (report::SmokeStatus::Skipped, Some(why)),
     };
     report::Smoke { runner, status, reason: reason.cloned() }
+}
+
+fn sbom(written: &Written) -> report::Sbom {
+    report::Sbom { path: written.path.clone(), sha256: written.digest.hex().to_owned() }
 }
 
 fn smoke_of_image(ran: &Ran) -> report::Smoke {

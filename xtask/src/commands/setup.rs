@@ -175,6 +175,7 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
                 wants.push(Want::Program(need.as_str().into()));
             }
             TestNeed::Zig => wants.push(Want::Zig),
+            TestNeed::Cyclonedx => wants.push(Want::Cyclonedx),
             TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();

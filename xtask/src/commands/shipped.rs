@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
 use crate::report;
+use crate::sbom;
 use crate::ship::{self, Origin};
 use crate::size::{self, ImageSize, Subject};
 use crate::smoke::{self, Ran, Site};
@@ -56,6 +57,10 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     let specs: Vec<ImageSpec> = staged.specs.into_iter().filter(|spec| ships(&spec.name)).collect();
     ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
     for (name, reason) in proven.failed {
+        // Where an image of an earlier run stays, its bills stay too.
+        if oci::lies_in(&dist, &name).ok().flatten().is_none() {
+            sbom::withdraw(&name, &origin.package.version.to_string(), &dist);
+        }
         shipped.lacks(name, reason, None, start);
     }
     shipped.packed = proven.packed;

@@ -232,6 +232,8 @@ pub enum TestNeed {
     MuslGcc,
     /// `zig`, as a C compiler for targets that the machine has none for.
     Zig,
+    /// `cyclonedx`: the reference library of CycloneDX, for Python.
+    Cyclonedx,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
     RustSrc,
 }
@@ -301,6 +303,7 @@ impl Word for TestNeed {
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
+        ("cyclonedx", Self::Cyclonedx),
         ("rust-src", Self::RustSrc),
     ];
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::oci::{Resolved, RootFs};
+use crate::oci::{Kind, Resolved, RootFs};
 
 /// A package of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +21,36 @@ impl fmt::Display for Package {
     }
 }
 
+/// Whose records a package is known by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manager {
+    /// dpkg: Debian and what comes of it.
+    Dpkg,
+    /// apk: Alpine.
+    Apk,
+}
+
+/// What the records of a tree say of one of its packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Whose records.
+    pub manager: Manager,
+    /// The package.
+    pub package: Package,
+    /// Its architecture, as the distribution writes it; empty where the tree does not say.
+    pub architecture: String,
+    /// What it was built from, where that has another name or version: `glibc`, `gcc-14 (14.2.0-19)`.
+    pub origin: Option<String>,
+    /// How many files the records list for it. Of dpkg's own lists, which name folders too, those that are there.
+    pub listed: usize,
+    /// How many of them are in the tree that ships.
+    pub shipped: usize,
+}
+
 /// The packages of a tree by the files that they brought.
 #[derive(Debug, Default)]
 pub(super) struct Packages {
-    all: Vec<Package>,
+    all: Vec<Record>,
     /// Places in the tree → index into `all`.
     owners: BTreeMap<String, usize>,
 }
@@ -45,25 +71,30 @@ impl Packages {
         };
         let mut found = Self::default();
         for (path, _) in files.below(DISTROLESS) {
-            let Some(name) = path[DISTROLESS.len()..].strip_suffix(".md5sums") else { continue };
-            let control = text(&path[..path.len() - ".md5sums".len()]).unwrap_or_default();
-            let at = found.add(name, field(&control, "Version"));
-            let sums = text(path).unwrap_or_default();
+            let name = &path[DISTROLESS.len()..];
+            if name.ends_with(".md5sums") {
+                continue;
+            }
+            let at = found.add(Manager::Dpkg, name, &text(path).unwrap_or_default());
+            let sums = text(&format!("{path}.md5sums")).unwrap_or_default();
             // 32 digits, two spaces, the path.
-            found.own(files, at, sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, path)| path));
+            let paths = sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, path)| path);
+            found.own(files, at, false, paths);
         }
         if let Some(status) = text(DEBIAN.0) {
-            let versions: BTreeMap<&str, &str> =
-                status.split("\n\n").map(|p| (field(p, "Package"), field(p, "Version"))).collect();
+            let paragraphs: BTreeMap<&str, &str> =
+                status.split("\n\n").map(|p| (field(p, "Package"), p)).collect();
             for (path, _) in files.below(DEBIAN.1) {
                 let Some(name) = path[DEBIAN.1.len()..].strip_suffix(".list") else { continue };
                 let name = name.split(':').next().unwrap_or(name);
-                let at = found.add(name, versions.get(name).copied().unwrap_or_default());
-                found.own(files, at, text(path).unwrap_or_default().lines());
+                let control = paragraphs.get(name).copied().unwrap_or_default();
+                let at = found.add(Manager::Dpkg, name, control);
+                found.own(files, at, true, text(path).unwrap_or_default().lines());
             }
         }
-        for paragraph in text(ALPINE).unwrap_or_default().split("\n\n") {
-            let at = found.add(field(paragraph, "P"), field(paragraph, "V"));
+        let installed = text(ALPINE).unwrap_or_default();
+        for paragraph in installed.split("\n\n").filter(|p| !field(p, "P").is_empty()) {
+            let at = found.add(Manager::Apk, field(paragraph, "P"), paragraph);
             let mut folder = "";
             let paths = paragraph.lines().filter_map(|line| match line.split_at_checked(2)? {
                 ("F:", path) => {
@@ -74,31 +105,71 @@ impl Packages {
                 _ => None,
             });
             let paths: Vec<String> = paths.collect();
-            found.own(files, at, paths.iter().map(String::as_str));
+            found.own(files, at, false, paths.iter().map(String::as_str));
         }
         found
     }
 
-    fn add(&mut self, name: &str, version: &str) -> usize {
-        self.all.push(Package { name: name.to_owned(), version: version.to_owned() });
+    fn add(&mut self, manager: Manager, name: &str, paragraph: &str) -> usize {
+        let (version, architecture, origin) = match manager {
+            Manager::Dpkg => ("Version", "Architecture", "Source"),
+            Manager::Apk => ("V", "A", "o"),
+        };
+        let value = |key: &str| field(paragraph, key).to_owned();
+        self.all.push(Record {
+            manager,
+            package: Package { name: name.to_owned(), version: value(version) },
+            architecture: value(architecture),
+            origin: Some(value(origin)).filter(|origin| !origin.is_empty() && origin != name),
+            listed: 0,
+            shipped: 0,
+        });
         self.all.len() - 1
     }
 
     /// Notes what a package brought, by the place in this tree: a list may say `/lib/x` where `/lib` is a link by now.
-    fn own<'l>(&mut self, files: &RootFs, package: usize, paths: impl Iterator<Item = &'l str>) {
+    /// Of a list with `folders` only the entries that are files here are counted.
+    fn own<'l>(
+        &mut self,
+        files: &RootFs,
+        package: usize,
+        folders: bool,
+        paths: impl Iterator<Item = &'l str>,
+    ) {
         for path in paths {
             // The last part is not followed: a link is a package's own.
             let (folder, name) = path.trim_matches('/').rsplit_once('/').unwrap_or(("", path));
-            let Resolved::Found(folder) = files.resolve(folder) else { continue };
+            let folder = match files.resolve(folder) {
+                Resolved::Found(folder) => folder,
+                _ => {
+                    self.all[package].listed += usize::from(!folders);
+                    continue;
+                }
+            };
             let place = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            let is_file = files.get(&place).map(|node| node.kind != Kind::Dir);
+            self.all[package].listed += usize::from(is_file.unwrap_or(!folders));
             self.owners.insert(place, package);
         }
     }
 
     /// The package that brought what is at a place of the tree.
     pub(super) fn owner(&self, place: &str) -> Option<&Package> {
-        self.all.get(*self.owners.get(place.trim_start_matches('/'))?)
+        let record = self.all.get(*self.owners.get(place.trim_start_matches('/'))?)?;
+        Some(&record.package)
     }
+}
+
+/// What the records of a tree say of its packages, in the order of their names, and how much of each is in `shipped`,
+/// which is the tree or what is left of it.
+pub fn records(files: &RootFs, shipped: &RootFs) -> Vec<Record> {
+    let Packages { mut all, owners } = Packages::read(files);
+    for (place, package) in owners {
+        let is_there = shipped.get(&place).is_some_and(|node| node.kind != Kind::Dir);
+        all[package].shipped += usize::from(is_there);
+    }
+    all.sort_by(|a, b| a.package.cmp(&b.package));
+    all
 }
 
 /// The value of a field of a control paragraph; empty where it is not there.
@@ -108,47 +179,4 @@ fn field<'a>(paragraph: &'a str, name: &str) -> &'a str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::oci::Node;
-
-    fn tree(files: &[(&str, &str)]) -> RootFs {
-        let mut tree = RootFs::new();
-        for (path, text) in files {
-            tree.insert(path, Node::bytes(0o644, text.as_bytes().to_vec())).unwrap();
-        }
-        tree
-    }
-
-    #[test]
-    fn of_distroless_debian_and_alpine() {
-        let mut files = tree(&[
-            ("usr/lib/libc.so.6", ""),
-            ("var/lib/dpkg/status.d/libc6", "Package: libc6\nVersion: 2.41-12\nDescription: x\n"),
-            ("var/lib/dpkg/status.d/libc6.md5sums", "d41d8cd98f00b204e9800998ecf8427e  lib/libc.so.6\n"),
-        ]);
-        files.insert("lib", Node::symlink("usr/lib")).unwrap();
-        let packages = Packages::read(&files);
-        assert_eq!(packages.owner("/usr/lib/libc.so.6").unwrap().to_string(), "libc6 2.41-12");
-        assert_eq!(packages.owner("usr/lib/libm.so.6"), None);
-
-        let files = tree(&[
-            ("usr/lib/libz.so.1", ""),
-            ("var/lib/dpkg/status", "Package: base\nVersion: 1\n\nPackage: zlib1g\nVersion: 1:1.3\n"),
-            ("var/lib/dpkg/info/zlib1g:amd64.list", "/.\n/usr\n/usr/lib/libz.so.1\n"),
-        ]);
-        assert_eq!(Packages::read(&files).owner("usr/lib/libz.so.1").unwrap().to_string(), "zlib1g 1:1.3");
-
-        let files = tree(&[
-            ("lib/ld-musl-x86_64.so.1", ""),
-            (
-                "lib/apk/db/installed",
-                "C:Q1x\nP:musl\nV:1.2.5-r0\nF:lib\nR:ld-musl-x86_64.so.1\na:0:0:755\nZ:Q1y\n\nP:b\n",
-            ),
-        ]);
-        assert_eq!(
-            Packages::read(&files).owner("lib/ld-musl-x86_64.so.1").unwrap().to_string(),
-            "musl 1.2.5-r0"
-        );
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use crate::error::Result;
 use std::path::Path;
 
 mod accounts;
-mod certificates;
+pub(crate) mod certificates;
 pub(crate) mod zones;
 
 pub use accounts::{GROUP, NONROOT, NSSWITCH, PASSWD};

@@ -43,6 +43,7 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
         name: reference.to_string(),
         platform: platform.clone(),
         digest,
+        packages: Vec::new(),
         layers: layers.into_iter().map(|(layer, _)| layer).collect(),
         rootfs,
         runtime: config.config,

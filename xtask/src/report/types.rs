@@ -104,6 +104,18 @@ pub struct Artifact {
     pub needed: Vec<String>,
     /// The newest glibc that it requires.
     pub glibc_max: Option<String>,
+    /// Its bill of materials; none where the command wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<Sbom>,
+}
+
+/// A bill of materials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sbom {
+    /// Its path below `target/dist`.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
 }
 
 /// Pass or fail.
@@ -216,6 +228,9 @@ pub struct Manifest {
     /// The first start of this very image.
     #[serde(default)]
     pub smoke: Option<Smoke>,
+    /// Its bill of materials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<Sbom>,
 }
 
 /// An image that was not made.
@@ -262,6 +277,7 @@ impl Artifact {
             interpreter: facts.and_then(|f| f.interpreter.clone()),
             needed: facts.map(|f| f.needed.clone()).unwrap_or_default(),
             glibc_max: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
+            sbom: None,
         }
     }
 }

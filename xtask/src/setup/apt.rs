@@ -52,7 +52,7 @@ pub fn packages(want: &Want) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     match want {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
-        Want::Zig => owned(&["python3-pip"]),
+        Want::Zig | Want::Cyclonedx => owned(&["python3-pip"]),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Mingw(target) => match target.arch() {
             Arch::X86_64 => owned(&["gcc-mingw-w64-x86-64"]),

@@ -9,7 +9,9 @@ use std::fmt;
 use crate::triple::Triple;
 
 pub mod apt;
+pub mod cyclonedx;
 pub mod machine;
+mod pip;
 pub mod run;
 pub mod steps;
 pub mod zig;
@@ -40,6 +42,8 @@ pub enum Want {
     Qemu(Triple),
     /// The kernel hands programs of this target to qemu, so that containers of that platform run.
     Binfmt(Triple),
+    /// The reference library of CycloneDX, which tests validate bills of materials with.
+    Cyclonedx,
     /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
     Program(String),
 }
@@ -55,6 +59,7 @@ impl fmt::Display for Want {
             Want::Mingw(target) => write!(f, "MinGW-w64 for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
+            Want::Cyclonedx => write!(f, "cyclonedx-python-lib {}", cyclonedx::VERSION),
             Want::Program(name) => f.write_str(name),
         }
     }

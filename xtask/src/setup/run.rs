@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{Action, Machine, Step, Want, apt, steps, zig};
+use super::steps::Pip;
+use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End};
 use crate::host::Host;
@@ -137,6 +138,10 @@ pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
             let entry = std::fs::read_to_string(Path::new(BINFMT).join(format!("qemu-{arch}")));
             entry.is_ok_and(|text| text.lines().next() == Some("enabled"))
         }),
+        Want::Cyclonedx => {
+            let python = context.host.program("python3").or_else(|| context.host.program("python"));
+            python.is_some_and(|python| cyclonedx::python(&python, context.cache).is_some())
+        }
         Want::Program(name) => program(name),
     }
 }
@@ -178,11 +183,15 @@ impl Work<'_, '_> {
                 }
                 ran
             }
-            Action::InstallZig => {
+            Action::Pip(package) => {
                 let python = self.machine.python.clone();
                 let python = python.or_else(|| self.context.host.program("python3"));
                 let python = python.ok_or_else(|| Error::missing("there is no python3 on PATH"))?;
-                zig::install(&python, self.context.cache, &mut |line| self.talk.progress(line)).map(|_| ())
+                let mut say = |line: &str| self.talk.progress(line);
+                match package {
+                    Pip::Zig => zig::install(&python, self.context.cache, &mut say).map(|_| ()),
+                    Pip::Cyclonedx => cyclonedx::install(&python, self.context.cache, &mut say),
+                }
             }
             Action::BuildStd(target) => self.build(target),
             Action::ByHand(lines) => {

@@ -2,7 +2,7 @@
 
 use super::apt::{self, Apt};
 use super::machine::{Machine, Root};
-use super::{Want, zig};
+use super::{Want, cyclonedx, zig};
 use crate::exec::Cmd;
 use crate::toolchain::runner::qemu_arch;
 use crate::triple::Triple;
@@ -12,12 +12,21 @@ use crate::triple::Triple;
 pub enum Action {
     /// Runs a command.
     Run(Cmd),
-    /// Installs zig into the cache folder: [`zig::install`].
-    InstallZig,
+    /// Installs a package of Python into the cache folder.
+    Pip(Pip),
     /// Builds a std from source into the cache folder.
     BuildStd(Triple),
     /// Cannot be done from here: lines for a person, mostly commands.
     ByHand(Vec<String>),
+}
+
+/// A package of Python that setup can install.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pip {
+    /// [`zig::install`].
+    Zig,
+    /// [`cyclonedx::install`].
+    Cyclonedx,
 }
 
 /// One step. The steps of a want are tried in order until the want is met, so that a later one may be the way round an
@@ -39,7 +48,8 @@ impl Step {
     pub fn line(&self) -> String {
         match &self.action {
             Action::Run(cmd) => cmd.line(),
-            Action::InstallZig => zig::line(),
+            Action::Pip(Pip::Zig) => zig::line(),
+            Action::Pip(Pip::Cyclonedx) => cyclonedx::line(),
             Action::BuildStd(target) => {
                 format!("build the std for {target} from rustc's source into the cache (1 to 2 minutes)")
             }
@@ -78,7 +88,7 @@ fn lists_missing(apt: &Apt, want: &Want) -> bool {
         // One of several would do.
         Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
         // Needed only where there is no pip.
-        Want::Zig => false,
+        Want::Zig | Want::Cyclonedx => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
     }
 }
@@ -87,7 +97,8 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
     match want {
         Want::Std(target) => std_steps(want, target, machine),
         Want::Source => source_steps(want, machine),
-        Want::Zig => zig_steps(want, machine),
+        Want::Zig => pip_steps(want, Pip::Zig, machine),
+        Want::Cyclonedx => pip_steps(want, Pip::Cyclonedx, machine),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
         Want::GnuCross { .. } | Want::Mingw(_) | Want::Qemu(_) | Want::Program(_) => {
             packages(want, machine).into_iter().collect()
@@ -135,13 +146,13 @@ fn rustc_with_source(want: &Want, machine: &Machine, if_needed: bool) -> Option<
     }
 }
 
-fn zig_steps(want: &Want, machine: &Machine) -> Vec<Step> {
+fn pip_steps(want: &Want, package: Pip, machine: &Machine) -> Vec<Step> {
     if machine.python.is_some() && machine.pip {
-        return vec![step(want, Action::InstallZig, false, false)];
+        return vec![step(want, Action::Pip(package), false, false)];
     }
     let mut all: Vec<Step> = packages(want, machine).into_iter().collect();
     if all.iter().any(|s| matches!(s.action, Action::Run(_))) {
-        all.push(step(want, Action::InstallZig, false, true));
+        all.push(step(want, Action::Pip(package), false, true));
     }
     all
 }
@@ -192,7 +203,7 @@ fn privileged(want: &Want, program: &str, args: &[&str], machine: &Machine, if_n
 /// What a person may type where we install nothing ourselves: names of packages in Fedora, Homebrew and winget.
 fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
-        ("linux", Want::Zig) => vec!["sudo dnf install python3-pip".into()],
+        ("linux", Want::Zig | Want::Cyclonedx) => vec!["sudo dnf install python3-pip".into()],
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
         ("linux", Want::Mingw(_)) => vec!["sudo dnf install mingw64-gcc".into()],
@@ -201,11 +212,11 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
             vec![format!("for {target}, zig is the C compiler to get here")]
         }
-        ("macos", Want::Zig) => vec!["brew install python3".into()],
+        ("macos", Want::Zig | Want::Cyclonedx) => vec!["brew install python3".into()],
         ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
         ("macos", Want::Mingw(_)) => vec!["brew install mingw-w64".into()],
         ("macos", Want::Program(name)) => vec![format!("brew install {name}")],
-        ("windows", Want::Zig) => vec!["winget install Python.Python.3.12".into()],
+        ("windows", Want::Zig | Want::Cyclonedx) => vec!["winget install Python.Python.3.12".into()],
         ("windows", Want::Std(_) | Want::Source) => vec!["winget install Rustlang.Rustup".into()],
         _ => return None,
     };
@@ -339,8 +350,8 @@ mod tests {
     #[test]
     fn zig_comes_first_and_once_and_gets_pip_where_there_is_none() {
         let wants = [std(MUSL), Want::Zig, Want::Zig];
-        assert_eq!(steps(&wants, &debian())[0].action, Action::InstallZig);
-        assert_eq!(steps(&wants, &debian()).iter().filter(|s| s.action == Action::InstallZig).count(), 1);
+        assert_eq!(steps(&wants, &debian())[0].action, Action::Pip(Pip::Zig));
+        assert_eq!(steps(&wants, &debian()).iter().filter(|s| s.action == Action::Pip(Pip::Zig)).count(), 1);
         let bare = Machine { pip: false, ..debian() };
         let said = lines(&[Want::Zig], &bare);
         assert!(said[0].ends_with("python3-pip") && said[1].starts_with("else "), "{said:?}");

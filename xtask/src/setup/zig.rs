@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::cache::{Lock, Staging, create_dir};
+use super::pip::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
-use crate::files::write;
 
 /// The version that setup installs.
 pub const VERSION: &str = "0.15.2";
@@ -26,18 +25,14 @@ const HASHES: [(&str, &str); 11] = [
     ("windows win32", "b174f7ebb9d1f2210d32d1420333120f6117ebee3de8b3e221e6ebb0c3beec4b"),
 ];
 
-/// A download of 80 MB.
-const LIMIT: Duration = Duration::from_secs(900);
-
-/// Where setup puts zig, whether it is there or not.
+/// The folder in the cache, whether it is there or not.
 pub fn place(cache: &Path) -> PathBuf {
     cache.join("zig").join(VERSION)
 }
 
 /// The zig that setup installed, where it is there.
 pub fn program(cache: &Path) -> Option<PathBuf> {
-    let program = place(cache).join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX));
-    program.is_file().then_some(program)
+    Some(in_folder(&place(cache))).filter(|program| program.is_file())
 }
 
 /// What a person reads before [`install`] runs; [`install`] adds the hashes and the folder.
@@ -45,65 +40,35 @@ pub(super) fn line() -> String {
     format!("python3 -m pip install --require-hashes ziglang=={VERSION} (into the cache, 80 MB to fetch)")
 }
 
-/// Installs zig into the cache folder in one step, and returns the program. By `pip --target`; where this Python has no
-/// pip, by the pip of a virtual environment that is thrown away afterwards.
+/// Installs zig into the cache folder in one step, and returns the program.
 ///
 /// # Errors
 /// Where pip fails (no network, another hash) or what it brought does not run.
 pub fn install(python: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let place = place(cache);
-    let _lock = Lock::take(&place.with_extension("lock"), || {
-        say("waiting for another process that installs zig");
-    })?;
-    if let Some(program) = program(cache) {
-        return Ok(program);
-    }
-    let staging = Staging::new(&place)?;
-    let made = staging.path().join("made");
-    create_dir(&made)?;
-    let wanted = staging.path().join("requirements.txt");
-    write(&wanted, requirements().as_bytes())?;
-    let mut pip = Cmd::new(python).args(["-m", "pip"]);
-    if run(&pip.clone().arg("--version")).is_err() {
-        let venv = staging.path().join("venv");
-        let make = Cmd::new(python).args(["-m", "venv"]).arg(&venv);
-        say(&make.line());
-        run(&make)?;
-        let bin = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
-        pip = Cmd::new(bin.join("python")).args(["-m", "pip"]);
-    }
-    let install = pip
-        .args(["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"])
-        .args(["--require-hashes", "--target"])
-        .arg(&made)
-        .arg("-r")
-        .arg(&wanted);
-    say(&install.line());
-    run(&install)?;
-    // It must run here: a wheel for another C library or machine would not.
-    let zig = made.join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX));
-    let version = Cmd::new(&zig).arg("version").capture(Duration::from_secs(60))?;
-    if version.text() != VERSION {
-        return Err(Error::failed("the zig that pip installed does not run")
-            .found(version.end.to_string())
-            .found(version.errors()));
-    }
-    staging.publish("made", &place)?;
+    let wanted = Wanted { what: "zig", place: &place, requirements: &requirements(), works: &works };
+    pip::install(&wanted, python, say)?;
     program(cache).ok_or_else(|| Error::failed(format!("zig is not in {}", place.display())))
+}
+
+fn in_folder(folder: &Path) -> PathBuf {
+    folder.join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX))
+}
+
+/// It must run here: a wheel for another C library or machine would not.
+fn works(folder: &Path) -> Result<()> {
+    let version = Cmd::new(in_folder(folder)).arg("version").capture(Duration::from_secs(60))?;
+    if version.text() == VERSION {
+        return Ok(());
+    }
+    Err(Error::failed("the zig that pip installed does not run")
+        .found(version.end.to_string())
+        .found(version.errors()))
 }
 
 fn requirements() -> String {
     let hashes = HASHES.iter().map(|(_, hash)| format!(" --hash=sha256:{hash}"));
     format!("ziglang=={VERSION}{}\n", hashes.collect::<String>())
-}
-
-fn run(cmd: &Cmd) -> Result<()> {
-    let output = cmd.capture(LIMIT)?;
-    if output.ok() {
-        return Ok(());
-    }
-    let said = format!("{}\n{}", output.text(), output.errors());
-    Err(Error::failed(format!("{} failed ({})", cmd.line(), output.end)).found(super::run::tail(&said)))
 }
 
 #[cfg(test)]

@@ -77,12 +77,17 @@ fn layers(base: &BaseImage, ground: &Ground) -> Vec<LayerSource> {
 fn top(image: &Image, bin: &str, program: &std::path::Path, below: &RootFs) -> Result<RootFs> {
     let mut top = RootFs::new();
     lay(&mut top, below, bin, Node::disk(0o755, program))?;
-    if image.tzdata && below.file("usr/share/zoneinfo/UTC").is_none() {
+    if brings_zones(image, below) {
         for (name, data) in zones::all() {
             lay(&mut top, below, &format!("usr/share/zoneinfo/{name}"), Node::bytes(0o644, data))?;
         }
     }
     Ok(top)
+}
+
+/// Whether our layer has the time zones: they are wanted, and what lies below has none.
+pub(crate) fn brings_zones(image: &Image, below: &RootFs) -> bool {
+    image.tzdata && below.file("usr/share/zoneinfo/UTC").is_none()
 }
 
 /// Puts an entry into our layer. A folder above it that the base has stands in it as the base has it: an entry of ours

@@ -17,6 +17,8 @@ pub struct Script {
     pub out_dir: PathBuf,
     /// What `cargo::rustc-link-lib` said: `static=sly`, `dylib=z`, `sly`.
     pub linked_libs: Vec<String>,
+    /// What `cargo::rustc-link-search` said: `native=/x/out`, `/x/lib`.
+    pub linked_paths: Vec<String>,
 }
 
 /// A folder in `OUT_DIR` deeper than this, or a file after so many, is not looked at: a bound for what somebody else
@@ -31,15 +33,20 @@ impl Script {
         self.out_dir.starts_with(folder)
     }
 
+    /// The static libraries that it has linked: `sly`.
+    pub fn static_libraries(&self) -> impl Iterator<Item = &str> {
+        self.linked_libs.iter().filter_map(|lib| {
+            // `static`, with modifiers behind it: `static:+whole-archive=sly`.
+            let (kind, library) = lib.split_once('=')?;
+            (kind.split(':').next() == Some("static")).then_some(library)
+        })
+    }
+
     /// What it left that no Rust compiler made, a line each: static libraries that are linked, objects in `OUT_DIR`.
     pub fn remains(&self) -> Vec<String> {
         let name = package_name(&self.package);
-        let libraries = self.linked_libs.iter().filter_map(|lib| {
-            // `static`, with modifiers behind it: `static:+whole-archive=sly`.
-            let (kind, library) = lib.split_once('=')?;
-            let is_static = kind.split(':').next() == Some("static");
-            is_static.then(|| format!("{name} links the static library {library}"))
-        });
+        let libraries =
+            self.static_libraries().map(|library| format!("{name} links the static library {library}"));
         let mut objects = Vec::new();
         let mut budget = FILES_MAX;
         walk(&self.out_dir, 0, &mut budget, &mut objects);
@@ -124,6 +131,7 @@ mod tests {
             package: "path+file:///x/sly#0.7.1".into(),
             out_dir: dir.path().join("out"),
             linked_libs: libs.map(str::to_owned).to_vec(),
+            linked_paths: Vec::new(),
         };
         let lines = ["sly 0.7.1 links the static library one", "sly 0.7.1 links the static library two"];
         assert_eq!(script.remains(), lines);

@@ -140,7 +140,7 @@ fn a_dynamic_program_finds_its_libraries_on_arm64() {
     let program = dir.path().join("p");
     run(&Cmd::new("aarch64-linux-gnu-gcc").arg("-o").args([&program, &source]).arg("-ldl"));
     let told = run(&Cmd::new("qemu-aarch64-static").arg("-L").arg(root.path()).arg(&program)).text();
-    let libc = &assembled.packages.iter().find(|p| p.name == "libc6").unwrap().version;
+    let libc = &assembled.base.packages.iter().find(|p| p.name == "libc6").unwrap().version;
     assert!(libc.starts_with(&format!("{told}-")), "{told}, {libc}");
 }
 

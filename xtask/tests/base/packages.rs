@@ -74,13 +74,13 @@ fn compare(name: &str, lock: &Lock, locks: &Path, arch: Arch) -> Option<()> {
     let assembled = had(name, load_here(locks, what, arch))?;
     let mut seen = in_tree(&assembled.base.rootfs);
     let mut expected = BTreeMap::new();
-    for package in assembled.packages.iter().filter(|p| p.name != "ca-certificates") {
+    for package in assembled.base.packages.iter().filter(|p| p.name != "ca-certificates") {
         let dir = tempfile::tempdir().unwrap();
         let file = deb(&cache(), lock, arch, &package.name);
         run(&Cmd::new("dpkg-deb").arg("-x").arg(file).arg(dir.path()));
         expected.extend(on_disk(dir.path()));
     }
-    for package in &assembled.packages {
+    for package in &assembled.base.packages {
         let file = deb(&cache(), lock, arch, &package.name);
         let place = format!("var/lib/dpkg/status.d/{}", package.name);
         let control = run(&Cmd::new("dpkg-deb").arg("-f").arg(&file)).stdout;

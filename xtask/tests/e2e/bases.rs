@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::bills::{bill, component, property};
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
 use crate::skip::need;
@@ -71,6 +72,25 @@ fn the_smallest_base_that_carries_the_program_is_chosen() {
         assert!(entries.contains(&record), "{record} is not in {entries:?}");
     }
     assert!(!entries.iter().any(|path| path.contains("libssl3")), "{entries:?}");
+    // So do bills of materials; of a base that is cut down they say so.
+    let bill = |name: &str| bill(&space, &image(&report, name)["manifests"][0]);
+    let (part, whole, dynamic, fixed) = (bill("part"), bill("whole"), bill("dynamic"), bill("fixed"));
+    let libc = component(&part, "libc6").unwrap_or_else(|| panic!("{part:#}"));
+    if image(&report, "part").get("refreshed").is_none() {
+        let locked = format!("\"libc6\" = {{ version = \"{}\"", libc["version"].as_str().unwrap());
+        assert!(space.read("docker/bases/debian13.lock").contains(&locked), "{locked}");
+    }
+    let said = |document: &Value, name: &str| {
+        let component = component(document, name).unwrap_or_else(|| panic!("no {name} in {document:#}"));
+        property(component, "xtask:partial").map(str::to_owned)
+    };
+    assert_eq!(said(&part, "libc6").as_deref(), Some("true"));
+    assert_eq!(said(&part, "distroless:cc").as_deref(), Some("true"));
+    assert_eq!(said(&whole, "libc6").as_deref(), Some("false"));
+    assert_eq!(said(&whole, "distroless:cc").as_deref(), Some("false"));
+    assert!(component(&part, "libssl3t64").is_none() && component(&whole, "libssl3t64").is_some());
+    assert_eq!(dynamic["components"], whole["components"], "chosen or named, it is the same base");
+    assert!(component(&fixed, "libc6").is_none(), "{fixed:#}");
     // Again: nothing changed, and nothing is fetched.
     let again = space.run(&["image", "--mode", "pure", "--offline", "--json"]).ended(0).json();
     assert_eq!(again["images"], report["images"]);

@@ -6,6 +6,7 @@
 
 mod bases;
 mod bench;
+mod bills;
 mod candidates;
 mod change;
 mod cohorts;

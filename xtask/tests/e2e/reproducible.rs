@@ -62,7 +62,7 @@ fn release(space: &Space, umask: &str, args: &[&str]) -> Outcome {
     for image in report["images"].as_array().unwrap() {
         digests.insert("index".into(), image["index_digest"].as_str().unwrap().to_owned());
     }
-    for folder in ["archives", "images"] {
+    for folder in ["archives", "images", "sbom"] {
         for file in std::fs::read_dir(space.dist(folder)).into_iter().flatten() {
             let path = file.unwrap().path();
             let hash = Sha256::digest(std::fs::read(&path).unwrap());

@@ -63,7 +63,16 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
     // Programs and archives are as good as they were.
     assert!(space.dist(&format!("archives/app-1.2.3-{HOST_MUSL}.tar.gz")).is_file());
+    let of_image = space.dist("sbom/app-1.2.3-linux-amd64.cdx.json");
+    assert!(space.dist(&format!("sbom/app-1.2.3-{HOST_MUSL}.cdx.json")).is_file() && !of_image.exists());
 
+    space.replace("targets.toml", "never said", "answer=42");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    assert!(of_image.is_file());
+    // Once more, with a bill of the run before.
+    space.replace("targets.toml", "answer=42", "never said");
+    space.run(&["release", "--mode", "pure"]).ended(1);
+    assert!(!of_image.exists(), "it is about an image that no longer ships");
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
     assert!(space.dist("images/app.tar").is_file() && !space.path("target/xtask/failed/app.tar").exists());

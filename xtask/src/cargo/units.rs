@@ -1,0 +1,224 @@
+//! Cargo's unit graph: what is compiled for a program, with the features that it is compiled with. Features differ between
+//! host and target and from program to program, so that nothing else says it exactly. `--unit-graph` is unstable; a cargo
+//! that does not tell is no error.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::cohort::{Cohort, cohorts};
+use super::invocation::invocation;
+use crate::build::Builder;
+use crate::error::{Error, Result};
+use crate::plan::Job;
+use crate::toolchain::identity::{Fingerprint, digest};
+
+/// The answer of `cargo build --unit-graph`, as far as it matters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Graph {
+    /// Everything that is compiled or run.
+    pub units: Vec<Unit>,
+    /// What was asked for, by index.
+    pub roots: Vec<usize>,
+}
+
+/// A crate that is compiled, or a build script that is run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unit {
+    /// The package, as Cargo's package ID specifications write it.
+    pub pkg_id: String,
+    /// What of the package.
+    pub target: UnitTarget,
+    /// The triple that it is for; none for what runs on the host.
+    pub platform: Option<String>,
+    /// `build`, `run-custom-build`, ….
+    pub mode: String,
+    /// The features that are on.
+    pub features: Vec<String>,
+    /// What it needs.
+    pub dependencies: Vec<Edge>,
+}
+
+/// What of a package a unit is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnitTarget {
+    /// Its name: `app`, `build-script-build`.
+    pub name: String,
+    /// `bin`, `lib`, `proc-macro`, `custom-build`, ….
+    pub kind: Vec<String>,
+    /// The file that its source begins with.
+    pub src_path: PathBuf,
+}
+
+/// A unit that another one needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Edge {
+    /// Its index.
+    pub index: usize,
+}
+
+/// The manifests of path dependencies that an answer depends on, with their digests: only Cargo knows all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Manifests(BTreeMap<PathBuf, String>);
+
+/// The graph of one program, kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Kept {
+    /// The graph.
+    pub graph: Graph,
+    /// What it depends on beside the key that it is kept by.
+    pub manifests: Manifests,
+}
+
+impl Manifests {
+    /// Of all path dependencies in a graph.
+    pub fn of(graph: &Graph) -> Self {
+        let folders = graph.units.iter().filter_map(|unit| folder(&unit.pkg_id));
+        let files = folders.map(|folder| folder.join("Cargo.toml"));
+        Self(files.filter_map(|file| digest(&file).ok().map(|digest| (file, digest))).collect())
+    }
+
+    /// Those of both.
+    pub fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Whether all of them are as they were.
+    pub fn hold(&self) -> bool {
+        self.0.iter().all(|(file, was)| digest(file).is_ok_and(|is| is == *was))
+    }
+
+    /// The files.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.0.keys().map(PathBuf::as_path)
+    }
+}
+
+/// The graph of a cohort; none where this cargo does not tell (the build itself will say what is wrong, if anything is).
+///
+/// # Errors
+/// Where Cargo cannot be run.
+pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
+    let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
+    let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
+    Ok(read(&cmd.capture(Duration::from_secs(600))?.stdout))
+}
+
+/// Reads Cargo's answer.
+pub fn read(answer: &[u8]) -> Option<Graph> {
+    serde_json::from_slice(answer).ok()
+}
+
+/// The graph of a job that is built alone, which is also what it is in a cohort that [`super::leaks`] let it stay in. It
+/// is kept under `target/xtask` until a manifest or the lock file changes.
+///
+/// # Errors
+/// Where Cargo cannot be run or its answer cannot be kept.
+pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<Kept>> {
+    let Some(cohort) = cohorts([job]).pop() else { return Ok(None) };
+    let file = place(&key(&cohort, "one", builder), builder);
+    if let Some(kept) = recall::<Kept>(&file).filter(|kept| kept.manifests.hold()) {
+        return Ok(Some(kept));
+    }
+    let Some(graph) = graph(&cohort, builder)? else { return Ok(None) };
+    let kept = Kept { manifests: Manifests::of(&graph), graph };
+    keep(&file, &kept)?;
+    Ok(Some(kept))
+}
+
+/// What decides the graph of a job, but for the manifests that only the graph itself names.
+pub fn key_of_job(job: &Job, builder: &Builder) -> Option<String> {
+    cohorts([job]).pop().map(|cohort| key(&cohort, "one", builder))
+}
+
+/// Where an answer is kept.
+pub(super) fn place(key: &str, builder: &Builder) -> PathBuf {
+    builder.work.join("unit-graphs").join(format!("{key}.json"))
+}
+
+/// An answer that was kept; none where it cannot be read.
+pub(super) fn recall<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
+/// Keeps an answer.
+pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_vec(answer).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
+    crate::files::write(file, &text)
+}
+
+/// Everything that decides an answer about a cohort: the lock file, every manifest and what is asked.
+pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String {
+    let (app, site) = (builder.app, &builder.site);
+    let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
+    let print = Fingerprint::new("unit graph 5").with(question);
+    let print = print.with(cohort.key.folder()).with(targets.join(" ")).with(&app.package).with(&app.bin);
+    let lock = site.root.join("Cargo.lock");
+    std::iter::once(&lock)
+        .chain(&site.manifests)
+        .fold(print, |print, file| print.with(digest(file).unwrap_or_default()))
+        .short()
+}
+
+/// The folder of a package that a path names: `path+file:///x/dep#0.1.0` (Cargo's package ID specifications).
+fn folder(package: &str) -> Option<PathBuf> {
+    let url = package.strip_prefix("path+file://")?;
+    let path = url.rsplit_once('#').map_or(url, |(path, _)| path);
+    Some(PathBuf::from(unescaped(path)))
+}
+
+/// A path in a URL with its `%20` and the like read back.
+fn unescaped(path: &str) -> String {
+    let mut bytes = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, after @ ..] = rest {
+        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
+        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manifest_outside_the_workspace_is_part_of_the_answer() {
+        let dir = tempfile::tempdir().unwrap();
+        let outside = dir.path().join("out side");
+        std::fs::create_dir(&outside).unwrap();
+        let manifest = outside.join("Cargo.toml");
+        std::fs::write(&manifest, "one").unwrap();
+        let unit = |id: String| {
+            serde_json::json!({ "pkg_id": id, "platform": "a", "features": [], "mode": "build",
+                "target": { "name": "x", "kind": ["lib"], "src_path": "/x.rs" }, "dependencies": [] })
+        };
+        let path = format!("path+file://{}#dep@0.1.0", outside.display().to_string().replace(' ', "%20"));
+        let units = [unit(path), unit("registry+https://x/index#y@1.0.0".into())];
+        let text = serde_json::json!({ "version": 1, "units": units, "roots": [0] }).to_string();
+        let manifests = Manifests::of(&read(text.as_bytes()).unwrap());
+        assert_eq!(manifests.files().collect::<Vec<_>>(), [&manifest]);
+        assert!(manifests.hold());
+        std::fs::write(&manifest, "two").unwrap();
+        assert!(!manifests.hold());
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_not_an_empty_one() {
+        for text in ["", "error: network", "{\"version\":1}"] {
+            assert_eq!(read(text.as_bytes()), None);
+        }
+    }
+}

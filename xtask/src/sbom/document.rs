@@ -1,0 +1,176 @@
+//! The CycloneDX 1.6 document, as far as it is written here: <https://cyclonedx.org/docs/1.6/json/>. Pure.
+//!
+//! Keys stand in the order of the types, lists in an order that whoever fills them decides, so that equal facts are equal
+//! bytes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::component::{Component, Kind};
+use crate::toolchain::identity::hex;
+
+/// A bill of materials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    #[serde(rename = "$schema")]
+    schema: &'static str,
+    bom_format: &'static str,
+    spec_version: &'static str,
+    serial_number: String,
+    version: u32,
+    /// What it is of, and what made it.
+    pub metadata: Metadata,
+    /// What that is made of.
+    pub components: Vec<Component>,
+    /// Which of them needs which.
+    pub dependencies: Vec<Dependency>,
+    /// How far the lists are known to be whole.
+    pub compositions: Vec<Composition>,
+}
+
+/// What a document is of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Metadata {
+    /// RFC 3339; none where nobody said a time, since a clock would make every document another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timestamp: Option<String>,
+    lifecycles: [Phase; 1],
+    tools: Tools,
+    /// The program or the image.
+    pub component: Component,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Phase {
+    phase: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct Tools {
+    components: [Component; 1],
+}
+
+/// What a component needs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dependency {
+    #[serde(rename = "ref")]
+    reference: String,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    depends_on: BTreeSet<String>,
+}
+
+/// How far what is said of some components is known to be whole.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Composition {
+    /// How far.
+    pub aggregate: Aggregate,
+    /// Of the parts of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub assemblies: Vec<String>,
+    /// Of what these need.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub dependencies: Vec<String>,
+}
+
+/// How far a list is known to be whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Aggregate {
+    /// It is whole.
+    Complete,
+    /// It is not.
+    Incomplete,
+    /// Nothing says.
+    Unknown,
+}
+
+/// The edges of a document: who needs whom.
+pub type Edges = BTreeMap<String, BTreeSet<String>>;
+
+impl Document {
+    /// A document. `created` in seconds since 1970; 0 means that nobody said a time. The serial number follows from all
+    /// the rest, so that equal documents have equal ones and others have others.
+    pub fn new(
+        component: Component,
+        created: u64,
+        components: Vec<Component>,
+        edges: Edges,
+        compositions: Vec<Composition>,
+    ) -> Self {
+        let this = Component {
+            kind: Kind::Application,
+            name: "cargo-xtask".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            ..Component::default()
+        };
+        let metadata = Metadata {
+            timestamp: (created > 0).then(|| crate::oci::document::rfc3339(created)),
+            lifecycles: [Phase { phase: "build" }],
+            tools: Tools { components: [this] },
+            component,
+        };
+        let dependencies =
+            edges.into_iter().map(|(reference, depends_on)| Dependency { reference, depends_on });
+        let mut document = Self {
+            schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
+            bom_format: "CycloneDX",
+            spec_version: "1.6",
+            serial_number: String::new(),
+            version: 1,
+            metadata,
+            components,
+            dependencies: dependencies.collect(),
+            compositions,
+        };
+        document.serial_number = format!("urn:uuid:{}", uuid(document.text().as_bytes()));
+        document
+    }
+
+    /// The file.
+    pub fn text(&self) -> String {
+        crate::report::pretty(self)
+    }
+}
+
+/// A UUID of version 8, which leaves its digits to whoever makes it (RFC 9562, 5.8): those of a SHA-256.
+fn uuid(bytes: &[u8]) -> String {
+    let mut digits = [0; 16];
+    digits.copy_from_slice(&Sha256::digest(bytes)[..16]);
+    digits[6] = digits[6] & 0x0f | 0x80;
+    digits[8] = digits[8] & 0x3f | 0x80;
+    let text = hex(&digits);
+    [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(name: &str, created: u64) -> Document {
+        let component = Component { name: name.into(), reference: "program".into(), ..Component::default() };
+        Document::new(component, created, Vec::new(), Edges::new(), Vec::new())
+    }
+
+    #[test]
+    fn the_serial_number_is_a_uuid_of_the_content() {
+        let one = document("app", 0);
+        assert_eq!(one, document("app", 0));
+        let number = one.serial_number.strip_prefix("urn:uuid:").unwrap();
+        let groups: Vec<usize> = number.split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12]);
+        assert_eq!((&number[14..15], "89ab".contains(&number[19..20])), ("8", true), "version and variant");
+        for other in [document("other", 0), document("app", 1)] {
+            assert_ne!(one.serial_number, other.serial_number);
+        }
+    }
+
+    #[test]
+    fn a_time_is_said_where_somebody_said_one() {
+        assert_eq!(document("app", 0).metadata.timestamp, None);
+        assert_eq!(document("app", 86_400).metadata.timestamp.as_deref(), Some("1970-01-02T00:00:00Z"));
+    }
+}

@@ -1,0 +1,106 @@
+//! The bill of an image for one platform: the program with its parts, and what ships beside it. Pure, but for the files
+//! of a base.
+
+use super::base::{self, Below, file};
+use super::bill::Bill;
+use super::component::{Component, Hash, Kind, Scope};
+use super::document::{Aggregate, Composition};
+use super::license::License;
+use super::purl::Purl;
+use crate::oci::scratch::{CERTIFICATES, GROUP, NSSWITCH, PASSWD, certificates, pem_bundle, zones};
+use crate::oci::{Digest, PackedManifest};
+
+/// How a document calls the image.
+const IMAGE: &str = "image";
+
+/// An image for one platform.
+#[derive(Debug, Clone, Copy)]
+pub struct Image<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// The version of the program.
+    pub version: &'a str,
+    /// What was packed.
+    pub manifest: &'a PackedManifest,
+    /// What lies below the program; none where it is scratch.
+    pub below: Option<Below<'a>>,
+    /// Our own layer has the time zones.
+    pub brings_zones: bool,
+}
+
+/// The bill, with that of the program.
+pub fn bill(image: &Image<'_>, program: Bill) -> Bill {
+    let digest = &image.manifest.digest;
+    let platform = &image.manifest.platform;
+    let purl = Purl::new("oci", image.name, digest.as_str())
+        .with("arch", platform.architecture)
+        .with("tag", &crate::oci::pack::tag(image.version));
+    let component = Component {
+        kind: Kind::Container,
+        reference: IMAGE.into(),
+        name: image.name.to_owned(),
+        version: digest.as_str().to_owned(),
+        hashes: vec![Hash::sha256(digest.hex())],
+        purl: Some(purl),
+        ..Component::default()
+    };
+    let component = component.with("xtask:platform", platform.to_string());
+    let mut bill = Bill::new(component.with("xtask:image:version", image.version));
+    bill.part_with_parts(Bill {
+        component: Component { scope: Some(Scope::Required), ..program.component },
+        ..program
+    });
+    match image.below {
+        Some(below) => bill.part_with_parts(base::bill(below)),
+        None => scratch(&mut bill),
+    }
+    if image.brings_zones {
+        bill.part(IMAGE, time_zones());
+    }
+    bill.compositions.push(Composition {
+        aggregate: Aggregate::Complete,
+        assemblies: Vec::new(),
+        dependencies: vec![IMAGE.into()],
+    });
+    bill
+}
+
+/// What an image from scratch has beside the program.
+fn scratch(bill: &mut Bill) {
+    let (name, version) = certificates::CRATE;
+    let bundle = Hash::sha256(Digest::of(pem_bundle()).hex());
+    let component = Component {
+        kind: Kind::Data,
+        reference: "certificates".into(),
+        name: name.into(),
+        version: version.into(),
+        description: Some("the certificate authorities that Mozilla trusts".into()),
+        scope: Some(Scope::Required),
+        licenses: Some(License::of("CDLA-Permissive-2.0")),
+        purl: Some(Purl::new("cargo", name, version)),
+        components: vec![file(CERTIFICATES, bundle)],
+        ..Component::default()
+    };
+    bill.part(IMAGE, component);
+    for (path, text) in [("etc/passwd", PASSWD), ("etc/group", GROUP), ("etc/nsswitch.conf", NSSWITCH)] {
+        bill.part(IMAGE, file(path, Hash::sha256(Digest::of(text.as_bytes()).hex())));
+    }
+}
+
+fn time_zones() -> Component {
+    let (name, version) = zones::CRATE;
+    let component = Component {
+        kind: Kind::Data,
+        reference: "time-zones".into(),
+        name: name.into(),
+        version: version.into(),
+        description: Some("the time zone database of IANA, in usr/share/zoneinfo".into()),
+        scope: Some(Scope::Required),
+        purl: Some(Purl::new("cargo", name, version)),
+        ..Component::default()
+    };
+    match zones::release() {
+        Some(release) => component.with("xtask:tzdata:release", release),
+        None => component,
+    }
+}

@@ -1,0 +1,121 @@
+//! What a manifest says of a licence, in CycloneDX's words. Pure.
+
+use serde::Serialize;
+
+/// The licence of a component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum License {
+    /// An SPDX expression.
+    Expression {
+        /// The expression.
+        expression: String,
+        /// `declared`: by whoever made the package; nobody has read its files.
+        acknowledgement: &'static str,
+    },
+    /// Words that are no expression.
+    Named {
+        /// The words.
+        license: Name,
+    },
+}
+
+/// A licence by a name of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Name {
+    name: String,
+    acknowledgement: &'static str,
+}
+
+const DECLARED: &str = "declared";
+
+impl License {
+    /// Of the key `license` of a manifest. `/` between names is what Cargo took for `OR` before SPDX's expressions.
+    pub fn of(text: &str) -> Self {
+        let expression = text.split('/').map(str::trim).collect::<Vec<_>>().join(" OR ");
+        match is_expression(&expression) {
+            true => Self::Expression { expression, acknowledgement: DECLARED },
+            false => Self::named(text),
+        }
+    }
+
+    /// Words that are no expression: the name of the file that the licence stands in.
+    pub fn named(text: &str) -> Self {
+        Self::Named { license: Name { name: text.to_owned(), acknowledgement: DECLARED } }
+    }
+}
+
+/// Whether a text has the shape of an SPDX expression (SPDX 2.3, annex D). Whether SPDX lists its names is not asked:
+/// the list grows with each of its versions.
+fn is_expression(text: &str) -> bool {
+    let spaced = text.replace('(', " ( ").replace(')', " ) ");
+    let mut open = 0_usize;
+    // Whether a name may come next; else an operator or the end.
+    let mut name = true;
+    let mut exception = false;
+    for word in spaced.split_whitespace() {
+        match word {
+            "(" if name && !exception => open += 1,
+            ")" if !name && open > 0 => open -= 1,
+            "AND" | "OR" if !name => name = true,
+            "WITH" if !name => (name, exception) = (true, true),
+            _ if name && is_name(word) => (name, exception) = (false, false),
+            _ => return false,
+        }
+    }
+    !name && open == 0
+}
+
+fn is_name(word: &str) -> bool {
+    let plain = |text: &str| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'.')
+    };
+    let name = word.strip_suffix('+').unwrap_or(word);
+    let reserved = matches!(name, "AND" | "OR" | "WITH");
+    match name.strip_prefix("DocumentRef-").and_then(|rest| rest.split_once(':')) {
+        Some((document, license)) => plain(document) && plain(license) && license.starts_with("LicenseRef-"),
+        None => plain(name) && !reserved,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn expressions_and_other_words() {
+        for (text, expression) in [
+            ("MIT OR Apache-2.0", Some("MIT OR Apache-2.0")),
+            ("MIT/Apache-2.0", Some("MIT OR Apache-2.0")),
+            ("(MIT OR Apache-2.0) AND Unicode-3.0", Some("(MIT OR Apache-2.0) AND Unicode-3.0")),
+            ("Apache-2.0 WITH LLVM-exception OR MIT", Some("Apache-2.0 WITH LLVM-exception OR MIT")),
+            ("GPL-2.0+", Some("GPL-2.0+")),
+            ("DocumentRef-x:LicenseRef-y", Some("DocumentRef-x:LicenseRef-y")),
+            ("MIT License", None),
+            ("MIT OR", None),
+            ("(MIT", None),
+            ("MIT)", None),
+            ("WITH", None),
+            ("MIT WITH (x)", None),
+            ("see LICENSE", None),
+            ("", None),
+        ] {
+            let expected = match expression {
+                Some(expression) => {
+                    License::Expression { expression: expression.into(), acknowledgement: DECLARED }
+                }
+                None => License::named(text),
+            };
+            assert_eq!(License::of(text), expected, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_expression_or_a_name(text in "[A-Z()/+ .-]{0,24}|\\PC{0,24}") {
+            let json = serde_json::to_value(License::of(&text)).unwrap();
+            prop_assert!(json["expression"].is_string() != json["license"]["name"].is_string());
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Cargo.lock: where each package came from, and the digest of what came. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+/// What Cargo.lock says of the packages that came from elsewhere.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Lock {
+    packages: BTreeMap<(String, String), Vec<Locked>>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Locked {
+    /// Where it came from, without the commit: `registry+https://…`, `git+https://…?branch=main`.
+    pub source: String,
+    /// The commit, of one that came by git.
+    pub commit: Option<String>,
+    /// SHA-256 of the file that a registry gave, in hexadecimal.
+    pub checksum: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Raw {
+    #[serde(default)]
+    package: Vec<RawPackage>,
+}
+
+#[derive(Deserialize)]
+struct RawPackage {
+    name: String,
+    version: String,
+    source: Option<String>,
+    checksum: Option<String>,
+}
+
+impl Lock {
+    /// Reads the file. What is none says nothing about any package: Cargo itself has read it before, and complained.
+    pub fn read(text: &str) -> Self {
+        let raw: Raw = toml::from_str(text).unwrap_or(Raw { package: Vec::new() });
+        let mut lock = Self::default();
+        for RawPackage { name, version, source, checksum } in raw.package {
+            let Some(source) = source else { continue };
+            let (source, commit) = match source.split_once('#') {
+                Some((source, commit)) => (source.to_owned(), Some(commit.to_owned())),
+                None => (source, None),
+            };
+            let checksum = checksum.filter(|c| c.len() == 64 && c.bytes().all(|b| b.is_ascii_hexdigit()));
+            lock.packages.entry((name, version)).or_default().push(Locked { source, commit, checksum });
+        }
+        lock
+    }
+
+    /// What it says of a package that came from `source`, as package IDs write it.
+    pub fn find(&self, name: &str, version: &str, source: &str) -> Option<&Locked> {
+        let all = self.packages.get(&(name.to_owned(), version.to_owned()))?;
+        all.iter().find(|locked| locked.source == source)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packages_by_name_version_and_source() {
+        let text = format!(
+            "version = 4\n[[package]]\nname = \"own\"\nversion = \"1.0.0\"\n\
+             [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"registry+https://x/index\"\nchecksum = \"{}\"\n\
+             [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"git+https://x/a?branch=main#c0ffee\"\n",
+            "ab".repeat(32)
+        );
+        let lock = Lock::read(&text);
+        let registry = lock.find("a", "1.0.0", "registry+https://x/index").unwrap();
+        assert_eq!(registry.checksum.as_deref(), Some("ab".repeat(32).as_str()));
+        let git = lock.find("a", "1.0.0", "git+https://x/a?branch=main").unwrap();
+        assert_eq!((git.commit.as_deref(), &git.checksum), (Some("c0ffee"), &None));
+        assert_eq!(lock.find("own", "1.0.0", ""), None);
+        assert_eq!(lock.find("a", "1.0.1", "registry+https://x/index"), None);
+        assert_eq!(Lock::read("no lock"), Lock::default());
+    }
+}

@@ -1,0 +1,148 @@
+//! The component of a package, with the C in it. Pure.
+
+use super::c::{Library, Origin};
+use super::component::{Component, Evidence, Hash, Identity, Link, Occurrence, Scope};
+use super::crates::{Package, Source};
+use super::license::License;
+use super::lock::Lock;
+use super::manifest::Manifest;
+use super::program::{Program, Read};
+use super::purl::Purl;
+
+/// A package of a program, or of its build.
+pub(super) fn of_package(
+    package: &Package,
+    manifest: Option<&Manifest>,
+    lock: &Lock,
+    reference: &str,
+) -> Component {
+    let source = &package.source;
+    let locked =
+        source.locked().and_then(|source| lock.find(&package.name, &package.version, &source).cloned());
+    let license = manifest.and_then(|manifest| {
+        let file = manifest.license_file.as_deref();
+        let text = manifest.license.as_deref().map(License::of);
+        text.or_else(|| file.map(|file| License::named(&format!("the file {file} of the package"))))
+    });
+    let commit = locked.as_ref().and_then(|locked| locked.commit.as_deref());
+    let checksum = locked.as_ref().and_then(|locked| locked.checksum.as_deref());
+    let component = Component {
+        reference: reference.to_owned(),
+        name: package.name.clone(),
+        version: package.version.clone(),
+        description: manifest.and_then(|manifest| manifest.description.clone()),
+        scope: Some(if package.in_program { Scope::Required } else { Scope::Excluded }),
+        hashes: checksum.map(Hash::sha256).into_iter().collect(),
+        licenses: license,
+        purl: purl(package, manifest, commit),
+        links: links(manifest.and_then(|manifest| manifest.repository.as_deref())),
+        ..Component::default()
+    };
+    with_features(component.with("xtask:cargo:source", source.name()), package)
+}
+
+/// The same with the features that are on.
+pub(super) fn with_features(component: Component, package: &Package) -> Component {
+    if package.features.is_empty() {
+        return component;
+    }
+    let features: Vec<&str> = package.features.iter().map(String::as_str).collect();
+    component.with("xtask:cargo:features", features.join(","))
+}
+
+/// None for a package that is in no registry: its name may be another one's there, whose faults are not its own.
+fn purl(package: &Package, manifest: Option<&Manifest>, commit: Option<&str>) -> Option<Purl> {
+    let purl = Purl::new("cargo", &package.name, &package.version);
+    match &package.source {
+        Source::Path => manifest.is_some_and(|manifest| manifest.published).then_some(purl),
+        Source::Registry(_) if package.source.is_default() => Some(purl),
+        Source::Registry(index) => {
+            Some(purl.with("repository_url", index.strip_prefix("sparse+").unwrap_or(index)))
+        }
+        Source::Git(address) => {
+            // `?branch=main` is how the commit was found; the commit is what was found.
+            let address = address.split_once('?').map_or(address.as_str(), |(address, _)| address);
+            let at = commit.map(|commit| format!("@{commit}")).unwrap_or_default();
+            Some(purl.with("vcs_url", &format!("git+{address}{at}")))
+        }
+        Source::Other(_) => None,
+    }
+}
+
+/// The C that the build script of a package has linked, as parts of the package.
+pub(super) fn c_parts(
+    program: &Program,
+    read: &Read,
+    package: Option<&Package>,
+    reference: &str,
+) -> Vec<Component> {
+    let Some(package) = package.filter(|package| package.in_program) else { return Vec::new() };
+    let own = read.libraries.iter().filter(|library| library.package == package.id);
+    own.map(|library| c_part(program, package, library, reference)).collect()
+}
+
+fn c_part(program: &Program, package: &Package, library: &Library, reference: &str) -> Component {
+    let Library { name, known, origin, .. } = library;
+    let (package_name, package_version) = (&package.name, &package.version);
+    let says = format!(
+        "Cargo reports that the build script of {package_name} {package_version} links static={name}"
+    );
+    let mut identity = vec![Identity::of("name", "other", says)];
+    if let Some(known) = known {
+        let place = format!("the symbol {} of lib{name}.a", known.symbol);
+        identity.push(Identity::of("version", "binary-analysis", place));
+    }
+    let component = Component {
+        reference: format!("c:{name}:{reference}"),
+        name: known.as_ref().map_or(name, |known| &known.name).clone(),
+        version: known.as_ref().map(|known| known.version.clone()).unwrap_or_default(),
+        description: Some(format!("C in {package_name}: the static library lib{name}.a")),
+        scope: Some(Scope::Required),
+        cpe: known.as_ref().map(|known| cpe(&known.cpe, &known.version)),
+        purl: known.as_ref().map(|known| Purl::new("generic", &known.name, &known.version)),
+        evidence: Some(Evidence {
+            identity,
+            occurrences: vec![Occurrence { location: format!("lib{name}.a") }],
+        }),
+        ..Component::default()
+    };
+    let component = component.with("xtask:c:library", name).with("xtask:c:origin", origin.name());
+    // Who compiled a library that was there before is not known.
+    match (&program.compiler, origin) {
+        (Some((provider, version)), Origin::Made) => {
+            component.with("xtask:c:provider", provider).with("xtask:c:compiler", version)
+        }
+        _ => component,
+    }
+}
+
+/// The address of its sources.
+pub(super) fn links(repository: Option<&str>) -> Vec<Link> {
+    // The format wants an address there.
+    let address = repository.filter(|url| is_address(url));
+    address.map(|url| Link { kind: "vcs", url: url.to_owned() }).into_iter().collect()
+}
+
+/// Whether a text is an absolute address of the characters that RFC 3986 lets stand in one.
+fn is_address(text: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&byte);
+    text.split_once("://").is_some_and(|(scheme, rest)| {
+        !scheme.is_empty()
+            && scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'+')
+            && !rest.is_empty()
+    }) && text.bytes().all(plain)
+        && text.matches('#').count() < 2
+}
+
+/// A name in the list of vulnerabilities (CPE 2.3): vendor and product, and the version with what is no letter and no
+/// digit quoted.
+pub(super) fn cpe(product: &str, version: &str) -> String {
+    let version = version.chars().fold(String::new(), |mut text, c| {
+        if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {
+            text.push('\\');
+        }
+        text.push(c);
+        text
+    });
+    format!("cpe:2.3:a:{product}:{version}:*:*:*:*:*:*:*")
+}

@@ -1,0 +1,201 @@
+//! The bill of a program: its packages, its C, Rust's std and a C library that is linked in. Pure.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::bill::Bill;
+use super::c::Library;
+use super::component::{Component, Hash, Kind, Scope};
+use super::crates::{Package, Packages};
+use super::document::{Aggregate, Composition};
+use super::license::License;
+use super::lock::Lock;
+use super::manifest::Manifest;
+use super::package::{c_parts, cpe, links, of_package, with_features};
+use super::purl::Purl;
+
+/// How a document calls the program.
+pub const PROGRAM: &str = "program";
+/// How it calls Rust's standard library.
+const STD: &str = "std";
+/// How it calls the C library that is linked in.
+const LIBC: &str = "libc";
+
+/// What is known of a program before anything is read for its bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Program {
+    /// The program's name.
+    pub name: String,
+    /// The version of its package.
+    pub version: String,
+    /// `description` of its package.
+    pub description: Option<String>,
+    /// `license` of its package.
+    pub license: Option<String>,
+    /// `repository` of its package.
+    pub repository: Option<String>,
+    /// The commit that it was built from.
+    pub revision: Option<String>,
+    /// The target triple.
+    pub target: String,
+    /// The mode.
+    pub mode: String,
+    /// The mode that would have been preferred, and the code of the reason why it was not built.
+    pub fallback: Option<(String, String)>,
+    /// It is proven that no C compiler ran for it.
+    pub proven_pure: bool,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// `static`, `static-pie`, `dynamic`; none where the file is no ELF file.
+    pub linkage: Option<String>,
+    /// The dynamic loader that it names.
+    pub interpreter: Option<String>,
+    /// The shared libraries that it names.
+    pub needed: Vec<String>,
+    /// The newest glibc that it requires.
+    pub glibc: Option<String>,
+    /// The C compiler of its mode: where it comes from, and its name and version.
+    pub compiler: Option<(String, String)>,
+    /// Rust's standard library.
+    pub std: Std,
+    /// The C library that is linked in: its name, and how the list of vulnerabilities knows it.
+    pub libc: Option<(&'static str, &'static str)>,
+}
+
+/// Rust's standard library in a program.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Std {
+    /// The version of the rustc that it belongs to.
+    pub version: String,
+    /// `rustc` where it came with the compiler, `built` where it was built here.
+    pub provider: String,
+    /// What tells two compilers of one version apart.
+    pub identity: String,
+}
+
+/// What was read for its bill.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Read {
+    /// Its packages; none where Cargo did not tell.
+    pub packages: Option<Packages>,
+    /// What the manifests say, by the index of the package.
+    pub manifests: BTreeMap<usize, Manifest>,
+    /// What Cargo.lock says.
+    pub lock: Lock,
+    /// The static libraries in it.
+    pub libraries: Vec<Library>,
+    /// The version of the C library that is linked in, where the library says it.
+    pub libc: Option<String>,
+}
+
+/// The bill.
+pub fn bill(program: &Program, read: &Read) -> Bill {
+    let none = Packages::default();
+    let packages = read.packages.as_ref().unwrap_or(&none);
+    let references = references(packages);
+    let mut bill = Bill::new(component(program, read));
+    bill.component.components = c_parts(program, read, packages.all.get(packages.root), PROGRAM);
+    for (at, package) in packages.all.iter().enumerate() {
+        let needs = package.needs.iter().map(|need| references[*need].clone());
+        bill.edges.entry(references[at].clone()).or_default().extend(needs);
+        if at != packages.root {
+            let mut component = of_package(package, read.manifests.get(&at), &read.lock, &references[at]);
+            component.components = c_parts(program, read, Some(package), &references[at]);
+            bill.components.push(component);
+        }
+    }
+    let known = if read.packages.is_some() { Aggregate::Complete } else { Aggregate::Unknown };
+    let of = if references.is_empty() { vec![PROGRAM.to_owned()] } else { references };
+    bill.compositions.push(Composition { aggregate: known, assemblies: Vec::new(), dependencies: of });
+    std(program, read, &mut bill);
+    bill
+}
+
+fn component(program: &Program, read: &Read) -> Component {
+    let purl = Purl::new("generic", &program.name, &program.version);
+    let mut component = Component {
+        kind: Kind::Application,
+        reference: PROGRAM.into(),
+        name: program.name.clone(),
+        version: program.version.clone(),
+        description: program.description.clone(),
+        hashes: vec![Hash::sha256(&program.sha256)],
+        licenses: program.license.as_deref().map(License::of),
+        purl: Some(purl.with("checksum", &format!("sha256:{}", program.sha256))),
+        links: links(program.repository.as_deref()),
+        ..Component::default()
+    };
+    component = component.with("xtask:target", &program.target).with("xtask:mode", &program.mode);
+    if let Some((from, reason)) = &program.fallback {
+        component = component.with("xtask:fallback:from", from).with("xtask:fallback:reason", reason);
+    }
+    component = component.with("xtask:purity", if program.proven_pure { "proven" } else { "n/a" });
+    if let Some(root) = read.packages.as_ref().and_then(|packages| packages.all.get(packages.root)) {
+        component = with_features(component, root);
+    }
+    let facts = [
+        ("xtask:revision", &program.revision),
+        ("xtask:linkage", &program.linkage),
+        ("xtask:interpreter", &program.interpreter),
+        ("xtask:glibc", &program.glibc),
+    ];
+    for (name, value) in facts {
+        component = value.iter().fold(component, |component, value| component.with(name, value));
+    }
+    program.needed.iter().fold(component, |component, library| component.with("xtask:needed", library))
+}
+
+/// How the document calls each package. The package that the program belongs to is the program.
+fn references(packages: &Packages) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let reference = |(at, package): (usize, &Package)| {
+        if at == packages.root {
+            return PROGRAM.to_owned();
+        }
+        let name = format!("cargo:{}@{}", package.name, package.version);
+        let count = seen.entry(name.clone()).or_default();
+        *count += 1;
+        // One name and version from two sources.
+        if *count > 1 { format!("{name}#{count}") } else { name }
+    };
+    packages.all.iter().enumerate().map(reference).collect()
+}
+
+fn std(program: &Program, read: &Read, bill: &mut Bill) {
+    let Std { version, provider, identity } = &program.std;
+    let std = Component {
+        reference: STD.into(),
+        name: "std".into(),
+        version: version.clone(),
+        description: Some("Rust's standard library, with the crates that it is made of".into()),
+        scope: Some(Scope::Required),
+        licenses: Some(License::of("MIT OR Apache-2.0")),
+        cpe: Some(cpe("rust-lang:rust", version)),
+        ..Component::default()
+    };
+    bill.components.push(std.with("xtask:std:provider", provider).with("xtask:rustc:identity", identity));
+    bill.needs(PROGRAM, STD);
+    bill.edges.entry(STD.into()).or_default();
+    let incomplete = vec![STD.to_owned()];
+    bill.compositions.push(Composition {
+        aggregate: Aggregate::Incomplete,
+        assemblies: incomplete,
+        dependencies: Vec::new(),
+    });
+    let Some((name, product)) = program.libc else { return };
+    let version = read.libc.clone().unwrap_or_default();
+    let libc = Component {
+        reference: LIBC.into(),
+        name: name.into(),
+        description: Some("the C library, linked into the program".into()),
+        scope: Some(Scope::Required),
+        cpe: read.libc.as_ref().map(|version| cpe(product, version)),
+        purl: read.libc.as_ref().map(|version| Purl::new("generic", name, version)),
+        version,
+        ..Component::default()
+    };
+    bill.components.push(libc.with("xtask:linkage", "static"));
+    bill.needs(STD, LIBC);
+    bill.edges.entry(LIBC.into()).or_default();
+}

@@ -1,0 +1,54 @@
+//! Reads what a bill needs and a run does not know yet: the unit graph, Cargo.lock, manifests, static libraries.
+
+use std::path::PathBuf;
+
+use super::c;
+use super::crates::Packages;
+use super::lock::Lock;
+use super::manifest;
+use super::program::Read;
+use crate::build::{Builder, Built};
+use crate::cargo::units::{self, Manifests};
+use crate::error::Result;
+use crate::plan::Job;
+use crate::rust_std::self_contained;
+use crate::rustflags::Linker;
+use crate::triple::Libc;
+
+/// What was read for a program, and the manifests that it depends on.
+///
+/// # Errors
+/// Where Cargo cannot be run, or its answer cannot be kept.
+pub(super) fn read(built: &Built, builder: &Builder) -> Result<(Read, Manifests)> {
+    let job = &built.job;
+    let kept = units::of_job(job, builder)?;
+    let packages = kept.as_ref().and_then(|kept| Packages::of(&kept.graph, job.target.triple.as_str()));
+    if packages.is_none() {
+        let title = job.title();
+        builder.ui.warn(format!("{title}: this cargo does not tell of which packages the program is made"));
+    }
+    let all = packages.iter().flat_map(|packages| packages.all.iter().enumerate());
+    let manifests =
+        all.filter_map(|(at, package)| Some((at, manifest::read(&package.name, &package.src_path)?)));
+    let read = Read {
+        manifests: manifests.collect(),
+        // One that is not there says nothing, as one without packages.
+        lock: Lock::read(&std::fs::read_to_string(builder.site.root.join("Cargo.lock")).unwrap_or_default()),
+        libraries: c::libraries(&built.scripts),
+        libc: musl(job).and_then(|archive| c::musl_version(&archive)),
+        packages,
+    };
+    Ok((read, kept.map(|kept| kept.manifests).unwrap_or_default()))
+}
+
+/// The musl that a program is linked with, where that is known for certain: the one that lies with the std, which
+/// rust-lld is told to take. A compiler driver has ways of its own.
+fn musl(job: &Job) -> Option<PathBuf> {
+    let (std, Linker::RustLld { .. }) = (job.std.as_ref()?, job.linker.as_ref()?) else { return None };
+    if job.target.triple.libc() != Libc::Musl {
+        return None;
+    }
+    let own = || std.rustc.parent()?.parent().map(PathBuf::from);
+    let sysroot = std.sysroot.clone().or_else(own)?;
+    Some(self_contained::folder(&sysroot, &job.target.triple).join("libc.a"))
+}

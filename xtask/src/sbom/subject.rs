@@ -1,0 +1,55 @@
+//! What a run knows of a program, as its bill says it. Pure.
+
+use super::program::{Program, Std};
+use crate::gate::{self, Facts};
+use crate::ship::Origin;
+use crate::triple::{Libc, Triple};
+use crate::verify::Verified;
+
+impl Program {
+    /// Of a job that was built; none where there is no program.
+    pub fn of(verified: &Verified, bin: &str, origin: &Origin) -> Option<Self> {
+        let (job, package) = (verified.job(), origin.package);
+        let artifact = verified.artifact.as_ref()?;
+        let facts = artifact.facts.as_ref();
+        let std = job.std.as_ref().map(|std| Std {
+            version: std.version.clone(),
+            provider: std.provider.to_owned(),
+            identity: std.identity.clone(),
+        });
+        let compiler =
+            job.toolchain.as_ref().map(|tools| (tools.provider.name().into(), tools.version.clone()));
+        Some(Self {
+            name: bin.to_owned(),
+            version: package.version.to_string(),
+            description: package.description.clone(),
+            license: package.license.clone(),
+            repository: package.repository.clone(),
+            revision: origin.revision.clone(),
+            target: job.target.triple.to_string(),
+            mode: job.mode.name.clone(),
+            fallback: job.fallback.as_ref().map(|f| (f.from.clone(), f.reason.to_owned())),
+            proven_pure: verified.built.purity_proven,
+            sha256: artifact.sha256.clone(),
+            linkage: facts.map(|facts| facts.kind.to_string()),
+            interpreter: facts.and_then(|facts| facts.interpreter.clone()),
+            needed: facts.map(|facts| facts.needed.clone()).unwrap_or_default(),
+            glibc: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
+            compiler,
+            std: std.unwrap_or_default(),
+            libc: facts.and_then(|facts| linked_libc(&job.target.triple, facts)),
+        })
+    }
+}
+
+/// The C library that is part of a static program, and its vendor and product in the list of vulnerabilities.
+fn linked_libc(target: &Triple, facts: &Facts) -> Option<(&'static str, &'static str)> {
+    if facts.kind == gate::Kind::Dynamic {
+        return None;
+    }
+    match target.libc() {
+        Libc::Musl => Some(("musl", "musl-libc:musl")),
+        Libc::Glibc => Some(("glibc", "gnu:glibc")),
+        Libc::Other => None,
+    }
+}

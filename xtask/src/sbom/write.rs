@@ -1,0 +1,102 @@
+//! Puts bills into `target/dist/sbom`, and knows which of them need not be made again.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::cargo::units::Manifests;
+use crate::error::{Error, Result};
+use crate::oci::{Digest, Memo, Stat, stage};
+
+/// The folder below `target/dist`.
+pub const FOLDER: &str = "sbom";
+
+/// A bill that is in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// Its path below `target/dist`, with `/`.
+    pub path: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+}
+
+/// A bill that was made: its text, and the manifests that it depends on beside its key.
+pub(super) type Made = (String, Manifests);
+
+/// The remembered fact: this file has that digest, and was made from what the key and the manifests stand for.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    key: Digest,
+    manifests: Manifests,
+    stat: Stat,
+    digest: Digest,
+}
+
+/// Writes the bill of this name, staged and renamed. Where it is there and neither its key nor its manifests changed,
+/// `make` is not called; where it is made again and has the same bytes, the file is left as it is.
+///
+/// # Errors
+/// What `make` answers; a file that cannot be written.
+pub(super) fn write(
+    name: &str,
+    key: &Digest,
+    dist: &Path,
+    memo: &Memo,
+    make: impl FnOnce() -> Result<Made>,
+) -> Result<Written> {
+    let path = dist.join(FOLDER).join(name);
+    let place = Digest::of(path.as_os_str().as_encoded_bytes());
+    let written = |digest: Digest| Written { path: format!("{FOLDER}/{name}"), digest };
+    let holds = |known: &Known| {
+        known.key == *key && Stat::of(&path).ok() == Some(known.stat) && known.manifests.hold()
+    };
+    if let Some(known) = memo.get::<Known>("sboms", place.hex()).filter(holds) {
+        return Ok(written(known.digest));
+    }
+    let (text, manifests) = make()?;
+    stage::write(&path, text.as_bytes())?;
+    let digest = Digest::of(text.as_bytes());
+    let stat = Stat::of(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+    memo.put("sboms", place.hex(), &Known { key: key.clone(), manifests, stat, digest: digest.clone() });
+    Ok(written(digest))
+}
+
+/// Removes the bills of an image that was taken out of `target/dist`, of all its platforms.
+pub fn withdraw(image: &str, version: &str, dist: &Path) {
+    let begin = format!("{image}-{version}-linux-");
+    for entry in std::fs::read_dir(dist.join(FOLDER)).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(&begin) {
+            // One that stays is about an image that no report names any more.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bill_is_made_once_and_left_alone_where_it_is_equal() {
+        let dir = tempfile::tempdir().unwrap();
+        let memo = Memo::new(dir.path().join("memo"));
+        let key = Digest::of(b"one");
+        let write = |key: &Digest, text: Option<&str>| {
+            let make = || Ok((text.expect("known").to_owned(), Manifests::default()));
+            write("a.cdx.json", key, dir.path(), &memo, make).unwrap()
+        };
+        let first = write(&key, Some("{}"));
+        assert_eq!((first.path.as_str(), &first.digest), ("sbom/a.cdx.json", &Digest::of(b"{}")));
+        assert_eq!(write(&key, None), first);
+        let stat = |()| Stat::of(&dir.path().join("sbom/a.cdx.json")).unwrap();
+        let before = stat(());
+        assert_eq!(write(&Digest::of(b"two"), Some("{}")), first);
+        assert_eq!(stat(()), before, "equal bytes are not written again");
+        assert_eq!(write(&Digest::of(b"two"), None), first);
+        // Somebody changed it.
+        std::fs::write(dir.path().join("sbom/a.cdx.json"), "{ }").unwrap();
+        assert_eq!(write(&Digest::of(b"two"), Some("{}")), first);
+        withdraw("a", "1", dir.path());
+        assert!(dir.path().join("sbom/a.cdx.json").is_file());
+    }
+}
