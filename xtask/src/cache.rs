@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 
 /// The cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's own place for
@@ -40,6 +40,13 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
     })
 }
 
+/// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
+pub fn needed(error: Error) -> Error {
+    let help =
+        "what is kept there is needed: set XTASK_CACHE_DIR to a folder that can be written, with room in it";
+    Error { kind: Kind::Missing, ..error }.help(help)
+}
+
 /// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
 pub fn short_hash(text: &str, digits: usize) -> String {
     use std::fmt::Write;
@@ -58,12 +65,21 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock; calls `waiting` first where another process holds it. The file stays.
+    /// Takes a lock of the cache; calls `waiting` first where another process holds it. The file stays.
+    ///
+    /// # Errors
+    /// [`Kind::Missing`] where the file cannot be made or the file system has no locks.
+    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        Self::outside(path, waiting).map_err(needed)
+    }
+
+    /// As [`Lock::take`], of something that is not in the cache.
     ///
     /// # Errors
     /// Where the file cannot be made or the file system has no locks.
-    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
-        create_parent(path)?;
+    pub fn outside(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot make the folder", parent, &e))?;
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -79,8 +95,7 @@ impl Lock {
             Ok(()) => Ok(()),
         };
         locked.map_err(|e| {
-            Error::io("cannot lock", path, &e)
-                .help("set XTASK_CACHE_DIR to a folder on a file system with locks")
+            Error::io("cannot lock", path, &e).found("some network file systems have no locks")
         })?;
         Ok(Self { _file: file })
     }
@@ -124,10 +139,11 @@ impl Staging {
             let away = self
                 .dir
                 .with_file_name(format!("{}.old", self.dir.file_name().unwrap_or_default().display()));
-            std::fs::rename(place, &away).map_err(|e| Error::io("cannot move away", place, &e))?;
+            let moved = std::fs::rename(place, &away);
+            moved.map_err(|e| needed(Error::io("cannot move away", place, &e)))?;
             let _ = std::fs::remove_dir_all(&away);
         }
-        std::fs::rename(&made, place).map_err(|e| Error::io("cannot make", place, &e))?;
+        std::fs::rename(&made, place).map_err(|e| needed(Error::io("cannot make", place, &e)))?;
         self.published = part.is_empty();
         if let Some(parent) = place.parent() {
             sweep(parent, &prefix(place), Some(&self.dir));
@@ -160,12 +176,12 @@ impl Drop for Staging {
     }
 }
 
-/// Makes a folder with its parents.
+/// Makes a folder of the cache with its parents.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// [`Kind::Missing`] where it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))
+    std::fs::create_dir_all(dir).map_err(|e| needed(Error::io("cannot make the folder", dir, &e)))
 }
 
 fn create_parent(path: &Path) -> Result<&Path> {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cache::{Lock as FileLock, Staging, short_hash};
+use crate::cache::{Lock as FileLock, Staging, needed, short_hash};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::oci::document::Runtime;
@@ -145,7 +145,7 @@ fn refresh(
     let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")?;
     let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
     let file = store.refreshed(&refreshed_key(what, arch, lock));
-    crate::files::write(&file, fresh.text().as_bytes())?;
+    crate::files::write(&file, fresh.text().as_bytes()).map_err(needed)?;
     let why = note(what, &why);
     site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
     let part = fresh.part(what, arch)?;
@@ -206,7 +206,7 @@ fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<
     task.note("packing");
     let made = staging.path().join("made");
     crate::cache::create_dir(&made)?;
-    layer::write(&tree, &made)?;
+    layer::write(&tree, &made).map_err(needed)?;
     staging.publish("made", &place)?;
     drop(task);
     let ready = cached(what, arch, &part, site)?;
@@ -224,7 +224,7 @@ fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
                 .found(format!("{field}: {locked:?} in the lock, {says:?} in the package")));
         }
     }
-    let file = std::fs::File::create(data).map_err(|e| Error::io("cannot write", data, &e))?;
+    let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
     deb.unpack_data(&mut std::io::BufWriter::new(file))?;
     let mut files = RootFs::new();
     unpack::apply(data, &mut files)

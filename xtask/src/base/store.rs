@@ -7,8 +7,10 @@
 //! bases/apt/<release>-<archs>/     apt's private state
 //! ```
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::cache::needed;
 use crate::error::{Error, Result};
 use crate::oci::Digest;
 
@@ -54,13 +56,13 @@ impl Store {
         let path = self.deb(package);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("cannot read", &path, &e)),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(needed(Error::io("cannot read", &path, &e))),
         };
         if Digest::of(&bytes) == package.digest {
             return Ok(Some(bytes));
         }
-        std::fs::remove_file(&path).map_err(|e| Error::io("cannot remove", &path, &e))?;
+        std::fs::remove_file(&path).map_err(|e| needed(Error::io("cannot remove", &path, &e)))?;
         Ok(None)
     }
 
@@ -73,7 +75,7 @@ impl Store {
         if bytes.len() as u64 != package.size || Digest::of(&bytes) != package.digest {
             return Ok(false);
         }
-        crate::files::write(&self.deb(package), &bytes)?;
+        crate::files::write(&self.deb(package), &bytes).map_err(needed)?;
         Ok(true)
     }
 

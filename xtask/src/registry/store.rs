@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cache::Lock;
+use crate::cache::{Lock, needed};
 use crate::error::{Error, Result};
 use crate::oci::stage::{self, Staged};
 use crate::oci::{Digest, Hashed, Memo, Stat};
@@ -91,10 +91,10 @@ impl Store {
             return Ok(there);
         }
         let path = self.path(part, digest);
-        let mut staged = Staged::new(&self.folder(part))?;
+        let mut staged = Staged::new(&self.folder(part)).map_err(needed)?;
         fill(&mut staged)?;
-        staged.flush().map_err(|e| Error::io("cannot write", &path, &e))?;
-        staged.put(&path)?;
+        staged.flush().map_err(|e| needed(Error::io("cannot write", &path, &e)))?;
+        staged.put(&path).map_err(needed)?;
         // It came into being under a name that nobody knows, so that nothing else wrote to it.
         if let Ok(stat) = Stat::of(&path) {
             Memo::new(self.dir.join("seen")).put(part.name(), digest.hex(), &stat);
