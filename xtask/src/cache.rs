@@ -3,6 +3,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
@@ -58,7 +59,23 @@ pub fn short_hash(text: &str, digits: usize) -> String {
     hash.chars().take(digits).collect()
 }
 
-/// An exclusive lock on a file, held until it is dropped or the process ends, however it ends.
+/// How exactly the last use of something is known.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Notes that something was used: the time of this file says when, at most once a day. The file is made where it is not
+/// there. A cache that cannot be written notes nothing.
+pub fn used(mark: &Path) {
+    let noted = std::fs::metadata(mark).and_then(|meta| meta.modified());
+    if noted.is_ok_and(|time| time.elapsed().is_ok_and(|since| since < DAY)) {
+        return;
+    }
+    let file = create_parent(mark).map(|_| File::options().create(true).append(true).open(mark));
+    if let Ok(Ok(file)) = file {
+        let _ = file.set_modified(SystemTime::now());
+    }
+}
+
+/// A lock on a file, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
@@ -71,6 +88,14 @@ impl Lock {
     /// [`Kind::Missing`] where the file cannot be made or the file system has no locks.
     pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         Self::outside(path, waiting).map_err(needed)
+    }
+
+    /// Takes a lock that others may have too, but nobody who [`Lock::take`]s it; none where the cache has no locks or
+    /// cannot be written, and so neither can what it would keep away.
+    pub fn share(path: &Path) -> Option<Self> {
+        create_parent(path).ok()?;
+        let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+        file.lock_shared().ok().map(|()| Self { _file: file })
     }
 
     /// As [`Lock::take`], of something that is not in the cache.

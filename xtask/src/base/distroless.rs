@@ -120,6 +120,7 @@ fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -
     let file = Store::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
     // One that cannot be read is made again.
     let Ok(Some(fresh)) = Lock::load(&file) else { return Ok(None) };
+    crate::cache::used(&file);
     let part = fresh.part(what, arch)?;
     let ready = match cached(what, arch, &part, site)? {
         Some(ready) => ready,
@@ -174,7 +175,9 @@ fn created_by(what: Distroless) -> String {
 }
 
 fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<Option<Assembled>> {
-    let Some((layer, rootfs)) = layer::read(&folder(part, site), &created_by(what))? else { return Ok(None) };
+    let folder = folder(part, site);
+    let Some((layer, rootfs)) = layer::read(&folder, &created_by(what))? else { return Ok(None) };
+    Store::new(site.cache).used(&folder, &part.packages);
     let base = BaseImage {
         name: what.to_string(),
         platform: arch.platform(),

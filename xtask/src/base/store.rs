@@ -6,15 +6,21 @@
 //! bases/refreshed/<key>.lock       locks made because the repository's were out of date
 //! bases/apt/<release>-<archs>/     apt's private state
 //! ```
+//!
+//! The times of packages, of `used` beside a layer's files and of refreshed locks say when each was used last, which is
+//! what [`super::prune`] goes by.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::cache::needed;
+use crate::cache::{self, needed};
 use crate::error::{Error, Result};
 use crate::oci::Digest;
 
 use super::lock::Package;
+
+/// The file whose time says when a layer was used.
+pub(super) const USED: &str = "used";
 
 /// The place.
 #[derive(Debug, Clone)]
@@ -31,6 +37,14 @@ impl Store {
     /// The folder of a base's layer.
     pub fn layer(&self, key: &str) -> PathBuf {
         self.dir.join("layers").join(key)
+    }
+
+    /// Notes that a base was used, and what it can be made of again: an archive keeps no package for ever.
+    pub fn used(&self, layer: &Path, packages: &[Package]) {
+        cache::used(&layer.join(USED));
+        for deb in packages.iter().map(|package| self.deb(package)).filter(|deb| deb.exists()) {
+            cache::used(&deb);
+        }
     }
 
     /// The lock that stands in for another.
