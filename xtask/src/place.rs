@@ -8,7 +8,7 @@ use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
 use crate::gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
 use crate::oci::RootFs;
-use crate::triple::Triple;
+use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{Verified, limits};
 
@@ -23,6 +23,8 @@ pub struct Placed {
     pub rejected: Vec<Rejected>,
     /// The base for each target of the run, in the file's order.
     pub grounds: Vec<Ground>,
+    /// The platforms that the image has in targets.toml and lacks in this run, since `--target` leaves them out.
+    pub left_out: Vec<Platform>,
     /// Why the base is not that of the repository's lock; none where it is.
     pub refreshed: Option<String>,
 }
@@ -74,15 +76,13 @@ pub fn place(
 ) -> Result<Vec<Result<Placed, Unmade>>> {
     let mut places = Vec::new();
     for image in &config.images {
-        let targets: Vec<&Triple> =
-            image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t)).collect();
+        let (targets, others): (Vec<&Triple>, Vec<&Triple>) =
+            image.targets.iter().partition(|t| asked.is_empty() || asked.contains(t));
         if !targets.is_empty() {
-            let place = Place { image, bin: &config.app.bin, targets, bases, ui };
+            let left_out = others.into_iter().filter_map(Triple::platform).collect();
+            let place = Place { image, bin: &config.app.bin, targets, left_out, bases, ui };
             places.push(place.decide(verified)?);
         }
-    }
-    for image in places.iter().filter_map(|place| place.as_ref().err()) {
-        ui.warn(format!("image {} is not made: {}", image.name, image.reason));
     }
     Ok(places)
 }
@@ -92,6 +92,7 @@ struct Place<'a> {
     image: &'a Image,
     bin: &'a str,
     targets: Vec<&'a Triple>,
+    left_out: Vec<Platform>,
     bases: &'a Bases<'a>,
     ui: &'a Ui,
 }
@@ -141,7 +142,8 @@ impl Place<'_> {
                 self.ui.step("Chosen", format!("base {base} for image {}{why}", self.image.name));
             }
             let refreshed = self.bases.refreshed(&base);
-            return Ok(Ok(Placed { image: self.image.clone(), base, rejected, grounds, refreshed }));
+            let (image, left_out) = (self.image.clone(), self.left_out.clone());
+            return Ok(Ok(Placed { image, base, rejected, grounds, left_out, refreshed }));
         }
         let what = format!("no base that auto knows carries image {}", self.image.name);
         let error = rejected

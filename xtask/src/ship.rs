@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::archive::{self, Archive, ArchiveSpec};
 use crate::config::{Compression, Config};
 use crate::error::{Error, Result};
-use crate::oci::{self, Codec, ImageSpec, PackedImage};
+use crate::oci::{Codec, ImageSpec, Packer, StagedImages};
 use crate::place::{Ground, Placed};
+use crate::triple::Platform;
 use crate::ui::Ui;
 use crate::verify::Verified;
 use crate::workspace::Package;
@@ -32,7 +33,16 @@ pub struct Origin<'a> {
     pub created: u64,
 }
 
-/// Packs the images whose programs have their places.
+/// Images that are packed, to be proven and committed.
+#[derive(Debug)]
+pub struct Staged {
+    /// What they are made of.
+    pub specs: Vec<ImageSpec>,
+    /// The images, in the same order.
+    pub images: StagedImages,
+}
+
+/// Packs the images whose programs have their places. They ship when they are committed.
 ///
 /// # Errors
 /// Where packing fails.
@@ -44,7 +54,7 @@ pub fn images(
     dist: &Path,
     cache: &Path,
     ui: &Ui,
-) -> Result<Vec<PackedImage>> {
+) -> Result<Staged> {
     let specs =
         placed.iter().map(|place| spec(place, config, verified, origin)).collect::<Result<Vec<_>>>()?;
     for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
@@ -53,18 +63,28 @@ pub fn images(
             image.name
         ));
     }
-    if specs.is_empty() {
-        return Ok(Vec::new());
+    for place in placed.iter().filter(|place| !place.left_out.is_empty()) {
+        ui.warn(lacking(place));
     }
-    let task = ui.task("Packing", specs.iter().map(|s| s.name.as_str()).collect::<Vec<_>>().join(", "));
-    let packed = oci::pack(&specs, dist, cache)?;
-    docker::base_tars(placed, &specs, &config.app.bin, dist, cache)?;
+    let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
+    let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
+    let images = Packer { dist, cache, threads: cores() }.stage(&specs)?;
     drop(task);
-    for image in &packed {
+    for image in images.images() {
         let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
         ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
     }
-    Ok(packed)
+    Ok(Staged { specs, images })
+}
+
+/// What keeps an image for some of its platforms from being taken for the whole one, whose name it has.
+fn lacking(placed: &Placed) -> String {
+    let list = |platforms: &mut dyn Iterator<Item = Platform>| {
+        platforms.map(|platform| platform.to_string()).collect::<Vec<_>>().join(" and ")
+    };
+    let made = list(&mut placed.grounds.iter().filter_map(|ground| ground.target.platform()));
+    let left_out = list(&mut placed.left_out.iter().cloned());
+    format!("image {} is made for {made} alone, since --target leaves out {left_out}", placed.image.name)
 }
 
 /// What an image is made of.

@@ -2,19 +2,16 @@
 //! network and as its own user. By Docker or podman where one answers, else in namespaces of its own, with qemu for
 //! other architectures.
 
-use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::path::Path;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Image, ImageSmoke};
 use crate::error::{Error, Result};
-use crate::exec::{End, Output};
+use crate::exec::Output;
 use crate::host::Host;
-use crate::oci::document::Manifest;
-use crate::oci::{Digest, Layout, Lock, Memo, PackedImage, PackedManifest, Saved};
-use crate::toolchain::identity::Fingerprint;
+use crate::oci::{PackedImage, PackedManifest, Saved};
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::Smoke;
@@ -23,14 +20,18 @@ mod engine;
 mod expect;
 mod extract;
 pub mod load;
+mod mark;
 pub mod namespace;
+mod proven;
 mod qemu;
+mod runners;
 
 pub use engine::Engine;
 pub use expect::judge;
+pub use proven::{Proven, commit};
 pub use qemu::Emulator;
 
-use namespace::Namespaces;
+use runners::Runners;
 
 /// How long a container may run, its start included; then it is ended.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -38,7 +39,8 @@ pub const LIMIT: Duration = Duration::from_secs(60);
 /// Why something could not run an image. What the image itself is to blame for is no reason of these.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cannot {
-    /// The engine's own words about itself; the next may do better.
+    /// The engine's own words where it did not take or start the image, and whose fault that is, they alone tell; the next
+    /// may do better.
     Engine(String),
     /// The engine's own words about the image, which it could not start.
     Image(String),
@@ -66,6 +68,17 @@ pub struct Ran {
     pub runner: Option<String>,
     /// How it went.
     pub smoke: Smoke,
+    /// Why something else ran it than the engine that answers, which is what its users will have.
+    pub objection: Option<Objection>,
+}
+
+/// What the engine that answers says to an image that something else ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objection {
+    /// Its name and its words.
+    pub said: String,
+    /// It is not for want of an emulator: its users will meet it, so this is no proof where every proof is wanted.
+    pub refused: bool,
 }
 
 /// A run of one image.
@@ -105,13 +118,6 @@ pub struct Site<'a> {
     pub ui: &'a Ui,
 }
 
-/// A run that passed, remembered.
-#[derive(Serialize, Deserialize)]
-struct Known {
-    runner: String,
-    manifest: Digest,
-}
-
 /// One platform to run.
 struct Task<'a> {
     image: &'a PackedImage,
@@ -122,6 +128,7 @@ struct Task<'a> {
 }
 
 /// Runs all platforms of all images, side by side; those that are known to have passed, as they are and here, not again.
+/// The caller holds the lock of the output folder, as whoever has staged images does.
 ///
 /// # Errors
 /// An image cannot be read back, or a tool cannot be started. An image that fails is in [`Ran::smoke`].
@@ -132,12 +139,10 @@ pub fn images(packed: &[PackedImage], config: &Config, site: &Site<'_>) -> Resul
     }
     // Runs that were killed left theirs; the caller holds the lock of the workspace.
     extract::remove(site.work);
-    let engine = Engine::find(site.host);
-    let runners = Runners { engine, namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) };
+    let runners = Runners::new(site);
     let shown: Vec<String> =
         tasks.iter().map(|t| format!("{} on {}", t.image.name, t.manifest.platform)).collect();
     let task = site.ui.task("Starting", shown.join(", "));
-    let _lock = Lock::shared(site.dist)?;
     let ran: Vec<Result<Ran>> = std::thread::scope(|scope| {
         let threads: Vec<_> = tasks.iter().map(|task| scope.spawn(|| runners.one(task))).collect();
         let early = |_| Err(Error::failed("a smoke run ended unexpectedly"));
@@ -154,6 +159,9 @@ pub fn images(packed: &[PackedImage], config: &Config, site: &Site<'_>) -> Resul
 
 fn say(ran: &Ran, ui: &Ui) {
     let what = format!("{} on {}", ran.image, ran.platform);
+    if let (Some(Objection { said, .. }), Some(runner)) = (&ran.objection, &ran.runner) {
+        ui.warn(format!("image {what} was run by {runner}, since {said}"));
+    }
     match (&ran.smoke, &ran.runner) {
         (Smoke::Passed, Some(runner)) => ui.step("Ran", format!("{what} by {runner}")),
         (Smoke::Passed, None) => ui.step("Ran", what),
@@ -178,181 +186,7 @@ fn target<'a>(image: &'a Image, platform: &Platform) -> Option<&'a Triple> {
     image.targets.iter().find(|target| target.platform().as_ref() == Some(platform))
 }
 
-/// What can run images here. Namespaces are tried where they are needed for the first time.
-struct Runners<'a> {
-    engine: std::result::Result<Engine, Vec<String>>,
-    namespaces: OnceLock<std::result::Result<Namespaces, String>>,
-    site: &'a Site<'a>,
-    memo: Memo,
-}
-
-impl Runners<'_> {
-    fn one(&self, task: &Task<'_>) -> Result<Ran> {
-        let ran = |runner: Option<String>, smoke| Ran {
-            image: task.image.name.clone(),
-            platform: task.manifest.platform.clone(),
-            runner,
-            smoke,
-        };
-        let key = self.key(task);
-        if let Some(known) = self.memo.get::<Known>("smoke", &key) {
-            return Ok(ran(Some(known.runner), Smoke::Passed));
-        }
-        let (runner, smoke) = self.run(task)?;
-        if let (Smoke::Passed, Some(runner)) = (&smoke, &runner) {
-            let blobs = Layout::new(self.site.dist.join("oci")).blobs();
-            self.memo.retain("smoke", |known: &Known| blobs.path(&known.manifest).is_file());
-            let known = Known { runner: runner.clone(), manifest: task.manifest.digest.clone() };
-            self.memo.put("smoke", &key, &known);
-        }
-        Ok(ran(runner, smoke))
-    }
-
-    /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
-    fn key(&self, task: &Task<'_>) -> String {
-        let mut key = Fingerprint::new("smoke 1").with(task.manifest.digest.as_str());
-        for arg in task.args {
-            key = key.with(arg);
-        }
-        key = key.with(format!("{} {:?}", task.expect.exit, task.expect.stdout));
-        match &self.engine {
-            Ok(engine) => key = key.with(engine.name).with(&engine.version).with_stat(&engine.program),
-            Err(_) => {
-                for tool in ["bwrap", "unshare"].iter().filter_map(|name| self.site.host.program(name)) {
-                    key = key.with_stat(&tool);
-                }
-            }
-        }
-        key.short()
-    }
-
-    fn run(&self, task: &Task<'_>) -> Result<(Option<String>, Smoke)> {
-        let layout = Layout::new(self.site.dist.join("oci"));
-        let manifest = layout.blobs().read(&task.manifest.digest)?;
-        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| {
-            Error::failed(format!("{} is no manifest", task.manifest.digest.as_str())).found(e.to_string())
-        })?;
-        let image = Saved::find(&task.image.tar, &manifest.config.digest)?;
-        let folder = self.site.work.join(format!("{}-{}", task.image.name, place(&task.manifest.platform)));
-        let folder = extract::Scratch::new(folder)?;
-
-        let emulator = qemu::find(task.target, self.site.host);
-        let request = Request {
-            image: &image,
-            platform: &task.manifest.platform,
-            foreign: !matches!(emulator, Ok(None)),
-            args: task.args,
-            folder: folder.path(),
-            limit: self.site.limit,
-        };
-        let (mut reasons, mut blamed) = (Vec::new(), None);
-        match &self.engine {
-            Err(why) => reasons.extend(why.iter().cloned()),
-            Ok(engine) => match engine.run(&request)? {
-                Ok((output, line)) => return Ok((Some(engine.name.into()), verdict(&output, task, &line))),
-                Err(Cannot::Image(said)) => blamed = Some((engine.name, said)),
-                Err(other) => reasons.push(format!("{}: {}", engine.name, other.words())),
-            },
-        }
-        Ok(match (self.in_namespaces(&request, emulator)?, blamed) {
-            (Ok((output, line, runner)), blamed) => {
-                // An engine that answers and does not run the image is what its users will meet.
-                let said = blamed.map(|(name, said)| format!("{name}: {said}"));
-                for said in said.iter().chain(reasons.iter().filter(|_| self.engine.is_ok())) {
-                    let (image, platform) = (&task.image.name, &task.manifest.platform);
-                    self.site
-                        .ui
-                        .warn(format!("image {image} on {platform} was run by {runner}, since {said}"));
-                }
-                (Some(runner), verdict(&output, task, &line))
-            }
-            // What an engine says against an image has the last word where nothing else can run it.
-            (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
-            (Err(Cannot::Image(said)), None) => (None, Smoke::Failed(said)),
-            (Err(other), None) => {
-                reasons.push(other.words());
-                (None, Smoke::Skipped(reasons.join("; ")))
-            }
-        })
-    }
-
-    /// A run without an engine.
-    fn in_namespaces(
-        &self,
-        request: &Request<'_>,
-        emulator: std::result::Result<Option<Emulator>, String>,
-    ) -> Result<Started> {
-        let emulator = match emulator {
-            Ok(emulator) => emulator,
-            Err(why) => return Ok(Err(Cannot::Foreign(why))),
-        };
-        let found = self.namespaces.get_or_init(|| {
-            Namespaces::find(self.site.host, self.site.work).map_err(|error| error.to_string())
-        });
-        match found {
-            Ok(namespaces) => namespaces.run(request, emulator.as_ref()),
-            Err(why) => Ok(Err(Cannot::Namespaces(why.clone()))),
-        }
-    }
-}
-
-fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
-    match judge(output, task.expect, line) {
-        None => Smoke::Passed,
-        Some(said) if matches!(output.end, End::TimedOut(_)) => Smoke::Failed(format!(
-            "{said}\nhelp: `smoke` of [[image]] names arguments with which it ends by itself"
-        )),
-        Some(said) => Smoke::Failed(said),
-    }
-}
-
 /// A platform as a part of a path: `linux-arm64-v8`.
 fn place(platform: &Platform) -> String {
     platform.to_string().replace('/', "-")
-}
-
-/// Takes the images that failed out of the output folder, and says which and why: the tar goes to `aside`, for those who
-/// look for the reason, and the layout forgets the name.
-///
-/// # Errors
-/// A file cannot be moved or written.
-pub fn withdraw(
-    packed: &[PackedImage],
-    ran: &[Ran],
-    dist: &Path,
-    aside: &Path,
-) -> Result<Vec<(String, String)>> {
-    let mut withdrawn = Vec::new();
-    for image in packed {
-        let said = |ran: &Ran| match &ran.smoke {
-            Smoke::Failed(why) => Some(format!(
-                "it does not run on {}: {}",
-                ran.platform,
-                why.lines().next().unwrap_or_default()
-            )),
-            _ => None,
-        };
-        let kept = aside.join(format!("{}.tar", image.name));
-        // Of a run before this one.
-        let _ = std::fs::remove_file(&kept);
-        let failed: Vec<String> = ran.iter().filter(|ran| ran.image == image.name).filter_map(said).collect();
-        if failed.is_empty() {
-            continue;
-        }
-        move_file(&image.tar, &kept)?;
-        let reason = format!("{}; {} has it", failed.join("; "), kept.display());
-        withdrawn.push((image.name.clone(), reason));
-    }
-    if !withdrawn.is_empty() {
-        let _lock = Lock::exclusive(dist)?;
-        let names: Vec<&str> = withdrawn.iter().map(|(name, _)| name.as_str()).collect();
-        Layout::new(dist.join("oci")).forget(&names)?;
-    }
-    Ok(withdrawn)
-}
-
-fn move_file(from: &Path, to: &PathBuf) -> Result<()> {
-    let dir = to.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
-    std::fs::rename(from, to).map_err(|e| Error::io("cannot move to", to, &e))
 }

@@ -52,6 +52,7 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         compression: image.codec.name().to_owned(),
         tar_index_digest: image.tar_index_digest.to_string(),
         budget: place.image.budget,
+        left_out: place.left_out.iter().map(ToString::to_string).collect(),
         manifests: image
             .manifests
             .iter()
@@ -71,14 +72,13 @@ pub(super) fn report(start: &Start, verified: &[Verified], shipped: &Shipped) ->
         waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
     let skipped = start.plan.skipped.iter();
     let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
-    let unmade = unmade.iter().map(|u| report::Unmade { name: u.name.clone(), reason: u.reason.clone() });
     Ok(Report {
         schema: 1,
         app: start.config.app.bin.clone(),
         version: start.session.package(&start.config)?.version.to_string(),
         jobs: verified.iter().map(|v| job(v, &dist)).collect(),
         images: images.collect(),
-        unmade: unmade.collect(),
+        unmade: unmade.iter().map(|(unmade, _)| unmade.clone()).collect(),
         skipped: waiting.chain(skipped).collect(),
     })
 }
@@ -136,7 +136,9 @@ fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
 }
 
 fn smoke_of_image(ran: &Ran) -> report::Smoke {
-    smoke(ran.runner.clone(), &ran.smoke)
+    let smoke = smoke(ran.runner.clone(), &ran.smoke);
+    let objection = ran.objection.as_ref().map(|objection| objection.said.clone());
+    report::Smoke { reason: smoke.reason.or(objection), ..smoke }
 }
 
 /// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A

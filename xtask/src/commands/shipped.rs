@@ -2,8 +2,9 @@
 
 use super::pipeline::Start;
 use crate::error::{Error, Result};
-use crate::oci::{self, Layout, Memo, PackedImage};
+use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
+use crate::report;
 use crate::ship::{self, Origin};
 use crate::size::{self, ImageSize, Subject};
 use crate::smoke::{self, Ran, Site};
@@ -16,8 +17,8 @@ pub(super) struct Shipped {
     pub(super) placed: Vec<Placed>,
     /// Those that are in target/dist now.
     pub(super) packed: Vec<PackedImage>,
-    /// Those that are not, and why.
-    pub(super) unmade: Vec<Unmade>,
+    /// Those that are not, as the report says it; and what that means for the run beside the failure of jobs.
+    pub(super) unmade: Vec<(report::Unmade, Option<Error>)>,
     /// How each platform of each image ran.
     pub(super) ran: Vec<Ran>,
     /// How large those that are packed are.
@@ -33,28 +34,31 @@ pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped>
     for place in places {
         match place {
             Ok(placed) => shipped.placed.push(placed),
-            Err(unmade) => shipped.unmade.push(unmade),
+            Err(Unmade { name, reason, error }) => shipped.lacks(name, reason, error, start),
         }
     }
     Ok(shipped)
 }
 
-/// Packs the images of verified programs and runs each of them; those that fail are taken out again.
+/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
+/// that fail, target/dist keeps what was there before.
 pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
     let mut shipped = place(start, verified)?;
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
-    shipped.packed = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
+    let staged = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
     let work = start.session.work().join("smoke");
     let site =
         Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host: &start.session.host, ui };
-    shipped.ran = smoke::images(&shipped.packed, &start.config, &site)?;
-    let failed = start.session.work().join("failed");
-    let withdrawn = smoke::withdraw(&shipped.packed, &shipped.ran, &dist, &failed)?;
-    let stays = |name: &str| withdrawn.iter().all(|(gone, _)| gone != name);
-    shipped.packed.retain(|image| stays(&image.name));
-    shipped.placed.retain(|place| stays(&place.image.name));
-    let unmade = |(name, reason)| Unmade { name, reason, error: None };
-    shipped.unmade.extend(withdrawn.into_iter().map(unmade));
+    shipped.ran = smoke::images(&staged.images.images(), &start.config, &site)?;
+    let proven = smoke::commit(staged.images, &shipped.ran, &start.session.work().join("failed"))?;
+    let ships = |name: &str| proven.packed.iter().any(|image| image.name == name);
+    shipped.placed.retain(|place| ships(&place.image.name));
+    let specs: Vec<ImageSpec> = staged.specs.into_iter().filter(|spec| ships(&spec.name)).collect();
+    ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
+    for (name, reason) in proven.failed {
+        shipped.lacks(name, reason, None, start);
+    }
+    shipped.packed = proven.packed;
     let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
     let _lock = oci::Lock::shared(&dist)?;
     let work = start.session.work().join("size");
@@ -63,25 +67,41 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
 }
 
 impl Shipped {
-    /// An error where an image failed, is larger than its budget or has a base that cannot be had, or where it was not run and `strict` wants every proof.
+    /// Says that an image is not made, and what of that name lies in target/dist all the same.
+    fn lacks(&mut self, name: String, reason: String, error: Option<Error>, start: &Start) {
+        // An index that cannot be read is the next packing's to complain of.
+        let earlier = oci::lies_in(&start.session.dist(), &name).ok().flatten();
+        let unmade = report::Unmade { name, reason, earlier: earlier.map(|digest| digest.to_string()) };
+        start.session.ui.warn(format!("image {} is not made: {}", unmade.name, unmade.words()));
+        self.unmade.push((unmade, error));
+    }
+
+    /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants
+    /// every proof, also where the engine that answers refused it or nothing ran it.
     pub(super) fn end(&self, strict: bool) -> Result<()> {
-        let list = |wanted: fn(&Smoke) -> Option<&String>| -> Vec<String> {
-            let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(&ran.smoke)?)));
+        let list = |wanted: fn(&Ran) -> Option<&String>| -> Vec<String> {
+            let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(ran)?)));
             said.map(|(ran, why)| {
                 format!("{} on {}: {}", ran.image, ran.platform, why.lines().next().unwrap_or_default())
             })
             .collect()
         };
-        let failed = list(|smoke| if let Smoke::Failed(why) = smoke { Some(why) } else { None });
+        let failed = list(|ran| if let Smoke::Failed(why) = &ran.smoke { Some(why) } else { None });
         if !failed.is_empty() {
             let what = format!("{} of {} smoke runs of images failed", failed.len(), self.ran.len());
             return Err(failed.into_iter().fold(Error::failed(what), Error::found));
         }
         size::check_budgets(&self.sizes)?;
-        if let Some(error) = self.unmade.iter().find_map(|unmade| unmade.error.clone()) {
+        if let Some(error) = self.unmade.iter().find_map(|(_, error)| error.clone()) {
             return Err(error);
         }
-        let skipped = list(|smoke| if let Smoke::Skipped(why) = smoke { Some(why) } else { None });
+        let refused = list(|ran| ran.objection.as_ref().filter(|o| o.refused).map(|o| &o.said));
+        if strict && !refused.is_empty() {
+            let what = format!("--strict: the engine refuses {} of {} images", refused.len(), self.ran.len());
+            let error = refused.into_iter().fold(Error::failed(what), Error::found);
+            return Err(error.help("they ran without it, in namespaces; its words say what it wants"));
+        }
+        let skipped = list(|ran| if let Smoke::Skipped(why) = &ran.smoke { Some(why) } else { None });
         if strict && !skipped.is_empty() {
             let what = format!("--strict: {} of {} images were not run", skipped.len(), self.ran.len());
             let error = skipped.into_iter().fold(Error::missing(what), Error::found);

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use super::Memo;
 use super::digest::{Digest, Hashed};
 use super::document::Descriptor;
 use super::stage::{self, Staged};
@@ -32,7 +33,7 @@ impl Blobs {
         self.dir.join(digest.hex())
     }
 
-    /// Whether a blob is there with the right size. Its bytes are not read.
+    /// Whether a blob is there with the right size. Its bytes are not read: see [`Blobs::is_intact`].
     pub fn has(&self, blob: &Descriptor) -> bool {
         fs::metadata(self.path(&blob.digest)).is_ok_and(|meta| meta.is_file() && meta.len() == blob.size)
     }
@@ -65,14 +66,14 @@ impl Blobs {
         Ok(descriptor)
     }
 
-    /// Brings in a blob from a file outside, unless it is there; says whether it did. A copy, not a link: what one of two
-    /// names of a file suffers, the other suffers too.
+    /// Brings in a blob from a file outside, unless it is there. A copy, not a link: what one of two names of a file
+    /// suffers, the other suffers too.
     ///
     /// # Errors
     /// The file cannot be read or holds other bytes, or the blob cannot be written.
-    pub fn bring(&self, blob: &Descriptor, from: &Path) -> Result<bool> {
-        if self.has(blob) {
-            return Ok(false);
+    pub(super) fn bring(&self, blob: &Descriptor, from: &Path, memo: &Memo) -> Result<()> {
+        if self.is_intact(blob, memo) {
+            return Ok(());
         }
         let mut source = File::open(from).map_err(|e| Error::io("cannot read", from, &e))?;
         let mut copy = Hashed::new(Staged::new(&self.dir)?);
@@ -84,7 +85,8 @@ impl Blobs {
                 .help("it was changed or cut off: remove it, and it is fetched or made again"));
         }
         staged.put(&self.path(&blob.digest))?;
-        Ok(true)
+        self.remember(&blob.digest, memo);
+        Ok(())
     }
 
     /// Begins a blob whose digest is known only when all of it is written.
@@ -104,14 +106,16 @@ impl Blobs {
         stage::sweep(&self.dir);
     }
 
-    /// Removes the blobs that are not in `keep`, and no file whose name is no digest.
-    pub(super) fn retain(&self, keep: &BTreeSet<Digest>) {
+    /// Removes the blobs that are not in `keep`, and no file whose name is no digest; says whether there were any.
+    pub(super) fn retain(&self, keep: &BTreeSet<Digest>) -> bool {
+        let mut removed = false;
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {
             let digest = entry.file_name().to_str().and_then(|hex| Digest::parse(&format!("sha256:{hex}")));
             if digest.is_some_and(|digest| !keep.contains(&digest)) {
-                let _ = fs::remove_file(entry.path());
+                removed |= fs::remove_file(entry.path()).is_ok();
             }
         }
+        removed
     }
 }
 
@@ -136,17 +140,18 @@ mod tests {
     #[test]
     fn a_file_of_other_bytes_is_not_brought_in() {
         let dir = tempfile::tempdir().unwrap();
-        let blobs = Blobs::of_layout(&dir.path().join("oci"));
+        let (blobs, memo) = (Blobs::of_layout(&dir.path().join("oci")), Memo::new(dir.path().join("memo")));
         let blob = Descriptor::of(media_type::LAYER_GZIP, b"bytes");
         let file = dir.path().join("file");
         for damaged in [&b"bytez"[..], b"byte"] {
             fs::write(&file, damaged).unwrap();
-            let error = blobs.bring(&blob, &file).unwrap_err().to_string();
+            let error = blobs.bring(&blob, &file, &memo).unwrap_err().to_string();
             assert!(error.contains("is not what it should be"), "{error}");
             assert_eq!(fs::read_dir(blobs.dir()).unwrap().count(), 0);
         }
         fs::write(&file, b"bytes").unwrap();
-        assert!(blobs.bring(&blob, &file).unwrap());
-        assert!(!blobs.bring(&blob, &file).unwrap(), "it is there");
+        blobs.bring(&blob, &file, &memo).unwrap();
+        fs::remove_file(&file).unwrap();
+        blobs.bring(&blob, &file, &memo).expect("it is there");
     }
 }

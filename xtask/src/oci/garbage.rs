@@ -2,21 +2,27 @@
 //!
 //! Removing is safe under three conditions, and nothing is removed where one of them fails: the caller holds the lock
 //! exclusively, so nobody reads or has just written a blob that no index names yet; every document that can be reached
-//! from `index.json` was read and understood; and only files whose names are digests are touched.
+//! from `index.json`, or was staged by this very run, was read and understood; and only files whose names are digests are
+//! touched.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use super::document::{Descriptor, Index};
 use super::{Blobs, Digest, Layout};
 
-/// Removes what cannot be reached from the layout's `index.json`.
-pub(super) fn collect(layout: &Layout) {
-    let Ok(index) = layout.index() else { return };
+/// Removes what cannot be reached from the layout's `index.json`, nor from the documents in `staged`; says whether that
+/// was anything.
+pub(super) fn collect(layout: &Layout, staged: &[Descriptor]) -> bool {
+    let blobs = layout.blobs();
+    let Ok(index) = layout.index() else { return false };
+    let Ok(staged) = serde_json::to_value(Index::new(staged.to_vec(), Default::default())) else {
+        return false;
+    };
     let mut found = BTreeSet::new();
-    if reach(&Value::Object(index), &layout.blobs(), &mut found).is_some() {
-        layout.blobs().retain(&found);
-    }
+    let all = [&Value::Object(index), &staged].into_iter().all(|i| reach(i, &blobs, &mut found).is_some());
+    all && blobs.retain(&found)
 }
 
 /// Adds all digests that a document leads to; `None` where one of its documents cannot be read.
@@ -68,12 +74,16 @@ mod tests {
         // An entry whose document is missing: nobody can tell what it needs, so all stays.
         let gone = crate::oci::document::Descriptor::of(media_type::INDEX, b"gone");
         layout.name(&[("a", index.clone()), ("b", gone)]).unwrap();
-        collect(&layout);
-        assert!(blobs.has(&lonely));
+        assert!(!collect(&layout, &[]) && blobs.has(&lonely));
 
         layout.name(&[("b", index.clone())]).unwrap();
-        collect(&layout);
-        assert!(!blobs.has(&lonely) && note.exists());
-        assert!([layer, config, manifest, index].iter().all(|blob| blobs.has(blob)));
+        assert!(collect(&layout, &[]) && !blobs.has(&lonely) && note.exists());
+        let needed = [layer, config, manifest, index.clone()];
+        assert!(!collect(&layout, &[]) && needed.iter().all(|blob| blobs.has(blob)));
+
+        // What is staged has no name yet, and is needed all the same.
+        layout.forget(&["a", "b"]).unwrap();
+        assert!(!collect(&layout, &[index]) && needed.iter().all(|blob| blobs.has(blob)));
+        assert!(collect(&layout, &[]) && !needed.iter().any(|blob| blobs.has(blob)));
     }
 }

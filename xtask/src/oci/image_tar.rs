@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -45,8 +45,17 @@ struct Known {
     stat: Stat,
 }
 
-/// Writes the tar, unless the file that is there is known to be that very tar.
-pub(super) fn write(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<()> {
+/// A tar that is whole, and the place that it belongs to.
+#[derive(Debug)]
+pub(super) struct StagedTar {
+    /// None where the file in its place is that very tar already.
+    staged: Option<Staged>,
+    target: PathBuf,
+    key: Digest,
+}
+
+/// Writes the tar beside its place, unless the file that is there is known to be that very tar.
+pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<StagedTar> {
     let small = [
         ("index.json", to_bytes(&layout_index(parts))?),
         ("manifest.json", to_bytes(&docker_images(parts))?),
@@ -54,20 +63,50 @@ pub(super) fn write(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
     ];
     // The documents name all blobs by digest, so they and the time stand for every byte of the tar.
     let key = format!("tar 1; {}; {:?}", parts.created, small);
-    let key = Digest::of(key.as_bytes());
-    let place = Digest::of(target.as_os_str().as_encoded_bytes());
-    let there = || Stat::of(target).ok();
-    if memo.get("images", place.hex()).is_some_and(|k: Known| k.key == key && Some(k.stat) == there()) {
-        return Ok(());
+    let mut tar = StagedTar { staged: None, target: target.to_owned(), key: Digest::of(key.as_bytes()) };
+    let there = Stat::of(target).ok();
+    let same = |known: Known| known.key == tar.key && Some(known.stat) == there;
+    if memo.get("images", &tar.place()).is_some_and(same) {
+        return Ok(tar);
     }
     let mut staged = Staged::new(target.parent().unwrap_or(Path::new(".")))?;
     let file = staged.file().map_err(|e| Error::io("cannot write", target, &e))?;
     write_entries(file, parts, blobs, &small).map_err(|e| Error::io("cannot write", target, &e))?;
-    staged.put(target)?;
-    if let Some(stat) = there() {
-        memo.put("images", place.hex(), &Known { key, stat });
+    tar.staged = Some(staged);
+    Ok(tar)
+}
+
+impl StagedTar {
+    /// Where it lies for now.
+    pub(super) fn path(&self) -> &Path {
+        self.staged.as_ref().map_or(&self.target, Staged::path)
     }
-    Ok(())
+
+    /// Puts it in its place, which it hands back, in place of what is there.
+    pub(super) fn put(self, memo: &Memo) -> Result<PathBuf> {
+        let place = self.place();
+        if let Some(staged) = self.staged {
+            staged.put(&self.target)?;
+            if let Ok(stat) = Stat::of(&self.target) {
+                memo.put("images", &place, &Known { key: self.key, stat });
+            }
+        }
+        Ok(self.target)
+    }
+
+    /// Moves it to another place. What lies in its own stays where that is another file.
+    pub(super) fn put_aside(self, aside: &Path) -> Result<()> {
+        let failed = |e: io::Error| Error::io("cannot move to", aside, &e);
+        std::fs::create_dir_all(aside.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        match self.staged {
+            Some(staged) => staged.put(aside),
+            None => std::fs::rename(&self.target, aside).map_err(failed),
+        }
+    }
+
+    fn place(&self) -> String {
+        Digest::of(self.target.as_os_str().as_encoded_bytes()).hex().to_owned()
+    }
 }
 
 fn write_entries(

@@ -64,7 +64,8 @@ impl Layout {
         self.rename(names, &[])
     }
 
-    fn rename(&self, gone: &[&str], images: &[(&str, Descriptor)]) -> Result<()> {
+    /// Removes the entries of some names and points others at their documents, in one step.
+    pub(super) fn rename(&self, gone: &[&str], images: &[(&str, Descriptor)]) -> Result<()> {
         let mut index = self.index()?;
         let entries = entries(&mut index, &self.index_path())?;
         entries.retain(|entry| gone.iter().all(|name| ref_name(entry) != Some(name)));

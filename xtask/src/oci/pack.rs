@@ -1,23 +1,27 @@
 //! Packing: from what an image shall be to the layout and the tars. Layers are built side by side on the cores there
-//! are, each of them once, however many platforms and images share it.
+//! are, each of them once, however many platforms and images share it. What is packed is staged first; whoever packed it
+//! proves it, and only then does it get its name.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
-use super::image_tar::{self, Parts};
-use super::{Blobs, Codec, Digest, Layer, LayerSource, Layout, Lock, Memo, garbage, stage};
-use crate::error::{Error, Result};
+use super::image_tar::Parts;
+use super::{Codec, Digest, Layer, LayerSource, Layout, Lock, Memo, stage};
+use crate::error::Result;
 use crate::triple::Platform;
 
 mod layers;
 mod names;
 mod recode;
+mod staged;
+mod tars;
 
 use layers::{Store, Wanted};
 
 pub use names::tag;
+pub use staged::StagedImages;
 
 /// An image for all its platforms.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +65,7 @@ pub struct PackedImage {
     pub tar_index_digest: Digest,
     /// Its manifests, in the order of the platforms.
     pub manifests: Vec<PackedManifest>,
-    /// The tar that `docker load` takes.
+    /// The tar that `docker load` takes: `images/<image>.tar`, or another file of that folder while it is staged.
     pub tar: PathBuf,
 }
 
@@ -103,83 +107,53 @@ impl Packer<'_> {
     /// # Errors
     /// A name, version or list of platforms that no image can have; a file that cannot be read or written.
     pub fn pack(&self, images: &[ImageSpec]) -> Result<Vec<PackedImage>> {
+        self.stage(images)?.commit()
+    }
+
+    /// Packs images and names none of them: the layout holds their blobs, the tars lie beside their places. See
+    /// [`StagedImages`].
+    ///
+    /// # Errors
+    /// As [`Packer::pack`].
+    pub fn stage(&self, images: &[ImageSpec]) -> Result<StagedImages> {
         names::check(images)?;
-        let _lock = Lock::exclusive(self.dist)?;
-        let layout = Layout::new(self.dist.join("oci"));
-        let tars = self.dist.join("images");
-        let memo = Memo::new(self.cache);
+        let (layout, memo) = (Layout::new(self.dist.join("oci")), Memo::new(self.cache));
+        if images.is_empty() {
+            return Ok(StagedImages::none(layout, memo));
+        }
+        let lock = Lock::exclusive(self.dist)?;
+        let folder = self.dist.join("images");
         layout.blobs().sweep();
-        stage::sweep(&tars);
+        stage::sweep(&folder);
 
         let wanted: Vec<_> = images.iter().flat_map(|image| wanted(image, image.codec)).collect();
-        let store = Store { blobs: &layout.blobs(), memo: &memo, kind: "layers", only_gzip: false };
-        let (built, fresh) = layers::all(&wanted, self.threads, store)?;
+        let store = Store { blobs: &layout.blobs(), memo: &memo, kind: staged::LAYERS, only_gzip: false };
+        let built = layers::all(&wanted, self.threads, store)?;
         let parts = documents(images.iter(), built, &layout)?;
         let tar_parts = self.tar_parts(images, &parts, &memo)?;
+        let tars = tars::stage(images, &tar_parts, &folder, &memo)?;
 
-        let named: Vec<_> =
-            images.iter().zip(&parts).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
-        let packed = images.iter().zip(&parts).zip(&tar_parts);
-        let packed = packed.map(|((image, parts), (tar, _))| self.packed(image, parts, tar)).collect();
-        write_tars(images, &tar_parts, &tars, &memo)?;
-        layout.name(&named)?;
-        if fresh {
-            garbage::collect(&layout);
-            memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
+        let mut staged = StagedImages::under(lock, layout, memo);
+        for (((image, parts), (tar_parts, _)), tar) in images.iter().zip(parts).zip(&tar_parts).zip(tars) {
+            staged.add(packed(image, &parts, tar_parts, tar.path()), parts.index, tar);
         }
-        Ok(packed)
+        Ok(staged)
     }
+}
 
-    /// What the tars are made of. Where the layout holds gzip alone, the same as there; else the same image with other
-    /// layers, which a layout in the cache keeps for the next run.
-    fn tar_parts(&self, images: &[ImageSpec], parts: &[Parts], memo: &Memo) -> Result<Vec<(Parts, Blobs)>> {
-        let layout = Layout::new(self.dist.join("oci"));
-        let own = Layout::new(self.cache.join("gzip"));
-        let (others, plain): (Vec<&ImageSpec>, Vec<&ImageSpec>) =
-            images.iter().partition(|image| !is_all_gzip(image));
-        let mut recoded = Vec::new();
-        if !others.is_empty() {
-            own.blobs().sweep();
-            let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
-            let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
-            let (built, fresh) = layers::all(&wanted, self.threads, store)?;
-            recoded = documents(others.iter().copied(), built, &own)?;
-            let named: Vec<_> =
-                others.iter().zip(&recoded).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
-            own.name(&named)?;
-            if fresh {
-                garbage::collect(&own);
-                memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
-            }
-        }
-        if own.dir().exists() && !plain.is_empty() {
-            own.forget(&plain.iter().map(|image| image.name.as_str()).collect::<Vec<_>>())?;
-        }
-        let mut recoded = recoded.into_iter();
-        let part = |(image, parts): (&ImageSpec, &Parts)| match is_all_gzip(image) {
-            true => Ok((parts.clone(), layout.blobs())),
-            false => {
-                let parts = recoded.next().ok_or_else(|| Error::failed("an image has no documents"))?;
-                Ok((parts, own.blobs()))
-            }
-        };
-        images.iter().zip(parts).map(part).collect()
-    }
-
-    fn packed(&self, image: &ImageSpec, parts: &Parts, tar: &Parts) -> PackedImage {
-        let manifests =
-            image.platforms.iter().zip(&parts.manifests).map(|(spec, (descriptor, manifest, _))| {
-                let size = descriptor.size.saturating_add(manifest.content_size());
-                PackedManifest { platform: spec.platform.clone(), digest: descriptor.digest.clone(), size }
-            });
-        PackedImage {
-            name: image.name.clone(),
-            index_digest: parts.index.digest.clone(),
-            codec: image.codec,
-            tar_index_digest: tar.index.digest.clone(),
-            manifests: manifests.collect(),
-            tar: self.dist.join("images").join(format!("{}.tar", image.name)),
-        }
+/// What became of an image, whose tar lies at `place`.
+fn packed(image: &ImageSpec, parts: &Parts, tar: &Parts, place: &Path) -> PackedImage {
+    let manifests = image.platforms.iter().zip(&parts.manifests).map(|(spec, (descriptor, manifest, _))| {
+        let size = descriptor.size.saturating_add(manifest.content_size());
+        PackedManifest { platform: spec.platform.clone(), digest: descriptor.digest.clone(), size }
+    });
+    PackedImage {
+        name: image.name.clone(),
+        index_digest: parts.index.digest.clone(),
+        codec: image.codec,
+        tar_index_digest: tar.index.digest.clone(),
+        manifests: manifests.collect(),
+        tar: place.to_owned(),
     }
 }
 
@@ -187,15 +161,6 @@ impl Packer<'_> {
 fn wanted(image: &ImageSpec, codec: Codec) -> impl Iterator<Item = Wanted<'_>> {
     let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
     layers.map(move |source| Wanted { source, created: image.created, codec })
-}
-
-/// Whether the layers in the layout may stand in the tar too.
-fn is_all_gzip(image: &ImageSpec) -> bool {
-    let gzip = |layer: &LayerSource| match layer {
-        LayerSource::Tree(_) => image.codec == Codec::Gzip,
-        LayerSource::Stored(stored) => layers::is_gzip(stored),
-    };
-    image.platforms.iter().flat_map(|platform| &platform.layers).all(gzip)
 }
 
 /// Stores the documents of images, whose layers are these.
@@ -228,23 +193,6 @@ fn document(image: &ImageSpec, built: &mut impl Iterator<Item = Layer>, layout: 
     let tag = tag(&image.version);
     let reference = format!("{}:{tag}", image.name);
     Ok(Parts { reference, tag, index, manifests, created: image.created })
-}
-
-fn write_tars(images: &[ImageSpec], parts: &[(Parts, Blobs)], dir: &Path, memo: &Memo) -> Result<()> {
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = images
-            .iter()
-            .zip(parts)
-            .map(|(image, (parts, blobs))| {
-                let target = dir.join(format!("{}.tar", image.name));
-                scope.spawn(move || image_tar::write(parts, &target, blobs, memo))
-            })
-            .collect();
-        // All are waited for, also after the first error.
-        let ended: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
-        let early = |_| Err(Error::failed("writing a tar ended early"));
-        ended.into_iter().try_for_each(|result| result.unwrap_or_else(early))
-    })
 }
 
 /// The platforms of an image, each of which it may have once.

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::decompress::decompress;
-use super::document::{ImageConfig, to_bytes};
+use super::document::{ImageConfig, Index, to_bytes};
 use super::stage::Staged;
 use super::tar::{Entry, EntryKind, Writer};
 use super::unpack;
-use super::{Digest, Hashed, RootFs};
+use super::{Digest, Hashed, Layout, RootFs};
 use crate::error::{Error, Result};
 
 /// An image for one platform in a tar.
@@ -148,6 +148,27 @@ impl Saved {
         decompress(source.take(*size), &mut out, |_| Ok(()))?;
         Ok(out.finish().1)
     }
+}
+
+/// The digest of the image of this name that lies in the output folder, of whatever run: that of the layout, else that of
+/// the index in its tar. None where there is neither.
+///
+/// # Errors
+/// The layout or the tar is there but cannot be read.
+pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
+    if let Some(digest) = Layout::new(dist.join("oci")).find(name)? {
+        return Ok(Some(digest));
+    }
+    let tar = dist.join("images").join(format!("{name}.tar"));
+    let failed = |e: io::Error| Error::io("cannot read", &tar, &e);
+    let mut file = match File::open(&tar) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file.map_err(failed)?,
+    };
+    let Some((at, size)) = places(&mut file).map_err(failed)?.remove("index.json") else { return Ok(None) };
+    let index: Index = serde_json::from_slice(&part(&mut file, at, size).map_err(failed)?)
+        .map_err(|e| Error::failed(format!("index.json of {} cannot be read: {e}", tar.display())))?;
+    Ok(index.manifests.into_iter().next().map(|image| image.digest))
 }
 
 /// Every file of a tar: where its bytes begin, and how many they are.

@@ -29,7 +29,7 @@ impl Staged {
         Ok(Self { file: Some(file), path })
     }
 
-    /// The name it has for now, for messages.
+    /// The name it has for now.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }

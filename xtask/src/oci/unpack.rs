@@ -36,7 +36,11 @@ pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
     apply_from(file, tar, tree)
 }
 
-fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
+/// As [`apply`], from bytes wherever they are; `tar` is the file that files of the tree become parts of.
+///
+/// # Errors
+/// As there.
+pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
     let damaged =
         |e: std::io::Error| Error::failed(format!("{} is no whole tar", tar.display())).found(e.to_string());
     let reader = Reader::new(from).map_err(damaged)?;

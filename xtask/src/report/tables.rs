@@ -123,14 +123,23 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), e.clone())));
     }
     for image in &report.images {
+        if !image.left_out.is_empty() {
+            let words = format!("--target left out {}", image.left_out.join(" and "));
+            notes.push(("warning", format!("image {}", image.name), words));
+        }
         for part in &image.manifests {
-            let skipped = part.smoke.as_ref().filter(|smoke| smoke.status == SmokeStatus::Skipped);
-            let reason = skipped.and_then(|smoke| smoke.reason.clone());
+            let Some(Smoke { status, reason: Some(reason), runner }) = &part.smoke else { continue };
             let about = format!("image {} on {}", image.name, part.platform);
-            notes.extend(reason.map(|reason| ("not run", about, reason)));
+            match (status, runner) {
+                (SmokeStatus::Skipped, _) => notes.push(("not run", about, reason.clone())),
+                (SmokeStatus::Pass, Some(runner)) => {
+                    notes.push(("warning", about, format!("run by {runner}, since {reason}")));
+                }
+                _ => {}
+            }
         }
     }
-    notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.reason.clone())));
+    notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.words())));
     notes.extend(report.skipped.iter().map(|s| ("skipped", s.target.clone(), s.reason.clone())));
     notes
 }

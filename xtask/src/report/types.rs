@@ -134,7 +134,7 @@ pub struct Smoke {
     pub runner: Option<String>,
     /// How it ended.
     pub status: SmokeStatus,
-    /// Why it failed or was skipped.
+    /// Why it failed or was skipped; of an image that passed, what the engine that answers said, where that did not run it.
     #[serde(default)]
     pub reason: Option<String>,
 }
@@ -190,6 +190,9 @@ pub struct Image {
     pub budget: Option<u64>,
     /// One per platform.
     pub manifests: Vec<Manifest>,
+    /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 /// A base that a choice went past.
@@ -222,6 +225,10 @@ pub struct Unmade {
     pub name: String,
     /// Which platforms it would have lacked, or on which it does not run, and why.
     pub reason: String,
+    /// The digest of the index, with `sha256:`, of the image of this name that target/dist holds all the same: an earlier
+    /// run made it. None where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
 }
 
 /// A target that could not be built here.
@@ -231,6 +238,15 @@ pub struct Skipped {
     pub target: String,
     /// Why.
     pub reason: String,
+}
+
+impl Unmade {
+    /// The reason, and what lies in target/dist in its stead: nobody shall take that for the new one.
+    pub fn words(&self) -> String {
+        let earlier = self.earlier.as_ref();
+        let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));
+        format!("{}{}", self.reason, earlier.unwrap_or_default())
+    }
 }
 
 impl Artifact {

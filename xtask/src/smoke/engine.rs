@@ -2,9 +2,9 @@
 //! nothing behind.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use super::mark::{self, Mark};
 use super::{Cannot, Request};
 use crate::error::Result;
 use crate::exec::{Cmd, End, Output, Undo};
@@ -37,6 +37,9 @@ const ANSWER: Duration = Duration::from_secs(15);
 
 /// How long loading may take.
 const LOAD: Duration = Duration::from_secs(300);
+
+/// How long removing what killed runs left may take: a container among it may still run.
+const REMOVE: Duration = Duration::from_secs(60);
 
 /// What engines end with where the container did not start (docker run, "Exit status"): the engine failed, the program
 /// cannot be started, the program is not there.
@@ -84,8 +87,7 @@ impl Engine {
     /// The tar for loading cannot be written, or the engine's command cannot be started.
     pub fn run(&self, request: &Request<'_>) -> Result<std::result::Result<(Output, String), Cannot>> {
         let Request { image, platform, args, .. } = *request;
-        static COUNTER: AtomicU32 = AtomicU32::new(0);
-        let name = format!("xtask-smoke-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+        let name = mark::name(Mark::own().as_ref());
         let mut reference = format!("{name}:{}", &image.id.hex()[..12]);
         let mut loaded = None;
         if self.holds_without_a_name(image)? {
@@ -97,7 +99,7 @@ impl Engine {
             loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
             let load = self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD)?;
             if !load.ok() {
-                return Ok(Err(Cannot::Engine(format!("{} load: {}", self.name, words(&load)))));
+                return Ok(Err(Cannot::Engine(format!("load: {}", words(&load)))));
             }
         }
         let start = |limits| {
@@ -120,11 +122,41 @@ impl Engine {
         let told = words(&output);
         Ok(match output.end {
             _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(told)),
-            _ if wrong_format(&output) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
+            _ if wrong_format(&output) || not_executed(&output) => {
+                Err(Cannot::Image(format!("{told}\nthe command was: {line}")))
+            }
             _ if !self.failed(&output) => Ok((output, line)),
             _ if about(&told, image) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
             _ => Err(Cannot::Engine(told)),
         })
+    }
+
+    /// Removes containers and images of smoke runs that were killed, and says which. One that cannot be removed is left for
+    /// the next time: nothing depends on it.
+    pub(super) fn sweep(&self) -> Vec<String> {
+        let Some(mark) = Mark::own() else { return Vec::new() };
+        let (containers, images) = (format!("name={}", mark.group()), format!("reference={}*", mark.group()));
+        let kinds = [
+            (
+                ["ps", "--all", "--filter", &containers, "--format", "{{.Names}}"],
+                ["rm", "--force", "--volumes"],
+            ),
+            (
+                ["image", "ls", "--filter", &images, "--format", "{{.Repository}}:{{.Tag}}"],
+                ["image", "rm", "--force"],
+            ),
+        ];
+        let mut removed = Vec::new();
+        for (list, remove) in kinds {
+            let Ok(listed) = self.cmd().args(list).capture(ANSWER) else { continue };
+            let listed = listed.text();
+            let left: Vec<&str> = listed.lines().filter(|name| mark.outlived(name, mark::start)).collect();
+            let remove = self.cmd().args(remove).args(&left);
+            if !left.is_empty() && remove.capture(REMOVE).is_ok_and(|output| output.ok()) {
+                removed.extend(left.iter().map(|name| (*name).to_owned()));
+            }
+        }
+        removed
     }
 
     /// Whether the container did not start.
@@ -183,6 +215,18 @@ fn about(told: &str, image: &Saved) -> bool {
 /// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.
 pub(super) fn wrong_format(output: &Output) -> bool {
     !output.ok() && output.errors().to_lowercase().contains("exec format error")
+}
+
+/// Whether the container's first process could not become the program, which is runc's last step and no longer the
+/// engine's: it says so on the container's stderr and ends with 1 or 255, as a program may.
+fn not_executed(output: &Output) -> bool {
+    let said = output.errors();
+    let speaks =
+        (said.starts_with("exec ") || said.starts_with("standard_init_linux.go:")) && said.contains(": ");
+    matches!(output.end, End::Code(1 | 255))
+        && output.stdout.is_empty()
+        && said.lines().count() == 1
+        && speaks
 }
 
 /// What an engine said, on one line.

@@ -14,8 +14,10 @@ use crate::oci::RootFs;
 use crate::oci::document::Runtime;
 use crate::ship::accounts;
 use crate::ship::run::program;
+use ended::Ended;
 
 mod commands;
+mod ended;
 
 pub use commands::{Cell, command};
 
@@ -140,22 +142,18 @@ impl Namespaces {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
         let output = cmd.capture(request.limit)?;
-        if way != Way::Bubblewrap && !commands::ready(root.path()).exists() {
-            let said = output.errors().lines().next().unwrap_or_default().to_owned();
-            let why = format!("{} cannot make the image's folders: {} ({said})", way.name(), output.end);
-            return Ok(Err(Cannot::Namespaces(why)));
-        }
         let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
         let runner = format!("{}{with}", way.name());
         let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());
-        if wrong_format(&output) {
-            let told = output.errors();
-            return Ok(Err(match request.foreign {
-                true => Cannot::Foreign(told),
-                false => Cannot::Image(format!("{told}\nthe command was: {line}")),
-            }));
-        }
-        Ok(Ok((output, line, runner)))
+        let blamed = |told: String| Cannot::Image(format!("{told}\nthe command was: {line}"));
+        Ok(match ended::of(way, &output, root.path()) {
+            _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(output.errors())),
+            _ if wrong_format(&output) => Err(blamed(output.errors())),
+            Ended::Program => Ok((output, line, runner)),
+            // An emulator that cannot be started is nothing that the image has.
+            Ended::NotStarted(said) if with.is_empty() => Err(blamed(said)),
+            Ended::NotStarted(said) | Ended::Tool(said) => Err(Cannot::Namespaces(said)),
+        })
     }
 }
 

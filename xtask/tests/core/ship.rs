@@ -78,7 +78,8 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
             Err(image) => unmade.push(image),
         }
     }
-    (images(&config, &placed, &verified, &origin, &dist, &cache, &ui).unwrap(), unmade)
+    let staged = images(&config, &placed, &verified, &origin, &dist, &cache, &ui).unwrap();
+    (staged.images.commit().unwrap(), unmade)
 }
 
 /// The least that is a static program of 64 bits: a header and one segment to load (System V gABI, "Object Files").

@@ -125,6 +125,45 @@ fn a_run_that_is_killed_while_it_packs_leaves_nothing_half_written() {
     whole(&space);
 }
 
+/// Everything under a name in target/dist's images passed: also where nobody was left to take back what did not.
+#[test]
+fn a_run_that_is_killed_while_an_image_runs_leaves_the_image_before() {
+    let tools = ["unshare", "env", "setpriv", "sh", "mount", "true", "sha256sum"];
+    need!(
+        "interrupted::smoke",
+        machine::std_for(&[HOST_MUSL]),
+        machine::programs(&tools),
+        machine::namespaces()
+    );
+    let mut space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    space.only(&[tools.as_slice(), &["cargo", "rustc", "rustup", "cc", "ld", "as", "git"]].concat());
+    let named = |space: &Space| {
+        (std::fs::read(space.dist("images/app.tar")).ok(), std::fs::read(space.dist("oci/index.json")).ok())
+    };
+    let slow = "if word == \"slow\" { std::thread::sleep(std::time::Duration::from_secs(20)) }\n    println!(\"answer";
+    space.replace("app/src/main.rs", "println!(\"answer", slow);
+    let fast = space.read("targets.toml");
+    let ready = "[ -e target/xtask/smoke/app-linux-amd64/root.ready ]";
+    let killed = || {
+        space.write("targets.toml", &(fast.clone() + "smoke = [\"slow\"]\n"));
+        let ended = interrupt(&space, &["release", "--mode", "pure"], ready, "KILL", ":");
+        assert_eq!(ended, "code=137");
+        space.write("targets.toml", &fast);
+    };
+    killed();
+    assert_eq!(named(&space), (None, None), "there was none before");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    whole(&space);
+    let before = named(&space);
+    space.replace("app/src/main.rs", "answer={}", "the answer={}");
+    killed();
+    assert!(named(&space) == before, "the image before is not what it was");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    whole(&space);
+    assert!(named(&space) != before);
+}
+
 #[test]
 fn two_runs_at_once_do_not_disturb_each_other() {
     need!("interrupted::two", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));

@@ -71,6 +71,16 @@ pub(crate) fn programs(names: &[&str]) -> Have {
     }
 }
 
+/// Some process of this user gets namespaces of its own: in a container it may get none.
+pub(crate) fn namespaces() -> Have {
+    let ways =
+        [["--mount", "--pid", "--fork", "--net"].as_slice(), &["--user", "--map-root-user", "--mount"]];
+    match ways.iter().any(|way| answer("unshare", &[way, ["true"].as_slice()].concat()).is_some()) {
+        true => Ok(()),
+        false => Err("namespaces for this user".into()),
+    }
+}
+
 /// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
 pub(crate) fn zig() -> Result<PathBuf, String> {
     static ZIG: OnceLock<Option<PathBuf>> = OnceLock::new();

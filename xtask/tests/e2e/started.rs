@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use serde_json::{Value, json};
 use xtask::exec::Cmd;
 
-use crate::machine::{self, HOST_MUSL};
+use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::skip::need;
 use crate::space::Space;
 
@@ -67,6 +68,100 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     space.run(&["release", "--mode", "pure"]).ended(0);
     assert!(space.dist("images/app.tar").is_file() && !space.path("target/xtask/failed/app.tar").exists());
     assert_eq!(space.report()["images"][0]["manifests"][0]["smoke"]["status"], "pass");
+}
+
+/// Whoever finds the image of an earlier run shall not take it for the one that failed.
+#[test]
+fn the_image_of_an_earlier_run_stays_and_is_called_so() {
+    need!("started::earlier", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let space = space("app", "");
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    let digest = space.report()["images"][0]["index_digest"].as_str().unwrap().to_owned();
+    let (tar, index) =
+        (std::fs::read(space.dist("images/app.tar")).unwrap(), space.read("target/dist/oci/index.json"));
+    let stays = || {
+        let unmade = &space.report()["unmade"][0];
+        assert_eq!((&unmade["name"], &unmade["earlier"]), (&"app".into(), &digest.as_str().into()));
+        assert!(space.read("target/dist/report.md").contains("that of an earlier run, sha256:"));
+        assert!(tar == std::fs::read(space.dist("images/app.tar")).unwrap());
+        assert_eq!(index, space.read("target/dist/oci/index.json"));
+    };
+    let said = format!("target/dist holds that of an earlier run, {digest}");
+    // It fails in its image.
+    space.replace(
+        "app/src/main.rs",
+        "println!(\"answer",
+        "if word.is_empty() { panic!() }\n    println!(\"answer",
+    );
+    space.write("targets.toml", &(space.read("targets.toml") + "smoke = []\n"));
+    space
+        .run(&["release", "--mode", "pure"])
+        .ended(1)
+        .says(&["image app is not made: it does not run", &said]);
+    stays();
+    // It is not even packed.
+    space.replace("app/src/main.rs", "word.is_empty()", "true");
+    space.run(&["release", "--mode", "pure"]).ended(1).says(&[
+        "image app is not made",
+        "failed; target",
+        &said,
+    ]);
+    stays();
+}
+
+/// It has the name of the whole one, and takes its place.
+#[test]
+fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
+    need!("started::left_out", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    space.image("app", &[HOST_MUSL, ARM_MUSL]);
+    let words = "image app is made for linux/amd64 alone, since --target leaves out linux/arm64/v8";
+    let run = space.run(&["release", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
+    run.says(&[&format!("warning: {words}")]);
+    let image = &space.report()["images"][0];
+    assert_eq!((&image["left_out"], &image["manifests"][1]), (&json!(["linux/arm64/v8"]), &Value::Null));
+    assert!(space.read("target/dist/report.md").contains("left out linux/arm64/v8"));
+    let run = space.run(&["image", "--mode", "pure", "--json"]).ended(0).never_says(&["leaves out"]);
+    assert_eq!(run.json()["images"][0].get("left_out"), None);
+}
+
+/// An image that Docker's users cannot have is no proven one.
+#[test]
+fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
+    let tools = ["docker", "unshare", "setpriv", "sh", "mount", "true"];
+    need!(
+        "started::refused",
+        machine::std_for(&[HOST_MUSL]),
+        machine::programs(&tools),
+        machine::namespaces()
+    );
+    let mut space = space("app", "");
+    let docker = machine::find("docker").unwrap();
+    let bin = space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "git", "env"]);
+    for tool in &tools[1..] {
+        std::os::unix::fs::symlink(machine::find(tool).unwrap(), bin.join(tool)).unwrap();
+    }
+    let script = format!(
+        "#!/bin/sh\n[ \"$1\" = load ] && {{ echo 'no space left' >&2; exit 1; }}\nexec '{}' \"$@\"\n",
+        docker.display()
+    );
+    std::fs::write(bin.join("docker"), script).unwrap();
+    std::fs::set_permissions(bin.join("docker"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .unwrap();
+    for _ in 0..2 {
+        let run = space.run(&["release", "--mode", "pure"]).ended(0);
+        run.says(&[
+            "warning: image app on linux/amd64 was run by unshare, since docker: load: no space left",
+        ]);
+        let smoke = &space.report()["images"][0]["manifests"][0]["smoke"];
+        assert_eq!((&smoke["status"], &smoke["runner"]), (&"pass".into(), &"unshare".into()));
+        assert_eq!(smoke["reason"], "docker: load: no space left");
+    }
+    let run = space.run(&["release", "--mode", "pure", "--strict"]).ended(1);
+    run.says(&[
+        "--strict: the engine refuses 1 of 1 images",
+        "app on linux/amd64: docker: load: no space left",
+    ]);
 }
 
 #[test]

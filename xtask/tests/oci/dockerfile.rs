@@ -213,8 +213,14 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
     };
     let target = Triple::parse("some-target");
     let ground = Ground { target, bin: "app".into(), base: Some(base.into()), trimmed: None };
-    let placed =
-        Placed { image, base: Base::Scratch, rejected: Vec::new(), grounds: vec![ground], refreshed: None };
+    let placed = Placed {
+        image,
+        base: Base::Scratch,
+        rejected: Vec::new(),
+        grounds: vec![ground],
+        left_out: Vec::new(),
+        refreshed: None,
+    };
     let spec = ImageSpec {
         name: "app".into(),
         version: "1".into(),

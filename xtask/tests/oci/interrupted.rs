@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use xtask::oci::{Packer, pack};
+use xtask::oci::{Codec, ImageSpec, Packer, pack};
 
 use crate::support::{files, fixed_image, pack_with, threads};
 
@@ -57,6 +57,63 @@ fn what_is_missing_or_cut_short_is_made_again() {
             assert!(files(&dist) == expected, "{name} was cut");
         }
     }
+}
+
+/// A disk, or somebody, changed one byte and set the time back.
+#[test]
+fn what_was_changed_at_equal_size_is_made_again() {
+    for codec in [Codec::Gzip, Codec::Zstd] {
+        let dir = tempfile::tempdir().unwrap();
+        let image = ImageSpec { codec, ..fixed_image(dir.path()) };
+        let pack = || pack_with(std::slice::from_ref(&image), dir.path(), 2);
+        pack();
+        let expected = files(&dir.path().join("dist"));
+        let gzip = files(&dir.path().join("cache")).into_keys().filter(|name| name.starts_with("gzip/blobs"));
+        let gzip: Vec<String> = gzip.map(|name| format!("cache/{name}")).collect();
+        assert_eq!(gzip.is_empty(), codec == Codec::Gzip);
+        let names = expected.keys().filter(|name| !name.ends_with("index.json") && *name != ".oci.lock");
+        for name in names.map(|name| format!("dist/{name}")).chain(gzip) {
+            let path = dir.path().join(&name);
+            let (mut bytes, time) =
+                (fs::read(&path).unwrap(), fs::metadata(&path).unwrap().modified().unwrap());
+            let whole = bytes.clone();
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+            // Two writes within one tick of the clock of a file system look alike.
+            std::thread::sleep(std::time::Duration::from_millis(10));
+            fs::write(&path, bytes).unwrap();
+            fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+            pack();
+            assert!(fs::read(&path).unwrap() == whole, "{codec:?}: {name}");
+        }
+        assert!(files(&dir.path().join("dist")) == expected, "{codec:?}");
+    }
+}
+
+/// What a copy holds is read once; it is as good as what was packed here.
+#[test]
+fn a_copy_of_the_output_folder_is_no_reason_to_pack_again() {
+    let (dir, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let image = fixed_image(dir.path());
+    pack_with(std::slice::from_ref(&image), dir.path(), 2);
+    pack_with(std::slice::from_ref(&image), dir.path(), 2);
+    for folder in ["dist", "cache"] {
+        for (name, bytes) in files(&dir.path().join(folder)) {
+            let path = other.path().join(folder).join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+    let blobs = || {
+        let entries = fs::read_dir(other.path().join("dist/oci/blobs/sha256")).unwrap().map(Result::unwrap);
+        let written = |e: fs::DirEntry| (e.file_name(), e.metadata().unwrap().modified().unwrap());
+        entries.map(written).collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (before, facts) = (blobs(), other.path().join("cache/blobs"));
+    let known = || fs::read_dir(&facts).unwrap().count();
+    let copied = known();
+    pack_with(std::slice::from_ref(&image), other.path(), 2);
+    assert!(blobs() == before && known() > copied, "no blob was written, and what was read is known");
 }
 
 #[test]

@@ -8,6 +8,8 @@ mod interop;
 mod interrupted;
 mod reproducible;
 mod size;
+#[cfg(unix)]
+mod staged;
 mod support;
 mod tools;
 #[cfg(unix)]

@@ -23,15 +23,16 @@ pub(crate) fn report() -> Report {
             compression: "zstd".into(),
             tar_index_digest: format!("sha256:{}", "cd".repeat(32)),
             budget: Some(20_000_000),
+            left_out: vec!["linux/riscv64".into()],
             manifests: vec![
                 Manifest {
                     platform: "linux/amd64".into(),
                     digest: format!("sha256:{}", "01".repeat(32)),
                     size: 1_834_112,
                     smoke: Some(Smoke {
-                        runner: Some("docker".into()),
+                        runner: Some("unshare".into()),
                         status: SmokeStatus::Pass,
-                        reason: None,
+                        reason: Some("docker: load: no space left on device".into()),
                     }),
                 },
                 Manifest {
@@ -46,7 +47,18 @@ pub(crate) fn report() -> Report {
                 },
             ],
         }],
-        unmade: vec![Unmade { name: "tools".into(), reason: "riscv64gc-unknown-linux-musl failed".into() }],
+        unmade: vec![
+            Unmade {
+                name: "tools".into(),
+                reason: "riscv64gc-unknown-linux-musl failed".into(),
+                earlier: Some(format!("sha256:{}", "ef".repeat(32))),
+            },
+            Unmade {
+                name: "new".into(),
+                reason: "riscv64gc-unknown-linux-musl failed".into(),
+                earlier: None,
+            },
+        ],
         skipped: vec![Skipped {
             target: "aarch64-apple-darwin".into(),
             reason: "no std for this target can be had here".into(),

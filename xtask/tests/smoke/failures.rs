@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use xtask::config::ImageSmoke;
 use xtask::host::Host;
+use xtask::oci::Codec;
 use xtask::oci::document::Runtime;
-use xtask::smoke::{Ran, withdraw};
+use xtask::smoke::{Ran, commit};
 use xtask::verify::Smoke;
 
 use crate::engines::answers;
+use crate::namespaces::some_way;
 use crate::support::{AMD64, Bench, can, prints, runtime};
 
 /// The ways that this machine has.
@@ -19,6 +21,9 @@ fn ways(test: &str, bench: &Bench) -> Vec<(&'static str, Host)> {
     }
     if can(test, &["unshare", "env"]) {
         ways.push(("unshare", bench.host(&["unshare", "env"])));
+    }
+    if can(test, &["bwrap"]) && some_way(test, bench, &["bwrap"]) {
+        ways.push(("bwrap", bench.host(&["bwrap"])));
     }
     ways
 }
@@ -46,7 +51,7 @@ fn code_text_and_time_are_held_against_what_is_expected() {
         let said = why(&bench.run(&image, &ImageSmoke { exit: 0, ..exits.clone() }, &host, 60));
         assert!(
             said.starts_with("it ended with exit code 7\n")
-                && said.contains(" exit 7 in ") == (way == "unshare"),
+                && said.contains(" exit 7 in ") == (way != "docker"),
             "{way}: {said}"
         );
         let said = why(&bench.run(&image, &prints("never said"), &host, 60));
@@ -90,8 +95,12 @@ fn programs_that_cannot_start() {
             (&program, absent.clone()),
         ] {
             let image = bench.pack(&[(AMD64, program)], &run);
-            let said = why(&bench.run(&image, &ImageSmoke::default(), &host, 60));
-            assert!(!said.is_empty(), "{way} {}", program.display());
+            // With 1, 126 and 127 those end that cannot start it.
+            for exit in [0, 1, 126, 127] {
+                let expect = ImageSmoke { exit, ..ImageSmoke::default() };
+                let said = why(&bench.run(&image, &expect, &host, 60));
+                assert!(!said.is_empty(), "{way} {} {exit}", program.display());
+            }
         }
     }
 }
@@ -108,41 +117,89 @@ fn a_folder_that_cannot_be_mounted_is_no_run() {
     let run = Runtime { volumes: ["/proc/x".to_owned()].into(), ..runtime(65532) };
     let image = bench.pack(&[(AMD64, &program)], &run);
     for (way, host) in ways(test, &bench) {
-        // 32 is what `mount` ends with where it fails.
-        let expect = ImageSmoke { exit: 32, ..ImageSmoke::default() };
+        // 32 is what `mount` ends with where it fails, 1 what bubblewrap does.
+        let exit = if way == "bwrap" { 1 } else { 32 };
+        let expect = ImageSmoke { exit, ..ImageSmoke::default() };
         let ran = bench.run(&image, &expect, &host, 60);
         match (&ran[0].smoke, way) {
             (Smoke::Failed(said), "docker") => assert!(said.contains("/proc/x"), "{said}"),
             (Smoke::Skipped(said), "unshare") => assert!(said.contains("cannot make"), "{said}"),
+            (Smoke::Skipped(said), "bwrap") => assert!(said.contains("bwrap: Can't mkdir /proc/x"), "{said}"),
             other => panic!("{other:?}"),
         }
     }
 }
 
+/// Docker wants an absolute path for the folder to start in; bubblewrap starts in its root.
 #[test]
-fn an_image_that_fails_leaves_the_output_folder() {
-    let test = "failures::withdraw";
+fn what_an_engine_refuses_and_namespaces_run_is_said_each_time() {
+    let test = "failures::refused";
+    if !can(test, &["gcc", "docker", "bwrap"]) || !answers(test, "docker") {
+        return;
+    }
+    let bench = Bench::new();
+    if !some_way(test, &bench, &["bwrap"]) {
+        return;
+    }
+    let run = Runtime { working_dir: "work".into(), ..runtime(65532) };
+    let image = bench.pack(&[(AMD64, &bench.program("gcc"))], &run);
+    let host = bench.host(&["docker", "bwrap"]);
+    for _ in 0..2 {
+        let ran = bench.run(&image, &prints("cwd=/work"), &host, 60).remove(0);
+        assert_eq!((ran.runner.as_deref(), &ran.smoke), (Some("bwrap"), &Smoke::Passed));
+        let objection = ran.objection.unwrap();
+        assert!(objection.refused && objection.said.starts_with("docker: Error"), "{objection:?}");
+        assert!(objection.said.contains("absolute path"), "{objection:?}");
+    }
+}
+
+/// What lies in the output folder passed: what fails never gets there, and keeps nothing else away.
+#[test]
+fn an_image_that_fails_does_not_replace_the_one_before() {
+    let test = "failures::earlier";
     if !can(test, &["gcc", "unshare", "env"]) {
         return;
     }
     let bench = Bench::new();
     let program = bench.program("gcc");
-    let image = bench.pack(&[(AMD64, &program)], &runtime(65532));
     let host = bench.host(&["unshare", "env"]);
-    let ran = bench.run(&image, &prints("never said"), &host, 60);
     let (dist, aside) = (bench.path("dist"), bench.path("failed"));
-    let index = || std::fs::read_to_string(dist.join("oci/index.json")).unwrap();
-    assert!(image.tar.is_file() && index().contains(&image.name));
-    let gone = withdraw(std::slice::from_ref(&image), &ran, &dist, &aside).unwrap();
-    assert!(
-        gone[0].1.starts_with("it does not run on linux/amd64: ") && gone[0].1.contains("failed"),
-        "{gone:?}"
+    let index = || std::fs::read_to_string(dist.join("oci/index.json")).unwrap_or_default();
+    let round = |uid, expect: &ImageSmoke| {
+        let staged = bench.stage(Codec::Gzip, &[(AMD64, &program)], &runtime(uid));
+        let image = staged.images().remove(0);
+        let ran = bench.run(&image, expect, &host, 60);
+        assert!(!index().contains(image.index_digest.as_str()) || uid == 1, "it has no name while it runs");
+        (image, commit(staged, &ran, &aside).unwrap())
+    };
+    let (first, proven) = round(1, &prints("uid=1 "));
+    let tar = proven.packed[0].tar.clone();
+    assert_eq!(
+        (proven.failed.len(), tar.as_path()),
+        (0, dist.join("images").join(tar.file_name().unwrap()).as_path())
     );
-    assert!(!image.tar.exists() && aside.join(format!("{}.tar", image.name)).is_file());
-    assert!(!index().contains(&image.name), "{}", index());
-    // The next run packs it again, whole.
-    let again = bench.pack(&[(AMD64, &program)], &runtime(65532));
-    assert_eq!(again, image);
-    assert!(image.tar.is_file() && index().contains(&image.name));
-    assert_eq!(withdraw(&[again], &[], &dist, &aside).unwrap(), []);
+    let before = (index(), std::fs::read(&tar).unwrap());
+    assert!(before.0.contains(first.index_digest.as_str()));
+
+    let (second, proven) = round(2, &prints("never said"));
+    let (name, why) = &proven.failed[0];
+    assert!(proven.packed.is_empty() && *name == second.name, "{proven:?}");
+    assert!(
+        why.starts_with("it does not run on linux/amd64: it did not print") && why.contains("failed"),
+        "{why}"
+    );
+    let kept = aside.join(format!("{name}.tar"));
+    assert!(kept.is_file() && before == (index(), std::fs::read(&tar).unwrap()));
+    assert_eq!(xtask::oci::lies_in(&dist, name).unwrap(), Some(first.index_digest.clone()));
+
+    // That it does not run here any more holds for the very image that is there.
+    let (_, proven) = round(1, &prints("never said"));
+    assert!(proven.packed.is_empty() && !tar.exists() && kept.is_file());
+    assert!(!index().contains(name.as_str()), "{}", index());
+    assert_eq!(xtask::oci::lies_in(&dist, name).unwrap(), None);
+
+    // What passes is there again, whole, and nothing is kept aside.
+    let (_, proven) = round(1, &prints("uid=1 "));
+    assert!(proven.failed.is_empty() && before == (index(), std::fs::read(&tar).unwrap()) && !kept.exists());
+    assert_eq!(std::fs::read_dir(dist.join("images")).unwrap().count(), 1);
 }

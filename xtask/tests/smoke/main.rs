@@ -3,5 +3,6 @@
 
 mod engines;
 mod failures;
+mod killed;
 mod namespaces;
 mod support;

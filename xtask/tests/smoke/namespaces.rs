@@ -12,7 +12,7 @@ use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, s
 const UNSHARE: [&str; 3] = ["unshare", "env", "setpriv"];
 
 /// Whether some way works at all: a container in a container may have none.
-fn some_way(test: &str, bench: &Bench, tools: &[&str]) -> bool {
+pub(crate) fn some_way(test: &str, bench: &Bench, tools: &[&str]) -> bool {
     let work = bench.path("work");
     let found = Namespaces::find(&bench.host(tools), &work).unwrap();
     std::fs::remove_dir_all(&work).unwrap();

@@ -1,6 +1,7 @@
 //! A program that says what it sees of its image, and images that hold it.
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +10,9 @@ use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, TestSection}
 use xtask::exec::Cmd;
 use xtask::host::Host;
 use xtask::oci::document::Runtime;
-use xtask::oci::{Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, PlatformSpec, RootFs, pack};
+use xtask::oci::{
+    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, StagedImages,
+};
 use xtask::smoke::{self, Ran, Site};
 use xtask::triple::Triple;
 use xtask::ui::Ui;
@@ -102,6 +105,11 @@ impl Bench {
 
     /// The same, with layers that are compressed so.
     pub(crate) fn pack_as(&self, codec: Codec, programs: &[(&str, &Path)], run: &Runtime) -> PackedImage {
+        self.stage(codec, programs, run).commit().unwrap().remove(0)
+    }
+
+    /// The same, and not yet in its place.
+    pub(crate) fn stage(&self, codec: Codec, programs: &[(&str, &Path)], run: &Runtime) -> StagedImages {
         let platforms = programs.iter().map(|(target, program)| {
             let mut rootfs = RootFs::new();
             let (uid, gid) = run.user.split_once(':').unwrap();
@@ -124,7 +132,8 @@ impl Bench {
             codec,
             created: 0,
         };
-        pack(&[spec], &self.path("dist"), &self.path("memo")).unwrap().remove(0)
+        let (dist, cache) = (self.path("dist"), self.path("memo"));
+        Packer { dist: &dist, cache: &cache, threads: NonZeroUsize::MIN }.stage(&[spec]).unwrap()
     }
 
     /// Runs an image as a release does, `limit` seconds at most.

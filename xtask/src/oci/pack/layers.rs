@@ -49,13 +49,8 @@ enum Work<'a> {
     Recode(&'a StoredLayer),
 }
 
-/// The layers that are wanted, in their order, all of them in the store; and whether any was built or brought in.
-pub(super) fn all(
-    wanted: &[Wanted<'_>],
-    threads: NonZeroUsize,
-    store: Store<'_>,
-) -> Result<(Vec<Layer>, bool)> {
-    let mut fresh = false;
+/// The layers that are wanted, in their order, all of them in the store as they should be.
+pub(super) fn all(wanted: &[Wanted<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<Layer>> {
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
     let mut tasks: BTreeMap<Digest, Task<'_>> = BTreeMap::new();
     let mut keys = Vec::new();
@@ -64,7 +59,7 @@ pub(super) fn all(
     for layer in wanted {
         let (work, key, settled) = match layer.source {
             LayerSource::Stored(stored) if !store.only_gzip || is_gzip(stored) => {
-                fresh |= store.blobs.bring(&stored.layer.descriptor, &stored.blob)?;
+                store.blobs.bring(&stored.layer.descriptor, &stored.blob, store.memo)?;
                 let key = stored.layer.descriptor.digest.clone();
                 known.insert(key.clone(), stored.layer.clone());
                 keys.push(key);
@@ -84,7 +79,8 @@ pub(super) fn all(
         if known.contains_key(&key) || tasks.contains_key(&key) {
             continue;
         }
-        match store.memo.get(store.kind, key.hex()).filter(|l: &Layer| store.blobs.has(&l.descriptor)) {
+        let intact = |layer: &Layer| store.blobs.is_intact(&layer.descriptor, store.memo);
+        match store.memo.get(store.kind, key.hex()).filter(intact) {
             Some(layer) => drop(known.insert(key, layer)),
             None => drop(tasks.insert(key.clone(), Task { key, work, settled })),
         }
@@ -92,7 +88,7 @@ pub(super) fn all(
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
     known.extend(run(&tasks, threads, store)?);
     let layer = |key| known.get(key).cloned().ok_or_else(|| Error::failed("a layer was not built"));
-    Ok((keys.iter().map(layer).collect::<Result<_>>()?, fresh || !tasks.is_empty()))
+    keys.iter().map(layer).collect()
 }
 
 /// Whether a layer that is on disk is compressed with gzip.
@@ -134,6 +130,7 @@ fn one(task: &Task<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
         Work::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
         Work::Recode(stored) => recode(stored, pool, store.blobs)?,
     };
+    store.blobs.remember(&layer.descriptor.digest, store.memo);
     if task.settled {
         store.memo.put(store.kind, task.key.hex(), &layer);
     }

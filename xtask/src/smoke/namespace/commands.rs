@@ -66,6 +66,24 @@ pub(super) fn ready(root: &Path) -> PathBuf {
     path.into()
 }
 
+/// Opens the file in `$1` for what bubblewrap reports, and becomes the command that follows.
+const REPORT: &str = r#"report=$1; shift; exec 9>"$report" "$@""#;
+
+/// The file beside the root that bubblewrap reports to.
+pub(super) fn report(root: &Path) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(".report");
+    path.into()
+}
+
+/// bubblewrap, with its report where [`report`] says. That is the one thing that tells its own end from the program's,
+/// both of which are exit codes and words on stderr: it reports an `exit-code` where the program was started, and else none
+/// (its manual, `--json-status-fd`; from 0.3.2 on).
+fn reporting(bwrap: &Path, root: &Path) -> Cmd {
+    let cmd = Cmd::new("/bin/sh").args(["-c", REPORT, "sh"]).arg(report(root));
+    cmd.arg(bwrap).args(["--json-status-fd", "9"]).args(ALONE)
+}
+
 /// The command that runs a cell; none where its tool is not here.
 pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
     match way {
@@ -104,7 +122,7 @@ pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
     let cell = Cell { root, runtime: &runtime, uid: 1, gid: 1, program: "", argv: &[], emulator: None };
     match way {
         Way::Bubblewrap => {
-            let cmd = Cmd::new(tools.bwrap.as_deref()?).args(ALONE).args(["--ro-bind", "/", "/"]);
+            let cmd = reporting(tools.bwrap.as_deref()?, root).args(["--ro-bind", "/", "/"]);
             Some(cmd.args(["--proc", "/proc", "--dev", "/dev", "--uid", "1", "--gid", "1", "--", "true"]))
         }
         Way::Root | Way::User => {
@@ -161,7 +179,7 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
 const ALONE: [&str; 5] = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"];
 
 fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
-    let mut cmd = Cmd::new(bwrap).args(ALONE).arg("--clearenv");
+    let mut cmd = reporting(bwrap, cell.root).arg("--clearenv");
     for entry in &cell.runtime.env {
         let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
         cmd = cmd.args(["--setenv", name, value]);

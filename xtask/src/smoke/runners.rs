@@ -1,0 +1,177 @@
+//! What can run images here, and in which order it is asked: the engine that answers, then namespaces.
+
+use std::sync::OnceLock;
+
+use serde::{Deserialize, Serialize};
+
+use super::namespace::Namespaces;
+use super::{
+    Cannot, Emulator, Engine, Objection, Ran, Request, Site, Started, Task, extract, judge, place, qemu,
+};
+use crate::error::{Error, Result};
+use crate::exec::{End, Output};
+use crate::oci::document::Manifest;
+use crate::oci::{Digest, Layout, Memo, Saved};
+use crate::toolchain::identity::Fingerprint;
+use crate::verify::Smoke;
+
+/// A run that passed, remembered.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    runner: String,
+    manifest: Digest,
+    objection: Option<Objection>,
+}
+
+/// What can run images here. Namespaces are tried where they are needed for the first time.
+pub(super) struct Runners<'a> {
+    engine: std::result::Result<Engine, Vec<String>>,
+    /// What killed runs left in the engine is removed. Waits for the first image that is run: where all are known to have
+    /// passed, the engine has nothing to do.
+    swept: OnceLock<()>,
+    namespaces: OnceLock<std::result::Result<Namespaces, String>>,
+    site: &'a Site<'a>,
+    memo: Memo,
+}
+
+impl<'a> Runners<'a> {
+    pub(super) fn new(site: &'a Site<'a>) -> Self {
+        let engine = Engine::find(site.host);
+        Self { engine, swept: OnceLock::new(), namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) }
+    }
+
+    /// Runs one platform, unless it is known to have passed.
+    pub(super) fn one(&self, task: &Task<'_>) -> Result<Ran> {
+        let key = self.key(task);
+        if let Some(Known { runner, objection, .. }) = self.memo.get("smoke", &key) {
+            return Ok(ran(task, Some(runner), Smoke::Passed, objection));
+        }
+        let ran = self.run(task)?;
+        // What the engine refused it is asked again: it may have been the engine, and `--strict` counts it.
+        let refused = ran.objection.as_ref().is_some_and(|objection| objection.refused);
+        if let (Smoke::Passed, Some(runner), false) = (&ran.smoke, &ran.runner, refused) {
+            let blobs = Layout::new(self.site.dist.join("oci")).blobs();
+            self.memo.retain("smoke", |known: &Known| blobs.path(&known.manifest).is_file());
+            let manifest = task.manifest.digest.clone();
+            let known = Known { runner: runner.clone(), manifest, objection: ran.objection.clone() };
+            self.memo.put("smoke", &key, &known);
+        }
+        Ok(ran)
+    }
+
+    /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
+    fn key(&self, task: &Task<'_>) -> String {
+        let mut key = Fingerprint::new("smoke 2").with(task.manifest.digest.as_str());
+        for arg in task.args {
+            key = key.with(arg);
+        }
+        key = key.with(format!("{} {:?}", task.expect.exit, task.expect.stdout));
+        match &self.engine {
+            Ok(engine) => key = key.with(engine.name).with(&engine.version).with_stat(&engine.program),
+            Err(_) => {
+                for tool in ["bwrap", "unshare"].iter().filter_map(|name| self.site.host.program(name)) {
+                    key = key.with_stat(&tool);
+                }
+            }
+        }
+        key.short()
+    }
+
+    fn run(&self, task: &Task<'_>) -> Result<Ran> {
+        let layout = Layout::new(self.site.dist.join("oci"));
+        let manifest = layout.blobs().read(&task.manifest.digest)?;
+        let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| {
+            Error::failed(format!("{} is no manifest", task.manifest.digest.as_str())).found(e.to_string())
+        })?;
+        let image = Saved::find(&task.image.tar, &manifest.config.digest)?;
+        let folder = self.site.work.join(format!("{}-{}", task.image.name, place(&task.manifest.platform)));
+        let folder = extract::Scratch::new(folder)?;
+
+        let emulator = qemu::find(task.target, self.site.host);
+        let request = Request {
+            image: &image,
+            platform: &task.manifest.platform,
+            foreign: !matches!(emulator, Ok(None)),
+            args: task.args,
+            folder: folder.path(),
+            limit: self.site.limit,
+        };
+        let (mut reasons, mut objection, mut blamed) = (Vec::new(), None, None);
+        match &self.engine {
+            Err(why) => reasons.extend(why.iter().cloned()),
+            Ok(engine) => match self.swept(engine).run(&request)? {
+                Ok((output, line)) => {
+                    return Ok(ran(task, Some(engine.name.into()), verdict(&output, task, &line), None));
+                }
+                Err(cannot) => {
+                    let refused = !matches!(cannot, Cannot::Foreign(_));
+                    let image = matches!(cannot, Cannot::Image(_));
+                    let words = cannot.words();
+                    let named = words.starts_with(&format!("{}: ", engine.name));
+                    let said = if named { words.clone() } else { format!("{}: {words}", engine.name) };
+                    blamed = image.then_some((engine.name, words));
+                    reasons.push(said.clone());
+                    objection = Some(Objection { said, refused });
+                }
+            },
+        }
+        let (runner, smoke) = match (self.in_namespaces(&request, emulator)?, blamed) {
+            (Ok((output, line, runner)), _) => {
+                return Ok(ran(task, Some(runner), verdict(&output, task, &line), objection));
+            }
+            // What an engine says against an image has the last word where nothing else can run it.
+            (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
+            (Err(Cannot::Image(said)), None) => (None, Smoke::Failed(said)),
+            (Err(other), None) => {
+                reasons.push(other.words());
+                (None, Smoke::Skipped(reasons.join("; ")))
+            }
+        };
+        Ok(ran(task, runner, smoke, None))
+    }
+
+    fn swept<'e>(&self, engine: &'e Engine) -> &'e Engine {
+        self.swept.get_or_init(|| {
+            let left = engine.sweep();
+            if !left.is_empty() {
+                let what = format!("{} from {}, of a run that was killed", left.join(", "), engine.name);
+                self.site.ui.step("Removed", what);
+            }
+        });
+        engine
+    }
+
+    /// A run without an engine.
+    fn in_namespaces(
+        &self,
+        request: &Request<'_>,
+        emulator: std::result::Result<Option<Emulator>, String>,
+    ) -> Result<Started> {
+        let emulator = match emulator {
+            Ok(emulator) => emulator,
+            Err(why) => return Ok(Err(Cannot::Foreign(why))),
+        };
+        let found = self.namespaces.get_or_init(|| {
+            Namespaces::find(self.site.host, self.site.work).map_err(|error| error.to_string())
+        });
+        match found {
+            Ok(namespaces) => namespaces.run(request, emulator.as_ref()),
+            Err(why) => Ok(Err(Cannot::Namespaces(why.clone()))),
+        }
+    }
+}
+
+fn ran(task: &Task<'_>, runner: Option<String>, smoke: Smoke, objection: Option<Objection>) -> Ran {
+    let (image, platform) = (task.image.name.clone(), task.manifest.platform.clone());
+    Ran { image, platform, runner, smoke, objection }
+}
+
+fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
+    match judge(output, task.expect, line) {
+        None => Smoke::Passed,
+        Some(said) if matches!(output.end, End::TimedOut(_)) => Smoke::Failed(format!(
+            "{said}\nhelp: `smoke` of [[image]] names arguments with which it ends by itself"
+        )),
+        Some(said) => Smoke::Failed(said),
+    }
+}
