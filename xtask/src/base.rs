@@ -15,6 +15,7 @@ mod layer;
 pub mod lock;
 mod name;
 mod packages;
+pub mod prune;
 pub mod store;
 pub mod tree;
 pub mod update;

@@ -3,10 +3,11 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::host::Host;
 
 /// The cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's own place for
@@ -40,6 +41,13 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
     })
 }
 
+/// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
+pub fn needed(error: Error) -> Error {
+    let help =
+        "what is kept there is needed: set XTASK_CACHE_DIR to a folder that can be written, with room in it";
+    Error { kind: Kind::Missing, ..error }.help(help)
+}
+
 /// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
 pub fn short_hash(text: &str, digits: usize) -> String {
     use std::fmt::Write;
@@ -51,19 +59,52 @@ pub fn short_hash(text: &str, digits: usize) -> String {
     hash.chars().take(digits).collect()
 }
 
-/// An exclusive lock on a file, held until it is dropped or the process ends, however it ends.
+/// How exactly the last use of something is known.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Notes that something was used: the time of this file says when, at most once a day. The file is made where it is not
+/// there. A cache that cannot be written notes nothing.
+pub fn used(mark: &Path) {
+    let noted = std::fs::metadata(mark).and_then(|meta| meta.modified());
+    if noted.is_ok_and(|time| time.elapsed().is_ok_and(|since| since < DAY)) {
+        return;
+    }
+    let file = create_parent(mark).map(|_| File::options().create(true).append(true).open(mark));
+    if let Ok(Ok(file)) = file {
+        let _ = file.set_modified(SystemTime::now());
+    }
+}
+
+/// A lock on a file, held until it is dropped or the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
-    /// Takes the lock; calls `waiting` first where another process holds it. The file stays.
+    /// Takes a lock of the cache; calls `waiting` first where another process holds it. The file stays.
+    ///
+    /// # Errors
+    /// [`Kind::Missing`] where the file cannot be made or the file system has no locks.
+    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        Self::outside(path, waiting).map_err(needed)
+    }
+
+    /// Takes a lock that others may have too, but nobody who [`Lock::take`]s it; none where the cache has no locks or
+    /// cannot be written, and so neither can what it would keep away.
+    pub fn share(path: &Path) -> Option<Self> {
+        create_parent(path).ok()?;
+        let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+        file.lock_shared().ok().map(|()| Self { _file: file })
+    }
+
+    /// As [`Lock::take`], of something that is not in the cache.
     ///
     /// # Errors
     /// Where the file cannot be made or the file system has no locks.
-    pub fn take(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
-        create_parent(path)?;
+    pub fn outside(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
+        let parent = path.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot make the folder", parent, &e))?;
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -79,8 +120,7 @@ impl Lock {
             Ok(()) => Ok(()),
         };
         locked.map_err(|e| {
-            Error::io("cannot lock", path, &e)
-                .help("set XTASK_CACHE_DIR to a folder on a file system with locks")
+            Error::io("cannot lock", path, &e).found("some network file systems have no locks")
         })?;
         Ok(Self { _file: file })
     }
@@ -124,10 +164,11 @@ impl Staging {
             let away = self
                 .dir
                 .with_file_name(format!("{}.old", self.dir.file_name().unwrap_or_default().display()));
-            std::fs::rename(place, &away).map_err(|e| Error::io("cannot move away", place, &e))?;
+            let moved = std::fs::rename(place, &away);
+            moved.map_err(|e| needed(Error::io("cannot move away", place, &e)))?;
             let _ = std::fs::remove_dir_all(&away);
         }
-        std::fs::rename(&made, place).map_err(|e| Error::io("cannot make", place, &e))?;
+        std::fs::rename(&made, place).map_err(|e| needed(Error::io("cannot make", place, &e)))?;
         self.published = part.is_empty();
         if let Some(parent) = place.parent() {
             sweep(parent, &prefix(place), Some(&self.dir));
@@ -160,12 +201,12 @@ impl Drop for Staging {
     }
 }
 
-/// Makes a folder with its parents.
+/// Makes a folder of the cache with its parents.
 ///
 /// # Errors
-/// Where it cannot be made.
+/// [`Kind::Missing`] where it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))
+    std::fs::create_dir_all(dir).map_err(|e| needed(Error::io("cannot make the folder", dir, &e)))
 }
 
 fn create_parent(path: &Path) -> Result<&Path> {

@@ -277,6 +277,18 @@ pub enum BaseCommand {
         #[command(flatten)]
         json: JsonFlag,
     },
+    /// Take out of the cache what no run of any workspace has used for long
+    Prune {
+        /// How many days nothing has used it
+        #[arg(long, value_name = "DAYS", default_value_t = 30)]
+        older_than: u32,
+        /// Only say what would go
+        #[arg(long)]
+        dry_run: bool,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
     /// Print the bases and what is locked for them
     List {
         /// How to print.

@@ -1,6 +1,6 @@
 //! What every command starts from: the workspace, targets.toml, the compiler and the places on disk, each read once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::base::{Bases, distroless};
@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::internal::HOST_OR_TARGET;
 use crate::plan::{self, ModeRequest, Request};
+use crate::rebuild::outside::{name_outside, outside};
 use crate::rustc::{Rustc, find};
 use crate::toolchain::Provider;
 use crate::toolchain::wrapper::{executable, script_of};
@@ -175,11 +176,18 @@ impl Session {
             cache: &self.cache,
             offline: self.offline,
             extra_env: BTreeMap::new(),
-            renamed: Vec::new(),
+            renamed: self.outside().into_iter().map(|dir| (dir.clone(), name_outside(root, &dir))).collect(),
             umask: None,
             settings: Vec::new(),
             user,
         }
+    }
+
+    /// The folders outside of the workspace that it takes packages from.
+    pub fn outside(&self) -> BTreeSet<PathBuf> {
+        let root = &self.workspace.root;
+        let members = self.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
+        outside(root, members.chain([root.join("Cargo.toml")]))
     }
 
     /// Writes the linker that host and target share where they are one triple.

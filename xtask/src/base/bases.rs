@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BaseImage, Distroless, distroless};
+use super::{BaseImage, Distroless, distroless, prune};
+use crate::cache::Lock;
 use crate::config::Base;
 use crate::error::{Error, Result};
 use crate::registry;
@@ -17,6 +18,8 @@ pub struct Bases<'a> {
     registry: registry::Site<'a>,
     ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
     refreshed: RefCell<BTreeMap<String, String>>,
+    /// What is ready lies in the cache.
+    _in_use: Option<Lock>,
 }
 
 impl<'a> Bases<'a> {
@@ -24,7 +27,8 @@ impl<'a> Bases<'a> {
     pub fn new(distroless: distroless::Site<'a>) -> Self {
         let distroless::Site { cache, locks, offline, ui, host, .. } = distroless;
         let registry = registry::Site { cache, locks, offline, ui, host };
-        Self { distroless, registry, ready: RefCell::default(), refreshed: RefCell::default() }
+        let (ready, refreshed) = (RefCell::default(), RefCell::default());
+        Self { distroless, registry, ready, refreshed, _in_use: prune::hold(cache) }
     }
 
     /// A base for a platform; none for scratch.

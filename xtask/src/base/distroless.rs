@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::cache::{Lock as FileLock, Staging, short_hash};
+use crate::cache::{Lock as FileLock, Staging, needed, short_hash};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::oci::document::Runtime;
@@ -118,6 +118,7 @@ fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -
     let file = Store::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
     // One that cannot be read is made again.
     let Ok(Some(fresh)) = Lock::load(&file) else { return Ok(None) };
+    crate::cache::used(&file);
     let part = fresh.part(what, arch)?;
     let ready = match cached(what, arch, &part, site)? {
         Some(ready) => ready,
@@ -143,7 +144,7 @@ fn refresh(
     let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")?;
     let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
     let file = store.refreshed(&refreshed_key(what, arch, lock));
-    crate::files::write(&file, fresh.text().as_bytes())?;
+    crate::files::write(&file, fresh.text().as_bytes()).map_err(needed)?;
     let why = note(what, &why);
     site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
     let part = fresh.part(what, arch)?;
@@ -172,7 +173,9 @@ fn created_by(what: Distroless) -> String {
 }
 
 fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<Option<Assembled>> {
-    let Some((layer, rootfs)) = layer::read(&folder(part, site), &created_by(what))? else { return Ok(None) };
+    let folder = folder(part, site);
+    let Some((layer, rootfs)) = layer::read(&folder, &created_by(what))? else { return Ok(None) };
+    Store::new(site.cache).used(&folder, &part.packages);
     let base = BaseImage {
         name: what.to_string(),
         platform: arch.platform(),
@@ -205,7 +208,7 @@ fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<
     task.note("packing");
     let made = staging.path().join("made");
     crate::cache::create_dir(&made)?;
-    layer::write(&tree, &made)?;
+    layer::write(&tree, &made).map_err(needed)?;
     staging.publish("made", &place)?;
     drop(task);
     let ready = cached(what, arch, &part, site)?;
@@ -223,7 +226,7 @@ fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
                 .found(format!("{field}: {locked:?} in the lock, {says:?} in the package")));
         }
     }
-    let file = std::fs::File::create(data).map_err(|e| Error::io("cannot write", data, &e))?;
+    let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
     deb.unpack_data(&mut std::io::BufWriter::new(file))?;
     let mut files = RootFs::new();
     unpack::apply(data, &mut files)

@@ -69,6 +69,8 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         .found(names.join(", "))
         .help("run it once without --offline, or take over the folder `bases` of another machine's cache"));
     }
+    // Asked before anything is fetched for it.
+    drop(inbox(&store, *site.ui)?);
     let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")
         .map_err(|error| error.found(format!("not in the cache: {}", names.join(", "))))?;
     let size: u64 = missing.iter().map(|p| p.size).sum();

@@ -6,13 +6,21 @@
 //! bases/refreshed/<key>.lock       locks made because the repository's were out of date
 //! bases/apt/<release>-<archs>/     apt's private state
 //! ```
+//!
+//! The times of packages, of `used` beside a layer's files and of refreshed locks say when each was used last, which is
+//! what [`super::prune`] goes by.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::cache::{self, needed};
 use crate::error::{Error, Result};
 use crate::oci::Digest;
 
 use super::lock::Package;
+
+/// The file whose time says when a layer was used.
+pub(super) const USED: &str = "used";
 
 /// The place.
 #[derive(Debug, Clone)]
@@ -29,6 +37,14 @@ impl Store {
     /// The folder of a base's layer.
     pub fn layer(&self, key: &str) -> PathBuf {
         self.dir.join("layers").join(key)
+    }
+
+    /// Notes that a base was used, and what it can be made of again: an archive keeps no package for ever.
+    pub fn used(&self, layer: &Path, packages: &[Package]) {
+        cache::used(&layer.join(USED));
+        for deb in packages.iter().map(|package| self.deb(package)).filter(|deb| deb.exists()) {
+            cache::used(&deb);
+        }
     }
 
     /// The lock that stands in for another.
@@ -54,13 +70,13 @@ impl Store {
         let path = self.deb(package);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(e) => return Err(Error::io("cannot read", &path, &e)),
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(needed(Error::io("cannot read", &path, &e))),
         };
         if Digest::of(&bytes) == package.digest {
             return Ok(Some(bytes));
         }
-        std::fs::remove_file(&path).map_err(|e| Error::io("cannot remove", &path, &e))?;
+        std::fs::remove_file(&path).map_err(|e| needed(Error::io("cannot remove", &path, &e)))?;
         Ok(None)
     }
 
@@ -73,7 +89,7 @@ impl Store {
         if bytes.len() as u64 != package.size || Digest::of(&bytes) != package.digest {
             return Ok(false);
         }
-        crate::files::write(&self.deb(package), &bytes)?;
+        crate::files::write(&self.deb(package), &bytes).map_err(needed)?;
         Ok(true)
     }
 

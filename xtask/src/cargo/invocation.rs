@@ -47,7 +47,7 @@ pub struct Site<'a> {
     /// Variables for Cargo beside those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
     /// Further folders of this machine, with what stands for them in what is built.
-    pub renamed: Vec<(PathBuf, &'static str)>,
+    pub renamed: Vec<(PathBuf, String)>,
     /// The umask of the build, in octal; this program's own where none.
     pub umask: Option<&'static str>,
     /// Settings for Cargo's `--config`, over the workspace's own.
@@ -218,9 +218,9 @@ pub fn flags(job: &Job, site: &Site) -> Vec<String> {
 
 /// Paths of this machine and what stands for them in what is built. Where several match, the last wins in rustc and in
 /// C compilers alike.
-fn remaps(site: &Site) -> Vec<(String, &'static str)> {
+fn remaps(site: &Site) -> Vec<(String, String)> {
     let mut list = Vec::new();
-    let mut add = |path: &Path, to| list.push((path.to_string_lossy().into_owned(), to));
+    let mut add = |path: &Path, to: &str| list.push((path.to_string_lossy().into_owned(), to.to_owned()));
     if let Some(home) = &site.cargo_home {
         add(home, "/cargo");
     }

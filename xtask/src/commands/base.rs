@@ -9,6 +9,7 @@ use crate::error::{Error, Result};
 use crate::session::Session;
 
 mod list;
+mod prune;
 mod show;
 mod tags;
 mod update;
@@ -16,6 +17,9 @@ mod update;
 pub(super) fn run(common: &Common, command: &BaseCommand) -> Result<()> {
     match command {
         BaseCommand::Update { releases, archs, json } => update::run(common, releases, archs, json.json),
+        BaseCommand::Prune { older_than, dry_run, json } => {
+            prune::run(common, *older_than, *dry_run, json.json)
+        }
         BaseCommand::List { json } => list::run(common, json.json),
         BaseCommand::Show { name, arch, files, json } => {
             show::run(common, name, arch.as_deref(), *files, json.json)

@@ -70,7 +70,7 @@ impl Start {
         self.turn.get_or_init(|| {
             let ui = &self.session.ui;
             let waiting = || ui.step("Waiting", "for another run in this workspace");
-            let lock = Lock::take(&self.session.work().join("lock"), waiting);
+            let lock = Lock::outside(&self.session.work().join("lock"), waiting);
             if let Err(error) = &lock {
                 // Some network file systems know no locks; then one run at a time is the user's care.
                 ui.warn(error.to_string());

@@ -9,7 +9,6 @@ use crate::build::Builder;
 use crate::cargo::invocation::Site;
 use crate::error::{Error, Result};
 use crate::files::human_size;
-use crate::rebuild::outside::outside;
 use crate::rebuild::sources::{Sources, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
 use crate::verify::Verified;
@@ -39,18 +38,19 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
         .into_iter()
         .flatten()
+        .chain(start.session.outside())
         .collect();
     let copied = elsewhere(start, &site, &work)?;
     if let Some(copied) = &copied {
         // Configuration and vendored sources stay where they are.
-        site.renamed.push((site.root.to_owned(), "/src"));
+        site.renamed.push((site.root.to_owned(), "/src".to_owned()));
         let moved = |path: &PathBuf| copied.root.join(path.strip_prefix(site.root).unwrap_or(path));
         site.manifests = site.manifests.iter().map(moved).collect();
         site.manifest = copied.root.join("Cargo.toml");
         site.root = &copied.root;
     }
     // What stands for the first build's folders.
-    site.renamed.push((work.clone(), "/target/xtask"));
+    site.renamed.push((work.clone(), "/target/xtask".to_owned()));
     site.extra_env = otherwise(start);
     site.umask = Some(UMASK);
     let builder = Builder { work: work.clone(), ..start.session.builder(&start.config, site) };
@@ -87,9 +87,7 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>>
         ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
         Ok(None)
     };
-    let manifests = site.manifests.iter().chain([&site.manifest]).cloned();
-    let outside: Vec<String> =
-        outside(site.root, manifests).iter().map(|dir| dir.display().to_string()).collect();
+    let outside: Vec<String> = start.session.outside().iter().map(|dir| dir.display().to_string()).collect();
     if !outside.is_empty() {
         return in_place(
             format!(
@@ -114,7 +112,7 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>>
         .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
     if repository::commit(site.root) != repository::commit(&copied.root) {
         return in_place(
-            "git does not know the commit in a copy of this checkout".to_owned(),
+            "git says of a copy of this checkout what it does not say here".to_owned(),
             "run it in a clone, with no more than `git clone` puts there",
         );
     }

@@ -29,6 +29,13 @@ pub fn outside(root: &Path, manifests: impl IntoIterator<Item = PathBuf>) -> BTr
     found
 }
 
+/// What stands for the path of such a folder in programs: `/outside` and its path from where both ways part.
+pub fn name_outside(root: &Path, folder: &Path) -> String {
+    let common = root.ancestors().find(|above| folder.starts_with(above)).unwrap_or(root);
+    let rest = folder.strip_prefix(common).unwrap_or(folder);
+    Path::new("/outside").join(rest).display().to_string()
+}
+
 /// All `path`s of dependencies, also of patched and replaced ones.
 fn paths(manifest: &Table) -> Vec<&str> {
     let within = |key: &str| manifest.get(key).and_then(Value::as_table);
@@ -97,5 +104,7 @@ mod tests {
         write("inner", "[dependencies]\nout = { path = \"./../../out\" }\napp = { path = \"../app\" }\n");
         let found = outside(&root, [root.join("Cargo.toml"), root.join("app/Cargo.toml")]);
         assert_eq!(found.into_iter().collect::<Vec<_>>(), [dir.path().join("out")]);
+        assert_eq!(name_outside(&root, &dir.path().join("out")), "/outside/out");
+        assert_eq!(name_outside(Path::new("/a/b/c"), Path::new("/a/x/y")), "/outside/x/y");
     }
 }

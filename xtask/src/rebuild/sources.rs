@@ -37,7 +37,7 @@ struct Walk<'a> {
 }
 
 /// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in `spare`
-/// and those that carry a [`TAG`] stay behind. No symbolic link is followed: one that leads out of what is copied leads to
+/// and those that a `CACHEDIR.TAG` marks stay behind. No symbolic link is followed: one that leads out of what is copied leads to
 /// where it led. What cannot be read, no build could read; what vanishes meanwhile was no source.
 ///
 /// # Errors

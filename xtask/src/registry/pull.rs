@@ -8,6 +8,7 @@ use super::manifest::{self, Found};
 use super::store::{Part, Store};
 use super::{Reference, Site, lock};
 use crate::base::BaseImage;
+use crate::cache::needed;
 use crate::error::{Error, Result};
 use crate::oci::document::{Descriptor, ImageConfig, Manifest, PlatformJson};
 use crate::oci::{Digest, RootFs, unpack};
@@ -92,7 +93,8 @@ pub(super) fn resolve_all<'a>(
 }
 
 fn keep(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
-    out.write_all(bytes).map_err(|e: io::Error| Error::failed(format!("cannot write into the cache: {e}")))
+    out.write_all(bytes)
+        .map_err(|e: io::Error| needed(Error::failed(format!("cannot write into the cache: {e}"))))
 }
 
 /// An error about a base begins with its name.

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::cache::Lock;
+use crate::cache::{Lock, needed, used};
 use crate::error::{Error, Result};
 use crate::oci::stage::{self, Staged};
 use crate::oci::{Digest, Hashed, Memo, Stat};
@@ -45,13 +45,24 @@ impl Store {
         self.folder(part).join(digest.hex())
     }
 
+    /// The file whose time says when the file of a digest was used.
+    fn mark(&self, part: Part, digest: &Digest) -> PathBuf {
+        self.dir.join("used").join(part.name()).join(digest.hex())
+    }
+
     fn folder(&self, part: Part) -> PathBuf {
         self.dir.join(part.name()).join("sha256")
     }
 
     /// The file of a digest where it is there and whole. A file that did not change since it was last held against its
-    /// digest is believed; any other is read, and removed where it is damaged.
+    /// digest is believed; any other is read, and removed where it is damaged. That it was used is noted.
     pub fn find(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
+        let found = self.whole(part, digest)?;
+        used(&self.mark(part, digest));
+        Some(found)
+    }
+
+    fn whole(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(part, digest);
         let memo = Memo::new(self.dir.join("seen"));
         let stat = Stat::of(&path).ok()?;
@@ -91,10 +102,10 @@ impl Store {
             return Ok(there);
         }
         let path = self.path(part, digest);
-        let mut staged = Staged::new(&self.folder(part))?;
+        let mut staged = Staged::new(&self.folder(part)).map_err(needed)?;
         fill(&mut staged)?;
-        staged.flush().map_err(|e| Error::io("cannot write", &path, &e))?;
-        staged.put(&path)?;
+        staged.flush().map_err(|e| needed(Error::io("cannot write", &path, &e)))?;
+        staged.put(&path).map_err(needed)?;
         // It came into being under a name that nobody knows, so that nothing else wrote to it.
         if let Ok(stat) = Stat::of(&path) {
             Memo::new(self.dir.join("seen")).put(part.name(), digest.hex(), &stat);

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
 
 use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
@@ -72,13 +72,14 @@ pub fn survey(
 ) -> Result<BTreeMap<Triple, Survey>> {
     let list: Vec<_> = questions.values().collect();
     let next = AtomicUsize::new(0);
+    let told = Once::new();
     let results = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(question) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = one(question, host, places, depth, ui);
+                    let found = one(question, host, places, depth, (ui, &told));
                     let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     all.push((question.setting.target.clone(), found));
                 }
@@ -89,7 +90,10 @@ pub fn survey(
     results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
 }
 
-fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui) -> Result<Survey> {
+/// The printer, and whether it said that verdicts cannot be kept.
+type Talk<'a> = (&'a Ui, &'a Once);
+
+fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: Talk<'_>) -> Result<Survey> {
     let target = question.setting.target;
     let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
@@ -99,7 +103,7 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, ui: &Ui)
             break;
         }
         let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
-        let verdict = verdict(&candidate, &tools, question, host, places, ui)?;
+        let verdict = verdict(&candidate, &tools, question, host, places, talk)?;
         if let Verdict::Works(works) = &verdict {
             let toolchain = toolchain(&candidate, tools, works);
             // The first that works; where C++ is needed, the first that has it, if any has.
@@ -132,7 +136,7 @@ fn verdict(
     question: &Question,
     host: &Host,
     places: &Places,
-    ui: &Ui,
+    (ui, told): Talk<'_>,
 ) -> Result<Verdict> {
     let key = probe::key(candidate, &question.setting, places.this);
     let dir = places.cache.join("probes");
@@ -148,18 +152,33 @@ fn verdict(
     if candidate.link == super::Link::Zig {
         task.note("zig makes the C library of a target the first time");
     }
-    let scratch = Scratch(dir.join(format!("{key}.{}.tmp", std::process::id())));
-    // What a process of the same number left behind when it was killed.
-    let _ = std::fs::remove_dir_all(&scratch.0);
-    std::fs::create_dir_all(&scratch.0).map_err(|e| Error::io("cannot create", &scratch.0, &e))?;
+    let scratch = scratch(&format!("{key}.{}.tmp", std::process::id()), &dir, &places.wrappers)?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
     if verdict.passing() {
         return Ok(verdict);
     }
     let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
     let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
-    crate::files::write(&file, &text)?;
+    if let Err(error) = crate::files::write(&file, &text) {
+        // It costs the time of a probe in every run, and nothing else.
+        told.call_once(|| {
+            let help = "set XTASK_CACHE_DIR to a folder that can be written";
+            ui.warn(format!("what was found of C toolchains is not kept: {}\n  help: {help}", error.what));
+        });
+    }
     Ok(verdict)
+}
+
+/// A new folder to probe in: in the cache, else where wrappers are.
+fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<Scratch> {
+    let make = |dir: &Path| {
+        let place = dir.join(name);
+        // What a process of the same number left behind when it was killed.
+        let _ = std::fs::remove_dir_all(&place);
+        let made = std::fs::create_dir_all(&place).map_err(|e| Error::io("cannot create", &place, &e));
+        made.map(|()| Scratch(place))
+    };
+    make(cache).or_else(|_| make(wrappers))
 }
 
 /// What can mend a compiler that itself stays the same: a package that brings its headers, its libraries or its

@@ -5,5 +5,6 @@ mod commands;
 mod docker;
 mod failures;
 mod packages;
+mod prune;
 mod same;
 mod support;

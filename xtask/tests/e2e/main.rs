@@ -29,5 +29,6 @@ mod sources;
 mod space;
 mod started;
 mod strict;
+mod unkept;
 mod usage;
 mod zig;

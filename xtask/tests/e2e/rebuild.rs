@@ -188,18 +188,22 @@ fn a_package_outside_the_workspace_works_and_is_named() {
     let space = space();
     let manifest = "[package]\nname = \"outer\"\nversion = \"0.1.0\"\nedition = \"2024\"\n";
     space.write("../outer/Cargo.toml", manifest);
-    space.write("../outer/src/lib.rs", "pub fn word() -> &'static str { \"outer\" }\n");
+    space.write("../outer/src/lib.rs", "pub fn word(n: usize) -> &'static str { [\"outer\"; 9][n] }\n");
     space.replace(
         "app/Cargo.toml",
         "[dependencies]\n",
         "[dependencies]\nouter = { path = \"../../outer\" }\n",
     );
-    let source = space
-        .read("app/src/main.rs")
-        .replace("fn main() {\n", "fn main() {\n    println!(\"{}\", outer::word());\n");
+    let source = space.read("app/src/main.rs").replace(
+        "fn main() {\n",
+        "fn main() {\n    println!(\"{}\", outer::word(std::env::args().count()));\n",
+    );
     space.write("app/src/main.rs", &source);
     let outer = space.root().with_file_name("outer").display().to_string();
     let run =
         space.run(&VERIFY).ended(0).says(&["Reproduced pure for", "in the folder of the first", &outer]);
     run.never_says(&["Copied"]);
+    let program = std::fs::read(space.dist(&format!("bin/{HOST_MUSL}/pure/app"))).unwrap();
+    let holds = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(holds("/outside/outer/src/lib.rs") && !holds(&outer), "a path of this machine");
 }

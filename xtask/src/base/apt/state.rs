@@ -45,9 +45,10 @@ impl<'a> State<'a> {
             cache::create_dir(&dir.join(folder))?;
         }
         let state = Self { apt, dir, debian, archs, _lock: lock };
-        crate::files::write(&state.dir.join("status"), b"")?;
+        crate::files::write(&state.dir.join("status"), b"").map_err(cache::needed)?;
         let list = state.dir.join("sources.list");
-        write_private(&list, state.sources().as_bytes()).map_err(|e| Error::io("cannot write", &list, &e))?;
+        write_private(&list, state.sources().as_bytes())
+            .map_err(|e| cache::needed(Error::io("cannot write", &list, &e)))?;
         Ok(state)
     }
 

@@ -59,6 +59,7 @@ struct FileJson<'a> {
 
 pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
+    let _in_use = crate::base::prune::hold(&session.cache);
     let what = parse(name)?;
     if let Some(warning) = what.warning() {
         session.ui.warn(warning);

@@ -34,6 +34,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     let all = archs.iter().any(|text| text == "all");
     let archs = archs.iter().filter(|text| *text != "all").map(|text| super::arch(text));
     let archs = archs.collect::<Result<Vec<Arch>>>()?;
+    let _in_use = crate::base::prune::hold(&session.cache);
     if session.offline {
         return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
     }
