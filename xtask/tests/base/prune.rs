@@ -131,7 +131,7 @@ fn a_base_that_is_used_stays_with_all_that_it_is_made_of() {
     let pruned = prune(dir.path(), days_ago(30), false, || {}).unwrap();
     assert!(!own.join("unused.deb").exists());
     let (removed, _, kept, _) = of(&pruned, "packages");
-    assert!(removed > 0 && kept == made.packages.len() as u64, "{pruned:?}");
+    assert!(removed > 0 && kept == made.base.packages.len() as u64, "{pruned:?}");
     assert_eq!(load().unwrap(), made);
     // And can be made once more, by what is left.
     fs::remove_dir_all(dir.path().join("bases/layers")).unwrap();
