@@ -68,19 +68,24 @@ impl Start {
     /// ends: else one could judge and pack what the other has just built in its place. Removes what killed runs left.
     pub(super) fn take_turn(&self) {
         self.turn.get_or_init(|| {
-            let ui = &self.session.ui;
-            let waiting = || ui.step("Waiting", "for another run in this workspace");
-            let lock = Lock::outside(&self.session.work().join("lock"), waiting);
-            if let Err(error) = &lock {
-                // Some network file systems know no locks; then one run at a time is the user's care.
-                ui.warn(error.to_string());
-            }
-            let lock = lock.ok();
+            let lock = self.turn_of("lock");
             if lock.is_some() {
                 verify::sweep(&self.session.dist());
             }
             lock
         });
+    }
+
+    /// Waits until no other run in this workspace holds the lock of this name; none where the file system has no locks.
+    pub(super) fn turn_of(&self, name: &str) -> Option<Lock> {
+        let ui = &self.session.ui;
+        let waiting = || ui.step("Waiting", "for another run in this workspace");
+        let lock = Lock::outside(&self.session.work().join(name), waiting);
+        if let Err(error) = &lock {
+            // Some network file systems know no locks; then one run at a time is the user's care.
+            ui.warn(error.to_string());
+        }
+        lock.ok()
     }
 
     /// Refuses `--mode all` where one program a target is wanted.

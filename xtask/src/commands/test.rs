@@ -43,6 +43,9 @@ pub(super) fn run(
     if sanitize.is_some() {
         watchable(&mut start)?;
     }
+    // Two runs would count each other's skipped tests, and tests of both would use the same folders. A lock of its own: tests
+    // build and release, also in this workspace.
+    let _turn = start.turn_of("test.lock");
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
     let private = crate::setup::zig::program(&start.session.cache);
