@@ -11,7 +11,7 @@ use crate::cargo::messages::{Message, parse};
 use crate::cargo::userflags::forced_tools;
 use crate::config::App;
 use crate::error::{Error, Result};
-use crate::exec::{Cmd, End, Stream};
+use crate::exec::{Cmd, End, Kept, Stream};
 use crate::plan::{Job, Plan};
 use crate::trap::{self, Script, Traps};
 use crate::ui::Ui;
@@ -201,6 +201,7 @@ impl Builder<'_> {
             errors: String::new(),
         };
         let mut crates = 0_usize;
+        let mut errors = Kept::ends();
         let (end, seconds) = cmd.lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
                 Message::Unit { name, fresh, executable } => {
@@ -213,11 +214,12 @@ impl Builder<'_> {
                 Message::Other => {}
             },
             Stream::Stderr => {
-                call.errors.push_str(line);
-                call.errors.push('\n');
+                errors.push(line.as_bytes());
+                errors.push(b"\n");
             }
         })?;
         drop(task);
+        call.errors = String::from_utf8_lossy(&errors.bytes()).into_owned();
         (call.end, call.seconds) = (end, seconds);
         Ok(call)
     }

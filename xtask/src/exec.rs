@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -10,13 +10,23 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
 
+mod capture;
 mod group;
+mod kept;
 mod undo;
+pub use capture::Capture;
 pub use group::end_groups_on_signals;
+pub use kept::Kept;
 pub use undo::Undo;
 
 /// How long a program that is busy is waited for.
 const BUSY: Duration = Duration::from_secs(2);
+
+/// The longest line that is handed over in one piece, in bytes: far above the longest message of Cargo.
+const LINE: u64 = 64 << 20;
+
+/// How many lines may wait for whoever they are handed to.
+const WAITING: usize = 1000;
 
 /// A command line with what its environment differs by. Making one runs nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +43,17 @@ pub struct Cmd {
     pub clear_env: bool,
 }
 
-/// How a command ended, with all that it printed.
+/// How a command ended, with what it printed.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// The exit status.
     pub end: End,
-    /// Standard output.
+    /// Standard output; of much of it the ends, with a line that says so, unless all was asked for.
     pub stdout: Vec<u8>,
-    /// Standard error.
+    /// Standard error, likewise.
     pub stderr: Vec<u8>,
+    /// What [`Capture::finding`] asked for was in standard output.
+    pub found: bool,
     /// Wall time, in seconds.
     pub seconds: f64,
 }
@@ -55,6 +67,8 @@ pub enum End {
     Signal(i32),
     /// It was ended here, with its whole process group, because its time was over.
     TimedOut(Duration),
+    /// It was ended here, with its whole process group, because it printed more than so many bytes.
+    TooMuch(u64),
 }
 
 /// Which stream a line came from.
@@ -152,47 +166,9 @@ impl Cmd {
         }
     }
 
-    /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over.
-    ///
-    /// # Errors
-    /// Only where the program cannot be started; how it ended is in [`Output::end`].
-    pub fn capture(&self, limit: Duration) -> Result<Output> {
-        self.capture_from(Stdio::null(), None, limit)
-    }
-
-    /// As [`Cmd::capture`], with these bytes on its standard input.
-    ///
-    /// # Errors
-    /// As [`Cmd::capture`]; that it does not read them is none.
-    pub fn capture_fed(&self, input: &[u8], limit: Duration) -> Result<Output> {
-        self.capture_from(Stdio::piped(), Some(input.to_owned()), limit)
-    }
-
-    fn capture_from(&self, stdin: Stdio, input: Option<Vec<u8>>, limit: Duration) -> Result<Output> {
-        let begun = Instant::now();
-        let mut command = self.command();
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-        group::own(&mut command);
-        let mut child = self.spawn(&mut command)?;
-        let guard = group::Guard::new(&child);
-        if let (Some(mut pipe), Some(input)) = (child.stdin.take(), input) {
-            // On a thread of its own: more than a pipe holds is taken only while it is read.
-            std::thread::spawn(move || pipe.write_all(&input));
-        }
-        let streams = [child.stdout.take().map(read_all), child.stderr.take().map(read_all)];
-        let (end, timed_out) = guard.wait(&mut child, limit);
-        let end = end.map_err(|e| cannot_start(self, &e))?;
-        // Whatever the program left behind in its group would hold the pipes open.
-        drop(guard);
-        let [stdout, stderr] = streams
-            .map(|rx| rx.and_then(|rx| rx.recv_timeout(Duration::from_secs(2)).ok()).unwrap_or_default());
-        let end = if timed_out { End::TimedOut(limit) } else { End::from(end) };
-        Ok(Output { end, stdout, stderr, seconds: begun.elapsed().as_secs_f64() })
-    }
-
     /// Runs it in a process group of its own, which ends when this program is interrupted, however the signal came (a
     /// terminal sends it to all, a CI service to this program alone). Hands over every line of both streams as it comes,
-    /// on the calling thread. Returns how it ended and the wall time in seconds.
+    /// on the calling thread; one of more than 64 MiB in pieces. Returns how it ended and the wall time in seconds.
     ///
     /// # Errors
     /// Only where the program cannot be started.
@@ -203,7 +179,7 @@ impl Cmd {
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
         let _guard = group::Guard::new(&child);
-        let (tx, rx) = mpsc::channel();
+        let (tx, rx) = mpsc::sync_channel(WAITING);
         if let Some(out) = child.stdout.take() {
             send_lines(out, Stream::Stdout, tx.clone());
         }
@@ -285,7 +261,15 @@ impl std::fmt::Display for End {
             End::Code(code) => write!(f, "exit code {code}"),
             End::Signal(signal) => write!(f, "signal {signal}"),
             End::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
+            End::TooMuch(most) => write!(f, "more than {} of output", crate::files::human_size(*most)),
         }
+    }
+}
+
+impl End {
+    /// It was ended here, and what it had started may still be going on elsewhere.
+    pub fn is_ours(self) -> bool {
+        matches!(self, End::TimedOut(_) | End::TooMuch(_))
     }
 }
 
@@ -305,22 +289,11 @@ fn cannot_start(cmd: &Cmd, error: &std::io::Error) -> Error {
     kind(format!("cannot run {program}: {error}")).found(format!("the command was: {}", cmd.line()))
 }
 
-fn read_all(mut stream: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
-    let (tx, rx) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        // A pipe that breaks ends the stream; what came before it still counts.
-        let _ = stream.read_to_end(&mut bytes);
-        let _ = tx.send(bytes);
-    });
-    rx
-}
-
-fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::Sender<(Stream, String)>) {
+fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::SyncSender<(Stream, String)>) {
     std::thread::spawn(move || {
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();
-        while reader.read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+        while reader.by_ref().take(LINE).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
             let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
             if tx.send((kind, text)).is_err() {
                 return;
@@ -348,36 +321,6 @@ mod tests {
     fn a_line_can_be_pasted_into_a_shell() {
         let cmd = Cmd::new("cc").args(["-o", "a b", "it's", "", "-DX=1"]);
         assert_eq!(cmd.line(), r"cc -o 'a b' 'it'\''s' '' -DX=1");
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn captures_both_streams_and_the_code() {
-        let cmd = Cmd::new("/bin/sh").args(["-c", "echo out; echo err >&2; exit 7"]);
-        let output = cmd.capture(Duration::from_secs(20)).unwrap();
-        assert_eq!((output.end, output.text(), output.errors()), (End::Code(7), "out".into(), "err".into()));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn what_is_fed_is_read_and_need_not_be() {
-        let input = vec![b'x'; 300_000];
-        let output =
-            Cmd::new("/bin/sh").args(["-c", "wc -c"]).capture_fed(&input, Duration::from_secs(20)).unwrap();
-        assert_eq!(output.text().trim(), "300000");
-        let output =
-            Cmd::new("/bin/sh").args(["-c", "exit 3"]).capture_fed(&input, Duration::from_secs(20)).unwrap();
-        assert_eq!(output.end, End::Code(3));
-    }
-
-    #[cfg(unix)]
-    #[test]
-    fn time_limit_ends_the_whole_group() {
-        // The grandchild holds the pipe; without ending the group this would take 60 s.
-        let cmd = Cmd::new("/bin/sh").args(["-c", "sleep 60 & sleep 60"]);
-        let output = cmd.capture(Duration::from_millis(200)).unwrap();
-        assert_eq!(output.end, End::TimedOut(Duration::from_millis(200)));
-        assert!(output.seconds < 30.0);
     }
 
     #[cfg(unix)]

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Image, ImageSmoke};
 use crate::error::{Error, Result};
-use crate::exec::Output;
+use crate::exec::{Capture, Output};
 use crate::host::Host;
 use crate::oci::{PackedImage, PackedManifest, Saved};
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
-use crate::verify::Smoke;
+use crate::verify::{SMOKE_MOST, Smoke};
 
 mod engine;
 mod expect;
@@ -92,10 +92,19 @@ pub struct Request<'a> {
     pub foreign: bool,
     /// Arguments after the entrypoint.
     pub args: &'a [String],
+    /// Text to look for in all that it prints.
+    pub wanted: Option<&'a str>,
     /// A folder for what the run needs on disk.
     pub folder: &'a Path,
     /// How long it may take.
     pub limit: Duration,
+}
+
+impl Request<'_> {
+    /// Within which bounds the program is run, and what is looked for.
+    fn capture(&self) -> Capture<'_> {
+        Capture::within(self.limit).at_most(SMOKE_MOST).finding(self.wanted)
+    }
 }
 
 /// What a program printed, the line that says what was run, and the name of what ran it; or why nothing was run.

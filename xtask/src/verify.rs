@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::build::Built;
 use crate::config::{App, Config};
 use crate::error::{Error, Result};
-use crate::exec::{End, Output};
+use crate::exec::{Capture, End, Output};
 use crate::files;
 use crate::gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
 use crate::oci::stage;
@@ -17,6 +17,9 @@ use crate::ui::Ui;
 
 /// How long a smoke run may take; then its whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
+
+/// How much a smoke run may print, of a program or an image, in bytes; then it is ended, too.
+pub const SMOKE_MOST: u64 = 64_000_000;
 
 /// A job that was built and judged.
 #[derive(Debug, Clone)]
@@ -217,7 +220,7 @@ fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
         return Ok(Smoke::Skipped(reason.clone()));
     };
     let cmd = cmd.args(&app.smoke);
-    let output = cmd.capture(SMOKE_LIMIT)?;
+    let output = cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST))?;
     if output.ok() {
         return Ok(Smoke::Passed);
     }
@@ -227,13 +230,23 @@ fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
 /// How a run ended, with the last words of the program.
 pub fn how_it_ended(output: &Output) -> String {
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
-    let last: Vec<&str> = words.lines().rev().take(12).collect();
-    let last: Vec<&str> = last.into_iter().rev().collect();
+    let last: Vec<String> = words.lines().rev().take(12).map(shortened).collect();
+    let last: Vec<String> = last.into_iter().rev().collect();
     let end = match output.end {
         End::TimedOut(limit) => format!("was still running after {} s, and was ended", limit.as_secs()),
+        End::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
         end => format!("ended with {end}"),
     };
     format!("{end}\n  {}", last.join("\n  "))
+}
+
+/// A line of what a program said, as far as a person reads it.
+pub(crate) fn shortened(line: &str) -> String {
+    const MOST: usize = 500;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
 }
 
 /// Copies a program to its place by staging and rename, unless it is there already: same size, same time.

@@ -90,7 +90,7 @@ impl Workspace {
     /// [`Kind::Usage`](crate::error::Kind::Usage) with Cargo's own words where there is no manifest or it is broken.
     pub fn load(manifest_path: Option<&Path>, offline: bool) -> Result<Self> {
         let cmd = Self::command(manifest_path, offline);
-        let output = cmd.capture(LIMIT)?;
+        let output = cmd.capture_whole(LIMIT)?;
         if !output.ok() {
             return Err(cargos_words(&output.errors())
                 .unwrap_or_else(|| Error::failed(format!("`{}` ended with {}", cmd.line(), output.end))));

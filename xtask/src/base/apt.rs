@@ -114,7 +114,7 @@ impl Apt {
 /// Runs a command whose end its caller judges.
 fn run_any(cmd: &Cmd, ui: Ui) -> Result<Output> {
     ui.detail("Running", without_password(&cmd.line()));
-    cmd.clone().env("LC_ALL", "C").capture(LIMIT)
+    cmd.clone().env("LC_ALL", "C").capture_whole(LIMIT)
 }
 
 /// Runs a command of apt.

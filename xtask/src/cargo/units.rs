@@ -104,7 +104,7 @@ impl Manifests {
 pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
-    Ok(read(&cmd.capture(Duration::from_secs(600))?.stdout))
+    Ok(read(&cmd.capture_whole(Duration::from_secs(600))?.stdout))
 }
 
 /// Reads Cargo's answer.

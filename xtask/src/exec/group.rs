@@ -3,7 +3,8 @@
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus};
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The groups that run now, so that an interrupt can end them. Not decision state: nothing but clean-up reads it.
@@ -17,6 +18,15 @@ pub(super) fn own(command: &mut Command) {
     let _ = command;
 }
 
+/// What whoever watches a group is told.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Word {
+    /// Its leader has ended.
+    Ended,
+    /// It printed more than it may.
+    TooMuch,
+}
+
 /// A running group; dropping it ends what is left of the group.
 pub(super) struct Guard {
     id: u32,
@@ -28,23 +38,28 @@ impl Guard {
         Self { id: child.id() }
     }
 
-    /// Waits for the child; ends its group once `limit` is over and says whether that happened.
-    pub(super) fn wait(&self, child: &mut Child, limit: Duration) -> (std::io::Result<ExitStatus>, bool) {
-        let (done, over) = mpsc::channel::<()>();
-        let timed_out = Arc::new(Mutex::new(false));
-        let flag = Arc::clone(&timed_out);
+    /// Waits for the child; ends its group once `limit` is over, and says whether that happened, or once it printed too
+    /// much. `tell` is the sender of `told`.
+    pub(super) fn wait(
+        &self,
+        child: &mut Child,
+        limit: Duration,
+        tell: &Sender<Word>,
+        told: Receiver<Word>,
+    ) -> (std::io::Result<ExitStatus>, bool) {
         let id = self.id;
         let watch = std::thread::spawn(move || {
-            if over.recv_timeout(limit) == Err(mpsc::RecvTimeoutError::Timeout) {
-                *flag.lock().unwrap_or_else(PoisonError::into_inner) = true;
-                kill(id);
-            }
+            let timed_out = match told.recv_timeout(limit) {
+                Ok(Word::Ended) | Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(Word::TooMuch) => false,
+                Err(RecvTimeoutError::Timeout) => true,
+            };
+            kill(id);
+            timed_out
         });
         let status = child.wait();
-        drop(done);
-        let _ = watch.join();
-        let timed_out = *timed_out.lock().unwrap_or_else(PoisonError::into_inner);
-        (status, timed_out)
+        let _ = tell.send(Word::Ended);
+        (status, watch.join().unwrap_or(false))
     }
 }
 

@@ -34,7 +34,7 @@ pub fn around(root: &Path) -> Option<Repository> {
     let mut beside = Vec::new();
     if !within.as_os_str().is_empty() {
         let cmd = Cmd::new("git").args(["ls-files", "-z", "--recurse-submodules"]).cwd(&top);
-        let listed = cmd.capture(LIMIT).ok().filter(crate::exec::Output::ok)?;
+        let listed = cmd.capture_whole(LIMIT).ok().filter(crate::exec::Output::ok)?;
         let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
         let names = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
         beside = names.filter(|name| !name.starts_with(&within)).collect();

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use super::host::Registry;
 use super::secret::{Secret, from_base64};
 use crate::error::{Error, Result};
-use crate::exec::Cmd;
+use crate::exec::{Capture, Cmd};
 use crate::host::Host;
 
 /// How long a program for credentials may take: it may ask a person to unlock something.
@@ -143,7 +143,7 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
             .found("Docker's config.json names it as the keeper of passwords")
             .help("install it, or take credsStore and credHelpers out of config.json and log in again"));
     };
-    let output = Cmd::new(&found).arg("get").capture_fed(key.as_bytes(), LIMIT)?;
+    let output = Cmd::new(&found).arg("get").captured(&Capture::within(LIMIT).fed(key.as_bytes()))?;
     if !output.ok() {
         // It says so on one of its streams, in these words (docker-credential-helpers, `credentials`).
         let said = format!("{} {}", output.text(), output.errors());

@@ -179,7 +179,7 @@ fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()>
 
 /// Runs a command and returns what it said on both streams.
 fn run(cmd: &Cmd) -> Result<String> {
-    let output = cmd.capture(LIMIT)?;
+    let output = cmd.capture_whole(LIMIT)?;
     let said = format!("{}\n{}", output.text(), output.errors());
     if output.ok() {
         Ok(said)

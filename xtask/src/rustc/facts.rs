@@ -75,7 +75,7 @@ fn ask(program: &Path) -> Result<(String, PathBuf, BTreeSet<String>)> {
 
 /// Standard output of a command that must end well.
 pub(super) fn answer(cmd: &Cmd) -> Result<String> {
-    let output = cmd.capture(LIMIT)?;
+    let output = cmd.capture_whole(LIMIT)?;
     if output.ok() {
         Ok(output.text())
     } else {

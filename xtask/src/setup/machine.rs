@@ -88,7 +88,7 @@ fn ask_apt(wants: &[Want]) -> Apt {
     packages.sort();
     packages.dedup();
     let cmd = Cmd::new("apt-cache").arg("policy").args(packages).env("LC_ALL", "C");
-    let answer = cmd.capture(Duration::from_secs(60)).map(|output| output.text()).unwrap_or_default();
+    let answer = cmd.capture_whole(Duration::from_secs(60)).map(|output| output.text()).unwrap_or_default();
     Apt::parse(&answer)
 }
 

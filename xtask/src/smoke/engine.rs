@@ -105,8 +105,8 @@ impl Engine {
         let start = |limits| {
             let container = Undo::with(self.cmd().args(["rm", "--force", "--volumes", &name]));
             let cmd = self.start(&name, &reference, platform, limits, args);
-            let output = cmd.capture(request.limit)?;
-            if !matches!(output.end, End::TimedOut(_)) {
+            let output = cmd.captured(&request.capture())?;
+            if !output.end.is_ours() {
                 container.forget();
             }
             // In words that say what was run, not how it was called for the moment.

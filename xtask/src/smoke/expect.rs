@@ -2,9 +2,9 @@
 
 use crate::config::ImageSmoke;
 use crate::exec::{End, Output};
-use crate::verify::how_it_ended;
+use crate::verify::{how_it_ended, shortened};
 
-/// Nothing where it did; else what stands against it, in one line first. `line` is the command, for the message.
+/// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it, in one line first. `line` is the command, for the message.
 pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String> {
     let what = if output.end != End::Code(i32::from(expect.exit)) {
         let expected = if expect.exit == 0 { String::new() } else { format!(", not with {}", expect.exit) };
@@ -13,8 +13,8 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
         format!("it {end}{expected}\n{}", words.trim_end())
     } else {
         let said = String::from_utf8_lossy(&output.stdout);
-        let wanted = expect.stdout.as_ref().filter(|text| !said.contains(*text))?;
-        let said: Vec<&str> = said.lines().take(12).collect();
+        let wanted = expect.stdout.as_ref().filter(|text| !(output.found || said.contains(*text)))?;
+        let said: Vec<String> = said.lines().take(12).map(shortened).collect();
         let said = if said.is_empty() { "nothing".to_owned() } else { said.join("\n  ") };
         format!("it did not print {wanted:?}, but\n  {said}")
     };
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     fn output(end: End, stdout: &str) -> Output {
-        Output { end, stdout: stdout.into(), stderr: Vec::new(), seconds: 0.0 }
+        Output { end, stdout: stdout.into(), stderr: Vec::new(), found: false, seconds: 0.0 }
     }
 
     #[test]

@@ -141,7 +141,7 @@ impl Namespaces {
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
-        let output = cmd.capture(request.limit)?;
+        let output = cmd.captured(&request.capture())?;
         let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
         let runner = format!("{}{with}", way.name());
         let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());

@@ -9,7 +9,7 @@ use super::{
     Cannot, Emulator, Engine, Objection, Ran, Request, Site, Started, Task, extract, judge, place, qemu,
 };
 use crate::error::{Error, Result};
-use crate::exec::{End, Output};
+use crate::exec::Output;
 use crate::oci::document::Manifest;
 use crate::oci::{Digest, Layout, Memo, Saved};
 use crate::toolchain::identity::Fingerprint;
@@ -94,6 +94,7 @@ impl<'a> Runners<'a> {
             foreign: !matches!(emulator, Ok(None)),
             args: task.args,
             folder: folder.path(),
+            wanted: task.expect.stdout.as_deref(),
             limit: self.site.limit,
         };
         let (mut reasons, mut objection, mut blamed) = (Vec::new(), None, None);
@@ -169,7 +170,7 @@ fn ran(task: &Task<'_>, runner: Option<String>, smoke: Smoke, objection: Option<
 fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
     match judge(output, task.expect, line) {
         None => Smoke::Passed,
-        Some(said) if matches!(output.end, End::TimedOut(_)) => Smoke::Failed(format!(
+        Some(said) if output.end.is_ours() => Smoke::Failed(format!(
             "{said}\nhelp: `smoke` of [[image]] names arguments with which it ends by itself"
         )),
         Some(said) => Smoke::Failed(said),

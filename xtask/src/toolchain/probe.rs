@@ -312,6 +312,7 @@ fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Outpu
         // 9 is what the kernel sends where memory runs out. A program that crashes by itself will crash again.
         End::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
         End::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
+        End::TooMuch(_) => broken(format!("{said}\n({})", output.end), false),
     })
 }
 

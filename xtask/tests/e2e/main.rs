@@ -18,6 +18,7 @@ mod flags;
 mod interrupted;
 mod machine;
 mod newcomer;
+mod programs;
 mod proofs;
 mod purity;
 mod rebuild;

@@ -59,6 +59,12 @@ fn code_text_and_time_are_held_against_what_is_expected() {
             said.starts_with("it did not print \"never said\"") && said.contains("uid=65532"),
             "{way}: {said}"
         );
+        let much = ImageSmoke { args: args(&["much"]), ..prints(" needle ") };
+        assert_eq!(bench.run(&image, &much, &host, 60)[0].smoke, Smoke::Passed, "{way}");
+        let flood = ImageSmoke { args: args(&["flood"]), ..ImageSmoke::default() };
+        let said = why(&bench.run(&image, &flood, &host, 60));
+        let words = "it printed more than 64.0 MB, and was ended\n  still here";
+        assert!(said.starts_with(words) && said.contains("help: `smoke`"), "{way}: {said}");
         let sleeps = ImageSmoke { args: args(&["sleep"]), ..ImageSmoke::default() };
         let begun = std::time::Instant::now();
         let said = why(&bench.run(&image, &sleeps, &host, 3));

@@ -87,6 +87,7 @@ fn an_emulator_is_handed_in() {
             foreign: true,
             args: &["exit".into(), "9".into()],
             folder: &folder,
+            wanted: None,
             limit: std::time::Duration::from_secs(60),
         };
         let namespaces = Namespaces::find(&bench.host(tools), &work).unwrap();

@@ -20,7 +20,7 @@ use xtask::ui::Ui;
 pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
 pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
 
-/// Says who it is and what it may; `sleep` sleeps, `exit N` ends with N.
+/// Says who it is and what it may; `sleep` sleeps, `exit N` ends with N, `much` says a word amid 6 MB, `flood` never ends.
 const PROGRAM: &str = r#"
 #include <dirent.h>
 #include <errno.h>
@@ -40,6 +40,8 @@ int main(int argc, char **argv) {
     char folder[100];
     int links = 0;
     if (argc > 1 && !strcmp(argv[1], "sleep")) sleep(600);
+    if (argc > 1 && !strcmp(argv[1], "much")) return printf("%3000000d needle %3000000d\n", 1, 2) < 0;
+    while (argc > 1 && !strcmp(argv[1], "flood")) puts("still here");
     DIR *net = opendir("/sys/class/net");
     FILE *routes = fopen("/proc/net/dev", "r");
     for (char line[500]; routes && fgets(line, sizeof line, routes);) links += strchr(line, ':') != NULL;

@@ -19,7 +19,7 @@ pub(super) enum Ended {
 
 /// What a run by this way ended with.
 pub(super) fn of(way: Way, output: &Output, root: &Path) -> Ended {
-    if matches!(output.end, End::TimedOut(_)) {
+    if output.end.is_ours() {
         return Ended::Program;
     }
     match way {
@@ -72,7 +72,13 @@ mod tests {
     use super::*;
 
     fn output(code: i32, stdout: &str, stderr: &str) -> Output {
-        Output { end: End::Code(code), stdout: stdout.into(), stderr: stderr.into(), seconds: 0.0 }
+        Output {
+            end: End::Code(code),
+            stdout: stdout.into(),
+            stderr: stderr.into(),
+            found: false,
+            seconds: 0.0,
+        }
     }
 
     #[test]
