@@ -140,7 +140,7 @@ struct Task<'a> {
 /// The caller holds the lock of the output folder, as whoever has staged images does.
 ///
 /// # Errors
-/// An image cannot be read back, or a tool cannot be started. An image that fails is in [`Ran::smoke`].
+/// An image cannot be read back or unpacked. An image that fails is in [`Ran::smoke`].
 pub fn images(packed: &[PackedImage], config: &Config, site: &Site<'_>) -> Result<Vec<Ran>> {
     let tasks: Vec<Task<'_>> = packed.iter().flat_map(|image| tasks(image, config)).collect();
     if tasks.is_empty() {

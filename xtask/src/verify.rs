@@ -167,7 +167,7 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
         problems.push(format!("mode {} promises no C, and this build does not prove it", job.mode.name));
     }
     let smoke = match problems.is_empty() {
-        true => smoke(job, app, &path)?,
+        true => smoke(job, app, &path, facts.as_ref().and_then(|facts| facts.interpreter.as_deref())),
         false => Smoke::Skipped("the gate did not pass".into()),
     };
     if let Smoke::Failed(said) = &smoke {
@@ -214,17 +214,23 @@ pub fn limits(job: &Job) -> Limits {
     Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
 
-fn smoke(job: &Job, app: &App, program: &Path) -> Result<Smoke> {
+fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smoke {
     let Some(cmd) = job.runner.command(program) else {
-        let Runner::None { reason } = &job.runner else { return Ok(Smoke::Skipped("no runner".into())) };
-        return Ok(Smoke::Skipped(reason.clone()));
+        let Runner::None { reason } = &job.runner else { return Smoke::Skipped("no runner".into()) };
+        return Smoke::Skipped(reason.clone());
     };
     let cmd = cmd.args(&app.smoke);
-    let output = cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST))?;
-    if output.ok() {
-        return Ok(Smoke::Passed);
+    match cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST)) {
+        Ok(output) if output.ok() => Smoke::Passed,
+        Ok(output) => Smoke::Failed(format!("{} {}", cmd.line(), how_it_ended(&output))),
+        // The kernel says of the program that it is not there where that is its interpreter.
+        Err(error) => Smoke::Failed(match interpreter.filter(|file| !Path::new(file).exists()) {
+            Some(file) if job.runner == Runner::Native => {
+                format!("{}\nits interpreter {file} is not on this machine", error.what)
+            }
+            _ => error.what,
+        }),
     }
-    Ok(Smoke::Failed(format!("{} {}", cmd.line(), how_it_ended(&output))))
 }
 
 /// How a run ended, with the last words of the program.

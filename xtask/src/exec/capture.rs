@@ -171,6 +171,10 @@ fn read(stream: impl Pipe, kept: &Shared, run: &Arc<Run>, tell: Sender<Word>, re
             run.printed.fetch_add(length as u64, Ordering::AcqRel);
             if run.too_much().is_some() {
                 let _ = tell.send(Word::TooMuch);
+                // Held until its end: a pipe that breaks would give it last words that are not its own.
+                while !run.ended.load(Ordering::Acquire) {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
                 return;
             }
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::mark::{self, Mark};
 use super::{Cannot, Request};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Output, Undo};
 use crate::host::Host;
 use crate::oci::Saved;
@@ -84,28 +84,30 @@ impl Engine {
     /// Runs an image once with these arguments and hands back what it printed. What was loaded for it is removed again.
     ///
     /// # Errors
-    /// The tar for loading cannot be written, or the engine's command cannot be started.
+    /// The tar for loading cannot be written.
     pub fn run(&self, request: &Request<'_>) -> Result<std::result::Result<(Output, String), Cannot>> {
         let Request { image, platform, args, .. } = *request;
         let name = mark::name(Mark::own().as_ref());
         let mut reference = format!("{name}:{}", &image.id.hex()[..12]);
         let mut loaded = None;
-        if self.holds_without_a_name(image)? {
+        let gone = |error: Error| Cannot::Engine(error.what);
+        if self.holds_without_a_name(image) {
             // A name of ours would be its last, and go with the image.
             reference = image.id.as_str().to_owned();
         } else {
             let tar = request.folder.join("image.tar");
             image.write(std::slice::from_ref(&reference), &tar)?;
             loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
-            let load = self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD)?;
-            if !load.ok() {
-                return Ok(Err(Cannot::Engine(format!("load: {}", words(&load)))));
+            match self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD).map_err(gone) {
+                Ok(load) if load.ok() => {}
+                Ok(load) => return Ok(Err(Cannot::Engine(format!("load: {}", words(&load))))),
+                Err(cannot) => return Ok(Err(cannot)),
             }
         }
         let start = |limits| {
             let container = Undo::with(self.cmd().args(["rm", "--force", "--volumes", &name]));
             let cmd = self.start(&name, &reference, platform, limits, args);
-            let output = cmd.captured(&request.capture())?;
+            let output = cmd.captured(&request.capture()).map_err(gone)?;
             if !output.end.is_ours() {
                 container.forget();
             }
@@ -113,12 +115,16 @@ impl Engine {
             let line = cmd.line().replace(&reference, image.id.as_str());
             Ok((output, line.replace(&format!(" --name {name}"), "")))
         };
-        let (mut output, mut line) = start(Limits::Usual)?;
-        if self.failed(&output) && words(&output).contains("rlimit") {
+        let mut ran = start(Limits::Usual);
+        if ran.as_ref().is_ok_and(|(output, _)| self.failed(output) && words(output).contains("rlimit")) {
             // podman as root wants to raise limits, which not every root may.
-            (output, line) = start(Limits::Low)?;
+            ran = start(Limits::Low);
         }
         drop(loaded);
+        let (output, line) = match ran {
+            Ok(ran) => ran,
+            Err(cannot) => return Ok(Err(cannot)),
+        };
         let told = words(&output);
         Ok(match output.end {
             _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(told)),
@@ -168,11 +174,10 @@ impl Engine {
     }
 
     /// The image is here, and nothing but its ID leads to it.
-    fn holds_without_a_name(&self, image: &Saved) -> Result<bool> {
+    fn holds_without_a_name(&self, image: &Saved) -> bool {
         let question =
             ["image", "inspect", "--format", "{{len .RepoTags}} {{len .RepoDigests}}", image.id.as_str()];
-        let answer = self.cmd().args(question).capture(ANSWER)?;
-        Ok(answer.ok() && answer.text() == "0 0")
+        self.cmd().args(question).capture(ANSWER).is_ok_and(|answer| answer.ok() && answer.text() == "0 0")
     }
 
     /// The command that runs an image as strictly as it promises to work: nothing to write to, no network, no

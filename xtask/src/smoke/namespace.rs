@@ -121,7 +121,7 @@ impl Namespaces {
     /// name of what ran it.
     ///
     /// # Errors
-    /// The tree cannot be unpacked, or the tool cannot be started.
+    /// The tree cannot be unpacked.
     pub fn run(&self, request: &Request<'_>, emulator: Option<&Emulator>) -> Result<Started> {
         let Request { image, args, folder, .. } = *request;
         let (uid, gid) = numbers(&image.config.config);
@@ -141,7 +141,10 @@ impl Namespaces {
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
-        let output = cmd.captured(&request.capture())?;
+        let output = match cmd.captured(&request.capture()) {
+            Ok(output) => output,
+            Err(error) => return Ok(Err(Cannot::Namespaces(error.what))),
+        };
         let with = emulator.filter(|e| e.program.is_some()).map(|_| "+qemu").unwrap_or_default();
         let runner = format!("{}{with}", way.name());
         let line = format!("{} in {} by {runner}", argv.join(" "), image.id.as_str());

@@ -1,6 +1,7 @@
 //! Programs that pass the gate and are no good to run.
 
-use crate::machine::{self, HOST_MUSL};
+use crate::machine::{self, HOST, HOST_MUSL};
+use crate::run::job;
 use crate::skip::need;
 use crate::space::Space;
 
@@ -20,4 +21,34 @@ fn one_that_prints_without_end_fails_and_takes_no_memory() {
         Space::finish(&cmd).ended(1).says(&["printed more than 64.0 MB, and was ended\n    still here"]);
     assert_eq!(run.json()["jobs"][0]["smoke"]["status"], "fail");
     assert!(run.stderr().len() < 10_000, "{run}");
+}
+
+/// The linker is asked for an interpreter that no machine has; the other target has none.
+#[test]
+fn one_that_cannot_be_started_fails_alone() {
+    need!("programs::interpreter", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[HOST, HOST_MUSL]);
+    space.write(
+        "app/build.rs",
+        "fn main() {
+             if std::env::var(\"CARGO_CFG_TARGET_ENV\").unwrap() == \"gnu\" {
+                 println!(\"cargo::rustc-link-arg-bins=-Wl,--dynamic-linker=/nowhere/ld-linux-x86-64.so.2\");
+             }
+         }",
+    );
+    space.image("app", &[HOST_MUSL]);
+    let run = space.run(&["release", "--mode", "pure"]).ended(1);
+    run.says(&[
+        "smoke run: cannot run ",
+        "its interpreter /nowhere/ld-linux-x86-64.so.2 is not on this machine",
+    ]);
+    let report = space.report();
+    let states = [HOST, HOST_MUSL].map(|target| job(&report, target)["status"].clone());
+    assert_eq!((states, report["images"].as_array().unwrap().len()), (["failed".into(), "ok".into()], 1));
+    // The same of one that may not be executed.
+    let program = space.dist(&format!("bin/{HOST_MUSL}/pure/app"));
+    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    let run = space.run(&["verify", "--mode", "pure", "--target", HOST_MUSL, "--json"]).ended(1);
+    let run = run.says(&["smoke run: cannot run ", "Permission denied"]);
+    assert_eq!(job(&run.json(), HOST_MUSL)["smoke"]["status"], "fail");
 }
