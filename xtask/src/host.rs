@@ -1,11 +1,44 @@
 //! What this machine says of itself, read once: variables and PATH. Everything that decides takes this as an argument,
 //! so that decisions can be tested without touching the process's own environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::error::{Error, Result};
 use crate::triple::Triple;
+
+/// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
+/// names in small letters.
+pub const READ: [&str; 24] = [
+    "ALL_PROXY",
+    "CARGO_BUILD_JOBS",
+    "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTFLAGS",
+    "CARGO_ENCODED_RUSTFLAGS",
+    "CARGO_HOME",
+    "DOCKER_CONFIG",
+    "HOME",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "LOCALAPPDATA",
+    "NO_PROXY",
+    "RUSTC",
+    "RUSTFLAGS",
+    "RUSTUP_HOME",
+    "RUSTUP_TOOLCHAIN",
+    "RUSTUP_TOOLCHAIN_SOURCE",
+    "SOURCE_DATE_EPOCH",
+    "SSL_CERT_DIR",
+    "SSL_CERT_FILE",
+    "USERPROFILE",
+    "XDG_CACHE_HOME",
+    "XTASK_CACHE_DIR",
+    "XTASK_PLAIN_HTTP",
+];
+
+/// What names a target's C tools and their flags, alone, after `TARGET_` and `HOST_`, and before `_<triple>`.
+pub const TOOLS: [&str; 6] = ["CC", "CXX", "AR", "RANLIB", "CFLAGS", "CXXFLAGS"];
 
 /// A snapshot of the environment.
 #[derive(Debug, Clone)]
@@ -44,6 +77,28 @@ impl Host {
     /// A variable that is set, not empty and UTF-8.
     pub fn var(&self, key: &str) -> Option<&str> {
         self.vars.get(OsStr::new(key)).and_then(|v| v.to_str()).filter(|v| !v.is_empty())
+    }
+
+    /// A variable that is set and not empty, whatever its bytes: for paths that are only handed on.
+    pub fn var_os(&self, key: &str) -> Option<&OsStr> {
+        self.vars.get(OsStr::new(key)).map(OsString::as_os_str).filter(|v| !v.is_empty())
+    }
+
+    /// Refuses values that [`Host::var`] would take for none, of variables that it is asked for: of those whose names hold a
+    /// target where it is one of these.
+    ///
+    /// # Errors
+    /// One that is not UTF-8.
+    pub fn understood(&self, targets: &BTreeSet<String>) -> Result<()> {
+        let odd = self.vars.iter().filter(|(_, value)| value.to_str().is_none());
+        let odd: Vec<&str> =
+            odd.filter_map(|(key, _)| key.to_str()).filter(|key| is_read(key, targets)).collect();
+        if odd.is_empty() {
+            return Ok(());
+        }
+        let is = if odd.len() == 1 { "the variable" } else { "the variables" };
+        Err(Error::usage(format!("the value of {is} {} is not UTF-8", odd.join(", ")))
+            .help("set it to text, or take it away: what it says would be lost"))
     }
 
     /// All variables.
@@ -86,6 +141,29 @@ impl Host {
     }
 }
 
+fn is_read(key: &str, targets: &BTreeSet<String>) -> bool {
+    if READ.contains(&key) {
+        return true;
+    }
+    if key.ends_with("_proxy") && READ.contains(&key.to_ascii_uppercase().as_str()) {
+        return true;
+    }
+    let bare = key.strip_prefix("TARGET_").or_else(|| key.strip_prefix("HOST_")).unwrap_or(key);
+    if TOOLS.contains(&bare) {
+        return true;
+    }
+    let of_target = TOOLS.iter().find_map(|tool| key.strip_prefix(tool)?.strip_prefix('_'));
+    let triples = targets.iter().map(|target| Triple::parse(target));
+    match (of_target, key.strip_prefix("CARGO_TARGET_")) {
+        (Some(rest), _) => triples.into_iter().any(|t| rest == t.as_str() || rest == t.underscored()),
+        (None, Some(rest)) => {
+            let name = rest.strip_suffix("_RUSTFLAGS").or_else(|| rest.strip_suffix("_RUNNER"));
+            name.is_some_and(|name| triples.into_iter().any(|t| name == t.shouted()))
+        }
+        (None, None) => false,
+    }
+}
+
 /// Whether a file can be executed; none where there is no file.
 fn executable(file: &Path) -> Option<bool> {
     let meta = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
@@ -94,4 +172,38 @@ fn executable(file: &Path) -> Option<bool> {
     #[cfg(not(unix))]
     let usable = meta.is_file();
     Some(usable)
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStringExt;
+
+    use super::*;
+
+    #[test]
+    fn what_is_read_and_is_no_text_is_refused() {
+        let targets = BTreeSet::from(["aarch64-unknown-linux-musl".to_owned()]);
+        let refused = |key: &str| {
+            let host = Host::new(Triple::parse("x"), [(key.into(), OsString::from_vec(vec![b'/', 0xff]))]);
+            let first = host.understood(&BTreeSet::new()).is_err();
+            let error = host.understood(&targets).err().map(|error| error.to_string());
+            assert!(error.as_ref().is_none_or(|said| said.contains(key)), "{error:?}");
+            (first, error.is_some())
+        };
+        for key in READ.into_iter().chain(["https_proxy", "CC", "TARGET_AR", "HOST_CXX"]) {
+            assert_eq!(refused(key), (true, true), "{key}");
+        }
+        for key in [
+            "CC_aarch64-unknown-linux-musl",
+            "CFLAGS_aarch64_unknown_linux_musl",
+            "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUSTFLAGS",
+        ] {
+            assert_eq!(refused(key), (false, true), "{key}");
+        }
+        for key in
+            ["PATH", "LD_LIBRARY_PATH", "CARGO", "CC_x", "CC_HOME", "OTHER", "CARGO_TARGET_DIR", "_proxy"]
+        {
+            assert_eq!(refused(key), (false, false), "{key}");
+        }
+    }
 }

@@ -46,11 +46,12 @@ impl Session {
     /// Reads the workspace and the compiler, side by side.
     ///
     /// # Errors
-    /// Where there is no workspace, no rustc or no place for a cache.
+    /// Where there is no workspace, no rustc or no place for a cache, or a variable that is read is not UTF-8.
     pub fn open(common: &Common, json: bool) -> Result<Self> {
         let ui = Ui::new(common.quiet, common.verbose, json);
         // The triple is rustc's to say; until then none is looked at.
         let mut host = Host::read(Triple::parse("unknown"));
+        host.understood(&BTreeSet::new())?;
         let cache = cache::dir(&host, std::env::consts::OS)?;
         let this =
             std::env::current_exe().map_err(|e| Error::failed(format!("cannot find this program: {e}")))?;
@@ -69,6 +70,7 @@ impl Session {
             )
         });
         let (workspace, rustc) = (workspace?, rustc?);
+        host.understood(rustc.known_targets())?;
         host.triple = rustc.host.clone();
         let config_file = common.config.clone().unwrap_or_else(|| workspace.root.join(FILE_NAME));
         Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline })
@@ -163,7 +165,7 @@ impl Session {
         let user: BTreeMap<_, _> =
             targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         Site {
-            cargo: self.host.var("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
+            cargo: self.host.var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
             manifests: self.workspace.packages.iter().map(|p| p.dir.join("Cargo.toml")).collect(),
             root,

@@ -215,6 +215,21 @@ fn variables_are_read_in_few_places() {
     assert!(found.is_empty(), "read by host.rs, handed on as an argument:\n  {}", found.join("\n  "));
 }
 
+/// What `Host::var` takes for not set, since it is no text, is refused at the start: for that its names must be known.
+#[test]
+fn every_variable_that_is_read_is_on_the_list() {
+    let mut read = 0;
+    for path in sources("xtask/src") {
+        let text = std::fs::read_to_string(repository().join(&path)).unwrap();
+        let names = text.split("host.var(\"").skip(1).filter_map(|rest| rest.split('"').next());
+        for name in names {
+            read += 1;
+            assert!(xtask::host::READ.contains(&name), "{path}: host::READ does not have {name}");
+        }
+    }
+    assert!(read > 10);
+}
+
 /// A list of exceptions that nobody needs any more hides the next one that nobody wants.
 #[test]
 fn every_place_named_here_is_there_and_needed() {

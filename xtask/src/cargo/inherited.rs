@@ -35,7 +35,7 @@ pub fn clean(mut cmd: Cmd, host: &Host, target_dir: &Path) -> Cmd {
             cmd = cmd.env_remove(key);
         }
     }
-    let Some(path) = host.var("LD_LIBRARY_PATH") else { return cmd };
+    let Some(path) = host.var_os("LD_LIBRARY_PATH") else { return cmd };
     let ours =
         |dir: &Path| dir.starts_with(target_dir) || dir.components().any(|c| c.as_os_str() == "rustlib");
     let toolchain = |dir: &Path| dir.join("rustlib").is_dir();

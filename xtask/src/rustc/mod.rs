@@ -65,7 +65,7 @@ impl Rustc {
         if beside.is_file() {
             return beside;
         }
-        host.var("CARGO")
+        host.var_os("CARGO")
             .map(PathBuf::from)
             .or_else(|| host.program("cargo"))
             .unwrap_or_else(|| "cargo".into())

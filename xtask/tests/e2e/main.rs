@@ -32,4 +32,5 @@ mod started;
 mod strict;
 mod unkept;
 mod usage;
+mod variables;
 mod zig;
