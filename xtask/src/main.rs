@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use xtask::cli::Cli;
 use xtask::ui::Ui;
-use xtask::{commands, exec, internal};
+use xtask::{commands, exec, internal, ui};
 
 fn main() -> ExitCode {
     let mut args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
@@ -19,12 +19,18 @@ fn main() -> ExitCode {
     }
     let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => {
+        Err(error) if error.use_stderr() => {
             let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            return ExitCode::from(2);
         }
+        // Help and version are data; clap knows where they are coloured.
+        Err(text) => return end(ui::wrote(text.print())),
     };
-    match commands::run(cli) {
+    end(commands::run(cli).and_then(|()| ui::written()))
+}
+
+fn end(result: xtask::error::Result<()>) -> ExitCode {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             Ui::new(false, false, false).error(&error);

@@ -1,9 +1,15 @@
 //! The only printer: stdout is data, stderr is progress, and both obey `--quiet`, `--json`, `NO_COLOR` and `CI`.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+
+use crate::error::{Error, Result};
 
 mod task;
 pub use task::Task;
+
+/// Why stdout takes no more. Not decision state: it is looked at when all is done.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
 /// How to print, decided once from the arguments and the environment.
 #[derive(Debug, Clone, Copy)]
@@ -74,14 +80,17 @@ impl Ui {
         Self::decide(true, false, false, Surroundings::default())
     }
 
-    /// Data: one piece of text to stdout, with its newline. A closed pipe is not an error worth a message.
+    /// Data: one piece of text to stdout, with its newline. What cannot be written ends nothing here, since a run is worth
+    /// its end: see [`written`].
     pub fn data(&self, text: &str) {
+        let newline = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = std::io::stdout().lock();
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
+        if LOST.get().is_none()
+            && let Err(error) = write!(out, "{text}{newline}").and_then(|()| out.flush())
+        {
+            // Nobody else writes while it is locked.
+            let _ = LOST.set(error);
         }
-        let _ = out.flush();
     }
 
     /// Progress, in Cargo's manner: a verb of at most 12 characters in its own column, then what it is about.
@@ -104,7 +113,7 @@ impl Ui {
     }
 
     /// The error that ended the command.
-    pub fn error(&self, error: &crate::error::Error) {
+    pub fn error(&self, error: &Error) {
         self.prefixed("31", "error", &error.to_string());
     }
 
@@ -139,6 +148,29 @@ impl Ui {
         } else {
             eprintln(&format!("{label}: {text}"));
         }
+    }
+}
+
+/// Whether all data reached stdout.
+///
+/// # Errors
+/// As [`wrote`]; for the end of a run that nothing else ended.
+pub fn written() -> Result<()> {
+    LOST.get().map_or(Ok(()), lost)
+}
+
+/// What came of writing data. A closed pipe is not an error worth a message: whoever closed it has seen enough.
+///
+/// # Errors
+/// Something could not be written.
+pub fn wrote(result: std::io::Result<()>) -> Result<()> {
+    result.or_else(|error| lost(&error))
+}
+
+fn lost(error: &std::io::Error) -> Result<()> {
+    match error.kind() {
+        std::io::ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Error::failed(format!("cannot write to stdout: {error}"))),
     }
 }
 

@@ -88,3 +88,21 @@ fn help_and_version_are_data() {
         assert!(run.stdout().contains("xtask") && run.stderr().is_empty(), "{run}");
     }
 }
+
+/// Whoever keeps the document must know that it is not there; whoever closed the pipe has seen enough.
+#[test]
+fn data_that_cannot_be_written_is_an_error() {
+    need!("usage::full", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    let sh = |script: &str, args: &[&str]| {
+        Space::finish(&space.cmd("sh").args(["-c", script, crate::space::XTASK]).args(args))
+    };
+    for args in [&["plan", "--json"][..], &["plan"], &["doctor"], &["--help"], &["--version"]] {
+        let run = sh("\"$0\" \"$@\" >/dev/full", args).ended(1);
+        let run = run.says(&["error: cannot write to stdout: No space left"]);
+        assert_eq!(run.stderr().matches("error: ").count(), 1, "{run}");
+        // The other end is closed before anything is written.
+        let run = sh("{ sleep 0.2; \"$0\" \"$@\"; echo \"code $?\" >&2; } | true", args).ended(0);
+        run.says(&["code 0"]).never_says(&["stdout", "panicked"]);
+    }
+}
