@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::pipeline::{Start, start};
-use super::release::compared;
+use super::release::{compared, earlier};
 use crate::build::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
@@ -50,7 +50,7 @@ pub(super) fn run(
     let file = dist.join("timings.json");
     let (of, to) = compared(&start.config);
     let rustc = jobs[0].std.as_ref().map(|s| s.version.clone());
-    let timings = Timings::merge(Timings::read(&file)?, host_facts(rustc), run.cases, of, to);
+    let timings = Timings::merge(earlier(&file, &start.session.ui), host_facts(rustc), run.cases, of, to);
     timings.write(&file)?;
     let ui = &start.session.ui;
     ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out) });

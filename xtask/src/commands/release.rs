@@ -1,5 +1,7 @@
 //! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
 
+use std::path::Path;
+
 use super::bills::{Bills, Extent, bills};
 use super::pipeline::{Start, start};
 use super::shipped::{Shipped, ship};
@@ -11,6 +13,7 @@ use crate::ship::archives;
 use crate::size::{self, Kept, Sizes};
 use crate::smoke::Ran;
 use crate::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
+use crate::ui::Ui;
 use crate::verify::{Smoke, Verified};
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
@@ -93,7 +96,7 @@ pub(super) fn report(
     })
 }
 
-fn job(verified: &Verified, dist: &std::path::Path, bills: &Bills) -> report::Job {
+fn job(verified: &Verified, dist: &Path, bills: &Bills) -> report::Job {
     let job = verified.job();
     let artifact = verified.artifact.as_ref();
     let fails = |f: &crate::gate::Finding| f.severity == crate::gate::Severity::Fail;
@@ -183,8 +186,17 @@ fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timi
         records.push(record);
     }
     let (of, to) = compared(&start.config);
-    let older = Timings::read(&start.session.dist().join("timings.json"))?;
+    let older = earlier(&start.session.dist().join("timings.json"), &start.session.ui);
     Ok(Timings::merge(older, host_facts(Some(start.session.rustc.version.to_string())), records, of, to))
+}
+
+/// The timings that lie there. Those that cannot be used are worth a word and no failure: all work is done by now, and
+/// the file is written anew.
+pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
+    Timings::read(file).unwrap_or_else(|error| {
+        ui.warn(format!("{}; it is written anew, without what it held", error.what));
+        None
+    })
 }
 
 /// The modes that ratios compare: the first choice, and the last that needs no C (the first of the others where all do).

@@ -16,6 +16,7 @@ mod explicit;
 mod fallback;
 mod flags;
 mod interrupted;
+mod litter;
 mod machine;
 mod newcomer;
 mod programs;
