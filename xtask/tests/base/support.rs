@@ -41,7 +41,7 @@ pub(crate) fn have(test: &str, program: &str) -> bool {
 
 /// Runs a command that has to succeed.
 pub(crate) fn run(cmd: &Cmd) -> Output {
-    let output = cmd.capture(LIMIT).unwrap();
+    let output = cmd.capture_whole(LIMIT).unwrap();
     assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
     output
 }

@@ -172,7 +172,7 @@ impl Space {
 
     #[track_caller]
     pub(crate) fn finish(cmd: &Cmd) -> Run {
-        Run::new(cmd, cmd.capture(LIMIT).unwrap())
+        Run::new(cmd, cmd.capture_whole(LIMIT).unwrap())
     }
 
     /// `target/dist`.
