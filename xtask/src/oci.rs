@@ -16,6 +16,7 @@ pub mod gunzip;
 pub mod gzip;
 mod image_tar;
 mod intact;
+pub mod kernel;
 pub(crate) mod layer;
 mod layout;
 mod lock;

@@ -1,13 +1,14 @@
 //! The checks of the keys of `[[image]]` that say how to run it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use super::check::Check;
+use super::check_bin::hidden;
 use super::quote::quoted;
 use super::raw::{RawHealthcheck, RawRun, Text, Texts};
 use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
+use crate::oci::kernel;
 
 mod words;
 
@@ -76,7 +77,14 @@ fn command<'a>(check: &mut Check<'a, '_>, key: &str, texts: &'a Texts) -> Vec<St
                 .at(first.span(), format!("{} is not the name of a program", quoted(first.get_ref())))
                 .help(format!("every argument is a string of its own: [{}]", words.join(", ")));
         }
-        Some(_) => {}
+        Some(first) => {
+            if let Some(top) = kernel::hides(first.get_ref()).filter(|_| first.get_ref().starts_with('/')) {
+                check
+                    .diags
+                    .at(first.span(), format!("{} cannot be a program for `{key}`", quoted(first.get_ref())))
+                    .help(hidden(top));
+            }
+        }
     }
     check.arguments(texts)
 }
@@ -106,15 +114,12 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
             check
                 .diags
                 .at(text.span(), format!("{} is no user", quoted(text.get_ref())))
-                .help("it is a number or a name, and : and a group behind it if you like: \"65532:65532\"");
+                .help("it is a number or a name, and : and a group behind it if you like: \"65532:65532\"")
+                .help(format!("numbers go up to {}, the largest that engines take", User::MAX));
             None
         }
     }
 }
-
-/// Where an engine mounts what the kernel makes: no folder of the image shows there, and none can be made
-/// (<https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-filesystems>).
-const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
 
 /// An absolute path without `.`, `..` and doubled `/`, and not in what the kernel makes.
 fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<String> {
@@ -124,12 +129,11 @@ fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<St
     match rest {
         Some(rest) if !rest.contains('\0') && (rest.is_empty() || normal(rest)) => {
             let path = format!("/{rest}");
-            let kernels = KERNELS.iter().find(|top| Path::new(&path).starts_with(top));
-            let Some(top) = kernels else { return Some(path) };
+            let Some(top) = kernel::hides(&path) else { return Some(path) };
             check
                 .diags
                 .at(text.span(), format!("{} cannot be a folder for `{key}`", quoted(&path)))
-                .help(format!("what the kernel shows in {top} hides it when the image is started"));
+                .help(hidden(top));
             None
         }
         _ => {

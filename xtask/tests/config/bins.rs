@@ -1,0 +1,51 @@
+//! Programs whose place in an image something else has.
+
+use std::path::Path;
+
+use xtask::config::Config;
+
+use crate::made_up::{triples, workspace};
+
+/// What is said of a program of this name in an image on this base; nothing where it is taken.
+fn said(bin: &str, base: &str, more: &str) -> Option<String> {
+    let mut workspace = workspace();
+    for package in &mut workspace.packages {
+        package.bins.push(bin.to_owned());
+    }
+    let text = format!(
+        "schema = 1\n[app]\npackage = \"shop\"\nbin = \"{bin}\"\n[[mode]]\nname = \"pure\"\n\
+         [[target]]\ntriple = \"x86_64-unknown-linux-musl\"\n\
+         [[image]]\nname = \"first\"\nbase = \"{base}\"\ntargets = [\"x86_64-unknown-linux-musl\"]\n{more}"
+    );
+    let config = Config::from_bytes(text.as_bytes(), Path::new("targets.toml"), &workspace, &triples());
+    config.err().map(|error| error.to_string())
+}
+
+#[test]
+fn what_no_engine_starts_is_refused_where_it_is_written() {
+    for bin in ["proc", "sys", "dev"] {
+        for base in ["scratch", "auto", "distroless:cc", "debian:12"] {
+            let text = said(bin, base, "").unwrap_or_else(|| panic!("{bin} on {base} is taken"));
+            let head = format!("targets.toml:4:7: {bin:?} cannot be the program of image \"first\"");
+            assert!(text.starts_with(&head), "{text}");
+            assert!(text.contains(&format!("what the kernel shows in /{bin} hides it")), "{text}");
+            assert!(text.contains("in a [[bin]] of its package"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn folders_of_the_root_are_no_programs() {
+    let refused = [("etc", "scratch"), ("tmp", "scratch"), ("home", "scratch"), ("root", "scratch")];
+    for (bin, base) in refused.into_iter().chain([("usr", "auto"), ("lib", "distroless:static")]) {
+        let text = said(bin, base, "").unwrap_or_else(|| panic!("{bin} on {base} is taken"));
+        assert!(
+            text.starts_with("targets.toml:4:7: ") && text.contains(&format!("the folder /{bin},")),
+            "{text}"
+        );
+    }
+    assert!(said("usr", "scratch", "tzdata = true\n").is_some());
+    for (bin, base) in [("usr", "scratch"), ("lib", "scratch"), ("process", "auto"), ("lib", "debian:12")] {
+        assert_eq!(said(bin, base, ""), None, "{bin} on {base}");
+    }
+}
