@@ -12,6 +12,7 @@ pub mod decompress;
 mod digest;
 pub mod document;
 mod garbage;
+pub mod grammar;
 pub mod gunzip;
 pub mod gzip;
 mod image_tar;

@@ -1,10 +1,11 @@
-//! Programs whose place in an image something else has.
+//! Programs and versions that no image can have.
 
 use std::path::Path;
 
 use xtask::config::Config;
+use xtask::workspace::Version;
 
-use crate::made_up::{triples, workspace};
+use crate::made_up::{VALID, triples, workspace};
 
 /// What is said of a program of this name in an image on this base; nothing where it is taken.
 fn said(bin: &str, base: &str, more: &str) -> Option<String> {
@@ -48,4 +49,27 @@ fn folders_of_the_root_are_no_programs() {
     for (bin, base) in [("usr", "scratch"), ("lib", "scratch"), ("process", "auto"), ("lib", "debian:12")] {
         assert_eq!(said(bin, base, ""), None, "{bin} on {base}");
     }
+}
+
+/// The longest tag of a platform has its architecture behind the version.
+#[test]
+fn versions_that_are_no_tag_are_refused_before_the_build() {
+    let said = |version: usize| {
+        let mut workspace = workspace();
+        for package in &mut workspace.packages {
+            package.version = Version::parse(&format!("1.0.0-{}", "x".repeat(version - 6))).unwrap();
+        }
+        let image =
+            "[[image]]\nname = \"a\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-musl\"]\n";
+        let text = format!("{VALID}{image}");
+        let config = Config::from_bytes(text.as_bytes(), Path::new("targets.toml"), &workspace, &triples());
+        config.err().map(|error| error.to_string())
+    };
+    assert_eq!(said(122), None);
+    let text = said(123).expect("129 characters are no tag");
+    assert!(
+        text.starts_with("targets.toml:3:11: the version of \"shop\" makes no tag for image a"),
+        "{text}"
+    );
+    assert!(text.contains("would have 129 characters"), "{text}");
 }
