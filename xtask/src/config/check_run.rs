@@ -121,29 +121,37 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
     }
 }
 
-/// An absolute path without `.`, `..` and doubled `/`, and not in what the kernel makes.
+/// The longest path that Linux takes, and the longest part of one, in bytes: limits.h without the NUL, and of every file
+/// system that images are unpacked to.
+const LONGEST: (usize, usize) = (4095, 255);
+
+/// An absolute path without `.`, `..` and doubled `/`, not in what the kernel makes and not in the program.
 fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<String> {
     let path = text.get_ref().as_str();
     let normal = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let rest = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    match rest {
-        Some(rest) if !rest.contains('\0') && (rest.is_empty() || normal(rest)) => {
-            let path = format!("/{rest}");
-            let Some(top) = kernel::hides(&path) else { return Some(path) };
-            check
-                .diags
-                .at(text.span(), format!("{} cannot be a folder for `{key}`", quoted(&path)))
-                .help(hidden(top));
-            None
-        }
-        _ => {
-            check
-                .diags
-                .at(text.span(), format!("{} is no folder for `{key}`", quoted(path)))
-                .help("it is an absolute path in the image, without `.`, `..` and doubled `/`");
-            None
-        }
-    }
+    let Some(rest) = rest.filter(|rest| !rest.contains('\0') && (rest.is_empty() || normal(rest))) else {
+        check
+            .diags
+            .at(text.span(), format!("{} is no folder for `{key}`", quoted(path)))
+            .help("it is an absolute path in the image, without `.`, `..` and doubled `/`");
+        return None;
+    };
+    let path = format!("/{rest}");
+    let bin = check.raw.app.as_ref().and_then(|app| app.bin.as_ref());
+    let bin = bin.filter(|bin| rest.split('/').next() == Some(bin.get_ref()));
+    let why = if let Some(top) = kernel::hides(&path) {
+        hidden(top)
+    } else if path.len() > LONGEST.0 || rest.split('/').any(|part| part.len() > LONGEST.1) {
+        format!("a path has at most {} bytes, and each part of it at most {}", LONGEST.0, LONGEST.1)
+    } else if let Some(bin) = bin {
+        format!("/{} is the program", bin.get_ref())
+    } else {
+        return Some(path);
+    };
+    let message = format!("{} cannot be a folder for `{key}`", quoted(&path));
+    check.diags.at(text.span(), message).help(why);
+    None
 }
 
 fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<String> {

@@ -1,9 +1,9 @@
 //! targets.toml: what is refused and in which words, what is taken, and that nothing at all makes it panic.
 
-mod bins;
 mod errors;
 mod files;
 mod golden;
+mod images;
 mod init;
 mod made_up;
 mod property;

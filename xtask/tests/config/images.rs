@@ -73,3 +73,15 @@ fn versions_that_are_no_tag_are_refused_before_the_build() {
     );
     assert!(text.contains("would have 129 characters"), "{text}");
 }
+
+#[test]
+fn paths_that_linux_does_not_take_are_refused_where_they_are_written() {
+    let said = |path: &str| said("till", "scratch", &format!("workdir = \"{path}\"\n"));
+    let part = |length: usize| format!("/{}", "x".repeat(length));
+    assert_eq!(said(&part(255)), None);
+    assert_eq!(said(&part(254).repeat(16)), None);
+    for path in [part(256), part(4999), part(254).repeat(17)] {
+        let text = said(&path).expect("it is too long");
+        assert!(text.starts_with("targets.toml:13:11: ") && text.contains("at most 4095 bytes"), "{text}");
+    }
+}
