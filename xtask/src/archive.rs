@@ -52,7 +52,7 @@ struct Known {
 }
 
 /// The files of a package's folder that belong beside its program: licences, notices and the README, in the order of
-/// their names.
+/// their names. A link among them may lead anywhere, or nowhere.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -63,7 +63,7 @@ pub fn companions(package: &Path) -> Result<Vec<PathBuf>> {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_uppercase();
         let wanted = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE", "README"];
-        if wanted.iter().any(|start| name.starts_with(start)) && path.is_file() {
+        if wanted.iter().any(|start| name.starts_with(start)) && !path.is_dir() {
             found.push(path);
         }
     }

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::workspace::Workspace;
 
 mod check;
+mod check_bin;
 mod check_image;
 mod check_run;
 mod check_size;

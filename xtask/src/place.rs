@@ -78,11 +78,9 @@ pub fn place(
     for image in &config.images {
         let (targets, others): (Vec<&Triple>, Vec<&Triple>) =
             image.targets.iter().partition(|t| asked.is_empty() || asked.contains(t));
-        if !targets.is_empty() {
-            let left_out = others.into_iter().filter_map(Triple::platform).collect();
-            let place = Place { image, bin: &config.app.bin, targets, left_out, bases, ui };
-            places.push(place.decide(verified)?);
-        }
+        let left_out = others.into_iter().filter_map(Triple::platform).collect();
+        let place = Place { image, bin: &config.app.bin, targets, left_out, bases, ui };
+        places.push(place.decide(verified)?);
     }
     Ok(places)
 }
@@ -99,6 +97,10 @@ struct Place<'a> {
 
 impl Place<'_> {
     fn decide(&self, verified: &mut [Verified]) -> Result<Result<Placed, Unmade>> {
+        if self.targets.is_empty() {
+            // What was asked for, so no error; but who publishes what lies in target/dist should know.
+            return Ok(Err(self.unmade("--target leaves out all of its platforms".to_owned(), None)));
+        }
         if let Some(lacking) = self.lacking(verified) {
             return Ok(Err(self.unmade(lacking, None)));
         }

@@ -1,7 +1,7 @@
 //! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
 //! are [`crate::oci`]'s and [`crate::archive`]'s.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::archive::{self, Archive, ArchiveSpec};
 use crate::config::{Compression, Config};
@@ -18,10 +18,12 @@ pub mod docker;
 mod labels;
 mod platform;
 pub mod run;
+mod texts;
 
 pub use docker::rootfs_tar;
 pub use labels::Labels;
 pub(crate) use platform::brings_zones;
+pub use texts::texts;
 
 /// What is known of the program beside its bytes, for labels and file names.
 #[derive(Debug, Clone)]
@@ -112,7 +114,8 @@ fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin
     })
 }
 
-/// Writes an archive for every verified job and SHA256SUMS over all of them.
+/// Writes an archive for every verified job and SHA256SUMS over all of them. `top` is the folder of the project: see
+/// [`texts()`].
 ///
 /// # Errors
 /// Where an archive cannot be written.
@@ -120,15 +123,13 @@ pub fn archives(
     config: &Config,
     verified: &[Verified],
     origin: &Origin,
-    dist: &Path,
-    cache: &Path,
+    top: &Path,
+    (dist, cache): (&Path, &Path),
     ui: &Ui,
 ) -> Result<Vec<Archive>> {
-    let mut files: Vec<PathBuf> = archive::companions(&origin.package.dir)?;
-    for license in &origin.package.license_files {
-        if !files.iter().any(|f| f.file_name() == license.file_name()) {
-            files.push(license.clone());
-        }
+    let (files, left_out) = texts(origin.package, top)?;
+    for line in left_out {
+        ui.warn(line);
     }
     let specs: Vec<ArchiveSpec> = verified
         .iter()

@@ -144,6 +144,18 @@ pub struct CrateSize {
     pub data: u64,
 }
 
+impl CrateSize {
+    /// Code and data. What others wrote may hold any numbers.
+    fn all(&self) -> u64 {
+        self.code.saturating_add(self.data)
+    }
+}
+
+/// The sum of sizes, or the largest number where it is none.
+fn total(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
 impl PlatformSize {
     /// How many bytes it is over the budget; none where it fits.
     pub fn over(&self, budget: Option<u64>) -> Option<u64> {

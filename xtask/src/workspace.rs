@@ -54,7 +54,7 @@ pub struct Package {
     /// The SPDX expression of `license`.
     pub license: Option<String>,
     /// The texts to ship with its programs, sorted: `license-file`, and the LICENSE, LICENCE, COPYING, COPYRIGHT, NOTICE
-    /// and UNLICENSE files beside its manifest and at the workspace root.
+    /// and UNLICENSE files beside its manifest and at the workspace root. One may be missing, or be a link.
     pub license_files: Vec<PathBuf>,
     /// `rust-version`, as three numbers.
     pub rust_version: Option<Version>,

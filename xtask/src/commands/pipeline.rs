@@ -131,6 +131,16 @@ impl Start {
         })
     }
 
+    /// The folder that all of the project lies in: of the checkout, where git has the workspace's manifest, else of the
+    /// workspace.
+    pub(super) fn top(&self) -> PathBuf {
+        let root = &self.session.workspace.root;
+        let git = |args: &[&str]| exec::first_line(root, "git", args);
+        git(&["ls-files", "--error-unmatch", "--", "Cargo.toml"])
+            .and_then(|_| git(&["rev-parse", "--show-toplevel"]))
+            .map_or_else(|| root.clone(), PathBuf::from)
+    }
+
     /// Where packing remembers what it packed.
     pub(super) fn memo(&self) -> PathBuf {
         self.session.work().join("packed")

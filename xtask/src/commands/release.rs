@@ -23,7 +23,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let mut verified = start.verified()?;
     let ui = &start.session.ui;
     let shipped = ship(&start, &mut verified, &origin)?;
-    archives(&start.config, &verified, &origin, &dist, &memo, ui)?;
+    archives(&start.config, &verified, &origin, &start.top(), (&dist, &memo), ui)?;
     let bills = bills(&start, &verified, &shipped, &origin, Extent::Programs)?;
     let report = report(&start, &verified, &shipped, &bills)?;
     let timings = timings(&start, &verified, &report)?;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::check_image::images;
+use super::check_bin;
+use super::check_image::{self, images};
 use super::check_target::targets;
 use super::diag::Diags;
 use super::quote::{names, quoted};
@@ -39,6 +40,8 @@ pub(super) fn config<'a>(
     check.differ("mode", raw.modes.iter().filter_map(|m| m.name.as_ref()));
     let targets = targets(&mut check);
     let images = images(&mut check);
+    check_bin::place(&mut check, &images);
+    check_image::version(&mut check, package, &images);
     let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
     let all_features = check.members(raw.test_all_features.as_ref());
     let test = TestSection { needs, all_features };

@@ -10,8 +10,10 @@ use super::raw::{RawImage, Text};
 use super::suggest::nearest;
 use super::types::{Base, Image};
 use crate::base::{Distroless, Flavour};
+use crate::oci::{grammar, pack};
 use crate::registry::Reference;
 use crate::triple::{Os, Platform, Triple};
+use crate::workspace::Package;
 
 /// All images of the file.
 pub(super) fn images(check: &mut Check<'_, '_>) -> Vec<Image> {
@@ -22,11 +24,11 @@ pub(super) fn images(check: &mut Check<'_, '_>) -> Vec<Image> {
 }
 
 fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
-    if let Some(name) = raw.name.as_ref().filter(|name| !is_component(name.get_ref())) {
+    if let Some(name) = raw.name.as_ref().filter(|name| !grammar::is_name(name.get_ref())) {
         check
             .diags
             .at(name.span(), format!("{} cannot be the name of an image", quoted(name.get_ref())))
-            .help("lower-case letters and digits, joined by one of . _ __ or any number of -");
+            .help(grammar::COMPONENT);
     }
     let base = raw.base.as_ref().and_then(|text| base(check, text));
     let targets = raw.targets.as_ref();
@@ -58,16 +60,22 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
     })
 }
 
-/// A path component of a repository name, as
-/// <https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests> spells it; no longer than
-/// the 128 characters of a tag, so that a name always fits a reference and a file name.
-fn is_component(name: &str) -> bool {
-    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    let joins = name.split(is_letter).filter(|join| !join.is_empty());
-    name.starts_with(is_letter)
-        && name.ends_with(is_letter)
-        && name.len() <= 128
-        && joins.into_iter().all(|join| matches!(join, "." | "_" | "__") || join.bytes().all(|b| b == b'-'))
+/// Reports a version that cannot be the tag of an image.
+pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, images: &[Image]) {
+    let (Some(package), Some(app)) = (package, &check.raw.app) else { return };
+    let Some(name) = &app.package else { return };
+    let version = package.version.to_string();
+    for image in images {
+        let platforms: Vec<Platform> = image.targets.iter().filter_map(Triple::platform).collect();
+        let tags = pack::tags(&version, &platforms.iter().collect::<Vec<_>>());
+        if let Some(tag) = tags.iter().flatten().find(|tag| !grammar::is_tag(tag)) {
+            let message =
+                format!("the version of {} makes no tag for image {}", quoted(&package.name), image.name);
+            let tag = format!("the tag {} would have {} characters", quoted(tag), tag.len());
+            check.diags.at(name.span(), message).whole().help(tag).help(grammar::TAG);
+            return;
+        }
+    }
 }
 
 fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {

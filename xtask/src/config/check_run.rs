@@ -1,13 +1,14 @@
 //! The checks of the keys of `[[image]]` that say how to run it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::time::Duration;
 
 use super::check::Check;
+use super::check_bin::hidden;
 use super::quote::quoted;
 use super::raw::{RawHealthcheck, RawRun, Text, Texts};
 use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
+use crate::oci::kernel;
 
 mod words;
 
@@ -76,7 +77,14 @@ fn command<'a>(check: &mut Check<'a, '_>, key: &str, texts: &'a Texts) -> Vec<St
                 .at(first.span(), format!("{} is not the name of a program", quoted(first.get_ref())))
                 .help(format!("every argument is a string of its own: [{}]", words.join(", ")));
         }
-        Some(_) => {}
+        Some(first) => {
+            if let Some(top) = kernel::hides(first.get_ref()).filter(|_| first.get_ref().starts_with('/')) {
+                check
+                    .diags
+                    .at(first.span(), format!("{} cannot be a program for `{key}`", quoted(first.get_ref())))
+                    .help(hidden(top));
+            }
+        }
     }
     check.arguments(texts)
 }
@@ -106,40 +114,44 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
             check
                 .diags
                 .at(text.span(), format!("{} is no user", quoted(text.get_ref())))
-                .help("it is a number or a name, and : and a group behind it if you like: \"65532:65532\"");
+                .help("it is a number or a name, and : and a group behind it if you like: \"65532:65532\"")
+                .help(format!("numbers go up to {}, the largest that engines take", User::MAX));
             None
         }
     }
 }
 
-/// Where an engine mounts what the kernel makes: no folder of the image shows there, and none can be made
-/// (<https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-filesystems>).
-const KERNELS: [&str; 3] = ["/proc", "/sys", "/dev"];
+/// The longest path that Linux takes, and the longest part of one, in bytes: limits.h without the NUL, and of every file
+/// system that images are unpacked to.
+const LONGEST: (usize, usize) = (4095, 255);
 
-/// An absolute path without `.`, `..` and doubled `/`, and not in what the kernel makes.
+/// An absolute path without `.`, `..` and doubled `/`, not in what the kernel makes and not in the program.
 fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<String> {
     let path = text.get_ref().as_str();
     let normal = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let rest = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
-    match rest {
-        Some(rest) if !rest.contains('\0') && (rest.is_empty() || normal(rest)) => {
-            let path = format!("/{rest}");
-            let kernels = KERNELS.iter().find(|top| Path::new(&path).starts_with(top));
-            let Some(top) = kernels else { return Some(path) };
-            check
-                .diags
-                .at(text.span(), format!("{} cannot be a folder for `{key}`", quoted(&path)))
-                .help(format!("what the kernel shows in {top} hides it when the image is started"));
-            None
-        }
-        _ => {
-            check
-                .diags
-                .at(text.span(), format!("{} is no folder for `{key}`", quoted(path)))
-                .help("it is an absolute path in the image, without `.`, `..` and doubled `/`");
-            None
-        }
-    }
+    let Some(rest) = rest.filter(|rest| !rest.contains('\0') && (rest.is_empty() || normal(rest))) else {
+        check
+            .diags
+            .at(text.span(), format!("{} is no folder for `{key}`", quoted(path)))
+            .help("it is an absolute path in the image, without `.`, `..` and doubled `/`");
+        return None;
+    };
+    let path = format!("/{rest}");
+    let bin = check.raw.app.as_ref().and_then(|app| app.bin.as_ref());
+    let bin = bin.filter(|bin| rest.split('/').next() == Some(bin.get_ref()));
+    let why = if let Some(top) = kernel::hides(&path) {
+        hidden(top)
+    } else if path.len() > LONGEST.0 || rest.split('/').any(|part| part.len() > LONGEST.1) {
+        format!("a path has at most {} bytes, and each part of it at most {}", LONGEST.0, LONGEST.1)
+    } else if let Some(bin) = bin {
+        format!("/{} is the program", bin.get_ref())
+    } else {
+        return Some(path);
+    };
+    let message = format!("{} cannot be a folder for `{key}`", quoted(&path));
+    check.diags.at(text.span(), message).help(why);
+    None
 }
 
 fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<String> {

@@ -23,7 +23,7 @@ struct Known {
 impl Blobs {
     /// Whether a blob is there with the bytes that its digest says. A file that is not known, in a layout that was copied
     /// say, or that anything has happened to since, is read.
-    pub(super) fn is_intact(&self, blob: &Descriptor, memo: &Memo) -> bool {
+    pub(crate) fn is_intact(&self, blob: &Descriptor, memo: &Memo) -> bool {
         let path = self.path(&blob.digest);
         let Ok(stat) = Stat::of(&path) else { return false };
         if stat.size != blob.size {

@@ -20,7 +20,7 @@ mod tars;
 
 use layers::{Store, Wanted};
 
-pub use names::tag;
+pub use names::{tag, tags};
 pub use staged::StagedImages;
 
 /// An image for all its platforms.

@@ -14,6 +14,12 @@ pub use certificates::pem_bundle;
 /// Where the certificate bundle lies: where Debian has it, and where OpenSSL, Go and rustls-native-certs look.
 pub const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
+/// The folders in the root of every scratch image, whose names no program can have.
+pub(crate) const FOLDERS: [&str; 4] = ["etc", "home", "root", "tmp"];
+
+/// The folder in the root that comes with the time zones.
+pub(crate) const ZONES_FOLDER: &str = "usr";
+
 /// What a scratch image is made of.
 #[derive(Debug, Clone, Copy)]
 pub struct Scratch<'a> {
@@ -72,6 +78,16 @@ mod tests {
         assert_eq!(node("home/nonroot"), Node::dir(0o700).owned(65532, 65532));
         assert_eq!(node("usr/share/zoneinfo/Europe").mode, 0o755);
         assert_eq!(node("usr/share/zoneinfo/Europe/Berlin").mode, 0o644);
+    }
+
+    #[test]
+    fn folders_in_the_root() {
+        let tops = |zones| -> Vec<String> {
+            let tree = base_rootfs(zones).unwrap();
+            tree.iter().map(|(path, _)| path.to_owned()).filter(|path| !path.contains('/')).collect()
+        };
+        assert_eq!(tops(false), FOLDERS);
+        assert_eq!(tops(true), [&FOLDERS[..], &[ZONES_FOLDER]].concat());
     }
 
     #[test]

@@ -5,13 +5,12 @@ use std::fmt;
 use super::host::Registry;
 use crate::error::{Error, Result};
 use crate::oci::Digest;
+use crate::oci::grammar::{TAG_MAX, is_component, is_tag};
 
 /// The path of official images on the default registry.
 const OFFICIAL: &str = "library";
 /// The longest name of a repository with its registry, in bytes (distribution's `NameTotalLengthMax`).
 const NAME_MAX: usize = 255;
-/// The longest tag, in bytes.
-const TAG_MAX: usize = 128;
 /// What is meant where a reference has neither tag nor digest.
 const LATEST: &str = "latest";
 
@@ -133,22 +132,6 @@ impl fmt::Display for Reference {
 /// Whether the first part of a name is a registry rather than a part of a path (distribution's `splitDockerDomain`).
 fn is_registry(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
-}
-
-fn is_tag(tag: &str) -> bool {
-    let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    tag.len() <= TAG_MAX
-        && tag.bytes().next().is_some_and(first)
-        && tag.bytes().all(|b| first(b) || matches!(b, b'.' | b'-'))
-}
-
-/// `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
-fn is_component(part: &str) -> bool {
-    let word = |b: &u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let separators = part.as_bytes().split(word).filter(|s| !s.is_empty());
-    part.bytes().next().is_some_and(|b| word(&b))
-        && part.bytes().next_back().is_some_and(|b| word(&b))
-        && separators.into_iter().all(|s| matches!(s, b"." | b"_" | b"__") || s.iter().all(|b| *b == b'-'))
 }
 
 #[cfg(test)]

@@ -238,7 +238,7 @@ pub struct Manifest {
 pub struct Unmade {
     /// Its name.
     pub name: String,
-    /// Which platforms it would have lacked, or on which it does not run, and why.
+    /// Which platforms it would have lacked, or on which it does not run, and why; or that `--target` leaves out all.
     pub reason: String,
     /// The digest of the index, with `sha256:`, of the image of this name that target/dist holds all the same: an earlier
     /// run made it. None where there is none.

@@ -8,7 +8,7 @@ use crate::oci::RootFs;
 /// not there has the group of the same number.
 ///
 /// # Errors
-/// A name that the tree does not hold.
+/// A name that the tree does not hold; a number above [`User::MAX`].
 pub(super) fn numbers(user: &User, tree: &RootFs) -> Result<(u32, u32)> {
     let passwd = read(tree, "etc/passwd")?;
     let entry = entries(&passwd).find(|fields| matches(&user.user, fields));
@@ -27,7 +27,13 @@ pub(super) fn numbers(user: &User, tree: &RootFs) -> Result<(u32, u32)> {
         }
         None => entry.as_ref().and_then(|f| number(f, 3)).unwrap_or(uid),
     };
-    Ok((uid, gid))
+    match [uid, gid].into_iter().find(|id| *id > User::MAX) {
+        Some(id) => {
+            Err(Error::usage(format!("`user` of an image means the number {id}, which engines refuse"))
+                .found(format!("they take 0 to {}", User::MAX)))
+        }
+        None => Ok((uid, gid)),
+    }
 }
 
 /// The home of a user; none where the tree does not know the user.

@@ -76,6 +76,14 @@ fn layers(base: &BaseImage, ground: &Ground) -> Vec<LayerSource> {
 /// Our layer: the program, and time zones where they are wanted and the base has none.
 fn top(image: &Image, bin: &str, program: &std::path::Path, below: &RootFs) -> Result<RootFs> {
     let mut top = RootFs::new();
+    if below.get(bin).is_some_and(|node| !matches!(node.kind, Kind::File(_))) {
+        return Err(Error::usage(format!(
+            "the program of image {} would take the place of /{bin}",
+            image.name
+        ))
+        .found("its base has a folder or a link there, and with it would go what is in it")
+        .help("give the program another name, in a [[bin]] of its package, and in `bin` of targets.toml"));
+    }
     lay(&mut top, below, bin, Node::disk(0o755, program))?;
     if brings_zones(image, below) {
         for (name, data) in zones::all() {

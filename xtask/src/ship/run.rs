@@ -4,7 +4,7 @@ use crate::config::{HealthCheck, Id, ImageRun, User};
 use crate::error::{Error, Result};
 use crate::oci::document::{Health, Runtime};
 use crate::oci::scratch::NONROOT;
-use crate::oci::{Kind, Node, Resolved, RootFs};
+use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
 
 use super::{Labels, accounts};
 
@@ -139,6 +139,12 @@ fn is_there(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> 
             false => error.found(format!("its PATH is {}", path(runtime))),
         });
     };
+    if let Some(top) = kernel::hides(&place) {
+        return Err(Error::usage(format!(
+            "`{key}` of an image names {name}, which nobody sees when it is started"
+        ))
+        .found(format!("it lies in /{place}, and what the kernel shows in /{top} hides it")));
+    }
     if tree.get(&place).is_some_and(|node| node.mode & 0o111 == 0) {
         return Err(Error::usage(format!("`{key}` of an image names {name}, which is no program"))
             .found(format!("/{place} may not be executed")));

@@ -106,7 +106,7 @@ fn files(platform: &PlatformSize) -> Named {
 
 fn crates(platform: &PlatformSize) -> Named {
     let crates = platform.program.iter().flat_map(|program| &program.crates);
-    crates.map(|c| (c.name.clone(), c.code + c.data)).collect()
+    crates.map(|c| (c.name.clone(), c.all())).collect()
 }
 
 /// What differs between two sets of named sizes, the largest difference first.

@@ -144,7 +144,7 @@ fn crates(file: &object::File<'_>) -> Vec<CrateSize> {
         reached = piece.end;
         let sum = sums.entry(owner(piece.name)).or_default();
         let part = if piece.code { &mut sum.0 } else { &mut sum.1 };
-        *part += piece.end - begin;
+        *part = part.saturating_add(piece.end - begin);
     }
     let name = |owner: Owner| match owner {
         Owner::Crate(name) => name,
@@ -153,6 +153,6 @@ fn crates(file: &object::File<'_>) -> Vec<CrateSize> {
     };
     let mut crates: Vec<CrateSize> =
         sums.into_iter().map(|(owner, (code, data))| CrateSize { name: name(owner), code, data }).collect();
-    crates.sort_by(|a, b| (b.code + b.data).cmp(&(a.code + a.data)).then_with(|| a.name.cmp(&b.name)));
+    crates.sort_by(|a, b| b.all().cmp(&a.all()).then_with(|| a.name.cmp(&b.name)));
     crates
 }

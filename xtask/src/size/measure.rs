@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::layer::{Contents, contents};
-use super::{FileSize, ImageSize, LayerSize, PlatformSize};
+use super::{FileSize, ImageSize, LayerSize, PlatformSize, total};
 use crate::error::{Error, Result};
 use crate::oci::document::{Descriptor, ImageConfig, Index, Manifest};
-use crate::oci::{Blobs, Layout, Memo};
+use crate::oci::{Blobs, Digest, Layout, Memo};
 
 /// An image to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,28 +28,36 @@ impl Subject {
 /// go again; `memo` remembers what they hold. The caller holds the lock of the layout.
 ///
 /// # Errors
-/// The layout cannot be read, or a layer is damaged.
+/// The layout cannot be read, or a blob of an image is not there or has other bytes than its name says.
 pub fn measure(subjects: &[Subject], layout: &Layout, work: &Path, memo: &Memo) -> Result<Vec<ImageSize>> {
     let blobs = layout.blobs();
     let mut images = Vec::new();
     for subject in subjects {
         let Some(digest) = layout.find(&subject.name)? else { continue };
-        let index: Index = document(&blobs.read(&digest)?, digest.as_str())?;
-        let platforms = index.manifests.iter().map(|manifest| platform(manifest, &blobs, work, memo));
+        let platforms = || -> Result<Vec<PlatformSize>> {
+            let index: Index = document(&blobs, &digest)?;
+            index.manifests.iter().map(|manifest| platform(manifest, &blobs, work, memo)).collect()
+        };
+        let platforms = platforms().map_err(|error| {
+            error.found(format!("it is of image {}", subject.name)).help("pack it again: cargo xtask image")
+        })?;
         images.push(ImageSize {
             name: subject.name.clone(),
             index_digest: digest.to_string(),
             budget: subject.budget,
-            platforms: platforms.collect::<Result<_>>()?,
+            platforms,
         });
     }
     Ok(images)
 }
 
 fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) -> Result<PlatformSize> {
-    let manifest: Manifest = document(&blobs.read(&descriptor.digest)?, descriptor.digest.as_str())?;
-    let config = &manifest.config.digest;
-    let config: ImageConfig = document(&blobs.read(config)?, config.as_str())?;
+    let manifest: Manifest = document(blobs, &descriptor.digest)?;
+    let config: ImageConfig = document(blobs, &manifest.config.digest)?;
+    // What they hold may be remembered; that they are there is not.
+    if let Some(layer) = manifest.layers.iter().find(|layer| !blobs.is_intact(layer, memo)) {
+        return Err(not_whole(blobs, &layer.digest));
+    }
     let contents = manifest.layers.iter().map(|layer| contents(layer, blobs, work, memo));
     let contents: Vec<Contents> = contents.collect::<Result<_>>()?;
     let mut history = config.history.iter().filter(|entry| !entry.empty_layer);
@@ -78,7 +86,7 @@ fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) ->
         platform,
         built: label("xtask.target").zip(label("xtask.mode")),
         pull: descriptor.size.saturating_add(manifest.content_size()),
-        unpacked: layers.iter().map(|layer| layer.unpacked).sum(),
+        unpacked: total(layers.iter().map(|layer| layer.unpacked)),
         layers,
         files: files(&contents),
         program: None,
@@ -99,9 +107,24 @@ fn files(layers: &[Contents]) -> Vec<FileSize> {
     files
 }
 
-fn document<T: serde::de::DeserializeOwned>(bytes: &[u8], digest: &str) -> Result<T> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| Error::failed(format!("the document {digest} cannot be read")).found(e.to_string()))
+/// A document with the bytes that its digest says.
+fn document<T: serde::de::DeserializeOwned>(blobs: &Blobs, digest: &Digest) -> Result<T> {
+    let bytes = blobs.read(digest).ok().filter(|bytes| Digest::of(bytes) == *digest);
+    let bytes = bytes.ok_or_else(|| not_whole(blobs, digest))?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        Error::failed(format!("the document {} cannot be read", digest.as_str())).found(e.to_string())
+    })
+}
+
+/// What is wrong with a blob that is not what its name says.
+fn not_whole(blobs: &Blobs, digest: &Digest) -> Error {
+    let path = blobs.path(digest);
+    let found = match std::fs::symlink_metadata(&path) {
+        Ok(meta) if meta.is_file() => "it is there with other bytes than its name says".to_owned(),
+        Ok(_) => "it is no regular file".to_owned(),
+        Err(e) => e.to_string(),
+    };
+    Error::failed(format!("the layout lacks {}", path.display())).found(found)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Sizes for a terminal.
 
 use super::changes::{Change, What};
-use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols};
+use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols, total};
 use crate::files::human_size;
 use crate::table::{Align, Cell, Table, Tone};
 
@@ -95,8 +95,9 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
         crates.row([human_size(one.code).into(), human_size(one.data).into(), one.name.as_str().into()]);
     }
     let others = program.crates.iter().skip(top);
-    let (code, data) = others.clone().fold((0, 0), |(code, data), c| (code + c.code, data + c.data));
-    if code + data > 0 {
+    let code = total(others.clone().map(|c| c.code));
+    let data = total(others.clone().map(|c| c.data));
+    if code > 0 || data > 0 {
         let name = format!("{} more crates", others.count());
         crates.row([human_size(code).into(), human_size(data).into(), name.into()]);
     }
@@ -109,7 +110,7 @@ fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str)
     if count == 0 {
         return;
     }
-    let mut cells: Vec<Cell> = vec![human_size(sizes.sum()).into()];
+    let mut cells: Vec<Cell> = vec![human_size(total(sizes)).into()];
     if table.columns() == 3 {
         cells.push("".into());
     }

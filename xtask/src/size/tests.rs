@@ -117,6 +117,61 @@ fn what_changed_is_said_and_nothing_else() {
     assert_eq!(changes(&before, &after), []);
 }
 
+/// `--against` reads files of others.
+#[test]
+fn numbers_that_have_no_sum_end_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sizes = sizes(dir.path(), Codec::Gzip, vec![layer(&[("a", 10), ("b", 20)])]);
+    let after = sizes.clone();
+    let platform = &mut sizes.images[0].platforms[0];
+    (platform.pull, platform.unpacked) = (u64::MAX, u64::MAX);
+    platform.layers[0].unpacked = u64::MAX;
+    platform.files.iter_mut().for_each(|file| file.size = u64::MAX);
+    let one = |name: &str| CrateSize { name: name.into(), code: u64::MAX, data: u64::MAX };
+    platform.program = Some(ProgramSize {
+        path: "a".into(),
+        size: u64::MAX,
+        symbols: Symbols::Own,
+        sections: ["x", "y"].map(|name| SectionSize { name: name.into(), size: u64::MAX }).into(),
+        crates: vec![one("c"), one("d")],
+    });
+    for top in [0, 1, 9] {
+        assert!(text(&sizes, top, false).contains("18.4 EB"));
+        for changes in [changes(&sizes, &after), changes(&after, &sizes)] {
+            assert!(changes_table(&changes, top, false).contains("18.4 EB") || top == 0);
+        }
+    }
+}
+
+/// What is remembered of a layer does not stand in for it.
+#[test]
+fn what_is_not_there_is_not_described() {
+    let dir = tempfile::tempdir().unwrap();
+    let told = sizes(dir.path(), Codec::Gzip, vec![layer(&[("a", 10)])]);
+    let layout = Layout::new(dir.path().join("dist/oci"));
+    let subjects = [Subject { name: "a".into(), budget: None }];
+    let measure =
+        || super::measure(&subjects, &layout, &dir.path().join("work"), &Memo::new(dir.path().join("cache")));
+    let layer = &told.images[0].platforms[0].layers[0].digest;
+    for digest in [layer, &told.images[0].index_digest] {
+        let blob = layout.blobs().path(&crate::oci::Digest::parse(digest).unwrap());
+        let bytes = std::fs::read(&blob).unwrap();
+        let refused = |words: &str| {
+            let error = measure().unwrap_err();
+            assert_eq!(error.kind, Kind::Failed);
+            let error = error.to_string();
+            assert!(error.contains(&blob.display().to_string()) && error.contains(words), "{error}");
+            assert!(error.contains("of image a") && error.contains("cargo xtask image"), "{error}");
+        };
+        std::fs::remove_file(&blob).unwrap();
+        refused("No such file");
+        std::fs::write(&blob, [&bytes[..bytes.len() - 1], b"x"].concat()).unwrap();
+        refused("other bytes than its name says");
+        std::fs::write(&blob, bytes).unwrap();
+        assert_eq!(measure().unwrap()[0].platforms.len(), 1);
+    }
+}
+
 #[test]
 fn what_is_kept_is_the_release_before_and_what_was_saved() {
     let dir = tempfile::tempdir().unwrap();

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 const STEMS: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
 /// The licence texts of a package: the file its manifest names, and those in `dir` and at the workspace root. A text at
-/// the root gives way to one of the same name in `dir`. Sorted.
+/// the root gives way to one of the same name in `dir`. Sorted. Whether the named one is there, and where links lead, is
+/// for whoever ships them to see and say.
 pub(super) fn licenses(named: Option<PathBuf>, dir: &Path, root: &Path) -> Vec<PathBuf> {
-    let mut files: BTreeSet<PathBuf> = named.into_iter().filter(|f| f.is_file()).collect();
+    let mut files: BTreeSet<PathBuf> = named.into_iter().collect();
     files.extend(texts(dir));
     for file in texts(root) {
         if !files.iter().any(|f| f.file_name() == file.file_name()) {
@@ -23,7 +24,7 @@ pub(super) fn licenses(named: Option<PathBuf>, dir: &Path, root: &Path) -> Vec<P
 fn texts(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let paths = entries.filter_map(|e| Some(e.ok()?.path()));
-    paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(is_text) && p.is_file()).collect()
+    paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(is_text) && !p.is_dir()).collect()
 }
 
 /// `LICENSE`, `License.md`, `LICENSE-MIT`; not `license.rs`, which would be code about licences.

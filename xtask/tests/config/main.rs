@@ -3,6 +3,7 @@
 mod errors;
 mod files;
 mod golden;
+mod images;
 mod init;
 mod made_up;
 mod property;

@@ -22,6 +22,7 @@ mod support;
 #[cfg(unix)]
 mod survey;
 #[cfg(unix)]
+mod texts;
 mod traps;
 mod ui;
 #[cfg(unix)]

@@ -119,8 +119,10 @@ fn an_image_holds_its_targets_or_those_of_them_that_were_asked_for() {
     let m = Machine::new();
     assert_eq!(platforms(&packed(&m, &[], &[], &[]).0), ["linux/amd64", "linux/arm64/v8"]);
     assert_eq!(platforms(&packed(&m, &[ARM_MUSL], &[], &[MUSL]).0), ["linux/arm64/v8"]);
-    // Targets of no image make none, and lack nothing.
-    assert_eq!(packed(&m, &[GNU], &[], &[MUSL]), (Vec::new(), Vec::new()));
+    // Targets of no image make none, and that is said and no error.
+    let reason = "--target leaves out all of its platforms".to_owned();
+    let unmade = Unmade { name: "app".into(), reason, error: None };
+    assert_eq!(packed(&m, &[GNU], &[], &[MUSL]), (Vec::new(), vec![unmade]));
     // What fails elsewhere keeps no image from being made.
     assert_eq!(packed(&m, &[], &[GNU], &[]).0.len(), 1);
 }

@@ -130,6 +130,14 @@ fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
     let image = &space.report()["images"][0];
     assert_eq!((&image["left_out"], &image["manifests"][1]), (&json!(["linux/arm64/v8"]), &Value::Null));
     assert!(space.read("target/dist/report.md").contains("left out linux/arm64/v8"));
+    // An image that it leaves nothing of is named, and no error.
+    space.image("other", &[ARM_MUSL]);
+    let words = "image other is not made: --target leaves out all of its platforms";
+    space
+        .run(&["release", "--mode", "pure", "--target", HOST_MUSL])
+        .ended(0)
+        .says(&[&format!("warning: {words}")]);
+    assert_eq!(space.report()["unmade"][0]["name"], "other");
     let run = space.run(&["image", "--mode", "pure", "--json"]).ended(0).never_says(&["leaves out"]);
     assert_eq!(run.json()["images"][0].get("left_out"), None);
 }

@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use crate::config::types::Id;
+use crate::config::types::{Id, User};
 
 /// A user or group: a number, or a name as POSIX has it (XBD 3.437: the portable file name characters, no `-` first).
 pub(super) fn id(text: &str) -> Option<Id> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
-        // 2^32-1 is no user: chown(2) takes it for "leave it as it is".
-        return plain_number(text).filter(|n| *n < u32::MAX).map(Id::Number);
+        return plain_number(text).filter(|n| *n <= User::MAX).map(Id::Number);
     }
     let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let is_name = !text.is_empty() && !text.starts_with('-') && text.chars().all(plain) && text.len() <= 32;
@@ -91,7 +90,21 @@ mod tests {
         assert_eq!(id("0"), Some(Id::Number(0)));
         assert_eq!(id("65532"), Some(Id::Number(65532)));
         assert_eq!(id("non-root_1"), Some(Id::Name("non-root_1".into())));
-        for text in ["", "-x", "4294967295", "4294967296", "007", "1x", "a b", "a:b", "ä", "+1"] {
+        assert_eq!(id("2147483647"), Some(Id::Number(2_147_483_647)));
+        for text in [
+            "",
+            "-x",
+            "2147483648",
+            "4294967294",
+            "4294967295",
+            "4294967296",
+            "007",
+            "1x",
+            "a b",
+            "a:b",
+            "ä",
+            "+1",
+        ] {
             assert_eq!(id(text), None, "{text:?}");
         }
     }

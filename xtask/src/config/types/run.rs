@@ -55,10 +55,15 @@ pub struct User {
     pub group: Option<Id>,
 }
 
+impl User {
+    /// The largest number of a user or a group that Docker takes.
+    pub const MAX: u32 = 2_147_483_647;
+}
+
 /// A user or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Id {
-    /// By number.
+    /// By number, at most [`User::MAX`].
     Number(u32),
     /// By name, which the image's `/etc/passwd` or `/etc/group` must hold.
     Name(String),

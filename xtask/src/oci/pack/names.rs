@@ -2,27 +2,46 @@
 
 use super::{ImageSpec, distinct};
 use crate::error::{Error, Result};
+use crate::oci::grammar;
+use crate::triple::Platform;
 
 /// A version as a tag (distribution-spec, "Pulling manifests"): `1.2.0+build` becomes `1.2.0-build`.
 pub fn tag(version: &str) -> String {
     version.replace('+', "-")
 }
 
+/// The tags of each platform of an image: `version-arch`, and for the first platform the version alone too. Where two
+/// platforms have the same architecture, the variant tells them apart: `version-armv7`.
+pub fn tags(version: &str, platforms: &[&Platform]) -> Vec<Vec<String>> {
+    let tag = tag(version);
+    let tags = |(at, platform): (usize, &&Platform)| {
+        let arch = platform.architecture;
+        let alike = platforms.iter().filter(|other| other.architecture == arch).count();
+        let variant = platform.variant.filter(|_| alike > 1).unwrap_or_default();
+        let mut tags = vec![format!("{tag}-{arch}{variant}")];
+        if at == 0 {
+            tags.push(tag.clone());
+        }
+        tags
+    };
+    platforms.iter().enumerate().map(tags).collect()
+}
+
 /// Refuses what cannot be packed, before anything is written.
 pub(super) fn check(images: &[ImageSpec]) -> Result<()> {
     for (at, image) in images.iter().enumerate() {
         let ImageSpec { name, version, platforms, .. } = image;
-        if !is_name(name) {
-            let rule = "a name has lowercase letters and digits, with one '.', '_' or '-' between them";
-            return Err(Error::usage(format!("{name:?} cannot be the name of an image")).found(rule));
+        if !grammar::is_name(name) {
+            return Err(Error::usage(format!("{name:?} cannot be the name of an image"))
+                .found(format!("a name has {}", grammar::COMPONENT)));
         }
         if images[..at].iter().any(|other| other.name == *name) {
             return Err(Error::usage(format!("two images have the name {name:?}")));
         }
-        if !is_tag(&tag(version)) {
-            let rule =
-                "a tag has up to 128 letters, digits, '_', '.' and '-', the first of them no '.' or '-'";
-            return Err(Error::usage(format!("{version:?} cannot be the tag of image {name:?}")).found(rule));
+        if let Some(tag) = tags(version, &all(image)).iter().flatten().find(|tag| !grammar::is_tag(tag)) {
+            return Err(
+                Error::usage(format!("{tag:?} cannot be a tag of image {name:?}")).found(grammar::TAG)
+            );
         }
         if platforms.is_empty() || platforms.iter().any(|spec| spec.layers.is_empty()) {
             return Err(Error::usage(format!(
@@ -36,36 +55,14 @@ pub(super) fn check(images: &[ImageSpec]) -> Result<()> {
     Ok(())
 }
 
-/// The tags of each platform: `name:version-arch`, and for the first platform `name:version` too. Where two platforms
-/// have the same architecture, the variant tells them apart: `name:version-armv7`.
+/// The names by which Docker knows each platform: [`tags`] behind the image's name.
 pub(super) fn docker_tags(image: &ImageSpec) -> Vec<Vec<String>> {
-    let base = format!("{}:{}", image.name, tag(&image.version));
-    let tags = |(at, spec): (usize, &super::PlatformSpec)| {
-        let arch = spec.platform.architecture;
-        let alike = image.platforms.iter().filter(|other| other.platform.architecture == arch).count();
-        let variant = spec.platform.variant.filter(|_| alike > 1).unwrap_or_default();
-        let mut tags = vec![format!("{base}-{arch}{variant}")];
-        if at == 0 {
-            tags.push(base.clone());
-        }
-        tags
-    };
-    image.platforms.iter().enumerate().map(tags).collect()
+    let named = |tags: Vec<String>| tags.into_iter().map(|tag| format!("{}:{tag}", image.name)).collect();
+    tags(&image.version, &all(image)).into_iter().map(named).collect()
 }
 
-fn is_name(name: &str) -> bool {
-    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-    let bytes = name.as_bytes();
-    let inside = bytes.windows(2).all(|pair| pair.iter().any(|b| plain(*b)));
-    let legal = bytes.iter().all(|b| plain(*b) || b"._-".contains(b));
-    let ends = [bytes.first(), bytes.last()].iter().all(|b| b.is_some_and(|b| plain(*b)));
-    legal && inside && ends && name.len() <= 128
-}
-
-fn is_tag(tag: &str) -> bool {
-    let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    let legal = tag.bytes().all(|b| word(b) || b == b'.' || b == b'-');
-    legal && tag.len() <= 128 && tag.bytes().next().is_some_and(word)
+fn all(image: &ImageSpec) -> Vec<&Platform> {
+    image.platforms.iter().map(|spec| &spec.platform).collect()
 }
 
 #[cfg(test)]
@@ -73,16 +70,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_tags() {
-        for name in ["app", "a", "my-app_2.x"] {
-            assert!(is_name(name), "{name}");
-        }
-        for name in ["", "App", "-a", "a-", "a..b", "a/b", "a b", "ä", "../a"] {
-            assert!(!is_name(name), "{name}");
-        }
-        assert!(is_tag(&tag("1.0.0-rc.1+build.5")));
-        for tag in ["", ".1", "-1", "1+2", "a/b", &"x".repeat(129)] {
-            assert!(!is_tag(tag), "{tag}");
-        }
+    fn every_platform_has_a_tag_of_its_own() {
+        let platform = |architecture, variant| Platform { os: "linux", architecture, variant };
+        let (amd64, v7, v6) =
+            (platform("amd64", None), platform("arm", Some("v7")), platform("arm", Some("v6")));
+        assert_eq!(tags("1.0.0+b", &[&amd64, &v7]), [vec!["1.0.0-b-amd64", "1.0.0-b"], vec!["1.0.0-b-arm"]]);
+        assert_eq!(tags("1", &[&v7, &v6]), [vec!["1-armv7", "1"], vec!["1-armv6"]]);
     }
 }

@@ -51,6 +51,10 @@ fn users_become_numbers() {
         error.contains("the user postgres") && error.contains("it knows root, nobody, nonroot"),
         "{error}"
     );
+    for (name, group) in [("4294967294", None), ("0", Some("2147483648"))] {
+        let error = user(name, group).unwrap_err();
+        assert!(error.contains("which engines refuse") && error.contains("2147483647"), "{error}");
+    }
     let error = user("0", Some("wheel")).unwrap_err();
     assert!(error.contains("the group wheel") && error.contains("staff"), "{error}");
 }
@@ -108,6 +112,11 @@ fn programs_must_be_there() {
         let error = said(&of(&run(program), &with_path).unwrap_err());
         assert!(error.contains("`entrypoint`") && error.contains(words), "{error}");
     }
+    let mut with_devices = tree();
+    with_devices.insert("dev/tool", Node::bytes(0o755, &b"x"[..])).unwrap();
+    with_devices.insert("bin/device", Node::symlink("/dev/tool")).unwrap();
+    let error = runtime(&run("/bin/device"), "app", &with_path, Labels::new(), &with_devices).unwrap_err();
+    assert!(said(&error).contains("it lies in /dev/tool"), "{error}");
     let check = HealthCheck {
         cmd: vec!["curl".into()],
         interval: None,
