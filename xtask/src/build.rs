@@ -1,7 +1,8 @@
 //! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
@@ -33,10 +34,12 @@ pub struct Built {
     pub from_nothing: bool,
     /// How many targets the cargo call built.
     pub company: usize,
-    /// The build ran behind traps and none was hit.
+    /// The build ran behind traps, none was hit, and no build script left machine code that rustc did not make.
     pub purity_proven: bool,
     /// C that build scripts compiled for the host during a pure build, a line each.
     pub host_c: Vec<String>,
+    /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
+    pub shipped: Vec<String>,
     /// The build scripts that ran for its target, or whose outcome was found fresh.
     pub scripts: Vec<Script>,
 }
@@ -55,6 +58,10 @@ pub struct Builder<'a> {
     /// The printer.
     pub ui: &'a Ui,
 }
+
+/// What to do about machine code in an `OUT_DIR`.
+const LEFT_HELP: &str = "help: look at it where it lies, it stays until the next run; machine code that lies in the package as it is \
+     gives a warning, and a mode that is to compile C says so: needs = [\"c\"]";
 
 /// Marks a build folder that has had traps in front of it since it was made.
 const TRAPPED: &str = ".trapped-since-it-was-made";
@@ -106,6 +113,7 @@ impl Builder<'_> {
         let from_nothing: Vec<bool> =
             cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let begun = SystemTime::now();
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
         let call = self.call(&cmd, &title)?;
@@ -132,11 +140,12 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 purity_proven: false,
                 host_c: Vec::new(),
+                shipped: Vec::new(),
                 scripts: scripts.cloned().collect(),
             });
         }
         if let Some(traps) = traps
-            && self.prove(&mut built, &traps, &call.scripts, &dir)?
+            && self.prove(&mut built, &traps, &call.scripts, &dir, begun)?
         {
             spoiled.insert(dir);
         }
@@ -201,10 +210,12 @@ impl Builder<'_> {
             errors: String::new(),
         };
         let mut crates = 0_usize;
+        let mut manifests = BTreeMap::new();
         let (end, seconds) = cmd.lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
-                Message::Unit { name, fresh, executable } => {
+                Message::Unit { name, fresh, executable, package } => {
                     crates += 1;
+                    manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
                     task.note(format!("{crates} crates done, last {name}"));
@@ -218,6 +229,10 @@ impl Builder<'_> {
             }
         })?;
         drop(task);
+        for script in &mut call.scripts {
+            let manifest = manifests.get(&script.package).and_then(|manifest| manifest.parent());
+            script.folder = manifest.map(Path::to_owned);
+        }
         (call.end, call.seconds) = (end, seconds);
         Ok(call)
     }
@@ -230,7 +245,14 @@ impl Builder<'_> {
 
     /// Reads what the traps saw and what build scripts left. Either fails its job and spoils the folder as
     /// a proof: then it says true.
-    fn prove(&self, built: &mut [Built], traps: &Traps, scripts: &[Script], dir: &Path) -> Result<bool> {
+    fn prove(
+        &self,
+        built: &mut [Built],
+        traps: &Traps,
+        scripts: &[Script],
+        dir: &Path,
+        begun: SystemTime,
+    ) -> Result<bool> {
         let hits = traps.hits()?;
         let mut spoiled = false;
         for b in built {
@@ -239,8 +261,14 @@ impl Builder<'_> {
                 hits.iter().filter(|h| h.target.as_deref() == Some(triple)).map(trap::Hit::line).collect();
             b.host_c = hits.iter().filter(|h| h.target.is_none()).map(trap::Hit::line).collect();
             let folder = dir.join(triple);
-            let left: Vec<String> =
-                scripts.iter().filter(|s| s.is_for(&folder)).flat_map(Script::remains).collect();
+            let mut left = Vec::new();
+            for remains in scripts.iter().filter(|s| s.is_for(&folder)).map(|s| s.remains(begun)) {
+                left.extend(remains.made);
+                b.shipped.extend(remains.shipped);
+            }
+            for line in &b.shipped {
+                self.ui.warn(format!("{}: {line}", b.job.title()));
+            }
             // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
             spoiled |= !(own.is_empty() && left.is_empty());
             let (what, lines) = match (own.is_empty(), left.is_empty()) {
@@ -249,7 +277,10 @@ impl Builder<'_> {
                     continue;
                 }
                 (false, _) => ("a C compiler was called", own),
-                (true, false) => ("something that no Rust compiler made is linked", left),
+                (true, false) => {
+                    left.push(LEFT_HELP.to_owned());
+                    ("something that no Rust compiler made is in the build", left)
+                }
             };
             b.program = None;
             b.error = Some(format!(

@@ -125,7 +125,7 @@ fn job(verified: &Verified, dist: &std::path::Path, bills: &Bills) -> report::Jo
             report::Artifact { sbom, ..report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref()) }
         }),
         gate,
-        warnings: warnings.chain(host_c).collect(),
+        warnings: warnings.chain(host_c).chain(verified.built.shipped.iter().cloned()).collect(),
         purity: match verified.built.purity_proven {
             true => report::Purity::Proven,
             false => report::Purity::NotApplicable,
