@@ -127,7 +127,7 @@ impl Builder<'_> {
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
-            let error = program.is_none().then(|| said.errors.clone());
+            let error = program.is_none().then(|| without_progress(&said.errors));
             let folder = dir.join(job.target.triple.as_str());
             let scripts = said.scripts.iter().filter(|script| script.is_for(&folder));
             built.push(Built {
@@ -294,6 +294,20 @@ impl Builder<'_> {
     }
 }
 
+/// Cargo's words without the lines that only say how far it is, such as `   Compiling app v0.1.0`: a verb that ends in the
+/// twelfth column.
+fn without_progress(errors: &str) -> String {
+    let is_progress = |line: &&str| {
+        line.split_at_checked(12).is_some_and(|(verb, rest)| {
+            let verb = verb.strip_prefix(' ').unwrap_or_default().trim_start();
+            verb.starts_with(|c: char| c.is_ascii_uppercase())
+                && verb.chars().all(|c| c.is_ascii_alphabetic())
+                && rest.starts_with(' ')
+        })
+    };
+    errors.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
+}
+
 /// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
 fn is_new(dir: &Path) -> bool {
     !std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
@@ -322,5 +336,19 @@ impl Call {
         let folder = dir.join(job.target.triple.as_str());
         let named = |p: &&PathBuf| p.starts_with(&folder) && p.file_stem().is_some_and(|s| s == bin);
         self.programs.iter().find(named).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_progress;
+
+    #[test]
+    fn what_only_says_how_far_cargo_is_is_left_out() {
+        let text = "   Compiling tiny v0.1.0 (/x)\n Downloading crates ...\nwarning: odd\nerror[E0425]: no `x`\n  \
+                    --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\nCompiling by hand\nerror: could not compile\n";
+        let rest = "warning: odd\nerror[E0425]: no `x`\n  --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\n\
+                    Compiling by hand\nerror: could not compile\n";
+        assert_eq!(without_progress(text), rest);
     }
 }

@@ -130,7 +130,7 @@ fn job(verified: &Verified, dist: &std::path::Path, bills: &Bills) -> report::Jo
             true => report::Purity::Proven,
             false => report::Purity::NotApplicable,
         },
-        smoke: smoke(job.runner.name().map(str::to_owned), &verified.smoke),
+        smoke: smoke(artifact.and_then(|_| job.runner.name()).map(str::to_owned), &verified.smoke),
         status: if verified.ok() { report::Status::Ok } else { report::Status::Failed },
         error: verified.error.clone(),
         seconds: verified.built.seconds,
