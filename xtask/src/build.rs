@@ -1,7 +1,8 @@
 //! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
@@ -33,10 +34,12 @@ pub struct Built {
     pub from_nothing: bool,
     /// How many targets the cargo call built.
     pub company: usize,
-    /// The build ran behind traps and none was hit.
+    /// The build ran behind traps, none was hit, and no build script left machine code that rustc did not make.
     pub purity_proven: bool,
     /// C that build scripts compiled for the host during a pure build, a line each.
     pub host_c: Vec<String>,
+    /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
+    pub shipped: Vec<String>,
     /// The build scripts that ran for its target, or whose outcome was found fresh.
     pub scripts: Vec<Script>,
 }
@@ -55,6 +58,10 @@ pub struct Builder<'a> {
     /// The printer.
     pub ui: &'a Ui,
 }
+
+/// What to do about machine code in an `OUT_DIR`.
+const LEFT_HELP: &str = "help: look at it where it lies, it stays until the next run; machine code that lies in the package as it is \
+     gives a warning, and a mode that is to compile C says so: needs = [\"c\"]";
 
 /// Marks a build folder that has had traps in front of it since it was made.
 const TRAPPED: &str = ".trapped-since-it-was-made";
@@ -106,6 +113,7 @@ impl Builder<'_> {
         let from_nothing: Vec<bool> =
             cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
         let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let begun = SystemTime::now();
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
         let call = self.call(&cmd, &title)?;
@@ -119,7 +127,7 @@ impl Builder<'_> {
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
-            let error = program.is_none().then(|| said.errors.clone());
+            let error = program.is_none().then(|| without_progress(&said.errors));
             let folder = dir.join(job.target.triple.as_str());
             let scripts = said.scripts.iter().filter(|script| script.is_for(&folder));
             built.push(Built {
@@ -132,11 +140,12 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 purity_proven: false,
                 host_c: Vec::new(),
+                shipped: Vec::new(),
                 scripts: scripts.cloned().collect(),
             });
         }
         if let Some(traps) = traps
-            && self.prove(&mut built, &traps, &call.scripts, &dir)?
+            && self.prove(&mut built, &traps, &call.scripts, &dir, begun)?
         {
             spoiled.insert(dir);
         }
@@ -202,10 +211,12 @@ impl Builder<'_> {
         };
         let mut crates = 0_usize;
         let mut errors = Kept::ends();
+        let mut manifests = BTreeMap::new();
         let (end, seconds) = cmd.lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
-                Message::Unit { name, fresh, executable } => {
+                Message::Unit { name, fresh, executable, package } => {
                     crates += 1;
+                    manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
                     task.note(format!("{crates} crates done, last {name}"));
@@ -220,6 +231,10 @@ impl Builder<'_> {
         })?;
         drop(task);
         call.errors = String::from_utf8_lossy(&errors.bytes()).into_owned();
+        for script in &mut call.scripts {
+            let manifest = manifests.get(&script.package).and_then(|manifest| manifest.parent());
+            script.folder = manifest.map(Path::to_owned);
+        }
         (call.end, call.seconds) = (end, seconds);
         Ok(call)
     }
@@ -232,7 +247,14 @@ impl Builder<'_> {
 
     /// Reads what the traps saw and what build scripts left. Either fails its job and spoils the folder as
     /// a proof: then it says true.
-    fn prove(&self, built: &mut [Built], traps: &Traps, scripts: &[Script], dir: &Path) -> Result<bool> {
+    fn prove(
+        &self,
+        built: &mut [Built],
+        traps: &Traps,
+        scripts: &[Script],
+        dir: &Path,
+        begun: SystemTime,
+    ) -> Result<bool> {
         let hits = traps.hits()?;
         let mut spoiled = false;
         for b in built {
@@ -241,8 +263,14 @@ impl Builder<'_> {
                 hits.iter().filter(|h| h.target.as_deref() == Some(triple)).map(trap::Hit::line).collect();
             b.host_c = hits.iter().filter(|h| h.target.is_none()).map(trap::Hit::line).collect();
             let folder = dir.join(triple);
-            let left: Vec<String> =
-                scripts.iter().filter(|s| s.is_for(&folder)).flat_map(Script::remains).collect();
+            let mut left = Vec::new();
+            for remains in scripts.iter().filter(|s| s.is_for(&folder)).map(|s| s.remains(begun)) {
+                left.extend(remains.made);
+                b.shipped.extend(remains.shipped);
+            }
+            for line in &b.shipped {
+                self.ui.warn(format!("{}: {line}", b.job.title()));
+            }
             // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
             spoiled |= !(own.is_empty() && left.is_empty());
             let (what, lines) = match (own.is_empty(), left.is_empty()) {
@@ -251,7 +279,10 @@ impl Builder<'_> {
                     continue;
                 }
                 (false, _) => ("a C compiler was called", own),
-                (true, false) => ("something that no Rust compiler made is linked", left),
+                (true, false) => {
+                    left.push(LEFT_HELP.to_owned());
+                    ("something that no Rust compiler made is in the build", left)
+                }
             };
             b.program = None;
             b.error = Some(format!(
@@ -263,6 +294,20 @@ impl Builder<'_> {
         }
         Ok(spoiled)
     }
+}
+
+/// Cargo's words without the lines that only say how far it is, such as `   Compiling app v0.1.0`: a verb that ends in the
+/// twelfth column.
+fn without_progress(errors: &str) -> String {
+    let is_progress = |line: &&str| {
+        line.split_at_checked(12).is_some_and(|(verb, rest)| {
+            let verb = verb.strip_prefix(' ').unwrap_or_default().trim_start();
+            verb.starts_with(|c: char| c.is_ascii_uppercase())
+                && verb.chars().all(|c| c.is_ascii_alphabetic())
+                && rest.starts_with(' ')
+        })
+    };
+    errors.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
@@ -293,5 +338,19 @@ impl Call {
         let folder = dir.join(job.target.triple.as_str());
         let named = |p: &&PathBuf| p.starts_with(&folder) && p.file_stem().is_some_and(|s| s == bin);
         self.programs.iter().find(named).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_progress;
+
+    #[test]
+    fn what_only_says_how_far_cargo_is_is_left_out() {
+        let text = "   Compiling tiny v0.1.0 (/x)\n Downloading crates ...\nwarning: odd\nerror[E0425]: no `x`\n  \
+                    --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\nCompiling by hand\nerror: could not compile\n";
+        let rest = "warning: odd\nerror[E0425]: no `x`\n  --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\n\
+                    Compiling by hand\nerror: could not compile\n";
+        assert_eq!(without_progress(text), rest);
     }
 }

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+mod code;
 mod remains;
 
-pub use remains::Script;
+pub use remains::{Remains, Script};
 
 use crate::error::{Error, Result};
 use crate::exec::Cmd;

@@ -183,7 +183,7 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
         (None, Smoke::Skipped(reason)) => format!("gate passed; not run: {reason}"),
         (None, _) => format!("gate passed; {} ran it", job.runner.name().unwrap_or("nothing")),
     };
-    let proof = if built.purity_proven { "; no C compiler ran" } else { "" };
+    let proof = if built.purity_proven { "; purity proven" } else { "" };
     ui.step("Verified", format!("{}: {said}{proof} ({})", job.title(), files::human_size(size)));
     Ok(Verified { built, artifact, judged: true, findings, smoke, error })
 }

@@ -59,20 +59,35 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         return Ok(Got::All(all));
     }
     let missing = missing(packages, &store)?;
-    let names: Vec<String> =
-        missing.iter().map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect();
+    let names = |damaged: bool| -> Vec<String> {
+        let these = missing.iter().filter(|p| store.holds(p) == damaged);
+        these.map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect()
+    };
+    let (absent, damaged) = (names(false), names(true));
+    let count = |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
     if site.offline {
-        return Err(Error::missing(format!(
-            "{} packages of Debian {debian} are not in the cache",
-            missing.len()
-        ))
-        .found(names.join(", "))
-        .help("run it once without --offline, or take over the folder `bases` of another machine's cache"));
+        let counts = [count(&absent, "are not there"), count(&damaged, "are damaged")];
+        let counts: Vec<String> = counts.into_iter().flatten().collect();
+        let error = Error::missing(format!(
+            "packages of Debian {debian}, looked for in the cache: {}",
+            counts.join(", ")
+        ));
+        let lines = [("not in the cache", &absent), ("damaged", &damaged)];
+        let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
+        return Err(lines
+            .fold(error, |error, (what, names)| error.found(format!("{what}: {}", names.join(", "))))
+            .help(
+                "run it once without --offline, or take over the folder `bases` of another machine's cache",
+            ));
+    }
+    if !damaged.is_empty() {
+        site.ui.warn(format!("damaged in the cache, and fetched again: {}", damaged.join(", ")));
     }
     // Asked before anything is fetched for it.
     drop(inbox(&store, *site.ui)?);
-    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")
-        .map_err(|error| error.found(format!("not in the cache: {}", names.join(", "))))?;
+    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases").map_err(|error| {
+        error.found(format!("not in the cache: {}", [absent, damaged].concat().join(", ")))
+    })?;
     let size: u64 = missing.iter().map(|p| p.size).sum();
     let what = format!("{} packages of Debian {debian} for {arch} ({})", missing.len(), human_size(size));
     let task = site.ui.task("Fetching", what);

@@ -62,10 +62,10 @@ impl Store {
         self.dir.join("debs")
     }
 
-    /// The bytes of a package; none where it is not here. What is here and is not the package is removed.
+    /// The bytes of a package; none where it is not here, or is damaged: that stays until the package itself is brought.
     ///
     /// # Errors
-    /// It cannot be read or removed.
+    /// It cannot be read.
     pub fn take(&self, package: &Package) -> Result<Option<Vec<u8>>> {
         let path = self.deb(package);
         let bytes = match std::fs::read(&path) {
@@ -73,11 +73,12 @@ impl Store {
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
             Err(e) => return Err(needed(Error::io("cannot read", &path, &e))),
         };
-        if Digest::of(&bytes) == package.digest {
-            return Ok(Some(bytes));
-        }
-        std::fs::remove_file(&path).map_err(|e| needed(Error::io("cannot remove", &path, &e)))?;
-        Ok(None)
+        Ok((Digest::of(&bytes) == package.digest).then_some(bytes))
+    }
+
+    /// Whether something is in the place of a package: where [`Store::take`] gives none, it is damaged.
+    pub fn holds(&self, package: &Package) -> bool {
+        self.deb(package).exists()
     }
 
     /// Puts a file in its place where it is the package, and says whether it is.

@@ -18,6 +18,8 @@ pub enum Message {
         fresh: bool,
         /// The program, where it is one.
         executable: Option<PathBuf>,
+        /// Its package, as Cargo names it, with the package's manifest.
+        package: Option<(String, PathBuf)>,
     },
     /// A build script ran, or its outcome was found fresh.
     Script(Script),
@@ -32,6 +34,7 @@ struct Raw {
     fresh: Option<bool>,
     executable: Option<PathBuf>,
     package_id: Option<String>,
+    manifest_path: Option<PathBuf>,
     out_dir: Option<PathBuf>,
     linked_libs: Option<Vec<String>>,
     linked_paths: Option<Vec<String>>,
@@ -46,11 +49,15 @@ struct RawTarget {
 pub fn parse(line: &str) -> Message {
     let Ok(raw) = serde_json::from_str::<Raw>(line) else { return Message::Other };
     match (raw.reason.as_str(), raw.target, raw.package_id, raw.out_dir) {
-        ("compiler-artifact", Some(target), ..) => {
-            Message::Unit { name: target.name, fresh: raw.fresh.unwrap_or(false), executable: raw.executable }
-        }
+        ("compiler-artifact", Some(target), package, _) => Message::Unit {
+            name: target.name,
+            fresh: raw.fresh.unwrap_or(false),
+            executable: raw.executable,
+            package: package.zip(raw.manifest_path),
+        },
         ("build-script-executed", _, Some(package), Some(out_dir)) => Message::Script(Script {
             package,
+            folder: None,
             out_dir,
             linked_libs: raw.linked_libs.unwrap_or_default(),
             linked_paths: raw.linked_paths.unwrap_or_default(),
@@ -66,9 +73,10 @@ mod tests {
     #[test]
     fn programs_are_found_and_noise_is_not() {
         let line = r#"{"reason":"compiler-artifact","package_id":"x","target":{"kind":["bin"],"name":"app"},
-            "executable":"/t/x86_64-unknown-linux-musl/release/app","fresh":true}"#;
+            "executable":"/t/x86_64-unknown-linux-musl/release/app","fresh":true,"manifest_path":"/x/Cargo.toml"}"#;
+        let package = Some(("x".to_owned(), PathBuf::from("/x/Cargo.toml")));
         let executable = Some(PathBuf::from("/t/x86_64-unknown-linux-musl/release/app"));
-        assert_eq!(parse(line), Message::Unit { name: "app".into(), fresh: true, executable });
+        assert_eq!(parse(line), Message::Unit { name: "app".into(), fresh: true, executable, package });
         for noise in ["", "hello", "{}", r#"{"reason":"build-finished","success":true}"#] {
             assert_eq!(parse(noise), Message::Other);
         }

@@ -8,6 +8,7 @@ use super::pipeline::Start;
 use crate::build::Builder;
 use crate::cargo::invocation::Site;
 use crate::error::{Error, Result};
+use crate::exec::{Cmd, Undo};
 use crate::files::human_size;
 use crate::rebuild::sources::{Sources, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
@@ -33,6 +34,10 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     if work.exists() {
         std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))?;
     }
+    // As large as the workspace and the program's dependencies, and of no further use, however this ends. More than once:
+    // what is interrupted may write on until this process ends.
+    let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
+    let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
     let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
     let mut site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
@@ -44,6 +49,7 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     if let Some(copied) = &copied {
         // Configuration and vendored sources stay where they are.
         site.renamed.push((site.root.to_owned(), "/src".to_owned()));
+        let copied = &copied.sources;
         let moved = |path: &PathBuf| copied.root.join(path.strip_prefix(site.root).unwrap_or(path));
         site.manifests = site.manifests.iter().map(moved).collect();
         site.manifest = copied.root.join("Cargo.toml");
@@ -76,12 +82,20 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
             v.refuse(format!("rebuild: {}", problems.join("\nrebuild: ")), ui);
         }
     }
-    // As large as the program's dependencies, and of no further use.
-    std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))
+    std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))?;
+    gone.forget();
+    Ok(())
+}
+
+/// What the second build is made of.
+struct Copied {
+    sources: Sources,
+    /// Why git did not say what lies around the workspace, in its own words.
+    refused: Option<String>,
 }
 
 /// Copies the workspace; none, with a word about it, where a copy would rightly give another program.
-fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>> {
+fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> {
     let ui = &start.session.ui;
     let in_place = |why: String, help: &str| {
         ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
@@ -106,11 +120,22 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>>
         site.cargo_home.clone(),
     ];
     let spare: Vec<PathBuf> = spare.into_iter().flatten().collect();
-    let around = repository::around(site.root);
+    let (around, refused) = match repository::around(site.root) {
+        Ok(around) => (around, None),
+        Err(words) => {
+            ui.warn(format!(
+                "git does not say what the workspace is part of, and the second build goes on as if that were nothing:\n  {}",
+                words.replace('\n', "\n  ")
+            ));
+            (None, Some(words))
+        }
+    };
     let into = work.join("sources-of-the-second-build");
     let copied = copy(site.root, around.as_ref(), &into, &spare)
         .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
-    if repository::commit(site.root) != repository::commit(&copied.root) {
+    // A refusal is said already; build scripts get no more than that either.
+    let commit = |root| repository::commit(root).ok().flatten();
+    if commit(site.root) != commit(&copied.root) {
         return in_place(
             "git says of a copy of this checkout what it does not say here".to_owned(),
             "run it in a clone, with no more than `git clone` puts there",
@@ -118,7 +143,7 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Sources>>
     }
     let what = format!("the workspace ({} files, {})", copied.files, human_size(copied.bytes));
     ui.step("Copied", format!("{what} to {}", copied.root.display()));
-    Ok(Some(copied))
+    Ok(Some(Copied { sources: copied, refused }))
 }
 
 /// The variables of the second build.
@@ -129,14 +154,16 @@ fn otherwise(start: &Start) -> BTreeMap<String, String> {
     variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()
 }
 
-fn failed(copied: Option<&Sources>) -> String {
-    let help = "it may read files that lie outside of the workspace, or write into its sources";
-    match copied {
-        Some(copied) => {
-            format!("the second build failed, in {}, which is gone\n  help: {help}", copied.root.display())
-        }
-        None => "the second build failed".to_owned(),
-    }
+fn failed(copied: Option<&Copied>) -> String {
+    let Some(Copied { sources, refused }) = copied else { return "the second build failed".to_owned() };
+    let help = match refused {
+        None => "it may read files that lie outside of the workspace, or write into its sources".to_owned(),
+        Some(words) => format!(
+            "it may read files beside the workspace, which were not copied since git refused: {}",
+            words.lines().next().unwrap_or_default()
+        ),
+    };
+    format!("the second build failed, in {}, which is gone\n  help: {help}", sources.root.display())
 }
 
 fn held(path: &Path, text: &str) -> String {

@@ -128,12 +128,12 @@ fn job(verified: &Verified, dist: &Path, bills: &Bills) -> report::Job {
             report::Artifact { sbom, ..report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref()) }
         }),
         gate,
-        warnings: warnings.chain(host_c).collect(),
+        warnings: warnings.chain(host_c).chain(verified.built.shipped.iter().cloned()).collect(),
         purity: match verified.built.purity_proven {
             true => report::Purity::Proven,
             false => report::Purity::NotApplicable,
         },
-        smoke: smoke(job.runner.name().map(str::to_owned), &verified.smoke),
+        smoke: smoke(artifact.and_then(|_| job.runner.name()).map(str::to_owned), &verified.smoke),
         status: if verified.ok() { report::Status::Ok } else { report::Status::Failed },
         error: verified.error.clone(),
         seconds: verified.built.seconds,

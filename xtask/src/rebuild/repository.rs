@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::exec::{Cmd, first_line};
+use crate::error::Kind;
+use crate::exec::Cmd;
 
 /// Listing the files of the largest repositories takes seconds.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -19,25 +20,73 @@ pub struct Repository {
     pub beside: Vec<PathBuf>,
 }
 
+/// What git answers; none where it has nothing to say: it is not here, there is no repository, no such file or no commit.
+/// An error is its refusal, in its own words, such as of a checkout that belongs to somebody else.
+type Answer<T> = Result<Option<T>, String>;
+
 /// The commit that build scripts of a workspace would find; none where git does not have its manifest. A checkout that a
 /// workspace only happens to lie in is not its own.
-pub fn commit(root: &Path) -> Option<String> {
-    first_line(root, "git", &["ls-files", "--error-unmatch", "--", "Cargo.toml"])?;
-    first_line(root, "git", &["rev-parse", "--verify", "HEAD"])
+///
+/// # Errors
+/// Git's words where it refuses.
+pub fn commit(root: &Path) -> Answer<String> {
+    match line(root, &["ls-files", "--error-unmatch", "--", "Cargo.toml"])? {
+        Some(_) => line(root, &["rev-parse", "--verify", "HEAD"]),
+        None => Ok(None),
+    }
 }
 
 /// The checkout around a workspace; none where it is in none.
-pub fn around(root: &Path) -> Option<Repository> {
-    commit(root)?;
-    let top = PathBuf::from(first_line(root, "git", &["rev-parse", "--show-toplevel"])?);
-    let within = std::fs::canonicalize(root).ok()?.strip_prefix(&top).ok()?.to_owned();
+///
+/// # Errors
+/// Git's words where it refuses.
+pub fn around(root: &Path) -> Answer<Repository> {
+    if commit(root)?.is_none() {
+        return Ok(None);
+    }
+    let Some(top) = line(root, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from) else {
+        return Ok(None);
+    };
+    let inside = std::fs::canonicalize(root).ok();
+    let Some(within) = inside.and_then(|root| Some(root.strip_prefix(&top).ok()?.to_owned())) else {
+        return Ok(None);
+    };
     let mut beside = Vec::new();
     if !within.as_os_str().is_empty() {
-        let cmd = Cmd::new("git").args(["ls-files", "-z", "--recurse-submodules"]).cwd(&top);
-        let listed = cmd.capture_whole(LIMIT).ok().filter(crate::exec::Output::ok)?;
-        let names = listed.stdout.split(|byte| *byte == 0).filter(|name| !name.is_empty());
-        let names = names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned()));
-        beside = names.filter(|name| !name.starts_with(&within)).collect();
+        beside = tracked(&top)?.into_iter().filter(|name| !name.starts_with(&within)).collect();
     }
-    Some(Repository { top, within, beside })
+    Ok(Some(Repository { top, within, beside }))
+}
+
+/// The files below a folder that git has, from there.
+///
+/// # Errors
+/// Git's words where it refuses.
+pub fn tracked(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let listed = ask(folder, &["ls-files", "-z", "--recurse-submodules"])?.unwrap_or_default();
+    let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
+    Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
+}
+
+fn line(dir: &Path, args: &[&str]) -> Answer<String> {
+    let text = ask(dir, args)?.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
+    Ok(text.and_then(|text| Some(text.lines().next()?.to_owned())))
+}
+
+fn ask(dir: &Path, args: &[&str]) -> Answer<Vec<u8>> {
+    // What it says where it has nothing to say, which its exit codes do not tell apart from refusals.
+    const NOTHING: [&str; 3] = ["not a git repository", "did not match any file", "Needed a single revision"];
+    let cmd = Cmd::new("git").args(args).cwd(dir).env("LC_ALL", "C");
+    let output = match cmd.capture_whole(LIMIT) {
+        Ok(output) => output,
+        Err(error) if error.kind == Kind::Missing => return Ok(None),
+        Err(error) => return Err(error.what),
+    };
+    let errors = output.errors();
+    match output.ok() {
+        true => Ok(Some(output.stdout)),
+        false if NOTHING.iter().any(|words| errors.contains(words)) => Ok(None),
+        false if errors.is_empty() => Err(format!("{} ended with {}", cmd.line(), output.end)),
+        false => Err(errors),
+    }
 }

@@ -7,7 +7,7 @@ use std::io::{ErrorKind, Read as _, Result};
 use std::path::{Path, PathBuf};
 
 use super::outside::straight;
-use super::repository::Repository;
+use super::repository::{Repository, tracked};
 
 /// What a folder says that can be made again at any time, such as Cargo's target folders
 /// (<https://bford.info/cachedir/>).
@@ -37,7 +37,7 @@ struct Walk<'a> {
 }
 
 /// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in `spare`
-/// and those that a `CACHEDIR.TAG` marks stay behind. No symbolic link is followed: one that leads out of what is copied leads to
+/// and those that a `CACHEDIR.TAG` marks stay behind, but for what git has in the latter. No symbolic link is followed: one that leads out of what is copied leads to
 /// where it led. What cannot be read, no build could read; what vanishes meanwhile was no source.
 ///
 /// # Errors
@@ -83,8 +83,13 @@ impl Walk<'_> {
         } else if git && meta.is_file() {
             self.linked(from, to)
         } else if meta.is_dir() {
-            if self.spare.iter().any(|dir| dir == from) || is_cache(from) {
+            if self.spare.iter().any(|dir| dir == from) {
                 return Ok(());
+            }
+            if is_cache(from) {
+                // What git has is a source all the same, whatever it lies in.
+                let kept = tracked(from).unwrap_or_default();
+                return kept.iter().rev().try_for_each(|name| self.entry(&from.join(name), &to.join(name)));
             }
             self.folder(from, to)
         } else if meta.is_file() {

@@ -33,7 +33,8 @@ pub fn jobs_table(jobs: &[Job]) -> Table {
                 Purity::Proven => Cell::new("proven", Tone::Good),
                 Purity::NotApplicable => "n/a".into(),
             },
-            smoke(&job.smoke),
+            // What was not built cannot have been left out of a smoke run.
+            job.artifact.as_ref().map_or_else(|| "".into(), |_| smoke(&job.smoke)),
             human_seconds(job.seconds).into(),
             match job.status {
                 Status::Ok => Cell::new("ok", Tone::Good),
@@ -107,6 +108,12 @@ fn shortened(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
+/// A compiler's words from their first error on; its warnings that came before stand in report.json.
+fn from_the_error(words: &str) -> &str {
+    let at = words.starts_with("warning").then(|| words.find("\nerror")).flatten();
+    &words[at.map_or(0, |at| at + 1)..]
+}
+
 /// What a table has no room for: each a kind of note, what it is about, and the words.
 pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
     let mut notes = Vec::new();
@@ -120,7 +127,7 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
             ));
         }
         notes.extend(job.warnings.iter().map(|w| ("warning", about.clone(), w.clone())));
-        notes.extend(job.error.iter().map(|e| ("failed", about.clone(), e.clone())));
+        notes.extend(job.error.iter().map(|e| ("failed", about.clone(), from_the_error(e).to_owned())));
     }
     for image in &report.images {
         if !image.left_out.is_empty() {
@@ -142,4 +149,17 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
     notes.extend(report.unmade.iter().map(|u| ("not made", format!("image {}", u.name), u.words())));
     notes.extend(report.skipped.iter().map(|s| ("skipped", s.target.clone(), s.reason.clone())));
     notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_the_error;
+
+    #[test]
+    fn warnings_do_not_stand_before_the_error() {
+        assert_eq!(from_the_error("warning: x\n  | error\nerror[E1]: y\nz"), "error[E1]: y\nz");
+        for whole in ["mode pure promises no C\nerror: x", "error: x\nerror: y", "warning: x", ""] {
+            assert_eq!(from_the_error(whole), whole);
+        }
+    }
 }

@@ -45,7 +45,7 @@ pub struct Job {
     /// The gate's warnings.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Whether it is proven that no C compiler ran for the target.
+    /// Whether the target's build hit no trap and left no machine code that rustc did not make.
     pub purity: Purity,
     /// The first start of the program.
     pub smoke: Smoke,

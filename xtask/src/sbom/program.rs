@@ -43,7 +43,7 @@ pub struct Program {
     pub mode: String,
     /// The mode that would have been preferred, and the code of the reason why it was not built.
     pub fallback: Option<(String, String)>,
-    /// It is proven that no C compiler ran for it.
+    /// Its build hit no trap and left no machine code that rustc did not make.
     pub proven_pure: bool,
     /// SHA-256 in hexadecimal.
     pub sha256: String,

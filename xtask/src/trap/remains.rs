@@ -1,18 +1,21 @@
-//! What a build script leaves behind for the linker. A compiler that is called by its absolute path passes every trap,
-//! but what it made has to lie somewhere: as an object in `OUT_DIR`, or in a static library that Cargo is told to link.
+//! What a build script leaves behind. A compiler that is called by its absolute path passes every trap that stands for a
+//! name, but what it made has to lie somewhere: in `OUT_DIR`, from where it is linked or taken in as data, or in a static
+//! library that Cargo is told to link.
 
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, FileType};
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use object::read::elf::{ElfFile32, ElfFile64};
-use object::{Endianness, Object, ObjectSection, elf};
+use super::code::foreign;
 
 /// A build script that ran, as Cargo reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
     /// The package, as Cargo names it: `path+file:///x/sly#0.7.1`.
     pub package: String,
+    /// The package's folder; none where Cargo did not name it.
+    pub folder: Option<PathBuf>,
     /// Its `OUT_DIR`.
     pub out_dir: PathBuf,
     /// What `cargo::rustc-link-lib` said: `static=sly`, `dylib=z`, `sly`.
@@ -21,10 +24,21 @@ pub struct Script {
     pub linked_paths: Vec<String>,
 }
 
-/// A folder in `OUT_DIR` deeper than this, or a file after so many, is not looked at: a bound for what somebody else
-/// wrote, far beyond what build scripts make.
+/// What build scripts left that no Rust compiler made, a line each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Remains {
+    /// What may have been compiled in this build.
+    pub made: Vec<String>,
+    /// Copies of files that lay in the package before the build began: not compiled by it.
+    pub shipped: Vec<String>,
+}
+
+/// A folder in `OUT_DIR` deeper than this, or one with more files, is not looked at to its end, and proves nothing: a
+/// bound for what somebody else wrote, far beyond what build scripts make.
 const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
+/// So many bytes of a file are read: all of what compilers make.
+const BYTES_MAX: u64 = 1 << 30;
 
 impl Script {
     /// Whether it ran for the target whose folder this is: `--target` is always passed, so Cargo keeps what is for a
@@ -42,21 +56,123 @@ impl Script {
         })
     }
 
-    /// What it left that no Rust compiler made, a line each: static libraries that are linked, objects in `OUT_DIR`.
-    pub fn remains(&self) -> Vec<String> {
+    /// What it left that no Rust compiler made: static libraries that are linked, machine code in `OUT_DIR`. `begun` is
+    /// when the build began.
+    pub fn remains(&self, begun: SystemTime) -> Remains {
         let name = package_name(&self.package);
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
-        let mut objects = Vec::new();
-        let mut budget = FILES_MAX;
-        walk(&self.out_dir, 0, &mut budget, &mut objects);
-        objects.sort();
-        let object = |path: PathBuf| {
-            let file = path.strip_prefix(&self.out_dir).unwrap_or(&path).display().to_string();
-            format!("{name} left the object {file} in its OUT_DIR, which no Rust compiler made")
-        };
-        libraries.chain(objects.into_iter().map(object)).collect()
+        let mut remains = Remains { made: libraries.collect(), shipped: Vec::new() };
+        let mut walk = Walk { left: FILES_MAX, whole: true, found: Vec::new() };
+        walk.folder(&self.out_dir, 0);
+        walk.found.sort();
+        if !walk.whole {
+            remains.made.push(format!("{name} left more files in its OUT_DIR than are looked at"));
+        }
+        if walk.found.is_empty() {
+            return remains;
+        }
+        let shipped = self.shipped(begun);
+        for (path, kind) in walk.found {
+            let file = path.strip_prefix(&self.out_dir).unwrap_or(&path).display();
+            match shipped.iter().find(|own| same(own, &path)) {
+                Some(own) => remains.shipped.push(format!(
+                    "{name} ships the {kind} {}: what it is made of, nothing here can tell",
+                    self.folder.as_ref().and_then(|f| own.strip_prefix(f).ok()).unwrap_or(own).display()
+                )),
+                None => remains.made.push(format!(
+                    "{name} left the {kind} {file} in its OUT_DIR, which no Rust compiler made: {}",
+                    path.display()
+                )),
+            }
+        }
+        remains
     }
+
+    /// The files of the package that were there before the build. Those of a registry or a repository Cargo puts there, also
+    /// while it builds; in a folder of the user's own the build could have made them.
+    fn shipped(&self, begun: SystemTime) -> Vec<PathBuf> {
+        let Some(folder) = &self.folder else { return Vec::new() };
+        let fetched = !self.package.starts_with("path+");
+        let mut files = Vec::new();
+        list(folder, 0, &mut FILES_MAX.clone(), &mut files);
+        files.retain(|file| fetched || changed(file).is_some_and(|time| time < begun));
+        files
+    }
+}
+
+/// When a file was last changed in any way: unlike its time of modification, nobody can set it.
+#[cfg(unix)]
+fn changed(file: &Path) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt as _;
+    let meta = fs::metadata(file).ok()?;
+    let (seconds, nanos) = (u64::try_from(meta.ctime()).ok()?, u32::try_from(meta.ctime_nsec()).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(std::time::Duration::new(seconds, nanos))
+}
+
+#[cfg(not(unix))]
+fn changed(_: &Path) -> Option<SystemTime> {
+    None
+}
+
+fn list(dir: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        let Some(less) = left.checked_sub(1) else { return };
+        *left = less;
+        match entry.file_type() {
+            // What is built from the package is no part of it.
+            Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && entry.file_name() != "target" => {
+                list(&entry.path(), depth + 1, left, files);
+            }
+            Ok(kind) if kind.is_file() => files.push(entry.path()),
+            _ => {}
+        }
+    }
+}
+
+fn same(one: &Path, other: &Path) -> bool {
+    let length = |path: &Path| fs::metadata(path).map(|meta| meta.len()).ok();
+    length(one) == length(other)
+        && matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
+}
+
+/// A walk through an `OUT_DIR`.
+struct Walk {
+    /// How many more files are looked at.
+    left: usize,
+    /// Nothing was left out.
+    whole: bool,
+    found: Vec<(PathBuf, &'static str)>,
+}
+
+impl Walk {
+    fn folder(&mut self, dir: &Path, depth: usize) {
+        for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+            if self.left == 0 || depth > DEPTH_MAX {
+                self.whole = false;
+                return;
+            }
+            self.left -= 1;
+            let path = entry.path();
+            // Of the entry itself: a link to a folder is not followed, so nothing is walked twice.
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                self.folder(&path, depth + 1);
+            } else if is_file(kind, &path) {
+                let mut bytes = Vec::new();
+                let read =
+                    fs::File::open(&path).and_then(|file| file.take(BYTES_MAX).read_to_end(&mut bytes));
+                if let Some(kind) = read.ok().and_then(|_| foreign(&bytes)) {
+                    self.found.push((path, kind));
+                }
+            }
+        }
+    }
+}
+
+/// A file, or a link to one.
+fn is_file(kind: FileType, path: &Path) -> bool {
+    kind.is_file() || (kind.is_symlink() && fs::metadata(path).is_ok_and(|meta| meta.is_file()))
 }
 
 /// `sly 0.7.1` of `path+file:///x/sly#0.7.1` or `registry+…#sly@0.7.1` (Cargo's package ID specifications).
@@ -66,50 +182,6 @@ fn package_name(id: &str) -> String {
         Some((name, version)) => format!("{name} {version}"),
         None => format!("{} {fragment}", source.rsplit('/').next().unwrap_or(source)),
     }
-}
-
-fn walk(dir: &Path, depth: usize, budget: &mut usize, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
-        if *budget == 0 {
-            return;
-        }
-        *budget -= 1;
-        // Of the entry itself: a link to a folder is not followed, so nothing is walked twice.
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && depth < DEPTH_MAX => walk(&entry.path(), depth + 1, budget, found),
-            Ok(kind) if kind.is_file() && is_foreign_object(&entry.path()) => found.push(entry.path()),
-            _ => {}
-        }
-    }
-}
-
-/// Whether a file is a relocatable object that carries no mark of rustc. Build scripts that try what rustc can do leave
-/// objects, too; those say "rustc version" in their section `.comment`.
-fn is_foreign_object(path: &Path) -> bool {
-    // e_type follows the 16 bytes of e_ident (System V gABI, "ELF Header").
-    let mut head = [0; 18];
-    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    if read.is_err() || head[..4] != *b"\x7fELF" {
-        return false;
-    }
-    let kind = match head[5] {
-        2 => u16::from_be_bytes([head[16], head[17]]),
-        _ => u16::from_le_bytes([head[16], head[17]]),
-    };
-    kind == elf::ET_REL.0 && !std::fs::read(path).is_ok_and(|bytes| made_by_rustc(&bytes))
-}
-
-fn made_by_rustc(bytes: &[u8]) -> bool {
-    let comment = match bytes.get(4) {
-        Some(1) => ElfFile32::<Endianness>::parse(bytes).ok().and_then(|file| comment_of(&file)),
-        _ => ElfFile64::<Endianness>::parse(bytes).ok().and_then(|file| comment_of(&file)),
-    };
-    comment.is_some_and(|text| text.windows(6).any(|window| window == b"rustc "))
-}
-
-fn comment_of<'d>(file: &impl Object<'d>) -> Option<Vec<u8>> {
-    let section = file.section_by_name(".comment")?;
-    section.data().ok().map(<[u8]>::to_vec)
 }
 
 #[cfg(test)]
@@ -129,22 +201,43 @@ mod tests {
         let libs = ["static=one", "static:+whole-archive,-bundle=two", "dylib=z", "m", "framework=X"];
         let script = Script {
             package: "path+file:///x/sly#0.7.1".into(),
+            folder: None,
             out_dir: dir.path().join("out"),
             linked_libs: libs.map(str::to_owned).to_vec(),
             linked_paths: Vec::new(),
         };
         let lines = ["sly 0.7.1 links the static library one", "sly 0.7.1 links the static library two"];
-        assert_eq!(script.remains(), lines);
+        assert_eq!(script.remains(SystemTime::now()).made, lines);
         assert!(script.is_for(dir.path()) && !script.is_for(&dir.path().join("o")));
     }
 
     #[test]
-    fn any_bytes_are_an_object_or_not() {
+    fn a_copy_of_what_lay_in_the_package_is_told_apart() {
         let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("x");
-        for bytes in [&b""[..], b"\x7fELF", &[0x7f; 64], b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0"] {
-            std::fs::write(&path, bytes).unwrap();
-            assert_eq!(is_foreign_object(&path), bytes.len() == 18, "{bytes:?}");
-        }
+        let (package, out) = (dir.path().join("sly"), dir.path().join("out"));
+        std::fs::create_dir_all(package.join("data")).unwrap();
+        std::fs::create_dir_all(&out).unwrap();
+        std::fs::write(package.join("data/blob"), b"\0asm\x01\0\0\0").unwrap();
+        std::fs::copy(package.join("data/blob"), out.join("copy")).unwrap();
+        std::fs::write(out.join("made"), b"\0asm\x01\0\0\0\0").unwrap();
+        let script = |package_id: &str| Script {
+            package: package_id.into(),
+            folder: Some(package.clone()),
+            out_dir: out.clone(),
+            linked_libs: Vec::new(),
+            linked_paths: Vec::new(),
+        };
+        let own = script("path+file:///x/sly#0.7.1");
+        let after = own.remains(SystemTime::now() + std::time::Duration::from_secs(9));
+        assert!(
+            after.shipped[0].starts_with("sly 0.7.1 ships the WebAssembly module data/blob"),
+            "{after:?}"
+        );
+        assert!(after.made[0].starts_with("sly 0.7.1 left the WebAssembly module made in"), "{after:?}");
+        assert_eq!((after.made.len(), after.shipped.len()), (1, 1));
+        // A build that wrote it into the package first made it.
+        assert_eq!(own.remains(SystemTime::UNIX_EPOCH).made.len(), 2);
+        let fetched = script("registry+https://x/index#sly@0.7.1").remains(SystemTime::UNIX_EPOCH);
+        assert_eq!(fetched, after);
     }
 }

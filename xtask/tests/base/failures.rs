@@ -108,12 +108,14 @@ fn a_damaged_package_is_fetched_again_or_missed() {
         let text = error.to_string();
         let locked = format!("netbase {} (all)", lock.packages[&Arch::Amd64]["netbase"].version);
         assert!(
-            text.contains("1 packages of Debian 13 are not in the cache") && text.contains(&locked),
+            text.contains("packages of Debian 13, looked for in the cache: 1 are damaged")
+                && text.contains(&format!("damaged: {locked}"))
+                && !text.contains("not in the cache"),
             "{text}"
         );
-        assert!(!netbase.exists(), "what is not the package does not stay");
         let Some(again) = had(test, load(|_| {})) else { return };
         assert_eq!(again.base.layers[0].layer, right.base.layers[0].layer);
+        assert!(std::fs::read(&netbase).unwrap() != damage, "the damaged one is replaced");
     }
 }
 

@@ -29,6 +29,7 @@ fn verified(job: &Job, program: &Path, error: Option<&str>) -> Verified {
             company: 2,
             purity_proven: job.pure(),
             host_c: Vec::new(),
+            shipped: Vec::new(),
             scripts: Vec::new(),
         },
         artifact: Some(Artifact { path: program.to_owned(), sha256: String::new(), size: 3, facts: None }),

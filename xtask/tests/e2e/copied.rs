@@ -103,10 +103,10 @@ fn git_knows_the_commit_in_a_copy_and_keeps_its_notes_there() {
     let linked = root.with_file_name("linked");
     assert!(git(&root, &["worktree", "add", "--quiet", linked.to_str().unwrap()]));
     for (root, into) in [(&root, into.clone()), (&linked, into.with_file_name("second"))] {
-        let copied = copy(root, around(root).as_ref(), &into, &[]).unwrap();
-        let head = commit(root);
+        let copied = copy(root, around(root).unwrap().as_ref(), &into, &[]).unwrap();
+        let head = commit(root).unwrap();
         assert!(head.is_some());
-        assert_eq!(commit(&copied.root), head);
+        assert_eq!(commit(&copied.root).unwrap(), head);
         let index = |dir: &Path| {
             let file = first_line(dir, "git", &["rev-parse", "--git-path", "index"]).unwrap();
             fs::read(dir.join(file)).unwrap()
@@ -128,7 +128,7 @@ fn of_the_repository_around_a_workspace_comes_what_git_has() {
     fs::write(root.join("huge"), "not in git").unwrap();
     fs::write(root.join("sub/ws/mine"), "not in git, and in the workspace").unwrap();
     let workspace = root.join("sub/ws");
-    let copied = copy(&workspace, around(&workspace).as_ref(), &into, &[]).unwrap();
+    let copied = copy(&workspace, around(&workspace).unwrap().as_ref(), &into, &[]).unwrap();
     assert_eq!(copied.root, into.join("sub/ws"));
     let all: Vec<String> = names(&into).into_iter().filter(|name| !name.starts_with(".git")).collect();
     assert_eq!(all, ["README.md", "sub/ws/Cargo.toml", "sub/ws/mine", "sub/x/y"]);
@@ -136,5 +136,26 @@ fn of_the_repository_around_a_workspace_comes_what_git_has() {
     // A checkout that does not have the manifest is somebody else's.
     fs::create_dir(root.join("guest")).unwrap();
     fs::write(root.join("guest/Cargo.toml"), "").unwrap();
-    assert_eq!(around(&root.join("guest")), None);
+    assert_eq!(around(&root.join("guest")), Ok(None));
+}
+
+#[test]
+fn what_git_has_is_a_source_also_in_a_folder_that_says_it_is_a_cache() {
+    need!("copied::cache", machine::programs(&["git"]));
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55";
+    let files = [
+        ("Cargo.toml", ""),
+        ("data/CACHEDIR.TAG", tag),
+        ("data/deep/kept", "source"),
+        ("data/deep/made", "made"),
+        ("app/x", ""),
+    ];
+    let (_dir, root, into) = lab(&files);
+    assert!(git(&root, &["init", "--quiet"]));
+    assert!(git(&root, &["add", "Cargo.toml", "app", "data/CACHEDIR.TAG", "data/deep/kept"]));
+    assert!(git(&root, &["commit", "--quiet", "--message", "one"]));
+    copy(&root, around(&root).unwrap().as_ref(), &into, &[]).unwrap();
+    let expected = [".git", "Cargo.toml", "app/x", "data/CACHEDIR.TAG", "data/deep/kept"];
+    assert_eq!(names(&into), expected.map(str::to_owned));
+    assert!(git(&into, &["diff", "--quiet"]), "the copy is no change");
 }

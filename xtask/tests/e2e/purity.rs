@@ -192,7 +192,7 @@ fn a_compiler_that_is_called_by_its_path_is_seen_by_what_it_left() {
         let job = job(&report, HOST_MUSL);
         assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
         let error = job["error"].as_str().unwrap();
-        assert!(error.contains("sly 0.7.1 left the object sub/sly.o in its OUT_DIR"), "{run}");
+        assert!(error.contains("sly 0.7.1 left the ELF object sub/sly.o in its OUT_DIR"), "{run}");
     }
     // The same hidden in a static library that was made somewhere else.
     space.write("sly/build.rs", "fn main() { println!(\"cargo::rustc-link-lib=static:-bundle=c\"); }\n");
@@ -212,10 +212,57 @@ fn an_object_of_rustc_is_no_c() {
          std::fs::write(&source, \"pub fn probe() {}\").unwrap();
          let rustc = std::env::var(\"RUSTC\").unwrap();
          let target = std::env::var(\"TARGET\").unwrap();
-         let args = [\"--crate-type=lib\", \"--emit=obj,metadata\", \"--target\", &target, \"--out-dir\", &out, &source];
+         let args = [\"--crate-type=lib\", \"--emit=obj,metadata,link\", \"--target\", &target, \"--out-dir\", &out, &source];
          assert!(Command::new(rustc).args(args).status().unwrap().success());
          assert!(std::path::Path::new(&format!(\"{out}/probe.o\")).exists());",
     );
     let report = space.run(&PURE).ended(0).json();
     assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
+}
+
+/// As data, in a file of any name, it is in the program all the same.
+#[test]
+fn c_that_is_taken_in_as_data_is_seen_by_what_it_is() {
+    need!("purity::data", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    let gcc = machine::find("gcc").unwrap();
+    let folder = gcc.parent().unwrap().to_owned();
+    let by_path = format!("Command::new({gcc:?})");
+    let by_folder = format!("Command::new(\"gcc\").env(\"PATH\", \"{}:/usr/bin:/bin\")", folder.display());
+    for (command, args, kind) in [
+        (&by_path, "\"-shared\", \"-nostdlib\", \"-fPIC\"", "ELF program or library"),
+        (&by_folder, "\"-shared\", \"-nostdlib\", \"-fPIC\"", "ELF program or library"),
+        (&by_path, "\"-S\"", "assembly of a C compiler"),
+    ] {
+        let space = with_script(&format!(
+            "let out = std::env::var(\"OUT_DIR\").unwrap() + \"/x.bin\";
+             assert!({command}.args([{args}, \"-o\", &out, \"sly.c\"]).status().unwrap().success());"
+        ));
+        space.write(
+            "sly/src/lib.rs",
+            "pub const X: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/x.bin\"));",
+        );
+        let run = space.run(&PURE).ended(1);
+        let report = run.json();
+        let job = job(&report, HOST_MUSL);
+        assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
+        let error = job["error"].as_str().unwrap();
+        assert!(error.contains(&format!("sly 0.7.1 left the {kind} x.bin in its OUT_DIR")), "{run}");
+    }
+}
+
+#[test]
+fn machine_code_that_a_package_ships_is_told_and_let_through() {
+    need!("purity::shipped", machine::std_for(&[HOST_MUSL]));
+    let space = with_script(
+        "let out = std::env::var(\"OUT_DIR\").unwrap() + \"/x.bin\";
+         std::fs::copy(\"data/blob\", out).unwrap();",
+    );
+    space.write("sly/data/blob", "\0asm\x01\0\0\0");
+    let run = space.run(&PURE).ended(0);
+    let report = run.json();
+    let job = job(&report, HOST_MUSL);
+    assert_eq!(job["purity"], "proven", "{run}");
+    let words = "sly 0.7.1 ships the WebAssembly module data/blob";
+    assert!(job["warnings"].to_string().contains(words), "{run}");
+    run.says(&[words]);
 }

@@ -1,5 +1,9 @@
 //! `verify --rebuild`: the same program a second time from a copy of its sources, or where it differs and why.
 
+use std::time::Duration;
+
+use xtask::exec::Cmd;
+
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::{Run, job};
 use crate::skip::need;
@@ -206,4 +210,53 @@ fn a_package_outside_the_workspace_works_and_is_named() {
     let program = std::fs::read(space.dist(&format!("bin/{HOST_MUSL}/pure/app"))).unwrap();
     let holds = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
     assert!(holds("/outside/outer/src/lib.rs") && !holds(&outer), "a path of this machine");
+}
+
+/// Where git refuses, what lies beside the workspace is not known: that is said, and said again where it matters.
+#[test]
+fn words_of_git_that_refuses_are_handed_on() {
+    need!("rebuild::refused", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["git"]));
+    let space = space();
+    let git = |args: &[&str]| {
+        let name = ["-c", "user.name=Somebody", "-c", "user.email=somebody@example.org"];
+        let cmd = Cmd::new("git").args(name).args(args).cwd(space.root().parent().unwrap());
+        assert!(cmd.capture(Duration::from_secs(60)).unwrap().ok(), "{args:?}");
+    };
+    space.write("../beside.txt", "beside");
+    git(&["init", "--quiet"]);
+    git(&["add", "beside.txt", "work/Cargo.toml", "work/app"]);
+    git(&["commit", "--quiet", "--message", "one"]);
+    with_text(&space, "std::fs::read_to_string(\"../../beside.txt\").unwrap()");
+    space.run(&VERIFY).ended(0).says(&["Reproduced"]);
+    space.write("../.git/config", "[broken");
+    let (run, error) = failed(&space);
+    let run = run.says(&["warning: git does not say what the workspace is part of", "bad config line"]);
+    assert!(error.contains("which were not copied since git refused: fatal: bad config"), "{run}");
+}
+
+#[test]
+fn a_copy_goes_also_where_the_run_is_interrupted() {
+    need!("rebuild::interrupted", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    let copy = space.path("target/xtask/rebuild");
+    // The second build sleeps.
+    with_text(
+        &space,
+        "{ if std::env::var(\"TZ\").is_ok_and(|zone| zone == \"Asia/Kathmandu\") {
+               std::fs::write(format!(\"{out}/asleep\"), \"\").unwrap();
+               std::thread::sleep(std::time::Duration::from_secs(60));
+           }
+           \"text\".to_owned() }",
+    );
+    let script = format!(
+        "\"$@\" & pid=$!\n\
+         for n in $(seq 600); do find {copy} -name asleep 2>/dev/null | grep -q . && break; sleep 0.1; done\n\
+         find {copy} -name asleep | grep -q . || echo no second build\n\
+         kill -TERM $pid; wait $pid; echo ended with $?",
+        copy = copy.display()
+    );
+    let cmd = space.cmd("sh").arg("-c").arg(script).args(["sh", crate::space::XTASK]).args(VERIFY);
+    let run = Space::finish(&cmd).ended(0);
+    assert!(run.stdout().contains("ended with 143") && !run.stdout().contains("no second build"), "{run}");
+    assert!(!copy.exists(), "{run}");
 }

@@ -11,6 +11,7 @@ use crate::skip::skipped;
 
 fn script(out_dir: &Path, libs: &[&str], paths: &[String]) -> Script {
     Script {
+        folder: None,
         package: "registry+https://x/index#sys@1.0.0".into(),
         out_dir: out_dir.to_owned(),
         linked_libs: libs.iter().map(|lib| (*lib).to_owned()).collect(),

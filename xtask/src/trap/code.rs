@@ -1,0 +1,196 @@
+//! Machine code by its contents, whatever a file is called: programs, libraries, objects and archives of every system,
+//! WebAssembly, and what compilers write on the way there. And whether it says that rustc made it.
+
+use object::read::archive::ArchiveFile;
+use object::read::elf::{ElfFile32, ElfFile64};
+use object::{Endianness, Object, ObjectSection, elf};
+
+/// What kind of machine code these bytes are; none where they are none, or where rustc says in them that it made them.
+pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
+    let kind = kind(bytes)?;
+    let ours = match kind {
+        OBJECT | PROGRAM => comment_names_rustc(bytes),
+        ARCHIVE => members_are_ours(bytes),
+        // The custom section "producers" lists names with their lengths in front
+        // (<https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md>).
+        WASM => holds(bytes, b"\x05rustc") || names_rustc(bytes),
+        ASSEMBLY => false,
+        _ => names_rustc(bytes),
+    };
+    (!ours).then_some(kind)
+}
+
+const OBJECT: &str = "ELF object";
+const PROGRAM: &str = "ELF program or library";
+const ARCHIVE: &str = "archive of objects";
+const WASM: &str = "WebAssembly module";
+const ASSEMBLY: &str = "assembly of a C compiler";
+
+/// How much of the end of a text is looked at for the name of its compiler.
+const TAIL: usize = 16 * 1024;
+
+fn kind(bytes: &[u8]) -> Option<&'static str> {
+    let starts = |magic: &[u8]| bytes.starts_with(magic);
+    if starts(b"\x7fELF") {
+        // e_type follows the 16 bytes of e_ident (System V gABI, "ELF Header").
+        let big = bytes.get(5) == Some(&2);
+        let kind = word(bytes, 16).map(|kind| if big { kind.swap_bytes() } else { kind })?;
+        return Some(if kind == elf::ET_REL.0 { OBJECT } else { PROGRAM });
+    }
+    if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
+        return Some(ARCHIVE);
+    }
+    if starts(b"\0asm") {
+        return Some(WASM);
+    }
+    if starts(b"BC\xc0\xde") || starts(b"\xde\xc0\x17\x0b") {
+        return Some("LLVM bitcode");
+    }
+    if is_macho(bytes) {
+        return Some("Mach-O file");
+    }
+    if is_pe(bytes) {
+        return Some("PE program or library");
+    }
+    if is_coff(bytes) {
+        return Some("COFF object");
+    }
+    let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
+    (holds(tail, b".ident\t\"GCC:") || (holds(tail, b".ident\t\"") && holds(tail, b"clang version ")))
+        .then_some(ASSEMBLY)
+}
+
+/// Mach-O of 32 and 64 bits, and several of them in one file (`<mach-o/loader.h>`, `<mach-o/fat.h>`). Java's classes begin like
+/// the latter, but have a version where it has the number of its files: 45 or more.
+fn is_macho(bytes: &[u8]) -> bool {
+    let Some(magic) = bytes.first_chunk() else { return false };
+    match u32::from_be_bytes(*magic) {
+        0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe => true,
+        0xcafe_babe | 0xcafe_babf => {
+            matches!(bytes.get(4..8), Some([0, 0, 0, 1..=44]))
+        }
+        _ => false,
+    }
+}
+
+/// The offset of the signature stands at 0x3c (PE format, "Signature").
+fn is_pe(bytes: &[u8]) -> bool {
+    let at = bytes.get(0x3c..0x40).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize);
+    let signature = at.and_then(|at| bytes.get(at..at.checked_add(4)?));
+    bytes.starts_with(b"MZ") && signature == Some(b"PE\0\0")
+}
+
+/// An object for Windows has no magic: its machine comes first, and nothing stands between its header and the table of its
+/// sections, which have names (PE format, "COFF File Header"). Large ones and members of import libraries say so first.
+fn is_coff(bytes: &[u8]) -> bool {
+    let machine = |at| matches!(word(bytes, at), Some(0x014c | 0x8664 | 0x01c0 | 0x01c4 | 0xaa64 | 0xa641));
+    if bytes.starts_with(&[0, 0, 0xff, 0xff]) {
+        return machine(6);
+    }
+    let Some(sections) = word(bytes, 2).map(usize::from).filter(|n| *n > 0) else { return false };
+    machine(0)
+        && word(bytes, 16) == Some(0)
+        && bytes.len() >= 20 + 40 * sections
+        && matches!(bytes[20], b'.' | b'/')
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes.get(at..at + 2)?.first_chunk().map(|b| u16::from_le_bytes(*b))
+}
+
+/// rustc writes its version into the section `.comment` of what it compiles, and the linker keeps it.
+fn comment_names_rustc(bytes: &[u8]) -> bool {
+    let comment = match bytes.get(4) {
+        Some(1) => ElfFile32::<Endianness>::parse(bytes).ok().and_then(|file| comment_of(&file)),
+        _ => ElfFile64::<Endianness>::parse(bytes).ok().and_then(|file| comment_of(&file)),
+    };
+    comment.is_some_and(|text| holds(&text, b"rustc "))
+}
+
+fn comment_of<'d>(file: &impl Object<'d>) -> Option<Vec<u8>> {
+    let section = file.section_by_name(".comment")?;
+    section.data().ok().map(<[u8]>::to_vec)
+}
+
+/// An archive is rustc's where every member is that is machine code; `lib.rmeta` is an object without code, which no
+/// compiler signs. One that cannot be read is nobody's.
+fn members_are_ours(bytes: &[u8]) -> bool {
+    let Ok(archive) = ArchiveFile::parse(bytes) else { return false };
+    archive.members().all(|member| {
+        let Ok(member) = member else { return false };
+        // A thin archive names files and holds none: they are found by themselves.
+        archive.is_thin()
+            || member.name() == b"lib.rmeta"
+            || member.data(bytes).is_ok_and(|data| foreign(data).is_none())
+    })
+}
+
+/// The marks of rustc in what has no place for them: its version, or the folder that its std was built in.
+fn names_rustc(bytes: &[u8]) -> bool {
+    let std = b"/rustc/";
+    let hash = |rest: &[u8]| rest.len() >= 40 && rest[..40].iter().all(u8::is_ascii_hexdigit);
+    holds(bytes, b"rustc version ")
+        || bytes.windows(std.len()).enumerate().any(|(at, w)| w == std && hash(&bytes[at + std.len()..]))
+}
+
+fn holds(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(head: &[u8], length: usize) -> Vec<u8> {
+        let mut bytes = head.to_vec();
+        bytes.resize(length.max(head.len()), 0);
+        bytes
+    }
+
+    #[test]
+    fn formats_by_content() {
+        let mut pe = with(b"MZ", 0x44);
+        pe[0x3c] = 0x40;
+        pe[0x40..].copy_from_slice(b"PE\0\0");
+        let mut coff = with(&[0x64, 0x86, 1, 0], 60);
+        coff[20..25].copy_from_slice(b".text");
+        for (bytes, kind) in [
+            (with(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0", 64), Some(OBJECT)),
+            (with(b"\x7fELF\x02\x02\x01\0\0\0\0\0\0\0\0\0\0\x01", 64), Some(OBJECT)),
+            (with(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x03\0", 64), Some(PROGRAM)),
+            (b"!<arch>\nbroken".to_vec(), Some(ARCHIVE)),
+            (b"\0asm\x01\0\0\0".to_vec(), Some(WASM)),
+            (b"\0asm\x01\0\0\0\0\x16\x09producers\x01\x05rustc".to_vec(), None),
+            (b"BC\xc0\xde".to_vec(), Some("LLVM bitcode")),
+            (with(&[0xcf, 0xfa, 0xed, 0xfe], 32), Some("Mach-O file")),
+            (vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2], Some("Mach-O file")),
+            // A class of Java.
+            (vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 61], None),
+            (pe.clone(), Some("PE program or library")),
+            ([&pe[..], b"/rustc/0123456789abcdef0123456789abcdef01234567/library"].concat(), None),
+            (with(b"MZ", 0x44), None),
+            (coff, Some("COFF object")),
+            (b"\t.file\t\"a.c\"\n\t.ident\t\"GCC: (Debian 12) 12.2.0\"\n".to_vec(), Some(ASSEMBLY)),
+            (b"pub const X: &str = \"GCC: (Debian)\";".to_vec(), None),
+            (b"\x7fEL".to_vec(), None),
+            (Vec::new(), None),
+        ] {
+            assert_eq!(foreign(&bytes), kind, "{:?}", String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    #[test]
+    fn what_rustc_made_is_its_own_also_in_an_archive() {
+        let real = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert_eq!((kind(&real), foreign(&real)), (Some(PROGRAM), None));
+        // Two members: the empty metadata of a library of Rust, and bytes that are no code.
+        let member = |name: &str, data: &str| {
+            format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{data}", 0, 0, 0, 644, data.len())
+        };
+        let archive = |name: &str, data: &str| {
+            format!("!<arch>\n{}{}", member(&format!("{name}/"), data), member("x/", "text"))
+        };
+        assert_eq!(foreign(archive("lib.rmeta", "\u{7f}ELF______________").as_bytes()), None);
+        assert_eq!(foreign(archive("a.o", "\u{7f}ELF______________").as_bytes()), Some(ARCHIVE));
+    }
+}
