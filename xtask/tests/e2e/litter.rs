@@ -1,5 +1,8 @@
 //! What lies in target/dist and is not what this program left there.
 
+use xtask::exec::End;
+use xtask::oci::Lock;
+
 use crate::machine::{self, HOST_MUSL};
 use crate::skip::need;
 use crate::space::Space;
@@ -23,4 +26,52 @@ fn timings_that_cannot_be_used_are_written_anew() {
         space.run(&RELEASE).ended(0).never_says(&["timings.json"]);
         assert!(space.read("target/dist/timings.json").contains(HOST_MUSL));
     }
+}
+
+/// Nobody ever writes to it: whoever read it would wait without end.
+#[test]
+fn a_pipe_is_not_read() {
+    need!("litter::pipes", machine::std_for(&[HOST_MUSL]), machine::programs(&["mkfifo"]));
+    let space = space();
+    space.run(&RELEASE).ended(0);
+    let pipe = |name: &str| {
+        let path = space.dist(name);
+        let _ = std::fs::remove_file(&path);
+        Space::finish(&space.cmd("mkfifo").arg(&path)).ended(0);
+        path
+    };
+    for name in ["timings.json", "size.json", "SHA256SUMS", "report.json", "docker/rootfs.tar"] {
+        let path = pipe(name);
+        space.run(&RELEASE).ended(0);
+        assert!(path.is_file(), "{name} takes its place again");
+    }
+    for name in ["oci/index.json", ".oci.lock"] {
+        let path = pipe(name);
+        space.run(&RELEASE).ended(1).says(&[&format!("{}: it is no regular file", path.display())]);
+        std::fs::remove_file(path).unwrap();
+    }
+    let path = pipe("old.json").display().to_string();
+    space.run(&["size", "--against", &path]).ended(2).says(&[&path, "it is no regular file"]);
+}
+
+/// As the lock of the workspace does.
+#[test]
+fn who_waits_for_the_images_says_so() {
+    need!("litter::lock", machine::std_for(&[HOST_MUSL]));
+    let space = space();
+    let mut lock = Some(Lock::exclusive(&space.dist(""), || panic!("nobody holds it")).unwrap());
+    let waiting = "Waiting for another run that uses the images in target/dist";
+    let mut said = Vec::new();
+    let (end, _) = space
+        .xtask(&RELEASE)
+        .lines(|_, line| {
+            said.push(line.to_owned());
+            if line.contains(waiting) {
+                lock = None;
+            }
+            // Else it would wait for ever.
+            assert!(lock.is_none() || !line.contains("still packing"), "{said:?}");
+        })
+        .unwrap();
+    assert!(end == End::Code(0) && lock.is_none(), "{said:?}");
 }
