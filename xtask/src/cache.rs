@@ -105,7 +105,7 @@ impl Lock {
     /// Where the file cannot be made or the file system has no locks.
     pub fn outside(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         let parent = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot make the folder", parent, &e))?;
+        files::folder(parent)?;
         let file = files::open_lock(path).map_err(|e| Error::io("cannot open", path, &e))?;
         let locked = match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
@@ -202,7 +202,7 @@ impl Drop for Staging {
 /// # Errors
 /// [`Kind::Missing`] where it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| needed(Error::io("cannot make the folder", dir, &e)))
+    files::folder(dir).map_err(needed)
 }
 
 fn create_parent(path: &Path) -> Result<&Path> {

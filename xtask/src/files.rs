@@ -24,7 +24,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// As [`write()`], and what `make` answers.
 pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
+        folder(dir)?;
     }
     let staged = beside(path);
     make(&staged).and_then(|()| fs::rename(&staged, path)).map_err(|e| {
@@ -32,6 +32,31 @@ pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Re
         let _ = fs::remove_file(&staged);
         Error::io("cannot write", path, &e)
     })
+}
+
+/// Makes a folder with its parents.
+///
+/// # Errors
+/// It cannot be made; what is in its way is named.
+pub fn folder(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).map_err(|e| {
+        let error = Error::io("cannot make the folder", dir, &e);
+        match in_the_way(dir) {
+            Some(what) => error.found(what),
+            None => error,
+        }
+    })
+}
+
+/// What keeps a folder from being made: the lowest part of its path that is there and leads to no folder.
+fn in_the_way(dir: &Path) -> Option<String> {
+    let there = |part: &&Path| fs::symlink_metadata(part).is_ok();
+    let part = dir.ancestors().find(there).filter(|part| !part.is_dir())?;
+    let what = match fs::metadata(part) {
+        Ok(_) => "is no folder",
+        Err(_) => "is a link that leads nowhere",
+    };
+    Some(format!("{} {what}", part.display()))
 }
 
 /// Reads a file that lies where others can put something. A pipe, say, which would be waited for without end, is refused.
@@ -142,6 +167,25 @@ mod tests {
         assert!(error.what.starts_with("cannot write "), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(write(Path::new(""), b"x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_in_the_way_of_a_folder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| dir.path().join(name));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink("/nowhere/x", &link).unwrap();
+        for (place, what) in [(&file, "is no folder"), (&link, "is a link that leads nowhere")] {
+            for dir in [place.clone(), place.join("a"), place.join("a/b")] {
+                let error = folder(&dir).unwrap_err();
+                assert_eq!(error.found, [format!("{} {what}", place.display())], "{error}");
+            }
+        }
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        folder(&link.join("a/b")).unwrap();
+        assert!(dir.path().join("a/b").is_dir());
     }
 
     #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! The lock of an output folder: one writer at a time, readers together.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 
 use crate::error::{Error, Result};
@@ -34,7 +34,7 @@ impl Lock {
         waiting: impl FnOnce(),
     ) -> Result<Self> {
         let path = dist.join(".oci.lock");
-        fs::create_dir_all(dist).map_err(|e| Error::io("cannot create", dist, &e))?;
+        files::folder(dist)?;
         let file = files::open_lock(&path).map_err(|e| Error::io("cannot open", &path, &e))?;
         let locked = match at_once(&file) {
             Err(TryLockError::WouldBlock) => {

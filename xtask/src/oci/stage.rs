@@ -23,7 +23,7 @@ impl Staged {
     /// Makes a staging file in `dir`, which is made where it is not there.
     pub(crate) fn new(dir: &Path) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
+        files::folder(dir)?;
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!("{PREFIX}{}-{number}", std::process::id()));
         let file = File::create(&path).map_err(|e| Error::io("cannot write", &path, &e))?;

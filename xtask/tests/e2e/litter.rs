@@ -28,6 +28,41 @@ fn timings_that_cannot_be_used_are_written_anew() {
     }
 }
 
+/// It is the folder itself that a person can mend.
+#[test]
+fn what_is_no_folder_is_named() {
+    need!("litter::no_folder", machine::std_for(&[HOST_MUSL]));
+    let space = space();
+    space.run(&RELEASE).ended(0);
+    let dist = space.path("target/dist");
+    std::fs::remove_dir_all(&dist).unwrap();
+    std::os::unix::fs::symlink("/nowhere/x", &dist).unwrap();
+    let named = format!("note: {}", dist.display());
+    space.run(&RELEASE).ended(1).says(&[&format!("{named} is a link that leads nowhere")]);
+    std::fs::remove_file(&dist).unwrap();
+    std::fs::write(&dist, "").unwrap();
+    space.run(&RELEASE).ended(1).says(&[&format!("{named} is no folder")]);
+    std::fs::remove_file(&dist).unwrap();
+    space.run(&RELEASE).ended(0);
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_is_said_to_be_one() {
+    need!("litter::folders", machine::std_for(&[HOST_MUSL]));
+    let space = space();
+    space.run(&RELEASE).ended(0);
+    for name in ["images/app.tar", "report.json", ".oci.lock", "oci/index.json", "timings.json", "SHA256SUMS"]
+    {
+        let path = space.dist(name);
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        let help = "help: a folder is where the file should be: move it away";
+        space.run(&RELEASE).ended(1).says(&[&path.display().to_string(), help]);
+        std::fs::remove_dir(&path).unwrap();
+    }
+    space.run(&RELEASE).ended(0);
+}
+
 /// Nobody ever writes to it: whoever read it would wait without end.
 #[test]
 fn a_pipe_is_not_read() {
