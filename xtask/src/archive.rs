@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files;
 use crate::oci::gzip::{Gzip, Pool};
 use crate::oci::layer::{fingerprint, write_tree};
 use crate::oci::stage::{self, Staged};
@@ -170,7 +171,7 @@ fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
     }
     let failed = |e: std::io::Error| Error::io("cannot read", path, &e);
     let mut hashed = Hashed::new(std::io::sink());
-    let mut reader = std::io::BufReader::with_capacity(128 << 10, fs::File::open(path).map_err(failed)?);
+    let mut reader = std::io::BufReader::with_capacity(128 << 10, files::open(path).map_err(failed)?);
     std::io::copy(&mut reader, &mut hashed).map_err(failed)?;
     let (_, digest, _) = hashed.finish();
     remember(path, None, &digest, memo);

@@ -13,6 +13,7 @@ use crate::cargo::userflags::forced_tools;
 use crate::config::App;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Kept, Stream};
+use crate::files;
 use crate::plan::{Job, Plan};
 use crate::trap::{self, Script, Traps};
 use crate::ui::Ui;
@@ -185,9 +186,10 @@ impl Builder<'_> {
             if dir.is_dir() {
                 std::fs::remove_dir_all(dir).map_err(io)?;
             }
-            std::fs::create_dir_all(dir).and_then(|()| std::fs::write(&marker, "")).map_err(io)?;
+            files::folder(dir)?;
+            std::fs::write(&marker, "").map_err(io)?;
         }
-        std::fs::create_dir_all(dir).map_err(io)?;
+        files::folder(dir)?;
         if !cohort.key.pure {
             return Ok(None);
         }

@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Kind, Result};
+use crate::files;
 use crate::host::Host;
 
 /// The cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's own place for
@@ -94,7 +95,7 @@ impl Lock {
     /// cannot be written, and so neither can what it would keep away.
     pub fn share(path: &Path) -> Option<Self> {
         create_parent(path).ok()?;
-        let file = File::options().create(true).truncate(false).write(true).open(path).ok()?;
+        let file = files::open_lock(path).ok()?;
         file.lock_shared().ok().map(|()| Self { _file: file })
     }
 
@@ -104,13 +105,8 @@ impl Lock {
     /// Where the file cannot be made or the file system has no locks.
     pub fn outside(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         let parent = path.parent().unwrap_or(Path::new("."));
-        std::fs::create_dir_all(parent).map_err(|e| Error::io("cannot make the folder", parent, &e))?;
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(|e| Error::io("cannot open", path, &e))?;
+        files::folder(parent)?;
+        let file = files::open_lock(path).map_err(|e| Error::io("cannot open", path, &e))?;
         let locked = match file.try_lock() {
             Err(TryLockError::WouldBlock) => {
                 waiting();
@@ -206,7 +202,7 @@ impl Drop for Staging {
 /// # Errors
 /// [`Kind::Missing`] where it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
-    std::fs::create_dir_all(dir).map_err(|e| needed(Error::io("cannot make the folder", dir, &e)))
+    files::folder(dir).map_err(needed)
 }
 
 fn create_parent(path: &Path) -> Result<&Path> {

@@ -59,7 +59,13 @@ impl Error {
 
     /// A file operation that failed: `doing` is a verb phrase such as `"cannot read"`.
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        Self::failed(format!("{doing} {}: {error}", path.display()))
+        let failed = Self::failed(format!("{doing} {}: {error}", path.display()));
+        match error.kind() {
+            std::io::ErrorKind::IsADirectory => {
+                failed.help("a folder is where the file should be: move it away")
+            }
+            _ => failed,
+        }
     }
 
     fn new(kind: Kind, what: impl Into<String>) -> Self {

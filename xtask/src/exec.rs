@@ -9,10 +9,12 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result};
+use pipe::{Ended, Pipe};
 
 mod capture;
 mod group;
 mod kept;
+mod pipe;
 mod undo;
 pub use capture::Capture;
 pub use group::end_groups_on_signals;
@@ -178,18 +180,28 @@ impl Cmd {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
-        let _guard = group::Guard::new(&child);
+        let guard = group::Guard::new(&child);
         let (tx, rx) = mpsc::sync_channel(WAITING);
-        if let Some(out) = child.stdout.take() {
-            send_lines(out, Stream::Stdout, tx.clone());
+        let ended = Ended::default();
+        if let Some(stream) = child.stdout.take() {
+            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stdout, tx.clone());
         }
-        if let Some(err) = child.stderr.take() {
-            send_lines(err, Stream::Stderr, tx);
+        if let Some(stream) = child.stderr.take() {
+            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stderr, tx);
         }
+        // Not after the lines: what left the group may hold the pipes for ever.
+        let wait = move || {
+            let end = child.wait();
+            drop(guard);
+            ended.set();
+            end
+        };
+        let waiting = std::thread::spawn(wait);
         for (stream, line) in rx {
             each(stream, &line);
         }
-        let end = child.wait().map_err(|e| cannot_start(self, &e))?;
+        let early = |_| Err(std::io::Error::other("nobody waited for it"));
+        let end = waiting.join().unwrap_or_else(early).map_err(|e| cannot_start(self, &e))?;
         Ok((End::from(end), begun.elapsed().as_secs_f64()))
     }
 
@@ -321,6 +333,18 @@ mod tests {
     fn a_line_can_be_pasted_into_a_shell() {
         let cmd = Cmd::new("cc").args(["-o", "a b", "it's", "", "-DX=1"]);
         assert_eq!(cmd.line(), r"cc -o 'a b' 'it'\''s' '' -DX=1");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn lines_end_with_the_command_whoever_holds_the_pipe() {
+        let cmd = Cmd::new("/bin/sh").args(["-c", "setsid sleep 20 & seq 5000; printf end >&2"]);
+        let mut lines = Vec::new();
+        let (end, seconds) = cmd.lines(|stream, line| lines.push((stream, line.to_owned()))).unwrap();
+        assert!(end == End::Code(0) && seconds < 15.0, "{end} {seconds}");
+        let (out, err): (Vec<_>, Vec<_>) =
+            lines.into_iter().partition(|(stream, _)| *stream == Stream::Stdout);
+        assert_eq!((out.len(), out[4999].1.as_str(), err[0].1.as_str()), (5000, "5000", "end"));
     }
 
     #[cfg(unix)]

@@ -1,7 +1,7 @@
 //! Writing a file so that nobody ever sees half of it, and sizes as people read them.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -24,7 +24,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// As [`write()`], and what `make` answers.
 pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     if let Some(dir) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-        fs::create_dir_all(dir).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
+        folder(dir)?;
     }
     let staged = beside(path);
     make(&staged).and_then(|()| fs::rename(&staged, path)).map_err(|e| {
@@ -32,6 +32,67 @@ pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Re
         let _ = fs::remove_file(&staged);
         Error::io("cannot write", path, &e)
     })
+}
+
+/// Makes a folder with its parents.
+///
+/// # Errors
+/// It cannot be made; what is in its way is named.
+pub fn folder(dir: &Path) -> Result<()> {
+    fs::create_dir_all(dir).map_err(|e| {
+        let error = Error::io("cannot make the folder", dir, &e);
+        match in_the_way(dir) {
+            Some(what) => error.found(what),
+            None => error,
+        }
+    })
+}
+
+/// What keeps a folder from being made: the lowest part of its path that is there and leads to no folder.
+fn in_the_way(dir: &Path) -> Option<String> {
+    let there = |part: &&Path| fs::symlink_metadata(part).is_ok();
+    let part = dir.ancestors().find(there).filter(|part| !part.is_dir())?;
+    let what = match fs::metadata(part) {
+        Ok(_) => "is no folder",
+        Err(_) => "is a link that leads nowhere",
+    };
+    Some(format!("{} {what}", part.display()))
+}
+
+/// Reads a file that lies where others can put something. A pipe, say, which would be waited for without end, is refused.
+///
+/// # Errors
+/// As of [`fs::read`], and where it is no regular file.
+pub fn read(path: &Path) -> io::Result<Vec<u8>> {
+    regular(path).and_then(|()| fs::read(path))
+}
+
+/// As [`read`], and only opens it.
+///
+/// # Errors
+/// As there.
+pub fn open(path: &Path) -> io::Result<File> {
+    regular(path).and_then(|()| File::open(path))
+}
+
+/// Opens a file that is to be locked, and makes it where it is not there.
+///
+/// # Errors
+/// It cannot be made, or is no regular file.
+pub fn open_lock(path: &Path) -> io::Result<File> {
+    match regular(path) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => File::options().create(true).truncate(false).write(true).open(path),
+    }
+}
+
+fn regular(path: &Path) -> io::Result<()> {
+    let kind = fs::metadata(path)?.file_type();
+    match (kind.is_file(), kind.is_dir()) {
+        (true, _) => Ok(()),
+        (_, true) => Err(io::ErrorKind::IsADirectory.into()),
+        _ => Err(io::Error::other("it is no regular file")),
+    }
 }
 
 /// A name in the same folder (a rename must not cross file systems) that no other thread or process uses.
@@ -106,6 +167,44 @@ mod tests {
         assert!(error.what.starts_with("cannot write "), "{error}");
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert!(write(Path::new(""), b"x").is_err());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_in_the_way_of_a_folder_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let [file, link] = ["file", "link"].map(|name| dir.path().join(name));
+        fs::write(&file, "").unwrap();
+        std::os::unix::fs::symlink("/nowhere/x", &link).unwrap();
+        for (place, what) in [(&file, "is no folder"), (&link, "is a link that leads nowhere")] {
+            for dir in [place.clone(), place.join("a"), place.join("a/b")] {
+                let error = folder(&dir).unwrap_err();
+                assert_eq!(error.found, [format!("{} {what}", place.display())], "{error}");
+            }
+        }
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        folder(&link.join("a/b")).unwrap();
+        assert!(dir.path().join("a/b").is_dir());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_regular_file_is_not_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe");
+        let made = std::os::unix::net::UnixListener::bind(dir.path().join("socket")).unwrap();
+        let mkfifo = crate::exec::Cmd::new("mkfifo").arg(&pipe).capture(std::time::Duration::from_secs(60));
+        assert!(mkfifo.unwrap().ok());
+        for path in [&pipe, &dir.path().join("socket"), Path::new("/dev/null")] {
+            for refused in [read(path).err(), open(path).err(), open_lock(path).err()] {
+                assert_eq!(refused.unwrap().to_string(), "it is no regular file", "{}", path.display());
+            }
+        }
+        drop(made);
+        assert_eq!(read(dir.path()).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(open(&dir.path().join("none")).unwrap_err().kind(), io::ErrorKind::NotFound);
+        open_lock(&dir.path().join("lock")).unwrap().lock().unwrap();
     }
 
     #[test]

@@ -71,7 +71,7 @@ pub fn images(
     }
     let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
     let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
-    let images = Packer { dist, cache, threads: cores() }.stage(&specs)?;
+    let images = Packer { dist, cache, threads: cores() }.stage_in_turn(&specs, || ui.waits_for_images())?;
     drop(task);
     for image in images.images() {
         let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();

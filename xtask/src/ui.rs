@@ -100,6 +100,11 @@ impl Ui {
         }
     }
 
+    /// Says why nothing goes on: the lock of the images in target/dist is taken.
+    pub fn waits_for_images(&self) {
+        self.step("Waiting", "for another run that uses the images in target/dist");
+    }
+
     /// A line that only `-v` shows.
     pub fn detail(&self, verb: &str, text: impl AsRef<str>) {
         if self.verbose {
@@ -136,18 +141,24 @@ impl Ui {
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {
         if self.color {
-            eprintln(&format!("\x1b[1;{color}m{verb:>12}\x1b[0m {text}"));
+            self.line(&format!("\x1b[1;{color}m{verb:>12}\x1b[0m {text}"));
         } else {
-            eprintln(&format!("{verb:>12} {text}"));
+            self.line(&format!("{verb:>12} {text}"));
         }
     }
 
     fn prefixed(&self, color: &str, label: &str, text: &str) {
         if self.color {
-            eprintln(&format!("\x1b[1;{color}m{label}\x1b[0m: {text}"));
+            self.line(&format!("\x1b[1;{color}m{label}\x1b[0m: {text}"));
         } else {
-            eprintln(&format!("{label}: {text}"));
+            self.line(&format!("{label}: {text}"));
         }
+    }
+
+    /// A line on stderr, in place of that of a [`Task`] where there is one; the task draws its own again.
+    fn line(&self, text: &str) {
+        let start = if self.live { task::START } else { "" };
+        eprintln(&format!("{start}{text}"));
     }
 }
 

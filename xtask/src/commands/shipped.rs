@@ -65,7 +65,7 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     }
     shipped.packed = proven.packed;
     let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
-    let _lock = oci::Lock::shared(&dist)?;
+    let _lock = oci::Lock::shared(&dist, || ui.waits_for_images())?;
     let work = start.session.work().join("size");
     shipped.sizes = size::measure(&subjects, &Layout::new(dist.join("oci")), &work, &Memo::new(&memo))?;
     Ok(shipped)

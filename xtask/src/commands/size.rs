@@ -99,7 +99,7 @@ fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSi
     if !dist.join("oci").is_dir() {
         return Ok(Vec::new());
     }
-    let _lock = Lock::shared(&dist)?;
+    let _lock = Lock::shared(&dist, || session.ui.waits_for_images())?;
     size::measure(
         subjects,
         &Layout::new(dist.join("oci")),

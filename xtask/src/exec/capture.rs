@@ -2,13 +2,14 @@
 
 use std::io::{Read, Write};
 use std::process::Stdio;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::group::{self, Word};
 use super::kept::Kept;
+use super::pipe::{Ended, Pipe};
 use super::{Cmd, End, Output, cannot_start};
 use crate::error::Result;
 
@@ -17,10 +18,6 @@ const DOCUMENT: u64 = 1 << 30;
 
 /// How long what was printed before the end may take to arrive after it.
 const REST: Duration = Duration::from_secs(2);
-
-/// A pipe that is silent for so long after the end holds nothing more of the command.
-#[cfg(unix)]
-const SILENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// How a command is captured.
 #[derive(Debug, Clone, Copy)]
@@ -67,7 +64,7 @@ impl<'a> Capture<'a> {
 struct Run {
     printed: AtomicU64,
     most: Option<u64>,
-    ended: AtomicBool,
+    ended: Ended,
 }
 
 impl Run {
@@ -115,7 +112,7 @@ impl Cmd {
             let input = input.to_owned();
             std::thread::spawn(move || pipe.write_all(&input));
         }
-        let run = Run { printed: AtomicU64::new(0), most: how.most, ended: AtomicBool::new(false) };
+        let run = Run { printed: AtomicU64::new(0), most: how.most, ended: Ended::default() };
         let run = Arc::new(run);
         let kept = if how.whole { Kept::whole() } else { Kept::ends() };
         let kept = match how.find {
@@ -127,17 +124,17 @@ impl Cmd {
         // Nothing is sent by this: whoever reads holds it until it is done.
         let (reading, done) = mpsc::channel::<()>();
         if let Some(stream) = child.stdout.take() {
-            read(stream, &out, &run, tell.clone(), reading.clone());
+            read(Pipe { stream, ended: run.ended.clone() }, &out, &run, tell.clone(), reading.clone());
         }
         if let Some(stream) = child.stderr.take() {
-            read(stream, &err, &run, tell.clone(), reading.clone());
+            read(Pipe { stream, ended: run.ended.clone() }, &err, &run, tell.clone(), reading.clone());
         }
         drop(reading);
         let (end, timed_out) = guard.wait(&mut child, how.limit, &tell, told);
         let end = end.map_err(|e| cannot_start(self, &e))?;
         // Whatever the program left behind in its group would hold the pipes open.
         drop(guard);
-        run.ended.store(true, Ordering::Release);
+        run.ended.set();
         // What left the group may hold them all the same.
         let _ = done.recv_timeout(REST);
         let [out, err] = [out, err].map(|kept| lock(&kept).take().unwrap_or_else(Kept::ends));
@@ -152,12 +149,18 @@ impl Cmd {
 }
 
 /// Reads a stream on a thread of its own, until it ends, prints too much, or nobody wants to know.
-fn read(stream: impl Pipe, kept: &Shared, run: &Arc<Run>, tell: Sender<Word>, reading: Sender<()>) {
+fn read(
+    stream: impl Read + Send + 'static,
+    kept: &Shared,
+    run: &Arc<Run>,
+    tell: Sender<Word>,
+    reading: Sender<()>,
+) {
     let (kept, run) = (Arc::clone(kept), Arc::clone(run));
     std::thread::spawn(move || {
         let (_reading, mut stream) = (reading, stream);
         let mut piece = vec![0; 64 << 10];
-        while readable(&stream, &run) {
+        loop {
             let length = match stream.read(&mut piece) {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
                 // A pipe that breaks ends the stream; what came before it still counts.
@@ -172,7 +175,7 @@ fn read(stream: impl Pipe, kept: &Shared, run: &Arc<Run>, tell: Sender<Word>, re
             if run.too_much().is_some() {
                 let _ = tell.send(Word::TooMuch);
                 // Held until its end: a pipe that breaks would give it last words that are not its own.
-                while !run.ended.load(Ordering::Acquire) {
+                while !run.ended.is_set() {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 return;
@@ -183,37 +186,6 @@ fn read(stream: impl Pipe, kept: &Shared, run: &Arc<Run>, tell: Sender<Word>, re
 
 fn lock(kept: &Shared) -> std::sync::MutexGuard<'_, Option<Kept>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(unix)]
-trait Pipe: Read + std::os::fd::AsFd + Send + 'static {}
-#[cfg(unix)]
-impl<T: Read + std::os::fd::AsFd + Send + 'static> Pipe for T {}
-#[cfg(not(unix))]
-trait Pipe: Read + Send + 'static {}
-#[cfg(not(unix))]
-impl<T: Read + Send + 'static> Pipe for T {}
-
-/// Waits until there is something to read, or the end of the stream; false where the command has ended and nothing more
-/// comes: a process that left its group may hold the pipe for as long as it likes.
-#[cfg(unix)]
-fn readable(stream: &impl Pipe, run: &Run) -> bool {
-    use rustix::event::{PollFd, PollFlags, poll};
-    loop {
-        // First, so that the pipe is looked at once more after the end.
-        let ended = run.ended.load(Ordering::Acquire);
-        match poll(&mut [PollFd::new(stream, PollFlags::IN)], Some(&SILENCE)) {
-            Ok(0) if ended => return false,
-            Ok(0) | Err(rustix::io::Errno::INTR) => {}
-            // What is wrong, reading tells.
-            Ok(_) | Err(_) => return true,
-        }
-    }
-}
-
-#[cfg(not(unix))]
-fn readable(_stream: &impl Pipe, _run: &Run) -> bool {
-    true
 }
 
 #[cfg(all(test, unix))]

@@ -97,7 +97,7 @@ impl StagedTar {
     /// Moves it to another place. What lies in its own stays where that is another file.
     pub(super) fn put_aside(self, aside: &Path) -> Result<()> {
         let failed = |e: io::Error| Error::io("cannot move to", aside, &e);
-        std::fs::create_dir_all(aside.parent().unwrap_or(Path::new("."))).map_err(failed)?;
+        crate::files::folder(aside.parent().unwrap_or(Path::new(".")))?;
         match self.staged {
             Some(staged) => staged.put(aside),
             None => std::fs::rename(&self.target, aside).map_err(failed),

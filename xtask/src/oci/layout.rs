@@ -1,6 +1,5 @@
 //! An OCI image layout on disk (image-spec, `image-layout.md`): blobs, `oci-layout`, and `index.json`, written last.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
@@ -8,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::document::{Descriptor, annotation, media_type, to_bytes};
 use super::{Blobs, Digest, stage};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// What the file `oci-layout` holds.
 pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
@@ -84,7 +84,7 @@ impl Layout {
     /// `index.json` as it is, or a new one.
     pub(super) fn index(&self) -> Result<Map<String, Value>> {
         let path = self.index_path();
-        let json = match fs::read(&path) {
+        let json = match files::read(&path) {
             Ok(json) => json,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(new_index()),
             Err(e) => return Err(Error::io("cannot read", &path, &e)),
@@ -120,6 +120,8 @@ fn foreign(path: &Path, why: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn read(layout: &Layout) -> String {

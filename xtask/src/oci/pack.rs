@@ -116,12 +116,20 @@ impl Packer<'_> {
     /// # Errors
     /// As [`Packer::pack`].
     pub fn stage(&self, images: &[ImageSpec]) -> Result<StagedImages> {
+        self.stage_in_turn(images, || {})
+    }
+
+    /// As [`Packer::stage`]; calls `waiting` where another process uses the images there, before it waits for that.
+    ///
+    /// # Errors
+    /// As [`Packer::pack`].
+    pub fn stage_in_turn(&self, images: &[ImageSpec], waiting: impl FnOnce()) -> Result<StagedImages> {
         names::check(images)?;
         let (layout, memo) = (Layout::new(self.dist.join("oci")), Memo::new(self.cache));
         if images.is_empty() {
             return Ok(StagedImages::none(layout, memo));
         }
-        let lock = Lock::exclusive(self.dist)?;
+        let lock = Lock::exclusive(self.dist, waiting)?;
         let folder = self.dist.join("images");
         layout.blobs().sweep();
         stage::sweep(&folder);

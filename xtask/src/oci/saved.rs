@@ -14,6 +14,7 @@ use super::tar::{Entry, EntryKind, Writer};
 use super::unpack;
 use super::{Digest, Hashed, Layout, RootFs};
 use crate::error::{Error, Result};
+use crate::files;
 
 /// An image for one platform in a tar.
 #[derive(Debug, Clone)]
@@ -161,7 +162,7 @@ pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
     }
     let tar = dist.join("images").join(format!("{name}.tar"));
     let failed = |e: io::Error| Error::io("cannot read", &tar, &e);
-    let mut file = match File::open(&tar) {
+    let mut file = match files::open(&tar) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
         file => file.map_err(failed)?,
     };

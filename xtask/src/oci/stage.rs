@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::Stat;
 use crate::error::{Error, Result};
+use crate::files;
 
 /// What the name of every staging file begins with. A run that was killed may leave one; nothing ever reads it.
 pub(crate) const PREFIX: &str = ".staging-";
@@ -22,7 +23,7 @@ impl Staged {
     /// Makes a staging file in `dir`, which is made where it is not there.
     pub(crate) fn new(dir: &Path) -> Result<Self> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
-        fs::create_dir_all(dir).map_err(|e| Error::io("cannot create", dir, &e))?;
+        files::folder(dir)?;
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let path = dir.join(format!("{PREFIX}{}-{number}", std::process::id()));
         let file = File::create(&path).map_err(|e| Error::io("cannot write", &path, &e))?;
@@ -70,7 +71,7 @@ impl Drop for Staged {
 
 /// Writes a small file whole or not at all; does nothing where it holds these bytes already. Says whether it wrote.
 pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<bool> {
-    if fs::read(target).is_ok_and(|there| there == bytes) {
+    if files::read(target).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
     let mut staged = Staged::new(target.parent().unwrap_or(Path::new(".")))?;

@@ -20,7 +20,7 @@ pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     let mut tar = oci::tar::Writer::new(Vec::new());
     layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
     let bytes = tar.finish().map_err(failed)?;
-    if std::fs::read(&path).is_ok_and(|old| old == bytes) {
+    if crate::files::read(&path).is_ok_and(|old| old == bytes) {
         return Ok(path);
     }
     crate::files::write(&path, &bytes)?;

@@ -43,7 +43,7 @@ impl Kept {
     /// # Errors
     /// A file cannot be written.
     pub fn release(&self, sizes: &Sizes) -> Result<()> {
-        let old = std::fs::read(&self.current).ok();
+        let old = files::read(&self.current).ok();
         let images = |sizes: &Sizes| -> Vec<(String, String)> {
             sizes.images.iter().map(|i| (i.name.clone(), i.index_digest.clone())).collect()
         };
@@ -67,7 +67,7 @@ impl Kept {
     /// What to compare with where nobody said: what was saved, else the release before this one.
     pub fn last(&self) -> Option<Against> {
         let read = |path: &Path, source: &str| {
-            let sizes = parse(&std::fs::read(path).ok()?)?;
+            let sizes = parse(&files::read(path).ok()?)?;
             Some(Against { source: format!("{source} ({} {})", sizes.app, sizes.version), sizes })
         };
         read(&self.saved, "what was saved").or_else(|| read(&self.before, "the release before"))
@@ -92,7 +92,7 @@ impl Against {
                 })?,
         };
         let json =
-            std::fs::read(&file).map_err(|e| Error::usage(format!("cannot read {}: {e}", file.display())))?;
+            files::read(&file).map_err(|e| Error::usage(format!("cannot read {}: {e}", file.display())))?;
         let sizes = parse(&json).or_else(|| of_report(&json)).ok_or_else(|| {
             Error::usage(format!("{} is neither a size.json nor a report.json", file.display()))
                 .help("both are written by `cargo xtask release` into target/dist")

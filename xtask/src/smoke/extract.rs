@@ -18,7 +18,7 @@ impl Scratch {
     /// It cannot be made.
     pub(super) fn new(path: PathBuf) -> Result<Self> {
         remove(&path);
-        fs::create_dir_all(&path).map_err(|e| Error::io("cannot create", &path, &e))?;
+        crate::files::folder(&path)?;
         Ok(Self(path))
     }
 

@@ -175,8 +175,7 @@ fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<Scratch> {
         let place = dir.join(name);
         // What a process of the same number left behind when it was killed.
         let _ = std::fs::remove_dir_all(&place);
-        let made = std::fs::create_dir_all(&place).map_err(|e| Error::io("cannot create", &place, &e));
-        made.map(|()| Scratch(place))
+        crate::files::folder(&place).map(|()| Scratch(place))
     };
     make(cache).or_else(|_| make(wrappers))
 }

@@ -15,6 +15,9 @@ pub struct Task {
     thread: Option<JoinHandle<()>>,
 }
 
+/// Goes to the beginning of the line and empties it.
+pub(super) const START: &str = "\r\x1b[2K";
+
 const REDRAW: Duration = Duration::from_millis(120);
 const REMIND: Duration = Duration::from_secs(15);
 
@@ -80,6 +83,6 @@ impl Drop for Task {
 
 fn draw(line: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "\r\x1b[2K{line}");
+    let _ = write!(err, "{START}{line}");
     let _ = err.flush();
 }

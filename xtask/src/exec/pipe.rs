@@ -1,0 +1,54 @@
+//! The stream of a command, which ends with the command: a process that left its group may hold the pipe for as long as it
+//! likes.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// A pipe that is silent for so long after the end holds nothing more of the command.
+#[cfg(unix)]
+const SILENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Whether the command has ended, and its group with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ended(Arc<AtomicBool>);
+
+impl Ended {
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// One of its streams.
+pub(super) struct Pipe<S> {
+    pub(super) stream: S,
+    pub(super) ended: Ended,
+}
+
+#[cfg(unix)]
+impl<S: Read + std::os::fd::AsFd> Read for Pipe<S> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        use rustix::event::{PollFd, PollFlags, poll};
+        loop {
+            // First, so that the pipe is looked at once more after the end.
+            let ended = self.ended.is_set();
+            match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], Some(&SILENCE)) {
+                Ok(0) if ended => return Ok(0),
+                Ok(0) | Err(rustix::io::Errno::INTR) => {}
+                // What is wrong, reading tells.
+                Ok(_) | Err(_) => return self.stream.read(bytes),
+            }
+        }
+    }
+}
+
+#[cfg(not(unix))]
+impl<S: Read> Read for Pipe<S> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(bytes)
+    }
+}
