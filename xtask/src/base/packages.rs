@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cache::{Lock, Staging};
 use crate::error::{Error, Result};
-use crate::files::human_size;
+use crate::files::{counted, human_size};
 use crate::ui::Ui;
 
 use super::Arch;
@@ -62,19 +62,23 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     let names: Vec<String> =
         missing.iter().map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect();
     if site.offline {
-        return Err(Error::missing(format!(
-            "{} packages of Debian {debian} are not in the cache",
-            missing.len()
-        ))
-        .found(names.join(", "))
-        .help("run it once without --offline, or take over the folder `bases` of another machine's cache"));
+        let (count, are) = match missing.len() {
+            1 => ("1 package".to_owned(), "is"),
+            count => (format!("{count} packages"), "are"),
+        };
+        return Err(Error::missing(format!("{count} of Debian {debian} {are} not in the cache"))
+            .found(names.join(", "))
+            .help(
+                "run it once without --offline, or take over the folder `bases` of another machine's cache",
+            ));
     }
     // Asked before anything is fetched for it.
     drop(inbox(&store, *site.ui)?);
     let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")
         .map_err(|error| error.found(format!("not in the cache: {}", names.join(", "))))?;
     let size: u64 = missing.iter().map(|p| p.size).sum();
-    let what = format!("{} packages of Debian {debian} for {arch} ({})", missing.len(), human_size(size));
+    let count = counted(missing.len() as u64, "package");
+    let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
     let task = site.ui.task("Fetching", what);
     from_places(&apt, &missing, &store, *site.ui)?;
     let missing = self::missing(&missing, &store)?;

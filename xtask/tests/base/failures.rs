@@ -108,7 +108,7 @@ fn a_damaged_package_is_fetched_again_or_missed() {
         let text = error.to_string();
         let locked = format!("netbase {} (all)", lock.packages[&Arch::Amd64]["netbase"].version);
         assert!(
-            text.contains("1 packages of Debian 13 are not in the cache") && text.contains(&locked),
+            text.contains("1 package of Debian 13 is not in the cache") && text.contains(&locked),
             "{text}"
         );
         assert!(!netbase.exists(), "what is not the package does not stay");
