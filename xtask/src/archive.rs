@@ -179,11 +179,11 @@ fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
 }
 
 fn known(path: &Path, memo: &Memo) -> Option<Known> {
-    memo.get("archives", &place(path)).filter(|known: &Known| Stat::of(path).ok() == Some(known.stat))
+    memo.get("archives", &place(path)).filter(|known: &Known| Stat::of_output(path).ok() == Some(known.stat))
 }
 
 fn remember(path: &Path, key: Option<Digest>, digest: &Digest, memo: &Memo) {
-    if let Ok(stat) = Stat::of(path) {
+    if let Ok(stat) = Stat::of_output(path) {
         memo.put("archives", &place(path), &Known { key, stat, digest: digest.clone() });
     }
 }

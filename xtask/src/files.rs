@@ -121,6 +121,14 @@ pub fn human_size(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
+/// A number of things, of which the name is regular: `1 package`, `2 packages`.
+pub fn counted(count: u64, name: &str) -> String {
+    match count {
+        1 => format!("1 {name}"),
+        count => format!("{count} {name}s"),
+    }
+}
+
 /// A duration in seconds as people read it: `850 µs`, `12.3 ms`, `1.25 s`, `59.9 s`, `2 min 03 s`, `1 h 02 min`.
 /// What is no duration (negative, not a number) is `?`.
 pub fn human_seconds(seconds: f64) -> String {
@@ -222,6 +230,12 @@ mod tests {
         for (bytes, text) in cases {
             assert_eq!(human_size(bytes), text);
         }
+    }
+
+    #[test]
+    fn counts() {
+        let said = [0_u64, 1, 2].map(|n| counted(n, "byte"));
+        assert_eq!(said, ["0 bytes", "1 byte", "2 bytes"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod tables;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::files::counted;
 
 pub use changes::{Change, What, changes, compare};
 pub use crates::{add_programs, program};
@@ -205,13 +206,20 @@ fn over_budget(image: &str, platform: &PlatformSize, over: u64, budget: u64) -> 
     let size = crate::files::human_size;
     let files: Vec<String> =
         platform.files.iter().take(NAMED).map(|f| format!("/{} ({})", f.path, size(f.size))).collect();
+    // Two sizes that are written alike say nothing beside each other.
+    let (mut pull, mut most) = (size(platform.pull), size(budget));
+    if pull == most {
+        (pull, most) = (counted(platform.pull, "byte"), counted(budget, "byte"));
+    }
+    // Exact to far more digits than are shown.
+    let part = match over as f64 / budget as f64 * 100.0 {
+        part if part < 0.05 => "less than 0.1".to_owned(),
+        part => format!("{part:.1}"),
+    };
     format!(
-        "{image} on {}: {} to pull, {over} bytes ({:.1} %) over {}\nlargest files, unpacked: {}",
+        "{image} on {}: {pull} to pull, {} ({part} %) over {most}\nlargest files, unpacked: {}",
         platform.platform,
-        size(platform.pull),
-        // Exact to far more digits than are shown.
-        over as f64 / budget as f64 * 100.0,
-        size(budget),
+        counted(over, "byte"),
         files.join(", ")
     )
 }

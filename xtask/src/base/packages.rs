@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::cache::{Lock, Staging};
 use crate::error::{Error, Result};
-use crate::files::human_size;
+use crate::files::{counted, human_size};
 use crate::ui::Ui;
 
 use super::Arch;
@@ -66,10 +66,10 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     let (absent, damaged) = (names(false), names(true));
     let count = |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
     if site.offline {
-        let counts = [count(&absent, "are not there"), count(&damaged, "are damaged")];
+        let counts = [count(&absent, "absent"), count(&damaged, "damaged")];
         let counts: Vec<String> = counts.into_iter().flatten().collect();
         let error = Error::missing(format!(
-            "packages of Debian {debian}, looked for in the cache: {}",
+            "packages of Debian {debian} cannot be had from the cache: {}",
             counts.join(", ")
         ));
         let lines = [("not in the cache", &absent), ("damaged", &damaged)];
@@ -89,7 +89,8 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         error.found(format!("not in the cache: {}", [absent, damaged].concat().join(", ")))
     })?;
     let size: u64 = missing.iter().map(|p| p.size).sum();
-    let what = format!("{} packages of Debian {debian} for {arch} ({})", missing.len(), human_size(size));
+    let count = counted(missing.len() as u64, "package");
+    let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
     let task = site.ui.task("Fetching", what);
     from_places(&apt, &missing, &store, *site.ui)?;
     let missing = self::missing(&missing, &store)?;

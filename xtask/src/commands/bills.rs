@@ -51,11 +51,9 @@ pub(super) fn bills(
     }
     let count = bills.programs.len() + bills.images.values().map(Vec::len).sum::<usize>();
     if count > 0 {
-        let plural = if count == 1 { "bill" } else { "bills" };
-        ui.step(
-            "Listed",
-            format!("{count} {plural} of materials (CycloneDX) → {}", dist.join("sbom").display()),
-        );
+        let count = crate::files::counted(count as u64, "bill");
+        let place = dist.join("sbom");
+        ui.step("Listed", format!("{count} of materials (CycloneDX) → {}", place.display()));
     }
     Ok(bills)
 }

@@ -11,6 +11,7 @@ use crate::cargo::invocation::{What, invocation};
 use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Stream};
+use crate::files::counted;
 use crate::plan::Job;
 use crate::session::Session;
 use crate::toolchain::runner::Runner;
@@ -247,13 +248,14 @@ impl Tally<'_> {
         if !self.broken.is_empty() {
             let error = Error::failed(match self.failed {
                 0 => "the tests could not be built or did not end".to_owned(),
-                n => format!("{n} tests failed"),
+                n => format!("{} failed", counted(n as u64, "test")),
             });
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
         }
         if ci && !skipped.is_empty() {
-            let error =
-                Error::failed(format!("{} tests were skipped, which CI does not accept", skipped.len()));
+            let were = if skipped.len() == 1 { "was" } else { "were" };
+            let count = counted(skipped.len() as u64, "test");
+            let error = Error::failed(format!("{count} {were} skipped, which CI does not accept"));
             let error = skipped.into_iter().fold(error, |error, line| error.found(line));
             return Err(error.help("get what they need: cargo xtask test --setup"));
         }

@@ -13,20 +13,26 @@ pub(super) fn compression<'a>(check: &mut Check<'a, '_>, text: Option<&'a Text>)
 /// The most bytes that a pull may fetch for one platform.
 pub(super) fn budget(check: &mut Check<'_, '_>, text: Option<&Text>) -> Option<u64> {
     let text = text?;
-    let read = bytes(text.get_ref());
-    if read.is_none() {
-        check
-            .diags
-            .at(text.span(), format!("{} is not a size", quoted(text.get_ref())))
-            .help("a number and a unit: \"20 MB\", \"1.5 GiB\"")
-            .help("kB, MB, GB are 10^3, 10^6, 10^9 bytes; KiB, MiB, GiB are 2^10, 2^20, 2^30; B is one");
-    }
-    read.filter(|bytes| {
-        if *bytes == 0 {
+    match bytes(text.get_ref()) {
+        Size::Bytes(0) => {
             check.diags.at(text.span(), "no image fits into nothing").help("write a size above 0");
         }
-        *bytes > 0
-    })
+        Size::Bytes(bytes) => return Some(bytes),
+        Size::TooLarge => {
+            check
+                .diags
+                .at(text.span(), format!("{} is too large for a budget", quoted(text.get_ref())))
+                .help("no image comes near; remove `budget` to have no limit");
+        }
+        Size::None => {
+            check
+                .diags
+                .at(text.span(), format!("{} is not a size", quoted(text.get_ref())))
+                .help("a number and a unit: \"20 MB\", \"1.5 GiB\"")
+                .help("kB, MB, GB are 10^3, 10^6, 10^9 bytes; KiB, MiB, GiB are 2^10, 2^20, 2^30; B is one");
+        }
+    }
+    None
 }
 
 /// The units by their spellings, each with its number of bytes: those of SI (ISO 80000-1) and of IEC 80000-13.
@@ -40,8 +46,30 @@ const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
 ];
 
+/// What a text says of a size.
+#[derive(Debug, PartialEq, Eq)]
+enum Size {
+    /// So many bytes.
+    Bytes(u64),
+    /// More of them than can be counted.
+    TooLarge,
+    /// Nothing.
+    None,
+}
+
 /// The number of bytes of `20 MB`, rounded down where a fraction of one is left over.
-fn bytes(text: &str) -> Option<u64> {
+fn bytes(text: &str) -> Size {
+    let Some((whole, unit, fraction)) = parts(text) else { return Size::None };
+    // Digits alone: what is wrong with them can only be their number.
+    let whole = whole.parse::<u64>().ok();
+    match whole.and_then(|whole| whole.checked_mul(unit)?.checked_add(fraction)) {
+        Some(bytes) => Size::Bytes(bytes),
+        None => Size::TooLarge,
+    }
+}
+
+/// The digits before the point, the bytes of the unit, and those of the digits behind the point.
+fn parts(text: &str) -> Option<(&str, u64, u64)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(end);
     let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start_matches(' '))?.1;
@@ -58,7 +86,7 @@ fn bytes(text: &str) -> Option<u64> {
         u128::from(part.parse::<u64>().ok()?) * u128::from(unit)
             / 10_u128.pow(u32::try_from(part.len()).ok()?),
     );
-    whole.parse::<u64>().ok()?.checked_mul(unit)?.checked_add(fraction.ok()?)
+    (!whole.is_empty()).then_some((whole, unit, fraction.ok()?))
 }
 
 #[cfg(test)]
@@ -79,14 +107,17 @@ mod tests {
             ("2 kB", 2000),
         ];
         for (text, size) in cases {
-            assert_eq!(bytes(text), Some(size), "{text}");
+            assert_eq!(bytes(text), Size::Bytes(size), "{text}");
         }
         let wrong =
             ["", "20", "MB", "20 mb", "20 M", "-1 MB", "1,5 MB", "1. MB", ".5 MB", "1..2 B", "1e3 kB"];
+        for text in wrong.iter().chain(&["1.0000000001 GB", "1 MB x"]) {
+            assert_eq!(bytes(text), Size::None, "{text}");
+        }
         for text in
-            wrong.iter().chain(&["99999999999999999999 B", "18446744074 GB", "1.0000000001 GB", "1 MB x"])
+            ["99999999999999999999 B", "99999999999999999999 GB", "18446744074 GB", "17179869184.5 GiB"]
         {
-            assert_eq!(bytes(text), None, "{text}");
+            assert_eq!(bytes(text), Size::TooLarge, "{text}");
         }
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
     // The documents name all blobs by digest, so they and the time stand for every byte of the tar.
     let key = format!("tar 1; {}; {:?}", parts.created, small);
     let mut tar = StagedTar { staged: None, target: target.to_owned(), key: Digest::of(key.as_bytes()) };
-    let there = Stat::of(target).ok();
+    let there = Stat::of_output(target).ok();
     let same = |known: Known| known.key == tar.key && Some(known.stat) == there;
     if memo.get("images", &tar.place()).is_some_and(same) {
         return Ok(tar);
@@ -87,7 +87,7 @@ impl StagedTar {
         let place = self.place();
         if let Some(staged) = self.staged {
             staged.put(&self.target)?;
-            if let Ok(stat) = Stat::of(&self.target) {
+            if let Ok(stat) = Stat::of_output(&self.target) {
                 memo.put("images", &place, &Known { key: self.key, stat });
             }
         }

@@ -25,7 +25,7 @@ impl Blobs {
     /// say, or that anything has happened to since, is read.
     pub(crate) fn is_intact(&self, blob: &Descriptor, memo: &Memo) -> bool {
         let path = self.path(&blob.digest);
-        let Ok(stat) = Stat::of(&path) else { return false };
+        let Ok(stat) = Stat::of_output(&path) else { return false };
         if stat.size != blob.size {
             return false;
         }
@@ -34,7 +34,7 @@ impl Blobs {
         }
         let intact = digest(&path).is_ok_and(|found| found == blob.digest);
         // Who changes it while it is read is noticed the next time.
-        if intact && Stat::of(&path).is_ok_and(|now| now == stat) {
+        if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) {
             memo.put(KIND, &key(&path), &Known { path, stat });
         }
         intact
@@ -43,7 +43,7 @@ impl Blobs {
     /// Remembers a blob that was written just now, hashed on its way.
     pub(super) fn remember(&self, digest: &Digest, memo: &Memo) {
         let path = self.path(digest);
-        if let Ok(stat) = Stat::of(&path) {
+        if let Ok(stat) = Stat::of_output(&path) {
             memo.put(KIND, &key(&path), &Known { path, stat });
         }
     }
@@ -72,6 +72,21 @@ mod tests {
     /// Until a write has another time than the last one.
     fn tick() {
         std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+
+    /// What a link leads to may go, or change, without a look at this folder.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_no_blob() {
+        let dir = tempfile::tempdir().unwrap();
+        let (blobs, memo) = (Blobs::of_layout(&dir.path().join("oci")), Memo::new(dir.path().join("memo")));
+        let blob = blobs.put(media_type::LAYER_GZIP, b"bytes").unwrap();
+        let (path, elsewhere) = (blobs.path(&blob.digest), dir.path().join("elsewhere"));
+        std::fs::rename(&path, &elsewhere).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+        assert!(!blobs.has(&blob) && !blobs.is_intact(&blob, &memo));
+        blobs.bring(&blob, &elsewhere, &memo).unwrap();
+        assert!(std::fs::symlink_metadata(&path).unwrap().is_file() && blobs.is_intact(&blob, &memo));
     }
 
     #[test]

@@ -69,9 +69,11 @@ impl Drop for Staged {
     }
 }
 
-/// Writes a small file whole or not at all; does nothing where it holds these bytes already. Says whether it wrote.
+/// Writes a small file whole or not at all; does nothing where it holds these bytes already. A link in its place is replaced:
+/// what it leads to is another's. Says whether it wrote.
 pub(crate) fn write(target: &Path, bytes: &[u8]) -> Result<bool> {
-    if files::read(target).is_ok_and(|there| there == bytes) {
+    let there = Stat::of_output(target).is_ok();
+    if there && files::read(target).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
     let mut staged = Staged::new(target.parent().unwrap_or(Path::new(".")))?;
@@ -115,6 +117,15 @@ mod tests {
         assert!(!write(&target, b"whole").unwrap(), "the same bytes are not written again");
         assert!(write(&target, b"other").unwrap());
         assert_eq!(fs::read(&target).unwrap(), b"other");
+
+        #[cfg(unix)]
+        {
+            let other = dir.path().join("other");
+            fs::rename(&target, &other).unwrap();
+            std::os::unix::fs::symlink(&other, &target).unwrap();
+            assert!(write(&target, b"other").unwrap(), "a link is not the file");
+            assert!(fs::symlink_metadata(&target).unwrap().is_file());
+        }
 
         fs::write(dir.path().join("sub/.staging-1-1"), b"left by a killed run").unwrap();
         sweep(&dir.path().join("sub"));

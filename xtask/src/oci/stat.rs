@@ -30,6 +30,14 @@ impl Stat {
         Self::regular(&std::fs::metadata(path)?)
     }
 
+    /// Of a file that this program put under a path. A link there is somebody else's, who may change what it leads to.
+    ///
+    /// # Errors
+    /// It is not there, cannot be asked, or is no regular file.
+    pub fn of_output(path: &Path) -> io::Result<Self> {
+        Self::regular(&std::fs::symlink_metadata(path)?)
+    }
+
     /// Of an open file.
     ///
     /// # Errors

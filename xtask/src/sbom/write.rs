@@ -48,7 +48,7 @@ pub(super) fn write(
     let place = Digest::of(path.as_os_str().as_encoded_bytes());
     let written = |digest: Digest| Written { path: format!("{FOLDER}/{name}"), digest };
     let holds = |known: &Known| {
-        known.key == *key && Stat::of(&path).ok() == Some(known.stat) && known.manifests.hold()
+        known.key == *key && Stat::of_output(&path).ok() == Some(known.stat) && known.manifests.hold()
     };
     if let Some(known) = memo.get::<Known>("sboms", place.hex()).filter(holds) {
         return Ok(written(known.digest));
@@ -56,7 +56,7 @@ pub(super) fn write(
     let (text, manifests) = make()?;
     stage::write(&path, text.as_bytes())?;
     let digest = Digest::of(text.as_bytes());
-    let stat = Stat::of(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+    let stat = Stat::of_output(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
     memo.put("sboms", place.hex(), &Known { key: key.clone(), manifests, stat, digest: digest.clone() });
     Ok(written(digest))
 }

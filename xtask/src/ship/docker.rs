@@ -74,7 +74,7 @@ fn add(tree: &mut RootFs, top: &RootFs, bin: &str) -> Result<()> {
 fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
     let (key, _) = layer::fingerprint(tree, created, Codec::Gzip)?;
     let place = Digest::of(path.as_os_str().as_encoded_bytes());
-    let there = || Stat::of(path).ok();
+    let there = || Stat::of_output(path).ok();
     if memo.get("docker", place.hex()).is_some_and(|k: Known| k.key == key && Some(k.stat) == there()) {
         return Ok(());
     }

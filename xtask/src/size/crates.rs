@@ -8,6 +8,7 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 use super::mangled::{Owner, owner};
 use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, Symbols};
 use crate::error::{Error, Result};
+use crate::files::counted;
 
 /// The largest symbol table that is read: of a browser's size.
 const SYMBOLS_MAX: usize = 8_000_000;
@@ -98,7 +99,7 @@ fn same_code(shipped: &[SectionSize], twin: &[SectionSize], file: &Path) -> Resu
     if text(shipped) == text(twin) {
         return Ok(());
     }
-    let size = |size: Option<u64>| size.map_or_else(|| "none".to_owned(), |size| format!("{size} bytes"));
+    let size = |size: Option<u64>| size.map_or_else(|| "none".to_owned(), |size| counted(size, "byte"));
     Err(Error::failed(format!("{} is not the program that ships with its symbols", file.display())).found(
         format!("its code has {}, that of the one that ships {}", size(text(twin)), size(text(shipped))),
     ))

@@ -2,7 +2,7 @@
 
 use super::changes::{Change, What};
 use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols, total};
-use crate::files::human_size;
+use crate::files::{counted, human_size};
 use crate::table::{Align, Cell, Table, Tone};
 
 /// Sizes of all images, with the `top` largest files and crates of each platform.
@@ -67,7 +67,7 @@ fn files(platform: &PlatformSize, top: usize) -> Table {
             Cell::new(format!("/{}{note}", file.path), tone),
         ]);
     }
-    rest(&mut table, platform.files.iter().skip(top).map(|file| file.size), "more files");
+    rest(&mut table, platform.files.iter().skip(top).map(|file| file.size), "more file");
     table
 }
 
@@ -77,7 +77,7 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     for section in program.sections.iter().take(top) {
         sections.row([human_size(section.size).into(), section.name.as_str().into()]);
     }
-    rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more sections");
+    rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more section");
     let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
     text += match program.symbols {
         Symbols::Own => "\n",
@@ -98,7 +98,7 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     let code = total(others.clone().map(|c| c.code));
     let data = total(others.clone().map(|c| c.data));
     if code > 0 || data > 0 {
-        let name = format!("{} more crates", others.count());
+        let name = counted(others.count() as u64, "more crate");
         crates.row([human_size(code).into(), human_size(data).into(), name.into()]);
     }
     text + &crates.terminal(color)
@@ -114,7 +114,7 @@ fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str)
     if table.columns() == 3 {
         cells.push("".into());
     }
-    cells.push(format!("{count} {what}").into());
+    cells.push(counted(count as u64, what).into());
     table.row(cells);
 }
 
@@ -148,11 +148,12 @@ pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
     let mut text = table.terminal(color);
     for (image, platform, what, count) in shown.into_iter().filter(|entry| entry.3 > top) {
         let kind = match what {
-            What::Pull => "images",
-            What::File => "files",
-            What::Crate => "crates",
+            What::Pull => "image",
+            What::File => "file",
+            What::Crate => "crate",
         };
-        text += &format!("{image} for {platform}: {} more {kind} changed\n", count - top);
+        let more = counted((count - top) as u64, &format!("more {kind}"));
+        text += &format!("{image} for {platform}: {more} changed\n");
     }
     text
 }

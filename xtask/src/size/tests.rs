@@ -85,11 +85,22 @@ fn a_budget_says_how_much_over_and_names_the_largest() {
     assert_eq!(
         error.to_string(),
         "image a is larger than its budget\n  \
-         note: a on linux/arm64/v8: 2.0 kB to pull, 1 bytes (0.1 %) over 2.0 kB\n        \
+         note: a on linux/arm64/v8: 2001 bytes to pull, 1 byte (0.1 %) over 2000 bytes\n        \
          largest files, unpacked: /big (9.0 kB), /small (1 B)\n  \
          help: see what is in it, and what changed: cargo xtask size\n  \
          help: or raise `budget` of its [[image]] in targets.toml"
     );
+    let words = |pull, budget| {
+        let mut image = sizes.images[0].clone();
+        (image.platforms[0].pull, image.budget) = (pull, Some(budget));
+        check_budgets(&[image]).unwrap_err().found[0].lines().next().unwrap_or_default().to_owned()
+    };
+    let head = "a on linux/arm64/v8: ";
+    assert_eq!(
+        words(363_001, 363_000),
+        format!("{head}363001 bytes to pull, 1 byte (less than 0.1 %) over 363000 bytes")
+    );
+    assert_eq!(words(400_000, 100_000), format!("{head}400 kB to pull, 300000 bytes (300.0 %) over 100 kB"));
     sizes.images[0].budget = None;
     assert_eq!(check_budgets(&sizes.images), Ok(()));
 }

@@ -4,7 +4,8 @@ use crate::config::ImageSmoke;
 use crate::exec::{End, Output};
 use crate::verify::{how_it_ended, shortened};
 
-/// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it, in one line first. `line` is the command, for the message.
+/// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
+/// can stand alone, as it does in reports. `line` is the command, for the message.
 pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String> {
     let what = if output.end != End::Code(i32::from(expect.exit)) {
         let expected = if expect.exit == 0 { String::new() } else { format!(", not with {}", expect.exit) };
@@ -15,8 +16,10 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
         let said = String::from_utf8_lossy(&output.stdout);
         let wanted = expect.stdout.as_ref().filter(|text| !(output.found || said.contains(*text)))?;
         let said: Vec<String> = said.lines().take(12).map(shortened).collect();
-        let said = if said.is_empty() { "nothing".to_owned() } else { said.join("\n  ") };
-        format!("it did not print {wanted:?}, but\n  {said}")
+        match said.is_empty() {
+            true => format!("it printed nothing, and not {wanted:?}"),
+            false => format!("it did not print {wanted:?}\nit printed:\n  {}", said.join("\n  ")),
+        }
     };
     Some(format!("{}\nthe command was: {line}", what.trim_end()))
 }
@@ -43,8 +46,8 @@ mod tests {
         assert_eq!(text, format!("it ended with exit code 0, not with 2{end}"));
         assert!(said(End::Signal(11), "", &expect(0, None)).unwrap().contains("signal 11"));
         let text = said(End::Code(0), "a\nb\n", &expect(0, Some("c"))).unwrap();
-        assert_eq!(text, format!("it did not print \"c\", but\n  a\n  b{end}"));
+        assert_eq!(text, format!("it did not print \"c\"\nit printed:\n  a\n  b{end}"));
         let text = said(End::Code(0), "", &expect(0, Some("c"))).unwrap();
-        assert!(text.contains("but\n  nothing"), "{text}");
+        assert_eq!(text, format!("it printed nothing, and not \"c\"{end}"));
     }
 }

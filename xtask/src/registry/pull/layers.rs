@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Pull;
 use crate::error::{Error, Result};
-use crate::files::human_size;
+use crate::files::{counted, human_size};
 use crate::oci::decompress::{Compression, decompress};
 use crate::oci::document::{Descriptor, ImageConfig, Manifest};
 use crate::oci::{Digest, Hashed, Layer, StoredLayer};
@@ -52,7 +52,8 @@ impl Pull<'_> {
 
         let absent = blobs.iter().any(|blob| !self.store.path(Part::Blobs, &blob.digest).exists());
         let task = absent.then(|| {
-            let what = format!("{} ({}, {} layers)", self.reference, human_size(total), blobs.len());
+            let count = counted(blobs.len() as u64, "layer");
+            let what = format!("{} ({}, {count})", self.reference, human_size(total));
             Mutex::new(self.site.ui.task("Pulling", what))
         });
         let (next, fetched) = (AtomicUsize::new(0), AtomicU64::new(0));
