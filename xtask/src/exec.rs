@@ -335,7 +335,7 @@ mod tests {
         assert_eq!(cmd.line(), r"cc -o 'a b' 'it'\''s' '' -DX=1");
     }
 
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     #[test]
     fn lines_end_with_the_command_whoever_holds_the_pipe() {
         let cmd = Cmd::new("/bin/sh").args(["-c", "setsid sleep 20 & seq 5000; printf end >&2"]);
