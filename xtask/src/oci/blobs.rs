@@ -33,7 +33,7 @@ impl Blobs {
         self.dir.join(digest.hex())
     }
 
-    /// Whether a blob is there with the right size; a link is none. Its bytes are not read: see [`Blobs::is_intact`].
+    /// Whether a blob is there with the right size; a link is none. Its bytes are not read.
     pub fn has(&self, blob: &Descriptor) -> bool {
         fs::symlink_metadata(self.path(&blob.digest))
             .is_ok_and(|meta| meta.is_file() && meta.len() == blob.size)
