@@ -17,6 +17,7 @@ mod fallback;
 mod flags;
 mod interrupted;
 mod machine;
+mod masks;
 mod newcomer;
 mod proofs;
 mod purity;
