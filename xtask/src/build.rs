@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::cargo::aside;
 use crate::cargo::cohort::{Cohort, cohorts};
+use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
@@ -15,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Kept, Stream};
 use crate::files;
 use crate::plan::{Job, Plan};
-use crate::trap::{self, Script, Traps};
+use crate::trap::{self, Masks, Script, Traps};
 use crate::ui::Ui;
 
 /// What came of a job.
@@ -59,6 +60,9 @@ pub struct Builder<'a> {
     /// The printer.
     pub ui: &'a Ui,
 }
+
+/// How long fetching may take before a build that would do it itself.
+const FETCH: Duration = Duration::from_secs(600);
 
 /// What to do about machine code in an `OUT_DIR`.
 const LEFT_HELP: &str = "help: look at it where it lies, it stays until the next run; machine code that lies in the package as it is \
@@ -113,18 +117,25 @@ impl Builder<'_> {
         }
         let from_nothing: Vec<bool> =
             cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
-        let cmd = invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let masks = match &traps {
+            Some(_) => Masks::set(&self.work.join("traps"), self.site.host, self.this)?,
+            None => None,
+        };
+        self.before(masks.as_ref());
+        let invoke = |cohort: &Cohort| invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let cmd = invoke(cohort);
         let begun = SystemTime::now();
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
-        let call = self.call(&cmd, &title)?;
+        let call = self.call(&cmd, masks.as_ref(), &title)?;
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
             let mut program = call.program(&dir, job, &self.app.bin);
             let mut said = &call;
             let alone;
             if program.is_none() && cohort.jobs.len() > 1 {
-                alone = self.alone(cohort, job, &dir, traps.as_ref())?;
+                let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
+                alone = self.call(&invoke(&single), masks.as_ref(), &job.title())?;
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
@@ -196,11 +207,11 @@ impl Builder<'_> {
         trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
     }
 
-    /// Runs cargo and gathers what it says. `title` is what the progress shows.
+    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows.
     ///
     /// # Errors
     /// Where Cargo cannot be started.
-    pub fn call(&self, cmd: &Cmd, title: &str) -> Result<Call> {
+    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: &str) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
         let task = self.ui.task("Building", title);
         let mut call = Call {
@@ -214,7 +225,8 @@ impl Builder<'_> {
         let mut crates = 0_usize;
         let mut errors = Kept::ends();
         let mut manifests = BTreeMap::new();
-        let (end, seconds) = cmd.lines(|stream, line| match stream {
+        let masked = masks.map(|masks| masks.around(cmd));
+        let (end, seconds) = masked.as_ref().unwrap_or(cmd).lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
                 Message::Unit { name, fresh, executable, package } => {
                     crates += 1;
@@ -241,10 +253,16 @@ impl Builder<'_> {
         Ok(call)
     }
 
-    /// Builds one target of a cohort by itself, for the error that is its own.
-    fn alone(&self, cohort: &Cohort, job: &Job, dir: &Path, traps: Option<&Traps>) -> Result<Call> {
-        let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-        self.call(&invocation(&single, &self.what(), dir, traps, &self.site), &job.title())
+    /// Says whether compilers are masked, and fetches what is to be fetched by programs that need to know who owns files.
+    /// What cannot be fetched the build says.
+    fn before(&self, masks: Option<&Masks>) {
+        let Some(masks) = masks else { return };
+        self.ui.detail("Masking", format!("{} C compilers", masks.count()));
+        if masks.hides_owners() && !self.site.offline {
+            let cmd = Cmd::new(&self.site.cargo).args(["fetch", "--quiet", "--manifest-path"]);
+            let cmd = clean(cmd.arg(&self.site.manifest), self.site.host, self.site.target_directory);
+            let _ = cmd.cwd(self.site.start).capture(FETCH);
+        }
     }
 
     /// Reads what the traps saw and what build scripts left. Either fails its job and spoils the folder as

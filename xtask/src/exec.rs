@@ -129,6 +129,26 @@ impl Cmd {
         self
     }
 
+    /// This command as the last words of another, which becomes it or starts it. A shell drops variables whose names it could
+    /// not have itself, such as `CC_x86_64-unknown-linux-musl`; `env` sets these again.
+    #[must_use]
+    pub fn behind(&self, outer: Cmd) -> Self {
+        let plain =
+            |key: &OsStr| key.as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let odd = |(key, value): (&OsString, &Option<OsString>)| {
+            let value = value.as_ref().filter(|_| !plain(key))?;
+            let mut word = key.clone();
+            word.push("=");
+            word.push(value);
+            Some(word)
+        };
+        let odd: Vec<OsString> = self.env.iter().filter_map(odd).collect();
+        let outer = if odd.is_empty() { outer } else { outer.arg("env").args(odd) };
+        let mut outer = outer.arg(&self.program).args(&self.args);
+        (outer.env, outer.cwd, outer.clear_env) = (self.env.clone(), self.cwd.clone(), self.clear_env);
+        outer
+    }
+
     /// The command as one could type it into a POSIX shell, without the environment.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.args);
@@ -345,6 +365,17 @@ mod tests {
         let (out, err): (Vec<_>, Vec<_>) =
             lines.into_iter().partition(|(stream, _)| *stream == Stream::Stdout);
         assert_eq!((out.len(), out[4999].1.as_str(), err[0].1.as_str()), (5000, "5000", "end"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn variables_that_no_shell_can_have_come_through_one() {
+        let cmd = Cmd::new("env").env("CC_x86_64-musl", "a b").env("PLAIN", "c").cwd("/");
+        let cmd = cmd.behind(Cmd::new("/bin/sh").args(["-c", "exec \"$@\"", "sh"]));
+        let text = cmd.capture(Duration::from_secs(20)).unwrap().text();
+        for line in ["CC_x86_64-musl=a b", "PLAIN=c", "PWD=/"] {
+            assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        }
     }
 
     #[cfg(unix)]

@@ -8,8 +8,10 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 mod code;
+mod mask;
 mod remains;
 
+pub use mask::Masks;
 pub use remains::{Remains, Script};
 
 use crate::error::{Error, Result};
@@ -26,6 +28,9 @@ const LOG: &str = "XTASK_TRAP_LOG";
 const TRIPLES: &str = "XTASK_TRAP_TARGETS";
 /// The folder of the traps.
 const DIR: &str = "XTASK_TRAP_DIR";
+
+/// Set for a compiler that a trap has told of: what it starts is told with it.
+const TOLD: &str = "XTASK_TRAP_TOLD";
 
 /// One call of a C compiler during a pure build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -191,8 +196,25 @@ fn compiles_c(name: &str) -> bool {
     any_prefix.contains(&last) || ["zig", "cmake", "ccache", "distcc", "clang-cl", "cl"].contains(&stem)
 }
 
-/// A trap is called: `<kind> <real program or empty> <arguments…>`. Returns the exit code.
+/// Whether such a program compiles nothing itself: what it starts does.
+fn is_archiver_or_driver(name: &str) -> bool {
+    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "-.".contains(c));
+    let last = stem.rsplit('-').next().unwrap_or(stem);
+    ["ar", "ranlib", "cmake", "ccache", "distcc"].contains(&last)
+}
+
+/// A trap is called: `<kind> <real program or empty> <arguments…>`, a mask with `mask <second view> <compiler> <name that
+/// it was called by> <arguments…>`. Returns the exit code.
 pub fn spring(args: &[String]) -> u8 {
+    if let [kind, view, compiler, called, args @ ..] = args
+        && kind == mask::MASK
+    {
+        let real = mask::real(Path::new(view), Path::new(compiler), Path::new(called));
+        let real = real.to_string_lossy();
+        // Linkers are called by their paths, rustc's among them, and link what no compiler can have made.
+        let told = std::env::var_os(TOLD).is_some();
+        return if compiles(args) && !told { caught(called, &real, args) } else { hand_on(&real, args) };
+    }
     let [kind, real, args @ ..] = args else {
         eprintln!("a trap is called by its script only");
         return 2;
@@ -200,6 +222,11 @@ pub fn spring(args: &[String]) -> u8 {
     if kind == LINK_ONLY && !compiles(args) {
         return hand_on(real, args);
     }
+    caught(kind, real, args)
+}
+
+/// Logs a call, fails it for a target, and hands it on for the host.
+fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     let targets = targets_of_caller();
     let var = |key| std::env::var(key).unwrap_or_default();
     let krate = match var("CARGO_PKG_NAME") {
@@ -208,7 +235,7 @@ pub fn spring(args: &[String]) -> u8 {
     };
     let hits: Vec<Hit> = targets
         .into_iter()
-        .map(|target| Hit { krate: krate.clone(), program: kind.clone(), args: args.to_vec(), target })
+        .map(|target| Hit { krate: krate.clone(), program: kind.to_owned(), args: args.to_vec(), target })
         .collect();
     for hit in &hits {
         if let Err(error) = log(hit) {
@@ -226,13 +253,16 @@ pub fn spring(args: &[String]) -> u8 {
         eprintln!("{kind}: not found");
         return 127;
     }
-    hand_on(real, args)
+    become_real(Cmd::new(real).args(args).env(TOLD, "1"))
 }
 
 /// Becomes the real program, with a PATH that holds no traps: one that looks for a program of its own name there, as
 /// ccache does, would find the trap again.
 fn hand_on(real: &str, args: &[String]) -> u8 {
-    let cmd = Cmd::new(real).args(args);
+    become_real(Cmd::new(real).args(args))
+}
+
+fn become_real(cmd: Cmd) -> u8 {
     let (Some(traps), Some(path)) = (std::env::var_os(DIR), std::env::var_os("PATH")) else {
         return cmd.replace();
     };
@@ -265,8 +295,20 @@ fn log(hit: &Hit) -> std::io::Result<()> {
     std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(&line)
 }
 
-/// Whether a compiler driver's arguments make it compile rather than only link.
+/// Whether a compiler driver's arguments make it compile rather than only link, those in files too.
 fn compiles(args: &[String]) -> bool {
+    let in_file = |arg: &String| std::fs::read_to_string(arg.strip_prefix('@')?).ok();
+    let in_files: Vec<String> = args
+        .iter()
+        .filter_map(in_file)
+        .flat_map(|text| {
+            text.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect::<Vec<_>>()
+        })
+        .collect();
+    says_compile(args) || says_compile(&in_files)
+}
+
+fn says_compile(args: &[String]) -> bool {
     const SOURCES: [&str; 12] = ["c", "cc", "cp", "cpp", "cxx", "c++", "C", "m", "mm", "s", "S", "i"];
     args.iter().any(|arg| {
         let source = Path::new(arg).extension().is_some_and(|e| SOURCES.iter().any(|s| e == *s));
@@ -320,9 +362,25 @@ mod tests {
     }
 
     #[test]
+    fn what_is_masked_compiles_itself() {
+        for name in ["gcc-ar-12", "llvm-ar-14", "ranlib", "cmake", "ccache", "x86_64-linux-gnu-ar"] {
+            assert!(is_archiver_or_driver(name), "{name}");
+        }
+        for name in ["gcc-12", "cc", "c99", "g++", "clang++-14", "x86_64-linux-gnu-gcc-12", "zig"] {
+            assert!(!is_archiver_or_driver(name), "{name}");
+        }
+    }
+
+    #[test]
     fn linking_is_not_compiling() {
         let args = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
         assert!(!compiles(&args("-m64 a.o b.rlib -lgcc_s -Wl,--as-needed -o app.cpp.so -pie")));
+        let dir = tempfile::tempdir().unwrap();
+        for (text, compile) in [("-o x\n-c\nx.c\n", true), ("\"x.c\" -o x", true), ("a.o\n-o\nx\n", false)] {
+            let file = dir.path().join("words");
+            std::fs::write(&file, text).unwrap();
+            assert_eq!(compiles(&[format!("@{}", file.display())]), compile, "{text}");
+        }
         for line in ["-c x.c -o x.o", "x.c -o x", "-E x.h", "-xc - -o x", "-O2 x.S"] {
             assert!(compiles(&args(line)), "{line}");
         }

@@ -128,17 +128,15 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
         cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
     match site.umask {
-        Some(umask) => under(umask, cmd),
+        Some(umask) => under(umask, &cmd),
         None => cmd,
     }
 }
 
 /// The command behind a shell that sets the umask, which a process shares with all its threads and cannot set for a child.
-fn under(umask: &str, cmd: Cmd) -> Cmd {
+fn under(umask: &str, cmd: &Cmd) -> Cmd {
     let script = format!("umask {umask} && exec \"$@\"");
-    let mut shell = Cmd::new("/bin/sh").args(["-c", &script, "sh"]).arg(&cmd.program).args(&cmd.args);
-    (shell.env, shell.cwd, shell.clear_env) = (cmd.env, cmd.cwd, cmd.clear_env);
-    shell
+    cmd.behind(Cmd::new("/bin/sh").args(["-c", &script, "sh"]))
 }
 
 /// The variables of one target.

@@ -139,7 +139,7 @@ impl Real<'_> {
         let traps = self.builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
         let trace = Trace::start();
-        let call = self.builder.call(&cmd, title)?;
+        let call = self.builder.call(&cmd, None, title)?;
         let parts = trace.and_then(|trace| trace.finish(call.seconds));
         let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));

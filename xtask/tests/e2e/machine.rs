@@ -71,6 +71,15 @@ pub(crate) fn programs(names: &[&str]) -> Have {
     }
 }
 
+/// A process of this user can mount: as root, or by bubblewrap.
+pub(crate) fn mounts() -> Have {
+    let root = answer("unshare", &["--mount", "mount", "--bind", "/", "/mnt"]);
+    match root.or_else(|| answer("bwrap", &["--dev-bind", "/", "/", "true"])) {
+        Some(_) => Ok(()),
+        None => Err("namespaces for this user to mount in".into()),
+    }
+}
+
 /// Some process of this user gets namespaces of its own: in a container it may get none.
 pub(crate) fn namespaces() -> Have {
     let ways =

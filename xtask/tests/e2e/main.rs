@@ -18,6 +18,7 @@ mod flags;
 mod interrupted;
 mod litter;
 mod machine;
+mod masks;
 mod newcomer;
 mod programs;
 mod proofs;

@@ -1,6 +1,9 @@
 //! The traps of a pure build: who calls a C compiler for the target is named, and the job fails.
 
+use std::time::Duration;
+
 use serde_json::json;
+use xtask::exec::Cmd;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::run::{Run, job};
@@ -23,7 +26,7 @@ fn add_sly(space: &Space, body: &str) {
 }
 
 /// The job failed for what the traps saw of this program, and no program ships.
-fn trapped(space: &Space, run: &Run, program: &str) {
+pub(crate) fn trapped(space: &Space, run: &Run, program: &str) {
     let report: serde_json::Value = run.json();
     let job = job(&report, HOST_MUSL);
     assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
@@ -34,7 +37,7 @@ fn trapped(space: &Space, run: &Run, program: &str) {
     assert!(!space.dist(&format!("bin/{HOST_MUSL}/pure/app")).exists(), "{run}");
 }
 
-const PURE: [&str; 5] = ["build", "--mode", "pure", "--json", "--verbose"];
+pub(crate) const PURE: [&str; 5] = ["build", "--mode", "pure", "--json", "--verbose"];
 
 #[test]
 fn a_crate_that_uses_the_crate_cc_is_named() {
@@ -175,16 +178,33 @@ fn a_build_folder_of_the_users_own_hides_nothing() {
     assert!(!elsewhere.exists(), "{run}");
 }
 
+/// What compiles C where no trap knows of it: gcc's own parts, which have no names of compilers. `object(to)` makes one.
+fn by_parts() -> String {
+    let gcc = Cmd::new(machine::find("gcc").unwrap()).arg("-print-prog-name=cc1");
+    let cc1 = gcc.capture(Duration::from_secs(20)).unwrap().text();
+    format!(
+        "let run = |program: &str, args: &[&str]| {{
+             assert!(Command::new(program).args(args).status().unwrap().success());
+         }};
+         let out = std::env::var(\"OUT_DIR\").unwrap();
+         let text = |to: &str| run({cc1:?}, &[\"-quiet\", \"-fPIC\", \"sly.c\", \"-o\", to]);
+         let object = |to: &str| {{
+             let between = format!(\"{{out}}/../sly.s\");
+             text(&between);
+             run(\"as\", &[&between, \"-o\", to]);
+         }};"
+    )
+}
+
 #[test]
-fn a_compiler_that_is_called_by_its_path_is_seen_by_what_it_left() {
-    need!("purity::by_path", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
-    let gcc = machine::find("gcc").unwrap();
+fn a_compiler_that_no_trap_knows_is_seen_by_what_it_left() {
+    need!("purity::by_path", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc", "as"]));
     let space = with_script(&format!(
-        "let out = std::env::var(\"OUT_DIR\").unwrap();
-         let object = format!(\"{{out}}/sub/sly.o\");
+        "{parts}
          std::fs::create_dir_all(format!(\"{{out}}/sub\")).unwrap();
-         assert!(Command::new({gcc:?}).args([\"-c\", \"sly.c\", \"-o\", &object]).status().unwrap().success());
-         println!(\"cargo::rustc-link-arg={{object}}\");"
+         object(&format!(\"{{out}}/sub/sly.o\"));
+         println!(\"cargo::rustc-link-arg={{out}}/sub/sly.o\");",
+        parts = by_parts()
     ));
     for _ in 0..2 {
         let run = space.run(&PURE).ended(1);
@@ -223,20 +243,13 @@ fn an_object_of_rustc_is_no_c() {
 /// As data, in a file of any name, it is in the program all the same.
 #[test]
 fn c_that_is_taken_in_as_data_is_seen_by_what_it_is() {
-    need!("purity::data", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
-    let gcc = machine::find("gcc").unwrap();
-    let folder = gcc.parent().unwrap().to_owned();
-    let by_path = format!("Command::new({gcc:?})");
-    let by_folder = format!("Command::new(\"gcc\").env(\"PATH\", \"{}:/usr/bin:/bin\")", folder.display());
-    for (command, args, kind) in [
-        (&by_path, "\"-shared\", \"-nostdlib\", \"-fPIC\"", "ELF program or library"),
-        (&by_folder, "\"-shared\", \"-nostdlib\", \"-fPIC\"", "ELF program or library"),
-        (&by_path, "\"-S\"", "assembly of a C compiler"),
-    ] {
-        let space = with_script(&format!(
-            "let out = std::env::var(\"OUT_DIR\").unwrap() + \"/x.bin\";
-             assert!({command}.args([{args}, \"-o\", &out, \"sly.c\"]).status().unwrap().success());"
-        ));
+    need!("purity::data", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc", "as", "ld"]));
+    let shared = "object(&format!(\"{out}/../sly.o\"));
+                  run(\"ld\", &[\"-shared\", &format!(\"{out}/../sly.o\"), \"-o\", &x]);";
+    for (make, kind) in
+        [(shared, "ELF program or library"), ("let _ = &object; text(&x);", "assembly of a C compiler")]
+    {
+        let space = with_script(&format!("{}\nlet x = format!(\"{{out}}/x.bin\");\n{make}", by_parts()));
         space.write(
             "sly/src/lib.rs",
             "pub const X: &[u8] = include_bytes!(concat!(env!(\"OUT_DIR\"), \"/x.bin\"));",

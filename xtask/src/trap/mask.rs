@@ -1,0 +1,180 @@
+//! Masks: traps in the very places of compilers. A cargo call gets a view of the file system of its own, in which every C
+//! compiler in the usual folders is a trap, so that a path leads no further than a name. What a trap hands a call on to is
+//! the compiler itself, in a second view of the root, which can only be read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{compiles_c, is_archiver_or_driver};
+use crate::error::{Error, Result};
+use crate::exec::Cmd;
+use crate::host::Host;
+use crate::internal::TRAP;
+use crate::toolchain::wrapper::executable;
+
+/// The kind of a trap that stands in a compiler's own place.
+pub(super) const MASK: &str = "mask";
+
+/// Folders that hold compilers, whether they are on PATH or not, and folders with several of which each has a `bin`.
+const FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/bin", "/usr/lib/ccache"];
+const PREFIXES: [&str; 3] = ["/usr/lib", "/usr/local", "/opt"];
+
+/// How long a try may take.
+const TRIAL: Duration = Duration::from_secs(15);
+
+/// Makes the second view, puts the masks in place and becomes the command: `$1` is the second view, `$2` the number of
+/// masks, which follow with what each is put over. Read-only, since it lies where folders are removed with all they hold.
+const MOUNT: &str = r#"
+set -e
+beyond=$1 masks=$2
+shift 2
+mount --bind / "$beyond"
+mount -o remount,bind,ro "$beyond"
+while [ "$masks" -gt 0 ]; do
+    mount --bind "$1" "$2"
+    shift 2
+    masks=$((masks - 1))
+done
+exec "$@"
+"#;
+
+/// Whether a mask is in its place and the compiler in its other one, each given with both: mask, compiler, compiler beyond.
+const CHECK: &str = r#"
+while [ $# -gt 0 ]; do
+    [ "$1" -ef "$2" ] && [ -x "$3" ] && ! [ "$3" -ef "$1" ] && ! (: >>"$3") 2>/dev/null || exit 1
+    shift 3
+done
+"#;
+
+/// Compilers with what stands in their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Masks {
+    way: Way,
+    /// Where the second view of the root is.
+    beyond: PathBuf,
+    /// Each compiler with its mask.
+    over: BTreeMap<PathBuf, PathBuf>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Way {
+    /// `unshare` as root of this machine.
+    Root(PathBuf),
+    /// bubblewrap, in a user namespace.
+    Bubblewrap(PathBuf),
+}
+
+impl Masks {
+    /// Writes the masks below `dir` and tries them; none where there is no compiler, or no way to put them in place here.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn set(dir: &Path, host: &Host, this: &Path) -> Result<Option<Self>> {
+        let beyond = dir.join("beyond");
+        std::fs::create_dir_all(&beyond).map_err(|e| Error::io("cannot make the folder", &beyond, &e))?;
+        let mut over = BTreeMap::new();
+        for compiler in compilers(&folders(host)) {
+            let mask = dir.join("masks").join(compiler.to_string_lossy().trim_matches('/').replace('/', "+"));
+            let mut words = Cmd::new(this).args([TRAP, MASK]).arg(&beyond);
+            words = words.arg(&compiler);
+            // The name that it is called by says whether it is a compiler of C or of C++.
+            executable(&mask, &format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", words.line()))?;
+            over.insert(compiler, mask);
+        }
+        if over.is_empty() {
+            return Ok(None);
+        }
+        let ways = [
+            host.program("unshare").filter(|_| is_root()).map(Way::Root),
+            host.program("bwrap").map(Way::Bubblewrap),
+        ];
+        let all =
+            ways.into_iter().flatten().map(|way| Self { way, beyond: beyond.clone(), over: over.clone() });
+        Ok(all.into_iter().find(Self::works))
+    }
+
+    /// How many compilers are masked.
+    pub fn count(&self) -> usize {
+        self.over.len()
+    }
+
+    /// The files of others seem to belong to nobody, which ssh for one does not like.
+    pub fn hides_owners(&self) -> bool {
+        matches!(self.way, Way::Bubblewrap(_))
+    }
+
+    /// The command in a view of the file system that has masks for compilers.
+    pub fn around(&self, cmd: &Cmd) -> Cmd {
+        let outer = match &self.way {
+            Way::Root(unshare) => {
+                let count = self.over.len().to_string();
+                let outer =
+                    Cmd::new(unshare).args(["--mount", "--propagation", "private", "/bin/sh", "-c", MOUNT]);
+                let outer = outer.arg("sh").arg(&self.beyond).arg(count);
+                self.over.iter().fold(outer, |outer, (compiler, mask)| outer.arg(mask).arg(compiler))
+            }
+            Way::Bubblewrap(bwrap) => {
+                let outer =
+                    Cmd::new(bwrap).args(["--dev-bind", "/", "/", "--ro-bind", "/"]).arg(&self.beyond);
+                let bind = |outer: Cmd, (compiler, mask): (&PathBuf, &PathBuf)| {
+                    outer.arg("--ro-bind").arg(mask).arg(compiler)
+                };
+                self.over.iter().fold(outer, bind).arg("--")
+            }
+        };
+        cmd.behind(outer)
+    }
+
+    fn works(&self) -> bool {
+        let check = Cmd::new("/bin/sh").args(["-c", CHECK, "sh"]);
+        let each = |check: Cmd, (compiler, mask): (&PathBuf, &PathBuf)| {
+            check.arg(mask).arg(compiler).arg(beyond(&self.beyond, compiler))
+        };
+        let check = self.over.iter().fold(check, each);
+        self.around(&check).capture(TRIAL).is_ok_and(|output| output.ok())
+    }
+}
+
+/// Where a path of this machine is in the second view.
+pub(super) fn beyond(view: &Path, path: &Path) -> PathBuf {
+    view.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// What a mask hands its call on to: the compiler in the second view, by the name that it was called by where that leads to
+/// it there too. A link with a whole path would lead back to the mask.
+pub(super) fn real(view: &Path, compiler: &Path, called: &Path) -> PathBuf {
+    let compiler = beyond(view, compiler);
+    let own = compiler.parent().zip(called.file_name()).map(|(folder, name)| folder.join(name));
+    let leads = |path: &PathBuf| std::fs::canonicalize(path).is_ok_and(|real| real == compiler);
+    own.filter(leads).unwrap_or(compiler)
+}
+
+fn folders(host: &Host) -> BTreeSet<PathBuf> {
+    let below = |prefix: &&str| std::fs::read_dir(prefix).into_iter().flatten().flatten();
+    let bins = PREFIXES.iter().flat_map(below).map(|entry| entry.path().join("bin"));
+    host.path().iter().cloned().chain(FOLDERS.map(PathBuf::from)).chain(bins).collect()
+}
+
+/// The files that are C compilers, by their own name and the one that they are found by. What is a compiler by another name
+/// alone, as ccache is, starts one of these.
+fn compilers(folders: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+    let compiler = |name: &std::ffi::OsStr| {
+        let name = name.to_string_lossy();
+        compiles_c(&name) && !is_archiver_or_driver(&name)
+    };
+    let entries = folders.iter().flat_map(|dir| std::fs::read_dir(dir).into_iter().flatten().flatten());
+    let named = entries.filter(|entry| compiler(&entry.file_name()));
+    let files = named.filter_map(|entry| std::fs::canonicalize(entry.path()).ok());
+    files.filter(|file| file.is_file() && file.file_name().is_some_and(compiler)).collect()
+}
+
+#[cfg(unix)]
+fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+#[cfg(not(unix))]
+fn is_root() -> bool {
+    false
+}
