@@ -65,7 +65,7 @@ impl Config {
         known_triples: &BTreeSet<String>,
     ) -> Result<Self> {
         let (raw, mut diags) = raw::read(&source)?;
-        let config = check::config(&raw, file, workspace, known_triples, &mut diags);
+        let config = check::config(&raw, &source, file, workspace, known_triples, &mut diags);
         diags.finish(&source, config)
     }
 }

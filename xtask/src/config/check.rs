@@ -9,6 +9,7 @@ use super::check_target::targets;
 use super::diag::Diags;
 use super::quote::{names, quoted};
 use super::raw::{Raw, RawApp, RawMode, Text, Texts};
+use super::source::Source;
 use super::suggest::nearest;
 use super::types::{App, Config, Mode, Need, TestNeed, TestSection, Word};
 use crate::workspace::{Package, Workspace};
@@ -16,6 +17,8 @@ use crate::workspace::{Package, Workspace};
 /// What the checks know and where they report to.
 pub(super) struct Check<'a, 'd> {
     pub(super) raw: &'a Raw,
+    /// The file's text, for the places of what only packing can judge.
+    pub(super) source: &'a Source,
     pub(super) workspace: &'a Workspace,
     pub(super) triples: &'a BTreeSet<String>,
     /// The directory at which relative paths start.
@@ -26,13 +29,14 @@ pub(super) struct Check<'a, 'd> {
 /// Checks the whole file. None only where something was reported.
 pub(super) fn config<'a>(
     raw: &'a Raw,
+    source: &'a Source,
     file: &'a Path,
     workspace: &'a Workspace,
     triples: &'a BTreeSet<String>,
     diags: &mut Diags<'a>,
 ) -> Option<Config> {
     let dir = file.parent().unwrap_or(Path::new(""));
-    let mut check = Check { raw, workspace, triples, dir, diags };
+    let mut check = Check { raw, source, workspace, triples, dir, diags };
     check.schema()?;
     let package = check.package();
     let app = raw.app.as_ref().and_then(|app| check.app(app, package));

@@ -6,7 +6,7 @@ use super::check::Check;
 use super::check_run;
 use super::check_size;
 use super::quote::{names, quoted};
-use super::raw::{RawImage, Text};
+use super::raw::{RawImage, Text, Texts};
 use super::suggest::nearest;
 use super::types::{Base, Image};
 use crate::base::{Distroless, Flavour};
@@ -57,7 +57,23 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
         run,
         smoke,
         closure,
+        places: places(check, raw),
     })
+}
+
+/// Where the keys stand that only what is in the image can prove wrong.
+fn places(check: &Check<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, String> {
+    let run = &raw.run;
+    let first = |texts: &Option<Texts>| Some(texts.as_ref()?.span());
+    let healthcheck = run.healthcheck.as_ref().and_then(|check| first(&check.cmd));
+    let spans = [
+        ("entrypoint", first(&run.entrypoint)),
+        ("user", run.user.as_ref().map(Text::span)),
+        ("workdir", run.workdir.as_ref().map(Text::span)),
+        ("volumes", first(&run.volumes)),
+        ("healthcheck", healthcheck),
+    ];
+    spans.into_iter().filter_map(|(key, span)| Some((key, check.source.place(span?.start)))).collect()
 }
 
 /// Reports a version that cannot be the tag of an image.

@@ -68,8 +68,7 @@ impl<'a> Diag<'a> {
     fn render(self, source: &Source) -> String {
         let mut text = match &self.span {
             Some(span) => {
-                let place = source.position(span.start);
-                let head = format!("{}:{}:{}: {}", source.name, place.line, place.column, self.message);
+                let head = format!("{}: {}", source.place(span.start), self.message);
                 format!("{head}\n{}", snippet(source, span))
             }
             None => format!("{}: {}", source.name, self.message),

@@ -89,6 +89,12 @@ impl Source {
         begin..begin + text.trim_end_matches('\n').trim_end_matches('\r').len()
     }
 
+    /// The place of an offset as messages begin with it: `targets.toml:12:8`.
+    pub(super) fn place(&self, offset: usize) -> String {
+        let Position { line, column } = self.position(offset);
+        format!("{}:{line}:{column}", self.name)
+    }
+
     /// The place of an offset. One that is past the end of its line counts as the end of it.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.line_of(offset);

@@ -161,6 +161,9 @@ pub struct Image {
     pub smoke: ImageSmoke,
     /// Ships of the base only what the program needs.
     pub closure: bool,
+    /// Where the keys stand that only what is in the image can prove wrong, as messages begin with it:
+    /// `targets.toml:12:8`. Those that are written, of `entrypoint`, `user`, `workdir`, `volumes` and `healthcheck`.
+    pub places: BTreeMap<&'static str, String>,
 }
 
 /// What an image is built on.

@@ -1,5 +1,6 @@
 //! What an image is made of for one platform: the base's layers, and one of ours on top.
 
+use super::run::Misfit;
 use super::{Origin, labels, run};
 use crate::base::BaseImage;
 use crate::config::{Config, Image};
@@ -49,7 +50,7 @@ pub(super) fn platform(
     for (path, node) in top.iter() {
         whole.put(path, node.clone())?;
     }
-    let of_image = |e: Error| e.found(format!("in image {} for {platform}", image.name));
+    let of_image = |misfit| placed(misfit, image).found(format!("in image {} for {platform}", image.name));
     let runtime = run::runtime(&image.run, bin, &base, labels, &whole).map_err(of_image)?;
     let mut top = top;
     for (path, node) in run::folders(&runtime, &whole).map_err(of_image)? {
@@ -60,6 +61,14 @@ pub(super) fn platform(
     let created_by = format!("xtask: {name} with /{bin}");
     layers.push(LayerSource::Tree(LayerSpec { rootfs: top, created_by }));
     Ok(PlatformSpec { platform: platform.clone(), layers, runtime })
+}
+
+/// The error with the place of what it is about, where targets.toml says that.
+fn placed(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
+    if let Some(place) = key.and_then(|key| image.places.get(key)) {
+        error.what = format!("{place}: {}", error.what);
+    }
+    error
 }
 
 /// The layers below ours: the base's own, or one of what is left of it.

@@ -11,15 +11,42 @@ use super::{Labels, accounts};
 /// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
 const OF_THE_BASE: &str = "org.opencontainers.image.";
 
+/// Something that is said of an image and does not fit what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// The key of targets.toml that says it; none where the base does.
+    pub key: Option<&'static str>,
+    /// What is wrong.
+    pub error: Error,
+}
+
+impl Misfit {
+    fn of(key: &'static str, error: Error) -> Self {
+        Self { key: Some(key), error }
+    }
+}
+
+impl From<Error> for Misfit {
+    fn from(error: Error) -> Self {
+        Self { key: None, error }
+    }
+}
+
 /// The configuration of an image whose root is `tree`, base and program together. Entrypoint, arguments and health
 /// check of the base do not carry over: they are about programs of its own. The user stands in numbers, so that nothing
 /// has to be looked up and everyone can see that it is not root.
 ///
 /// # Errors
-/// A user, group or program that the tree does not hold; each in words that name the key of targets.toml.
-pub fn runtime(run: &ImageRun, bin: &str, base: &Runtime, labels: Labels, tree: &RootFs) -> Result<Runtime> {
+/// A user, group or program that the tree does not hold.
+pub fn runtime(
+    run: &ImageRun,
+    bin: &str,
+    base: &Runtime,
+    labels: Labels,
+    tree: &RootFs,
+) -> Result<Runtime, Misfit> {
     let user = match &run.user {
-        Some(user) => accounts::numbers(user, tree)?,
+        Some(user) => accounts::numbers(user, tree).map_err(|error| Misfit::of("user", error))?,
         None => match base.user.as_str() {
             "" => (NONROOT, NONROOT),
             text => accounts::numbers(&of_base(text)?, tree)?,
@@ -53,14 +80,16 @@ pub fn runtime(run: &ImageRun, bin: &str, base: &Runtime, labels: Labels, tree: 
 ///
 /// # Errors
 /// One of them is no folder in the tree.
-pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>> {
+pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, Misfit> {
     let mut missing = Vec::new();
     let (uid, gid) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
     let (uid, gid) = (uid.parse().unwrap_or(0), gid.parse().unwrap_or(0));
     let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
     let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
     for (key, path, node) in data.chain([workdir]) {
-        let refused = |why: &str| Error::usage(format!("`{key}` of an image names {path}, which is {why}"));
+        let refused = |why: &str| {
+            Misfit::of(key, Error::usage(format!("`{key}` of an image names {path}, which is {why}")))
+        };
         match tree.resolve(path) {
             Resolved::Missing(place) => missing.push((place, node)),
             Resolved::Found(place) => match tree.get(&place).map(|node| &node.kind) {
@@ -130,7 +159,11 @@ fn path(runtime: &Runtime) -> &str {
 }
 
 /// Refuses a command whose program the tree does not hold.
-fn is_there(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
+fn is_there(key: &'static str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<(), Misfit> {
+    starts(key, command, runtime, tree).map_err(|error| Misfit::of(key, error))
+}
+
+fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
     let Some(name) = command.first() else { return Ok(()) };
     let Some(place) = program(name, runtime, tree) else {
         let error = Error::usage(format!("`{key}` of an image names {name}, which is not in it"));

@@ -285,6 +285,11 @@ proptest! {
             + &format!("[[image]]\nname = \"a\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-gnu\"]\n\
                         tzdata = {tzdata}\ncompression = \"{compression}\"\nbudget = \"{budget} kB\"\n{run}[test]\nneeds = [\"docker\"]\n");
         let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"));
-        prop_assert_eq!(parse(written(&config).as_bytes()), Ok(config));
+        // Keys are written in another order, on other lines.
+        let placeless = |mut config: Config| {
+            config.images.iter_mut().for_each(|image| image.places.clear());
+            config
+        };
+        prop_assert_eq!(parse(written(&config).as_bytes()).map(placeless), Ok(placeless(config)));
     }
 }

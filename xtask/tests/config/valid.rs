@@ -152,6 +152,15 @@ needs = ["umoci", "docker", "umoci"]
         closure: false,
         run,
         smoke,
+        places: [
+            ("entrypoint", "targets.toml:36:14"),
+            ("user", "targets.toml:39:8"),
+            ("workdir", "targets.toml:40:11"),
+            ("volumes", "targets.toml:42:11"),
+            ("healthcheck", "targets.toml:44:23"),
+        ]
+        .map(|(key, place)| (key, place.to_owned()))
+        .into(),
     };
     assert_eq!(config.images[0], image);
     let least = &config.images[1];

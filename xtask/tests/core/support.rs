@@ -95,6 +95,7 @@ pub(crate) fn config() -> Config {
             budget: None,
             run: ImageRun::default(),
             smoke: ImageSmoke::default(),
+            places: Default::default(),
         }],
         test: TestSection::default(),
     }

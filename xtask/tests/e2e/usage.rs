@@ -80,6 +80,29 @@ fn a_mistake_in_targets_toml_is_shown_in_its_line() {
     refused(&space, &["release"], &["targets.toml:20:1", "tripel", "did you mean `triple`"]);
 }
 
+/// What an image holds is known when it is packed; the mistake is in targets.toml all the same.
+#[test]
+fn a_mistake_that_only_packing_finds_is_shown_in_its_line() {
+    need!("usage::packing", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    let text = space.read("targets.toml");
+    let line = text.lines().count() + 1;
+    for (key, column, words) in [
+        ("user = \"postgres\"", 8, "names the user postgres"),
+        ("entrypoint = [\"/other\"]", 14, "names /other"),
+        ("workdir = \"/etc/passwd\"", 11, "a file in it"),
+        ("volumes = [\"/etc/passwd/x\"]", 11, "below /etc/passwd"),
+        ("healthcheck = { cmd = [\"curl\"] }", 23, "names curl"),
+    ] {
+        space.write("targets.toml", &format!("{text}{key}\n"));
+        let place =
+            format!("targets.toml:{line}:{column}: `{}` of an image ", key.split(' ').next().unwrap());
+        let run = space.run(&["image", "--mode", "pure"]).ended(2);
+        run.says(&[&place, words, "in image app for linux/amd64"]);
+    }
+}
+
 #[test]
 fn help_and_version_are_data() {
     let space = Space::bare();

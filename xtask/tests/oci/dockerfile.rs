@@ -211,6 +211,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
         budget: None,
         run: ImageRun::default(),
         smoke: ImageSmoke::default(),
+        places: Default::default(),
     };
     let target = Triple::parse("some-target");
     let ground = Ground { target, bin: "app".into(), base: Some(base.into()), trimmed: None };

@@ -162,6 +162,7 @@ fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
         budget: None,
         run: ImageRun::default(),
         smoke: smoke.clone(),
+        places: Default::default(),
     };
     Config {
         file: "targets.toml".into(),

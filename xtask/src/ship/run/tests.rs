@@ -13,7 +13,7 @@ fn tree() -> RootFs {
 }
 
 fn of(run: &ImageRun, base: &Runtime) -> Result<Runtime> {
-    runtime(run, "app", base, Labels::new(), &tree())
+    runtime(run, "app", base, Labels::new(), &tree()).map_err(|misfit| misfit.error)
 }
 
 fn said(error: &Error) -> String {
@@ -116,7 +116,8 @@ fn programs_must_be_there() {
     with_devices.insert("dev/tool", Node::bytes(0o755, &b"x"[..])).unwrap();
     with_devices.insert("bin/device", Node::symlink("/dev/tool")).unwrap();
     let error = runtime(&run("/bin/device"), "app", &with_path, Labels::new(), &with_devices).unwrap_err();
-    assert!(said(&error).contains("it lies in /dev/tool"), "{error}");
+    assert_eq!(error.key, Some("entrypoint"));
+    assert!(said(&error.error).contains("it lies in /dev/tool"), "{error:?}");
     let check = HealthCheck {
         cmd: vec!["curl".into()],
         interval: None,
@@ -137,7 +138,7 @@ fn folders_that_nothing_made_are_made() {
         ..ImageRun::default()
     };
     let made = |volume: &str, workdir: &str| {
-        folders(&of(&run(volume, workdir), &Runtime::default()).unwrap(), &tree()).map_err(|e| said(&e))
+        folders(&of(&run(volume, workdir), &Runtime::default()).unwrap(), &tree()).map_err(|e| said(&e.error))
     };
     let data = Node::dir(0o755).owned(7, 7);
     assert_eq!(made("/tmp", "/etc"), Ok(vec![]));
