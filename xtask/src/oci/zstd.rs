@@ -6,7 +6,7 @@
 //!
 //! | encoder | ms | bytes |
 //! |---|--:|--:|
-//! | zrip-encode 0.9.4, level 4 searched densely, frames of 2 MiB | 95 | 5,375,692 |
+//! | zrip-encode 0.9.4, level 4 searched densely, frames of 2 MiB | 1.25 × the next | 5,375,734 |
 //! | zrip-encode 0.9.4, level 4, frames of 2 MiB | 80 | 5,477,844 |
 //! | zrip-encode 0.9.4, level 3, frames of 2 MiB | 61 | 5,940,205 |
 //! | zstd 1.5.7 (C), level 1 | 30 | 5,787,387 |
@@ -38,9 +38,9 @@ pub const ENCODER: &str = "zrip-encode 0.9.4, level 4 with strength 8 and matche
 const LEVEL: i32 = 4;
 
 /// How many misses make the search take longer steps, as a power of two. Level 4 has 3, which strides over machine code:
-/// with 8, and matches of 4 bytes, layers are smaller by 2 to 5 % and take 20 % longer. Beside gzip of the same layers,
-/// programs of this workspace and two others: 565 kB 0.4 % larger, 3 MB and more 2 to 7 % smaller; level 4 as it is was
-/// larger by 6, 2 and 2 % on three of them.
+/// with 8, and matches of 4 bytes, layers are smaller by 2 to 5 % and take a quarter longer (medians of 21 interleaved
+/// rounds). Beside gzip of the same layers, programs of this workspace and two others: 565 kB 0.4 % larger, 3 MB and more 2
+/// to 7 % smaller; level 4 as it is was larger by 6, 2 and 2 % on three of them.
 const STRENGTH: u32 = 8;
 
 /// The shortest match that is looked for, in bytes; level 4 has 5.
