@@ -15,6 +15,7 @@ use crate::config::App;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, End, Kept, Stream};
 use crate::files;
+use crate::files::counted;
 use crate::plan::{Job, Plan};
 use crate::trap::{self, Masks, Script, Traps};
 use crate::ui::Ui;
@@ -222,7 +223,7 @@ impl Builder<'_> {
             scripts: Vec::new(),
             errors: String::new(),
         };
-        let mut crates = 0_usize;
+        let mut crates = 0_u64;
         let mut errors = Kept::ends();
         let mut manifests = BTreeMap::new();
         let masked = masks.map(|masks| masks.around(cmd));
@@ -233,7 +234,7 @@ impl Builder<'_> {
                     manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
-                    task.note(format!("{crates} crates done, last {name}"));
+                    task.note(format!("{} done, last {name}", counted(crates, "crate")));
                 }
                 Message::Script(script) => call.scripts.push(script),
                 Message::Other => {}

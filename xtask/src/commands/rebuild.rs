@@ -9,7 +9,7 @@ use crate::build::Builder;
 use crate::cargo::invocation::Site;
 use crate::error::{Error, Result};
 use crate::exec::{Cmd, Undo};
-use crate::files::human_size;
+use crate::files::{counted, human_size};
 use crate::rebuild::sources::{Sources, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
 use crate::verify::Verified;
@@ -141,7 +141,7 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> 
             "run it in a clone, with no more than `git clone` puts there",
         );
     }
-    let what = format!("the workspace ({} files, {})", copied.files, human_size(copied.bytes));
+    let what = format!("the workspace ({}, {})", counted(copied.files, "file"), human_size(copied.bytes));
     ui.step("Copied", format!("{what} to {}", copied.root.display()));
     Ok(Some(Copied { sources: copied, refused }))
 }
@@ -177,7 +177,9 @@ fn held(path: &Path, text: &str) -> String {
 fn words(difference: &Difference) -> String {
     let Difference { section, offset, texts, cause } = difference;
     let place = match section {
-        Some((name, count)) => format!("first in section {name} at {offset:#x}, {count} bytes of it"),
+        Some((name, count)) => {
+            format!("first in section {name} at {offset:#x}, {} of it", counted(*count as u64, "byte"))
+        }
         None => format!("first at {offset:#x} of the file"),
     };
     let texts =
