@@ -164,6 +164,15 @@ fn is_read(key: &str, targets: &BTreeSet<String>) -> bool {
     }
 }
 
+/// Whether this process is root of this machine, or of the user namespace that it is in.
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    let root = rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    let root = false;
+    root
+}
+
 /// Whether a file can be executed; none where there is no file.
 fn executable(file: &Path) -> Option<bool> {
     let meta = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;

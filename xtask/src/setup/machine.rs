@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Want;
 use super::apt::{self, Apt};
 use crate::exec::Cmd;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::rustc::{Rustc, Version};
 
 /// Who may install packages of the system.
@@ -76,8 +76,7 @@ impl Machine {
 }
 
 fn root(host: &Host) -> Root {
-    #[cfg(unix)]
-    if rustix::process::geteuid().is_root() {
+    if host::is_root() {
         return Root::Here;
     }
     if host.program("sudo").is_some() { Root::Sudo } else { Root::No }

@@ -9,7 +9,7 @@ use super::extract::{self, Scratch};
 use super::qemu::Emulator;
 use super::{Cannot, Request, Started};
 use crate::error::Result;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::oci::RootFs;
 use crate::oci::document::Runtime;
 use crate::ship::accounts;
@@ -82,7 +82,7 @@ impl Namespaces {
         let root = Scratch::new(work.join("trial"))?;
         extract::onto(&RootFs::new(), root.path(), false)?;
         let mut this = Self { tools, ways: Vec::new(), reasons: Vec::new() };
-        let candidates = if is_root() {
+        let candidates = if host::is_root() {
             [Way::Root, Way::User, Way::Bubblewrap].as_slice()
         } else {
             [Way::Bubblewrap, Way::User].as_slice()
@@ -173,14 +173,4 @@ fn with_home(mut runtime: Runtime, uid: u32, tree: &RootFs) -> Runtime {
 fn numbers(runtime: &Runtime) -> (u32, u32) {
     let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
     (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }

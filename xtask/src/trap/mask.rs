@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{compiles_c, is_archiver_or_driver};
 use crate::error::{Error, Result};
 use crate::exec::Cmd;
-use crate::host::Host;
+use crate::host::{self, Host};
 use crate::internal::TRAP;
 use crate::toolchain::wrapper::executable;
 
@@ -86,7 +86,7 @@ impl Masks {
             return Ok(None);
         }
         let ways = [
-            host.program("unshare").filter(|_| is_root()).map(Way::Root),
+            host.program("unshare").filter(|_| host::is_root()).map(Way::Root),
             host.program("bwrap").map(Way::Bubblewrap),
         ];
         let all =
@@ -167,14 +167,4 @@ fn compilers(folders: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let named = entries.filter(|entry| compiler(&entry.file_name()));
     let files = named.filter_map(|entry| std::fs::canonicalize(entry.path()).ok());
     files.filter(|file| file.is_file() && file.file_name().is_some_and(compiler)).collect()
-}
-
-#[cfg(unix)]
-fn is_root() -> bool {
-    rustix::process::geteuid().is_root()
-}
-
-#[cfg(not(unix))]
-fn is_root() -> bool {
-    false
 }
