@@ -170,10 +170,7 @@ fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
         return Ok(known.digest);
     }
     let failed = |e: std::io::Error| Error::io("cannot read", path, &e);
-    let mut hashed = Hashed::new(std::io::sink());
-    let mut reader = std::io::BufReader::with_capacity(128 << 10, files::open(path).map_err(failed)?);
-    std::io::copy(&mut reader, &mut hashed).map_err(failed)?;
-    let (_, digest, _) = hashed.finish();
+    let digest = files::open(path).and_then(Digest::of_reader).map_err(failed)?;
     remember(path, None, &digest, memo);
     Ok(digest)
 }

@@ -47,12 +47,10 @@ fn whole(dir: &Path, layer: &Layer) -> bool {
     if memo.get("seen", "layer").as_ref() == Some(&seen) {
         return true;
     }
-    let is = |file: &Path, digest: &Digest| -> io::Result<bool> {
-        let mut hashed = Hashed::new(io::sink());
-        io::copy(&mut File::open(file)?, &mut hashed)?;
-        Ok(hashed.finish().1 == *digest)
+    let is = |file: &Path, digest: &Digest| {
+        File::open(file).and_then(Digest::of_reader).is_ok_and(|found| found == *digest)
     };
-    if !files.iter().all(|(file, digest)| is(file, digest).unwrap_or(false)) {
+    if !files.iter().all(|(file, digest)| is(file, digest)) {
         return false;
     }
     // Two writes within one tick of the file system's clock look alike.

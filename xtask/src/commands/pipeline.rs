@@ -11,6 +11,7 @@ use crate::error::{Error, Result};
 use crate::exec;
 use crate::look::{self, Look};
 use crate::plan::{self, Job, ModeRequest, Plan, Request};
+use crate::rebuild::repository;
 use crate::session::Session;
 use crate::ship::Origin;
 use crate::toolchain::survey::Depth;
@@ -135,10 +136,7 @@ impl Start {
     /// workspace.
     pub(super) fn top(&self) -> PathBuf {
         let root = &self.session.workspace.root;
-        let git = |args: &[&str]| exec::first_line(root, "git", args);
-        git(&["ls-files", "--error-unmatch", "--", "Cargo.toml"])
-            .and_then(|_| git(&["rev-parse", "--show-toplevel"]))
-            .map_or_else(|| root.clone(), PathBuf::from)
+        repository::top(root).ok().flatten().unwrap_or_else(|| root.clone())
     }
 
     /// Where packing remembers what it packed.

@@ -35,7 +35,9 @@ pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped>
     for place in places {
         match place {
             Ok(placed) => shipped.placed.push(placed),
-            Err(Unmade { name, reason, error }) => shipped.lacks(name, reason, error, start),
+            Err(Unmade { name, reason, error }) => {
+                shipped.lacks(name, reason, error, start);
+            }
         }
     }
     Ok(shipped)
@@ -58,10 +60,9 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
     for (name, reason) in proven.failed {
         // Where an image of an earlier run stays, its bills stay too.
-        if oci::lies_in(&dist, &name).ok().flatten().is_none() {
+        if !shipped.lacks(name.clone(), reason, None, start) {
             sbom::withdraw(&name, &origin.package.version.to_string(), &dist);
         }
-        shipped.lacks(name, reason, None, start);
     }
     shipped.packed = proven.packed;
     let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
@@ -72,13 +73,16 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
 }
 
 impl Shipped {
-    /// Says that an image is not made, and what of that name lies in target/dist all the same.
-    fn lacks(&mut self, name: String, reason: String, error: Option<Error>, start: &Start) {
+    /// Says that an image is not made, and what of that name lies in target/dist all the same; and answers whether anything
+    /// does.
+    fn lacks(&mut self, name: String, reason: String, error: Option<Error>, start: &Start) -> bool {
         // An index that cannot be read is the next packing's to complain of.
         let earlier = oci::lies_in(&start.session.dist(), &name).ok().flatten();
+        let stays = earlier.is_some();
         let unmade = report::Unmade { name, reason, earlier: earlier.map(|digest| digest.to_string()) };
         start.session.ui.warn(format!("image {} is not made: {}", unmade.name, unmade.words()));
         self.unmade.push((unmade, error));
+        stays
     }
 
     /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants

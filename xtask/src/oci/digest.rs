@@ -1,7 +1,7 @@
 //! SHA-256 digests in the spelling of the OCI image specification, "Digests": `sha256:` and 64 lowercase hex digits.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use sha2::Digest as _;
 
@@ -17,6 +17,23 @@ impl Digest {
         let mut hasher = Hasher::default();
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// The digest of all that is left to read.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn of_reader(mut from: impl Read) -> io::Result<Self> {
+        let mut hashed = Hashed::new(io::sink());
+        let mut piece = vec![0; 128 << 10];
+        loop {
+            match from.read(&mut piece) {
+                Ok(0) => return Ok(hashed.finish().1),
+                Ok(read) => hashed.write_all(&piece[..read])?,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
     }
 
     /// Reads `sha256:<64 lowercase hex digits>`; anything else is `None`, so that a digest can name a file safely.

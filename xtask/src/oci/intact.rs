@@ -2,13 +2,12 @@
 //! by its stat, and anything else is hashed.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::document::Descriptor;
-use super::{Blobs, Digest, Hashed, Memo, Stat};
+use super::{Blobs, Digest, Memo, Stat};
 
 /// The kind under which the memo knows blobs.
 const KIND: &str = "blobs";
@@ -32,7 +31,7 @@ impl Blobs {
         if memo.get(KIND, &key(&path)).is_some_and(|known: Known| known.stat == stat) {
             return true;
         }
-        let intact = digest(&path).is_ok_and(|found| found == blob.digest);
+        let intact = File::open(&path).and_then(Digest::of_reader).is_ok_and(|found| found == blob.digest);
         // Who changes it while it is read is noticed the next time.
         if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) {
             memo.put(KIND, &key(&path), &Known { path, stat });
@@ -56,12 +55,6 @@ pub(super) fn forget_gone(memo: &Memo) {
 
 fn key(path: &Path) -> String {
     Digest::of(path.as_os_str().as_encoded_bytes()).hex().to_owned()
-}
-
-fn digest(path: &Path) -> io::Result<Digest> {
-    let mut hashed = Hashed::new(io::sink());
-    io::copy(&mut io::BufReader::with_capacity(128 << 10, File::open(path)?), &mut hashed)?;
-    Ok(hashed.finish().1)
 }
 
 #[cfg(test)]

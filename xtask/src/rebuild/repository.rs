@@ -20,6 +20,12 @@ pub struct Repository {
     pub beside: Vec<PathBuf>,
 }
 
+/// Asks whether git has the manifest of the folder that it is asked in.
+const MANIFEST: &[&str] = &["ls-files", "--error-unmatch", "--", "Cargo.toml"];
+
+/// Asks for the commit.
+const HEAD: &[&str] = &["rev-parse", "--verify", "HEAD"];
+
 /// What git answers; none where it has nothing to say: it is not here, there is no repository, no such file or no commit.
 /// An error is its refusal, in its own words, such as of a checkout that belongs to somebody else.
 type Answer<T> = Result<Option<T>, String>;
@@ -30,23 +36,32 @@ type Answer<T> = Result<Option<T>, String>;
 /// # Errors
 /// Git's words where it refuses.
 pub fn commit(root: &Path) -> Answer<String> {
-    match line(root, &["ls-files", "--error-unmatch", "--", "Cargo.toml"])? {
-        Some(_) => line(root, &["rev-parse", "--verify", "HEAD"]),
+    match line(root, MANIFEST)? {
+        Some(_) => line(root, HEAD),
         None => Ok(None),
     }
 }
 
-/// The checkout around a workspace; none where it is in none.
+/// The folder of the checkout that has the workspace's manifest; none where no checkout has it.
+///
+/// # Errors
+/// Git's words where it refuses.
+pub fn top(root: &Path) -> Answer<PathBuf> {
+    match line(root, MANIFEST)? {
+        Some(_) => Ok(line(root, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from)),
+        None => Ok(None),
+    }
+}
+
+/// The checkout around a workspace; none where it is in none, or in one without a commit.
 ///
 /// # Errors
 /// Git's words where it refuses.
 pub fn around(root: &Path) -> Answer<Repository> {
-    if commit(root)?.is_none() {
+    let Some(top) = top(root)? else { return Ok(None) };
+    if line(root, HEAD)?.is_none() {
         return Ok(None);
     }
-    let Some(top) = line(root, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from) else {
-        return Ok(None);
-    };
     let inside = std::fs::canonicalize(root).ok();
     let Some(within) = inside.and_then(|root| Some(root.strip_prefix(&top).ok()?.to_owned())) else {
         return Ok(None);

@@ -2,13 +2,13 @@
 //! beside their place and renamed, shared by all runs and workspaces.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cache::{Lock, needed, used};
 use crate::error::{Error, Result};
 use crate::oci::stage::{self, Staged};
-use crate::oci::{Digest, Hashed, Memo, Stat};
+use crate::oci::{Digest, Memo, Stat};
 
 /// The folders of the cache.
 #[derive(Debug, Clone)]
@@ -69,11 +69,10 @@ impl Store {
         if memo.get(part.name(), digest.hex()) == Some(stat) {
             return Some(path);
         }
-        let mut file = File::open(&path).ok()?;
-        let mut hashed = Hashed::new(io::sink());
-        io::copy(&mut file, &mut hashed).ok()?;
+        let file = File::open(&path).ok()?;
+        let found = Digest::of_reader(&file).ok()?;
         let unchanged = Stat::of_file(&file).is_ok_and(|now| now == stat);
-        if unchanged && hashed.finish().1 == *digest {
+        if unchanged && found == *digest {
             // Two writes within one tick of the file system's clock look alike.
             if stage::clock(&self.folder(part)).is_ok_and(|now| stat.older_than(&now)) {
                 memo.put(part.name(), digest.hex(), &stat);
