@@ -5,7 +5,7 @@
 mod candidates;
 mod dlopen;
 mod flags;
-#[path = "../report/golden.rs"]
+#[path = "../golden/compare.rs"]
 mod golden;
 #[cfg(unix)]
 mod invocation;

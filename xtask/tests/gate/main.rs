@@ -8,6 +8,7 @@ mod damage;
 mod damage_tree;
 mod foreign;
 mod formats;
+#[path = "../golden/compare.rs"]
 mod golden;
 mod host;
 mod musl;

@@ -1,5 +1,6 @@
 //! Reports and timings as files and tables: golden texts, and what comes back when they are read.
 
+#[path = "../golden/compare.rs"]
 mod golden;
 mod sample;
 

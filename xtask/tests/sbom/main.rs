@@ -1,6 +1,7 @@
 //! Bills of materials: what they say of small fixed inputs, of any text, and whether CycloneDX's own library takes them.
 
 mod c;
+#[path = "../golden/compare.rs"]
 mod golden;
 mod images;
 mod programs;
