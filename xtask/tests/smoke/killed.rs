@@ -24,17 +24,19 @@ fn was_child(engine: &'static str) -> bool {
     true
 }
 
-/// `start` starts this very test as a child that sleeps, and waits until its container runs; `names PID` counts what that
-/// process has in the engine: a container and an image.
+/// `start` starts this very test as a child that sleeps, and waits until its container runs: one that was only created may
+/// be of a first try that the engine gives up (`Limits::Low`). `names PID` counts what that process has in the engine: a
+/// container and an image.
 const FUNCTIONS: &str = "
     engine=$1 test=$2 program=$3
     names() {
         { $engine ps --all --format '{{.Names}}'; $engine images --format '{{.Repository}}'; } |
             grep -cE \"xtask-smoke-[0-9a-f]+-$1_\"
     }
+    runs() { $engine ps --filter status=running --format '{{.Names}}' | grep -qE \"xtask-smoke-[0-9a-f]+-$1_\"; }
     start() {
         XTASK_SMOKE_TEST_CHILD=sleeps \"$program\" --exact \"$test\" >/dev/null 2>&1 & pid=$!
-        for n in $(seq 600); do [ $(names $pid) = 2 ] && break; sleep 0.1; done
+        for n in $(seq 600); do runs $pid && break; sleep 0.1; done
     }
 ";
 
