@@ -69,12 +69,17 @@ fn seen_in_saved(saved: &[u8]) -> Tree {
     let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     let mut seen = Tree::new();
     for layer in manifest[0]["Layers"].as_array().unwrap() {
-        add_layer(&mut seen, &files[layer.as_str().unwrap()]);
+        let bytes = &files[layer.as_str().unwrap()];
+        // Docker's older store keeps layers as they are unpacked, containerd's as they came.
+        match bytes.starts_with(&[0x1f, 0x8b]) {
+            true => add_layer(&mut seen, flate2::read::MultiGzDecoder::new(bytes.as_slice())),
+            false => add_layer(&mut seen, bytes.as_slice()),
+        }
     }
     seen
 }
 
-fn add_layer(seen: &mut Tree, layer: &[u8]) {
+fn add_layer(seen: &mut Tree, layer: impl Read) {
     for entry in tar::Archive::new(layer).entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().to_string_lossy().trim_matches(['/', '.']).to_owned();
