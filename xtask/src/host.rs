@@ -63,7 +63,9 @@ pub enum Found {
 impl Host {
     /// Takes the snapshot of this process.
     pub fn read(triple: Triple) -> Self {
-        Self::new(triple, std::env::vars_os())
+        // A service or a container may have no HOME; the password database then has one, as Cargo asks for it too.
+        let home = std::env::home_dir().filter(|_| cfg!(unix) && std::env::var_os("HOME").is_none());
+        Self::new(triple, std::env::vars_os().chain(home.map(|home| ("HOME".into(), home.into()))))
     }
 
     /// A host with just these variables.

@@ -1,5 +1,6 @@
 //! `cargo xtask`: parse, run, render the error, exit code.
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -8,8 +9,9 @@ use xtask::ui::Ui;
 use xtask::{commands, exec, internal, ui};
 
 fn main() -> ExitCode {
-    let mut args: Vec<String> = std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect();
-    if let Some(code) = internal::take_over(args.get(1..).unwrap_or_default()) {
+    let mut args: Vec<OsString> = std::env::args_os().collect();
+    let words: Vec<String> = args.iter().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
+    if let Some(code) = internal::take_over(&words) {
         return ExitCode::from(code);
     }
     exec::end_groups_on_signals();

@@ -260,7 +260,10 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     let io = |e: std::io::Error| Error::io("cannot write", to, &e);
     let meta = std::fs::metadata(from).map_err(|e| Error::io("cannot read", from, &e))?;
     let time = meta.modified().map_err(io)?;
-    let same = |old: std::fs::Metadata| old.len() == meta.len() && old.modified().is_ok_and(|t| t == time);
+    let same = |old: std::fs::Metadata| {
+        let dated = old.modified().is_ok_and(|t| t == time);
+        dated && old.len() == meta.len() && old.permissions() == meta.permissions()
+    };
     if std::fs::metadata(to).is_ok_and(same) {
         return Ok(());
     }
@@ -287,4 +290,27 @@ pub fn sweep(dist: &Path) {
 
 fn entries(dir: &Path) -> Vec<PathBuf> {
     std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_program_whose_mode_was_changed_is_put_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("built"), dir.path().join("dist/app"));
+        std::fs::create_dir(dir.path().join("dist")).unwrap();
+        std::fs::write(&from, "program").unwrap();
+        let chmod =
+            |path: &Path, mode| std::fs::set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        chmod(&from, 0o755);
+        put(&from, &to).unwrap();
+        chmod(&to, 0o644);
+        put(&from, &to).unwrap();
+        assert_eq!(mode(&to), 0o755);
+    }
 }

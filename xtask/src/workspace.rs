@@ -13,6 +13,8 @@ use crate::exec::Cmd;
 mod files;
 mod profiles;
 
+pub(crate) use profiles::configuration;
+
 /// `cargo metadata --no-deps` reads manifests and nothing else; one that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 

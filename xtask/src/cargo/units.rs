@@ -150,16 +150,19 @@ pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
     crate::files::write(file, &text)
 }
 
-/// Everything that decides an answer about a cohort: the lock file, every manifest and what is asked.
+/// Everything that decides an answer about a cohort: the lock file, every manifest, Cargo's configuration (`[patch]` and
+/// `paths` may stand there) and what is asked.
 pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String {
     let (app, site) = (builder.app, &builder.site);
     let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
-    let print = Fingerprint::new("unit graph 5").with(question);
+    let print = Fingerprint::new("unit graph 6").with(question);
     let print = print.with(cohort.key.folder()).with(targets.join(" ")).with(&app.package).with(&app.bin);
     let lock = site.root.join("Cargo.lock");
-    std::iter::once(&lock)
-        .chain(&site.manifests)
-        .fold(print, |print, file| print.with(digest(file).unwrap_or_default()))
+    let configuration = crate::workspace::configuration(site.start, site.cargo_home.clone());
+    std::iter::once(lock)
+        .chain(site.manifests.iter().cloned())
+        .chain(configuration)
+        .fold(print, |print, file| print.with(digest(&file).unwrap_or_default()))
         .short()
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::document::Descriptor;
-use super::{Blobs, Digest, Memo, Stat};
+use super::{Blobs, Digest, Memo, Stat, stage};
 
 /// The kind under which the memo knows blobs.
 const KIND: &str = "blobs";
@@ -32,8 +32,10 @@ impl Blobs {
             return true;
         }
         let intact = File::open(&path).and_then(Digest::of_reader).is_ok_and(|found| found == blob.digest);
-        // Who changes it while it is read is noticed the next time.
-        if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) {
+        // Who changes it while it is read, or within the same tick of the file system's clock, is noticed the next time.
+        let settled =
+            || stage::clock(path.parent().unwrap_or(Path::new("."))).is_ok_and(|now| stat.older_than(&now));
+        if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) && settled() {
             memo.put(KIND, &key(&path), &Known { path, stat });
         }
         intact
@@ -89,6 +91,8 @@ mod tests {
         let facts = || std::fs::read_dir(dir.path().join("memo/blobs")).map_or(0, Iterator::count);
         let blob = blobs.put(media_type::LAYER_GZIP, b"bytes").unwrap();
         let path = blobs.path(&blob.digest);
+        // Until then it may still change within the tick that it was written in, and is read each time.
+        tick();
         assert!(blobs.is_intact(&blob, &memo) && facts() == 1, "it was read, and is known");
         // Known is not read: the fact alone is believed, as long as the stat is the same.
         let time = std::fs::metadata(&path).unwrap().modified().unwrap();
@@ -103,6 +107,7 @@ mod tests {
         let copy = Blobs::of_layout(&dir.path().join("copy"));
         std::fs::create_dir_all(copy.path(&blob.digest).parent().unwrap()).unwrap();
         std::fs::copy(&path, copy.path(&blob.digest)).unwrap();
+        tick();
         assert!(copy.is_intact(&blob, &memo) && facts() == 2);
         std::fs::remove_file(&path).unwrap();
         assert!(!blobs.is_intact(&blob, &memo));

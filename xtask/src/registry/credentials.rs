@@ -1,6 +1,7 @@
 //! Who asks: what `docker login` has kept in Docker's `config.json`, or in the program that it names.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -76,7 +77,10 @@ pub fn find(registry: &Registry, host: &Host) -> Result<Login> {
     let Some(path) = place(host) else { return Ok(Login::Anonymous) };
     let text = match std::fs::read(&path) {
         Ok(text) => text,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Login::Anonymous),
+        // The second is DOCKER_CONFIG=/dev/null, as some write for "nobody".
+        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Login::Anonymous);
+        }
         Err(e) => return Err(Error::io("cannot read", &path, &e)),
     };
     // serde's message would quote the line, which may be a password.
@@ -199,6 +203,18 @@ mod tests {
         assert_eq!(found("r.io", json).unwrap(), Login::Anonymous, "the port counts");
         assert_eq!(found("e.io", json).unwrap(), Login::Anonymous);
         assert_eq!(found("r.io", "{}").unwrap(), Login::Anonymous);
+    }
+
+    #[test]
+    fn nobody_has_logged_in() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("file");
+        std::fs::write(&file, "").unwrap();
+        for place in [dir.path(), &dir.path().join("none"), &file] {
+            let vars = [("DOCKER_CONFIG".into(), place.into())];
+            let host = Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars);
+            assert_eq!(find(&Registry::parse("r.io").unwrap(), &host).unwrap(), Login::Anonymous);
+        }
     }
 
     #[test]

@@ -32,7 +32,7 @@ fn cargo_home() -> Option<PathBuf> {
 
 /// <https://doc.rust-lang.org/cargo/reference/config.html>: `.cargo/config.toml` of the directory and all above it, then
 /// the one in `CARGO_HOME`; without the ending for old Cargos.
-fn configuration(root: &Path, cargo_home: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
+pub(crate) fn configuration(root: &Path, cargo_home: Option<PathBuf>) -> impl Iterator<Item = PathBuf> {
     let dirs = root.ancestors().map(|dir| dir.join(".cargo")).chain(cargo_home).collect::<Vec<_>>();
     dirs.into_iter().flat_map(|dir| [dir.join("config.toml"), dir.join("config")])
 }

@@ -95,6 +95,23 @@ fn a_feature_that_one_target_wants_reaches_no_other() {
     }
 }
 
+/// `[patch]` and `paths` in Cargo's configuration change what is compiled, and may leave Cargo.lock as it is.
+#[test]
+fn another_configuration_of_cargo_is_another_question() {
+    need!("cohorts::configuration", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    let answers = || {
+        space.run(&["build", "--mode", "pure"]).ended(0);
+        std::fs::read_dir(space.path("target/xtask/unit-graphs")).unwrap().count()
+    };
+    // The first one also takes out of Cargo.lock what is not needed.
+    answers();
+    let asked = answers();
+    assert_eq!(answers(), asked, "the answers are remembered");
+    space.write(".cargo/config.toml", "[net]\nretry = 1\n");
+    assert!(answers() > asked);
+}
+
 #[test]
 fn what_one_target_does_takes_nothing_from_those_beside_it_in_the_folder() {
     let targets = [HOST, HOST_MUSL, ARM_MUSL];

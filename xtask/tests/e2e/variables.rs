@@ -26,3 +26,24 @@ fn a_value_that_cannot_be_read_is_refused_with_its_name() {
     space.path_first(std::path::Path::new(odd));
     space.run(&["verify", "--mode", "pure"]).ended(0);
 }
+
+/// As in a service or a container: the password database has a home folder all the same.
+#[test]
+fn without_home_there_still_is_one() {
+    need!("variables::home", machine::std_for(&[HOST_MUSL]));
+    let mut space = Space::with_targets(&[HOST_MUSL]);
+    for key in ["HOME", "XDG_CACHE_HOME", "XTASK_CACHE_DIR"] {
+        space.unset(key);
+    }
+    space.run(&["plan", "--mode", "pure", "--providers", "none"]).ended(0);
+}
+
+/// A path is what the file system says, text or not.
+#[test]
+fn a_path_that_is_no_text_is_the_path_that_was_given() {
+    let space = Space::with_targets(&[HOST_MUSL]);
+    let odd = space.path("").join(OsStr::from_bytes(b"odd-\xff.toml"));
+    std::fs::rename(space.path("targets.toml"), &odd).unwrap();
+    let plan = space.xtask(&["plan", "--mode", "pure", "--providers", "none", "--config"]).arg(odd);
+    Space::finish(&plan).ended(0);
+}
