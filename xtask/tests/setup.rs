@@ -10,6 +10,10 @@ use xtask::setup::run::Talk;
 use xtask::setup::{self, Context, Step, Want};
 use xtask::triple::Triple;
 
+use crate::skip::skipped;
+
+mod skip;
+
 /// A folder with fake tools, in front of nothing: what is not faked is not there.
 struct Lab {
     dir: PathBuf,
@@ -242,14 +246,4 @@ fn cyclonedx_comes_from_pip_with_its_hashes() {
     cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
     assert!(!lines.is_empty() && cyclonedx::python(&python, &cache).is_some());
     std::fs::remove_dir_all(&cache).unwrap();
-}
-
-fn skipped(test: &str, what: &str) {
-    let line = format!("SKIPPED {test}: {what}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        use std::io::Write;
-        let mut log = std::fs::File::options().append(true).create(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

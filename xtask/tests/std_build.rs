@@ -13,6 +13,10 @@ use xtask::rustc::{self, Rustc, find};
 use xtask::toolchain::zig;
 use xtask::triple::Triple;
 
+use crate::skip::skipped;
+
+mod skip;
+
 const NAME: &str = "std_build";
 const CHILD: &str = "__child";
 
@@ -34,10 +38,12 @@ fn main() {
     let target = Triple::parse(target.as_deref().unwrap_or("aarch64-unknown-linux-musl"));
     // Kept out of the tree that is removed, so that facts about compilers are asked once.
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join(NAME);
-    let Some(rustc) = with_source(&cache) else { return skipped("a rustc with the source of its library") };
+    let Some(rustc) = with_source(&cache) else {
+        return skipped(NAME, "a rustc with the source of its library");
+    };
     let host = host();
-    let Some(zig) = zig_program(&host) else { return skipped("zig") };
-    let Some(lld) = rustc::lld(&rustc, &[], &host) else { return skipped("rust-lld") };
+    let Some(zig) = zig_program(&host) else { return skipped(NAME, "zig") };
+    let Some(lld) = rustc::lld(&rustc, &[], &host) else { return skipped(NAME, "rust-lld") };
 
     let _ = std::fs::remove_dir_all(cache.join("std"));
     killed_in_the_middle(&rustc, &target, &cache);
@@ -87,16 +93,6 @@ fn zig_program(host: &Host) -> Option<PathBuf> {
     let cache = xtask::cache::dir(host, std::env::consts::OS).ok()?;
     let private = xtask::setup::zig::program(&cache);
     zig::find(host, private.as_deref()).first().map(|z| PathBuf::from(&z.program))
-}
-
-fn skipped(what: &str) {
-    let line = format!("SKIPPED {NAME}: {what}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        use std::io::Write;
-        let mut log = std::fs::File::options().append(true).create(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }
 
 /// What the test starts as processes of their own: builds the std and prints what it does.
@@ -242,7 +238,7 @@ fn run(host: &Host, target: &Triple, program: &Path) -> Option<String> {
         _ => return None,
     };
     let Some(qemu) = host.program(qemu).or_else(|| host.program(&format!("{qemu}-static"))) else {
-        skipped(qemu);
+        skipped(NAME, qemu);
         return None;
     };
     let cmd = Cmd::new(qemu).arg(program).env("STD_BUILD_TEST", "variable").env_remove("RUST_BACKTRACE");

@@ -7,4 +7,6 @@ mod failures;
 mod packages;
 mod prune;
 mod same;
+#[path = "../skip/mod.rs"]
+mod skip;
 mod support;

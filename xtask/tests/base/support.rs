@@ -14,29 +14,16 @@ use xtask::host::Host;
 use xtask::triple::Triple;
 use xtask::ui::Ui;
 
+pub(crate) use crate::skip::skipped;
+
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// The architectures that most images are for.
 pub(crate) const ARCHS: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
 
-/// Says that a test did not run, and counts it where the runner wants that.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED base::{test}: {}\n", missing.replace('\n', " "));
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
-}
-
 /// Whether a program is here; a visible line where it is not.
 pub(crate) fn have(test: &str, program: &str) -> bool {
-    let found = host().program(program).is_some();
-    if !found {
-        skipped(test, &format!("{program} is not installed"));
-    }
-    found
+    crate::skip::have(test, program).is_some()
 }
 
 /// Runs a command that has to succeed.

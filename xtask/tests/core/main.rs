@@ -14,6 +14,9 @@ mod links;
 mod plan;
 mod plan_words;
 #[cfg(unix)]
+#[path = "../skip/mod.rs"]
+mod shared_skip;
+#[cfg(unix)]
 mod ship;
 #[cfg(unix)]
 #[path = "../gate/skip.rs"]

@@ -26,6 +26,8 @@ mod purity;
 mod rebuild;
 mod reproducible;
 mod run;
+#[path = "../skip/mod.rs"]
+mod shared_skip;
 mod size;
 mod skip;
 mod sources;

@@ -1,24 +1,13 @@
-//! Says visibly that a test could not run here, and where the runner asks for it, in its log too.
+//! Ends a test, visibly, where this machine lacks something.
 
-use std::io::Write;
-
-/// Prints `SKIPPED <test>: <what is missing>` and appends it to the file that `XTASK_SKIP_LOG` names.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    let line = format!("SKIPPED {test}: {missing}\n");
-    // Not eprint: the test harness would swallow it.
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
-}
+pub(crate) use crate::shared_skip::skipped;
 
 /// Ends the test, visibly, where this machine lacks something.
 macro_rules! need {
     ($test:literal, $($what:expr),+ $(,)?) => {
         $(
             if let Err(missing) = $what {
-                $crate::skip::skipped(concat!("e2e::", $test), &missing);
+                $crate::skip::skipped($test, &missing);
                 return;
             }
         )+

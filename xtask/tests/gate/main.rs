@@ -16,6 +16,8 @@ mod programs;
 mod refused;
 mod roots;
 mod run_time;
+#[path = "../skip/mod.rs"]
+mod shared_skip;
 mod shrink;
 mod skip;
 mod static_glibc;

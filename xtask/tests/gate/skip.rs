@@ -1,20 +1,10 @@
-//! Says visibly that a test could not run here, and where the runner asks for it, in its log too.
+//! What the tests ask of this machine.
 
-use std::io::Write;
 use std::time::Duration;
 
 use xtask::exec::Cmd;
 
-/// Prints `SKIPPED <test>: <what is missing>` and appends it to the file that `XTASK_SKIP_LOG` names.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    let line = format!("SKIPPED {test}: {missing}\n");
-    // Not eprint: the test harness would swallow it.
-    let _ = std::io::stderr().lock().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
-}
+pub(crate) use crate::shared_skip::skipped;
 
 /// Whether `program` can be started here.
 pub(crate) fn have(program: &str) -> bool {

@@ -8,6 +8,8 @@ mod interop;
 mod interrupted;
 mod reproducible;
 mod size;
+#[path = "../skip/mod.rs"]
+mod skip;
 #[cfg(unix)]
 mod staged;
 mod support;

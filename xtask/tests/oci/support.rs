@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use xtask::exec::{Cmd, Output};
@@ -12,6 +12,8 @@ use xtask::oci::{
     scratch_rootfs,
 };
 use xtask::triple::Triple;
+
+pub(crate) use crate::skip::{have, skipped};
 
 /// Long enough for `docker load` on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
@@ -83,27 +85,6 @@ pub(crate) fn scratch_image(dir: &Path, time_zones: bool) -> ImageSpec {
     let program = dir.join("program");
     *first_tree(&mut image) = scratch_rootfs(&Scratch { bin: "app", program: &program, time_zones }).unwrap();
     image
-}
-
-/// The program's path, or `None` and a visible line where it is absent.
-pub(crate) fn have(test: &str, program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
-    if found.is_none() {
-        skipped(test, &format!("{program} is not installed"));
-    }
-    found
-}
-
-/// Says that a test did not run, and counts it where the runner wants that.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED {test}: {missing}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
 }
 
 /// Runs a command that has to succeed.

@@ -6,6 +6,8 @@ mod image;
 mod network;
 mod pull;
 mod server;
+#[path = "../skip/mod.rs"]
+mod skip;
 mod support;
 mod tls;
 mod token;

@@ -12,6 +12,8 @@ use xtask::registry::{Reference, Site, base};
 use xtask::triple::{Platform, Triple};
 use xtask::ui::Ui;
 
+pub(crate) use crate::skip::have;
+
 /// Long enough for skopeo on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
@@ -78,27 +80,6 @@ pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
 
 pub(crate) fn platform(triple: &str) -> Platform {
     Triple::parse(triple).platform().unwrap()
-}
-
-/// The program's path, or `None` and a visible line where it is absent.
-pub(crate) fn have(test: &str, program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file());
-    if found.is_none() {
-        skipped(test, &format!("{program} is not installed"));
-    }
-    found
-}
-
-/// Says that a test did not run, and counts it where the runner wants that.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED registry::{test}: {missing}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
 }
 
 /// Runs a command that has to succeed.

@@ -8,5 +8,6 @@ mod programs;
 mod properties;
 mod property;
 mod sample;
+#[path = "../skip/mod.rs"]
 mod skip;
 mod validate;

@@ -66,18 +66,18 @@ fn runs_by(test: &str, engine: &'static str) {
 
 #[test]
 fn docker_runs_every_platform() {
-    runs_by("smoke::docker", "docker");
+    runs_by("docker", "docker");
 }
 
 #[test]
 fn podman_runs_every_platform() {
-    runs_by("smoke::podman", "podman");
+    runs_by("podman", "podman");
 }
 
 /// An engine that writes down what it is asked, and asks the real one.
 #[test]
 fn what_passed_is_not_run_again() {
-    let test = "smoke::remembered";
+    let test = "remembered";
     if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
         return;
     }
@@ -119,7 +119,7 @@ fn what_passed_is_not_run_again() {
 /// The image was there before: with a name, or with none. It stays as it was.
 #[test]
 fn what_was_there_before_stays() {
-    let test = "smoke::there_before";
+    let test = "there_before";
     if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
         return;
     }
@@ -155,7 +155,7 @@ fn what_was_there_before_stays() {
 /// The layout has zstd, the tar that engines load has gzip: one configuration, so one image.
 #[test]
 fn an_image_that_is_compressed_with_zstd_runs_too() {
-    let test = "smoke::zstd";
+    let test = "zstd";
     if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
         return;
     }
@@ -172,7 +172,7 @@ fn an_image_that_is_compressed_with_zstd_runs_too() {
 /// What targets.toml says of running is what Docker reads, the health check among it.
 #[test]
 fn docker_reads_how_an_image_is_run() {
-    let test = "smoke::keys";
+    let test = "keys";
     if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
         return;
     }

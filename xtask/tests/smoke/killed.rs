@@ -49,7 +49,7 @@ fn said(test: &str, engine: &str, script: &str) -> String {
 
 #[test]
 fn an_interrupted_run_leaves_neither_container_nor_image() {
-    let test = "smoke::interrupted";
+    let test = "interrupted";
     if !can(test, &["gcc", "docker"]) || !answers(test, "docker") || was_child("docker") {
         return;
     }
@@ -76,10 +76,10 @@ fn swept(test: &str, name: &str, engine: &'static str) {
 
 #[test]
 fn what_killed_runs_left_in_docker_goes_with_the_next() {
-    swept("smoke::swept", "killed::what_killed_runs_left_in_docker_goes_with_the_next", "docker");
+    swept("swept", "killed::what_killed_runs_left_in_docker_goes_with_the_next", "docker");
 }
 
 #[test]
 fn what_killed_runs_left_in_podman_goes_with_the_next() {
-    swept("smoke::swept_podman", "killed::what_killed_runs_left_in_podman_goes_with_the_next", "podman");
+    swept("swept_podman", "killed::what_killed_runs_left_in_podman_goes_with_the_next", "podman");
 }

@@ -5,4 +5,6 @@ mod engines;
 mod failures;
 mod killed;
 mod namespaces;
+#[path = "../skip/mod.rs"]
+mod skip;
 mod support;

@@ -43,18 +43,18 @@ fn runs(test: &str, tools: &[&str], uid: u32, runner: &str) {
 
 #[test]
 fn unshare_runs_an_image() {
-    runs("smoke::unshare", &UNSHARE, 65532, "unshare");
+    runs("unshare", &UNSHARE, 65532, "unshare");
 }
 
 /// As root of a user namespace of its own, which is nobody on this machine.
 #[test]
 fn unshare_runs_an_image_whose_user_is_root() {
-    runs("smoke::unshare_root", &UNSHARE, 0, "unshare");
+    runs("unshare_root", &UNSHARE, 0, "unshare");
 }
 
 #[test]
 fn bubblewrap_runs_an_image() {
-    runs("smoke::bwrap", &["bwrap"], 65532, "bwrap");
+    runs("bwrap", &["bwrap"], 65532, "bwrap");
 }
 
 fn saved(bench: &Bench, image: &PackedImage) -> Saved {
@@ -66,7 +66,7 @@ fn saved(bench: &Bench, image: &PackedImage) -> Saved {
 /// An emulator that is handed in, as on machines whose kernel knows none.
 #[test]
 fn an_emulator_is_handed_in() {
-    let test = "smoke::emulator";
+    let test = "emulator";
     if !can(test, &["aarch64-linux-gnu-gcc", "qemu-aarch64-static"]) {
         return;
     }
@@ -101,7 +101,7 @@ fn an_emulator_is_handed_in() {
 
 #[test]
 fn where_nothing_can_run_it_the_reasons_are_said() {
-    let test = "smoke::nothing";
+    let test = "nothing";
     if !can(test, &["gcc"]) {
         return;
     }
@@ -119,7 +119,7 @@ fn where_nothing_can_run_it_the_reasons_are_said() {
 
 #[test]
 fn a_daemon_that_does_not_answer_is_no_daemon() {
-    let test = "smoke::no_daemon";
+    let test = "no_daemon";
     if !can(test, &["gcc"]) || !can(test, &["docker"]) || !can(test, &UNSHARE) {
         return;
     }

@@ -17,6 +17,8 @@ use xtask::smoke::{self, Ran, Site};
 use xtask::triple::Triple;
 use xtask::ui::Ui;
 
+pub(crate) use crate::skip::{on_path, skipped};
+
 pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
 pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
 
@@ -193,22 +195,6 @@ pub(crate) fn prints(text: impl Into<String>) -> ImageSmoke {
 
 pub(crate) fn host_with(dir: &Path) -> Host {
     Host::new(Triple::parse(AMD64), [(OsString::from("PATH"), dir.as_os_str().to_owned())])
-}
-
-pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).map(|dir| dir.join(program)).find(|path| path.is_file())
-}
-
-/// Says that a test did not run, and counts it where the runner wants that.
-pub(crate) fn skipped(test: &str, missing: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED {test}: {missing}\n");
-    let _ = std::io::stderr().write_all(line.as_bytes());
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut file = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        file.write_all(line.as_bytes()).unwrap();
-    }
 }
 
 /// Whether the machine can do what the test wants; a visible line where not.
