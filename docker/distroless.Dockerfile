@@ -2,7 +2,7 @@
 # without Docker, for all platforms at once; docker/README.md says what differs.
 #
 #   cargo xtask image --target x86_64-unknown-linux-gnu
-#   docker build -f docker/distroless.Dockerfile --build-arg MODE=native -t app .
+#   docker build -f docker/distroless.Dockerfile --build-arg IMAGE=app-gnu -t app .
 #
 # No flag here needs BuildKit, and no variable that BuildKit alone sets is read.
 FROM scratch
