@@ -1,6 +1,7 @@
 //! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
 //! are [`crate::oci`]'s and [`crate::archive`]'s.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::archive::{self, Archive, ArchiveSpec};
@@ -58,8 +59,14 @@ pub fn images(
     cache: &Path,
     ui: &Ui,
 ) -> Result<Staged> {
-    let specs =
-        placed.iter().map(|place| spec(place, config, verified, origin)).collect::<Result<Vec<_>>>()?;
+    let mut specs = Vec::new();
+    for place in placed {
+        let (spec, warned) = spec(place, config, verified, origin)?;
+        for line in warned {
+            ui.warn(line);
+        }
+        specs.push(spec);
+    }
     for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
         ui.warn(format!(
             "image {} runs its program as root; `user` of its [[image]] says otherwise",
@@ -90,18 +97,25 @@ fn lacking(placed: &Placed) -> String {
     format!("image {} is made for {made} alone, since --target leaves out {left_out}", placed.image.name)
 }
 
-/// What an image is made of.
-fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin) -> Result<ImageSpec> {
+/// What an image is made of, and what is to be warned of, once for all platforms.
+fn spec(
+    placed: &Placed,
+    config: &Config,
+    verified: &[Verified],
+    origin: &Origin,
+) -> Result<(ImageSpec, BTreeSet<String>)> {
     let image = &placed.image;
     let platform = |ground: &Ground| {
         let job = verified.iter().find(|v| v.job().target.triple == ground.target);
         let job = job.ok_or_else(|| Error::failed(format!("{} was not built", ground.target)))?;
         platform::platform(image, ground, config, job, origin)
     };
-    Ok(ImageSpec {
+    let platforms = placed.grounds.iter().map(platform).collect::<Result<Vec<_>>>()?;
+    let (platforms, warned): (Vec<_>, Vec<_>) = platforms.into_iter().unzip();
+    let spec = ImageSpec {
         name: image.name.clone(),
         version: origin.package.version.to_string(),
-        platforms: placed.grounds.iter().map(platform).collect::<Result<_>>()?,
+        platforms,
         annotations: labels::annotations(config, origin)
             .into_iter()
             .chain(image.run.annotations.clone())
@@ -111,7 +125,8 @@ fn spec(placed: &Placed, config: &Config, verified: &[Verified], origin: &Origin
             Compression::Zstd => Codec::Zstd,
         },
         created: origin.created,
-    })
+    };
+    Ok((spec, warned.into_iter().flatten().collect()))
 }
 
 /// Writes an archive for every verified job and SHA256SUMS over all of them. `top` is the folder of the project: see

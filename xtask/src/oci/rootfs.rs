@@ -148,6 +148,16 @@ impl Node {
         self.gid = gid;
         self
     }
+
+    /// What a user without privileges may do with it: 4 to read, 2 to write, 1 to execute or to enter.
+    pub fn rights(&self, uid: u32, gid: u32) -> u32 {
+        let class = match (self.uid == uid, self.gid == gid) {
+            (true, _) => 6,
+            (false, true) => 3,
+            (false, false) => 0,
+        };
+        self.mode >> class & 0o7
+    }
 }
 
 impl RootFs {
@@ -332,6 +342,15 @@ mod tests {
         let paths: Vec<&str> = tree.iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["a", "a-b", "a/b", "a/b/c"]);
         assert_eq!(tree.get("a/b"), Some(&Node::dir(0o700).owned(7, 8)));
+    }
+
+    #[test]
+    fn rights_are_those_of_one_class() {
+        let folder = Node::dir(0o1753).owned(1, 2);
+        assert_eq!(
+            [(1, 9), (9, 2), (1, 2), (9, 9), (0, 0)].map(|(u, g)| folder.rights(u, g)),
+            [7, 5, 7, 3, 3]
+        );
     }
 
     #[test]

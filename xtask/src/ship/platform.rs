@@ -14,7 +14,7 @@ use crate::verify::Verified;
 /// What shells and programs search where nothing else is said; the same as in the distroless images.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// A platform of an image.
+/// A platform of an image, and what is to be warned of.
 ///
 /// # Errors
 /// What targets.toml says of the image does not fit what is in it.
@@ -24,7 +24,7 @@ pub(super) fn platform(
     config: &Config,
     verified: &Verified,
     origin: &Origin,
-) -> Result<PlatformSpec> {
+) -> Result<(PlatformSpec, Vec<String>)> {
     let job = verified.job();
     let (Some(artifact), Some(platform)) = (&verified.artifact, &job.platform) else {
         return Err(Error::failed(format!("{} has no program or no platform", job.title())));
@@ -60,7 +60,15 @@ pub(super) fn platform(
     let name = ground.base.as_deref().map_or("scratch", |base| base.name.as_str());
     let created_by = format!("xtask: {name} with /{bin}");
     layers.push(LayerSource::Tree(LayerSpec { rootfs: top, created_by }));
-    Ok(PlatformSpec { platform: platform.clone(), layers, runtime })
+    let warned = run::unwritable(&runtime, &whole).into_iter().map(|said| {
+        format!(
+            "image {} keeps data where its user {} cannot write: {said}, and an engine makes the volume so; \
+             `user` or `volumes` of its [[image]] can say otherwise",
+            image.name, runtime.user
+        )
+    });
+    let warned = warned.collect();
+    Ok((PlatformSpec { platform: platform.clone(), layers, runtime }, warned))
 }
 
 /// The error with the place of what it is about, where targets.toml says that.

@@ -82,8 +82,7 @@ pub fn runtime(
 /// One of them is no folder in the tree.
 pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, Misfit> {
     let mut missing = Vec::new();
-    let (uid, gid) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
-    let (uid, gid) = (uid.parse().unwrap_or(0), gid.parse().unwrap_or(0));
+    let (uid, gid) = numbers(runtime);
     let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
     let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
     for (key, path, node) in data.chain([workdir]) {
@@ -101,6 +100,30 @@ pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, 
         }
     }
     Ok(missing)
+}
+
+/// The folders for data that are in the base and that the image's user cannot write to, each with what says so: an engine
+/// makes a volume with the mode and owner that the folder has in the image, and neither is changed here.
+pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
+    let (uid, gid) = numbers(runtime);
+    let mut found = Vec::new();
+    for path in runtime.volumes.iter().filter(|_| uid != 0) {
+        let Resolved::Found(place) = tree.resolve(path) else { continue };
+        let Some(folder) = tree.get(&place) else { continue };
+        let above = place.match_indices('/').filter_map(|(slash, _)| tree.get(&place[..slash]));
+        let entered = above.into_iter().all(|node| node.rights(uid, gid) & 1 != 0);
+        if folder.kind == Kind::Dir && !(entered && folder.rights(uid, gid) & 3 == 3) {
+            let Node { mode, uid: owner, gid: group, .. } = folder;
+            found.push(format!("{path} is {owner}:{group}'s in its base, with mode {mode:04o}"));
+        }
+    }
+    found
+}
+
+/// User and group of a configuration of ours, in which they are numbers.
+pub fn numbers(runtime: &Runtime) -> (u32, u32) {
+    let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
+    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
 }
 
 /// The base's variables in their order, with ours in their places, then the rest of ours by name.

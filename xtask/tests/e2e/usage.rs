@@ -101,6 +101,14 @@ fn a_mistake_that_only_packing_finds_is_shown_in_its_line() {
         let run = space.run(&["image", "--mode", "pure"]).ended(2);
         run.says(&[&place, words, "in image app for linux/amd64"]);
     }
+    // A folder for data that is there already stays as it is, and the program may not be able to write to it.
+    space.write("targets.toml", &format!("{text}volumes = [\"/etc\", \"/tmp\"]\n"));
+    let run = space.run(&["image", "--mode", "pure"]).ended(0);
+    run.says(&[
+        "warning: image app keeps data where its user 65532:65532 cannot write: /etc is 0:0's",
+        "0755",
+    ])
+    .never_says(&["/tmp is"]);
 }
 
 #[test]

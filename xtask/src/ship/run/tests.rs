@@ -154,3 +154,24 @@ fn folders_that_nothing_made_are_made() {
     );
     assert!(made("/tmp", "/app/x").unwrap_err().contains("below /app, a file"));
 }
+
+#[test]
+fn folders_for_data_that_the_user_cannot_write_to_are_named() {
+    let mut tree = RootFs::new();
+    tree.insert("srv", Node::dir(0o755)).unwrap();
+    tree.insert("group", Node::dir(0o770).owned(0, 8)).unwrap();
+    tree.insert("mine", Node::dir(0o700).owned(7, 0)).unwrap();
+    tree.insert("closed", Node::dir(0o700)).unwrap();
+    tree.insert("closed/mine", Node::dir(0o700).owned(7, 0)).unwrap();
+    tree.insert("link", Node::symlink("/srv")).unwrap();
+    let of = |user: &str| {
+        let volumes = ["/srv", "/group", "/mine", "/closed/mine", "/link", "/new"].map(str::to_owned).into();
+        unwritable(&Runtime { user: user.into(), volumes, ..Runtime::default() }, &tree)
+    };
+    let closed = "/closed/mine is 7:0's in its base, with mode 0700";
+    let (srv, link) =
+        ("/srv is 0:0's in its base, with mode 0755", "/link is 0:0's in its base, with mode 0755");
+    assert_eq!(of("7:8"), [closed, link, srv]);
+    assert_eq!(of("7:9"), [closed, "/group is 0:8's in its base, with mode 0770", link, srv]);
+    assert!(of("0:0").is_empty());
+}
