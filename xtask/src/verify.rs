@@ -236,14 +236,19 @@ fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smo
 /// How a run ended, with the last words of the program.
 pub fn how_it_ended(output: &Output) -> String {
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
-    let last: Vec<String> = words.lines().rev().take(12).map(shortened).collect();
-    let last: Vec<String> = last.into_iter().rev().collect();
+    let last = last_words(&words);
     let end = match output.end {
         End::TimedOut(limit) => format!("was still running after {} s, and was ended", limit.as_secs()),
         End::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
         end => format!("ended with {end}"),
     };
     format!("{end}\n  {}", last.join("\n  "))
+}
+
+/// The last lines of what a program said.
+pub(crate) fn last_words(words: &str) -> Vec<String> {
+    let last: Vec<String> = words.lines().rev().take(12).map(shortened).collect();
+    last.into_iter().rev().collect()
 }
 
 /// A line of what a program said, as far as a person reads it.
