@@ -16,6 +16,7 @@ use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{SMOKE_MOST, Smoke};
 
+mod blame;
 mod engine;
 mod expect;
 mod extract;

@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::blame::{about, is_a_fault, not_executed, wrong_format};
 use super::mark::{self, Mark};
 use super::{Cannot, Request};
 use crate::error::{Error, Result};
@@ -100,7 +101,14 @@ impl Engine {
             loaded = Some(Undo::with(self.cmd().args(["image", "rm", "--force", &reference])));
             match self.cmd().args(["load", "--input"]).arg(&tar).capture(LOAD).map_err(gone) {
                 Ok(load) if load.ok() => {}
-                Ok(load) => return Ok(Err(Cannot::Engine(format!("load: {}", words(&load))))),
+                Ok(load) => {
+                    let told = format!("load: {}", words(&load));
+                    return Ok(Err(if is_a_fault(&told) {
+                        Cannot::Image(told)
+                    } else {
+                        Cannot::Engine(told)
+                    }));
+                }
                 Err(cannot) => return Ok(Err(cannot)),
             }
         }
@@ -132,7 +140,9 @@ impl Engine {
                 Err(Cannot::Image(format!("{told}\nthe command was: {line}")))
             }
             _ if !self.failed(&output) => Ok((output, line)),
-            _ if about(&told, image) => Err(Cannot::Image(format!("{told}\nthe command was: {line}"))),
+            _ if is_a_fault(&told) || about(&told, image) => {
+                Err(Cannot::Image(format!("{told}\nthe command was: {line}")))
+            }
             _ => Err(Cannot::Engine(told)),
         })
     }
@@ -201,37 +211,6 @@ impl Engine {
     pub(super) fn cmd(&self) -> Cmd {
         Cmd::new(&self.program)
     }
-}
-
-/// Whether an engine that could not start a container speaks of what the image says: its program, the folder to start in
-/// or one for data. Else it is the engine that cannot do what is asked.
-fn about(told: &str, image: &Saved) -> bool {
-    let config = &image.config.config;
-    let folder = Some(&config.working_dir).filter(|dir| dir.len() > 1);
-    config
-        .entrypoint
-        .first()
-        .into_iter()
-        .chain(folder)
-        .chain(&config.volumes)
-        .any(|what| told.contains(what.as_str()))
-}
-
-/// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.
-pub(super) fn wrong_format(output: &Output) -> bool {
-    !output.ok() && output.errors().to_lowercase().contains("exec format error")
-}
-
-/// Whether the container's first process could not become the program, which is runc's last step and no longer the
-/// engine's: it says so on the container's stderr and ends with 1 or 255, as a program may.
-fn not_executed(output: &Output) -> bool {
-    let said = output.errors();
-    let speaks =
-        (said.starts_with("exec ") || said.starts_with("standard_init_linux.go:")) && said.contains(": ");
-    matches!(output.end, End::Code(1 | 255))
-        && output.stdout.is_empty()
-        && said.lines().count() == 1
-        && speaks
 }
 
 /// What an engine said, on one line.

@@ -34,6 +34,30 @@ impl Drop for Scratch {
     }
 }
 
+/// Whose the files of a tree on disk are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Owners {
+    /// Those of the image. Only root can set them.
+    Image,
+    /// This process, which becomes the image's user in a user namespace. What that one may do with a file in the image is
+    /// what its mode says of the owner here: else it could write wherever root can.
+    One {
+        /// The image's user.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
+}
+
+impl Owners {
+    fn mode(self, node: &Node) -> u32 {
+        match self {
+            Owners::Image => node.mode,
+            Owners::One { uid, gid } => node.mode & !0o700 | node.rights(uid, gid) << 6,
+        }
+    }
+}
+
 /// Removes a folder with everything in it. Trouble is left for the next run, which tries again.
 pub(super) fn remove(dir: &Path) {
     if fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) && fs::remove_dir_all(dir).is_err() {
@@ -52,18 +76,18 @@ fn open_up(dir: &Path) {
     }
 }
 
-/// Makes the tree in an empty folder. Owners are set where `owners` says that this process may, else all is its own.
+/// Makes the tree in an empty folder.
 /// Folders that engines mount something on are there as engines make them: `proc`, `sys` and `dev`.
 ///
 /// # Errors
 /// A file cannot be written or read.
-pub(super) fn onto(tree: &RootFs, root: &Path, owners: bool) -> Result<()> {
+pub(super) fn onto(tree: &RootFs, root: &Path, owners: Owners) -> Result<()> {
     let mut folders = Vec::new();
     for (path, node) in tree.iter() {
         let place = root.join(path);
         entry(node, &place, owners).map_err(|e| Error::io("cannot write", &place, &e))?;
         if node.kind == Kind::Dir {
-            folders.push((place, node.mode));
+            folders.push((place, owners.mode(node)));
         }
     }
     for name in ["proc", "sys", "dev"] {
@@ -79,7 +103,7 @@ pub(super) fn onto(tree: &RootFs, root: &Path, owners: bool) -> Result<()> {
     set_mode(root, 0o755).map_err(|e| Error::io("cannot set the mode of", root, &e))
 }
 
-fn entry(node: &Node, place: &Path, owners: bool) -> io::Result<()> {
+fn entry(node: &Node, place: &Path, owners: Owners) -> io::Result<()> {
     match &node.kind {
         Kind::Dir => fs::create_dir(place)?,
         Kind::Symlink(target) => link(target, place)?,
@@ -91,12 +115,12 @@ fn entry(node: &Node, place: &Path, owners: bool) -> io::Result<()> {
             io::Write::write_all(&mut file, &content.read()?)?;
         }
     }
-    if owners {
+    if owners == Owners::Image {
         own(place, node.uid, node.gid)?;
     }
     // After the owner, which takes set-user-ID away.
     match node.kind {
-        Kind::File(_) => set_mode(place, node.mode),
+        Kind::File(_) => set_mode(place, owners.mode(node)),
         Kind::Dir | Kind::Symlink(_) => Ok(()),
     }
 }
@@ -145,11 +169,14 @@ mod tests {
         tree.insert("a/b", Node::bytes(0o640, &b"x"[..])).unwrap();
         tree.insert("a/up", Node::symlink("/etc/passwd")).unwrap();
         tree.insert("tmp", Node::dir(0o1777)).unwrap();
+        tree.insert("mine", Node::dir(0o750).owned(7, 8)).unwrap();
+        tree.insert("ours", Node::dir(0o2740).owned(9, 8)).unwrap();
         let scratch = Scratch::new(dir.path().join("s")).unwrap();
-        onto(&tree, scratch.path(), false).unwrap();
+        onto(&tree, scratch.path(), Owners::One { uid: 7, gid: 8 }).unwrap();
         let meta = |path: &str| fs::symlink_metadata(scratch.path().join(path)).unwrap();
         let mode = |path: &str| meta(path).permissions().mode() & 0o7777;
-        assert_eq!((mode("a"), mode("a/b"), mode("tmp"), mode("dev")), (0o555, 0o640, 0o1777, mode("proc")));
+        assert_eq!((mode("a"), mode("a/b"), mode("tmp"), mode("dev")), (0o555, 0o040, 0o1777, mode("proc")));
+        assert_eq!((mode("mine"), mode("ours")), (0o750, 0o2440));
         assert_eq!(fs::read_link(scratch.path().join("a/up")).unwrap(), Path::new("/etc/passwd"));
         assert_eq!(meta("a").uid(), fs::metadata(dir.path()).unwrap().uid());
         let place = scratch.path().to_owned();

@@ -4,20 +4,21 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::engine::wrong_format;
-use super::extract::{self, Scratch};
+use super::blame::wrong_format;
+use super::extract::{self, Owners, Scratch};
 use super::qemu::Emulator;
 use super::{Cannot, Request, Started};
 use crate::error::Result;
 use crate::host::{self, Host};
 use crate::oci::RootFs;
 use crate::oci::document::Runtime;
-use crate::ship::accounts;
-use crate::ship::run::program;
+use crate::ship::run::{numbers, program};
 use ended::Ended;
 
 mod commands;
 mod ended;
+mod furnish;
+mod mount;
 
 pub use commands::{Cell, command};
 
@@ -26,7 +27,8 @@ pub use commands::{Cell, command};
 pub enum Way {
     /// `unshare` as root of this machine: owners are those of the image.
     Root,
-    /// bubblewrap, in a user namespace: all files belong to the user that the program runs as.
+    /// bubblewrap, in a user namespace: all files belong to the user that the program runs as, with what it may do with them
+    /// in the image as the owner's part of their modes.
     Bubblewrap,
     /// `unshare` in a user namespace: the same.
     User,
@@ -80,30 +82,32 @@ impl Namespaces {
             setpriv: host.program("setpriv"),
         };
         let root = Scratch::new(work.join("trial"))?;
-        extract::onto(&RootFs::new(), root.path(), false)?;
+        extract::onto(&RootFs::new(), root.path(), Owners::Image)?;
         let mut this = Self { tools, ways: Vec::new(), reasons: Vec::new() };
         let candidates = if host::is_root() {
-            [Way::Root, Way::User, Way::Bubblewrap].as_slice()
+            [Way::Root, Way::Bubblewrap, Way::User].as_slice()
         } else {
             [Way::Bubblewrap, Way::User].as_slice()
         };
         for way in candidates {
-            let Some(cmd) = commands::trial(*way, &this.tools, root.path()) else {
-                this.reasons.push(format!("{} is not on PATH", way.name()));
-                continue;
-            };
-            match cmd.capture(TRIAL) {
-                Ok(output) if output.ok() => this.ways.push(*way),
-                Ok(output) => {
+            let why = match commands::trial(*way, &this.tools, root.path()).map(|cmd| cmd.capture(TRIAL)) {
+                None => format!("{} is not on PATH", way.name()),
+                Some(Ok(output)) if output.ok() => {
+                    this.ways.push(*way);
+                    continue;
+                }
+                Some(Ok(output)) => {
                     let errors = output.errors();
                     let said = errors.lines().next().unwrap_or_default();
-                    this.reasons.push(format!("{} does not work here: {} ({said})", way.name(), output.end));
+                    format!("{} does not work here: {} ({said})", way.name(), output.end)
                 }
-                Err(error) => this.reasons.push(error.what),
+                Some(Err(error)) => error.what,
+            };
+            // Two ways may lack the same tool.
+            if !this.reasons.contains(&why) {
+                this.reasons.push(why);
             }
         }
-        // Two ways may lack the same tool.
-        this.reasons.dedup();
         Ok(this)
     }
 
@@ -128,16 +132,32 @@ impl Namespaces {
         let Some(way) = self.way(uid) else {
             return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
         };
-        let tree = image.tree(folder)?;
-        let runtime = &with_home(image.config.config.clone(), uid, &tree);
+        let mut tree = image.tree(folder)?;
+        // As an engine names it, after the image, so that it is the same each time.
+        let host = &image.id.hex()[..12];
+        let (runtime, volumes) = match furnished(&mut tree, &image.config.config, uid, host) {
+            Ok(furnished) => furnished,
+            Err(why) => return Ok(Err(Cannot::Image(why))),
+        };
         let root = Scratch::new(folder.join("root"))?;
-        extract::onto(&tree, root.path(), way == Way::Root)?;
+        let owners = if way == Way::Root { Owners::Image } else { Owners::One { uid, gid } };
+        extract::onto(&tree, root.path(), owners)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
         let name = argv.first().copied().unwrap_or_default();
-        let Some(place) = program(name, runtime, &tree) else {
+        let Some(place) = program(name, &runtime, &tree) else {
             return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
-        let cell = Cell { root: root.path(), runtime, uid, gid, program: &place, argv: &argv, emulator };
+        let cell = Cell {
+            root: root.path(),
+            runtime: &runtime,
+            volumes: &volumes,
+            name: host,
+            uid,
+            gid,
+            program: &place,
+            argv: &argv,
+            emulator,
+        };
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
@@ -160,17 +180,15 @@ impl Namespaces {
     }
 }
 
-/// Engines set HOME where an image does not: to what its `/etc/passwd` says of the user, else to `/`.
-fn with_home(mut runtime: Runtime, uid: u32, tree: &RootFs) -> Runtime {
-    if !runtime.env.iter().any(|entry| entry.starts_with("HOME=")) {
-        let home = accounts::home(uid, tree).unwrap_or_else(|| "/".to_owned());
-        runtime.env.push(format!("HOME={home}"));
-    }
-    runtime
-}
-
-/// User and group of a configuration of ours, in which they are numbers.
-fn numbers(runtime: &Runtime) -> (u32, u32) {
-    let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
-    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
+/// The tree with what engines put in, how it is run there, and where its folders for data lie.
+fn furnished(
+    tree: &mut RootFs,
+    runtime: &Runtime,
+    uid: u32,
+    name: &str,
+) -> std::result::Result<(Runtime, Vec<String>), String> {
+    let env = furnish::variables(runtime, uid, tree, name)?;
+    let volumes = furnish::volumes(tree, runtime)?;
+    furnish::furnish(tree, name).map_err(|error| error.to_string())?;
+    Ok((Runtime { env, ..runtime.clone() }, volumes))
 }

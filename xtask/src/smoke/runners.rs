@@ -61,7 +61,7 @@ impl<'a> Runners<'a> {
 
     /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
     fn key(&self, task: &Task<'_>) -> String {
-        let mut key = Fingerprint::new("smoke 2").with(task.manifest.digest.as_str());
+        let mut key = Fingerprint::new("smoke 3").with(task.manifest.digest.as_str());
         for arg in task.args {
             key = key.with(arg);
         }

@@ -128,7 +128,7 @@ fn a_run_that_is_killed_while_it_packs_leaves_nothing_half_written() {
 /// Everything under a name in target/dist's images passed: also where nobody was left to take back what did not.
 #[test]
 fn a_run_that_is_killed_while_an_image_runs_leaves_the_image_before() {
-    let tools = ["unshare", "env", "setpriv", "sh", "mount", "true", "sha256sum"];
+    let tools = ["unshare", "env", "setpriv", "sh", "mount", "true", "ln", "mkdir", "chown", "sha256sum"];
     need!(
         "interrupted::smoke",
         machine::std_for(&[HOST_MUSL]),

@@ -145,7 +145,7 @@ fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
 /// An image that Docker's users cannot have is no proven one.
 #[test]
 fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
-    let tools = ["docker", "unshare", "setpriv", "sh", "mount", "true"];
+    let tools = ["docker", "unshare", "setpriv", "sh", "mount", "true", "ln", "mkdir", "chown"];
     need!(
         "started::refused",
         machine::std_for(&[HOST_MUSL]),

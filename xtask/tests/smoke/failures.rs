@@ -10,17 +10,17 @@ use xtask::smoke::{Ran, commit};
 use xtask::verify::Smoke;
 
 use crate::engines::answers;
-use crate::namespaces::some_way;
+use crate::namespaces::{UNSHARE, some_way};
 use crate::support::{AMD64, Bench, can, prints, runtime};
 
 /// The ways that this machine has.
-fn ways(test: &str, bench: &Bench) -> Vec<(&'static str, Host)> {
+pub(crate) fn ways(test: &str, bench: &Bench) -> Vec<(&'static str, Host)> {
     let mut ways = Vec::new();
     if can(test, &["docker"]) && answers(test, "docker") {
         ways.push(("docker", bench.host(&["docker"])));
     }
-    if can(test, &["unshare", "env"]) {
-        ways.push(("unshare", bench.host(&["unshare", "env"])));
+    if can(test, &UNSHARE) {
+        ways.push(("unshare", bench.host(&UNSHARE)));
     }
     if can(test, &["bwrap"]) && some_way(test, bench, &["bwrap"]) {
         ways.push(("bwrap", bench.host(&["bwrap"])));
@@ -28,7 +28,7 @@ fn ways(test: &str, bench: &Bench) -> Vec<(&'static str, Host)> {
     ways
 }
 
-fn why(ran: &[Ran]) -> String {
+pub(crate) fn why(ran: &[Ran]) -> String {
     match &ran[0].smoke {
         Smoke::Failed(why) => why.clone(),
         other => panic!("{other:?}"),
@@ -59,6 +59,10 @@ fn code_text_and_time_are_held_against_what_is_expected() {
             said.starts_with("it did not print \"never said\"") && said.contains("uid=65532"),
             "{way}: {said}"
         );
+        let loud = ImageSmoke { args: args(&["complain"]), ..prints("never said") };
+        let said = why(&bench.run(&image, &loud, &host, 60));
+        let words = "it printed nothing on stdout, and not \"never said\"\nits last words on stderr:\n  no such table";
+        assert!(said.starts_with(words), "{way}: {said}");
         let much = ImageSmoke { args: args(&["much"]), ..prints(" needle ") };
         assert_eq!(bench.run(&image, &much, &host, 60)[0].smoke, Smoke::Passed, "{way}");
         let flood = ImageSmoke { args: args(&["flood"]), ..ImageSmoke::default() };
@@ -156,6 +160,30 @@ fn what_an_engine_refuses_and_namespaces_run_is_said_each_time() {
         let objection = ran.objection.unwrap();
         assert!(objection.refused && objection.said.starts_with("docker: Error"), "{objection:?}");
         assert!(objection.said.contains("absolute path"), "{objection:?}");
+    }
+}
+
+/// Where nothing else can run it, what the engine says against an image holds: it gets no name.
+#[test]
+fn what_every_engine_refuses_fails() {
+    let test = "failures::refused_alone";
+    if !can(test, &["gcc", "docker"]) || !answers(test, "docker") {
+        return;
+    }
+    let bench = Bench::new();
+    let program = bench.program("gcc");
+    let (folder, name) = (runtime(65532), runtime(65532));
+    for (run, words) in [
+        (Runtime { working_dir: "work".into(), ..folder }, "absolute path"),
+        (Runtime { env: vec!["PATH=/".into(), "=x".into()], ..name }, "name can't be empty"),
+    ] {
+        let said = why(&bench.run(
+            &bench.pack(&[(AMD64, &program)], &run),
+            &prints("uid"),
+            &bench.host(&["docker"]),
+            60,
+        ));
+        assert!(said.contains(words), "{said}");
     }
 }
 

@@ -5,6 +5,7 @@ mod engines;
 mod failures;
 mod killed;
 mod namespaces;
+mod same;
 #[path = "../skip/mod.rs"]
 mod skip;
 mod support;

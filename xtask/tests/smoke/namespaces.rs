@@ -9,7 +9,7 @@ use xtask::verify::Smoke;
 use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
 
 /// What `unshare` needs beside itself; `sh` and `true` are found by the shell.
-const UNSHARE: [&str; 3] = ["unshare", "env", "setpriv"];
+pub(crate) const UNSHARE: [&str; 3] = ["unshare", "env", "setpriv"];
 
 /// Whether some way works at all: a container in a container may have none.
 pub(crate) fn some_way(test: &str, bench: &Bench, tools: &[&str]) -> bool {

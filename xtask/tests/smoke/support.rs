@@ -22,7 +22,8 @@ pub(crate) use crate::skip::{on_path, skipped};
 pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
 pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
 
-/// Says who it is and what it may; `sleep` sleeps, `exit N` ends with N, `much` says a word amid 6 MB, `flood` never ends.
+/// Says who it is and what it may; `sleep` sleeps, `exit N` ends with N, `much` says a word amid 6 MB, `flood` never ends, `complain`
+/// does so on stderr.
 const PROGRAM: &str = r#"
 #include <dirent.h>
 #include <errno.h>
@@ -43,6 +44,7 @@ int main(int argc, char **argv) {
     int links = 0;
     if (argc > 1 && !strcmp(argv[1], "sleep")) sleep(600);
     if (argc > 1 && !strcmp(argv[1], "much")) return printf("%3000000d needle %3000000d\n", 1, 2) < 0;
+    if (argc > 1 && !strcmp(argv[1], "complain")) return fputs("no such table\n", stderr) < 0;
     while (argc > 1 && !strcmp(argv[1], "flood")) puts("still here");
     DIR *net = opendir("/sys/class/net");
     FILE *routes = fopen("/proc/net/dev", "r");
@@ -81,8 +83,13 @@ impl Bench {
 
     /// Compiles the program with this compiler.
     pub(crate) fn program(&self, cc: &str) -> PathBuf {
+        self.compile(cc, PROGRAM)
+    }
+
+    /// Compiles another one.
+    pub(crate) fn compile(&self, cc: &str, text: &str) -> PathBuf {
         let (source, program) = (self.path("program.c"), self.path(cc));
-        std::fs::write(&source, PROGRAM).unwrap();
+        std::fs::write(&source, text).unwrap();
         let output = Cmd::new(cc).args(["-static", "-O1", "-o"]).args([&program, &source]);
         let output = output.capture(Duration::from_secs(120)).unwrap();
         assert!(output.ok(), "{}", output.errors());
@@ -112,8 +119,23 @@ impl Bench {
         self.stage(codec, programs, run).commit().unwrap().remove(0)
     }
 
+    /// An image with more in its tree, or something else.
+    pub(crate) fn pack_with(&self, program: &Path, run: &Runtime, more: &[(&str, Node)]) -> PackedImage {
+        self.stage_with(Codec::Gzip, &[(AMD64, program)], run, more).commit().unwrap().remove(0)
+    }
+
     /// The same, and not yet in its place.
     pub(crate) fn stage(&self, codec: Codec, programs: &[(&str, &Path)], run: &Runtime) -> StagedImages {
+        self.stage_with(codec, programs, run, &[])
+    }
+
+    fn stage_with(
+        &self,
+        codec: Codec,
+        programs: &[(&str, &Path)],
+        run: &Runtime,
+        more: &[(&str, Node)],
+    ) -> StagedImages {
         let platforms = programs.iter().map(|(target, program)| {
             let mut rootfs = RootFs::new();
             let (uid, gid) = run.user.split_once(':').unwrap();
@@ -122,6 +144,9 @@ impl Bench {
             rootfs
                 .insert("data", Node::dir(0o755).owned(uid.parse().unwrap(), gid.parse().unwrap()))
                 .unwrap();
+            for (path, node) in more {
+                rootfs.put(path, node.clone()).unwrap();
+            }
             PlatformSpec {
                 platform: Triple::parse(target).platform().unwrap(),
                 layers: vec![LayerSource::Tree(LayerSpec { rootfs, created_by: "test".into() })],

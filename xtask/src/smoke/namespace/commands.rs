@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use super::mount::MOUNT;
 use super::{Tools, Way};
 use crate::exec::Cmd;
 use crate::oci::document::Runtime;
@@ -13,8 +14,12 @@ use crate::smoke::qemu::Emulator;
 pub struct Cell<'a> {
     /// The folder that becomes the root.
     pub root: &'a Path,
-    /// The image's configuration: variables, folder, folders for data.
+    /// The image's configuration: variables, and the folder to start in.
     pub runtime: &'a Runtime,
+    /// Where the folders for data lie in the root, an outer one before those in it.
+    pub volumes: &'a [String],
+    /// What the machine is called.
+    pub name: &'a str,
     /// Who runs it.
     pub uid: u32,
     /// As which group.
@@ -30,35 +35,6 @@ pub struct Cell<'a> {
 /// Where an emulator lies in the cell: among the devices, so that the tree stays as it is.
 const QEMU: &str = "/dev/qemu";
 
-/// Runs in the new namespaces before the program: mounts what engines mount, a file system of its own for each folder
-/// for data, and makes the rest read-only. `$1` is the root, `$2` the emulator or nothing, `$3` the number of folders for
-/// data, which follow with their options before them; then comes the command.
-const MOUNT: &str = r#"
-set -e
-root=$1 qemu=$2 volumes=$3
-shift 3
-mount --make-rprivate / 2>/dev/null || true
-mount --bind "$root" "$root"
-mount -t proc proc "$root/proc" 2>/dev/null || true
-mount -t tmpfs -o mode=0755 dev "$root/dev"
-for node in null zero full random urandom; do
-    : >"$root/dev/$node"
-    mount --bind "/dev/$node" "$root/dev/$node"
-done
-if [ -n "$qemu" ]; then
-    : >"$root/dev/qemu"
-    mount --bind "$qemu" "$root/dev/qemu"
-fi
-while [ "$volumes" -gt 0 ]; do
-    mount -t tmpfs -o "$1" data "$root$2"
-    shift 2
-    volumes=$((volumes - 1))
-done
-mount -o remount,bind,ro "$root" 2>/dev/null || mount -o remount,bind,ro,nosuid,nodev "$root"
-: >"$root.ready"
-exec "$@"
-"#;
-
 /// The file beside the root that says that all mounts are made: what ends before is no end of the program.
 pub(super) fn ready(root: &Path) -> PathBuf {
     let mut path = root.as_os_str().to_owned();
@@ -66,8 +42,8 @@ pub(super) fn ready(root: &Path) -> PathBuf {
     path.into()
 }
 
-/// Opens the file in `$1` for what bubblewrap reports, and becomes the command that follows.
-const REPORT: &str = r#"report=$1; shift; exec 9>"$report" "$@""#;
+/// Opens the file in `$1` for what bubblewrap reports, and becomes the command that follows, with the umask of engines.
+const REPORT: &str = r#"umask 022; report=$1; shift; exec 9>"$report" "$@""#;
 
 /// The file beside the root that bubblewrap reports to.
 pub(super) fn report(root: &Path) -> PathBuf {
@@ -84,6 +60,9 @@ fn reporting(bwrap: &Path, root: &Path) -> Cmd {
     cmd.arg(bwrap).args(["--json-status-fd", "9"]).args(ALONE)
 }
 
+/// No capabilities but the one that `unshare --root` needs.
+const WEAK: [&str; 2] = ["--bounding-set=-all,+sys_chroot", "--inh-caps=-all"];
+
 /// The command that runs a cell; none where its tool is not here.
 pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
     match way {
@@ -91,7 +70,11 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
         Way::Root | Way::User => {
             let unshare = tools.unshare.as_deref()?;
             let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+            // Root of the first user namespace is the image's root when it has given up what root may do; a second would
+            // give all of that back.
+            let weak_root = way == Way::User && (cell.uid, cell.gid) == (0, 0) && tools.setpriv.is_some();
             let become_user: Vec<OsString> = match way {
+                _ if weak_root => Vec::new(),
                 Way::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
                 // A second user namespace, in which nothing of the first can be mounted or unmounted.
                 _ => {
@@ -101,7 +84,11 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
             };
             let mut inner: Vec<OsString> = Vec::new();
             if let Some(setpriv) = &tools.setpriv {
-                inner.extend([setpriv.into(), "--no-new-privs".into(), "--".into()]);
+                inner.extend([setpriv.into(), "--no-new-privs".into()]);
+                if weak_root {
+                    inner.extend(WEAK.map(OsString::from));
+                }
+                inner.push("--".into());
             }
             inner.extend([tools.env.as_ref()?.into(), "-i".into()]);
             inner.extend(cell.runtime.env.iter().map(Into::into));
@@ -119,7 +106,18 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
 /// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
 pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
     let runtime = Runtime::default();
-    let cell = Cell { root, runtime: &runtime, uid: 1, gid: 1, program: "", argv: &[], emulator: None };
+    let (volumes, name) = (&[], "trial");
+    let cell = Cell {
+        root,
+        runtime: &runtime,
+        volumes,
+        name,
+        uid: 1,
+        gid: 1,
+        program: "",
+        argv: &[],
+        emulator: None,
+    };
     match way {
         Way::Bubblewrap => {
             let cmd = reporting(tools.bwrap.as_deref()?, root).args(["--ro-bind", "/", "/"]);
@@ -148,7 +146,6 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
     if way == Way::User {
         cmd = cmd.args(["--user", "--map-root-user"]);
     }
-    let volumes = &cell.runtime.volumes;
     let qemu = cell.emulator.and_then(|e| e.program.as_deref());
     cmd = cmd.args([
         "--mount",
@@ -162,21 +159,17 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
         "/bin/sh",
         "-c",
     ]);
-    cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new("")));
-    cmd = cmd.arg(volumes.len().to_string());
-    for volume in volumes {
-        // In a user namespace its root is who runs the program.
-        let owner = match way {
-            Way::Root => format!("mode=0755,uid={},gid={}", cell.uid, cell.gid),
-            _ => "mode=0755".to_owned(),
-        };
-        cmd = cmd.arg(owner).arg(volume);
-    }
-    cmd.args(inner)
+    cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new(""))).arg(cell.name);
+    // In a user namespace its root is who runs the program.
+    let owner = if way == Way::Root { cell.uid.to_string() } else { String::new() };
+    cmd.arg(owner).arg(cell.volumes.len().to_string()).args(cell.volumes).args(inner)
 }
 
 /// Namespaces of its own, and an end with its parent.
 const ALONE: [&str; 5] = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"];
+
+/// What bubblewrap, which mounts no sysfs, shows of this machine's: what does not depend on the network namespace.
+const SYS: [&str; 3] = ["/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm"];
 
 fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
     let mut cmd = reporting(bwrap, cell.root).arg("--clearenv");
@@ -188,8 +181,13 @@ fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
     if let Some(qemu) = cell.emulator.and_then(|e| e.program.as_deref()) {
         cmd = cmd.arg("--ro-bind").arg(qemu).arg(QEMU);
     }
-    for volume in &cell.runtime.volumes {
-        cmd = cmd.args(["--tmpfs", volume]);
+    cmd = cmd.args(["--tmpfs", "/dev/shm", "--remount-ro", "/dev", "--tmpfs", "/sys"]);
+    for part in SYS {
+        cmd = cmd.args(["--ro-bind-try", part, part]);
+    }
+    cmd = cmd.args(["--remount-ro", "/sys", "--hostname", cell.name]);
+    for volume in cell.volumes {
+        cmd = cmd.arg("--bind").arg(cell.root.join(volume)).arg(format!("/{volume}"));
     }
     let ids = [cell.uid, cell.gid].map(|id| id.to_string());
     cmd = cmd.args(["--uid", &ids[0], "--gid", &ids[1], "--chdir", &cell.runtime.working_dir, "--"]);
