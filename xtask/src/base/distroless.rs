@@ -227,7 +227,8 @@ fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
         }
     }
     let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
-    deb.unpack_data(&mut std::io::BufWriter::new(file))?;
+    deb.unpack_data(&mut std::io::BufWriter::new(file))
+        .map_err(|error| error.found(format!("it was to go to {}", data.display())))?;
     let mut files = RootFs::new();
     unpack::apply(data, &mut files)
         .map_err(|error| error.found(format!("it is in the package {name} {version}")))?;

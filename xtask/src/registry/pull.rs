@@ -32,8 +32,14 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
     let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
     let pinned = pin(reference, client.as_ref(), site)?;
     let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: client.as_ref() };
+    let held = reference.digest().is_none();
     let about = |error: Error| about(error, reference);
-    let (digest, manifest, config) = pull.choose(platform).map_err(about)?;
+    let (digest, manifest, config) = pull.choose(platform).map_err(about).map_err(|error| match held {
+        true => error.help(
+            "where its digest is gone from the registry, take what the tag has now: cargo xtask base update",
+        ),
+        false => error,
+    })?;
     let layers = pull.layers(&manifest, &config).map_err(about)?;
     let mut rootfs = RootFs::new();
     for (layer, tar) in &layers {

@@ -7,8 +7,9 @@ use super::{Engine, extract, place};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::oci::document::Manifest;
-use crate::oci::pack::tag;
+use crate::oci::pack::{tag, tags};
 use crate::oci::{Layout, PackedImage, Saved};
+use crate::triple::Platform;
 
 /// How long loading one image may take.
 const LOAD: Duration = Duration::from_secs(600);
@@ -38,13 +39,13 @@ pub fn load(
     dist: &Path,
     work: &Path,
 ) -> Result<String> {
-    let tag = tag(version);
-    let plain = format!("{}:{tag}", image.name);
+    let plain = format!("{}:{}", image.name, tag(version));
     let own = host.triple.platform();
     let own = image.manifests.iter().position(|m| Some(&m.platform) == own.as_ref());
+    let platforms: Vec<&Platform> = image.manifests.iter().map(|m| &m.platform).collect();
     let wanted = match own {
         None | Some(0) => plain.clone(),
-        Some(at) => format!("{plain}-{}", image.manifests[at].platform.architecture),
+        Some(at) => format!("{}:{}", image.name, tags(version, &platforms)[at][0]),
     };
     let told = match engine.name {
         "podman" => by_platform(engine, image, &plain, dist, work)?,
@@ -65,13 +66,14 @@ fn by_platform(
 ) -> Result<String> {
     let blobs = Layout::new(dist.join("oci")).blobs();
     let mut all = String::new();
-    for (at, packed) in image.manifests.iter().enumerate() {
+    let (name, version) = plain.rsplit_once(':').unwrap_or((plain, ""));
+    let platforms: Vec<&Platform> = image.manifests.iter().map(|packed| &packed.platform).collect();
+    for (packed, tags) in image.manifests.iter().zip(tags(version, &platforms)) {
         let manifest = blobs.read(&packed.digest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest)
             .map_err(|e| Error::failed(format!("{} is no manifest: {e}", packed.digest.as_str())))?;
         let saved = Saved::find(&image.tar, &manifest.config.digest)?;
-        let mut names = vec![format!("{plain}-{}", packed.platform.architecture)];
-        names.extend((at == 0).then(|| plain.to_owned()));
+        let names: Vec<String> = tags.iter().map(|tag| format!("{name}:{tag}")).collect();
         let folder = extract::Scratch::new(work.join(format!("{}-{}", image.name, place(&packed.platform))))?;
         let tar = folder.path().join("image.tar");
         saved.write(&names, &tar)?;

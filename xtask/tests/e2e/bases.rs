@@ -108,6 +108,21 @@ fn what_would_not_start_is_not_packed() {
     assert!(!space.dist("images/none.tar").exists() && !space.dist("images/static-base.tar").exists());
 }
 
+/// Several files may share the locks: what another one of them names is not for this one to let go.
+#[test]
+fn an_update_for_another_file_keeps_the_tags_of_the_usual_one() {
+    need!("bases::config", machine::std_for(&[HOST]), machine::programs(&["apt-get"]));
+    let space = space(&[("app", "scratch", HOST_MUSL, "")]);
+    let locked = format!("docker.io/library/debian:13 sha256:{}\n", "0".repeat(64));
+    space.write("docker/bases/registry.lock", &locked);
+    space.write("other.toml", &space.read("targets.toml"));
+    let kept = || space.read("docker/bases/registry.lock").contains("debian:13");
+    space.run(&["base", "update", "--config", "other.toml"]).ended(0);
+    assert!(kept());
+    space.run(&["base", "update"]).ended(0).says(&["Let go of docker.io/library/debian:13"]);
+    assert!(!kept());
+}
+
 #[test]
 fn a_base_that_cannot_be_had_names_the_way_to_it() {
     need!("bases::missing", machine::std_for(&[HOST, HOST_MUSL]));

@@ -50,6 +50,20 @@ fn load_prints_the_name_alone() {
     assert_eq!(json["images"][0]["manifests"][0]["smoke"]["status"], "pass");
 }
 
+/// `docker run $(cargo xtask image --load)` does not ask how that ended.
+#[test]
+fn load_names_no_other_image_in_place_of_one_that_is_not_made() {
+    need!("started::load_other", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let name = format!("xtask-e2e-other-{}", std::process::id());
+    let space = space(&format!("{name}-1"), "expect = { stdout = \"never said\" }\n");
+    space.image(&name, &[HOST_MUSL]);
+    let reference = format!("{name}:1.2.3");
+    let _loaded = Loaded(vec![reference.clone(), format!("{reference}-amd64")]);
+    let run = space.run(&["image", "--mode", "pure", "--load"]).ended(1);
+    let run = run.says(&[&format!("Loaded {name} into docker as {reference}")]);
+    assert_eq!(run.stdout(), "", "{run}");
+}
+
 #[test]
 fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     need!("started::expect", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
