@@ -247,7 +247,7 @@ impl Tally<'_> {
         let ci = crate::ui::in_ci(std::env::var_os("CI").as_deref());
         if !self.broken.is_empty() {
             let error = Error::failed(match self.failed {
-                0 => "the tests could not be built or did not end".to_owned(),
+                0 => "the tests could not be built or did not end well".to_owned(),
                 n => format!("{} failed", counted(n as u64, "test")),
             });
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
