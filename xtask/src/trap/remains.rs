@@ -41,6 +41,11 @@ const FILES_MAX: usize = 100_000;
 const BYTES_MAX: u64 = 1 << 30;
 
 impl Script {
+    /// Its package with the version: `sly 0.7.1`.
+    pub fn name(&self) -> String {
+        package_name(&self.package)
+    }
+
     /// Whether it ran for the target whose folder this is: `--target` is always passed, so Cargo keeps what is for a
     /// target under that target's name.
     pub fn is_for(&self, folder: &Path) -> bool {
@@ -59,7 +64,7 @@ impl Script {
     /// What it left that no Rust compiler made: static libraries that are linked, machine code in `OUT_DIR`. `begun` is
     /// when the build began.
     pub fn remains(&self, begun: SystemTime) -> Remains {
-        let name = package_name(&self.package);
+        let name = self.name();
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
         let mut remains = Remains { made: libraries.collect(), shipped: Vec::new() };
