@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::code::foreign;
+use crate::cargo::units::name_and_version;
 
 /// A build script that ran, as Cargo reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -182,11 +183,8 @@ fn is_file(kind: FileType, path: &Path) -> bool {
 
 /// `sly 0.7.1` of `path+file:///x/sly#0.7.1` or `registry+…#sly@0.7.1` (Cargo's package ID specifications).
 fn package_name(id: &str) -> String {
-    let Some((source, fragment)) = id.rsplit_once('#') else { return id.to_owned() };
-    match fragment.split_once('@') {
-        Some((name, version)) => format!("{name} {version}"),
-        None => format!("{} {fragment}", source.rsplit('/').next().unwrap_or(source)),
-    }
+    let (name, version) = name_and_version(id);
+    format!("{name} {version}").trim_end().to_owned()
 }
 
 #[cfg(test)]
