@@ -213,7 +213,7 @@ pub enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// The main job: build, verify, images, archives, checksums, report
+    /// The main job: build, verify, images, archives, checksums, bills of materials, report
     Release {
         /// Which jobs.
         #[command(flatten)]

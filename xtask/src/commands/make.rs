@@ -4,7 +4,7 @@ use super::bills::{self, Bills, bills};
 use super::pipeline::{Start, start};
 use super::rebuild::rebuild;
 use super::release::report;
-use super::shipped::{Shipped, place, ship};
+use super::shipped::{Shipped, judge, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::config::Image;
 use crate::error::{Error, Result};
@@ -40,15 +40,15 @@ fn up_to(
     if again {
         rebuild(&start, &mut verified)?;
     }
-    let shipped = match extent {
-        Extent::Judge => place(&start, &mut verified)?,
-        Extent::Place => Shipped::default(),
+    let unjudged = match extent {
+        Extent::Judge => judge(&start, &mut verified)?,
+        Extent::Place => None,
     };
-    let report = report(&start, &verified, &shipped, &Bills::default())?;
+    let report = report(&start, &verified, &Shipped::default(), &Bills::default())?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
     start.end(&verified)?;
-    shipped.end(start.request.strict)
+    unjudged.map_or(Ok(()), Err)
 }
 
 pub(super) fn image(
@@ -90,7 +90,7 @@ pub(super) fn image(
         ui.data(name);
     }
     start.end(&verified)?;
-    shipped.end(start.request.strict)
+    shipped.end(&start.request)
 }
 
 /// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not

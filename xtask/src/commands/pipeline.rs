@@ -153,7 +153,10 @@ impl Start {
         let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), verified.len()));
         for v in failed {
             let text = v.error.as_deref().unwrap_or_default();
-            let first = text.lines().map(str::trim).find(|l| l.starts_with("error") || l.starts_with("gate"));
+            // A promise that was not kept says who broke it in its first line; Cargo's own words are of what followed.
+            let tells =
+                |l: &&str| ["error", "gate", "mode ", "smoke run: "].iter().any(|word| l.starts_with(word));
+            let first = text.lines().map(str::trim).find(tells);
             let line = first.or_else(|| text.lines().find(|l| !l.trim().is_empty())).unwrap_or_default();
             error = error.found(format!("{}: {line}", v.job().title()));
         }

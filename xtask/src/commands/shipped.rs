@@ -4,6 +4,7 @@ use super::pipeline::Start;
 use crate::error::{Error, Result};
 use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
+use crate::plan::{Request, setup_command};
 use crate::report;
 use crate::sbom;
 use crate::ship::{self, Origin};
@@ -27,12 +28,29 @@ pub(super) struct Shipped {
 }
 
 /// Finds the base of each image and holds the programs against it. Packs nothing.
-pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped> {
+fn place(start: &Start, verified: &mut [Verified]) -> Result<Vec<Result<Placed, Unmade>>> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, start.setup, start.request.strict);
-    let places = place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)?;
+    place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)
+}
+
+/// Holds the programs against the images that they would go into, for a run that makes none: of an image it says only
+/// what keeps programs from being judged in it, which is the error that ends the run. A program that failed has said so.
+pub(super) fn judge(start: &Start, verified: &mut [Verified]) -> Result<Option<Error>> {
+    let mut first = None;
+    for Unmade { name, reason, error } in place(start, verified)?.into_iter().filter_map(Result::err) {
+        let Some(error) = error else { continue };
+        start.session.ui.warn(format!("no program was judged for image {name}: {reason}"));
+        first.get_or_insert(error);
+    }
+    Ok(first)
+}
+
+/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
+/// that fail, target/dist keeps what was there before.
+pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
     let mut shipped = Shipped::default();
-    for place in places {
+    for place in place(start, verified)? {
         match place {
             Ok(placed) => shipped.placed.push(placed),
             Err(Unmade { name, reason, error }) => {
@@ -40,13 +58,6 @@ pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped>
             }
         }
     }
-    Ok(shipped)
-}
-
-/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
-/// that fail, target/dist keeps what was there before.
-pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
-    let mut shipped = place(start, verified)?;
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
     let staged = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
     let work = start.session.work().join("smoke");
@@ -87,7 +98,8 @@ impl Shipped {
 
     /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants
     /// every proof, also where the engine that answers refused it or nothing ran it.
-    pub(super) fn end(&self, strict: bool) -> Result<()> {
+    pub(super) fn end(&self, request: &Request) -> Result<()> {
+        let strict = request.strict;
         let list = |wanted: fn(&Ran) -> Option<&String>| -> Vec<String> {
             let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(ran)?)));
             said.map(|(ran, why)| {
@@ -114,8 +126,9 @@ impl Shipped {
         if strict && !skipped.is_empty() {
             let what = format!("--strict: {} of {} images were not run", skipped.len(), self.ran.len());
             let error = skipped.into_iter().fold(Error::missing(what), Error::found);
+            let setup = setup_command(&request.targets);
             return Err(
-                error.help("start Docker or install podman; for other architectures: cargo xtask setup")
+                error.help(format!("start Docker or install podman; for other architectures: {setup}"))
             );
         }
         Ok(())

@@ -148,4 +148,7 @@ fn tags_of_registries_are_listed_and_locked() {
     assert_eq!(list(), json!([tag(json!(digest))]));
     let run = space.run(&["image", "--mode", "pure", "--offline"]).ended(3);
     run.says(&["127.0.0.1:9/team/base", "image app is not made"]);
+    let run = space.run(&["verify", "--mode", "pure"]).ended(1);
+    run.says(&["no program was judged for image app: its base", "help: see whether the address is right"])
+        .never_says(&["not made"]);
 }

@@ -25,6 +25,31 @@ fn one_that_prints_without_end_fails_and_takes_no_memory() {
     assert!(run.stderr().len() < 10_000, "{run}");
 }
 
+/// As a program does that knows nothing of `--version`, which `init` writes, after a while.
+#[test]
+fn one_that_does_not_know_its_arguments_is_told_of_them() {
+    need!("programs::arguments", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.replace("targets.toml", "smoke = [\"selftest\"]\n", "");
+    space.image("app", &[HOST_MUSL]);
+    space.replace(
+        "app/src/main.rs",
+        "fn main() {\n",
+        "fn main() {
+             std::thread::sleep(std::time::Duration::from_secs(6));
+             eprintln!(\"error: what is {:?}?\", std::env::args().nth(1));
+             std::process::exit(2);\n",
+    );
+    let run = space.run(&["verify", "--mode", "pure"]).ended(1).says(&[
+        "/app --version ended with exit code 2\n    error: what is Some(\"--version\")?\n  help: `smoke` of [app] in \
+         targets.toml are its arguments",
+        "still verifying: pure for x86_64-unknown-linux-musl · 5 s · smoke run ",
+        "note: pure for x86_64-unknown-linux-musl: smoke run: ",
+    ]);
+    // It makes none.
+    run.never_says(&["image app", "not made"]);
+}
+
 /// The linker is asked for an interpreter that no machine has; the other target has none.
 #[test]
 fn one_that_cannot_be_started_fails_alone() {
