@@ -240,7 +240,7 @@ pub enum Command {
         #[arg(long)]
         crates: bool,
         /// Compare with this size.json or report.json, or with the one in this folder [default: what was saved, else the
-        /// release before]
+        /// last release where an image was made since, else the release before it]
         #[arg(long, value_name = "PATH")]
         against: Option<PathBuf>,
         /// Remember these sizes, to compare with later
