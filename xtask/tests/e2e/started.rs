@@ -69,9 +69,13 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
     assert!(of_image.is_file());
-    // Once more, with a bill of the run before.
+    // Once more, with a bill of the run before. What fails now is the very image that shipped.
     space.replace("targets.toml", "answer=42", "never said");
-    space.run(&["release", "--mode", "pure"]).ended(1);
+    let gone = "it is that of an earlier run, and taken out of target/dist";
+    space.run(&["release", "--mode", "pure"]).ended(1).says(&[gone]);
+    assert!(space.report()["unmade"][0]["reason"].as_str().unwrap().ends_with(gone));
+    assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
+    space.run(&["release", "--mode", "pure"]).ended(1).never_says(&["taken out"]);
     assert!(!of_image.exists(), "it is about an image that no longer ships");
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
