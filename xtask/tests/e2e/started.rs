@@ -41,6 +41,12 @@ fn load_prints_the_name_alone() {
     let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
     let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
     assert_eq!(run.stdout(), reference, "{run}");
+    // All names are said, and no other: which they are depends on Docker's store.
+    let list = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", &name];
+    let list = Space::finish(&space.cmd("docker").args(list)).ended(0).stdout();
+    let mut names: Vec<&str> = list.lines().collect();
+    names.sort_unstable();
+    run.says(&[&format!("Loaded {name} into docker as {}\n", names.join(", "))]);
     // As README.md has it.
     let line = "docker run --rm --read-only $(\"$0\" image --mode pure --load)";
     let shell = space.cmd("sh").args(["-c", line, crate::space::XTASK]);
