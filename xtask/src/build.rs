@@ -124,7 +124,7 @@ impl Builder<'_> {
         let begun = SystemTime::now();
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
-        let call = self.call(&cmd, masks.as_ref(), &title)?;
+        let call = self.call(&cmd, masks.as_ref(), Some(&title))?;
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
             let mut program = call.program(&dir, job, &self.app.bin);
@@ -132,7 +132,7 @@ impl Builder<'_> {
             let alone;
             if program.is_none() && cohort.jobs.len() > 1 {
                 let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-                alone = self.call(&invoke(&single), masks.as_ref(), &job.title())?;
+                alone = self.call(&invoke(&single), masks.as_ref(), Some(&job.title()))?;
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
@@ -204,13 +204,14 @@ impl Builder<'_> {
         trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
     }
 
-    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows.
+    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows; without
+    /// one it shows nothing.
     ///
     /// # Errors
     /// Where Cargo cannot be started.
-    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: &str) -> Result<Call> {
+    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: Option<&str>) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
-        let task = self.ui.task("Building", title);
+        let task = title.map(|title| self.ui.task("Building", title));
         let mut call = Call {
             end: End::Code(0),
             seconds: 0.0,
@@ -230,7 +231,9 @@ impl Builder<'_> {
                     manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
-                    task.note(format!("{} done, last {name}", counted(crates, "crate")));
+                    if let Some(task) = &task {
+                        task.note(format!("{} done, last {name}", counted(crates, "crate")));
+                    }
                 }
                 Message::Script(script) => call.scripts.push(script),
                 Message::Other => {}

@@ -108,10 +108,10 @@ fn loaded(start: &Start, engine: &Engine, image: &PackedImage, version: &str) ->
     let (session, ui) = (&start.session, &start.session.ui);
     let task = ui.task("Loading", format!("{} into {}", image.name, engine.name));
     let work = session.work().join("smoke");
-    let name = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
+    let loaded = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
     drop(task);
-    ui.step("Loaded", format!("{} into {} as {name}", image.name, engine.name));
-    Ok(name)
+    ui.step("Loaded", format!("{} into {} as {}", image.name, engine.name, loaded.all.join(", ")));
+    Ok(loaded.name)
 }
 
 /// Refuses, before anything is built, to make none of no images.

@@ -1,5 +1,7 @@
 //! What comes of verified programs: images that are packed and run, and what is said of them.
 
+use std::collections::BTreeSet;
+
 use super::pipeline::Start;
 use crate::error::{Error, Result};
 use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
@@ -63,13 +65,21 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     let work = start.session.work().join("smoke");
     let site =
         Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host: &start.session.host, ui };
-    shipped.ran = smoke::images(&staged.images.images(), &start.config, &site)?;
+    let images = staged.images.images();
+    shipped.ran = smoke::images(&images, &start.config, &site)?;
+    // An index that cannot be read is the next packing's to complain of.
+    let lies = |name: &str| oci::lies_in(&dist, name).ok().flatten().is_some();
+    let there: BTreeSet<String> =
+        images.into_iter().map(|image| image.name).filter(|name| lies(name)).collect();
     let proven = smoke::commit(staged.images, &shipped.ran, &start.session.work().join("failed"))?;
     let ships = |name: &str| proven.packed.iter().any(|image| image.name == name);
     shipped.placed.retain(|place| ships(&place.image.name));
     let specs: Vec<ImageSpec> = staged.specs.into_iter().filter(|spec| ships(&spec.name)).collect();
     ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
-    for (name, reason) in proven.failed {
+    for (name, mut reason) in proven.failed {
+        if there.contains(&name) && !lies(&name) {
+            reason += "; it is that of an earlier run, and taken out of target/dist";
+        }
         // Where an image of an earlier run stays, its bills stay too.
         if !shipped.lacks(name.clone(), reason, None, start) {
             sbom::withdraw(&name, &origin.package.version.to_string(), &dist);

@@ -57,6 +57,21 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
     })
 }
 
+/// What would keep [`base`] from having a base, where that shows without the network: offline all of it must be here.
+///
+/// # Errors
+/// The locks cannot be read; or nothing may be asked, and the tag is not locked or something is not in the cache.
+pub fn check(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<()> {
+    if !site.offline {
+        return lock::read(site.locks).map(drop);
+    }
+    let pinned = pin(reference, None, site)?;
+    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: None };
+    let about = |error: Error| about(error, reference);
+    let (_, manifest, _) = pull.choose(platform).map_err(about)?;
+    manifest.layers.iter().try_for_each(|layer| pull.blob(layer, &|_| {}).map(drop)).map_err(about)
+}
+
 /// The reference with the digest that it is held at.
 fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Reference> {
     if reference.digest().is_some() {

@@ -41,6 +41,12 @@ fn load_prints_the_name_alone() {
     let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
     let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
     assert_eq!(run.stdout(), reference, "{run}");
+    // All names are said, and no other: which they are depends on Docker's store.
+    let list = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", &name];
+    let list = Space::finish(&space.cmd("docker").args(list)).ended(0).stdout();
+    let mut names: Vec<&str> = list.lines().collect();
+    names.sort_unstable();
+    run.says(&[&format!("Loaded {name} into docker as {}\n", names.join(", "))]);
     // As README.md has it.
     let line = "docker run --rm --read-only $(\"$0\" image --mode pure --load)";
     let shell = space.cmd("sh").args(["-c", line, crate::space::XTASK]);
@@ -83,9 +89,13 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
     assert!(of_image.is_file());
-    // Once more, with a bill of the run before.
+    // Once more, with a bill of the run before. What fails now is the very image that shipped.
     space.replace("targets.toml", "answer=42", "never said");
-    space.run(&["release", "--mode", "pure"]).ended(1);
+    let gone = "it is that of an earlier run, and taken out of target/dist";
+    space.run(&["release", "--mode", "pure"]).ended(1).says(&[gone]);
+    assert!(space.report()["unmade"][0]["reason"].as_str().unwrap().ends_with(gone));
+    assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
+    space.run(&["release", "--mode", "pure"]).ended(1).never_says(&["taken out"]);
     assert!(!of_image.exists(), "it is about an image that no longer ships");
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
