@@ -51,7 +51,11 @@ pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failur
     server.end_by_signals().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
     writeln!(out, "listening on http://{}", server.address)?;
     out.flush()?;
-    match server.run() {
+    let (end, left) = server.run();
+    if let Some(left) = left {
+        left.abandon();
+    }
+    match end {
         End::Drained => Ok(writeln!(out, "drained")?),
         End::Cut { connections, calls } => Err(Failure::failed(format!(
             "{connections} connections and {calls} calls were cut: they had not ended after {limit:?}, or before a \
@@ -67,6 +71,22 @@ enum End {
     Drained,
     /// Something was not done.
     Cut { connections: usize, calls: usize },
+}
+
+/// What goes on where the service was cut. Dropped, it closes the connections, waits for the calls, and closes the store.
+#[derive(Debug)]
+struct Left {
+    /// Before the service: its connections have references to that.
+    runtime: Runtime,
+    service: Arc<Service>,
+}
+
+impl Left {
+    /// Neither waits for it nor tears it down: the end of the process, which is near, is the end of it.
+    fn abandon(self) {
+        std::mem::forget(self.service);
+        self.runtime.shutdown_background();
+    }
 }
 
 /// A socket that listens, and what it serves.
@@ -104,8 +124,8 @@ impl Server {
         Ok(())
     }
 
-    /// Takes connections until it is drained.
-    fn run(self) -> End {
+    /// Takes connections until it is drained. What was cut is left, and its end is not waited for here.
+    fn run(self) -> (End, Option<Left>) {
         let Self { runtime, listener, service, .. } = self;
         let end = runtime.block_on(async {
             take_all(listener, &service).await;
@@ -123,12 +143,8 @@ impl Server {
                 (connections, calls) => End::Cut { connections, calls },
             }
         });
-        if end != End::Drained {
-            // Neither waited for nor torn down: the end of the process is the end of them.
-            std::mem::forget(service);
-            runtime.shutdown_background();
-        }
-        end
+        let left = (end != End::Drained).then(|| Left { runtime, service });
+        (end, left)
     }
 }
 

@@ -84,6 +84,13 @@ fn program() -> &'static Path {
         for name in ["CARGO_BUILD_TARGET", "CARGO_ENCODED_RUSTFLAGS", "RUSTC_WORKSPACE_WRAPPER"] {
             cargo.env_remove(name);
         }
+        // Of C neither: a sanitizer in it would want its library from a linker that is not told of it.
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.contains("CFLAGS") || text.contains("CXXFLAGS") {
+                cargo.env_remove(&name);
+            }
+        }
         cargo.env("RUSTFLAGS", "-C force-frame-pointers=yes");
         let output = cargo.output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -41,15 +41,21 @@ const EXPORTS: [&str; 31] = [
     "native_text_free",
 ];
 
-/// The ways to call zig, the first that works: the variable `ZIG`, `zig`, `python3 -m ziglang`.
+/// The ways to call zig, the first that works: the variable `ZIG`, which leaves no other; `zig`; `python3 -m ziglang`; what
+/// `cargo xtask setup` has installed.
 ///
 /// # Errors
 /// What is missing, or which version was found instead.
 pub(crate) fn zig() -> Result<Vec<String>, String> {
-    let given = std::env::var("ZIG").ok().filter(|zig| !zig.is_empty());
-    let ways = match given {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let installed = installed(variable).map(|path| path.to_string_lossy().into_owned());
+    let ways = match variable("ZIG") {
         Some(zig) => vec![vec![zig]],
-        None => vec![vec!["zig".into()], ["python3", "-m", "ziglang"].map(String::from).to_vec()],
+        None => {
+            let python = ["python3", "-m", "ziglang"].map(String::from).to_vec();
+            let private = installed.clone().map(|zig| vec![zig]);
+            [vec!["zig".into()], python].into_iter().chain(private).collect()
+        }
     };
     let mut found = Vec::new();
     for way in ways {
@@ -63,7 +69,18 @@ pub(crate) fn zig() -> Result<Vec<String>, String> {
         }
     }
     let found = if found.is_empty() { String::new() } else { format!(" ({})", found.join(", ")) };
-    Err(format!("zig {ZIG}, by the variable ZIG, as zig, or as python3 -m ziglang{found}"))
+    let place =
+        installed.map_or_else(String::new, |zig| format!(", or as {zig} (cargo xtask setup --tests)"));
+    Err(format!("zig {ZIG}, by the variable ZIG, as zig, as python3 -m ziglang{place}{found}"))
+}
+
+/// Where `cargo xtask setup --tests` installs zig, whether it is there or not. This package does not know that one; a test of it
+/// holds the two together (`xtask/tests/setup.rs`).
+pub(crate) fn installed(variable: impl Fn(&str) -> Option<String>) -> Option<PathBuf> {
+    let folder = |name: &str| variable(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let user = || folder("XDG_CACHE_HOME").or_else(|| Some(folder("HOME")?.join(".cache")));
+    let cache = folder("XTASK_CACHE_DIR").or_else(|| Some(user()?.join("cargo-xtask")))?;
+    Some(cache.join("zig").join(ZIG).join("ziglang/zig"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this package has no exec.rs to spawn through")]

@@ -17,7 +17,7 @@ use crate::exec::{Cmd, End, Kept, Stream};
 use crate::files;
 use crate::files::counted;
 use crate::plan::{Job, Plan};
-use crate::trap::{self, Masks, Script, Traps};
+use crate::trap::{self, Broken, Hit, Left, Masks, Script, Traps};
 use crate::ui::Ui;
 
 /// What came of a job.
@@ -64,10 +64,6 @@ pub struct Builder<'a> {
 
 /// How long fetching may take before a build that would do it itself.
 const FETCH: Duration = Duration::from_secs(600);
-
-/// What to do about machine code in an `OUT_DIR`.
-const LEFT_HELP: &str = "help: look at it where it lies, it stays until the next run; machine code that lies in the package as it is \
-     gives a warning, and a mode that is to compile C says so: needs = [\"c\"]";
 
 /// Marks a build folder that has had traps in front of it since it was made.
 const TRAPPED: &str = ".trapped-since-it-was-made";
@@ -128,7 +124,7 @@ impl Builder<'_> {
         let begun = SystemTime::now();
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
-        let call = self.call(&cmd, masks.as_ref(), &title)?;
+        let call = self.call(&cmd, masks.as_ref(), Some(&title))?;
         let mut built = Vec::new();
         for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
             let mut program = call.program(&dir, job, &self.app.bin);
@@ -136,7 +132,7 @@ impl Builder<'_> {
             let alone;
             if program.is_none() && cohort.jobs.len() > 1 {
                 let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-                alone = self.call(&invoke(&single), masks.as_ref(), &job.title())?;
+                alone = self.call(&invoke(&single), masks.as_ref(), Some(&job.title()))?;
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
@@ -208,13 +204,14 @@ impl Builder<'_> {
         trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
     }
 
-    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows.
+    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows; without
+    /// one it shows nothing.
     ///
     /// # Errors
     /// Where Cargo cannot be started.
-    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: &str) -> Result<Call> {
+    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: Option<&str>) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
-        let task = self.ui.task("Building", title);
+        let task = title.map(|title| self.ui.task("Building", title));
         let mut call = Call {
             end: End::Code(0),
             seconds: 0.0,
@@ -234,7 +231,9 @@ impl Builder<'_> {
                     manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
-                    task.note(format!("{} done, last {name}", counted(crates, "crate")));
+                    if let Some(task) = &task {
+                        task.note(format!("{} done, last {name}", counted(crates, "crate")));
+                    }
                 }
                 Message::Script(script) => call.scripts.push(script),
                 Message::Other => {}
@@ -280,38 +279,26 @@ impl Builder<'_> {
         let mut spoiled = false;
         for b in built {
             let triple = b.job.target.triple.as_str();
-            let own: Vec<String> =
-                hits.iter().filter(|h| h.target.as_deref() == Some(triple)).map(trap::Hit::line).collect();
-            b.host_c = hits.iter().filter(|h| h.target.is_none()).map(trap::Hit::line).collect();
+            let own: Vec<&Hit> = hits.iter().filter(|h| h.target.as_deref() == Some(triple)).collect();
+            b.host_c = hits.iter().filter(|h| h.target.is_none()).map(Hit::line).collect();
             let folder = dir.join(triple);
             let mut left = Vec::new();
-            for remains in scripts.iter().filter(|s| s.is_for(&folder)).map(|s| s.remains(begun)) {
-                left.extend(remains.made);
+            for script in scripts.iter().filter(|s| s.is_for(&folder)) {
+                let remains = script.remains(begun);
+                left.extend(remains.made.into_iter().map(|line| Left { package: script.name(), line }));
                 b.shipped.extend(remains.shipped);
             }
             for line in &b.shipped {
                 self.ui.warn(format!("{}: {line}", b.job.title()));
             }
-            // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
-            spoiled |= !(own.is_empty() && left.is_empty());
-            let (what, lines) = match (own.is_empty(), left.is_empty()) {
-                (true, true) => {
-                    b.purity_proven = b.error.is_none();
-                    continue;
-                }
-                (false, _) => ("a C compiler was called", own),
-                (true, false) => {
-                    left.push(LEFT_HELP.to_owned());
-                    ("something that no Rust compiler made is in the build", left)
-                }
+            let Some(broken) = Broken::new(&b.job.mode.name, triple, &own, &left) else {
+                b.purity_proven = b.error.is_none();
+                continue;
             };
+            // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
+            spoiled = true;
             b.program = None;
-            b.error = Some(format!(
-                "mode {} promises no C, but {what} for {triple}:\n  {}\n{}",
-                b.job.mode.name,
-                lines.join("\n  "),
-                b.error.take().unwrap_or_default()
-            ));
+            b.error = Some(broken.text(&b.error.take().unwrap_or_default()));
         }
         Ok(spoiled)
     }

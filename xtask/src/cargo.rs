@@ -2,6 +2,7 @@
 
 pub mod aside;
 pub mod cohort;
+pub mod compilers;
 pub mod inherited;
 pub mod invocation;
 pub mod leaks;

@@ -62,6 +62,9 @@ pub struct Planning {
     pub providers: Option<String>,
 }
 
+/// What `--mode` means where every mode is taken unless one is named.
+const EVERY_MODE: &str = "A mode's name (which never falls back), `auto` (the first mode whose needs are met), or `all` [default: all]";
+
 /// Getting what is missing.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct SetupFlag {
@@ -180,8 +183,15 @@ pub enum Command {
         rest: Vec<String>,
     },
     /// Time every mode, cold and warm
+    #[command(
+        mut_arg("targets", |arg| arg.help(
+            "Only this target; may be given several times [default: of targets.toml one of this machine, and one of \
+             another architecture]"
+        )),
+        mut_arg("mode", |arg| arg.help(EVERY_MODE)),
+    )]
     Bench {
-        /// Which jobs; without --target: the host's target and the first other one of targets.toml.
+        /// Which jobs.
         #[command(flatten)]
         planning: Planning,
         /// How many samples of each case
@@ -195,8 +205,14 @@ pub enum Command {
         json: JsonFlag,
     },
     /// Run the project's tests in every mode
+    #[command(
+        mut_arg("targets", |arg| arg.help(
+            "Only this target, which needs a runner here; may be given several times [default: the host's]"
+        )),
+        mut_arg("mode", |arg| arg.help(EVERY_MODE)),
+    )]
     Test {
-        /// Which modes (and, with a runner for it, which target) [default: every mode, for the host]
+        /// Which modes, and which target.
         #[command(flatten)]
         planning: Planning,
         /// Whether to set up first.
@@ -213,7 +229,7 @@ pub enum Command {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// The main job: build, verify, images, archives, checksums, report
+    /// The main job: build, verify, images, archives, checksums, bills of materials, report
     Release {
         /// Which jobs.
         #[command(flatten)]
@@ -240,7 +256,7 @@ pub enum Command {
         #[arg(long)]
         crates: bool,
         /// Compare with this size.json or report.json, or with the one in this folder [default: what was saved, else the
-        /// release before]
+        /// last release where an image was made since, else the release before it]
         #[arg(long, value_name = "PATH")]
         against: Option<PathBuf>,
         /// Remember these sizes, to compare with later

@@ -120,14 +120,14 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
             self_contained: std.self_contained,
         }),
         Choice::Setup { rustc, way } => StdState::Obtainable(format!(
-            "`cargo xtask setup` can get it ({}, rustc {})",
+            "`cargo xtask setup {target}` can get it ({}, rustc {})",
             way.provider(),
             rustc.version
         )),
         Choice::Absent { tried } => match session.host.program("apt-get").is_some() {
-            true => {
-                StdState::Obtainable("`cargo xtask setup` can install a rustc that brings its source".into())
-            }
+            true => StdState::Obtainable(format!(
+                "`cargo xtask setup {target}` can install a rustc that brings its source"
+            )),
             false => StdState::Absent(format!("no std for {target}: {}", tried.join("; "))),
         },
     }

@@ -12,6 +12,10 @@ use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{Verified, limits};
 
+mod ahead;
+
+pub use ahead::{Prospect, Weight, ahead};
+
 /// An image all of whose programs are proven to start on its base.
 #[derive(Debug, Clone)]
 pub struct Placed {

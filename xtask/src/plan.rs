@@ -99,6 +99,8 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Targets that nothing on this machine can build.
     pub skipped: Vec<Skipped>,
+    /// The targets that were asked for, as [`Request::targets`].
+    pub asked: Vec<Triple>,
 }
 
 /// A target that is left out.
@@ -148,6 +150,9 @@ pub struct Fallback {
     pub reason: &'static str,
     /// What was tried and what was found, a line each.
     pub tried: Vec<String>,
+    /// Why setup could not get what is missing; none where it can.
+    #[serde(skip)]
+    pub beyond_setup: Option<String>,
 }
 
 impl Job {
@@ -175,7 +180,7 @@ pub fn plan(config: &Config, findings: &Findings, request: &Request) -> Result<P
     if let Some(ModeRequest::Named(name)) = &request.mode {
         named(config, name)?;
     }
-    let mut plan = Plan { jobs: Vec::new(), skipped: Vec::new() };
+    let mut plan = Plan { jobs: Vec::new(), skipped: Vec::new(), asked: request.targets.clone() };
     for target in targets(config, &request.targets) {
         let one = OneTarget { config, findings, request, target: &target };
         match one.jobs() {
@@ -195,6 +200,12 @@ pub fn targets(config: &Config, asked: &[Triple]) -> Vec<Target> {
     let known = |t: &Triple| config.targets.iter().find(|k| k.triple == *t).cloned();
     let asked = asked.iter().filter(|t| seen.insert((*t).clone()));
     asked.map(|t| known(t).unwrap_or_else(|| Target::with_defaults(t.clone()))).collect()
+}
+
+/// The command that gets what the targets of a run lack. Those of `--target` are named: targets.toml need not have them,
+/// and without names setup looks at those of targets.toml.
+pub fn setup_command(asked: &[Triple]) -> String {
+    asked.iter().fold("cargo xtask setup".to_owned(), |line, triple| format!("{line} {triple}"))
 }
 
 /// The mode of this name.

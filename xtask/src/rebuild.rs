@@ -77,7 +77,7 @@ fn difference(section: Option<&String>, one: &[u8], other: &[u8]) -> Difference 
     let at = one.iter().zip(other).position(|(a, b)| a != b).unwrap_or(one.len().min(other.len()));
     let count = one.iter().zip(other).filter(|(a, b)| a != b).count() + one.len().abs_diff(other.len());
     let texts = text_around(one, at).zip(text_around(other, at));
-    let cause = cause(section.map(String::as_str), texts.as_ref());
+    let cause = cause(section.map(String::as_str), texts.as_ref().map(|(a, b)| (a.as_str(), b.as_str())));
     Difference { section: section.map(|name| (name.clone(), count)), offset: at as u64, texts, cause }
 }
 
@@ -92,7 +92,7 @@ fn text_around(bytes: &[u8], at: usize) -> Option<String> {
 }
 
 /// What usually makes a difference in such a place.
-fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
+fn cause(section: Option<&str>, texts: Option<(&str, &str)>) -> String {
     let is_time = |text: &str| {
         let clock = text.as_bytes().windows(8).any(|w| {
             w[2] == b':' && w[5] == b':' && [0, 1, 3, 4, 6, 7].iter().all(|i| w[*i].is_ascii_digit())
@@ -107,7 +107,12 @@ fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
                     can take it from SOURCE_DATE_EPOCH"
                 .into();
         }
-        if one.contains('/') && other.contains('/') {
+        let at = one.bytes().zip(other.bytes()).take_while(|(a, b)| a == b).count();
+        if is_stamp(one, at) && is_stamp(other, at) {
+            return "a time since 1970: a build script that writes it; it can take it from SOURCE_DATE_EPOCH"
+                .into();
+        }
+        if in_path(one, at) {
             return "a path of the build: xtask maps those that it knows (`--remap-path-prefix`, `-ffile-prefix-map`); this \
                     one is made elsewhere, by a build script or by `env!` of `CARGO_MANIFEST_DIR` or `OUT_DIR`"
                 .into();
@@ -125,6 +130,22 @@ fn cause(section: Option<&str>, texts: Option<&(String, String)>) -> String {
               map, in a build script or a macro"
             .into(),
     }
+}
+
+/// Whether the byte at `at` is one of a number as long as the seconds, milli-, micro- or nanoseconds since 1970 are from
+/// 2001 to 2286.
+fn is_stamp(text: &str, at: usize) -> bool {
+    let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|b| b.is_ascii_digit()).count();
+    let (before, after) = text.as_bytes().split_at(at.min(text.len()));
+    let count = digits(&mut before.iter().rev()) + digits(&mut after.iter());
+    matches!(count, 10 | 13 | 16 | 19)
+}
+
+/// Whether what stands before `at`, back to where no path could go on, has a `/`: texts of Rust stand side by side, so one
+/// that follows says nothing.
+fn in_path(text: &str, at: usize) -> bool {
+    let path = |b: &&u8| b.is_ascii_alphanumeric() || b"/._-+@~".contains(b);
+    text.as_bytes()[..at.min(text.len())].iter().rev().take_while(path).any(|b| *b == b'/')
 }
 
 /// The folders of `machine` whose path stands in a program, each with the text that it first stands in: the program would
@@ -157,6 +178,12 @@ mod tests {
         assert!(cause_of(b"built 12:34:56 today", b"built 12:34:57 today").contains("__TIME__"));
         assert!(cause_of(b"Nov 20 2026", b"Nov 21 2026").contains("__DATE__"));
         assert!(cause_of(b"\0/home/one/x.c\0", b"\0/home/two/x.c\0").contains("-ffile-prefix-map"));
+        // As rustc puts a stamp in front of the next text.
+        let stamped = |stamp: &str| format!("\0built at {stamp}/rustc/59807616/library/core/src/fmt.rs\0");
+        let stamps = ["1764194400123456789", "1764194499876543210"].map(stamped);
+        assert!(cause_of(stamps[0].as_bytes(), stamps[1].as_bytes()).contains("since 1970"));
+        let words = ["some", "none"].map(stamped);
+        assert!(cause_of(words[0].as_bytes(), words[1].as_bytes()).contains("random"));
         assert!(cause_of(&[0, 1, 2, 3], &[0, 1, 9, 3]).contains("random"));
     }
 

@@ -27,7 +27,7 @@ mod tls;
 mod url;
 
 pub use host::Registry;
-pub use pull::base;
+pub use pull::{base, check};
 pub use reference::Reference;
 pub use secret::Secret;
 

@@ -9,9 +9,11 @@ use serde::{Deserialize, Serialize};
 
 mod code;
 mod mask;
+mod promise;
 mod remains;
 
 pub use mask::Masks;
+pub use promise::{Broken, Left};
 pub use remains::{Remains, Script};
 
 use crate::error::{Error, Result};
@@ -136,13 +138,11 @@ impl Traps {
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
         let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
-        let mut own = hits.iter().filter(own).map(Hit::line).peekable();
-        if own.peek().is_none() {
+        let own: Vec<&Hit> = hits.iter().filter(own).collect();
+        let Some(Broken { what, found, help }) = Broken::new(mode, target.as_str(), &own, &[]) else {
             return Ok(());
-        }
-        let error =
-            Error::failed(format!("mode {mode} promises no C, but a C compiler was called for {target}"));
-        Err(own.fold(error, Error::found))
+        };
+        Err(found.into_iter().fold(Error::failed(what), Error::found).help(help))
     }
 
     /// What was logged. A log that is not there holds nothing; a line that is broken is a hit nobody can name.

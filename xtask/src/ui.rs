@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use crate::error::{Error, Result};
 
@@ -136,7 +137,12 @@ impl Ui {
 
     /// Starts showing that something is going on; see [`Task`].
     pub fn task(&self, verb: &str, text: impl Into<String>) -> Task {
-        Task::start(*self, verb, text.into())
+        Task::start(*self, verb, text.into(), Duration::ZERO)
+    }
+
+    /// As [`Ui::task`], for what is mostly done at once: nothing is shown until it has taken some seconds.
+    pub fn late_task(&self, verb: &str, text: impl Into<String>) -> Task {
+        Task::start(*self, verb, text.into(), task::LATE)
     }
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {

@@ -13,7 +13,7 @@ use crate::oci::stage;
 use crate::plan::Job;
 use crate::toolchain::identity::digest;
 use crate::toolchain::runner::Runner;
-use crate::ui::Ui;
+use crate::ui::{Task, Ui};
 
 /// How long a smoke run may take; then its whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
@@ -112,11 +112,15 @@ pub fn verify(
     extent: Extent,
     ui: &Ui,
 ) -> Result<Vec<Verified>> {
+    let shown: Vec<String> =
+        built.iter().filter(|built| built.program.is_some()).map(|built| built.job.title()).collect();
+    // Nearly always it is done before anybody could read that.
+    let task = (extent == Extent::Judge).then(|| ui.late_task("Verifying", shown.join(", ")));
     // Smoke runs wait for processes: side by side they take as long as the slowest.
     std::thread::scope(|scope| {
         let handles: Vec<_> = built
             .into_iter()
-            .map(|built| scope.spawn(|| one(built, &config.app, dist, extent, ui)))
+            .map(|built| scope.spawn(|| one(built, &config.app, dist, extent, task.as_ref(), ui)))
             .collect();
         handles
             .into_iter()
@@ -125,7 +129,14 @@ pub fn verify(
     })
 }
 
-fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<Verified> {
+fn one(
+    built: Built,
+    app: &App,
+    dist: &Path,
+    extent: Extent,
+    task: Option<&Task>,
+    ui: &Ui,
+) -> Result<Verified> {
     let skipped = |built: Built, error: String| Verified {
         built,
         artifact: None,
@@ -167,7 +178,7 @@ fn one(built: Built, app: &App, dist: &Path, extent: Extent, ui: &Ui) -> Result<
         problems.push(format!("mode {} promises no C, and this build does not prove it", job.mode.name));
     }
     let smoke = match problems.is_empty() {
-        true => smoke(job, app, &path, facts.as_ref().and_then(|facts| facts.interpreter.as_deref())),
+        true => smoke(job, app, &path, task, facts.as_ref().and_then(|facts| facts.interpreter.as_deref())),
         false => Smoke::Skipped("the gate did not pass".into()),
     };
     if let Smoke::Failed(said) = &smoke {
@@ -214,15 +225,26 @@ pub fn limits(job: &Job) -> Limits {
     Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
 
-fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smoke {
+fn smoke(job: &Job, app: &App, program: &Path, task: Option<&Task>, interpreter: Option<&str>) -> Smoke {
     let Some(cmd) = job.runner.command(program) else {
         let Runner::None { reason } = &job.runner else { return Smoke::Skipped("no runner".into()) };
         return Smoke::Skipped(reason.clone());
     };
     let cmd = cmd.args(&app.smoke);
+    if let Some(task) = task {
+        task.note(format!("smoke run {}", cmd.line()));
+    }
     match cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST)) {
         Ok(output) if output.ok() => Smoke::Passed,
-        Ok(output) => Smoke::Failed(format!("{} {}", cmd.line(), how_it_ended(&output))),
+        Ok(output) => Smoke::Failed(format!(
+            "{} {}\nhelp: {}",
+            cmd.line(),
+            how_it_ended(&output).trim_end(),
+            match output.end.is_ours() {
+                true => "`smoke` of [app] in targets.toml names arguments with which it ends by itself",
+                false => "`smoke` of [app] in targets.toml are its arguments: it should end with 0",
+            }
+        )),
         // The kernel says of the program that it is not there where that is its interpreter.
         Err(error) => Smoke::Failed(match interpreter.filter(|file| !Path::new(file).exists()) {
             Some(file) if job.runner == Runner::Native => {

@@ -12,6 +12,9 @@ use xtask::triple::Triple;
 
 use crate::skip::skipped;
 
+#[path = "../../native/wasm/build.rs"]
+#[allow(dead_code, reason = "where it looks is what is asked here")]
+mod recipe;
 mod skip;
 
 /// A folder with fake tools, in front of nothing: what is not faked is not there.
@@ -215,6 +218,26 @@ fn zig_comes_from_pip_with_its_hash() {
     // Once it is there, pip is not asked again.
     assert_eq!(setup::zig::install(Path::new("/nonexistent"), &cache, &mut |_| ()).unwrap(), zig);
     std::fs::remove_dir_all(&cache).unwrap();
+}
+
+/// `native` makes its module with the zig that setup installs, and knows nothing of xtask.
+#[test]
+fn the_recipe_of_native_looks_where_zig_is_installed() {
+    assert_eq!(recipe::ZIG, setup::zig::VERSION);
+    let cases: [&[(&str, &str)]; 5] = [
+        &[("HOME", "/h")],
+        &[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")],
+        &[("HOME", "/h"), ("XDG_CACHE_HOME", "not/absolute")],
+        &[("HOME", "/h"), ("XDG_CACHE_HOME", "/x"), ("XTASK_CACHE_DIR", "/c")],
+        &[],
+    ];
+    for vars in cases {
+        let triple = Triple::parse("x86_64-unknown-linux-gnu");
+        let host = Host::new(triple, vars.iter().map(|(k, v)| (k.into(), v.into())));
+        let ours = xtask::cache::dir(&host, "linux").ok();
+        let ours = ours.map(|cache| setup::zig::place(&cache).join("ziglang/zig"));
+        assert_eq!(recipe::installed(|name| host.var(name).map(str::to_owned)), ours, "{vars:?}");
+    }
 }
 
 #[test]

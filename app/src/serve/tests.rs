@@ -19,15 +19,17 @@ use tokio::runtime::Builder;
 
 use super::config::Config;
 use super::service::{Phase, Service};
-use super::{End, Server};
+use super::{End, Left, Server};
 use crate::store::{COMPILED, in_memory};
 use client::{Answer, Client};
 
-/// A service in this process, drained when the value is dropped.
+/// A service in this process, drained when the value is dropped. What was cut is waited for then: there is no end of the
+/// process that would be the end of it.
 struct Running {
     address: SocketAddr,
     service: Arc<Service>,
-    thread: Option<JoinHandle<End>>,
+    thread: Option<JoinHandle<(End, Option<Left>)>>,
+    left: Option<Left>,
 }
 
 impl Running {
@@ -37,7 +39,7 @@ impl Running {
         let service = Arc::get_mut(&mut server.service).unwrap();
         service.store = COMPILED.first().map(|engine| Arc::from(in_memory(*engine).unwrap()));
         let (address, service) = (server.address, Arc::clone(&server.service));
-        Self { address, service, thread: Some(std::thread::spawn(move || server.run())) }
+        Self { address, service, thread: Some(std::thread::spawn(move || server.run())), left: None }
     }
 
     fn client(&self) -> Client {
@@ -73,13 +75,16 @@ impl Running {
 
     fn end(&mut self) -> Option<End> {
         self.begin_to_drain();
-        self.thread.take().map(|thread| thread.join().unwrap())
+        let (end, left) = self.thread.take()?.join().unwrap();
+        self.left = left;
+        Some(end)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
         self.end();
+        drop(self.left.take());
     }
 }
 

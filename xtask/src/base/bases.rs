@@ -51,6 +51,25 @@ impl<'a> Bases<'a> {
         Ok(Some(image))
     }
 
+    /// What would keep [`Bases::get`] from giving a base, where that shows without the network and in no time.
+    ///
+    /// # Errors
+    /// See [`distroless::check`] and [`registry::check`].
+    pub fn check(&self, base: &Base, platform: &Platform) -> Result<()> {
+        match base {
+            Base::Scratch | Base::Auto => Ok(()),
+            Base::Distroless(what) => distroless::check(*what, platform, &self.distroless),
+            Base::Registry(reference) => registry::check(reference, platform, &self.registry),
+        }
+    }
+
+    /// Whether a run that makes an image on this base will lock it: a tag that stands in no lock yet.
+    pub fn locks(&self, base: &Base) -> bool {
+        let Base::Registry(reference) = base else { return false };
+        let tag = reference.digest().is_none() && !self.registry.offline;
+        tag && registry::lock::read(self.registry.locks).is_ok_and(|locks| !locks.contains_key(reference))
+    }
+
     /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
     pub fn refreshed(&self, base: &Base) -> Option<String> {
         self.refreshed.borrow().get(&base.to_string()).cloned()

@@ -1,6 +1,6 @@
 //! Distroless bases, from their lock to a layer in the cache.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cache::{Lock as FileLock, Staging, needed, short_hash};
 use crate::error::{Error, Result};
@@ -19,6 +19,10 @@ use super::store::Store;
 use super::tree::{self, Unpacked};
 use super::{Arch, BaseImage, Distroless, layer, update};
 
+mod check;
+
+pub use check::check;
+
 /// Where things are and what is allowed.
 #[derive(Debug, Clone, Copy)]
 pub struct Site<'a> {
@@ -36,6 +40,13 @@ pub struct Site<'a> {
     pub may_refresh: bool,
     /// Then that is an error all the same.
     pub strict: bool,
+}
+
+impl Site<'_> {
+    /// Whether a lock may be made now.
+    fn refreshes(&self) -> bool {
+        self.may_refresh && !self.strict && !self.offline
+    }
 }
 
 /// A base that is ready.
@@ -57,22 +68,10 @@ const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 /// # Errors
 /// Debian has no such platform; there is no lock; packages are missing and cannot be had, or are not what the lock says.
 pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<Assembled> {
-    let arch = Arch::of(platform).filter(|arch| Arch::of_release(what.debian).contains(arch));
-    let arch = arch.ok_or_else(|| {
-        let all: Vec<String> =
-            Arch::of_release(what.debian).into_iter().map(|arch| arch.platform().to_string()).collect();
-        Error::usage(format!("there is no {what} for {platform}"))
-            .found(format!("it is there for {}", all.join(", ")))
-    })?;
-    let file = site.locks.join(Lock::file_name(what.debian));
-    let may_refresh = site.may_refresh && !site.strict && !site.offline;
-    let lock = Lock::load(&file)?;
-    let part = match &lock {
-        Some(lock) => lock.part(what, arch),
-        None => Err(Error::missing(format!("{what} is not locked: there is no {}", file.display()))
-            .help(format!("lock its packages: cargo xtask base update {}", what.debian))),
-    };
-    let part = match part {
+    let arch = arch(what, platform)?;
+    let may_refresh = site.refreshes();
+    let lock = Lock::load(&file(what, site))?;
+    let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
         Err(error) if may_refresh => return refresh(what, arch, lock.as_ref(), error.what, site),
         Err(error) => return Err(error),
@@ -102,15 +101,44 @@ pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<As
     }
 }
 
+/// Debian's name for a platform, where this release has it.
+fn arch(what: Distroless, platform: &Platform) -> Result<Arch> {
+    let arch = Arch::of(platform).filter(|arch| Arch::of_release(what.debian).contains(arch));
+    arch.ok_or_else(|| {
+        let all: Vec<String> =
+            Arch::of_release(what.debian).into_iter().map(|arch| arch.platform().to_string()).collect();
+        Error::usage(format!("there is no {what} for {platform}"))
+            .found(format!("it is there for {}", all.join(", ")))
+    })
+}
+
+fn file(what: Distroless, site: &Site<'_>) -> PathBuf {
+    site.locks.join(Lock::file_name(what.debian))
+}
+
+/// What the repository's lock says about a base.
+fn locked(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> Result<Part> {
+    match lock {
+        Some(lock) => lock.part(what, arch),
+        None => {
+            Err(Error::missing(format!("{what} is not locked: there is no {}", file(what, site).display()))
+                .help(format!("lock its packages: cargo xtask base update {}", what.debian)))
+        }
+    }
+}
+
 /// The key of the lock that stands in for this one.
 fn refreshed_key(what: Distroless, arch: Arch, lock: Option<&Lock>) -> String {
     let text = lock.map(Lock::text).unwrap_or_default();
     format!("debian{}-{arch}-{}", what.debian, short_hash(&text, 16))
 }
 
-/// What to say where a lock that was made now stands in for the repository's.
-fn note(what: Distroless, why: &str) -> String {
-    format!("the lock of Debian {} was refreshed for this run: {why}", what.debian)
+/// What to say where a lock that was made now stands in for the repository's, or is the only one.
+fn note(what: Distroless, lock: Option<&Lock>, why: &str) -> String {
+    match lock {
+        Some(_) => format!("the lock of Debian {} was refreshed for this run: {why}", what.debian),
+        None => format!("a lock of Debian {} was made for this run: {why}", what.debian),
+    }
 }
 
 /// A base by the lock that an earlier run made in the place of this one; none where that is out of date itself.
@@ -127,7 +155,7 @@ fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -
             Got::Superseded(_) => return Ok(None),
         },
     };
-    let why = note(what, "its packages are superseded");
+    let why = note(what, lock, "its packages are superseded");
     site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
     Ok(Some(Assembled { refreshed: Some(why), ..ready }))
 }
@@ -141,11 +169,11 @@ fn refresh(
     site: &Site<'_>,
 ) -> Result<Assembled> {
     let store = Store::new(site.cache);
-    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases")?;
+    let apt = Apt::find(site.host, *site.ui, packages::NEEDED)?;
     let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
     let file = store.refreshed(&refreshed_key(what, arch, lock));
     crate::files::write(&file, fresh.text().as_bytes()).map_err(needed)?;
-    let why = note(what, &why);
+    let why = note(what, lock, &why);
     site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
     let part = fresh.part(what, arch)?;
     let ready = match cached(what, arch, &part, site)? {
@@ -162,7 +190,7 @@ fn refresh(
 }
 
 /// The folder of the base's layer: whatever decides its bytes is in the name.
-fn folder(part: &Part, site: &Site<'_>) -> std::path::PathBuf {
+fn folder(part: &Part, site: &Site<'_>) -> PathBuf {
     let key = short_hash(&format!("{} {ENCODER}", part.digest), 32);
     Store::new(site.cache).layer(&key)
 }
@@ -227,7 +255,8 @@ fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
         }
     }
     let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
-    deb.unpack_data(&mut std::io::BufWriter::new(file))?;
+    deb.unpack_data(&mut std::io::BufWriter::new(file))
+        .map_err(|error| error.found(format!("it was to go to {}", data.display())))?;
     let mut files = RootFs::new();
     unpack::apply(data, &mut files)
         .map_err(|error| error.found(format!("it is in the package {name} {version}")))?;

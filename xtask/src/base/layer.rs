@@ -23,9 +23,7 @@ const FACTS: &str = "layer.json";
 /// # Errors
 /// What is there is no tar that can be unpacked.
 pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, RootFs)>> {
-    let facts = std::fs::read(dir.join(FACTS)).ok().and_then(|json| serde_json::from_slice(&json).ok());
-    let Some(layer) = facts else { return Ok(None) };
-    let layer: Layer = layer;
+    let Some(layer) = facts(dir) else { return Ok(None) };
     let (blob, tar) = (dir.join(PACKED), dir.join(TAR));
     if !whole(dir, &layer) {
         return Ok(None);
@@ -35,6 +33,17 @@ pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, 
         return Ok(None);
     }
     Ok(Some((StoredLayer { layer, blob, created_by: created_by.to_owned() }, rootfs)))
+}
+
+/// Whether a folder has all that [`write`] leaves, by names and sizes alone.
+pub(super) fn lies(dir: &Path) -> bool {
+    let Some(layer) = facts(dir) else { return false };
+    let blob = std::fs::metadata(dir.join(PACKED)).is_ok_and(|blob| blob.len() == layer.descriptor.size);
+    blob && dir.join(TAR).is_file()
+}
+
+fn facts(dir: &Path) -> Option<Layer> {
+    std::fs::read(dir.join(FACTS)).ok().and_then(|json| serde_json::from_slice(&json).ok())
 }
 
 /// Whether tar and blob are those that the layer names.
@@ -116,6 +125,7 @@ mod tests {
         tree.put("etc/passwd", Node::bytes(0o644, b"root:x:0:0".as_slice())).unwrap();
         write(&tree, dir.path()).unwrap();
         let there = || read(dir.path(), "test").unwrap().is_some();
+        assert!(!lies(&dir.path().join("nowhere")) && lies(dir.path()));
         assert!(there() && there());
         for name in [TAR, PACKED, FACTS] {
             let file = dir.path().join(name);

@@ -14,6 +14,9 @@ use super::distroless::Site;
 use super::lock::Package;
 use super::store::Store;
 
+/// What apt is looked for, in a message.
+pub(super) const NEEDED: &str = "the packages of distroless bases";
+
 /// What came of it.
 #[derive(Debug)]
 pub(super) enum Got {
@@ -59,35 +62,11 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         return Ok(Got::All(all));
     }
     let missing = missing(packages, &store)?;
-    let names = |damaged: bool| -> Vec<String> {
-        let these = missing.iter().filter(|p| store.holds(p) == damaged);
-        these.map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect()
-    };
-    let (absent, damaged) = (names(false), names(true));
-    let count = |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
-    if site.offline {
-        let counts = [count(&absent, "absent"), count(&damaged, "damaged")];
-        let counts: Vec<String> = counts.into_iter().flatten().collect();
-        let error = Error::missing(format!(
-            "packages of Debian {debian} cannot be had from the cache: {}",
-            counts.join(", ")
-        ));
-        let lines = [("not in the cache", &absent), ("damaged", &damaged)];
-        let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
-        return Err(lines
-            .fold(error, |error, (what, names)| error.found(format!("{what}: {}", names.join(", "))))
-            .help(
-                "run it once without --offline, or take over the folder `bases` of another machine's cache",
-            ));
+    let lack = Lack::of(&missing, &store);
+    let apt = lack.way(debian, site)?;
+    if !lack.damaged.is_empty() {
+        site.ui.warn(format!("damaged in the cache, and fetched again: {}", lack.damaged.join(", ")));
     }
-    if !damaged.is_empty() {
-        site.ui.warn(format!("damaged in the cache, and fetched again: {}", damaged.join(", ")));
-    }
-    // Asked before anything is fetched for it.
-    drop(inbox(&store, *site.ui)?);
-    let apt = Apt::find(site.host, *site.ui, "the packages of distroless bases").map_err(|error| {
-        error.found(format!("not in the cache: {}", [absent, damaged].concat().join(", ")))
-    })?;
     let size: u64 = missing.iter().map(|p| p.size).sum();
     let count = counted(missing.len() as u64, "package");
     let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
@@ -104,6 +83,64 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     drop(task);
     let all = cached(packages, &store)?;
     all.map(Got::All).ok_or_else(|| Error::failed("a package went from the cache while it was needed"))
+}
+
+/// What would keep [`get`] from getting the packages, as far as this machine tells without asking the archive.
+///
+/// # Errors
+/// Some are not in the cache, and cannot be had: without the network, or without apt.
+pub(super) fn check(packages: &[Package], debian: u8, site: &Site<'_>) -> Result<()> {
+    let store = Store::new(site.cache);
+    let missing = missing(packages, &store)?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Lack::of(&missing, &store).way(debian, site).map(drop),
+    }
+}
+
+/// The packages that the cache does not have, in words.
+struct Lack<'a> {
+    absent: Vec<String>,
+    damaged: Vec<String>,
+    store: &'a Store,
+}
+
+impl<'a> Lack<'a> {
+    fn of(missing: &[Package], store: &'a Store) -> Self {
+        let names = |damaged: bool| -> Vec<String> {
+            let these = missing.iter().filter(|p| store.holds(p) == damaged);
+            these.map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect()
+        };
+        Self { absent: names(false), damaged: names(true), store }
+    }
+
+    /// The apt that can bring them.
+    fn way(&self, debian: u8, site: &Site<'_>) -> Result<Apt> {
+        let Self { absent, damaged, store } = self;
+        if !site.offline {
+            // Asked before anything is fetched for it.
+            drop(inbox(store, *site.ui)?);
+            return Apt::find(site.host, *site.ui, NEEDED).map_err(|error| {
+                let all: Vec<&str> = absent.iter().chain(damaged).map(String::as_str).collect();
+                error.found(format!("not in the cache: {}", all.join(", ")))
+            });
+        }
+        let count =
+            |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
+        let counts: Vec<String> =
+            [count(absent, "absent"), count(damaged, "damaged")].into_iter().flatten().collect();
+        let error = Error::missing(format!(
+            "packages of Debian {debian} cannot be had from the cache: {}",
+            counts.join(", ")
+        ));
+        let lines = [("not in the cache", absent), ("damaged", damaged)];
+        let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
+        Err(lines
+            .fold(error, |error, (what, names)| error.found(format!("{what}: {}", names.join(", "))))
+            .help(
+                "run it once without --offline, or take over the folder `bases` of another machine's cache",
+            ))
+    }
 }
 
 /// The bytes of the packages, where the cache has all of them.

@@ -11,8 +11,9 @@ use crate::cargo::invocation::invocation;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::error::{Error, Result};
 use crate::exec::End;
-use crate::plan::{Job, ModeRequest};
+use crate::plan::Job;
 use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, Trace, host_facts, schedule};
+use crate::triple::Triple;
 
 pub(super) fn run(
     common: &Common,
@@ -26,7 +27,9 @@ pub(super) fn run(
     let mut start = start(common, &planning, setup, json)?;
     start.check()?;
     start.take_turn();
-    narrow(&mut start);
+    if planning.targets.is_empty() {
+        narrow(&mut start);
+    }
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is nothing to time")));
@@ -63,20 +66,40 @@ pub(super) fn run(
     start.plan.incomplete().map_or(Ok(()), Err)
 }
 
-/// Without --target: the host's target, and the first other one that can be built, so that a cross build is timed too.
+/// Leaves what is timed without --target, and says what is not.
 fn narrow(start: &mut Start) {
-    if !start.request.targets.is_empty() || start.request.mode != Some(ModeRequest::All) {
-        return;
+    let jobs = &start.plan.jobs;
+    let targets: Vec<(&Triple, bool)> = jobs.iter().map(|j| (&j.target.triple, j.buildable())).collect();
+    let timed: Vec<Triple> = timed(&start.session.host.triple, &targets).into_iter().cloned().collect();
+    let mut left_out: Vec<String> = Vec::new();
+    let mut keep = |triple: &Triple| {
+        let keeps = timed.contains(triple);
+        if !keeps && !left_out.iter().any(|t| t == triple.as_str()) {
+            left_out.push(triple.to_string());
+        }
+        keeps
+    };
+    start.plan.jobs.retain(|job| keep(&job.target.triple));
+    // What cannot be built is no reason to fail where others are timed in its place.
+    start.plan.skipped.retain(|skipped| keep(&skipped.target) || timed.is_empty());
+    if let (Some(first), false) = (left_out.first(), timed.is_empty()) {
+        let how = format!("--target times it, or several: cargo xtask bench --target {first}");
+        start.session.ui.step("Leaving out", format!("{}; {how}", left_out.join(", ")));
     }
-    let host = start.session.host.triple.clone();
-    let others = start.plan.jobs.iter().map(|j| &j.target.triple);
-    let cross = others
-        .clone()
-        .find(|t| t.arch() != host.arch())
-        .or_else(|| others.clone().find(|t| **t != host))
-        .cloned();
-    start.plan.jobs.retain(|j| j.target.triple == host || Some(&j.target.triple) == cross.as_ref());
-    start.plan.skipped.retain(|s| s.target == host || Some(&s.target) == cross.as_ref());
+}
+
+/// The targets to time where none is named: one of this machine, itself where it is there, and one of another
+/// architecture, so that a cross build is timed too. Those that can be built come first.
+fn timed<'t>(host: &Triple, targets: &[(&'t Triple, bool)]) -> Vec<&'t Triple> {
+    let first = |wanted: &dyn Fn(&Triple) -> bool| {
+        let mut fitting = targets.iter().filter(|(triple, _)| wanted(triple));
+        let buildable = fitting.clone().find(|(_, buildable)| *buildable);
+        buildable.or_else(|| fitting.next()).map(|(triple, _)| *triple)
+    };
+    let alike = |t: &Triple| (t.arch(), t.os()) == (host.arch(), host.os());
+    let own = first(&|t| t == host).or_else(|| first(&alike));
+    let cross = first(&|t| t.arch() != host.arch()).or_else(|| first(&|t| Some(t) != own));
+    own.into_iter().chain(cross).collect()
 }
 
 fn case(job: &Job, scenario: Scenario) -> Case {
@@ -128,14 +151,15 @@ impl Executor for Real<'_> {
         );
         // What a warm sample measures is a build folder in which all is done.
         if slot.case.scenario == Scenario::Warm {
-            self.build(&cohort, &dir, &title)?;
+            self.build(&cohort, &dir, Some(&title))?;
+            return self.build(&cohort, &dir, None);
         }
-        self.build(&cohort, &dir, &title)
+        self.build(&cohort, &dir, Some(&title))
     }
 }
 
 impl Real<'_> {
-    fn build(&self, cohort: &Cohort, dir: &Path, title: &str) -> Result<Sample> {
+    fn build(&self, cohort: &Cohort, dir: &Path, title: Option<&str>) -> Result<Sample> {
         let traps = self.builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
         let trace = Trace::start();
@@ -149,5 +173,35 @@ impl Real<'_> {
         }
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
         Ok(Sample { seconds: call.seconds, parts, binary_bytes, image_bytes: None })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_timed_where_nothing_is_named() {
+        let timed = |targets: &[(&str, bool)]| -> String {
+            let targets: Vec<(Triple, bool)> = targets.iter().map(|(t, b)| (Triple::parse(t), *b)).collect();
+            let targets: Vec<(&Triple, bool)> = targets.iter().map(|(t, b)| (t, *b)).collect();
+            let timed = timed(&Triple::parse("x86_64-unknown-linux-gnu"), &targets);
+            timed.into_iter().map(Triple::as_str).collect::<Vec<_>>().join(" ")
+        };
+        const GNU: &str = "x86_64-unknown-linux-gnu";
+        const MUSL: &str = "x86_64-unknown-linux-musl";
+        const ARM: &str = "aarch64-unknown-linux-gnu";
+        const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
+        // As `init` writes it.
+        assert_eq!(timed(&[(MUSL, true), (ARM_MUSL, true)]), format!("{MUSL} {ARM_MUSL}"));
+        assert_eq!(
+            timed(&[(MUSL, true), (ARM, true), (GNU, true), (ARM_MUSL, true)]),
+            format!("{GNU} {ARM}")
+        );
+        assert_eq!(timed(&[(GNU, true), (MUSL, true)]), format!("{GNU} {MUSL}"));
+        assert_eq!(timed(&[(MUSL, true), (ARM, false), (ARM_MUSL, true)]), format!("{MUSL} {ARM_MUSL}"));
+        assert_eq!(timed(&[(MUSL, false), (ARM, false)]), format!("{MUSL} {ARM}"));
+        assert_eq!(timed(&[(ARM, true)]), ARM);
+        assert_eq!(timed(&[]), "");
     }
 }

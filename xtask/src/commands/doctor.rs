@@ -88,7 +88,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
         })
         .collect();
     let whole = targets.iter().all(|t| t.std.ok && t.toolchain.ok && t.linker.ok && t.runner.ok);
-    let setup = (!whole).then(|| "cargo xtask setup".to_owned());
+    let setup = (!whole).then(|| plan::setup_command(&request.targets));
     let rustc = session.rustc.describe();
     if json {
         let document = Document { schema: 1, host: session.host.triple.to_string(), rustc, targets, setup };

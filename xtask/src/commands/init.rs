@@ -1,15 +1,50 @@
 //! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
 
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cargo::compilers::Question;
+use crate::cargo::inherited::clean;
+use crate::cargo::units::{self, Graph};
 use crate::cli::Common;
 use crate::config::init;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::session::Session;
+
+/// How long Cargo may take to say what a program is made of: it may have to fetch all of it first.
+const LIMIT: Duration = Duration::from_secs(600);
 
 pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
     let session = Session::open(common, false)?;
     let known = session.rustc.known_targets();
-    let file = init::write(&session.workspace.root, &session.workspace, known, package)?;
+    let (root, ask) = (&session.workspace.root, |question: &Question<'_>| ask(&session, question));
+    let (file, untold) = init::write(root, &session.workspace, known, package, &ask)?;
+    if let Some(error) = untold {
+        let error = error.help("where a dependency compiles C, say so in its [[mode]]: needs = [\"c\"]");
+        session.ui.warn(error.to_string());
+    }
     session.ui.step("Wrote", file.display().to_string());
     session.ui.step("Next", "cargo xtask plan");
     Ok(())
+}
+
+/// What Cargo says of a program. It fetches what it lacks for that, as any build would.
+fn ask(session: &Session, question: &Question<'_>) -> Result<Graph> {
+    let root = &session.workspace.root;
+    let cargo = session.host.var_os("CARGO").unwrap_or_else(|| "cargo".as_ref());
+    let cmd = question.command(Path::new(cargo), &root.join("Cargo.toml"), session.offline).cwd(root);
+    let cmd = clean(cmd, &session.host, &session.workspace.target_directory);
+    let cmd = cmd.env("RUSTC", &session.rustc.program);
+    session.ui.detail("Running", cmd.line());
+    let _task = session.ui.late_task("Asking", "Cargo which packages compile C");
+    let output = cmd.capture_whole(LIMIT)?;
+    units::read(&output.stdout).ok_or_else(|| {
+        let error =
+            Error::failed("Cargo did not say what the program is made of, and so whether C is compiled");
+        let words = output.errors();
+        match words.find("error: ") {
+            Some(at) => error.found(words[at..].trim_end()),
+            None => error,
+        }
+    })
 }

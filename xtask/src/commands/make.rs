@@ -4,11 +4,13 @@ use super::bills::{self, Bills, bills};
 use super::pipeline::{Start, start};
 use super::rebuild::rebuild;
 use super::release::report;
-use super::shipped::{Shipped, place, ship};
+use super::shipped::{Shipped, judge, ship};
 use crate::cli::{Common, Planning, SetupFlag};
+use crate::config::Image;
 use crate::error::{Error, Result};
 use crate::oci::PackedImage;
 use crate::smoke::{Engine, load};
+use crate::triple::Triple;
 use crate::verify::Extent;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
@@ -38,15 +40,15 @@ fn up_to(
     if again {
         rebuild(&start, &mut verified)?;
     }
-    let shipped = match extent {
-        Extent::Judge => place(&start, &mut verified)?,
-        Extent::Place => Shipped::default(),
+    let unjudged = match extent {
+        Extent::Judge => judge(&start, &mut verified)?,
+        Extent::Place => None,
     };
-    let report = report(&start, &verified, &shipped, &Bills::default())?;
+    let report = report(&start, &verified, &Shipped::default(), &Bills::default())?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
     start.end(&verified)?;
-    shipped.end(start.request.strict)
+    unjudged.map_or(Ok(()), Err)
 }
 
 pub(super) fn image(
@@ -83,24 +85,33 @@ pub(super) fn image(
         (false, false) => ui.data(&table()),
     }
     // One name, also where there are several images: two would be a name and an argument.
-    let own = start.session.host.triple.platform();
-    let runs_here = |image: &&PackedImage| image.manifests.iter().any(|m| Some(&m.platform) == own.as_ref());
-    let first = shipped.packed.iter().position(|image| runs_here(&image)).unwrap_or(0);
-    if let Some(name) = names.get(first).filter(|_| !json) {
+    let first = named(&start).and_then(|name| shipped.packed.iter().position(|image| image.name == name));
+    if let Some(name) = first.and_then(|at| names.get(at)).filter(|_| !json) {
         ui.data(name);
     }
     start.end(&verified)?;
-    shipped.end(start.request.strict)
+    shipped.end(&start.request)
+}
+
+/// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not
+/// made, no other takes its place: a shell would run the wrong program.
+fn named(start: &Start) -> Option<&str> {
+    let (own, asked) = (start.session.host.triple.platform(), &start.request.targets);
+    let wanted = |target: &&Triple| asked.is_empty() || asked.contains(target);
+    let images: Vec<_> =
+        start.config.images.iter().filter(|i| i.targets.iter().any(|t| wanted(&t))).collect();
+    let runs_here = |image: &Image| image.targets.iter().filter(wanted).any(|t| t.platform() == own);
+    images.iter().find(|i| runs_here(i)).or(images.first()).map(|image| image.name.as_str())
 }
 
 fn loaded(start: &Start, engine: &Engine, image: &PackedImage, version: &str) -> Result<String> {
     let (session, ui) = (&start.session, &start.session.ui);
     let task = ui.task("Loading", format!("{} into {}", image.name, engine.name));
     let work = session.work().join("smoke");
-    let name = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
+    let loaded = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
     drop(task);
-    ui.step("Loaded", format!("{} into {} as {name}", image.name, engine.name));
-    Ok(name)
+    ui.step("Loaded", format!("{} into {} as {}", image.name, engine.name, loaded.all.join(", ")));
+    Ok(loaded.name)
 }
 
 /// Refuses, before anything is built, to make none of no images.

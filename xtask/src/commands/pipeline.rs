@@ -7,9 +7,10 @@ use crate::build::Builder;
 use crate::cache::Lock;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::exec;
 use crate::look::{self, Look};
+use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, Request};
 use crate::rebuild::repository;
 use crate::session::Session;
@@ -100,14 +101,45 @@ impl Start {
         Ok(())
     }
 
-    /// Builds and verifies.
+    /// Builds and verifies what is to be packed, unless it is known by now that a base cannot be had.
     pub(super) fn verified(&self) -> Result<Vec<Verified>> {
-        self.made(Extent::Judge)
+        self.check()?;
+        self.check_bases()?;
+        self.checked_and_made(Extent::Judge)
     }
 
     /// Builds, and goes on as far as is said.
     pub(super) fn made(&self, extent: Extent) -> Result<Vec<Verified>> {
         self.check()?;
+        self.checked_and_made(extent)
+    }
+
+    /// What is known of the bases of images before anything is built.
+    pub(super) fn prospects(&self) -> Vec<Prospect> {
+        let locks = self.session.locks();
+        let bases = self.session.bases(&locks, self.setup, self.request.strict);
+        place::ahead(&self.config, &self.request.targets, &self.plan, &self.look.findings.user_flags, &bases)
+    }
+
+    fn check_bases(&self) -> Result<()> {
+        let prospects = self.prospects();
+        for prospect in prospects.iter().filter(|prospect| prospect.weight == Weight::Likely) {
+            self.session.ui.warn(prospect.error.to_string());
+        }
+        let sure = prospects.into_iter().filter(|prospect| prospect.weight == Weight::Sure);
+        let mut errors: Vec<Error> = sure.map(|prospect| prospect.error).collect();
+        // What is wrong comes before what is missing.
+        errors.sort_by_key(|error| error.kind == Kind::Missing);
+        let all = errors.into_iter().reduce(|mut first, other| {
+            first.found.push(other.what);
+            first.found.extend(other.found);
+            first.help.extend(other.help);
+            first
+        });
+        all.map_or(Ok(()), Err)
+    }
+
+    fn checked_and_made(&self, extent: Extent) -> Result<Vec<Verified>> {
         self.take_turn();
         if !self.config.images.is_empty() {
             crate::ship::rootfs_tar(&self.session.dist())?;
@@ -153,7 +185,10 @@ impl Start {
         let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), verified.len()));
         for v in failed {
             let text = v.error.as_deref().unwrap_or_default();
-            let first = text.lines().map(str::trim).find(|l| l.starts_with("error") || l.starts_with("gate"));
+            // A promise that was not kept says who broke it in its first line; Cargo's own words are of what followed.
+            let tells =
+                |l: &&str| ["error", "gate", "mode ", "smoke run: "].iter().any(|word| l.starts_with(word));
+            let first = text.lines().map(str::trim).find(tells);
             let line = first.or_else(|| text.lines().find(|l| !l.trim().is_empty())).unwrap_or_default();
             error = error.found(format!("{}: {line}", v.job().title()));
         }

@@ -10,6 +10,9 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     let start = start(common, planning, SetupFlag::default(), json)?;
     let ui = &start.session.ui;
     ui.data(&if json { start.plan.json() } else { text(&start.plan, ui.color_out) });
+    for prospect in start.prospects() {
+        ui.warn(prospect.error.to_string());
+    }
     start.plan.check_fallbacks(start.request.strict)?;
     start.plan.incomplete().map_or(Ok(()), Err)
 }

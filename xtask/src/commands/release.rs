@@ -35,7 +35,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     report.write(&dist, Some(&timings))?;
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&verified)?;
-    shipped.end(start.request.strict)?;
+    shipped.end(&start.request)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
     Ok(())
 }

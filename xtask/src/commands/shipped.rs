@@ -1,9 +1,12 @@
 //! What comes of verified programs: images that are packed and run, and what is said of them.
 
+use std::collections::BTreeSet;
+
 use super::pipeline::Start;
 use crate::error::{Error, Result};
 use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
+use crate::plan::{Request, setup_command};
 use crate::report;
 use crate::sbom;
 use crate::ship::{self, Origin};
@@ -27,12 +30,29 @@ pub(super) struct Shipped {
 }
 
 /// Finds the base of each image and holds the programs against it. Packs nothing.
-pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped> {
+fn place(start: &Start, verified: &mut [Verified]) -> Result<Vec<Result<Placed, Unmade>>> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, start.setup, start.request.strict);
-    let places = place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)?;
+    place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)
+}
+
+/// Holds the programs against the images that they would go into, for a run that makes none: of an image it says only
+/// what keeps programs from being judged in it, which is the error that ends the run. A program that failed has said so.
+pub(super) fn judge(start: &Start, verified: &mut [Verified]) -> Result<Option<Error>> {
+    let mut first = None;
+    for Unmade { name, reason, error } in place(start, verified)?.into_iter().filter_map(Result::err) {
+        let Some(error) = error else { continue };
+        start.session.ui.warn(format!("no program was judged for image {name}: {reason}"));
+        first.get_or_insert(error);
+    }
+    Ok(first)
+}
+
+/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
+/// that fail, target/dist keeps what was there before.
+pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
     let mut shipped = Shipped::default();
-    for place in places {
+    for place in place(start, verified)? {
         match place {
             Ok(placed) => shipped.placed.push(placed),
             Err(Unmade { name, reason, error }) => {
@@ -40,25 +60,26 @@ pub(super) fn place(start: &Start, verified: &mut [Verified]) -> Result<Shipped>
             }
         }
     }
-    Ok(shipped)
-}
-
-/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
-/// that fail, target/dist keeps what was there before.
-pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
-    let mut shipped = place(start, verified)?;
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
     let staged = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
     let work = start.session.work().join("smoke");
     let site =
         Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host: &start.session.host, ui };
-    shipped.ran = smoke::images(&staged.images.images(), &start.config, &site)?;
+    let images = staged.images.images();
+    shipped.ran = smoke::images(&images, &start.config, &site)?;
+    // An index that cannot be read is the next packing's to complain of.
+    let lies = |name: &str| oci::lies_in(&dist, name).ok().flatten().is_some();
+    let there: BTreeSet<String> =
+        images.into_iter().map(|image| image.name).filter(|name| lies(name)).collect();
     let proven = smoke::commit(staged.images, &shipped.ran, &start.session.work().join("failed"))?;
     let ships = |name: &str| proven.packed.iter().any(|image| image.name == name);
     shipped.placed.retain(|place| ships(&place.image.name));
     let specs: Vec<ImageSpec> = staged.specs.into_iter().filter(|spec| ships(&spec.name)).collect();
     ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
-    for (name, reason) in proven.failed {
+    for (name, mut reason) in proven.failed {
+        if there.contains(&name) && !lies(&name) {
+            reason += "; it is that of an earlier run, and taken out of target/dist";
+        }
         // Where an image of an earlier run stays, its bills stay too.
         if !shipped.lacks(name.clone(), reason, None, start) {
             sbom::withdraw(&name, &origin.package.version.to_string(), &dist);
@@ -87,7 +108,8 @@ impl Shipped {
 
     /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants
     /// every proof, also where the engine that answers refused it or nothing ran it.
-    pub(super) fn end(&self, strict: bool) -> Result<()> {
+    pub(super) fn end(&self, request: &Request) -> Result<()> {
+        let strict = request.strict;
         let list = |wanted: fn(&Ran) -> Option<&String>| -> Vec<String> {
             let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(ran)?)));
             said.map(|(ran, why)| {
@@ -114,8 +136,9 @@ impl Shipped {
         if strict && !skipped.is_empty() {
             let what = format!("--strict: {} of {} images were not run", skipped.len(), self.ran.len());
             let error = skipped.into_iter().fold(Error::missing(what), Error::found);
+            let setup = setup_command(&request.targets);
             return Err(
-                error.help("start Docker or install podman; for other architectures: cargo xtask setup")
+                error.help(format!("start Docker or install podman; for other architectures: {setup}"))
             );
         }
         Ok(())

@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
     let named = if asked.crates { Some(with_symbols(common, &sizes)?) } else { None };
     let twin = |platform: &PlatformSize| named.as_ref().and_then(|named| named.program(platform));
     size::add_programs(&mut sizes.images, &config.app.bin, &dist, twin)?;
-    let against = against.or_else(|| kept.last());
+    let against = against.or_else(|| kept.last(&sizes));
     let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
     if asked.json {
         let source = against.as_ref().map(|a| a.source.as_str());

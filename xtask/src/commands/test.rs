@@ -37,9 +37,9 @@ pub(super) fn run(
         planning.targets = vec![Session::open(common, false)?.host.triple.to_string()];
     }
     if setup.setup {
-        super::setup::run(common, &[], true, true)?;
+        set_up(common, &planning)?;
     }
-    let mut start = start(common, &planning, setup, false)?;
+    let mut start = start(common, &planning, SetupFlag::default(), false)?;
     start.check()?;
     if sanitize.is_some() {
         watchable(&mut start)?;
@@ -60,6 +60,15 @@ pub(super) fn run(
     }
     tally.close()?;
     start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// Gets what the targets of targets.toml lack, which tests may build for too, those that are asked for, and the tests.
+fn set_up(common: &Common, planning: &Planning) -> Result<()> {
+    let session = Session::open(common, false)?;
+    let config = session.config()?;
+    let mut targets: Vec<Triple> = config.targets.iter().map(|target| target.triple.clone()).collect();
+    targets.extend(session.triples(&planning.targets)?);
+    super::setup::provide(&session, &config, &targets, true, true)
 }
 
 /// `--miri`: the Rust layers under Miri, which knows undefined behaviour when it sees it, and no C.
@@ -247,7 +256,7 @@ impl Tally<'_> {
         let ci = crate::ui::in_ci(std::env::var_os("CI").as_deref());
         if !self.broken.is_empty() {
             let error = Error::failed(match self.failed {
-                0 => "the tests could not be built or did not end".to_owned(),
+                0 => "the tests could not be built or did not end well".to_owned(),
                 n => format!("{} failed", counted(n as u64, "test")),
             });
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));

@@ -1,23 +1,28 @@
 //! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::quote::{names, quoted};
-use super::types::{Config, Need};
+use super::types::Config;
+use crate::cargo::compilers::Question;
+use crate::cargo::units::Graph;
 use crate::error::{Error, Result};
 use crate::workspace::{Package, Workspace};
 
+mod modes;
 mod text;
-
-/// What a build script's dependency says about the compilers that it runs.
-const COMPILERS: [(&str, &[Need]); 3] =
-    [("cc", &[Need::C]), ("cmake", &[Need::C, Need::Cxx]), ("cxx-build", &[Need::Cxx])];
 
 /// The targets of a new file, as far as rustc knows them: static programs for the two usual platforms.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+
+/// Asks Cargo what a program is made of; the error is Cargo's own words.
+pub type Ask<'a> = dyn Fn(&Question<'_>) -> Result<Graph> + 'a;
+
+/// A new file, and why it says nothing of the compilers that its modes need, where Cargo did not tell.
+pub type New<T> = (T, Option<Error>);
 
 /// The text of a targets.toml for `package`, or for the one package that has a program. It is valid for the workspace.
 ///
@@ -27,36 +32,38 @@ pub fn text(
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,
     package: Option<&str>,
-) -> Result<String> {
+    ask: &Ask<'_>,
+) -> Result<New<String>> {
     let package = choose(workspace, package)?;
     let bin = bin(package);
     let targets: Vec<&str> = TARGETS.into_iter().filter(|t| known_triples.contains(*t)).collect();
-    if targets.is_empty() {
+    let Some(target) = targets.first() else {
         return Err(Error::failed(format!("rustc knows neither {} nor {}", TARGETS[0], TARGETS[1])));
-    }
-    let needs = compilers(workspace, package);
-    let text = text::file(package, bin, &needs, &targets);
+    };
+    let (modes, untold) = modes::of(package, bin, target, ask);
+    let text = text::file(package, bin, &modes, &targets);
     // What we write we must be able to read.
     Config::from_bytes(text.as_bytes(), Path::new(super::FILE_NAME), workspace, known_triples)?;
-    Ok(text)
+    Ok((text, untold))
 }
 
-/// Writes [`text`] into `dir` under the name targets.toml and returns the path. An existing file stays as it is, and an
+/// Writes [`text()`] into `dir` under the name targets.toml and returns the path. An existing file stays as it is, and an
 /// interrupted run leaves no half a file.
 ///
 /// # Errors
-/// As [`text`], and where the file exists or cannot be written.
+/// As [`text()`], and where the file exists or cannot be written.
 pub fn write(
     dir: &Path,
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,
     package: Option<&str>,
-) -> Result<PathBuf> {
+    ask: &Ask<'_>,
+) -> Result<New<PathBuf>> {
     let file = dir.join(super::FILE_NAME);
     if file.symlink_metadata().is_ok() {
         return Err(exists(&file));
     }
-    let text = text(workspace, known_triples, package)?;
+    let (text, untold) = text(workspace, known_triples, package, ask)?;
     let staged = dir.join(format!(".{}.{}", super::FILE_NAME, std::process::id()));
     let written = stage(&staged, &text).and_then(|()| publish(&staged, &file));
     if written.is_err() {
@@ -64,7 +71,7 @@ pub fn write(
         let _ = std::fs::remove_file(&staged);
     }
     match written {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok((file, untold)),
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(&file)),
         Err(e) => Err(Error::io("cannot write", &file, &e)),
     }
@@ -121,27 +128,4 @@ fn choose<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<&'w Packa
 fn bin(package: &Package) -> &str {
     let preferred = package.default_run.as_ref().unwrap_or(&package.name);
     package.bins.iter().find(|b| *b == preferred).or(package.bins.first()).map_or("", String::as_str)
-}
-
-/// The compilers that the build scripts of the package, and of the members it always depends on, run; each with the
-/// name of the package and of the dependency that say so. Members alone: other manifests are not at hand.
-fn compilers<'w>(workspace: &'w Workspace, package: &'w Package) -> BTreeMap<Need, (&'w str, &'w str)> {
-    let mut needs = BTreeMap::new();
-    let mut seen = BTreeSet::new();
-    let mut next = vec![package];
-    while let Some(package) = next.pop() {
-        if !seen.insert(&package.name) {
-            continue;
-        }
-        for dependency in package.dependencies.values().filter(|d| !d.optional) {
-            let known = COMPILERS.iter().find(|(name, _)| *name == dependency.package && dependency.build);
-            for need in known.map(|(_, needs)| *needs).unwrap_or_default() {
-                needs.entry(*need).or_insert((package.name.as_str(), dependency.package.as_str()));
-            }
-            next.extend(
-                workspace.package(&dependency.package).filter(|_| dependency.normal || dependency.build),
-            );
-        }
-    }
-    needs
 }

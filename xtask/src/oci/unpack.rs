@@ -162,7 +162,8 @@ fn target(entry: &Entry, path: &str) -> Result<String> {
     String::from_utf8(entry.link.clone()).map_err(|_| refused(path, "its target is not UTF-8"))
 }
 
-/// The path as a tree has it; none for the root itself. `./` in front and `/` at the end are usual.
+/// The path as a tree has it; none for the root itself. `./` in front and `/` at the end are usual; a `/` in front means the
+/// root of the layer, as engines take it.
 fn plain(raw: &[u8]) -> Result<Option<String>> {
     let shown = String::from_utf8_lossy(&raw[..raw.len().min(100)]);
     if raw.len() > PATH_MAX || raw.split(|b| *b == b'/').any(|part| part.len() > PART_MAX) {
@@ -170,9 +171,6 @@ fn plain(raw: &[u8]) -> Result<Option<String>> {
         return Err(refused(&format!("{shown}…"), why));
     }
     let text = std::str::from_utf8(raw).map_err(|_| refused(&shown, "its path is not UTF-8"))?;
-    if text.starts_with('/') {
-        return Err(refused(text, "its path is absolute"));
-    }
     if text.split('/').any(|part| part == "..") {
         return Err(refused(text, "its path leads out of the root by `..`"));
     }

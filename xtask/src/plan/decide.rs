@@ -70,7 +70,12 @@ impl OneTarget<'_> {
         for mode in &self.config.modes {
             let Some(unmet) = self.unmet(mode) else {
                 let first = &self.config.modes[0];
+                let beyond_setup = match reasons.first() {
+                    Some((_, Unmet::Final(why))) => Some(why.clone()),
+                    _ => None,
+                };
                 let fallback = (first.name != mode.name).then(|| Fallback {
+                    beyond_setup,
                     from: first.name.clone(),
                     reason: self.reason_code(first),
                     tried: match self.no_dlopen(first) {

@@ -1,7 +1,7 @@
 //! What ends a run although a plan was made: fallbacks that are forbidden, and jobs that cannot be built here.
 
 use super::decide::NO_DLOPEN;
-use super::{Fallback, Job, Plan};
+use super::{Fallback, Job, Plan, setup_command};
 use crate::config::OnFallback;
 use crate::error::{Error, Result};
 
@@ -39,16 +39,23 @@ impl Plan {
             for line in &fallback.tried {
                 error = error.found(format!("tried {line}"));
             }
+            // What is said of dlopen stands among what was tried.
+            if let Some(why) = fallback.beyond_setup.as_ref().filter(|_| fallback.reason != NO_DLOPEN) {
+                error = error.found(why.clone());
+            }
         }
         if forbidden.iter().any(|(_, fallback)| fallback.reason == NO_DLOPEN) {
             error =
                 error.help("name a mode that the target can have (`mode = \"…\"`), or allow its fallback");
         }
+        if forbidden.iter().any(|(_, fallback)| fallback.beyond_setup.is_none()) {
+            error = error.help(format!("get a toolchain: {} --yes", setup_command(&self.asked)));
+        }
         let toolchain = forbidden.iter().find(|(_, fallback)| fallback.reason != NO_DLOPEN);
         Err(match toolchain {
-            Some((job, _)) => error
-                .help("get a toolchain: cargo xtask setup --yes")
-                .help(format!("see what each candidate said: cargo xtask explain {}", job.target.triple)),
+            Some((job, _)) => {
+                error.help(format!("see what each candidate said: cargo xtask explain {}", job.target.triple))
+            }
             None => error,
         })
     }
@@ -70,6 +77,9 @@ impl Plan {
         for skipped in &self.skipped {
             error = error.found(format!("{}: {}", skipped.target, skipped.reason));
         }
-        Some(if waiting.is_empty() { error } else { error.help("get what is missing: cargo xtask setup") })
+        Some(match waiting.is_empty() {
+            true => error,
+            false => error.help(format!("get what is missing: {}", setup_command(&self.asked))),
+        })
     }
 }

@@ -9,8 +9,8 @@ use crate::oci::document::media_type::{self, docker};
 use crate::oci::document::{Descriptor, Index, Manifest, PlatformJson};
 use crate::triple::Platform;
 
-/// The most layers of a base: as many as Docker takes.
-const LAYERS_MAX: usize = 127;
+/// The most layers of a base: one less than Docker takes (125, moby's `maxLayerDepth`), since the program comes on top.
+const LAYERS_MAX: usize = 124;
 
 /// What stands at a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -32,8 +32,14 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
     let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
     let pinned = pin(reference, client.as_ref(), site)?;
     let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: client.as_ref() };
+    let held = reference.digest().is_none();
     let about = |error: Error| about(error, reference);
-    let (digest, manifest, config) = pull.choose(platform).map_err(about)?;
+    let (digest, manifest, config) = pull.choose(platform).map_err(about).map_err(|error| match held {
+        true => error.help(
+            "where its digest is gone from the registry, take what the tag has now: cargo xtask base update",
+        ),
+        false => error,
+    })?;
     let layers = pull.layers(&manifest, &config).map_err(about)?;
     let mut rootfs = RootFs::new();
     for (layer, tar) in &layers {
@@ -49,6 +55,21 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
         rootfs,
         runtime: config.config,
     })
+}
+
+/// What would keep [`base`] from having a base, where that shows without the network: offline all of it must be here.
+///
+/// # Errors
+/// The locks cannot be read; or nothing may be asked, and the tag is not locked or something is not in the cache.
+pub fn check(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<()> {
+    if !site.offline {
+        return lock::read(site.locks).map(drop);
+    }
+    let pinned = pin(reference, None, site)?;
+    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: None };
+    let about = |error: Error| about(error, reference);
+    let (_, manifest, _) = pull.choose(platform).map_err(about)?;
+    manifest.layers.iter().try_for_each(|layer| pull.blob(layer, &|_| {}).map(drop)).map_err(about)
 }
 
 /// The reference with the digest that it is held at.

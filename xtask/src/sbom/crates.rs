@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::cargo::units::{Graph, Unit};
+use crate::cargo::units::{Graph, Unit, name_and_version};
 
 /// The packages of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -164,17 +164,10 @@ fn reached(graph: &Graph, root: usize, wanted: impl Fn(&Unit) -> bool) -> BTreeS
     found
 }
 
-/// Name, version and source of `registry+https://x/index#a@1.0.0`, `path+file:///x/a#1.0.0` (Cargo's package ID
-/// specifications).
+/// Name, version and source of a package ID.
 fn parse(id: &str) -> (String, String, Source) {
-    let (url, fragment) = id.rsplit_once('#').unwrap_or((id, ""));
-    let (name, version) = match fragment.rsplit_once('@') {
-        Some((name, version)) => (name, version),
-        None => {
-            let path = url.split_once('?').map_or(url, |(path, _)| path);
-            (path.trim_end_matches('/').rsplit('/').next().unwrap_or(path), fragment)
-        }
-    };
+    let (name, version) = name_and_version(id);
+    let url = id.rsplit_once('#').map_or(id, |(url, _)| url);
     (name.to_owned(), version.to_owned(), Source::parse(url))
 }
 

@@ -29,7 +29,8 @@ pub enum Want {
     Source,
     /// A std for a target.
     Std(Triple),
-    /// A C cross compiler with a C library (GNU).
+    /// A C cross compiler with a C library (GNU): qemu loads dynamic programs by that library. Other compilers, zig among
+    /// them, bring none that is installed.
     GnuCross {
         /// For this target.
         target: Triple,
@@ -54,8 +55,15 @@ impl fmt::Display for Want {
             Want::Zig => write!(f, "zig {}", zig::VERSION),
             Want::Source => f.write_str("the source of Rust's library"),
             Want::Std(target) => write!(f, "a std for {target}"),
-            Want::GnuCross { target, cxx: false } => write!(f, "a C compiler for {target}"),
-            Want::GnuCross { target, cxx: true } => write!(f, "a C and C++ compiler for {target}"),
+            Want::GnuCross { target, cxx: false } => {
+                write!(
+                    f,
+                    "the C library that programs for {target} are run with, which comes with GNU's compiler"
+                )
+            }
+            Want::GnuCross { target, cxx: true } => {
+                write!(f, "GNU's C and C++ compilers for {target}, with their C library")
+            }
             Want::Mingw(target) => write!(f, "MinGW-w64 for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),

@@ -10,7 +10,7 @@ use crate::report::Report;
 /// The places.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// `target/dist/size.json`: what lies in target/dist.
+    /// `target/dist/size.json`: of the last release.
     current: PathBuf,
     /// `target/xtask/size/before.json`: of the last release that was another one.
     before: PathBuf,
@@ -64,14 +64,35 @@ impl Kept {
         Ok(self.saved.clone())
     }
 
-    /// What to compare with where nobody said: what was saved, else the release before this one.
-    pub fn last(&self) -> Option<Against> {
-        let read = |path: &Path, source: &str| {
-            let sizes = parse(&files::read(path).ok()?)?;
-            Some(Against { source: format!("{source} ({} {})", sizes.app, sizes.version), sizes })
+    /// What to compare `now`, which lies in target/dist, with where nobody said: what was saved; else the last release,
+    /// where an image was made since; else the release before that one.
+    pub fn last(&self, now: &Sizes) -> Option<Against> {
+        let read = |path: &Path| parse(&files::read(path).ok()?);
+        let named = |source: &str, sizes: Sizes| Against {
+            source: format!("{source} ({} {})", sizes.app, sizes.version),
+            sizes,
         };
-        read(&self.saved, "what was saved").or_else(|| read(&self.before, "the release before"))
+        if let Some(saved) = read(&self.saved) {
+            return Some(named("what was saved", saved));
+        }
+        let (current, before) = (read(&self.current), read(&self.before));
+        if let Some(current) = current.filter(|current| newer(now, current, before.as_ref())) {
+            return Some(named("the last release", current));
+        }
+        before.map(|before| named("the release before", before))
     }
+}
+
+/// Whether an image was made since a release. One that the release did not make may be older than it: then the release
+/// before has it.
+fn newer(now: &Sizes, release: &Sizes, before: Option<&Sizes>) -> bool {
+    let digest = |sizes: &Sizes, name: &str| {
+        sizes.images.iter().find(|image| image.name == name).map(|image| image.index_digest.clone())
+    };
+    now.images.iter().any(|image| {
+        let of = digest(release, &image.name).or_else(|| before.and_then(|b| digest(b, &image.name)));
+        of.as_ref() != Some(&image.index_digest)
+    })
 }
 
 impl Against {

@@ -187,29 +187,46 @@ fn what_is_not_there_is_not_described() {
 fn what_is_kept_is_the_release_before_and_what_was_saved() {
     let dir = tempfile::tempdir().unwrap();
     let kept = Kept::new(&dir.path().join("dist"), dir.path());
-    assert_eq!(kept.last(), None);
+    let image = |name: &str, digest: &str| ImageSize {
+        name: name.into(),
+        index_digest: digest.into(),
+        budget: None,
+        platforms: Vec::new(),
+    };
     let make = |digest: &str| Sizes {
         schema: 1,
         app: "app".into(),
         version: digest.into(),
-        images: vec![ImageSize {
-            name: "a".into(),
-            index_digest: digest.into(),
-            budget: None,
-            platforms: Vec::new(),
-        }],
+        images: vec![image("a", digest)],
     };
+    assert_eq!(kept.last(&make("1")), None);
     kept.release(&make("1")).unwrap();
-    assert_eq!(kept.last(), None, "the first release has none before it");
+    assert_eq!(kept.last(&make("1")), None, "the first release has none before it");
     kept.release(&make("2")).unwrap();
     kept.release(&make("2")).unwrap();
-    let last = kept.last().unwrap();
-    assert_eq!((last.source.as_str(), &last.sizes), ("the release before (app 1)", &make("1")));
+    let last = |now: &Sizes| {
+        let last = kept.last(now).unwrap();
+        (last.source, last.sizes)
+    };
+    let before = ("the release before (app 1)".to_owned(), make("1"));
+    assert_eq!(last(&make("2")), before);
+    // Another image by `image`, or one that no release had, is newer than the last release.
+    let release = ("the last release (app 2)".to_owned(), make("2"));
+    let with = |more: ImageSize| Sizes { images: vec![image("a", "2"), more], ..make("2") };
+    assert_eq!(last(&make("3")), release);
+    assert_eq!(last(&with(image("b", "1"))), release);
+    // One that the last release failed to make is not.
+    let both = Sizes { images: vec![image("a", "3"), image("b", "3")], ..make("3") };
+    kept.release(&both).unwrap();
+    kept.release(&make("2")).unwrap();
+    assert_eq!(last(&with(image("b", "3"))), ("the release before (app 3)".to_owned(), both));
+    kept.release(&make("1")).unwrap();
+    kept.release(&make("2")).unwrap();
     kept.save(&make("0")).unwrap();
-    assert_eq!(kept.last().unwrap().sizes, make("0"), "what somebody saved comes first");
+    assert_eq!(kept.last(&make("3")).unwrap().sizes, make("0"), "what somebody saved comes first");
     // A file of another version is as none.
     std::fs::write(dir.path().join("size/saved.json"), "{\"schema\": 2}").unwrap();
-    assert_eq!(kept.last().unwrap().sizes, make("1"));
+    assert_eq!(kept.last(&make("2")).unwrap().sizes, make("1"));
 }
 
 #[test]

@@ -7,8 +7,9 @@ use super::{Engine, extract, place};
 use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::oci::document::Manifest;
-use crate::oci::pack::tag;
+use crate::oci::pack::{tag, tags};
 use crate::oci::{Layout, PackedImage, Saved};
+use crate::triple::Platform;
 
 /// How long loading one image may take.
 const LOAD: Duration = Duration::from_secs(600);
@@ -25,8 +26,16 @@ pub fn engine(host: &Host) -> Result<Engine> {
     })
 }
 
-/// Loads an image for all its platforms, each as `name:version-arch`, and the first as `name:version` too. Gives back the
-/// name of the one for this machine; the first platform's where there is none.
+/// An image that is in an engine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded {
+    /// The name of the one for this machine; the first platform's where there is none.
+    pub name: String,
+    /// All names that the engine has for it now, that of the first platform first.
+    pub all: Vec<String>,
+}
+
+/// Loads an image for all its platforms, each as `name:version-arch`, and the first as `name:version` too.
 ///
 /// # Errors
 /// The engine refuses.
@@ -37,44 +46,58 @@ pub fn load(
     host: &Host,
     dist: &Path,
     work: &Path,
-) -> Result<String> {
-    let tag = tag(version);
-    let plain = format!("{}:{tag}", image.name);
+) -> Result<Loaded> {
+    let plain = format!("{}:{}", image.name, tag(version));
+    let platforms: Vec<&Platform> = image.manifests.iter().map(|m| &m.platform).collect();
+    let named = |tags: Vec<String>| tags.iter().map(|tag| format!("{}:{tag}", image.name)).collect();
+    let names: Vec<Vec<String>> = tags(version, &platforms).into_iter().map(named).collect();
     let own = host.triple.platform();
-    let own = image.manifests.iter().position(|m| Some(&m.platform) == own.as_ref());
-    let wanted = match own {
+    let wanted = match platforms.iter().position(|platform| Some(*platform) == own.as_ref()) {
         None | Some(0) => plain.clone(),
-        Some(at) => format!("{plain}-{}", image.manifests[at].platform.architecture),
+        Some(at) => names[at][0].clone(),
     };
     let told = match engine.name {
-        "podman" => by_platform(engine, image, &plain, dist, work)?,
+        "podman" => by_platform(engine, image, &names, dist, work)?,
         _ => told(engine, &image.tar)?,
     };
-    let loaded = |name: &str| told.lines().any(|line| line.ends_with(&format!(": {name}")));
-    // A store that keeps an image's platforms together has one name for all of them.
-    Ok(if loaded(&wanted) || !loaded(&plain) { wanted } else { plain })
+    let own_names = names.iter().map(|names| names[0].clone());
+    let all: Vec<String> = std::iter::once(plain).chain(own_names).collect();
+    Ok(heard(&told, &all, wanted))
+}
+
+/// What an engine says that it has loaded, of the names that it may have. Pure.
+fn heard(told: &str, names: &[String], wanted: String) -> Loaded {
+    // podman puts `localhost/` in front, and names several in a line where it is old.
+    let words = || told.split([' ', ',', '\n']).map(|word| word.rsplit('/').next().unwrap_or(word));
+    let loaded = |name: &&String| words().any(|word| word == name.as_str());
+    let all: Vec<String> = names.iter().filter(loaded).cloned().collect();
+    match all.first() {
+        // An engine that says nothing of names has those that it was given.
+        None => Loaded { all: names.to_vec(), name: wanted },
+        // A store that keeps an image's platforms together has one name for all of them.
+        Some(first) if !all.contains(&wanted) => Loaded { name: first.clone(), all },
+        Some(_) => Loaded { name: wanted, all },
+    }
 }
 
 /// podman takes one platform out of a tar that has several; so it gets one tar for each.
 fn by_platform(
     engine: &Engine,
     image: &PackedImage,
-    plain: &str,
+    names: &[Vec<String>],
     dist: &Path,
     work: &Path,
 ) -> Result<String> {
     let blobs = Layout::new(dist.join("oci")).blobs();
     let mut all = String::new();
-    for (at, packed) in image.manifests.iter().enumerate() {
+    for (packed, names) in image.manifests.iter().zip(names) {
         let manifest = blobs.read(&packed.digest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest)
             .map_err(|e| Error::failed(format!("{} is no manifest: {e}", packed.digest.as_str())))?;
         let saved = Saved::find(&image.tar, &manifest.config.digest)?;
-        let mut names = vec![format!("{plain}-{}", packed.platform.architecture)];
-        names.extend((at == 0).then(|| plain.to_owned()));
         let folder = extract::Scratch::new(work.join(format!("{}-{}", image.name, place(&packed.platform))))?;
         let tar = folder.path().join("image.tar");
-        saved.write(&names, &tar)?;
+        saved.write(names, &tar)?;
         all.push_str(&told(engine, &tar)?);
     }
     Ok(all)
@@ -88,5 +111,27 @@ fn told(engine: &Engine, tar: &Path) -> Result<String> {
         false => {
             Err(Error::failed(format!("{} ended with {}", cmd.line(), output.end)).found(output.errors()))
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_say_what_they_loaded() {
+        let names = ["a:1", "a:1-amd64", "a:1-arm64"].map(str::to_owned);
+        let heard = |told: &str| {
+            let Loaded { name, all } = heard(told, &names, "a:1-arm64".to_owned());
+            (name, all.join(" "))
+        };
+        let both = |name: &str, all: &str| (name.to_owned(), all.to_owned());
+        // Docker with a store of its own, with containerd's, and podman.
+        let told = "Loaded image: a:1-amd64\nLoaded image: a:1\nLoaded image: a:1-arm64\n";
+        assert_eq!(heard(told), both("a:1-arm64", "a:1 a:1-amd64 a:1-arm64"));
+        assert_eq!(heard("Loaded image: a:1\n"), both("a:1", "a:1"));
+        let told = "Loaded image: localhost/a:1-amd64\nLoaded image(s): localhost/a:1,localhost/a:1-arm64\n";
+        assert_eq!(heard(told), both("a:1-arm64", "a:1 a:1-amd64 a:1-arm64"));
+        assert_eq!(heard(""), both("a:1-arm64", "a:1 a:1-amd64 a:1-arm64"));
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::code::foreign;
+use crate::cargo::units::name_and_version;
 
 /// A build script that ran, as Cargo reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,6 +42,11 @@ const FILES_MAX: usize = 100_000;
 const BYTES_MAX: u64 = 1 << 30;
 
 impl Script {
+    /// Its package with the version: `sly 0.7.1`.
+    pub fn name(&self) -> String {
+        package_name(&self.package)
+    }
+
     /// Whether it ran for the target whose folder this is: `--target` is always passed, so Cargo keeps what is for a
     /// target under that target's name.
     pub fn is_for(&self, folder: &Path) -> bool {
@@ -59,7 +65,7 @@ impl Script {
     /// What it left that no Rust compiler made: static libraries that are linked, machine code in `OUT_DIR`. `begun` is
     /// when the build began.
     pub fn remains(&self, begun: SystemTime) -> Remains {
-        let name = package_name(&self.package);
+        let name = self.name();
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
         let mut remains = Remains { made: libraries.collect(), shipped: Vec::new() };
@@ -177,11 +183,8 @@ fn is_file(kind: FileType, path: &Path) -> bool {
 
 /// `sly 0.7.1` of `path+file:///x/sly#0.7.1` or `registry+…#sly@0.7.1` (Cargo's package ID specifications).
 fn package_name(id: &str) -> String {
-    let Some((source, fragment)) = id.rsplit_once('#') else { return id.to_owned() };
-    match fragment.split_once('@') {
-        Some((name, version)) => format!("{name} {version}"),
-        None => format!("{} {fragment}", source.rsplit('/').next().unwrap_or(source)),
-    }
+    let (name, version) = name_and_version(id);
+    format!("{name} {version}").trim_end().to_owned()
 }
 
 #[cfg(test)]

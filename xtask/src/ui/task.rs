@@ -1,5 +1,5 @@
 //! Something that takes a while: shown with what it is doing now and how long it has taken. On a terminal one line is
-//! redrawn; elsewhere a line is printed at the start and every 15 seconds.
+//! redrawn; elsewhere a line is printed at the start and every 15 seconds. What is mostly done at once is shown late.
 
 use std::io::Write as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -20,22 +20,26 @@ pub(super) const START: &str = "\r\x1b[2K";
 
 const REDRAW: Duration = Duration::from_millis(120);
 const REMIND: Duration = Duration::from_secs(15);
+/// When a task that is shown late is.
+pub(super) const LATE: Duration = Duration::from_secs(5);
 
 impl Task {
-    pub(super) fn start(ui: Ui, verb: &str, text: String) -> Self {
+    /// `silence` is how long nothing is shown.
+    pub(super) fn start(ui: Ui, verb: &str, text: String, silence: Duration) -> Self {
         let begun = Instant::now();
         if ui.quiet {
             return Self { notes: None, thread: None };
         }
-        if !ui.live {
+        if !ui.live && silence.is_zero() {
             ui.step(verb, &text);
         }
         let (notes, received) = mpsc::channel::<String>();
         let verb = verb.to_owned();
         let thread = std::thread::spawn(move || {
             let mut note = String::new();
+            let pause = if ui.live { REDRAW } else { REMIND };
+            let mut wait = if silence.is_zero() { pause } else { silence };
             loop {
-                let wait = if ui.live { REDRAW } else { REMIND };
                 let deadline = Instant::now() + wait;
                 loop {
                     match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
@@ -59,6 +63,7 @@ impl Task {
                 } else {
                     ui.step("", format!("still {}: {line}", verb.to_lowercase()));
                 }
+                wait = pause;
             }
         });
         Self { notes: Some(notes), thread: Some(thread) }

@@ -174,6 +174,22 @@ fn a_machine_without_apt() {
     xtask::base::distroless::load(what, &platform, &site(warm)).unwrap();
 }
 
+/// A lock that is made where there was none is not called a newer one of something.
+#[test]
+fn a_lock_that_is_the_first() {
+    let test = "a_lock_that_is_the_first";
+    if locks(test).is_none() {
+        return;
+    }
+    let (none, what) = (tempfile::tempdir().unwrap(), base("distroless:static"));
+    let made = load_from(none.path(), &cache(), what, Arch::Amd64, |site| site.may_refresh = true);
+    let Some(made) = had(test, made) else { return };
+    let why = made.refreshed.unwrap();
+    let words = "a lock of Debian 13 was made for this run: distroless:static is not locked: there is no ";
+    assert!(why.starts_with(words), "{why}");
+    assert!(!none.path().join("debian13.lock").exists(), "that of the repository is the user's to make");
+}
+
 #[test]
 fn what_was_never_locked() {
     let dir = tempfile::tempdir().unwrap();

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
+use xtask::cargo::compilers::Question;
+use xtask::cargo::units::{self, Graph};
 use xtask::config::{Base, Config, Need, init};
-use xtask::error::Kind;
+use xtask::error::{Error, Kind, Result};
 use xtask::exec::Cmd;
 use xtask::workspace::Workspace;
 
@@ -26,10 +28,22 @@ fn load(root: &Path) -> Workspace {
     Workspace::load(Some(&root.join("Cargo.toml")), true).unwrap_or_else(|e| panic!("{e}"))
 }
 
+/// Asks Cargo, which finds everything here.
+fn ask(root: &Path) -> impl Fn(&Question<'_>) -> Result<Graph> {
+    let manifest = root.join("Cargo.toml");
+    move |question| {
+        let cmd = question.command(Path::new("cargo"), &manifest, true).cwd(manifest.parent().unwrap());
+        let output = cmd.capture_whole(Duration::from_secs(60)).unwrap();
+        units::read(&output.stdout).ok_or_else(|| Error::failed(output.errors()))
+    }
+}
+
 /// Writes the file, reads it, and hands over both.
 fn written(root: &Path, package: Option<&str>) -> (String, Config) {
     let (workspace, triples) = (load(root), triples());
-    let file = init::write(root, &workspace, &triples, package).unwrap_or_else(|e| panic!("{e}"));
+    let (file, untold) =
+        init::write(root, &workspace, &triples, package, &ask(root)).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(untold, None);
     assert_eq!(file, root.join("targets.toml"));
     let text = std::fs::read_to_string(&file).unwrap();
     let config = Config::load(&file, &workspace, &triples).unwrap_or_else(|e| panic!("{e}\n{text}"));
@@ -91,7 +105,74 @@ fn compilers_of_members_that_are_always_built() {
     ]);
     let (text, config) = written(&root, None);
     assert_eq!(config.modes[0].needs, [Need::C, Need::Cxx].into());
-    assert!(text.contains("# c++: the build script of engine uses cmake\n"), "{text}");
+    assert!(text.contains("# C is compiled by engine (cmake), as far as"), "{text}");
+}
+
+/// A component with `cc` behind its default feature `c`, in a program with these features.
+fn with_component(features: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+    let shop = format!(
+        "{features}[dependencies]\nmathc = {{ path = '../mathc', default-features = false, optional = true }}\n"
+    );
+    let mathc =
+        "[features]\nc = ['dep:cc']\n[build-dependencies]\ncc = { path = '../cc', optional = true }\n";
+    files(&[
+        ("Cargo.toml", "[workspace]\nresolver = '2'\nmembers = ['shop', 'mathc', 'cc']\n"),
+        ("shop/Cargo.toml", &manifest("shop", &shop)),
+        ("shop/src/main.rs", "fn main() {}"),
+        ("mathc/Cargo.toml", &manifest("mathc", mathc)),
+        ("mathc/build.rs", "fn main() {}"),
+        ("mathc/src/lib.rs", ""),
+        ("cc/Cargo.toml", &manifest("cc", "")),
+        ("cc/src/lib.rs", ""),
+    ])
+}
+
+#[test]
+fn default_features_that_compile_c_say_so_and_what_does_without_is_the_second_mode() {
+    let modes = |features: &str| {
+        let (_dir, root) = with_component(features);
+        let (text, config) = written(&root, None);
+        let modes = config.modes.into_iter();
+        (text, modes.map(|m| (m.name, m.features, m.default_features, m.needs.len())).collect::<Vec<_>>())
+    };
+    let mode = |name: &str, features: &[&str], default, needs| {
+        (name.to_owned(), features.iter().map(|f| (*f).to_owned()).collect::<Vec<_>>(), default, needs)
+    };
+    let default = mode("default", &[], true, 1);
+
+    let (text, found) = modes(
+        "[features]\ndefault = ['c']\nc = ['mathc', 'mathc/c']\npure = ['mathc']\nmathc = ['dep:mathc']\n",
+    );
+    assert_eq!(found, [default.clone(), mode("pure", &["pure"], false, 0)]);
+    golden::check("init-default-pure.txt", text.trim_end());
+
+    // Nobody calls it pure.
+    let (text, found) = modes("[features]\ndefault = ['c']\nc = ['dep:mathc', 'mathc/c']\n");
+    assert_eq!(found, [default.clone(), mode("pure", &[], false, 0)]);
+    assert!(text.contains("# Without the default features nothing compiles C."), "{text}");
+
+    // Nothing does without.
+    let always = "[build-dependencies]\ncc = { path = '../cc' }\n";
+    let (_dir, root) = with_component(&format!("[features]\npure = []\ndefault = ['pure']\n{always}"));
+    std::fs::write(root.join("shop/build.rs"), "fn main() {}").unwrap();
+    let config = written(&root, None).1;
+    assert_eq!(config.modes.len(), 1);
+    assert_eq!(config.modes[0].needs, [Need::C].into());
+
+    // Not by default.
+    let (_, found) = modes("[features]\nc = ['dep:mathc', 'mathc/c']\npure = []\n");
+    assert_eq!(found, [mode("default", &[], true, 0)]);
+}
+
+#[test]
+fn where_cargo_does_not_tell_the_file_leaves_it_open() {
+    let (_dir, root) = files(&[
+        ("Cargo.toml", &manifest("shop", "[dependencies]\nnobody-has-this = '99'\n")),
+        ("src/main.rs", "fn main() {}"),
+    ]);
+    let (text, untold) = init::text(&load(&root), &triples(), None, &ask(&root)).unwrap();
+    assert!(untold.unwrap().what.contains("nobody-has-this"));
+    assert!(text.contains("\n# needs = [\"c\"]  # where a dependency compiles C"), "{text}");
 }
 
 #[test]
@@ -112,7 +193,7 @@ fn which_package() {
         ])
     };
     let (_dir, root) = made(workspace);
-    let several = init::text(&load(&root), &triples(), None).unwrap_err();
+    let several = init::text(&load(&root), &triples(), None, &ask(&root)).unwrap_err();
     assert_eq!(several.kind, Kind::Usage);
     assert_eq!(
         several.to_string(),
@@ -120,7 +201,7 @@ fn which_package() {
   note: \"a\" and \"b\"
   help: name one with `--package`"
     );
-    let wrong = init::text(&load(&root), &triples(), Some("lib")).unwrap_err();
+    let wrong = init::text(&load(&root), &triples(), Some("lib"), &ask(&root)).unwrap_err();
     assert_eq!(
         wrong.to_string(),
         "no package \"lib\" with a program is in this workspace
@@ -137,7 +218,7 @@ fn which_package() {
 #[test]
 fn no_program() {
     let (_dir, root) = files(&[("Cargo.toml", &manifest("lib", "")), ("src/lib.rs", "")]);
-    let error = init::write(&root, &load(&root), &triples(), None).unwrap_err();
+    let error = init::write(&root, &load(&root), &triples(), None, &ask(&root)).unwrap_err();
     assert_eq!(
         (error.kind, error.what.as_str()),
         (Kind::Usage, "no package of this workspace has a program")
@@ -152,7 +233,7 @@ fn an_existing_file_stays() {
         ("src/main.rs", "fn main() {}"),
         ("targets.toml", "mine"),
     ]);
-    let error = init::write(&root, &load(&root), &triples(), None).unwrap_err();
+    let error = init::write(&root, &load(&root), &triples(), None, &ask(&root)).unwrap_err();
     assert_eq!(error.kind, Kind::Usage);
     assert!(error.what.ends_with("targets.toml exists already"), "{error}");
     assert_eq!(std::fs::read_to_string(root.join("targets.toml")).unwrap(), "mine");
@@ -161,7 +242,7 @@ fn an_existing_file_stays() {
         // A link to nowhere is somebody's, too.
         std::fs::remove_file(root.join("targets.toml")).unwrap();
         std::os::unix::fs::symlink("nowhere", root.join("targets.toml")).unwrap();
-        init::write(&root, &load(&root), &triples(), None).unwrap_err();
+        init::write(&root, &load(&root), &triples(), None, &ask(&root)).unwrap_err();
         assert!(!root.join("nowhere").exists());
     }
 }
@@ -170,6 +251,7 @@ fn an_existing_file_stays() {
 fn our_own_workspace() {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml");
     let workspace = Workspace::load(Some(&manifest), true).unwrap();
-    let text = init::text(&workspace, &triples(), None).unwrap_or_else(|e| panic!("{e}"));
+    let ask = ask(manifest.parent().unwrap());
+    let (text, _) = init::text(&workspace, &triples(), None, &ask).unwrap_or_else(|e| panic!("{e}"));
     assert!(text.contains("package = \"app\"\nbin = \"app\"\n"), "{text}");
 }

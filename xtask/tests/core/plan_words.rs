@@ -26,6 +26,19 @@ fn strict_refuses_any_fallback_and_names_each() {
 }
 
 #[test]
+fn strict_does_not_offer_what_setup_cannot_get() {
+    let mut f = findings();
+    f.surveys.insert(triple(MUSL), surveyed(None));
+    let request = Request { targets: vec![triple(MUSL)], ..Request::default() };
+    let error = plan(&config(), &f, &request).unwrap().check_fallbacks(true).unwrap_err();
+    assert_eq!(error.help[0], format!("get a toolchain: cargo xtask setup {MUSL} --yes"));
+    let none = Request { providers: Some(Vec::new()), ..request };
+    let error = plan(&config(), &f, &none).unwrap().check_fallbacks(true).unwrap_err();
+    assert_eq!(error.help, [format!("see what each candidate said: cargo xtask explain {MUSL}")]);
+    assert!(error.found[1].ends_with("--providers leaves out what setup could get"), "{error}");
+}
+
+#[test]
 fn on_fallback_fail_is_strict_for_its_target_alone() {
     let mut config = config();
     config.targets[1].on_fallback = OnFallback::Fail;
@@ -52,5 +65,10 @@ fn incomplete_counts_and_names() {
     let skipped = plan(&config(), &f, &Request::default()).unwrap().incomplete().unwrap();
     assert!([&waiting, &both, &skipped].iter().all(|e| e.kind == Kind::Missing));
     assert!(skipped.help.is_empty(), "setup is of no use there");
+    // targets.toml need not have what was asked for, and setup looks there where it is told nothing.
+    f.stds.insert(triple(ARM_GNU), StdState::Obtainable("by magic".into()));
+    let asked = Request { targets: vec![triple(ARM_GNU)], ..Request::default() };
+    let asked = plan(&config(), &f, &asked).unwrap().incomplete().unwrap();
+    assert_eq!(asked.help, [format!("get what is missing: cargo xtask setup {ARM_GNU}")]);
     golden("core/incomplete.txt", &format!("{waiting}\n\n{both}\n\n{skipped}\n"));
 }

@@ -108,13 +108,67 @@ fn what_would_not_start_is_not_packed() {
     assert!(!space.dist("images/none.tar").exists() && !space.dist("images/static-base.tar").exists());
 }
 
+/// Several files may share the locks: what another one of them names is not for this one to let go.
+#[test]
+fn an_update_for_another_file_keeps_the_tags_of_the_usual_one() {
+    need!("bases::config", machine::std_for(&[HOST]), machine::programs(&["apt-get"]));
+    let space = space(&[("app", "scratch", HOST_MUSL, "")]);
+    let locked = format!("docker.io/library/debian:13 sha256:{}\n", "0".repeat(64));
+    space.write("docker/bases/registry.lock", &locked);
+    space.write("other.toml", &space.read("targets.toml"));
+    let kept = || space.read("docker/bases/registry.lock").contains("debian:13");
+    space.run(&["base", "update", "--config", "other.toml"]).ended(0);
+    assert!(kept());
+    space.run(&["base", "update"]).ended(0).says(&["Let go of docker.io/library/debian:13"]);
+    assert!(!kept());
+}
+
 #[test]
 fn a_base_that_cannot_be_had_names_the_way_to_it() {
     need!("bases::missing", machine::std_for(&[HOST, HOST_MUSL]));
     let space = space(&[("app", "distroless:cc", HOST, "")]);
     std::fs::remove_file(space.path("docker/bases/debian13.lock")).unwrap();
+    let words = ["distroless:cc is not locked", "image app is to stand on it", "cargo xtask base update 13"];
+    space.run(&["plan", "--mode", "pure"]).ended(0).says(&words);
+    for command in ["image", "release"] {
+        space.run(&[command, "--mode", "pure"]).ended(3).says(&words).never_says(&["Building", "Built"]);
+    }
+    // The other image would be made: what is wrong with one is said before either is built.
+    space.image("other", &[HOST_MUSL]);
+    space.run(&["release", "--mode", "pure"]).ended(3).says(&words).never_says(&["Building", "Built"]);
+    let run = space.run(&["release", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
+    run.never_says(&["is not locked"]);
+
+    // Of a base that is chosen later, the gate has the last word.
+    space.replace("targets.toml", "base = \"distroless:cc\"", "base = \"auto\"");
+    let hardly = format!("its program for {HOST} will hardly start from scratch");
     let run = space.run(&["image", "--mode", "pure"]).ended(3);
-    run.says(&["distroless:cc is not locked", "cargo xtask base update 13", "image app is not made"]);
+    run.says(&["warning: distroless:static is not locked", &hardly, "Built", "image app is not made"]);
+    space.replace(
+        "targets.toml",
+        &format!("targets = [\"{HOST}\"]"),
+        &format!("targets = [\"{HOST_MUSL}\"]"),
+    );
+    space.run(&["plan", "--mode", "pure"]).ended(0).never_says(&["is not locked"]);
+    space.run(&["image", "--mode", "pure"]).ended(0).never_says(&["is not locked"]);
+}
+
+/// What is locked and not here needs apt, and the network.
+#[test]
+fn packages_that_cannot_be_had_are_missed_before_the_build() {
+    need!("bases::packages", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["cc"]));
+    let mut space = space(&[("app", "distroless:cc", HOST, "")]);
+    space.set("XTASK_CACHE_DIR", space.path("../cache"));
+    let image = ["image", "--mode", "pure", "--providers", "none"];
+    let run = space.run(&[&image[..], &["--offline"]].concat()).ended(3);
+    let words = ["packages of Debian 13 cannot be had from the cache", "not in the cache: base-files "];
+    run.says(&words).never_says(&["Building", "Built"]);
+    space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "git", "env"]);
+    let words = ["there is no apt-get here", "not in the cache: base-files ", "image app is to stand on it"];
+    for more in [&[][..], &["--setup"]] {
+        space.run(&[&image[..], more].concat()).ended(3).says(&words).never_says(&["Building", "Built"]);
+    }
+    space.run(&["plan", "--mode", "pure"]).ended(0).says(&words);
 }
 
 #[test]
@@ -131,6 +185,15 @@ fn tags_of_registries_are_listed_and_locked() {
     std::fs::remove_file(space.path("docker/bases/debian13.lock")).unwrap();
     space.run(&["base", "update"]).ended(1).says(&["127.0.0.1:9"]);
     assert_eq!(list(), json!([tag(json!(digest))]));
+    space.run(&["plan", "--mode", "pure"]).ended(0).never_says(&["not locked"]);
+    let words = ["127.0.0.1:9/team/base", "not in the cache", "image app is to stand on it"];
     let run = space.run(&["image", "--mode", "pure", "--offline"]).ended(3);
-    run.says(&["127.0.0.1:9/team/base", "image app is not made"]);
+    run.says(&words).never_says(&["Building", "Built"]);
+    let run = space.run(&["verify", "--mode", "pure"]).ended(1);
+    run.says(&["no program was judged for image app: its base", "help: see whether the address is right"])
+        .never_says(&["not made"]);
+    std::fs::remove_file(space.path("docker/bases/registry.lock")).unwrap();
+    space.run(&["plan", "--mode", "pure"]).ended(0).says(&["127.0.0.1:9/team/base:1 is not locked yet"]);
+    let run = space.run(&["image", "--mode", "pure", "--offline"]).ended(3);
+    run.says(&["127.0.0.1:9/team/base:1 is not locked yet"]).never_says(&["Building", "Built"]);
 }

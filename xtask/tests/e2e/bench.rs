@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::documents;
-use crate::machine::{self, HOST, HOST_MUSL};
+use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
 use crate::skip::need;
 use crate::space::Space;
 
@@ -49,6 +49,34 @@ fn one_sample_writes_timings_that_keep_the_contract() {
     // Neither build folders nor a program that nobody verified stay.
     assert!(!space.path("target/xtask/bench").exists());
     assert!(!space.dist("bin").exists());
+}
+
+/// The file that `init` writes does not list the host's own triple; and what is not timed is said.
+#[test]
+fn without_target_one_of_this_machine_and_a_foreign_one_are_timed() {
+    need!("bench::narrow", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[ARM, HOST_MUSL, ARM_MUSL]);
+    let args = ["bench", "--samples", "1", "--mode", "pure", "--providers", "none"];
+    let run = space.run(&args).ended(0);
+    let run = run.says(&[&format!("Leaving out {ARM}; "), &format!("cargo xtask bench --target {ARM}")]);
+    let mut found = cases(&written(&space));
+    found.sort();
+    let expected = [
+        format!("{ARM_MUSL} cold pure"),
+        format!("{ARM_MUSL} warm pure"),
+        format!("{HOST_MUSL} cold pure"),
+        format!("{HOST_MUSL} warm pure"),
+    ];
+    assert_eq!(found, expected);
+    for at in 1..=4 {
+        assert_eq!(run.stderr().matches(&format!("Building {at} of 4: ")).count(), 1, "{run}");
+    }
+    let run = space.run(&[&args[..], &["--target", HOST_MUSL]].concat()).ended(0);
+    run.never_says(&["Leaving out"]);
+    for command in ["bench", "test"] {
+        let help = space.run(&[command, "--help"]).ended(0).stdout();
+        assert!(!help.contains("every target of targets.toml"), "{help}");
+    }
 }
 
 #[test]

@@ -23,6 +23,7 @@ mod newcomer;
 mod programs;
 mod proofs;
 mod purity;
+mod ready;
 mod rebuild;
 mod reproducible;
 mod run;

@@ -37,17 +37,54 @@ fn init_plan_and_build_work_in_a_fresh_workspace() {
     assert_eq!(space.read("targets.toml"), text);
 }
 
+/// The component's C stands behind a default feature of the application.
 #[test]
 fn init_sees_what_a_package_needs() {
-    need!("newcomer::needs", machine::std_for(&[]));
+    need!("newcomer::needs", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
     let space = Space::bare();
     space.use_cc_crate();
-    space.replace("app/Cargo.toml", ", optional = true", "");
-    space.replace("app/Cargo.toml", "native = [\"dep:native\"]", "");
-    space.run(&["init"]).ended(0);
+    space.replace(
+        "app/Cargo.toml",
+        "native = [\"dep:native\"]",
+        "default = [\"native\"]\nnative = [\"dep:native\"]",
+    );
+    space.replace("app/Cargo.toml", "pure = []\n", "");
+    space.run(&["init"]).ended(0).never_says(&["warning"]);
     let text = space.read("targets.toml");
-    assert!(text.contains("needs = [\"c\"]"), "{text}");
-    space.run(&["plan", "--target", HOST, "--json"]).ended(0);
+    assert!(
+        text.contains("# C is compiled by native (cc), as far as") && text.contains("\nneeds = [\"c\"]"),
+        "{text}"
+    );
+    let report = space.run(&["verify", "--target", HOST, "--json"]).ended(0).json();
+    assert_eq!(job(&report, HOST)["mode"], "default");
+    // On a machine without a compiler the rest is built.
+    let none = ["verify", "--target", HOST_MUSL, "--providers", "none", "--json"];
+    let report = space.run(&none).ended(0).json();
+    let pure = job(&report, HOST_MUSL);
+    assert_eq!((&pure["mode"], &pure["purity"]), (&"pure".into(), &"proven".into()), "{report:#}");
+    // A file that does not say so is told of it.
+    space.write("targets.toml", &text.replace("\nneeds = [\"c\"]", "\n#"));
+    let run = space.run(&["build", "--target", HOST_MUSL]).ended(1);
+    let said = format!("mode default promises no C, but native 0.1.0 called a C compiler for {HOST_MUSL}");
+    let line = format!("failed: {HOST_MUSL} default: {said}");
+    assert!(run.stdout().lines().any(|said| said == line), "{run}");
+    run.says(&[
+        "help: where mode default is to compile C, say so in its [[mode]] of targets.toml: needs = [\"c\"]",
+    ]);
+}
+
+#[test]
+fn init_says_where_cargo_does_not_tell() {
+    need!("newcomer::untold", machine::std_for(&[]));
+    let space = plain();
+    space.write("Cargo.toml", &(space.read("Cargo.toml") + "[dependencies]\nnobody-has-this = \"99\"\n"));
+    let run = space.run(&["init", "--offline"]).ended(0);
+    run.says(&[
+        "warning: Cargo did not say what the program is made of",
+        "nobody-has-this",
+        "needs = [\"c\"]",
+        "Wrote",
+    ]);
 }
 
 #[test]

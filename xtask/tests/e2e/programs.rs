@@ -1,5 +1,7 @@
 //! Programs that pass the gate and are no good to run.
 
+use std::path::{Path, PathBuf};
+
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
 use crate::skip::need;
@@ -21,6 +23,31 @@ fn one_that_prints_without_end_fails_and_takes_no_memory() {
         Space::finish(&cmd).ended(1).says(&["printed more than 64.0 MB, and was ended\n    still here"]);
     assert_eq!(run.json()["jobs"][0]["smoke"]["status"], "fail");
     assert!(run.stderr().len() < 10_000, "{run}");
+}
+
+/// As a program does that knows nothing of `--version`, which `init` writes, after a while.
+#[test]
+fn one_that_does_not_know_its_arguments_is_told_of_them() {
+    need!("programs::arguments", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.replace("targets.toml", "smoke = [\"selftest\"]\n", "");
+    space.image("app", &[HOST_MUSL]);
+    space.replace(
+        "app/src/main.rs",
+        "fn main() {\n",
+        "fn main() {
+             std::thread::sleep(std::time::Duration::from_secs(6));
+             eprintln!(\"error: what is {:?}?\", std::env::args().nth(1));
+             std::process::exit(2);\n",
+    );
+    let run = space.run(&["verify", "--mode", "pure"]).ended(1).says(&[
+        "/app --version ended with exit code 2\n    error: what is Some(\"--version\")?\n  help: `smoke` of [app] in \
+         targets.toml are its arguments",
+        "still verifying: pure for x86_64-unknown-linux-musl · 5 s · smoke run ",
+        "note: pure for x86_64-unknown-linux-musl: smoke run: ",
+    ]);
+    // It makes none.
+    run.never_says(&["image app", "not made"]);
 }
 
 /// The linker is asked for an interpreter that no machine has; the other target has none.
@@ -45,10 +72,25 @@ fn one_that_cannot_be_started_fails_alone() {
     let report = space.report();
     let states = [HOST, HOST_MUSL].map(|target| job(&report, target)["status"].clone());
     assert_eq!((states, report["images"].as_array().unwrap().len()), (["failed".into(), "ok".into()], 1));
-    // The same of one that may not be executed.
-    let program = space.dist(&format!("bin/{HOST_MUSL}/pure/app"));
-    std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+    // The same of one that may not be executed, as Cargo left it. In target/dist alone, the mode is mended.
+    let mode = |program: &Path, mode| {
+        std::fs::set_permissions(program, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+    };
+    mode(&space.dist(&format!("bin/{HOST_MUSL}/pure/app")), 0o644);
+    space.run(&["verify", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
+    mode(&built(&space.path("target"), HOST_MUSL).unwrap(), 0o644);
     let run = space.run(&["verify", "--mode", "pure", "--target", HOST_MUSL, "--json"]).ended(1);
     let run = run.says(&["smoke run: cannot run ", "Permission denied"]);
     assert_eq!(job(&run.json(), HOST_MUSL)["smoke"]["status"], "fail");
+}
+
+/// The program in Cargo's own folder for a target.
+fn built(folder: &Path, target: &str) -> Option<PathBuf> {
+    let folders =
+        std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut folders = folders.filter(|path| !path.ends_with("dist"));
+    folders.find_map(|path| {
+        let program = path.join("quick/app");
+        if path.ends_with(target) && program.is_file() { Some(program) } else { built(&path, target) }
+    })
 }

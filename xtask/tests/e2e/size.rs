@@ -107,6 +107,19 @@ fn size_tells_layers_files_and_crates_and_what_changed() {
             - change("crate", "app")["before"].as_u64().unwrap(),
         100_000
     );
+    // An image that is newer than the release: the release is what it is compared with.
+    let main = space.read("app/src/main.rs");
+    space.replace("app/src/main.rs", "[u8; 100_000] = [7; 100_000]", "[u8; 300_000] = [7; 300_000]");
+    space.run(&["image", "--mode", "pure", "--providers", "none"]).ended(0);
+    let text = space.run(&["size"]).ended(0).stdout();
+    assert!(text.contains("Changed since the last release (app 1.2.3):"), "{text}");
+    let newer = space.run(&["size", "--json"]).ended(0).json();
+    let changes = newer["changes"].as_array().unwrap();
+    let file = changes.iter().find(|c| c["what"] == "file" && c["name"] == "app").unwrap();
+    let size = &sizes["images"][0]["platforms"][0]["files"][0]["size"];
+    assert_eq!(&file["before"], size, "{newer:#}");
+    space.write("app/src/main.rs", &main);
+    space.run(&["image", "--mode", "pure", "--providers", "none"]).ended(0);
     let text = space.run(&["size", "--save"]).ended(0).says(&["Saved"]).stdout();
     assert!(text.contains("Changed since the release before (app 1.2.3):"), "{text}");
     let text = space.run(&["size"]).ended(0).stdout();

@@ -41,6 +41,12 @@ fn load_prints_the_name_alone() {
     let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
     let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
     assert_eq!(run.stdout(), reference, "{run}");
+    // All names are said, and no other: which they are depends on Docker's store.
+    let list = ["image", "ls", "--format", "{{.Repository}}:{{.Tag}}", &name];
+    let list = Space::finish(&space.cmd("docker").args(list)).ended(0).stdout();
+    let mut names: Vec<&str> = list.lines().collect();
+    names.sort_unstable();
+    run.says(&[&format!("Loaded {name} into docker as {}\n", names.join(", "))]);
     // As README.md has it.
     let line = "docker run --rm --read-only $(\"$0\" image --mode pure --load)";
     let shell = space.cmd("sh").args(["-c", line, crate::space::XTASK]);
@@ -48,6 +54,20 @@ fn load_prints_the_name_alone() {
     assert!(said.contains("answer=42 native=false"), "{said}");
     let json = space.run(&["image", "--mode", "pure", "--load", "--json"]).ended(0).json();
     assert_eq!(json["images"][0]["manifests"][0]["smoke"]["status"], "pass");
+}
+
+/// `docker run $(cargo xtask image --load)` does not ask how that ended.
+#[test]
+fn load_names_no_other_image_in_place_of_one_that_is_not_made() {
+    need!("started::load_other", machine::std_for(&[HOST_MUSL]), machine::programs(&["docker"]));
+    let name = format!("xtask-e2e-other-{}", std::process::id());
+    let space = space(&format!("{name}-1"), "expect = { stdout = \"never said\" }\n");
+    space.image(&name, &[HOST_MUSL]);
+    let reference = format!("{name}:1.2.3");
+    let _loaded = Loaded(vec![reference.clone(), format!("{reference}-amd64")]);
+    let run = space.run(&["image", "--mode", "pure", "--load"]).ended(1);
+    let run = run.says(&[&format!("Loaded {name} into docker as {reference}")]);
+    assert_eq!(run.stdout(), "", "{run}");
 }
 
 #[test]
@@ -69,9 +89,13 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
     assert!(of_image.is_file());
-    // Once more, with a bill of the run before.
+    // Once more, with a bill of the run before. What fails now is the very image that shipped.
     space.replace("targets.toml", "answer=42", "never said");
-    space.run(&["release", "--mode", "pure"]).ended(1);
+    let gone = "it is that of an earlier run, and taken out of target/dist";
+    space.run(&["release", "--mode", "pure"]).ended(1).says(&[gone]);
+    assert!(space.report()["unmade"][0]["reason"].as_str().unwrap().ends_with(gone));
+    assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
+    space.run(&["release", "--mode", "pure"]).ended(1).never_says(&["taken out"]);
     assert!(!of_image.exists(), "it is about an image that no longer ships");
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);

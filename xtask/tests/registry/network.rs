@@ -181,6 +181,7 @@ fn a_registry_that_asks_for_too_much_patience_is_left() {
 fn nobody_there_is_said_after_some_tries() {
     let text = Machine::new().refused(&format!("{}/made:1", crate::server::free()));
     assert!(text.contains("refused") && text.contains("(4 tries)"), "{text}");
+    assert!(text.contains("help: see whether the address is right") && text.contains("--offline"), "{text}");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The end of the service.
 
 use std::net::TcpStream;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Running, wait_until};
@@ -44,6 +45,7 @@ fn draining_has_an_end() {
     let begin = Instant::now();
     assert_eq!(service.end(), Some(End::Cut { connections: 1, calls: 0 }));
     assert!(begin.elapsed() < Duration::from_secs(5));
+    closes(service);
 }
 
 /// What was sent before the drain began is answered, read or not.
@@ -79,6 +81,15 @@ fn calls_that_were_given_up_are_waited_for() {
     held.wait().unwrap();
     assert_eq!(service.end(), Some(End::Drained));
     let mut service = Running::new("--threads 1 --drain-timeout 0.1");
-    let (_release, _held) = service.hold();
+    let (release, _held) = service.hold();
     assert_eq!(service.end(), Some(End::Cut { connections: 0, calls: 1 }));
+    drop(release);
+    closes(service);
+}
+
+/// Nothing of a service outlives what it has left, also where it was cut.
+fn closes(service: Running) {
+    let rest = Arc::downgrade(&service.service);
+    drop(service);
+    assert_eq!(rest.strong_count(), 0);
 }

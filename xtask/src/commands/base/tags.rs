@@ -37,15 +37,16 @@ pub(super) fn named(session: &Session) -> Result<Vec<Reference>> {
     Ok(tags)
 }
 
-/// Holds the tags where their registries have them now, and lets go of those that nobody names any more.
-pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference]) -> Result<Vec<TagJson>> {
+/// Holds the tags where their registries have them now. `all`: no other file names tags of these locks, so those that
+/// nobody names any more are let go.
+pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: bool) -> Result<Vec<TagJson>> {
     if tags.is_empty() && !lock::path(locks).exists() {
         return Ok(Vec::new());
     }
     let Session { cache, offline, ui, host, .. } = session;
     let site = Site { cache, locks, offline: *offline, ui, host };
     let moved = lock::update(tags, &site)?;
-    for reference in lock::retain(tags, &site)? {
+    for reference in if all { lock::retain(tags, &site)? } else { Vec::new() } {
         session.ui.step("Let go of", format!("{reference}, which targets.toml does not name"));
     }
     let tag = |Moved { reference, from, to }: Moved| TagJson {

@@ -44,8 +44,12 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     if !wanted.is_empty() {
         locks = debian(&session, wanted, &archs, all)?;
     }
-    let tags =
-        if releases.is_empty() { tags::update(&session, &session.locks(), &tags)? } else { Vec::new() };
+    // Another file than the usual one is one of several that share the locks.
+    let all = common.config.is_none();
+    let tags = match releases.is_empty() {
+        true => tags::update(&session, &session.locks(), &tags, all)?,
+        false => Vec::new(),
+    };
     if json {
         return super::print_json(&session, &Document { schema: 1, locks, tags });
     }

@@ -1,19 +1,15 @@
 //! The words of a new targets.toml.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
+use super::modes::Draft;
+use crate::cargo::compilers::Compilers;
 use crate::config::types::Need;
 use crate::workspace::Package;
 
-/// The whole file. `needs` says which compilers the package's build scripts run, and which package and dependency show
-/// it.
-pub(super) fn file(
-    package: &Package,
-    bin: &str,
-    needs: &BTreeMap<Need, (&str, &str)>,
-    targets: &[&str],
-) -> String {
+/// The whole file.
+pub(super) fn file(package: &Package, bin: &str, modes: &[Draft], targets: &[&str]) -> String {
     let others = package.bins.iter().filter(|b| *b != bin).map(|b| string(b)).collect::<Vec<_>>().join(", ");
     let others = if others.is_empty() { others } else { format!("  # or {others}") };
     let mut text = format!(
@@ -31,7 +27,7 @@ smoke = [\"--version\"]
         string(&package.name),
         string(bin),
     );
-    text += &modes(package, needs);
+    text += &modes.iter().map(mode).collect::<Vec<_>>().join("\n");
     text += "
 # One table for each target. More keys, with what they are where left out:
 #   mode = \"auto\"            # or the name of a mode, which is then built or nothing
@@ -62,37 +58,46 @@ targets = [{}]
     text
 }
 
-fn modes(package: &Package, needs: &BTreeMap<Need, (&str, &str)>) -> String {
-    let words = |needs: &mut dyn Iterator<Item = &Need>| {
-        needs.map(|n| string(n.as_str())).collect::<Vec<_>>().join(", ")
-    };
-    if ["native", "pure"].iter().all(|f| package.features.contains_key(*f)) {
-        let with_c: std::collections::BTreeSet<_> = needs.keys().chain([&Need::C]).collect();
-        return format!(
-            "[[mode]]
-name = \"native\"
-features = [\"native\"]
-default-features = false
-needs = [{}]  # compilers that it must have: \"c\", \"c++\"
-
-[[mode]]
-name = \"pure\"
-features = [\"pure\"]
-default-features = false
-",
-            words(&mut with_c.into_iter())
+fn mode(Draft { shape: mode, compilers }: &Draft) -> String {
+    let list = |words: &mut dyn Iterator<Item = &str>| words.map(string).collect::<Vec<_>>().join(", ");
+    let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
+    let mut text = String::new();
+    if mode.bare {
+        text += "# Without the default features nothing compiles C. Take this mode out where such a program is of no use.\n";
+    }
+    let _ = writeln!(text, "[[mode]]\nname = {name}\nfeatures = [{features}]");
+    text += if mode.default_features { "# default-features = false\n" } else { "default-features = false\n" };
+    let Compilers { needs, packages } = compilers;
+    if !packages.is_empty() {
+        let language = if needs.contains(&Need::C) { "C" } else { "C++" };
+        let _ = writeln!(
+            text,
+            "# {language} is compiled by {}, as far as the dependencies of build scripts tell.\n\
+             # Where none is compiled after all, leave `needs` out: the build then proves that.",
+            compiled_by(packages)
         );
     }
-    let mut text = "[[mode]]\nname = \"default\"\nfeatures = []\n# default-features = false\n".to_owned();
-    if needs.is_empty() {
+    let needs = list(&mut needs.iter().map(|need| need.as_str()));
+    if !needs.is_empty() {
+        let _ = writeln!(text, "needs = [{needs}]  # compilers that it must have: \"c\", \"c++\"");
+    } else if mode.default_features {
         text += "# needs = [\"c\"]  # where a dependency compiles C or C++ (\"c++\"); a build without it proves that none does\n";
-        return text;
     }
-    for (need, (package, dependency)) in needs {
-        let _ = writeln!(text, "# {}: the build script of {package} uses {dependency}", need.as_str());
-    }
-    let _ = writeln!(text, "needs = [{}]", words(&mut needs.keys()));
     text
+}
+
+/// `libsqlite3-sys (cc), mathc (cc, cmake) and 3 more`.
+fn compiled_by(packages: &BTreeMap<String, BTreeSet<&str>>) -> String {
+    const MOST: usize = 4;
+    let said = packages.iter().take(MOST).map(|(package, crates)| {
+        format!("{package} ({})", crates.iter().copied().collect::<Vec<_>>().join(", "))
+    });
+    let said: Vec<String> = said.collect();
+    match (said.as_slice(), packages.len().saturating_sub(MOST)) {
+        ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (all, 0) => all.join(", "),
+        (all, more) => format!("{} and {more} more", all.join(", ")),
+    }
 }
 
 /// A path component of a repository name: what is no lower-case letter or digit joins by `-`.

@@ -72,7 +72,7 @@ fn what_no_layer_may_hold() {
         (&[("a/.wh.", Regular, "")], "names nothing"),
         (&[("x", ::tar::EntryType::Char, "")], "device node"),
         (&[("../x", Regular, "")], "leads out of the root"),
-        (&[("/etc/x", Regular, "")], "is absolute"),
+        (&[("/../x", Regular, "")], "leads out of the root"),
         (&[("dev/sda", Block, "")], "device node"),
         (&[("pipe", Fifo, "")], "named pipe"),
         (&[("x", Link, "no/such")], "hard link"),
@@ -82,6 +82,21 @@ fn what_no_layer_may_hold() {
         let error = apply(tar_of(entries).path(), &mut RootFs::new()).unwrap_err();
         assert!(error.to_string().contains(words), "{entries:?}: {error}");
     }
+}
+
+/// Docker, podman and containerd pull such layers.
+#[test]
+fn a_path_from_the_root_is_one_of_the_layer() {
+    let mut tree = RootFs::new();
+    apply(tar_of(&[("etc/old", Regular, "")]).path(), &mut tree).unwrap();
+    let second = [
+        ("/", Directory, ""),
+        ("/etc/", Directory, ""),
+        ("/etc/x", Regular, ""),
+        ("/etc/.wh.old", Regular, ""),
+    ];
+    apply(tar_of(&second).path(), &mut tree).unwrap();
+    assert_eq!(tree.iter().map(|(path, _)| path).collect::<Vec<_>>(), ["etc", "etc/x"]);
 }
 
 #[test]

@@ -49,18 +49,23 @@ impl Trouble {
     }
 }
 
+/// What to do where nobody answers.
+const UNREACHABLE: &str = "see whether the address is right and this machine reaches it, by a proxy perhaps (HTTPS_PROXY); what is \
+     locked and in the cache is used with --offline";
+
 /// Judges an error. No text of it may hold a header or a query.
 pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
     let say = |words: String, again: bool| Trouble { words, again, after: None, help: None, ours: None };
     let advise = |words: String, help| Trouble { help: Some(help), ..say(words, false) };
+    let unreachable = |words: String| Trouble { help: Some(UNREACHABLE), ..say(words, true) };
     let host = url::origin(address).map_or("the host", |(_, host)| host);
     match error {
         ureq::Error::Other(inner) => match inner.downcast_ref::<Error>() {
             Some(inner) => Trouble { ours: Some(inner.clone()), ..say(inner.what.clone(), false) },
             None => say(inner.to_string(), false),
         },
-        ureq::Error::HostNotFound => say(format!("there is no host {host}"), true),
-        ureq::Error::Timeout(what) => say(format!("no answer in time ({what})"), true),
+        ureq::Error::HostNotFound => unreachable(format!("there is no host {host}")),
+        ureq::Error::Timeout(what) => unreachable(format!("no answer in time ({what})")),
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => say("it is no address".to_owned(), false),
         ureq::Error::ConnectProxyFailed(why) => say(format!("the proxy refuses: {why}"), false),
         error => {
@@ -81,7 +86,7 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
                 error,
                 ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_)
             );
-            say(words, lost)
+            if lost { unreachable(words) } else { say(words, false) }
         }
     }
 }

@@ -1,0 +1,169 @@
+//! Which packages of a program compile C for its target, for a workspace that no targets.toml speaks for yet: Cargo's unit
+//! graph names every build script that is run for the target, and the crates that it is made of.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::units::{Graph, Unit, name_and_version};
+use crate::config::Need;
+use crate::exec::Cmd;
+
+/// Crates that run compilers, and which. A build script that is made of one need not use it, which nothing but a build
+/// can tell.
+const KNOWN: [(&str, &[Need]); 5] = [
+    ("cc", &[Need::C]),
+    ("cmake", &[Need::C, Need::Cxx]),
+    ("meson", &[Need::C]),
+    ("cpp_build", &[Need::Cxx]),
+    ("cxx-build", &[Need::Cxx]),
+];
+
+/// A program to ask about: which, with which features, for which target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// The package.
+    pub package: &'a str,
+    /// Its program.
+    pub bin: &'a str,
+    /// The triple.
+    pub target: &'a str,
+    /// `--features`.
+    pub features: &'a [&'a str],
+    /// Without `--no-default-features`.
+    pub default_features: bool,
+}
+
+impl Question<'_> {
+    /// The question to Cargo, which builds nothing for it: of the workspace of this manifest. It fetches what the lock file
+    /// names and is not here, unless `offline`.
+    pub fn command(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
+        let mut cmd = Cmd::new(cargo)
+            .args(["build", "--unit-graph", "-Zunstable-options", "--color", "never", "--manifest-path"])
+            .arg(manifest)
+            .args(["--package", self.package, "--bin", self.bin, "--target", self.target])
+            .env("RUSTC_BOOTSTRAP", "1");
+        if !self.default_features {
+            cmd = cmd.arg("--no-default-features");
+        }
+        if !self.features.is_empty() {
+            cmd = cmd.args(["--features", &self.features.join(",")]);
+        }
+        if offline { cmd.arg("--offline") } else { cmd }
+    }
+}
+
+/// Packages whose build scripts run compilers for the target.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Compilers {
+    /// The compilers.
+    pub needs: BTreeSet<Need>,
+    /// The packages, each with the crates that its build script is made of and that run compilers.
+    pub packages: BTreeMap<String, BTreeSet<&'static str>>,
+}
+
+impl Compilers {
+    /// Those of a graph. A build script that runs on the host for the sake of the host is none of them.
+    pub fn of(graph: &Graph, target: &str) -> Self {
+        let mut all = Self::default();
+        let runs = |unit: &&Unit| unit.mode == "run-custom-build" && unit.platform.as_deref() == Some(target);
+        for run in graph.units.iter().filter(runs) {
+            for (name, needs) in script(graph, run).into_iter().filter_map(known) {
+                all.needs.extend(needs);
+                let (package, _) = name_and_version(&run.pkg_id);
+                all.packages.entry(package.to_owned()).or_default().insert(name);
+            }
+        }
+        all
+    }
+}
+
+fn known(unit: &Unit) -> Option<(&'static str, &'static [Need])> {
+    let (package, _) = name_and_version(&unit.pkg_id);
+    KNOWN.into_iter().find(|(name, _)| *name == package)
+}
+
+/// The crates that the build script of a run is made of, itself among them. What their own build scripts and macros do they
+/// do when they are compiled.
+fn script<'g>(graph: &'g Graph, run: &Unit) -> Vec<&'g Unit> {
+    let is_code =
+        |unit: &Unit| unit.mode == "build" && !unit.target.kind.iter().any(|kind| kind == "proc-macro");
+    // A run also needs the runs of other packages, for their `links`.
+    let mut ahead: Vec<usize> = run.dependencies.iter().map(|edge| edge.index).collect();
+    let mut found = BTreeMap::new();
+    while let Some(index) = ahead.pop() {
+        let Some(unit) = graph.units.get(index).filter(|unit| is_code(unit)) else { continue };
+        if found.insert(index, unit).is_none() {
+            ahead.extend(unit.dependencies.iter().map(|edge| edge.index));
+        }
+    }
+    found.into_values().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cargo::units;
+
+    /// A graph of these units: package, mode, kind, platform (`-` for the host), what it needs.
+    fn graph(list: &[(&str, &str, &str, &str, &[usize])]) -> Graph {
+        let unit = |(package, mode, kind, platform, needs): &(&str, &str, &str, &str, &[usize])| {
+            let needs: Vec<_> = needs.iter().map(|index| serde_json::json!({ "index": index })).collect();
+            serde_json::json!({ "pkg_id": format!("registry+https://x/index#{package}@1.0.0"), "mode": mode,
+                "platform": (*platform != "-").then_some(platform), "features": [], "dependencies": needs,
+                "target": { "name": package, "kind": [kind], "src_path": "/x.rs" } })
+        };
+        let units: Vec<_> = list.iter().map(unit).collect();
+        units::read(serde_json::json!({ "roots": [0], "units": units }).to_string().as_bytes()).unwrap()
+    }
+
+    #[test]
+    fn what_a_build_script_for_the_target_is_made_of() {
+        let found = Compilers::of(
+            &graph(&[
+                ("app", "build", "bin", "t", &[1, 6]),
+                // By way of a crate that helps it.
+                ("ssl-sys", "run-custom-build", "custom-build", "t", &[2, 4]),
+                ("ssl-sys", "build", "custom-build", "-", &[3]),
+                ("ssl-src", "build", "lib", "-", &[5]),
+                ("z-sys", "run-custom-build", "custom-build", "t", &[]),
+                ("cc", "build", "lib", "-", &[]),
+                ("z-sys", "build", "lib", "t", &[4]),
+            ]),
+            "t",
+        );
+        assert_eq!(found.needs, [Need::C].into());
+        assert_eq!(found.packages, [("ssl-sys".to_owned(), ["cc"].into())].into());
+    }
+
+    #[test]
+    fn what_is_compiled_for_the_host_is_not_for_the_target() {
+        let found = Compilers::of(
+            &graph(&[
+                ("app", "run-custom-build", "custom-build", "t", &[1]),
+                ("app", "build", "custom-build", "-", &[2, 5]),
+                ("git2", "build", "lib", "-", &[3]),
+                ("git2", "run-custom-build", "custom-build", "-", &[4]),
+                ("cc", "build", "lib", "-", &[]),
+                ("derive", "build", "proc-macro", "-", &[4]),
+            ]),
+            "t",
+        );
+        assert_eq!(found, Compilers::default());
+    }
+
+    #[test]
+    fn the_command_says_which_features() {
+        let question =
+            Question { package: "a", bin: "b", target: "t", features: &["x", "y"], default_features: false };
+        let line = |question: &Question<'_>, offline| {
+            question.command(Path::new("cargo"), Path::new("/w/Cargo.toml"), offline).line()
+        };
+        let said = line(&question, true);
+        assert!(
+            said.ends_with("--package a --bin b --target t --no-default-features --features x,y --offline"),
+            "{said}"
+        );
+        let said = line(&Question { features: &[], default_features: true, ..question }, false);
+        assert!(said.ends_with("--target t"), "{said}");
+    }
+}

@@ -1,0 +1,90 @@
+//! What is known before anything is built of the bases that images are to stand on: that they cannot be had.
+
+use std::collections::BTreeMap;
+
+use crate::base::{Bases, Distroless, Flavour};
+use crate::config::{Base, Config, Image};
+use crate::error::Error;
+use crate::plan::{Job, Plan};
+use crate::rustflags::is_static;
+use crate::triple::{Libc, Platform, Triple};
+
+/// Something about the base of an image, or of several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prospect {
+    /// How certain it is, and what comes of it.
+    pub weight: Weight,
+    /// What it is: the error that the run would end with, with the images in its notes.
+    pub error: Error,
+}
+
+/// How certain a prospect is, and what comes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weight {
+    /// The image cannot be made.
+    Sure,
+    /// It is not made where its program does not start from scratch, which the gate alone can say.
+    Likely,
+    /// It is made, and locks its base.
+    Locks,
+}
+
+/// What is known of the bases of the images that a run would make: of those all of whose targets, limited to `asked`, can be
+/// built. `user_flags` are the user's own rustflags for each target.
+pub fn ahead(
+    config: &Config,
+    asked: &[Triple],
+    plan: &Plan,
+    user_flags: &BTreeMap<Triple, Vec<String>>,
+    bases: &Bases<'_>,
+) -> Vec<Prospect> {
+    let mut prospects: Vec<Prospect> = Vec::new();
+    for image in &config.images {
+        let targets = image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t));
+        let job = |target: &Triple| plan.jobs.iter().find(|j| j.target.triple == *target && j.buildable());
+        let Some(jobs) = targets.map(job).collect::<Option<Vec<&Job>>>() else { continue };
+        let Some((weight, error, note)) = of_image(image, &jobs, user_flags, bases) else { continue };
+        let known = prospects.iter_mut().find(|p| p.weight == weight && p.error.what == error.what);
+        match known {
+            Some(known) => known.error.found.push(note),
+            None => prospects.push(Prospect { weight, error: error.found(note) }),
+        }
+    }
+    prospects
+}
+
+fn of_image(
+    image: &Image,
+    jobs: &[&Job],
+    user_flags: &BTreeMap<Triple, Vec<String>>,
+    bases: &Bases<'_>,
+) -> Option<(Weight, Error, String)> {
+    let checked = |base: &Base, platform: &Platform| bases.check(base, platform).err();
+    if image.base == Base::Auto {
+        let dynamic = jobs.iter().find(|job| {
+            let user = user_flags.get(&job.target.triple).map(Vec::as_slice).unwrap_or_default();
+            let triple = &job.target.triple;
+            triple.libc() == Libc::Glibc && !is_static(triple, user, &job.target.rustflags)
+        })?;
+        // The static one has no C library, so that the next is looked at too.
+        let tried = [Flavour::Static, Flavour::Base].map(|flavour| Base::Distroless(Distroless::of(flavour)));
+        let mut platforms = jobs.iter().filter_map(|job| job.platform.as_ref());
+        let error = platforms.find_map(|p| tried.iter().find_map(|base| checked(base, p)))?;
+        let triple = &dynamic.target.triple;
+        let note = format!(
+            "image {} takes the smallest base that carries it: its program for {triple} will hardly start from scratch",
+            image.name
+        );
+        return Some((Weight::Likely, error, note));
+    }
+    let note = format!("image {} is to stand on it", image.name);
+    let mut platforms = jobs.iter().filter_map(|job| job.platform.as_ref());
+    if let Some(error) = platforms.find_map(|platform| checked(&image.base, platform)) {
+        return Some((Weight::Sure, error, note));
+    }
+    let first = "the first run that makes the image holds it at the digest that it has then";
+    bases.locks(&image.base).then(|| {
+        let error = Error::missing(format!("{} is not locked yet: {first}", image.base));
+        (Weight::Locks, error, note)
+    })
+}
