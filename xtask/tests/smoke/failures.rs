@@ -175,7 +175,7 @@ fn what_every_engine_refuses_fails() {
     let (folder, name) = (runtime(65532), runtime(65532));
     for (run, words) in [
         (Runtime { working_dir: "work".into(), ..folder }, "absolute path"),
-        (Runtime { env: vec!["PATH=/".into(), "=x".into()], ..name }, "name can't be empty"),
+        (Runtime { env: vec!["PATH=/".into(), "=x".into()], ..name }, "environment variable"),
     ] {
         let said = why(&bench.run(
             &bench.pack(&[(AMD64, &program)], &run),
