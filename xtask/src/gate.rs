@@ -27,6 +27,7 @@ mod program;
 mod rules;
 mod run_time;
 mod search;
+mod surroundings;
 mod symbols;
 mod tree;
 mod verdict;

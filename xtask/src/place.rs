@@ -8,6 +8,7 @@ use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
 use crate::gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
 use crate::oci::RootFs;
+use crate::ship::run;
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{Verified, limits};
@@ -194,7 +195,8 @@ impl Place<'_> {
             let Some(at) = at(verified, &ground.target) else { continue };
             let Some(artifact) = &verified[at].artifact else { continue };
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
-            let tree = Tree::new(base.to_string(), files);
+            let runtime = run::started(&self.image.run, self.bin, &run::below(ground.base.as_deref()));
+            let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
             let limits = limits(verified[at].job());
             let mut findings = check_in(&program, &ground.target, &tree, limits);

@@ -1,9 +1,10 @@
 //! How an image is run: what targets.toml says, over what the base says, over what every image has.
 
+use crate::base::BaseImage;
 use crate::config::{HealthCheck, Id, ImageRun, User};
 use crate::error::{Error, Result};
 use crate::oci::document::{Health, Runtime};
-use crate::oci::scratch::NONROOT;
+use crate::oci::scratch::{CERTIFICATES, NONROOT};
 use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
 
 use super::{Labels, accounts};
@@ -32,8 +33,21 @@ impl From<Error> for Misfit {
     }
 }
 
-/// The configuration of an image whose root is `tree`, base and program together. Entrypoint, arguments and health
-/// check of the base do not carry over: they are about programs of its own. The user stands in numbers, so that nothing
+/// What shells and programs search where nothing else is said; the same as in the distroless images.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What is said of an image below what targets.toml says: by its base, or by us where it has none.
+pub fn below(base: Option<&BaseImage>) -> Runtime {
+    match base {
+        Some(base) => base.runtime.clone(),
+        None => Runtime {
+            env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
+            ..Runtime::default()
+        },
+    }
+}
+
+/// The configuration of an image whose root is `tree`, base and program together. The user stands in numbers, so that nothing
 /// has to be looked up and everyone can see that it is not root.
 ///
 /// # Errors
@@ -54,25 +68,34 @@ pub fn runtime(
     };
     let base_labels = base.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
     let base_labels = base_labels.map(|(key, value)| (key.clone(), value.clone()));
-    let workdir =
-        run.workdir.clone().or_else(|| Some(base.working_dir.clone()).filter(|dir| !dir.is_empty()));
     let runtime = Runtime {
         user: format!("{}:{}", user.0, user.1),
-        exposed_ports: base.exposed_ports.union(&run.ports).cloned().collect(),
-        env: env(&base.env, run),
-        entrypoint: run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{bin}")]),
-        cmd: run.cmd.clone(),
-        volumes: base.volumes.union(&run.volumes).cloned().collect(),
-        working_dir: workdir.unwrap_or_else(|| "/".to_owned()),
         labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
-        stop_signal: run.stop_signal.clone().or_else(|| base.stop_signal.clone()),
-        healthcheck: run.healthcheck.as_ref().map(health),
+        ..started(run, bin, base)
     };
     is_there("entrypoint", &runtime.entrypoint, &runtime, tree)?;
     if let Some(check) = &run.healthcheck {
         is_there("healthcheck", &check.cmd, &runtime, tree)?;
     }
     Ok(runtime)
+}
+
+/// The part of the configuration that needs no look into the tree: what is started, and with what. Entrypoint, arguments
+/// and health check of the base do not carry over: they are about programs of its own.
+pub fn started(run: &ImageRun, bin: &str, base: &Runtime) -> Runtime {
+    let workdir =
+        run.workdir.clone().or_else(|| Some(base.working_dir.clone()).filter(|dir| !dir.is_empty()));
+    Runtime {
+        exposed_ports: base.exposed_ports.union(&run.ports).cloned().collect(),
+        env: env(&base.env, run),
+        entrypoint: run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{bin}")]),
+        cmd: run.cmd.clone(),
+        volumes: base.volumes.union(&run.volumes).cloned().collect(),
+        working_dir: workdir.unwrap_or_else(|| "/".to_owned()),
+        stop_signal: run.stop_signal.clone().or_else(|| base.stop_signal.clone()),
+        healthcheck: run.healthcheck.as_ref().map(health),
+        ..Runtime::default()
+    }
 }
 
 /// The folders that an image lacks and its program needs: those for data, of the user that runs it, and the one that it
