@@ -13,6 +13,8 @@ use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{Verified, limits};
 
+mod named;
+
 /// An image all of whose programs are proven to start on its base.
 #[derive(Debug, Clone)]
 pub struct Placed {
@@ -181,7 +183,7 @@ impl Place<'_> {
         self.targets.iter().map(ground).collect()
     }
 
-    /// What the gate finds of each program on its ground, by the program's index; and what of the ground it needs, where
+    /// What the gate finds of each program on its ground, and of those of the ground that the image names, by the program's index; and what of the ground it needs, where
     /// only that is shipped.
     fn judge(
         &self,
@@ -200,11 +202,15 @@ impl Place<'_> {
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
             let limits = limits(verified[at].job());
             let mut findings = check_in(&program, &ground.target, &tree, limits);
+            let named = named::named(&runtime, self.bin, &tree);
+            findings.extend(named.iter().flat_map(|named| named.judge(&ground.target, &tree, limits.level)));
             let passed = findings.iter().all(|f| f.severity != Severity::Fail);
             if self.image.closure && ground.base.is_some() && passed {
                 let level = limits.level.unwrap_or(Level::V1);
-                let trimmed = closure(&tree, &program, level)?;
+                let also = named.iter().map(|named| named.paths(&tree, level)).collect::<Result<Vec<_>>>()?;
+                let trimmed = closure(&tree, &program, level, &also.concat())?;
                 findings.extend(left_out(&program, &tree, &trimmed, level));
+                findings.extend(named.iter().flat_map(|named| named.left_out(&tree, &trimmed, level)));
                 ground.trimmed = Some(trimmed);
             }
             found.push((at, findings));

@@ -73,9 +73,8 @@ pub fn runtime(
         labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
         ..started(run, bin, base)
     };
-    is_there("entrypoint", &runtime.entrypoint, &runtime, tree)?;
-    if let Some(check) = &run.healthcheck {
-        is_there("healthcheck", &check.cmd, &runtime, tree)?;
+    for (key, command) in commands(&runtime) {
+        starts(key, command, &runtime, tree).map_err(|error| Misfit::of(key, error))?;
     }
     Ok(runtime)
 }
@@ -163,17 +162,32 @@ fn of_base(text: &str) -> Result<User> {
     Ok(User { user: id(user), group: Some(group).filter(|g| !g.is_empty()).map(id) })
 }
 
-/// Where the program of a command lies in the tree, links followed: `usr/bin/tool`. It is looked for where a container
-/// looks: as it stands where it is absolute, in the folder that the image starts in where it has a `/`, else on PATH.
-pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<String> {
-    let place = |path: &str| tree.file(path).map(|(place, _)| place);
+/// A program of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path by which it is started.
+    pub path: String,
+    /// Where that leads to in the tree, links followed: `usr/bin/tool`.
+    pub place: String,
+}
+
+/// The program of a command. It is looked for where a container looks: as it stands where it is absolute, in the folder
+/// that the image starts in where it has a `/`, else on PATH.
+pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<Found> {
+    let at = |path: String| tree.file(&path).map(|(place, _)| Found { path, place });
     if name.starts_with('/') {
-        return place(name);
+        return at(name.to_owned());
     }
     if name.contains('/') {
-        return place(&format!("{}/{name}", runtime.working_dir));
+        return at(format!("{}/{name}", runtime.working_dir.trim_end_matches('/')));
     }
-    path(runtime).split(':').find_map(|dir| place(&format!("{dir}/{name}")))
+    let on_path = || path(runtime).split(':').filter_map(|dir| at(format!("{dir}/{name}")));
+    on_path().find(|found| may_run(&found.place, tree)).or_else(|| on_path().next())
+}
+
+/// Whether a file has a bit that lets somebody execute it.
+fn may_run(place: &str, tree: &RootFs) -> bool {
+    tree.get(place).is_some_and(|node| node.mode & 0o111 != 0)
 }
 
 /// PATH of the image.
@@ -181,31 +195,38 @@ fn path(runtime: &Runtime) -> &str {
     runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default()
 }
 
-/// Refuses a command whose program the tree does not hold.
-fn is_there(key: &'static str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<(), Misfit> {
-    starts(key, command, runtime, tree).map_err(|error| Misfit::of(key, error))
+/// The commands of an image, with the keys of targets.toml that say them.
+pub fn commands(runtime: &Runtime) -> Vec<(&'static str, &[String])> {
+    let check = runtime.healthcheck.as_ref().and_then(|check| check.test.get(1..));
+    let check = check.map(|command| ("healthcheck", command));
+    [("entrypoint", runtime.entrypoint.as_slice())].into_iter().chain(check).collect()
 }
 
-fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
-    let Some(name) = command.first() else { return Ok(()) };
-    let Some(place) = program(name, runtime, tree) else {
+/// The program of a command; none where the command is empty. What it is made of, the gate judges.
+///
+/// # Errors
+/// The tree does not hold it, or nobody may execute it there.
+pub fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<Option<Found>> {
+    let Some(name) = command.first() else { return Ok(None) };
+    let Some(found) = program(name, runtime, tree) else {
         let error = Error::usage(format!("`{key}` of an image names {name}, which is not in it"));
         return Err(match name.contains('/') {
             true => error,
             false => error.found(format!("its PATH is {}", path(runtime))),
         });
     };
-    if let Some(top) = kernel::hides(&place) {
+    let place = &found.place;
+    if let Some(top) = kernel::hides(place) {
         return Err(Error::usage(format!(
             "`{key}` of an image names {name}, which nobody sees when it is started"
         ))
         .found(format!("it lies in /{place}, and what the kernel shows in /{top} hides it")));
     }
-    if tree.get(&place).is_some_and(|node| node.mode & 0o111 == 0) {
+    if !may_run(place, tree) {
         return Err(Error::usage(format!("`{key}` of an image names {name}, which is no program"))
             .found(format!("/{place} may not be executed")));
     }
-    Ok(())
+    Ok(Some(found))
 }
 
 #[cfg(test)]

@@ -134,10 +134,11 @@ impl Namespaces {
         extract::onto(&tree, root.path(), way == Way::Root)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
         let name = argv.first().copied().unwrap_or_default();
-        let Some(place) = program(name, runtime, &tree) else {
+        let Some(found) = program(name, runtime, &tree) else {
             return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
-        let cell = Cell { root: root.path(), runtime, uid, gid, program: &place, argv: &argv, emulator };
+        let cell =
+            Cell { root: root.path(), runtime, uid, gid, program: &found.place, argv: &argv, emulator };
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
