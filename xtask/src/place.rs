@@ -197,7 +197,8 @@ impl Place<'_> {
             let Some(at) = at(verified, &ground.target) else { continue };
             let Some(artifact) = &verified[at].artifact else { continue };
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
-            let runtime = run::started(&self.image.run, self.bin, &run::below(ground.base.as_deref()));
+            let runtime =
+                run::started(&self.image.run, self.bin, &run::Below::of(ground.base.as_deref()).runtime);
             let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
             let limits = limits(verified[at].job());

@@ -60,7 +60,9 @@ pub fn images(
 ) -> Result<Staged> {
     let specs =
         placed.iter().map(|place| spec(place, config, verified, origin)).collect::<Result<Vec<_>>>()?;
-    for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
+    for image in
+        specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.split(':').next() == Some("0")))
+    {
         ui.warn(format!(
             "image {} runs its program as root; `user` of its [[image]] says otherwise",
             image.name

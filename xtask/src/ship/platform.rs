@@ -43,7 +43,7 @@ pub(super) fn platform(
         whole.put(path, node.clone())?;
     }
     let of_image = |misfit| placed(misfit, image).found(format!("in image {} for {platform}", image.name));
-    let base = run::below(ground.base.as_deref());
+    let base = run::Below::of(ground.base.as_deref());
     let runtime = run::runtime(&image.run, bin, &base, labels, &whole).map_err(of_image)?;
     let mut top = top;
     for (path, node) in run::folders(&runtime, &whole).map_err(of_image)? {

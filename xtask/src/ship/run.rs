@@ -7,7 +7,10 @@ use crate::oci::document::{Health, Runtime};
 use crate::oci::scratch::{CERTIFICATES, NONROOT};
 use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
 
-use super::{Labels, accounts};
+use super::Labels;
+use super::accounts::{self, Account, By};
+
+mod sound;
 
 /// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
 const OF_THE_BASE: &str = "org.opencontainers.image.";
@@ -37,42 +40,54 @@ impl From<Error> for Misfit {
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is said of an image below what targets.toml says: by its base, or by us where it has none.
-pub fn below(base: Option<&BaseImage>) -> Runtime {
-    match base {
-        Some(base) => base.runtime.clone(),
-        None => Runtime {
-            env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
-            ..Runtime::default()
-        },
+#[derive(Debug, Clone)]
+pub struct Below {
+    /// What messages call the base.
+    pub name: String,
+    /// What it says.
+    pub runtime: Runtime,
+}
+
+impl Below {
+    /// Of a base; none for scratch.
+    pub fn of(base: Option<&BaseImage>) -> Self {
+        match base {
+            Some(base) => Self { name: base.name.clone(), runtime: base.runtime.clone() },
+            None => {
+                let env = vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")];
+                Self { name: "scratch".to_owned(), runtime: Runtime { env, ..Runtime::default() } }
+            }
+        }
     }
 }
 
-/// The configuration of an image whose root is `tree`, base and program together. The user stands in numbers, so that nothing
-/// has to be looked up and everyone can see that it is not root.
+/// The configuration of an image whose root is `tree`, base and program together. The user stands in numbers, so that
+/// everyone can see that it is not root.
 ///
 /// # Errors
 /// A user, group or program that the tree does not hold.
 pub fn runtime(
     run: &ImageRun,
     bin: &str,
-    base: &Runtime,
+    base: &Below,
     labels: Labels,
     tree: &RootFs,
 ) -> Result<Runtime, Misfit> {
     let user = match &run.user {
-        Some(user) => accounts::numbers(user, tree).map_err(|error| Misfit::of("user", error))?,
-        None => match base.user.as_str() {
-            "" => (NONROOT, NONROOT),
-            text => accounts::numbers(&of_base(text)?, tree)?,
+        Some(user) => accounts::account(user, tree, By::File).map_err(|error| Misfit::of("user", error))?,
+        None => match base.runtime.user.as_str() {
+            "" => Account { uid: NONROOT, gid: NONROOT, further: Vec::new() },
+            text => accounts::account(&of_base(text, &base.name)?, tree, By::Base(&base.name))?,
         },
     };
-    let base_labels = base.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
+    let base_labels = base.runtime.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
     let base_labels = base_labels.map(|(key, value)| (key.clone(), value.clone()));
     let runtime = Runtime {
-        user: format!("{}:{}", user.0, user.1),
+        user: user.text(tree),
         labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
-        ..started(run, bin, base)
+        ..started(run, bin, &base.runtime)
     };
+    sound::check(&runtime, &base.name)?;
     for (key, command) in commands(&runtime) {
         starts(key, command, &runtime, tree).map_err(|error| Misfit::of(key, error))?;
     }
@@ -104,8 +119,7 @@ pub fn started(run: &ImageRun, bin: &str, base: &Runtime) -> Runtime {
 /// One of them is no folder in the tree.
 pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, Misfit> {
     let mut missing = Vec::new();
-    let (uid, gid) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
-    let (uid, gid) = (uid.parse().unwrap_or(0), gid.parse().unwrap_or(0));
+    let Account { uid, gid, .. } = Account::of(&runtime.user, tree);
     let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
     let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
     for (key, path, node) in data.chain([workdir]) {
@@ -147,7 +161,7 @@ fn health(check: &HealthCheck) -> Health {
 }
 
 /// The `User` of a base: it went through no check of ours.
-fn of_base(text: &str) -> Result<User> {
+fn of_base(text: &str, base: &str) -> Result<User> {
     let id = |text: &str| match text.parse() {
         Ok(number) => Id::Number(number),
         Err(_) => Id::Name(text.to_owned()),
@@ -155,7 +169,7 @@ fn of_base(text: &str) -> Result<User> {
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
     if user.is_empty() {
         return Err(Error::failed(format!(
-            "the base says that {text:?} runs its programs, which is no user"
+            "the base {base} says that {text:?} runs its programs, which is no user"
         ))
         .help("say it in targets.toml: user = \"65532:65532\""));
     }

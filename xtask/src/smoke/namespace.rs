@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::host::{self, Host};
 use crate::oci::RootFs;
 use crate::oci::document::Runtime;
-use crate::ship::accounts;
+use crate::ship::accounts::{self, Account};
 use crate::ship::run::program;
 use ended::Ended;
 
@@ -124,11 +124,12 @@ impl Namespaces {
     /// The tree cannot be unpacked.
     pub fn run(&self, request: &Request<'_>, emulator: Option<&Emulator>) -> Result<Started> {
         let Request { image, args, folder, .. } = *request;
-        let (uid, gid) = numbers(&image.config.config);
+        let tree = image.tree(folder)?;
+        let user = &Account::of(&image.config.config.user, &tree);
+        let uid = user.uid;
         let Some(way) = self.way(uid) else {
             return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
         };
-        let tree = image.tree(folder)?;
         let runtime = &with_home(image.config.config.clone(), uid, &tree);
         let root = Scratch::new(folder.join("root"))?;
         extract::onto(&tree, root.path(), way == Way::Root)?;
@@ -137,8 +138,7 @@ impl Namespaces {
         let Some(found) = program(name, runtime, &tree) else {
             return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
-        let cell =
-            Cell { root: root.path(), runtime, uid, gid, program: &found.place, argv: &argv, emulator };
+        let cell = Cell { root: root.path(), runtime, user, program: &found.place, argv: &argv, emulator };
         let Some(cmd) = command(way, &self.tools, &cell) else {
             return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
         };
@@ -168,10 +168,4 @@ fn with_home(mut runtime: Runtime, uid: u32, tree: &RootFs) -> Runtime {
         runtime.env.push(format!("HOME={home}"));
     }
     runtime
-}
-
-/// User and group of a configuration of ours, in which they are numbers.
-fn numbers(runtime: &Runtime) -> (u32, u32) {
-    let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
-    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
 }

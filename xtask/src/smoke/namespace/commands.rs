@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{Tools, Way};
 use crate::exec::Cmd;
 use crate::oci::document::Runtime;
+use crate::ship::accounts::Account;
 use crate::smoke::qemu::Emulator;
 
 /// What is to be run where.
@@ -15,10 +16,8 @@ pub struct Cell<'a> {
     pub root: &'a Path,
     /// The image's configuration: variables, folder, folders for data.
     pub runtime: &'a Runtime,
-    /// Who runs it.
-    pub uid: u32,
-    /// As which group.
-    pub gid: u32,
+    /// Who runs it. Further groups take root and `setpriv`: elsewhere it runs without them.
+    pub user: &'a Account,
     /// Where the program lies in the root.
     pub program: &'a str,
     /// Entrypoint and arguments.
@@ -90,8 +89,11 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
         Way::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
         Way::Root | Way::User => {
             let unshare = tools.unshare.as_deref()?;
-            let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+            let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
+            // `unshare` leaves a user no group beside the one that it sets.
+            let groups = tools.setpriv.as_ref().and_then(|_| groups(way, cell.user));
             let become_user: Vec<OsString> = match way {
+                Way::Root if groups.is_some() => ["--setuid", &ids[0]].map(Into::into).into(),
                 Way::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
                 // A second user namespace, in which nothing of the first can be mounted or unmounted.
                 _ => {
@@ -101,7 +103,11 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
             };
             let mut inner: Vec<OsString> = Vec::new();
             if let Some(setpriv) = &tools.setpriv {
-                inner.extend([setpriv.into(), "--no-new-privs".into(), "--".into()]);
+                inner.extend([setpriv.into(), "--no-new-privs".into()]);
+                if let Some(groups) = groups {
+                    inner.extend(["--regid", &ids[1], "--groups", &groups].map(OsString::from));
+                }
+                inner.push("--".into());
             }
             inner.extend([tools.env.as_ref()?.into(), "-i".into()]);
             inner.extend(cell.runtime.env.iter().map(Into::into));
@@ -116,10 +122,17 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
     }
 }
 
+/// All groups of a user who has more than one, where they can be given.
+fn groups(way: Way, user: &Account) -> Option<String> {
+    let all = [user.gid].into_iter().chain(user.further.iter().copied()).map(|gid| gid.to_string());
+    (way == Way::Root && !user.further.is_empty()).then(|| all.collect::<Vec<_>>().join(","))
+}
+
 /// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
 pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
     let runtime = Runtime::default();
-    let cell = Cell { root, runtime: &runtime, uid: 1, gid: 1, program: "", argv: &[], emulator: None };
+    let user = &Account { uid: 1, gid: 1, further: Vec::new() };
+    let cell = Cell { root, runtime: &runtime, user, program: "", argv: &[], emulator: None };
     match way {
         Way::Bubblewrap => {
             let cmd = reporting(tools.bwrap.as_deref()?, root).args(["--ro-bind", "/", "/"]);
@@ -167,7 +180,7 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
     for volume in volumes {
         // In a user namespace its root is who runs the program.
         let owner = match way {
-            Way::Root => format!("mode=0755,uid={},gid={}", cell.uid, cell.gid),
+            Way::Root => format!("mode=0755,uid={},gid={}", cell.user.uid, cell.user.gid),
             _ => "mode=0755".to_owned(),
         };
         cmd = cmd.arg(owner).arg(volume);
@@ -191,7 +204,7 @@ fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
     for volume in &cell.runtime.volumes {
         cmd = cmd.args(["--tmpfs", volume]);
     }
-    let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+    let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
     cmd = cmd.args(["--uid", &ids[0], "--gid", &ids[1], "--chdir", &cell.runtime.working_dir, "--"]);
     cmd.args(program_words(cell))
 }
