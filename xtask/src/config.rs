@@ -26,6 +26,7 @@ mod syntax;
 mod types;
 mod walk;
 
+pub(crate) use check_run::words;
 pub use glibc::GlibcVersion;
 pub use types::{
     App, Base, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode,

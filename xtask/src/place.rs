@@ -8,11 +8,13 @@ use crate::config::{Base, Config, Image};
 use crate::error::{Error, Result};
 use crate::gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
 use crate::oci::RootFs;
+use crate::ship::run;
 use crate::triple::{Platform, Triple};
 use crate::ui::Ui;
 use crate::verify::{Verified, limits};
 
 mod ahead;
+mod named;
 
 pub use ahead::{Prospect, Weight, ahead};
 
@@ -184,7 +186,7 @@ impl Place<'_> {
         self.targets.iter().map(ground).collect()
     }
 
-    /// What the gate finds of each program on its ground, by the program's index; and what of the ground it needs, where
+    /// What the gate finds of each program on its ground, and of those of the ground that the image names, by the program's index; and what of the ground it needs, where
     /// only that is shipped.
     fn judge(
         &self,
@@ -198,15 +200,21 @@ impl Place<'_> {
             let Some(at) = at(verified, &ground.target) else { continue };
             let Some(artifact) = &verified[at].artifact else { continue };
             let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
-            let tree = Tree::new(base.to_string(), files);
+            let runtime =
+                run::started(&self.image.run, self.bin, &run::Below::of(ground.base.as_deref()).runtime);
+            let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
             let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
             let limits = limits(verified[at].job());
             let mut findings = check_in(&program, &ground.target, &tree, limits);
+            let named = named::named(&runtime, self.bin, &tree);
+            findings.extend(named.iter().flat_map(|named| named.judge(&ground.target, &tree, limits.level)));
             let passed = findings.iter().all(|f| f.severity != Severity::Fail);
             if self.image.closure && ground.base.is_some() && passed {
                 let level = limits.level.unwrap_or(Level::V1);
-                let trimmed = closure(&tree, &program, level)?;
+                let also = named.iter().map(|named| named.paths(&tree, level)).collect::<Result<Vec<_>>>()?;
+                let trimmed = closure(&tree, &program, level, &also.concat())?;
                 findings.extend(left_out(&program, &tree, &trimmed, level));
+                findings.extend(named.iter().flat_map(|named| named.left_out(&tree, &trimmed, level)));
                 ground.trimmed = Some(trimmed);
             }
             found.push((at, findings));

@@ -67,7 +67,9 @@ pub fn images(
         }
         specs.push(spec);
     }
-    for image in specs.iter().filter(|i| i.platforms.iter().any(|p| p.runtime.user.starts_with("0:"))) {
+    let roots =
+        |image: &&ImageSpec| image.platforms.iter().any(|p| p.runtime.user.split(':').next() == Some("0"));
+    for image in specs.iter().filter(roots) {
         ui.warn(format!(
             "image {} runs its program as root; `user` of its [[image]] says otherwise",
             image.name

@@ -19,13 +19,15 @@ const LISTS: [(&str, &str); 2] = [("var/lib/dpkg/status", "Package: "), ("lib/ap
 
 /// The part of a base that `program` needs: its interpreter and libraries with the links that lead there, `etc` with the
 /// certificates, home and temporary folders, and for each package of which something is left, what scanners read of it
-/// and its copyright. Modes and owners are those of the base. Equal trees give equal trees. `level`: what all machines have.
+/// and its copyright; and `also`, paths that are wanted beside. Modes and owners are those of the base. Equal trees give
+/// equal trees. `level`: what all machines have.
 ///
 /// # Errors
 /// The program's libraries are not all in the base.
-pub fn closure(tree: &Tree<'_>, program: &Program, level: Level) -> Result<RootFs> {
+pub fn closure(tree: &Tree<'_>, program: &Program, level: Level, also: &[String]) -> Result<RootFs> {
     let files = tree.files();
     let mut keep: BTreeSet<String> = gate::closure_paths(program, tree, level)?.into_iter().collect();
+    keep.extend(also.iter().cloned());
     for folder in ALWAYS {
         let here = folder.trim_end_matches('/');
         keep.extend(files.get(here).map(|_| here.to_owned()));

@@ -10,7 +10,7 @@ use super::raw::{RawHealthcheck, RawRun, Text, Texts};
 use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
 use crate::oci::kernel;
 
-mod words;
+pub(crate) mod words;
 
 /// Keys of labels and annotations that this program decides on: what they say must be so.
 const RESERVED: [&str; 3] = ["xtask.", "org.opencontainers.image.base.", "org.opencontainers.image.ref."];

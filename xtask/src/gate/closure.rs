@@ -92,11 +92,14 @@ impl Closure {
             closure.interpreter = Interpreter::Unknown(found);
             return closure;
         };
+        for name in loader.preloads(tree) {
+            closure.preload(&name, &loader, &found, tree);
+        }
         let mut next = 0;
         while next < closure.loaded.len() && closure.loaded.len() < OBJECTS_MAX {
             let needed = closure.loaded[next].object.clone();
             for name in &needed.needed {
-                closure.load(name, next, &loader, &found, tree);
+                closure.load(name, next, Some(next), &loader, &found, tree);
             }
             next += 1;
         }
@@ -107,17 +110,36 @@ impl Closure {
         closure
     }
 
-    fn load(&mut self, name: &str, by: usize, loader: &Loader, interpreter: &Loaded, tree: &Tree<'_>) {
-        let known = self.loaded.iter_mut().skip(1).find(|l| l.answers_to(name));
-        if known.is_some() || self.gaps.iter().any(|gap| gap.name == name) {
+    /// Loads what is not needed but wanted before all else: what is not found is left out.
+    fn preload(&mut self, name: &str, loader: &Loader, interpreter: &Loaded, tree: &Tree<'_>) {
+        // musl's loader does not look where the program says.
+        let asker = (!loader.is_musl()).then_some(0);
+        self.load(name, 0, asker, loader, interpreter, tree);
+        self.gaps.clear();
+    }
+
+    /// Loads what `by` asks for; `asker` is whose search paths count.
+    fn load(
+        &mut self,
+        name: &str,
+        by: usize,
+        asker: Option<usize>,
+        loader: &Loader,
+        interpreter: &Loaded,
+        tree: &Tree<'_>,
+    ) {
+        // musl's loader knows a library by the names that it looked for, and not by its own.
+        let musl = loader.is_musl();
+        let knows = |l: &Loaded| if musl { l.names.iter().any(|n| n == name) } else { l.answers_to(name) };
+        if self.loaded.iter().skip(1).any(knows) || self.gaps.iter().any(|gap| gap.name == name) {
             return;
         }
         if loader.is_itself(name) || interpreter.answers_to(name) || name == interpreter.path {
             self.enter(Loaded { by: Some(by), ..interpreter.clone() }, name);
             return;
         }
-        let chain = self.chain(by);
-        let candidates = loader.candidates(name, &chain);
+        let chain = self.chain(asker);
+        let candidates = loader.candidates(name, &chain, tree.surroundings());
         let mut gap = Gap { name: name.to_owned(), by, unfit: Vec::new(), searched: Vec::new() };
         for path in candidates {
             match tree.open(&path) {
@@ -159,9 +181,9 @@ impl Closure {
     }
 
     /// Who asks, who asked for that one, and so on up to the first.
-    fn chain(&self, by: usize) -> Vec<Asker<'_>> {
+    fn chain(&self, asker: Option<usize>) -> Vec<Asker<'_>> {
         let mut chain = Vec::new();
-        let mut next = Some(by);
+        let mut next = asker;
         while let Some(loaded) = next.and_then(|at| self.loaded.get(at)) {
             chain.push(Asker { object: &loaded.object, path: &loaded.path });
             next = loaded.by;

@@ -69,6 +69,23 @@ impl Facts {
     }
 }
 
+impl Facts {
+    /// Reads the facts of a program that is a file of a tree; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Facts::read`].
+    pub fn of(name: &str, content: &Content) -> Result<Self> {
+        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
+        match content {
+            Content::Bytes(bytes) => facts(name, bytes.as_ref()),
+            Content::Disk(path) => facts(name, &ReadCache::new(open(path)?)),
+            Content::Part { file, offset, size } => {
+                facts(name, ReadCache::new(open(file)?).range(*offset, *size))
+            }
+        }
+    }
+}
+
 fn unreadable(path: &Path, error: &std::io::Error) -> Error {
     let plain = Error::io("cannot read", path, error);
     match std::fs::read_link(path) {

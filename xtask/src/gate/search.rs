@@ -3,6 +3,7 @@
 use super::Object;
 use super::expect;
 use super::level::Level;
+use super::surroundings::Surroundings;
 use super::tree::Tree;
 use crate::triple::Libc;
 
@@ -42,16 +43,25 @@ impl Loader {
 
     /// The paths at which it looks for `name`, in order. `chain` is who asks, then who asked for that one, and so on up
     /// to the program.
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>]) -> Vec<String> {
-        if name.contains('/') {
-            return vec![name.to_owned()];
-        }
+    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
         let all = match self {
-            Loader::Glibc(glibc) => glibc.candidates(name, chain),
-            Loader::Musl(musl) => musl.candidates(name, chain),
+            Loader::Glibc(glibc) => glibc.candidates(name, chain, around),
+            Loader::Musl(_) if name.contains('/') => vec![around.absolute(name)],
+            Loader::Musl(musl) => musl.candidates(name, chain, around),
         };
         let mut seen = std::collections::BTreeSet::new();
         all.into_iter().filter(|path| seen.insert(path.clone())).collect()
+    }
+
+    /// The libraries that it loads before all that the program needs, where it finds them: `LD_PRELOAD`, and for glibc
+    /// `/etc/ld.so.preload`.
+    pub(super) fn preloads(&self, tree: &Tree<'_>) -> Vec<String> {
+        let named = tree.surroundings().preload().map(str::to_owned);
+        let listed = match self {
+            Loader::Glibc(_) => Glibc::preloads(tree),
+            Loader::Musl(_) => Vec::new(),
+        };
+        named.chain(listed).collect()
     }
 
     /// Whether it takes `name` for itself, without looking for a file.

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Object;
 use super::packages::{Package, Packages};
+use super::surroundings::Surroundings;
 use crate::oci::{Content, Kind, Resolved, RootFs};
 
 /// A tree of files to judge programs against. Libraries are read when they are asked for and kept, so that many programs
@@ -13,6 +14,7 @@ use crate::oci::{Content, Kind, Resolved, RootFs};
 pub struct Tree<'a> {
     name: String,
     files: &'a RootFs,
+    surroundings: Surroundings,
     objects: Mutex<BTreeMap<String, Read>>,
     packages: OnceLock<Packages>,
 }
@@ -33,7 +35,16 @@ pub(super) enum Opened {
 impl<'a> Tree<'a> {
     /// A tree; `name` is what messages call it, such as `distroless:cc`.
     pub fn new(name: impl Into<String>, files: &'a RootFs) -> Self {
-        Self { name: name.into(), files, objects: Mutex::default(), packages: OnceLock::new() }
+        let surroundings = Surroundings::default();
+        Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
+    }
+
+    /// The same, where processes start with these variables (`NAME=value`) in this folder: `LD_LIBRARY_PATH` and
+    /// `LD_PRELOAD` count.
+    #[must_use]
+    pub fn starting_with(mut self, env: &[String], folder: &str) -> Self {
+        self.surroundings = Surroundings::of(env, folder);
+        self
     }
 
     /// What messages call it.
@@ -49,6 +60,10 @@ impl<'a> Tree<'a> {
     /// The package that brought the file at a path, where the tree says so.
     pub fn package(&self, path: &str) -> Option<&Package> {
         self.packages().owner(path)
+    }
+
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
     }
 
     pub(super) fn packages(&self) -> &Packages {

@@ -79,6 +79,23 @@ impl Content {
         }
     }
 
+    /// The first bytes, `most` of them where there are as many.
+    ///
+    /// # Errors
+    /// The file on disk cannot be read.
+    pub fn head(&self, most: usize) -> io::Result<Vec<u8>> {
+        let (path, offset, size) = match self {
+            Content::Bytes(bytes) => return Ok(bytes.get(..most).unwrap_or(bytes).to_vec()),
+            Content::Disk(path) => (path, 0, u64::MAX),
+            Content::Part { file, offset, size } => (file, *offset, *size),
+        };
+        let mut open = File::open(path)?;
+        open.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        open.take(size.min(most as u64)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
     /// How many bytes there are.
     ///
     /// # Errors

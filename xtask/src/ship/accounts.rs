@@ -4,35 +4,92 @@ use crate::config::{Id, User};
 use crate::error::{Error, Result};
 use crate::oci::RootFs;
 
-/// The numbers of user and group. A group that is not said is the user's own in `/etc/passwd`; a user by number who is
-/// not there has the group of the same number.
+/// A user of an image, as an engine finds it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Account {
+    /// The number.
+    pub uid: u32,
+    /// The number of the group.
+    pub gid: u32,
+    /// The groups beside that one, as `/etc/group` lists them. Engines give them to a user who is named without a group.
+    pub further: Vec<u32>,
+}
+
+/// Who says who runs the programs of an image.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum By<'a> {
+    /// `user` in targets.toml.
+    File,
+    /// The configuration of the base that is called so.
+    Base(&'a str),
+}
+
+impl By<'_> {
+    /// An error that begins with who is meant, and what it says.
+    fn error(self, what: &str) -> Error {
+        match self {
+            By::File => Error::usage(format!("`user` of an image {what}")),
+            By::Base(name) => Error::failed(format!("the `User` of the base {name} {what}")),
+        }
+    }
+}
+
+/// The numbers of a user. A group that is not said is the user's own in `/etc/passwd`; a user by number who is not there
+/// has the group of the same number.
 ///
 /// # Errors
 /// A name that the tree does not hold; a number above [`User::MAX`].
-pub(super) fn numbers(user: &User, tree: &RootFs) -> Result<(u32, u32)> {
+pub(super) fn account(user: &User, tree: &RootFs, by: By<'_>) -> Result<Account> {
     let passwd = read(tree, "etc/passwd")?;
     let entry = entries(&passwd).find(|fields| matches(&user.user, fields));
     let uid = match &user.user {
         Id::Number(number) => *number,
         Id::Name(name) => {
-            entry.as_ref().and_then(|f| number(f, 2)).ok_or_else(|| absent("user", name, &passwd))?
+            entry.as_ref().and_then(|f| number(f, 2)).ok_or_else(|| absent(by, "user", name, &passwd))?
         }
     };
+    let groups = read(tree, "etc/group")?;
     let gid = match &user.group {
         Some(Id::Number(number)) => *number,
         Some(Id::Name(name)) => {
-            let groups = read(tree, "etc/group")?;
             let entry = entries(&groups).find(|fields| fields.first() == Some(&name.as_str()));
-            entry.and_then(|f| number(&f, 2)).ok_or_else(|| absent("group", name, &groups))?
+            entry.and_then(|f| number(&f, 2)).ok_or_else(|| absent(by, "group", name, &groups))?
         }
         None => entry.as_ref().and_then(|f| number(f, 3)).unwrap_or(uid),
     };
+    let name = entry.as_ref().and_then(|fields| fields.first().copied()).filter(|_| user.group.is_none());
+    let further = name.map(|name| further(name, gid, &groups)).unwrap_or_default();
     match [uid, gid].into_iter().find(|id| *id > User::MAX) {
-        Some(id) => {
-            Err(Error::usage(format!("`user` of an image means the number {id}, which engines refuse"))
-                .found(format!("they take 0 to {}", User::MAX)))
+        Some(id) => Err(by
+            .error(&format!("means the number {id}, which engines refuse"))
+            .found(format!("they take 0 to {}", User::MAX))
+            .help("write numbers in targets.toml: user = \"65532:65532\"")),
+        None => Ok(Account { uid, gid, further }),
+    }
+}
+
+/// The groups of a user beside its own.
+fn further(name: &str, own: u32, groups: &str) -> Vec<u32> {
+    let lists = |fields: &Vec<&str>| fields.get(3).is_some_and(|list| list.split(',').any(|n| n == name));
+    let all = entries(groups).filter(lists).filter_map(|fields| number(&fields, 2));
+    all.filter(|gid| *gid != own).collect()
+}
+
+impl Account {
+    /// The `User` of a configuration: `uid:gid`, or `uid` alone where that is what gives it its further groups.
+    pub(super) fn text(&self, tree: &RootFs) -> String {
+        let alone = self.uid.to_string();
+        if !self.further.is_empty() && Self::of(&alone, tree) == *self {
+            return alone;
         }
-        None => Ok((uid, gid)),
+        format!("{alone}:{}", self.gid)
+    }
+
+    /// What a `User` of ours, which has numbers, means in the image whose tree this is.
+    pub fn of(text: &str, tree: &RootFs) -> Self {
+        let id = |text: &str| Id::Number(text.parse().unwrap_or(0));
+        let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
+        account(&User { user: id(user), group: group.map(id) }, tree, By::File).unwrap_or_default()
     }
 }
 
@@ -65,11 +122,11 @@ fn number(fields: &[&str], at: usize) -> Option<u32> {
     fields.get(at)?.parse().ok()
 }
 
-fn absent(what: &str, name: &str, file: &str) -> Error {
+fn absent(by: By<'_>, what: &str, name: &str, file: &str) -> Error {
     let known: Vec<&str> =
         entries(file).filter_map(|f| f.first().copied()).filter(|n| !n.is_empty()).collect();
     let known = if known.is_empty() { "nobody".to_owned() } else { known.join(", ") };
-    Error::usage(format!("`user` of an image names the {what} {name}, which is not in it"))
+    by.error(&format!("names the {what} {name}, which is not in the image"))
         .found(format!("it knows {known}"))
-        .help("write numbers: user = \"65532:65532\"")
+        .help("write numbers in targets.toml: user = \"65532:65532\"")
 }

@@ -5,14 +5,10 @@ use super::{Origin, labels, run};
 use crate::base::BaseImage;
 use crate::config::{Config, Image};
 use crate::error::{Error, Result};
-use crate::oci::document::Runtime;
-use crate::oci::scratch::{CERTIFICATES, zones};
+use crate::oci::scratch::zones;
 use crate::oci::{self, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch};
 use crate::place::Ground;
 use crate::verify::Verified;
-
-/// What shells and programs search where nothing else is said; the same as in the distroless images.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// A platform of an image, and what is to be warned of.
 ///
@@ -31,19 +27,15 @@ pub(super) fn platform(
     };
     let bin = &config.app.bin;
     let mut labels = labels::labels(config, origin, job);
-    let (base, below, top) = match &ground.base {
+    let (below, top) = match &ground.base {
         None => {
             let scratch = Scratch { bin, program: &artifact.path, time_zones: image.tzdata };
-            let base = Runtime {
-                env: vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")],
-                ..Runtime::default()
-            };
-            (base, RootFs::new(), oci::scratch_rootfs(&scratch)?)
+            (RootFs::new(), oci::scratch_rootfs(&scratch)?)
         }
         Some(base) => {
             labels.extend(labels::of_base(base, ground.trimmed.is_some()));
             let below = ground.trimmed.as_ref().unwrap_or(&base.rootfs);
-            (base.runtime.clone(), below.clone(), top(image, bin, &artifact.path, below)?)
+            (below.clone(), top(image, bin, &artifact.path, below)?)
         }
     };
     let mut whole = below.clone();
@@ -51,6 +43,7 @@ pub(super) fn platform(
         whole.put(path, node.clone())?;
     }
     let of_image = |misfit| placed(misfit, image).found(format!("in image {} for {platform}", image.name));
+    let base = run::Below::of(ground.base.as_deref());
     let runtime = run::runtime(&image.run, bin, &base, labels, &whole).map_err(of_image)?;
     let mut top = top;
     for (path, node) in run::folders(&runtime, &whole).map_err(of_image)? {

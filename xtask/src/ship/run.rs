@@ -1,12 +1,16 @@
 //! How an image is run: what targets.toml says, over what the base says, over what every image has.
 
+use crate::base::BaseImage;
 use crate::config::{HealthCheck, Id, ImageRun, User};
 use crate::error::{Error, Result};
 use crate::oci::document::{Health, Runtime};
-use crate::oci::scratch::NONROOT;
+use crate::oci::scratch::{CERTIFICATES, NONROOT};
 use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
 
-use super::{Labels, accounts};
+use super::Labels;
+use super::accounts::{self, Account, By};
+
+mod sound;
 
 /// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
 const OF_THE_BASE: &str = "org.opencontainers.image.";
@@ -32,47 +36,80 @@ impl From<Error> for Misfit {
     }
 }
 
-/// The configuration of an image whose root is `tree`, base and program together. Entrypoint, arguments and health
-/// check of the base do not carry over: they are about programs of its own. The user stands in numbers, so that nothing
-/// has to be looked up and everyone can see that it is not root.
+/// What shells and programs search where nothing else is said; the same as in the distroless images.
+const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// What is said of an image below what targets.toml says: by its base, or by us where it has none.
+#[derive(Debug, Clone)]
+pub struct Below {
+    /// What messages call the base.
+    pub name: String,
+    /// What it says.
+    pub runtime: Runtime,
+}
+
+impl Below {
+    /// Of a base; none for scratch.
+    pub fn of(base: Option<&BaseImage>) -> Self {
+        match base {
+            Some(base) => Self { name: base.name.clone(), runtime: base.runtime.clone() },
+            None => {
+                let env = vec![format!("PATH={PATH}"), format!("SSL_CERT_FILE=/{CERTIFICATES}")];
+                Self { name: "scratch".to_owned(), runtime: Runtime { env, ..Runtime::default() } }
+            }
+        }
+    }
+}
+
+/// The configuration of an image whose root is `tree`, base and program together. The user stands in numbers, so that
+/// everyone can see that it is not root.
 ///
 /// # Errors
 /// A user, group or program that the tree does not hold.
 pub fn runtime(
     run: &ImageRun,
     bin: &str,
-    base: &Runtime,
+    base: &Below,
     labels: Labels,
     tree: &RootFs,
 ) -> Result<Runtime, Misfit> {
     let user = match &run.user {
-        Some(user) => accounts::numbers(user, tree).map_err(|error| Misfit::of("user", error))?,
-        None => match base.user.as_str() {
-            "" => (NONROOT, NONROOT),
-            text => accounts::numbers(&of_base(text)?, tree)?,
+        Some(user) => accounts::account(user, tree, By::File).map_err(|error| Misfit::of("user", error))?,
+        None => match base.runtime.user.as_str() {
+            "" => Account { uid: NONROOT, gid: NONROOT, further: Vec::new() },
+            text => accounts::account(&of_base(text, &base.name)?, tree, By::Base(&base.name))?,
         },
     };
-    let base_labels = base.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
+    let base_labels = base.runtime.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
     let base_labels = base_labels.map(|(key, value)| (key.clone(), value.clone()));
+    let runtime = Runtime {
+        user: user.text(tree),
+        labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
+        ..started(run, bin, &base.runtime)
+    };
+    sound::check(&runtime, &base.name)?;
+    for (key, command) in commands(&runtime) {
+        starts(key, command, &runtime, tree).map_err(|error| Misfit::of(key, error))?;
+    }
+    Ok(runtime)
+}
+
+/// The part of the configuration that needs no look into the tree: what is started, and with what. Entrypoint, arguments
+/// and health check of the base do not carry over: they are about programs of its own.
+pub fn started(run: &ImageRun, bin: &str, base: &Runtime) -> Runtime {
     let workdir =
         run.workdir.clone().or_else(|| Some(base.working_dir.clone()).filter(|dir| !dir.is_empty()));
-    let runtime = Runtime {
-        user: format!("{}:{}", user.0, user.1),
+    Runtime {
         exposed_ports: base.exposed_ports.union(&run.ports).cloned().collect(),
         env: env(&base.env, run),
         entrypoint: run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{bin}")]),
         cmd: run.cmd.clone(),
         volumes: base.volumes.union(&run.volumes).cloned().collect(),
         working_dir: workdir.unwrap_or_else(|| "/".to_owned()),
-        labels: base_labels.chain(labels).chain(run.labels.clone()).collect(),
         stop_signal: run.stop_signal.clone().or_else(|| base.stop_signal.clone()),
         healthcheck: run.healthcheck.as_ref().map(health),
-    };
-    is_there("entrypoint", &runtime.entrypoint, &runtime, tree)?;
-    if let Some(check) = &run.healthcheck {
-        is_there("healthcheck", &check.cmd, &runtime, tree)?;
+        ..Runtime::default()
     }
-    Ok(runtime)
 }
 
 /// The folders that an image lacks and its program needs: those for data, of the user that runs it, and the one that it
@@ -82,7 +119,7 @@ pub fn runtime(
 /// One of them is no folder in the tree.
 pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, Misfit> {
     let mut missing = Vec::new();
-    let (uid, gid) = numbers(runtime);
+    let Account { uid, gid, .. } = Account::of(&runtime.user, tree);
     let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
     let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
     for (key, path, node) in data.chain([workdir]) {
@@ -105,25 +142,22 @@ pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, 
 /// The folders for data that are in the base and that the image's user cannot write to, each with what says so: an engine
 /// makes a volume with the mode and owner that the folder has in the image, and neither is changed here.
 pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
-    let (uid, gid) = numbers(runtime);
+    let Account { uid, gid, further } = Account::of(&runtime.user, tree);
+    // Who is in the folder's group by any of its groups has that group's rights.
+    let rights =
+        |node: &Node| node.rights(uid, further.iter().copied().find(|g| *g == node.gid).unwrap_or(gid));
     let mut found = Vec::new();
     for path in runtime.volumes.iter().filter(|_| uid != 0) {
         let Resolved::Found(place) = tree.resolve(path) else { continue };
         let Some(folder) = tree.get(&place) else { continue };
         let above = place.match_indices('/').filter_map(|(slash, _)| tree.get(&place[..slash]));
-        let entered = above.into_iter().all(|node| node.rights(uid, gid) & 1 != 0);
-        if folder.kind == Kind::Dir && !(entered && folder.rights(uid, gid) & 3 == 3) {
+        let entered = above.into_iter().all(|node| rights(node) & 1 != 0);
+        if folder.kind == Kind::Dir && !(entered && rights(folder) & 3 == 3) {
             let Node { mode, uid: owner, gid: group, .. } = folder;
             found.push(format!("{path} is {owner}:{group}'s in its base, with mode {mode:04o}"));
         }
     }
     found
-}
-
-/// User and group of a configuration of ours, in which they are numbers.
-pub fn numbers(runtime: &Runtime) -> (u32, u32) {
-    let (user, group) = runtime.user.split_once(':').unwrap_or((&runtime.user, "0"));
-    (user.parse().unwrap_or(0), group.parse().unwrap_or(0))
 }
 
 /// The base's variables in their order, with ours in their places, then the rest of ours by name.
@@ -148,7 +182,7 @@ fn health(check: &HealthCheck) -> Health {
 }
 
 /// The `User` of a base: it went through no check of ours.
-fn of_base(text: &str) -> Result<User> {
+fn of_base(text: &str, base: &str) -> Result<User> {
     let id = |text: &str| match text.parse() {
         Ok(number) => Id::Number(number),
         Err(_) => Id::Name(text.to_owned()),
@@ -156,24 +190,39 @@ fn of_base(text: &str) -> Result<User> {
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
     if user.is_empty() {
         return Err(Error::failed(format!(
-            "the base says that {text:?} runs its programs, which is no user"
+            "the base {base} says that {text:?} runs its programs, which is no user"
         ))
         .help("say it in targets.toml: user = \"65532:65532\""));
     }
     Ok(User { user: id(user), group: Some(group).filter(|g| !g.is_empty()).map(id) })
 }
 
-/// Where the program of a command lies in the tree, links followed: `usr/bin/tool`. It is looked for where a container
-/// looks: as it stands where it is absolute, in the folder that the image starts in where it has a `/`, else on PATH.
-pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<String> {
-    let place = |path: &str| tree.file(path).map(|(place, _)| place);
+/// A program of an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The path by which it is started.
+    pub path: String,
+    /// Where that leads to in the tree, links followed: `usr/bin/tool`.
+    pub place: String,
+}
+
+/// The program of a command. It is looked for where a container looks: as it stands where it is absolute, in the folder
+/// that the image starts in where it has a `/`, else on PATH.
+pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<Found> {
+    let at = |path: String| tree.file(&path).map(|(place, _)| Found { path, place });
     if name.starts_with('/') {
-        return place(name);
+        return at(name.to_owned());
     }
     if name.contains('/') {
-        return place(&format!("{}/{name}", runtime.working_dir));
+        return at(format!("{}/{name}", runtime.working_dir.trim_end_matches('/')));
     }
-    path(runtime).split(':').find_map(|dir| place(&format!("{dir}/{name}")))
+    let on_path = || path(runtime).split(':').filter_map(|dir| at(format!("{dir}/{name}")));
+    on_path().find(|found| may_run(&found.place, tree)).or_else(|| on_path().next())
+}
+
+/// Whether a file has a bit that lets somebody execute it.
+fn may_run(place: &str, tree: &RootFs) -> bool {
+    tree.get(place).is_some_and(|node| node.mode & 0o111 != 0)
 }
 
 /// PATH of the image.
@@ -181,31 +230,38 @@ fn path(runtime: &Runtime) -> &str {
     runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default()
 }
 
-/// Refuses a command whose program the tree does not hold.
-fn is_there(key: &'static str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<(), Misfit> {
-    starts(key, command, runtime, tree).map_err(|error| Misfit::of(key, error))
+/// The commands of an image, with the keys of targets.toml that say them.
+pub fn commands(runtime: &Runtime) -> Vec<(&'static str, &[String])> {
+    let check = runtime.healthcheck.as_ref().and_then(|check| check.test.get(1..));
+    let check = check.map(|command| ("healthcheck", command));
+    [("entrypoint", runtime.entrypoint.as_slice())].into_iter().chain(check).collect()
 }
 
-fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<()> {
-    let Some(name) = command.first() else { return Ok(()) };
-    let Some(place) = program(name, runtime, tree) else {
+/// The program of a command; none where the command is empty. What it is made of, the gate judges.
+///
+/// # Errors
+/// The tree does not hold it, or nobody may execute it there.
+pub fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<Option<Found>> {
+    let Some(name) = command.first() else { return Ok(None) };
+    let Some(found) = program(name, runtime, tree) else {
         let error = Error::usage(format!("`{key}` of an image names {name}, which is not in it"));
         return Err(match name.contains('/') {
             true => error,
             false => error.found(format!("its PATH is {}", path(runtime))),
         });
     };
-    if let Some(top) = kernel::hides(&place) {
+    let place = &found.place;
+    if let Some(top) = kernel::hides(place) {
         return Err(Error::usage(format!(
             "`{key}` of an image names {name}, which nobody sees when it is started"
         ))
         .found(format!("it lies in /{place}, and what the kernel shows in /{top} hides it")));
     }
-    if tree.get(&place).is_some_and(|node| node.mode & 0o111 == 0) {
+    if !may_run(place, tree) {
         return Err(Error::usage(format!("`{key}` of an image names {name}, which is no program"))
             .found(format!("/{place} may not be executed")));
     }
-    Ok(())
+    Ok(Some(found))
 }
 
 #[cfg(test)]

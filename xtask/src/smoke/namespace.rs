@@ -12,7 +12,8 @@ use crate::error::Result;
 use crate::host::{self, Host};
 use crate::oci::RootFs;
 use crate::oci::document::Runtime;
-use crate::ship::run::{numbers, program};
+use crate::ship::accounts::Account;
+use crate::ship::run::program;
 use ended::Ended;
 
 mod commands;
@@ -128,11 +129,12 @@ impl Namespaces {
     /// The tree cannot be unpacked.
     pub fn run(&self, request: &Request<'_>, emulator: Option<&Emulator>) -> Result<Started> {
         let Request { image, args, folder, .. } = *request;
-        let (uid, gid) = numbers(&image.config.config);
+        let mut tree = image.tree(folder)?;
+        let user = &Account::of(&image.config.config.user, &tree);
+        let (uid, gid) = (user.uid, user.gid);
         let Some(way) = self.way(uid) else {
             return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
         };
-        let mut tree = image.tree(folder)?;
         // As an engine names it, after the image, so that it is the same each time.
         let host = &image.id.hex()[..12];
         let (runtime, volumes) = match furnished(&mut tree, &image.config.config, uid, host) {
@@ -144,7 +146,7 @@ impl Namespaces {
         extract::onto(&tree, root.path(), owners)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
         let name = argv.first().copied().unwrap_or_default();
-        let Some(place) = program(name, &runtime, &tree) else {
+        let Some(found) = program(name, &runtime, &tree) else {
             return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
         let cell = Cell {
@@ -152,9 +154,8 @@ impl Namespaces {
             runtime: &runtime,
             volumes: &volumes,
             name: host,
-            uid,
-            gid,
-            program: &place,
+            user,
+            program: &found.place,
             argv: &argv,
             emulator,
         };

@@ -18,7 +18,7 @@ fn agree(root: &Root, at: &str) -> Vec<String> {
     assert_eq!(failures.is_empty(), started, "the gate: {failures:#?}\nthe loader: {said}");
     if started {
         let files = root.tree();
-        let tree = Tree::new("test", &files);
+        let tree = Tree::new("test", &files).starting_with(&root.env, &root.folder);
         let program = Program::read(&root.path(at), at).unwrap();
         let interpreter = program.facts.interpreter.as_deref();
         let closure = Closure::of(&program.object, at, interpreter, &tree, Level::V1);
@@ -28,7 +28,7 @@ fn agree(root: &Root, at: &str) -> Vec<String> {
         let last = |path: &String| path.contains("/ld-linux");
         ours.sort_by_key(last);
         theirs.sort_by_key(last);
-        assert_eq!(ours, theirs, "{said}");
+        assert_eq!(ours, theirs, "{:?} in {}: {said}", root.env, root.folder);
     }
     failures
 }
@@ -110,6 +110,94 @@ fn search_paths_as_the_loader_reads_them() {
         assert_eq!(agree(&root, "/usr/bin/app"), [""; 0], "{folder}");
         root.remove(&format!("{folder}/libb.so"));
     }
+}
+
+#[test]
+fn folders_that_the_image_names() {
+    if !ready("folders_that_the_image_names") {
+        return;
+    }
+    let mut root = Root::glibc("test", &[]);
+    let b = root.library("opt/b/libb.so", "int b(void) { return 0; }", &[]);
+    let b = b.to_str().unwrap();
+    let main = "int b(void); int main(void) { return b(); }";
+    root.program("gcc", "bin/app", main, &[b]);
+    assert_eq!(agree(&root, "/bin/app").len(), 1);
+    let mut starts = |folder: &str, list: &str| {
+        root.folder = folder.to_owned();
+        root.env = vec!["A".to_owned(), format!("LD_LIBRARY_PATH={list}")];
+        agree(&root, "/bin/app").is_empty()
+    };
+    for list in ["/opt/b", "/nowhere:/opt/b/", "/nowhere;/opt/b", "$ORIGIN/../opt/b", "opt/b"] {
+        assert!(starts("/", list), "{list}");
+    }
+    // An empty item is the folder that the program starts in, an empty list is none.
+    for list in [":", "/nowhere:", "/nowhere::/opt", "."] {
+        assert!(starts("/opt/b", list) && !starts("/opt", list), "{list}");
+    }
+    assert!(starts("/opt", "b") && !starts("/opt/b", "b") && !starts("/opt/b", ""));
+    // A DT_RPATH comes before it, and it before a DT_RUNPATH: what is no library ends the search.
+    root.write("opt/bad/libb.so", "no library");
+    root.env = vec!["LD_LIBRARY_PATH=/opt/b".to_owned()];
+    for (dtags, path, starts) in [
+        ("--disable-new-dtags", "/opt/bad", false),
+        ("--enable-new-dtags", "/opt/bad", true),
+        ("--disable-new-dtags", "/opt/b", true),
+    ] {
+        root.program("gcc", "bin/app", main, &[b, &format!("-Wl,{dtags},-rpath,{path}")]);
+        assert_eq!(agree(&root, "/bin/app").is_empty(), starts, "{dtags} {path}");
+    }
+    root.env = vec!["LD_LIBRARY_PATH=/opt/bad".to_owned()];
+    assert_eq!(agree(&root, "/bin/app"), [""; 0], "DT_RPATH");
+    // It is for the libraries of libraries too, and comes before the cache and the loader's own folders.
+    root.env = vec!["LD_LIBRARY_PATH=/opt/a:/opt/b".to_owned()];
+    let a = root.library("opt/a/liba.so", "int b(void); int a(void) { return b(); }", &[b]);
+    let uses_a = "int a(void); int main(void) { return a(); }";
+    root.program("gcc", "bin/app", uses_a, &[a.to_str().unwrap(), "-Wl,--allow-shlib-undefined"]);
+    root.copy(b, "usr/lib/libb.so");
+    assert_eq!(agree(&root, "/bin/app"), [""; 0]);
+    // What is cut down keeps them.
+    let files = root.tree();
+    let tree = Tree::new("test", &files).starting_with(&root.env, &root.folder);
+    let program = Program::read(&root.path("bin/app"), "/bin/app").unwrap();
+    let kept = closure_paths(&program, &tree, Level::V1).unwrap();
+    let named: Vec<&String> = kept.iter().filter(|path| path.starts_with("opt/")).collect();
+    assert_eq!(named, ["opt/a/liba.so", "opt/b/libb.so"], "{kept:?}");
+}
+
+#[test]
+fn libraries_that_are_loaded_before_all_others() {
+    if !ready("libraries_that_are_loaded_before_all_others") {
+        return;
+    }
+    let mut root = Root::glibc("test", &[]);
+    let b = root.library("opt/b/libb.so", "int b(void) { return 0; }", &[]);
+    let b = b.to_str().unwrap();
+    root.library("opt/p/libp.so", "int b(void); int p(void) { return b(); }", &["-Wl,-rpath,/opt/b", b]);
+    root.library("opt/q/libq.so", "int q;", &[]);
+    root.program("gcc", "bin/app", HELLO, &["-Wl,-rpath,/opt/q"]);
+    let mapped = |root: &Root| {
+        assert_eq!(agree(root, "/bin/app"), [""; 0], "{:?}", root.env);
+        let all = root.mapped("/bin/app").into_iter();
+        all.filter(|path| path.starts_with("/opt")).collect::<Vec<_>>()
+    };
+    let preload = |value: &str| vec![format!("LD_PRELOAD={value}")];
+    root.env = preload("/opt/p/libp.so:libq.so");
+    assert_eq!(mapped(&root), ["/opt/p/libp.so", "/opt/q/libq.so", "/opt/b/libb.so"]);
+    // What is not there is said on stderr, and no more.
+    for absent in ["/opt/none.so libnone.so", "opt/p/none.so", ""] {
+        root.env = preload(absent);
+        assert_eq!(mapped(&root), [""; 0]);
+    }
+    root.env = preload("$ORIGIN/../opt/q/libq.so");
+    assert_eq!(mapped(&root), [""; 0], "the path begins with /bin");
+    assert!(root.mapped("/bin/app").contains(&"/bin/../opt/q/libq.so".to_owned()));
+    root.env = preload("libq.so");
+    root.write("etc/ld.so.preload", "# libb.so\n/opt/p/libp.so # more\n");
+    assert_eq!(mapped(&root), ["/opt/q/libq.so", "/opt/p/libp.so", "/opt/b/libb.so"]);
+    // What one of them needs has to be there.
+    root.remove("opt/b/libb.so");
+    assert_eq!(agree(&root, "/bin/app")[0], "/opt/p/libp.so needs libb.so, which test does not have");
 }
 
 #[test]

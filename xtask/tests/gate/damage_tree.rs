@@ -35,7 +35,7 @@ fn judge(program: &Program, base: &RootFs, library: &[u8]) -> bool {
     let tree = Tree::new("test", &files);
     let findings = check_in(program, &Triple::parse(GNU), &tree, Limits::default());
     let fails = findings.iter().any(|f| f.severity == Severity::Fail);
-    let _ = base::closure(&tree, program, Level::V1);
+    let _ = base::closure(&tree, program, Level::V1, &[]);
     fails
 }
 

@@ -20,5 +20,6 @@ mod run_time;
 mod shared_skip;
 mod shrink;
 mod skip;
+mod start;
 mod static_glibc;
 mod zig;

@@ -31,12 +31,12 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     if !have("musl-gcc") || !Path::new(LOADER).exists() {
         return skipped(test, "musl-gcc");
     }
-    let root = Root::empty("alpine");
+    let mut root = Root::empty("alpine");
     root.copy(LOADER, LOADER);
     root.program("musl-gcc", "app", HELLO, &[]);
     assert_eq!(agree(&root, "/app"), [""; 0]);
 
-    let library = |at: &str, source: &str, flags: &[&str]| {
+    let library = |root: &Root, at: &str, source: &str, flags: &[&str]| {
         let file = root.bench.path("library.c");
         std::fs::write(&file, source).unwrap();
         let output = root.path(at);
@@ -45,7 +45,7 @@ fn folders_paths_and_symbols_as_musl_has_them() {
         assert!(cmd.capture(Duration::from_secs(60)).unwrap().ok());
         output
     };
-    let b = library("opt/b/libb.so", "int b(void) { return 0; }", &["-Wl,-soname,libb.so"]);
+    let b = library(&root, "opt/b/libb.so", "int b(void) { return 0; }", &["-Wl,-soname,libb.so"]);
     let b = b.to_str().unwrap();
     let main = "int b(void); int main(void) { return b(); }";
     root.program("musl-gcc", "app", main, &[b]);
@@ -53,6 +53,35 @@ fn folders_paths_and_symbols_as_musl_has_them() {
         agree(&root, "/app"),
         ["app needs libb.so, which alpine has at /opt/b/libb.so, where the loader does not look"]
     );
+    // The image's variables come first; they are no more than lists of folders.
+    for (folder, list, starts) in [
+        ("/", "/opt/b", true),
+        ("/", "/nowhere:/opt/b/", true),
+        ("/", "/nowhere;/opt/b", false),
+        ("/", "/nowhere\n/opt/b", true),
+        ("/bin", "$ORIGIN/opt/b", false),
+        ("/", "opt/b", true),
+        ("/opt/b", ".", true),
+        ("/opt/b", ":", false),
+        ("/opt", "", false),
+    ] {
+        root.folder = folder.to_owned();
+        root.env = vec![format!("LD_LIBRARY_PATH={list}")];
+        root.path("bin/x");
+        assert_eq!(agree(&root, "/app").is_empty(), starts, "{folder} {list:?}");
+    }
+    root.folder = "/".to_owned();
+    root.env = vec!["LD_PRELOAD=/none.so:libb.so".to_owned(), "LD_LIBRARY_PATH=/opt/b".to_owned()];
+    assert_eq!(agree(&root, "/app"), [""; 0]);
+    // By its path it is loaded, and not known by its name.
+    root.env = vec!["LD_PRELOAD=/none.so /opt/b/libb.so".to_owned()];
+    assert_eq!(agree(&root, "/app").len(), 1);
+    root.env = vec!["LD_LIBRARY_PATH=/opt/bad".to_owned()];
+    root.write("opt/bad/libb.so", "no library");
+    root.program("musl-gcc", "app", main, &[b, "-Wl,-rpath,/opt/b"]);
+    assert_eq!(agree(&root, "/app").len(), 1, "it comes before what the program says");
+    root.env.clear();
+    root.program("musl-gcc", "app", main, &[b]);
     // The list of folders stands in for the default ones.
     root.write("etc/ld-musl-x86_64.path", "/nowhere\n/opt/b\n");
     assert_eq!(agree(&root, "/app"), [""; 0]);
@@ -68,7 +97,12 @@ fn folders_paths_and_symbols_as_musl_has_them() {
         root.remove(&format!("{folder}/libb.so"));
     }
     // A runpath is inherited, unlike with glibc.
-    let a = library("opt/a/liba.so", "int b(void); int a(void) { return b(); }", &["-Wl,-soname,liba.so", b]);
+    let a = library(
+        &root,
+        "opt/a/liba.so",
+        "int b(void); int a(void) { return b(); }",
+        &["-Wl,-soname,liba.so", b],
+    );
     let uses_a = "int a(void); int main(void) { return a(); }";
     let flags = [
         "-Wl,--enable-new-dtags,-rpath,/opt/a:$ORIGIN/../opt/b",
@@ -83,7 +117,7 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     assert_eq!(agree(&root, "/bin/app").len(), 1);
     // A symbol that is gone.
     root.program("musl-gcc", "bin/app", main, &["-Wl,-rpath,/opt/b", b]);
-    library("opt/b/libb.so", "int c(void) { return 0; }", &["-Wl,-soname,libb.so"]);
+    library(&root, "opt/b/libb.so", "int c(void) { return 0; }", &["-Wl,-soname,libb.so"]);
     assert_eq!(
         agree(&root, "/bin/app"),
         ["app takes b, and none of its libraries gives it (libb.so, libc.so)"]

@@ -23,6 +23,9 @@ pub(crate) const CXX: [&str; 2] = ["libstdc++.so.6", "libgcc_s.so.1"];
 pub(crate) struct Root {
     pub(crate) bench: Bench,
     name: String,
+    /// Variables that programs are started with, and the folder that they start in.
+    pub(crate) env: Vec<String>,
+    pub(crate) folder: String,
 }
 
 impl Root {
@@ -30,7 +33,7 @@ impl Root {
     pub(crate) fn empty(name: &str) -> Self {
         let bench = Bench::new();
         std::fs::create_dir(bench.path("root")).unwrap();
-        Self { bench, name: name.to_owned() }
+        Self { bench, name: name.to_owned(), env: Vec::new(), folder: "/".to_owned() }
     }
 
     /// This machine's glibc, laid out as Debian has it, with these libraries beside it.
@@ -116,7 +119,7 @@ impl Root {
     /// The gate's findings about the program at a place in the root.
     pub(crate) fn findings(&self, at: &str, triple: &str) -> Vec<Finding> {
         let files = self.tree();
-        let tree = Tree::new(&self.name, &files);
+        let tree = Tree::new(&self.name, &files).starting_with(&self.env, &self.folder);
         let program = Program::read(&self.path(at), at).unwrap();
         check_in(&program, &Triple::parse(triple), &tree, Limits::default())
     }
@@ -137,9 +140,12 @@ impl Root {
         // The loader reads the place of the program ($ORIGIN) in /proc, which containers have. The mount ends with the
         // process.
         std::fs::create_dir_all(self.bench.path("root/proc")).unwrap();
-        let script = "mount --bind /proc \"$0/proc\" && exec chroot \"$0\" \"$@\"";
+        let script = "mount --bind /proc \"$0/proc\" && cd / && wd=$1 && shift && \
+            exec unshare --root \"$0\" --wd \"$wd\" \"$@\"";
         let cmd = Cmd::new("unshare").args(["--mount", "sh", "-c", script]).arg(self.bench.path("root"));
-        let cmd = cmd.args(line).env("LD_BIND_NOW", "1");
+        let cmd = cmd.arg(&self.folder).args(line).env("LD_BIND_NOW", "1");
+        let named = self.env.iter().filter_map(|entry| entry.split_once('='));
+        let cmd = named.fold(cmd, |cmd, (name, value)| cmd.env(name, value));
         let output = cmd.capture(Duration::from_secs(30)).unwrap();
         (output.ok(), format!("{}{}", output.text(), output.errors()))
     }
@@ -149,7 +155,13 @@ impl Root {
         let (_, said) = self.inside(&["/lib64/ld-linux-x86-64.so.2", "--list", at]);
         let lines = said.lines().filter_map(|line| {
             let path = line.split_once(" => ").map_or(line, |(_, path)| path).trim().split(' ').next()?;
-            (path.starts_with('/') && line.contains(" (0x")).then(|| path.to_owned())
+            // A path that is not absolute begins in the folder that the loader was started in.
+            let path = match path {
+                path if path.starts_with('/') => path.to_owned(),
+                "linux-vdso.so.1" => return None,
+                path => format!("{}/{path}", self.folder.trim_end_matches('/')),
+            };
+            line.contains(" (0x").then_some(path)
         });
         lines.collect()
     }
@@ -165,8 +177,8 @@ pub(crate) fn ready(test: &str) -> bool {
         return false;
     }
     let root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
-    if !root || !have("chroot") || !have("unshare") {
-        skipped(test, "root, for chroot and unshare");
+    if !root || !have("unshare") {
+        skipped(test, "root, for unshare");
         return false;
     }
     true

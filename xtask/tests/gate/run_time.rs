@@ -12,7 +12,7 @@ fn warned(root: &Root) -> Vec<String> {
     let files = root.tree();
     let tree = Tree::new("test", &files);
     let program = Program::read(&root.path("app"), "/app").unwrap();
-    let kept = base::closure(&tree, &program, Level::V1).unwrap();
+    let kept = base::closure(&tree, &program, Level::V1, &[]).unwrap();
     let found = left_out(&program, &tree, &kept, Level::V1);
     assert!(found.iter().all(|f| f.severity == Severity::Warn && f.fix.contains("closure = false")));
     found.into_iter().map(|f| f.what).collect()

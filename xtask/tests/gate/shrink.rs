@@ -68,7 +68,7 @@ fn what_is_left_of_a_base_is_enough() {
             "usr/lib/x86_64-linux-gnu/libgcc_s.so.1",
         ]
     );
-    let mut cut = base::closure(&tree, &program, Level::V1).unwrap();
+    let mut cut = base::closure(&tree, &program, Level::V1, &[]).unwrap();
     let left: Vec<&str> = cut.iter().filter(|(_, n)| n.kind != Kind::Dir).map(|(path, _)| path).collect();
     assert_eq!(
         left,
@@ -91,7 +91,7 @@ fn what_is_left_of_a_base_is_enough() {
             "var/lib/dpkg/status.d/libgcc-s1.md5sums",
         ]
     );
-    assert_eq!(cut, base::closure(&tree, &program, Level::V1).unwrap());
+    assert_eq!(cut, base::closure(&tree, &program, Level::V1, &[]).unwrap());
     cut.insert("app", Node::disk(0o755, root.path("app"))).unwrap();
     let started = unpack(&cut).start("/app");
     assert!(started.0, "{}", started.1);
@@ -114,7 +114,7 @@ fn lists_of_debian_and_alpine_are_cut_too() {
     put("lib/apk/db/installed", "P:alpine\nV:3\nF:etc\nR:issue2\n\nP:busybox\nV:1\n");
     let tree = Tree::new("debian", &files);
     let empty = program_without_needs();
-    let cut = base::closure(&tree, &empty, Level::V1).unwrap();
+    let cut = base::closure(&tree, &empty, Level::V1, &[]).unwrap();
     let text =
         |path: &str| String::from_utf8(cut.file(path).unwrap().1.read().unwrap().into_owned()).unwrap();
     assert_eq!(text("var/lib/dpkg/status"), "Package: base-files\nVersion: 1\n\n");

@@ -1,6 +1,6 @@
 //! Without a container engine.
 
-use xtask::oci::document::Manifest;
+use xtask::oci::document::{Manifest, Runtime};
 use xtask::oci::{Layout, PackedImage, Saved};
 use xtask::smoke::namespace::Namespaces;
 use xtask::smoke::{Emulator, Request};
@@ -55,6 +55,33 @@ fn unshare_runs_an_image_whose_user_is_root() {
 #[test]
 fn bubblewrap_runs_an_image() {
     runs("bwrap", &["bwrap"], 65532, "bwrap");
+}
+
+/// As Docker does: groups that the image lists count for a user who is said without a group.
+#[test]
+fn further_groups_are_those_of_the_image() {
+    let test = "further_groups";
+    if !can(test, &["gcc"]) || !can(test, &UNSHARE) {
+        return;
+    }
+    if !xtask::host::is_root() {
+        return skipped(test, "root, for setgroups");
+    }
+    let bench = Bench::new();
+    if !some_way(test, &bench, &UNSHARE) {
+        return;
+    }
+    let program = bench.program("gcc");
+    let mut run = Runtime { user: "65532".into(), ..runtime(65532) };
+    run.env.push("GROUPS=x".into());
+    let image = bench.pack(&[(AMD64, &program)], &run);
+    let expected = format!("{} args=1\ngroups=2000,65532,\n", seen("x86_64", 65532));
+    for (tools, runner) in [(UNSHARE.as_slice(), "unshare"), (&["docker"], "docker")] {
+        if can(test, tools) {
+            let ran = bench.run(&image, &prints(expected.as_str()), &bench.host(tools), 60);
+            assert_eq!((ran[0].runner.as_deref(), &ran[0].smoke), (Some(runner), &Smoke::Passed));
+        }
+    }
 }
 
 fn saved(bench: &Bench, image: &PackedImage) -> Saved {

@@ -38,6 +38,13 @@ static const char *write_to(const char *path) {
     if (file) return fclose(file) ? "broken" : "writable";
     return errno == EROFS ? "read-only" : errno == ENOENT ? "absent" : "denied";
 }
+static const char *groups(void) {
+    static char text[200];
+    gid_t all[20];
+    int count = getgroups(20, all), at = 0;
+    for (int i = 0; i < count; i++) at += sprintf(text + at, "%d,", all[i]);
+    return text;
+}
 int main(int argc, char **argv) {
     struct utsname name;
     char folder[100];
@@ -53,6 +60,7 @@ int main(int argc, char **argv) {
     printf("%s uid=%d gid=%d pid=%d cwd=%s root=%s data=%s null=%s links=%d NAME=%s HOME=%s args=%d\n", name.machine,
         getuid(), getgid(), getpid(), getcwd(folder, sizeof folder), write_to("/file"), write_to("/data/file"),
         write_to("/dev/null"), links, getenv("NAME"), getenv("HOME"), argc - 1);
+    if (getenv("GROUPS")) printf("groups=%s\n", groups());
     (void)net;
     return argc > 2 && !strcmp(argv[1], "exit") ? atoi(argv[2]) : 0;
 }
@@ -138,7 +146,17 @@ impl Bench {
     ) -> StagedImages {
         let platforms = programs.iter().map(|(target, program)| {
             let mut rootfs = RootFs::new();
-            let (uid, gid) = run.user.split_once(':').unwrap();
+            let (uid, gid) = run.user.split_once(':').unwrap_or((&run.user, &run.user));
+            // A user without a group is one that the image knows, with a further group.
+            if !run.user.contains(':') {
+                let files = [
+                    ("etc/passwd", format!("web:x:{uid}:{gid}::/:\n")),
+                    ("etc/group", "more:x:2000:x,web\n".to_owned()),
+                ];
+                for (path, text) in files {
+                    rootfs.insert(path, Node::bytes(0o644, text.into_bytes())).unwrap();
+                }
+            }
             rootfs.insert("app", Node::disk(0o755, *program)).unwrap();
             rootfs.insert("work", Node::dir(0o755)).unwrap();
             rootfs

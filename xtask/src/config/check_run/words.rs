@@ -15,7 +15,7 @@ pub(super) fn id(text: &str) -> Option<Id> {
 }
 
 /// `8080` and `8080/tcp` are `8080/tcp`.
-pub(super) fn port(text: &str) -> Option<String> {
+pub(crate) fn port(text: &str) -> Option<String> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let number = plain_number(number).filter(|n| (1..=65535).contains(n))?;
     matches!(protocol, "tcp" | "udp" | "sctp").then(|| format!("{number}/{protocol}"))
@@ -32,7 +32,7 @@ const SIGNALS: [&str; 31] = [
 const REAL_TIME: (u32, u32) = (34, 64);
 
 /// A signal by the name that the image specification wants; `SIG` may be missing, and a number be written instead.
-pub(super) fn signal(text: &str) -> Option<String> {
+pub(crate) fn signal(text: &str) -> Option<String> {
     let (first, last) = REAL_TIME;
     if let Some(number) = plain_number(text) {
         return match number {

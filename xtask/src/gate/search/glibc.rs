@@ -1,4 +1,4 @@
-//! The search of glibc's loader: ld.so(8), and elf/dl-load.c (`_dl_map_object`).
+//! The search of glibc's loader: ld.so(8), and elf/dl-load.c (`_dl_map_object`, `_dl_init_paths`).
 
 use object::elf;
 
@@ -6,6 +6,7 @@ use super::token::{Tokens, folder};
 use super::{Asker, cache};
 use crate::gate::Object;
 use crate::gate::level::Level;
+use crate::gate::surroundings::Surroundings;
 use crate::gate::tree::Tree;
 
 /// glibc's loader, as one tree has it.
@@ -46,14 +47,33 @@ impl Glibc {
         }
     }
 
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>]) -> Vec<String> {
-        let Some(asker) = chain.first() else { return Vec::new() };
+    /// What `/etc/ld.so.preload` names: parted by white space and colons, with comments behind `#` (elf/rtld.c).
+    pub(super) fn preloads(tree: &Tree<'_>) -> Vec<String> {
+        let text = tree.text("/etc/ld.so.preload").unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+        let names = lines.flat_map(|line| line.split([' ', '\t', ':']));
+        names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    }
+
+    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+        let (Some(asker), Some(program)) = (chain.first(), chain.last()) else { return Vec::new() };
+        if name.contains('/') {
+            let path = self.tokens(asker.path).expand(name);
+            return path.iter().map(|path| around.absolute(path)).collect();
+        }
         let mut folders = Vec::new();
         // DT_RPATH, of who asks and of all above it, unless who asks has a DT_RUNPATH. An object with both has no
         // DT_RPATH.
         if asker.object.runpath.is_none() {
             let lists = chain.iter().filter(|above| above.object.runpath.is_none());
             folders.extend(lists.flat_map(|above| self.expand(&above.object.rpath, above.path)));
+        }
+        // LD_LIBRARY_PATH; tokens in it are those of the program, and an empty item is the folder that it starts in.
+        if !around.library_path().is_empty() {
+            let tokens = self.tokens(program.path);
+            let items = around.library_path().split([':', ';']).filter_map(|item| tokens.expand(item));
+            folders.extend(items.map(|item| around.absolute(&item)));
         }
         // DT_RUNPATH: of who asks alone.
         if let Some(list) = &asker.object.runpath {
@@ -85,8 +105,13 @@ impl Glibc {
         }
     }
 
+    /// What tokens stand for in an object that was opened by this path.
+    fn tokens<'a>(&'a self, path: &'a str) -> Tokens<'a> {
+        Tokens { origin: folder(path), lib: &self.lib, platform: self.platform }
+    }
+
     fn expand(&self, list: &[String], path: &str) -> Vec<String> {
-        let tokens = Tokens { origin: folder(path), lib: &self.lib, platform: self.platform };
+        let tokens = self.tokens(path);
         // A folder that is not absolute is looked for in the folder that the program is started in: nobody knows which.
         list.iter()
             .filter_map(|folder| tokens.expand(folder))

@@ -2,6 +2,7 @@
 
 use super::Asker;
 use super::token::folder;
+use crate::gate::surroundings::Surroundings;
 use crate::gate::tree::Tree;
 
 /// Names that the loader takes for itself when they follow `lib`: it is the whole C library.
@@ -34,8 +35,10 @@ impl Musl {
         name.strip_prefix("lib").is_some_and(|rest| ITSELF.iter().any(|own| rest.starts_with(own)))
     }
 
-    /// The search paths of who asks and of all above it, `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>]) -> Vec<String> {
+    /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it, `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
+    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+        let given = around.library_path().split([':', '\n']).filter(|item| !item.is_empty());
+        let given = given.map(|item| around.absolute(item));
         let own = chain.iter().flat_map(|asker| {
             let object = asker.object;
             let list = object.runpath.as_ref().unwrap_or(&object.rpath);
@@ -46,7 +49,8 @@ impl Musl {
             let list: &[String] = if known { list } else { &[] };
             list.iter().map(move |path| path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin))
         });
-        let all = own.chain(self.folders.iter().cloned()).filter(|folder| folder.starts_with('/'));
+        let all =
+            given.chain(own).chain(self.folders.iter().cloned()).filter(|folder| folder.starts_with('/'));
         all.map(|folder| format!("{}/{name}", folder.trim_end_matches('/'))).collect()
     }
 }

@@ -36,7 +36,8 @@ pub struct ImageConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Runtime {
-    /// `uid:gid` as numbers, so that nothing has to be looked up and Kubernetes can see that it is not root.
+    /// `uid:gid` as numbers, so that nothing has to be looked up and Kubernetes can see that it is not root; `uid` alone
+    /// where the user has further groups in `/etc/group`, which engines look up.
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub user: String,
     /// Ports that the program listens on, `8080/tcp`; written as the keys of an object.

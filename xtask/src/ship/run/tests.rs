@@ -13,7 +13,12 @@ fn tree() -> RootFs {
 }
 
 fn of(run: &ImageRun, base: &Runtime) -> Result<Runtime> {
-    runtime(run, "app", base, Labels::new(), &tree()).map_err(|misfit| misfit.error)
+    on(run, base, &tree()).map_err(|misfit| misfit.error)
+}
+
+fn on(run: &ImageRun, base: &Runtime, tree: &RootFs) -> Result<Runtime, Misfit> {
+    let base = Below { name: "registry/base:1".to_owned(), runtime: base.clone() };
+    runtime(run, "app", &base, Labels::new(), tree)
 }
 
 fn said(error: &Error) -> String {
@@ -115,7 +120,7 @@ fn programs_must_be_there() {
     let mut with_devices = tree();
     with_devices.insert("dev/tool", Node::bytes(0o755, &b"x"[..])).unwrap();
     with_devices.insert("bin/device", Node::symlink("/dev/tool")).unwrap();
-    let error = runtime(&run("/bin/device"), "app", &with_path, Labels::new(), &with_devices).unwrap_err();
+    let error = on(&run("/bin/device"), &with_path, &with_devices).unwrap_err();
     assert_eq!(error.key, Some("entrypoint"));
     assert!(said(&error.error).contains("it lies in /dev/tool"), "{error:?}");
     let check = HealthCheck {
@@ -174,4 +179,81 @@ fn folders_for_data_that_the_user_cannot_write_to_are_named() {
     assert_eq!(of("7:8"), [closed, link, srv]);
     assert_eq!(of("7:9"), [closed, "/group is 0:8's in its base, with mode 0770", link, srv]);
     assert!(of("0:0").is_empty());
+}
+
+#[test]
+fn a_user_keeps_the_groups_that_the_image_gives_it() {
+    let mut tree = tree();
+    tree.remove("etc/passwd");
+    tree.remove("etc/group");
+    let passwd = "root:x:0:0::/:\nweb:x:1000:1001::/:\ntwin:x:1000:1001::/:\nplain:x:7:7::/:\n";
+    tree.insert("etc/passwd", Node::bytes(0o644, passwd.as_bytes())).unwrap();
+    let group = "web:x:1001:web\nmedia:x:2000:other,web\nmore:x:3000:twin,web\nwebs:x:9:webs\n";
+    tree.insert("etc/group", Node::bytes(0o644, group.as_bytes())).unwrap();
+    let user = |user: &str| {
+        let base = Runtime { user: user.into(), volumes: ["/data".to_owned()].into(), ..Runtime::default() };
+        on(&ImageRun::default(), &base, &tree).map_err(|misfit| said(&misfit.error))
+    };
+    // An engine finds them by the number too.
+    for name in ["web", "1000"] {
+        let runtime = user(name).unwrap();
+        assert_eq!(runtime.user, "1000", "{name}");
+        assert_eq!(
+            Account::of("1000", &tree),
+            Account { uid: 1000, gid: 1001, further: vec![2000, 3000] },
+            "{name}"
+        );
+        let data = Node::dir(0o755).owned(1000, 1001);
+        assert_eq!(folders(&runtime, &tree).unwrap(), [("data".to_owned(), data)]);
+    }
+    // A group that is said is the only one, and a number that means somebody else says nothing of this one.
+    for (name, numbers) in [("web:web", "1000:1001"), ("twin", "1000:1001"), ("plain", "7:7"), ("8", "8:8")] {
+        assert_eq!(user(name).unwrap().user, numbers, "{name}");
+    }
+    let error = user("ghost").unwrap_err();
+    let words = "the `User` of the base registry/base:1 names the user ghost, which is not in the image";
+    assert!(error.contains(words) && !error.contains("`user` of an image"), "{error}");
+    assert!(user(":5").unwrap_err().contains("the base registry/base:1 says that \":5\" runs its programs"));
+}
+
+#[test]
+fn what_a_base_says_is_checked_like_what_we_say() {
+    let text = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
+    let base = |change: &dyn Fn(&mut Runtime)| {
+        let mut base = Runtime::default();
+        change(&mut base);
+        base
+    };
+    type Change<'a> = &'a dyn Fn(&mut Runtime);
+    let refused: [(Change<'_>, &str); 9] = [
+        (&|r| r.working_dir = "srv".into(), "`WorkingDir` \"srv\""),
+        (&|r| r.env = text(&["A=b", "NOEQ"]), "`Env` \"NOEQ\", which has no ="),
+        (&|r| r.env = text(&["=x"]), "`Env` \"=x\""),
+        (&|r| r.env = text(&["A=\0"]), "`Env` \"A=\\0\""),
+        (&|r| r.volumes = ["data".to_owned()].into(), "`Volumes` \"data\""),
+        (&|r| r.volumes = ["/./".to_owned()].into(), "`Volumes` \"/./\""),
+        (&|r| r.exposed_ports = ["http".to_owned()].into(), "`ExposedPorts` \"http\""),
+        (&|r| r.exposed_ports = ["1-70000/tcp".to_owned()].into(), "`ExposedPorts`"),
+        (&|r| r.stop_signal = Some("NONE".into()), "`StopSignal` \"NONE\""),
+    ];
+    for (change, words) in refused {
+        let error = said(&of(&ImageRun::default(), &base(change)).unwrap_err());
+        assert!(error.contains(&format!("the base registry/base:1 says {words}")), "{error}");
+    }
+    let taken = base(&|r| {
+        r.working_dir = "/srv/".into();
+        r.env = text(&["A=", "B=c=d"]);
+        r.volumes = ["/data/".to_owned()].into();
+        r.exposed_ports = text(&["8080", "53/udp", "8000-8010/tcp"]).into_iter().collect();
+        r.stop_signal = Some("sigterm".into());
+    });
+    of(&ImageRun::default(), &taken).unwrap();
+    // What targets.toml says stands in its place.
+    let run = ImageRun {
+        workdir: Some("/srv".into()),
+        env: BTreeMap::from([("NOEQ".into(), "x".into())]),
+        ..ImageRun::default()
+    };
+    let mended = base(&|r| (r.working_dir, r.env) = ("srv".into(), text(&["NOEQ"])));
+    assert_eq!(of(&run, &mended).unwrap().env, ["NOEQ=x"]);
 }

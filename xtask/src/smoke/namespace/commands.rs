@@ -7,6 +7,7 @@ use super::mount::MOUNT;
 use super::{Tools, Way};
 use crate::exec::Cmd;
 use crate::oci::document::Runtime;
+use crate::ship::accounts::Account;
 use crate::smoke::qemu::Emulator;
 
 /// What is to be run where.
@@ -20,10 +21,8 @@ pub struct Cell<'a> {
     pub volumes: &'a [String],
     /// What the machine is called.
     pub name: &'a str,
-    /// Who runs it.
-    pub uid: u32,
-    /// As which group.
-    pub gid: u32,
+    /// Who runs it. Further groups take root and `setpriv`: elsewhere it runs without them.
+    pub user: &'a Account,
     /// Where the program lies in the root.
     pub program: &'a str,
     /// Entrypoint and arguments.
@@ -69,12 +68,16 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
         Way::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
         Way::Root | Way::User => {
             let unshare = tools.unshare.as_deref()?;
-            let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+            let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
             // Root of the first user namespace is the image's root when it has given up what root may do; a second would
             // give all of that back.
-            let weak_root = way == Way::User && (cell.uid, cell.gid) == (0, 0) && tools.setpriv.is_some();
+            let root = (cell.user.uid, cell.user.gid) == (0, 0);
+            let weak_root = way == Way::User && root && tools.setpriv.is_some();
+            // `unshare` leaves a user no group beside the one that it sets.
+            let groups = tools.setpriv.as_ref().and_then(|_| groups(way, cell.user));
             let become_user: Vec<OsString> = match way {
                 _ if weak_root => Vec::new(),
+                Way::Root if groups.is_some() => ["--setuid", &ids[0]].map(Into::into).into(),
                 Way::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
                 // A second user namespace, in which nothing of the first can be mounted or unmounted.
                 _ => {
@@ -87,6 +90,9 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
                 inner.extend([setpriv.into(), "--no-new-privs".into()]);
                 if weak_root {
                     inner.extend(WEAK.map(OsString::from));
+                }
+                if let Some(groups) = groups {
+                    inner.extend(["--regid", &ids[1], "--groups", &groups].map(OsString::from));
                 }
                 inner.push("--".into());
             }
@@ -103,21 +109,18 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
     }
 }
 
+/// All groups of a user who has more than one, where they can be given.
+fn groups(way: Way, user: &Account) -> Option<String> {
+    let all = [user.gid].into_iter().chain(user.further.iter().copied()).map(|gid| gid.to_string());
+    (way == Way::Root && !user.further.is_empty()).then(|| all.collect::<Vec<_>>().join(","))
+}
+
 /// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
 pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
     let runtime = Runtime::default();
+    let user = &Account { uid: 1, gid: 1, further: Vec::new() };
     let (volumes, name) = (&[], "trial");
-    let cell = Cell {
-        root,
-        runtime: &runtime,
-        volumes,
-        name,
-        uid: 1,
-        gid: 1,
-        program: "",
-        argv: &[],
-        emulator: None,
-    };
+    let cell = Cell { root, runtime: &runtime, volumes, name, user, program: "", argv: &[], emulator: None };
     match way {
         Way::Bubblewrap => {
             let cmd = reporting(tools.bwrap.as_deref()?, root).args(["--ro-bind", "/", "/"]);
@@ -161,7 +164,7 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
     ]);
     cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new(""))).arg(cell.name);
     // In a user namespace its root is who runs the program.
-    let owner = if way == Way::Root { cell.uid.to_string() } else { String::new() };
+    let owner = if way == Way::Root { cell.user.uid.to_string() } else { String::new() };
     cmd.arg(owner).arg(cell.volumes.len().to_string()).args(cell.volumes).args(inner)
 }
 
@@ -189,7 +192,7 @@ fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
     for volume in cell.volumes {
         cmd = cmd.arg("--bind").arg(cell.root.join(volume)).arg(format!("/{volume}"));
     }
-    let ids = [cell.uid, cell.gid].map(|id| id.to_string());
+    let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
     cmd = cmd.args(["--uid", &ids[0], "--gid", &ids[1], "--chdir", &cell.runtime.working_dir, "--"]);
     cmd.args(program_words(cell))
 }

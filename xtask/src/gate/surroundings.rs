@@ -1,0 +1,60 @@
+//! What an image starts its processes with, as far as dynamic loaders look at it.
+
+/// The part of an image's configuration that decides where loaders look. Programs with set-uid, for which loaders ignore
+/// it, are none that images name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Surroundings {
+    library_path: String,
+    preload: String,
+    folder: String,
+}
+
+impl Surroundings {
+    /// Out of `NAME=value` entries and the folder that processes start in; empty means `/`.
+    pub(super) fn of(env: &[String], folder: &str) -> Self {
+        let value = |name: &str| {
+            let mut named = env.iter().rev().filter_map(|entry| entry.split_once('='));
+            named.find(|(key, _)| *key == name).map(|(_, value)| value.to_owned()).unwrap_or_default()
+        };
+        Self {
+            library_path: value("LD_LIBRARY_PATH"),
+            preload: value("LD_PRELOAD"),
+            folder: format!("/{}", folder.trim_matches('/')),
+        }
+    }
+
+    /// `LD_LIBRARY_PATH` as it is written.
+    pub(super) fn library_path(&self) -> &str {
+        &self.library_path
+    }
+
+    /// The libraries that `LD_PRELOAD` names; glibc's loader and musl's part them at the same places, but for the rarer
+    /// white space that only musl knows.
+    pub(super) fn preload(&self) -> impl Iterator<Item = &str> {
+        self.preload.split([' ', ':', '\t', '\n']).filter(|name| !name.is_empty())
+    }
+
+    /// A path as a process sees it that starts in the folder of the image.
+    pub(super) fn absolute(&self, path: &str) -> String {
+        match path.starts_with('/') {
+            true => path.to_owned(),
+            false => format!("{}/{path}", self.folder.trim_end_matches('/')),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_image_says_last_counts() {
+        let env = ["LD_LIBRARY_PATH=/a", "LD_PRELOAD=x.so /y.so:", "LD_LIBRARY_PATH=/b", "NOEQ"];
+        let all = Surroundings::of(&env.map(str::to_owned), "/srv/");
+        assert_eq!(all.library_path(), "/b");
+        assert_eq!(all.preload().collect::<Vec<_>>(), ["x.so", "/y.so"]);
+        assert_eq!([all.absolute("lib"), all.absolute("/lib")], ["/srv/lib", "/lib"]);
+        assert_eq!(Surroundings::default().absolute("lib"), "/lib");
+        assert_eq!(Surroundings::of(&[], "").absolute(""), "/");
+    }
+}
