@@ -25,8 +25,12 @@ mod proofs;
 mod purity;
 mod ready;
 mod rebuild;
+mod registry_bases;
 mod reproducible;
 mod run;
+#[allow(dead_code, reason = "shared with the tests of registries")]
+#[path = "../registry/server.rs"]
+mod server;
 #[path = "../skip/mod.rs"]
 mod shared_skip;
 mod size;
@@ -35,6 +39,7 @@ mod sources;
 mod space;
 mod started;
 mod strict;
+mod support;
 mod unkept;
 mod usage;
 mod variables;
