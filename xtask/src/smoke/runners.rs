@@ -168,11 +168,12 @@ fn ran(task: &Task<'_>, runner: Option<String>, smoke: Smoke, objection: Option<
 }
 
 fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
-    match judge(output, task.expect, line) {
-        None => Smoke::Passed,
-        Some(said) if output.end.is_ours() => Smoke::Failed(format!(
-            "{said}\nhelp: `smoke` of [[image]] names arguments with which it ends by itself"
-        )),
-        Some(said) => Smoke::Failed(said),
-    }
+    let Some(said) = judge(output, task.expect, line) else { return Smoke::Passed };
+    let help = match output.end.is_ours() {
+        true => "`smoke` of [[image]] names arguments with which it ends by itself",
+        false => {
+            "`smoke` of [[image]] names its arguments, and `expect` how it is to end and what it is to print"
+        }
+    };
+    Smoke::Failed(format!("{said}\nhelp: {help}"))
 }
