@@ -186,8 +186,8 @@ impl Place<'_> {
         self.targets.iter().map(ground).collect()
     }
 
-    /// What the gate finds of each program on its ground, and of those of the ground that the image names, by the program's index; and what of the ground it needs, where
-    /// only that is shipped.
+    /// What the gate finds of each program on its ground, and of those of the ground that the image names, by the program's
+    /// index; and what of the ground it needs, where only that is shipped.
     fn judge(
         &self,
         base: &Base,

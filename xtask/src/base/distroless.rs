@@ -7,6 +7,7 @@ use crate::error::{Error, Result};
 use crate::host::Host;
 use crate::oci::document::Runtime;
 use crate::oci::gzip::ENCODER;
+use crate::oci::scratch::PATH;
 use crate::oci::{RootFs, unpack};
 use crate::triple::Platform;
 use crate::ui::Ui;
@@ -60,8 +61,6 @@ pub struct Assembled {
 
 /// The folder of a workspace that holds its locks.
 pub const LOCKS: &str = "docker/bases";
-
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Gets a base ready: from the cache, or from its packages.
 ///

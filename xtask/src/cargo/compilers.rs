@@ -88,15 +88,8 @@ fn script<'g>(graph: &'g Graph, run: &Unit) -> Vec<&'g Unit> {
     let is_code =
         |unit: &Unit| unit.mode == "build" && !unit.target.kind.iter().any(|kind| kind == "proc-macro");
     // A run also needs the runs of other packages, for their `links`.
-    let mut ahead: Vec<usize> = run.dependencies.iter().map(|edge| edge.index).collect();
-    let mut found = BTreeMap::new();
-    while let Some(index) = ahead.pop() {
-        let Some(unit) = graph.units.get(index).filter(|unit| is_code(unit)) else { continue };
-        if found.insert(index, unit).is_none() {
-            ahead.extend(unit.dependencies.iter().map(|edge| edge.index));
-        }
-    }
-    found.into_values().collect()
+    let needed = run.dependencies.iter().map(|edge| edge.index);
+    graph.reached(needed, is_code).into_iter().map(|index| &graph.units[index]).collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! host and target and from program to program, so that nothing else says it exactly. `--unit-graph` is unstable; a cargo
 //! that does not tell is no error.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -71,6 +71,25 @@ pub struct Kept {
     pub graph: Graph,
     /// What it depends on beside the key that it is kept by.
     pub manifests: Manifests,
+}
+
+impl Graph {
+    /// The units that some lead to through such as are wanted, themselves among them.
+    pub fn reached(
+        &self,
+        from: impl IntoIterator<Item = usize>,
+        wanted: impl Fn(&Unit) -> bool,
+    ) -> BTreeSet<usize> {
+        let mut found = BTreeSet::new();
+        let mut ahead: Vec<usize> = from.into_iter().collect();
+        while let Some(index) = ahead.pop() {
+            let Some(unit) = self.units.get(index).filter(|unit| wanted(unit)) else { continue };
+            if found.insert(index) {
+                ahead.extend(unit.dependencies.iter().map(|edge| edge.index));
+            }
+        }
+        found
+    }
 }
 
 impl Manifests {

@@ -67,9 +67,7 @@ impl Facts {
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         facts(name, bytes)
     }
-}
 
-impl Facts {
     /// Reads the facts of a program that is a file of a tree; `name` is what errors call it.
     ///
     /// # Errors

@@ -14,6 +14,10 @@ pub use certificates::pem_bundle;
 /// Where the certificate bundle lies: where Debian has it, and where OpenSSL, Go and rustls-native-certs look.
 pub const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
+/// What shells and programs search where nothing else is said: the same in scratch images, in distroless ones, and where an
+/// engine sets it for an image that has none.
+pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 /// The folders in the root of every scratch image, whose names no program can have.
 pub(crate) const FOLDERS: [&str; 4] = ["etc", "home", "root", "tmp"];
 

@@ -100,8 +100,8 @@ impl Packages {
             graph.units.get(**unit).is_some_and(|unit| unit.platform.as_deref() == Some(platform))
         };
         let root = *graph.roots.iter().find(ours)?;
-        let inside = reached(graph, root, |unit| is_code(unit, platform));
-        let all = reached(graph, root, |_| true);
+        let inside = graph.reached([root], |unit| is_code(unit, platform));
+        let all = graph.reached([root], |_| true);
 
         let mut ids: Vec<(String, String, Source, &str)> = Vec::new();
         for unit in all.iter().map(|at| &graph.units[*at]) {
@@ -149,19 +149,6 @@ fn is_code(unit: &Unit, platform: &str) -> bool {
     unit.mode == "build"
         && unit.platform.as_deref() == Some(platform)
         && !unit.target.kind.iter().any(|kind| kind == "proc-macro" || kind == "custom-build")
-}
-
-/// The units that one leads to through such as are wanted, itself among them.
-fn reached(graph: &Graph, root: usize, wanted: impl Fn(&Unit) -> bool) -> BTreeSet<usize> {
-    let mut found = BTreeSet::new();
-    let mut ahead = vec![root];
-    while let Some(index) = ahead.pop() {
-        let Some(unit) = graph.units.get(index).filter(|unit| wanted(unit)) else { continue };
-        if found.insert(index) {
-            ahead.extend(unit.dependencies.iter().map(|edge| edge.index));
-        }
-    }
-    found
 }
 
 /// Name, version and source of a package ID.

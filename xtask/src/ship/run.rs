@@ -4,7 +4,7 @@ use crate::base::BaseImage;
 use crate::config::{HealthCheck, Id, ImageRun, User};
 use crate::error::{Error, Result};
 use crate::oci::document::{Health, Runtime};
-use crate::oci::scratch::{CERTIFICATES, NONROOT};
+use crate::oci::scratch::{CERTIFICATES, NONROOT, PATH};
 use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
 
 use super::Labels;
@@ -35,9 +35,6 @@ impl From<Error> for Misfit {
         Self { key: None, error }
     }
 }
-
-/// What shells and programs search where nothing else is said; the same as in the distroless images.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// What is said of an image below what targets.toml says: by its base, or by us where it has none.
 #[derive(Debug, Clone)]
@@ -123,20 +120,30 @@ pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, 
     let data = runtime.volumes.iter().map(|path| ("volumes", path, Node::dir(0o755).owned(uid, gid)));
     let workdir = ("workdir", &runtime.working_dir, Node::dir(0o755));
     for (key, path, node) in data.chain([workdir]) {
-        let refused = |why: &str| {
+        let (place, there) = folder(path, tree).map_err(|why| {
             Misfit::of(key, Error::usage(format!("`{key}` of an image names {path}, which is {why}")))
-        };
-        match tree.resolve(path) {
-            Resolved::Missing(place) => missing.push((place, node)),
-            Resolved::Found(place) => match tree.get(&place).map(|node| &node.kind) {
-                None | Some(Kind::Dir) => {}
-                Some(_) => return Err(refused("a file in it")),
-            },
-            Resolved::NotAFolder(other) => return Err(refused(&format!("below /{other}, a file"))),
-            Resolved::Loop => return Err(refused("a circle of links")),
+        })?;
+        if !there {
+            missing.push((place, node));
         }
     }
     Ok(missing)
+}
+
+/// Where a folder lies in an image, links followed, and whether it is there; the root's place is empty.
+///
+/// # Errors
+/// What is there instead of it.
+pub fn folder(path: &str, tree: &RootFs) -> std::result::Result<(String, bool), String> {
+    match tree.resolve(path) {
+        Resolved::Missing(place) => Ok((place, false)),
+        Resolved::Found(place) => match tree.get(&place).map(|node| &node.kind) {
+            None | Some(Kind::Dir) => Ok((place, true)),
+            Some(_) => Err("a file in it".to_owned()),
+        },
+        Resolved::NotAFolder(other) => Err(format!("below /{other}, a file")),
+        Resolved::Loop => Err("a circle of links".to_owned()),
+    }
 }
 
 /// The folders for data that are in the base and that the image's user cannot write to, each with what says so: an engine

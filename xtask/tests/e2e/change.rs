@@ -107,20 +107,15 @@ fn a_change_of_one_targets_compiler_leaves_the_others_fresh() {
     let mut space = Space::with_targets(&targets);
     let build = |space: &Space| space.run(&["build", "--mode", "native"]).ended(0);
     build(&space);
-    let program = |target: &str| machine_time(&space.path(&folder(&space)).join(target).join("quick/app"));
+    let program = |target: &str| machine_time(&space.built(target));
     let before = targets.map(program);
     let cc = compiler(&space, 3);
     space.set(KEY, &cc);
     build(&space);
-    let program = |target: &str| machine_time(&space.path(&folder(&space)).join(target).join("quick/app"));
+    let program = |target: &str| machine_time(&space.built(target));
     let after = targets.map(program);
     assert_ne!(before[0], after[0], "{HOST} was not built anew");
     assert_eq!(before[1], after[1], "{} was built anew", machine::ARM);
-}
-
-fn folder(space: &Space) -> String {
-    let entry = std::fs::read_dir(space.path("target/xtask/build")).unwrap().next().unwrap().unwrap();
-    format!("target/xtask/build/{}", entry.file_name().to_string_lossy())
 }
 
 fn machine_time(path: &Path) -> std::time::SystemTime {

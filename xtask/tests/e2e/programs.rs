@@ -1,6 +1,6 @@
 //! Programs that pass the gate and are no good to run.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
@@ -78,19 +78,8 @@ fn one_that_cannot_be_started_fails_alone() {
     };
     mode(&space.dist(&format!("bin/{HOST_MUSL}/pure/app")), 0o644);
     space.run(&["verify", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
-    mode(&built(&space.path("target"), HOST_MUSL).unwrap(), 0o644);
+    mode(&space.built(HOST_MUSL), 0o644);
     let run = space.run(&["verify", "--mode", "pure", "--target", HOST_MUSL, "--json"]).ended(1);
     let run = run.says(&["smoke run: cannot run ", "Permission denied"]);
     assert_eq!(job(&run.json(), HOST_MUSL)["smoke"]["status"], "fail");
-}
-
-/// The program in Cargo's own folder for a target.
-fn built(folder: &Path, target: &str) -> Option<PathBuf> {
-    let folders =
-        std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path()).filter(|path| path.is_dir());
-    let mut folders = folders.filter(|path| !path.ends_with("dist"));
-    folders.find_map(|path| {
-        let program = path.join("quick/app");
-        if path.ends_with(target) && program.is_file() { Some(program) } else { built(&path, target) }
-    })
 }

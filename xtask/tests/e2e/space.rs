@@ -175,6 +175,13 @@ impl Space {
         Run::new(cmd, cmd.capture_whole(LIMIT).unwrap())
     }
 
+    /// The program in Cargo's own folder for a target that was built in one mode.
+    pub(crate) fn built(&self, target: &str) -> PathBuf {
+        let folders = std::fs::read_dir(self.path("target/xtask/build")).unwrap();
+        let mut programs = folders.map(|folder| folder.unwrap().path().join(target).join("quick/app"));
+        programs.find(|program| program.is_file()).unwrap_or_else(|| panic!("{target} was not built"))
+    }
+
     /// `target/dist`.
     pub(crate) fn dist(&self, name: &str) -> PathBuf {
         self.path("target/dist").join(name)

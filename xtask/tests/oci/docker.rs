@@ -7,6 +7,7 @@ use xtask::oci::document::Runtime;
 use xtask::oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
 use xtask::triple::Triple;
 
+use crate::store::keeps_the_index;
 use crate::support::{LIMIT, have, pack_with, run, skipped};
 
 /// Prints what a program sees of its image.
@@ -74,12 +75,14 @@ pub(crate) fn platform(triple: &str, program: &Path) -> PlatformSpec {
     }
 }
 
-/// Whether the daemon keeps images as containerd does (the default from Docker 29 on): as they came, all platforms under
-/// the one name that the tar's index has, and with that index's digest as their ID. Docker's older store takes
-/// `manifest.json` apart into an image and a name for each platform.
-pub(crate) fn keeps_the_index() -> bool {
-    let status = Cmd::new("docker").args(["info", "--format", "{{.DriverStatus}}"]);
-    run(&status).text().contains("io.containerd.snapshotter")
+/// A layer of `docker save` as a tar: Docker's older store keeps layers as they are unpacked, containerd's as they came.
+pub(crate) fn saved_layer(bytes: &[u8]) -> Vec<u8> {
+    if !bytes.starts_with(&[0x1f, 0x8b]) {
+        return bytes.to_vec();
+    }
+    let mut tar = Vec::new();
+    std::io::Read::read_to_end(&mut flate2::read::MultiGzDecoder::new(bytes), &mut tar).unwrap();
+    tar
 }
 
 /// Loads an image of one platform and runs it with one argument; what it printed.

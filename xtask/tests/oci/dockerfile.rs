@@ -17,7 +17,7 @@ use xtask::place::{Ground, Placed};
 use xtask::ship::docker::base_tars;
 use xtask::triple::Triple;
 
-use crate::docker::{Loaded, compile, daemon};
+use crate::docker::{Loaded, compile, daemon, saved_layer};
 use crate::support::{LIMIT, run};
 
 /// What is compared of an entry. Times are left out: Docker keeps those of the files it copies.
@@ -69,17 +69,12 @@ fn seen_in_saved(saved: &[u8]) -> Tree {
     let manifest: serde_json::Value = serde_json::from_slice(&files["manifest.json"]).unwrap();
     let mut seen = Tree::new();
     for layer in manifest[0]["Layers"].as_array().unwrap() {
-        let bytes = &files[layer.as_str().unwrap()];
-        // Docker's older store keeps layers as they are unpacked, containerd's as they came.
-        match bytes.starts_with(&[0x1f, 0x8b]) {
-            true => add_layer(&mut seen, flate2::read::MultiGzDecoder::new(bytes.as_slice())),
-            false => add_layer(&mut seen, bytes.as_slice()),
-        }
+        add_layer(&mut seen, &saved_layer(&files[layer.as_str().unwrap()]));
     }
     seen
 }
 
-fn add_layer(seen: &mut Tree, layer: impl Read) {
+fn add_layer(seen: &mut Tree, layer: &[u8]) {
     for entry in tar::Archive::new(layer).entries().unwrap() {
         let mut entry = entry.unwrap();
         let path = entry.path().unwrap().to_string_lossy().trim_matches(['/', '.']).to_owned();

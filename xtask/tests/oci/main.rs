@@ -12,6 +12,8 @@ mod size;
 mod skip;
 #[cfg(unix)]
 mod staged;
+#[path = "../store/mod.rs"]
+mod store;
 mod support;
 mod tools;
 #[cfg(unix)]

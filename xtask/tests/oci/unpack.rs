@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use xtask::exec::Cmd;
 use xtask::oci::{Kind, RootFs, unpack};
 
-use crate::docker::{Loaded, daemon};
+use crate::docker::{Loaded, daemon, saved_layer};
 use crate::support::{have, run};
 
 /// What a person sees of an entry: kind, mode and content or target.
@@ -176,14 +176,7 @@ fn docker_sees_the_same_tree() {
     for layer in manifest[0]["Layers"].as_array().unwrap() {
         let blob = image.join(layer.as_str().unwrap());
         let layer = blob.with_extension("tar");
-        // Docker's older store keeps layers as they are unpacked, containerd's as they came.
-        match fs::read(&blob).unwrap() {
-            bytes if bytes.starts_with(&[0x1f, 0x8b]) => {
-                let mut from = flate2::read::MultiGzDecoder::new(bytes.as_slice());
-                std::io::copy(&mut from, &mut fs::File::create(&layer).unwrap()).unwrap();
-            }
-            bytes => fs::write(&layer, bytes).unwrap(),
-        }
+        fs::write(&layer, saved_layer(&fs::read(&blob).unwrap())).unwrap();
         unpack::apply(&layer, &mut tree).unwrap();
     }
     assert_eq!(tree.file("lib/c").unwrap().0, "usr/lib/c");

@@ -9,7 +9,8 @@ use xtask::oci::decompress::decompress;
 use xtask::oci::document::{Descriptor, ImageConfig, Index, Manifest, media_type};
 use xtask::oci::{Codec, Digest, ImageSpec, Layer, LayerSource, Layout, Node, PackedImage, StoredLayer};
 
-use crate::docker::{Loaded, daemon, keeps_the_index};
+use crate::docker::{Loaded, daemon};
+use crate::store::keeps_the_index;
 use crate::support::{files, first_tree, fixed_image, have, pack_with, program_bytes, run, skipped};
 
 /// More than one frame.

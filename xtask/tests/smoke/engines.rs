@@ -8,6 +8,7 @@ use xtask::oci::document::{Health, Runtime};
 use xtask::smoke::Ran;
 use xtask::verify::Smoke;
 
+use crate::store::keeps_the_index;
 use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
@@ -21,12 +22,6 @@ pub(crate) fn answers(test: &str, engine: &str) -> bool {
         skipped(test, &format!("{engine} does not answer"));
     }
     ok
-}
-
-/// Whether Docker keeps images as containerd does: under one name for all platforms, not one for each besides.
-fn has_one_name() -> bool {
-    let status = Cmd::new("docker").args(["info", "--format", "{{.DriverStatus}}"]).capture(LIMIT).unwrap();
-    status.text().contains("io.containerd.snapshotter")
 }
 
 /// Names of all images and containers of the engine that are ours.
@@ -131,7 +126,7 @@ fn what_was_there_before_stays() {
     let loaded = docker(&["load", "--input", image.tar.to_str().unwrap()]);
     assert!(loaded.ok(), "{}", loaded.errors());
     let mut names = vec![format!("{}:1", image.name), format!("{}:1-amd64", image.name)];
-    names.truncate(if has_one_name() { 1 } else { 2 });
+    names.truncate(if keeps_the_index() { 1 } else { 2 });
     let id = docker(&["image", "inspect", "--format", "{{.Id}}", &names[0]]).text();
     let tags = |id: &str| docker(&["image", "inspect", "--format", "{{.RepoTags}}", id]).text();
     assert!(bench.run(&image, &prints("uid=3 "), &host, 60).iter().all(by("docker")));
@@ -209,7 +204,7 @@ fn docker_reads_how_an_image_is_run() {
     let healthy = state();
     docker(&["rm", "--force", &container]);
     docker(&["image", "rm", &name]);
-    if !has_one_name() {
+    if !keeps_the_index() {
         docker(&["image", "rm", &format!("{name}-amd64")]);
     }
     assert_eq!(healthy, "healthy");

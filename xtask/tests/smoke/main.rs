@@ -8,4 +8,6 @@ mod namespaces;
 mod same;
 #[path = "../skip/mod.rs"]
 mod skip;
+#[path = "../store/mod.rs"]
+mod store;
 mod support;

@@ -35,7 +35,8 @@ impl Musl {
         name.strip_prefix("lib").is_some_and(|rest| ITSELF.iter().any(|own| rest.starts_with(own)))
     }
 
-    /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it, `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
+    /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it,
+    /// `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
     pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
         let given = around.library_path().split([':', '\n']).filter(|item| !item.is_empty());
         let given = given.map(|item| around.absolute(item));

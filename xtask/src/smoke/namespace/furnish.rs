@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 
 use crate::error::Result;
 use crate::oci::document::Runtime;
-use crate::oci::{Kind, Node, Resolved, RootFs};
+use crate::oci::scratch::PATH;
+use crate::oci::{Kind, Node, RootFs};
 use crate::ship::accounts;
+use crate::ship::run::folder;
 
 /// Folders that the kernel's file systems are mounted on.
 const KERNELS: [&str; 3] = ["proc", "sys", "dev"];
@@ -16,9 +18,6 @@ const KERNELS: [&str; 3] = ["proc", "sys", "dev"];
 const RESOLV: &str = "nameserver 192.0.2.1\n";
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
-
-/// PATH where an image has none.
-const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Puts in what engines put in, in the place of what the image has there, as they do. `name` is the machine's.
 ///
@@ -44,20 +43,14 @@ pub(super) fn furnish(tree: &mut RootFs, name: &str) -> Result<()> {
 pub(super) fn volumes(tree: &mut RootFs, runtime: &Runtime) -> std::result::Result<Vec<String>, String> {
     let mut places = BTreeSet::new();
     for path in &runtime.volumes {
-        let refused = |why: &str| format!("the image has its data in {path}, which is {why}");
-        let place = match tree.resolve(path) {
-            Resolved::Found(root) if root.is_empty() => return Err(refused("its root")),
-            Resolved::Found(place) if tree.get(&place).is_some_and(|node| node.kind != Kind::Dir) => {
-                return Err(refused("a file in it"));
-            }
-            Resolved::Found(place) => place,
-            Resolved::Missing(place) => {
-                tree.put(&place, Node::dir(0o755)).map_err(|error| error.to_string())?;
-                place
-            }
-            Resolved::NotAFolder(other) => return Err(refused(&format!("below /{other}, a file"))),
-            Resolved::Loop => return Err(refused("a circle of links")),
-        };
+        let refused = |why: String| format!("the image has its data in {path}, which is {why}");
+        let (place, there) = folder(path, tree).map_err(refused)?;
+        if place.is_empty() {
+            return Err(refused("its root".to_owned()));
+        }
+        if !there {
+            tree.put(&place, Node::dir(0o755)).map_err(|error| error.to_string())?;
+        }
         places.insert(place);
     }
     Ok(places.into_iter().collect())
@@ -124,6 +117,7 @@ mod tests {
         assert_eq!(tree.get("run/app"), Some(&Node::dir(0o755)));
         assert_eq!(tree.get("data"), Some(&Node::dir(0o700).owned(7, 7)));
     }
+
     #[test]
     fn variables_are_those_that_engines_give() {
         let of = |env: &[&str]| {
