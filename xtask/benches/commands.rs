@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 const ROUNDS: usize = 15;
 const LIMIT: Duration = Duration::from_secs(600);

@@ -7,11 +7,11 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use xtask::exec::Cmd;
-use xtask::gate::{Limits, Program, Tree, check_in};
-use xtask::oci::{Node, RootFs};
-use xtask::triple::Triple;
-use xtask::ui::Ui;
+use xtask_gate::{Limits, Program, Tree, check_in};
+use xtask_oci::{Node, RootFs};
+use xtask_process::exec::Cmd;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 const FOLDER: &str = "usr/lib/x86_64-linux-gnu";
 const SOURCE: &str = "#include <iostream>\n#include <cmath>\n\

@@ -9,9 +9,9 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use xtask::oci::gzip::{Gzip, Pool};
-use xtask::oci::{Hashed, ImageSpec};
-use xtask::ui::Ui;
+use xtask_oci::gzip::{Gzip, Pool};
+use xtask_oci::{Hashed, ImageSpec};
+use xtask_process::ui::Ui;
 
 mod support;
 

@@ -6,17 +6,17 @@ use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use xtask::base::Lock;
-use xtask::base::deb::{Deb, Paragraph};
-use xtask::gate::{
+use xtask_base::Lock;
+use xtask_base::deb::{Deb, Paragraph};
+use xtask_gate::{
     Facts, Format, Limits, MachO, Object, Pe, Program, Setting, Tree, check, check_in, check_macho, check_pe,
 };
-use xtask::oci::decompress::{Compression, decompress};
-use xtask::oci::document::{Index, Manifest, to_bytes};
-use xtask::oci::unpack::apply_from;
-use xtask::oci::{Content, Kind, Node, RootFs};
-use xtask::registry::{Reference, manifest};
-use xtask::triple::Triple;
+use xtask_oci::decompress::{Compression, decompress};
+use xtask_oci::document::{Index, Manifest, to_bytes};
+use xtask_oci::unpack::apply_from;
+use xtask_oci::{Content, Kind, Node, RootFs};
+use xtask_registry::{Reference, manifest};
+use xtask_triple::Triple;
 
 /// The most bytes that a compressed input may become.
 const UNPACKED_MAX: u64 = 8 << 20;

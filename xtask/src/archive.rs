@@ -7,14 +7,15 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::files;
-use crate::oci::gzip::{Gzip, Pool};
-use crate::oci::layer::{fingerprint, write_tree};
-use crate::oci::stage::{self, Staged};
-use crate::oci::tar::Writer;
-use crate::oci::{Codec, Digest, Hashed, Memo, Node, RootFs, Stat};
-use crate::triple::{Os, Triple};
+use xtask_files as files;
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Stat};
+use xtask_files::{Staged, clock, write_changed};
+use xtask_oci::gzip::{Gzip, Pool};
+use xtask_oci::layer::{fingerprint, write_tree};
+use xtask_oci::tar::Writer;
+use xtask_oci::{Codec, Digest, Hashed, Node, RootFs};
+use xtask_triple::{Os, Triple};
 
 /// What an archive holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +112,7 @@ fn one(
     let stem = format!("{}-{}-{}", spec.bin, spec.version, spec.triple);
     let path = dir.join(format!("{stem}.tar.gz"));
     let tree = tree(spec, &stem)?;
-    let now = stage::clock(dir)?;
+    let now = clock(dir)?;
     let (key, stats) = fingerprint(&tree, spec.created, Codec::Gzip)?;
     if let Some(known) = known(&path, memo)
         && known.key.as_ref() == Some(&key)
@@ -153,14 +154,16 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
     for entry in fs::read_dir(&dir).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if !name.starts_with(stage::PREFIX) && (name.ends_with(".tar.gz") || name.ends_with(".zip")) {
+        if !name.starts_with(xtask_files::STAGING_PREFIX)
+            && (name.ends_with(".tar.gz") || name.ends_with(".zip"))
+        {
             lines.push((name, digest(&path, memo)?));
         }
     }
     lines.sort();
     let text: String =
         lines.iter().map(|(name, digest)| format!("{}  archives/{name}\n", digest.hex())).collect();
-    stage::write(&dist.join("SHA256SUMS"), text.as_bytes())?;
+    write_changed(&dist.join("SHA256SUMS"), text.as_bytes())?;
     Ok(())
 }
 

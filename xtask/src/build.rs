@@ -11,14 +11,14 @@ use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::userflags::forced_tools;
-use crate::config::App;
-use crate::error::{Error, Result};
-use crate::exec::{Cmd, End, Kept, Stream};
-use crate::files;
-use crate::files::counted;
 use crate::plan::{Job, Plan};
 use crate::trap::{self, Broken, Hit, Left, Masks, Script, Traps};
-use crate::ui::Ui;
+use xtask_config::App;
+use xtask_files as files;
+use xtask_files::counted;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::{Cmd, End, Kept, Stream};
+use xtask_process::ui::Ui;
 
 /// What came of a job.
 #[derive(Debug, Clone)]

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::cargo::userflags::user_settings;
-use crate::config::{CcChoice, Config, Need, Target};
-use crate::error::Result;
 use crate::plan::{self, Findings, Request, StdState, StdUse, floor};
-use crate::rust_std::{Choice, Refused, StdPlan, choose};
-use crate::rustc::{self, Rustc, find};
 use crate::session::Session;
-use crate::toolchain::candidates::{Explicit, Wish};
-use crate::toolchain::probe::{Setting, Std};
-use crate::toolchain::survey::{Depth, Places, Question, runners, survey};
-use crate::toolchain::{Provider, zig};
-use crate::triple::Triple;
-use crate::{cache, setup};
+use xtask_compilers::rust_std::{Choice, Refused, StdPlan, choose};
+use xtask_compilers::rustc::{self, Rustc, find};
+use xtask_compilers::toolchain::candidates::{Explicit, Wish};
+use xtask_compilers::toolchain::probe::{Setting, Std};
+use xtask_compilers::toolchain::survey::{Depth, Places, Question, runners, survey};
+use xtask_compilers::toolchain::{Provider, zig};
+use xtask_config::{CcChoice, Config, Need, Target};
+use xtask_files::error::Result;
+use xtask_process::cache;
+use xtask_setup as setup;
+use xtask_triple::Triple;
 
 /// What the look found.
 #[derive(Debug)]

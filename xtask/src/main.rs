@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use xtask::cli::Cli;
-use xtask::ui::Ui;
-use xtask::{commands, exec, internal, ui};
+use xtask::{commands, internal};
+use xtask_files::error::Result;
+use xtask_process::ui::Ui;
+use xtask_process::{exec, ui};
 
 fn main() -> ExitCode {
     let mut args: Vec<OsString> = std::env::args_os().collect();
@@ -31,7 +33,7 @@ fn main() -> ExitCode {
     end(commands::run(cli).and_then(|()| ui::written()))
 }
 
-fn end(result: xtask::error::Result<()>) -> ExitCode {
+fn end(result: Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

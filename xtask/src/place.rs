@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::base::{BaseImage, Bases, Distroless, Flavour, closure};
-use crate::config::{Base, Config, Image};
-use crate::error::{Error, Result};
-use crate::gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
-use crate::oci::RootFs;
 use crate::ship::run;
-use crate::triple::{Platform, Triple};
-use crate::ui::Ui;
 use crate::verify::{Verified, limits};
+use xtask_base::Base;
+use xtask_base::{BaseImage, Bases, Distroless, Flavour, closure};
+use xtask_config::{Config, Image};
+use xtask_files::error::{Error, Result};
+use xtask_gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
+use xtask_oci::RootFs;
+use xtask_process::ui::Ui;
+use xtask_triple::{Platform, Triple};
 
 mod ahead;
 mod named;

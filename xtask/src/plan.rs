@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::config::{Config, GlibcVersion, Mode, Target};
-use crate::error::{Error, Result};
-use crate::rustflags::{Asked, Linker};
-use crate::toolchain::runner::Runner;
-use crate::toolchain::survey::Survey;
-use crate::toolchain::{Provider, Toolchain};
-use crate::triple::{Platform, Triple};
+use xtask_compilers::rustflags::Linker;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::{Provider, Toolchain};
+use xtask_config::{Config, GlibcVersion, Mode, Target};
+use xtask_files::error::{Error, Result};
+use xtask_gate::Asked;
+use xtask_triple::{Platform, Triple};
 
 mod decide;
 pub mod json;
@@ -175,7 +176,7 @@ impl Job {
 /// Makes the plan.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] where a mode is asked for that targets.toml does not have.
+/// [`xtask_files::error::Kind::Usage`] where a mode is asked for that targets.toml does not have.
 pub fn plan(config: &Config, findings: &Findings, request: &Request) -> Result<Plan> {
     if let Some(ModeRequest::Named(name)) = &request.mode {
         named(config, name)?;
@@ -211,7 +212,7 @@ pub fn setup_command(asked: &[Triple]) -> String {
 /// The mode of this name.
 ///
 /// # Errors
-/// [`crate::error::Kind::Usage`] where there is none, with those that there are.
+/// [`xtask_files::error::Kind::Usage`] where there is none, with those that there are.
 pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     config.modes.iter().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.modes.iter().map(|m| m.name.as_str()).collect();

@@ -29,12 +29,13 @@ use std::path::Path;
 
 use crate::build::Builder;
 use crate::cargo::units::{self, Manifests};
-use crate::error::{Error, Result};
-use crate::oci::{Digest, Memo, PackedImage, PackedManifest};
 use crate::place::{Ground, Placed};
 use crate::ship::{Origin, brings_zones};
-use crate::triple::{Platform, Triple};
 use crate::verify::Verified;
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::{Digest, PackedImage, PackedManifest};
+use xtask_triple::{Platform, Triple};
 
 use base::Below;
 use bill::Bill;

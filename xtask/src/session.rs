@@ -3,23 +3,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::base::{Bases, distroless};
+use crate::build;
 use crate::cargo::invocation::Site;
 use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning};
-use crate::config::{Config, FILE_NAME};
-use crate::error::{Error, Result};
-use crate::host::Host;
-use crate::internal::HOST_OR_TARGET;
 use crate::plan::{self, ModeRequest, Request};
 use crate::rebuild::outside::{name_outside, outside};
-use crate::rustc::{Rustc, find};
-use crate::toolchain::Provider;
-use crate::toolchain::wrapper::{executable, script_of};
-use crate::triple::Triple;
-use crate::ui::Ui;
-use crate::workspace::{Package, Workspace};
-use crate::{build, cache};
+use xtask_base::{Bases, distroless};
+use xtask_compilers::rustc::{Rustc, find};
+use xtask_compilers::toolchain::Provider;
+use xtask_compilers::toolchain::stand_in::HOST_OR_TARGET;
+use xtask_compilers::toolchain::wrapper::{executable, script_of};
+use xtask_config::workspace::{Package, Workspace};
+use xtask_config::{Config, FILE_NAME};
+use xtask_files::error::{Error, Result};
+use xtask_process::cache;
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 /// The workspace and this machine, before targets.toml is read.
 #[derive(Debug)]
@@ -112,7 +113,7 @@ impl Session {
         let known = self.rustc.known_targets();
         let unknown = |text: &String| {
             let error = Error::usage(format!("rustc {} knows no target `{text}`", self.rustc.version));
-            match crate::config::suggest::nearest(text, known.iter().map(String::as_str)) {
+            match xtask_config::suggest::nearest(text, known.iter().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help("see all of them: rustc --print target-list"),
             }

@@ -1,18 +1,18 @@
 //! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
-//! are [`crate::oci`]'s and [`crate::archive`]'s.
+//! are [`xtask_oci`]'s and [`crate::archive`]'s.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::archive::{self, Archive, ArchiveSpec};
-use crate::config::{Compression, Config};
-use crate::error::{Error, Result};
-use crate::oci::{Codec, ImageSpec, Packer, StagedImages};
 use crate::place::{Ground, Placed};
-use crate::triple::Platform;
-use crate::ui::Ui;
 use crate::verify::Verified;
-use crate::workspace::Package;
+use xtask_config::workspace::Package;
+use xtask_config::{Compression, Config};
+use xtask_files::error::{Error, Result};
+use xtask_oci::{Codec, ImageSpec, Packer, StagedImages};
+use xtask_process::ui::Ui;
+use xtask_triple::Platform;
 
 pub mod accounts;
 pub mod docker;
@@ -164,7 +164,7 @@ pub fn archives(
     let archives = archive::write(&specs, dist, cache, cores())?;
     for archive in &archives {
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        ui.step("Archived", format!("{name} ({})", crate::files::human_size(archive.size)));
+        ui.step("Archived", format!("{name} ({})", xtask_files::human_size(archive.size)));
     }
     Ok(archives)
 }

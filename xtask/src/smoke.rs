@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Image, ImageSmoke};
-use crate::error::{Error, Result};
-use crate::exec::{Capture, Output};
-use crate::host::Host;
-use crate::oci::{PackedImage, PackedManifest, Saved};
-use crate::triple::{Platform, Triple};
-use crate::ui::Ui;
 use crate::verify::{SMOKE_MOST, Smoke};
+use xtask_config::{Config, Image, ImageSmoke};
+use xtask_files::error::{Error, Result};
+use xtask_oci::{PackedImage, PackedManifest, Saved};
+use xtask_process::exec::{Capture, Output};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::{Platform, Triple};
 
 mod blame;
 mod engine;

@@ -16,13 +16,13 @@ pub use mask::Masks;
 pub use promise::{Broken, Left};
 pub use remains::{Remains, Script};
 
-use crate::error::{Error, Result};
-use crate::exec::Cmd;
-use crate::host::Host;
-use crate::internal::{TARGET_DIR, TRAP};
-use crate::toolchain::identity::Fingerprint;
-use crate::toolchain::wrapper::{executable, script_of};
-use crate::triple::Triple;
+use xtask_compilers::toolchain::identity::Fingerprint;
+use xtask_compilers::toolchain::stand_in::TARGET_DIR;
+use xtask_compilers::toolchain::wrapper::{executable, script_of};
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 /// Where hits are logged, one JSON document a line.
 const LOG: &str = "XTASK_TRAP_LOG";
@@ -134,7 +134,7 @@ impl Traps {
     /// Whether no trap was hit for a target.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
+    /// [`xtask_files::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
         let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
@@ -201,6 +201,14 @@ fn is_archiver_or_driver(name: &str) -> bool {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "-.".contains(c));
     let last = stem.rsplit('-').next().unwrap_or(stem);
     ["ar", "ranlib", "cmake", "ccache", "distcc"].contains(&last)
+}
+
+/// First argument of a trap.
+pub const TRAP: &str = "__trap";
+
+/// Stands in for a compiler if the arguments ask for it; returns the exit code.
+pub fn take_over(args: &[String]) -> Option<u8> {
+    (args.first()? == TRAP).then(|| spring(&args[1..]))
 }
 
 /// A trap is called: `<kind> <real program or empty> <arguments…>`, a mask with `mask <second view> <compiler> <name that

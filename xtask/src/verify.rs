@@ -4,16 +4,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::build::Built;
-use crate::config::{App, Config};
-use crate::error::{Error, Result};
-use crate::exec::{Capture, End, Output};
-use crate::files;
-use crate::gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
-use crate::oci::stage;
 use crate::plan::Job;
-use crate::toolchain::identity::digest;
-use crate::toolchain::runner::Runner;
-use crate::ui::{Task, Ui};
+use xtask_compilers::toolchain::identity::digest;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_config::{App, Config};
+use xtask_files as files;
+use xtask_files::error::{Error, Result};
+use xtask_gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
+use xtask_process::exec::{Capture, End, Output};
+use xtask_process::ui::{Task, Ui};
 
 /// How long a smoke run may take; then its whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
@@ -311,7 +310,7 @@ pub fn sweep(dist: &Path) {
         .chain(&modes)
         .chain(&bases)
     {
-        stage::sweep(dir);
+        xtask_files::sweep(dir);
     }
 }
 

@@ -5,14 +5,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use xtask::base::distroless::{Assembled, Site, load};
-use xtask::base::{Arch, Distroless, Lock};
-use xtask::exec::{Cmd, Output};
-use xtask::gate::{Limits, Object, Severity, Tree, check_library_in};
-use xtask::host::Host;
-use xtask::oci::{Kind, RootFs};
-use xtask::triple::Triple;
-use xtask::ui::Ui;
+use xtask_base::distroless::{Assembled, Site, load};
+use xtask_base::{Arch, Distroless, Lock};
+use xtask_gate::{Limits, Object, Severity, Tree, check_library_in};
+use xtask_oci::{Kind, RootFs};
+use xtask_process::exec::{Cmd, Output};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 /// The base that has everything: libraries and a program.
 const BASE: &str = "distroless:cc:debug";

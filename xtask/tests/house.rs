@@ -19,29 +19,29 @@ struct Absence {
 const ABSENCES: [Absence; 11] = [
     Absence {
         what: "no process is started outside exec.rs",
-        within: &["xtask/src"],
+        within: &["xtask/src", "xtask/crates"],
         // cargo_metadata only reads what exec.rs captured; its `exec` would start cargo by itself.
         words: &["process::Command", "Command::new", "xshell::", "MetadataCommand::new", ".exec("],
-        except: &["xtask/src/exec.rs", "xtask/src/exec/"],
+        except: &["xtask/crates/process/src/exec.rs", "xtask/crates/process/src/exec/"],
     },
     Absence {
         what: "nothing is printed outside ui.rs",
-        within: &["xtask/src"],
+        within: &["xtask/src", "xtask/crates"],
         words: &["println!", "print!", "eprint!", "dbg!", "io::stdout()", "io::stderr()"],
         // The next three are what runs in place of a compiler: they speak to whoever called that compiler. The last is
         // a program of its own, which the probe compiles.
         except: &[
-            "xtask/src/ui.rs",
-            "xtask/src/ui/",
-            "xtask/src/exec.rs",
-            "xtask/src/internal.rs",
+            "xtask/crates/process/src/ui.rs",
+            "xtask/crates/process/src/ui/",
+            "xtask/crates/process/src/exec.rs",
+            "xtask/crates/compilers/src/toolchain/stand_in.rs",
             "xtask/src/trap.rs",
-            "xtask/src/toolchain/probe/probe.rs",
+            "xtask/crates/compilers/src/toolchain/probe/probe.rs",
         ],
     },
     Absence {
         what: "no triple is looked into outside triple.rs",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &[
             "contains(\"musl",
             "contains(\"gnu",
@@ -67,30 +67,34 @@ const ABSENCES: [Absence; 11] = [
             ".split('-')",
         ],
         // "Did you mean" compares the words of names, whatever they are names of.
-        except: &["xtask/src/triple.rs", "xtask/src/config/suggest.rs"],
+        except: &["xtask/crates/triple/src/lib.rs", "xtask/crates/config/src/suggest.rs"],
     },
     Absence {
         what: "no order that differs from run to run",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &["HashMap", "HashSet"],
         except: &[],
     },
     Absence {
         what: "no unsafe code outside what native calls C through",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &["unsafe fn", "unsafe {", "unsafe impl", "unsafe extern", "allow(unsafe_code"],
         // The probe's program is compiled by the probe, not into this program.
-        except: &["native/src/dlopen.rs", "native/src/ffi/", "xtask/src/toolchain/probe/probe.rs"],
+        except: &[
+            "native/src/dlopen.rs",
+            "native/src/ffi/",
+            "xtask/crates/compilers/src/toolchain/probe/probe.rs",
+        ],
     },
     Absence {
         what: "no network outside registry/: what else is fetched, Cargo, rustup, apt and pip fetch",
-        within: &["xtask/src", "native/src"],
+        within: &["xtask/src", "xtask/crates", "native/src"],
         words: &["std::net", "TcpStream", "UdpSocket", "ureq::"],
-        except: &["xtask/src/registry/"],
+        except: &["xtask/crates/registry/src/"],
     },
     Absence {
         what: "no clock, no environment and no process where the bytes of images are made",
-        within: &["xtask/src/oci", "xtask/src/archive.rs"],
+        within: &["xtask/crates/oci/src", "xtask/src/archive.rs"],
         words: &["::now()", "env::", "exec::", "Cmd::"],
         except: &[],
     },
@@ -99,54 +103,54 @@ const ABSENCES: [Absence; 11] = [
         within: &[
             "xtask/src/plan.rs",
             "xtask/src/plan",
-            "xtask/src/rustflags.rs",
+            "xtask/crates/compilers/src/rustflags.rs",
             "xtask/src/cargo/cohort.rs",
-            "xtask/src/setup/steps.rs",
-            "xtask/src/gate/check.rs",
-            "xtask/src/gate/rules.rs",
-            "xtask/src/timing/stats.rs",
-            "xtask/src/timing/ratio.rs",
-            "xtask/src/timing/schedule.rs",
+            "xtask/crates/setup/src/steps.rs",
+            "xtask/crates/gate/src/check.rs",
+            "xtask/crates/gate/src/rules.rs",
+            "xtask/crates/report/src/timing/stats.rs",
+            "xtask/crates/report/src/timing/ratio.rs",
+            "xtask/crates/report/src/timing/schedule.rs",
         ],
         words: &["std::fs", "std::env", "::now()", ".capture("],
         except: &[],
     },
     Absence {
         what: "no change of what all threads share: variables, working directory",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &["set_var(", "remove_var(", "set_current_dir("],
         except: &[],
     },
     Absence {
         what: "no end of the process outside main.rs",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &["process::exit", "process::abort"],
         // Ctrl-C: the signal ends what was started, then this process.
-        except: &["xtask/src/exec/group.rs"],
+        except: &["xtask/crates/process/src/exec/group.rs"],
     },
     Absence {
         what: "no panic on bad input: what can fail returns an error",
-        within: &["xtask/src", "native/src", "app/src"],
+        within: &["xtask/src", "xtask/crates", "native/src", "app/src"],
         words: &[".unwrap()", ".expect(", "panic!(", "todo!(", "unimplemented!("],
         // Its own types as JSON, which have no key that is not a string; a WebAssembly module that is part of this
         // program, held by its digest, and breaks what its own tests promise.
-        except: &["xtask/src/report.rs", "native/src/wasm.rs", "native/src/wasm/instance.rs"],
+        except: &["xtask/crates/report/src/report.rs", "native/src/wasm.rs", "native/src/wasm/instance.rs"],
     },
 ];
 
 /// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
 const READS_VARIABLES: [&str; 8] = [
-    "xtask/src/host.rs",
+    "xtask/crates/process/src/host.rs",
     // How to print.
-    "xtask/src/ui.rs",
+    "xtask/crates/process/src/ui.rs",
     "xtask/src/commands/test.rs",
     // Which cargo to ask, and where the user's own profiles are.
-    "xtask/src/workspace.rs",
-    "xtask/src/workspace/profiles.rs",
+    "xtask/crates/config/src/workspace.rs",
+    "xtask/crates/config/src/workspace/profiles.rs",
     // Facts for timings.json.
-    "xtask/src/timing/host.rs",
+    "xtask/crates/report/src/timing/host.rs",
     // What runs in place of a compiler is told by variables.
-    "xtask/src/internal.rs",
+    "xtask/crates/compilers/src/toolchain/stand_in.rs",
     "xtask/src/trap.rs",
 ];
 
@@ -211,7 +215,8 @@ fn what_stands_nowhere_in_the_code() {
 
 #[test]
 fn variables_are_read_in_few_places() {
-    let found = hits(&["xtask/src"], &["env::var(", "env::var_os(", "env::vars"], &READS_VARIABLES);
+    let found =
+        hits(&["xtask/src", "xtask/crates"], &["env::var(", "env::var_os(", "env::vars"], &READS_VARIABLES);
     assert!(found.is_empty(), "read by host.rs, handed on as an argument:\n  {}", found.join("\n  "));
 }
 
@@ -219,12 +224,12 @@ fn variables_are_read_in_few_places() {
 #[test]
 fn every_variable_that_is_read_is_on_the_list() {
     let mut read = 0;
-    for path in sources("xtask/src") {
+    for path in sources("xtask/src").into_iter().chain(sources("xtask/crates")) {
         let text = std::fs::read_to_string(repository().join(&path)).unwrap();
         let names = text.split("host.var(\"").skip(1).filter_map(|rest| rest.split('"').next());
         for name in names {
             read += 1;
-            assert!(xtask::host::READ.contains(&name), "{path}: host::READ does not have {name}");
+            assert!(xtask_process::host::READ.contains(&name), "{path}: host::READ does not have {name}");
         }
     }
     assert!(read > 10);
@@ -252,7 +257,8 @@ fn every_place_named_here_is_there_and_needed() {
 #[test]
 fn no_test_is_ignored() {
     let ignore = concat!("#[", "ignore");
-    let places = ["xtask/src", "xtask/tests", "native/src", "native/tests", "app/src", "app/tests"];
+    let places =
+        ["xtask/src", "xtask/crates", "xtask/tests", "native/src", "native/tests", "app/src", "app/tests"];
     let found: Vec<String> = places
         .iter()
         .flat_map(|place| sources(place))

@@ -106,8 +106,8 @@ fn programs_of_other_systems() {
         [0xfeed_facf_u32, 0x0100_000c, 0, 2, 1, 56, 0, 0].iter().flat_map(|n| n.to_le_bytes()).collect();
     macho.extend([0xc_u32, 56, 24, 0, 0, 0].iter().flat_map(|n| n.to_le_bytes()));
     macho.extend(b"/usr/lib/libSystem.B.dylib\0\0\0\0\0\0");
-    assert_eq!(xtask::gate::Pe::parse("seed", &pe).unwrap().imports.len(), 1);
-    xtask::gate::MachO::parse("seed", &macho).unwrap();
+    assert_eq!(xtask_gate::Pe::parse("seed", &pe).unwrap().imports.len(), 1);
+    xtask_gate::MachO::parse("seed", &macho).unwrap();
     ask("formats", readers::formats, &[pe, macho]);
 }
 
@@ -159,7 +159,7 @@ fn compressed_layers() {
     // One frame of RFC 8878: magic, a descriptor for a single segment of one byte, and a last block that repeats "x" 9 times.
     let zstd = [0x28, 0xb5, 0x2f, 0xfd, 0x20, 9, 0x4b, 0, 0, b'x'].to_vec();
     let mut out = Vec::new();
-    xtask::oci::decompress::decompress(&zstd[..], &mut out, |_| Ok(())).unwrap();
+    xtask_oci::decompress::decompress(&zstd[..], &mut out, |_| Ok(())).unwrap();
     assert_eq!(out, b"xxxxxxxxx", "the seed is a frame");
     ask("compressed", readers::compressed, &[gzip(&tar), two_members, zstd]);
 }
@@ -198,7 +198,7 @@ fn packages() {
     let packed: [(&str, &[u8]); 2] = [("data.tar", &tar), ("data.tar.xz", &nothing)];
     let seeds = packed.map(|data| ar(&[head[0], head[1], data]));
     for seed in &seeds {
-        let deb = xtask::base::deb::Deb::read("seed.deb", seed).unwrap();
+        let deb = xtask_base::deb::Deb::read("seed.deb", seed).unwrap();
         deb.unpack_data(&mut std::io::sink()).unwrap();
     }
     ask("ar", readers::ar, &seeds);
@@ -222,7 +222,7 @@ fn documents() {
         format!(r#"{{"schemaVersion":2,"manifests":[{manifest}{platform},{manifest}{end}],{end}"#),
     ];
     for seed in &seeds {
-        assert!(xtask::registry::manifest::read(seed.as_bytes()).is_ok(), "{seed}");
+        assert!(xtask_registry::manifest::read(seed.as_bytes()).is_ok(), "{seed}");
     }
     ask("manifest", readers::manifest, &seeds.map(String::into_bytes));
 }
@@ -231,7 +231,7 @@ fn documents() {
 fn texts() {
     let lock = include_str!("../../docker/bases/debian13.lock");
     let reference = format!("registry.example:5000/a/b:1.0@sha256:{}", "0".repeat(64));
-    assert!(xtask::registry::Reference::parse(&reference).is_ok(), "{reference}");
+    assert!(xtask_registry::Reference::parse(&reference).is_ok(), "{reference}");
     let control = "Package: x\nDepends: a,\n b\n\nPackage: y\n";
     let seeds = [lock, &reference, "debian:13-slim", control, "x86_64-unknown-linux-musl"];
     ask("text", readers::text, &seeds.map(|seed| seed.as_bytes().to_vec()));

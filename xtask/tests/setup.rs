@@ -4,11 +4,11 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use xtask::host::Host;
-use xtask::rustc::{Rustc, find};
-use xtask::setup::run::Talk;
-use xtask::setup::{self, Context, Step, Want};
-use xtask::triple::Triple;
+use xtask_compilers::rustc::{Rustc, find};
+use xtask_process::host::Host;
+use xtask_setup::run::Talk;
+use xtask_setup::{self as setup, Context, Step, Want};
+use xtask_triple::Triple;
 
 use crate::skip::skipped;
 
@@ -157,7 +157,7 @@ fn nothing_runs_without_consent() {
 /// A cross gcc as far as it is asked where its files lie; `ar` is the real one.
 #[test]
 fn a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not() {
-    use xtask::rust_std::self_contained::{Supply, complete, fill, folder};
+    use xtask_compilers::rust_std::self_contained::{Supply, complete, fill, folder};
     if !Path::new("/usr/bin/ar").is_file() {
         return skipped("a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not", "ar");
     }
@@ -171,7 +171,7 @@ fn a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not() {
     }
     for name in ["c", "gcc", "gcc_eh"] {
         std::fs::write(lib.join(format!("member-{name}")), name).unwrap();
-        let ar = xtask::exec::Cmd::new("/usr/bin/ar").args(["rc", &format!("lib{name}.a")]);
+        let ar = xtask_process::exec::Cmd::new("/usr/bin/ar").args(["rc", &format!("lib{name}.a")]);
         let ar =
             ar.arg(format!("member-{name}")).cwd(&lib).capture(std::time::Duration::from_secs(20)).unwrap();
         assert!(ar.ok(), "{}", ar.errors());
@@ -201,7 +201,7 @@ fn zig_comes_from_pip_with_its_hash() {
     let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let python = real.program("python3");
     let Some(python) = python.filter(|p| {
-        let pip = xtask::exec::Cmd::new(p).args(["-m", "pip", "--version"]);
+        let pip = xtask_process::exec::Cmd::new(p).args(["-m", "pip", "--version"]);
         pip.capture(std::time::Duration::from_secs(60)).is_ok_and(|o| o.ok())
     }) else {
         return skipped("zig_comes_from_pip_with_its_hash", "a python3 with pip");
@@ -234,7 +234,7 @@ fn the_recipe_of_native_looks_where_zig_is_installed() {
     for vars in cases {
         let triple = Triple::parse("x86_64-unknown-linux-gnu");
         let host = Host::new(triple, vars.iter().map(|(k, v)| (k.into(), v.into())));
-        let ours = xtask::cache::dir(&host, "linux").ok();
+        let ours = xtask_process::cache::dir(&host, "linux").ok();
         let ours = ours.map(|cache| setup::zig::place(&cache).join("ziglang/zig"));
         assert_eq!(recipe::installed(|name| host.var(name).map(str::to_owned)), ours, "{vars:?}");
     }
@@ -242,10 +242,10 @@ fn the_recipe_of_native_looks_where_zig_is_installed() {
 
 #[test]
 fn cyclonedx_comes_from_pip_with_its_hashes() {
-    use xtask::setup::cyclonedx;
+    use xtask_setup::cyclonedx;
     let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let ask = |python: &std::path::PathBuf, args: &[&str]| {
-        let cmd = xtask::exec::Cmd::new(python).args(args);
+        let cmd = xtask_process::exec::Cmd::new(python).args(args);
         cmd.capture(std::time::Duration::from_secs(60)).is_ok_and(|output| output.ok())
     };
     let python = real.program("python3").filter(|python| {

@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use xtask::exec::{Cmd, End};
-use xtask::host::Host;
-use xtask::rust_std::{self, Build, self_contained};
-use xtask::rustc::{self, Rustc, find};
-use xtask::toolchain::zig;
-use xtask::triple::Triple;
+use xtask_compilers::rust_std::{self, Build, self_contained};
+use xtask_compilers::rustc::{self, Rustc, find};
+use xtask_compilers::toolchain::zig;
+use xtask_process::exec::{Cmd, End};
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 use crate::skip::skipped;
 
@@ -90,8 +90,8 @@ fn with_source(cache: &Path) -> Option<Rustc> {
 }
 
 fn zig_program(host: &Host) -> Option<PathBuf> {
-    let cache = xtask::cache::dir(host, std::env::consts::OS).ok()?;
-    let private = xtask::setup::zig::program(&cache);
+    let cache = xtask_process::cache::dir(host, std::env::consts::OS).ok()?;
+    let private = xtask_setup::zig::program(&cache);
     zig::find(host, private.as_deref()).first().map(|z| PathBuf::from(&z.program))
 }
 
@@ -176,10 +176,10 @@ impl Link<'_> {
     /// Links with an environment in which there is nothing: no PATH, so no compiler.
     fn link(&self, source: &Path, name: &str, flags: &[&str]) -> PathBuf {
         let program = self.work.join(name);
-        let linker = xtask::rustflags::Linker::RustLld { program: self.lld.to_owned() };
+        let linker = xtask_compilers::rustflags::Linker::RustLld { program: self.lld.to_owned() };
         let mut cmd = Cmd::new(&self.rustc.program)
             .args(["--edition", "2024", "--target", self.target.as_str()])
-            .args(xtask::rustflags::base(self.target, Some(self.sysroot), &linker))
+            .args(xtask_compilers::rustflags::base(self.target, Some(self.sysroot), &linker))
             .arg(format!("-Clinker={}", self.lld.display()))
             .args(flags)
             .arg("-o")
@@ -229,7 +229,7 @@ fn runs(host: &Host, target: &Triple, program: &Path) {
 }
 
 fn run(host: &Host, target: &Triple, program: &Path) -> Option<String> {
-    use xtask::triple::Arch;
+    use xtask_triple::Arch;
     let qemu = match target.arch() {
         Arch::X86_64 => "qemu-x86_64",
         Arch::Aarch64 => "qemu-aarch64",

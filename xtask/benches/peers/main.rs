@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use xtask::exec::Cmd;
-use xtask::ui::Ui;
+use xtask_process::exec::Cmd;
+use xtask_process::ui::Ui;
 
 #[path = "../support/mod.rs"]
 mod support;

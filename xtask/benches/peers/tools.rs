@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::Cmd;
-use xtask::oci::{Content, Kind, RootFs};
+use xtask_oci::{Content, Kind, RootFs};
+use xtask_process::exec::Cmd;
 
 use super::support::tree;
 

@@ -5,11 +5,11 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use xtask::oci::document::Runtime;
-use xtask::oci::{
+use xtask_oci::document::Runtime;
+use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, RootFs, Scratch, scratch_rootfs,
 };
-use xtask::triple::Triple;
+use xtask_triple::Triple;
 
 /// The size of the program, bytes.
 pub(crate) const SIZE: usize = 13_000_000;

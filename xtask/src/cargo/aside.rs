@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::error::{Error, Result};
+use xtask_files::error::{Error, Result};
 
 /// Names the toolchain that a target's folder belongs to.
 const OWNER: &str = ".toolchain";

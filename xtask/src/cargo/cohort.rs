@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use crate::plan::{Job, StdUse};
-use crate::toolchain::identity::Fingerprint;
+use xtask_compilers::toolchain::identity::Fingerprint;
 
 /// What all jobs of a cohort share.
 #[derive(Debug, Clone, PartialEq, Eq)]

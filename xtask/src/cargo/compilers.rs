@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::units::{Graph, Unit, name_and_version};
-use crate::config::Need;
-use crate::exec::Cmd;
+use xtask_config::Need;
+use xtask_process::exec::Cmd;
 
 /// Crates that run compilers, and which. A build script that is made of one need not use it, which nothing but a build
 /// can tell.

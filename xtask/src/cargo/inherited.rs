@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::exec::Cmd;
-use crate::host::Host;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
 
 /// Variables that `cargo run` sets for the program it starts
 /// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and flags that are handed over elsewhere.

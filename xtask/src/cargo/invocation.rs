@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 use super::cohort::Cohort;
 use super::inherited::clean;
 use super::userflags::UserSettings;
-use crate::exec::Cmd;
-use crate::host::Host;
-use crate::internal::{HOST_CC, LINKER, TARGET_DIR};
 use crate::plan::Job;
-use crate::rustflags;
-use crate::toolchain::{Link, Toolchain};
 use crate::trap::Traps;
-use crate::triple::Triple;
+use xtask_compilers::rustflags;
+use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, TARGET_DIR};
+use xtask_compilers::toolchain::{Link, Toolchain};
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 /// What every call of a run shares.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ pub struct Site<'a> {
     /// The environment.
     pub host: &'a Host,
     /// Links for the host or for the target of the host's triple, each with its own: see
-    /// [`crate::internal::HOST_OR_TARGET`]. None where it could not be written.
+    /// [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None where it could not be written.
     pub host_or_target: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,

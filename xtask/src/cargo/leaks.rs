@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::cohort::Cohort;
 use super::units::{self, Manifests};
 use crate::build::Builder;
-use crate::error::Result;
 use crate::plan::Job;
+use xtask_files::error::Result;
 
 /// What decides whether two units are the same: package, crate and features.
 type Units = BTreeSet<(String, String, Vec<String>)>;

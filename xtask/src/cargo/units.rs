@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::cohort::{Cohort, cohorts};
 use super::invocation::invocation;
 use crate::build::Builder;
-use crate::error::{Error, Result};
 use crate::plan::Job;
-use crate::toolchain::identity::{Fingerprint, digest};
+use xtask_compilers::toolchain::identity::{Fingerprint, digest};
+use xtask_files::error::{Error, Result};
 
 /// The answer of `cargo build --unit-graph`, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -166,7 +166,7 @@ pub(super) fn recall<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
 /// Keeps an answer.
 pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(answer).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
-    crate::files::write(file, &text)
+    xtask_files::write(file, &text)
 }
 
 /// Everything that decides an answer about a cohort: the lock file, every manifest, Cargo's configuration (`[patch]` and
@@ -177,7 +177,7 @@ pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String 
     let print = Fingerprint::new("unit graph 6").with(question);
     let print = print.with(cohort.key.folder()).with(targets.join(" ")).with(&app.package).with(&app.bin);
     let lock = site.root.join("Cargo.lock");
-    let configuration = crate::workspace::configuration(site.start, site.cargo_home.clone());
+    let configuration = xtask_config::workspace::configuration(site.start, site.cargo_home.clone());
     std::iter::once(lock)
         .chain(site.manifests.iter().cloned())
         .chain(configuration)

@@ -4,8 +4,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::host::Host;
-use crate::triple::Triple;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 /// What the user set for a target, as far as it meets what we set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

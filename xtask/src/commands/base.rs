@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::base::distroless::Site;
-use crate::base::{Arch, Lock};
 use crate::cli::{BaseCommand, Common};
-use crate::error::{Error, Result};
 use crate::session::Session;
+use xtask_base::distroless::Site;
+use xtask_base::{Arch, Lock};
+use xtask_files::error::{Error, Result};
 
 mod list;
 mod prune;

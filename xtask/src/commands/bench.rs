@@ -9,11 +9,13 @@ use crate::build::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::error::{Error, Result};
-use crate::exec::End;
 use crate::plan::Job;
-use crate::timing::{self, Case, Executor, Sample, Scenario, Slot, Timings, Trace, host_facts, schedule};
-use crate::triple::Triple;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::End;
+use xtask_report::timing::{
+    self, Case, Executor, Sample, Scenario, Slot, Timings, Trace, host_facts, schedule,
+};
+use xtask_triple::Triple;
 
 pub(super) fn run(
     common: &Common,
@@ -109,8 +111,9 @@ fn case(job: &Job, scenario: Scenario) -> Case {
 /// Fetches the dependencies, so that no cold sample waits for the network.
 fn fetch(builder: &Builder) -> Result<()> {
     let site = &builder.site;
-    let cmd =
-        crate::exec::Cmd::new(&site.cargo).args(["fetch", "--quiet", "--manifest-path"]).arg(&site.manifest);
+    let cmd = xtask_process::exec::Cmd::new(&site.cargo)
+        .args(["fetch", "--quiet", "--manifest-path"])
+        .arg(&site.manifest);
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
     let task = builder.ui.task("Fetching", "dependencies");
     let output = cmd.cwd(site.root).capture(Duration::from_secs(600))?;

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use super::pipeline::Start;
 use super::shipped::Shipped;
-use crate::error::Result;
-use crate::oci::Memo;
 use crate::sbom::{Writer, Written};
 use crate::ship::Origin;
-use crate::triple::Triple;
 use crate::verify::Verified;
+use xtask_files::Memo;
+use xtask_files::error::Result;
+use xtask_triple::Triple;
 
 /// The bills of a run; none where it wrote none.
 #[derive(Default)]
@@ -51,7 +51,7 @@ pub(super) fn bills(
     }
     let count = bills.programs.len() + bills.images.values().map(Vec::len).sum::<usize>();
     if count > 0 {
-        let count = crate::files::counted(count as u64, "bill");
+        let count = xtask_files::counted(count as u64, "bill");
         let place = dist.join("sbom");
         ui.step("Listed", format!("{count} of materials (CycloneDX) → {}", place.display()));
     }

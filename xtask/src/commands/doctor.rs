@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::cli::{Common, Planning};
-use crate::error::{Error, Result};
 use crate::look;
 use crate::plan::{self, StdState};
 use crate::session::Session;
-use crate::table::{Align, Cell, Table, Tone};
-use crate::toolchain::runner::Runner;
-use crate::toolchain::survey::Depth;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::Depth;
+use xtask_files::error::{Error, Result};
+use xtask_process::table::{Align, Cell, Table, Tone};
 
 #[derive(Serialize)]
 struct Document {
@@ -104,8 +104,8 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
 }
 
 /// A compiler that is there and does not work is not missing.
-fn broken_or_missing(look: &look::Look, triple: &crate::triple::Triple) -> String {
-    use crate::toolchain::probe::Verdict;
+fn broken_or_missing(look: &look::Look, triple: &xtask_triple::Triple) -> String {
+    use xtask_compilers::toolchain::probe::Verdict;
     let survey = look.findings.surveys.get(triple);
     let broken = survey.and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
     match broken {

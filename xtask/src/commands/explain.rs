@@ -3,13 +3,13 @@
 use serde::Serialize;
 
 use crate::cli::{Common, Planning};
-use crate::error::{Error, Result};
 use crate::look;
 use crate::plan::{self, StdState};
 use crate::session::Session;
-use crate::toolchain::probe::Verdict;
-use crate::toolchain::runner::Runner;
-use crate::toolchain::survey::{Depth, Survey};
+use xtask_compilers::toolchain::probe::Verdict;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::{Depth, Survey};
+use xtask_files::error::{Error, Result};
 
 #[derive(Serialize)]
 struct Document<'a> {

@@ -7,9 +7,9 @@ use crate::cargo::compilers::Question;
 use crate::cargo::inherited::clean;
 use crate::cargo::units::{self, Graph};
 use crate::cli::Common;
-use crate::config::init;
-use crate::error::{Error, Result};
+use crate::init;
 use crate::session::Session;
+use xtask_files::error::{Error, Result};
 
 /// How long Cargo may take to say what a program is made of: it may have to fetch all of it first.
 const LIMIT: Duration = Duration::from_secs(600);

@@ -6,12 +6,12 @@ use super::rebuild::rebuild;
 use super::release::report;
 use super::shipped::{Shipped, judge, ship};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::config::Image;
-use crate::error::{Error, Result};
-use crate::oci::PackedImage;
 use crate::smoke::{Engine, load};
-use crate::triple::Triple;
 use crate::verify::Extent;
+use xtask_config::Image;
+use xtask_files::error::{Error, Result};
+use xtask_oci::PackedImage;
+use xtask_triple::Triple;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     up_to(Extent::Place, common, planning, setup, false, json)
@@ -46,7 +46,7 @@ fn up_to(
     };
     let report = report(&start, &verified, &Shipped::default(), &Bills::default())?;
     let ui = &start.session.ui;
-    ui.data(&if json { report.json() } else { crate::report::terminal(&report, None, ui.color_out) });
+    ui.data(&if json { report.json() } else { xtask_report::report::terminal(&report, None, ui.color_out) });
     start.end(&verified)?;
     unjudged.map_or(Ok(()), Err)
 }
@@ -76,7 +76,8 @@ pub(super) fn image(
             names.push(loaded(&start, engine, image, &version)?);
         }
     }
-    let table = || crate::report::terminal(&report, None, if to_engine { ui.color } else { ui.color_out });
+    let table =
+        || xtask_report::report::terminal(&report, None, if to_engine { ui.color } else { ui.color_out });
     match (json, to_engine) {
         (true, _) => ui.data(&report.json()),
         // stdout is a name alone, so that a shell can put it into a command line.

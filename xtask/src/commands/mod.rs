@@ -1,7 +1,7 @@
 //! One file for each command; each reads as the way through the house that it takes.
 
 use crate::cli::{Cli, Command};
-use crate::error::{Error, Result};
+use xtask_files::error::{Error, Result};
 
 mod base;
 mod bench;

@@ -4,19 +4,19 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use crate::build::Builder;
-use crate::cache::Lock;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::config::Config;
-use crate::error::{Error, Kind, Result};
-use crate::exec;
 use crate::look::{self, Look};
 use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, Request};
 use crate::rebuild::repository;
 use crate::session::Session;
 use crate::ship::Origin;
-use crate::toolchain::survey::Depth;
 use crate::verify::{self, Extent, Verified};
+use xtask_compilers::toolchain::survey::Depth;
+use xtask_config::Config;
+use xtask_files::Lock;
+use xtask_files::error::{Error, Kind, Result};
+use xtask_process::exec;
 
 /// Everything up to the plan.
 pub(super) struct Start {
@@ -82,7 +82,8 @@ impl Start {
     pub(super) fn turn_of(&self, name: &str) -> Option<Lock> {
         let ui = &self.session.ui;
         let waiting = || ui.step("Waiting", "for another run in this workspace");
-        let lock = Lock::outside(&self.session.work().join(name), waiting);
+        let path = self.session.work().join(name);
+        let lock = Lock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
         if let Err(error) = &lock {
             // Some network file systems know no locks; then one run at a time is the user's care.
             ui.warn(error.to_string());

@@ -2,9 +2,9 @@
 
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::error::Result;
 use crate::plan::{Job, Plan};
-use crate::table::{Align, Cell, Table, Tone};
+use xtask_files::error::Result;
+use xtask_process::table::{Align, Cell, Table, Tone};
 
 pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()> {
     let start = start(common, planning, SetupFlag::default(), json)?;

@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use super::pipeline::Start;
 use crate::build::Builder;
 use crate::cargo::invocation::Site;
-use crate::error::{Error, Result};
-use crate::exec::{Cmd, Undo};
-use crate::files::{counted, human_size};
 use crate::rebuild::sources::{Sources, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
 use crate::verify::Verified;
+use xtask_files::error::{Error, Result};
+use xtask_files::{counted, human_size};
+use xtask_process::exec::{Cmd, Undo};
 
 /// What the second build finds otherwise: no program may depend on it.
 const OTHERWISE: [(&str, &str); 6] = [

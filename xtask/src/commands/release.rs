@@ -6,15 +6,15 @@ use super::bills::{Bills, Extent, bills};
 use super::pipeline::{Start, start};
 use super::shipped::{Shipped, ship};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::error::Result;
-use crate::report::{self, Report};
 use crate::sbom::Written;
 use crate::ship::archives;
-use crate::size::{self, Kept, Sizes};
 use crate::smoke::Ran;
-use crate::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
-use crate::ui::Ui;
 use crate::verify::{Smoke, Verified};
+use xtask_files::error::Result;
+use xtask_process::ui::Ui;
+use xtask_report::report::{self, Report};
+use xtask_report::size::{self, Kept, Sizes};
+use xtask_report::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = start(common, planning, setup, json)?;
@@ -99,7 +99,7 @@ pub(super) fn report(
 fn job(verified: &Verified, dist: &Path, bills: &Bills) -> report::Job {
     let job = verified.job();
     let artifact = verified.artifact.as_ref();
-    let fails = |f: &crate::gate::Finding| f.severity == crate::gate::Severity::Fail;
+    let fails = |f: &xtask_gate::Finding| f.severity == xtask_gate::Severity::Fail;
     let gate = artifact.filter(|_| verified.judged).map(|a| {
         match a.facts.is_none() || verified.findings.iter().any(fails) {
             true => report::Verdict::Fail,
@@ -200,7 +200,7 @@ pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
 }
 
 /// The modes that ratios compare: the first choice, and the last that needs no C (the first of the others where all do).
-pub(super) fn compared(config: &crate::config::Config) -> (&str, &str) {
+pub(super) fn compared(config: &xtask_config::Config) -> (&str, &str) {
     let first = &config.modes[0];
     let rest = &config.modes[1..];
     let pure = rest.iter().rev().find(|m| !m.compiles()).or(rest.first()).unwrap_or(first);

@@ -4,20 +4,20 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
 
 use crate::cli::{Common, Planning};
-use crate::config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
-use crate::error::{Error, Result};
 use crate::look::{self, Look};
 use crate::plan::{self, Request, StdState};
-use crate::rustc::Version;
 use crate::session::Session;
-use crate::setup::{self, Action, Context, Report, Step, Want};
-use crate::toolchain::names::gnu_prefixes;
-use crate::toolchain::probe::Verdict;
-use crate::toolchain::runner::Runner;
-use crate::toolchain::survey::{Depth, Survey};
-use crate::toolchain::{Provider, zig};
-use crate::triple::{Libc, Triple};
-use crate::ui::{Task, Ui};
+use xtask_compilers::rustc::Version;
+use xtask_compilers::toolchain::names::gnu_prefixes;
+use xtask_compilers::toolchain::probe::Verdict;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::{Depth, Survey};
+use xtask_compilers::toolchain::{Provider, zig};
+use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
+use xtask_files::error::{Error, Result};
+use xtask_process::ui::{Task, Ui};
+use xtask_setup::{self as setup, Action, Context, Report, Step, Want};
+use xtask_triple::{Libc, Triple};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
     let session = Session::open(common, false)?;

@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::pipeline::Start;
-use crate::error::{Error, Result};
-use crate::oci::{self, ImageSpec, Layout, Memo, PackedImage};
 use crate::place::{self, Placed, Unmade};
 use crate::plan::{Request, setup_command};
-use crate::report;
 use crate::sbom;
 use crate::ship::{self, Origin};
-use crate::size::{self, ImageSize, Subject};
 use crate::smoke::{self, Ran, Site};
 use crate::verify::{Smoke, Verified};
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::{self as oci, ImageSpec, Layout, PackedImage};
+use xtask_report::report;
+use xtask_report::size::{self, ImageSize, Subject};
 
 /// The images of a run; none where it makes none.
 #[derive(Default)]
@@ -87,7 +88,7 @@ pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) ->
     }
     shipped.packed = proven.packed;
     let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
-    let _lock = oci::Lock::shared(&dist, || ui.waits_for_images())?;
+    let _lock = oci::lock_shared(&dist, || ui.waits_for_images())?;
     let work = start.session.work().join("size");
     shipped.sizes = size::measure(&subjects, &Layout::new(dist.join("oci")), &work, &Memo::new(&memo))?;
     Ok(shipped)

@@ -6,12 +6,13 @@ use serde::Serialize;
 
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::config::Config;
-use crate::error::{Error, Result};
-use crate::oci::{Layout, Lock, Memo};
 use crate::session::Session;
-use crate::size::{self, Against, Change, Kept, PlatformSize, Sizes, Subject};
-use crate::ui::Ui;
+use xtask_config::Config;
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Layout;
+use xtask_process::ui::Ui;
+use xtask_report::size::{self, Against, Change, Kept, PlatformSize, Sizes, Subject};
 
 /// What the command line asks for.
 pub(super) struct Asked {
@@ -54,7 +55,7 @@ pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
     let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
     if asked.json {
         let source = against.as_ref().map(|a| a.source.as_str());
-        session.ui.data(&crate::report::pretty(&Document { sizes: &sizes, against: source, changes }));
+        session.ui.data(&xtask_report::report::pretty(&Document { sizes: &sizes, against: source, changes }));
     } else {
         session.ui.data(&text(&sizes, against.as_ref(), &changes, asked.top, &session.ui));
     }
@@ -85,7 +86,7 @@ fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
     }
     if let Some(name) = asked.iter().find(|name| names().all(|known| known != **name)) {
         let error = Error::usage(format!("{} names no image {name:?}", config.file.display()));
-        return Err(match crate::config::suggest::nearest(name, names()) {
+        return Err(match xtask_config::suggest::nearest(name, names()) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error.help(format!("it names {}", names().collect::<Vec<_>>().join(", "))),
         });
@@ -99,7 +100,7 @@ fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSi
     if !dist.join("oci").is_dir() {
         return Ok(Vec::new());
     }
-    let _lock = Lock::shared(&dist, || session.ui.waits_for_images())?;
+    let _lock = xtask_oci::lock_shared(&dist, || session.ui.waits_for_images())?;
     size::measure(
         subjects,
         &Layout::new(dist.join("oci")),

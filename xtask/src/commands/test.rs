@@ -9,16 +9,16 @@ use crate::cargo::cohort::cohorts;
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{What, invocation};
 use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
-use crate::error::{Error, Result};
-use crate::exec::{Cmd, End, Stream};
-use crate::files::counted;
 use crate::plan::Job;
 use crate::session::Session;
-use crate::toolchain::runner::Runner;
-use crate::toolchain::zig;
-use crate::triple::Triple;
-use crate::ui::Ui;
-use crate::workspace::Workspace;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::zig;
+use xtask_config::workspace::Workspace;
+use xtask_files::counted;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::{Cmd, End, Stream};
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 /// Where a test that cannot run says so, one line each: `SKIPPED <test>: <what is missing>`.
 const SKIP_LOG: &str = "XTASK_SKIP_LOG";
@@ -49,7 +49,7 @@ pub(super) fn run(
     let _turn = start.turn_of("test.lock");
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
-    let private = crate::setup::zig::program(&start.session.cache);
+    let private = xtask_setup::zig::program(&start.session.cache);
     let zig = zig::find(&start.session.host, private.as_deref()).into_iter().next().map(|z| z.program);
     let mut tally = Tally { log, args, zig, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
     let touched = touched(&start.session.workspace, &start.config.app.package);
@@ -253,7 +253,7 @@ impl Tally<'_> {
             self.ui.raw(line);
         }
         self.ui.data(&format!("{} passed, {} failed, {} skipped", self.passed, self.failed, skipped.len()));
-        let ci = crate::ui::in_ci(std::env::var_os("CI").as_deref());
+        let ci = xtask_process::ui::in_ci(std::env::var_os("CI").as_deref());
         if !self.broken.is_empty() {
             let error = Error::failed(match self.failed {
                 0 => "the tests could not be built or did not end well".to_owned(),

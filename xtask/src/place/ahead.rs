@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::base::{Bases, Distroless, Flavour};
-use crate::config::{Base, Config, Image};
-use crate::error::Error;
 use crate::plan::{Job, Plan};
-use crate::rustflags::is_static;
-use crate::triple::{Libc, Platform, Triple};
+use xtask_base::Base;
+use xtask_base::{Bases, Distroless, Flavour};
+use xtask_compilers::rustflags::is_static;
+use xtask_config::{Config, Image};
+use xtask_files::error::Error;
+use xtask_triple::{Libc, Platform, Triple};
 
 /// Something about the base of an image, or of several.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,11 +1,11 @@
 //! The programs of a base that an image names to be started: by `entrypoint` in the place of ours, or by `healthcheck`.
 
-use crate::error::Result;
-use crate::gate::{Finding, Level, Severity, Start, Tree, left_out, trail};
-use crate::oci::document::Runtime;
-use crate::oci::{Node, RootFs};
 use crate::ship::run;
-use crate::triple::Triple;
+use xtask_files::error::Result;
+use xtask_gate::{Finding, Level, Severity, Start, Tree, left_out, trail};
+use xtask_oci::document::Runtime;
+use xtask_oci::{Node, RootFs};
+use xtask_triple::Triple;
 
 /// A command whose program is there.
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Named {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::oci::document::Health;
+    use xtask_oci::document::Health;
 
     fn text(list: &[&str]) -> Vec<String> {
         list.iter().map(|item| (*item).to_owned()).collect()

@@ -1,13 +1,14 @@
 //! What is decided for one target: which modes, with which toolchain and linker, and why.
 
 use super::{Fallback, Findings, Job, ModeRequest, Request, StdState};
-use crate::config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
-use crate::rustflags::{self, Asked, Linker};
-use crate::toolchain::probe::Verdict;
-use crate::toolchain::runner::Runner;
-use crate::toolchain::survey::Survey;
-use crate::toolchain::{Link, Provider, Toolchain, zig};
-use crate::triple::{Arch, Libc};
+use xtask_compilers::rustflags::{self, Linker};
+use xtask_compilers::toolchain::probe::Verdict;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::{Link, Provider, Toolchain, zig};
+use xtask_config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
+use xtask_gate::{Asked, processors};
+use xtask_triple::{Arch, Libc};
 
 /// The code of a fallback that no toolchain would have kept away.
 pub(super) const NO_DLOPEN: &str = "no-dlopen";
@@ -159,7 +160,7 @@ impl OneTarget<'_> {
     fn processors(&self) -> Vec<Asked> {
         let flags = self.user_flags().iter().chain(&self.target.rustflags).map(String::as_str);
         match self.target.triple.arch() {
-            Arch::X86_64 => rustflags::processors(flags),
+            Arch::X86_64 => processors(flags),
             _ => Vec::new(),
         }
     }

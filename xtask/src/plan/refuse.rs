@@ -2,14 +2,14 @@
 
 use super::decide::NO_DLOPEN;
 use super::{Fallback, Job, Plan, setup_command};
-use crate::config::OnFallback;
-use crate::error::{Error, Result};
+use xtask_config::OnFallback;
+use xtask_files::error::{Error, Result};
 
 impl Plan {
     /// The plan for a run in which a fallback is an error for some targets.
     ///
     /// # Errors
-    /// [`crate::error::Kind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
+    /// [`xtask_files::error::Kind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
     /// forbids it, before anything is built.
     pub fn check_fallbacks(&self, strict: bool) -> Result<()> {
         let forbidden: Vec<(&Job, &Fallback)> = self

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::error::Kind;
-use crate::exec::Cmd;
+use xtask_files::error::Kind;
+use xtask_process::exec::Cmd;
 
 /// Listing the files of the largest repositories takes seconds.
 const LIMIT: Duration = Duration::from_secs(120);

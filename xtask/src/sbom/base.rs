@@ -7,12 +7,12 @@ use super::bill::Bill;
 use super::component::{Component, Hash, Kind, Scope};
 use super::document::{Aggregate, Composition};
 use super::purl::Purl;
-use crate::base::tree::{ASSEMBLER, STATUS};
-use crate::base::{BaseImage, Package};
-use crate::config::Base;
-use crate::gate::{Manager, Record, records};
-use crate::oci::scratch::CERTIFICATES;
-use crate::oci::{Digest, RootFs};
+use xtask_base::Base;
+use xtask_base::tree::{ASSEMBLER, STATUS};
+use xtask_base::{BaseImage, Package};
+use xtask_gate::{Manager, Record, records};
+use xtask_oci::scratch::CERTIFICATES;
+use xtask_oci::{Digest, RootFs};
 
 /// How a document calls the base.
 pub const BASE: &str = "base";
@@ -30,7 +30,7 @@ pub struct Below<'a> {
     pub left: Option<&'a RootFs>,
 }
 
-/// The files of a distroless base that are in no package, or not as a package has them: see [`crate::base::tree`].
+/// The files of a distroless base that are in no package, or not as a package has them: see [`xtask_base::tree`].
 const GENERATED: [&str; 5] =
     [CERTIFICATES, "etc/group", "etc/nsswitch.conf", "etc/passwd", "usr/lib/os-release"];
 

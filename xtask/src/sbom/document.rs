@@ -9,7 +9,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::component::{Component, Kind};
-use crate::toolchain::identity::hex;
+use xtask_compilers::toolchain::identity::hex;
 
 /// A bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -108,7 +108,7 @@ impl Document {
             ..Component::default()
         };
         let metadata = Metadata {
-            timestamp: (created > 0).then(|| crate::oci::document::rfc3339(created)),
+            timestamp: (created > 0).then(|| xtask_oci::document::rfc3339(created)),
             lifecycles: [Phase { phase: "build" }],
             tools: Tools { components: [this] },
             component,
@@ -132,7 +132,7 @@ impl Document {
 
     /// The file.
     pub fn text(&self) -> String {
-        crate::report::pretty(self)
+        xtask_report::report::pretty(self)
     }
 }
 

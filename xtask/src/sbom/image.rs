@@ -7,8 +7,8 @@ use super::component::{Component, Hash, Kind, Scope};
 use super::document::{Aggregate, Composition};
 use super::license::License;
 use super::purl::Purl;
-use crate::oci::scratch::{CERTIFICATES, GROUP, NSSWITCH, PASSWD, certificates, pem_bundle, zones};
-use crate::oci::{Digest, PackedManifest};
+use xtask_oci::scratch::{CERTIFICATES, GROUP, NSSWITCH, PASSWD, certificates, pem_bundle, zones};
+use xtask_oci::{Digest, PackedManifest};
 
 /// How a document calls the image.
 const IMAGE: &str = "image";
@@ -34,7 +34,7 @@ pub fn bill(image: &Image<'_>, program: Bill) -> Bill {
     let platform = &image.manifest.platform;
     let purl = Purl::new("oci", image.name, digest.as_str())
         .with("arch", platform.architecture)
-        .with("tag", &crate::oci::pack::tag(image.version));
+        .with("tag", &xtask_oci::pack::tag(image.version));
     let component = Component {
         kind: Kind::Container,
         reference: IMAGE.into(),

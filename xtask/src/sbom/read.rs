@@ -9,11 +9,11 @@ use super::manifest;
 use super::program::Read;
 use crate::build::{Builder, Built};
 use crate::cargo::units::{self, Manifests};
-use crate::error::Result;
 use crate::plan::Job;
-use crate::rust_std::self_contained;
-use crate::rustflags::Linker;
-use crate::triple::Libc;
+use xtask_compilers::rust_std::self_contained;
+use xtask_compilers::rustflags::Linker;
+use xtask_files::error::Result;
+use xtask_triple::Libc;
 
 /// What was read for a program, and the manifests that it depends on.
 ///

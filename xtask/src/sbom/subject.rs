@@ -1,10 +1,10 @@
 //! What a run knows of a program, as its bill says it. Pure.
 
 use super::program::{Program, Std};
-use crate::gate::{self, Facts};
 use crate::ship::Origin;
-use crate::triple::{Libc, Triple};
 use crate::verify::Verified;
+use xtask_gate::{self as gate, Facts};
+use xtask_triple::{Libc, Triple};
 
 impl Program {
     /// Of a job that was built; none where there is no program.

@@ -5,8 +5,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::units::Manifests;
-use crate::error::{Error, Result};
-use crate::oci::{Digest, Memo, Stat, stage};
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Stat, write_changed};
+use xtask_oci::Digest;
 
 /// The folder below `target/dist`.
 pub const FOLDER: &str = "sbom";
@@ -54,7 +55,7 @@ pub(super) fn write(
         return Ok(written(known.digest));
     }
     let (text, manifests) = make()?;
-    stage::write(&path, text.as_bytes())?;
+    write_changed(&path, text.as_bytes())?;
     let digest = Digest::of(text.as_bytes());
     let stat = Stat::of_output(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
     memo.put("sboms", place.hex(), &Known { key: key.clone(), manifests, stat, digest: digest.clone() });

@@ -1,8 +1,8 @@
 //! Users and groups of an image as numbers, out of its own `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
 
-use crate::config::{Id, User};
-use crate::error::{Error, Result};
-use crate::oci::RootFs;
+use xtask_config::{Id, User};
+use xtask_files::error::{Error, Result};
+use xtask_oci::RootFs;
 
 /// A user of an image, as an engine finds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

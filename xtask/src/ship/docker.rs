@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-use crate::oci::stage::Staged;
-use crate::oci::{self, Codec, Digest, ImageSpec, LayerSource, Memo, RootFs, Stat, layer};
 use crate::place::Placed;
+use xtask_files::Staged;
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Stat};
+use xtask_oci::{self as oci, Codec, Digest, ImageSpec, LayerSource, RootFs, layer};
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
 ///
@@ -20,10 +21,10 @@ pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     let mut tar = oci::tar::Writer::new(Vec::new());
     layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
     let bytes = tar.finish().map_err(failed)?;
-    if crate::files::read(&path).is_ok_and(|old| old == bytes) {
+    if xtask_files::read(&path).is_ok_and(|old| old == bytes) {
         return Ok(path);
     }
-    crate::files::write(&path, &bytes)?;
+    xtask_files::write(&path, &bytes)?;
     Ok(path)
 }
 

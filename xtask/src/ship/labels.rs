@@ -4,10 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Origin;
-use crate::base::{BaseImage, Distroless};
-use crate::config::Config;
-use crate::oci::document::{annotation, rfc3339};
 use crate::plan::Job;
+use xtask_base::{BaseImage, Distroless};
+use xtask_config::Config;
+use xtask_oci::document::{annotation, rfc3339};
 
 /// Labels or annotations.
 pub type Labels = BTreeMap<String, String>;

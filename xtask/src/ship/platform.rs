@@ -2,13 +2,13 @@
 
 use super::run::Misfit;
 use super::{Origin, labels, run};
-use crate::base::BaseImage;
-use crate::config::{Config, Image};
-use crate::error::{Error, Result};
-use crate::oci::scratch::zones;
-use crate::oci::{self, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch};
 use crate::place::Ground;
 use crate::verify::Verified;
+use xtask_base::BaseImage;
+use xtask_config::{Config, Image};
+use xtask_files::error::{Error, Result};
+use xtask_oci::scratch::zones;
+use xtask_oci::{self as oci, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch};
 
 /// A platform of an image, and what is to be warned of.
 ///

@@ -1,11 +1,11 @@
 //! How an image is run: what targets.toml says, over what the base says, over what every image has.
 
-use crate::base::BaseImage;
-use crate::config::{HealthCheck, Id, ImageRun, User};
-use crate::error::{Error, Result};
-use crate::oci::document::{Health, Runtime};
-use crate::oci::scratch::{CERTIFICATES, NONROOT, PATH};
-use crate::oci::{Kind, Node, Resolved, RootFs, kernel};
+use xtask_base::BaseImage;
+use xtask_config::{HealthCheck, Id, ImageRun, User};
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::{Health, Runtime};
+use xtask_oci::scratch::{CERTIFICATES, NONROOT, PATH};
+use xtask_oci::{Kind, Node, Resolved, RootFs, kernel};
 
 use super::Labels;
 use super::accounts::{self, Account, By};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::archive::companions;
-use crate::error::Result;
-use crate::workspace::Package;
+use xtask_config::workspace::Package;
+use xtask_files::error::Result;
 
 /// The texts of a package, and what is to be said of those that are left out. `top` is the folder that everything of the
 /// project lies in: a link that leads out of it could bring any file of this machine into what ships.

@@ -1,8 +1,8 @@
 //! Whose fault it is that a container did not start, by the words of engines and runtimes: the image's, or that of whoever
 //! was to start it.
 
-use crate::exec::{End, Output};
-use crate::oci::Saved;
+use xtask_oci::Saved;
+use xtask_process::exec::{End, Output};
 
 /// What engines say of images that none of them takes or starts, wherever it is: too many layers, a folder to start in that
 /// is not absolute, a variable without a name or a value, a user or group that the image does not know, a broken layer.

@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::blame::{about, is_a_fault, not_executed, wrong_format};
 use super::mark::{self, Mark};
 use super::{Cannot, Request};
-use crate::error::{Error, Result};
-use crate::exec::{Cmd, End, Output, Undo};
-use crate::host::Host;
-use crate::oci::Saved;
-use crate::triple::Platform;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Saved;
+use xtask_process::exec::{Cmd, End, Output, Undo};
+use xtask_process::host::Host;
+use xtask_triple::Platform;
 
 /// An engine that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

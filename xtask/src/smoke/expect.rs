@@ -1,8 +1,8 @@
 //! Whether a smoke run gave what was expected of it.
 
-use crate::config::ImageSmoke;
-use crate::exec::{End, Output};
 use crate::verify::{how_it_ended, last_words, shortened};
+use xtask_config::ImageSmoke;
+use xtask_process::exec::{End, Output};
 
 /// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
 /// can stand alone, as it does in reports. `line` is the command, for the message.

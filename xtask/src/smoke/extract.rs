@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
-use crate::oci::{Content, Kind, Node, RootFs};
+use xtask_files::error::{Error, Result};
+use xtask_oci::{Content, Kind, Node, RootFs};
 
 /// A folder for one run; dropping it removes it, whatever modes the tree in it has.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ impl Scratch {
     /// It cannot be made.
     pub(super) fn new(path: PathBuf) -> Result<Self> {
         remove(&path);
-        crate::files::folder(&path)?;
+        xtask_files::folder(&path)?;
         Ok(Self(path))
     }
 

@@ -4,12 +4,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Engine, extract, place};
-use crate::error::{Error, Result};
-use crate::host::Host;
-use crate::oci::document::Manifest;
-use crate::oci::pack::{tag, tags};
-use crate::oci::{Layout, PackedImage, Saved};
-use crate::triple::Platform;
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::Manifest;
+use xtask_oci::pack::{tag, tags};
+use xtask_oci::{Layout, PackedImage, Saved};
+use xtask_process::host::Host;
+use xtask_triple::Platform;
 
 /// How long loading one image may take.
 const LOAD: Duration = Duration::from_secs(600);

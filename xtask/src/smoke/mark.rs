@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use crate::toolchain::identity::Fingerprint;
+use xtask_compilers::toolchain::identity::Fingerprint;
 
 /// What all names begin with.
 const PREFIX: &str = "xtask-smoke";

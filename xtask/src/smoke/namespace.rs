@@ -8,13 +8,13 @@ use super::blame::wrong_format;
 use super::extract::{self, Owners, Scratch};
 use super::qemu::Emulator;
 use super::{Cannot, Request, Started};
-use crate::error::Result;
-use crate::host::{self, Host};
-use crate::oci::RootFs;
-use crate::oci::document::Runtime;
 use crate::ship::accounts::Account;
 use crate::ship::run::program;
 use ended::Ended;
+use xtask_files::error::Result;
+use xtask_oci::RootFs;
+use xtask_oci::document::Runtime;
+use xtask_process::host::{self, Host};
 
 mod commands;
 mod ended;

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use super::Ran;
-use crate::error::Result;
-use crate::oci::{PackedImage, StagedImages};
 use crate::verify::Smoke;
+use xtask_files::error::Result;
+use xtask_oci::{PackedImage, StagedImages};
 
 /// What became of staged images.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::gate::Facts;
-use crate::host::Host;
-use crate::toolchain::runner::qemu_arch;
-use crate::triple::{Arch, Triple};
+use xtask_compilers::toolchain::runner::qemu_arch;
+use xtask_gate::Facts;
+use xtask_process::host::Host;
+use xtask_triple::{Arch, Triple};
 
 /// How foreign programs are run.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,12 +8,13 @@ use super::namespace::Namespaces;
 use super::{
     Cannot, Emulator, Engine, Objection, Ran, Request, Site, Started, Task, extract, judge, place, qemu,
 };
-use crate::error::{Error, Result};
-use crate::exec::Output;
-use crate::oci::document::Manifest;
-use crate::oci::{Digest, Layout, Memo, Saved};
-use crate::toolchain::identity::Fingerprint;
 use crate::verify::Smoke;
+use xtask_compilers::toolchain::identity::Fingerprint;
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::Manifest;
+use xtask_oci::{Digest, Layout, Saved};
+use xtask_process::exec::Output;
 
 /// A run that passed, remembered.
 #[derive(Serialize, Deserialize)]

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::TRAP;
 use super::{compiles_c, is_archiver_or_driver};
-use crate::error::{Error, Result};
-use crate::exec::Cmd;
-use crate::host::{self, Host};
-use crate::internal::TRAP;
-use crate::toolchain::wrapper::executable;
+use xtask_compilers::toolchain::wrapper::executable;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+use xtask_process::host::{self, Host};
 
 /// The kind of a trap that stands in a compiler's own place.
 pub(super) const MASK: &str = "mask";

@@ -3,8 +3,8 @@
 use crate::same::{workspace, xtask};
 use crate::support::{base, cache, had, load_here, locks};
 
-use xtask::base::Arch;
-use xtask::exec::End;
+use xtask_base::Arch;
+use xtask_process::exec::End;
 
 #[test]
 fn list_and_show() {
@@ -44,7 +44,7 @@ fn what_is_asked_wrongly() {
     let dir = tempfile::tempdir().unwrap();
     workspace(
         dir.path(),
-        &xtask::base::Lock { debian: 13, releases: Default::default(), packages: Default::default() },
+        &xtask_base::Lock { debian: 13, releases: Default::default(), packages: Default::default() },
     );
     for (args, code, words) in [
         (&["base", "show", "java"][..], 2, "there is no base `java`"),

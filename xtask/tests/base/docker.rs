@@ -3,11 +3,11 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use xtask::base::Arch;
-use xtask::base::distroless::Assembled;
-use xtask::exec::Cmd;
-use xtask::oci::document::Runtime;
-use xtask::oci::{ImageSpec, LayerSource, LayerSpec, Node, Packer, PlatformSpec, RootFs};
+use xtask_base::Arch;
+use xtask_base::distroless::Assembled;
+use xtask_oci::document::Runtime;
+use xtask_oci::{ImageSpec, LayerSource, LayerSpec, Node, Packer, PlatformSpec, RootFs};
+use xtask_process::exec::Cmd;
 
 use crate::support::{LIMIT, base, had, have, load_here, locks, run, skipped, unpacked};
 

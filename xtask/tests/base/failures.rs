@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use xtask::base::{Arch, Lock, Package};
-use xtask::error::Kind;
-use xtask::oci::Digest;
+use xtask_base::{Arch, Lock, Package};
+use xtask_files::error::Kind;
+use xtask_oci::Digest;
 
 use crate::same::{workspace, xtask};
 use crate::support::{base, cache, deb, had, have, host, load_from, load_here, locks, run, write};
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 /// A cache with the packages of the shared one, and nothing made of them.
 fn other_cache() -> tempfile::TempDir {
@@ -75,16 +75,16 @@ fn the_archive_does_not_go_back() {
     let Some((_, lock)) = locks(test) else { return };
     let mut newer = lock;
     newer.packages.retain(|arch, _| *arch == Arch::Amd64);
-    let date = xtask::base::lock::Stamp::parse("2999-01-01T00:00:00Z").unwrap();
+    let date = xtask_base::lock::Stamp::parse("2999-01-01T00:00:00Z").unwrap();
     newer.releases.get_mut("trixie").unwrap().date = date;
     let dir = tempfile::tempdir().unwrap();
     workspace(dir.path(), &newer);
     let output = xtask(dir.path(), &cache(), "022", &["base", "update"]);
     let said = output.errors();
-    if output.end == xtask::exec::End::Code(3) {
+    if output.end == xtask_process::exec::End::Code(3) {
         return crate::support::skipped(test, &said);
     }
-    assert_eq!(output.end, xtask::exec::End::Code(1), "{said}");
+    assert_eq!(output.end, xtask_process::exec::End::Code(1), "{said}");
     assert!(said.contains("the archive's trixie is older") && said.contains("2999-01-01"), "{said}");
     let kept = std::fs::read_to_string(dir.path().join("docker/bases/debian13.lock")).unwrap();
     assert_eq!(kept, newer.text());
@@ -100,7 +100,7 @@ fn a_damaged_package_is_fetched_again_or_missed() {
         let other = other_cache();
         let netbase = deb(other.path(), &lock, Arch::Amd64, "netbase");
         std::fs::write(&netbase, damage).unwrap();
-        let load = |offline: fn(&mut xtask::base::distroless::Site<'_>)| {
+        let load = |offline: fn(&mut xtask_base::distroless::Site<'_>)| {
             load_from(&folder, other.path(), what, Arch::Amd64, offline)
         };
         let error = load(|site| site.offline = true).unwrap_err();
@@ -152,9 +152,9 @@ fn a_machine_without_apt() {
         return;
     }
     let empty = tempfile::tempdir().unwrap();
-    let bare = xtask::host::Host::new(host().triple, [("PATH".into(), empty.path().into())]);
-    let ui = xtask::ui::Ui::silent();
-    let site = |cache: &'static Path| xtask::base::distroless::Site {
+    let bare = xtask_process::host::Host::new(host().triple, [("PATH".into(), empty.path().into())]);
+    let ui = xtask_process::ui::Ui::silent();
+    let site = |cache: &'static Path| xtask_base::distroless::Site {
         locks: Box::leak(folder.clone().into_boxed_path()),
         cache,
         host: &bare,
@@ -165,13 +165,13 @@ fn a_machine_without_apt() {
     };
     let platform = Arch::Amd64.platform();
     let none: &'static Path = Box::leak(empty.path().join("cache").into_boxed_path());
-    let error = xtask::base::distroless::load(what, &platform, &site(none)).unwrap_err();
+    let error = xtask_base::distroless::load(what, &platform, &site(none)).unwrap_err();
     assert_eq!(error.kind, Kind::Missing);
     let text = error.to_string();
     assert!(text.contains("by way of apt, and there is no apt-get here"), "{text}");
     assert!(text.contains("not in the cache: base-files "), "{text}");
     let warm: &'static Path = Box::leak(cache().into_boxed_path());
-    xtask::base::distroless::load(what, &platform, &site(warm)).unwrap();
+    xtask_base::distroless::load(what, &platform, &site(warm)).unwrap();
 }
 
 /// A lock that is made where there was none is not called a newer one of something.
@@ -193,9 +193,9 @@ fn a_lock_that_is_the_first() {
 #[test]
 fn what_was_never_locked() {
     let dir = tempfile::tempdir().unwrap();
-    let load = |what: &str, platform: &xtask::triple::Platform| {
-        let (host, ui) = (host(), xtask::ui::Ui::silent());
-        let site = xtask::base::distroless::Site {
+    let load = |what: &str, platform: &xtask_triple::Platform| {
+        let (host, ui) = (host(), xtask_process::ui::Ui::silent());
+        let site = xtask_base::distroless::Site {
             locks: dir.path(),
             cache: dir.path(),
             host: &host,
@@ -204,7 +204,7 @@ fn what_was_never_locked() {
             may_refresh: true,
             strict: false,
         };
-        xtask::base::distroless::load(base(what), platform, &site).unwrap_err()
+        xtask_base::distroless::load(base(what), platform, &site).unwrap_err()
     };
     let error = load("distroless:cc", &Arch::Amd64.platform());
     assert_eq!(error.kind, Kind::Missing);
@@ -236,7 +236,7 @@ fn a_changed_release_file_is_not_signed() {
     let dir = tempfile::tempdir().unwrap();
     let changed = dir.path().join("InRelease");
     std::fs::write(&changed, text.replacen("\nSuite: ", "\nSuite: not-", 1)).unwrap();
-    let apt = xtask::base::apt::Apt::find(&host(), xtask::ui::Ui::silent(), "it").unwrap();
+    let apt = xtask_base::apt::Apt::find(&host(), xtask_process::ui::Ui::silent(), "it").unwrap();
     assert!(!apt.signers(&file, dir.path()).unwrap().is_empty());
     let error = apt.signers(&changed, dir.path()).unwrap_err().to_string();
     assert!(error.contains("InRelease bears no good signature"), "{error}");

@@ -5,10 +5,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use proptest::prelude::*;
-use xtask::base::deb::Deb;
-use xtask::base::{Arch, Lock};
-use xtask::exec::Cmd;
-use xtask::oci::{Kind, RootFs};
+use xtask_base::deb::Deb;
+use xtask_base::{Arch, Lock};
+use xtask_oci::{Kind, RootFs};
+use xtask_process::exec::Cmd;
 
 use crate::support::{
     ARCHS, base, cache, deb, fresh_lock, had, have, load_here, locks, run, unpacked, write,

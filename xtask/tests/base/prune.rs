@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use xtask::base::prune::{Pruned, days_ago, hold, prune};
-use xtask::base::{Arch, Lock};
-use xtask::exec::End;
-use xtask::oci::Digest;
-use xtask::registry::store::{Part, Store};
+use xtask_base::prune::{Pruned, days_ago, hold, prune};
+use xtask_base::{Arch, Lock};
+use xtask_oci::Digest;
+use xtask_process::exec::End;
+use xtask_registry::store::{Part, Store};
 
 use crate::same::{workspace, xtask};
 use crate::support::{base, cache, had, load_from, load_here, locks};

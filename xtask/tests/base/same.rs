@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use xtask::base::Arch;
-use xtask::exec::{Cmd, Output};
+use xtask_base::Arch;
+use xtask_process::exec::{Cmd, Output};
 
 use crate::support::{ARCHS, base, cache, had, load_from, load_here, locks, run, write};
 
 /// A workspace with these locks.
-pub(crate) fn workspace(dir: &Path, lock: &xtask::base::Lock) {
+pub(crate) fn workspace(dir: &Path, lock: &xtask_base::Lock) {
     std::fs::create_dir_all(dir.join("src")).unwrap();
     std::fs::write(dir.join("Cargo.toml"), "[package]\nname = \"w\"\nedition = \"2024\"\n").unwrap();
     std::fs::write(dir.join("src/main.rs"), "fn main() {}\n").unwrap();

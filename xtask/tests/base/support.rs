@@ -4,15 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use xtask::base::apt::Apt;
-use xtask::base::distroless::{Assembled, Site, load};
-use xtask::base::store::Store;
-use xtask::base::{Arch, Distroless, Lock, update};
-use xtask::error::{Error, Kind, Result};
-use xtask::exec::{Cmd, Output};
-use xtask::host::Host;
-use xtask::triple::Triple;
-use xtask::ui::Ui;
+use xtask_base::apt::Apt;
+use xtask_base::distroless::{Assembled, Site, load};
+use xtask_base::store::Store;
+use xtask_base::{Arch, Distroless, Lock, update};
+use xtask_files::error::{Error, Kind, Result};
+use xtask_process::exec::{Cmd, Output};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 pub(crate) use crate::skip::skipped;
 
@@ -71,7 +71,7 @@ pub(crate) fn locks(test: &str) -> Option<(PathBuf, Lock)> {
 }
 
 pub(crate) fn write(folder: &Path, lock: &Lock) {
-    xtask::files::write(&folder.join(Lock::file_name(lock.debian)), lock.text().as_bytes()).unwrap();
+    xtask_files::write(&folder.join(Lock::file_name(lock.debian)), lock.text().as_bytes()).unwrap();
 }
 
 /// Loads with the shared cache, or another one.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use xtask::error::Kind;
+use xtask_files::error::Kind;
 
 use crate::golden;
 use crate::made_up::{VALID, parse};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use xtask::config::Config;
-use xtask::error::{Error, Kind};
+use xtask_config::Config;
+use xtask_files::error::{Error, Kind};
 
 use crate::made_up::{VALID, triples, workspace};
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use xtask::config::Config;
-use xtask::workspace::Version;
+use xtask_config::Config;
+use xtask_config::workspace::Version;
 
 use crate::made_up::{VALID, triples, workspace};
 

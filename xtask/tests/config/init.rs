@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use xtask::cargo::compilers::Question;
 use xtask::cargo::units::{self, Graph};
-use xtask::config::{Base, Config, Need, init};
-use xtask::error::{Error, Kind, Result};
-use xtask::exec::Cmd;
-use xtask::workspace::Workspace;
+use xtask::init;
+use xtask_base::Base;
+use xtask_config::workspace::Workspace;
+use xtask_config::{Config, Need};
+use xtask_files::error::{Error, Kind, Result};
+use xtask_process::exec::Cmd;
 
 use crate::golden;
 use crate::workspace::files;

@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use xtask::config::Config;
-use xtask::error::Result;
-use xtask::workspace::{Dependency, Package, Version, Workspace};
+use xtask_config::Config;
+use xtask_config::workspace::{Dependency, Package, Version, Workspace};
+use xtask_files::error::Result;
 
 /// The workspace of the golden files: package `shop` with the programs `shop` and `till`, and a library `engine`.
 pub(crate) fn workspace() -> Workspace {

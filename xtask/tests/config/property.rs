@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use xtask::config::{CcChoice, Config, Id, ImageRun, ModeChoice};
-use xtask::error::Kind;
+use xtask_config::{CcChoice, Config, Id, ImageRun, ModeChoice};
+use xtask_files::error::Kind;
 
 use crate::made_up::{VALID, parse};
 
@@ -227,7 +227,7 @@ fn target() -> impl Strategy<Value = String> {
     let env = prop::collection::btree_map("MY_[A-Z0-9_]{0,8}", "[^\\x00]{0,12}", 0..3);
     let flags = prop::collection::vec("[^\\x00\\x1f]{1,12}", 0..3);
     let mode = prop::sample::select(vec!["auto", "native", "pure"]);
-    let cpu = prop::sample::select(xtask::gate::Level::ALL.to_vec());
+    let cpu = prop::sample::select(xtask_gate::Level::ALL.to_vec());
     (mode, any::<bool>(), cc, 17_u16..60, cpu, env, flags).prop_map(|(mode, fail, cc, glibc, cpu, env, flags)| {
         let fallback = if fail { "fail" } else { "allow" };
         let string = |s: &str| toml_string(s);

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::config::{
-    App, Base, CcChoice, CcProvider, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun,
+use xtask_base::Base;
+use xtask_config::workspace::Package;
+use xtask_config::{
+    App, CcChoice, CcProvider, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun,
     ImageSmoke, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
-use xtask::triple::Triple;
-use xtask::workspace::Package;
+use xtask_triple::Triple;
 
 use crate::made_up::{VALID, parse, triples, workspace};
 
@@ -114,7 +115,7 @@ needs = ["umoci", "docker", "umoci"]
     assert_eq!(target.on_fallback, OnFallback::Fail);
     assert_eq!(target.cc, Some(CcChoice::Provider(CcProvider::Zig)));
     assert_eq!(target.glibc, Some(GlibcVersion { major: 2, minor: 31 }));
-    assert_eq!([target.cpu, config.targets[1].cpu], [None, Some(xtask::gate::Level::V3)]);
+    assert_eq!([target.cpu, config.targets[1].cpu], [None, Some(xtask_gate::Level::V3)]);
     assert_eq!(target.profile, "small");
     assert_eq!(target.env["A"], "1");
     assert_eq!(target.rustflags, ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]);

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use xtask::error::{Error, Kind};
-use xtask::workspace::{Version, Workspace};
+use xtask_config::workspace::{Version, Workspace};
+use xtask_files::error::{Error, Kind};
 
 /// Writes files below a fresh directory, whose path has no symlinks in it.
 pub(crate) fn files(files: &[(&str, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {

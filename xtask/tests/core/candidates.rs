@@ -1,7 +1,7 @@
 //! Candidates: their order, what a person may name, and the tools that lie beside a compiler.
 
-use xtask::toolchain::candidates::{Explicit, Wish, Zig, candidates};
-use xtask::toolchain::{Candidate, Link, Provider};
+use xtask_compilers::toolchain::candidates::{Explicit, Wish, Zig, candidates};
+use xtask_compilers::toolchain::{Candidate, Link, Provider};
 
 use crate::support::{ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, triple};
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use xtask::config::{Config, ModeChoice, Need};
-use xtask::error::Kind;
 use xtask::plan::{Findings, ModeRequest, Plan, Request, plan};
-use xtask::rustflags::is_static;
+use xtask_compilers::rustflags::is_static;
+use xtask_config::{Config, ModeChoice, Need};
+use xtask_files::error::Kind;
 
 use crate::golden::golden;
 use crate::support::{ARM_MUSL, GNU, MUSL, config, findings, mode, surveyed, triple};

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xtask::cargo::inherited::clean;
 use xtask::cargo::userflags::{UserSettings, forced_tools, user_settings};
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::support::{GNU, Machine, triple};
 

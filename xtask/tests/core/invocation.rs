@@ -6,12 +6,12 @@ use std::path::Path;
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{Site, What, flags, invocation};
 use xtask::cargo::userflags::UserSettings;
-use xtask::exec::Cmd;
-use xtask::host::Host;
 use xtask::plan::{Findings, Job, ModeRequest, Plan, Request, StdState, plan};
-use xtask::toolchain::Provider;
-use xtask::toolchain::runner::Runner;
 use xtask::trap;
+use xtask_compilers::toolchain::Provider;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
 
 use crate::golden::golden;
 use crate::support::{

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::{Cmd, Output};
-use xtask::toolchain::wrapper::tools;
-use xtask::toolchain::zig::{LinkTarget, filter_linker_args};
-use xtask::toolchain::{Candidate, Link, Provider};
+use xtask_compilers::toolchain::wrapper::tools;
+use xtask_compilers::toolchain::zig::{LinkTarget, filter_linker_args};
+use xtask_compilers::toolchain::{Candidate, Link, Provider};
+use xtask_process::exec::{Cmd, Output};
 
 use crate::support::{ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, triple};
 
@@ -199,14 +199,14 @@ fn wrappers_words_out_of_place_are_refused() {
     {
         assert_eq!(
             Cmd::new(this).args(args).capture(LIMIT).unwrap().end,
-            xtask::exec::End::Code(2),
+            xtask_process::exec::End::Code(2),
             "{args:?}"
         );
     }
     // A driver of no words is none.
     assert_eq!(
         Cmd::new(this).args(["__zig", "link", GNU, "0"]).capture(LIMIT).unwrap().end,
-        xtask::exec::End::Code(2)
+        xtask_process::exec::End::Code(2)
     );
 }
 
@@ -230,5 +230,5 @@ fn where_target_and_host_are_one_triple_each_is_linked_by_its_own() {
     assert_eq!(link(&["--version"]), "target --version");
     let alone =
         Cmd::new(this).args(["__link", GNU, "a.o"]).env_remove("XTASK_LINKER").capture(LIMIT).unwrap();
-    assert_eq!(alone.end, xtask::exec::End::Code(2), "called by nobody's build");
+    assert_eq!(alone.end, xtask_process::exec::End::Code(2), "called by nobody's build");
 }

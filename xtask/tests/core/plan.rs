@@ -1,11 +1,11 @@
 //! What is found, and which jobs come of it.
 
-use xtask::config::{CcChoice, CcProvider, Config, ModeChoice, Need, Target};
-use xtask::error::Kind;
 use xtask::plan::{Findings, ModeRequest, Plan, Request, StdState, plan};
-use xtask::toolchain::probe::Verdict;
-use xtask::toolchain::runner::Runner;
-use xtask::toolchain::{Candidate, Link, Provider};
+use xtask_compilers::toolchain::probe::Verdict;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::{Candidate, Link, Provider};
+use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Need, Target};
+use xtask_files::error::Kind;
 
 use crate::golden::golden;
 use crate::support::{

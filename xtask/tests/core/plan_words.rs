@@ -1,8 +1,8 @@
 //! What a plan says where it cannot be carried out.
 
-use xtask::config::OnFallback;
-use xtask::error::Kind;
 use xtask::plan::{Plan, Request, StdState, plan};
+use xtask_config::OnFallback;
+use xtask_files::error::Kind;
 
 use crate::golden::golden;
 use crate::support::{ARM_GNU, ARM_MUSL, MUSL, config, findings, surveyed, triple};

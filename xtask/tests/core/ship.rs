@@ -3,17 +3,17 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use xtask::base::{Bases, distroless};
 use xtask::build::Built;
-use xtask::host::Host;
-use xtask::oci::PackedImage;
 use xtask::place::{Unmade, place};
 use xtask::plan::{Job, Request, plan};
 use xtask::ship::{Origin, images};
-use xtask::triple::{Arch, Triple};
-use xtask::ui::Ui;
 use xtask::verify::{Artifact, Smoke, Verified};
-use xtask::workspace::Workspace;
+use xtask_base::{Bases, distroless};
+use xtask_config::workspace::Workspace;
+use xtask_oci::PackedImage;
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::{Arch, Triple};
 
 use crate::support::{ARM_MUSL, GNU, MUSL, Machine, config, findings, surveyed, triple};
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, Mode, Need, Target, TestSection};
-use xtask::host::Host;
 use xtask::plan::{Findings, StdState, StdUse};
-use xtask::toolchain::runner::Runner;
-use xtask::toolchain::survey::Survey;
-use xtask::toolchain::{Link, Provider, Toolchain};
-use xtask::triple::Triple;
+use xtask_base::Base;
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::{Link, Provider, Toolchain};
+use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, Mode, Need, Target, TestSection};
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 pub(crate) const GNU: &str = "x86_64-unknown-linux-gnu";
 pub(crate) const MUSL: &str = "x86_64-unknown-linux-musl";
@@ -91,7 +92,7 @@ pub(crate) fn config() -> Config {
             closure: false,
             targets: vec![triple(MUSL), triple(ARM_MUSL)],
             tzdata: false,
-            compression: xtask::config::Compression::Gzip,
+            compression: xtask_config::Compression::Gzip,
             budget: None,
             run: ImageRun::default(),
             smoke: ImageSmoke::default(),

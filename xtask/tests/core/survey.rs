@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use xtask::toolchain::candidates::Wish;
-use xtask::toolchain::probe::{Setting, Verdict};
-use xtask::toolchain::runner::Runner;
-use xtask::toolchain::survey::{Depth, Places, Question, Survey, survey};
-use xtask::ui::Ui;
+use xtask_compilers::toolchain::candidates::Wish;
+use xtask_compilers::toolchain::probe::{Setting, Verdict};
+use xtask_compilers::toolchain::runner::Runner;
+use xtask_compilers::toolchain::survey::{Depth, Places, Question, Survey, survey};
+use xtask_process::ui::Ui;
 
 use crate::support::{GNU, MUSL, Machine, triple};
 
@@ -193,7 +193,7 @@ fn a_broken_candidate_makes_room_for_the_next_and_cxx_decides_between_two() {
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[test]
 fn headers_of_another_c_library_are_found_out() {
-    let real = xtask::host::Host::read(triple(GNU));
+    let real = xtask_process::host::Host::read(triple(GNU));
     let Some(cc) = real.program("gcc").filter(|_| crate::skip::have("gcc")) else {
         return crate::skip::skipped("headers_of_another_c_library_are_found_out", "gcc");
     };

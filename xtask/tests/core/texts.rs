@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 
 use xtask::ship::texts;
-use xtask::workspace::Workspace;
+use xtask_config::workspace::Workspace;
 
 #[test]
 fn texts_that_are_missing_or_lie_elsewhere_are_left_out_and_named() {

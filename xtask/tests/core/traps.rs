@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::{Cmd, End, Output};
 use xtask::trap::{self, Traps};
+use xtask_process::exec::{Cmd, End, Output};
 
 use crate::support::{ARM_MUSL, GNU, MUSL, Machine, triple};
 

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 
-use xtask::ui::{Surroundings, Ui, in_ci};
+use xtask_process::ui::{Surroundings, Ui, in_ci};
 
 const TERMINAL: Surroundings = Surroundings { out: true, err: true, no_color: false, dumb: false, ci: false };
 

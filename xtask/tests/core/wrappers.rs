@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::exec::Cmd;
-use xtask::toolchain::wrapper::{executable, tools};
-use xtask::toolchain::{Candidate, Link, Provider};
+use xtask_compilers::toolchain::wrapper::{executable, tools};
+use xtask_compilers::toolchain::{Candidate, Link, Provider};
+use xtask_process::exec::Cmd;
 
 use crate::support::{ARM_GNU, Machine, triple};
 

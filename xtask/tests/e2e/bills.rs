@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use xtask::exec::Cmd;
-use xtask::setup::cyclonedx;
-use xtask::toolchain::identity::digest;
+use xtask_compilers::toolchain::identity::digest;
+use xtask_process::exec::Cmd;
+use xtask_setup::cyclonedx;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
@@ -31,8 +31,8 @@ pub(crate) fn property<'v>(component: &'v Value, name: &str) -> Option<&'v str> 
 
 /// Holds every bill of a workspace against the schema, where its validator is here.
 fn validate(space: &Space) {
-    let host = xtask::host::Host::read(xtask::triple::Triple::parse(HOST));
-    let cache = xtask::cache::dir(&host, std::env::consts::OS).ok();
+    let host = xtask_process::host::Host::read(xtask_triple::Triple::parse(HOST));
+    let cache = xtask_process::cache::dir(&host, std::env::consts::OS).ok();
     let python = machine::find("python3").zip(cache).and_then(|(p, cache)| cyclonedx::python(&p, &cache));
     let Some(python) = python else {
         return crate::skip::skipped("e2e::bills::schema", "cyclonedx-python-lib");

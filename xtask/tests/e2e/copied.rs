@@ -5,9 +5,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::{Cmd, first_line};
 use xtask::rebuild::repository::{around, commit};
 use xtask::rebuild::sources::copy;
+use xtask_process::exec::{Cmd, first_line};
 
 use crate::machine;
 use crate::skip::need;

@@ -1,7 +1,7 @@
 //! What lies in target/dist and is not what this program left there.
 
-use xtask::exec::End;
-use xtask::oci::Lock;
+use xtask_files::Lock;
+use xtask_process::exec::End;
 
 use crate::machine::{self, HOST_MUSL};
 use crate::skip::need;

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use xtask::cache;
-use xtask::exec::Cmd;
-use xtask::host::{Found, Host};
-use xtask::setup;
-use xtask::triple::Triple;
+use xtask_process::cache;
+use xtask_process::exec::Cmd;
+use xtask_process::host::{Found, Host};
+use xtask_setup as setup;
+use xtask_triple::Triple;
 
 /// The target of this machine, where host and target meet.
 pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -97,7 +97,7 @@ pub(crate) fn zig() -> Result<PathBuf, String> {
         let host = host();
         let private = cache::dir(&host, std::env::consts::OS).ok();
         let private = private.and_then(|dir| setup::zig::program(&dir));
-        let zigs = xtask::toolchain::zig::find(&host, private.as_deref());
+        let zigs = xtask_compilers::toolchain::zig::find(&host, private.as_deref());
         zigs.into_iter().next().map(|zig| PathBuf::from(zig.program))
     });
     found.clone().ok_or_else(|| "zig".to_owned())

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::run::{Run, job};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::machine::{self, HOST_MUSL};
 use crate::server::Server;

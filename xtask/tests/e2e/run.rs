@@ -1,7 +1,7 @@
 //! One run of the program, and what it said.
 
 use serde_json::Value;
-use xtask::exec::{Cmd, End, Output};
+use xtask_process::exec::{Cmd, End, Output};
 
 /// A run that ended.
 #[derive(Debug)]

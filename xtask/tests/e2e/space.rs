@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use tempfile::TempDir;
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::machine;
 use crate::run::Run;

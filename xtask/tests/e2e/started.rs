@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::skip::need;

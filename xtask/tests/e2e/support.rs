@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::exec::{Cmd, Output};
+use xtask_process::exec::{Cmd, Output};
 
 pub(crate) use crate::shared_skip::have;
 

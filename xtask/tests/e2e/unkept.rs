@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use xtask::error::Kind;
-use xtask::setup::zig;
+use xtask_files::error::Kind;
+use xtask_setup::zig;
 
 use crate::machine::{self, HOST_MUSL};
 use crate::skip::need;

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::exec::Cmd;
-use xtask::gate::{Limits, Program, Severity, Tree, check_in};
-use xtask::oci::{Node, RootFs};
-use xtask::triple::Triple;
+use xtask_gate::{Limits, Program, Severity, Tree, check_in};
+use xtask_oci::{Node, RootFs};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, THREADS};
 use crate::skip::{have, skipped};

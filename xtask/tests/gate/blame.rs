@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use xtask::exec::Cmd;
-use xtask::gate::{Severity, blame, culprit};
+use xtask_gate::{Severity, blame, culprit};
+use xtask_process::exec::Cmd;
 
 use crate::programs::run;
 use crate::roots::{GNU, Root, ready};

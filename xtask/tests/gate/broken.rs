@@ -5,9 +5,9 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use xtask::gate::{Limits, Program, Severity, Tree, as_error, check_in};
-use xtask::oci::{Node, RootFs};
-use xtask::triple::Triple;
+use xtask_gate::{Limits, Program, Severity, Tree, as_error, check_in};
+use xtask_oci::{Node, RootFs};
+use xtask_triple::Triple;
 
 use crate::golden::golden;
 use crate::programs::Bench;
@@ -39,7 +39,7 @@ fn program(bench: &Bench, name: &str, calls: &str, loader: &str, libraries: &[&P
     let loader = format!("-Wl,--dynamic-linker={loader}");
     let input = bench.file(&format!("{name}.c"), source);
     let output = bench.path(name);
-    let cmd = xtask::exec::Cmd::new("gcc").args([
+    let cmd = xtask_process::exec::Cmd::new("gcc").args([
         "-nostdlib",
         "-fno-builtin",
         "-fPIE",
@@ -159,18 +159,18 @@ fn layout_and_level_are_judged() {
     let v3 = bench.compile(&["gcc"], &["-static", "-nostdlib", "-Wl,-z,x86-64-v3"], start, "v3");
     let findings = judge(&v3, GNU, Limits::default());
     assert!(findings[0].severity == Severity::Warn && findings[0].what.contains("x86-64-v3"), "{findings:?}");
-    assert_eq!(judge(&v3, GNU, level(xtask::gate::Level::V3)), []);
-    let findings = judge(&v3, GNU, level(xtask::gate::Level::V2));
+    assert_eq!(judge(&v3, GNU, level(xtask_gate::Level::V3)), []);
+    let findings = judge(&v3, GNU, level(xtask_gate::Level::V2));
     assert!(findings[0].severity == Severity::Fail && findings[0].what.contains("x86-64-v2"), "{findings:?}");
     assert!(findings[0].fix.contains("cpu = \"x86-64-v3\""), "{findings:?}");
     // The same where it stands in no image.
-    let facts = xtask::gate::Facts::read(&v3).unwrap();
+    let facts = xtask_gate::Facts::read(&v3).unwrap();
     let alone = |level| {
         let limits = Limits { level, glibc: None };
-        xtask::gate::check(&facts, &Triple::parse(GNU), xtask::gate::Setting::Standalone, limits)
+        xtask_gate::check(&facts, &Triple::parse(GNU), xtask_gate::Setting::Standalone, limits)
     };
-    assert_eq!(alone(Some(xtask::gate::Level::V2)), findings);
-    assert_eq!(alone(Some(xtask::gate::Level::V4)), []);
+    assert_eq!(alone(Some(xtask_gate::Level::V2)), findings);
+    assert_eq!(alone(Some(xtask_gate::Level::V4)), []);
     assert_eq!(alone(None)[0].severity, Severity::Warn);
 
     // A page of another size: the machine's number is at byte 18, p_align of the first segment at 64 + 48.

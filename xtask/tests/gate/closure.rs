@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use xtask::gate::{
+use xtask_gate::{
     Closure, Level, Limits, Object, Program, Severity, Tree, check_in, check_library_in, closure_paths,
 };
-use xtask::triple::Triple;
+use xtask_triple::Triple;
 
 use crate::programs::{HELLO, THREADS};
 use crate::roots::{CXX, GNU, LIB, Root, ready};
@@ -219,8 +219,9 @@ fn the_cache_counts_and_the_list_of_folders_alone_does_not() {
         ["/sbin/ldconfig", "/usr/sbin/ldconfig"].into_iter().find(|p| std::path::Path::new(p).exists());
     let Some(ldconfig) = ldconfig else { return skipped(test, "ldconfig") };
     for format in ["new", "compat"] {
-        let cmd =
-            xtask::exec::Cmd::new(ldconfig).args(["-X", "-c", format, "-r"]).arg(root.bench.path("root"));
+        let cmd = xtask_process::exec::Cmd::new(ldconfig)
+            .args(["-X", "-c", format, "-r"])
+            .arg(root.bench.path("root"));
         crate::programs::run(&cmd);
         assert_eq!(agree(&root, "/app"), [""; 0], "{format}");
     }
@@ -420,7 +421,7 @@ fn a_library_of_ours_that_is_found_at_run_time() {
     let root = Root::glibc("test", &[]);
     let judge = |at: &str, triple: &str| {
         let files = root.tree();
-        let object = Arc::new(Object::read("libours.so", &xtask::oci::Content::Disk(root.path(at))).unwrap());
+        let object = Arc::new(Object::read("libours.so", &xtask_oci::Content::Disk(root.path(at))).unwrap());
         let tree = Tree::new("test", &files);
         let findings =
             check_library_in("libours.so", &object, at, &Triple::parse(triple), &tree, Limits::default());

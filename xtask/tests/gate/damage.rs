@@ -4,7 +4,7 @@ use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use xtask::gate::Facts;
+use xtask_gate::Facts;
 
 use crate::programs::{Bench, THREADS};
 use crate::skip::{have, skipped};

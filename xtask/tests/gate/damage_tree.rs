@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
-use xtask::base;
-use xtask::gate::{Level, Limits, Object, Program, Severity, Tree, check_in};
-use xtask::oci::{Node, RootFs};
-use xtask::triple::Triple;
+use xtask_base as base;
+use xtask_gate::{Level, Limits, Object, Program, Severity, Tree, check_in};
+use xtask_oci::{Node, RootFs};
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, THREADS};
 use crate::roots::{GNU, LIB, Root, ready};

@@ -1,7 +1,7 @@
 //! Programs for other machines, made by cross compilers.
 
-use xtask::gate::{Facts, Float, Glibc, Kind, Limits, Root, Setting, Severity, check};
-use xtask::triple::Triple;
+use xtask_gate::{Facts, Float, Glibc, Kind, Limits, Root, Setting, Severity, check};
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
 use crate::skip::{have, skipped};

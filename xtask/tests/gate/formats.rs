@@ -1,8 +1,8 @@
 //! Programs for Windows and macOS.
 
 use proptest::prelude::*;
-use xtask::gate::{Finding, MachO, Pe, Severity, check_macho, check_pe};
-use xtask::triple::Triple;
+use xtask_gate::{Finding, MachO, Pe, Severity, check_macho, check_pe};
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, run};
 use crate::skip::skipped;
@@ -55,7 +55,7 @@ fn windows_programs() {
     );
     let cc = [zig.as_str(), "cc", "-target", "x86_64-windows-gnu"];
     let implib = format!("-Wl,--out-implib,{}", bench.path("libgcc_s.lib").display());
-    let cmd = xtask::exec::Cmd::new(cc[0])
+    let cmd = xtask_process::exec::Cmd::new(cc[0])
         .args(&cc[1..])
         .args(["-nostdlib", "-shared", &implib, "-o"])
         .arg(&dll)
@@ -65,7 +65,7 @@ fn windows_programs() {
     let source = bench.file("uses.c", EXITS.replace("CODE", "unwinds()"));
     let program = bench.path("uses.exe");
     let implib = bench.path("libgcc_s.lib");
-    let cmd = xtask::exec::Cmd::new(cc[0]).args(&cc[1..]).args(BARE).arg("-o").arg(&program);
+    let cmd = xtask_process::exec::Cmd::new(cc[0]).args(&cc[1..]).args(BARE).arg("-o").arg(&program);
     run(&cmd.arg(&source).arg(&implib));
     let pe = Pe::parse("uses.exe", &std::fs::read(&program).unwrap()).unwrap();
     let findings = check_pe(&pe, &Triple::parse(WINDOWS));
@@ -110,7 +110,7 @@ fn macos_programs() {
         let source = bench.file("z.c", "int z(void) { return 0; }\n");
         let cc = [zig.as_str(), "cc", "-target", "aarch64-macos"];
         let name = format!("-Wl,-install_name,{name}");
-        let cmd = xtask::exec::Cmd::new(cc[0])
+        let cmd = xtask_process::exec::Cmd::new(cc[0])
             .args(&cc[1..])
             .args(["-dynamiclib", &name, "-o"])
             .arg(&dylib)
@@ -118,7 +118,12 @@ fn macos_programs() {
         run(&cmd);
         let source = bench.file("uses.c", "int z(void); int main(void) { return z(); }\n");
         let program = bench.path("uses");
-        run(&xtask::exec::Cmd::new(cc[0]).args(&cc[1..]).arg("-o").arg(&program).arg(&source).arg(&dylib));
+        run(&xtask_process::exec::Cmd::new(cc[0])
+            .args(&cc[1..])
+            .arg("-o")
+            .arg(&program)
+            .arg(&source)
+            .arg(&dylib));
         let slices = MachO::parse("uses", &std::fs::read(&program).unwrap()).unwrap();
         let findings = check_macho(&slices, &Triple::parse(MAC));
         assert!(fails(&findings)[0].contains(words), "{findings:?}");

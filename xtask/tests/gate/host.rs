@@ -1,8 +1,8 @@
 //! Programs of the host's gcc and rustc.
 
-use xtask::exec::Cmd;
-use xtask::gate::{Endian, Finding, Glibc, Kind, Limits, Root, Setting, Severity, Stack, check};
-use xtask::triple::Triple;
+use xtask_gate::{Endian, Finding, Glibc, Kind, Limits, Root, Setting, Severity, Stack, check};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts, run};
 use crate::skip::{have, skipped};
@@ -142,9 +142,9 @@ fn symbols_are_found_without_section_headers() {
         let mut bare = whole.clone();
         bare[0x28..0x30].fill(0);
         bare[0x3c..0x40].fill(0);
-        let before = xtask::gate::Facts::parse("whole", &whole).unwrap();
+        let before = xtask_gate::Facts::parse("whole", &whole).unwrap();
         assert!(before.versions.iter().any(|n| !n.symbols.is_empty()));
-        assert_eq!(before, xtask::gate::Facts::parse("bare", &bare).unwrap(), "{style}");
+        assert_eq!(before, xtask_gate::Facts::parse("bare", &bare).unwrap(), "{style}");
     }
 }
 
@@ -188,7 +188,7 @@ fn libraries_and_objects_are_no_programs() {
     ];
     for (flags, words) in flags {
         let path = bench.compile(&["gcc"], flags, source, "thing");
-        let error = xtask::gate::Facts::read(&path).unwrap_err();
+        let error = xtask_gate::Facts::read(&path).unwrap_err();
         assert!(error.what.ends_with(words), "{flags:?}: {error}");
         assert!(!error.help.is_empty());
     }
@@ -228,6 +228,6 @@ fn a_symbolic_link_stands_for_its_target() {
     std::os::unix::fs::symlink(&program, &link).unwrap();
     assert_eq!(facts(&link), facts(&program));
     std::fs::remove_file(&program).unwrap();
-    let error = xtask::gate::Facts::read(&link).unwrap_err();
+    let error = xtask_gate::Facts::read(&link).unwrap_err();
     assert!(error.found[0].starts_with("it is a symbolic link to "), "{error}");
 }

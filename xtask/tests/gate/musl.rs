@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::exec::Cmd;
-use xtask::gate::Severity;
+use xtask_gate::Severity;
+use xtask_process::exec::Cmd;
 
 use crate::programs::HELLO;
 use crate::roots::{Root, ready};

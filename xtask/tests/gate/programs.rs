@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xtask::exec::Cmd;
-use xtask::gate::Facts;
+use xtask_gate::Facts;
+use xtask_process::exec::Cmd;
 
 /// A C program that works with any libc.
 pub(crate) const HELLO: &str = "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n";

@@ -1,7 +1,7 @@
 //! What is no program: each has its own words.
 
-use xtask::error::Kind;
-use xtask::gate::Facts;
+use xtask_files::error::Kind;
+use xtask_gate::Facts;
 
 use crate::programs::Bench;
 

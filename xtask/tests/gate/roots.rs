@@ -5,10 +5,10 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::exec::Cmd;
-use xtask::gate::{Finding, Limits, Program, Severity, Tree, check_in};
-use xtask::oci::{Node, RootFs};
-use xtask::triple::Triple;
+use xtask_gate::{Finding, Limits, Program, Severity, Tree, check_in};
+use xtask_oci::{Node, RootFs};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::programs::Bench;
 use crate::skip::{have, skipped};

@@ -1,7 +1,7 @@
 //! Warnings of what programs load when they run, where a base is cut down to what the loader loads.
 
-use xtask::base;
-use xtask::gate::{Level, Program, Severity, Tree, left_out};
+use xtask_base as base;
+use xtask_gate::{Level, Program, Severity, Tree, left_out};
 
 use crate::programs::HELLO;
 use crate::roots::{CXX, LIB, Root, ready};
@@ -107,7 +107,7 @@ fn a_rust_program_with_threads_names_and_a_home_is_not_warned_of() {
             println!(\"{found:?} {:?} {:?}\", std::env::home_dir(), std::backtrace::Backtrace::force_capture());
         }";
     root.write("app.rs", source);
-    let cmd = xtask::exec::Cmd::new("rustc").args(["--edition=2024", "-o"]).arg(root.path("app"));
+    let cmd = xtask_process::exec::Cmd::new("rustc").args(["--edition=2024", "-o"]).arg(root.path("app"));
     crate::programs::run(&cmd.arg(root.path("app.rs")));
     root.write("etc/nsswitch.conf", "hosts: files dns\n");
     root.write(&format!("{LIB}/libnss_files.so.2"), "");

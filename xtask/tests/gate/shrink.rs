@@ -1,8 +1,8 @@
 //! A base cut down to what a program needs, and the smallest base that a program starts on.
 
-use xtask::base;
-use xtask::gate::{Level, Program, Tree, closure_paths};
-use xtask::oci::{Kind, Node, RootFs};
+use xtask_base as base;
+use xtask_gate::{Level, Program, Tree, closure_paths};
+use xtask_oci::{Kind, Node, RootFs};
 
 use crate::programs::THREADS;
 use crate::roots::{CXX, LIB, Root, ready};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 pub(crate) use crate::shared_skip::skipped;
 

@@ -2,10 +2,10 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use xtask::base;
-use xtask::gate::{Level, Program, Start, Tree};
-use xtask::oci::{Kind, Node};
-use xtask::triple::Triple;
+use xtask_base as base;
+use xtask_gate::{Level, Program, Start, Tree};
+use xtask_oci::{Kind, Node};
+use xtask_triple::Triple;
 
 use crate::programs::HELLO;
 use crate::roots::{GNU, LIB, Root, ready};

@@ -1,8 +1,8 @@
 //! Static programs with glibc's name service in them: it loads shared libraries at run time.
 
-use xtask::exec::Cmd;
-use xtask::gate::{Finding, Limits, Setting, Severity, check};
-use xtask::triple::Triple;
+use xtask_gate::{Finding, Limits, Setting, Severity, check};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts, run};
 use crate::roots::GNU;

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use xtask::archive::{ArchiveSpec, companions, write};
-use xtask::exec::Cmd;
-use xtask::triple::Triple;
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::support::{files, have, program_bytes, run, threads};
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask::exec::Cmd;
-use xtask::oci::document::Runtime;
-use xtask::oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
-use xtask::triple::Triple;
+use xtask_oci::document::Runtime;
+use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::store::keeps_the_index;
 use crate::support::{LIMIT, have, pack_with, run, skipped};

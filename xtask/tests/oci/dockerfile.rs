@@ -5,17 +5,18 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use xtask::base::BaseImage;
-use xtask::config::{Base, Image, ImageRun, ImageSmoke};
-use xtask::exec::Cmd;
-use xtask::oci::document::Runtime;
-use xtask::oci::{
+use xtask::place::{Ground, Placed};
+use xtask::ship::docker::base_tars;
+use xtask_base::Base;
+use xtask_base::BaseImage;
+use xtask_config::{Image, ImageRun, ImageSmoke};
+use xtask_oci::document::Runtime;
+use xtask_oci::{
     Content, Digest, ImageSpec, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch,
     scratch_rootfs,
 };
-use xtask::place::{Ground, Placed};
-use xtask::ship::docker::base_tars;
-use xtask::triple::Triple;
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 use crate::docker::{Loaded, compile, daemon, saved_layer};
 use crate::support::{LIMIT, run};
@@ -164,7 +165,7 @@ fn docker_builds_the_tree_that_we_pack() {
 /// What a distroless base has that a scratch image has not: links in the place of folders, folders of other owners, files
 /// that nobody may write. The base itself needs Debian's packages; that it is packed as it is, its own tests show.
 fn base_like() -> RootFs {
-    let mut tree = xtask::oci::scratch::base_rootfs(false).unwrap();
+    let mut tree = xtask_oci::scratch::base_rootfs(false).unwrap();
     for (link, target) in [("lib", "usr/lib"), ("lib64", "usr/lib64"), ("usr/lib64/ld.so", "../lib/ld.so")] {
         tree.put(link, Node::symlink(target)).unwrap();
     }

@@ -4,8 +4,8 @@
 use std::fmt::Write;
 use std::path::Path;
 
-use xtask::oci::document::{Index, Manifest};
-use xtask::oci::{Codec, Digest, ImageSpec, Layout};
+use xtask_oci::document::{Index, Manifest};
+use xtask_oci::{Codec, Digest, ImageSpec, Layout};
 
 use crate::support::{fixed_image, pack_with, scratch_image};
 

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use xtask::exec::Cmd;
-use xtask::oci::{ImageSpec, Layout, PackedImage};
+use xtask_oci::{ImageSpec, Layout, PackedImage};
+use xtask_process::exec::Cmd;
 
 use crate::docker::{binfmt, compile, platform};
 use crate::support::{LIMIT, have, pack_with, run, skipped};

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use xtask::oci::{Codec, ImageSpec, Packer, pack};
+use xtask_oci::{Codec, ImageSpec, Packer, pack};
 
 use crate::support::{files, fixed_image, pack_with, threads};
 
@@ -134,14 +134,14 @@ fn names_are_checked_before_anything_is_written() {
     let packer = Packer { dist: &dist, cache: &cache, threads: threads(1) };
     let mut bad = vec![vec![image.clone(), image.clone()]];
     for name in ["../x", "App", ""] {
-        bad.push(vec![xtask::oci::ImageSpec { name: name.into(), ..image.clone() }]);
+        bad.push(vec![xtask_oci::ImageSpec { name: name.into(), ..image.clone() }]);
     }
     let twice = vec![image.platforms[0].clone(), image.platforms[0].clone()];
-    bad.push(vec![xtask::oci::ImageSpec { platforms: twice, ..image.clone() }]);
-    bad.push(vec![xtask::oci::ImageSpec { platforms: vec![], ..image.clone() }]);
-    bad.push(vec![xtask::oci::ImageSpec { version: "a b".into(), ..image }]);
+    bad.push(vec![xtask_oci::ImageSpec { platforms: twice, ..image.clone() }]);
+    bad.push(vec![xtask_oci::ImageSpec { platforms: vec![], ..image.clone() }]);
+    bad.push(vec![xtask_oci::ImageSpec { version: "a b".into(), ..image }]);
     for images in bad {
-        assert_eq!(packer.pack(&images).unwrap_err().kind, xtask::error::Kind::Usage);
+        assert_eq!(packer.pack(&images).unwrap_err().kind, xtask_files::error::Kind::Usage);
     }
     assert!(!dist.exists());
 }

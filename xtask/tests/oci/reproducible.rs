@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::support::{files, fixed_image, pack_with, run};
 

@@ -1,6 +1,6 @@
 //! Memory and sizes do not grow with the program.
 
-use xtask::oci::Node;
+use xtask_oci::Node;
 
 use crate::support::{first_tree, fixed_image, pack_with};
 

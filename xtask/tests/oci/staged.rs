@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use xtask::oci::{Codec, ImageSpec, Packer, StagedImages, lies_in};
+use xtask_oci::{Codec, ImageSpec, Packer, StagedImages, lies_in};
 
 use crate::support::{files, fixed_image, pack_with, threads};
 

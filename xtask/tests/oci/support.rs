@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::exec::{Cmd, Output};
-use xtask::oci::document::Runtime;
-use xtask::oci::{
+use xtask_oci::document::Runtime;
+use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, Scratch,
     scratch_rootfs,
 };
-use xtask::triple::Triple;
+use xtask_process::exec::{Cmd, Output};
+use xtask_triple::Triple;
 
 pub(crate) use crate::skip::{have, skipped};
 

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use xtask::exec::Cmd;
-use xtask::oci::{Digest, Layout, Node, RootFs};
+use xtask_oci::{Digest, Layout, Node, RootFs};
+use xtask_process::exec::Cmd;
 
 use crate::support::{first_tree, fixed_image, have, pack_with, program_bytes, run};
 

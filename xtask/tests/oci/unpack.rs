@@ -6,8 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use proptest::prelude::*;
-use xtask::exec::Cmd;
-use xtask::oci::{Kind, RootFs, unpack};
+use xtask_oci::{Kind, RootFs, unpack};
+use xtask_process::exec::Cmd;
 
 use crate::docker::{Loaded, daemon, saved_layer};
 use crate::support::{have, run};
@@ -16,7 +16,7 @@ use crate::support::{have, run};
 type Seen = BTreeMap<String, (String, u32, Vec<u8>)>;
 
 fn seen(tree: &RootFs) -> Seen {
-    let entry = |(path, node): (&str, &xtask::oci::Node)| {
+    let entry = |(path, node): (&str, &xtask_oci::Node)| {
         let (kind, content) = match &node.kind {
             Kind::Dir => ("folder", Vec::new()),
             Kind::File(content) => ("file", content.read().unwrap().into_owned()),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use xtask::exec::Cmd;
-use xtask::oci::decompress::decompress;
-use xtask::oci::document::{Descriptor, ImageConfig, Index, Manifest, media_type};
-use xtask::oci::{Codec, Digest, ImageSpec, Layer, LayerSource, Layout, Node, PackedImage, StoredLayer};
+use xtask_oci::decompress::decompress;
+use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest, media_type};
+use xtask_oci::{Codec, Digest, ImageSpec, Layer, LayerSource, Layout, Node, PackedImage, StoredLayer};
+use xtask_process::exec::Cmd;
 
 use crate::docker::{Loaded, daemon};
 use crate::store::keeps_the_index;
@@ -207,7 +207,7 @@ fn a_zstd_layer_of_a_base_is_gzip_in_the_tar() {
     image.name = "lying".into();
     image.platforms[0].layers[0] = LayerSource::Stored(lying);
     let (dist, cache) = (other.join("dist"), other.join("cache"));
-    let packer = xtask::oci::Packer { dist: &dist, cache: &cache, threads: crate::support::threads(2) };
+    let packer = xtask_oci::Packer { dist: &dist, cache: &cache, threads: crate::support::threads(2) };
     // The same blob is known already under its true digest; so is what it unpacks to.
     fs::remove_dir_all(&cache).unwrap();
     let error = packer.pack(&[image]).unwrap_err();

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use xtask::error::Kind;
+use xtask_files::error::Kind;
 
 use crate::image::packed;
 use crate::server::{PASSWORD, Server, Settings, USER};
@@ -108,8 +108,8 @@ fn nothing_shows_a_password() {
     )
     .unwrap();
     let machine = Machine::with(&[("DOCKER_CONFIG", server.dir())]);
-    let registry = xtask::registry::Registry::parse(&server.at).unwrap();
-    let login = xtask::registry::credentials::find(&registry, &machine.host).unwrap();
+    let registry = xtask_registry::Registry::parse(&server.at).unwrap();
+    let login = xtask_registry::credentials::find(&registry, &machine.host).unwrap();
     let shown = format!("{login:?}");
     assert!(shown.contains(USER) && !shown.contains(PASSWORD) && !shown.contains("sesame"), "{shown}");
 }

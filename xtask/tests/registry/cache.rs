@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use xtask::error::Kind;
-use xtask::oci::Digest;
-use xtask::oci::document::{ImageConfig, Manifest};
+use xtask_files::error::Kind;
+use xtask_oci::Digest;
+use xtask_oci::document::{ImageConfig, Manifest};
 
 use crate::image::{Made, layout, packed, tar};
 use crate::server::Server;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use xtask::oci::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
-use xtask::oci::{
+use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
+use xtask_oci::{
     Blobs, Digest, ImageSpec, Layer, LayerSource, LayerSpec, Layout, Node, Packer, PlatformSpec, RootFs,
 };
 
@@ -30,7 +30,7 @@ pub(crate) fn packed(dir: &Path, text: &str) -> String {
         version: "1".into(),
         platforms: vec![of(AMD64), of(ARM64)],
         annotations: BTreeMap::new(),
-        codec: xtask::oci::Codec::Gzip,
+        codec: xtask_oci::Codec::Gzip,
         created: 0,
     };
     let (dist, cache) = (dir.join("dist"), dir.join("pack"));

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use ureq::http::{Method, header};
-use xtask::oci::document::{Index, Manifest, media_type};
-use xtask::oci::{Blobs, Digest};
-use xtask::registry::http::{Body, Http, Request};
+use xtask_oci::document::{Index, Manifest, media_type};
+use xtask_oci::{Blobs, Digest};
+use xtask_registry::http::{Body, Http, Request};
 
 use crate::image::packed;
 use crate::server::{Server, Settings};

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use xtask::exec::Cmd;
-use xtask::oci::document::media_type;
-use xtask::oci::{Digest, Kind};
-use xtask::registry::{Reference, lock};
+use xtask_oci::document::media_type;
+use xtask_oci::{Digest, Kind};
+use xtask_process::exec::Cmd;
+use xtask_registry::{Reference, lock};
 
 use crate::image::{Made, layout, noise, packed, runtime, tar};
 use crate::network::put;

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use xtask::exec::Cmd;
-use xtask::oci::Digest;
+use xtask_oci::Digest;
+use xtask_process::exec::Cmd;
 
 use crate::support::{have, run};
 

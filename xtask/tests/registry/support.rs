@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask::base::BaseImage;
-use xtask::error::Result;
-use xtask::exec::{Cmd, Output};
-use xtask::host::Host;
-use xtask::registry::{Reference, Site, base};
-use xtask::triple::{Platform, Triple};
-use xtask::ui::Ui;
+use xtask_base::BaseImage;
+use xtask_files::error::Result;
+use xtask_process::exec::{Cmd, Output};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_registry::{Reference, Site, base};
+use xtask_triple::{Platform, Triple};
 
 pub(crate) use crate::skip::have;
 
@@ -59,7 +59,7 @@ impl Machine {
 
     pub(crate) fn base(&self, reference: &str, triple: &str) -> Result<BaseImage> {
         let reference = Reference::parse(reference)?;
-        self.site(|site| base(&reference, &platform(triple), site))
+        self.site(|site| base(&reference, &platform(triple), site).map(BaseImage::from))
     }
 
     /// The error of a base that must not be had, as a person reads it.

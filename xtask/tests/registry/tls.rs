@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::image::packed;
 use crate::network::Between;

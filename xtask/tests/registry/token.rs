@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 use crate::image::packed;
 use crate::server::{Server, Settings};

@@ -6,8 +6,8 @@ mod sample;
 
 use golden::golden;
 use sample::{report, timings};
-use xtask::report::{Report, html, markdown, terminal};
-use xtask::timing::Timings;
+use xtask_report::report::{Report, html, markdown, terminal};
+use xtask_report::timing::Timings;
 
 #[test]
 fn report_json() {

@@ -1,11 +1,11 @@
 //! A report with everything in it: a native job, a fallback, a gate that failed, a build that failed, a skipped target.
 
-use xtask::gate::Kind;
-use xtask::report::{
+use xtask_gate::Kind;
+use xtask_report::report::{
     Artifact, Fallback, Image, Job, Manifest, Purity, Report, Sbom, Skipped, Smoke, SmokeStatus, Status,
     Toolchain, Unmade, Verdict,
 };
-use xtask::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
+use xtask_report::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
 
 pub(crate) fn report() -> Report {
     Report {

@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::exec::Cmd;
 use xtask::sbom::c::{Origin, libraries, musl_version};
 use xtask::trap::Script;
+use xtask_process::exec::Cmd;
 
 use crate::skip::skipped;
 

@@ -1,15 +1,15 @@
 //! The bill of an image.
 
 use serde_json::{Value, json};
-use xtask::base::{BaseImage, Package};
-use xtask::config::Base;
-use xtask::oci::document::Runtime;
-use xtask::oci::{Digest, Node, PackedManifest, RootFs};
-use xtask::registry::Reference;
 use xtask::sbom::base::Below;
 use xtask::sbom::image::{Image, bill};
 use xtask::sbom::program;
-use xtask::triple::{Platform, Triple};
+use xtask_base::Base;
+use xtask_base::{BaseImage, Package};
+use xtask_oci::document::Runtime;
+use xtask_oci::{Digest, Node, PackedManifest, RootFs};
+use xtask_registry::Reference;
+use xtask_triple::{Platform, Triple};
 
 use crate::golden::golden;
 use crate::programs::{component, document, property};
@@ -75,7 +75,7 @@ fn of(below: Option<Below<'_>>, brings_zones: bool) -> xtask::sbom::bill::Bill {
 }
 
 fn distroless() -> Base {
-    Base::Distroless(xtask::base::Distroless::parse("distroless:cc").unwrap())
+    Base::Distroless(xtask_base::Distroless::parse("distroless:cc").unwrap())
 }
 
 /// The aggregate that is said of the parts of a component.
@@ -165,7 +165,7 @@ fn an_image_from_scratch_names_certificates_and_time_zones() {
     let release = property(component(&document, "time-zones"), "xtask:tzdata:release").unwrap();
     assert!(release.starts_with("20"), "{release}");
     let bundle = component(&document, "file:/etc/ssl/certs/ca-certificates.crt");
-    let digest = Digest::of(xtask::oci::scratch::pem_bundle());
+    let digest = Digest::of(xtask_oci::scratch::pem_bundle());
     assert_eq!(bundle["hashes"][0]["content"], digest.hex());
     let image = &document["metadata"]["component"];
     assert_eq!(image["purl"], format!("pkg:oci/app@{}?arch=amd64&tag=1.2.0-x", manifest_digest()));

@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
-use xtask::exec::Cmd;
-use xtask::host::Host;
 use xtask::sbom::program::bill;
-use xtask::setup::cyclonedx;
-use xtask::triple::Triple;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_setup::cyclonedx;
+use xtask_triple::Triple;
 
 use crate::property;
 use crate::skip::skipped;
@@ -17,7 +17,7 @@ use crate::skip::skipped;
 /// A Python with the library; none where it is not here.
 fn validator(test: &str) -> Option<Cmd> {
     let host = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
-    let cache = xtask::cache::dir(&host, std::env::consts::OS).ok();
+    let cache = xtask_process::cache::dir(&host, std::env::consts::OS).ok();
     let python =
         host.program("python3").zip(cache).and_then(|(python, cache)| cyclonedx::python(&python, &cache));
     if python.is_none() {

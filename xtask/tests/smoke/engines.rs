@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::exec::Cmd;
-use xtask::oci::Codec;
-use xtask::oci::document::{Health, Runtime};
 use xtask::smoke::Ran;
 use xtask::verify::Smoke;
+use xtask_oci::Codec;
+use xtask_oci::document::{Health, Runtime};
+use xtask_process::exec::Cmd;
 
 use crate::store::keeps_the_index;
 use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};

@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use xtask::config::ImageSmoke;
-use xtask::host::Host;
-use xtask::oci::Codec;
-use xtask::oci::document::Runtime;
 use xtask::smoke::{Ran, commit};
 use xtask::verify::Smoke;
+use xtask_config::ImageSmoke;
+use xtask_oci::Codec;
+use xtask_oci::document::Runtime;
+use xtask_process::host::Host;
 
 use crate::engines::answers;
 use crate::namespaces::{UNSHARE, some_way};
@@ -94,7 +94,7 @@ fn programs_that_cannot_start() {
     let text = file("text", b"hello\n");
     let cut = file("cut", &whole[..200]);
     let dynamic = bench.path("dynamic");
-    let cmd = xtask::exec::Cmd::new("gcc").arg("-o").args([&dynamic, &bench.path("program.c")]);
+    let cmd = xtask_process::exec::Cmd::new("gcc").arg("-o").args([&dynamic, &bench.path("program.c")]);
     assert!(cmd.capture(std::time::Duration::from_secs(60)).unwrap().ok());
     let absent = Runtime { entrypoint: vec!["/nothing".into()], ..runtime(65532) };
     for (way, host) in ways(test, &bench) {
@@ -224,13 +224,13 @@ fn an_image_that_fails_does_not_replace_the_one_before() {
     );
     let kept = aside.join(format!("{name}.tar"));
     assert!(kept.is_file() && before == (index(), std::fs::read(&tar).unwrap()));
-    assert_eq!(xtask::oci::lies_in(&dist, name).unwrap(), Some(first.index_digest.clone()));
+    assert_eq!(xtask_oci::lies_in(&dist, name).unwrap(), Some(first.index_digest.clone()));
 
     // That it does not run here any more holds for the very image that is there.
     let (_, proven) = round(1, &prints("never said"));
     assert!(proven.packed.is_empty() && !tar.exists() && kept.is_file());
     assert!(!index().contains(name.as_str()), "{}", index());
-    assert_eq!(xtask::oci::lies_in(&dist, name).unwrap(), None);
+    assert_eq!(xtask_oci::lies_in(&dist, name).unwrap(), None);
 
     // What passes is there again, whole, and nothing is kept aside.
     let (_, proven) = round(1, &prints("uid=1 "));

@@ -1,7 +1,7 @@
 //! What a run that ends early leaves in an engine. These tests start themselves: as the run that ends early.
 
-use xtask::config::ImageSmoke;
-use xtask::exec::Cmd;
+use xtask_config::ImageSmoke;
+use xtask_process::exec::Cmd;
 
 use crate::engines::{LIMIT, answers, by};
 use crate::support::{AMD64, Bench, can, prints, runtime};
@@ -12,7 +12,7 @@ const CHILD: &str = "XTASK_SMOKE_TEST_CHILD";
 /// Runs an image, where this process is a child of the test; says whether it is.
 fn was_child(engine: &'static str) -> bool {
     let Ok(what) = std::env::var(CHILD) else { return false };
-    xtask::exec::end_groups_on_signals();
+    xtask_process::exec::end_groups_on_signals();
     let bench = Bench::new();
     let image = bench.pack(&[(AMD64, &bench.program("gcc"))], &runtime(1));
     let expect = match what.as_str() {

@@ -1,10 +1,10 @@
 //! Without a container engine.
 
-use xtask::oci::document::{Manifest, Runtime};
-use xtask::oci::{Layout, PackedImage, Saved};
 use xtask::smoke::namespace::Namespaces;
 use xtask::smoke::{Emulator, Request};
 use xtask::verify::Smoke;
+use xtask_oci::document::{Manifest, Runtime};
+use xtask_oci::{Layout, PackedImage, Saved};
 
 use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
 
@@ -64,7 +64,7 @@ fn further_groups_are_those_of_the_image() {
     if !can(test, &["gcc"]) || !can(test, &UNSHARE) {
         return;
     }
-    if !xtask::host::is_root() {
+    if !xtask_process::host::is_root() {
         return skipped(test, "root, for setgroups");
     }
     let bench = Bench::new();
@@ -122,7 +122,7 @@ fn an_emulator_is_handed_in() {
         assert!(output.text().starts_with("aarch64 uid=65532 gid=65532 "), "{output:?}");
         assert!(output.text().contains("cwd=/work root=read-only data=writable"), "{output:?}");
         assert!(output.text().ends_with("NAME=a b HOME=/ args=2"), "{output:?}");
-        assert_eq!((output.end, runner), (xtask::exec::End::Code(9), format!("{}+qemu", tools[0])));
+        assert_eq!((output.end, runner), (xtask_process::exec::End::Code(9), format!("{}+qemu", tools[0])));
     }
 }
 

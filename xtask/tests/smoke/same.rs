@@ -1,9 +1,9 @@
 //! What a program finds in its image is the same by each way to run it.
 
-use xtask::config::ImageSmoke;
-use xtask::oci::Node;
-use xtask::oci::document::Runtime;
 use xtask::verify::Smoke;
+use xtask_config::ImageSmoke;
+use xtask_oci::Node;
+use xtask_oci::document::Runtime;
 
 use crate::failures::ways;
 use crate::support::{Bench, can, prints, runtime};

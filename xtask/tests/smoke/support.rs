@@ -6,16 +6,17 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xtask::config::{App, Base, Config, Image, ImageRun, ImageSmoke, TestSection};
-use xtask::exec::Cmd;
-use xtask::host::Host;
-use xtask::oci::document::Runtime;
-use xtask::oci::{
+use xtask::smoke::{self, Ran, Site};
+use xtask_base::Base;
+use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, TestSection};
+use xtask_oci::document::Runtime;
+use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, StagedImages,
 };
-use xtask::smoke::{self, Ran, Site};
-use xtask::triple::Triple;
-use xtask::ui::Ui;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
 
 pub(crate) use crate::skip::{on_path, skipped};
 

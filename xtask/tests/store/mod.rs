@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::exec::Cmd;
+use xtask_process::exec::Cmd;
 
 /// Whether the daemon keeps images as containerd does (the default from Docker 29 on): as they came, all platforms under
 /// the one name that the tar's index has, and with that index's digest as their ID. Docker's older store takes

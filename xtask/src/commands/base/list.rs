@@ -2,13 +2,13 @@
 
 use serde::Serialize;
 
-use crate::base::lock::{Package, Release};
-use crate::base::{Arch, Distroless, Flavour, Lock, contents};
 use crate::cli::Common;
-use crate::error::Result;
-use crate::files::human_size;
 use crate::session::Session;
-use crate::table::{Align, Cell, Table, Tone};
+use xtask_base::lock::{Package, Release};
+use xtask_base::{Arch, Distroless, Flavour, Lock, contents};
+use xtask_files::error::Result;
+use xtask_files::human_size;
+use xtask_process::table::{Align, Cell, Table, Tone};
 
 use super::lock_file;
 use super::tags::{self, TagJson};

@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use crate::base::prune::{Pruned, days_ago, prune};
 use crate::cli::Common;
-use crate::error::Result;
-use crate::files::human_size;
 use crate::session::Session;
-use crate::table::{Align, Table};
+use xtask_base::prune::{Pruned, days_ago, prune};
+use xtask_files::error::Result;
+use xtask_files::human_size;
+use xtask_process::table::{Align, Table};
 
 #[derive(Serialize)]
 struct Document {

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::base::distroless::{self, LOCKS};
-use crate::base::{Arch, BaseImage, Distroless, Lock, Package};
 use crate::cli::Common;
-use crate::error::{Error, Result};
-use crate::files::human_size;
-use crate::oci::{Digest, Kind, RootFs};
 use crate::session::Session;
-use crate::table::{Align, Table};
+use xtask_base::distroless::{self, LOCKS};
+use xtask_base::{Arch, BaseImage, Distroless, Lock, Package};
+use xtask_files::error::{Error, Result};
+use xtask_files::human_size;
+use xtask_oci::{Digest, Kind, RootFs};
+use xtask_process::table::{Align, Table};
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -59,7 +59,7 @@ struct FileJson<'a> {
 
 pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
-    let _in_use = crate::base::prune::hold(&session.cache);
+    let _in_use = xtask_base::prune::hold(&session.cache);
     let what = parse(name)?;
     if let Some(warning) = what.warning() {
         session.ui.warn(warning);

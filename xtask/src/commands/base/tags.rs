@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::Base;
-use crate::error::Result;
-use crate::registry::lock::{self, Moved};
-use crate::registry::{Reference, Site};
 use crate::session::Session;
+use xtask_base::Base;
+use xtask_files::error::Result;
+use xtask_registry::lock::{self, Moved};
+use xtask_registry::{Reference, Site};
 
 /// A tag as documents show it.
 #[derive(Serialize)]

@@ -2,14 +2,14 @@
 
 use serde::Serialize;
 
-use crate::base::apt::Apt;
-use crate::base::store::Store;
-use crate::base::update::{self, Change};
-use crate::base::{Arch, Distroless, Flavour, Lock};
 use crate::cli::Common;
-use crate::error::{Error, Result};
 use crate::session::Session;
-use crate::table::{Align, Cell, Table, Tone};
+use xtask_base::apt::Apt;
+use xtask_base::store::Store;
+use xtask_base::update::{self, Change};
+use xtask_base::{Arch, Distroless, Flavour, Lock};
+use xtask_files::error::{Error, Result};
+use xtask_process::table::{Align, Cell, Table, Tone};
 
 use super::lock_file;
 use super::tags::{self, TagJson};
@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     let all = archs.iter().any(|text| text == "all");
     let archs = archs.iter().filter(|text| *text != "all").map(|text| super::arch(text));
     let archs = archs.collect::<Result<Vec<Arch>>>()?;
-    let _in_use = crate::base::prune::hold(&session.cache);
+    let _in_use = xtask_base::prune::hold(&session.cache);
     if session.offline {
         return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
     }
@@ -83,7 +83,7 @@ fn debian(session: &Session, wanted: Vec<u8>, archs: &[Arch], all: bool) -> Resu
         let states = Store::new(&session.cache).apt();
         let newer = update::update(&apt, &states, debian, &archs, older.as_ref(), session.ui)?;
         let changes = update::changes(older.as_ref(), &newer);
-        crate::files::write(&file, newer.text().as_bytes())?;
+        xtask_files::write(&file, newer.text().as_bytes())?;
         let what = format!("{} (packages changed: {})", file.display(), changes.len());
         session.ui.step("Locked", what);
         let architectures = archs.iter().map(|arch| arch.as_str()).collect();

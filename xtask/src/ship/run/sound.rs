@@ -1,8 +1,8 @@
 //! What a base says of how to run it goes through no check of `config`: here what engines would refuse is refused.
 
-use crate::config::words;
-use crate::error::{Error, Result};
-use crate::oci::document::Runtime;
+use xtask_config::words;
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::Runtime;
 
 /// Looks at the whole configuration of an image. What targets.toml says in it is known to be right, and may stand in the
 /// place of what the base says.

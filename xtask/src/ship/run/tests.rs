@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::oci::scratch::base_rootfs;
+use xtask_oci::scratch::base_rootfs;
 
 fn tree() -> RootFs {
     let mut tree = base_rootfs(false).unwrap();

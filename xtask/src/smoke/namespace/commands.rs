@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::mount::MOUNT;
 use super::{Tools, Way};
-use crate::exec::Cmd;
-use crate::oci::document::Runtime;
 use crate::ship::accounts::Account;
 use crate::smoke::qemu::Emulator;
+use xtask_oci::document::Runtime;
+use xtask_process::exec::Cmd;
 
 /// What is to be run where.
 #[derive(Debug, Clone, Copy)]

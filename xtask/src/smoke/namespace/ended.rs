@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::{Way, commands};
-use crate::exec::{End, Output};
+use xtask_process::exec::{End, Output};
 
 /// How a run in namespaces ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

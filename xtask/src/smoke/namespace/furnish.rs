@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::error::Result;
-use crate::oci::document::Runtime;
-use crate::oci::scratch::PATH;
-use crate::oci::{Kind, Node, RootFs};
 use crate::ship::accounts;
 use crate::ship::run::folder;
+use xtask_files::error::Result;
+use xtask_oci::document::Runtime;
+use xtask_oci::scratch::PATH;
+use xtask_oci::{Kind, Node, RootFs};
 
 /// Folders that the kernel's file systems are mounted on.
 const KERNELS: [&str; 3] = ["proc", "sys", "dev"];

@@ -1,0 +1,164 @@
+//! Debian's packages by way of the host's own apt: its mirrors, its proxies and passwords, its keyring. Where it comes to
+//! what is installed on this machine, a private state folder stands in, so that nothing of the host changes.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::{Cmd, Output};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+
+use super::deb::Paragraph;
+use super::lock::Package;
+
+mod release;
+mod signers;
+mod sources;
+mod state;
+
+pub use sources::Sources;
+pub use state::State;
+
+/// Longer than any download of indexes or packages takes.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// What apt has for front ends that fetch single files (apt-helper, `download-file`).
+const HELPER: &str = "/usr/lib/apt/apt-helper";
+
+/// Where Debian has the keys that its archive is signed with (package debian-archive-keyring), by the names of
+/// different releases.
+const KEYRINGS: [&str; 2] =
+    ["/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg"];
+
+/// The host's apt.
+#[derive(Debug)]
+pub struct Apt {
+    get: PathBuf,
+    cache: PathBuf,
+    verifier: signers::Verifier,
+    keyring: PathBuf,
+    sources: Sources,
+    ui: Ui,
+}
+
+impl Apt {
+    /// Looks for apt and asks it where its packages come from. `needed` is what a message says they are for.
+    ///
+    /// # Errors
+    /// There is no apt here, or none that has an archive of Debian and its keys.
+    pub fn find(host: &Host, ui: Ui, needed: &str) -> Result<Self> {
+        let absent = |what: &str, help: &str| {
+            Error::missing(format!("{needed} come from Debian's archive by way of apt, and {what}"))
+                .help(help)
+                .help("or run this once on a machine that has it, and take over the folder `bases` of the cache")
+        };
+        let program = |name: &str| {
+            host.program(name).ok_or_else(|| {
+                absent(&format!("there is no {name} here"), "use Debian, or a container of it")
+            })
+        };
+        let (get, cache) = (program("apt-get")?, program("apt-cache")?);
+        let keyring = KEYRINGS.iter().map(Path::new).find(|path| path.exists());
+        let keyring = keyring.ok_or_else(|| {
+            absent("the keys of that archive are not here", "apt-get install debian-archive-keyring")
+        })?;
+        let verifier = signers::Verifier::find(host)
+            .ok_or_else(|| absent("nothing here checks signatures", "apt-get install gpgv"))?;
+        let asked = run(&Cmd::new(&get).args(["indextargets", "Created-By: Packages"]), ui)?;
+        let targets = Paragraph::all(&asked.text()).map_err(|why| {
+            Error::failed("apt-get indextargets said something that is not understood").found(why)
+        })?;
+        let sources = Sources::choose(&targets).ok_or_else(|| {
+            absent(
+                "none of apt's sources here is that archive",
+                "add it to apt's sources, and run apt-get update",
+            )
+        })?;
+        Ok(Self { get, cache, verifier, keyring: keyring.to_owned(), sources, ui })
+    }
+
+    /// Whether the host's sources have no security updates.
+    pub fn has_no_security(&self) -> bool {
+        self.sources.security.is_none()
+    }
+
+    /// The fingerprints of the keys of Debian's archive with a good signature under a file that is signed in the open,
+    /// in ascending order. `scratch` is a folder that may be written to.
+    ///
+    /// # Errors
+    /// There is none, or one is bad.
+    pub fn signers(&self, file: &Path, scratch: &Path) -> Result<Vec<String>> {
+        self.verifier.signers(file, &self.keyring, scratch, self.ui)
+    }
+
+    /// Fetches the files of packages straight from their places in the archive. What could not be had is not at its
+    /// place then; the caller holds what is against its digest.
+    ///
+    /// # Errors
+    /// The helper cannot be started.
+    pub fn fetch(&self, wanted: &[(&Package, PathBuf)]) -> Result<()> {
+        if !Path::new(HELPER).exists() {
+            return Ok(());
+        }
+        let mut cmd = Cmd::new(HELPER).args(["-o", state::SANDBOX, "download-file"]);
+        for (package, file) in wanted {
+            let digest = format!("SHA256:{}", package.digest.hex());
+            cmd =
+                cmd.arg(format!("{}{}", self.sources.of(&package.pool), package.pool)).arg(file).arg(digest);
+        }
+        run_any(&cmd, self.ui).map(|_| ())
+    }
+}
+
+/// Runs a command whose end its caller judges.
+fn run_any(cmd: &Cmd, ui: Ui) -> Result<Output> {
+    ui.detail("Running", without_password(&cmd.line()));
+    cmd.clone().env("LC_ALL", "C").capture_whole(LIMIT)
+}
+
+/// Runs a command of apt.
+///
+/// # Errors
+/// It failed, with its own last words.
+fn run(cmd: &Cmd, ui: Ui) -> Result<Output> {
+    let output = run_any(cmd, ui)?;
+    if output.ok() {
+        return Ok(output);
+    }
+    let words = output.errors();
+    let words = words.lines().filter(|line| line.starts_with("E:") || line.starts_with("W:"));
+    let name = Path::new(&cmd.program).file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let failed = Error::missing(format!("{name} failed ({})", output.end));
+    Err(words
+        .take(5)
+        .fold(failed, |error, line| error.found(without_password(&xtask_files::escape::plain(line)))))
+}
+
+/// A line of apt without what may stand between `//` and `@` in an address.
+fn without_password(line: &str) -> String {
+    let mut parts = line.split("//");
+    let mut safe = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', ' ']).unwrap_or(part.len());
+        let part = part[..end].rfind('@').map_or(part, |at| &part[at + 1..]);
+        safe = format!("{safe}//{part}");
+    }
+    safe
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_repeated() {
+        for (line, safe) in [
+            ("E: Failed to fetch https://me:pa@ss@mirror/x  403", "E: Failed to fetch https://mirror/x  403"),
+            ("W: http://mirror/a@b//c", "W: http://mirror/a@b//c"),
+            ("nothing", "nothing"),
+        ] {
+            assert_eq!(without_password(line), safe);
+        }
+    }
+}

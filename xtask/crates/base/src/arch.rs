@@ -1,0 +1,103 @@
+//! Debian's names for processor architectures.
+
+use std::fmt;
+
+use xtask_triple::Platform;
+
+/// An architecture that bases are assembled for. The order is that of Debian's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Arch {
+    /// 64-bit x86.
+    Amd64,
+    /// 64-bit Arm.
+    Arm64,
+    /// 32-bit Arm version 7 with hard float.
+    Armhf,
+    /// 64-bit PowerPC, little endian.
+    Ppc64el,
+    /// 64-bit RISC-V. Debian has it since 13.
+    Riscv64,
+    /// IBM Z.
+    S390x,
+}
+
+impl Arch {
+    /// All.
+    pub const ALL: [Self; 6] =
+        [Self::Amd64, Self::Arm64, Self::Armhf, Self::Ppc64el, Self::Riscv64, Self::S390x];
+
+    /// Those that a release of Debian has.
+    pub fn of_release(debian: u8) -> Vec<Self> {
+        Self::ALL.into_iter().filter(|arch| debian >= 13 || *arch != Self::Riscv64).collect()
+    }
+
+    /// Debian's name, as in the names of packages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Amd64 => "amd64",
+            Self::Arm64 => "arm64",
+            Self::Armhf => "armhf",
+            Self::Ppc64el => "ppc64el",
+            Self::Riscv64 => "riscv64",
+            Self::S390x => "s390x",
+        }
+    }
+
+    /// The platform of its images.
+    pub fn platform(self) -> Platform {
+        let (architecture, variant) = match self {
+            Self::Amd64 => ("amd64", None),
+            Self::Arm64 => ("arm64", Some("v8")),
+            Self::Armhf => ("arm", Some("v7")),
+            Self::Ppc64el => ("ppc64le", None),
+            Self::Riscv64 => ("riscv64", None),
+            Self::S390x => ("s390x", None),
+        };
+        Platform { os: "linux", architecture, variant }
+    }
+
+    /// The architecture of a platform; none where Debian has no base for it.
+    pub fn of(platform: &Platform) -> Option<Self> {
+        Self::ALL.into_iter().find(|arch| arch.platform() == *platform)
+    }
+
+    /// By Debian's name, or by the name that images have for it: `armhf`, `arm`, `linux/arm/v7`.
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|arch| {
+            let platform = arch.platform();
+            [arch.as_str(), platform.architecture].contains(&text) || platform.to_string() == text
+        })
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xtask_triple::Triple;
+
+    #[test]
+    fn names() {
+        for arch in Arch::ALL {
+            assert_eq!(Arch::of(&arch.platform()), Some(arch));
+            assert_eq!(Arch::parse(arch.as_str()), Some(arch));
+            assert_eq!(Arch::parse(arch.platform().architecture), Some(arch));
+        }
+        assert_eq!(Arch::parse("linux/arm/v7"), Some(Arch::Armhf));
+        assert_eq!(Arch::parse("sparc"), None);
+        assert_eq!(Arch::of_release(12).len(), 5);
+        for (triple, arch) in [
+            ("armv7-unknown-linux-gnueabihf", Some(Arch::Armhf)),
+            ("arm-unknown-linux-gnueabihf", None),
+            ("powerpc64le-unknown-linux-gnu", Some(Arch::Ppc64el)),
+            ("x86_64-pc-windows-gnu", None),
+        ] {
+            assert_eq!(Triple::parse(triple).platform().and_then(|p| Arch::of(&p)), arch, "{triple}");
+        }
+    }
+}

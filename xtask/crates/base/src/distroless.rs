@@ -1,0 +1,277 @@
+//! Distroless bases, from their lock to a layer in the cache.
+
+use std::path::{Path, PathBuf};
+
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::Runtime;
+use xtask_oci::gzip::ENCODER;
+use xtask_oci::scratch::PATH;
+use xtask_oci::{RootFs, unpack};
+use xtask_process::cache::{self, needed, short_hash};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Platform;
+
+use super::apt::Apt;
+use super::deb::Deb;
+use super::lock::{Lock, Package, Part};
+use super::packages::{self, Got};
+use super::store::Store;
+use super::tree::{self, Unpacked};
+use super::{Arch, BaseImage, Distroless, layer, update};
+
+mod check;
+
+pub use check::check;
+
+/// Where things are and what is allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// The folder of the locks: `docker/bases` in the workspace.
+    pub locks: &'a Path,
+    /// The user's cache.
+    pub cache: &'a Path,
+    /// The environment, for finding apt.
+    pub host: &'a Host,
+    /// The printer.
+    pub ui: &'a Ui,
+    /// The network is not to be used.
+    pub offline: bool,
+    /// Where the archive has other packages than the lock, a lock made now may be used instead: what `--setup` agrees to.
+    pub may_refresh: bool,
+    /// Then that is an error all the same.
+    pub strict: bool,
+}
+
+impl Site<'_> {
+    /// Whether a lock may be made now.
+    fn refreshes(&self) -> bool {
+        self.may_refresh && !self.strict && !self.offline
+    }
+}
+
+/// A base that is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Assembled {
+    /// Its packages, its layer and its tree.
+    pub base: BaseImage,
+    /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
+    pub refreshed: Option<String>,
+}
+
+/// The folder of a workspace that holds its locks.
+pub const LOCKS: &str = "docker/bases";
+
+/// Gets a base ready: from the cache, or from its packages.
+///
+/// # Errors
+/// Debian has no such platform; there is no lock; packages are missing and cannot be had, or are not what the lock says.
+pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<Assembled> {
+    let arch = arch(what, platform)?;
+    let may_refresh = site.refreshes();
+    let lock = Lock::load(&file(what, site))?;
+    let part = match locked(what, arch, lock.as_ref(), site) {
+        Ok(part) => part,
+        Err(error) if may_refresh => return refresh(what, arch, lock.as_ref(), error.what, site),
+        Err(error) => return Err(error),
+    };
+    if let Some(ready) = cached(what, arch, &part, site)? {
+        return Ok(ready);
+    }
+    if let Some(debs) = packages::cached(&part.packages, &Store::new(site.cache))? {
+        return make(what, arch, part, &debs, site);
+    }
+    // What an earlier run made in the place of this lock saves asking the archive again.
+    let earlier = if may_refresh { earlier(what, arch, lock.as_ref(), site)? } else { None };
+    if let Some(earlier) = earlier {
+        return Ok(earlier);
+    }
+    match packages::get(&part.packages, what.debian, arch, site)? {
+        Got::All(debs) => make(what, arch, part, &debs, site),
+        Got::Superseded(list) => {
+            let lines: Vec<String> = list.iter().map(packages::Superseded::line).collect();
+            let error = Error::missing(format!("the archive no longer has the locked packages of {what}"));
+            let error = lines.iter().fold(error, |error, line| error.found(line));
+            if may_refresh {
+                return refresh(what, arch, lock.as_ref(), lines.join("; "), site);
+            }
+            Err(error.help(format!("lock what it has now: cargo xtask base update {}", what.debian)))
+        }
+    }
+}
+
+/// Debian's name for a platform, where this release has it.
+fn arch(what: Distroless, platform: &Platform) -> Result<Arch> {
+    let arch = Arch::of(platform).filter(|arch| Arch::of_release(what.debian).contains(arch));
+    arch.ok_or_else(|| {
+        let all: Vec<String> =
+            Arch::of_release(what.debian).into_iter().map(|arch| arch.platform().to_string()).collect();
+        Error::usage(format!("there is no {what} for {platform}"))
+            .found(format!("it is there for {}", all.join(", ")))
+    })
+}
+
+fn file(what: Distroless, site: &Site<'_>) -> PathBuf {
+    site.locks.join(Lock::file_name(what.debian))
+}
+
+/// What the repository's lock says about a base.
+fn locked(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> Result<Part> {
+    match lock {
+        Some(lock) => lock.part(what, arch),
+        None => {
+            Err(Error::missing(format!("{what} is not locked: there is no {}", file(what, site).display()))
+                .help(format!("lock its packages: cargo xtask base update {}", what.debian)))
+        }
+    }
+}
+
+/// The key of the lock that stands in for this one.
+fn refreshed_key(what: Distroless, arch: Arch, lock: Option<&Lock>) -> String {
+    let text = lock.map(Lock::text).unwrap_or_default();
+    format!("debian{}-{arch}-{}", what.debian, short_hash(&text, 16))
+}
+
+/// What to say where a lock that was made now stands in for the repository's, or is the only one.
+fn note(what: Distroless, lock: Option<&Lock>, why: &str) -> String {
+    match lock {
+        Some(_) => format!("the lock of Debian {} was refreshed for this run: {why}", what.debian),
+        None => format!("a lock of Debian {} was made for this run: {why}", what.debian),
+    }
+}
+
+/// A base by the lock that an earlier run made in the place of this one; none where that is out of date itself.
+fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> Result<Option<Assembled>> {
+    let file = Store::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
+    // One that cannot be read is made again.
+    let Ok(Some(fresh)) = Lock::load(&file) else { return Ok(None) };
+    xtask_process::cache::used(&file);
+    let part = fresh.part(what, arch)?;
+    let ready = match cached(what, arch, &part, site)? {
+        Some(ready) => ready,
+        None => match packages::get(&part.packages, what.debian, arch, site)? {
+            Got::All(debs) => make(what, arch, part, &debs, site)?,
+            Got::Superseded(_) => return Ok(None),
+        },
+    };
+    let why = note(what, lock, "its packages are superseded");
+    site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
+    Ok(Some(Assembled { refreshed: Some(why), ..ready }))
+}
+
+/// Makes a lock in the cache and the base by it.
+fn refresh(
+    what: Distroless,
+    arch: Arch,
+    lock: Option<&Lock>,
+    why: String,
+    site: &Site<'_>,
+) -> Result<Assembled> {
+    let store = Store::new(site.cache);
+    let apt = Apt::find(site.host, *site.ui, packages::NEEDED)?;
+    let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
+    let file = store.refreshed(&refreshed_key(what, arch, lock));
+    xtask_files::write(&file, fresh.text().as_bytes()).map_err(needed)?;
+    let why = note(what, lock, &why);
+    site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
+    let part = fresh.part(what, arch)?;
+    let ready = match cached(what, arch, &part, site)? {
+        Some(ready) => ready,
+        None => match packages::get(&part.packages, what.debian, arch, site)? {
+            Got::All(debs) => make(what, arch, part, &debs, site)?,
+            Got::Superseded(list) => {
+                let error = Error::failed(format!("the archive changed while {what} was locked"));
+                return Err(list.iter().fold(error, |error, one| error.found(one.line())));
+            }
+        },
+    };
+    Ok(Assembled { refreshed: Some(why), ..ready })
+}
+
+/// The folder of the base's layer: whatever decides its bytes is in the name.
+fn folder(part: &Part, site: &Site<'_>) -> PathBuf {
+    let key = short_hash(&format!("{} {ENCODER}", part.digest), 32);
+    Store::new(site.cache).layer(&key)
+}
+
+fn created_by(what: Distroless) -> String {
+    let debug = if what.debug { ", with busybox" } else { "" };
+    format!("distroless {} of Debian {}{debug}, assembled from packages", what.flavour.as_str(), what.debian)
+}
+
+fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<Option<Assembled>> {
+    let folder = folder(part, site);
+    let Some((layer, rootfs)) = layer::read(&folder, &created_by(what))? else { return Ok(None) };
+    Store::new(site.cache).used(&folder, &part.packages);
+    let base = BaseImage {
+        name: what.to_string(),
+        platform: arch.platform(),
+        digest: part.digest.clone(),
+        packages: part.packages.clone(),
+        layers: vec![layer],
+        rootfs,
+        runtime: runtime(what),
+    };
+    Ok(Some(Assembled { base, refreshed: None }))
+}
+
+/// Makes the layer, unless another process has made it meanwhile.
+fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<'_>) -> Result<Assembled> {
+    let place = folder(&part, site);
+    let waiting = || site.ui.step("Waiting", format!("for another process that assembles {what}"));
+    let _lock = cache::lock(&place.with_extension("lock"), waiting)?;
+    if let Some(ready) = cached(what, arch, &part, site)? {
+        return Ok(ready);
+    }
+    let task = site.ui.task("Assembling", format!("{what} for {arch}"));
+    let staging = cache::stage(&place)?;
+    let mut unpacked = Vec::new();
+    for (at, (package, bytes)) in part.packages.iter().zip(debs).enumerate() {
+        task.note(&package.name);
+        let data = staging.path().join(format!("data-{at}.tar"));
+        unpacked.push(open(package, bytes, &data)?);
+    }
+    let tree = tree::assemble(what, &unpacked)?;
+    task.note("packing");
+    let made = staging.path().join("made");
+    xtask_process::cache::create_dir(&made)?;
+    layer::write(&tree, &made).map_err(needed)?;
+    cache::publish(staging, "made", &place)?;
+    drop(task);
+    let ready = cached(what, arch, &part, site)?;
+    ready.ok_or_else(|| Error::failed(format!("the layer of {what} went from the cache while it was needed")))
+}
+
+/// Unpacks a package whose digest is right.
+fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
+    let Package { name, version, architecture, .. } = package;
+    let deb = Deb::read(name, bytes)?;
+    for (field, locked) in [("Package", name), ("Version", version), ("Architecture", architecture)] {
+        let says = deb.fields.get(field).unwrap_or_default();
+        if says != locked {
+            return Err(Error::failed(format!("the lock and the package {name} contradict each other"))
+                .found(format!("{field}: {locked:?} in the lock, {says:?} in the package")));
+        }
+    }
+    let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
+    deb.unpack_data(&mut std::io::BufWriter::new(file))
+        .map_err(|error| error.found(format!("it was to go to {}", data.display())))?;
+    let mut files = RootFs::new();
+    unpack::apply(data, &mut files)
+        .map_err(|error| error.found(format!("it is in the package {name} {version}")))?;
+    Ok(Unpacked { name: name.clone(), control: deb.control, md5sums: deb.md5sums, files })
+}
+
+fn runtime(what: Distroless) -> Runtime {
+    let (user, working_dir) = if what.root { ("0", "/") } else { ("65532", "/home/nonroot") };
+    let debug = if what.debug { ":/busybox" } else { "" };
+    Runtime {
+        user: user.into(),
+        env: vec![
+            format!("PATH={PATH}{debug}"),
+            format!("SSL_CERT_FILE=/{}", xtask_oci::scratch::CERTIFICATES),
+        ],
+        working_dir: working_dir.into(),
+        ..Runtime::default()
+    }
+}

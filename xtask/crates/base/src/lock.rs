@@ -1,0 +1,148 @@
+//! The locks of the bases, `docker/bases/debian13.lock`: which packages they are made of, by digest, and the signed
+//! Release files that named them. A signature is needed to make a lock, a digest is enough to use it.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+
+use super::contents;
+use super::tree::ASSEMBLER;
+use super::{Arch, Distroless};
+
+mod read;
+mod stamp;
+mod write;
+
+pub use stamp::Stamp;
+
+/// The contents of a lock file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lock {
+    /// The release of Debian: 12 or 13.
+    pub debian: u8,
+    /// The Release files, by suite: `trixie`, `trixie-updates`, `trixie-security`.
+    pub releases: BTreeMap<String, Release>,
+    /// The packages of each architecture, by name.
+    pub packages: BTreeMap<Arch, BTreeMap<String, Package>>,
+}
+
+/// A signed Release file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// When the archive made it, as it says itself.
+    pub date: Stamp,
+    /// The digest of the file `InRelease`.
+    pub digest: Digest,
+    /// The fingerprints of the keys whose signatures are good, in ascending order.
+    pub signers: Vec<String>,
+}
+
+/// A package.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// Its architecture as Debian writes it: `amd64`, or `all`.
+    pub architecture: String,
+    /// The size of the file, in bytes.
+    pub size: u64,
+    /// The digest of the file.
+    pub digest: Digest,
+    /// Where the file lies in the archive: `pool/main/g/glibc/libc6_2.41-12_amd64.deb`.
+    pub pool: String,
+}
+
+/// What a lock says about one base.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The packages, lowest first.
+    pub packages: Vec<Package>,
+    /// Decides every byte of the base: over the names and digests of the packages, and over the version of what puts
+    /// them together. It does not depend on where or when they were found.
+    pub digest: Digest,
+}
+
+/// The architecture of packages that are for all of them.
+pub(crate) const ALL: &str = "all";
+
+impl Lock {
+    /// The name of the file for a release.
+    pub fn file_name(debian: u8) -> String {
+        format!("debian{debian}.lock")
+    }
+
+    /// Reads the file; none where it is not there.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no lock: with the line.
+    pub fn load(file: &Path) -> Result<Option<Self>> {
+        match std::fs::read_to_string(file) {
+            Ok(text) => Self::parse(&text, &file.display().to_string()).map(Some),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(Error::io("cannot read", file, &e)),
+        }
+    }
+
+    /// What it says about a base.
+    ///
+    /// # Errors
+    /// It has no packages for the architecture, or lacks one of those that the base is made of.
+    pub fn part(&self, what: Distroless, arch: Arch) -> Result<Part> {
+        let update = format!("lock them: cargo xtask base update {} --arch {arch}", self.debian);
+        let Some(locked) = self.packages.get(&arch) else {
+            let all: Vec<&str> = self.packages.keys().map(|arch| arch.as_str()).collect();
+            return Err(Error::missing(format!(
+                "the lock of Debian {} has no packages for {arch}",
+                self.debian
+            ))
+            .found(format!("it has those for {}", all.join(", ")))
+            .help(update));
+        };
+        let names = contents::packages(what);
+        let lacks: Vec<&str> = names.iter().copied().filter(|name| !locked.contains_key(*name)).collect();
+        if !lacks.is_empty() {
+            let what = format!("the lock of Debian {} lacks packages of {what} for {arch}", self.debian);
+            return Err(Error::missing(what).found(lacks.join(", ")).help(update));
+        }
+        let packages: Vec<Package> = names.iter().filter_map(|name| locked.get(*name).cloned()).collect();
+        let mut text = format!(
+            "distroless {} of Debian {} for {arch}; debug {}; assembler {ASSEMBLER}\n",
+            what.flavour.as_str(),
+            what.debian,
+            what.debug
+        );
+        for package in &packages {
+            text += &format!("{} {}\n", package.name, package.digest);
+        }
+        Ok(Part { packages, digest: Digest::of(text.as_bytes()) })
+    }
+
+    /// Whether this lock may take the place of `older`: no suite may go back in time, since that would bring back
+    /// packages whose faults are known.
+    ///
+    /// # Errors
+    /// One does; its name and both dates.
+    pub fn check_forward(&self, older: &Self) -> Result<()> {
+        for (suite, new) in &self.releases {
+            let Some(old) = older.releases.get(suite).filter(|old| new.date < old.date) else { continue };
+            return Err(Error::failed(format!("the archive's {suite} is older than the one that is locked"))
+                .found(format!("locked: {}; the archive now: {}", old.date, new.date))
+                .found("a mirror that stands still, or somebody who wants old packages to be taken, looks like this")
+                .help("let apt use another mirror; where going back is meant, remove the lock first"));
+        }
+        Ok(())
+    }
+
+    /// The whole of the packages' files, in bytes; a package of several architectures counts once.
+    pub fn download_size(&self) -> u64 {
+        let all = self.packages.values().flat_map(BTreeMap::values);
+        all.map(|package| (&package.digest, package.size)).collect::<BTreeMap<_, _>>().values().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,134 @@
+//! Text → lock. What stands in a lock names files and ends up in commands, so every value has to look like what it is.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{ALL, Lock, Package, Release, Stamp};
+use crate::Arch;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLock {
+    schema: u32,
+    debian: u8,
+    #[serde(default)]
+    release: BTreeMap<String, RawRelease>,
+    #[serde(default)]
+    package: BTreeMap<String, BTreeMap<String, RawPackage>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRelease {
+    date: String,
+    sha256: String,
+    signers: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPackage {
+    version: String,
+    size: u64,
+    sha256: String,
+    pool: String,
+}
+
+impl Lock {
+    /// Reads a lock. `name` is what messages call it.
+    ///
+    /// # Errors
+    /// It is none: with the line and the column, or with the entry.
+    pub fn parse(text: &str, name: &str) -> Result<Self> {
+        let bad = |why: String| {
+            Error::usage(format!("{name} is no lock that can be read"))
+                .found(why)
+                .help("make it anew: remove it, then cargo xtask base update")
+        };
+        let raw: RawLock = toml::from_str(text).map_err(|e| bad(e.to_string().trim_end().to_owned()))?;
+        if raw.schema != 1 {
+            return Err(bad(format!("it has schema {}; this program reads schema 1", raw.schema)));
+        }
+        if !matches!(raw.debian, 12 | 13) {
+            return Err(bad(format!("it is for Debian {}; there are bases of 12 and 13", raw.debian)));
+        }
+        let mut releases = BTreeMap::new();
+        for (suite, release) in raw.release {
+            let release = release.check(&suite).map_err(|why| bad(format!("release.{suite}: {why}")))?;
+            releases.insert(suite, release);
+        }
+        let mut all = BTreeMap::new();
+        let mut packages: BTreeMap<Arch, BTreeMap<String, Package>> = BTreeMap::new();
+        for (table, raw) in raw.package {
+            let mut checked = BTreeMap::new();
+            for (name, package) in raw {
+                let package = package
+                    .check(&name, &table)
+                    .map_err(|why| bad(format!("package.{table}.{name}: {why}")))?;
+                checked.insert(name, package);
+            }
+            if table == ALL {
+                all = checked;
+            } else {
+                let arch = Arch::ALL.into_iter().find(|arch| arch.as_str() == table);
+                let arch = arch.ok_or_else(|| bad(format!("{table:?} is no architecture that has bases")))?;
+                packages.insert(arch, checked);
+            }
+        }
+        for table in packages.values_mut() {
+            for (name, package) in &all {
+                if table.insert(name.clone(), package.clone()).is_some() {
+                    return Err(bad(format!("{name} stands under an architecture and under all of them")));
+                }
+            }
+        }
+        Ok(Self { debian: raw.debian, releases, packages })
+    }
+}
+
+impl RawRelease {
+    fn check(self, suite: &str) -> Result<Release, String> {
+        if !plain(suite, "-") {
+            return Err("that is no name of a suite".into());
+        }
+        let date = Stamp::parse(&self.date).ok_or("its date is none like 2026-09-12T07:55:41Z")?;
+        let hex = |signer: &String| signer.bytes().all(|b| b.is_ascii_hexdigit()) && signer.len() >= 40;
+        if !self.signers.iter().all(hex) {
+            return Err("a signer is no fingerprint".into());
+        }
+        Ok(Release { date, digest: digest(&self.sha256)?, signers: self.signers })
+    }
+}
+
+impl RawPackage {
+    fn check(self, name: &str, table: &str) -> Result<Package, String> {
+        let Self { version, size, sha256, pool } = self;
+        // Debian policy, 5.6.7 and 5.6.12.
+        if !plain(name, "+-.") {
+            return Err("that is no name of a package".into());
+        }
+        if !plain(&version, "+-.~:") {
+            return Err(format!("{version:?} is no version"));
+        }
+        let end = format!("_{table}.deb");
+        let parts_are_plain = pool.split('/').all(|part| plain(part, "+-.~_%"));
+        if !pool.starts_with("pool/") || !pool.ends_with(&end) || !parts_are_plain {
+            return Err(format!("{pool:?} is no place of a package for {table}"));
+        }
+        let digest = digest(&sha256)?;
+        Ok(Package { name: name.into(), version, architecture: table.into(), size, digest, pool })
+    }
+}
+
+/// Letters, digits and `others`, beginning with a letter or digit.
+pub(super) fn plain(text: &str, others: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))
+}
+
+fn digest(hex: &str) -> Result<Digest, String> {
+    Digest::parse(&format!("sha256:{hex}")).ok_or_else(|| format!("{hex:?} is no SHA-256"))
+}

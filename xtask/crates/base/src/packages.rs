@@ -1,0 +1,235 @@
+//! Getting the files of locked packages: from the cache, from the archive, or a clear word that the archive has others by
+//! now.
+
+use std::path::Path;
+
+use xtask_files::error::{Error, Result};
+use xtask_files::{Lock, StagedFolder};
+use xtask_files::{counted, human_size};
+use xtask_process::cache;
+use xtask_process::ui::Ui;
+
+use super::Arch;
+use super::apt::{Apt, State};
+use super::distroless::Site;
+use super::lock::Package;
+use super::store::Store;
+
+/// What apt is looked for, in a message.
+pub(super) const NEEDED: &str = "the packages of distroless bases";
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) enum Got {
+    /// The bytes of every package, in the order of the packages.
+    All(Vec<Vec<u8>>),
+    /// The archive has other versions of some.
+    Superseded(Vec<Superseded>),
+}
+
+/// A locked package that the archive has no longer, or does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Superseded {
+    pub(super) name: String,
+    pub(super) architecture: String,
+    pub(super) locked: String,
+    /// The version that the archive has now, where it has one.
+    pub(super) now: Option<String>,
+}
+
+impl Superseded {
+    /// `libc6 (amd64): locked 2.41-12, the archive has 2.41-13 now`.
+    pub(super) fn line(&self) -> String {
+        let Self { name, architecture, locked, now } = self;
+        match now {
+            Some(now) if now == locked => {
+                format!(
+                    "{name} ({architecture}): the archive has another file as {locked} than the locked one"
+                )
+            }
+            Some(now) => format!("{name} ({architecture}): locked {locked}, the archive has {now} now"),
+            None => format!("{name} ({architecture}): locked {locked}, the archive has none now"),
+        }
+    }
+}
+
+/// The bytes of the packages, each held against its digest.
+///
+/// # Errors
+/// Some are not in the cache, and cannot be had: without the network, without apt, or since the archive cannot be reached.
+pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>) -> Result<Got> {
+    let store = Store::new(site.cache);
+    if let Some(all) = cached(packages, &store)? {
+        return Ok(Got::All(all));
+    }
+    let missing = missing(packages, &store)?;
+    let lack = Lack::of(&missing, &store);
+    let apt = lack.way(debian, site)?;
+    if !lack.damaged.is_empty() {
+        site.ui.warn(format!("damaged in the cache, and fetched again: {}", lack.damaged.join(", ")));
+    }
+    let size: u64 = missing.iter().map(|p| p.size).sum();
+    let count = counted(missing.len() as u64, "package");
+    let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
+    let task = site.ui.task("Fetching", what);
+    from_places(&apt, &missing, &store, *site.ui)?;
+    let missing = self::missing(&missing, &store)?;
+    if !missing.is_empty() {
+        task.note("asking the archive what it has");
+        let superseded = by_index(&apt, &missing, debian, arch, site, &store)?;
+        if !superseded.is_empty() {
+            return Ok(Got::Superseded(superseded));
+        }
+    }
+    drop(task);
+    let all = cached(packages, &store)?;
+    all.map(Got::All).ok_or_else(|| Error::failed("a package went from the cache while it was needed"))
+}
+
+/// What would keep [`get`] from getting the packages, as far as this machine tells without asking the archive.
+///
+/// # Errors
+/// Some are not in the cache, and cannot be had: without the network, or without apt.
+pub(super) fn check(packages: &[Package], debian: u8, site: &Site<'_>) -> Result<()> {
+    let store = Store::new(site.cache);
+    let missing = missing(packages, &store)?;
+    match missing.is_empty() {
+        true => Ok(()),
+        false => Lack::of(&missing, &store).way(debian, site).map(drop),
+    }
+}
+
+/// The packages that the cache does not have, in words.
+struct Lack<'a> {
+    absent: Vec<String>,
+    damaged: Vec<String>,
+    store: &'a Store,
+}
+
+impl<'a> Lack<'a> {
+    fn of(missing: &[Package], store: &'a Store) -> Self {
+        let names = |damaged: bool| -> Vec<String> {
+            let these = missing.iter().filter(|p| store.holds(p) == damaged);
+            these.map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect()
+        };
+        Self { absent: names(false), damaged: names(true), store }
+    }
+
+    /// The apt that can bring them.
+    fn way(&self, debian: u8, site: &Site<'_>) -> Result<Apt> {
+        let Self { absent, damaged, store } = self;
+        if !site.offline {
+            // Asked before anything is fetched for it.
+            drop(inbox(store, *site.ui)?);
+            return Apt::find(site.host, *site.ui, NEEDED).map_err(|error| {
+                let all: Vec<&str> = absent.iter().chain(damaged).map(String::as_str).collect();
+                error.found(format!("not in the cache: {}", all.join(", ")))
+            });
+        }
+        let count =
+            |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
+        let counts: Vec<String> =
+            [count(absent, "absent"), count(damaged, "damaged")].into_iter().flatten().collect();
+        let error = Error::missing(format!(
+            "packages of Debian {debian} cannot be had from the cache: {}",
+            counts.join(", ")
+        ));
+        let lines = [("not in the cache", absent), ("damaged", damaged)];
+        let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
+        Err(lines
+            .fold(error, |error, (what, names)| error.found(format!("{what}: {}", names.join(", "))))
+            .help(
+                "run it once without --offline, or take over the folder `bases` of another machine's cache",
+            ))
+    }
+}
+
+/// The bytes of the packages, where the cache has all of them.
+///
+/// # Errors
+/// The cache cannot be read.
+pub(super) fn cached(packages: &[Package], store: &Store) -> Result<Option<Vec<Vec<u8>>>> {
+    packages.iter().map(|package| store.take(package)).collect()
+}
+
+fn missing(packages: &[Package], store: &Store) -> Result<Vec<Package>> {
+    let mut missing = Vec::new();
+    for package in packages {
+        if store.take(package)?.is_none() {
+            missing.push(package.clone());
+        }
+    }
+    Ok(missing)
+}
+
+/// A folder for what comes from outside, removed at its end; one process after the other has it.
+struct Inbox {
+    staging: StagedFolder,
+    _lock: Lock,
+}
+
+fn inbox(store: &Store, ui: Ui) -> Result<Inbox> {
+    let place = store.debs().join("inbox");
+    let waiting = || ui.step("Waiting", "for another process that fetches packages");
+    let lock = cache::lock(&place.with_extension("lock"), waiting)?;
+    Ok(Inbox { staging: cache::stage(&place)?, _lock: lock })
+}
+
+/// From the places that the lock names: needs no index and no signature, the digest decides.
+fn from_places(apt: &Apt, missing: &[Package], store: &Store, ui: Ui) -> Result<()> {
+    let inbox = inbox(store, ui)?;
+    let wanted: Vec<_> =
+        missing.iter().map(|p| (p, inbox.staging.path().join(format!("{}.deb", p.digest.hex())))).collect();
+    apt.fetch(&wanted)?;
+    for (package, file) in &wanted {
+        store.bring(package, file)?;
+    }
+    Ok(())
+}
+
+/// By apt's own indexes: for sources whose files are at no plain address, and to learn which packages are superseded.
+fn by_index(
+    apt: &Apt,
+    missing: &[Package],
+    debian: u8,
+    arch: Arch,
+    site: &Site<'_>,
+    store: &Store,
+) -> Result<Vec<Superseded>> {
+    let state = State::open(apt, &store.apt(), debian, &[arch])?;
+    state.update()?;
+    let names: Vec<&str> = missing.iter().map(|p| p.name.as_str()).collect();
+    let now = state.lookup(arch, &names)?;
+    let same = |p: &&Package| now.get(&p.name).is_some_and(|n| n.digest == p.digest);
+    let there: Vec<&Package> = missing.iter().filter(same).collect();
+    if !there.is_empty() {
+        let inbox = inbox(store, *site.ui)?;
+        state.download(arch, &there, inbox.staging.path())?;
+        bring_all(&there, inbox.staging.path(), store)?;
+    }
+    let still = self::missing(missing, store)?;
+    if let Some(package) = still.iter().find(|p| same(p)) {
+        return Err(Error::missing(format!("{} {} could not be fetched", package.name, package.version))
+            .found("the archive's index has it, and what came has another digest"));
+    }
+    let superseded = still.into_iter().map(|p| Superseded {
+        now: now.get(&p.name).map(|n| n.version.clone()),
+        name: p.name,
+        architecture: p.architecture,
+        locked: p.version,
+    });
+    Ok(superseded.collect())
+}
+
+/// apt chooses the names, the digests tell the files.
+fn bring_all(packages: &[&Package], from: &Path, store: &Store) -> Result<()> {
+    let entries = std::fs::read_dir(from).map_err(|e| Error::io("cannot read", from, &e))?;
+    for file in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
+        for package in packages {
+            if store.bring(package, &file)? {
+                break;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! The place in the user's cache for what bases are made of and for what was made:
+//!
+//! ```text
+//! bases/debs/<sha256>.deb          packages
+//! bases/layers/<key>/              layer.tar, layer.tar.gz, layer.json of a base
+//! bases/refreshed/<key>.lock       locks made because the repository's were out of date
+//! bases/apt/<release>-<archs>/     apt's private state
+//! ```
+//!
+//! The times of packages, of `used` beside a layer's files and of refreshed locks say when each was used last, which is
+//! what [`super::prune`] goes by.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+use xtask_process::cache::{self, needed};
+
+use super::lock::Package;
+
+/// The file whose time says when a layer was used.
+pub(super) const USED: &str = "used";
+
+/// The place.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+impl Store {
+    /// In this cache.
+    pub fn new(cache: &Path) -> Self {
+        Self { dir: cache.join("bases") }
+    }
+
+    /// The folder of a base's layer.
+    pub fn layer(&self, key: &str) -> PathBuf {
+        self.dir.join("layers").join(key)
+    }
+
+    /// Notes that a base was used, and what it can be made of again: an archive keeps no package for ever.
+    pub fn used(&self, layer: &Path, packages: &[Package]) {
+        cache::used(&layer.join(USED));
+        for deb in packages.iter().map(|package| self.deb(package)).filter(|deb| deb.exists()) {
+            cache::used(&deb);
+        }
+    }
+
+    /// The lock that stands in for another.
+    pub fn refreshed(&self, key: &str) -> PathBuf {
+        self.dir.join("refreshed").join(format!("{key}.lock"))
+    }
+
+    /// The folder of apt's private states.
+    pub fn apt(&self) -> PathBuf {
+        self.dir.join("apt")
+    }
+
+    /// The folder of packages.
+    pub fn debs(&self) -> PathBuf {
+        self.dir.join("debs")
+    }
+
+    /// The bytes of a package; none where it is not here, or is damaged: that stays until the package itself is brought.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn take(&self, package: &Package) -> Result<Option<Vec<u8>>> {
+        let path = self.deb(package);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(None),
+            Err(e) => return Err(needed(Error::io("cannot read", &path, &e))),
+        };
+        Ok((Digest::of(&bytes) == package.digest).then_some(bytes))
+    }
+
+    /// Whether something is in the place of a package: where [`Store::take`] gives none, it is damaged.
+    pub fn holds(&self, package: &Package) -> bool {
+        self.deb(package).exists()
+    }
+
+    /// Puts a file in its place where it is the package, and says whether it is.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn bring(&self, package: &Package, file: &Path) -> Result<bool> {
+        let Ok(bytes) = std::fs::read(file) else { return Ok(false) };
+        if bytes.len() as u64 != package.size || Digest::of(&bytes) != package.digest {
+            return Ok(false);
+        }
+        xtask_files::write(&self.deb(package), &bytes).map_err(needed)?;
+        Ok(true)
+    }
+
+    fn deb(&self, package: &Package) -> PathBuf {
+        self.debs().join(format!("{}.deb", package.digest.hex()))
+    }
+}

@@ -1,0 +1,53 @@
+//! One tree over another.
+
+use xtask_files::error::{Error, Result};
+use xtask_oci::{Kind, Node, RootFs};
+
+/// Folders of the root that are links into `usr` since Debian 13, and stay folders in 12.
+const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
+
+/// Puts the entries of `files`, which come from `owner`, onto a tree: what they have at a path counts, and a folder
+/// keeps what is in it.
+///
+/// # Errors
+/// A path is one kind of thing here and another there.
+pub(super) fn onto(tree: &mut RootFs, files: &RootFs, owner: &str, debian: u8) -> Result<()> {
+    for (path, node) in files.iter() {
+        let Some(path) = place(path, node, debian) else { continue };
+        if let Some(there) = tree.get(&path) {
+            if kind(there) != kind(node) {
+                let (there, here) = (kind(there), kind(node));
+                return Err(Error::failed(format!(
+                    "the packages of the base contradict each other at /{path}"
+                ))
+                .found(format!("it is {here} in {owner}, and {there} in a package before")));
+            }
+            if node.kind != Kind::Dir {
+                tree.remove(&path);
+            }
+        }
+        tree.insert(&path, node.clone())?;
+    }
+    Ok(())
+}
+
+/// Where an entry goes; nowhere for a folder that is a link in the base.
+fn place(path: &str, node: &Node, debian: u8) -> Option<String> {
+    let first = path.split('/').next().unwrap_or_default();
+    if debian < 13 || !MERGED.contains(&first) {
+        return Some(path.to_owned());
+    }
+    match (path == first, &node.kind) {
+        (true, Kind::Dir) => None,
+        (true, _) => Some(path.to_owned()),
+        (false, _) => Some(format!("usr/{path}")),
+    }
+}
+
+fn kind(node: &Node) -> &'static str {
+    match node.kind {
+        Kind::Dir => "a folder",
+        Kind::File(_) => "a file",
+        Kind::Symlink(_) => "a link",
+    }
+}

@@ -1,0 +1,84 @@
+//! Making a lock from what the archive has now.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use xtask_files::error::{Error, Result};
+use xtask_process::ui::Ui;
+
+use super::Arch;
+use super::apt::{Apt, State};
+use super::contents;
+use super::lock::Lock;
+
+/// A lock of the packages that the archive has now for these architectures.
+///
+/// # Errors
+/// The archive cannot be reached, its signatures are not good, or it lacks a package; a suite is older than in `older`.
+pub fn update(
+    apt: &Apt,
+    states: &Path,
+    debian: u8,
+    archs: &[Arch],
+    older: Option<&Lock>,
+    ui: Ui,
+) -> Result<Lock> {
+    let names: Vec<&str> = archs.iter().map(|arch| arch.as_str()).collect();
+    let task = ui.task("Locking", format!("the packages of Debian {debian} for {}", names.join(", ")));
+    let state = State::open(apt, states, debian, archs)?;
+    task.note("fetching the indexes");
+    state.update()?;
+    let releases = state.releases()?;
+    let wanted = contents::all_packages(debian);
+    let mut packages = BTreeMap::new();
+    for arch in archs {
+        task.note(format!("looking up the packages for {arch}"));
+        let found = state.lookup(*arch, &wanted)?;
+        let lacks: Vec<&str> = wanted.iter().copied().filter(|name| !found.contains_key(*name)).collect();
+        if !lacks.is_empty() {
+            return Err(Error::failed(format!("the archive of Debian {debian} lacks packages for {arch}"))
+                .found(lacks.join(", ")));
+        }
+        packages.insert(*arch, found);
+    }
+    let lock = Lock { debian, releases, packages };
+    if let Some(older) = older {
+        lock.check_forward(older)?;
+    }
+    // What the archive says goes into commands and files: it has to be what a lock may hold.
+    Lock::parse(&lock.text(), "what the archive says")
+}
+
+/// A package that an update changed.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Change {
+    /// Its name.
+    pub package: String,
+    /// Debian's name of the architecture, or `all`.
+    pub architecture: String,
+    /// The version before; none where it was not locked.
+    pub from: Option<String>,
+    /// The version now; none where it is not locked any more.
+    pub to: Option<String>,
+}
+
+/// What is different, in the order of names and architectures.
+pub fn changes(older: Option<&Lock>, newer: &Lock) -> Vec<Change> {
+    type Versions = BTreeMap<(String, String), (String, xtask_oci::Digest)>;
+    let versions = |lock: &Lock| -> Versions {
+        let all = lock.packages.values().flat_map(BTreeMap::values);
+        all.map(|p| ((p.name.clone(), p.architecture.clone()), (p.version.clone(), p.digest.clone())))
+            .collect()
+    };
+    let (old, new) = (older.map(versions).unwrap_or_default(), versions(newer));
+    let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let different = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    let version = |of: &Versions, key: &(String, String)| of.get(key).map(|(version, _)| version.clone());
+    let change = |key: &(String, String)| Change {
+        package: key.0.clone(),
+        architecture: key.1.clone(),
+        from: version(&old, key),
+        to: version(&new, key),
+    };
+    different.map(change).collect()
+}

@@ -1,0 +1,275 @@
+//! Which rustc builds which target, and where each std comes from. All targets of a run share one rustc where that is
+//! possible, the active one first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::find::{self, Ready, Way};
+use crate::rustc::Rustc;
+use xtask_triple::Triple;
+
+/// What was chosen for one target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Choice {
+    /// It can be built now.
+    Ready {
+        /// With this rustc.
+        rustc: Rustc,
+        /// With this std.
+        std: Ready,
+    },
+    /// Setup could get it.
+    Setup {
+        /// For this rustc.
+        rustc: Rustc,
+        /// In this way.
+        way: Way,
+    },
+    /// No rustc on this machine has it or could get it. Setup may install a rustc that brings its source.
+    Absent {
+        /// Why, a line for each rustc that was looked at.
+        tried: Vec<String>,
+    },
+}
+
+/// What was chosen for all targets of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct StdPlan {
+    /// One choice a target.
+    pub choices: BTreeMap<Triple, Choice>,
+    /// What a person should know: that another rustc than the active one is used, and why.
+    pub announced: Vec<String>,
+}
+
+/// What `rustup target add` was found unable to do, by toolchain and target; and whether there is a rustup.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// rustup is on PATH.
+    pub rustup: bool,
+    /// Tried, and failed.
+    pub failed: BTreeSet<(String, Triple)>,
+}
+
+/// Chooses for `targets` among `rustcs`, of which the first is the active one.
+///
+/// In this order: one rustc that is ready for all; for each target the first that is ready for it; and for what is ready
+/// nowhere, setup with one rustc that could then serve all, else with the first that could serve the target.
+pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &Refused) -> StdPlan {
+    let looks: Vec<Look> = rustcs.iter().map(|rustc| Look::at(rustc, targets, cache, refused)).collect();
+    let ready_for_all = looks.iter().find(|look| targets.iter().all(|t| look.ready.contains_key(t)));
+    let able = looks.iter().find(|look| targets.iter().all(|t| look.able(t)));
+    let mut plan = StdPlan::default();
+    for target in targets {
+        let ready = ready_for_all.or_else(|| looks.iter().find(|look| look.ready.contains_key(target)));
+        let choice = match ready.and_then(|look| Some((look, look.ready.get(target)?))) {
+            Some((look, std)) => Choice::Ready { rustc: look.rustc.clone(), std: std.clone() },
+            None => {
+                let look = able.or_else(|| looks.iter().find(|look| look.able(target)));
+                match look.and_then(|look| Some((look, look.ways.get(target)?.first()?))) {
+                    Some((look, way)) => Choice::Setup { rustc: look.rustc.clone(), way: way.clone() },
+                    None => Choice::Absent { tried: looks.iter().map(|look| look.lacks(target)).collect() },
+                }
+            }
+        };
+        plan.choices.insert(target.clone(), choice);
+    }
+    plan.announced = announce(&looks, &plan);
+    plan
+}
+
+impl Choice {
+    /// The rustc, where there is one.
+    pub fn rustc(&self) -> Option<&Rustc> {
+        match self {
+            Choice::Ready { rustc, .. } | Choice::Setup { rustc, .. } => Some(rustc),
+            Choice::Absent { .. } => None,
+        }
+    }
+
+    /// Where the std comes from, as the JSON documents name it.
+    pub fn provider(&self) -> &'static str {
+        match self {
+            Choice::Ready { std, .. } => std.provider(),
+            Choice::Setup { way, .. } => way.provider(),
+            Choice::Absent { .. } => "none",
+        }
+    }
+}
+
+/// One rustc and what it has or could have for each target.
+struct Look<'a> {
+    rustc: &'a Rustc,
+    ready: BTreeMap<Triple, Ready>,
+    ways: BTreeMap<Triple, Vec<Way>>,
+}
+
+impl<'a> Look<'a> {
+    fn at(rustc: &'a Rustc, targets: &[Triple], cache: &Path, refused: &Refused) -> Self {
+        let mut look = Look { rustc, ready: BTreeMap::new(), ways: BTreeMap::new() };
+        for target in targets {
+            if let Some(ready) = find::ready(rustc, target, cache) {
+                look.ready.insert(target.clone(), ready);
+            }
+            let mut ways = find::ways(rustc, target, refused.rustup);
+            ways.retain(|way| match way {
+                Way::RustupAdd { toolchain } => {
+                    !refused.failed.contains(&(toolchain.clone(), target.clone()))
+                }
+                Way::Build { .. } => true,
+            });
+            look.ways.insert(target.clone(), ways);
+        }
+        look
+    }
+
+    fn able(&self, target: &Triple) -> bool {
+        self.ready.contains_key(target) || self.ways.get(target).is_some_and(|ways| !ways.is_empty())
+    }
+
+    fn lacks(&self, target: &Triple) -> String {
+        let rustc = self.rustc.describe();
+        if self.rustc.known_targets().contains(target.as_str()) {
+            format!("{rustc} has neither a std for {target} nor the source of one")
+        } else {
+            format!("{rustc} does not know {target}")
+        }
+    }
+}
+
+fn announce(looks: &[Look<'_>], plan: &StdPlan) -> Vec<String> {
+    let Some(active) = looks.first() else { return Vec::new() };
+    let mut by_rustc: BTreeMap<String, Vec<&Triple>> = BTreeMap::new();
+    for (target, choice) in &plan.choices {
+        if let Some(rustc) = choice.rustc().filter(|r| r.program != active.rustc.program) {
+            by_rustc.entry(rustc.describe()).or_default().push(target);
+        }
+    }
+    let missing: Vec<&str> =
+        plan.choices.keys().filter(|t| !active.ready.contains_key(*t)).map(Triple::as_str).collect();
+    by_rustc
+        .into_iter()
+        .map(|(rustc, targets)| {
+            let targets: Vec<&str> = targets.into_iter().map(Triple::as_str).collect();
+            format!(
+                "{} built with {rustc}: the active {} has no std for {}",
+                if targets.len() == plan.choices.len() {
+                    "everything is".into()
+                } else {
+                    format!("{} is", targets.join(", "))
+                },
+                active.rustc.describe(),
+                missing.join(", "),
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    const GNU: &str = "x86_64-unknown-linux-gnu";
+    const MUSL: &str = "aarch64-unknown-linux-musl";
+    const ARM: &str = "armv7-unknown-linux-musleabihf";
+
+    /// A machine made of folders: an active rustc of rustup and one of the system with the source of its library.
+    struct Lab {
+        dir: PathBuf,
+        rustcs: Vec<Rustc>,
+    }
+
+    impl Lab {
+        fn new(name: &str) -> Self {
+            let dir = std::env::temp_dir().join(format!("xtask-choose-{name}-{}", std::process::id()));
+            let rustup = dir.join("toolchains").join("stable");
+            let system = dir.join("usr");
+            touch(&rustup.join("lib/rustlib/multirust-channel-manifest.toml"));
+            touch(&system.join("lib/rustlib/src/rust/library/std/Cargo.toml"));
+            let rustcs =
+                [(&rustup, "1.95.0"), (&system, "1.96.0")].map(|(d, v)| Rustc::fake(d, v, &[GNU, MUSL, ARM]));
+            Self { dir, rustcs: rustcs.into() }
+        }
+
+        fn has(&self, rustc: usize, targets: &[&str]) {
+            for target in targets {
+                touch(&self.rustcs[rustc].libraries(&Triple::parse(target)).join("libstd-1.rlib"));
+            }
+        }
+
+        /// For each target which rustc, and how.
+        fn choose(&self, targets: &[&str], refused: &Refused) -> Vec<String> {
+            let targets: Vec<Triple> = targets.iter().map(|t| Triple::parse(t)).collect();
+            let plan = choose(&self.rustcs, &targets, &self.dir.join("cache"), refused);
+            let said = targets.iter().map(|t| {
+                let choice = &plan.choices[t];
+                let version = choice.rustc().map(|r| r.version.to_string()).unwrap_or_default();
+                format!("{version} {}", choice.provider())
+            });
+            said.chain(plan.announced.iter().map(|_| "announced".to_owned())).collect()
+        }
+    }
+
+    impl Drop for Lab {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.dir);
+        }
+    }
+
+    fn touch(file: &Path) {
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, "x").unwrap();
+    }
+
+    fn rustup() -> Refused {
+        Refused { rustup: true, failed: BTreeSet::new() }
+    }
+
+    #[test]
+    fn the_active_rustc_comes_first() {
+        let lab = Lab::new("active");
+        lab.has(0, &[GNU, MUSL]);
+        lab.has(1, &[GNU, MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustc"]);
+    }
+
+    #[test]
+    fn one_rustc_for_all_is_preferred_and_announced() {
+        let lab = Lab::new("one");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[GNU, MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.96.0 rustc", "1.96.0 rustc", "announced"]);
+        assert_eq!(lab.choose(&[GNU], &rustup()), ["1.95.0 rustc"]);
+    }
+
+    #[test]
+    fn where_no_rustc_has_all_each_target_gets_its_own() {
+        let lab = Lab::new("each");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[MUSL]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.96.0 rustc", "announced"]);
+    }
+
+    #[test]
+    fn rustup_goes_before_source_until_it_failed() {
+        let lab = Lab::new("rustup");
+        lab.has(0, &[GNU]);
+        lab.has(1, &[GNU]);
+        assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustup"]);
+        let mut failed = rustup();
+        failed.failed.insert(("stable".into(), Triple::parse(MUSL)));
+        assert_eq!(lab.choose(&[GNU, MUSL], &failed), ["1.95.0 rustc", "1.96.0 source", "announced"]);
+        // The other musl target goes the same way, so that one rustc can build both.
+        assert_eq!(lab.choose(&[MUSL, ARM], &failed), ["1.96.0 source", "1.96.0 source", "announced"]);
+    }
+
+    #[test]
+    fn what_nobody_has_says_who_was_asked() {
+        let lab = Lab::new("absent");
+        let targets = [Triple::parse("s390x-unknown-linux-gnu")];
+        let plan = choose(&lab.rustcs, &targets, &lab.dir, &rustup());
+        let Choice::Absent { tried } = &plan.choices[&targets[0]] else { panic!("{plan:?}") };
+        assert_eq!(tried.len(), 2);
+        assert!(tried[1].ends_with("1.96.0 does not know s390x-unknown-linux-gnu"), "{tried:?}");
+    }
+}

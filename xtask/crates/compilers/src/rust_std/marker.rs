@@ -1,0 +1,60 @@
+//! The list of what a std consists of, written last. With it a std that lost files (a cleaner that removes old files of a
+//! cache) is told from a whole one by looking at names and sizes.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use xtask_files::error::{Error, Result};
+
+const NAME: &str = "contents.json";
+
+/// Lists the files of `dir` (not of folders in it) with their sizes into a file of its own.
+pub(super) fn write(dir: &Path) -> Result<()> {
+    let sizes = sizes(dir).map_err(|e| Error::io("cannot read", dir, &e))?;
+    let text = serde_json::to_vec(&sizes).map_err(|e| Error::failed(format!("cannot list files: {e}")))?;
+    xtask_files::write(&dir.join(NAME), &text)
+}
+
+/// Whether `dir` holds all that its list names.
+pub(super) fn whole(dir: &Path) -> bool {
+    let listed = std::fs::read(dir.join(NAME)).ok();
+    let listed: Option<BTreeMap<String, u64>> = listed.and_then(|b| serde_json::from_slice(&b).ok());
+    match (listed, sizes(dir)) {
+        (Some(listed), Ok(present)) => {
+            !listed.is_empty() && listed.iter().all(|(name, size)| present.get(name) == Some(size))
+        }
+        _ => false,
+    }
+}
+
+fn sizes(dir: &Path) -> std::io::Result<BTreeMap<String, u64>> {
+    let mut sizes = BTreeMap::new();
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let (name, meta) = (entry.file_name().to_string_lossy().into_owned(), entry.metadata()?);
+        if meta.is_file() && name != NAME {
+            sizes.insert(name, meta.len());
+        }
+    }
+    Ok(sizes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_std_that_lost_a_file_is_not_whole() {
+        let dir = std::env::temp_dir().join(format!("xtask-marker-test-{}", std::process::id()));
+        xtask_process::cache::create_dir(&dir).unwrap();
+        assert!(!whole(&dir));
+        std::fs::write(dir.join("libstd-1.rlib"), "std").unwrap();
+        write(&dir).unwrap();
+        assert!(whole(&dir));
+        std::fs::write(dir.join("libstd-1.rlib"), "st").unwrap();
+        assert!(!whole(&dir));
+        std::fs::remove_file(dir.join("libstd-1.rlib")).unwrap();
+        assert!(!whole(&dir));
+        std::fs::remove_dir_all(&dir).unwrap();
+    }
+}

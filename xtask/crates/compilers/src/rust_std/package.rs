@@ -1,0 +1,193 @@
+//! The package whose build makes a std, and the command lines that build it. Pure.
+//!
+//! Cargo's `-Zbuild-std` does the work, as Cargo documents it
+//! (<https://doc.rust-lang.org/cargo/reference/unstable.html#build-std>), with `RUSTC_BOOTSTRAP=1` since it is unstable.
+//! The crate rustc-build-sysroot was weighed and left: it spawns by itself and keeps Cargo's output to the end (no
+//! progress), it links std as a dynamic library too, for which gnu, Windows and Apple targets need a C toolchain, and its
+//! panic_abort does not link into programs built with `panic = "abort"`.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::rustc::Rustc;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
+
+/// The generated package, and its only crate with underscores.
+pub(super) const NAME: &str = "xtask-std";
+const PROFILE: &str = "std";
+
+/// The manifest. The profile says everything that a config file of Cargo could say about `release`, so that none of it
+/// reaches into the std.
+///
+/// Settings as rustc's own build has them for the libraries it distributes (`library/Cargo.toml`, profile `dist`):
+/// one codegen unit, panic_abort compiled to abort (programs with `panic = "abort"` link no other), and every intrinsic
+/// of compiler_builtins in an object of its own. No debug information: it would double the size.
+pub(super) fn manifest() -> String {
+    format!(
+        r#"cargo-features = ["profile-rustflags"]
+[package]
+name = "{NAME}"
+version = "0.0.0"
+edition = "2024"
+[workspace]
+[profile.{PROFILE}]
+inherits = "release"
+opt-level = 3
+debug = false
+strip = "none"
+debug-assertions = false
+overflow-checks = false
+lto = false
+panic = "unwind"
+incremental = false
+codegen-units = 1
+rpath = false
+[profile.{PROFILE}.package.panic_abort]
+rustflags = ["-Cpanic=abort"]
+[profile.{PROFILE}.package.compiler_builtins]
+codegen-units = 10000
+"#
+    )
+}
+
+/// A build of a std: what its two commands have in common.
+pub(super) struct Package<'a> {
+    pub(super) rustc: &'a Rustc,
+    pub(super) target: &'a Triple,
+    /// Where the manifest lies.
+    pub(super) dir: &'a Path,
+    pub(super) offline: bool,
+    pub(super) host: &'a Host,
+}
+
+impl Package<'_> {
+    /// Fetches what std needs from the registry: it must be known where that lies before paths can be remapped.
+    pub(super) fn fetch(&self) -> Cmd {
+        self.cargo("fetch").args(["--target", self.target.as_str()])
+    }
+
+    /// Builds; standard output carries Cargo's JSON messages. `jobs` limits the compilers at once.
+    pub(super) fn build(&self, registry: &[PathBuf], jobs: Option<usize>) -> Cmd {
+        let flags = self.rustflags(registry).join("\u{1f}");
+        let cmd = self
+            .cargo("build")
+            .args(["--profile", PROFILE, "--target", self.target.as_str()])
+            .args(["-Zbuild-std-features=panic-unwind,backtrace", "--message-format=json-render-diagnostics"])
+            .env("CARGO_ENCODED_RUSTFLAGS", flags)
+            // Goes into the names of symbols, so that they differ from those of a user's copy of the same crate.
+            .env("__CARGO_DEFAULT_LIB_METADATA", NAME);
+        match jobs {
+            Some(jobs) => cmd.arg(format!("-j{jobs}")),
+            None => cmd,
+        }
+    }
+
+    /// The folder that Cargo writes into.
+    pub(super) fn target_dir(&self) -> PathBuf {
+        self.dir.join("target")
+    }
+
+    fn cargo(&self, command: &str) -> Cmd {
+        let mut cmd = Cmd::new(self.rustc.cargo(self.host))
+            .args([command, "-Zbuild-std=std,sysroot", "--manifest-path"])
+            .arg(self.dir.join("Cargo.toml"))
+            .cwd(self.dir)
+            .env("RUSTC", &self.rustc.program)
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("CARGO_TARGET_DIR", self.target_dir())
+            .env("CARGO_BUILD_BUILD_DIR", self.target_dir())
+            .env("CARGO_TERM_COLOR", "never");
+        for key in foreign(self.host) {
+            cmd.env.entry(key).or_insert(None);
+        }
+        if self.offline { cmd.arg("--offline") } else { cmd }
+    }
+
+    /// `embed-bitcode`, since programs with `lto` need it; and no path of this machine, neither of the registry nor of the
+    /// source nor of the folder that is built in. The source gets the name that rustc itself gives it, so that
+    /// diagnostics can still show it.
+    fn rustflags(&self, registry: &[PathBuf]) -> Vec<String> {
+        let mut flags = vec!["-Cembed-bitcode=yes".to_owned()];
+        let mut remap = |from: &Path, to: &str| {
+            flags.push(format!("--remap-path-prefix={}={to}", from.display()));
+        };
+        remap(self.dir, "/std");
+        for dir in registry {
+            remap(dir, "/rust/deps");
+        }
+        let id = self.rustc.commit.clone().unwrap_or_else(|| self.rustc.version.to_string());
+        let source = self.rustc.sysroot.join("lib").join("rustlib").join("src").join("rust");
+        let real = std::fs::canonicalize(&source).unwrap_or_else(|_| source.clone());
+        remap(&source, &format!("/rustc/{id}"));
+        if real != source {
+            remap(&real, &format!("/rustc/{id}"));
+        }
+        flags
+    }
+}
+
+/// Variables that would reach into the build: those that Cargo set for us, and those that a user set for their own.
+/// What says how to reach the registry, and what links for the host, stays.
+fn foreign(host: &Host) -> Vec<OsString> {
+    let host_linker = format!("CARGO_TARGET_{}_LINKER", host.triple.shouted());
+    let prefixes = [
+        "CARGO_BUILD_",
+        "CARGO_TARGET_",
+        "CARGO_PROFILE_",
+        "CARGO_UNSTABLE_",
+        "CARGO_PKG_",
+        "CARGO_MANIFEST_",
+        "CARGO_ENCODED_",
+        "CARGO_ALIAS_",
+    ];
+    let names = [
+        "RUSTFLAGS",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "CARGO_INCREMENTAL",
+        "CARGO_MAKEFLAGS",
+        "MAKEFLAGS",
+        "CARGO_PRIMARY_PACKAGE",
+        "CARGO_BIN_NAME",
+        "CARGO_CRATE_NAME",
+    ];
+    let foreign = |key: &str| {
+        key != host_linker && (names.contains(&key) || prefixes.iter().any(|p| key.starts_with(p)))
+    };
+    host.vars().filter(|(key, _)| key.to_str().is_some_and(foreign)).map(|(key, _)| key.to_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_set_does_not_reach_the_build() {
+        let vars = [
+            ("RUSTFLAGS", "-Ctarget-cpu=native"),
+            ("CARGO_PROFILE_RELEASE_LTO", "fat"),
+            ("CARGO_TARGET_DIR", "/elsewhere"),
+            ("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "mold"),
+            ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "zig"),
+            ("CARGO_HOME", "/c"),
+            ("CARGO_HTTP_PROXY", "p"),
+            ("PATH", "/bin"),
+        ];
+        let host = Host::new(
+            Triple::parse("x86_64-unknown-linux-gnu"),
+            vars.map(|(key, value)| (key.into(), value.into())),
+        );
+        let removed: Vec<_> = foreign(&host).into_iter().map(|k| k.into_string().unwrap()).collect();
+        assert_eq!(
+            removed,
+            [
+                "CARGO_PROFILE_RELEASE_LTO",
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER",
+                "CARGO_TARGET_DIR",
+                "RUSTFLAGS"
+            ]
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! The start files and the C library that let `rust-lld` link a static musl program with no C toolchain: the folder
+//! `self-contained` that rustup's musl stds bring, filled here once from what zig or a musl gcc links.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::marker;
+use crate::rustc::libraries;
+use crate::toolchain::zig;
+use xtask_files::error::{Error, Result};
+use xtask_process::cache::{self, create_dir};
+use xtask_process::exec::Cmd;
+use xtask_triple::{Libc, Triple};
+
+/// zig compiles the whole of musl the first time: 20 s on two cores.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// What rustc links around a static program (`pre-link-objects-fallback` in its target specs), and the C library itself.
+/// `rcrt1.o` starts a program that can lie anywhere (x86_64's default), `crt1.o` one that cannot (all others').
+const NEEDED: [&str; 10] = [
+    "crt1.o",
+    "rcrt1.o",
+    "crti.o",
+    "crtn.o",
+    "crtbegin.o",
+    "crtbeginS.o",
+    "crtend.o",
+    "crtendS.o",
+    "libc.a",
+    "libunwind.a",
+];
+
+/// What to take them from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Supply {
+    /// The zig program.
+    Zig(PathBuf),
+    /// A gcc for that musl target.
+    Gcc(PathBuf),
+}
+
+/// The folder in a sysroot.
+pub fn folder(sysroot: &Path, target: &Triple) -> PathBuf {
+    libraries(sysroot, target).join("self-contained")
+}
+
+/// Whether a sysroot has all that is needed to link for `target` with `rust-lld` alone.
+pub fn complete(sysroot: &Path, target: &Triple) -> bool {
+    let dir = folder(sysroot, target);
+    target.libc() == Libc::Musl && NEEDED.iter().all(|name| dir.join(name).is_file())
+}
+
+/// Fills the folder of a std that was built here; does nothing where it is complete.
+///
+/// # Errors
+/// Where the compiler fails or names other files than expected: with its last words.
+pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn FnMut(&str)) -> Result<()> {
+    if complete(sysroot, target) {
+        return Ok(());
+    }
+    let _lock = cache::lock(&super::build::lock_of(sysroot), || {
+        progress("waiting for another process that fills the same std");
+    })?;
+    if complete(sysroot, target) {
+        return Ok(());
+    }
+    let place = folder(sysroot, target);
+    let staging = cache::stage(&place)?;
+    let made = staging.path().join("made");
+    create_dir(&made)?;
+    match from {
+        Supply::Zig(zig) => {
+            progress("Compiling musl with zig");
+            from_zig(zig, target, staging.path(), &made)?;
+        }
+        Supply::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
+    }
+    marker::write(&made)?;
+    cache::publish(staging, "made", &place)
+}
+
+fn from_zig(zig: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
+    let flags = zig::target_flags(target, None)
+        .ok_or_else(|| Error::missing(format!("zig has no target for {target}")))?;
+    xtask_files::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
+    xtask_files::write(&work.join("empty.c"), b"")?;
+    let driver = |command: &str| {
+        // A cache of its own makes the paths that zig prints short and free of blanks, and the archive's bytes the same
+        // wherever the real one lies.
+        Cmd::new(zig)
+            .arg(command)
+            .cwd(work)
+            .env("ZIG_LOCAL_CACHE_DIR", "zig")
+            .env("ZIG_GLOBAL_CACHE_DIR", "zig")
+    };
+    // -s: without debug information, which would name zig's folder.
+    let cc = |args: &[&str]| run(&driver("cc").args(&flags).args(["-O2", "-s"]).args(args));
+    // The objects are position-independent, which both kinds of program can link; `-fPIC` without `-pie` takes the same
+    // library and the other start file.
+    let pie = cc(&["--verbose", "-static", "-pie", "main.c", "-lunwind", "-o", "pie"])?;
+    let fixed = cc(&["--verbose", "-static", "-fPIC", "main.c", "-o", "fixed"])?;
+    let part =
+        |log: &str, name: &str| linked(log, name).map(|dir| work.join("zig").join("o").join(dir).join(name));
+    let part = |log: &str, name: &str| {
+        part(log, name).filter(|p| p.is_file()).ok_or_else(|| {
+            Error::failed(format!("zig links no {name} for {target}")).found(last_lines(log, 5))
+        })
+    };
+    for (log, name) in [(&pie, "rcrt1.o"), (&pie, "libunwind.a"), (&fixed, "crt1.o")] {
+        copy(&part(log, name)?, &made.join(name))?;
+    }
+    // One archive, since rustc asks for `-lc` only. zig's own pieces of C and the helpers of the compiler belong to it.
+    let mut merge = driver("ar").args(["qLcsD"]).arg(made.join("libc.a"));
+    for name in ["libc.a", "libzigc.a", "libcompiler_rt.a"] {
+        merge = merge.arg(part(&pie, name)?);
+    }
+    run(&merge)?;
+    // zig's musl needs none of these; rustc names them all the same.
+    cc(&["-c", "empty.c", "-o", "empty.o"])?;
+    for name in NEEDED {
+        if !made.join(name).exists() {
+            copy(&work.join("empty.o"), &made.join(name))?;
+        }
+    }
+    Ok(())
+}
+
+/// The folder (32 hexadecimal digits) from which zig's last linker command took `name`.
+fn linked<'l>(log: &'l str, name: &str) -> Option<&'l str> {
+    let command = log.lines().rfind(|l| l.starts_with("ld.lld ") && !l.starts_with("ld.lld -r "))?;
+    command.split([' ', '"']).find_map(|word| {
+        let (before, file) = word.rsplit_once(['/', '\\'])?;
+        let (_, dir) = before.rsplit_once(['/', '\\'])?;
+        (file == name && dir.len() == 32 && dir.bytes().all(|b| b.is_ascii_hexdigit())).then_some(dir)
+    })
+}
+
+fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
+    // `musl-gcc` is a wrapper around the host's gcc, which names the host's own files when it is asked.
+    let machine = run(&Cmd::new(gcc).arg("-dumpmachine"))?;
+    let machine = Triple::parse(machine.lines().next().unwrap_or_default().trim());
+    if machine.libc() != Libc::Musl {
+        return Err(Error::missing(format!("{} compiles for {machine}, not for musl", gcc.display()))
+            .found(format!("looked for a C library for {target}")));
+    }
+    let ask = |what: &str, name: &str| -> Result<PathBuf> {
+        let said = run(&Cmd::new(gcc).arg(format!("-print-{what}-name={name}")))?;
+        Ok(PathBuf::from(said.lines().next().unwrap_or_default().trim()))
+    };
+    let file = |name: &str| -> Result<PathBuf> {
+        let path = ask("file", name)?;
+        if path.is_absolute() && path.is_file() {
+            Ok(path)
+        } else {
+            Err(Error::failed(format!("{} has no {name}", gcc.display())))
+        }
+    };
+    for name in NEEDED {
+        match name {
+            // The unwinder of a gcc.
+            "libunwind.a" => copy(&file("libgcc_eh.a")?, &made.join(name))?,
+            "libc.a" => {
+                let (libc, libgcc) = (file("libc.a")?, file("libgcc.a")?);
+                let script = format!(
+                    "create libc.a\naddlib {}\naddlib {}\nsave\nend\n",
+                    libc.display(),
+                    libgcc.display()
+                );
+                xtask_files::write(&work.join("merge.mri"), script.as_bytes())?;
+                let shell = Cmd::new("sh").args(["-c", "\"$0\" -M < merge.mri"]).arg(ask("prog", "ar")?);
+                run(&shell.cwd(work))?;
+                copy(&work.join("libc.a"), &made.join(name))?;
+            }
+            _ => copy(&file(name)?, &made.join(name))?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs a command and returns what it said on both streams.
+fn run(cmd: &Cmd) -> Result<String> {
+    let output = cmd.capture_whole(LIMIT)?;
+    let said = format!("{}\n{}", output.text(), output.errors());
+    if output.ok() {
+        Ok(said)
+    } else {
+        Err(Error::failed(format!("{} failed ({})", Path::new(&cmd.program).display(), output.end))
+            .found(format!("the command was: {}", cmd.line()))
+            .found(last_lines(said.trim_end(), 10)))
+    }
+}
+
+fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::copy(from, to).map(|_| ()).map_err(|e| Error::io("cannot copy", from, &e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_link_names_the_parts() {
+        let hash = |c: &str| c.repeat(32);
+        let log = format!(
+            "noise\nld.lld -r -o z/o/{a}/crt1.o z/o/{b}/crt1.o\nld.lld --entry _start /with blank/z/o/{a}/crt1.o z/o/{c}/libc.a\nafter",
+            a = hash("a"),
+            b = hash("b"),
+            c = hash("c")
+        );
+        assert_eq!(linked(&log, "crt1.o"), Some(hash("a").as_str()));
+        assert_eq!(linked(&log, "libc.a"), Some(hash("c").as_str()));
+        assert_eq!(linked(&log, "rcrt1.o"), None);
+        assert_eq!(linked("", "crt1.o"), None);
+    }
+}

@@ -1,0 +1,126 @@
+//! A rustc on this machine: what it is, and what lies in its sysroot. [`find`] says which one is the active one and
+//! which others could serve.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use xtask_files::error::Result;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
+
+mod facts;
+pub mod find;
+mod version;
+
+pub use version::Version;
+
+/// A rustc, and what it says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rustc {
+    /// The compiler itself, never a rustup proxy: what it is does not depend on variables or the working folder.
+    pub program: PathBuf,
+    /// Its release.
+    pub version: Version,
+    /// The full hash of the commit it was built from, where it knows it.
+    pub commit: Option<String>,
+    /// The triple it runs on.
+    pub host: Triple,
+    /// Where its libraries lie.
+    pub sysroot: PathBuf,
+    /// All that `rustc -vV` says. Two compilers of one commit built by different people differ here, and neither can
+    /// use a library of the other.
+    pub identity: String,
+    targets: Arc<BTreeSet<String>>,
+}
+
+impl Rustc {
+    /// The rustc at `program`. Its answers are kept in `cache`; where they are, nothing is run.
+    ///
+    /// # Errors
+    /// Where it cannot be run or is no rustc.
+    pub fn at(program: &Path, cache: &Path) -> Result<Self> {
+        facts::read(program, cache)
+    }
+
+    /// The triples it can compile for: `rustc --print target-list`.
+    pub fn known_targets(&self) -> &BTreeSet<String> {
+        &self.targets
+    }
+
+    /// Where the libraries of a target lie, if it has them.
+    pub fn libraries(&self, target: &Triple) -> PathBuf {
+        libraries(&self.sysroot, target)
+    }
+
+    /// The source of its library (the folder that holds `std`), where that is installed.
+    pub fn source(&self) -> Option<PathBuf> {
+        let dir = self.sysroot.join("lib").join("rustlib").join("src").join("rust").join("library");
+        dir.join("std").join("Cargo.toml").is_file().then_some(dir)
+    }
+
+    /// The cargo that belongs to it: the one beside it, else the one that runs this program (`CARGO`), else `cargo`.
+    pub fn cargo(&self, host: &Host) -> PathBuf {
+        let beside = self.program.with_file_name(format!("cargo{}", std::env::consts::EXE_SUFFIX));
+        if beside.is_file() {
+            return beside;
+        }
+        host.var_os("CARGO")
+            .map(PathBuf::from)
+            .or_else(|| host.program("cargo"))
+            .unwrap_or_else(|| "cargo".into())
+    }
+
+    /// The rustup toolchain it belongs to, where rustup itself installed it (and can add to it).
+    pub fn rustup_toolchain(&self) -> Option<String> {
+        let manifest = self.sysroot.join("lib").join("rustlib").join("multirust-channel-manifest.toml");
+        let toolchains = self.sysroot.parent().filter(|p| p.file_name().is_some_and(|n| n == "toolchains"));
+        (toolchains.is_some() && manifest.is_file())
+            .then(|| self.sysroot.file_name().map(|n| n.to_string_lossy().into_owned()))?
+    }
+
+    /// `rust-lld` in its sysroot, where it has one.
+    pub fn rust_lld(&self) -> Option<PathBuf> {
+        let bin = self.sysroot.join("lib").join("rustlib").join(self.host.as_str()).join("bin");
+        let lld = bin.join(format!("rust-lld{}", std::env::consts::EXE_SUFFIX));
+        lld.is_file().then_some(lld)
+    }
+
+    /// Path and version, for a person.
+    pub fn describe(&self) -> String {
+        format!("{} {}", self.program.display(), self.version)
+    }
+}
+
+/// An LLD that links ELF without a C toolchain: that of the rustc in use, else of another one, else `ld.lld` on PATH.
+pub fn lld(used: &Rustc, others: &[Rustc], host: &Host) -> Option<PathBuf> {
+    let own = std::iter::once(used).chain(others).find_map(Rustc::rust_lld);
+    own.or_else(|| find::toolchains(host).iter().find_map(|dir| rust_lld_in(dir, used)))
+        .or_else(|| host.program("ld.lld"))
+}
+
+fn rust_lld_in(toolchain: &Path, used: &Rustc) -> Option<PathBuf> {
+    let rustc = Rustc { sysroot: toolchain.to_owned(), ..used.clone() };
+    rustc.rust_lld()
+}
+
+/// Where the libraries of a target lie in a sysroot.
+pub fn libraries(sysroot: &Path, target: &Triple) -> PathBuf {
+    sysroot.join("lib").join("rustlib").join(target.as_str()).join("lib")
+}
+
+#[cfg(test)]
+impl Rustc {
+    /// A rustc that was never run, with a sysroot of the test's own.
+    pub(crate) fn fake(sysroot: &Path, version: &str, targets: &[&str]) -> Self {
+        Self {
+            program: sysroot.join("bin").join("rustc"),
+            version: Version::parse(version).expect("a version"),
+            commit: None,
+            host: Triple::parse("x86_64-unknown-linux-gnu"),
+            sysroot: sysroot.to_owned(),
+            identity: format!("rustc {version}"),
+            targets: Arc::new(targets.iter().map(|t| (*t).to_owned()).collect()),
+        }
+    }
+}

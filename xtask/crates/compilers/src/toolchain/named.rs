@@ -1,0 +1,133 @@
+//! A compiler by its name or path, with the tools that belong to it.
+
+use std::path::Path;
+
+use super::names::gnu_prefixes;
+use super::{Candidate, Driver, Link, Provider};
+use xtask_process::host::{Found, Host};
+use xtask_triple::Triple;
+
+/// A compiler that a person named: a path, a name on PATH, or either with arguments.
+pub(super) fn named(
+    provider: Provider,
+    origin: String,
+    command: &str,
+    target: &Triple,
+    host: &Host,
+) -> Candidate {
+    let mut cc = words(command);
+    let absent = match host.find(&cc[0]) {
+        Found::Program(path) => {
+            cc[0] = path.to_string_lossy().into_owned();
+            None
+        }
+        Found::NotExecutable(path) => Some(format!("{} is not executable", path.display())),
+        Found::Nothing => Some(format!("there is no program {}", cc[0])),
+    };
+    if let [program, tool, ..] = cc.as_slice()
+        && Path::new(program).file_stem().is_some_and(|s| s == "zig")
+        && tool == "cc"
+    {
+        return named_zig(provider, origin, cc, target, absent);
+    }
+    let beside = Beside::of(&cc[0], target, host);
+    Candidate {
+        provider,
+        origin,
+        cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
+        ar: beside.ar,
+        ranlib: beside.ranlib,
+        link: if specs_wrapper(&cc[0]) { Link::MuslSpecs } else { Link::Driver },
+        cc,
+        absent,
+    }
+}
+
+/// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
+fn specs_wrapper(program: &str) -> bool {
+    use std::io::Read as _;
+    let mut head = Vec::new();
+    let read = std::fs::File::open(program).and_then(|f| f.take(1024).read_to_end(&mut head));
+    read.is_ok() && head.starts_with(b"#!") && String::from_utf8_lossy(&head).contains("-specs")
+}
+
+/// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
+fn named_zig(
+    provider: Provider,
+    origin: String,
+    mut cc: Driver,
+    target: &Triple,
+    absent: Option<String>,
+) -> Candidate {
+    if !cc.iter().any(|w| w == "-target" || w.starts_with("--target")) {
+        cc.extend(super::zig::target_flags(target, None).unwrap_or_default());
+    }
+    let tool = |tool: &str| vec![cc[0].clone(), tool.to_owned()];
+    let cxx = tool("c++").into_iter().chain(cc[2..].iter().cloned()).collect();
+    Candidate {
+        provider,
+        origin,
+        cxx: Some(cxx),
+        ar: Some(tool("ar")),
+        ranlib: Some(tool("ranlib")),
+        link: Link::Zig,
+        absent,
+        cc,
+    }
+}
+
+/// Splits at white space as the `cc` crate does, unless the whole is the path of a file.
+pub(super) fn words(command: &str) -> Driver {
+    if Path::new(command).is_file() {
+        return vec![command.to_owned()];
+    }
+    let words: Driver = command.split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() { vec![command.to_owned()] } else { words }
+}
+
+/// The tools that lie beside a C compiler and share its prefix and suffix: `aarch64-linux-gnu-gcc-12` has
+/// `aarch64-linux-gnu-g++-12` and `aarch64-linux-gnu-ar`.
+struct Beside {
+    cxx: Option<String>,
+    ar: Option<Driver>,
+    ranlib: Option<Driver>,
+}
+
+impl Beside {
+    fn of(cc: &str, target: &Triple, host: &Host) -> Self {
+        let path = Path::new(cc);
+        let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+        let dir = path.parent().unwrap_or_else(|| Path::new(""));
+        let usable = |name: String| {
+            let file = dir.join(name);
+            match host.find(&file.to_string_lossy()) {
+                Found::Program(path) => Some(path.to_string_lossy().into_owned()),
+                _ => None,
+            }
+        };
+        let cxx = [("gcc", "g++"), ("clang", "clang++"), ("cc", "c++")].iter().find_map(|(c, cxx)| {
+            let (prefix, suffix) = name.rsplit_once(c)?;
+            usable(format!("{prefix}{cxx}{suffix}"))
+        });
+        let found = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c));
+        let (prefix, suffix) = found.unwrap_or_default();
+        // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own. An archiver
+        // without a prefix knows the host's objects only, unless it is LLVM's.
+        let own_arch = target.arch() == host.triple.arch();
+        let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
+        let tool = |tool: &str| {
+            (!prefix.is_empty())
+                .then(|| usable(format!("{prefix}{tool}")))
+                .flatten()
+                .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
+                .or_else(|| usable(format!("llvm-{tool}{suffix}")))
+                .or_else(|| usable(format!("llvm-{tool}")))
+                // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
+                .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))
+                .or_else(|| on_path(tool.to_owned()).filter(|_| own_arch))
+                .or_else(|| on_path(format!("llvm-{tool}")))
+                .map(|t| vec![t])
+        };
+        Self { cxx, ar: tool("ar"), ranlib: tool("ranlib") }
+    }
+}

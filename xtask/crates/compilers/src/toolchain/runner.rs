@@ -1,0 +1,130 @@
+//! What runs a program built for a target on this machine: the machine itself or qemu's user mode emulation.
+
+use std::path::{Path, PathBuf};
+
+use super::names::gnu_prefixes;
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_triple::{Arch, Env, Libc, Os, Triple};
+
+/// How a target's programs are run here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runner {
+    /// The machine runs them itself.
+    Native,
+    /// qemu's user mode emulation.
+    Qemu {
+        /// The emulator.
+        program: PathBuf,
+        /// Where the target's dynamic loader and libraries lie (`-L`); none where programs are static.
+        sysroot: Option<PathBuf>,
+    },
+    /// They cannot be run here.
+    None {
+        /// What is missing.
+        reason: String,
+    },
+}
+
+impl Runner {
+    /// The name that the JSON documents use.
+    pub fn name(&self) -> Option<&'static str> {
+        match self {
+            Runner::Native => Some("native"),
+            Runner::Qemu { .. } => Some("qemu"),
+            Runner::None { .. } => None,
+        }
+    }
+
+    /// The command that runs `program`.
+    pub fn command(&self, program: &Path) -> Option<Cmd> {
+        match self {
+            Runner::Native => Some(Cmd::new(program)),
+            Runner::Qemu { program: qemu, sysroot } => {
+                let cmd = Cmd::new(qemu);
+                let cmd = sysroot.iter().fold(cmd, |cmd, dir| cmd.arg("-L").arg(dir));
+                Some(cmd.arg(program))
+            }
+            Runner::None { .. } => None,
+        }
+    }
+
+    /// The words for `CARGO_TARGET_<T>_RUNNER`; none where the machine runs the programs itself.
+    pub fn words(&self) -> Option<Vec<String>> {
+        let cmd = self.command(Path::new("")).filter(|_| matches!(self, Runner::Qemu { .. }))?;
+        let mut words = vec![cmd.program.to_string_lossy().into_owned()];
+        words.extend(cmd.args.iter().map(|a| a.to_string_lossy().into_owned()).filter(|a| !a.is_empty()));
+        Some(words)
+    }
+}
+
+/// Finds the runner for a target. Looks at files only.
+pub fn find(target: &Triple, host: &Host) -> Runner {
+    let missing = |reason: String| Runner::None { reason };
+    // Wherever its loader lies: this program runs here, too.
+    if *target == host.triple {
+        return Runner::Native;
+    }
+    if target.os() != Os::Linux || host.triple.os() != Os::Linux {
+        return missing(format!("no runner for {target} on {}", host.triple));
+    }
+    let emulated = target.arch() != host.triple.arch();
+    let Some(loader) = loader(target) else { return missing(format!("no runner is known for {target}")) };
+    let sysroot = sysroots(target).into_iter().find(|root| root.join(loader).exists());
+    let dynamic = target.libc() == Libc::Glibc;
+    if dynamic && sysroot.is_none() {
+        let of = gnu_prefixes(target).into_iter().next().unwrap_or_default();
+        return missing(format!("no {loader} of {of} on this machine, which dynamic programs need"));
+    }
+    if !emulated {
+        return Runner::Native;
+    }
+    let Some(qemu) = qemu_arch(target.arch()) else {
+        return missing(format!("qemu has no name for {target}"));
+    };
+    let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
+    match names.iter().find_map(|name| host.program(name)) {
+        Some(program) => Runner::Qemu { program, sysroot: sysroot.filter(|_| dynamic) },
+        None => missing(format!("{} not on PATH", names.join(" or "))),
+    }
+}
+
+/// Where Linux distributions keep the libraries of another architecture.
+fn sysroots(target: &Triple) -> Vec<PathBuf> {
+    let mut roots = vec![PathBuf::from("/")];
+    roots.extend(gnu_prefixes(target).iter().map(|p| Path::new("/usr").join(p)));
+    roots
+}
+
+/// qemu's name of an architecture (`qemu-<name>`).
+pub fn qemu_arch(arch: Arch) -> Option<&'static str> {
+    Some(match arch {
+        Arch::X86_64 => "x86_64",
+        Arch::X86 => "i386",
+        Arch::Aarch64 => "aarch64",
+        Arch::ArmV7 | Arch::ArmV6 | Arch::ArmV5 => "arm",
+        Arch::Riscv64 => "riscv64",
+        Arch::Powerpc64le => "ppc64le",
+        Arch::S390x => "s390x",
+        Arch::Loongarch64 => "loongarch64",
+        Arch::Wasm32 | Arch::Other => return None,
+    })
+}
+
+/// The dynamic loader of glibc (<https://sourceware.org/glibc/wiki/ABIList>), relative to its root; for musl any text,
+/// since its programs are static.
+fn loader(target: &Triple) -> Option<&'static str> {
+    Some(match (target.env(), target.arch()) {
+        (Env::Musl | Env::MuslEabi | Env::MuslEabihf, _) => "",
+        (_, Arch::X86_64) => "lib64/ld-linux-x86-64.so.2",
+        (_, Arch::X86) => "lib/ld-linux.so.2",
+        (_, Arch::Aarch64) => "lib/ld-linux-aarch64.so.1",
+        (Env::GnuEabihf, _) => "lib/ld-linux-armhf.so.3",
+        (Env::GnuEabi, _) => "lib/ld-linux.so.3",
+        (_, Arch::Riscv64) => "lib/ld-linux-riscv64-lp64d.so.1",
+        (_, Arch::Powerpc64le) => "lib64/ld64.so.2",
+        (_, Arch::S390x) => "lib/ld64.so.1",
+        (_, Arch::Loongarch64) => "lib64/ld-linux-loongarch-lp64d.so.1",
+        _ => return None,
+    })
+}

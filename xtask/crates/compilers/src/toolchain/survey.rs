@@ -1,0 +1,216 @@
+//! The survey: for each target, which candidates were tried, what each probe said, and which toolchain was chosen.
+//! Verdicts are kept in the cache folder, so that a plan costs no probe while nothing changed.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once};
+
+use super::candidates::{Candidates, Wish, Zig, candidates};
+use super::identity::Fingerprint;
+use super::names::gnu_prefixes;
+use super::probe::{self, Scratch, Setting, Verdict};
+use super::runner::Runner;
+use super::{Candidate, Nothing, Toolchain, wrapper};
+use xtask_files::error::{Error, Result};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
+
+/// What is asked for one target.
+#[derive(Debug, Clone)]
+pub struct Question<'a> {
+    /// What the probe is made with.
+    pub setting: Setting<'a>,
+    /// Where toolchains may come from.
+    pub wish: Wish,
+}
+
+/// What the survey found for one target.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The candidates that were tried, in order, each with its verdict.
+    pub tried: Vec<(Candidate, Verdict)>,
+    /// Who had nothing to try.
+    pub nothing: Vec<Nothing>,
+    /// The first that works.
+    pub chosen: Option<Toolchain>,
+}
+
+/// Where things are kept and found.
+#[derive(Debug, Clone)]
+pub struct Places<'a> {
+    /// The cache folder for verdicts, shared by all workspaces of a user.
+    pub cache: &'a Path,
+    /// The folder for wrappers, one for each workspace.
+    pub wrappers: PathBuf,
+    /// The path of this program.
+    pub this: &'a Path,
+    /// Every zig on this machine.
+    pub zigs: &'a [Zig],
+}
+
+/// How far to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// Until the first that works: what a plan needs.
+    First,
+    /// Every candidate: what `explain` shows.
+    All,
+}
+
+/// Surveys all targets, as many at once as there are cores.
+///
+/// # Errors
+/// Where a probe's folder or a wrapper cannot be written.
+pub fn survey(
+    questions: &BTreeMap<Triple, Question>,
+    host: &Host,
+    places: &Places,
+    depth: Depth,
+    ui: &Ui,
+) -> Result<BTreeMap<Triple, Survey>> {
+    let list: Vec<_> = questions.values().collect();
+    let next = AtomicUsize::new(0);
+    let told = Once::new();
+    let results = Mutex::new(Vec::new());
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
+    std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| {
+                while let Some(question) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let found = one(question, host, places, depth, (ui, &told));
+                    let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+                    all.push((question.setting.target.clone(), found));
+                }
+            });
+        }
+    });
+    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
+}
+
+/// The printer, and whether it said that verdicts cannot be kept.
+type Talk<'a> = (&'a Ui, &'a Once);
+
+fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: Talk<'_>) -> Result<Survey> {
+    let target = question.setting.target;
+    let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
+    let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
+    for candidate in list {
+        let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
+        if enough && depth == Depth::First {
+            break;
+        }
+        let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
+        let verdict = verdict(&candidate, &tools, question, host, places, talk)?;
+        if let Verdict::Works(works) = &verdict {
+            let toolchain = toolchain(&candidate, tools, works);
+            // The first that works; where C++ is needed, the first that has it, if any has.
+            if survey.chosen.is_none() || !enough && toolchain.cxx.is_some() {
+                survey.chosen = Some(toolchain);
+            }
+        }
+        survey.tried.push((candidate, verdict));
+    }
+    Ok(survey)
+}
+
+fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works) -> Toolchain {
+    Toolchain {
+        provider: candidate.provider,
+        version: works.version.clone(),
+        id: works.id.clone(),
+        cxx: tools.cxx.filter(|_| works.cxx),
+        cc: tools.cc,
+        ar: tools.ar,
+        ranlib: tools.ranlib,
+        linker: tools.linker,
+        link: candidate.link,
+    }
+}
+
+fn verdict(
+    candidate: &Candidate,
+    tools: &wrapper::Tools,
+    question: &Question,
+    host: &Host,
+    places: &Places,
+    (ui, told): Talk<'_>,
+) -> Result<Verdict> {
+    let key = probe::key(candidate, &question.setting, places.this);
+    let dir = places.cache.join("probes");
+    let file = dir.join(format!("{key}.json"));
+    let broken = dir.join(format!("{key}-{}.json", surroundings(question.setting.target, host)));
+    // An unreadable or old verdict is no verdict: the probe is made again.
+    for file in [&file, &broken] {
+        if let Some(known) = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
+            return Ok(known);
+        }
+    }
+    let task = ui.task("Probing", format!("{} for {}", candidate.origin, question.setting.target));
+    if candidate.link == super::Link::Zig {
+        task.note("zig makes the C library of a target the first time");
+    }
+    let scratch = scratch(&format!("{key}.{}.tmp", std::process::id()), &dir, &places.wrappers)?;
+    let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
+    if verdict.passing() {
+        return Ok(verdict);
+    }
+    let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
+    let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
+    if let Err(error) = xtask_files::write(&file, &text) {
+        // It costs the time of a probe in every run, and nothing else.
+        told.call_once(|| {
+            let help = "set XTASK_CACHE_DIR to a folder that can be written";
+            ui.warn(format!("what was found of C toolchains is not kept: {}\n  help: {help}", error.what));
+        });
+    }
+    Ok(verdict)
+}
+
+/// A new folder to probe in: in the cache, else where wrappers are.
+fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<Scratch> {
+    let make = |dir: &Path| {
+        let place = dir.join(name);
+        // What a process of the same number left behind when it was killed.
+        let _ = std::fs::remove_dir_all(&place);
+        xtask_files::folder(&place).map(|()| Scratch(place))
+    };
+    make(cache).or_else(|_| make(wrappers))
+}
+
+/// What can mend a compiler that itself stays the same: a package that brings its headers, its libraries or its
+/// assembler changes one of these folders. "Broken" holds only while none of them changed.
+fn surroundings(target: &Triple, host: &Host) -> String {
+    let usr = Path::new("/usr");
+    let own = gnu_prefixes(target).into_iter().flat_map(|prefix| {
+        [usr.join(&prefix).join("include"), usr.join(&prefix).join("lib"), usr.join("lib").join(prefix)]
+    });
+    let common = ["include", "lib", "local/include", "local/lib"].map(|dir| usr.join(dir));
+    let all = host.path().iter().cloned().chain(common).chain(own);
+    all.fold(Fingerprint::new("surroundings 1"), |print, dir| print.with_stat(&dir)).short()
+}
+
+impl Survey {
+    /// One line for each candidate and each provider that had none: what was tried and what was found.
+    pub fn lines(&self) -> Vec<String> {
+        let tried = self.tried.iter().map(|(candidate, verdict)| {
+            let what = match verdict {
+                Verdict::Works(works) => format!("works ({}; {})", works.version, works.steps.join(", ")),
+                Verdict::Broken { step, said, .. } => format!("broken at {step}: {said}"),
+                Verdict::Absent { what } => format!("missing: {what}"),
+            };
+            (candidate.provider, format!("{}: {}: {what}", candidate.provider, candidate.origin))
+        });
+        let missing = |n: &Nothing| (n.provider, format!("{}: missing: {}", n.provider, n.looked_for));
+        let mut lines: Vec<_> = tried.chain(self.nothing.iter().map(missing)).collect();
+        lines.sort_by_key(|(provider, _)| *provider);
+        lines.into_iter().map(|(_, line)| line).collect()
+    }
+}
+
+/// The runner of each target, found once.
+pub fn runners<'t>(targets: impl IntoIterator<Item = &'t Triple>, host: &Host) -> BTreeMap<Triple, Runner> {
+    targets.into_iter().map(|t| (t.clone(), super::runner::find(t, host))).collect()
+}

@@ -1,0 +1,50 @@
+//! The check that the program has a place in its images: it is `/<bin>`, beside the folders that are there.
+
+use super::check::Check;
+use super::quote::quoted;
+use xtask_base::Base;
+
+use super::types::Image;
+use xtask_oci::kernel;
+use xtask_oci::scratch;
+
+/// The folders of the distroless bases (`base list` shows their files), `:debug` and further architectures included.
+/// Those of registries' bases are known only when they are read: see `ship/platform`.
+const DISTROLESS: [&str; 17] = [
+    "bin", "boot", "busybox", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "root", "run", "sbin",
+    "srv", "tmp", "usr", "var",
+];
+
+/// Reports a program whose place in an image something else has.
+pub(super) fn place(check: &mut Check<'_, '_>, images: &[Image]) {
+    let Some(bin) = check.raw.app.as_ref().and_then(|app| app.bin.as_ref()) else { return };
+    let name = bin.get_ref().as_str();
+    for image in images {
+        let why = match kernel::hides(name) {
+            Some(top) => hidden(top),
+            None if taken(name, image) => {
+                format!("the program would take the place of the folder /{name}, which the image needs")
+            }
+            None => continue,
+        };
+        let message = format!("{} cannot be the program of image {}", quoted(name), quoted(&image.name));
+        check.diags.at(bin.span(), message).whole().help(why).help(
+            "its place in an image is /<bin>: give the program another name, in a [[bin]] of its package",
+        );
+        // One image shows it as well as all of them.
+        return;
+    }
+}
+
+/// Why nothing of an image is to be seen in a folder.
+pub(super) fn hidden(top: &str) -> String {
+    format!("what the kernel shows in /{top} hides it when the image is started")
+}
+
+fn taken(bin: &str, image: &Image) -> bool {
+    match image.base {
+        Base::Scratch => scratch::FOLDERS.contains(&bin) || (image.tzdata && bin == scratch::ZONES_FOLDER),
+        Base::Distroless(_) | Base::Auto => DISTROLESS.contains(&bin),
+        Base::Registry(_) => false,
+    }
+}

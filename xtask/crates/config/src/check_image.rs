@@ -1,0 +1,192 @@
+//! The checks of `[[image]]`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::check::Check;
+use super::check_run;
+use super::check_size;
+use super::quote::{names, quoted};
+use super::raw::{RawImage, Text, Texts};
+use super::suggest::nearest;
+use xtask_base::Base;
+
+use super::types::Image;
+use crate::workspace::Package;
+use xtask_base::{Distroless, Flavour};
+use xtask_oci::{grammar, pack};
+use xtask_registry::Reference;
+use xtask_triple::{Os, Platform, Triple};
+
+/// All images of the file.
+pub(super) fn images(check: &mut Check<'_, '_>) -> Vec<Image> {
+    let raw = check.raw;
+    let images = raw.images.iter().filter_map(|image| self::image(check, image)).collect();
+    check.differ("image", raw.images.iter().filter_map(|i| i.name.as_ref()));
+    images
+}
+
+fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
+    if let Some(name) = raw.name.as_ref().filter(|name| !grammar::is_name(name.get_ref())) {
+        check
+            .diags
+            .at(name.span(), format!("{} cannot be the name of an image", quoted(name.get_ref())))
+            .help(grammar::COMPONENT);
+    }
+    let base = raw.base.as_ref().and_then(|text| base(check, text));
+    let targets = raw.targets.as_ref();
+    if let Some(list) = targets.filter(|list| list.get_ref().is_empty()) {
+        check.diags.at(list.span(), "an image has at least one target");
+    }
+    let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
+    let compression = check_size::compression(check, raw.compression.as_ref());
+    let budget = check_size::budget(check, raw.budget.as_ref());
+    let run = check_run::run(check, &raw.run);
+    let smoke = check_run::smoke(check, &raw.run);
+    let closure = raw.closure.unwrap_or(false);
+    if let (true, Some(Base::Scratch), Some(text)) = (closure, &base, &raw.base) {
+        check
+            .diags
+            .at(text.span(), "closure = true trims the base, and scratch holds nothing")
+            .help("remove `closure`, or name another base");
+    }
+    Some(Image {
+        name: raw.name.as_ref()?.get_ref().clone(),
+        base: base?,
+        targets,
+        tzdata: raw.tzdata.unwrap_or(false),
+        compression,
+        budget,
+        run,
+        smoke,
+        closure,
+        places: places(check, raw),
+    })
+}
+
+/// Where the keys stand that only what is in the image can prove wrong.
+fn places(check: &Check<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, String> {
+    let run = &raw.run;
+    let first = |texts: &Option<Texts>| Some(texts.as_ref()?.span());
+    let healthcheck = run.healthcheck.as_ref().and_then(|check| first(&check.cmd));
+    let spans = [
+        ("entrypoint", first(&run.entrypoint)),
+        ("user", run.user.as_ref().map(Text::span)),
+        ("workdir", run.workdir.as_ref().map(Text::span)),
+        ("volumes", first(&run.volumes)),
+        ("healthcheck", healthcheck),
+    ];
+    spans.into_iter().filter_map(|(key, span)| Some((key, check.source.place(span?.start)))).collect()
+}
+
+/// Reports a version that cannot be the tag of an image.
+pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, images: &[Image]) {
+    let (Some(package), Some(app)) = (package, &check.raw.app) else { return };
+    let Some(name) = &app.package else { return };
+    let version = package.version.to_string();
+    for image in images {
+        let platforms: Vec<Platform> = image.targets.iter().filter_map(Triple::platform).collect();
+        let tags = pack::tags(&version, &platforms.iter().collect::<Vec<_>>());
+        if let Some(tag) = tags.iter().flatten().find(|tag| !grammar::is_tag(tag)) {
+            let message =
+                format!("the version of {} makes no tag for image {}", quoted(&package.name), image.name);
+            let tag = format!("the tag {} would have {} characters", quoted(tag), tag.len());
+            check.diags.at(name.span(), message).whole().help(tag).help(grammar::TAG);
+            return;
+        }
+    }
+}
+
+fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
+    let word = text.get_ref().as_str();
+    match word {
+        "scratch" => return Some(Base::Scratch),
+        "auto" => return Some(Base::Auto),
+        _ => {}
+    }
+    if let Some(distroless) = Distroless::parse(word) {
+        return Some(Base::Distroless(distroless));
+    }
+    let flavours = Flavour::ALL.map(|flavour| Distroless::of(flavour).to_string());
+    if word.split(':').next() == Some("distroless") {
+        check.diags.at(text.span(), format!("{} is no distroless base", quoted(word))).help_with(move || {
+            vec![
+                format!("there are {}", names(flavours.iter().map(String::as_str))),
+                "behind them can stand -debian12 or -debian13, then :root, :debug or both".to_owned(),
+            ]
+        });
+        return None;
+    }
+    // A name alone could be an image of the default registry, too; more likely it is a slip.
+    if word.contains([':', '/', '@']) {
+        return match Reference::parse(word) {
+            Ok(reference) => Some(Base::Registry(reference)),
+            Err(error) => {
+                let diag = check.diags.at(text.span(), error.what);
+                diag.help_with(move || error.found.into_iter().chain(error.help).collect());
+                None
+            }
+        };
+    }
+    let all = ["scratch", "auto"].into_iter().chain(flavours.iter().map(String::as_str));
+    check.diags.at(text.span(), format!("{} is not a base", quoted(word))).help(
+        match nearest(word, all.clone()) {
+            Some(near) => format!("did you mean {}?", quoted(near)),
+            None => format!("the bases are {}, and images of registries", names(all)),
+        },
+    );
+    None
+}
+
+/// The targets of one image: listed, of a Linux platform, each of its own.
+fn platforms<'a>(check: &mut Check<'a, '_>, texts: &'a [Text]) -> Vec<Triple> {
+    let raw = check.raw;
+    let listed = move || raw.targets.iter().filter_map(|t| t.triple.as_ref()).map(|t| t.get_ref().as_str());
+    let known: BTreeSet<&str> = listed().collect();
+    let all_readable = raw.targets.iter().all(|t| t.triple.is_some());
+    let mut taken: BTreeMap<Platform, (usize, &str)> = BTreeMap::new();
+    let mut triples = Vec::new();
+    for text in texts {
+        let name = text.get_ref().as_str();
+        let triple = Triple::parse(name);
+        if !known.contains(name) {
+            // A target whose triple cannot be read may be the one that is meant.
+            if all_readable {
+                not_listed(check, text, listed);
+            }
+        } else if let Some(platform) = triple.platform().filter(|_| triple.os() == Os::Linux) {
+            if let Some((offset, other)) = taken.get(&platform) {
+                let message = match *other == name {
+                    true => format!("{} is in this image twice", quoted(name)),
+                    false => format!("{} and {} are both {platform}", quoted(other), quoted(name)),
+                };
+                let diag = check.diags.at(text.span(), message).whole().also("the first is on", *offset);
+                diag.help("an image has one program for each platform; make two images");
+            } else {
+                taken.insert(platform, (text.span().start, name));
+            }
+        } else if check.triples.contains(name) {
+            let message = match triple.platform() {
+                Some(platform) => format!("an image for {platform} is not supported yet"),
+                None => format!("{} has no platform that container images know", quoted(name)),
+            };
+            check.diags.at(text.span(), message).help("remove it here: a target needs no image");
+        }
+        triples.push(triple);
+    }
+    triples
+}
+
+fn not_listed<'a, I: Iterator<Item = &'a str>>(
+    check: &mut Check<'a, '_>,
+    text: &'a Text,
+    listed: impl Fn() -> I + Send + 'a,
+) {
+    let name = text.get_ref().as_str();
+    let known = check.triples.contains(name);
+    let diag = check.diags.at(text.span(), format!("target {} is not listed", quoted(name))).whole();
+    diag.help_with(move || match nearest(name, listed()) {
+        _ if known => vec![format!("add to the file:\n[[target]]\ntriple = {}", quoted(name))],
+        Some(near) => vec![format!("did you mean {}?", quoted(near))],
+        None => vec![format!("the file lists {}", names(listed()))],
+    });
+}

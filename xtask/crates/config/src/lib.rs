@@ -1,0 +1,71 @@
+//! targets.toml, from bytes to a valid [`Config`]: read (`source`), walked as written (`raw`), checked against the
+//! workspace and rustc's targets (`check`). Every error of the file comes at once, with its place underlined.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::workspace::Workspace;
+use xtask_files::error::Result;
+
+mod check;
+mod check_bin;
+mod check_image;
+mod check_run;
+mod check_size;
+mod check_target;
+mod diag;
+mod glibc;
+pub mod quote;
+mod raw;
+mod snippet;
+mod source;
+pub mod suggest;
+mod syntax;
+mod types;
+mod walk;
+pub mod workspace;
+
+pub use check_run::words;
+pub use glibc::GlibcVersion;
+pub use types::{
+    App, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode,
+    ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+};
+
+/// The name that the file has where `--config` says nothing.
+pub const FILE_NAME: &str = "targets.toml";
+
+impl Config {
+    /// Reads and checks `file`. `known_triples` is what `rustc --print target-list` prints; `file` is named in errors as
+    /// given here, and relative paths in it start at its directory.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](xtask_files::error::Kind::Usage), with everything that is wrong in the file.
+    pub fn load(file: &Path, workspace: &Workspace, known_triples: &BTreeSet<String>) -> Result<Self> {
+        Self::parse(source::Source::read(file)?, file, workspace, known_triples)
+    }
+
+    /// As [`Config::load`], from the bytes of a file that need not exist.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn from_bytes(
+        bytes: &[u8],
+        file: &Path,
+        workspace: &Workspace,
+        known_triples: &BTreeSet<String>,
+    ) -> Result<Self> {
+        Self::parse(source::Source::from_bytes(bytes, file)?, file, workspace, known_triples)
+    }
+
+    fn parse(
+        source: source::Source,
+        file: &Path,
+        workspace: &Workspace,
+        known_triples: &BTreeSet<String>,
+    ) -> Result<Self> {
+        let (raw, mut diags) = raw::read(&source)?;
+        let config = check::config(&raw, &source, file, workspace, known_triples, &mut diags);
+        diags.finish(&source, config)
+    }
+}

@@ -1,0 +1,220 @@
+//! targets.toml as written: the right types, and nothing known yet about what the words mean.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::DeTable;
+
+use super::diag::Diags;
+use super::source::Source;
+use super::syntax::Syntax;
+use super::walk::Fields;
+use xtask_files::error::{Error, Result};
+
+mod run;
+pub(super) mod shapes;
+
+pub(super) use run::{RawHealthcheck, RawRun};
+
+/// A string with its place.
+pub(super) type Text = Spanned<String>;
+
+/// A list of strings with its place.
+pub(super) type Texts = Spanned<Vec<Text>>;
+
+/// The file as written. What is none, or missing from a list, was left out or is reported already.
+#[derive(Debug, Default)]
+pub(super) struct Raw {
+    pub(super) schema: Option<Text>,
+    pub(super) app: Option<RawApp>,
+    pub(super) modes: Vec<RawMode>,
+    pub(super) targets: Vec<RawTarget>,
+    pub(super) images: Vec<RawImage>,
+    pub(super) test_needs: Option<Texts>,
+    pub(super) test_all_features: Option<Texts>,
+}
+
+/// `[app]` as written.
+#[derive(Debug)]
+pub(super) struct RawApp {
+    pub(super) package: Option<Text>,
+    pub(super) bin: Option<Text>,
+    pub(super) smoke: Option<Texts>,
+}
+
+/// `[[mode]]` as written.
+#[derive(Debug)]
+pub(super) struct RawMode {
+    pub(super) name: Option<Text>,
+    pub(super) features: Option<Texts>,
+    pub(super) default_features: Option<bool>,
+    pub(super) needs: Option<Texts>,
+}
+
+/// `[[target]]` as written.
+#[derive(Debug)]
+pub(super) struct RawTarget {
+    pub(super) triple: Option<Text>,
+    pub(super) mode: Option<Text>,
+    pub(super) on_fallback: Option<Text>,
+    pub(super) cc: Option<Text>,
+    pub(super) glibc: Option<Text>,
+    pub(super) cpu: Option<Text>,
+    pub(super) profile: Option<Text>,
+    pub(super) env: Vec<(Text, Text)>,
+    pub(super) rustflags: Option<Texts>,
+}
+
+/// `[[image]]` as written.
+#[derive(Debug)]
+pub(super) struct RawImage {
+    pub(super) name: Option<Text>,
+    pub(super) base: Option<Text>,
+    pub(super) targets: Option<Texts>,
+    pub(super) tzdata: Option<bool>,
+    pub(super) compression: Option<Text>,
+    pub(super) budget: Option<Text>,
+    /// The keys that say how to run it.
+    pub(super) run: RawRun,
+    pub(super) closure: Option<bool>,
+}
+
+/// The parser bounds the depth of brackets and the parts of a key, 80 each, but not their product, and what it returns
+/// is freed recursively: 6,400 levels overflow the 1 or 2 MiB of many threads. Measured: they need less than 8 MiB.
+const STACK: usize = 32 * 1024 * 1024;
+
+/// Reads the text. The errors are all of the file's that need no knowledge of the workspace.
+///
+/// # Errors
+/// Only where no thread can be started.
+pub(super) fn read(source: &Source) -> Result<(Raw, Diags<'static>)> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("targets.toml".to_owned()).stack_size(STACK);
+        let running = thread
+            .spawn_scoped(scope, || parse(source))
+            .map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
+        running.join().map_err(|_| Error::failed(format!("cannot read {}: its parser panicked", source.name)))
+    })
+}
+
+/// Rounds of [`parse`]. Each finds what the parser did not look at in the round before; few files need three.
+const ROUNDS: usize = 8;
+
+/// The parser gives up on what follows some errors. Where those are errors of their own lines, the file is read again
+/// with these lines left blank, so that all errors come at once.
+fn parse(source: &Source) -> (Raw, Diags<'static>) {
+    let mut diags = Diags::default();
+    let mut text = source.text.clone();
+    let mut syntax = Syntax::default();
+    for round in 1.. {
+        let (document, errors) = DeTable::parse_recoverable(&text);
+        let found = syntax.add(&errors, source);
+        if found && syntax.contained && round < ROUNDS {
+            drop(document);
+            text = blank(source, &syntax.lines);
+            continue;
+        }
+        let raw = file(document.get_ref(), &mut diags);
+        diags.set_syntax(syntax);
+        return (raw, diags);
+    }
+    (Raw::default(), diags)
+}
+
+/// The text with spaces in these lines, every other byte where it was.
+fn blank(source: &Source, lines: &BTreeSet<usize>) -> String {
+    let mut bytes = source.text.clone().into_bytes();
+    for line in lines {
+        bytes[source.line(*line)].fill(b' ');
+    }
+    // Whole lines were replaced, so no character was cut.
+    String::from_utf8(bytes).unwrap_or_default()
+}
+
+fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
+    let mut file = Fields::open(document, 0..0, &shapes::FILE, diags);
+    let schema = file.integer("schema");
+    let schema = file.required("schema", schema);
+    let app = file.table("app");
+    let app = file.required("app", app);
+    let [modes, targets] = ["mode", "target"].map(|key| {
+        let tables = file.tables(key);
+        file.required(key, Some(tables)).unwrap_or_default()
+    });
+    let images = file.tables("image");
+    let test = file.table("test");
+    let (test_needs, test_all_features) = match test {
+        Some((table, span)) => {
+            let mut test = Fields::open(table, span, &shapes::TEST, diags);
+            (test.strings("needs"), test.strings("all-features"))
+        }
+        None => (None, None),
+    };
+    Raw {
+        schema,
+        app: app.map(|at| app_fields(at, diags)),
+        modes: modes.into_iter().map(|at| mode_fields(at, diags)).collect(),
+        targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
+        images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
+        test_needs,
+        test_all_features,
+    }
+}
+
+type At<'t> = (&'t DeTable<'t>, Range<usize>);
+
+fn app_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawApp {
+    let mut app = Fields::open(table, span, &shapes::APP, diags);
+    let [package, bin] = ["package", "bin"].map(|key| {
+        let value = app.string(key);
+        app.required(key, value)
+    });
+    RawApp { package, bin, smoke: app.strings("smoke") }
+}
+
+fn mode_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawMode {
+    let mut mode = Fields::open(table, span, &shapes::MODE, diags);
+    let name = mode.string("name");
+    RawMode {
+        name: mode.required("name", name),
+        features: mode.strings("features"),
+        default_features: mode.boolean("default-features"),
+        needs: mode.strings("needs"),
+    }
+}
+
+fn target_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawTarget {
+    let mut target = Fields::open(table, span, &shapes::TARGET, diags);
+    let triple = target.string("triple");
+    RawTarget {
+        triple: target.required("triple", triple),
+        mode: target.string("mode"),
+        on_fallback: target.string("on-fallback"),
+        cc: target.string("cc"),
+        glibc: target.string("glibc"),
+        cpu: target.string("cpu"),
+        profile: target.string("profile"),
+        env: target.map("env").unwrap_or_default(),
+        rustflags: target.strings("rustflags"),
+    }
+}
+
+fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
+    let mut image = Fields::open(table, span, &shapes::IMAGE, diags);
+    let [name, base] = ["name", "base"].map(|key| {
+        let value = image.string(key);
+        image.required(key, value)
+    });
+    let targets = image.strings("targets");
+    RawImage {
+        name,
+        base,
+        targets: image.required("targets", targets),
+        tzdata: image.boolean("tzdata"),
+        compression: image.string("compression"),
+        budget: image.string("budget"),
+        run: run::fields(&mut image),
+        closure: image.boolean("closure"),
+    }
+}

@@ -1,0 +1,74 @@
+//! How to run an image, as written: the keys of `[[image]]` that become its configuration and its smoke run.
+
+use super::shapes;
+use super::{Text, Texts};
+use crate::walk::Fields;
+
+/// The keys as written. What is none or empty was left out or is reported already.
+#[derive(Debug, Default)]
+pub(crate) struct RawRun {
+    pub(crate) entrypoint: Option<Texts>,
+    pub(crate) cmd: Option<Texts>,
+    pub(crate) env: Vec<(Text, Text)>,
+    pub(crate) user: Option<Text>,
+    pub(crate) workdir: Option<Text>,
+    pub(crate) ports: Option<Texts>,
+    pub(crate) volumes: Option<Texts>,
+    pub(crate) stop_signal: Option<Text>,
+    pub(crate) healthcheck: Option<RawHealthcheck>,
+    pub(crate) labels: Vec<(Text, Text)>,
+    pub(crate) annotations: Vec<(Text, Text)>,
+    pub(crate) smoke: Option<Texts>,
+    pub(crate) expect: Option<RawExpect>,
+}
+
+/// `healthcheck` as written.
+#[derive(Debug)]
+pub(crate) struct RawHealthcheck {
+    pub(crate) cmd: Option<Texts>,
+    pub(crate) interval: Option<Text>,
+    pub(crate) timeout: Option<Text>,
+    pub(crate) start_period: Option<Text>,
+    pub(crate) retries: Option<Text>,
+}
+
+/// `expect` as written.
+#[derive(Debug)]
+pub(crate) struct RawExpect {
+    pub(crate) exit: Option<Text>,
+    pub(crate) stdout: Option<Text>,
+}
+
+/// Reads them from an `[[image]]`.
+pub(super) fn fields(image: &mut Fields<'_, '_>) -> RawRun {
+    RawRun {
+        entrypoint: image.strings("entrypoint"),
+        cmd: image.strings("cmd"),
+        env: image.map("env").unwrap_or_default(),
+        user: image.string("user"),
+        workdir: image.string("workdir"),
+        ports: image.strings("ports"),
+        volumes: image.strings("volumes"),
+        stop_signal: image.string("stop-signal"),
+        healthcheck: image.inline("healthcheck", &shapes::HEALTHCHECK).map(healthcheck),
+        labels: image.map("labels").unwrap_or_default(),
+        annotations: image.map("annotations").unwrap_or_default(),
+        smoke: image.strings("smoke"),
+        expect: image.inline("expect", &shapes::EXPECT).map(expect),
+    }
+}
+
+fn healthcheck(mut fields: Fields<'_, '_>) -> RawHealthcheck {
+    let cmd = fields.strings("cmd");
+    RawHealthcheck {
+        cmd: fields.required("cmd", cmd),
+        interval: fields.string("interval"),
+        timeout: fields.string("timeout"),
+        start_period: fields.string("start-period"),
+        retries: fields.integer("retries"),
+    }
+}
+
+fn expect(mut fields: Fields<'_, '_>) -> RawExpect {
+    RawExpect { exit: fields.integer("exit"), stdout: fields.string("stdout") }
+}

@@ -1,0 +1,298 @@
+//! What a valid targets.toml says. A value of these types has passed every check of this module.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::GlibcVersion;
+use xtask_base::Base;
+use xtask_gate::Level;
+use xtask_triple::Triple;
+
+mod run;
+
+pub use run::{HealthCheck, Id, ImageRun, ImageSmoke, User};
+
+/// A valid targets.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// The file it came from, as the caller named it.
+    pub file: PathBuf,
+    /// What to build.
+    pub app: App,
+    /// In order of preference; at least one, all names different.
+    pub modes: Vec<Mode>,
+    /// In the file's order; at least one, all triples different.
+    pub targets: Vec<Target>,
+    /// In the file's order, all names different.
+    pub images: Vec<Image>,
+    /// What the project's own tests need.
+    pub test: TestSection,
+}
+
+/// `[app]`: the program to build. Package and bin exist in the workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct App {
+    /// The package.
+    pub package: String,
+    /// The program of that package.
+    pub bin: String,
+    /// Arguments of the smoke run; `["--version"]` where left out.
+    pub smoke: Vec<String>,
+}
+
+/// `[[mode]]`: a named set of Cargo features with what it requires.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mode {
+    /// Fit for a directory name; not `auto` or `all`.
+    pub name: String,
+    /// Features of the app's package, or `dependency/feature`.
+    pub features: Vec<String>,
+    /// Whether the package's default features are on, as they are where left out.
+    pub default_features: bool,
+    /// What it must have.
+    pub needs: BTreeSet<Need>,
+}
+
+impl Mode {
+    /// Whether it must have a compiler besides Rust's. One that needs none is built with traps in place of all of them.
+    pub fn compiles(&self) -> bool {
+        self.needs.iter().any(|need| matches!(need, Need::C | Need::Cxx))
+    }
+}
+
+/// What a mode needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Need {
+    /// `"c"`: a C compiler for the target.
+    C,
+    /// `"c++"`: a C++ compiler for the target.
+    Cxx,
+    /// `"dlopen"`: programs that can load shared libraries when they run, which static ones cannot.
+    Dlopen,
+}
+
+/// `[[target]]`: a target with its settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// A triple that rustc knows.
+    pub triple: Triple,
+    /// `auto` where left out.
+    pub mode: ModeChoice,
+    /// `allow` where left out.
+    pub on_fallback: OnFallback,
+    /// The only C toolchain to use; found by search where left out.
+    pub cc: Option<CcChoice>,
+    /// The oldest glibc to run on; only where the target has one.
+    pub glibc: Option<GlibcVersion>,
+    /// The oldest processor to run on, as a level of x86-64; only where the target is such. It decides what the gate
+    /// accepts, and not what rustc compiles for.
+    pub cpu: Option<Level>,
+    /// A Cargo profile of the workspace; `release` where left out.
+    pub profile: String,
+    /// Variables for Cargo and everything it starts. None of them is one that this program sets.
+    pub env: BTreeMap<String, String>,
+    /// Arguments for rustc, each handed over as one argument.
+    pub rustflags: Vec<String>,
+}
+
+/// Which mode a target builds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModeChoice {
+    /// The first mode whose needs are met.
+    Auto,
+    /// This mode or nothing. A mode of this name exists.
+    Named(String),
+}
+
+/// What happens where a mode that was not the first choice must be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFallback {
+    /// It is taken, and said.
+    Allow,
+    /// The run ends before anything is built.
+    Fail,
+}
+
+/// targets.toml's explicit choice of a C toolchain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CcChoice {
+    /// Where the toolchain comes from.
+    Provider(CcProvider),
+    /// A compiler: an absolute path, or a name to look up on PATH.
+    Program(PathBuf),
+}
+
+/// The providers that targets.toml can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CcProvider {
+    /// The host's own compiler.
+    Host,
+    /// A GNU cross GCC.
+    Gnu,
+    /// A musl cross GCC.
+    Musl,
+    /// clang with a sysroot.
+    Clang,
+    /// MinGW.
+    Mingw,
+    /// `zig cc`.
+    Zig,
+}
+
+/// `[[image]]`: a container image over one or more platforms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    /// One component of an OCI repository name.
+    pub name: String,
+    /// What lies below the program.
+    pub base: Base,
+    /// Listed targets, in the file's order: at least one, each of its own Linux platform.
+    pub targets: Vec<Triple>,
+    /// Ships the time zone database.
+    pub tzdata: bool,
+    /// How its layers are compressed in `target/dist/oci`; `gzip` where left out.
+    pub compression: Compression,
+    /// The most bytes that a pull may fetch for one platform; any number where left out.
+    pub budget: Option<u64>,
+    /// How to run it.
+    pub run: ImageRun,
+    /// How it is started once, to see that it starts.
+    pub smoke: ImageSmoke,
+    /// Ships of the base only what the program needs.
+    pub closure: bool,
+    /// Where the keys stand that only what is in the image can prove wrong, as messages begin with it:
+    /// `targets.toml:12:8`. Those that are written, of `entrypoint`, `user`, `workdir`, `volumes` and `healthcheck`.
+    pub places: BTreeMap<&'static str, String>,
+}
+
+/// How the layers of an image are compressed. Its tar for Docker always holds gzip.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Compression {
+    /// Every tool takes it.
+    #[default]
+    Gzip,
+    /// Faster to unpack. Docker takes it from 23 on, containerd from 1.5, podman from 1.6.2.
+    Zstd,
+}
+
+/// `[test]`: what the tests of the project itself need.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TestSection {
+    /// Tools, each once.
+    pub needs: BTreeSet<TestNeed>,
+    /// Packages whose tests run once more with all their features, which no mode may turn on together.
+    pub all_features: BTreeSet<String>,
+}
+
+/// A tool that tests can need.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TestNeed {
+    /// A container daemon that answers to `docker`.
+    Docker,
+    /// Handlers in binfmt_misc, so that the daemon runs foreign images.
+    Binfmt,
+    /// `skopeo`.
+    Skopeo,
+    /// `umoci`.
+    Umoci,
+    /// `podman`.
+    Podman,
+    /// `buildah`.
+    Buildah,
+    /// `bwrap`: bubblewrap.
+    Bubblewrap,
+    /// `zstd`, the program.
+    Zstd,
+    /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
+    Registry,
+    /// `musl-gcc`, with musl's loader.
+    MuslGcc,
+    /// `zig`, as a C compiler for targets that the machine has none for.
+    Zig,
+    /// `cyclonedx`: the reference library of CycloneDX, for Python.
+    Cyclonedx,
+    /// `rust-src`: the source of Rust's library, of any rustc that may be used.
+    RustSrc,
+}
+
+impl Target {
+    /// A target that targets.toml does not list, with the defaults of every key.
+    pub fn with_defaults(triple: Triple) -> Self {
+        Self {
+            triple,
+            mode: ModeChoice::Auto,
+            on_fallback: OnFallback::Allow,
+            cc: None,
+            glibc: None,
+            cpu: None,
+            profile: "release".to_owned(),
+            env: BTreeMap::new(),
+            rustflags: Vec::new(),
+        }
+    }
+}
+
+/// A fixed set of words in targets.toml.
+pub(super) trait Word: Copy + 'static {
+    /// Every value with its spelling, in the order in which help names them.
+    const ALL: &'static [(&'static str, Self)];
+}
+
+impl Word for Need {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("c", Self::C), ("c++", Self::Cxx), ("dlopen", Self::Dlopen)];
+}
+
+impl Word for OnFallback {
+    const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("fail", Self::Fail)];
+}
+
+impl Word for Compression {
+    const ALL: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip), ("zstd", Self::Zstd)];
+}
+
+impl Word for Level {
+    const ALL: &'static [(&'static str, Self)] =
+        &[("x86-64", Self::V1), ("x86-64-v2", Self::V2), ("x86-64-v3", Self::V3), ("x86-64-v4", Self::V4)];
+}
+
+impl Word for CcProvider {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("host", Self::Host),
+        ("gnu", Self::Gnu),
+        ("musl", Self::Musl),
+        ("clang", Self::Clang),
+        ("mingw", Self::Mingw),
+        ("zig", Self::Zig),
+    ];
+}
+
+impl Word for TestNeed {
+    const ALL: &'static [(&'static str, Self)] = &[
+        ("docker", Self::Docker),
+        ("binfmt", Self::Binfmt),
+        ("skopeo", Self::Skopeo),
+        ("umoci", Self::Umoci),
+        ("podman", Self::Podman),
+        ("buildah", Self::Buildah),
+        ("bwrap", Self::Bubblewrap),
+        ("zstd", Self::Zstd),
+        ("registry", Self::Registry),
+        ("musl-gcc", Self::MuslGcc),
+        ("zig", Self::Zig),
+        ("cyclonedx", Self::Cyclonedx),
+        ("rust-src", Self::RustSrc),
+    ];
+}
+
+macro_rules! spelled {
+    ($($word:ty),*) => {$(
+        impl $word {
+            /// Its spelling in targets.toml.
+            pub fn as_str(self) -> &'static str {
+                Self::ALL.iter().find(|(_, value)| *value == self).map_or("", |(spelling, _)| spelling)
+            }
+        }
+    )*};
+}
+spelled!(Need, OnFallback, Compression, CcProvider, TestNeed);

@@ -1,0 +1,227 @@
+//! The facts about a Cargo workspace that this program needs, as Cargo itself states them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use cargo_metadata::MetadataCommand;
+pub use cargo_metadata::semver::Version;
+
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+
+mod files;
+mod profiles;
+
+pub use profiles::configuration;
+
+/// `cargo metadata --no-deps` reads manifests and nothing else; one that takes longer than this hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A Cargo workspace. All paths are absolute.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Workspace {
+    /// The directory of the workspace's root Cargo.toml.
+    pub root: PathBuf,
+    /// Where Cargo puts what it builds (`CARGO_TARGET_DIR` and the `build.target-dir` setting are honoured).
+    pub target_directory: PathBuf,
+    /// The lock file; it may not exist yet.
+    pub lock_file: PathBuf,
+    /// The members, in order of their names.
+    pub packages: Vec<Package>,
+    /// The profiles that `cargo build --profile` takes here: the four built-in ones, and those of the root manifest and
+    /// of Cargo's configuration files. Profiles that exist only through `CARGO_PROFILE_…` variables are not seen.
+    pub profiles: BTreeSet<String>,
+}
+
+/// A member of a workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// The directory of its Cargo.toml.
+    pub dir: PathBuf,
+    /// Cargo builds it where no package is named (`default-members`).
+    pub default_member: bool,
+    /// The names of its programs, sorted.
+    pub bins: Vec<String>,
+    /// The program that `cargo run` starts (`default-run`).
+    pub default_run: Option<String>,
+    /// Its features with what each turns on, the implicit features of optional dependencies included.
+    pub features: BTreeMap<String, Vec<String>>,
+    /// Its dependencies of every kind, by the names that its manifest gives them.
+    pub dependencies: BTreeMap<String, Dependency>,
+    /// The SPDX expression of `license`.
+    pub license: Option<String>,
+    /// The texts to ship with its programs, sorted: `license-file`, and the LICENSE, LICENCE, COPYING, COPYRIGHT, NOTICE
+    /// and UNLICENSE files beside its manifest and at the workspace root. One may be missing, or be a link.
+    pub license_files: Vec<PathBuf>,
+    /// `rust-version`, as three numbers.
+    pub rust_version: Option<Version>,
+    /// `repository`: the image label `org.opencontainers.image.source`.
+    pub repository: Option<String>,
+    /// `description`: the image label `org.opencontainers.image.description`.
+    pub description: Option<String>,
+    /// `homepage`: the image label `org.opencontainers.image.url`.
+    pub homepage: Option<String>,
+    /// `documentation`: the image label `org.opencontainers.image.documentation`.
+    pub documentation: Option<String>,
+    /// `authors`: the image label `org.opencontainers.image.authors`.
+    pub authors: Vec<String>,
+}
+
+/// What a manifest says about one dependency. A name that is declared several times (per kind or platform) counts once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Dependency {
+    /// The name of the package it stands for, which differs from the key where the manifest renames it.
+    pub package: String,
+    /// A build script uses it.
+    pub build: bool,
+    /// The program or library itself uses it.
+    pub normal: bool,
+    /// A feature turns it on.
+    pub optional: bool,
+}
+
+impl Workspace {
+    /// Asks Cargo about the workspace of `manifest_path`, or about the one around the current directory.
+    ///
+    /// # Errors
+    /// [`Kind::Usage`](xtask_files::error::Kind::Usage) with Cargo's own words where there is no manifest or it is broken.
+    pub fn load(manifest_path: Option<&Path>, offline: bool) -> Result<Self> {
+        let cmd = Self::command(manifest_path, offline);
+        let output = cmd.capture_whole(LIMIT)?;
+        if !output.ok() {
+            return Err(cargos_words(&output.errors())
+                .unwrap_or_else(|| Error::failed(format!("`{}` ended with {}", cmd.line(), output.end))));
+        }
+        Self::from_json(&output.stdout)
+    }
+
+    /// The command line that [`Workspace::load`] runs. `CARGO` names Cargo, as it does wherever Cargo starts a program.
+    pub fn command(manifest_path: Option<&Path>, offline: bool) -> Cmd {
+        let cargo = std::env::var_os("CARGO").filter(|c| !c.is_empty()).unwrap_or_else(|| "cargo".into());
+        let mut cmd =
+            Cmd::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--color", "never"]);
+        if offline {
+            cmd = cmd.arg("--offline");
+        }
+        if let Some(path) = manifest_path {
+            cmd = cmd.arg("--manifest-path").arg(path);
+        }
+        cmd
+    }
+
+    /// Reads what `cargo metadata` printed, and the files it points to.
+    ///
+    /// # Errors
+    /// Where the output is no metadata, or the root manifest cannot be read.
+    pub fn from_json(stdout: &[u8]) -> Result<Self> {
+        let not_metadata =
+            |why: String| Error::failed("cannot read the output of `cargo metadata`").found(why);
+        let text = std::str::from_utf8(stdout).map_err(|e| not_metadata(e.to_string()))?;
+        let metadata = MetadataCommand::parse(text).map_err(|e| not_metadata(e.to_string()))?;
+        let root = metadata.workspace_root.into_std_path_buf();
+        // A Cargo older than 1.71 does not name them; then every member is one, as if the key were left out.
+        let members = Some(&metadata.workspace_default_members).filter(|members| members.is_available());
+        let is_default =
+            |package: &cargo_metadata::Package| members.is_none_or(|members| members.contains(&package.id));
+        let mut packages: Vec<Package> = metadata
+            .packages
+            .into_iter()
+            .map(|package| {
+                let default_member = is_default(&package);
+                Package::new(package, default_member, &root)
+            })
+            .collect();
+        packages.sort_by(|a, b| (&a.name, &a.dir).cmp(&(&b.name, &b.dir)));
+        Ok(Self {
+            target_directory: metadata.target_directory.into_std_path_buf(),
+            lock_file: root.join("Cargo.lock"),
+            profiles: profiles::of(&root)?,
+            packages,
+            root,
+        })
+    }
+
+    /// The member of this name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|p| p.name == name)
+    }
+}
+
+impl Package {
+    fn new(package: cargo_metadata::Package, default_member: bool, root: &Path) -> Self {
+        let manifest = package.manifest_path.into_std_path_buf();
+        let dir = manifest.parent().unwrap_or(root).to_owned();
+        let mut bins: Vec<String> =
+            package.targets.iter().filter(|t| t.is_bin()).map(|t| t.name.clone()).collect();
+        bins.sort();
+        let mut dependencies = BTreeMap::<String, Dependency>::new();
+        for dependency in package.dependencies {
+            let key = dependency.rename.unwrap_or_else(|| dependency.name.clone());
+            let entry = dependencies.entry(key).or_default();
+            entry.package = dependency.name;
+            entry.build |= dependency.kind == cargo_metadata::DependencyKind::Build;
+            entry.optional |= dependency.optional;
+            entry.normal |= dependency.kind == cargo_metadata::DependencyKind::Normal;
+        }
+        let license_file = package.license_file.map(|f| dir.join(f));
+        Self {
+            name: package.name.into_inner(),
+            version: package.version,
+            default_member,
+            bins,
+            default_run: package.default_run,
+            features: package.features,
+            dependencies,
+            license: package.license,
+            license_files: files::licenses(license_file, &dir, root),
+            rust_version: package.rust_version,
+            repository: package.repository,
+            description: package.description,
+            homepage: package.homepage,
+            documentation: package.documentation,
+            authors: package.authors,
+            dir,
+        }
+    }
+
+    /// Whether `cargo build --features` takes this for the package: a feature of its own, or `dependency/feature`.
+    /// Whether a dependency has the feature is left to Cargo, which alone has its manifest.
+    pub fn takes_feature(&self, feature: &str) -> bool {
+        match feature.split_once('/') {
+            Some((dependency, feature)) => {
+                let dependency = dependency.strip_suffix('?').unwrap_or(dependency);
+                !feature.is_empty() && self.dependencies.contains_key(dependency)
+            }
+            None => feature == "default" || self.features.contains_key(feature),
+        }
+    }
+}
+
+/// Cargo's error as one of ours: its first line says what, the rest is what it found.
+fn cargos_words(stderr: &str) -> Option<Error> {
+    // Warnings may come first.
+    let begin = stderr.lines().position(|line| line.starts_with("error: "))?;
+    let text = stderr.lines().skip(begin).collect::<Vec<_>>().join("\n");
+    let text = text.trim_start_matches("error: ");
+    let (what, rest) = text.split_once('\n').unwrap_or((text, ""));
+    let error = Error::usage(what);
+    Some(if rest.trim().is_empty() { error } else { error.found(rest.trim_matches('\n')) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargos_words_are_kept() {
+        let error = cargos_words("warning: no error: here\nerror: first\n\nCaused by:\n  second\n").unwrap();
+        assert_eq!(error, Error::usage("first").found("Caused by:\n  second"));
+        assert_eq!(cargos_words("error: one line").unwrap(), Error::usage("one line"));
+        assert_eq!(cargos_words("Killed"), None);
+    }
+}

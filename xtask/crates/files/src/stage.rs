@@ -1,0 +1,169 @@
+//! A file that becomes visible whole or not at all: written under another name in the same folder, then renamed.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::Stat;
+use crate::error::{Error, Result};
+
+/// What the name of every staging file begins with. A run that was killed may leave one; nothing ever reads it.
+pub const STAGING_PREFIX: &str = ".staging-";
+
+/// A staging file; dropping it removes it unless it was put in place.
+#[derive(Debug)]
+pub struct Staged {
+    file: Option<File>,
+    path: PathBuf,
+}
+
+impl Staged {
+    /// Makes a staging file in `dir`, which is made where it is not there.
+    ///
+    /// # Errors
+    /// The folder or the file cannot be made.
+    pub fn new(dir: &Path) -> Result<Self> {
+        let path = staging_name(dir);
+        Self::make(dir, path.clone()).map_err(|e| e.unwrap_or_else(|e| Error::io("cannot write", &path, &e)))
+    }
+
+    /// Makes a staging file in the folder of `target`, whose place it is to take. Errors name `target`.
+    ///
+    /// # Errors
+    /// As [`Staged::new`].
+    pub fn beside(target: &Path) -> Result<Self> {
+        let dir = target.parent().unwrap_or(Path::new(""));
+        Self::make(dir, staging_name(dir))
+            .map_err(|e| e.unwrap_or_else(|e| Error::io("cannot write", target, &e)))
+    }
+
+    fn make(dir: &Path, path: PathBuf) -> std::result::Result<Self, std::result::Result<Error, io::Error>> {
+        if !dir.as_os_str().is_empty() {
+            crate::folder(dir).map_err(Ok)?;
+        }
+        let file = File::create(&path).map_err(Err)?;
+        Ok(Self { file: Some(file), path })
+    }
+
+    /// The name it has for now.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The open file.
+    ///
+    /// # Errors
+    /// It was closed already.
+    pub fn file(&mut self) -> io::Result<&mut File> {
+        self.file.as_mut().ok_or_else(|| io::Error::other("the staging file is closed"))
+    }
+
+    /// Renames it to `target`, in place of what is there.
+    ///
+    /// # Errors
+    /// It cannot be renamed.
+    pub fn put(mut self, target: &Path) -> Result<()> {
+        // Windows does not rename a file that is open.
+        self.file = None;
+        fs::rename(&self.path, target).map_err(|e| Error::io("cannot write", target, &e))?;
+        self.path = PathBuf::new();
+        Ok(())
+    }
+}
+
+impl Write for Staged {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file()?.flush()
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        self.file = None;
+        if !self.path.as_os_str().is_empty() {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// A name in a folder (a rename must not cross file systems) that no other thread or process uses.
+fn staging_name(dir: &Path) -> PathBuf {
+    static COUNTER: AtomicU32 = AtomicU32::new(0);
+    let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+    dir.join(format!("{STAGING_PREFIX}{}-{number}", std::process::id()))
+}
+
+/// Writes a small file whole or not at all; does nothing where it holds these bytes already. A link in its place is replaced:
+/// what it leads to is another's. Says whether it wrote.
+///
+/// # Errors
+/// The file cannot be written or renamed.
+pub fn write_changed(target: &Path, bytes: &[u8]) -> Result<bool> {
+    let there = Stat::of_output(target).is_ok();
+    if there && crate::read(target).is_ok_and(|there| there == bytes) {
+        return Ok(false);
+    }
+    let mut staged = Staged::beside(target)?;
+    staged.write_all(bytes).map_err(|e| Error::io("cannot write", target, &e))?;
+    staged.put(target)?;
+    Ok(true)
+}
+
+/// The clock of the file system that a folder is on, as a file made now shows it.
+///
+/// # Errors
+/// No file can be made there.
+pub fn clock(dir: &Path) -> Result<Stat> {
+    let mut staged = Staged::new(dir)?;
+    let stat = staged.file().and_then(|file| Stat::of_file(file));
+    stat.map_err(|e| Error::io("cannot read", staged.path(), &e))
+}
+
+/// Removes the staging files of runs that were killed. Only for a folder whose writers all hold the lock that the
+/// caller holds.
+pub fn sweep(dir: &Path) {
+    for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_or_not_at_all() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("sub/file");
+        let mut staged = Staged::new(target.parent().unwrap()).unwrap();
+        staged.write_all(b"half").unwrap();
+        assert!(!target.exists());
+        drop(staged);
+        assert_eq!(fs::read_dir(dir.path().join("sub")).unwrap().count(), 0, "a dropped one leaves nothing");
+
+        assert!(write_changed(&target, b"whole").unwrap());
+        assert!(!write_changed(&target, b"whole").unwrap(), "the same bytes are not written again");
+        assert!(write_changed(&target, b"other").unwrap());
+        assert_eq!(fs::read(&target).unwrap(), b"other");
+
+        #[cfg(unix)]
+        {
+            let other = dir.path().join("other");
+            fs::rename(&target, &other).unwrap();
+            std::os::unix::fs::symlink(&other, &target).unwrap();
+            assert!(write_changed(&target, b"other").unwrap(), "a link is not the file");
+            assert!(fs::symlink_metadata(&target).unwrap().is_file());
+        }
+
+        fs::write(dir.path().join("sub/.staging-1-1"), b"left by a killed run").unwrap();
+        sweep(&dir.path().join("sub"));
+        assert_eq!(fs::read_dir(dir.path().join("sub")).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,193 @@
+//! Judges [`Facts`]: may this program ship for this target, in this place?
+
+use super::{Facts, Glibc, Level, rules};
+use xtask_files::error::Error;
+use xtask_triple::Triple;
+
+/// Where the program is to start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Setting {
+    /// On a machine of the target's kind: what an archive is for.
+    Standalone,
+    /// In a container image, on this root file system.
+    Image(Root),
+}
+
+/// The root file system of an image, as far as programs depend on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// No interpreter and no library at all.
+    Scratch,
+}
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// It ships, and somebody should know.
+    Warn,
+    /// It does not ship.
+    Fail,
+}
+
+/// Something that the gate found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Whether it keeps the program from shipping.
+    pub severity: Severity,
+    /// What is wrong, one line, with the names that it is about.
+    pub what: String,
+    /// What would fix it, one line.
+    pub fix: String,
+    /// The symbols that it is about, as objects name them: [`blame`](super::blame()) finds who asks for them.
+    pub symbols: Vec<String>,
+}
+
+/// What a user allows a program to ask of the machines that it is to run on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// The newest glibc that it may require (targets.toml's `glibc`).
+    pub glibc: Option<Glibc>,
+    /// The level of x86-64 that all those machines have (targets.toml's `cpu`). Where it is not said, a program that needs
+    /// more than the lowest is warned of, and libraries for better processors do not count.
+    pub level: Option<Level>,
+}
+
+/// Holds a program's facts against its target and its place. The findings come in a fixed order; no finding with
+/// [`Severity::Fail`] means it may ship.
+pub fn check(facts: &Facts, triple: &Triple, setting: Setting, limits: Limits) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    findings.extend(rules::system(facts, triple));
+    findings.extend(rules::machine(facts, triple));
+    findings.extend(rules::float(facts, triple));
+    findings.extend(rules::level(facts.level, limits.level));
+    findings.extend(rules::linkage(facts, triple, setting));
+    findings.extend(rules::interpreter_path(facts, triple));
+    findings.extend(rules::glibc_floor(facts, triple, limits.glibc));
+    findings.extend(rules::glibc_private(facts));
+    findings.extend(rules::search_paths(facts));
+    findings.extend(rules::stack(facts));
+    findings.extend(rules::name_service(facts, triple));
+    findings
+}
+
+/// The findings that keep a program from shipping as one error; none if there are none. `name` is the program's file.
+pub fn as_error(name: &str, findings: &[Finding]) -> Option<Error> {
+    let mut failed = findings.iter().filter(|f| f.severity == Severity::Fail).peekable();
+    failed.peek()?;
+    let error = Error::failed(format!("{name} did not pass the gate"));
+    Some(failed.fold(error, |error, f| error.found(f.what.as_str()).help(f.fix.as_str())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::{Endian, Float, Kind, Machine, Stack, VersionNeed};
+    use super::*;
+
+    fn program() -> Facts {
+        Facts {
+            kind: Kind::Dynamic,
+            bits: 64,
+            endian: Endian::Little,
+            machine: Machine(object::elf::EM_X86_64.0),
+            os_abi: 0,
+            float: None,
+            interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
+            needed: vec!["libc.so.6".into()],
+            rpath: vec![],
+            runpath: vec![],
+            versions: vec![],
+            stack: Stack::Plain,
+            level: None,
+            name_service: None,
+        }
+    }
+
+    fn need(version: &str, weak: bool, symbols: &[&str]) -> VersionNeed {
+        let symbols = symbols.iter().map(|s| (*s).to_owned()).collect();
+        VersionNeed { library: "libc.so.6".into(), version: version.into(), weak, symbols }
+    }
+
+    fn glibc(floor: &str) -> Limits {
+        Limits { glibc: Glibc::parse(floor), ..Limits::default() }
+    }
+
+    fn judge(facts: &Facts, floor: &str) -> Vec<(Severity, String)> {
+        let triple = Triple::parse("x86_64-unknown-linux-gnu");
+        let findings = check(facts, &triple, Setting::Standalone, glibc(floor));
+        findings.into_iter().map(|f| (f.severity, f.what)).collect()
+    }
+
+    #[test]
+    fn a_weak_need_does_not_raise_the_floor() {
+        let mut facts = program();
+        facts.versions =
+            vec![need("GLIBC_2.38", true, &["arc4random"]), need("GLIBC_2.17", false, &["puts"])];
+        assert_eq!(facts.glibc_max().map(|(v, _)| v), Glibc::parse("2.17"));
+        assert_eq!(judge(&facts, "2.31"), []);
+    }
+
+    #[test]
+    fn many_symbols_are_counted_and_none_is_said() {
+        let mut facts = program();
+        let names: Vec<String> = (0..11).map(|i| format!("f{i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        facts.versions = vec![need("GLIBC_2.34", false, &names), need("GLIBC_ABI_DT_RELR", false, &[])];
+        let found = judge(&facts, "2.31");
+        assert!(
+            found[0].1.contains("f0, f1, f2, f3, f4, f5, f6, f7 and 3 more asks for GLIBC_2.34"),
+            "{found:?}"
+        );
+        assert!(found[1].1.contains("the file itself asks for GLIBC_ABI_DT_RELR"), "{found:?}");
+    }
+
+    #[test]
+    fn internals_of_glibc_and_an_unsaid_stack_are_warnings() {
+        let facts = Facts {
+            versions: vec![need("GLIBC_PRIVATE", false, &["__libc_dlopen"])],
+            stack: Stack::Unsaid,
+            ..program()
+        };
+        let found = judge(&facts, "2.31");
+        assert!(
+            found.iter().all(|(severity, _)| *severity == Severity::Warn) && found.len() == 2,
+            "{found:?}"
+        );
+        assert!(found[0].1.contains("__libc_dlopen of libc.so.6"));
+    }
+
+    #[test]
+    fn a_program_of_another_system_fails() {
+        let found = judge(&Facts { os_abi: 9, ..program() }, "2.31");
+        assert_eq!(found[0].1, "the program is for another operating system (ELF OS/ABI 9)");
+    }
+
+    #[test]
+    fn float_counts_only_between_programs_of_one_machine() {
+        let riscv =
+            Facts { machine: Machine(object::elf::EM_RISCV.0), float: Some(Float::Soft), ..program() };
+        let triple = Triple::parse("riscv64gc-unknown-linux-gnu");
+        let found = check(&riscv, &triple, Setting::Standalone, Limits::default());
+        assert!(
+            found[0].what.contains("by soft float, but riscv64gc-unknown-linux-gnu wants hard float"),
+            "{found:?}"
+        );
+        let found = judge(&riscv, "2.31");
+        assert!(found.len() == 1 && found[0].1.starts_with("the program is for riscv64"), "{found:?}");
+    }
+
+    #[test]
+    fn failures_become_one_error() {
+        let triple = Triple::parse("x86_64-unknown-linux-musl");
+        let findings = check(&program(), &triple, Setting::Image(Root::Scratch), Limits::default());
+        let error = as_error("bin/app", &findings).unwrap();
+        assert_eq!(error.what, "bin/app did not pass the gate");
+        assert_eq!((error.found.len(), error.help.len()), (1, 1));
+        let only_warnings = check(
+            &Facts { stack: Stack::Unsaid, ..program() },
+            &Triple::parse("x86_64-unknown-linux-gnu"),
+            Setting::Standalone,
+            Limits::default(),
+        );
+        assert_eq!(as_error("bin/app", &only_warnings), None);
+    }
+}

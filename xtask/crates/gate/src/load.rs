@@ -1,0 +1,165 @@
+//! From a path or bytes to [`Facts`]; what cannot be a program is refused here, in words.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::Path;
+
+use object::{Endianness, ReadCache, ReadRef, elf};
+
+use super::{Facts, Format, Object, dso, elf as reader, format};
+use xtask_files::error::{Error, Result};
+use xtask_oci::Content;
+
+/// Why a file is no program that could ship: the rest of a sentence that begins with the file's name, and what to do.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    pub(super) why: String,
+    pub(super) help: Option<&'static str>,
+}
+
+impl Refusal {
+    /// A file that contradicts itself or its own length.
+    pub(super) fn damaged(how: impl AsRef<str>) -> Self {
+        Self {
+            why: format!("is damaged or cut off: {}", how.as_ref()),
+            help: Some("build it again; if this comes back, look at what copies or post-processes the file"),
+        }
+    }
+
+    /// A sound file that is no program.
+    pub(super) fn not_a_program(what: &str, help: &'static str) -> Self {
+        Self { why: format!("is {what}, not a program"), help: Some(help) }
+    }
+}
+
+impl Facts {
+    /// Reads the facts of the program file at `path`. Symbolic links are followed: the file at their end is what ships.
+    /// Only headers and tables are read, so that the size of the program does not matter.
+    ///
+    /// # Errors
+    /// A file that is missing, cannot be read, is no regular file, is no ELF program, or is damaged or cut off.
+    pub fn read(path: &Path) -> Result<Self> {
+        let name = path.display().to_string();
+        // Before opening: to open a pipe would wait for its other end.
+        let meta = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
+        if meta.is_dir() {
+            return Err(Error::failed(format!("{name} is a directory, not a program")));
+        }
+        if !meta.is_file() {
+            return Err(Error::failed(format!("{name} is a device, pipe or socket, not a program")));
+        }
+        let file = File::open(path).map_err(|e| Error::io("cannot read", path, &e))?;
+        Self::stream(&name, file)
+    }
+
+    /// Reads the facts of a program out of a stream, seeking to what is needed; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Facts::read`].
+    pub fn stream(name: &str, source: impl Read + Seek) -> Result<Self> {
+        facts(name, &ReadCache::new(source))
+    }
+
+    /// Reads the facts of a program that is in memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Facts::read`].
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        facts(name, bytes)
+    }
+
+    /// Reads the facts of a program that is a file of a tree; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`Facts::read`].
+    pub fn of(name: &str, content: &Content) -> Result<Self> {
+        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
+        match content {
+            Content::Bytes(bytes) => facts(name, bytes.as_ref()),
+            Content::Disk(path) => facts(name, &ReadCache::new(open(path)?)),
+            Content::Part { file, offset, size } => {
+                facts(name, ReadCache::new(open(file)?).range(*offset, *size))
+            }
+        }
+    }
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Error {
+    let plain = Error::io("cannot read", path, error);
+    match std::fs::read_link(path) {
+        Ok(target) => plain.found(format!("it is a symbolic link to {}", target.display())),
+        Err(_) => plain,
+    }
+}
+
+impl Object {
+    /// Reads an object that is in memory; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// No ELF program and no shared library, or damaged or cut off.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
+        object_of(bytes).map_err(|refusal| refused(name, refusal))
+    }
+
+    /// Reads an object that is a file of a tree. Only headers and tables are read.
+    ///
+    /// # Errors
+    /// As [`Object::parse`]; and the file cannot be read.
+    pub fn read(name: &str, content: &Content) -> Result<Self> {
+        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
+        let read = match content {
+            Content::Bytes(bytes) => object_of(bytes.as_ref()),
+            Content::Disk(path) => object_of(&ReadCache::new(open(path)?)),
+            Content::Part { file, offset, size } => {
+                object_of(ReadCache::new(open(file)?).range(*offset, *size))
+            }
+        };
+        read.map_err(|refusal| refused(name, refusal))
+    }
+}
+
+fn facts<'d>(name: &str, data: impl ReadRef<'d>) -> Result<Facts> {
+    parse(data).map_err(|refusal| refused(name, refusal))
+}
+
+pub(super) fn refused(name: &str, refusal: Refusal) -> Error {
+    let error = Error::failed(format!("{name} {}", refusal.why));
+    refusal.help.into_iter().fold(error, Error::help)
+}
+
+fn parse<'d>(data: impl ReadRef<'d>) -> Result<Facts, Refusal> {
+    match class(data)? {
+        (Class::Elf32, len) => reader::read::<elf::FileHeader32<Endianness>, _>(data, len),
+        (Class::Elf64, len) => reader::read::<elf::FileHeader64<Endianness>, _>(data, len),
+    }
+}
+
+fn object_of<'d>(data: impl ReadRef<'d>) -> Result<Object, Refusal> {
+    match class(data)? {
+        (Class::Elf32, len) => dso::read::<elf::FileHeader32<Endianness>, _>(data, len),
+        (Class::Elf64, len) => dso::read::<elf::FileHeader64<Endianness>, _>(data, len),
+    }
+}
+
+enum Class {
+    Elf32,
+    Elf64,
+}
+
+/// The class of an ELF file, and its length in bytes.
+fn class<'d>(data: impl ReadRef<'d>) -> Result<(Class, u64), Refusal> {
+    let len = data.len().map_err(|()| Refusal::damaged("its length cannot be told"))?;
+    let head = data
+        .read_bytes_at(0, len.min(format::HEAD as u64))
+        .map_err(|()| Refusal::damaged("its first bytes cannot be read"))?;
+    match (Format::of(head), head.get(4)) {
+        (Format::Elf, Some(&class)) if class == elf::ELFCLASS32.0 => Ok((Class::Elf32, len)),
+        (Format::Elf, Some(&class)) if class == elf::ELFCLASS64.0 => Ok((Class::Elf64, len)),
+        (Format::Elf, Some(_)) => Err(Refusal::damaged("its ELF class is neither 32-bit nor 64-bit")),
+        (Format::Elf | Format::ElfStub, _) => Err(Refusal::damaged("it ends inside the ELF header")),
+        (Format::Archive, _) => {
+            Err(Refusal::not_a_program(&Format::Archive.to_string(), "name a [[bin]] target, not a library"))
+        }
+        (other, _) => Err(Refusal { why: format!("is {other}, not a Linux program (ELF)"), help: None }),
+    }
+}

@@ -1,0 +1,178 @@
+//! macOS programs: processor, oldest macOS and the libraries that they load. Source: `mach-o/loader.h` and `mach-o/fat.h`
+//! of Apple's cctools.
+
+use super::load::{Refusal, refused};
+use super::rules::{fail, warn};
+use super::{Finding, Format};
+use xtask_files::error::Result;
+use xtask_triple::{Arch, Os, Triple};
+
+/// What a macOS program says about itself, for one processor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachO {
+    /// `cputype`: 0x0100_000c is Arm64, 0x0100_0007 x86-64.
+    pub cpu: u32,
+    /// `filetype`: 2 is a program.
+    pub kind: u32,
+    /// The oldest macOS that it runs on, where it says so: 11.0 is `(11, 0)`.
+    pub oldest: Option<(u16, u8)>,
+    /// The libraries that it loads, with paths, in the file's order.
+    pub libraries: Vec<String>,
+    /// Where it looks for libraries below `@rpath`.
+    pub rpaths: Vec<String>,
+}
+
+const FAT: u32 = 0xcafe_babe;
+const MAGIC_64: u32 = 0xfeed_facf;
+const MAGIC_32: u32 = 0xfeed_face;
+/// The most processors and commands that are read; programs have a few, and some tens.
+const SLICES_MAX: u32 = 32;
+const COMMANDS_MAX: u32 = 4096;
+
+impl MachO {
+    /// Reads a program that is in memory, for each processor that it is for; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// No macOS program, or damaged or cut off.
+    pub fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Self>> {
+        let format = Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default());
+        if format != Format::MachO {
+            let why = format!("is {format}, not a macOS program (Mach-O)");
+            return Err(refused(name, Refusal { why, help: None }));
+        }
+        slices(bytes).ok_or_else(|| refused(name, Refusal::damaged("its headers are not valid")))
+    }
+}
+
+fn big(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn little(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn slices(bytes: &[u8]) -> Option<Vec<MachO>> {
+    if big(bytes, 0)? != FAT {
+        return Some(vec![read(bytes)?]);
+    }
+    let count = big(bytes, 4).filter(|count| *count <= SLICES_MAX)? as usize;
+    let all = (0..count).map(|i| {
+        let at = 8 + 20 * i;
+        let (start, size) = (big(bytes, at + 8)? as usize, big(bytes, at + 12)? as usize);
+        read(bytes.get(start..start.checked_add(size)?)?)
+    });
+    all.collect()
+}
+
+fn read(bytes: &[u8]) -> Option<MachO> {
+    let mut at = match little(bytes, 0)? {
+        MAGIC_64 => 32,
+        MAGIC_32 => 28,
+        _ => return None,
+    };
+    let count = little(bytes, 16).filter(|count| *count <= COMMANDS_MAX)?;
+    let mut found = MachO {
+        cpu: little(bytes, 4)?,
+        kind: little(bytes, 12)?,
+        oldest: None,
+        libraries: vec![],
+        rpaths: vec![],
+    };
+    for _ in 0..count {
+        let (command, size) = (little(bytes, at)?, little(bytes, at + 4)? as usize);
+        let body = bytes.get(at..at.checked_add(size.max(8))?)?;
+        match command {
+            // LC_LOAD_DYLIB, and the same weakly, again, and upward. A weak one may be missing.
+            0xc | 0x8000_001f | 0x8000_0023 => found.libraries.push(text(body)?),
+            0x8000_001c => found.rpaths.push(text(body)?),
+            // LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX: X.Y.Z in nibbles of xxxx.yy.zz.
+            0x32 => found.oldest = Some(version(little(body, 12)?)),
+            0x24 => found.oldest = Some(version(little(body, 8)?)),
+            // LC_SEGMENT_64, LC_SEGMENT: all of it must be in the file.
+            0x19 => inside(long(body, 40)?, long(body, 48)?, bytes)?,
+            0x1 => inside(little(body, 32)?.into(), little(body, 36)?.into(), bytes)?,
+            _ => {}
+        }
+        at = at.checked_add(size.max(8))?;
+    }
+    Some(found)
+}
+
+fn long(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from(little(bytes, at)?) | u64::from(little(bytes, at + 4)?) << 32)
+}
+
+fn inside(start: u64, size: u64, bytes: &[u8]) -> Option<()> {
+    (start.checked_add(size)? <= bytes.len() as u64).then_some(())
+}
+
+fn version(packed: u32) -> (u16, u8) {
+    let [_, minor, low, high] = packed.to_le_bytes();
+    (u16::from_le_bytes([low, high]), minor)
+}
+
+/// The string of a command: its third word says where in the command it begins.
+fn text(command: &[u8]) -> Option<String> {
+    let bytes = command.get(little(command, 8)? as usize..)?;
+    let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
+    Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
+}
+
+/// Holds a macOS program against its target. No finding that fails means that it starts on a macOS of its processor.
+pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    if triple.os() != Os::Darwin {
+        findings.push(fail(
+            format!("this is a macOS program (Mach-O), which {triple} cannot start"),
+            format!("build it with `--target {triple}`"),
+        ));
+        return findings;
+    }
+    let cpu = match triple.arch() {
+        Arch::X86_64 => Some(0x0100_0007),
+        Arch::Aarch64 => Some(0x0100_000c),
+        _ => None,
+    };
+    let Some(slice) = slices.iter().find(|slice| Some(slice.cpu) == cpu) else {
+        let there: Vec<String> = slices.iter().map(|slice| cpu_name(slice.cpu)).collect();
+        findings.push(fail(
+            format!("the program is for {}, but {triple} is not", there.join(" and ")),
+            format!("build it with `--target {triple}`, and look at what copied this file here"),
+        ));
+        return findings;
+    };
+    if slice.kind != 2 {
+        findings.push(fail(
+            format!("this is no program (Mach-O file type {})", slice.kind),
+            "name a [[bin]] target",
+        ));
+    }
+    for library in &slice.libraries {
+        if library.starts_with("/usr/lib/") || library.starts_with("/System/Library/") {
+            continue;
+        }
+        let what = if library.starts_with('@') {
+            format!("the program loads {library}, which is looked for beside it or in its rpath")
+        } else {
+            format!("the program loads {library}, which macOS does not have")
+        };
+        findings.push(fail(what, "link it as an archive (.a), or ship it beside the program and say so"));
+    }
+    if slice.oldest.is_none() {
+        findings.push(warn(
+            "the program does not say which macOS it needs".into(),
+            "set MACOSX_DEPLOYMENT_TARGET for this target",
+        ));
+    }
+    findings
+}
+
+fn cpu_name(cpu: u32) -> String {
+    match cpu {
+        0x0100_0007 => "x86_64".into(),
+        0x0100_000c => "aarch64".into(),
+        7 => "x86".into(),
+        other => format!("processor 0x{other:x}"),
+    }
+}

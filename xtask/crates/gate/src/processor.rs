@@ -1,0 +1,70 @@
+//! Judges the flags that ask for a processor: what rustc compiles with them, no note in the program tells.
+
+use super::Level;
+use super::check::Finding;
+use super::rules::{fail, warn};
+use crate::{Asked, Processor};
+
+/// Holds flags against the level that all machines have (targets.toml's `cpu`). `shipped`: the program goes into an image,
+/// which is started on other machines than the one that builds.
+pub fn check_flags(asked: &[Asked], limit: Option<Level>, shipped: bool) -> Vec<Finding> {
+    asked.iter().filter_map(|asked| one(asked, limit, shipped)).collect()
+}
+
+fn one(asked: &Asked, limit: Option<Level>, shipped: bool) -> Option<Finding> {
+    let text = &asked.text;
+    let have = |limit: Level| format!("but machines have {limit} (`cpu` in targets.toml)");
+    match (asked.processor, limit) {
+        (Processor::Level(level), Some(limit)) if level > limit => Some(fail(
+            format!("`{text}` is for processors of level {level}, {}", have(limit)),
+            format!("take the flag out, or say cpu = \"{level}\" where all machines have it"),
+        )),
+        (Processor::Native, Some(limit)) => Some(fail(
+            format!("`{text}` is for the processor of the machine that builds, {}", have(limit)),
+            format!("say target-cpu={limit}"),
+        )),
+        (Processor::Native, None) if shipped => Some(warn(
+            format!(
+                "`{text}` makes an image that starts on machines like the one that built it, and is another in each"
+            ),
+            "say the level that all machines have, such as target-cpu=x86-64-v2, and the same as `cpu` in targets.toml",
+        )),
+        (Processor::Unknown, Some(limit)) => Some(warn(
+            format!("it is not known which level `{text}` needs, {}", have(limit)),
+            format!("say target-cpu={limit}, or see that all machines have that processor"),
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Severity;
+    use super::*;
+    use crate::processors;
+
+    fn judged(flags: &str, limit: Option<Level>, shipped: bool) -> Vec<(Severity, String)> {
+        let found = check_flags(&processors(flags.split(' ')), limit, shipped);
+        found.into_iter().map(|f| (f.severity, f.what)).collect()
+    }
+
+    #[test]
+    fn flags_are_held_against_the_level_of_the_machines() {
+        let v2 = Some(Level::V2);
+        let found = judged("-Ctarget-feature=+avx2,+popcnt -Ctarget-cpu=x86-64-v2", v2, false);
+        let what = "`target-feature=+avx2` is for processors of level x86-64-v3, but machines have x86-64-v2 (`cpu` in \
+                    targets.toml)";
+        assert_eq!(found, [(Severity::Fail, what.to_owned())]);
+        assert_eq!(judged("-Ctarget-cpu=x86-64-v3", Some(Level::V3), true), []);
+        assert_eq!(judged("-Ctarget-cpu=x86-64-v3", None, true), [], "whose machines are not said");
+        assert_eq!(judged("-Ctarget-cpu=btver2", v2, false)[0].0, Severity::Warn);
+    }
+
+    #[test]
+    fn the_machine_that_builds_is_no_level() {
+        let native = "-Ctarget-cpu=native";
+        assert_eq!(judged(native, Some(Level::V4), false)[0].0, Severity::Fail);
+        assert_eq!(judged(native, None, true)[0].0, Severity::Warn);
+        assert_eq!(judged(native, None, false), []);
+    }
+}

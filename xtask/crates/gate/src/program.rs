@@ -1,0 +1,43 @@
+//! A program or library of ours that is to ship.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::{Facts, Object};
+use xtask_files::error::Result;
+use xtask_oci::Content;
+
+/// A program that is to ship in a root file system.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// What messages call it: its file name.
+    pub name: String,
+    /// Where it will be in the root file system, absolute: `$ORIGIN` depends on it.
+    pub at: String,
+    /// What it says about itself.
+    pub facts: Facts,
+    /// The same as a loader sees it.
+    pub object: Arc<Object>,
+}
+
+impl Program {
+    /// Reads a program on disk that is to be at `at` in the root file system.
+    ///
+    /// # Errors
+    /// As [`Facts::read`].
+    pub fn read(path: &Path, at: &str) -> Result<Self> {
+        let facts = Facts::read(path)?;
+        let object = Object::read(&path.display().to_string(), &Content::Disk(path.to_owned()))?;
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self { name, at: at.to_owned(), facts, object: Arc::new(object) })
+    }
+
+    /// Reads a program that is in memory.
+    ///
+    /// # Errors
+    /// As [`Facts::parse`].
+    pub fn parse(name: &str, bytes: &[u8], at: &str) -> Result<Self> {
+        let (facts, object) = (Facts::parse(name, bytes)?, Object::parse(name, bytes)?);
+        Ok(Self { name: name.to_owned(), at: at.to_owned(), facts, object: Arc::new(object) })
+    }
+}

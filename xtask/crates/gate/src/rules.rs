@@ -1,0 +1,269 @@
+//! The rules of the gate, one function each: facts in, findings out.
+
+use super::check::{Finding, Root, Setting, Severity};
+use super::dso::{Object, Pages};
+use super::expect;
+use super::facts::{Facts, Kind, Stack};
+use super::glibc::{self, Glibc};
+use super::level::Level;
+use xtask_triple::{Libc, Os, Triple};
+
+pub(super) fn fail(what: String, fix: impl Into<String>) -> Finding {
+    Finding { severity: Severity::Fail, what, fix: fix.into(), symbols: Vec::new() }
+}
+
+pub(super) fn warn(what: String, fix: impl Into<String>) -> Finding {
+    Finding { severity: Severity::Warn, what, fix: fix.into(), symbols: Vec::new() }
+}
+
+pub(super) fn system(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let linux_abi = matches!(facts.os_abi, 0 | 3);
+    match triple.os() {
+        Os::Windows | Os::Darwin | Os::Wasi => Some(fail(
+            format!("this is an ELF program, which {triple} cannot start"),
+            format!("build it with `--target {triple}`"),
+        )),
+        Os::Linux if !linux_abi => Some(fail(
+            format!("the program is for another operating system (ELF OS/ABI {})", facts.os_abi),
+            format!("look at the linker of {triple}: it links for another system"),
+        )),
+        _ => None,
+    }
+}
+
+pub(super) fn machine(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let Some((machine, bits, endian)) = expect::machine(triple) else {
+        return Some(warn(
+            format!("the machine was not checked: the gate has no rule for {triple}"),
+            "start the program once on such a machine before it ships",
+        ));
+    };
+    let same = (facts.machine, facts.bits, facts.endian) == (machine, bits, endian);
+    (!same).then(|| {
+        fail(
+            format!(
+                "the program is for {} ({}-bit), but {triple} is {} ({bits}-bit)",
+                facts.machine_name(),
+                facts.bits,
+                machine.name(bits, endian)
+            ),
+            format!("build it with `--target {triple}`, and look at what copied this file here"),
+        )
+    })
+}
+
+pub(super) fn float(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let (wanted, found) = (expect::float(triple)?, facts.float?);
+    // Of another machine the flags mean nothing here, and `machine` has said so.
+    let comparable = expect::machine(triple).is_some_and(|(m, ..)| m == facts.machine);
+    (comparable && wanted != found).then(|| {
+        fail(
+            format!("the program passes floating-point values by {found}, but {triple} wants {wanted}"),
+            "the C compiler or linker of this target was made for another ABI: `cargo xtask explain` names it",
+        )
+    })
+}
+
+pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Option<Finding> {
+    if facts.kind != Kind::Dynamic {
+        return None;
+    }
+    let wants = wants_of(facts);
+    let libc = facts.interpreter.as_deref().and_then(expect::libc_of_interpreter);
+    if triple.libc() == Libc::Musl {
+        let place = match setting {
+            Setting::Image(Root::Scratch) => "; a scratch image has none of that",
+            Setting::Standalone => "",
+        };
+        let fix = if libc == Some(Libc::Glibc) {
+            format!(
+                "it was linked against glibc: give {triple} a toolchain of its own (`cargo xtask setup {triple}`)"
+            )
+        } else {
+            "add `-Ctarget-feature=+crt-static` to this target's rustflags, and link C libraries as archives (.a)".into()
+        };
+        return Some(fail(
+            format!("a program for {triple} must be static, but it asks for {wants}{place}"),
+            fix,
+        ));
+    }
+    if facts.interpreter.is_none() {
+        return Some(nobody_loads(facts));
+    }
+    if setting == Setting::Image(Root::Scratch) {
+        return Some(not_on_scratch(&wants));
+    }
+    (triple.libc() == Libc::Glibc && libc == Some(Libc::Musl)).then(|| {
+        fail(
+            format!("{triple} uses glibc, but the program was linked against musl: it asks for {wants}"),
+            format!("look at the linker of {triple}: `cargo xtask explain {triple}`"),
+        )
+    })
+}
+
+pub(super) fn nobody_loads(facts: &Facts) -> Finding {
+    fail(
+        format!("the program asks for {} but names no interpreter that would load it", wants_of(facts)),
+        "link it without `--no-dynamic-linker`, or statically",
+    )
+}
+
+pub(super) fn not_on_scratch(wants: &str) -> Finding {
+    let fix = "build this image for a musl target, or add `-Ctarget-feature=+crt-static` to the target's rustflags, \
+               or put the program on a base that has these (`distroless:cc`)";
+    fail(format!("a scratch image has no {wants}, so the program cannot start"), fix)
+}
+
+/// Why no kernel maps this file as it asks for; none where it can be mapped.
+pub(super) fn unmappable(object: &Object) -> Option<String> {
+    let Pages { align, fits } = object.pages;
+    let smallest = expect::pages(object.machine).0;
+    if !align.is_power_of_two() {
+        Some(format!("a segment is to be aligned to {align} bytes, which is no power of two"))
+    } else if fits < smallest {
+        Some(format!("its segments are placed apart by less than a page of {smallest} bytes"))
+    } else {
+        None
+    }
+}
+
+pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
+    if let Some(how) = unmappable(object) {
+        return Some(fail(
+            format!("the program cannot be mapped: {how}"),
+            "look at the linker script, or at what post-processed the file",
+        ));
+    }
+    let (_, largest) = expect::pages(object.machine);
+    (object.pages.align.min(object.pages.fits) < largest).then(|| {
+        warn(
+            format!(
+                "the program is laid out for pages of {} KiB, but some machines of {triple} have pages of {} KiB, where it cannot start",
+                object.pages.align.min(object.pages.fits) >> 10,
+                largest >> 10
+            ),
+            format!("link with `-Clink-arg=-Wl,-z,max-page-size={largest}`"),
+        )
+    })
+}
+
+pub(super) fn level(needed: Option<Level>, limit: Option<Level>) -> Option<Finding> {
+    let needed = needed.filter(|level| *level > limit.unwrap_or(Level::V1))?;
+    let what = |where_: &str| format!("the program says that it needs a processor of level {needed}{where_}");
+    let flags =
+        "remove `-Ctarget-cpu` and `-march` from this target's flags, or see which object was compiled so";
+    Some(match limit {
+        Some(limit) => {
+            let what = what(&format!(", but machines have {limit} (`cpu` in targets.toml)"));
+            fail(what, format!("{flags}; or say cpu = \"{needed}\" where all machines have it"))
+        }
+        None => warn(
+            what(": it does not start on an older one"),
+            format!("{flags}; cpu = \"{needed}\" in targets.toml says that it is meant"),
+        ),
+    })
+}
+
+fn wants_of(facts: &Facts) -> String {
+    wants(facts.interpreter.as_deref(), &facts.needed)
+}
+
+/// What a dynamic program asks for, as a phrase.
+pub(super) fn wants(interpreter: Option<&str>, needed: &[String]) -> String {
+    let interpreter = interpreter.map(|path| format!("interpreter {path}"));
+    let needed = (!needed.is_empty()).then(|| needed.join(", "));
+    interpreter.into_iter().chain(needed).collect::<Vec<_>>().join(" and ")
+}
+
+pub(super) fn interpreter_path(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let (usual, found) = (expect::glibc_interpreter(triple)?, facts.interpreter.as_deref()?);
+    let odd = found != usual && expect::libc_of_interpreter(found) != Some(Libc::Musl);
+    odd.then(|| {
+        warn(
+            format!("the program's interpreter is {found}, while other machines have {usual}"),
+            format!("link with `-Clink-arg=-Wl,--dynamic-linker={usual}`"),
+        )
+    })
+}
+
+pub(super) fn glibc_floor(facts: &Facts, triple: &Triple, floor: Option<Glibc>) -> Vec<Finding> {
+    let Some(floor) = floor.filter(|_| triple.libc() == Libc::Glibc) else { return Vec::new() };
+    let above = facts.versions.iter().filter(|n| !n.weak && Glibc::of_symbol(&n.version) > Some(floor));
+    above
+        .map(|need| {
+            let who = match need.symbols.as_slice() {
+                [] => "the file itself".to_owned(),
+                [rest @ .., last] if rest.len() < 8 => {
+                    let all: Vec<&str> = rest.iter().chain([last]).map(String::as_str).collect();
+                    all.join(", ")
+                }
+                many => format!("{} and {} more", many[..8].join(", "), many.len() - 8),
+            };
+            fail(
+                format!(
+                    "the program may require glibc {floor} at most, but {who} asks for {} of {}",
+                    need.version, need.library
+                ),
+                format!(
+                    "link against glibc {floor} (zig can: `cc = \"zig\"`), or raise `glibc` in targets.toml"
+                ),
+            )
+        })
+        .collect()
+}
+
+pub(super) fn glibc_private(facts: &Facts) -> Option<Finding> {
+    let need = facts.versions.iter().find(|n| n.version == glibc::PRIVATE)?;
+    let symbols = need.symbols.join(", ");
+    Some(warn(
+        format!(
+            "the program uses glibc's internals ({symbols} of {}), which fit one release only",
+            need.library
+        ),
+        "find the object that uses them: no portable program does",
+    ))
+}
+
+pub(super) fn search_paths(facts: &Facts) -> Option<Finding> {
+    let of_this_machine: Vec<&str> = facts
+        .rpath
+        .iter()
+        .chain(&facts.runpath)
+        .map(String::as_str)
+        .filter(|p| !p.starts_with("$ORIGIN") && !p.starts_with("${ORIGIN}"))
+        .collect();
+    (facts.kind == Kind::Dynamic && !of_this_machine.is_empty()).then(|| {
+        warn(
+            format!(
+                "the program looks for libraries in {}, as on the machine that built it",
+                of_this_machine.join(", ")
+            ),
+            "remove the rpath, or make it relative to the program (`$ORIGIN/…`)",
+        )
+    })
+}
+
+pub(super) fn stack(facts: &Facts) -> Option<Finding> {
+    let fix = "find the assembly source without a `.note.GNU-stack` section, or link with `-Clink-arg=-Wl,-z,noexecstack`";
+    match facts.stack {
+        Stack::Plain => None,
+        Stack::Executable => Some(warn("the program makes its stack executable".into(), fix)),
+        Stack::Unsaid => Some(warn(
+            "the program does not say whether its stack is executable, so some kernels make it so".into(),
+            fix,
+        )),
+    }
+}
+
+pub(super) fn name_service(facts: &Facts, triple: &Triple) -> Option<Finding> {
+    let functions = facts.name_service.as_ref().filter(|_| triple.libc() == Libc::Glibc)?;
+    let who = if functions.is_empty() { String::new() } else { format!(" ({})", functions.join(", ")) };
+    Some(warn(
+        format!(
+            "the program is static and has glibc's name service in it{who}: where /etc/nsswitch.conf names more than \
+             `files` and `dns`, and with glibc before 2.34 always, it loads libnss libraries at run time, which must be of \
+             the very glibc that it was linked with"
+        ),
+        "build it for a musl target, or link it dynamically; in an image, ship an /etc/nsswitch.conf that names `files dns`",
+    ))
+}

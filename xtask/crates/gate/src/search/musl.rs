@@ -1,0 +1,57 @@
+//! The search of musl's loader: ldso/dynlink.c, `load_library`, `path_open` and `fixup_rpath`.
+
+use super::Asker;
+use super::token::folder;
+use crate::surroundings::Surroundings;
+use crate::tree::Tree;
+
+/// Names that the loader takes for itself when they follow `lib`: it is the whole C library.
+const ITSELF: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
+
+/// Where it looks when no file says otherwise.
+const DEFAULT: &str = "/lib:/usr/local/lib:/usr/lib";
+
+/// musl's loader.
+#[derive(Debug)]
+pub(crate) struct Musl {
+    folders: Vec<String>,
+}
+
+impl Musl {
+    /// Reads `/etc/ld-musl-<arch>.path`, which stands in for the default folders. Like the loader, it is looked for two
+    /// folders above the interpreter.
+    pub(super) fn read(interpreter: &str, tree: &Tree<'_>) -> Self {
+        let prefix = folder(folder(interpreter));
+        let name = interpreter.rsplit('/').next().unwrap_or_default();
+        let arch =
+            name.strip_prefix("ld-musl-").and_then(|rest| rest.split(".so").next()).unwrap_or_default();
+        let list = tree.text(&format!("{prefix}/etc/ld-musl-{arch}.path"));
+        let list = list.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        let list = list.as_deref().unwrap_or(DEFAULT);
+        Self { folders: list.split([':', '\n']).filter(|f| !f.is_empty()).map(str::to_owned).collect() }
+    }
+
+    pub(super) fn is_itself(name: &str) -> bool {
+        name.strip_prefix("lib").is_some_and(|rest| ITSELF.iter().any(|own| rest.starts_with(own)))
+    }
+
+    /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it,
+    /// `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
+    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+        let given = around.library_path().split([':', '\n']).filter(|item| !item.is_empty());
+        let given = given.map(|item| around.absolute(item));
+        let own = chain.iter().flat_map(|asker| {
+            let object = asker.object;
+            let list = object.runpath.as_ref().unwrap_or(&object.rpath);
+            // One token that it does not know, and the whole list is ignored.
+            let known =
+                list.iter().all(|path| !path.replace("${ORIGIN}", "").replace("$ORIGIN", "").contains('$'));
+            let origin = folder(asker.path);
+            let list: &[String] = if known { list } else { &[] };
+            list.iter().map(move |path| path.replace("${ORIGIN}", origin).replace("$ORIGIN", origin))
+        });
+        let all =
+            given.chain(own).chain(self.folders.iter().cloned()).filter(|folder| folder.starts_with('/'));
+        all.map(|folder| format!("{}/{name}", folder.trim_end_matches('/'))).collect()
+    }
+}

@@ -1,0 +1,195 @@
+//! What the kernel does with a file that is to be started: it runs a program, and hands a script to what stands behind
+//! its `#!` (fs/binfmt_script.c in Linux).
+
+use super::check::{Finding, Limits, Severity};
+use super::keep::{closure_paths, trail};
+use super::level::Level;
+use super::program::Program;
+use super::tree::Tree;
+use super::{Facts, Format, Object, rules, verdict};
+use xtask_files::error::Result;
+use xtask_oci::{Content, Kind, Resolved};
+use xtask_triple::{Arch, Triple};
+
+/// How much of a file the kernel looks at (`BINPRM_BUF_SIZE`).
+const HEAD: usize = 256;
+
+/// How many scripts the kernel goes through (fs/exec.c, `exec_binprm`).
+const SCRIPTS_MAX: usize = 5;
+
+/// A file of a tree that is started.
+#[derive(Debug, Clone)]
+pub struct Start {
+    /// The paths that are opened in turn: scripts, then the program.
+    paths: Vec<String>,
+    end: End,
+}
+
+/// What a start comes to.
+#[derive(Debug, Clone)]
+enum End {
+    /// A program.
+    Program(Box<Program>),
+    /// A loader that is started as a program: it needs nothing.
+    Loader,
+    /// No program, with the reason.
+    Unfit(String),
+}
+
+impl Start {
+    /// Of the file that an absolute path leads to.
+    pub fn of(path: &str, tree: &Tree<'_>) -> Self {
+        let mut paths = vec![path.to_owned()];
+        loop {
+            let last = paths.last().map_or("", String::as_str);
+            match open(last, tree) {
+                Opened::Script(_) if paths.len() > SCRIPTS_MAX => {
+                    let end = End::Unfit("its interpreter is a script, and so on".to_owned());
+                    return Self { paths, end };
+                }
+                Opened::Script(next) => paths.push(tree.surroundings().absolute(&next)),
+                Opened::End(End::Unfit(why)) if paths.len() > 1 => {
+                    let end = End::Unfit(format!("its interpreter {} {why}", shown(last)));
+                    return Self { paths, end };
+                }
+                Opened::End(End::Unfit(why)) => return Self { paths, end: End::Unfit(format!("it {why}")) },
+                Opened::End(end) => return Self { paths, end },
+            }
+        }
+    }
+
+    /// Whether it is a script: what that starts in turn, nobody can see.
+    pub fn is_script(&self) -> bool {
+        self.paths.len() > 1
+    }
+
+    /// The program that runs in the end, where libraries are loaded for one.
+    pub fn program(&self) -> Option<&Program> {
+        match &self.end {
+            End::Program(program) => Some(program),
+            End::Loader | End::Unfit(_) => None,
+        }
+    }
+
+    /// What keeps it from starting in its tree, by the rules for programs of ours: without what is but a warning, since
+    /// nobody here builds it. `who` begins the sentence, such as "`entrypoint` names /bin/tool".
+    pub fn check(&self, who: &str, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
+        let fix = || format!("name another program, or take another base than {}", tree.name());
+        let program = match &self.end {
+            End::Loader => return Vec::new(),
+            End::Unfit(why) => {
+                return vec![rules::fail(format!("{who}, which cannot be executed: {why}"), fix())];
+            }
+            End::Program(program) => program,
+        };
+        // Machines of x86-64 start programs of its 32-bit ancestor.
+        let ancestor = triple.arch() == Arch::X86_64 && program.facts.machine.0 == object::elf::EM_386.0;
+        let triple = &if ancestor { Triple::parse("i686-unknown-linux-gnu") } else { triple.clone() };
+        let found = verdict::check_in(program, triple, tree, Limits { glibc: None, level });
+        let fails = found.into_iter().filter(|finding| finding.severity == Severity::Fail);
+        fails
+            .map(|finding| rules::fail(format!("{who}, which does not start: {}", finding.what), fix()))
+            .collect()
+    }
+
+    /// The paths of the tree that it needs: scripts and program with the links that lead there, and what is loaded.
+    ///
+    /// # Errors
+    /// As [`closure_paths`].
+    pub fn paths(&self, tree: &Tree<'_>, level: Level) -> Result<Vec<String>> {
+        let mut all: Vec<String> = self.paths.iter().flat_map(|path| trail(tree.files(), path)).collect();
+        if let Some(program) = self.program() {
+            all.extend(closure_paths(program, tree, level)?);
+        }
+        Ok(all)
+    }
+}
+
+enum Opened {
+    /// A script for this interpreter.
+    Script(String),
+    End(End),
+}
+
+fn open(path: &str, tree: &Tree<'_>) -> Opened {
+    let unfit = |why: String| Opened::End(End::Unfit(why));
+    let Resolved::Found(place) = tree.files().resolve(path) else {
+        return unfit(format!("is not in {}", tree.name()));
+    };
+    let Some((node, Kind::File(content))) = tree.files().get(&place).map(|node| (node, &node.kind)) else {
+        return unfit("is no file".to_owned());
+    };
+    if node.mode & 0o111 == 0 {
+        return unfit(format!("may not be executed (mode 0{:o})", node.mode));
+    }
+    let head = match content.head(HEAD) {
+        Ok(head) => head,
+        Err(error) => return unfit(format!("cannot be read: {error}")),
+    };
+    match Format::of(&head) {
+        Format::Script => match interpreter(&head) {
+            Some(next) => Opened::Script(next),
+            None => unfit("names no interpreter behind its #!".to_owned()),
+        },
+        Format::Elf | Format::ElfStub => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            let end = elf(name, &place, content);
+            // Both readers begin with the name that they are told.
+            end.map_or_else(|e| unfit(e.what.trim_start_matches("it ").to_owned()), Opened::End)
+        }
+        other => unfit(format!("is {other}")),
+    }
+}
+
+fn elf(name: &str, place: &str, content: &Content) -> Result<End> {
+    let object = Object::read("it", content)?;
+    let loads = object.interpreter.is_some() || !object.needed.is_empty();
+    match Facts::of("it", content) {
+        Ok(facts) => {
+            let (name, at) = (name.to_owned(), format!("/{place}"));
+            Ok(End::Program(Box::new(Program { name, at, facts, object: object.into() })))
+        }
+        Err(_) if !loads && object.soname.is_some() => Ok(End::Loader),
+        Err(error) => Err(error),
+    }
+}
+
+/// The interpreter in the first line of a script. White space is blanks and tabs alone: a line that ends as in DOS asks
+/// for an interpreter whose name does.
+fn interpreter(head: &[u8]) -> Option<String> {
+    let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
+    let name = line.split(blank).find(|word| !word.is_empty())?;
+    // Where the line goes on behind what the kernel reads, the name may be cut off.
+    let whole = head.len() < HEAD || head.contains(&b'\n') || !head.ends_with(name);
+    (whole && !name.contains(&0)).then(|| String::from_utf8_lossy(name).into_owned())
+}
+
+/// A path with its control characters as they are written in code: `/bin/sh\r`.
+fn shown(path: &str) -> String {
+    if path.contains(char::is_control) { format!("{path:?}") } else { path.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn first_lines() {
+        let long = format!("#!/{}", "x".repeat(300));
+        for (head, expected) in [
+            ("#!/bin/sh\necho", Some("/bin/sh")),
+            ("#! \t/usr/bin/env python3 -u", Some("/usr/bin/env")),
+            ("#!/bin/sh", Some("/bin/sh")),
+            ("#!/bin/sh\r\n", Some("/bin/sh\r")),
+            ("#!bin/tool\n", Some("bin/tool")),
+            ("#!\n/bin/sh", None),
+            ("#! ", None),
+            (&long[..HEAD], None),
+        ] {
+            assert_eq!(interpreter(head.as_bytes()).as_deref(), expected, "{head:?}");
+        }
+        let arguments = format!("#!/bin/sh {}", "x".repeat(300));
+        assert_eq!(interpreter(&arguments.as_bytes()[..HEAD]).as_deref(), Some("/bin/sh"));
+    }
+}

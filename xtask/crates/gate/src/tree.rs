@@ -1,0 +1,113 @@
+//! The root file system that ships, as loaders see it: ELF files by path, each read once.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::Object;
+use super::packages::{Package, Packages};
+use super::surroundings::Surroundings;
+use xtask_oci::{Content, Kind, Resolved, RootFs};
+
+/// A tree of files to judge programs against. Libraries are read when they are asked for and kept, so that many programs
+/// can be judged against one tree; threads may share it.
+#[derive(Debug)]
+pub struct Tree<'a> {
+    name: String,
+    files: &'a RootFs,
+    surroundings: Surroundings,
+    objects: Mutex<BTreeMap<String, Read>>,
+    packages: OnceLock<Packages>,
+}
+
+type Read = Result<Arc<Object>, String>;
+
+/// What is at a path.
+#[derive(Debug, Clone)]
+pub(super) enum Opened {
+    /// An ELF file at this place of the tree.
+    Object(String, Arc<Object>),
+    /// Something that no loader can read, with its place and the reason.
+    Bad(String, String),
+    /// Nothing.
+    Missing,
+}
+
+impl<'a> Tree<'a> {
+    /// A tree; `name` is what messages call it, such as `distroless:cc`.
+    pub fn new(name: impl Into<String>, files: &'a RootFs) -> Self {
+        let surroundings = Surroundings::default();
+        Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
+    }
+
+    /// The same, where processes start with these variables (`NAME=value`) in this folder: `LD_LIBRARY_PATH` and
+    /// `LD_PRELOAD` count.
+    #[must_use]
+    pub fn starting_with(mut self, env: &[String], folder: &str) -> Self {
+        self.surroundings = Surroundings::of(env, folder);
+        self
+    }
+
+    /// What messages call it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its files.
+    pub fn files(&self) -> &'a RootFs {
+        self.files
+    }
+
+    /// The package that brought the file at a path, where the tree says so.
+    pub fn package(&self, path: &str) -> Option<&Package> {
+        self.packages().owner(path)
+    }
+
+    pub(super) fn surroundings(&self) -> &Surroundings {
+        &self.surroundings
+    }
+
+    pub(super) fn packages(&self) -> &Packages {
+        self.packages.get_or_init(|| Packages::read(self.files))
+    }
+
+    /// The bytes of a small file; none where there is no file that can be read.
+    pub(super) fn text(&self, path: &str) -> Option<Vec<u8>> {
+        let (_, content) = self.files.file(path)?;
+        content.read().ok().map(std::borrow::Cow::into_owned)
+    }
+
+    /// The ELF file that a path leads to through the links of the tree.
+    pub(super) fn open(&self, path: &str) -> Opened {
+        let place = match self.files.resolve(path) {
+            Resolved::Found(place) => place,
+            Resolved::Missing(_) | Resolved::NotAFolder(_) => return Opened::Missing,
+            Resolved::Loop => {
+                let place = path.trim_start_matches('/').to_owned();
+                return Opened::Bad(place, "its links lead in a circle".into());
+            }
+        };
+        let Some(node) = self.files.get(&place) else { return Opened::Missing };
+        let content = match &node.kind {
+            Kind::File(content) => content,
+            _ => return Opened::Bad(place, "it is a directory".into()),
+        };
+        if node.mode & 0o444 == 0 {
+            let mode = format!("nobody may read it (mode 0{:o})", node.mode);
+            return Opened::Bad(place, mode);
+        }
+        match self.read(&place, content) {
+            Ok(object) => Opened::Object(place, object),
+            Err(why) => Opened::Bad(place, why),
+        }
+    }
+
+    fn read(&self, place: &str, content: &Content) -> Read {
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(read) = objects.get(place) {
+            return read.clone();
+        }
+        let read = Object::read("it", content).map(Arc::new).map_err(|error| error.what);
+        objects.insert(place.to_owned(), read.clone());
+        read
+    }
+}

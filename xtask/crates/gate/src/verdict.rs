@@ -1,0 +1,112 @@
+//! Judges a program against the root file system that ships: what its loader would do there, in words.
+
+use std::sync::Arc;
+
+use super::binding::Lack;
+use super::check::{Finding, Limits, Severity};
+use super::closure::{Closure, Interpreter};
+use super::facts::Kind;
+use super::level::Level;
+use super::program::Program;
+use super::tree::Tree;
+use super::{Object, expect, rules, words};
+use xtask_triple::{Libc, Triple};
+
+/// Holds a program against its target and the root file system that it is to start in. The findings come in a fixed
+/// order; no finding with [`Severity::Fail`] means that it starts there.
+pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
+    let facts = &program.facts;
+    let mut findings = Vec::new();
+    findings.extend(rules::system(facts, triple));
+    findings.extend(rules::machine(facts, triple));
+    findings.extend(rules::float(facts, triple));
+    findings.extend(rules::pages(&program.object, triple));
+    findings.extend(rules::level(facts.level, limits.level));
+    let foreign = findings.iter().any(|f| f.severity == Severity::Fail);
+    // Of another machine, nothing that follows would say more.
+    if facts.kind == Kind::Dynamic && !foreign {
+        match facts.interpreter.as_deref() {
+            None => findings.push(rules::nobody_loads(facts)),
+            interpreter => {
+                let (name, object, at) = (&program.name, &program.object, &program.at);
+                findings.extend(Judged { name, object, at, interpreter }.loads(triple, tree, limits));
+            }
+        }
+        findings.extend(rules::interpreter_path(facts, triple));
+    }
+    findings.extend(rules::glibc_floor(facts, triple, limits.glibc));
+    findings.extend(rules::glibc_private(facts));
+    findings.extend(rules::search_paths(facts));
+    findings.extend(rules::stack(facts));
+    findings.extend(rules::name_service(facts, triple));
+    findings
+}
+
+/// Holds a shared library of ours against its target and the root file system that it ships in, where it is at `at`:
+/// whether a program could load it there. `name` is what messages call it.
+pub fn check_library_in(
+    name: &str,
+    library: &Arc<Object>,
+    at: &str,
+    triple: &Triple,
+    tree: &Tree<'_>,
+    limits: Limits,
+) -> Vec<Finding> {
+    let of = (library.machine, library.bits, library.endian);
+    if let Some((machine, bits, endian)) = expect::machine(triple).filter(|wanted| *wanted != of) {
+        let found = library.machine.name(library.bits, library.endian);
+        let what = format!("{name} is for {found}, but {triple} is {}", machine.name(bits, endian));
+        return vec![rules::fail(what, format!("build it with `--target {triple}`"))];
+    }
+    let mut findings: Vec<Finding> = rules::pages(library, triple).into_iter().collect();
+    findings.extend(rules::level(library.level, limits.level));
+    // Programs of this target load it: with the loader that they all have, as far as the tree has it.
+    let interpreter = match triple.libc() {
+        Libc::Glibc => expect::glibc_interpreter(triple).map(str::to_owned),
+        Libc::Musl => tree.files().below("lib/ld-musl-").next().map(|(path, _)| format!("/{path}")),
+        Libc::Other => None,
+    };
+    if interpreter.is_none() && !library.needed.is_empty() {
+        let what = format!("{name} was not checked further: {} has no loader for {triple}", tree.name());
+        findings.push(rules::warn(what, "load it once in its image before it ships"));
+    }
+    let judged = Judged { name, object: library, at, interpreter: interpreter.as_deref() };
+    findings.extend(judged.loads(triple, tree, limits));
+    findings
+}
+
+/// What is loaded: a program, or a library.
+struct Judged<'a> {
+    name: &'a str,
+    object: &'a Arc<Object>,
+    at: &'a str,
+    interpreter: Option<&'a str>,
+}
+
+impl Judged<'_> {
+    /// What the loader finds, and does not find.
+    fn loads(&self, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
+        let level = limits.level.unwrap_or(Level::V1);
+        let closure = Closure::of(self.object, self.at, self.interpreter, tree, level);
+        let (name, object, limit) = (self.name, self.object, limits.level);
+        let words = words::Words { name, object, triple, tree, closure: &closure, limit };
+        let found = match &closure.interpreter {
+            Interpreter::None => return Vec::new(),
+            Interpreter::Unfit { path, why } => return vec![words.interpreter(path, why.as_deref())],
+            Interpreter::Unknown(found) => return vec![words.interpreter_unknown(found)],
+            Interpreter::Found(found) => found,
+        };
+        let musl = expect::libc_of_interpreter(&found.path) == Some(Libc::Musl);
+        let mut findings = Vec::new();
+        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.abi(l)));
+        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.page(l)));
+        findings.extend(words.levels(found));
+        findings.extend(closure.gaps.iter().map(|gap| words.gap(gap)));
+        findings.extend(closure.lacks(musl).iter().map(|lack| match lack {
+            Lack::Version { by, of, version, symbols } => words.version(*by, *of, version, symbols),
+            Lack::Symbols { by, required, symbols } => words.symbols(*by, required.as_ref(), symbols),
+        }));
+        findings.extend(closure.loaded.iter().filter(|l| !l.object.symbols_known).map(|l| words.unread(l)));
+        findings
+    }
+}

@@ -1,0 +1,166 @@
+//! Image configuration (image-spec, `config.md`): how to run the image, and what its layers unpack to. Its digest is
+//! what Docker calls the image ID.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::rfc3339;
+use crate::{Digest, Layer};
+use xtask_triple::Platform;
+
+/// The document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageConfig {
+    /// When the image was made, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The processor that the programs need.
+    pub architecture: String,
+    /// The operating system that they need.
+    pub os: String,
+    /// The kind of processor.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub variant: Option<String>,
+    /// How to run it.
+    #[serde(default, deserialize_with = "nullable")]
+    pub config: Runtime,
+    /// The layers, unpacked.
+    pub rootfs: RootFsDiffs,
+    /// How each layer came to be.
+    #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<History>,
+}
+
+/// How to run an image. The names are those of Docker's first format, which the specification kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Runtime {
+    /// `uid:gid` as numbers, so that nothing has to be looked up and Kubernetes can see that it is not root; `uid` alone
+    /// where the user has further groups in `/etc/group`, which engines look up.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
+    pub user: String,
+    /// Ports that the program listens on, `8080/tcp`; written as the keys of an object.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
+    pub exposed_ports: BTreeSet<String>,
+    /// `NAME=value`, in this order.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
+    pub env: Vec<String>,
+    /// The program and the arguments that always stand.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
+    pub entrypoint: Vec<String>,
+    /// The arguments that the user's replace.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
+    pub cmd: Vec<String>,
+    /// Folders that hold what the program writes; written as the keys of an object.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
+    pub volumes: BTreeSet<String>,
+    /// The folder that the program starts in.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
+    pub working_dir: String,
+    /// Free facts.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
+    pub labels: BTreeMap<String, String>,
+    /// The signal that asks the program to end; SIGTERM where none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_signal: Option<String>,
+    /// How to ask the running program whether it is well. The specification keeps the name for Docker, which reads it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Health>,
+}
+
+/// A health check, in Docker's words. Times are in nanoseconds; what is none is the engine's to choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct Health {
+    /// `CMD` and a program with its arguments.
+    pub test: Vec<String>,
+    /// Time from one check to the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval: Option<u64>,
+    /// How long a check may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<u64>,
+    /// How long the program may take to become well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_period: Option<u64>,
+    /// How many checks must fail in a row.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retries: Option<u32>,
+}
+
+/// What the layers unpack to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootFsDiffs {
+    /// Always `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The digests of the uncompressed tars, lowest layer first.
+    #[serde(deserialize_with = "nullable")]
+    pub diff_ids: Vec<Digest>,
+}
+
+/// How a layer came to be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct History {
+    /// When, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// By what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_by: Option<String>,
+    /// Whether this step made no layer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub empty_layer: bool,
+}
+
+impl ImageConfig {
+    /// Of layers of our own, lowest first, each with the words for its history. `created` is in seconds since 1970.
+    pub fn new(platform: &Platform, runtime: Runtime, layers: &[(&Layer, &str)], created: u64) -> Self {
+        let created = rfc3339(created);
+        let history = |by: &str| History {
+            created: Some(created.clone()),
+            created_by: Some(by.to_owned()),
+            empty_layer: false,
+        };
+        Self {
+            architecture: platform.architecture.to_owned(),
+            os: platform.os.to_owned(),
+            variant: platform.variant.map(str::to_owned),
+            config: runtime,
+            rootfs: RootFsDiffs {
+                kind: "layers".to_owned(),
+                diff_ids: layers.iter().map(|(layer, _)| layer.diff_id.clone()).collect(),
+            },
+            history: layers.iter().map(|(_, by)| history(by)).collect(),
+            created: Some(created),
+        }
+    }
+}
+
+/// Reads `null` as nothing: Go writes an empty list or map so.
+pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de> + Default,
+{
+    Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+/// A set that JSON holds as an object with empty objects for values.
+mod keys {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(set: &BTreeSet<String>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(set.iter().map(|key| (key, BTreeMap::<String, String>::new())))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeSet<String>, D::Error> {
+        let map = Option::<BTreeMap<String, serde::de::IgnoredAny>>::deserialize(deserializer)?;
+        Ok(map.unwrap_or_default().into_keys().collect())
+    }
+}

@@ -1,0 +1,167 @@
+//! `images/<image>.tar`: one file that is an OCI layout and, by its `manifest.json`, also what `docker load` takes from
+//! version 1.10 on. `manifest.json` (Docker's image-save format, 1.2) names configuration and layers by their blobs.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::document::{Descriptor, Index, Manifest, annotation, to_bytes};
+use super::layout::MARKER;
+use super::tar::{Entry, EntryKind, Writer};
+use super::{Blobs, Digest};
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Staged, Stat};
+
+/// What a tar is made of.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    /// `name:version`, as `docker load` shall tag it.
+    pub(super) reference: String,
+    /// The tag alone.
+    pub(super) tag: String,
+    /// The image's index.
+    pub(super) index: Descriptor,
+    /// Its manifests in their order, each with the tags that Docker gives it.
+    pub(super) manifests: Vec<(Descriptor, Manifest, Vec<String>)>,
+    /// Modification time of all entries, seconds since 1970.
+    pub(super) created: u64,
+}
+
+/// An entry of `manifest.json`.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct DockerImage {
+    config: String,
+    repo_tags: Vec<String>,
+    layers: Vec<String>,
+}
+
+/// The remembered fact: this file is the tar of that key.
+#[derive(Serialize, Deserialize)]
+struct Known {
+    key: Digest,
+    stat: Stat,
+}
+
+/// A tar that is whole, and the place that it belongs to.
+#[derive(Debug)]
+pub(super) struct StagedTar {
+    /// None where the file in its place is that very tar already.
+    staged: Option<Staged>,
+    target: PathBuf,
+    key: Digest,
+}
+
+/// Writes the tar beside its place, unless the file that is there is known to be that very tar.
+pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<StagedTar> {
+    let small = [
+        ("index.json", to_bytes(&layout_index(parts))?),
+        ("manifest.json", to_bytes(&docker_images(parts))?),
+        ("oci-layout", MARKER.to_vec()),
+    ];
+    // The documents name all blobs by digest, so they and the time stand for every byte of the tar.
+    let key = format!("tar 1; {}; {:?}", parts.created, small);
+    let mut tar = StagedTar { staged: None, target: target.to_owned(), key: Digest::of(key.as_bytes()) };
+    let there = Stat::of_output(target).ok();
+    let same = |known: Known| known.key == tar.key && Some(known.stat) == there;
+    if memo.get("images", &tar.place()).is_some_and(same) {
+        return Ok(tar);
+    }
+    let mut staged = Staged::beside(target)?;
+    let file = staged.file().map_err(|e| Error::io("cannot write", target, &e))?;
+    write_entries(file, parts, blobs, &small).map_err(|e| Error::io("cannot write", target, &e))?;
+    tar.staged = Some(staged);
+    Ok(tar)
+}
+
+impl StagedTar {
+    /// Where it lies for now.
+    pub(super) fn path(&self) -> &Path {
+        self.staged.as_ref().map_or(&self.target, Staged::path)
+    }
+
+    /// Puts it in its place, which it hands back, in place of what is there.
+    pub(super) fn put(self, memo: &Memo) -> Result<PathBuf> {
+        let place = self.place();
+        if let Some(staged) = self.staged {
+            staged.put(&self.target)?;
+            if let Ok(stat) = Stat::of_output(&self.target) {
+                memo.put("images", &place, &Known { key: self.key, stat });
+            }
+        }
+        Ok(self.target)
+    }
+
+    /// Moves it to another place. What lies in its own stays where that is another file.
+    pub(super) fn put_aside(self, aside: &Path) -> Result<()> {
+        let failed = |e: io::Error| Error::io("cannot move to", aside, &e);
+        xtask_files::folder(aside.parent().unwrap_or(Path::new(".")))?;
+        match self.staged {
+            Some(staged) => staged.put(aside),
+            None => std::fs::rename(&self.target, aside).map_err(failed),
+        }
+    }
+
+    fn place(&self) -> String {
+        Digest::of(self.target.as_os_str().as_encoded_bytes()).hex().to_owned()
+    }
+}
+
+fn write_entries(
+    out: impl Write,
+    parts: &Parts,
+    blobs: &Blobs,
+    small: &[(&'static str, Vec<u8>)],
+) -> io::Result<()> {
+    let mut tar = Writer::new(out);
+    let entry =
+        |path: &'static str, kind, mode| Entry { path, kind, mode, uid: 0, gid: 0, mtime: parts.created };
+    tar.entry(&entry("blobs", EntryKind::Dir, 0o755))?;
+    tar.entry(&entry("blobs/sha256", EntryKind::Dir, 0o755))?;
+    for (digest, size) in all_blobs(parts) {
+        let path = blob_path(&digest);
+        tar.entry(&Entry { path: &path, ..entry("", EntryKind::File(size), 0o644) })?;
+        tar.copy(&mut std::fs::File::open(blobs.path(&digest))?)?;
+    }
+    for (path, bytes) in small {
+        tar.entry(&entry(path, EntryKind::File(bytes.len() as u64), 0o644))?;
+        tar.data(bytes)?;
+    }
+    tar.finish().map(drop)
+}
+
+/// Every blob once, in the order of the digests.
+fn all_blobs(parts: &Parts) -> BTreeSet<(Digest, u64)> {
+    let mut all = BTreeSet::from([(parts.index.digest.clone(), parts.index.size)]);
+    for (descriptor, manifest, _) in &parts.manifests {
+        let content = std::iter::once(&manifest.config).chain(&manifest.layers);
+        all.extend(content.chain([descriptor]).map(|blob| (blob.digest.clone(), blob.size)));
+    }
+    all
+}
+
+/// `index.json` of the tar. The annotations tell tools that import layouts what to call the image: the tag by the
+/// specification's key, the full reference (Docker's default registry and folder, as `docker load` would) by containerd's.
+fn layout_index(parts: &Parts) -> Index {
+    let image = parts
+        .index
+        .clone()
+        .annotated(annotation::REF_NAME, &parts.tag)
+        .annotated(annotation::CONTAINERD_NAME, format!("docker.io/library/{}", parts.reference));
+    Index::new(vec![image], Default::default())
+}
+
+fn docker_images(parts: &Parts) -> Vec<DockerImage> {
+    let image = |(_, manifest, tags): &(Descriptor, Manifest, Vec<String>)| DockerImage {
+        config: blob_path(&manifest.config.digest),
+        repo_tags: tags.clone(),
+        layers: manifest.layers.iter().map(|layer| blob_path(&layer.digest)).collect(),
+    };
+    parts.manifests.iter().map(image).collect()
+}
+
+fn blob_path(digest: &Digest) -> String {
+    format!("blobs/sha256/{}", digest.hex())
+}

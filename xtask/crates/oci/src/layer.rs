@@ -1,0 +1,173 @@
+//! A layer: a tree as a tar, compressed, in one pass over the files: read, hash (diff_id), compress on other threads,
+//! hash (digest), write.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::digest::{Digest, Hashed};
+use super::document::Descriptor;
+use super::pool::Pool;
+use super::tar::{Entry, EntryKind, Writer};
+use super::{Blobs, Codec, Content, Kind, Node, RootFs};
+use xtask_files::Stat;
+use xtask_files::error::{Error, Result};
+
+/// What a layer is made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerSpec {
+    /// The tree.
+    pub rootfs: RootFs,
+    /// What the image's history says about it.
+    pub created_by: String,
+}
+
+/// A layer that is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The compressed blob.
+    pub descriptor: Descriptor,
+    /// The digest of the tar.
+    pub diff_id: Digest,
+}
+
+/// A layer that is on disk already: of a base from a registry, or of one that was assembled before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredLayer {
+    /// Its digests.
+    pub layer: Layer,
+    /// The compressed blob, outside the layout; its bytes were held against the digest when it was stored.
+    pub blob: PathBuf,
+    /// What the image's history says about it.
+    pub created_by: String,
+}
+
+/// Where a layer of an image comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LayerSource {
+    /// It is made of a tree.
+    Tree(LayerSpec),
+    /// It is taken as it is.
+    Stored(StoredLayer),
+}
+
+impl LayerSource {
+    /// What the image's history says about it.
+    pub fn created_by(&self) -> &str {
+        match self {
+            LayerSource::Tree(spec) => &spec.created_by,
+            LayerSource::Stored(stored) => &stored.created_by,
+        }
+    }
+}
+
+/// How many bytes of a file are read at a time.
+const PIECE: usize = 128 << 10;
+
+/// Writes the tree's layer. All its times are `created`, seconds since 1970.
+pub(super) fn build(tree: &RootFs, created: u64, codec: Codec, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
+    let blob = blobs.stage()?;
+    let stream = codec.stream(pool, blob).map_err(|e| cannot_write(&e))?;
+    let mut tar = Writer::new(Hashed::new(stream));
+    let root = Entry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: created };
+    tar.entry(&root).map_err(|e| cannot_write(&e))?;
+    write_tree(&mut tar, tree, created)?;
+    let (stream, diff_id, _) = tar.finish().map_err(|e| cannot_write(&e))?.finish();
+    let blob = stream.finish().map_err(|e| cannot_write(&e))?;
+    Ok(Layer { descriptor: blobs.commit(codec.media_type(), blob)?, diff_id })
+}
+
+/// Writes all entries of a tree into a tar.
+///
+/// # Errors
+/// A file of the tree cannot be read, or the tar cannot be written.
+pub fn write_tree<W: Write>(tar: &mut Writer<W>, tree: &RootFs, mtime: u64) -> Result<()> {
+    for (path, node) in tree.iter() {
+        let entry = |kind| Entry { path, kind, mode: node.mode, uid: node.uid, gid: node.gid, mtime };
+        match &node.kind {
+            Kind::Dir => tar.entry(&entry(EntryKind::Dir)).map_err(|e| cannot_write(&e))?,
+            Kind::Symlink(target) => {
+                tar.entry(&entry(EntryKind::Symlink(target))).map_err(|e| cannot_write(&e))?
+            }
+            Kind::File(Content::Bytes(bytes)) => tar
+                .entry(&entry(EntryKind::File(bytes.len() as u64)))
+                .and_then(|()| tar.data(bytes))
+                .map_err(|e| cannot_write(&e))?,
+            Kind::File(Content::Part { file, offset, size }) => {
+                tar.entry(&entry(EntryKind::File(*size))).map_err(|e| cannot_write(&e))?;
+                let failed = |e: io::Error| Error::io("cannot read", file, &e);
+                let mut source = File::open(file).map_err(failed)?;
+                source.seek(SeekFrom::Start(*offset)).map_err(failed)?;
+                tar.copy(&mut source).map_err(failed)?;
+            }
+            Kind::File(Content::Disk(source)) => {
+                let mut file = File::open(source).map_err(|e| Error::io("cannot read", source, &e))?;
+                let before = Stat::of_file(&file).map_err(|e| Error::io("cannot read", source, &e))?;
+                tar.entry(&entry(EntryKind::File(before.size))).map_err(|e| cannot_write(&e))?;
+                write_file(tar, &mut file, source)?;
+                if Stat::of_file(&file).ok() != Some(before) {
+                    return Err(changed(source));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn write_file<W: Write>(tar: &mut Writer<W>, file: &mut File, source: &Path) -> Result<()> {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match file.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => {
+                tar.data(&piece[..read]).map_err(|e| cannot_write(&e).found(source.display().to_string()))?
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Error::io("cannot read", source, &e)),
+        }
+    }
+}
+
+/// All that decides the bytes of a layer, hashed: two equal fingerprints are equal layers. Files on disk stand in it
+/// with what [`Stat`] says of them. They are handed back too, so that the
+/// caller can tell a file that changed just now.
+///
+/// # Errors
+/// A file of the tree cannot be asked.
+pub fn fingerprint(tree: &RootFs, created: u64, codec: Codec) -> Result<(Digest, Vec<Stat>)> {
+    let mut text = format!("{}; tar 1; {created}\n", codec.encoder());
+    let mut stats = Vec::new();
+    for (path, Node { kind, mode, uid, gid }) in tree.iter() {
+        let kind: Cow<'_, str> = match kind {
+            Kind::Dir => "dir".into(),
+            Kind::Symlink(target) => format!("link {target:?}").into(),
+            Kind::File(Content::Bytes(bytes)) => format!("bytes {}", Digest::of(bytes)).into(),
+            Kind::File(Content::Disk(source)) => {
+                let stat = Stat::of(source).map_err(|e| Error::io("cannot read", source, &e))?;
+                stats.push(stat);
+                format!("file {source:?} {stat:?}").into()
+            }
+            Kind::File(Content::Part { file, offset, size }) => {
+                let stat = Stat::of(file).map_err(|e| Error::io("cannot read", file, &e))?;
+                stats.push(stat);
+                format!("part {file:?} {stat:?} {offset} {size}").into()
+            }
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{path:?} {mode:o} {uid} {gid} {kind}");
+    }
+    Ok((Digest::of(text.as_bytes()), stats))
+}
+
+fn cannot_write(error: &io::Error) -> Error {
+    Error::failed(format!("cannot pack: {error}"))
+}
+
+fn changed(source: &Path) -> Error {
+    Error::failed(format!("{} changed while it was being packed", source.display()))
+        .help("run the command again when nothing else writes to that file")
+}

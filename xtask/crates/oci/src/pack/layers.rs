@@ -1,0 +1,140 @@
+//! All layers of a run: what is known is not built, what is equal is built once, the rest is built side by side.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::recode::recode;
+use crate::document::media_type;
+use crate::layer::{self, fingerprint};
+use crate::pool::Pool;
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, clock};
+
+use crate::{Blobs, Codec, Digest, Layer, LayerSource, RootFs, StoredLayer};
+
+/// A layer that is wanted.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'a> {
+    /// What it is made of.
+    pub(super) source: &'a LayerSource,
+    /// The time of its entries.
+    pub(super) created: u64,
+    /// How it is compressed, where it is made here.
+    pub(super) codec: Codec,
+}
+
+/// Where layers go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Store<'a> {
+    /// The blobs.
+    pub(super) blobs: &'a Blobs,
+    /// What is known of earlier runs.
+    pub(super) memo: &'a Memo,
+    /// The kind under which the memo knows these layers.
+    pub(super) kind: &'static str,
+    /// Layers that are on disk already are compressed anew where they are no gzip; else they are taken as they are.
+    pub(super) only_gzip: bool,
+}
+
+/// A layer that has to be built.
+struct Task<'a> {
+    key: Digest,
+    work: Work<'a>,
+    /// Its files may not change any more without a trace.
+    settled: bool,
+}
+
+/// What a layer is made of.
+enum Work<'a> {
+    Tree(&'a RootFs, u64, Codec),
+    Recode(&'a StoredLayer),
+}
+
+/// The layers that are wanted, in their order, all of them in the store as they should be.
+pub(super) fn all(wanted: &[Wanted<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<Layer>> {
+    let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
+    let mut tasks: BTreeMap<Digest, Task<'_>> = BTreeMap::new();
+    let mut keys = Vec::new();
+    // Made before any file is looked at: what is not older than this may still change within the same tick.
+    let now = clock(store.blobs.dir())?;
+    for layer in wanted {
+        let (work, key, settled) = match layer.source {
+            LayerSource::Stored(stored) if !store.only_gzip || is_gzip(stored) => {
+                store.blobs.bring(&stored.layer.descriptor, &stored.blob, store.memo)?;
+                let key = stored.layer.descriptor.digest.clone();
+                known.insert(key.clone(), stored.layer.clone());
+                keys.push(key);
+                continue;
+            }
+            LayerSource::Stored(stored) => {
+                let text = format!("{}; {}", Codec::Gzip.encoder(), stored.layer.descriptor.digest);
+                (Work::Recode(stored), Digest::of(text.as_bytes()), true)
+            }
+            LayerSource::Tree(spec) => {
+                let (key, stats) = fingerprint(&spec.rootfs, layer.created, layer.codec)?;
+                let settled = stats.iter().all(|stat| stat.older_than(&now));
+                (Work::Tree(&spec.rootfs, layer.created, layer.codec), key, settled)
+            }
+        };
+        keys.push(key.clone());
+        if known.contains_key(&key) || tasks.contains_key(&key) {
+            continue;
+        }
+        let intact = |layer: &Layer| store.blobs.is_intact(&layer.descriptor, store.memo);
+        match store.memo.get(store.kind, key.hex()).filter(intact) {
+            Some(layer) => drop(known.insert(key, layer)),
+            None => drop(tasks.insert(key.clone(), Task { key, work, settled })),
+        }
+    }
+    let tasks: Vec<Task<'_>> = tasks.into_values().collect();
+    known.extend(run(&tasks, threads, store)?);
+    let layer = |key| known.get(key).cloned().ok_or_else(|| Error::failed("a layer was not built"));
+    keys.iter().map(layer).collect()
+}
+
+/// Whether a layer that is on disk is compressed with gzip.
+pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
+    let kind = stored.layer.descriptor.media_type.as_str();
+    kind == media_type::LAYER_GZIP || kind == media_type::docker::LAYER_GZIP
+}
+
+fn run(tasks: &[Task<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<(Digest, Layer)>> {
+    if tasks.is_empty() {
+        return Ok(Vec::new());
+    }
+    let pool = Pool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
+    let next = AtomicUsize::new(0);
+    // One reader takes the next layer when it is done with one; all of them share the compressing threads.
+    let reader = || {
+        let mut done = Vec::new();
+        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            done.push((task.key.clone(), one(task, &pool, store)?));
+        }
+        Ok(done)
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads.get().min(tasks.len())).map(|_| scope.spawn(reader)).collect();
+        let mut done = reader();
+        for other in others {
+            let more = other.join().unwrap_or_else(|_| Err(Error::failed("packing a layer ended early")));
+            done = done.and_then(|mut done| {
+                done.extend(more?);
+                Ok(done)
+            });
+        }
+        done
+    })
+}
+
+fn one(task: &Task<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
+    let layer = match &task.work {
+        Work::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
+        Work::Recode(stored) => recode(stored, pool, store.blobs)?,
+    };
+    store.blobs.remember(&layer.descriptor.digest, store.memo);
+    if task.settled {
+        store.memo.put(store.kind, task.key.hex(), &layer);
+    }
+    Ok(layer)
+}

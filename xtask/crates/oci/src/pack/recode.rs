@@ -1,0 +1,23 @@
+//! A layer of a base whose compression Docker before version 23 does not know, as gzip: for the tar that it loads.
+
+use std::fs::File;
+
+use crate::decompress::decompress;
+use crate::pool::Pool;
+use crate::{Blobs, Codec, Hashed, Layer, StoredLayer};
+use xtask_files::error::{Error, Result};
+
+/// Stores the same tar compressed with gzip. What it unpacks to stays what it was: it is held against the layer's digest.
+pub(super) fn recode(stored: &StoredLayer, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
+    let failed = |e: std::io::Error| Error::io("cannot compress anew", &stored.blob, &e);
+    let blob = File::open(&stored.blob).map_err(|e| Error::io("cannot read", &stored.blob, &e))?;
+    let mut hashed = Hashed::new(Codec::Gzip.stream(pool, blobs.stage()?).map_err(failed)?);
+    decompress(blob, &mut hashed, |_| Ok(())).map_err(failed)?;
+    let (stream, diff_id, _) = hashed.finish();
+    if diff_id != stored.layer.diff_id {
+        return Err(Error::failed(format!("{} is not the layer that it should be", stored.blob.display()))
+            .found(format!("unpacked it has {diff_id}, not {}", stored.layer.diff_id)));
+    }
+    let blob = stream.finish().map_err(failed)?;
+    Ok(Layer { descriptor: blobs.commit(Codec::Gzip.media_type(), blob)?, diff_id })
+}

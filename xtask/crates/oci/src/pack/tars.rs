@@ -1,0 +1,86 @@
+//! The tars of images: what each is made of, and writing them beside their places.
+
+use std::path::Path;
+
+use super::layers::{self, Store};
+use super::{ImageSpec, Packer, documents, wanted};
+use crate::image_tar::{self, Parts, StagedTar};
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+
+use crate::{Blobs, Codec, Layer, LayerSource, Layout, garbage, intact};
+
+impl Packer<'_> {
+    /// What the tars are made of. Where the layout holds gzip alone, the same as there; else the same image with other
+    /// layers, which a layout in the cache keeps for the next run.
+    pub(super) fn tar_parts(
+        &self,
+        images: &[ImageSpec],
+        parts: &[Parts],
+        memo: &Memo,
+    ) -> Result<Vec<(Parts, Blobs)>> {
+        let layout = Layout::new(self.dist.join("oci"));
+        let own = Layout::new(self.cache.join("gzip"));
+        let (others, plain): (Vec<&ImageSpec>, Vec<&ImageSpec>) =
+            images.iter().partition(|image| !is_all_gzip(image));
+        let mut recoded = Vec::new();
+        if !others.is_empty() {
+            own.blobs().sweep();
+            let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
+            let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
+            let built = layers::all(&wanted, self.threads, store)?;
+            recoded = documents(others.iter().copied(), built, &own)?;
+            let named: Vec<_> =
+                others.iter().zip(&recoded).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();
+            own.name(&named)?;
+            if garbage::collect(&own, &[]) {
+                intact::forget_gone(memo);
+                memo.retain(store.kind, |layer: &Layer| store.blobs.has(&layer.descriptor));
+            }
+        }
+        if own.dir().exists() && !plain.is_empty() {
+            own.forget(&plain.iter().map(|image| image.name.as_str()).collect::<Vec<_>>())?;
+        }
+        let mut recoded = recoded.into_iter();
+        let part = |(image, parts): (&ImageSpec, &Parts)| match is_all_gzip(image) {
+            true => Ok((parts.clone(), layout.blobs())),
+            false => {
+                let parts = recoded.next().ok_or_else(|| Error::failed("an image has no documents"))?;
+                Ok((parts, own.blobs()))
+            }
+        };
+        images.iter().zip(parts).map(part).collect()
+    }
+}
+
+/// Whether the layers in the layout may stand in the tar too.
+fn is_all_gzip(image: &ImageSpec) -> bool {
+    let gzip = |layer: &LayerSource| match layer {
+        LayerSource::Tree(_) => image.codec == Codec::Gzip,
+        LayerSource::Stored(stored) => layers::is_gzip(stored),
+    };
+    image.platforms.iter().flat_map(|platform| &platform.layers).all(gzip)
+}
+
+/// Writes the tars side by side, in the order of the images.
+pub(super) fn stage(
+    images: &[ImageSpec],
+    parts: &[(Parts, Blobs)],
+    dir: &Path,
+    memo: &Memo,
+) -> Result<Vec<StagedTar>> {
+    std::thread::scope(|scope| {
+        let writers: Vec<_> = images
+            .iter()
+            .zip(parts)
+            .map(|(image, (parts, blobs))| {
+                let target = dir.join(format!("{}.tar", image.name));
+                scope.spawn(move || image_tar::stage(parts, &target, blobs, memo))
+            })
+            .collect();
+        // All are waited for, also after the first error.
+        let ended: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
+        let early = |_| Err(Error::failed("writing a tar ended early"));
+        ended.into_iter().map(|result| result.unwrap_or_else(early)).collect()
+    })
+}

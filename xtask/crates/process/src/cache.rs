@@ -1,0 +1,155 @@
+//! The folder for what is worth keeping between runs and between workspaces: compiled stds, zig, facts about compilers.
+//! What lies there under its final name is whole: everything is made beside it and renamed, under a lock.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest, Sha256};
+
+use xtask_files as files;
+use xtask_files::error::{Error, Kind, Result};
+use xtask_files::{Lock, StagedFolder};
+
+use crate::host::Host;
+
+/// The cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's own place for
+/// caches (`os` is [`std::env::consts::OS`]). A pure function of the variables; makes nothing.
+///
+/// # Errors
+/// Where `XTASK_CACHE_DIR` is not absolute, or where no variable tells of a home.
+pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
+    const NAME: &str = "cargo-xtask";
+    if let Some(dir) = host.var("XTASK_CACHE_DIR") {
+        let dir = PathBuf::from(dir);
+        return if dir.is_absolute() {
+            Ok(dir)
+        } else {
+            Err(Error::usage(format!("XTASK_CACHE_DIR={} is not an absolute path", dir.display())))
+        };
+    }
+    // The XDG base directory specification says that a relative path is to be ignored.
+    let absolute = |key: &str| host.var(key).map(PathBuf::from).filter(|p| p.is_absolute());
+    if let Some(dir) = absolute("XDG_CACHE_HOME") {
+        return Ok(dir.join(NAME));
+    }
+    let place = match os {
+        "windows" => absolute("LOCALAPPDATA"),
+        "macos" => absolute("HOME").map(|h| h.join("Library").join("Caches")),
+        _ => absolute("HOME").map(|h| h.join(".cache")),
+    };
+    place.map(|p| p.join(NAME)).ok_or_else(|| {
+        Error::missing("there is no place for the cache: no home folder is known")
+            .help("set XTASK_CACHE_DIR to an absolute path")
+    })
+}
+
+/// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
+pub fn needed(error: Error) -> Error {
+    let help =
+        "what is kept there is needed: set XTASK_CACHE_DIR to a folder that can be written, with room in it";
+    Error { kind: Kind::Missing, ..error }.help(help)
+}
+
+/// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
+pub fn short_hash(text: &str, digits: usize) -> String {
+    use std::fmt::Write;
+    let hash = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut all, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(all, "{byte:02x}");
+        all
+    });
+    hash.chars().take(digits).collect()
+}
+
+/// How exactly the last use of something is known.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Notes that something was used: the time of this file says when, at most once a day. The file is made where it is not
+/// there. A cache that cannot be written notes nothing.
+pub fn used(mark: &Path) {
+    let noted = std::fs::metadata(mark).and_then(|meta| meta.modified());
+    if noted.is_ok_and(|time| time.elapsed().is_ok_and(|since| since < DAY)) {
+        return;
+    }
+    let file = create_parent(mark).map(|_| File::options().create(true).append(true).open(mark));
+    if let Ok(Ok(file)) = file {
+        let _ = file.set_modified(SystemTime::now());
+    }
+}
+
+/// Takes a lock of the cache; calls `waiting` first where another process holds it. The file stays.
+///
+/// # Errors
+/// [`Kind::Missing`] where the file cannot be made or the file system has no locks.
+pub fn lock(path: &Path, waiting: impl FnOnce()) -> Result<Lock> {
+    Lock::exclusive(path, waiting).and_then(|lock| lock.required(path)).map_err(needed)
+}
+
+/// Takes a lock that others may share, but nobody who holds it by [`lock`]; none where the cache has no locks or cannot be
+/// written, and so neither can what it would keep away.
+pub fn share(path: &Path) -> Option<Lock> {
+    Lock::shared(path, || {}).ok().filter(Lock::is_held)
+}
+
+/// Makes a staging folder for a place in the cache: see [`StagedFolder::new`].
+///
+/// # Errors
+/// [`Kind::Missing`] where it cannot be made.
+pub fn stage(place: &Path) -> Result<StagedFolder> {
+    StagedFolder::new(place).map_err(needed)
+}
+
+/// Puts a staged folder, or `part` of it, in its place in the cache: see [`StagedFolder::publish`].
+///
+/// # Errors
+/// [`Kind::Missing`] where it cannot be put there.
+pub fn publish(staged: StagedFolder, part: &str, place: &Path) -> Result<()> {
+    staged.publish(part, place).map_err(needed)
+}
+
+/// Makes a folder of the cache with its parents.
+///
+/// # Errors
+/// [`Kind::Missing`] where it cannot be made.
+pub fn create_dir(dir: &Path) -> Result<()> {
+    files::folder(dir).map_err(needed)
+}
+
+fn create_parent(path: &Path) -> Result<&Path> {
+    let parent = path.parent().unwrap_or(Path::new("."));
+    create_dir(parent)?;
+    Ok(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xtask_triple::Triple;
+
+    fn dir_with(os: &str, vars: &[(&str, &str)]) -> Result<PathBuf> {
+        let vars = vars.iter().map(|(k, v)| ((*k).into(), (*v).into()));
+        dir(&Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars), os)
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_cache_lies_where_the_variables_say() {
+        let at = |os: &str, vars: &[(&str, &str)]| dir_with(os, vars).unwrap().display().to_string();
+        assert_eq!(at("linux", &[("HOME", "/h")]), "/h/.cache/cargo-xtask");
+        assert_eq!(at("macos", &[("HOME", "/h")]), "/h/Library/Caches/cargo-xtask");
+        assert_eq!(at("windows", &[("LOCALAPPDATA", "/l"), ("HOME", "/h")]), "/l/cargo-xtask");
+        assert_eq!(at("linux", &[("HOME", "/h"), ("XDG_CACHE_HOME", "/x")]), "/x/cargo-xtask");
+        assert_eq!(at("linux", &[("HOME", "/h"), ("XDG_CACHE_HOME", "x")]), "/h/.cache/cargo-xtask");
+        assert_eq!(at("macos", &[("XTASK_CACHE_DIR", "/c"), ("XDG_CACHE_HOME", "/x")]), "/c");
+    }
+
+    #[test]
+    fn a_cache_without_a_place_is_an_error() {
+        assert_eq!(dir_with("linux", &[]).unwrap_err().kind, xtask_files::error::Kind::Missing);
+        assert_eq!(
+            dir_with("linux", &[("XTASK_CACHE_DIR", "rel")]).unwrap_err().kind,
+            xtask_files::error::Kind::Usage
+        );
+    }
+}

@@ -1,0 +1,349 @@
+//! The only spawner. A command is a value ([`Cmd`]) that pure code makes and tests look at; running it happens here.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use pipe::{Ended, Pipe};
+use xtask_files::error::{Error, Result};
+
+mod capture;
+mod group;
+mod kept;
+mod pipe;
+mod undo;
+pub use capture::Capture;
+pub use group::end_groups_on_signals;
+pub use kept::Kept;
+pub use undo::Undo;
+
+/// How long a program that is busy is waited for.
+const BUSY: Duration = Duration::from_secs(2);
+
+/// The longest line that is handed over in one piece, in bytes: far above the longest message of Cargo.
+const LINE: u64 = 64 << 20;
+
+/// How many lines may wait for whoever they are handed to.
+const WAITING: usize = 1000;
+
+/// A command line with what its environment differs by. Making one runs nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cmd {
+    /// The program: a path, or a name to be looked up on PATH.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Variables set (`Some`) or removed (`None`) on top of the inherited environment.
+    pub env: BTreeMap<OsString, Option<OsString>>,
+    /// The working directory; the caller's where none.
+    pub cwd: Option<PathBuf>,
+    /// Starts from an empty environment instead of the inherited one.
+    pub clear_env: bool,
+}
+
+/// How a command ended, with what it printed.
+#[derive(Debug, Clone)]
+pub struct Output {
+    /// The exit status.
+    pub end: End,
+    /// Standard output; of much of it the ends, with a line that says so, unless all was asked for.
+    pub stdout: Vec<u8>,
+    /// Standard error, likewise.
+    pub stderr: Vec<u8>,
+    /// What [`Capture::finding`] asked for was in standard output.
+    pub found: bool,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// With this exit code.
+    Code(i32),
+    /// By this signal (Unix).
+    Signal(i32),
+    /// It was ended here, with its whole process group, because its time was over.
+    TimedOut(Duration),
+    /// It was ended here, with its whole process group, because it printed more than so many bytes.
+    TooMuch(u64),
+}
+
+/// Which stream a line came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+impl Cmd {
+    /// A command without arguments.
+    pub fn new(program: impl AsRef<OsStr>) -> Self {
+        Self {
+            program: program.as_ref().to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            clear_env: false,
+        }
+    }
+
+    /// Adds one argument.
+    #[must_use]
+    pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
+        self.args.push(arg.as_ref().to_owned());
+        self
+    }
+
+    /// Adds arguments.
+    #[must_use]
+    pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
+        self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a variable.
+    #[must_use]
+    pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().to_owned(), Some(value.as_ref().to_owned()));
+        self
+    }
+
+    /// Removes a variable.
+    #[must_use]
+    pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
+        self.env.insert(key.as_ref().to_owned(), None);
+        self
+    }
+
+    /// Sets the working directory.
+    #[must_use]
+    pub fn cwd(mut self, dir: impl AsRef<Path>) -> Self {
+        self.cwd = Some(dir.as_ref().to_owned());
+        self
+    }
+
+    /// This command as the last words of another, which becomes it or starts it. A shell drops variables whose names it could
+    /// not have itself, such as `CC_x86_64-unknown-linux-musl`; `env` sets these again.
+    #[must_use]
+    pub fn behind(&self, outer: Cmd) -> Self {
+        let plain =
+            |key: &OsStr| key.as_encoded_bytes().iter().all(|b| b.is_ascii_alphanumeric() || *b == b'_');
+        let odd = |(key, value): (&OsString, &Option<OsString>)| {
+            let value = value.as_ref().filter(|_| !plain(key))?;
+            let mut word = key.clone();
+            word.push("=");
+            word.push(value);
+            Some(word)
+        };
+        let odd: Vec<OsString> = self.env.iter().filter_map(odd).collect();
+        let outer = if odd.is_empty() { outer } else { outer.arg("env").args(odd) };
+        let mut outer = outer.arg(&self.program).args(&self.args);
+        (outer.env, outer.cwd, outer.clear_env) = (self.env.clone(), self.cwd.clone(), self.clear_env);
+        outer
+    }
+
+    /// The command as one could type it into a POSIX shell, without the environment.
+    pub fn line(&self) -> String {
+        let words = std::iter::once(&self.program).chain(&self.args);
+        words.map(|w| quote(&w.to_string_lossy())).collect::<Vec<_>>().join(" ")
+    }
+
+    fn command(&self) -> Command {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+        let mut command = Command::new(&self.program);
+        command.args(&self.args).stdin(Stdio::null());
+        if self.clear_env {
+            command.env_clear();
+        }
+        for (key, value) in &self.env {
+            match value {
+                Some(value) => command.env(key, value),
+                None => command.env_remove(key),
+            };
+        }
+        if let Some(dir) = &self.cwd {
+            command.current_dir(dir);
+        }
+        command
+    }
+
+    /// Starts it. A script that this process has just written can be busy for a moment: a child that another thread
+    /// forks meanwhile holds it open for writing until it has become its own program.
+    fn spawn(&self, command: &mut Command) -> Result<Child> {
+        let begun = Instant::now();
+        loop {
+            match command.spawn() {
+                Err(e) if e.kind() == std::io::ErrorKind::ExecutableFileBusy && begun.elapsed() < BUSY => {
+                    std::thread::sleep(Duration::from_millis(5));
+                }
+                spawned => return spawned.map_err(|e| cannot_start(self, &e)),
+            }
+        }
+    }
+
+    /// Runs it in a process group of its own, which ends when this program is interrupted, however the signal came (a
+    /// terminal sends it to all, a CI service to this program alone). Hands over every line of both streams as it comes,
+    /// on the calling thread; one of more than 64 MiB in pieces. Returns how it ended and the wall time in seconds.
+    ///
+    /// # Errors
+    /// Only where the program cannot be started.
+    pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(End, f64)> {
+        let begun = Instant::now();
+        let mut command = self.command();
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        group::own(&mut command);
+        let mut child = self.spawn(&mut command)?;
+        let guard = group::Guard::new(&child);
+        let (tx, rx) = mpsc::sync_channel(WAITING);
+        let ended = Ended::default();
+        if let Some(stream) = child.stdout.take() {
+            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stdout, tx.clone());
+        }
+        if let Some(stream) = child.stderr.take() {
+            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stderr, tx);
+        }
+        // Not after the lines: what left the group may hold the pipes for ever.
+        let wait = move || {
+            let end = child.wait();
+            drop(guard);
+            ended.set();
+            end
+        };
+        let waiting = std::thread::spawn(wait);
+        for (stream, line) in rx {
+            each(stream, &line);
+        }
+        let early = |_| Err(std::io::Error::other("nobody waited for it"));
+        let end = waiting.join().unwrap_or_else(early).map_err(|e| cannot_start(self, &e))?;
+        Ok((End::from(end), begun.elapsed().as_secs_f64()))
+    }
+
+    /// Becomes this command (Unix), or runs it with the caller's streams (elsewhere). Returns an exit code only where it
+    /// could not be started, or could not be become.
+    pub fn replace(&self) -> u8 {
+        #[cfg(unix)]
+        {
+            let error = std::os::unix::process::CommandExt::exec(self.command().stdin(Stdio::inherit()));
+            eprintln!("{}", cannot_start(self, &error));
+            127
+        }
+        #[cfg(not(unix))]
+        self.pass_through()
+    }
+
+    /// Runs it with the caller's own three streams and returns its exit code; 127 where it cannot be started.
+    pub fn pass_through(&self) -> u8 {
+        match self.inherit() {
+            Ok(End::Code(code)) => u8::try_from(code).unwrap_or(1),
+            Ok(_) => 1,
+            Err(error) => {
+                eprintln!("{error}");
+                127
+            }
+        }
+    }
+
+    /// Runs it with the caller's own three streams: for what a person answers or watches (`sudo apt-get …`, tests).
+    ///
+    /// # Errors
+    /// Only where the program cannot be started.
+    pub fn inherit(&self) -> Result<End> {
+        let status = self.command().stdin(Stdio::inherit()).status().map_err(|e| cannot_start(self, &e))?;
+        Ok(End::from(status))
+    }
+}
+
+/// The first line that a plain command prints, trimmed; none where it is absent, fails or prints nothing. For facts
+/// that one can do without, such as git's commit.
+pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
+    let shell = xshell::Shell::new().ok()?;
+    shell.change_dir(dir);
+    let text = shell.cmd(program).args(args).quiet().ignore_stderr().read().ok()?;
+    text.lines().next().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
+impl Output {
+    /// Whether it ended with exit code 0.
+    pub fn ok(&self) -> bool {
+        self.end == End::Code(0)
+    }
+
+    /// Standard output as text, trimmed at the end.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
+    }
+
+    /// Standard error as text, trimmed at the end.
+    pub fn errors(&self) -> String {
+        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
+    }
+}
+
+impl std::fmt::Display for End {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            End::Code(code) => write!(f, "exit code {code}"),
+            End::Signal(signal) => write!(f, "signal {signal}"),
+            End::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
+            End::TooMuch(most) => write!(f, "more than {} of output", xtask_files::human_size(*most)),
+        }
+    }
+}
+
+impl End {
+    /// It was ended here, and what it had started may still be going on elsewhere.
+    pub fn is_ours(self) -> bool {
+        matches!(self, End::TimedOut(_) | End::TooMuch(_))
+    }
+}
+
+impl From<ExitStatus> for End {
+    fn from(status: ExitStatus) -> Self {
+        #[cfg(unix)]
+        if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+            return End::Signal(signal);
+        }
+        End::Code(status.code().unwrap_or(-1))
+    }
+}
+
+fn cannot_start(cmd: &Cmd, error: &std::io::Error) -> Error {
+    let program = Path::new(&cmd.program).display();
+    let kind = if error.kind() == std::io::ErrorKind::NotFound { Error::missing } else { Error::failed };
+    kind(format!("cannot run {program}: {error}")).found(format!("the command was: {}", cmd.line()))
+}
+
+fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::SyncSender<(Stream, String)>) {
+    std::thread::spawn(move || {
+        let mut reader = BufReader::new(stream);
+        let mut line = Vec::new();
+        while reader.by_ref().take(LINE).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
+            let text = String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']).to_owned();
+            if tx.send((kind, text)).is_err() {
+                return;
+            }
+            line.clear();
+        }
+    });
+}
+
+/// Quotes a word for a POSIX shell where it needs quoting.
+fn quote(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,@%^".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,7 @@
+//! This machine as a run sees it: its variables, the processes that a run starts, what it prints, and the user's cache.
+
+pub mod cache;
+pub mod exec;
+pub mod host;
+pub mod table;
+pub mod ui;

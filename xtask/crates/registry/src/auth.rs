@@ -1,0 +1,137 @@
+//! Being let in: from a challenge and a login to the value of `Authorization` (the distribution project's "Token
+//! Authentication" and "OAuth2 Token Authentication").
+
+use serde::Deserialize;
+use ureq::http::{HeaderName, Method, header};
+
+use super::challenge::{self, Challenge};
+use super::credentials::Login;
+use super::http::{Body, Http, Request, Response};
+use super::secret::{Secret, base64};
+use super::url;
+use xtask_files::error::{Error, Result};
+
+/// What this client calls itself to a server of tokens.
+const CLIENT_ID: &str = "cargo-xtask";
+/// The longest answer of a server of tokens that is read, in bytes.
+const ANSWER_MAX: u64 = 1 << 20;
+
+/// An answer of a server of tokens; which field it fills depends on its age.
+#[derive(Deserialize)]
+struct Answer {
+    token: Option<String>,
+    access_token: Option<String>,
+}
+
+/// The header that carries challenges.
+pub(super) const CHALLENGE: HeaderName = header::WWW_AUTHENTICATE;
+
+/// Meets the challenge of an answer with status 401. `scope` is what the request needed.
+///
+/// # Errors
+/// There is no challenge that can be met, or it was met in vain.
+pub(super) fn authorize(
+    http: &Http<'_>,
+    refused: &Response,
+    base: &str,
+    scope: &str,
+    login: &Login,
+) -> Result<Secret> {
+    let challenges = challenge::parse(&refused.headers(&CHALLENGE));
+    let nobody =
+        || Error::failed(format!("{base} wants to know who asks")).found("no password is known for it");
+    for challenge in challenges {
+        match (challenge, login) {
+            (Challenge::Bearer { realm, service, scope: asked }, login) => {
+                if !url::as_safe(base, &realm) {
+                    return Err(Error::failed(format!("{base} wants a token to be fetched without TLS"))
+                        .found(format!("from {:?}", url::shown(&realm))));
+                }
+                let scope = if scope.is_empty() { asked.as_deref().unwrap_or_default() } else { scope };
+                let request = token_request(&realm, service.as_deref(), scope, login);
+                return token(http, &request);
+            }
+            (Challenge::Basic, Login::Password { user, password }) => return Ok(basic(user, password)),
+            (Challenge::Basic, _) => {}
+        }
+    }
+    Err(nobody())
+}
+
+fn basic(user: &str, password: &Secret) -> Secret {
+    Secret::new(format!("Basic {}", base64(format!("{user}:{}", password.reveal()).as_bytes())))
+}
+
+/// The request for a token. Pure.
+fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login) -> Request {
+    let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
+    if !scope.is_empty() {
+        query.push(("scope", scope));
+    }
+    let form = |pairs: &[(&str, &str)]| {
+        let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", url::encode(value)));
+        pairs.collect::<Vec<_>>().join("&")
+    };
+    match login {
+        Login::Identity(token) => {
+            query.extend([
+                ("grant_type", "refresh_token"),
+                ("client_id", CLIENT_ID),
+                ("refresh_token", token.reveal()),
+            ]);
+            let body = Body::Bytes("application/x-www-form-urlencoded", form(&query).into_bytes());
+            Request { method: Method::POST, body, ..Request::get(realm) }
+        }
+        login => {
+            let between = if realm.contains('?') { '&' } else { '?' };
+            let url =
+                if query.is_empty() { realm.to_owned() } else { format!("{realm}{between}{}", form(&query)) };
+            let authorization = match login {
+                Login::Password { user, password } => Some(basic(user, password)),
+                _ => None,
+            };
+            Request { authorization, ..Request::get(url) }
+        }
+    }
+}
+
+fn token(http: &Http<'_>, request: &Request) -> Result<Secret> {
+    let response = http.send(request)?;
+    let status = response.status();
+    if !status.is_success() {
+        return Err(Error::failed(format!("{}: no token is given out: {status}", request.shown())));
+    }
+    let damaged = || Error::failed(format!("{}: the answer has no token", request.shown()));
+    let bytes = response.bytes(ANSWER_MAX).map_err(|_| damaged())?;
+    let answer: Answer = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+    let token = answer.token.or(answer.access_token).filter(|token| is_token(token)).ok_or_else(damaged)?;
+    Ok(Secret::new(format!("Bearer {token}")))
+}
+
+/// Whether a header can carry it: anything else would be an error that shows it.
+fn is_token(token: &str) -> bool {
+    !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_for_tokens() {
+        let who = Login::Password { user: "me".into(), password: Secret::new("p") };
+        let scope = "repository:a/b:pull";
+        let request = token_request("https://auth/token", Some("r.io"), scope, &who);
+        assert_eq!(request.url, "https://auth/token?service=r.io&scope=repository%3Aa%2Fb%3Apull");
+        assert_eq!(request.authorization.unwrap().reveal(), "Basic bWU6cA==");
+        let request = token_request("https://auth/token?x=1", None, scope, &Login::Anonymous);
+        assert_eq!(request.url, "https://auth/token?x=1&scope=repository%3Aa%2Fb%3Apull");
+        assert_eq!(request.authorization, None);
+        let request = token_request("https://auth/token", None, scope, &Login::Identity(Secret::new("t&t")));
+        let Body::Bytes(_, form) = &request.body else { panic!("{request:?}") };
+        let form = String::from_utf8_lossy(form);
+        assert!(form.contains("grant_type=refresh_token") && form.ends_with("refresh_token=t%26t"), "{form}");
+        assert!(!format!("{request:?}").contains("t%26t"));
+        assert_eq!(request.shown(), "POST https://auth/token");
+    }
+}

@@ -1,0 +1,283 @@
+//! The API of a registry (distribution-spec 1.1), as far as pulling needs it.
+
+use std::collections::BTreeMap;
+use std::io::{self, Read, Write};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Deserialize;
+use ureq::http::{StatusCode, header};
+
+use super::credentials::{self, Login};
+use super::http::{Http, Request, Response};
+use super::{Reference, Registry, Secret, auth};
+use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
+use xtask_files::human_size;
+use xtask_oci::document::Descriptor;
+use xtask_oci::document::media_type::{self, docker};
+use xtask_oci::{Digest, Hashed};
+use xtask_process::host::Host;
+
+/// The longest manifest or index that is read, in bytes: what registries must take at least (distribution-spec,
+/// "Pushing Manifests"), and as much as most take.
+pub const MANIFEST_MAX: u64 = 4 << 20;
+/// How often a blob whose transfer breaks is taken up again without a byte more coming.
+const BREAKS: u32 = 4;
+
+/// What a manifest may be. A registry that has an image in another form says so, or turns it into the first that is here.
+const ACCEPT: [&str; 4] = [media_type::INDEX, docker::LIST, media_type::MANIFEST, docker::MANIFEST];
+
+/// The variable that names registries, beside those on this machine, that are spoken to without TLS.
+pub(super) const PLAIN: &str = "XTASK_PLAIN_HTTP";
+
+/// A registry and what it knows of who asks.
+pub struct Client<'a> {
+    http: &'a Http<'a>,
+    host: &'a Host,
+    registry: Registry,
+    base: String,
+    granted: Mutex<Granted>,
+}
+
+/// What was found out so far.
+#[derive(Default)]
+struct Granted {
+    /// None until a challenge came.
+    login: Option<Login>,
+    /// `Authorization` by scope.
+    values: BTreeMap<String, Secret>,
+}
+
+/// How registries say what is wrong.
+#[derive(Deserialize)]
+struct Complaints {
+    errors: Vec<Complaint>,
+}
+
+#[derive(Deserialize)]
+struct Complaint {
+    #[serde(default)]
+    code: String,
+    #[serde(default)]
+    message: String,
+}
+
+impl<'a> Client<'a> {
+    /// A client of this registry; asks nothing yet.
+    pub fn new(http: &'a Http<'a>, registry: &Registry, host: &'a Host) -> Self {
+        let base = registry.base(host.var(PLAIN));
+        Self { http, host, registry: registry.clone(), base, granted: Mutex::default() }
+    }
+
+    /// The address of something under `/v2/`.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}/v2/{path}", self.base)
+    }
+
+    /// Sends a request to the registry, with a token or a password for `scope` once the registry asked for one:
+    /// `repository:<name>:pull`, or `pull,push`.
+    ///
+    /// # Errors
+    /// There is no answer, or nobody is let in. Other statuses are the caller's to judge.
+    pub fn send(&self, mut request: Request, scope: &str) -> Result<Response> {
+        request.authorization = self.known(scope);
+        let response = self.http.send(&request)?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
+        }
+        let login = self.login()?;
+        let value = auth::authorize(self.http, &response, &self.base, scope, &login);
+        let value = value.map_err(|error| self.turned_away(error, &login))?;
+        request.authorization = Some(value.clone());
+        let response = self.http.send(&request)?;
+        if response.status() == StatusCode::UNAUTHORIZED {
+            let error = complain(&request.shown(), response);
+            return Err(self.turned_away(error, &login));
+        }
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.insert(scope.to_owned(), value);
+        Ok(response)
+    }
+
+    fn known(&self, scope: &str) -> Option<Secret> {
+        self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.get(scope).cloned()
+    }
+
+    /// Who asks; looked up when a registry first wants to know. Held meanwhile, so that a helper is asked once.
+    fn login(&self) -> Result<Login> {
+        let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        if granted.login.is_none() {
+            granted.login = Some(credentials::find(&self.registry, self.host)?);
+        }
+        Ok(granted.login.clone().unwrap_or(Login::Anonymous))
+    }
+
+    fn turned_away(&self, error: Error, login: &Login) -> Error {
+        let registry = &self.registry;
+        match login {
+            Login::Anonymous => error.help(format!("log in: docker login {registry}")),
+            Login::Password { user, .. } => error
+                .found(format!("asked as {:?}", plain(user)))
+                .help(format!("log in again: docker login {registry}")),
+            Login::Identity(_) => error.help(format!("log in again: docker login {registry}")),
+        }
+    }
+
+    /// The bytes of a manifest or an index, as they are at a reference; held against the digest where it has one.
+    ///
+    /// # Errors
+    /// It is not there, may not be had, is too long, or is not what the digest says.
+    pub fn manifest(&self, reference: &Reference) -> Result<Vec<u8>> {
+        let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
+        let request = Request::get(self.url(&path)).header(header::ACCEPT, ACCEPT.join(", "));
+        let shown = request.shown();
+        let response = self.send(request, &pull(reference))?;
+        if response.status() != StatusCode::OK {
+            let status = response.status();
+            let error = complain(&shown, response);
+            return Err(if status == StatusCode::NOT_FOUND {
+                error.help(format!("see that {reference} is there, and that you may read it"))
+            } else {
+                error
+            });
+        }
+        let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
+        let found = Digest::of(&bytes);
+        match reference.digest() {
+            Some(digest) if *digest != found => Err(Error::failed(format!(
+                "the registry's manifest of {reference} is not the one of that digest"
+            ))
+            .found(format!("its digest is {found}"))
+            .help("somebody or something changed it: do not use this registry until you know who or what")),
+            _ => Ok(bytes),
+        }
+    }
+
+    /// Writes a blob to `out` and holds it against its digest and size. A transfer that breaks is taken up where it
+    /// broke. `progress` is told the bytes so far.
+    ///
+    /// # Errors
+    /// It is not there, may not be had, breaks again and again, or is not what its descriptor says.
+    pub fn blob(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        out: impl Write,
+        progress: &dyn Fn(u64),
+    ) -> Result<()> {
+        let mut out = Hashed::new(out);
+        let (mut got, mut breaks) = (0, 0);
+        while got < blob.size {
+            let before = got;
+            let (mut reader, shown) = self.part(reference, blob, got)?;
+            let trouble = match copy(&mut reader, &mut out, blob.size, &mut got, progress) {
+                Ok(()) if got > blob.size => {
+                    let found = format!("it has more bytes than the {} it should", blob.size);
+                    return Err(lies(reference, blob, found));
+                }
+                Ok(()) if got == blob.size => break,
+                Ok(()) => format!("{shown}: it ends after {got} of {} bytes", blob.size),
+                Err(Broken::Reading(e)) => format!("{shown}: {e}"),
+                Err(Broken::Writing(e)) => {
+                    return Err(Error::failed(format!("cannot keep a layer of {reference}: {e}")));
+                }
+            };
+            breaks = if got > before { 1 } else { breaks + 1 };
+            if breaks >= BREAKS {
+                return Err(Error::failed(trouble).found(format!("{breaks} tries brought nothing more")));
+            }
+        }
+        let (_, digest, _) = out.finish();
+        if digest == blob.digest {
+            Ok(())
+        } else {
+            Err(lies(reference, blob, format!("its digest is {digest}")))
+        }
+    }
+
+    /// A reader of a blob from a byte on.
+    fn part(
+        &self,
+        reference: &Reference,
+        blob: &Descriptor,
+        from: u64,
+    ) -> Result<(impl Read + use<>, String)> {
+        let mut request =
+            Request::get(self.url(&format!("{}/blobs/{}", reference.repository(), blob.digest)));
+        if from > 0 {
+            request = request.header(header::RANGE, format!("bytes={from}-"));
+        }
+        let shown = request.shown();
+        let response = self.send(request, &pull(reference))?;
+        let begins =
+            response.header(&header::CONTENT_RANGE).map(|range| range.starts_with(&format!("bytes {from}-")));
+        // A server that does not know ranges sends all of it.
+        let skip = match (response.status(), begins) {
+            (StatusCode::OK, _) => from,
+            (StatusCode::PARTIAL_CONTENT, Some(true)) => 0,
+            // What came so far was all that there is.
+            (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
+                return Err(lies(reference, blob, format!("it ends after {from} of {} bytes", blob.size)));
+            }
+            _ => return Err(complain(&shown, response)),
+        };
+        let mut reader = response.reader();
+        let skipped = io::copy(&mut (&mut reader).take(skip), &mut io::sink());
+        skipped.map_err(|e| Error::failed(format!("{shown}: {e}")))?;
+        Ok((reader, shown))
+    }
+}
+
+/// The scope for reading an image.
+fn pull(reference: &Reference) -> String {
+    format!("repository:{}:pull", reference.repository())
+}
+
+/// Which side of a copy broke.
+enum Broken {
+    Reading(io::Error),
+    Writing(io::Error),
+}
+
+/// Copies to the end, or until there is one byte more than there should be.
+fn copy(
+    from: &mut impl Read,
+    to: &mut impl Write,
+    size: u64,
+    got: &mut u64,
+    progress: &dyn Fn(u64),
+) -> std::result::Result<(), Broken> {
+    let mut piece = vec![0; 128 << 10];
+    while *got <= size {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(()),
+            Ok(read) => {
+                *got += read as u64;
+                if *got <= size {
+                    to.write_all(&piece[..read]).map_err(Broken::Writing)?;
+                    progress(*got);
+                }
+            }
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+            Err(e) => return Err(Broken::Reading(e)),
+        }
+    }
+    Ok(())
+}
+
+fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
+    Error::failed(format!("the registry's {} of {reference} is not the one of its digest", blob.digest))
+        .found(found)
+        .found(format!("it should have {}", human_size(blob.size)))
+        .help("somebody or something changed it: do not use this registry until you know who or what")
+}
+
+/// A status that should not be, with what the registry says to it.
+fn complain(shown: &str, response: Response) -> Error {
+    let status = response.status();
+    let error = Error::failed(format!("{shown}: {status}"));
+    let said: Option<Complaints> = serde_json::from_slice(&response.complaint()).ok();
+    said.into_iter().flat_map(|all| all.errors).take(5).fold(error, |error, one| {
+        let words: String = plain(&format!("{}: {}", one.code, one.message)).chars().take(300).collect();
+        error.found(words.replace('\n', " "))
+    })
+}

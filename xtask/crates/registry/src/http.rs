@@ -1,0 +1,265 @@
+//! HTTP as a registry needs it: tries again where that helps, follows redirects without taking a password along, and
+//! says in words what went wrong.
+
+use std::io::Read;
+use std::time::Duration;
+
+use ureq::Agent;
+use ureq::http::{self, StatusCode};
+
+use super::proxy::Proxies;
+use super::{tls, url};
+use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+
+mod retry;
+
+pub use retry::Body;
+use retry::{Trouble, trouble};
+
+/// How long a connection may take.
+const CONNECT: Duration = Duration::from_secs(30);
+/// How long an answer may take to begin, and the next bytes of one to come.
+const SILENCE: Duration = Duration::from_secs(60);
+/// How many redirects are followed.
+const REDIRECTS: usize = 5;
+/// How often a request is sent in all.
+const TRIES: u32 = 4;
+/// The pause after the first try; each later one is twice as long.
+const PAUSE: Duration = Duration::from_millis(500);
+/// The longest pause that a server may ask for.
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// The most bytes of an error that are read.
+const ERROR_MAX: u64 = 64 << 10;
+
+/// What is sent. It can be sent again.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The method.
+    pub method: http::Method,
+    /// The address.
+    pub url: String,
+    /// Headers, without `Authorization`.
+    pub headers: Vec<(http::HeaderName, String)>,
+    /// The value of `Authorization`, which goes to the origin of `url` alone.
+    pub authorization: Option<super::Secret>,
+    /// What is sent with it.
+    pub body: Body,
+}
+
+impl Request {
+    /// A request for what is at an address.
+    pub fn get(url: impl Into<String>) -> Self {
+        let (headers, body) = (Vec::new(), Body::Empty);
+        Self { method: http::Method::GET, url: url.into(), headers, authorization: None, body }
+    }
+
+    /// The same with one more header.
+    #[must_use]
+    pub fn header(mut self, name: http::HeaderName, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    /// Method and address, for messages: without a query, which may hold a signature.
+    pub fn shown(&self) -> String {
+        format!("{} {}", self.method, url::shown(&self.url))
+    }
+}
+
+/// An answer; its body has not been read yet.
+#[derive(Debug)]
+pub struct Response {
+    inner: http::Response<ureq::Body>,
+}
+
+impl Response {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.inner.status()
+    }
+
+    /// The text of a header.
+    pub fn header(&self, name: &http::HeaderName) -> Option<&str> {
+        self.inner.headers().get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// All texts of a header that may come several times.
+    pub fn headers(&self, name: &http::HeaderName) -> Vec<&str> {
+        self.inner.headers().get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
+    }
+
+    /// The body, to be read once.
+    pub fn reader(self) -> impl Read {
+        self.inner.into_body().into_reader()
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    /// It has more than `limit` bytes, or cannot be read.
+    pub fn bytes(self, limit: u64) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.reader().take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit {
+            return Err(std::io::Error::other(format!("the answer has more than {limit} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// The beginning of the body, for an error.
+    pub(super) fn complaint(self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let _ = self.reader().take(ERROR_MAX).read_to_end(&mut bytes);
+        bytes
+    }
+}
+
+/// The client. Connections are kept and used again, also by other threads.
+pub struct Http<'a> {
+    direct: Agent,
+    https: Option<Agent>,
+    http: Option<Agent>,
+    proxies: Proxies,
+    ui: &'a Ui,
+}
+
+impl<'a> Http<'a> {
+    /// A client with the proxies and certificates that the variables name.
+    ///
+    /// # Errors
+    /// A variable names what cannot be used.
+    pub fn new(host: &Host, ui: &'a Ui) -> Result<Self> {
+        let tls = tls::config(host)?;
+        let agent = |proxy: Option<ureq::Proxy>| {
+            Agent::config_builder()
+                .tls_config(tls.clone())
+                .proxy(proxy)
+                .http_status_as_error(false)
+                .max_redirects(0)
+                .max_redirects_will_error(false)
+                .user_agent(concat!("cargo-xtask/", env!("CARGO_PKG_VERSION")))
+                .timeout_resolve(Some(CONNECT))
+                .timeout_connect(Some(CONNECT))
+                .timeout_recv_response(Some(SILENCE))
+                .timeout_per_read(Some(SILENCE))
+                .build()
+                .new_agent()
+        };
+        let proxies = Proxies::read(host);
+        let through = |proxy: &Option<String>, name: &str| {
+            // The value may hold a password.
+            let bad = |_| {
+                Error::usage(format!("{name} names no proxy that can be used"))
+                    .help("write http://host:port, or https://host:port")
+            };
+            let proxy = proxy.as_deref().map(|text| ureq::Proxy::new(text).map_err(bad)).transpose()?;
+            Ok::<_, Error>(proxy.map(|proxy| agent(Some(proxy))))
+        };
+        let (https, http) = (through(&proxies.https, "HTTPS_PROXY")?, through(&proxies.http, "HTTP_PROXY")?);
+        Ok(Self { direct: agent(None), https, http, proxies, ui })
+    }
+
+    /// Sends a request, again where the connection broke or the server is busy, and follows redirects. Any status that
+    /// is left is the caller's to judge.
+    ///
+    /// # Errors
+    /// There is no answer, or none after several tries; a redirect leads where it may not.
+    pub fn send(&self, request: &Request) -> Result<Response> {
+        let mut current = request.clone();
+        for _ in 0..=REDIRECTS {
+            let response = self.patient(&current)?;
+            let redirected = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            // What is sent goes where it was meant to go.
+            if !redirected || !matches!(request.method, http::Method::GET | http::Method::HEAD) {
+                return Ok(response);
+            }
+            let location = response.header(&http::header::LOCATION).unwrap_or_default();
+            let target = url::join(&current.url, location);
+            let target = target.filter(|target| url::as_safe(&current.url, target)).ok_or_else(|| {
+                Error::failed(format!("{}: it leads where it may not", current.shown()))
+                    .found(format!("the redirect is to {:?}", url::shown(&plain(location))))
+            })?;
+            if url::origin(&target) != url::origin(&current.url) {
+                current.authorization = None;
+            }
+            current.url = target;
+        }
+        Err(Error::failed(format!("{}: more than {REDIRECTS} redirects", request.shown())))
+    }
+
+    /// Sends a request until it is answered or nothing more can be hoped for.
+    fn patient(&self, request: &Request) -> Result<Response> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let trouble = match self.once(request) {
+                Ok(response) => {
+                    let status = response.status();
+                    let busy = matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
+                    if !busy || !request.method.is_idempotent() {
+                        return Ok(response);
+                    }
+                    let after =
+                        response.header(&http::header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
+                    if tried == TRIES {
+                        return Ok(response);
+                    }
+                    Trouble {
+                        words: format!("the server answers {status}"),
+                        again: true,
+                        after,
+                        help: None,
+                        ours: None,
+                    }
+                }
+                Err(error) => trouble(&error, &request.url),
+            };
+            if !trouble.again || tried == TRIES || !request.method.is_idempotent() {
+                return Err(trouble.error(request, tried));
+            }
+            let pause = trouble.after.map_or(PAUSE * 2u32.pow(tried - 1), Duration::from_secs);
+            if pause > PAUSE_MAX {
+                let asks = format!("it asks to wait {} s", pause.as_secs());
+                return Err(trouble.error(request, tried).found(asks));
+            }
+            self.ui.detail(
+                "Retry",
+                format!("{} in {} s: {}", request.shown(), pause.as_secs_f32(), trouble.words),
+            );
+            std::thread::sleep(pause);
+        }
+    }
+
+    fn once(&self, request: &Request) -> std::result::Result<Response, ureq::Error> {
+        let (scheme, authority) =
+            url::origin(&request.url).ok_or_else(|| ureq::Error::BadUri(String::new()))?;
+        if scheme == "https" {
+            tls::supported().map_err(|e| ureq::Error::Other(Box::new(e)))?;
+        }
+        let proxied = self.proxies.pick(scheme, authority).is_some();
+        let agent = match (proxied, scheme) {
+            (true, "https") => self.https.as_ref(),
+            (true, _) => self.http.as_ref(),
+            (false, _) => None,
+        };
+        self.ui.detail("Request", request.shown());
+        let mut built = http::Request::builder().method(request.method.clone()).uri(&request.url);
+        for (name, value) in &request.headers {
+            built = built.header(name, value);
+        }
+        if let Some(secret) = &request.authorization {
+            built = built.header(http::header::AUTHORIZATION, secret.reveal());
+        }
+        let agent = agent.unwrap_or(&self.direct);
+        let inner = match &request.body {
+            Body::Empty => agent.run(built.body(())?)?,
+            Body::Bytes(kind, bytes) => {
+                agent.run(built.header(http::header::CONTENT_TYPE, *kind).body(bytes.as_slice())?)?
+            }
+        };
+        Ok(Response { inner })
+    }
+}

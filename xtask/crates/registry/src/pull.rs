@@ -1,0 +1,231 @@
+//! A base from a registry: what a reference means for a platform, all of it in the cache, and the tree that it unpacks to.
+
+use std::io::{self, Write};
+
+use super::client::Client;
+use super::http::Http;
+use super::manifest::{self, Found};
+use super::store::{Part, Store};
+use super::{Reference, Site, lock};
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::{Descriptor, ImageConfig, Manifest, PlatformJson, Runtime};
+use xtask_oci::{Digest, RootFs, StoredLayer, unpack};
+use xtask_process::cache::needed;
+use xtask_triple::Platform;
+
+mod layers;
+
+/// An image of a registry for one platform, as it lies in the cache: its layers as they are stored, and the tree that they
+/// unpack to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PulledImage {
+    /// The reference that named it.
+    pub name: String,
+    /// What it is for.
+    pub platform: Platform,
+    /// The digest of its manifest for this platform.
+    pub digest: Digest,
+    /// Its layers, lowest first.
+    pub layers: Vec<StoredLayer>,
+    /// What the layers unpack to. Files are [`xtask_oci::Content::Part`]s of tars in the cache.
+    pub rootfs: RootFs,
+    /// How it wants programs to be run.
+    pub runtime: Runtime,
+}
+
+/// The longest configuration that is read, in bytes. It holds no data, but histories get long.
+const CONFIG_MAX: u64 = 8 << 20;
+
+/// The base that a reference names, for a platform. A reference without a digest is held at the one of `registry.lock`;
+/// a tag that is not there yet is looked up once and added. Everything is held against its digest and size as it
+/// comes, and kept in the cache.
+///
+/// # Errors
+/// It is not on the registry or may not be had; it is not made for the platform; it is damaged, or more than a base may
+/// be; or something of it is not in the cache and nothing may be asked.
+pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<PulledImage> {
+    let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
+    // One for all, so that a token is fetched once.
+    let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
+    let pinned = pin(reference, client.as_ref(), site)?;
+    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: client.as_ref() };
+    let held = reference.digest().is_none();
+    let about = |error: Error| about(error, reference);
+    let (digest, manifest, config) = pull.choose(platform).map_err(about).map_err(|error| match held {
+        true => error.help(
+            "where its digest is gone from the registry, take what the tag has now: cargo xtask base update",
+        ),
+        false => error,
+    })?;
+    let layers = pull.layers(&manifest, &config).map_err(about)?;
+    let mut rootfs = RootFs::new();
+    for (layer, tar) in &layers {
+        unpack::apply(tar, &mut rootfs)
+            .map_err(|error| about(error).found(format!("in its layer {}", layer.layer.descriptor.digest)))?;
+    }
+    Ok(PulledImage {
+        name: reference.to_string(),
+        platform: platform.clone(),
+        digest,
+        layers: layers.into_iter().map(|(layer, _)| layer).collect(),
+        rootfs,
+        runtime: config.config,
+    })
+}
+
+/// What would keep [`base`] from having a base, where that shows without the network: offline all of it must be here.
+///
+/// # Errors
+/// The locks cannot be read; or nothing may be asked, and the tag is not locked or something is not in the cache.
+pub fn check(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<()> {
+    if !site.offline {
+        return lock::read(site.locks).map(drop);
+    }
+    let pinned = pin(reference, None, site)?;
+    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: None };
+    let about = |error: Error| about(error, reference);
+    let (_, manifest, _) = pull.choose(platform).map_err(about)?;
+    manifest.layers.iter().try_for_each(|layer| pull.blob(layer, &|_| {}).map(drop)).map_err(about)
+}
+
+/// The reference with the digest that it is held at.
+fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Reference> {
+    if reference.digest().is_some() {
+        return Ok(reference.clone());
+    }
+    if let Some(digest) = lock::read(site.locks)?.remove(reference) {
+        return Ok(reference.at(digest));
+    }
+    let digest = resolve(reference, client, site)?;
+    lock::hold(vec![(reference.clone(), digest.clone())], site)?;
+    site.ui.step("Locked", format!("{reference} at {digest} in {}", lock::path(site.locks).display()));
+    Ok(reference.at(digest))
+}
+
+/// Asks the registry which digest a tag has now. What stands there goes into the cache.
+fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Digest> {
+    let client = client.ok_or_else(|| {
+        Error::missing(format!("{reference} is not locked yet, and offline nothing can be asked"))
+            .help("run once without --offline, or name the base by its digest")
+    })?;
+    let about = |error: Error| about(error, reference);
+    let bytes = client.manifest(reference).map_err(about)?;
+    manifest::read(&bytes).map_err(about)?;
+    let digest = Digest::of(&bytes);
+    Store::new(site.cache).make(Part::Blobs, &digest, |out| keep(out, &bytes))?;
+    Ok(digest)
+}
+
+/// Where these tags stand now, by their registries.
+pub(super) fn resolve_all<'a>(
+    references: impl Iterator<Item = &'a Reference>,
+    site: &Site<'_>,
+) -> Result<Vec<(Reference, Digest)>> {
+    let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
+    let one = |reference: &Reference| {
+        let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
+        Ok((reference.clone(), resolve(reference, client.as_ref(), site)?))
+    };
+    references.map(one).collect()
+}
+
+fn keep(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
+    out.write_all(bytes)
+        .map_err(|e: io::Error| needed(Error::failed(format!("cannot write into the cache: {e}"))))
+}
+
+/// An error about a base begins with its name.
+fn about(mut error: Error, reference: &Reference) -> Error {
+    error.what = format!("cannot use {reference} as a base: {}", error.what);
+    error
+}
+
+/// A pull of one reference, which has a digest.
+struct Pull<'a> {
+    reference: &'a Reference,
+    site: &'a Site<'a>,
+    store: Store,
+    /// None where nothing may be asked.
+    client: Option<&'a Client<'a>>,
+}
+
+impl Pull<'_> {
+    fn client(&self, what: &Digest) -> Result<&Client<'_>> {
+        self.client.ok_or_else(|| {
+            Error::missing(format!("{what} is not in the cache, and offline it cannot be fetched"))
+                .found(format!("the cache is {}", self.site.cache.display()))
+                .help("run once without --offline")
+        })
+    }
+
+    /// The bytes of a manifest or an index, from the cache or from the registry.
+    fn document(&self, digest: &Digest) -> Result<Vec<u8>> {
+        let path = match self.store.find(Part::Blobs, digest) {
+            Some(path) => path,
+            None => {
+                let client = self.client(digest)?;
+                self.store.make(Part::Blobs, digest, |out| {
+                    keep(out, &client.manifest(&self.reference.at(digest.clone()))?)
+                })?
+            }
+        };
+        std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))
+    }
+
+    /// The manifest for a platform, with its digest and configuration.
+    fn choose(&self, platform: &Platform) -> Result<(Digest, Manifest, ImageConfig)> {
+        let digest = self.reference.digest().cloned();
+        let digest = digest.ok_or_else(|| Error::failed("it has no digest"))?;
+        let candidates = match manifest::read(&self.document(&digest)?)? {
+            Found::Manifest(_) => vec![digest],
+            Found::Index(index) => {
+                manifest::pick(&index, platform)?.into_iter().map(|found| found.digest.clone()).collect()
+            }
+        };
+        let mut has = Vec::new();
+        for digest in candidates {
+            let Found::Manifest(manifest) = manifest::read(&self.document(&digest)?)? else {
+                return Err(Error::failed("it is no image").found("its index leads to another index"));
+            };
+            let config = self.config(&manifest.config)?;
+            if manifest::is(platform, &config.os, &config.architecture, config.variant.as_deref()) {
+                return Ok((digest, manifest, config));
+            }
+            has.push(PlatformJson {
+                architecture: config.architecture,
+                os: config.os,
+                variant: config.variant,
+            });
+        }
+        Err(manifest::lacks(platform, has.iter()))
+    }
+
+    fn config(&self, blob: &Descriptor) -> Result<ImageConfig> {
+        if blob.size > CONFIG_MAX {
+            return Err(Error::failed(format!("its configuration has {} bytes", blob.size))
+                .found(format!("more than {CONFIG_MAX} are not read")));
+        }
+        let path = self.blob(blob, &|_| {})?;
+        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+        let config: ImageConfig = serde_json::from_slice(&bytes).map_err(|e| {
+            Error::failed("its configuration cannot be understood")
+                .found(xtask_files::escape::plain(&e.to_string()))
+        })?;
+        Ok(config)
+    }
+
+    /// The file of a blob, from the cache or from the registry.
+    fn blob(&self, blob: &Descriptor, progress: &dyn Fn(u64)) -> Result<std::path::PathBuf> {
+        if let Some(path) = self.store.find(Part::Blobs, &blob.digest) {
+            let size = std::fs::metadata(&path).map(|meta| meta.len()).ok();
+            if size == Some(blob.size) {
+                return Ok(path);
+            }
+            // The bytes are those of the digest: it is the manifest that lies.
+            return Err(Error::failed(format!("{} has another size than its manifest says", blob.digest))
+                .found(format!("{} bytes instead of {}", size.unwrap_or_default(), blob.size)));
+        }
+        let client = self.client(&blob.digest)?;
+        self.store.make(Part::Blobs, &blob.digest, |out| client.blob(self.reference, blob, out, progress))
+    }
+}

@@ -1,0 +1,161 @@
+//! The layers of a base: fetched side by side, unpacked, and held against what the configuration says they are.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::Pull;
+use crate::manifest::relabelled;
+use crate::store::Part;
+use xtask_files::error::{Error, Result};
+use xtask_files::{counted, human_size};
+use xtask_oci::decompress::{Compression, decompress};
+use xtask_oci::document::{Descriptor, ImageConfig, Manifest};
+use xtask_oci::{Digest, Hashed, Layer, StoredLayer};
+use xtask_process::ui::Task;
+
+/// How many layers are fetched at a time, as Docker does.
+const AT_A_TIME: usize = 3;
+/// The most bytes that the blobs of a base may have together.
+const FETCHED_MAX: u64 = 20 << 30;
+/// The most bytes that a layer's tar may have.
+const TAR_MAX: u64 = 20 << 30;
+/// Below this size of a tar nobody asks how well it was compressed.
+const TAR_SMALL: u64 = 1 << 30;
+/// How many times the size of its blob a larger tar may have. Programs and texts compress to a third or a tenth; what
+/// compresses to less than a hundredth are zeros, made to fill a disk.
+const RATIO_MAX: u64 = 100;
+
+/// A layer as it is stored, and its tar.
+type Ready = (StoredLayer, PathBuf);
+
+impl Pull<'_> {
+    /// All layers of a manifest, lowest first.
+    pub(super) fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Result<Vec<Ready>> {
+        let (blobs, diff_ids) = (&manifest.layers, &config.rootfs.diff_ids);
+        if blobs.len() != diff_ids.len() {
+            return Err(Error::failed("its manifest and its configuration do not go together")
+                .found(format!("{} layers and {} diff_ids", blobs.len(), diff_ids.len())));
+        }
+        let total = blobs.iter().fold(0u64, |sum, blob| sum.saturating_add(blob.size));
+        if total > FETCHED_MAX {
+            return Err(Error::failed(format!("its layers have {}", human_size(total)))
+                .found(format!("a base may have {}", human_size(FETCHED_MAX))));
+        }
+        let mut steps = config.history.iter().filter(|step| !step.empty_layer);
+        let by: Vec<String> = blobs
+            .iter()
+            .map(|_| steps.next().and_then(|step| step.created_by.clone()).unwrap_or_default())
+            .collect();
+
+        let absent = blobs.iter().any(|blob| !self.store.path(Part::Blobs, &blob.digest).exists());
+        let task = absent.then(|| {
+            let count = counted(blobs.len() as u64, "layer");
+            let what = format!("{} ({}, {count})", self.reference, human_size(total));
+            Mutex::new(self.site.ui.task("Pulling", what))
+        });
+        let (next, fetched) = (AtomicUsize::new(0), AtomicU64::new(0));
+        let ready: Mutex<Vec<Option<Result<Ready>>>> = Mutex::new(blobs.iter().map(|_| None).collect());
+        std::thread::scope(|scope| {
+            for _ in 0..AT_A_TIME.min(blobs.len()) {
+                scope.spawn(|| {
+                    loop {
+                        let at = next.fetch_add(1, Ordering::Relaxed);
+                        let (Some(blob), Some(diff_id)) = (blobs.get(at), diff_ids.get(at)) else { return };
+                        let made = self.layer(blob, diff_id, &by[at], &|new| {
+                            let now = fetched.fetch_add(new, Ordering::Relaxed) + new;
+                            note(task.as_ref(), now, total);
+                        });
+                        if made.is_err() {
+                            // The others end with what they are at.
+                            next.store(blobs.len(), Ordering::Relaxed);
+                        }
+                        ready.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(made);
+                    }
+                });
+            }
+        });
+        let ready = ready.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // The error comes before what was left undone because of it.
+        let (errors, layers): (Vec<_>, Vec<_>) = ready.into_iter().flatten().partition(Result::is_err);
+        errors.into_iter().chain(layers).collect()
+    }
+
+    fn layer(&self, blob: &Descriptor, diff_id: &Digest, by: &str, fetched: &dyn Fn(u64)) -> Result<Ready> {
+        let before = AtomicU64::new(0);
+        let path = self.blob(blob, &|now| fetched(now - before.swap(now, Ordering::Relaxed)))?;
+        let tar = match self.store.find(Part::Tars, diff_id) {
+            Some(tar) => tar,
+            None => self.store.make(Part::Tars, diff_id, |mut out| unpack(&path, blob, diff_id, &mut out))?,
+        };
+        let mut begin = [0; 4];
+        let read = File::open(&path).and_then(|mut file| {
+            let read = io::Read::read(&mut file, &mut begin)?;
+            Ok(Compression::of(&begin[..read]))
+        });
+        let compression = read.map_err(|e| Error::io("cannot read", &path, &e))?;
+        let descriptor = relabelled(blob, compression.media_type());
+        let layer = Layer { descriptor, diff_id: diff_id.clone() };
+        Ok((StoredLayer { layer, blob: path, created_by: by.to_owned() }, tar))
+    }
+}
+
+/// Writes the tar of a blob and holds it against the configuration's digest.
+fn unpack(path: &PathBuf, blob: &Descriptor, diff_id: &Digest, out: &mut dyn io::Write) -> Result<()> {
+    let file = File::open(path).map_err(|e| Error::io("cannot read", path, &e))?;
+    let mut hashed = Hashed::new(out);
+    let limit = |size: u64| match limit(size, blob.size) {
+        None => Ok(()),
+        Some(words) => Err(io::Error::other(words)),
+    };
+    decompress(file, &mut hashed, limit).map_err(|e| {
+        Error::failed(format!("its layer {} cannot be unpacked", blob.digest)).found(e.to_string())
+    })?;
+    let (_, found, _) = hashed.finish();
+    if found == *diff_id {
+        return Ok(());
+    }
+    Err(Error::failed(format!("its layer {} is not what its configuration says", blob.digest))
+        .found(format!("the tar in it has the digest {found}, not {diff_id}")))
+}
+
+/// What speaks against a tar of this size from a blob of that one.
+fn limit(tar: u64, blob: u64) -> Option<String> {
+    if tar > TAR_MAX {
+        return Some(format!("it unpacks to more than {}", human_size(TAR_MAX)));
+    }
+    let much = tar > TAR_SMALL && tar / RATIO_MAX > blob;
+    much.then(|| {
+        let from = human_size(blob);
+        format!(
+            "{from} unpack to more than {}, {RATIO_MAX} times as much: it is made to fill a disk",
+            human_size(tar)
+        )
+    })
+}
+
+fn note(task: Option<&Mutex<Task>>, now: u64, total: u64) {
+    if let Some(task) = task {
+        task.lock().unwrap_or_else(PoisonError::into_inner).note(format!(
+            "{} of {}",
+            human_size(now),
+            human_size(total)
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_made_to_fill_a_disk_is_not_unpacked() {
+        assert_eq!(limit(TAR_SMALL, 1), None);
+        assert_eq!(limit(5 << 30, 1 << 30), None);
+        assert_eq!(limit(TAR_SMALL + RATIO_MAX, TAR_SMALL / RATIO_MAX + 1), None);
+        assert!(limit(TAR_SMALL + 1, 1 << 20).unwrap().contains("fill a disk"));
+        assert!(limit(TAR_MAX + 1, TAR_MAX).unwrap().contains("more than"));
+    }
+}

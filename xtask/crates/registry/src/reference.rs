@@ -1,0 +1,234 @@
+//! References to images, read by the rules of Docker: `debian`, `ghcr.io/owner/name:tag`, `localhost:5000/x@sha256:…`.
+
+use std::fmt;
+
+use super::host::Registry;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+use xtask_oci::grammar::{TAG_MAX, is_component, is_tag};
+
+/// The path of official images on the default registry.
+const OFFICIAL: &str = "library";
+/// The longest name of a repository with its registry, in bytes (distribution's `NameTotalLengthMax`).
+const NAME_MAX: usize = 255;
+/// What is meant where a reference has neither tag nor digest.
+const LATEST: &str = "latest";
+
+/// An image on a registry. Always has a tag or a digest; where it has both, the digest decides and the tag is for people.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    registry: Registry,
+    repository: String,
+    tag: Option<String>,
+    digest: Option<Digest>,
+}
+
+impl Reference {
+    /// Reads a reference. What stands before the first `/` is a registry where it has a `.`, a `:` or a capital, or is
+    /// `localhost`; else the registry is Docker's own, where a name without `/` means an official image.
+    ///
+    /// # Errors
+    /// It is none; the message says which part is wrong.
+    pub fn parse(text: &str) -> Result<Self> {
+        let bad = |why: String| Error::usage(format!("{text:?} is no reference to an image")).found(why);
+        if let Some((scheme, rest)) = text.split_once("://") {
+            return Err(bad(format!("it begins with `{scheme}://`")).help(format!("write {rest}")));
+        }
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => {
+                let digest = Digest::parse(digest).ok_or_else(|| {
+                    bad(format!("{digest:?} is no digest: `sha256:` and 64 of the digits 0 to 9, a to f"))
+                })?;
+                (name, Some(digest))
+            }
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to a port.
+        let (name, tag) = match name.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')) {
+            Some((name, tag)) => (name, Some(tag)),
+            None => (name, None),
+        };
+        if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
+            return Err(bad(format!(
+                "{tag:?} is no tag: up to {TAG_MAX} letters, digits, `_`, `.` and `-`, the first no `.` or `-`"
+            )));
+        }
+        if name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
+            return Err(bad("it is the ID of an image in a daemon, which no registry knows".into()));
+        }
+        let (registry, path) = match name.split_once('/').filter(|(first, _)| is_registry(first)) {
+            Some((first, path)) => {
+                let registry = Registry::parse(first).ok_or_else(|| {
+                    bad(format!("{first:?} is no name of a registry, with or without a port"))
+                })?;
+                (registry, path)
+            }
+            None => (Registry::docker(), name),
+        };
+        let repository = if registry == Registry::docker() && !path.contains('/') && !path.is_empty() {
+            format!("{OFFICIAL}/{path}")
+        } else {
+            path.to_owned()
+        };
+        if let Some(part) = repository.split('/').find(|part| !is_component(part)) {
+            let part = part.strip_prefix("library/").unwrap_or(part);
+            return Err(bad(format!(
+                "{part:?} is no part of a name: small letters and digits, between them `.`, `_`, `__` or hyphens"
+            )));
+        }
+        if registry.as_str().len() + 1 + repository.len() > NAME_MAX {
+            return Err(bad(format!("its name has more than {NAME_MAX} characters")));
+        }
+        let tag = tag.map(str::to_owned).or_else(|| digest.is_none().then(|| LATEST.to_owned()));
+        Ok(Self { registry, repository, tag, digest })
+    }
+
+    /// The registry.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The repository on the registry: `library/debian`.
+    pub fn repository(&self) -> &str {
+        &self.repository
+    }
+
+    /// The tag; there is one wherever there is no digest.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
+    /// The digest that decides which image is meant.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.digest.as_ref()
+    }
+
+    /// The same image held at a digest.
+    #[must_use]
+    pub fn at(&self, digest: Digest) -> Self {
+        Self { digest: Some(digest), ..self.clone() }
+    }
+
+    /// What stands behind `/manifests/` in a registry's address: the digest, else the tag.
+    pub fn manifest(&self) -> &str {
+        self.digest.as_ref().map(Digest::as_str).or(self.tag.as_deref()).unwrap_or(LATEST)
+    }
+}
+
+/// The whole of it, with the registry and `library/`: two equal texts are equal references.
+impl fmt::Display for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.registry, self.repository)?;
+        if let Some(tag) = &self.tag {
+            write!(f, ":{tag}")?;
+        }
+        if let Some(digest) = &self.digest {
+            write!(f, "@{digest}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the first part of a name is a registry rather than a part of a path (distribution's `splitDockerDomain`).
+fn is_registry(first: &str) -> bool {
+    first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const HEX: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    #[test]
+    fn dockers_rules() {
+        let pinned = format!("debian:12@sha256:{HEX}");
+        let pinned_full = format!("docker.io/library/debian:12@sha256:{HEX}");
+        let untagged = format!("[::1]:5000/x@sha256:{HEX}");
+        let cases = [
+            ("debian", "docker.io/library/debian:latest"),
+            ("debian:12-slim", "docker.io/library/debian:12-slim"),
+            ("docker.io/debian", "docker.io/library/debian:latest"),
+            ("index.docker.io/debian", "docker.io/library/debian:latest"),
+            ("owner/name", "docker.io/owner/name:latest"),
+            ("docker.io/owner/name:x", "docker.io/owner/name:x"),
+            ("localhost/name", "localhost/name:latest"),
+            ("localhost:5000/name:1.0", "localhost:5000/name:1.0"),
+            ("host:5000/a/b/c", "host:5000/a/b/c:latest"),
+            ("HOST/name", "HOST/name:latest"),
+            ("ghcr.io/a__b/c-d/e---f.g:V_1", "ghcr.io/a__b/c-d/e---f.g:V_1"),
+            (&pinned, &pinned_full),
+            (&untagged, &untagged),
+        ];
+        for (text, full) in cases {
+            assert_eq!(Reference::parse(text).unwrap().to_string(), full, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused() {
+        let long = format!("x/{}", "a".repeat(250));
+        let upper = format!("x@sha256:{}", HEX.to_uppercase());
+        let cases = [
+            ("", "is no part of a name"),
+            ("/x", "is no part of a name"),
+            ("x/", "is no part of a name"),
+            ("a//b", "is no part of a name"),
+            ("Debian", "is no part of a name"),
+            ("a___b", "is no part of a name"),
+            ("x/a..b", "is no part of a name"),
+            ("../x", "is no name of a registry"),
+            ("ghcr.io:port/x", "is no name of a registry"),
+            ("ghcr.io:70000/x", "is no name of a registry"),
+            ("-a.b/x", "is no name of a registry"),
+            ("x:", "is no tag"),
+            ("x:.1", "is no tag"),
+            ("x:a b", "is no tag"),
+            ("x@sha256:12", "is no digest"),
+            (&upper, "is no digest"),
+            ("docker://debian", "write debian"),
+            (HEX, "the ID of an image"),
+            (&long, "more than 255"),
+        ];
+        for (text, words) in cases {
+            let error = Reference::parse(text).unwrap_err();
+            assert!(error.to_string().contains(words), "{text}: {error}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_read_reads_back_the_same(
+            text in "([a-zA-Z0-9.-]{1,8}(:[0-9]{1,5})?/)?[a-z0-9._-]{1,6}(/[a-z0-9._-]{1,6}){0,2}(:[a-zA-Z0-9_.-]{0,6})?"
+        ) {
+            if let Ok(reference) = Reference::parse(&text) {
+                let full = reference.to_string();
+                prop_assert_eq!(Reference::parse(&full).unwrap(), reference);
+                prop_assert!(full.contains(text.rsplit('/').next().unwrap()));
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_reference_or_an_error(text in any::<String>()) {
+            let _ = Reference::parse(&text);
+        }
+
+        #[test]
+        fn a_reference_that_is_made_is_read(
+            host in "[a-z]{1,5}\\.[a-z]{2,3}", port in proptest::option::of(1u16..),
+            path in "[a-z0-9]{1,5}((\\.|_|__|-{1,3})[a-z0-9]{1,5}){0,2}(/[a-z0-9]{1,5}){0,2}",
+            tag in proptest::option::of("[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,10}"), pinned in any::<bool>(),
+        ) {
+            let port = port.map(|p| format!(":{p}")).unwrap_or_default();
+            let end = tag.as_ref().map(|t| format!(":{t}")).unwrap_or_default();
+            let digest = if pinned { format!("@sha256:{HEX}") } else { String::new() };
+            let reference = Reference::parse(&format!("{host}{port}/{path}{end}{digest}")).unwrap();
+            prop_assert_eq!(reference.registry().as_str(), format!("{host}{port}"));
+            prop_assert_eq!(reference.repository(), path);
+            prop_assert_eq!(reference.tag(), tag.as_deref().or((!pinned).then_some("latest")));
+            prop_assert_eq!(reference.digest().is_some(), pinned);
+        }
+    }
+}

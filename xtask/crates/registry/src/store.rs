@@ -1,0 +1,160 @@
+//! The cache of what came from registries: blobs as they were sent, and the tars inside of them. Named by digest, written
+//! beside their place and renamed, shared by all runs and workspaces.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Stat};
+use xtask_files::{Staged, clock};
+use xtask_oci::Digest;
+use xtask_process::cache::{self, needed, used};
+
+/// The folders of the cache.
+#[derive(Debug, Clone)]
+pub struct Store {
+    dir: PathBuf,
+}
+
+/// The kinds of file in it, each in a folder of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Manifests, configurations and layers as a registry sent them.
+    Blobs,
+    /// The tars inside layers, by their digest.
+    Tars,
+}
+
+impl Part {
+    fn name(self) -> &'static str {
+        match self {
+            Part::Blobs => "blobs",
+            Part::Tars => "tars",
+        }
+    }
+}
+
+impl Store {
+    /// In the user's cache folder.
+    pub fn new(cache: &Path) -> Self {
+        Self { dir: cache.join("registry") }
+    }
+
+    /// The file of a digest, whether it is there or not.
+    pub fn path(&self, part: Part, digest: &Digest) -> PathBuf {
+        self.folder(part).join(digest.hex())
+    }
+
+    /// The file whose time says when the file of a digest was used.
+    fn mark(&self, part: Part, digest: &Digest) -> PathBuf {
+        self.dir.join("used").join(part.name()).join(digest.hex())
+    }
+
+    fn folder(&self, part: Part) -> PathBuf {
+        self.dir.join(part.name()).join("sha256")
+    }
+
+    /// The file of a digest where it is there and whole. A file that did not change since it was last held against its
+    /// digest is believed; any other is read, and removed where it is damaged. That it was used is noted.
+    pub fn find(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
+        let found = self.whole(part, digest)?;
+        used(&self.mark(part, digest));
+        Some(found)
+    }
+
+    fn whole(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
+        let path = self.path(part, digest);
+        let memo = Memo::new(self.dir.join("seen"));
+        let stat = Stat::of(&path).ok()?;
+        if memo.get(part.name(), digest.hex()) == Some(stat) {
+            return Some(path);
+        }
+        let file = File::open(&path).ok()?;
+        let found = Digest::of_reader(&file).ok()?;
+        let unchanged = Stat::of_file(&file).is_ok_and(|now| now == stat);
+        if unchanged && found == *digest {
+            // Two writes within one tick of the file system's clock look alike.
+            if clock(&self.folder(part)).is_ok_and(|now| stat.older_than(&now)) {
+                memo.put(part.name(), digest.hex(), &stat);
+            }
+            return Some(path);
+        }
+        let _ = std::fs::remove_file(&path);
+        None
+    }
+
+    /// Makes a file: `fill` writes it, and says nothing unless it has the right digest. Another process that makes the
+    /// same one is waited for, and what it made is taken.
+    ///
+    /// # Errors
+    /// What `fill` answers, and where the cache cannot be written.
+    pub fn make(
+        &self,
+        part: Part,
+        digest: &Digest,
+        fill: impl FnOnce(&mut dyn Write) -> Result<()>,
+    ) -> Result<PathBuf> {
+        // One lock for many digests: the lock files stay.
+        let lock = self.dir.join("locks").join(format!("{}-{}", part.name(), &digest.hex()[..2]));
+        let _lock = cache::lock(&lock, || {})?;
+        if let Some(there) = self.find(part, digest) {
+            return Ok(there);
+        }
+        let path = self.path(part, digest);
+        let mut staged = Staged::new(&self.folder(part)).map_err(needed)?;
+        fill(&mut staged)?;
+        staged.flush().map_err(|e| needed(Error::io("cannot write", &path, &e)))?;
+        staged.put(&path).map_err(needed)?;
+        // It came into being under a name that nobody knows, so that nothing else wrote to it.
+        if let Ok(stat) = Stat::of(&path) {
+            Memo::new(self.dir.join("seen")).put(part.name(), digest.hex(), &stat);
+        }
+        Ok(path)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_is_kept_is_found_and_what_is_damaged_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path());
+        let digest = Digest::of(b"bytes");
+        assert_eq!(store.find(Part::Blobs, &digest), None);
+        let fill = |out: &mut dyn Write| {
+            out.write_all(b"bytes").unwrap();
+            Ok(())
+        };
+        let path = store.make(Part::Blobs, &digest, fill).unwrap();
+        assert_eq!(store.find(Part::Blobs, &digest), Some(path.clone()));
+        assert_eq!(store.find(Part::Tars, &digest), None);
+        store.make(Part::Blobs, &digest, |_| panic!("it is there")).unwrap();
+
+        fs::write(&path, b"bytez").unwrap();
+        assert_eq!(store.find(Part::Blobs, &digest), None, "same size, other bytes");
+        assert!(!path.exists());
+        store.make(Part::Blobs, &digest, fill).unwrap();
+        // Restored from a backup: another inode and other times, the same bytes.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, b"bytes").unwrap();
+        assert_eq!(store.find(Part::Blobs, &digest), Some(path));
+    }
+
+    #[test]
+    fn what_fails_leaves_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::new(dir.path());
+        let digest = Digest::of(b"bytes");
+        let failed = store.make(Part::Tars, &digest, |out| {
+            out.write_all(b"byt").unwrap();
+            Err(Error::failed("broken"))
+        });
+        assert_eq!(failed.unwrap_err().what, "broken");
+        assert_eq!(fs::read_dir(dir.path().join("registry/tars/sha256")).unwrap().count(), 0);
+    }
+}

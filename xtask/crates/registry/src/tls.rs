@@ -1,0 +1,123 @@
+//! What TLS trusts, and whether this processor can do it.
+
+use std::path::{Path, PathBuf};
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
+
+use xtask_files::error::{Error, Result};
+use xtask_process::host::Host;
+
+/// Where Linux systems keep all certificates in one file: Debian, Fedora, openSUSE, Alpine and their kin.
+const BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+];
+
+/// The settings of TLS: the certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR` where one of them is set, as OpenSSL has
+/// it; else the system's; else, where the system has none, those that Mozilla trusts, which every image gets too.
+///
+/// # Errors
+/// A file that was named cannot be read or holds no certificate.
+pub(super) fn config(host: &Host) -> Result<TlsConfig> {
+    let roots = match named(host) {
+        Some(files) => {
+            let roots = files.iter().map(|file| read(file)).collect::<Result<Vec<_>>>()?.concat();
+            if roots.is_empty() {
+                return Err(Error::usage("SSL_CERT_FILE and SSL_CERT_DIR name no certificate"));
+            }
+            roots
+        }
+        None => {
+            let system = BUNDLES.iter().map(Path::new).find(|bundle| bundle.is_file());
+            match system.map(read).transpose()?.filter(|roots| !roots.is_empty()) {
+                Some(roots) => roots,
+                None => {
+                    let mozilla = webpki_root_certs::TLS_SERVER_ROOT_CERTS;
+                    mozilla.iter().map(|der| Certificate::from_der(der).to_owned()).collect()
+                }
+            }
+        }
+    };
+    let tls =
+        TlsConfig::builder().provider(TlsProvider::Rustls).root_certs(RootCerts::new_with_certs(&roots));
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+    let tls =
+        tls.unversioned_rustls_crypto_provider(std::sync::Arc::new(rustls_graviola::default_provider()));
+    Ok(tls.build())
+}
+
+/// What TLS misses on this processor. Its cryptography is in Rust and the processor's own instructions, with no C to
+/// compile: it has code for x86-64 and arm64 alone, and asks for what these have since about 2014 and 2016.
+///
+/// # Errors
+/// Where TLS cannot be had.
+pub(super) fn supported() -> Result<()> {
+    let lacks = missing();
+    if lacks.is_empty() {
+        return Ok(());
+    }
+    Err(Error::missing("https cannot be spoken on this processor")
+        .found(format!("it lacks {}", lacks.join(", ")))
+        .help("copy the image into a registry on this machine, which is spoken to by http: skopeo copy --all")
+        .help("or pull on another machine and bring its folder of XTASK_CACHE_DIR along: --offline uses it"))
+}
+
+#[cfg(target_arch = "x86_64")]
+fn missing() -> Vec<&'static str> {
+    use std::arch::is_x86_feature_detected as has;
+    let wanted = [
+        ("aes", has!("aes")),
+        ("pclmulqdq", has!("pclmulqdq")),
+        ("ssse3", has!("ssse3")),
+        ("avx", has!("avx")),
+        ("avx2", has!("avx2")),
+        ("adx", has!("adx")),
+        ("bmi1", has!("bmi1")),
+        ("bmi2", has!("bmi2")),
+    ];
+    wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+}
+
+#[cfg(target_arch = "aarch64")]
+fn missing() -> Vec<&'static str> {
+    use std::arch::is_aarch64_feature_detected as has;
+    let wanted =
+        [("neon", has!("neon")), ("aes", has!("aes")), ("pmull", has!("pmull")), ("sha2", has!("sha2"))];
+    wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
+}
+
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+fn missing() -> Vec<&'static str> {
+    vec!["code for it: there is some for x86-64 and arm64"]
+}
+
+/// The files that the variables name.
+fn named(host: &Host) -> Option<Vec<PathBuf>> {
+    let (file, dirs) = (host.var("SSL_CERT_FILE"), host.var("SSL_CERT_DIR"));
+    if file.is_none() && dirs.is_none() {
+        return None;
+    }
+    let mut files: Vec<PathBuf> = file.map(PathBuf::from).into_iter().collect();
+    for dir in dirs.map(std::env::split_paths).into_iter().flatten() {
+        // A folder has other files too: what is read of it is what has a certificate.
+        let mut found: Vec<PathBuf> =
+            std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
+        found.retain(|path| path.is_file() && read(path).is_ok());
+        found.sort();
+        files.extend(found);
+    }
+    Some(files)
+}
+
+/// The certificates of a PEM file. What is none is passed over, as OpenSSL does.
+fn read(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let pem = std::fs::read(file).map_err(|e| Error::io("cannot read the certificates in", file, &e))?;
+    let items = ureq::tls::parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    Ok(items.collect())
+}

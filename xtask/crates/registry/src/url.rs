@@ -1,0 +1,74 @@
+//! As much of addresses as a client of a registry needs.
+
+use crate::host::is_local;
+
+/// Scheme and authority of an `http` or `https` address: what must be equal for a password to go there too.
+pub(super) fn origin(url: &str) -> Option<(&str, &str)> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let plain = !authority.is_empty() && !authority.contains('@');
+    (plain && matches!(scheme, "http" | "https")).then_some((scheme, authority))
+}
+
+/// The address without what may hold a signature: for messages.
+pub(super) fn shown(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or(url)
+}
+
+/// Where a redirect leads: an address, one without a scheme, or a path on the same host. None for anything else.
+pub(super) fn join(base: &str, location: &str) -> Option<String> {
+    let (scheme, authority) = origin(base)?;
+    let url = if let Some(rest) = location.strip_prefix("//") {
+        format!("{scheme}://{rest}")
+    } else if location.starts_with('/') {
+        format!("{scheme}://{authority}{location}")
+    } else {
+        location.to_owned()
+    };
+    origin(&url).is_some().then_some(url)
+}
+
+/// Whether bytes may be sent to this address because they were sent to the other one: not from https to http, but for
+/// this machine.
+pub(super) fn as_safe(from: &str, to: &str) -> bool {
+    match (origin(from), origin(to)) {
+        (Some((from, _)), Some((to, host))) => to == "https" || from == "http" || is_local(host),
+        _ => false,
+    }
+}
+
+/// Percent-encodes what a value in a query may not hold (RFC 3986, "unreserved").
+pub(super) fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects() {
+        let base = "https://r.example:5000/v2/x";
+        assert_eq!(join(base, "/y?z").as_deref(), Some("https://r.example:5000/y?z"));
+        assert_eq!(join(base, "//cdn/y").as_deref(), Some("https://cdn/y"));
+        assert_eq!(join(base, "http://cdn/y").as_deref(), Some("http://cdn/y"));
+        for bad in ["file:///etc/passwd", "ftp://x/", "https://", "https://user@host/", "y"] {
+            assert_eq!(join(base, bad), None, "{bad}");
+        }
+        assert!(
+            !as_safe(base, "http://cdn/y") && as_safe(base, "https://cdn") && as_safe("http://r", "http://c")
+        );
+        assert!(as_safe(base, "http://127.0.0.1:1/"));
+        assert_eq!(origin("https://h:1?x"), Some(("https", "h:1")));
+        assert_eq!(shown("https://h/a?secret=1"), "https://h/a");
+        assert_eq!(encode("repository:a/b:pull é"), "repository%3Aa%2Fb%3Apull%20%C3%A9");
+    }
+}

@@ -1,0 +1,5 @@
+//! What a run says of what it made: sizes, timings and reports.
+
+pub mod report;
+pub mod size;
+pub mod timing;

@@ -1,0 +1,46 @@
+//! What a release did: report.json for scripts, report.md and report.html for people, tables for the terminal.
+
+mod html;
+mod markdown;
+mod tables;
+mod terminal;
+mod types;
+
+use std::path::Path;
+
+use crate::timing::Timings;
+use xtask_files as files;
+use xtask_files::error::Result;
+
+pub use html::html;
+pub use markdown::markdown;
+pub use tables::{images_table, jobs_table};
+pub use terminal::terminal;
+pub use types::{
+    Artifact, Fallback, Image, Job, Manifest, Purity, Rejected, Report, Sbom, Skipped, Smoke, SmokeStatus,
+    Status, Toolchain, Unmade, Verdict,
+};
+
+impl Report {
+    /// Writes report.md, report.html and, last, report.json into `dir`, each as a whole or not at all: who sees a new
+    /// report.json sees the others' new content too.
+    ///
+    /// # Errors
+    /// Where a file cannot be written.
+    pub fn write(&self, dir: &Path, timings: Option<&Timings>) -> Result<()> {
+        files::write(&dir.join("report.md"), markdown(self, timings).as_bytes())?;
+        files::write(&dir.join("report.html"), html(self, timings).as_bytes())?;
+        files::write(&dir.join("report.json"), self.json().as_bytes())
+    }
+
+    /// The text of report.json: indented, keys in a fixed order, with a final newline.
+    pub fn json(&self) -> String {
+        pretty(self)
+    }
+}
+
+/// JSON as this program writes it. Our types have string keys and finite numbers only, which always serialise.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    let text = serde_json::to_string_pretty(value).expect("types with string keys serialise");
+    text + "\n"
+}

@@ -1,0 +1,44 @@
+//! report.md.
+
+use super::tables::{images_table, jobs_table, notes};
+use super::types::Report;
+use crate::timing::{self, Timings};
+use xtask_files::escape::{markdown as escape, plain};
+
+/// The text of report.md: headings, tables in GitHub's dialect, and the notes as a list.
+pub fn markdown(report: &Report, timings: Option<&Timings>) -> String {
+    let mut text = format!("# {} {}\n", escape(&report.app), escape(&report.version));
+    let jobs = jobs_table(&report.jobs);
+    if !jobs.is_empty() {
+        text += &format!("\n## Jobs\n\n{}", jobs.markdown());
+    }
+    let notes = notes(report);
+    if !notes.is_empty() {
+        text += "\n## Notes\n\n";
+        for (kind, about, words) in notes {
+            text += &format!("- **{kind}**: {}: {}\n", escape(&about), item(&words));
+        }
+    }
+    let images = images_table(report, true);
+    if !images.is_empty() {
+        text += &format!("\n## Images\n\n{}", images.markdown());
+    }
+    if let Some(timings) = timings.filter(|t| !t.cases.is_empty()) {
+        text += &format!("\n## Times\n\n{}\n{}", escape(&machine(timings)) + "\n", timing::markdown(timings));
+    }
+    text
+}
+
+/// Words of several lines as one list item: its lines are kept by hard breaks.
+fn item(words: &str) -> String {
+    plain(words).lines().map(|l| escape(l.trim_end())).collect::<Vec<_>>().join("<br>")
+}
+
+/// The machine that was timed, in one line.
+pub(super) fn machine(timings: &Timings) -> String {
+    let host = &timings.host;
+    let cores = format!("{} core{}", host.cores, if host.cores == 1 { "" } else { "s" });
+    let memory = host.memory_bytes.map(|m| format!("{} memory", xtask_files::human_size(m)));
+    let parts = [Some(cores), host.cpu.clone(), memory, Some(host.os.clone()), host.rustc.clone()];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}

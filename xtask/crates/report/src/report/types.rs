@@ -1,0 +1,283 @@
+//! report.json: the types are its contract. Keys may be added, not renamed.
+
+use serde::{Deserialize, Serialize};
+
+use xtask_gate::{Facts, Kind};
+
+/// report.json.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    /// 1.
+    pub schema: u32,
+    /// The program's name.
+    #[serde(default)]
+    pub app: String,
+    /// The program's version.
+    pub version: String,
+    /// What was built, in the order of targets.toml.
+    pub jobs: Vec<Job>,
+    /// What was packed.
+    pub images: Vec<Image>,
+    /// The images of targets.toml that were not made, since they would have lacked a platform or do not run on one.
+    #[serde(default)]
+    pub unmade: Vec<Unmade>,
+    /// Targets that could not be built here at all.
+    pub skipped: Vec<Skipped>,
+}
+
+/// One target in one mode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Job {
+    /// The target triple.
+    pub target: String,
+    /// The mode that was built.
+    pub mode: String,
+    /// The mode that was asked for: `auto` or a name.
+    pub requested: String,
+    /// The mode that would have been preferred, and why it was not built.
+    pub fallback: Option<Fallback>,
+    /// The C toolchain; none for a mode that needs none.
+    pub toolchain: Option<Toolchain>,
+    /// The program; none where there is none.
+    pub artifact: Option<Artifact>,
+    /// What the gate said; none where there was nothing to look at.
+    pub gate: Option<Verdict>,
+    /// The gate's warnings.
+    #[serde(default)]
+    pub warnings: Vec<String>,
+    /// Whether the target's build hit no trap and left no machine code that rustc did not make.
+    pub purity: Purity,
+    /// The first start of the program.
+    pub smoke: Smoke,
+    /// How the job ended.
+    pub status: Status,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Wall time of its cargo call in seconds; jobs that share a call have the same.
+    #[serde(serialize_with = "rounded")]
+    pub seconds: f64,
+}
+
+fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    // JSON has no word for what is not finite; no build takes that long.
+    serializer.serialize_f64(if seconds.is_finite() { crate::timing::micro(*seconds) } else { 0.0 })
+}
+
+/// A mode that was preferred, and why another was taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fallback {
+    /// The preferred mode.
+    pub from: String,
+    /// Why it could not be built, in words.
+    pub reason: String,
+}
+
+/// A C toolchain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Toolchain {
+    /// Where it comes from: env, config, host, gnu, musl, clang, mingw, zig.
+    pub provider: String,
+    /// The command that compiles C.
+    pub cc: String,
+    /// Its version.
+    pub version: String,
+    /// Its identity: changes when the compiler changes.
+    pub id: String,
+}
+
+/// A program that was built.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Its path below `target/dist`.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+    /// How it is linked. None for a program that is no ELF file.
+    pub kind: Option<Kind>,
+    /// The processor family.
+    pub machine: Option<String>,
+    /// The dynamic loader that it names.
+    pub interpreter: Option<String>,
+    /// The shared libraries that it names.
+    pub needed: Vec<String>,
+    /// The newest glibc that it requires.
+    pub glibc_max: Option<String>,
+    /// Its bill of materials; none where the command wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<Sbom>,
+}
+
+/// A bill of materials.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sbom {
+    /// Its path below `target/dist`.
+    pub path: String,
+    /// Lower-case hexadecimal.
+    pub sha256: String,
+}
+
+/// Pass or fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Nothing stands against it.
+    Pass,
+    /// It must not ship.
+    Fail,
+}
+
+/// What is known about the absence of C.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Purity {
+    /// Traps stood in place of every C compiler, and none was hit.
+    #[serde(rename = "proven")]
+    Proven,
+    /// A mode with C, or one that failed before it was proven.
+    #[serde(rename = "n/a")]
+    NotApplicable,
+}
+
+/// The first start of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Smoke {
+    /// What ran it: `native`, `qemu`; of an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`, ….
+    pub runner: Option<String>,
+    /// How it ended.
+    pub status: SmokeStatus,
+    /// Why it failed or was skipped; of an image that passed, what the engine that answers said, where that did not run it.
+    #[serde(default)]
+    pub reason: Option<String>,
+}
+
+/// How the first start ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmokeStatus {
+    /// As expected (with exit code 0 where nothing else is said), in time.
+    Pass,
+    /// Otherwise.
+    Fail,
+    /// It was not started: nothing here can run it, or there is no program.
+    Skipped,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// Everything that was asked for is there.
+    Ok,
+    /// See the job's error.
+    Failed,
+}
+
+/// An image: an index over platforms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Image {
+    /// Its name in targets.toml.
+    pub name: String,
+    /// The base that it stands on: that of targets.toml, or the one that was chosen.
+    pub base: String,
+    /// Why a lock that was made for this run stands in for the repository's; none where the repository's was used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refreshed: Option<String>,
+    /// Only what the programs need of the base is shipped.
+    #[serde(default)]
+    pub closure: bool,
+    /// Where the base was chosen: the smaller ones that are not it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rejected: Vec<Rejected>,
+    /// Digest of the index in target/dist/oci, with `sha256:`.
+    pub index_digest: String,
+    /// How the layers in target/dist/oci that are ours are compressed: `gzip` or `zstd`.
+    #[serde(default)]
+    pub compression: String,
+    /// Digest of the index in `images/<image>.tar`, whose layers are gzip.
+    #[serde(default)]
+    pub tar_index_digest: String,
+    /// The most bytes that a platform may have to pull, as targets.toml says.
+    #[serde(default)]
+    pub budget: Option<u64>,
+    /// One per platform.
+    pub manifests: Vec<Manifest>,
+    /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
+}
+
+/// A base that a choice went past.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// Its name.
+    pub base: String,
+    /// Why a program does not start on it.
+    pub reason: String,
+}
+
+/// An image's part for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// `linux/arm64/v8`.
+    pub platform: String,
+    /// Digest of the manifest, with `sha256:`.
+    pub digest: String,
+    /// Bytes to fetch: config and layers as stored.
+    pub size: u64,
+    /// The first start of this very image.
+    #[serde(default)]
+    pub smoke: Option<Smoke>,
+    /// Its bill of materials.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<Sbom>,
+}
+
+/// An image that was not made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Unmade {
+    /// Its name.
+    pub name: String,
+    /// Which platforms it would have lacked, or on which it does not run, and why; or that `--target` leaves out all.
+    pub reason: String,
+    /// The digest of the index, with `sha256:`, of the image of this name that target/dist holds all the same: an earlier
+    /// run made it. None where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<String>,
+}
+
+/// A target that could not be built here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// The target triple.
+    pub target: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl Unmade {
+    /// The reason, and what lies in target/dist in its stead: nobody shall take that for the new one.
+    pub fn words(&self) -> String {
+        let earlier = self.earlier.as_ref();
+        let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));
+        format!("{}{}", self.reason, earlier.unwrap_or_default())
+    }
+}
+
+impl Artifact {
+    /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
+    /// bytes; no `facts` where the file cannot be read as a program.
+    pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: Option<&Facts>) -> Self {
+        Self {
+            path: path.into(),
+            sha256: sha256.into(),
+            size,
+            kind: facts.map(|f| f.kind),
+            machine: facts.map(Facts::machine_name),
+            interpreter: facts.and_then(|f| f.interpreter.clone()),
+            needed: facts.map(|f| f.needed.clone()).unwrap_or_default(),
+            glibc_max: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
+            sbom: None,
+        }
+    }
+}

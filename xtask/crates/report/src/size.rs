@@ -1,0 +1,228 @@
+//! How large the images in a layout are, and what of: layers, files, and the crates of the program. Read from what ships,
+//! not from what was meant to.
+
+mod changes;
+mod crates;
+mod kept;
+mod layer;
+mod mangled;
+mod measure;
+mod tables;
+
+use serde::{Deserialize, Serialize};
+
+use xtask_files::counted;
+use xtask_files::error::{Error, Result};
+
+pub use changes::{Change, What, changes, compare};
+pub use crates::{add_programs, program};
+pub use kept::{Against, Kept};
+pub use measure::{Subject, measure};
+pub use tables::{changes_table, text};
+
+/// `size.json`: all sizes in bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// 1.
+    pub schema: u32,
+    /// The program's name.
+    pub app: String,
+    /// Its version.
+    pub version: String,
+    /// The images, in the order of targets.toml.
+    pub images: Vec<ImageSize>,
+}
+
+/// An image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSize {
+    /// Its name.
+    pub name: String,
+    /// The digest of its index, with `sha256:`.
+    pub index_digest: String,
+    /// The most bytes that a platform may have to pull.
+    pub budget: Option<u64>,
+    /// Its platforms, in the order of the index.
+    pub platforms: Vec<PlatformSize>,
+}
+
+/// An image for one platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlatformSize {
+    /// `linux/arm64/v8`.
+    pub platform: String,
+    /// The target and the mode that its program was built for, as the image's labels say.
+    #[serde(default)]
+    pub built: Option<(String, String)>,
+    /// What a pull fetches: manifest, configuration and layers as stored. This is what a budget limits.
+    pub pull: u64,
+    /// All layers, uncompressed.
+    pub unpacked: u64,
+    /// The layers, lowest first.
+    pub layers: Vec<LayerSize>,
+    /// Every regular file of every layer, the largest first.
+    pub files: Vec<FileSize>,
+    /// What the program is made of; none where nobody looked.
+    #[serde(default)]
+    pub program: Option<ProgramSize>,
+}
+
+/// A layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerSize {
+    /// The digest of its blob, with `sha256:`.
+    pub digest: String,
+    /// `gzip`, `zstd` or `none`.
+    pub compression: String,
+    /// As stored.
+    pub stored: u64,
+    /// The tar.
+    pub unpacked: u64,
+    /// How many entries it has.
+    pub entries: usize,
+    /// What the image's history says of it.
+    pub created_by: String,
+}
+
+/// A file of a layer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileSize {
+    /// Its path in the layer, without a slash in front.
+    pub path: String,
+    /// Uncompressed.
+    pub size: u64,
+    /// The number of its layer, from 0.
+    pub layer: usize,
+    /// A higher layer replaces or removes it: it is fetched, and nobody sees it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hidden: bool,
+}
+
+/// What a program is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProgramSize {
+    /// Its path in the image.
+    pub path: String,
+    /// The file.
+    pub size: u64,
+    /// Where the names come from.
+    pub symbols: Symbols,
+    /// The sections that a process has in its memory image and that take room in the file, the largest first.
+    pub sections: Vec<SectionSize>,
+    /// Who brought the code and data that has a name, the largest first; empty where no names are known.
+    pub crates: Vec<CrateSize>,
+}
+
+/// Where the names of a program's symbols come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Symbols {
+    /// From the program that ships.
+    Own,
+    /// From the same program, built once more without stripping.
+    Built,
+    /// The program was stripped: nobody knows.
+    Stripped,
+}
+
+/// A section of a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SectionSize {
+    /// `.text`
+    pub name: String,
+    /// In the file.
+    pub size: u64,
+}
+
+/// What a crate, or all that is no Rust, brought into a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CrateSize {
+    /// The crate's name as Rust has it; for the rest, what it is: `(C and assembly)`, `(C++)`.
+    pub name: String,
+    /// Bytes of code.
+    pub code: u64,
+    /// Bytes of data that has a symbol. Texts and tables of constants have none.
+    pub data: u64,
+}
+
+impl CrateSize {
+    /// Code and data. What others wrote may hold any numbers.
+    fn all(&self) -> u64 {
+        self.code.saturating_add(self.data)
+    }
+}
+
+/// The sum of sizes, or the largest number where it is none.
+fn total(sizes: impl Iterator<Item = u64>) -> u64 {
+    sizes.fold(0, u64::saturating_add)
+}
+
+impl PlatformSize {
+    /// How many bytes it is over the budget; none where it fits.
+    pub fn over(&self, budget: Option<u64>) -> Option<u64> {
+        self.pull.checked_sub(budget?).filter(|over| *over > 0)
+    }
+}
+
+impl Sizes {
+    /// The text of `size.json`.
+    pub fn json(&self) -> String {
+        crate::report::pretty(self)
+    }
+}
+
+/// An error where a platform of an image has more to pull than the image's budget: how much, and its largest files.
+///
+/// # Errors
+/// That one.
+pub fn check_budgets(images: &[ImageSize]) -> Result<()> {
+    let mut found = Vec::new();
+    let mut names: Vec<&str> = Vec::new();
+    for image in images {
+        for platform in &image.platforms {
+            if let (Some(over), Some(budget)) = (platform.over(image.budget), image.budget) {
+                found.push(over_budget(&image.name, platform, over, budget));
+                if !names.contains(&image.name.as_str()) {
+                    names.push(&image.name);
+                }
+            }
+        }
+    }
+    let what = match names.as_slice() {
+        [] => return Ok(()),
+        [name] => format!("image {name} is larger than its budget"),
+        names => format!("images {} are larger than their budgets", names.join(", ")),
+    };
+    let error = found.into_iter().fold(Error::failed(what), Error::found);
+    Err(error
+        .help("see what is in it, and what changed: cargo xtask size")
+        .help("or raise `budget` of its [[image]] in targets.toml"))
+}
+
+/// How many of the largest files a message names.
+const NAMED: usize = 3;
+
+fn over_budget(image: &str, platform: &PlatformSize, over: u64, budget: u64) -> String {
+    let size = xtask_files::human_size;
+    let files: Vec<String> =
+        platform.files.iter().take(NAMED).map(|f| format!("/{} ({})", f.path, size(f.size))).collect();
+    // Two sizes that are written alike say nothing beside each other.
+    let (mut pull, mut most) = (size(platform.pull), size(budget));
+    if pull == most {
+        (pull, most) = (counted(platform.pull, "byte"), counted(budget, "byte"));
+    }
+    // Exact to far more digits than are shown.
+    let part = match over as f64 / budget as f64 * 100.0 {
+        part if part < 0.05 => "less than 0.1".to_owned(),
+        part => format!("{part:.1}"),
+    };
+    format!(
+        "{image} on {}: {pull} to pull, {} ({part} %) over {most}\nlargest files, unpacked: {}",
+        platform.platform,
+        counted(over, "byte"),
+        files.join(", ")
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,159 @@
+//! What a program is made of, by its sections and, where it has symbols, by the crates that they belong to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
+
+use super::mangled::{Owner, owner};
+use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, Symbols};
+use xtask_files::counted;
+use xtask_files::error::{Error, Result};
+
+/// The largest symbol table that is read: of a browser's size.
+const SYMBOLS_MAX: usize = 8_000_000;
+
+/// Says of each platform what its program is made of, where target/dist/bin still holds the one that was packed. `twin` knows
+/// the same program with its symbols.
+///
+/// # Errors
+/// As [`program`].
+pub fn add_programs(
+    images: &mut [ImageSize],
+    bin: &str,
+    dist: &Path,
+    twin: impl Fn(&PlatformSize) -> Option<PathBuf>,
+) -> Result<()> {
+    for platform in images.iter_mut().flat_map(|image| &mut image.platforms) {
+        let Some((target, mode)) = &platform.built else { continue };
+        let file = dist.join("bin").join(target).join(mode).join(bin);
+        let packed =
+            platform.files.iter().find(|file| file.path == bin && !file.hidden).map(|file| file.size);
+        let there = std::fs::metadata(&file).ok().map(|meta| meta.len());
+        if there.is_some() && there == packed {
+            platform.program = Some(program(&file, bin, twin(platform).as_deref())?);
+        }
+    }
+    Ok(())
+}
+
+/// Reads a program. `shown` is its path in the image. `named` is the same program with its symbols, where the program itself
+/// has none: it counts only if its sections have the same sizes.
+///
+/// # Errors
+/// A file cannot be read, or is no object file.
+pub fn program(file: &Path, shown: &str, named: Option<&Path>) -> Result<ProgramSize> {
+    let bytes = read(file)?;
+    let parsed = parse(&bytes, file)?;
+    let sections = sections(&parsed);
+    let (symbols, crates) = match self::crates(&parsed) {
+        found if !found.is_empty() => (Symbols::Own, found),
+        _ => match named {
+            None => (Symbols::Stripped, Vec::new()),
+            Some(named) => {
+                let bytes = read(named)?;
+                let twin = parse(&bytes, named)?;
+                same_code(&sections, &self::sections(&twin), named)?;
+                (Symbols::Built, self::crates(&twin))
+            }
+        },
+    };
+    Ok(ProgramSize { path: shown.to_owned(), size: bytes.len() as u64, symbols, sections, crates })
+}
+
+fn read(file: &Path) -> Result<Vec<u8>> {
+    std::fs::read(file).map_err(|e| Error::io("cannot read", file, &e))
+}
+
+fn parse<'d>(bytes: &'d [u8], file: &Path) -> Result<object::File<'d>> {
+    object::File::parse(bytes)
+        .map_err(|e| Error::failed(format!("{} is no program", file.display())).found(e.to_string()))
+}
+
+/// Sections that are loaded and take room in the file.
+fn sections(file: &object::File<'_>) -> Vec<SectionSize> {
+    let mut list: Vec<SectionSize> = file
+        .sections()
+        .filter(|section| loaded(section.flags()) && section.kind() != SectionKind::UninitializedData)
+        .filter_map(|section| {
+            let size = section.file_range()?.1;
+            Some(SectionSize { name: section.name().ok()?.to_owned(), size })
+        })
+        .filter(|section| section.size > 0)
+        .collect();
+    list.sort_by(|a, b| b.size.cmp(&a.size).then_with(|| a.name.cmp(&b.name)));
+    list
+}
+
+fn loaded(flags: object::SectionFlags) -> bool {
+    match flags {
+        object::SectionFlags::Elf { sh_flags, .. } => sh_flags.0 & object::elf::SHF_ALLOC.0 != 0,
+        _ => true,
+    }
+}
+
+/// The code is what the names are about; tables that the linker writes may differ with the names.
+fn same_code(shipped: &[SectionSize], twin: &[SectionSize], file: &Path) -> Result<()> {
+    let text =
+        |all: &[SectionSize]| all.iter().find(|section| section.name == ".text").map(|section| section.size);
+    if text(shipped) == text(twin) {
+        return Ok(());
+    }
+    let size = |size: Option<u64>| size.map_or_else(|| "none".to_owned(), |size| counted(size, "byte"));
+    Err(Error::failed(format!("{} is not the program that ships with its symbols", file.display())).found(
+        format!("its code has {}, that of the one that ships {}", size(text(twin)), size(text(shipped))),
+    ))
+}
+
+/// Every symbol's bytes once, however many names they have.
+fn crates(file: &object::File<'_>) -> Vec<CrateSize> {
+    struct Piece<'a> {
+        begin: u64,
+        end: u64,
+        code: bool,
+        name: &'a str,
+    }
+    let kinds: BTreeMap<usize, (bool, u64)> = file
+        .sections()
+        .filter(|section| loaded(section.flags()) && section.kind() != SectionKind::UninitializedData)
+        .map(|section| {
+            let end = section.address().saturating_add(section.size());
+            (section.index().0, (section.kind() == SectionKind::Text, end))
+        })
+        .collect();
+    let mut pieces: Vec<Piece<'_>> = file
+        .symbols()
+        .take(SYMBOLS_MAX)
+        .filter(|symbol| symbol.size() > 0)
+        .filter_map(|symbol| {
+            let (code, section_end) = *kinds.get(&symbol.section_index()?.0)?;
+            let begin = symbol.address();
+            let end = begin.saturating_add(symbol.size()).min(section_end);
+            Some(Piece { begin, end, code, name: symbol.name().ok()? })
+        })
+        .collect();
+    // Of two names of one place, the mangled one says more.
+    let mangled = |name: &str| owner(name) != Owner::Plain;
+    pieces.sort_by_cached_key(|piece| (piece.begin, !mangled(piece.name), piece.end, piece.name.to_owned()));
+    let mut sums: BTreeMap<Owner, (u64, u64)> = BTreeMap::new();
+    let mut reached = 0;
+    for piece in pieces {
+        let begin = piece.begin.max(reached);
+        if piece.end <= begin {
+            continue;
+        }
+        reached = piece.end;
+        let sum = sums.entry(owner(piece.name)).or_default();
+        let part = if piece.code { &mut sum.0 } else { &mut sum.1 };
+        *part = part.saturating_add(piece.end - begin);
+    }
+    let name = |owner: Owner| match owner {
+        Owner::Crate(name) => name,
+        Owner::Cxx => "(C++)".to_owned(),
+        Owner::Plain => "(C and assembly)".to_owned(),
+    };
+    let mut crates: Vec<CrateSize> =
+        sums.into_iter().map(|(owner, (code, data))| CrateSize { name: name(owner), code, data }).collect();
+    crates.sort_by(|a, b| b.all().cmp(&a.all()).then_with(|| a.name.cmp(&b.name)));
+    crates
+}

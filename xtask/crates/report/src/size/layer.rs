@@ -1,0 +1,88 @@
+//! What a layer holds, read once and remembered by its digest.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use xtask_files::Memo;
+use xtask_files::Staged;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Blobs;
+use xtask_oci::decompress::decompress;
+use xtask_oci::document::Descriptor;
+use xtask_oci::untar::{Reader, Type};
+
+/// What a layer holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Contents {
+    /// How the blob is compressed.
+    pub(super) compression: String,
+    /// The length of the tar, in bytes.
+    pub(super) unpacked: u64,
+    /// The number of its entries.
+    pub(super) entries: usize,
+    /// Regular files with their sizes in bytes, and all else with none.
+    pub(super) paths: BTreeMap<String, Option<u64>>,
+    /// Paths of lower layers that it removes.
+    pub(super) removes: Vec<String>,
+    /// Folders whose content of lower layers it removes.
+    pub(super) clears: Vec<String>,
+}
+
+/// Reads a layer. The unpacked tar lies in `work` while it is read.
+pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) -> Result<Contents> {
+    let key = blob.digest.hex();
+    if let Some(known) = memo.get("contents", key) {
+        return Ok(known);
+    }
+    let failed = |e: std::io::Error| Error::io("cannot unpack the layer", &blobs.path(&blob.digest), &e);
+    let mut tar = Staged::new(work)?;
+    let source = blobs.open(&blob.digest)?;
+    let (kind, unpacked) = decompress(source, &mut tar, |_| Ok(())).map_err(failed)?;
+    let read = File::open(tar.path()).and_then(|file| list(Reader::new(file)?)).map_err(failed)?;
+    let (entries, paths, removes, clears) = read;
+    let compression = format!("{kind:?}").to_lowercase();
+    let contents = Contents { compression, unpacked, entries, paths, removes, clears };
+    memo.put("contents", key, &contents);
+    Ok(contents)
+}
+
+type Listed = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
+
+/// Whiteouts: image-spec, `layer.md`.
+fn list(reader: Reader<File>) -> std::io::Result<Listed> {
+    let (mut entries, mut paths, mut removes, mut clears) = (0, BTreeMap::new(), Vec::new(), Vec::new());
+    for entry in reader {
+        let entry = entry?;
+        entries += 1;
+        let raw = String::from_utf8_lossy(&entry.path);
+        let path = raw.split('/').filter(|part| !matches!(*part, "" | ".")).collect::<Vec<_>>().join("/");
+        let (above, name) = path.rsplit_once('/').unwrap_or(("", &path));
+        if name == ".wh..wh..opq" {
+            clears.push(above.to_owned());
+        } else if let Some(gone) = name.strip_prefix(".wh.") {
+            removes.push(if above.is_empty() { gone.to_owned() } else { format!("{above}/{gone}") });
+        } else if !path.is_empty() {
+            paths.insert(path, (entry.kind == Type::File).then_some(entry.size));
+        }
+    }
+    Ok((entries, paths, removes, clears))
+}
+
+impl Contents {
+    /// Whether a file of a lower layer is not to be seen through this one.
+    pub(super) fn hides(&self, path: &str) -> bool {
+        let below = |folder: &String| {
+            folder.is_empty() || path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
+        };
+        // A file in the place of a folder hides all that was in it.
+        let replaced =
+            path.match_indices('/').any(|(at, _)| self.paths.get(&path[..at]).is_some_and(Option::is_some));
+        self.paths.contains_key(path)
+            || replaced
+            || self.removes.iter().any(|gone| gone == path || below(gone))
+            || self.clears.iter().any(below)
+    }
+}

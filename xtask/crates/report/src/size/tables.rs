@@ -1,0 +1,179 @@
+//! Sizes for a terminal.
+
+use super::changes::{Change, What};
+use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols, total};
+use xtask_files::{counted, human_size};
+use xtask_process::table::{Align, Cell, Table, Tone};
+
+/// Sizes of all images, with the `top` largest files and crates of each platform.
+pub fn text(sizes: &Sizes, top: usize, color: bool) -> String {
+    let mut parts = Vec::new();
+    for image in &sizes.images {
+        for platform in &image.platforms {
+            parts.push(headline(image, platform));
+            parts.push(layers(platform).terminal(color));
+            parts.push(files(platform, top).terminal(color));
+            parts.extend(platform.program.as_ref().map(|program| made_of(program, top, color)));
+        }
+    }
+    parts.join("\n")
+}
+
+fn headline(image: &ImageSize, platform: &PlatformSize) -> String {
+    let mut line = format!(
+        "{} for {}: {} to pull, {} unpacked",
+        image.name,
+        platform.platform,
+        human_size(platform.pull),
+        human_size(platform.unpacked)
+    );
+    if let Some(budget) = image.budget {
+        let part = platform.pull as f64 / budget as f64 * 100.0;
+        line += &format!("; {part:.1} % of its budget of {}", human_size(budget));
+    }
+    line + "\n"
+}
+
+fn layers(platform: &PlatformSize) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("layer", Right),
+        ("stored", Right),
+        ("unpacked", Right),
+        ("entries", Right),
+        ("made by", Left),
+    ]);
+    for (at, layer) in platform.layers.iter().enumerate() {
+        table.row([
+            at.to_string().into(),
+            format!("{} {}", human_size(layer.stored), layer.compression).into(),
+            human_size(layer.unpacked).into(),
+            layer.entries.to_string().into(),
+            layer.created_by.as_str().into(),
+        ]);
+    }
+    table
+}
+
+fn files(platform: &PlatformSize, top: usize) -> Table {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[("size", Right), ("layer", Right), ("file", Left)]);
+    for file in platform.files.iter().take(top) {
+        let note = if file.hidden { " (hidden by a higher layer)" } else { "" };
+        let tone = if file.hidden { Tone::Warn } else { Tone::Plain };
+        table.row([
+            human_size(file.size).into(),
+            file.layer.to_string().into(),
+            Cell::new(format!("/{}{note}", file.path), tone),
+        ]);
+    }
+    rest(&mut table, platform.files.iter().skip(top).map(|file| file.size), "more file");
+    table
+}
+
+fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
+    use Align::{Left, Right};
+    let mut sections = Table::new(&[("size", Right), ("section", Left)]);
+    for section in program.sections.iter().take(top) {
+        sections.row([human_size(section.size).into(), section.name.as_str().into()]);
+    }
+    rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more section");
+    let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
+    text += match program.symbols {
+        Symbols::Own => "\n",
+        Symbols::Built => {
+            "\nCrates, by the symbols of the same program, built once more without stripping:\n\n"
+        }
+        Symbols::Stripped => {
+            return text
+                + "\nThe program is stripped, so no crate can be told from another: --crates builds it once more with \
+                   its symbols.\n";
+        }
+    };
+    let mut crates = Table::new(&[("code", Right), ("data", Right), ("crate", Left)]);
+    for one in program.crates.iter().take(top) {
+        crates.row([human_size(one.code).into(), human_size(one.data).into(), one.name.as_str().into()]);
+    }
+    let others = program.crates.iter().skip(top);
+    let code = total(others.clone().map(|c| c.code));
+    let data = total(others.clone().map(|c| c.data));
+    if code > 0 || data > 0 {
+        let name = counted(others.count() as u64, "more crate");
+        crates.row([human_size(code).into(), human_size(data).into(), name.into()]);
+    }
+    text + &crates.terminal(color)
+}
+
+/// A last row for all that was left out.
+fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str) {
+    let count = sizes.clone().count();
+    if count == 0 {
+        return;
+    }
+    let mut cells: Vec<Cell> = vec![human_size(total(sizes)).into()];
+    if table.columns() == 3 {
+        cells.push("".into());
+    }
+    cells.push(counted(count as u64, what).into());
+    table.row(cells);
+}
+
+/// What changed, at most `top` rows of each kind for each platform.
+pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("image", Left),
+        ("platform", Left),
+        ("what", Left),
+        ("before", Right),
+        ("after", Right),
+        ("by", Right),
+    ]);
+    let mut shown: Vec<(&str, &str, What, usize)> = Vec::new();
+    for change in changes {
+        let key = (change.image.as_str(), change.platform.as_str(), change.what);
+        let count = match shown.iter_mut().find(|(i, p, w, _)| (*i, *p, *w) == key) {
+            Some(entry) => &mut entry.3,
+            None => {
+                shown.push((key.0, key.1, key.2, 0));
+                let last = shown.len() - 1;
+                &mut shown[last].3
+            }
+        };
+        *count += 1;
+        if *count <= top {
+            table.row(row(change));
+        }
+    }
+    let mut text = table.terminal(color);
+    for (image, platform, what, count) in shown.into_iter().filter(|entry| entry.3 > top) {
+        let kind = match what {
+            What::Pull => "image",
+            What::File => "file",
+            What::Crate => "crate",
+        };
+        let more = counted((count - top) as u64, &format!("more {kind}"));
+        text += &format!("{image} for {platform}: {more} changed\n");
+    }
+    text
+}
+
+fn row(change: &Change) -> Vec<Cell> {
+    let what = match change.what {
+        What::Pull => "to pull".to_owned(),
+        What::File => format!("/{}", change.name),
+        What::Crate => format!("crate {}", change.name),
+    };
+    let size = |size: Option<u64>| size.map_or_else(|| "-".to_owned(), human_size);
+    let by = change.by();
+    let sign = if by < 0 { "-" } else { "+" };
+    let bytes = u64::try_from(by.unsigned_abs()).unwrap_or(u64::MAX);
+    vec![
+        change.image.as_str().into(),
+        change.platform.as_str().into(),
+        what.into(),
+        size(change.before).into(),
+        size(change.after).into(),
+        Cell::new(format!("{sign}{}", human_size(bytes)), if by > 0 { Tone::Warn } else { Tone::Good }),
+    ]
+}

@@ -1,0 +1,192 @@
+//! How many times as long one mode takes as another, with an interval.
+//!
+//! The interval is the exact one that belongs to the Mann–Whitney test (Moses' interval; Hollander, Wolfe and Chicken,
+//! "Nonparametric Statistical Methods", section 4.3), on logarithms: of all quotients of a sample of one mode by a
+//! sample of the other, the k smallest and the k largest are left out. It suits 3 to 10 samples because how often it
+//! holds the true factor is counted, not approximated, and needs no assumption about the distribution other than that
+//! one mode takes a constant factor of the other's time. A bootstrap of medians was tried: it claims 95 % for 3 against
+//! 3 samples as well, where it held the factor in 90 % of 1,500 simulated cases; from 5 samples on it does as well as
+//! this, but needs random numbers. With fewer than 4 samples on each side no interval reaches 95 %;
+//! [`Ratio::confidence`] says what was reached.
+
+use super::stats::{median_of_sorted, sorted};
+use xtask_files::error::{Error, Result};
+
+/// What the interval aims at.
+const CONFIDENCE: f64 = 0.95;
+/// Samples beyond these are not looked at: the count of orders takes time that grows with their fourth power.
+const SAMPLES_MAX: usize = 60;
+
+/// How many times as long one thing takes as another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Ratio {
+    /// The quotient of the medians.
+    pub ratio: f64,
+    /// The lower end of the interval.
+    pub low: f64,
+    /// The upper end of the interval.
+    pub high: f64,
+    /// How often (0 to 1) an interval made like this holds the true factor: 0.95 or more where there are enough
+    /// samples; 0.9 for 3 against 3; 0 for 1 against 1, where the interval is the quotient itself.
+    pub confidence: f64,
+}
+
+impl Ratio {
+    /// The ratio of two sets of samples in seconds.
+    ///
+    /// # Errors
+    /// A set without samples, or a sample that is not a finite number above 0.
+    pub fn of(numerator: &[f64], denominator: &[f64]) -> Result<Self> {
+        let bad = |s: &&f64| !(s.is_finite() && **s > 0.0);
+        if let Some(bad) = numerator.iter().chain(denominator).find(bad) {
+            return Err(Error::failed(format!("no ratio can be made of a sample of {bad} s")));
+        }
+        if numerator.is_empty() || denominator.is_empty() {
+            return Err(Error::failed("no ratio can be made without samples on both sides"));
+        }
+        let a = sorted(&numerator[..numerator.len().min(SAMPLES_MAX)]);
+        let b = sorted(&denominator[..denominator.len().min(SAMPLES_MAX)]);
+        let ratio = median_of_sorted(&a) / median_of_sorted(&b);
+        let quotients: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a / b)).collect();
+        let quotients = sorted(&quotients);
+        let (left_out, confidence) = left_out(a.len(), b.len());
+        // The quotient of the medians is no member of this family, so it may lie outside by a little; wider is honest.
+        let low = quotients[left_out].min(ratio);
+        let high = quotients[quotients.len() - 1 - left_out].max(ratio);
+        if [ratio, low, high].iter().all(|v| v.is_finite()) {
+            Ok(Self { ratio, low, high, confidence })
+        } else {
+            Err(Error::failed("no ratio can be made of samples this far apart"))
+        }
+    }
+}
+
+/// How many quotients to leave out at each end for `n` and `m` samples, and the confidence that this gives.
+fn left_out(n: usize, m: usize) -> (usize, f64) {
+    let probabilities = orders(n, m);
+    let tail = |k: usize| probabilities[..=k].iter().sum::<f64>();
+    let mut k = 0;
+    while 2 * (k + 1) < n * m && tail(k + 1) <= (1.0 - CONFIDENCE) / 2.0 {
+        k += 1;
+    }
+    (k, (1.0 - 2.0 * tail(k)).max(0.0))
+}
+
+/// The distribution of the Mann–Whitney statistic: element `u` is the probability that, among all orders of `n` and `m`
+/// equal things, `u` pairs stand the wrong way round. The recursion takes the greatest thing away.
+fn orders(n: usize, m: usize) -> Vec<f64> {
+    let mut rows: Vec<Vec<f64>> = vec![vec![1.0]; m + 1];
+    for i in 1..=n {
+        let mut next = vec![vec![1.0]];
+        for j in 1..=m {
+            let all = (i + j) as f64;
+            let mut row = vec![0.0; i * j + 1];
+            for (u, p) in rows[j].iter().enumerate() {
+                row[u + j] += p * i as f64 / all;
+            }
+            for (u, p) in next[j - 1].iter().enumerate() {
+                row[u] += p * j as f64 / all;
+            }
+            next.push(row);
+        }
+        rows = next;
+    }
+    rows.swap_remove(m)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// By the definition: all ways to choose which places belong to the first set, counted.
+    fn naive_orders(n: usize, m: usize) -> Vec<f64> {
+        let mut counts = vec![0.0; n * m + 1];
+        for chosen in (0u32..1 << (n + m)).filter(|c| c.count_ones() as usize == n) {
+            let mut pairs = 0;
+            let mut others = 0;
+            for place in 0..n + m {
+                if chosen >> place & 1 == 1 { pairs += others } else { others += 1 }
+            }
+            counts[pairs] += 1.0;
+        }
+        let all: f64 = counts.iter().sum();
+        counts.iter().map(|c| c / all).collect()
+    }
+
+    #[test]
+    fn the_distribution_is_the_counted_one() {
+        for (n, m) in [(1, 1), (1, 3), (3, 3), (4, 5), (5, 5), (2, 7)] {
+            let (fast, naive) = (orders(n, m), naive_orders(n, m));
+            assert_eq!(fast.len(), naive.len());
+            assert!(fast.iter().zip(&naive).all(|(a, b)| (a - b).abs() < 1e-12), "{n} {m}");
+        }
+    }
+
+    #[test]
+    fn confidence_of_small_numbers() {
+        // 1 - 2 / C(n + m, n) while nothing is left out; critical values of the Mann–Whitney table beyond.
+        let cases =
+            [(1, 1, 0, 0.0), (3, 3, 0, 0.9), (4, 4, 0, 1.0 - 2.0 / 70.0), (5, 5, 2, 1.0 - 8.0 / 252.0)];
+        for (n, m, out, confidence) in cases {
+            let (k, c) = left_out(n, m);
+            assert_eq!(k, out, "{n} {m}");
+            assert!((c - confidence).abs() < 1e-12, "{n} {m}: {c}");
+        }
+        // The two-sided 5 % table has 23 for 10 against 10: the statistic may be 23 and is still rejected.
+        assert_eq!(left_out(10, 10).0, 23);
+    }
+
+    #[test]
+    fn degenerate_samples() {
+        let same = Ratio::of(&[2.0; 5], &[1.0; 5]).unwrap();
+        assert_eq!((same.ratio, same.low, same.high), (2.0, 2.0, 2.0));
+        let one = Ratio::of(&[3.0], &[2.0]).unwrap();
+        assert_eq!((one.ratio, one.low, one.high, one.confidence), (1.5, 1.5, 1.5, 0.0));
+        for bad in [f64::NAN, f64::INFINITY, 0.0, -1.0] {
+            assert!(Ratio::of(&[1.0], &[bad]).is_err() && Ratio::of(&[bad], &[1.0]).is_err(), "{bad}");
+        }
+        assert!(Ratio::of(&[], &[1.0]).is_err() && Ratio::of(&[1.0], &[]).is_err());
+        assert!(Ratio::of(&[f64::MAX], &[f64::MIN_POSITIVE]).is_err());
+        assert!(Ratio::of(&[1.0; 500], &[2.0; 500]).is_ok());
+    }
+
+    #[test]
+    fn the_interval_holds_the_true_factor_as_often_as_it_says() {
+        // 2,000 experiments with a fixed stream of numbers: 4 and 5 samples of a skewed distribution, factor 3.
+        let mut state = 7u64;
+        let mut sample = |scale: f64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let uniform = (state >> 11) as f64 / (1u64 << 53) as f64;
+            scale * (1.0 - 0.2 * (1.0 - uniform).ln())
+        };
+        let mut held = 0;
+        let mut stated = 0.0;
+        for _ in 0..2000 {
+            let a: Vec<f64> = (0..4).map(|_| sample(3.0)).collect();
+            let b: Vec<f64> = (0..5).map(|_| sample(1.0)).collect();
+            let ratio = Ratio::of(&a, &b).unwrap();
+            held += usize::from(ratio.low <= 3.0 && 3.0 <= ratio.high);
+            stated = ratio.confidence;
+        }
+        let share = held as f64 / 2000.0;
+        assert!((share - stated).abs() < 0.02, "stated {stated}, held {share}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+        #[test]
+        fn the_interval_holds_the_ratio_and_turns_over(
+            a in proptest::collection::vec(1e-3f64..1e4, 1..12),
+            b in proptest::collection::vec(1e-3f64..1e4, 1..12),
+        ) {
+            let there = Ratio::of(&a, &b).unwrap();
+            prop_assert!(there.low <= there.ratio && there.ratio <= there.high);
+            prop_assert!((0.0..=1.0).contains(&there.confidence));
+            let back = Ratio::of(&b, &a).unwrap();
+            for (x, y) in [(there.ratio, back.ratio), (there.low, back.high), (there.high, back.low)] {
+                prop_assert!((x * y - 1.0).abs() < 1e-9, "{x} {y}");
+            }
+        }
+    }
+}

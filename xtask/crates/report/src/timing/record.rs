@@ -1,0 +1,309 @@
+//! timings.json.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::Host;
+use super::ratio::Ratio;
+use super::run::Sample;
+use super::schedule::{Case, Scenario};
+use super::stats::{Timing, median_of_sorted, micro, sorted};
+use xtask_files as files;
+use xtask_files::error::{Error, Result};
+
+/// The version of the file's format.
+const SCHEMA: u32 = 1;
+
+/// timings.json: what the modes cost on this machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Timings {
+    /// 1.
+    pub schema: u32,
+    /// The machine.
+    pub host: Host,
+    /// What was timed, ordered by target, scenario and mode.
+    pub cases: Vec<CaseRecord>,
+    /// The first mode against the pure one, for each target and scenario that `bench` timed in both.
+    pub ratios: Vec<RatioRecord>,
+}
+
+/// One timed case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CaseRecord {
+    /// The target triple.
+    pub target: String,
+    /// The mode's name.
+    pub mode: String,
+    /// What the build found.
+    #[serde(rename = "case")]
+    pub scenario: Scenario,
+    /// The samples in seconds, in the order in which they were taken, to the microsecond.
+    pub samples_s: Vec<f64>,
+    /// Their median.
+    pub median_s: f64,
+    /// The median of their distances from it.
+    pub mad_s: f64,
+    /// Where the time of the median sample went.
+    pub parts: Option<Parts>,
+    /// Size of the program in bytes.
+    pub binary_bytes: Option<u64>,
+    /// Size of its image's layers as stored, in bytes.
+    pub image_bytes: Option<u64>,
+    /// Who took the samples.
+    #[serde(default)]
+    pub by: By,
+    /// How many targets the timed cargo call built; the time of each is not known apart. 1 in a bench.
+    #[serde(default = "one")]
+    pub targets_in_call: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// Where the time of a build went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Parts {
+    /// C compilers, in build scripts.
+    pub c_s: f64,
+    /// rustc without linking.
+    pub rustc_s: f64,
+    /// Linking.
+    pub link_s: f64,
+    /// Everything else.
+    pub other_s: f64,
+}
+
+/// Who took samples: a release times what it builds anyway, once; `bench` controls what it times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum By {
+    /// Seen in passing.
+    #[default]
+    Release,
+    /// Measured.
+    Bench,
+}
+
+/// One mode's time divided by another's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RatioRecord {
+    /// The target triple.
+    pub target: String,
+    /// What the builds found.
+    #[serde(rename = "case")]
+    pub scenario: Scenario,
+    /// The mode above the line.
+    pub of: String,
+    /// The mode below the line.
+    pub to: String,
+    /// The quotient of the medians.
+    pub ratio: f64,
+    /// The lower end of its interval.
+    pub low: f64,
+    /// The upper end of its interval.
+    pub high: f64,
+    /// How often such an interval holds the true value, 0 to 1: see [`Ratio::confidence`].
+    #[serde(default)]
+    pub confidence: f64,
+}
+
+impl Parts {
+    fn rounded(self) -> Self {
+        let Self { c_s, rustc_s, link_s, other_s } = self;
+        Self { c_s: micro(c_s), rustc_s: micro(rustc_s), link_s: micro(link_s), other_s: micro(other_s) }
+    }
+}
+
+impl CaseRecord {
+    /// Summarises the samples of a case.
+    ///
+    /// # Errors
+    /// No sample, or one that is no duration.
+    pub fn of(case: &Case, samples: &[Sample], by: By) -> Result<Self> {
+        let seconds: Vec<f64> = samples.iter().map(|s| micro(s.seconds)).collect();
+        let timing = Timing::of(&seconds)?;
+        let middle = median_of_sorted(&sorted(&seconds));
+        // Parts of different samples do not add up: those of one real sample next to the median do.
+        let distance = |s: &&Sample| (s.seconds - middle).abs();
+        let typical = samples.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
+        let last = |size: fn(&Sample) -> Option<u64>| samples.iter().rev().find_map(size);
+        Ok(Self {
+            target: case.target.clone(),
+            mode: case.mode.clone(),
+            scenario: case.scenario,
+            samples_s: seconds,
+            median_s: micro(timing.median),
+            mad_s: micro(timing.mad),
+            parts: typical.and_then(|s| s.parts).map(Parts::rounded),
+            binary_bytes: last(|s| s.binary_bytes),
+            image_bytes: last(|s| s.image_bytes),
+            by,
+            targets_in_call: 1,
+        })
+    }
+
+    fn key(&self) -> (&str, Scenario, &str) {
+        (&self.target, self.scenario, &self.mode)
+    }
+}
+
+impl Timings {
+    /// Puts new cases into an older file's. A case that `bench` measured stays until `bench` measures it again; one that
+    /// a release saw gives way to any newer one. Cases of another machine or compiler (its memory aside) are dropped: they
+    /// cannot stand beside these. `of` is the first mode, `to` the pure one; ratios are made anew, from what `bench`
+    /// measured only.
+    pub fn merge(older: Option<Self>, host: Host, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
+        let mut cases = older.filter(|o| o.host.comparable(&host)).map(|o| o.cases).unwrap_or_default();
+        for case in newer {
+            match cases.iter_mut().find(|c| c.key() == case.key()) {
+                Some(known) if known.by == By::Bench && case.by == By::Release => {}
+                Some(known) => *known = case,
+                None => cases.push(case),
+            }
+        }
+        cases.sort_by(|a, b| a.key().cmp(&b.key()));
+        let ratios = ratios(&cases, of, to);
+        Self { schema: SCHEMA, host, cases, ratios }
+    }
+
+    /// Reads the file at `path`; none if there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is not of this format.
+    pub fn read(path: &Path) -> Result<Option<Self>> {
+        let bytes = match files::read(path) {
+            Ok(bytes) => bytes,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(e) => return Err(Error::io("cannot read", path, &e)),
+        };
+        let parsed: Result<Self, _> = serde_json::from_slice(&bytes);
+        match parsed {
+            Ok(timings) if timings.schema == SCHEMA => Ok(Some(timings)),
+            Ok(other) => Err(unusable(path, &format!("its schema is {}, not {SCHEMA}", other.schema))),
+            Err(e) => Err(unusable(path, &e.to_string())),
+        }
+    }
+
+    /// Writes the file at `path`, as a whole or not at all.
+    ///
+    /// # Errors
+    /// Where it cannot be written.
+    pub fn write(&self, path: &Path) -> Result<()> {
+        files::write(path, self.json().as_bytes())
+    }
+
+    /// The file's text: indented, keys in a fixed order, with a final newline.
+    pub fn json(&self) -> String {
+        crate::report::pretty(self)
+    }
+}
+
+fn unusable(path: &Path, why: &str) -> Error {
+    Error::failed(format!("{} cannot be used: {why}", path.display()))
+        .help("remove it; `cargo xtask bench` writes a new one")
+}
+
+fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
+    let measured = |c: &&CaseRecord| c.by == By::Bench;
+    let first = cases.iter().filter(measured).filter(|c| c.mode == of && of != to);
+    first
+        .filter_map(|a| {
+            let key = (a.target.as_str(), a.scenario, to);
+            let b = cases.iter().filter(measured).find(|b| b.key() == key)?;
+            // Samples of another's file may be anything; what gives no ratio gets no row.
+            let Ratio { ratio, low, high, confidence } = Ratio::of(&a.samples_s, &b.samples_s).ok()?;
+            Some(RatioRecord {
+                target: a.target.clone(),
+                scenario: a.scenario,
+                of: of.to_owned(),
+                to: to.to_owned(),
+                ratio: micro(ratio),
+                low: micro(low),
+                high: micro(high),
+                confidence: micro(confidence),
+            })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(rustc: &str, memory: u64) -> Host {
+        Host {
+            cores: 2,
+            cpu: None,
+            memory_bytes: Some(memory),
+            os: "Linux".into(),
+            rustc: Some(rustc.into()),
+        }
+    }
+
+    fn seen(mode: &str, seconds: &[f64], by: By) -> CaseRecord {
+        let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: mode.into() };
+        let sample = |s: &f64| Sample { seconds: *s, parts: None, binary_bytes: None, image_bytes: None };
+        CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), by).unwrap()
+    }
+
+    fn merge(older: Option<Timings>, newer: Vec<CaseRecord>) -> Timings {
+        Timings::merge(older, host("1.95", 8), newer, "native", "pure")
+    }
+
+    #[test]
+    fn bench_overwrites_and_release_does_not() {
+        let release =
+            merge(None, vec![seen("native", &[9.0], By::Release), seen("pure", &[3.0], By::Release)]);
+        assert_eq!((release.cases.len(), release.ratios.len()), (2, 0));
+        let benched =
+            vec![seen("pure", &[1.0, 1.0, 1.1], By::Bench), seen("native", &[4.0, 4.1, 4.2], By::Bench)];
+        let both = merge(Some(release), benched);
+        assert_eq!(both.cases.iter().map(|c| c.samples_s.len()).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!((both.ratios.len(), both.ratios[0].ratio), (1, 4.1));
+        let again = merge(Some(both.clone()), vec![seen("native", &[77.0], By::Release)]);
+        assert_eq!(again, both);
+        let anew = merge(Some(both), vec![seen("native", &[5.0], By::Bench)]);
+        assert_eq!(anew.ratios[0].ratio, 5.0);
+    }
+
+    #[test]
+    fn another_machine_or_compiler_starts_anew() {
+        let old = merge(None, vec![seen("pure", &[1.0], By::Bench)]);
+        let same = Timings::merge(Some(old.clone()), host("1.95", 9), vec![], "native", "pure");
+        assert_eq!(same.cases.len(), 1, "memory differs from boot to boot");
+        let other = Timings::merge(Some(old), host("1.96", 8), vec![], "native", "pure");
+        assert_eq!(other.cases.len(), 0);
+    }
+
+    #[test]
+    fn parts_are_those_of_the_sample_next_to_the_median() {
+        let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: "m".into() };
+        let sample = |seconds: f64, c_s: f64| Sample {
+            seconds,
+            parts: Some(Parts { c_s, rustc_s: 0.0, link_s: 0.0, other_s: 0.0 }),
+            binary_bytes: Some((seconds * 10.0) as u64),
+            image_bytes: None,
+        };
+        let record =
+            CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], By::Bench)
+                .unwrap();
+        assert_eq!((record.parts.unwrap().c_s, record.binary_bytes), (2.0, Some(10)));
+    }
+
+    #[test]
+    fn reads_back_what_it_wrote_and_refuses_the_rest() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("timings.json");
+        assert_eq!(Timings::read(&path).unwrap(), None);
+        let timings =
+            merge(None, vec![seen("pure", &[0.1 + 0.2], By::Bench), seen("native", &[1.0], By::Bench)]);
+        timings.write(&path).unwrap();
+        assert_eq!(Timings::read(&path).unwrap(), Some(timings.clone()));
+        for bad in ["", "[]", "{\"schema\":1}", &timings.json().replace("\"schema\": 1", "\"schema\": 2")] {
+            std::fs::write(&path, bad).unwrap();
+            assert!(!Timings::read(&path).unwrap_err().help.is_empty(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Timings as tables.
+
+use super::record::{CaseRecord, Parts, RatioRecord, Timings};
+use super::stats::Timing;
+use xtask_files::{human_seconds, human_size};
+use xtask_process::table::{Align, Cell, Table};
+
+/// A row per case: what it took, with its spread.
+pub fn timing_table(cases: &[CaseRecord]) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("mode", Left),
+        ("median", Right),
+        ("± MAD", Right),
+        ("min – max", Right),
+        ("samples", Right),
+        ("program", Right),
+        ("image", Right),
+    ];
+    let mut table = Table::new(&columns);
+    for case in cases {
+        let size = |bytes: Option<u64>| bytes.map_or_else(String::new, human_size);
+        let single = case.samples_s.len() < 2;
+        let spread = |text: String| if single { String::new() } else { text };
+        let range = Timing::of(&case.samples_s).map_or_else(
+            |_| "?".to_owned(),
+            |t| format!("{} – {}", human_seconds(t.min), human_seconds(t.max)),
+        );
+        table.row([
+            Cell::from(case.target.as_str()),
+            case.scenario.word().into(),
+            case.mode.as_str().into(),
+            human_seconds(case.median_s).into(),
+            spread(human_seconds(case.mad_s)).into(),
+            spread(range).into(),
+            samples(case).into(),
+            size(case.binary_bytes).into(),
+            size(case.image_bytes).into(),
+        ]);
+    }
+    table
+}
+
+/// A row per case that was traced: where its time went. No row where no case was.
+pub fn parts_table(cases: &[CaseRecord]) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("mode", Left),
+        ("C", Right),
+        ("rustc", Right),
+        ("link", Right),
+        ("other", Right),
+    ];
+    let mut table = Table::new(&columns);
+    for (case, parts) in cases.iter().filter_map(|case| Some((case, case.parts.as_ref()?))) {
+        let Parts { c_s, rustc_s, link_s, other_s } = *parts;
+        let names = [case.target.as_str(), case.scenario.word(), case.mode.as_str()].map(Cell::from);
+        let seconds = [c_s, rustc_s, link_s, other_s].map(|seconds| Cell::from(human_seconds(seconds)));
+        table.row(names.into_iter().chain(seconds));
+    }
+    table
+}
+
+/// How many samples; and of how many targets each call was, where it was not of this one alone.
+fn samples(case: &CaseRecord) -> String {
+    match case.targets_in_call {
+        0 | 1 => case.samples_s.len().to_string(),
+        n => format!("{} (call of {n} targets)", case.samples_s.len()),
+    }
+}
+
+/// A row per ratio: how many times as long, with its interval.
+pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("compared", Left),
+        ("ratio", Right),
+        ("interval", Right),
+        ("confidence", Right),
+    ];
+    let mut table = Table::new(&columns);
+    for r in ratios {
+        table.row([
+            Cell::from(r.target.as_str()),
+            r.scenario.word().into(),
+            format!("{} / {}", r.of, r.to).into(),
+            format!("{} ×", factor(r.ratio)).into(),
+            format!("{} – {}", factor(r.low), factor(r.high)).into(),
+            format!("{:.0} %", r.confidence * 100.0).into(),
+        ]);
+    }
+    table
+}
+
+/// All tables and the notes on outliers, for a terminal.
+pub fn terminal(timings: &Timings, color: bool) -> String {
+    let mut text = timing_table(&timings.cases).terminal(color);
+    let parts = parts_table(&timings.cases);
+    if !parts.is_empty() {
+        text += &format!("\n{}", parts.terminal(color));
+    }
+    if !timings.ratios.is_empty() {
+        text += &format!("\n{}", ratio_table(&timings.ratios).terminal(color));
+    }
+    for note in notes(timings) {
+        text += &format!("note: {note}\n");
+    }
+    text
+}
+
+/// All tables and the notes, as Markdown.
+pub fn markdown(timings: &Timings) -> String {
+    let mut text = timing_table(&timings.cases).markdown();
+    let parts = parts_table(&timings.cases);
+    if !parts.is_empty() {
+        text += &format!("\n{}", parts.markdown());
+    }
+    if !timings.ratios.is_empty() {
+        text += &format!("\n{}", ratio_table(&timings.ratios).markdown());
+    }
+    for note in notes(timings) {
+        text += &format!("\n{}\n", xtask_files::escape::markdown(&note));
+    }
+    text
+}
+
+/// A line for every case with outliers, and one where there are too few samples for a 95 % interval.
+pub(crate) fn notes(timings: &Timings) -> Vec<String> {
+    let outliers = timings.cases.iter().filter_map(|c| {
+        let note = Timing::of(&c.samples_s).ok()?.note(&c.samples_s)?;
+        Some(format!("{} {} {}: {note}", c.target, c.scenario.word(), c.mode))
+    });
+    let few = timings.ratios.iter().any(|r| r.confidence < 0.95);
+    let few = few.then(|| {
+        "an interval of less than 95 % confidence comes from few samples: take 4 or more of each mode"
+            .to_owned()
+    });
+    outliers.chain(few).collect()
+}
+
+/// Three figures: 0.974, 4.10, 12.3, 150.
+fn factor(value: f64) -> String {
+    let decimals = match value {
+        v if v < 0.999_5 => 3,
+        v if v < 9.995 => 2,
+        v if v < 99.95 => 1,
+        _ => 0,
+    };
+    format!("{value:.decimals$}")
+}

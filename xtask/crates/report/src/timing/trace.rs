@@ -1,0 +1,204 @@
+//! Where the time of a build goes. A thread looks at the processes below this one and asks what those at the ends of the
+//! tree do: compilers and linkers work there, and whoever called them waits. It changes nothing about the build: no
+//! wrapper, no other command line, so what is traced is what is timed.
+//!
+//! Linux only (proc(5): `task/<tid>/children`, `comm`, `cmdline`); elsewhere, or where a kernel has no such files, there
+//! are no parts.
+
+use std::fs;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::record::Parts;
+
+/// How long it waits between two looks. A look costs some 0.2 ms.
+const STEP: Duration = Duration::from_millis(10);
+/// Trees deeper than this are no build's.
+const DEPTH_MAX: usize = 32;
+
+/// What a process works at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Work {
+    C,
+    Rust,
+    Link,
+    Other,
+}
+
+/// Looks that were taken, as shares of each kind of work. Moments in which several work at once are split evenly.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Shares {
+    c: f64,
+    rust: f64,
+    link: f64,
+    other: f64,
+}
+
+impl Shares {
+    fn add(&mut self, workers: &[Work]) {
+        if workers.is_empty() {
+            self.other += 1.0;
+        }
+        let each = 1.0 / workers.len().max(1) as f64;
+        for work in workers {
+            *match work {
+                Work::C => &mut self.c,
+                Work::Rust => &mut self.rust,
+                Work::Link => &mut self.link,
+                Work::Other => &mut self.other,
+            } += each;
+        }
+    }
+
+    /// The parts of a build that took this long; none where nobody looked.
+    fn of(self, seconds: f64) -> Option<Parts> {
+        let all = self.c + self.rust + self.link + self.other;
+        let part = |share: f64| seconds * share / all;
+        (all > 0.0).then(|| Parts {
+            c_s: part(self.c),
+            rustc_s: part(self.rust),
+            link_s: part(self.link),
+            other_s: part(self.other),
+        })
+    }
+}
+
+/// A trace under way.
+#[derive(Debug)]
+pub struct Trace {
+    stop: Sender<()>,
+    thread: JoinHandle<Shares>,
+}
+
+impl Trace {
+    /// Begins to look at the processes that this one starts; none where the system does not show them.
+    pub fn start() -> Option<Self> {
+        let own = std::process::id();
+        children(own)?;
+        let (stop, stopped) = mpsc::channel();
+        let look = move || {
+            let mut shares = Shares::default();
+            while stopped.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
+                let mut workers = Vec::new();
+                for child in children(own).unwrap_or_default() {
+                    ends(child, 0, &mut workers);
+                }
+                shares.add(&workers);
+            }
+            shares
+        };
+        let thread = std::thread::Builder::new().name("trace".into()).spawn(look).ok()?;
+        Some(Self { stop, thread })
+    }
+
+    /// Ends it. `seconds` is what the build took by the clock; the parts add up to it.
+    pub fn finish(self, seconds: f64) -> Option<Parts> {
+        drop(self.stop);
+        self.thread.join().ok()?.of(seconds)
+    }
+}
+
+/// The processes that any thread of a process started; none where the system does not tell, or the process is gone.
+fn children(pid: u32) -> Option<Vec<u32>> {
+    let mut all = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
+        let text = fs::read_to_string(task.path().join("children")).ok()?;
+        all.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+    }
+    Some(all)
+}
+
+/// Adds what the ends of a tree of processes work at. A process that went away meanwhile works at nothing.
+fn ends(pid: u32, depth: usize, workers: &mut Vec<Work>) {
+    let Some(children) = children(pid) else { return };
+    if children.is_empty() || depth == DEPTH_MAX {
+        let Ok(name) = fs::read_to_string(format!("/proc/{pid}/comm")) else { return };
+        let args = || fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        workers.extend(work(name.trim_end(), args));
+    }
+    for child in children {
+        ends(child, depth + 1, workers);
+    }
+}
+
+/// What a process of this name works at; none for Cargo itself, which waits. `args` are its arguments, each ended by NUL.
+fn work(name: &str, args: impl Fn() -> String) -> Option<Work> {
+    // The kernel keeps 15 bytes of a name, so a long one has lost its end.
+    let last =
+        name.rsplit('-').find(|part| !part.bytes().all(|b| b.is_ascii_digit() || b == b'.')).unwrap_or(name);
+    Some(match last {
+        "cargo" => return None,
+        "rustc" => Work::Rust,
+        "cc1" | "cc1plus" | "as" | "ar" | "ranlib" | "cmake" | "ninja" => Work::C,
+        "ld" | "ld.bfd" | "ld.gold" | "ld.lld" | "lld" | "mold" | "collect2" => Work::Link,
+        // Drivers do both, and say which.
+        "cc" | "c++" | "gcc" | "g++" | "clang" | "clang++" | "zig" | "python3" | "sh" => driver(&args()),
+        // A driver whose name was cut off: `x86_64-linux-gnu-gcc-12` is `x86_64-linux-gn`.
+        _ if name.len() == 15 && name.contains("-linux-") => driver(&args()),
+        _ => Work::Other,
+    })
+}
+
+fn driver(args: &str) -> Work {
+    let mut args = args.split('\0');
+    let has = |wanted: &[&str]| args.any(|arg| wanted.contains(&arg));
+    let mut has = has;
+    if has(&["-c", "-S", "-E", "-cc1", "-cc1as", "ar", "ranlib"]) { Work::C } else { Work::Link }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_tell_the_work() {
+        let of = |name: &str, args: &str| work(name, || args.replace(' ', "\0"));
+        for (name, args, expected) in [
+            ("cargo", "", None),
+            ("rustc", "rustc --crate-name x -o y", Some(Work::Rust)),
+            ("cc1", "", Some(Work::C)),
+            ("gcc", "gcc -c x.c", Some(Work::C)),
+            ("gcc", "gcc x.o -o x", Some(Work::Link)),
+            ("gcc-12", "gcc-12 -O2 -c x.c", Some(Work::C)),
+            ("aarch64-linux-g", "aarch64-linux-gnu-gcc -c x.c", Some(Work::C)),
+            ("x86_64-linux-gn", "x86_64-linux-gnu-ld x.o", Some(Work::Link)),
+            ("rust-lld", "", Some(Work::Link)),
+            ("ld.lld", "", Some(Work::Link)),
+            ("zig", "zig clang -cc1 x.c", Some(Work::C)),
+            ("zig", "zig cc x.o -o x", Some(Work::Link)),
+            ("build-script-bu", "", Some(Work::Other)),
+        ] {
+            assert_eq!(of(name, args), expected, "{name} {args}");
+        }
+    }
+
+    #[test]
+    fn what_runs_is_seen() {
+        let sleep = std::path::Path::new("/bin/sleep");
+        if !cfg!(target_os = "linux") || !sleep.exists() {
+            return;
+        }
+        let dir = tempfile::tempdir().unwrap();
+        let compiler = dir.path().join("cc1");
+        fs::copy(sleep, &compiler).unwrap();
+        let trace = Trace::start().unwrap();
+        let output =
+            xtask_process::exec::Cmd::new(&compiler).arg("0.5").capture(Duration::from_secs(60)).unwrap();
+        let parts = trace.finish(output.seconds).unwrap();
+        // Other tests of this program start processes meanwhile, which share the time.
+        assert!(parts.c_s > 0.0, "{parts:?}");
+    }
+
+    #[test]
+    fn parts_add_up_to_the_whole() {
+        let mut shares = Shares::default();
+        shares.add(&[Work::Rust, Work::C]);
+        shares.add(&[Work::Rust]);
+        shares.add(&[]);
+        shares.add(&[Work::Link, Work::Link]);
+        let parts = shares.of(8.0).unwrap();
+        assert_eq!((parts.rustc_s, parts.c_s, parts.link_s, parts.other_s), (3.0, 1.0, 2.0, 2.0));
+        assert_eq!(Shares::default().of(1.0), None);
+    }
+}

@@ -1,0 +1,74 @@
+//! Gets what `doctor` found missing. [`Want`] says what, [`machine::Machine`] what there is to get it with,
+//! [`steps::steps`] (pure) which commands that means, and [`run::run`] runs them after a person agreed.
+//!
+//! Nothing is ever removed: packages are installed with `--no-remove`, and all that is not a package of the system
+//! lies in the cache folder.
+
+use std::fmt;
+
+use xtask_triple::Triple;
+
+pub mod apt;
+pub mod cyclonedx;
+pub mod machine;
+mod pip;
+pub mod run;
+pub mod steps;
+pub mod zig;
+
+pub use machine::Machine;
+pub use run::{Context, Report, run};
+pub use steps::{Action, Step, steps};
+
+/// Something that is missing, named by what it is for.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// zig: a C compiler for every target, and the source of musl's start files. Before the stds, which use it.
+    Zig,
+    /// The source of Rust's library, with the rustc that it belongs to.
+    Source,
+    /// A std for a target.
+    Std(Triple),
+    /// A C cross compiler with a C library (GNU): qemu loads dynamic programs by that library. Other compilers, zig among
+    /// them, bring none that is installed.
+    GnuCross {
+        /// For this target.
+        target: Triple,
+        /// With a C++ compiler.
+        cxx: bool,
+    },
+    /// MinGW-w64's C compiler for Windows.
+    Mingw(Triple),
+    /// qemu's user mode, which runs programs of this target.
+    Qemu(Triple),
+    /// The kernel hands programs of this target to qemu, so that containers of that platform run.
+    Binfmt(Triple),
+    /// The reference library of CycloneDX, which tests validate bills of materials with.
+    Cyclonedx,
+    /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
+    Program(String),
+}
+
+impl fmt::Display for Want {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Want::Zig => write!(f, "zig {}", zig::VERSION),
+            Want::Source => f.write_str("the source of Rust's library"),
+            Want::Std(target) => write!(f, "a std for {target}"),
+            Want::GnuCross { target, cxx: false } => {
+                write!(
+                    f,
+                    "the C library that programs for {target} are run with, which comes with GNU's compiler"
+                )
+            }
+            Want::GnuCross { target, cxx: true } => {
+                write!(f, "GNU's C and C++ compilers for {target}, with their C library")
+            }
+            Want::Mingw(target) => write!(f, "MinGW-w64 for {target}"),
+            Want::Qemu(target) => write!(f, "qemu for {target}"),
+            Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
+            Want::Cyclonedx => write!(f, "cyclonedx-python-lib {}", cyclonedx::VERSION),
+            Want::Program(name) => f.write_str(name),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! What this machine has to get things with.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::Want;
+use super::apt::{self, Apt};
+use xtask_compilers::rustc::{Rustc, Version};
+use xtask_process::exec::Cmd;
+use xtask_process::host::{self, Host};
+
+/// Who may install packages of the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Root {
+    /// This process.
+    Here,
+    /// By way of `sudo`.
+    Sudo,
+    /// Nobody that we know of: a person must do it.
+    No,
+}
+
+/// Package managers and facts. Made by [`Machine::read`], or by a test.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Machine {
+    /// [`std::env::consts::OS`].
+    pub os: &'static str,
+    /// Who may install.
+    pub root: Root,
+    /// rustup's toolchain that the active rustc belongs to, where there is a rustup.
+    pub rustup: Option<String>,
+    /// The active rustc, or another one that may be used, has the source of its library.
+    pub source: bool,
+    /// What binds the workspace to its rustc, so that no other may be installed for it.
+    pub bound: Option<String>,
+    /// The workspace's `rust-version`.
+    pub least: Option<Version>,
+    /// apt, where it is there.
+    pub apt: Option<Apt>,
+    /// A Python 3.
+    pub python: Option<PathBuf>,
+    /// It has pip, or the module venv, which brings pip.
+    pub pip: bool,
+    /// binfmt_misc is mounted.
+    pub binfmt_mounted: bool,
+}
+
+impl Machine {
+    /// Looks at this machine: at files, and by asking apt for the packages that `wants` could mean.
+    pub fn read(
+        host: &Host,
+        active: &Rustc,
+        others: &xtask_compilers::rustc::find::Others,
+        least: Option<&Version>,
+        wants: &[Want],
+    ) -> Self {
+        let python = host.program("python3").or_else(|| host.program("python"));
+        let pip = python.as_ref().is_some_and(|python| {
+            works(&Cmd::new(python).args(["-m", "pip", "--version"]))
+                // ensurepip is what Debian's python3 without python3-venv lacks.
+                || works(&Cmd::new(python).args(["-c", "import venv, ensurepip"]))
+        });
+        Self {
+            os: std::env::consts::OS,
+            root: root(host),
+            rustup: host.program("rustup").and_then(|_| active.rustup_toolchain()),
+            source: std::iter::once(active).chain(&others.rustcs).any(|r| r.source().is_some()),
+            bound: others.bound.clone(),
+            least: least.cloned(),
+            apt: host.program("apt-get").map(|_| ask_apt(wants)),
+            python,
+            pip,
+            binfmt_mounted: std::path::Path::new(super::run::BINFMT).join("status").exists(),
+        }
+    }
+}
+
+fn root(host: &Host) -> Root {
+    if host::is_root() {
+        return Root::Here;
+    }
+    if host.program("sudo").is_some() { Root::Sudo } else { Root::No }
+}
+
+fn ask_apt(wants: &[Want]) -> Apt {
+    let mut packages: Vec<String> = wants.iter().flat_map(apt::packages).collect();
+    packages.sort();
+    packages.dedup();
+    let cmd = Cmd::new("apt-cache").arg("policy").args(packages).env("LC_ALL", "C");
+    let answer = cmd.capture_whole(Duration::from_secs(60)).map(|output| output.text()).unwrap_or_default();
+    Apt::parse(&answer)
+}
+
+fn works(cmd: &Cmd) -> bool {
+    cmd.capture(Duration::from_secs(60)).is_ok_and(|output| output.ok())
+}

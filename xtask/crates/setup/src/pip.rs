@@ -1,0 +1,73 @@
+//! Packages of Python, by pip, with the digest of every file pinned, in folders of our own in the cache: nothing of a
+//! Python on this machine changes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use xtask_files::error::{Error, Result};
+use xtask_files::write;
+use xtask_process::cache::{self, create_dir};
+use xtask_process::exec::Cmd;
+
+/// Downloads of 80 MB.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// What pip is to install.
+pub(super) struct Wanted<'a> {
+    /// What messages call it.
+    pub(super) what: &'a str,
+    /// Its folder in the cache.
+    pub(super) place: &'a Path,
+    /// Packages, versions and digests, as `pip install -r` takes them.
+    pub(super) requirements: &'a str,
+    /// Whether what lies in a folder works here.
+    pub(super) works: &'a dyn Fn(&Path) -> Result<()>,
+}
+
+/// Installs it in one step, unless it is there and works. By `pip --target`; where this Python has no pip, by the pip of
+/// a virtual environment that is thrown away afterwards.
+///
+/// # Errors
+/// Where pip fails (no network, another hash) or what it brought does not work.
+pub(super) fn install(wanted: &Wanted<'_>, python: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
+    let Wanted { what, place, requirements, works } = wanted;
+    let _lock = cache::lock(&place.with_extension("lock"), || {
+        say(&format!("waiting for another process that installs {what}"));
+    })?;
+    if place.is_dir() && works(place).is_ok() {
+        return Ok(());
+    }
+    let staging = cache::stage(place)?;
+    let made = staging.path().join("made");
+    create_dir(&made)?;
+    let list = staging.path().join("requirements.txt");
+    write(&list, requirements.as_bytes())?;
+    let mut pip = Cmd::new(python).args(["-m", "pip"]);
+    if run(&pip.clone().arg("--version")).is_err() {
+        let venv = staging.path().join("venv");
+        let make = Cmd::new(python).args(["-m", "venv"]).arg(&venv);
+        say(&make.line());
+        run(&make)?;
+        let bin = venv.join(if cfg!(windows) { "Scripts" } else { "bin" });
+        pip = Cmd::new(bin.join("python")).args(["-m", "pip"]);
+    }
+    let install = pip
+        .args(["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--only-binary", ":all:"])
+        .args(["--require-hashes", "--target"])
+        .arg(&made)
+        .arg("-r")
+        .arg(&list);
+    say(&install.line());
+    run(&install)?;
+    works(&made)?;
+    cache::publish(staging, "made", place)
+}
+
+fn run(cmd: &Cmd) -> Result<()> {
+    let output = cmd.capture(LIMIT)?;
+    if output.ok() {
+        return Ok(());
+    }
+    let said = format!("{}\n{}", output.text(), output.errors());
+    Err(Error::failed(format!("{} failed ({})", cmd.line(), output.end)).found(super::run::tail(&said)))
+}

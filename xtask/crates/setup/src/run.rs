@@ -1,0 +1,286 @@
+//! Does the steps, after a person agreed, and looks after each one whether what was wanted is there now.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::steps::Pip;
+use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
+use xtask_compilers::rust_std::{self, Build, Refused, StdPlan, find as stds, self_contained};
+use xtask_compilers::rustc::{Rustc, Version, find};
+use xtask_compilers::toolchain::runner::qemu_arch;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::{Cmd, End};
+use xtask_process::host::Host;
+use xtask_triple::Triple;
+
+/// Where the kernel's table of interpreters is mounted.
+pub(super) const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
+
+/// What setup works with.
+#[derive(Debug, Clone)]
+pub struct Context<'a> {
+    /// The environment, and the triple of the host.
+    pub host: &'a Host,
+    /// The cache folder.
+    pub cache: &'a Path,
+    /// The workspace, for what binds it to a rustc.
+    pub workspace: &'a Path,
+    /// The active rustc.
+    pub rustc: &'a Rustc,
+    /// The workspace's `rust-version`.
+    pub least: Option<&'a Version>,
+    /// Every target of the run, so that one rustc can be chosen for all.
+    pub targets: &'a [Triple],
+    /// Compilers at once when a std is built; Cargo decides where none.
+    pub jobs: Option<usize>,
+}
+
+/// How setup tells what it does, and asks. `ui` implements it for a terminal.
+pub trait Talk {
+    /// All the steps, before the first one: whether to go on.
+    fn agree(&mut self, steps: &[Step]) -> bool;
+    /// A step begins: its line.
+    fn begins(&mut self, line: &str);
+    /// A line of what happens in a step.
+    fn progress(&mut self, line: &str);
+}
+
+/// What became of the wants.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Those that are met now.
+    pub met: BTreeSet<Want>,
+    /// Those that are not, with what was tried and the last lines of what it said.
+    pub unmet: BTreeMap<Want, Vec<String>>,
+    /// A person did not agree; nothing was done.
+    pub declined: bool,
+}
+
+impl Report {
+    /// The error that says what is still missing (exit code 3); none where nothing is.
+    pub fn error(&self) -> Option<Error> {
+        if self.unmet.is_empty() {
+            return None;
+        }
+        let wants: Vec<String> = self.unmet.keys().map(Want::to_string).collect();
+        let what = if self.declined { "not installed" } else { "could not be installed" };
+        let error = Error::missing(format!("{what}: {}", wants.join(", ")));
+        Some(self.unmet.values().flatten().fold(error, |error, line| error.found(line.clone())))
+    }
+}
+
+/// Gets what is wanted and not there yet. The steps come from [`steps()`]; nothing runs before [`Talk::agree`] said yes.
+///
+/// # Errors
+/// Never for a want that could not be met: that is in the report. Only where the machine cannot be looked at.
+pub fn run(wants: &[Want], context: &Context<'_>, talk: &mut dyn Talk) -> Result<Report> {
+    let mut report = Report::default();
+    let (met, missing): (Vec<Want>, Vec<Want>) = wants.iter().cloned().partition(|w| is_met(w, context));
+    report.met.extend(met);
+    if missing.is_empty() {
+        return Ok(report);
+    }
+    let others = others(context);
+    let machine = Machine::read(context.host, context.rustc, &others, context.least, &missing);
+    let steps = steps(&missing, &machine);
+    if !talk.agree(&steps) {
+        report.declined = true;
+        report.unmet = missing.into_iter().map(|want| (want, Vec::new())).collect();
+        return Ok(report);
+    }
+    let mut work =
+        Work { context, machine: &machine, refused: Refused::default(), done: BTreeSet::new(), talk };
+    work.refused.rustup = machine.rustup.is_some();
+    let mut tried: BTreeMap<Want, Vec<String>> = BTreeMap::new();
+    for step in &steps {
+        if is_met(&step.want, context) {
+            continue;
+        }
+        if let Err(error) = work.step(step) {
+            tried.entry(step.want.clone()).or_default().push(error.to_string());
+        }
+    }
+    for want in missing {
+        if is_met(&want, context) {
+            report.met.insert(want);
+        } else {
+            report.unmet.insert(want.clone(), tried.remove(&want).unwrap_or_default());
+        }
+    }
+    Ok(report)
+}
+
+/// Whether a want is met, by looking again.
+pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
+    let program = |name: &str| context.host.program(name).is_some();
+    match want {
+        Want::Zig => {
+            !xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref())
+                .is_empty()
+        }
+        Want::Source => rustcs(context).iter().any(|rustc| rustc.source().is_some()),
+        Want::Std(target) => {
+            let rustcs = rustcs(context);
+            let mut ready = rustcs.iter().filter_map(|rustc| stds::ready(rustc, target, context.cache));
+            ready.any(|std| std.self_contained || !stds::wants_self_contained(target))
+        }
+        Want::GnuCross { target, cxx } => {
+            let gcc = apt::gnu_gcc(target).filter(|gcc| program(gcc));
+            gcc.is_some_and(|gcc| !cxx || program(&gcc.replace("-gcc", "-g++")))
+        }
+        Want::Mingw(target) => {
+            let packages = apt::packages(want);
+            let arch = if packages.iter().any(|p| p.ends_with("i686")) { "i686" } else { "x86_64" };
+            target.os() == xtask_triple::Os::Windows && program(&format!("{arch}-w64-mingw32-gcc"))
+        }
+        Want::Qemu(target) => qemu_arch(target.arch())
+            .is_some_and(|arch| program(&format!("qemu-{arch}")) || program(&format!("qemu-{arch}-static"))),
+        Want::Binfmt(target) => qemu_arch(target.arch()).is_some_and(|arch| {
+            let entry = std::fs::read_to_string(Path::new(BINFMT).join(format!("qemu-{arch}")));
+            entry.is_ok_and(|text| text.lines().next() == Some("enabled"))
+        }),
+        Want::Cyclonedx => {
+            let python = context.host.program("python3").or_else(|| context.host.program("python"));
+            python.is_some_and(|python| cyclonedx::python(&python, context.cache).is_some())
+        }
+        Want::Program(name) => program(name),
+    }
+}
+
+/// The std plan as it is now, for all targets of the run.
+fn plan(context: &Context<'_>, refused: &Refused) -> StdPlan {
+    rust_std::choose(&rustcs(context), context.targets, context.cache, refused)
+}
+
+fn rustcs(context: &Context<'_>) -> Vec<Rustc> {
+    std::iter::once(context.rustc.clone()).chain(others(context).rustcs).collect()
+}
+
+fn others(context: &Context<'_>) -> find::Others {
+    find::others(context.rustc, context.host, context.workspace, context.least, context.cache)
+}
+
+struct Work<'a, 'c> {
+    context: &'a Context<'c>,
+    machine: &'a Machine,
+    refused: Refused,
+    /// Commands that ended well: several wants may need the same one.
+    done: BTreeSet<String>,
+    talk: &'a mut dyn Talk,
+}
+
+impl Work<'_, '_> {
+    fn step(&mut self, step: &Step) -> Result<()> {
+        if !self.done.contains(&step.line()) {
+            self.talk.begins(&step.line());
+        }
+        match &step.action {
+            Action::Run(cmd) => {
+                let ran = self.command(cmd);
+                if let (Err(_), Want::Std(target), Some(toolchain)) = (&ran, &step.want, &self.machine.rustup)
+                    && cmd.program == "rustup"
+                {
+                    self.refused.failed.insert((toolchain.clone(), target.clone()));
+                }
+                ran
+            }
+            Action::Pip(package) => {
+                let python = self.machine.python.clone();
+                let python = python.or_else(|| self.context.host.program("python3"));
+                let python = python.ok_or_else(|| Error::missing("there is no python3 on PATH"))?;
+                let mut say = |line: &str| self.talk.progress(line);
+                match package {
+                    Pip::Zig => zig::install(&python, self.context.cache, &mut say).map(|_| ()),
+                    Pip::Cyclonedx => cyclonedx::install(&python, self.context.cache, &mut say),
+                }
+            }
+            Action::BuildStd(target) => self.build(target),
+            Action::ByHand(lines) => {
+                Err(Error::missing(format!("{} is left to you", step.want)).help(lines.join("\n")))
+            }
+        }
+    }
+
+    fn command(&mut self, cmd: &Cmd) -> Result<()> {
+        if self.done.contains(&cmd.line()) {
+            return Ok(());
+        }
+        // The program that the decision was made about, whatever PATH this process has by now.
+        let name = cmd.program.to_string_lossy();
+        let program = self.context.host.program(&name);
+        let mut found = cmd.clone();
+        found.program =
+            program.ok_or_else(|| Error::missing(format!("{name} is not on PATH")))?.into_os_string();
+        if name == "sudo" {
+            // It asks for the password here, in the terminal's foreground, and remembers it for the command itself.
+            Cmd::new(&found.program).arg("-v").inherit()?;
+        }
+        let mut said = String::new();
+        let (end, _) = found.lines(|_, line| {
+            said.push_str(line);
+            said.push('\n');
+            self.talk.progress(line);
+        })?;
+        if end == End::Code(0) {
+            self.done.insert(cmd.line());
+            return Ok(());
+        }
+        Err(Error::failed(format!("{} failed ({end})", cmd.line())).found(tail(&said)))
+    }
+
+    /// Builds a std for the rustc that the plan names now, and gives it what rust-lld needs.
+    fn build(&mut self, target: &Triple) -> Result<()> {
+        let context = self.context;
+        // rustup had its turn for this target, whether it was there or not.
+        if let Some(toolchain) = &self.machine.rustup {
+            self.refused.failed.insert((toolchain.clone(), target.clone()));
+        }
+        let rustc = plan(context, &self.refused)
+            .choices
+            .get(target)
+            .and_then(|choice| choice.rustc().cloned())
+            .or_else(|| rustcs(context).into_iter().find(|r| r.source().is_some()))
+            .ok_or_else(|| Error::missing(format!("no rustc here can build a std for {target}")))?;
+        let mut progress = |line: &str| self.talk.progress(line);
+        let build = Build {
+            rustc: &rustc,
+            target,
+            cache: context.cache,
+            host: context.host,
+            jobs: context.jobs,
+            offline: false,
+        };
+        if stds::ready(&rustc, target, context.cache).is_none() {
+            rust_std::build(&build, &mut progress)?;
+        }
+        if !stds::wants_self_contained(target) {
+            return Ok(());
+        }
+        let supply = supply(target, context).ok_or_else(|| {
+            Error::missing(format!("the std for {target} is built, but neither zig nor a musl gcc is there to take the C library from"))
+        })?;
+        let sysroot = rust_std::place(&rustc, target, context.cache);
+        self_contained::fill(&sysroot, target, &supply, &mut progress)
+    }
+}
+
+/// What the C library of a musl std is taken from: zig, else a cross gcc.
+pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::Supply> {
+    let zig = xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref());
+    if let Some(zig) = zig.into_iter().next() {
+        return Some(self_contained::Supply::Zig(zig.program.into()));
+    }
+    xtask_compilers::toolchain::names::musl_names(target, context.host)
+        .iter()
+        // A wrapper around the host's gcc: its files are not musl's.
+        .filter(|name| *name != "musl-gcc")
+        .find_map(|name| context.host.program(name))
+        .map(self_contained::Supply::Gcc)
+}
+
+/// The last lines of what a command said.
+pub(super) fn tail(text: &str) -> String {
+    const LINES: usize = 12;
+    let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();
+    lines[lines.len().saturating_sub(LINES)..].join("\n")
+}

@@ -1,0 +1,131 @@
+//! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cargo::compilers::Question;
+use crate::cargo::units::Graph;
+use xtask_config::quote::{names, quoted};
+use xtask_config::workspace::{Package, Workspace};
+use xtask_config::{Config, FILE_NAME};
+use xtask_files::error::{Error, Result};
+
+mod modes;
+mod text;
+
+/// The targets of a new file, as far as rustc knows them: static programs for the two usual platforms.
+const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
+
+/// Asks Cargo what a program is made of; the error is Cargo's own words.
+pub type Ask<'a> = dyn Fn(&Question<'_>) -> Result<Graph> + 'a;
+
+/// A new file, and why it says nothing of the compilers that its modes need, where Cargo did not tell.
+pub type New<T> = (T, Option<Error>);
+
+/// The text of a targets.toml for `package`, or for the one package that has a program. It is valid for the workspace.
+///
+/// # Errors
+/// [`Kind::Usage`](xtask_files::error::Kind::Usage) where it is not clear which package is meant.
+pub fn text(
+    workspace: &Workspace,
+    known_triples: &BTreeSet<String>,
+    package: Option<&str>,
+    ask: &Ask<'_>,
+) -> Result<New<String>> {
+    let package = choose(workspace, package)?;
+    let bin = bin(package);
+    let targets: Vec<&str> = TARGETS.into_iter().filter(|t| known_triples.contains(*t)).collect();
+    let Some(target) = targets.first() else {
+        return Err(Error::failed(format!("rustc knows neither {} nor {}", TARGETS[0], TARGETS[1])));
+    };
+    let (modes, untold) = modes::of(package, bin, target, ask);
+    let text = text::file(package, bin, &modes, &targets);
+    // What we write we must be able to read.
+    Config::from_bytes(text.as_bytes(), Path::new(FILE_NAME), workspace, known_triples)?;
+    Ok((text, untold))
+}
+
+/// Writes [`text()`] into `dir` under the name targets.toml and returns the path. An existing file stays as it is, and an
+/// interrupted run leaves no half a file.
+///
+/// # Errors
+/// As [`text()`], and where the file exists or cannot be written.
+pub fn write(
+    dir: &Path,
+    workspace: &Workspace,
+    known_triples: &BTreeSet<String>,
+    package: Option<&str>,
+    ask: &Ask<'_>,
+) -> Result<New<PathBuf>> {
+    let file = dir.join(FILE_NAME);
+    if file.symlink_metadata().is_ok() {
+        return Err(exists(&file));
+    }
+    let (text, untold) = text(workspace, known_triples, package, ask)?;
+    let staged = dir.join(format!(".{}.{}", FILE_NAME, std::process::id()));
+    let written = stage(&staged, &text).and_then(|()| publish(&staged, &file));
+    if written.is_err() {
+        // The error that matters is the one that we have.
+        let _ = std::fs::remove_file(&staged);
+    }
+    match written {
+        Ok(()) => Ok((file, untold)),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(exists(&file)),
+        Err(e) => Err(Error::io("cannot write", &file, &e)),
+    }
+}
+
+fn stage(staged: &Path, text: &str) -> std::io::Result<()> {
+    let mut file = File::create(staged)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Gives the staged file its name. A hard link is refused where the name is taken, which a rename is not; file systems
+/// without hard links get the rename.
+fn publish(staged: &Path, file: &Path) -> std::io::Result<()> {
+    match std::fs::hard_link(staged, file) {
+        Ok(()) => std::fs::remove_file(staged),
+        Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => Err(e),
+        Err(_) => std::fs::rename(staged, file),
+    }
+}
+
+fn exists(file: &Path) -> Error {
+    Error::usage(format!("{} exists already", file.display()))
+        .help("it is left as it is; remove it to get a new one")
+}
+
+/// The package that was named, or the only one with a program. Where several have one, `default-members` decide, and a
+/// package `xtask` is the tool, not the app: <https://github.com/matklad/cargo-xtask>.
+fn choose<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<&'w Package> {
+    let with_bins: Vec<&Package> = workspace.packages.iter().filter(|p| !p.bins.is_empty()).collect();
+    let list = |packages: &[&Package]| names(packages.iter().map(|p| p.name.as_str()));
+    if let Some(name) = named {
+        let found = with_bins.iter().find(|p| p.name == name);
+        return found.copied().ok_or_else(|| {
+            Error::usage(format!("no package {} with a program is in this workspace", quoted(name)))
+                .help(format!("packages with a program: {}", list(&with_bins)))
+        });
+    }
+    let mut apps: Vec<&Package> = with_bins.iter().copied().filter(|p| p.name != "xtask").collect();
+    if apps.len() > 1 && apps.iter().any(|p| p.default_member) {
+        apps.retain(|p| p.default_member);
+    }
+    match (apps.as_slice(), with_bins.as_slice()) {
+        ([one], _) | ([], [one]) => Ok(one),
+        ([], _) => Err(Error::usage("no package of this workspace has a program")
+            .help("targets.toml is about a program: add a src/main.rs to a package")),
+        _ => Err(Error::usage("several packages of this workspace have a program")
+            .found(list(&apps))
+            .help("name one with `--package`")),
+    }
+}
+
+/// The program that the package's manifest prefers: `default-run`, the one of the package's name, the first.
+fn bin(package: &Package) -> &str {
+    let preferred = package.default_run.as_ref().unwrap_or(&package.name);
+    package.bins.iter().find(|b| *b == preferred).or(package.bins.first()).map_or("", String::as_str)
+}

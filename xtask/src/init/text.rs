@@ -1,0 +1,146 @@
+//! The words of a new targets.toml.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use super::modes::Draft;
+use crate::cargo::compilers::Compilers;
+use xtask_config::Need;
+use xtask_config::workspace::Package;
+
+/// The whole file.
+pub(super) fn file(package: &Package, bin: &str, modes: &[Draft], targets: &[&str]) -> String {
+    let others = package.bins.iter().filter(|b| *b != bin).map(|b| string(b)).collect::<Vec<_>>().join(", ");
+    let others = if others.is_empty() { others } else { format!("  # or {others}") };
+    let mut text = format!(
+        "# What `cargo xtask` builds. `cargo xtask plan` shows what comes of it and builds nothing.
+schema = 1
+
+[app]
+package = {}
+bin = {}{others}
+# Arguments with which the program is started once, to see that it runs.
+smoke = [\"--version\"]
+
+# Modes are named sets of Cargo features, in order of preference: a target takes the first whose needs are met.
+",
+        string(&package.name),
+        string(bin),
+    );
+    text += &modes.iter().map(mode).collect::<Vec<_>>().join("\n");
+    text += "
+# One table for each target. More keys, with what they are where left out:
+#   mode = \"auto\"            # or the name of a mode, which is then built or nothing
+#   on-fallback = \"allow\"    # or \"fail\": only the first mode will do
+#   cc = \"zig\"               # the only C toolchain to use: host, gnu, musl, clang, mingw, zig, or a compiler; else searched for
+#   glibc = \"2.31\"           # for gnu targets: the oldest glibc to run on
+#   cpu = \"x86-64-v2\"        # for x86_64 targets: the oldest processor to run on
+#   profile = \"release\"
+#   env = { NAME = \"value\" }
+#   rustflags = [\"-C\", \"link-arg=-s\"]
+";
+    for target in targets {
+        let _ = write!(text, "[[target]]\ntriple = {}\n\n", string(target));
+    }
+    let listed: Vec<String> = targets.iter().map(|t| string(t)).collect();
+    let _ = write!(
+        text,
+        "# A container image, with one program for each platform.
+[[image]]
+name = {}
+base = \"scratch\"  # nothing but the program, CA certificates, a user and /tmp
+targets = [{}]
+# tzdata = true   # ships the time zones
+",
+        string(&image_name(bin)),
+        listed.join(", ")
+    );
+    text
+}
+
+fn mode(Draft { shape: mode, compilers }: &Draft) -> String {
+    let list = |words: &mut dyn Iterator<Item = &str>| words.map(string).collect::<Vec<_>>().join(", ");
+    let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
+    let mut text = String::new();
+    if mode.bare {
+        text += "# Without the default features nothing compiles C. Take this mode out where such a program is of no use.\n";
+    }
+    let _ = writeln!(text, "[[mode]]\nname = {name}\nfeatures = [{features}]");
+    text += if mode.default_features { "# default-features = false\n" } else { "default-features = false\n" };
+    let Compilers { needs, packages } = compilers;
+    if !packages.is_empty() {
+        let language = if needs.contains(&Need::C) { "C" } else { "C++" };
+        let _ = writeln!(
+            text,
+            "# {language} is compiled by {}, as far as the dependencies of build scripts tell.\n\
+             # Where none is compiled after all, leave `needs` out: the build then proves that.",
+            compiled_by(packages)
+        );
+    }
+    let needs = list(&mut needs.iter().map(|need| need.as_str()));
+    if !needs.is_empty() {
+        let _ = writeln!(text, "needs = [{needs}]  # compilers that it must have: \"c\", \"c++\"");
+    } else if mode.default_features {
+        text += "# needs = [\"c\"]  # where a dependency compiles C or C++ (\"c++\"); a build without it proves that none does\n";
+    }
+    text
+}
+
+/// `libsqlite3-sys (cc), mathc (cc, cmake) and 3 more`.
+fn compiled_by(packages: &BTreeMap<String, BTreeSet<&str>>) -> String {
+    const MOST: usize = 4;
+    let said = packages.iter().take(MOST).map(|(package, crates)| {
+        format!("{package} ({})", crates.iter().copied().collect::<Vec<_>>().join(", "))
+    });
+    let said: Vec<String> = said.collect();
+    match (said.as_slice(), packages.len().saturating_sub(MOST)) {
+        ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+        (all, 0) => all.join(", "),
+        (all, more) => format!("{} and {more} more", all.join(", ")),
+    }
+}
+
+/// A path component of a repository name: what is no lower-case letter or digit joins by `-`.
+fn image_name(bin: &str) -> String {
+    let lower = bin.to_lowercase();
+    let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
+    let name: String = words.collect::<Vec<_>>().join("-").chars().take(128).collect();
+    let name = name.trim_end_matches('-');
+    if name.is_empty() { "app".to_owned() } else { name.to_owned() }
+}
+
+/// A TOML basic string.
+fn string(text: &str) -> String {
+    let mut quoted = "\"".to_owned();
+    for c in text.chars() {
+        match c {
+            '"' | '\\' => quoted.extend(['\\', c]),
+            c if c.is_control() => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
+            c => quoted.push(c),
+        }
+    }
+    quoted.push('"');
+    quoted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn image_names_from_programs() {
+        for (bin, name) in
+            [("app", "app"), ("My_App", "my-app"), ("__x__", "x"), ("日本", "app"), ("a--b", "a-b")]
+        {
+            assert_eq!(image_name(bin), name);
+        }
+        assert_eq!(image_name(&"x_".repeat(200)).len(), 127);
+    }
+
+    #[test]
+    fn strings_are_escaped() {
+        assert_eq!(string("a\"b\\c\n"), r#""a\"b\\c\U0000000a""#);
+    }
+}
