@@ -134,7 +134,7 @@ impl Session {
     /// What the bases of images come from. `locks` is [`Session::locks`]; `may_refresh`: somebody agreed to fetch what is
     /// missing.
     pub fn bases<'a>(&'a self, locks: &'a Path, may_refresh: bool, strict: bool) -> Bases<'a> {
-        Bases::new(distroless::Site {
+        Bases::new(xtask_base::Site {
             locks,
             cache: &self.cache,
             host: &self.host,

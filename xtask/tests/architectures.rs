@@ -5,7 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use xtask_base::distroless::{Assembled, Site, load};
+use xtask_base::Site;
+use xtask_base::distroless::{Assembled, load};
 use xtask_base::{Arch, Distroless, Lock};
 use xtask_gate::{Limits, Object, Severity, Tree, check_library_in};
 use xtask_oci::{Kind, RootFs};

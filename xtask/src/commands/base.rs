@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use crate::cli::{BaseCommand, Common};
 use crate::session::Session;
-use xtask_base::distroless::Site;
+use xtask_base::Site;
 use xtask_base::{Arch, Lock};
 use xtask_files::error::{Error, Result};
 

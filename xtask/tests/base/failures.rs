@@ -100,7 +100,7 @@ fn a_damaged_package_is_fetched_again_or_missed() {
         let other = other_cache();
         let netbase = deb(other.path(), &lock, Arch::Amd64, "netbase");
         std::fs::write(&netbase, damage).unwrap();
-        let load = |offline: fn(&mut xtask_base::distroless::Site<'_>)| {
+        let load = |offline: fn(&mut xtask_base::Site<'_>)| {
             load_from(&folder, other.path(), what, Arch::Amd64, offline)
         };
         let error = load(|site| site.offline = true).unwrap_err();
@@ -154,7 +154,7 @@ fn a_machine_without_apt() {
     let empty = tempfile::tempdir().unwrap();
     let bare = xtask_process::host::Host::new(host().triple, [("PATH".into(), empty.path().into())]);
     let ui = xtask_process::ui::Ui::silent();
-    let site = |cache: &'static Path| xtask_base::distroless::Site {
+    let site = |cache: &'static Path| xtask_base::Site {
         locks: Box::leak(folder.clone().into_boxed_path()),
         cache,
         host: &bare,
@@ -195,7 +195,7 @@ fn what_was_never_locked() {
     let dir = tempfile::tempdir().unwrap();
     let load = |what: &str, platform: &xtask_triple::Platform| {
         let (host, ui) = (host(), xtask_process::ui::Ui::silent());
-        let site = xtask_base::distroless::Site {
+        let site = xtask_base::Site {
             locks: dir.path(),
             cache: dir.path(),
             host: &host,

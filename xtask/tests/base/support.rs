@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use xtask_base::Site;
 use xtask_base::apt::Apt;
-use xtask_base::distroless::{Assembled, Site, load};
+use xtask_base::distroless::{Assembled, load};
 use xtask_base::store::Store;
 use xtask_base::{Arch, Distroless, Lock, update};
 use xtask_files::error::{Error, Kind, Result};

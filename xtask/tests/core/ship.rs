@@ -8,7 +8,7 @@ use xtask::place::{Unmade, place};
 use xtask::plan::{Job, Request, plan};
 use xtask::ship::{Origin, images};
 use xtask::verify::{Artifact, Smoke, Verified};
-use xtask_base::{Bases, distroless};
+use xtask_base::Bases;
 use xtask_config::workspace::Workspace;
 use xtask_oci::PackedImage;
 use xtask_process::host::Host;
@@ -64,7 +64,7 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
     let asked: Vec<Triple> = asked.iter().map(|t| triple(t)).collect();
     let (dist, cache) = (machine.path().join("dist"), machine.path().join("cache"));
     let (host, ui) = (Host::read(triple(MUSL)), Ui::silent());
-    let bases = Bases::new(distroless::Site {
+    let bases = Bases::new(xtask_base::Site {
         locks: &dist,
         cache: &cache,
         host: &host,

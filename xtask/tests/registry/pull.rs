@@ -70,8 +70,9 @@ fn a_tag_that_moves_changes_nothing_until_it_is_wanted() {
     assert_eq!(text(), "one", "the lock holds it");
 
     let reference = Reference::parse(&name).unwrap();
-    let update =
-        || machine.site(|site| lock::update(std::slice::from_ref(&reference), site)).unwrap().remove(0);
+    let update = || {
+        machine.site(|site| xtask_registry::update(std::slice::from_ref(&reference), site)).unwrap().remove(0)
+    };
     let moved = update();
     assert!(moved.from.is_some() && moved.from.as_ref() != Some(&moved.to), "{moved:?}");
     assert_eq!(text(), "two");

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BaseImage, Distroless, distroless, prune};
+use super::{BaseImage, Distroless, Site, distroless, prune};
 use xtask_files::Lock;
 use xtask_files::error::{Error, Result};
 use xtask_registry::{self as registry, Reference};
@@ -38,7 +38,7 @@ impl std::fmt::Display for Base {
 /// What bases come from.
 #[derive(Debug)]
 pub struct Bases<'a> {
-    distroless: distroless::Site<'a>,
+    distroless: Site<'a>,
     registry: registry::Site<'a>,
     ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
     refreshed: RefCell<BTreeMap<String, String>>,
@@ -48,8 +48,8 @@ pub struct Bases<'a> {
 
 impl<'a> Bases<'a> {
     /// None is ready yet.
-    pub fn new(distroless: distroless::Site<'a>) -> Self {
-        let distroless::Site { cache, locks, offline, ui, host, .. } = distroless;
+    pub fn new(distroless: Site<'a>) -> Self {
+        let Site { cache, locks, offline, ui, host, .. } = distroless;
         let registry = registry::Site { cache, locks, offline, ui, host };
         let (ready, refreshed) = (RefCell::default(), RefCell::default());
         Self { distroless, registry, ready, refreshed, _in_use: prune::hold(cache) }

@@ -8,14 +8,13 @@ use xtask_oci::gzip::ENCODER;
 use xtask_oci::scratch::PATH;
 use xtask_oci::{RootFs, unpack};
 use xtask_process::cache::{self, needed, short_hash};
-use xtask_process::host::Host;
-use xtask_process::ui::Ui;
 use xtask_triple::Platform;
 
 use super::apt::Apt;
 use super::deb::Deb;
 use super::lock::{Lock, Package, Part};
 use super::packages::{self, Got};
+use super::site::Site;
 use super::store::Store;
 use super::tree::{self, Unpacked};
 use super::{Arch, BaseImage, Distroless, layer, update};
@@ -23,32 +22,6 @@ use super::{Arch, BaseImage, Distroless, layer, update};
 mod check;
 
 pub use check::check;
-
-/// Where things are and what is allowed.
-#[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
-    /// The folder of the locks: `docker/bases` in the workspace.
-    pub locks: &'a Path,
-    /// The user's cache.
-    pub cache: &'a Path,
-    /// The environment, for finding apt.
-    pub host: &'a Host,
-    /// The printer.
-    pub ui: &'a Ui,
-    /// The network is not to be used.
-    pub offline: bool,
-    /// Where the archive has other packages than the lock, a lock made now may be used instead: what `--setup` agrees to.
-    pub may_refresh: bool,
-    /// Then that is an error all the same.
-    pub strict: bool,
-}
-
-impl Site<'_> {
-    /// Whether a lock may be made now.
-    fn refreshes(&self) -> bool {
-        self.may_refresh && !self.strict && !self.offline
-    }
-}
 
 /// A base that is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]

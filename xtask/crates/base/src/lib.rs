@@ -17,6 +17,7 @@ pub mod lock;
 mod name;
 mod packages;
 pub mod prune;
+mod site;
 pub mod store;
 pub mod tree;
 pub mod update;
@@ -26,6 +27,7 @@ pub use bases::{Base, Bases};
 pub use closure::closure;
 pub use lock::{Lock, Package};
 pub use name::{Distroless, Flavour};
+pub use site::Site;
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.
 #[derive(Debug, Clone, PartialEq, Eq)]

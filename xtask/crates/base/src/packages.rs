@@ -10,8 +10,8 @@ use xtask_process::cache;
 use xtask_process::ui::Ui;
 
 use super::Arch;
+use super::Site;
 use super::apt::{Apt, State};
-use super::distroless::Site;
 use super::lock::Package;
 use super::store::Store;
 

@@ -17,6 +17,7 @@ mod diag;
 mod glibc;
 pub mod quote;
 mod raw;
+mod shapes;
 mod snippet;
 mod source;
 pub mod suggest;

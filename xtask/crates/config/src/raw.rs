@@ -7,13 +7,13 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::diag::Diags;
+use super::shapes;
 use super::source::Source;
 use super::syntax::Syntax;
 use super::walk::Fields;
 use xtask_files::error::{Error, Result};
 
 mod run;
-pub(super) mod shapes;
 
 pub(super) use run::{RawHealthcheck, RawRun};
 

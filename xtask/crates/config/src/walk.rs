@@ -7,8 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::diag::{Diag, Diags};
 use super::quote::quoted;
-use super::raw::shapes::{self, Shape};
 use super::suggest::nearest;
+use crate::shapes::{self, Shape};
 
 /// A table that is being read. Every `get` returns none where the key is absent or wrong; wrong ones are reported.
 pub(super) struct Fields<'t, 'd> {

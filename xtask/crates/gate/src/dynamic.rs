@@ -6,7 +6,7 @@ use object::read::elf::{Dyn, FileHeader, ProgramHeader};
 use object::{Endianness, ReadRef, elf};
 
 use super::elf::View;
-use super::load::Refusal;
+use super::refusal::Refusal;
 
 /// A dynamic segment has some forty entries; one beyond this size (in bytes) comes from a damaged file.
 const DYNAMIC_MAX: u64 = 1 << 20;

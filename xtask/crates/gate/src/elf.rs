@@ -8,7 +8,7 @@ use object::{Endianness, Pod, ReadRef, elf};
 
 use super::dynamic::Dynamic;
 use super::facts::{Endian, Facts, Float, Kind, Machine, Stack};
-use super::load::Refusal;
+use super::refusal::Refusal;
 use super::{level, name_service, symbols};
 
 /// A path longer than this is refused by Linux (`PATH_MAX`).

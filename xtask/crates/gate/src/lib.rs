@@ -24,6 +24,7 @@ mod packages;
 mod pe;
 mod processor;
 mod program;
+mod refusal;
 mod requested;
 mod rules;
 mod run_time;

@@ -6,31 +6,10 @@ use std::path::Path;
 
 use object::{Endianness, ReadCache, ReadRef, elf};
 
+use super::refusal::{Refusal, refused};
 use super::{Facts, Format, Object, dso, elf as reader, format};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Content;
-
-/// Why a file is no program that could ship: the rest of a sentence that begins with the file's name, and what to do.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    pub(super) why: String,
-    pub(super) help: Option<&'static str>,
-}
-
-impl Refusal {
-    /// A file that contradicts itself or its own length.
-    pub(super) fn damaged(how: impl AsRef<str>) -> Self {
-        Self {
-            why: format!("is damaged or cut off: {}", how.as_ref()),
-            help: Some("build it again; if this comes back, look at what copies or post-processes the file"),
-        }
-    }
-
-    /// A sound file that is no program.
-    pub(super) fn not_a_program(what: &str, help: &'static str) -> Self {
-        Self { why: format!("is {what}, not a program"), help: Some(help) }
-    }
-}
 
 impl Facts {
     /// Reads the facts of the program file at `path`. Symbolic links are followed: the file at their end is what ships.
@@ -120,11 +99,6 @@ impl Object {
 
 fn facts<'d>(name: &str, data: impl ReadRef<'d>) -> Result<Facts> {
     parse(data).map_err(|refusal| refused(name, refusal))
-}
-
-pub(super) fn refused(name: &str, refusal: Refusal) -> Error {
-    let error = Error::failed(format!("{name} {}", refusal.why));
-    refusal.help.into_iter().fold(error, Error::help)
 }
 
 fn parse<'d>(data: impl ReadRef<'d>) -> Result<Facts, Refusal> {

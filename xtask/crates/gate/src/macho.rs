@@ -1,7 +1,7 @@
 //! macOS programs: processor, oldest macOS and the libraries that they load. Source: `mach-o/loader.h` and `mach-o/fat.h`
 //! of Apple's cctools.
 
-use super::load::{Refusal, refused};
+use super::refusal::{Refusal, refused};
 use super::rules::{fail, warn};
 use super::{Finding, Format};
 use xtask_files::error::Result;

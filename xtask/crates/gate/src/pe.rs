@@ -1,6 +1,6 @@
 //! Windows programs: machine, subsystem and the libraries that they import. Source: Microsoft's "PE Format".
 
-use super::load::Refusal;
+use super::refusal::Refusal;
 use super::rules::{fail, warn};
 use super::{Finding, Format};
 use xtask_files::error::Result;
@@ -37,9 +37,10 @@ impl Pe {
         if Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default()) != Format::Pe {
             let format = Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default());
             let why = format!("is {format}, not a Windows program (PE)");
-            return Err(super::load::refused(name, Refusal { why, help: None }));
+            return Err(super::refusal::refused(name, Refusal { why, help: None }));
         }
-        read(bytes).ok_or_else(|| super::load::refused(name, Refusal::damaged("its headers are not valid")))
+        read(bytes)
+            .ok_or_else(|| super::refusal::refused(name, Refusal::damaged("its headers are not valid")))
     }
 }
 

@@ -8,7 +8,7 @@ use object::{Endianness, ReadRef, U16, U32, U64, elf};
 use super::dynamic::Dynamic;
 use super::elf::View;
 use super::facts::VersionNeed;
-use super::load::Refusal;
+use super::refusal::Refusal;
 
 /// The most versions that one program can require: a version's index has 15 bits.
 const VERSIONS_MAX: usize = 1 << 15;

@@ -13,7 +13,7 @@ mod time;
 
 use config::nullable;
 pub use config::{Health, History, ImageConfig, RootFsDiffs, Runtime};
-pub use descriptor::{Descriptor, PlatformJson};
+pub use descriptor::{Descriptor, Layer, PlatformJson};
 pub use index::Index;
 pub use manifest::Manifest;
 pub use time::rfc3339;

@@ -7,10 +7,8 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use super::digest::{Digest, Hashed};
-use super::document::Descriptor;
+use super::document::Layer;
 use super::pool::Pool;
 use super::tar::{Entry, EntryKind, Writer};
 use super::{Blobs, Codec, Content, Kind, Node, RootFs};
@@ -24,15 +22,6 @@ pub struct LayerSpec {
     pub rootfs: RootFs,
     /// What the image's history says about it.
     pub created_by: String,
-}
-
-/// A layer that is stored.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Layer {
-    /// The compressed blob.
-    pub descriptor: Descriptor,
-    /// The digest of the tar.
-    pub diff_id: Digest,
 }
 
 /// A layer that is on disk already: of a base from a registry, or of one that was assembled before.

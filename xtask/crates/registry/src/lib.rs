@@ -27,7 +27,7 @@ mod tls;
 mod url;
 
 pub use host::Registry;
-pub use pull::{PulledImage, base, check};
+pub use pull::{PulledImage, base, check, update};
 pub use reference::Reference;
 pub use secret::Secret;
 

@@ -81,16 +81,6 @@ fn write(locks: &Locks) -> String {
     std::iter::once(HEAD.to_owned()).chain(lines).collect()
 }
 
-/// Asks the registries where these tags stand now, and holds them there. References with a digest need no lock and are
-/// passed over. Nothing is written where nothing moved, and nothing where one of them cannot be asked.
-///
-/// # Errors
-/// A registry does not answer or does not have the tag; the file cannot be read or written.
-pub fn update(references: &[Reference], site: &Site<'_>) -> Result<Vec<Moved>> {
-    let tags = references.iter().filter(|reference| reference.digest().is_none());
-    hold(super::pull::resolve_all(tags, site)?, site)
-}
-
 /// Holds tags at digests.
 pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &Site<'_>) -> Result<Vec<Moved>> {
     change(site, |locks| {

@@ -116,8 +116,18 @@ fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) 
     Ok(digest)
 }
 
+/// Asks the registries where these tags stand now, and holds them there. References with a digest need no lock and are
+/// passed over. Nothing is written where nothing moved, and nothing where one of them cannot be asked.
+///
+/// # Errors
+/// A registry does not answer or does not have the tag; the file cannot be read or written.
+pub fn update(references: &[Reference], site: &Site<'_>) -> Result<Vec<lock::Moved>> {
+    let tags = references.iter().filter(|reference| reference.digest().is_none());
+    lock::hold(resolve_all(tags, site)?, site)
+}
+
 /// Where these tags stand now, by their registries.
-pub(super) fn resolve_all<'a>(
+fn resolve_all<'a>(
     references: impl Iterator<Item = &'a Reference>,
     site: &Site<'_>,
 ) -> Result<Vec<(Reference, Digest)>> {

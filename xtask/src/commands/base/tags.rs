@@ -45,7 +45,7 @@ pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: b
     }
     let Session { cache, offline, ui, host, .. } = session;
     let site = Site { cache, locks, offline: *offline, ui, host };
-    let moved = lock::update(tags, &site)?;
+    let moved = xtask_registry::update(tags, &site)?;
     for reference in if all { lock::retain(tags, &site)? } else { Vec::new() } {
         session.ui.step("Let go of", format!("{reference}, which targets.toml does not name"));
     }

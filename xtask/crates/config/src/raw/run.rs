@@ -1,7 +1,7 @@
 //! How to run an image, as written: the keys of `[[image]]` that become its configuration and its smoke run.
 
-use super::shapes;
 use super::{Text, Texts};
+use crate::shapes;
 use crate::walk::Fields;
 
 /// The keys as written. What is none or empty was left out or is reported already.

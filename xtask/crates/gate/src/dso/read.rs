@@ -9,7 +9,7 @@ use super::{Given, Object, Pages, Required, Symbols, Taken};
 use crate::dynamic::Dynamic;
 use crate::elf::{View, float};
 use crate::facts::Machine;
-use crate::load::Refusal;
+use crate::refusal::Refusal;
 use crate::{level, symbols};
 
 /// No machine that Linux runs on has larger pages than this, in bytes.

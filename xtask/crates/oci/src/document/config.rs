@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::Layer;
 use super::rfc3339;
-use crate::{Digest, Layer};
+use crate::Digest;
 use xtask_triple::Platform;
 
 /// The document.

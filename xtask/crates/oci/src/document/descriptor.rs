@@ -74,3 +74,12 @@ impl From<&Platform> for PlatformJson {
         }
     }
 }
+
+/// A layer that is stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layer {
+    /// The compressed blob.
+    pub descriptor: Descriptor,
+    /// The digest of the tar.
+    pub diff_id: Digest,
+}

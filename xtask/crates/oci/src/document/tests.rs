@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Digest, Layer};
+use crate::Digest;
 use xtask_triple::Triple;
 
 #[test]

@@ -1,0 +1,32 @@
+//! What assembling a base takes from its surroundings.
+
+use std::path::Path;
+
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+
+/// Where things are and what is allowed.
+#[derive(Debug, Clone, Copy)]
+pub struct Site<'a> {
+    /// The folder of the locks: `docker/bases` in the workspace.
+    pub locks: &'a Path,
+    /// The user's cache.
+    pub cache: &'a Path,
+    /// The environment, for finding apt.
+    pub host: &'a Host,
+    /// The printer.
+    pub ui: &'a Ui,
+    /// The network is not to be used.
+    pub offline: bool,
+    /// Where the archive has other packages than the lock, a lock made now may be used instead: what `--setup` agrees to.
+    pub may_refresh: bool,
+    /// Then that is an error all the same.
+    pub strict: bool,
+}
+
+impl Site<'_> {
+    /// Whether a lock may be made now.
+    pub(crate) fn refreshes(&self) -> bool {
+        self.may_refresh && !self.strict && !self.offline
+    }
+}
