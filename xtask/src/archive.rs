@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Stat};
-use xtask_files::{Staged, clock, write_changed};
+
+use xtask_files::{Memo, Staged, clock, write_changed};
 use xtask_oci::gzip::{Gzip, Pool};
 use xtask_oci::layer::{fingerprint, write_tree};
 use xtask_oci::tar::Writer;
@@ -45,12 +45,15 @@ pub struct Archive {
     pub size: u64,
 }
 
-/// The remembered fact: this file has that digest, and was made from what the key stands for.
+/// The kind under which archives are remembered.
+const MEMO: &str = "archives";
+
+/// What is remembered of an archive: it has that digest and size, and what the key stands for made it.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct ArchiveFact {
     key: Option<Digest>,
-    stat: Stat,
     digest: Digest,
+    size: u64,
 }
 
 /// The files of a package's folder that belong beside its program: licences, notices and the README, in the order of
@@ -114,10 +117,10 @@ fn one(
     let tree = tree(spec, &stem)?;
     let now = clock(dir)?;
     let (key, stats) = fingerprint(&tree, spec.created, Codec::Gzip)?;
-    if let Some(known) = known(&path, memo)
+    if let Some(known) = memo.output::<ArchiveFact>(MEMO, &path)
         && known.key.as_ref() == Some(&key)
     {
-        return Ok(Archive { path, digest: known.digest, size: known.stat.size });
+        return Ok(Archive { path, digest: known.digest, size: known.size });
     }
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
     let pool = match pool {
@@ -131,7 +134,11 @@ fn one(
     let (staged, digest, size) = hashed.finish();
     staged.put(&path)?;
     let settled = stats.iter().all(|stat| stat.older_than(&now));
-    remember(&path, settled.then_some(key), &digest, memo);
+    memo.remember_output(
+        MEMO,
+        &path,
+        ArchiveFact { key: settled.then_some(key), digest: digest.clone(), size },
+    );
     Ok(Archive { path, digest, size })
 }
 
@@ -169,25 +176,12 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
 
 /// The digest of an archive, read only where it is not known.
 fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
-    if let Some(known) = known(path, memo) {
+    if let Some(known) = memo.output::<ArchiveFact>(MEMO, path) {
         return Ok(known.digest);
     }
     let failed = |e: std::io::Error| Error::io("cannot read", path, &e);
+    let size = fs::metadata(path).map_err(failed)?.len();
     let digest = files::open(path).and_then(Digest::of_reader).map_err(failed)?;
-    remember(path, None, &digest, memo);
+    memo.remember_output(MEMO, path, ArchiveFact { key: None, digest: digest.clone(), size });
     Ok(digest)
-}
-
-fn known(path: &Path, memo: &Memo) -> Option<Known> {
-    memo.get("archives", &place(path)).filter(|known: &Known| Stat::of_output(path).ok() == Some(known.stat))
-}
-
-fn remember(path: &Path, key: Option<Digest>, digest: &Digest, memo: &Memo) {
-    if let Ok(stat) = Stat::of_output(path) {
-        memo.put("archives", &place(path), &Known { key, stat, digest: digest.clone() });
-    }
-}
-
-fn place(path: &Path) -> String {
-    Digest::of(path.as_os_str().as_encoded_bytes()).hex().to_owned()
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::units::Manifests;
-use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Stat, write_changed};
+use xtask_files::error::Result;
+use xtask_files::{Memo, write_changed};
 use xtask_oci::Digest;
 
 /// The folder below `target/dist`.
@@ -24,12 +24,11 @@ pub struct Written {
 /// A bill that was made: its text, and the manifests that it depends on beside its key.
 pub(super) type Made = (String, Manifests);
 
-/// The remembered fact: this file has that digest, and was made from what the key and the manifests stand for.
+/// What is remembered of a bill: what the key and the manifests stand for made it, and it has that digest.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct BillFact {
     key: Digest,
     manifests: Manifests,
-    stat: Stat,
     digest: Digest,
 }
 
@@ -46,19 +45,15 @@ pub(super) fn write(
     make: impl FnOnce() -> Result<Made>,
 ) -> Result<Written> {
     let path = dist.join(FOLDER).join(name);
-    let place = Digest::of(path.as_os_str().as_encoded_bytes());
     let written = |digest: Digest| Written { path: format!("{FOLDER}/{name}"), digest };
-    let holds = |known: &Known| {
-        known.key == *key && Stat::of_output(&path).ok() == Some(known.stat) && known.manifests.hold()
-    };
-    if let Some(known) = memo.get::<Known>("sboms", place.hex()).filter(holds) {
+    let holds = |known: &BillFact| known.key == *key && known.manifests.hold();
+    if let Some(known) = memo.output("sboms", &path).filter(holds) {
         return Ok(written(known.digest));
     }
     let (text, manifests) = make()?;
     write_changed(&path, text.as_bytes())?;
     let digest = Digest::of(text.as_bytes());
-    let stat = Stat::of_output(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
-    memo.put("sboms", place.hex(), &Known { key: key.clone(), manifests, stat, digest: digest.clone() });
+    memo.remember_output("sboms", &path, BillFact { key: key.clone(), manifests, digest: digest.clone() });
     Ok(written(digest))
 }
 
@@ -89,7 +84,7 @@ mod tests {
         let first = write(&key, Some("{}"));
         assert_eq!((first.path.as_str(), &first.digest), ("sbom/a.cdx.json", &Digest::of(b"{}")));
         assert_eq!(write(&key, None), first);
-        let stat = |()| Stat::of(&dir.path().join("sbom/a.cdx.json")).unwrap();
+        let stat = |()| xtask_files::Stat::of(&dir.path().join("sbom/a.cdx.json")).unwrap();
         let before = stat(());
         assert_eq!(write(&Digest::of(b"two"), Some("{}")), first);
         assert_eq!(stat(()), before, "equal bytes are not written again");

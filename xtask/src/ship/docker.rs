@@ -3,12 +3,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 use crate::place::Placed;
-use xtask_files::Staged;
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Stat};
+use xtask_files::{Memo, Staged};
 use xtask_oci::{self as oci, Codec, Digest, ImageSpec, LayerSource, RootFs, layer};
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
@@ -26,13 +23,6 @@ pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     }
     xtask_files::write(&path, &bytes)?;
     Ok(path)
-}
-
-/// The remembered fact: this file is the tar of that tree.
-#[derive(Serialize, Deserialize)]
-struct Known {
-    key: Digest,
-    stat: Stat,
 }
 
 /// Writes `<dist>/docker/<image>/<target>.tar` for every platform of every image that stands on a base: the base with
@@ -74,9 +64,7 @@ fn add(tree: &mut RootFs, top: &RootFs, bin: &str) -> Result<()> {
 
 fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
     let (key, _) = layer::fingerprint(tree, created, Codec::Gzip)?;
-    let place = Digest::of(path.as_os_str().as_encoded_bytes());
-    let there = || Stat::of_output(path).ok();
-    if memo.get("docker", place.hex()).is_some_and(|k: Known| k.key == key && Some(k.stat) == there()) {
+    if memo.output("docker", path).is_some_and(|known: Digest| known == key) {
         return Ok(());
     }
     let failed = |e: std::io::Error| Error::io("cannot write", path, &e);
@@ -86,8 +74,6 @@ fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
     let out = tar.finish().map_err(failed)?;
     out.into_inner().map_err(|e| failed(e.into_error()))?;
     staged.put(path)?;
-    if let Some(stat) = there() {
-        memo.put("docker", place.hex(), &Known { key, stat });
-    }
+    memo.remember_output("docker", path, key);
     Ok(())
 }

@@ -1,12 +1,19 @@
 //! What earlier runs found out, one small JSON file each: a hint that is checked before it is believed.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 
-use crate::stage;
+use crate::{Stat, sha256_hex, stage};
+
+/// A fact about a file that this program wrote, with what tells that the file is still the same.
+#[derive(Serialize, Deserialize)]
+struct OutputFact<T> {
+    stat: Stat,
+    fact: T,
+}
 
 /// A folder of remembered facts: `<dir>/<kind>/<key>.json`. Losing it costs time, never correctness, so every trouble
 /// with it (absent, truncated, written by another version, read-only) is the same as not knowing.
@@ -33,6 +40,20 @@ impl Memo {
         }
     }
 
+    /// The fact that is remembered about the output at `path`, as long as the file did not change since.
+    pub fn output<T: DeserializeOwned>(&self, kind: &str, path: &Path) -> Option<T> {
+        let known: OutputFact<T> = self.get(kind, &sha256_hex(path.as_os_str().as_encoded_bytes()))?;
+        (Stat::of_output(path).ok()? == known.stat).then_some(known.fact)
+    }
+
+    /// Remembers a fact about the output at `path`, as the file is now.
+    pub fn remember_output<T: Serialize>(&self, kind: &str, path: &Path, fact: T) {
+        if let Ok(stat) = Stat::of_output(path) {
+            let key = sha256_hex(path.as_os_str().as_encoded_bytes());
+            self.put(kind, &key, &OutputFact { stat, fact });
+        }
+    }
+
     /// Forgets all of a kind that cannot be read or that `keep` does not want.
     pub fn retain<T: DeserializeOwned>(&self, kind: &str, keep: impl Fn(&T) -> bool) {
         for entry in fs::read_dir(self.dir.join(kind)).into_iter().flatten().flatten() {
@@ -54,6 +75,20 @@ impl Memo {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fact_about_an_output_holds_until_the_file_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (memo, path) = (Memo::new(dir.path().join("memo")), dir.path().join("out"));
+        memo.remember_output("k", &path, 1);
+        assert_eq!(memo.output::<u32>("k", &path), None, "there is no file");
+        fs::write(&path, "one").unwrap();
+        memo.remember_output("k", &path, 1);
+        assert_eq!(memo.output::<u32>("k", &path), Some(1));
+        assert_eq!(memo.output::<u32>("other", &path), None);
+        fs::write(&path, "other").unwrap();
+        assert_eq!(memo.output::<u32>("k", &path), None);
+    }
 
     #[test]
     fn trouble_is_the_same_as_not_knowing() {

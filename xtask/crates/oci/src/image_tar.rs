@@ -5,14 +5,14 @@ use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::document::{Descriptor, Index, Manifest, annotation, to_bytes};
 use super::layout::MARKER;
 use super::tar::{Entry, EntryKind, Writer};
 use super::{Blobs, Digest};
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Staged, Stat};
+use xtask_files::{Memo, Staged};
 
 /// What a tar is made of.
 #[derive(Debug, Clone)]
@@ -38,13 +38,6 @@ struct DockerImage {
     layers: Vec<String>,
 }
 
-/// The remembered fact: this file is the tar of that key.
-#[derive(Serialize, Deserialize)]
-struct Known {
-    key: Digest,
-    stat: Stat,
-}
-
 /// A tar that is whole, and the place that it belongs to.
 #[derive(Debug)]
 pub(super) struct StagedTar {
@@ -64,9 +57,7 @@ pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
     // The documents name all blobs by digest, so they and the time stand for every byte of the tar.
     let key = format!("tar 1; {}; {:?}", parts.created, small);
     let mut tar = StagedTar { staged: None, target: target.to_owned(), key: Digest::of(key.as_bytes()) };
-    let there = Stat::of_output(target).ok();
-    let same = |known: Known| known.key == tar.key && Some(known.stat) == there;
-    if memo.get("images", &tar.place()).is_some_and(same) {
+    if memo.output("images", target).is_some_and(|known: Digest| known == tar.key) {
         return Ok(tar);
     }
     let mut staged = Staged::beside(target)?;
@@ -84,12 +75,9 @@ impl StagedTar {
 
     /// Puts it in its place, which it hands back, in place of what is there.
     pub(super) fn put(self, memo: &Memo) -> Result<PathBuf> {
-        let place = self.place();
         if let Some(staged) = self.staged {
             staged.put(&self.target)?;
-            if let Ok(stat) = Stat::of_output(&self.target) {
-                memo.put("images", &place, &Known { key: self.key, stat });
-            }
+            memo.remember_output("images", &self.target, self.key);
         }
         Ok(self.target)
     }
@@ -102,10 +90,6 @@ impl StagedTar {
             Some(staged) => staged.put(aside),
             None => std::fs::rename(&self.target, aside).map_err(failed),
         }
-    }
-
-    fn place(&self) -> String {
-        Digest::of(self.target.as_os_str().as_encoded_bytes()).hex().to_owned()
     }
 }
 

@@ -5,8 +5,6 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use xtask_files as files;
 use xtask_files::error::{Error, Kind, Result};
 use xtask_files::{Lock, StagedFolder};
@@ -53,13 +51,9 @@ pub fn needed(error: Error) -> Error {
 
 /// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
 pub fn short_hash(text: &str, digits: usize) -> String {
-    use std::fmt::Write;
-    let hash = Sha256::digest(text.as_bytes()).iter().fold(String::new(), |mut all, byte| {
-        // Writing to a String cannot fail.
-        let _ = write!(all, "{byte:02x}");
-        all
-    });
-    hash.chars().take(digits).collect()
+    let mut hash = files::sha256_hex(text.as_bytes());
+    hash.truncate(digits);
+    hash
 }
 
 /// How exactly the last use of something is known.
