@@ -1,4 +1,5 @@
-//! Rows S19 and S20: any `Read + Seek` under the C reader, the walk without copies, and bytes that nobody can trust.
+//! The C reader reads from any `Read + Seek`, cursors copy nothing, and untrusted bytes give errors. The topics "readers" and
+//! "zero-copy cursors" of docs/concepts/c-boundary.md.
 
 mod common;
 

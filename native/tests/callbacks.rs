@@ -1,4 +1,5 @@
-//! Rows S15, S16, S17: closures that C calls, their panics, and the contexts that C keeps.
+//! Closures that C calls, their panics, and the contexts that C keeps. The topics "callbacks", "panics" and "callback
+//! contexts" of docs/concepts/c-boundary.md.
 
 mod common;
 

@@ -1,4 +1,5 @@
-//! Row S27: the library is found where the documentation says, and every way in which it is not right has its own words.
+//! The backend `dlopen`: the library is found where the documentation says, and each way in which it can be wrong has an error
+//! of its own. The topic "dlopen" of docs/concepts/c-boundary.md.
 #![cfg(all(feature = "dlopen", any(unix, windows)))]
 
 mod common;

@@ -1,4 +1,4 @@
-//! Row S21: what C keeps, C owns, by type.
+//! What C keeps, C owns, by type. The topic "kept buffers" of docs/concepts/c-boundary.md.
 
 mod common;
 

@@ -1,5 +1,6 @@
-//! Rows S14, S17, S20, S21: the traps of C are errors of the compiler. Each program in `misuse/` must be refused, with
-//! the words in the file beside it (`TRYBUILD=overwrite` writes them anew after a change of the compiler).
+//! Misuse of the C component does not compile. Each program in `misuse/` must be refused with the message in the file beside
+//! it (`TRYBUILD=overwrite` writes them anew after a change of the compiler). The topics "owned records", "callback contexts",
+//! "zero-copy cursors" and "kept buffers" of docs/concepts/c-boundary.md.
 
 #[test]
 fn misuse_does_not_compile() {

@@ -1,4 +1,5 @@
-//! Rows S23, S30 and S31: errors belong to their call, clean-up has an order, and what C holds is counted.
+//! Errors belong to their call, resources are freed in reverse order, and memory held by C is counted. The topics "errors",
+//! "order of clean-up" and "memory held by C" of docs/concepts/c-boundary.md.
 //!
 //! The counts are for the whole program, so everything here is one test.
 

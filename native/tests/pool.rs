@@ -1,4 +1,5 @@
-//! Row S22: calls that block run on a bounded pool. More load than that waits or is refused, as the caller chooses.
+//! Calls that block run on a bounded pool. A call over the limit waits or is refused, as the caller chooses. The topic
+//! "blocking calls" of docs/concepts/c-boundary.md.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};

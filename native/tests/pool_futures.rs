@@ -1,4 +1,5 @@
-//! Row S22, for a program that waits in futures: no thread waits, and no place is lost when a future is dropped.
+//! The pool in async code: no thread waits, and no place in the queue is lost when a future is dropped. The topic "blocking
+//! calls" of docs/concepts/c-boundary.md.
 
 use std::future::poll_fn;
 use std::num::NonZeroUsize;

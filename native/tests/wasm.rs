@@ -1,4 +1,5 @@
-//! Row S28: the module is what its recipe makes of the sources, and sees nothing of the world but five questions.
+//! The backend `wasm`: its recipe makes the committed module from the sources, and the module imports five functions only. The
+//! topic "wasm" of docs/concepts/c-boundary.md.
 #![cfg(feature = "wasm")]
 
 mod common;
