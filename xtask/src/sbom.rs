@@ -1,6 +1,6 @@
-//! Bills of materials (SBOM) in CycloneDX: of every released program, and of every platform of every image. What a bill
-//! says is made here alone, from what Cargo compiled, what build scripts left, what the base's records say; docs/sbom.md
-//! lists the properties.
+//! Bills of materials (SBOM) in CycloneDX: of every released program, and of every platform of every image. Only this module
+//! decides what a bill says: from what Cargo compiled, what build scripts left, and what the base's records say.
+//! docs/concepts/bills-of-materials.md lists the properties.
 //!
 //! ```text
 //! unit graph, Cargo.lock, manifests, build scripts ── read ──→ program::bill ──┐

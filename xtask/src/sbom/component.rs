@@ -98,7 +98,7 @@ pub struct Link {
     pub url: String,
 }
 
-/// A fact by its name: `xtask:` and what docs/sbom.md says of it.
+/// A fact by its name: `xtask:` and what docs/concepts/bills-of-materials.md says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Property {
     /// Its name.

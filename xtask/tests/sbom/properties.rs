@@ -1,4 +1,5 @@
-//! docs/sbom.md held against the sources: every property that is written is explained, and every one explained is written.
+//! Compares docs/concepts/bills-of-materials.md with the sources: every property that is written is explained, and every one
+//! that is explained is written.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -20,6 +21,6 @@ fn the_documentation_names_every_property() {
             }
         }
     }
-    let documentation = std::fs::read_to_string(root.join("../docs/sbom.md")).unwrap();
+    let documentation = std::fs::read_to_string(root.join("../docs/concepts/bills-of-materials.md")).unwrap();
     assert_eq!(names(&documentation, '`'), written);
 }
