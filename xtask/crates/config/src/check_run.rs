@@ -8,9 +8,8 @@ use super::check_bin::hidden;
 use super::quote::quoted;
 use super::raw::{RawHealthcheck, RawRun, Text, Texts};
 use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
+use super::values;
 use xtask_oci::kernel;
-
-pub mod words;
 
 /// Keys of labels and annotations that this program decides on: what they say must be so.
 const RESERVED: [&str; 3] = ["xtask.", "org.opencontainers.image.base.", "org.opencontainers.image.ref."];
@@ -104,8 +103,8 @@ fn env<'a>(check: &mut Check<'a, '_>, entries: &'a [(Text, Text)]) -> BTreeMap<S
 
 fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
     let (user, group) = match text.get_ref().split_once(':') {
-        Some((user, group)) => (words::id(user), Some(words::id(group))),
-        None => (words::id(text.get_ref()), None),
+        Some((user, group)) => (values::id(user), Some(values::id(group))),
+        None => (values::id(text.get_ref()), None),
     };
     match (user, group) {
         (Some(user), None) => Some(User { user, group: None }),
@@ -157,7 +156,7 @@ fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<St
 fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<String> {
     let mut ports = BTreeMap::new();
     for text in texts.map(|t| t.get_ref().as_slice()).unwrap_or_default() {
-        let Some(port) = words::port(text.get_ref()) else {
+        let Some(port) = values::port(text.get_ref()) else {
             check
                 .diags
                 .at(text.span(), format!("{} is no port", quoted(text.get_ref())))
@@ -194,7 +193,7 @@ fn once<'a>(check: &mut Check<'a, '_>, seen: &mut BTreeMap<String, usize>, value
 }
 
 fn signal<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<String> {
-    let signal = words::signal(text.get_ref());
+    let signal = values::signal(text.get_ref());
     if signal.is_none() {
         check
             .diags
@@ -207,7 +206,7 @@ fn signal<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<String> {
 fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option<HealthCheck> {
     let mut time = |text: Option<&'a Text>| -> Option<Duration> {
         let text = text?;
-        let read = words::duration(text.get_ref());
+        let read = values::duration(text.get_ref());
         if read.is_none() {
             check
                 .diags

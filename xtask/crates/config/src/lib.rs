@@ -23,10 +23,10 @@ mod source;
 pub mod suggest;
 mod syntax;
 mod types;
+pub mod values;
 mod walk;
 pub mod workspace;
 
-pub use check_run::words;
 pub use glibc::GlibcVersion;
 pub use types::{
     App, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode,

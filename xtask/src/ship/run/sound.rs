@@ -1,6 +1,6 @@
 //! What a base says of how to run it goes through no check of `config`: here what engines would refuse is refused.
 
-use xtask_config::words;
+use xtask_config::values;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::Runtime;
 
@@ -40,12 +40,12 @@ pub(super) fn check(runtime: &Runtime, base: &str) -> Result<()> {
     for port in &runtime.exposed_ports {
         let (numbers, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
         let (first, last) = numbers.split_once('-').unwrap_or((numbers, numbers));
-        if [first, last].iter().any(|number| words::port(&format!("{number}/{protocol}")).is_none()) {
+        if [first, last].iter().any(|number| values::port(&format!("{number}/{protocol}")).is_none()) {
             return wrong("`ExposedPorts`", port, "which is no port").map_err(other);
         }
     }
     let signal = runtime.stop_signal.as_deref().filter(|signal| !signal.is_empty());
-    match signal.filter(|signal| words::signal(&signal.to_ascii_uppercase()).is_none()) {
+    match signal.filter(|signal| values::signal(&signal.to_ascii_uppercase()).is_none()) {
         Some(signal) => wrong("`StopSignal`", signal, "which is no signal")
             .map_err(|error| error.help("say another in targets.toml: stop-signal = \"SIGTERM\"")),
         None => Ok(()),
