@@ -3,11 +3,11 @@
 #[path = "../build/commit.rs"]
 mod commit;
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use commit::{UNKNOWN, find};
+use xtask_test_support::skip::skipped;
 
 /// An empty folder in the target folder, for one test. What an earlier run left there goes now, not at the end, so that
 /// a failure can be looked at.
@@ -60,12 +60,7 @@ fn repository(test: &str) -> (PathBuf, PathBuf) {
 fn has(tools: &[&str], test: &str) -> bool {
     let works = |tool: &&&str| command(tool).arg("--version").output().is_ok_and(|o| o.status.success());
     let Some(missing) = tools.iter().find(|tool| !works(tool)) else { return true };
-    let line = format!("SKIPPED {test}: {missing}\n");
-    eprint!("{line}");
-    if let Some(path) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut log = std::fs::File::options().append(true).create(true).open(path).unwrap();
-        log.write_all(line.as_bytes()).unwrap();
-    }
+    skipped(test, missing);
     false
 }
 

@@ -131,11 +131,12 @@ fn nothing_acknowledged_is_lost() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_row_is_synced_before_it_is_acknowledged() {
+    use xtask_test_support::skip::skipped;
     const NAME: &str = "a_row_is_synced_before_it_is_acknowledged";
     match strace(Path::new("/dev/null")).arg("true").status() {
         Ok(status) if status.success() => {}
-        Ok(_) => return skip(NAME, "the right to trace a process"),
-        Err(_) => return skip(NAME, "strace"),
+        Ok(_) => return skipped(NAME, "the right to trace a process"),
+        Err(_) => return skipped(NAME, "strace"),
     }
     for engine in ENGINES {
         let folder = folder(&format!("sync-{engine}"));
@@ -191,15 +192,4 @@ fn strace(trace: &Path) -> Command {
     let mut command = Command::new("strace");
     command.args(["-f", "-qq", "-o"]).arg(trace);
     command
-}
-
-/// Says on standard error that a test could not run, and adds the line to the runner's list.
-#[cfg(target_os = "linux")]
-fn skip(test: &str, missing: &str) {
-    let line = format!("SKIPPED {test}: {missing}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

@@ -4,10 +4,11 @@
 //! the whole of `app` that way would compile SQLite once more, with optimisation.
 #![cfg(all(feature = "native", any(target_os = "linux", target_os = "macos")))]
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
+
+use xtask_test_support::skip::skipped;
 
 const PROGRAM: &str = r#"
 use native::Backend;
@@ -125,12 +126,12 @@ fn one_stack_has_rust_and_c_in_it() {
 fn rust_and_c_keep_frame_pointers() {
     const NAME: &str = "rust_and_c_keep_frame_pointers";
     let disassembly = command("objdump").args(["-d", "--no-show-raw-insn", "-C"]).arg(program()).output();
-    let Ok(disassembly) = disassembly else { return skip(NAME, "objdump") };
+    let Ok(disassembly) = disassembly else { return skipped(NAME, "objdump") };
     let text = String::from_utf8_lossy(&disassembly.stdout).into_owned();
     let frame = match std::env::consts::ARCH {
         "x86_64" => "mov    %rsp,%rbp",
         "aarch64" => "x29, sp",
-        other => return skip(NAME, &format!("knowledge of frames on {other}")),
+        other => return skipped(NAME, &format!("knowledge of frames on {other}")),
     };
     for name in ["native_each", "called_by_c", "calls_c"] {
         let body = text
@@ -155,21 +156,11 @@ fn perf_sees_both() {
         .arg("1");
     match record.output() {
         Ok(output) if output.status.success() => {}
-        Ok(_) => return skip(NAME, "the right to use perf"),
-        Err(_) => return skip(NAME, "perf"),
+        Ok(_) => return skipped(NAME, "the right to use perf"),
+        Err(_) => return skipped(NAME, "perf"),
     }
     let output = command("perf").args(["script", "-F", "ip,sym", "-i"]).arg(&data).output().unwrap();
     let _ = std::fs::remove_file(&data);
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(text.split("\n\n").any(|stack| in_order(stack, &STACK)), "no stack has all of {STACK:?}");
-}
-
-/// Says on standard error that a test could not run, and adds the line to the runner's list.
-fn skip(test: &str, missing: &str) {
-    let line = format!("SKIPPED {test}: {missing}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

@@ -145,6 +145,7 @@ fn what_it_cannot_do_it_says() {
 #[cfg(target_os = "linux")]
 #[test]
 fn it_runs_as_nobody_on_a_read_only_root() {
+    use xtask_test_support::skip::skipped;
     const NAME: &str = "it_runs_as_nobody_on_a_read_only_root";
     // A folder that nobody may walk to, unlike the one where the program was built.
     let folder = std::env::temp_dir().join(format!("app-readonly-{}", std::process::id()));
@@ -161,7 +162,7 @@ fn it_runs_as_nobody_on_a_read_only_root() {
     let through = ["unshare", "--mount", "--propagation", "private", "sh", "-c", &script];
     let served = Served::start(&through, &[], Some(&folder.join("data/rows")));
     let Some(mut served) = served else {
-        return skip(NAME, "the right to make a mount name space, or setpriv");
+        return skipped(NAME, "the right to make a mount name space, or setpriv");
     };
     assert!(served.ask(SUM).ends_with("{\"sum\":6}\n"));
     if ENGINE {
@@ -179,15 +180,4 @@ fn it_runs_as_nobody_on_a_read_only_root() {
     let (status, out, err) = served.end();
     assert_eq!((status.code(), out.as_str(), err.as_str()), (Some(0), "drained\n", ""));
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// Says on standard error that a test could not run, and adds the line to the runner's list.
-#[cfg(target_os = "linux")]
-fn skip(test: &str, missing: &str) {
-    let line = format!("SKIPPED {test}: {missing}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG") {
-        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

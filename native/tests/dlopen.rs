@@ -14,6 +14,7 @@ use native::dlopen::{FILE_NAME, LoadError, VARIABLE, VERSION, load, open};
 use native::vectors;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
+use xtask_test_support::skip::skipped;
 
 /// Compiles this C into a library.
 fn library_of(code: &str) -> std::path::PathBuf {
@@ -30,7 +31,7 @@ const EXPORT: &str = "#include <stdint.h>\n__attribute__((visibility(\"default\"
 #[test]
 fn a_library_that_is_not_right() {
     if !common::library::can_build() {
-        return common::skip("a_library_that_is_not_right", "a C compiler to build a library");
+        return skipped("a_library_that_is_not_right", "a C compiler to build a library");
     }
     assert!(matches!(open(Path::new("/no/such/file")), Err(LoadError::Absent { tried }) if tried.len() == 1));
 
@@ -62,7 +63,7 @@ fn a_library_that_is_not_right() {
 #[test]
 fn any_bytes_as_a_library() {
     if !common::library::can_build() {
-        return common::skip("any_bytes_as_a_library", "a C compiler to build a library");
+        return skipped("any_bytes_as_a_library", "a C compiler to build a library");
     }
     let top = folder("bytes");
     let whole = top.join("whole");
@@ -131,7 +132,7 @@ fn what_this_program_finds() {
 #[test]
 fn the_order_of_the_search() {
     if !common::library::can_build() {
-        return common::skip("the_order_of_the_search", "a C compiler to build a library");
+        return skipped("the_order_of_the_search", "a C compiler to build a library");
     }
     let top = folder("search");
     let (bin, lib) = (top.join("bin"), top.join("lib"));

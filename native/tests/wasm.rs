@@ -10,6 +10,7 @@ use std::path::Path;
 
 use native::Backend;
 use sha2::{Digest, Sha256};
+use xtask_test_support::skip::skipped;
 
 fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -26,7 +27,7 @@ fn the_module_has_its_digest() {
 fn the_recipe_makes_the_same_bytes() {
     let zig = match recipe::zig() {
         Ok(zig) => zig,
-        Err(missing) => return common::skip("the_recipe_makes_the_same_bytes", &missing),
+        Err(missing) => return skipped("the_recipe_makes_the_same_bytes", &missing),
     };
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("native-{}.wasm", std::process::id()));
     recipe::build(&zig, Path::new(env!("CARGO_MANIFEST_DIR")), &common::sources::SOURCES, &file).unwrap();

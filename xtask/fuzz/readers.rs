@@ -1,6 +1,6 @@
 //! What is asked of every reader of other people's bytes, whatever they are: an answer or an error, and where there is an
 //! answer, what must be so of it. The fuzz targets ask with libFuzzer's bytes, `xtask/tests/readers.rs` with damaged seeds.
-#![allow(dead_code, reason = "each fuzz target asks one reader")]
+#![allow(unreachable_pub, reason = "a test of xtask takes this file as a module")]
 
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
@@ -30,7 +30,7 @@ const TRIPLES: [&str; 4] = [
 ];
 
 /// A program, judged by itself and against a root file system in which it is a library, too.
-pub(crate) fn elf(bytes: &[u8]) {
+pub fn elf(bytes: &[u8]) {
     let facts = Facts::parse("program", bytes);
     let stream = Facts::stream("program", Cursor::new(bytes));
     assert_eq!(facts.is_ok(), stream.is_ok(), "memory and stream see the same");
@@ -51,7 +51,7 @@ pub(crate) fn elf(bytes: &[u8]) {
 }
 
 /// Programs of other systems.
-pub(crate) fn formats(bytes: &[u8]) {
+pub fn formats(bytes: &[u8]) {
     let _ = Format::of(bytes);
     if let Ok(pe) = Pe::parse("program.exe", bytes) {
         check_pe(&pe, &Triple::parse("x86_64-pc-windows-gnu"));
@@ -63,7 +63,7 @@ pub(crate) fn formats(bytes: &[u8]) {
 
 /// A layer over a tree that has something to remove and links to follow: nothing gets out of the root, and all files are
 /// parts of the tar.
-pub(crate) fn tar(bytes: &[u8]) {
+pub fn tar(bytes: &[u8]) {
     let mut tree = RootFs::new();
     for (path, node) in [
         ("bin", Node::symlink("usr/bin")),
@@ -93,7 +93,7 @@ pub(crate) fn tar(bytes: &[u8]) {
 }
 
 /// A compressed layer: the limit holds, and gzip is what another reader makes of it.
-pub(crate) fn compressed(bytes: &[u8]) {
+pub fn compressed(bytes: &[u8]) {
     let mut out = Vec::new();
     let limit = |size| match size > UNPACKED_MAX {
         true => Err(std::io::Error::other("too large")),
@@ -112,7 +112,7 @@ pub(crate) fn compressed(bytes: &[u8]) {
 }
 
 /// A Debian package.
-pub(crate) fn ar(bytes: &[u8]) {
+pub fn ar(bytes: &[u8]) {
     let Ok(deb) = Deb::read("package.deb", bytes) else { return };
     assert!(deb.control.len() <= 16 << 20);
     let mut data = std::io::sink();
@@ -120,7 +120,7 @@ pub(crate) fn ar(bytes: &[u8]) {
 }
 
 /// A registry's document: what is understood is understood again when it is written out.
-pub(crate) fn manifest(bytes: &[u8]) {
+pub fn manifest(bytes: &[u8]) {
     let Ok(found) = manifest::read(bytes) else { return };
     match found {
         manifest::Found::Index(index) => {
@@ -143,7 +143,7 @@ fn again<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
 }
 
 /// Small texts: locks, references, control files, names of targets.
-pub(crate) fn text(bytes: &[u8]) {
+pub fn text(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     let _ = Lock::parse(text, "debian13.lock");
     let _ = Paragraph::all(text);

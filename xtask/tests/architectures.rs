@@ -13,6 +13,7 @@ use xtask_oci::{Kind, RootFs};
 use xtask_process::exec::{Cmd, Output};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
+use xtask_test_support::process::run_within;
 use xtask_triple::Triple;
 
 /// The base that has everything: libraries and a program.
@@ -137,9 +138,7 @@ fn call(folder: &Path, args: &[&str]) -> Output {
     run(&cmd.env("APT_CONFIG", config).env("XTASK_CACHE_DIR", folder.join("cache")))
 }
 
-/// Runs a command that has to succeed.
+/// Runs a command that has to succeed, and may fetch packages.
 fn run(cmd: &Cmd) -> Output {
-    let output = cmd.capture(std::time::Duration::from_secs(300)).unwrap();
-    assert!(output.ok(), "{}\n{}\n{}", cmd.line(), output.end, output.errors());
-    output
+    run_within(cmd, std::time::Duration::from_secs(300))
 }

@@ -1,21 +1,19 @@
 //! Setup, with tools on PATH that record how they are called, and with the real pip.
 #![cfg(unix)]
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use xtask_compilers::rustc::{Rustc, find};
 use xtask_process::host::Host;
 use xtask_setup::run::Talk;
 use xtask_setup::{self as setup, Context, Step, Want};
+use xtask_test_support::folder;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
-
-use crate::skip::skipped;
 
 #[path = "../../native/wasm/build.rs"]
 #[allow(dead_code, reason = "where it looks is what is asked here")]
 mod recipe;
-mod skip;
 
 /// A folder with fake tools, in front of nothing: what is not faked is not there.
 struct Lab {
@@ -53,12 +51,9 @@ impl Lab {
         std::fs::create_dir_all(&bin).unwrap();
         for (tool, script) in tools {
             let log = dir.join("log").display().to_string();
-            let text = format!(
-                "#!/bin/sh\nPATH=/usr/bin:/bin\necho {tool} \"$@\" >> {log}\nbin={bin}\n{script}\n",
-                bin = bin.display()
-            );
-            std::fs::write(bin.join(tool), text).unwrap();
-            std::fs::set_permissions(bin.join(tool), PermissionsExt::from_mode(0o755)).unwrap();
+            let bin_dir = bin.display();
+            let text = format!("PATH=/usr/bin:/bin\necho {tool} \"$@\" >> {log}\nbin={bin_dir}\n{script}");
+            folder::script(bin.join(tool), &text);
         }
         let triple = Triple::parse(&format!("{}-unknown-linux-gnu", std::env::consts::ARCH));
         let cache = dir.join("cache");

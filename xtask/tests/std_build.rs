@@ -11,11 +11,8 @@ use xtask_compilers::rustc::{self, Rustc, find};
 use xtask_compilers::toolchain::zig;
 use xtask_process::exec::{Cmd, End};
 use xtask_process::host::Host;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
-
-use crate::skip::skipped;
-
-mod skip;
 
 const NAME: &str = "std_build";
 const CHILD: &str = "__child";

@@ -7,6 +7,7 @@ use std::sync::OnceLock;
 
 use native::Backend;
 use native::dlopen::{FILE_NAME, open};
+use xtask_test_support::skip::skipped;
 
 /// Where each test program has a folder to itself.
 pub(crate) fn folder(name: &str) -> PathBuf {
@@ -28,7 +29,7 @@ pub(crate) fn backend() -> Option<&'static dyn Backend> {
     static BACKEND: OnceLock<Option<&'static native::dlopen::Dlopen>> = OnceLock::new();
     let backend = BACKEND.get_or_init(|| {
         if !can_build() {
-            super::skip("the backend dlopen", "a C compiler to build its library");
+            skipped("the backend dlopen", "a C compiler to build its library");
             return None;
         }
         let folder = folder("backend");

@@ -116,14 +116,3 @@ impl Iterator for Numbers {
         Some(self.0)
     }
 }
-
-/// Says that a test, or a part of one, did not run. The runner counts these lines.
-pub(crate) fn skip(name: &str, missing: &str) {
-    use std::io::Write;
-    let line = format!("SKIPPED {name}: {missing}");
-    eprintln!("{line}");
-    if let Some(log) = std::env::var_os("XTASK_SKIP_LOG").filter(|log| !log.is_empty()) {
-        let mut log = std::fs::File::options().create(true).append(true).open(log).unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}

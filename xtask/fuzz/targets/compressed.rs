@@ -1,7 +1,4 @@
 //! `cargo fuzz run --sanitizer none --fuzz-dir xtask/fuzz compressed`
 #![no_main]
 
-#[path = "../readers.rs"]
-mod readers;
-
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| readers::compressed(bytes));

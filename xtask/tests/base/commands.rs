@@ -5,6 +5,7 @@ use crate::support::{base, cache, had, load_here, locks};
 
 use xtask_base::Arch;
 use xtask_process::exec::End;
+use xtask_test_support::skip::skipped;
 
 #[test]
 fn list_and_show() {
@@ -59,7 +60,7 @@ fn what_is_asked_wrongly() {
         let said = output.errors();
         // Where apt is not here, that is said before what Debian 12 lacks.
         if said.contains("by way of apt") {
-            crate::support::skipped("what_is_asked_wrongly", &said);
+            skipped("what_is_asked_wrongly", &said);
             continue;
         }
         assert_eq!(output.end, End::Code(code), "{args:?}: {said}");

@@ -8,8 +8,12 @@ use xtask_base::distroless::Assembled;
 use xtask_oci::document::Runtime;
 use xtask_oci::{ImageSpec, LayerSource, LayerSpec, Node, Packer, PlatformSpec, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::c::compile;
+use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::process::run;
+use xtask_test_support::skip::{have, on_x86_64};
 
-use crate::support::{LIMIT, base, had, have, load_here, locks, run, skipped, unpacked};
+use crate::support::{base, had, load_here, locks, unpacked};
 
 /// A C++ program that needs what `cc` has, and looks at what every base has.
 const PROGRAM: &str = r#"
@@ -50,34 +54,8 @@ int main() {
 
 const SAYS: &str = "\"Distroless\" 42 05:30 nonroot 443 0 1 /home/nonroot";
 
-fn compile(compiler: &str, dir: &Path) -> std::path::PathBuf {
-    let (source, program) = (dir.join("program.cc"), dir.join("program"));
-    std::fs::write(&source, PROGRAM).unwrap();
-    run(&Cmd::new(compiler).args(["-O1", "-pthread", "-o"]).args([&program, &source]).arg("-ldl"));
-    program
-}
-
-fn daemon(test: &str) -> bool {
-    let answers = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).capture(LIMIT);
-    let answers = answers.is_ok_and(|output| output.ok());
-    if !answers {
-        skipped(test, "no Docker daemon answers");
-    }
-    answers
-}
-
-/// Removes the image at the end.
-struct Image(String);
-
-impl Drop for Image {
-    fn drop(&mut self) {
-        let tags = [format!("{}:1", self.0), format!("{}:1-amd64", self.0)];
-        let _ = Cmd::new("docker").args(["image", "rm", "--force"]).args(tags).capture(LIMIT);
-    }
-}
-
 /// Packs a base with a program on it, and loads that.
-fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Image {
+fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Loaded {
     let mut rootfs = RootFs::new();
     rootfs.insert("program", Node::disk(0o755, program)).unwrap();
     let own = LayerSpec { rootfs, created_by: "test".into() };
@@ -100,7 +78,7 @@ fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Image {
     let packer = Packer { dist: &dist, cache: &cache, threads: NonZeroUsize::MIN };
     let packed = packer.pack(std::slice::from_ref(&spec)).unwrap().remove(0);
     run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar));
-    Image(spec.name)
+    Loaded(vec![format!("{}:1", spec.name), format!("{}:1-amd64", spec.name)])
 }
 
 const CONTAINER: [&str; 5] = ["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL"];
@@ -108,37 +86,32 @@ const CONTAINER: [&str; 5] = ["run", "--rm", "--read-only", "--network=none", "-
 #[test]
 fn a_dynamic_program_runs_on_cc() {
     let test = "a_dynamic_program_runs_on_cc";
-    if std::env::consts::ARCH != "x86_64" {
-        return skipped(test, "the host is no x86-64 machine");
-    }
-    if !have(test, "docker") || !daemon(test) || !have(test, "g++") {
+    if !on_x86_64(test) || !daemon(test) || have(test, "g++").is_none() {
         return;
     }
     let Some((folder, _)) = locks(test) else { return };
     let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Amd64)) else { return };
     let dir = tempfile::tempdir().unwrap();
-    let image = loaded(assembled, &compile("g++", dir.path()), dir.path());
-    assert_eq!(run(&Cmd::new("docker").args(CONTAINER).arg(format!("{}:1", image.0))).text(), SAYS);
+    let program = compile("g++", &["-O1", "-pthread", "-ldl"], PROGRAM, dir.path().join("program"));
+    let image = loaded(assembled, &program, dir.path());
+    assert_eq!(run(&Cmd::new("docker").args(CONTAINER).arg(&image.0[0])).text(), SAYS);
 }
 
 /// Under qemu with the unpacked base as the root for libraries; it sees the files of the host.
 #[test]
 fn a_dynamic_program_finds_its_libraries_on_arm64() {
     let test = "a_dynamic_program_finds_its_libraries_on_arm64";
-    if !have(test, "qemu-aarch64-static") || !have(test, "aarch64-linux-gnu-gcc") {
+    if have(test, "qemu-aarch64-static").is_none() || have(test, "aarch64-linux-gnu-gcc").is_none() {
         return;
     }
     let Some((folder, _)) = locks(test) else { return };
     let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Arm64)) else { return };
     let (dir, root) = (tempfile::tempdir().unwrap(), unpacked(&assembled));
-    let source = dir.path().join("p.c");
     let text = "#include <dlfcn.h>\n#include <stdio.h>\n#include <gnu/libc-version.h>\nint main(void) {\n\
         const char *names[] = {\"libssl.so.3\", \"libstdc++.so.6\", \"libgcc_s.so.1\", \"libgomp.so.1\", \"libz.so.1\", \"libzstd.so.1\"};\n\
         for (int i = 0; i < 6; i++) if (!dlopen(names[i], RTLD_NOW)) { puts(dlerror()); return 1; }\n\
         puts(gnu_get_libc_version()); return 0; }\n";
-    std::fs::write(&source, text).unwrap();
-    let program = dir.path().join("p");
-    run(&Cmd::new("aarch64-linux-gnu-gcc").arg("-o").args([&program, &source]).arg("-ldl"));
+    let program = compile("aarch64-linux-gnu-gcc", &["-ldl"], text, dir.path().join("p"));
     let told = run(&Cmd::new("qemu-aarch64-static").arg("-L").arg(root.path()).arg(&program)).text();
     let libc = &assembled.base.packages.iter().find(|p| p.name == "libc6").unwrap().version;
     assert!(libc.starts_with(&format!("{told}-")), "{told}, {libc}");
@@ -157,8 +130,8 @@ fn busybox_has_all_its_names() {
         links.push(names.map(|(path, _)| path["busybox/".len()..].to_owned()).collect::<Vec<_>>());
     }
     assert_eq!(links[0], links[1]);
-    if std::env::consts::ARCH != "x86_64" {
-        return skipped(test, "the host is no x86-64 machine");
+    if !on_x86_64(test) {
+        return;
     }
     let assembled = load_here(&folder, debug, Arch::Amd64).unwrap();
     let env = assembled.base.runtime.env.clone();
@@ -166,12 +139,12 @@ fn busybox_has_all_its_names() {
     let root = unpacked(&assembled);
     let listed = run(&Cmd::new(root.path().join("busybox/busybox")).arg("--list")).text();
     assert_eq!(listed.lines().collect::<Vec<_>>(), links[0]);
-    if !have(test, "docker") || !daemon(test) {
+    if !daemon(test) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
     let image = loaded(assembled, &root.path().join("busybox/busybox"), dir.path());
-    let shell = Cmd::new("docker").args(CONTAINER).arg("--entrypoint=sh").arg(format!("{}:1", image.0));
+    let shell = Cmd::new("docker").args(CONTAINER).arg("--entrypoint=sh").arg(&image.0[0]);
     let told = run(&shell.args(["-c", "id -u; pwd; ls / | wc -l; cat /etc/os-release | head -n 1"])).text();
     let lines: Vec<&str> = told.lines().collect();
     assert_eq!(

@@ -7,9 +7,11 @@ use xtask_files::error::Kind;
 use xtask_oci::Digest;
 
 use crate::same::{workspace, xtask};
-use crate::support::{base, cache, deb, had, have, host, load_from, load_here, locks, run, write};
+use crate::support::{base, cache, deb, had, host, load_from, load_here, locks, write};
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::{have, skipped};
 
 /// A cache with the packages of the shared one, and nothing made of them.
 fn other_cache() -> tempfile::TempDir {
@@ -82,7 +84,7 @@ fn the_archive_does_not_go_back() {
     let output = xtask(dir.path(), &cache(), "022", &["base", "update"]);
     let said = output.errors();
     if output.end == xtask_process::exec::End::Code(3) {
-        return crate::support::skipped(test, &said);
+        return skipped(test, &said);
     }
     assert_eq!(output.end, xtask_process::exec::End::Code(1), "{said}");
     assert!(said.contains("the archive's trixie is older") && said.contains("2999-01-01"), "{said}");
@@ -222,7 +224,7 @@ fn what_was_never_locked() {
 #[test]
 fn a_changed_release_file_is_not_signed() {
     let test = "a_changed_release_file_is_not_signed";
-    if locks(test).is_none() || !have(test, "gpgv") {
+    if locks(test).is_none() || have(test, "gpgv").is_none() {
         return;
     }
     let lists = cache().join("bases/apt/debian13-amd64-arm64/lists");

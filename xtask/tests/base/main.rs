@@ -7,6 +7,4 @@ mod failures;
 mod packages;
 mod prune;
 mod same;
-#[path = "../skip/mod.rs"]
-mod skip;
 mod support;

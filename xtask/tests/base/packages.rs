@@ -9,10 +9,10 @@ use xtask_base::deb::Deb;
 use xtask_base::{Arch, Lock};
 use xtask_oci::{Kind, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::have;
 
-use crate::support::{
-    ARCHS, base, cache, deb, fresh_lock, had, have, load_here, locks, run, unpacked, write,
-};
+use crate::support::{ARCHS, base, cache, deb, fresh_lock, had, load_here, locks, unpacked, write};
 
 /// Kind, mode, owner, content or target.
 type Entry = (char, u32, u32, Vec<u8>);
@@ -116,7 +116,7 @@ fn compare(name: &str, lock: &Lock, locks: &Path, arch: Arch) -> Option<()> {
 #[test]
 fn bases_are_their_packages_and_little_else() {
     let test = "bases_are_their_packages_and_little_else";
-    if !have(test, "dpkg-deb") {
+    if have(test, "dpkg-deb").is_none() {
         return;
     }
     let Some((folder, lock)) = locks(test) else { return };

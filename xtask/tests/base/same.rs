@@ -4,8 +4,9 @@ use std::path::Path;
 
 use xtask_base::Arch;
 use xtask_process::exec::{Cmd, Output};
+use xtask_test_support::process::run;
 
-use crate::support::{ARCHS, base, cache, had, load_from, load_here, locks, run, write};
+use crate::support::{ARCHS, base, cache, had, load_from, load_here, locks, write};
 
 /// A workspace with these locks.
 pub(crate) fn workspace(dir: &Path, lock: &xtask_base::Lock) {

@@ -10,29 +10,17 @@ use xtask_base::distroless::{Assembled, load};
 use xtask_base::store::Store;
 use xtask_base::{Arch, Distroless, Lock, update};
 use xtask_files::error::{Error, Kind, Result};
-use xtask_process::exec::{Cmd, Output};
+use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
-
-pub(crate) use crate::skip::skipped;
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// The architectures that most images are for.
 pub(crate) const ARCHS: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
-
-/// Whether a program is here; a visible line where it is not.
-pub(crate) fn have(test: &str, program: &str) -> bool {
-    crate::skip::have(test, program).is_some()
-}
-
-/// Runs a command that has to succeed.
-pub(crate) fn run(cmd: &Cmd) -> Output {
-    let output = cmd.capture_whole(LIMIT).unwrap();
-    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
-    output
-}
 
 /// A value, or a visible line where this machine lacks what it takes: apt, the archive.
 pub(crate) fn had<T>(test: &str, result: Result<T>) -> Option<T> {

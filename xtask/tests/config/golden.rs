@@ -1,6 +1,8 @@
-//! Compares text with a file under tests/golden; `XTASK_BLESS=1` writes the file instead.
+//! The golden files of this test, whose texts end with a line break that the messages do not have.
 
 use std::path::{Path, PathBuf};
+
+use xtask_test_support::golden;
 
 /// The directory of this test's golden files.
 pub(crate) fn dir() -> PathBuf {
@@ -8,12 +10,7 @@ pub(crate) fn dir() -> PathBuf {
 }
 
 /// Panics with both texts where `actual` is not what the file `name` holds.
+#[track_caller]
 pub(crate) fn check(name: &str, actual: &str) {
-    let file = dir().join(name);
-    let actual = format!("{actual}\n");
-    if std::env::var_os("XTASK_BLESS").is_some_and(|v| v == "1") {
-        std::fs::write(&file, &actual).unwrap();
-    }
-    let expected = std::fs::read_to_string(&file).unwrap_or_default();
-    assert!(expected == actual, "{} differs.\n--- expected\n{expected}--- actual\n{actual}", file.display());
+    golden!(&format!("config/{name}"), &format!("{actual}\n"));
 }

@@ -6,8 +6,8 @@ use xtask::plan::{Findings, ModeRequest, Plan, Request, plan};
 use xtask_compilers::rustflags::is_static;
 use xtask_config::{Config, ModeChoice, Need};
 use xtask_files::error::Kind;
+use xtask_test_support::golden;
 
-use crate::golden::golden;
 use crate::support::{ARM_MUSL, GNU, MUSL, config, findings, mode, surveyed, triple};
 
 /// `plugins` loads shared libraries and compiles no C; `pure` needs nothing.
@@ -49,7 +49,7 @@ fn it_falls_back_where_programs_are_static_and_says_why() {
     // What no toolchain mends is not promised to be mended by one.
     let error = plan.check_fallbacks(true).unwrap_err();
     assert_eq!(error.kind, Kind::Missing);
-    golden("core/no-dlopen.txt", &format!("{error}\n"));
+    golden!("core/no-dlopen.txt", &format!("{error}\n"));
 }
 
 /// By name it is that mode or nothing, and setup is not offered: nothing that it could get would help.
@@ -63,7 +63,7 @@ fn asked_for_by_name_it_is_refused() {
         assert!(plan.jobs.is_empty());
         let error = plan.incomplete().unwrap();
         assert_eq!((error.kind, error.help.len()), (Kind::Missing, 0));
-        golden("core/no-dlopen-by-name.txt", &format!("{error}\n"));
+        golden!("core/no-dlopen-by-name.txt", &format!("{error}\n"));
     }
     // Asked for with all others, it does not take them with it.
     let all = Request { mode: Some(ModeRequest::All), ..request(ARM_MUSL, None) };

@@ -12,8 +12,8 @@ use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
+use xtask_test_support::golden;
 
-use crate::golden::golden;
 use crate::support::{
     ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, config, findings, ready, surveyed, toolchain, triple,
 };
@@ -89,7 +89,7 @@ fn a_native_cohort() {
     let cohorts = cohorts(&plan.jobs);
     assert_eq!(cohorts.len(), 1);
     let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
-    golden("core/native.txt", &told(&cmd));
+    golden!("core/native.txt", &told(&cmd));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_pure_cohort_runs_behind_traps() {
     let cmd = invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), Some(&traps), &site(&host));
     let traps = cmd.env[std::ffi::OsStr::new("XTASK_TRAP_DIR")].clone().unwrap();
     let text = machine.short(&told(&cmd).replace(&*traps.to_string_lossy(), "TRAPS"));
-    golden("core/pure.txt", &text);
+    golden!("core/pure.txt", &text);
 }
 
 #[test]

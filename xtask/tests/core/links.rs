@@ -7,6 +7,7 @@ use xtask_compilers::toolchain::wrapper::tools;
 use xtask_compilers::toolchain::zig::{LinkTarget, filter_linker_args};
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
 use xtask_process::exec::{Cmd, Output};
+use xtask_test_support::process::run_within;
 
 use crate::support::{ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, triple};
 
@@ -121,9 +122,7 @@ fn words_of_file(machine: &Machine) -> Vec<String> {
 }
 
 fn run(cmd: Cmd) -> Output {
-    let output = cmd.env_remove("XTASK_TARGET_DIR").env_remove("XTASK_HOST_CC").capture(LIMIT).unwrap();
-    assert!(output.ok(), "{}", output.errors());
-    output
+    run_within(&cmd.env_remove("XTASK_TARGET_DIR").env_remove("XTASK_HOST_CC"), LIMIT)
 }
 
 #[test]

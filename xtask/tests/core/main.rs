@@ -5,8 +5,6 @@
 mod candidates;
 mod dlopen;
 mod flags;
-#[path = "../golden/compare.rs"]
-mod golden;
 #[cfg(unix)]
 mod invocation;
 #[cfg(unix)]
@@ -14,13 +12,7 @@ mod links;
 mod plan;
 mod plan_words;
 #[cfg(unix)]
-#[path = "../skip/mod.rs"]
-mod shared_skip;
-#[cfg(unix)]
 mod ship;
-#[cfg(unix)]
-#[path = "../gate/skip.rs"]
-mod skip;
 mod support;
 #[cfg(unix)]
 mod survey;

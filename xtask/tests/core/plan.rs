@@ -6,8 +6,8 @@ use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
 use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Need, Target};
 use xtask_files::error::Kind;
+use xtask_test_support::golden;
 
-use crate::golden::golden;
 use crate::support::{
     ARM_GNU, ARM_MUSL, GNU, MUSL, config, findings, mode, ready, surveyed, toolchain, triple,
 };
@@ -230,5 +230,5 @@ fn json_has_the_keys_of_the_contract() {
     f.runners.insert(triple(ARM_MUSL), runner);
     f.runners.insert(triple(ARM_GNU), Runner::None { reason: "no qemu".into() });
     let plan = plan(&config(), &f, &Request::default()).unwrap();
-    golden("core/plan.json", &format!("{}\n", plan.json()));
+    golden!("core/plan.json", &format!("{}\n", plan.json()));
 }

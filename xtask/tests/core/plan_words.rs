@@ -3,8 +3,8 @@
 use xtask::plan::{Plan, Request, StdState, plan};
 use xtask_config::OnFallback;
 use xtask_files::error::Kind;
+use xtask_test_support::golden;
 
-use crate::golden::golden;
 use crate::support::{ARM_GNU, ARM_MUSL, MUSL, config, findings, surveyed, triple};
 
 fn fallen(targets: &[&str]) -> Plan {
@@ -22,7 +22,7 @@ fn strict_refuses_any_fallback_and_names_each() {
     let one = fallen(&[MUSL]).check_fallbacks(true).unwrap_err();
     let two = fallen(&[MUSL, ARM_MUSL]).check_fallbacks(true).unwrap_err();
     assert_eq!((one.kind, two.kind), (Kind::Missing, Kind::Missing));
-    golden("core/strict.txt", &format!("{one}\n\n{two}\n"));
+    golden!("core/strict.txt", &format!("{one}\n\n{two}\n"));
 }
 
 #[test]
@@ -70,5 +70,5 @@ fn incomplete_counts_and_names() {
     let asked = Request { targets: vec![triple(ARM_GNU)], ..Request::default() };
     let asked = plan(&config(), &f, &asked).unwrap().incomplete().unwrap();
     assert_eq!(asked.help, [format!("get what is missing: cargo xtask setup {ARM_GNU}")]);
-    golden("core/incomplete.txt", &format!("{waiting}\n\n{both}\n\n{skipped}\n"));
+    golden!("core/incomplete.txt", &format!("{waiting}\n\n{both}\n\n{skipped}\n"));
 }

@@ -10,6 +10,7 @@ use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Provider, Toolchain};
 use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, Mode, Need, Target, TestSection};
 use xtask_process::host::Host;
+use xtask_test_support::folder;
 use xtask_triple::Triple;
 
 pub(crate) const GNU: &str = "x86_64-unknown-linux-gnu";
@@ -55,18 +56,12 @@ impl Machine {
 
     /// Writes a script; a name without a folder lies on PATH.
     pub(crate) fn program(&self, name: &str, body: &str) -> PathBuf {
-        let file = self.file(&format!("bin/{name}"), &format!("#!/bin/sh\n{body}\n"));
-        #[cfg(unix)]
-        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
-        file
+        folder::script(self.dir.path().join("bin").join(name), body)
     }
 
     /// Writes a file, below this machine's folder.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
-        let file = self.dir.path().join(name);
-        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-        std::fs::write(&file, text).unwrap();
-        file
+        folder::write(self.dir.path().join(name), text)
     }
 
     pub(crate) fn host(&self) -> Host {

@@ -2,11 +2,11 @@
 //! where the program would not start.
 
 use serde_json::{Value, json};
+use xtask_test_support::need;
 
 use crate::bills::{bill, component, property};
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// A workspace with these images: name, base, target, further keys. It has the locks of this repository.

@@ -1,10 +1,10 @@
 //! `bench`: what it times, and timings.json.
 
 use serde_json::Value;
+use xtask_test_support::need;
 
 use crate::documents;
 use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 fn written(space: &Space) -> Value {

@@ -6,10 +6,10 @@ use serde_json::Value;
 use xtask_compilers::toolchain::identity::digest;
 use xtask_process::exec::Cmd;
 use xtask_setup::cyclonedx;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// The bill that an entry of the report names, which has the digest that stands there.
@@ -35,7 +35,7 @@ fn validate(space: &Space) {
     let cache = xtask_process::cache::dir(&host, std::env::consts::OS).ok();
     let python = machine::find("python3").zip(cache).and_then(|(p, cache)| cyclonedx::python(&p, &cache));
     let Some(python) = python else {
-        return crate::skip::skipped("e2e::bills::schema", "cyclonedx-python-lib");
+        return xtask_test_support::skip::skipped("e2e::bills::schema", "cyclonedx-python-lib");
     };
     let script = "import sys\nfrom cyclonedx.schema import SchemaVersion\n\
                   from cyclonedx.validation.json import JsonStrictValidator\n\

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use serde_json::Value;
+use xtask_test_support::need;
 
 use crate::machine::{self, ARM, HOST};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 fn toolchain(space: &Space, target: &str, args: &[&str]) -> Value {

@@ -1,14 +1,15 @@
 //! Jobs that agree share a cargo call; what one target wants reaches no other; one that fails stops no other.
 
 use serde_json::json;
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
 
 use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
-use crate::run::{Run, job};
-use crate::skip::need;
+use crate::run::job;
 use crate::space::Space;
 
 /// The cargo calls that built something, as `-v` shows them.
-fn calls(run: &Run) -> Vec<String> {
+fn calls(run: &Finished) -> Vec<String> {
     let said = run.stderr();
     let builds = said.lines().filter(|l| l.trim_start().starts_with("Running") && l.contains(" build "));
     builds.map(str::to_owned).collect()

@@ -8,9 +8,9 @@ use std::time::Duration;
 use xtask::rebuild::repository::{around, commit};
 use xtask::rebuild::sources::copy;
 use xtask_process::exec::{Cmd, first_line};
+use xtask_test_support::need;
 
 use crate::machine;
-use crate::skip::need;
 
 /// A folder with these files, and the folder for its copy.
 fn lab(files: &[(&str, &str)]) -> (tempfile::TempDir, PathBuf, PathBuf) {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use serde_json::Value;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// Asserts that an object has these keys, of these kinds: `s`tring, `n`umber, `b`ool, `a`rray, `o`bject; `?` or null.

@@ -1,10 +1,10 @@
 //! An explicit choice that does not work: broken is not missing, and it is never silently replaced.
 
 use serde_json::{Value, json};
+use xtask_test_support::need;
 
 use crate::machine::{self, ARM, ARM_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 #[test]

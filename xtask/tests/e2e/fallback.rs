@@ -1,14 +1,15 @@
 //! Where no C toolchain works, the pure mode is built, and every place says so and why.
 
 use serde_json::{Value, json};
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
 
 use crate::machine::{self, ARM_MUSL};
-use crate::run::{Run, job};
-use crate::skip::need;
+use crate::run::job;
 use crate::space::Space;
 
 /// What must be known of a release that fell back, wherever a person or a script looks.
-fn shown(space: &Space, run: &Run) {
+fn shown(space: &Space, run: &Finished) {
     let said = run.stderr();
     assert!(said.contains("mode pure instead of native (no-c-toolchain)"), "{run}");
 

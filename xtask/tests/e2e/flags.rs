@@ -1,10 +1,10 @@
 //! The user's own flags reach the target's crates from wherever Cargo would take them, and ours do too.
 
 use serde_json::json;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 const SHOUTED: &str = "X86_64_UNKNOWN_LINUX_MUSL";

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::{Space, XTASK};
 
 fn files(dir: &Path) -> Vec<PathBuf> {

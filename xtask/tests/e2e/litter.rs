@@ -2,9 +2,9 @@
 
 use xtask_files::Lock;
 use xtask_process::exec::End;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 fn space() -> Space {

@@ -1,4 +1,4 @@
-//! What this machine has. Each question answers `Err(what is missing)`, for [`crate::skip::need`].
+//! What this machine has. Each question answers `Err(what is missing)`, for [`xtask_test_support::need!`].
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

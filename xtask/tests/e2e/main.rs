@@ -28,18 +28,11 @@ mod rebuild;
 mod registry_bases;
 mod reproducible;
 mod run;
-#[allow(dead_code, reason = "shared with the tests of registries")]
-#[path = "../registry/server.rs"]
-mod server;
-#[path = "../skip/mod.rs"]
-mod shared_skip;
 mod size;
-mod skip;
 mod sources;
 mod space;
 mod started;
 mod strict;
-mod support;
 mod unkept;
 mod usage;
 mod variables;

@@ -1,11 +1,11 @@
 //! Compilers that are traps in their own places, while a pure build runs.
 
 use serde_json::json;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::purity::{PURE, trapped, with_script};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// By a path, and with the PATH that the build would have without traps: each is a trap where it lies.

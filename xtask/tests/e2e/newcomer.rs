@@ -1,8 +1,9 @@
 //! Other people's workspaces: the program as an installed subcommand, in a workspace that knows nothing of it.
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// One package with one program, no features and no targets.toml; not even a `[workspace]`.

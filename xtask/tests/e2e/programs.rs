@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 /// Every run is given little memory, so that what takes it all fails alone.

@@ -1,9 +1,10 @@
 //! What counts as a proof of purity: a build folder that never saw a compiler, and no other.
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST_MUSL};
 use crate::purity::with_script;
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 const PURE: [&str; 4] = ["build", "--mode", "pure", "--json"];

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 use xtask_process::exec::Cmd;
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
-use crate::run::{Run, job};
-use crate::skip::need;
+use crate::run::job;
 use crate::space::Space;
 
 /// A workspace whose pure mode has a dependency `sly` with this build script.
@@ -26,7 +27,7 @@ fn add_sly(space: &Space, body: &str) {
 }
 
 /// The job failed for what the traps saw of this program, and no program ships.
-pub(crate) fn trapped(space: &Space, run: &Run, program: &str) {
+pub(crate) fn trapped(space: &Space, run: &Finished, program: &str) {
     let report: serde_json::Value = run.json();
     let job = job(&report, HOST_MUSL);
     assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");

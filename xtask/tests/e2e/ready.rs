@@ -1,7 +1,8 @@
 //! `test --setup`: what it says of a machine that lacks nothing.
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 /// Its targets and the host's own are looked at together.

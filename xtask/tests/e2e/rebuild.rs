@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
 
 use crate::machine::{self, HOST, HOST_MUSL};
-use crate::run::{Run, job};
-use crate::skip::need;
+use crate::run::job;
 use crate::space::Space;
 
 const VERIFY: [&str; 5] = ["verify", "--mode", "pure", "--rebuild", "--json"];
@@ -15,7 +16,7 @@ fn space() -> Space {
     Space::with_targets(&[HOST, HOST_MUSL])
 }
 
-fn failed(space: &Space) -> (Run, String) {
+fn failed(space: &Space) -> (Finished, String) {
     let run = space.run(&VERIFY).ended(1);
     let report = run.json();
     let error = job(&report, HOST_MUSL)["error"].as_str().unwrap_or_default().to_owned();

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::need;
+use xtask_test_support::process;
+use xtask_test_support::registry::Server;
 
 use crate::machine::{self, HOST_MUSL};
-use crate::server::Server;
-use crate::skip::need;
 use crate::space::Space;
 
 const LIMIT: Duration = Duration::from_secs(60);
@@ -64,6 +65,6 @@ fn what_a_base_has_is_held_against_what_the_image_says() {
     let run = image().ended(0);
     run.says(&["/srv is 0:0's in its base, with mode 0755"]);
     let layout = format!("oci:{}:app", space.dist("oci").display());
-    let config = crate::support::run(&Cmd::new("skopeo").args(["inspect", "--config", &layout])).text();
+    let config = process::run(&Cmd::new("skopeo").args(["inspect", "--config", &layout])).text();
     assert!(config.contains("\"User\": \"1000\"") && config.contains("\"/srv\""), "{config}");
 }

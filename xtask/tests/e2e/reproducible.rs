@@ -5,8 +5,9 @@ use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
+use xtask_test_support::need;
+
 use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::{Space, cache};
 
 /// Without white space: variables of flags for C compilers are split at it, so such a path cannot be mapped there.

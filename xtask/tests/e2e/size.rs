@@ -1,9 +1,10 @@
 //! How large images are: budgets that end a release, and `cargo xtask size`.
 
 use serde_json::Value;
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
 
 use crate::machine::{self, HOST};
-use crate::skip::need;
 use crate::space::Space;
 
 /// Static against the host's glibc, so that it starts from scratch without any std but rustc's own.
@@ -17,7 +18,7 @@ fn space(image: &str) -> Space {
     space
 }
 
-fn release(space: &Space, code: i32) -> crate::run::Run {
+fn release(space: &Space, code: i32) -> Finished {
     space.run(&["release", "--mode", "pure", "--providers", "none"]).ended(code)
 }
 

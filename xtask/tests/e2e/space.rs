@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask_process::exec::Cmd;
+use xtask_test_support::folder;
+use xtask_test_support::process::Finished;
 
 use crate::machine;
-use crate::run::Run;
 use crate::sources;
 
 /// The program under test.
@@ -91,9 +92,7 @@ impl Space {
     }
 
     pub(crate) fn write(&self, name: &str, text: &str) {
-        let path = self.path(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
+        folder::write(self.path(name), text);
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
@@ -111,11 +110,7 @@ impl Space {
 
     /// Writes an executable script for `/bin/sh` and returns its path.
     pub(crate) fn script(&self, name: &str, text: &str) -> PathBuf {
-        self.write(name, &format!("#!/bin/sh\n{text}\n"));
-        let path = self.path(name);
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&path, mode).unwrap();
-        path
+        folder::script(self.path(name), text)
     }
 
     pub(crate) fn set(&mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
@@ -166,13 +161,13 @@ impl Space {
     }
 
     #[track_caller]
-    pub(crate) fn run(&self, args: &[&str]) -> Run {
+    pub(crate) fn run(&self, args: &[&str]) -> Finished {
         Self::finish(&self.xtask(args))
     }
 
     #[track_caller]
-    pub(crate) fn finish(cmd: &Cmd) -> Run {
-        Run::new(cmd, cmd.capture_whole(LIMIT).unwrap())
+    pub(crate) fn finish(cmd: &Cmd) -> Finished {
+        Finished::new(cmd, LIMIT)
     }
 
     /// The program in Cargo's own folder for a target that was built in one mode.

@@ -3,23 +3,11 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xtask_process::exec::Cmd;
+use xtask_test_support::docker::Loaded;
+use xtask_test_support::{folder, need};
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
-
-/// Removes what a test loaded, however it ends.
-struct Loaded(Vec<String>);
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        let _ = Cmd::new("docker")
-            .args(["image", "rm", "--force"])
-            .args(&self.0)
-            .capture(std::time::Duration::from_secs(60));
-    }
-}
 
 /// The usual workspace with an image whose table has these lines too.
 fn space(name: &str, more: &str) -> Space {
@@ -182,13 +170,11 @@ fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
     for tool in &tools[1..] {
         std::os::unix::fs::symlink(machine::find(tool).unwrap(), bin.join(tool)).unwrap();
     }
-    let script = format!(
-        "#!/bin/sh\n[ \"$1\" = load ] && {{ echo 'no space left' >&2; exit 1; }}\nexec '{}' \"$@\"\n",
+    let body = format!(
+        "[ \"$1\" = load ] && {{ echo 'no space left' >&2; exit 1; }}\nexec '{}' \"$@\"",
         docker.display()
     );
-    std::fs::write(bin.join("docker"), script).unwrap();
-    std::fs::set_permissions(bin.join("docker"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
-        .unwrap();
+    folder::script(bin.join("docker"), &body);
     for _ in 0..2 {
         let run = space.run(&["release", "--mode", "pure"]).ended(0);
         run.says(&[

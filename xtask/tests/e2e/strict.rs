@@ -1,11 +1,12 @@
 //! Where a fallback is not allowed, the run ends with 3 before anything is built.
 
+use xtask_test_support::need;
+use xtask_test_support::process::Finished;
+
 use crate::machine::{self, ARM_MUSL, HOST};
-use crate::run::Run;
-use crate::skip::need;
 use crate::space::Space;
 
-fn nothing_built(space: &Space, run: &Run) {
+fn nothing_built(space: &Space, run: &Finished) {
     for place in ["target/xtask/build", "target/dist"] {
         assert!(!space.path(place).exists(), "{place} is there\n{run}");
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use xtask_files::error::Kind;
 use xtask_setup::zig;
+use xtask_test_support::need;
 
 use crate::machine::{self, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 /// A workspace whose cache lies where there is a file: nobody can write there, not even root.

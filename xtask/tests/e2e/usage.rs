@@ -1,7 +1,8 @@
 //! Bad usage ends with 2 and says what would be right, without probing or building anything.
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 /// Ends with 2, says this, prints nothing on stdout and leaves nothing behind.

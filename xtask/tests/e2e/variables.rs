@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
+use xtask_test_support::need;
+
 use crate::machine::{self, HOST_MUSL};
-use crate::skip::need;
 use crate::space::Space;
 
 /// What a person set counts or is refused; it is not passed over.

@@ -1,10 +1,10 @@
 //! zig as the C toolchain of targets that have no other here.
 
 use serde_json::json;
+use xtask_test_support::need;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::run::job;
-use crate::skip::need;
 use crate::space::Space;
 
 #[test]

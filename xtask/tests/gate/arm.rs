@@ -6,10 +6,11 @@ use std::time::Duration;
 use xtask_gate::{Limits, Program, Severity, Tree, check_in};
 use xtask_oci::{Node, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::starts;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
 use crate::programs::{Bench, THREADS};
-use crate::skip::{have, skipped};
 
 const SYSROOT: &str = "/usr/aarch64-linux-gnu";
 const ARM: &str = "aarch64-unknown-linux-gnu";
@@ -18,8 +19,9 @@ const ARM: &str = "aarch64-unknown-linux-gnu";
 fn the_same_libraries_as_the_loader_of_aarch64() {
     let test = "the_same_libraries_as_the_loader_of_aarch64";
     let cc = "aarch64-linux-gnu-gcc";
-    let qemu = ["qemu-aarch64", "qemu-aarch64-static"].into_iter().find(|q| have(q));
-    let (true, Some(qemu), true) = (have(cc), qemu, Path::new(SYSROOT).join("lib/libc.so.6").exists()) else {
+    let qemu = ["qemu-aarch64", "qemu-aarch64-static"].into_iter().find(|q| starts(q));
+    let (true, Some(qemu), true) = (starts(cc), qemu, Path::new(SYSROOT).join("lib/libc.so.6").exists())
+    else {
         return skipped(test, "aarch64-linux-gnu-gcc and qemu-aarch64");
     };
     let bench = Bench::new();

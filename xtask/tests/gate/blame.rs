@@ -4,10 +4,10 @@ use std::path::PathBuf;
 
 use xtask_gate::{Severity, blame, culprit};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 
-use crate::programs::run;
 use crate::roots::{GNU, Root, ready};
-use crate::skip::{have, skipped};
 
 #[test]
 fn the_object_of_an_archive_and_the_crate() {
@@ -15,7 +15,7 @@ fn the_object_of_an_archive_and_the_crate() {
     if !ready(test) {
         return;
     }
-    if !have("ar") || !have("rustc") {
+    if !starts("ar") || !starts("rustc") {
         return skipped(test, "ar and rustc");
     }
     let root = Root::glibc("test", &[]);

@@ -7,12 +7,13 @@ use std::path::Path;
 
 use xtask_gate::{Limits, Program, Severity, Tree, as_error, check_in};
 use xtask_oci::{Node, RootFs};
+use xtask_test_support::golden;
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
-use crate::golden::golden;
 use crate::programs::Bench;
 use crate::roots::GNU;
-use crate::skip::{have, skipped};
 
 const LOADER: &str = "/lib64/ld-linux-x86-64.so.2";
 
@@ -47,7 +48,7 @@ fn program(bench: &Bench, name: &str, calls: &str, loader: &str, libraries: &[&P
         &loader,
         "-Wl,--no-as-needed",
     ]);
-    crate::programs::run(&cmd.arg("-o").arg(&output).arg(&input).args(libraries));
+    run(&cmd.arg("-o").arg(&output).arg(&input).args(libraries));
     output
 }
 
@@ -58,7 +59,7 @@ fn put(tree: &mut RootFs, at: &str, file: &Path) {
 #[test]
 fn each_has_its_words() {
     let test = "each_has_its_words";
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !have("gcc") {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !starts("gcc") {
         return skipped(test, "gcc on x86-64 Linux");
     }
     let bench = Bench::new();
@@ -139,13 +140,13 @@ fn each_has_its_words() {
             None => writeln!(text, "passes\n").unwrap(),
         }
     }
-    golden("gate/broken.txt", &text);
+    golden!("gate/broken.txt", &text);
 }
 
 #[test]
 fn layout_and_level_are_judged() {
     let test = "layout_and_level_are_judged";
-    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !have("gcc") {
+    if !cfg!(all(target_os = "linux", target_arch = "x86_64")) || !starts("gcc") {
         return skipped(test, "gcc on x86-64 Linux");
     }
     let (bench, empty) = (Bench::new(), RootFs::new());

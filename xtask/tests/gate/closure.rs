@@ -5,11 +5,12 @@ use std::sync::Arc;
 use xtask_gate::{
     Closure, Level, Limits, Object, Program, Severity, Tree, check_in, check_library_in, closure_paths,
 };
+use xtask_test_support::process::run;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
 use crate::programs::{HELLO, THREADS};
 use crate::roots::{CXX, GNU, LIB, Root, ready};
-use crate::skip::skipped;
 
 /// The gate and the loader say the same: it starts or not, and what is mapped.
 fn agree(root: &Root, at: &str) -> Vec<String> {
@@ -222,7 +223,7 @@ fn the_cache_counts_and_the_list_of_folders_alone_does_not() {
         let cmd = xtask_process::exec::Cmd::new(ldconfig)
             .args(["-X", "-c", format, "-r"])
             .arg(root.bench.path("root"));
-        crate::programs::run(&cmd);
+        run(&cmd);
         assert_eq!(agree(&root, "/app"), [""; 0], "{format}");
     }
     // A cache that names what is gone: the loader goes on to its own folders.

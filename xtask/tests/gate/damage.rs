@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use xtask_gate::Facts;
+use xtask_test_support::process::starts;
+use xtask_test_support::skip::skipped;
 
 use crate::programs::{Bench, THREADS};
-use crate::skip::{have, skipped};
 
 fn program(test: &str) -> Option<Vec<u8>> {
-    if !have("gcc") {
+    if !starts("gcc") {
         skipped(test, "gcc");
         return None;
     }

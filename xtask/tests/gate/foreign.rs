@@ -1,10 +1,11 @@
 //! Programs for other machines, made by cross compilers.
 
 use xtask_gate::{Facts, Float, Glibc, Kind, Limits, Root, Setting, Severity, check};
+use xtask_test_support::process::starts;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
-use crate::skip::{have, skipped};
 use crate::zig::zig;
 
 fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
@@ -15,7 +16,7 @@ fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
 #[test]
 fn aarch64_by_gnu_gcc() {
     let cc = "aarch64-linux-gnu-gcc";
-    if !have(cc) {
+    if !starts(cc) {
         return skipped("aarch64_by_gnu_gcc", cc);
     }
     let bench = Bench::new();

@@ -2,10 +2,11 @@
 
 use proptest::prelude::*;
 use xtask_gate::{Finding, MachO, Pe, Severity, check_macho, check_pe};
+use xtask_test_support::process::run;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
-use crate::programs::{Bench, HELLO, run};
-use crate::skip::skipped;
+use crate::programs::{Bench, HELLO};
 use crate::zig::zig;
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";

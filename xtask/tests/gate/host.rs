@@ -2,16 +2,17 @@
 
 use xtask_gate::{Endian, Finding, Glibc, Kind, Limits, Root, Setting, Severity, Stack, check};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
-use crate::programs::{Bench, HELLO, THREADS, facts, run};
-use crate::skip::{have, skipped};
+use crate::programs::{Bench, HELLO, THREADS, facts};
 
 const SCRATCH: Setting = Setting::Image(Root::Scratch);
 
 /// gcc for x86-64 Linux: what the expectations below are about.
 fn gcc(test: &str) -> Option<Bench> {
-    if cfg!(all(target_os = "linux", target_arch = "x86_64")) && have("gcc") {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64")) && starts("gcc") {
         return Some(Bench::new());
     }
     skipped(test, "gcc on x86-64 Linux");
@@ -206,7 +207,7 @@ fn needs_without_an_interpreter_cannot_start() {
 #[test]
 fn a_rust_program_of_the_host() {
     let name = "a_rust_program_of_the_host";
-    if !cfg!(all(target_os = "linux", target_env = "gnu")) || !have("rustc") {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) || !starts("rustc") {
         return skipped(name, "rustc for a Linux host with glibc");
     }
     let bench = Bench::new();

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use xtask_gate::Severity;
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::starts;
+use xtask_test_support::skip::skipped;
 
 use crate::programs::HELLO;
 use crate::roots::{Root, ready};
-use crate::skip::{have, skipped};
 
 const MUSL: &str = "x86_64-unknown-linux-musl";
 const LOADER: &str = "/lib/ld-musl-x86_64.so.1";
@@ -28,7 +29,7 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     if !ready(test) {
         return;
     }
-    if !have("musl-gcc") || !Path::new(LOADER).exists() {
+    if !starts("musl-gcc") || !Path::new(LOADER).exists() {
         return skipped(test, "musl-gcc");
     }
     let mut root = Root::empty("alpine");

@@ -1,11 +1,11 @@
 //! Compiles real programs for the gate to look at.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tempfile::TempDir;
 use xtask_gate::Facts;
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
 
 /// A C program that works with any libc.
 pub(crate) const HELLO: &str = "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n";
@@ -43,12 +43,6 @@ impl Bench {
         run(&cmd);
         output
     }
-}
-
-/// Runs a command that must succeed.
-pub(crate) fn run(cmd: &Cmd) {
-    let output = cmd.capture(Duration::from_secs(300)).unwrap();
-    assert!(output.ok(), "{}\n{}\n{}", cmd.line(), output.end, output.errors());
 }
 
 pub(crate) fn facts(path: &Path) -> Facts {

@@ -8,10 +8,11 @@ use std::time::Duration;
 use xtask_gate::{Finding, Limits, Program, Severity, Tree, check_in};
 use xtask_oci::{Node, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
 use crate::programs::Bench;
-use crate::skip::{have, skipped};
 
 pub(crate) const GNU: &str = "x86_64-unknown-linux-gnu";
 /// Where Debian has glibc on x86-64.
@@ -77,7 +78,7 @@ impl Root {
         let output = self.path(at);
         let soname = format!("-Wl,-soname,{}", output.file_name().unwrap().to_str().unwrap());
         let cmd = Cmd::new("gcc").args(["-shared", "-fPIC", &soname]).arg("-o").arg(&output).arg(&file);
-        crate::programs::run(&cmd.args(flags));
+        run(&cmd.args(flags));
         output
     }
 
@@ -86,7 +87,7 @@ impl Root {
         let file = self.bench.path("program.c");
         std::fs::write(&file, source).unwrap();
         let output = self.path(at);
-        crate::programs::run(&Cmd::new(cc).arg("-o").arg(&output).arg(&file).args(flags));
+        run(&Cmd::new(cc).arg("-o").arg(&output).arg(&file).args(flags));
         output
     }
 
@@ -172,12 +173,12 @@ pub(crate) fn ready(test: &str) -> bool {
     let linux = cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu"));
     let debian =
         Path::new(LIB).join("libc.so.6").exists() && Path::new("/lib64/ld-linux-x86-64.so.2").exists();
-    if !linux || !debian || !have("gcc") {
+    if !linux || !debian || !starts("gcc") {
         skipped(test, "gcc and glibc as Debian has them on x86-64");
         return false;
     }
     let root = std::fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0);
-    if !root || !have("unshare") {
+    if !root || !starts("unshare") {
         skipped(test, "root, for unshare");
         return false;
     }

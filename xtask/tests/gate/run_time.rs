@@ -2,10 +2,11 @@
 
 use xtask_base as base;
 use xtask_gate::{Level, Program, Severity, Tree, left_out};
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 
 use crate::programs::HELLO;
 use crate::roots::{CXX, LIB, Root, ready};
-use crate::skip::{have, skipped};
 
 /// The warnings about the program at `/app`.
 fn warned(root: &Root) -> Vec<String> {
@@ -97,7 +98,7 @@ fn a_rust_program_with_threads_names_and_a_home_is_not_warned_of() {
     if !ready(test) {
         return;
     }
-    if !have("rustc") {
+    if !starts("rustc") {
         return skipped(test, "rustc");
     }
     let root = Root::glibc("test", &CXX);
@@ -108,7 +109,7 @@ fn a_rust_program_with_threads_names_and_a_home_is_not_warned_of() {
         }";
     root.write("app.rs", source);
     let cmd = xtask_process::exec::Cmd::new("rustc").args(["--edition=2024", "-o"]).arg(root.path("app"));
-    crate::programs::run(&cmd.arg(root.path("app.rs")));
+    run(&cmd.arg(root.path("app.rs")));
     root.write("etc/nsswitch.conf", "hosts: files dns\n");
     root.write(&format!("{LIB}/libnss_files.so.2"), "");
     root.write(&format!("{LIB}/gconv/KOI8-R.so"), "");

@@ -2,11 +2,12 @@
 
 use xtask_gate::{Finding, Limits, Setting, Severity, check};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::{run, starts};
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
-use crate::programs::{Bench, HELLO, THREADS, facts, run};
+use crate::programs::{Bench, HELLO, THREADS, facts};
 use crate::roots::GNU;
-use crate::skip::{have, skipped};
 
 const RESOLVES: &str =
     "#include <netdb.h>\nint main(void) { struct addrinfo *a; return getaddrinfo(\"x\", \"80\", 0, &a); }\n";
@@ -14,7 +15,7 @@ const ACCOUNTS: &str = "#include <pwd.h>\nint main(void) { return getpwnam(\"roo
 const LOADS: &str = "#include <dlfcn.h>\nint main(int c, char **v) { return dlopen(v[c - 1], 2) == 0; }\n";
 
 fn gcc(test: &str) -> Option<Bench> {
-    if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) && have("gcc") {
+    if cfg!(all(target_os = "linux", target_arch = "x86_64", target_env = "gnu")) && starts("gcc") {
         return Some(Bench::new());
     }
     skipped(test, "gcc on x86-64 Linux with glibc");
@@ -50,7 +51,7 @@ fn c_programs_that_look_names_up() {
 #[test]
 fn rust_programs_that_look_names_up() {
     let test = "rust_programs_that_look_names_up";
-    if !cfg!(all(target_os = "linux", target_env = "gnu")) || !have("rustc") {
+    if !cfg!(all(target_os = "linux", target_env = "gnu")) || !starts("rustc") {
         return skipped(test, "rustc for a Linux host with glibc");
     }
     let bench = Bench::new();

@@ -5,9 +5,12 @@ use std::path::{Path, PathBuf};
 
 use xtask::archive::{ArchiveSpec, companions, write};
 use xtask_process::exec::Cmd;
+use xtask_test_support::folder::files;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::have;
 use xtask_triple::Triple;
 
-use crate::support::{files, have, program_bytes, run, threads};
+use crate::support::{program_bytes, threads};
 
 fn package(dir: &Path) -> ArchiveSpec {
     fs::create_dir_all(dir).unwrap();

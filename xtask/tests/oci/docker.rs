@@ -5,10 +5,13 @@ use std::path::{Path, PathBuf};
 use xtask_oci::document::Runtime;
 use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::c::compile;
+use xtask_test_support::docker::{Loaded, daemon, keeps_the_index};
+use xtask_test_support::process::{LIMIT, run};
+use xtask_test_support::skip::{have, on_x86_64, skipped};
 use xtask_triple::Triple;
 
-use crate::store::keeps_the_index;
-use crate::support::{LIMIT, have, pack_with, run, skipped};
+use crate::support::pack_with;
 
 /// Prints what a program sees of its image.
 const PROGRAM: &str = r#"
@@ -41,21 +44,10 @@ int main(int argc, char **argv) {
 }
 "#;
 
-/// Images that a test loaded; they go when it ends, however it ends.
-pub(crate) struct Loaded(pub(crate) Vec<String>);
-
-impl Drop for Loaded {
-    fn drop(&mut self) {
-        let _ = Cmd::new("docker").args(["image", "rm", "--force"]).args(&self.0).capture(LIMIT);
-    }
-}
-
-pub(crate) fn compile(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
+/// Compiles the program for the machine of this compiler.
+pub(crate) fn program(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
     let cc = have(test, cc)?;
-    let (source, program) = (dir.join("program.c"), dir.join(cc.file_name()?));
-    std::fs::write(&source, PROGRAM).unwrap();
-    run(&Cmd::new(&cc).args(["-static", "-O1", "-o"]).args([&program, &source]));
-    Some(program)
+    Some(compile(&cc, &["-static", "-O1"], PROGRAM, dir.join(cc.file_name()?)))
 }
 
 pub(crate) fn platform(triple: &str, program: &Path) -> PlatformSpec {
@@ -107,32 +99,17 @@ fn load_and_run(dir: &Path, name: &str, platform: PlatformSpec) -> String {
     run(&Cmd::new("docker").args(strict).args([&format!("linux/{arch}"), name, "hello"])).text()
 }
 
-pub(crate) fn daemon(test: &str) -> bool {
-    if have(test, "docker").is_none() {
-        return false;
-    }
-    let answers = Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]).capture(LIMIT);
-    let answers = answers.is_ok_and(|output| output.ok());
-    if !answers {
-        skipped(test, "no Docker daemon answers");
-    }
-    answers
-}
-
 const SEEN: &str =
     "uid=65532 gid=65532 tmp=1777 home=700:65532 root=read-only passwd=1 certificates=1 zone=1 arg=hello";
 
 #[test]
 fn runs_on_the_host() {
     let test = "runs_on_the_host";
-    if std::env::consts::ARCH != "x86_64" {
-        return skipped(test, "the host is no x86-64 machine");
-    }
-    if !daemon(test) {
+    if !on_x86_64(test) || !daemon(test) {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let Some(program) = compile(test, "gcc", dir.path()) else { return };
+    let Some(program) = program(test, "gcc", dir.path()) else { return };
     let told = load_and_run(dir.path(), "amd64", platform("x86_64-unknown-linux-gnu", &program));
     assert_eq!(told, format!("x86_64 {SEEN}"));
 }
@@ -147,7 +124,7 @@ fn runs_on_arm64() {
         return skipped(test, "binfmt_misc knows no qemu-aarch64, and it could not be enabled");
     }
     let dir = tempfile::tempdir().unwrap();
-    let Some(program) = compile(test, "aarch64-linux-gnu-gcc", dir.path()) else { return };
+    let Some(program) = program(test, "aarch64-linux-gnu-gcc", dir.path()) else { return };
     let told = load_and_run(dir.path(), "arm64", platform("aarch64-unknown-linux-gnu", &program));
     assert_eq!(told, format!("aarch64 {SEEN}"));
 }

@@ -16,10 +16,11 @@ use xtask_oci::{
     scratch_rootfs,
 };
 use xtask_process::exec::Cmd;
+use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::process::{LIMIT, run};
 use xtask_triple::Triple;
 
-use crate::docker::{Loaded, compile, daemon, saved_layer};
-use crate::support::{LIMIT, run};
+use crate::docker::{program, saved_layer};
 
 /// What is compared of an entry. Times are left out: Docker keeps those of the files it copies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -142,7 +143,7 @@ fn docker_builds_the_tree_that_we_pack() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let Some(program) = compile(test, "gcc", dir.path()) else { return };
+    let Some(program) = program(test, "gcc", dir.path()) else { return };
     let context = context(dir.path(), &program);
     xtask::ship::rootfs_tar(&context.join("target/dist")).unwrap();
     let image = format!("xtask-test-dockerfile-{}:1", std::process::id());
@@ -183,7 +184,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let Some(program) = compile(test, "gcc", dir.path()) else { return };
+    let Some(program) = program(test, "gcc", dir.path()) else { return };
     let context = context(dir.path(), &program);
     let platform = Triple::parse("x86_64-unknown-linux-gnu").platform().unwrap();
     let base = BaseImage {

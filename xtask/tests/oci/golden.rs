@@ -6,20 +6,21 @@ use std::path::Path;
 
 use xtask_oci::document::{Index, Manifest};
 use xtask_oci::{Codec, Digest, ImageSpec, Layout};
+use xtask_test_support::golden;
 
 use crate::support::{fixed_image, pack_with, scratch_image};
 
 #[test]
 fn digests_and_documents() {
     let dir = tempfile::tempdir().unwrap();
-    compare("oci/fixed.txt", &told(fixed_image(dir.path()), dir.path()));
+    golden!("oci/fixed.txt", &told(fixed_image(dir.path()), dir.path()));
 }
 
 #[test]
 fn digests_and_documents_of_zstd() {
     let dir = tempfile::tempdir().unwrap();
     let image = ImageSpec { codec: Codec::Zstd, ..fixed_image(dir.path()) };
-    compare("oci/fixed-zstd.txt", &told(image, dir.path()));
+    golden!("oci/fixed-zstd.txt", &told(image, dir.path()));
 }
 
 /// All that a scratch image ships beside the program, certificates and time zones among it: `cargo update` of their
@@ -27,7 +28,7 @@ fn digests_and_documents_of_zstd() {
 #[test]
 fn digests_and_documents_of_scratch() {
     let dir = tempfile::tempdir().unwrap();
-    compare("oci/scratch.txt", &told(scratch_image(dir.path(), true), dir.path()));
+    golden!("oci/scratch.txt", &told(scratch_image(dir.path(), true), dir.path()));
 }
 
 /// Packs an image and says all of it but the bytes of its layers, which stand in it by their digests.
@@ -56,13 +57,4 @@ fn told(image: ImageSpec, dir: &Path) -> String {
     let name = packed.tar.file_name().unwrap().to_string_lossy();
     writeln!(told, "\n{name} {}", Digest::of(&std::fs::read(&packed.tar).unwrap())).unwrap();
     told
-}
-
-fn compare(name: &str, told: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
-    if std::env::var_os("XTASK_BLESS").is_some_and(|v| v == "1") {
-        std::fs::write(&path, told).unwrap();
-    }
-    let golden = std::fs::read_to_string(&path).unwrap_or_default().replace("\r\n", "\n");
-    assert!(told == golden, "{} differs; what was packed:\n{told}", path.display());
 }

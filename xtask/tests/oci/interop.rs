@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use xtask_oci::{ImageSpec, Layout, PackedImage};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::{LIMIT, run};
+use xtask_test_support::skip::{have, on_x86_64, skipped};
 
-use crate::docker::{binfmt, compile, platform};
-use crate::support::{LIMIT, have, pack_with, run, skipped};
+use crate::docker::{binfmt, platform, program};
+use crate::support::pack_with;
 
 /// An image with a program for two platforms that says what it sees.
 struct Sample {
@@ -22,13 +24,12 @@ struct Sample {
 const SEEN: &str = "uid=65532 gid=65532 tmp=1777 home=700:65532 root=";
 
 fn sample(test: &str) -> Option<Sample> {
-    if std::env::consts::ARCH != "x86_64" {
-        skipped(test, "the host is no x86-64 machine");
+    if !on_x86_64(test) {
         return None;
     }
     let dir = tempfile::tempdir().unwrap();
-    let amd64 = compile(test, "gcc", dir.path())?;
-    let arm64 = compile(test, "aarch64-linux-gnu-gcc", dir.path())?;
+    let amd64 = program(test, "gcc", dir.path())?;
+    let arm64 = program(test, "aarch64-linux-gnu-gcc", dir.path())?;
     let image = ImageSpec {
         name: format!("xtask-interop-{}", std::process::id()),
         version: "1".into(),

@@ -3,8 +3,9 @@
 use std::fs;
 
 use xtask_oci::{Codec, ImageSpec, Packer, pack};
+use xtask_test_support::folder::files;
 
-use crate::support::{files, fixed_image, pack_with, threads};
+use crate::support::{fixed_image, pack_with, threads};
 
 #[test]
 fn leftovers_do_no_harm_and_go() {

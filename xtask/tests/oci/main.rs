@@ -8,12 +8,8 @@ mod interop;
 mod interrupted;
 mod reproducible;
 mod size;
-#[path = "../skip/mod.rs"]
-mod skip;
 #[cfg(unix)]
 mod staged;
-#[path = "../store/mod.rs"]
-mod store;
 mod support;
 mod tools;
 #[cfg(unix)]

@@ -5,8 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::folder::files;
+use xtask_test_support::process::run;
 
-use crate::support::{files, fixed_image, pack_with, run};
+use crate::support::{fixed_image, pack_with};
 
 /// Set in the child that packs under another umask: the folder to pack in.
 const CHILD: &str = "XTASK_TEST_PACK_IN";
@@ -61,7 +63,7 @@ fn any_umask() {
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 #[test]
 fn any_processor() {
-    use crate::support::have;
+    use xtask_test_support::skip::have;
     let Some(qemu) = have("any_processor", "qemu-x86_64-static") else { return };
     let test = std::env::current_exe().unwrap();
     let golden = ["--exact", "golden::digests_and_documents"];

@@ -6,8 +6,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use xtask_oci::{Codec, ImageSpec, Packer, StagedImages, lies_in};
+use xtask_test_support::folder::files;
 
-use crate::support::{files, fixed_image, pack_with, threads};
+use crate::support::{fixed_image, pack_with, threads};
 
 fn stage(images: &[ImageSpec], root: &Path) -> StagedImages {
     let (dist, cache) = (root.join("dist"), root.join("cache"));

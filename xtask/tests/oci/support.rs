@@ -3,20 +3,13 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::time::Duration;
 
 use xtask_oci::document::Runtime;
 use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, Scratch,
     scratch_rootfs,
 };
-use xtask_process::exec::{Cmd, Output};
 use xtask_triple::Triple;
-
-pub(crate) use crate::skip::{have, skipped};
-
-/// Long enough for `docker load` on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 pub(crate) fn threads(count: usize) -> NonZeroUsize {
     NonZeroUsize::new(count).unwrap()
@@ -85,31 +78,6 @@ pub(crate) fn scratch_image(dir: &Path, time_zones: bool) -> ImageSpec {
     let program = dir.join("program");
     *first_tree(&mut image) = scratch_rootfs(&Scratch { bin: "app", program: &program, time_zones }).unwrap();
     image
-}
-
-/// Runs a command that has to succeed.
-pub(crate) fn run(cmd: &Cmd) -> Output {
-    let output = cmd.capture_whole(LIMIT).unwrap();
-    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
-    output
-}
-
-/// Every file under a folder with its bytes, by its path; the lock and the cache are no output.
-pub(crate) fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![dir.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(dir).unwrap().to_string_lossy().into_owned();
-                found.insert(name, std::fs::read(path).unwrap());
-            }
-        }
-    }
-    found
 }
 
 /// The tree of the first layer of the first platform.

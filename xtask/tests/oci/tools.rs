@@ -5,8 +5,10 @@ use std::path::Path;
 
 use xtask_oci::{Digest, Layout, Node, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::have;
 
-use crate::support::{first_tree, fixed_image, have, pack_with, program_bytes, run};
+use crate::support::{first_tree, fixed_image, pack_with, program_bytes};
 
 #[test]
 fn skopeo_reads_layout_and_tar() {

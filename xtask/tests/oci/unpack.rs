@@ -8,9 +8,11 @@ use std::path::Path;
 use proptest::prelude::*;
 use xtask_oci::{Kind, RootFs, unpack};
 use xtask_process::exec::Cmd;
+use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::process::{LIMIT, run};
+use xtask_test_support::skip::have;
 
-use crate::docker::{Loaded, daemon, saved_layer};
-use crate::support::{have, run};
+use crate::docker::saved_layer;
 
 /// What a person sees of an entry: kind, mode and content or target.
 type Seen = BTreeMap<String, (String, u32, Vec<u8>)>;
@@ -95,7 +97,7 @@ proptest! {
         make(&root, &entries);
         let file = dir.path().join("layer.tar");
         let pack = Cmd::new(&tar).arg(format!("--format={format}")).arg(format!("--blocking-factor={blocking}"));
-        let packed = pack.arg("-cf").arg(&file).arg("-C").arg(&root).arg(".").capture(crate::support::LIMIT).unwrap();
+        let packed = pack.arg("-cf").arg(&file).arg("-C").arg(&root).arg(".").capture(LIMIT).unwrap();
         // ustar and v7 have no room for long names, and say so.
         prop_assume!(packed.ok());
         let mut tree = RootFs::new();
@@ -183,8 +185,7 @@ fn docker_sees_the_same_tree() {
 
     let container = run(&Cmd::new("docker").args(["create", &name, "/none"])).text();
     let exported = at("exported.tar");
-    let export =
-        Cmd::new("docker").args(["export", &container, "-o"]).arg(&exported).capture(crate::support::LIMIT);
+    let export = Cmd::new("docker").args(["export", &container, "-o"]).arg(&exported).capture(LIMIT);
     run(&Cmd::new("docker").args(["rm", "--force", &container]));
     assert!(export.unwrap().ok());
     let mut exported_tree = RootFs::new();

@@ -8,10 +8,12 @@ use xtask_oci::decompress::decompress;
 use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest, media_type};
 use xtask_oci::{Codec, Digest, ImageSpec, Layer, LayerSource, Layout, Node, PackedImage, StoredLayer};
 use xtask_process::exec::Cmd;
+use xtask_test_support::docker::{Loaded, daemon, keeps_the_index};
+use xtask_test_support::folder::files;
+use xtask_test_support::process::run;
+use xtask_test_support::skip::{have, skipped};
 
-use crate::docker::{Loaded, daemon};
-use crate::store::keeps_the_index;
-use crate::support::{files, first_tree, fixed_image, have, pack_with, program_bytes, run, skipped};
+use crate::support::{first_tree, fixed_image, pack_with, program_bytes};
 
 /// More than one frame.
 const BIG: usize = 5_000_011;
@@ -116,7 +118,7 @@ fn containerd_unpacks_several_frames() {
     let sockets = ["/run/containerd/containerd.sock", "/var/run/docker/containerd/containerd.sock"];
     let namespace = format!("xtask-zstd-{}", std::process::id());
     let ctr = |socket: &str| Cmd::new(&ctr).args(["--address", socket, "--namespace", &namespace]);
-    let limit = crate::support::LIMIT;
+    let limit = xtask_test_support::process::LIMIT;
     let answers = |socket: &&str| ctr(socket).arg("version").capture(limit).is_ok_and(|output| output.ok());
     let Some(socket) = sockets.into_iter().find(answers) else {
         return skipped(test, "no containerd answers");

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 
 use xtask_files::error::Kind;
+use xtask_test_support::folder::script;
+use xtask_test_support::registry::{PASSWORD, Server, Settings, USER};
 
 use crate::image::packed;
-use crate::server::{PASSWORD, Server, Settings, USER};
 use crate::support::{AMD64, Machine};
 
 /// `reader:open sesame` and `reader:wrong` in base64.
@@ -50,19 +51,13 @@ fn a_password_that_docker_keeps_is_used() {
 #[cfg(unix)]
 #[test]
 fn a_program_that_keeps_passwords_is_asked() {
-    use std::os::unix::fs::PermissionsExt;
     let Some(server) = start("a_program_that_keeps_passwords_is_asked") else { return };
     let (name, at) = (server.name("made:1"), &server.at);
     let bin = server.dir().join("bin");
     fs::create_dir(&bin).unwrap();
     let keeper = |name: &str, body: &str| {
-        let file = bin.join(format!("docker-credential-{name}"));
-        fs::write(
-            &file,
-            format!("#!/bin/sh\nread -r key || [ -n \"$key\" ]\n[ \"$1\" = get ] || exit 9\n{body}\n"),
-        )
-        .unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        let body = format!("read -r key || [ -n \"$key\" ]\n[ \"$1\" = get ] || exit 9\n{body}");
+        script(bin.join(format!("docker-credential-{name}")), &body);
     };
     keeper(
         "right",

@@ -5,9 +5,9 @@ use std::fs;
 use xtask_files::error::Kind;
 use xtask_oci::Digest;
 use xtask_oci::document::{ImageConfig, Manifest};
+use xtask_test_support::registry::Server;
 
 use crate::image::{Made, layout, packed, tar};
-use crate::server::Server;
 use crate::support::{AMD64, ARM64, Machine};
 
 #[test]
@@ -80,7 +80,7 @@ fn a_registry_that_lies_is_not_believed() {
         fs::write(fresh.locks().join("registry.lock"), &locked).unwrap();
         fresh
     };
-    let stored = server.stored(&layer.digest);
+    let stored = server.stored(layer.digest.hex());
     let good = fs::read(&stored).unwrap();
     let mut other = good.clone();
     other[good.len() / 2] ^= 1;
@@ -99,7 +99,7 @@ fn a_registry_that_lies_is_not_believed() {
     fs::write(&stored, &good).unwrap();
 
     // docker-registry reads a manifest by its digest and does not look at it again.
-    let stored = server.stored(&base.digest);
+    let stored = server.stored(base.digest.hex());
     let text = fs::read_to_string(&stored).unwrap();
     fs::write(&stored, text.replacen("65", "66", 1) + " ").unwrap();
     let error = fresh().refused(&name);

@@ -5,9 +5,6 @@ mod cache;
 mod image;
 mod network;
 mod pull;
-mod server;
-#[path = "../skip/mod.rs"]
-mod skip;
 mod support;
 mod tls;
 mod token;

@@ -9,9 +9,9 @@ use ureq::http::{Method, header};
 use xtask_oci::document::{Index, Manifest, media_type};
 use xtask_oci::{Blobs, Digest};
 use xtask_registry::http::{Body, Http, Request};
+use xtask_test_support::registry::{Server, Settings};
 
 use crate::image::packed;
-use crate::server::{Server, Settings};
 use crate::support::{AMD64, Machine};
 
 /// Puts an image of a layout on a registry as it is, by the client that is tested here: others would not send what does
@@ -179,7 +179,7 @@ fn a_registry_that_asks_for_too_much_patience_is_left() {
 
 #[test]
 fn nobody_there_is_said_after_some_tries() {
-    let text = Machine::new().refused(&format!("{}/made:1", crate::server::free()));
+    let text = Machine::new().refused(&format!("{}/made:1", xtask_test_support::registry::free()));
     assert!(text.contains("refused") && text.contains("(4 tries)"), "{text}");
     assert!(text.contains("help: see whether the address is right") && text.contains("--offline"), "{text}");
 }

@@ -6,11 +6,12 @@ use xtask_oci::document::media_type;
 use xtask_oci::{Digest, Kind};
 use xtask_process::exec::Cmd;
 use xtask_registry::{Reference, lock};
+use xtask_test_support::process::run;
+use xtask_test_support::registry::Server;
 
 use crate::image::{Made, layout, noise, packed, runtime, tar};
 use crate::network::put;
-use crate::server::Server;
-use crate::support::{AMD64, ARM64, Machine, run};
+use crate::support::{AMD64, ARM64, Machine};
 
 #[test]
 fn a_tag_is_locked_and_each_platform_has_its_own() {
@@ -112,7 +113,9 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn layers_of_every_kind_become_one_tree() {
     let Some(server) = Server::start("layers_of_every_kind_become_one_tree") else { return };
-    let Some(zstd) = crate::support::have("layers_of_every_kind_become_one_tree", "zstd") else { return };
+    let Some(zstd) = xtask_test_support::skip::have("layers_of_every_kind_become_one_tree", "zstd") else {
+        return;
+    };
     let one = tar(&[("etc/a", b"1"), ("etc/gone", b"x"), ("srv/big", &noise(300_000))]);
     let two = tar(&[("etc/.wh.gone", b""), ("etc/b", b"2")]);
     let three = tar(&[("etc/a", b"3")]);

@@ -2,20 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use xtask_base::BaseImage;
 use xtask_files::error::Result;
-use xtask_process::exec::{Cmd, Output};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
 use xtask_registry::{Reference, Site, base};
 use xtask_triple::{Platform, Triple};
-
-pub(crate) use crate::skip::have;
-
-/// Long enough for skopeo on a busy machine.
-pub(crate) const LIMIT: Duration = Duration::from_secs(120);
 
 /// A cache, locks and variables of its own.
 pub(crate) struct Machine {
@@ -80,11 +73,4 @@ pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
 
 pub(crate) fn platform(triple: &str) -> Platform {
     Triple::parse(triple).platform().unwrap()
-}
-
-/// Runs a command that has to succeed.
-pub(crate) fn run(cmd: &Cmd) -> Output {
-    let output = cmd.capture_whole(LIMIT).unwrap();
-    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
-    output
 }

@@ -3,11 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
+use xtask_test_support::registry::{Server, Settings};
+use xtask_test_support::skip::have;
 
 use crate::image::packed;
 use crate::network::Between;
-use crate::server::{Server, Settings};
-use crate::support::{AMD64, Machine, have, run};
+use crate::support::{AMD64, Machine};
 
 /// Certificates that a test makes: an authority, and a registry's that it signed.
 pub(crate) struct Certificates {

@@ -8,10 +8,11 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::run;
+use xtask_test_support::registry::{Server, Settings};
 
 use crate::image::packed;
-use crate::server::{Server, Settings};
-use crate::support::{AMD64, Machine, run};
+use crate::support::{AMD64, Machine};
 use crate::tls::Certificates;
 
 /// `reader:open sesame` in base64.

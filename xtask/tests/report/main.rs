@@ -1,24 +1,22 @@
 //! Reports and timings as files and tables: golden texts, and what comes back when they are read.
 
-#[path = "../golden/compare.rs"]
-mod golden;
 mod sample;
 
-use golden::golden;
 use sample::{report, timings};
 use xtask_report::report::{Report, html, markdown, terminal};
 use xtask_report::timing::Timings;
+use xtask_test_support::golden;
 
 #[test]
 fn report_json() {
-    golden("report/report.json", &report().json());
+    golden!("report/report.json", &report().json());
     let back: Report = serde_json::from_str(&report().json()).unwrap();
     assert_eq!(back, report());
 }
 
 #[test]
 fn timings_json() {
-    golden("report/timings.json", &timings().json());
+    golden!("report/timings.json", &timings().json());
     let back: Timings = serde_json::from_str(&timings().json()).unwrap();
     assert_eq!(back, timings());
 }
@@ -96,13 +94,13 @@ fn words_of_the_contract() {
 
 #[test]
 fn report_md() {
-    golden("report/report.md", &markdown(&report(), Some(&timings())));
+    golden!("report/report.md", &markdown(&report(), Some(&timings())));
 }
 
 #[test]
 fn report_html() {
     let text = html(&report(), Some(&timings()));
-    golden("report/report.html", &text);
+    golden!("report/report.html", &text);
     // The report holds a job whose error tries to be markup.
     assert!(!text.contains("<script") && text.contains("&lt;script&gt;"));
     assert!(!text.contains("http://") && !text.contains("https://"), "it needs nothing from elsewhere");
@@ -117,8 +115,8 @@ fn report_html() {
 
 #[test]
 fn report_for_a_terminal() {
-    golden("report/terminal.txt", &terminal(&report(), Some(&timings()), false));
-    golden("report/terminal-color.txt", &terminal(&report(), None, true));
+    golden!("report/terminal.txt", &terminal(&report(), Some(&timings()), false));
+    golden!("report/terminal-color.txt", &terminal(&report(), None, true));
     let stripped = strip_colors(&terminal(&report(), Some(&timings()), true));
     assert_eq!(stripped, terminal(&report(), Some(&timings()), false));
 }

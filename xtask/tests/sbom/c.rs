@@ -6,8 +6,7 @@ use std::time::Duration;
 use xtask::sbom::c::{Origin, libraries, musl_version};
 use xtask::trap::Script;
 use xtask_process::exec::Cmd;
-
-use crate::skip::skipped;
+use xtask_test_support::skip::skipped;
 
 fn script(out_dir: &Path, libs: &[&str], paths: &[String]) -> Script {
     Script {

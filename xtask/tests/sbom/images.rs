@@ -9,9 +9,9 @@ use xtask_base::{BaseImage, Package};
 use xtask_oci::document::Runtime;
 use xtask_oci::{Digest, Node, PackedManifest, RootFs};
 use xtask_registry::Reference;
+use xtask_test_support::golden;
 use xtask_triple::{Platform, Triple};
 
-use crate::golden::golden;
 use crate::programs::{component, document, property};
 use crate::sample;
 
@@ -93,7 +93,7 @@ fn what_is_left_of_a_base_is_partial() {
         left.remove(gone);
     }
     let below = Below { name: &distroless(), base: &base, left: Some(&left) };
-    golden("sbom/image.cdx.json", &of(Some(below), true).document(0).text());
+    golden!("sbom/image.cdx.json", &of(Some(below), true).document(0).text());
     let document = document(of(Some(below), true), 0);
     assert_eq!(aggregate(&document, "base"), "incomplete");
     assert_eq!(property(component(&document, "base"), "xtask:partial"), Some("true"));

@@ -1,13 +1,9 @@
 //! Bills of materials: what they say of small fixed inputs, of any text, and whether CycloneDX's own library takes them.
 
 mod c;
-#[path = "../golden/compare.rs"]
-mod golden;
 mod images;
 mod programs;
 mod properties;
 mod property;
 mod sample;
-#[path = "../skip/mod.rs"]
-mod skip;
 mod validate;

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use xtask::sbom::bill::Bill;
 use xtask::sbom::program::{Program, Read, bill};
+use xtask_test_support::golden;
 
-use crate::golden::golden;
 use crate::sample::{program, read};
 
 pub(crate) fn document(bill: Bill, created: u64) -> Value {
@@ -33,7 +33,7 @@ pub(crate) fn property<'v>(component: &'v Value, name: &str) -> Option<&'v str> 
 #[test]
 fn a_program_with_everything_in_it() {
     let text = bill(&program(), &read()).document(1_700_000_000).text();
-    golden("sbom/program.cdx.json", &text);
+    golden!("sbom/program.cdx.json", &text);
     // Without a time, nothing else is another.
     let timeless = document(bill(&program(), &read()), 0);
     assert_eq!(timeless["metadata"].get("timestamp"), None);

@@ -9,10 +9,10 @@ use xtask::sbom::program::bill;
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_setup::cyclonedx;
+use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
 use crate::property;
-use crate::skip::skipped;
 
 /// A Python with the library; none where it is not here.
 fn validator(test: &str) -> Option<Cmd> {

@@ -7,9 +7,11 @@ use xtask::verify::Smoke;
 use xtask_oci::Codec;
 use xtask_oci::document::{Health, Runtime};
 use xtask_process::exec::Cmd;
+use xtask_test_support::docker::keeps_the_index;
+use xtask_test_support::folder::script;
+use xtask_test_support::skip::{on_path, skipped};
 
-use crate::store::keeps_the_index;
-use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
+use crate::support::{AMD64, ARM64, Bench, can, prints, runtime, seen};
 
 pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 
@@ -78,12 +80,9 @@ fn what_passed_is_not_run_again() {
     }
     let bench = Bench::new();
     let (dir, log) = (bench.path("bin"), bench.path("log"));
-    std::fs::create_dir_all(&dir).unwrap();
     let real = on_path("docker").unwrap();
-    let script = format!("#!/bin/sh\necho \"$1\" >>'{}'\nexec '{}' \"$@\"\n", log.display(), real.display());
-    let docker = dir.join("docker");
-    std::fs::write(&docker, script).unwrap();
-    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let body = format!("echo \"$1\" >>'{}'\nexec '{}' \"$@\"", log.display(), real.display());
+    script(dir.join("docker"), &body);
     let host = crate::support::host_with(&dir);
     let asked = || {
         let text = std::fs::read_to_string(&log).unwrap_or_default();

@@ -6,8 +6,4 @@ mod failures;
 mod killed;
 mod namespaces;
 mod same;
-#[path = "../skip/mod.rs"]
-mod skip;
-#[path = "../store/mod.rs"]
-mod store;
 mod support;

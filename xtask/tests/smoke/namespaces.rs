@@ -5,8 +5,10 @@ use xtask::smoke::{Emulator, Request};
 use xtask::verify::Smoke;
 use xtask_oci::document::{Manifest, Runtime};
 use xtask_oci::{Layout, PackedImage, Saved};
+use xtask_test_support::folder::script;
+use xtask_test_support::skip::{on_path, skipped};
 
-use crate::support::{AMD64, ARM64, Bench, can, on_path, prints, runtime, seen, skipped};
+use crate::support::{AMD64, ARM64, Bench, can, prints, runtime, seen};
 
 /// What `unshare` needs beside itself; `sh` and `true` are found by the shell.
 pub(crate) const UNSHARE: [&str; 3] = ["unshare", "env", "setpriv"];
@@ -156,12 +158,8 @@ fn a_daemon_that_does_not_answer_is_no_daemon() {
     }
     // As DOCKER_HOST that leads nowhere: the variable belongs to the whole process, so a script sets it.
     let dir = bench.path("bin");
-    std::fs::create_dir_all(&dir).unwrap();
-    let docker = dir.join("docker");
     let real = on_path("docker").unwrap();
-    let script = format!("#!/bin/sh\nDOCKER_HOST=unix:///nowhere exec '{}' \"$@\"\n", real.display());
-    std::fs::write(&docker, script).unwrap();
-    std::fs::set_permissions(&docker, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    script(dir.join("docker"), &format!("DOCKER_HOST=unix:///nowhere exec '{}' \"$@\"", real.display()));
     let program = bench.program("gcc");
     let image = bench.pack(&[(AMD64, &program)], &runtime(1));
     let alone = bench.run(&image, &prints("uid"), &crate::support::host_with(&dir), 60);

@@ -13,12 +13,11 @@ use xtask_oci::document::Runtime;
 use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, StagedImages,
 };
-use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
+use xtask_test_support::c::compile;
+use xtask_test_support::skip::{on_path, on_x86_64, skipped};
 use xtask_triple::Triple;
-
-pub(crate) use crate::skip::{on_path, skipped};
 
 pub(crate) const AMD64: &str = "x86_64-unknown-linux-gnu";
 pub(crate) const ARM64: &str = "aarch64-unknown-linux-gnu";
@@ -97,12 +96,7 @@ impl Bench {
 
     /// Compiles another one.
     pub(crate) fn compile(&self, cc: &str, text: &str) -> PathBuf {
-        let (source, program) = (self.path("program.c"), self.path(cc));
-        std::fs::write(&source, text).unwrap();
-        let output = Cmd::new(cc).args(["-static", "-O1", "-o"]).args([&program, &source]);
-        let output = output.capture(Duration::from_secs(120)).unwrap();
-        assert!(output.ok(), "{}", output.errors());
-        program
+        compile(cc, &["-static", "-O1"], text, self.path(cc))
     }
 
     /// A PATH of these programs alone, out of the one of this process.
@@ -243,8 +237,7 @@ pub(crate) fn host_with(dir: &Path) -> Host {
 
 /// Whether the machine can do what the test wants; a visible line where not.
 pub(crate) fn can(test: &str, programs: &[&str]) -> bool {
-    if std::env::consts::ARCH != "x86_64" {
-        skipped(test, "the host is no x86-64 machine");
+    if !on_x86_64(test) {
         return false;
     }
     let missing: Vec<&str> = programs.iter().copied().filter(|p| on_path(p).is_none()).collect();

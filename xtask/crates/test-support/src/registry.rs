@@ -6,49 +6,53 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use xtask_oci::Digest;
 use xtask_process::exec::Cmd;
 
-use crate::support::{have, run};
+use crate::process::run;
+use crate::skip::have;
 
 /// The only user, where there are any.
-pub(crate) const USER: &str = "reader";
+pub const USER: &str = "reader";
 /// Their password.
-pub(crate) const PASSWORD: &str = "open sesame";
+pub const PASSWORD: &str = "open sesame";
 /// The same as htpasswd writes it with bcrypt, the one kind that the registry takes.
 const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
 
 /// How the registry is to be.
 #[derive(Default)]
-pub(crate) struct Settings {
+pub struct Settings {
     /// Asks for [`USER`] and [`PASSWORD`].
-    pub(crate) password: bool,
+    pub password: bool,
     /// Certificate and key for TLS.
-    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub tls: Option<(PathBuf, PathBuf)>,
     /// More variables: `REGISTRY_AUTH_TOKEN_REALM` and their kin.
-    pub(crate) vars: Vec<(&'static str, String)>,
+    pub vars: Vec<(&'static str, String)>,
     /// Another registry's storage.
-    pub(crate) storage: Option<PathBuf>,
+    pub storage: Option<PathBuf>,
 }
 
 /// A running registry; dropping it ends it.
-pub(crate) struct Server {
+pub struct Server {
     child: Child,
     /// `127.0.0.1:<port>`.
-    pub(crate) at: String,
+    pub at: String,
     dir: tempfile::TempDir,
     /// Where it keeps everything.
-    pub(crate) storage: PathBuf,
+    pub storage: PathBuf,
     skopeo: PathBuf,
 }
 
 impl Server {
-    /// Starts one, or says what is missing.
-    pub(crate) fn start(test: &str) -> Option<Self> {
+    /// Starts a registry with the default settings, or skips the test where a program is missing.
+    pub fn start(test: &str) -> Option<Self> {
         Self::start_with(test, Settings::default())
     }
 
-    pub(crate) fn start_with(test: &str, settings: Settings) -> Option<Self> {
+    /// Starts a registry, or skips the test where a program is missing.
+    ///
+    /// # Panics
+    /// Where it does not start.
+    pub fn start_with(test: &str, settings: Settings) -> Option<Self> {
         let program = have(test, "docker-registry")?;
         let skopeo = have(test, "skopeo")?;
         let dir = tempfile::tempdir().unwrap();
@@ -86,33 +90,35 @@ impl Server {
         panic!("docker-registry does not start:\n{}", fs::read_to_string(dir.path().join("log")).unwrap());
     }
 
-    /// An image on it.
-    pub(crate) fn name(&self, rest: &str) -> String {
+    /// Returns the full name of an image on it.
+    pub fn name(&self, rest: &str) -> String {
         format!("{}/{rest}", self.at)
     }
 
     /// Copies an image to it under a name; `from` is as skopeo spells it.
-    pub(crate) fn push(&self, from: &str, rest: &str, more: &[&str]) {
+    ///
+    /// # Panics
+    /// Where skopeo fails.
+    pub fn push(&self, from: &str, rest: &str, more: &[&str]) {
         let to = format!("docker://{}", self.name(rest));
         let flags = ["--insecure-policy", "copy", "--all", "--dest-tls-verify=false"];
         let credentials = format!("--dest-creds={USER}:{PASSWORD}");
         run(&Cmd::new(&self.skopeo).args(flags).arg(credentials).args(more).args([from, &to]));
     }
 
-    /// The file in which it keeps a blob.
-    pub(crate) fn stored(&self, digest: &Digest) -> PathBuf {
-        let (hex, blobs) = (digest.hex(), self.storage.join("docker/registry/v2/blobs/sha256"));
-        blobs.join(&hex[..2]).join(hex).join("data")
+    /// The file in which it keeps a blob, by the hexadecimal digits of its SHA-256.
+    pub fn stored(&self, hex: &str) -> PathBuf {
+        self.storage.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
     }
 
-    /// Ends it.
-    pub(crate) fn stop(&mut self) {
+    /// Ends the registry; dropping it does the same.
+    pub fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 
-    /// A folder that goes with it.
-    pub(crate) fn dir(&self) -> &Path {
+    /// A folder that is removed with the registry.
+    pub fn dir(&self) -> &Path {
         self.dir.path()
     }
 }
@@ -123,8 +129,11 @@ impl Drop for Server {
     }
 }
 
-/// An address that nobody listens at right now.
-pub(crate) fn free() -> String {
+/// Returns an address of this machine at which nobody listens right now.
+///
+/// # Panics
+/// Where there is none.
+pub fn free() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 

@@ -10,7 +10,6 @@ use std::path::Path;
 use xtask_process::exec::Cmd;
 use xtask_process::ui::Ui;
 
-#[path = "../support/mod.rs"]
 mod support;
 mod tools;
 

@@ -1,0 +1,114 @@
+//! Commands that tests run, and what is asserted of how they end.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use xtask_process::exec::{Cmd, End, Output};
+
+/// Long enough for `docker load` on a busy machine.
+pub const LIMIT: Duration = Duration::from_secs(120);
+
+/// Runs a command that has to succeed within [`LIMIT`].
+///
+/// # Panics
+/// Where it fails, with all that it printed.
+#[track_caller]
+pub fn run(cmd: &Cmd) -> Output {
+    run_within(cmd, LIMIT)
+}
+
+/// Runs a command that has to succeed within a time limit of its own.
+///
+/// # Panics
+/// As [`run`].
+#[track_caller]
+pub fn run_within(cmd: &Cmd, limit: Duration) -> Output {
+    let output = cmd.capture_whole(limit).unwrap();
+    assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
+    output
+}
+
+/// Whether a program starts and answers `--version`.
+pub fn starts(program: &str) -> bool {
+    Cmd::new(program).arg("--version").capture(Duration::from_secs(30)).is_ok_and(|o| o.ok())
+}
+
+/// A command that ended, of which a test asserts how.
+#[derive(Debug)]
+pub struct Finished {
+    line: String,
+    output: Output,
+}
+
+impl Finished {
+    /// Runs a command, whose end is not judged yet.
+    ///
+    /// # Panics
+    /// Where it cannot be started.
+    #[track_caller]
+    pub fn new(cmd: &Cmd, limit: Duration) -> Self {
+        Self { line: cmd.line(), output: cmd.capture_whole(limit).unwrap() }
+    }
+
+    /// Asserts the exit code, and shows everything where it is another.
+    ///
+    /// # Panics
+    /// Where it is another.
+    #[track_caller]
+    pub fn ended(self, code: i32) -> Self {
+        assert!(self.output.end == End::Code(code), "expected exit code {code}\n{self}");
+        self
+    }
+
+    /// Returns standard output as text.
+    pub fn stdout(&self) -> String {
+        self.output.text()
+    }
+
+    /// Returns standard error as text.
+    pub fn stderr(&self) -> String {
+        self.output.errors()
+    }
+
+    /// Reads standard output as exactly one JSON document.
+    ///
+    /// # Panics
+    /// Where it is none.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        let parsed = serde_json::from_slice(&self.output.stdout);
+        parsed.unwrap_or_else(|e| panic!("stdout is not one JSON document: {e}\n{self}"))
+    }
+
+    /// Asserts that standard error holds every one of these words.
+    ///
+    /// # Panics
+    /// Where it lacks one.
+    #[track_caller]
+    pub fn says(self, words: &[&str]) -> Self {
+        for word in words {
+            assert!(self.stderr().contains(word), "stderr does not say {word:?}\n{self}");
+        }
+        self
+    }
+
+    /// Asserts that neither stream holds any of these words.
+    ///
+    /// # Panics
+    /// Where one has one.
+    #[track_caller]
+    pub fn never_says(self, words: &[&str]) -> Self {
+        for word in words {
+            let said = self.stderr().contains(word) || self.stdout().contains(word);
+            assert!(!said, "it says {word:?}\n{self}");
+        }
+        self
+    }
+}
+
+impl std::fmt::Display for Finished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (line, end) = (&self.line, self.output.end);
+        write!(f, "$ {line}\n{end}\n--- stdout\n{}\n--- stderr\n{}\n---", self.stdout(), self.stderr())
+    }
+}
