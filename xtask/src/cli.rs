@@ -71,6 +71,10 @@ pub struct SetupFlag {
     /// First get what is missing on this machine, as `cargo xtask setup --yes` would
     #[arg(long)]
     pub setup: bool,
+    /// With --setup --strict: accept that Debian's archive has superseded locked packages of a base. The run takes those
+    /// that the archive has now, and warns, as it does without --strict
+    #[arg(long, requires_all = ["setup", "strict"])]
+    pub allow_superseded: bool,
 }
 
 /// What watches the C while it is tested.

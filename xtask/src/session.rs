@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::build;
 use crate::cargo::invocation::Site;
 use crate::cargo::userflags::{cargo_home, user_settings};
-use crate::cli::{Common, Planning};
+use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::{self, ModeRequest, Request};
 use crate::rebuild::outside::{name_outside, outside};
 use xtask_base::{Bases, distroless};
@@ -131,17 +131,18 @@ impl Session {
         found.ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
     }
 
-    /// What the bases of images come from. `locks` is [`Session::locks`]; `may_refresh`: somebody agreed to fetch what is
-    /// missing.
-    pub fn bases<'a>(&'a self, locks: &'a Path, may_refresh: bool, strict: bool) -> Bases<'a> {
+    /// What the bases of images come from. `locks` is [`Session::locks`]; `setup` says whether somebody agreed to fetch
+    /// what is missing.
+    pub fn bases<'a>(&'a self, locks: &'a Path, setup: SetupFlag, strict: bool) -> Bases<'a> {
         Bases::new(xtask_base::Site {
             locks,
             cache: &self.cache,
             host: &self.host,
             ui: &self.ui,
             offline: self.offline,
-            may_refresh,
+            may_refresh: setup.setup,
             strict,
+            allow_superseded: setup.allow_superseded,
         })
     }
 

@@ -112,7 +112,16 @@ fn assembled(folder: &Path, arch: Arch) -> Assembled {
     let host = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let (locks, cache) = (&*folder.join("docker/bases"), &*folder.join("cache"));
     let ui = &Ui::silent();
-    let site = Site { locks, cache, host: &host, ui, offline: true, may_refresh: false, strict: false };
+    let site = Site {
+        locks,
+        cache,
+        host: &host,
+        ui,
+        offline: true,
+        may_refresh: false,
+        strict: false,
+        allow_superseded: false,
+    };
     load(Distroless::parse(BASE).unwrap(), &arch.platform(), &site).unwrap()
 }
 

@@ -41,6 +41,7 @@ fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> Site<'a> {
         offline: session.offline,
         may_refresh: false,
         strict: false,
+        allow_superseded: false,
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) struct Start {
     pub(super) request: Request,
     pub(super) look: Look,
     pub(super) plan: Plan,
-    /// A person agreed that what is missing is fetched.
-    pub(super) setup: bool,
+    /// Whether a person agreed that what is missing is fetched.
+    pub(super) setup: SetupFlag,
     turn: OnceCell<Option<Lock>>,
 }
 
@@ -40,7 +40,7 @@ pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json
     }
     let look = look::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
-    Ok(Start { session, config, request, look, plan, setup: setup.setup, turn: OnceCell::new() })
+    Ok(Start { session, config, request, look, plan, setup, turn: OnceCell::new() })
 }
 
 impl Start {

@@ -56,6 +56,16 @@ fn a_superseded_package_is_named_and_may_be_refreshed() {
     });
     assert_eq!(strict.unwrap_err(), error, "--strict takes no other lock than the repository's");
 
+    let allowed = load_from(dir.path(), other_cache().path(), what, Arch::Amd64, |site| {
+        (site.may_refresh, site.strict, site.allow_superseded) = (true, true, true);
+    });
+    let allowed = allowed.unwrap();
+    assert!(
+        allowed.refreshed.unwrap().contains("locked 2.1-0"),
+        "--allow-superseded takes what is there now"
+    );
+    assert_eq!(allowed.base.digest, fresh.base.digest);
+
     let refreshed =
         load_from(dir.path(), other.path(), what, Arch::Amd64, |site| site.may_refresh = true).unwrap();
     let why = refreshed.refreshed.clone().unwrap();
@@ -164,6 +174,7 @@ fn a_machine_without_apt() {
         offline: false,
         may_refresh: false,
         strict: false,
+        allow_superseded: false,
     };
     let platform = Arch::Amd64.platform();
     let none: &'static Path = Box::leak(empty.path().join("cache").into_boxed_path());
@@ -192,6 +203,18 @@ fn a_lock_that_is_the_first() {
     assert!(!none.path().join("debian13.lock").exists(), "that of the repository is the user's to make");
 }
 
+/// That a base is not locked is the repository's own mistake, which the archive has no part in.
+#[test]
+fn allow_superseded_makes_no_lock_where_there_is_none() {
+    let (none, what) = (tempfile::tempdir().unwrap(), base("distroless:static"));
+    let made = load_from(none.path(), none.path(), what, Arch::Amd64, |site| {
+        (site.may_refresh, site.strict, site.allow_superseded) = (true, true, true);
+    });
+    let error = made.unwrap_err();
+    assert_eq!(error.kind, Kind::Missing);
+    assert!(error.to_string().contains("distroless:static is not locked"), "{error}");
+}
+
 #[test]
 fn what_was_never_locked() {
     let dir = tempfile::tempdir().unwrap();
@@ -205,6 +228,7 @@ fn what_was_never_locked() {
             offline: true,
             may_refresh: true,
             strict: false,
+            allow_superseded: false,
         };
         xtask_base::distroless::load(base(what), platform, &site).unwrap_err()
     };

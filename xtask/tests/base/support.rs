@@ -72,8 +72,16 @@ pub(crate) fn load_from(
     change: fn(&mut Site<'_>),
 ) -> Result<Assembled> {
     let (host, ui) = (host(), Ui::silent());
-    let mut site =
-        Site { locks, cache, host: &host, ui: &ui, offline: false, may_refresh: false, strict: false };
+    let mut site = Site {
+        locks,
+        cache,
+        host: &host,
+        ui: &ui,
+        offline: false,
+        may_refresh: false,
+        strict: false,
+        allow_superseded: false,
+    };
     change(&mut site);
     load(what, &arch.platform(), &site)
 }

@@ -72,6 +72,7 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
         offline: true,
         may_refresh: false,
         strict: false,
+        allow_superseded: false,
     });
     let (mut placed, mut unmade) = (Vec::new(), Vec::new());
     for place in place(&config, &asked, &mut verified, &bases, &ui).unwrap() {

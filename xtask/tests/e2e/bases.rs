@@ -96,6 +96,40 @@ fn the_smallest_base_that_carries_the_program_is_chosen() {
     assert_eq!(again["images"], report["images"]);
 }
 
+/// What a pipeline asks for: a fallback fails, and a package that Debian has replaced since does not, but is told.
+#[test]
+fn superseded_packages_end_a_strict_run_unless_they_are_allowed() {
+    let programs = machine::programs(&["apt-get", "docker"]);
+    need!("bases::superseded", machine::std_for(&[HOST_MUSL]), programs);
+    let space = space(&[("app", "distroless:static", HOST_MUSL, "")]);
+    let file = "docker/bases/debian13.lock";
+    let lock = space.read(file);
+    // A package that the archive never had stands for one that it has no more.
+    let line = lock.lines().find(|line| line.starts_with("\"media-types\"")).unwrap();
+    let (name, rest) = line.split_once(" = { version = \"").unwrap();
+    let digest = rest.split_once("sha256 = \"").unwrap().1.split_once('"').unwrap().0;
+    let version = rest.split_once('"').unwrap().0;
+    let old = rest.replacen(version, "0.1", 1).replace(digest, &"0".repeat(64));
+    let old = old.replace(&format!("media-types_{version}_"), "media-types_0.1_");
+    let old = lock.replace(line, &format!("{name} = {{ version = \"{old}"));
+    space.write(file, &old);
+    let strict = ["release", "--mode", "pure", "--setup", "--strict"];
+    let moved = "cargo xtask base update 13";
+    space.run(&strict).ended(3).says(&["media-types (all): locked 0.1, the archive has ", moved]);
+    let allowed = [&strict[..], &["--allow-superseded"]].concat();
+    let run = space.run(&allowed).ended(0);
+    run.says(&[
+        "warning: the lock of Debian 13 was refreshed for this run: media-types (all): locked 0.1",
+        moved,
+    ]);
+    let report = space.report();
+    assert!(image(&report, "app")["refreshed"].as_str().unwrap().contains("locked 0.1"), "{report:#}");
+    assert_eq!(image(&report, "app")["manifests"][0]["smoke"]["status"], "pass");
+    assert_eq!(space.read(file), old, "the lock is moved by a person");
+    // Alone it would say nothing.
+    space.run(&["release", "--allow-superseded"]).ended(2).says(&["--setup", "--strict"]);
+}
+
 #[test]
 fn what_would_not_start_is_not_packed() {
     need!("bases::refused", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["apt-get"]));

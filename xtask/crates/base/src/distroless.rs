@@ -45,7 +45,7 @@ pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<As
     let lock = Lock::load(&file(what, site))?;
     let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
-        Err(error) if may_refresh => return refresh(what, arch, lock.as_ref(), error.what, site),
+        Err(error) if site.locks_anew() => return refresh(what, arch, lock.as_ref(), error.what, site),
         Err(error) => return Err(error),
     };
     if let Some(ready) = cached(what, arch, &part, site)? {

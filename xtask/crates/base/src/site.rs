@@ -22,11 +22,18 @@ pub struct Site<'a> {
     pub may_refresh: bool,
     /// Then that is an error all the same.
     pub strict: bool,
+    /// Except where the archive has superseded locked packages: what changes without a change of the repository.
+    pub allow_superseded: bool,
 }
 
 impl Site<'_> {
-    /// Whether a lock may be made now.
-    pub(crate) fn refreshes(&self) -> bool {
+    /// Whether a lock may be made now where the repository has none of a base.
+    pub(crate) fn locks_anew(&self) -> bool {
         self.may_refresh && !self.strict && !self.offline
+    }
+
+    /// Whether a lock may be made now where the archive has superseded packages of the repository's.
+    pub(crate) fn refreshes(&self) -> bool {
+        self.may_refresh && (!self.strict || self.allow_superseded) && !self.offline
     }
 }

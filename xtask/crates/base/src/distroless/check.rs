@@ -20,7 +20,7 @@ pub fn check(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<(
     let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
         // It is apt that a lock is made by.
-        Err(_) if site.refreshes() => return Apt::find(site.host, *site.ui, packages::NEEDED).map(drop),
+        Err(_) if site.locks_anew() => return Apt::find(site.host, *site.ui, packages::NEEDED).map(drop),
         Err(error) => return Err(error),
     };
     if layer::lies(&folder(&part, site)) || site.refreshes() && stands_in(what, arch, lock.as_ref(), site) {
