@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::plan::Request;
 use crate::ship::run;
 use crate::verify::{Verified, limits};
 use xtask_base::Base;
 use xtask_base::{BaseImage, Bases, Distroless, Flavour, closure};
-use xtask_config::{Config, Image};
+use xtask_config::{Config, Image, ImageTarget};
 use xtask_files::error::{Error, Result};
 use xtask_gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
 use xtask_oci::RootFs;
@@ -69,23 +70,22 @@ pub struct Unmade {
     pub error: Option<Error>,
 }
 
-/// Finds the base of every image whose targets, limited to `asked`, were all verified, and holds its programs against it.
+/// Finds the base of every image whose targets, of those that were asked for, were all verified, and holds its programs against it.
 /// What the gate finds goes to the jobs, and fails them.
 ///
 /// # Errors
 /// Where a program or the cache cannot be read.
 pub fn place(
     config: &Config,
-    asked: &[Triple],
+    request: &Request,
     verified: &mut [Verified],
     bases: &Bases<'_>,
     ui: &Ui,
 ) -> Result<Vec<Result<Placed, Unmade>>> {
     let mut places = Vec::new();
     for image in &config.images {
-        let (targets, others): (Vec<&Triple>, Vec<&Triple>) =
-            image.targets.iter().partition(|t| asked.is_empty() || asked.contains(t));
-        let left_out = others.into_iter().filter_map(Triple::platform).collect();
+        let (targets, others) = request.split(image);
+        let left_out = others.into_iter().map(|target| target.platform.clone()).collect();
         let place = Place { image, bin: &config.app.bin, targets, left_out, bases, ui };
         places.push(place.decide(verified)?);
     }
@@ -96,7 +96,7 @@ pub fn place(
 struct Place<'a> {
     image: &'a Image,
     bin: &'a str,
-    targets: Vec<&'a Triple>,
+    targets: Vec<&'a ImageTarget>,
     left_out: Vec<Platform>,
     bases: &'a Bases<'a>,
     ui: &'a Ui,
@@ -113,7 +113,7 @@ impl Place<'_> {
         }
         let mut rejected: Vec<Rejected> = Vec::new();
         for base in candidates(&self.image.base) {
-            let mut grounds = match self.grounds(&base, verified) {
+            let mut grounds = match self.grounds(&base) {
                 Ok(grounds) => grounds,
                 Err(error) => {
                     let reason = format!("its base {base} cannot be had: {}", error.what);
@@ -167,22 +167,20 @@ impl Place<'_> {
 
     /// Which of its programs are not there; none where all are.
     fn lacking(&self, verified: &[Verified]) -> Option<String> {
-        let lack = |target: &&Triple| match at(verified, target).map(|at| verified[at].ok()) {
+        let lack = |target: &&ImageTarget| match at(verified, &target.triple).map(|at| verified[at].ok()) {
             Some(true) => None,
-            Some(false) => Some(format!("{target} failed")),
-            None => Some(format!("{target} was not built")),
+            Some(false) => Some(format!("{} failed", target.triple)),
+            None => Some(format!("{} was not built", target.triple)),
         };
         let lacking: Vec<String> = self.targets.iter().filter_map(lack).collect();
         (!lacking.is_empty()).then(|| lacking.join(", "))
     }
 
-    fn grounds(&self, base: &Base, verified: &[Verified]) -> Result<Vec<Ground>> {
-        let ground = |target: &&Triple| {
-            let job = at(verified, target).map(|at| verified[at].job());
-            let platform = job.and_then(|job| job.platform.as_ref());
-            let platform = platform.ok_or_else(|| Error::failed(format!("{target} has no platform")))?;
+    fn grounds(&self, base: &Base) -> Result<Vec<Ground>> {
+        let ground = |target: &&ImageTarget| {
+            let ImageTarget { triple, platform } = target;
             let base = self.bases.get(base, platform)?;
-            Ok(Ground { target: (*target).clone(), bin: self.bin.to_owned(), base, trimmed: None })
+            Ok(Ground { target: triple.clone(), bin: self.bin.to_owned(), base, trimmed: None })
         };
         self.targets.iter().map(ground).collect()
     }

@@ -8,7 +8,7 @@ use xtask_compilers::rustflags::Linker;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Provider, Toolchain};
-use xtask_config::{Config, GlibcVersion, Mode, Target};
+use xtask_config::{Config, GlibcVersion, Image, ImageTarget, Mode, Target};
 use xtask_files::error::{Error, Result};
 use xtask_gate::Asked;
 use xtask_triple::{Platform, Triple};
@@ -41,6 +41,18 @@ pub enum ModeRequest {
     Named(String),
     /// `all`: every mode, each as if asked for by name.
     All,
+}
+
+impl Request {
+    /// Whether a run that asks for this builds a target.
+    pub fn wants(&self, target: &Triple) -> bool {
+        self.targets.is_empty() || self.targets.contains(target)
+    }
+
+    /// The targets of an image that are built, and those that `--target` leaves out.
+    pub fn split<'i>(&self, image: &'i Image) -> (Vec<&'i ImageTarget>, Vec<&'i ImageTarget>) {
+        image.targets.iter().partition(|target| self.wants(&target.triple))
+    }
 }
 
 /// What was found on this machine for the targets of a run.

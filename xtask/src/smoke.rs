@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::verify::{SMOKE_MOST, Smoke};
-use xtask_config::{Config, Image, ImageSmoke};
+use xtask_config::{Config, ImageSmoke};
 use xtask_files::error::{Error, Result};
 use xtask_oci::{PackedImage, PackedManifest, Saved};
 use xtask_process::exec::{Capture, Output};
@@ -185,15 +185,11 @@ fn say(ran: &Ran, ui: &Ui) {
 fn tasks<'a>(image: &'a PackedImage, config: &'a Config) -> Vec<Task<'a>> {
     let Some(of) = config.images.iter().find(|i| i.name == image.name) else { return Vec::new() };
     let task = |manifest: &'a PackedManifest| {
-        let target = target(of, &manifest.platform)?;
+        let target = &of.targets.iter().find(|target| target.platform == manifest.platform)?.triple;
         let args = of.smoke.args.as_ref().unwrap_or(&config.app.smoke);
         Some(Task { image, manifest, target, args, expect: &of.smoke })
     };
     image.manifests.iter().filter_map(task).collect()
-}
-
-fn target<'a>(image: &'a Image, platform: &Platform) -> Option<&'a Triple> {
-    image.targets.iter().find(|target| target.platform().as_ref() == Some(platform))
 }
 
 /// A platform as a part of a path: `linux-arm64-v8`.

@@ -8,10 +8,9 @@ use super::shipped::{Shipped, judge, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::smoke::{Engine, load};
 use crate::verify::Extent;
-use xtask_config::Image;
+use xtask_config::{Image, ImageTarget};
 use xtask_files::error::{Error, Result};
 use xtask_oci::PackedImage;
-use xtask_triple::Triple;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     up_to(Extent::Place, common, planning, setup, false, json)
@@ -97,12 +96,11 @@ pub(super) fn image(
 /// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not
 /// made, no other takes its place: a shell would run the wrong program.
 fn named(start: &Start) -> Option<&str> {
-    let (own, asked) = (start.session.host.triple.platform(), &start.request.targets);
-    let wanted = |target: &&Triple| asked.is_empty() || asked.contains(target);
-    let images: Vec<_> =
-        start.config.images.iter().filter(|i| i.targets.iter().any(|t| wanted(&t))).collect();
-    let runs_here = |image: &Image| image.targets.iter().filter(wanted).any(|t| t.platform() == own);
-    images.iter().find(|i| runs_here(i)).or(images.first()).map(|image| image.name.as_str())
+    let own = start.session.host.triple.platform();
+    let images = start.config.images.iter().map(|image| (image, start.request.split(image).0));
+    let made: Vec<(&Image, Vec<&ImageTarget>)> = images.filter(|(_, targets)| !targets.is_empty()).collect();
+    let here = made.iter().find(|(_, targets)| targets.iter().any(|t| Some(&t.platform) == own.as_ref()));
+    here.or(made.first()).map(|(image, _)| image.name.as_str())
 }
 
 fn loaded(start: &Start, engine: &Engine, image: &PackedImage, version: &str) -> Result<String> {
@@ -123,7 +121,7 @@ fn any_image(start: &Start) -> Result<()> {
         return Err(Error::usage(format!("{file} names no image"))
             .help("add an [[image]] table; `cargo xtask init` shows one"));
     }
-    if !asked.is_empty() && !images.iter().any(|i| i.targets.iter().any(|t| asked.contains(t))) {
+    if images.iter().all(|image| start.request.split(image).0.is_empty()) {
         let asked: Vec<&str> = asked.iter().map(|t| t.as_str()).collect();
         return Err(Error::usage(format!("no image of {file} holds {}", asked.join(" or ")))
             .help("add the target to the `targets` of an [[image]] table"));

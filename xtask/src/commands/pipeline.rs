@@ -119,7 +119,7 @@ impl Start {
     pub(super) fn prospects(&self) -> Vec<Prospect> {
         let locks = self.session.locks();
         let bases = self.session.bases(&locks, self.setup, self.request.strict);
-        place::ahead(&self.config, &self.request.targets, &self.plan, &self.look.findings.user_flags, &bases)
+        place::ahead(&self.config, &self.request, &self.plan, &self.look.findings.user_flags, &bases)
     }
 
     fn check_bases(&self) -> Result<()> {

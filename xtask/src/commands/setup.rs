@@ -179,7 +179,8 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();
-                let targets = config.images.iter().flat_map(|i| &i.targets).filter(foreign);
+                let targets =
+                    config.images.iter().flat_map(|i| &i.targets).map(|t| &t.triple).filter(foreign);
                 wants.extend(targets.map(|t| Want::Binfmt(t.clone())));
             }
             // A daemon is the administrator's to install and to start; the tests say where they miss it.

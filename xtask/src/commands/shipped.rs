@@ -34,7 +34,7 @@ pub(super) struct Shipped {
 fn place(start: &Start, verified: &mut [Verified]) -> Result<Vec<Result<Placed, Unmade>>> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, start.setup, start.request.strict);
-    place::place(&start.config, &start.request.targets, verified, &bases, &start.session.ui)
+    place::place(&start.config, &start.request, verified, &bases, &start.session.ui)
 }
 
 /// Holds the programs against the images that they would go into, for a run that makes none: of an image it says only

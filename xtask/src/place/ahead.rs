@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Job, Plan};
+use crate::plan::{Job, Plan, Request};
 use xtask_base::Base;
 use xtask_base::{Bases, Distroless, Flavour};
 use xtask_compilers::rustflags::is_static;
-use xtask_config::{Config, Image};
+use xtask_config::{Config, Image, ImageTarget};
 use xtask_files::error::Error;
 use xtask_triple::{Libc, Platform, Triple};
 
@@ -30,20 +30,20 @@ pub enum Weight {
     Locks,
 }
 
-/// What is known of the bases of the images that a run would make: of those all of whose targets, limited to `asked`, can be
+/// What is known of the bases of the images that a run would make: of those all of whose targets that are asked for can be
 /// built. `user_flags` are the user's own rustflags for each target.
 pub fn ahead(
     config: &Config,
-    asked: &[Triple],
+    request: &Request,
     plan: &Plan,
     user_flags: &BTreeMap<Triple, Vec<String>>,
     bases: &Bases<'_>,
 ) -> Vec<Prospect> {
     let mut prospects: Vec<Prospect> = Vec::new();
     for image in &config.images {
-        let targets = image.targets.iter().filter(|t| asked.is_empty() || asked.contains(t));
-        let job = |target: &Triple| plan.jobs.iter().find(|j| j.target.triple == *target && j.buildable());
-        let Some(jobs) = targets.map(job).collect::<Option<Vec<&Job>>>() else { continue };
+        let job = |t: &&ImageTarget| plan.jobs.iter().find(|j| j.target.triple == t.triple && j.buildable());
+        let (targets, _) = request.split(image);
+        let Some(jobs) = targets.iter().map(job).collect::<Option<Vec<&Job>>>() else { continue };
         let Some((weight, error, note)) = of_image(image, &jobs, user_flags, bases) else { continue };
         let known = prospects.iter_mut().find(|p| p.weight == weight && p.error.what == error.what);
         match known {

@@ -241,7 +241,7 @@ impl OneTarget<'_> {
         if self.findings.host_cc.is_none() {
             lacks.push("rustc links build scripts with the host's C compiler, and there is no cc, gcc or clang on PATH".into());
         }
-        let images = self.config.images.iter().filter(|i| i.targets.contains(triple));
+        let images = self.config.images.iter().filter(|i| i.targets.iter().any(|t| t.triple == *triple));
         let runner = self.findings.runners.get(triple).cloned();
         Ok(Job {
             platform: triple.platform(),

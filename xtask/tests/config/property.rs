@@ -137,7 +137,7 @@ fn written(config: &Config) -> String {
         text += &format!(
             "[[image]]\nname = {}\nbase = \"scratch\"\ntargets = {}\ntzdata = {}\ncompression = {}\n",
             string(&image.name),
-            list(image.targets.iter().map(|t| t.as_str()).collect()),
+            list(image.targets.iter().map(|t| t.triple.as_str()).collect()),
             image.tzdata,
             string(image.compression.as_str())
         );

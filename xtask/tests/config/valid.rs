@@ -8,7 +8,7 @@ use xtask_base::Base;
 use xtask_config::workspace::Package;
 use xtask_config::{
     App, CcChoice, CcProvider, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun,
-    ImageSmoke, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+    ImageSmoke, ImageTarget, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 use xtask_triple::Triple;
 
@@ -120,7 +120,8 @@ needs = ["umoci", "docker", "umoci"]
     assert_eq!(target.env["A"], "1");
     assert_eq!(target.rustflags, ["-C", "link-arg=-Wl,-z,now", "--cfg=a b"]);
     assert_eq!(config.targets[1].cc, Some(CcChoice::Program("/opt/my tools/bin/cc".into())));
-    let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"].map(Triple::parse).into();
+    let targets = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-gnu"];
+    let targets = targets.map(|target| ImageTarget::of(&Triple::parse(target)).unwrap()).into();
     let strings = |list: &[&str]| list.iter().map(|s| (*s).to_owned()).collect::<Vec<_>>();
     let pairs = |list: &[(&str, &str)]| list.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
     let run = ImageRun {

@@ -13,7 +13,7 @@ use xtask_config::workspace::Workspace;
 use xtask_oci::PackedImage;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
-use xtask_triple::{Arch, Triple};
+use xtask_triple::Arch;
 
 use crate::support::{ARM_MUSL, GNU, MUSL, Machine, config, findings, surveyed, triple};
 
@@ -61,7 +61,7 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
         revision: Some("c0ffee".into()),
         created: 1_700_000_000,
     };
-    let asked: Vec<Triple> = asked.iter().map(|t| triple(t)).collect();
+    let request = Request { targets: asked.iter().map(|t| triple(t)).collect(), ..Request::default() };
     let (dist, cache) = (machine.path().join("dist"), machine.path().join("cache"));
     let (host, ui) = (Host::read(triple(MUSL)), Ui::silent());
     let bases = Bases::new(xtask_base::Site {
@@ -75,7 +75,7 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
         allow_superseded: false,
     });
     let (mut placed, mut unmade) = (Vec::new(), Vec::new());
-    for place in place(&config, &asked, &mut verified, &bases, &ui).unwrap() {
+    for place in place(&config, &request, &mut verified, &bases, &ui).unwrap() {
         match place {
             Ok(place) => placed.push(place),
             Err(image) => unmade.push(image),

@@ -8,7 +8,7 @@ use xtask_base::Base;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Provider, Toolchain};
-use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, Mode, Need, Target, TestSection};
+use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, ImageTarget, Mode, Need, Target, TestSection};
 use xtask_process::host::Host;
 use xtask_test_support::folder;
 use xtask_triple::Triple;
@@ -85,7 +85,7 @@ pub(crate) fn config() -> Config {
             name: "app".into(),
             base: Base::Scratch,
             closure: false,
-            targets: vec![triple(MUSL), triple(ARM_MUSL)],
+            targets: [MUSL, ARM_MUSL].map(|t| ImageTarget::of(&triple(t)).unwrap()).into(),
             tzdata: false,
             compression: xtask_config::Compression::Gzip,
             budget: None,

@@ -9,7 +9,7 @@ use xtask::place::{Ground, Placed};
 use xtask::ship::docker::base_tars;
 use xtask_base::Base;
 use xtask_base::BaseImage;
-use xtask_config::{Image, ImageRun, ImageSmoke};
+use xtask_config::{Image, ImageRun, ImageSmoke, ImageTarget};
 use xtask_oci::document::Runtime;
 use xtask_oci::{
     Content, Digest, ImageSpec, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch,
@@ -206,7 +206,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
     let image = Image {
         name: "app".into(),
         base: Base::Scratch,
-        targets: vec![Triple::parse("some-target")],
+        targets: vec![ImageTarget { triple: Triple::parse("some-target"), platform: platform.clone() }],
         tzdata: false,
         closure: false,
         compression: Default::default(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use xtask::smoke::{self, Ran, Site};
 use xtask_base::Base;
-use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, TestSection};
+use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, ImageTarget, TestSection};
 use xtask_oci::document::Runtime;
 use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, StagedImages,
@@ -191,7 +191,7 @@ impl Bench {
 }
 
 fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
-    let targets = [AMD64, ARM64].map(Triple::parse).into();
+    let targets = [AMD64, ARM64].map(|target| ImageTarget::of(&Triple::parse(target)).unwrap()).into();
     let image = Image {
         name: image.name.clone(),
         base: Base::Scratch,

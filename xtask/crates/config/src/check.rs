@@ -43,7 +43,7 @@ pub(super) fn config<'a>(
     let modes: Vec<Mode> = raw.modes.iter().filter_map(|mode| check.mode(mode, package)).collect();
     check.differ("mode", raw.modes.iter().filter_map(|m| m.name.as_ref()));
     let targets = targets(&mut check);
-    let images = images(&mut check);
+    let images = images(&mut check, &targets);
     check_bin::place(&mut check, &images);
     check_image::version(&mut check, package, &images);
     let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());

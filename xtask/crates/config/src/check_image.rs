@@ -1,6 +1,6 @@
 //! The checks of `[[image]]`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::check::Check;
 use super::check_run;
@@ -10,22 +10,22 @@ use super::raw::{RawImage, Text, Texts};
 use super::suggest::nearest;
 use xtask_base::Base;
 
-use super::types::Image;
+use super::types::{Image, ImageTarget, Target};
 use crate::workspace::Package;
 use xtask_base::{Distroless, Flavour};
 use xtask_oci::{grammar, pack};
 use xtask_registry::Reference;
-use xtask_triple::{Os, Platform, Triple};
+use xtask_triple::Platform;
 
-/// All images of the file.
-pub(super) fn images(check: &mut Check<'_, '_>) -> Vec<Image> {
+/// All images of the file, whose targets are among `listed`.
+pub(super) fn images(check: &mut Check<'_, '_>, listed: &[Target]) -> Vec<Image> {
     let raw = check.raw;
-    let images = raw.images.iter().filter_map(|image| self::image(check, image)).collect();
+    let images = raw.images.iter().filter_map(|image| self::image(check, image, listed)).collect();
     check.differ("image", raw.images.iter().filter_map(|i| i.name.as_ref()));
     images
 }
 
-fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
+fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage, listed: &[Target]) -> Option<Image> {
     if let Some(name) = raw.name.as_ref().filter(|name| !grammar::is_name(name.get_ref())) {
         check
             .diags
@@ -37,7 +37,7 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage) -> Option<Image> {
     if let Some(list) = targets.filter(|list| list.get_ref().is_empty()) {
         check.diags.at(list.span(), "an image has at least one target");
     }
-    let targets = targets.map(|list| platforms(check, list.get_ref())).unwrap_or_default();
+    let targets = targets.map(|list| self::targets(check, list.get_ref(), listed)).unwrap_or_default();
     let compression = check_size::compression(check, raw.compression.as_ref());
     let budget = check_size::budget(check, raw.budget.as_ref());
     let run = check_run::run(check, &raw.run);
@@ -84,8 +84,8 @@ pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, imag
     let Some(name) = &app.package else { return };
     let version = package.version.to_string();
     for image in images {
-        let platforms: Vec<Platform> = image.targets.iter().filter_map(Triple::platform).collect();
-        let tags = pack::tags(&version, &platforms.iter().collect::<Vec<_>>());
+        let platforms: Vec<&Platform> = image.targets.iter().map(|target| &target.platform).collect();
+        let tags = pack::tags(&version, &platforms);
         if let Some(tag) = tags.iter().flatten().find(|tag| !grammar::is_tag(tag)) {
             let message =
                 format!("the version of {} makes no tag for image {}", quoted(&package.name), image.name);
@@ -138,49 +138,52 @@ fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
 }
 
 /// The targets of one image: listed, of a Linux platform, each of its own.
-fn platforms<'a>(check: &mut Check<'a, '_>, texts: &'a [Text]) -> Vec<Triple> {
-    let raw = check.raw;
-    let listed = move || raw.targets.iter().filter_map(|t| t.triple.as_ref()).map(|t| t.get_ref().as_str());
-    let known: BTreeSet<&str> = listed().collect();
-    let all_readable = raw.targets.iter().all(|t| t.triple.is_some());
-    let mut taken: BTreeMap<Platform, (usize, &str)> = BTreeMap::new();
-    let mut triples = Vec::new();
+fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) -> Vec<ImageTarget> {
+    let mut found: Vec<(ImageTarget, usize)> = Vec::new();
     for text in texts {
-        let name = text.get_ref().as_str();
-        let triple = Triple::parse(name);
-        if !known.contains(name) {
+        let name = quoted(text.get_ref());
+        let Some(target) = listed.iter().find(|target| target.triple.as_str() == text.get_ref()) else {
             // A target whose triple cannot be read may be the one that is meant.
-            if all_readable {
-                not_listed(check, text, listed);
+            if check.raw.targets.iter().all(|t| t.triple.is_some()) {
+                not_listed(check, text);
             }
-        } else if let Some(platform) = triple.platform().filter(|_| triple.os() == Os::Linux) {
-            if let Some((offset, other)) = taken.get(&platform) {
-                let message = match *other == name {
-                    true => format!("{} is in this image twice", quoted(name)),
-                    false => format!("{} and {} are both {platform}", quoted(other), quoted(name)),
+            continue;
+        };
+        let Some(target) = ImageTarget::of(&target.triple) else {
+            no_image(check, text, target);
+            continue;
+        };
+        match found.iter().find(|(other, _)| other.platform == target.platform) {
+            None => found.push((target, text.span().start)),
+            Some((other, offset)) => {
+                let message = match other.triple == target.triple {
+                    true => format!("{name} is in this image twice"),
+                    false => {
+                        format!("{} and {name} are both {}", quoted(other.triple.as_str()), target.platform)
+                    }
                 };
                 let diag = check.diags.at(text.span(), message).whole().also("the first is on", *offset);
                 diag.help("an image has one program for each platform; make two images");
-            } else {
-                taken.insert(platform, (text.span().start, name));
             }
-        } else if check.triples.contains(name) {
-            let message = match triple.platform() {
-                Some(platform) => format!("an image for {platform} is not supported yet"),
-                None => format!("{} has no platform that container images know", quoted(name)),
-            };
-            check.diags.at(text.span(), message).help("remove it here: a target needs no image");
         }
-        triples.push(triple);
     }
-    triples
+    found.into_iter().map(|(target, _)| target).collect()
 }
 
-fn not_listed<'a, I: Iterator<Item = &'a str>>(
-    check: &mut Check<'a, '_>,
-    text: &'a Text,
-    listed: impl Fn() -> I + Send + 'a,
-) {
+/// Reports a target whose program no image can hold. One that rustc does not know is reported where it is listed.
+fn no_image(check: &mut Check<'_, '_>, text: &Text, target: &Target) {
+    if check.triples.contains(target.triple.as_str()) {
+        let message = match target.triple.platform() {
+            Some(platform) => format!("an image for {platform} is not supported yet"),
+            None => format!("{} has no platform that container images know", quoted(text.get_ref())),
+        };
+        check.diags.at(text.span(), message).help("remove it here: a target needs no image");
+    }
+}
+
+fn not_listed<'a>(check: &mut Check<'a, '_>, text: &'a Text) {
+    let raw = check.raw;
+    let listed = move || raw.targets.iter().filter_map(|t| t.triple.as_ref()).map(|t| t.get_ref().as_str());
     let name = text.get_ref().as_str();
     let known = check.triples.contains(name);
     let diag = check.diags.at(text.span(), format!("target {} is not listed", quoted(name))).whole();

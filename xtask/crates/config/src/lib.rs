@@ -29,8 +29,8 @@ pub mod workspace;
 
 pub use glibc::GlibcVersion;
 pub use types::{
-    App, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, Mode,
-    ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+    App, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke,
+    ImageTarget, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 
 /// The name that the file has where `--config` says nothing.

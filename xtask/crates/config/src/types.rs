@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::GlibcVersion;
 use xtask_base::Base;
 use xtask_gate::Level;
-use xtask_triple::Triple;
+use xtask_triple::{Os, Platform, Triple};
 
 mod run;
 
@@ -146,8 +146,8 @@ pub struct Image {
     pub name: String,
     /// What lies below the program.
     pub base: Base,
-    /// Listed targets, in the file's order: at least one, each of its own Linux platform.
-    pub targets: Vec<Triple>,
+    /// In the file's order: at least one, each of its own platform.
+    pub targets: Vec<ImageTarget>,
     /// Ships the time zone database.
     pub tzdata: bool,
     /// How its layers are compressed in `target/dist/oci`; `gzip` where left out.
@@ -163,6 +163,23 @@ pub struct Image {
     /// Where the keys stand that only what is in the image can prove wrong, as messages begin with it:
     /// `targets.toml:12:8`. Those that are written, of `entrypoint`, `user`, `workdir`, `volumes` and `healthcheck`.
     pub places: BTreeMap<&'static str, String>,
+}
+
+/// A target of the file whose program an image holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageTarget {
+    /// The triple of a listed target.
+    pub triple: Triple,
+    /// The Linux platform that the program is for.
+    pub platform: Platform,
+}
+
+impl ImageTarget {
+    /// The target of a triple; none where an image cannot hold its program.
+    pub fn of(triple: &Triple) -> Option<Self> {
+        let platform = triple.platform().filter(|_| triple.os() == Os::Linux)?;
+        Some(Self { triple: triple.clone(), platform })
+    }
 }
 
 /// How the layers of an image are compressed. Its tar for Docker always holds gzip.
