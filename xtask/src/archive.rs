@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use xtask_files as files;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 
 use xtask_files::{Memo, Staged, clock, write_changed};
@@ -88,7 +89,7 @@ pub fn write(
     cache: &Path,
     threads: NonZeroUsize,
 ) -> Result<Vec<Archive>> {
-    let dir = dist.join("archives");
+    let dir = dist::archives(dist);
     let memo = Memo::new(cache);
     let mut pool = None;
     let mut archives = Vec::new();
@@ -155,7 +156,7 @@ fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
 
 /// `SHA256SUMS` in the format of `sha256sum -c`, run in `<dist>`: sorted by name, and with the archives of other runs.
 fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
-    let dir = dist.join("archives");
+    let dir = dist::archives(dist);
     let unreadable = |e: std::io::Error| Error::io("cannot read", &dir, &e);
     let mut lines = Vec::new();
     for entry in fs::read_dir(&dir).map_err(unreadable)? {

@@ -11,7 +11,9 @@ use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::userflags::forced_tools;
+use crate::failure::Failure;
 use crate::plan::{Job, Plan};
+use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::trap::{self, Broken, Hit, Left, Masks, Script, Traps};
 use xtask_config::App;
 use xtask_files as files;
@@ -21,31 +23,7 @@ use xtask_process::exec::{Cmd, End, Kept, Stream};
 use xtask_process::ui::Ui;
 
 /// What came of a job.
-#[derive(Debug, Clone)]
-pub struct Built {
-    /// The job.
-    pub job: Job,
-    /// The program, in Cargo's own folder; none where the build failed.
-    pub program: Option<PathBuf>,
-    /// Why it failed, in the tools' own words.
-    pub error: Option<String>,
-    /// Wall time of the cargo call that built it, in seconds. Jobs of one cohort share their call.
-    pub seconds: f64,
-    /// Cargo had to build something: the seconds are those of a build, not of a freshness check.
-    pub worked: bool,
-    /// The build folder was new, so that everything was built.
-    pub from_nothing: bool,
-    /// How many targets the cargo call built.
-    pub company: usize,
-    /// The build ran behind traps, none was hit, and no build script left machine code that rustc did not make.
-    pub purity_proven: bool,
-    /// C that build scripts compiled for the host during a pure build, a line each.
-    pub host_c: Vec<String>,
-    /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
-    pub shipped: Vec<String>,
-    /// The build scripts that ran for its target, or whose outcome was found fresh.
-    pub scripts: Vec<Script>,
-}
+pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
 
 /// What building needs beside the plan.
 #[derive(Debug, Clone)]
@@ -69,10 +47,11 @@ const FETCH: Duration = Duration::from_secs(600);
 const TRAPPED: &str = ".trapped-since-it-was-made";
 
 impl Builder<'_> {
-    /// Builds every buildable job. One that fails does not stop the others.
+    /// Builds every buildable job of the plan, and says of each what came of it, in the plan's order. One that fails does
+    /// not stop the others.
     ///
     /// # Errors
-    /// Where Cargo cannot be started or a folder cannot be written; a failed build is in [`Built::error`].
+    /// Where Cargo cannot be started or a folder cannot be written.
     pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         let mut spoiled = BTreeSet::new();
@@ -88,8 +67,7 @@ impl Builder<'_> {
             std::fs::remove_file(&marker).map_err(|e| Error::io("cannot remove", &marker, &e))?;
         }
         // In the plan's order, whatever the cohorts were.
-        let place = |b: &Built| plan.jobs.iter().position(|j| *j == b.job);
-        built.sort_by_key(place);
+        built.sort_by_key(|built| plan.jobs.iter().position(|job| job == self::job(built)));
         Ok(built)
     }
 
@@ -104,7 +82,7 @@ impl Builder<'_> {
     }
 
     /// Builds one cohort; adds its folder to `spoiled` where a trap was hit in it.
-    fn cohort(&self, cohort: &Cohort, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
+    fn cohort<'p>(&self, cohort: &Cohort<'p>, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
         let traps = self.traps(cohort, &dir)?;
         for job in &cohort.jobs {
@@ -112,8 +90,8 @@ impl Builder<'_> {
                 aside::make_room(&dir, job.target.triple.as_str(), &toolchain.id)?;
             }
         }
-        let from_nothing: Vec<bool> =
-            cohort.jobs.iter().map(|job| is_new(&dir.join(job.target.triple.as_str()))).collect();
+        let new = |job: &&'p Job| (*job, is_new(&dir.join(job.target.triple.as_str())));
+        let jobs: Vec<(&Job, bool)> = cohort.jobs.iter().map(new).collect();
         let masks = match &traps {
             Some(_) => Masks::set(&self.work.join("traps"), self.site.host, self.this)?,
             None => None,
@@ -125,8 +103,8 @@ impl Builder<'_> {
         let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
         let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
         let call = self.call(&cmd, masks.as_ref(), Some(&title))?;
-        let mut built = Vec::new();
-        for (job, from_nothing) in cohort.jobs.iter().zip(from_nothing) {
+        let mut drafts = Vec::new();
+        for (job, from_nothing) in jobs {
             let mut program = call.program(&dir, job, &self.app.bin);
             let mut said = &call;
             let alone;
@@ -136,35 +114,38 @@ impl Builder<'_> {
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
-            let error = program.is_none().then(|| without_progress(&said.errors));
             let folder = dir.join(job.target.triple.as_str());
             let scripts = said.scripts.iter().filter(|script| script.is_for(&folder));
-            built.push(Built {
-                job: (*job).clone(),
-                program,
-                error,
+            let build = BuildRecord {
                 seconds: call.seconds,
                 worked: call.worked,
                 from_nothing,
                 company: cohort.jobs.len(),
-                purity_proven: false,
-                host_c: Vec::new(),
-                shipped: Vec::new(),
-                scripts: scripts.cloned().collect(),
-            });
+                ..BuildRecord::default()
+            };
+            let (scripts, said) = (scripts.cloned().collect(), without_progress(&said.errors));
+            drafts.push(Draft { job: job.clone(), program, said, build, scripts });
         }
-        if let Some(traps) = traps
-            && self.prove(&mut built, &traps, &call.scripts, &dir, begun)?
-        {
-            spoiled.insert(dir);
-        }
-        for b in &built {
-            let title = b.job.title();
-            match &b.error {
-                None => self.ui.step("Built", format!("{title} in {:.1} s", b.seconds)),
-                Some(error) => {
-                    self.ui.raw(error);
-                    self.ui.step("Failed", title);
+        let built: Vec<Built> = match traps {
+            None => drafts.into_iter().map(|draft| draft.finish(Purity::NotPromised)).collect(),
+            Some(traps) => {
+                let proven = self.prove(drafts, &traps, &call.scripts, &dir, begun)?;
+                // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
+                if proven.iter().any(is_impure) {
+                    spoiled.insert(dir);
+                }
+                proven
+            }
+        };
+        for built in &built {
+            match built {
+                Ok(program) => {
+                    self.ui
+                        .step("Built", format!("{} in {:.1} s", program.job.title(), program.build.seconds));
+                }
+                Err(unbuilt) => {
+                    self.ui.raw(&unbuilt.failure.to_string());
+                    self.ui.step("Failed", unbuilt.job.title());
                 }
             }
         }
@@ -265,42 +246,71 @@ impl Builder<'_> {
         }
     }
 
-    /// Reads what the traps saw and what build scripts left. Either fails its job and spoils the folder as
-    /// a proof: then it says true.
+    /// Holds what the traps saw and what build scripts left against the promise of a pure mode.
     fn prove(
         &self,
-        built: &mut [Built],
+        drafts: Vec<Draft>,
         traps: &Traps,
         scripts: &[Script],
         dir: &Path,
         begun: SystemTime,
-    ) -> Result<bool> {
+    ) -> Result<Vec<Built>> {
         let hits = traps.hits()?;
-        let mut spoiled = false;
-        for b in built {
-            let triple = b.job.target.triple.as_str();
+        let prove = |mut draft: Draft| {
+            let triple = draft.job.target.triple.as_str();
             let own: Vec<&Hit> = hits.iter().filter(|h| h.target.as_deref() == Some(triple)).collect();
-            b.host_c = hits.iter().filter(|h| h.target.is_none()).map(Hit::line).collect();
+            draft.build.host_c = hits.iter().filter(|h| h.target.is_none()).map(Hit::line).collect();
             let folder = dir.join(triple);
             let mut left = Vec::new();
             for script in scripts.iter().filter(|s| s.is_for(&folder)) {
                 let remains = script.remains(begun);
                 left.extend(remains.made.into_iter().map(|line| Left { package: script.name(), line }));
-                b.shipped.extend(remains.shipped);
+                draft.build.shipped.extend(remains.shipped);
             }
-            for line in &b.shipped {
-                self.ui.warn(format!("{}: {line}", b.job.title()));
+            for line in &draft.build.shipped {
+                self.ui.warn(format!("{}: {line}", draft.job.title()));
             }
-            let Some(broken) = Broken::new(&b.job.mode.name, triple, &own, &left) else {
-                b.purity_proven = b.error.is_none();
-                continue;
-            };
-            // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
-            spoiled = true;
-            b.program = None;
-            b.error = Some(broken.text(&b.error.take().unwrap_or_default()));
+            match Broken::new(&draft.job.mode.name, triple, &own, &left) {
+                None => draft.finish(Purity::Proven),
+                Some(broken) => {
+                    let said = if draft.program.is_some() { String::new() } else { draft.said };
+                    let failure = Failure::Impure { broken, said };
+                    Err(Box::new(UnbuiltJob { job: draft.job, build: draft.build, failure }))
+                }
+            }
+        };
+        Ok(drafts.into_iter().map(prove).collect())
+    }
+}
+
+/// What came of a job's cargo call, before its promise is looked at.
+struct Draft {
+    job: Job,
+    program: Option<PathBuf>,
+    /// Cargo's words, as far as they are no progress.
+    said: String,
+    build: BuildRecord,
+    scripts: Vec<Script>,
+}
+
+impl Draft {
+    fn finish(self, purity: Purity) -> Built {
+        let Self { job, program, said, build, scripts } = self;
+        match program {
+            Some(program) => Ok(BuiltProgram { job, program, build, purity, scripts }),
+            None => Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo(said) })),
         }
-        Ok(spoiled)
+    }
+}
+
+fn is_impure(built: &Built) -> bool {
+    matches!(built, Err(unbuilt) if matches!(unbuilt.failure, Failure::Impure { .. }))
+}
+
+fn job(built: &Built) -> &Job {
+    match built {
+        Ok(program) => &program.job,
+        Err(unbuilt) => &unbuilt.job,
     }
 }
 

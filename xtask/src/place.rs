@@ -1,11 +1,15 @@
 //! Where the programs of each image stand: on a base that is given or chosen, and only where the gate passes on it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::plan::Request;
-use crate::ship::run;
-use crate::verify::{Verified, limits};
+use crate::record::{
+    FailedJob, ImageOf, Lack, PlacedImage, PlacedProgram, RejectedBase, UnmadeImage, VerifiedProgram,
+    WhyUnmade,
+};
+use crate::runtime;
+use crate::verify::{Verified, judged, limits};
 use xtask_base::Base;
 use xtask_base::{BaseImage, Bases, Distroless, Flavour, closure};
 use xtask_config::{Config, Image, ImageTarget};
@@ -20,130 +24,134 @@ mod named;
 
 pub use ahead::{Prospect, Weight, ahead};
 
-/// An image all of whose programs are proven to start on its base.
-#[derive(Debug, Clone)]
-pub struct Placed {
-    /// The image.
-    pub image: Image,
-    /// The base that it stands on; never [`Base::Auto`].
-    pub base: Base,
-    /// Where the base was chosen: the smaller ones, and why they are not it.
-    pub rejected: Vec<Rejected>,
-    /// The base for each target of the run, in the file's order.
-    pub grounds: Vec<Ground>,
-    /// The platforms that the image has in targets.toml and lacks in this run, since `--target` leaves them out.
-    pub left_out: Vec<Platform>,
-    /// Why the base is not that of the repository's lock; none where it is.
-    pub refreshed: Option<String>,
+/// What came of the programs and images of a run once the programs were held against the images they would go into.
+#[derive(Debug)]
+pub struct Places {
+    /// The programs, with what the gate found in any image, in the order of the jobs.
+    pub programs: Vec<Result<Arc<VerifiedProgram>, FailedJob>>,
+    /// The images of targets.toml, in the file's order.
+    pub images: Vec<Result<ImageOf<PlacedProgram>, UnmadeImage>>,
 }
 
-/// What one program stands on.
-#[derive(Debug, Clone)]
-pub struct Ground {
-    /// The program's target.
-    pub target: Triple,
-    /// The program's name.
-    pub bin: String,
-    /// The base; none for scratch.
-    pub base: Option<Arc<BaseImage>>,
-    /// What is shipped of the base where that is not all of it (`closure = true`).
-    pub trimmed: Option<RootFs>,
-}
-
-/// A base that a choice went past.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rejected {
-    /// Its name.
-    pub base: String,
-    /// Why a program does not start on it, one line.
-    pub reason: String,
-}
-
-/// An image that is not made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unmade {
-    /// Its name.
-    pub name: String,
-    /// Which platforms it would lack, and why.
-    pub reason: String,
-    /// What this means for the run beside the failure of jobs: a base that cannot be had.
-    pub error: Option<Error>,
-}
-
-/// Finds the base of every image whose targets, of those that were asked for, were all verified, and holds its programs against it.
-/// What the gate finds goes to the jobs, and fails them.
+/// Finds the base of every image whose targets, of those that were asked for, were all verified, and holds its programs
+/// against it. What the gate finds goes to the programs, and may refuse them. Of a target that was built in several modes
+/// an image takes the first.
 ///
 /// # Errors
 /// Where a program or the cache cannot be read.
 pub fn place(
     config: &Config,
     request: &Request,
-    verified: &mut [Verified],
+    programs: Vec<Verified>,
     bases: &Bases<'_>,
     ui: &Ui,
-) -> Result<Vec<Result<Placed, Unmade>>> {
-    let mut places = Vec::new();
+) -> Result<Places> {
+    let mut programs: Vec<_> = programs.into_iter().map(|program| program.map(Arc::new)).collect();
+    let mut images = Vec::new();
     for image in &config.images {
         let (targets, others) = request.split(image);
         let left_out = others.into_iter().map(|target| target.platform.clone()).collect();
-        let place = Place { image, bin: &config.app.bin, targets, left_out, bases, ui };
-        places.push(place.decide(verified)?);
+        let place = Place { image, bin: &config.app.bin, left_out, bases, ui };
+        let made = match parts(&targets, &programs) {
+            // What was asked for, so no error; but who publishes what lies in target/dist should know.
+            Ok(parts) if parts.is_empty() => Err(WhyUnmade::NotAskedFor),
+            Ok(parts) => place.decide(&parts, &mut programs)?,
+            Err(lacks) => Err(WhyUnmade::Lacks(lacks)),
+        };
+        images.push(made.map_err(|why| UnmadeImage { name: image.name.clone(), why }));
     }
-    Ok(places)
+    Ok(Places { programs, images })
+}
+
+/// The programs of a run while images are placed.
+type Programs = [Result<Arc<VerifiedProgram>, FailedJob>];
+
+/// A program of an image that is being placed.
+struct Part<'a> {
+    target: &'a ImageTarget,
+    program: Arc<VerifiedProgram>,
+    /// Where the program stands among those of the run.
+    at: usize,
+}
+
+/// The programs of an image: here alone a target is looked up.
+fn parts<'a>(targets: &[&'a ImageTarget], programs: &Programs) -> Result<Vec<Part<'a>>, Vec<(Triple, Lack)>> {
+    let (mut parts, mut lacks) = (Vec::new(), Vec::new());
+    for target in targets {
+        let is_of = |program: &Result<Arc<VerifiedProgram>, FailedJob>| match program {
+            Ok(program) => program.job().target.triple == target.triple,
+            Err(failed) => failed.job().target.triple == target.triple,
+        };
+        match programs.iter().position(is_of).map(|at| (at, &programs[at])) {
+            Some((at, Ok(program))) => parts.push(Part { target, program: Arc::clone(program), at }),
+            Some((_, Err(_))) => lacks.push((target.triple.clone(), Lack::Failed)),
+            None => lacks.push((target.triple.clone(), Lack::NotBuilt)),
+        }
+    }
+    if lacks.is_empty() { Ok(parts) } else { Err(lacks) }
 }
 
 /// One image whose place is looked for.
 struct Place<'a> {
     image: &'a Image,
     bin: &'a str,
-    targets: Vec<&'a ImageTarget>,
     left_out: Vec<Platform>,
     bases: &'a Bases<'a>,
     ui: &'a Ui,
 }
 
+/// A program on a base that is tried.
+struct Tried<'p> {
+    part: &'p Part<'p>,
+    base: Option<Arc<BaseImage>>,
+    /// What is shipped of the base, where only what the program needs is.
+    trimmed: Option<RootFs>,
+    /// What the gate finds of the program there, and of the programs of the base that the image names.
+    findings: Vec<Finding>,
+}
+
 impl Place<'_> {
-    fn decide(&self, verified: &mut [Verified]) -> Result<Result<Placed, Unmade>> {
-        if self.targets.is_empty() {
-            // What was asked for, so no error; but who publishes what lies in target/dist should know.
-            return Ok(Err(self.unmade("--target leaves out all of its platforms".to_owned(), None)));
-        }
-        if let Some(lacking) = self.lacking(verified) {
-            return Ok(Err(self.unmade(lacking, None)));
-        }
-        let mut rejected: Vec<Rejected> = Vec::new();
+    /// Finds the base; `programs` are those of the run, which get what the gate finds.
+    fn decide(
+        self,
+        parts: &[Part<'_>],
+        programs: &mut Programs,
+    ) -> Result<Result<ImageOf<PlacedProgram>, WhyUnmade>> {
+        let mut rejected: Vec<RejectedBase> = Vec::new();
         for base in candidates(&self.image.base) {
-            let mut grounds = match self.grounds(&base) {
-                Ok(grounds) => grounds,
-                Err(error) => {
-                    let reason = format!("its base {base} cannot be had: {}", error.what);
-                    return Ok(Err(self.unmade(reason, Some(error))));
-                }
+            let found = parts.iter().map(|part| Ok((part, self.bases.get(&base, &part.target.platform)?)));
+            let found = match found.collect::<Result<Vec<_>>>() {
+                Ok(found) => found,
+                Err(error) => return Ok(Err(WhyUnmade::NoBase { base, error })),
             };
-            let found = self.judge(&base, &mut grounds, verified)?;
-            let failing = |findings: &Vec<Finding>| {
-                let mut fails = findings.iter().filter(|f| f.severity == Severity::Fail);
-                let first = fails.next()?;
-                Some(match fails.count() {
-                    0 => first.what.clone(),
-                    more => format!("{} (and {more} more)", first.what),
-                })
-            };
-            let failed = found.iter().find_map(|(at, findings)| Some((*at, failing(findings)?)));
-            if let (Base::Auto, Some((at, what))) = (&self.image.base, &failed) {
-                let reason = format!("{}: {what}", verified[*at].job().target.triple);
-                rejected.push(Rejected { base: base.to_string(), reason });
+            let tried = found.into_iter().map(|(part, found)| self.judge(&base, part, found));
+            let tried = tried.collect::<Result<Vec<Tried<'_>>>>()?;
+            let failed = tried.iter().find_map(|tried| Some((tried, failing(&tried.findings)?)));
+            if let (Base::Auto, Some((tried, what))) = (&self.image.base, &failed) {
+                let reason = format!("{}: {what}", tried.part.target.triple);
+                rejected.push(RejectedBase { base: base.to_string(), reason });
                 continue;
             }
-            for (at, mut findings) in found {
-                if failed.is_some() {
-                    blame(&mut findings, &linked(&verified[at]));
+            let failed = failed.is_some();
+            let (mut platforms, mut lacks) = (Vec::new(), Vec::new());
+            for Tried { part, base, trimmed, mut findings } in tried {
+                if failed {
+                    blame(&mut findings, &linked(&part.program));
                 }
-                verified[at].add(findings, self.ui);
+                let program = judged(VerifiedProgram::clone(&part.program), findings, self.ui).map(Arc::new);
+                match &program {
+                    Ok(program) => platforms.push(PlacedProgram {
+                        program: Arc::clone(program),
+                        platform: part.target.platform.clone(),
+                        base,
+                        trimmed,
+                    }),
+                    Err(_) => lacks.push((part.target.triple.clone(), Lack::Failed)),
+                }
+                programs[part.at] = program;
             }
-            if failed.is_some() {
-                let lacking = self.lacking(verified).unwrap_or_default();
-                return Ok(Err(self.unmade(lacking, None)));
+            if !lacks.is_empty() {
+                return Ok(Err(WhyUnmade::Lacks(lacks)));
             }
             if self.image.base == Base::Auto {
                 let why: String =
@@ -151,84 +159,58 @@ impl Place<'_> {
                 self.ui.step("Chosen", format!("base {base} for image {}{why}", self.image.name));
             }
             let refreshed = self.bases.refreshed(&base);
-            let (image, left_out) = (self.image.clone(), self.left_out.clone());
-            return Ok(Ok(Placed { image, base, rejected, grounds, left_out, refreshed }));
+            let (config, left_out) = (self.image.clone(), self.left_out);
+            let placed = PlacedImage { config, base, rejected, left_out, refreshed };
+            return Ok(Ok(ImageOf { placed, whole: (), platforms }));
         }
         let what = format!("no base that auto knows carries image {}", self.image.name);
         let error = rejected
             .iter()
             .fold(Error::failed(&what), |error, r| error.found(format!("not {}: {}", r.base, r.reason)));
-        Ok(Err(self.unmade(what, Some(error.help("name a base that holds what its programs need")))))
+        let error = error.help("name a base that holds what its programs need");
+        Ok(Err(WhyUnmade::NoneCarries(error)))
     }
 
-    fn unmade(&self, reason: String, error: Option<Error>) -> Unmade {
-        Unmade { name: self.image.name.clone(), reason, error }
-    }
-
-    /// Which of its programs are not there; none where all are.
-    fn lacking(&self, verified: &[Verified]) -> Option<String> {
-        let lack = |target: &&ImageTarget| match at(verified, &target.triple).map(|at| verified[at].ok()) {
-            Some(true) => None,
-            Some(false) => Some(format!("{} failed", target.triple)),
-            None => Some(format!("{} was not built", target.triple)),
-        };
-        let lacking: Vec<String> = self.targets.iter().filter_map(lack).collect();
-        (!lacking.is_empty()).then(|| lacking.join(", "))
-    }
-
-    fn grounds(&self, base: &Base) -> Result<Vec<Ground>> {
-        let ground = |target: &&ImageTarget| {
-            let ImageTarget { triple, platform } = target;
-            let base = self.bases.get(base, platform)?;
-            Ok(Ground { target: triple.clone(), bin: self.bin.to_owned(), base, trimmed: None })
-        };
-        self.targets.iter().map(ground).collect()
-    }
-
-    /// What the gate finds of each program on its ground, and of those of the ground that the image names, by the program's
-    /// index; and what of the ground it needs, where only that is shipped.
-    fn judge(
-        &self,
-        base: &Base,
-        grounds: &mut [Ground],
-        verified: &[Verified],
-    ) -> Result<Vec<(usize, Vec<Finding>)>> {
+    /// Holds a program against a base.
+    fn judge<'p>(&self, base: &Base, part: &'p Part<'p>, found: Option<Arc<BaseImage>>) -> Result<Tried<'p>> {
         let scratch = RootFs::new();
-        let mut found = Vec::new();
-        for ground in grounds {
-            let Some(at) = at(verified, &ground.target) else { continue };
-            let Some(artifact) = &verified[at].artifact else { continue };
-            let files = ground.base.as_ref().map_or(&scratch, |base| &base.rootfs);
-            let runtime =
-                run::started(&self.image.run, self.bin, &run::Below::of(ground.base.as_deref()).runtime);
-            let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
-            let program = Program::read(&artifact.path, &format!("/{}", self.bin))?;
-            let limits = limits(verified[at].job());
-            let mut findings = check_in(&program, &ground.target, &tree, limits);
-            let named = named::named(&runtime, self.bin, &tree);
-            findings.extend(named.iter().flat_map(|named| named.judge(&ground.target, &tree, limits.level)));
-            let passed = findings.iter().all(|f| f.severity != Severity::Fail);
-            if self.image.closure && ground.base.is_some() && passed {
-                let level = limits.level.unwrap_or(Level::V1);
-                let also = named.iter().map(|named| named.paths(&tree, level)).collect::<Result<Vec<_>>>()?;
-                let trimmed = closure(&tree, &program, level, &also.concat())?;
-                findings.extend(left_out(&program, &tree, &trimmed, level));
-                findings.extend(named.iter().flat_map(|named| named.left_out(&tree, &trimmed, level)));
-                ground.trimmed = Some(trimmed);
-            }
-            found.push((at, findings));
+        let files = found.as_ref().map_or(&scratch, |base| &base.rootfs);
+        let below = runtime::Below::of(found.as_deref()).runtime;
+        let runtime = runtime::started(&self.image.run, self.bin, &below);
+        let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
+        let program = Program::read(&part.program.stored.artifact.path, &format!("/{}", self.bin))?;
+        let limits = limits(part.program.job());
+        let triple = &part.target.triple;
+        let mut findings = check_in(&program, triple, &tree, limits);
+        let named = named::named(&runtime, self.bin, &tree);
+        findings.extend(named.iter().flat_map(|named| named.judge(triple, &tree, limits.level)));
+        let passed = findings.iter().all(|f| f.severity != Severity::Fail);
+        let mut trimmed = None;
+        if self.image.closure && found.is_some() && passed {
+            let level = limits.level.unwrap_or(Level::V1);
+            let also = named.iter().map(|named| named.paths(&tree, level)).collect::<Result<Vec<_>>>()?;
+            let kept = closure(&tree, &program, level, &also.concat())?;
+            findings.extend(left_out(&program, &tree, &kept, level));
+            findings.extend(named.iter().flat_map(|named| named.left_out(&tree, &kept, level)));
+            trimmed = Some(kept);
         }
-        Ok(found)
+        Ok(Tried { part, base: found, trimmed, findings })
     }
 }
 
-fn at(verified: &[Verified], target: &Triple) -> Option<usize> {
-    verified.iter().position(|v| v.job().target.triple == *target)
+/// What keeps a program from starting; none where nothing does.
+fn failing(findings: &[Finding]) -> Option<String> {
+    let mut fails = findings.iter().filter(|f| f.severity == Severity::Fail);
+    let first = fails.next()?;
+    Some(match fails.count() {
+        0 => first.what.clone(),
+        more => format!("{} (and {more} more)", first.what),
+    })
 }
 
 /// What Cargo linked the program from: libraries and objects in the folder that it was built in.
-fn linked(verified: &Verified) -> Vec<PathBuf> {
-    let Some(folder) = verified.built.program.as_deref().and_then(Path::parent) else { return Vec::new() };
+fn linked(program: &VerifiedProgram) -> Vec<PathBuf> {
+    let Some(folder) = program.stored.built.program.parent() else { return Vec::new() };
     let mut found = Vec::new();
     let mut todo = vec![folder.join("deps"), folder.join("build")];
     while let Some(folder) = todo.pop() {

@@ -4,67 +4,49 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::archive::{self, Archive, ArchiveSpec};
-use crate::place::{Ground, Placed};
-use crate::verify::Verified;
-use xtask_config::workspace::Package;
+use crate::archive::{self, ArchiveSpec};
+use crate::record::{
+    ImageOf, IndexDigests, Origin, PackedPlatform, PlacedImage, PlacedProgram, StagedIndex, VerifiedProgram,
+};
 use xtask_config::{Compression, Config};
-use xtask_files::error::{Error, Result};
-use xtask_oci::{Codec, ImageSpec, Packer, StagedImages};
+use xtask_files::error::Result;
+use xtask_oci::{Codec, ImageSpec, PackedImage, Packer, StagedImages};
 use xtask_process::ui::Ui;
 use xtask_triple::Platform;
 
-pub mod accounts;
 pub mod docker;
 mod labels;
 mod platform;
-pub mod run;
 mod texts;
 
 pub use docker::rootfs_tar;
-pub use labels::Labels;
-pub(crate) use platform::brings_zones;
 pub use texts::texts;
 
-/// What is known of the program beside its bytes, for labels and file names.
-#[derive(Debug, Clone)]
-pub struct Origin<'a> {
-    /// The package that the program belongs to.
-    pub package: &'a Package,
-    /// The commit of the checkout it was built from, where there is one.
-    pub revision: Option<String>,
-    /// The time that everything carries, in seconds since 1970: `SOURCE_DATE_EPOCH`, else 0.
-    pub created: u64,
-}
-
-/// Images that are packed, to be proven and committed.
+/// Images that are packed, to be started and committed.
 #[derive(Debug)]
 pub struct Staged {
-    /// What they are made of.
-    pub specs: Vec<ImageSpec>,
-    /// The images, in the same order.
-    pub images: StagedImages,
+    /// The images.
+    pub images: Vec<ImageOf<PackedPlatform>>,
+    /// What gets its name where it is committed: the tars and indexes of these images.
+    pub names: StagedImages,
 }
 
-/// Packs the images whose programs have their places. They ship when they are committed.
+/// Packs images. They ship when they are committed.
 ///
 /// # Errors
 /// Where packing fails.
-pub fn images(
+pub fn pack(
+    images: Vec<ImageOf<PlacedProgram>>,
     config: &Config,
-    placed: &[Placed],
-    verified: &[Verified],
     origin: &Origin,
     dist: &Path,
     cache: &Path,
     ui: &Ui,
 ) -> Result<Staged> {
-    let mut specs = Vec::new();
-    for place in placed {
-        let (spec, warned) = spec(place, config, verified, origin)?;
-        for line in warned {
-            ui.warn(line);
-        }
+    let (mut drafts, mut specs) = (Vec::new(), Vec::new());
+    for image in images {
+        let (draft, spec) = Draft::of(image, config, origin, ui)?;
+        drafts.push(draft);
         specs.push(spec);
     }
     let roots =
@@ -75,98 +57,119 @@ pub fn images(
             image.name
         ));
     }
-    for place in placed.iter().filter(|place| !place.left_out.is_empty()) {
-        ui.warn(lacking(place));
+    for draft in drafts.iter().filter(|draft| !draft.placed.left_out.is_empty()) {
+        ui.warn(draft.lacking());
     }
     let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
     let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
-    let images = Packer { dist, cache, threads: cores() }.stage_in_turn(&specs, || ui.waits_for_images())?;
+    let names = Packer { dist, cache, threads: cores() }.stage_in_turn(&specs, || ui.waits_for_images())?;
     drop(task);
-    for image in images.images() {
-        let platforms: Vec<String> = image.manifests.iter().map(|m| m.platform.to_string()).collect();
-        ui.step("Packed", format!("{} for {} → {}", image.name, platforms.join(", "), image.index_digest));
+    // The packer answers in the order in which it was asked.
+    let images: Vec<_> =
+        drafts.into_iter().zip(names.images()).map(|(draft, packed)| draft.packed(packed)).collect();
+    for image in &images {
+        let platforms = list(image.platforms.iter().map(|p| &p.manifest.platform), ", ");
+        let digest = &image.whole.digests.layout;
+        ui.step("Packed", format!("{} for {platforms} → {digest}", image.name()));
     }
-    Ok(Staged { specs, images })
+    Ok(Staged { images, names })
 }
 
-/// What keeps an image for some of its platforms from being taken for the whole one, whose name it has.
-fn lacking(placed: &Placed) -> String {
-    let list = |platforms: &mut dyn Iterator<Item = Platform>| {
-        platforms.map(|platform| platform.to_string()).collect::<Vec<_>>().join(" and ")
-    };
-    let made = list(&mut placed.grounds.iter().filter_map(|ground| ground.target.platform()));
-    let left_out = list(&mut placed.left_out.iter().cloned());
-    format!("image {} is made for {made} alone, since --target leaves out {left_out}", placed.image.name)
+/// An image that is about to be packed.
+struct Draft {
+    placed: PlacedImage,
+    platforms: Vec<platform::Draft>,
 }
 
-/// What an image is made of, and what is to be warned of, once for all platforms.
-fn spec(
-    placed: &Placed,
-    config: &Config,
-    verified: &[Verified],
-    origin: &Origin,
-) -> Result<(ImageSpec, BTreeSet<String>)> {
-    let image = &placed.image;
-    let platform = |ground: &Ground| {
-        let job = verified.iter().find(|v| v.job().target.triple == ground.target);
-        let job = job.ok_or_else(|| Error::failed(format!("{} was not built", ground.target)))?;
-        platform::platform(image, ground, config, job, origin)
-    };
-    let platforms = placed.grounds.iter().map(platform).collect::<Result<Vec<_>>>()?;
-    let (platforms, warned): (Vec<_>, Vec<_>) = platforms.into_iter().unzip();
-    let spec = ImageSpec {
-        name: image.name.clone(),
-        version: origin.package.version.to_string(),
-        platforms,
-        annotations: labels::annotations(config, origin)
-            .into_iter()
-            .chain(image.run.annotations.clone())
-            .collect(),
-        codec: match image.compression {
-            Compression::Gzip => Codec::Gzip,
-            Compression::Zstd => Codec::Zstd,
-        },
-        created: origin.created,
-    };
-    Ok((spec, warned.into_iter().flatten().collect()))
+impl Draft {
+    /// What an image is made of; what is to be warned of is said once for all platforms.
+    fn of(
+        image: ImageOf<PlacedProgram>,
+        config: &Config,
+        origin: &Origin,
+        ui: &Ui,
+    ) -> Result<(Self, ImageSpec)> {
+        let ImageOf { placed, whole: (), platforms } = image;
+        let (mut drafts, mut specs, mut warned) = (Vec::new(), Vec::new(), BTreeSet::new());
+        for program in platforms {
+            let (draft, spec) = platform::platform(&placed.config, program, config, origin, &mut warned)?;
+            drafts.push(draft);
+            specs.push(spec);
+        }
+        for line in warned {
+            ui.warn(line);
+        }
+        let annotations = labels::annotations(config, origin).into_iter();
+        let spec = ImageSpec {
+            name: placed.config.name.clone(),
+            version: origin.package.version.to_string(),
+            platforms: specs,
+            annotations: annotations.chain(placed.config.run.annotations.clone()).collect(),
+            codec: match placed.config.compression {
+                Compression::Gzip => Codec::Gzip,
+                Compression::Zstd => Codec::Zstd,
+            },
+            created: origin.created,
+        };
+        Ok((Self { placed, platforms: drafts }, spec))
+    }
+
+    /// What keeps an image for some of its platforms from being taken for the whole one, whose name it has.
+    fn lacking(&self) -> String {
+        let made = list(self.platforms.iter().map(|draft| &draft.placed.platform), " and ");
+        let left_out = list(self.placed.left_out.iter(), " and ");
+        let name = &self.placed.config.name;
+        format!("image {name} is made for {made} alone, since --target leaves out {left_out}")
+    }
+
+    /// The image, packed.
+    fn packed(self, packed: PackedImage) -> ImageOf<PackedPlatform> {
+        let PackedImage { index_digest, codec, tar_index_digest, manifests, tar, .. } = packed;
+        let digests = IndexDigests { layout: index_digest, codec, tar: tar_index_digest };
+        let platforms = self.platforms.into_iter().zip(manifests);
+        ImageOf {
+            placed: self.placed,
+            whole: StagedIndex { digests, tar },
+            platforms: platforms.map(|(draft, manifest)| draft.packed(manifest)).collect(),
+        }
+    }
 }
 
-/// Writes an archive for every verified job and SHA256SUMS over all of them. `top` is the folder of the project: see
+fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> String {
+    platforms.map(ToString::to_string).collect::<Vec<_>>().join(between)
+}
+
+/// Writes an archive for every program and SHA256SUMS over all of them. `top` is the folder of the project: see
 /// [`texts()`].
 ///
 /// # Errors
 /// Where an archive cannot be written.
 pub fn archives(
+    programs: &[&VerifiedProgram],
     config: &Config,
-    verified: &[Verified],
     origin: &Origin,
     top: &Path,
     (dist, cache): (&Path, &Path),
     ui: &Ui,
-) -> Result<Vec<Archive>> {
+) -> Result<()> {
     let (files, left_out) = texts(origin.package, top)?;
     for line in left_out {
         ui.warn(line);
     }
-    let specs: Vec<ArchiveSpec> = verified
-        .iter()
-        .filter(|v| v.ok())
-        .filter_map(|v| v.artifact.as_ref().map(|a| (v.job(), a)))
-        .map(|(job, artifact)| ArchiveSpec {
-            bin: config.app.bin.clone(),
-            version: origin.package.version.to_string(),
-            triple: job.target.triple.clone(),
-            program: artifact.path.clone(),
-            files: files.clone(),
-            created: origin.created,
-        })
-        .collect();
-    let archives = archive::write(&specs, dist, cache, cores())?;
-    for archive in &archives {
+    let spec = |program: &&VerifiedProgram| ArchiveSpec {
+        bin: config.app.bin.clone(),
+        version: origin.package.version.to_string(),
+        triple: program.job().target.triple.clone(),
+        program: program.stored.artifact.path.clone(),
+        files: files.clone(),
+        created: origin.created,
+    };
+    let specs: Vec<ArchiveSpec> = programs.iter().map(spec).collect();
+    for archive in archive::write(&specs, dist, cache, cores())? {
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         ui.step("Archived", format!("{name} ({})", xtask_files::human_size(archive.size)));
     }
-    Ok(archives)
+    Ok(())
 }
 
 fn cores() -> std::num::NonZeroUsize {

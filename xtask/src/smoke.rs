@@ -5,12 +5,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
-use crate::verify::{SMOKE_MOST, Smoke};
-use xtask_config::{Config, ImageSmoke};
-use xtask_files::error::{Error, Result};
-use xtask_oci::{PackedImage, PackedManifest, Saved};
+use crate::outcome::{Objection, SMOKE_MOST, Smoke, side_by_side};
+use xtask_config::ImageSmoke;
+use xtask_files::error::Result;
+use xtask_oci::{Digest, Saved};
 use xtask_process::exec::{Capture, Output};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -29,7 +27,7 @@ mod runners;
 
 pub use engine::Engine;
 pub use expect::judge;
-pub use proven::{Proven, commit};
+pub use proven::{Unstarted, refuse};
 pub use qemu::Emulator;
 
 use runners::Runners;
@@ -61,25 +59,12 @@ impl Cannot {
 /// What came of one platform of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// The image's name.
-    pub image: String,
-    /// The platform.
-    pub platform: Platform,
     /// What ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
     pub runner: Option<String>,
     /// How it went.
     pub smoke: Smoke,
     /// Why something else ran it than the engine that answers, which is what its users will have.
     pub objection: Option<Objection>,
-}
-
-/// What the engine that answers says to an image that something else ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Objection {
-    /// Its name and its words.
-    pub said: String,
-    /// It is not for want of an emulator: its users will meet it, so this is no proof where every proof is wanted.
-    pub refused: bool,
 }
 
 /// A run of one image.
@@ -128,47 +113,72 @@ pub struct Site<'a> {
     pub ui: &'a Ui,
 }
 
-/// One platform to run.
-struct Task<'a> {
-    image: &'a PackedImage,
-    manifest: &'a PackedManifest,
-    target: &'a Triple,
-    args: &'a [String],
-    expect: &'a ImageSmoke,
+/// One platform of an image that is to be started.
+#[derive(Debug, Clone, Copy)]
+pub struct Start<'a> {
+    /// The image's name.
+    pub image: &'a str,
+    /// Its tar.
+    pub tar: &'a Path,
+    /// The platform.
+    pub platform: &'a Platform,
+    /// The target of its program.
+    pub target: &'a Triple,
+    /// The digest of its manifest in the layout.
+    pub manifest: &'a Digest,
+    /// Arguments after the entrypoint.
+    pub args: &'a [String],
+    /// What is expected of it.
+    pub expect: &'a ImageSmoke,
 }
 
+/// Images, each with its platforms.
+pub type Grouped<I, P> = Vec<(I, Vec<P>)>;
+
 /// Runs all platforms of all images, side by side; those that are known to have passed, as they are and here, not again.
+/// Each image comes with its platforms, and each platform goes back with what came of it. `start` says what is to be run.
 /// The caller holds the lock of the output folder, as whoever has staged images does.
 ///
 /// # Errors
 /// An image cannot be read back or unpacked. An image that fails is in [`Ran::smoke`].
-pub fn images(packed: &[PackedImage], config: &Config, site: &Site<'_>) -> Result<Vec<Ran>> {
-    let tasks: Vec<Task<'_>> = packed.iter().flat_map(|image| tasks(image, config)).collect();
-    if tasks.is_empty() {
-        return Ok(Vec::new());
+pub fn images<I: Send + Sync, P: Send + Sync>(
+    images: Grouped<I, P>,
+    start: impl for<'a> Fn(&'a I, &'a P) -> Start<'a> + Sync,
+    site: &Site<'_>,
+) -> Result<Grouped<I, (P, Ran)>> {
+    let titles = images.iter().flat_map(|(image, platforms)| {
+        let start = &start;
+        platforms.iter().map(move |platform| start(image, platform).title())
+    });
+    let shown: Vec<String> = titles.collect();
+    if !shown.is_empty() {
+        // Runs that were killed left theirs; the caller holds the lock of the workspace.
+        extract::remove(site.work);
     }
-    // Runs that were killed left theirs; the caller holds the lock of the workspace.
-    extract::remove(site.work);
     let runners = Runners::new(site);
-    let shown: Vec<String> =
-        tasks.iter().map(|t| format!("{} on {}", t.image.name, t.manifest.platform)).collect();
-    let task = site.ui.task("Starting", shown.join(", "));
-    let ran: Vec<Result<Ran>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = tasks.iter().map(|task| scope.spawn(|| runners.one(task))).collect();
-        let early = |_| Err(Error::failed("a smoke run ended unexpectedly"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(early)).collect()
+    let task = (!shown.is_empty()).then(|| site.ui.task("Starting", shown.join(", ")));
+    let ran = side_by_side(images, |(image, platforms)| {
+        let platforms = side_by_side(platforms, |platform| {
+            let ran = runners.one(&start(&image, &platform))?;
+            Ok((platform, ran))
+        })?;
+        Ok((image, platforms))
     });
     drop(task);
-    extract::remove(site.work);
-    let ran = ran.into_iter().collect::<Result<Vec<_>>>()?;
-    for one in &ran {
-        say(one, site.ui);
+    if !shown.is_empty() {
+        extract::remove(site.work);
+    }
+    let ran = ran?;
+    for (image, platforms) in &ran {
+        for (platform, ran) in platforms {
+            say(&start(image, platform), ran, site.ui);
+        }
     }
     Ok(ran)
 }
 
-fn say(ran: &Ran, ui: &Ui) {
-    let what = format!("{} on {}", ran.image, ran.platform);
+fn say(start: &Start<'_>, ran: &Ran, ui: &Ui) {
+    let what = start.title();
     if let (Some(Objection { said, .. }), Some(runner)) = (&ran.objection, &ran.runner) {
         ui.warn(format!("image {what} was run by {runner}, since {said}"));
     }
@@ -182,14 +192,11 @@ fn say(ran: &Ran, ui: &Ui) {
     }
 }
 
-fn tasks<'a>(image: &'a PackedImage, config: &'a Config) -> Vec<Task<'a>> {
-    let Some(of) = config.images.iter().find(|i| i.name == image.name) else { return Vec::new() };
-    let task = |manifest: &'a PackedManifest| {
-        let target = &of.targets.iter().find(|target| target.platform == manifest.platform)?.triple;
-        let args = of.smoke.args.as_ref().unwrap_or(&config.app.smoke);
-        Some(Task { image, manifest, target, args, expect: &of.smoke })
-    };
-    image.manifests.iter().filter_map(task).collect()
+impl Start<'_> {
+    /// `app on linux/arm64/v8`.
+    fn title(&self) -> String {
+        format!("{} on {}", self.image, self.platform)
+    }
 }
 
 /// A platform as a part of a path: `linux-arm64-v8`.

@@ -66,6 +66,15 @@ pub fn parse(line: &str) -> Message {
     }
 }
 
+/// The label that begins an error of Cargo or rustc: `error: …`, `error[E0425]: …`.
+const ERROR: &str = "error";
+
+/// The first error that Cargo or a compiler reports on standard error; the first words where none has that label.
+pub fn first_error(words: &str) -> Option<&str> {
+    let labelled = words.lines().map(str::trim).find(|line| line.starts_with(ERROR));
+    labelled.or_else(|| words.lines().find(|line| !line.trim().is_empty()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,59 +1,65 @@
 //! Bills of materials of what a run made.
 
-use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::pipeline::Start;
-use super::shipped::Shipped;
-use crate::sbom::{Writer, Written};
-use crate::ship::Origin;
-use crate::verify::Verified;
+use super::pipeline::Packing;
+use crate::record::{
+    FailedJob, ImageOf, ListedPlatform, ListedProgram, Origin, StartedPlatform, VerifiedProgram,
+};
+use crate::sbom::Writer;
 use xtask_files::Memo;
+use xtask_files::dist;
 use xtask_files::error::Result;
-use xtask_triple::Triple;
 
-/// The bills of a run; none where it wrote none.
-#[derive(Default)]
-pub(super) struct Bills {
-    /// Those of programs, by target.
-    pub(super) programs: BTreeMap<Triple, Written>,
-    /// Those of images, by name, in the order of the manifests.
-    pub(super) images: BTreeMap<String, Vec<Written>>,
+/// A program that may ship, or a job that failed.
+pub(super) type Program<P> = std::result::Result<P, FailedJob>;
+
+/// The programs and images of a release, with their bills.
+pub(super) struct Listed {
+    pub(super) programs: Vec<Program<ListedProgram>>,
+    pub(super) images: Vec<ImageOf<ListedPlatform>>,
 }
 
-/// Of what bills are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
-    /// Of images alone.
-    Images,
-    /// Of programs too.
-    Programs,
-}
-
-/// Writes the bills of the images in target/dist and, where they are released, of the programs.
-pub(super) fn bills(
-    start: &Start,
-    verified: &[Verified],
-    shipped: &Shipped,
+/// Writes the bills of all programs and images of a release.
+pub(super) fn release(
+    start: &Packing,
+    programs: Vec<Program<Arc<VerifiedProgram>>>,
+    images: Vec<ImageOf<StartedPlatform>>,
     origin: &Origin,
-    extent: Extent,
-) -> Result<Bills> {
-    let (dist, memo, ui) = (start.session.dist(), Memo::new(start.memo()), &start.session.ui);
-    let builder = start.builder();
+) -> Result<Listed> {
+    let (builder, memo, dist) = (start.builder(), Memo::new(start.memo()), start.session.dist());
     let mut writer = Writer::new(&builder, origin, &dist, &memo);
-    let mut bills = Bills::default();
-    for verified in verified.iter().filter(|_| extent == Extent::Programs) {
-        if let Some(written) = writer.program(verified)? {
-            bills.programs.insert(verified.job().target.triple.clone(), written);
-        }
+    let mut listed = Vec::new();
+    for program in programs {
+        listed.push(match program {
+            Ok(program) => Ok(ListedProgram { bill: writer.program(&program)?, program }),
+            Err(failed) => Err(failed),
+        });
     }
-    for (image, place) in shipped.packed.iter().zip(&shipped.placed) {
-        bills.images.insert(image.name.clone(), writer.image(place, image, verified)?);
-    }
-    let count = bills.programs.len() + bills.images.values().map(Vec::len).sum::<usize>();
+    let images = images.into_iter().map(|image| writer.image(image)).collect::<Result<Vec<_>>>()?;
+    say(start, listed.iter().flatten().count(), &images, &dist);
+    Ok(Listed { programs: listed, images })
+}
+
+/// Writes the bills of images.
+pub(super) fn images(
+    start: &Packing,
+    images: Vec<ImageOf<StartedPlatform>>,
+    origin: &Origin,
+) -> Result<Vec<ImageOf<ListedPlatform>>> {
+    let (builder, memo, dist) = (start.builder(), Memo::new(start.memo()), start.session.dist());
+    let mut writer = Writer::new(&builder, origin, &dist, &memo);
+    let images = images.into_iter().map(|image| writer.image(image)).collect::<Result<Vec<_>>>()?;
+    say(start, 0, &images, &dist);
+    Ok(images)
+}
+
+fn say(start: &Packing, programs: usize, images: &[ImageOf<ListedPlatform>], dist: &Path) {
+    let count = programs + images.iter().map(|image| image.platforms.len()).sum::<usize>();
     if count > 0 {
         let count = xtask_files::counted(count as u64, "bill");
-        let place = dist.join("sbom");
-        ui.step("Listed", format!("{count} of materials (CycloneDX) → {}", place.display()));
+        let place = dist::bills(dist);
+        start.session.ui.step("Listed", format!("{count} of materials (CycloneDX) → {}", place.display()));
     }
-    Ok(bills)
 }

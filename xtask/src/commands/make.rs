@@ -1,19 +1,24 @@
 //! `build`, `verify` and `image`: each does what comes before it, and stops.
 
-use super::bills::{self, Bills, bills};
-use super::pipeline::{Start, start};
+use super::bills;
+use super::entries::{Entry, report};
+use super::pipeline::{Start, packing, start};
 use super::rebuild::rebuild;
-use super::release::report;
-use super::shipped::{Shipped, judge, ship};
+use super::shipped::{self, Shipped, place, ship, unjudged};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::smoke::{Engine, load};
-use crate::verify::Extent;
+use crate::place::Places;
+use crate::record::{ImageOf, ListedPlatform};
+use crate::smoke::Engine;
+use crate::smoke::load::{self, Loading};
 use xtask_config::{Image, ImageTarget};
 use xtask_files::error::{Error, Result};
-use xtask_oci::PackedImage;
+use xtask_oci::PackedManifest;
 
 pub(super) fn build(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
-    up_to(Extent::Place, common, planning, setup, false, json)
+    let start = start(common, planning, setup, json)?;
+    let stored = start.stored()?;
+    say(&start, &stored, json)?;
+    start.end(&stored)
 }
 
 pub(super) fn verify(
@@ -23,31 +28,22 @@ pub(super) fn verify(
     again: bool,
     json: bool,
 ) -> Result<()> {
-    up_to(Extent::Judge, common, planning, setup, again, json)
+    let start = start(common, planning, setup, json)?;
+    let verified = start.made()?;
+    let verified = if again { rebuild(&start, verified)? } else { verified };
+    let Places { programs, images } = place(&start, verified)?;
+    let unjudged = unjudged(images, &start);
+    say(&start, &programs, json)?;
+    start.end(&programs)?;
+    unjudged.map_or(Ok(()), Err)
 }
 
-fn up_to(
-    extent: Extent,
-    common: &Common,
-    planning: &Planning,
-    setup: SetupFlag,
-    again: bool,
-    json: bool,
-) -> Result<()> {
-    let start = start(common, planning, setup, json)?;
-    let mut verified = start.made(extent)?;
-    if again {
-        rebuild(&start, &mut verified)?;
-    }
-    let unjudged = match extent {
-        Extent::Judge => judge(&start, &mut verified)?,
-        Extent::Place => None,
-    };
-    let report = report(&start, &verified, &Shipped::default(), &Bills::default())?;
+/// Says what became of jobs.
+fn say(start: &Start, jobs: &[impl Entry], json: bool) -> Result<()> {
+    let report = report(start, jobs, &[], &[])?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { xtask_report::report::terminal(&report, None, ui.color_out) });
-    start.end(&verified)?;
-    unjudged.map_or(Ok(()), Err)
+    Ok(())
 }
 
 pub(super) fn image(
@@ -57,22 +53,29 @@ pub(super) fn image(
     to_engine: bool,
     json: bool,
 ) -> Result<()> {
-    let start = start(common, planning, setup, json)?;
-    start.one_mode_each("image")?;
+    let start = packing(common, planning, setup, json, "image")?;
     any_image(&start)?;
     // Asked before anything is built: one that does not answer now will not then.
     let engine = to_engine.then(|| load::engine(&start.session.host)).transpose()?;
     let origin = start.origin()?;
-    let mut verified = start.verified()?;
-    let shipped = ship(&start, &mut verified, &origin)?;
-    let bills = bills(&start, &verified, &shipped, &origin, bills::Extent::Images)?;
-    let report = report(&start, &verified, &shipped, &bills)?;
+
+    let verified = start.verified()?;
+    let Places { programs, images } = place(&start, verified)?;
+    let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
+    let images = bills::images(&start, images, &origin)?;
+
+    let report = report(&start, &programs, &images, &missing)?;
     let ui = &start.session.ui;
-    let mut names = Vec::new();
+    // One name, also where there are several images: two would be a name and an argument.
+    let wanted = named(&start);
+    let mut name = None;
     if let Some(engine) = &engine {
         let version = origin.package.version.to_string();
-        for image in &shipped.packed {
-            names.push(loaded(&start, engine, image, &version)?);
+        for image in &images {
+            let loaded = loaded(&start, engine, image, &version)?;
+            if wanted == Some(image.name()) {
+                name = Some(loaded);
+            }
         }
     }
     let table =
@@ -84,13 +87,11 @@ pub(super) fn image(
         (false, true) => {}
         (false, false) => ui.data(&table()),
     }
-    // One name, also where there are several images: two would be a name and an argument.
-    let first = named(&start).and_then(|name| shipped.packed.iter().position(|image| image.name == name));
-    if let Some(name) = first.and_then(|at| names.get(at)).filter(|_| !json) {
-        ui.data(name);
+    if let Some(name) = name.filter(|_| !json) {
+        ui.data(&name);
     }
-    start.end(&verified)?;
-    shipped.end(&start.request)
+    start.end(&programs)?;
+    shipped::end(&images, &missing, &sizes, &start.request)
 }
 
 /// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not
@@ -103,13 +104,16 @@ fn named(start: &Start) -> Option<&str> {
     here.or(made.first()).map(|(image, _)| image.name.as_str())
 }
 
-fn loaded(start: &Start, engine: &Engine, image: &PackedImage, version: &str) -> Result<String> {
-    let (session, ui) = (&start.session, &start.session.ui);
-    let task = ui.task("Loading", format!("{} into {}", image.name, engine.name));
-    let work = session.work().join("smoke");
-    let loaded = load::load(engine, image, version, &session.host, &session.dist(), &work)?;
+fn loaded(start: &Start, engine: &Engine, image: &ImageOf<ListedPlatform>, version: &str) -> Result<String> {
+    let (session, ui, name) = (&start.session, &start.session.ui, image.name());
+    let task = ui.task("Loading", format!("{name} into {}", engine.name));
+    let (dist, work) = (session.dist(), session.work().join("smoke"));
+    let manifests: Vec<&PackedManifest> =
+        image.platforms.iter().map(|platform| &platform.started.packed.manifest).collect();
+    let loading = Loading { name, version, manifests: &manifests, dist: &dist, work: &work };
+    let loaded = load::load(engine, &loading, &session.host)?;
     drop(task);
-    ui.step("Loaded", format!("{} into {} as {}", image.name, engine.name, loaded.all.join(", ")));
+    ui.step("Loaded", format!("{name} into {} as {}", engine.name, loaded.all.join(", ")));
     Ok(loaded.name)
 }
 

@@ -7,6 +7,7 @@ mod base;
 mod bench;
 mod bills;
 mod doctor;
+mod entries;
 mod explain;
 mod init;
 mod make;

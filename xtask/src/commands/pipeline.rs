@@ -3,15 +3,15 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use crate::build::Builder;
+use crate::build::{Builder, Built};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::look::{self, Look};
 use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, Request};
 use crate::rebuild::repository;
+use crate::record::{FailedJob, Origin, StoredProgram};
 use crate::session::Session;
-use crate::ship::Origin;
-use crate::verify::{self, Extent, Verified};
+use crate::verify::{self, Verified};
 use xtask_compilers::toolchain::survey::Depth;
 use xtask_config::Config;
 use xtask_files::Lock;
@@ -91,28 +91,16 @@ impl Start {
         lock.ok()
     }
 
-    /// Refuses `--mode all` where one program a target is wanted.
-    pub(super) fn one_mode_each(&self, command: &str) -> Result<()> {
-        if self.request.mode == Some(ModeRequest::All) {
-            return Err(Error::usage(format!(
-                "--mode all is for build, verify, test and bench, not for {command}"
-            ))
-            .found("an image or an archive holds one program for each target"));
-        }
-        Ok(())
+    /// Builds and judges what is planned.
+    pub(super) fn made(&self) -> Result<Vec<Verified>> {
+        self.check()?;
+        self.judged()
     }
 
-    /// Builds and verifies what is to be packed, unless it is known by now that a base cannot be had.
-    pub(super) fn verified(&self) -> Result<Vec<Verified>> {
+    /// Builds what is planned, and judges none of it.
+    pub(super) fn stored(&self) -> Result<Vec<std::result::Result<StoredProgram, FailedJob>>> {
         self.check()?;
-        self.check_bases()?;
-        self.checked_and_made(Extent::Judge)
-    }
-
-    /// Builds, and goes on as far as is said.
-    pub(super) fn made(&self, extent: Extent) -> Result<Vec<Verified>> {
-        self.check()?;
-        self.checked_and_made(extent)
+        verify::store(self.built()?, &self.session.dist())
     }
 
     /// What is known of the bases of images before anything is built.
@@ -140,13 +128,16 @@ impl Start {
         all.map_or(Ok(()), Err)
     }
 
-    fn checked_and_made(&self, extent: Extent) -> Result<Vec<Verified>> {
+    fn judged(&self) -> Result<Vec<Verified>> {
+        verify::verify(self.built()?, &self.config, &self.session.dist(), &self.session.ui)
+    }
+
+    fn built(&self) -> Result<Vec<Built>> {
         self.take_turn();
         if !self.config.images.is_empty() {
             crate::ship::rootfs_tar(&self.session.dist())?;
         }
-        let built = self.builder().build(&self.plan)?;
-        verify::verify(built, &self.config, &self.session.dist(), extent, &self.session.ui)
+        self.builder().build(&self.plan)
     }
 
     /// What builds.
@@ -178,25 +169,60 @@ impl Start {
     }
 
     /// How the command ends: a failure before something missing.
-    pub(super) fn end(&self, verified: &[Verified]) -> Result<()> {
-        let failed: Vec<&Verified> = verified.iter().filter(|v| !v.ok()).collect();
+    pub(super) fn end<P>(&self, jobs: &[std::result::Result<P, FailedJob>]) -> Result<()> {
+        let failed: Vec<&FailedJob> = jobs.iter().filter_map(|job| job.as_ref().err()).collect();
         if failed.is_empty() {
             return self.plan.incomplete().map_or(Ok(()), Err);
         }
-        let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), verified.len()));
-        for v in failed {
-            let text = v.error.as_deref().unwrap_or_default();
-            // A promise that was not kept says who broke it in its first line; Cargo's own words are of what followed.
-            let tells =
-                |l: &&str| ["error", "gate", "mode ", "smoke run: "].iter().any(|word| l.starts_with(word));
-            let first = text.lines().map(str::trim).find(tells);
-            let line = first.or_else(|| text.lines().find(|l| !l.trim().is_empty())).unwrap_or_default();
-            error = error.found(format!("{}: {line}", v.job().title()));
+        let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), jobs.len()));
+        for failed in failed {
+            error = error.found(format!("{}: {}", failed.job().title(), failed.headline()));
         }
         if let Some(missing) = self.plan.incomplete() {
             error = error.found(missing.what);
         }
         Err(error)
+    }
+}
+
+/// A run that packs. It builds each target in one mode, since an image or an archive holds one program for each target.
+pub(super) struct Packing(Start);
+
+/// As [`start`], for the command of this name, which packs.
+///
+/// # Errors
+/// As there; `--mode all`.
+pub(super) fn packing(
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    json: bool,
+    command: &str,
+) -> Result<Packing> {
+    let start = start(common, planning, setup, json)?;
+    match start.request.mode {
+        None | Some(ModeRequest::Auto | ModeRequest::Named(_)) => Ok(Packing(start)),
+        Some(ModeRequest::All) => {
+            Err(Error::usage(format!("--mode all is for build, verify, test and bench, not for {command}"))
+                .found("an image or an archive holds one program for each target"))
+        }
+    }
+}
+
+impl Packing {
+    /// Builds and judges what is to be packed, unless it is known by now that a base cannot be had.
+    pub(super) fn verified(&self) -> Result<Vec<Verified>> {
+        self.check()?;
+        self.check_bases()?;
+        self.judged()
+    }
+}
+
+impl std::ops::Deref for Packing {
+    type Target = Start;
+
+    fn deref(&self) -> &Start {
+        &self.0
     }
 }
 

@@ -7,9 +7,11 @@ use std::path::{Path, PathBuf};
 use super::pipeline::Start;
 use crate::build::Builder;
 use crate::cargo::invocation::Site;
+use crate::failure::{Failure, Mismatch};
 use crate::rebuild::sources::{Sources, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
-use crate::verify::Verified;
+use crate::record::VerifiedProgram;
+use crate::verify::{Verified, refuse};
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
 use xtask_process::exec::{Cmd, Undo};
@@ -28,7 +30,7 @@ const OTHERWISE: [(&str, &str); 6] = [
 const UMASK: &str = "0057";
 
 /// Fails every job whose program is not the same again, or holds a folder of this machine.
-pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
+pub(super) fn rebuild(start: &Start, verified: Vec<Verified>) -> Result<Vec<Verified>> {
     let ui = &start.session.ui;
     let work = start.session.work().join("rebuild");
     if work.exists() {
@@ -61,30 +63,46 @@ pub(super) fn rebuild(start: &Start, verified: &mut [Verified]) -> Result<()> {
     site.umask = Some(UMASK);
     let builder = Builder { work: work.clone(), ..start.session.builder(&start.config, site) };
     ui.step("Building", "everything a second time, under other settings of the machine");
+    // The builder answers in the order of the plan, as it did the first time.
     let again = builder.build(&start.plan)?;
-    for v in verified.iter_mut().filter(|v| v.ok()) {
-        let Some(artifact) = v.artifact.as_ref() else { continue };
-        let read = |path: &PathBuf| std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
-        let one = read(&artifact.path)?;
-        let job = v.job().clone();
-        let second = again.iter().find(|built| built.job == job).and_then(|built| built.program.as_ref());
-        let mut problems = Vec::new();
-        match second {
-            None => problems.push(failed(copied.as_ref())),
-            Some(second) => {
-                problems.extend(compare(&one, &read(second)?).map(|difference| words(&difference)))
+    let mut rebuilt = Vec::new();
+    for (first, second) in verified.into_iter().zip(again) {
+        rebuilt.push(match first {
+            Err(failed) => Err(failed),
+            Ok(first) => {
+                let second = second.as_ref().ok().map(|second| second.program.as_path());
+                let wrong = mismatches(&first, second, copied.as_ref(), &machine)?;
+                match wrong.is_empty() {
+                    true => {
+                        ui.step("Reproduced", first.job().title());
+                        Ok(first)
+                    }
+                    false => Err(refuse(first, wrong.into_iter().map(Failure::Rebuild).collect(), ui)),
+                }
             }
-        }
-        problems.extend(paths_in(&one, &machine).iter().map(|(path, text)| held(path, text)));
-        if problems.is_empty() {
-            ui.step("Reproduced", job.title());
-        } else {
-            v.refuse(format!("rebuild: {}", problems.join("\nrebuild: ")), ui);
-        }
+        });
     }
     std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))?;
     gone.forget();
-    Ok(())
+    Ok(rebuilt)
+}
+
+/// What is wrong with a program by its second build, of which there may be none, and by the folders of this machine.
+fn mismatches(
+    first: &VerifiedProgram,
+    second: Option<&Path>,
+    copied: Option<&Copied>,
+    machine: &[PathBuf],
+) -> Result<Vec<Mismatch>> {
+    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
+    let one = read(&first.stored.artifact.path)?;
+    let mut wrong = Vec::new();
+    match second {
+        None => wrong.push(failed(copied)),
+        Some(second) => wrong.extend(compare(&one, &read(second)?).map(differs)),
+    }
+    wrong.extend(paths_in(&one, machine).iter().map(|(path, text)| held(path, text)));
+    Ok(wrong)
 }
 
 /// What the second build is made of.
@@ -154,8 +172,10 @@ fn otherwise(start: &Start) -> BTreeMap<String, String> {
     variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()
 }
 
-fn failed(copied: Option<&Copied>) -> String {
-    let Some(Copied { sources, refused }) = copied else { return "the second build failed".to_owned() };
+fn failed(copied: Option<&Copied>) -> Mismatch {
+    let Some(Copied { sources, refused }) = copied else {
+        return Mismatch { what: "the second build failed".to_owned(), found: Vec::new(), help: None };
+    };
     let help = match refused {
         None => "it may read files that lie outside of the workspace, or write into its sources".to_owned(),
         Some(words) => format!(
@@ -163,26 +183,34 @@ fn failed(copied: Option<&Copied>) -> String {
             words.lines().next().unwrap_or_default()
         ),
     };
-    format!("the second build failed, in {}, which is gone\n  help: {help}", sources.root.display())
+    let what = format!("the second build failed, in {}, which is gone", sources.root.display());
+    Mismatch { what, found: Vec::new(), help: Some(help) }
 }
 
-fn held(path: &Path, text: &str) -> String {
-    format!(
-        "the program holds the path {}: built in another folder it would be another program\n  it stands in: {text}\n  \
-         help: find the build script or macro that puts it there",
-        path.display()
-    )
+fn held(path: &Path, text: &str) -> Mismatch {
+    Mismatch {
+        what: format!(
+            "the program holds the path {}: built in another folder it would be another program",
+            path.display()
+        ),
+        found: vec![format!("it stands in: {text}")],
+        help: Some("find the build script or macro that puts it there".to_owned()),
+    }
 }
 
-fn words(difference: &Difference) -> String {
+fn differs(difference: Difference) -> Mismatch {
     let Difference { section, offset, texts, cause } = difference;
     let place = match section {
         Some((name, count)) => {
-            format!("first in section {name} at {offset:#x}, {} of it", counted(*count as u64, "byte"))
+            format!("first in section {name} at {offset:#x}, {} of it", counted(count as u64, "byte"))
         }
         None => format!("first at {offset:#x} of the file"),
     };
     let texts =
-        texts.as_ref().map(|(one, other)| format!("\n  first build:  {one}\n  second build: {other}"));
-    format!("the two builds differ, {place}{}\n  help: {cause}", texts.unwrap_or_default())
+        texts.map(|(one, other)| vec![format!("first build:  {one}"), format!("second build: {other}")]);
+    Mismatch {
+        what: format!("the two builds differ, {place}"),
+        found: texts.unwrap_or_default(),
+        help: Some(cause),
+    }
 }

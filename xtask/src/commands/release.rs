@@ -1,188 +1,84 @@
 //! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::bills::{Bills, Extent, bills};
-use super::pipeline::{Start, start};
-use super::shipped::{Shipped, ship};
+use super::bills::{self, Listed};
+use super::entries::report;
+use super::pipeline::{Start, packing};
+use super::shipped::{self, Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::sbom::Written;
+use crate::place::Places;
+use crate::record::{ImageOf, ListedPlatform, ListedProgram, VerifiedProgram};
 use crate::ship::archives;
-use crate::smoke::Ran;
-use crate::verify::{Smoke, Verified};
 use xtask_files::error::Result;
 use xtask_process::ui::Ui;
-use xtask_report::report::{self, Report};
-use xtask_report::size::{self, Kept, Sizes};
+use xtask_report::report;
+use xtask_report::size::{self, ImageSize, Kept, Sizes};
 use xtask_report::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
+use xtask_triple::Triple;
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
-    let start = start(common, planning, setup, json)?;
-    start.one_mode_each("release")?;
-    let (dist, memo, origin) = (start.session.dist(), start.memo(), start.origin()?);
-    let mut verified = start.verified()?;
-    let ui = &start.session.ui;
-    let shipped = ship(&start, &mut verified, &origin)?;
-    archives(&start.config, &verified, &origin, &start.top(), (&dist, &memo), ui)?;
-    let bills = bills(&start, &verified, &shipped, &origin, Extent::Programs)?;
-    let report = report(&start, &verified, &shipped, &bills)?;
-    let timings = timings(&start, &verified, &report)?;
+    let start = packing(common, planning, setup, json, "release")?;
+    let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
+
+    let verified = start.verified()?;
+    let Places { programs, images } = place(&start, verified)?;
+    let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
+    let shipping: Vec<&VerifiedProgram> = programs.iter().flatten().map(|program| &**program).collect();
+    archives(&shipping, &start.config, &origin, &start.top(), (&dist, &start.memo()), ui)?;
+    let Listed { programs, images } = bills::release(&start, programs, images, &origin)?;
+
+    let report = report(&start, &programs, &images, &missing)?;
+    let timings = timings(&start, programs.iter().flatten(), &images)?;
     timings.write(&dist.join("timings.json"))?;
-    let mut images = shipped.sizes.clone();
-    size::add_programs(&mut images, &start.config.app.bin, &dist, |_| None)?;
-    let (app, version) = (report.app.clone(), report.version.clone());
-    Kept::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })?;
+    keep_sizes(&start, &sizes)?;
     report.write(&dist, Some(&timings))?;
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
-    start.end(&verified)?;
-    shipped.end(&start.request)?;
+    start.end(&programs)?;
+    shipped::end(&images, &missing, &sizes, &start.request)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
     Ok(())
 }
 
-/// What was done, as report.json says it.
-pub(super) fn report(
-    start: &Start,
-    verified: &[Verified],
-    shipped: &Shipped,
-    bills: &Bills,
-) -> Result<Report> {
+/// Keeps the sizes of this release, for later ones to be compared with.
+fn keep_sizes(start: &Start, sizes: &[ImageSize]) -> Result<()> {
     let dist = start.session.dist();
-    let Shipped { placed, packed, unmade, ran, .. } = shipped;
-    let images = packed.iter().zip(placed).map(|(image, place)| report::Image {
-        name: image.name.clone(),
-        base: place.base.to_string(),
-        refreshed: place.refreshed.clone(),
-        closure: place.grounds.iter().any(|ground| ground.trimmed.is_some()),
-        rejected: place
-            .rejected
-            .iter()
-            .map(|r| report::Rejected { base: r.base.clone(), reason: r.reason.clone() })
-            .collect(),
-        index_digest: image.index_digest.to_string(),
-        compression: image.codec.name().to_owned(),
-        tar_index_digest: image.tar_index_digest.to_string(),
-        budget: place.image.budget,
-        left_out: place.left_out.iter().map(ToString::to_string).collect(),
-        manifests: image
-            .manifests
-            .iter()
-            .enumerate()
-            .map(|(at, m)| report::Manifest {
-                platform: m.platform.to_string(),
-                digest: m.digest.to_string(),
-                size: m.size,
-                smoke: ran
-                    .iter()
-                    .find(|r| r.image == image.name && r.platform == m.platform)
-                    .map(smoke_of_image),
-                sbom: bills.images.get(&image.name).and_then(|bills| bills.get(at)).map(sbom),
-            })
-            .collect(),
-    });
-    let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
-    let waiting =
-        waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
-    let skipped = start.plan.skipped.iter();
-    let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
-    Ok(Report {
-        schema: 1,
-        app: start.config.app.bin.clone(),
-        version: start.session.package(&start.config)?.version.to_string(),
-        jobs: verified.iter().map(|v| job(v, &dist, bills)).collect(),
-        images: images.collect(),
-        unmade: unmade.iter().map(|(unmade, _)| unmade.clone()).collect(),
-        skipped: waiting.chain(skipped).collect(),
-    })
-}
-
-fn job(verified: &Verified, dist: &Path, bills: &Bills) -> report::Job {
-    let job = verified.job();
-    let artifact = verified.artifact.as_ref();
-    let fails = |f: &xtask_gate::Finding| f.severity == xtask_gate::Severity::Fail;
-    let gate = artifact.filter(|_| verified.judged).map(|a| {
-        match a.facts.is_none() || verified.findings.iter().any(fails) {
-            true => report::Verdict::Fail,
-            false => report::Verdict::Pass,
-        }
-    });
-    let warnings = verified.findings.iter().filter(|f| !fails(f)).map(|f| f.what.clone());
-    let host_c = verified.built.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));
-    report::Job {
-        target: job.target.triple.to_string(),
-        mode: job.mode.name.clone(),
-        requested: job.requested.clone(),
-        fallback: job.fallback.as_ref().map(|f| report::Fallback {
-            from: f.from.clone(),
-            reason: format!("{}: {}", f.reason, f.tried.join("; ")),
-        }),
-        toolchain: job.toolchain.as_ref().map(|t| report::Toolchain {
-            provider: t.provider.name().into(),
-            cc: t.cc.to_string_lossy().into_owned(),
-            version: t.version.clone(),
-            id: t.id.clone(),
-        }),
-        artifact: artifact.map(|a| {
-            let path = a.path.strip_prefix(dist).unwrap_or(&a.path).to_string_lossy().into_owned();
-            let sbom = bills.programs.get(&job.target.triple).map(sbom);
-            report::Artifact { sbom, ..report::Artifact::new(path, &a.sha256, a.size, a.facts.as_ref()) }
-        }),
-        gate,
-        warnings: warnings.chain(host_c).chain(verified.built.shipped.iter().cloned()).collect(),
-        purity: match verified.built.purity_proven {
-            true => report::Purity::Proven,
-            false => report::Purity::NotApplicable,
-        },
-        smoke: smoke(artifact.and_then(|_| job.runner.name()).map(str::to_owned), &verified.smoke),
-        status: if verified.ok() { report::Status::Ok } else { report::Status::Failed },
-        error: verified.error.clone(),
-        seconds: verified.built.seconds,
-    }
-}
-
-fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
-    let (status, reason) = match smoke {
-        Smoke::Passed => (report::SmokeStatus::Pass, None),
-        Smoke::Failed(why) => (report::SmokeStatus::Fail, Some(why)),
-        Smoke::Skipped(why) => (report::SmokeStatus::Skipped, Some(why)),
-    };
-    report::Smoke { runner, status, reason: reason.cloned() }
-}
-
-fn sbom(written: &Written) -> report::Sbom {
-    report::Sbom { path: written.path.clone(), sha256: written.digest.hex().to_owned() }
-}
-
-fn smoke_of_image(ran: &Ran) -> report::Smoke {
-    let smoke = smoke(ran.runner.clone(), &ran.smoke);
-    let objection = ran.objection.as_ref().map(|objection| objection.said.clone());
-    report::Smoke { reason: smoke.reason.or(objection), ..smoke }
+    let (app, mut images) = (start.config.app.bin.clone(), sizes.to_vec());
+    size::add_programs(&mut images, &app, &dist, |_| None)?;
+    let version = start.session.package(&start.config)?.version.to_string();
+    Kept::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
 }
 
 /// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A
 /// call that built several targets stands for each of them, and says how many they were.
-fn timings(start: &Start, verified: &[Verified], report: &Report) -> Result<Timings> {
+fn timings<'p>(
+    start: &Start,
+    programs: impl Iterator<Item = &'p ListedProgram>,
+    images: &[ImageOf<ListedPlatform>],
+) -> Result<Timings> {
+    let mut pulls: BTreeMap<&Triple, u64> = BTreeMap::new();
+    for platform in images.iter().flat_map(|image| &image.platforms) {
+        let packed = &platform.started.packed;
+        pulls.entry(packed.placed.target()).or_insert(packed.manifest.size);
+    }
     let mut records = Vec::new();
-    for v in verified.iter().filter(|v| v.ok()) {
-        let scenario = match (v.built.from_nothing, v.built.worked) {
+    for ListedProgram { program, .. } in programs {
+        let (job, build) = (program.job(), &program.stored.built.build);
+        let scenario = match (build.from_nothing, build.worked) {
             (true, _) => Scenario::Cold,
             (false, false) => Scenario::Warm,
             (false, true) => continue,
         };
-        let job = v.job();
         let case = Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() };
-        let platform = job.platform.as_ref().map(ToString::to_string);
-        let own = report.images.iter().filter(|i| job.images.contains(&i.name));
-        let mut manifests = own.flat_map(|i| &i.manifests);
-        let image_bytes = manifests.find(|m| Some(&m.platform) == platform.as_ref()).map(|m| m.size);
         let sample = Sample {
-            seconds: v.built.seconds,
+            seconds: build.seconds,
             parts: None,
-            binary_bytes: v.artifact.as_ref().map(|a| a.size),
-            image_bytes,
+            binary_bytes: Some(program.stored.artifact.size),
+            image_bytes: pulls.get(&job.target.triple).copied(),
         };
         let mut record = CaseRecord::of(&case, &[sample], By::Release)?;
-        record.targets_in_call = v.built.company;
+        record.targets_in_call = build.company;
         records.push(record);
     }
     let (of, to) = compared(&start.config);

@@ -1,147 +1,254 @@
-//! What comes of verified programs: images that are packed and run, and what is said of them.
+//! From verified programs to images that ship: placed on their bases, packed, started, committed and measured.
 
-use std::collections::BTreeSet;
-
-use super::pipeline::Start;
-use crate::place::{self, Placed, Unmade};
+use super::pipeline::{Packing, Start};
+use crate::outcome::Smoke;
+use crate::place::{self, Places};
 use crate::plan::{Request, setup_command};
+use crate::record::{
+    ImageOf, ListedPlatform, Origin, PackedPlatform, PlacedImage, PlacedProgram, StagedIndex,
+    StartedPlatform, Step, UnmadeImage, WhyUnmade,
+};
 use crate::sbom;
-use crate::ship::{self, Origin};
-use crate::smoke::{self, Ran, Site};
-use crate::verify::{Smoke, Verified};
+use crate::ship::docker::{self, OnBase};
+use crate::ship::{self, Staged};
+use crate::smoke::{self, Grouped, Ran, Site, Unstarted};
+use crate::verify::Verified;
 use xtask_files::Memo;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_oci::{self as oci, ImageSpec, Layout, PackedImage};
+use xtask_oci::{self as oci, Digest, Layout, StagedImages};
 use xtask_report::report;
 use xtask_report::size::{self, ImageSize, Subject};
+use xtask_triple::Platform;
 
-/// The images of a run; none where it makes none.
-#[derive(Default)]
+/// The images of a run.
 pub(super) struct Shipped {
-    /// Where the programs of those that are packed stand, in the same order.
-    pub(super) placed: Vec<Placed>,
     /// Those that are in target/dist now.
-    pub(super) packed: Vec<PackedImage>,
-    /// Those that are not, as the report says it; and what that means for the run beside the failure of jobs.
-    pub(super) unmade: Vec<(report::Unmade, Option<Error>)>,
-    /// How each platform of each image ran.
-    pub(super) ran: Vec<Ran>,
-    /// How large those that are packed are.
+    pub(super) images: Vec<ImageOf<StartedPlatform>>,
+    /// Those that are not.
+    pub(super) missing: Vec<Missing>,
+    /// How large those that ship are.
     pub(super) sizes: Vec<ImageSize>,
 }
 
+/// An image that is not made, and what lies in target/dist in its stead.
+pub(super) struct Missing {
+    image: UnmadeImage,
+    /// The digest of the image of this name that an earlier run made.
+    earlier: Option<Digest>,
+}
+
 /// Finds the base of each image and holds the programs against it. Packs nothing.
-fn place(start: &Start, verified: &mut [Verified]) -> Result<Vec<Result<Placed, Unmade>>> {
+pub(super) fn place(start: &Start, verified: Vec<Verified>) -> Result<Places> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, start.setup, start.request.strict);
     place::place(&start.config, &start.request, verified, &bases, &start.session.ui)
 }
 
-/// Holds the programs against the images that they would go into, for a run that makes none: of an image it says only
-/// what keeps programs from being judged in it, which is the error that ends the run. A program that failed has said so.
-pub(super) fn judge(start: &Start, verified: &mut [Verified]) -> Result<Option<Error>> {
+/// What keeps programs from being judged in their images, for a run that makes none: the error that ends the run. A
+/// program that failed has said so.
+pub(super) fn unjudged<P: Step>(
+    images: Vec<std::result::Result<ImageOf<P>, UnmadeImage>>,
+    start: &Start,
+) -> Option<Error> {
     let mut first = None;
-    for Unmade { name, reason, error } in place(start, verified)?.into_iter().filter_map(Result::err) {
-        let Some(error) = error else { continue };
-        start.session.ui.warn(format!("no program was judged for image {name}: {reason}"));
-        first.get_or_insert(error);
+    for UnmadeImage { name, why } in images.into_iter().filter_map(std::result::Result::err) {
+        let Some(error) = why.error() else { continue };
+        start.session.ui.warn(format!("no program was judged for image {name}: {why}"));
+        first.get_or_insert_with(|| error.clone());
     }
-    Ok(first)
+    first
 }
 
-/// Packs the images of verified programs, runs each of them, and ships those that do not fail. Until then, and for those
-/// that fail, target/dist keeps what was there before.
-pub(super) fn ship(start: &Start, verified: &mut [Verified], origin: &Origin) -> Result<Shipped> {
-    let mut shipped = Shipped::default();
-    for place in place(start, verified)? {
-        match place {
-            Ok(placed) => shipped.placed.push(placed),
-            Err(Unmade { name, reason, error }) => {
-                shipped.lacks(name, reason, error, start);
-            }
-        }
-    }
+/// Packs images, starts each of them, and ships those that do not fail. Until then, and for those that fail, target/dist
+/// keeps what was there before.
+pub(super) fn ship(
+    start: &Packing,
+    placed: Vec<std::result::Result<ImageOf<PlacedProgram>, UnmadeImage>>,
+    origin: &Origin,
+) -> Result<Shipped> {
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
-    let staged = ship::images(&start.config, &shipped.placed, verified, origin, &dist, &memo, ui)?;
-    let work = start.session.work().join("smoke");
-    let site =
-        Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host: &start.session.host, ui };
-    let images = staged.images.images();
-    shipped.ran = smoke::images(&images, &start.config, &site)?;
-    // An index that cannot be read is the next packing's to complain of.
-    let lies = |name: &str| oci::lies_in(&dist, name).ok().flatten().is_some();
-    let there: BTreeSet<String> =
-        images.into_iter().map(|image| image.name).filter(|name| lies(name)).collect();
-    let proven = smoke::commit(staged.images, &shipped.ran, &start.session.work().join("failed"))?;
-    let ships = |name: &str| proven.packed.iter().any(|image| image.name == name);
-    shipped.placed.retain(|place| ships(&place.image.name));
-    let specs: Vec<ImageSpec> = staged.specs.into_iter().filter(|spec| ships(&spec.name)).collect();
-    ship::docker::base_tars(&shipped.placed, &specs, &start.config.app.bin, &dist, &memo)?;
-    for (name, mut reason) in proven.failed {
-        if there.contains(&name) && !lies(&name) {
-            reason += "; it is that of an earlier run, and taken out of target/dist";
-        }
-        // Where an image of an earlier run stays, its bills stay too.
-        if !shipped.lacks(name.clone(), reason, None, start) {
-            sbom::withdraw(&name, &origin.package.version.to_string(), &dist);
+    let (mut images, mut missing) = (Vec::new(), Vec::new());
+    for image in placed {
+        match image {
+            Ok(image) => images.push(image),
+            Err(unmade) => missing.push(Missing::of(unmade, start)),
         }
     }
-    shipped.packed = proven.packed;
-    let subjects: Vec<Subject> = shipped.placed.iter().map(|place| Subject::of(&place.image)).collect();
-    let _lock = oci::lock_shared(&dist, || ui.waits_for_images())?;
-    let work = start.session.work().join("size");
-    shipped.sizes = size::measure(&subjects, &Layout::new(dist.join("oci")), &work, &Memo::new(&memo))?;
-    Ok(shipped)
+    let Staged { images, mut names } = ship::pack(images, &start.config, origin, &dist, &memo, ui)?;
+    let (mut shipped, mut failed) = (Vec::new(), Vec::new());
+    for (image, platforms) in started(images, start)? {
+        match settled(image, platforms, &mut names, start)? {
+            Ok(image) => shipped.push(image),
+            Err(image) => failed.push(image),
+        }
+    }
+    names.commit()?;
+    let on_bases = shipped.iter().flat_map(on_bases);
+    docker::base_tars(on_bases, &start.config.app.bin, origin.created, &dist, &memo)?;
+    for mut image in failed {
+        let gone = !lies(&image.name, start);
+        if let WhyUnmade::DoesNotRun { withdrawn, .. } = &mut image.why {
+            *withdrawn &= gone;
+        }
+        if gone {
+            // Where an image of an earlier run stays, its bills stay too.
+            sbom::withdraw(&image.name, &origin.package.version.to_string(), &dist);
+        }
+        missing.push(Missing::of(image, start));
+    }
+    let sizes = measured(&shipped, start)?;
+    Ok(Shipped { images: shipped, missing, sizes })
 }
 
-impl Shipped {
-    /// Says that an image is not made, and what of that name lies in target/dist all the same; and answers whether anything
-    /// does.
-    fn lacks(&mut self, name: String, reason: String, error: Option<Error>, start: &Start) -> bool {
+/// A packed image without its platforms, as it is started.
+struct Starting {
+    placed: PlacedImage,
+    index: StagedIndex,
+    /// The arguments of its programs.
+    args: Vec<String>,
+}
+
+impl Starting {
+    fn platform<'a>(&'a self, platform: &'a PackedPlatform) -> smoke::Start<'a> {
+        smoke::Start {
+            image: &self.placed.config.name,
+            tar: &self.index.tar,
+            platform: &platform.manifest.platform,
+            target: platform.placed.target(),
+            manifest: &platform.manifest.digest,
+            args: &self.args,
+            expect: &self.placed.config.smoke,
+        }
+    }
+}
+
+/// Starts every platform of every image.
+fn started(
+    images: Vec<ImageOf<PackedPlatform>>,
+    start: &Start,
+) -> Result<Grouped<Starting, (PackedPlatform, Ran)>> {
+    let (dist, memo, work) = (start.session.dist(), start.memo(), start.session.work().join("smoke"));
+    let (host, ui) = (&start.session.host, &start.session.ui);
+    let site = Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host, ui };
+    let parts = |ImageOf { placed, whole: index, platforms }: ImageOf<PackedPlatform>| {
+        let args = placed.config.smoke.args.as_ref().unwrap_or(&start.config.app.smoke).clone();
+        (Starting { placed, index, args }, platforms)
+    };
+    smoke::images(images.into_iter().map(parts).collect(), Starting::platform, &site)
+}
+
+/// An image that may be committed, or one that was refused for how it ran.
+fn settled(
+    Starting { placed, index, .. }: Starting,
+    platforms: Vec<(PackedPlatform, Ran)>,
+    names: &mut StagedImages,
+    start: &Start,
+) -> Result<std::result::Result<ImageOf<StartedPlatform>, UnmadeImage>> {
+    let name = &placed.config.name;
+    let (of, lay) = (platforms.len(), lies(name, start));
+    let ran = platforms.iter().map(|(platform, ran)| (&platform.manifest.platform, &ran.smoke));
+    if let Some(Unstarted { failed, kept }) =
+        smoke::refuse(names, name, ran, &start.session.work().join("failed"))?
+    {
+        let why = WhyUnmade::DoesNotRun { failed, of, kept, withdrawn: lay };
+        return Ok(Err(UnmadeImage { name: name.clone(), why }));
+    }
+    let started = |(packed, Ran { runner, smoke, objection })| {
+        let not_run = if let Smoke::Skipped(why) = smoke { Some(why) } else { None };
+        StartedPlatform { packed, runner, not_run, objection }
+    };
+    let platforms = platforms.into_iter().map(started).collect();
+    Ok(Ok(ImageOf { placed, whole: index.digests, platforms }))
+}
+
+/// Whether target/dist holds an image of this name. An index that cannot be read is the next packing's to complain of.
+fn lies(name: &str, start: &Start) -> bool {
+    oci::lies_in(&start.session.dist(), name).ok().flatten().is_some()
+}
+
+/// The platforms of an image that stand on a base.
+fn on_bases(image: &ImageOf<StartedPlatform>) -> impl Iterator<Item = OnBase<'_>> {
+    image.platforms.iter().filter_map(|StartedPlatform { packed, .. }| {
+        let (placed, ours) = (&packed.placed, &packed.ours);
+        Some(OnBase { image: image.name(), target: placed.target(), below: placed.below()?, ours })
+    })
+}
+
+fn measured(images: &[ImageOf<StartedPlatform>], start: &Start) -> Result<Vec<ImageSize>> {
+    let dist = start.session.dist();
+    let subjects: Vec<Subject> = images.iter().map(|image| Subject::of(&image.placed.config)).collect();
+    let _lock = oci::lock_shared(&dist, || start.session.ui.waits_for_images())?;
+    let layout = Layout::new(dist::layout(&dist));
+    size::measure(&subjects, &layout, &start.session.work().join("size"), &Memo::new(start.memo()))
+}
+
+impl Missing {
+    /// Says that an image is not made, and what of that name lies in target/dist all the same.
+    fn of(image: UnmadeImage, start: &Start) -> Self {
         // An index that cannot be read is the next packing's to complain of.
-        let earlier = oci::lies_in(&start.session.dist(), &name).ok().flatten();
-        let stays = earlier.is_some();
-        let unmade = report::Unmade { name, reason, earlier: earlier.map(|digest| digest.to_string()) };
-        start.session.ui.warn(format!("image {} is not made: {}", unmade.name, unmade.words()));
-        self.unmade.push((unmade, error));
-        stays
+        let earlier = oci::lies_in(&start.session.dist(), &image.name).ok().flatten();
+        let this = Self { image, earlier };
+        let entry = this.entry();
+        start.session.ui.warn(format!("image {} is not made: {}", entry.name, entry.words()));
+        this
     }
 
-    /// An error where an image failed, is larger than its budget or has a base that cannot be had; where `strict` wants
-    /// every proof, also where the engine that answers refused it or nothing ran it.
-    pub(super) fn end(&self, request: &Request) -> Result<()> {
-        let strict = request.strict;
-        let list = |wanted: fn(&Ran) -> Option<&String>| -> Vec<String> {
-            let said = self.ran.iter().filter_map(|ran| Some((ran, wanted(ran)?)));
-            said.map(|(ran, why)| {
-                format!("{} on {}: {}", ran.image, ran.platform, why.lines().next().unwrap_or_default())
-            })
-            .collect()
-        };
-        let failed = list(|ran| if let Smoke::Failed(why) = &ran.smoke { Some(why) } else { None });
-        if !failed.is_empty() {
-            let what = format!("{} of {} smoke runs of images failed", failed.len(), self.ran.len());
-            return Err(failed.into_iter().fold(Error::failed(what), Error::found));
-        }
-        size::check_budgets(&self.sizes)?;
-        if let Some(error) = self.unmade.iter().find_map(|(_, error)| error.clone()) {
-            return Err(error);
-        }
-        let refused = list(|ran| ran.objection.as_ref().filter(|o| o.refused).map(|o| &o.said));
-        if strict && !refused.is_empty() {
-            let what = format!("--strict: the engine refuses {} of {} images", refused.len(), self.ran.len());
-            let error = refused.into_iter().fold(Error::failed(what), Error::found);
-            return Err(error.help("they ran without it, in namespaces; its words say what it wants"));
-        }
-        let skipped = list(|ran| if let Smoke::Skipped(why) = &ran.smoke { Some(why) } else { None });
-        if strict && !skipped.is_empty() {
-            let what = format!("--strict: {} of {} images were not run", skipped.len(), self.ran.len());
-            let error = skipped.into_iter().fold(Error::missing(what), Error::found);
-            let setup = setup_command(&request.targets);
-            return Err(
-                error.help(format!("start Docker or install podman; for other architectures: {setup}"))
-            );
-        }
-        Ok(())
+    /// As the report says it.
+    pub(super) fn entry(&self) -> report::Unmade {
+        let UnmadeImage { name, why } = &self.image;
+        let earlier = self.earlier.as_ref().map(ToString::to_string);
+        report::Unmade { name: name.clone(), reason: why.to_string(), earlier }
     }
+}
+
+/// How the images of a run end it: an error where one failed, is larger than its budget or has a base that cannot be had;
+/// where `strict` wants every proof, also where the engine that answers refused one or nothing ran it.
+pub(super) fn end(
+    images: &[ImageOf<ListedPlatform>],
+    missing: &[Missing],
+    sizes: &[ImageSize],
+    request: &Request,
+) -> Result<()> {
+    let mut failed = Vec::new();
+    let mut count: usize = images.iter().map(|image| image.platforms.len()).sum();
+    let line = |image: &str, platform: &Platform, why: &str| {
+        format!("{image} on {platform}: {}", why.lines().next().unwrap_or_default())
+    };
+    for Missing { image, .. } in missing {
+        if let WhyUnmade::DoesNotRun { failed: platforms, of, .. } = &image.why {
+            failed.extend(platforms.iter().map(|(platform, why)| line(&image.name, platform, why)));
+            count += of;
+        }
+    }
+    if !failed.is_empty() {
+        let what = format!("{} of {count} smoke runs of images failed", failed.len());
+        return Err(failed.into_iter().fold(Error::failed(what), Error::found));
+    }
+    size::check_budgets(sizes)?;
+    if let Some(error) = missing.iter().find_map(|missing| missing.image.why.error()) {
+        return Err(error.clone());
+    }
+    if !request.strict {
+        return Ok(());
+    }
+    let list = |wanted: fn(&StartedPlatform) -> Option<&String>| -> Vec<String> {
+        let all = images.iter().flat_map(|image| image.platforms.iter().map(move |p| (image, &p.started)));
+        all.filter_map(|(image, p)| Some(line(image.name(), &p.packed.manifest.platform, wanted(p)?)))
+            .collect()
+    };
+    let refused = list(|p| p.objection.as_ref().filter(|o| o.refused).map(|o| &o.said));
+    if !refused.is_empty() {
+        let what = format!("--strict: the engine refuses {} of {count} images", refused.len());
+        let error = refused.into_iter().fold(Error::failed(what), Error::found);
+        return Err(error.help("they ran without it, in namespaces; its words say what it wants"));
+    }
+    let skipped = list(|p| p.not_run.as_ref());
+    if !skipped.is_empty() {
+        let what = format!("--strict: {} of {count} images were not run", skipped.len());
+        let error = skipped.into_iter().fold(Error::missing(what), Error::found);
+        let setup = setup_command(&request.targets);
+        return Err(error.help(format!("start Docker or install podman; for other architectures: {setup}")));
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use crate::cli::{Common, Planning, SetupFlag};
 use crate::session::Session;
 use xtask_config::Config;
 use xtask_files::Memo;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Layout;
 use xtask_process::ui::Ui;
@@ -97,13 +98,13 @@ fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
 
 fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSize>> {
     let (dist, work) = (session.dist(), session.work());
-    if !dist.join("oci").is_dir() {
+    if !dist::layout(&dist).is_dir() {
         return Ok(Vec::new());
     }
     let _lock = xtask_oci::lock_shared(&dist, || session.ui.waits_for_images())?;
     size::measure(
         subjects,
-        &Layout::new(dist.join("oci")),
+        &Layout::new(dist::layout(&dist)),
         &work.join("size"),
         &Memo::new(work.join("packed")),
     )
@@ -160,17 +161,11 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<Named> {
         let mut builder = start.session.builder(&start.config, site);
         builder.work = start.session.work().join("size");
         for built in builder.build(&start.plan)? {
-            let target = built.job.target.triple.to_string();
-            match built.program {
-                Some(program) => named.push((target, mode.clone(), program)),
-                None => {
-                    return Err(Error::failed(format!(
-                        "{} does not build with its symbols",
-                        built.job.title()
-                    ))
-                    .found(built.error.unwrap_or_default()));
-                }
-            }
+            let program = built.map_err(|unbuilt| {
+                let what = format!("{} does not build with its symbols", unbuilt.job.title());
+                Error::failed(what).found(unbuilt.failure.to_string())
+            })?;
+            named.push((program.job.target.triple.to_string(), mode.clone(), program.program));
         }
     }
     Ok(Named(named))

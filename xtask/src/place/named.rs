@@ -1,6 +1,6 @@
 //! The programs of a base that an image names to be started: by `entrypoint` in the place of ours, or by `healthcheck`.
 
-use crate::ship::run;
+use crate::runtime;
 use xtask_files::error::Result;
 use xtask_gate::{Finding, Level, Severity, Start, Tree, left_out, trail};
 use xtask_oci::document::Runtime;
@@ -18,10 +18,10 @@ pub(super) struct Named {
     start: Option<Start>,
 }
 
-/// What an image names, on its base: of what is not there or may not be executed, [`run::runtime`] says so, with the place
+/// What an image names, on its base: of what is not there or may not be executed, [`runtime::runtime`] says so, with the place
 /// in targets.toml.
-pub(super) fn named(runtime: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<Named> {
-    let commands = run::commands(runtime);
+pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<Named> {
+    let commands = runtime::commands(image);
     if commands.iter().all(|(_, command)| command.first().is_none_or(|name| *name == format!("/{bin}"))) {
         return Vec::new();
     }
@@ -30,7 +30,7 @@ pub(super) fn named(runtime: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<Named>
         return Vec::new();
     }
     let of = |(key, command): &(&'static str, &[String])| {
-        let place = run::starts(key, command, runtime, &whole).ok()??;
+        let place = runtime::starts(key, command, image, &whole).ok()??;
         let start = (place.place != bin).then(|| Start::of(&place.path, tree));
         Some(Named { key, path: place.path, start })
     };

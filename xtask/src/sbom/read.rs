@@ -7,9 +7,10 @@ use super::crates::Packages;
 use super::lock::Lock;
 use super::manifest;
 use super::program::Read;
-use crate::build::{Builder, Built};
+use crate::build::Builder;
 use crate::cargo::units::{self, Manifests};
 use crate::plan::Job;
+use crate::record::BuiltProgram;
 use xtask_compilers::rust_std::self_contained;
 use xtask_compilers::rustflags::Linker;
 use xtask_files::error::Result;
@@ -19,7 +20,7 @@ use xtask_triple::Libc;
 ///
 /// # Errors
 /// Where Cargo cannot be run, or its answer cannot be kept.
-pub(super) fn read(built: &Built, builder: &Builder) -> Result<(Read, Manifests)> {
+pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(Read, Manifests)> {
     let job = &built.job;
     let kept = units::of_job(job, builder)?;
     let packages = kept.as_ref().and_then(|kept| Packages::of(&kept.graph, job.target.triple.as_str()));

@@ -1,17 +1,15 @@
 //! What a run knows of a program, as its bill says it. Pure.
 
 use super::program::{Program, Std};
-use crate::ship::Origin;
-use crate::verify::Verified;
+use crate::record::{Origin, Purity, VerifiedProgram};
 use xtask_gate::{self as gate, Facts};
 use xtask_triple::{Libc, Triple};
 
 impl Program {
-    /// Of a job that was built; none where there is no program.
-    pub fn of(verified: &Verified, bin: &str, origin: &Origin) -> Option<Self> {
-        let (job, package) = (verified.job(), origin.package);
-        let artifact = verified.artifact.as_ref()?;
-        let facts = artifact.facts.as_ref();
+    /// Of a program that may ship.
+    pub fn of(verified: &VerifiedProgram, bin: &str, origin: &Origin) -> Self {
+        let VerifiedProgram { stored, facts, .. } = verified;
+        let (job, package) = (stored.job(), origin.package);
         let std = job.std.as_ref().map(|std| Std {
             version: std.version.clone(),
             provider: std.provider.to_owned(),
@@ -19,7 +17,7 @@ impl Program {
         });
         let compiler =
             job.toolchain.as_ref().map(|tools| (tools.provider.name().into(), tools.version.clone()));
-        Some(Self {
+        Self {
             name: bin.to_owned(),
             version: package.version.to_string(),
             description: package.description.clone(),
@@ -29,16 +27,16 @@ impl Program {
             target: job.target.triple.to_string(),
             mode: job.mode.name.clone(),
             fallback: job.fallback.as_ref().map(|f| (f.from.clone(), f.reason.to_owned())),
-            proven_pure: verified.built.purity_proven,
-            sha256: artifact.sha256.clone(),
-            linkage: facts.map(|facts| facts.kind.to_string()),
-            interpreter: facts.and_then(|facts| facts.interpreter.clone()),
-            needed: facts.map(|facts| facts.needed.clone()).unwrap_or_default(),
-            glibc: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
+            proven_pure: stored.built.purity == Purity::Proven,
+            sha256: stored.artifact.sha256.clone(),
+            linkage: Some(facts.kind.to_string()),
+            interpreter: facts.interpreter.clone(),
+            needed: facts.needed.clone(),
+            glibc: facts.glibc_max().map(|(version, _)| version.to_string()),
             compiler,
             std: std.unwrap_or_default(),
-            libc: facts.and_then(|facts| linked_libc(&job.target.triple, facts)),
-        })
+            libc: linked_libc(&job.target.triple, facts),
+        }
     }
 }
 

@@ -5,21 +5,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::cargo::units::Manifests;
+use crate::record::BillFile;
 use xtask_files::error::Result;
-use xtask_files::{Memo, write_changed};
+use xtask_files::{Memo, dist, write_changed};
 use xtask_oci::Digest;
-
-/// The folder below `target/dist`.
-pub const FOLDER: &str = "sbom";
-
-/// A bill that is in its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Written {
-    /// Its path below `target/dist`, with `/`.
-    pub path: String,
-    /// The digest of its bytes.
-    pub digest: Digest,
-}
 
 /// A bill that was made: its text, and the manifests that it depends on beside its key.
 pub(super) type Made = (String, Manifests);
@@ -43,9 +32,9 @@ pub(super) fn write(
     dist: &Path,
     memo: &Memo,
     make: impl FnOnce() -> Result<Made>,
-) -> Result<Written> {
-    let path = dist.join(FOLDER).join(name);
-    let written = |digest: Digest| Written { path: format!("{FOLDER}/{name}"), digest };
+) -> Result<BillFile> {
+    let path = dist::bills(dist).join(name);
+    let written = |digest: Digest| BillFile { path: format!("{}/{name}", dist::BILLS), digest };
     let holds = |known: &BillFact| known.key == *key && known.manifests.hold();
     if let Some(known) = memo.output("sboms", &path).filter(holds) {
         return Ok(written(known.digest));
@@ -60,7 +49,7 @@ pub(super) fn write(
 /// Removes the bills of an image that was taken out of `target/dist`, of all its platforms.
 pub fn withdraw(image: &str, version: &str, dist: &Path) {
     let begin = format!("{image}-{version}-linux-");
-    for entry in std::fs::read_dir(dist.join(FOLDER)).into_iter().flatten().flatten() {
+    for entry in std::fs::read_dir(dist::bills(dist)).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&begin) {
             // One that stays is about an image that no report names any more.
             let _ = std::fs::remove_file(entry.path());

@@ -3,17 +3,17 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::place::Placed;
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Staged};
-use xtask_oci::{self as oci, Codec, Digest, ImageSpec, LayerSource, RootFs, layer};
+use xtask_files::{Memo, Staged, dist};
+use xtask_oci::{self as oci, Codec, Digest, RootFs, layer};
+use xtask_triple::Triple;
 
 /// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
 ///
 /// # Errors
 /// Where it cannot be written.
 pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
-    let path = dist.join("docker").join("rootfs.tar");
+    let path = dist::docker(dist).join("rootfs.tar");
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
     let mut tar = oci::tar::Writer::new(Vec::new());
     layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
@@ -25,32 +25,39 @@ pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// Writes `<dist>/docker/<image>/<target>.tar` for every platform of every image that stands on a base: the base with
-/// what the image adds to it, all but the program. What is there already and did not change is not written again.
+/// A platform of an image that stands on a base.
+#[derive(Debug, Clone, Copy)]
+pub struct OnBase<'a> {
+    /// The name of the image.
+    pub image: &'a str,
+    /// The target of its program.
+    pub target: &'a Triple,
+    /// What ships of the base.
+    pub below: &'a RootFs,
+    /// Our own layer, the program included.
+    pub ours: &'a RootFs,
+}
+
+/// Writes `<dist>/docker/<image>/<target>.tar` for every platform: the base with what the image adds to it, all but the
+/// program. What is there already and did not change is not written again.
 ///
 /// # Errors
 /// Where the base cannot be read or a tar cannot be written.
-pub fn base_tars(
-    placed: &[Placed],
-    specs: &[ImageSpec],
+pub fn base_tars<'a>(
+    platforms: impl IntoIterator<Item = OnBase<'a>>,
     bin: &str,
+    created: u64,
     dist: &Path,
     cache: &Path,
 ) -> Result<Vec<PathBuf>> {
     let memo = Memo::new(cache);
     let mut written = Vec::new();
-    for (place, spec) in placed.iter().zip(specs) {
-        for (ground, platform) in place.grounds.iter().zip(&spec.platforms) {
-            let Some(base) = &ground.base else { continue };
-            let mut tree = ground.trimmed.as_ref().unwrap_or(&base.rootfs).clone();
-            if let Some(LayerSource::Tree(top)) = platform.layers.last() {
-                add(&mut tree, &top.rootfs, bin)?;
-            }
-            let folder = dist.join("docker").join(&spec.name);
-            let path = folder.join(format!("{}.tar", ground.target));
-            write(&tree, spec.created, &path, &memo)?;
-            written.push(path);
-        }
+    for OnBase { image, target, below, ours } in platforms {
+        let mut tree = below.clone();
+        add(&mut tree, ours, bin)?;
+        let path = dist::docker(dist).join(image).join(format!("{target}.tar"));
+        write(&tree, created, &path, &memo)?;
+        written.push(path);
     }
     Ok(written)
 }

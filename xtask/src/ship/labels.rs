@@ -1,16 +1,12 @@
 //! What images say of themselves: the keys of
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says, and our own.
 
-use std::collections::BTreeMap;
-
-use super::Origin;
 use crate::plan::Job;
+use crate::record::Origin;
+use crate::runtime::Labels;
 use xtask_base::{BaseImage, Distroless};
 use xtask_config::Config;
 use xtask_oci::document::{annotation, rfc3339};
-
-/// Labels or annotations.
-pub type Labels = BTreeMap<String, String>;
 
 /// What holds for every platform: annotations of index and manifests.
 pub(super) fn annotations(config: &Config, origin: &Origin) -> Labels {

@@ -1,71 +1,85 @@
 //! What an image is made of for one platform: the base's layers, and one of ours on top.
 
-use super::run::Misfit;
-use super::{Origin, labels, run};
-use crate::place::Ground;
-use crate::verify::Verified;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::labels;
+use crate::record::{Origin, PackedPlatform, PlacedProgram};
+use crate::runtime::{self, Misfit};
 use xtask_base::BaseImage;
 use xtask_config::{Config, Image};
 use xtask_files::error::{Error, Result};
 use xtask_oci::scratch::zones;
-use xtask_oci::{self as oci, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch};
+use xtask_oci::{
+    self as oci, Kind, LayerSource, LayerSpec, Node, PackedManifest, PlatformSpec, RootFs, Scratch,
+};
 
-/// A platform of an image, and what is to be warned of.
+/// A platform of an image that is about to be packed.
+pub(super) struct Draft {
+    pub(super) placed: PlacedProgram,
+    ours: RootFs,
+    brings_zones: bool,
+}
+
+impl Draft {
+    /// The platform, packed.
+    pub(super) fn packed(self, manifest: PackedManifest) -> PackedPlatform {
+        let Self { placed, ours, brings_zones } = self;
+        PackedPlatform { placed, manifest, ours, brings_zones }
+    }
+}
+
+/// What an image is made of for one platform. What is to be warned of is added to `warned`.
 ///
 /// # Errors
 /// What targets.toml says of the image does not fit what is in it.
 pub(super) fn platform(
     image: &Image,
-    ground: &Ground,
+    placed: PlacedProgram,
     config: &Config,
-    verified: &Verified,
     origin: &Origin,
-) -> Result<(PlatformSpec, Vec<String>)> {
-    let job = verified.job();
-    let (Some(artifact), Some(platform)) = (&verified.artifact, &job.platform) else {
-        return Err(Error::failed(format!("{} has no program or no platform", job.title())));
-    };
-    let bin = &config.app.bin;
-    let mut labels = labels::labels(config, origin, job);
-    let (below, top) = match &ground.base {
-        None => {
-            let scratch = Scratch { bin, program: &artifact.path, time_zones: image.tzdata };
-            (RootFs::new(), oci::scratch_rootfs(&scratch)?)
-        }
+    warned: &mut BTreeSet<String>,
+) -> Result<(Draft, PlatformSpec)> {
+    let (bin, platform) = (&config.app.bin, &placed.platform);
+    let program = &placed.program.stored.artifact.path;
+    let mut labels = labels::labels(config, origin, placed.program.job());
+    let base = placed.base.as_deref();
+    let below = placed.below().cloned().unwrap_or_else(RootFs::new);
+    let brings_zones = image.tzdata && (base.is_none() || below.file("usr/share/zoneinfo/UTC").is_none());
+    let mut top = match base {
+        None => oci::scratch_rootfs(&Scratch { bin, program, time_zones: brings_zones })?,
         Some(base) => {
-            labels.extend(labels::of_base(base, ground.trimmed.is_some()));
-            let below = ground.trimmed.as_ref().unwrap_or(&base.rootfs);
-            (below.clone(), top(image, bin, &artifact.path, below)?)
+            labels.extend(labels::of_base(base, placed.trimmed.is_some()));
+            top(image, bin, program, &below, brings_zones)?
         }
     };
     let mut whole = below.clone();
     for (path, node) in top.iter() {
         whole.put(path, node.clone())?;
     }
-    let of_image = |misfit| placed(misfit, image).found(format!("in image {} for {platform}", image.name));
-    let base = run::Below::of(ground.base.as_deref());
-    let runtime = run::runtime(&image.run, bin, &base, labels, &whole).map_err(of_image)?;
-    let mut top = top;
-    for (path, node) in run::folders(&runtime, &whole).map_err(of_image)? {
+    let of_image = |misfit| located(misfit, image).found(format!("in image {} for {platform}", image.name));
+    let runtime = runtime::runtime(&image.run, bin, &runtime::Below::of(base), labels, &whole);
+    let runtime = runtime.map_err(of_image)?;
+    for (path, node) in runtime::folders(&runtime, &whole).map_err(of_image)? {
         lay(&mut top, &below, &path, node)?;
     }
-    let mut layers = ground.base.as_deref().map(|base| layers(base, ground)).unwrap_or_default();
-    let name = ground.base.as_deref().map_or("scratch", |base| base.name.as_str());
+    let mut layers = base.map(|base| layers(base, &placed, bin)).unwrap_or_default();
+    let name = base.map_or("scratch", |base| base.name.as_str());
     let created_by = format!("xtask: {name} with /{bin}");
-    layers.push(LayerSource::Tree(LayerSpec { rootfs: top, created_by }));
-    let warned = run::unwritable(&runtime, &whole).into_iter().map(|said| {
+    layers.push(LayerSource::Tree(LayerSpec { rootfs: top.clone(), created_by }));
+    warned.extend(runtime::unwritable(&runtime, &whole).into_iter().map(|said| {
         format!(
             "image {} keeps data where its user {} cannot write: {said}, and an engine makes the volume so; \
              `user` or `volumes` of its [[image]] can say otherwise",
             image.name, runtime.user
         )
-    });
-    let warned = warned.collect();
-    Ok((PlatformSpec { platform: platform.clone(), layers, runtime }, warned))
+    }));
+    let spec = PlatformSpec { platform: platform.clone(), layers, runtime };
+    Ok((Draft { placed, ours: top, brings_zones }, spec))
 }
 
 /// The error with the place of what it is about, where targets.toml says that.
-fn placed(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
+fn located(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
     if let Some(place) = key.and_then(|key| image.places.get(key)) {
         error.what = format!("{place}: {}", error.what);
     }
@@ -73,18 +87,18 @@ fn placed(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
 }
 
 /// The layers below ours: the base's own, or one of what is left of it.
-fn layers(base: &BaseImage, ground: &Ground) -> Vec<LayerSource> {
-    match &ground.trimmed {
+fn layers(base: &BaseImage, placed: &PlacedProgram, bin: &str) -> Vec<LayerSource> {
+    match &placed.trimmed {
         None => base.layers.iter().cloned().map(LayerSource::Stored).collect(),
         Some(tree) => {
-            let created_by = format!("xtask: what /{} needs of {}", ground.bin, base.name);
+            let created_by = format!("xtask: what /{bin} needs of {}", base.name);
             vec![LayerSource::Tree(LayerSpec { rootfs: tree.clone(), created_by })]
         }
     }
 }
 
-/// Our layer: the program, and time zones where they are wanted and the base has none.
-fn top(image: &Image, bin: &str, program: &std::path::Path, below: &RootFs) -> Result<RootFs> {
+/// Our layer on a base: the program, and time zones where it brings them.
+fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: bool) -> Result<RootFs> {
     let mut top = RootFs::new();
     if below.get(bin).is_some_and(|node| !matches!(node.kind, Kind::File(_))) {
         return Err(Error::usage(format!(
@@ -95,17 +109,12 @@ fn top(image: &Image, bin: &str, program: &std::path::Path, below: &RootFs) -> R
         .help("give the program another name, in a [[bin]] of its package, and in `bin` of targets.toml"));
     }
     lay(&mut top, below, bin, Node::disk(0o755, program))?;
-    if brings_zones(image, below) {
+    if brings_zones {
         for (name, data) in zones::all() {
             lay(&mut top, below, &format!("usr/share/zoneinfo/{name}"), Node::bytes(0o644, data))?;
         }
     }
     Ok(top)
-}
-
-/// Whether our layer has the time zones: they are wanted, and what lies below has none.
-pub(crate) fn brings_zones(image: &Image, below: &RootFs) -> bool {
-    image.tzdata && below.file("usr/share/zoneinfo/UTC").is_none()
 }
 
 /// Puts an entry into our layer. A folder above it that the base has stands in it as the base has it: an entry of ours

@@ -1,6 +1,6 @@
 //! Whether a smoke run gave what was expected of it.
 
-use crate::verify::{how_it_ended, last_words, shortened};
+use crate::outcome::{how_it_ended, last_words, shortened};
 use xtask_config::ImageSmoke;
 use xtask_process::exec::{End, Output};
 

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::{Engine, extract, place};
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::Manifest;
 use xtask_oci::pack::{tag, tags};
-use xtask_oci::{Layout, PackedImage, Saved};
+use xtask_oci::{Layout, PackedManifest, Saved};
 use xtask_process::host::Host;
 use xtask_triple::Platform;
 
@@ -35,30 +36,38 @@ pub struct Loaded {
     pub all: Vec<String>,
 }
 
+/// An image to be loaded.
+#[derive(Debug, Clone, Copy)]
+pub struct Loading<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its version.
+    pub version: &'a str,
+    /// Its platforms.
+    pub manifests: &'a [&'a PackedManifest],
+    /// target/dist, where it is.
+    pub dist: &'a Path,
+    /// A folder for what is unpacked on the way.
+    pub work: &'a Path,
+}
+
 /// Loads an image for all its platforms, each as `name:version-arch`, and the first as `name:version` too.
 ///
 /// # Errors
 /// The engine refuses.
-pub fn load(
-    engine: &Engine,
-    image: &PackedImage,
-    version: &str,
-    host: &Host,
-    dist: &Path,
-    work: &Path,
-) -> Result<Loaded> {
-    let plain = format!("{}:{}", image.name, tag(version));
+pub fn load(engine: &Engine, image: &Loading<'_>, host: &Host) -> Result<Loaded> {
+    let plain = format!("{}:{}", image.name, tag(image.version));
     let platforms: Vec<&Platform> = image.manifests.iter().map(|m| &m.platform).collect();
     let named = |tags: Vec<String>| tags.iter().map(|tag| format!("{}:{tag}", image.name)).collect();
-    let names: Vec<Vec<String>> = tags(version, &platforms).into_iter().map(named).collect();
+    let names: Vec<Vec<String>> = tags(image.version, &platforms).into_iter().map(named).collect();
     let own = host.triple.platform();
     let wanted = match platforms.iter().position(|platform| Some(*platform) == own.as_ref()) {
         None | Some(0) => plain.clone(),
         Some(at) => names[at][0].clone(),
     };
     let told = match engine.name {
-        "podman" => by_platform(engine, image, &names, dist, work)?,
-        _ => told(engine, &image.tar)?,
+        "podman" => by_platform(engine, image, &names)?,
+        _ => told(engine, &dist::tar(image.dist, image.name))?,
     };
     let own_names = names.iter().map(|names| names[0].clone());
     let all: Vec<String> = std::iter::once(plain).chain(own_names).collect();
@@ -81,21 +90,16 @@ fn heard(told: &str, names: &[String], wanted: String) -> Loaded {
 }
 
 /// podman takes one platform out of a tar that has several; so it gets one tar for each.
-fn by_platform(
-    engine: &Engine,
-    image: &PackedImage,
-    names: &[Vec<String>],
-    dist: &Path,
-    work: &Path,
-) -> Result<String> {
-    let blobs = Layout::new(dist.join("oci")).blobs();
+fn by_platform(engine: &Engine, image: &Loading<'_>, names: &[Vec<String>]) -> Result<String> {
+    let blobs = Layout::new(dist::layout(image.dist)).blobs();
     let mut all = String::new();
     for (packed, names) in image.manifests.iter().zip(names) {
         let manifest = blobs.read(&packed.digest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest)
             .map_err(|e| Error::failed(format!("{} is no manifest: {e}", packed.digest.as_str())))?;
-        let saved = Saved::find(&image.tar, &manifest.config.digest)?;
-        let folder = extract::Scratch::new(work.join(format!("{}-{}", image.name, place(&packed.platform))))?;
+        let saved = Saved::find(&dist::tar(image.dist, image.name), &manifest.config.digest)?;
+        let folder =
+            extract::Scratch::new(image.work.join(format!("{}-{}", image.name, place(&packed.platform))))?;
         let tar = folder.path().join("image.tar");
         saved.write(names, &tar)?;
         all.push_str(&told(engine, &tar)?);

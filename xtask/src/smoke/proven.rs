@@ -1,44 +1,42 @@
-//! From staged images to those that ship: what failed on a platform is refused, the rest is committed.
+//! What becomes of a staged image that does not run: it gets no name, and its tar is kept for those who look for the reason.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Ran;
-use crate::verify::Smoke;
+use crate::outcome::Smoke;
 use xtask_files::error::Result;
-use xtask_oci::{PackedImage, StagedImages};
+use xtask_oci::StagedImages;
+use xtask_triple::Platform;
 
-/// What became of staged images.
+/// An image that does not run as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proven {
-    /// Those that are in the output folder now.
-    pub packed: Vec<PackedImage>,
-    /// The names of the others, and why each of them does not ship.
-    pub failed: Vec<(String, String)>,
+pub struct Unstarted {
+    /// The platforms on which it does not, each with what stands against it.
+    pub failed: Vec<(Platform, String)>,
+    /// Where its tar is kept.
+    pub kept: PathBuf,
 }
 
-/// Commits the images of which no platform failed. The tars of the others go to `aside`, for those who look for the reason.
+/// Refuses a staged image where a platform of it failed, and puts its tar into the folder `aside`; none where none failed.
 ///
 /// # Errors
-/// A file cannot be moved or written.
-pub fn commit(mut staged: StagedImages, ran: &[Ran], aside: &Path) -> Result<Proven> {
-    let mut failed = Vec::new();
-    for image in staged.images() {
-        let said = |ran: &Ran| match &ran.smoke {
-            Smoke::Failed(why) => {
-                let first = why.lines().next().unwrap_or_default();
-                Some(format!("it does not run on {}: {first}", ran.platform))
-            }
-            _ => None,
-        };
-        let said: Vec<String> = ran.iter().filter(|ran| ran.image == image.name).filter_map(said).collect();
-        let kept = aside.join(format!("{}.tar", image.name));
-        if said.is_empty() {
-            // Of a run before this one.
-            let _ = std::fs::remove_file(&kept);
-            continue;
-        }
-        staged.refuse(&image.name, &kept)?;
-        failed.push((image.name, format!("{}; {} has it", said.join("; "), kept.display())));
+/// The tar cannot be moved.
+pub fn refuse<'r>(
+    staged: &mut StagedImages,
+    image: &str,
+    ran: impl IntoIterator<Item = (&'r Platform, &'r Smoke)>,
+    aside: &Path,
+) -> Result<Option<Unstarted>> {
+    let failed = ran.into_iter().filter_map(|(platform, smoke)| match smoke {
+        Smoke::Failed(why) => Some((platform.clone(), why.clone())),
+        Smoke::Passed | Smoke::Skipped(_) => None,
+    });
+    let failed: Vec<(Platform, String)> = failed.collect();
+    let kept = aside.join(format!("{image}.tar"));
+    if failed.is_empty() {
+        // Of a run before this one.
+        let _ = std::fs::remove_file(&kept);
+        return Ok(None);
     }
-    Ok(Proven { packed: staged.commit()?, failed })
+    staged.refuse(image, &kept)?;
+    Ok(Some(Unstarted { failed, kept }))
 }

@@ -5,12 +5,11 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::namespace::Namespaces;
-use super::{
-    Cannot, Emulator, Engine, Objection, Ran, Request, Site, Started, Task, extract, judge, place, qemu,
-};
-use crate::verify::Smoke;
+use super::{Cannot, Emulator, Engine, Ran, Request, Site, Start, Started, extract, judge, place, qemu};
+use crate::outcome::{Objection, Smoke};
 use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_files::Memo;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::Manifest;
 use xtask_oci::{Digest, Layout, Saved};
@@ -42,18 +41,18 @@ impl<'a> Runners<'a> {
     }
 
     /// Runs one platform, unless it is known to have passed.
-    pub(super) fn one(&self, task: &Task<'_>) -> Result<Ran> {
+    pub(super) fn one(&self, task: &Start<'_>) -> Result<Ran> {
         let key = self.key(task);
         if let Some(Known { runner, objection, .. }) = self.memo.get("smoke", &key) {
-            return Ok(ran(task, Some(runner), Smoke::Passed, objection));
+            return Ok(Ran { runner: Some(runner), smoke: Smoke::Passed, objection });
         }
         let ran = self.run(task)?;
         // What the engine refused it is asked again: it may have been the engine, and `--strict` counts it.
         let refused = ran.objection.as_ref().is_some_and(|objection| objection.refused);
         if let (Smoke::Passed, Some(runner), false) = (&ran.smoke, &ran.runner, refused) {
-            let blobs = Layout::new(self.site.dist.join("oci")).blobs();
+            let blobs = Layout::new(dist::layout(self.site.dist)).blobs();
             self.memo.retain("smoke", |known: &Known| blobs.path(&known.manifest).is_file());
-            let manifest = task.manifest.digest.clone();
+            let manifest = task.manifest.clone();
             let known = Known { runner: runner.clone(), manifest, objection: ran.objection.clone() };
             self.memo.put("smoke", &key, &known);
         }
@@ -61,8 +60,8 @@ impl<'a> Runners<'a> {
     }
 
     /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
-    fn key(&self, task: &Task<'_>) -> String {
-        let mut key = Fingerprint::new("smoke 3").with(task.manifest.digest.as_str());
+    fn key(&self, task: &Start<'_>) -> String {
+        let mut key = Fingerprint::new("smoke 3").with(task.manifest.as_str());
         for arg in task.args {
             key = key.with(arg);
         }
@@ -78,20 +77,20 @@ impl<'a> Runners<'a> {
         key.short()
     }
 
-    fn run(&self, task: &Task<'_>) -> Result<Ran> {
-        let layout = Layout::new(self.site.dist.join("oci"));
-        let manifest = layout.blobs().read(&task.manifest.digest)?;
+    fn run(&self, task: &Start<'_>) -> Result<Ran> {
+        let layout = Layout::new(dist::layout(self.site.dist));
+        let manifest = layout.blobs().read(task.manifest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| {
-            Error::failed(format!("{} is no manifest", task.manifest.digest.as_str())).found(e.to_string())
+            Error::failed(format!("{} is no manifest", task.manifest.as_str())).found(e.to_string())
         })?;
-        let image = Saved::find(&task.image.tar, &manifest.config.digest)?;
-        let folder = self.site.work.join(format!("{}-{}", task.image.name, place(&task.manifest.platform)));
+        let image = Saved::find(task.tar, &manifest.config.digest)?;
+        let folder = self.site.work.join(format!("{}-{}", task.image, place(task.platform)));
         let folder = extract::Scratch::new(folder)?;
 
         let emulator = qemu::find(task.target, self.site.host);
         let request = Request {
             image: &image,
-            platform: &task.manifest.platform,
+            platform: task.platform,
             foreign: !matches!(emulator, Ok(None)),
             args: task.args,
             folder: folder.path(),
@@ -103,7 +102,8 @@ impl<'a> Runners<'a> {
             Err(why) => reasons.extend(why.iter().cloned()),
             Ok(engine) => match self.swept(engine).run(&request)? {
                 Ok((output, line)) => {
-                    return Ok(ran(task, Some(engine.name.into()), verdict(&output, task, &line), None));
+                    let (runner, smoke) = (Some(engine.name.into()), verdict(&output, task, &line));
+                    return Ok(Ran { runner, smoke, objection: None });
                 }
                 Err(cannot) => {
                     let refused = !matches!(cannot, Cannot::Foreign(_));
@@ -119,7 +119,8 @@ impl<'a> Runners<'a> {
         }
         let (runner, smoke) = match (self.in_namespaces(&request, emulator)?, blamed) {
             (Ok((output, line, runner)), _) => {
-                return Ok(ran(task, Some(runner), verdict(&output, task, &line), objection));
+                let smoke = verdict(&output, task, &line);
+                return Ok(Ran { runner: Some(runner), smoke, objection });
             }
             // What an engine says against an image has the last word where nothing else can run it.
             (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
@@ -129,7 +130,7 @@ impl<'a> Runners<'a> {
                 (None, Smoke::Skipped(reasons.join("; ")))
             }
         };
-        Ok(ran(task, runner, smoke, None))
+        Ok(Ran { runner, smoke, objection: None })
     }
 
     fn swept<'e>(&self, engine: &'e Engine) -> &'e Engine {
@@ -163,12 +164,7 @@ impl<'a> Runners<'a> {
     }
 }
 
-fn ran(task: &Task<'_>, runner: Option<String>, smoke: Smoke, objection: Option<Objection>) -> Ran {
-    let (image, platform) = (task.image.name.clone(), task.manifest.platform.clone());
-    Ran { image, platform, runner, smoke, objection }
-}
-
-fn verdict(output: &Output, task: &Task<'_>, line: &str) -> Smoke {
+fn verdict(output: &Output, task: &Start<'_>, line: &str) -> Smoke {
     let Some(said) = judge(output, task.expect, line) else { return Smoke::Passed };
     let help = match output.end.is_ours() {
         true => "`smoke` of [[image]] names arguments with which it ends by itself",

@@ -3,13 +3,18 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use xtask::build::Built;
-use xtask::place::{Unmade, place};
+use xtask::failure::Failure;
+use xtask::place::{Places, place};
 use xtask::plan::{Job, Request, plan};
-use xtask::ship::{Origin, images};
-use xtask::verify::{Artifact, Smoke, Verified};
+use xtask::record::{
+    Artifact, BuildRecord, BuiltProgram, Origin, Purity, StoredProgram, UnmadeImage, VerifiedProgram,
+    WhyUnmade,
+};
+use xtask::ship::pack;
+use xtask::verify::Verified;
 use xtask_base::Bases;
 use xtask_config::workspace::Workspace;
+use xtask_gate::Facts;
 use xtask_oci::PackedImage;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -18,30 +23,36 @@ use xtask_triple::Arch;
 use crate::support::{ARM_MUSL, GNU, MUSL, Machine, config, findings, surveyed, triple};
 
 fn verified(job: &Job, program: &Path, error: Option<&str>) -> Verified {
-    Verified {
-        built: Built {
-            job: job.clone(),
-            program: Some(program.to_owned()),
-            error: None,
+    let built = BuiltProgram {
+        job: job.clone(),
+        program: program.to_owned(),
+        build: BuildRecord {
             seconds: 1.0,
             worked: true,
             from_nothing: true,
             company: 2,
-            purity_proven: job.pure(),
-            host_c: Vec::new(),
-            shipped: Vec::new(),
-            scripts: Vec::new(),
+            ..BuildRecord::default()
         },
-        artifact: Some(Artifact { path: program.to_owned(), sha256: String::new(), size: 3, facts: None }),
-        judged: true,
-        findings: Vec::new(),
-        smoke: Smoke::Passed,
-        error: error.map(str::to_owned),
+        purity: if job.pure() { Purity::Proven } else { Purity::NotPromised },
+        scripts: Vec::new(),
+    };
+    let artifact = Artifact { path: program.to_owned(), sha256: String::new(), size: 3 };
+    let stored = StoredProgram { built, artifact };
+    let facts = Facts::read(program).unwrap();
+    let program = VerifiedProgram { stored, facts, warnings: Vec::new(), not_run: None };
+    match error {
+        None => Ok(program),
+        Some(error) => Err(program.refused(vec![Failure::SmokeRun(error.to_owned())])),
     }
 }
 
 /// Packs what is asked for, of targets of which `bad` failed; `gone` were not built at all.
-fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Vec<PackedImage>, Vec<Unmade>) {
+fn packed(
+    machine: &Machine,
+    asked: &[&str],
+    bad: &[&str],
+    gone: &[&str],
+) -> (Vec<PackedImage>, Vec<UnmadeImage>) {
     let mut f = findings();
     f.surveys.insert(triple(ARM_MUSL), surveyed(None));
     let config = config();
@@ -53,7 +64,7 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
         std::fs::write(&program, elf(j.target.triple.arch())).unwrap();
         program
     };
-    let mut verified: Vec<Verified> = jobs.map(|j| verified(j, &program(j), error(j))).collect();
+    let verified: Vec<Verified> = jobs.map(|j| verified(j, &program(j), error(j))).collect();
     let workspace =
         Workspace::load(Some(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")), true).unwrap();
     let origin = Origin {
@@ -75,14 +86,15 @@ fn packed(machine: &Machine, asked: &[&str], bad: &[&str], gone: &[&str]) -> (Ve
         allow_superseded: false,
     });
     let (mut placed, mut unmade) = (Vec::new(), Vec::new());
-    for place in place(&config, &request, &mut verified, &bases, &ui).unwrap() {
-        match place {
-            Ok(place) => placed.push(place),
+    let Places { images, .. } = place(&config, &request, verified, &bases, &ui).unwrap();
+    for image in images {
+        match image {
+            Ok(image) => placed.push(image),
             Err(image) => unmade.push(image),
         }
     }
-    let staged = images(&config, &placed, &verified, &origin, &dist, &cache, &ui).unwrap();
-    (staged.images.commit().unwrap(), unmade)
+    let staged = pack(placed, &config, &origin, &dist, &cache, &ui).unwrap();
+    (staged.names.commit().unwrap(), unmade)
 }
 
 /// The least that is a static program of 64 bits: a header and one segment to load (System V gABI, "Object Files").
@@ -122,8 +134,9 @@ fn an_image_holds_its_targets_or_those_of_them_that_were_asked_for() {
     assert_eq!(platforms(&packed(&m, &[], &[], &[]).0), ["linux/amd64", "linux/arm64/v8"]);
     assert_eq!(platforms(&packed(&m, &[ARM_MUSL], &[], &[MUSL]).0), ["linux/arm64/v8"]);
     // Targets of no image make none, and that is said and no error.
-    let reason = "--target leaves out all of its platforms".to_owned();
-    let unmade = Unmade { name: "app".into(), reason, error: None };
+    let unmade = UnmadeImage { name: "app".into(), why: WhyUnmade::NotAskedFor };
+    assert_eq!(unmade.why.to_string(), "--target leaves out all of its platforms");
+    assert_eq!(unmade.why.error(), None);
     assert_eq!(packed(&m, &[GNU], &[], &[MUSL]), (Vec::new(), vec![unmade]));
     // What fails elsewhere keeps no image from being made.
     assert_eq!(packed(&m, &[], &[GNU], &[]).0.len(), 1);
@@ -135,7 +148,7 @@ fn an_image_that_would_lack_a_platform_is_not_made() {
     let (made, unmade) = packed(&m, &[], &[ARM_MUSL], &[MUSL]);
     assert!(made.is_empty() && !m.path().join("dist").exists());
     assert_eq!(unmade[0].name, "app");
-    assert_eq!(unmade[0].reason, format!("{MUSL} was not built, {ARM_MUSL} failed"));
+    assert_eq!(unmade[0].why.to_string(), format!("{MUSL} was not built, {ARM_MUSL} failed"));
 }
 
 /// The labels of each platform, out of the configs in the layout.

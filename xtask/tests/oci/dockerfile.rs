@@ -5,16 +5,8 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use xtask::place::{Ground, Placed};
-use xtask::ship::docker::base_tars;
-use xtask_base::Base;
-use xtask_base::BaseImage;
-use xtask_config::{Image, ImageRun, ImageSmoke, ImageTarget};
-use xtask_oci::document::Runtime;
-use xtask_oci::{
-    Content, Digest, ImageSpec, Kind, LayerSource, LayerSpec, Node, PlatformSpec, RootFs, Scratch,
-    scratch_rootfs,
-};
+use xtask::ship::docker::{OnBase, base_tars};
+use xtask_oci::{Content, Kind, Node, RootFs, Scratch, scratch_rootfs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::docker::{Loaded, daemon};
 use xtask_test_support::process::{LIMIT, run};
@@ -186,59 +178,18 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
     let dir = tempfile::tempdir().unwrap();
     let Some(program) = program(test, "gcc", dir.path()) else { return };
     let context = context(dir.path(), &program);
-    let platform = Triple::parse("x86_64-unknown-linux-gnu").platform().unwrap();
-    let base = BaseImage {
-        name: "distroless:cc".into(),
-        platform: platform.clone(),
-        digest: Digest::of(b"base"),
-        packages: Vec::new(),
-        layers: Vec::new(),
-        rootfs: base_like(),
-        runtime: Runtime::default(),
-    };
+    let base = base_like();
     let mut top = RootFs::new();
     top.put("app", Node::disk(0o755, &program)).unwrap();
     top.put("data", Node::dir(0o755).owned(65532, 65532)).unwrap();
-    let mut ours = base.rootfs.clone();
+    let mut ours = base.clone();
     for (path, node) in top.iter() {
         ours.put(path, node.clone()).unwrap();
     }
-    let image = Image {
-        name: "app".into(),
-        base: Base::Scratch,
-        targets: vec![ImageTarget { triple: Triple::parse("some-target"), platform: platform.clone() }],
-        tzdata: false,
-        closure: false,
-        compression: Default::default(),
-        budget: None,
-        run: ImageRun::default(),
-        smoke: ImageSmoke::default(),
-        places: Default::default(),
-    };
     let target = Triple::parse("some-target");
-    let ground = Ground { target, bin: "app".into(), base: Some(base.into()), trimmed: None };
-    let placed = Placed {
-        image,
-        base: Base::Scratch,
-        rejected: Vec::new(),
-        grounds: vec![ground],
-        left_out: Vec::new(),
-        refreshed: None,
-    };
-    let spec = ImageSpec {
-        name: "app".into(),
-        version: "1".into(),
-        platforms: vec![PlatformSpec {
-            platform,
-            layers: vec![LayerSource::Tree(LayerSpec { rootfs: top, created_by: "test".into() })],
-            runtime: Runtime::default(),
-        }],
-        annotations: BTreeMap::new(),
-        codec: Default::default(),
-        created: 0,
-    };
     let (dist, memo) = (context.join("target/dist"), dir.path().join("memo"));
-    let write = || base_tars(std::slice::from_ref(&placed), std::slice::from_ref(&spec), "app", &dist, &memo);
+    let on_base = OnBase { image: "app", target: &target, below: &base, ours: &top };
+    let write = || base_tars([on_base], "app", 0, &dist, &memo);
     let written = write().unwrap();
     assert_eq!(written, [dist.join("docker/app/some-target.tar")]);
     let before = std::fs::metadata(&written[0]).unwrap().modified().unwrap();

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use xtask::outcome::Smoke;
 use xtask::smoke::Ran;
-use xtask::verify::Smoke;
 use xtask_oci::Codec;
 use xtask_oci::document::{Health, Runtime};
 use xtask_process::exec::Cmd;

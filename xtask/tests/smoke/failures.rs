@@ -1,12 +1,13 @@
 //! Images that fail, by each way to run them, and what becomes of them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use xtask::smoke::{Ran, commit};
-use xtask::verify::Smoke;
+use xtask::outcome::Smoke;
+use xtask::record::WhyUnmade;
+use xtask::smoke::{Ran, Unstarted, refuse};
 use xtask_config::ImageSmoke;
-use xtask_oci::Codec;
 use xtask_oci::document::Runtime;
+use xtask_oci::{Codec, PackedImage, StagedImages};
 use xtask_process::host::Host;
 
 use crate::engines::answers;
@@ -187,6 +188,23 @@ fn what_every_engine_refuses_fails() {
     }
 }
 
+/// What became of staged images.
+#[derive(Debug)]
+struct Proven {
+    packed: Vec<PackedImage>,
+    failed: Vec<(String, String)>,
+}
+
+/// Commits an image where it did not fail.
+fn commit(mut staged: StagedImages, image: &PackedImage, ran: &[Ran], aside: &Path) -> Proven {
+    let ran = image.manifests.iter().map(|m| &m.platform).zip(ran.iter().map(|ran| &ran.smoke));
+    let of = image.manifests.len();
+    let refused = refuse(&mut staged, &image.name, ran, aside).unwrap();
+    let why = |Unstarted { failed, kept }| WhyUnmade::DoesNotRun { failed, of, kept, withdrawn: false };
+    let failed = refused.map(|refused| (image.name.clone(), why(refused).to_string()));
+    Proven { packed: staged.commit().unwrap(), failed: failed.into_iter().collect() }
+}
+
 /// What lies in the output folder passed: what fails never gets there, and keeps nothing else away.
 #[test]
 fn an_image_that_fails_does_not_replace_the_one_before() {
@@ -204,7 +222,7 @@ fn an_image_that_fails_does_not_replace_the_one_before() {
         let image = staged.images().remove(0);
         let ran = bench.run(&image, expect, &host, 60);
         assert!(!index().contains(image.index_digest.as_str()) || uid == 1, "it has no name while it runs");
-        (image, commit(staged, &ran, &aside).unwrap())
+        (image.clone(), commit(staged, &image, &ran, &aside))
     };
     let (first, proven) = round(1, &prints("uid=1 "));
     let tar = proven.packed[0].tar.clone();

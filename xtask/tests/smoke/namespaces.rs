@@ -1,8 +1,8 @@
 //! Without a container engine.
 
+use xtask::outcome::Smoke;
 use xtask::smoke::namespace::Namespaces;
 use xtask::smoke::{Emulator, Request};
-use xtask::verify::Smoke;
 use xtask_oci::document::{Manifest, Runtime};
 use xtask_oci::{Layout, PackedImage, Saved};
 use xtask_test_support::folder::script;

@@ -1,6 +1,6 @@
 //! What a program finds in its image is the same by each way to run it.
 
-use xtask::verify::Smoke;
+use xtask::outcome::Smoke;
 use xtask_config::ImageSmoke;
 use xtask_oci::Node;
 use xtask_oci::document::Runtime;

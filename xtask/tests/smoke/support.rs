@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xtask::smoke::{self, Ran, Site};
-use xtask_base::Base;
-use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, ImageTarget, TestSection};
+use xtask::smoke::{self, Ran, Site, Start};
+use xtask_config::ImageSmoke;
 use xtask_oci::document::Runtime;
 use xtask_oci::{
-    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, StagedImages,
+    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, PackedManifest, Packer, PlatformSpec,
+    RootFs, StagedImages,
 };
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -180,37 +180,40 @@ impl Bench {
 
     /// Runs an image as a release does, `limit` seconds at most.
     pub(crate) fn run(&self, image: &PackedImage, smoke: &ImageSmoke, host: &Host, limit: u64) -> Vec<Ran> {
-        let config = config(image, smoke);
         let (dist, work, memo) = (self.path("dist"), self.path("work"), self.path("memo"));
         let limit = Duration::from_secs(limit);
         let site = Site { dist: &dist, work: &work, memo: &memo, limit, host, ui: &Ui::silent() };
-        let ran = smoke::images(std::slice::from_ref(image), &config, &site).unwrap();
+        let args = smoke.args.clone().unwrap_or_else(|| vec!["hello".into()]);
+        let subject = Subject { image: image.clone(), args, smoke: smoke.clone() };
+        let platforms = image.manifests.iter().map(|manifest| {
+            let of = |target: &Triple| target.platform().as_ref() == Some(&manifest.platform);
+            (manifest.clone(), [AMD64, ARM64].map(Triple::parse).into_iter().find(of).unwrap())
+        });
+        let images = vec![(subject, platforms.collect())];
+        let mut ran = smoke::images(images, Subject::platform, &site).unwrap();
         assert!(!work.exists(), "nothing that was unpacked stays");
-        ran
+        ran.remove(0).1.into_iter().map(|(_, ran)| ran).collect()
     }
 }
 
-fn config(image: &PackedImage, smoke: &ImageSmoke) -> Config {
-    let targets = [AMD64, ARM64].map(|target| ImageTarget::of(&Triple::parse(target)).unwrap()).into();
-    let image = Image {
-        name: image.name.clone(),
-        base: Base::Scratch,
-        targets,
-        tzdata: false,
-        closure: false,
-        compression: Default::default(),
-        budget: None,
-        run: ImageRun::default(),
-        smoke: smoke.clone(),
-        places: Default::default(),
-    };
-    Config {
-        file: "targets.toml".into(),
-        app: App { package: "app".into(), bin: "app".into(), smoke: vec!["hello".into()] },
-        modes: Vec::new(),
-        targets: Vec::new(),
-        images: vec![image],
-        test: TestSection::default(),
+/// An image that is run, with what is asked and expected of it.
+struct Subject {
+    image: PackedImage,
+    args: Vec<String>,
+    smoke: ImageSmoke,
+}
+
+impl Subject {
+    fn platform<'a>(&'a self, (manifest, target): &'a (PackedManifest, Triple)) -> Start<'a> {
+        Start {
+            image: &self.image.name,
+            tar: &self.image.tar,
+            platform: &manifest.platform,
+            target,
+            manifest: &manifest.digest,
+            args: &self.args,
+            expect: &self.smoke,
+        }
     }
 }
 

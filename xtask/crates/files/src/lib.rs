@@ -1,6 +1,7 @@
 //! Files: written so that nobody ever sees half of one, locked, and remembered; the error type; and sizes as people read
 //! them.
 
+pub mod dist;
 pub mod error;
 pub mod escape;
 mod lock;

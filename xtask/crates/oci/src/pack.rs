@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
 use super::image_tar::Parts;
-use xtask_files::{Memo, sweep};
+use xtask_files::{Memo, dist, sweep};
 
 use super::{Codec, Digest, Layer, LayerSource, Layout};
 use xtask_files::error::Result;
@@ -127,12 +127,12 @@ impl Packer<'_> {
     /// As [`Packer::pack`].
     pub fn stage_in_turn(&self, images: &[ImageSpec], waiting: impl FnOnce()) -> Result<StagedImages> {
         names::check(images)?;
-        let (layout, memo) = (Layout::new(self.dist.join("oci")), Memo::new(self.cache));
+        let (layout, memo) = (Layout::new(dist::layout(self.dist)), Memo::new(self.cache));
         if images.is_empty() {
             return Ok(StagedImages::none(layout, memo));
         }
         let lock = super::lock(self.dist, waiting)?;
-        let folder = self.dist.join("images");
+        let folder = dist::tars(self.dist);
         layout.blobs().sweep();
         sweep(&folder);
 

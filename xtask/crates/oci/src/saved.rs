@@ -13,8 +13,8 @@ use super::tar::{Entry, EntryKind, Writer};
 use super::unpack;
 use super::{Digest, Hashed, Layout, RootFs};
 use xtask_files as files;
-use xtask_files::Staged;
 use xtask_files::error::{Error, Result};
+use xtask_files::{Staged, dist};
 
 /// An image for one platform in a tar.
 #[derive(Debug, Clone)]
@@ -157,10 +157,10 @@ impl Saved {
 /// # Errors
 /// The layout or the tar is there but cannot be read.
 pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
-    if let Some(digest) = Layout::new(dist.join("oci")).find(name)? {
+    if let Some(digest) = Layout::new(dist::layout(dist)).find(name)? {
         return Ok(Some(digest));
     }
-    let tar = dist.join("images").join(format!("{name}.tar"));
+    let tar = dist::tar(dist, name);
     let failed = |e: io::Error| Error::io("cannot read", &tar, &e);
     let mut file = match files::open(&tar) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),

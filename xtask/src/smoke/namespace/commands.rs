@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::mount::MOUNT;
 use super::{Tools, Way};
-use crate::ship::accounts::Account;
+use crate::runtime::accounts::Account;
 use crate::smoke::qemu::Emulator;
 use xtask_oci::document::Runtime;
 use xtask_process::exec::Cmd;

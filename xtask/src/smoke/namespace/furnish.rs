@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::ship::accounts;
-use crate::ship::run::folder;
+use crate::runtime::accounts;
+use crate::runtime::folder;
 use xtask_files::error::Result;
 use xtask_oci::document::Runtime;
 use xtask_oci::scratch::PATH;

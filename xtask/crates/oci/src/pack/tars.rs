@@ -5,8 +5,8 @@ use std::path::Path;
 use super::layers::{self, Store};
 use super::{ImageSpec, Packer, documents, wanted};
 use crate::image_tar::{self, Parts, StagedTar};
-use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, dist};
 
 use crate::{Blobs, Codec, Layer, LayerSource, Layout, garbage, intact};
 
@@ -19,7 +19,7 @@ impl Packer<'_> {
         parts: &[Parts],
         memo: &Memo,
     ) -> Result<Vec<(Parts, Blobs)>> {
-        let layout = Layout::new(self.dist.join("oci"));
+        let layout = Layout::new(dist::layout(self.dist));
         let own = Layout::new(self.cache.join("gzip"));
         let (others, plain): (Vec<&ImageSpec>, Vec<&ImageSpec>) =
             images.iter().partition(|image| !is_all_gzip(image));

@@ -7,8 +7,8 @@ use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use super::mangled::{Owner, owner};
 use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, Symbols};
-use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_files::{counted, dist};
 
 /// The largest symbol table that is read: of a browser's size.
 const SYMBOLS_MAX: usize = 8_000_000;
@@ -26,7 +26,7 @@ pub fn add_programs(
 ) -> Result<()> {
     for platform in images.iter_mut().flat_map(|image| &mut image.platforms) {
         let Some((target, mode)) = &platform.built else { continue };
-        let file = dist.join("bin").join(target).join(mode).join(bin);
+        let file = dist::program(dist, target, mode).join(bin);
         let packed =
             platform.files.iter().find(|file| file.path == bin && !file.hidden).map(|file| file.size);
         let there = std::fs::metadata(&file).ok().map(|meta| meta.len());

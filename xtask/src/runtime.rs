@@ -1,5 +1,7 @@
 //! How an image is run: what targets.toml says, over what the base says, over what every image has.
 
+use std::collections::BTreeMap;
+
 use xtask_base::BaseImage;
 use xtask_config::{HealthCheck, Id, ImageRun, User};
 use xtask_files::error::{Error, Result};
@@ -7,10 +9,13 @@ use xtask_oci::document::{Health, Runtime};
 use xtask_oci::scratch::{CERTIFICATES, NONROOT, PATH};
 use xtask_oci::{Kind, Node, Resolved, RootFs, kernel};
 
-use super::Labels;
-use super::accounts::{self, Account, By};
-
+pub mod accounts;
 mod sound;
+
+use accounts::{Account, By};
+
+/// Labels or annotations.
+pub type Labels = BTreeMap<String, String>;
 
 /// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
 const OF_THE_BASE: &str = "org.opencontainers.image.";

@@ -1,0 +1,46 @@
+//! The folders below `target/dist`, where everything that ships goes.
+
+use std::path::{Path, PathBuf};
+
+/// The name of the folder of bills of materials, which reports say as a part of paths.
+pub const BILLS: &str = "sbom";
+
+/// Programs: `bin/<triple>/<mode>/<bin>`.
+pub fn programs(dist: &Path) -> PathBuf {
+    dist.join("bin")
+}
+
+/// The folder of the program for a target in a mode.
+pub fn program(dist: &Path, target: &str, mode: &str) -> PathBuf {
+    programs(dist).join(target).join(mode)
+}
+
+/// Archives of programs.
+pub fn archives(dist: &Path) -> PathBuf {
+    dist.join("archives")
+}
+
+/// Bills of materials.
+pub fn bills(dist: &Path) -> PathBuf {
+    dist.join(BILLS)
+}
+
+/// What Docker needs to build the same images.
+pub fn docker(dist: &Path) -> PathBuf {
+    dist.join("docker")
+}
+
+/// The layout that holds all images.
+pub fn layout(dist: &Path) -> PathBuf {
+    dist.join("oci")
+}
+
+/// The tars of images.
+pub fn tars(dist: &Path) -> PathBuf {
+    dist.join("images")
+}
+
+/// The tar of an image, which `docker load` takes.
+pub fn tar(dist: &Path, image: &str) -> PathBuf {
+    tars(dist).join(format!("{image}.tar"))
+}

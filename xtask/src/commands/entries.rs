@@ -1,0 +1,208 @@
+//! What a run knows of its programs and images, as report.json says it.
+
+use std::path::Path;
+
+use super::pipeline::Start;
+use super::shipped::Missing;
+use crate::failure::Failure;
+use crate::outcome::Smoke;
+use crate::plan::Job;
+use crate::record::{
+    Artifact, BillFile, BuildRecord, FailedJob, ImageOf, ListedPlatform, ListedProgram, PlacedImage, Purity,
+    StartedPlatform, StoredProgram, VerifiedProgram,
+};
+use xtask_files::error::Result;
+use xtask_gate::Facts;
+use xtask_report::report::{self, Report};
+
+/// Something of which the report has an entry among its jobs.
+pub(super) trait Entry {
+    /// The entry. `dist` is target/dist.
+    fn entry(&self, dist: &Path) -> report::Job;
+}
+
+impl Entry for StoredProgram {
+    fn entry(&self, dist: &Path) -> report::Job {
+        stored(self, None, None, dist)
+    }
+}
+
+impl Entry for VerifiedProgram {
+    fn entry(&self, dist: &Path) -> report::Job {
+        verified(self, None, dist)
+    }
+}
+
+impl Entry for ListedProgram {
+    fn entry(&self, dist: &Path) -> report::Job {
+        verified(&self.program, Some(&self.bill), dist)
+    }
+}
+
+impl Entry for FailedJob {
+    fn entry(&self, dist: &Path) -> report::Job {
+        let entry = match self {
+            FailedJob::Unbuilt(unbuilt) => job(&unbuilt.job, &unbuilt.build),
+            FailedJob::Refused(refused) => {
+                let of_gate = |f: &Failure| matches!(f, Failure::Gate(_) | Failure::Unreadable(_));
+                let passed = !refused.failures.iter().any(of_gate);
+                let entry = stored(&refused.stored, refused.facts.as_ref(), None, dist);
+                let runner = refused.stored.job().runner.name();
+                report::Job {
+                    gate: Some(if passed { report::Verdict::Pass } else { report::Verdict::Fail }),
+                    warnings: refused.warnings.iter().map(|f| f.what.clone()).chain(entry.warnings).collect(),
+                    smoke: smoke(runner.map(str::to_owned), &refused.smoke),
+                    ..entry
+                }
+            }
+        };
+        report::Job { status: report::Status::Failed, error: Some(self.text()), ..entry }
+    }
+}
+
+impl<P: Entry> Entry for std::sync::Arc<P> {
+    fn entry(&self, dist: &Path) -> report::Job {
+        P::entry(self, dist)
+    }
+}
+
+impl<P: Entry, E: Entry> Entry for std::result::Result<P, E> {
+    fn entry(&self, dist: &Path) -> report::Job {
+        match self {
+            Ok(program) => program.entry(dist),
+            Err(failed) => failed.entry(dist),
+        }
+    }
+}
+
+/// A job that nothing is known of but its build.
+fn job(job: &Job, build: &BuildRecord) -> report::Job {
+    let host_c = build.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));
+    report::Job {
+        target: job.target.triple.to_string(),
+        mode: job.mode.name.clone(),
+        requested: job.requested.clone(),
+        fallback: job.fallback.as_ref().map(|f| report::Fallback {
+            from: f.from.clone(),
+            reason: format!("{}: {}", f.reason, f.tried.join("; ")),
+        }),
+        toolchain: job.toolchain.as_ref().map(|t| report::Toolchain {
+            provider: t.provider.name().into(),
+            cc: t.cc.to_string_lossy().into_owned(),
+            version: t.version.clone(),
+            id: t.id.clone(),
+        }),
+        artifact: None,
+        gate: None,
+        warnings: host_c.chain(build.shipped.iter().cloned()).collect(),
+        purity: report::Purity::NotApplicable,
+        smoke: smoke(None, &Smoke::Skipped("there is no program".into())),
+        status: report::Status::Ok,
+        error: None,
+        seconds: build.seconds,
+    }
+}
+
+fn stored(
+    program: &StoredProgram,
+    facts: Option<&Facts>,
+    bill: Option<&BillFile>,
+    dist: &Path,
+) -> report::Job {
+    let StoredProgram { built, artifact: Artifact { path, sha256, size } } = program;
+    let path = path.strip_prefix(dist).unwrap_or(path).to_string_lossy().into_owned();
+    let sbom = bill.map(sbom);
+    let not_run = Smoke::Skipped("only `verify` and what follows it run programs".into());
+    report::Job {
+        artifact: Some(report::Artifact { sbom, ..report::Artifact::new(path, sha256, *size, facts) }),
+        purity: match built.purity {
+            Purity::Proven => report::Purity::Proven,
+            Purity::NotPromised => report::Purity::NotApplicable,
+        },
+        smoke: smoke(built.job.runner.name().map(str::to_owned), &not_run),
+        ..job(&built.job, &built.build)
+    }
+}
+
+fn verified(program: &VerifiedProgram, bill: Option<&BillFile>, dist: &Path) -> report::Job {
+    let entry = stored(&program.stored, Some(&program.facts), bill, dist);
+    let runner = program.job().runner.name();
+    report::Job {
+        gate: Some(report::Verdict::Pass),
+        warnings: program.warnings.iter().map(|f| f.what.clone()).chain(entry.warnings).collect(),
+        smoke: smoke(runner.map(str::to_owned), &program.smoke()),
+        ..entry
+    }
+}
+
+fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
+    let (status, reason) = match smoke {
+        Smoke::Passed => (report::SmokeStatus::Pass, None),
+        Smoke::Failed(why) => (report::SmokeStatus::Fail, Some(why)),
+        Smoke::Skipped(why) => (report::SmokeStatus::Skipped, Some(why)),
+    };
+    report::Smoke { runner, status, reason: reason.cloned() }
+}
+
+fn sbom(bill: &BillFile) -> report::Sbom {
+    report::Sbom { path: bill.path.clone(), sha256: bill.digest.hex().to_owned() }
+}
+
+/// The entry of an image.
+fn image(image: &ImageOf<ListedPlatform>) -> report::Image {
+    let ImageOf { placed, whole, platforms } = image;
+    let PlacedImage { config, base, rejected, left_out, refreshed } = placed;
+    let rejected = rejected.iter();
+    report::Image {
+        name: config.name.clone(),
+        base: base.to_string(),
+        refreshed: refreshed.clone(),
+        closure: platforms.iter().any(|p| p.started.packed.placed.trimmed.is_some()),
+        rejected: rejected
+            .map(|r| report::Rejected { base: r.base.clone(), reason: r.reason.clone() })
+            .collect(),
+        index_digest: whole.layout.to_string(),
+        compression: whole.codec.name().to_owned(),
+        tar_index_digest: whole.tar.to_string(),
+        budget: config.budget,
+        left_out: left_out.iter().map(ToString::to_string).collect(),
+        manifests: platforms.iter().map(manifest).collect(),
+    }
+}
+
+fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::Manifest {
+    let StartedPlatform { packed, runner, not_run, objection } = started;
+    let ran = smoke(runner.clone(), &not_run.clone().map_or(Smoke::Passed, Smoke::Skipped));
+    let objection = objection.as_ref().map(|objection| objection.said.clone());
+    report::Manifest {
+        platform: packed.manifest.platform.to_string(),
+        digest: packed.manifest.digest.to_string(),
+        size: packed.manifest.size,
+        smoke: Some(report::Smoke { reason: ran.reason.or(objection), ..ran }),
+        sbom: Some(sbom(bill)),
+    }
+}
+
+/// What was done, as report.json says it.
+pub(super) fn report(
+    start: &Start,
+    jobs: &[impl Entry],
+    images: &[ImageOf<ListedPlatform>],
+    missing: &[Missing],
+) -> Result<Report> {
+    let dist = start.session.dist();
+    let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
+    let waiting =
+        waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
+    let skipped = start.plan.skipped.iter();
+    let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
+    Ok(Report {
+        schema: 1,
+        app: start.config.app.bin.clone(),
+        version: start.session.package(&start.config)?.version.to_string(),
+        jobs: jobs.iter().map(|job| job.entry(&dist)).collect(),
+        images: images.iter().map(image).collect(),
+        unmade: missing.iter().map(Missing::entry).collect(),
+        skipped: waiting.chain(skipped).collect(),
+    })
+}

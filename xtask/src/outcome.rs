@@ -1,0 +1,72 @@
+//! What came of starting a program once, for programs and images alike: the bounds, the verdict, the words for it.
+
+use serde::{Deserialize, Serialize};
+
+use xtask_files as files;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::{End, Output};
+
+/// How much a smoke run may print, of a program or an image, in bytes; then it is ended.
+pub const SMOKE_MOST: u64 = 64_000_000;
+
+/// What a smoke run gave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Smoke {
+    /// It ended as expected: of a program, with 0.
+    Passed,
+    /// It did not; its last words.
+    Failed(String),
+    /// It was not run, and why.
+    Skipped(String),
+}
+
+/// What the engine that answers says to an image that something else ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Objection {
+    /// Its name and its words.
+    pub said: String,
+    /// It is not for want of an emulator: its users will meet it, so this is no proof where every proof is wanted.
+    pub refused: bool,
+}
+
+/// Does something with each of a list, all of them at once: smoke runs wait for processes, and side by side they take as
+/// long as the slowest.
+///
+/// # Errors
+/// The first error in the order of the list, after all are done.
+pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, each: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
+    let each = &each;
+    let done: Vec<Result<R>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = list.into_iter().map(|one| scope.spawn(move || each(one))).collect();
+        let early = |_| Err(Error::failed("a smoke run ended unexpectedly"));
+        threads.into_iter().map(|thread| thread.join().unwrap_or_else(early)).collect()
+    });
+    done.into_iter().collect()
+}
+
+/// How a run ended, with the last words of the program.
+pub fn how_it_ended(output: &Output) -> String {
+    let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+    let last = last_words(&words);
+    let end = match output.end {
+        End::TimedOut(limit) => format!("was still running after {} s, and was ended", limit.as_secs()),
+        End::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
+        end => format!("ended with {end}"),
+    };
+    format!("{end}\n  {}", last.join("\n  "))
+}
+
+/// The last lines of what a program said.
+pub fn last_words(words: &str) -> Vec<String> {
+    let last: Vec<String> = words.lines().rev().take(12).map(shortened).collect();
+    last.into_iter().rev().collect()
+}
+
+/// A line of what a program said, as far as a person reads it.
+pub fn shortened(line: &str) -> String {
+    const MOST: usize = 500;
+    match line.char_indices().nth(MOST) {
+        Some((end, _)) => format!("{} …", &line[..end]),
+        None => line.to_owned(),
+    }
+}

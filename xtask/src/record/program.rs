@@ -1,0 +1,192 @@
+//! A program, from its job to the verdict on it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::failure::{self, Failure};
+use crate::outcome::Smoke;
+use crate::plan::Job;
+use crate::trap::Script;
+use xtask_gate::{Facts, Finding};
+use xtask_oci::Digest;
+
+/// What is known of the build of a job, whether it made a program or not.
+#[derive(Debug, Clone, Default)]
+pub struct BuildRecord {
+    /// Wall time of the cargo call that built it, in seconds. Jobs of one cohort share their call.
+    pub seconds: f64,
+    /// Cargo had to build something: the seconds are those of a build, not of a freshness check.
+    pub worked: bool,
+    /// The build folder was new, so that everything was built.
+    pub from_nothing: bool,
+    /// How many targets the cargo call built.
+    pub company: usize,
+    /// C that build scripts compiled for the host during a pure build, a line each.
+    pub host_c: Vec<String>,
+    /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
+    pub shipped: Vec<String>,
+}
+
+/// A program that Cargo made.
+#[derive(Debug, Clone)]
+pub struct BuiltProgram {
+    /// The job.
+    pub job: Job,
+    /// The program, in Cargo's own folder.
+    pub program: PathBuf,
+    /// How it was built.
+    pub build: BuildRecord,
+    /// Whether it contains no C.
+    pub purity: Purity,
+    /// The build scripts that ran for its target, or whose outcome was found fresh.
+    pub scripts: Vec<Script>,
+}
+
+/// Whether a program contains no C. A pure mode whose promise is not proven has no [`BuiltProgram`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purity {
+    /// The mode compiles C.
+    NotPromised,
+    /// The build ran behind traps, none was hit, and no build script left machine code that rustc did not make.
+    Proven,
+}
+
+/// A job that Cargo made no program of, or none that may be used.
+#[derive(Debug, Clone)]
+pub struct UnbuiltJob {
+    /// The job.
+    pub job: Job,
+    /// How it was built.
+    pub build: BuildRecord,
+    /// Why there is no program.
+    pub failure: Failure,
+}
+
+/// A program in its place below target/dist.
+#[derive(Debug, Clone)]
+pub struct StoredProgram {
+    /// The program as Cargo made it.
+    pub built: BuiltProgram,
+    /// The file.
+    pub artifact: Artifact,
+}
+
+/// The file of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artifact {
+    /// `target/dist/bin/<triple>/<mode>/<bin>`, absolute.
+    pub path: PathBuf,
+    /// SHA-256 in hexadecimal.
+    pub sha256: String,
+    /// In bytes.
+    pub size: u64,
+}
+
+/// A program that passed the gate and, where something here can run it, the smoke run.
+#[derive(Debug, Clone)]
+pub struct VerifiedProgram {
+    /// The program in its place.
+    pub stored: StoredProgram,
+    /// What the file says of itself.
+    pub facts: Facts,
+    /// The gate's warnings.
+    pub warnings: Vec<Finding>,
+    /// Why nothing ran it; none where its smoke run passed.
+    pub not_run: Option<String>,
+}
+
+/// A program that must not ship.
+#[derive(Debug, Clone)]
+pub struct RefusedProgram {
+    /// The program in its place.
+    pub stored: StoredProgram,
+    /// What the file says of itself; none where it cannot be read as a program.
+    pub facts: Option<Facts>,
+    /// The gate's warnings.
+    pub warnings: Vec<Finding>,
+    /// What its smoke run gave.
+    pub smoke: Smoke,
+    /// Why it must not ship; at least one reason.
+    pub failures: Vec<Failure>,
+}
+
+/// A job without a program that may ship.
+#[derive(Debug, Clone)]
+pub enum FailedJob {
+    /// There is no program.
+    Unbuilt(Box<UnbuiltJob>),
+    /// There is one, and it must not ship.
+    Refused(Box<RefusedProgram>),
+}
+
+/// A released program with its bill of materials.
+#[derive(Debug, Clone)]
+pub struct ListedProgram {
+    /// The program.
+    pub program: Arc<VerifiedProgram>,
+    /// Its bill.
+    pub bill: BillFile,
+}
+
+/// A bill of materials that is in its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BillFile {
+    /// Its path below `target/dist`, with `/`.
+    pub path: String,
+    /// The digest of its bytes.
+    pub digest: Digest,
+}
+
+impl StoredProgram {
+    /// The job that it was built for.
+    pub fn job(&self) -> &Job {
+        &self.built.job
+    }
+}
+
+impl VerifiedProgram {
+    /// The job that it was built for.
+    pub fn job(&self) -> &Job {
+        self.stored.job()
+    }
+
+    /// What its smoke run gave.
+    pub fn smoke(&self) -> Smoke {
+        self.not_run.clone().map_or(Smoke::Passed, Smoke::Skipped)
+    }
+
+    /// The program, refused for these reasons.
+    pub fn refused(self, failures: Vec<Failure>) -> FailedJob {
+        let smoke = self.smoke();
+        let Self { stored, facts, warnings, .. } = self;
+        FailedJob::Refused(Box::new(RefusedProgram { stored, facts: Some(facts), warnings, smoke, failures }))
+    }
+}
+
+impl FailedJob {
+    /// The job.
+    pub fn job(&self) -> &Job {
+        match self {
+            FailedJob::Unbuilt(unbuilt) => &unbuilt.job,
+            FailedJob::Refused(refused) => refused.stored.job(),
+        }
+    }
+
+    /// Why it failed; at least one reason.
+    pub fn failures(&self) -> &[Failure] {
+        match self {
+            FailedJob::Unbuilt(unbuilt) => std::slice::from_ref(&unbuilt.failure),
+            FailedJob::Refused(refused) => &refused.failures,
+        }
+    }
+
+    /// All reasons as one text.
+    pub fn text(&self) -> String {
+        failure::text(self.failures())
+    }
+
+    /// The line that stands for it in a summary of many jobs.
+    pub fn headline(&self) -> String {
+        self.failures().first().map(Failure::headline).unwrap_or_default()
+    }
+}
