@@ -132,7 +132,7 @@ impl Document {
 
     /// The file.
     pub fn text(&self) -> String {
-        xtask_report::report::pretty(self)
+        xtask_report::json::pretty(self)
     }
 }
 

@@ -35,12 +35,6 @@ impl Report {
 
     /// The text of report.json: indented, keys in a fixed order, with a final newline.
     pub fn json(&self) -> String {
-        pretty(self)
+        crate::json::pretty(self)
     }
-}
-
-/// JSON as this program writes it. Our types have string keys and finite numbers only, which always serialise.
-pub fn pretty(value: &impl serde::Serialize) -> String {
-    let text = serde_json::to_string_pretty(value).expect("types with string keys serialise");
-    text + "\n"
 }

@@ -167,7 +167,7 @@ impl PlatformSize {
 impl Sizes {
     /// The text of `size.json`.
     pub fn json(&self) -> String {
-        crate::report::pretty(self)
+        crate::json::pretty(self)
     }
 }
 

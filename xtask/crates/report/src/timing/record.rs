@@ -196,7 +196,7 @@ impl Timings {
 
     /// The file's text: indented, keys in a fixed order, with a final newline.
     pub fn json(&self) -> String {
-        crate::report::pretty(self)
+        crate::json::pretty(self)
     }
 }
 
