@@ -14,6 +14,7 @@ mod check_run;
 mod check_size;
 mod check_target;
 mod diag;
+mod fault;
 mod glibc;
 pub mod quote;
 mod raw;

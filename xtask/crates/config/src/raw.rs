@@ -109,7 +109,7 @@ fn parse(source: &Source) -> (Raw, Diags<'static>) {
     let mut syntax = Syntax::default();
     for round in 1.. {
         let (document, errors) = DeTable::parse_recoverable(&text);
-        let found = syntax.add(&errors, source);
+        let found = syntax.add(&errors, &text, source);
         if found && syntax.contained && round < ROUNDS {
             drop(document);
             text = blank(source, &syntax.lines);

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::de::Error;
 
 use super::diag::Diag;
+use super::fault::{Fault, Faults};
 use super::quote::quoted;
 use super::source::Source;
 
@@ -26,32 +27,39 @@ impl Default for Syntax {
 }
 
 impl Syntax {
-    /// Adds what the parser found; says whether any of it was new. For each line one error is kept, the parser's first:
+    /// Adds what the parser found in `text`, which is that of the file with some lines left blank; says whether any of it was new. For each line one error is kept, the parser's first:
     /// the others are what it made of the rest of the line.
-    pub(super) fn add(&mut self, errors: &[Error], source: &Source) -> bool {
-        let mut sorted: Vec<(Range<usize>, &str)> =
-            errors.iter().map(|e| (place(e, source), e.message())).collect();
-        sorted.sort_by_key(|(span, _)| source.line_of(span.start));
-        let open = errors.iter().any(|e| stays_open(e.message()));
+    pub(super) fn add(&mut self, errors: &[Error], text: &str, source: &Source) -> bool {
+        if errors.is_empty() {
+            return false;
+        }
+        let faults = Faults::of(text);
+        let found = |error| {
+            let fault = faults.fault(error);
+            (place(error, fault, source), fault, error.message())
+        };
+        let mut sorted: Vec<(Range<usize>, Fault, &str)> = errors.iter().map(found).collect();
+        sorted.sort_by_key(|(span, ..)| source.line_of(span.start));
+        let open = sorted.iter().any(|(_, fault, _)| fault.stays_open());
         let before = self.lines.len();
         // The keys below a header that is not one fall to the table above it, where they are there already.
         let mut headless = false;
-        for (span, message) in sorted {
+        for (span, fault, message) in sorted {
             let line = source.line_of(span.start);
             if !self.lines.insert(line) {
                 continue;
             }
             let whole_line = &source.text[source.line(line)];
             let header = whole_line.trim_start().starts_with('[');
-            let duplicate = message.starts_with("duplicate key");
+            let duplicate = fault == Fault::Duplicate;
             if duplicate && headless {
                 continue;
             }
             headless |= header && !duplicate;
             self.contained &= !header && !open && stands_alone(whole_line);
             let text = source.text.get(span.clone()).unwrap_or_default();
-            self.list.push(diag(span, message, text, header));
-            if open && of_several_lines(message) {
+            self.list.push(diag(span, fault, message, text, header));
+            if open && fault.of_several_lines() {
                 // Everything after it was read as part of what stayed open.
                 break;
             }
@@ -68,18 +76,18 @@ impl Syntax {
 }
 
 /// Where to point.
-fn place(error: &Error, source: &Source) -> Range<usize> {
+fn place(error: &Error, fault: Fault, source: &Source) -> Range<usize> {
     let end = source.text.trim_end().len();
     let span = error.span().unwrap_or_else(|| deep_key(source));
     // A string that stays open is noticed at the end of the file; the last opening of one is its beginning.
-    let quotes = match error.message() {
-        m if m.starts_with("invalid multi-line basic") => "\"\"\"",
-        m if m.starts_with("invalid multi-line literal") => "'''",
-        _ => "",
+    let opening = match fault {
+        Fault::OpenText(quotes) if span.start >= end => {
+            source.text.rfind(quotes).map(|at| at..at + quotes.len())
+        }
+        _ => None,
     };
-    let opening = source.text.rfind(quotes).filter(|_| !quotes.is_empty() && span.start >= end);
     match opening {
-        Some(opening) => opening..opening + quotes.len(),
+        Some(opening) => opening,
         // The end of the file is the end of its last line, not the empty one below it.
         None if span.start > end => end..end,
         None => span,
@@ -95,11 +103,6 @@ fn deep_key(source: &Source) -> Range<usize> {
     deep.map_or(0..0, |line| source.line(line))
 }
 
-/// A bracket or a string of several lines that is never closed is only noticed at the end of the file.
-fn stays_open(message: &str) -> bool {
-    ["unclosed array,", "unclosed inline table", "invalid multi-line"].iter().any(|m| message.starts_with(m))
-}
-
 /// Whether a line begins and ends everything that it holds. Brackets in strings make it look as if not, which costs
 /// no more than another run.
 fn stands_alone(line: &str) -> bool {
@@ -107,55 +110,41 @@ fn stands_alone(line: &str) -> bool {
     count('[') == count(']') && count('{') == count('}') && !line.contains("\"\"\"") && !line.contains("'''")
 }
 
-/// What the parser finds inside of a bracket that stays open.
-fn of_several_lines(message: &str) -> bool {
-    let several = ["in array", "array elements", "unclosed", "inline table", "key-value pairs", "multi-line"];
-    several.iter().any(|s| message.contains(s))
-}
-
-/// The parser's message in the words of someone who edits the file; its own words where none of ours fit.
-fn diag(span: Range<usize>, message: &str, text: &str, header: bool) -> Diag<'static> {
-    let list = "lists are written [\"a\", \"b\"]; is an earlier [ never closed?";
-    let ours = [
-        ("unclosed array table", "`]]` is missing", ""),
-        ("unclosed table", "`]` is missing", ""),
-        ("invalid basic string, expected `\"`", "the string is not closed on its line", ""),
-        ("invalid literal string, expected `'`", "the string is not closed on its line", ""),
-        ("invalid multi-line basic string, expected `\"`", "the string is never closed", ""),
-        ("invalid multi-line literal string, expected `'`", "the string is never closed", ""),
-        ("key with no value", "`=` is missing here", "a line is `key = value`"),
-        ("unexpected key or value, expected newline", "this must stand on a line of its own", ""),
-        ("missing comma between array", "`,` or `]` is missing here", list),
-        ("extra assignment between key-value pairs", "`,` is missing before this", ""),
-        ("unexpected `=` in array", "`]` is missing before this line", list),
-        ("invalid boolean", "neither `true` nor `false`", ""),
-        ("invalid float", "not a number", "text is written in quotes"),
-        ("carriage return", "a carriage return that ends no line", "lines end with \\n or \\r\\n"),
-        ("recursion limit", "a key has too many parts", ""),
-    ];
-    if message.starts_with("string values must be quoted") {
-        if text.trim().is_empty() {
-            return Diag::new(Some(span), "a value is missing here");
+/// What is wrong in the words of someone who edits the file; in the parser's own where none of ours fit.
+fn diag(span: Range<usize>, fault: Fault, message: &str, text: &str, header: bool) -> Diag<'static> {
+    const LIST: &str = "lists are written [\"a\", \"b\"]; is an earlier [ never closed?";
+    let (words, help) = match fault {
+        Fault::OpenHeaders => ("`]]` is missing", None),
+        Fault::OpenHeader => ("`]` is missing", None),
+        Fault::OpenString => ("the string is not closed on its line", None),
+        Fault::OpenText(_) => ("the string is never closed", None),
+        Fault::NoEquals => ("`=` is missing here", Some("a line is `key = value`".to_owned())),
+        Fault::NoNewline => ("this must stand on a line of its own", None),
+        Fault::NoComma => ("`,` or `]` is missing here", Some(LIST.to_owned())),
+        Fault::EqualsInTable => ("`,` is missing before this", None),
+        Fault::EqualsInList => ("`]` is missing before this line", Some(LIST.to_owned())),
+        Fault::Boolean => ("neither `true` nor `false`", None),
+        Fault::Number => ("not a number", Some("text is written in quotes".to_owned())),
+        Fault::Return => {
+            ("a carriage return that ends no line", Some("lines end with \\n or \\r\\n".to_owned()))
         }
-        let mut diag = Diag::new(Some(span), "text without quotes");
-        diag.help(format!("write {}", quoted(text)));
-        return diag;
-    }
-    if message.starts_with("duplicate key") {
-        let mut diag = Diag::new(Some(span), "this is defined already");
-        diag.help(match text {
-            "mode" | "target" | "image" if header => {
-                format!("several of them are written [[{text}]], each with both brackets doubled")
-            }
-            _ if header => format!("write [{text}] once, with all of its keys below it"),
-            _ => "each key is written once".to_owned(),
-        });
-        return diag;
-    }
-    let (_, words, help) =
-        ours.into_iter().find(|(begin, ..)| message.starts_with(begin)).unwrap_or(("", message, ""));
+        Fault::Deep => ("a key has too many parts", None),
+        Fault::Bare if text.trim().is_empty() => ("a value is missing here", None),
+        Fault::Bare => ("text without quotes", Some(format!("write {}", quoted(text)))),
+        Fault::Duplicate => {
+            let help = match text {
+                "mode" | "target" | "image" if header => {
+                    format!("several of them are written [[{text}]], each with both brackets doubled")
+                }
+                _ if header => format!("write [{text}] once, with all of its keys below it"),
+                _ => "each key is written once".to_owned(),
+            };
+            ("this is defined already", Some(help))
+        }
+        Fault::OpenList | Fault::OpenTable | Fault::InBrackets | Fault::Other => (message, None),
+    };
     let mut diag = Diag::new(Some(span), words);
-    if !help.is_empty() {
+    if let Some(help) = help {
         diag.help(help);
     }
     diag
