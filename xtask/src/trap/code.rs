@@ -4,6 +4,7 @@
 use object::read::archive::ArchiveFile;
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Endianness, Object, ObjectSection, elf};
+use xtask_gate::{Format, is_whole_pe};
 
 /// What kind of machine code these bytes are; none where they are none, or where rustc says in them that it made them.
 pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
@@ -30,72 +31,27 @@ const ASSEMBLY: &str = "assembly of a C compiler";
 const TAIL: usize = 16 * 1024;
 
 fn kind(bytes: &[u8]) -> Option<&'static str> {
-    let starts = |magic: &[u8]| bytes.starts_with(magic);
-    if starts(b"\x7fELF") {
-        // e_type follows the 16 bytes of e_ident (System V gABI, "ELF Header").
-        let big = bytes.get(5) == Some(&2);
-        let kind = word(bytes, 16).map(|kind| if big { kind.swap_bytes() } else { kind })?;
-        return Some(if kind == elf::ET_REL.0 { OBJECT } else { PROGRAM });
-    }
-    if starts(b"!<arch>\n") || starts(b"!<thin>\n") {
-        return Some(ARCHIVE);
-    }
-    if starts(b"\0asm") {
-        return Some(WASM);
-    }
-    if starts(b"BC\xc0\xde") || starts(b"\xde\xc0\x17\x0b") {
-        return Some("LLVM bitcode");
-    }
-    if is_macho(bytes) {
-        return Some("Mach-O file");
-    }
-    if is_pe(bytes) {
-        return Some("PE program or library");
-    }
-    if is_coff(bytes) {
-        return Some("COFF object");
-    }
-    let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
-    (holds(tail, b".ident\t\"GCC:") || (holds(tail, b".ident\t\"") && holds(tail, b"clang version ")))
-        .then_some(ASSEMBLY)
-}
-
-/// Mach-O of 32 and 64 bits, and several of them in one file (`<mach-o/loader.h>`, `<mach-o/fat.h>`). Java's classes begin like
-/// the latter, but have a version where it has the number of its files: 45 or more.
-fn is_macho(bytes: &[u8]) -> bool {
-    let Some(magic) = bytes.first_chunk() else { return false };
-    match u32::from_be_bytes(*magic) {
-        0xfeed_face | 0xfeed_facf | 0xcefa_edfe | 0xcffa_edfe => true,
-        0xcafe_babe | 0xcafe_babf => {
-            matches!(bytes.get(4..8), Some([0, 0, 0, 1..=44]))
+    match Format::of(bytes) {
+        Format::Elf => {
+            // e_type follows the 16 bytes of e_ident (System V gABI, "ELF Header").
+            let kind = bytes.get(16..18)?.first_chunk().copied()?;
+            let big = bytes[5] == elf::ELFDATA2MSB.0;
+            let kind = if big { u16::from_be_bytes(kind) } else { u16::from_le_bytes(kind) };
+            Some(if kind == elf::ET_REL.0 { OBJECT } else { PROGRAM })
         }
-        _ => false,
+        Format::Archive => Some(ARCHIVE),
+        Format::Wasm => Some(WASM),
+        Format::Bitcode => Some("LLVM bitcode"),
+        Format::MachO => Some("Mach-O file"),
+        // Without its signature it is any file that begins with these two letters.
+        Format::Pe if is_whole_pe(bytes) => Some("PE program or library"),
+        Format::Coff => Some("COFF object"),
+        _ => {
+            let tail = &bytes[bytes.len().saturating_sub(TAIL)..];
+            let clang = || holds(tail, b".ident\t\"") && holds(tail, b"clang version ");
+            (holds(tail, b".ident\t\"GCC:") || clang()).then_some(ASSEMBLY)
+        }
     }
-}
-
-/// The offset of the signature stands at 0x3c (PE format, "Signature").
-fn is_pe(bytes: &[u8]) -> bool {
-    let at = bytes.get(0x3c..0x40).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize);
-    let signature = at.and_then(|at| bytes.get(at..at.checked_add(4)?));
-    bytes.starts_with(b"MZ") && signature == Some(b"PE\0\0")
-}
-
-/// An object for Windows has no magic: its machine comes first, and nothing stands between its header and the table of its
-/// sections, which have names (PE format, "COFF File Header"). Large ones and members of import libraries say so first.
-fn is_coff(bytes: &[u8]) -> bool {
-    let machine = |at| matches!(word(bytes, at), Some(0x014c | 0x8664 | 0x01c0 | 0x01c4 | 0xaa64 | 0xa641));
-    if bytes.starts_with(&[0, 0, 0xff, 0xff]) {
-        return machine(6);
-    }
-    let Some(sections) = word(bytes, 2).map(usize::from).filter(|n| *n > 0) else { return false };
-    machine(0)
-        && word(bytes, 16) == Some(0)
-        && bytes.len() >= 20 + 40 * sections
-        && matches!(bytes[20], b'.' | b'/')
-}
-
-fn word(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..at + 2)?.first_chunk().map(|b| u16::from_le_bytes(*b))
 }
 
 /// rustc writes its version into the section `.comment` of what it compiles, and the linker keeps it.

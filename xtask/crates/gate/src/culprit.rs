@@ -7,6 +7,7 @@ use object::read::archive::ArchiveFile;
 use object::read::elf::{FileHeader, Sym};
 use object::{Endianness, elf};
 
+use super::Format;
 use super::check::{Finding, Severity};
 
 /// A member of an archive that asks for a symbol.
@@ -76,7 +77,7 @@ fn of_file(symbol: &str, file: &Path) -> Option<Vec<Culprit>> {
     let bytes = std::fs::read(file).ok()?;
     let culprit =
         |member: &str, bitcode| Culprit { file: file.to_owned(), member: member.to_owned(), bitcode };
-    if bytes.starts_with(b"\x7fELF") {
+    if Format::of(&bytes) == Format::Elf {
         return Some(takes(symbol, &bytes).map(|bitcode| culprit("", bitcode)).into_iter().collect());
     }
     let archive = ArchiveFile::parse(&*bytes).ok()?;
@@ -89,15 +90,17 @@ fn of_file(symbol: &str, file: &Path) -> Option<Vec<Culprit>> {
 
 /// Whether an object takes a symbol from elsewhere: `Some(true)` where it is bitcode that has the name.
 fn takes(symbol: &str, object: &[u8]) -> Option<bool> {
-    match (object.starts_with(b"\x7fELF"), object.get(4)) {
-        (true, Some(&class)) if class == elf::ELFCLASS64.0 => {
-            undefined::<elf::FileHeader64<Endianness>>(symbol, object).filter(|taken| *taken).map(|_| false)
-        }
-        (true, Some(_)) => {
-            undefined::<elf::FileHeader32<Endianness>>(symbol, object).filter(|taken| *taken).map(|_| false)
+    match Format::of(object) {
+        Format::Elf => {
+            let taken = if object.get(4) == Some(&elf::ELFCLASS64.0) {
+                undefined::<elf::FileHeader64<Endianness>>(symbol, object)
+            } else {
+                undefined::<elf::FileHeader32<Endianness>>(symbol, object)
+            };
+            taken.filter(|taken| *taken).map(|_| false)
         }
         // LLVM keeps names of all symbols one after the other.
-        _ if object.starts_with(b"BC\xc0\xde") || object.starts_with(b"\xde\xc0\x17\x0b") => {
+        Format::Bitcode => {
             object.windows(symbol.len().max(1)).any(|part| part == symbol.as_bytes()).then_some(true)
         }
         _ => None,

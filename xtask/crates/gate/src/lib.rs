@@ -42,7 +42,7 @@ pub use closure::{Closure, Gap, Interpreter, Loaded};
 pub use culprit::{Culprit, blame, culprit};
 pub use dso::{Import, Object, Pages, Required, Wanted};
 pub use facts::{Endian, Facts, Float, Kind, Machine, Stack, VersionNeed};
-pub use format::Format;
+pub use format::{Format, is_whole_pe};
 pub use glibc::Glibc;
 pub use keep::closure_paths;
 pub use keep::trail;

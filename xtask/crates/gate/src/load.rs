@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek};
 use std::path::Path;
 
-use object::{Endianness, ReadCache, ReadRef, elf};
+use object::{Endianness, ReadCache, ReadCacheRange, ReadRef, elf};
 
 use super::refusal::{Refusal, refused};
 use super::{Facts, Format, Object, dso, elf as reader, format};
@@ -52,14 +52,7 @@ impl Facts {
     /// # Errors
     /// As [`Facts::read`].
     pub fn of(name: &str, content: &Content) -> Result<Self> {
-        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
-        match content {
-            Content::Bytes(bytes) => facts(name, bytes.as_ref()),
-            Content::Disk(path) => facts(name, &ReadCache::new(open(path)?)),
-            Content::Part { file, offset, size } => {
-                facts(name, ReadCache::new(open(file)?).range(*offset, *size))
-            }
-        }
+        of_content(name, content, |bytes| parse(bytes), |part| parse(part))
     }
 }
 
@@ -85,16 +78,29 @@ impl Object {
     /// # Errors
     /// As [`Object::parse`]; and the file cannot be read.
     pub fn read(name: &str, content: &Content) -> Result<Self> {
-        let open = |path: &Path| File::open(path).map_err(|e| Error::io("cannot read", path, &e));
-        let read = match content {
-            Content::Bytes(bytes) => object_of(bytes.as_ref()),
-            Content::Disk(path) => object_of(&ReadCache::new(open(path)?)),
-            Content::Part { file, offset, size } => {
-                object_of(ReadCache::new(open(file)?).range(*offset, *size))
-            }
-        };
-        read.map_err(|refusal| refused(name, refusal))
+        of_content(name, content, |bytes| object_of(bytes), |part| object_of(part))
     }
+}
+
+/// Reads a file of a tree by the one function where its bytes are in memory, by the other where they are on disk.
+fn of_content<T>(
+    name: &str,
+    content: &Content,
+    in_memory: fn(&[u8]) -> Result<T, Refusal>,
+    on_disk: fn(ReadCacheRange<'_, File>) -> Result<T, Refusal>,
+) -> Result<T> {
+    let (path, part) = match content {
+        Content::Bytes(bytes) => return in_memory(bytes).map_err(|refusal| refused(name, refusal)),
+        Content::Disk(path) => (path, None),
+        Content::Part { file, offset, size } => (file, Some((*offset, *size))),
+    };
+    let io = |e| Error::io("cannot read", path, &e);
+    let file = File::open(path).map_err(io)?;
+    let (offset, size) = match part {
+        Some(part) => part,
+        None => (0, file.metadata().map_err(io)?.len()),
+    };
+    on_disk(ReadCache::new(file).range(offset, size)).map_err(|refusal| refused(name, refusal))
 }
 
 fn facts<'d>(name: &str, data: impl ReadRef<'d>) -> Result<Facts> {
