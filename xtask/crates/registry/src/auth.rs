@@ -1,13 +1,14 @@
 //! Being let in: from a challenge and a login to the value of `Authorization` (the distribution project's "Token
 //! Authentication" and "OAuth2 Token Authentication").
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 use ureq::http::{HeaderName, Method, header};
 
 use super::challenge::{self, Challenge};
 use super::credentials::Login;
 use super::http::{Body, Http, Request, Response};
-use super::secret::{Secret, base64};
+use super::secret::Secret;
 use super::url;
 use xtask_files::error::{Error, Result};
 
@@ -59,7 +60,7 @@ pub(super) fn authorize(
 }
 
 fn basic(user: &str, password: &Secret) -> Secret {
-    Secret::new(format!("Basic {}", base64(format!("{user}:{}", password.reveal()).as_bytes())))
+    Secret::new(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
 
 /// The request for a token. Pure.

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+use base64::alphabet::STANDARD;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::prelude::Engine as _;
+
 /// A password or a token. It shows itself as `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -24,40 +28,16 @@ impl fmt::Debug for Secret {
     }
 }
 
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-/// Base64 with padding (RFC 4648, section 4), for the header of Basic authentication.
-pub(super) fn base64(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let at = |i: usize| u32::from(three.get(i).copied().unwrap_or(0));
-        let bits = at(0) << 16 | at(1) << 8 | at(2);
-        for digit in 0..4 {
-            let index = bits >> (18 - 6 * digit) & 63;
-            text.push(if digit <= three.len() { char::from(ALPHABET[index as usize]) } else { '=' });
-        }
-    }
-    text
-}
-
-/// Reads base64, with padding or without; none where it holds anything else.
+/// Reads base64, with padding or without; none where it holds anything else. Bits that are left over may be set, as
+/// Docker takes them.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
-    let (mut bits, mut held) = (0u32, 0);
-    for digit in text.trim().trim_end_matches('=').bytes() {
-        let value = ALPHABET.iter().position(|d| *d == digit)?;
-        bits = bits << 6 | value as u32;
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held & 255) as u8);
-        }
-    }
-    Some(bytes)
+    const READ: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+    READ.decode(text.trim().trim_end_matches('=')).ok()
 }
 
 #[cfg(test)]
 mod tests {
+    use base64::prelude::BASE64_STANDARD;
     use proptest::prelude::*;
 
     use super::*;
@@ -66,7 +46,9 @@ mod tests {
     fn known_answers_of_rfc_4648() {
         for (plain, coded) in [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")]
         {
-            assert_eq!(base64(plain.as_bytes()), coded);
+            assert_eq!(BASE64_STANDARD.encode(plain), coded);
+            assert_eq!(from_base64(coded).as_deref(), Some(plain.as_bytes()));
+            assert_eq!(from_base64(coded.trim_end_matches('=')).as_deref(), Some(plain.as_bytes()));
         }
         assert_eq!(from_base64("Zm9v Yg"), None);
         assert_eq!(format!("{:?}", Some(Secret::new("x"))), "Some(***)");
@@ -75,7 +57,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_coded_reads_back(bytes in proptest::collection::vec(any::<u8>(), 0..100)) {
-            prop_assert_eq!(from_base64(&base64(&bytes)), Some(bytes));
+            prop_assert_eq!(from_base64(&BASE64_STANDARD.encode(&bytes)), Some(bytes));
         }
     }
 }
