@@ -1,11 +1,12 @@
 //! Debian's binary packages (deb(5)): an `ar` archive of a version, the tar of the control files and the tar of the data.
 //! What is read here has been held against a locked digest; it is read as if nobody had.
 
-use std::io::{Read, Write};
+use std::io::{Cursor, Write};
 
 use object::read::archive::ArchiveFile;
 
 use xtask_files::error::{Error, Result};
+use xtask_oci::untar::{Entry, Reader};
 
 mod deb822;
 mod unpack;
@@ -101,17 +102,15 @@ type ControlFiles = (Option<Vec<u8>>, Option<Vec<u8>>);
 /// The files `control` and `md5sums` of the control archive. Scripts are not even looked at.
 fn control_files(tar: &[u8]) -> std::io::Result<ControlFiles> {
     let (mut control, mut md5sums) = (None, None);
-    for entry in tar::Archive::new(tar).entries()? {
-        let mut entry = entry?;
-        let name = entry.path_bytes();
-        let place = match name.strip_prefix(b"./").unwrap_or(&name) {
+    for entry in Reader::new(Cursor::new(tar))? {
+        let Entry { path, offset, size, .. } = entry?;
+        let place = match path.strip_prefix(b"./").unwrap_or(&path) {
             b"control" => &mut control,
             b"md5sums" => &mut md5sums,
             _ => continue,
         };
-        let mut bytes = Vec::new();
-        entry.read_to_end(&mut bytes)?;
-        *place = Some(bytes);
+        // The reader has seen that all of it is there.
+        *place = Some(tar[offset as usize..][..size as usize].to_vec());
     }
     Ok((control, md5sums))
 }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::decompress::decompress;
 use super::document::{ImageConfig, Index, to_bytes};
 use super::tar::{Entry, EntryKind, Writer};
-use super::unpack;
-use super::{Digest, Hashed, Layout, RootFs};
+use super::untar::{self, Reader, Type};
+use super::{Digest, Hashed, Layout, RootFs, unpack};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 use xtask_files::{Staged, dist};
@@ -174,16 +174,13 @@ pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
 
 /// Every file of a tar: where its bytes begin, and how many they are.
 fn places(file: &mut File) -> io::Result<BTreeMap<String, (u64, u64)>> {
-    let mut archive = ::tar::Archive::new(file);
-    let mut places = BTreeMap::new();
-    for entry in archive.entries_with_seek()? {
-        let entry = entry?;
-        if entry.header().entry_type().is_file() {
-            let name = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
-            places.insert(name, (entry.raw_file_position(), entry.size()));
-        }
-    }
-    Ok(places)
+    let files = Reader::new(file)?.filter(|entry| entry.as_ref().map_or(true, |e| e.kind == Type::File));
+    files
+        .map(|file| {
+            let untar::Entry { path, offset, size, .. } = file?;
+            Ok((String::from_utf8_lossy(&path).into_owned(), (offset, size)))
+        })
+        .collect()
 }
 
 /// More than any document has. A layer is not read this way.
