@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask_process::exec::Cmd;
+use xtask_report::timing::median;
 
 const ROUNDS: usize = 15;
 const LIMIT: Duration = Duration::from_secs(600);
@@ -29,7 +30,7 @@ fn main() {
         releases.push(seconds(&xtask(&["release", "--quiet"])));
         builds.push(cargo_seconds(&xtask(&["build", "--json"])));
     }
-    let (plan, release, cargo) = (median(plans), median(releases), median(builds));
+    let (plan, release, cargo) = (median(&plans), median(&releases), median(&builds));
     println!("plan, warm probe cache            {:7.1} ms   limit  150 ms", plan * 1e3);
     println!("release, nothing changed          {:7.1} ms", release * 1e3);
     println!("  of which Cargo's freshness      {:7.1} ms", cargo * 1e3);
@@ -52,9 +53,4 @@ fn cargo_seconds(cmd: &Cmd) -> f64 {
         }
     }
     calls.into_iter().map(|(_, s)| s).sum()
-}
-
-fn median(mut samples: Vec<f64>) -> f64 {
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
 }

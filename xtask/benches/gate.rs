@@ -11,6 +11,7 @@ use xtask_gate::{Limits, Program, Tree, check_in};
 use xtask_oci::{Node, RootFs};
 use xtask_process::exec::Cmd;
 use xtask_process::ui::Ui;
+use xtask_report::timing::median;
 use xtask_triple::Triple;
 
 const FOLDER: &str = "usr/lib/x86_64-linux-gnu";
@@ -40,12 +41,12 @@ fn main() {
         for times in [&mut first, &mut more] {
             let begun = Instant::now();
             let findings = check_in(&program, &triple, &tree, Limits::default());
-            times.push(begun.elapsed());
+            times.push(begun.elapsed().as_secs_f64());
             assert_eq!(findings, []);
         }
     }
     for (what, times) in [("first program on a tree", first), ("each further program", more)] {
-        ui.data(&format!("{what:<26} {:7.2} ms   limit  100 ms", median(times).as_secs_f64() * 1e3));
+        ui.data(&format!("{what:<26} {:7.2} ms   limit  100 ms", median(&times) * 1e3));
     }
 }
 
@@ -58,9 +59,4 @@ fn program(dir: &Path) -> Option<Program> {
         return None;
     }
     Program::read(&output, "/program").ok()
-}
-
-fn median(mut times: Vec<Duration>) -> Duration {
-    times.sort();
-    times[times.len() / 2]
 }

@@ -9,6 +9,7 @@ use xtask_oci::document::Runtime;
 use xtask_oci::{
     Codec, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, RootFs, Scratch, scratch_rootfs,
 };
+pub(crate) use xtask_report::timing::median;
 use xtask_triple::Triple;
 
 /// The size of the program, bytes.
@@ -77,13 +78,6 @@ pub(crate) fn timed(work: impl FnOnce()) -> f64 {
     let begun = Instant::now();
     work();
     begun.elapsed().as_secs_f64()
-}
-
-/// The middle one of some samples, which are at least one.
-pub(crate) fn median(samples: &[f64]) -> f64 {
-    let mut samples = samples.to_vec();
-    samples.sort_by(f64::total_cmp);
-    samples[samples.len() / 2]
 }
 
 /// The largest blob of an image layout, in bytes: its layer, where it has one.

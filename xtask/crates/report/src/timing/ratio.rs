@@ -9,7 +9,7 @@
 //! this, but needs random numbers. With fewer than 4 samples on each side no interval reaches 95 %;
 //! [`Ratio::confidence`] says what was reached.
 
-use super::stats::{median_of_sorted, sorted};
+use super::stats::{median, sorted};
 use xtask_files::error::{Error, Result};
 
 /// What the interval aims at.
@@ -44,9 +44,9 @@ impl Ratio {
         if numerator.is_empty() || denominator.is_empty() {
             return Err(Error::failed("no ratio can be made without samples on both sides"));
         }
-        let a = sorted(&numerator[..numerator.len().min(SAMPLES_MAX)]);
-        let b = sorted(&denominator[..denominator.len().min(SAMPLES_MAX)]);
-        let ratio = median_of_sorted(&a) / median_of_sorted(&b);
+        let a = &numerator[..numerator.len().min(SAMPLES_MAX)];
+        let b = &denominator[..denominator.len().min(SAMPLES_MAX)];
+        let ratio = median(a) / median(b);
         let quotients: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a / b)).collect();
         let quotients = sorted(&quotients);
         let (left_out, confidence) = left_out(a.len(), b.len());

@@ -8,7 +8,7 @@ use super::Host;
 use super::ratio::Ratio;
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
-use super::stats::{Timing, median_of_sorted, micro, sorted};
+use super::stats::{Timing, micro};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 
@@ -124,9 +124,8 @@ impl CaseRecord {
     pub fn of(case: &Case, samples: &[Sample], by: By) -> Result<Self> {
         let seconds: Vec<f64> = samples.iter().map(|s| micro(s.seconds)).collect();
         let timing = Timing::of(&seconds)?;
-        let middle = median_of_sorted(&sorted(&seconds));
         // Parts of different samples do not add up: those of one real sample next to the median do.
-        let distance = |s: &&Sample| (s.seconds - middle).abs();
+        let distance = |s: &&Sample| (s.seconds - timing.median).abs();
         let typical = samples.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
         let last = |size: fn(&Sample) -> Option<u64>| samples.iter().rev().find_map(size);
         Ok(Self {

@@ -39,9 +39,9 @@ impl Timing {
         let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
             return Err(Error::failed("there is no sample to summarise"));
         };
-        let median = median_of_sorted(&sorted);
+        let median = median(samples);
         let distances: Vec<f64> = samples.iter().map(|s| (s - median).abs()).collect();
-        let mad = median_of_sorted(&self::sorted(&distances));
+        let mad = self::median(&distances);
         let far = (OUTSIDE * mad).max(WORTH_NOTING * median);
         let outliers = (0..samples.len()).filter(|i| samples.len() > 2 && distances[*i] > far).collect();
         Ok(Self { median, mad, min, max, count: samples.len(), outliers })
@@ -73,8 +73,9 @@ pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// The median of sorted values; 0 of none.
-pub(super) fn median_of_sorted(sorted: &[f64]) -> f64 {
+/// The median of values in any order; 0 of none.
+pub fn median(values: &[f64]) -> f64 {
+    let sorted = sorted(values);
     let middle = sorted.len() / 2;
     match sorted.len() {
         0 => 0.0,
