@@ -15,6 +15,7 @@ mod capture;
 mod group;
 mod kept;
 mod pipe;
+pub mod processes;
 mod undo;
 pub use capture::Capture;
 pub use group::end_groups_on_signals;

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use xtask_files::error::{Error, Result};
 
+mod line;
 mod task;
-pub use task::Task;
+pub use line::{Moment, far};
+pub use task::{Doing, Look, Task};
 
 /// Why stdout takes no more. Not decision state: it is looked at when all is done.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
@@ -132,17 +134,22 @@ impl Ui {
 
     /// Text on stderr as it is: a compiler's own words.
     pub fn raw(&self, text: &str) {
-        eprintln(text);
+        self.line(text);
     }
 
     /// Starts showing that something is going on; see [`Task`].
     pub fn task(&self, verb: &str, text: impl Into<String>) -> Task {
-        Task::start(*self, verb, text.into(), Duration::ZERO)
+        Task::start(*self, verb, text.into(), Duration::ZERO, None)
+    }
+
+    /// As [`Ui::task`], with something that looks at what goes on.
+    pub fn watched_task(&self, verb: &str, text: impl Into<String>, look: Look) -> Task {
+        Task::start(*self, verb, text.into(), Duration::ZERO, Some(look))
     }
 
     /// As [`Ui::task`], for what is mostly done at once: nothing is shown until it has taken some seconds.
     pub fn late_task(&self, verb: &str, text: impl Into<String>) -> Task {
-        Task::start(*self, verb, text.into(), task::LATE)
+        Task::start(*self, verb, text.into(), task::LATE, None)
     }
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {
@@ -189,6 +196,15 @@ fn lost(error: &std::io::Error) -> Result<()> {
         std::io::ErrorKind::BrokenPipe => Ok(()),
         _ => Err(Error::failed(format!("cannot write to stdout: {error}"))),
     }
+}
+
+/// How many columns the terminal on stderr has; 80 where it does not say.
+fn columns() -> usize {
+    #[cfg(unix)]
+    let size = rustix::termios::tcgetwinsize(std::io::stderr()).map(|size| usize::from(size.ws_col));
+    #[cfg(not(unix))]
+    let size: std::io::Result<usize> = Ok(0);
+    size.ok().filter(|columns| *columns > 0).unwrap_or(80)
 }
 
 fn eprintln(text: &str) {

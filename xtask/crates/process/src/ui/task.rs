@@ -1,18 +1,51 @@
-//! Something that takes a while: shown with what it is doing now and how long it has taken. On a terminal one line is
-//! redrawn; elsewhere a line is printed at the start and every 15 seconds. What is mostly done at once is shown late.
+//! Something that takes a while: shown with how long it has taken, how far it is and what runs now. On a terminal one line
+//! is redrawn; elsewhere a line is printed at the start and every 15 seconds. What is mostly done at once is shown late.
 
 use std::io::Write as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Ui;
+use super::line::{Moment, far, fit, rest, whole};
 
 /// A running task. Dropping it takes its line from the terminal.
 #[derive(Debug)]
 pub struct Task {
-    notes: Option<Sender<String>>,
+    state: Arc<Mutex<State>>,
+    /// Dropped to end the thread.
+    running: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Looks at what goes on, at most once a second, and only while somebody watches.
+pub type Look = Box<dyn Fn() -> Moment + Send>;
+
+/// What a task was told.
+#[derive(Debug, Default)]
+struct State {
+    far: String,
+    parts: Option<Parts>,
+    /// Every [`Doing`] that is there, by its number.
+    doing: Vec<(u64, String, Instant)>,
+    next: u64,
+    note: Option<(String, Instant)>,
+}
+
+/// Parts that are done one by one.
+#[derive(Debug)]
+struct Parts {
+    done: u64,
+    of: u64,
+    name: &'static str,
+}
+
+/// A part of a task that runs until this is dropped.
+#[derive(Debug)]
+pub struct Doing {
+    state: Arc<Mutex<State>>,
+    id: u64,
 }
 
 /// Goes to the beginning of the line and empties it.
@@ -20,74 +53,166 @@ pub(super) const START: &str = "\r\x1b[2K";
 
 const REDRAW: Duration = Duration::from_millis(120);
 const REMIND: Duration = Duration::from_secs(15);
+/// How long what was seen is shown before the task looks again.
+const LOOK: Duration = Duration::from_secs(1);
 /// When a task that is shown late is.
 pub(super) const LATE: Duration = Duration::from_secs(5);
 
 impl Task {
-    /// `silence` is how long nothing is shown.
-    pub(super) fn start(ui: Ui, verb: &str, text: String, silence: Duration) -> Self {
+    /// `silence` is how long nothing is shown. What `look` sees goes before what the task is told.
+    pub(super) fn start(ui: Ui, verb: &str, text: String, silence: Duration, look: Option<Look>) -> Self {
         let begun = Instant::now();
+        let state = Arc::new(Mutex::new(State::default()));
         if ui.quiet {
-            return Self { notes: None, thread: None };
+            return Self { state, running: None, thread: None };
         }
         if !ui.live && silence.is_zero() {
             ui.step(verb, &text);
         }
-        let (notes, received) = mpsc::channel::<String>();
-        let verb = verb.to_owned();
+        let (running, ended) = mpsc::channel::<()>();
+        let (verb, shared) = (verb.to_owned(), Arc::clone(&state));
         let thread = std::thread::spawn(move || {
-            let mut note = String::new();
             let pause = if ui.live { REDRAW } else { REMIND };
             let mut wait = if silence.is_zero() { pause } else { silence };
-            loop {
-                let deadline = Instant::now() + wait;
-                loop {
-                    match received.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-                        Ok(new) => note = new,
-                        Err(RecvTimeoutError::Timeout) => break,
-                        Err(RecvTimeoutError::Disconnected) => {
-                            if ui.live {
-                                draw("");
-                            }
-                            return;
-                        }
-                    }
+            let mut seen: Option<(Instant, Moment)> = None;
+            while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
+                if let Some(look) = &look
+                    && seen.as_ref().is_none_or(|(when, _)| when.elapsed() >= LOOK)
+                {
+                    seen = Some((Instant::now(), look()));
                 }
-                let now = if note.is_empty() { String::new() } else { format!(" · {note}") };
-                let line = format!("{text} · {} s{now}", begun.elapsed().as_secs());
-                if ui.live {
-                    let color = if ui.color { ("\x1b[1;36m", "\x1b[0m") } else { ("", "") };
-                    // A line that wraps could not be redrawn.
-                    let line: String = line.chars().take(100).collect();
-                    draw(&format!("{}{verb:>12}{} {line}", color.0, color.1));
-                } else {
-                    ui.step("", format!("still {}: {line}", verb.to_lowercase()));
+                let seen = seen.as_ref().map(|(_, moment)| moment.clone()).unwrap_or_default();
+                let rest = rest(begun.elapsed(), &lock(&shared).moment(seen));
+                match ui.live {
+                    true => draw(&ui, &verb, &text, &rest),
+                    false => ui.step("", format!("still {}: {}", verb.to_lowercase(), whole(&text, &rest))),
                 }
                 wait = pause;
             }
+            if ui.live {
+                print(START);
+            }
         });
-        Self { notes: Some(notes), thread: Some(thread) }
+        Self { state, running: Some(running), thread: Some(thread) }
     }
 
-    /// Says what is being done now.
+    /// Says how far it is: see [`super::far`]. Follows what [`Task::parts`] counts.
+    pub fn far(&self, text: impl Into<String>) {
+        lock(&self.state).far = text.into();
+    }
+
+    /// Says what is being done now, in place of what was said before.
     pub fn note(&self, text: impl Into<String>) {
-        if let Some(notes) = &self.notes {
-            let _ = notes.send(text.into());
+        lock(&self.state).note = Some((text.into(), Instant::now()));
+    }
+
+    /// Says that it has so many parts of one name. From now on, each [`Doing`] is one of them.
+    pub fn parts(&self, of: usize, name: &'static str) {
+        lock(&self.state).parts = Some(Parts { done: 0, of: of as u64, name });
+    }
+
+    /// Begins one of several things that are done side by side.
+    #[must_use]
+    pub fn doing(&self, text: impl Into<String>) -> Doing {
+        let mut state = lock(&self.state);
+        let id = state.next;
+        state.next += 1;
+        state.doing.push((id, text.into(), Instant::now()));
+        Doing { state: Arc::clone(&self.state), id }
+    }
+}
+
+impl State {
+    /// What is shown, given what was seen.
+    fn moment(&self, seen: Moment) -> Moment {
+        let parts = self.parts.as_ref().map(|parts| far(parts.done, Some(parts.of), parts.name));
+        let told = [parts.as_deref(), Some(&self.far)].into_iter().flatten().filter(|text| !text.is_empty());
+        let far = if seen.far.is_empty() { told.collect::<Vec<_>>().join(", ") } else { seen.far };
+        if !seen.now.is_empty() {
+            return Moment { far, now: seen.now };
         }
+        let doing = self.doing.iter().map(|(_, text, since)| (text, since));
+        let note = self.note.iter().map(|(text, since)| (text, since));
+        let now = |(text, since): (&String, &Instant)| (text.clone(), since.elapsed());
+        let now = if self.doing.is_empty() { note.map(now).collect() } else { doing.map(now).collect() };
+        Moment { far, now }
     }
 }
 
 impl Drop for Task {
     fn drop(&mut self) {
-        self.notes = None;
+        self.running = None;
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
     }
 }
 
-fn draw(line: &str) {
+impl Drop for Doing {
+    fn drop(&mut self) {
+        let mut state = lock(&self.state);
+        state.doing.retain(|(id, ..)| *id != self.id);
+        state.parts.iter_mut().for_each(|parts| parts.done += 1);
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Draws the line of a task, within the terminal's width: a line that wraps could not be redrawn.
+fn draw(ui: &Ui, verb: &str, text: &str, rest: &str) {
+    let color = if ui.color { ("\x1b[1;36m", "\x1b[0m") } else { ("", "") };
+    // The verb's column and a space; the last column stays empty, since some terminals wrap after it.
+    let line = fit(text, rest, super::columns().saturating_sub(14));
+    print(&format!("{START}{}{verb:>12}{} {line}", color.0, color.1));
+}
+
+fn print(text: &str) {
     let mut err = std::io::stderr().lock();
-    let _ = write!(err, "{START}{line}");
+    let _ = write!(err, "{text}");
     let _ = err.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(state: &State, seen: Moment) -> Vec<String> {
+        state.moment(seen).now.into_iter().map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn what_is_seen_goes_before_what_was_told() {
+        let task = Ui::silent().task("Testing", "nothing");
+        let state = || lock(&task.state);
+        task.far("1 of 2 parts");
+        task.note("last a");
+        assert_eq!(names(&state(), Moment::default()), ["last a"]);
+        let (one, two) = (task.doing("b"), task.doing("c"));
+        assert_eq!(names(&state(), Moment::default()), ["b", "c"]);
+        drop(one);
+        assert_eq!(names(&state(), Moment::default()), ["c"]);
+        let seen = Moment { far: String::new(), now: vec![("d".into(), Duration::ZERO)] };
+        assert_eq!(names(&state(), seen.clone()), ["d"]);
+        assert_eq!(state().moment(seen).far, "1 of 2 parts");
+        assert_eq!(
+            state().moment(Moment { far: "2 of 2 parts".into(), now: Vec::new() }).far,
+            "2 of 2 parts"
+        );
+        drop(two);
+    }
+
+    #[test]
+    fn parts_are_counted_when_they_end() {
+        let task = Ui::silent().task("Testing", "nothing");
+        task.parts(2, "image");
+        let far = || lock(&task.state).moment(Moment::default()).far;
+        let one = task.doing("a");
+        assert_eq!(far(), "0 of 2 images");
+        drop(one);
+        assert_eq!(far(), "1 of 2 images");
+        task.far("3 MB of 4 MB");
+        assert_eq!(far(), "1 of 2 images, 3 MB of 4 MB");
+    }
 }

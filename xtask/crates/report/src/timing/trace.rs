@@ -11,11 +11,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::record::Parts;
+use xtask_process::exec::processes::{DEPTH_MAX, children};
 
 /// How long it waits between two looks. A look costs some 0.2 ms.
 const STEP: Duration = Duration::from_millis(10);
-/// Trees deeper than this are no build's.
-const DEPTH_MAX: usize = 32;
 
 /// What a process works at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,16 +96,6 @@ impl Trace {
         drop(self.stop);
         self.thread.join().ok()?.of(seconds)
     }
-}
-
-/// The processes that any thread of a process started; none where the system does not tell, or the process is gone.
-fn children(pid: u32) -> Option<Vec<u32>> {
-    let mut all = Vec::new();
-    for task in fs::read_dir(format!("/proc/{pid}/task")).ok()?.flatten() {
-        let text = fs::read_to_string(task.path().join("children")).ok()?;
-        all.extend(text.split_ascii_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-    }
-    Some(all)
 }
 
 /// Adds what the ends of a tree of processes work at. A process that went away meanwhile works at nothing.
