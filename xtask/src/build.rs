@@ -10,6 +10,8 @@ use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{Site, What, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
+use crate::cargo::running;
+use crate::cargo::units;
 use crate::cargo::userflags::forced_tools;
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
@@ -20,7 +22,7 @@ use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, End, Kept, Stream};
-use xtask_process::ui::Ui;
+use xtask_process::ui::{Ui, far};
 
 /// What came of a job.
 pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
@@ -56,8 +58,8 @@ impl Builder<'_> {
         let mut built = Vec::new();
         let mut spoiled = BTreeSet::new();
         for cohort in cohorts(&plan.jobs) {
-            for cohort in leaks::split(cohort, self)? {
-                built.extend(self.cohort(&cohort, &mut spoiled)?);
+            for (cohort, units) in leaks::split(cohort, self)? {
+                built.extend(self.cohort(&cohort, units, &mut spoiled)?);
             }
         }
         // Only now: the parts of a cohort that was split share a folder, and what one part spoiled must not take away
@@ -81,8 +83,13 @@ impl Builder<'_> {
         What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
     }
 
-    /// Builds one cohort; adds its folder to `spoiled` where a trap was hit in it.
-    fn cohort<'p>(&self, cohort: &Cohort<'p>, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
+    /// Builds one cohort, which has so many units; adds its folder to `spoiled` where a trap was hit in it.
+    fn cohort<'p>(
+        &self,
+        cohort: &Cohort<'p>,
+        units: Option<u64>,
+        spoiled: &mut BTreeSet<PathBuf>,
+    ) -> Result<Vec<Built>> {
         let dir = self.dir(cohort);
         let traps = self.traps(cohort, &dir)?;
         for job in &cohort.jobs {
@@ -100,9 +107,12 @@ impl Builder<'_> {
         let invoke = |cohort: &Cohort| invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let cmd = invoke(cohort);
         let begun = SystemTime::now();
-        let targets: Vec<&str> = cohort.jobs.iter().map(|j| j.target.triple.as_str()).collect();
-        let title = format!("{} for {}", cohort.key.mode, targets.join(", "));
-        let call = self.call(&cmd, masks.as_ref(), Some(&title))?;
+        let title = match &cohort.jobs[..] {
+            [job] => job.title(),
+            jobs => format!("{} for {}", cohort.key.mode, counted(jobs.len() as u64, "target")),
+        };
+        let shown = Shown { title: &title, units };
+        let call = self.call(&cmd, masks.as_ref(), Some(shown))?;
         let mut drafts = Vec::new();
         for (job, from_nothing) in jobs {
             let mut program = call.program(&dir, job, &self.app.bin);
@@ -110,7 +120,8 @@ impl Builder<'_> {
             let alone;
             if program.is_none() && cohort.jobs.len() > 1 {
                 let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
-                alone = self.call(&invoke(&single), masks.as_ref(), Some(&job.title()))?;
+                let shown = Shown { title: &job.title(), units: units::count(&single, self) };
+                alone = self.call(&invoke(&single), masks.as_ref(), Some(shown))?;
                 program = alone.program(&dir, job, &self.app.bin);
                 said = &alone;
             }
@@ -185,14 +196,13 @@ impl Builder<'_> {
         trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
     }
 
-    /// Runs cargo, behind masks where there are some, and gathers what it says. `title` is what the progress shows; without
-    /// one it shows nothing.
+    /// Runs cargo, behind masks where there are some, and gathers what it says. Without `shown`, no progress is shown.
     ///
     /// # Errors
     /// Where Cargo cannot be started.
-    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, title: Option<&str>) -> Result<Call> {
+    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, shown: Option<Shown<'_>>) -> Result<Call> {
         self.ui.detail("Running", cmd.line());
-        let task = title.map(|title| self.ui.task("Building", title));
+        let task = shown.map(|shown| self.ui.watched_task("Building", shown.title, Box::new(running::look)));
         let mut call = Call {
             end: End::Code(0),
             seconds: 0.0,
@@ -201,30 +211,44 @@ impl Builder<'_> {
             scripts: Vec::new(),
             errors: String::new(),
         };
-        let mut crates = 0_u64;
+        let mut units = 0_u64;
         let mut errors = Kept::ends();
         let mut manifests = BTreeMap::new();
         let masked = masks.map(|masks| masks.around(cmd));
+        // What is shown where the processes of the build cannot be seen.
+        let note = |text: &str| task.iter().for_each(|task| task.note(text));
+        let mut done = || {
+            units += 1;
+            let of = shown.and_then(|shown| shown.units);
+            task.iter().for_each(|task| task.far(far(units, of, "unit")));
+        };
         let (end, seconds) = masked.as_ref().unwrap_or(cmd).lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
                 Message::Unit { name, fresh, executable, package } => {
-                    crates += 1;
+                    done();
+                    note(&format!("last {name}"));
                     manifests.extend(package);
                     call.worked |= !fresh;
                     call.programs.extend(executable);
-                    if let Some(task) = &task {
-                        task.note(format!("{} done, last {name}", counted(crates, "crate")));
-                    }
                 }
-                Message::Script(script) => call.scripts.push(script),
+                Message::Script(script) => {
+                    done();
+                    call.scripts.push(script);
+                }
                 Message::Other => {}
             },
             Stream::Stderr => {
+                if is_progress(line) {
+                    note(line.trim());
+                }
                 errors.push(line.as_bytes());
                 errors.push(b"\n");
             }
         })?;
         drop(task);
+        if let Some(Shown { units: of, .. }) = shown {
+            self.ui.detail("Finished", format!("{} in {seconds:.1} s", far(units, of, "unit")));
+        }
         call.errors = String::from_utf8_lossy(&errors.bytes()).into_owned();
         for script in &mut call.scripts {
             let manifest = manifests.get(&script.package).and_then(|manifest| manifest.parent());
@@ -242,6 +266,7 @@ impl Builder<'_> {
         if masks.hides_owners() && !self.site.offline {
             let cmd = Cmd::new(&self.site.cargo).args(["fetch", "--quiet", "--manifest-path"]);
             let cmd = clean(cmd.arg(&self.site.manifest), self.site.host, self.site.target_directory);
+            let _task = self.ui.late_task("Fetching", "dependencies");
             let _ = cmd.cwd(self.site.start).capture(FETCH);
         }
     }
@@ -314,23 +339,34 @@ fn job(built: &Built) -> &Job {
     }
 }
 
-/// Cargo's words without the lines that only say how far it is, such as `   Compiling app v0.1.0`: a verb that ends in the
-/// twelfth column.
+/// Whether a line of Cargo's only says how far it is, such as `   Compiling app v0.1.0`: a verb that ends in the twelfth
+/// column.
+fn is_progress(line: &str) -> bool {
+    line.split_at_checked(12).is_some_and(|(verb, rest)| {
+        let verb = verb.strip_prefix(' ').unwrap_or_default().trim_start();
+        verb.starts_with(|c: char| c.is_ascii_uppercase())
+            && verb.chars().all(|c| c.is_ascii_alphabetic())
+            && rest.starts_with(' ')
+    })
+}
+
+/// Cargo's words without the lines that only say how far it is.
 fn without_progress(errors: &str) -> String {
-    let is_progress = |line: &&str| {
-        line.split_at_checked(12).is_some_and(|(verb, rest)| {
-            let verb = verb.strip_prefix(' ').unwrap_or_default().trim_start();
-            verb.starts_with(|c: char| c.is_ascii_uppercase())
-                && verb.chars().all(|c| c.is_ascii_alphabetic())
-                && rest.starts_with(' ')
-        })
-    };
     errors.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
 }
 
 /// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
 fn is_new(dir: &Path) -> bool {
     !std::fs::read_dir(dir).into_iter().flatten().flatten().any(|entry| entry.path().is_dir())
+}
+
+/// What the progress of a cargo call shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What it builds.
+    pub title: &'a str,
+    /// How many crates are compiled and build scripts run, as far as that is known.
+    pub units: Option<u64>,
 }
 
 /// One cargo call and what it said.

@@ -7,5 +7,6 @@ pub mod inherited;
 pub mod invocation;
 pub mod leaks;
 pub mod messages;
+pub mod running;
 pub mod units;
 pub mod userflags;

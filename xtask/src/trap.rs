@@ -181,7 +181,7 @@ fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
 
 /// Whether a program of this name compiles C or C++, by the names that distributions give such programs:
 /// `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
-fn compiles_c(name: &str) -> bool {
+pub(crate) fn compiles_c(name: &str) -> bool {
     let versioned = |v: &str| !v.is_empty() && v.chars().all(|c| c.is_ascii_digit() || c == '.');
     // Debian's MinGW compilers also end in their threading model.
     let name = ["-posix", "-win32"].iter().find_map(|model| name.strip_suffix(model)).unwrap_or(name);

@@ -23,45 +23,59 @@ const HOST: &str = "host";
 struct Answer {
     /// The targets to build alone.
     alone: BTreeSet<String>,
+    /// How many units the cohort has where it is not split.
+    #[serde(default)]
+    units: Option<u64>,
     /// What the answer depends on beside the key that it is kept by.
     manifests: Manifests,
 }
 
-/// Splits a cohort so that every target gets the units it would get alone. The answer is kept under `target/xtask`
-/// until a manifest or the lock file changes.
+/// Splits a cohort so that every target gets the units it would get alone. With each part goes how many units it has,
+/// where that is known without asking Cargo for it alone. The answer is kept under `target/xtask` until a manifest or the
+/// lock file changes.
 ///
 /// # Errors
 /// Where Cargo cannot be run or its answer cannot be kept.
-pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<Cohort<'p>>> {
+pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p>, Option<u64>)>> {
+    let counted = |cohort: Cohort<'p>| {
+        let units = units::count(&cohort, builder);
+        (cohort, units)
+    };
     if cohort.jobs.len() < 2 {
-        return Ok(vec![cohort]);
+        return Ok(vec![counted(cohort)]);
     }
     let file = units::place(&units::key(&cohort, "split", builder), builder);
     let kept: Option<Answer> = units::recall(&file);
-    let alone: BTreeSet<String> = match kept.filter(|kept| kept.manifests.hold()) {
-        Some(answer) => answer.alone,
+    let (alone, units) = match kept.filter(|kept| kept.manifests.hold()) {
+        Some(answer) => (answer.alone, answer.units),
         None => match compare(&cohort, builder)? {
             Some(answer) => {
                 units::keep(&file, &answer)?;
-                answer.alone
+                (answer.alone, answer.units)
             }
             // No answer today (no network, say) is not to be remembered as a good one.
-            None => BTreeSet::new(),
+            None => (BTreeSet::new(), None),
         },
     };
+    if alone.is_empty() {
+        return Ok(vec![(cohort, units)]);
+    }
     let (single, together): (Vec<&Job>, Vec<&Job>) =
         cohort.jobs.iter().partition(|j| alone.contains(j.target.triple.as_str()));
     for job in &single {
         builder.ui.step("Splitting", format!("{}: its features would change in company", job.title()));
     }
     let groups = std::iter::once(together).chain(single.into_iter().map(|j| vec![j]));
-    Ok(groups.filter(|g| !g.is_empty()).map(|jobs| Cohort { key: cohort.key.clone(), jobs }).collect())
+    let groups = groups.filter(|g| !g.is_empty()).map(|jobs| Cohort { key: cohort.key.clone(), jobs });
+    Ok(groups.map(counted).collect())
 }
 
 /// The targets whose units differ between a call of their own and the common one; none where Cargo does not tell.
 fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<Answer>> {
+    let _task = builder.ui.late_task("Asking", "Cargo which features each target has");
     let Some(common) = units::graph(cohort, builder)? else { return Ok(None) };
-    let mut answer = Answer { alone: BTreeSet::new(), manifests: Manifests::of(&common) };
+    let count = common.units.len() as u64;
+    let mut answer = Answer { alone: BTreeSet::new(), units: None, manifests: Manifests::of(&common) };
     let common = by_platform(&common);
     for job in &cohort.jobs {
         let triple = job.target.triple.to_string();
@@ -71,6 +85,7 @@ fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<Answer>> {
         }
         answer.manifests.extend(own.manifests);
     }
+    answer.units = answer.alone.is_empty().then_some(count);
     Ok(Some(answer))
 }
 

@@ -148,6 +148,24 @@ pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<Kept>> {
     Ok(Some(kept))
 }
 
+/// How many units a cohort of one job has, where its graph is kept: see [`of_job`]. Cargo is not asked.
+pub fn count(cohort: &Cohort, builder: &Builder) -> Option<u64> {
+    if cohort.jobs.len() != 1 {
+        return None;
+    }
+    #[derive(Deserialize)]
+    struct Units {
+        units: Vec<serde::de::IgnoredAny>,
+    }
+    #[derive(Deserialize)]
+    struct Counted {
+        graph: Units,
+        manifests: Manifests,
+    }
+    let kept: Counted = recall(&place(&key(cohort, "one", builder), builder))?;
+    kept.manifests.hold().then_some(kept.graph.units.len() as u64)
+}
+
 /// What decides the graph of a job, but for the manifests that only the graph itself names.
 pub fn key_of_job(job: &Job, builder: &Builder) -> Option<String> {
     cohorts([job]).pop().map(|cohort| key(&cohort, "one", builder))

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::pipeline::{Start, start};
 use super::release::{compared, earlier};
-use crate::build::Builder;
+use crate::build::{Builder, Shown};
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
+use crate::cargo::units;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::Job;
 use xtask_files::error::{Error, Result};
@@ -165,8 +166,9 @@ impl Real<'_> {
     fn build(&self, cohort: &Cohort, dir: &Path, title: Option<&str>) -> Result<Sample> {
         let traps = self.builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
+        let shown = title.map(|title| Shown { title, units: units::count(cohort, self.builder) });
         let trace = Trace::start();
-        let call = self.builder.call(&cmd, None, title)?;
+        let call = self.builder.call(&cmd, None, shown)?;
         let parts = trace.and_then(|trace| trace.finish(call.seconds));
         let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));

@@ -21,6 +21,7 @@ mod machine;
 mod masks;
 mod newcomer;
 mod programs;
+mod progress;
 mod proofs;
 mod purity;
 mod ready;

@@ -1,0 +1,213 @@
+//! What a cargo call is doing now, told from the processes below this one: nothing else says what Cargo waits for while a
+//! build script compiles C.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::trap::compiles_c;
+use xtask_process::exec::processes::{self, Process};
+use xtask_process::ui::Moment;
+
+/// Languages of what C compilers compile, with how the names of source files end.
+const LANGUAGES: [(&str, &[&str]); 3] = [
+    ("C", &["c", "i", "m"]),
+    ("C++", &["cc", "cp", "cpp", "cxx", "c++", "C", "ii", "mm"]),
+    ("assembler", &["s", "S", "asm"]),
+];
+
+/// Options of C compilers whose value, the next argument, may look like a source file.
+const WITH_FILE: [&str; 6] = ["-o", "-MF", "-MT", "-MQ", "-include", "-main-file-name"];
+
+/// What runs below this program.
+pub fn look() -> Moment {
+    Moment { far: String::new(), now: running(&processes::below(std::process::id())) }
+}
+
+/// What these processes work at, each with its age: `rustc: tokio`, `link: app`, `C: sqlite3.c of libsqlite3-sys`, `build
+/// script of ring`. Those that only wait for others, and those that nobody knows, are left out.
+pub fn running(processes: &[Process]) -> Vec<(String, Duration)> {
+    let mut children: BTreeMap<u32, Vec<&Process>> = BTreeMap::new();
+    for process in processes {
+        children.entry(process.parent).or_default().push(process);
+    }
+    let mut tree = Tree { children, found: Vec::new() };
+    let known = |id: u32| processes.iter().any(|process| process.id == id);
+    for process in processes.iter().filter(|process| !known(process.parent)) {
+        tree.visit(process, None);
+    }
+    tree.found
+}
+
+/// Processes by what started them, and what was found among them.
+struct Tree<'p> {
+    children: BTreeMap<u32, Vec<&'p Process>>,
+    found: Vec<(String, Duration)>,
+}
+
+impl<'p> Tree<'p> {
+    /// Adds what a process works at, or what those work at that it started. `package` is the one whose build script
+    /// started it.
+    fn visit(&mut self, process: &'p Process, package: Option<&str>) {
+        let children = self.children.get(&process.id).cloned().unwrap_or_default();
+        if let Some(name) = crate_name(process).filter(|_| !children.iter().any(|c| crate_name(c).is_some()))
+        {
+            match children.iter().find(|child| links(child)) {
+                Some(linker) => self.found.push((format!("link: {name}"), linker.age)),
+                None => self.found.push((format!("rustc: {name}"), process.age)),
+            }
+            return;
+        }
+        // The compilers proper that it started compile the same file.
+        if let Some((language, file)) = source(process) {
+            let of = package.map(|package| format!(" of {package}")).unwrap_or_default();
+            self.found.push((format!("{language}: {file}{of}"), process.age));
+            return;
+        }
+        let script = build_script(process);
+        let before = self.found.len();
+        for child in children {
+            self.visit(child, script.or(package));
+        }
+        if let Some(package) = script.filter(|_| self.found.len() == before) {
+            self.found.push((format!("build script of {package}"), process.age));
+        }
+    }
+}
+
+/// The crate that a rustc compiles, or a wrapper around one. The crates of build scripts all have one name, so that their
+/// packages are named.
+fn crate_name(process: &Process) -> Option<String> {
+    // Cargo asks rustc for its settings with a crate that is none.
+    let name = value(process, "--crate-name").filter(|name| *name != "___")?;
+    let package = value(process, "--out-dir").map(Path::new).and_then(package);
+    Some(match package.filter(|_| name.starts_with("build_script_")) {
+        Some(package) => format!("build script of {package}"),
+        None => name.to_owned(),
+    })
+}
+
+/// Whether a process that rustc started links: it gets object files, or a file that names them.
+fn links(process: &Process) -> bool {
+    process.words.iter().skip(1).any(|word| word.ends_with(".o") || word.ends_with("linker-arguments"))
+}
+
+/// The package whose build script this process is, by its place: `…/build/ring-0123456789abcdef/build-script-build`.
+fn build_script(process: &Process) -> Option<&str> {
+    let program = Path::new(process.words.first()?);
+    let name = program.file_name()?.to_str()?;
+    if name.starts_with("build-script-") { package(program.parent()?) } else { None }
+}
+
+/// The package that one of Cargo's folders for build scripts belongs to: its name without the hash.
+fn package(folder: &Path) -> Option<&str> {
+    let (name, hash) = folder.file_name()?.to_str()?.rsplit_once('-')?;
+    (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
+}
+
+/// The language and the name of the file that a C compiler compiles.
+fn source(process: &Process) -> Option<(&'static str, &str)> {
+    let (program, arguments) = process.words.split_first()?;
+    // A wrapper is a script: a shell, then its own path.
+    let names = [Some(program), arguments.first()].into_iter().flatten();
+    if !names.filter_map(|word| Path::new(word).file_name()?.to_str()).any(compiles_c) {
+        return None;
+    }
+    let mut before = program.as_str();
+    for word in arguments {
+        let is_value = WITH_FILE.contains(&std::mem::replace(&mut before, word));
+        let file = Path::new(word);
+        let ending = file.extension().and_then(|ending| ending.to_str());
+        let language = ending.and_then(|e| LANGUAGES.iter().find(|(_, endings)| endings.contains(&e)));
+        if let (Some((language, _)), false) = (language, is_value || word.starts_with('-')) {
+            return file.file_name()?.to_str().map(|file| (*language, file));
+        }
+    }
+    None
+}
+
+/// The argument after this one.
+fn value<'p>(process: &'p Process, option: &str) -> Option<&'p str> {
+    let at = process.words.iter().position(|word| word == option)?;
+    process.words.get(at + 1).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Processes of these numbers, parents, ages in seconds and command lines.
+    fn said(list: &[(u32, u32, u64, &str)]) -> Vec<String> {
+        let process = |(id, parent, age, line): &(u32, u32, u64, &str)| Process {
+            id: *id,
+            parent: *parent,
+            age: Duration::from_secs(*age),
+            words: line.split(' ').map(str::to_owned).collect(),
+        };
+        let list: Vec<Process> = list.iter().map(process).collect();
+        running(&list).into_iter().map(|(name, age)| format!("{name} {}", age.as_secs())).collect()
+    }
+
+    const CARGO: (u32, u32, u64, &str) = (2, 1, 90, "/usr/bin/cargo build --package app");
+
+    #[test]
+    fn c_is_named_once_with_the_package_whose_build_script_compiles_it() {
+        let script =
+            "/t/xtask/build/native-1/release/build/libsqlite3-sys-0123456789abcdef/build-script-build";
+        let cc = "aarch64-linux-gnu-gcc-12 -O2 -MF x.d -o /t/sqlite3.o -c sqlite3/sqlite3.c";
+        let cc1 = "/usr/libexec/gcc/cc1 -quiet sqlite3/sqlite3.c -o /tmp/x.s";
+        let all =
+            [CARGO, (3, 2, 50, script), (4, 3, 48, cc), (5, 4, 48, cc1), (6, 4, 47, "as -o x.o /tmp/x.s")];
+        assert_eq!(said(&all), ["C: sqlite3.c of libsqlite3-sys 48"]);
+        assert_eq!(said(&all[..2]), ["build script of libsqlite3-sys 50"]);
+        // Nothing that it starts is known.
+        assert_eq!(
+            said(&[CARGO, (3, 2, 50, script), (4, 3, 40, "perl Configure")]),
+            ["build script of libsqlite3-sys 50"]
+        );
+    }
+
+    #[test]
+    fn compilers_behind_build_systems_and_wrappers_are_found() {
+        let script = "build/ring-core-0123456789abcdef/build-script-main";
+        for (driver, expected) in [
+            ("clang++-14 -c a/x.cc", "C++: x.cc of ring-core 7"),
+            ("/opt/zig/zig cc -target x86_64-linux-musl -c x.S -o x.o", "assembler: x.S of ring-core 7"),
+            ("/bin/sh /w/wrappers/a-zig-1/cc -c x.c", "C: x.c of ring-core 7"),
+            ("ccache gcc -include pre.c -c x.c", "C: x.c of ring-core 7"),
+        ] {
+            let all = [CARGO, (3, 2, 9, script), (4, 3, 8, "cmake --build ."), (5, 4, 8, "make -j2")];
+            let all: Vec<_> = all.into_iter().chain([(6, 5, 7, driver)]).collect();
+            assert_eq!(said(&all), [expected], "{driver}");
+        }
+        // No source, no compiler, and nobody who started it.
+        for line in ["gcc -shared x.o -o libx.so", "cp x.c y.c", "gcc -E -", "gcc -o x.c"] {
+            assert_eq!(said(&[CARGO, (3, 2, 1, line)]), [""; 0], "{line}");
+        }
+        assert_eq!(said(&[(3, 2, 1, "cc -c x.c")]), ["C: x.c 1"]);
+    }
+
+    #[test]
+    fn rustc_compiles_or_waits_for_a_linker() {
+        let rustc = "/r/bin/rustc --crate-name tokio --edition=2021 /c/tokio/src/lib.rs --out-dir /t/deps";
+        assert_eq!(said(&[CARGO, (3, 2, 4, rustc)]), ["rustc: tokio 4"]);
+        let linker = "cc -m64 /tmp/rustc1/symbols.o /t/deps/app.o -o /t/deps/app";
+        assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, linker)]), ["link: tokio 2"]);
+        let long = "/bin/sh /w/zig-cc @/tmp/rustc1/linker-arguments";
+        assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, long)]), ["link: tokio 2"]);
+        // What a macro starts is no linker.
+        assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, "git rev-parse")]), ["rustc: tokio 4"]);
+        // A wrapper, and the rustc that it started.
+        let wrapper = format!("sccache {rustc}");
+        let all = [CARGO, (3, 2, 4, &wrapper), (4, 3, 3, rustc), (5, 4, 1, linker)];
+        assert_eq!(said(&all), ["link: tokio 1"]);
+    }
+
+    #[test]
+    fn the_crates_of_build_scripts_are_told_apart() {
+        let rustc = "rustc --crate-name build_script_build /c/ring-0.17/build.rs --out-dir /t/build/ring-0123456789abcdef";
+        assert_eq!(said(&[CARGO, (3, 2, 4, rustc)]), ["rustc: build script of ring 4"]);
+        assert_eq!(said(&[CARGO, (3, 2, 4, "rustc - --crate-name ___ --print=file-names")]), [""; 0]);
+        assert_eq!(said(&[]), [""; 0]);
+    }
+}
