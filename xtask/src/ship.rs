@@ -11,7 +11,7 @@ use crate::record::{
 use xtask_config::{Compression, Config};
 use xtask_files::error::Result;
 use xtask_oci::{Codec, ImageSpec, PackedImage, Packer, StagedImages};
-use xtask_process::ui::Ui;
+use xtask_process::ui::{Ui, far};
 use xtask_triple::Platform;
 
 pub mod docker;
@@ -62,7 +62,11 @@ pub fn pack(
     }
     let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
     let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
-    let names = Packer { dist, cache, threads: cores() }.stage_in_turn(&specs, || ui.waits_for_images())?;
+    let layers = |done: usize, of: usize| {
+        task.iter().for_each(|task| task.far(far(done as u64, Some(of as u64), "layer")));
+    };
+    let packer = Packer { dist, cache, threads: cores() };
+    let names = packer.stage_in_turn(&specs, || ui.waits_for_images(), &layers)?;
     drop(task);
     // The packer answers in the order in which it was asked.
     let images: Vec<_> =

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::outcome::{Objection, SMOKE_MOST, Smoke, side_by_side};
 use xtask_config::ImageSmoke;
+use xtask_files::counted;
 use xtask_files::error::Result;
 use xtask_oci::{Digest, Saved};
 use xtask_process::exec::{Capture, Output};
@@ -156,10 +157,13 @@ pub fn images<I: Send + Sync, P: Send + Sync>(
         extract::remove(site.work);
     }
     let runners = Runners::new(site);
-    let task = (!shown.is_empty()).then(|| site.ui.task("Starting", shown.join(", ")));
+    let task = (!shown.is_empty()).then(|| site.ui.task("Starting", counted(images.len() as u64, "image")));
+    task.iter().for_each(|task| task.parts(shown.len(), "platform"));
     let ran = side_by_side(images, |(image, platforms)| {
         let platforms = side_by_side(platforms, |platform| {
-            let ran = runners.one(&start(&image, &platform))?;
+            let asked = start(&image, &platform);
+            let _doing = task.as_ref().map(|task| task.doing(asked.title()));
+            let ran = runners.one(&asked)?;
             Ok((platform, ran))
         })?;
         Ok((image, platforms))

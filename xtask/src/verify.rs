@@ -18,7 +18,7 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
 use xtask_process::exec::Capture;
-use xtask_process::ui::{Task, Ui};
+use xtask_process::ui::Ui;
 
 /// How long a smoke run may take; then its whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
@@ -43,11 +43,15 @@ pub type Verified = Result<VerifiedProgram, FailedJob>;
 /// # Errors
 /// Where a file cannot be written.
 pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Result<Vec<Verified>> {
-    let shown: Vec<String> = built.iter().flatten().map(|program| program.job.title()).collect();
     // Nearly always it is done before anybody could read that.
-    let task = &ui.late_task("Verifying", shown.join(", "));
+    let task = ui.late_task("Verifying", "what was built");
+    task.parts(built.len(), "program");
+    // Smoke runs wait for processes: side by side they take as long as the slowest.
     side_by_side(built, |built| match built {
-        Ok(program) => judge(stored(program, dist)?, &config.app, task, ui),
+        Ok(program) => {
+            let _doing = task.doing(program.job.title());
+            judge(stored(program, dist)?, &config.app, ui)
+        }
         Err(unbuilt) => Ok(Err(FailedJob::Unbuilt(unbuilt))),
     })
 }
@@ -62,7 +66,7 @@ fn stored(built: BuiltProgram, dist: &Path) -> Result<StoredProgram> {
     Ok(StoredProgram { built, artifact: Artifact { path, sha256, size } })
 }
 
-fn judge(stored: StoredProgram, app: &App, task: &Task, ui: &Ui) -> Result<Verified> {
+fn judge(stored: StoredProgram, app: &App, ui: &Ui) -> Result<Verified> {
     let job = stored.job();
     let facts = Facts::read(&stored.artifact.path);
     let findings = facts.as_ref().map(|facts| gate(facts, job)).unwrap_or_default();
@@ -73,7 +77,7 @@ fn judge(stored: StoredProgram, app: &App, task: &Task, ui: &Ui) -> Result<Verif
     let smoke = match failures.is_empty() {
         true => {
             let interpreter = facts.as_ref().and_then(|facts| facts.interpreter.as_deref());
-            smoke(job, app, &stored.artifact.path, task, interpreter)
+            smoke(job, app, &stored.artifact.path, interpreter)
         }
         false => Smoke::Skipped("the gate did not pass".into()),
     };
@@ -153,13 +157,12 @@ pub fn limits(job: &Job) -> Limits {
     Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
 
-fn smoke(job: &Job, app: &App, program: &Path, task: &Task, interpreter: Option<&str>) -> Smoke {
+fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smoke {
     let Some(cmd) = job.runner.command(program) else {
         let Runner::None { reason } = &job.runner else { return Smoke::Skipped("no runner".into()) };
         return Smoke::Skipped(reason.clone());
     };
     let cmd = cmd.args(&app.smoke);
-    task.note(format!("smoke run {}", cmd.line()));
     match cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST)) {
         Ok(output) if output.ok() => Smoke::Passed,
         Ok(output) => Smoke::Failed(format!(

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
 
+use crate::cargo::running;
 use crate::cli::{Common, Planning};
 use crate::look::{self, Look};
 use crate::plan::{self, Request, StdState};
@@ -15,7 +16,7 @@ use xtask_compilers::toolchain::survey::{Depth, Survey};
 use xtask_compilers::toolchain::{Provider, zig};
 use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
 use xtask_files::error::{Error, Result};
-use xtask_process::ui::{Task, Ui};
+use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, Context, Report, Step, Want};
 use xtask_triple::{Libc, Triple};
 
@@ -90,7 +91,7 @@ fn get(
         jobs: None,
     };
     let wants: Vec<Want> = wants.iter().cloned().collect();
-    setup::run(&wants, &context, &mut Terminal { ui: session.ui, yes, task: None })
+    setup::run(&wants, &context, &mut Terminal { ui: session.ui, yes, lines: Vec::new(), task: None })
 }
 
 /// What the targets lack.
@@ -194,14 +195,16 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
 struct Terminal {
     ui: Ui,
     yes: bool,
+    /// The lines of all steps, each once.
+    lines: Vec<String>,
     task: Option<Task>,
 }
 
 impl setup::run::Talk for Terminal {
     fn agree(&mut self, steps: &[Step]) -> bool {
-        let mut said = BTreeSet::new();
         for step in steps {
-            if said.insert(step.line()) {
+            if !self.lines.contains(&step.line()) {
+                self.lines.push(step.line());
                 let otherwise = if step.if_needed { " (if still needed)" } else { "" };
                 let verb = if matches!(step.action, Action::ByHand(_)) { "By hand" } else { "Will run" };
                 self.ui.step(verb, format!("{}{otherwise}", step.line()));
@@ -222,7 +225,10 @@ impl setup::run::Talk for Terminal {
 
     fn begins(&mut self, line: &str) {
         self.task = None;
-        self.task = Some(self.ui.task("Setting up", line));
+        let task = self.ui.watched_task("Setting up", line, Box::new(running::look));
+        let before = self.lines.iter().take_while(|step| *step != line).count();
+        task.far(far(before as u64, Some(self.lines.len() as u64), "step"));
+        self.task = Some(task);
     }
 
     fn progress(&mut self, line: &str) {

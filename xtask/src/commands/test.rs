@@ -51,12 +51,17 @@ pub(super) fn run(
     let _ = std::fs::remove_file(&log);
     let private = xtask_setup::zig::program(&start.session.cache);
     let zig = zig::find(&start.session.host, private.as_deref()).into_iter().next().map(|z| z.program);
-    let mut tally = Tally { log, args, zig, ui: start.session.ui, passed: 0, failed: 0, broken: Vec::new() };
     let touched = touched(&start.session.workspace, &start.config.app.package);
+    let more = sanitize.is_none();
+    let more =
+        [more && !start.config.test.all_features.is_empty(), more && !rest(&start, &touched).is_empty()];
+    let steps = cohorts(&start.plan.jobs).len() + more.into_iter().filter(|more| *more).count();
+    let ui = start.session.ui;
+    let mut tally = Tally { log, args, zig, ui, steps, begun: 0, passed: 0, failed: 0, broken: Vec::new() };
     modes(&start, &touched, sanitize, &mut tally)?;
     if sanitize.is_none() {
         all_features(&start, &mut tally)?;
-        rest(&start, &touched, &mut tally)?;
+        others(&start, &touched, &mut tally)?;
     }
     tally.close()?;
     start.plan.incomplete().map_or(Ok(()), Err)
@@ -179,19 +184,18 @@ fn all_features(start: &Start, tally: &mut Tally) -> Result<()> {
     tally.run(cmd, &format!("{} with all features", packages.join(", ")))
 }
 
-fn rest(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
-    let workspace = &start.session.workspace;
-    let rest: BTreeSet<&str> = workspace
-        .packages
-        .iter()
-        .map(|p| p.name.as_str())
-        .filter(|n| !touched.iter().any(|t| t == n))
-        .collect();
-    if rest.is_empty() {
-        return Ok(());
+/// The members of the workspace that no mode touches, in the order of their names.
+fn rest<'s>(start: &'s Start, touched: &[String]) -> Vec<&'s str> {
+    let names = start.session.workspace.packages.iter().map(|p| p.name.as_str());
+    let rest: BTreeSet<&str> = names.filter(|n| !touched.iter().any(|t| t == n)).collect();
+    rest.into_iter().collect()
+}
+
+fn others(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+    match &rest(start, touched)[..] {
+        [] => Ok(()),
+        rest => tally.run(plain(start, rest), &rest.join(", ")),
     }
-    let rest: Vec<&str> = rest.into_iter().collect();
-    tally.run(plain(start, &rest), &rest.join(", "))
 }
 
 /// `cargo test` for packages, on the host as Cargo itself would.
@@ -210,6 +214,9 @@ struct Tally<'a> {
     /// The zig that tests may use, which need not be on PATH.
     zig: Option<String>,
     ui: Ui,
+    /// How many runs of tests there are, and how many of them have begun.
+    steps: usize,
+    begun: usize,
     passed: usize,
     failed: usize,
     broken: Vec<String>,
@@ -220,7 +227,8 @@ impl Tally<'_> {
         let cmd = cmd.arg("--no-fail-fast").env(SKIP_LOG, &self.log);
         let cmd = self.zig.iter().fold(cmd, |cmd, zig| cmd.env("ZIG", zig));
         let cmd = if self.args.is_empty() { cmd } else { cmd.arg("--").args(self.args) };
-        self.ui.step("Testing", title);
+        self.begun += 1;
+        self.ui.step("Testing", format!("{} of {}: {title}", self.begun, self.steps));
         self.ui.detail("Running", cmd.line());
         let ui = self.ui;
         let (mut passed, mut failed) = (0, 0);

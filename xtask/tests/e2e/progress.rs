@@ -1,8 +1,8 @@
 //! What a build shows while it runs: what runs now, for how long, and how many of how many units are done.
 
 use crate::machine::{self, HOST, HOST_MUSL};
-use crate::skip::need;
 use crate::space::{Space, XTASK};
+use xtask_test_support::need;
 
 #[test]
 fn a_c_file_that_takes_long_is_named_while_it_compiles() {

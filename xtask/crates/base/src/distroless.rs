@@ -8,6 +8,7 @@ use xtask_oci::gzip::ENCODER;
 use xtask_oci::scratch::PATH;
 use xtask_oci::{RootFs, unpack};
 use xtask_process::cache::{self, needed, short_hash};
+use xtask_process::ui::far;
 use xtask_triple::Platform;
 
 use super::apt::Apt;
@@ -200,11 +201,13 @@ fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<
     let staging = cache::stage(&place)?;
     let mut unpacked = Vec::new();
     for (at, (package, bytes)) in part.packages.iter().zip(debs).enumerate() {
+        task.far(far(at as u64, Some(part.packages.len() as u64), "package"));
         task.note(&package.name);
         let data = staging.path().join(format!("data-{at}.tar"));
         unpacked.push(open(package, bytes, &data)?);
     }
     let tree = tree::assemble(what, &unpacked)?;
+    task.far("");
     task.note("packing");
     let made = staging.path().join("made");
     xtask_process::cache::create_dir(&made)?;

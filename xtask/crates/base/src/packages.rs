@@ -7,7 +7,7 @@ use xtask_files::error::{Error, Result};
 use xtask_files::{Lock, StagedFolder};
 use xtask_files::{counted, human_size};
 use xtask_process::cache;
-use xtask_process::ui::Ui;
+use xtask_process::ui::{Look, Moment, Ui, far};
 
 use super::Arch;
 use super::Site;
@@ -71,8 +71,10 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     let size: u64 = missing.iter().map(|p| p.size).sum();
     let count = counted(missing.len() as u64, "package");
     let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
-    let task = site.ui.task("Fetching", what);
-    from_places(&apt, &missing, &store, *site.ui)?;
+    let inbox = inbox(&store, *site.ui)?;
+    let task = site.ui.watched_task("Fetching", what, arrived(inbox.staging.path(), missing.len(), size));
+    from_places(&apt, &missing, &store, &inbox)?;
+    drop(inbox);
     let missing = self::missing(&missing, &store)?;
     if !missing.is_empty() {
         task.note("asking the archive what it has");
@@ -175,9 +177,22 @@ fn inbox(store: &Store, ui: Ui) -> Result<Inbox> {
     Ok(Inbox { staging: cache::stage(&place)?, _lock: lock })
 }
 
+/// Looks at what has arrived in a folder of `count` packages with `size` bytes.
+fn arrived(folder: &Path, count: usize, size: u64) -> Look {
+    let folder = folder.to_owned();
+    Box::new(move || {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let sizes: Vec<u64> = files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).collect();
+        // The last of them is on its way.
+        let done = sizes.len().saturating_sub(1) as u64;
+        let bytes = human_size(sizes.iter().sum());
+        let far = format!("{}, {bytes} of {}", far(done, Some(count as u64), "package"), human_size(size));
+        Moment { far: if sizes.is_empty() { String::new() } else { far }, now: Vec::new() }
+    })
+}
+
 /// From the places that the lock names: needs no index and no signature, the digest decides.
-fn from_places(apt: &Apt, missing: &[Package], store: &Store, ui: Ui) -> Result<()> {
-    let inbox = inbox(store, ui)?;
+fn from_places(apt: &Apt, missing: &[Package], store: &Store, inbox: &Inbox) -> Result<()> {
     let wanted: Vec<_> =
         missing.iter().map(|p| (p, inbox.staging.path().join(format!("{}.deb", p.digest.hex())))).collect();
     apt.fetch(&wanted)?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use xtask_files::error::{Error, Result};
-use xtask_process::ui::Ui;
+use xtask_process::ui::{Ui, far};
 
 use super::Arch;
 use super::apt::{Apt, State};
@@ -31,7 +31,8 @@ pub fn update(
     let releases = state.releases()?;
     let wanted = contents::all_packages(debian);
     let mut packages = BTreeMap::new();
-    for arch in archs {
+    for (at, arch) in archs.iter().enumerate() {
+        task.far(far(at as u64, Some(archs.len() as u64), "architecture"));
         task.note(format!("looking up the packages for {arch}"));
         let found = state.lookup(*arch, &wanted)?;
         let lacks: Vec<&str> = wanted.iter().copied().filter(|name| !found.contains_key(*name)).collect();

@@ -118,14 +118,20 @@ impl Packer<'_> {
     /// # Errors
     /// As [`Packer::pack`].
     pub fn stage(&self, images: &[ImageSpec]) -> Result<StagedImages> {
-        self.stage_in_turn(images, || {})
+        self.stage_in_turn(images, || {}, &|_, _| {})
     }
 
-    /// As [`Packer::stage`]; calls `waiting` where another process uses the images there, before it waits for that.
+    /// As [`Packer::stage`]; calls `waiting` where another process uses the images there, before it waits for that, and
+    /// `far` with the number of layers that are built and of those that have to be.
     ///
     /// # Errors
     /// As [`Packer::pack`].
-    pub fn stage_in_turn(&self, images: &[ImageSpec], waiting: impl FnOnce()) -> Result<StagedImages> {
+    pub fn stage_in_turn(
+        &self,
+        images: &[ImageSpec],
+        waiting: impl FnOnce(),
+        far: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<StagedImages> {
         names::check(images)?;
         let (layout, memo) = (Layout::new(dist::layout(self.dist)), Memo::new(self.cache));
         if images.is_empty() {
@@ -138,9 +144,9 @@ impl Packer<'_> {
 
         let wanted: Vec<_> = images.iter().flat_map(|image| wanted(image, image.codec)).collect();
         let store = Store { blobs: &layout.blobs(), memo: &memo, kind: staged::LAYERS, only_gzip: false };
-        let built = layers::all(&wanted, self.threads, store)?;
+        let built = layers::all(&wanted, self.threads, store, far)?;
         let parts = documents(images.iter(), built, &layout)?;
-        let tar_parts = self.tar_parts(images, &parts, &memo)?;
+        let tar_parts = self.tar_parts(images, &parts, &memo, far)?;
         let tars = tars::stage(images, &tar_parts, &folder, &memo)?;
 
         let mut staged = StagedImages::under(lock, layout, memo);

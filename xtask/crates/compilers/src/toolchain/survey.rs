@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, Once, OnceLock};
 
 use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
@@ -12,9 +12,10 @@ use super::names::gnu_prefixes;
 use super::probe::{self, Scratch, Setting, Verdict};
 use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};
+use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_process::host::Host;
-use xtask_process::ui::Ui;
+use xtask_process::ui::{Doing, Task, Ui, far};
 use xtask_triple::Triple;
 
 /// What is asked for one target.
@@ -72,14 +73,16 @@ pub fn survey(
 ) -> Result<BTreeMap<Triple, Survey>> {
     let list: Vec<_> = questions.values().collect();
     let next = AtomicUsize::new(0);
-    let told = Once::new();
+    let talk =
+        Talk { ui, total: list.len(), done: AtomicUsize::new(0), task: OnceLock::new(), told: Once::new() };
     let results = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
                 while let Some(question) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = one(question, host, places, depth, (ui, &told));
+                    let found = one(question, host, places, depth, &talk);
+                    talk.done();
                     let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
                     all.push((question.setting.target.clone(), found));
                 }
@@ -90,10 +93,43 @@ pub fn survey(
     results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
 }
 
-/// The printer, and whether it said that verdicts cannot be kept.
-type Talk<'a> = (&'a Ui, &'a Once);
+/// What a survey shows, and what it has said.
+struct Talk<'a> {
+    ui: &'a Ui,
+    /// How many targets it is for.
+    total: usize,
+    /// How many of them are done.
+    done: AtomicUsize,
+    /// Begun with the first probe: most surveys know all verdicts.
+    task: OnceLock<Task>,
+    /// Done once it was said that verdicts cannot be kept.
+    told: Once,
+}
 
-fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: Talk<'_>) -> Result<Survey> {
+impl Talk<'_> {
+    /// Shows that a candidate is being probed.
+    fn probing(&self, what: String) -> Doing {
+        let task = self.task.get_or_init(|| {
+            let targets = counted(self.total as u64, "target");
+            self.ui.task("Probing", format!("C compilers for {targets}"))
+        });
+        self.far();
+        task.doing(what)
+    }
+
+    fn done(&self) {
+        self.done.fetch_add(1, Ordering::Relaxed);
+        self.far();
+    }
+
+    fn far(&self) {
+        if let Some(task) = self.task.get() {
+            task.far(far(self.done.load(Ordering::Relaxed) as u64, Some(self.total as u64), "target"));
+        }
+    }
+}
+
+fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: &Talk<'_>) -> Result<Survey> {
     let target = question.setting.target;
     let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
@@ -136,7 +172,7 @@ fn verdict(
     question: &Question,
     host: &Host,
     places: &Places,
-    (ui, told): Talk<'_>,
+    talk: &Talk<'_>,
 ) -> Result<Verdict> {
     let key = probe::key(candidate, &question.setting, places.this);
     let dir = places.cache.join("probes");
@@ -148,10 +184,9 @@ fn verdict(
             return Ok(known);
         }
     }
-    let task = ui.task("Probing", format!("{} for {}", candidate.origin, question.setting.target));
-    if candidate.link == super::Link::Zig {
-        task.note("zig makes the C library of a target the first time");
-    }
+    // The first time, zig makes the C library of a target.
+    let library = if candidate.link == super::Link::Zig { ", with its C library" } else { "" };
+    let _doing = talk.probing(format!("{} for {}{library}", candidate.origin, question.setting.target));
     let scratch = scratch(&format!("{key}.{}.tmp", std::process::id()), &dir, &places.wrappers)?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
     if verdict.passing() {
@@ -161,9 +196,10 @@ fn verdict(
     let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
     if let Err(error) = xtask_files::write(&file, &text) {
         // It costs the time of a probe in every run, and nothing else.
-        told.call_once(|| {
+        talk.told.call_once(|| {
             let help = "set XTASK_CACHE_DIR to a folder that can be written";
-            ui.warn(format!("what was found of C toolchains is not kept: {}\n  help: {help}", error.what));
+            talk.ui
+                .warn(format!("what was found of C toolchains is not kept: {}\n  help: {help}", error.what));
         });
     }
     Ok(verdict)

@@ -37,6 +37,9 @@ pub(super) struct Store<'a> {
     pub(super) only_gzip: bool,
 }
 
+/// Called with the number of layers that are built and of those that have to be.
+pub(super) type Far<'a> = &'a (dyn Fn(usize, usize) + Sync);
+
 /// A layer that has to be built.
 struct Task<'a> {
     key: Digest,
@@ -52,7 +55,12 @@ enum Work<'a> {
 }
 
 /// The layers that are wanted, in their order, all of them in the store as they should be.
-pub(super) fn all(wanted: &[Wanted<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<Layer>> {
+pub(super) fn all(
+    wanted: &[Wanted<'_>],
+    threads: NonZeroUsize,
+    store: Store<'_>,
+    far: Far<'_>,
+) -> Result<Vec<Layer>> {
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
     let mut tasks: BTreeMap<Digest, Task<'_>> = BTreeMap::new();
     let mut keys = Vec::new();
@@ -88,7 +96,7 @@ pub(super) fn all(wanted: &[Wanted<'_>], threads: NonZeroUsize, store: Store<'_>
         }
     }
     let tasks: Vec<Task<'_>> = tasks.into_values().collect();
-    known.extend(run(&tasks, threads, store)?);
+    known.extend(run(&tasks, threads, store, far)?);
     let layer = |key| known.get(key).cloned().ok_or_else(|| Error::failed("a layer was not built"));
     keys.iter().map(layer).collect()
 }
@@ -99,17 +107,24 @@ pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
     kind == media_type::LAYER_GZIP || kind == media_type::docker::LAYER_GZIP
 }
 
-fn run(tasks: &[Task<'_>], threads: NonZeroUsize, store: Store<'_>) -> Result<Vec<(Digest, Layer)>> {
+fn run(
+    tasks: &[Task<'_>],
+    threads: NonZeroUsize,
+    store: Store<'_>,
+    far: Far<'_>,
+) -> Result<Vec<(Digest, Layer)>> {
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
     let pool = Pool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
-    let next = AtomicUsize::new(0);
+    let (next, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    far(0, tasks.len());
     // One reader takes the next layer when it is done with one; all of them share the compressing threads.
     let reader = || {
         let mut done = Vec::new();
         while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
             done.push((task.key.clone(), one(task, &pool, store)?));
+            far(built.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());
         }
         Ok(done)
     };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::layers::{self, Store};
+use super::layers::{self, Far, Store};
 use super::{ImageSpec, Packer, documents, wanted};
 use crate::image_tar::{self, Parts, StagedTar};
 use xtask_files::error::{Error, Result};
@@ -18,6 +18,7 @@ impl Packer<'_> {
         images: &[ImageSpec],
         parts: &[Parts],
         memo: &Memo,
+        far: Far<'_>,
     ) -> Result<Vec<(Parts, Blobs)>> {
         let layout = Layout::new(dist::layout(self.dist));
         let own = Layout::new(self.cache.join("gzip"));
@@ -28,7 +29,7 @@ impl Packer<'_> {
             own.blobs().sweep();
             let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
             let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
-            let built = layers::all(&wanted, self.threads, store)?;
+            let built = layers::all(&wanted, self.threads, store, far)?;
             recoded = documents(others.iter().copied(), built, &own)?;
             let named: Vec<_> =
                 others.iter().zip(&recoded).map(|(i, p)| (i.name.as_str(), p.index.clone())).collect();

@@ -14,7 +14,6 @@ use xtask_files::{counted, human_size};
 use xtask_oci::decompress::{Compression, decompress};
 use xtask_oci::document::{Descriptor, ImageConfig, Manifest};
 use xtask_oci::{Digest, Hashed, Layer, StoredLayer};
-use xtask_process::ui::Task;
 
 /// How many layers are fetched at a time, as Docker does.
 const AT_A_TIME: usize = 3;
@@ -54,7 +53,9 @@ impl Pull<'_> {
         let task = absent.then(|| {
             let count = counted(blobs.len() as u64, "layer");
             let what = format!("{} ({}, {count})", self.reference, human_size(total));
-            Mutex::new(self.site.ui.task("Pulling", what))
+            let task = self.site.ui.task("Pulling", what);
+            task.parts(blobs.len(), "layer");
+            task
         });
         let (next, fetched) = (AtomicUsize::new(0), AtomicU64::new(0));
         let ready: Mutex<Vec<Option<Result<Ready>>>> = Mutex::new(blobs.iter().map(|_| None).collect());
@@ -64,10 +65,14 @@ impl Pull<'_> {
                     loop {
                         let at = next.fetch_add(1, Ordering::Relaxed);
                         let (Some(blob), Some(diff_id)) = (blobs.get(at), diff_ids.get(at)) else { return };
+                        let doing =
+                            task.as_ref().map(|task| task.doing(format!("sha256:{:.12}", blob.digest.hex())));
                         let made = self.layer(blob, diff_id, &by[at], &|new| {
                             let now = fetched.fetch_add(new, Ordering::Relaxed) + new;
-                            note(task.as_ref(), now, total);
+                            let far = || format!("{} of {}", human_size(now), human_size(total));
+                            task.iter().for_each(|task| task.far(far()));
                         });
+                        drop(doing);
                         if made.is_err() {
                             // The others end with what they are at.
                             next.store(blobs.len(), Ordering::Relaxed);
@@ -134,16 +139,6 @@ fn limit(tar: u64, blob: u64) -> Option<String> {
             human_size(tar)
         )
     })
-}
-
-fn note(task: Option<&Mutex<Task>>, now: u64, total: u64) {
-    if let Some(task) = task {
-        task.lock().unwrap_or_else(PoisonError::into_inner).note(format!(
-            "{} of {}",
-            human_size(now),
-            human_size(total)
-        ));
-    }
 }
 
 #[cfg(test)]
