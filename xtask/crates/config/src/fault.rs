@@ -206,10 +206,9 @@ mod tests {
             ("a = \"b", Some(Fault::OpenString)),
             ("a = '''b", Some(Fault::OpenText("'''"))),
             ("a", Some(Fault::NoEquals)),
-            ("a = 1 b = 2", Some(Fault::NoNewline)),
-            ("a = [1 2]", Some(Fault::NoComma)),
-            ("a = [1\nb = 2]", Some(Fault::NoComma)),
-            ("a = { b = 1 = 2 }", Some(Fault::EqualsInTable)),
+            ("a = \"b\" c = 1", Some(Fault::NoNewline)),
+            ("a = [\"b\" \"c\"]", Some(Fault::NoComma)),
+            ("a = { b = \"c\" = 2 }", Some(Fault::EqualsInTable)),
             ("a = b", Some(Fault::Bare)),
             ("a = True", Some(Fault::Boolean)),
             ("a = 1.2.3", Some(Fault::Number)),
@@ -219,6 +218,6 @@ mod tests {
         ] {
             assert_eq!(first(text), fault, "{text}");
         }
-        assert_eq!(first(&["a"; 90].join(".")), Some(Fault::Deep));
+        assert_eq!(first(&format!("{} = 1", ["a"; 90].join("."))), Some(Fault::Deep));
     }
 }
