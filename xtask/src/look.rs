@@ -23,10 +23,6 @@ use xtask_triple::Triple;
 pub struct Look {
     /// What the plan is a function of.
     pub findings: Findings,
-    /// Where each std comes from.
-    pub stds: StdPlan,
-    /// The rustcs that were looked at, the active one first.
-    pub rustcs: Vec<Rustc>,
 }
 
 /// Looks. Nothing is fetched or built; toolchains that were not seen before are probed.
@@ -85,7 +81,7 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
             })
             .collect(),
     };
-    Ok(Look { findings, stds, rustcs })
+    Ok(Look { findings })
 }
 
 /// The rustcs that were looked at, and what they have: the active one alone where that is enough.

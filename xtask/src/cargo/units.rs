@@ -109,11 +109,6 @@ impl Manifests {
     pub fn hold(&self) -> bool {
         self.0.iter().all(|(file, was)| digest(file).is_ok_and(|is| is == *was))
     }
-
-    /// The files.
-    pub fn files(&self) -> impl Iterator<Item = &Path> {
-        self.0.keys().map(PathBuf::as_path)
-    }
 }
 
 /// The graph of a cohort; none where this cargo does not tell (the build itself will say what is wrong, if anything is).
@@ -258,7 +253,7 @@ mod tests {
         let units = [unit(path), unit("registry+https://x/index#y@1.0.0".into())];
         let text = serde_json::json!({ "version": 1, "units": units, "roots": [0] }).to_string();
         let manifests = Manifests::of(&read(text.as_bytes()).unwrap());
-        assert_eq!(manifests.files().collect::<Vec<_>>(), [&manifest]);
+        assert_eq!(manifests.0.keys().collect::<Vec<_>>(), [&manifest]);
         assert!(manifests.hold());
         std::fs::write(&manifest, "two").unwrap();
         assert!(!manifests.hold());

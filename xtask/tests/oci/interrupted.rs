@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use xtask_oci::{Codec, ImageSpec, Packer, pack};
+use xtask_oci::{Codec, ImageSpec, Packer};
 use xtask_test_support::folder::files;
 
 use crate::support::{fixed_image, pack_with, threads};
@@ -122,7 +122,8 @@ fn a_program_that_is_not_there() {
     let dir = tempfile::tempdir().unwrap();
     let image = fixed_image(dir.path());
     fs::remove_file(dir.path().join("program")).unwrap();
-    let error = pack(&[image], &dir.path().join("dist"), &dir.path().join("cache")).unwrap_err();
+    let (dist, cache) = (dir.path().join("dist"), dir.path().join("cache"));
+    let error = Packer { dist: &dist, cache: &cache, threads: threads(1) }.pack(&[image]).unwrap_err();
     assert!(error.what.starts_with("cannot read") && error.what.contains("program"), "{error}");
     assert!(!dir.path().join("dist/oci/index.json").exists());
 }

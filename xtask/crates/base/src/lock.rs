@@ -136,12 +136,6 @@ impl Lock {
         }
         Ok(())
     }
-
-    /// The whole of the packages' files, in bytes; a package of several architectures counts once.
-    pub fn download_size(&self) -> u64 {
-        let all = self.packages.values().flat_map(BTreeMap::values);
-        all.map(|package| (&package.digest, package.size)).collect::<BTreeMap<_, _>>().values().sum()
-    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Whether every symbol and version that the objects of a closure take is given by one of them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::closure::{Closure, Loaded};
 use super::dso::{Import, Required, Wanted};
@@ -117,13 +117,5 @@ impl Closure {
     /// The loaded object that answers to a name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.loaded.iter().position(|l| l.by.is_some() && l.answers_to(name))
-    }
-
-    /// The symbols of all lacks, once each: what to look for in the objects of a build.
-    pub fn lacking_symbols(lacks: &[Lack]) -> BTreeSet<&str> {
-        let symbols = lacks.iter().flat_map(|lack| match lack {
-            Lack::Version { symbols, .. } | Lack::Symbols { symbols, .. } => symbols,
-        });
-        symbols.map(String::as_str).collect()
     }
 }

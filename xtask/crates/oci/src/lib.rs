@@ -41,7 +41,7 @@ pub use digest::{Digest, Hashed, Hasher};
 pub use document::Layer;
 pub use layer::{LayerSource, LayerSpec, StoredLayer};
 pub use layout::Layout;
-pub use pack::{ImageSpec, PackedImage, PackedManifest, Packer, PlatformSpec, StagedImages, pack};
+pub use pack::{ImageSpec, PackedImage, PackedManifest, Packer, PlatformSpec, StagedImages};
 pub use rootfs::{Content, Kind, Node, Resolved, RootFs};
 pub use saved::{Saved, lies_in};
 pub use scratch::{Scratch, scratch_rootfs};

@@ -93,15 +93,6 @@ pub struct Packer<'a> {
     pub threads: NonZeroUsize,
 }
 
-/// Packs images with as many threads as there are cores. See [`Packer::pack`].
-///
-/// # Errors
-/// As there.
-pub fn pack(images: &[ImageSpec], dist: &Path, cache: &Path) -> Result<Vec<PackedImage>> {
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    Packer { dist, cache, threads }.pack(images)
-}
-
 impl Packer<'_> {
     /// Packs images into `<dist>/oci` and `<dist>/images`, and says what became of them in the order given. What is
     /// there already and did not change, by the stat of the files that go in, is not made again.

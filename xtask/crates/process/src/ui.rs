@@ -21,8 +21,6 @@ pub struct Ui {
     pub quiet: bool,
     /// Every command that is run is shown.
     pub verbose: bool,
-    /// stdout carries one JSON document and nothing else.
-    pub json: bool,
     /// Colours on stderr.
     pub color: bool,
     /// Colours on stdout.
@@ -65,13 +63,12 @@ impl Ui {
         Self::decide(quiet, verbose, json, around)
     }
 
-    /// The decision. A dumb terminal is none.
+    /// The decision. A dumb terminal is none. With `json`, stdout carries one JSON document and nothing else.
     pub fn decide(quiet: bool, verbose: bool, json: bool, around: Surroundings) -> Self {
         let terminal = around.err && !around.dumb;
         Self {
             quiet,
             verbose,
-            json,
             color: terminal && !around.no_color,
             color_out: around.out && !around.dumb && !around.no_color && !json,
             live: terminal && !around.ci && !quiet,

@@ -44,7 +44,6 @@ fn what_is_written_is_read() {
     assert_eq!(Lock::parse(&text, "it").unwrap(), lock, "{text}");
     assert_eq!(text.matches("\"tzdata\" = ").count(), 1, "what is for all stands once");
     // 13 for each architecture and 2 for all.
-    assert_eq!(lock.download_size(), 7 * (13 + 2), "the test's digests are equal on both architectures");
 }
 
 #[test]

@@ -85,15 +85,6 @@ impl Choice {
             Choice::Absent { .. } => None,
         }
     }
-
-    /// Where the std comes from, as the JSON documents name it.
-    pub fn provider(&self) -> &'static str {
-        match self {
-            Choice::Ready { std, .. } => std.provider(),
-            Choice::Setup { way, .. } => way.provider(),
-            Choice::Absent { .. } => "none",
-        }
-    }
 }
 
 /// One rustc and what it has or could have for each target.
@@ -204,7 +195,12 @@ mod tests {
             let said = targets.iter().map(|t| {
                 let choice = &plan.choices[t];
                 let version = choice.rustc().map(|r| r.version.to_string()).unwrap_or_default();
-                format!("{version} {}", choice.provider())
+                let provider = match choice {
+                    Choice::Ready { std, .. } => std.provider(),
+                    Choice::Setup { way, .. } => way.provider(),
+                    Choice::Absent { .. } => "none",
+                };
+                format!("{version} {provider}")
             });
             said.chain(plan.announced.iter().map(|_| "announced".to_owned())).collect()
         }

@@ -53,12 +53,6 @@ impl Object {
         versions > 0
     }
 
-    /// The versions in which it gives `symbol`, for messages.
-    pub fn versions_of(&self, symbol: &str) -> Vec<&str> {
-        let given = self.symbols.named(symbol.as_bytes());
-        given.filter_map(|given| self.symbols.own_versions.get(&given.version)).map(String::as_str).collect()
-    }
-
     /// Whether its symbols have versions, be it but the one that means none.
     pub(crate) fn has_versioned_symbols(&self) -> bool {
         self.symbols.versioned
