@@ -1,5 +1,9 @@
-//! A writer for JSON (RFC 8259), as small as what is written with it. A library would weigh more than the rest of this
-//! program, whose size and build time are what the project measures.
+//! A writer for JSON (RFC 8259), as small as what is written with it.
+//!
+//! serde_json was measured in its place and in that of `serve::numbers` (x86_64-unknown-linux-gnu, release, SQLite): the
+//! program grows from 3,362,288 to 3,411,312 bytes (1.5 %), the build from 41 to 51 units. serde_core, memchr and
+//! serde_json are compiled for 26 s more on a busy machine, where the program itself takes 39 s. Some 90 lines would go.
+//! Size and build time are what this project measures, so the lines stay.
 
 /// One object under construction, written on one line.
 #[derive(Debug)]

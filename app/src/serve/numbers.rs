@@ -1,5 +1,8 @@
-//! Arrays of numbers in JSON (RFC 8259): all that the vector endpoints read and write. A parser for the whole of JSON
-//! would be the heaviest dependency of this program.
+//! Arrays of numbers in JSON (RFC 8259): all that the vector endpoints read and write.
+//!
+//! serde_json was measured: what it adds to size and build stands in `crate::json`. Lists of 100,000 numbers are read here
+//! at 170 MB/s (floats) and 210 MB/s (integers), by serde_json at 200 and 160 MB/s. Without its feature `float_roundtrip`
+//! it reads floats at 320 MB/s, and one in ten is wrong in its last bit.
 
 use std::str::FromStr;
 
