@@ -211,27 +211,7 @@ pub fn name_and_version(id: &str) -> (&str, &str) {
 fn folder(package: &str) -> Option<PathBuf> {
     let url = package.strip_prefix("path+file://")?;
     let path = url.rsplit_once('#').map_or(url, |(path, _)| path);
-    Some(PathBuf::from(unescaped(path)))
-}
-
-/// A path in a URL with its `%20` and the like read back.
-fn unescaped(path: &str) -> String {
-    let mut bytes = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, after @ ..] = rest {
-        let code = after.get(..2).filter(|_| *first == b'%').and_then(|hex| std::str::from_utf8(hex).ok());
-        match code.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    Some(PathBuf::from(&*percent_encoding::percent_decode_str(path).decode_utf8_lossy()))
 }
 
 #[cfg(test)]

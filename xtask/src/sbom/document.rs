@@ -9,7 +9,6 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use super::component::{Component, Kind};
-use xtask_compilers::toolchain::identity::hex;
 
 /// A bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -142,7 +141,7 @@ fn uuid(bytes: &[u8]) -> String {
     digits.copy_from_slice(&Sha256::digest(bytes)[..16]);
     digits[6] = digits[6] & 0x0f | 0x80;
     digits[8] = digits[8] & 0x3f | 0x80;
-    let text = hex(&digits);
+    let text = format!("{:032x}", u128::from_be_bytes(digits));
     [&text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..]].join("-")
 }
 

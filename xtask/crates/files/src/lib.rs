@@ -128,6 +128,12 @@ pub fn human_size(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
+/// Lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
+}
+
 /// A number of things, of which the name is regular: `1 package`, `2 packages`.
 pub fn counted(count: u64, name: &str) -> String {
     match count {

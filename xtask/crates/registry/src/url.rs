@@ -1,5 +1,7 @@
 //! As much of addresses as a client of a registry needs.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use crate::host::is_local;
 
 /// Scheme and authority of an `http` or `https` address: what must be equal for a password to go there too.
@@ -37,18 +39,13 @@ pub(super) fn as_safe(from: &str, to: &str) -> bool {
     }
 }
 
-/// Percent-encodes what a value in a query may not hold (RFC 3986, "unreserved").
+/// Percent-encodes what a value in a query may not hold: everything but what is in [`UNRESERVED`].
 pub(super) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push_str(&format!("%{byte:02X}"));
-        }
-    }
-    encoded
+    utf8_percent_encode(text, UNRESERVED).to_string()
 }
+
+/// What need not be encoded anywhere in an address (RFC 3986, "unreserved"), as the set of what is encoded.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]
 mod tests {

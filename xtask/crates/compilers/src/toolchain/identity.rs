@@ -1,12 +1,12 @@
 //! What identifies a tool: cheaply by path, size and time (to know whether a verdict may be reused), and fully by the
 //! digest of its contents (to know whether what it builds may differ).
 
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest, Sha256};
+use xtask_files::hex;
 
 /// A digest being made from labelled parts, none of which can run into the next.
 #[derive(Debug, Clone, Default)]
@@ -61,12 +61,4 @@ pub fn digest(file: &Path) -> std::io::Result<String> {
             n => hasher.update(&block[..n]),
         }
     }
-}
-
-/// Lower-case hexadecimal digits.
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, b| {
-        let _ = write!(text, "{b:02x}");
-        text
-    })
 }

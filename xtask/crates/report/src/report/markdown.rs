@@ -37,7 +37,7 @@ fn item(words: &str) -> String {
 /// The machine that was timed, in one line.
 pub(super) fn machine(timings: &Timings) -> String {
     let host = &timings.host;
-    let cores = format!("{} core{}", host.cores, if host.cores == 1 { "" } else { "s" });
+    let cores = xtask_files::counted(host.cores as u64, "core");
     let memory = host.memory_bytes.map(|m| format!("{} memory", xtask_files::human_size(m)));
     let parts = [Some(cores), host.cpu.clone(), memory, Some(host.os.clone()), host.rustc.clone()];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
