@@ -1,0 +1,112 @@
+//! The examples at the end of each command's help. A test parses every line, and they are part of docs/reference/commands.md.
+
+pub(super) const ROOT: &str = "\
+Examples:
+  cargo xtask doctor             # what can be built here?
+  cargo xtask plan               # what will be built?
+  cargo xtask release --setup    # build everything into target/dist
+
+Exit codes:
+  0  done
+  1  a build, a check or a test failed
+  2  the command line or targets.toml is wrong
+  3  something is missing on this machine";
+
+pub(super) const DOCTOR: &str = "\
+Examples:
+  cargo xtask doctor
+  cargo xtask doctor --target aarch64-unknown-linux-gnu --json";
+
+pub(super) const SETUP: &str = "\
+Examples:
+  cargo xtask setup                               # for every target; asks first
+  cargo xtask setup aarch64-unknown-linux-musl    # for one target
+  cargo xtask setup --tests --yes                 # also for the tests; does not ask";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  cargo xtask plan
+  cargo xtask plan --mode all
+  cargo xtask plan --target x86_64-unknown-linux-musl --providers zig --json";
+
+pub(super) const EXPLAIN: &str = "\
+Examples:
+  cargo xtask explain aarch64-unknown-linux-gnu
+  cargo xtask explain x86_64-unknown-linux-musl --providers musl,zig";
+
+pub(super) const BUILD: &str = "\
+Examples:
+  cargo xtask build
+  cargo xtask build --target x86_64-unknown-linux-musl --mode pure
+  cargo xtask build --setup --strict";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  cargo xtask verify
+  cargo xtask verify --rebuild    # is the build reproducible?";
+
+pub(super) const IMAGE: &str = "\
+Examples:
+  cargo xtask image
+  cargo xtask image --load                                # also into Docker or podman
+  cargo xtask image --target x86_64-unknown-linux-musl    # for one platform";
+
+pub(super) const PUBLISH: &str = "\
+Examples:
+  cargo xtask publish";
+
+pub(super) const BENCH: &str = "\
+Examples:
+  cargo xtask bench
+  cargo xtask bench --samples 3 --target x86_64-unknown-linux-musl
+  cargo xtask bench --mode native --json";
+
+pub(super) const TEST: &str = "\
+Examples:
+  cargo xtask test
+  cargo xtask test --mode pure -- --nocapture    # arguments after -- go to the test programs
+  cargo xtask test --sanitize address
+  cargo xtask test --miri";
+
+pub(super) const RELEASE: &str = "\
+Examples:
+  cargo xtask release
+  cargo xtask release --setup --strict    # in CI
+  cargo xtask release --target x86_64-unknown-linux-musl";
+
+pub(super) const BASE: &str = "\
+Examples:
+  cargo xtask base list
+  cargo xtask base update 13";
+
+pub(super) const BASE_UPDATE: &str = "\
+Examples:
+  cargo xtask base update                  # what is locked already, and all tags
+  cargo xtask base update 13 --arch all    # Debian 13 for every architecture";
+
+pub(super) const BASE_PRUNE: &str = "\
+Examples:
+  cargo xtask base prune --dry-run
+  cargo xtask base prune --older-than 7";
+
+pub(super) const BASE_LIST: &str = "\
+Examples:
+  cargo xtask base list
+  cargo xtask base list --json";
+
+pub(super) const BASE_SHOW: &str = "\
+Examples:
+  cargo xtask base show distroless:cc
+  cargo xtask base show distroless:static-debian12:debug --arch arm64 --files";
+
+pub(super) const SIZE: &str = "\
+Examples:
+  cargo xtask size
+  cargo xtask size --image app --crates --top 20
+  cargo xtask size --save                    # remember the sizes,
+  cargo xtask size --against size.json       # or compare with those of another release";
+
+pub(super) const INIT: &str = "\
+Examples:
+  cargo xtask init
+  cargo xtask init --package server";

@@ -1,0 +1,83 @@
+//! Options that several commands share.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// The options of every command.
+#[derive(Debug, Clone, Args)]
+pub struct Common {
+    /// The Cargo.toml of the workspace [default: the one around the current directory]
+    #[arg(long, global = true, value_name = "PATH", help_heading = GLOBAL)]
+    pub manifest_path: Option<PathBuf>,
+    /// The file with modes, targets and images [default: targets.toml beside the workspace's Cargo.toml]
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
+    pub config: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long, global = true, help_heading = GLOBAL)]
+    pub offline: bool,
+    /// Print every command that is run
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
+    pub verbose: bool,
+    /// Print errors and warnings only
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
+    pub quiet: bool,
+}
+
+const GLOBAL: &str = "Global options";
+
+/// Which jobs a command plans.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Planning {
+    /// Plan only this target; can be repeated [default: every target of targets.toml]
+    #[arg(long = "target", value_name = "TRIPLE", help_heading = PLANNING)]
+    pub targets: Vec<String>,
+    /// The mode: `auto` (the first whose needs are met), `all`, or a name (which never falls back to another mode)
+    /// [default: `mode` of the target in targets.toml]
+    #[arg(long, value_name = "MODE", help_heading = PLANNING)]
+    pub mode: Option<String>,
+    /// Fail before anything is built if a target falls back to another mode
+    ///
+    /// An image that nothing on this machine can start is an error too.
+    #[arg(long, help_heading = PLANNING)]
+    pub strict: bool,
+    /// Search C toolchains only in these places, separated by commas [default: all]
+    ///
+    /// The places are env, config, host, gnu, musl, clang, mingw and zig. `none` builds without a C toolchain.
+    #[arg(long, value_name = "LIST", help_heading = PLANNING)]
+    pub providers: Option<String>,
+}
+
+const PLANNING: &str = "Planning options";
+
+/// `--mode` of a command that takes every mode unless one is named.
+pub(super) const EVERY_MODE: &str = "The mode: `auto` (the first whose needs are met), `all`, or a name (which never falls \
+    back to another mode) [default: all]";
+
+/// `--setup`: installing first.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct SetupFlag {
+    /// First install what is missing on this machine, as `cargo xtask setup --yes` does
+    #[arg(long)]
+    pub setup: bool,
+    /// With --setup --strict: accept that Debian's archive has replaced locked packages of a base
+    ///
+    /// The run uses the packages that the archive has now, and warns, as it does without --strict.
+    #[arg(long, requires_all = ["setup", "strict"])]
+    pub allow_superseded: bool,
+}
+
+/// `--json`: printing for other programs.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct JsonFlag {
+    /// Print one JSON document on stdout and nothing else there
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The sanitizers that C can be tested with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Sanitizer {
+    /// AddressSanitizer with its leak checker, and UndefinedBehaviorSanitizer.
+    Address,
+}
