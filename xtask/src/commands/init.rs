@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
     let (root, ask) = (&session.workspace.root, |question: &Question<'_>| ask(&session, question));
     let (file, untold) = init::write(root, &session.workspace, known, package, &ask)?;
     if let Some(error) = untold {
-        let error = error.help("where a dependency compiles C, say so in its [[mode]]: needs = [\"c\"]");
+        let error = error.help("if a dependency compiles C, add to its [[mode]]: needs = [\"c\"]");
         session.ui.warn(error.to_string());
     }
     session.ui.step("Wrote", file.display().to_string());
@@ -39,8 +39,9 @@ fn ask(session: &Session, question: &Question<'_>) -> Result<Graph> {
     let _task = session.ui.late_task("Asking", "Cargo which packages compile C");
     let output = cmd.capture_whole(LIMIT)?;
     units::read(&output.stdout).ok_or_else(|| {
-        let error =
-            Error::failed("Cargo did not say what the program is made of, and so whether C is compiled");
+        let error = Error::failed(
+            "Cargo did not list the packages of the program, so it is unknown whether C is compiled",
+        );
         let words = output.errors();
         match words.find("error: ") {
             Some(at) => error.found(words[at..].trim_end()),

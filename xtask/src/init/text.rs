@@ -1,4 +1,4 @@
-//! The words of a new targets.toml.
+//! The text of a new targets.toml.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -13,28 +13,28 @@ pub(super) fn file(package: &Package, bin: &str, modes: &[Draft], targets: &[&st
     let others = package.bins.iter().filter(|b| *b != bin).map(|b| string(b)).collect::<Vec<_>>().join(", ");
     let others = if others.is_empty() { others } else { format!("  # or {others}") };
     let mut text = format!(
-        "# What `cargo xtask` builds. `cargo xtask plan` shows what comes of it and builds nothing.
+        "# The configuration of `cargo xtask`. `cargo xtask plan` shows what follows from it and builds nothing.
 schema = 1
 
 [app]
 package = {}
 bin = {}{others}
-# Arguments with which the program is started once, to see that it runs.
+# The program is started once with these arguments, to see that it runs.
 smoke = [\"--version\"]
 
-# Modes are named sets of Cargo features, in order of preference: a target takes the first whose needs are met.
+# Modes are named sets of Cargo features, in order of preference. A target is built in the first mode whose needs are met.
 ",
         string(&package.name),
         string(bin),
     );
     text += &modes.iter().map(mode).collect::<Vec<_>>().join("\n");
     text += "
-# One table for each target. More keys, with what they are where left out:
-#   mode = \"auto\"            # or the name of a mode, which is then built or nothing
-#   on-fallback = \"allow\"    # or \"fail\": only the first mode will do
-#   cc = \"zig\"               # the only C toolchain to use: host, gnu, musl, clang, mingw, zig, or a compiler; else searched for
-#   glibc = \"2.31\"           # for gnu targets: the oldest glibc to run on
-#   cpu = \"x86-64-v2\"        # for x86_64 targets: the oldest processor to run on
+# One table for each target. Other keys, each with its default or an example:
+#   mode = \"auto\"            # or the name of a mode: that mode or nothing is built
+#   on-fallback = \"allow\"    # or \"fail\": a mode other than the first is an error
+#   cc = \"zig\"               # the only C toolchain to use: host, gnu, musl, clang, mingw, zig, or a compiler; default: search
+#   glibc = \"2.31\"           # for gnu targets: the oldest glibc on which the program runs
+#   cpu = \"x86-64-v2\"        # for x86_64 targets: the oldest processor on which it runs
 #   profile = \"release\"
 #   env = { NAME = \"value\" }
 #   rustflags = [\"-C\", \"link-arg=-s\"]
@@ -48,9 +48,9 @@ smoke = [\"--version\"]
         "# A container image, with one program for each platform.
 [[image]]
 name = {}
-base = \"scratch\"  # nothing but the program, CA certificates, a user and /tmp
+base = \"scratch\"  # only the program, CA certificates, a user and /tmp
 targets = [{}]
-# tzdata = true   # ships the time zones
+# tzdata = true   # adds the time zone database
 ",
         string(&image_name(bin)),
         listed.join(", ")
@@ -63,7 +63,7 @@ fn mode(Draft { shape: mode, compilers }: &Draft) -> String {
     let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
     let mut text = String::new();
     if mode.bare {
-        text += "# Without the default features nothing compiles C. Take this mode out where such a program is of no use.\n";
+        text += "# Without the default features nothing compiles C. Remove this mode if such a program is of no use.\n";
     }
     let _ = writeln!(text, "[[mode]]\nname = {name}\nfeatures = [{features}]");
     text += if mode.default_features { "# default-features = false\n" } else { "default-features = false\n" };
@@ -72,16 +72,16 @@ fn mode(Draft { shape: mode, compilers }: &Draft) -> String {
         let language = if needs.contains(&Need::C) { "C" } else { "C++" };
         let _ = writeln!(
             text,
-            "# {language} is compiled by {}, as far as the dependencies of build scripts tell.\n\
-             # Where none is compiled after all, leave `needs` out: the build then proves that.",
+            "# {language} is compiled by {}, judging by the dependencies of build scripts.\n\
+             # If none is compiled, remove `needs`: the build then proves that.",
             compiled_by(packages)
         );
     }
     let needs = list(&mut needs.iter().map(|need| need.as_str()));
     if !needs.is_empty() {
-        let _ = writeln!(text, "needs = [{needs}]  # compilers that it must have: \"c\", \"c++\"");
+        let _ = writeln!(text, "needs = [{needs}]  # the compilers that it requires: \"c\", \"c++\"");
     } else if mode.default_features {
-        text += "# needs = [\"c\"]  # where a dependency compiles C or C++ (\"c++\"); a build without it proves that none does\n";
+        text += "# needs = [\"c\"]  # if a dependency compiles C or C++ (\"c++\"); without it, the build proves that none does\n";
     }
     text
 }

@@ -70,7 +70,7 @@ fn ten_megabytes_of_junk() {
     let error = refused(&file);
     assert_eq!(
         error.to_string(),
-        "targets.toml has 10000000 bytes, and a targets.toml has at most 262144
+        "targets.toml has 10000000 bytes; the limit for a targets.toml is 262144
   help: `--config FILE` names another file"
     );
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());

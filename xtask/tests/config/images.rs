@@ -29,7 +29,12 @@ fn what_no_engine_starts_is_refused_where_it_is_written() {
             let text = said(bin, base, "").unwrap_or_else(|| panic!("{bin} on {base} is taken"));
             let head = format!("targets.toml:4:7: {bin:?} cannot be the program of image \"first\"");
             assert!(text.starts_with(&head), "{text}");
-            assert!(text.contains(&format!("what the kernel shows in /{bin} hides it")), "{text}");
+            assert!(
+                text.contains(&format!(
+                    "the kernel mounts its own file system on /{bin} when the image starts, which hides it"
+                )),
+                "{text}"
+            );
             assert!(text.contains("in a [[bin]] of its package"), "{text}");
         }
     }
@@ -68,7 +73,7 @@ fn versions_that_are_no_tag_are_refused_before_the_build() {
     assert_eq!(said(122), None);
     let text = said(123).expect("129 characters are no tag");
     assert!(
-        text.starts_with("targets.toml:3:11: the version of \"shop\" makes no tag for image a"),
+        text.starts_with("targets.toml:3:11: the version of \"shop\" cannot be a tag of image a"),
         "{text}"
     );
     assert!(text.contains("would have 129 characters"), "{text}");

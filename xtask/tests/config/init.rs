@@ -107,7 +107,7 @@ fn compilers_of_members_that_are_always_built() {
     ]);
     let (text, config) = written(&root, None);
     assert_eq!(config.modes[0].needs, [Need::C, Need::Cxx].into());
-    assert!(text.contains("# C is compiled by engine (cmake), as far as"), "{text}");
+    assert!(text.contains("# C is compiled by engine (cmake), judging by"), "{text}");
 }
 
 /// A component with `cc` behind its default feature `c`, in a program with these features.
@@ -174,7 +174,7 @@ fn where_cargo_does_not_tell_the_file_leaves_it_open() {
     ]);
     let (text, untold) = init::text(&load(&root), &triples(), None, &ask(&root)).unwrap();
     assert!(untold.unwrap().what.contains("nobody-has-this"));
-    assert!(text.contains("\n# needs = [\"c\"]  # where a dependency compiles C"), "{text}");
+    assert!(text.contains("\n# needs = [\"c\"]  # if a dependency compiles C"), "{text}");
 }
 
 #[test]

@@ -7,5 +7,6 @@ mod images;
 mod init;
 mod made_up;
 mod property;
+mod reference;
 mod valid;
 mod workspace;

@@ -60,7 +60,7 @@ impl<'a> Check<'a, '_> {
         self.diags.clear();
         self.diags
             .at(schema.span(), format!("schema {} is not known", quoted(schema.get_ref())))
-            .help("this xtask reads schema = 1; a newer one may read more");
+            .help("this version of xtask reads schema = 1; a newer version may read others");
         None
     }
 
@@ -114,7 +114,9 @@ impl<'a> Check<'a, '_> {
         } else if !fits_a_path(name.get_ref()) {
             self.diags
                 .at(name.span(), format!("{} cannot be the name of a mode", quoted(name.get_ref())))
-                .help("it names a directory: letters, digits, -, _ and ., beginning with a letter or digit");
+                .help(
+                    "it names a directory: use letters, digits, -, _ and ., and begin with a letter or digit",
+                );
         }
         Some(Mode {
             name: name.get_ref().clone(),
@@ -135,7 +137,7 @@ impl<'a> Check<'a, '_> {
             let shown = quoted(name.get_ref());
             let message = match first == name {
                 true => format!("{what} {shown} is defined twice"),
-                false => format!("{what} {shown} differs from {} in case alone", quoted(first.get_ref())),
+                false => format!("{what} {shown} differs from {} only in case", quoted(first.get_ref())),
             };
             self.diags.at(name.span(), message).also("the first is on", first.span().start).whole();
         }

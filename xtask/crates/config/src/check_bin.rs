@@ -23,14 +23,17 @@ pub(super) fn place(check: &mut Check<'_, '_>, images: &[Image]) {
         let why = match kernel::hides(name) {
             Some(top) => hidden(top),
             None if taken(name, image) => {
-                format!("the program would take the place of the folder /{name}, which the image needs")
+                format!("the program would replace the folder /{name}, which the image needs")
             }
             None => continue,
         };
         let message = format!("{} cannot be the program of image {}", quoted(name), quoted(&image.name));
-        check.diags.at(bin.span(), message).whole().help(why).help(
-            "its place in an image is /<bin>: give the program another name, in a [[bin]] of its package",
-        );
+        check
+            .diags
+            .at(bin.span(), message)
+            .whole()
+            .help(why)
+            .help("in an image it is /<bin>: give the program another name, in a [[bin]] of its package");
         // One image shows it as well as all of them.
         return;
     }
@@ -38,7 +41,7 @@ pub(super) fn place(check: &mut Check<'_, '_>, images: &[Image]) {
 
 /// Why nothing of an image is to be seen in a folder.
 pub(super) fn hidden(top: &str) -> String {
-    format!("what the kernel shows in /{top} hides it when the image is started")
+    format!("the kernel mounts its own file system on /{top} when the image starts, which hides it")
 }
 
 fn taken(bin: &str, image: &Image) -> bool {

@@ -46,7 +46,7 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage, listed: &[Target]) ->
     if let (true, Some(Base::Scratch), Some(text)) = (closure, &base, &raw.base) {
         check
             .diags
-            .at(text.span(), "closure = true trims the base, and scratch holds nothing")
+            .at(text.span(), "closure = true cannot reduce the base scratch, which is empty")
             .help("remove `closure`, or name another base");
     }
     Some(Image {
@@ -88,7 +88,7 @@ pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, imag
         let tags = pack::tags(&version, &platforms);
         if let Some(tag) = tags.iter().flatten().find(|tag| !grammar::is_tag(tag)) {
             let message =
-                format!("the version of {} makes no tag for image {}", quoted(&package.name), image.name);
+                format!("the version of {} cannot be a tag of image {}", quoted(&package.name), image.name);
             let tag = format!("the tag {} would have {} characters", quoted(tag), tag.len());
             check.diags.at(name.span(), message).whole().help(tag).help(grammar::TAG);
             return;
@@ -108,12 +108,15 @@ fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
     }
     let flavours = Flavour::ALL.map(|flavour| Distroless::of(flavour).to_string());
     if word.split(':').next() == Some("distroless") {
-        check.diags.at(text.span(), format!("{} is no distroless base", quoted(word))).help_with(move || {
-            vec![
-                format!("there are {}", names(flavours.iter().map(String::as_str))),
-                "behind them can stand -debian12 or -debian13, then :root, :debug or both".to_owned(),
-            ]
-        });
+        check.diags.at(text.span(), format!("{} is not a distroless base", quoted(word))).help_with(
+            move || {
+                vec![
+                    format!("the distroless bases are {}", names(flavours.iter().map(String::as_str))),
+                    "each can be followed by -debian12 or -debian13, then by :root, :debug or both"
+                        .to_owned(),
+                ]
+            },
+        );
         return None;
     }
     // A name alone could be an image of the default registry, too; more likely it is a slip.
@@ -177,7 +180,10 @@ fn no_image(check: &mut Check<'_, '_>, text: &Text, target: &Target) {
             Some(platform) => format!("an image for {platform} is not supported yet"),
             None => format!("{} has no platform that container images know", quoted(text.get_ref())),
         };
-        check.diags.at(text.span(), message).help("remove it here: a target needs no image");
+        check
+            .diags
+            .at(text.span(), message)
+            .help("remove it from the image: not every target needs an image");
     }
 }
 

@@ -40,18 +40,24 @@ pub(super) fn smoke<'a>(check: &mut Check<'a, '_>, raw: &'a RawRun) -> ImageSmok
         // `smoke` of [app] are arguments of the program; behind other arguments they mean something else, or nothing.
         check
             .diags
-            .at(entrypoint.span(), "an entrypoint with arguments, and no `smoke` for it")
-            .help("add smoke = […]: the arguments after the entrypoint with which the image ends by itself")
-            .help("or move the arguments to `cmd`, which the arguments of the smoke run replace");
+            .at(entrypoint.span(), "the entrypoint has arguments, and the image has no `smoke`")
+            .help("add smoke = […]: arguments after the entrypoint with which the program runs and exits")
+            .help("or move the arguments to `cmd`: those of the smoke run replace them");
     }
     let expect = raw.expect.as_ref();
     let exit = expect.and_then(|expect| expect.exit.as_ref());
     if let Some(text) = exit.filter(|text| text.get_ref().parse::<u8>().is_err()) {
-        check.diags.at(text.span(), format!("{} is no exit code", text.get_ref())).help("it is 0 to 255");
+        check
+            .diags
+            .at(text.span(), format!("{} is not an exit code", text.get_ref()))
+            .help("write a number from 0 to 255");
     }
     let stdout = expect.and_then(|expect| expect.stdout.as_ref());
     if let Some(text) = stdout.filter(|text| text.get_ref().is_empty()) {
-        check.diags.at(text.span(), "every output contains nothing").help("remove `stdout`, or write a text");
+        check
+            .diags
+            .at(text.span(), "`stdout` is empty, which every output contains")
+            .help("remove `stdout`, or write a text");
     }
     ImageSmoke {
         args,
@@ -74,7 +80,7 @@ fn command<'a>(check: &mut Check<'a, '_>, key: &str, texts: &'a Texts) -> Vec<St
             check
                 .diags
                 .at(first.span(), format!("{} is not the name of a program", quoted(first.get_ref())))
-                .help(format!("every argument is a string of its own: [{}]", words.join(", ")));
+                .help(format!("write each argument as a separate string: [{}]", words.join(", ")));
         }
         Some(first) => {
             if let Some(top) = kernel::hides(first.get_ref()).filter(|_| first.get_ref().starts_with('/')) {
@@ -92,7 +98,7 @@ fn env<'a>(check: &mut Check<'a, '_>, entries: &'a [(Text, Text)]) -> BTreeMap<S
     for (name, value) in entries {
         if name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']) {
             let message = format!("{} cannot be the name of a variable", quoted(name.get_ref()));
-            check.diags.at(name.span(), message).help("a name is not empty and holds no =");
+            check.diags.at(name.span(), message).help("a name is not empty and contains no =");
         }
         if value.get_ref().contains('\0') {
             check.diags.at(value.span(), "a variable cannot hold the character \\u0000");
@@ -112,9 +118,9 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
         _ => {
             check
                 .diags
-                .at(text.span(), format!("{} is no user", quoted(text.get_ref())))
-                .help("it is a number or a name, and : and a group behind it if you like: \"65532:65532\"")
-                .help(format!("numbers go up to {}, the largest that engines take", User::MAX));
+                .at(text.span(), format!("{} is not a user", quoted(text.get_ref())))
+                .help("write a number or a name, optionally followed by : and a group: \"65532:65532\"")
+                .help(format!("the largest number that container engines accept is {}", User::MAX));
             None
         }
     }
@@ -132,8 +138,8 @@ fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<St
     let Some(rest) = rest.filter(|rest| !rest.contains('\0') && (rest.is_empty() || normal(rest))) else {
         check
             .diags
-            .at(text.span(), format!("{} is no folder for `{key}`", quoted(path)))
-            .help("it is an absolute path in the image, without `.`, `..` and doubled `/`");
+            .at(text.span(), format!("{} is not a folder for `{key}`", quoted(path)))
+            .help("write an absolute path in the image, without `.`, `..` and `//`");
         return None;
     };
     let path = format!("/{rest}");
@@ -159,8 +165,8 @@ fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<St
         let Some(port) = values::port(text.get_ref()) else {
             check
                 .diags
-                .at(text.span(), format!("{} is no port", quoted(text.get_ref())))
-                .help("it is 1 to 65535, and /tcp, /udp or /sctp behind it: \"8080\", \"53/udp\"");
+                .at(text.span(), format!("{} is not a port", quoted(text.get_ref())))
+                .help("write a number from 1 to 65535, optionally followed by /tcp, /udp or /sctp: \"8080\", \"53/udp\"");
             continue;
         };
         once(check, &mut ports, port, text);
@@ -197,8 +203,8 @@ fn signal<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<String> {
     if signal.is_none() {
         check
             .diags
-            .at(text.span(), format!("{} is no signal", quoted(text.get_ref())))
-            .help("it is a name as in \"SIGTERM\" and \"SIGRTMIN+3\", or the number that it has in Linux");
+            .at(text.span(), format!("{} is not a signal", quoted(text.get_ref())))
+            .help("write a name as in \"SIGTERM\" and \"SIGRTMIN+3\", or its number in Linux");
     }
     signal
 }
@@ -210,8 +216,8 @@ fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option
         if read.is_none() {
             check
                 .diags
-                .at(text.span(), format!("{} is no length of time", quoted(text.get_ref())))
-                .help("it is written as in \"30s\", \"1m30s\" or \"500ms\", from 1 ms to a year");
+                .at(text.span(), format!("{} is not a duration", quoted(text.get_ref())))
+                .help("write it as in \"30s\", \"1m30s\" or \"500ms\", from 1 ms to a year");
         }
         read
     };
@@ -221,8 +227,8 @@ fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option
     let retries = raw.retries.as_ref().and_then(|text| {
         let read = text.get_ref().parse().ok().filter(|n| (1..=1000).contains(n));
         if read.is_none() {
-            let message = format!("{} is no number of retries", text.get_ref());
-            check.diags.at(text.span(), message).help("it is 1 to 1000");
+            let message = format!("{} is not a number of retries", text.get_ref());
+            check.diags.at(text.span(), message).help("write a number from 1 to 1000");
         }
         read
     });
@@ -243,7 +249,7 @@ fn facts<'a>(
             check
                 .diags
                 .at(key.span(), format!("{} in `{table}` is reserved", quoted(key.get_ref())))
-                .help(format!("xtask itself writes what begins with {}", quoted(prefix)));
+                .help(format!("xtask itself writes the keys that begin with {}", quoted(prefix)));
         }
         if value.get_ref().contains('\0') {
             check.diags.at(value.span(), "a value cannot hold the character \\u0000");

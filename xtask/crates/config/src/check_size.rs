@@ -15,21 +15,21 @@ pub(super) fn budget(check: &mut Check<'_, '_>, text: Option<&Text>) -> Option<u
     let text = text?;
     match bytes(text.get_ref()) {
         Size::Bytes(0) => {
-            check.diags.at(text.span(), "no image fits into nothing").help("write a size above 0");
+            check.diags.at(text.span(), "the budget is 0 bytes").help("write a size above 0");
         }
         Size::Bytes(bytes) => return Some(bytes),
         Size::TooLarge => {
             check
                 .diags
                 .at(text.span(), format!("{} is too large for a budget", quoted(text.get_ref())))
-                .help("no image comes near; remove `budget` to have no limit");
+                .help("remove `budget` to have no limit");
         }
         Size::None => {
             check
                 .diags
                 .at(text.span(), format!("{} is not a size", quoted(text.get_ref())))
-                .help("a number and a unit: \"20 MB\", \"1.5 GiB\"")
-                .help("kB, MB, GB are 10^3, 10^6, 10^9 bytes; KiB, MiB, GiB are 2^10, 2^20, 2^30; B is one");
+                .help("write a number and a unit: \"20 MB\", \"1.5 GiB\"")
+                .help("kB, MB, GB are 10^3, 10^6, 10^9 bytes; KiB, MiB, GiB are 2^10, 2^20, 2^30; B is one byte");
         }
     }
     None

@@ -34,7 +34,7 @@ fn target<'a>(check: &mut Check<'a, '_>, raw: &'a RawTarget) -> Option<Target> {
         on_fallback: raw
             .on_fallback
             .as_ref()
-            .and_then(|text| check.word::<OnFallback>("what `on-fallback` takes", text))
+            .and_then(|text| check.word::<OnFallback>("a value of `on-fallback`", text))
             .unwrap_or(OnFallback::Allow),
         cc: raw.cc.as_ref().and_then(|text| cc(check, text)),
         glibc: raw.glibc.as_ref().and_then(|text| glibc(check, text, parsed.as_ref())),
@@ -66,10 +66,9 @@ fn mode<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> ModeChoice {
     match text.get_ref().as_str() {
         "auto" => return ModeChoice::Auto,
         "all" => {
-            check
-                .diags
-                .at(text.span(), "a target has one mode, or \"auto\"")
-                .help("`--mode all` builds every mode, on the command line");
+            check.diags.at(text.span(), "\"all\" cannot be the mode of a target").help(
+                "write the name of a mode, or \"auto\"; `--mode all` on the command line builds every mode",
+            );
         }
         // A mode that has no readable name may be the one that is meant.
         name if raw.modes.iter().any(|m| m.name.is_none()) || known().any(|k| k == name) => {}
@@ -102,7 +101,11 @@ fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
         None
     } else if spaced {
         let message = format!("{} is not the name of one program", quoted(word));
-        check.diags.at(text.span(), message).help(help).help("arguments go into a script that `cc` names");
+        check
+            .diags
+            .at(text.span(), message)
+            .help(help)
+            .help("to pass arguments, write a script and name it in `cc`");
         None
     } else if path {
         // Absolute, since the compilers of a build are started in many directories.
@@ -116,7 +119,7 @@ fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
 fn glibc<'a>(check: &mut Check<'a, '_>, text: &'a Text, triple: Option<&Triple>) -> Option<GlibcVersion> {
     let Some(version) = GlibcVersion::parse(text.get_ref()) else {
         let message = format!("{} is not a version of glibc", quoted(text.get_ref()));
-        check.diags.at(text.span(), message).help("it is written as in \"2.31\"");
+        check.diags.at(text.span(), message).help("write it as in \"2.31\"");
         return None;
     };
     if let Some(triple) = triple.filter(|t| t.libc() != Libc::Glibc) {
@@ -137,7 +140,7 @@ fn cpu<'a>(
     triple: Option<&Triple>,
 ) -> Option<Level> {
     if let Some(triple) = triple.filter(|t| t.arch() != Arch::X86_64) {
-        let message = format!("{} has no levels of x86-64", quoted(triple.as_str()));
+        let message = format!("{} is not a target for x86-64", quoted(triple.as_str()));
         check.diags.at(text.span(), message).help("remove `cpu`, or name a target that begins with x86_64");
     }
     let level = check.word::<Level>("a level of x86-64", text)?;
@@ -172,7 +175,7 @@ fn env<'a>(
             check
                 .diags
                 .at(name.span(), format!("{} cannot be the name of a variable", quoted(key)))
-                .help("letters, digits, _, - and ., not beginning with a digit");
+                .help("use letters, digits, _, - and .; begin with no digit");
         } else if let Some(instead) = set_by_us(key, triple) {
             let message = format!("{} is set by xtask itself", quoted(key));
             check.diags.at(name.span(), message).help(instead);
@@ -199,7 +202,7 @@ fn set_by_us(name: &str, triple: Option<&Triple>) -> Option<&'static str> {
             return Some("use the key `rustflags` of [[target]]");
         }
         "RUSTC" | "CARGO_BUILD_RUSTC" | "CARGO" => return Some("set it in the environment of `cargo xtask`"),
-        "CARGO_BUILD_TARGET" => return Some("[[target]] names the targets"),
+        "CARGO_BUILD_TARGET" => return Some("list the target in a [[target]] table"),
         "CARGO_TARGET_DIR" | "CARGO_BUILD_TARGET_DIR" => return Some("set it in Cargo's configuration"),
         _ => {}
     }
@@ -252,7 +255,7 @@ fn unused_modes(check: &mut Check<'_, '_>) {
                 .diags
                 .at(name.span(), format!("no target can use mode {}", quoted(name.get_ref())))
                 .whole()
-                .help("every target names another mode: name this one somewhere, or give a target mode = \"auto\"");
+                .help("every target names another mode: name this mode in a target, or write mode = \"auto\" there");
         }
     }
 }

@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::diag::Diags;
-use super::shapes;
+use super::keys;
 use super::source::Source;
 use super::syntax::Syntax;
 use super::walk::Fields;
@@ -133,7 +133,7 @@ fn blank(source: &Source, lines: &BTreeSet<usize>) -> String {
 }
 
 fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
-    let mut file = Fields::open(document, 0..0, &shapes::FILE, diags);
+    let mut file = Fields::open(document, 0..0, &keys::FILE, diags);
     let schema = file.integer("schema");
     let schema = file.required("schema", schema);
     let app = file.table("app");
@@ -146,7 +146,7 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
     let test = file.table("test");
     let (test_needs, test_all_features) = match test {
         Some((table, span)) => {
-            let mut test = Fields::open(table, span, &shapes::TEST, diags);
+            let mut test = Fields::open(table, span, &keys::TEST, diags);
             (test.strings("needs"), test.strings("all-features"))
         }
         None => (None, None),
@@ -165,7 +165,7 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
 type At<'t> = (&'t DeTable<'t>, Range<usize>);
 
 fn app_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawApp {
-    let mut app = Fields::open(table, span, &shapes::APP, diags);
+    let mut app = Fields::open(table, span, &keys::APP, diags);
     let [package, bin] = ["package", "bin"].map(|key| {
         let value = app.string(key);
         app.required(key, value)
@@ -174,7 +174,7 @@ fn app_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawApp {
 }
 
 fn mode_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawMode {
-    let mut mode = Fields::open(table, span, &shapes::MODE, diags);
+    let mut mode = Fields::open(table, span, &keys::MODE, diags);
     let name = mode.string("name");
     RawMode {
         name: mode.required("name", name),
@@ -185,7 +185,7 @@ fn mode_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawMode {
 }
 
 fn target_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawTarget {
-    let mut target = Fields::open(table, span, &shapes::TARGET, diags);
+    let mut target = Fields::open(table, span, &keys::TARGET, diags);
     let triple = target.string("triple");
     RawTarget {
         triple: target.required("triple", triple),
@@ -201,7 +201,7 @@ fn target_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawTarget
 }
 
 fn image_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawImage {
-    let mut image = Fields::open(table, span, &shapes::IMAGE, diags);
+    let mut image = Fields::open(table, span, &keys::IMAGE, diags);
     let [name, base] = ["name", "base"].map(|key| {
         let value = image.string(key);
         image.required(key, value)

@@ -105,8 +105,11 @@ impl Source {
 }
 
 fn too_big(file: &Path, bytes: u64) -> Error {
-    Error::usage(format!("{} has {bytes} bytes, and a targets.toml has at most {MOST_BYTES}", file.display()))
-        .help("`--config FILE` names another file")
+    Error::usage(format!(
+        "{} has {bytes} bytes; the limit for a targets.toml is {MOST_BYTES}",
+        file.display()
+    ))
+    .help("`--config FILE` names another file")
 }
 
 fn not_utf8(bytes: &[u8], offset: usize, name: &str) -> Error {

@@ -6,16 +6,16 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::diag::{Diag, Diags};
+use super::keys::{self, Section, ValueKind};
 use super::quote::quoted;
 use super::suggest::nearest;
-use crate::shapes::{self, Shape};
 
 /// A table that is being read. Every `get` returns none where the key is absent or wrong; wrong ones are reported.
 pub(super) struct Fields<'t, 'd> {
     table: &'t DeTable<'t>,
     /// The table's header, or the whole of an inline table.
     span: Range<usize>,
-    shape: &'static Shape,
+    section: &'static Section,
     diags: &'d mut Diags<'static>,
 }
 
@@ -24,46 +24,57 @@ impl<'t, 'd> Fields<'t, 'd> {
     pub(super) fn open(
         table: &'t DeTable<'t>,
         span: Range<usize>,
-        shape: &'static Shape,
+        section: &'static Section,
         diags: &'d mut Diags<'static>,
     ) -> Self {
         for key in table.keys() {
             let name = key.get_ref().as_ref();
-            if shape.later.contains(&name) {
-                let message = format!("`{name}` is not supported yet in {}", shape.name);
+            if section.later.contains(&name) {
+                let message = format!("`{name}` is not supported yet in {}", section.name);
                 diags.at(key.span(), message).help("remove it: it would be ignored");
-            } else if !shape.has(name) {
-                let message = format!("{} has no key {}", shape.name, quoted(name));
-                diags.at(key.span(), message).help_with(unknown_key(name.to_owned(), shape));
+            } else if section.key(name).is_none() {
+                let message = format!("{} has no key {}", section.name, quoted(name));
+                diags.at(key.span(), message).help_with(unknown_key(name.to_owned(), section));
             }
         }
-        Self { table, span, shape, diags }
+        Self { table, span, section, diags }
+    }
+
+    /// The value of a key that is of this type, as the list of keys has it.
+    fn value(&self, key: &str, kind: ValueKind) -> Option<&'t Spanned<DeValue<'t>>> {
+        debug_assert_eq!(
+            self.section.key(key).map(|key| key.kind),
+            Some(kind),
+            "{key} of {}",
+            self.section.name
+        );
+        self.table.get(key)
     }
 
     /// Reports `key` where it is absent; hands `value` through.
     pub(super) fn required<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if !self.table.contains_key(key) {
-            let message = format!("{} has no {}", self.shape.name, self.shape.written(key));
+            let message = format!("{} has no {}", self.section.name, self.section.written(key));
             let diag = match self.span.is_empty() {
                 true => self.diags.nowhere(message),
                 false => self.diags.at(self.span.clone(), message).whole(),
             };
-            diag.help(self.shape.example(key));
+            diag.help(self.section.help(key));
         }
         value
     }
 
     /// A string.
     pub(super) fn string(&mut self, key: &str) -> Option<Spanned<String>> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::String)?;
         self.as_string(key, value)
     }
 
     /// A list of strings.
     pub(super) fn strings(&mut self, key: &str) -> Option<Spanned<Vec<Spanned<String>>>> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::Strings)?;
         let Some(list) = value.get_ref().as_array() else {
-            let diag = self.wrong(key, value, "a list of strings");
+            let diag = self.wrong(key, value, ValueKind::Strings);
             if let Some(text) = value.get_ref().as_str() {
                 diag.help(format!("write [{}]", quoted(text)));
             }
@@ -75,19 +86,19 @@ impl<'t, 'd> Fields<'t, 'd> {
 
     /// `true` or `false`.
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::Boolean)?;
         let read = value.get_ref().as_bool();
         if read.is_none() {
-            self.wrong(key, value, "true or false");
+            self.wrong(key, value, ValueKind::Boolean);
         }
         read
     }
 
     /// A whole number, in decimal where it is of a size that anyone would write.
     pub(super) fn integer(&mut self, key: &str) -> Option<Spanned<String>> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::Integer)?;
         let Some(number) = value.get_ref().as_integer() else {
-            self.wrong(key, value, "a number");
+            self.wrong(key, value, ValueKind::Integer);
             return None;
         };
         let decimal = i64::from_str_radix(number.as_str(), number.radix()).map(|n| n.to_string());
@@ -96,17 +107,17 @@ impl<'t, 'd> Fields<'t, 'd> {
 
     /// A table of strings, in the order of its keys.
     pub(super) fn map(&mut self, key: &str) -> Option<Vec<(Spanned<String>, Spanned<String>)>> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::Map)?;
         let Some(table) = value.get_ref().as_table() else {
-            let example = self.shape.example(key);
-            self.wrong(key, value, "a table of strings").help(example);
+            let help = self.section.help(key);
+            self.wrong(key, value, ValueKind::Map).help(help);
             return None;
         };
         let entry = |(name, value): (&'t Spanned<_>, &'t Spanned<DeValue<'t>>)| {
             let name: &Spanned<std::borrow::Cow<'t, str>> = name;
             if value.get_ref().is_table() {
                 let example = "a name with dots is written in quotes: \"a.b\" = \"…\"";
-                self.wrong(name.get_ref(), value, "a string").help(example);
+                self.wrong(name.get_ref(), value, ValueKind::String).help(example);
                 return None;
             }
             let value = self.as_string(name.get_ref(), value)?;
@@ -115,22 +126,23 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(table.iter().filter_map(entry).collect())
     }
 
-    /// A table that stands in the value of a key: `key = { … }`, with the keys of `shape`.
-    pub(super) fn inline(&mut self, key: &str, shape: &'static Shape) -> Option<Fields<'t, '_>> {
-        let value = self.table.get(key)?;
+    /// A table that stands in the value of a key: `key = { … }`, with the keys of `section`.
+    pub(super) fn inline(&mut self, key: &str, section: &'static Section) -> Option<Fields<'t, '_>> {
+        let value = self.value(key, ValueKind::Inline)?;
         let Some(table) = value.get_ref().as_table() else {
-            let example = self.shape.example(key);
-            self.wrong(key, value, "a table").help(example);
+            let help = self.section.help(key);
+            self.wrong(key, value, ValueKind::Inline).help(help);
             return None;
         };
-        Some(Fields::open(table, value.span(), shape, self.diags))
+        Some(Fields::open(table, value.span(), section, self.diags))
     }
 
     /// The one table of this key: `[key]`.
     pub(super) fn table(&mut self, key: &str) -> Option<(&'t DeTable<'t>, Range<usize>)> {
-        let value = self.table.get(key)?;
+        let value = self.value(key, ValueKind::Table)?;
         let Some(table) = value.get_ref().as_table() else {
-            self.wrong(key, value, "one table").help(format!("write [{key}], with single brackets, once"));
+            self.wrong(key, value, ValueKind::Table)
+                .help(format!("write [{key}], with single brackets, once"));
             return None;
         };
         Some((table, value.span()))
@@ -138,21 +150,20 @@ impl<'t, 'd> Fields<'t, 'd> {
 
     /// The tables of this key: `[[key]]`, in the file's order.
     pub(super) fn tables(&mut self, key: &str) -> Vec<(&'t DeTable<'t>, Range<usize>)> {
-        let Some(value) = self.table.get(key) else { return Vec::new() };
+        let Some(value) = self.value(key, ValueKind::Tables) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
-            self.wrong(key, value, "a list of tables")
-                .help(format!("write [[{key}]], with both brackets doubled"));
+            self.wrong(key, value, ValueKind::Tables).help(format!("write [[{key}]], with double brackets"));
             return Vec::new();
         };
         if list.is_empty() {
-            self.diags.at(value.span(), format!("`{key}` is an empty list")).help(self.shape.example(key));
+            self.diags.at(value.span(), format!("`{key}` is an empty list")).help(self.section.help(key));
         }
         let mut tables = Vec::new();
         for item in list.iter() {
             match item.get_ref().as_table() {
                 Some(table) => tables.push((table, item.span())),
                 None => {
-                    self.wrong(key, item, "tables").help(format!("write [[{key}]]"));
+                    self.wrong(key, item, ValueKind::Inline).help(format!("write [[{key}]]"));
                 }
             }
         }
@@ -169,14 +180,14 @@ impl<'t, 'd> Fields<'t, 'd> {
             DeValue::Boolean(truth) => Some(truth.to_string()),
             _ => None,
         };
-        let diag = self.wrong(key, value, "a string");
+        let diag = self.wrong(key, value, ValueKind::String);
         if let Some(text) = text {
             diag.help(format!("text is written in quotes: {}", quoted(&text)));
         }
         None
     }
 
-    fn wrong(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) -> &mut Diag<'static> {
+    fn wrong(&mut self, key: &str, value: &Spanned<DeValue<'_>>, expected: ValueKind) -> &mut Diag<'static> {
         let found = match value.get_ref() {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a number",
@@ -186,16 +197,18 @@ impl<'t, 'd> Fields<'t, 'd> {
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.diags.at(value.span(), format!("`{key}` takes {expected}, and this is {found}"))
+        self.diags.at(value.span(), format!("`{key}` takes {}, and this is {found}", expected.phrase()))
     }
 }
 
 /// What to say about a key that a table does not have.
-fn unknown_key(name: String, shape: &'static Shape) -> impl FnOnce() -> Vec<String> + Send {
+fn unknown_key(name: String, section: &'static Section) -> impl FnOnce() -> Vec<String> + Send {
     move || {
-        let known = format!("it takes {}", shape.keys().collect::<Vec<_>>().join(", "));
-        let home = shapes::ALL.iter().filter(|s| s.name != shape.name).find(|s| s.has(&name));
-        match (nearest(&name, shape.keys()), home) {
+        let keys = || section.keys.iter().map(|key| key.name);
+        let known = format!("its keys are {}", keys().collect::<Vec<_>>().join(", "));
+        let mut others = keys::SECTIONS.iter().filter(|other| other.name != section.name);
+        let home = others.find(|other| other.key(&name).is_some());
+        match (nearest(&name, keys()), home) {
             (Some(near), _) => vec![format!("did you mean `{near}`?")],
             (None, Some(home)) => vec![format!("`{name}` belongs to {}", home.name), known],
             (None, None) => vec![known],

@@ -13,25 +13,25 @@ pub fn check_flags(asked: &[Asked], limit: Option<Level>, shipped: bool) -> Vec<
 
 fn one(asked: &Asked, limit: Option<Level>, shipped: bool) -> Option<Finding> {
     let text = &asked.text;
-    let have = |limit: Level| format!("but machines have {limit} (`cpu` in targets.toml)");
+    let have = |limit: Level| format!("but `cpu` in targets.toml is {limit}");
     match (asked.processor, limit) {
         (Processor::Level(level), Some(limit)) if level > limit => Some(fail(
             format!("`{text}` is for processors of level {level}, {}", have(limit)),
-            format!("take the flag out, or say cpu = \"{level}\" where all machines have it"),
+            format!("remove the flag, or set cpu = \"{level}\" if all machines have such a processor"),
         )),
         (Processor::Native, Some(limit)) => Some(fail(
             format!("`{text}` is for the processor of the machine that builds, {}", have(limit)),
-            format!("say target-cpu={limit}"),
+            format!("use target-cpu={limit}"),
         )),
         (Processor::Native, None) if shipped => Some(warn(
             format!(
-                "`{text}` makes an image that starts on machines like the one that built it, and is another in each"
+                "`{text}` makes an image that starts only on machines like the one that built it, and that differs with each of them"
             ),
-            "say the level that all machines have, such as target-cpu=x86-64-v2, and the same as `cpu` in targets.toml",
+            "use the level that all machines have, such as target-cpu=x86-64-v2, and set `cpu` in targets.toml to the same level",
         )),
         (Processor::Unknown, Some(limit)) => Some(warn(
-            format!("it is not known which level `{text}` needs, {}", have(limit)),
-            format!("say target-cpu={limit}, or see that all machines have that processor"),
+            format!("the level that `{text}` needs is not known, {}", have(limit)),
+            format!("use target-cpu={limit}, or check that all machines have that processor"),
         )),
         _ => None,
     }
@@ -52,8 +52,8 @@ mod tests {
     fn flags_are_held_against_the_level_of_the_machines() {
         let v2 = Some(Level::V2);
         let found = judged("-Ctarget-feature=+avx2,+popcnt -Ctarget-cpu=x86-64-v2", v2, false);
-        let what = "`target-feature=+avx2` is for processors of level x86-64-v3, but machines have x86-64-v2 (`cpu` in \
-                    targets.toml)";
+        let what = "`target-feature=+avx2` is for processors of level x86-64-v3, but `cpu` in targets.toml \
+                    is x86-64-v2";
         assert_eq!(found, [(Severity::Fail, what.to_owned())]);
         assert_eq!(judged("-Ctarget-cpu=x86-64-v3", Some(Level::V3), true), []);
         assert_eq!(judged("-Ctarget-cpu=x86-64-v3", None, true), [], "whose machines are not said");

@@ -9,7 +9,7 @@ pub const COMPONENT: &str = "lower-case letters and digits, joined by one of . _
 
 /// The rule of [`is_tag`], for messages.
 pub const TAG: &str =
-    "a tag has up to 128 letters, digits, '_', '.' and '-', the first of them no '.' or '-'";
+    "a tag has up to 128 letters, digits, '_', '.' and '-', and does not begin with '.' or '-'";
 
 /// A part of the name of a repository: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
 pub fn is_component(part: &str) -> bool {

@@ -30,14 +30,16 @@ impl Reference {
     /// # Errors
     /// It is none; the message says which part is wrong.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: String| Error::usage(format!("{text:?} is no reference to an image")).found(why);
+        let bad = |why: String| Error::usage(format!("{text:?} is not a reference to an image")).found(why);
         if let Some((scheme, rest)) = text.split_once("://") {
             return Err(bad(format!("it begins with `{scheme}://`")).help(format!("write {rest}")));
         }
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => {
                 let digest = Digest::parse(digest).ok_or_else(|| {
-                    bad(format!("{digest:?} is no digest: `sha256:` and 64 of the digits 0 to 9, a to f"))
+                    bad(format!(
+                        "{digest:?} is not a digest: write `sha256:` and 64 of the digits 0 to 9, a to f"
+                    ))
                 })?;
                 (name, Some(digest))
             }
@@ -50,16 +52,16 @@ impl Reference {
         };
         if let Some(tag) = tag.filter(|tag| !is_tag(tag)) {
             return Err(bad(format!(
-                "{tag:?} is no tag: up to {TAG_MAX} letters, digits, `_`, `.` and `-`, the first no `.` or `-`"
+                "{tag:?} is not a tag: write up to {TAG_MAX} letters, digits, `_`, `.` and `-`, not beginning with `.` or `-`"
             )));
         }
         if name.len() == 64 && name.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(bad("it is the ID of an image in a daemon, which no registry knows".into()));
+            return Err(bad("it is the ID of an image in a daemon, which registries do not know".into()));
         }
         let (registry, path) = match name.split_once('/').filter(|(first, _)| is_registry(first)) {
             Some((first, path)) => {
                 let registry = Registry::parse(first).ok_or_else(|| {
-                    bad(format!("{first:?} is no name of a registry, with or without a port"))
+                    bad(format!("{first:?} is not the name of a registry, with or without a port"))
                 })?;
                 (registry, path)
             }
@@ -73,7 +75,7 @@ impl Reference {
         if let Some(part) = repository.split('/').find(|part| !is_component(part)) {
             let part = part.strip_prefix("library/").unwrap_or(part);
             return Err(bad(format!(
-                "{part:?} is no part of a name: small letters and digits, between them `.`, `_`, `__` or hyphens"
+                "{part:?} is not a part of a name: write lower-case letters and digits, separated by `.`, `_`, `__` or hyphens"
             )));
         }
         if registry.as_str().len() + 1 + repository.len() > NAME_MAX {
@@ -93,7 +95,7 @@ impl Reference {
         &self.repository
     }
 
-    /// The tag; there is one wherever there is no digest.
+    /// The tag; there is one wherever there is not a digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
@@ -172,22 +174,22 @@ mod tests {
         let long = format!("x/{}", "a".repeat(250));
         let upper = format!("x@sha256:{}", HEX.to_uppercase());
         let cases = [
-            ("", "is no part of a name"),
-            ("/x", "is no part of a name"),
-            ("x/", "is no part of a name"),
-            ("a//b", "is no part of a name"),
-            ("Debian", "is no part of a name"),
-            ("a___b", "is no part of a name"),
-            ("x/a..b", "is no part of a name"),
-            ("../x", "is no name of a registry"),
-            ("ghcr.io:port/x", "is no name of a registry"),
-            ("ghcr.io:70000/x", "is no name of a registry"),
-            ("-a.b/x", "is no name of a registry"),
-            ("x:", "is no tag"),
-            ("x:.1", "is no tag"),
-            ("x:a b", "is no tag"),
-            ("x@sha256:12", "is no digest"),
-            (&upper, "is no digest"),
+            ("", "is not a part of a name"),
+            ("/x", "is not a part of a name"),
+            ("x/", "is not a part of a name"),
+            ("a//b", "is not a part of a name"),
+            ("Debian", "is not a part of a name"),
+            ("a___b", "is not a part of a name"),
+            ("x/a..b", "is not a part of a name"),
+            ("../x", "is not the name of a registry"),
+            ("ghcr.io:port/x", "is not the name of a registry"),
+            ("ghcr.io:70000/x", "is not the name of a registry"),
+            ("-a.b/x", "is not the name of a registry"),
+            ("x:", "is not a tag"),
+            ("x:.1", "is not a tag"),
+            ("x:a b", "is not a tag"),
+            ("x@sha256:12", "is not a digest"),
+            (&upper, "is not a digest"),
             ("docker://debian", "write debian"),
             (HEX, "the ID of an image"),
             (&long, "more than 255"),

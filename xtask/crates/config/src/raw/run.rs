@@ -1,7 +1,7 @@
 //! How to run an image, as written: the keys of `[[image]]` that become its configuration and its smoke run.
 
 use super::{Text, Texts};
-use crate::shapes;
+use crate::keys;
 use crate::walk::Fields;
 
 /// The keys as written. What is none or empty was left out or is reported already.
@@ -50,11 +50,11 @@ pub(super) fn fields(image: &mut Fields<'_, '_>) -> RawRun {
         ports: image.strings("ports"),
         volumes: image.strings("volumes"),
         stop_signal: image.string("stop-signal"),
-        healthcheck: image.inline("healthcheck", &shapes::HEALTHCHECK).map(healthcheck),
+        healthcheck: image.inline("healthcheck", &keys::HEALTHCHECK).map(healthcheck),
         labels: image.map("labels").unwrap_or_default(),
         annotations: image.map("annotations").unwrap_or_default(),
         smoke: image.strings("smoke"),
-        expect: image.inline("expect", &shapes::EXPECT).map(expect),
+        expect: image.inline("expect", &keys::EXPECT).map(expect),
     }
 }
 
