@@ -188,7 +188,7 @@ fn layout_and_level_are_judged() {
     let mut uneven = std::fs::read(&small).unwrap();
     uneven[64 + 48..64 + 56].copy_from_slice(&24u64.to_le_bytes());
     let findings = judge(&bench.file("uneven", &uneven), GNU, Limits::default());
-    assert!(findings[0].what.contains("aligned to 24 bytes"), "{findings:?}");
+    assert!(findings[0].what.contains("an alignment of 24 bytes"), "{findings:?}");
     // Its address moved by 16 bytes, its place in the file not.
     let mut apart = std::fs::read(&small).unwrap();
     apart[64 + 16] ^= 16;

@@ -265,14 +265,14 @@ fn versions_and_symbols_that_are_gone() {
     );
     assert_eq!(
         agree(&root, "/app"),
-        ["app takes two in version V2 from libv.so, but libv.so in test has V1 at most"]
+        ["app uses two in version V2 from libv.so, but libv.so in test has V1 at most"]
     );
 
     // It has the version, and not the symbol in it.
     let other = root.bench.file("other", "V1 { global: one; local: *; };\nV2 { global: three; } V1;\n");
     let other = format!("-Wl,--version-script={}", other.display());
     root.library("opt/libv.so", "int one(void) { return 0; } int three(void) { return 0; }", &[&other]);
-    assert_eq!(agree(&root, "/app"), ["app takes two in version V2 from libv.so, which does not have it"]);
+    assert_eq!(agree(&root, "/app"), ["app uses two in version V2 from libv.so, which does not have it"]);
 
     // It has no versions at all: then its symbols stand for each of them, if they have numbers of versions at all, as
     // they do where the library itself asks for versions.
@@ -295,7 +295,7 @@ fn versions_and_symbols_that_are_gone() {
     program(copies, &full, &["-no-pie", "-fno-pie"]);
     assert_eq!(agree(&root, "/app"), [""; 0]);
     root.library("opt/libv.so", "int one(void) { return 0; } int three(void) { return 0; }", &[&other]);
-    assert_eq!(agree(&root, "/app"), ["app takes data in version V2 from libv.so, which does not have it"]);
+    assert_eq!(agree(&root, "/app"), ["app uses data in version V2 from libv.so, which does not have it"]);
 
     // What is weak may be missing.
     let weak = "__attribute__((weak)) int absent(void); int main(void) { return absent ? absent() : 0; }";
@@ -366,7 +366,7 @@ fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
     root.program("gcc", "app", "int b(void); int main(void) { return b(); }", &[b.to_str().unwrap()]);
     assert_eq!(
         root.failures("/app"),
-        ["app needs libb.so, which test has for processors of level x86-64-v2 alone"]
+        ["app needs libb.so, which test has only for processors of level x86-64-v2"]
     );
     let files = root.tree();
     let tree = Tree::new("test", &files);
@@ -376,8 +376,8 @@ fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
     let shipped = closure_paths(&program, &tree, Level::V2).unwrap();
     assert!(shipped.iter().any(|path| path.ends_with("/glibc-hwcaps/x86-64-v2/libb.so")), "{shipped:?}");
     let [refused] = check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V1)).try_into().unwrap();
-    assert!(refused.what.ends_with("of level x86-64-v2 alone, but machines have x86-64"), "{refused:?}");
-    assert!(refused.fix.starts_with("say cpu = \"x86-64-v2\" in targets.toml"), "{refused:?}");
+    assert!(refused.what.ends_with("of level x86-64-v2, but `cpu` in targets.toml is x86-64"), "{refused:?}");
+    assert!(refused.fix.starts_with("set cpu = \"x86-64-v2\" in targets.toml"), "{refused:?}");
 }
 
 #[test]
@@ -403,9 +403,8 @@ fn libraries_that_say_they_need_more_than_machines_have_are_refused() {
     };
     let one = "libb.so in test: a processor of level x86-64-v3 is needed";
     assert_eq!(judge(None), [(Severity::Warn, format!("{one}: app does not start on an older one"))]);
-    let refused = |what: &str, have: &str| {
-        [(Severity::Fail, format!("{what}, but machines have {have} (`cpu` in targets.toml)"))]
-    };
+    let refused =
+        |what: &str, have: &str| [(Severity::Fail, format!("{what}, but `cpu` in targets.toml is {have}"))];
     assert_eq!(judge(Some(Level::V1)), refused(one, "x86-64"));
     let both = format!(
         "libb.so, /usr{LIB}/glibc-hwcaps/x86-64-v2/libc2.so in test: a processor of level x86-64-v4 is needed"

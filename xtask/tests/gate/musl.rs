@@ -121,6 +121,6 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     library(&root, "opt/b/libb.so", "int c(void) { return 0; }", &["-Wl,-soname,libb.so"]);
     assert_eq!(
         agree(&root, "/bin/app"),
-        ["app takes b, and none of its libraries gives it (libb.so, libc.so)"]
+        ["app uses b, which none of its libraries defines (libb.so, libc.so)"]
     );
 }

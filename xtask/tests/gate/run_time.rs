@@ -31,8 +31,8 @@ fn plug_ins_that_are_left_out_are_warned_of() {
     root.remove(&format!("usr{LIB}/libm.so.6"));
     assert_eq!(warned(&root), [""; 0], "nothing is left out");
     root.library(&format!("{LIB}/libplug.so"), "int plug;", &[]);
-    let rest = "which libraries that loads at run time cannot be seen, and `closure = true` leaves out of test libplug.so";
-    assert_eq!(warned(&root), [format!("app takes dlopen: {rest}")]);
+    let rest = "the libraries that this loads at run time are not known, and `closure = true` leaves out of test: libplug.so";
+    assert_eq!(warned(&root), [format!("app uses dlopen: {rest}")]);
     // By a library of the base that ships with it.
     let source = DLOPEN.replace("main", "ours");
     let ours = root.library(&format!("{LIB}/libours.so"), &source, &[]);
@@ -41,7 +41,7 @@ fn plug_ins_that_are_left_out_are_warned_of() {
     root.write("var/lib/dpkg/status.d/ours.md5sums", sums);
     let main = "int ours(void); int main(void) { return ours(); }";
     root.program("gcc", "app", main, &[ours.to_str().unwrap()]);
-    assert_eq!(warned(&root), [format!("libours.so (ours 1.2) takes dlopen: {rest}")]);
+    assert_eq!(warned(&root), [format!("libours.so (ours 1.2) uses dlopen: {rest}")]);
     root.program("gcc", "app", HELLO, &[]);
     assert_eq!(warned(&root), [""; 0], "the C library's own use of it is no use");
 }
@@ -57,7 +57,7 @@ fn character_sets_that_are_left_out_are_warned_of() {
     root.program("gcc", "app", source, &[]);
     assert_eq!(warned(&root), [""; 0]);
     root.write(&format!("{LIB}/gconv/KOI8-R.so"), "");
-    let what = "app takes iconv_open, which loads character sets at run time, and `closure = true` leaves out those of test \
+    let what = "app uses iconv_open, which loads character sets at run time, and `closure = true` leaves out those of test \
                 (files in gconv: 1)";
     assert_eq!(warned(&root), [what]);
     // libstdc++ asks for it, and hardly a program comes there.
@@ -82,13 +82,13 @@ fn services_for_names_that_are_left_out_are_warned_of() {
     root.write("etc/nsswitch.conf", "passwd: files systemd\nhosts: files dns absent\n");
     assert_eq!(warned(&root), [""; 0]);
     root.write("etc/nsswitch.conf", "passwd: files systemd\nhosts: files [NOTFOUND=return] custom dns\n");
-    let what = "app takes getaddrinfo, for which /etc/nsswitch.conf of test names services whose libraries `closure = true` \
+    let what = "app uses getaddrinfo, for which /etc/nsswitch.conf of test names services whose libraries `closure = true` \
                 leaves out: libnss_custom.so.2";
     assert_eq!(warned(&root), [what]);
     let source = "#include <pwd.h>\nint main(void) { return getpwuid(0) == 0; }\n";
     root.program("gcc", "app", source, &[]);
     let [found] = warned(&root).try_into().unwrap();
-    assert!(found.starts_with("app takes getpwuid,") && found.ends_with(": libnss_systemd.so.2"), "{found}");
+    assert!(found.starts_with("app uses getpwuid,") && found.ends_with(": libnss_systemd.so.2"), "{found}");
 }
 
 /// Rust's std takes `dlsym`, `getaddrinfo` and `getpwuid_r` of glibc, and none of them misses anything in a usual base.

@@ -222,7 +222,7 @@ fn find_interpreter(path: &str, program: &Object, tree: &Tree<'_>) -> Interprete
             }
             let mode = tree.files().get(&place).map_or(0, |node| node.mode);
             if mode & 0o111 == 0 {
-                return unfit(format!("nobody may start it (mode 0{mode:o})"));
+                return unfit(format!("nobody may execute it (mode 0{mode:o})"));
             }
             Interpreter::Found(Loaded { names: Vec::new(), path: path.to_owned(), place, object, by: None })
         }

@@ -119,7 +119,7 @@ pub(super) fn unmappable(object: &Object) -> Option<String> {
     let Pages { align, fits } = object.pages;
     let smallest = expect::pages(object.machine).0;
     if !align.is_power_of_two() {
-        Some(format!("a segment is to be aligned to {align} bytes, which is no power of two"))
+        Some(format!("a segment has an alignment of {align} bytes, which is not a power of two"))
     } else if fits < smallest {
         Some(format!("its segments are placed apart by less than a page of {smallest} bytes"))
     } else {
@@ -150,16 +150,15 @@ pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
 pub(super) fn level(needed: Option<Level>, limit: Option<Level>) -> Option<Finding> {
     let needed = needed.filter(|level| *level > limit.unwrap_or(Level::V1))?;
     let what = |where_: &str| format!("the program says that it needs a processor of level {needed}{where_}");
-    let flags =
-        "remove `-Ctarget-cpu` and `-march` from this target's flags, or see which object was compiled so";
+    let flags = "remove `-Ctarget-cpu` and `-march` from this target's flags, or find the object that was compiled with them";
     Some(match limit {
         Some(limit) => {
-            let what = what(&format!(", but machines have {limit} (`cpu` in targets.toml)"));
-            fail(what, format!("{flags}; or say cpu = \"{needed}\" where all machines have it"))
+            let what = what(&format!(", but `cpu` in targets.toml is {limit}"));
+            fail(what, format!("{flags}; or set cpu = \"{needed}\" if all machines have such a processor"))
         }
         None => warn(
             what(": it does not start on an older one"),
-            format!("{flags}; cpu = \"{needed}\" in targets.toml says that it is meant"),
+            format!("{flags}; if it is intended, set cpu = \"{needed}\" in targets.toml"),
         ),
     })
 }

@@ -93,11 +93,11 @@ fn plug_ins(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Find
     };
     let base = tree.name();
     let what = format!(
-        "{who}: which libraries that loads at run time cannot be seen, and `closure = true` leaves out of {base} {some}"
+        "{who}: the libraries that this loads at run time are not known, and `closure = true` leaves out of {base}: {some}"
     );
     Some(warn(
         what,
-        "see that the smoke run of the image loads all of them, or ship the base whole: closure = false",
+        "check that the smoke run of the image loads all of them, or ship the whole base: closure = false",
     ))
 }
 
@@ -108,10 +108,7 @@ fn character_sets(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Optio
         "{who}, which loads character sets at run time, and `closure = true` leaves out those of {} (files in gconv: {sets})",
         tree.name()
     );
-    Some(warn(
-        what,
-        "convert from and to UTF-8, UCS-4 and ASCII alone, or ship the base whole: closure = false",
-    ))
+    Some(warn(what, "convert only between UTF-8, UCS-4 and ASCII, or ship the whole base: closure = false"))
 }
 
 /// Services that are named in the tree's configuration, and whose libraries are left out.
@@ -143,7 +140,7 @@ fn services(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>, built_in: bool
     );
     Some(warn(
         what,
-        "take a base whose nsswitch.conf names `files dns`, or ship the base whole: closure = false",
+        "use a base whose nsswitch.conf names `files dns`, or ship the whole base: closure = false",
     ))
 }
 
@@ -171,7 +168,7 @@ fn takes(askers: &[Asker<'_>], wanted: impl Fn(&str) -> bool) -> Option<String> 
     let phrase = |(who, object): &Asker<'_>| {
         let symbols: BTreeSet<&str> = object.imports().map(|i| i.name).filter(|name| wanted(name)).collect();
         let symbols = symbols.into_iter().collect::<Vec<_>>().join(", ");
-        (!symbols.is_empty()).then(|| format!("{who} takes {symbols}"))
+        (!symbols.is_empty()).then(|| format!("{who} uses {symbols}"))
     };
     let phrases: Vec<String> = askers.iter().filter_map(phrase).collect();
     (!phrases.is_empty()).then(|| phrases.join("; "))

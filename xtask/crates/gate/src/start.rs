@@ -74,7 +74,7 @@ impl Start {
     /// What keeps it from starting in its tree, by the rules for programs of ours: without what is but a warning, since
     /// nobody here builds it. `who` begins the sentence, such as "`entrypoint` names /bin/tool".
     pub fn check(&self, who: &str, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
-        let fix = || format!("name another program, or take another base than {}", tree.name());
+        let fix = || format!("name another program, or use another base than {}", tree.name());
         let program = match &self.end {
             End::Loader => return Vec::new(),
             End::Unfit(why) => {

@@ -68,7 +68,7 @@ pub fn check_library_in(
     };
     if interpreter.is_none() && !library.needed.is_empty() {
         let what = format!("{name} was not checked further: {} has no loader for {triple}", tree.name());
-        findings.push(rules::warn(what, "load it once in its image before it ships"));
+        findings.push(rules::warn(what, "load it once in its image before you ship it"));
     }
     let judged = Judged { name, object: library, at, interpreter: interpreter.as_deref() };
     findings.extend(judged.loads(triple, tree, limits));

@@ -94,17 +94,17 @@ impl Words<'_> {
         let fix = match (musl, usual, there.is_some()) {
             (true, ..) => {
                 "link it statically: add `-Ctarget-feature=+crt-static` to the target's rustflags, and link C libraries \
-                 as archives (.a); or take a base that has musl"
+                 as archives (.a); or use a base that has musl"
                     .to_owned()
             }
             (false, Some(usual), _) => {
                 format!("link with `-Clink-arg=-Wl,--dynamic-linker={usual}`, which {base} has")
             }
             (false, None, true) => {
-                "build it for a musl target, or take a base that has glibc (`distroless:base`, `distroless:cc`)".to_owned()
+                "build it for a musl target, or use a base that has glibc (`distroless:base`, `distroless:cc`)".to_owned()
             }
             (false, None, false) => {
-                "take a base that has glibc (`distroless:base`, `distroless:cc`), or build it for a musl target".to_owned()
+                "use a base that has glibc (`distroless:base`, `distroless:cc`), or build it for a musl target".to_owned()
             }
         };
         fail(what, fix)
@@ -153,10 +153,7 @@ impl Words<'_> {
 
     pub(super) fn page(&self, loaded: &Loaded) -> Option<Finding> {
         rules::unmappable(&loaded.object).map(|how| {
-            fail(
-                format!("{} cannot be mapped: {how}", self.named(loaded)),
-                "take another version of the base",
-            )
+            fail(format!("{} cannot be mapped: {how}", self.named(loaded)), "use another version of the base")
         })
     }
 
@@ -174,15 +171,15 @@ impl Words<'_> {
             format!("{} in {}: a processor of level {highest} is needed", names.join(", "), self.base());
         Some(match self.limit {
             Some(limit) => fail(
-                format!("{what}, but machines have {limit} (`cpu` in targets.toml)"),
+                format!("{what}, but `cpu` in targets.toml is {limit}"),
                 format!(
-                    "take a base that is built for {limit}, or say cpu = \"{highest}\" where all machines have it"
+                    "use a base that is built for {limit}, or set cpu = \"{highest}\" if all machines have such a processor"
                 ),
             ),
             None => warn(
                 format!("{what}: {} does not start on an older one", self.name),
                 format!(
-                    "cpu = \"{highest}\" in targets.toml says that all machines have it; else take another base"
+                    "set cpu = \"{highest}\" in targets.toml if all machines have such a processor; otherwise use another base"
                 ),
             ),
         })
@@ -207,11 +204,12 @@ impl Words<'_> {
         let elsewhere = self.elsewhere(name);
         let better = elsewhere.as_deref().and_then(|place| place.split_once("/glibc-hwcaps/"));
         if let Some(level) = better.and_then(|(_, rest)| rest.split('/').next()) {
-            let have = self.limit.map(|limit| format!(", but machines have {limit}")).unwrap_or_default();
+            let have =
+                self.limit.map(|limit| format!(", but `cpu` in targets.toml is {limit}")).unwrap_or_default();
             return fail(
-                format!("{who} needs {name}, which {base} has for processors of level {level} alone{have}"),
+                format!("{who} needs {name}, which {base} has only for processors of level {level}{have}"),
                 format!(
-                    "say cpu = \"{level}\" in targets.toml where all machines have it, or {}",
+                    "set cpu = \"{level}\" in targets.toml if all machines have such a processor, or {}",
                     self.who_has(name)
                 ),
             );
@@ -235,8 +233,8 @@ impl Words<'_> {
         let base = IN_BASES.iter().find(|(base, names)| *base != self.base() && names.contains(&name));
         let archive = "link it statically";
         match base {
-            Some((base, _)) => format!("take a base that has it (`{base}`), or {archive}"),
-            None => format!("{archive}, ship it in the image, or take a base that has it"),
+            Some((base, _)) => format!("use a base that has it (`{base}`), or {archive}"),
+            None => format!("{archive}, ship it in the image, or use a base that has it"),
         }
     }
 
@@ -259,7 +257,7 @@ impl Words<'_> {
             (Some(wanted), Some(newest)) if newest < wanted => (
                 format!(" has glibc {newest}"),
                 format!(
-                    "set `glibc = \"{newest}\"` for {} in targets.toml, or take a base with glibc {wanted} or newer",
+                    "set `glibc = \"{newest}\"` for {} in targets.toml, or use a base with glibc {wanted} or newer",
                     self.triple
                 ),
             ),
@@ -267,15 +265,13 @@ impl Words<'_> {
                 let kin = object.defines.iter().flatten().filter(|name| family(name) == family(version));
                 let newest = kin.max_by_key(|name| numbers(name));
                 let newest = newest.map_or(String::new(), |name| format!(" has {name} at most"));
-                (newest, "take a newer base, or link this library statically".to_owned())
+                (newest, "use a newer base, or link this library statically".to_owned())
             }
         };
         let fix = if by == 0 {
             fix
         } else {
-            format!(
-                "{base} does not fit together: take another version of it, or ship no library of another origin"
-            )
+            format!("{base} is inconsistent: use another version of it, or ship no library from elsewhere")
         };
         let has = if has.is_empty() { " does not have it".to_owned() } else { has };
         let name = self.closure.loaded[of].name();
@@ -283,7 +279,7 @@ impl Words<'_> {
             format!("{who} asks for version {version} of {name}, but {library} in {base}{has}")
         } else {
             format!(
-                "{who} takes {} in version {version} from {name}, but {library} in {base}{has}",
+                "{who} uses {} in version {version} from {name}, but {library} in {base}{has}",
                 some(symbols)
             )
         };
@@ -296,17 +292,17 @@ impl Words<'_> {
         let what = match required {
             Some(r) => {
                 format!(
-                    "{who} takes {list} in version {} from {}, which does not have it",
+                    "{who} uses {list} in version {} from {}, which does not have it",
                     r.version, r.library
                 )
             }
-            None if among.is_empty() => format!("{who} takes {list} from a library, and needs none"),
-            None => format!("{who} takes {list}, and none of its libraries gives it ({among})"),
+            None if among.is_empty() => format!("{who} uses {list}, but needs no library"),
+            None => format!("{who} uses {list}, which none of its libraries defines ({among})"),
         };
         let fix = if by == 0 {
             "link the library that defines it, or build against the libraries of this base".to_owned()
         } else {
-            format!("{} does not fit together: take the library from where the others are from", self.base())
+            format!("{} is inconsistent: take the library from the origin of the others", self.base())
         };
         about(fail(what, fix), by, symbols)
     }
@@ -314,7 +310,7 @@ impl Words<'_> {
     pub(super) fn unread(&self, loaded: &Loaded) -> Finding {
         let name = if loaded.by.is_none() { self.name.to_owned() } else { self.named(loaded) };
         warn(
-            format!("the symbols of {name} were not checked: nothing in the file says how many there are"),
+            format!("the symbols of {name} were not checked: the file does not say how many there are"),
             "keep its section headers, or link with `-Wl,--hash-style=both`",
         )
     }
