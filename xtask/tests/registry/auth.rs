@@ -42,10 +42,7 @@ fn a_password_that_docker_keeps_is_used() {
     assert!(!text.contains("wrong") && !text.contains(WRONG), "{text}");
 
     let text = machine(server.dir(), "{}").refused(&name);
-    assert!(
-        text.contains("wants to know who asks") && text.contains(&format!("docker login {at}")),
-        "{text}"
-    );
+    assert!(text.contains("requires a login") && text.contains(&format!("docker login {at}")), "{text}");
 }
 
 #[cfg(unix)]
@@ -84,9 +81,9 @@ fn a_program_that_keeps_passwords_is_asked() {
     let beside = format!(r#"{{"credsStore": "empty", "auths": {{"{at}": {{"auth": "{RIGHT}"}}}}}}"#);
     machine(&beside).base(&name, AMD64).unwrap();
     for (helper, words) in [
-        ("empty", "wants to know who asks"),
+        ("empty", "requires a login"),
         ("broken", "docker-credential-broken get ends with exit code 1"),
-        ("noise", "does not answer with Username and Secret"),
+        ("noise", "did not print Username and Secret"),
         ("absent", "\"docker-credential-absent\" is not on PATH"),
     ] {
         let text = machine(&helpers(helper)).refused(&name);

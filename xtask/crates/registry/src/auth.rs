@@ -39,13 +39,12 @@ pub(super) fn authorize(
     login: &Login,
 ) -> Result<Secret> {
     let challenges = challenge::parse(&refused.headers(&CHALLENGE));
-    let nobody =
-        || Error::failed(format!("{base} wants to know who asks")).found("no password is known for it");
+    let nobody = || Error::failed(format!("{base} requires a login")).found("no password for it was found");
     for challenge in challenges {
         match (challenge, login) {
             (Challenge::Bearer { realm, service, scope: asked }, login) => {
                 if !url::as_safe(base, &realm) {
-                    return Err(Error::failed(format!("{base} wants a token to be fetched without TLS"))
+                    return Err(Error::failed(format!("{base} asks to fetch a token without TLS"))
                         .found(format!("from {:?}", url::shown(&realm))));
                 }
                 let scope = if scope.is_empty() { asked.as_deref().unwrap_or_default() } else { scope };
@@ -100,7 +99,7 @@ fn token(http: &Http<'_>, request: &Request) -> Result<Secret> {
     let response = http.send(request)?;
     let status = response.status();
     if !status.is_success() {
-        return Err(Error::failed(format!("{}: no token is given out: {status}", request.shown())));
+        return Err(Error::failed(format!("{}: the server gives no token: {status}", request.shown())));
     }
     let damaged = || Error::failed(format!("{}: the answer has no token", request.shown()));
     let bytes = response.bytes(ANSWER_MAX).map_err(|_| damaged())?;

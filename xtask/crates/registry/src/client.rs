@@ -135,7 +135,7 @@ impl<'a> Client<'a> {
             let status = response.status();
             let error = complain(&shown, response);
             return Err(if status == StatusCode::NOT_FOUND {
-                error.help(format!("see that {reference} is there, and that you may read it"))
+                error.help(format!("check that {reference} exists and that you may read it"))
             } else {
                 error
             });
@@ -144,10 +144,10 @@ impl<'a> Client<'a> {
         let found = Digest::of(&bytes);
         match reference.digest() {
             Some(digest) if *digest != found => Err(Error::failed(format!(
-                "the registry's manifest of {reference} is not the one of that digest"
+                "the manifest that the registry sent for {reference} does not have that digest"
             ))
             .found(format!("its digest is {found}"))
-            .help("somebody or something changed it: do not use this registry until you know who or what")),
+            .help("the content was changed in the registry or on the way: do not use this registry until you know why")),
             _ => Ok(bytes),
         }
     }
@@ -183,7 +183,7 @@ impl<'a> Client<'a> {
             };
             breaks = if got > before { 1 } else { breaks + 1 };
             if breaks >= BREAKS {
-                return Err(Error::failed(trouble).found(format!("{breaks} tries brought nothing more")));
+                return Err(Error::failed(trouble).found(format!("{breaks} more tries received nothing")));
             }
         }
         let (_, digest, _) = out.finish();
@@ -265,10 +265,15 @@ fn copy(
 }
 
 fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
-    Error::failed(format!("the registry's {} of {reference} is not the one of its digest", blob.digest))
-        .found(found)
-        .found(format!("it should have {}", human_size(blob.size)))
-        .help("somebody or something changed it: do not use this registry until you know who or what")
+    Error::failed(format!(
+        "the {} that the registry sent for {reference} does not have its digest",
+        blob.digest
+    ))
+    .found(found)
+    .found(format!("it should have {}", human_size(blob.size)))
+    .help(
+        "the content was changed in the registry or on the way: do not use this registry until you know why",
+    )
 }
 
 /// A status that should not be, with what the registry says to it.

@@ -87,7 +87,7 @@ pub fn find(registry: &Registry, host: &Host) -> Result<Login> {
     let file: File = serde_json::from_slice(&text).map_err(|e| {
         Error::failed(format!("{} cannot be understood", path.display()))
             .found(format!("line {}, column {}", e.line(), e.column()))
-            .help(format!("mend it, or log in again: docker login {registry}"))
+            .help(format!("fix it, or log in again: docker login {registry}"))
     })?;
     let key = registry.credentials_key();
     let same = |name: &str| name == key || host_of(name) == host_of(key);
@@ -144,8 +144,8 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
     let Some(found) = Some(&program).filter(|_| plain).and_then(|program| host.program(program)) else {
         return Err(Error::missing(format!("{program:?} is not on PATH"))
-            .found("Docker's config.json names it as the keeper of passwords")
-            .help("install it, or take credsStore and credHelpers out of config.json and log in again"));
+            .found("Docker's config.json names it as a credential helper")
+            .help("install it, or remove credsStore and credHelpers from config.json and log in again"));
     };
     let output = Cmd::new(&found).arg("get").captured(&Capture::within(LIMIT).fed(key.as_bytes()))?;
     if !output.ok() {
@@ -158,9 +158,8 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
             .found(format!("it was asked for {key}; what it printed may be a secret and is not shown"))
             .help(format!("try it: echo {key} | {program} get")));
     }
-    let answer: Answer = serde_json::from_slice(&output.stdout).map_err(|_| {
-        Error::failed(format!("{program} get does not answer with Username and Secret in JSON"))
-    })?;
+    let answer: Answer = serde_json::from_slice(&output.stdout)
+        .map_err(|_| Error::failed(format!("{program} get did not print Username and Secret as JSON")))?;
     let secret = Secret::new(answer.secret);
     Ok(match answer.username.as_str() {
         TOKEN_USER => Login::Identity(secret),

@@ -152,7 +152,7 @@ impl<'a> Http<'a> {
         let through = |proxy: &Option<String>, name: &str| {
             // The value may hold a password.
             let bad = |_| {
-                Error::usage(format!("{name} names no proxy that can be used"))
+                Error::usage(format!("{name} does not name a usable proxy"))
                     .help("write http://host:port, or https://host:port")
             };
             let proxy = proxy.as_deref().map(|text| ureq::Proxy::new(text).map_err(bad)).transpose()?;
@@ -179,8 +179,8 @@ impl<'a> Http<'a> {
             let location = response.header(&http::header::LOCATION).unwrap_or_default();
             let target = url::join(&current.url, location);
             let target = target.filter(|target| url::as_safe(&current.url, target)).ok_or_else(|| {
-                Error::failed(format!("{}: it leads where it may not", current.shown()))
-                    .found(format!("the redirect is to {:?}", url::shown(&plain(location))))
+                Error::failed(format!("{}: the redirect is not allowed", current.shown()))
+                    .found(format!("it leads to {:?}", url::shown(&plain(location))))
             })?;
             if url::origin(&target) != url::origin(&current.url) {
                 current.authorization = None;

@@ -59,10 +59,10 @@ fn parse(text: &str, path: &Path) -> Result<Locks> {
             _ => None,
         };
         match read.filter(|(reference, _)| reference.tag().is_some() && reference.digest().is_none()) {
-            None => wrong.push(format!("line {at}: it is not a reference with a tag, then a digest")),
+            None => wrong.push(format!("line {at}: not a reference with a tag, then a digest")),
             Some((reference, digest)) => {
                 if locks.insert(reference.clone(), digest).is_some() {
-                    wrong.push(format!("line {at}: {reference} is there twice"));
+                    wrong.push(format!("line {at}: {reference} is listed twice"));
                 }
             }
         }
@@ -72,7 +72,7 @@ fn parse(text: &str, path: &Path) -> Result<Locks> {
     }
     let error = Error::usage(format!("{} cannot be understood", path.display()));
     let error = wrong.into_iter().fold(error, Error::found);
-    Err(error.help("mend it, or remove those lines and run: cargo xtask base update"))
+    Err(error.help("fix it, or remove those lines and run: cargo xtask base update"))
 }
 
 /// The text of the file. Pure.

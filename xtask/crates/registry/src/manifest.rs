@@ -39,7 +39,7 @@ struct Shape {
 /// # Errors
 /// It is neither an index nor an image, or of a kind that is not supported.
 pub fn read(bytes: &[u8]) -> Result<Found> {
-    let bad = |why: String| Error::failed("it is no image").found(why);
+    let bad = |why: String| Error::failed("it is not an image").found(why);
     let unreadable =
         |e: serde_json::Error| bad(format!("it cannot be understood: {}", plain(&e.to_string())));
     let shape: Shape = serde_json::from_slice(bytes).map_err(unreadable)?;
@@ -89,7 +89,7 @@ fn layer(layer: &Descriptor) -> Result<()> {
         docker::LAYER | docker::LAYER_GZIP | docker::LAYER_ZSTD => Ok(()),
         _ if kind.contains("+encrypted") => Err(no("is encrypted")),
         _ if kind.contains("foreign") || kind.contains("nondistributable") => {
-            Err(no("may not be passed on by others than its maker").help("use a base without such layers"))
+            Err(no("may be distributed only by its maker").help("use a base without such layers"))
         }
         _ => Err(no("is of a kind that is not supported")),
     }

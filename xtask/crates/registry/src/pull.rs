@@ -53,7 +53,7 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
     let about = |error: Error| about(error, reference);
     let (digest, manifest, config) = pull.choose(platform).map_err(about).map_err(|error| match held {
         true => error.help(
-            "where its digest is gone from the registry, take what the tag has now: cargo xtask base update",
+            "if the registry no longer has this digest, lock the current digest of the tag: cargo xtask base update",
         ),
         false => error,
     })?;
@@ -105,7 +105,7 @@ fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> R
 /// Asks the registry which digest a tag has now. What stands there goes into the cache.
 fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Digest> {
     let client = client.ok_or_else(|| {
-        Error::missing(format!("{reference} is not locked yet, and offline nothing can be asked"))
+        Error::missing(format!("{reference} is not locked yet, and cannot be looked up with --offline"))
             .help("run once without --offline, or name the base by its digest")
     })?;
     let about = |error: Error| about(error, reference);
@@ -162,7 +162,7 @@ struct Pull<'a> {
 impl Pull<'_> {
     fn client(&self, what: &Digest) -> Result<&Client<'_>> {
         self.client.ok_or_else(|| {
-            Error::missing(format!("{what} is not in the cache, and offline it cannot be fetched"))
+            Error::missing(format!("{what} is not in the cache, and cannot be fetched with --offline"))
                 .found(format!("the cache is {}", self.site.cache.display()))
                 .help("run once without --offline")
         })
@@ -195,7 +195,7 @@ impl Pull<'_> {
         let mut has = Vec::new();
         for digest in candidates {
             let Found::Manifest(manifest) = manifest::read(&self.document(&digest)?)? else {
-                return Err(Error::failed("it is no image").found("its index leads to another index"));
+                return Err(Error::failed("it is not an image").found("its index leads to another index"));
             };
             let config = self.config(&manifest.config)?;
             if manifest::is(platform, &config.os, &config.architecture, config.variant.as_deref()) {
@@ -232,8 +232,11 @@ impl Pull<'_> {
                 return Ok(path);
             }
             // The bytes are those of the digest: it is the manifest that lies.
-            return Err(Error::failed(format!("{} has another size than its manifest says", blob.digest))
-                .found(format!("{} bytes instead of {}", size.unwrap_or_default(), blob.size)));
+            return Err(Error::failed(format!(
+                "{} does not have the size that its manifest states",
+                blob.digest
+            ))
+            .found(format!("{} bytes instead of {}", size.unwrap_or_default(), blob.size)));
         }
         let client = self.client(&blob.digest)?;
         self.store.make(Part::Blobs, &blob.digest, |out| client.blob(self.reference, blob, out, progress))

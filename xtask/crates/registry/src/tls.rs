@@ -59,10 +59,10 @@ pub(super) fn supported() -> Result<()> {
     if lacks.is_empty() {
         return Ok(());
     }
-    Err(Error::missing("https cannot be spoken on this processor")
+    Err(Error::missing("https is not supported on this processor")
         .found(format!("it lacks {}", lacks.join(", ")))
-        .help("copy the image into a registry on this machine, which is spoken to by http: skopeo copy --all")
-        .help("or pull on another machine and bring its folder of XTASK_CACHE_DIR along: --offline uses it"))
+        .help("copy the image into a registry on this machine, which needs no https: skopeo copy --all")
+        .help("or pull on another machine, copy its cache folder (XTASK_CACHE_DIR) here, and use --offline"))
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -50,8 +50,7 @@ impl Trouble {
 }
 
 /// What to do where nobody answers.
-const UNREACHABLE: &str = "see whether the address is right and this machine reaches it, by a proxy perhaps (HTTPS_PROXY); what is \
-     locked and in the cache is used with --offline";
+const UNREACHABLE: &str = "check the address and the network, and whether a proxy is needed (HTTPS_PROXY); with --offline, only the cache is used";
 
 /// Judges an error. No text of it may hold a header or a query.
 pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
@@ -66,20 +65,20 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
         },
         ureq::Error::HostNotFound => unreachable(format!("there is no host {host}")),
         ureq::Error::Timeout(what) => unreachable(format!("no answer in time ({what})")),
-        ureq::Error::BadUri(_) | ureq::Error::Http(_) => say("it is no address".to_owned(), false),
+        ureq::Error::BadUri(_) | ureq::Error::Http(_) => say("it is not an address".to_owned(), false),
         ureq::Error::ConnectProxyFailed(why) => say(format!("the proxy refuses: {why}"), false),
         error => {
             let words = error.to_string();
             if words.contains("certificate") {
                 return advise(
                     format!("its certificate is not trusted: {words}"),
-                    "where an authority of your own signs it, name its certificate in SSL_CERT_FILE",
+                    "if an authority of your own signed it, name the certificate of that authority in SSL_CERT_FILE",
                 );
             }
             if words.contains("InvalidContentType") || words.contains("corrupt message") {
                 return advise(
                     format!("{host} does not speak TLS"),
-                    "where plain HTTP is meant, name the host in XTASK_PLAIN_HTTP",
+                    "if it speaks plain HTTP, name the host in XTASK_PLAIN_HTTP",
                 );
             }
             let lost = matches!(

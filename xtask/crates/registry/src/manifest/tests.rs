@@ -59,8 +59,8 @@ fn what_is_no_base() {
         (r#"{"schemaVersion": 1, "name": "x", "fsLayers": []}"#.to_owned(), "schema 1"),
         ("{}".to_owned(), "cannot be understood"),
         ("<html>".to_owned(), "cannot be understood"),
-        (image(media_type::CONFIG, foreign, ""), "may not be passed on"),
-        (image(media_type::CONFIG, windows, ""), "may not be passed on"),
+        (image(media_type::CONFIG, foreign, ""), "may be distributed only"),
+        (image(media_type::CONFIG, windows, ""), "may be distributed only"),
         (image(media_type::CONFIG, encrypted, ""), "is encrypted"),
         (image(media_type::CONFIG, "text/plain", ""), "not supported"),
         (

@@ -35,8 +35,11 @@ impl Pull<'_> {
     pub(super) fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Result<Vec<Ready>> {
         let (blobs, diff_ids) = (&manifest.layers, &config.rootfs.diff_ids);
         if blobs.len() != diff_ids.len() {
-            return Err(Error::failed("its manifest and its configuration do not go together")
-                .found(format!("{} layers and {} diff_ids", blobs.len(), diff_ids.len())));
+            return Err(Error::failed("its manifest and its config do not match").found(format!(
+                "{} layers and {} diff_ids",
+                blobs.len(),
+                diff_ids.len()
+            )));
         }
         let total = blobs.iter().fold(0u64, |sum, blob| sum.saturating_add(blob.size));
         if total > FETCHED_MAX {
@@ -122,7 +125,7 @@ fn unpack(path: &PathBuf, blob: &Descriptor, diff_id: &Digest, out: &mut dyn io:
     if found == *diff_id {
         return Ok(());
     }
-    Err(Error::failed(format!("its layer {} is not what its configuration says", blob.digest))
+    Err(Error::failed(format!("its layer {} does not match its config", blob.digest))
         .found(format!("the tar in it has the digest {found}, not {diff_id}")))
 }
 
@@ -135,7 +138,7 @@ fn limit(tar: u64, blob: u64) -> Option<String> {
     much.then(|| {
         let from = human_size(blob);
         format!(
-            "{from} unpack to more than {}, {RATIO_MAX} times as much: it is made to fill a disk",
+            "{from} unpack to more than {}, {RATIO_MAX} times as much: it was probably made to fill a disk",
             human_size(tar)
         )
     })
