@@ -120,7 +120,7 @@ fn a_damaged_package_is_fetched_again_or_missed() {
         let text = error.to_string();
         let locked = format!("netbase {} (all)", lock.packages[&Arch::Amd64]["netbase"].version);
         assert!(
-            text.contains("packages of Debian 13 cannot be had from the cache: 1 damaged")
+            text.contains("packages of Debian 13 cannot be taken from the cache: 1 damaged")
                 && text.contains(&format!("damaged: {locked}"))
                 && !text.contains("not in the cache"),
             "{text}"

@@ -200,7 +200,7 @@ fn debian_12_has_a_real_lib() {
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &lock);
     let what = base("distroless:cc-debian12:root:debug");
-    assert!(what.warning().unwrap().contains("past the end of its life"));
+    assert!(what.warning().unwrap().contains("no longer supported"));
     let Some(assembled) = had(test, load_here(dir.path(), what, Arch::Amd64)) else { return };
     let tree = &assembled.base.rootfs;
     assert_eq!(tree.get("lib").unwrap().kind, Kind::Dir);

@@ -167,11 +167,11 @@ fn the_command_says_what_went_in_bytes() {
         output.text()
     };
     let text = call(&["base", "prune", "--dry-run"]);
-    assert!(text.contains("4 B would go that nothing has used for 30 days, 0 B stay in"), "{text}");
+    assert!(text.contains("4 B would be removed (unused for 30 days), 0 B kept in"), "{text}");
     let json: serde_json::Value =
         serde_json::from_str(&call(&["base", "prune", "--older-than", "50", "--json"])).unwrap();
     assert_eq!((&json["removed_bytes"], &json["kept_bytes"]), (&0.into(), &4.into()), "{json}");
     let text = call(&["base", "prune", "--older-than", "39"]);
-    assert!(text.contains("4 B went that nothing has used for 39 days"), "{text}");
+    assert!(text.contains("4 B removed (unused for 39 days)"), "{text}");
     assert!(!cache.join("bases/debs/old.deb").exists());
 }

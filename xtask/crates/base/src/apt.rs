@@ -49,30 +49,32 @@ impl Apt {
     /// There is no apt here, or none that has an archive of Debian and its keys.
     pub fn find(host: &Host, ui: Ui, needed: &str) -> Result<Self> {
         let absent = |what: &str, help: &str| {
-            Error::missing(format!("{needed} come from Debian's archive by way of apt, and {what}"))
+            Error::missing(format!("{needed} are fetched from Debian's archive with apt, and {what}"))
                 .help(help)
-                .help("or run this once on a machine that has it, and take over the folder `bases` of the cache")
+                .help("or run this once on a machine that has it, and copy the folder `bases` of its cache")
         };
         let program = |name: &str| {
             host.program(name).ok_or_else(|| {
-                absent(&format!("there is no {name} here"), "use Debian, or a container of it")
+                absent(&format!("there is no {name} on this machine"), "use Debian, or a Debian container")
             })
         };
         let (get, cache) = (program("apt-get")?, program("apt-cache")?);
         let keyring = KEYRINGS.iter().map(Path::new).find(|path| path.exists());
         let keyring = keyring.ok_or_else(|| {
-            absent("the keys of that archive are not here", "apt-get install debian-archive-keyring")
+            absent(
+                "the keys of that archive are not on this machine",
+                "apt-get install debian-archive-keyring",
+            )
         })?;
         let verifier = signers::Verifier::find(host)
-            .ok_or_else(|| absent("nothing here checks signatures", "apt-get install gpgv"))?;
+            .ok_or_else(|| absent("no program on this machine checks signatures", "apt-get install gpgv"))?;
         let asked = run(&Cmd::new(&get).args(["indextargets", "Created-By: Packages"]), ui)?;
-        let targets = Paragraph::all(&asked.text()).map_err(|why| {
-            Error::failed("apt-get indextargets said something that is not understood").found(why)
-        })?;
+        let targets = Paragraph::all(&asked.text())
+            .map_err(|why| Error::failed("the output of apt-get indextargets is not valid").found(why))?;
         let sources = Sources::choose(&targets).ok_or_else(|| {
             absent(
-                "none of apt's sources here is that archive",
-                "add it to apt's sources, and run apt-get update",
+                "apt's sources on this machine do not include that archive",
+                "add it to apt's sources, then run: apt-get update",
             )
         })?;
         Ok(Self { get, cache, verifier, keyring: keyring.to_owned(), sources, ui })

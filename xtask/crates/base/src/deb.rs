@@ -38,7 +38,7 @@ impl<'a> Deb<'a> {
     /// # Errors
     /// The bytes are no package, of a format that is not known, or cut off.
     pub fn read(name: &'a str, bytes: &'a [u8]) -> Result<Self> {
-        let bad = |why: String| Error::failed(format!("{name} is no Debian package")).found(why);
+        let bad = |why: String| Error::failed(format!("{name} is not a Debian package")).found(why);
         let archive = ArchiveFile::parse(bytes).map_err(|e| bad(e.to_string()))?;
         if archive.is_thin() {
             return Err(bad("it is a thin archive, whose members are elsewhere".into()));
@@ -57,7 +57,7 @@ impl<'a> Deb<'a> {
                 // What follows is reserved (deb(5)).
                 break;
             } else if !member.starts_with('_') {
-                return Err(bad(format!("it has a member {member:?}, which deb(5) does not know")));
+                return Err(bad(format!("it has an unknown member {member:?} (see deb(5))")));
             }
         }
         let (how, packed) = control.ok_or_else(|| bad("it has no member control.tar".into()))?;

@@ -69,7 +69,7 @@ pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<As
             if may_refresh {
                 return refresh(what, arch, lock.as_ref(), lines.join("; "), site);
             }
-            Err(error.help(format!("lock what it has now: cargo xtask base update {}", what.debian)))
+            Err(error.help(format!("lock its current packages: cargo xtask base update {}", what.debian)))
         }
     }
 }
@@ -129,7 +129,8 @@ fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -
         },
     };
     let why = note(what, lock, "its packages are superseded");
-    site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
+    site.ui
+        .warn(format!("{why}\nlock the archive's current packages: cargo xtask base update {}", what.debian));
     Ok(Some(Assembled { refreshed: Some(why), ..ready }))
 }
 
@@ -147,7 +148,8 @@ fn refresh(
     let file = store.refreshed(&refreshed_key(what, arch, lock));
     xtask_files::write(&file, fresh.text().as_bytes()).map_err(needed)?;
     let why = note(what, lock, &why);
-    site.ui.warn(format!("{why}\nlock what the archive has: cargo xtask base update {}", what.debian));
+    site.ui
+        .warn(format!("{why}\nlock the archive's current packages: cargo xtask base update {}", what.debian));
     let part = fresh.part(what, arch)?;
     let ready = match cached(what, arch, &part, site)? {
         Some(ready) => ready,
@@ -215,7 +217,9 @@ fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<
     cache::publish(staging, "made", &place)?;
     drop(task);
     let ready = cached(what, arch, &part, site)?;
-    ready.ok_or_else(|| Error::failed(format!("the layer of {what} went from the cache while it was needed")))
+    ready.ok_or_else(|| {
+        Error::failed(format!("the layer of {what} was removed from the cache during the run"))
+    })
 }
 
 /// Unpacks a package whose digest is right.
@@ -231,7 +235,7 @@ fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
     }
     let file = std::fs::File::create(data).map_err(|e| needed(Error::io("cannot write", data, &e)))?;
     deb.unpack_data(&mut std::io::BufWriter::new(file))
-        .map_err(|error| error.found(format!("it was to go to {}", data.display())))?;
+        .map_err(|error| error.found(format!("it was to be written to {}", data.display())))?;
     let mut files = RootFs::new();
     unpack::apply(data, &mut files)
         .map_err(|error| error.found(format!("it is in the package {name} {version}")))?;

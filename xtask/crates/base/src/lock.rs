@@ -129,10 +129,12 @@ impl Lock {
     pub fn check_forward(&self, older: &Self) -> Result<()> {
         for (suite, new) in &self.releases {
             let Some(old) = older.releases.get(suite).filter(|old| new.date < old.date) else { continue };
-            return Err(Error::failed(format!("the archive's {suite} is older than the one that is locked"))
+            return Err(Error::failed(format!("the archive's {suite} is older than the locked one"))
                 .found(format!("locked: {}; the archive now: {}", old.date, new.date))
-                .found("a mirror that stands still, or somebody who wants old packages to be taken, looks like this")
-                .help("let apt use another mirror; where going back is meant, remove the lock first"));
+                .found("the mirror is outdated, or somebody tries to supply old packages")
+                .help(
+                    "let apt use another mirror; to go back to the older packages, remove the lock first",
+                ));
         }
         Ok(())
     }

@@ -38,12 +38,7 @@ impl Distroless {
     /// What to say to whoever takes a release that is past its end; none for one that is not.
     pub fn warning(self) -> Option<String> {
         let past = self.debian < DEBIAN;
-        past.then(|| {
-            format!(
-                "Debian {} is past the end of its life; bases of Debian {DEBIAN} are kept up to date",
-                self.debian
-            )
-        })
+        past.then(|| format!("Debian {} is no longer supported; use bases of Debian {DEBIAN}", self.debian))
     }
 
     /// Reads `distroless:<static|base|cc>[-debian<12|13>]` with any of `:root`, `:nonroot` and `:debug` behind it, each

@@ -43,9 +43,7 @@ impl Superseded {
         let Self { name, architecture, locked, now } = self;
         match now {
             Some(now) if now == locked => {
-                format!(
-                    "{name} ({architecture}): the archive has another file as {locked} than the locked one"
-                )
+                format!("{name} ({architecture}): the archive's file of {locked} is not the locked one")
             }
             Some(now) => format!("{name} ({architecture}): locked {locked}, the archive has {now} now"),
             None => format!("{name} ({architecture}): locked {locked}, the archive has none now"),
@@ -66,7 +64,7 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     let lack = Lack::of(&missing, &store);
     let apt = lack.way(debian, site)?;
     if !lack.damaged.is_empty() {
-        site.ui.warn(format!("damaged in the cache, and fetched again: {}", lack.damaged.join(", ")));
+        site.ui.warn(format!("damaged in the cache, will be fetched again: {}", lack.damaged.join(", ")));
     }
     let size: u64 = missing.iter().map(|p| p.size).sum();
     let count = counted(missing.len() as u64, "package");
@@ -77,7 +75,7 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     drop(inbox);
     let missing = self::missing(&missing, &store)?;
     if !missing.is_empty() {
-        task.note("asking the archive what it has");
+        task.note("asking the archive for its packages");
         let superseded = by_index(&apt, &missing, debian, arch, site, &store)?;
         if !superseded.is_empty() {
             return Ok(Got::Superseded(superseded));
@@ -85,7 +83,7 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
     }
     drop(task);
     let all = cached(packages, &store)?;
-    all.map(Got::All).ok_or_else(|| Error::failed("a package went from the cache while it was needed"))
+    all.map(Got::All).ok_or_else(|| Error::failed("a package was removed from the cache during the run"))
 }
 
 /// What would keep [`get`] from getting the packages, as far as this machine tells without asking the archive.
@@ -133,16 +131,14 @@ impl<'a> Lack<'a> {
         let counts: Vec<String> =
             [count(absent, "absent"), count(damaged, "damaged")].into_iter().flatten().collect();
         let error = Error::missing(format!(
-            "packages of Debian {debian} cannot be had from the cache: {}",
+            "packages of Debian {debian} cannot be taken from the cache: {}",
             counts.join(", ")
         ));
         let lines = [("not in the cache", absent), ("damaged", damaged)];
         let lines = lines.into_iter().filter(|(_, names)| !names.is_empty());
         Err(lines
             .fold(error, |error, (what, names)| error.found(format!("{what}: {}", names.join(", "))))
-            .help(
-                "run it once without --offline, or take over the folder `bases` of another machine's cache",
-            ))
+            .help("run it once without --offline, or copy the folder `bases` from another machine's cache"))
     }
 }
 
@@ -225,7 +221,7 @@ fn by_index(
     let still = self::missing(missing, store)?;
     if let Some(package) = still.iter().find(|p| same(p)) {
         return Err(Error::missing(format!("{} {} could not be fetched", package.name, package.version))
-            .found("the archive's index has it, and what came has another digest"));
+            .found("the archive's index lists it, but the fetched file has another digest"));
     }
     let superseded = still.into_iter().map(|p| Superseded {
         now: now.get(&p.name).map(|n| n.version.clone()),

@@ -11,14 +11,14 @@ pub(super) fn date(bytes: &[u8], suite: &str) -> Result<Stamp, String> {
         return Err(format!("it is of {origin}, {name}"));
     }
     let date = fields.need("Date")?;
-    Stamp::parse_release(date).ok_or_else(|| format!("{date:?} is no date"))
+    Stamp::parse_release(date).ok_or_else(|| format!("{date:?} is not a date"))
 }
 
 /// The fields that the signature covers (RFC 9580, "Cleartext Signature Framework").
 fn signed_fields(bytes: &[u8]) -> Result<Paragraph, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let signed =
-        text.strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----\n").ok_or("it is not signed in the open")?;
+        text.strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----\n").ok_or("it is not a clear-signed text")?;
     // After the header, which ends with an empty line.
     let (_, signed) = signed.split_once("\n\n").ok_or("it has no text")?;
     let (signed, _) = signed.split_once("\n-----BEGIN PGP SIGNATURE-----").ok_or("it has no signature")?;
@@ -42,7 +42,7 @@ mod tests {
         let later = "Date: Sat, 12 Sep 2030 07:55:41 UTC\n";
         assert!(date(&format!("{later}{SIGNED}"), "trixie").unwrap_err().contains("not signed"));
         assert_eq!(date(&format!("{SIGNED}{later}"), "trixie").unwrap(), "2026-09-12T07:55:41Z");
-        assert!(date(&SIGNED.replace("12 Sep", "XII Sep"), "trixie").unwrap_err().contains("is no date"));
+        assert!(date(&SIGNED.replace("12 Sep", "XII Sep"), "trixie").unwrap_err().contains("is not a date"));
     }
 
     proptest! {

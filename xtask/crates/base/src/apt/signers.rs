@@ -45,7 +45,7 @@ impl Verifier {
         good.ok_or_else(|| {
             let name = file.file_name().unwrap_or_default().to_string_lossy();
             let words = output.errors();
-            let failed = Error::failed(format!("{name} bears no good signature of Debian's archive"));
+            let failed = Error::failed(format!("{name} has no valid signature of Debian's archive"));
             words.lines().take(5).fold(failed, |error, line| error.found(xtask_files::escape::plain(line)))
         })
     }

@@ -108,11 +108,12 @@ impl<'a> State<'a> {
             let help = if said("NO_PUBKEY") || said("not signed") {
                 Some("get the archive's newer keys: apt-get install --only-upgrade debian-archive-keyring")
             } else if said("Mirror sync") || said("Hash Sum mismatch") {
-                Some("the mirror is between two states: try again later, or name fewer architectures by --arch")
+                Some("the mirror is being updated: try again later, or name fewer architectures with --arch")
             } else {
                 None
             };
-            let error = Error { what: format!("apt could not fetch the indexes of Debian {}", self.debian), ..error };
+            let error =
+                Error { what: format!("apt could not fetch the indexes of Debian {}", self.debian), ..error };
             help.into_iter().fold(error, Error::help)
         })
     }
@@ -124,8 +125,7 @@ impl<'a> State<'a> {
     pub fn lookup(&self, arch: Arch, names: &[&str]) -> Result<BTreeMap<String, Package>> {
         let cmd = self.cmd_for(&self.apt.cache, arch);
         let output = super::run_any(&cmd.args(["--no-all-versions", "show"]).args(names), self.apt.ui)?;
-        let bad =
-            |why: String| Error::failed("apt-cache show said something that is not understood").found(why);
+        let bad = |why: String| Error::failed("the output of apt-cache show is not valid").found(why);
         let mut found = BTreeMap::new();
         for paragraph in Paragraph::all(&output.text()).map_err(bad)? {
             let package = package(&paragraph).map_err(bad)?;
@@ -155,7 +155,7 @@ impl<'a> State<'a> {
         let signers = self.apt.signers(&file, &self.dir)?;
         let bytes = std::fs::read(&file).map_err(|e| Error::io("cannot read", &file, &e))?;
         let date = release::date(&bytes, suite)
-            .map_err(|why| Error::failed(format!("the InRelease of {suite} is not understood")).found(why))?;
+            .map_err(|why| Error::failed(format!("the InRelease of {suite} is not valid")).found(why))?;
         Ok(Release { date, digest: Digest::of(&bytes), signers })
     }
 
@@ -178,8 +178,8 @@ fn package(paragraph: &Paragraph) -> Result<Package, String> {
         name: need("Package")?,
         version: need("Version")?,
         architecture: need("Architecture")?,
-        size: size.parse().map_err(|_| format!("{size:?} is no size"))?,
-        digest: digest.ok_or_else(|| format!("{sha256:?} is no SHA-256"))?,
+        size: size.parse().map_err(|_| format!("{size:?} is not a size"))?,
+        digest: digest.ok_or_else(|| format!("{sha256:?} is not a SHA-256"))?,
         pool: need("Filename")?,
     })
 }
@@ -207,7 +207,7 @@ mod tests {
         );
         let read = |text: &str| package(&Paragraph::one(text).unwrap());
         assert_eq!(read(&text).unwrap().pool, "pool/main/x.deb");
-        assert_eq!(read(&text.replace("Size: 7", "Size: x")).unwrap_err(), "\"x\" is no size");
+        assert_eq!(read(&text.replace("Size: 7", "Size: x")).unwrap_err(), "\"x\" is not a size");
         assert_eq!(read(&text.replace("Filename", "File")).unwrap_err(), "there is no field Filename");
     }
 }

@@ -11,7 +11,7 @@ impl Paragraph {
     /// All paragraphs of a text.
     ///
     /// # Errors
-    /// A line that is neither a field nor the next line of one, or a field that stands twice; named by its number.
+    /// A line that is neither a field nor the next line of one, or a field that is there twice; named by its number.
     pub fn all(text: &str) -> Result<Vec<Self>, String> {
         let mut all = vec![Self::default()];
         for (at, line) in text.lines().enumerate() {
@@ -25,17 +25,17 @@ impl Paragraph {
                 continue;
             } else if line.starts_with([' ', '\t']) {
                 let Some((_, value)) = now.fields.last_mut() else {
-                    return Err(format!("line {} goes on with a field that has not begun", at + 1));
+                    return Err(format!("line {} continues a field that has not begun", at + 1));
                 };
                 value.push('\n');
                 value.push_str(line.trim_start());
             } else {
                 let field = line.split_once(':').filter(|(name, _)| is_name(name));
                 let Some((name, value)) = field else {
-                    return Err(format!("line {} is no field: {:?}", at + 1, short(line)));
+                    return Err(format!("line {} is not a field: {:?}", at + 1, short(line)));
                 };
                 if now.get(name).is_some() {
-                    return Err(format!("line {}: the field {name} stands twice", at + 1));
+                    return Err(format!("line {}: the field {name} is there twice", at + 1));
                 }
                 now.fields.push((name.to_owned(), value.trim().to_owned()));
             }
@@ -101,11 +101,11 @@ mod tests {
 
     #[test]
     fn what_is_no_paragraph() {
-        let twice = "line 2: the field a stands twice";
+        let twice = "line 2: the field a is there twice";
         for (text, words) in [
-            (" first\n", "line 1 goes on with a field that has not begun"),
-            ("A: 1\n\n more\n", "line 3 goes on with a field that has not begun"),
-            ("A: 1\nno field\n", "line 2 is no field: \"no field\""),
+            (" first\n", "line 1 continues a field that has not begun"),
+            ("A: 1\n\n more\n", "line 3 continues a field that has not begun"),
+            ("A: 1\nno field\n", "line 2 is not a field: \"no field\""),
             (": x\n", "line 1 is no field"),
             ("-A: x\n", "line 1 is no field"),
             ("A: 1\na: 2\n", twice),

@@ -53,8 +53,8 @@ fn what_is_no_package() {
     let broken = tar_of(&[("./control", "no field\n")]);
     let control = ("control.tar", &control[..]);
     let cases: [(Vec<u8>, &str); 13] = [
-        (Vec::new(), "is no Debian package"),
-        (b"#!/bin/sh\n".to_vec(), "is no Debian package"),
+        (Vec::new(), "is not a Debian package"),
+        (b"#!/bin/sh\n".to_vec(), "is not a Debian package"),
         (ar(&[]), "no member control.tar"),
         (ar(&[("x", b"")]), "its first member is \"x\""),
         (ar(&[("debian-binary", b"3.0\n"), control]), "has the format \"3.0\""),

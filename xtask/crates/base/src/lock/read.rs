@@ -44,16 +44,16 @@ impl Lock {
     /// It is none: with the line and the column, or with the entry.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let bad = |why: String| {
-            Error::usage(format!("{name} is no lock that can be read"))
+            Error::usage(format!("{name} is not a valid lock"))
                 .found(why)
-                .help("make it anew: remove it, then cargo xtask base update")
+                .help("remove it, then make it again: cargo xtask base update")
         };
         let raw: RawLock = toml::from_str(text).map_err(|e| bad(e.to_string().trim_end().to_owned()))?;
         if raw.schema != 1 {
             return Err(bad(format!("it has schema {}; this program reads schema 1", raw.schema)));
         }
         if !matches!(raw.debian, 12 | 13) {
-            return Err(bad(format!("it is for Debian {}; there are bases of 12 and 13", raw.debian)));
+            return Err(bad(format!("it is for Debian {}; there are bases for 12 and 13", raw.debian)));
         }
         let mut releases = BTreeMap::new();
         for (suite, release) in raw.release {
@@ -74,14 +74,15 @@ impl Lock {
                 all = checked;
             } else {
                 let arch = Arch::ALL.into_iter().find(|arch| arch.as_str() == table);
-                let arch = arch.ok_or_else(|| bad(format!("{table:?} is no architecture that has bases")))?;
+                let arch =
+                    arch.ok_or_else(|| bad(format!("{table:?} is not an architecture that has bases")))?;
                 packages.insert(arch, checked);
             }
         }
         for table in packages.values_mut() {
             for (name, package) in &all {
                 if table.insert(name.clone(), package.clone()).is_some() {
-                    return Err(bad(format!("{name} stands under an architecture and under all of them")));
+                    return Err(bad(format!("{name} is listed for one architecture and for all of them")));
                 }
             }
         }
@@ -92,12 +93,12 @@ impl Lock {
 impl RawRelease {
     fn check(self, suite: &str) -> Result<Release, String> {
         if !plain(suite, "-") {
-            return Err("that is no name of a suite".into());
+            return Err("that is not the name of a suite".into());
         }
-        let date = Stamp::parse(&self.date).ok_or("its date is none like 2026-09-12T07:55:41Z")?;
+        let date = Stamp::parse(&self.date).ok_or("its date is not written as in 2026-09-12T07:55:41Z")?;
         let hex = |signer: &String| signer.bytes().all(|b| b.is_ascii_hexdigit()) && signer.len() >= 40;
         if !self.signers.iter().all(hex) {
-            return Err("a signer is no fingerprint".into());
+            return Err("a signer is not a fingerprint".into());
         }
         Ok(Release { date, digest: digest(&self.sha256)?, signers: self.signers })
     }
@@ -108,15 +109,15 @@ impl RawPackage {
         let Self { version, size, sha256, pool } = self;
         // Debian policy, 5.6.7 and 5.6.12.
         if !plain(name, "+-.") {
-            return Err("that is no name of a package".into());
+            return Err("that is not the name of a package".into());
         }
         if !plain(&version, "+-.~:") {
-            return Err(format!("{version:?} is no version"));
+            return Err(format!("{version:?} is not a version"));
         }
         let end = format!("_{table}.deb");
         let parts_are_plain = pool.split('/').all(|part| plain(part, "+-.~_%"));
         if !pool.starts_with("pool/") || !pool.ends_with(&end) || !parts_are_plain {
-            return Err(format!("{pool:?} is no place of a package for {table}"));
+            return Err(format!("{pool:?} is not the path of a package for {table}"));
         }
         let digest = digest(&sha256)?;
         Ok(Package { name: name.into(), version, architecture: table.into(), size, digest, pool })
@@ -130,5 +131,5 @@ pub(super) fn plain(text: &str, others: &str) -> bool {
 }
 
 fn digest(hex: &str) -> Result<Digest, String> {
-    Digest::parse(&format!("sha256:{hex}")).ok_or_else(|| format!("{hex:?} is no SHA-256"))
+    Digest::parse(&format!("sha256:{hex}")).ok_or_else(|| format!("{hex:?} is not a SHA-256"))
 }
