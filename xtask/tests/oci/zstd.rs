@@ -213,7 +213,7 @@ fn a_zstd_layer_of_a_base_is_gzip_in_the_tar() {
     // The same blob is known already under its true digest; so is what it unpacks to.
     fs::remove_dir_all(&cache).unwrap();
     let error = packer.pack(&[image]).unwrap_err();
-    assert!(error.to_string().contains("is not the layer that it should be"), "{error}");
+    assert!(error.to_string().contains("is not the expected layer"), "{error}");
     assert!(!fs::read_to_string(dist.join("oci/index.json")).unwrap().contains("lying"));
 }
 

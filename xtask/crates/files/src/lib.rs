@@ -62,7 +62,7 @@ fn in_the_way(dir: &Path) -> Option<String> {
     let there = |part: &&Path| fs::symlink_metadata(part).is_ok();
     let part = dir.ancestors().find(there).filter(|part| !part.is_dir())?;
     let what = match fs::metadata(part) {
-        Ok(_) => "is no folder",
+        Ok(_) => "is not a folder",
         Err(_) => "is a link that leads nowhere",
     };
     Some(format!("{} {what}", part.display()))
@@ -71,7 +71,7 @@ fn in_the_way(dir: &Path) -> Option<String> {
 /// Reads a file that lies where others can put something. A pipe, say, which would be waited for without end, is refused.
 ///
 /// # Errors
-/// As of [`fs::read`], and where it is no regular file.
+/// As of [`fs::read`], and where it is not a regular file.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     regular(path).and_then(|()| fs::read(path))
 }
@@ -100,7 +100,7 @@ fn regular(path: &Path) -> io::Result<()> {
     match (kind.is_file(), kind.is_dir()) {
         (true, _) => Ok(()),
         (_, true) => Err(io::ErrorKind::IsADirectory.into()),
-        _ => Err(io::Error::other("it is no regular file")),
+        _ => Err(io::Error::other("it is not a regular file")),
     }
 }
 
@@ -197,7 +197,7 @@ mod tests {
         let [file, link] = ["file", "link"].map(|name| dir.path().join(name));
         fs::write(&file, "").unwrap();
         std::os::unix::fs::symlink("/nowhere/x", &link).unwrap();
-        for (place, what) in [(&file, "is no folder"), (&link, "is a link that leads nowhere")] {
+        for (place, what) in [(&file, "is not a folder"), (&link, "is a link that leads nowhere")] {
             for dir in [place.clone(), place.join("a"), place.join("a/b")] {
                 let error = folder(&dir).unwrap_err();
                 assert_eq!(error.found, [format!("{} {what}", place.display())], "{error}");
@@ -220,7 +220,7 @@ mod tests {
         assert!(mkfifo.unwrap().success());
         for path in [&pipe, &dir.path().join("socket"), Path::new("/dev/null")] {
             for refused in [read(path).err(), open(path).err(), open_lock(path).err()] {
-                assert_eq!(refused.unwrap().to_string(), "it is no regular file", "{}", path.display());
+                assert_eq!(refused.unwrap().to_string(), "it is not a regular file", "{}", path.display());
             }
         }
         drop(made);

@@ -80,9 +80,9 @@ impl Blobs {
         io::copy(&mut source, &mut copy).map_err(|e| Error::io("cannot copy", from, &e))?;
         let (staged, digest, size) = copy.finish();
         if (&digest, size) != (&blob.digest, blob.size) {
-            return Err(Error::failed(format!("{} is not what it should be", from.display()))
+            return Err(Error::failed(format!("{} has the wrong content", from.display()))
                 .found(format!("it has {size} bytes and {digest}, not {} and {}", blob.size, blob.digest))
-                .help("it was changed or cut off: remove it, and it is fetched or made again"));
+                .help("it was changed or cut off: remove it, and the next run fetches or makes it again"));
         }
         staged.put(&self.path(&blob.digest))?;
         self.remember(&blob.digest, memo);
@@ -146,7 +146,7 @@ mod tests {
         for damaged in [&b"bytez"[..], b"byte"] {
             fs::write(&file, damaged).unwrap();
             let error = blobs.bring(&blob, &file, &memo).unwrap_err().to_string();
-            assert!(error.contains("is not what it should be"), "{error}");
+            assert!(error.contains("has the wrong content"), "{error}");
             assert_eq!(fs::read_dir(blobs.dir()).unwrap().count(), 0);
         }
         fs::write(&file, b"bytes").unwrap();

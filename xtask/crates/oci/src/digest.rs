@@ -69,7 +69,7 @@ impl serde::Serialize for Digest {
 impl<'de> serde::Deserialize<'de> for Digest {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no sha256 digest")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not a sha256 digest")))
     }
 }
 

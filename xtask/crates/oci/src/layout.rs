@@ -115,9 +115,9 @@ fn ref_name(entry: &Value) -> Option<&str> {
 
 fn foreign(path: &Path, why: &str) -> Error {
     let folder = path.parent().unwrap_or(path).display();
-    Error::failed(format!("{} is no index of an image layout", path.display())).found(why).help(format!(
-        "this program writes that file whole or not at all; remove the folder {folder} to begin anew"
-    ))
+    Error::failed(format!("{} is not the index of an image layout", path.display()))
+        .found(why)
+        .help(format!("cargo xtask did not write this file; to start over, remove the folder {folder}"))
 }
 
 #[cfg(test)]

@@ -194,7 +194,7 @@ impl RootFs {
             let parent = &path[..slash];
             match self.nodes.get(parent).map(|n| &n.kind) {
                 Some(Kind::Dir) => {}
-                Some(_) => return Err(refused(path, format!("/{parent} is no folder"))),
+                Some(_) => return Err(refused(path, format!("/{parent} is not a folder"))),
                 None => {
                     self.nodes.insert(parent.to_owned(), Node::dir(0o755));
                 }
@@ -203,7 +203,7 @@ impl RootFs {
         match self.nodes.get(path).map(|n| &n.kind) {
             None => {}
             Some(Kind::Dir) if node.kind == Kind::Dir => {}
-            Some(_) => return Err(refused(path, "something is there already")),
+            Some(_) => return Err(refused(path, "the path exists already")),
         }
         self.nodes.insert(path.to_owned(), node);
         Ok(())
@@ -229,7 +229,9 @@ impl RootFs {
                 Resolved::Found(folder) => folder,
                 Resolved::Missing(folder) => folder,
                 Resolved::Loop => return Err(refused(path, "the links above it lead in a circle")),
-                Resolved::NotAFolder(other) => return Err(refused(path, format!("/{other} is no folder"))),
+                Resolved::NotAFolder(other) => {
+                    return Err(refused(path, format!("/{other} is not a folder")));
+                }
             },
         };
         let place = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
@@ -328,7 +330,7 @@ impl RootFs {
 
 fn check(path: &str, node: &Node) -> Result<()> {
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
-        return Err(refused(path, "a path has plain parts only: no leading or doubled '/', no '.' or '..'"));
+        return Err(refused(path, "a path must have no leading or doubled '/', and no '.' or '..'"));
     }
     if path.contains('\0') || matches!(&node.kind, Kind::Symlink(target) if target.contains('\0')) {
         return Err(refused(path, "a path holds no NUL"));
@@ -337,7 +339,7 @@ fn check(path: &str, node: &Node) -> Result<()> {
         return Err(refused(path, "a symbolic link has a target"));
     }
     if node.mode > 0o7777 {
-        return Err(refused(path, format!("0o{:o} is no mode", node.mode)));
+        return Err(refused(path, format!("0o{:o} is not a mode", node.mode)));
     }
     Ok(())
 }

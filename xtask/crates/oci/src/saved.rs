@@ -46,7 +46,7 @@ impl Saved {
     /// The file is no tar of images, or holds no such image.
     pub fn find(tar: &Path, id: &Digest) -> Result<Self> {
         let damaged =
-            |why: String| Error::failed(format!("{} is no tar of images", tar.display())).found(why);
+            |why: String| Error::failed(format!("{} is not a tar of images", tar.display())).found(why);
         let io = |e: io::Error| damaged(e.to_string());
         let mut file = File::open(tar).map_err(|e| Error::io("cannot read", tar, &e))?;
         let places = places(&mut file).map_err(io)?;
@@ -131,7 +131,7 @@ impl Saved {
                 .map_err(|e| Error::io("cannot unpack a layer to", &place, &e))?;
             if found != *diff {
                 return Err(Error::failed(format!(
-                    "{} of {} is not what it should be",
+                    "{} of {} has the wrong content",
                     layer.0,
                     self.tar.display()
                 ))

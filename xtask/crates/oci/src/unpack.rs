@@ -41,8 +41,9 @@ pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
 /// # Errors
 /// As there.
 pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
-    let damaged =
-        |e: std::io::Error| Error::failed(format!("{} is no whole tar", tar.display())).found(e.to_string());
+    let damaged = |e: std::io::Error| {
+        Error::failed(format!("{} is not a complete tar", tar.display())).found(e.to_string())
+    };
     let reader = Reader::new(from).map_err(damaged)?;
     // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
     let mut brought = BTreeSet::new();
@@ -118,7 +119,7 @@ fn clear(tree: &mut RootFs, folder: String, brought: &BTreeSet<String>, cleared:
 }
 
 fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
-    let id = |id: u64| u32::try_from(id).map_err(|_| refused(path, "its owner is no 32-bit number"));
+    let id = |id: u64| u32::try_from(id).map_err(|_| refused(path, "its owner is not a 32-bit number"));
     let kind = match entry.kind {
         Type::Dir => Kind::Dir,
         Type::File => {
@@ -132,7 +133,7 @@ fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
             let place = beside(tree, &place).unwrap_or_default();
             let node = tree.get(&place).filter(|node| node.kind != Kind::Dir);
             return node.cloned().ok_or_else(|| {
-                refused(path, format!("it is a hard link to {target:?}, which is no file of the layer"))
+                refused(path, format!("it is a hard link to {target:?}, which is not a file of the layer"))
             });
         }
         Type::Char | Type::Block => return Err(refused(path, "it is a device node")),
@@ -172,7 +173,7 @@ fn plain(raw: &[u8]) -> Result<Option<String>> {
     }
     let text = std::str::from_utf8(raw).map_err(|_| refused(&shown, "its path is not UTF-8"))?;
     if text.split('/').any(|part| part == "..") {
-        return Err(refused(text, "its path leads out of the root by `..`"));
+        return Err(refused(text, "its path leaves the root with `..`"));
     }
     let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
     Ok((!parts.is_empty()).then(|| parts.join("/")))

@@ -108,7 +108,7 @@ impl<R: Read + Seek> Reader<R> {
                     Ok(None)
                 };
             };
-            let size = number::field(&header[124..136]).ok_or_else(|| bad("a size is no number"))?;
+            let size = number::field(&header[124..136]).ok_or_else(|| bad("a size is not a number"))?;
             match header[156] {
                 b'L' => once(&mut long_path, self.name(size)?)?,
                 b'K' => once(&mut long_link, self.name(size)?)?,
@@ -154,7 +154,7 @@ impl<R: Read + Seek> Reader<R> {
             other => Type::Other(other),
         };
         let field = |range: std::ops::Range<usize>, what: &str| {
-            number::field(&header[range]).ok_or_else(|| bad(&format!("{what} of an entry is no number")))
+            number::field(&header[range]).ok_or_else(|| bad(&format!("{what} of an entry is not a number")))
         };
         // Whatever their header says, only files have data (Go's archive/tar has it so, and Docker with it).
         let size = match kind {

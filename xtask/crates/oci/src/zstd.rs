@@ -113,7 +113,7 @@ fn compress(input: &[u8]) -> io::Result<Vec<u8>> {
     if reads_as(&frame, input)? {
         return Ok(frame);
     }
-    Err(io::Error::other("a zstd frame does not decompress to what went in: this is a bug of the encoder"))
+    Err(io::Error::other("a zstd frame does not decompress to its input: this is a bug of the encoder"))
 }
 
 /// Whether a frame decompresses to these bytes.

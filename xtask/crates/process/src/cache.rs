@@ -37,15 +37,14 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
         _ => absolute("HOME").map(|h| h.join(".cache")),
     };
     place.map(|p| p.join(NAME)).ok_or_else(|| {
-        Error::missing("there is no place for the cache: no home folder is known")
+        Error::missing("there is no folder for the cache: no home folder is known")
             .help("set XTASK_CACHE_DIR to an absolute path")
     })
 }
 
 /// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
 pub fn needed(error: Error) -> Error {
-    let help =
-        "what is kept there is needed: set XTASK_CACHE_DIR to a folder that can be written, with room in it";
+    let help = "set XTASK_CACHE_DIR to a folder that can be written and has space";
     Error { kind: Kind::Missing, ..error }.help(help)
 }
 

@@ -100,7 +100,7 @@ impl Host {
         }
         let is = if odd.len() == 1 { "the variable" } else { "the variables" };
         Err(Error::usage(format!("the value of {is} {} is not UTF-8", odd.join(", ")))
-            .help("set it to text, or take it away: what it says would be lost"))
+            .help("set it to UTF-8 text, or remove it"))
     }
 
     /// All variables.

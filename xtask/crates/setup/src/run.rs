@@ -196,7 +196,8 @@ impl Work<'_, '_> {
             }
             Action::BuildStd(target) => self.build(target),
             Action::ByHand(lines) => {
-                Err(Error::missing(format!("{} is left to you", step.want)).help(lines.join("\n")))
+                Err(Error::missing(format!("{} cannot be installed automatically", step.want))
+                    .help(lines.join("\n")))
             }
         }
     }
@@ -257,7 +258,7 @@ impl Work<'_, '_> {
             return Ok(());
         }
         let supply = supply(target, context).ok_or_else(|| {
-            Error::missing(format!("the std for {target} is built, but neither zig nor a musl gcc is there to take the C library from"))
+            Error::missing(format!("the std for {target} is built, but its C library needs zig or a musl gcc, and neither was found"))
         })?;
         let sysroot = rust_std::place(&rustc, target, context.cache);
         self_contained::fill(&sysroot, target, &supply, &mut progress)

@@ -74,7 +74,7 @@ pub fn steps(wants: &[Want], machine: &Machine) -> Vec<Step> {
         let begin = all.len();
         all.extend(for_want(want, machine));
         if all.len() == begin {
-            let lines = vec![format!("{want}: no way to get it on this machine is known")];
+            let lines = vec![format!("{want}: cargo xtask cannot install it on this machine")];
             all.push(step(want, Action::ByHand(lines), false, false));
         }
     }
@@ -210,7 +210,7 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
         // Fedora's cross compilers have no C library.
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
-            vec![format!("for {target}, zig is the C compiler to get here")]
+            vec![format!("for {target}, install zig as the C compiler")]
         }
         ("macos", Want::Zig | Want::Cyclonedx) => vec!["brew install python3".into()],
         ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
@@ -341,7 +341,7 @@ mod tests {
         assert_eq!(lines(&[Want::Zig], &elsewhere("windows")), ["winget install Python.Python.3.12"]);
         assert_eq!(
             lines(&[Want::Qemu(target.clone())], &elsewhere("macos")),
-            ["qemu for aarch64-unknown-linux-gnu: no way to get it on this machine is known"]
+            ["qemu for aarch64-unknown-linux-gnu: cargo xtask cannot install it on this machine"]
         );
         let binfmt = lines(&[Want::Binfmt(target)], &debian());
         assert_eq!(binfmt.len(), 3);

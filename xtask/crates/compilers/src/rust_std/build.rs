@@ -64,7 +64,7 @@ pub fn build(build: &Build<'_>, progress: &mut dyn FnMut(&str)) -> Result<PathBu
     cache::publish(staging, "made", &place)?;
     match find::made(rustc, target, cache) {
         Some(_) => Ok(place),
-        None => Err(Error::failed(format!("the std that was built for {target} is not whole"))
+        None => Err(Error::failed(format!("the std that was built for {target} is not complete"))
             .found(place.display().to_string())),
     }
 }

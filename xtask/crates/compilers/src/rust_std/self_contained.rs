@@ -59,7 +59,7 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
         return Ok(());
     }
     let _lock = cache::lock(&super::build::lock_of(sysroot), || {
-        progress("waiting for another process that fills the same std");
+        progress("waiting for another process that completes the same std");
     })?;
     if complete(sysroot, target) {
         return Ok(());

@@ -90,7 +90,7 @@ fn parse(facts: Facts) -> Result<Rustc> {
     let version = field("release").as_deref().and_then(Version::parse);
     let (Some(version), Some(host)) = (version, field("host")) else {
         return Err(Error::missing(format!(
-            "{} is no rustc: -vV names no release or no host",
+            "{} is not a rustc: -vV prints no release or no host",
             facts.program.display()
         ))
         .found(facts.verbose));

@@ -31,7 +31,7 @@ pub fn active(host: &Host, workspace: &Path, cache: &Path) -> Result<Rustc> {
         }
         Found::Nothing => {
             let said = named.map_or("there is no rustc on PATH".to_owned(), |(key, value)| {
-                format!("{key}={value} names no program")
+                format!("{key}={value} does not name a program")
             });
             return Err(Error::missing(said).help("install Rust with rustup, or set RUSTC to a rustc"));
         }

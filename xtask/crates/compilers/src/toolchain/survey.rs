@@ -198,8 +198,10 @@ fn verdict(
         // It costs the time of a probe in every run, and nothing else.
         talk.told.call_once(|| {
             let help = "set XTASK_CACHE_DIR to a folder that can be written";
-            talk.ui
-                .warn(format!("what was found of C toolchains is not kept: {}\n  help: {help}", error.what));
+            talk.ui.warn(format!(
+                "the results of the probes of C toolchains cannot be kept: {}\n  help: {help}",
+                error.what
+            ));
         });
     }
     Ok(verdict)

@@ -15,7 +15,7 @@ pub(super) fn recode(stored: &StoredLayer, pool: &Pool, blobs: &Blobs) -> Result
     decompress(blob, &mut hashed, |_| Ok(())).map_err(failed)?;
     let (stream, diff_id, _) = hashed.finish();
     if diff_id != stored.layer.diff_id {
-        return Err(Error::failed(format!("{} is not the layer that it should be", stored.blob.display()))
+        return Err(Error::failed(format!("{} is not the expected layer", stored.blob.display()))
             .found(format!("unpacked it has {diff_id}, not {}", stored.layer.diff_id)));
     }
     let blob = stream.finish().map_err(failed)?;

@@ -65,14 +65,14 @@ fn layers_become_one_tree() {
 #[test]
 fn what_no_layer_may_hold() {
     let cases: [(&[Line<'_>], &str); 12] = [
-        (&[("a/../../x", Regular, "")], "leads out of the root"),
-        (&[("a", Regular, ""), ("a/x", Regular, "")], "is no folder"),
-        (&[("x", Link, "../etc/passwd")], "leads out of the root"),
+        (&[("a/../../x", Regular, "")], "leaves the root"),
+        (&[("a", Regular, ""), ("a/x", Regular, "")], "is not a folder"),
+        (&[("x", Link, "../etc/passwd")], "leaves the root"),
         (&[("d", Directory, ""), ("x", Link, "d")], "hard link"),
         (&[("a/.wh.", Regular, "")], "names nothing"),
         (&[("x", ::tar::EntryType::Char, "")], "device node"),
-        (&[("../x", Regular, "")], "leads out of the root"),
-        (&[("/../x", Regular, "")], "leads out of the root"),
+        (&[("../x", Regular, "")], "leaves the root"),
+        (&[("/../x", Regular, "")], "leaves the root"),
         (&[("dev/sda", Block, "")], "device node"),
         (&[("pipe", Fifo, "")], "named pipe"),
         (&[("x", Link, "no/such")], "hard link"),

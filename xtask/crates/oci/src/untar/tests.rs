@@ -91,7 +91,7 @@ fn what_is_damaged() {
         (file()[..300].to_vec(), "cut off"),
         (file()[..900].to_vec(), "cut off"),
         (header(b'0', b"f", u64::MAX >> 31, |_| {}), "cut off"),
-        (header(b'0', b"f", 0, |h| h[124] = b'9'), "size is no number"),
+        (header(b'0', b"f", 0, |h| h[124] = b'9'), "size is not a number"),
         (header(b'0', b"f", 0, |h| h[108] = b'x'), "owner"),
         (header(b'0', b"", 0, |_| {}), "no name"),
         (header(b'L', b"f", 1 << 30, |_| {}), "describe one entry"),

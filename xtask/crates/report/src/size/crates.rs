@@ -67,7 +67,7 @@ fn read(file: &Path) -> Result<Vec<u8>> {
 
 fn parse<'d>(bytes: &'d [u8], file: &Path) -> Result<object::File<'d>> {
     object::File::parse(bytes)
-        .map_err(|e| Error::failed(format!("{} is no program", file.display())).found(e.to_string()))
+        .map_err(|e| Error::failed(format!("{} is not a program", file.display())).found(e.to_string()))
 }
 
 /// Sections that are loaded and take room in the file.

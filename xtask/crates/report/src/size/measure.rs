@@ -121,8 +121,8 @@ fn document<T: serde::de::DeserializeOwned>(blobs: &Blobs, digest: &Digest) -> R
 fn not_whole(blobs: &Blobs, digest: &Digest) -> Error {
     let path = blobs.path(digest);
     let found = match std::fs::symlink_metadata(&path) {
-        Ok(meta) if meta.is_file() => "it is there with other bytes than its name says".to_owned(),
-        Ok(_) => "it is no regular file".to_owned(),
+        Ok(meta) if meta.is_file() => "it exists, but its content does not match its name".to_owned(),
+        Ok(_) => "it is not a regular file".to_owned(),
         Err(e) => e.to_string(),
     };
     Error::failed(format!("the layout lacks {}", path.display())).found(found)

@@ -86,8 +86,7 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
         }
         Symbols::Stripped => {
             return text
-                + "\nThe program is stripped, so no crate can be told from another: --crates builds it once more with \
-                   its symbols.\n";
+                + "\nThe program is stripped, so the sizes of its crates are unknown: --crates builds it once more with its symbols.\n";
         }
     };
     let mut crates = Table::new(&[("code", Right), ("data", Right), ("crate", Left)]);

@@ -176,7 +176,7 @@ fn what_is_not_there_is_not_described() {
         std::fs::remove_file(&blob).unwrap();
         refused("No such file");
         std::fs::write(&blob, [&bytes[..bytes.len() - 1], b"x"].concat()).unwrap();
-        refused("other bytes than its name says");
+        refused("its content does not match its name");
         std::fs::write(&blob, bytes).unwrap();
         assert_eq!(measure().unwrap()[0].platforms.len(), 1);
     }

@@ -116,6 +116,6 @@ mod tests {
         assert_eq!(run.cases.iter().map(|c| c.mode.as_str()).collect::<Vec<_>>(), ["pure"]);
         let failed: Vec<(&str, &str)> =
             run.failed.iter().map(|(c, e)| (c.mode.as_str(), e.what.as_str())).collect();
-        assert_eq!(failed, [("broken", "cc1 was killed"), ("odd", "a sample of NaN s is no duration")]);
+        assert_eq!(failed, [("broken", "cc1 was killed"), ("odd", "a sample of NaN s is not a duration")]);
     }
 }

@@ -30,10 +30,10 @@ impl Timing {
     /// Summarises samples in seconds.
     ///
     /// # Errors
-    /// No sample at all, or one that is no duration: negative, infinite, not a number.
+    /// No sample at all, or one that is not a duration: negative, infinite, not a number.
     pub fn of(samples: &[f64]) -> Result<Self> {
         if let Some(bad) = samples.iter().find(|s| !(s.is_finite() && **s >= 0.0)) {
-            return Err(Error::failed(format!("a sample of {bad} s is no duration")));
+            return Err(Error::failed(format!("a sample of {bad} s is not a duration")));
         }
         let sorted = sorted(samples);
         let (Some(&min), Some(&max)) = (sorted.first(), sorted.last()) else {
@@ -105,7 +105,7 @@ mod tests {
     fn what_is_no_duration_is_refused() {
         for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.001] {
             let error = Timing::of(&[1.0, bad]).unwrap_err();
-            assert!(error.what.ends_with("is no duration"), "{error}");
+            assert!(error.what.ends_with("is not a duration"), "{error}");
         }
     }
 
