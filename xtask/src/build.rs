@@ -175,10 +175,10 @@ impl Builder<'_> {
         };
         if !forced.is_empty() {
             let error = Error::usage(
-                "Cargo's configuration forces C tools on every build, past the traps of a pure one",
+                "Cargo's configuration forces C tools on every build, so the traps of a pure build have no effect",
             );
             let error = forced.into_iter().fold(error, |error, line| error.found(line));
-            return Err(error.help("take `force = true` out"));
+            return Err(error.help("remove `force = true`"));
         }
         let io = |e: std::io::Error| Error::io("cannot prepare the build folder", dir, &e);
         let marker = dir.join(TRAPPED);

@@ -117,7 +117,7 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
             self_contained: std.self_contained,
         }),
         Choice::Setup { rustc, way } => StdState::Obtainable(format!(
-            "`cargo xtask setup {target}` can get it ({}, rustc {})",
+            "`cargo xtask setup {target}` can install it ({}, rustc {})",
             way.provider(),
             rustc.version
         )),

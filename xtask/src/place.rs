@@ -163,11 +163,11 @@ impl Place<'_> {
             let placed = PlacedImage { config, base, rejected, left_out, refreshed };
             return Ok(Ok(ImageOf { placed, whole: (), platforms }));
         }
-        let what = format!("no base that auto knows carries image {}", self.image.name);
+        let what = format!("image {} starts on none of the bases that `auto` tries", self.image.name);
         let error = rejected
             .iter()
             .fold(Error::failed(&what), |error, r| error.found(format!("not {}: {}", r.base, r.reason)));
-        let error = error.help("name a base that holds what its programs need");
+        let error = error.help("name a base that has what its programs need");
         Ok(Err(WhyUnmade::NoneCarries(error)))
     }
 

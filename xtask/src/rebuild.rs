@@ -113,21 +113,19 @@ fn cause(section: Option<&str>, texts: Option<(&str, &str)>) -> String {
                 .into();
         }
         if in_path(one, at) {
-            return "a path of the build: xtask maps those that it knows (`--remap-path-prefix`, `-ffile-prefix-map`); this \
-                    one is made elsewhere, by a build script or by `env!` of `CARGO_MANIFEST_DIR` or `OUT_DIR`"
+            return "a path of the build: xtask maps the paths that it knows (`--remap-path-prefix`, `-ffile-prefix-map`); this one comes from a build script, or from `env!` of `CARGO_MANIFEST_DIR` or `OUT_DIR`"
                 .into();
         }
     }
     match section {
         Some(".note.gnu.build-id") => {
-            "the build ID alone, which the linker makes of what was linked: link with `-Clink-arg=-Wl,--build-id=none`"
+            "only the build ID, which the linker computes from its input: link with `-Clink-arg=-Wl,--build-id=none`"
                 .into()
         }
         Some(name) if name.starts_with(".debug") || name.starts_with(".symtab") || name == ".strtab" => {
             "debug information or symbols: names that depend on a path or on the order of the build".into()
         }
-        _ => "something that the sources do not say: their folder, the order of its files, random numbers or the order of a hash \
-              map, in a build script or a macro"
+        _ => "something beside the sources, in a build script or a macro: their folder, the order of its files, random numbers or the order of a hash map"
             .into(),
     }
 }

@@ -166,7 +166,7 @@ pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
         let entered = above.into_iter().all(|node| rights(node) & 1 != 0);
         if folder.kind == Kind::Dir && !(entered && rights(folder) & 3 == 3) {
             let Node { mode, uid: owner, gid: group, .. } = folder;
-            found.push(format!("{path} is {owner}:{group}'s in its base, with mode {mode:04o}"));
+            found.push(format!("in its base, {path} belongs to {owner}:{group} and has mode {mode:04o}"));
         }
     }
     found
@@ -202,9 +202,9 @@ fn of_base(text: &str, base: &str) -> Result<User> {
     let (user, group) = text.split_once(':').unwrap_or((text, ""));
     if user.is_empty() {
         return Err(Error::failed(format!(
-            "the base {base} says that {text:?} runs its programs, which is no user"
+            "the base {base} names {text:?} as its user, which is not a valid user"
         ))
-        .help("say it in targets.toml: user = \"65532:65532\""));
+        .help("set a user in targets.toml: user = \"65532:65532\""));
     }
     Ok(User { user: id(user), group: Some(group).filter(|g| !g.is_empty()).map(id) })
 }
@@ -265,12 +265,14 @@ pub fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -
     let place = &found.place;
     if let Some(top) = kernel::hides(place) {
         return Err(Error::usage(format!(
-            "`{key}` of an image names {name}, which nobody sees when it is started"
+            "`{key}` of an image names {name}, which is hidden when the image starts"
         ))
-        .found(format!("it lies in /{place}, and what the kernel shows in /{top} hides it")));
+        .found(format!(
+            "it lies in /{place}, and the kernel mounts its own file system on /{top}, which hides it"
+        )));
     }
     if !may_run(place, tree) {
-        return Err(Error::usage(format!("`{key}` of an image names {name}, which is no program"))
+        return Err(Error::usage(format!("`{key}` of an image names {name}, which is not a program"))
             .found(format!("/{place} may not be executed")));
     }
     Ok(Some(found))

@@ -112,7 +112,8 @@ impl Session {
     pub fn triples(&self, texts: &[String]) -> Result<Vec<Triple>> {
         let known = self.rustc.known_targets();
         let unknown = |text: &String| {
-            let error = Error::usage(format!("rustc {} knows no target `{text}`", self.rustc.version));
+            let error =
+                Error::usage(format!("rustc {} does not know the target `{text}`", self.rustc.version));
             match xtask_config::suggest::nearest(text, known.iter().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help("see all of them: rustc --print target-list"),
@@ -219,7 +220,9 @@ pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
         return Ok(Some(Vec::new()));
     }
     if names.clone().next().is_none() {
-        return Err(Error::usage("--providers names no provider").help("for none of them: --providers none"));
+        return Err(
+            Error::usage("--providers lists no provider").help("to use none of them: --providers none")
+        );
     }
     let provider = |name: &str| {
         let all: Vec<&str> = Provider::ALL.iter().map(|p| p.name()).collect();

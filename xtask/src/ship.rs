@@ -53,7 +53,7 @@ pub fn pack(
         |image: &&ImageSpec| image.platforms.iter().any(|p| p.runtime.user.split(':').next() == Some("0"));
     for image in specs.iter().filter(roots) {
         ui.warn(format!(
-            "image {} runs its program as root; `user` of its [[image]] says otherwise",
+            "image {} runs its program as root; set `user` of its [[image]] to change that",
             image.name
         ));
     }
@@ -123,7 +123,7 @@ impl Draft {
         let made = list(self.platforms.iter().map(|draft| &draft.placed.platform), " and ");
         let left_out = list(self.placed.left_out.iter(), " and ");
         let name = &self.placed.config.name;
-        format!("image {name} is made for {made} alone, since --target leaves out {left_out}")
+        format!("image {name} contains only {made}: --target leaves out {left_out}")
     }
 
     /// The image, packed.

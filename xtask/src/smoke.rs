@@ -184,7 +184,7 @@ pub fn images<I: Send + Sync, P: Send + Sync>(
 fn say(start: &Start<'_>, ran: &Ran, ui: &Ui) {
     let what = start.title();
     if let (Some(Objection { said, .. }), Some(runner)) = (&ran.objection, &ran.runner) {
-        ui.warn(format!("image {what} was run by {runner}, since {said}"));
+        ui.warn(format!("image {what} was started with {runner}, because {said}"));
     }
     match (&ran.smoke, &ran.runner) {
         (Smoke::Passed, Some(runner)) => ui.step("Ran", format!("{what} by {runner}")),

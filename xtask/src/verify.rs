@@ -170,8 +170,9 @@ fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smo
             cmd.line(),
             how_it_ended(&output).trim_end(),
             match output.end.is_ours() {
-                true => "`smoke` of [app] in targets.toml names arguments with which it ends by itself",
-                false => "`smoke` of [app] in targets.toml are its arguments: it should end with 0",
+                true => "set `smoke` of [app] in targets.toml to arguments with which it exits by itself",
+                false =>
+                    "`smoke` of [app] in targets.toml sets its arguments: with them it must exit with code 0",
             }
         )),
         // The kernel says of the program that it is not there where that is its interpreter.

@@ -17,7 +17,7 @@ const OWNER: &str = ".toolchain";
 /// Where a folder cannot be moved or made.
 pub fn make_room(build_dir: &Path, triple: &str, id: &str) -> Result<()> {
     let place = build_dir.join(triple);
-    let io = |e: std::io::Error| Error::io("cannot set aside what another toolchain built in", &place, &e);
+    let io = |e: std::io::Error| Error::io("cannot move aside the build of another toolchain in", &place, &e);
     let owner = |dir: &Path| std::fs::read_to_string(dir.join(OWNER)).ok();
     if owner(&place).as_deref() != Some(id) {
         let room = build_dir.join(".aside");

@@ -63,7 +63,10 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p
     let (single, together): (Vec<&Job>, Vec<&Job>) =
         cohort.jobs.iter().partition(|j| alone.contains(j.target.triple.as_str()));
     for job in &single {
-        builder.ui.step("Splitting", format!("{}: its features would change in company", job.title()));
+        builder.ui.step(
+            "Splitting",
+            format!("{}: together with other targets its features would change", job.title()),
+        );
     }
     let groups = std::iter::once(together).chain(single.into_iter().map(|j| vec![j]));
     let groups = groups.filter(|g| !g.is_empty()).map(|jobs| Cohort { key: cohort.key.clone(), jobs });

@@ -49,7 +49,7 @@ fn arch(text: &str) -> Result<Arch> {
     Arch::parse(text).ok_or_else(|| {
         let all: Vec<&str> = Arch::ALL.iter().map(|arch| arch.as_str()).collect();
         Error::usage(format!("there is no base for the architecture `{text}`"))
-            .help(format!("there are {}", all.join(", ")))
+            .help(format!("the architectures are {}", all.join(", ")))
     })
 }
 

@@ -35,7 +35,7 @@ pub(super) fn run(
     }
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
-        return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is nothing to time")));
+        return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
     let targets: Vec<_> = jobs.iter().map(|j| j.target.triple.clone()).collect();
     let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
@@ -86,7 +86,7 @@ fn narrow(start: &mut Start) {
     // What cannot be built is no reason to fail where others are timed in its place.
     start.plan.skipped.retain(|skipped| keep(&skipped.target) || timed.is_empty());
     if let (Some(first), false) = (left_out.first(), timed.is_empty()) {
-        let how = format!("--target times it, or several: cargo xtask bench --target {first}");
+        let how = format!("to measure it, name it: cargo xtask bench --target {first}");
         start.session.ui.step("Leaving out", format!("{}; {how}", left_out.join(", ")));
     }
 }

@@ -97,7 +97,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     } else {
         session.ui.data(&format!("rustc: {rustc}\n\n{}", table(&targets).terminal(session.ui.color_out)));
         if let Some(command) = &setup {
-            session.ui.data(&format!("\nget what is missing: {command}"));
+            session.ui.data(&format!("\ninstall what is missing: {command}"));
         }
     }
     plan.incomplete().map_or(Ok(()), Err)

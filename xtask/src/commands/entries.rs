@@ -112,7 +112,7 @@ fn stored(
     let StoredProgram { built, artifact: Artifact { path, sha256, size } } = program;
     let path = path.strip_prefix(dist).unwrap_or(path).to_string_lossy().into_owned();
     let sbom = bill.map(sbom);
-    let not_run = Smoke::Skipped("only `verify` and what follows it run programs".into());
+    let not_run = Smoke::Skipped("`build` does not start programs".into());
     report::Job {
         artifact: Some(report::Artifact { sbom, ..report::Artifact::new(path, sha256, *size, facts) }),
         purity: match built.purity {

@@ -202,10 +202,10 @@ pub(super) fn packing(
     let start = start(common, planning, setup, json)?;
     match start.request.mode {
         None | Some(ModeRequest::Auto | ModeRequest::Named(_)) => Ok(Packing(start)),
-        Some(ModeRequest::All) => {
-            Err(Error::usage(format!("--mode all is for build, verify, test and bench, not for {command}"))
-                .found("an image or an archive holds one program for each target"))
-        }
+        Some(ModeRequest::All) => Err(Error::usage(format!(
+            "{command} does not accept --mode all; build, verify, test and bench do"
+        ))
+        .found("an image or an archive holds one program for each target")),
     }
 }
 
@@ -233,8 +233,8 @@ const CREATED_MAX: u64 = 253_402_300_799;
 fn created(value: Option<&str>) -> Result<u64> {
     let Some(text) = value else { return Ok(0) };
     text.parse().ok().filter(|seconds| *seconds <= CREATED_MAX).ok_or_else(|| {
-        Error::usage(format!("SOURCE_DATE_EPOCH={text} is no number of seconds since 1970"))
-            .help(format!("it is 0 to {CREATED_MAX}, the last second of the year 9999"))
+        Error::usage(format!("SOURCE_DATE_EPOCH={text} is not a number of seconds since 1970"))
+            .help(format!("write 0 to {CREATED_MAX}, the last second of the year 9999"))
     })
 }
 

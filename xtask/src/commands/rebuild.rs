@@ -62,7 +62,7 @@ pub(super) fn rebuild(start: &Start, verified: Vec<Verified>) -> Result<Vec<Veri
     site.extra_env = otherwise(start);
     site.umask = Some(UMASK);
     let builder = Builder { work: work.clone(), ..start.session.builder(&start.config, site) };
-    ui.step("Building", "everything a second time, under other settings of the machine");
+    ui.step("Building", "everything a second time, with other settings of the machine");
     // The builder answers in the order of the plan, as it did the first time.
     let again = builder.build(&start.plan)?;
     let mut rebuilt = Vec::new();
@@ -123,10 +123,10 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> 
     if !outside.is_empty() {
         return in_place(
             format!(
-                "Cargo makes the place of packages outside the workspace part of the program, and there is {}",
+                "the path of a package outside the workspace becomes part of the program, and there is {}",
                 outside.join(", ")
             ),
-            "with these packages in the workspace's own folder, its programs can be the same in every folder",
+            "move these packages into the workspace's folder, so that programs do not depend on a path",
         );
     }
     let spare = [
@@ -142,7 +142,7 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> 
         Ok(around) => (around, None),
         Err(words) => {
             ui.warn(format!(
-                "git does not say what the workspace is part of, and the second build goes on as if that were nothing:\n  {}",
+                "git cannot tell which repository contains the workspace; the second build continues without the files of that repository:\n  {}",
                 words.replace('\n', "\n  ")
             ));
             (None, Some(words))
@@ -155,8 +155,8 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> 
     let commit = |root| repository::commit(root).ok().flatten();
     if commit(site.root) != commit(&copied.root) {
         return in_place(
-            "git says of a copy of this checkout what it does not say here".to_owned(),
-            "run it in a clone, with no more than `git clone` puts there",
+            "git gives other answers for a copy of this checkout than for the checkout".to_owned(),
+            "run it in a fresh clone",
         );
     }
     let what = format!("the workspace ({}, {})", counted(copied.files, "file"), human_size(copied.bytes));
@@ -190,10 +190,10 @@ fn failed(copied: Option<&Copied>) -> Mismatch {
 fn held(path: &Path, text: &str) -> Mismatch {
     Mismatch {
         what: format!(
-            "the program holds the path {}: built in another folder it would be another program",
+            "the program contains the path {}: a build in another folder would give another program",
             path.display()
         ),
-        found: vec![format!("it stands in: {text}")],
+        found: vec![format!("it is in: {text}")],
         help: Some("find the build script or macro that puts it there".to_owned()),
     }
 }

@@ -90,7 +90,7 @@ fn timings<'p>(
 /// the file is written anew.
 pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
     Timings::read(file).unwrap_or_else(|error| {
-        ui.warn(format!("{}; it is written anew, without what it held", error.what));
+        ui.warn(format!("{}; it is written again, without its earlier content", error.what));
         None
     })
 }

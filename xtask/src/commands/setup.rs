@@ -46,7 +46,7 @@ pub(super) fn provide(
     }
     if session.offline && !wants.is_empty() {
         let list: Vec<String> = wants.iter().map(ToString::to_string).collect();
-        return Err(Error::missing("--offline forbids to get what is missing").found(list.join(", ")));
+        return Err(Error::missing("missing tools cannot be installed with --offline").found(list.join(", ")));
     }
     let mut report = get(session, config, &wants, yes, &request)?;
     // A std that rustup could not add is built, and the musl inside it comes from zig.
@@ -214,7 +214,7 @@ impl setup::run::Talk for Terminal {
             return true;
         }
         if !std::io::stdin().is_terminal() {
-            self.ui.warn("there is nobody to ask; --yes agrees to all of it");
+            self.ui.warn("stdin is not a terminal, so setup cannot ask; --yes installs without asking");
             return false;
         }
         self.ui.ask("run these commands? [y/N] ");

@@ -54,7 +54,7 @@ pub(super) fn unjudged<P: Step>(
     let mut first = None;
     for UnmadeImage { name, why } in images.into_iter().filter_map(std::result::Result::err) {
         let Some(error) = why.error() else { continue };
-        start.session.ui.warn(format!("no program was judged for image {name}: {why}"));
+        start.session.ui.warn(format!("the programs of image {name} were not checked: {why}"));
         first.get_or_insert_with(|| error.clone());
     }
     first
@@ -239,9 +239,9 @@ pub(super) fn end(
     };
     let refused = list(|p| p.objection.as_ref().filter(|o| o.refused).map(|o| &o.said));
     if !refused.is_empty() {
-        let what = format!("--strict: the engine refuses {} of {count} images", refused.len());
+        let what = format!("--strict: the container engine refuses {} of {count} images", refused.len());
         let error = refused.into_iter().fold(Error::failed(what), Error::found);
-        return Err(error.help("they ran without it, in namespaces; its words say what it wants"));
+        return Err(error.help("they were started without it, in namespaces; its message says why"));
     }
     let skipped = list(|p| p.not_run.as_ref());
     if !skipped.is_empty() {

@@ -86,7 +86,7 @@ fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
             .help("add an [[image]] table; `cargo xtask init` shows one"));
     }
     if let Some(name) = asked.iter().find(|name| names().all(|known| known != **name)) {
-        let error = Error::usage(format!("{} names no image {name:?}", config.file.display()));
+        let error = Error::usage(format!("{} has no image {name:?}", config.file.display()));
         return Err(match xtask_config::suggest::nearest(name, names()) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
             None => error.help(format!("it names {}", names().collect::<Vec<_>>().join(", "))),
@@ -162,7 +162,7 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<Named> {
         builder.work = start.session.work().join("size");
         for built in builder.build(&start.plan)? {
             let program = built.map_err(|unbuilt| {
-                let what = format!("{} does not build with its symbols", unbuilt.job.title());
+                let what = format!("{} cannot be built with its symbols", unbuilt.job.title());
                 Error::failed(what).found(unbuilt.failure.to_string())
             })?;
             named.push((program.job.target.triple.to_string(), mode.clone(), program.program));

@@ -150,7 +150,7 @@ fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: 
         if let Runner::None { reason } = &job.runner {
             return Err(Error::missing(format!("tests for {} cannot run here", job.target.triple))
                 .found(reason.as_str())
-                .help(format!("get what runs them: cargo xtask setup {}", job.target.triple)));
+                .help(format!("install what runs them: cargo xtask setup {}", job.target.triple)));
         }
     }
     let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
@@ -264,7 +264,7 @@ impl Tally<'_> {
         let ci = xtask_process::ui::in_ci(std::env::var_os("CI").as_deref());
         if !self.broken.is_empty() {
             let error = Error::failed(match self.failed {
-                0 => "the tests could not be built or did not end well".to_owned(),
+                0 => "the tests could not be built, or ended with an error".to_owned(),
                 n => format!("{} failed", counted(n as u64, "test")),
             });
             return Err(self.broken.into_iter().fold(error, |error, line| error.found(line)));
@@ -274,7 +274,7 @@ impl Tally<'_> {
             let count = counted(skipped.len() as u64, "test");
             let error = Error::failed(format!("{count} {were} skipped, which CI does not accept"));
             let error = skipped.into_iter().fold(error, |error, line| error.found(line));
-            return Err(error.help("get what they need: cargo xtask test --setup"));
+            return Err(error.help("install what they need: cargo xtask test --setup"));
         }
         Ok(())
     }

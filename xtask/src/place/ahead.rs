@@ -73,7 +73,7 @@ fn of_image(
         let error = platforms.find_map(|p| tried.iter().find_map(|base| checked(base, p)))?;
         let triple = &dynamic.target.triple;
         let note = format!(
-            "image {} takes the smallest base that carries it: its program for {triple} will hardly start from scratch",
+            "image {} takes the smallest base on which it starts: its program for {triple} probably cannot start on `scratch`",
             image.name
         );
         return Some((Weight::Likely, error, note));
@@ -83,7 +83,7 @@ fn of_image(
     if let Some(error) = platforms.find_map(|platform| checked(&image.base, platform)) {
         return Some((Weight::Sure, error, note));
     }
-    let first = "the first run that makes the image holds it at the digest that it has then";
+    let first = "the first run that makes the image locks its current digest";
     bases.locks(&image.base).then(|| {
         let error = Error::missing(format!("{} is not locked yet: {first}", image.base));
         (Weight::Locks, error, note)

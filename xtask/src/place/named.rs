@@ -63,11 +63,10 @@ impl Named {
             found.push(Finding {
                 severity: Severity::Warn,
                 what: format!(
-                    "`{}` of an image names the script {}: what it calls cannot be seen, and `closure = true` ships its \
-                     interpreter alone",
+                    "`{}` of an image names the script {}: the programs that it calls are unknown, and `closure = true` ships only its interpreter",
                     self.key, self.path
                 ),
-                fix: "see that the script needs no other program, or ship the base whole: closure = false".to_owned(),
+                fix: "check that the script needs no other program, or ship the whole base: closure = false".to_owned(),
                 symbols: Vec::new(),
             });
         }

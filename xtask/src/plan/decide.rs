@@ -174,7 +174,7 @@ impl OneTarget<'_> {
             .filter(|(candidate, _)| matches!(candidate.provider, Provider::Env | Provider::Config));
         if let Some((candidate, _)) = explicit {
             return Unmet::Final(format!(
-                "{what}: {} is what was asked for, see `cargo xtask explain {}`",
+                "{what}: only {} was allowed, see `cargo xtask explain {}`",
                 candidate.origin, self.target.triple
             ));
         }
@@ -182,7 +182,7 @@ impl OneTarget<'_> {
             self.survey().and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
         let what = match broken {
             Some((candidate, _)) => format!(
-                "{what}: {} is there and broken, see `cargo xtask explain {}`",
+                "{what}: {} was found but is broken, see `cargo xtask explain {}`",
                 candidate.origin, self.target.triple
             ),
             None => what.to_owned(),
@@ -190,10 +190,10 @@ impl OneTarget<'_> {
         let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
         match &self.target.cc {
             Some(CcChoice::Provider(provider)) if *provider != CcProvider::Zig => Unmet::Final(format!(
-                "{what}, and cc = \"{}\" in targets.toml leaves out what setup could get",
+                "{what}, and cc = \"{}\" in targets.toml excludes what setup could install",
                 provider.as_str()
             )),
-            _ if !zig => Unmet::Final(format!("{what}, and --providers leaves out what setup could get")),
+            _ if !zig => Unmet::Final(format!("{what}, and --providers excludes what setup could install")),
             _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what),
             _ => Unmet::Final(what),
         }
@@ -236,7 +236,7 @@ impl OneTarget<'_> {
                 None
             }
             Some(StdState::Absent(reason)) => return Err(reason.clone()),
-            None => return Err(format!("nothing is known of Rust's std for {triple}")),
+            None => return Err(format!("Rust's std for {triple} was not looked for")),
         };
         if self.findings.host_cc.is_none() {
             lacks.push("rustc links build scripts with the host's C compiler, and there is no cc, gcc or clang on PATH".into());

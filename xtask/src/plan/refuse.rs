@@ -49,13 +49,12 @@ impl Plan {
                 error.help("name a mode that the target can have (`mode = \"…\"`), or allow its fallback");
         }
         if forbidden.iter().any(|(_, fallback)| fallback.beyond_setup.is_none()) {
-            error = error.help(format!("get a toolchain: {} --yes", setup_command(&self.asked)));
+            error = error.help(format!("install a toolchain: {} --yes", setup_command(&self.asked)));
         }
         let toolchain = forbidden.iter().find(|(_, fallback)| fallback.reason != NO_DLOPEN);
         Err(match toolchain {
-            Some((job, _)) => {
-                error.help(format!("see what each candidate said: cargo xtask explain {}", job.target.triple))
-            }
+            Some((job, _)) => error
+                .help(format!("see the result of each candidate: cargo xtask explain {}", job.target.triple)),
             None => error,
         })
     }
@@ -67,7 +66,7 @@ impl Plan {
             return None;
         }
         let mut error = Error::missing(format!(
-            "{} of {} jobs cannot be built on this machine as it is",
+            "{} of {} jobs cannot be built on this machine yet",
             waiting.len() + self.skipped.len(),
             self.jobs.len() + self.skipped.len()
         ));
@@ -79,7 +78,7 @@ impl Plan {
         }
         Some(match waiting.is_empty() {
             true => error,
-            false => error.help(format!("get what is missing: {}", setup_command(&self.asked))),
+            false => error.help(format!("install what is missing: {}", setup_command(&self.asked))),
         })
     }
 }

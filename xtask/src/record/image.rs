@@ -217,14 +217,14 @@ impl WhyUnmade {
 impl fmt::Display for WhyUnmade {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            WhyUnmade::NotAskedFor => f.write_str("--target leaves out all of its platforms"),
+            WhyUnmade::NotAskedFor => f.write_str("--target selects none of its platforms"),
             WhyUnmade::Lacks(programs) => {
                 let word = |lack: Lack| if lack == Lack::Failed { "failed" } else { "was not built" };
                 let list = programs.iter().map(|(target, lack)| format!("{target} {}", word(*lack)));
                 f.write_str(&list.collect::<Vec<_>>().join(", "))
             }
             WhyUnmade::NoBase { base, error } => {
-                write!(f, "its base {base} cannot be had: {}", error.what)
+                write!(f, "its base {base} is not available: {}", error.what)
             }
             WhyUnmade::NoneCarries(error) => f.write_str(&error.what),
             WhyUnmade::DoesNotRun { failed, kept, withdrawn, .. } => {
@@ -234,7 +234,9 @@ impl fmt::Display for WhyUnmade {
                 }
                 write!(f, "{} has it", kept.display())?;
                 match withdrawn {
-                    true => f.write_str("; it is that of an earlier run, and taken out of target/dist"),
+                    true => {
+                        f.write_str("; target/dist held the same image from an earlier run, which is removed")
+                    }
                     false => Ok(()),
                 }
             }

@@ -61,8 +61,8 @@ pub(super) fn account(user: &User, tree: &RootFs, by: By<'_>) -> Result<Account>
     let further = name.map(|name| further(name, gid, &groups)).unwrap_or_default();
     match [uid, gid].into_iter().find(|id| *id > User::MAX) {
         Some(id) => Err(by
-            .error(&format!("means the number {id}, which engines refuse"))
-            .found(format!("they take 0 to {}", User::MAX))
+            .error(&format!("is the number {id}, which container engines reject"))
+            .found(format!("they accept 0 to {}", User::MAX))
             .help("write numbers in targets.toml: user = \"65532:65532\"")),
         None => Ok(Account { uid, gid, further }),
     }
@@ -127,6 +127,6 @@ fn absent(by: By<'_>, what: &str, name: &str, file: &str) -> Error {
         entries(file).filter_map(|f| f.first().copied()).filter(|n| !n.is_empty()).collect();
     let known = if known.is_empty() { "nobody".to_owned() } else { known.join(", ") };
     by.error(&format!("names the {what} {name}, which is not in the image"))
-        .found(format!("it knows {known}"))
+        .found(format!("it has {known}"))
         .help("write numbers in targets.toml: user = \"65532:65532\"")
 }

@@ -52,13 +52,10 @@ fn users_become_numbers() {
     assert_eq!(user("1000", None).as_deref(), Ok("1000:1000"));
     assert_eq!(user("0", Some("7")).as_deref(), Ok("0:7"));
     let error = user("postgres", None).unwrap_err();
-    assert!(
-        error.contains("the user postgres") && error.contains("it knows root, nobody, nonroot"),
-        "{error}"
-    );
+    assert!(error.contains("the user postgres") && error.contains("it has root, nobody, nonroot"), "{error}");
     for (name, group) in [("4294967294", None), ("0", Some("2147483648"))] {
         let error = user(name, group).unwrap_err();
-        assert!(error.contains("which engines refuse") && error.contains("2147483647"), "{error}");
+        assert!(error.contains("which container engines reject") && error.contains("2147483647"), "{error}");
     }
     let error = user("0", Some("wheel")).unwrap_err();
     assert!(error.contains("the group wheel") && error.contains("staff"), "{error}");
@@ -173,11 +170,13 @@ fn folders_for_data_that_the_user_cannot_write_to_are_named() {
         let volumes = ["/srv", "/group", "/mine", "/closed/mine", "/link", "/new"].map(str::to_owned).into();
         unwritable(&Runtime { user: user.into(), volumes, ..Runtime::default() }, &tree)
     };
-    let closed = "/closed/mine is 7:0's in its base, with mode 0700";
-    let (srv, link) =
-        ("/srv is 0:0's in its base, with mode 0755", "/link is 0:0's in its base, with mode 0755");
+    let closed = "in its base, /closed/mine belongs to 7:0 and has mode 0700";
+    let (srv, link) = (
+        "in its base, /srv belongs to 0:0 and has mode 0755",
+        "in its base, /link belongs to 0:0 and has mode 0755",
+    );
     assert_eq!(of("7:8"), [closed, link, srv]);
-    assert_eq!(of("7:9"), [closed, "/group is 0:8's in its base, with mode 0770", link, srv]);
+    assert_eq!(of("7:9"), [closed, "in its base, /group belongs to 0:8 and has mode 0770", link, srv]);
     assert!(of("0:0").is_empty());
 }
 
@@ -213,7 +212,7 @@ fn a_user_keeps_the_groups_that_the_image_gives_it() {
     let error = user("ghost").unwrap_err();
     let words = "the `User` of the base registry/base:1 names the user ghost, which is not in the image";
     assert!(error.contains(words) && !error.contains("`user` of an image"), "{error}");
-    assert!(user(":5").unwrap_err().contains("the base registry/base:1 says that \":5\" runs its programs"));
+    assert!(user(":5").unwrap_err().contains("the base registry/base:1 names \":5\" as its user"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(Read, Man
     let packages = kept.as_ref().and_then(|kept| Packages::of(&kept.graph, job.target.triple.as_str()));
     if packages.is_none() {
         let title = job.title();
-        builder.ui.warn(format!("{title}: this cargo does not tell of which packages the program is made"));
+        builder.ui.warn(format!("{title}: this version of Cargo does not list the packages of the program"));
     }
     let all = packages.iter().flat_map(|packages| packages.all.iter().enumerate());
     let manifests =

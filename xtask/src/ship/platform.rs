@@ -69,8 +69,7 @@ pub(super) fn platform(
     layers.push(LayerSource::Tree(LayerSpec { rootfs: top.clone(), created_by }));
     warned.extend(runtime::unwritable(&runtime, &whole).into_iter().map(|said| {
         format!(
-            "image {} keeps data where its user {} cannot write: {said}, and an engine makes the volume so; \
-             `user` or `volumes` of its [[image]] can say otherwise",
+            "image {}: its user {} cannot write to a volume ({said}); engines create the volume with that owner and mode. To change it, set `user` or `volumes` of its [[image]]",
             image.name, runtime.user
         )
     }));
@@ -101,12 +100,11 @@ fn layers(base: &BaseImage, placed: &PlacedProgram, bin: &str) -> Vec<LayerSourc
 fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: bool) -> Result<RootFs> {
     let mut top = RootFs::new();
     if below.get(bin).is_some_and(|node| !matches!(node.kind, Kind::File(_))) {
-        return Err(Error::usage(format!(
-            "the program of image {} would take the place of /{bin}",
-            image.name
-        ))
-        .found("its base has a folder or a link there, and with it would go what is in it")
-        .help("give the program another name, in a [[bin]] of its package, and in `bin` of targets.toml"));
+        return Err(Error::usage(format!("the program of image {} would replace /{bin}", image.name))
+            .found("its base has a folder or a link there, whose content would be lost")
+            .help(
+                "give the program another name, in a [[bin]] of its package, and in `bin` of targets.toml",
+            ));
     }
     lay(&mut top, below, bin, Node::disk(0o755, program))?;
     if brings_zones {

@@ -23,7 +23,7 @@ pub fn texts(package: &Package, top: &Path) -> Result<(Vec<PathBuf>, Vec<String>
         }
         let why = match std::fs::canonicalize(&file) {
             Err(error) => error.to_string(),
-            Ok(place) if !place.is_file() => "it is no regular file".to_owned(),
+            Ok(place) if !place.is_file() => "it is not a regular file".to_owned(),
             Ok(place) if own.iter().all(|dir| !place.starts_with(dir)) => {
                 format!("it leads to {}, which is outside of {}", place.display(), top.display())
             }

@@ -74,7 +74,7 @@ impl Engine {
             if !answer.ok() || version.is_empty() {
                 reasons.push(format!("{name} does not answer: {}", words(&answer)));
             } else if !version.contains(" linux/") {
-                reasons.push(format!("{name} runs no Linux containers ({version})"));
+                reasons.push(format!("{name} does not run Linux containers ({version})"));
             } else {
                 return Ok(Self { name, program, version });
             }

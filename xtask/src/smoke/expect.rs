@@ -17,12 +17,12 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
         let wanted = expect.stdout.as_ref().filter(|text| !(output.found || said.contains(*text)))?;
         let said: Vec<String> = said.lines().take(12).map(shortened).collect();
         let first = match said.is_empty() {
-            true => format!("it printed nothing on stdout, and not {wanted:?}"),
+            true => format!("it printed nothing on stdout, expected {wanted:?}"),
             false => format!("it did not print {wanted:?}\nit printed:\n  {}", said.join("\n  ")),
         };
         match last_words(&output.errors()) {
             errors if errors.is_empty() => first,
-            errors => format!("{first}\nits last words on stderr:\n  {}", errors.join("\n  ")),
+            errors => format!("{first}\nthe end of its stderr:\n  {}", errors.join("\n  ")),
         }
     };
     Some(format!("{}\nthe command was: {line}", what.trim_end()))
@@ -52,11 +52,11 @@ mod tests {
         let text = said(End::Code(0), "a\nb\n", &expect(0, Some("c"))).unwrap();
         assert_eq!(text, format!("it did not print \"c\"\nit printed:\n  a\n  b{end}"));
         let text = said(End::Code(0), "", &expect(0, Some("c"))).unwrap();
-        assert_eq!(text, format!("it printed nothing on stdout, and not \"c\"{end}"));
+        assert_eq!(text, format!("it printed nothing on stdout, expected \"c\"{end}"));
         let mut output = output(End::Code(0), "");
         output.stderr = (0..20).map(|n| format!("e{n}\n")).collect::<String>().into();
         let text = judge(&output, &expect(0, Some("c")), "run x").unwrap();
-        let first = "it printed nothing on stdout, and not \"c\"\nits last words on stderr:\n  e8\n  e9\n";
+        let first = "it printed nothing on stdout, expected \"c\"\nthe end of its stderr:\n  e8\n  e9\n";
         assert!(text.starts_with(first) && text.ends_with(&format!("  e19{end}")), "{text}");
     }
 }

@@ -160,7 +160,7 @@ impl Namespaces {
             emulator,
         };
         let Some(cmd) = command(way, &self.tools, &cell) else {
-            return Ok(Err(Cannot::Namespaces(format!("{} is gone from PATH", way.name()))));
+            return Ok(Err(Cannot::Namespaces(format!("{} is no longer on PATH", way.name()))));
         };
         let output = match cmd.captured(&request.capture()) {
             Ok(output) => output,

@@ -167,10 +167,8 @@ impl<'a> Runners<'a> {
 fn verdict(output: &Output, task: &Start<'_>, line: &str) -> Smoke {
     let Some(said) = judge(output, task.expect, line) else { return Smoke::Passed };
     let help = match output.end.is_ours() {
-        true => "`smoke` of [[image]] names arguments with which it ends by itself",
-        false => {
-            "`smoke` of [[image]] names its arguments, and `expect` how it is to end and what it is to print"
-        }
+        true => "set `smoke` of [[image]] to arguments with which it exits by itself",
+        false => "`smoke` of [[image]] sets its arguments, `expect` its exit code and its output",
     };
     Smoke::Failed(format!("{said}\nhelp: {help}"))
 }

@@ -31,11 +31,10 @@ impl Broken {
         if !hits.is_empty() {
             let who = names(hits.iter().map(|hit| hit.krate.as_str()));
             return Some(Self {
-                what: format!("mode {mode} promises no C, but {who} called a C compiler for {target}"),
+                what: format!("mode {mode} must contain no C, but {who} called a C compiler for {target}"),
                 found: hits.iter().map(|hit| hit.line()).collect(),
                 help: format!(
-                    "where mode {mode} is to compile C, say so in its [[mode]] of targets.toml: {}; else build that \
-                     crate without its C",
+                    "if mode {mode} may compile C, add to its [[mode]] in targets.toml: {}; otherwise build that crate without its C",
                     needs(hits)
                 ),
             });
@@ -43,12 +42,10 @@ impl Broken {
         let who = names(left.iter().map(|left| left.package.as_str()));
         (!left.is_empty()).then(|| Self {
             what: format!(
-                "mode {mode} promises no C, but {who} left what no Rust compiler made in the build for {target}"
+                "mode {mode} must contain no C, but {who} left a file in the build for {target} that no Rust compiler made"
             ),
             found: left.iter().map(|left| left.line.clone()).collect(),
-            help: "look at it where it lies, it stays until the next run; machine code that lies in the package as it \
-                   is gives a warning, and a mode that is to compile C says so in its [[mode]] of targets.toml: \
-                   needs = [\"c\"]"
+            help: "inspect the file, which stays there until the next run; if the mode may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]"
                 .to_owned(),
         })
     }
@@ -100,11 +97,10 @@ mod tests {
         let broken = Broken::new("default", "t", &[&one], &[]).unwrap();
         assert_eq!(
             broken.text("error: failed to run it\n"),
-            "mode default promises no C, but ring 0.17.14 called a C compiler for t
+            "mode default must contain no C, but ring 0.17.14 called a C compiler for t
   ring 0.17.14 ran: cc x.c
 error: failed to run it
-help: where mode default is to compile C, say so in its [[mode]] of targets.toml: needs = [\"c\"]; else build that crate \
-             without its C"
+help: if mode default may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]; otherwise build that crate without its C"
         );
         let (two, three) = (hit("sly 0.7.1", "c++"), hit("tls 1.0.0", "ar"));
         let broken = Broken::new("default", "t", &[&one, &two], &[]).unwrap();
@@ -119,9 +115,9 @@ help: where mode default is to compile C, say so in its [[mode]] of targets.toml
         let left = Left { package: "sly 0.7.1".into(), line: "sly 0.7.1 left x".into() };
         let text = Broken::new("pure", "t", &[], &[left]).unwrap().text("");
         let words =
-            "mode pure promises no C, but sly 0.7.1 left what no Rust compiler made in the build for t
+            "mode pure must contain no C, but sly 0.7.1 left a file in the build for t that no Rust compiler made
   sly 0.7.1 left x
-help: look at it";
+help: inspect the file";
         assert!(text.starts_with(words), "{text}");
         assert_eq!(Broken::new("pure", "t", &[], &[]), None);
     }

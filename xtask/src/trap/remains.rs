@@ -73,7 +73,7 @@ impl Script {
         walk.folder(&self.out_dir, 0);
         walk.found.sort();
         if !walk.whole {
-            remains.made.push(format!("{name} left more files in its OUT_DIR than are looked at"));
+            remains.made.push(format!("{name} left more files in its OUT_DIR than are inspected"));
         }
         if walk.found.is_empty() {
             return remains;
@@ -83,11 +83,11 @@ impl Script {
             let file = path.strip_prefix(&self.out_dir).unwrap_or(&path).display();
             match shipped.iter().find(|own| same(own, &path)) {
                 Some(own) => remains.shipped.push(format!(
-                    "{name} ships the {kind} {}: what it is made of, nothing here can tell",
+                    "{name} ships the {kind} {}, whose origin is unknown",
                     self.folder.as_ref().and_then(|f| own.strip_prefix(f).ok()).unwrap_or(own).display()
                 )),
                 None => remains.made.push(format!(
-                    "{name} left the {kind} {file} in its OUT_DIR, which no Rust compiler made: {}",
+                    "{name} left the {kind} {file} in its OUT_DIR, which was not made by a Rust compiler: {}",
                     path.display()
                 )),
             }

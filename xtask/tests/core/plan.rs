@@ -148,7 +148,7 @@ fn setup_is_promised_only_where_it_could_help() {
     assert_eq!(planned(&config(), &f, &request(&[Provider::Zig])), ["native (native) by nothing waits"]);
     for providers in [&[][..], &[Provider::Gnu]] {
         let plan = plan(&config(), &f, &request(providers)).unwrap();
-        assert!(plan.skipped[0].reason.contains("--providers leaves out"), "{}", plan.skipped[0].reason);
+        assert!(plan.skipped[0].reason.contains("--providers excludes"), "{}", plan.skipped[0].reason);
     }
     let mut config = config();
     config.targets[2].cc = Some(CcChoice::Provider(CcProvider::Gnu));

@@ -31,11 +31,11 @@ fn strict_does_not_offer_what_setup_cannot_get() {
     f.surveys.insert(triple(MUSL), surveyed(None));
     let request = Request { targets: vec![triple(MUSL)], ..Request::default() };
     let error = plan(&config(), &f, &request).unwrap().check_fallbacks(true).unwrap_err();
-    assert_eq!(error.help[0], format!("get a toolchain: cargo xtask setup {MUSL} --yes"));
+    assert_eq!(error.help[0], format!("install a toolchain: cargo xtask setup {MUSL} --yes"));
     let none = Request { providers: Some(Vec::new()), ..request };
     let error = plan(&config(), &f, &none).unwrap().check_fallbacks(true).unwrap_err();
-    assert_eq!(error.help, [format!("see what each candidate said: cargo xtask explain {MUSL}")]);
-    assert!(error.found[1].ends_with("--providers leaves out what setup could get"), "{error}");
+    assert_eq!(error.help, [format!("see the result of each candidate: cargo xtask explain {MUSL}")]);
+    assert!(error.found[1].ends_with("--providers excludes what setup could install"), "{error}");
 }
 
 #[test]
@@ -69,6 +69,6 @@ fn incomplete_counts_and_names() {
     f.stds.insert(triple(ARM_GNU), StdState::Obtainable("by magic".into()));
     let asked = Request { targets: vec![triple(ARM_GNU)], ..Request::default() };
     let asked = plan(&config(), &f, &asked).unwrap().incomplete().unwrap();
-    assert_eq!(asked.help, [format!("get what is missing: cargo xtask setup {ARM_GNU}")]);
+    assert_eq!(asked.help, [format!("install what is missing: cargo xtask setup {ARM_GNU}")]);
     golden!("core/incomplete.txt", &format!("{waiting}\n\n{both}\n\n{skipped}\n"));
 }

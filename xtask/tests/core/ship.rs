@@ -135,7 +135,7 @@ fn an_image_holds_its_targets_or_those_of_them_that_were_asked_for() {
     assert_eq!(platforms(&packed(&m, &[ARM_MUSL], &[], &[MUSL]).0), ["linux/arm64/v8"]);
     // Targets of no image make none, and that is said and no error.
     let unmade = UnmadeImage { name: "app".into(), why: WhyUnmade::NotAskedFor };
-    assert_eq!(unmade.why.to_string(), "--target leaves out all of its platforms");
+    assert_eq!(unmade.why.to_string(), "--target selects none of its platforms");
     assert_eq!(unmade.why.error(), None);
     assert_eq!(packed(&m, &[GNU], &[], &[MUSL]), (Vec::new(), vec![unmade]));
     // What fails elsewhere keeps no image from being made.

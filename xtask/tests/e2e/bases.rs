@@ -175,7 +175,7 @@ fn a_base_that_cannot_be_had_names_the_way_to_it() {
 
     // Of a base that is chosen later, the gate has the last word.
     space.replace("targets.toml", "base = \"distroless:cc\"", "base = \"auto\"");
-    let hardly = format!("its program for {HOST} will hardly start from scratch");
+    let hardly = format!("its program for {HOST} probably cannot start on `scratch`");
     let run = space.run(&["image", "--mode", "pure"]).ended(3);
     run.says(&["warning: distroless:static is not locked", &hardly, "Built", "image app is not made"]);
     space.replace(
@@ -195,10 +195,14 @@ fn packages_that_cannot_be_had_are_missed_before_the_build() {
     space.set("XTASK_CACHE_DIR", space.path("../cache"));
     let image = ["image", "--mode", "pure", "--providers", "none"];
     let run = space.run(&[&image[..], &["--offline"]].concat()).ended(3);
-    let words = ["packages of Debian 13 cannot be had from the cache", "not in the cache: base-files "];
+    let words = ["packages of Debian 13 cannot be taken from the cache", "not in the cache: base-files "];
     run.says(&words).never_says(&["Building", "Built"]);
     space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "git", "env"]);
-    let words = ["there is no apt-get here", "not in the cache: base-files ", "image app is to stand on it"];
+    let words = [
+        "there is no apt-get on this machine",
+        "not in the cache: base-files ",
+        "image app is to stand on it",
+    ];
     for more in [&[][..], &["--setup"]] {
         space.run(&[&image[..], more].concat()).ended(3).says(&words).never_says(&["Building", "Built"]);
     }
@@ -224,7 +228,7 @@ fn tags_of_registries_are_listed_and_locked() {
     let run = space.run(&["image", "--mode", "pure", "--offline"]).ended(3);
     run.says(&words).never_says(&["Building", "Built"]);
     let run = space.run(&["verify", "--mode", "pure"]).ended(1);
-    run.says(&["no program was judged for image app: its base", "help: see whether the address is right"])
+    run.says(&["the programs of image app were not checked: its base", "help: check the address"])
         .never_says(&["not made"]);
     std::fs::remove_file(space.path("docker/bases/registry.lock")).unwrap();
     space.run(&["plan", "--mode", "pure"]).ended(0).says(&["127.0.0.1:9/team/base:1 is not locked yet"]);

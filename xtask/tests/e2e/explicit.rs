@@ -46,10 +46,10 @@ fn a_compiler_that_fails_is_broken_and_ends_the_search() {
     space.run(&["plan", "--mode", "native"]).ended(3).says(&["/bin/false", "cargo xtask explain"]);
     let doctor = space.run(&["doctor"]);
     assert!(doctor.stdout().contains("broken"), "{doctor}");
-    assert!(doctor.stdout().ends_with("get what is missing: cargo xtask setup"), "{doctor}");
+    assert!(doctor.stdout().ends_with("install what is missing: cargo xtask setup"), "{doctor}");
     // Of one that targets.toml does not have, setup must be told.
     let doctor = space.run(&["doctor", "--target", "riscv64gc-unknown-linux-musl", "--providers", "none"]);
-    let words = "get what is missing: cargo xtask setup riscv64gc-unknown-linux-musl";
+    let words = "install what is missing: cargo xtask setup riscv64gc-unknown-linux-musl";
     assert!(doctor.stdout().ends_with(words), "{doctor}");
 }
 

@@ -22,7 +22,11 @@ fn timings_that_cannot_be_used_are_written_anew() {
     for text in ["{", "", "[]", "{\"schema\": 7}"] {
         space.write("target/dist/timings.json", text);
         let run = space.run(&RELEASE).ended(0);
-        run.says(&["warning: ", "timings.json cannot be used: ", "it is written anew, without what it held"]);
+        run.says(&[
+            "warning: ",
+            "timings.json cannot be used: ",
+            "it is written again, without its earlier content",
+        ]);
         space.run(&RELEASE).ended(0).never_says(&["timings.json"]);
         assert!(space.read("target/dist/timings.json").contains(HOST_MUSL));
     }
@@ -41,7 +45,7 @@ fn what_is_no_folder_is_named() {
     space.run(&RELEASE).ended(1).says(&[&format!("{named} is a link that leads nowhere")]);
     std::fs::remove_file(&dist).unwrap();
     std::fs::write(&dist, "").unwrap();
-    space.run(&RELEASE).ended(1).says(&[&format!("{named} is no folder")]);
+    space.run(&RELEASE).ended(1).says(&[&format!("{named} is not a folder")]);
     std::fs::remove_file(&dist).unwrap();
     space.run(&RELEASE).ended(0);
 }
@@ -82,11 +86,11 @@ fn a_pipe_is_not_read() {
     }
     for name in ["oci/index.json", ".oci.lock"] {
         let path = pipe(name);
-        space.run(&RELEASE).ended(1).says(&[&format!("{}: it is no regular file", path.display())]);
+        space.run(&RELEASE).ended(1).says(&[&format!("{}: it is not a regular file", path.display())]);
         std::fs::remove_file(path).unwrap();
     }
     let path = pipe("old.json").display().to_string();
-    space.run(&["size", "--against", &path]).ended(2).says(&[&path, "it is no regular file"]);
+    space.run(&["size", "--against", &path]).ended(2).says(&[&path, "it is not a regular file"]);
 }
 
 /// As the lock of the workspace does.

@@ -53,7 +53,7 @@ fn init_sees_what_a_package_needs() {
     space.run(&["init"]).ended(0).never_says(&["warning"]);
     let text = space.read("targets.toml");
     assert!(
-        text.contains("# C is compiled by native (cc), as far as") && text.contains("\nneeds = [\"c\"]"),
+        text.contains("# C is compiled by native (cc), judging by") && text.contains("\nneeds = [\"c\"]"),
         "{text}"
     );
     let report = space.run(&["verify", "--target", HOST, "--json"]).ended(0).json();
@@ -66,12 +66,11 @@ fn init_sees_what_a_package_needs() {
     // A file that does not say so is told of it.
     space.write("targets.toml", &text.replace("\nneeds = [\"c\"]", "\n#"));
     let run = space.run(&["build", "--target", HOST_MUSL]).ended(1);
-    let said = format!("mode default promises no C, but native 0.1.0 called a C compiler for {HOST_MUSL}");
+    let said =
+        format!("mode default must contain no C, but native 0.1.0 called a C compiler for {HOST_MUSL}");
     let line = format!("failed: {HOST_MUSL} default: {said}");
     assert!(run.stdout().lines().any(|said| said == line), "{run}");
-    run.says(&[
-        "help: where mode default is to compile C, say so in its [[mode]] of targets.toml: needs = [\"c\"]",
-    ]);
+    run.says(&["help: if mode default may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]"]);
 }
 
 #[test]

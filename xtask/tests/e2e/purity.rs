@@ -32,9 +32,9 @@ pub(crate) fn trapped(space: &Space, run: &Finished, program: &str) {
     let job = job(&report, HOST_MUSL);
     assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
     let error = job["error"].as_str().unwrap();
-    let first = format!("mode pure promises no C, but sly 0.7.1 called a C compiler for {HOST_MUSL}");
+    let first = format!("mode pure must contain no C, but sly 0.7.1 called a C compiler for {HOST_MUSL}");
     assert_eq!(error.lines().next(), Some(first.as_str()), "{run}");
-    assert!(error.lines().last().unwrap().contains("[[mode]] of targets.toml: needs = [\"c\""), "{run}");
+    assert!(error.lines().last().unwrap().contains("[[mode]] in targets.toml: needs = [\"c\""), "{run}");
     assert!(run.stderr().contains(&format!("note: pure for {HOST_MUSL}: {first}")), "{run}");
     assert!(error.contains(&format!("sly 0.7.1 ran: {program}")), "{run}");
     assert!(error.contains("sly.c"), "the command line is named\n{run}");

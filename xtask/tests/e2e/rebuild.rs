@@ -70,8 +70,8 @@ fn a_folder_of_this_machine_in_a_program_is_found() {
     space.write("app/src/main.rs", &source);
     let (run, error) = failed(&space);
     let root = space.root().display().to_string();
-    assert!(error.contains(&format!("the program holds the path {root}:")), "{run}");
-    assert!(error.contains(&format!("it stands in: {root}/app")), "{run}");
+    assert!(error.contains(&format!("the program contains the path {root}:")), "{run}");
+    assert!(error.contains(&format!("it is in: {root}/app")), "{run}");
 }
 
 /// A build script that writes `$text` into a file which the program takes in.
@@ -101,8 +101,8 @@ fn a_program_that_depends_on_the_folder_of_its_sources_is_found() {
     let root = place.root().display();
     for words in [
         "the two builds differ".to_owned(),
-        format!("the program holds the path {root}:"),
-        format!("it stands in: {root}/app"),
+        format!("the program contains the path {root}:"),
+        format!("it is in: {root}/app"),
     ] {
         assert!(error.contains(&words), "{words}: {run}");
     }
@@ -111,7 +111,7 @@ fn a_program_that_depends_on_the_folder_of_its_sources_is_found() {
     with_text(&letters, "std::env::var(\"CARGO_MANIFEST_DIR\").unwrap().chars().rev().collect()");
     let (run, error) = failed(&letters);
     assert!(error.contains("the two builds differ, first in section .rodata"), "{run}");
-    assert!(!error.contains("holds the path"), "{run}");
+    assert!(!error.contains("contains the path"), "{run}");
     let reversed = |name: &str| letters.path(name).display().to_string().chars().rev().collect::<String>();
     assert!(error.contains(&format!("first build:  {}", reversed("app"))), "{run}");
 }

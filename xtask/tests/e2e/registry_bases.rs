@@ -63,7 +63,7 @@ fn what_a_base_has_is_held_against_what_the_image_says() {
     image().ended(1).says(&[&format!("`User` of the base {ghost}"), "ghost, which is not in the image"]);
     on(&space, &base, "");
     let run = image().ended(0);
-    run.says(&["/srv is 0:0's in its base, with mode 0755"]);
+    run.says(&["in its base, /srv belongs to 0:0 and has mode 0755"]);
     let layout = format!("oci:{}:app", space.dist("oci").display());
     let config = process::run(&Cmd::new("skopeo").args(["inspect", "--config", &layout])).text();
     assert!(config.contains("\"User\": \"1000\"") && config.contains("\"/srv\""), "{config}");

@@ -79,11 +79,11 @@ fn an_image_that_does_not_do_what_is_expected_does_not_ship() {
     assert!(of_image.is_file());
     // Once more, with a bill of the run before. What fails now is the very image that shipped.
     space.replace("targets.toml", "answer=42", "never said");
-    let gone = "it is that of an earlier run, and taken out of target/dist";
+    let gone = "target/dist held the same image from an earlier run, which is removed";
     space.run(&["release", "--mode", "pure"]).ended(1).says(&[gone]);
     assert!(space.report()["unmade"][0]["reason"].as_str().unwrap().ends_with(gone));
     assert!(!space.dist("images/app.tar").exists() && space.path("target/xtask/failed/app.tar").is_file());
-    space.run(&["release", "--mode", "pure"]).ended(1).never_says(&["taken out"]);
+    space.run(&["release", "--mode", "pure"]).ended(1).never_says(&["which is removed"]);
     assert!(!of_image.exists(), "it is about an image that no longer ships");
     space.replace("targets.toml", "never said", "answer=42");
     space.run(&["release", "--mode", "pure"]).ended(0);
@@ -136,7 +136,7 @@ fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
     need!("started::left_out", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
     space.image("app", &[HOST_MUSL, ARM_MUSL]);
-    let words = "image app is made for linux/amd64 alone, since --target leaves out linux/arm64/v8";
+    let words = "image app contains only linux/amd64: --target leaves out linux/arm64/v8";
     let run = space.run(&["release", "--mode", "pure", "--target", HOST_MUSL]).ended(0);
     run.says(&[&format!("warning: {words}")]);
     let image = &space.report()["images"][0];
@@ -144,7 +144,7 @@ fn an_image_that_lacks_what_target_leaves_out_is_called_so() {
     assert!(space.read("target/dist/report.md").contains("left out linux/arm64/v8"));
     // An image that it leaves nothing of is named, and no error.
     space.image("other", &[ARM_MUSL]);
-    let words = "image other is not made: --target leaves out all of its platforms";
+    let words = "image other is not made: --target selects none of its platforms";
     space
         .run(&["release", "--mode", "pure", "--target", HOST_MUSL])
         .ended(0)
@@ -178,7 +178,7 @@ fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
     for _ in 0..2 {
         let run = space.run(&["release", "--mode", "pure"]).ended(0);
         run.says(&[
-            "warning: image app on linux/amd64 was run by unshare, since docker: load: no space left",
+            "warning: image app on linux/amd64 was started with unshare, because docker: load: no space left",
         ]);
         let smoke = &space.report()["images"][0]["manifests"][0]["smoke"];
         assert_eq!((&smoke["status"], &smoke["runner"]), (&"pass".into(), &"unshare".into()));
@@ -186,7 +186,7 @@ fn what_the_engine_refuses_fails_where_every_proof_is_wanted() {
     }
     let run = space.run(&["release", "--mode", "pure", "--strict"]).ended(1);
     run.says(&[
-        "--strict: the engine refuses 1 of 1 images",
+        "--strict: the container engine refuses 1 of 1 images",
         "app on linux/amd64: docker: load: no space left",
     ]);
 }

@@ -21,7 +21,7 @@ fn strict_ends_with_3_and_builds_nothing() {
         let run = space.run(&[command, "--strict", "--mode", "auto", "--providers", "none"]).ended(3);
         let run = run.says(&["a fallback is not allowed", "--strict", ARM_MUSL]);
         // What it could get is not to be used.
-        let run = run.says(&["--providers leaves out what setup could get"]).never_says(&["xtask setup"]);
+        let run = run.says(&["--providers excludes what setup could install"]).never_says(&["xtask setup"]);
         nothing_built(&space, &run);
     }
 }

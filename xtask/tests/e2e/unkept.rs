@@ -26,8 +26,10 @@ fn a_run_that_needs_nothing_of_the_cache_goes_on() {
     let space = space();
     space.image("app", &[HOST_MUSL]);
     let run = space.run(&["release", "--mode", "pure"]).ended(0);
-    let run =
-        run.says(&["what was found of C toolchains is not kept: cannot ", "set XTASK_CACHE_DIR to a folder"]);
+    let run = run.says(&[
+        "the results of the probes of C toolchains cannot be kept: cannot ",
+        "set XTASK_CACHE_DIR to a folder",
+    ]);
     assert_eq!(run.stderr().matches("XTASK_CACHE_DIR").count(), 1, "{run}");
 }
 
@@ -49,7 +51,10 @@ fn a_base_that_cannot_be_kept_is_something_missing() {
     let digest = format!("sha256:{}", "0".repeat(64));
     let base = format!("base = \"127.0.0.1:9/x@{digest}\"");
     space.replace("targets.toml", "base = \"distroless:static\"", &base);
-    space.run(&["image", "--mode", "pure"]).ended(3).says(&["cannot be had: cannot use 127.0.0.1:9/x", HELP]);
+    space
+        .run(&["image", "--mode", "pure"])
+        .ended(3)
+        .says(&["is not available: cannot use 127.0.0.1:9/x", HELP]);
 }
 
 #[test]

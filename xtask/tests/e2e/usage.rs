@@ -42,7 +42,7 @@ fn what_is_not_supported_is_refused() {
         refused(&space, &[command, "--mode", "all", "--providers", "none"], &["--mode all", command]);
     }
     space.write("targets.toml", &(space.read("targets.toml") + "\n[[image]]\nname = \"app\"\nbase = \"distroless:java\"\ntargets = [\"x86_64-unknown-linux-musl\"]\n"));
-    refused(&space, &["plan"], &["is no distroless base", "targets.toml:"]);
+    refused(&space, &["plan"], &["is not a distroless base", "targets.toml:"]);
 }
 
 #[test]
@@ -106,10 +106,10 @@ fn a_mistake_that_only_packing_finds_is_shown_in_its_line() {
     space.write("targets.toml", &format!("{text}volumes = [\"/etc\", \"/tmp\"]\n"));
     let run = space.run(&["image", "--mode", "pure"]).ended(0);
     run.says(&[
-        "warning: image app keeps data where its user 65532:65532 cannot write: /etc is 0:0's",
+        "warning: image app: its user 65532:65532 cannot write to a volume (in its base, /etc belongs to 0:0",
         "0755",
     ])
-    .never_says(&["/tmp is"]);
+    .never_says(&["/tmp belongs"]);
 }
 
 #[test]

@@ -62,8 +62,9 @@ fn code_text_and_time_are_held_against_what_is_expected() {
         );
         let loud = ImageSmoke { args: args(&["complain"]), ..prints("never said") };
         let said = why(&bench.run(&image, &loud, &host, 60));
-        let words = "it printed nothing on stdout, and not \"never said\"\nits last words on stderr:\n  no such table";
-        assert!(said.starts_with(words) && said.contains("`expect` how it is to end"), "{way}: {said}");
+        let words =
+            "it printed nothing on stdout, expected \"never said\"\nthe end of its stderr:\n  no such table";
+        assert!(said.starts_with(words) && said.contains("`expect` its exit code"), "{way}: {said}");
         let much = ImageSmoke { args: args(&["much"]), ..prints(" needle ") };
         assert_eq!(bench.run(&image, &much, &host, 60)[0].smoke, Smoke::Passed, "{way}");
         let flood = ImageSmoke { args: args(&["flood"]), ..ImageSmoke::default() };

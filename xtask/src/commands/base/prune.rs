@@ -39,12 +39,12 @@ pub(super) fn run(common: &Common, days: u32, only_look: bool, json: bool) -> Re
         };
         return super::print_json(&session, &document);
     }
-    let went = if only_look { "would go" } else { "went" };
+    let went = if only_look { "would be removed" } else { "removed" };
     let mut table = Table::new(&[
         ("what", Align::Left),
         (went, Align::Right),
         ("", Align::Right),
-        ("stays", Align::Right),
+        ("kept", Align::Right),
         ("", Align::Right),
     ]);
     for kind in kinds.iter().filter(|kind| kind.removed + kind.kept > 0) {
@@ -60,7 +60,7 @@ pub(super) fn run(common: &Common, days: u32, only_look: bool, json: bool) -> Re
         session.ui.data(&table.terminal(session.ui.color_out));
     }
     session.ui.data(&format!(
-        "{} {went} that nothing has used for {days} days, {} stay in {}",
+        "{} {went} (unused for {days} days), {} kept in {}",
         human_size(removed_bytes),
         human_size(kept_bytes),
         session.cache.display()

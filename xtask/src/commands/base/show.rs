@@ -112,7 +112,7 @@ fn parse(name: &str) -> Result<Distroless> {
     let full = if name.starts_with("distroless:") { name.to_owned() } else { format!("distroless:{name}") };
     Distroless::parse(&full).ok_or_else(|| {
         Error::usage(format!("there is no base `{name}`")).help(
-            "distroless:static, distroless:base or distroless:cc, with -debian12 and with :root, :debug as you like",
+            "the bases are distroless:static, distroless:base and distroless:cc, optionally followed by -debian12, :root and :debug",
         )
     })
 }

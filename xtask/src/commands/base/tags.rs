@@ -47,7 +47,7 @@ pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: b
     let site = Site { cache, locks, offline: *offline, ui, host };
     let moved = xtask_registry::update(tags, &site)?;
     for reference in if all { lock::retain(tags, &site)? } else { Vec::new() } {
-        session.ui.step("Let go of", format!("{reference}, which targets.toml does not name"));
+        session.ui.step("Removed", format!("{reference}, which targets.toml does not name"));
     }
     let tag = |Moved { reference, from, to }: Moved| TagJson {
         reference: reference.to_string(),

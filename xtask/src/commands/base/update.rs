@@ -36,7 +36,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     let archs = archs.collect::<Result<Vec<Arch>>>()?;
     let _in_use = xtask_base::prune::hold(&session.cache);
     if session.offline {
-        return Err(Error::missing("base update asks Debian's archive, which --offline forbids"));
+        return Err(Error::missing("base update cannot fetch from Debian's archive with --offline"));
     }
     let tags = if releases.is_empty() { tags::named(&session)? } else { Vec::new() };
     let wanted = wanted(&session, releases, !tags.is_empty());
@@ -70,7 +70,9 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
 fn debian(session: &Session, wanted: Vec<u8>, archs: &[Arch], all: bool) -> Result<Vec<LockJson>> {
     let apt = Apt::find(&session.host, session.ui, "the packages of distroless bases")?;
     if apt.has_no_security() {
-        session.ui.warn("apt's sources here have no security updates of Debian: the lock will have none");
+        session
+            .ui
+            .warn("apt's sources on this machine have no security updates of Debian, so the lock has none");
     }
     let mut locks = Vec::new();
     for debian in wanted {
