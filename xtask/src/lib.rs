@@ -11,6 +11,7 @@ pub mod init;
 pub mod internal;
 pub mod look;
 pub mod outcome;
+pub mod package_id;
 pub mod place;
 pub mod plan;
 pub mod rebuild;

@@ -46,10 +46,9 @@ fn main() {
     killed_in_the_middle(&rustc, &target, &cache);
     two_at_once(&rustc, &target, &cache);
     let sysroot = rust_std::place(&rustc, &target, &cache);
-    self_contained::fill(&sysroot, &target, &self_contained::Supply::Zig(zig.clone()), &mut |l| {
-        println!("{l}")
-    })
-    .unwrap();
+    let flags = xtask_compilers::toolchain::zig::target_flags(&target, None).unwrap();
+    let supply = self_contained::Supply::Zig { program: zig.clone(), flags };
+    self_contained::fill(&sysroot, &target, &supply, &mut |l| println!("{l}")).unwrap();
     let ready = rust_std::find::made(&rustc, &target, &cache).unwrap();
     assert!(ready.self_contained && ready.sysroot.as_deref() == Some(&*sysroot), "{ready:?}");
 

@@ -4,7 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::units::{Graph, Unit, name_and_version};
+use super::units::{Graph, Unit};
+use crate::package_id::name_and_version;
 use xtask_config::Need;
 use xtask_process::exec::Cmd;
 

@@ -198,15 +198,6 @@ pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String 
         .short()
 }
 
-/// Name and version of `registry+https://x/index#a@1.0.0`, `path+file:///x/a#1.0.0` (Cargo's package ID specifications).
-pub fn name_and_version(id: &str) -> (&str, &str) {
-    let (url, fragment) = id.rsplit_once('#').unwrap_or((id, ""));
-    fragment.rsplit_once('@').unwrap_or_else(|| {
-        let path = url.split_once('?').map_or(url, |(path, _)| path);
-        (path.trim_end_matches('/').rsplit('/').next().unwrap_or(path), fragment)
-    })
-}
-
 /// The folder of a package that a path names: `path+file:///x/dep#0.1.0` (Cargo's package ID specifications).
 fn folder(package: &str) -> Option<PathBuf> {
     let url = package.strip_prefix("path+file://")?;

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::cargo::units::{Graph, Unit, name_and_version};
+use crate::cargo::units::{Graph, Unit};
+use crate::package_id::name_and_version;
 
 /// The packages of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

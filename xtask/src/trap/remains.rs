@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::code::foreign;
-use crate::cargo::units::name_and_version;
+use crate::package_id::name_and_version;
 
 /// A build script that ran, as Cargo reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]

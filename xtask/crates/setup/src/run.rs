@@ -268,8 +268,9 @@ impl Work<'_, '_> {
 /// What the C library of a musl std is taken from: zig, else a cross gcc.
 pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::Supply> {
     let zig = xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref());
-    if let Some(zig) = zig.into_iter().next() {
-        return Some(self_contained::Supply::Zig(zig.program.into()));
+    let flags = xtask_compilers::toolchain::zig::target_flags(target, None);
+    if let Some((zig, flags)) = zig.into_iter().next().zip(flags) {
+        return Some(self_contained::Supply::Zig { program: zig.program.into(), flags });
     }
     xtask_compilers::toolchain::names::musl_names(target, context.host)
         .iter()

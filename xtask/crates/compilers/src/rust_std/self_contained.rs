@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use super::marker;
 use crate::rustc::libraries;
-use crate::toolchain::zig;
 use xtask_files::error::{Error, Result};
 use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
@@ -33,8 +32,13 @@ const NEEDED: [&str; 10] = [
 /// What to take them from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
-    /// The zig program.
-    Zig(PathBuf),
+    /// A zig.
+    Zig {
+        /// The program.
+        program: PathBuf,
+        /// The arguments that make `zig cc` compile for the target.
+        flags: Vec<String>,
+    },
     /// A gcc for that musl target.
     Gcc(PathBuf),
 }
@@ -69,9 +73,9 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
     let made = staging.path().join("made");
     create_dir(&made)?;
     match from {
-        Supply::Zig(zig) => {
+        Supply::Zig { program, flags } => {
             progress("Compiling musl with zig");
-            from_zig(zig, target, staging.path(), &made)?;
+            from_zig(program, flags, target, staging.path(), &made)?;
         }
         Supply::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
     }
@@ -79,9 +83,7 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
     cache::publish(staging, "made", &place)
 }
 
-fn from_zig(zig: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
-    let flags = zig::target_flags(target, None)
-        .ok_or_else(|| Error::missing(format!("zig has no target for {target}")))?;
+fn from_zig(zig: &Path, flags: &[String], target: &Triple, work: &Path, made: &Path) -> Result<()> {
     xtask_files::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
     xtask_files::write(&work.join("empty.c"), b"")?;
     let driver = |command: &str| {
@@ -94,7 +96,7 @@ fn from_zig(zig: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()>
             .env("ZIG_GLOBAL_CACHE_DIR", "zig")
     };
     // -s: without debug information, which would name zig's folder.
-    let cc = |args: &[&str]| run(&driver("cc").args(&flags).args(["-O2", "-s"]).args(args));
+    let cc = |args: &[&str]| run(&driver("cc").args(flags).args(["-O2", "-s"]).args(args));
     // The objects are position-independent, which both kinds of program can link; `-fPIC` without `-pie` takes the same
     // library and the other start file.
     let pie = cc(&["--verbose", "-static", "-pie", "main.c", "-lunwind", "-o", "pie"])?;
