@@ -16,7 +16,8 @@ use xtask_oci::gzip::{Gzip, Pool};
 use xtask_oci::layer::{fingerprint, write_tree};
 use xtask_oci::tar::Writer;
 use xtask_oci::{Codec, Digest, Hashed, Node, RootFs};
-use xtask_triple::{Os, Triple};
+use xtask_triple::Triple;
+use xtask_triple::system::{self, ArchiveFormat};
 
 /// What an archive holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,12 +110,9 @@ fn one(
     threads: NonZeroUsize,
     pool: &mut Option<Pool>,
 ) -> Result<Archive> {
-    if spec.triple.os() == Os::Windows {
-        return Err(Error::failed(format!("an archive for {} is not supported yet", spec.triple))
-            .found("Windows archives are zip files, and only tar.gz is written so far"));
-    }
+    let format = system::archive_format(&spec.triple).map_err(|no| Error::failed(no.what).found(no.why))?;
     let stem = format!("{}-{}-{}", spec.bin, spec.version, spec.triple);
-    let path = dir.join(format!("{stem}.tar.gz"));
+    let path = dir.join(format!("{stem}{}", format.suffix()));
     let tree = tree(spec, &stem)?;
     let now = clock(dir)?;
     let (key, stats) = fingerprint(&tree, spec.created, Codec::Gzip)?;
@@ -163,7 +161,7 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         if !name.starts_with(xtask_files::STAGING_PREFIX)
-            && (name.ends_with(".tar.gz") || name.ends_with(".zip"))
+            && ArchiveFormat::ALL.iter().any(|format| name.ends_with(format.suffix()))
         {
             lines.push((name, digest(&path, memo)?));
         }

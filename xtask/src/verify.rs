@@ -16,7 +16,7 @@ use xtask_config::{App, Config};
 use xtask_files as files;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_gate::{Facts, Finding, Glibc, Limits, Setting, Severity, check, check_flags};
+use xtask_gate::{Finding, Glibc, Limits, Severity, check_flags};
 use xtask_process::exec::Capture;
 use xtask_process::ui::Ui;
 
@@ -68,12 +68,21 @@ fn stored(built: BuiltProgram, dist: &Path) -> Result<StoredProgram> {
 
 fn judge(stored: StoredProgram, app: &App, ui: &Ui) -> Result<Verified> {
     let job = stored.job();
-    let facts = Facts::read(&stored.artifact.path);
-    let findings = facts.as_ref().map(|facts| gate(facts, job)).unwrap_or_default();
+    let mut failures = Vec::new();
+    let (facts, mut findings) =
+        match xtask_gate::judge(&stored.artifact.path, &job.target.triple, limits(job)) {
+            Ok(judged) => (judged.facts, judged.findings),
+            Err(error) => {
+                failures.push(Failure::Unreadable(error));
+                (None, Vec::new())
+            }
+        };
+    if failures.is_empty() {
+        findings.extend(check_flags(&job.processors, job.target.cpu, !job.images.is_empty()));
+    }
     let (fails, warnings) = split(findings);
     warn(&warnings, job, ui);
-    let mut failures: Vec<Failure> = fails.into_iter().map(Failure::Gate).collect();
-    let facts = facts.map_err(|error| failures.push(Failure::Unreadable(error))).ok();
+    failures.extend(fails.into_iter().map(Failure::Gate));
     let smoke = match failures.is_empty() {
         true => {
             let interpreter = facts.as_ref().and_then(|facts| facts.interpreter.as_deref());
@@ -92,14 +101,14 @@ fn judge(stored: StoredProgram, app: &App, ui: &Ui) -> Result<Verified> {
     let proof = if stored.built.purity == Purity::Proven { "; purity proven" } else { "" };
     let size = files::human_size(stored.artifact.size);
     let said = format!("{}: {said}{proof} ({size})", job.title());
-    let verified = match (facts, smoke) {
-        (Some(facts), Smoke::Passed) if failures.is_empty() => {
+    let verified = match smoke {
+        Smoke::Passed if failures.is_empty() => {
             Ok(VerifiedProgram { stored, facts, warnings, not_run: None })
         }
-        (Some(facts), Smoke::Skipped(why)) if failures.is_empty() => {
+        Smoke::Skipped(why) if failures.is_empty() => {
             Ok(VerifiedProgram { stored, facts, warnings, not_run: Some(why) })
         }
-        (facts, smoke) => {
+        smoke => {
             let failed = RefusedProgram { stored, facts, warnings, smoke, failures };
             let failed = FailedJob::Refused(Box::new(failed));
             say_refused(&failed, ui);
@@ -143,13 +152,6 @@ fn warn(warnings: &[Finding], job: &Job, ui: &Ui) {
 fn say_refused(failed: &FailedJob, ui: &Ui) {
     let text = failed.text().replace('\n', "\n  ");
     ui.raw(&format!("error: {} does not pass\n  {text}", failed.job().title()));
-}
-
-/// Holds a program against its target. The places that it ships to are [`crate::place`]'s.
-fn gate(facts: &Facts, job: &Job) -> Vec<Finding> {
-    let mut findings = check(facts, &job.target.triple, Setting::Standalone, limits(job));
-    findings.extend(check_flags(&job.processors, job.target.cpu, !job.images.is_empty()));
-    findings
 }
 
 /// What a job's program may ask of machines.

@@ -125,7 +125,7 @@ fn stored(
 }
 
 fn verified(program: &VerifiedProgram, bill: Option<&BillFile>, dist: &Path) -> report::Job {
-    let entry = stored(&program.stored, Some(&program.facts), bill, dist);
+    let entry = stored(&program.stored, program.facts.as_ref(), bill, dist);
     let runner = program.job().runner.name();
     report::Job {
         gate: Some(report::Verdict::Pass),

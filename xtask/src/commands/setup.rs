@@ -18,7 +18,7 @@ use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, Context, Report, Step, Want};
-use xtask_triple::{Libc, Triple};
+use xtask_triple::{Libc, Triple, system};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
     let session = Session::open(common, false)?;
@@ -99,7 +99,7 @@ fn wants(config: &Config, request: &Request, look: &Look) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     for target in plan::targets(config, &request.targets) {
         let triple = &target.triple;
-        if triple.libc() == Libc::Other {
+        if system::refusal(triple).is_some() {
             continue;
         }
         match look.findings.stds.get(triple) {

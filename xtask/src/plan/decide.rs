@@ -8,7 +8,7 @@ use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Provider, Toolchain, zig};
 use xtask_config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
 use xtask_gate::{Asked, processors};
-use xtask_triple::{Arch, Libc};
+use xtask_triple::{Arch, system};
 
 /// The code of a fallback that no toolchain would have kept away.
 pub(super) const NO_DLOPEN: &str = "no-dlopen";
@@ -31,11 +31,8 @@ pub(super) struct OneTarget<'a> {
 impl OneTarget<'_> {
     /// The jobs of this target, or why there are none.
     pub(super) fn jobs(&self) -> Result<Vec<Job>, String> {
-        if self.target.triple.libc() == Libc::Other {
-            return Err(format!(
-                "{} is not supported yet: only Linux with glibc or musl is",
-                self.target.triple
-            ));
+        if let Some(reason) = system::refusal(&self.target.triple) {
+            return Err(reason);
         }
         if let Some(StdState::Absent(reason)) = self.findings.stds.get(&self.target.triple) {
             return Err(reason.clone());
@@ -211,8 +208,8 @@ impl OneTarget<'_> {
             Some(StdState::Ready(std)) => Some(std),
             _ => None,
         };
-        let musl = triple.libc() == Libc::Musl;
-        let self_contained = musl && std.is_none_or(|std| std.self_contained);
+        let links_statically = system::of(triple).links_statically;
+        let self_contained = links_statically(triple) && std.is_none_or(|std| std.self_contained);
         if self_contained && let Some(program) = self.findings.rust_lld.clone() {
             return Some(Linker::RustLld { program });
         }

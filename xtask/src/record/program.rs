@@ -87,8 +87,8 @@ pub struct Artifact {
 pub struct VerifiedProgram {
     /// The program in its place.
     pub stored: StoredProgram,
-    /// What the file says of itself.
-    pub facts: Facts,
+    /// What the file says of itself; none for an object format other than ELF.
+    pub facts: Option<Facts>,
     /// The gate's warnings.
     pub warnings: Vec<Finding>,
     /// Why nothing ran it; none where its smoke run passed.
@@ -159,7 +159,7 @@ impl VerifiedProgram {
     pub fn refused(self, failures: Vec<Failure>) -> FailedJob {
         let smoke = self.smoke();
         let Self { stored, facts, warnings, .. } = self;
-        FailedJob::Refused(Box::new(RefusedProgram { stored, facts: Some(facts), warnings, smoke, failures }))
+        FailedJob::Refused(Box::new(RefusedProgram { stored, facts, warnings, smoke, failures }))
     }
 }
 

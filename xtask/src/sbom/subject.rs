@@ -9,6 +9,7 @@ impl Program {
     /// Of a program that may ship.
     pub fn of(verified: &VerifiedProgram, bin: &str, origin: &Origin) -> Self {
         let VerifiedProgram { stored, facts, .. } = verified;
+        let facts = facts.as_ref();
         let (job, package) = (stored.job(), origin.package);
         let std = job.std.as_ref().map(|std| Std {
             version: std.version.clone(),
@@ -29,13 +30,13 @@ impl Program {
             fallback: job.fallback.as_ref().map(|f| (f.from.clone(), f.reason.to_owned())),
             proven_pure: stored.built.purity == Purity::Proven,
             sha256: stored.artifact.sha256.clone(),
-            linkage: Some(facts.kind.to_string()),
-            interpreter: facts.interpreter.clone(),
-            needed: facts.needed.clone(),
-            glibc: facts.glibc_max().map(|(version, _)| version.to_string()),
+            linkage: facts.map(|facts| facts.kind.to_string()),
+            interpreter: facts.and_then(|facts| facts.interpreter.clone()),
+            needed: facts.map(|facts| facts.needed.clone()).unwrap_or_default(),
+            glibc: facts.and_then(Facts::glibc_max).map(|(version, _)| version.to_string()),
             compiler,
             std: std.unwrap_or_default(),
-            libc: linked_libc(&job.target.triple, facts),
+            libc: facts.and_then(|facts| linked_libc(&job.target.triple, facts)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Programs for Windows and macOS.
 
 use proptest::prelude::*;
-use xtask_gate::{Finding, MachO, Pe, Severity, check_macho, check_pe};
+use xtask_gate::{Finding, Limits, MachO, Pe, Severity, check_macho, check_pe, judge};
 use xtask_test_support::process::run;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -171,4 +171,15 @@ fn damaged_programs_are_errors_or_other_facts() {
             Ok(())
         })
         .unwrap();
+}
+
+#[test]
+fn the_object_format_of_the_system_decides_the_reader() {
+    let bench = Bench::new();
+    let file = bench.file("app", "#!/bin/sh\n");
+    let said = |triple: &str| judge(&file, &Triple::parse(triple), Limits::default()).unwrap_err().what;
+    assert!(said(WINDOWS).contains("not a Windows program (PE)"));
+    assert!(said(MAC).contains("not a macOS program (Mach-O)"));
+    assert!(said("x86_64-unknown-linux-gnu").contains("not a Linux program (ELF)"));
+    assert!(said("wasm32-wasip1").contains("cannot judge"));
 }

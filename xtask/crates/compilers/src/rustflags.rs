@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use xtask_triple::flags::codegen_options;
 
 use crate::toolchain::Link;
-use xtask_triple::{Libc, Triple};
+use xtask_triple::{Libc, Triple, system};
 
 /// What links a target's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ const STATIC: &str = "-Ctarget-feature=+crt-static";
 /// Whether programs of a target are static, and so cannot load shared libraries when they run: by the user's own flags,
 /// ours, and those of targets.toml, in the order in which rustc gets them. The last one that says so decides.
 pub fn is_static(target: &Triple, user: &[String], own: &[String]) -> bool {
-    let ours = (target.libc() == Libc::Musl).then(|| STATIC.to_owned());
+    let ours = (system::of(target).links_statically)(target).then(|| STATIC.to_owned());
     let mut is_static = false;
     for (_, name, value) in codegen_options(user.iter().chain(&ours).chain(own).map(String::as_str)) {
         for feature in value.split(',').filter(|_| name == "target-feature") {

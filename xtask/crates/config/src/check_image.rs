@@ -152,9 +152,15 @@ fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) 
             }
             continue;
         };
-        let Some(target) = ImageTarget::of(&target.triple) else {
-            no_image(check, text, target);
-            continue;
+        let target = match ImageTarget::of(&target.triple) {
+            Ok(target) => target,
+            Err(message) => {
+                // One that rustc does not know is reported where it is listed.
+                if check.triples.contains(text.get_ref()) {
+                    check.diags.at(text.span(), message).help("remove it from the image: not every target needs an image");
+                }
+                continue;
+            }
         };
         match found.iter().find(|(other, _)| other.platform == target.platform) {
             None => found.push((target, text.span().start)),
@@ -171,20 +177,6 @@ fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) 
         }
     }
     found.into_iter().map(|(target, _)| target).collect()
-}
-
-/// Reports a target whose program no image can hold. One that rustc does not know is reported where it is listed.
-fn no_image(check: &mut Check<'_, '_>, text: &Text, target: &Target) {
-    if check.triples.contains(target.triple.as_str()) {
-        let message = match target.triple.platform() {
-            Some(platform) => format!("an image for {platform} is not supported yet"),
-            None => format!("{} has no platform that container images know", quoted(text.get_ref())),
-        };
-        check
-            .diags
-            .at(text.span(), message)
-            .help("remove it from the image: not every target needs an image");
-    }
 }
 
 fn not_listed<'a>(check: &mut Check<'a, '_>, text: &'a Text) {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::GlibcVersion;
 use xtask_base::Base;
 use xtask_gate::Level;
-use xtask_triple::{Os, Platform, Triple};
+use xtask_triple::{Platform, Triple, system};
 
 mod run;
 
@@ -175,10 +175,12 @@ pub struct ImageTarget {
 }
 
 impl ImageTarget {
-    /// The target of a triple; none where an image cannot hold its program.
-    pub fn of(triple: &Triple) -> Option<Self> {
-        let platform = triple.platform().filter(|_| triple.os() == Os::Linux)?;
-        Some(Self { triple: triple.clone(), platform })
+    /// The target of a triple.
+    ///
+    /// # Errors
+    /// The message that says why no image can hold its program.
+    pub fn of(triple: &Triple) -> Result<Self, String> {
+        Ok(Self { triple: triple.clone(), platform: system::image_platform(triple)? })
     }
 }
 

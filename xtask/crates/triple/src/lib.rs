@@ -1,6 +1,7 @@
 //! A Rust target triple, parsed once into types. No other module looks into a triple's text.
 
 pub mod flags;
+pub mod system;
 
 use std::fmt;
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::names::gnu_prefixes;
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
-use xtask_triple::{Arch, Env, Libc, Os, Triple};
+use xtask_triple::{Arch, Env, Libc, Triple, system};
 
 /// How a target's programs are run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,7 +65,7 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
     if *target == host.triple {
         return Runner::Native;
     }
-    if target.os() != Os::Linux || host.triple.os() != Os::Linux {
+    if !system::of(target).runs_on.contains(&host.triple.os()) {
         return missing(format!("no runner for {target} on {}", host.triple));
     }
     let emulated = target.arch() != host.triple.arch();

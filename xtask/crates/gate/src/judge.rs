@@ -1,0 +1,38 @@
+//! Holds a program against its target, in the object format of the target's operating system.
+
+use std::path::Path;
+
+use super::{Facts, Finding, Limits, MachO, Pe, Setting, check, check_macho, check_pe};
+use xtask_files::error::{Error, Result};
+use xtask_triple::Triple;
+use xtask_triple::system::{self, ObjectFormat};
+
+/// A program that was held against its target.
+#[derive(Debug)]
+pub struct Judged {
+    /// What an ELF program says about itself; none for other object formats.
+    pub facts: Option<Facts>,
+    /// What the gate found.
+    pub findings: Vec<Finding>,
+}
+
+/// Reads the program at `path` and holds it against its target: on a machine of the target's kind, what it needs is there.
+///
+/// # Errors
+/// The file cannot be read, or is no program in the object format of the target's system.
+pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<Judged> {
+    let name = path.display().to_string();
+    let bytes = || std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
+    let other = |findings| Judged { facts: None, findings };
+    match system::of(target).objects {
+        ObjectFormat::Elf => {
+            let facts = Facts::read(path)?;
+            let findings = check(&facts, target, Setting::Standalone, limits);
+            Ok(Judged { facts: Some(facts), findings })
+        }
+        ObjectFormat::Pe => Ok(other(check_pe(&Pe::parse(&name, &bytes()?)?, target))),
+        ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target))),
+        ObjectFormat::Wasm => Err(Error::failed(format!("the gate cannot judge {name} for {target}"))
+            .found("it has no reader of WebAssembly programs yet")),
+    }
+}

@@ -1,0 +1,159 @@
+//! The operating systems of targets. What differs with a system stands in its file and its row of [`SYSTEMS`]; what a system
+//! does not have yet is refused here, in the same words everywhere.
+
+use crate::{Os, Platform, Triple};
+
+mod linux;
+mod macos;
+mod wasi;
+mod windows;
+
+/// The operating systems, one row each.
+static SYSTEMS: &[&System] = &[&linux::LINUX, &windows::WINDOWS, &macos::MACOS, &wasi::WASI];
+
+/// What an operating system means for the programs that are built for it.
+#[derive(Debug)]
+pub struct System {
+    /// The system, as triples name it.
+    pub os: Os,
+    /// The name that messages use.
+    pub name: &'static str,
+    /// The format of its programs, which decides how the gate reads them.
+    pub objects: ObjectFormat,
+    /// Which of its targets can be built; none where no target can be yet.
+    pub targets: Option<Targets>,
+    /// How an archive of its programs is packed.
+    pub archive: ArchiveFormat,
+    /// Whether images can be packed for it.
+    pub images: bool,
+    /// The systems of hosts on which its programs can be started, by the host itself or by qemu's user mode.
+    pub runs_on: &'static [Os],
+    /// Whether rustc is told to link the programs of this target statically. The std then brings the C library, so that
+    /// `rust-lld` links a pure program with no C toolchain.
+    pub links_statically: fn(&Triple) -> bool,
+}
+
+/// The targets of a system that can be built.
+#[derive(Debug)]
+pub struct Targets {
+    /// What messages call them.
+    pub name: &'static str,
+    /// Whether a target of the system is one of them.
+    pub include: fn(&Triple) -> bool,
+}
+
+/// The format of an archive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArchiveFormat {
+    /// A tar that is compressed with gzip.
+    TarGz,
+    /// A zip file, which is not written yet.
+    Zip,
+}
+
+/// The format of programs, libraries and objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ObjectFormat {
+    /// Linux and most other Unix systems.
+    Elf,
+    /// Windows.
+    Pe,
+    /// macOS.
+    MachO,
+    /// WebAssembly.
+    Wasm,
+}
+
+/// What a system does not have yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsupported {
+    /// What is not supported.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// A system that no row names. Nothing can be built for it.
+static OTHER: System = System { os: Os::Other, name: "another system", targets: None, ..linux::LINUX };
+
+/// Returns the row of a target's operating system.
+pub fn of(target: &Triple) -> &'static System {
+    named(target.os())
+}
+
+/// Returns the row of an operating system.
+pub fn named(os: Os) -> &'static System {
+    SYSTEMS.iter().copied().find(|system| system.os == os).unwrap_or(&OTHER)
+}
+
+/// Says why a target cannot be built, whatever there is on this machine; none where it can be.
+pub fn refusal(target: &Triple) -> Option<String> {
+    if of(target).targets.as_ref().is_some_and(|targets| (targets.include)(target)) {
+        return None;
+    }
+    let supported: Vec<&str> = SYSTEMS.iter().filter_map(|s| s.targets.as_ref().map(|t| t.name)).collect();
+    let verb = if supported.len() == 1 { "is" } else { "are" };
+    Some(format!("{target} is not supported yet: only {} {verb}", supported.join(" and ")))
+}
+
+/// Returns the platform under which an image holds the program of a target.
+///
+/// # Errors
+/// The message that says why no image can hold it.
+pub fn image_platform(target: &Triple) -> Result<Platform, String> {
+    match target.platform() {
+        Some(platform) if of(target).images => Ok(platform),
+        Some(platform) => Err(format!("an image for {platform} is not supported yet")),
+        None => Err(format!("\"{target}\" has no platform that container images know")),
+    }
+}
+
+/// Returns the format of archives for a target.
+///
+/// # Errors
+/// The format cannot be written yet.
+pub fn archive_format(target: &Triple) -> Result<ArchiveFormat, Unsupported> {
+    let System { name, archive, .. } = of(target);
+    match archive {
+        ArchiveFormat::TarGz => Ok(*archive),
+        ArchiveFormat::Zip => Err(Unsupported {
+            what: format!("an archive for {target} is not supported yet"),
+            why: format!("{name} archives are zip files, and only tar.gz is written so far"),
+        }),
+    }
+}
+
+impl ArchiveFormat {
+    /// Every format.
+    pub const ALL: [ArchiveFormat; 2] = [ArchiveFormat::TarGz, ArchiveFormat::Zip];
+
+    /// Returns the end of an archive's name: `.tar.gz`.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            ArchiveFormat::TarGz => ".tar.gz",
+            ArchiveFormat::Zip => ".zip",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_system_has_one_row() {
+        for (triple, os) in [
+            ("x86_64-unknown-linux-gnu", "Linux"),
+            ("x86_64-pc-windows-gnu", "Windows"),
+            ("aarch64-apple-darwin", "macOS"),
+            ("wasm32-wasip1", "WASI"),
+            ("x86_64-unknown-none", "another system"),
+        ] {
+            let target = Triple::parse(triple);
+            assert_eq!(of(&target).name, os);
+            assert_eq!(refusal(&target).is_none(), os == "Linux");
+        }
+        let said = refusal(&Triple::parse("x86_64-linux-android")).unwrap();
+        assert_eq!(said, "x86_64-linux-android is not supported yet: only Linux with glibc or musl is");
+    }
+}

@@ -1,0 +1,18 @@
+//! Linux: ELF programs, glibc or musl, tar archives and images.
+
+use super::{ArchiveFormat, ObjectFormat, System, Targets};
+use crate::{Libc, Os};
+
+pub(super) const LINUX: System = System {
+    os: Os::Linux,
+    name: "Linux",
+    objects: ObjectFormat::Elf,
+    targets: Some(Targets {
+        name: "Linux with glibc or musl",
+        include: |target| target.libc() != Libc::Other,
+    }),
+    archive: ArchiveFormat::TarGz,
+    images: true,
+    runs_on: &[Os::Linux],
+    links_statically: |target| target.libc() == Libc::Musl,
+};

@@ -1,0 +1,15 @@
+//! WASI: WebAssembly programs and tar archives. No target can be built yet, and the gate has no reader for them.
+
+use super::{ArchiveFormat, ObjectFormat, System};
+use crate::Os;
+
+pub(super) const WASI: System = System {
+    os: Os::Wasi,
+    name: "WASI",
+    objects: ObjectFormat::Wasm,
+    targets: None,
+    archive: ArchiveFormat::TarGz,
+    images: false,
+    runs_on: &[],
+    links_statically: |_| false,
+};
