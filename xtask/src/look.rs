@@ -1,18 +1,18 @@
 //! The look at this machine that a plan is made of: stds, toolchains, runners and linkers for the targets of a run.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::cargo::userflags::user_settings;
 use crate::plan::{self, Findings, Request, StdState, StdUse, floor};
 use crate::session::Session;
 use xtask_compilers::rust_std::{Choice, Refused, StdPlan, choose};
 use xtask_compilers::rustc::{self, Rustc, find};
-use xtask_compilers::toolchain::candidates::{Explicit, Wish};
+use xtask_compilers::toolchain::candidates::Wish;
 use xtask_compilers::toolchain::probe::{Setting, Std};
+use xtask_compilers::toolchain::providers::host::driver;
 use xtask_compilers::toolchain::survey::{Depth, Places, Question, runners, survey};
-use xtask_compilers::toolchain::{Provider, zig};
-use xtask_config::{CcChoice, Config, Need, Target};
+use xtask_compilers::toolchain::zig;
+use xtask_config::{Config, Need, Target};
 use xtask_files::error::Result;
 use xtask_process::cache;
 use xtask_setup as setup;
@@ -70,7 +70,7 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
         host: session.host.triple.clone(),
         surveys,
         rust_lld: rustc::lld(used, &rustcs, &session.host),
-        host_cc: host_cc(session),
+        host_cc: driver(&session.host),
         stds: states,
         runners: runners.clone(),
         user_flags: triples
@@ -131,17 +131,5 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
 }
 
 fn wish(target: &Target, request: &Request) -> Wish {
-    let cc = target.cc.as_ref().map(|cc| match cc {
-        CcChoice::Provider(name) => match Provider::from_name(name.as_str()) {
-            Some(provider) => Explicit::Provider(provider),
-            None => Explicit::Program(name.as_str().to_owned()),
-        },
-        CcChoice::Program(program) => Explicit::Program(program.to_string_lossy().into_owned()),
-    });
-    Wish { cc, providers: request.providers.clone(), glibc: floor(target) }
-}
-
-/// The host's own C driver, which rustc links host programs with.
-fn host_cc(session: &Session) -> Option<PathBuf> {
-    ["cc", "gcc", "clang"].iter().find_map(|name| session.host.program(name))
+    Wish { cc: target.cc.clone(), providers: request.providers.clone(), glibc: floor(target) }
 }

@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use xtask_compilers::rustflags::Linker;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
-use xtask_compilers::toolchain::{Provider, Toolchain};
+use xtask_compilers::toolchain::{Linker, Provider, Toolchain};
 use xtask_config::{Config, GlibcVersion, Image, ImageTarget, Mode, Target};
 use xtask_files::error::{Error, Result};
 use xtask_gate::Asked;

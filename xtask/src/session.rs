@@ -225,7 +225,7 @@ pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
         );
     }
     let provider = |name: &str| {
-        let all: Vec<&str> = Provider::ALL.iter().map(|p| p.name()).collect();
+        let all: Vec<&str> = Provider::offered().map(Provider::name).collect();
         Provider::from_name(name).ok_or_else(|| {
             Error::usage(format!("there is no provider `{name}`"))
                 .help(format!("--providers takes {}, or none", all.join(",")))

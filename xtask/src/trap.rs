@@ -16,7 +16,9 @@ pub use mask::Masks;
 pub use promise::{Broken, Left};
 pub use remains::{Remains, Script};
 
+use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_compilers::toolchain::identity::Fingerprint;
+use xtask_compilers::toolchain::providers::host::driver;
 use xtask_compilers::toolchain::stand_in::TARGET_DIR;
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_files::error::{Error, Result};
@@ -88,7 +90,7 @@ pub fn set(dir: &Path, log: &Path, host: &Host, this: &Path) -> Result<Traps> {
     for (name, real) in &names {
         write(name, name, real)?;
     }
-    let host_cc = host.program("cc").or_else(|| host.program("gcc")).or_else(|| host.program("clang"));
+    let host_cc = driver(host);
     if let Some(cc) = &host_cc {
         write(LINK_ONLY, LINK_ONLY, cc)?;
     }
@@ -177,30 +179,6 @@ fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
         names.entry(name.to_owned()).or_default();
     }
     names
-}
-
-/// Whether a program of this name compiles C or C++, by the names that distributions give such programs:
-/// `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
-pub(crate) fn compiles_c(name: &str) -> bool {
-    let versioned = |v: &str| !v.is_empty() && v.chars().all(|c| c.is_ascii_digit() || c == '.');
-    // Debian's MinGW compilers also end in their threading model.
-    let name = ["-posix", "-win32"].iter().find_map(|model| name.strip_suffix(model)).unwrap_or(name);
-    let stem = name.rsplit_once('-').filter(|(_, v)| versioned(v)).map_or(name, |(stem, _)| stem);
-    let last = stem.rsplit('-').next().unwrap_or(stem);
-    // Archivers count too: an archive of objects is how C reaches a Rust program.
-    let any_prefix = [
-        "cc", "gcc", "c++", "g++", "clang", "clang++", "tcc", "icc", "icpc", "icx", "icpx", "c89", "c99",
-        "emcc", "em++", "nvcc", "ar", "ranlib",
-    ];
-    // Not sccache: it wraps rustc, too, and what it starts for C are the compilers that are trapped.
-    any_prefix.contains(&last) || ["zig", "cmake", "ccache", "distcc", "clang-cl", "cl"].contains(&stem)
-}
-
-/// Whether such a program compiles nothing itself: what it starts does.
-fn is_archiver_or_driver(name: &str) -> bool {
-    let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "-.".contains(c));
-    let last = stem.rsplit('-').next().unwrap_or(stem);
-    ["ar", "ranlib", "cmake", "ccache", "distcc"].contains(&last)
 }
 
 /// First argument of a trap.
@@ -329,55 +307,6 @@ fn says_compile(args: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_that_compile_c() {
-        for name in [
-            "cc",
-            "gcc",
-            "gcc-12",
-            "aarch64-linux-gnu-gcc-12",
-            "x86_64-linux-musl-g++",
-            "clang++-14",
-            "musl-gcc",
-            "c99",
-            "zig",
-            "cmake",
-            "clang-14",
-            "ar",
-            "aarch64-linux-gnu-ar",
-            "gcc-ar-12",
-            "llvm-ar-14",
-            "x86_64-w64-mingw32-gcc-posix",
-            "x86_64-w64-mingw32-g++-12-win32",
-        ] {
-            assert!(compiles_c(name), "{name}");
-        }
-        for name in [
-            "rustc",
-            "sccache",
-            "ld",
-            "tar",
-            "bash",
-            "clang-format",
-            "gccgo",
-            "ccmake-gui",
-            "yacc",
-            "collect2",
-        ] {
-            assert!(!compiles_c(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn what_is_masked_compiles_itself() {
-        for name in ["gcc-ar-12", "llvm-ar-14", "ranlib", "cmake", "ccache", "x86_64-linux-gnu-ar"] {
-            assert!(is_archiver_or_driver(name), "{name}");
-        }
-        for name in ["gcc-12", "cc", "c99", "g++", "clang++-14", "x86_64-linux-gnu-gcc-12", "zig"] {
-            assert!(!is_archiver_or_driver(name), "{name}");
-        }
-    }
 
     #[test]
     fn linking_is_not_compiling() {

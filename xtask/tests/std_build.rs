@@ -172,10 +172,10 @@ impl Link<'_> {
     /// Links with an environment in which there is nothing: no PATH, so no compiler.
     fn link(&self, source: &Path, name: &str, flags: &[&str]) -> PathBuf {
         let program = self.work.join(name);
-        let linker = xtask_compilers::rustflags::Linker::RustLld { program: self.lld.to_owned() };
+        let linker = xtask_compilers::toolchain::Linker::RustLld { program: self.lld.to_owned() };
         let mut cmd = Cmd::new(&self.rustc.program)
             .args(["--edition", "2024", "--target", self.target.as_str()])
-            .args(xtask_compilers::rustflags::base(self.target, Some(self.sysroot), &linker))
+            .args(linker.rustflags(self.target, Some(self.sysroot)))
             .arg(format!("-Clinker={}", self.lld.display()))
             .args(flags)
             .arg("-o")

@@ -8,9 +8,8 @@ use super::inherited::clean;
 use super::userflags::UserSettings;
 use crate::plan::Job;
 use crate::trap::Traps;
-use xtask_compilers::rustflags;
 use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, TARGET_DIR};
-use xtask_compilers::toolchain::{Link, Toolchain};
+use xtask_compilers::toolchain::{Link, Linker, Toolchain};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
@@ -144,8 +143,8 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &What, traps: Option<&Traps>, site:
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
-        let host_driver = *triple == site.host.triple
-            && matches!(linker, rustflags::Linker::Driver { link: Link::Driver, .. });
+        let host_driver =
+            *triple == site.host.triple && matches!(linker, Linker::Driver { link: Link::Driver, .. });
         let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
         // The host's programs share this variable; what links them must not change with the target's toolchain.
         let shared =
@@ -200,7 +199,7 @@ pub fn flags(job: &Job, site: &Site) -> Vec<String> {
     let triple = &job.target.triple;
     let mut flags = site.user.get(triple).map(|user| user.flags.clone()).unwrap_or_default();
     if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
-        flags.extend(rustflags::base(triple, std.sysroot.as_deref(), linker));
+        flags.extend(linker.rustflags(triple, std.sysroot.as_deref()));
         let (source, name) = &std.source;
         let real = std::fs::canonicalize(source).ok().filter(|real| real != source);
         let places = [Some(source.clone()), real].into_iter().flatten();
@@ -261,9 +260,8 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &S
         cmd =
             cmd.env_remove(format!("{name}_{triple}")).env(format!("{name}_{underscored}"), words.join(" "));
     }
-    if toolchain.link == Link::Zig {
-        // zig's C++ library is LLVM's.
-        cmd = cmd.env(format!("CXXSTDLIB_{underscored}"), "c++");
+    if let Some(library) = toolchain.link.rules().cxx_library {
+        cmd = cmd.env(format!("CXXSTDLIB_{underscored}"), library);
     }
     cmd
 }

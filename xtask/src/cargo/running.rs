@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::trap::compiles_c;
+use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_process::exec::processes::{self, Process};
 use xtask_process::ui::Moment;
 

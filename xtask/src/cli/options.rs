@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use xtask_compilers::toolchain::Provider;
 
 /// The options of every command.
 #[derive(Debug, Clone, Args)]
@@ -42,10 +43,19 @@ pub struct Planning {
     #[arg(long, help_heading = PLANNING)]
     pub strict: bool,
     /// Search C toolchains only in these places, separated by commas [default: all]
-    ///
-    /// The places are env, config, host, gnu, musl, clang, mingw and zig. `none` builds without a C toolchain.
-    #[arg(long, value_name = "LIST", help_heading = PLANNING)]
+    #[arg(long, value_name = "LIST", help_heading = PLANNING, long_help = providers_help())]
     pub providers: Option<String>,
+}
+
+/// The long help of `--providers`, with the names of all that there are.
+fn providers_help() -> String {
+    let names: Vec<&str> = Provider::offered().map(Provider::name).collect();
+    let (last, others) = names.split_last().unwrap_or((&"", &[]));
+    format!(
+        "Search C toolchains only in these places, separated by commas [default: all]\n\nThe places are {} and {last}. \
+         `none` builds without a C toolchain.",
+        others.join(", ")
+    )
 }
 
 const PLANNING: &str = "Planning options";

@@ -6,6 +6,7 @@ use crate::cli::{Common, Planning};
 use crate::look;
 use crate::plan::{self, StdState};
 use crate::session::Session;
+use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Depth, Survey};
@@ -69,13 +70,15 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         Some(StdState::Absent(reason)) => format!("  std: {reason}\n"),
         None => String::new(),
     };
+    let width = Provider::ALL.iter().map(|provider| provider.name().len()).max().unwrap_or_default();
     text += "  C toolchains, in the order in which they are tried:\n";
     let tried = survey.tried.iter().map(|(candidate, verdict)| {
-        let line = format!("    {:6} {}\n{}", candidate.provider, candidate.origin, described(verdict));
+        let line = format!("    {:width$} {}\n{}", candidate.provider, candidate.origin, described(verdict));
         (candidate.provider, line)
     });
     let nothing = survey.nothing.iter();
-    let nothing = nothing.map(|n| (n.provider, format!("    {:6} missing: {}\n", n.provider, n.looked_for)));
+    let nothing =
+        nothing.map(|n| (n.provider, format!("    {:width$} missing: {}\n", n.provider, n.looked_for)));
     let mut lines: Vec<_> = tried.chain(nothing).collect();
     lines.sort_by_key(|(provider, _)| *provider);
     text.extend(lines.into_iter().map(|(_, line)| line));

@@ -9,12 +9,12 @@ use crate::look::{self, Look};
 use crate::plan::{self, Request, StdState};
 use crate::session::Session;
 use xtask_compilers::rustc::Version;
+use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::names::gnu_prefixes;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Depth, Survey};
-use xtask_compilers::toolchain::{Provider, zig};
-use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Target, TestNeed};
+use xtask_config::{CcChoice, Config, ModeChoice, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, Context, Report, Step, Want};
@@ -109,12 +109,8 @@ fn wants(config: &Config, request: &Request, look: &Look) -> BTreeSet<Want> {
             }
         }
         let survey = look.findings.surveys.get(triple);
-        if needs_c(config, &target)
-            && survey.is_some_and(mendable)
-            && takes_zig(&target)
-            && zig::target_flags(triple, None).is_some()
-        {
-            wants.insert(Want::Zig);
+        if needs_c(config, &target) && survey.is_some_and(mendable) {
+            wants.extend(compiler(&target));
         }
         if let Some(Runner::None { .. }) = look.findings.runners.get(triple) {
             wants.extend(runner(triple, &look.findings.host));
@@ -134,16 +130,20 @@ fn needs_c(config: &Config, target: &Target) -> bool {
     })
 }
 
-/// Whether targets.toml lets zig serve the target.
-fn takes_zig(target: &Target) -> bool {
-    matches!(target.cc, None | Some(CcChoice::Provider(CcProvider::Zig)))
+/// What the first provider needs that setup can install something for and that targets.toml lets serve the target.
+fn compiler(target: &Target) -> Option<Want> {
+    let allowed = |provider: &&Provider| match &target.cc {
+        None => true,
+        Some(CcChoice::Provider(only)) => only == *provider,
+        Some(CcChoice::Program(_)) => false,
+    };
+    Provider::ALL.iter().filter(allowed).find_map(|provider| Want::compiler(*provider, &target.triple))
 }
 
 /// Whether another compiler would help: none works, and no person has named one that does not.
 fn mendable(survey: &Survey) -> bool {
-    let named = |p: Provider| matches!(p, Provider::Env | Provider::Config);
     let broken = |v: &Verdict| !matches!(v, Verdict::Works(_));
-    survey.chosen.is_none() && !survey.tried.iter().any(|(c, v)| named(c.provider) && broken(v))
+    survey.chosen.is_none() && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
 }
 
 /// What runs a target's programs: qemu, and for dynamic ones the target's C library, which comes with its cross gcc.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use super::modes::Draft;
 use crate::cargo::compilers::Compilers;
+use xtask_compilers::toolchain::Provider;
 use xtask_config::Need;
 use xtask_config::workspace::Package;
 
@@ -28,17 +29,22 @@ smoke = [\"--version\"]
         string(bin),
     );
     text += &modes.iter().map(mode).collect::<Vec<_>>().join("\n");
-    text += "
+    let providers = Provider::offered().filter(|p| !p.is_explicit()).map(Provider::name);
+    let providers = providers.collect::<Vec<_>>().join(", ");
+    let _ = write!(
+        text,
+        "
 # One table for each target. Other keys, each with its default or an example:
 #   mode = \"auto\"            # or the name of a mode: that mode or nothing is built
 #   on-fallback = \"allow\"    # or \"fail\": a mode other than the first is an error
-#   cc = \"zig\"               # the only C toolchain to use: host, gnu, musl, clang, mingw, zig, or a compiler; default: search
+#   cc = \"zig\"               # the only C toolchain to use: {providers}, or a compiler; default: search
 #   glibc = \"2.31\"           # for gnu targets: the oldest glibc on which the program runs
 #   cpu = \"x86-64-v2\"        # for x86_64 targets: the oldest processor on which it runs
 #   profile = \"release\"
-#   env = { NAME = \"value\" }
+#   env = {{ NAME = \"value\" }}
 #   rustflags = [\"-C\", \"link-arg=-s\"]
-";
+"
+    );
     for target in targets {
         let _ = write!(text, "[[target]]\ntriple = {}\n\n", string(target));
     }

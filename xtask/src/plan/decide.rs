@@ -1,12 +1,12 @@
 //! What is decided for one target: which modes, with which toolchain and linker, and why.
 
 use super::{Fallback, Findings, Job, ModeRequest, Request, StdState};
-use xtask_compilers::rustflags::{self, Linker};
+use xtask_compilers::rustflags;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
-use xtask_compilers::toolchain::{Link, Provider, Toolchain, zig};
-use xtask_config::{CcChoice, CcProvider, Config, Mode, ModeChoice, Need, Target};
+use xtask_compilers::toolchain::{Link, Linker, Provider, Toolchain};
+use xtask_config::{CcChoice, Config, Mode, ModeChoice, Need, Target};
 use xtask_gate::{Asked, processors};
 use xtask_triple::{Arch, system};
 
@@ -162,13 +162,13 @@ impl OneTarget<'_> {
         }
     }
 
-    /// Whether setup could get a toolchain: zig serves every target that it has a name for, with C++, unless the run or
-    /// the user's own choice leaves it out.
+    /// Whether setup could get a toolchain: what it can install for a provider serves, unless the run or the user's own choice
+    /// leaves that provider out.
     fn no_toolchain(&self, what: &str) -> Unmet {
         let explicit = self
             .survey()
             .and_then(|s| s.tried.first())
-            .filter(|(candidate, _)| matches!(candidate.provider, Provider::Env | Provider::Config));
+            .filter(|(candidate, _)| candidate.provider.is_explicit());
         if let Some((candidate, _)) = explicit {
             return Unmet::Final(format!(
                 "{what}: only {} was allowed, see `cargo xtask explain {}`",
@@ -184,15 +184,25 @@ impl OneTarget<'_> {
             ),
             None => what.to_owned(),
         };
-        let zig = self.request.providers.as_ref().is_none_or(|list| list.contains(&Provider::Zig));
+        let triple = &self.target.triple;
+        let can = |provider: Provider| provider.supply(triple).is_some();
+        let allowed = |p: Provider| self.request.providers.as_ref().is_none_or(|list| list.contains(&p));
+        let obtainable = || Provider::ALL.iter().copied().filter(|provider| can(*provider));
         match &self.target.cc {
-            Some(CcChoice::Provider(provider)) if *provider != CcProvider::Zig => Unmet::Final(format!(
-                "{what}, and cc = \"{}\" in targets.toml excludes what setup could install",
-                provider.as_str()
+            Some(CcChoice::Provider(provider)) if let Some(why) = provider.elsewhere(triple) => {
+                Unmet::Final(format!("{what}: cc = \"{provider}\" in targets.toml, but {why}"))
+            }
+            Some(CcChoice::Provider(provider)) if !can(*provider) => Unmet::Final(format!(
+                "{what}, and cc = \"{provider}\" in targets.toml excludes what setup could install"
             )),
-            _ if !zig => Unmet::Final(format!("{what}, and --providers excludes what setup could install")),
-            _ if zig::target_flags(&self.target.triple, None).is_some() => Unmet::Mendable(what),
-            _ => Unmet::Final(what),
+            _ if obtainable().next().is_none() => Unmet::Final(what),
+            _ if !obtainable().any(allowed) => {
+                let named = self.request.providers.iter().flatten();
+                let elsewhere: String =
+                    named.filter_map(|p| Some(format!("; {}", p.elsewhere(triple)?))).collect();
+                Unmet::Final(format!("{what}, and --providers excludes what setup could install{elsewhere}"))
+            }
+            _ => Unmet::Mendable(what),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::cargo::units::{self, Manifests};
 use crate::plan::Job;
 use crate::record::BuiltProgram;
 use xtask_compilers::rust_std::self_contained;
-use xtask_compilers::rustflags::Linker;
+use xtask_compilers::toolchain::Linker;
 use xtask_files::error::Result;
 use xtask_triple::Libc;
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::TRAP;
-use super::{compiles_c, is_archiver_or_driver};
+use xtask_compilers::toolchain::compilers::{compiles_c, is_archiver_or_driver};
 use xtask_compilers::toolchain::wrapper::executable;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;

@@ -120,7 +120,7 @@ fn written(config: &Config) -> String {
             strings(&target.rustflags)
         );
         match &target.cc {
-            Some(CcChoice::Provider(provider)) => text += &format!("cc = {}\n", string(provider.as_str())),
+            Some(CcChoice::Provider(provider)) => text += &format!("cc = {}\n", string(provider.name())),
             Some(CcChoice::Program(path)) => text += &format!("cc = {}\n", string(path.to_str().unwrap())),
             None => {}
         }

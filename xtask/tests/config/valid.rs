@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask_base::Base;
+use xtask_compilers::toolchain::Provider;
 use xtask_config::workspace::Package;
 use xtask_config::{
-    App, CcChoice, CcProvider, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun,
-    ImageSmoke, ImageTarget, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+    App, CcChoice, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun, ImageSmoke,
+    ImageTarget, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
 };
 use xtask_triple::Triple;
 
@@ -113,7 +114,7 @@ needs = ["umoci", "docker", "umoci"]
     let target = &config.targets[0];
     assert_eq!(target.mode, ModeChoice::Named("native".into()));
     assert_eq!(target.on_fallback, OnFallback::Fail);
-    assert_eq!(target.cc, Some(CcChoice::Provider(CcProvider::Zig)));
+    assert_eq!(target.cc, Some(CcChoice::Provider(Provider::Zig)));
     assert_eq!(target.glibc, Some(GlibcVersion { major: 2, minor: 31 }));
     assert_eq!([target.cpu, config.targets[1].cpu], [None, Some(xtask_gate::Level::V3)]);
     assert_eq!(target.profile, "small");

@@ -1,6 +1,6 @@
 //! Candidates: their order, what a person may name, and the tools that lie beside a compiler.
 
-use xtask_compilers::toolchain::candidates::{Explicit, Wish, Zig, candidates};
+use xtask_compilers::toolchain::candidates::{CcChoice, Wish, Zig, candidates};
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
 
 use crate::support::{ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, triple};
@@ -21,8 +21,8 @@ fn listed(machine: &Machine, target: &str, wish: &Wish) -> Vec<String> {
 
 fn cc(text: &str) -> Wish {
     let explicit = match Provider::from_name(text) {
-        Some(provider) => Explicit::Provider(provider),
-        None => Explicit::Program(text.into()),
+        Some(provider) => CcChoice::Provider(provider),
+        None => CcChoice::Program(text.into()),
     };
     Wish { cc: Some(explicit), ..Wish::default() }
 }

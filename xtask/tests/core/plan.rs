@@ -4,7 +4,7 @@ use xtask::plan::{Findings, ModeRequest, Plan, Request, StdState, plan};
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
-use xtask_config::{CcChoice, CcProvider, Config, ModeChoice, Need, Target};
+use xtask_config::{CcChoice, Config, ModeChoice, Need, Target};
 use xtask_files::error::Kind;
 use xtask_test_support::golden;
 
@@ -151,7 +151,7 @@ fn setup_is_promised_only_where_it_could_help() {
         assert!(plan.skipped[0].reason.contains("--providers excludes"), "{}", plan.skipped[0].reason);
     }
     let mut config = config();
-    config.targets[2].cc = Some(CcChoice::Provider(CcProvider::Gnu));
+    config.targets[2].cc = Some(CcChoice::Provider(Provider::Gnu));
     let plan = plan(&config, &f, &asking(ARM_GNU, named("native"))).unwrap();
     assert!(plan.skipped[0].reason.contains("cc = \"gnu\" in targets.toml"), "{}", plan.skipped[0].reason);
 }

@@ -157,7 +157,10 @@ fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) 
             Err(message) => {
                 // One that rustc does not know is reported where it is listed.
                 if check.triples.contains(text.get_ref()) {
-                    check.diags.at(text.span(), message).help("remove it from the image: not every target needs an image");
+                    check
+                        .diags
+                        .at(text.span(), message)
+                        .help("remove it from the image: not every target needs an image");
                 }
                 continue;
             }

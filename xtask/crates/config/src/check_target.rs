@@ -8,7 +8,8 @@ use super::check::Check;
 use super::quote::{names, quoted};
 use super::raw::{RawTarget, Text};
 use super::suggest::nearest;
-use super::types::{CcChoice, CcProvider, ModeChoice, OnFallback, Target, Word};
+use super::types::{ModeChoice, OnFallback, Target};
+use xtask_compilers::toolchain::{CcChoice, Provider};
 use xtask_gate::processors;
 use xtask_gate::{Level, Severity, check_flags};
 use xtask_triple::{Arch, Libc, Triple};
@@ -87,12 +88,12 @@ fn mode<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> ModeChoice {
 
 fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
     let word = text.get_ref();
-    if let Some((_, provider)) = CcProvider::ALL.iter().find(|(spelling, _)| spelling == word) {
-        return Some(CcChoice::Provider(*provider));
+    if let Some(provider) = Provider::from_name(word).filter(|provider| !provider.is_explicit()) {
+        return Some(CcChoice::Provider(provider));
     }
     let help = format!(
         "it is one of {}, or a compiler: a path, or the name of a program",
-        names(CcProvider::ALL.iter().map(|(spelling, _)| spelling))
+        names(Provider::offered().filter(|p| !p.is_explicit()).map(Provider::name))
     );
     let path = word.contains(std::path::is_separator);
     let spaced = word.trim() != word || (!path && word.contains(char::is_whitespace));

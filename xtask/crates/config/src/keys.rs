@@ -1,7 +1,8 @@
 //! Every key of targets.toml. This is the one list: the reader takes types and suggestions from it, and the reference
 //! page (docs/reference/targets-toml.md) is generated from it.
 
-use super::types::{CcProvider, Compression, Need, OnFallback, TestNeed, Word};
+use super::types::{Compression, Need, OnFallback, TestNeed, Word};
+use xtask_compilers::toolchain::Provider;
 use xtask_gate::Level;
 
 /// A table of targets.toml with its keys.
@@ -92,10 +93,20 @@ impl ConfigKey {
     }
 
     /// The same key, which takes only the words of a fixed set.
-    const fn of<W: Word>(mut self) -> Self {
-        self.values = || W::ALL.iter().map(|(spelling, _)| *spelling).collect();
+    const fn of<W: Word>(self) -> Self {
+        self.one_of(|| W::ALL.iter().map(|(spelling, _)| *spelling).collect())
+    }
+
+    /// The same key, which takes only these words.
+    const fn one_of(mut self, values: fn() -> Vec<&'static str>) -> Self {
+        self.values = values;
         self
     }
+}
+
+/// The providers that `cc` takes by name.
+fn providers() -> Vec<&'static str> {
+    Provider::offered().filter(|provider| !provider.is_explicit()).map(Provider::name).collect()
 }
 
 impl Section {
@@ -266,7 +277,7 @@ pub(super) const TARGET: Section = Section {
              compiler. A relative path starts at the folder of the file.",
             "cc = \"zig\"",
         )
-        .of::<CcProvider>(),
+        .one_of(providers),
         ConfigKey::optional(
             "glibc",
             Text,

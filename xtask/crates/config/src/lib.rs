@@ -30,9 +30,10 @@ pub mod workspace;
 
 pub use glibc::GlibcVersion;
 pub use types::{
-    App, CcChoice, CcProvider, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke,
-    ImageTarget, Mode, ModeChoice, Need, OnFallback, Target, TestNeed, TestSection, User,
+    App, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, ImageTarget, Mode, ModeChoice,
+    Need, OnFallback, Target, TestNeed, TestSection, User,
 };
+pub use xtask_compilers::toolchain::CcChoice;
 
 /// The name that the file has where `--config` says nothing.
 pub const FILE_NAME: &str = "targets.toml";

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::GlibcVersion;
 use xtask_base::Base;
+use xtask_compilers::toolchain::CcChoice;
 use xtask_gate::Level;
 use xtask_triple::{Platform, Triple, system};
 
@@ -111,32 +112,6 @@ pub enum OnFallback {
     Allow,
     /// The run ends before anything is built.
     Fail,
-}
-
-/// targets.toml's explicit choice of a C toolchain.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum CcChoice {
-    /// Where the toolchain comes from.
-    Provider(CcProvider),
-    /// A compiler: an absolute path, or a name to look up on PATH.
-    Program(PathBuf),
-}
-
-/// The providers that targets.toml can name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CcProvider {
-    /// The host's own compiler.
-    Host,
-    /// A GNU cross GCC.
-    Gnu,
-    /// A musl cross GCC.
-    Musl,
-    /// clang with a sysroot.
-    Clang,
-    /// MinGW.
-    Mingw,
-    /// `zig cc`.
-    Zig,
 }
 
 /// `[[image]]`: a container image over one or more platforms.
@@ -275,17 +250,6 @@ impl Word for Level {
         &[("x86-64", Self::V1), ("x86-64-v2", Self::V2), ("x86-64-v3", Self::V3), ("x86-64-v4", Self::V4)];
 }
 
-impl Word for CcProvider {
-    const ALL: &'static [(&'static str, Self)] = &[
-        ("host", Self::Host),
-        ("gnu", Self::Gnu),
-        ("musl", Self::Musl),
-        ("clang", Self::Clang),
-        ("mingw", Self::Mingw),
-        ("zig", Self::Zig),
-    ];
-}
-
 impl Word for TestNeed {
     const ALL: &'static [(&'static str, Self)] = &[
         ("docker", Self::Docker),
@@ -314,4 +278,4 @@ macro_rules! spelled {
         }
     )*};
 }
-spelled!(Need, OnFallback, Compression, CcProvider, TestNeed);
+spelled!(Need, OnFallback, Compression, TestNeed);

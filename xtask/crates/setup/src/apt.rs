@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Want;
 use xtask_compilers::rustc::Version;
+use xtask_compilers::toolchain::Supply;
 use xtask_triple::{Arch, Env, Libc, Triple};
 
 /// Pairs of rustc and what belongs to it. Debian carries a recent rustc for its browsers under names of its own.
@@ -54,9 +55,8 @@ pub fn packages(want: &Want) -> Vec<String> {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
         Want::Zig | Want::Cyclonedx => owned(&["python3-pip"]),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
-        Want::Mingw(target) => match target.arch() {
-            Arch::X86_64 => owned(&["gcc-mingw-w64-x86-64"]),
-            Arch::X86 => owned(&["gcc-mingw-w64-i686"]),
+        Want::Compiler { .. } => match want.package() {
+            Some(Supply::Package { apt, .. }) => owned(&[apt]),
             _ => Vec::new(),
         },
         // The static one also works inside an image, which has no libraries for it.

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use xtask_compilers::toolchain::{Provider, Supply};
 use xtask_triple::Triple;
 
 pub mod apt;
@@ -37,8 +38,13 @@ pub enum Want {
         /// With a C++ compiler.
         cxx: bool,
     },
-    /// MinGW-w64's C compiler for Windows.
-    Mingw(Triple),
+    /// The C compiler of a provider, from a package of the system.
+    Compiler {
+        /// Whose.
+        provider: Provider,
+        /// For this target.
+        target: Triple,
+    },
     /// qemu's user mode, which runs programs of this target.
     Qemu(Triple),
     /// The kernel hands programs of this target to qemu, so that containers of that platform run.
@@ -47,6 +53,22 @@ pub enum Want {
     Cyclonedx,
     /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
     Program(String),
+}
+
+impl Want {
+    /// What setup installs so that a provider serves a target; none where it has nothing to install.
+    pub fn compiler(provider: Provider, target: &Triple) -> Option<Self> {
+        Some(match provider.supply(target)? {
+            Supply::Zig => Want::Zig,
+            Supply::Package { .. } => Want::Compiler { provider, target: target.clone() },
+        })
+    }
+
+    /// The package that brings a provider's compiler; none where something else is wanted.
+    fn package(&self) -> Option<Supply> {
+        let Want::Compiler { provider, target } = self else { return None };
+        provider.supply(target)
+    }
 }
 
 impl fmt::Display for Want {
@@ -64,7 +86,7 @@ impl fmt::Display for Want {
             Want::GnuCross { target, cxx: true } => {
                 write!(f, "GNU's C and C++ compilers for {target}, with their C library")
             }
-            Want::Mingw(target) => write!(f, "MinGW-w64 for {target}"),
+            Want::Compiler { provider, target } => write!(f, "the C compiler of {provider} for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
             Want::Cyclonedx => write!(f, "cyclonedx-python-lib {}", cyclonedx::VERSION),

@@ -7,6 +7,8 @@ use super::steps::Pip;
 use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
 use xtask_compilers::rust_std::{self, Build, Refused, StdPlan, find as stds, self_contained};
 use xtask_compilers::rustc::{Rustc, Version, find};
+use xtask_compilers::toolchain::CcChoice;
+use xtask_compilers::toolchain::candidates::{Wish, candidates};
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, End};
@@ -128,10 +130,10 @@ pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
             let gcc = apt::gnu_gcc(target).filter(|gcc| program(gcc));
             gcc.is_some_and(|gcc| !cxx || program(&gcc.replace("-gcc", "-g++")))
         }
-        Want::Mingw(target) => {
-            let packages = apt::packages(want);
-            let arch = if packages.iter().any(|p| p.ends_with("i686")) { "i686" } else { "x86_64" };
-            target.os() == xtask_triple::Os::Windows && program(&format!("{arch}-w64-mingw32-gcc"))
+        Want::Compiler { provider, target } => {
+            let wish = Wish { cc: Some(CcChoice::Provider(*provider)), ..Wish::default() };
+            let found = candidates(target, context.host, &wish, &[]);
+            found.list.iter().any(|candidate| candidate.provider == *provider && candidate.absent.is_none())
         }
         Want::Qemu(target) => qemu_arch(target.arch())
             .is_some_and(|arch| program(&format!("qemu-{arch}")) || program(&format!("qemu-{arch}-static"))),
@@ -272,7 +274,7 @@ pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::
     if let Some((zig, flags)) = zig.into_iter().next().zip(flags) {
         return Some(self_contained::Supply::Zig { program: zig.program.into(), flags });
     }
-    xtask_compilers::toolchain::names::musl_names(target, context.host)
+    xtask_compilers::toolchain::providers::musl::names(target, context.host)
         .iter()
         // A wrapper around the host's gcc: its files are not musl's.
         .filter(|name| *name != "musl-gcc")

@@ -3,6 +3,7 @@
 use super::apt::{self, Apt};
 use super::machine::{Machine, Root};
 use super::{Want, cyclonedx, zig};
+use xtask_compilers::toolchain::Supply;
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
@@ -100,7 +101,7 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         Want::Zig => pip_steps(want, Pip::Zig, machine),
         Want::Cyclonedx => pip_steps(want, Pip::Cyclonedx, machine),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
-        Want::GnuCross { .. } | Want::Mingw(_) | Want::Qemu(_) | Want::Program(_) => {
+        Want::GnuCross { .. } | Want::Compiler { .. } | Want::Qemu(_) | Want::Program(_) => {
             packages(want, machine).into_iter().collect()
         }
     }
@@ -206,7 +207,6 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux", Want::Zig | Want::Cyclonedx) => vec!["sudo dnf install python3-pip".into()],
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
-        ("linux", Want::Mingw(_)) => vec!["sudo dnf install mingw64-gcc".into()],
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
         // Fedora's cross compilers have no C library.
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
@@ -214,11 +214,14 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         }
         ("macos", Want::Zig | Want::Cyclonedx) => vec!["brew install python3".into()],
         ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
-        ("macos", Want::Mingw(_)) => vec!["brew install mingw-w64".into()],
         ("macos", Want::Program(name)) => vec![format!("brew install {name}")],
         ("windows", Want::Zig | Want::Cyclonedx) => vec!["winget install Python.Python.3.12".into()],
         ("windows", Want::Std(_) | Want::Source) => vec!["winget install Rustlang.Rustup".into()],
-        _ => return None,
+        (os, _) => match (os, want.package()?) {
+            ("linux", Supply::Package { dnf, .. }) => vec![format!("sudo dnf install {dnf}")],
+            ("macos", Supply::Package { brew, .. }) => vec![format!("brew install {brew}")],
+            _ => return None,
+        },
     };
     Some(step(want, Action::ByHand(lines), false, if_needed))
 }

@@ -1,7 +1,6 @@
 //! What distributions and compilers call a target.
 
-use xtask_process::host::Host;
-use xtask_triple::{Arch, Env, Libc, Os, Triple};
+use xtask_triple::{Arch, Env, Libc, Triple};
 
 /// The prefixes under which distributions ship GNU cross compilers: Debian and Fedora first, then the vendors'.
 pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
@@ -18,39 +17,6 @@ pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
         list.push("i686-linux-gnu".into());
     }
     list
-}
-
-pub(super) fn gnu_names(target: &Triple) -> Vec<String> {
-    gnu_prefixes(target).into_iter().map(|p| format!("{p}-gcc")).collect()
-}
-
-/// The names on PATH that a musl cross compiler for this target has, and `musl-gcc` where it serves the target.
-pub fn musl_names(target: &Triple, host: &Host) -> Vec<String> {
-    let Some((arch, abi)) = gnu_arch(target).filter(|_| target.libc() == Libc::Musl) else {
-        return Vec::new();
-    };
-    let mut arches = vec![arch];
-    if target.arch() == Arch::ArmV7 {
-        arches.insert(0, "armv7");
-    }
-    let mut list = Vec::new();
-    for arch in arches {
-        for vendor in ["", "unknown-", "alpine-"] {
-            list.push(format!("{arch}-{vendor}linux-musl{abi}-gcc"));
-        }
-    }
-    if target.arch() == host.triple.arch() && host.triple.os() == Os::Linux {
-        list.push("musl-gcc".into());
-    }
-    list
-}
-
-pub(super) fn mingw_names(target: &Triple) -> Vec<String> {
-    match (target.env(), target.arch()) {
-        (Env::MingwGnu, Arch::X86_64) => vec!["x86_64-w64-mingw32-gcc".into()],
-        (Env::MingwGnu, Arch::X86) => vec!["i686-w64-mingw32-gcc".into()],
-        _ => Vec::new(),
-    }
 }
 
 /// GNU's name of the architecture and the suffix of the ABI.

@@ -9,19 +9,13 @@ use serde::{Deserialize, Serialize};
 use super::identity::{Fingerprint, digest};
 use super::runner::Runner;
 use super::wrapper::Tools;
-use super::{Candidate, Link};
-use crate::rustflags::{self, Linker};
+use super::{Candidate, Link, Linker};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, End, Output};
-use xtask_triple::{Libc, Triple};
+use xtask_triple::{Libc, Triple, system};
 
 /// How long one step of a probe may take, in seconds; then its whole process group is ended.
 pub const LIMIT: Duration = Duration::from_secs(120);
-
-/// How long zig may take to compile a C library, its start files and its compiler runtime before the first link for a
-/// target: about 20 s on two idle cores, several times that on a busy machine. It keeps them, so that the link that is
-/// judged afterwards takes a second.
-pub const PREPARATION: Duration = Duration::from_secs(900);
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
 const RECIPE: &str = "probe 4";
@@ -128,7 +122,6 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
         Libc::Other => None,
     };
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
-    let musl = setting.target.libc() == Libc::Musl;
     // What a build adds, so that a compiler that does not know it is found out here.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
     run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
@@ -149,7 +142,8 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
         }
         None => {
             let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
-            let link = if musl { link.arg("-static") } else { link };
+            let links_statically = (system::of(setting.target).links_statically)(setting.target);
+            let link = if links_statically { link.arg("-static") } else { link };
             prepare(candidate, &link, dir)?;
             run("link", link, dir)?;
             steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
@@ -190,7 +184,7 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
     let linker = Linker::Driver { program: tools.linker.clone(), link };
     Cmd::new(std.rustc)
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
-        .args(rustflags::base(target, std.sysroot, &linker))
+        .args(linker.rustflags(target, std.sysroot))
         .arg(format!("-Clinker={}", tools.linker.display()))
         // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
         .arg("-Cstrip=symbols")
@@ -217,9 +211,9 @@ fn cxx(tools: &Tools, dir: &Path) -> Result<Result<(), String>, Verdict> {
 /// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
 /// `aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0` → `gcc 12.2.0`.
 fn version(candidate: &Candidate, tools: &Tools, dir: &Path) -> Result<String, Verdict> {
-    if candidate.link == Link::Zig {
-        let zig = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
-        return Ok(format!("zig {}", zig.text()));
+    if let Some(name) = candidate.link.rules().versioned {
+        let said = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
+        return Ok(format!("{name} {}", said.text()));
     }
     // A compiler need not know --version; whether it works, the next steps show.
     let output = Cmd::new(&tools.cc).arg("--version").cwd(dir).capture(LIMIT);
@@ -282,19 +276,19 @@ pub fn key(candidate: &Candidate, setting: &Setting, this: &Path) -> String {
         print = print.with_stat(program);
     }
     let print = print.with(format!("{:?} {} {:?}", setting.runner, setting.cxx, setting.glibc));
-    // A zig links through this program's own filter.
-    if candidate.link == Link::Zig { print.with_stat(this) } else { print }.short()
+    // Some link through this program's own filter.
+    if candidate.link.rules().filter.is_some() { print.with_stat(this) } else { print }.short()
 }
 
 fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
     run_within(LIMIT, step, cmd, dir)
 }
 
-/// Lets zig make what it links with, by the very link that is judged next: what it makes depends on the arguments.
+/// Lets the driver make what it links with, by the very link that is judged next: what it makes depends on the arguments.
 fn prepare(candidate: &Candidate, link: &Cmd, dir: &Path) -> Result<(), Verdict> {
-    match candidate.link {
-        Link::Zig => run_within(PREPARATION, "link", link.clone(), dir).map(|_| ()),
-        Link::Driver | Link::MuslSpecs => Ok(()),
+    match &candidate.link.rules().preparation {
+        Some(preparation) => run_within(preparation.limit, "link", link.clone(), dir).map(|_| ()),
+        None => Ok(()),
     }
 }
 

@@ -1,4 +1,4 @@
-//! What this program does when it stands in front of a compiler or linker: in front of zig, whose arguments it filters, and
+//! What this program does when it stands in front of a compiler or linker: in front of drivers whose arguments it filters, and
 //! in front of the linker where host and target are one triple. Called by the scripts that [`super::wrapper`] writes.
 
 use std::path::{Path, PathBuf};
@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-use super::zig::{LinkTarget, filter_compiler_args, filter_linker_args};
+use super::Link;
+use super::link::Filter;
 
-/// First argument in front of zig: `__zig <link|compile> <triple> <n> <n driver words…> <arguments…>`.
-pub const ZIG: &str = "__zig";
-/// The way through [`ZIG`] of a C compiler.
+/// The way through a [`Filter`] of a C compiler. Behind the filter's word a wrapper gives `<link|compile> <triple> <n> <n
+/// driver words…> <arguments…>`.
 pub const COMPILE: &str = "compile";
-/// The way through [`ZIG`] of a linker.
+/// The way through a [`Filter`] of a linker.
 pub const LINK: &str = "link";
 
 /// The folder under which Cargo puts the outputs for targets, one folder a triple, set for every build. What is linked
@@ -29,14 +29,16 @@ pub const LINKER: &str = "XTASK_LINKER";
 
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
-    match args.first()?.as_str() {
-        ZIG => Some(zig(&args[1..])),
-        HOST_OR_TARGET => Some(host_or_target(&args[1..])),
-        _ => None,
+    let (word, args) = args.split_first()?;
+    if word == HOST_OR_TARGET {
+        return Some(host_or_target(args));
     }
+    let mut filters = Link::ALL.into_iter().filter_map(|link| link.rules().filter.as_ref());
+    filters.find(|filter| filter.word == word).map(|filter| filtered(filter, args))
 }
 
-fn zig(args: &[String]) -> u8 {
+fn filtered(filter: &Filter, args: &[String]) -> u8 {
+    let usage = || usage(filter.word);
     let [way, triple, count, rest @ ..] = args else { return usage() };
     let parts = count.parse().ok().and_then(|n| rest.split_at_checked(n));
     let Some((driver, rest)) = parts.filter(|(driver, _)| !driver.is_empty()) else { return usage() };
@@ -44,9 +46,7 @@ fn zig(args: &[String]) -> u8 {
     if way == COMPILE {
         return match built_for_host(&triple, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {
             Some(cc) => Cmd::new(cc).args(rest).replace(),
-            None => {
-                Cmd::new(&driver[0]).args(&driver[1..]).args(filter_compiler_args(rest.to_vec())).replace()
-            }
+            None => Cmd::new(&driver[0]).args(&driver[1..]).args((filter.compile)(rest.to_vec())).replace(),
         };
     }
     let expanded = match expand(rest) {
@@ -61,7 +61,7 @@ fn zig(args: &[String]) -> u8 {
         // As they came: what filled a file may not fit a command line.
         return Cmd::new(cc).args(rest).replace();
     }
-    let args = filter_linker_args(expanded, LinkTarget::from(&triple));
+    let args = (filter.link)(expanded, &triple);
     let length: usize = args.iter().map(|a| a.len() + 1).sum();
     let cmd = Cmd::new(&driver[0]).args(&driver[1..]);
     // Linux takes 2 MB in all and 128 kB in one argument; rustc itself goes over to a file only when it must.
@@ -81,7 +81,7 @@ fn zig(args: &[String]) -> u8 {
 }
 
 fn host_or_target(args: &[String]) -> u8 {
-    let [triple, rest @ ..] = args else { return usage() };
+    let [triple, rest @ ..] = args else { return usage(HOST_OR_TARGET) };
     let linker = match (output(rest), std::env::var_os(LINKER)) {
         (Ok(output), Some(linker)) => {
             built_for_host(&Triple::parse(triple), output.as_deref()).unwrap_or_else(|| linker.into())
@@ -90,7 +90,7 @@ fn host_or_target(args: &[String]) -> u8 {
             eprintln!("cannot read a response file: {error}");
             return 1;
         }
-        (_, None) => return usage(),
+        (_, None) => return usage(HOST_OR_TARGET),
     };
     Cmd::new(linker).args(rest).replace()
 }
@@ -133,7 +133,7 @@ fn unescape(line: &str) -> String {
     out
 }
 
-fn usage() -> u8 {
-    eprintln!("{ZIG} is called by wrappers only");
+fn usage(word: &str) -> u8 {
+    eprintln!("{word} is called by wrappers only");
     2
 }

@@ -184,9 +184,8 @@ fn verdict(
             return Ok(known);
         }
     }
-    // The first time, zig makes the C library of a target.
-    let library = if candidate.link == super::Link::Zig { ", with its C library" } else { "" };
-    let _doing = talk.probing(format!("{} for {}{library}", candidate.origin, question.setting.target));
+    let made = candidate.link.rules().preparation.as_ref().map(|made| made.note).unwrap_or_default();
+    let _doing = talk.probing(format!("{} for {}{made}", candidate.origin, question.setting.target));
     let scratch = scratch(&format!("{key}.{}.tmp", std::process::id()), &dir, &places.wrappers)?;
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
     if verdict.passing() {

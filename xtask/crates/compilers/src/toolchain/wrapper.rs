@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use super::identity::Fingerprint;
-use super::stand_in::{COMPILE, LINK, ZIG};
-use super::{Candidate, Driver, Link};
+use super::stand_in::{COMPILE, LINK};
+use super::{Candidate, Driver};
 use xtask_files as files;
 use xtask_files::error::Result;
 use xtask_triple::Triple;
@@ -39,23 +39,24 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
     let dir = dir.join(format!("{target}-{}-{}", candidate.provider, print.short()));
-    // zig is reached through this program, which takes out what zig does not understand.
-    let filtered = |way: &str, driver: &Driver| {
+    let rules = candidate.link.rules();
+    // Some drivers are reached through this program, which takes out what they do not understand.
+    let filtered = |word: &str, way: &str, driver: &Driver| {
         let me = this.to_string_lossy().into_owned();
-        let mut words = vec![me, ZIG.into(), way.into(), target.to_string(), driver.len().to_string()];
+        let mut words = vec![me, word.into(), way.into(), target.to_string(), driver.len().to_string()];
         words.extend(driver.iter().cloned());
         words
     };
     let tool = |name: &str, driver: &Driver| wrap(&dir.join(name), driver);
-    let compiler = |name: &str, driver: &Driver| match candidate.link {
-        Link::Driver | Link::MuslSpecs => tool(name, driver),
-        Link::Zig => tool(name, &filtered(COMPILE, driver)),
+    let compiler = |name: &str, driver: &Driver| match &rules.filter {
+        None => tool(name, driver),
+        Some(filter) => tool(name, &filtered(filter.word, COMPILE, driver)),
     };
     let cc = compiler("cc", &candidate.cc)?;
-    let linker = match candidate.link {
-        Link::Driver | Link::MuslSpecs => cc.clone(),
+    let linker = match &rules.filter {
+        None => cc.clone(),
         // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
-        Link::Zig => tool("zig-cc", &filtered(LINK, &candidate.cc))?,
+        Some(filter) => tool(&format!("{}-cc", rules.name), &filtered(filter.word, LINK, &candidate.cc))?,
     };
     Ok(Tools {
         cc,

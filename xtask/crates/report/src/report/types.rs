@@ -75,7 +75,7 @@ pub struct Fallback {
 /// A C toolchain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Toolchain {
-    /// Where it comes from: env, config, host, gnu, musl, clang, mingw, zig.
+    /// Where it comes from: the name of a provider.
     pub provider: String,
     /// The command that compiles C.
     pub cc: String,

@@ -11,6 +11,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::record::Parts;
+use xtask_compilers::toolchain::compilers::{KEPT_BY_KERNEL, is_compiler};
 use xtask_process::exec::processes::{DEPTH_MAX, children};
 
 /// How long it waits between two looks. A look costs some 0.2 ms.
@@ -122,9 +123,10 @@ fn work(name: &str, args: impl Fn() -> String) -> Option<Work> {
         "cc1" | "cc1plus" | "as" | "ar" | "ranlib" | "cmake" | "ninja" => Work::C,
         "ld" | "ld.bfd" | "ld.gold" | "ld.lld" | "lld" | "mold" | "collect2" => Work::Link,
         // Drivers do both, and say which.
-        "cc" | "c++" | "gcc" | "g++" | "clang" | "clang++" | "zig" | "python3" | "sh" => driver(&args()),
+        "python3" | "sh" => driver(&args()),
+        _ if is_compiler(name) => driver(&args()),
         // A driver whose name was cut off: `x86_64-linux-gnu-gcc-12` is `x86_64-linux-gn`.
-        _ if name.len() == 15 && name.contains("-linux-") => driver(&args()),
+        _ if name.len() == KEPT_BY_KERNEL && name.contains("-linux-") => driver(&args()),
         _ => Work::Other,
     })
 }

@@ -1,11 +1,68 @@
 //! zig as a C toolchain: where to find it, which flags name a target, and which of rustc's linker arguments it takes.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use super::candidates::Zig;
-use super::names::llvm_target;
+use super::{Definition, Finds, Search, Supply};
+use crate::toolchain::candidates::Zig;
+use crate::toolchain::link::{Filter, Preparation, Rules};
+use crate::toolchain::names::llvm_target;
+use crate::toolchain::{Candidate, Link};
 use xtask_process::host::Host;
 use xtask_triple::{Arch, Env, Libc, Triple};
+
+pub(super) const ZIG: Definition = Definition {
+    name: "zig",
+    only: None,
+    find: Some(candidates),
+    compilers: &["zig"],
+    supply: |target| target_flags(target, None).map(|_| Supply::Zig),
+};
+
+/// How rustc links with it.
+pub(in crate::toolchain) const LINK: Rules = Rules {
+    name: "zig",
+    // zig links its own musl; the std's copy would define everything twice.
+    rustflag: |target| (target.libc() == Libc::Musl).then_some("-Clink-self-contained=no"),
+    filter: Some(Filter {
+        word: "__zig",
+        compile: filter_compiler_args,
+        link: |args, target| filter_linker_args(args, LinkTarget::from(target)),
+    }),
+    versioned: Some("zig"),
+    // Its C library, its start files and its compiler runtime: about 20 s on two idle cores, several times that on a busy
+    // machine. It keeps them, so that the link that is judged afterwards takes a second.
+    preparation: Some(Preparation { limit: Duration::from_secs(900), note: ", with its C library" }),
+    // LLVM's.
+    cxx_library: Some("c++"),
+};
+
+fn candidates(search: &Search) -> Finds {
+    let Some(flags) = target_flags(search.target, search.glibc) else { return Finds::default() };
+    let candidate = |zig: &Zig| {
+        let driver = |tool: &str| {
+            let mut words = vec![zig.program.clone(), tool.to_owned()];
+            if matches!(tool, "cc" | "c++") {
+                words.extend(flags.iter().cloned());
+            }
+            words
+        };
+        Candidate {
+            provider: search.provider,
+            origin: format!("zig cc {}, {}", flags.join(" "), zig.origin),
+            cc: driver("cc"),
+            cxx: Some(driver("c++")),
+            ar: Some(driver("ar")),
+            ranlib: Some(driver("ranlib")),
+            link: Link::Zig,
+            absent: None,
+        }
+    };
+    Finds {
+        candidates: search.zigs.iter().map(candidate).collect(),
+        looked_for: Some("zig on PATH, python3 -m ziglang, the zig that `cargo xtask setup` installs".into()),
+    }
+}
 
 /// Finds every zig on this machine: `zig` on PATH, the Python package `ziglang`, and the one in `private` (the folder
 /// that setup installs it into), in this order. Looks at files only.
@@ -134,7 +191,7 @@ pub fn filter_linker_args(args: impl IntoIterator<Item = String>, target: LinkTa
 
 /// Turns the arguments that build systems give to a C compiler for a target into those that `zig cc` takes: the target
 /// and its processor are said already, in zig's own words, and said again in another's they are errors.
-pub fn filter_compiler_args(args: impl IntoIterator<Item = String>) -> Vec<String> {
+fn filter_compiler_args(args: Vec<String>) -> Vec<String> {
     const SAID: [&str; 8] =
         ["--target=", "-march=", "-mcpu=", "-mtune=", "-mfpu=", "-mfloat-abi=", "-mabi=", "-Wp,"];
     let mut kept = Vec::new();
@@ -204,7 +261,7 @@ mod tests {
     #[test]
     fn the_target_is_said_once() {
         let args = "-O3 --target=riscv64gc-unknown-linux-musl -march=rv64gc -mabi=lp64d -mcmodel=medany -c x.c -target x";
-        let kept = filter_compiler_args(args.split(' ').map(str::to_owned));
+        let kept = filter_compiler_args(args.split(' ').map(str::to_owned).collect());
         assert_eq!(kept.join(" "), "-O3 -mcmodel=medany -c x.c");
     }
 

@@ -1,0 +1,48 @@
+//! A compiler that a variable names. The spellings and their order are those of the `cc` crate.
+
+use super::{Definition, Provider};
+use crate::toolchain::Candidate;
+use crate::toolchain::named::{named, words};
+use xtask_process::host::Host;
+use xtask_triple::Triple;
+
+pub(super) const ENV: Definition =
+    Definition { name: "env", only: None, find: None, compilers: &[], supply: |_| None };
+
+/// The spellings that name a tool for this target alone, the strongest first: `CC_<triple>`,
+/// `CC_<triple_with_underscores>`, `TARGET_CC`. They go before `cc` in targets.toml.
+pub(in crate::toolchain) fn for_target(variable: &str, target: &Triple) -> Vec<String> {
+    vec![
+        format!("{variable}_{target}"),
+        format!("{variable}_{}", target.underscored()),
+        format!("TARGET_{variable}"),
+    ]
+}
+
+/// The spellings that name the host's tool, for the target that is the host: `HOST_CC` and `CC`. They stand for the
+/// host's compiler, so that `cc` in targets.toml goes before them.
+pub(in crate::toolchain) fn for_host(variable: &str, target: &Triple, host: &Host) -> Vec<String> {
+    match *target == host.triple {
+        true => vec![format!("HOST_{variable}"), variable.to_owned()],
+        false => Vec::new(),
+    }
+}
+
+/// The compiler that the variable `key` names, with the other tools that variables name.
+pub(in crate::toolchain) fn candidate(key: &str, value: &str, target: &Triple, host: &Host) -> Candidate {
+    let mut candidate = named(Provider::Env, format!("{key}={value}"), value, target, host);
+    for (variable, slot) in
+        [("CXX", &mut candidate.cxx), ("AR", &mut candidate.ar), ("RANLIB", &mut candidate.ranlib)]
+    {
+        let keys = for_target(variable, target).into_iter().chain(for_host(variable, target, host));
+        if let Some(value) = keys.into_iter().find_map(|key| host.var(&key)) {
+            let mut tool = words(value);
+            // Absolute, so that a change of the tool is seen; what is not there is told by the probe.
+            if let Some(path) = host.program(&tool[0]) {
+                tool[0] = path.to_string_lossy().into_owned();
+            }
+            *slot = Some(tool);
+        }
+    }
+    candidate
+}
