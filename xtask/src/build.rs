@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use crate::cargo::aside;
+use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::inherited::clean;
-use crate::cargo::invocation::{Site, What, invocation};
+use crate::cargo::invocation::invocation;
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::running;
@@ -17,30 +18,14 @@ use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::trap::{self, Broken, Hit, Left, Masks, Script, Traps};
-use xtask_config::App;
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, End, Kept, Stream};
-use xtask_process::ui::{Ui, far};
+use xtask_process::ui::far;
 
 /// What came of a job.
 pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
-
-/// What building needs beside the plan.
-#[derive(Debug, Clone)]
-pub struct Builder<'a> {
-    /// The program to build.
-    pub app: &'a App,
-    /// What every cargo call shares.
-    pub site: Site<'a>,
-    /// The folder for build folders and traps: `target/xtask`.
-    pub work: PathBuf,
-    /// The path of this program.
-    pub this: &'a Path,
-    /// The printer.
-    pub ui: &'a Ui,
-}
 
 /// How long fetching may take before a build that would do it itself.
 const FETCH: Duration = Duration::from_secs(600);
@@ -71,16 +56,6 @@ impl Builder<'_> {
         // In the plan's order, whatever the cohorts were.
         built.sort_by_key(|built| plan.jobs.iter().position(|job| job == self::job(built)));
         Ok(built)
-    }
-
-    /// The build folder of a cohort.
-    pub fn dir(&self, cohort: &Cohort) -> PathBuf {
-        self.work.join("build").join(cohort.key.folder())
-    }
-
-    /// What Cargo is asked to build.
-    pub fn what(&self) -> What {
-        What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
     }
 
     /// Builds one cohort, which has so many units; adds its folder to `spoiled` where a trap was hit in it.

@@ -1,6 +1,7 @@
 //! Jobs to Cargo and back: cohorts of jobs that one call can build, the call itself as a value, and what Cargo says.
 
 pub mod aside;
+pub mod builder;
 pub mod cohort;
 pub mod compilers;
 pub mod inherited;

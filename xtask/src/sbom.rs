@@ -27,7 +27,7 @@ mod write;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::build::Builder;
+use crate::cargo::builder::Builder;
 use crate::cargo::units::{self, Manifests};
 use crate::record::{
     BillFile, ImageOf, ListedPlatform, Origin, PackedPlatform, PlacedImage, StartedPlatform, VerifiedProgram,

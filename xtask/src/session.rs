@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::build;
+use crate::cargo::builder::Builder;
 use crate::cargo::invocation::Site;
 use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning, SetupFlag};
@@ -204,8 +204,8 @@ impl Session {
     }
 
     /// What builds.
-    pub fn builder<'a>(&'a self, config: &'a Config, site: Site<'a>) -> build::Builder<'a> {
-        build::Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
+    pub fn builder<'a>(&'a self, config: &'a Config, site: Site<'a>) -> Builder<'a> {
+        Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
     }
 }
 

@@ -2,6 +2,7 @@
 //! `Command::new`) they hold; this test also sees what they do not: uses through other crates, words in strings, and
 //! the exceptions, each with its reason.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Something that stands nowhere but in a few files.
@@ -236,6 +237,143 @@ fn every_variable_that_is_read_is_on_the_list() {
         }
     }
     assert!(read > 10);
+}
+
+/// The crates of xtask, as the folders of their sources.
+fn crates() -> Vec<String> {
+    let crates = repository().join("xtask/crates");
+    let below = std::fs::read_dir(crates).unwrap().map(|entry| entry.unwrap().path().join("src"));
+    let below = below.filter(|src| src.is_dir());
+    let names = below.map(|src| src.strip_prefix(repository()).unwrap().to_str().unwrap().to_owned());
+    let mut all: Vec<String> = names.chain(["xtask/src".to_owned()]).collect();
+    all.sort();
+    all
+}
+
+/// Which module at the top of a crate holds a file: `gate/src/dso/read.rs` is of `dso`. None for the root itself.
+fn module_of(src: &str, path: &str) -> Option<String> {
+    let inside = path.strip_prefix(src)?.trim_start_matches('/');
+    let top = inside.split('/').next()?.trim_end_matches(".rs");
+    (!["lib", "main"].contains(&top)).then(|| top.to_owned())
+}
+
+/// The names that a file takes from the root of its crate: `crate::a::b`, `crate::{a, b::c}`, and the same by `super::`.
+fn taken_from_root(text: &str, depth: usize) -> Vec<String> {
+    let supers = "super::".repeat(depth);
+    let mut names = Vec::new();
+    for root in ["crate::", supers.as_str()] {
+        for (at, _) in text.match_indices(root) {
+            let before = text[..at].chars().next_back();
+            if before.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == ':') {
+                continue;
+            }
+            let rest = &text[at + root.len()..];
+            let Some(group) = rest.strip_prefix('{') else {
+                names.extend(first_name(rest));
+                continue;
+            };
+            let mut level = 0;
+            let mut start = 0;
+            for (i, c) in group.char_indices() {
+                match c {
+                    '{' => level += 1,
+                    '}' | ',' if level == 0 => {
+                        names.extend(first_name(group[start..i].trim_start()));
+                        start = i + 1;
+                        if c == '}' {
+                            break;
+                        }
+                    }
+                    '}' => level -= 1,
+                    _ => {}
+                }
+            }
+        }
+    }
+    names
+}
+
+fn first_name(text: &str) -> Option<String> {
+    let name: String = text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+    (!name.is_empty()).then_some(name)
+}
+
+/// What the root of a crate hands on from its modules: `pub use digest::{Digest, Hasher};` is two names of `digest`.
+fn handed_on(src: &str) -> BTreeMap<String, String> {
+    let file = format!("{src}/lib.rs");
+    let text: String = code(&file).into_iter().map(|(_, line)| line + " ").collect();
+    let mut names = BTreeMap::new();
+    for statement in text.split("pub use ").skip(1).filter_map(|rest| rest.split(';').next()) {
+        let Some((module, items)) = statement.split_once("::") else { continue };
+        for item in items.trim_matches(['{', '}']).split(',').filter(|item| !item.trim().is_empty()) {
+            let name = item.rsplit(" as ").next().unwrap().trim();
+            names.insert(name.to_owned(), module.to_owned());
+        }
+    }
+    names
+}
+
+/// The modules at the top of a crate, each with those that it imports.
+fn imports(src: &str) -> BTreeMap<String, BTreeSet<String>> {
+    let files: Vec<String> = sources(src);
+    let modules: BTreeSet<String> = files.iter().filter_map(|path| module_of(src, path)).collect();
+    let handed_on = handed_on(src);
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in &files {
+        let Some(own) = module_of(src, path) else { continue };
+        let text: String = code(path).into_iter().map(|(_, line)| line + "\n").collect();
+        let inside = path.strip_prefix(src).unwrap().trim_start_matches('/');
+        let depth = inside.split('/').count() - usize::from(inside.ends_with("/mod.rs"));
+        let of_root = taken_from_root(&text, depth).into_iter();
+        let taken = of_root.map(|name| handed_on.get(&name).cloned().unwrap_or(name));
+        let others = taken.filter(|name| modules.contains(name) && *name != own);
+        imports.entry(own.clone()).or_default().extend(others);
+    }
+    imports
+}
+
+/// What a module reaches by imports, itself only where they lead back to it.
+fn reached(from: &str, imports: &BTreeMap<String, BTreeSet<String>>) -> BTreeSet<String> {
+    let mut reached = BTreeSet::new();
+    let mut todo = vec![from.to_owned()];
+    while let Some(module) = todo.pop() {
+        for next in imports.get(&module).into_iter().flatten() {
+            if reached.insert(next.clone()) {
+                todo.push(next.clone());
+            }
+        }
+    }
+    reached
+}
+
+/// Cargo keeps crates in layers; inside of a crate this test does. Files that lie in one folder may import each other; a
+/// folder and what lies outside of it may not, not even by way of a third.
+#[test]
+fn no_folder_is_part_of_an_import_circle() {
+    let mut circles = Vec::new();
+    for src in crates() {
+        let imports = imports(&src);
+        let folders = imports.keys().filter(|module| repository().join(&src).join(module).is_dir());
+        for folder in folders {
+            let back = reached(folder, &imports);
+            if back.contains(folder) {
+                let members = back.iter().filter(|m| reached(m, &imports).contains(folder));
+                circles.push(format!("{src}: {}", members.cloned().collect::<Vec<_>>().join(", ")));
+            }
+        }
+    }
+    circles.sort();
+    circles.dedup();
+    assert!(circles.is_empty(), "these modules import each other:\n  {}", circles.join("\n  "));
+}
+
+#[test]
+fn imports_are_read_in_every_spelling() {
+    let text = "use crate::a::b;\nuse crate::{c, d::{e, f}, g};\nuse super::h;\nxcrate::no();\nfn x() { super::i::y() }\n";
+    let mut names = taken_from_root(text, 1);
+    names.sort();
+    assert_eq!(names, ["a", "c", "d", "g", "h", "i"]);
+    assert_eq!(taken_from_root("use super::super::a; use super::b;", 2), ["a"]);
 }
 
 /// A list of exceptions that nobody needs any more hides the next one that nobody wants.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cohort::Cohort;
 use super::units::{self, Manifests};
-use crate::build::Builder;
+use crate::cargo::builder::Builder;
 use crate::plan::Job;
 use xtask_files::error::Result;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cohort::{Cohort, cohorts};
 use super::invocation::invocation;
-use crate::build::Builder;
+use crate::cargo::builder::Builder;
 use crate::plan::Job;
 use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 use xtask_files::error::{Error, Result};

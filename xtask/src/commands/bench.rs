@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::pipeline::{Start, start};
 use super::release::{compared, earlier};
-use crate::build::{Builder, Shown};
+use crate::build::Shown;
+use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
 use crate::cargo::units;

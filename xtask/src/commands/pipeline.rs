@@ -3,7 +3,8 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
-use crate::build::{Builder, Built};
+use crate::build::Built;
+use crate::cargo::builder::Builder;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::look::{self, Look};
 use crate::place::{self, Prospect, Weight};

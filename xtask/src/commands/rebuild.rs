@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::pipeline::Start;
-use crate::build::Builder;
+use crate::cargo::builder::Builder;
 use crate::cargo::invocation::Site;
 use crate::failure::{Failure, Mismatch};
 use crate::rebuild::sources::{Sources, copy};

