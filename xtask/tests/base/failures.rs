@@ -181,7 +181,10 @@ fn a_machine_without_apt() {
     let error = xtask_base::distroless::load(what, &platform, &site(none)).unwrap_err();
     assert_eq!(error.kind, Kind::Missing);
     let text = error.to_string();
-    assert!(text.contains("by way of apt, and there is no apt-get here"), "{text}");
+    assert!(
+        text.contains("from Debian's archive with apt, and there is no apt-get on this machine"),
+        "{text}"
+    );
     assert!(text.contains("not in the cache: base-files "), "{text}");
     let warm: &'static Path = Box::leak(cache().into_boxed_path());
     xtask_base::distroless::load(what, &platform, &site(warm)).unwrap();
@@ -265,5 +268,5 @@ fn a_changed_release_file_is_not_signed() {
     let apt = xtask_base::apt::Apt::find(&host(), xtask_process::ui::Ui::silent(), "it").unwrap();
     assert!(!apt.signers(&file, dir.path()).unwrap().is_empty());
     let error = apt.signers(&changed, dir.path()).unwrap_err().to_string();
-    assert!(error.contains("InRelease bears no good signature"), "{error}");
+    assert!(error.contains("InRelease has no valid signature"), "{error}");
 }

@@ -166,7 +166,7 @@ fn the_processor_of_the_machine_that_builds_is_warned_of_in_images() {
     need!("flags::native", machine::std_for(&[HOST_MUSL]));
     let space = Space::bare();
     space.targets(&[(HOST_MUSL, "rustflags = [\"-Ctarget-cpu=native\"]")]);
-    let words = "`target-cpu=native` makes an image that starts on machines like the one that built it";
+    let words = "`target-cpu=native` makes an image that starts only on machines like the one that built it";
     space.run(&["verify", "--mode", "pure"]).ended(0).never_says(&[words]);
     space.image("app", &[HOST_MUSL]);
     space.run(&["verify", "--mode", "pure"]).ended(0).says(&[words]);

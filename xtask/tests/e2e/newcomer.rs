@@ -80,7 +80,7 @@ fn init_says_where_cargo_does_not_tell() {
     space.write("Cargo.toml", &(space.read("Cargo.toml") + "[dependencies]\nnobody-has-this = \"99\"\n"));
     let run = space.run(&["init", "--offline"]).ended(0);
     run.says(&[
-        "warning: Cargo did not say what the program is made of",
+        "warning: Cargo did not list the packages of the program",
         "nobody-has-this",
         "needs = [\"c\"]",
         "Wrote",

@@ -231,7 +231,8 @@ fn words_of_git_that_refuses_are_handed_on() {
     space.run(&VERIFY).ended(0).says(&["Reproduced"]);
     space.write("../.git/config", "[broken");
     let (run, error) = failed(&space);
-    let run = run.says(&["warning: git does not say what the workspace is part of", "bad config line"]);
+    let run =
+        run.says(&["warning: git cannot tell which repository contains the workspace", "bad config line"]);
     assert!(error.contains("which were not copied since git refused: fatal: bad config"), "{run}");
 }
 

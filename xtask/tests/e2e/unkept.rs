@@ -18,7 +18,7 @@ fn space() -> Space {
     space
 }
 
-const HELP: &str = "help: what is kept there is needed: set XTASK_CACHE_DIR to a folder that can be written";
+const HELP: &str = "help: set XTASK_CACHE_DIR to a folder that can be written and has space";
 
 #[test]
 fn a_run_that_needs_nothing_of_the_cache_goes_on() {

@@ -284,5 +284,5 @@ fn a_proxy_is_used_and_a_plain_registry_must_be_named() {
     assert!(text.contains("the proxy refuses") && !text.contains("hunter2"), "{text}");
     let text =
         Machine::with(&[("HTTPS_PROXY", Path::new("no proxy hunter2"))]).refused("registry.test/made:1");
-    assert!(text.contains("HTTPS_PROXY names no proxy") && !text.contains("hunter2"), "{text}");
+    assert!(text.contains("HTTPS_PROXY does not name a usable proxy") && !text.contains("hunter2"), "{text}");
 }

@@ -176,7 +176,7 @@ fn a_token_is_fetched_once_for_what_is_needed() {
 
     for entry in [r#"{"auth": "cmVhZGVyOmh1bnRlcjI="}"#, r#"{"identitytoken": "hunter2"}"#, "{}"] {
         let text = machine(entry).refused(&name);
-        assert!(text.contains("no token is given out: 401 Unauthorized"), "{text}");
+        assert!(text.contains("the server gives no token: 401 Unauthorized"), "{text}");
         assert!(text.contains("docker login") && !text.contains("hunter2"), "{text}");
     }
 }

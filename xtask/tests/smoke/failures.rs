@@ -70,11 +70,18 @@ fn code_text_and_time_are_held_against_what_is_expected() {
         let flood = ImageSmoke { args: args(&["flood"]), ..ImageSmoke::default() };
         let said = why(&bench.run(&image, &flood, &host, 60));
         let words = "it printed more than 64.0 MB, and was ended\n  still here";
-        assert!(said.starts_with(words) && said.contains("help: `smoke`"), "{way}: {said}");
+        assert!(
+            said.starts_with(words) && said.contains("help: set `smoke` of [[image]] to arguments"),
+            "{way}: {said}"
+        );
         let sleeps = ImageSmoke { args: args(&["sleep"]), ..ImageSmoke::default() };
         let begun = std::time::Instant::now();
         let said = why(&bench.run(&image, &sleeps, &host, 3));
-        assert!(said.contains("still running after 3 s") && said.contains("help: `smoke`"), "{way}: {said}");
+        assert!(
+            said.contains("still running after 3 s")
+                && said.contains("help: set `smoke` of [[image]] to arguments"),
+            "{way}: {said}"
+        );
         assert!(begun.elapsed().as_secs() < 40, "{way}");
     }
 }

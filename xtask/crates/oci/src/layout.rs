@@ -167,7 +167,7 @@ mod tests {
         for text in ["", "{", "[]", "{}", r#"{"manifests":{}}"#] {
             fs::write(layout.index_path(), text).unwrap();
             let error = layout.name(&[("a", Descriptor::of(media_type::INDEX, b""))]).unwrap_err();
-            assert!(error.to_string().contains("index.json is no index"), "{error}");
+            assert!(error.to_string().contains("index.json is not the index"), "{error}");
             assert_eq!(read(&layout), text);
         }
     }

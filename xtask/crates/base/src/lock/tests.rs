@@ -110,7 +110,7 @@ fn what_is_no_lock() {
         let text = good.replacen(from, to, 1);
         assert_ne!(text, good, "{from}");
         let error = Lock::parse(&text, "it").unwrap_err().to_string();
-        assert!(error.starts_with("it is no lock") && error.contains(words), "{words}: {error}");
+        assert!(error.starts_with("it is not a valid lock") && error.contains(words), "{words}: {error}");
     }
 }
 
