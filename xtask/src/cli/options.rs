@@ -68,14 +68,16 @@ pub(super) const EVERY_MODE: &str = "The mode: `auto` (the first whose needs are
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct SetupFlag {
     /// First install what is missing on this machine, as `cargo xtask setup --yes` does
-    #[arg(long)]
+    #[arg(long, help_heading = SETUP)]
     pub setup: bool,
     /// With --setup --strict: accept that Debian's archive has replaced locked packages of a base
     ///
     /// The run uses the packages that the archive has now, and warns, as it does without --strict.
-    #[arg(long, requires_all = ["setup", "strict"])]
+    #[arg(long, requires_all = ["setup", "strict"], help_heading = SETUP)]
     pub allow_superseded: bool,
 }
+
+const SETUP: &str = "Setup options";
 
 /// `--json`: printing for other programs.
 #[derive(Debug, Clone, Copy, Default, Args)]

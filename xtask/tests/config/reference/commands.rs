@@ -5,8 +5,11 @@ use xtask::cli::Cli;
 
 use super::{hold, table, top};
 
-/// The headings of the options that the page shows once for all commands.
-const SHARED: [&str; 2] = ["Global options", "Planning options"];
+/// The heading of the options that every command takes.
+const GLOBAL: &str = "Global options";
+
+/// The headings of the options that several commands share, which the page shows once.
+const SHARED: [&str; 2] = ["Planning options", "Setup options"];
 
 #[test]
 fn the_page_is_current() {
@@ -28,12 +31,15 @@ fn the_page_is_current() {
     });
     page += &table(["code", "meaning"], &codes.collect::<Vec<_>>());
     page += "\n## Global options\n\nEvery command takes them.\n\n";
-    page += &options(root.get_arguments().filter(|arg| arg.get_help_heading() == Some(SHARED[0])));
-    page += "\n## Planning options\n\nThe commands that plan take them.\n\n";
-    let planning = root.find_subcommand("plan").unwrap();
-    page += &options(shared(planning));
+    page += &options(root.get_arguments().filter(|arg| arg.get_help_heading() == Some(GLOBAL)));
+    // It has all of them, with the defaults that most commands have.
+    let build = root.find_subcommand("build").unwrap();
+    for heading in SHARED {
+        page += &format!("\n## {heading}\n\nThe commands below say whether they take them.\n\n");
+        page += &options(shared(build, heading));
+    }
     for command in commands {
-        page += &section(command, planning);
+        page += &section(command, build);
     }
     hold("commands.md", &page);
 }
@@ -57,12 +63,12 @@ fn help(command: &Command) -> String {
     command.get_after_help().map(ToString::to_string).unwrap_or_default()
 }
 
-/// The planning options of a command.
-fn shared(command: &Command) -> impl Iterator<Item = &Arg> {
-    command.get_arguments().filter(|arg| arg.get_help_heading() == Some(SHARED[1]))
+/// The options of a command below one of these headings.
+fn shared<'a>(command: &'a Command, heading: &'a str) -> impl Iterator<Item = &'a Arg> {
+    command.get_arguments().filter(move |arg| arg.get_help_heading() == Some(heading))
 }
 
-fn section(command: &Command, planning: &Command) -> String {
+fn section(command: &Command, build: &Command) -> String {
     let mut text = format!("\n## {}\n\n{}.\n", name(command), about(command));
     if let Some(more) = command.get_long_about() {
         let more = more.to_string();
@@ -70,20 +76,27 @@ fn section(command: &Command, planning: &Command) -> String {
     }
     let usage = command.clone().render_usage().to_string();
     text += &format!("\n```text\n{}\n```\n\n", usage.strip_prefix("Usage: ").unwrap());
-    let known: Vec<String> = shared(planning).map(meaning).collect();
+    let known: Vec<String> = SHARED.iter().flat_map(|heading| shared(build, heading).map(meaning)).collect();
     let own = command.get_arguments().filter(|arg| {
         let of_all = arg.is_global_set() || arg.get_id() == "help";
         !of_all && !known.contains(&meaning(arg))
     });
     let own: Vec<&Arg> = own.collect();
-    let planned = own.iter().any(|arg| arg.get_help_heading() == Some(SHARED[1]));
     if !own.is_empty() {
-        text += &options(own.into_iter());
+        text += &options(own.iter().copied());
         text += "\n";
     }
-    if shared(command).next().is_some() {
-        let other = if planned { "other " } else { "" };
-        text += &format!("It also takes the {other}[planning options](#planning-options).\n\n");
+    let taken = SHARED.iter().filter(|heading| shared(command, heading).next().is_some());
+    let links = taken.map(|heading| {
+        // Some of them are in the table above, with a default of this command.
+        let other =
+            if own.iter().any(|arg| arg.get_help_heading() == Some(*heading)) { "other " } else { "" };
+        let heading = heading.to_lowercase();
+        format!("the {other}[{heading}](#{})", heading.replace(' ', "-"))
+    });
+    let links: Vec<String> = links.collect();
+    if !links.is_empty() {
+        text += &format!("It also takes {}.\n\n", links.join(" and "));
     }
     let examples = help(command);
     let examples = examples.strip_prefix("Examples:\n").unwrap();
