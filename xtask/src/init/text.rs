@@ -29,8 +29,7 @@ smoke = [\"--version\"]
         string(bin),
     );
     text += &modes.iter().map(mode).collect::<Vec<_>>().join("\n");
-    let providers = Provider::offered().filter(|p| !p.is_explicit()).map(Provider::name);
-    let providers = providers.collect::<Vec<_>>().join(", ");
+    let providers = Provider::choices().collect::<Vec<_>>().join(", ");
     let _ = write!(
         text,
         "

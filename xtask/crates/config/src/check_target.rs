@@ -93,7 +93,7 @@ fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
     }
     let help = format!(
         "it is one of {}, or a compiler: a path, or the name of a program",
-        names(Provider::offered().filter(|p| !p.is_explicit()).map(Provider::name))
+        names(Provider::choices())
     );
     let path = word.contains(std::path::is_separator);
     let spaced = word.trim() != word || (!path && word.contains(char::is_whitespace));

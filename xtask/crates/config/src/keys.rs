@@ -104,11 +104,6 @@ impl ConfigKey {
     }
 }
 
-/// The providers that `cc` takes by name.
-fn providers() -> Vec<&'static str> {
-    Provider::offered().filter(|provider| !provider.is_explicit()).map(Provider::name).collect()
-}
-
 impl Section {
     /// The key of this name.
     pub(super) fn key(&self, name: &str) -> Option<&'static ConfigKey> {
@@ -277,7 +272,7 @@ pub(super) const TARGET: Section = Section {
              compiler. A relative path starts at the folder of the file.",
             "cc = \"zig\"",
         )
-        .one_of(providers),
+        .one_of(|| Provider::choices().collect()),
         ConfigKey::optional(
             "glibc",
             Text,

@@ -126,6 +126,11 @@ impl Provider {
         Self::ALL.iter().copied().filter(move |p| p.definition().only.is_none_or(supported))
     }
 
+    /// The names that `cc` in targets.toml takes, of those that are offered.
+    pub fn choices() -> impl Iterator<Item = &'static str> + Clone {
+        Self::offered().filter(|provider| !provider.is_explicit()).map(Self::name)
+    }
+
     /// Whether a person names its compiler, so that it is the only candidate and nothing replaces it.
     pub fn is_explicit(self) -> bool {
         self.definition().find.is_none()
