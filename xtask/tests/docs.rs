@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use xtask_compilers::toolchain::Provider;
+
 /// The most words that README.md may have.
 const README_WORDS: usize = 900;
 
@@ -162,4 +164,12 @@ fn a_link_that_leads_nowhere_is_seen() {
     assert_eq!(anchors("# What \"proven\" means\n## `target/dist`"), {
         BTreeSet::from(["what-proven-means".to_owned(), "targetdist".to_owned()])
     });
+}
+
+/// `cc` takes what the table of providers offers.
+#[test]
+fn the_page_on_toolchains_lists_every_provider() {
+    let page = read(&repository().join("docs/concepts/toolchains.md"));
+    let names: Vec<String> = Provider::choices().map(|name| format!("`{name}`")).collect();
+    assert!(page.contains(&format!("takes a provider ({})", names.join(", "))), "{names:?}");
 }
