@@ -1,6 +1,5 @@
 //! What lies in target/dist and is not what this program left there.
 
-use xtask_files::Lock;
 use xtask_process::exec::End;
 use xtask_test_support::need;
 
@@ -98,7 +97,7 @@ fn a_pipe_is_not_read() {
 fn who_waits_for_the_images_says_so() {
     need!("litter::lock", machine::std_for(&[HOST_MUSL]));
     let space = space();
-    let mut lock = Some(Lock::exclusive(&space.dist(""), || panic!("nobody holds it")).unwrap());
+    let mut lock = Some(xtask_oci::lock(&space.dist(""), || panic!("nobody holds it")).unwrap());
     let waiting = "Waiting for another run that uses the images in target/dist";
     let mut said = Vec::new();
     let (end, _) = space
