@@ -13,14 +13,17 @@ pub(crate) struct Options {
 }
 
 /// An option: its name with the dashes, and whether a value follows (`--name VALUE` or `--name=VALUE`).
-pub(crate) type Known = (&'static str, bool);
+pub(crate) type KnownOption = (&'static str, bool);
 
 impl Options {
     /// Sorts the arguments. Behind `--` everything is an operand; so is a lone `-`.
     ///
     /// # Errors
     /// What is wrong, as a sentence without an end.
-    pub(crate) fn read(args: impl IntoIterator<Item = OsString>, known: &[Known]) -> Result<Self, String> {
+    pub(crate) fn read(
+        args: impl IntoIterator<Item = OsString>,
+        known: &[KnownOption],
+    ) -> Result<Self, String> {
         let mut options = Self::default();
         let mut args = args.into_iter();
         while let Some(arg) = args.next() {

@@ -19,7 +19,7 @@ use std::task::Waker;
 use std::thread::{Builder, JoinHandle};
 use std::{fmt, io};
 
-type Job = Box<dyn FnOnce() + Send>;
+type PooledJob = Box<dyn FnOnce() + Send>;
 
 /// The pool. Dropping it is [`Pool::shutdown`].
 #[derive(Debug)]
@@ -82,7 +82,7 @@ impl fmt::Debug for Shared {
 
 #[derive(Default)]
 struct State {
-    queue: VecDeque<Job>,
+    queue: VecDeque<PooledJob>,
     running: usize,
     closed: bool,
     /// The futures that wait for room, in the order in which they came.

@@ -28,7 +28,7 @@ const MAX_FIELDS: usize = 64;
 const BUFFER: usize = 64 << 10;
 
 /// How a connection ended.
-enum End {
+enum ConnectionEnd {
     /// HTTP says so, or the client.
     Over(hyper::Result<()>),
     /// It took too long.
@@ -61,7 +61,7 @@ pub(super) async fn serve(service: &Arc<Service>, stream: TcpStream) {
     let end = poll_fn(|context| {
         // Before the limits, for what has come and was not read yet is in time.
         if let Poll::Ready(end) = connection.poll_without_shutdown(context) {
-            return Poll::Ready(End::Over(end));
+            return Poll::Ready(ConnectionEnd::Over(end));
         }
         if !drains && draining.as_mut().poll(context).is_ready() {
             drains = true;
@@ -74,7 +74,7 @@ pub(super) async fn serve(service: &Arc<Service>, stream: TcpStream) {
         }
         while alarm.as_mut().poll(context).is_ready() {
             match (progress.late(Instant::now()), progress.until()) {
-                (Some(late), _) => return Poll::Ready(End::Late(late)),
+                (Some(late), _) => return Poll::Ready(ConnectionEnd::Late(late)),
                 (None, Some(until)) => alarm.as_mut().reset(until.into()),
                 (None, None) => break,
             }
@@ -84,19 +84,19 @@ pub(super) async fn serve(service: &Arc<Service>, stream: TcpStream) {
     .await;
     let socket = connection.into_parts().io.into_inner();
     match end {
-        End::Over(Err(error)) if error.is_parse() => {
+        ConnectionEnd::Over(Err(error)) if error.is_parse() => {
             // hyper has answered it.
             let status = if error.is_parse_too_large() { 431 } else { 400 };
             service.metrics.answered("none", status, Duration::ZERO);
             progress.broken();
         }
-        End::Late(Late::Request(what)) => {
+        ConnectionEnd::Late(Late::Request(what)) => {
             service.metrics.answered("none", 408, Duration::ZERO);
             socket.last_word(&Response::error(408, what).into_bytes());
             progress.broken();
         }
         // An error here is the client's: it is gone. There is nobody to tell.
-        End::Over(_) | End::Late(Late::Idle | Late::Answer) => {}
+        ConnectionEnd::Over(_) | ConnectionEnd::Late(Late::Idle | Late::Answer) => {}
     }
     if progress.is_unread() {
         socket.linger().await;

@@ -15,10 +15,10 @@ const MAX_ROWS: usize = 1000;
 /// An answer with this many bytes ends with the row that made it so long. The client asks for the rest by `after`.
 const MAX_BYTES: usize = 4 << 20;
 
-type Job = Box<dyn FnOnce() -> Response + Send>;
+type RowJob = Box<dyn FnOnce() -> Response + Send>;
 
 /// What is to be done in the pool, or the answer where that is clear without.
-pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<Job, Response> {
+pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<RowJob, Response> {
     let Request { method, path, query, body } = request;
     let Some(key) = path.strip_prefix("/v1/store/") else {
         return match method {
@@ -31,7 +31,7 @@ pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<Job, Respon
     };
     let key = unescape(key.as_bytes(), false)
         .ok_or_else(|| Response::error(422, "an escape in the key is malformed"))?;
-    let work: Job = match method {
+    let work: RowJob = match method {
         Method::GET | Method::HEAD => Box::new(move || {
             answer(store.get(&key).map(|value| match value {
                 Some(value) => Response::ok("application/octet-stream", value),

@@ -5,14 +5,14 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use super::ticket::{self, Ticket};
-use super::{Job, Pool, Refused};
+use super::{Pool, PooledJob, Refused};
 
 /// A job on its way into the pool. Ready when the pool has taken it, or is closed.
 #[must_use = "a job is not handed over before this is awaited"]
 pub struct Submission<'p, T> {
     pool: &'p Pool,
     /// None when the pool has taken it.
-    job: Option<(Ticket<T>, Job)>,
+    job: Option<(Ticket<T>, PooledJob)>,
     /// Where it stands among those that wait, once it does.
     place: Option<u64>,
 }

@@ -20,7 +20,7 @@ const HOST: &str = "host";
 
 /// What is kept.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Answer {
+struct GraphAnswer {
     /// The targets to build alone.
     alone: BTreeSet<String>,
     /// How many units the cohort has where it is not split.
@@ -45,7 +45,7 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p
         return Ok(vec![counted(cohort)]);
     }
     let file = units::place(&units::key(&cohort, "split", builder), builder);
-    let kept: Option<Answer> = units::recall(&file);
+    let kept: Option<GraphAnswer> = units::recall(&file);
     let (alone, units) = match kept.filter(|kept| kept.manifests.hold()) {
         Some(answer) => (answer.alone, answer.units),
         None => match compare(&cohort, builder)? {
@@ -74,11 +74,11 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p
 }
 
 /// The targets whose units differ between a call of their own and the common one; none where Cargo does not tell.
-fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<Answer>> {
+fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<GraphAnswer>> {
     let _task = builder.ui.late_task("Asking", "Cargo which features each target has");
     let Some(common) = units::graph(cohort, builder)? else { return Ok(None) };
     let count = common.units.len() as u64;
-    let mut answer = Answer { alone: BTreeSet::new(), units: None, manifests: Manifests::of(&common) };
+    let mut answer = GraphAnswer { alone: BTreeSet::new(), units: None, manifests: Manifests::of(&common) };
     let common = by_platform(&common);
     for job in &cohort.jobs {
         let triple = job.target.triple.to_string();

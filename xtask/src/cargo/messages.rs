@@ -28,9 +28,9 @@ pub enum Message {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct RawMessage {
     reason: String,
-    target: Option<RawTarget>,
+    target: Option<MessageTarget>,
     fresh: Option<bool>,
     executable: Option<PathBuf>,
     package_id: Option<String>,
@@ -41,13 +41,13 @@ struct Raw {
 }
 
 #[derive(Deserialize)]
-struct RawTarget {
+struct MessageTarget {
     name: String,
 }
 
 /// Reads one line of Cargo's standard output. A line that is no message (a build tool that prints) is `Other`.
 pub fn parse(line: &str) -> Message {
-    let Ok(raw) = serde_json::from_str::<Raw>(line) else { return Message::Other };
+    let Ok(raw) = serde_json::from_str::<RawMessage>(line) else { return Message::Other };
     match (raw.reason.as_str(), raw.target, raw.package_id, raw.out_dir) {
         ("compiler-artifact", Some(target), package, _) => Message::Unit {
             name: target.name,

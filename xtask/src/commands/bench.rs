@@ -15,7 +15,7 @@ use crate::plan::Job;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::End;
 use xtask_report::timing::{
-    self, Case, Executor, Sample, Scenario, Slot, Timings, Trace, host_facts, schedule,
+    self, Case, Executor, Sample, Scenario, ScheduledSample, Timings, Trace, host_facts, schedule,
 };
 use xtask_triple::Triple;
 
@@ -136,7 +136,7 @@ struct Real<'a> {
 }
 
 impl Executor for Real<'_> {
-    fn measure(&mut self, slot: &Slot) -> Result<Sample> {
+    fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample> {
         self.done += 1;
         let job = self.jobs.iter().find(|job| case(job, slot.case.scenario) == slot.case);
         let job = job.ok_or_else(|| Error::failed("a case that was not planned"))?;

@@ -12,7 +12,7 @@ use xtask_files::error::{Error, Result};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
 #[derive(Serialize)]
-struct Document {
+struct DoctorDocument {
     schema: u32,
     host: String,
     rustc: String,
@@ -24,20 +24,20 @@ struct Document {
 #[derive(Serialize)]
 struct TargetJson {
     target: String,
-    std: Item,
-    toolchain: Item,
-    linker: Item,
-    runner: Item,
+    std: DoctorItem,
+    toolchain: DoctorItem,
+    linker: DoctorItem,
+    runner: DoctorItem,
 }
 
 /// One thing that a target needs.
 #[derive(Serialize)]
-struct Item {
+struct DoctorItem {
     ok: bool,
     what: String,
 }
 
-impl Item {
+impl DoctorItem {
     fn ok(what: impl Into<String>) -> Self {
         Self { ok: true, what: what.into() }
     }
@@ -66,23 +66,23 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
             TargetJson {
                 target: triple.to_string(),
                 std: match findings.stds.get(triple) {
-                    Some(StdState::Ready(std)) => Item::ok(format!("{} {}", std.provider, std.version)),
-                    Some(StdState::Obtainable(how)) => Item::missing(format!("missing: {how}")),
-                    Some(StdState::Absent(why)) => Item::missing(format!("missing: {why}")),
-                    None => Item::missing("missing"),
+                    Some(StdState::Ready(std)) => DoctorItem::ok(format!("{} {}", std.provider, std.version)),
+                    Some(StdState::Obtainable(how)) => DoctorItem::missing(format!("missing: {how}")),
+                    Some(StdState::Absent(why)) => DoctorItem::missing(format!("missing: {why}")),
+                    None => DoctorItem::missing("missing"),
                 },
                 toolchain: match findings.surveys.get(triple).and_then(|s| s.chosen.as_ref()) {
-                    Some(t) => Item::ok(format!("{} ({})", t.version, t.provider)),
-                    None => Item::missing(broken_or_missing(&look, triple)),
+                    Some(t) => DoctorItem::ok(format!("{} ({})", t.version, t.provider)),
+                    None => DoctorItem::missing(broken_or_missing(&look, triple)),
                 },
                 linker: match job.and_then(|j| j.linker.as_ref()) {
-                    Some(linker) => Item::ok(linker.name()),
-                    None => Item::missing("missing"),
+                    Some(linker) => DoctorItem::ok(linker.name()),
+                    None => DoctorItem::missing("missing"),
                 },
                 runner: match findings.runners.get(triple) {
-                    Some(Runner::None { reason }) => Item::missing(format!("missing: {reason}")),
-                    Some(runner) => Item::ok(runner.name().unwrap_or("none")),
-                    None => Item::missing("missing"),
+                    Some(Runner::None { reason }) => DoctorItem::missing(format!("missing: {reason}")),
+                    Some(runner) => DoctorItem::ok(runner.name().unwrap_or("none")),
+                    None => DoctorItem::missing("missing"),
                 },
             }
         })
@@ -91,7 +91,8 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     let setup = (!whole).then(|| plan::setup_command(&request.targets));
     let rustc = session.rustc.describe();
     if json {
-        let document = Document { schema: 1, host: session.host.triple.to_string(), rustc, targets, setup };
+        let document =
+            DoctorDocument { schema: 1, host: session.host.triple.to_string(), rustc, targets, setup };
         let text = serde_json::to_string_pretty(&document);
         session.ui.data(&text.map_err(|e| Error::failed(format!("doctor: {e}")))?);
     } else {

@@ -13,7 +13,7 @@ use xtask_compilers::toolchain::survey::{Depth, Survey};
 use xtask_files::error::{Error, Result};
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct ExplainDocument<'a> {
     schema: u32,
     target: &'a str,
     chosen: Option<&'a str>,
@@ -123,7 +123,7 @@ fn verb(step: &str) -> &str {
     }
 }
 
-fn document<'a>(target: &'a str, survey: &'a Survey) -> Document<'a> {
+fn document<'a>(target: &'a str, survey: &'a Survey) -> ExplainDocument<'a> {
     let candidates = survey.tried.iter().map(|(candidate, verdict)| CandidateJson {
         provider: candidate.provider.name(),
         origin: &candidate.origin,
@@ -132,7 +132,7 @@ fn document<'a>(target: &'a str, survey: &'a Survey) -> Document<'a> {
     });
     let nothing = survey.nothing.iter();
     let nothing = nothing.map(|n| NothingJson { provider: n.provider.name(), looked_for: &n.looked_for });
-    Document {
+    ExplainDocument {
         schema: 1,
         target,
         chosen: survey.chosen.as_ref().map(|t| t.provider.name()),

@@ -27,7 +27,7 @@ pub(super) struct Asked {
 
 /// What `--json` prints.
 #[derive(Serialize)]
-struct Document<'a> {
+struct SizeDocument<'a> {
     #[serde(flatten)]
     sizes: &'a Sizes,
     against: Option<&'a str>,
@@ -56,7 +56,11 @@ pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
     let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
     if asked.json {
         let source = against.as_ref().map(|a| a.source.as_str());
-        session.ui.data(&xtask_report::json::pretty(&Document { sizes: &sizes, against: source, changes }));
+        session.ui.data(&xtask_report::json::pretty(&SizeDocument {
+            sizes: &sizes,
+            against: source,
+            changes,
+        }));
     } else {
         session.ui.data(&text(&sizes, against.as_ref(), &changes, asked.top, &session.ui));
     }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::{Job, Plan, Skipped};
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct PlanDocument<'a> {
     schema: u32,
     jobs: Vec<JobJson<'a>>,
     skipped: &'a [Skipped],
@@ -46,7 +46,7 @@ impl Plan {
     /// The document, pretty-printed.
     pub fn json(&self) -> String {
         let document =
-            Document { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
+            PlanDocument { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 }

@@ -28,14 +28,14 @@ const HEAD: &[&str] = &["rev-parse", "--verify", "HEAD"];
 
 /// What git answers; none where it has nothing to say: it is not here, there is no repository, no such file or no commit.
 /// An error is its refusal, in its own words, such as of a checkout that belongs to somebody else.
-type Answer<T> = Result<Option<T>, String>;
+type GitAnswer<T> = Result<Option<T>, String>;
 
 /// The commit that build scripts of a workspace would find; none where git does not have its manifest. A checkout that a
 /// workspace only happens to lie in is not its own.
 ///
 /// # Errors
 /// Git's words where it refuses.
-pub fn commit(root: &Path) -> Answer<String> {
+pub fn commit(root: &Path) -> GitAnswer<String> {
     match line(root, MANIFEST)? {
         Some(_) => line(root, HEAD),
         None => Ok(None),
@@ -46,7 +46,7 @@ pub fn commit(root: &Path) -> Answer<String> {
 ///
 /// # Errors
 /// Git's words where it refuses.
-pub fn top(root: &Path) -> Answer<PathBuf> {
+pub fn top(root: &Path) -> GitAnswer<PathBuf> {
     match line(root, MANIFEST)? {
         Some(_) => Ok(line(root, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from)),
         None => Ok(None),
@@ -57,7 +57,7 @@ pub fn top(root: &Path) -> Answer<PathBuf> {
 ///
 /// # Errors
 /// Git's words where it refuses.
-pub fn around(root: &Path) -> Answer<Repository> {
+pub fn around(root: &Path) -> GitAnswer<Repository> {
     let Some(top) = top(root)? else { return Ok(None) };
     if line(root, HEAD)?.is_none() {
         return Ok(None);
@@ -83,12 +83,12 @@ pub fn tracked(folder: &Path) -> Result<Vec<PathBuf>, String> {
     Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
 }
 
-fn line(dir: &Path, args: &[&str]) -> Answer<String> {
+fn line(dir: &Path, args: &[&str]) -> GitAnswer<String> {
     let text = ask(dir, args)?.map(|bytes| String::from_utf8_lossy(&bytes).trim().to_owned());
     Ok(text.and_then(|text| Some(text.lines().next()?.to_owned())))
 }
 
-fn ask(dir: &Path, args: &[&str]) -> Answer<Vec<u8>> {
+fn ask(dir: &Path, args: &[&str]) -> GitAnswer<Vec<u8>> {
     // What it says where it has nothing to say, which its exit codes do not tell apart from refusals.
     const NOTHING: [&str; 3] = ["not a git repository", "did not match any file", "Needed a single revision"];
     let cmd = Cmd::new("git").args(args).cwd(dir).env("LC_ALL", "C");

@@ -25,7 +25,7 @@ pub struct Sources {
 }
 
 /// What is copied, and how far it is.
-struct Walk<'a> {
+struct SourceWalk<'a> {
     /// The outermost folder.
     from: &'a Path,
     /// Its copy.
@@ -45,7 +45,7 @@ struct Walk<'a> {
 pub fn copy(root: &Path, repository: Option<&Repository>, into: &Path, spare: &[PathBuf]) -> Result<Sources> {
     let repository = repository.filter(|r| !r.within.as_os_str().is_empty());
     let from = repository.map_or(root, |r| r.top.as_path());
-    let mut walk = Walk { from, to: into, spare, files: 0, bytes: 0 };
+    let mut walk = SourceWalk { from, to: into, spare, files: 0, bytes: 0 };
     make(into)?;
     let (whole, root) = match repository {
         None => (from.to_owned(), into.to_owned()),
@@ -61,7 +61,7 @@ pub fn copy(root: &Path, repository: Option<&Repository>, into: &Path, spare: &[
     Ok(Sources { root, files: walk.files, bytes: walk.bytes })
 }
 
-impl Walk<'_> {
+impl SourceWalk<'_> {
     fn folder(&mut self, from: &Path, to: &Path) -> Result<()> {
         let Some(entries) = readable(fs::read_dir(from))? else { return Ok(()) };
         make(to)?;

@@ -1,7 +1,7 @@
 //! A bill before it is a document: something, what it is made of, and what needs what. Pure.
 
 use super::component::Component;
-use super::document::{Composition, Document, Edges};
+use super::document::{Bom, Composition, Edges};
 
 /// Something and what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl Bill {
     }
 
     /// The document. `created` in seconds since 1970, 0 where nobody said a time.
-    pub fn document(self, created: u64) -> Document {
-        Document::new(self.component, created, self.components, self.edges, self.compositions)
+    pub fn document(self, created: u64) -> Bom {
+        Bom::new(self.component, created, self.components, self.edges, self.compositions)
     }
 }

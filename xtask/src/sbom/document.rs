@@ -13,7 +13,7 @@ use super::component::{Component, Kind};
 /// A bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Document {
+pub struct Bom {
     #[serde(rename = "$schema")]
     schema: &'static str,
     bom_format: &'static str,
@@ -90,7 +90,7 @@ pub enum Aggregate {
 /// The edges of a document: who needs whom.
 pub type Edges = BTreeMap<String, BTreeSet<String>>;
 
-impl Document {
+impl Bom {
     /// A document. `created` in seconds since 1970; 0 means that nobody said a time. The serial number follows from all
     /// the rest, so that equal documents have equal ones and others have others.
     pub fn new(
@@ -149,9 +149,9 @@ fn uuid(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn document(name: &str, created: u64) -> Document {
+    fn document(name: &str, created: u64) -> Bom {
         let component = Component { name: name.into(), reference: "program".into(), ..Component::default() };
-        Document::new(component, created, Vec::new(), Edges::new(), Vec::new())
+        Bom::new(component, created, Vec::new(), Edges::new(), Vec::new())
     }
 
     #[test]

@@ -22,13 +22,13 @@ pub struct Locked {
 }
 
 #[derive(Deserialize)]
-struct Raw {
+struct LockFile {
     #[serde(default)]
-    package: Vec<RawPackage>,
+    package: Vec<LockedPackage>,
 }
 
 #[derive(Deserialize)]
-struct RawPackage {
+struct LockedPackage {
     name: String,
     version: String,
     source: Option<String>,
@@ -38,9 +38,9 @@ struct RawPackage {
 impl Lock {
     /// Reads the file. What is none says nothing about any package: Cargo itself has read it before, and complained.
     pub fn read(text: &str) -> Self {
-        let raw: Raw = toml::from_str(text).unwrap_or(Raw { package: Vec::new() });
+        let raw: LockFile = toml::from_str(text).unwrap_or(LockFile { package: Vec::new() });
         let mut lock = Self::default();
-        for RawPackage { name, version, source, checksum } in raw.package {
+        for LockedPackage { name, version, source, checksum } in raw.package {
             let Some(source) = source else { continue };
             let (source, commit) = match source.split_once('#') {
                 Some((source, commit)) => (source.to_owned(), Some(commit.to_owned())),

@@ -9,9 +9,9 @@ use xtask_oci::{Content, Kind, Node, RootFs};
 
 /// A folder for one run; dropping it removes it, whatever modes the tree in it has.
 #[derive(Debug)]
-pub(super) struct Scratch(PathBuf);
+pub(super) struct ScratchFolder(PathBuf);
 
-impl Scratch {
+impl ScratchFolder {
     /// Makes an empty one.
     ///
     /// # Errors
@@ -28,7 +28,7 @@ impl Scratch {
     }
 }
 
-impl Drop for Scratch {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         remove(&self.0);
     }
@@ -171,7 +171,7 @@ mod tests {
         tree.insert("tmp", Node::dir(0o1777)).unwrap();
         tree.insert("mine", Node::dir(0o750).owned(7, 8)).unwrap();
         tree.insert("ours", Node::dir(0o2740).owned(9, 8)).unwrap();
-        let scratch = Scratch::new(dir.path().join("s")).unwrap();
+        let scratch = ScratchFolder::new(dir.path().join("s")).unwrap();
         onto(&tree, scratch.path(), Owners::One { uid: 7, gid: 8 }).unwrap();
         let meta = |path: &str| fs::symlink_metadata(scratch.path().join(path)).unwrap();
         let mode = |path: &str| meta(path).permissions().mode() & 0o7777;

@@ -98,8 +98,11 @@ fn by_platform(engine: &Engine, image: &Loading<'_>, names: &[Vec<String>]) -> R
         let manifest: Manifest = serde_json::from_slice(&manifest)
             .map_err(|e| Error::failed(format!("{} is no manifest: {e}", packed.digest.as_str())))?;
         let saved = Saved::find(&dist::tar(image.dist, image.name), &manifest.config.digest)?;
-        let folder =
-            extract::Scratch::new(image.work.join(format!("{}-{}", image.name, place(&packed.platform))))?;
+        let folder = extract::ScratchFolder::new(image.work.join(format!(
+            "{}-{}",
+            image.name,
+            place(&packed.platform)
+        )))?;
         let tar = folder.path().join("image.tar");
         saved.write(names, &tar)?;
         all.push_str(&told(engine, &tar)?);

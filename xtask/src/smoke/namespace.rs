@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::blame::wrong_format;
-use super::extract::{self, Owners, Scratch};
+use super::extract::{self, Owners, ScratchFolder};
 use super::qemu::Emulator;
 use super::{Cannot, Request, Started};
 use crate::runtime::accounts::Account;
@@ -82,7 +82,7 @@ impl Namespaces {
             env: host.program("env"),
             setpriv: host.program("setpriv"),
         };
-        let root = Scratch::new(work.join("trial"))?;
+        let root = ScratchFolder::new(work.join("trial"))?;
         extract::onto(&RootFs::new(), root.path(), Owners::Image)?;
         let mut this = Self { tools, ways: Vec::new(), reasons: Vec::new() };
         let candidates = if host::is_root() {
@@ -141,7 +141,7 @@ impl Namespaces {
             Ok(furnished) => furnished,
             Err(why) => return Ok(Err(Cannot::Image(why))),
         };
-        let root = Scratch::new(folder.join("root"))?;
+        let root = ScratchFolder::new(folder.join("root"))?;
         let owners = if way == Way::Root { Owners::Image } else { Owners::One { uid, gid } };
         extract::onto(&tree, root.path(), owners)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();

@@ -17,7 +17,7 @@ use xtask_process::exec::Output;
 
 /// A run that passed, remembered.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct PassedRun {
     runner: String,
     manifest: Digest,
     objection: Option<Objection>,
@@ -43,7 +43,7 @@ impl<'a> Runners<'a> {
     /// Runs one platform, unless it is known to have passed.
     pub(super) fn one(&self, task: &Start<'_>) -> Result<Ran> {
         let key = self.key(task);
-        if let Some(Known { runner, objection, .. }) = self.memo.get("smoke", &key) {
+        if let Some(PassedRun { runner, objection, .. }) = self.memo.get("smoke", &key) {
             return Ok(Ran { runner: Some(runner), smoke: Smoke::Passed, objection });
         }
         let ran = self.run(task)?;
@@ -51,9 +51,9 @@ impl<'a> Runners<'a> {
         let refused = ran.objection.as_ref().is_some_and(|objection| objection.refused);
         if let (Smoke::Passed, Some(runner), false) = (&ran.smoke, &ran.runner, refused) {
             let blobs = Layout::new(dist::layout(self.site.dist)).blobs();
-            self.memo.retain("smoke", |known: &Known| blobs.path(&known.manifest).is_file());
+            self.memo.retain("smoke", |known: &PassedRun| blobs.path(&known.manifest).is_file());
             let manifest = task.manifest.clone();
-            let known = Known { runner: runner.clone(), manifest, objection: ran.objection.clone() };
+            let known = PassedRun { runner: runner.clone(), manifest, objection: ran.objection.clone() };
             self.memo.put("smoke", &key, &known);
         }
         Ok(ran)
@@ -85,7 +85,7 @@ impl<'a> Runners<'a> {
         })?;
         let image = Saved::find(task.tar, &manifest.config.digest)?;
         let folder = self.site.work.join(format!("{}-{}", task.image, place(task.platform)));
-        let folder = extract::Scratch::new(folder)?;
+        let folder = extract::ScratchFolder::new(folder)?;
 
         let emulator = qemu::find(task.target, self.site.host);
         let request = Request {

@@ -50,7 +50,7 @@ done
 /// Compilers with what stands in their places.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masks {
-    way: Way,
+    way: MaskWay,
     /// Where the second view of the root is.
     beyond: PathBuf,
     /// Each compiler with its mask.
@@ -58,7 +58,7 @@ pub struct Masks {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Way {
+enum MaskWay {
     /// `unshare` as root of this machine.
     Root(PathBuf),
     /// bubblewrap, in a user namespace.
@@ -86,8 +86,8 @@ impl Masks {
             return Ok(None);
         }
         let ways = [
-            host.program("unshare").filter(|_| host::is_root()).map(Way::Root),
-            host.program("bwrap").map(Way::Bubblewrap),
+            host.program("unshare").filter(|_| host::is_root()).map(MaskWay::Root),
+            host.program("bwrap").map(MaskWay::Bubblewrap),
         ];
         let all =
             ways.into_iter().flatten().map(|way| Self { way, beyond: beyond.clone(), over: over.clone() });
@@ -101,20 +101,20 @@ impl Masks {
 
     /// The files of others seem to belong to nobody, which ssh for one does not like.
     pub fn hides_owners(&self) -> bool {
-        matches!(self.way, Way::Bubblewrap(_))
+        matches!(self.way, MaskWay::Bubblewrap(_))
     }
 
     /// The command in a view of the file system that has masks for compilers.
     pub fn around(&self, cmd: &Cmd) -> Cmd {
         let outer = match &self.way {
-            Way::Root(unshare) => {
+            MaskWay::Root(unshare) => {
                 let count = self.over.len().to_string();
                 let outer =
                     Cmd::new(unshare).args(["--mount", "--propagation", "private", "/bin/sh", "-c", MOUNT]);
                 let outer = outer.arg("sh").arg(&self.beyond).arg(count);
                 self.over.iter().fold(outer, |outer, (compiler, mask)| outer.arg(mask).arg(compiler))
             }
-            Way::Bubblewrap(bwrap) => {
+            MaskWay::Bubblewrap(bwrap) => {
                 let outer =
                     Cmd::new(bwrap).args(["--dev-bind", "/", "/", "--ro-bind", "/"]).arg(&self.beyond);
                 let bind = |outer: Cmd, (compiler, mask): (&PathBuf, &PathBuf)| {

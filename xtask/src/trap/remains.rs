@@ -69,7 +69,7 @@ impl Script {
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
         let mut remains = Remains { made: libraries.collect(), shipped: Vec::new() };
-        let mut walk = Walk { left: FILES_MAX, whole: true, found: Vec::new() };
+        let mut walk = RemainsWalk { left: FILES_MAX, whole: true, found: Vec::new() };
         walk.folder(&self.out_dir, 0);
         walk.found.sort();
         if !walk.whole {
@@ -143,7 +143,7 @@ fn same(one: &Path, other: &Path) -> bool {
 }
 
 /// A walk through an `OUT_DIR`.
-struct Walk {
+struct RemainsWalk {
     /// How many more files are looked at.
     left: usize,
     /// Nothing was left out.
@@ -151,7 +151,7 @@ struct Walk {
     found: Vec<(PathBuf, &'static str)>,
 }
 
-impl Walk {
+impl RemainsWalk {
     fn folder(&mut self, dir: &Path, depth: usize) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             if self.left == 0 || depth > DEPTH_MAX {

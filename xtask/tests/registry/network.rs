@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use ureq::http::{Method, header};
 use xtask_oci::document::{Index, Manifest, media_type};
 use xtask_oci::{Blobs, Digest};
-use xtask_registry::http::{Body, Http, Request};
+use xtask_registry::http::{Body, Http, HttpRequest};
 use xtask_test_support::registry::{Server, Settings};
 
 use crate::image::packed;
@@ -27,8 +27,9 @@ pub(crate) fn put(server: &Server, layout: &str, rest: &str) {
     let (name, tag) = rest.split_once(':').unwrap();
     let base = format!("http://{}/v2/{name}", server.at);
     let send = |method: Method, url: String, kind: &'static str, bytes: Vec<u8>| {
-        let response =
-            http.send(&Request { method, body: Body::Bytes(kind, bytes), ..Request::get(url) }).unwrap();
+        let response = http
+            .send(&HttpRequest { method, body: Body::Bytes(kind, bytes), ..HttpRequest::get(url) })
+            .unwrap();
         assert!(response.status().is_success(), "{}", response.status());
         response.header(&header::LOCATION).unwrap_or_default().to_owned()
     };

@@ -61,7 +61,7 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
         return Ok(Got::All(all));
     }
     let missing = missing(packages, &store)?;
-    let lack = Lack::of(&missing, &store);
+    let lack = MissingPackage::of(&missing, &store);
     let apt = lack.way(debian, site)?;
     if !lack.damaged.is_empty() {
         site.ui.warn(format!("damaged in the cache, will be fetched again: {}", lack.damaged.join(", ")));
@@ -95,18 +95,18 @@ pub(super) fn check(packages: &[Package], debian: u8, site: &Site<'_>) -> Result
     let missing = missing(packages, &store)?;
     match missing.is_empty() {
         true => Ok(()),
-        false => Lack::of(&missing, &store).way(debian, site).map(drop),
+        false => MissingPackage::of(&missing, &store).way(debian, site).map(drop),
     }
 }
 
 /// The packages that the cache does not have, in words.
-struct Lack<'a> {
+struct MissingPackage<'a> {
     absent: Vec<String>,
     damaged: Vec<String>,
     store: &'a Store,
 }
 
-impl<'a> Lack<'a> {
+impl<'a> MissingPackage<'a> {
     fn of(missing: &[Package], store: &'a Store) -> Self {
         let names = |damaged: bool| -> Vec<String> {
             let these = missing.iter().filter(|p| store.holds(p) == damaged);

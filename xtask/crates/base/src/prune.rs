@@ -29,7 +29,7 @@ pub struct Pruned {
 }
 
 /// Where the things of a kind are.
-struct Kind {
+struct PrunedKind {
     name: &'static str,
     /// Their folder, from the cache.
     folder: &'static str,
@@ -41,26 +41,26 @@ struct Kind {
     beside: &'static [(&'static str, &'static str)],
 }
 
-const KINDS: [Kind; 6] = [
-    Kind { name: "packages", folder: "bases/debs", ends: ".deb", marks: &[], beside: &[] },
-    Kind {
+const KINDS: [PrunedKind; 6] = [
+    PrunedKind { name: "packages", folder: "bases/debs", ends: ".deb", marks: &[], beside: &[] },
+    PrunedKind {
         name: "layers of distroless bases",
         folder: "bases/layers",
         ends: "",
         marks: &[USED, "layer.json"],
         beside: &[],
     },
-    Kind { name: "refreshed locks", folder: "bases/refreshed", ends: ".lock", marks: &[], beside: &[] },
+    PrunedKind { name: "refreshed locks", folder: "bases/refreshed", ends: ".lock", marks: &[], beside: &[] },
     // Written anew whenever the state is opened.
-    Kind { name: "states of apt", folder: "bases/apt", ends: "", marks: &["status"], beside: &[] },
-    Kind {
+    PrunedKind { name: "states of apt", folder: "bases/apt", ends: "", marks: &["status"], beside: &[] },
+    PrunedKind {
         name: "blobs of registries",
         folder: "registry/blobs/sha256",
         ends: "",
         marks: &[],
         beside: &[("registry/used/blobs", ""), ("registry/seen/blobs", ".json")],
     },
-    Kind {
+    PrunedKind {
         name: "unpacked layers of registries",
         folder: "registry/tars/sha256",
         ends: "",
@@ -93,7 +93,7 @@ pub fn prune(
     KINDS.iter().map(|kind| one(kind, cache, since, only_look)).collect()
 }
 
-fn one(kind: &Kind, cache: &Path, since: SystemTime, only_look: bool) -> Result<Pruned> {
+fn one(kind: &PrunedKind, cache: &Path, since: SystemTime, only_look: bool) -> Result<Pruned> {
     let folder = cache.join(kind.folder);
     if !only_look {
         sweep(&folder);

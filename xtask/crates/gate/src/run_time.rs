@@ -46,7 +46,7 @@ const DATABASES: [(&str, &[&str]); 7] = [
 const BUILT_IN: &str = "GLIBC_2.34";
 
 /// An object that ships, and what messages call it.
-type Asker<'c> = (String, &'c Object);
+type ImageAsker<'c> = (String, &'c Object);
 
 /// Warns where the program, or a library that ships with it, asks for what loads files at run time, and `kept`, what is
 /// left of the tree, lacks such files that the tree has.
@@ -54,7 +54,7 @@ pub fn left_out(program: &Program, tree: &Tree<'_>, kept: &RootFs, level: Level)
     let interpreter = program.facts.interpreter.as_deref();
     let closure = Closure::of(&program.object, &program.at, interpreter, tree, level);
     let Interpreter::Found(loader) = &closure.interpreter else { return Vec::new() };
-    let mut askers: Vec<Asker<'_>> = vec![(program.name.clone(), program.object.as_ref())];
+    let mut askers: Vec<ImageAsker<'_>> = vec![(program.name.clone(), program.object.as_ref())];
     for loaded in closure.loaded.iter().skip(1).filter(|l| l.place != loader.place) {
         if !GLIBC.iter().chain(&GCC).any(|own| loaded.answers_to(own)) {
             let package = tree.package(&loaded.place).map(|package| format!(" ({package})"));
@@ -82,7 +82,7 @@ fn gone<'t>(files: &'t RootFs, kept: &RootFs) -> Vec<&'t str> {
     all.map(|(path, _)| path).filter(|path| kept.get(path).is_none()).collect()
 }
 
-fn plug_ins(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Finding> {
+fn plug_ins(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Finding> {
     let others = gone.iter().filter(|path| !path.contains("/gconv/"));
     let names: Vec<&str> = others.map(|path| path.rsplit('/').next().unwrap_or(path)).collect();
     let who = takes(askers, |symbol| matches!(symbol, "dlopen" | "dlmopen"))?;
@@ -101,7 +101,7 @@ fn plug_ins(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Find
     ))
 }
 
-fn character_sets(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Finding> {
+fn character_sets(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>) -> Option<Finding> {
     let sets = gone.iter().filter(|path| path.contains("/gconv/")).count();
     let who = takes(askers, |symbol| symbol == "iconv_open").filter(|_| sets > 0)?;
     let what = format!(
@@ -112,7 +112,7 @@ fn character_sets(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>) -> Optio
 }
 
 /// Services that are named in the tree's configuration, and whose libraries are left out.
-fn services(askers: &[Asker<'_>], gone: &[&str], tree: &Tree<'_>, built_in: bool) -> Option<Finding> {
+fn services(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>, built_in: bool) -> Option<Finding> {
     let text = tree.text("/etc/nsswitch.conf").unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
     let mut missed = BTreeSet::new();
@@ -159,13 +159,13 @@ fn named<'t>(text: &'t str, database: &str) -> Vec<&'t str> {
     }
 }
 
-fn symbols<'c>(askers: &'c [Asker<'c>]) -> impl Iterator<Item = &'c str> {
+fn symbols<'c>(askers: &'c [ImageAsker<'c>]) -> impl Iterator<Item = &'c str> {
     askers.iter().flat_map(|(_, object)| object.imports()).map(|import| import.name)
 }
 
 /// Who takes such symbols, as a phrase; none where nobody does.
-fn takes(askers: &[Asker<'_>], wanted: impl Fn(&str) -> bool) -> Option<String> {
-    let phrase = |(who, object): &Asker<'_>| {
+fn takes(askers: &[ImageAsker<'_>], wanted: impl Fn(&str) -> bool) -> Option<String> {
+    let phrase = |(who, object): &ImageAsker<'_>| {
         let symbols: BTreeSet<&str> = object.imports().map(|i| i.name).filter(|name| wanted(name)).collect();
         let symbols = symbols.into_iter().collect::<Vec<_>>().join(", ");
         (!symbols.is_empty()).then(|| format!("{who} uses {symbols}"))

@@ -22,12 +22,12 @@ const SCRIPTS_MAX: usize = 5;
 pub struct Start {
     /// The paths that are opened in turn: scripts, then the program.
     paths: Vec<String>,
-    end: End,
+    end: StartEnd,
 }
 
 /// What a start comes to.
 #[derive(Debug, Clone)]
-enum End {
+enum StartEnd {
     /// A program.
     Program(Box<Program>),
     /// A loader that is started as a program: it needs nothing.
@@ -43,17 +43,19 @@ impl Start {
         loop {
             let last = paths.last().map_or("", String::as_str);
             match open(last, tree) {
-                Opened::Script(_) if paths.len() > SCRIPTS_MAX => {
-                    let end = End::Unfit("its interpreter is a script, and so on".to_owned());
+                OpenedProgram::Script(_) if paths.len() > SCRIPTS_MAX => {
+                    let end = StartEnd::Unfit("its interpreter is a script, and so on".to_owned());
                     return Self { paths, end };
                 }
-                Opened::Script(next) => paths.push(tree.surroundings().absolute(&next)),
-                Opened::End(End::Unfit(why)) if paths.len() > 1 => {
-                    let end = End::Unfit(format!("its interpreter {} {why}", shown(last)));
+                OpenedProgram::Script(next) => paths.push(tree.surroundings().absolute(&next)),
+                OpenedProgram::End(StartEnd::Unfit(why)) if paths.len() > 1 => {
+                    let end = StartEnd::Unfit(format!("its interpreter {} {why}", shown(last)));
                     return Self { paths, end };
                 }
-                Opened::End(End::Unfit(why)) => return Self { paths, end: End::Unfit(format!("it {why}")) },
-                Opened::End(end) => return Self { paths, end },
+                OpenedProgram::End(StartEnd::Unfit(why)) => {
+                    return Self { paths, end: StartEnd::Unfit(format!("it {why}")) };
+                }
+                OpenedProgram::End(end) => return Self { paths, end },
             }
         }
     }
@@ -66,8 +68,8 @@ impl Start {
     /// The program that runs in the end, where libraries are loaded for one.
     pub fn program(&self) -> Option<&Program> {
         match &self.end {
-            End::Program(program) => Some(program),
-            End::Loader | End::Unfit(_) => None,
+            StartEnd::Program(program) => Some(program),
+            StartEnd::Loader | StartEnd::Unfit(_) => None,
         }
     }
 
@@ -76,11 +78,11 @@ impl Start {
     pub fn check(&self, who: &str, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
         let fix = || format!("name another program, or use another base than {}", tree.name());
         let program = match &self.end {
-            End::Loader => return Vec::new(),
-            End::Unfit(why) => {
+            StartEnd::Loader => return Vec::new(),
+            StartEnd::Unfit(why) => {
                 return vec![rules::fail(format!("{who}, which cannot be executed: {why}"), fix())];
             }
-            End::Program(program) => program,
+            StartEnd::Program(program) => program,
         };
         // Machines of x86-64 start programs of its 32-bit ancestor.
         let ancestor = triple.arch() == Arch::X86_64 && program.facts.machine.0 == object::elf::EM_386.0;
@@ -105,14 +107,14 @@ impl Start {
     }
 }
 
-enum Opened {
+enum OpenedProgram {
     /// A script for this interpreter.
     Script(String),
-    End(End),
+    End(StartEnd),
 }
 
-fn open(path: &str, tree: &Tree<'_>) -> Opened {
-    let unfit = |why: String| Opened::End(End::Unfit(why));
+fn open(path: &str, tree: &Tree<'_>) -> OpenedProgram {
+    let unfit = |why: String| OpenedProgram::End(StartEnd::Unfit(why));
     let Resolved::Found(place) = tree.files().resolve(path) else {
         return unfit(format!("is not in {}", tree.name()));
     };
@@ -128,28 +130,28 @@ fn open(path: &str, tree: &Tree<'_>) -> Opened {
     };
     match Format::of(&head) {
         Format::Script => match interpreter(&head) {
-            Some(next) => Opened::Script(next),
+            Some(next) => OpenedProgram::Script(next),
             None => unfit("names no interpreter behind its #!".to_owned()),
         },
         Format::Elf | Format::ElfStub => {
             let name = path.rsplit('/').next().unwrap_or(path);
             let end = elf(name, &place, content);
             // Both readers begin with the name that they are told.
-            end.map_or_else(|e| unfit(e.what.trim_start_matches("it ").to_owned()), Opened::End)
+            end.map_or_else(|e| unfit(e.what.trim_start_matches("it ").to_owned()), OpenedProgram::End)
         }
         other => unfit(format!("is {other}")),
     }
 }
 
-fn elf(name: &str, place: &str, content: &Content) -> Result<End> {
+fn elf(name: &str, place: &str, content: &Content) -> Result<StartEnd> {
     let object = Object::read("it", content)?;
     let loads = object.interpreter.is_some() || !object.needed.is_empty();
     match Facts::of("it", content) {
         Ok(facts) => {
             let (name, at) = (name.to_owned(), format!("/{place}"));
-            Ok(End::Program(Box::new(Program { name, at, facts, object: object.into() })))
+            Ok(StartEnd::Program(Box::new(Program { name, at, facts, object: object.into() })))
         }
-        Err(_) if !loads && object.soname.is_some() => Ok(End::Loader),
+        Err(_) if !loads && object.soname.is_some() => Ok(StartEnd::Loader),
         Err(error) => Err(error),
     }
 }

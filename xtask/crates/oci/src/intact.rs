@@ -16,7 +16,7 @@ const KIND: &str = "blobs";
 
 /// The remembered fact: this file has the bytes that its name promises.
 #[derive(Serialize, Deserialize)]
-struct Known {
+struct IntactBlob {
     path: PathBuf,
     stat: Stat,
 }
@@ -30,7 +30,7 @@ impl Blobs {
         if stat.size != blob.size {
             return false;
         }
-        if memo.get(KIND, &key(&path)).is_some_and(|known: Known| known.stat == stat) {
+        if memo.get(KIND, &key(&path)).is_some_and(|known: IntactBlob| known.stat == stat) {
             return true;
         }
         let intact = File::open(&path).and_then(Digest::of_reader).is_ok_and(|found| found == blob.digest);
@@ -38,7 +38,7 @@ impl Blobs {
         let settled =
             || clock(path.parent().unwrap_or(Path::new("."))).is_ok_and(|now| stat.older_than(&now));
         if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) && settled() {
-            memo.put(KIND, &key(&path), &Known { path, stat });
+            memo.put(KIND, &key(&path), &IntactBlob { path, stat });
         }
         intact
     }
@@ -47,14 +47,14 @@ impl Blobs {
     pub(super) fn remember(&self, digest: &Digest, memo: &Memo) {
         let path = self.path(digest);
         if let Ok(stat) = Stat::of_output(&path) {
-            memo.put(KIND, &key(&path), &Known { path, stat });
+            memo.put(KIND, &key(&path), &IntactBlob { path, stat });
         }
     }
 }
 
 /// Forgets the blobs that are gone, of whatever layout.
 pub(super) fn forget_gone(memo: &Memo) {
-    memo.retain(KIND, |known: &Known| known.path.is_file());
+    memo.retain(KIND, |known: &IntactBlob| known.path.is_file());
 }
 
 fn key(path: &Path) -> String {
@@ -96,7 +96,7 @@ mod tests {
         // Until then it may still change within the tick that it was written in, and is read each time.
         tick();
         assert!(blobs.is_intact(&blob, &memo) && facts() == 1, "it was read, and is known");
-        // Known is not read: the fact alone is believed, as long as the stat is the same.
+        // IntactBlob is not read: the fact alone is believed, as long as the stat is the same.
         let time = std::fs::metadata(&path).unwrap().modified().unwrap();
         tick();
         std::fs::write(&path, "bytez").unwrap();

@@ -10,14 +10,14 @@ use std::thread::JoinHandle;
 /// A fixed number of threads; dropping it waits for them.
 #[derive(Debug)]
 pub struct Pool {
-    jobs: Option<SyncSender<Job>>,
+    jobs: Option<SyncSender<PoolJob>>,
     workers: Vec<JoinHandle<()>>,
 }
 
 /// What becomes of a piece.
 type Done = io::Result<Vec<u8>>;
 
-struct Job {
+struct PoolJob {
     work: Box<dyn FnOnce() -> Done + Send>,
     reply: SyncSender<Done>,
 }
@@ -28,7 +28,7 @@ impl Pool {
     /// # Errors
     /// The system gives not even one.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
-        let (jobs, queue) = sync_channel::<Job>(threads.get());
+        let (jobs, queue) = sync_channel::<PoolJob>(threads.get());
         let queue = Arc::new(Mutex::new(queue));
         let mut workers = Vec::new();
         for number in 0..threads.get() {
@@ -53,7 +53,7 @@ impl Pool {
     fn run(&self, work: impl FnOnce() -> Done + Send + 'static) -> io::Result<Receiver<Done>> {
         let (reply, answer) = sync_channel(1);
         let jobs = self.jobs.as_ref().ok_or_else(gone)?;
-        jobs.send(Job { work: Box::new(work), reply }).map_err(|_| gone())?;
+        jobs.send(PoolJob { work: Box::new(work), reply }).map_err(|_| gone())?;
         Ok(answer)
     }
 }
@@ -72,7 +72,7 @@ fn gone() -> io::Error {
     io::Error::other("a compressing thread ended early")
 }
 
-fn work(queue: &Mutex<Receiver<Job>>) {
+fn work(queue: &Mutex<Receiver<PoolJob>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };

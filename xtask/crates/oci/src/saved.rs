@@ -32,7 +32,7 @@ pub struct Saved {
 /// An entry of `manifest.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Listed {
+struct SavedImageEntry {
     config: String,
     #[serde(default)]
     repo_tags: Vec<String>,
@@ -54,7 +54,7 @@ impl Saved {
             let (at, size) = *places.get(name).ok_or_else(|| damaged(format!("it has no {name}")))?;
             part(file, at, size).map_err(io)
         };
-        let listed: Vec<Listed> = serde_json::from_slice(&read(&mut file, "manifest.json")?)
+        let listed: Vec<SavedImageEntry> = serde_json::from_slice(&read(&mut file, "manifest.json")?)
             .map_err(|e| damaged(format!("manifest.json: {e}")))?;
         for entry in listed {
             let config_bytes = read(&mut file, &entry.config)?;
@@ -90,7 +90,7 @@ impl Saved {
         let head =
             |path, size| Entry { path, kind: EntryKind::File(size), mode: 0o644, uid: 0, gid: 0, mtime: 0 };
         let config = format!("{}.json", self.id.hex());
-        let listed = Listed {
+        let listed = SavedImageEntry {
             config: config.clone(),
             repo_tags: names.to_vec(),
             layers: self.layers.iter().map(|(name, ..)| name.clone()).collect(),

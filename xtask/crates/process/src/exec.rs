@@ -8,7 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use pipe::{Ended, Pipe};
+use pipe::{Pipe, PipeEnd};
 use xtask_files::error::{Error, Result};
 
 mod capture;
@@ -203,7 +203,7 @@ impl Cmd {
         let mut child = self.spawn(&mut command)?;
         let guard = group::Guard::new(&child);
         let (tx, rx) = mpsc::sync_channel(WAITING);
-        let ended = Ended::default();
+        let ended = PipeEnd::default();
         if let Some(stream) = child.stdout.take() {
             send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stdout, tx.clone());
         }

@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, Method, header};
 
 use super::challenge::{self, Challenge};
 use super::credentials::Login;
-use super::http::{Body, Http, Request, Response};
+use super::http::{Body, Http, HttpRequest, Response};
 use super::secret::Secret;
 use super::url;
 use xtask_files::error::{Error, Result};
@@ -19,7 +19,7 @@ const ANSWER_MAX: u64 = 1 << 20;
 
 /// An answer of a server of tokens; which field it fills depends on its age.
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     token: Option<String>,
     access_token: Option<String>,
 }
@@ -63,7 +63,7 @@ fn basic(user: &str, password: &Secret) -> Secret {
 }
 
 /// The request for a token. Pure.
-fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login) -> Request {
+fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login) -> HttpRequest {
     let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
     if !scope.is_empty() {
         query.push(("scope", scope));
@@ -80,7 +80,7 @@ fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login)
                 ("refresh_token", token.reveal()),
             ]);
             let body = Body::Bytes("application/x-www-form-urlencoded", form(&query).into_bytes());
-            Request { method: Method::POST, body, ..Request::get(realm) }
+            HttpRequest { method: Method::POST, body, ..HttpRequest::get(realm) }
         }
         login => {
             let between = if realm.contains('?') { '&' } else { '?' };
@@ -90,12 +90,12 @@ fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login)
                 Login::Password { user, password } => Some(basic(user, password)),
                 _ => None,
             };
-            Request { authorization, ..Request::get(url) }
+            HttpRequest { authorization, ..HttpRequest::get(url) }
         }
     }
 }
 
-fn token(http: &Http<'_>, request: &Request) -> Result<Secret> {
+fn token(http: &Http<'_>, request: &HttpRequest) -> Result<Secret> {
     let response = http.send(request)?;
     let status = response.status();
     if !status.is_success() {
@@ -103,7 +103,7 @@ fn token(http: &Http<'_>, request: &Request) -> Result<Secret> {
     }
     let damaged = || Error::failed(format!("{}: the answer has no token", request.shown()));
     let bytes = response.bytes(ANSWER_MAX).map_err(|_| damaged())?;
-    let answer: Answer = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
+    let answer: TokenResponse = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
     let token = answer.token.or(answer.access_token).filter(|token| is_token(token)).ok_or_else(damaged)?;
     Ok(Secret::new(format!("Bearer {token}")))
 }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use ureq::http::{StatusCode, header};
 
 use super::credentials::{self, Login};
-use super::http::{Http, Request, Response};
+use super::http::{Http, HttpRequest, Response};
 use super::{Reference, Registry, Secret, auth};
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::plain;
@@ -79,7 +79,7 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// There is no answer, or nobody is let in. Other statuses are the caller's to judge.
-    pub fn send(&self, mut request: Request, scope: &str) -> Result<Response> {
+    pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<Response> {
         request.authorization = self.known(scope);
         let response = self.http.send(&request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -128,7 +128,7 @@ impl<'a> Client<'a> {
     /// It is not there, may not be had, is too long, or is not what the digest says.
     pub fn manifest(&self, reference: &Reference) -> Result<Vec<u8>> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
-        let request = Request::get(self.url(&path)).header(header::ACCEPT, ACCEPT.join(", "));
+        let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, ACCEPT.join(", "));
         let shown = request.shown();
         let response = self.send(request, &pull(reference))?;
         if response.status() != StatusCode::OK {
@@ -202,7 +202,7 @@ impl<'a> Client<'a> {
         from: u64,
     ) -> Result<(impl Read + use<>, String)> {
         let mut request =
-            Request::get(self.url(&format!("{}/blobs/{}", reference.repository(), blob.digest)));
+            HttpRequest::get(self.url(&format!("{}/blobs/{}", reference.repository(), blob.digest)));
         if from > 0 {
             request = request.header(header::RANGE, format!("bytes={from}-"));
         }

@@ -37,15 +37,15 @@ pub enum Login {
 /// As much of `config.json` as is needed. What it may hold besides is not ours to judge.
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default)]
-struct File {
-    auths: BTreeMap<String, Entry>,
+struct DockerConfigFile {
+    auths: BTreeMap<String, AuthEntry>,
     cred_helpers: BTreeMap<String, String>,
     creds_store: Option<String>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Entry {
+struct AuthEntry {
     auth: Option<String>,
     username: Option<String>,
     password: Option<String>,
@@ -56,7 +56,7 @@ struct Entry {
 /// What a helper prints.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct HelperResponse {
     username: String,
     secret: String,
 }
@@ -84,7 +84,7 @@ pub fn find(registry: &Registry, host: &Host) -> Result<Login> {
         Err(e) => return Err(Error::io("cannot read", &path, &e)),
     };
     // serde's message would quote the line, which may be a password.
-    let file: File = serde_json::from_slice(&text).map_err(|e| {
+    let file: DockerConfigFile = serde_json::from_slice(&text).map_err(|e| {
         Error::failed(format!("{} cannot be understood", path.display()))
             .found(format!("line {}, column {}", e.line(), e.column()))
             .help(format!("fix it, or log in again: docker login {registry}"))
@@ -115,7 +115,7 @@ fn host_of(key: &str) -> &str {
 }
 
 /// An entry as a login; none where it is damaged.
-fn login(entry: &Entry) -> Option<Login> {
+fn login(entry: &AuthEntry) -> Option<Login> {
     let text = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
     if let Some(token) = text(&entry.identitytoken) {
         return Some(Login::Identity(Secret::new(token)));
@@ -158,7 +158,7 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
             .found(format!("it was asked for {key}; what it printed may be a secret and is not shown"))
             .help(format!("try it: echo {key} | {program} get")));
     }
-    let answer: Answer = serde_json::from_slice(&output.stdout)
+    let answer: HelperResponse = serde_json::from_slice(&output.stdout)
         .map_err(|_| Error::failed(format!("{program} get did not print Username and Secret as JSON")))?;
     let secret = Secret::new(answer.secret);
     Ok(match answer.username.as_str() {

@@ -36,7 +36,7 @@ const ERROR_MAX: u64 = 64 << 10;
 
 /// What is sent. It can be sent again.
 #[derive(Debug, Clone)]
-pub struct Request {
+pub struct HttpRequest {
     /// The method.
     pub method: http::Method,
     /// The address.
@@ -49,7 +49,7 @@ pub struct Request {
     pub body: Body,
 }
 
-impl Request {
+impl HttpRequest {
     /// A request for what is at an address.
     pub fn get(url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Body::Empty);
@@ -167,7 +167,7 @@ impl<'a> Http<'a> {
     ///
     /// # Errors
     /// There is no answer, or none after several tries; a redirect leads where it may not.
-    pub fn send(&self, request: &Request) -> Result<Response> {
+    pub fn send(&self, request: &HttpRequest) -> Result<Response> {
         let mut current = request.clone();
         for _ in 0..=REDIRECTS {
             let response = self.patient(&current)?;
@@ -191,7 +191,7 @@ impl<'a> Http<'a> {
     }
 
     /// Sends a request until it is answered or nothing more can be hoped for.
-    fn patient(&self, request: &Request) -> Result<Response> {
+    fn patient(&self, request: &HttpRequest) -> Result<Response> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -233,7 +233,7 @@ impl<'a> Http<'a> {
         }
     }
 
-    fn once(&self, request: &Request) -> std::result::Result<Response, ureq::Error> {
+    fn once(&self, request: &HttpRequest) -> std::result::Result<Response, ureq::Error> {
         let (scheme, authority) =
             url::origin(&request.url).ok_or_else(|| ureq::Error::BadUri(String::new()))?;
         if scheme == "https" {

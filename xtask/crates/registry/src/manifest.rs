@@ -24,7 +24,7 @@ pub enum Found {
 /// As much as tells what it is.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Shape {
+struct ManifestShape {
     schema_version: u32,
     media_type: Option<String>,
     artifact_type: Option<String>,
@@ -42,7 +42,7 @@ pub fn read(bytes: &[u8]) -> Result<Found> {
     let bad = |why: String| Error::failed("it is not an image").found(why);
     let unreadable =
         |e: serde_json::Error| bad(format!("it cannot be understood: {}", plain(&e.to_string())));
-    let shape: Shape = serde_json::from_slice(bytes).map_err(unreadable)?;
+    let shape: ManifestShape = serde_json::from_slice(bytes).map_err(unreadable)?;
     if shape.schema_version == 1 {
         return Err(bad(
             "it is a manifest of Docker's schema 1, which was replaced in 2016 and names no digests".into(),

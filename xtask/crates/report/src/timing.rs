@@ -15,7 +15,7 @@ pub use host::{Host, host_facts};
 pub use ratio::Ratio;
 pub use record::{By, CaseRecord, Parts, RatioRecord, Timings};
 pub use run::{Executor, Run, Sample, run};
-pub use schedule::{Case, Scenario, Slot, schedule};
+pub use schedule::{Case, Scenario, ScheduledSample, schedule};
 pub(crate) use stats::micro;
 pub use stats::{Timing, median};
 pub(crate) use tables::notes;

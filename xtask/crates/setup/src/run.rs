@@ -91,7 +91,7 @@ pub fn run(wants: &[Want], context: &Context<'_>, talk: &mut dyn Talk) -> Result
         return Ok(report);
     }
     let mut work =
-        Work { context, machine: &machine, refused: Refused::default(), done: BTreeSet::new(), talk };
+        SetupWork { context, machine: &machine, refused: Refused::default(), done: BTreeSet::new(), talk };
     work.refused.rustup = machine.rustup.is_some();
     let mut tried: BTreeMap<Want, Vec<String>> = BTreeMap::new();
     for step in &steps {
@@ -162,7 +162,7 @@ fn others(context: &Context<'_>) -> find::Others {
     find::others(context.rustc, context.host, context.workspace, context.least, context.cache)
 }
 
-struct Work<'a, 'c> {
+struct SetupWork<'a, 'c> {
     context: &'a Context<'c>,
     machine: &'a Machine,
     refused: Refused,
@@ -171,7 +171,7 @@ struct Work<'a, 'c> {
     talk: &'a mut dyn Talk,
 }
 
-impl Work<'_, '_> {
+impl SetupWork<'_, '_> {
     fn step(&mut self, step: &Step) -> Result<()> {
         if !self.done.contains(&step.line()) {
             self.talk.begins(&step.line());

@@ -14,10 +14,10 @@ use super::lock_file;
 use super::tags::{self, TagJson};
 
 #[derive(Serialize)]
-struct Document {
+struct BaseListDocument {
     schema: u32,
     bases: Vec<BaseJson>,
-    locks: Vec<LockJson>,
+    locks: Vec<LockEntry>,
     tags: Vec<TagJson>,
 }
 
@@ -27,18 +27,18 @@ struct BaseJson {
     debian: u8,
     packages: Vec<&'static str>,
     /// Those for which it is locked.
-    platforms: Vec<PlatformJson>,
+    platforms: Vec<LockedPlatform>,
 }
 
 #[derive(Serialize)]
-struct PlatformJson {
+struct LockedPlatform {
     platform: String,
     /// Of its packages, in bytes.
     download_size: u64,
 }
 
 #[derive(Serialize)]
-struct LockJson {
+struct LockEntry {
     debian: u8,
     file: String,
     releases: Vec<ReleaseJson>,
@@ -55,7 +55,7 @@ struct ReleaseJson {
 pub(super) fn run(common: &Common, json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
     let tags = tags::list(&session, &session.locks())?;
-    let mut document = Document { schema: 1, bases: Vec::new(), locks: Vec::new(), tags };
+    let mut document = BaseListDocument { schema: 1, bases: Vec::new(), locks: Vec::new(), tags };
     for debian in [13, 12] {
         let file = lock_file(&session, debian);
         let lock = Lock::load(&file)?;
@@ -64,7 +64,7 @@ pub(super) fn run(common: &Common, json: bool) -> Result<()> {
         }
         if let Some(lock) = lock {
             let releases = lock.releases.into_iter().map(release).collect();
-            document.locks.push(LockJson { debian, file: file.display().to_string(), releases });
+            document.locks.push(LockEntry { debian, file: file.display().to_string(), releases });
         }
     }
     if json {
@@ -110,7 +110,7 @@ fn base(what: Distroless, lock: Option<&Lock>) -> BaseJson {
     let platform = |arch: &Arch| {
         let part = lock?.part(what, *arch).ok()?;
         let download_size = part.packages.iter().map(|package: &Package| package.size).sum();
-        Some(PlatformJson { platform: arch.platform().to_string(), download_size })
+        Some(LockedPlatform { platform: arch.platform().to_string(), download_size })
     };
     BaseJson {
         name: what.to_string(),

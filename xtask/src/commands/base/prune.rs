@@ -10,7 +10,7 @@ use xtask_files::human_size;
 use xtask_process::table::{Align, Table};
 
 #[derive(Serialize)]
-struct Document {
+struct PruneDocument {
     schema: u32,
     cache: String,
     older_than_days: u32,
@@ -28,7 +28,7 @@ pub(super) fn run(common: &Common, days: u32, only_look: bool, json: bool) -> Re
         .iter()
         .fold((0, 0), |(removed, kept), kind| (removed + kind.removed_bytes, kept + kind.kept_bytes));
     if json {
-        let document = Document {
+        let document = PruneDocument {
             schema: 1,
             cache: session.cache.display().to_string(),
             older_than_days: days,

@@ -12,7 +12,7 @@ use xtask_oci::{Digest, Kind, RootFs};
 use xtask_process::table::{Align, Table};
 
 #[derive(Serialize)]
-struct Document<'a> {
+struct BaseDocument<'a> {
     schema: u32,
     name: String,
     platform: String,
@@ -84,7 +84,7 @@ pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, 
     };
     let base = assembled.as_ref();
     if json {
-        let document = Document {
+        let document = BaseDocument {
             schema: 1,
             name: what.to_string(),
             platform: arch.platform().to_string(),

@@ -15,7 +15,7 @@ use super::lock_file;
 use super::tags::{self, TagJson};
 
 #[derive(Serialize)]
-struct Document {
+struct BaseUpdateDocument {
     schema: u32,
     locks: Vec<LockJson>,
     tags: Vec<TagJson>,
@@ -51,7 +51,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
         false => Vec::new(),
     };
     if json {
-        return super::print_json(&session, &Document { schema: 1, locks, tags });
+        return super::print_json(&session, &BaseUpdateDocument { schema: 1, locks, tags });
     }
     for lock in &locks {
         session.ui.data(&format!("Debian {}: {}", lock.debian, lock.architectures.join(", ")));

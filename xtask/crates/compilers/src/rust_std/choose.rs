@@ -55,7 +55,8 @@ pub struct Refused {
 /// In this order: one rustc that is ready for all; for each target the first that is ready for it; and for what is ready
 /// nowhere, setup with one rustc that could then serve all, else with the first that could serve the target.
 pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &Refused) -> StdPlan {
-    let looks: Vec<Look> = rustcs.iter().map(|rustc| Look::at(rustc, targets, cache, refused)).collect();
+    let looks: Vec<StdSearch> =
+        rustcs.iter().map(|rustc| StdSearch::at(rustc, targets, cache, refused)).collect();
     let ready_for_all = looks.iter().find(|look| targets.iter().all(|t| look.ready.contains_key(t)));
     let able = looks.iter().find(|look| targets.iter().all(|t| look.able(t)));
     let mut plan = StdPlan::default();
@@ -88,15 +89,15 @@ impl Choice {
 }
 
 /// One rustc and what it has or could have for each target.
-struct Look<'a> {
+struct StdSearch<'a> {
     rustc: &'a Rustc,
     ready: BTreeMap<Triple, Ready>,
     ways: BTreeMap<Triple, Vec<Way>>,
 }
 
-impl<'a> Look<'a> {
+impl<'a> StdSearch<'a> {
     fn at(rustc: &'a Rustc, targets: &[Triple], cache: &Path, refused: &Refused) -> Self {
-        let mut look = Look { rustc, ready: BTreeMap::new(), ways: BTreeMap::new() };
+        let mut look = StdSearch { rustc, ready: BTreeMap::new(), ways: BTreeMap::new() };
         for target in targets {
             if let Some(ready) = find::ready(rustc, target, cache) {
                 look.ready.insert(target.clone(), ready);
@@ -127,7 +128,7 @@ impl<'a> Look<'a> {
     }
 }
 
-fn announce(looks: &[Look<'_>], plan: &StdPlan) -> Vec<String> {
+fn announce(looks: &[StdSearch<'_>], plan: &StdPlan) -> Vec<String> {
     let Some(active) = looks.first() else { return Vec::new() };
     let mut by_rustc: BTreeMap<String, Vec<&Triple>> = BTreeMap::new();
     for (target, choice) in &plan.choices {

@@ -41,15 +41,15 @@ pub(super) struct Store<'a> {
 pub(super) type Far<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
 /// A layer that has to be built.
-struct Task<'a> {
+struct LayerTask<'a> {
     key: Digest,
-    work: Work<'a>,
+    work: LayerWork<'a>,
     /// Its files may not change any more without a trace.
     settled: bool,
 }
 
 /// What a layer is made of.
-enum Work<'a> {
+enum LayerWork<'a> {
     Tree(&'a RootFs, u64, Codec),
     Recode(&'a StoredLayer),
 }
@@ -62,7 +62,7 @@ pub(super) fn all(
     far: Far<'_>,
 ) -> Result<Vec<Layer>> {
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
-    let mut tasks: BTreeMap<Digest, Task<'_>> = BTreeMap::new();
+    let mut tasks: BTreeMap<Digest, LayerTask<'_>> = BTreeMap::new();
     let mut keys = Vec::new();
     // Made before any file is looked at: what is not older than this may still change within the same tick.
     let now = clock(store.blobs.dir())?;
@@ -77,12 +77,12 @@ pub(super) fn all(
             }
             LayerSource::Stored(stored) => {
                 let text = format!("{}; {}", Codec::Gzip.encoder(), stored.layer.descriptor.digest);
-                (Work::Recode(stored), Digest::of(text.as_bytes()), true)
+                (LayerWork::Recode(stored), Digest::of(text.as_bytes()), true)
             }
             LayerSource::Tree(spec) => {
                 let (key, stats) = fingerprint(&spec.rootfs, layer.created, layer.codec)?;
                 let settled = stats.iter().all(|stat| stat.older_than(&now));
-                (Work::Tree(&spec.rootfs, layer.created, layer.codec), key, settled)
+                (LayerWork::Tree(&spec.rootfs, layer.created, layer.codec), key, settled)
             }
         };
         keys.push(key.clone());
@@ -92,10 +92,10 @@ pub(super) fn all(
         let intact = |layer: &Layer| store.blobs.is_intact(&layer.descriptor, store.memo);
         match store.memo.get(store.kind, key.hex()).filter(intact) {
             Some(layer) => drop(known.insert(key, layer)),
-            None => drop(tasks.insert(key.clone(), Task { key, work, settled })),
+            None => drop(tasks.insert(key.clone(), LayerTask { key, work, settled })),
         }
     }
-    let tasks: Vec<Task<'_>> = tasks.into_values().collect();
+    let tasks: Vec<LayerTask<'_>> = tasks.into_values().collect();
     known.extend(run(&tasks, threads, store, far)?);
     let layer = |key| known.get(key).cloned().ok_or_else(|| Error::failed("a layer was not built"));
     keys.iter().map(layer).collect()
@@ -108,7 +108,7 @@ pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
 }
 
 fn run(
-    tasks: &[Task<'_>],
+    tasks: &[LayerTask<'_>],
     threads: NonZeroUsize,
     store: Store<'_>,
     far: Far<'_>,
@@ -142,10 +142,10 @@ fn run(
     })
 }
 
-fn one(task: &Task<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
+fn one(task: &LayerTask<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
     let layer = match &task.work {
-        Work::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
-        Work::Recode(stored) => recode(stored, pool, store.blobs)?,
+        LayerWork::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
+        LayerWork::Recode(stored) => recode(stored, pool, store.blobs)?,
     };
     store.blobs.remember(&layer.descriptor.digest, store.memo);
     if task.settled {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::group::{self, Word};
 use super::kept::Kept;
-use super::pipe::{Ended, Pipe};
+use super::pipe::{Pipe, PipeEnd};
 use super::{Cmd, End, Output, cannot_start};
 use xtask_files::error::Result;
 
@@ -64,7 +64,7 @@ impl<'a> Capture<'a> {
 struct Run {
     printed: AtomicU64,
     most: Option<u64>,
-    ended: Ended,
+    ended: PipeEnd,
 }
 
 impl Run {
@@ -74,7 +74,7 @@ impl Run {
 }
 
 /// A stream as far as it was read; none once it was taken, after which nobody wants more.
-type Shared = Arc<Mutex<Option<Kept>>>;
+type SharedOutput = Arc<Mutex<Option<Kept>>>;
 
 impl Cmd {
     /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over. Of a stream
@@ -112,7 +112,7 @@ impl Cmd {
             let input = input.to_owned();
             std::thread::spawn(move || pipe.write_all(&input));
         }
-        let run = Run { printed: AtomicU64::new(0), most: how.most, ended: Ended::default() };
+        let run = Run { printed: AtomicU64::new(0), most: how.most, ended: PipeEnd::default() };
         let run = Arc::new(run);
         let kept = if how.whole { Kept::whole() } else { Kept::ends() };
         let kept = match how.find {
@@ -151,7 +151,7 @@ impl Cmd {
 /// Reads a stream on a thread of its own, until it ends, prints too much, or nobody wants to know.
 fn read(
     stream: impl Read + Send + 'static,
-    kept: &Shared,
+    kept: &SharedOutput,
     run: &Arc<Run>,
     tell: Sender<Word>,
     reading: Sender<()>,
@@ -184,7 +184,7 @@ fn read(
     });
 }
 
-fn lock(kept: &Shared) -> std::sync::MutexGuard<'_, Option<Kept>> {
+fn lock(kept: &SharedOutput) -> std::sync::MutexGuard<'_, Option<Kept>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -11,9 +11,9 @@ const SILENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv
 
 /// Whether the command has ended, and its group with it.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Ended(Arc<AtomicBool>);
+pub(super) struct PipeEnd(Arc<AtomicBool>);
 
-impl Ended {
+impl PipeEnd {
     pub(super) fn set(&self) {
         self.0.store(true, Ordering::Release);
     }
@@ -26,7 +26,7 @@ impl Ended {
 /// One of its streams.
 pub(super) struct Pipe<S> {
     pub(super) stream: S,
-    pub(super) ended: Ended,
+    pub(super) ended: PipeEnd,
 }
 
 #[cfg(unix)]

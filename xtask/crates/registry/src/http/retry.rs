@@ -1,6 +1,6 @@
 //! What a failed request means: whether to try again, and what to say.
 
-use super::Request;
+use super::HttpRequest;
 use crate::url;
 use xtask_files::error::Error;
 
@@ -38,7 +38,7 @@ pub(super) struct Trouble {
 
 impl Trouble {
     /// As the error of a request that was sent some times.
-    pub(super) fn error(&self, request: &Request, tried: u32) -> Error {
+    pub(super) fn error(&self, request: &HttpRequest, tried: u32) -> Error {
         if let Some(error) = &self.ours {
             return error.clone();
         }

@@ -49,10 +49,10 @@ pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Mem
     Ok(contents)
 }
 
-type Listed = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
+type ListedFile = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
 
 /// Whiteouts: image-spec, `layer.md`.
-fn list(reader: Reader<File>) -> std::io::Result<Listed> {
+fn list(reader: Reader<File>) -> std::io::Result<ListedFile> {
     let (mut entries, mut paths, mut removes, mut clears) = (0, BTreeMap::new(), Vec::new(), Vec::new());
     for entry in reader {
         let entry = entry?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{By, CaseRecord, Parts};
-use super::schedule::{Case, Slot};
+use super::schedule::{Case, ScheduledSample};
 use xtask_files::error::{Error, Result};
 
 /// One timed build.
@@ -25,7 +25,7 @@ pub trait Executor {
     ///
     /// # Errors
     /// Where the build fails: this case is not sampled again, the others are.
-    fn measure(&mut self, slot: &Slot) -> Result<Sample>;
+    fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample>;
 }
 
 /// What came of a schedule.
@@ -38,7 +38,7 @@ pub struct Run {
 }
 
 /// Takes every sample of `slots` in turn. A case that fails is left out of the rest and of the result.
-pub fn run(slots: &[Slot], executor: &mut impl Executor) -> Run {
+pub fn run(slots: &[ScheduledSample], executor: &mut impl Executor) -> Run {
     let mut samples: BTreeMap<&Case, Vec<Sample>> = BTreeMap::new();
     let mut failed: Vec<(Case, Error)> = Vec::new();
     for slot in slots {
@@ -75,7 +75,7 @@ mod tests {
     }
 
     impl Executor for Clock {
-        fn measure(&mut self, slot: &Slot) -> Result<Sample> {
+        fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample> {
             self.samples += 1;
             let seconds = match slot.case.mode.as_str() {
                 "pure" => 1.0,

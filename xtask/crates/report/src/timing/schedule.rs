@@ -29,7 +29,7 @@ pub struct Case {
 
 /// One sample to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
+pub struct ScheduledSample {
     /// Of which case.
     pub case: Case,
     /// Which of its samples, from 0.
@@ -52,7 +52,7 @@ impl Scenario {
 /// is close in time; their order turns round from one round to the next (native, pure; pure, native; …), so that a
 /// machine that gets slower or faster does not favour one. Rounds are outermost: a bad minute spoils one sample of
 /// several cases, not all samples of one, and an interrupted run has as many of each. Cases named twice count once.
-pub fn schedule(cases: &[Case], samples: usize) -> Vec<Slot> {
+pub fn schedule(cases: &[Case], samples: usize) -> Vec<ScheduledSample> {
     let mut groups: Vec<Vec<&Case>> = Vec::new();
     for case in cases {
         match groups.iter_mut().find(|g| (&g[0].target, g[0].scenario) == (&case.target, case.scenario)) {
@@ -64,7 +64,7 @@ pub fn schedule(cases: &[Case], samples: usize) -> Vec<Slot> {
     let mut slots = Vec::with_capacity(cases.len() * samples);
     for round in 0..samples {
         for group in &groups {
-            let slot = |case: &&Case| Slot { case: (*case).clone(), round };
+            let slot = |case: &&Case| ScheduledSample { case: (*case).clone(), round };
             if round % 2 == 0 {
                 slots.extend(group.iter().map(slot));
             } else {

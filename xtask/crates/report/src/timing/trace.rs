@@ -19,7 +19,7 @@ const STEP: Duration = Duration::from_millis(10);
 
 /// What a process works at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Work {
+enum TracedWork {
     C,
     Rust,
     Link,
@@ -36,17 +36,17 @@ struct Shares {
 }
 
 impl Shares {
-    fn add(&mut self, workers: &[Work]) {
+    fn add(&mut self, workers: &[TracedWork]) {
         if workers.is_empty() {
             self.other += 1.0;
         }
         let each = 1.0 / workers.len().max(1) as f64;
         for work in workers {
             *match work {
-                Work::C => &mut self.c,
-                Work::Rust => &mut self.rust,
-                Work::Link => &mut self.link,
-                Work::Other => &mut self.other,
+                TracedWork::C => &mut self.c,
+                TracedWork::Rust => &mut self.rust,
+                TracedWork::Link => &mut self.link,
+                TracedWork::Other => &mut self.other,
             } += each;
         }
     }
@@ -100,7 +100,7 @@ impl Trace {
 }
 
 /// Adds what the ends of a tree of processes work at. A process that went away meanwhile works at nothing.
-fn ends(pid: u32, depth: usize, workers: &mut Vec<Work>) {
+fn ends(pid: u32, depth: usize, workers: &mut Vec<TracedWork>) {
     let Some(children) = children(pid) else { return };
     if children.is_empty() || depth == DEPTH_MAX {
         let Ok(name) = fs::read_to_string(format!("/proc/{pid}/comm")) else { return };
@@ -113,29 +113,29 @@ fn ends(pid: u32, depth: usize, workers: &mut Vec<Work>) {
 }
 
 /// What a process of this name works at; none for Cargo itself, which waits. `args` are its arguments, each ended by NUL.
-fn work(name: &str, args: impl Fn() -> String) -> Option<Work> {
+fn work(name: &str, args: impl Fn() -> String) -> Option<TracedWork> {
     // The kernel keeps 15 bytes of a name, so a long one has lost its end.
     let last =
         name.rsplit('-').find(|part| !part.bytes().all(|b| b.is_ascii_digit() || b == b'.')).unwrap_or(name);
     Some(match last {
         "cargo" => return None,
-        "rustc" => Work::Rust,
-        "cc1" | "cc1plus" | "as" | "ar" | "ranlib" | "cmake" | "ninja" => Work::C,
-        "ld" | "ld.bfd" | "ld.gold" | "ld.lld" | "lld" | "mold" | "collect2" => Work::Link,
+        "rustc" => TracedWork::Rust,
+        "cc1" | "cc1plus" | "as" | "ar" | "ranlib" | "cmake" | "ninja" => TracedWork::C,
+        "ld" | "ld.bfd" | "ld.gold" | "ld.lld" | "lld" | "mold" | "collect2" => TracedWork::Link,
         // Drivers do both, and say which.
         "python3" | "sh" => driver(&args()),
         _ if is_compiler(name) => driver(&args()),
         // A driver whose name was cut off: `x86_64-linux-gnu-gcc-12` is `x86_64-linux-gn`.
         _ if name.len() == KEPT_BY_KERNEL && name.contains("-linux-") => driver(&args()),
-        _ => Work::Other,
+        _ => TracedWork::Other,
     })
 }
 
-fn driver(args: &str) -> Work {
+fn driver(args: &str) -> TracedWork {
     let mut args = args.split('\0');
     let has = |wanted: &[&str]| args.any(|arg| wanted.contains(&arg));
     let mut has = has;
-    if has(&["-c", "-S", "-E", "-cc1", "-cc1as", "ar", "ranlib"]) { Work::C } else { Work::Link }
+    if has(&["-c", "-S", "-E", "-cc1", "-cc1as", "ar", "ranlib"]) { TracedWork::C } else { TracedWork::Link }
 }
 
 #[cfg(test)]
@@ -147,18 +147,18 @@ mod tests {
         let of = |name: &str, args: &str| work(name, || args.replace(' ', "\0"));
         for (name, args, expected) in [
             ("cargo", "", None),
-            ("rustc", "rustc --crate-name x -o y", Some(Work::Rust)),
-            ("cc1", "", Some(Work::C)),
-            ("gcc", "gcc -c x.c", Some(Work::C)),
-            ("gcc", "gcc x.o -o x", Some(Work::Link)),
-            ("gcc-12", "gcc-12 -O2 -c x.c", Some(Work::C)),
-            ("aarch64-linux-g", "aarch64-linux-gnu-gcc -c x.c", Some(Work::C)),
-            ("x86_64-linux-gn", "x86_64-linux-gnu-ld x.o", Some(Work::Link)),
-            ("rust-lld", "", Some(Work::Link)),
-            ("ld.lld", "", Some(Work::Link)),
-            ("zig", "zig clang -cc1 x.c", Some(Work::C)),
-            ("zig", "zig cc x.o -o x", Some(Work::Link)),
-            ("build-script-bu", "", Some(Work::Other)),
+            ("rustc", "rustc --crate-name x -o y", Some(TracedWork::Rust)),
+            ("cc1", "", Some(TracedWork::C)),
+            ("gcc", "gcc -c x.c", Some(TracedWork::C)),
+            ("gcc", "gcc x.o -o x", Some(TracedWork::Link)),
+            ("gcc-12", "gcc-12 -O2 -c x.c", Some(TracedWork::C)),
+            ("aarch64-linux-g", "aarch64-linux-gnu-gcc -c x.c", Some(TracedWork::C)),
+            ("x86_64-linux-gn", "x86_64-linux-gnu-ld x.o", Some(TracedWork::Link)),
+            ("rust-lld", "", Some(TracedWork::Link)),
+            ("ld.lld", "", Some(TracedWork::Link)),
+            ("zig", "zig clang -cc1 x.c", Some(TracedWork::C)),
+            ("zig", "zig cc x.o -o x", Some(TracedWork::Link)),
+            ("build-script-bu", "", Some(TracedWork::Other)),
         ] {
             assert_eq!(of(name, args), expected, "{name} {args}");
         }
@@ -184,10 +184,10 @@ mod tests {
     #[test]
     fn parts_add_up_to_the_whole() {
         let mut shares = Shares::default();
-        shares.add(&[Work::Rust, Work::C]);
-        shares.add(&[Work::Rust]);
+        shares.add(&[TracedWork::Rust, TracedWork::C]);
+        shares.add(&[TracedWork::Rust]);
         shares.add(&[]);
-        shares.add(&[Work::Link, Work::Link]);
+        shares.add(&[TracedWork::Link, TracedWork::Link]);
         let parts = shares.of(8.0).unwrap();
         assert_eq!((parts.rustc_s, parts.c_s, parts.link_s, parts.other_s), (3.0, 1.0, 2.0, 2.0));
         assert_eq!(Shares::default().of(1.0), None);
