@@ -18,29 +18,29 @@ use xtask_report::report::{self, Report};
 /// Something of which the report has an entry among its jobs.
 pub(super) trait Entry {
     /// The entry. `dist` is target/dist.
-    fn entry(&self, dist: &Path) -> report::Job;
+    fn entry(&self, dist: &Path) -> report::JobEntry;
 }
 
 impl Entry for StoredProgram {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         stored(self, None, None, dist)
     }
 }
 
 impl Entry for VerifiedProgram {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         verified(self, None, dist)
     }
 }
 
 impl Entry for ListedProgram {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         verified(&self.program, Some(&self.bill), dist)
     }
 }
 
 impl Entry for FailedJob {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         let entry = match self {
             FailedJob::Unbuilt(unbuilt) => job(&unbuilt.job, &unbuilt.build),
             FailedJob::Refused(refused) => {
@@ -48,26 +48,26 @@ impl Entry for FailedJob {
                 let passed = !refused.failures.iter().any(of_gate);
                 let entry = stored(&refused.stored, refused.facts.as_ref(), None, dist);
                 let runner = refused.stored.job().runner.name();
-                report::Job {
-                    gate: Some(if passed { report::Verdict::Pass } else { report::Verdict::Fail }),
+                report::JobEntry {
+                    gate: Some(if passed { report::CheckVerdict::Pass } else { report::CheckVerdict::Fail }),
                     warnings: refused.warnings.iter().map(|f| f.what.clone()).chain(entry.warnings).collect(),
                     smoke: smoke(runner.map(str::to_owned), &refused.smoke),
                     ..entry
                 }
             }
         };
-        report::Job { status: report::Status::Failed, error: Some(self.text()), ..entry }
+        report::JobEntry { status: report::Status::Failed, error: Some(self.text()), ..entry }
     }
 }
 
 impl<P: Entry> Entry for std::sync::Arc<P> {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         P::entry(self, dist)
     }
 }
 
 impl<P: Entry, E: Entry> Entry for std::result::Result<P, E> {
-    fn entry(&self, dist: &Path) -> report::Job {
+    fn entry(&self, dist: &Path) -> report::JobEntry {
         match self {
             Ok(program) => program.entry(dist),
             Err(failed) => failed.entry(dist),
@@ -76,17 +76,17 @@ impl<P: Entry, E: Entry> Entry for std::result::Result<P, E> {
 }
 
 /// A job that nothing is known of but its build.
-fn job(job: &Job, build: &BuildRecord) -> report::Job {
+fn job(job: &Job, build: &BuildRecord) -> report::JobEntry {
     let host_c = build.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));
-    report::Job {
+    report::JobEntry {
         target: job.target.triple.to_string(),
         mode: job.mode.name.clone(),
         requested: job.requested.clone(),
-        fallback: job.fallback.as_ref().map(|f| report::Fallback {
+        fallback: job.fallback.as_ref().map(|f| report::FallbackEntry {
             from: f.from.clone(),
             reason: format!("{}: {}", f.reason, f.tried.join("; ")),
         }),
-        toolchain: job.toolchain.as_ref().map(|t| report::Toolchain {
+        toolchain: job.toolchain.as_ref().map(|t| report::ToolchainEntry {
             provider: t.provider.name().into(),
             cc: t.cc.to_string_lossy().into_owned(),
             version: t.version.clone(),
@@ -95,7 +95,7 @@ fn job(job: &Job, build: &BuildRecord) -> report::Job {
         artifact: None,
         gate: None,
         warnings: host_c.chain(build.shipped.iter().cloned()).collect(),
-        purity: report::Purity::NotApplicable,
+        purity: report::PurityEntry::NotApplicable,
         smoke: smoke(None, &Smoke::Skipped("there is no program".into())),
         status: report::Status::Ok,
         error: None,
@@ -108,40 +108,43 @@ fn stored(
     facts: Option<&Facts>,
     bill: Option<&BillFile>,
     dist: &Path,
-) -> report::Job {
+) -> report::JobEntry {
     let StoredProgram { built, artifact: Artifact { path, sha256, size } } = program;
     let path = path.strip_prefix(dist).unwrap_or(path).to_string_lossy().into_owned();
     let sbom = bill.map(sbom);
     let not_run = Smoke::Skipped("`build` does not start programs".into());
-    report::Job {
-        artifact: Some(report::Artifact { sbom, ..report::Artifact::new(path, sha256, *size, facts) }),
+    report::JobEntry {
+        artifact: Some(report::ArtifactEntry {
+            sbom,
+            ..report::ArtifactEntry::new(path, sha256, *size, facts)
+        }),
         purity: match built.purity {
-            Purity::Proven => report::Purity::Proven,
-            Purity::NotPromised => report::Purity::NotApplicable,
+            Purity::Proven => report::PurityEntry::Proven,
+            Purity::NotPromised => report::PurityEntry::NotApplicable,
         },
         smoke: smoke(built.job.runner.name().map(str::to_owned), &not_run),
         ..job(&built.job, &built.build)
     }
 }
 
-fn verified(program: &VerifiedProgram, bill: Option<&BillFile>, dist: &Path) -> report::Job {
+fn verified(program: &VerifiedProgram, bill: Option<&BillFile>, dist: &Path) -> report::JobEntry {
     let entry = stored(&program.stored, program.facts.as_ref(), bill, dist);
     let runner = program.job().runner.name();
-    report::Job {
-        gate: Some(report::Verdict::Pass),
+    report::JobEntry {
+        gate: Some(report::CheckVerdict::Pass),
         warnings: program.warnings.iter().map(|f| f.what.clone()).chain(entry.warnings).collect(),
         smoke: smoke(runner.map(str::to_owned), &program.smoke()),
         ..entry
     }
 }
 
-fn smoke(runner: Option<String>, smoke: &Smoke) -> report::Smoke {
+fn smoke(runner: Option<String>, smoke: &Smoke) -> report::SmokeEntry {
     let (status, reason) = match smoke {
         Smoke::Passed => (report::SmokeStatus::Pass, None),
         Smoke::Failed(why) => (report::SmokeStatus::Fail, Some(why)),
         Smoke::Skipped(why) => (report::SmokeStatus::Skipped, Some(why)),
     };
-    report::Smoke { runner, status, reason: reason.cloned() }
+    report::SmokeEntry { runner, status, reason: reason.cloned() }
 }
 
 fn sbom(bill: &BillFile) -> report::Sbom {
@@ -149,11 +152,11 @@ fn sbom(bill: &BillFile) -> report::Sbom {
 }
 
 /// The entry of an image.
-fn image(image: &ImageOf<ListedPlatform>) -> report::Image {
+fn image(image: &ImageOf<ListedPlatform>) -> report::ImageEntry {
     let ImageOf { placed, whole, platforms } = image;
     let PlacedImage { config, base, rejected, left_out, refreshed } = placed;
     let rejected = rejected.iter();
-    report::Image {
+    report::ImageEntry {
         name: config.name.clone(),
         base: base.to_string(),
         refreshed: refreshed.clone(),
@@ -170,15 +173,15 @@ fn image(image: &ImageOf<ListedPlatform>) -> report::Image {
     }
 }
 
-fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::Manifest {
+fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::ManifestEntry {
     let StartedPlatform { packed, runner, not_run, objection } = started;
     let ran = smoke(runner.clone(), &not_run.clone().map_or(Smoke::Passed, Smoke::Skipped));
     let objection = objection.as_ref().map(|objection| objection.said.clone());
-    report::Manifest {
+    report::ManifestEntry {
         platform: packed.manifest.platform.to_string(),
         digest: packed.manifest.digest.to_string(),
         size: packed.manifest.size,
-        smoke: Some(report::Smoke { reason: ran.reason.or(objection), ..ran }),
+        smoke: Some(report::SmokeEntry { reason: ran.reason.or(objection), ..ran }),
         sbom: Some(sbom(bill)),
     }
 }
@@ -192,10 +195,11 @@ pub(super) fn report(
 ) -> Result<Report> {
     let dist = start.session.dist();
     let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
-    let waiting =
-        waiting.map(|j| report::Skipped { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
+    let waiting = waiting
+        .map(|j| report::SkippedEntry { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
     let skipped = start.plan.skipped.iter();
-    let skipped = skipped.map(|s| report::Skipped { target: s.target.to_string(), reason: s.reason.clone() });
+    let skipped =
+        skipped.map(|s| report::SkippedEntry { target: s.target.to_string(), reason: s.reason.clone() });
     Ok(Report {
         schema: 1,
         app: start.config.app.bin.clone(),

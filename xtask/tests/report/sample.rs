@@ -2,8 +2,8 @@
 
 use xtask_gate::Kind;
 use xtask_report::report::{
-    Artifact, Fallback, Image, Job, Manifest, Purity, Report, Sbom, Skipped, Smoke, SmokeStatus, Status,
-    Toolchain, Unmade, Verdict,
+    ArtifactEntry, CheckVerdict, FallbackEntry, ImageEntry, JobEntry, ManifestEntry, PurityEntry, Report,
+    Sbom, SkippedEntry, SmokeEntry, SmokeStatus, Status, ToolchainEntry, Unmade,
 };
 use xtask_report::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
 
@@ -13,7 +13,7 @@ pub(crate) fn report() -> Report {
         app: "grün".into(),
         version: "1.2.0".into(),
         jobs: vec![native(), fallback(), refused(), broken()],
-        images: vec![Image {
+        images: vec![ImageEntry {
             name: "app".into(),
             base: "scratch".into(),
             refreshed: None,
@@ -25,22 +25,22 @@ pub(crate) fn report() -> Report {
             budget: Some(20_000_000),
             left_out: vec!["linux/riscv64".into()],
             manifests: vec![
-                Manifest {
+                ManifestEntry {
                     platform: "linux/amd64".into(),
                     digest: format!("sha256:{}", "01".repeat(32)),
                     size: 1_834_112,
-                    smoke: Some(Smoke {
+                    smoke: Some(SmokeEntry {
                         runner: Some("unshare".into()),
                         status: SmokeStatus::Pass,
                         reason: Some("docker: load: no space left on device".into()),
                     }),
                     sbom: Some(sbom("app-1.2.0-linux-amd64")),
                 },
-                Manifest {
+                ManifestEntry {
                     platform: "linux/arm64/v8".into(),
                     digest: format!("sha256:{}", "23".repeat(32)),
                     size: 999_999,
-                    smoke: Some(Smoke {
+                    smoke: Some(SmokeEntry {
                         runner: None,
                         status: SmokeStatus::Skipped,
                         reason: Some("docker is not on PATH".into()),
@@ -61,16 +61,16 @@ pub(crate) fn report() -> Report {
                 earlier: None,
             },
         ],
-        skipped: vec![Skipped {
+        skipped: vec![SkippedEntry {
             target: "aarch64-apple-darwin".into(),
             reason: "no std for this target can be had here".into(),
         }],
     }
 }
 
-fn artifact(target: &str, mode: &str, kind: Kind) -> Artifact {
+fn artifact(target: &str, mode: &str, kind: Kind) -> ArtifactEntry {
     let dynamic = kind == Kind::Dynamic;
-    Artifact {
+    ArtifactEntry {
         path: format!("bin/{target}/{mode}/app"),
         sha256: "c0".repeat(32),
         size: 4_718_592,
@@ -87,54 +87,54 @@ fn sbom(name: &str) -> Sbom {
     Sbom { path: format!("sbom/{name}.cdx.json"), sha256: "5b".repeat(32) }
 }
 
-fn native() -> Job {
-    Job {
+fn native() -> JobEntry {
+    JobEntry {
         target: "x86_64-unknown-linux-musl".into(),
         mode: "native".into(),
         requested: "auto".into(),
         fallback: None,
-        toolchain: Some(Toolchain {
+        toolchain: Some(ToolchainEntry {
             provider: "zig".into(),
             cc: "python3 -m ziglang cc".into(),
             version: "zig 0.15.2".into(),
             id: "5f3a".into(),
         }),
         artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Kind::StaticPie)),
-        gate: Some(Verdict::Pass),
+        gate: Some(CheckVerdict::Pass),
         warnings: vec![],
-        purity: Purity::NotApplicable,
-        smoke: Smoke { runner: Some("native".into()), status: SmokeStatus::Pass, reason: None },
+        purity: PurityEntry::NotApplicable,
+        smoke: SmokeEntry { runner: Some("native".into()), status: SmokeStatus::Pass, reason: None },
         status: Status::Ok,
         error: None,
         seconds: 41.25,
     }
 }
 
-fn fallback() -> Job {
-    Job {
+fn fallback() -> JobEntry {
+    JobEntry {
         target: "aarch64-unknown-linux-musl".into(),
         mode: "pure".into(),
-        fallback: Some(Fallback {
+        fallback: Some(FallbackEntry {
             from: "native".into(),
             reason: "no-c-toolchain: zig is missing, aarch64-linux-gnu-gcc is broken".into(),
         }),
         toolchain: None,
         artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Kind::Static)),
         warnings: vec!["the program makes its stack executable".into()],
-        purity: Purity::Proven,
-        smoke: Smoke { runner: Some("qemu".into()), status: SmokeStatus::Pass, reason: None },
+        purity: PurityEntry::Proven,
+        smoke: SmokeEntry { runner: Some("qemu".into()), status: SmokeStatus::Pass, reason: None },
         seconds: 12.0,
         ..native()
     }
 }
 
-fn refused() -> Job {
+fn refused() -> JobEntry {
     let target = "x86_64-unknown-linux-gnu";
-    Job {
+    JobEntry {
         target: target.into(),
         artifact: Some(artifact(target, "native", Kind::Dynamic)),
-        gate: Some(Verdict::Fail),
-        smoke: Smoke { runner: None, status: SmokeStatus::Skipped, reason: None },
+        gate: Some(CheckVerdict::Fail),
+        smoke: SmokeEntry { runner: None, status: SmokeStatus::Skipped, reason: None },
         status: Status::Failed,
         error: Some(
             "the program may require glibc 2.31 at most, but pthread_create asks for GLIBC_2.34".into(),
@@ -143,13 +143,13 @@ fn refused() -> Job {
     }
 }
 
-fn broken() -> Job {
-    Job {
+fn broken() -> JobEntry {
+    JobEntry {
         target: "riscv64gc-unknown-linux-musl".into(),
         requested: "native".into(),
         artifact: None,
         gate: None,
-        smoke: Smoke { runner: None, status: SmokeStatus::Skipped, reason: None },
+        smoke: SmokeEntry { runner: None, status: SmokeStatus::Skipped, reason: None },
         status: Status::Failed,
         error: Some(
             "dot.c:3:1: error: unknown type name '<script>'\n    3 | *boo* | x\n\x1b[31m^\x1b[0m".into(),

@@ -103,7 +103,7 @@ fn programs_that_cannot_start() {
     let text = file("text", b"hello\n");
     let cut = file("cut", &whole[..200]);
     let dynamic = bench.path("dynamic");
-    let cmd = xtask_process::exec::Cmd::new("gcc").arg("-o").args([&dynamic, &bench.path("program.c")]);
+    let cmd = xtask_process::exec::Cmd::new("gcc").arg("-o").args([&dynamic, &bench.path("gcc.c")]);
     assert!(cmd.capture(std::time::Duration::from_secs(60)).unwrap().ok());
     let absent = Runtime { entrypoint: vec!["/nothing".into()], ..runtime(65532) };
     for (way, host) in ways(test, &bench) {

@@ -143,7 +143,7 @@ mod tests {
             "# x\n\ndebian:12 {digest}\ndebian {digest} x\nX {digest}\ndebian:12 {digest}\nx@{digest} {digest}\n"
         );
         let error = parse(&text, Path::new("registry.lock")).unwrap_err().to_string();
-        for words in ["line 4", "line 5", "line 6: docker.io/library/debian:12 is there twice", "line 7"] {
+        for words in ["line 4", "line 5", "line 6: docker.io/library/debian:12 is listed twice", "line 7"] {
             assert!(error.contains(words), "{error}");
         }
     }

@@ -17,8 +17,8 @@ pub use markdown::markdown;
 pub use tables::{images_table, jobs_table};
 pub use terminal::terminal;
 pub use types::{
-    Artifact, Fallback, Image, Job, Manifest, Purity, Rejected, Report, Sbom, Skipped, Smoke, SmokeStatus,
-    Status, Toolchain, Unmade, Verdict,
+    ArtifactEntry, CheckVerdict, FallbackEntry, ImageEntry, JobEntry, ManifestEntry, PurityEntry, Rejected,
+    Report, Sbom, SkippedEntry, SmokeEntry, SmokeStatus, Status, ToolchainEntry, Unmade,
 };
 
 impl Report {

@@ -40,7 +40,7 @@ mod tests {
         assert_eq!(date(SIGNED, "trixie").unwrap(), "2026-09-12T07:55:41Z");
         assert_eq!(date(SIGNED, "trixie-security").unwrap_err(), "it is of Debian, trixie");
         let later = "Date: Sat, 12 Sep 2030 07:55:41 UTC\n";
-        assert!(date(&format!("{later}{SIGNED}"), "trixie").unwrap_err().contains("not signed"));
+        assert!(date(&format!("{later}{SIGNED}"), "trixie").unwrap_err().contains("not a clear-signed text"));
         assert_eq!(date(&format!("{SIGNED}{later}"), "trixie").unwrap(), "2026-09-12T07:55:41Z");
         assert!(date(&SIGNED.replace("12 Sep", "XII Sep"), "trixie").unwrap_err().contains("is not a date"));
     }

@@ -106,8 +106,8 @@ mod tests {
             (" first\n", "line 1 continues a field that has not begun"),
             ("A: 1\n\n more\n", "line 3 continues a field that has not begun"),
             ("A: 1\nno field\n", "line 2 is not a field: \"no field\""),
-            (": x\n", "line 1 is no field"),
-            ("-A: x\n", "line 1 is no field"),
+            (": x\n", "line 1 is not a field"),
+            ("-A: x\n", "line 1 is not a field"),
             ("A: 1\na: 2\n", twice),
         ] {
             let error = Paragraph::all(text).unwrap_err();

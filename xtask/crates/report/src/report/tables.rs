@@ -1,11 +1,13 @@
 //! A report as tables.
 
-use super::types::{Artifact, Job, Purity, Report, Smoke, SmokeStatus, Status, Verdict};
+use super::types::{
+    ArtifactEntry, CheckVerdict, JobEntry, PurityEntry, Report, SmokeEntry, SmokeStatus, Status,
+};
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
 /// A row per job.
-pub fn jobs_table(jobs: &[Job]) -> Table {
+pub fn jobs_table(jobs: &[JobEntry]) -> Table {
     use Align::{Left, Right};
     let columns = [
         ("target", Left),
@@ -30,8 +32,8 @@ pub fn jobs_table(jobs: &[Job]) -> Table {
             job.artifact.as_ref().map_or_else(String::new, |a| human_size(a.size)).into(),
             gate(job),
             match job.purity {
-                Purity::Proven => Cell::new("proven", Tone::Good),
-                Purity::NotApplicable => "n/a".into(),
+                PurityEntry::Proven => Cell::new("proven", Tone::Good),
+                PurityEntry::NotApplicable => "n/a".into(),
             },
             // What was not built cannot have been left out of a smoke run.
             job.artifact.as_ref().map_or_else(|| "".into(), |_| smoke(&job.smoke)),
@@ -45,21 +47,21 @@ pub fn jobs_table(jobs: &[Job]) -> Table {
     table
 }
 
-fn linkage(artifact: &Artifact) -> String {
+fn linkage(artifact: &ArtifactEntry) -> String {
     let kind = artifact.kind.map_or("", |k| k.word());
     artifact.glibc_max.as_ref().map_or_else(|| kind.to_owned(), |v| format!("{kind}, glibc ≥ {v}"))
 }
 
-fn gate(job: &Job) -> Cell {
+fn gate(job: &JobEntry) -> Cell {
     match job.gate {
         None => "".into(),
-        Some(Verdict::Fail) => Cell::new("fail", Tone::Bad),
-        Some(Verdict::Pass) if job.warnings.is_empty() => Cell::new("pass", Tone::Good),
-        Some(Verdict::Pass) => Cell::new("pass, warned", Tone::Warn),
+        Some(CheckVerdict::Fail) => Cell::new("fail", Tone::Bad),
+        Some(CheckVerdict::Pass) if job.warnings.is_empty() => Cell::new("pass", Tone::Good),
+        Some(CheckVerdict::Pass) => Cell::new("pass, warned", Tone::Warn),
     }
 }
 
-fn smoke(smoke: &Smoke) -> Cell {
+fn smoke(smoke: &SmokeEntry) -> Cell {
     let (word, tone) = match smoke.status {
         SmokeStatus::Pass => ("pass", Tone::Good),
         SmokeStatus::Fail => ("fail", Tone::Bad),
@@ -135,7 +137,7 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
             notes.push(("warning", format!("image {}", image.name), words));
         }
         for part in &image.manifests {
-            let Some(Smoke { status, reason: Some(reason), runner }) = &part.smoke else { continue };
+            let Some(SmokeEntry { status, reason: Some(reason), runner }) = &part.smoke else { continue };
             let about = format!("image {} on {}", image.name, part.platform);
             match (status, runner) {
                 (SmokeStatus::Skipped, _) => notes.push(("not run", about, reason.clone())),

@@ -15,19 +15,19 @@ pub struct Report {
     /// The program's version.
     pub version: String,
     /// What was built, in the order of targets.toml.
-    pub jobs: Vec<Job>,
+    pub jobs: Vec<JobEntry>,
     /// What was packed.
-    pub images: Vec<Image>,
+    pub images: Vec<ImageEntry>,
     /// The images of targets.toml that were not made, since they would have lacked a platform or do not run on one.
     #[serde(default)]
     pub unmade: Vec<Unmade>,
     /// Targets that could not be built here at all.
-    pub skipped: Vec<Skipped>,
+    pub skipped: Vec<SkippedEntry>,
 }
 
 /// One target in one mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Job {
+pub struct JobEntry {
     /// The target triple.
     pub target: String,
     /// The mode that was built.
@@ -35,20 +35,20 @@ pub struct Job {
     /// The mode that was asked for: `auto` or a name.
     pub requested: String,
     /// The mode that would have been preferred, and why it was not built.
-    pub fallback: Option<Fallback>,
+    pub fallback: Option<FallbackEntry>,
     /// The C toolchain; none for a mode that needs none.
-    pub toolchain: Option<Toolchain>,
+    pub toolchain: Option<ToolchainEntry>,
     /// The program; none where there is none.
-    pub artifact: Option<Artifact>,
+    pub artifact: Option<ArtifactEntry>,
     /// What the gate said; none where there was nothing to look at.
-    pub gate: Option<Verdict>,
+    pub gate: Option<CheckVerdict>,
     /// The gate's warnings.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// Whether the target's build hit no trap and left no machine code that rustc did not make.
-    pub purity: Purity,
+    pub purity: PurityEntry,
     /// The first start of the program.
-    pub smoke: Smoke,
+    pub smoke: SmokeEntry,
     /// How the job ended.
     pub status: Status,
     /// Why it failed.
@@ -65,7 +65,7 @@ fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, 
 
 /// A mode that was preferred, and why another was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fallback {
+pub struct FallbackEntry {
     /// The preferred mode.
     pub from: String,
     /// Why it could not be built, in words.
@@ -74,7 +74,7 @@ pub struct Fallback {
 
 /// A C toolchain.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Toolchain {
+pub struct ToolchainEntry {
     /// Where it comes from: the name of a provider.
     pub provider: String,
     /// The command that compiles C.
@@ -87,7 +87,7 @@ pub struct Toolchain {
 
 /// A program that was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Artifact {
+pub struct ArtifactEntry {
     /// Its path below `target/dist`.
     pub path: String,
     /// Lower-case hexadecimal.
@@ -121,7 +121,7 @@ pub struct Sbom {
 /// Pass or fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Verdict {
+pub enum CheckVerdict {
     /// Nothing stands against it.
     Pass,
     /// It must not ship.
@@ -130,7 +130,7 @@ pub enum Verdict {
 
 /// What is known about the absence of C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Purity {
+pub enum PurityEntry {
     /// Traps stood in place of every C compiler, and none was hit.
     #[serde(rename = "proven")]
     Proven,
@@ -141,7 +141,7 @@ pub enum Purity {
 
 /// The first start of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Smoke {
+pub struct SmokeEntry {
     /// What ran it: `native`, `qemu`; of an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`, ….
     pub runner: Option<String>,
     /// How it ended.
@@ -175,7 +175,7 @@ pub enum Status {
 
 /// An image: an index over platforms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Image {
+pub struct ImageEntry {
     /// Its name in targets.toml.
     pub name: String,
     /// The base that it stands on: that of targets.toml, or the one that was chosen.
@@ -201,7 +201,7 @@ pub struct Image {
     #[serde(default)]
     pub budget: Option<u64>,
     /// One per platform.
-    pub manifests: Vec<Manifest>,
+    pub manifests: Vec<ManifestEntry>,
     /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
@@ -218,7 +218,7 @@ pub struct Rejected {
 
 /// An image's part for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct ManifestEntry {
     /// `linux/arm64/v8`.
     pub platform: String,
     /// Digest of the manifest, with `sha256:`.
@@ -227,7 +227,7 @@ pub struct Manifest {
     pub size: u64,
     /// The first start of this very image.
     #[serde(default)]
-    pub smoke: Option<Smoke>,
+    pub smoke: Option<SmokeEntry>,
     /// Its bill of materials.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<Sbom>,
@@ -248,7 +248,7 @@ pub struct Unmade {
 
 /// A target that could not be built here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Skipped {
+pub struct SkippedEntry {
     /// The target triple.
     pub target: String,
     /// Why.
@@ -264,7 +264,7 @@ impl Unmade {
     }
 }
 
-impl Artifact {
+impl ArtifactEntry {
     /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
     /// bytes; no `facts` where the file cannot be read as a program.
     pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: Option<&Facts>) -> Self {

@@ -275,6 +275,6 @@ fn a_program_says_which_crates_it_is_made_of() {
     let dir = tempfile::tempdir().unwrap();
     let other = dir.path().join("other");
     std::fs::write(&other, "#!/bin/sh\n").unwrap();
-    assert!(super::program(&other, "app", None).unwrap_err().what.ends_with("is no program"));
+    assert!(super::program(&other, "app", None).unwrap_err().what.ends_with("is not a program"));
     assert!(super::program(&dir.path().join("gone"), "app", None).is_err());
 }
