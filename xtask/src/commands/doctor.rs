@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{Common, Planning};
-use crate::look;
+use crate::discovery;
 use crate::plan::{self, StdState};
 use crate::session::Session;
 use xtask_compilers::toolchain::runner::Runner;
@@ -55,7 +55,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     let session = Session::open(common, json)?;
     let config = session.config()?;
     let request = session.request(&config, planning)?;
-    let look = look::look(&session, &config, &request, Depth::First)?;
+    let look = discovery::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
     let targets: Vec<TargetJson> = plan::targets(&config, &request.targets)
         .iter()
@@ -105,7 +105,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
 }
 
 /// A compiler that is there and does not work is not missing.
-fn broken_or_missing(look: &look::Look, triple: &xtask_triple::Triple) -> String {
+fn broken_or_missing(look: &discovery::Look, triple: &xtask_triple::Triple) -> String {
     use xtask_compilers::toolchain::probe::Verdict;
     let survey = look.findings.surveys.get(triple);
     let broken = survey.and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));

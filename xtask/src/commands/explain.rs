@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::cli::{Common, Planning};
-use crate::look;
+use crate::discovery;
 use crate::plan::{self, StdState};
 use crate::session::Session;
 use xtask_compilers::toolchain::Provider;
@@ -45,7 +45,7 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         ..Planning::default()
     };
     let request = session.request(&config, &planning)?;
-    let look = look::look(&session, &config, &request, Depth::All)?;
+    let look = discovery::look(&session, &config, &request, Depth::All)?;
     let triple = &request.targets[0];
     let survey = look
         .findings

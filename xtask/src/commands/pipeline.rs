@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::look::{self, Look};
+use crate::discovery::{self, Look};
 use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, Request};
 use crate::rebuild::repository;
@@ -39,7 +39,7 @@ pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json
     if setup.setup {
         super::setup::provide(&session, &config, &request.targets, false, true)?;
     }
-    let look = look::look(&session, &config, &request, Depth::First)?;
+    let look = discovery::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
     Ok(Start { session, config, request, look, plan, setup, turn: OnceCell::new() })
 }

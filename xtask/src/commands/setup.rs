@@ -5,7 +5,7 @@ use std::io::{BufRead, IsTerminal};
 
 use crate::cargo::running;
 use crate::cli::{Common, Planning};
-use crate::look::{self, Look};
+use crate::discovery::{self, Look};
 use crate::plan::{self, Request, StdState};
 use crate::session::Session;
 use xtask_compilers::rustc::Version;
@@ -39,7 +39,7 @@ pub(super) fn provide(
     yes: bool,
 ) -> Result<()> {
     let request = Request { targets: targets.to_vec(), ..Request::default() };
-    let look = look::look(session, config, &request, Depth::First)?;
+    let look = discovery::look(session, config, &request, Depth::First)?;
     let mut wants = wants(config, &request, &look);
     if tests {
         wants.extend(for_tests(session, config));
