@@ -1,4 +1,4 @@
-//! The command line.
+//! The parser of the program's command line.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -8,13 +8,13 @@ use crate::{bench, store};
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Command {
-    /// Print the usage.
+    /// Print a usage text: this one.
     Help(&'static str),
     /// Print name and version.
     Version,
     /// Print what the program was built from.
     Info {
-        /// As JSON.
+        /// Whether the facts are printed as a JSON object instead of text.
         json: bool,
     },
     /// Call every function in every backend.

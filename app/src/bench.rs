@@ -36,7 +36,7 @@ Options:
 /// One case with one subject.
 #[derive(Debug, Clone, PartialEq)]
 struct Figure {
-    /// What is called.
+    /// The name of the case, which says what is called.
     case: &'static str,
     /// By which way: `rust`, `c`, …
     subject: &'static str,
@@ -55,7 +55,7 @@ struct Report {
     figures: Vec<Figure>,
 }
 
-/// Runs the command.
+/// Runs `app bench` with these arguments and prints the report to `out`.
 pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     let usage = |message: String| Failure::usage(message, USAGE);
     let options =

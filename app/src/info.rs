@@ -13,7 +13,7 @@ pub(crate) struct Info {
     pub(crate) version: &'static str,
     /// The full hash of the git commit, what `APP_GIT_COMMIT` said at build time, or `unknown`.
     pub(crate) commit: &'static str,
-    /// The target's triple.
+    /// The triple of the target that the program was built for.
     pub(crate) target: &'static str,
     /// `native` where C was compiled in, else `pure`.
     pub(crate) mode: &'static str,

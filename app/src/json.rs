@@ -61,7 +61,7 @@ impl Object {
         self.0.push(']');
     }
 
-    /// The object's text.
+    /// Closes the object and returns its text.
     pub(crate) fn end(mut self) -> String {
         self.0.push('}');
         self.0

@@ -11,7 +11,7 @@ use crate::store::{Engine, check};
 pub(crate) struct Tally {
     /// Results as they should be.
     pub(crate) passed: usize,
-    /// Other results.
+    /// The number of checks whose result was not the known one.
     pub(crate) failed: usize,
 }
 

@@ -46,7 +46,7 @@ pub(crate) enum Change {
     Delete(Vec<u8>),
 }
 
-/// What [`Store::apply`] did.
+/// The number of rows that one [`Store::apply`] changed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Applied {
     /// Rows that were written.
@@ -74,7 +74,7 @@ pub(crate) trait Store: Debug + Send + Sync {
     /// process ends), none of them is. An error among the changes ends it too.
     fn apply(&self, changes: &mut dyn Iterator<Item = Result<Change, Error>>) -> Result<Applied, Error>;
 
-    /// Writes one row.
+    /// Writes one row, in a transaction of its own.
     fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
         let change = Change::Put(key.to_vec(), value.to_vec());
         self.apply(&mut std::iter::once(Ok(change))).map(drop)

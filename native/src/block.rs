@@ -122,14 +122,14 @@ impl fmt::Debug for Cursor<'_> {
 pub struct Entry<'c> {
     /// Above all keys before it, as bytes.
     pub key: &'c [u8],
-    /// Any bytes.
+    /// The value, which may be any bytes.
     pub value: &'c [u8],
 }
 
 /// Why a block cannot be read.
 #[derive(Debug)]
 pub enum BlockError {
-    /// The source failed.
+    /// Reading from the source failed with this error.
     Io(io::Error),
     /// The source ended before the size that it stated.
     Truncated {
@@ -142,7 +142,7 @@ pub enum BlockError {
     OtherVersion(u32),
     /// The entries take more than [`Block::MAX_BYTES`].
     TooLarge {
-        /// What they take.
+        /// The size of the entries, in bytes.
         bytes: u64,
     },
     /// Something in it cannot be.

@@ -12,7 +12,7 @@ pub struct LengthMismatch {
 }
 
 impl LengthMismatch {
-    /// The common length.
+    /// Returns the common length, or the error where the lengths differ.
     pub(crate) fn check(left: usize, right: usize) -> Result<usize, Self> {
         if left == right { Ok(left) } else { Err(Self { left, right }) }
     }

@@ -25,7 +25,7 @@ pub enum PersonError {
     },
     /// The name has a NUL in it.
     EmbeddedNul {
-        /// Its offset.
+        /// The offset of the NUL in the name, in bytes.
         at: usize,
     },
     /// The age is above [`Person::MAX_AGE`].
@@ -52,7 +52,7 @@ impl std::error::Error for PersonError {}
 pub struct BadPerson {
     /// The first of them that cannot be made.
     pub index: usize,
-    /// Why.
+    /// The reason why this person cannot be made.
     pub error: PersonError,
 }
 
@@ -78,7 +78,7 @@ impl Person {
     /// The highest age, in years.
     pub const MAX_AGE: u32 = 150;
 
-    /// The name.
+    /// Returns the name of the person.
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
@@ -88,7 +88,7 @@ impl Person {
         }
     }
 
-    /// In years.
+    /// Returns the age, in years.
     #[must_use]
     pub fn age(&self) -> u32 {
         match &self.0 {
@@ -98,7 +98,7 @@ impl Person {
         }
     }
 
-    /// Finite and not negative.
+    /// Returns the salary, which is finite and not negative.
     #[must_use]
     pub fn salary(&self) -> f64 {
         match &self.0 {

@@ -14,7 +14,7 @@ enum Repr {
 }
 
 impl Text {
-    /// The text.
+    /// Returns the text as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {

@@ -26,17 +26,17 @@ pub type Entries = &'static [(&'static [u8], &'static [u8])];
 /// A function, its input and its result.
 #[derive(Debug, Clone, Copy)]
 pub enum Call {
-    /// [`Backend::dot_product`].
+    /// [`Backend::dot_product`] of two vectors, and its result.
     DotProduct(&'static [f64], &'static [f64], Result<f64, LengthMismatch>),
-    /// [`Backend::reverse_string`].
+    /// [`Backend::reverse_string`] of a text, and its result.
     ReverseString(&'static str, &'static str),
-    /// [`Backend::double_array`].
+    /// [`Backend::double_array`] of an array, and the array afterwards.
     DoubleArray(&'static [i32], &'static [i32]),
-    /// [`Backend::sum_array`].
+    /// [`Backend::sum_array`] of an array, and its result.
     SumArray(&'static [i32], i64),
-    /// [`Backend::echo`].
+    /// [`Backend::echo`] of a number, which is also its result.
     Echo(i32),
-    /// [`Backend::reverse_all`].
+    /// [`Backend::reverse_all`] of many texts, and its results.
     ReverseAll(&'static [&'static str], &'static [&'static str]),
     /// [`Backend::person`], and what its name, age and salary are afterwards.
     Person(NewPerson<'static>, Result<(&'static str, u32, f64), PersonError>),
@@ -53,9 +53,9 @@ pub enum Call {
 /// A backend's result that is not the known one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mismatch {
-    /// The known result.
+    /// The known result, as text.
     pub expected: String,
-    /// What the backend gave.
+    /// The result that the backend gave, as text.
     pub got: String,
 }
 
@@ -68,7 +68,7 @@ impl fmt::Display for Mismatch {
 impl std::error::Error for Mismatch {}
 
 impl Vector {
-    /// The function's name.
+    /// Returns the name of the function that the vector calls.
     #[must_use]
     pub fn function(&self) -> &'static str {
         match self.call {

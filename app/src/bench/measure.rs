@@ -1,4 +1,4 @@
-//! Taking samples.
+//! The measurement: takes the samples of every task.
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::statistics::Summary;
 use super::{Figure, Report};
 
-/// Something to measure.
+/// One subject of one case, ready to be measured.
 pub(super) struct Task {
     pub(super) case: &'static str,
     pub(super) subject: &'static str,

@@ -1,16 +1,16 @@
 //! What many samples say. xtask has a median of its own (`xtask_report::timing`): the program that ships must not depend on
 //! the tool that builds it, and a crate for twenty lines that both share would be one more to find and to compile.
 
-/// Samples in short.
+/// The summary of a set of samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Summary {
     /// Half of the samples are not above it, half are not below it.
     pub(super) median: f64,
     /// The median of the distances from the median.
     pub(super) mad: f64,
-    /// The lowest.
+    /// The lowest of the samples.
     pub(super) min: f64,
-    /// The highest.
+    /// The highest of the samples.
     pub(super) max: f64,
     /// How many there were.
     pub(super) samples: usize,

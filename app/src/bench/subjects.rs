@@ -1,4 +1,4 @@
-//! What is measured.
+//! The cases of the benchmark and their subjects, as tasks to be measured.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;

@@ -13,7 +13,7 @@ use crate::info::Info;
 /// Upper ends of the buckets, in seconds.
 const BUCKETS: [f64; 7] = [0.0005, 0.002, 0.01, 0.05, 0.25, 1.0, 5.0];
 
-/// What is counted.
+/// The counters and histograms of the service.
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     requests: Mutex<BTreeMap<(&'static str, u16), u64>>,
@@ -63,7 +63,7 @@ impl Metrics {
         self.late_calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call panicked.
+    /// Counts a call that panicked.
     pub(super) fn panicked(&self) {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }

@@ -49,7 +49,7 @@ struct State {
     read_until: Option<Instant>,
     /// When it must have taken what it was answered.
     write_until: Option<Instant>,
-    /// Between two requests.
+    /// How long the connection may be idle between two requests.
     idle: Duration,
     /// Some of what it sent was not read, and will not be.
     unread: bool,

@@ -28,14 +28,14 @@ pub(super) struct Request {
     pub(super) body: Bytes,
 }
 
-/// What is answered.
+/// The response to one request, before it is turned into HTTP.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Response {
     pub(super) status: u16,
     /// The media type of the body.
     pub(super) kind: &'static str,
     pub(super) body: Vec<u8>,
-    /// Further fields.
+    /// Header fields besides those that every response has, as pairs of name and value.
     pub(super) fields: Vec<(&'static str, &'static str)>,
 }
 
@@ -69,7 +69,7 @@ impl Response {
 /// How far the service is, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Phase {
-    /// It takes connections.
+    /// The service takes connections.
     Serving,
     /// It takes none, and answers what has begun.
     Draining,

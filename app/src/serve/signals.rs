@@ -41,7 +41,7 @@ impl Signals {
         tokio::signal::windows::ctrl_c().map(Self)
     }
 
-    /// The next one.
+    /// Waits until the next signal arrives.
     pub(super) async fn next(&mut self) {
         self.0.recv().await;
     }

@@ -3,7 +3,7 @@
 use super::numbers::{array, float, two_arrays};
 use super::service::{JSON, Response, TEXT};
 
-/// `[[a…],[b…]]` → `{"dot":…}`.
+/// Answers with the dot product of two arrays of numbers: `[[a…],[b…]]` → `{"dot":…}`.
 pub(super) fn dot(body: &[u8]) -> Result<Response, String> {
     let (a, b) = two_arrays::<f64>(body, "a number")?;
     if let Some(at) = a.iter().chain(&b).position(|number| number.is_infinite()) {
@@ -13,7 +13,7 @@ pub(super) fn dot(body: &[u8]) -> Result<Response, String> {
     Ok(Response::ok(JSON, format!("{{\"dot\":{}}}\n", float(dot))))
 }
 
-/// `[…]` → `{"double":[…]}`.
+/// Answers with the doubled elements of an array of 32-bit integers: `[…]` → `{"double":[…]}`.
 pub(super) fn double(body: &[u8]) -> Result<Response, String> {
     let mut values = array::<i32>(body, "a 32-bit integer")?;
     native::double_array(&mut values);
@@ -21,13 +21,13 @@ pub(super) fn double(body: &[u8]) -> Result<Response, String> {
     Ok(Response::ok(JSON, format!("{{\"double\":{values:?}}}\n")))
 }
 
-/// `[…]` → `{"sum":…}`.
+/// Answers with the sum of an array of 32-bit integers: `[…]` → `{"sum":…}`.
 pub(super) fn sum(body: &[u8]) -> Result<Response, String> {
     let values = array::<i32>(body, "a 32-bit integer")?;
     Ok(Response::ok(JSON, format!("{{\"sum\":{}}}\n", native::sum_array(&values))))
 }
 
-/// Text → text.
+/// Answers with the scalar values of a UTF-8 text in reverse order: text → text.
 pub(super) fn reverse(body: &[u8]) -> Result<Response, String> {
     let text = std::str::from_utf8(body).map_err(|error| format!("the body is not UTF-8: {error}"))?;
     Ok(Response::ok(TEXT, native::reverse_string(text).as_bytes()))

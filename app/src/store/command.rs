@@ -39,7 +39,7 @@ Options:
 Bytes that are no text are printed as \\xNN; tab, newline and backslash as \\t, \\n, \\\\.
 ";
 
-/// Runs an action.
+/// Runs one action of `app store` with its arguments and prints its result to `out`.
 pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     let known = [
         ("--engine", true),

@@ -10,9 +10,9 @@ use super::{Error, Store, dump};
 /// What keeps the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// SQLite, in C.
+    /// SQLite, an engine written in C.
     Sqlite,
-    /// redb, in Rust.
+    /// redb, an engine written in Rust.
     Redb,
 }
 
@@ -98,11 +98,11 @@ impl fmt::Display for Engine {
 pub(super) enum Kind {
     /// There is none, or it is empty.
     Nothing,
-    /// A store.
+    /// A store that this engine wrote.
     Store(Engine),
-    /// A dump.
+    /// A dump of a store.
     Dump,
-    /// Something else.
+    /// A file that is neither a store nor a dump.
     Unknown,
 }
 

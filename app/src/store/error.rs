@@ -20,9 +20,9 @@ pub(crate) enum Error {
     OtherEngine(PathBuf, Engine),
     /// The file was written by another engine than the one that was asked for.
     NotThatEngine {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// What wrote it.
+        /// The engine that wrote the file.
         is: Engine,
         /// What was asked for.
         wanted: Engine,

@@ -5,14 +5,14 @@ use std::ops::Bound;
 /// A range of keys.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Range {
-    /// Where it begins.
+    /// The lower bound of the keys.
     pub(crate) from: Bound<Vec<u8>>,
-    /// Where it ends.
+    /// The upper bound of the keys.
     pub(crate) to: Bound<Vec<u8>>,
 }
 
 impl Range {
-    /// All keys.
+    /// Returns the range of all keys.
     pub(crate) fn all() -> Self {
         Self { from: Bound::Unbounded, to: Bound::Unbounded }
     }
@@ -74,7 +74,7 @@ impl Range {
         }
     }
 
-    /// Both bounds, borrowed.
+    /// Returns the lower and the upper bound as borrowed slices.
     pub(crate) fn bounds(&self) -> (Bound<&[u8]>, Bound<&[u8]>) {
         (self.from.as_ref().map(Vec::as_slice), self.to.as_ref().map(Vec::as_slice))
     }

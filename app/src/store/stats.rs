@@ -7,7 +7,7 @@ use super::{Batch, Error, Range, Store};
 /// The numbers of a store, or of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stats {
-    /// Rows.
+    /// The number of rows.
     pub(crate) rows: u64,
     /// Bytes of all keys.
     pub(crate) key_bytes: u64,

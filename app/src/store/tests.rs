@@ -1,4 +1,4 @@
-//! Every compiled engine.
+//! Tests of the store, run with every compiled engine.
 
 mod copies;
 mod damage;

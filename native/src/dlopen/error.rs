@@ -6,28 +6,28 @@ use std::path::PathBuf;
 /// Why a library cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadError {
-    /// There is none.
+    /// No library was found in any of the places where it may lie.
     Absent {
         /// Where it was looked for, in this order.
         tried: Vec<Tried>,
     },
     /// The system's loader does not take the file.
     Broken {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The loader's words.
+        /// The message of the system's loader.
         said: String,
     },
     /// The library is not of this program's version.
     OtherVersion {
-        /// The file.
+        /// The path of the library.
         path: PathBuf,
         /// Its version; this program's is [`super::VERSION`].
         found: u32,
     },
     /// The library lacks a function.
     Lacks {
-        /// The file.
+        /// The path of the library.
         path: PathBuf,
         /// The first function that it lacks.
         symbol: &'static str,
@@ -39,7 +39,7 @@ pub enum LoadError {
 /// A place without a library.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tried {
-    /// The place.
+    /// The path at which the library was looked for.
     pub path: PathBuf,
     /// What the system said.
     pub said: String,

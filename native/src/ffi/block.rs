@@ -10,7 +10,7 @@ use super::{Table, out_of_memory};
 use crate::source::Source;
 use crate::{BlockError, Entry, codes};
 
-/// Owns a `native_block`.
+/// The owner of a `native_block`, which C allocated.
 pub(crate) struct CBlock {
     block: NonNull<Block>,
     table: &'static Table,

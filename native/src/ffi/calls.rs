@@ -14,7 +14,7 @@ use crate::{
 
 /// A backend that reaches the C component by native calls.
 pub(crate) trait Calls: Debug + Send + Sync {
-    /// The backend's name.
+    /// Returns the name of the backend.
     fn name(&self) -> &'static str;
 
     /// The component's functions. Where they are known to the compiler, it calls them directly.

@@ -10,7 +10,7 @@ use crate::guard::Guard;
 use crate::keeper::{BufferRepr, Keeps};
 use crate::{Buffer, Released};
 
-/// Owns a `native_buffer`.
+/// The owner of a `native_buffer`, which C allocated.
 pub(crate) struct CBuffer {
     buffer: NonNull<table::Buffer>,
     table: &'static Table,

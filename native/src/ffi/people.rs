@@ -6,7 +6,7 @@ use super::table::{Person, PersonSpec};
 use super::{Table, out_of_memory};
 use crate::{BadPerson, NewPerson, PersonError, codes};
 
-/// Owns a `native_person`.
+/// The owner of a `native_person`, which C allocated.
 pub(crate) struct CPerson {
     person: NonNull<Person>,
     table: &'static Table,

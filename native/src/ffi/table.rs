@@ -16,14 +16,14 @@ macro_rules! opaque {
 
 opaque!(Batch, Person, Block, Cursor, Buffer, Keeper);
 
-/// `native_slice`.
+/// The Rust declaration of `native_slice`: a text by its address and length.
 #[repr(C)]
 pub(crate) struct Slice {
     pub(super) start: *const c_char,
     pub(super) length: usize,
 }
 
-/// `native_person_spec`.
+/// The Rust declaration of `native_person_spec`: what a person is made from.
 #[repr(C)]
 pub(crate) struct PersonSpec {
     pub(super) name: *const c_char,
@@ -32,7 +32,7 @@ pub(crate) struct PersonSpec {
     pub(super) salary: f64,
 }
 
-/// `native_source`.
+/// The Rust declaration of `native_source`: the callbacks through which C reads a source.
 #[repr(C)]
 pub(crate) struct Source {
     pub(super) context: *mut c_void,
@@ -41,7 +41,7 @@ pub(crate) struct Source {
     pub(super) size: unsafe extern "C" fn(*mut c_void, *mut u64) -> i32,
 }
 
-/// `native_entry`.
+/// The Rust declaration of `native_entry`: a key and its value, each by address and length.
 #[repr(C)]
 pub(crate) struct Entry {
     pub(super) key: *const u8,
@@ -50,10 +50,10 @@ pub(crate) struct Entry {
     pub(super) value_length: usize,
 }
 
-/// `native_visit`.
+/// The Rust declaration of `native_visit`: the callback that gets each element.
 pub(crate) type Visit = unsafe extern "C" fn(*mut c_void, i32) -> i32;
 
-/// `native_released`.
+/// The Rust declaration of `native_released`: the callback that gets the bytes of a buffer before it is freed.
 pub(crate) type Released = unsafe extern "C" fn(*mut c_void, *const u8, usize);
 
 macro_rules! functions {

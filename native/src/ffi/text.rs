@@ -29,7 +29,7 @@ impl CText {
         Self { start, length: text.len(), table }
     }
 
-    /// The text.
+    /// Returns the text as a string slice.
     #[must_use]
     pub fn as_str(&self) -> &str {
         // SAFETY: C initialised `length` bytes, and they stay as they are until `drop`, which `&self` outlives not.

@@ -5,7 +5,7 @@ use std::ptr::NonNull;
 use super::table::{Batch, Slice};
 use super::{Table, out_of_memory};
 
-/// Owns a `native_batch`.
+/// The owner of a `native_batch`, which C allocated.
 pub(crate) struct CTexts {
     batch: NonNull<Batch>,
     count: usize,

@@ -19,7 +19,7 @@ struct Slot<T> {
 
 struct State<T> {
     result: Option<Result<T, JobPanicked>>,
-    /// Who awaits it.
+    /// The waker of the task that awaits the result.
     waiter: Option<Waker>,
 }
 

@@ -12,15 +12,15 @@ use wasmi::{Caller, Engine, Error, Linker};
 /// A question of the module. Addresses and lengths are its own, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum HostCall {
-    /// `native_visit`.
+    /// A call of `native_visit` with this element.
     Visit(i32),
-    /// `native_source.read`.
+    /// A call of `native_source.read`: the address and length of the memory to fill, and where the number read goes.
     Read { into: u32, length: u32, got: u32 },
-    /// `native_source.seek`.
+    /// A call of `native_source.seek` to this offset.
     Seek(u64),
-    /// `native_source.size`, whose result goes to this address.
+    /// A call of `native_source.size`, whose result goes to this address.
     Size(u32),
-    /// `native_released`, which has no answer.
+    /// A call of `native_released`, which has no answer.
     Released { bytes: u32, length: u32 },
 }
 

@@ -1,4 +1,4 @@
-//! Dumps and migrations.
+//! Tests of dumps and migrations.
 
 use std::fs;
 

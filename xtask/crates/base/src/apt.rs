@@ -31,7 +31,7 @@ const HELPER: &str = "/usr/lib/apt/apt-helper";
 const KEYRINGS: [&str; 2] =
     ["/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg"];
 
-/// The host's apt.
+/// The apt of the host, with the keyring and the sources that were found.
 #[derive(Debug)]
 pub struct Apt {
     get: PathBuf,

@@ -7,9 +7,9 @@ use xtask_triple::Platform;
 /// An architecture that bases are assembled for. The order is that of Debian's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arch {
-    /// 64-bit x86.
+    /// 64-bit x86, which Debian calls `amd64`.
     Amd64,
-    /// 64-bit Arm.
+    /// 64-bit Arm, which Debian calls `arm64`.
     Arm64,
     /// 32-bit Arm version 7 with hard float.
     Armhf,
@@ -17,12 +17,12 @@ pub enum Arch {
     Ppc64el,
     /// 64-bit RISC-V. Debian has it since 13.
     Riscv64,
-    /// IBM Z.
+    /// IBM Z, which Debian calls `s390x`.
     S390x,
 }
 
 impl Arch {
-    /// All.
+    /// All architectures, in the order of Debian's names.
     pub const ALL: [Self; 6] =
         [Self::Amd64, Self::Arm64, Self::Armhf, Self::Ppc64el, Self::Riscv64, Self::S390x];
 

@@ -13,7 +13,7 @@ use xtask_triple::Platform;
 /// What an image is built on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// Nothing.
+    /// No base: the image contains only what is added to it.
     Scratch,
     /// One that is assembled here from Debian's packages.
     Distroless(Distroless),
@@ -23,7 +23,7 @@ pub enum Base {
     Auto,
 }
 
-/// As targets.toml spells it.
+/// Writes the base as targets.toml spells it.
 impl std::fmt::Display for Base {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

@@ -24,7 +24,7 @@ const DATA_MAX: u64 = 512 << 20;
 pub struct Deb<'a> {
     /// The control file as it stands in the package, which is what `dpkg-deb --field` prints.
     pub control: Vec<u8>,
-    /// The same, read.
+    /// The fields of the control file.
     pub fields: Paragraph,
     /// The MD5 sums of its files, a line each, where the package has them.
     pub md5sums: Option<Vec<u8>>,

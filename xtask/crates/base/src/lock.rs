@@ -39,12 +39,12 @@ pub struct Release {
     pub signers: Vec<String>,
 }
 
-/// A package.
+/// A locked package: its name, version and architecture, and the file that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
-    /// Its version.
+    /// The version of the package.
     pub version: String,
     /// Its architecture as Debian writes it: `amd64`, or `all`.
     pub architecture: String,

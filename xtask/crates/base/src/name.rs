@@ -5,7 +5,7 @@ use std::fmt;
 /// A distroless base, as `base = "distroless:cc-debian13:debug"` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Distroless {
-    /// What it holds.
+    /// What the base contains.
     pub flavour: Flavour,
     /// The release of Debian that its packages are from: 13, or 12.
     pub debian: u8,
@@ -72,10 +72,10 @@ impl Distroless {
 }
 
 impl Flavour {
-    /// All, smallest first.
+    /// All flavours, smallest first.
     pub const ALL: [Self; 3] = [Self::Static, Self::Base, Self::Cc];
 
-    /// Its spelling.
+    /// Returns the name of the flavour, as the name of a base spells it.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Static => "static",
@@ -89,7 +89,7 @@ impl Flavour {
     }
 }
 
-/// The shortest spelling.
+/// Writes the shortest spelling of the name.
 impl fmt::Display for Distroless {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "distroless:{}", self.flavour.as_str())?;

@@ -18,13 +18,13 @@ use xtask_process::cache::{self, needed};
 pub struct Pruned {
     /// What it is, in the plural.
     pub kind: &'static str,
-    /// How many went.
+    /// The number of things that were removed, or would be removed where pruning only looks.
     pub removed: u64,
-    /// Their bytes.
+    /// The size of the removed things, in bytes.
     pub removed_bytes: u64,
-    /// How many stayed.
+    /// The number of things that were kept.
     pub kept: u64,
-    /// Their bytes.
+    /// The size of the kept things, in bytes.
     pub kept_bytes: u64,
 }
 

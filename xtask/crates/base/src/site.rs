@@ -10,11 +10,11 @@ use xtask_process::ui::Ui;
 pub struct Site<'a> {
     /// The folder of the locks: `docker/bases` in the workspace.
     pub locks: &'a Path,
-    /// The user's cache.
+    /// The user's cache folder.
     pub cache: &'a Path,
     /// The environment, for finding apt.
     pub host: &'a Host,
-    /// The printer.
+    /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
     /// The network is not to be used.
     pub offline: bool,

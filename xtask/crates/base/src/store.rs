@@ -22,14 +22,14 @@ use super::lock::Package;
 /// The file whose time says when a layer was used.
 pub(super) const USED: &str = "used";
 
-/// The place.
+/// The part of the user's cache that belongs to bases: the folder `bases`.
 #[derive(Debug, Clone)]
 pub struct Store {
     dir: PathBuf,
 }
 
 impl Store {
-    /// In this cache.
+    /// Returns the store in this cache folder; creates nothing.
     pub fn new(cache: &Path) -> Self {
         Self { dir: cache.join("bases") }
     }

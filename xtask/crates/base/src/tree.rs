@@ -19,16 +19,16 @@ pub const ASSEMBLER: u32 = 1;
 /// Where scanners look for what is installed in a distroless image (its PACKAGE_METADATA.md).
 pub const STATUS: &str = "var/lib/dpkg/status.d";
 
-/// A package, unpacked.
+/// A package whose files have been unpacked.
 #[derive(Debug, Clone)]
 pub struct Unpacked {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
-    /// Its control file.
+    /// The contents of the package's control file.
     pub control: Vec<u8>,
     /// The MD5 sums of its files, where it has them.
     pub md5sums: Option<Vec<u8>>,
-    /// Its files.
+    /// The files of the package, as a file tree.
     pub files: RootFs,
 }
 

@@ -53,7 +53,7 @@ pub fn update(
 /// A package that an update changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
-    /// Its name.
+    /// The name of the package.
     pub package: String,
     /// Debian's name of the architecture, or `all`.
     pub architecture: String,

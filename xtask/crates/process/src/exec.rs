@@ -36,7 +36,7 @@ const WAITING: usize = 1000;
 pub struct Cmd {
     /// The program: a path, or a name to be looked up on PATH.
     pub program: OsString,
-    /// Its arguments.
+    /// The arguments of the program, without its name.
     pub args: Vec<OsString>,
     /// Variables set (`Some`) or removed (`None`) on top of the inherited environment.
     pub env: BTreeMap<OsString, Option<OsString>>,
@@ -49,11 +49,11 @@ pub struct Cmd {
 /// How a command ended, with what it printed.
 #[derive(Debug, Clone)]
 pub struct Output {
-    /// The exit status.
+    /// How the process ended: its exit code, a signal, or a limit.
     pub end: End,
     /// Standard output; of much of it the ends, with a line that says so, unless all was asked for.
     pub stdout: Vec<u8>,
-    /// Standard error, likewise.
+    /// Standard error, shortened in the same way.
     pub stderr: Vec<u8>,
     /// What [`Capture::finding`] asked for was in standard output.
     pub found: bool,
@@ -77,9 +77,9 @@ pub enum End {
 /// Which stream a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
-    /// Standard output.
+    /// The line came from standard output.
     Stdout,
-    /// Standard error.
+    /// The line came from standard error.
     Stderr,
 }
 
@@ -95,35 +95,35 @@ impl Cmd {
         }
     }
 
-    /// Adds one argument.
+    /// Adds one argument at the end.
     #[must_use]
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.args.push(arg.as_ref().to_owned());
         self
     }
 
-    /// Adds arguments.
+    /// Adds several arguments at the end, in order.
     #[must_use]
     pub fn args<S: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = S>) -> Self {
         self.args.extend(args.into_iter().map(|a| a.as_ref().to_owned()));
         self
     }
 
-    /// Sets a variable.
+    /// Sets a variable in the environment of the command.
     #[must_use]
     pub fn env(mut self, key: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.env.insert(key.as_ref().to_owned(), Some(value.as_ref().to_owned()));
         self
     }
 
-    /// Removes a variable.
+    /// Removes a variable from the environment of the command.
     #[must_use]
     pub fn env_remove(mut self, key: impl AsRef<OsStr>) -> Self {
         self.env.insert(key.as_ref().to_owned(), None);
         self
     }
 
-    /// Sets the working directory.
+    /// Sets the working directory of the command.
     #[must_use]
     pub fn cwd(mut self, dir: impl AsRef<Path>) -> Self {
         self.cwd = Some(dir.as_ref().to_owned());

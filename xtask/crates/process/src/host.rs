@@ -103,7 +103,7 @@ impl Host {
             .help("set it to UTF-8 text, or remove it"))
     }
 
-    /// All variables.
+    /// Returns all variables of the environment, as pairs of name and value.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }

@@ -7,22 +7,22 @@ use xtask_files::escape::{html, markdown, plain};
 /// On which side of its column a cell's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// Words.
+    /// At the left side, as words are.
     Left,
-    /// Numbers.
+    /// At the right side, as numbers are.
     Right,
 }
 
 /// What a cell means, which decides its colour where there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
-    /// No colour.
+    /// The cell has no particular meaning and no colour.
     Plain,
-    /// Done, passed.
+    /// Something is done or has passed.
     Good,
-    /// Something to know.
+    /// There is something that the reader should know.
     Warn,
-    /// Failed.
+    /// Something has failed.
     Bad,
 }
 

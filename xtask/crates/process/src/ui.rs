@@ -21,9 +21,9 @@ pub struct Ui {
     pub quiet: bool,
     /// Every command that is run is shown.
     pub verbose: bool,
-    /// Colours on stderr.
+    /// Text on stderr is coloured.
     pub color: bool,
-    /// Colours on stdout.
+    /// Text on stdout is coloured.
     pub color_out: bool,
     /// stderr is a terminal that can redraw lines.
     pub live: bool,
@@ -38,9 +38,9 @@ pub struct Surroundings {
     pub err: bool,
     /// `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
-    /// `TERM` is `dumb`.
+    /// The variable `TERM` is `dumb`.
     pub dumb: bool,
-    /// See [`in_ci`].
+    /// The variable `CI` says that nobody watches, see [`in_ci`].
     pub ci: bool,
 }
 

@@ -44,7 +44,7 @@ pub struct Client<'a> {
 struct Granted {
     /// None until a challenge came.
     login: Option<Login>,
-    /// `Authorization` by scope.
+    /// The values of the header `Authorization`, by scope.
     values: BTreeMap<String, Secret>,
 }
 

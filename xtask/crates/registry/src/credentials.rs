@@ -18,16 +18,16 @@ const LIMIT: Duration = Duration::from_secs(60);
 /// The name of a user whose password is an identity token (docker-credential-helpers).
 const TOKEN_USER: &str = "<token>";
 
-/// Who asks.
+/// The credentials with which a registry is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
-    /// Anybody.
+    /// No credentials: the registry is asked anonymously.
     Anonymous,
-    /// Somebody with a password.
+    /// A user name with a password.
     Password {
-        /// The name.
+        /// The name of the user.
         user: String,
-        /// The password.
+        /// The password of the user.
         password: Secret,
     },
     /// The holder of a token that is exchanged for others (OAuth 2's refresh token).

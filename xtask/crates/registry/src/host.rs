@@ -17,7 +17,7 @@ const DOCKER_CREDENTIALS: &str = "https://index.docker.io/v1/";
 pub struct Registry(String);
 
 impl Registry {
-    /// Docker's own.
+    /// Returns Docker's own registry, `docker.io`.
     pub fn docker() -> Self {
         Self(DOCKER.to_owned())
     }

@@ -34,14 +34,14 @@ const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The most bytes of an error that are read.
 const ERROR_MAX: u64 = 64 << 10;
 
-/// What is sent. It can be sent again.
+/// An HTTP request, which can be sent more than once.
 #[derive(Debug, Clone)]
 pub struct HttpRequest {
-    /// The method.
+    /// The HTTP method of the request.
     pub method: http::Method,
-    /// The address.
+    /// The URL of the request.
     pub url: String,
-    /// Headers, without `Authorization`.
+    /// The headers of the request, without `Authorization`.
     pub headers: Vec<(http::HeaderName, String)>,
     /// The value of `Authorization`, which goes to the origin of `url` alone.
     pub authorization: Option<super::Secret>,
@@ -76,7 +76,7 @@ pub struct Response {
 }
 
 impl Response {
-    /// The status.
+    /// Returns the status code of the response.
     pub fn status(&self) -> StatusCode {
         self.inner.status()
     }

@@ -11,7 +11,7 @@ use xtask_oci::Digest;
 
 /// The name of the file.
 pub const FILE: &str = "registry.lock";
-/// How it begins.
+/// The comment at the beginning of the file.
 const HEAD: &str =
     "# Tags of bases, each with the digest that it is held at. `cargo xtask base update` moves them.\n";
 
@@ -21,7 +21,7 @@ pub type Locks = BTreeMap<Reference, Digest>;
 /// A tag that was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
-    /// The tag.
+    /// The reference with the tag.
     pub reference: Reference,
     /// Where it was held until now; none where it is new.
     pub from: Option<Digest>,

@@ -15,7 +15,7 @@ const LAYERS_MAX: usize = 124;
 /// What stands at a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
-    /// Manifests for platforms.
+    /// An index, which lists a manifest for each platform.
     Index(Index),
     /// An image for one platform.
     Manifest(Manifest),

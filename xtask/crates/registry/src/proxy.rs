@@ -5,9 +5,9 @@ use xtask_process::host::Host;
 /// The proxies of this machine.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(super) struct Proxies {
-    /// For `https` addresses.
+    /// The proxy for `https` addresses.
     pub(super) https: Option<String>,
-    /// For `http` addresses.
+    /// The proxy for `http` addresses.
     pub(super) http: Option<String>,
     /// Hosts that are reached without one.
     except: Vec<String>,

@@ -85,7 +85,7 @@ impl Reference {
         Ok(Self { registry, repository, tag, digest })
     }
 
-    /// The registry.
+    /// Returns the registry that the reference names.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }

@@ -11,7 +11,7 @@ use base64::prelude::Engine as _;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps the text.
+    /// Makes a secret of this text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }

@@ -33,16 +33,16 @@ pub enum Want {
     /// A C cross compiler with a C library (GNU): qemu loads dynamic programs by that library. Other compilers, zig among
     /// them, bring none that is installed.
     GnuCross {
-        /// For this target.
+        /// The target that the compiler compiles for.
         target: Triple,
         /// With a C++ compiler.
         cxx: bool,
     },
     /// The C compiler of a provider, from a package of the system.
     Compiler {
-        /// Whose.
+        /// The provider of the compiler.
         provider: Provider,
-        /// For this target.
+        /// The target that the compiler compiles for.
         target: Triple,
     },
     /// qemu's user mode, which runs programs of this target.

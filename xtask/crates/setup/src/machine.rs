@@ -12,7 +12,7 @@ use xtask_process::host::{self, Host};
 /// Who may install packages of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {
-    /// This process.
+    /// This process itself: it runs as root.
     Here,
     /// By way of `sudo`.
     Sudo,
@@ -23,9 +23,9 @@ pub enum Root {
 /// Package managers and facts. Made by [`Machine::read`], or by a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
-    /// [`std::env::consts::OS`].
+    /// The operating system of this machine, as [`std::env::consts::OS`] names it.
     pub os: &'static str,
-    /// Who may install.
+    /// Who may install packages of the system.
     pub root: Root,
     /// rustup's toolchain that the active rustc belongs to, where there is a rustup.
     pub rustup: Option<String>,
@@ -33,15 +33,15 @@ pub struct Machine {
     pub source: bool,
     /// What binds the workspace to its rustc, so that no other may be installed for it.
     pub bound: Option<String>,
-    /// The workspace's `rust-version`.
+    /// The oldest Rust version that may be used: the workspace's `rust-version`.
     pub least: Option<Version>,
     /// apt, where it is there.
     pub apt: Option<Apt>,
-    /// A Python 3.
+    /// The path of a Python 3 interpreter, where there is one.
     pub python: Option<PathBuf>,
     /// It has pip, or the module venv, which brings pip.
     pub pip: bool,
-    /// binfmt_misc is mounted.
+    /// Whether the kernel's file system `binfmt_misc` is mounted.
     pub binfmt_mounted: bool,
 }
 

@@ -23,13 +23,13 @@ pub(super) const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 pub struct Context<'a> {
     /// The environment, and the triple of the host.
     pub host: &'a Host,
-    /// The cache folder.
+    /// The user's cache folder.
     pub cache: &'a Path,
     /// The workspace, for what binds it to a rustc.
     pub workspace: &'a Path,
-    /// The active rustc.
+    /// The rustc that is active in the workspace.
     pub rustc: &'a Rustc,
-    /// The workspace's `rust-version`.
+    /// The oldest Rust version that may be used: the workspace's `rust-version`.
     pub least: Option<&'a Version>,
     /// Every target of the run, so that one rustc can be chosen for all.
     pub targets: &'a [Triple],

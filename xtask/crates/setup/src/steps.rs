@@ -11,7 +11,7 @@ use xtask_triple::Triple;
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
-    /// Runs a command.
+    /// Runs a command on this machine.
     Run(Cmd),
     /// Installs a package of Python into the cache folder.
     Pip(Pip),
@@ -24,9 +24,9 @@ pub enum Action {
 /// A package of Python that setup can install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pip {
-    /// [`zig::install`].
+    /// The Python package that [`zig::install`] installs.
     Zig,
-    /// [`cyclonedx::install`].
+    /// The Python package that [`cyclonedx::install`] installs.
     Cyclonedx,
 }
 
@@ -34,9 +34,9 @@ pub enum Pip {
 /// earlier one that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// What it is for.
+    /// The want that the step is to meet.
     pub want: Want,
-    /// What it does.
+    /// The action that the step takes.
     pub action: Action,
     /// It changes the system and needs its administrator.
     pub needs_root: bool,

@@ -13,7 +13,7 @@ use crate::skip::have;
 
 /// The only user, where there are any.
 pub const USER: &str = "reader";
-/// Their password.
+/// The password of [`USER`].
 pub const PASSWORD: &str = "open sesame";
 /// The same as htpasswd writes it with bcrypt, the one kind that the registry takes.
 const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
@@ -27,14 +27,14 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// More variables: `REGISTRY_AUTH_TOKEN_REALM` and their kin.
     pub vars: Vec<(&'static str, String)>,
-    /// Another registry's storage.
+    /// The storage folder of another registry; a new folder where none is given.
     pub storage: Option<PathBuf>,
 }
 
 /// A running registry; dropping it ends it.
 pub struct Server {
     child: Child,
-    /// `127.0.0.1:<port>`.
+    /// The address of the registry: `127.0.0.1:<port>`.
     pub at: String,
     dir: tempfile::TempDir,
     /// Where it keeps everything.

@@ -5,7 +5,7 @@ use crate::deb::Paragraph;
 /// The addresses of the archive, each with a `/` at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
-    /// The archive.
+    /// The address of the main archive.
     pub main: String,
     /// Whether that mirror carries the suite of updates between point releases.
     pub updates: bool,

@@ -7,7 +7,7 @@ use lzma_rust2::XzReader;
 /// How a member is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Compression {
-    /// Not at all.
+    /// The member is not compressed.
     Plain,
     /// With xz, as all of Debian's packages are.
     Xz,

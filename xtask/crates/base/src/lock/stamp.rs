@@ -10,7 +10,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Stamp {
-    /// Reads `2026-09-12T07:55:41Z`.
+    /// Parses a time in the form `2026-09-12T07:55:41Z`; none where the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let shape = b"0000-00-00T00:00:00Z";
         let fits = text.len() == shape.len()

@@ -14,7 +14,7 @@ const LINE_MAX: u64 = 128 << 10;
 /// A process that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// Its number.
+    /// The process ID.
     pub id: u32,
     /// The number of the process that started it.
     pub parent: u32,

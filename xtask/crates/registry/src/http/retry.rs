@@ -7,7 +7,7 @@ use xtask_files::error::Error;
 /// What is sent with a request.
 #[derive(Clone)]
 pub enum Body {
-    /// Nothing.
+    /// The request has no body.
     Empty,
     /// Bytes of a media type. They may be a secret and do not show themselves.
     Bytes(&'static str, Vec<u8>),
