@@ -44,7 +44,7 @@ struct Figure {
     nanoseconds: Summary,
 }
 
-/// All of a run.
+/// The report of a whole run.
 #[derive(Debug, Clone, PartialEq)]
 struct Report {
     /// Whether the program was built with optimisation.

@@ -6,10 +6,10 @@ use native::{Backend, vectors};
 
 use crate::store::{Engine, check};
 
-/// How many checks there were.
+/// The number of checks, by their result.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// Results as they should be.
+    /// The number of checks whose result was the known one.
     pub(crate) passed: usize,
     /// The number of checks whose result was not the known one.
     pub(crate) failed: usize,

@@ -1,13 +1,13 @@
-//! Errors of the safe face.
+//! The errors of this crate's safe interface.
 
 use std::fmt;
 
 /// Two vectors that should have the same number of elements do not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LengthMismatch {
-    /// Elements of the first.
+    /// The number of elements in the first vector.
     pub left: usize,
-    /// Elements of the second.
+    /// The number of elements in the second vector.
     pub right: usize,
 }
 

@@ -9,7 +9,7 @@ use crate::pure;
 pub struct NewPerson<'a> {
     /// The name: UTF-8 without a NUL, which would end it early in C. It may be empty.
     pub name: &'a [u8],
-    /// In years, at most [`Person::MAX_AGE`].
+    /// The age in years, at most [`Person::MAX_AGE`].
     pub age: u32,
     /// Finite and not negative, in whatever unit the caller thinks in.
     pub salary: f64,

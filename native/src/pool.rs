@@ -31,9 +31,9 @@ pub struct Pool {
 /// What a pool does at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Load {
-    /// Threads of the pool.
+    /// The number of threads in the pool.
     pub threads: usize,
-    /// Jobs that are running.
+    /// The number of jobs that are running.
     pub running: usize,
     /// Jobs that wait for a thread.
     pub waiting: usize,
@@ -201,7 +201,7 @@ impl Pool {
         state.queue.len() < (self.threads.len() - state.running).saturating_add(self.shared.bound)
     }
 
-    /// What the pool does now.
+    /// Returns how busy the pool is now.
     #[must_use]
     pub fn load(&self) -> Load {
         let state = self.shared.lock();

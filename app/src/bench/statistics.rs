@@ -12,7 +12,7 @@ pub(super) struct Summary {
     pub(super) min: f64,
     /// The highest of the samples.
     pub(super) max: f64,
-    /// How many there were.
+    /// The number of samples.
     pub(super) samples: usize,
 }
 

@@ -1,4 +1,4 @@
-//! The report as text.
+//! Formats the report as text.
 
 use super::{Figure, Report};
 

@@ -29,7 +29,7 @@ impl Connections {
         entered.then(|| Place(Arc::clone(self)))
     }
 
-    /// How many there are.
+    /// Returns the number of open connections.
     pub(super) fn open(&self) -> usize {
         *self.0.borrow()
     }

@@ -48,17 +48,17 @@ impl Metrics {
         times.sum += seconds;
     }
 
-    /// There were too many connections.
+    /// Counts a connection that was refused because there were too many.
     pub(super) fn refused_connection(&self) {
         self.refused_connections.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The pool was full.
+    /// Counts a call that was refused because the pool was full.
     pub(super) fn refused_call(&self) {
         self.refused_calls.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// A call took too long.
+    /// Counts a call that took too long.
     pub(super) fn late_call(&self) {
         self.late_calls.fetch_add(1, Ordering::Relaxed);
     }
@@ -68,7 +68,7 @@ impl Metrics {
         self.panics.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// All of it as text.
+    /// Returns all metrics in the text format of Prometheus.
     pub(super) fn text(&self, connections: usize, load: Load, draining: bool) -> String {
         let mut text = String::new();
         let mut family = |name: &str, kind: &str, help: &str, samples: &mut dyn FnMut(&mut String)| {

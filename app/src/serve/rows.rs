@@ -1,4 +1,4 @@
-//! The store over HTTP.
+//! Serves the store over HTTP.
 
 use std::ops::{Bound, ControlFlow};
 use std::sync::Arc;

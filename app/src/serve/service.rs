@@ -45,7 +45,7 @@ pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 pub(super) const JSON: &str = "application/json";
 
 impl Response {
-    /// 200 with this body.
+    /// Returns a response of status 200 with this body.
     pub(super) fn ok(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, kind, body: body.into(), fields: Vec::new() }
     }
@@ -73,11 +73,11 @@ pub(super) enum Phase {
     Serving,
     /// It takes none, and answers what has begun.
     Draining,
-    /// It ends, whatever has begun.
+    /// The service ends, even where something has begun.
     Ending,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct Service {
     pub(super) config: Config,

@@ -17,7 +17,7 @@ impl Signals {
         Ok(Self([signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?]))
     }
 
-    /// The next one of them.
+    /// Waits until the next of these signals arrives.
     pub(super) async fn next(&mut self) {
         std::future::poll_fn(|context| {
             // Each one is asked, so that each one wakes this.

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Error, Store, dump};
 
-/// What keeps the rows.
+/// The database library that keeps the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
     /// SQLite, an engine written in C.
@@ -106,7 +106,7 @@ pub(super) enum Kind {
     Unknown,
 }
 
-/// What this file is.
+/// Determines what the file at this path is.
 pub(super) fn kind(path: &Path) -> Result<Kind, Error> {
     let mut begin = Vec::new();
     let reading = || Error::io(format!("read {}", path.display()));

@@ -8,7 +8,7 @@ use super::{Engine, MAX_KEY, MAX_VALUE};
 /// Why something could not be done with a store. Nothing is half done.
 #[derive(Debug)]
 pub(crate) enum Error {
-    /// The system said no.
+    /// An input or output operation failed: what was to be done, and the error.
     Io(String, io::Error),
     /// There is no such file.
     Absent(PathBuf),
@@ -24,7 +24,7 @@ pub(crate) enum Error {
         path: PathBuf,
         /// The engine that wrote the file.
         is: Engine,
-        /// What was asked for.
+        /// The engine that was asked for.
         wanted: Engine,
     },
     /// An engine was asked for that this program does not have.
@@ -47,7 +47,7 @@ pub(crate) enum Error {
     BadText(String),
     /// A store whose contents are not what was written.
     Damaged(String),
-    /// What the engine says.
+    /// An error of the engine, with the engine's message.
     Engine(Engine, String),
 }
 

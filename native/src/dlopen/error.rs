@@ -1,4 +1,4 @@
-//! Why there is no library.
+//! The reasons why a library cannot be used.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -41,7 +41,7 @@ pub enum LoadError {
 pub struct Tried {
     /// The path at which the library was looked for.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error message of the system.
     pub said: String,
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Client {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Answer {
     pub(super) status: u16,
-    /// With its empty line.
+    /// The head of the response, with the empty line at its end.
     pub(super) head: String,
     pub(super) body: Vec<u8>,
 }

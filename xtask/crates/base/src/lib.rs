@@ -34,7 +34,7 @@ pub use site::Site;
 pub struct BaseImage {
     /// As targets.toml names it: `distroless:cc`, or a reference.
     pub name: String,
-    /// What it is for.
+    /// The platform that the image is for.
     pub platform: Platform,
     /// The digest of the manifest that a registry has for this platform, or of the lock that a distroless base was made
     /// from: it decides every byte of the base.

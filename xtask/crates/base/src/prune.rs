@@ -31,7 +31,7 @@ pub struct Pruned {
 /// Where the things of a kind are.
 struct PrunedKind {
     name: &'static str,
-    /// Their folder, from the cache.
+    /// The folder of these things, relative to the cache.
     folder: &'static str,
     /// How the names of things end; others are no such things.
     ends: &'static str,

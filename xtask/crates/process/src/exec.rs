@@ -64,9 +64,9 @@ pub struct Output {
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum End {
-    /// With this exit code.
+    /// The process exited with this code.
     Code(i32),
-    /// By this signal (Unix).
+    /// The process was ended by this signal (Unix).
     Signal(i32),
     /// It was ended here, with its whole process group, because its time was over.
     TimedOut(Duration),

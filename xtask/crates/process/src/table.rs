@@ -22,7 +22,7 @@ pub enum Tone {
     Good,
     /// There is something that the reader should know.
     Warn,
-    /// Something has failed.
+    /// The thing that the cell describes has failed.
     Bad,
 }
 
@@ -65,12 +65,12 @@ impl Table {
         self.rows.push(cells.into_iter().map(one_line).chain(empty).take(self.columns.len()).collect());
     }
 
-    /// How many columns it has.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.columns.len()
     }
 
-    /// Whether it has no row.
+    /// Returns whether the table has no row.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }

@@ -42,7 +42,7 @@ impl Registry {
         (named && numbered).then(|| Self(text.to_owned()))
     }
 
-    /// As a reference spells it.
+    /// Returns the registry's name as a reference spells it.
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -45,7 +45,7 @@ pub struct HttpRequest {
     pub headers: Vec<(http::HeaderName, String)>,
     /// The value of `Authorization`, which goes to the origin of `url` alone.
     pub authorization: Option<super::Secret>,
-    /// What is sent with it.
+    /// The body of the request.
     pub body: Body,
 }
 

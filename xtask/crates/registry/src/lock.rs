@@ -23,9 +23,9 @@ pub type Locks = BTreeMap<Reference, Digest>;
 pub struct Moved {
     /// The reference with the tag.
     pub reference: Reference,
-    /// Where it was held until now; none where it is new.
+    /// The digest at which the tag was held before; none where the tag is new.
     pub from: Option<Digest>,
-    /// Where it is held now.
+    /// The digest at which the tag is held now.
     pub to: Digest,
 }
 

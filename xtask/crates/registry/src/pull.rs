@@ -21,7 +21,7 @@ mod layers;
 pub struct PulledImage {
     /// The reference that named it.
     pub name: String,
-    /// What it is for.
+    /// The platform that the image is for.
     pub platform: Platform,
     /// The digest of its manifest for this platform.
     pub digest: Digest,

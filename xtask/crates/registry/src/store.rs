@@ -36,7 +36,7 @@ impl Part {
 }
 
 impl Store {
-    /// In the user's cache folder.
+    /// Returns the store in the user's cache folder.
     pub fn new(cache: &Path) -> Self {
         Self { dir: cache.join("registry") }
     }

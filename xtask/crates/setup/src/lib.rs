@@ -35,7 +35,7 @@ pub enum Want {
     GnuCross {
         /// The target that the compiler compiles for.
         target: Triple,
-        /// With a C++ compiler.
+        /// Whether a C++ compiler is wanted as well.
         cxx: bool,
     },
     /// The C compiler of a provider, from a package of the system.

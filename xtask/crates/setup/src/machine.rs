@@ -14,7 +14,7 @@ use xtask_process::host::{self, Host};
 pub enum Root {
     /// This process itself: it runs as root.
     Here,
-    /// By way of `sudo`.
+    /// This process, by way of `sudo`.
     Sudo,
     /// Nobody that we know of: a person must do it.
     No,

@@ -14,9 +14,9 @@ const LIMIT: Duration = Duration::from_secs(900);
 
 /// What pip is to install.
 pub(super) struct Wanted<'a> {
-    /// What messages call it.
+    /// The name of the package in messages.
     pub(super) what: &'a str,
-    /// Its folder in the cache.
+    /// The folder of the package in the cache.
     pub(super) place: &'a Path,
     /// Packages, versions and digests, as `pip install -r` takes them.
     pub(super) requirements: &'a str,

@@ -47,10 +47,10 @@ pub trait Talk {
     fn progress(&mut self, line: &str);
 }
 
-/// What became of the wants.
+/// The outcome of each want.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Report {
-    /// Those that are met now.
+    /// The wants that are met now.
     pub met: BTreeSet<Want>,
     /// Those that are not, with what was tried and the last lines of what it said.
     pub unmet: BTreeMap<Want, Vec<String>>,

@@ -21,9 +21,9 @@ const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y
 /// How the registry is to be.
 #[derive(Default)]
 pub struct Settings {
-    /// Asks for [`USER`] and [`PASSWORD`].
+    /// Whether the registry asks for [`USER`] and [`PASSWORD`].
     pub password: bool,
-    /// Certificate and key for TLS.
+    /// The certificate and the key for TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
     /// More variables: `REGISTRY_AUTH_TOKEN_REALM` and their kin.
     pub vars: Vec<(&'static str, String)>,
@@ -37,7 +37,7 @@ pub struct Server {
     /// The address of the registry: `127.0.0.1:<port>`.
     pub at: String,
     dir: tempfile::TempDir,
-    /// Where it keeps everything.
+    /// The folder in which the registry stores everything.
     pub storage: PathBuf,
     skopeo: PathBuf,
 }

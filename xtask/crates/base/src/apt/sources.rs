@@ -9,7 +9,7 @@ pub struct Sources {
     pub main: String,
     /// Whether that mirror carries the suite of updates between point releases.
     pub updates: bool,
-    /// The archive of security updates.
+    /// The address of the archive of security updates.
     pub security: Option<String>,
 }
 

@@ -14,7 +14,7 @@ const LINE_MAX: u64 = 128 << 10;
 /// A process that runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
-    /// The process ID.
+    /// The ID of the process.
     pub id: u32,
     /// The number of the process that started it.
     pub parent: u32,

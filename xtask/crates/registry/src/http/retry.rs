@@ -22,7 +22,7 @@ impl std::fmt::Debug for Body {
     }
 }
 
-/// Why there is no answer.
+/// The reason why a request got no answer.
 pub(super) struct Trouble {
     /// What was found, for a person.
     pub(super) words: String,
