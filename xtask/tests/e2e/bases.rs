@@ -153,7 +153,7 @@ fn an_update_for_another_file_keeps_the_tags_of_the_usual_one() {
     let kept = || space.read("docker/bases/registry.lock").contains("debian:13");
     space.run(&["base", "update", "--config", "other.toml"]).ended(0);
     assert!(kept());
-    space.run(&["base", "update"]).ended(0).says(&["Let go of docker.io/library/debian:13"]);
+    space.run(&["base", "update"]).ended(0).says(&["Removed docker.io/library/debian:13"]);
     assert!(!kept());
 }
 
