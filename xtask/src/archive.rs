@@ -39,7 +39,7 @@ pub struct ArchiveSpec {
 /// An archive that is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// The file.
+    /// Where the archive lies, below `target/dist/archives`.
     pub path: PathBuf,
     /// The digest of its bytes.
     pub digest: Digest,

@@ -338,7 +338,7 @@ fn is_new(dir: &Path) -> bool {
 /// What the progress of a cargo call shows.
 #[derive(Debug, Clone, Copy)]
 pub struct Shown<'a> {
-    /// What it builds.
+    /// The title of the build, as the progress line shows it.
     pub title: &'a str,
     /// How many crates are compiled and build scripts run, as far as that is known.
     pub units: Option<u64>,
@@ -347,7 +347,7 @@ pub struct Shown<'a> {
 /// One cargo call and what it said.
 #[derive(Debug, Clone)]
 pub struct Call {
-    /// How it ended.
+    /// How the cargo process ended.
     pub end: End,
     /// Wall time, in seconds.
     pub seconds: f64,

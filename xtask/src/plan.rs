@@ -31,10 +31,10 @@ pub struct Request {
     pub providers: Option<Vec<Provider>>,
 }
 
-/// `--mode`.
+/// The mode that the command line asks for with `--mode`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModeRequest {
-    /// `auto`.
+    /// `auto`: the first mode that can be built, in each target's order.
     Auto,
     /// A mode by name, which never falls back.
     Named(String),
@@ -89,9 +89,9 @@ pub enum StdState {
 pub struct StdUse {
     /// Where it comes from: `rustc` (its own sysroot), `built` (our cache).
     pub provider: &'static str,
-    /// The compiler.
+    /// The path of the rustc that the std belongs to.
     pub rustc: PathBuf,
-    /// Its version, `1.95.0`.
+    /// The version of that rustc, such as `1.95.0`.
     pub version: String,
     /// What tells two builds of one version apart: its commit, or its version where it says none.
     pub identity: String,
@@ -118,7 +118,7 @@ pub struct Plan {
 /// A target that is left out.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Skipped {
-    /// The target.
+    /// The triple of the target that is left out.
     pub target: Triple,
     /// Why, and what would change it.
     pub reason: String,
@@ -129,7 +129,7 @@ pub struct Skipped {
 pub struct Job {
     /// The target with its settings.
     pub target: Target,
-    /// Its OCI platform.
+    /// The OCI platform of the target; none where it has none.
     pub platform: Option<Platform>,
     /// The mode that is built.
     pub mode: Mode,
@@ -139,11 +139,11 @@ pub struct Job {
     pub fallback: Option<Fallback>,
     /// The C toolchain; none in a mode that needs no C.
     pub toolchain: Option<Toolchain>,
-    /// What links it.
+    /// The linker of the program: a C toolchain's driver or `rust-lld`.
     pub linker: Option<Linker>,
-    /// Its std.
+    /// The std that the program is built with.
     pub std: Option<StdUse>,
-    /// What runs it.
+    /// How the program is run on this machine.
     pub runner: Runner,
     /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
     pub processors: Vec<Asked>,
@@ -178,7 +178,7 @@ impl Job {
         !self.mode.compiles()
     }
 
-    /// `native for aarch64-unknown-linux-musl`.
+    /// Returns the job's title for messages, such as `native for aarch64-unknown-linux-musl`.
     pub fn title(&self) -> String {
         format!("{} for {}", self.mode.name, self.target.triple)
     }

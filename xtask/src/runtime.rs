@@ -14,7 +14,7 @@ mod sound;
 
 use accounts::{Account, By};
 
-/// Labels or annotations.
+/// The labels or annotations of an image, each value by its key.
 pub type Labels = BTreeMap<String, String>;
 
 /// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
@@ -25,7 +25,7 @@ const OF_THE_BASE: &str = "org.opencontainers.image.";
 pub struct Misfit {
     /// The key of targets.toml that says it; none where the base does.
     pub key: Option<&'static str>,
-    /// What is wrong.
+    /// The error that says what does not fit.
     pub error: Error,
 }
 
@@ -46,7 +46,7 @@ impl From<Error> for Misfit {
 pub struct Below {
     /// What messages call the base.
     pub name: String,
-    /// What it says.
+    /// The configuration that the base gives, or the default one without a base.
     pub runtime: Runtime,
 }
 

@@ -54,7 +54,7 @@ pub struct Writer<'a> {
     pub builder: &'a Builder<'a>,
     /// Where the programs come from.
     pub origin: &'a Origin<'a>,
-    /// target/dist.
+    /// The folder `target/dist`, which the bills are written below.
     pub dist: &'a Path,
     /// Where it is remembered what was written.
     pub memo: &'a Memo,
@@ -147,7 +147,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// `linux-arm64-v8`.
+/// Writes a platform as a part of a file name, such as `linux-arm64-v8`.
 fn hyphenated(platform: &Platform) -> String {
     platform.to_string().replace('/', "-")
 }

@@ -25,11 +25,11 @@ use xtask_triple::Triple;
 /// The workspace and this machine, before targets.toml is read.
 #[derive(Debug)]
 pub struct Session {
-    /// The printer.
+    /// The printer that shows progress and warnings.
     pub ui: Ui,
-    /// The environment.
+    /// The snapshot of the environment of this machine.
     pub host: Host,
-    /// The workspace.
+    /// The Cargo workspace that the command runs in.
     pub workspace: Workspace,
     /// The rustc that Cargo would use here.
     pub rustc: Rustc,
@@ -37,9 +37,9 @@ pub struct Session {
     pub cache: PathBuf,
     /// The path of this program.
     pub this: PathBuf,
-    /// Where targets.toml is.
+    /// The path of targets.toml.
     pub config_file: PathBuf,
-    /// `--offline`.
+    /// Whether `--offline` was given.
     pub offline: bool,
 }
 
@@ -203,7 +203,7 @@ impl Session {
         executable(&file, &script_of(&words.map(str::to_owned))).ok().map(|()| file)
     }
 
-    /// What builds.
+    /// Returns what all cargo calls of a run are made from, for the program of `config`.
     pub fn builder<'a>(&'a self, config: &'a Config, site: Site<'a>) -> Builder<'a> {
         Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
     }

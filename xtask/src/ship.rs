@@ -25,7 +25,7 @@ pub use texts::texts;
 /// Images that are packed, to be started and committed.
 #[derive(Debug)]
 pub struct Staged {
-    /// The images.
+    /// The packed images, each with its platforms.
     pub images: Vec<ImageOf<PackedPlatform>>,
     /// What gets its name where it is committed: the tars and indexes of these images.
     pub names: StagedImages,
@@ -126,7 +126,7 @@ impl Draft {
         format!("image {name} contains only {made}: --target leaves out {left_out}")
     }
 
-    /// The image, packed.
+    /// Turns the draft into the record of the packed image.
     fn packed(self, packed: PackedImage) -> ImageOf<PackedPlatform> {
         let PackedImage { index_digest, codec, tar_index_digest, manifests, tar, .. } = packed;
         let digests = IndexDigests { layout: index_digest, codec, tar: tar_index_digest };

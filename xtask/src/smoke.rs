@@ -62,7 +62,7 @@ impl Cannot {
 pub struct Ran {
     /// What ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
     pub runner: Option<String>,
-    /// How it went.
+    /// The result of the smoke run.
     pub smoke: Smoke,
     /// Why something else ran it than the engine that answers, which is what its users will have.
     pub objection: Option<Objection>,
@@ -71,7 +71,7 @@ pub struct Ran {
 /// A run of one image.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
-    /// The image.
+    /// The image whose program is started.
     pub image: &'a Saved,
     /// What it is for.
     pub platform: &'a Platform,
@@ -108,20 +108,20 @@ pub struct Site<'a> {
     pub memo: &'a Path,
     /// How long a run may take: [`LIMIT`].
     pub limit: Duration,
-    /// This machine.
+    /// The environment of this machine.
     pub host: &'a Host,
-    /// The printer.
+    /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
 }
 
 /// One platform of an image that is to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct Start<'a> {
-    /// The image's name.
+    /// The name of the image.
     pub image: &'a str,
-    /// Its tar.
+    /// The path of the image's tar.
     pub tar: &'a Path,
-    /// The platform.
+    /// The platform of the image that is started.
     pub platform: &'a Platform,
     /// The target of its program.
     pub target: &'a Triple,
@@ -197,7 +197,7 @@ fn say(start: &Start<'_>, ran: &Ran, ui: &Ui) {
 }
 
 impl Start<'_> {
-    /// `app on linux/arm64/v8`.
+    /// Returns the title for messages, such as `app on linux/arm64/v8`.
     fn title(&self) -> String {
         format!("{} on {}", self.image, self.platform)
     }

@@ -43,7 +43,7 @@ pub struct Hit {
     pub krate: String,
     /// The name it called: `cc`, `CC_aarch64_unknown_linux_musl`, `cmake`.
     pub program: String,
-    /// The arguments.
+    /// The arguments that the compiler was called with.
     pub args: Vec<String>,
     /// The target that was being built for; none for the host.
     pub target: Option<String>,

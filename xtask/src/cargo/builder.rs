@@ -18,7 +18,7 @@ pub struct Builder<'a> {
     pub work: PathBuf,
     /// The path of this program.
     pub this: &'a Path,
-    /// The printer.
+    /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
 }
 

@@ -12,17 +12,17 @@ use xtask_compilers::toolchain::identity::Fingerprint;
 pub struct Key {
     /// The mode's name; two modes never share a build folder, so that timings and proofs stay theirs.
     pub mode: String,
-    /// `--features`.
+    /// The features that `--features` turns on.
     pub features: Vec<String>,
     /// Cargo's default features are on.
     pub default_features: bool,
     /// No C compiler may run.
     pub pure: bool,
-    /// `--profile`.
+    /// The Cargo profile that `--profile` names.
     pub profile: String,
-    /// Variables from targets.toml.
+    /// The environment variables that targets.toml sets for the build.
     pub env: BTreeMap<String, String>,
-    /// rustc.
+    /// The path of the rustc that compiles the cohort.
     pub rustc: PathBuf,
     /// What tells this rustc from others, without a path of this machine.
     pub rustc_identity: String,
@@ -31,7 +31,7 @@ pub struct Key {
 /// Jobs that one cargo call builds.
 #[derive(Debug, Clone)]
 pub struct Cohort<'p> {
-    /// What they share.
+    /// The settings that all jobs of the cohort share.
     pub key: Key,
     /// The jobs, in the plan's order.
     pub jobs: Vec<&'p Job>,

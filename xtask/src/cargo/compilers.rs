@@ -22,15 +22,15 @@ const KNOWN: [(&str, &[Need]); 5] = [
 /// A program to ask about: which, with which features, for which target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Question<'a> {
-    /// The package.
+    /// The name of the package that the program belongs to.
     pub package: &'a str,
-    /// Its program.
+    /// The name of the program in the package.
     pub bin: &'a str,
-    /// The triple.
+    /// The triple of the target.
     pub target: &'a str,
-    /// `--features`.
+    /// The features that `--features` turns on.
     pub features: &'a [&'a str],
-    /// Without `--no-default-features`.
+    /// Whether default features are on; if not, Cargo gets `--no-default-features`.
     pub default_features: bool,
 }
 
@@ -56,7 +56,7 @@ impl Question<'_> {
 /// Packages whose build scripts run compilers for the target.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Compilers {
-    /// The compilers.
+    /// The kinds of compilers that the build scripts need.
     pub needs: BTreeSet<Need>,
     /// The packages, each with the crates that its build script is made of and that run compilers.
     pub packages: BTreeMap<String, BTreeSet<&'static str>>,

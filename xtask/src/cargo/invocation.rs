@@ -17,7 +17,7 @@ use xtask_triple::Triple;
 /// What every call of a run shares.
 #[derive(Debug, Clone)]
 pub struct Site<'a> {
-    /// The cargo program.
+    /// The path of the cargo program.
     pub cargo: PathBuf,
     /// The workspace's root Cargo.toml.
     pub manifest: PathBuf,
@@ -30,18 +30,18 @@ pub struct Site<'a> {
     pub start: &'a Path,
     /// Cargo's target folder for this workspace.
     pub target_directory: &'a Path,
-    /// The environment.
+    /// The snapshot of the environment of this machine.
     pub host: &'a Host,
     /// Links for the host or for the target of the host's triple, each with its own: see
     /// [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None where it could not be written.
     pub host_or_target: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
-    /// `CARGO_HOME`.
+    /// The folder that `CARGO_HOME` stands for; none where it is not known.
     pub cargo_home: Option<PathBuf>,
     /// The folder that holds the built stds.
     pub cache: &'a Path,
-    /// `--offline`.
+    /// Whether Cargo runs with `--offline`.
     pub offline: bool,
     /// Variables for Cargo beside those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
@@ -58,11 +58,11 @@ pub struct Site<'a> {
 /// What Cargo is to do with the cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
-    /// Build one program.
+    /// Build one program of one package.
     Bin {
-        /// The package.
+        /// The name of the package.
         package: String,
-        /// The program.
+        /// The name of the program.
         bin: String,
     },
     /// Run the tests of these packages, the first being the one that the mode's features belong to.

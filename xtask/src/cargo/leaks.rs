@@ -18,7 +18,7 @@ type Units = BTreeSet<(String, String, Vec<String>)>;
 type Graph = BTreeMap<String, Units>;
 const HOST: &str = "host";
 
-/// What is kept.
+/// The answer of the feature-leak guard about a cohort, as it is kept on disk.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct GraphAnswer {
     /// The targets to build alone.

@@ -23,7 +23,7 @@ pub enum Message {
     },
     /// A build script ran, or its outcome was found fresh.
     Script(Script),
-    /// Anything else.
+    /// A message that is not used here.
     Other,
 }
 

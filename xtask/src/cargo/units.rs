@@ -33,11 +33,11 @@ pub struct Unit {
     pub target: UnitTarget,
     /// The triple that it is for; none for what runs on the host.
     pub platform: Option<String>,
-    /// `build`, `run-custom-build`, ….
+    /// The mode in Cargo's terms: `build`, `run-custom-build`, ….
     pub mode: String,
     /// The features that are on.
     pub features: Vec<String>,
-    /// What it needs.
+    /// The units that this unit depends on.
     pub dependencies: Vec<Edge>,
 }
 
@@ -55,7 +55,7 @@ pub struct UnitTarget {
 /// A unit that another one needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
-    /// Its index.
+    /// The index of the needed unit in the list of the graph's units.
     pub index: usize,
 }
 
@@ -67,7 +67,7 @@ pub struct Manifests(BTreeMap<PathBuf, String>);
 /// The graph of one program, kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Kept {
-    /// The graph.
+    /// The unit graph of the program.
     pub graph: Graph,
     /// What it depends on beside the key that it is kept by.
     pub manifests: Manifests,
@@ -100,7 +100,7 @@ impl Manifests {
         Self(files.filter_map(|file| digest(&file).ok().map(|digest| (file, digest))).collect())
     }
 
-    /// Those of both.
+    /// Adds the manifests of `other` to these.
     pub fn extend(&mut self, other: Self) {
         self.0.extend(other.0);
     }
@@ -121,7 +121,7 @@ pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
     Ok(read(&cmd.capture_whole(Duration::from_secs(600))?.stdout))
 }
 
-/// Reads Cargo's answer.
+/// Reads the unit graph from Cargo's answer; none where it is not a unit graph in JSON.
 pub fn read(answer: &[u8]) -> Option<Graph> {
     serde_json::from_slice(answer).ok()
 }
@@ -176,7 +176,7 @@ pub(super) fn recall<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(file).ok()?).ok()
 }
 
-/// Keeps an answer.
+/// Writes an answer to `file` as JSON, where [`recall`] finds it.
 pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(answer).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
     xtask_files::write(file, &text)

@@ -141,7 +141,7 @@ impl Start {
         self.builder().build(&self.plan)
     }
 
-    /// What builds.
+    /// Returns what all cargo calls of the run are made from.
     pub(super) fn builder(&self) -> Builder<'_> {
         let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
         let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);

@@ -25,7 +25,7 @@ pub(super) struct Asked {
     pub(super) json: bool,
 }
 
-/// What `--json` prints.
+/// The document that `cargo xtask size --json` prints.
 #[derive(Serialize)]
 struct SizeDocument<'a> {
     #[serde(flatten)]

@@ -9,7 +9,7 @@ use xtask_compilers::toolchain::Provider;
 use xtask_config::Need;
 use xtask_config::workspace::Package;
 
-/// The whole file.
+/// Returns the text of a whole targets.toml.
 pub(super) fn file(package: &Package, bin: &str, modes: &[Draft], targets: &[&str]) -> String {
     let others = package.bins.iter().filter(|b| *b != bin).map(|b| string(b)).collect::<Vec<_>>().join(", ");
     let others = if others.is_empty() { others } else { format!("  # or {others}") };

@@ -17,7 +17,7 @@ pub(super) const NO_DLOPEN: &str = "no-dlopen";
 enum Unmet {
     /// `setup` can mend it.
     Mendable(String),
-    /// It cannot.
+    /// `setup` cannot mend it.
     Final(String),
 }
 

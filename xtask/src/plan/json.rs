@@ -43,7 +43,7 @@ struct StdJson<'a> {
 }
 
 impl Plan {
-    /// The document, pretty-printed.
+    /// Returns the plan as a pretty-printed JSON document.
     pub fn json(&self) -> String {
         let document =
             PlanDocument { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// The checkout that a workspace is part of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
-    /// Its folder.
+    /// The top folder of the checkout.
     pub top: PathBuf,
     /// The workspace's folder in it; empty where they are one.
     pub within: PathBuf,

@@ -13,22 +13,22 @@ use super::repository::{Repository, tracked};
 /// (<https://bford.info/cachedir/>).
 const TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
 
-/// A copy.
+/// A copy of the sources of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
-    /// The workspace's folder.
+    /// The workspace's folder in the copy.
     pub root: PathBuf,
     /// How many files were copied.
     pub files: u64,
-    /// Their bytes.
+    /// The total size of the copied files, in bytes.
     pub bytes: u64,
 }
 
 /// What is copied, and how far it is.
 struct SourceWalk<'a> {
-    /// The outermost folder.
+    /// The outermost folder that is copied.
     from: &'a Path,
-    /// Its copy.
+    /// The folder that `from` is copied into.
     to: &'a Path,
     /// Folders that are not copied.
     spare: &'a [PathBuf],

@@ -48,7 +48,7 @@ pub struct PlacedImage {
 /// A base that a choice went past.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedBase {
-    /// Its name.
+    /// The name of the base.
     pub base: String,
     /// Why a program does not start on it, one line.
     pub reason: String,
@@ -72,7 +72,7 @@ pub struct PlacedProgram {
 pub struct PackedPlatform {
     /// The program on its base.
     pub placed: PlacedProgram,
-    /// What was packed.
+    /// The manifest that was packed for the platform.
     pub manifest: PackedManifest,
     /// Our own layer, on top of the base.
     pub ours: RootFs,
@@ -96,9 +96,9 @@ pub struct StartedPlatform {
 /// A platform of an image with its bill of materials.
 #[derive(Debug, Clone)]
 pub struct ListedPlatform {
-    /// The platform.
+    /// The platform that did not fail where it was started.
     pub started: StartedPlatform,
-    /// Its bill.
+    /// The bill of materials of the platform.
     pub bill: BillFile,
 }
 
@@ -116,7 +116,7 @@ pub struct IndexDigests {
 /// An image that is packed and has no name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagedIndex {
-    /// Its digests.
+    /// The digests of the image as a whole.
     pub digests: IndexDigests,
     /// Where its tar lies until it gets its place.
     pub tar: PathBuf,
@@ -139,7 +139,7 @@ impl Step for ListedPlatform {
 }
 
 impl<P: Step> ImageOf<P> {
-    /// Its name.
+    /// Returns the name of the image in targets.toml.
     pub fn name(&self) -> &str {
         &self.placed.config.name
     }
@@ -160,9 +160,9 @@ impl PlacedProgram {
 /// An image that is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmadeImage {
-    /// Its name.
+    /// The name of the image.
     pub name: String,
-    /// Why.
+    /// The reason why it is not made.
     pub why: WhyUnmade,
 }
 
@@ -175,9 +175,9 @@ pub enum WhyUnmade {
     Lacks(Vec<(Triple, Lack)>),
     /// Its base cannot be had.
     NoBase {
-        /// The base.
+        /// The base that targets.toml names.
         base: Base,
-        /// Why not.
+        /// The error that says why the base cannot be had.
         error: Error,
     },
     /// No base that `auto` knows carries its programs.
@@ -198,7 +198,7 @@ pub enum WhyUnmade {
 /// Why an image would lack a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lack {
-    /// Its job failed.
+    /// The job that builds it failed.
     Failed,
     /// It was not built.
     NotBuilt,

@@ -30,7 +30,7 @@ pub struct BuildRecord {
 /// A program that Cargo made.
 #[derive(Debug, Clone)]
 pub struct BuiltProgram {
-    /// The job.
+    /// The job that the program was built for.
     pub job: Job,
     /// The program, in Cargo's own folder.
     pub program: PathBuf,
@@ -54,7 +54,7 @@ pub enum Purity {
 /// A job that Cargo made no program of, or none that may be used.
 #[derive(Debug, Clone)]
 pub struct UnbuiltJob {
-    /// The job.
+    /// The job that has no usable program.
     pub job: Job,
     /// How it was built.
     pub build: BuildRecord,
@@ -67,18 +67,18 @@ pub struct UnbuiltJob {
 pub struct StoredProgram {
     /// The program as Cargo made it.
     pub built: BuiltProgram,
-    /// The file.
+    /// The program's file below target/dist.
     pub artifact: Artifact,
 }
 
 /// The file of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artifact {
-    /// `target/dist/bin/<triple>/<mode>/<bin>`, absolute.
+    /// The absolute path of the file: `target/dist/bin/<triple>/<mode>/<bin>`.
     pub path: PathBuf,
-    /// SHA-256 in hexadecimal.
+    /// The SHA-256 digest of the file, in hexadecimal.
     pub sha256: String,
-    /// In bytes.
+    /// The size of the file, in bytes.
     pub size: u64,
 }
 
@@ -89,7 +89,7 @@ pub struct VerifiedProgram {
     pub stored: StoredProgram,
     /// What the file says of itself; none for an object format other than ELF.
     pub facts: Option<Facts>,
-    /// The gate's warnings.
+    /// The warnings of the gate, which keep no program from shipping.
     pub warnings: Vec<Finding>,
     /// Why nothing ran it; none where its smoke run passed.
     pub not_run: Option<String>,
@@ -102,7 +102,7 @@ pub struct RefusedProgram {
     pub stored: StoredProgram,
     /// What the file says of itself; none where it cannot be read as a program.
     pub facts: Option<Facts>,
-    /// The gate's warnings.
+    /// The warnings of the gate, beside the reasons of the refusal.
     pub warnings: Vec<Finding>,
     /// What its smoke run gave.
     pub smoke: Smoke,
@@ -122,9 +122,9 @@ pub enum FailedJob {
 /// A released program with its bill of materials.
 #[derive(Debug, Clone)]
 pub struct ListedProgram {
-    /// The program.
+    /// The program that is released.
     pub program: Arc<VerifiedProgram>,
-    /// Its bill.
+    /// The bill of materials of the program.
     pub bill: BillFile,
 }
 
@@ -164,7 +164,7 @@ impl VerifiedProgram {
 }
 
 impl FailedJob {
-    /// The job.
+    /// Returns the job that has no program that may ship.
     pub fn job(&self) -> &Job {
         match self {
             FailedJob::Unbuilt(unbuilt) => &unbuilt.job,

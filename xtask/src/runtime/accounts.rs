@@ -7,7 +7,7 @@ use xtask_oci::RootFs;
 /// A user of an image, as an engine finds it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
-    /// The number.
+    /// The number of the user.
     pub uid: u32,
     /// The number of the group.
     pub gid: u32,
@@ -18,7 +18,7 @@ pub struct Account {
 /// Who says who runs the programs of an image.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum By<'a> {
-    /// `user` in targets.toml.
+    /// The `user` key in targets.toml.
     File,
     /// The configuration of the base that is called so.
     Base(&'a str),

@@ -24,7 +24,7 @@ const SYSTEM: &str = "operating-system";
 pub struct Below<'a> {
     /// How targets.toml names it.
     pub name: &'a Base,
-    /// The base.
+    /// The base image that the program stands on.
     pub base: &'a BaseImage,
     /// What is left of it, where that is not all.
     pub left: Option<&'a RootFs>,
@@ -114,7 +114,7 @@ struct System {
 }
 
 impl System {
-    /// By os-release(5).
+    /// Reads which distribution a tree is from its os-release(5) file.
     fn of(files: &RootFs) -> Option<Self> {
         let places = ["etc/os-release", "usr/lib/os-release"];
         let bytes = places.iter().find_map(|place| files.file(place)?.1.read().ok())?;
@@ -138,7 +138,7 @@ impl System {
         }
     }
 
-    /// `debian-13`.
+    /// Returns the distribution and its version in one word, such as `debian-13`.
     fn distro(&self) -> String {
         let hyphen = if self.version.is_empty() { "" } else { "-" };
         format!("{}{hyphen}{}", self.id, self.version)

@@ -10,7 +10,7 @@ pub struct Bill {
     pub component: Component,
     /// What that is made of.
     pub components: Vec<Component>,
-    /// What needs what.
+    /// The edges between the components: which component needs which others.
     pub edges: Edges,
     /// How far that is known to be whole.
     pub compositions: Vec<Composition>,

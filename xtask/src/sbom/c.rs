@@ -16,7 +16,7 @@ pub struct Library {
     pub package: String,
     /// As it is given to the linker: `sqlite3`.
     pub name: String,
-    /// Where it lay.
+    /// Where the library lay when it was linked.
     pub origin: Origin,
     /// What it is, where it says so itself.
     pub known: Option<Known>,
@@ -47,9 +47,9 @@ impl Origin {
 /// What a library says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Known {
-    /// The project's name.
+    /// The name of the project that the library is from.
     pub name: String,
-    /// Its version.
+    /// The version of the library.
     pub version: String,
     /// Vendor and product in the list of vulnerabilities.
     pub cpe: String,

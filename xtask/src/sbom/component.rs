@@ -15,7 +15,7 @@ pub struct Component {
     /// How the document itself calls it: not empty, and nothing else's.
     #[serde(rename = "bom-ref", skip_serializing_if = "String::is_empty")]
     pub reference: String,
-    /// Its name.
+    /// The name of the component.
     pub name: String,
     /// Its version; empty where it is not known.
     #[serde(skip_serializing_if = "String::is_empty")]
@@ -26,7 +26,7 @@ pub struct Component {
     /// Whether it is there when the program runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
-    /// Digests.
+    /// The digests of the component.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hashes: Vec<Hash>,
     /// At most one here: what a manifest says.
@@ -38,7 +38,7 @@ pub struct Component {
     /// Where it can be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<Purl>,
-    /// Addresses.
+    /// The addresses that belong to the component.
     #[serde(rename = "externalReferences", skip_serializing_if = "Vec::is_empty")]
     pub links: Vec<Link>,
     /// Facts that the format has no key for.
@@ -56,16 +56,16 @@ pub struct Component {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
-    /// A program.
+    /// The component is a program.
     Application,
     /// A part of programs.
     #[default]
     Library,
-    /// An image.
+    /// The component is a container image.
     Container,
-    /// A distribution.
+    /// The component is a distribution.
     OperatingSystem,
-    /// A file.
+    /// The component is a single file.
     File,
     /// A collection of facts: certificates, time zones.
     Data,
@@ -75,35 +75,35 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Scope {
-    /// It is.
+    /// It is there when the program runs.
     Required,
     /// It took part in the build alone.
     Excluded,
 }
 
-/// A digest.
+/// A digest of a component, with the algorithm that made it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Hash {
     alg: &'static str,
     content: String,
 }
 
-/// An address.
+/// An address that belongs to a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Link {
-    /// `vcs`, `website`.
+    /// What kind of address it is: `vcs`, `website`.
     #[serde(rename = "type")]
     pub kind: &'static str,
-    /// Where.
+    /// The URL of the address.
     pub url: String,
 }
 
 /// A fact by its name: `xtask:` and what docs/concepts/bills-of-materials.md says of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Property {
-    /// Its name.
+    /// The name of the property, which begins with `xtask:`.
     pub name: &'static str,
-    /// Its value.
+    /// The value of the property.
     pub value: String,
 }
 

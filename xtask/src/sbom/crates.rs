@@ -18,9 +18,9 @@ pub struct Packages {
 /// A package that took part in a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
-    /// Its version.
+    /// The version of the package.
     pub version: String,
     /// Where it came from.
     pub source: Source,

@@ -65,7 +65,7 @@ pub struct Dependency {
 /// How far what is said of some components is known to be whole.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Composition {
-    /// How far.
+    /// How far the list is known to be whole.
     pub aggregate: Aggregate,
     /// Of the parts of these.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -79,11 +79,11 @@ pub struct Composition {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
-    /// It is whole.
+    /// The list is known to be whole.
     Complete,
-    /// It is not.
+    /// The list is known to lack something.
     Incomplete,
-    /// Nothing says.
+    /// Nothing says whether the list is whole.
     Unknown,
 }
 
@@ -129,7 +129,7 @@ impl Bom {
         document
     }
 
-    /// The file.
+    /// Returns the text of the document's file, as pretty-printed JSON.
     pub fn text(&self) -> String {
         xtask_report::json::pretty(self)
     }

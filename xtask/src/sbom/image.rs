@@ -16,11 +16,11 @@ const IMAGE: &str = "image";
 /// An image for one platform.
 #[derive(Debug, Clone, Copy)]
 pub struct Image<'a> {
-    /// Its name.
+    /// The name of the image.
     pub name: &'a str,
     /// The version of the program.
     pub version: &'a str,
-    /// What was packed.
+    /// The manifest that was packed for the platform.
     pub manifest: &'a PackedManifest,
     /// What lies below the program; none where it is scratch.
     pub below: Option<Below<'a>>,

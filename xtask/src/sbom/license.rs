@@ -6,16 +6,16 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum License {
-    /// An SPDX expression.
+    /// The licence is given as an SPDX expression.
     Expression {
-        /// The expression.
+        /// The text of the SPDX expression.
         expression: String,
         /// `declared`: by whoever made the package; nobody has read its files.
         acknowledgement: &'static str,
     },
     /// Words that are no expression.
     Named {
-        /// The words.
+        /// The name that holds the words of the manifest.
         license: Name,
     },
 }

@@ -10,7 +10,7 @@ pub struct Lock {
     packages: BTreeMap<(String, String), Vec<Locked>>,
 }
 
-/// One of them.
+/// One package of Cargo.lock that came from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
     /// Where it came from, without the commit: `registry+https://…`, `git+https://…?branch=main`.

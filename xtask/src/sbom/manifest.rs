@@ -10,13 +10,13 @@ use toml::{Table, Value};
 /// What a manifest says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
-    /// `license`.
+    /// The value of the manifest's key `license`.
     pub license: Option<String>,
-    /// `license-file`: its name.
+    /// The name of the file in the manifest's key `license-file`.
     pub license_file: Option<String>,
     /// `description`, in one line.
     pub description: Option<String>,
-    /// `repository`.
+    /// The value of the manifest's key `repository`.
     pub repository: Option<String>,
     /// A registry may have it: `publish` is neither false nor an empty list.
     pub published: bool,

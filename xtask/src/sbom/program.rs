@@ -25,7 +25,7 @@ const LIBC: &str = "libc";
 /// What is known of a program before anything is read for its bill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Program {
-    /// The program's name.
+    /// The name of the program.
     pub name: String,
     /// The version of its package.
     pub version: String,
@@ -37,15 +37,15 @@ pub struct Program {
     pub repository: Option<String>,
     /// The commit that it was built from.
     pub revision: Option<String>,
-    /// The target triple.
+    /// The triple of the target that the program was built for.
     pub target: String,
-    /// The mode.
+    /// The name of the mode that the program was built in.
     pub mode: String,
     /// The mode that would have been preferred, and the code of the reason why it was not built.
     pub fallback: Option<(String, String)>,
     /// Its build hit no trap and left no machine code that rustc did not make.
     pub proven_pure: bool,
-    /// SHA-256 in hexadecimal.
+    /// The SHA-256 digest of the program's file, in hexadecimal.
     pub sha256: String,
     /// `static`, `static-pie`, `dynamic`; none where the file is no ELF file.
     pub linkage: Option<String>,
@@ -57,7 +57,7 @@ pub struct Program {
     pub glibc: Option<String>,
     /// The C compiler of its mode: where it comes from, and its name and version.
     pub compiler: Option<(String, String)>,
-    /// Rust's standard library.
+    /// The Rust standard library that is in the program.
     pub std: Std,
     /// The C library that is linked in: its name, and how the list of vulnerabilities knows it.
     pub libc: Option<(&'static str, &'static str)>,
@@ -81,7 +81,7 @@ pub struct Read {
     pub packages: Option<Packages>,
     /// What the manifests say, by the index of the package.
     pub manifests: BTreeMap<usize, Manifest>,
-    /// What Cargo.lock says.
+    /// What Cargo.lock says of the origin and the digest of each package.
     pub lock: Lock,
     /// The static libraries in it.
     pub libraries: Vec<Library>,
@@ -89,7 +89,7 @@ pub struct Read {
     pub libc: Option<String>,
 }
 
-/// The bill.
+/// Makes the bill of a program from what is known of it and what was read for the bill.
 pub fn bill(program: &Program, read: &Read) -> Bill {
     let none = Packages::default();
     let packages = read.packages.as_ref().unwrap_or(&none);

@@ -22,7 +22,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// The platform, packed.
+    /// Turns the draft into the record of the packed platform.
     pub(super) fn packed(self, manifest: PackedManifest) -> PackedPlatform {
         let Self { placed, ours, brings_zones } = self;
         PackedPlatform { placed, manifest, ours, brings_zones }

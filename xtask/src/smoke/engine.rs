@@ -16,9 +16,9 @@ use xtask_triple::Platform;
 /// An engine that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Engine {
-    /// `docker` or `podman`.
+    /// The name of the engine: `docker` or `podman`.
     pub name: &'static str,
-    /// Its command.
+    /// The path of the engine's command.
     pub program: PathBuf,
     /// Version and platform, as it says them: part of what a remembered run depends on.
     pub version: String,

@@ -22,7 +22,7 @@ impl ScratchFolder {
         Ok(Self(path))
     }
 
-    /// Where it is.
+    /// Returns the path of the folder.
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
@@ -42,9 +42,9 @@ pub(super) enum Owners {
     /// This process, which becomes the image's user in a user namespace. What that one may do with a file in the image is
     /// what its mode says of the owner here: else it could write wherever root can.
     One {
-        /// The image's user.
+        /// The number of the image's user.
         uid: u32,
-        /// Its group.
+        /// The number of the group of the image's user.
         gid: u32,
     },
 }

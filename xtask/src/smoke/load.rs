@@ -39,11 +39,11 @@ pub struct Loaded {
 /// An image to be loaded.
 #[derive(Debug, Clone, Copy)]
 pub struct Loading<'a> {
-    /// Its name.
+    /// The name of the image.
     pub name: &'a str,
-    /// Its version.
+    /// The version, which is the first part of the image's tag.
     pub version: &'a str,
-    /// Its platforms.
+    /// The packed manifests of the image, one for each platform.
     pub manifests: &'a [&'a PackedManifest],
     /// target/dist, where it is.
     pub dist: &'a Path,

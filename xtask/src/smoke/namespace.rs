@@ -38,11 +38,11 @@ pub enum Way {
 /// The programs that the ways need, found on PATH.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Tools {
-    /// `unshare`.
+    /// The path of `unshare` (util-linux); none where it is not on PATH.
     pub unshare: Option<PathBuf>,
-    /// `bwrap`.
+    /// The path of `bwrap` (bubblewrap); none where it is not on PATH.
     pub bwrap: Option<PathBuf>,
-    /// `env`.
+    /// The path of `env`; none where it is not on PATH.
     pub env: Option<PathBuf>,
     /// `setpriv`; without it the program could gain privileges, which in a user namespace are worth nothing.
     pub setpriv: Option<PathBuf>,

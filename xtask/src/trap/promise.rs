@@ -11,7 +11,7 @@ pub struct Broken {
     pub what: String,
     /// How, a line each.
     pub found: Vec<String>,
-    /// What to do.
+    /// The help text: what to do about the broken promise.
     pub help: String,
 }
 
@@ -20,7 +20,7 @@ pub struct Broken {
 pub struct Left {
     /// The package, with its version.
     pub package: String,
-    /// What, a line.
+    /// What the build script left, in one line.
     pub line: String,
 }
 

@@ -17,7 +17,7 @@ pub struct Script {
     pub package: String,
     /// The package's folder; none where Cargo did not name it.
     pub folder: Option<PathBuf>,
-    /// Its `OUT_DIR`.
+    /// The folder that was the build script's `OUT_DIR`.
     pub out_dir: PathBuf,
     /// What `cargo::rustc-link-lib` said: `static=sly`, `dylib=z`, `sly`.
     pub linked_libs: Vec<String>,

@@ -19,7 +19,7 @@ struct BaseDocument<'a> {
     /// Decides every byte of it.
     digest: &'a Digest,
     packages: Vec<PackageJson<'a>>,
-    /// With `--files`.
+    /// The layer of the base; present only with `--files`.
     #[serde(skip_serializing_if = "Option::is_none")]
     layer: Option<LayerJson<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]

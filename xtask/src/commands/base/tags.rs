@@ -13,7 +13,7 @@ use xtask_registry::{Reference, Site};
 /// A tag as documents show it.
 #[derive(Serialize)]
 pub(super) struct TagJson {
-    /// The reference.
+    /// The reference of the tag, as a text.
     pub(super) reference: String,
     /// Where it was held until now; none where it is new, or nothing was asked.
     pub(super) from: Option<String>,

@@ -25,7 +25,7 @@ pub struct Cell<'a> {
     pub user: &'a Account,
     /// Where the program lies in the root.
     pub program: &'a str,
-    /// Entrypoint and arguments.
+    /// The command line of the program: the entrypoint and its arguments.
     pub argv: &'a [&'a str],
     /// What runs it where this machine does not.
     pub emulator: Option<&'a Emulator>,
