@@ -36,7 +36,7 @@ pub struct ArchiveSpec {
     pub created: u64,
 }
 
-/// An archive that is written.
+/// An archive that has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
     /// Where the archive lies, below `target/dist/archives`.

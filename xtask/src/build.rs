@@ -24,7 +24,7 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, End, Kept, Stream};
 use xtask_process::ui::far;
 
-/// What came of a job.
+/// The result of a job: its program, or the reason why there is none.
 pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
 
 /// How long fetching may take before a build that would do it itself.
@@ -351,11 +351,11 @@ pub struct Call {
     pub end: End,
     /// Wall time, in seconds.
     pub seconds: f64,
-    /// It had to build something.
+    /// Whether the call had to build something.
     pub worked: bool,
-    /// The programs that it made or found fresh.
+    /// The programs that the call made or found fresh.
     pub programs: Vec<PathBuf>,
-    /// The build scripts that it ran or found fresh.
+    /// The build scripts that the call ran or found fresh.
     pub scripts: Vec<Script>,
     /// What it printed on stderr: warnings, errors, the words of build scripts that failed.
     pub errors: String,

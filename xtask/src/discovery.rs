@@ -18,7 +18,7 @@ use xtask_process::cache;
 use xtask_setup as setup;
 use xtask_triple::Triple;
 
-/// What the look found.
+/// What discovery found on this machine.
 #[derive(Debug)]
 pub struct Look {
     /// What the plan is a function of.

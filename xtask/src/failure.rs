@@ -7,7 +7,7 @@ use crate::trap::Broken;
 use xtask_files::error::Error;
 use xtask_gate::Finding;
 
-/// What failed of a job.
+/// The kind of failure of a job, with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Cargo made no program. Its words and those of the tools that it called, which may be many lines.
@@ -41,7 +41,7 @@ pub struct Mismatch {
 }
 
 impl Failure {
-    /// The one line that stands for it in a summary of many jobs.
+    /// Returns the one line that stands for the failure in a summary of many jobs.
     pub fn headline(&self) -> String {
         let text = self.to_string();
         let line = match self {
@@ -52,7 +52,7 @@ impl Failure {
     }
 }
 
-/// The whole of it, over several lines.
+/// Returns the text of the whole failure, over several lines.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

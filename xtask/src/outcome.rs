@@ -9,14 +9,14 @@ use xtask_process::exec::{End, Output};
 /// How much a smoke run may print, of a program or an image, in bytes; then it is ended.
 pub const SMOKE_MOST: u64 = 64_000_000;
 
-/// What a smoke run gave.
+/// The result of a smoke run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Smoke {
-    /// It ended as expected: of a program, with 0.
+    /// The program ended as expected; a program outside of an image has to end with 0.
     Passed,
-    /// It did not; its last words.
+    /// The program did not end as expected; the text holds its last words.
     Failed(String),
-    /// It was not run, and why.
+    /// The program was not run; the text says why.
     Skipped(String),
 }
 

@@ -34,7 +34,7 @@ pub struct Request {
 /// The mode that the command line asks for with `--mode`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModeRequest {
-    /// `auto`: the first mode that can be built, in each target's order.
+    /// `auto`: the first mode of targets.toml whose needs are met.
     Auto,
     /// A mode by name, which never falls back.
     Named(String),
@@ -73,10 +73,10 @@ pub struct Findings {
     pub user_flags: BTreeMap<Triple, Vec<String>>,
 }
 
-/// Whether a target's std is here.
+/// Whether the std of a target is on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdState {
-    /// It can be used.
+    /// The std is on this machine and can be used.
     Ready(StdUse),
     /// `setup` can get it; the text says how.
     Obtainable(String),
@@ -104,7 +104,7 @@ pub struct StdUse {
     pub self_contained: bool,
 }
 
-/// Everything that is to be done, and what cannot be.
+/// Everything that the run is to do, and the targets that it cannot build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The jobs, in the order of targets.toml and of its modes.
@@ -131,7 +131,7 @@ pub struct Job {
     pub target: Target,
     /// The OCI platform of the target; none where it has none.
     pub platform: Option<Platform>,
-    /// The mode that is built.
+    /// The mode that the program is built in.
     pub mode: Mode,
     /// What was asked for: `auto` or a mode's name.
     pub requested: String,
@@ -147,7 +147,7 @@ pub struct Job {
     pub runner: Runner,
     /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
     pub processors: Vec<Asked>,
-    /// The images that it goes into.
+    /// The names of the images that the program goes into.
     pub images: Vec<String>,
     /// What `setup` could mend and without which it cannot be built.
     pub lacks: Vec<String>,
@@ -168,12 +168,12 @@ pub struct Fallback {
 }
 
 impl Job {
-    /// Whether it can be built now.
+    /// Returns whether the job can be built now.
     pub fn buildable(&self) -> bool {
         self.lacks.is_empty()
     }
 
-    /// Whether it must reach no C compiler.
+    /// Returns whether the build must not call a C compiler.
     pub fn pure(&self) -> bool {
         !self.mode.compiles()
     }

@@ -51,7 +51,7 @@ pub struct Below {
 }
 
 impl Below {
-    /// Of a base; none for scratch.
+    /// Takes the configuration of a base; that of scratch where there is none.
     pub fn of(base: Option<&BaseImage>) -> Self {
         match base {
             Some(base) => Self { name: base.name.clone(), runtime: base.runtime.clone() },
@@ -237,7 +237,7 @@ fn may_run(place: &str, tree: &RootFs) -> bool {
     tree.get(place).is_some_and(|node| node.mode & 0o111 != 0)
 }
 
-/// PATH of the image.
+/// Returns the PATH of the image.
 fn path(runtime: &Runtime) -> &str {
     runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default()
 }

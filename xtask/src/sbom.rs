@@ -63,7 +63,7 @@ pub struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Nothing is made yet.
+    /// Makes a writer that has no bills yet.
     pub fn new(builder: &'a Builder<'a>, origin: &'a Origin<'a>, dist: &'a Path, memo: &'a Memo) -> Self {
         Self { builder, origin, dist, memo, made: BTreeMap::new() }
     }

@@ -57,10 +57,10 @@ impl Cannot {
     }
 }
 
-/// What came of one platform of one image.
+/// The result of the smoke run of one platform of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// What ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
+    /// The tool that ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
     pub runner: Option<String>,
     /// The result of the smoke run.
     pub smoke: Smoke,
@@ -73,17 +73,17 @@ pub struct Ran {
 pub struct Request<'a> {
     /// The image whose program is started.
     pub image: &'a Saved,
-    /// What it is for.
+    /// The platform that the image is for.
     pub platform: &'a Platform,
-    /// This machine's processor does not run it.
+    /// Whether the image needs an emulator, since this machine's processor does not run it.
     pub foreign: bool,
     /// Arguments after the entrypoint.
     pub args: &'a [String],
-    /// Text to look for in all that it prints.
+    /// The text to look for in all that the program prints.
     pub wanted: Option<&'a str>,
     /// A folder for what the run needs on disk.
     pub folder: &'a Path,
-    /// How long it may take.
+    /// How long the run may take.
     pub limit: Duration,
 }
 
@@ -129,7 +129,7 @@ pub struct Start<'a> {
     pub manifest: &'a Digest,
     /// Arguments after the entrypoint.
     pub args: &'a [String],
-    /// What is expected of it.
+    /// The result that targets.toml expects of the smoke run.
     pub expect: &'a ImageSmoke,
 }
 

@@ -63,7 +63,7 @@ pub struct Compilers {
 }
 
 impl Compilers {
-    /// Those of a graph. A build script that runs on the host for the sake of the host is none of them.
+    /// Finds the packages in a graph. A build script that runs for the sake of the host is not among them.
     pub fn of(graph: &Graph, target: &str) -> Self {
         let mut all = Self::default();
         let runs = |unit: &&Unit| unit.mode == "run-custom-build" && unit.platform.as_deref() == Some(target);

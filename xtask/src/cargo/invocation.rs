@@ -37,7 +37,7 @@ pub struct Site<'a> {
     pub host_or_target: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
-    /// The folder that `CARGO_HOME` stands for; none where it is not known.
+    /// Cargo's home folder: `CARGO_HOME`, or the default one; none where it is not known.
     pub cargo_home: Option<PathBuf>,
     /// The folder that holds the built stds.
     pub cache: &'a Path,

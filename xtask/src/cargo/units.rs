@@ -29,7 +29,7 @@ pub struct Graph {
 pub struct Unit {
     /// The package, as Cargo's package ID specifications write it.
     pub pkg_id: String,
-    /// What of the package.
+    /// The crate or build script of the package that the unit is of.
     pub target: UnitTarget,
     /// The triple that it is for; none for what runs on the host.
     pub platform: Option<String>,
@@ -93,7 +93,7 @@ impl Graph {
 }
 
 impl Manifests {
-    /// Of all path dependencies in a graph.
+    /// Takes the manifests of all path dependencies in a graph.
     pub fn of(graph: &Graph) -> Self {
         let folders = graph.units.iter().filter_map(|unit| folder(&unit.pkg_id));
         let files = folders.map(|folder| folder.join("Cargo.toml"));
@@ -105,7 +105,7 @@ impl Manifests {
         self.0.extend(other.0);
     }
 
-    /// Whether all of them are as they were.
+    /// Returns whether all of the manifests still have their digests.
     pub fn hold(&self) -> bool {
         self.0.iter().all(|(file, was)| digest(file).is_ok_and(|is| is == *was))
     }

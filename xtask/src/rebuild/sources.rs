@@ -24,7 +24,7 @@ pub struct Sources {
     pub bytes: u64,
 }
 
-/// What is copied, and how far it is.
+/// The state of a copy: what is copied, and how much so far.
 struct SourceWalk<'a> {
     /// The outermost folder that is copied.
     from: &'a Path,
@@ -36,9 +36,10 @@ struct SourceWalk<'a> {
     bytes: u64,
 }
 
-/// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in `spare`
-/// and those that a `CACHEDIR.TAG` marks stay behind, but for what git has in the latter. No symbolic link is followed: one that leads out of what is copied leads to
-/// where it led. What cannot be read, no build could read; what vanishes meanwhile was no source.
+/// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in
+/// `spare` and those that a `CACHEDIR.TAG` marks stay behind, but for what git has in the latter. No symbolic link is
+/// followed: one that leads out of what is copied leads to where it led. What cannot be read, no build could read; what
+/// vanishes meanwhile was no source.
 ///
 /// # Errors
 /// What the file system answers.

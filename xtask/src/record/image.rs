@@ -33,7 +33,7 @@ pub struct ImageOf<P: Step> {
 /// What holds for all platforms of an image whose programs are proven to start on its base.
 #[derive(Debug, Clone)]
 pub struct PlacedImage {
-    /// What targets.toml says of it.
+    /// What targets.toml says of the image.
     pub config: config::Image,
     /// The base that it stands on; never [`Base::Auto`].
     pub base: Base,
@@ -45,7 +45,7 @@ pub struct PlacedImage {
     pub refreshed: Option<String>,
 }
 
-/// A base that a choice went past.
+/// A base that was tried and not chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RejectedBase {
     /// The name of the base.
@@ -105,11 +105,11 @@ pub struct ListedPlatform {
 /// The digests of a packed image as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexDigests {
-    /// Of its index in the layout: that of the image that is published.
+    /// The digest of the index in the layout: that of the image that is published.
     pub layout: Digest,
     /// How its layers in the layout are compressed.
     pub codec: Codec,
-    /// Of the index in the tar, whose layers are gzip.
+    /// The digest of the index in the tar, whose layers are gzip.
     pub tar: Digest,
 }
 
@@ -118,7 +118,7 @@ pub struct IndexDigests {
 pub struct StagedIndex {
     /// The digests of the image as a whole.
     pub digests: IndexDigests,
-    /// Where its tar lies until it gets its place.
+    /// The path of the image's tar until it is committed under its name.
     pub tar: PathBuf,
 }
 
@@ -190,7 +190,7 @@ pub enum WhyUnmade {
         of: usize,
         /// Where its tar is kept.
         kept: PathBuf,
-        /// It is the very image that lay in target/dist, and was taken out.
+        /// Whether it is the very image that lay in target/dist, and was taken out.
         withdrawn: bool,
     },
 }
@@ -200,7 +200,7 @@ pub enum WhyUnmade {
 pub enum Lack {
     /// The job that builds it failed.
     Failed,
-    /// It was not built.
+    /// The program was not built.
     NotBuilt,
 }
 

@@ -89,7 +89,7 @@ pub struct VerifiedProgram {
     pub stored: StoredProgram,
     /// What the file says of itself; none for an object format other than ELF.
     pub facts: Option<Facts>,
-    /// The warnings of the gate, which keep no program from shipping.
+    /// The warnings of the gate about the program.
     pub warnings: Vec<Finding>,
     /// Why nothing ran it; none where its smoke run passed.
     pub not_run: Option<String>,
@@ -102,7 +102,7 @@ pub struct RefusedProgram {
     pub stored: StoredProgram,
     /// What the file says of itself; none where it cannot be read as a program.
     pub facts: Option<Facts>,
-    /// The warnings of the gate, beside the reasons of the refusal.
+    /// The warnings of the gate about the program.
     pub warnings: Vec<Finding>,
     /// What its smoke run gave.
     pub smoke: Smoke,

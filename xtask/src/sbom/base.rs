@@ -19,14 +19,14 @@ pub const BASE: &str = "base";
 /// How it calls the distribution.
 const SYSTEM: &str = "operating-system";
 
-/// What of a base ships.
+/// The part of a base that ships.
 #[derive(Debug, Clone, Copy)]
 pub struct Below<'a> {
-    /// How targets.toml names it.
+    /// The base as targets.toml names it.
     pub name: &'a Base,
     /// The base image that the program stands on.
     pub base: &'a BaseImage,
-    /// What is left of it, where that is not all.
+    /// The files that are left of the base, where that is not all of it.
     pub left: Option<&'a RootFs>,
 }
 
@@ -114,7 +114,7 @@ struct System {
 }
 
 impl System {
-    /// Reads which distribution a tree is from its os-release(5) file.
+    /// Reads the distribution of a tree from its os-release(5) file; none where the file or its `ID` is missing.
     fn of(files: &RootFs) -> Option<Self> {
         let places = ["etc/os-release", "usr/lib/os-release"];
         let bytes = places.iter().find_map(|place| files.file(place)?.1.read().ok())?;

@@ -6,13 +6,13 @@ use super::document::{Bom, Composition, Edges};
 /// Something and what it is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bill {
-    /// What it is of.
+    /// The component that the bill is about.
     pub component: Component,
-    /// What that is made of.
+    /// The components that it is made of.
     pub components: Vec<Component>,
     /// The edges between the components: which component needs which others.
     pub edges: Edges,
-    /// How far that is known to be whole.
+    /// How far the lists of the bill are known to be whole.
     pub compositions: Vec<Composition>,
 }
 

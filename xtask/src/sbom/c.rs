@@ -18,7 +18,7 @@ pub struct Library {
     pub name: String,
     /// Where the library lay when it was linked.
     pub origin: Origin,
-    /// What it is, where it says so itself.
+    /// The project and version that the library names, where it does.
     pub known: Option<Known>,
 }
 
@@ -44,7 +44,7 @@ impl Origin {
     }
 }
 
-/// What a library says of itself.
+/// What a library says of itself: its project, its version and the symbol that holds it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Known {
     /// The name of the project that the library is from.

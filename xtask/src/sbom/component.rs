@@ -9,7 +9,7 @@ use super::purl::Purl;
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Component {
-    /// What kind of thing it is.
+    /// The kind of thing that the component is.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// How the document itself calls it: not empty, and nothing else's.
@@ -20,10 +20,10 @@ pub struct Component {
     /// Its version; empty where it is not known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
-    /// A line about it.
+    /// A description of the component, in one line.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-    /// Whether it is there when the program runs.
+    /// Whether the component is there when the program runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<Scope>,
     /// The digests of the component.
@@ -35,7 +35,7 @@ pub struct Component {
     /// The name that the list of vulnerabilities knows it by.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpe: Option<String>,
-    /// Where it can be had.
+    /// The package URL, which says where the component can be had.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<Purl>,
     /// The addresses that belong to the component.
@@ -44,10 +44,10 @@ pub struct Component {
     /// Facts that the format has no key for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
-    /// What is part of it.
+    /// The components that are part of this one.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,
-    /// How it is known.
+    /// The evidence by which the component is known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evidence: Option<Evidence>,
 }
@@ -77,7 +77,7 @@ pub enum Kind {
 pub enum Scope {
     /// It is there when the program runs.
     Required,
-    /// It took part in the build alone.
+    /// It took part only in the build.
     Excluded,
 }
 

@@ -67,10 +67,10 @@ pub struct Dependency {
 pub struct Composition {
     /// How far the list is known to be whole.
     pub aggregate: Aggregate,
-    /// Of the parts of these.
+    /// The components whose parts are meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub assemblies: Vec<String>,
-    /// Of what these need.
+    /// The components whose dependencies are meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub dependencies: Vec<String>,
 }

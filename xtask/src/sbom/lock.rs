@@ -13,9 +13,9 @@ pub struct Lock {
 /// One package of Cargo.lock that came from elsewhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
-    /// Where it came from, without the commit: `registry+https://…`, `git+https://…?branch=main`.
+    /// The source of the package, without the commit: `registry+https://…`, `git+https://…?branch=main`.
     pub source: String,
-    /// The commit, of one that came by git.
+    /// The commit of a package that came by git.
     pub commit: Option<String>,
     /// SHA-256 of the file that a registry gave, in hexadecimal.
     pub checksum: Option<String>,

@@ -74,10 +74,10 @@ pub struct Std {
     pub identity: String,
 }
 
-/// What was read for its bill.
+/// What was read for the bill of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Read {
-    /// Its packages; none where Cargo did not tell.
+    /// The packages of the program; none where Cargo did not tell.
     pub packages: Option<Packages>,
     /// What the manifests say, by the index of the package.
     pub manifests: BTreeMap<usize, Manifest>,

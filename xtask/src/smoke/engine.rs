@@ -82,7 +82,7 @@ impl Engine {
         Err(reasons)
     }
 
-    /// Runs an image once with these arguments and hands back what it printed. What was loaded for it is removed again.
+    /// Runs an image once with these arguments and returns what it printed. The run removes the image that it loaded.
     ///
     /// # Errors
     /// The tar for loading cannot be written.

@@ -37,7 +37,7 @@ impl Drop for ScratchFolder {
 /// Whose the files of a tree on disk are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owners {
-    /// Those of the image. Only root can set them.
+    /// The owners are those of the image. Only root can set them.
     Image,
     /// This process, which becomes the image's user in a user namespace. What that one may do with a file in the image is
     /// what its mode says of the owner here: else it could write wherever root can.

@@ -9,7 +9,7 @@ use super::Hit;
 pub struct Broken {
     /// One line that can stand alone, as it does in summaries.
     pub what: String,
-    /// How, a line each.
+    /// How the promise was broken, in one line each.
     pub found: Vec<String>,
     /// The help text: what to do about the broken promise.
     pub help: String,

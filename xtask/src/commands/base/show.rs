@@ -16,7 +16,7 @@ struct BaseDocument<'a> {
     schema: u32,
     name: String,
     platform: String,
-    /// Decides every byte of it.
+    /// The digest that decides every byte of the base.
     digest: &'a Digest,
     packages: Vec<PackageJson<'a>>,
     /// The layer of the base; present only with `--files`.

@@ -15,9 +15,9 @@ use xtask_registry::{Reference, Site};
 pub(super) struct TagJson {
     /// The reference of the tag, as a text.
     pub(super) reference: String,
-    /// Where it was held until now; none where it is new, or nothing was asked.
+    /// The digest that the tag was held at until now; none where the tag is new, or nothing was asked.
     pub(super) from: Option<String>,
-    /// Where it is held; none where it is not locked.
+    /// The digest that the tag is locked at; none where it is not locked.
     pub(super) to: Option<String>,
 }
 
