@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 /// The name of the folder of bills of materials, which reports say as a part of paths.
 pub const BILLS: &str = "sbom";
 
-/// Programs: `bin/<triple>/<mode>/<bin>`.
+/// The folder of all programs, which lie at `bin/<triple>/<mode>/<bin>` below `dist`.
 pub fn programs(dist: &Path) -> PathBuf {
     dist.join("bin")
 }
@@ -15,27 +15,27 @@ pub fn program(dist: &Path, target: &str, mode: &str) -> PathBuf {
     programs(dist).join(target).join(mode)
 }
 
-/// Archives of programs.
+/// The folder of the archives of programs.
 pub fn archives(dist: &Path) -> PathBuf {
     dist.join("archives")
 }
 
-/// Bills of materials.
+/// The folder of the bills of materials.
 pub fn bills(dist: &Path) -> PathBuf {
     dist.join(BILLS)
 }
 
-/// What Docker needs to build the same images.
+/// The folder of the files that Docker needs to build the same images.
 pub fn docker(dist: &Path) -> PathBuf {
     dist.join("docker")
 }
 
-/// The layout that holds all images.
+/// The folder of the OCI layout that holds all images.
 pub fn layout(dist: &Path) -> PathBuf {
     dist.join("oci")
 }
 
-/// The tars of images.
+/// The folder of the tars of images.
 pub fn tars(dist: &Path) -> PathBuf {
     dist.join("images")
 }

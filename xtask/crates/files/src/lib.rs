@@ -76,7 +76,7 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     regular(path).and_then(|()| fs::read(path))
 }
 
-/// As [`read`], and only opens it.
+/// Opens a file as [`read`] does, without reading it.
 ///
 /// # Errors
 /// As there.
@@ -128,7 +128,7 @@ pub fn human_size(bytes: u64) -> String {
     format!("{value:.decimals$} {}", UNITS[unit])
 }
 
-/// Lower-case hexadecimal digits.
+/// Writes bytes as lower-case hexadecimal digits, two for each byte.
 pub fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()

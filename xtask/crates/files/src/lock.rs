@@ -9,7 +9,7 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct Lock {
     _file: File,
-    /// The file system has locks. Where it has none, nothing is kept away.
+    /// Whether the file system has locks. Where it has none, the lock keeps nobody away.
     held: bool,
 }
 
@@ -36,7 +36,7 @@ impl Lock {
         self.held
     }
 
-    /// The lock, for a caller who cannot do without it.
+    /// Returns the lock, for a caller who cannot do without it.
     ///
     /// # Errors
     /// The file system has no locks.
@@ -72,7 +72,7 @@ impl Lock {
     }
 }
 
-/// What a lock that failed is usually due to.
+/// The usual cause of a lock that failed.
 const WITHOUT_LOCKS: &str = "some network file systems have no locks";
 
 #[cfg(test)]

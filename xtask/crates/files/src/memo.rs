@@ -23,17 +23,17 @@ pub struct Memo {
 }
 
 impl Memo {
-    /// Facts under this folder, which need not be there yet.
+    /// Makes a memo that keeps its facts under this folder, which need not be there yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// What is known under this key.
+    /// Returns the fact that is remembered under this key; none where there is none that can be read.
     pub fn get<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Option<T> {
         serde_json::from_slice(&fs::read(self.path(kind, key)).ok()?).ok()
     }
 
-    /// Remembers a fact.
+    /// Remembers a fact under this key, in place of an earlier one.
     pub fn put<T: Serialize>(&self, kind: &str, key: &str, value: &T) {
         if let Ok(json) = serde_json::to_vec(value) {
             let _ = stage::write_changed(&self.path(kind, key), &json);

@@ -46,7 +46,7 @@ impl Staged {
         Ok(Self { file: Some(file), path })
     }
 
-    /// The name it has for now.
+    /// The path of the staging file until it is put in its place.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -27,7 +27,7 @@ impl StagedFolder {
         Ok(Self { dir, published: false })
     }
 
-    /// The folder.
+    /// The path of the staging folder.
     pub fn path(&self) -> &Path {
         &self.dir
     }
@@ -56,7 +56,7 @@ impl StagedFolder {
     }
 }
 
-/// What the names of staging folders for `place` start with.
+/// The prefix of the names of staging folders for `place`.
 fn prefix(place: &Path) -> String {
     format!(".{}.", place.file_name().unwrap_or_default().display())
 }

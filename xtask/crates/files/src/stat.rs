@@ -9,20 +9,20 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// back; where a system has none, inode and change time are 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Stat {
-    /// Size in bytes.
+    /// The size of the file in bytes.
     pub size: u64,
-    /// Modification time, nanoseconds since 1970.
+    /// The modification time, in nanoseconds since 1970.
     pub mtime_ns: i64,
-    /// Change time, nanoseconds since 1970.
+    /// The change time, in nanoseconds since 1970.
     pub ctime_ns: i64,
-    /// Device number.
+    /// The number of the device that the file is on.
     pub device: u64,
-    /// Inode number.
+    /// The number of the file's inode.
     pub inode: u64,
 }
 
 impl Stat {
-    /// Of the file that a path leads to.
+    /// Returns the stat of the file that a path leads to.
     ///
     /// # Errors
     /// It is not there, cannot be asked, or is no regular file.
@@ -30,7 +30,8 @@ impl Stat {
         Self::regular(&std::fs::metadata(path)?)
     }
 
-    /// Of a file that this program put under a path. A link there is somebody else's, who may change what it leads to.
+    /// Returns the stat of a file that this program put under a path. A link there is refused: it is somebody else's,
+    /// who may change what it leads to.
     ///
     /// # Errors
     /// It is not there, cannot be asked, or is no regular file.
@@ -38,7 +39,7 @@ impl Stat {
         Self::regular(&std::fs::symlink_metadata(path)?)
     }
 
-    /// Of an open file.
+    /// Returns the stat of an open file.
     ///
     /// # Errors
     /// It cannot be asked, or is no regular file.

@@ -5,23 +5,23 @@ use std::collections::BTreeMap;
 use super::closure::{Closure, Loaded};
 use super::dso::{Import, Required, Wanted};
 
-/// Something that an object takes and nobody gives.
+/// A version or symbols that an object of the closure requires and that no object defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lack {
     /// A library lacks a version: the program does not start. Both are indices into [`Closure::loaded`].
     Version {
-        /// Who requires it.
+        /// The object that requires the version.
         by: usize,
-        /// Who lacks it.
+        /// The library that does not define the version.
         of: usize,
-        /// The version.
+        /// The name of the version, such as `GLIBC_2.34`.
         version: String,
         /// The symbols that are bound to it.
         symbols: Vec<String>,
     },
     /// Nobody gives symbols: the program does not start, or ends when it first calls one.
     Symbols {
-        /// Who takes them, as an index into [`Closure::loaded`].
+        /// The object that takes the symbols, as an index into [`Closure::loaded`].
         by: usize,
         /// The version that they are to have, and the library that had them when it was linked.
         required: Option<Required>,

@@ -18,7 +18,7 @@ pub struct Closure {
     pub gaps: Vec<Gap>,
 }
 
-/// An object in memory.
+/// An object that the loader maps into memory, with its names and its paths.
 #[derive(Debug, Clone)]
 pub struct Loaded {
     /// The names that it was asked for by; the first is that of messages.
@@ -27,36 +27,36 @@ pub struct Loaded {
     pub path: String,
     /// Where that path leads to in the tree.
     pub place: String,
-    /// The object.
+    /// What the loader reads of the object.
     pub object: Arc<Object>,
-    /// Who asked for it, as an index into [`Closure::loaded`]; none for the first.
+    /// The object that asked for it, as an index into [`Closure::loaded`]; none for the first.
     pub by: Option<usize>,
 }
 
-/// What became of the interpreter.
+/// The result of looking for the interpreter that the object names.
 #[derive(Debug, Clone)]
 pub enum Interpreter {
-    /// The object names none, so nothing loads libraries for it.
+    /// The object names no interpreter, so nothing loads libraries for it.
     None,
-    /// It is in the tree.
+    /// The interpreter is in the tree.
     Found(Loaded),
-    /// It is not in the tree, or it is nothing that the kernel could start, with the reason.
+    /// The interpreter is not in the tree, or the kernel could not start it, with the reason.
     Unfit {
-        /// Its path.
+        /// The path of the interpreter, as the object names it.
         path: String,
         /// What is there instead; none where nothing is.
         why: Option<String>,
     },
-    /// It is in the tree, and there are no rules here for how it looks for libraries.
+    /// The interpreter is in the tree, and there are no rules here for how it looks for libraries.
     Unknown(Loaded),
 }
 
 /// A library that was not found.
 #[derive(Debug, Clone)]
 pub struct Gap {
-    /// Its name.
+    /// The name by which the library was asked for.
     pub name: String,
-    /// Who asked for it, as an index into [`Closure::loaded`].
+    /// The object that asked for it, as an index into [`Closure::loaded`].
     pub by: usize,
     /// Files of that name that were found and could not be loaded, with the reason.
     pub unfit: Vec<(String, String)>,
@@ -193,7 +193,7 @@ impl Closure {
 }
 
 impl Loaded {
-    /// What messages call it.
+    /// The name by which messages call the object.
     pub fn name(&self) -> &str {
         self.names.first().map_or(self.path.as_str(), String::as_str)
     }

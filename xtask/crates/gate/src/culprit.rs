@@ -13,7 +13,7 @@ use super::check::{Finding, Severity};
 /// A member of an archive that asks for a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Culprit {
-    /// The archive or object file.
+    /// The path of the archive or object file.
     pub file: PathBuf,
     /// The member: an object's name. Empty where `file` is an object itself.
     pub member: String,

@@ -14,9 +14,9 @@ pub(super) use read::object as read;
 pub struct Object {
     /// Size of a pointer in bits: 32 or 64.
     pub bits: u8,
-    /// Byte order.
+    /// The byte order of the file.
     pub endian: Endian,
-    /// The processor family.
+    /// The processor family that the object is for (`e_machine`).
     pub machine: Machine,
     /// The floating-point calling convention, where the header's flags tell.
     pub float: Option<Float>,
@@ -50,9 +50,9 @@ pub struct Object {
 pub struct Required {
     /// The library's name as the table has it: `libc.so.6`.
     pub library: String,
-    /// The version: `GLIBC_2.34`.
+    /// The name of the version, such as `GLIBC_2.34`.
     pub version: String,
-    /// A weak need: the loader goes on without it.
+    /// Whether the need is weak: the loader goes on without it.
     pub weak: bool,
 }
 
@@ -68,13 +68,14 @@ pub struct Pages {
 /// A symbol that an object takes from another one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Import<'a> {
-    /// The name.
+    /// The name of the symbol, without its version.
     pub name: &'a str,
     /// The version and library it is bound to, where it is bound to one.
     pub version: Option<&'a Required>,
     /// Whether the loader goes on without it.
     pub weak: bool,
-    /// Data of a library that is copied into the program (`stdout`, say): the object's own copy does not count.
+    /// Whether it is data of a library that is copied into the program, such as `stdout`: the object's own copy does
+    /// not count.
     pub copied: bool,
 }
 
@@ -83,7 +84,7 @@ pub struct Import<'a> {
 struct Symbols {
     names: Vec<u8>,
     imports: Vec<Taken>,
-    /// In the order of their names' bytes.
+    /// The symbols that the object gives, in the order of their names' bytes.
     exports: Vec<Given>,
     /// Whether the object has a table that says which version each symbol has (`DT_VERSYM`).
     versioned: bool,
@@ -100,7 +101,7 @@ struct Name {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Taken {
     name: Name,
-    /// Index into [`Object::requires`].
+    /// The version that it is bound to, as an index into [`Object::requires`]; none without a version.
     required: Option<u32>,
     weak: bool,
     copied: bool,

@@ -93,12 +93,12 @@ where
         Ok(view)
     }
 
-    /// Size of a pointer in bits.
+    /// The size of a pointer in bits: 32 or 64.
     pub(super) fn bits(&self) -> u8 {
         if self.header.is_type_64() { 64 } else { 32 }
     }
 
-    /// The byte order.
+    /// The byte order that the file's header states.
     pub(super) fn order(&self) -> Endian {
         if self.header.is_big_endian() { Endian::Big } else { Endian::Little }
     }

@@ -10,13 +10,13 @@ use super::{Glibc, Level};
 /// What an ELF program says about itself, as far as it decides where the program can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
-    /// How it is linked.
+    /// The kind of linking: static, static at any address, or dynamic.
     pub kind: Kind,
     /// Size of a pointer in bits: 32 or 64 (the ELF class).
     pub bits: u8,
-    /// Byte order.
+    /// The byte order of the file.
     pub endian: Endian,
-    /// The processor family.
+    /// The processor family that the program is for (`e_machine`).
     pub machine: Machine,
     /// `EI_OSABI`: 0 (System V) and 3 (GNU) are what Linux programs have.
     pub os_abi: u8,
@@ -53,7 +53,7 @@ pub enum Kind {
     Dynamic,
 }
 
-/// Byte order.
+/// The order of the bytes of a number in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Endian {
     /// Least significant byte first.
@@ -69,17 +69,17 @@ pub struct Machine(pub u16);
 /// The calling convention for floating point, which two objects must share to understand each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Float {
-    /// In integer registers.
+    /// Floating-point arguments are passed in integer registers.
     Soft,
-    /// Single precision in floating-point registers (RISC-V, LoongArch).
+    /// Arguments of single precision are passed in floating-point registers (RISC-V, LoongArch).
     Single,
-    /// In floating-point registers, up to double precision: Arm's "hard", RISC-V's `d`.
+    /// Arguments up to double precision are passed in floating-point registers: Arm's "hard", RISC-V's `d`.
     Hard,
-    /// Up to quadruple precision (RISC-V).
+    /// Arguments up to quadruple precision are passed in floating-point registers (RISC-V).
     Quad,
 }
 
-/// What `PT_GNU_STACK` says.
+/// The kind of stack that the program header `PT_GNU_STACK` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stack {
     /// The stack is data only.
@@ -97,7 +97,7 @@ pub struct VersionNeed {
     pub library: String,
     /// The version's name, such as `GLIBC_2.34`.
     pub version: String,
-    /// A weak need: the loader goes on without it.
+    /// Whether the need is weak: the loader goes on without it.
     pub weak: bool,
     /// The symbols bound to it, in the symbol table's order. Empty where the table's length is not recorded.
     pub symbols: Vec<String>,
@@ -124,7 +124,7 @@ impl Facts {
 }
 
 impl Kind {
-    /// The word of report.json.
+    /// The word that report.json uses for the kind of linking.
     pub fn word(self) -> &'static str {
         match self {
             Kind::Static => "static",

@@ -5,7 +5,7 @@ use std::fmt;
 /// The format of a file, as its first bytes tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// No byte at all.
+    /// A file without any byte.
     Empty,
     /// An ELF file: Linux and most other Unix systems.
     Elf,
@@ -13,9 +13,9 @@ pub enum Format {
     ElfStub,
     /// A program or library for Windows, by its mark `MZ` alone; see [`is_whole_pe`].
     Pe,
-    /// An object for Windows.
+    /// An object file for Windows (COFF).
     Coff,
-    /// macOS, for one processor or several.
+    /// A program, library or object for macOS (Mach-O), for one processor or several.
     MachO,
     /// A WebAssembly module or component.
     Wasm,
@@ -25,11 +25,11 @@ pub enum Format {
     Bitcode,
     /// A file that starts with `#!`.
     Script,
-    /// Compressed with gzip.
+    /// A file that is compressed with gzip.
     Gzip,
-    /// Text.
+    /// A text file: UTF-8 without control characters other than white space.
     Text,
-    /// None of these.
+    /// A file of none of these formats.
     Unknown,
 }
 

@@ -5,11 +5,11 @@ use std::fmt;
 /// A glibc version, as in targets.toml's `glibc = "2.31"` and in symbol versions such as `GLIBC_2.2.5`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Glibc {
-    /// 2 since 1997.
+    /// The first number of the version, which is 2 since 1997.
     pub major: u16,
-    /// 31 in 2.31.
+    /// The second number of the version, such as 31 in 2.31.
     pub minor: u16,
-    /// 5 in 2.2.5; 0 where left out.
+    /// The third number of the version, such as 5 in 2.2.5; 0 where it is left out.
     pub patch: u16,
 }
 

@@ -11,18 +11,18 @@ use super::elf::View;
 /// A level of x86-64: which instructions a processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Every 64-bit x86 processor.
+    /// x86-64-v1: every 64-bit x86 processor.
     V1,
-    /// SSE4.2, POPCNT: from about 2009 on.
+    /// x86-64-v2: SSE4.2, POPCNT; from about 2009 on.
     V2,
-    /// AVX2, BMI, FMA: from about 2013 on.
+    /// x86-64-v3: AVX2, BMI, FMA; from about 2013 on.
     V3,
-    /// AVX-512.
+    /// x86-64-v4: processors that have AVX-512.
     V4,
 }
 
 impl Level {
-    /// All of them, lowest first.
+    /// All levels, lowest first.
     pub const ALL: [Level; 4] = [Level::V1, Level::V2, Level::V3, Level::V4];
 }
 

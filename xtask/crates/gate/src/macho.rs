@@ -14,11 +14,11 @@ pub struct MachO {
     pub cpu: u32,
     /// `filetype`: 2 is a program.
     pub kind: u32,
-    /// The oldest macOS that it runs on, where it says so: 11.0 is `(11, 0)`.
+    /// The oldest macOS that the program runs on, where it states one: 11.0 is `(11, 0)`.
     pub oldest: Option<(u16, u8)>,
     /// The libraries that it loads, with paths, in the file's order.
     pub libraries: Vec<String>,
-    /// Where it looks for libraries below `@rpath`.
+    /// The folders that the loader searches for libraries below `@rpath`.
     pub rpaths: Vec<String>,
 }
 

@@ -8,9 +8,9 @@ use xtask_oci::{Kind, Resolved, RootFs};
 /// A package of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Package {
-    /// Its name: `libc6`.
+    /// The name of the package, such as `libc6`.
     pub name: String,
-    /// Its version, empty where the tree does not say.
+    /// The version of the package; empty where the tree does not say.
     pub version: String,
 }
 
@@ -21,21 +21,21 @@ impl fmt::Display for Package {
     }
 }
 
-/// Whose records a package is known by.
+/// The package manager whose records name a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
-    /// dpkg: Debian and what comes of it.
+    /// dpkg, the package manager of Debian and the distributions based on it.
     Dpkg,
-    /// apk: Alpine.
+    /// apk, the package manager of Alpine.
     Apk,
 }
 
 /// What the records of a tree say of one of its packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// Whose records.
+    /// The package manager that wrote the records.
     pub manager: Manager,
-    /// The package.
+    /// The package that the record is about.
     pub package: Package,
     /// Its architecture, as the distribution writes it; empty where the tree does not say.
     pub architecture: String,
@@ -55,15 +55,15 @@ pub(super) struct Packages {
     owners: BTreeMap<String, usize>,
 }
 
-/// Distroless images: a control paragraph and a list of checksums for each package.
+/// The records of distroless images: a control paragraph and a list of checksums for each package.
 const DISTROLESS: &str = "var/lib/dpkg/status.d/";
-/// Debian itself: one file with all control paragraphs, and a list of files for each package.
+/// The records of Debian itself: one file with all control paragraphs, and a list of files for each package.
 const DEBIAN: (&str, &str) = ("var/lib/dpkg/status", "var/lib/dpkg/info/");
-/// Alpine.
+/// The records of Alpine: apk's database of the installed packages.
 const ALPINE: &str = "lib/apk/db/installed";
 
 impl Packages {
-    /// Reads what is there; what cannot be read is left out.
+    /// Reads the records in the tree; what cannot be read is left out.
     pub(super) fn read(files: &RootFs) -> Self {
         let text = |path: &str| {
             let bytes = files.file(path)?.1.read().ok()?;

@@ -11,9 +11,9 @@ use xtask_triple::{Arch, Env, Os, Triple};
 pub struct Pe {
     /// `Machine` of its header: 0x8664 is x86-64, 0xaa64 Arm64, 0x14c x86.
     pub machine: u16,
-    /// A library (DLL), not a program.
+    /// Whether the file is a library (DLL) and not a program.
     pub library: bool,
-    /// 3 is a console program, 2 one with windows.
+    /// The subsystem of its header: 3 is a console program, 2 one with windows.
     pub subsystem: u16,
     /// The libraries that it imports, at its start or at first use, in the file's order.
     pub imports: Vec<String>,

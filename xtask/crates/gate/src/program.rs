@@ -10,13 +10,13 @@ use xtask_oci::Content;
 /// A program that is to ship in a root file system.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// What messages call it: its file name.
+    /// The name by which messages call the program: its file name.
     pub name: String,
     /// Where it will be in the root file system, absolute: `$ORIGIN` depends on it.
     pub at: String,
-    /// What it says about itself.
+    /// The facts that the program's file states about itself.
     pub facts: Facts,
-    /// The same as a loader sees it.
+    /// The program as a dynamic loader sees it.
     pub object: Arc<Object>,
 }
 

@@ -9,22 +9,22 @@ use crate::Level;
 /// A flag that asks for a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Asked {
-    /// Which of the flags it is.
+    /// The index of the flag in the list of flags.
     pub at: usize,
-    /// What it says: `target-cpu=x86-64-v3`.
+    /// The text of the flag, such as `target-cpu=x86-64-v3`.
     pub text: String,
-    /// What that means.
+    /// The processor that the flag asks for.
     pub processor: Processor,
 }
 
-/// What a flag asks for.
+/// The kind of processor that a flag asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processor {
-    /// That of the machine that builds.
+    /// The processor of the machine that builds.
     Native,
-    /// One that has at least this level.
+    /// A processor that has at least this level.
     Level(Level),
-    /// One whose level is not known here.
+    /// A processor whose level is not known here.
     Unknown,
 }
 

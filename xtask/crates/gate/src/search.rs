@@ -69,7 +69,7 @@ impl Loader {
         matches!(self, Loader::Musl(_)) && Musl::is_itself(name)
     }
 
-    /// Whether it is musl's.
+    /// Whether the loader is musl's.
     pub(super) fn is_musl(&self) -> bool {
         matches!(self, Loader::Musl(_))
     }

@@ -25,19 +25,19 @@ pub struct Start {
     end: StartEnd,
 }
 
-/// What a start comes to.
+/// The file at the end of a start, or the reason why there is none.
 #[derive(Debug, Clone)]
 enum StartEnd {
-    /// A program.
+    /// A program that the kernel can run.
     Program(Box<Program>),
     /// A loader that is started as a program: it needs nothing.
     Loader,
-    /// No program, with the reason.
+    /// Nothing that the kernel can run, with the reason.
     Unfit(String),
 }
 
 impl Start {
-    /// Of the file that an absolute path leads to.
+    /// Follows the start of the file that an absolute path leads to, through scripts up to a program.
     pub fn of(path: &str, tree: &Tree<'_>) -> Self {
         let mut paths = vec![path.to_owned()];
         loop {
@@ -60,7 +60,7 @@ impl Start {
         }
     }
 
-    /// Whether it is a script: what that starts in turn, nobody can see.
+    /// Whether the file is a script. The programs that a script starts in turn are not known.
     pub fn is_script(&self) -> bool {
         self.paths.len() > 1
     }

@@ -10,7 +10,7 @@ pub(super) struct Surroundings {
 }
 
 impl Surroundings {
-    /// Out of `NAME=value` entries and the folder that processes start in; empty means `/`.
+    /// Makes the surroundings out of `NAME=value` entries and the folder that processes start in; empty means `/`.
     pub(super) fn of(env: &[String], folder: &str) -> Self {
         let value = |name: &str| {
             let mut named = env.iter().rev().filter_map(|entry| entry.split_once('='));

@@ -21,19 +21,19 @@ pub struct Tree<'a> {
 
 type Read = Result<Arc<Object>, String>;
 
-/// What is at a path.
+/// The result of opening the file at a path as an object.
 #[derive(Debug, Clone)]
 pub(super) enum Opened {
     /// An ELF file at this place of the tree.
     Object(String, Arc<Object>),
     /// Something that no loader can read, with its place and the reason.
     Bad(String, String),
-    /// Nothing.
+    /// There is no file at the path.
     Missing,
 }
 
 impl<'a> Tree<'a> {
-    /// A tree; `name` is what messages call it, such as `distroless:cc`.
+    /// Makes a tree of these files; `name` is what messages call it, such as `distroless:cc`.
     pub fn new(name: impl Into<String>, files: &'a RootFs) -> Self {
         let surroundings = Surroundings::default();
         Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
@@ -47,12 +47,12 @@ impl<'a> Tree<'a> {
         self
     }
 
-    /// What messages call it.
+    /// The name by which messages call the tree.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its files.
+    /// The files of the tree.
     pub fn files(&self) -> &'a RootFs {
         self.files
     }

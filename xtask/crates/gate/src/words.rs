@@ -11,7 +11,7 @@ use super::{Object, expect, rules};
 use xtask_oci::Kind;
 use xtask_triple::{Libc, Triple};
 
-/// Everything that a sentence may need.
+/// The facts that the text of a finding may need.
 pub(super) struct Words<'a> {
     /// What messages call the program or library that is judged.
     pub(super) name: &'a str,

@@ -17,7 +17,7 @@ pub struct Blobs {
 }
 
 impl Blobs {
-    /// The blobs of the layout in this folder.
+    /// Returns the blobs of the layout in this folder.
     pub fn of_layout(layout: &Path) -> Self {
         Self { dir: layout.join("blobs").join("sha256") }
     }
@@ -27,7 +27,7 @@ impl Blobs {
         &self.dir
     }
 
-    /// The file of a blob, whether it is there or not.
+    /// The path of a blob's file, whether it is there or not.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         self.dir.join(digest.hex())
     }
@@ -56,7 +56,7 @@ impl Blobs {
         fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))
     }
 
-    /// Stores a document and says how to point at it.
+    /// Stores a document and returns its descriptor.
     ///
     /// # Errors
     /// It cannot be written.

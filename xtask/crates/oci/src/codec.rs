@@ -7,7 +7,7 @@ use super::gzip::{self, Gzip};
 use super::pool::Pool;
 use super::zstd::{self, Zstd};
 
-/// How layers are compressed that are made here.
+/// The compression of the layers that are made here.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
     /// gzip, which every tool takes; the only one in the tar for Docker.
@@ -18,7 +18,7 @@ pub enum Codec {
 }
 
 impl Codec {
-    /// Its name in targets.toml and in reports.
+    /// The name of the codec in targets.toml and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -26,7 +26,7 @@ impl Codec {
         }
     }
 
-    /// What a manifest calls a layer that is compressed so.
+    /// The media type that a manifest gives to a layer with this compression.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Gzip => media_type::LAYER_GZIP,
@@ -34,7 +34,7 @@ impl Codec {
         }
     }
 
-    /// What decides the bytes beside the input.
+    /// The encoder, its version and its settings: what decides the bytes beside the input.
     pub fn encoder(self) -> &'static str {
         match self {
             Self::Gzip => gzip::ENCODER,
@@ -42,7 +42,7 @@ impl Codec {
         }
     }
 
-    /// A stream that begins here.
+    /// Begins a stream that compresses on the threads of `pool` and writes to `out`.
     ///
     /// # Errors
     /// Writing failed.
@@ -54,14 +54,14 @@ impl Codec {
     }
 }
 
-/// A compressing stream.
+/// A stream that compresses what is written to it, with either codec.
 pub(super) enum Stream<'p, W> {
     Gzip(Gzip<'p, W>),
     Zstd(Zstd<'p, W>),
 }
 
 impl<W: Write> Stream<'_, W> {
-    /// Ends the stream and hands back what it was written to.
+    /// Ends the stream and returns the writer below it.
     pub(super) fn finish(self) -> io::Result<W> {
         match self {
             Self::Gzip(gzip) => gzip.finish(),

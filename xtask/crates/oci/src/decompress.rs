@@ -8,7 +8,7 @@ use super::gunzip::Gunzip;
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compression {
-    /// Not at all.
+    /// The blob is the tar itself, without compression.
     None,
     /// gzip (RFC 1952), one member or several.
     Gzip,
@@ -17,7 +17,7 @@ pub enum Compression {
 }
 
 impl Compression {
-    /// Of a blob that begins with these bytes.
+    /// Tells the compression of a blob by its first bytes.
     pub fn of(begin: &[u8]) -> Self {
         match begin {
             [0x1f, 0x8b, ..] => Self::Gzip,
@@ -26,7 +26,7 @@ impl Compression {
         }
     }
 
-    /// The media type of a layer that is compressed so.
+    /// The media type of a layer with this compression.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::None => media_type::LAYER,
@@ -88,7 +88,7 @@ fn frame<W: Write, L: Fn(u64) -> io::Result<()>>(
     if skipped == u64::from(skip) { Ok(()) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }
 
-/// Where the tar goes, with its length so far.
+/// The writer that receives the tar, with the length of the tar so far.
 struct Sink<'a, W, L> {
     out: &'a mut W,
     size: u64,

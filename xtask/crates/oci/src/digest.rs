@@ -48,7 +48,7 @@ impl Digest {
         &self.0[PREFIX.len()..]
     }
 
-    /// With the algorithm in front.
+    /// The digest as text with the algorithm in front: `sha256:<64 lowercase hex digits>`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -78,12 +78,12 @@ impl<'de> serde::Deserialize<'de> for Digest {
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Adds bytes.
+    /// Adds bytes at the end of what is hashed.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
 
-    /// The digest of all that was added.
+    /// Returns the digest of all bytes that were added.
     pub fn finish(self) -> Digest {
         Digest(format!("{PREFIX}{}", xtask_files::hex(&self.0.finalize())).into())
     }
@@ -98,12 +98,12 @@ pub struct Hashed<W> {
 }
 
 impl<W: Write> Hashed<W> {
-    /// Wraps a writer; nothing has passed yet.
+    /// Wraps a writer. The count begins at 0 bytes.
     pub fn new(inner: W) -> Self {
         Self { inner, hasher: Hasher::default(), size: 0 }
     }
 
-    /// The writer, the digest of what passed, and its size in bytes.
+    /// Returns the writer, the digest of the bytes that were written through it, and their number.
     pub fn finish(self) -> (W, Digest, u64) {
         (self.inner, self.hasher.finish(), self.size)
     }

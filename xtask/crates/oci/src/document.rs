@@ -18,7 +18,7 @@ pub use index::Index;
 pub use manifest::Manifest;
 pub use time::rfc3339;
 
-/// The bytes of a document.
+/// Returns the bytes of a document: compact JSON.
 ///
 /// # Errors
 /// None that these types can meet; passed on instead of a panic.

@@ -25,7 +25,7 @@ pub fn is_name(name: &str) -> bool {
     is_component(name) && name.len() <= TAG_MAX
 }
 
-/// `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`
+/// Whether the text is a tag of an image: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 pub fn is_tag(tag: &str) -> bool {
     let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     tag.len() <= TAG_MAX

@@ -8,7 +8,7 @@ use zlib_rs::{Inflate, InflateFlush, Status};
 /// against the data.
 const GZIP: u8 = 16 + 15;
 
-/// Unpacks while it is read.
+/// A reader that unpacks gzip while it is read.
 pub struct Gunzip<R> {
     from: R,
     /// The member that is being read; none between members.
@@ -16,7 +16,7 @@ pub struct Gunzip<R> {
 }
 
 impl<R: BufRead> Gunzip<R> {
-    /// Of what `from` gives.
+    /// Makes a reader that unpacks the gzip data of `from`.
     pub fn new(from: R) -> Self {
         Self { from, member: Some(Inflate::new(true, GZIP)) }
     }

@@ -41,7 +41,7 @@ pub struct Gzip<'p, W> {
 }
 
 impl<'p, W: Write> Gzip<'p, W> {
-    /// A stream that begins here.
+    /// Begins a gzip stream.
     ///
     /// # Errors
     /// Writing failed.
@@ -53,7 +53,7 @@ impl<'p, W: Write> Gzip<'p, W> {
         Ok(Self { queue, out, block, before: None, crc: 0, size: 0 })
     }
 
-    /// Ends the stream and hands back what it was written to.
+    /// Ends the stream and returns the writer below it.
     ///
     /// # Errors
     /// Compressing or writing failed.

@@ -19,9 +19,9 @@ use xtask_files::{Memo, Staged};
 pub(super) struct Parts {
     /// `name:version`, as `docker load` shall tag it.
     pub(super) reference: String,
-    /// The tag alone.
+    /// The tag of the image without its name: the reference name in the tar's `index.json`.
     pub(super) tag: String,
-    /// The image's index.
+    /// The descriptor of the image's index, which lists the manifests.
     pub(super) index: Descriptor,
     /// Its manifests in their order, each with the tags that Docker gives it.
     pub(super) manifests: Vec<(Descriptor, Manifest, Vec<String>)>,
@@ -41,7 +41,7 @@ struct DockerImage {
 /// A tar that is whole, and the place that it belongs to.
 #[derive(Debug)]
 pub(super) struct StagedTar {
-    /// None where the file in its place is that very tar already.
+    /// The tar under its temporary name. None where the file in its place is that very tar already.
     staged: Option<Staged>,
     target: PathBuf,
     key: Digest,
@@ -68,12 +68,12 @@ pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
 }
 
 impl StagedTar {
-    /// Where it lies for now.
+    /// The path at which the tar lies until it is put in its place.
     pub(super) fn path(&self) -> &Path {
         self.staged.as_ref().map_or(&self.target, Staged::path)
     }
 
-    /// Puts it in its place, which it hands back, in place of what is there.
+    /// Puts the tar in its place, over an older file there, and returns that path.
     pub(super) fn put(self, memo: &Memo) -> Result<PathBuf> {
         if let Some(staged) = self.staged {
             staged.put(&self.target)?;

@@ -15,37 +15,37 @@ use super::{Blobs, Codec, Content, Kind, Node, RootFs};
 use xtask_files::Stat;
 use xtask_files::error::{Error, Result};
 
-/// What a layer is made of.
+/// The specification of a layer: the tree that it packs and its line in the image's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerSpec {
-    /// The tree.
+    /// The tree of files that the layer packs.
     pub rootfs: RootFs,
-    /// What the image's history says about it.
+    /// The text that the image's history has about the layer.
     pub created_by: String,
 }
 
 /// A layer that is on disk already: of a base from a registry, or of one that was assembled before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLayer {
-    /// Its digests.
+    /// The layer's descriptor (compressed blob) and the digest of its uncompressed tar.
     pub layer: Layer,
     /// The compressed blob, outside the layout; its bytes were held against the digest when it was stored.
     pub blob: PathBuf,
-    /// What the image's history says about it.
+    /// The text that the image's history has about the layer.
     pub created_by: String,
 }
 
 /// Where a layer of an image comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerSource {
-    /// It is made of a tree.
+    /// The layer is packed from a tree of files.
     Tree(LayerSpec),
-    /// It is taken as it is.
+    /// The layer is on disk already and is taken as it is.
     Stored(StoredLayer),
 }
 
 impl LayerSource {
-    /// What the image's history says about it.
+    /// The text that the image's history has about the layer.
     pub fn created_by(&self) -> &str {
         match self {
             LayerSource::Tree(spec) => &spec.created_by,

@@ -21,17 +21,17 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The layout in this folder, which need not be there yet.
+    /// Returns the layout in this folder, which need not be there yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// Its folder.
+    /// The folder of the layout, which holds `oci-layout`, `index.json` and `blobs`.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Its blobs.
+    /// The blobs of the layout.
     pub fn blobs(&self) -> Blobs {
         Blobs::of_layout(&self.dir)
     }
@@ -83,7 +83,7 @@ impl Layout {
         Ok(())
     }
 
-    /// `index.json` as it is, or a new one.
+    /// Reads `index.json` as JSON, or makes a new one where there is none.
     pub(super) fn index(&self) -> Result<Map<String, Value>> {
         let path = self.index_path();
         let json = match files::read(&path) {

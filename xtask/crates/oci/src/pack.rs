@@ -45,18 +45,18 @@ pub struct ImageSpec {
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformSpec {
-    /// The platform.
+    /// The platform that the programs of the image are built for.
     pub platform: Platform,
     /// The layers, lowest first, at least one.
     pub layers: Vec<LayerSource>,
-    /// How to run it.
+    /// How an engine runs the image: user, environment, entry point and the like.
     pub runtime: Runtime,
 }
 
 /// An image that is packed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedImage {
-    /// Its name.
+    /// The name of the image, which is its entry in the layout.
     pub name: String,
     /// The digest of its index in the layout: that of the image that is published.
     pub index_digest: Digest,
@@ -74,9 +74,9 @@ pub struct PackedImage {
 /// One platform of a packed image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedManifest {
-    /// The platform.
+    /// The platform that the manifest is for.
     pub platform: Platform,
-    /// The digest of the manifest.
+    /// The digest of the image manifest in the layout.
     pub digest: Digest,
     /// The bytes that a pull for this platform fetches: manifest, configuration and layers, compressed.
     pub size: u64,

@@ -14,7 +14,7 @@ pub struct Pool {
     workers: Vec<JoinHandle<()>>,
 }
 
-/// What becomes of a piece.
+/// The result of compressing a piece.
 type Done = io::Result<Vec<u8>>;
 
 struct PoolJob {
@@ -23,7 +23,7 @@ struct PoolJob {
 }
 
 impl Pool {
-    /// Starts the threads.
+    /// Starts a pool with this number of threads.
     ///
     /// # Errors
     /// The system gives not even one.
@@ -45,7 +45,7 @@ impl Pool {
         Ok(Self { jobs: Some(jobs), workers })
     }
 
-    /// How many threads there are.
+    /// The number of threads of the pool.
     pub fn threads(&self) -> usize {
         self.workers.len()
     }
@@ -67,7 +67,7 @@ impl Drop for Pool {
     }
 }
 
-/// What a stream says whose pool ended under it.
+/// The error of a stream whose pool ended before the stream did.
 fn gone() -> io::Error {
     io::Error::other("a compressing thread ended early")
 }
@@ -91,7 +91,7 @@ pub(super) struct Queue<'p> {
 }
 
 impl<'p> Queue<'p> {
-    /// An empty one. At most `most` pieces are under way at a time, which bounds the memory.
+    /// Makes an empty queue. At most `most` pieces are under way at a time, which bounds the memory.
     pub(super) fn new(pool: &'p Pool, most: usize) -> Self {
         Self { pool, under_way: VecDeque::new(), most }
     }

@@ -21,22 +21,22 @@ pub struct RootFs {
 /// One entry of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
-    /// What it is.
+    /// The kind of the entry, with the content of a file or the target of a link.
     pub kind: Kind,
     /// The permission bits, with set-uid, set-gid and sticky: 0 to 0o7777.
     pub mode: u32,
-    /// The owner.
+    /// The number of the user who owns the entry.
     pub uid: u32,
-    /// The group.
+    /// The number of the group that owns the entry.
     pub gid: u32,
 }
 
-/// What an entry is.
+/// The kind of an entry: a folder, a regular file or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
-    /// A folder.
+    /// A folder. The entries in it are nodes of their own in the tree.
     Dir,
-    /// A regular file.
+    /// A regular file with the source of its bytes.
     File(Content),
     /// A symbolic link with its target as written.
     Symlink(String),
@@ -45,13 +45,13 @@ pub enum Kind {
 /// Where a file's bytes come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
-    /// These bytes.
+    /// The bytes themselves, in memory.
     Bytes(Cow<'static, [u8]>),
     /// A file on disk, read piece by piece when the layer is written.
     Disk(PathBuf),
     /// A part of a file on disk: an entry of an unpacked layer's tar, in a cache where nobody changes it.
     Part {
-        /// The file.
+        /// The file on disk that holds the part.
         file: PathBuf,
         /// Where the part begins, in bytes.
         offset: u64,
@@ -61,7 +61,7 @@ pub enum Content {
 }
 
 impl Content {
-    /// The bytes, whole.
+    /// Reads all bytes of the content.
     ///
     /// # Errors
     /// The file on disk cannot be read, or is shorter than the part.
@@ -79,7 +79,7 @@ impl Content {
         }
     }
 
-    /// The first bytes, `most` of them where there are as many.
+    /// Reads the first `most` bytes, or all where there are fewer.
     ///
     /// # Errors
     /// The file on disk cannot be read.
@@ -96,7 +96,7 @@ impl Content {
         Ok(bytes)
     }
 
-    /// How many bytes there are.
+    /// The size of the content in bytes.
     ///
     /// # Errors
     /// The file on disk cannot be asked.
@@ -138,27 +138,27 @@ fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 }
 
 impl Node {
-    /// A folder of root.
+    /// A folder that root owns.
     pub fn dir(mode: u32) -> Self {
         Self { kind: Kind::Dir, mode, uid: 0, gid: 0 }
     }
 
-    /// A file of root with these bytes.
+    /// A regular file that root owns, with these bytes.
     pub fn bytes(mode: u32, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         Self { kind: Kind::File(Content::Bytes(bytes.into())), mode, uid: 0, gid: 0 }
     }
 
-    /// A file of root with the bytes of a file on disk.
+    /// A regular file that root owns, with the bytes of a file on disk.
     pub fn disk(mode: u32, path: impl Into<PathBuf>) -> Self {
         Self { kind: Kind::File(Content::Disk(path.into())), mode, uid: 0, gid: 0 }
     }
 
-    /// A symbolic link of root.
+    /// A symbolic link that root owns.
     pub fn symlink(target: impl Into<String>) -> Self {
         Self { kind: Kind::Symlink(target.into()), mode: 0o777, uid: 0, gid: 0 }
     }
 
-    /// The same with owner and group.
+    /// Returns the same node with another owner and group.
     #[must_use]
     pub fn owned(mut self, uid: u32, gid: u32) -> Self {
         self.uid = uid;
@@ -178,7 +178,7 @@ impl Node {
 }
 
 impl RootFs {
-    /// An empty tree.
+    /// Makes a tree without any entry.
     pub fn new() -> Self {
         Self::default()
     }

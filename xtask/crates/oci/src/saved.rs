@@ -21,7 +21,7 @@ use xtask_files::{Staged, dist};
 pub struct Saved {
     /// The digest of its configuration: what Docker and podman call the image's ID.
     pub id: Digest,
-    /// Its configuration.
+    /// The image configuration of this platform, as the tar holds it.
     pub config: ImageConfig,
     tar: PathBuf,
     config_bytes: Vec<u8>,

@@ -35,7 +35,7 @@ pub struct Scratch<'a> {
     pub time_zones: bool,
 }
 
-/// The tree: `/<bin>` 0755 and what [`base_rootfs`] holds.
+/// Makes the tree of a scratch image: `/<bin>` 0755 and what [`base_rootfs`] holds.
 ///
 /// # Errors
 /// The program's name is no plain file name, or one of the names above.

@@ -13,22 +13,22 @@ use header::{BLOCK, Header};
 pub struct Entry<'a> {
     /// The path from the root, without a slash at either end; empty for the root itself, which is written as `./`.
     pub path: &'a str,
-    /// What it is.
+    /// The kind of the entry, with the size of a file or the target of a link.
     pub kind: EntryKind<'a>,
     /// Permission bits, 0 to 0o7777.
     pub mode: u32,
-    /// The owner.
+    /// The number of the user who owns the entry.
     pub uid: u32,
-    /// The group.
+    /// The number of the group that owns the entry.
     pub gid: u32,
     /// Modification time, seconds since 1970.
     pub mtime: u64,
 }
 
-/// What an entry is.
+/// The kind of an entry: a folder, a regular file or a symbolic link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EntryKind<'a> {
-    /// A folder.
+    /// A folder, which has no bytes of its own.
     Dir,
     /// A regular file of this many bytes, which have to follow.
     File(u64),
@@ -47,7 +47,7 @@ pub struct Writer<W> {
 }
 
 impl<W: Write> Writer<W> {
-    /// A tar that begins here.
+    /// Begins a tar archive that is written to `out`.
     pub fn new(out: W) -> Self {
         Self { out, left: 0, padding: 0 }
     }
@@ -74,7 +74,7 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    /// Bytes of the present file.
+    /// Writes bytes of the file whose entry was begun last.
     ///
     /// # Errors
     /// They are more than were announced, or writing failed.
@@ -83,7 +83,8 @@ impl<W: Write> Writer<W> {
         self.out.write_all(bytes)
     }
 
-    /// The rest of the present file from a reader, without a copy through this process where the system can do that.
+    /// Copies the rest of the present file from a reader, without a copy through this process where the system can do
+    /// that.
     ///
     /// # Errors
     /// The reader ends too early, or reading or writing failed.
@@ -93,7 +94,7 @@ impl<W: Write> Writer<W> {
         if self.left == 0 { Ok(()) } else { Err(wrong("shorter")) }
     }
 
-    /// Ends the archive with two blocks of zeros and hands back what it was written to.
+    /// Ends the archive with two blocks of zeros and returns the writer below it.
     ///
     /// # Errors
     /// The bytes of the last file are not complete, or writing failed.
@@ -112,7 +113,7 @@ impl<W: Write> Writer<W> {
     }
 }
 
-/// The zeros after this many bytes of data.
+/// The number of zeros that fill up the last block after this many bytes of data.
 fn padding(size: u64) -> usize {
     let over = (size % BLOCK as u64) as usize;
     if over == 0 { 0 } else { BLOCK - over }

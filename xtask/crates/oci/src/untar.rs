@@ -15,47 +15,47 @@ const NAME_MAX: u64 = 64 << 10;
 /// The most bytes of pax records of one entry. Their largest are extended attributes, of 64 KiB each.
 const PAX_MAX: u64 = 4 << 20;
 
-/// What an entry is.
+/// The type of an entry, as the type flag of its header and its pax records tell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
-    /// A regular file.
+    /// A regular file, whose bytes lie in the tar.
     File,
-    /// Another name of an earlier file.
+    /// A hard link: another name of an earlier file.
     HardLink,
-    /// A symbolic link.
+    /// A symbolic link; its target is [`Entry::link`].
     Symlink,
-    /// A character device.
+    /// The node of a character device.
     Char,
-    /// A block device.
+    /// The node of a block device.
     Block,
-    /// A folder.
+    /// A folder, which has no bytes of its own.
     Dir,
-    /// A named pipe.
+    /// A named pipe (FIFO).
     Fifo,
     /// A file with holes, in one of GNU's ways.
     Sparse,
-    /// Anything else, by its letter.
+    /// Any other type, with the type flag of its header.
     Other(u8),
 }
 
-/// An entry.
+/// An entry of a tar: the facts in its header and pax records, and where its bytes lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     /// Its path as written; not empty.
     pub path: Vec<u8>,
     /// What a link leads to, as written.
     pub link: Vec<u8>,
-    /// What it is.
+    /// The type of the entry.
     pub kind: Type,
     /// The permission bits and whatever stands beside them.
     pub mode: u64,
-    /// The owner.
+    /// The number of the user who owns the entry.
     pub uid: u64,
-    /// The group.
+    /// The number of the group that owns the entry.
     pub gid: u64,
-    /// How many bytes a file has.
+    /// The number of bytes of a file.
     pub size: u64,
-    /// Where in the tar they begin.
+    /// The offset in the tar at which these bytes begin.
     pub offset: u64,
 }
 
@@ -63,11 +63,11 @@ pub struct Entry {
 #[derive(Debug)]
 pub struct Reader<R> {
     from: BufReader<R>,
-    /// Where the next header begins, and the reader with it.
+    /// The offset of the next header, at which the reader stands too.
     at: u64,
-    /// The length of the tar.
+    /// The length of the tar in bytes.
     end: u64,
-    /// The last entry came, or an error.
+    /// Whether the last entry was returned, or an error.
     done: bool,
 }
 
@@ -86,7 +86,7 @@ impl<R: Read + Seek> Iterator for Reader<R> {
 }
 
 impl<R: Read + Seek> Reader<R> {
-    /// A reader from the beginning.
+    /// Makes a reader that begins at the first entry.
     ///
     /// # Errors
     /// Its length cannot be found out.
@@ -96,7 +96,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Self { from: BufReader::with_capacity(16 << 10, from), at: 0, end, done: false })
     }
 
-    /// The next entry; none at the end.
+    /// Reads the next entry; none at the end.
     fn entry(&mut self) -> io::Result<Option<Entry>> {
         let (mut long_path, mut long_link, mut pax) = (None, None, None);
         loop {
@@ -175,7 +175,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(entry)
     }
 
-    /// The next header; none where the tar ends, with two blocks of zeros or without.
+    /// Reads the next header; none where the tar ends, with two blocks of zeros or without.
     fn header(&mut self) -> io::Result<Option<[u8; 512]>> {
         let Some(header) = self.block()? else { return Ok(None) };
         if header == [0; 512] {
@@ -210,7 +210,7 @@ impl<R: Read + Seek> Reader<R> {
         Ok(Some(block))
     }
 
-    /// A name in an entry of its own, up to its NUL.
+    /// Reads a name that has an entry of its own, up to its NUL.
     fn name(&mut self, size: u64) -> io::Result<Vec<u8>> {
         Ok(text(&self.data(size, NAME_MAX)?))
     }
@@ -237,7 +237,7 @@ impl<R: Read + Seek> Reader<R> {
         self.pad(size)
     }
 
-    /// To the next block. The last one of a tar need not be whole.
+    /// Moves on to the next block. The last one of a tar need not be whole.
     fn pad(&mut self, size: u64) -> io::Result<()> {
         let rest = (BLOCK - size % BLOCK) % BLOCK;
         self.forward(rest.min(self.end - self.at))

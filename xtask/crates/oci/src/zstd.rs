@@ -60,13 +60,13 @@ pub struct Zstd<'p, W> {
 }
 
 impl<'p, W: Write> Zstd<'p, W> {
-    /// A stream that begins here.
+    /// Begins a zstd stream.
     pub fn new(pool: &'p Pool, out: W) -> Self {
         // One that waits for each thread, since frames are large.
         Self { queue: Queue::new(pool, pool.threads() + 1), out, frame: Vec::new(), any: false }
     }
 
-    /// Ends the stream and hands back what it was written to.
+    /// Ends the stream and returns the writer below it.
     ///
     /// # Errors
     /// Compressing or writing failed.

@@ -20,7 +20,7 @@ pub struct Triple {
 /// The processor architecture, as far as this program makes a difference by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arch {
-    /// 64-bit x86.
+    /// 64-bit x86 (Rust's `x86_64`).
     X86_64,
     /// 32-bit x86: i586, i686.
     X86,
@@ -32,32 +32,32 @@ pub enum Arch {
     ArmV6,
     /// 32-bit Arm, version 5TE.
     ArmV5,
-    /// 64-bit RISC-V.
+    /// 64-bit RISC-V (`riscv64gc`, `riscv64a23`).
     Riscv64,
     /// 64-bit PowerPC, little endian.
     Powerpc64le,
-    /// IBM Z.
+    /// 64-bit IBM Z (`s390x`).
     S390x,
-    /// 64-bit LoongArch.
+    /// 64-bit LoongArch (Rust's `loongarch64`).
     Loongarch64,
-    /// 32-bit WebAssembly.
+    /// 32-bit WebAssembly (Rust's `wasm32`).
     Wasm32,
-    /// Any other.
+    /// An architecture that has no name here.
     Other,
 }
 
-/// The operating system.
+/// The operating system of a target, as far as this program makes a difference by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Os {
-    /// Linux (not Android).
+    /// Linux. Triples of Android name it too; they are told apart by [`Env::Other`].
     Linux,
-    /// Windows.
+    /// Microsoft Windows, with any C runtime.
     Windows,
-    /// macOS.
+    /// macOS, which triples call `darwin`.
     Darwin,
-    /// WASI, any preview.
+    /// WASI, the system interface of WebAssembly, in any preview.
     Wasi,
-    /// Any other, or none.
+    /// An operating system that has no name here, or none.
     Other,
 }
 
@@ -72,7 +72,7 @@ pub enum Env {
     GnuEabi,
     /// GNU libc with 32-bit pointers on a 64-bit processor (`gnux32`, `gnu_ilp32`).
     GnuIlp32,
-    /// musl.
+    /// musl on Linux, where the triple names no float convention.
     Musl,
     /// musl, 32-bit Arm hard float.
     MuslEabihf,
@@ -82,29 +82,29 @@ pub enum Env {
     MingwGnu,
     /// MinGW with LLVM's runtime (`windows-gnullvm`).
     MingwLlvm,
-    /// Microsoft's C runtime.
+    /// Microsoft's C runtime (`windows-msvc`).
     Msvc,
-    /// Any other, or none.
+    /// A C library or ABI that has no name here, or none.
     Other,
 }
 
 /// The C library family of a target, where images and gates make a difference by it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Libc {
-    /// GNU libc.
+    /// The GNU C library, with any ABI.
     Glibc,
-    /// musl.
+    /// The C library musl, with any ABI.
     Musl,
-    /// Anything else.
+    /// Any other C library, or none.
     Other,
 }
 
 /// An OCI platform: <https://github.com/opencontainers/image-spec/blob/v1.1.0/image-index.md>, "platform".
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Platform {
-    /// GOOS: `linux`, `windows`.
+    /// The operating system in Go's spelling (GOOS): `linux`, `windows`.
     pub os: &'static str,
-    /// GOARCH: `amd64`, `arm64`, …
+    /// The processor architecture in Go's spelling (GOARCH): `amd64`, `arm64`, …
     pub architecture: &'static str,
     /// `v7` for arm, `v8` for arm64; none elsewhere.
     pub variant: Option<&'static str>,
@@ -126,22 +126,22 @@ impl Triple {
         &self.text
     }
 
-    /// The processor architecture.
+    /// The processor architecture of the target.
     pub fn arch(&self) -> Arch {
         self.arch
     }
 
-    /// The operating system.
+    /// The operating system of the target.
     pub fn os(&self) -> Os {
         self.os
     }
 
-    /// The C library and ABI.
+    /// The C library and the ABI of the target.
     pub fn env(&self) -> Env {
         self.env
     }
 
-    /// The C library family.
+    /// The C library family of the target.
     pub fn libc(&self) -> Libc {
         match self.env {
             Env::Gnu | Env::GnuEabihf | Env::GnuEabi | Env::GnuIlp32 => Libc::Glibc,

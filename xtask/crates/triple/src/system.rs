@@ -54,22 +54,22 @@ pub enum ArchiveFormat {
 /// The format of programs, libraries and objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ObjectFormat {
-    /// Linux and most other Unix systems.
+    /// ELF, the format of Linux and most other Unix systems.
     Elf,
-    /// Windows.
+    /// PE, the format of Windows.
     Pe,
-    /// macOS.
+    /// Mach-O, the format of macOS.
     MachO,
-    /// WebAssembly.
+    /// WebAssembly modules and components.
     Wasm,
 }
 
-/// What a system does not have yet.
+/// A feature that is not supported yet for a system, with the reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unsupported {
     /// What is not supported.
     pub what: String,
-    /// Why.
+    /// The reason why it is not supported.
     pub why: String,
 }
 
@@ -124,7 +124,7 @@ pub fn archive_format(target: &Triple) -> Result<ArchiveFormat, Unsupported> {
 }
 
 impl ArchiveFormat {
-    /// Every format.
+    /// All formats of archives.
     pub const ALL: [ArchiveFormat; 2] = [ArchiveFormat::TarGz, ArchiveFormat::Zip];
 
     /// Returns the end of an archive's name: `.tar.gz`.

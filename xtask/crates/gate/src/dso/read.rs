@@ -1,4 +1,4 @@
-//! From bytes to an [`Object`].
+//! Reads an [`Object`] from the bytes of a file.
 
 use std::collections::BTreeMap;
 

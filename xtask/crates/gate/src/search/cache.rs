@@ -5,9 +5,9 @@ use crate::facts::Endian;
 /// A library that the cache knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Entry {
-    /// Its name, as programs ask for it.
+    /// The name of the library, as programs ask for it.
     pub(super) name: String,
-    /// Where it is.
+    /// The path of the library's file.
     pub(super) path: String,
     /// Which processors it is for; 0 for all of them.
     pub(super) hwcap: u64,

@@ -8,10 +8,10 @@ use crate::tree::Tree;
 /// Names that the loader takes for itself when they follow `lib`: it is the whole C library.
 const ITSELF: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
 
-/// Where it looks when no file says otherwise.
+/// The folders that the loader searches where no file says otherwise.
 const DEFAULT: &str = "/lib:/usr/local/lib:/usr/lib";
 
-/// musl's loader.
+/// musl's loader, as one tree has it: the folders that it searches.
 #[derive(Debug)]
 pub(crate) struct Musl {
     folders: Vec<String>,

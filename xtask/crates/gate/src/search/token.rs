@@ -1,6 +1,6 @@
 //! `$ORIGIN` and its kin in search paths: ld.so(8), "Dynamic string tokens".
 
-/// What the tokens stand for.
+/// The values that the tokens in a search path stand for.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tokens<'a> {
     /// The folder of the object that has the path.

@@ -1,24 +1,24 @@
 //! Keys of annotations and labels (image-spec, `annotations.md`).
 
-/// When the image was built, RFC 3339.
+/// The time at which the image was built, RFC 3339.
 pub const CREATED: &str = "org.opencontainers.image.created";
-/// A name for people.
+/// The title of the image: a name for people.
 pub const TITLE: &str = "org.opencontainers.image.title";
-/// A sentence for people.
+/// The description of the image: a sentence for people.
 pub const DESCRIPTION: &str = "org.opencontainers.image.description";
 /// The version of what is packed.
 pub const VERSION: &str = "org.opencontainers.image.version";
 /// The commit that it was built from.
 pub const REVISION: &str = "org.opencontainers.image.revision";
-/// Where its source is.
+/// The address of the source code that the image was built from.
 pub const SOURCE: &str = "org.opencontainers.image.source";
-/// Where people find more about it.
+/// The address at which people find more about the image.
 pub const URL: &str = "org.opencontainers.image.url";
-/// Where its documentation is.
+/// The address of the documentation of the image.
 pub const DOCUMENTATION: &str = "org.opencontainers.image.documentation";
-/// Who wrote it.
+/// The people or the organization who wrote what is packed.
 pub const AUTHORS: &str = "org.opencontainers.image.authors";
-/// Its licences, as an SPDX expression.
+/// The licences of what is packed, as an SPDX expression.
 pub const LICENSES: &str = "org.opencontainers.image.licenses";
 /// The reference of the image that this one builds on.
 pub const BASE_NAME: &str = "org.opencontainers.image.base.name";

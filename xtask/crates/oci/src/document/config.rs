@@ -10,25 +10,25 @@ use super::rfc3339;
 use crate::Digest;
 use xtask_triple::Platform;
 
-/// The document.
+/// The document of an image configuration: how to run the image, and the layers that it is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
-    /// When the image was made, RFC 3339.
+    /// The time at which the image was made, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// The processor that the programs need.
+    /// The processor architecture that the programs need, in Go's spelling.
     pub architecture: String,
-    /// The operating system that they need.
+    /// The operating system that the programs need, in Go's spelling.
     pub os: String,
-    /// The kind of processor.
+    /// The variant of the processor architecture, such as `v7` of `arm`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
-    /// How to run it.
+    /// How an engine runs the image.
     #[serde(default, deserialize_with = "nullable")]
     pub config: Runtime,
-    /// The layers, unpacked.
+    /// The digests of the uncompressed layers.
     pub rootfs: RootFsDiffs,
-    /// How each layer came to be.
+    /// The steps that made the image, in order: how each layer came to be.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
 }
@@ -44,13 +44,13 @@ pub struct Runtime {
     /// Ports that the program listens on, `8080/tcp`; written as the keys of an object.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
     pub exposed_ports: BTreeSet<String>,
-    /// `NAME=value`, in this order.
+    /// The environment variables as `NAME=value`, in this order.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub env: Vec<String>,
-    /// The program and the arguments that always stand.
+    /// The program and the arguments that every start of the image has.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub entrypoint: Vec<String>,
-    /// The arguments that the user's replace.
+    /// The default arguments, which those of the user replace.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub cmd: Vec<String>,
     /// Folders that hold what the program writes; written as the keys of an object.
@@ -59,7 +59,7 @@ pub struct Runtime {
     /// The folder that the program starts in.
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub working_dir: String,
-    /// Free facts.
+    /// The labels of the image: free text by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
     /// The signal that asks the program to end; SIGTERM where none.
@@ -76,24 +76,24 @@ pub struct Runtime {
 pub struct Health {
     /// `CMD` and a program with its arguments.
     pub test: Vec<String>,
-    /// Time from one check to the next.
+    /// The time from one check to the next, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<u64>,
-    /// How long a check may take.
+    /// The longest time that a check may take, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
-    /// How long the program may take to become well.
+    /// The time that the program may take to become well, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_period: Option<u64>,
-    /// How many checks must fail in a row.
+    /// The number of checks that must fail in a row before the program counts as unhealthy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retries: Option<u32>,
 }
 
-/// What the layers unpack to.
+/// The uncompressed layers of an image, by their digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFsDiffs {
-    /// Always `layers`.
+    /// The value `layers`, the only one that the specification has.
     #[serde(rename = "type")]
     pub kind: String,
     /// The digests of the uncompressed tars, lowest layer first.
@@ -101,13 +101,13 @@ pub struct RootFsDiffs {
     pub diff_ids: Vec<Digest>,
 }
 
-/// How a layer came to be.
+/// An entry of the image's history: how a layer came to be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
-    /// When, RFC 3339.
+    /// The time at which the step was made, RFC 3339.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created: Option<String>,
-    /// By what.
+    /// The command or the tool that made the step.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_by: Option<String>,
     /// Whether this step made no layer.
@@ -116,7 +116,8 @@ pub struct History {
 }
 
 impl ImageConfig {
-    /// Of layers of our own, lowest first, each with the words for its history. `created` is in seconds since 1970.
+    /// Makes the configuration of layers, lowest first, each with its text for the history. `created` is in seconds
+    /// since 1970.
     pub fn new(platform: &Platform, runtime: Runtime, layers: &[(&Layer, &str)], created: u64) -> Self {
         let created = rfc3339(created);
         let history = |by: &str| History {

@@ -12,16 +12,16 @@ use xtask_triple::Platform;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
-    /// What the content is.
+    /// The media type of the content.
     pub media_type: String,
     /// The digest of its bytes.
     pub digest: Digest,
-    /// The number of its bytes.
+    /// The size of the content in bytes.
     pub size: u64,
     /// What an index says about the platform of a manifest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformJson>,
-    /// Free facts.
+    /// The annotations of the content: free text by key.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
@@ -34,30 +34,30 @@ pub struct PlatformJson {
     pub architecture: String,
     /// The operating system, in Go's spelling.
     pub os: String,
-    /// The kind of processor: `v7`.
+    /// The variant of the processor architecture, such as `v7`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
 }
 
 impl Descriptor {
-    /// Of these bytes, without platform and annotations.
+    /// Makes the descriptor of these bytes, without platform and annotations.
     pub fn of(media_type: &str, bytes: &[u8]) -> Self {
         Self::new(media_type, Digest::of(bytes), bytes.len() as u64)
     }
 
-    /// Of a blob that is known by digest and size.
+    /// Makes the descriptor of a blob whose digest and size are known, without platform and annotations.
     pub fn new(media_type: &str, digest: Digest, size: u64) -> Self {
         Self { media_type: media_type.to_owned(), digest, size, platform: None, annotations: BTreeMap::new() }
     }
 
-    /// The same for this platform.
+    /// Returns the same descriptor with this platform.
     #[must_use]
     pub fn for_platform(mut self, platform: &Platform) -> Self {
         self.platform = Some(platform.into());
         self
     }
 
-    /// The same with one more annotation.
+    /// Returns the same descriptor with one more annotation.
     #[must_use]
     pub fn annotated(mut self, key: &str, value: impl Into<String>) -> Self {
         self.annotations.insert(key.to_owned(), value.into());
@@ -75,11 +75,11 @@ impl From<&Platform> for PlatformJson {
     }
 }
 
-/// A layer that is stored.
+/// A layer that is stored as a blob, with the digests of its compressed and of its uncompressed bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
-    /// The compressed blob.
+    /// The descriptor of the compressed blob.
     pub descriptor: Descriptor,
-    /// The digest of the tar.
+    /// The digest of the uncompressed tar.
     pub diff_id: Digest,
 }

@@ -7,25 +7,25 @@ use serde::{Deserialize, Serialize};
 
 use super::{Descriptor, media_type, nullable};
 
-/// The document.
+/// The document of an image index: a list of manifests, or of images in a layout's `index.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
     /// Always 2; kept for Docker's sake.
     pub schema_version: u32,
-    /// [`media_type::INDEX`].
+    /// The media type of the document: [`media_type::INDEX`], or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
     /// The manifests, in the order in which a client tries them.
     #[serde(deserialize_with = "nullable")]
     pub manifests: Vec<Descriptor>,
-    /// Free facts.
+    /// The annotations of the index: free text by key.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Index {
-    /// Of these manifests.
+    /// Makes an index of these manifests, with these annotations.
     pub fn new(manifests: Vec<Descriptor>, annotations: BTreeMap<String, String>) -> Self {
         Self { schema_version: 2, media_type: Some(media_type::INDEX.to_owned()), manifests, annotations }
     }

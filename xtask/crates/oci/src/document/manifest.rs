@@ -6,27 +6,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{Descriptor, media_type, nullable};
 
-/// The document.
+/// The document of an image manifest: the configuration and the layers of one image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
     /// Always 2; kept for Docker's sake.
     pub schema_version: u32,
-    /// [`media_type::MANIFEST`].
+    /// The media type of the document: [`media_type::MANIFEST`], or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// The configuration.
+    /// The descriptor of the image configuration.
     pub config: Descriptor,
-    /// The layers, lowest first.
+    /// The descriptors of the layers, lowest first.
     #[serde(deserialize_with = "nullable")]
     pub layers: Vec<Descriptor>,
-    /// Free facts.
+    /// The annotations of the manifest: free text by key.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
 }
 
 impl Manifest {
-    /// Of a configuration and its layers, lowest first.
+    /// Makes the manifest of a configuration and its layers, lowest first.
     pub fn new(config: Descriptor, layers: Vec<Descriptor>, annotations: BTreeMap<String, String>) -> Self {
         Self {
             schema_version: 2,

@@ -16,20 +16,20 @@ use crate::{Blobs, Codec, Digest, Layer, LayerSource, RootFs, StoredLayer};
 /// A layer that is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wanted<'a> {
-    /// What it is made of.
+    /// The tree that the layer is made of, or the layer on disk that it is taken from.
     pub(super) source: &'a LayerSource,
-    /// The time of its entries.
+    /// The modification time of the layer's entries, in seconds since 1970.
     pub(super) created: u64,
     /// How it is compressed, where it is made here.
     pub(super) codec: Codec,
 }
 
-/// Where layers go.
+/// The place where layers are stored, with what earlier runs remembered about them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Store<'a> {
-    /// The blobs.
+    /// The blobs of the layout that the layers are stored in.
     pub(super) blobs: &'a Blobs,
-    /// What is known of earlier runs.
+    /// The facts that earlier runs remembered.
     pub(super) memo: &'a Memo,
     /// The kind under which the memo knows these layers.
     pub(super) kind: &'static str,
@@ -44,11 +44,11 @@ pub(super) type Far<'a> = &'a (dyn Fn(usize, usize) + Sync);
 struct LayerTask<'a> {
     key: Digest,
     work: LayerWork<'a>,
-    /// Its files may not change any more without a trace.
+    /// Whether its files cannot change any more without a trace.
     settled: bool,
 }
 
-/// What a layer is made of.
+/// The work that builds a layer: pack a tree, or compress a stored layer anew.
 enum LayerWork<'a> {
     Tree(&'a RootFs, u64, Codec),
     Recode(&'a StoredLayer),

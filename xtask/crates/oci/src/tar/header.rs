@@ -17,14 +17,14 @@ const MAX_PREFIX: usize = 155;
 /// A ustar header. Fields that have no room for their value hold what fits; [`super::pax`] says the true one.
 pub(super) struct Header {
     bytes: [u8; BLOCK],
-    /// The path has no room or is not plain ASCII.
+    /// Whether the path has no room in the header or is not plain ASCII.
     pub(super) path_is_long: bool,
-    /// The same of the link's target.
+    /// Whether the link's target has no room in the header or is not plain ASCII.
     pub(super) link_is_long: bool,
 }
 
 impl Header {
-    /// Of an entry.
+    /// Makes the header of an entry, with its checksum.
     pub(super) fn of(entry: &Entry<'_>) -> Self {
         let (kind, size, link) = match entry.kind {
             EntryKind::Dir => (b'5', 0, ""),
@@ -40,7 +40,8 @@ impl Header {
         header.sealed()
     }
 
-    /// Of the pax records in front of an entry. Readers that know pax ignore the name; others extract it as a file,
+    /// Makes the header of the pax records in front of an entry. Readers that know pax ignore the name; others extract
+    /// it as a file,
     /// so it is one that does not clash.
     pub(super) fn of_pax(path: &str, size: u64) -> Self {
         let mut header = Self::blank(b'x', 0o644, size, 0);
@@ -52,7 +53,7 @@ impl Header {
         header.sealed()
     }
 
-    /// The header as it is written.
+    /// The bytes of the header as they are written to the archive.
     pub(super) fn bytes(&self) -> [u8; BLOCK] {
         self.bytes
     }

@@ -3,7 +3,7 @@
 
 use super::number::decimal;
 
-/// What of it counts here.
+/// The facts in a pax header that this reader uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pax {
     pub(super) path: Option<Vec<u8>>,
@@ -11,7 +11,7 @@ pub(super) struct Pax {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
-    /// The file has holes, whose map is elsewhere.
+    /// Whether the file has holes, whose map is elsewhere.
     pub(super) sparse: bool,
 }
 
