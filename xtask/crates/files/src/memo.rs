@@ -1,4 +1,4 @@
-//! What earlier runs found out, one small JSON file each: a hint that is checked before it is believed.
+//! Facts that earlier runs found out, one small JSON file each. A fact is a hint that is checked before it is used.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! What tells that a file did not change, without reading it.
+//! The metadata that tells that a file did not change, without reading it.
 
 use std::fs::{File, Metadata};
 use std::io;

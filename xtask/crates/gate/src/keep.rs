@@ -1,4 +1,4 @@
-//! The paths of a tree that a program needs: what is left of a base when only that is shipped.
+//! The paths of a tree that a program needs. A base that is cut down to one program ships only these.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! From a path or bytes to [`Facts`]; what cannot be a program is refused here, in words.
+//! Reads [`Facts`] from a path or from bytes. A file that cannot be a program is refused here, with the reason.
 
 use std::fs::File;
 use std::io::{Read, Seek};

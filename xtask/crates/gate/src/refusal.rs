@@ -1,4 +1,4 @@
-//! Why a file is refused before any rule is asked.
+//! The reasons for which a file is refused before any rule of the gate is applied.
 
 use xtask_files::error::Error;
 

@@ -13,7 +13,7 @@ use super::tree::Tree;
 use super::{Object, name_service};
 use xtask_oci::{Kind, RootFs};
 
-/// glibc's own libraries: what they load, they load for who calls them. Source: the packages of glibc.
+/// The libraries of glibc itself. They load files only on behalf of their callers. Source: the packages of glibc.
 const GLIBC: [&str; 10] = [
     "libc.so.6",
     "libm.so.6",

@@ -1,4 +1,4 @@
-//! What an image starts its processes with, as far as dynamic loaders look at it.
+//! The environment and the folder that an image starts its processes with, as far as dynamic loaders use them.
 
 /// The part of an image's configuration that decides where loaders look. Programs with set-uid, for which loaders ignore
 /// it, are none that images name.

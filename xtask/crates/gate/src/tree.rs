@@ -39,8 +39,8 @@ impl<'a> Tree<'a> {
         Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
     }
 
-    /// The same, where processes start with these variables (`NAME=value`) in this folder: `LD_LIBRARY_PATH` and
-    /// `LD_PRELOAD` count.
+    /// Returns the same tree, where processes start with these variables (`NAME=value`) in this folder.
+    /// `LD_LIBRARY_PATH` and `LD_PRELOAD` count.
     #[must_use]
     pub fn starting_with(mut self, env: &[String], folder: &str) -> Self {
         self.surroundings = Surroundings::of(env, folder);

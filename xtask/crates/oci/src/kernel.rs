@@ -1,4 +1,4 @@
-//! Where the kernel shows its own files in place of an image's.
+//! The folders in which the kernel shows its own files in place of an image's.
 
 /// Where an engine mounts what the kernel makes: nothing of the image shows there
 /// (<https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-filesystems>).

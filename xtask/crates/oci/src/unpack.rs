@@ -95,7 +95,7 @@ fn bring(brought: &mut BTreeSet<String>, mut place: &str) {
     }
 }
 
-/// Where an entry lies whose own name is not followed.
+/// The place of an entry in the tree: links above the entry are followed, the entry itself is not.
 fn beside(tree: &RootFs, path: &str) -> Option<String> {
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     match tree.resolve(above) {
@@ -152,7 +152,7 @@ fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
     Ok(Node { kind, mode, uid: id(entry.uid)?, gid: id(entry.gid)? })
 }
 
-/// What a link leads to.
+/// The target of a link.
 fn target(entry: &Entry, path: &str) -> Result<String> {
     if entry.link.is_empty() {
         return Err(refused(path, "it is a link without a target"));

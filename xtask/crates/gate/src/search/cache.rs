@@ -9,7 +9,7 @@ pub(super) struct Entry {
     pub(super) name: String,
     /// The path of the library's file.
     pub(super) path: String,
-    /// Which processors it is for; 0 for all of them.
+    /// The processors that the library is for, as the field `hwcap` of its entry has them; 0 for all of them.
     pub(super) hwcap: u64,
 }
 

@@ -41,8 +41,7 @@ impl Header {
     }
 
     /// Makes the header of the pax records in front of an entry. Readers that know pax ignore the name; others extract
-    /// it as a file,
-    /// so it is one that does not clash.
+    /// it as a file, so it is one that does not clash.
     pub(super) fn of_pax(path: &str, size: u64) -> Self {
         let mut header = Self::blank(b'x', 0o644, size, 0);
         header.octal(108..116, 0);
