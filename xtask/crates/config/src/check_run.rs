@@ -236,7 +236,7 @@ fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option
     Some(HealthCheck { cmd, interval, timeout, start_period, retries })
 }
 
-/// Labels or annotations.
+/// Checks the labels or annotations of an image, and returns all of them by their keys.
 fn facts<'a>(
     check: &mut Check<'a, '_>,
     table: &str,

@@ -46,14 +46,14 @@ const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
 ];
 
-/// What a text says of a size.
+/// A size as a text gives it.
 #[derive(Debug, PartialEq, Eq)]
 enum Size {
-    /// So many bytes.
+    /// The text gives this number of bytes.
     Bytes(u64),
-    /// More of them than can be counted.
+    /// The text gives more bytes than a `u64` can count.
     TooLarge,
-    /// Nothing.
+    /// The text is not a size.
     None,
 }
 

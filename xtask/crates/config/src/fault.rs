@@ -47,7 +47,7 @@ pub(super) enum Fault {
     Deep,
     /// A key or table that is there already.
     Duplicate,
-    /// Anything else.
+    /// A fault that no other variant names.
     Other,
 }
 

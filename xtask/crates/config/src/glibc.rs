@@ -5,9 +5,9 @@ use std::fmt;
 /// A version of glibc, such as 2.31.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct GlibcVersion {
-    /// 2, since 1997.
+    /// The major version, which has been 2 since 1997.
     pub major: u16,
-    /// The release within it.
+    /// The number of the release within the major version.
     pub minor: u16,
 }
 

@@ -38,21 +38,21 @@ pub struct ConfigKey {
 /// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueKind {
-    /// Text in quotes.
+    /// A string: text in quotes.
     String,
     /// A list of strings.
     Strings,
-    /// A whole number.
+    /// An integer: a whole number.
     Integer,
-    /// `true` or `false`.
+    /// A boolean: `true` or `false`.
     Boolean,
     /// A table of strings whose names are free.
     Map,
     /// A table that is written in the value, with keys of its own.
     Inline,
-    /// `[key]`, once.
+    /// A table with the header `[key]`, which appears once.
     Table,
-    /// `[[key]]`, any number of times.
+    /// A list of tables, each with the header `[[key]]`; any number of them.
     Tables,
 }
 
@@ -136,7 +136,7 @@ use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, T
 /// Every table, to find where a key belongs that stands in the wrong one.
 pub const SECTIONS: [&Section; 8] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &TEST];
 
-/// The file itself.
+/// The keys at the top level of the file.
 pub(super) const FILE: Section = Section {
     name: "the file",
     meaning: "The key `schema` comes first. The other keys are tables.",
@@ -173,7 +173,7 @@ pub(super) const FILE: Section = Section {
     later: &[],
 };
 
-/// `[app]`.
+/// The keys of the table `[app]`.
 pub(super) const APP: Section = Section {
     name: "[app]",
     meaning: "The program to build.",
@@ -196,7 +196,7 @@ pub(super) const APP: Section = Section {
     later: &[],
 };
 
-/// `[[mode]]`.
+/// The keys of each `[[mode]]` table.
 pub(super) const MODE: Section = Section {
     name: "[[mode]]",
     meaning: "A mode is a named set of Cargo features with its needs. A target is built in the first mode whose needs are \
@@ -236,7 +236,7 @@ pub(super) const MODE: Section = Section {
     later: &[],
 };
 
-/// `[[target]]`.
+/// The keys of each `[[target]]` table.
 pub(super) const TARGET: Section = Section {
     name: "[[target]]",
     meaning: "A target with its settings. `--target` on the command line also takes targets that the file does not list; \
@@ -308,7 +308,7 @@ pub(super) const TARGET: Section = Section {
     later: &[],
 };
 
-/// `[[image]]`.
+/// The keys of each `[[image]]` table.
 pub(super) const IMAGE: Section = Section {
     name: "[[image]]",
     meaning: "A container image, with one program for each platform. The keys from `entrypoint` to `annotations` describe \
@@ -455,7 +455,7 @@ pub(super) const IMAGE: Section = Section {
     later: &[],
 };
 
-/// `healthcheck` of `[[image]]`.
+/// The keys of the value of `healthcheck` in `[[image]]`.
 pub(super) const HEALTHCHECK: Section = Section {
     name: "healthcheck",
     meaning: "The value of `healthcheck` in `[[image]]`. Docker reads it. The engine chooses what is left out. Times are \
@@ -499,7 +499,7 @@ pub(super) const HEALTHCHECK: Section = Section {
     later: &[],
 };
 
-/// `expect` of `[[image]]`.
+/// The keys of the value of `expect` in `[[image]]`.
 pub(super) const EXPECT: Section = Section {
     name: "expect",
     meaning: "The value of `expect` in `[[image]]`.",
@@ -516,7 +516,7 @@ pub(super) const EXPECT: Section = Section {
     later: &[],
 };
 
-/// `[test]`.
+/// The keys of the table `[test]`.
 pub(super) const TEST: Section = Section {
     name: "[test]",
     meaning: "What `cargo xtask test` needs beyond modes and targets. A workspace whose tests need nothing leaves it out.",

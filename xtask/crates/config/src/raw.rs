@@ -35,7 +35,7 @@ pub(super) struct Raw {
     pub(super) test_all_features: Option<Texts>,
 }
 
-/// `[app]` as written.
+/// The table `[app]` as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawApp {
     pub(super) package: Option<Text>,
@@ -43,7 +43,7 @@ pub(super) struct RawApp {
     pub(super) smoke: Option<Texts>,
 }
 
-/// `[[mode]]` as written.
+/// A `[[mode]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawMode {
     pub(super) name: Option<Text>,
@@ -52,7 +52,7 @@ pub(super) struct RawMode {
     pub(super) needs: Option<Texts>,
 }
 
-/// `[[target]]` as written.
+/// A `[[target]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawTarget {
     pub(super) triple: Option<Text>,
@@ -66,7 +66,7 @@ pub(super) struct RawTarget {
     pub(super) rustflags: Option<Texts>,
 }
 
-/// `[[image]]` as written.
+/// An `[[image]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawImage {
     pub(super) name: Option<Text>,

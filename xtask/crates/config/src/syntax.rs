@@ -75,7 +75,7 @@ impl Syntax {
     }
 }
 
-/// Where to point.
+/// The range of bytes in the file that the message about an error points to.
 fn place(error: &Error, fault: Fault, source: &Source) -> Range<usize> {
     let end = source.text.trim_end().len();
     let span = error.span().unwrap_or_else(|| deep_key(source));

@@ -13,18 +13,18 @@ mod run;
 
 pub use run::{HealthCheck, Id, ImageRun, ImageSmoke, User};
 
-/// A valid targets.toml.
+/// The content of a valid targets.toml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The file it came from, as the caller named it.
     pub file: PathBuf,
-    /// What to build.
+    /// The program to build, from `[app]`.
     pub app: App,
-    /// In order of preference; at least one, all names different.
+    /// The modes in order of preference; at least one, all names different.
     pub modes: Vec<Mode>,
-    /// In the file's order; at least one, all triples different.
+    /// The targets in the file's order; at least one, all triples different.
     pub targets: Vec<Target>,
-    /// In the file's order, all names different.
+    /// The images in the file's order, all names different.
     pub images: Vec<Image>,
     /// What the project's own tests need.
     pub test: TestSection,
@@ -33,9 +33,9 @@ pub struct Config {
 /// `[app]`: the program to build. Package and bin exist in the workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct App {
-    /// The package.
+    /// The name of the package that has the program.
     pub package: String,
-    /// The program of that package.
+    /// The name of the program in that package.
     pub bin: String,
     /// Arguments of the smoke run; `["--version"]` where left out.
     pub smoke: Vec<String>,
@@ -172,7 +172,7 @@ pub enum Compression {
 /// `[test]`: what the tests of the project itself need.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TestSection {
-    /// Tools, each once.
+    /// The tools that the tests need, each once.
     pub needs: BTreeSet<TestNeed>,
     /// Packages whose tests run once more with all their features, which no mode may turn on together.
     pub all_features: BTreeSet<String>,
@@ -185,17 +185,17 @@ pub enum TestNeed {
     Docker,
     /// Handlers in binfmt_misc, so that the daemon runs foreign images.
     Binfmt,
-    /// `skopeo`.
+    /// The program `skopeo`, a tool for container images.
     Skopeo,
-    /// `umoci`.
+    /// The program `umoci`, a tool for OCI images.
     Umoci,
-    /// `podman`.
+    /// The program `podman`, a container engine.
     Podman,
-    /// `buildah`.
+    /// The program `buildah`, a tool that builds container images.
     Buildah,
-    /// `bwrap`: bubblewrap.
+    /// The program `bwrap` of bubblewrap, a tool for sandboxes.
     Bubblewrap,
-    /// `zstd`, the program.
+    /// The program `zstd`, as opposed to the library.
     Zstd,
     /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
     Registry,

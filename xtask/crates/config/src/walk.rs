@@ -64,13 +64,13 @@ impl<'t, 'd> Fields<'t, 'd> {
         value
     }
 
-    /// A string.
+    /// Reads the string of a key. None where the key is left out or has another type, which is reported.
     pub(super) fn string(&mut self, key: &str) -> Option<Spanned<String>> {
         let value = self.value(key, ValueKind::String)?;
         self.as_string(key, value)
     }
 
-    /// A list of strings.
+    /// Reads the list of strings of a key. None where the key is left out or has another type, which is reported.
     pub(super) fn strings(&mut self, key: &str) -> Option<Spanned<Vec<Spanned<String>>>> {
         let value = self.value(key, ValueKind::Strings)?;
         let Some(list) = value.get_ref().as_array() else {
@@ -84,7 +84,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(Spanned::new(value.span(), all.into_iter().collect::<Option<_>>()?))
     }
 
-    /// `true` or `false`.
+    /// Reads the boolean of a key. None where the key is left out or has another type, which is reported.
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
         let value = self.value(key, ValueKind::Boolean)?;
         let read = value.get_ref().as_bool();

@@ -37,13 +37,13 @@ pub struct Workspace {
 /// A member of a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Package {
-    /// Its name.
+    /// The name of the package.
     pub name: String,
-    /// Its version.
+    /// The version of the package.
     pub version: Version,
     /// The directory of its Cargo.toml.
     pub dir: PathBuf,
-    /// Cargo builds it where no package is named (`default-members`).
+    /// Whether Cargo builds it where no package is named (`default-members`).
     pub default_member: bool,
     /// The names of its programs, sorted.
     pub bins: Vec<String>,

@@ -1,4 +1,4 @@
-//! What a run says of what it made: sizes, timings and reports.
+//! What a run writes and prints about its products: sizes, timings and reports.
 
 pub mod json;
 pub mod report;

@@ -1,5 +1,5 @@
-//! How large the images in a layout are, and what of: layers, files, and the crates of the program. Read from what ships,
-//! not from what was meant to.
+//! The sizes of the images in a layout, and of their parts: layers, files, and the crates of the program.
+//! They are read from the images that ship, not from what was meant to be in them.
 
 mod changes;
 mod crates;
@@ -20,27 +20,27 @@ pub use kept::{Against, Kept};
 pub use measure::{Subject, measure};
 pub use tables::{changes_table, text};
 
-/// `size.json`: all sizes in bytes.
+/// The document `size.json`: what the images of a release weigh. All sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
-    /// 1.
+    /// The version of the file's format, which is 1.
     pub schema: u32,
-    /// The program's name.
+    /// The name of the program that the images ship.
     pub app: String,
-    /// Its version.
+    /// The version of the program that the images ship.
     pub version: String,
     /// The images, in the order of targets.toml.
     pub images: Vec<ImageSize>,
 }
 
-/// An image.
+/// An image with its sizes on every platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageSize {
-    /// Its name.
+    /// The name of the image in targets.toml.
     pub name: String,
     /// The digest of its index, with `sha256:`.
     pub index_digest: String,
-    /// The most bytes that a platform may have to pull.
+    /// The most bytes that a pull may fetch for one platform; none where there is no limit.
     pub budget: Option<u64>,
     /// Its platforms, in the order of the index.
     pub platforms: Vec<PlatformSize>,
@@ -49,38 +49,38 @@ pub struct ImageSize {
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformSize {
-    /// `linux/arm64/v8`.
+    /// The platform as OCI writes it, for instance `linux/arm64/v8`.
     pub platform: String,
     /// The target and the mode that its program was built for, as the image's labels say.
     #[serde(default)]
     pub built: Option<(String, String)>,
-    /// What a pull fetches: manifest, configuration and layers as stored. This is what a budget limits.
+    /// The bytes that a pull fetches: manifest, configuration and layers as stored. A budget limits this number.
     pub pull: u64,
-    /// All layers, uncompressed.
+    /// The bytes of all layers, uncompressed.
     pub unpacked: u64,
     /// The layers, lowest first.
     pub layers: Vec<LayerSize>,
-    /// Every regular file of every layer, the largest first.
+    /// What the program is made of; none where it was not examined.
     pub files: Vec<FileSize>,
     /// What the program is made of; none where nobody looked.
     #[serde(default)]
     pub program: Option<ProgramSize>,
 }
 
-/// A layer.
+/// A layer of an image, with its sizes in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LayerSize {
     /// The digest of its blob, with `sha256:`.
     pub digest: String,
-    /// `gzip`, `zstd` or `none`.
+    /// How the layer is compressed: `gzip`, `zstd` or `none`.
     pub compression: String,
-    /// As stored.
+    /// The bytes of the blob, compressed as it is stored.
     pub stored: u64,
-    /// The tar.
+    /// The bytes of the uncompressed tar.
     pub unpacked: u64,
-    /// How many entries it has.
+    /// The number of entries in the tar.
     pub entries: usize,
-    /// What the image's history says of it.
+    /// How the layer was made, as the image's history says; empty where it says nothing.
     pub created_by: String,
 }
 
@@ -89,11 +89,11 @@ pub struct LayerSize {
 pub struct FileSize {
     /// Its path in the layer, without a slash in front.
     pub path: String,
-    /// Uncompressed.
+    /// The uncompressed size of the file, in bytes.
     pub size: u64,
     /// The number of its layer, from 0.
     pub layer: usize,
-    /// A higher layer replaces or removes it: it is fetched, and nobody sees it.
+    /// Whether a higher layer replaces or removes the file: a pull fetches it, but it is not visible in the image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }
@@ -103,13 +103,13 @@ pub struct FileSize {
 pub struct ProgramSize {
     /// Its path in the image.
     pub path: String,
-    /// The file.
+    /// The size of the program's file, in bytes.
     pub size: u64,
-    /// Where the names come from.
+    /// Where the names of the symbols come from.
     pub symbols: Symbols,
     /// The sections that a process has in its memory image and that take room in the file, the largest first.
     pub sections: Vec<SectionSize>,
-    /// Who brought the code and data that has a name, the largest first; empty where no names are known.
+    /// The crates that brought code and data with names, the largest first; empty where no names are known.
     pub crates: Vec<CrateSize>,
 }
 
@@ -121,16 +121,16 @@ pub enum Symbols {
     Own,
     /// From the same program, built once more without stripping.
     Built,
-    /// The program was stripped: nobody knows.
+    /// The program was stripped, so its symbols have no known names.
     Stripped,
 }
 
 /// A section of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SectionSize {
-    /// `.text`
+    /// The name of the section, for instance `.text`.
     pub name: String,
-    /// In the file.
+    /// The bytes that the section takes in the file.
     pub size: u64,
 }
 
@@ -139,14 +139,14 @@ pub struct SectionSize {
 pub struct CrateSize {
     /// The crate's name as Rust has it; for the rest, what it is: `(C and assembly)`, `(C++)`.
     pub name: String,
-    /// Bytes of code.
+    /// The bytes of code that the crate brought.
     pub code: u64,
     /// Bytes of data that has a symbol. Texts and tables of constants have none.
     pub data: u64,
 }
 
 impl CrateSize {
-    /// Code and data. What others wrote may hold any numbers.
+    /// The bytes of code and data together. The addition saturates, since a file that is read may hold any numbers.
     fn all(&self) -> u64 {
         self.code.saturating_add(self.data)
     }

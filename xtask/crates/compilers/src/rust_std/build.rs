@@ -12,20 +12,20 @@ use xtask_process::exec::{Cmd, End, Stream};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// What to build.
+/// The std to build, and what it is built with.
 #[derive(Debug, Clone)]
 pub struct Build<'a> {
-    /// For this compiler, with its source.
+    /// The compiler that the std is for, and whose library source is built.
     pub rustc: &'a Rustc,
-    /// For this target.
+    /// The target that the std is for.
     pub target: &'a Triple,
-    /// The cache folder.
+    /// The cache folder, which the std is put into.
     pub cache: &'a Path,
     /// The environment, and the triple of the host.
     pub host: &'a Host,
-    /// Compilers at once; Cargo decides where none.
+    /// How many compilers run at once; Cargo decides where none.
     pub jobs: Option<usize>,
-    /// Cargo may not use the network.
+    /// Whether Cargo must not use the network.
     pub offline: bool,
 }
 

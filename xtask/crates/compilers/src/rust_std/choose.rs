@@ -8,21 +8,21 @@ use super::find::{self, Ready, Way};
 use crate::rustc::Rustc;
 use xtask_triple::Triple;
 
-/// What was chosen for one target.
+/// The choice of a rustc and of a std for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
     /// It can be built now.
     Ready {
-        /// With this rustc.
+        /// The rustc that builds the target.
         rustc: Rustc,
-        /// With this std.
+        /// The std that the target is built with.
         std: Ready,
     },
-    /// Setup could get it.
+    /// Setup could get the std.
     Setup {
-        /// For this rustc.
+        /// The rustc that setup gets the std for.
         rustc: Rustc,
-        /// In this way.
+        /// The way in which setup gets the std.
         way: Way,
     },
     /// No rustc on this machine has it or could get it. Setup may install a rustc that brings its source.
@@ -44,9 +44,9 @@ pub struct StdPlan {
 /// What `rustup target add` was found unable to do, by toolchain and target; and whether there is a rustup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Refused {
-    /// rustup is on PATH.
+    /// Whether rustup is on PATH.
     pub rustup: bool,
-    /// Tried, and failed.
+    /// The toolchains and targets for which `rustup target add` was tried and failed.
     pub failed: BTreeSet<(String, Triple)>,
 }
 

@@ -29,21 +29,21 @@ const NEEDED: [&str; 10] = [
     "libunwind.a",
 ];
 
-/// What to take them from.
+/// The compiler that the files are taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
-    /// A zig.
+    /// A zig that compiles for the target.
     Zig {
-        /// The program.
+        /// The path of the program `zig`.
         program: PathBuf,
         /// The arguments that make `zig cc` compile for the target.
         flags: Vec<String>,
     },
-    /// A gcc for that musl target.
+    /// A gcc that compiles for the musl target.
     Gcc(PathBuf),
 }
 
-/// The folder in a sysroot.
+/// The `self-contained` folder of a target in a sysroot.
 pub fn folder(sysroot: &Path, target: &Triple) -> PathBuf {
     libraries(sysroot, target).join("self-contained")
 }

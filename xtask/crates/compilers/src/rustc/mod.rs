@@ -20,13 +20,13 @@ pub use version::Version;
 pub struct Rustc {
     /// The compiler itself, never a rustup proxy: what it is does not depend on variables or the working folder.
     pub program: PathBuf,
-    /// Its release.
+    /// The version of the compiler.
     pub version: Version,
     /// The full hash of the commit it was built from, where it knows it.
     pub commit: Option<String>,
     /// The triple it runs on.
     pub host: Triple,
-    /// Where its libraries lie.
+    /// The sysroot: the folder that its libraries lie in.
     pub sysroot: PathBuf,
     /// All that `rustc -vV` says. Two compilers of one commit built by different people differ here, and neither can
     /// use a library of the other.

@@ -6,7 +6,7 @@ use std::fmt;
 /// pre-release comes before the release of the same numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
-    /// Major, minor, patch.
+    /// The major, minor and patch numbers, in this order.
     pub numbers: [u64; 3],
     /// `nightly`, `beta.3`; none for a stable release.
     pub pre: Option<String>,

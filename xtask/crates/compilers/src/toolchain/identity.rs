@@ -18,7 +18,7 @@ impl Fingerprint {
         Self::default().with(kind)
     }
 
-    /// Adds a part.
+    /// Adds a part with its length in front, so that no part runs into the next.
     #[must_use]
     pub fn with(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();

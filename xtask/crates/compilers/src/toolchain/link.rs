@@ -82,12 +82,12 @@ const DRIVER: Rules = Rules {
 
 const MUSL_SPECS: Rules = Rules { rustflag: |_| Some("-Crelocation-model=static"), ..DRIVER };
 
-/// What links a target's programs.
+/// The linker of a target's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Linker {
     /// A C toolchain's driver.
     Driver {
-        /// The program.
+        /// The driver that rustc starts to link.
         program: PathBuf,
         /// What kind of driver it is.
         link: Link,
@@ -95,7 +95,7 @@ pub enum Linker {
     /// `rust-lld`, with the start files and the C library that lie in the std's `self-contained` folder: no C
     /// toolchain takes part.
     RustLld {
-        /// The program.
+        /// The path of the program `rust-lld`.
         program: PathBuf,
     },
 }

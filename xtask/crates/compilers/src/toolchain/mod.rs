@@ -34,9 +34,9 @@ pub struct Candidate {
     pub cc: Driver,
     /// The C++ compiler, where one lies beside the C compiler.
     pub cxx: Option<Driver>,
-    /// The archiver.
+    /// The archiver (`ar`), where there is one.
     pub ar: Option<Driver>,
-    /// The archive indexer.
+    /// The archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<Driver>,
     /// How rustc links with it.
     pub link: Link,
@@ -47,7 +47,7 @@ pub struct Candidate {
 /// One of the places a provider looked at without finding a candidate, for `explain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nothing {
-    /// Who looked.
+    /// The provider that found no candidate there.
     pub provider: Provider,
     /// What it looked for, or why it did not look.
     pub looked_for: String,
@@ -66,9 +66,9 @@ pub struct Toolchain {
     pub cc: PathBuf,
     /// The C++ compiler, where its probe passed.
     pub cxx: Option<PathBuf>,
-    /// The archiver.
+    /// The archiver (`ar`), where there is one.
     pub ar: Option<PathBuf>,
-    /// The archive indexer.
+    /// The archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<PathBuf>,
     /// What rustc links with.
     pub linker: PathBuf,

@@ -38,9 +38,9 @@ pub struct Setting<'a> {
 /// The compiler and the sysroot that the Rust half of the probe is built with.
 #[derive(Debug, Clone, Copy)]
 pub struct Std<'a> {
-    /// rustc.
+    /// The rustc that compiles the Rust half.
     pub rustc: &'a Path,
-    /// `--sysroot`, where the std is not in rustc's own.
+    /// The folder for `--sysroot`, where the std is not in rustc's own.
     pub sysroot: Option<&'a Path>,
 }
 
@@ -48,9 +48,9 @@ pub struct Std<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Verdict {
-    /// It passed.
+    /// The toolchain passed its probe.
     Works(Works),
-    /// It is there and does not work.
+    /// The toolchain is there and does not work.
     Broken {
         /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
@@ -81,9 +81,9 @@ impl Verdict {
 pub struct Works {
     /// Name and version, without a path: `gcc 12.2.0`.
     pub version: String,
-    /// See [`super::Toolchain::id`].
+    /// The identity of the toolchain, as in [`super::Toolchain::id`].
     pub id: String,
-    /// The C++ compiler passed too.
+    /// Whether the C++ compiler passed too.
     pub cxx: bool,
     /// The steps that were taken, in words.
     pub steps: Vec<String>,

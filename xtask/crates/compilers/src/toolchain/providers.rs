@@ -38,7 +38,7 @@ pub struct Definition {
 pub struct Search<'a> {
     /// The provider that looks.
     pub provider: Provider,
-    /// The target.
+    /// The target to find candidates for.
     pub target: &'a Triple,
     /// PATH, the variables and the triple of this machine.
     pub host: &'a Host,
@@ -64,11 +64,11 @@ pub enum Supply {
     Zig,
     /// A package of the system, by its name in each package manager.
     Package {
-        /// Debian's.
+        /// The name of the package for Debian's apt.
         apt: &'static str,
-        /// Fedora's.
+        /// The name of the package for Fedora's dnf.
         dnf: &'static str,
-        /// Homebrew's.
+        /// The name of the package for Homebrew's brew.
         brew: &'static str,
     },
 }
@@ -103,9 +103,9 @@ table! {
     Musl = musl::MUSL,
     /// clang with a sysroot for the target.
     Clang = clang::CLANG,
-    /// MinGW-w64's gcc.
+    /// The gcc of MinGW-w64.
     Mingw = mingw::MINGW,
-    /// `zig cc`.
+    /// The C compiler that zig brings, `zig cc`.
     Zig = zig::ZIG,
 }
 

@@ -14,14 +14,14 @@ pub enum Runner {
     Native,
     /// qemu's user mode emulation.
     Qemu {
-        /// The emulator.
+        /// The path of the emulator's program.
         program: PathBuf,
         /// Where the target's dynamic loader and libraries lie (`-L`); none where programs are static.
         sysroot: Option<PathBuf>,
     },
     /// They cannot be run here.
     None {
-        /// What is missing.
+        /// What is missing to run them, in words.
         reason: String,
     },
 }

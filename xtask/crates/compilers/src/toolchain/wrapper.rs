@@ -13,13 +13,13 @@ use xtask_triple::Triple;
 /// The tools of a candidate as single paths, wrapped where need be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tools {
-    /// The C compiler.
+    /// The path of the C compiler.
     pub cc: PathBuf,
-    /// The C++ compiler.
+    /// The path of the C++ compiler, where there is one.
     pub cxx: Option<PathBuf>,
-    /// The archiver.
+    /// The path of the archiver (`ar`), where there is one.
     pub ar: Option<PathBuf>,
-    /// The archive indexer.
+    /// The path of the archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<PathBuf>,
     /// What rustc links with.
     pub linker: PathBuf,

@@ -22,7 +22,7 @@ pub(crate) struct RawRun {
     pub(crate) expect: Option<RawExpect>,
 }
 
-/// `healthcheck` as written.
+/// The value of `healthcheck` as it is written in the file.
 #[derive(Debug)]
 pub(crate) struct RawHealthcheck {
     pub(crate) cmd: Option<Texts>,
@@ -32,14 +32,14 @@ pub(crate) struct RawHealthcheck {
     pub(crate) retries: Option<Text>,
 }
 
-/// `expect` as written.
+/// The value of `expect` as it is written in the file.
 #[derive(Debug)]
 pub(crate) struct RawExpect {
     pub(crate) exit: Option<Text>,
     pub(crate) stdout: Option<Text>,
 }
 
-/// Reads them from an `[[image]]`.
+/// Reads these keys from an `[[image]]` table.
 pub(super) fn fields(image: &mut Fields<'_, '_>) -> RawRun {
     RawRun {
         entrypoint: image.strings("entrypoint"),

@@ -49,7 +49,7 @@ pub struct HealthCheck {
 /// `user`: who runs the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
-    /// The user.
+    /// The user who runs the program, by number or by name.
     pub user: Id,
     /// The group; what the image's `/etc/passwd` says of the user, else the number of the user, where left out.
     pub group: Option<Id>,

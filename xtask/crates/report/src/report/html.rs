@@ -73,7 +73,7 @@ pub fn html(report: &Report, timings: Option<&Timings>) -> String {
     text + "</body>\n</html>\n"
 }
 
-/// What there is, in one line; nothing that is not there is counted.
+/// A line with the counts of jobs, fallbacks, images and skipped targets; counts of zero are left out.
 fn summary(report: &Report) -> String {
     let failed = report.jobs.iter().filter(|j| j.status == super::Status::Failed).count();
     let fallbacks = report.jobs.iter().filter(|j| j.fallback.is_some()).count();

@@ -1,4 +1,4 @@
-//! report.md.
+//! The text of report.md, a report in Markdown.
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;

@@ -1,4 +1,4 @@
-//! A report as tables.
+//! The tables and notes of a report, which every output format shares.
 
 use super::types::{
     ArtifactEntry, CheckVerdict, JobEntry, PurityEntry, Report, SmokeEntry, SmokeStatus, Status,

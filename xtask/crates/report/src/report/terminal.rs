@@ -1,4 +1,4 @@
-//! A report for a terminal.
+//! The text of a report for a terminal.
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;

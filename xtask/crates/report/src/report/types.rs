@@ -4,19 +4,19 @@ use serde::{Deserialize, Serialize};
 
 use xtask_gate::{Facts, Kind};
 
-/// report.json.
+/// The document report.json: what a release built, packed and skipped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Report {
-    /// 1.
+    /// The version of the file's format, which is 1.
     pub schema: u32,
-    /// The program's name.
+    /// The name of the program that was built.
     #[serde(default)]
     pub app: String,
-    /// The program's version.
+    /// The version of the program that was built.
     pub version: String,
-    /// What was built, in the order of targets.toml.
+    /// The jobs that were built, in the order of targets.toml.
     pub jobs: Vec<JobEntry>,
-    /// What was packed.
+    /// The images that were packed.
     pub images: Vec<ImageEntry>,
     /// The images of targets.toml that were not made, since they would have lacked a platform or do not run on one.
     #[serde(default)]
@@ -28,7 +28,7 @@ pub struct Report {
 /// One target in one mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobEntry {
-    /// The target triple.
+    /// The target triple that the job built for.
     pub target: String,
     /// The mode that was built.
     pub mode: String,
@@ -38,11 +38,11 @@ pub struct JobEntry {
     pub fallback: Option<FallbackEntry>,
     /// The C toolchain; none for a mode that needs none.
     pub toolchain: Option<ToolchainEntry>,
-    /// The program; none where there is none.
+    /// The program that was built; none where there is none.
     pub artifact: Option<ArtifactEntry>,
-    /// What the gate said; none where there was nothing to look at.
+    /// The verdict of the gate; none where there was nothing to check.
     pub gate: Option<CheckVerdict>,
-    /// The gate's warnings.
+    /// The warnings that the gate gave.
     #[serde(default)]
     pub warnings: Vec<String>,
     /// Whether the target's build hit no trap and left no machine code that rustc did not make.
@@ -51,7 +51,7 @@ pub struct JobEntry {
     pub smoke: SmokeEntry,
     /// How the job ended.
     pub status: Status,
-    /// Why it failed.
+    /// Why the job failed; none where it did not.
     pub error: Option<String>,
     /// Wall time of its cargo call in seconds; jobs that share a call have the same.
     #[serde(serialize_with = "rounded")]
@@ -66,65 +66,65 @@ fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, 
 /// A mode that was preferred, and why another was taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FallbackEntry {
-    /// The preferred mode.
+    /// The name of the mode that was preferred.
     pub from: String,
     /// Why it could not be built, in words.
     pub reason: String,
 }
 
-/// A C toolchain.
+/// The C toolchain that a job was built with.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolchainEntry {
-    /// Where it comes from: the name of a provider.
+    /// The name of the provider that the toolchain comes from.
     pub provider: String,
     /// The command that compiles C.
     pub cc: String,
-    /// Its version.
+    /// The version of the C compiler.
     pub version: String,
-    /// Its identity: changes when the compiler changes.
+    /// The identity of the toolchain, which changes when the compiler changes.
     pub id: String,
 }
 
 /// A program that was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactEntry {
-    /// Its path below `target/dist`.
+    /// The path of the program below `target/dist`.
     pub path: String,
-    /// Lower-case hexadecimal.
+    /// The SHA-256 of the program's file, in lower-case hexadecimal.
     pub sha256: String,
-    /// In bytes.
+    /// The size of the program's file, in bytes.
     pub size: u64,
-    /// How it is linked. None for a program that is no ELF file.
+    /// How the program is linked; none where it is not an ELF file.
     pub kind: Option<Kind>,
-    /// The processor family.
+    /// The processor family that the program is for, such as `x86_64`; none where the file cannot be read as a program.
     pub machine: Option<String>,
-    /// The dynamic loader that it names.
+    /// The dynamic loader that the program names.
     pub interpreter: Option<String>,
-    /// The shared libraries that it names.
+    /// The shared libraries that the program names.
     pub needed: Vec<String>,
-    /// The newest glibc that it requires.
+    /// The newest version of glibc that the program requires.
     pub glibc_max: Option<String>,
-    /// Its bill of materials; none where the command wrote none.
+    /// The bill of materials of the program; none where the command wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<Sbom>,
 }
 
-/// A bill of materials.
+/// The file with a bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sbom {
-    /// Its path below `target/dist`.
+    /// The path of the file below `target/dist`.
     pub path: String,
-    /// Lower-case hexadecimal.
+    /// The SHA-256 of the file, in lower-case hexadecimal.
     pub sha256: String,
 }
 
-/// Pass or fail.
+/// The verdict of the gate on a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum CheckVerdict {
-    /// Nothing stands against it.
+    /// The gate found no reason to reject the program.
     Pass,
-    /// It must not ship.
+    /// The program must not be shipped.
     Fail,
 }
 
@@ -144,7 +144,7 @@ pub enum PurityEntry {
 pub struct SmokeEntry {
     /// What ran it: `native`, `qemu`; of an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`, ….
     pub runner: Option<String>,
-    /// How it ended.
+    /// How the first start ended.
     pub status: SmokeStatus,
     /// Why it failed or was skipped; of an image that passed, what the engine that answers said, where that did not run it.
     #[serde(default)]
@@ -155,11 +155,11 @@ pub struct SmokeEntry {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmokeStatus {
-    /// As expected (with exit code 0 where nothing else is said), in time.
+    /// The program ended as expected and in time. Exit code 0 is expected where nothing else is said.
     Pass,
-    /// Otherwise.
+    /// The program did not end as expected, or not in time.
     Fail,
-    /// It was not started: nothing here can run it, or there is no program.
+    /// The program was not started: nothing here can run it, or there is no program.
     Skipped,
 }
 
@@ -169,7 +169,7 @@ pub enum SmokeStatus {
 pub enum Status {
     /// Everything that was asked for is there.
     Ok,
-    /// See the job's error.
+    /// The job failed; its error says why.
     Failed,
 }
 
@@ -200,17 +200,17 @@ pub struct ImageEntry {
     /// The most bytes that a platform may have to pull, as targets.toml says.
     #[serde(default)]
     pub budget: Option<u64>,
-    /// One per platform.
+    /// The manifests of the image, one for each platform.
     pub manifests: Vec<ManifestEntry>,
     /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
 
-/// A base that a choice went past.
+/// A smaller base that the choice of a base rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
-    /// Its name.
+    /// The name of the base that was rejected.
     pub base: String,
     /// Why a program does not start on it.
     pub reason: String,
@@ -219,7 +219,7 @@ pub struct Rejected {
 /// An image's part for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
-    /// `linux/arm64/v8`.
+    /// The platform as OCI writes it, for instance `linux/arm64/v8`.
     pub platform: String,
     /// Digest of the manifest, with `sha256:`.
     pub digest: String,
@@ -236,7 +236,7 @@ pub struct ManifestEntry {
 /// An image that was not made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unmade {
-    /// Its name.
+    /// The name of the image in targets.toml.
     pub name: String,
     /// Which platforms it would have lacked, or on which it does not run, and why; or that `--target` leaves out all.
     pub reason: String,
@@ -249,14 +249,14 @@ pub struct Unmade {
 /// A target that could not be built here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SkippedEntry {
-    /// The target triple.
+    /// The target triple that was skipped.
     pub target: String,
-    /// Why.
+    /// Why the target could not be built.
     pub reason: String,
 }
 
 impl Unmade {
-    /// The reason, and what lies in target/dist in its stead: nobody shall take that for the new one.
+    /// The reason, and the image of an earlier run in target/dist, so that nobody takes that one for the new one.
     pub fn words(&self) -> String {
         let earlier = self.earlier.as_ref();
         let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));

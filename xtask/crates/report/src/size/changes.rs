@@ -1,4 +1,4 @@
-//! What is larger or smaller than before.
+//! The differences between two measurements of the sizes of images.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use super::{PlatformSize, Sizes};
 /// Something whose size changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Change {
-    /// The image.
+    /// The name of the image whose size changed.
     pub image: String,
-    /// The platform.
+    /// The platform of the image whose size changed.
     pub platform: String,
-    /// What kind of thing.
+    /// What kind of thing changed.
     pub what: What,
-    /// Its name: a path, a crate; empty for the image itself.
+    /// The name of what changed: a path or a crate; empty for the image itself.
     pub name: String,
-    /// In bytes; none where it was not there.
+    /// The size before, in bytes; none where it was not there.
     pub before: Option<u64>,
-    /// In bytes; none where it is gone.
+    /// The size after, in bytes; none where it is gone.
     pub after: Option<u64>,
 }
 
@@ -42,7 +42,7 @@ impl Change {
     }
 }
 
-/// What is held against each other.
+/// The sizes to compare, by the names of what they are of.
 type Named = BTreeMap<String, u64>;
 
 /// All differences: for each platform of each image first what a pull fetches, then files and crates, the largest

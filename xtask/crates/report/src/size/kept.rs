@@ -7,7 +7,7 @@ use crate::report::Report;
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 
-/// The places.
+/// The paths of the files that keep the sizes of a workspace's images.
 #[derive(Debug, Clone)]
 pub struct Kept {
     /// `target/dist/size.json`: of the last release.
@@ -23,12 +23,12 @@ pub struct Kept {
 pub struct Against {
     /// Where they come from, in words.
     pub source: String,
-    /// The sizes.
+    /// The earlier sizes themselves.
     pub sizes: Sizes,
 }
 
 impl Kept {
-    /// The places of a workspace: `dist` is target/dist, `work` is target/xtask.
+    /// The files of a workspace: `dist` is target/dist, `work` is target/xtask.
     pub fn new(dist: &Path, work: &Path) -> Self {
         let folder = work.join("size");
         Self {

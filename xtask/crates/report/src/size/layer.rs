@@ -51,7 +51,7 @@ pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Mem
 
 type ListedFile = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
 
-/// Whiteouts: image-spec, `layer.md`.
+/// Lists the entries of a layer's tar. Whiteouts are read as `layer.md` of the OCI image specification defines them.
 fn list(reader: Reader<File>) -> std::io::Result<ListedFile> {
     let (mut entries, mut paths, mut removes, mut clears) = (0, BTreeMap::new(), Vec::new(), Vec::new());
     for entry in reader {

@@ -8,10 +8,10 @@ mod v0;
 
 use v0::V0;
 
-/// Whose code a symbol is.
+/// Whose code a symbol belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
-    /// A crate's.
+    /// The Rust crate of this name.
     Crate(String),
     /// Mangled as C++ is (Itanium).
     Cxx,

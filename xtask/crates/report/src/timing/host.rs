@@ -11,7 +11,7 @@ use xtask_process::exec::Cmd;
 pub struct Host {
     /// Cores that this process may use.
     pub cores: usize,
-    /// The processor's model.
+    /// The model of the processor; none where it cannot be found.
     pub cpu: Option<String>,
     /// Main memory in bytes.
     pub memory_bytes: Option<u64>,

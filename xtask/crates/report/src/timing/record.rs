@@ -1,4 +1,4 @@
-//! timings.json.
+//! The types of the file timings.json.
 
 use std::path::Path;
 
@@ -18,31 +18,31 @@ const SCHEMA: u32 = 1;
 /// timings.json: what the modes cost on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
-    /// 1.
+    /// The version of the file's format, which is 1.
     pub schema: u32,
-    /// The machine.
+    /// The machine that the samples were taken on.
     pub host: Host,
-    /// What was timed, ordered by target, scenario and mode.
+    /// The cases that were timed, ordered by target, scenario and mode.
     pub cases: Vec<CaseRecord>,
     /// The first mode against the pure one, for each target and scenario that `bench` timed in both.
     pub ratios: Vec<RatioRecord>,
 }
 
-/// One timed case.
+/// One timed case, with its samples and their summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseRecord {
-    /// The target triple.
+    /// The target triple that was built for.
     pub target: String,
-    /// The mode's name.
+    /// The name of the mode that was built.
     pub mode: String,
-    /// What the build found.
+    /// The state that the build started from.
     #[serde(rename = "case")]
     pub scenario: Scenario,
     /// The samples in seconds, in the order in which they were taken, to the microsecond.
     pub samples_s: Vec<f64>,
-    /// Their median.
+    /// The median of the samples, in seconds.
     pub median_s: f64,
-    /// The median of their distances from it.
+    /// The median of the samples' distances from the median, in seconds.
     pub mad_s: f64,
     /// Where the time of the median sample went.
     pub parts: Option<Parts>,
@@ -65,13 +65,13 @@ fn one() -> usize {
 /// Where the time of a build went, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Parts {
-    /// C compilers, in build scripts.
+    /// Time in C compilers that build scripts ran.
     pub c_s: f64,
-    /// rustc without linking.
+    /// Time in rustc, linking excepted.
     pub rustc_s: f64,
-    /// Linking.
+    /// Time in linking the programs.
     pub link_s: f64,
-    /// Everything else.
+    /// Time in everything else.
     pub other_s: f64,
 }
 
@@ -79,24 +79,24 @@ pub struct Parts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
-    /// Seen in passing.
+    /// A release timed a build that it ran anyway, once.
     #[default]
     Release,
-    /// Measured.
+    /// `bench` took the samples, under conditions that it controls.
     Bench,
 }
 
 /// One mode's time divided by another's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatioRecord {
-    /// The target triple.
+    /// The target triple that was built for.
     pub target: String,
-    /// What the builds found.
+    /// The state that the builds started from.
     #[serde(rename = "case")]
     pub scenario: Scenario,
-    /// The mode above the line.
+    /// The mode whose time is divided: the numerator.
     pub of: String,
-    /// The mode below the line.
+    /// The mode whose time divides: the denominator.
     pub to: String,
     /// The quotient of the medians.
     pub ratio: f64,

@@ -6,7 +6,7 @@ use super::record::{By, CaseRecord, Parts};
 use super::schedule::{Case, ScheduledSample};
 use xtask_files::error::{Error, Result};
 
-/// One timed build.
+/// What was measured of one timed build.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
     /// Wall time of its cargo call, in seconds.
@@ -28,7 +28,7 @@ pub trait Executor {
     fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample>;
 }
 
-/// What came of a schedule.
+/// The result of a schedule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Run {
     /// The cases of which every sample was taken, ordered by target, scenario and mode.

@@ -1,8 +1,8 @@
-//! Which sample is taken when.
+//! The order in which samples are taken.
 
 use serde::{Deserialize, Serialize};
 
-/// What the build finds when it starts.
+/// The state that a build starts from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
@@ -19,20 +19,20 @@ pub enum Scenario {
 /// One thing to be timed: an element of `cases` in timings.json.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Case {
-    /// The target triple.
+    /// The target triple to build for.
     pub target: String,
-    /// What the build finds.
+    /// The state that the build starts from.
     pub scenario: Scenario,
-    /// The mode's name.
+    /// The name of the mode to build.
     pub mode: String,
 }
 
 /// One sample to be taken.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledSample {
-    /// Of which case.
+    /// The case that the sample belongs to.
     pub case: Case,
-    /// Which of its samples, from 0.
+    /// The number of the sample within its case, from 0.
     pub round: usize,
 }
 

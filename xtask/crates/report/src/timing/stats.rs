@@ -1,4 +1,4 @@
-//! What a handful of samples says.
+//! The statistics of a handful of samples: median, spread and outliers.
 
 use xtask_files::error::{Error, Result};
 
@@ -16,9 +16,9 @@ pub struct Timing {
     pub median: f64,
     /// The median of the distances from the median ("median absolute deviation"), not scaled. 0 for one sample.
     pub mad: f64,
-    /// The least sample.
+    /// The smallest sample, in seconds.
     pub min: f64,
-    /// The greatest sample.
+    /// The largest sample, in seconds.
     pub max: f64,
     /// How many samples there were.
     pub count: usize,

@@ -1,4 +1,4 @@
-//! Timings as tables.
+//! The tables that show timings: cases, their parts and ratios.
 
 use super::record::{CaseRecord, Parts, RatioRecord, Timings};
 use super::stats::Timing;

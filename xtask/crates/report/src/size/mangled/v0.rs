@@ -82,7 +82,7 @@ impl V0<'_> {
         })
     }
 
-    /// A type.
+    /// Reads past one type of the v0 grammar; none where the text is not valid.
     fn kind(&mut self) -> Option<()> {
         self.deeper(|this| match this.text.get(this.at)? {
             b'a'..=b'z' => this.next().map(drop),
