@@ -151,13 +151,13 @@ impl<'a> Check<'a, '_> {
         texts.get_ref().iter().map(|t| t.get_ref().clone()).collect()
     }
 
-    /// A list of words out of a fixed set.
+    /// Reads a list of words out of a fixed set.
     fn words<W: Word + Ord>(&mut self, what: &str, texts: Option<&'a Texts>) -> BTreeSet<W> {
         let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
         texts.iter().filter_map(|text| self.word(what, text)).collect()
     }
 
-    /// Names of the workspace's packages.
+    /// Reads a list of names of the workspace's packages.
     fn members(&mut self, texts: Option<&'a Texts>) -> BTreeSet<String> {
         let workspace = self.workspace;
         let mut found = BTreeSet::new();

@@ -39,7 +39,7 @@ pub(super) fn place(check: &mut Check<'_, '_>, images: &[Image]) {
     }
 }
 
-/// Why nothing of an image is to be seen in a folder.
+/// Says why the files of an image are not visible in a folder.
 pub(super) fn hidden(top: &str) -> String {
     format!("the kernel mounts its own file system on /{top} when the image starts, which hides it")
 }

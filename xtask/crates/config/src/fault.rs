@@ -65,7 +65,7 @@ impl Fault {
     }
 }
 
-/// A place in a text: where it begins and ends.
+/// A range of a text: where it begins and where it ends.
 type Place = (usize, usize);
 
 /// The faults of a text, by their places.

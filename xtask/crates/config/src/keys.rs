@@ -10,7 +10,7 @@ use xtask_gate::Level;
 pub struct Section {
     /// The table as it is written: `[[target]]`.
     pub name: &'static str,
-    /// What it describes, in Markdown.
+    /// What the table describes, in Markdown.
     pub meaning: &'static str,
     /// Its keys, in the order in which a person would write them.
     pub keys: &'static [ConfigKey],
@@ -23,11 +23,11 @@ pub struct Section {
 pub struct ConfigKey {
     /// The key as it is written.
     pub name: &'static str,
-    /// The type of its value.
+    /// The type of the value that the key takes.
     pub kind: ValueKind,
     /// What holds where the key is left out, in Markdown. None for a key that must be there.
     pub default: Option<&'static str>,
-    /// What it means, in Markdown.
+    /// What the key means, in Markdown.
     pub meaning: &'static str,
     /// Valid TOML that sets the key: one line, or a whole table for a key of the file.
     pub example: &'static str,
@@ -133,7 +133,7 @@ impl Section {
 
 use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables};
 
-/// Every table, to find where a key belongs that stands in the wrong one.
+/// Every table, to find the right one for a key that is in the wrong one.
 pub const SECTIONS: [&Section; 8] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &TEST];
 
 /// The keys at the top level of the file.

@@ -50,7 +50,7 @@ pub struct Mode {
     pub features: Vec<String>,
     /// Whether the package's default features are on, as they are where left out.
     pub default_features: bool,
-    /// What it must have.
+    /// What the mode needs.
     pub needs: BTreeSet<Need>,
 }
 
@@ -75,11 +75,11 @@ pub enum Need {
 /// `[[target]]`: a target with its settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// A triple that rustc knows.
+    /// The triple of the target, which rustc knows.
     pub triple: Triple,
-    /// `auto` where left out.
+    /// The mode to build; `auto` where left out.
     pub mode: ModeChoice,
-    /// `allow` where left out.
+    /// What happens on a fallback; `allow` where left out.
     pub on_fallback: OnFallback,
     /// The only C toolchain to use; found by search where left out.
     pub cc: Option<CcChoice>,
@@ -108,7 +108,7 @@ pub enum ModeChoice {
 /// What happens where a mode that was not the first choice must be taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFallback {
-    /// It is taken, and said.
+    /// The other mode is taken, and the run says so.
     Allow,
     /// The run ends before anything is built.
     Fail,

@@ -77,11 +77,11 @@ pub struct Package {
 pub struct Dependency {
     /// The name of the package it stands for, which differs from the key where the manifest renames it.
     pub package: String,
-    /// A build script uses it.
+    /// Whether a build script uses it.
     pub build: bool,
-    /// The program or library itself uses it.
+    /// Whether the program or library itself uses it.
     pub normal: bool,
-    /// A feature turns it on.
+    /// Whether it is optional: a feature turns it on.
     pub optional: bool,
 }
 

@@ -91,7 +91,7 @@ pub struct FileSize {
     pub path: String,
     /// The uncompressed size of the file, in bytes.
     pub size: u64,
-    /// The number of its layer, from 0.
+    /// The number of the layer that holds the file, from 0.
     pub layer: usize,
     /// Whether a higher layer replaces or removes the file: a pull fetches it, but it is not visible in the image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -101,7 +101,7 @@ pub struct FileSize {
 /// What a program is made of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramSize {
-    /// Its path in the image.
+    /// The path of the program in the image.
     pub path: String,
     /// The size of the program's file, in bytes.
     pub size: u64,

@@ -1,4 +1,4 @@
-//! What each mode costs: which samples are taken in which order, what they say, and the file that keeps it.
+//! The time that each mode costs: the order of the samples, their statistics, and the file that keeps the results.
 //!
 //! Everything here is pure but [`host_facts`] and [`Trace`]; what runs a build and looks at the clock is an [`Executor`].
 

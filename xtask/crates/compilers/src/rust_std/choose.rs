@@ -11,7 +11,7 @@ use xtask_triple::Triple;
 /// The choice of a rustc and of a std for one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Choice {
-    /// It can be built now.
+    /// The target can be built now.
     Ready {
         /// The rustc that builds the target.
         rustc: Rustc,
@@ -35,7 +35,7 @@ pub enum Choice {
 /// What was chosen for all targets of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StdPlan {
-    /// One choice a target.
+    /// The choice for each target.
     pub choices: BTreeMap<Triple, Choice>,
     /// What a person should know: that another rustc than the active one is used, and why.
     pub announced: Vec<String>,

@@ -6,7 +6,7 @@ use super::{marker, place, self_contained};
 use crate::rustc::{Rustc, libraries};
 use xtask_triple::{Libc, Triple};
 
-/// A std that is there.
+/// A std that is ready for use on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ready {
     /// What `--sysroot` must say; none where rustc finds it by itself.
@@ -16,12 +16,12 @@ pub struct Ready {
     pub self_contained: bool,
 }
 
-/// How a std could be had. Only setup goes these ways.
+/// A way to get a std. Only setup uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Way {
     /// `rustup target add`; whether that works is known only by trying.
     RustupAdd {
-        /// The toolchain it goes into.
+        /// The rustup toolchain that the std is added to.
         toolchain: String,
     },
     /// Building it from the source that lies with the rustc.

@@ -56,7 +56,7 @@ codegen-units = 10000
 pub(super) struct Package<'a> {
     pub(super) rustc: &'a Rustc,
     pub(super) target: &'a Triple,
-    /// Where the manifest lies.
+    /// The folder that holds the manifest.
     pub(super) dir: &'a Path,
     pub(super) offline: bool,
     pub(super) host: &'a Host,

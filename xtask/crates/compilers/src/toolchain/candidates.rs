@@ -12,9 +12,9 @@ use xtask_triple::Triple;
 /// What targets.toml or the command line says about where a target's toolchain may come from.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// `cc = "…"` in targets.toml.
+    /// The choice that `cc = "…"` in targets.toml makes; none where it is left out.
     pub cc: Option<CcChoice>,
-    /// `--providers`; none means all.
+    /// The providers that `--providers` allows; none means all.
     pub providers: Option<Vec<Provider>>,
     /// The highest glibc version a program may ask for, as `2.31`.
     pub glibc: Option<String>,
@@ -32,9 +32,9 @@ pub enum CcChoice {
 /// The candidates for a target and the places where there was nothing.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidates {
-    /// In the order in which they are to be tried.
+    /// The candidates, in the order in which they are to be tried.
     pub list: Vec<Candidate>,
-    /// Who found nothing, and what was looked for.
+    /// The providers that found nothing, and what they looked for.
     pub nothing: Vec<Nothing>,
 }
 

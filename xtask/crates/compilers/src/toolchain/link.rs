@@ -26,7 +26,7 @@ pub struct Rules {
     pub name: &'static str,
     /// What rustc must be told for a target, beside the linker.
     pub rustflag: fn(&Triple) -> Option<&'static str>,
-    /// How this program stands in front of the driver; none where the driver is called as it is.
+    /// How this program filters the arguments of the driver; none where the driver is called as it is.
     pub filter: Option<Filter>,
     /// The driver's program says its bare version after `version`, and this is what it is a version of; none where it is asked
     /// with `--version`.
@@ -37,7 +37,7 @@ pub struct Rules {
     pub cxx_library: Option<&'static str>,
 }
 
-/// How this program stands in front of a driver.
+/// The filter of a driver: this program is called in its place and changes the arguments.
 #[derive(Debug)]
 pub struct Filter {
     /// The first argument with which a wrapper starts this program.
@@ -51,7 +51,7 @@ pub struct Filter {
 /// What a driver makes before its first link for a target, and keeps.
 #[derive(Debug)]
 pub struct Preparation {
-    /// How long it may take.
+    /// The time that the preparation may take.
     pub limit: Duration,
     /// What a person who waits for it reads, behind the name of the target.
     pub note: &'static str,
@@ -61,7 +61,7 @@ impl Link {
     /// Every way to link.
     pub const ALL: [Link; 3] = [Link::Driver, Link::MuslSpecs, Link::Zig];
 
-    /// What differs with it.
+    /// The rules that this way to link follows.
     pub fn rules(self) -> &'static Rules {
         match self {
             Link::Driver => &DRIVER,

@@ -26,7 +26,7 @@ pub type Driver = Vec<String>;
 /// A toolchain that might work: its drivers, not yet run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// Where it comes from.
+    /// The provider that the toolchain comes from.
     pub provider: Provider,
     /// What pointed to it, for a person: `CC_aarch64_unknown_linux_musl=/bin/false`, `aarch64-linux-gnu-gcc on PATH`.
     pub origin: String,
@@ -38,7 +38,7 @@ pub struct Candidate {
     pub ar: Option<Driver>,
     /// The archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<Driver>,
-    /// How rustc links with it.
+    /// The way in which rustc links with the toolchain.
     pub link: Link,
     /// Why it cannot even be tried: a file that is not there or not executable.
     pub absent: Option<String>,
@@ -56,7 +56,7 @@ pub struct Nothing {
 /// A toolchain that passed its probe for a target, ready to be handed to Cargo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toolchain {
-    /// Where it comes from.
+    /// The provider that the toolchain comes from.
     pub provider: Provider,
     /// Name and version, without a path: `gcc 12.2.0`.
     pub version: String,
@@ -70,8 +70,8 @@ pub struct Toolchain {
     pub ar: Option<PathBuf>,
     /// The archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<PathBuf>,
-    /// What rustc links with.
+    /// The path of the linker that rustc starts.
     pub linker: PathBuf,
-    /// How rustc links with it.
+    /// The way in which rustc links with the toolchain.
     pub link: Link,
 }

@@ -27,11 +27,11 @@ pub struct Setting<'a> {
     pub target: &'a Triple,
     /// Its std; none where it is not there yet: the probe then links a C program alone.
     pub std: Option<Std<'a>>,
-    /// What runs the program.
+    /// The runner that starts the linked program.
     pub runner: &'a Runner,
     /// Whether a mode needs C++.
     pub cxx: bool,
-    /// The glibc floor, as `2.31`.
+    /// The highest glibc version that the program may require, as `2.31`; none where there is no limit.
     pub glibc: Option<&'a str>,
 }
 
@@ -54,7 +54,7 @@ pub enum Verdict {
     Broken {
         /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
-        /// The tool's own words, shortened.
+        /// The output of the tool, shortened.
         said: String,
         /// The command that failed, for someone who wants to try it.
         command: String,
@@ -310,7 +310,7 @@ fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Outpu
     })
 }
 
-/// The first lines and the last of a compiler's words: the error stands at either end.
+/// The first and the last lines of a compiler's output: the error is at either end.
 fn shortened(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(|l| l.get(..300).unwrap_or(l)).collect();
     match lines.len() {

@@ -17,7 +17,7 @@ mod mingw;
 pub mod musl;
 pub mod zig;
 
-/// What a provider is.
+/// The definition of a provider.
 #[derive(Debug)]
 pub struct Definition {
     /// The name that `--providers`, targets.toml and the JSON documents use.
@@ -48,7 +48,7 @@ pub struct Search<'a> {
     pub zigs: &'a [Zig],
 }
 
-/// What a provider found.
+/// The result of the search of a provider.
 #[derive(Debug, Default)]
 pub struct Finds {
     /// The candidates, the best first.

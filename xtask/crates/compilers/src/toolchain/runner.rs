@@ -10,7 +10,7 @@ use xtask_triple::{Arch, Env, Libc, Triple, system};
 /// How a target's programs are run here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {
-    /// The machine runs them itself.
+    /// The machine runs the programs itself.
     Native,
     /// qemu's user mode emulation.
     Qemu {
@@ -19,7 +19,7 @@ pub enum Runner {
         /// Where the target's dynamic loader and libraries lie (`-L`); none where programs are static.
         sysroot: Option<PathBuf>,
     },
-    /// They cannot be run here.
+    /// The programs cannot be run on this machine.
     None {
         /// What is missing to run them, in words.
         reason: String,

@@ -18,7 +18,7 @@ use xtask_process::host::Host;
 use xtask_process::ui::{Doing, Task, Ui, far};
 use xtask_triple::Triple;
 
-/// What is asked for one target.
+/// The input of the survey for one target.
 #[derive(Debug, Clone)]
 pub struct Question<'a> {
     /// What the probe is made with.
@@ -32,13 +32,13 @@ pub struct Question<'a> {
 pub struct Survey {
     /// The candidates that were tried, in order, each with its verdict.
     pub tried: Vec<(Candidate, Verdict)>,
-    /// Who had nothing to try.
+    /// The providers that had no candidate to try.
     pub nothing: Vec<Nothing>,
-    /// The first that works.
+    /// The first toolchain that works; none where none does.
     pub chosen: Option<Toolchain>,
 }
 
-/// Where things are kept and found.
+/// The folders and programs that a survey uses.
 #[derive(Debug, Clone)]
 pub struct Places<'a> {
     /// The cache folder for verdicts, shared by all workspaces of a user.
@@ -51,12 +51,12 @@ pub struct Places<'a> {
     pub zigs: &'a [Zig],
 }
 
-/// How far to look.
+/// How many candidates the survey tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// Until the first that works: what a plan needs.
+    /// The candidates up to the first that works, as a plan needs.
     First,
-    /// Every candidate: what `explain` shows.
+    /// Every candidate, as `explain` shows.
     All,
 }
 
@@ -93,16 +93,16 @@ pub fn survey(
     results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
 }
 
-/// What a survey shows, and what it has said.
+/// The progress that a survey shows, and the warnings that it has given.
 struct Talk<'a> {
     ui: &'a Ui,
-    /// How many targets it is for.
+    /// The number of targets that are surveyed.
     total: usize,
-    /// How many of them are done.
+    /// The number of targets that are done.
     done: AtomicUsize,
-    /// Begun with the first probe: most surveys know all verdicts.
+    /// The progress task, which begins with the first probe: most surveys know all verdicts.
     task: OnceLock<Task>,
-    /// Done once it was said that verdicts cannot be kept.
+    /// Whether the warning was given that verdicts cannot be kept.
     told: Once,
 }
 

@@ -21,7 +21,7 @@ pub struct Tools {
     pub ar: Option<PathBuf>,
     /// The path of the archive indexer (`ranlib`), where there is one.
     pub ranlib: Option<PathBuf>,
-    /// What rustc links with.
+    /// The path of the linker that rustc starts.
     pub linker: PathBuf,
 }
 

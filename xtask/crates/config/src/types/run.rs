@@ -9,7 +9,7 @@ use std::time::Duration;
 pub struct ImageRun {
     /// The program and the arguments that always stand, at least one; `["/<bin>"]` where left out.
     pub entrypoint: Option<Vec<String>>,
-    /// The arguments that the user's replace.
+    /// The default arguments, which those of the user replace.
     pub cmd: Vec<String>,
     /// Variables, set over the defaults. Names hold no `=`.
     pub env: BTreeMap<String, String>,
@@ -17,7 +17,7 @@ pub struct ImageRun {
     pub user: Option<User>,
     /// The folder that the program starts in: absolute, normal. The base's, or `/`, where left out.
     pub workdir: Option<String>,
-    /// `8080/tcp`: always with the protocol.
+    /// The ports, always with the protocol, for instance `8080/tcp`.
     pub ports: BTreeSet<String>,
     /// Folders for data: absolute, normal, not the root.
     pub volumes: BTreeSet<String>,

@@ -1,4 +1,4 @@
-//! report.html: one file that needs nothing else, no script, no network.
+//! The text of report.html: one self-contained file that needs no script and no network.
 
 use super::markdown::machine;
 use super::tables::{images_table, jobs_table, notes};

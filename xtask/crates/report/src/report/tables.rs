@@ -6,7 +6,7 @@ use super::types::{
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
-/// A row per job.
+/// The table of the jobs, with one row for each.
 pub fn jobs_table(jobs: &[JobEntry]) -> Table {
     use Align::{Left, Right};
     let columns = [
@@ -110,13 +110,13 @@ fn shortened(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
-/// A compiler's words from their first error on; its warnings that came before stand in report.json.
+/// The output of a compiler from its first error on. The warnings before it are in report.json.
 fn from_the_error(words: &str) -> &str {
     let at = words.starts_with("warning").then(|| words.find("\nerror")).flatten();
     &words[at.map_or(0, |at| at + 1)..]
 }
 
-/// What a table has no room for: each a kind of note, what it is about, and the words.
+/// The notes, which the tables have no room for: for each its kind, its subject and its text.
 pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
     let mut notes = Vec::new();
     for job in &report.jobs {

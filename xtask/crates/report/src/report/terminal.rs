@@ -27,7 +27,7 @@ pub fn terminal(report: &Report, timings: Option<&Timings>, color: bool) -> Stri
     parts.join("\n")
 }
 
-/// One line: the words stood on stderr when it happened, and stand whole in the other reports.
+/// A note in one line. The full text was printed on stderr when it happened, and is in the other reports.
 fn note(kind: &str, about: &str, words: &str, color: bool) -> String {
     let code = if kind == "failed" { "1;31" } else { "1;33" };
     let label = if color { format!("\x1b[{code}m{kind}\x1b[0m") } else { kind.to_owned() };

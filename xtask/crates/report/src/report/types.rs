@@ -30,7 +30,7 @@ pub struct Report {
 pub struct JobEntry {
     /// The target triple that the job built for.
     pub target: String,
-    /// The mode that was built.
+    /// The name of the mode that was built.
     pub mode: String,
     /// The mode that was asked for: `auto` or a name.
     pub requested: String,
@@ -68,7 +68,7 @@ fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, 
 pub struct FallbackEntry {
     /// The name of the mode that was preferred.
     pub from: String,
-    /// Why it could not be built, in words.
+    /// Why the preferred mode could not be built, in words.
     pub reason: String,
 }
 
@@ -176,7 +176,7 @@ pub enum Status {
 /// An image: an index over platforms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageEntry {
-    /// Its name in targets.toml.
+    /// The name of the image in targets.toml.
     pub name: String,
     /// The base that it stands on: that of targets.toml, or the one that was chosen.
     pub base: String,

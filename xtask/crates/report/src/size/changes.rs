@@ -23,11 +23,11 @@ pub struct Change {
     pub after: Option<u64>,
 }
 
-/// What a change is of.
+/// The kind of thing that a change is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum What {
-    /// What a pull fetches.
+    /// The bytes that a pull fetches.
     Pull,
     /// A file that is not hidden, unpacked.
     File,

@@ -10,18 +10,18 @@ use xtask_files::error::{Error, Result};
 /// The paths of the files that keep the sizes of a workspace's images.
 #[derive(Debug, Clone)]
 pub struct Kept {
-    /// `target/dist/size.json`: of the last release.
+    /// `target/dist/size.json`: the sizes of the last release.
     current: PathBuf,
-    /// `target/xtask/size/before.json`: of the last release that was another one.
+    /// `target/xtask/size/before.json`: the sizes of the last release that had other images.
     before: PathBuf,
-    /// `target/xtask/size/saved.json`: of the last `size --save`.
+    /// `target/xtask/size/saved.json`: the sizes that the last `size --save` kept.
     saved: PathBuf,
 }
 
 /// Earlier sizes to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Against {
-    /// Where they come from, in words.
+    /// Where the earlier sizes come from, in words.
     pub source: String,
     /// The earlier sizes themselves.
     pub sizes: Sizes,

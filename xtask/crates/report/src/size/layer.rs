@@ -14,14 +14,14 @@ use xtask_oci::decompress::decompress;
 use xtask_oci::document::Descriptor;
 use xtask_oci::untar::{Reader, Type};
 
-/// What a layer holds.
+/// The contents of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Contents {
     /// How the blob is compressed.
     pub(super) compression: String,
     /// The length of the tar, in bytes.
     pub(super) unpacked: u64,
-    /// The number of its entries.
+    /// The number of entries in the tar.
     pub(super) entries: usize,
     /// Regular files with their sizes in bytes, and all else with none.
     pub(super) paths: BTreeMap<String, Option<u64>>,

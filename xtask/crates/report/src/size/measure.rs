@@ -9,17 +9,17 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest};
 use xtask_oci::{Blobs, Digest, Layout};
 
-/// An image to be measured.
+/// An image of a layout that is to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subject {
-    /// Its name in the layout.
+    /// The name of the image in the layout.
     pub name: String,
-    /// Its budget, in bytes.
+    /// The budget of the image, in bytes; none where it has no limit.
     pub budget: Option<u64>,
 }
 
 impl Subject {
-    /// An image of targets.toml.
+    /// The subject for an image of targets.toml.
     pub fn of(image: &xtask_config::Image) -> Self {
         Self { name: image.name.clone(), budget: image.budget }
     }

@@ -1,4 +1,4 @@
-//! Sizes for a terminal.
+//! The tables that show sizes on a terminal.
 
 use super::changes::{Change, What};
 use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols, total};

@@ -12,7 +12,7 @@
 use super::stats::{median, sorted};
 use xtask_files::error::{Error, Result};
 
-/// What the interval aims at.
+/// The confidence that the interval aims at, 0 to 1.
 const CONFIDENCE: f64 = 0.95;
 /// Samples beyond these are not looked at: the count of orders takes time that grows with their fourth power.
 const SAMPLES_MAX: usize = 60;

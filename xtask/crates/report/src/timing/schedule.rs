@@ -37,7 +37,7 @@ pub struct ScheduledSample {
 }
 
 impl Scenario {
-    /// The word of timings.json.
+    /// The name of the scenario in timings.json.
     pub fn word(self) -> &'static str {
         match self {
             Scenario::Cold => "cold",

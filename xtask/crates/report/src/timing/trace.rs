@@ -17,7 +17,7 @@ use xtask_process::exec::processes::{DEPTH_MAX, children};
 /// How long it waits between two looks. A look costs some 0.2 ms.
 const STEP: Duration = Duration::from_millis(10);
 
-/// What a process works at.
+/// The kind of work that a process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum TracedWork {
     C,
@@ -51,7 +51,7 @@ impl Shares {
         }
     }
 
-    /// The parts of a build that took this long; none where nobody looked.
+    /// The parts of a build that took this many seconds; none where no look was taken.
     fn of(self, seconds: f64) -> Option<Parts> {
         let all = self.c + self.rust + self.link + self.other;
         let part = |share: f64| seconds * share / all;
@@ -64,7 +64,7 @@ impl Shares {
     }
 }
 
-/// A trace under way.
+/// A trace that is running.
 #[derive(Debug)]
 pub struct Trace {
     stop: Sender<()>,
@@ -99,7 +99,7 @@ impl Trace {
     }
 }
 
-/// Adds what the ends of a tree of processes work at. A process that went away meanwhile works at nothing.
+/// Adds the work of the leaves of a process tree. A process that ended meanwhile adds nothing.
 fn ends(pid: u32, depth: usize, workers: &mut Vec<TracedWork>) {
     let Some(children) = children(pid) else { return };
     if children.is_empty() || depth == DEPTH_MAX {

@@ -1,14 +1,14 @@
 //! The crate of a symbol in Rust's mangling v0 (<https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>): the grammar is read
 //! as far as what stands in front of the crate must be passed over.
 
-/// A reader of a symbol.
+/// A parser of one symbol in the v0 mangling.
 pub(super) struct V0<'t> {
     text: &'t [u8],
     at: usize,
     depth: u32,
 }
 
-/// Deeper than any real symbol; what goes on is made to hurt.
+/// The greatest depth of nesting that is read. It is deeper than any real symbol; a deeper one is malicious.
 const DEEPEST: u32 = 200;
 
 impl V0<'_> {
@@ -207,7 +207,7 @@ impl V0<'_> {
         }
     }
 
-    /// What stands at an earlier place.
+    /// Follows a back reference: reads what begins at an earlier position of the symbol.
     fn back<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let begun = self.at - 1;
         let target = self.base62().filter(|target| *target < begun)?;
