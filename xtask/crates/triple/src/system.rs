@@ -1,4 +1,4 @@
-//! The operating systems of targets. What differs with a system stands in its file and its row of [`SYSTEMS`]; what a system
+//! The operating systems of targets. What differs with a system stands in its file and its row of `SYSTEMS`; what a system
 //! does not have yet is refused here, in the same words everywhere.
 
 use crate::{Os, Platform, Triple};
