@@ -108,7 +108,7 @@ fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
     let mut found = vec![app.to_owned()];
     let mut next = 0;
     while let Some(package) = found.get(next).and_then(|name| workspace.package(name)) {
-        for dependency in package.dependencies.values() {
+        for dependency in package.dependencies.values().filter(|it| it.normal || it.build) {
             if workspace.package(&dependency.package).is_some() && !found.contains(&dependency.package) {
                 found.push(dependency.package.clone());
             }
