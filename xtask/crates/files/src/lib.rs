@@ -107,7 +107,7 @@ fn regular(path: &Path) -> io::Result<()> {
 /// The SHA-256 of `bytes` as 64 hexadecimal digits, for names that stand for something longer.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     use sha2::{Digest, Sha256};
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// A size in bytes as people read it, in powers of 1000: `999 B`, `1.0 kB`, `13.4 MB`, `120 MB`.

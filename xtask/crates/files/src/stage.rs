@@ -25,7 +25,7 @@ impl Staged {
     /// The folder or the file cannot be made.
     pub fn new(dir: &Path) -> Result<Self> {
         let path = staging_name(dir);
-        Self::make(dir, path.clone()).map_err(|e| e.unwrap_or_else(|e| Error::io("cannot write", &path, &e)))
+        Self::make(dir, path.clone(), &path)
     }
 
     /// Makes a staging file in the folder of `target`, whose place it is to take. Errors name `target`.
@@ -34,15 +34,15 @@ impl Staged {
     /// As [`Staged::new`].
     pub fn beside(target: &Path) -> Result<Self> {
         let dir = target.parent().unwrap_or(Path::new(""));
-        Self::make(dir, staging_name(dir))
-            .map_err(|e| e.unwrap_or_else(|e| Error::io("cannot write", target, &e)))
+        Self::make(dir, staging_name(dir), target)
     }
 
-    fn make(dir: &Path, path: PathBuf) -> std::result::Result<Self, std::result::Result<Error, io::Error>> {
+    /// Makes the staging file `path`, and its folder; `named` is the file that errors name.
+    fn make(dir: &Path, path: PathBuf, named: &Path) -> Result<Self> {
         if !dir.as_os_str().is_empty() {
-            crate::folder(dir).map_err(Ok)?;
+            crate::folder(dir)?;
         }
-        let file = File::create(&path).map_err(Err)?;
+        let file = File::create(&path).map_err(|e| Error::io("cannot write", named, &e))?;
         Ok(Self { file: Some(file), path })
     }
 
