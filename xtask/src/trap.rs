@@ -68,7 +68,7 @@ pub struct Traps {
 }
 
 /// Programs that compile C or C++ or drive such compilers, with the variables that name them.
-const TOOLS: [(&str, &str); 5] =
+pub(crate) const TOOLS: [(&str, &str); 5] =
     [("CC", "cc"), ("CXX", "c++"), ("AR", "ar"), ("RANLIB", "ranlib"), ("CMAKE", "cmake")];
 
 /// Writes the traps under `dir`: one for each tool above and one for every program on PATH that looks like a C

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::trap;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
@@ -84,8 +85,7 @@ fn config_files(host: &Host, workspace: &Path) -> Vec<PathBuf> {
 pub fn forced_tools(host: &Host, workspace: &Path) -> Vec<String> {
     let names_tool = |key: &str| {
         let key = key.strip_prefix("TARGET_").or_else(|| key.strip_prefix("HOST_")).unwrap_or(key);
-        key == "PATH"
-            || ["CC", "CXX", "AR", "RANLIB", "CMAKE"].contains(&key.split('_').next().unwrap_or(key))
+        key == "PATH" || trap::TOOLS.iter().any(|(variable, _)| key.split('_').next() == Some(variable))
     };
     let forced = |value: &toml::Value| value.get("force").and_then(toml::Value::as_bool) == Some(true);
     let mut found = Vec::new();
