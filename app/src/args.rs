@@ -7,7 +7,7 @@ use crate::{bench, store};
 
 /// What the program was asked to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Command {
+pub(crate) enum AppCommand {
     /// Print a usage text: this one.
     Help(&'static str),
     /// Print name and version.
@@ -48,7 +48,7 @@ Exit codes: 0 done, 1 failed, 2 bad usage.
 
 /// A command line that means nothing.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Error {
+pub(crate) enum ArgsError {
     /// There is no command.
     NoCommand,
     /// There is no such command.
@@ -57,77 +57,79 @@ pub(crate) enum Error {
     Unexpected(&'static str, OsString),
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for ArgsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Debug formatting escapes what is not UTF-8 and what would control the terminal.
         match self {
-            Error::NoCommand => write!(f, "a command is missing"),
-            Error::UnknownCommand(command) => write!(f, "there is no command {command:?}"),
-            Error::Unexpected(command, arg) => write!(f, "`{command}` does not take the argument {arg:?}"),
+            ArgsError::NoCommand => write!(f, "a command is missing"),
+            ArgsError::UnknownCommand(command) => write!(f, "there is no command {command:?}"),
+            ArgsError::Unexpected(command, arg) => {
+                write!(f, "`{command}` does not take the argument {arg:?}")
+            }
         }
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for ArgsError {}
 
 /// Reads the arguments that follow the program's name. `--help` wins over everything around it but an unknown command.
-pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, Error> {
+pub(crate) fn parse(args: impl IntoIterator<Item = OsString>) -> Result<AppCommand, ArgsError> {
     let mut args = args.into_iter();
-    let first = args.next().ok_or(Error::NoCommand)?;
+    let first = args.next().ok_or(ArgsError::NoCommand)?;
     let (name, mut command) = match first.to_str() {
-        Some("-h" | "--help" | "help") => return Ok(Command::Help(USAGE)),
-        Some("-V" | "--version") => ("--version", Command::Version),
-        Some("info") => ("info", Command::Info { json: false }),
-        Some("selftest") => ("selftest", Command::Selftest),
-        Some("bench") => return Ok(with_usage(args, bench::USAGE, Command::Bench)),
+        Some("-h" | "--help" | "help") => return Ok(AppCommand::Help(USAGE)),
+        Some("-V" | "--version") => ("--version", AppCommand::Version),
+        Some("info") => ("info", AppCommand::Info { json: false }),
+        Some("selftest") => ("selftest", AppCommand::Selftest),
+        Some("bench") => return Ok(with_usage(args, bench::USAGE, AppCommand::Bench)),
         #[cfg(any(unix, windows))]
-        Some("serve") => return Ok(with_usage(args, crate::serve::USAGE, Command::Serve)),
-        Some("store") => return Ok(with_usage(args, store::command::USAGE, Command::Store)),
-        _ => return Err(Error::UnknownCommand(first)),
+        Some("serve") => return Ok(with_usage(args, crate::serve::USAGE, AppCommand::Serve)),
+        Some("store") => return Ok(with_usage(args, store::command::USAGE, AppCommand::Store)),
+        _ => return Err(ArgsError::UnknownCommand(first)),
     };
     let mut unexpected = None;
     for arg in args {
         match (arg.to_str(), &mut command) {
-            (Some("-h" | "--help"), _) => return Ok(Command::Help(USAGE)),
-            (Some("--json"), Command::Info { json }) => *json = true,
+            (Some("-h" | "--help"), _) => return Ok(AppCommand::Help(USAGE)),
+            (Some("--json"), AppCommand::Info { json }) => *json = true,
             _ => unexpected = unexpected.or(Some(arg)),
         }
     }
-    unexpected.map_or(Ok(command), |arg| Err(Error::Unexpected(name, arg)))
+    unexpected.map_or(Ok(command), |arg| Err(ArgsError::Unexpected(name, arg)))
 }
 
 /// A command that reads its arguments itself, unless one of them asks for its usage. Behind `--` none does.
 fn with_usage(
     args: impl Iterator<Item = OsString>,
     usage: &'static str,
-    command: impl FnOnce(Vec<OsString>) -> Command,
-) -> Command {
+    command: impl FnOnce(Vec<OsString>) -> AppCommand,
+) -> AppCommand {
     let args: Vec<_> = args.collect();
     let help = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "-h" || arg == "--help");
-    if help { Command::Help(usage) } else { command(args) }
+    if help { AppCommand::Help(usage) } else { command(args) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Command, Error> {
+    fn parsed(line: &str) -> Result<AppCommand, ArgsError> {
         parse(line.split_whitespace().map(OsString::from))
     }
 
     #[test]
     fn commands() {
         for (line, command) in [
-            ("info", Command::Info { json: false }),
-            ("info --json", Command::Info { json: true }),
-            ("info --json --json", Command::Info { json: true }),
-            ("selftest", Command::Selftest),
-            ("--version", Command::Version),
-            ("-V", Command::Version),
-            ("--help", Command::Help(USAGE)),
-            ("-h info", Command::Help(USAGE)),
-            ("help", Command::Help(USAGE)),
-            ("info --what --help", Command::Help(USAGE)),
+            ("info", AppCommand::Info { json: false }),
+            ("info --json", AppCommand::Info { json: true }),
+            ("info --json --json", AppCommand::Info { json: true }),
+            ("selftest", AppCommand::Selftest),
+            ("--version", AppCommand::Version),
+            ("-V", AppCommand::Version),
+            ("--help", AppCommand::Help(USAGE)),
+            ("-h info", AppCommand::Help(USAGE)),
+            ("help", AppCommand::Help(USAGE)),
+            ("info --what --help", AppCommand::Help(USAGE)),
         ] {
             assert_eq!(parsed(line), Ok(command), "{line}");
         }

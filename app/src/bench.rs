@@ -14,10 +14,10 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::path::PathBuf;
 
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::json;
 use crate::options::Options;
-use measure::Plan;
+use measure::MeasurePlan;
 use statistics::Summary;
 
 /// The usage of the command.
@@ -46,7 +46,7 @@ struct Figure {
 
 /// The report of a whole run.
 #[derive(Debug, Clone, PartialEq)]
-struct Report {
+struct BenchReport {
     /// Whether the program was built with optimisation.
     optimised: bool,
     /// Nanoseconds for reading the clock twice, which were subtracted from each sample.
@@ -56,24 +56,24 @@ struct Report {
 }
 
 /// Runs `app bench` with these arguments and prints the report to `out`.
-pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
-    let usage = |message: String| Failure::usage(message, USAGE);
+pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), CommandFailure> {
+    let usage = |message: String| CommandFailure::usage(message, USAGE);
     let options =
         Options::read(args, &[("--json", false), ("--svg", true), ("--quick", false)]).map_err(usage)?;
     if let Some(operand) = options.operands.first() {
         return Err(usage(format!("`bench` does not take the argument {operand:?}")));
     }
-    let plan = if options.flag("--quick") { Plan::QUICK } else { Plan::FULL };
+    let plan = if options.flag("--quick") { MeasurePlan::QUICK } else { MeasurePlan::FULL };
     let report = measure::all(subjects::all()?, plan);
     if let Some(path) = options.value("--svg").map(PathBuf::from) {
         std::fs::write(&path, chart::svg(&report))
-            .map_err(|error| Failure::failed(format!("cannot write {}: {error}", path.display())))?;
+            .map_err(|error| CommandFailure::failed(format!("cannot write {}: {error}", path.display())))?;
     }
     let text = if options.flag("--json") { report.json() } else { table::text(&report) };
     Ok(out.write_all(text.as_bytes())?)
 }
 
-impl Report {
+impl BenchReport {
     /// The cases in order, each with its figures.
     fn cases(&self) -> impl Iterator<Item = &[Figure]> {
         self.figures.chunk_by(|a, b| a.case == b.case)
@@ -81,23 +81,23 @@ impl Report {
 
     /// One JSON object on one line. Keys may be added, not renamed.
     fn json(&self) -> String {
-        let summary = |object: &mut json::Object, summary: &Summary| {
+        let summary = |object: &mut json::JsonObject, summary: &Summary| {
             object.decimal("median_ns", summary.median);
             object.decimal("mad_ns", summary.mad);
             object.decimal("min_ns", summary.min);
             object.decimal("max_ns", summary.max);
             object.number("samples", i64::try_from(summary.samples).unwrap_or(i64::MAX));
         };
-        let mut clock = json::Object::new();
+        let mut clock = json::JsonObject::new();
         summary(&mut clock, &self.clock);
         let figures = self.figures.iter().map(|figure| {
-            let mut object = json::Object::new();
+            let mut object = json::JsonObject::new();
             object.string("case", figure.case);
             object.string("subject", figure.subject);
             summary(&mut object, &figure.nanoseconds);
             object.end()
         });
-        let mut object = json::Object::new();
+        let mut object = json::JsonObject::new();
         object.number("schema", 1);
         object.raw("optimised", if self.optimised { "true" } else { "false" });
         object.raw("clock", &clock.end());

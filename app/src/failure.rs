@@ -6,7 +6,7 @@ use crate::store;
 
 /// Why a command failed.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum CommandFailure {
     /// The command line means nothing: the message, and the usage that it should have followed.
     Usage(String, &'static str),
     /// What was asked for could not be done.
@@ -15,7 +15,7 @@ pub(crate) enum Failure {
     Output(io::Error),
 }
 
-impl Failure {
+impl CommandFailure {
     /// A command line that means nothing.
     pub(crate) fn usage(message: impl Into<String>, usage: &'static str) -> Self {
         Self::Usage(message.into(), usage)
@@ -27,13 +27,13 @@ impl Failure {
     }
 }
 
-impl From<store::Error> for Failure {
-    fn from(error: store::Error) -> Self {
+impl From<store::StoreError> for CommandFailure {
+    fn from(error: store::StoreError) -> Self {
         Self::Failed(error.to_string())
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CommandFailure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }

@@ -48,7 +48,7 @@ impl Info {
 
     /// One JSON object on one line. Keys may be added, not renamed.
     pub(crate) fn json(&self) -> String {
-        let mut object = json::Object::new();
+        let mut object = json::JsonObject::new();
         object.number("schema", 1);
         object.string("name", "app");
         object.string("version", self.version);

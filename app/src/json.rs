@@ -7,9 +7,9 @@
 
 /// One object under construction, written on one line.
 #[derive(Debug)]
-pub(crate) struct Object(String);
+pub(crate) struct JsonObject(String);
 
-impl Object {
+impl JsonObject {
     /// An object without members.
     pub(crate) fn new() -> Self {
         Self("{".into())
@@ -107,7 +107,7 @@ mod tests {
                 .prop_map(String::from_iter),
             number in any::<i64>(),
         ) {
-            let mut object = Object::new();
+            let mut object = JsonObject::new();
             object.strings(&format!("{key}1"), &[&value, "", &key]);
             object.optional_string(&format!("{key}2"), Some(&value));
             object.optional_string(&format!("{key}3"), None);
@@ -128,6 +128,6 @@ mod tests {
 
     #[test]
     fn empty() {
-        assert_eq!(Object::new().end(), "{}");
+        assert_eq!(JsonObject::new().end(), "{}");
     }
 }

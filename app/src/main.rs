@@ -20,8 +20,8 @@ mod store;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use args::Command;
-use failure::Failure;
+use args::AppCommand;
+use failure::CommandFailure;
 
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let done = match args::parse(std::env::args_os().skip(1)) {
         Ok(command) => run(command, &mut out),
-        Err(error) => Err(Failure::usage(error.to_string(), args::USAGE)),
+        Err(error) => Err(CommandFailure::usage(error.to_string(), args::USAGE)),
     };
     let failure = match done.and_then(|code| Ok(out.flush().map(|()| code)?)) {
         Ok(code) => return code,
@@ -38,34 +38,38 @@ fn main() -> ExitCode {
     };
     let (message, code) = match failure {
         // Whoever read the answer has seen enough of it.
-        Failure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-        Failure::Output(error) => (format!("error: cannot write to standard output: {error}\n"), FAILED),
-        Failure::Failed(message) => {
+        CommandFailure::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => {
+            return ExitCode::SUCCESS;
+        }
+        CommandFailure::Output(error) => {
+            (format!("error: cannot write to standard output: {error}\n"), FAILED)
+        }
+        CommandFailure::Failed(message) => {
             // What was answered before that is true all the same.
             let _ = out.flush();
             (format!("error: {message}\n"), FAILED)
         }
-        Failure::Usage(message, usage) => (format!("error: {message}\n\n{usage}"), USAGE),
+        CommandFailure::Usage(message, usage) => (format!("error: {message}\n\n{usage}"), USAGE),
     };
     complain(&message);
     ExitCode::from(code)
 }
 
-fn run(command: Command, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+fn run(command: AppCommand, out: &mut dyn Write) -> Result<ExitCode, CommandFailure> {
     match command {
-        Command::Help(usage) => out.write_all(usage.as_bytes())?,
-        Command::Version => writeln!(out, "app {}", env!("CARGO_PKG_VERSION"))?,
-        Command::Info { json: true } => out.write_all(info::Info::of_this_program().json().as_bytes())?,
-        Command::Info { json: false } => write!(out, "{}", info::Info::of_this_program())?,
-        Command::Selftest => {
+        AppCommand::Help(usage) => out.write_all(usage.as_bytes())?,
+        AppCommand::Version => writeln!(out, "app {}", env!("CARGO_PKG_VERSION"))?,
+        AppCommand::Info { json: true } => out.write_all(info::Info::of_this_program().json().as_bytes())?,
+        AppCommand::Info { json: false } => write!(out, "{}", info::Info::of_this_program())?,
+        AppCommand::Selftest => {
             if selftest::run(native::backends(), store::COMPILED, out)?.failed > 0 {
                 return Ok(ExitCode::from(FAILED));
             }
         }
         #[cfg(any(unix, windows))]
-        Command::Serve(args) => serve::run(args, out)?,
-        Command::Bench(args) => bench::run(args, out)?,
-        Command::Store(args) => store::command::run(args, out)?,
+        AppCommand::Serve(args) => serve::run(args, out)?,
+        AppCommand::Bench(args) => bench::run(args, out)?,
+        AppCommand::Store(args) => store::command::run(args, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }

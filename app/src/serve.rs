@@ -35,20 +35,22 @@ use tokio::time::{sleep, timeout};
 
 pub(crate) use config::USAGE;
 
-use crate::failure::Failure;
-use config::Config;
-use service::{Phase, Service};
+use crate::failure::CommandFailure;
+use config::ServeConfig;
+use service::{Service, ServicePhase};
 use signals::Signals;
 
 /// How long the server waits where it cannot take a connection, and how often it looks whether a call has ended.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves until a signal ends it, and returns when all requests that were begun are answered.
-pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
-    let config = Config::read(args).map_err(|message| Failure::usage(message, USAGE))?;
+pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), CommandFailure> {
+    let config = ServeConfig::read(args).map_err(|message| CommandFailure::usage(message, USAGE))?;
     let limit = config.drain;
     let server = Server::bind(config)?;
-    server.end_by_signals().map_err(|error| Failure::failed(format!("cannot handle signals: {error}")))?;
+    server
+        .end_by_signals()
+        .map_err(|error| CommandFailure::failed(format!("cannot handle signals: {error}")))?;
     writeln!(out, "listening on http://{}", server.address)?;
     out.flush()?;
     let (end, left) = server.run();
@@ -56,8 +58,8 @@ pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failur
         left.abandon();
     }
     match end {
-        End::Drained => Ok(writeln!(out, "drained")?),
-        End::Cut { connections, calls } => Err(Failure::failed(format!(
+        ServeEnd::Drained => Ok(writeln!(out, "drained")?),
+        ServeEnd::Cut { connections, calls } => Err(CommandFailure::failed(format!(
             "{connections} connections and {calls} calls were cut: they had not ended after {limit:?}, or before a \
              second signal"
         ))),
@@ -66,7 +68,7 @@ pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failur
 
 /// How the service ended.
 #[derive(Debug, PartialEq, Eq)]
-enum End {
+enum ServeEnd {
     /// All that had begun was done, and the store is closed.
     Drained,
     /// Something was not done.
@@ -75,13 +77,13 @@ enum End {
 
 /// What goes on where the service was cut. Dropped, it closes the connections, waits for the calls, and closes the store.
 #[derive(Debug)]
-struct Left {
+struct CutService {
     /// Before the service: its connections have references to that.
     runtime: Runtime,
     service: Arc<Service>,
 }
 
-impl Left {
+impl CutService {
     /// Neither waits for it nor tears it down: the end of the process, which is near, is the end of it.
     fn abandon(self) {
         std::mem::forget(self.service);
@@ -99,12 +101,13 @@ struct Server {
 }
 
 impl Server {
-    fn bind(config: Config) -> Result<Self, Failure> {
+    fn bind(config: ServeConfig) -> Result<Self, CommandFailure> {
         let address = config.listen;
-        let failed = |error: io::Error| Failure::failed(format!("cannot listen on {address}: {error}"));
+        let failed =
+            |error: io::Error| CommandFailure::failed(format!("cannot listen on {address}: {error}"));
         let runtime = Builder::new_current_thread().enable_all().build();
-        let runtime =
-            runtime.map_err(|error| Failure::failed(format!("cannot wait for connections: {error}")))?;
+        let runtime = runtime
+            .map_err(|error| CommandFailure::failed(format!("cannot wait for connections: {error}")))?;
         let listener = runtime.block_on(TcpListener::bind(address)).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         Ok(Self { runtime, listener, address, service: Arc::new(Service::new(config)?) })
@@ -116,7 +119,7 @@ impl Server {
         let mut signals = Signals::listen()?;
         let phase = self.service.phase.clone();
         self.runtime.spawn(async move {
-            for next in [Phase::Draining, Phase::Ending] {
+            for next in [ServicePhase::Draining, ServicePhase::Ending] {
                 signals.next().await;
                 phase.send_replace(next);
             }
@@ -125,13 +128,13 @@ impl Server {
     }
 
     /// Takes connections until it is drained. What was cut is left, and its end is not waited for here.
-    fn run(self) -> (End, Option<Left>) {
+    fn run(self) -> (ServeEnd, Option<CutService>) {
         let Self { runtime, listener, service, .. } = self;
         let end = runtime.block_on(async {
             take_all(listener, &service).await;
             let drained = timeout(service.config.drain, nothing_left(&service));
             // Whichever comes first: all is done, the time is over, or a second signal.
-            let (mut drained, mut ending) = (pin!(drained), pin!(service.reached(Phase::Ending)));
+            let (mut drained, mut ending) = (pin!(drained), pin!(service.reached(ServicePhase::Ending)));
             poll_fn(|context| {
                 let over = drained.as_mut().poll(context).is_ready();
                 if over || ending.as_mut().poll(context).is_ready() { Poll::Ready(()) } else { Poll::Pending }
@@ -139,11 +142,11 @@ impl Server {
             .await;
             let load = service.pool.load();
             match (service.connections.open(), load.running + load.waiting) {
-                (0, 0) => End::Drained,
-                (connections, calls) => End::Cut { connections, calls },
+                (0, 0) => ServeEnd::Drained,
+                (connections, calls) => ServeEnd::Cut { connections, calls },
             }
         });
-        let left = (end != End::Drained).then(|| Left { runtime, service });
+        let left = (end != ServeEnd::Drained).then(|| CutService { runtime, service });
         (end, left)
     }
 }

@@ -25,7 +25,7 @@ mod tests;
 
 pub(crate) use batch::Batch;
 pub(crate) use engine::{COMPILED, Engine, create_or_open, in_memory, open};
-pub(crate) use error::Error;
+pub(crate) use error::StoreError;
 pub(crate) use range::Range;
 pub(crate) use stats::Stats;
 
@@ -56,7 +56,7 @@ pub(crate) struct Applied {
 }
 
 /// Sees the rows of a scan, some at a time.
-pub(crate) type Visit<'a> = dyn FnMut(&Batch) -> Result<ControlFlow<()>, Error> + 'a;
+pub(crate) type Visit<'a> = dyn FnMut(&Batch) -> Result<ControlFlow<()>, StoreError> + 'a;
 
 /// What both engines do. All of them give equal answers.
 pub(crate) trait Store: Debug + Send + Sync {
@@ -64,24 +64,27 @@ pub(crate) trait Store: Debug + Send + Sync {
     fn engine(&self) -> Engine;
 
     /// The value of this key, if there is one.
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error>;
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Shows all rows of the range in ascending order of their keys, in batches, until the visitor breaks. All batches
     /// are of one moment, whatever is written meanwhile. The visitor must not use this store.
-    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), Error>;
+    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), StoreError>;
 
     /// Makes all changes in one transaction: when this returns, all of them are on the disk, and if it fails (or the
     /// process ends), none of them is. An error among the changes ends it too.
-    fn apply(&self, changes: &mut dyn Iterator<Item = Result<Change, Error>>) -> Result<Applied, Error>;
+    fn apply(
+        &self,
+        changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+    ) -> Result<Applied, StoreError>;
 
     /// Writes one row, in a transaction of its own.
-    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), Error> {
+    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
         let change = Change::Put(key.to_vec(), value.to_vec());
         self.apply(&mut std::iter::once(Ok(change))).map(drop)
     }
 
     /// Takes out one row, and says whether it was there.
-    fn delete(&self, key: &[u8]) -> Result<bool, Error> {
+    fn delete(&self, key: &[u8]) -> Result<bool, StoreError> {
         let change = Change::Delete(key.to_vec());
         Ok(self.apply(&mut std::iter::once(Ok(change)))?.deleted > 0)
     }
@@ -89,13 +92,13 @@ pub(crate) trait Store: Debug + Send + Sync {
 
 impl Change {
     /// Whether key and value are as long as may be. The engines ask this of every change.
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self) -> Result<(), StoreError> {
         let (Self::Put(key, _) | Self::Delete(key)) = self;
         if key.len() > MAX_KEY {
-            return Err(Error::LongKey(key.len()));
+            return Err(StoreError::LongKey(key.len()));
         }
         match self {
-            Self::Put(_, value) if value.len() > MAX_VALUE => Err(Error::LongValue(value.len())),
+            Self::Put(_, value) if value.len() > MAX_VALUE => Err(StoreError::LongValue(value.len())),
             _ => Ok(()),
         }
     }

@@ -9,10 +9,10 @@ use std::{fmt, io};
 use crate::pure;
 
 /// A block in memory, every entry of which has been checked. Its format is described in `c/native.h`.
-pub struct Block(Repr);
+pub struct Block(BlockRepr);
 
-enum Repr {
-    Rust(pure::Block),
+enum BlockRepr {
+    Rust(pure::PureBlock),
     #[cfg(ffi)]
     C(crate::ffi::CBlock),
     #[cfg(feature = "wasm")]
@@ -29,11 +29,11 @@ impl Block {
     #[must_use]
     pub fn len(&self) -> u32 {
         match &self.0 {
-            Repr::Rust(block) => block.count,
+            BlockRepr::Rust(block) => block.count,
             #[cfg(ffi)]
-            Repr::C(block) => block.count(),
+            BlockRepr::C(block) => block.count(),
             #[cfg(feature = "wasm")]
-            Repr::Wasm(block) => block.count(),
+            BlockRepr::Wasm(block) => block.count(),
         }
     }
 
@@ -47,11 +47,11 @@ impl Block {
     #[must_use]
     pub fn cursor(&self) -> Cursor<'_> {
         Cursor(match &self.0 {
-            Repr::Rust(block) => CursorRepr::Rust(block.cursor()),
+            BlockRepr::Rust(block) => CursorRepr::Rust(block.cursor()),
             #[cfg(ffi)]
-            Repr::C(block) => CursorRepr::C(block.cursor()),
+            BlockRepr::C(block) => CursorRepr::C(block.cursor()),
             #[cfg(feature = "wasm")]
-            Repr::Wasm(block) => CursorRepr::Wasm(block.cursor()),
+            BlockRepr::Wasm(block) => CursorRepr::Wasm(block.cursor()),
         })
     }
 }
@@ -62,23 +62,23 @@ impl fmt::Debug for Block {
     }
 }
 
-impl From<pure::Block> for Block {
-    fn from(block: pure::Block) -> Self {
-        Self(Repr::Rust(block))
+impl From<pure::PureBlock> for Block {
+    fn from(block: pure::PureBlock) -> Self {
+        Self(BlockRepr::Rust(block))
     }
 }
 
 #[cfg(ffi)]
 impl From<crate::ffi::CBlock> for Block {
     fn from(block: crate::ffi::CBlock) -> Self {
-        Self(Repr::C(block))
+        Self(BlockRepr::C(block))
     }
 }
 
 #[cfg(feature = "wasm")]
 impl From<crate::wasm::WasmBlock> for Block {
     fn from(block: crate::wasm::WasmBlock) -> Self {
-        Self(Repr::Wasm(Box::new(block)))
+        Self(BlockRepr::Wasm(Box::new(block)))
     }
 }
 
@@ -89,7 +89,7 @@ impl From<crate::wasm::WasmBlock> for Block {
 pub struct Cursor<'b>(CursorRepr<'b>);
 
 enum CursorRepr<'b> {
-    Rust(pure::Cursor<'b>),
+    Rust(pure::PureCursor<'b>),
     #[cfg(ffi)]
     C(crate::ffi::CCursor<'b>),
     #[cfg(feature = "wasm")]

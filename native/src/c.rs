@@ -2,14 +2,14 @@
 
 pub use crate::ffi::CText;
 
-use crate::ffi::{Calls, Heap, Table, linked};
+use crate::ffi::{Calls, FunctionTable, Heap, linked};
 
 /// The backend in C.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct C;
 
 static HEAP: Heap = Heap::new(usize::MAX);
-static TABLE: Table = linked(&HEAP);
+static TABLE: FunctionTable = linked(&HEAP);
 
 impl Calls for C {
     fn name(&self) -> &'static str {
@@ -17,7 +17,7 @@ impl Calls for C {
     }
 
     #[inline]
-    fn table(&self) -> &'static Table {
+    fn table(&self) -> &'static FunctionTable {
         &TABLE
     }
 }

@@ -49,7 +49,7 @@ pub const VARIABLE: &str = "NATIVE_LIBRARY";
 #[derive(Debug)]
 pub struct Dlopen {
     #[cfg(loadable)]
-    table: &'static crate::ffi::Table,
+    table: &'static crate::ffi::FunctionTable,
     path: PathBuf,
 }
 
@@ -145,7 +145,7 @@ fn open_file(path: &Path) -> Result<&'static Dlopen, LoadError> {
     }
     let heap: &'static crate::ffi::Heap = Box::leak(Box::new(crate::ffi::Heap::new(usize::MAX)));
     // SAFETY: a library of this version has the functions of that header, and is never unloaded.
-    let table = unsafe { crate::ffi::Table::find(heap, library) }
+    let table = unsafe { crate::ffi::FunctionTable::find(heap, library) }
         .map_err(|symbol| LoadError::Lacks { path: path.into(), symbol })?;
     Ok(Box::leak(Box::new(Dlopen { table: Box::leak(Box::new(table)), path: path.into() })))
 }
@@ -157,7 +157,7 @@ impl crate::ffi::Calls for Dlopen {
     }
 
     #[inline]
-    fn table(&self) -> &'static crate::ffi::Table {
+    fn table(&self) -> &'static crate::ffi::FunctionTable {
         self.table
     }
 }

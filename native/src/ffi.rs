@@ -1,5 +1,5 @@
 //! The safe face of the C component, for every backend that reaches it by native calls: `c` links it, `dlopen` finds it
-//! when the program runs. What differs is where the [`Table`] of functions comes from.
+//! when the program runs. What differs is where the [`FunctionTable`] of functions comes from.
 //!
 //! Every handle here is the only owner of its C object, and refers to the table that made it, so that what one copy of
 //! the component allocated is freed by the same copy.
@@ -22,7 +22,7 @@ pub(crate) use calls::Calls;
 pub(crate) use heap::Heap;
 pub(crate) use keeper::{CBuffer, CKeeper};
 pub(crate) use people::CPerson;
-pub(crate) use table::Table;
+pub(crate) use table::FunctionTable;
 #[cfg(feature = "native")]
 pub(crate) use table::linked;
 #[cfg(feature = "native")]

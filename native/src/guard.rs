@@ -5,9 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 /// Keeps the first panic of the callbacks of one call.
 #[derive(Debug, Default)]
-pub(crate) struct Guard(Option<Box<dyn Any + Send>>);
+pub(crate) struct PanicGuard(Option<Box<dyn Any + Send>>);
 
-impl Guard {
+impl PanicGuard {
     /// What `callback` returns; nothing if it panicked, now or in an earlier call: whatever it left behind may be in an
     /// odd state, which nobody sees before the panic resumes.
     pub(crate) fn run<T>(&mut self, callback: impl FnOnce() -> T) -> Option<T> {

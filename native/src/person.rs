@@ -66,10 +66,10 @@ impl std::error::Error for BadPerson {}
 
 /// A person, who belongs to the backend that made it: in C, an object that C allocated and that C frees when this value
 /// is dropped. There is no other way to free it, so it cannot be freed twice or used afterwards.
-pub struct Person(Repr);
+pub struct Person(PersonRepr);
 
-enum Repr {
-    Rust(pure::Person),
+enum PersonRepr {
+    Rust(pure::PurePerson),
     #[cfg(ffi)]
     C(crate::ffi::CPerson),
 }
@@ -82,9 +82,9 @@ impl Person {
     #[must_use]
     pub fn name(&self) -> &str {
         match &self.0 {
-            Repr::Rust(person) => &person.name,
+            PersonRepr::Rust(person) => &person.name,
             #[cfg(ffi)]
-            Repr::C(person) => person.name(),
+            PersonRepr::C(person) => person.name(),
         }
     }
 
@@ -92,9 +92,9 @@ impl Person {
     #[must_use]
     pub fn age(&self) -> u32 {
         match &self.0 {
-            Repr::Rust(person) => person.age,
+            PersonRepr::Rust(person) => person.age,
             #[cfg(ffi)]
-            Repr::C(person) => person.age(),
+            PersonRepr::C(person) => person.age(),
         }
     }
 
@@ -102,9 +102,9 @@ impl Person {
     #[must_use]
     pub fn salary(&self) -> f64 {
         match &self.0 {
-            Repr::Rust(person) => person.salary,
+            PersonRepr::Rust(person) => person.salary,
             #[cfg(ffi)]
-            Repr::C(person) => person.salary(),
+            PersonRepr::C(person) => person.salary(),
         }
     }
 
@@ -114,9 +114,9 @@ impl Person {
     /// [`PersonError::Salary`], and then nothing has changed.
     pub fn set_salary(&mut self, salary: f64) -> Result<(), PersonError> {
         match &mut self.0 {
-            Repr::Rust(person) => person.set_salary(salary),
+            PersonRepr::Rust(person) => person.set_salary(salary),
             #[cfg(ffi)]
-            Repr::C(person) => person.set_salary(salary),
+            PersonRepr::C(person) => person.set_salary(salary),
         }
     }
 }
@@ -131,15 +131,15 @@ impl fmt::Debug for Person {
     }
 }
 
-impl From<pure::Person> for Person {
-    fn from(person: pure::Person) -> Self {
-        Self(Repr::Rust(person))
+impl From<pure::PurePerson> for Person {
+    fn from(person: pure::PurePerson) -> Self {
+        Self(PersonRepr::Rust(person))
     }
 }
 
 #[cfg(ffi)]
 impl From<crate::ffi::CPerson> for Person {
     fn from(person: crate::ffi::CPerson) -> Self {
-        Self(Repr::C(person))
+        Self(PersonRepr::C(person))
     }
 }

@@ -62,7 +62,7 @@ impl fmt::Display for Refused {
 impl std::error::Error for Refused {}
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     /// A job came, or the pool was closed.
     work: Condvar,
     /// A job has ended, or the pool was closed.
@@ -81,7 +81,7 @@ impl fmt::Debug for Shared {
 }
 
 #[derive(Default)]
-struct State {
+struct PoolState {
     queue: VecDeque<PooledJob>,
     running: usize,
     closed: bool,
@@ -93,7 +93,7 @@ struct State {
 
 impl Shared {
     /// No job runs under the lock, so a panic cannot have left the state half changed.
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -197,7 +197,7 @@ impl Pool {
     }
 
     /// Jobs may stand in the queue that have a thread waiting for them, and as many as may wait.
-    fn has_room(&self, state: &State) -> bool {
+    fn has_room(&self, state: &PoolState) -> bool {
         state.queue.len() < (self.threads.len() - state.running).saturating_add(self.shared.bound)
     }
 

@@ -4,9 +4,9 @@ mod block;
 mod keeper;
 mod person;
 
-pub(crate) use block::{Block, Cursor};
-pub(crate) use keeper::Keeper;
-pub(crate) use person::Person;
+pub(crate) use block::{PureBlock, PureCursor};
+pub(crate) use keeper::PureKeeper;
+pub(crate) use person::PurePerson;
 
 use std::ops::ControlFlow;
 
@@ -71,12 +71,12 @@ impl Backend for Pure {
     }
 
     fn person(&self, new: NewPerson<'_>) -> Result<crate::Person, PersonError> {
-        Person::new(&new).map(Into::into)
+        PurePerson::new(&new).map(Into::into)
     }
 
     fn people(&self, new: &[NewPerson<'_>]) -> Result<Vec<crate::Person>, BadPerson> {
         let person =
-            |(index, new)| Person::new(new).map(Into::into).map_err(|error| BadPerson { index, error });
+            |(index, new)| PurePerson::new(new).map(Into::into).map_err(|error| BadPerson { index, error });
         new.iter().enumerate().map(person).collect()
     }
 
@@ -86,7 +86,7 @@ impl Backend for Pure {
     }
 
     fn read_block(&self, source: &mut dyn Source) -> Result<crate::Block, BlockError> {
-        Block::read(source).map(Into::into)
+        PureBlock::read(source).map(Into::into)
     }
 
     fn buffer(&self, length: usize) -> Buffer {
@@ -94,7 +94,7 @@ impl Backend for Pure {
     }
 
     fn keeper<'ctx>(&self, released: Released<'ctx>) -> crate::Keeper<'ctx> {
-        crate::Keeper::new(Keeper::new(released))
+        crate::Keeper::new(PureKeeper::new(released))
     }
 
     fn held(&self) -> Held {

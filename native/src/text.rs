@@ -5,9 +5,9 @@ use std::ops::Deref;
 
 /// An owned, immutable text that a backend made. It derefs to [`str`], and gives its memory back to the allocator that
 /// it came from, once, when it is dropped.
-pub struct Text(Repr);
+pub struct Text(TextRepr);
 
-enum Repr {
+enum TextRepr {
     Rust(String),
     #[cfg(ffi)]
     C(crate::ffi::CText),
@@ -18,23 +18,23 @@ impl Text {
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            Repr::Rust(text) => text,
+            TextRepr::Rust(text) => text,
             #[cfg(ffi)]
-            Repr::C(text) => text.as_str(),
+            TextRepr::C(text) => text.as_str(),
         }
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Repr::Rust(text))
+        Self(TextRepr::Rust(text))
     }
 }
 
 #[cfg(ffi)]
 impl From<crate::ffi::CText> for Text {
     fn from(text: crate::ffi::CText) -> Self {
-        Self(Repr::C(text))
+        Self(TextRepr::C(text))
     }
 }
 
@@ -42,9 +42,9 @@ impl From<crate::ffi::CText> for Text {
 impl From<Text> for String {
     fn from(text: Text) -> Self {
         match text.0 {
-            Repr::Rust(text) => text,
+            TextRepr::Rust(text) => text,
             #[cfg(ffi)]
-            Repr::C(text) => text.as_str().to_owned(),
+            TextRepr::C(text) => text.as_str().to_owned(),
         }
     }
 }

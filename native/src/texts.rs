@@ -3,9 +3,9 @@
 use std::fmt;
 
 /// The texts that one call made, in one piece of memory that is freed once.
-pub struct Texts(Repr);
+pub struct Texts(TextsRepr);
 
-enum Repr {
+enum TextsRepr {
     Rust {
         bytes: String,
         ends: Vec<usize>,
@@ -17,15 +17,15 @@ enum Repr {
 impl Texts {
     /// `ends` are ascending offsets of scalar values in `bytes`.
     pub(crate) fn new(bytes: String, ends: Vec<usize>) -> Self {
-        Self(Repr::Rust { bytes, ends })
+        Self(TextsRepr::Rust { bytes, ends })
     }
 
     /// All texts one after the other, and where each of them ends.
     fn parts(&self) -> (&str, &[usize]) {
         match &self.0 {
-            Repr::Rust { bytes, ends } => (bytes, ends),
+            TextsRepr::Rust { bytes, ends } => (bytes, ends),
             #[cfg(ffi)]
-            Repr::C(texts) => (texts.bytes(), texts.ends()),
+            TextsRepr::C(texts) => (texts.bytes(), texts.ends()),
         }
     }
 
@@ -66,6 +66,6 @@ impl fmt::Debug for Texts {
 #[cfg(ffi)]
 impl From<crate::ffi::CTexts> for Texts {
     fn from(texts: crate::ffi::CTexts) -> Self {
-        Self(Repr::C(texts))
+        Self(TextsRepr::C(texts))
     }
 }

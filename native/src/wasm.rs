@@ -21,7 +21,7 @@ pub(crate) use block::{WasmBlock, WasmCursor};
 
 use std::ops::ControlFlow;
 
-use crate::guard::Guard;
+use crate::guard::PanicGuard;
 use crate::source::Source;
 use crate::{
     Backend, BadPerson, Block, BlockError, Buffer, Held, Keeper, LengthMismatch, NewPerson, Person,
@@ -147,7 +147,7 @@ impl Backend for Wasm {
     }
 
     fn for_each(&self, values: &[i32], visit: &mut dyn FnMut(i32) -> ControlFlow<()>) -> usize {
-        let mut guard = Guard::default();
+        let mut guard = PanicGuard::default();
         let calls: u32 = with(|instance| {
             let inside = instance.copy_in(values, i32::to_le_bytes);
             let mut answer = |_: &mut Instance, call| {

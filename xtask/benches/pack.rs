@@ -9,7 +9,7 @@ use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use xtask_oci::gzip::{Gzip, Pool};
+use xtask_oci::gzip::{Gzip, ThreadPool};
 use xtask_oci::{Hashed, ImageSpec};
 use xtask_process::ui::Ui;
 
@@ -62,7 +62,7 @@ fn cold(image: &ImageSpec, dir: &Path, threads: NonZeroUsize) -> f64 {
 }
 
 fn limit(program: &[u8], dir: &Path, threads: NonZeroUsize) {
-    let pool = Pool::new(threads).expect("threads");
+    let pool = ThreadPool::new(threads).expect("threads");
     let file = std::fs::File::create(dir.join("limit")).expect("a file");
     let gzip = Gzip::new(&pool, Hashed::new(file)).expect("a stream");
     let mut hashed = Hashed::new(gzip);

@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use std::io::{Cursor, Read};
 use std::path::Path;
 
-use xtask_base::Lock;
+use xtask_base::BaseLock;
 use xtask_base::deb::{Deb, Paragraph};
 use xtask_gate::{
-    Facts, Format, Limits, MachO, Object, Pe, Program, Setting, Tree, check, check_in, check_macho, check_pe,
+    Facts, Format, Limits, MachO, Object, Pe, Program, StartSetting, Tree, check, check_in, check_macho,
+    check_pe,
 };
-use xtask_oci::decompress::{Compression, decompress};
+use xtask_oci::decompress::{CompressionFormat, decompress};
 use xtask_oci::document::{Index, Manifest, to_bytes};
 use xtask_oci::unpack::apply_from;
-use xtask_oci::{Content, Kind, Node, RootFs};
+use xtask_oci::{Content, FileKind, Node, RootFs};
 use xtask_registry::{Reference, manifest};
 use xtask_triple::Triple;
 
@@ -44,7 +45,7 @@ pub fn elf(bytes: &[u8]) {
         let _ = files.put(&format!("lib/{name}"), Node::bytes(0o755, bytes.to_vec()));
     }
     for triple in TRIPLES.map(Triple::parse) {
-        check(&program.facts, &triple, Setting::Standalone, Limits::default());
+        check(&program.facts, &triple, StartSetting::Standalone, Limits::default());
         check_in(&program, &triple, &Tree::new("scratch", &RootFs::new()), Limits::default());
         check_in(&program, &triple, &Tree::new("itself", &files), Limits::default());
     }
@@ -83,9 +84,9 @@ pub fn tar(bytes: &[u8]) {
         assert!(node.mode <= 0o7777, "{path:?} has mode {:o}", node.mode);
         if let Some((above, _)) = path.rsplit_once('/') {
             let folder = tree.get(above).map(|node| &node.kind);
-            assert!(folder.is_none_or(|kind| *kind == Kind::Dir), "{path:?} is below something else");
+            assert!(folder.is_none_or(|kind| *kind == FileKind::Dir), "{path:?} is below something else");
         }
-        if let Kind::File(Content::Part { offset, size, .. }) = &node.kind {
+        if let FileKind::File(Content::Part { offset, size, .. }) = &node.kind {
             assert!(offset.checked_add(*size).is_some_and(|end| end <= bytes.len() as u64), "{path:?}");
         }
         tree.resolve(path);
@@ -103,7 +104,7 @@ pub fn compressed(bytes: &[u8]) {
     assert!(out.len() as u64 <= UNPACKED_MAX);
     let Ok((kind, size)) = ended else { return };
     assert_eq!(size, out.len() as u64);
-    if kind == Compression::Gzip {
+    if kind == CompressionFormat::Gzip {
         let mut theirs = Vec::new();
         let read = flate2::read::MultiGzDecoder::new(bytes).take(UNPACKED_MAX + 1).read_to_end(&mut theirs);
         // They refuse more of what may follow the last member.
@@ -123,7 +124,7 @@ pub fn ar(bytes: &[u8]) {
 pub fn manifest(bytes: &[u8]) {
     let Ok(found) = manifest::read(bytes) else { return };
     match found {
-        manifest::Found::Index(index) => {
+        manifest::FetchedDocument::Index(index) => {
             for triple in TRIPLES {
                 let platform = Triple::parse(triple).platform().expect("a platform");
                 let _ = manifest::pick(&index, &platform);
@@ -131,7 +132,7 @@ pub fn manifest(bytes: &[u8]) {
             let written: Index = again(&to_bytes(&index).expect("written"));
             assert_eq!(written, index);
         }
-        manifest::Found::Manifest(image) => {
+        manifest::FetchedDocument::Manifest(image) => {
             let written: Manifest = again(&to_bytes(&image).expect("written"));
             assert_eq!(written, image);
         }
@@ -145,7 +146,7 @@ fn again<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> T {
 /// Small texts: locks, references, control files, names of targets.
 pub fn text(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
-    let _ = Lock::parse(text, "debian13.lock");
+    let _ = BaseLock::parse(text, "debian13.lock");
     let _ = Paragraph::all(text);
     if let Ok(reference) = Reference::parse(text) {
         let shown = reference.to_string();

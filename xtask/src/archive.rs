@@ -11,10 +11,10 @@ use xtask_files as files;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 
-use xtask_files::{Memo, Staged, clock, write_changed};
-use xtask_oci::gzip::{Gzip, Pool};
+use xtask_files::{Memo, StagedFile, clock, write_changed};
+use xtask_oci::gzip::{Gzip, ThreadPool};
 use xtask_oci::layer::{fingerprint, write_tree};
-use xtask_oci::tar::Writer;
+use xtask_oci::tar::TarWriter;
 use xtask_oci::{Codec, Digest, Hashed, Node, RootFs};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ArchiveFormat};
@@ -108,7 +108,7 @@ fn one(
     dir: &Path,
     memo: &Memo,
     threads: NonZeroUsize,
-    pool: &mut Option<Pool>,
+    pool: &mut Option<ThreadPool>,
 ) -> Result<Archive> {
     let format = system::archive_format(&spec.triple).map_err(|no| Error::failed(no.what).found(no.why))?;
     let stem = format!("{}-{}-{}", spec.bin, spec.version, spec.triple);
@@ -124,10 +124,10 @@ fn one(
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
     let pool = match pool {
         Some(pool) => pool,
-        None => pool.insert(Pool::new(threads).map_err(failed)?),
+        None => pool.insert(ThreadPool::new(threads).map_err(failed)?),
     };
-    let gzip = Gzip::new(pool, Hashed::new(Staged::new(dir)?)).map_err(failed)?;
-    let mut tar = Writer::new(gzip);
+    let gzip = Gzip::new(pool, Hashed::new(StagedFile::new(dir)?)).map_err(failed)?;
+    let mut tar = TarWriter::new(gzip);
     write_tree(&mut tar, &tree, spec.created)?;
     let hashed = tar.finish().and_then(Gzip::finish).map_err(failed)?;
     let (staged, digest, size) = hashed.finish();

@@ -17,11 +17,11 @@ use crate::cargo::userflags::forced_tools;
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
-use crate::trap::{self, Broken, Hit, Left, Masks, Script, Traps};
+use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::{Cmd, End, Kept, Stream};
+use xtask_process::exec::{Cmd, KeptText, ProcessEnd, Stream};
 use xtask_process::ui::far;
 
 /// The result of a job: its program, or the reason why there is none.
@@ -110,7 +110,7 @@ impl Builder<'_> {
                 ..BuildRecord::default()
             };
             let (scripts, said) = (scripts.cloned().collect(), without_progress(&said.errors));
-            drafts.push(Draft { job: job.clone(), program, said, build, scripts });
+            drafts.push(UnprovenBuild { job: job.clone(), program, said, build, scripts });
         }
         let built: Vec<Built> = match traps {
             None => drafts.into_iter().map(|draft| draft.finish(Purity::NotPromised)).collect(),
@@ -175,11 +175,11 @@ impl Builder<'_> {
     ///
     /// # Errors
     /// Where Cargo cannot be started.
-    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, shown: Option<Shown<'_>>) -> Result<Call> {
+    pub fn call(&self, cmd: &Cmd, masks: Option<&Masks>, shown: Option<Shown<'_>>) -> Result<CargoCall> {
         self.ui.detail("Running", cmd.line());
         let task = shown.map(|shown| self.ui.watched_task("Building", shown.title, Box::new(running::look)));
-        let mut call = Call {
-            end: End::Code(0),
+        let mut call = CargoCall {
+            end: ProcessEnd::Code(0),
             seconds: 0.0,
             worked: false,
             programs: Vec::new(),
@@ -187,7 +187,7 @@ impl Builder<'_> {
             errors: String::new(),
         };
         let mut units = 0_u64;
-        let mut errors = Kept::ends();
+        let mut errors = KeptText::ends();
         let mut manifests = BTreeMap::new();
         let masked = masks.map(|masks| masks.around(cmd));
         // What is shown where the processes of the build cannot be seen.
@@ -249,14 +249,14 @@ impl Builder<'_> {
     /// Holds what the traps saw and what build scripts left against the promise of a pure mode.
     fn prove(
         &self,
-        drafts: Vec<Draft>,
+        drafts: Vec<UnprovenBuild>,
         traps: &Traps,
         scripts: &[Script],
         dir: &Path,
         begun: SystemTime,
     ) -> Result<Vec<Built>> {
         let hits = traps.hits()?;
-        let prove = |mut draft: Draft| {
+        let prove = |mut draft: UnprovenBuild| {
             let triple = draft.job.target.triple.as_str();
             let own: Vec<&Hit> = hits.iter().filter(|h| h.target.as_deref() == Some(triple)).collect();
             draft.build.host_c = hits.iter().filter(|h| h.target.is_none()).map(Hit::line).collect();
@@ -264,13 +264,13 @@ impl Builder<'_> {
             let mut left = Vec::new();
             for script in scripts.iter().filter(|s| s.is_for(&folder)) {
                 let remains = script.remains(begun);
-                left.extend(remains.made.into_iter().map(|line| Left { package: script.name(), line }));
+                left.extend(remains.made.into_iter().map(|line| Leftover { package: script.name(), line }));
                 draft.build.shipped.extend(remains.shipped);
             }
             for line in &draft.build.shipped {
                 self.ui.warn(format!("{}: {line}", draft.job.title()));
             }
-            match Broken::new(&draft.job.mode.name, triple, &own, &left) {
+            match BrokenPromise::new(&draft.job.mode.name, triple, &own, &left) {
                 None => draft.finish(Purity::Proven),
                 Some(broken) => {
                     let said = if draft.program.is_some() { String::new() } else { draft.said };
@@ -284,7 +284,7 @@ impl Builder<'_> {
 }
 
 /// What came of a job's cargo call, before its promise is looked at.
-struct Draft {
+struct UnprovenBuild {
     job: Job,
     program: Option<PathBuf>,
     /// Cargo's words, as far as they are no progress.
@@ -293,7 +293,7 @@ struct Draft {
     scripts: Vec<Script>,
 }
 
-impl Draft {
+impl UnprovenBuild {
     fn finish(self, purity: Purity) -> Built {
         let Self { job, program, said, build, scripts } = self;
         match program {
@@ -346,9 +346,9 @@ pub struct Shown<'a> {
 
 /// One cargo call and what it said.
 #[derive(Debug, Clone)]
-pub struct Call {
+pub struct CargoCall {
     /// How the cargo process ended.
-    pub end: End,
+    pub end: ProcessEnd,
     /// Wall time, in seconds.
     pub seconds: f64,
     /// Whether the call had to build something.
@@ -361,7 +361,7 @@ pub struct Call {
     pub errors: String,
 }
 
-impl Call {
+impl CargoCall {
     /// The program of a job. A message names no triple, but the folder does, since `--target` is always passed.
     fn program(&self, dir: &Path, job: &Job, bin: &str) -> Option<PathBuf> {
         let folder = dir.join(job.target.triple.as_str());

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::cargo::userflags::user_settings;
-use crate::plan::{self, Findings, Request, StdState, StdUse, floor};
+use crate::plan::{self, Findings, PlanRequest, StdState, StdUse, floor};
 use crate::session::Session;
-use xtask_compilers::rust_std::{Choice, Refused, StdPlan, choose};
+use xtask_compilers::rust_std::{Choice, RustupRefusals, StdPlan, choose};
 use xtask_compilers::rustc::{self, Rustc, find};
 use xtask_compilers::toolchain::candidates::Wish;
-use xtask_compilers::toolchain::probe::{Setting, Std};
+use xtask_compilers::toolchain::probe::{ProbeSetting, ProbeStd};
 use xtask_compilers::toolchain::providers::host::driver;
-use xtask_compilers::toolchain::survey::{Depth, Places, Question, runners, survey};
+use xtask_compilers::toolchain::survey::{Depth, SurveyInput, SurveyPaths, runners, survey};
 use xtask_compilers::toolchain::zig;
 use xtask_config::{Config, Need, Target};
 use xtask_files::error::Result;
@@ -20,7 +20,7 @@ use xtask_triple::Triple;
 
 /// What discovery found on this machine.
 #[derive(Debug)]
-pub struct Look {
+pub struct Discovery {
     /// What the plan is a function of.
     pub findings: Findings,
 }
@@ -29,7 +29,7 @@ pub struct Look {
 ///
 /// # Errors
 /// Where a probe's files cannot be written.
-pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth) -> Result<Look> {
+pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: Depth) -> Result<Discovery> {
     let targets = plan::targets(config, &request.targets);
     let triples: Vec<Triple> = targets.iter().map(|t| t.triple.clone()).collect();
     let (rustcs, stds) = stds(session, config, &triples);
@@ -43,22 +43,22 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
     let zigs = zig::find(&session.host, private.as_deref());
     let cxx = config.modes.iter().any(|m| m.needs.contains(&Need::Cxx));
     let floors: BTreeMap<&Triple, Option<String>> = targets.iter().map(|t| (&t.triple, floor(t))).collect();
-    let questions: BTreeMap<Triple, Question> = targets
+    let questions: BTreeMap<Triple, SurveyInput> = targets
         .iter()
         .map(|target| {
             let std = match states.get(&target.triple) {
                 Some(StdState::Ready(std)) => {
-                    Some(Std { rustc: &std.rustc, sysroot: std.sysroot.as_deref() })
+                    Some(ProbeStd { rustc: &std.rustc, sysroot: std.sysroot.as_deref() })
                 }
                 _ => None,
             };
             let glibc = floors.get(&target.triple).and_then(|f| f.as_deref());
             let runner = &runners[&target.triple];
-            let setting = Setting { target: &target.triple, std, runner, cxx, glibc };
-            (target.triple.clone(), Question { setting, wish: wish(target, request) })
+            let setting = ProbeSetting { target: &target.triple, std, runner, cxx, glibc };
+            (target.triple.clone(), SurveyInput { setting, wish: wish(target, request) })
         })
         .collect();
-    let places = Places {
+    let places = SurveyPaths {
         cache: &session.cache,
         wrappers: session.work().join("toolchains"),
         this: &session.this,
@@ -81,12 +81,13 @@ pub fn look(session: &Session, config: &Config, request: &Request, depth: Depth)
             })
             .collect(),
     };
-    Ok(Look { findings })
+    Ok(Discovery { findings })
 }
 
 /// The rustcs that were looked at, and what they have: the active one alone where that is enough.
 pub fn stds(session: &Session, config: &Config, targets: &[Triple]) -> (Vec<Rustc>, StdPlan) {
-    let refused = Refused { rustup: session.host.program("rustup").is_some(), ..Refused::default() };
+    let refused =
+        RustupRefusals { rustup: session.host.program("rustup").is_some(), ..RustupRefusals::default() };
     let mut rustcs = vec![session.rustc.clone()];
     let plan = choose(&rustcs, targets, &session.cache, &refused);
     if plan.choices.values().all(|c| matches!(c, Choice::Ready { .. })) {
@@ -130,6 +131,6 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
     }
 }
 
-fn wish(target: &Target, request: &Request) -> Wish {
+fn wish(target: &Target, request: &PlanRequest) -> Wish {
     Wish { cc: target.cc.clone(), providers: request.providers.clone(), glibc: floor(target) }
 }

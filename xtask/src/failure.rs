@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::cargo::messages::first_error;
-use crate::trap::Broken;
+use crate::trap::BrokenPromise;
 use xtask_files::error::Error;
 use xtask_gate::Finding;
 
@@ -15,7 +15,7 @@ pub enum Failure {
     /// The build of a mode that promises no C did not keep the promise.
     Impure {
         /// Who broke it, how, and what to do.
-        broken: Broken,
+        broken: BrokenPromise,
         /// The words of the build itself, where it failed too.
         said: String,
     },
@@ -26,12 +26,12 @@ pub enum Failure {
     /// The smoke run failed: a line that says how, then the last words of the program and what to do.
     SmokeRun(String),
     /// A second build is not the same.
-    Rebuild(Mismatch),
+    Rebuild(RebuildMismatch),
 }
 
 /// What a second build shows to be wrong with the first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mismatch {
+pub struct RebuildMismatch {
     /// What is wrong, one line.
     pub what: String,
     /// What was found, a line each.
@@ -61,7 +61,7 @@ impl fmt::Display for Failure {
             Failure::Unreadable(error) => error.fmt(f),
             Failure::Gate(finding) => write!(f, "gate: {}\n  help: {}", finding.what, finding.fix),
             Failure::SmokeRun(said) => write!(f, "smoke run: {said}"),
-            Failure::Rebuild(Mismatch { what, found, help }) => {
+            Failure::Rebuild(RebuildMismatch { what, found, help }) => {
                 write!(f, "rebuild: {what}")?;
                 found.iter().try_for_each(|line| write!(f, "\n  {line}"))?;
                 help.iter().try_for_each(|help| write!(f, "\n  help: {help}"))
@@ -98,7 +98,8 @@ mod tests {
             ("gate: no error here", "gate: no error here\n  help: mend it")
         );
         assert_eq!(Failure::SmokeRun("app ended\n  error: x".into()).headline(), "smoke run: app ended");
-        let mismatch = Mismatch { what: "other".into(), found: vec!["a".into()], help: Some("b".into()) };
+        let mismatch =
+            RebuildMismatch { what: "other".into(), found: vec!["a".into()], help: Some("b".into()) };
         assert_eq!(
             text(&[Failure::Rebuild(mismatch), gate]),
             "rebuild: other\n  a\n  help: b\ngate: no error here\n  help: mend it"

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use crate::cargo::compilers::Question;
-use crate::cargo::units::Graph;
+use crate::cargo::compilers::BuildQuery;
+use crate::cargo::units::UnitGraph;
 use xtask_config::quote::{names, quoted};
 use xtask_config::workspace::{Package, Workspace};
 use xtask_config::{Config, FILE_NAME};
@@ -19,7 +19,7 @@ mod text;
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// Asks Cargo what a program is made of; the error is Cargo's own words.
-pub type Ask<'a> = dyn Fn(&Question<'_>) -> Result<Graph> + 'a;
+pub type Ask<'a> = dyn Fn(&BuildQuery<'_>) -> Result<UnitGraph> + 'a;
 
 /// A new file, and why it says nothing of the compilers that its modes need, where Cargo did not tell.
 pub type New<T> = (T, Option<Error>);
@@ -27,7 +27,7 @@ pub type New<T> = (T, Option<Error>);
 /// The text of a targets.toml for `package`, or for the one package that has a program. It is valid for the workspace.
 ///
 /// # Errors
-/// [`Kind::Usage`](xtask_files::error::Kind::Usage) where it is not clear which package is meant.
+/// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) where it is not clear which package is meant.
 pub fn text(
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,

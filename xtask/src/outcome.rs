@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::{End, Output};
+use xtask_process::exec::{Output, ProcessEnd};
 
 /// How much a smoke run may print, of a program or an image, in bytes; then it is ended.
 pub const SMOKE_MOST: u64 = 64_000_000;
@@ -49,8 +49,10 @@ pub fn how_it_ended(output: &Output) -> String {
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
     let last = last_words(&words);
     let end = match output.end {
-        End::TimedOut(limit) => format!("was still running after {} s, and was ended", limit.as_secs()),
-        End::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
+        ProcessEnd::TimedOut(limit) => {
+            format!("was still running after {} s, and was ended", limit.as_secs())
+        }
+        ProcessEnd::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
         end => format!("ended with {end}"),
     };
     format!("{end}\n  {}", last.join("\n  "))

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::plan::Request;
+use crate::plan::PlanRequest;
 use crate::record::{
-    FailedJob, ImageOf, Lack, PlacedImage, PlacedProgram, RejectedBase, UnmadeImage, VerifiedProgram,
+    FailedJob, ImageOf, PlacedImage, PlacedProgram, RejectedBase, UnmadeImage, VerifiedProgram, WhyLacking,
     WhyUnmade,
 };
 use crate::runtime;
@@ -26,7 +26,7 @@ pub use ahead::{Prospect, Weight, ahead};
 
 /// What came of the programs and images of a run once the programs were held against the images they would go into.
 #[derive(Debug)]
-pub struct Places {
+pub struct Placements {
     /// The programs, with what the gate found in any image, in the order of the jobs.
     pub programs: Vec<Result<Arc<VerifiedProgram>, FailedJob>>,
     /// The images of targets.toml, in the file's order.
@@ -41,17 +41,17 @@ pub struct Places {
 /// Where a program or the cache cannot be read.
 pub fn place(
     config: &Config,
-    request: &Request,
+    request: &PlanRequest,
     programs: Vec<Verified>,
     bases: &Bases<'_>,
     ui: &Ui,
-) -> Result<Places> {
+) -> Result<Placements> {
     let mut programs: Vec<_> = programs.into_iter().map(|program| program.map(Arc::new)).collect();
     let mut images = Vec::new();
     for image in &config.images {
         let (targets, others) = request.split(image);
         let left_out = others.into_iter().map(|target| target.platform.clone()).collect();
-        let place = Place { image, bin: &config.app.bin, left_out, bases, ui };
+        let place = ImagePlacement { image, bin: &config.app.bin, left_out, bases, ui };
         let made = match parts(&targets, &programs) {
             // What was asked for, so no error; but who publishes what lies in target/dist should know.
             Ok(parts) if parts.is_empty() => Err(WhyUnmade::NotAskedFor),
@@ -60,14 +60,14 @@ pub fn place(
         };
         images.push(made.map_err(|why| UnmadeImage { name: image.name.clone(), why }));
     }
-    Ok(Places { programs, images })
+    Ok(Placements { programs, images })
 }
 
 /// The programs of a run while images are placed.
 type Programs = [Result<Arc<VerifiedProgram>, FailedJob>];
 
 /// A program of an image that is being placed.
-struct Part<'a> {
+struct ImageProgram<'a> {
     target: &'a ImageTarget,
     program: Arc<VerifiedProgram>,
     /// Where the program stands among those of the run.
@@ -75,7 +75,10 @@ struct Part<'a> {
 }
 
 /// The programs of an image: here alone a target is looked up.
-fn parts<'a>(targets: &[&'a ImageTarget], programs: &Programs) -> Result<Vec<Part<'a>>, Vec<(Triple, Lack)>> {
+fn parts<'a>(
+    targets: &[&'a ImageTarget],
+    programs: &Programs,
+) -> Result<Vec<ImageProgram<'a>>, Vec<(Triple, WhyLacking)>> {
     let (mut parts, mut lacks) = (Vec::new(), Vec::new());
     for target in targets {
         let is_of = |program: &Result<Arc<VerifiedProgram>, FailedJob>| match program {
@@ -83,16 +86,16 @@ fn parts<'a>(targets: &[&'a ImageTarget], programs: &Programs) -> Result<Vec<Par
             Err(failed) => failed.job().target.triple == target.triple,
         };
         match programs.iter().position(is_of).map(|at| (at, &programs[at])) {
-            Some((at, Ok(program))) => parts.push(Part { target, program: Arc::clone(program), at }),
-            Some((_, Err(_))) => lacks.push((target.triple.clone(), Lack::Failed)),
-            None => lacks.push((target.triple.clone(), Lack::NotBuilt)),
+            Some((at, Ok(program))) => parts.push(ImageProgram { target, program: Arc::clone(program), at }),
+            Some((_, Err(_))) => lacks.push((target.triple.clone(), WhyLacking::Failed)),
+            None => lacks.push((target.triple.clone(), WhyLacking::NotBuilt)),
         }
     }
     if lacks.is_empty() { Ok(parts) } else { Err(lacks) }
 }
 
 /// One image whose place is looked for.
-struct Place<'a> {
+struct ImagePlacement<'a> {
     image: &'a Image,
     bin: &'a str,
     left_out: Vec<Platform>,
@@ -101,8 +104,8 @@ struct Place<'a> {
 }
 
 /// A program on a base that is tried.
-struct Tried<'p> {
-    part: &'p Part<'p>,
+struct TriedBase<'p> {
+    part: &'p ImageProgram<'p>,
     base: Option<Arc<BaseImage>>,
     /// What is shipped of the base, where only what the program needs is.
     trimmed: Option<RootFs>,
@@ -110,11 +113,11 @@ struct Tried<'p> {
     findings: Vec<Finding>,
 }
 
-impl Place<'_> {
+impl ImagePlacement<'_> {
     /// Finds the base; `programs` are those of the run, which get what the gate finds.
     fn decide(
         self,
-        parts: &[Part<'_>],
+        parts: &[ImageProgram<'_>],
         programs: &mut Programs,
     ) -> Result<Result<ImageOf<PlacedProgram>, WhyUnmade>> {
         let mut rejected: Vec<RejectedBase> = Vec::new();
@@ -125,7 +128,7 @@ impl Place<'_> {
                 Err(error) => return Ok(Err(WhyUnmade::NoBase { base, error })),
             };
             let tried = found.into_iter().map(|(part, found)| self.judge(&base, part, found));
-            let tried = tried.collect::<Result<Vec<Tried<'_>>>>()?;
+            let tried = tried.collect::<Result<Vec<TriedBase<'_>>>>()?;
             let failed = tried.iter().find_map(|tried| Some((tried, failing(&tried.findings)?)));
             if let (Base::Auto, Some((tried, what))) = (&self.image.base, &failed) {
                 let reason = format!("{}: {what}", tried.part.target.triple);
@@ -134,7 +137,7 @@ impl Place<'_> {
             }
             let failed = failed.is_some();
             let (mut platforms, mut lacks) = (Vec::new(), Vec::new());
-            for Tried { part, base, trimmed, mut findings } in tried {
+            for TriedBase { part, base, trimmed, mut findings } in tried {
                 if failed {
                     blame(&mut findings, &linked(&part.program));
                 }
@@ -146,7 +149,7 @@ impl Place<'_> {
                         base,
                         trimmed,
                     }),
-                    Err(_) => lacks.push((part.target.triple.clone(), Lack::Failed)),
+                    Err(_) => lacks.push((part.target.triple.clone(), WhyLacking::Failed)),
                 }
                 programs[part.at] = program;
             }
@@ -172,10 +175,15 @@ impl Place<'_> {
     }
 
     /// Holds a program against a base.
-    fn judge<'p>(&self, base: &Base, part: &'p Part<'p>, found: Option<Arc<BaseImage>>) -> Result<Tried<'p>> {
+    fn judge<'p>(
+        &self,
+        base: &Base,
+        part: &'p ImageProgram<'p>,
+        found: Option<Arc<BaseImage>>,
+    ) -> Result<TriedBase<'p>> {
         let scratch = RootFs::new();
         let files = found.as_ref().map_or(&scratch, |base| &base.rootfs);
-        let below = runtime::Below::of(found.as_deref()).runtime;
+        let below = runtime::RuntimeDefaults::of(found.as_deref()).runtime;
         let runtime = runtime::started(&self.image.run, self.bin, &below);
         let tree = Tree::new(base.to_string(), files).starting_with(&runtime.env, &runtime.working_dir);
         let program = Program::read(&part.program.stored.artifact.path, &format!("/{}", self.bin))?;
@@ -194,7 +202,7 @@ impl Place<'_> {
             findings.extend(named.iter().flat_map(|named| named.left_out(&tree, &kept, level)));
             trimmed = Some(kept);
         }
-        Ok(Tried { part, base: found, trimmed, findings })
+        Ok(TriedBase { part, base: found, trimmed, findings })
     }
 }
 

@@ -9,7 +9,7 @@ use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Linker, Provider, Toolchain};
 use xtask_config::{Config, GlibcVersion, Image, ImageTarget, Mode, Target};
 use xtask_files::error::{Error, Result};
-use xtask_gate::Asked;
+use xtask_gate::ProcessorFlag;
 use xtask_triple::{Platform, Triple};
 
 mod decide;
@@ -20,7 +20,7 @@ use decide::OneTarget;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Request {
+pub struct PlanRequest {
     /// `--target`, in order; all of targets.toml where empty.
     pub targets: Vec<Triple>,
     /// `--mode`; each target's own choice where none.
@@ -42,7 +42,7 @@ pub enum ModeRequest {
     All,
 }
 
-impl Request {
+impl PlanRequest {
     /// Whether a run that asks for this builds a target.
     pub fn wants(&self, target: &Triple) -> bool {
         self.targets.is_empty() || self.targets.contains(target)
@@ -111,7 +111,7 @@ pub struct Plan {
     pub jobs: Vec<Job>,
     /// Targets that nothing on this machine can build.
     pub skipped: Vec<Skipped>,
-    /// The targets that were asked for, as [`Request::targets`].
+    /// The targets that were asked for, as [`PlanRequest::targets`].
     pub asked: Vec<Triple>,
 }
 
@@ -146,7 +146,7 @@ pub struct Job {
     /// How the program is run on this machine.
     pub runner: Runner,
     /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
-    pub processors: Vec<Asked>,
+    pub processors: Vec<ProcessorFlag>,
     /// The names of the images that the program goes into.
     pub images: Vec<String>,
     /// What `setup` could mend and without which it cannot be built.
@@ -187,8 +187,8 @@ impl Job {
 /// Makes the plan.
 ///
 /// # Errors
-/// [`xtask_files::error::Kind::Usage`] where a mode is asked for that targets.toml does not have.
-pub fn plan(config: &Config, findings: &Findings, request: &Request) -> Result<Plan> {
+/// [`xtask_files::error::ExitKind::Usage`] where a mode is asked for that targets.toml does not have.
+pub fn plan(config: &Config, findings: &Findings, request: &PlanRequest) -> Result<Plan> {
     if let Some(ModeRequest::Named(name)) = &request.mode {
         named(config, name)?;
     }
@@ -223,7 +223,7 @@ pub fn setup_command(asked: &[Triple]) -> String {
 /// The mode of this name.
 ///
 /// # Errors
-/// [`xtask_files::error::Kind::Usage`] where there is none, with those that there are.
+/// [`xtask_files::error::ExitKind::Usage`] where there is none, with those that there are.
 pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     config.modes.iter().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.modes.iter().map(|m| m.name.as_str()).collect();

@@ -14,8 +14,8 @@ mod image;
 mod program;
 
 pub use image::{
-    ImageOf, IndexDigests, Lack, ListedPlatform, PackedPlatform, PlacedImage, PlacedProgram, RejectedBase,
-    StagedIndex, StartedPlatform, Step, UnmadeImage, WhyUnmade,
+    ImageOf, ImageStep, IndexDigests, ListedPlatform, PackedPlatform, PlacedImage, PlacedProgram,
+    RejectedBase, StagedIndex, StartedPlatform, UnmadeImage, WhyLacking, WhyUnmade,
 };
 pub use program::{
     Artifact, BillFile, BuildRecord, BuiltProgram, FailedJob, ListedProgram, Purity, RefusedProgram,
@@ -24,7 +24,7 @@ pub use program::{
 
 /// What is known of the program beside its bytes, for labels and file names.
 #[derive(Debug, Clone)]
-pub struct Origin<'a> {
+pub struct ProgramOrigin<'a> {
     /// The package that the program belongs to.
     pub package: &'a Package,
     /// The commit of the checkout it was built from, where there is one.

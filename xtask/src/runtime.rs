@@ -7,12 +7,12 @@ use xtask_config::{HealthCheck, Id, ImageRun, User};
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::{Health, Runtime};
 use xtask_oci::scratch::{CERTIFICATES, NONROOT, PATH};
-use xtask_oci::{Kind, Node, Resolved, RootFs, kernel};
+use xtask_oci::{FileKind, Node, Resolved, RootFs, kernel};
 
 pub mod accounts;
 mod sound;
 
-use accounts::{Account, By};
+use accounts::{Account, AccountSource};
 
 /// The labels or annotations of an image, each value by its key.
 pub type Labels = BTreeMap<String, String>;
@@ -43,14 +43,14 @@ impl From<Error> for Misfit {
 
 /// What is said of an image below what targets.toml says: by its base, or by us where it has none.
 #[derive(Debug, Clone)]
-pub struct Below {
+pub struct RuntimeDefaults {
     /// What messages call the base.
     pub name: String,
     /// The configuration that the base gives, or the default one without a base.
     pub runtime: Runtime,
 }
 
-impl Below {
+impl RuntimeDefaults {
     /// Takes the configuration of a base; that of scratch where there is none.
     pub fn of(base: Option<&BaseImage>) -> Self {
         match base {
@@ -71,15 +71,17 @@ impl Below {
 pub fn runtime(
     run: &ImageRun,
     bin: &str,
-    base: &Below,
+    base: &RuntimeDefaults,
     labels: Labels,
     tree: &RootFs,
 ) -> Result<Runtime, Misfit> {
     let user = match &run.user {
-        Some(user) => accounts::account(user, tree, By::File).map_err(|error| Misfit::of("user", error))?,
+        Some(user) => {
+            accounts::account(user, tree, AccountSource::File).map_err(|error| Misfit::of("user", error))?
+        }
         None => match base.runtime.user.as_str() {
             "" => Account { uid: NONROOT, gid: NONROOT, further: Vec::new() },
-            text => accounts::account(&of_base(text, &base.name)?, tree, By::Base(&base.name))?,
+            text => accounts::account(&of_base(text, &base.name)?, tree, AccountSource::Base(&base.name))?,
         },
     };
     let base_labels = base.runtime.labels.iter().filter(|(key, _)| !key.starts_with(OF_THE_BASE));
@@ -143,7 +145,7 @@ pub fn folder(path: &str, tree: &RootFs) -> std::result::Result<(String, bool), 
     match tree.resolve(path) {
         Resolved::Missing(place) => Ok((place, false)),
         Resolved::Found(place) => match tree.get(&place).map(|node| &node.kind) {
-            None | Some(Kind::Dir) => Ok((place, true)),
+            None | Some(FileKind::Dir) => Ok((place, true)),
             Some(_) => Err("a file in it".to_owned()),
         },
         Resolved::NotAFolder(other) => Err(format!("below /{other}, a file")),
@@ -164,7 +166,7 @@ pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
         let Some(folder) = tree.get(&place) else { continue };
         let above = place.match_indices('/').filter_map(|(slash, _)| tree.get(&place[..slash]));
         let entered = above.into_iter().all(|node| rights(node) & 1 != 0);
-        if folder.kind == Kind::Dir && !(entered && rights(folder) & 3 == 3) {
+        if folder.kind == FileKind::Dir && !(entered && rights(folder) & 3 == 3) {
             let Node { mode, uid: owner, gid: group, .. } = folder;
             found.push(format!("in its base, {path} belongs to {owner}:{group} and has mode {mode:04o}"));
         }
@@ -211,7 +213,7 @@ fn of_base(text: &str, base: &str) -> Result<User> {
 
 /// A program of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
+pub struct FoundProgram {
     /// The path by which it is started.
     pub path: String,
     /// Where that leads to in the tree, links followed: `usr/bin/tool`.
@@ -220,8 +222,8 @@ pub struct Found {
 
 /// The program of a command. It is looked for where a container looks: as it stands where it is absolute, in the folder
 /// that the image starts in where it has a `/`, else on PATH.
-pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<Found> {
-    let at = |path: String| tree.file(&path).map(|(place, _)| Found { path, place });
+pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<FoundProgram> {
+    let at = |path: String| tree.file(&path).map(|(place, _)| FoundProgram { path, place });
     if name.starts_with('/') {
         return at(name.to_owned());
     }
@@ -253,7 +255,12 @@ pub fn commands(runtime: &Runtime) -> Vec<(&'static str, &[String])> {
 ///
 /// # Errors
 /// The tree does not hold it, or nobody may execute it there.
-pub fn starts(key: &str, command: &[String], runtime: &Runtime, tree: &RootFs) -> Result<Option<Found>> {
+pub fn starts(
+    key: &str,
+    command: &[String],
+    runtime: &Runtime,
+    tree: &RootFs,
+) -> Result<Option<FoundProgram>> {
     let Some(name) = command.first() else { return Ok(None) };
     let Some(found) = program(name, runtime, tree) else {
         let error = Error::usage(format!("`{key}` of an image names {name}, which is not in it"));

@@ -30,17 +30,18 @@ use std::path::Path;
 use crate::cargo::builder::Builder;
 use crate::cargo::units::{self, Manifests};
 use crate::record::{
-    BillFile, ImageOf, ListedPlatform, Origin, PackedPlatform, PlacedImage, StartedPlatform, VerifiedProgram,
+    BillFile, ImageOf, ListedPlatform, PackedPlatform, PlacedImage, ProgramOrigin, StartedPlatform,
+    VerifiedProgram,
 };
 use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_triple::{Platform, Triple};
 
-use base::Below;
+use base::ShippedBase;
 use bill::Bill;
-use image::Image;
-use program::Program;
+use image::ImageSubject;
+use program::ProgramSubject;
 
 pub use write::withdraw;
 
@@ -49,11 +50,11 @@ const FORMAT: u32 = 1;
 
 /// What bills are made from and where they go.
 #[derive(Debug)]
-pub struct Writer<'a> {
+pub struct BillWriter<'a> {
     /// What built the programs.
     pub builder: &'a Builder<'a>,
     /// Where the programs come from.
-    pub origin: &'a Origin<'a>,
+    pub origin: &'a ProgramOrigin<'a>,
     /// The folder `target/dist`, which the bills are written below.
     pub dist: &'a Path,
     /// Where it is remembered what was written.
@@ -62,9 +63,14 @@ pub struct Writer<'a> {
     made: BTreeMap<Triple, (Bill, Manifests)>,
 }
 
-impl<'a> Writer<'a> {
+impl<'a> BillWriter<'a> {
     /// Makes a writer that has no bills yet.
-    pub fn new(builder: &'a Builder<'a>, origin: &'a Origin<'a>, dist: &'a Path, memo: &'a Memo) -> Self {
+    pub fn new(
+        builder: &'a Builder<'a>,
+        origin: &'a ProgramOrigin<'a>,
+        dist: &'a Path,
+        memo: &'a Memo,
+    ) -> Self {
         Self { builder, origin, dist, memo, made: BTreeMap::new() }
     }
 
@@ -87,7 +93,7 @@ impl<'a> Writer<'a> {
     /// Writes the bills of an image, of each platform.
     ///
     /// # Errors
-    /// As [`Writer::program`].
+    /// As [`BillWriter::program`].
     pub fn image(&mut self, image: ImageOf<StartedPlatform>) -> Result<ImageOf<ListedPlatform>> {
         let ImageOf { placed, whole, platforms } = image;
         let listed = |started: StartedPlatform| {
@@ -113,19 +119,19 @@ impl<'a> Writer<'a> {
         let (dist, memo, created) = (self.dist, self.memo, self.origin.created);
         let make = || {
             let (program, manifests) = self.bill(&program, verified)?;
-            let below = placed.base.as_deref().map(|base| Below { name: &image.base, base, left });
-            let image = Image { name, version, manifest, below, brings_zones: zones };
+            let below = placed.base.as_deref().map(|base| ShippedBase { name: &image.base, base, left });
+            let image = ImageSubject { name, version, manifest, below, brings_zones: zones };
             Ok((image::bill(&image, program).document(created).text(), manifests))
         };
         write::write(&file, &key, dist, memo, make)
     }
 
-    fn subject(&self, verified: &VerifiedProgram) -> Program {
-        Program::of(verified, &self.builder.app.bin, self.origin)
+    fn subject(&self, verified: &VerifiedProgram) -> ProgramSubject {
+        ProgramSubject::of(verified, &self.builder.app.bin, self.origin)
     }
 
     /// Everything that decides the bill of a program, but for the manifests that only its unit graph names.
-    fn key(&self, program: &Program, verified: &VerifiedProgram) -> Result<Digest> {
+    fn key(&self, program: &ProgramSubject, verified: &VerifiedProgram) -> Result<Digest> {
         let json = serde_json::to_string(program);
         let json = json.map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
         let units = units::key_of_job(verified.job(), self.builder);
@@ -135,7 +141,7 @@ impl<'a> Writer<'a> {
         Ok(Digest::of(text.as_bytes()))
     }
 
-    fn bill(&mut self, program: &Program, verified: &VerifiedProgram) -> Result<(Bill, Manifests)> {
+    fn bill(&mut self, program: &ProgramSubject, verified: &VerifiedProgram) -> Result<(Bill, Manifests)> {
         let target = &verified.job().target.triple;
         if let Some(made) = self.made.get(target) {
             return Ok(made.clone());

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::cargo::builder::Builder;
-use crate::cargo::invocation::Site;
+use crate::cargo::invocation::CargoContext;
 use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::plan::{self, ModeRequest, Request};
+use crate::plan::{self, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
 use xtask_base::{Bases, distroless};
 use xtask_compilers::rustc::{Rustc, find};
@@ -89,7 +89,7 @@ impl Session {
     ///
     /// # Errors
     /// A target, mode or provider that does not exist.
-    pub fn request(&self, config: &Config, planning: &Planning) -> Result<Request> {
+    pub fn request(&self, config: &Config, planning: &Planning) -> Result<PlanRequest> {
         let targets = self.triples(&planning.targets)?;
         let mode = match planning.mode.as_deref() {
             None => None,
@@ -97,7 +97,7 @@ impl Session {
             Some("all") => Some(ModeRequest::All),
             Some(name) => Some(ModeRequest::Named(plan::named(config, name)?.name.clone())),
         };
-        Ok(Request {
+        Ok(PlanRequest {
             targets,
             mode,
             strict: planning.strict,
@@ -135,7 +135,7 @@ impl Session {
     /// What the bases of images come from. `locks` is [`Session::locks`]; `setup` says whether somebody agreed to fetch
     /// what is missing.
     pub fn bases<'a>(&'a self, locks: &'a Path, setup: SetupFlag, strict: bool) -> Bases<'a> {
-        Bases::new(xtask_base::Site {
+        Bases::new(xtask_base::BaseContext {
             locks,
             cache: &self.cache,
             host: &self.host,
@@ -163,11 +163,11 @@ impl Session {
     }
 
     /// What every cargo call of a run shares. `targets` are all that may be built.
-    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> Site<'a> {
+    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> CargoContext<'a> {
         let root = &self.workspace.root;
         let user: BTreeMap<_, _> =
             targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
-        Site {
+        CargoContext {
             cargo: self.host.var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
             manifest: root.join("Cargo.toml"),
             manifests: self.workspace.packages.iter().map(|p| p.dir.join("Cargo.toml")).collect(),
@@ -204,7 +204,7 @@ impl Session {
     }
 
     /// Returns what all cargo calls of a run are made from, for the program of `config`.
-    pub fn builder<'a>(&'a self, config: &'a Config, site: Site<'a>) -> Builder<'a> {
+    pub fn builder<'a>(&'a self, config: &'a Config, site: CargoContext<'a>) -> Builder<'a> {
         Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
     }
 }

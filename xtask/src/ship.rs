@@ -6,7 +6,8 @@ use std::path::Path;
 
 use crate::archive::{self, ArchiveSpec};
 use crate::record::{
-    ImageOf, IndexDigests, Origin, PackedPlatform, PlacedImage, PlacedProgram, StagedIndex, VerifiedProgram,
+    ImageOf, IndexDigests, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin, StagedIndex,
+    VerifiedProgram,
 };
 use xtask_config::{Compression, Config};
 use xtask_files::error::Result;
@@ -24,7 +25,7 @@ pub use texts::texts;
 
 /// Images that are packed, to be started and committed.
 #[derive(Debug)]
-pub struct Staged {
+pub struct PackedImages {
     /// The packed images, each with its platforms.
     pub images: Vec<ImageOf<PackedPlatform>>,
     /// What gets its name where it is committed: the tars and indexes of these images.
@@ -38,14 +39,14 @@ pub struct Staged {
 pub fn pack(
     images: Vec<ImageOf<PlacedProgram>>,
     config: &Config,
-    origin: &Origin,
+    origin: &ProgramOrigin,
     dist: &Path,
     cache: &Path,
     ui: &Ui,
-) -> Result<Staged> {
+) -> Result<PackedImages> {
     let (mut drafts, mut specs) = (Vec::new(), Vec::new());
     for image in images {
-        let (draft, spec) = Draft::of(image, config, origin, ui)?;
+        let (draft, spec) = ImageDraft::of(image, config, origin, ui)?;
         drafts.push(draft);
         specs.push(spec);
     }
@@ -76,21 +77,21 @@ pub fn pack(
         let digest = &image.whole.digests.layout;
         ui.step("Packed", format!("{} for {platforms} → {digest}", image.name()));
     }
-    Ok(Staged { images, names })
+    Ok(PackedImages { images, names })
 }
 
 /// An image that is about to be packed.
-struct Draft {
+struct ImageDraft {
     placed: PlacedImage,
-    platforms: Vec<platform::Draft>,
+    platforms: Vec<platform::PlatformDraft>,
 }
 
-impl Draft {
+impl ImageDraft {
     /// What an image is made of; what is to be warned of is said once for all platforms.
     fn of(
         image: ImageOf<PlacedProgram>,
         config: &Config,
-        origin: &Origin,
+        origin: &ProgramOrigin,
         ui: &Ui,
     ) -> Result<(Self, ImageSpec)> {
         let ImageOf { placed, whole: (), platforms } = image;
@@ -151,7 +152,7 @@ fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> Str
 pub fn archives(
     programs: &[&VerifiedProgram],
     config: &Config,
-    origin: &Origin,
+    origin: &ProgramOrigin,
     top: &Path,
     (dist, cache): (&Path, &Path),
     ui: &Ui,

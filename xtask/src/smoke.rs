@@ -26,7 +26,7 @@ mod proven;
 mod qemu;
 mod runners;
 
-pub use engine::Engine;
+pub use engine::ContainerEngine;
 pub use expect::judge;
 pub use proven::{Unstarted, refuse};
 pub use qemu::Emulator;
@@ -70,7 +70,7 @@ pub struct Ran {
 
 /// A run of one image.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct SmokeRequest<'a> {
     /// The image whose program is started.
     pub image: &'a Saved,
     /// The platform that the image is for.
@@ -87,7 +87,7 @@ pub struct Request<'a> {
     pub limit: Duration,
 }
 
-impl Request<'_> {
+impl SmokeRequest<'_> {
     /// Within which bounds the program is run, and what is looked for.
     fn capture(&self) -> Capture<'_> {
         Capture::within(self.limit).at_most(SMOKE_MOST).finding(self.wanted)
@@ -99,7 +99,7 @@ type Started = std::result::Result<(Output, String, String), Cannot>;
 
 /// Where images are run.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct SmokeContext<'a> {
     /// target/dist, where the images are.
     pub dist: &'a Path,
     /// A folder for what a run unpacks. Nobody else uses it meanwhile.
@@ -116,7 +116,7 @@ pub struct Site<'a> {
 
 /// One platform of an image that is to be started.
 #[derive(Debug, Clone, Copy)]
-pub struct Start<'a> {
+pub struct PlatformStart<'a> {
     /// The name of the image.
     pub image: &'a str,
     /// The path of the image's tar.
@@ -144,8 +144,8 @@ pub type Grouped<I, P> = Vec<(I, Vec<P>)>;
 /// An image cannot be read back or unpacked. An image that fails is in [`Ran::smoke`].
 pub fn images<I: Send + Sync, P: Send + Sync>(
     images: Grouped<I, P>,
-    start: impl for<'a> Fn(&'a I, &'a P) -> Start<'a> + Sync,
-    site: &Site<'_>,
+    start: impl for<'a> Fn(&'a I, &'a P) -> PlatformStart<'a> + Sync,
+    site: &SmokeContext<'_>,
 ) -> Result<Grouped<I, (P, Ran)>> {
     let titles = images.iter().flat_map(|(image, platforms)| {
         let start = &start;
@@ -181,7 +181,7 @@ pub fn images<I: Send + Sync, P: Send + Sync>(
     Ok(ran)
 }
 
-fn say(start: &Start<'_>, ran: &Ran, ui: &Ui) {
+fn say(start: &PlatformStart<'_>, ran: &Ran, ui: &Ui) {
     let what = start.title();
     if let (Some(Objection { said, .. }), Some(runner)) = (&ran.objection, &ran.runner) {
         ui.warn(format!("image {what} was started with {runner}, because {said}"));
@@ -196,7 +196,7 @@ fn say(start: &Start<'_>, ran: &Ran, ui: &Ui) {
     }
 }
 
-impl Start<'_> {
+impl PlatformStart<'_> {
     /// Returns the title for messages, such as `app on linux/arm64/v8`.
     fn title(&self) -> String {
         format!("{} on {}", self.image, self.platform)

@@ -13,7 +13,7 @@ mod promise;
 mod remains;
 
 pub use mask::Masks;
-pub use promise::{Broken, Left};
+pub use promise::{BrokenPromise, Leftover};
 pub use remains::{Remains, Script};
 
 use xtask_compilers::toolchain::compilers::compiles_c;
@@ -136,12 +136,13 @@ impl Traps {
     /// Whether no trap was hit for a target.
     ///
     /// # Errors
-    /// [`xtask_files::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
+    /// [`xtask_files::error::ExitKind::Failed`] with every call that was made; and as [`Traps::hits`].
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
         let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
         let own: Vec<&Hit> = hits.iter().filter(own).collect();
-        let Some(Broken { what, found, help }) = Broken::new(mode, target.as_str(), &own, &[]) else {
+        let Some(BrokenPromise { what, found, help }) = BrokenPromise::new(mode, target.as_str(), &own, &[])
+        else {
             return Ok(());
         };
         Err(found.into_iter().fold(Error::failed(what), Error::found).help(help))

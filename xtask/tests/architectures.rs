@@ -5,11 +5,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use xtask_base::Site;
+use xtask_base::BaseContext;
 use xtask_base::distroless::{Assembled, load};
-use xtask_base::{Arch, Distroless, Lock};
+use xtask_base::{BaseLock, DebianArch, Distroless};
 use xtask_gate::{Limits, Object, Severity, Tree, check_library_in};
-use xtask_oci::{Kind, RootFs};
+use xtask_oci::{FileKind, RootFs};
 use xtask_process::exec::{Cmd, Output};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -19,29 +19,30 @@ use xtask_triple::Triple;
 /// The base that has everything: libraries and a program.
 const BASE: &str = "distroless:cc:debug";
 
-const FURTHER: [Arch; 4] = [Arch::Armhf, Arch::Ppc64el, Arch::Riscv64, Arch::S390x];
+const FURTHER: [DebianArch; 4] =
+    [DebianArch::Armhf, DebianArch::Ppc64el, DebianArch::Riscv64, DebianArch::S390x];
 
 #[test]
 fn armhf() {
-    starts(Arch::Armhf, "armv7-unknown-linux-gnueabihf", "qemu-arm-static", "armv7l");
+    starts(DebianArch::Armhf, "armv7-unknown-linux-gnueabihf", "qemu-arm-static", "armv7l");
 }
 
 #[test]
 fn ppc64el() {
-    starts(Arch::Ppc64el, "powerpc64le-unknown-linux-gnu", "qemu-ppc64le-static", "ppc64le");
+    starts(DebianArch::Ppc64el, "powerpc64le-unknown-linux-gnu", "qemu-ppc64le-static", "ppc64le");
 }
 
 #[test]
 fn riscv64() {
-    starts(Arch::Riscv64, "riscv64gc-unknown-linux-gnu", "qemu-riscv64-static", "riscv64");
+    starts(DebianArch::Riscv64, "riscv64gc-unknown-linux-gnu", "qemu-riscv64-static", "riscv64");
 }
 
 #[test]
 fn s390x() {
-    starts(Arch::S390x, "s390x-unknown-linux-gnu", "qemu-s390x-static", "s390x");
+    starts(DebianArch::S390x, "s390x-unknown-linux-gnu", "qemu-s390x-static", "s390x");
 }
 
-fn starts(arch: Arch, triple: &str, qemu: &str, machine: &str) {
+fn starts(arch: DebianArch, triple: &str, qemu: &str, machine: &str) {
     let (folder, lock) = locked();
     // In a process of its own, whose apt knows that suite alone; then from the cache.
     call(folder, &["base", "show", BASE, "--arch", arch.as_str(), "--files"]);
@@ -71,7 +72,7 @@ fn every_library_loads(files: &RootFs, triple: &Triple) {
     let tree = Tree::new(BASE, files);
     let mut libraries = 0;
     for (path, node) in files.below("usr/lib/") {
-        let Kind::File(content) = &node.kind else { continue };
+        let FileKind::File(content) = &node.kind else { continue };
         let name = path.rsplit('/').next().unwrap_or_default();
         // The last is for debuggers, which give it what it takes.
         if !name.contains(".so") || path.contains("/gconv/") || name.starts_with("libthread_db") {
@@ -88,8 +89,8 @@ fn every_library_loads(files: &RootFs, triple: &Triple) {
 }
 
 /// A workspace with a lock of all four.
-fn locked() -> &'static (PathBuf, Lock) {
-    static LOCKED: OnceLock<(PathBuf, Lock)> = OnceLock::new();
+fn locked() -> &'static (PathBuf, BaseLock) {
+    static LOCKED: OnceLock<(PathBuf, BaseLock)> = OnceLock::new();
     LOCKED.get_or_init(|| {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("architectures");
         let _ = std::fs::remove_dir_all(folder.join("docker"));
@@ -100,19 +101,19 @@ fn locked() -> &'static (PathBuf, Lock) {
         let archs = FURTHER.map(|arch| ["--arch", arch.as_str()]);
         let told = call(&folder, &[&["base", "update", "13"], archs.as_flattened()].concat());
         assert!(told.errors().contains("have no security updates"), "{}", told.errors());
-        let file = folder.join("docker/bases").join(Lock::file_name(13));
-        let lock = Lock::load(&file).unwrap().unwrap();
+        let file = folder.join("docker/bases").join(BaseLock::file_name(13));
+        let lock = BaseLock::load(&file).unwrap().unwrap();
         assert_eq!(lock.releases.keys().collect::<Vec<_>>(), ["trixie"]);
         assert_eq!(lock.packages.keys().copied().collect::<Vec<_>>(), FURTHER);
         (folder, lock)
     })
 }
 
-fn assembled(folder: &Path, arch: Arch) -> Assembled {
+fn assembled(folder: &Path, arch: DebianArch) -> Assembled {
     let host = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let (locks, cache) = (&*folder.join("docker/bases"), &*folder.join("cache"));
     let ui = &Ui::silent();
-    let site = Site {
+    let site = BaseContext {
         locks,
         cache,
         host: &host,

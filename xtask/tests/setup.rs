@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use xtask_compilers::rustc::{Rustc, find};
 use xtask_process::host::Host;
-use xtask_setup::run::Talk;
-use xtask_setup::{self as setup, Context, Step, Want};
+use xtask_setup::run::SetupDialog;
+use xtask_setup::{self as setup, SetupContext, Step, Want};
 use xtask_test_support::folder;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -30,7 +30,7 @@ struct Said {
     progress: Vec<String>,
 }
 
-impl Talk for Said {
+impl SetupDialog for Said {
     fn agree(&mut self, steps: &[Step]) -> bool {
         self.asked = steps.iter().map(Step::line).collect();
         self.agree
@@ -74,9 +74,9 @@ impl Lab {
         Self { dir, host, rustc }
     }
 
-    fn run(&self, wants: &[Want], said: &mut Said) -> setup::Report {
+    fn run(&self, wants: &[Want], said: &mut Said) -> setup::SetupReport {
         let (cache, targets) = (self.dir.join("cache"), targets(wants));
-        let context = Context {
+        let context = SetupContext {
             host: &self.host,
             cache: &cache,
             workspace: &self.dir,
@@ -152,7 +152,7 @@ fn nothing_runs_without_consent() {
 /// A cross gcc as far as it is asked where its files lie; `ar` is the real one.
 #[test]
 fn a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not() {
-    use xtask_compilers::rust_std::self_contained::{Supply, complete, fill, folder};
+    use xtask_compilers::rust_std::self_contained::{SelfContainedSource, complete, fill, folder};
     if !Path::new("/usr/bin/ar").is_file() {
         return skipped("a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not", "ar");
     }
@@ -172,7 +172,7 @@ fn a_musl_gcc_fills_a_std_and_a_wrapper_of_the_hosts_gcc_does_not() {
         assert!(ar.ok(), "{}", ar.errors());
     }
     let target = Triple::parse("aarch64-unknown-linux-musl");
-    let (sysroot, gcc) = (lab.dir.join("cache/std/one"), Supply::Gcc(lab.dir.join("bin/gcc")));
+    let (sysroot, gcc) = (lab.dir.join("cache/std/one"), SelfContainedSource::Gcc(lab.dir.join("bin/gcc")));
     let fill = || fill(&sysroot, &target, &gcc, &mut |_| ());
     std::fs::write(lab.dir.join("machine"), "aarch64-linux-gnu").unwrap();
     assert!(fill().unwrap_err().what.contains("compiles for aarch64-linux-gnu, not for musl"));

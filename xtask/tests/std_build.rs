@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use xtask_compilers::rust_std::{self, Build, self_contained};
 use xtask_compilers::rustc::{self, Rustc, find};
 use xtask_compilers::toolchain::zig;
-use xtask_process::exec::{Cmd, End};
+use xtask_process::exec::{Cmd, ProcessEnd};
 use xtask_process::host::Host;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -47,7 +47,7 @@ fn main() {
     two_at_once(&rustc, &target, &cache);
     let sysroot = rust_std::place(&rustc, &target, &cache);
     let flags = xtask_compilers::toolchain::zig::target_flags(&target, None).unwrap();
-    let supply = self_contained::Supply::Zig { program: zig.clone(), flags };
+    let supply = self_contained::SelfContainedSource::Zig { program: zig.clone(), flags };
     self_contained::fill(&sysroot, &target, &supply, &mut |l| println!("{l}")).unwrap();
     let ready = rust_std::find::made(&rustc, &target, &cache).unwrap();
     assert!(ready.self_contained && ready.sysroot.as_deref() == Some(&*sysroot), "{ready:?}");
@@ -127,7 +127,7 @@ fn killed_in_the_middle(rustc: &Rustc, target: &Triple, cache: &Path) {
             }
         })
         .unwrap();
-    assert_eq!(end, End::Signal(9), "after {:?}", begun.elapsed());
+    assert_eq!(end, ProcessEnd::Signal(9), "after {:?}", begun.elapsed());
     assert_eq!(rust_std::find::made(rustc, target, cache), None);
 }
 
@@ -143,7 +143,7 @@ fn two_at_once(rustc: &Rustc, target: &Triple, cache: &Path) {
                     said.push(line.to_owned());
                 })
                 .unwrap();
-            assert_eq!(end, End::Code(0), "{said:?}");
+            assert_eq!(end, ProcessEnd::Code(0), "{said:?}");
             said
         })
     };

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Report;
+use super::BenchReport;
 use super::table::number;
 
 const WIDTH: f64 = 900.0;
@@ -15,7 +15,7 @@ const GAP: f64 = 12.0;
 const COLOURS: [&str; 7] = ["#0072b2", "#d55e00", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#000000"];
 
 /// A file in SVG 1.1 that refers to nothing else.
-pub(super) fn svg(report: &Report) -> String {
+pub(super) fn svg(report: &BenchReport) -> String {
     let values = || report.figures.iter().map(|figure| figure.nanoseconds.median).filter(|ns| *ns > 0.0);
     // Whole powers of ten around all values. What is not above zero has a bar without length.
     let low = values().fold(f64::INFINITY, f64::min).log10().floor();
@@ -102,13 +102,13 @@ mod tests {
     use super::super::{Figure, statistics::Summary, table};
     use super::*;
 
-    fn report() -> Report {
+    fn report() -> BenchReport {
         let figure = |case, subject, ns: f64| Figure {
             case,
             subject,
             nanoseconds: Summary { median: ns, mad: ns / 10.0, min: ns * 0.9, max: ns * 1.5, samples: 3 },
         };
-        Report {
+        BenchReport {
             optimised: true,
             clock: Summary { median: 20.0, mad: 1.0, min: 19.0, max: 30.0, samples: 3 },
             figures: vec![figure("a < b", "rust", 1.0), figure("a < b", "c", 2.0), figure("none", "c", 0.0)],
@@ -118,7 +118,7 @@ mod tests {
     /// Every tag that is opened is closed, in order, and every bar lies in the picture.
     #[test]
     fn a_chart_is_well_formed() {
-        for report in [report(), Report { figures: Vec::new(), ..report() }] {
+        for report in [report(), BenchReport { figures: Vec::new(), ..report() }] {
             let svg = svg(&report);
             let mut open = Vec::new();
             for tag in svg.split('<').skip(1).map(|tag| tag.split('>').next().unwrap()) {

@@ -4,10 +4,10 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use super::statistics::Summary;
-use super::{Figure, Report};
+use super::{BenchReport, Figure};
 
 /// One subject of one case, ready to be measured.
-pub(super) struct Task {
+pub(super) struct MeasureTask {
     pub(super) case: &'static str,
     pub(super) subject: &'static str,
     /// Items of one call: what a sample is divided by, besides the number of calls.
@@ -18,7 +18,7 @@ pub(super) struct Task {
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Plan {
+pub(super) struct MeasurePlan {
     samples: usize,
     /// At least this long is a sample, where one call is not longer.
     sample: Duration,
@@ -28,7 +28,7 @@ pub(super) struct Plan {
 
 const FEWEST: usize = 3;
 
-impl Plan {
+impl MeasurePlan {
     pub(super) const FULL: Self =
         Self { samples: 41, sample: Duration::from_millis(3), budget: Duration::from_secs(2) };
     pub(super) const QUICK: Self =
@@ -36,7 +36,7 @@ impl Plan {
 }
 
 /// Measures all tasks; those of one case, which stand together, take turns.
-pub(super) fn all(mut tasks: Vec<Task>, plan: Plan) -> Report {
+pub(super) fn all(mut tasks: Vec<MeasureTask>, plan: MeasurePlan) -> BenchReport {
     let clock = clock(plan);
     let mut figures = Vec::new();
     for tasks in tasks.chunk_by_mut(|a, b| a.case == b.case) {
@@ -57,11 +57,11 @@ pub(super) fn all(mut tasks: Vec<Task>, plan: Plan) -> Report {
             nanoseconds: Summary::of(samples),
         }));
     }
-    Report { optimised: !cfg!(debug_assertions), clock, figures }
+    BenchReport { optimised: !cfg!(debug_assertions), clock, figures }
 }
 
 /// What it costs to read the clock at the begin and at the end of a sample.
-fn clock(plan: Plan) -> Summary {
+fn clock(plan: MeasurePlan) -> Summary {
     let samples: Vec<f64> = (0..plan.samples * 100).map(|_| nanoseconds(Instant::now().elapsed())).collect();
     Summary::of(&samples)
 }
@@ -70,7 +70,7 @@ fn nanoseconds(time: Duration) -> f64 {
     time.as_secs_f64() * 1e9
 }
 
-fn time(task: &mut Task, calls: u64) -> Duration {
+fn time(task: &mut MeasureTask, calls: u64) -> Duration {
     let begin = Instant::now();
     (task.calls)(black_box(calls));
     begin.elapsed()
@@ -83,7 +83,7 @@ struct Quota {
 }
 
 /// As many calls as a sample needs to be long enough, and as many samples as there is time for. This warms up, too.
-fn quota(task: &mut Task, plan: Plan) -> Quota {
+fn quota(task: &mut MeasureTask, plan: MeasurePlan) -> Quota {
     let mut calls = 1;
     loop {
         let took = time(task, calls);
@@ -110,14 +110,14 @@ mod tests {
         subject: &'static str,
         micros: u64,
         asked: &Rc<RefCell<Vec<&'static str>>>,
-    ) -> Task {
+    ) -> MeasureTask {
         let asked = Rc::clone(asked);
         let calls = move |calls| {
             asked.borrow_mut().push(subject);
             let end = Instant::now() + Duration::from_micros(micros * calls);
             while Instant::now() < end {}
         };
-        Task { case, subject, items: 10, calls: Box::new(calls) }
+        MeasureTask { case, subject, items: 10, calls: Box::new(calls) }
     }
 
     #[test]
@@ -125,7 +125,8 @@ mod tests {
         let asked = Rc::new(RefCell::new(Vec::new()));
         let tasks =
             vec![spin("one", "a", 20, &asked), spin("one", "b", 60, &asked), spin("two", "a", 20, &asked)];
-        let plan = Plan { samples: 9, sample: Duration::from_micros(500), budget: Duration::from_secs(9) };
+        let plan =
+            MeasurePlan { samples: 9, sample: Duration::from_micros(500), budget: Duration::from_secs(9) };
         let report = all(tasks, plan);
         let names: Vec<_> = report.figures.iter().map(|figure| (figure.case, figure.subject)).collect();
         assert_eq!(names, [("one", "a"), ("one", "b"), ("two", "a")]);

@@ -9,8 +9,8 @@ use std::rc::Rc;
 use native::pure::Pure;
 use native::{Backend, Block, LengthMismatch, Text, Texts};
 
-use super::measure::Task;
-use crate::failure::Failure;
+use super::measure::MeasureTask;
+use crate::failure::CommandFailure;
 use crate::store::{COMPILED, Change, Engine, Range, Store, in_memory};
 
 /// Items of the cases that have many.
@@ -71,7 +71,7 @@ impl Backend for Rust {
 }
 
 /// Everything that was compiled, subjects of one case together.
-pub(super) fn all() -> Result<Vec<Task>, Failure> {
+pub(super) fn all() -> Result<Vec<MeasureTask>, CommandFailure> {
     let mut tasks = Vec::new();
     backend("rust", &Rust, &mut tasks)?;
     // The type is known where it can be: a call by way of `dyn Backend` would be one call more.
@@ -95,10 +95,10 @@ pub(super) fn all() -> Result<Vec<Task>, Failure> {
 fn backend<B: Backend + ?Sized>(
     subject: &'static str,
     backend: &'static B,
-    tasks: &mut Vec<Task>,
-) -> Result<(), Failure> {
+    tasks: &mut Vec<MeasureTask>,
+) -> Result<(), CommandFailure> {
     let mut task = |case, items: usize, calls: Box<dyn FnMut(u64)>| {
-        tasks.push(Task { case, subject, items: items as u64, calls });
+        tasks.push(MeasureTask { case, subject, items: items as u64, calls });
     };
     let calls = move |calls| {
         for n in 0..calls {
@@ -174,14 +174,15 @@ fn key(n: usize) -> Vec<u8> {
     format!("row/{n:05}").into_bytes()
 }
 
-fn block<B: Backend + ?Sized>(backend: &B) -> Result<Block, Failure> {
+fn block<B: Backend + ?Sized>(backend: &B) -> Result<Block, CommandFailure> {
     let rows: BTreeMap<_, _> = (0..ITEMS).map(|n| (key(n), [b'v'; 100])).collect();
-    let failed = |error: &dyn std::fmt::Display| Failure::failed(format!("cannot make a block: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| CommandFailure::failed(format!("cannot make a block: {error}"));
     let bytes = native::block::write(&rows).map_err(|error| failed(&error))?;
     backend.read_block(&mut Cursor::new(bytes)).map_err(|error| failed(&error))
 }
 
-fn store(engine: Engine, tasks: &mut Vec<Task>) -> Result<(), Failure> {
+fn store(engine: Engine, tasks: &mut Vec<MeasureTask>) -> Result<(), CommandFailure> {
     let store: Rc<dyn Store> = Rc::from(in_memory(engine)?);
     store.apply(&mut (0..ITEMS).map(|n| Ok(Change::Put(key(n), vec![b'v'; 100]))))?;
     let scanned = Rc::clone(&store);
@@ -195,13 +196,18 @@ fn store(engine: Engine, tasks: &mut Vec<Task>) -> Result<(), Failure> {
             let _ = black_box((result, bytes));
         }
     };
-    tasks.push(Task { case: SCAN, subject: engine.name(), items: ITEMS as u64, calls: Box::new(scan) });
+    tasks.push(MeasureTask {
+        case: SCAN,
+        subject: engine.name(),
+        items: ITEMS as u64,
+        calls: Box::new(scan),
+    });
     let keys: Vec<_> = (0..ITEMS).map(key).collect();
     let get = move |calls: u64| {
         for key in keys.iter().cycle().take(usize::try_from(calls).unwrap_or(usize::MAX)) {
             let _ = black_box(store.get(black_box(key)));
         }
     };
-    tasks.push(Task { case: GET, subject: engine.name(), items: 1, calls: Box::new(get) });
+    tasks.push(MeasureTask { case: GET, subject: engine.name(), items: 1, calls: Box::new(get) });
     Ok(())
 }

@@ -1,9 +1,9 @@
 //! Formats the report as text.
 
-use super::{Figure, Report};
+use super::{BenchReport, Figure};
 
 /// A table: a line for each case, a column for each subject.
-pub(super) fn text(report: &Report) -> String {
+pub(super) fn text(report: &BenchReport) -> String {
     let mut subjects: Vec<&str> = Vec::new();
     for figure in &report.figures {
         if !subjects.contains(&figure.subject) {

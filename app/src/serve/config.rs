@@ -35,7 +35,7 @@ Options:
 
 /// What the service is told.
 #[derive(Debug, Clone)]
-pub(super) struct Config {
+pub(super) struct ServeConfig {
     pub(super) listen: SocketAddr,
     pub(super) store: Option<PathBuf>,
     pub(super) engine: Option<Engine>,
@@ -53,7 +53,7 @@ pub(super) struct Config {
     pub(super) drain: Duration,
 }
 
-impl Config {
+impl ServeConfig {
     /// Reads the command line.
     ///
     /// # Errors
@@ -130,8 +130,8 @@ impl Config {
 mod tests {
     use super::*;
 
-    fn read(line: &str) -> Result<Config, String> {
-        Config::read(line.split_whitespace().map(OsString::from))
+    fn read(line: &str) -> Result<ServeConfig, String> {
+        ServeConfig::read(line.split_whitespace().map(OsString::from))
     }
 
     #[test]

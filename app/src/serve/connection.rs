@@ -17,7 +17,7 @@ use tokio::time::sleep_until;
 
 use super::exchange::exchange;
 use super::progress::{Late, Progress};
-use super::service::{Response, Service};
+use super::service::{Service, ServiceResponse};
 use super::socket::Socket;
 
 /// The most bytes of a request's head.
@@ -92,7 +92,7 @@ pub(super) async fn serve(service: &Arc<Service>, stream: TcpStream) {
         }
         ConnectionEnd::Late(Late::Request(what)) => {
             service.metrics.answered("none", 408, Duration::ZERO);
-            socket.last_word(&Response::error(408, what).into_bytes());
+            socket.last_word(&ServiceResponse::error(408, what).into_bytes());
             progress.broken();
         }
         // An error here is the client's: it is gone. There is nobody to tell.
@@ -109,7 +109,7 @@ pub(super) fn refuse(service: &Service, stream: TcpStream) {
     // As a plain socket, which does not block.
     let Ok(mut stream) = stream.into_std() else { return };
     // The answer fits in the socket's buffer.
-    let response = Response::busy("there are too many connections").into_bytes();
+    let response = ServiceResponse::busy("there are too many connections").into_bytes();
     if stream.write_all(&response).is_ok() {
         let _ = stream.shutdown(Shutdown::Write);
         // What has come must be read, or else the connection is reset and the answer with it.

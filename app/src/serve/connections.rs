@@ -10,9 +10,9 @@ pub(super) struct Connections(watch::Sender<usize>);
 
 /// One connection's place, free again when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Arc<Connections>);
+pub(super) struct ConnectionSlot(Arc<Connections>);
 
-impl Drop for Place {
+impl Drop for ConnectionSlot {
     fn drop(&mut self) {
         self.0.0.send_modify(|open| *open -= 1);
     }
@@ -20,13 +20,13 @@ impl Drop for Place {
 
 impl Connections {
     /// One more, if there is a place for it.
-    pub(super) fn enter(self: &Arc<Self>, max: usize) -> Option<Place> {
+    pub(super) fn enter(self: &Arc<Self>, max: usize) -> Option<ConnectionSlot> {
         let entered = self.0.send_if_modified(|open| {
             let room = *open < max;
             *open += usize::from(room);
             room
         });
-        entered.then(|| Place(Arc::clone(self)))
+        entered.then(|| ConnectionSlot(Arc::clone(self)))
     }
 
     /// Returns the number of open connections.

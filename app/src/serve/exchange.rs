@@ -11,7 +11,7 @@ use hyper::http::request::Parts;
 use hyper::{StatusCode, Version};
 
 use super::progress::Progress;
-use super::service::{Request, Response, Service};
+use super::service::{Service, ServiceRequest, ServiceResponse};
 
 /// The answer to one request, which is read here and given to the service.
 pub(super) async fn exchange(
@@ -43,31 +43,31 @@ pub(super) async fn exchange(
 }
 
 /// Whether there is one way to understand the head. What hyper lets through of RFC 9112 is looked at here.
-fn is_clear(head: &Parts) -> Result<(), Response> {
+fn is_clear(head: &Parts) -> Result<(), ServiceResponse> {
     // 3.2: exactly one Host; what it names does not matter here.
     let hosts = head.headers.get_all(HOST).iter().count();
     if hosts > 1 || (head.version == Version::HTTP_11 && hosts == 0) {
-        return Err(Response::error(400, "there must be one Host field"));
+        return Err(ServiceResponse::error(400, "there must be one Host field"));
     }
     // 6.1: a coding that is not known must not be passed over.
     let mut codings = head.headers.get_all(TRANSFER_ENCODING).iter();
     match (codings.next(), codings.next()) {
         (None, _) => Ok(()),
         (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
-        _ => Err(Response::error(501, "the only transfer coding here is chunked")),
+        _ => Err(ServiceResponse::error(501, "the only transfer coding here is chunked")),
     }
 }
 
 /// The whole body. Memory grows with what comes, not with what is stated.
-async fn whole(body: Incoming, max: usize) -> Result<Bytes, Response> {
-    let too_long = || Response::error(413, "the body is too long");
+async fn whole(body: Incoming, max: usize) -> Result<Bytes, ServiceResponse> {
+    let too_long = || ServiceResponse::error(413, "the body is too long");
     if usize::try_from(body.size_hint().lower()).map_or(true, |length| length > max) {
         return Err(too_long());
     }
     match Limited::new(body, max).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_long()),
-        Err(error) => Err(Response::error(400, &malformed(&*error))),
+        Err(error) => Err(ServiceResponse::error(400, &malformed(&*error))),
     }
 }
 
@@ -76,12 +76,12 @@ fn malformed(error: &dyn Error) -> String {
     format!("the body of the request is malformed, or ends too early{cause}")
 }
 
-fn asked(head: Parts, body: Bytes) -> Request {
+fn asked(head: Parts, body: Bytes) -> ServiceRequest {
     let (path, query) = (head.uri.path().to_owned(), head.uri.query().unwrap_or_default().to_owned());
-    Request { method: head.method, path, query, body }
+    ServiceRequest { method: head.method, path, query, body }
 }
 
-impl Response {
+impl ServiceResponse {
     fn into_hyper(self) -> hyper::Response<Full<Bytes>> {
         let mut response = hyper::Response::new(Full::new(Bytes::from(self.body)));
         // There are no other statuses here; one would show as a failure of this program, which it is.

@@ -11,14 +11,14 @@ pub(super) type Bad = String;
 
 /// One array of numbers and nothing behind it.
 pub(super) fn array<T: FromStr>(body: &[u8], what: &str) -> Result<Vec<T>, Bad> {
-    let mut text = Text { bytes: body, at: 0 };
+    let mut text = NumberText { bytes: body, at: 0 };
     let numbers = text.array(what)?;
     text.end().map(|()| numbers)
 }
 
 /// An array of two arrays of numbers and nothing behind it.
 pub(super) fn two_arrays<T: FromStr>(body: &[u8], what: &str) -> Result<(Vec<T>, Vec<T>), Bad> {
-    let mut text = Text { bytes: body, at: 0 };
+    let mut text = NumberText { bytes: body, at: 0 };
     text.byte(b'[')?;
     let first = text.array(what)?;
     text.byte(b',')?;
@@ -33,12 +33,12 @@ pub(super) fn float(number: f64) -> String {
 }
 
 #[derive(Debug)]
-struct Text<'b> {
+struct NumberText<'b> {
     bytes: &'b [u8],
     at: usize,
 }
 
-impl Text<'_> {
+impl NumberText<'_> {
     fn peek(&mut self) -> Option<u8> {
         while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.bytes.get(self.at) {
             self.at += 1;

@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::config::Config;
+use super::config::ServeConfig;
 
 /// How long a connection may be idle once the service ends: long enough for what was sent before to be seen.
 const GRACE: Duration = Duration::from_millis(100);
@@ -39,11 +39,11 @@ pub(super) struct Progress {
     head: Duration,
     body: Duration,
     write: Duration,
-    state: Mutex<State>,
+    state: Mutex<ProgressState>,
 }
 
 #[derive(Debug)]
-struct State {
+struct ProgressState {
     owes: Owes,
     /// When it must have given what it owes.
     read_until: Option<Instant>,
@@ -57,9 +57,9 @@ struct State {
 
 impl Progress {
     /// A connection that was opened now.
-    pub(super) fn new(config: &Config, now: Instant) -> Self {
-        let Config { head, body, write, idle, .. } = *config;
-        let state = State {
+    pub(super) fn new(config: &ServeConfig, now: Instant) -> Self {
+        let ServeConfig { head, body, write, idle, .. } = *config;
+        let state = ProgressState {
             owes: Owes::Nothing,
             read_until: Some(now + idle),
             write_until: None,
@@ -69,7 +69,7 @@ impl Progress {
         Self { head, body, write, state: Mutex::new(state) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ProgressState> {
         // Nothing that is done under this lock can panic half way.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn progress() -> (Progress, Instant) {
-        let config = Config::read(
+        let config = ServeConfig::read(
             "--head-timeout 1 --body-timeout 2 --write-timeout 3 --idle-timeout 4"
                 .split(' ')
                 .map(std::ffi::OsString::from),

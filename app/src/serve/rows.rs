@@ -5,44 +5,44 @@ use std::sync::Arc;
 
 use hyper::Method;
 
-use super::service::{Request, Response, not_allowed};
+use super::service::{ServiceRequest, ServiceResponse, not_allowed};
 use crate::store::command::row_as_json;
 use crate::store::text::digit;
-use crate::store::{Batch, Error, Range, Store};
+use crate::store::{Batch, Range, Store, StoreError};
 
 /// The most rows of one answer, and how many there are where the client says nothing.
 const MAX_ROWS: usize = 1000;
 /// An answer with this many bytes ends with the row that made it so long. The client asks for the rest by `after`.
 const MAX_BYTES: usize = 4 << 20;
 
-type RowJob = Box<dyn FnOnce() -> Response + Send>;
+type RowJob = Box<dyn FnOnce() -> ServiceResponse + Send>;
 
 /// What is to be done in the pool, or the answer where that is clear without.
-pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<RowJob, Response> {
-    let Request { method, path, query, body } = request;
+pub(super) fn job(request: ServiceRequest, store: Arc<dyn Store>) -> Result<RowJob, ServiceResponse> {
+    let ServiceRequest { method, path, query, body } = request;
     let Some(key) = path.strip_prefix("/v1/store/") else {
         return match method {
             Method::GET | Method::HEAD => {
-                let (range, limit) = asked(&query).map_err(|what| Response::error(422, &what))?;
+                let (range, limit) = asked(&query).map_err(|what| ServiceResponse::error(422, &what))?;
                 Ok(Box::new(move || answer(list(&*store, &range, limit))))
             }
             _ => Err(not_allowed("GET, HEAD")),
         };
     };
     let key = unescape(key.as_bytes(), false)
-        .ok_or_else(|| Response::error(422, "an escape in the key is malformed"))?;
+        .ok_or_else(|| ServiceResponse::error(422, "an escape in the key is malformed"))?;
     let work: RowJob = match method {
         Method::GET | Method::HEAD => Box::new(move || {
             answer(store.get(&key).map(|value| match value {
-                Some(value) => Response::ok("application/octet-stream", value),
-                None => Response::error(404, "there is no such key"),
+                Some(value) => ServiceResponse::ok("application/octet-stream", value),
+                None => ServiceResponse::error(404, "there is no such key"),
             }))
         }),
-        Method::PUT => Box::new(move || answer(store.put(&key, &body).map(|()| Response::done()))),
+        Method::PUT => Box::new(move || answer(store.put(&key, &body).map(|()| ServiceResponse::done()))),
         Method::DELETE => Box::new(move || {
             answer(store.delete(&key).map(|there| match there {
-                true => Response::done(),
-                false => Response::error(404, "there is no such key"),
+                true => ServiceResponse::done(),
+                false => ServiceResponse::error(404, "there is no such key"),
             }))
         }),
         _ => return Err(not_allowed("GET, HEAD, PUT, DELETE")),
@@ -50,19 +50,19 @@ pub(super) fn job(request: Request, store: Arc<dyn Store>) -> Result<RowJob, Res
     Ok(work)
 }
 
-fn answer(result: Result<Response, Error>) -> Response {
+fn answer(result: Result<ServiceResponse, StoreError>) -> ServiceResponse {
     result.unwrap_or_else(|error| match error {
-        Error::LongKey(_) | Error::LongValue(_) => Response::error(422, &error.to_string()),
+        StoreError::LongKey(_) | StoreError::LongValue(_) => ServiceResponse::error(422, &error.to_string()),
         error => {
             // It may name the file, which is nothing that a client should know.
             crate::complain(&format!("error: {error}\n"));
-            Response::error(500, "the store failed")
+            ServiceResponse::error(500, "the store failed")
         }
     })
 }
 
 /// Rows as JSON, one object a line.
-fn list(store: &dyn Store, range: &Range, limit: usize) -> Result<Response, Error> {
+fn list(store: &dyn Store, range: &Range, limit: usize) -> Result<ServiceResponse, StoreError> {
     let (mut text, mut left) = (String::new(), limit);
     store.scan(range, &mut |batch: &Batch| {
         for (key, value) in batch.rows() {
@@ -75,7 +75,7 @@ fn list(store: &dyn Store, range: &Range, limit: usize) -> Result<Response, Erro
         }
         Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     })?;
-    Ok(Response::ok("application/x-ndjson", text))
+    Ok(ServiceResponse::ok("application/x-ndjson", text))
 }
 
 /// The range and the number of rows that a query asks for.

@@ -9,17 +9,17 @@ use native::pool::{JobPanicked, Refused};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::config::Config;
+use super::config::ServeConfig;
 use super::connections::Connections;
 use super::metrics::Metrics;
 use super::{rows, vectors};
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::info::Info;
 use crate::store::{Store, create_or_open};
 
 /// A request that has come as a whole.
 #[derive(Debug)]
-pub(super) struct Request {
+pub(super) struct ServiceRequest {
     pub(super) method: Method,
     /// As it came, with its escapes.
     pub(super) path: String,
@@ -30,7 +30,7 @@ pub(super) struct Request {
 
 /// The response to one request, before it is turned into HTTP.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Response {
+pub(super) struct ServiceResponse {
     pub(super) status: u16,
     /// The media type of the body.
     pub(super) kind: &'static str,
@@ -44,7 +44,7 @@ pub(super) const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of JSON.
 pub(super) const JSON: &str = "application/json";
 
-impl Response {
+impl ServiceResponse {
     /// Returns a response of status 200 with this body.
     pub(super) fn ok(kind: &'static str, body: impl Into<Vec<u8>>) -> Self {
         Self { status: 200, kind, body: body.into(), fields: Vec::new() }
@@ -68,7 +68,7 @@ impl Response {
 
 /// How far the service is, in this order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(super) enum ServicePhase {
     /// The service takes connections.
     Serving,
     /// It takes none, and answers what has begun.
@@ -80,66 +80,69 @@ pub(super) enum Phase {
 /// The state that all connections share.
 #[derive(Debug)]
 pub(super) struct Service {
-    pub(super) config: Config,
+    pub(super) config: ServeConfig,
     pub(super) pool: Pool,
     pub(super) store: Option<Arc<dyn Store>>,
     pub(super) metrics: Metrics,
     pub(super) connections: Arc<Connections>,
-    pub(super) phase: watch::Sender<Phase>,
+    pub(super) phase: watch::Sender<ServicePhase>,
 }
 
 impl Service {
     /// Opens the store and starts the pool.
-    pub(super) fn new(config: Config) -> Result<Self, Failure> {
+    pub(super) fn new(config: ServeConfig) -> Result<Self, CommandFailure> {
         let store = config.store.as_deref().map(|path| create_or_open(path, config.engine)).transpose()?;
-        let pool = Pool::new(config.threads, config.queue)
-            .map_err(|error| Failure::failed(format!("cannot start {} threads: {error}", config.threads)))?;
+        let pool = Pool::new(config.threads, config.queue).map_err(|error| {
+            CommandFailure::failed(format!("cannot start {} threads: {error}", config.threads))
+        })?;
         Ok(Self {
             pool,
             store: store.map(Arc::from),
             metrics: Metrics::default(),
             connections: Arc::default(),
-            phase: watch::Sender::new(Phase::Serving),
+            phase: watch::Sender::new(ServicePhase::Serving),
             config,
         })
     }
 
     /// Whether the service ends.
     pub(super) fn is_draining(&self) -> bool {
-        *self.phase.borrow() >= Phase::Draining
+        *self.phase.borrow() >= ServicePhase::Draining
     }
 
     /// Ready when the service ends.
     pub(super) async fn drained(&self) {
-        self.reached(Phase::Draining).await;
+        self.reached(ServicePhase::Draining).await;
     }
 
     /// Ready when the service is that far.
-    pub(super) async fn reached(&self, phase: Phase) {
+    pub(super) async fn reached(&self, phase: ServicePhase) {
         // The sender cannot fall while it is borrowed here.
         let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
     }
 
     /// The route that was taken, for the metrics, and the response.
-    pub(super) async fn answer(&self, request: Request) -> (&'static str, Response) {
+    pub(super) async fn answer(&self, request: ServiceRequest) -> (&'static str, ServiceResponse) {
         let reads = matches!(request.method, Method::GET | Method::HEAD);
-        let get = |response: &dyn Fn() -> Response| if reads { response() } else { not_allowed("GET, HEAD") };
+        let get = |response: &dyn Fn() -> ServiceResponse| {
+            if reads { response() } else { not_allowed("GET, HEAD") }
+        };
         let draining = self.is_draining();
         match request.path.as_str() {
-            "/healthz" => ("/healthz", get(&|| Response::ok(TEXT, "ok\n"))),
+            "/healthz" => ("/healthz", get(&|| ServiceResponse::ok(TEXT, "ok\n"))),
             "/readyz" => (
                 "/readyz",
                 get(&|| match draining {
-                    true => Response::busy("draining"),
-                    false => Response::ok(TEXT, "ready\n"),
+                    true => ServiceResponse::busy("draining"),
+                    false => ServiceResponse::ok(TEXT, "ready\n"),
                 }),
             ),
-            "/info" => ("/info", get(&|| Response::ok(JSON, Info::of_this_program().json()))),
+            "/info" => ("/info", get(&|| ServiceResponse::ok(JSON, Info::of_this_program().json()))),
             "/metrics" => (
                 "/metrics",
                 get(&|| {
                     let text = self.metrics.text(self.connections.open(), self.pool.load(), draining);
-                    Response::ok("text/plain; version=0.0.4; charset=utf-8", text)
+                    ServiceResponse::ok("text/plain; version=0.0.4; charset=utf-8", text)
                 }),
             ),
             "/v1/dot" => ("/v1/dot", self.vectors(request, vectors::dot).await),
@@ -151,7 +154,10 @@ impl Service {
                 let Some(store) = self.store.clone() else {
                     return (
                         route,
-                        Response::error(404, "the service has no store: it was started without --store"),
+                        ServiceResponse::error(
+                            404,
+                            "the service has no store: it was started without --store",
+                        ),
                     );
                 };
                 let response = match rows::job(request, store) {
@@ -160,23 +166,31 @@ impl Service {
                 };
                 (route, response)
             }
-            _ => ("none", Response::error(404, "there is no such page")),
+            _ => ("none", ServiceResponse::error(404, "there is no such page")),
         }
     }
 
-    async fn vectors(&self, request: Request, call: fn(&[u8]) -> Result<Response, String>) -> Response {
+    async fn vectors(
+        &self,
+        request: ServiceRequest,
+        call: fn(&[u8]) -> Result<ServiceResponse, String>,
+    ) -> ServiceResponse {
         if request.method != Method::POST {
             return not_allowed("POST");
         }
-        self.pooled(move || call(&request.body).unwrap_or_else(|what| Response::error(422, &what))).await
+        self.pooled(move || call(&request.body).unwrap_or_else(|what| ServiceResponse::error(422, &what)))
+            .await
     }
 
     /// Does it on a thread of the pool, where one is free or will be.
-    pub(super) async fn pooled(&self, job: impl FnOnce() -> Response + Send + 'static) -> Response {
+    pub(super) async fn pooled(
+        &self,
+        job: impl FnOnce() -> ServiceResponse + Send + 'static,
+    ) -> ServiceResponse {
         let wanted = Arc::new(());
         let asked = Arc::downgrade(&wanted);
         // A call whose client was told that it is too late does not begin any more.
-        let job = move || if asked.strong_count() > 0 { job() } else { Response::done() };
+        let job = move || if asked.strong_count() > 0 { job() } else { ServiceResponse::done() };
         let call = async {
             let ticket =
                 if self.config.wait { self.pool.submission(job).await } else { self.pool.try_submit(job) };
@@ -187,26 +201,26 @@ impl Service {
             Ok(Ok(Err(panic))) => {
                 self.metrics.panicked();
                 crate::complain(&format!("error: a call panicked: {}\n", panic.message()));
-                Response::error(500, "the call failed")
+                ServiceResponse::error(500, "the call failed")
             }
             Ok(Err(refused)) => {
                 self.metrics.refused_call();
-                Response::busy(&refused.to_string())
+                ServiceResponse::busy(&refused.to_string())
             }
             // One that runs goes on, for C cannot be stopped.
             Err(_) => {
                 drop(wanted);
                 self.metrics.late_call();
-                Response::busy("the call did not end in time")
+                ServiceResponse::busy("the call did not end in time")
             }
         }
     }
 }
 
 /// 405 with the methods that there are.
-pub(super) fn not_allowed(allow: &'static str) -> Response {
-    Response {
+pub(super) fn not_allowed(allow: &'static str) -> ServiceResponse {
+    ServiceResponse {
         fields: vec![("Allow", allow)],
-        ..Response::error(405, &format!("the methods here are {allow}"))
+        ..ServiceResponse::error(405, &format!("the methods here are {allow}"))
     }
 }

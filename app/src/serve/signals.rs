@@ -28,6 +28,7 @@ impl Signals {
     }
 }
 
+// Same name as in app/src/serve/signals.rs: a system has one of the two, and the service calls either.
 /// Ctrl-C, from the moment on in which this is made.
 #[cfg(not(unix))]
 #[derive(Debug)]

@@ -17,33 +17,33 @@ use std::time::{Duration, Instant};
 use native::pool::Ticket;
 use tokio::runtime::Builder;
 
-use super::config::Config;
-use super::service::{Phase, Service};
-use super::{End, Left, Server};
+use super::config::ServeConfig;
+use super::service::{Service, ServicePhase};
+use super::{CutService, ServeEnd, Server};
 use crate::store::{COMPILED, in_memory};
-use client::{Answer, Client};
+use client::{Answer, TestClient};
 
 /// A service in this process, drained when the value is dropped. What was cut is waited for then: there is no end of the
 /// process that would be the end of it.
 struct Running {
     address: SocketAddr,
     service: Arc<Service>,
-    thread: Option<JoinHandle<(End, Option<Left>)>>,
-    left: Option<Left>,
+    thread: Option<JoinHandle<(ServeEnd, Option<CutService>)>>,
+    left: Option<CutService>,
 }
 
 impl Running {
     fn new(options: &str) -> Self {
         let args = ["--listen", "127.0.0.1:0"].into_iter().chain(options.split_whitespace());
-        let mut server = Server::bind(Config::read(args.map(OsString::from)).unwrap()).unwrap();
+        let mut server = Server::bind(ServeConfig::read(args.map(OsString::from)).unwrap()).unwrap();
         let service = Arc::get_mut(&mut server.service).unwrap();
         service.store = COMPILED.first().map(|engine| Arc::from(in_memory(*engine).unwrap()));
         let (address, service) = (server.address, Arc::clone(&server.service));
         Self { address, service, thread: Some(std::thread::spawn(move || server.run())), left: None }
     }
 
-    fn client(&self) -> Client {
-        Client::new(self.address)
+    fn client(&self) -> TestClient {
+        TestClient::new(self.address)
     }
 
     /// One request on a connection of its own.
@@ -70,10 +70,10 @@ impl Running {
     }
 
     fn begin_to_drain(&self) {
-        self.service.phase.send_replace(Phase::Draining);
+        self.service.phase.send_replace(ServicePhase::Draining);
     }
 
-    fn end(&mut self) -> Option<End> {
+    fn end(&mut self) -> Option<ServeEnd> {
         self.begin_to_drain();
         let (end, left) = self.thread.take()?.join().unwrap();
         self.left = left;

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Error, Visit};
+use super::{StoreError, Visit};
 
 /// The most rows of a batch.
 const ROWS: usize = 256;
@@ -39,7 +39,7 @@ impl Batch {
         key: &[u8],
         value: &[u8],
         visit: &mut Visit<'_>,
-    ) -> Result<ControlFlow<()>, Error> {
+    ) -> Result<ControlFlow<()>, StoreError> {
         self.bytes.extend_from_slice(key);
         let key_end = self.bytes.len();
         self.bytes.extend_from_slice(value);
@@ -51,7 +51,7 @@ impl Batch {
     }
 
     /// Shows what is left to the visitor.
-    pub(super) fn flush(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, Error> {
+    pub(super) fn flush(&mut self, visit: &mut Visit<'_>) -> Result<ControlFlow<()>, StoreError> {
         if self.ends.is_empty() {
             return Ok(ControlFlow::Continue(()));
         }

@@ -2,16 +2,16 @@
 
 use std::ops::ControlFlow;
 
-use super::{Change, Engine, Error, Range, Stats, in_memory};
+use super::{Change, Engine, Range, Stats, StoreError, in_memory};
 
 /// What is checked, and the check.
-pub(crate) type Check = (&'static str, fn(Engine) -> Result<bool, Error>);
+pub(crate) type StoreCheck = (&'static str, fn(Engine) -> Result<bool, StoreError>);
 
 /// All checks of an engine, each on a store of its own.
-pub(crate) const ALL: &[Check] =
+pub(crate) const ALL: &[StoreCheck] =
     &[("put, get, delete", rows), ("scan in order", order), ("a failed transaction", rollback)];
 
-fn rows(engine: Engine) -> Result<bool, Error> {
+fn rows(engine: Engine) -> Result<bool, StoreError> {
     let store = in_memory(engine)?;
     store.put(b"key", b"first")?;
     store.put(b"key", b"second \0\xff")?;
@@ -19,7 +19,7 @@ fn rows(engine: Engine) -> Result<bool, Error> {
     Ok(written && store.delete(b"key")? && !store.delete(b"key")? && store.get(b"key")?.is_none())
 }
 
-fn order(engine: Engine) -> Result<bool, Error> {
+fn order(engine: Engine) -> Result<bool, StoreError> {
     let store = in_memory(engine)?;
     let keys: [&[u8]; 6] = [b"", b"\0", b"a", b"a\0", b"b", b"\xff"];
     store.apply(&mut keys.iter().rev().map(|key| Ok(Change::Put(key.to_vec(), b"value".to_vec()))))?;
@@ -36,10 +36,10 @@ fn order(engine: Engine) -> Result<bool, Error> {
     Ok(seen == keys && prefixed == 2)
 }
 
-fn rollback(engine: Engine) -> Result<bool, Error> {
+fn rollback(engine: Engine) -> Result<bool, StoreError> {
     let store = in_memory(engine)?;
     store.put(b"kept", b"value")?;
-    let changes = [Ok(Change::Delete(b"kept".to_vec())), Err(Error::BadText("the check's own".into()))];
+    let changes = [Ok(Change::Delete(b"kept".to_vec())), Err(StoreError::BadText("the check's own".into()))];
     let refused = store.apply(&mut changes.into_iter()).is_err();
     Ok(refused && Stats::of(&*store)?.rows == 1)
 }

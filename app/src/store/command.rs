@@ -7,9 +7,9 @@ use std::ops::{Bound, ControlFlow};
 use std::path::{Path, PathBuf};
 
 use super::{
-    Batch, Change, Engine, Error, MAX_VALUE, Range, Stats, create_or_open, dump, migrate, open, text,
+    Batch, Change, Engine, MAX_VALUE, Range, Stats, StoreError, create_or_open, dump, migrate, open, text,
 };
-use crate::failure::Failure;
+use crate::failure::CommandFailure;
 use crate::json;
 use crate::options::Options;
 
@@ -40,7 +40,7 @@ Bytes that are no text are printed as \\xNN; tab, newline and backslash as \\t, 
 ";
 
 /// Runs one action of `app store` with its arguments and prints its result to `out`.
-pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
+pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), CommandFailure> {
     let known = [
         ("--engine", true),
         ("--prefix", true),
@@ -88,7 +88,7 @@ pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failur
         }
         ("get", [key]) => {
             let value = open(&file, engine)?.get(&bytes(key)?)?;
-            let value = value.ok_or_else(|| Failure::failed(format!("there is no key {key:?}")))?;
+            let value = value.ok_or_else(|| CommandFailure::failed(format!("there is no key {key:?}")))?;
             Ok(out.write_all(&value)?)
         }
         ("delete", [first, more @ ..]) => {
@@ -112,37 +112,37 @@ pub(crate) fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failur
     }
 }
 
-fn usage(message: impl Into<String>) -> Failure {
-    Failure::usage(message, USAGE)
+fn usage(message: impl Into<String>) -> CommandFailure {
+    CommandFailure::usage(message, USAGE)
 }
 
 /// An argument's bytes: what was typed, or what its escapes stand for.
-fn bytes(arg: &OsStr, escaped: bool) -> Result<Vec<u8>, Failure> {
+fn bytes(arg: &OsStr, escaped: bool) -> Result<Vec<u8>, CommandFailure> {
     // On Unix these are the bytes that came; elsewhere an argument that is no Unicode has none.
     let raw = if cfg!(unix) { Some(arg.as_encoded_bytes()) } else { arg.to_str().map(str::as_bytes) };
     let raw = raw.ok_or_else(|| usage(format!("{arg:?} is not Unicode")))?;
     if escaped { text::unescape(raw).map_err(|e| usage(format!("{arg:?}: {e}"))) } else { Ok(raw.to_vec()) }
 }
 
-fn from_stdin() -> Result<Vec<u8>, Error> {
+fn from_stdin() -> Result<Vec<u8>, StoreError> {
     let mut value = Vec::new();
     // One byte more than may be, to see that it is too much.
     let limit = MAX_VALUE as u64 + 1;
-    io::stdin().lock().take(limit).read_to_end(&mut value).map_err(Error::io("read standard input"))?;
+    io::stdin().lock().take(limit).read_to_end(&mut value).map_err(StoreError::io("read standard input"))?;
     Ok(value)
 }
 
-fn put_lines(file: &Path, engine: Option<Engine>, out: &mut dyn Write) -> Result<(), Failure> {
+fn put_lines(file: &Path, engine: Option<Engine>, out: &mut dyn Write) -> Result<(), CommandFailure> {
     let store = create_or_open(file, engine)?;
     let mut input = io::stdin().lock();
     let mut line = Vec::new();
     for number in 1_u64.. {
         line.clear();
-        if input.read_until(b'\n', &mut line).map_err(Error::io("read standard input"))? == 0 {
+        if input.read_until(b'\n', &mut line).map_err(StoreError::io("read standard input"))? == 0 {
             break;
         }
         let (key, value) =
-            text::row(&line).map_err(|what| Error::BadText(format!("line {number}: {what}")))?;
+            text::row(&line).map_err(|what| StoreError::BadText(format!("line {number}: {what}")))?;
         store.put(&key, &value)?;
         // As it was written: whoever wrote it looks for it.
         let written = line.split(|&byte| byte == b'\t').next().unwrap_or_default();
@@ -153,7 +153,12 @@ fn put_lines(file: &Path, engine: Option<Engine>, out: &mut dyn Write) -> Result
     Ok(())
 }
 
-fn scan(file: &Path, engine: Option<Engine>, options: &Options, out: &mut dyn Write) -> Result<(), Failure> {
+fn scan(
+    file: &Path,
+    engine: Option<Engine>,
+    options: &Options,
+    out: &mut dyn Write,
+) -> Result<(), CommandFailure> {
     let key = |name| options.value(name).map(|key| bytes(key, options.flag("--escaped"))).transpose();
     let limit = options.parsed("--limit", "a number").map_err(usage)?.unwrap_or(u64::MAX);
     let mut range = key("--prefix")?.map_or_else(Range::all, |prefix| Range::prefix(&prefix));
@@ -192,7 +197,7 @@ fn scan(file: &Path, engine: Option<Engine>, options: &Options, out: &mut dyn Wr
 
 /// A row as a JSON object: `key` and `value` where they are UTF-8, else `key_hex` and `value_hex`.
 pub(crate) fn row_as_json(key: &[u8], value: &[u8], out: &mut String) {
-    let mut object = json::Object::new();
+    let mut object = json::JsonObject::new();
     for (name, hex_name, bytes) in [("key", "key_hex", key), ("value", "value_hex", value)] {
         match std::str::from_utf8(bytes) {
             Ok(text) => object.string(name, text),
@@ -207,15 +212,15 @@ fn import(
     engine: Option<Engine>,
     dump: Option<&&OsString>,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let input: Box<dyn Read> = match dump {
         Some(path) => {
-            Box::new(File::open(path).map_err(Error::io(format!("read {}", Path::new(path).display())))?)
+            Box::new(File::open(path).map_err(StoreError::io(format!("read {}", Path::new(path).display())))?)
         }
         None => Box::new(io::stdin().lock()),
     };
     // Before the store is made: a file that is no dump makes none.
-    let mut rows = dump::Reader::new(BufReader::new(input))?;
+    let mut rows = dump::DumpReader::new(BufReader::new(input))?;
     let applied = create_or_open(file, engine)?.apply(&mut rows)?;
     Ok(writeln!(out, "imported {} rows", applied.put)?)
 }
@@ -225,7 +230,7 @@ fn export(
     engine: Option<Engine>,
     dump: Option<&&OsString>,
     out: &mut dyn Write,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let store = open(file, engine)?;
     let Some(path) = dump else {
         dump::write(&*store, out)?;
@@ -235,12 +240,12 @@ fn export(
     let path = Path::new(path);
     let new = super::create::beside(path);
     let result =
-        File::create_new(&new).map_err(Error::io(format!("write {}", new.display()))).and_then(|made| {
+        File::create_new(&new).map_err(StoreError::io(format!("write {}", new.display()))).and_then(|made| {
             let mut buffered = BufWriter::new(&made);
             let stats = dump::write(&*store, &mut buffered)?;
             drop(buffered);
             let moved = made.sync_all().and_then(|()| std::fs::rename(&new, path));
-            moved.map_err(Error::io(format!("write {}", path.display())))?;
+            moved.map_err(StoreError::io(format!("write {}", path.display())))?;
             Ok(stats)
         });
     if result.is_err() {
@@ -249,16 +254,21 @@ fn export(
     Ok(writeln!(out, "exported {} rows", result?.rows)?)
 }
 
-fn stats(file: &Path, engine: Option<Engine>, as_json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+fn stats(
+    file: &Path,
+    engine: Option<Engine>,
+    as_json: bool,
+    out: &mut dyn Write,
+) -> Result<(), CommandFailure> {
     let store = open(file, engine)?;
     let stats = Stats::of(&*store)?;
     let engine = store.engine();
     drop(store);
     // When it is closed, SQLite's log is part of the file.
-    let size = std::fs::metadata(file).map_err(Error::io(format!("read {}", file.display())))?.len();
+    let size = std::fs::metadata(file).map_err(StoreError::io(format!("read {}", file.display())))?.len();
     let digest = format!("{:016x}", stats.digest);
     if as_json {
-        let mut object = json::Object::new();
+        let mut object = json::JsonObject::new();
         object.number("schema", 1);
         object.string("engine", engine.name());
         for (name, value) in [

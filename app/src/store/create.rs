@@ -8,10 +8,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::{Engine, Error};
+use super::{Engine, StoreError};
 
 /// Makes an empty store. One that another process made in the meantime stays as it is.
-pub(super) fn create(path: &Path, engine: Engine) -> Result<(), Error> {
+pub(super) fn create(path: &Path, engine: Engine) -> Result<(), StoreError> {
     // An empty file is what `touch`, or a bind mount of a single file, leaves. It has no rows to lose and a place that
     // somebody chose, so it becomes the store.
     if fs::metadata(path).is_ok_and(|file| file.is_file()) {
@@ -22,20 +22,22 @@ pub(super) fn create(path: &Path, engine: Engine) -> Result<(), Error> {
     // Gone if it was renamed, and not needed if it was linked.
     let _ = fs::remove_file(&new);
     match made {
-        Err(Error::Exists(_)) => Ok(()),
+        Err(StoreError::Exists(_)) => Ok(()),
         made => made,
     }
 }
 
 /// Gives a finished file its name, which must be free, so that a crash leaves it there or leaves nothing.
-pub(super) fn place(new: &Path, path: &Path) -> Result<(), Error> {
-    let failed = || Error::io(format!("make {}", path.display()));
+pub(super) fn place(new: &Path, path: &Path) -> Result<(), StoreError> {
+    let failed = || StoreError::io(format!("make {}", path.display()));
     match fs::hard_link(new, path) {
         Ok(()) => {}
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(Error::Exists(path.to_owned())),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(StoreError::Exists(path.to_owned()));
+        }
         // FAT and some network file systems have no links. There, two processes that make one store at the same moment
         // are not told apart.
-        Err(_) if path.exists() => return Err(Error::Exists(path.to_owned())),
+        Err(_) if path.exists() => return Err(StoreError::Exists(path.to_owned())),
         Err(_) => fs::rename(new, path).map_err(failed())?,
     }
     sync_folder(path).map_err(failed())

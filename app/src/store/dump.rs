@@ -18,7 +18,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::ops::ControlFlow;
 
-use super::{Batch, Change, Error, MAX_KEY, MAX_VALUE, Range, Stats, Store};
+use super::{Batch, Change, MAX_KEY, MAX_VALUE, Range, Stats, Store, StoreError};
 
 /// What every dump begins with.
 pub(super) const MAGIC: &[u8] = b"APPDUMP\n";
@@ -26,8 +26,8 @@ const VERSION: u32 = 1;
 const END: u32 = u32::MAX;
 
 /// Writes all rows, as they are at one moment.
-pub(super) fn write(store: &dyn Store, out: &mut dyn Write) -> Result<Stats, Error> {
-    let writing = || Error::io("write the dump");
+pub(super) fn write(store: &dyn Store, out: &mut dyn Write) -> Result<Stats, StoreError> {
+    let writing = || StoreError::io("write the dump");
     out.write_all(MAGIC).and_then(|()| out.write_all(&VERSION.to_le_bytes())).map_err(writing())?;
     let mut stats = Stats::default();
     let mut bytes = Vec::new();
@@ -49,12 +49,12 @@ pub(super) fn write(store: &dyn Store, out: &mut dyn Write) -> Result<Stats, Err
 }
 
 /// One row as it stands in a dump.
-fn encode(key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+fn encode(key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), StoreError> {
     // A store of ours has no longer ones, but a file may have been changed by another program.
     let key_len = u32::try_from(key.len()).ok().filter(|&n| n as usize <= MAX_KEY);
     let value_len = u32::try_from(value.len()).ok().filter(|&n| n as usize <= MAX_VALUE);
-    out.extend(key_len.ok_or(Error::LongKey(key.len()))?.to_le_bytes());
-    out.extend(value_len.ok_or(Error::LongValue(value.len()))?.to_le_bytes());
+    out.extend(key_len.ok_or(StoreError::LongKey(key.len()))?.to_le_bytes());
+    out.extend(value_len.ok_or(StoreError::LongValue(value.len()))?.to_le_bytes());
     out.extend(key);
     out.extend(value);
     Ok(())
@@ -63,29 +63,31 @@ fn encode(key: &[u8], value: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
 /// Reads a dump row by row. Its end, with the count and the checksum, is checked when it comes: a transaction that is fed
 /// from this fails at the end of a damaged dump, and leaves nothing behind.
 #[derive(Debug)]
-pub(super) struct Reader<R> {
+pub(super) struct DumpReader<R> {
     input: R,
     seen: Stats,
     before: Option<Vec<u8>>,
     done: bool,
 }
 
-impl<R: Read> Reader<R> {
+impl<R: Read> DumpReader<R> {
     /// Reads the begin of a dump.
-    pub(super) fn new(mut input: R) -> Result<Self, Error> {
+    pub(super) fn new(mut input: R) -> Result<Self, StoreError> {
         let mut begin = [0; MAGIC.len()];
         fill(&mut input, &mut begin)?;
         if begin != MAGIC {
-            return Err(Error::BadDump("it does not begin with APPDUMP".into()));
+            return Err(StoreError::BadDump("it does not begin with APPDUMP".into()));
         }
         let version = u32::from_le_bytes(array(&mut input)?);
         if version != VERSION {
-            return Err(Error::BadDump(format!("it has version {version}, this program reads {VERSION}")));
+            return Err(StoreError::BadDump(format!(
+                "it has version {version}, this program reads {VERSION}"
+            )));
         }
         Ok(Self { input, seen: Stats::default(), before: None, done: false })
     }
 
-    fn row(&mut self) -> Result<Option<Change>, Error> {
+    fn row(&mut self) -> Result<Option<Change>, StoreError> {
         let row = self.seen.rows;
         let key_len = u32::from_le_bytes(array(&mut self.input)?);
         if key_len == END {
@@ -94,37 +96,37 @@ impl<R: Read> Reader<R> {
         let value_len = u32::from_le_bytes(array(&mut self.input)?);
         // Before the memory is asked for.
         if key_len as usize > MAX_KEY || value_len as usize > MAX_VALUE {
-            return Err(Error::BadDump(format!("row {row} is longer than a row can be")));
+            return Err(StoreError::BadDump(format!("row {row} is longer than a row can be")));
         }
         let key = take(&mut self.input, key_len)?;
         let value = take(&mut self.input, value_len)?;
         if self.before.as_ref().is_some_and(|before| *before >= key) {
-            return Err(Error::BadDump(format!("row {row} is not in order")));
+            return Err(StoreError::BadDump(format!("row {row} is not in order")));
         }
         self.seen.add(&key, &value);
         self.before = Some(key.clone());
         Ok(Some(Change::Put(key, value)))
     }
 
-    fn end(&mut self) -> Result<(), Error> {
+    fn end(&mut self) -> Result<(), StoreError> {
         let rows = u64::from_le_bytes(array(&mut self.input)?);
         let digest = u64::from_le_bytes(array(&mut self.input)?);
         if rows != self.seen.rows {
-            return Err(Error::BadDump(format!("it states {rows} rows and has {}", self.seen.rows)));
+            return Err(StoreError::BadDump(format!("it states {rows} rows and has {}", self.seen.rows)));
         }
         if digest != self.seen.digest {
-            return Err(Error::BadDump("its checksum is another one".into()));
+            return Err(StoreError::BadDump("its checksum is another one".into()));
         }
         match self.input.read(&mut [0]) {
             Ok(0) => Ok(()),
-            Ok(_) => Err(Error::BadDump("something follows its end".into())),
-            Err(error) => Err(Error::Io("read the dump".into(), error)),
+            Ok(_) => Err(StoreError::BadDump("something follows its end".into())),
+            Err(error) => Err(StoreError::Io("read the dump".into(), error)),
         }
     }
 }
 
-impl<R: Read> Iterator for Reader<R> {
-    type Item = Result<Change, Error>;
+impl<R: Read> Iterator for DumpReader<R> {
+    type Item = Result<Change, StoreError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.done {
@@ -137,24 +139,25 @@ impl<R: Read> Iterator for Reader<R> {
 }
 
 /// That many bytes. Memory grows with what is there, not with what is stated.
-fn take(input: &mut impl Read, length: u32) -> Result<Vec<u8>, Error> {
+fn take(input: &mut impl Read, length: u32) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::new();
-    let got = input.take(u64::from(length)).read_to_end(&mut bytes).map_err(Error::io("read the dump"))?;
+    let got =
+        input.take(u64::from(length)).read_to_end(&mut bytes).map_err(StoreError::io("read the dump"))?;
     if got == length as usize { Ok(bytes) } else { Err(ended()) }
 }
 
-fn array<const N: usize>(input: &mut impl Read) -> Result<[u8; N], Error> {
+fn array<const N: usize>(input: &mut impl Read) -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     fill(input, &mut bytes).map(|()| bytes)
 }
 
-fn fill(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), Error> {
+fn fill(input: &mut impl Read, bytes: &mut [u8]) -> Result<(), StoreError> {
     input.read_exact(bytes).map_err(|error| match error.kind() {
         ErrorKind::UnexpectedEof => ended(),
-        _ => Error::Io("read the dump".into(), error),
+        _ => StoreError::Io("read the dump".into(), error),
     })
 }
 
-fn ended() -> Error {
-    Error::BadDump("it ends in the middle".into())
+fn ended() -> StoreError {
+    StoreError::BadDump("it ends in the middle".into())
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::{Error, Store, dump};
+use super::{Store, StoreError, dump};
 
 /// The database library that keeps the rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,23 +66,23 @@ impl Engine {
     }
 
     /// The engine for a new store: the one that was asked for, if it is in this program, else the first.
-    pub(crate) fn choose(wanted: Option<Self>) -> Result<Self, Error> {
+    pub(crate) fn choose(wanted: Option<Self>) -> Result<Self, StoreError> {
         match wanted {
             Some(engine) if COMPILED.contains(&engine) => Ok(engine),
-            Some(engine) => Err(Error::NotCompiled(engine)),
-            None => COMPILED.first().copied().ok_or(Error::NoEngine),
+            Some(engine) => Err(StoreError::NotCompiled(engine)),
+            None => COMPILED.first().copied().ok_or(StoreError::NoEngine),
         }
     }
 
     /// Opens a file of this engine, or makes one out of an empty file.
-    pub(super) fn open(self, path: &Path) -> Result<Box<dyn Store>, Error> {
+    pub(super) fn open(self, path: &Path) -> Result<Box<dyn Store>, StoreError> {
         match self {
             #[cfg(feature = "native")]
             Self::Sqlite => Ok(Box::new(super::sqlite::Sqlite::open(path)?)),
             #[cfg(feature = "pure")]
             Self::Redb => Ok(Box::new(super::redb::Redb::open(path)?)),
             #[cfg(not(all(feature = "native", feature = "pure")))]
-            _ => Err(Error::OtherEngine(path.to_owned(), self)),
+            _ => Err(StoreError::OtherEngine(path.to_owned(), self)),
         }
     }
 }
@@ -95,7 +95,7 @@ impl fmt::Display for Engine {
 
 /// What a file is, by its first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum StoreFileKind {
     /// There is none, or it is empty.
     Nothing,
     /// A store that this engine wrote.
@@ -107,54 +107,54 @@ pub(super) enum Kind {
 }
 
 /// Determines what the file at this path is.
-pub(super) fn kind(path: &Path) -> Result<Kind, Error> {
+pub(super) fn kind(path: &Path) -> Result<StoreFileKind, StoreError> {
     let mut begin = Vec::new();
-    let reading = || Error::io(format!("read {}", path.display()));
+    let reading = || StoreError::io(format!("read {}", path.display()));
     match File::open(path) {
         Ok(file) => file.take(32).read_to_end(&mut begin).map_err(reading())?,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Kind::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(StoreFileKind::Nothing),
         Err(error) => return Err(reading()(error)),
     };
     let engine = [Engine::Sqlite, Engine::Redb].into_iter().find(|engine| begin.starts_with(engine.magic()));
     Ok(match engine {
-        Some(engine) => Kind::Store(engine),
-        None if begin.is_empty() => Kind::Nothing,
-        None if begin.starts_with(dump::MAGIC) => Kind::Dump,
-        None => Kind::Unknown,
+        Some(engine) => StoreFileKind::Store(engine),
+        None if begin.is_empty() => StoreFileKind::Nothing,
+        None if begin.starts_with(dump::MAGIC) => StoreFileKind::Dump,
+        None => StoreFileKind::Unknown,
     })
 }
 
 /// Opens a store that is there.
-pub(crate) fn open(path: &Path, wanted: Option<Engine>) -> Result<Box<dyn Store>, Error> {
+pub(crate) fn open(path: &Path, wanted: Option<Engine>) -> Result<Box<dyn Store>, StoreError> {
     let owned = || path.to_owned();
     match kind(path)? {
-        Kind::Nothing => Err(Error::Absent(owned())),
-        Kind::Dump => Err(Error::IsDump(owned())),
-        Kind::Unknown => Err(Error::Unknown(owned())),
-        Kind::Store(is) => match wanted {
-            Some(wanted) if wanted != is => Err(Error::NotThatEngine { path: owned(), is, wanted }),
-            _ if !COMPILED.contains(&is) => Err(Error::OtherEngine(owned(), is)),
+        StoreFileKind::Nothing => Err(StoreError::Absent(owned())),
+        StoreFileKind::Dump => Err(StoreError::IsDump(owned())),
+        StoreFileKind::Unknown => Err(StoreError::Unknown(owned())),
+        StoreFileKind::Store(is) => match wanted {
+            Some(wanted) if wanted != is => Err(StoreError::NotThatEngine { path: owned(), is, wanted }),
+            _ if !COMPILED.contains(&is) => Err(StoreError::OtherEngine(owned(), is)),
             _ => is.open(path),
         },
     }
 }
 
 /// Opens the store, and makes it first where there is none.
-pub(crate) fn create_or_open(path: &Path, wanted: Option<Engine>) -> Result<Box<dyn Store>, Error> {
-    if kind(path)? == Kind::Nothing {
+pub(crate) fn create_or_open(path: &Path, wanted: Option<Engine>) -> Result<Box<dyn Store>, StoreError> {
+    if kind(path)? == StoreFileKind::Nothing {
         super::create::create(path, Engine::choose(wanted)?)?;
     }
     open(path, wanted)
 }
 
 /// A store without a file, which is gone with the value.
-pub(crate) fn in_memory(engine: Engine) -> Result<Box<dyn Store>, Error> {
+pub(crate) fn in_memory(engine: Engine) -> Result<Box<dyn Store>, StoreError> {
     match engine {
         #[cfg(feature = "native")]
         Engine::Sqlite => Ok(Box::new(super::sqlite::Sqlite::in_memory()?)),
         #[cfg(feature = "pure")]
         Engine::Redb => Ok(Box::new(super::redb::Redb::in_memory()?)),
         #[cfg(not(all(feature = "native", feature = "pure")))]
-        _ => Err(Error::NotCompiled(engine)),
+        _ => Err(StoreError::NotCompiled(engine)),
     }
 }

@@ -7,7 +7,7 @@ use super::{Engine, MAX_KEY, MAX_VALUE};
 
 /// Why something could not be done with a store. Nothing is half done.
 #[derive(Debug)]
-pub(crate) enum Error {
+pub(crate) enum StoreError {
     /// An input or output operation failed: what was to be done, and the error.
     Io(String, io::Error),
     /// There is no such file.
@@ -51,7 +51,7 @@ pub(crate) enum Error {
     Engine(Engine, String),
 }
 
-impl Error {
+impl StoreError {
     /// An I/O error with what was being done.
     pub(crate) fn io(what: impl Into<String>) -> impl FnOnce(io::Error) -> Self {
         let what = what.into();
@@ -59,7 +59,7 @@ impl Error {
     }
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(what, error) => write!(f, "cannot {what}: {error}"),
@@ -115,7 +115,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl std::error::Error for Error {
+impl std::error::Error for StoreError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(_, error) => Some(error),

@@ -8,7 +8,7 @@ use redb::{
     Database, DatabaseError, ReadableDatabase, TableDefinition, TableError, backends::InMemoryBackend,
 };
 
-use super::{Applied, Batch, Change, Engine, Error, Range, Store, Visit};
+use super::{Applied, Batch, Change, Engine, Range, Store, StoreError, Visit};
 
 /// Its name has the version of our format in it.
 const ENTRIES: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("app/1");
@@ -27,10 +27,10 @@ pub(super) struct Redb {
 
 impl Redb {
     /// Opens a file, or makes a store out of an empty one.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let database = guard(path, || {
             Database::builder().set_cache_size(CACHE).create(path).map_err(|error| match error {
-                DatabaseError::DatabaseAlreadyOpen => Error::InUse(path.to_owned()),
+                DatabaseError::DatabaseAlreadyOpen => StoreError::InUse(path.to_owned()),
                 error => said(path, error),
             })
         })?;
@@ -38,13 +38,13 @@ impl Redb {
     }
 
     /// A store without a file.
-    pub(super) fn in_memory() -> Result<Self, Error> {
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
         let path = Path::new(":memory:");
         let database = Database::builder().set_cache_size(CACHE).create_with_backend(InMemoryBackend::new());
         Self::set_up(database.map_err(|error| said(path, error))?, path)
     }
 
-    fn set_up(database: Database, path: &Path) -> Result<Self, Error> {
+    fn set_up(database: Database, path: &Path) -> Result<Self, StoreError> {
         let store = Self { database: Some(database), path: path.to_owned(), broken: AtomicBool::new(false) };
         store.work(|database| {
             let read = database.begin_read().map_err(|e| store.said(e))?;
@@ -54,7 +54,7 @@ impl Redb {
                 Err(error) => return Err(store.said(error)),
             }
             if read.list_tables().map_err(|e| store.said(e))?.next().is_some() {
-                return Err(Error::Foreign(path.to_owned()));
+                return Err(StoreError::Foreign(path.to_owned()));
             }
             let write = database.begin_write().map_err(|e| store.said(e))?;
             write.open_table(ENTRIES).map_err(|e| store.said(e))?;
@@ -63,14 +63,14 @@ impl Redb {
         Ok(store)
     }
 
-    fn said(&self, error: impl Into<redb::Error>) -> Error {
+    fn said(&self, error: impl Into<redb::Error>) -> StoreError {
         said(&self.path, error)
     }
 
     /// Does something with the database, unless an earlier call has broken it.
-    fn work<T>(&self, work: impl FnOnce(&Database) -> Result<T, Error>) -> Result<T, Error> {
+    fn work<T>(&self, work: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let database = self.database.as_ref().filter(|_| !self.broken.load(Ordering::Acquire));
-        let damaged = || Error::Damaged(format!("{}: an earlier call found it so", self.path.display()));
+        let damaged = || StoreError::Damaged(format!("{}: an earlier call found it so", self.path.display()));
         let database = database.ok_or_else(damaged)?;
         let mut returned = false;
         let result = guard(&self.path, || {
@@ -106,7 +106,7 @@ impl Store for Redb {
         Engine::Redb
     }
 
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         self.work(|database| {
             let read = database.begin_read().map_err(|e| self.said(e))?;
             let table = read.open_table(ENTRIES).map_err(|e| self.said(e))?;
@@ -115,7 +115,7 @@ impl Store for Redb {
         })
     }
 
-    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
         }
@@ -133,7 +133,10 @@ impl Store for Redb {
         })
     }
 
-    fn apply(&self, changes: &mut dyn Iterator<Item = Result<Change, Error>>) -> Result<Applied, Error> {
+    fn apply(
+        &self,
+        changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+    ) -> Result<Applied, StoreError> {
         self.work(|database| {
             // A transaction that is dropped without a commit is rolled back; a commit is synced.
             let write = database.begin_write().map_err(|e| self.said(e))?;
@@ -162,23 +165,23 @@ impl Store for Redb {
 }
 
 /// redb states what it believes of its pages in assertions, so a damaged file may end in a panic.
-fn guard<T>(path: &Path, work: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
+fn guard<T>(path: &Path, work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().copied().map(str::to_owned);
         let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        Err(Error::Damaged(format!("{}: {text}", path.display())))
+        Err(StoreError::Damaged(format!("{}: {text}", path.display())))
     })
 }
 
-fn said(path: &Path, error: impl Into<redb::Error>) -> Error {
+fn said(path: &Path, error: impl Into<redb::Error>) -> StoreError {
     let error = error.into();
     match &error {
         redb::Error::Corrupted(_) | redb::Error::RepairAborted => {
-            Error::Damaged(format!("{}: {error}", path.display()))
+            StoreError::Damaged(format!("{}: {error}", path.display()))
         }
         redb::Error::Io(io) => {
-            Error::Io(format!("use {}", path.display()), std::io::Error::new(io.kind(), io.to_string()))
+            StoreError::Io(format!("use {}", path.display()), std::io::Error::new(io.kind(), io.to_string()))
         }
-        _ => Error::Engine(Engine::Redb, format!("{}: {error}", path.display())),
+        _ => StoreError::Engine(Engine::Redb, format!("{}: {error}", path.display())),
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 
-use super::{Applied, Batch, Change, Engine, Error, Range, Store, Visit};
+use super::{Applied, Batch, Change, Engine, Range, Store, StoreError, Visit};
 
 /// "appK" as a number, in the header of our files (`PRAGMA application_id`).
 const APPLICATION: i32 = 0x6170_704b;
@@ -22,7 +22,7 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     /// Opens a file, or makes a store out of an empty one.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX
@@ -32,12 +32,12 @@ impl Sqlite {
     }
 
     /// A store without a file.
-    pub(super) fn in_memory() -> Result<Self, Error> {
+    pub(super) fn in_memory() -> Result<Self, StoreError> {
         let path = Path::new(":memory:");
         Self::set_up(Connection::open_in_memory().map_err(|e| said(path, &e))?, path)
     }
 
-    fn set_up(connection: Connection, path: &Path) -> Result<Self, Error> {
+    fn set_up(connection: Connection, path: &Path) -> Result<Self, StoreError> {
         let run = |sql: &str| connection.execute_batch(sql).map_err(|e| said(path, &e));
         // Exclusive before WAL: one process at a time, as redb has it, and then the log's index needs no shared memory.
         // Full: the log is synced at every commit. Temporary files go to memory, since the root may be read-only.
@@ -54,13 +54,13 @@ impl Sqlite {
                  PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION}; COMMIT;"
             ))?;
         } else if application != APPLICATION {
-            return Err(Error::Foreign(path.to_owned()));
+            return Err(StoreError::Foreign(path.to_owned()));
         } else if version != VERSION {
             let text = format!(
                 "{} has version {version} of our format, this program knows {VERSION}",
                 path.display()
             );
-            return Err(Error::Engine(Engine::Sqlite, text));
+            return Err(StoreError::Engine(Engine::Sqlite, text));
         }
         // The setting is in the file's header, so a new file gets it when it is opened for the first time after that.
         run("PRAGMA journal_mode = WAL; BEGIN IMMEDIATE; COMMIT;")?;
@@ -72,7 +72,7 @@ impl Sqlite {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn said(&self, error: &rusqlite::Error) -> Error {
+    fn said(&self, error: &rusqlite::Error) -> StoreError {
         said(&self.path, error)
     }
 }
@@ -82,12 +82,12 @@ impl Store for Sqlite {
         Engine::Sqlite
     }
 
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, Error> {
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
         let query = "SELECT value FROM entry WHERE key = ?1";
         self.lock().query_row(query, [key], |row| row.get(0)).optional().map_err(|e| self.said(&e))
     }
 
-    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), Error> {
+    fn scan(&self, range: &Range, visit: &mut Visit<'_>) -> Result<(), StoreError> {
         if range.is_empty() {
             return Ok(());
         }
@@ -111,7 +111,7 @@ impl Store for Sqlite {
             // What SQLite shows is valid until the next row: it is copied once, into the batch.
             let bytes = |column| {
                 let value = row.get_ref(column).map_err(|e| self.said(&e))?;
-                value.as_blob().map_err(|e| Error::Damaged(e.to_string()))
+                value.as_blob().map_err(|e| StoreError::Damaged(e.to_string()))
             };
             if batch.push(bytes(0)?, bytes(1)?, visit)?.is_break() {
                 return Ok(());
@@ -120,7 +120,10 @@ impl Store for Sqlite {
         batch.flush(visit).map(drop)
     }
 
-    fn apply(&self, changes: &mut dyn Iterator<Item = Result<Change, Error>>) -> Result<Applied, Error> {
+    fn apply(
+        &self,
+        changes: &mut dyn Iterator<Item = Result<Change, StoreError>>,
+    ) -> Result<Applied, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction().map_err(|e| self.said(&e))?;
         let mut applied = Applied::default();
@@ -149,12 +152,12 @@ impl Store for Sqlite {
     }
 }
 
-fn said(path: &Path, error: &rusqlite::Error) -> Error {
+fn said(path: &Path, error: &rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::InUse(path.to_owned()),
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => StoreError::InUse(path.to_owned()),
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::Damaged(format!("{}: {error}", path.display()))
+            StoreError::Damaged(format!("{}: {error}", path.display()))
         }
-        _ => Error::Engine(Engine::Sqlite, format!("{}: {error}", path.display())),
+        _ => StoreError::Engine(Engine::Sqlite, format!("{}: {error}", path.display())),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::{Batch, Error, Range, Store};
+use super::{Batch, Range, Store, StoreError};
 
 /// The numbers of a store, or of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ impl Default for Stats {
 
 impl Stats {
     /// The numbers of this store.
-    pub(crate) fn of(store: &dyn Store) -> Result<Self, Error> {
+    pub(crate) fn of(store: &dyn Store) -> Result<Self, StoreError> {
         let mut stats = Self::default();
         store.scan(&Range::all(), &mut |batch: &Batch| {
             batch.rows().for_each(|(key, value)| stats.add(key, value));

@@ -6,14 +6,14 @@ use std::ptr::{self, NonNull};
 
 use super::source::Reading;
 use super::table::{Block, Cursor};
-use super::{Table, out_of_memory};
+use super::{FunctionTable, out_of_memory};
 use crate::source::Source;
 use crate::{BlockError, Entry, codes};
 
 /// The owner of a `native_block`, which C allocated.
 pub(crate) struct CBlock {
     block: NonNull<Block>,
-    table: &'static Table,
+    table: &'static FunctionTable,
 }
 
 // SAFETY: it is the only owner of an object that nobody changes, and C frees it on any thread.
@@ -22,7 +22,7 @@ unsafe impl Send for CBlock {}
 unsafe impl Sync for CBlock {}
 
 impl CBlock {
-    pub(super) fn read(table: &'static Table, source: &mut dyn Source) -> Result<Self, BlockError> {
+    pub(super) fn read(table: &'static FunctionTable, source: &mut dyn Source) -> Result<Self, BlockError> {
         let mut reading = Reading::new(source);
         let (mut block, mut detail) = (ptr::null_mut(), 0);
         let functions = reading.functions();
@@ -61,7 +61,7 @@ impl Drop for CBlock {
 /// Owns a `native_cursor`, which borrows its block.
 pub(crate) struct CCursor<'b> {
     cursor: NonNull<Cursor>,
-    table: &'static Table,
+    table: &'static FunctionTable,
     block: PhantomData<&'b CBlock>,
 }
 

@@ -4,8 +4,8 @@ use std::ffi::c_void;
 use std::fmt::Debug;
 use std::ops::ControlFlow;
 
-use super::{CBlock, CBuffer, CKeeper, CPerson, CText, CTexts, Table};
-use crate::guard::Guard;
+use super::{CBlock, CBuffer, CKeeper, CPerson, CText, CTexts, FunctionTable};
+use crate::guard::PanicGuard;
 use crate::source::Source;
 use crate::{
     Backend, BadPerson, Block, BlockError, Buffer, Held, Keeper, LengthMismatch, NewPerson, Person,
@@ -18,13 +18,13 @@ pub(crate) trait Calls: Debug + Send + Sync {
     fn name(&self) -> &'static str;
 
     /// The component's functions. Where they are known to the compiler, it calls them directly.
-    fn table(&self) -> &'static Table;
+    fn table(&self) -> &'static FunctionTable;
 }
 
 /// What C gets a pointer to while it visits: the closure, and its panic.
 struct Visiting<'a> {
     visit: &'a mut dyn FnMut(i32) -> ControlFlow<()>,
-    guard: Guard,
+    guard: PanicGuard,
 }
 
 /// # Safety
@@ -90,7 +90,7 @@ impl<T: Calls> Backend for T {
 
     #[inline]
     fn for_each(&self, values: &[i32], each: &mut dyn FnMut(i32) -> ControlFlow<()>) -> usize {
-        let mut visiting = Visiting { visit: each, guard: Guard::default() };
+        let mut visiting = Visiting { visit: each, guard: PanicGuard::default() };
         let context: *mut Visiting<'_> = &mut visiting;
         // SAFETY: the slice holds that many elements, which C only reads; `visit` gets the context that belongs to it,
         // which nothing else uses during the call.

@@ -5,15 +5,15 @@ use std::marker::PhantomData;
 use std::ptr::NonNull;
 
 use super::table;
-use super::{Table, out_of_memory};
-use crate::guard::Guard;
+use super::{FunctionTable, out_of_memory};
+use crate::guard::PanicGuard;
 use crate::keeper::{BufferRepr, Keeps};
 use crate::{Buffer, Released};
 
 /// The owner of a `native_buffer`, which C allocated.
 pub(crate) struct CBuffer {
     buffer: NonNull<table::Buffer>,
-    table: &'static Table,
+    table: &'static FunctionTable,
 }
 
 // SAFETY: it is the only owner of its object, which C frees on any thread.
@@ -22,7 +22,7 @@ unsafe impl Send for CBuffer {}
 unsafe impl Sync for CBuffer {}
 
 impl CBuffer {
-    pub(super) fn new(table: &'static Table, length: usize) -> Self {
+    pub(super) fn new(table: &'static FunctionTable, length: usize) -> Self {
         // SAFETY: there is nothing to keep; the heap lives for good.
         let buffer = unsafe { (table.buffer_create)(table.heap, length) };
         let Some(buffer) = NonNull::new(buffer) else { out_of_memory(length) };
@@ -46,7 +46,7 @@ impl CBuffer {
 
 /// # Safety
 /// The buffer is alive and unchanged for `'a`.
-unsafe fn bytes<'a>(table: &Table, buffer: NonNull<table::Buffer>) -> &'a [u8] {
+unsafe fn bytes<'a>(table: &FunctionTable, buffer: NonNull<table::Buffer>) -> &'a [u8] {
     let mut length = 0;
     // SAFETY: C shows `length` initialised bytes; the caller vouches for the rest.
     unsafe {
@@ -63,23 +63,24 @@ impl Drop for CBuffer {
 }
 
 /// What C keeps a pointer to, from one call to the next.
-struct Context<'ctx> {
+struct CallbackContext<'ctx> {
     released: Released<'ctx>,
-    guard: Guard,
+    guard: PanicGuard,
 }
 
 /// Owns a `native_keeper` and the context that C keeps a pointer to. It stays on its thread, since the closure may.
 pub(crate) struct CKeeper<'ctx> {
     keeper: NonNull<table::Keeper>,
     /// From `Box::into_raw`. Not a `Box`, which may not be moved while somebody else has a pointer into it.
-    context: NonNull<Context<'ctx>>,
-    table: &'static Table,
-    owns: PhantomData<Context<'ctx>>,
+    context: NonNull<CallbackContext<'ctx>>,
+    table: &'static FunctionTable,
+    owns: PhantomData<CallbackContext<'ctx>>,
 }
 
 impl<'ctx> CKeeper<'ctx> {
-    pub(super) fn new(table: &'static Table, released: Released<'ctx>) -> Self {
-        let context = NonNull::from(Box::leak(Box::new(Context { released, guard: Guard::default() })));
+    pub(super) fn new(table: &'static FunctionTable, released: Released<'ctx>) -> Self {
+        let context =
+            NonNull::from(Box::leak(Box::new(CallbackContext { released, guard: PanicGuard::default() })));
         // SAFETY: the context lives until this value is dropped, which frees the keeper first; the heap lives for good.
         let keeper = unsafe { (table.keeper_create)(table.heap, on_release, context.as_ptr().cast()) };
         let Some(keeper) = NonNull::new(keeper) else { out_of_memory(size_of::<table::Keeper>()) };
@@ -144,10 +145,10 @@ impl Drop for CKeeper<'_> {
 }
 
 /// # Safety
-/// `context` is a `Context` that nobody else uses now; `start` has `length` initialised bytes.
+/// `context` is a `CallbackContext` that nobody else uses now; `start` has `length` initialised bytes.
 unsafe extern "C" fn on_release(context: *mut c_void, start: *const u8, length: usize) {
     // SAFETY: C passes on the context that it keeps.
-    let Context { released, guard } = unsafe { &mut *context.cast::<Context<'_>>() };
+    let CallbackContext { released, guard } = unsafe { &mut *context.cast::<CallbackContext<'_>>() };
     // SAFETY: C frees the bytes after this call.
     let bytes = unsafe { std::slice::from_raw_parts(start, length) };
     guard.run(|| released(bytes));

@@ -3,13 +3,13 @@
 use std::ptr::{self, NonNull};
 
 use super::table::{Person, PersonSpec};
-use super::{Table, out_of_memory};
+use super::{FunctionTable, out_of_memory};
 use crate::{BadPerson, NewPerson, PersonError, codes};
 
 /// The owner of a `native_person`, which C allocated.
 pub(crate) struct CPerson {
     person: NonNull<Person>,
-    table: &'static Table,
+    table: &'static FunctionTable,
 }
 
 // SAFETY: it is the only owner of its object, which C frees on any thread.
@@ -27,7 +27,7 @@ fn error(code: i32, detail: u64, new: &NewPerson<'_>) -> PersonError {
 }
 
 impl CPerson {
-    pub(super) fn new(table: &'static Table, new: &NewPerson<'_>) -> Result<Self, PersonError> {
+    pub(super) fn new(table: &'static FunctionTable, new: &NewPerson<'_>) -> Result<Self, PersonError> {
         let (mut person, mut detail) = (ptr::null_mut(), 0);
         // SAFETY: the name lives during the call, and C copies it; the two results are this function's own.
         let code = unsafe { (table.person_create)(table.heap, &spec(new), &mut person, &mut detail) };
@@ -37,7 +37,7 @@ impl CPerson {
         }
     }
 
-    pub(super) fn many(table: &'static Table, new: &[NewPerson<'_>]) -> Result<Vec<Self>, BadPerson> {
+    pub(super) fn many(table: &'static FunctionTable, new: &[NewPerson<'_>]) -> Result<Vec<Self>, BadPerson> {
         let specs: Vec<PersonSpec> = new.iter().map(spec).collect();
         let mut people: Vec<*mut Person> = vec![ptr::null_mut(); specs.len()];
         // Allocated before C makes anything, so that nothing can come between C's objects and their owners.

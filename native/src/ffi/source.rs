@@ -4,26 +4,26 @@ use std::ffi::c_void;
 use std::io;
 
 use super::table;
-use crate::guard::Guard;
+use crate::guard::PanicGuard;
 use crate::source::{self, Source};
 
 /// What C gets a pointer to while it reads: the source, and what went wrong in it.
 pub(super) struct Reading<'a> {
     source: &'a mut dyn Source,
     error: Option<io::Error>,
-    guard: Guard,
+    guard: PanicGuard,
 }
 
 impl<'a> Reading<'a> {
     pub(super) fn new(source: &'a mut dyn Source) -> Self {
-        Self { source, error: None, guard: Guard::default() }
+        Self { source, error: None, guard: PanicGuard::default() }
     }
 
     /// The functions that C calls with this value.
     ///
     /// The pointer inside is good for as long as the caller uses `self` for nothing else.
-    pub(super) fn functions(&mut self) -> table::Source {
-        table::Source { context: (&raw mut *self).cast(), read, seek, size }
+    pub(super) fn functions(&mut self) -> table::NativeSource {
+        table::NativeSource { context: (&raw mut *self).cast(), read, seek, size }
     }
 
     /// Goes on with a panic of the source, if there was one; else the error that it gave.

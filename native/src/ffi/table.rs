@@ -34,7 +34,7 @@ pub(crate) struct PersonSpec {
 
 /// The Rust declaration of `native_source`: the callbacks through which C reads a source.
 #[repr(C)]
-pub(crate) struct Source {
+pub(crate) struct NativeSource {
     pub(super) context: *mut c_void,
     pub(super) read: unsafe extern "C" fn(*mut c_void, *mut u8, usize, *mut usize) -> i32,
     pub(super) seek: unsafe extern "C" fn(*mut c_void, u64) -> i32,
@@ -43,7 +43,7 @@ pub(crate) struct Source {
 
 /// The Rust declaration of `native_entry`: a key and its value, each by address and length.
 #[repr(C)]
-pub(crate) struct Entry {
+pub(crate) struct NativeEntry {
     pub(super) key: *const u8,
     pub(super) key_length: usize,
     pub(super) value: *const u8,
@@ -51,33 +51,33 @@ pub(crate) struct Entry {
 }
 
 /// The Rust declaration of `native_visit`: the callback that gets each element.
-pub(crate) type Visit = unsafe extern "C" fn(*mut c_void, i32) -> i32;
+pub(crate) type NativeVisit = unsafe extern "C" fn(*mut c_void, i32) -> i32;
 
 /// The Rust declaration of `native_released`: the callback that gets the bytes of a buffer before it is freed.
-pub(crate) type Released = unsafe extern "C" fn(*mut c_void, *const u8, usize);
+pub(crate) type NativeReleased = unsafe extern "C" fn(*mut c_void, *const u8, usize);
 
 macro_rules! functions {
     ($($name:ident = $symbol:ident($($argument:ty),*) $(-> $result:ty)?;)*) => {
         /// The functions of one copy of the component, and the heap that it counts in.
         #[derive(Debug)]
-        pub(crate) struct Table {
+        pub(crate) struct FunctionTable {
             pub(super) heap: &'static Heap,
             $(pub(super) $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
         }
 
         /// The copy that is linked into this program.
         #[cfg(feature = "native")]
-        pub(crate) const fn linked(heap: &'static Heap) -> Table {
+        pub(crate) const fn linked(heap: &'static Heap) -> FunctionTable {
             // SAFETY: these are the signatures of c/native.h, which the C sources include; size_t is usize on every
             // target of Rust, int32_t and double are i32 and f64.
             unsafe extern "C" {
                 $(fn $symbol($(_: $argument),*) $(-> $result)?;)*
             }
-            Table { heap, $($name: $symbol,)* }
+            FunctionTable { heap, $($name: $symbol,)* }
         }
 
         #[cfg(loadable)]
-        impl Table {
+        impl FunctionTable {
             /// The copy in a library that was found at run time. The symbols are asked for in the order of the header.
             ///
             /// # Errors
@@ -107,7 +107,7 @@ functions! {
     dot_product = native_dot_product(*const f64, *const f64, usize) -> f64;
     double_array = native_double_array(*mut i32, usize);
     sum_array = native_sum_array(*const i32, usize) -> c_longlong;
-    each = native_each(*const i32, usize, Visit, *mut c_void) -> usize;
+    each = native_each(*const i32, usize, NativeVisit, *mut c_void) -> usize;
     reverse_string = native_reverse_string(*const Heap, *const c_char, usize) -> *mut c_char;
     text_free = native_text_free(*const Heap, *mut c_char, usize);
     reverse_batch = native_reverse_batch(*const Heap, *const Slice, usize) -> *mut Batch;
@@ -121,16 +121,16 @@ functions! {
     person_salary = native_person_salary(*const Person) -> f64;
     person_set_salary = native_person_set_salary(*mut Person, f64) -> i32;
     person_free = native_person_free(*mut Person);
-    block_read = native_block_read(*const Heap, *const Source, *mut *mut Block, *mut u64) -> i32;
+    block_read = native_block_read(*const Heap, *const NativeSource, *mut *mut Block, *mut u64) -> i32;
     block_count = native_block_count(*const Block) -> u32;
     block_free = native_block_free(*mut Block);
     cursor_create = native_cursor_create(*const Block) -> *mut Cursor;
-    cursor_next = native_cursor_next(*mut Cursor, *mut Entry) -> i32;
+    cursor_next = native_cursor_next(*mut Cursor, *mut NativeEntry) -> i32;
     cursor_free = native_cursor_free(*mut Cursor);
     buffer_create = native_buffer_create(*const Heap, usize) -> *mut Buffer;
     buffer_bytes = native_buffer_bytes(*mut Buffer, *mut usize) -> *mut u8;
     buffer_free = native_buffer_free(*mut Buffer);
-    keeper_create = native_keeper_create(*const Heap, Released, *mut c_void) -> *mut Keeper;
+    keeper_create = native_keeper_create(*const Heap, NativeReleased, *mut c_void) -> *mut Keeper;
     keeper_keep = native_keeper_keep(*mut Keeper, *mut Buffer);
     keeper_count = native_keeper_count(*const Keeper) -> usize;
     keeper_hash = native_keeper_hash(*const Keeper) -> u32;

@@ -2,16 +2,16 @@
 
 use std::io::Cursor;
 
-use super::table::Table;
+use super::table::FunctionTable;
 use super::{CBlock, Heap};
 use crate::{BlockError, Held, codes};
 
-fn table(limit: usize) -> &'static Table {
+fn table(limit: usize) -> &'static FunctionTable {
     // Both live as long as the program, as every table does.
     let heap: &'static Heap = Box::leak(Box::new(Heap::new(limit)));
-    let table: &'static Table = Box::leak(Box::new(super::linked(heap)));
+    let table: &'static FunctionTable = Box::leak(Box::new(super::linked(heap)));
     // Where the leak checker sees that it is not lost.
-    static TABLES: std::sync::Mutex<Vec<&'static Table>> = std::sync::Mutex::new(Vec::new());
+    static TABLES: std::sync::Mutex<Vec<&'static FunctionTable>> = std::sync::Mutex::new(Vec::new());
     TABLES.lock().unwrap().push(table);
     table
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
-use super::{Table, out_of_memory};
+use super::{FunctionTable, out_of_memory};
 
 /// An owned text in memory that C allocated and that C frees, once, when this value is dropped.
 pub struct CText {
@@ -12,7 +12,7 @@ pub struct CText {
     start: NonNull<u8>,
     /// In bytes, without the NUL that C puts at the end.
     length: usize,
-    table: &'static Table,
+    table: &'static FunctionTable,
 }
 
 // SAFETY: it is the only owner of memory that nobody changes, and C's allocator takes memory back from any thread.
@@ -22,7 +22,7 @@ unsafe impl Sync for CText {}
 
 impl CText {
     /// The scalar values of `text` in reverse order.
-    pub(super) fn reversed(table: &'static Table, text: &str) -> Self {
+    pub(super) fn reversed(table: &'static FunctionTable, text: &str) -> Self {
         // SAFETY: C reads `text.len()` bytes at that address, and keeps nothing of them.
         let start = unsafe { (table.reverse_string)(table.heap, text.as_ptr().cast(), text.len()) };
         let Some(start) = NonNull::new(start.cast::<u8>()) else { out_of_memory(text.len()) };

@@ -3,13 +3,13 @@
 use std::ptr::NonNull;
 
 use super::table::{Batch, Slice};
-use super::{Table, out_of_memory};
+use super::{FunctionTable, out_of_memory};
 
 /// The owner of a `native_batch`, which C allocated.
 pub(crate) struct CTexts {
     batch: NonNull<Batch>,
     count: usize,
-    table: &'static Table,
+    table: &'static FunctionTable,
 }
 
 // SAFETY: it is the only owner of an object that nobody changes, and C frees it on any thread.
@@ -19,7 +19,7 @@ unsafe impl Sync for CTexts {}
 
 impl CTexts {
     /// Each text with its scalar values in reverse order.
-    pub(super) fn reversed(table: &'static Table, texts: &[&str]) -> Self {
+    pub(super) fn reversed(table: &'static FunctionTable, texts: &[&str]) -> Self {
         // The layout of `&str` is Rust's own business, so C gets its own.
         let slices: Vec<Slice> =
             texts.iter().map(|text| Slice { start: text.as_ptr().cast(), length: text.len() }).collect();

@@ -13,18 +13,18 @@ use std::time::{Duration, Instant};
 pub struct Ticket<T>(Arc<Slot<T>>);
 
 struct Slot<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<TicketState<T>>,
     ready: Condvar,
 }
 
-struct State<T> {
+struct TicketState<T> {
     result: Option<Result<T, JobPanicked>>,
     /// The waker of the task that awaits the result.
     waiter: Option<Waker>,
 }
 
 impl<T> Slot<T> {
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, TicketState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -124,7 +124,7 @@ impl<T> Future for Ticket<T> {
 pub(super) fn pair<T: Send + 'static>(
     job: impl FnOnce() -> T + Send + 'static,
 ) -> (Ticket<T>, Box<dyn FnOnce() + Send>) {
-    let state = Mutex::new(State { result: None, waiter: None });
+    let state = Mutex::new(TicketState { result: None, waiter: None });
     let slot = Arc::new(Slot { state, ready: Condvar::new() });
     let ticket = Ticket(Arc::clone(&slot));
     let job = move || {

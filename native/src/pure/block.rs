@@ -8,12 +8,12 @@ const TRAILER: usize = 24;
 
 /// A block in Rust's own memory.
 #[derive(Debug)]
-pub(crate) struct Block {
+pub(crate) struct PureBlock {
     pub(crate) count: u32,
     entries: Vec<u8>,
 }
 
-impl Block {
+impl PureBlock {
     pub(super) fn read(source: &mut dyn Source) -> Result<Self, BlockError> {
         let size = source::size(source).map_err(BlockError::Io)?;
         let length = size.checked_sub(TRAILER as u64).ok_or(BlockError::NotABlock)?;
@@ -44,8 +44,8 @@ impl Block {
         Ok(Self { count: field(8), entries })
     }
 
-    pub(crate) fn cursor(&self) -> Cursor<'_> {
-        Cursor { rest: &self.entries, key: Vec::new() }
+    pub(crate) fn cursor(&self) -> PureCursor<'_> {
+        PureCursor { rest: &self.entries, key: Vec::new() }
     }
 }
 
@@ -100,12 +100,12 @@ fn check(entries: &[u8], expected: u32) -> Result<(), BlockError> {
 
 /// A place in a block in Rust's own memory.
 #[derive(Debug)]
-pub(crate) struct Cursor<'b> {
+pub(crate) struct PureCursor<'b> {
     rest: &'b [u8],
     key: Vec<u8>,
 }
 
-impl Cursor<'_> {
+impl PureCursor<'_> {
     pub(crate) fn next(&mut self) -> Option<Entry<'_>> {
         let entry = first(&mut self.rest)?;
         self.key.truncate(entry.shared);

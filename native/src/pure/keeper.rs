@@ -1,19 +1,19 @@
 //! The keeper in Rust alone.
 
-use crate::guard::Guard;
+use crate::guard::PanicGuard;
 use crate::keeper::{BufferRepr, Keeps};
 use crate::{Buffer, Released};
 
 /// Buffers in Rust's own memory, the newest last.
-pub(crate) struct Keeper<'ctx> {
+pub(crate) struct PureKeeper<'ctx> {
     buffers: Vec<Vec<u8>>,
     released: Released<'ctx>,
-    guard: Guard,
+    guard: PanicGuard,
 }
 
-impl<'ctx> Keeper<'ctx> {
+impl<'ctx> PureKeeper<'ctx> {
     pub(super) fn new(released: Released<'ctx>) -> Self {
-        Self { buffers: Vec::new(), released, guard: Guard::default() }
+        Self { buffers: Vec::new(), released, guard: PanicGuard::default() }
     }
 
     fn release_guarded(&mut self) -> bool {
@@ -23,7 +23,7 @@ impl<'ctx> Keeper<'ctx> {
     }
 }
 
-impl Keeps for Keeper<'_> {
+impl Keeps for PureKeeper<'_> {
     fn keep(&mut self, buffer: Buffer) -> Result<(), Buffer> {
         match buffer.0 {
             BufferRepr::Rust(bytes) => {
@@ -58,7 +58,7 @@ impl Keeps for Keeper<'_> {
     }
 }
 
-impl Drop for Keeper<'_> {
+impl Drop for PureKeeper<'_> {
     fn drop(&mut self) {
         while self.release_guarded() {}
         self.guard.resume_unless_panicking();

@@ -4,13 +4,13 @@ use crate::{NewPerson, PersonError};
 
 /// A person in Rust's own memory.
 #[derive(Debug, Clone)]
-pub(crate) struct Person {
+pub(crate) struct PurePerson {
     pub(crate) name: String,
     pub(crate) age: u32,
     pub(crate) salary: f64,
 }
 
-impl Person {
+impl PurePerson {
     /// The errors come in the order that native.h fixes.
     pub(super) fn new(new: &NewPerson<'_>) -> Result<Self, PersonError> {
         let valid = std::str::from_utf8(new.name).map_or_else(|error| error.valid_up_to(), str::len);

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::host::HostCall;
 use super::instance::Instance;
-use crate::guard::Guard;
+use crate::guard::PanicGuard;
 use crate::source::{self, Source};
 use crate::{BlockError, Entry, codes};
 
@@ -18,7 +18,7 @@ pub(crate) struct WasmBlock {
 impl WasmBlock {
     pub(super) fn read(from: &mut dyn Source) -> Result<Self, BlockError> {
         let mut instance = Instance::new();
-        let (mut guard, mut error) = (Guard::default(), None);
+        let (mut guard, mut error) = (PanicGuard::default(), None);
         // The detail, and the block's address.
         let results = instance.take(16);
         let mut answer = |instance: &mut Instance, call| {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 
 use super::host::HostCall;
 use super::instance::Instance;
-use crate::guard::Guard;
+use crate::guard::PanicGuard;
 use crate::keeper::{BufferRepr, Keeps};
 use crate::{Buffer, Released};
 
@@ -14,7 +14,7 @@ pub(super) struct WasmKeeper<'ctx> {
     instance: RefCell<Instance>,
     keeper: u32,
     released: Released<'ctx>,
-    guard: Guard,
+    guard: PanicGuard,
     /// A copy of the newest buffer: the module's memory may move whenever it runs.
     newest: Option<Vec<u8>>,
 }
@@ -25,7 +25,13 @@ impl<'ctx> WasmKeeper<'ctx> {
         let keeper = instance.call("wasm_keeper_create", ());
         let keeper = instance.object(keeper, 1);
         instance.count();
-        Self { instance: RefCell::new(instance), keeper, released, guard: Guard::default(), newest: None }
+        Self {
+            instance: RefCell::new(instance),
+            keeper,
+            released,
+            guard: PanicGuard::default(),
+            newest: None,
+        }
     }
 
     /// Calls a function of the keeper that tells about what it frees.

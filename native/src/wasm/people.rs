@@ -58,5 +58,5 @@ fn take_out(instance: &mut Instance, person: u32, scratch: u32) -> Person {
     let age = instance.call("native_person_age", person);
     let salary = instance.call("native_person_salary", person);
     instance.call::<_, ()>("native_person_free", person);
-    pure::Person { name, age, salary }.into()
+    pure::PurePerson { name, age, salary }.into()
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use xtask_oci::document::Runtime;
 use xtask_oci::{
-    Codec, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, RootFs, Scratch, scratch_rootfs,
+    Codec, ImageSpec, LayerSource, LayerSpec, Packer, PlatformSpec, RootFs, ScratchImage, scratch_rootfs,
 };
 pub(crate) use xtask_report::timing::median;
 use xtask_triple::Triple;
@@ -31,7 +31,7 @@ pub(crate) fn program() -> Vec<u8> {
 
 /// The tree of a scratch image whose program is this file.
 pub(crate) fn tree(bin: &str, program: &Path) -> RootFs {
-    scratch_rootfs(&Scratch { bin, program, time_zones: true }).expect("a tree")
+    scratch_rootfs(&ScratchImage { bin, program, time_zones: true }).expect("a tree")
 }
 
 /// A scratch image with this program for each of the targets.

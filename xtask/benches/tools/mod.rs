@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask_oci::{Content, Kind, RootFs};
+use xtask_oci::{Content, FileKind, RootFs};
 use xtask_process::exec::Cmd;
 
 use super::support::tree;
@@ -143,12 +143,12 @@ fn lay_out(tree: &RootFs, root: &Path) -> std::io::Result<()> {
     for (path, node) in tree.iter() {
         let place = root.join(path);
         match &node.kind {
-            Kind::Dir => std::fs::create_dir(&place)?,
-            Kind::File(Content::Disk(from)) => drop(std::fs::copy(from, &place)?),
-            Kind::File(content) => std::fs::write(&place, content.read()?)?,
-            Kind::Symlink(target) => std::os::unix::fs::symlink(target, &place)?,
+            FileKind::Dir => std::fs::create_dir(&place)?,
+            FileKind::File(Content::Disk(from)) => drop(std::fs::copy(from, &place)?),
+            FileKind::File(content) => std::fs::write(&place, content.read()?)?,
+            FileKind::Symlink(target) => std::os::unix::fs::symlink(target, &place)?,
         }
-        if node.kind == Kind::Dir || matches!(node.kind, Kind::File(_)) {
+        if node.kind == FileKind::Dir || matches!(node.kind, FileKind::File(_)) {
             let mode = std::os::unix::fs::PermissionsExt::from_mode(node.mode);
             std::fs::set_permissions(&place, mode)?;
         }

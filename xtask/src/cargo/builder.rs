@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::cohort::Cohort;
-use super::invocation::{Site, What};
+use super::invocation::{CargoContext, CargoGoal};
 use xtask_config::App;
 use xtask_process::ui::Ui;
 
@@ -13,7 +13,7 @@ pub struct Builder<'a> {
     /// The program to build.
     pub app: &'a App,
     /// What every cargo call shares.
-    pub site: Site<'a>,
+    pub site: CargoContext<'a>,
     /// The folder for build folders and traps: `target/xtask`.
     pub work: PathBuf,
     /// The path of this program.
@@ -29,7 +29,7 @@ impl Builder<'_> {
     }
 
     /// What Cargo is asked to build.
-    pub fn what(&self) -> What {
-        What::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
+    pub fn what(&self) -> CargoGoal {
+        CargoGoal::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::units::{Graph, Unit};
+use super::units::{Unit, UnitGraph};
 use crate::package_id::name_and_version;
 use xtask_config::Need;
 use xtask_process::exec::Cmd;
@@ -21,7 +21,7 @@ const KNOWN: [(&str, &[Need]); 5] = [
 
 /// A program to ask about: which, with which features, for which target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Question<'a> {
+pub struct BuildQuery<'a> {
     /// The name of the package that the program belongs to.
     pub package: &'a str,
     /// The name of the program in the package.
@@ -34,7 +34,7 @@ pub struct Question<'a> {
     pub default_features: bool,
 }
 
-impl Question<'_> {
+impl BuildQuery<'_> {
     /// The question to Cargo, which builds nothing for it: of the workspace of this manifest. It fetches what the lock file
     /// names and is not here, unless `offline`.
     pub fn command(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
@@ -64,7 +64,7 @@ pub struct Compilers {
 
 impl Compilers {
     /// Finds the packages in a graph. A build script that runs for the sake of the host is not among them.
-    pub fn of(graph: &Graph, target: &str) -> Self {
+    pub fn of(graph: &UnitGraph, target: &str) -> Self {
         let mut all = Self::default();
         let runs = |unit: &&Unit| unit.mode == "run-custom-build" && unit.platform.as_deref() == Some(target);
         for run in graph.units.iter().filter(runs) {
@@ -85,7 +85,7 @@ fn known(unit: &Unit) -> Option<(&'static str, &'static [Need])> {
 
 /// The crates that the build script of a run is made of, itself among them. What their own build scripts and macros do they
 /// do when they are compiled.
-fn script<'g>(graph: &'g Graph, run: &Unit) -> Vec<&'g Unit> {
+fn script<'g>(graph: &'g UnitGraph, run: &Unit) -> Vec<&'g Unit> {
     let is_code =
         |unit: &Unit| unit.mode == "build" && !unit.target.kind.iter().any(|kind| kind == "proc-macro");
     // A run also needs the runs of other packages, for their `links`.
@@ -99,7 +99,7 @@ mod tests {
     use crate::cargo::units;
 
     /// A graph of these units: package, mode, kind, platform (`-` for the host), what it needs.
-    fn graph(list: &[(&str, &str, &str, &str, &[usize])]) -> Graph {
+    fn graph(list: &[(&str, &str, &str, &str, &[usize])]) -> UnitGraph {
         let unit = |(package, mode, kind, platform, needs): &(&str, &str, &str, &str, &[usize])| {
             let needs: Vec<_> = needs.iter().map(|index| serde_json::json!({ "index": index })).collect();
             serde_json::json!({ "pkg_id": format!("registry+https://x/index#{package}@1.0.0"), "mode": mode,
@@ -147,9 +147,14 @@ mod tests {
 
     #[test]
     fn the_command_says_which_features() {
-        let question =
-            Question { package: "a", bin: "b", target: "t", features: &["x", "y"], default_features: false };
-        let line = |question: &Question<'_>, offline| {
+        let question = BuildQuery {
+            package: "a",
+            bin: "b",
+            target: "t",
+            features: &["x", "y"],
+            default_features: false,
+        };
+        let line = |question: &BuildQuery<'_>, offline| {
             question.command(Path::new("cargo"), Path::new("/w/Cargo.toml"), offline).line()
         };
         let said = line(&question, true);
@@ -157,7 +162,7 @@ mod tests {
             said.ends_with("--package a --bin b --target t --no-default-features --features x,y --offline"),
             "{said}"
         );
-        let said = line(&Question { features: &[], default_features: true, ..question }, false);
+        let said = line(&BuildQuery { features: &[], default_features: true, ..question }, false);
         assert!(said.ends_with("--target t"), "{said}");
     }
 }

@@ -16,7 +16,7 @@ use xtask_triple::Triple;
 
 /// What every call of a run shares.
 #[derive(Debug, Clone)]
-pub struct Site<'a> {
+pub struct CargoContext<'a> {
     /// The path of the cargo program.
     pub cargo: PathBuf,
     /// The workspace's root Cargo.toml.
@@ -57,7 +57,7 @@ pub struct Site<'a> {
 
 /// What Cargo is to do with the cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum CargoGoal {
     /// Build one program of one package.
     Bin {
         /// The name of the package.
@@ -70,23 +70,31 @@ pub enum What {
 }
 
 /// The cargo call that builds `cohort` into `build_dir`. `traps` are given for a pure cohort.
-pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<&Traps>, site: &Site) -> Cmd {
+pub fn invocation(
+    cohort: &Cohort,
+    what: &CargoGoal,
+    build_dir: &Path,
+    traps: Option<&Traps>,
+    site: &CargoContext,
+) -> Cmd {
     let key = &cohort.key;
     let mut cmd = Cmd::new(&site.cargo);
     cmd = match what {
-        What::Bin { package, bin } => cmd
+        CargoGoal::Bin { package, bin } => cmd
             .args(["build", "--package", package, "--bin", bin])
             .args(["--message-format=json-render-diagnostics", "--keep-going"]),
-        What::Tests(packages) => packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p])),
+        CargoGoal::Tests(packages) => {
+            packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p]))
+        }
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
     // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
     cmd = cmd.arg("--config").arg(format!("build.build-dir={}", toml_string(&build_dir.to_string_lossy())));
     cmd = site.settings.iter().fold(cmd, |cmd, setting| cmd.arg("--config").arg(setting));
     cmd = match what {
-        What::Bin { .. } => cmd.args(["--profile", &key.profile]),
+        CargoGoal::Bin { .. } => cmd.args(["--profile", &key.profile]),
         // Tests want debug assertions and overflow checks: Cargo's own test profile.
-        What::Tests(_) => cmd,
+        CargoGoal::Tests(_) => cmd,
     };
     if !key.default_features {
         cmd = cmd.arg("--no-default-features");
@@ -94,8 +102,8 @@ pub fn invocation(cohort: &Cohort, what: &What, build_dir: &Path, traps: Option<
     if !key.features.is_empty() {
         // With several packages selected, a feature must say whose it is.
         let owner = match what {
-            What::Tests(packages) => packages.first().map(|p| format!("{p}/")).unwrap_or_default(),
-            What::Bin { .. } => String::new(),
+            CargoGoal::Tests(packages) => packages.first().map(|p| format!("{p}/")).unwrap_or_default(),
+            CargoGoal::Bin { .. } => String::new(),
         };
         let features: Vec<String> = key.features.iter().map(|f| format!("{owner}{f}")).collect();
         cmd = cmd.arg("--features").arg(features.join(","));
@@ -139,7 +147,7 @@ fn under(umask: &str, cmd: &Cmd) -> Cmd {
 }
 
 /// The variables of one target.
-fn for_target(mut cmd: Cmd, job: &Job, what: &What, traps: Option<&Traps>, site: &Site) -> Cmd {
+fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, site: &CargoContext) -> Cmd {
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
@@ -168,7 +176,7 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &What, traps: Option<&Traps>, site:
     let value = if as_text { toml_string(&flags.join(" ")) } else { list(&flags) };
     cmd = cmd.arg("--config").arg(setting(triple, "rustflags", &value));
     // Building runs nothing; and a list would be added to the user's own, which goes first in any case.
-    let runner = job.runner.words().filter(|_| matches!(what, What::Tests(_)) && !user.runner);
+    let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !user.runner);
     if let Some(words) = runner {
         cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
     }
@@ -195,7 +203,7 @@ fn toml_string(text: &str) -> String {
 
 /// All rustflags of a job, in order: the user's, ours, targets.toml's, and the toolchain's identity, which makes Cargo
 /// build anew exactly what a change of toolchain touches.
-pub fn flags(job: &Job, site: &Site) -> Vec<String> {
+pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
     let triple = &job.target.triple;
     let mut flags = site.user.get(triple).map(|user| user.flags.clone()).unwrap_or_default();
     if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
@@ -215,7 +223,7 @@ pub fn flags(job: &Job, site: &Site) -> Vec<String> {
 
 /// Paths of this machine and what stands for them in what is built. Where several match, the last wins in rustc and in
 /// C compilers alike.
-fn remaps(site: &Site) -> Vec<(String, String)> {
+fn remaps(site: &CargoContext) -> Vec<(String, String)> {
     let mut list = Vec::new();
     let mut add = |path: &Path, to: &str| list.push((path.to_string_lossy().into_owned(), to.to_owned()));
     if let Some(home) = &site.cargo_home {
@@ -233,7 +241,7 @@ fn remaps(site: &Site) -> Vec<(String, String)> {
 }
 
 /// The variables by which `cc`, CMake-driven and other -sys crates find a target's C tools.
-fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &Site) -> Cmd {
+fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &CargoContext) -> Cmd {
     let underscored = triple.underscored();
     let tools = [
         ("CC", Some(&toolchain.cc)),

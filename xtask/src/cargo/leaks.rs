@@ -12,10 +12,10 @@ use crate::plan::Job;
 use xtask_files::error::Result;
 
 /// What decides whether two units are the same: package, crate and features.
-type Units = BTreeSet<(String, String, Vec<String>)>;
+type UnitSet = BTreeSet<(String, String, Vec<String>)>;
 
 /// The units by the triple that they are for; [`HOST`] for what runs on the host, which Cargo gives no platform.
-type Graph = BTreeMap<String, Units>;
+type UnitsByTriple = BTreeMap<String, UnitSet>;
 const HOST: &str = "host";
 
 /// The answer of the feature-leak guard about a cohort, as it is kept on disk.
@@ -94,15 +94,15 @@ fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<GraphAnswer>> {
 
 /// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
 /// are the host's, and write what is compiled for the target.
-fn changes(own: &Graph, common: &Graph, triple: &str) -> bool {
-    let empty = Units::new();
+fn changes(own: &UnitsByTriple, common: &UnitsByTriple, triple: &str) -> bool {
+    let empty = UnitSet::new();
     let host = common.get(HOST).unwrap_or(&empty);
     own.get(triple) != common.get(triple) || !own.get(HOST).unwrap_or(&empty).is_subset(host)
 }
 
 /// The units of each target, and those of the host.
-fn by_platform(graph: &units::Graph) -> Graph {
-    let mut units = Graph::new();
+fn by_platform(graph: &units::UnitGraph) -> UnitsByTriple {
+    let mut units = UnitsByTriple::new();
     for unit in graph.units.iter().cloned() {
         let platform = unit.platform.unwrap_or_else(|| HOST.to_owned());
         units.entry(platform).or_default().insert((unit.pkg_id, unit.target.name, unit.features));
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     /// An answer of `--unit-graph` with these units: platform (`-` for the host), package, features.
-    fn answer(list: &[(&str, &str, &[&str])]) -> BTreeMap<String, Units> {
+    fn answer(list: &[(&str, &str, &[&str])]) -> BTreeMap<String, UnitSet> {
         let unit = |(platform, package, features): &(&str, &str, &[&str])| {
             let platform = (*platform != "-").then_some(platform);
             serde_json::json!({ "pkg_id": package, "platform": platform, "features": features, "mode": "build",

@@ -31,7 +31,7 @@ pub fn running(processes: &[Process]) -> Vec<(String, Duration)> {
     for process in processes {
         children.entry(process.parent).or_default().push(process);
     }
-    let mut tree = Tree { children, found: Vec::new() };
+    let mut tree = ProcessTree { children, found: Vec::new() };
     let known = |id: u32| processes.iter().any(|process| process.id == id);
     for process in processes.iter().filter(|process| !known(process.parent)) {
         tree.visit(process, None);
@@ -40,12 +40,12 @@ pub fn running(processes: &[Process]) -> Vec<(String, Duration)> {
 }
 
 /// Processes by what started them, and what was found among them.
-struct Tree<'p> {
+struct ProcessTree<'p> {
     children: BTreeMap<u32, Vec<&'p Process>>,
     found: Vec<(String, Duration)>,
 }
 
-impl<'p> Tree<'p> {
+impl<'p> ProcessTree<'p> {
     /// Adds what a process works at, or what those work at that it started. `package` is the one whose build script
     /// started it.
     fn visit(&mut self, process: &'p Process, package: Option<&str>) {

@@ -17,7 +17,7 @@ use xtask_files::error::{Error, Result};
 
 /// The answer of `cargo build --unit-graph`, as far as it matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Graph {
+pub struct UnitGraph {
     /// Everything that is compiled or run.
     pub units: Vec<Unit>,
     /// What was asked for, by index.
@@ -66,14 +66,14 @@ pub struct Manifests(BTreeMap<PathBuf, String>);
 
 /// The graph of one program, kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Kept {
+pub struct KeptGraph {
     /// The unit graph of the program.
-    pub graph: Graph,
+    pub graph: UnitGraph,
     /// What it depends on beside the key that it is kept by.
     pub manifests: Manifests,
 }
 
-impl Graph {
+impl UnitGraph {
     /// The units that some lead to through such as are wanted, themselves among them.
     pub fn reached(
         &self,
@@ -94,7 +94,7 @@ impl Graph {
 
 impl Manifests {
     /// Takes the manifests of all path dependencies in a graph.
-    pub fn of(graph: &Graph) -> Self {
+    pub fn of(graph: &UnitGraph) -> Self {
         let folders = graph.units.iter().filter_map(|unit| folder(&unit.pkg_id));
         let files = folders.map(|folder| folder.join("Cargo.toml"));
         Self(files.filter_map(|file| digest(&file).ok().map(|digest| (file, digest))).collect())
@@ -115,14 +115,14 @@ impl Manifests {
 ///
 /// # Errors
 /// Where Cargo cannot be run.
-pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<Graph>> {
+pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<UnitGraph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
     Ok(read(&cmd.capture_whole(Duration::from_secs(600))?.stdout))
 }
 
 /// Reads the unit graph from Cargo's answer; none where it is not a unit graph in JSON.
-pub fn read(answer: &[u8]) -> Option<Graph> {
+pub fn read(answer: &[u8]) -> Option<UnitGraph> {
     serde_json::from_slice(answer).ok()
 }
 
@@ -131,14 +131,14 @@ pub fn read(answer: &[u8]) -> Option<Graph> {
 ///
 /// # Errors
 /// Where Cargo cannot be run or its answer cannot be kept.
-pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<Kept>> {
+pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<KeptGraph>> {
     let Some(cohort) = cohorts([job]).pop() else { return Ok(None) };
     let file = place(&key(&cohort, "one", builder), builder);
-    if let Some(kept) = recall::<Kept>(&file).filter(|kept| kept.manifests.hold()) {
+    if let Some(kept) = recall::<KeptGraph>(&file).filter(|kept| kept.manifests.hold()) {
         return Ok(Some(kept));
     }
     let Some(graph) = graph(&cohort, builder)? else { return Ok(None) };
-    let kept = Kept { manifests: Manifests::of(&graph), graph };
+    let kept = KeptGraph { manifests: Manifests::of(&graph), graph };
     keep(&file, &kept)?;
     Ok(Some(kept))
 }
@@ -149,12 +149,12 @@ pub fn count(cohort: &Cohort, builder: &Builder) -> Option<u64> {
         return None;
     }
     #[derive(Deserialize)]
-    struct Units {
+    struct UnitList {
         units: Vec<serde::de::IgnoredAny>,
     }
     #[derive(Deserialize)]
     struct Counted {
-        graph: Units,
+        graph: UnitList,
         manifests: Manifests,
     }
     let kept: Counted = recall(&place(&key(cohort, "one", builder), builder))?;

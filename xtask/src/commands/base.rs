@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::cli::{BaseCommand, Common};
 use crate::session::Session;
-use xtask_base::Site;
-use xtask_base::{Arch, Lock};
+use xtask_base::BaseContext;
+use xtask_base::{BaseLock, DebianArch};
 use xtask_files::error::{Error, Result};
 
 mod list;
@@ -28,12 +28,12 @@ pub(super) fn run(common: &Common, command: &BaseCommand) -> Result<()> {
 }
 
 fn lock_file(session: &Session, debian: u8) -> PathBuf {
-    session.locks().join(Lock::file_name(debian))
+    session.locks().join(BaseLock::file_name(debian))
 }
 
 /// Where things are; nothing is refreshed unasked here.
-fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> Site<'a> {
-    Site {
+fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> BaseContext<'a> {
+    BaseContext {
         locks,
         cache: &session.cache,
         host: &session.host,
@@ -45,9 +45,9 @@ fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> Site<'a> {
     }
 }
 
-fn arch(text: &str) -> Result<Arch> {
-    Arch::parse(text).ok_or_else(|| {
-        let all: Vec<&str> = Arch::ALL.iter().map(|arch| arch.as_str()).collect();
+fn arch(text: &str) -> Result<DebianArch> {
+    DebianArch::parse(text).ok_or_else(|| {
+        let all: Vec<&str> = DebianArch::ALL.iter().map(|arch| arch.as_str()).collect();
         Error::usage(format!("there is no base for the architecture `{text}`"))
             .help(format!("the architectures are {}", all.join(", ")))
     })

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::pipeline::{Start, start};
+use super::pipeline::{PlannedRun, start};
 use super::release::{compared, earlier};
 use crate::build::Shown;
 use crate::cargo::builder::Builder;
@@ -13,7 +13,7 @@ use crate::cargo::units;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::Job;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::End;
+use xtask_process::exec::ProcessEnd;
 use xtask_report::timing::{
     self, Case, Executor, Sample, Scenario, ScheduledSample, Timings, Trace, host_facts, schedule,
 };
@@ -71,7 +71,7 @@ pub(super) fn run(
 }
 
 /// Leaves what is timed without --target, and says what is not.
-fn narrow(start: &mut Start) {
+fn narrow(start: &mut PlannedRun) {
     let jobs = &start.plan.jobs;
     let targets: Vec<(&Triple, bool)> = jobs.iter().map(|j| (&j.target.triple, j.buildable())).collect();
     let timed: Vec<Triple> = timed(&start.session.host.triple, &targets).into_iter().cloned().collect();
@@ -171,7 +171,7 @@ impl Real<'_> {
         let trace = Trace::start();
         let call = self.builder.call(&cmd, None, shown)?;
         let parts = trace.and_then(|trace| trace.finish(call.seconds));
-        let Some(program) = call.programs.first().filter(|_| call.end == End::Code(0)) else {
+        let Some(program) = call.programs.first().filter(|_| call.end == ProcessEnd::Code(0)) else {
             return Err(Error::failed("the build failed").found(call.errors));
         };
         if let Some(traps) = traps {

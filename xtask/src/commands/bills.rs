@@ -5,31 +5,31 @@ use std::sync::Arc;
 
 use super::pipeline::Packing;
 use crate::record::{
-    FailedJob, ImageOf, ListedPlatform, ListedProgram, Origin, StartedPlatform, VerifiedProgram,
+    FailedJob, ImageOf, ListedPlatform, ListedProgram, ProgramOrigin, StartedPlatform, VerifiedProgram,
 };
-use crate::sbom::Writer;
+use crate::sbom::BillWriter;
 use xtask_files::Memo;
 use xtask_files::dist;
 use xtask_files::error::Result;
 
 /// A program that may ship, or a job that failed.
-pub(super) type Program<P> = std::result::Result<P, FailedJob>;
+pub(super) type ShippableProgram<P> = std::result::Result<P, FailedJob>;
 
 /// The programs and images of a release, with their bills.
 pub(super) struct Listed {
-    pub(super) programs: Vec<Program<ListedProgram>>,
+    pub(super) programs: Vec<ShippableProgram<ListedProgram>>,
     pub(super) images: Vec<ImageOf<ListedPlatform>>,
 }
 
 /// Writes the bills of all programs and images of a release.
 pub(super) fn release(
     start: &Packing,
-    programs: Vec<Program<Arc<VerifiedProgram>>>,
+    programs: Vec<ShippableProgram<Arc<VerifiedProgram>>>,
     images: Vec<ImageOf<StartedPlatform>>,
-    origin: &Origin,
+    origin: &ProgramOrigin,
 ) -> Result<Listed> {
     let (builder, memo, dist) = (start.builder(), Memo::new(start.memo()), start.session.dist());
-    let mut writer = Writer::new(&builder, origin, &dist, &memo);
+    let mut writer = BillWriter::new(&builder, origin, &dist, &memo);
     let mut listed = Vec::new();
     for program in programs {
         listed.push(match program {
@@ -46,10 +46,10 @@ pub(super) fn release(
 pub(super) fn images(
     start: &Packing,
     images: Vec<ImageOf<StartedPlatform>>,
-    origin: &Origin,
+    origin: &ProgramOrigin,
 ) -> Result<Vec<ImageOf<ListedPlatform>>> {
     let (builder, memo, dist) = (start.builder(), Memo::new(start.memo()), start.session.dist());
-    let mut writer = Writer::new(&builder, origin, &dist, &memo);
+    let mut writer = BillWriter::new(&builder, origin, &dist, &memo);
     let images = images.into_iter().map(|image| writer.image(image)).collect::<Result<Vec<_>>>()?;
     say(start, 0, &images, &dist);
     Ok(images)

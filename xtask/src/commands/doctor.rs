@@ -105,7 +105,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
 }
 
 /// A compiler that is there and does not work is not missing.
-fn broken_or_missing(look: &discovery::Look, triple: &xtask_triple::Triple) -> String {
+fn broken_or_missing(look: &discovery::Discovery, triple: &xtask_triple::Triple) -> String {
     use xtask_compilers::toolchain::probe::Verdict;
     let survey = look.findings.surveys.get(triple);
     let broken = survey.and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));

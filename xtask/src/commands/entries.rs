@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::pipeline::Start;
+use super::pipeline::PlannedRun;
 use super::shipped::Missing;
 use crate::failure::Failure;
 use crate::outcome::Smoke;
@@ -16,30 +16,30 @@ use xtask_gate::Facts;
 use xtask_report::report::{self, Report};
 
 /// Something of which the report has an entry among its jobs.
-pub(super) trait Entry {
+pub(super) trait ReportedJob {
     /// The entry. `dist` is target/dist.
     fn entry(&self, dist: &Path) -> report::JobEntry;
 }
 
-impl Entry for StoredProgram {
+impl ReportedJob for StoredProgram {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         stored(self, None, None, dist)
     }
 }
 
-impl Entry for VerifiedProgram {
+impl ReportedJob for VerifiedProgram {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         verified(self, None, dist)
     }
 }
 
-impl Entry for ListedProgram {
+impl ReportedJob for ListedProgram {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         verified(&self.program, Some(&self.bill), dist)
     }
 }
 
-impl Entry for FailedJob {
+impl ReportedJob for FailedJob {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         let entry = match self {
             FailedJob::Unbuilt(unbuilt) => job(&unbuilt.job, &unbuilt.build),
@@ -60,13 +60,13 @@ impl Entry for FailedJob {
     }
 }
 
-impl<P: Entry> Entry for std::sync::Arc<P> {
+impl<P: ReportedJob> ReportedJob for std::sync::Arc<P> {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         P::entry(self, dist)
     }
 }
 
-impl<P: Entry, E: Entry> Entry for std::result::Result<P, E> {
+impl<P: ReportedJob, E: ReportedJob> ReportedJob for std::result::Result<P, E> {
     fn entry(&self, dist: &Path) -> report::JobEntry {
         match self {
             Ok(program) => program.entry(dist),
@@ -188,8 +188,8 @@ fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::Manife
 
 /// What was done, as report.json says it.
 pub(super) fn report(
-    start: &Start,
-    jobs: &[impl Entry],
+    start: &PlannedRun,
+    jobs: &[impl ReportedJob],
     images: &[ImageOf<ListedPlatform>],
     missing: &[Missing],
 ) -> Result<Report> {

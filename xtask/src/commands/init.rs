@@ -3,9 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cargo::compilers::Question;
+use crate::cargo::compilers::BuildQuery;
 use crate::cargo::inherited::clean;
-use crate::cargo::units::{self, Graph};
+use crate::cargo::units::{self, UnitGraph};
 use crate::cli::Common;
 use crate::init;
 use crate::session::Session;
@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
     let session = Session::open(common, false)?;
     let known = session.rustc.known_targets();
-    let (root, ask) = (&session.workspace.root, |question: &Question<'_>| ask(&session, question));
+    let (root, ask) = (&session.workspace.root, |question: &BuildQuery<'_>| ask(&session, question));
     let (file, untold) = init::write(root, &session.workspace, known, package, &ask)?;
     if let Some(error) = untold {
         let error = error.help("if a dependency compiles C, add to its [[mode]]: needs = [\"c\"]");
@@ -29,7 +29,7 @@ pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
 }
 
 /// What Cargo says of a program. It fetches what it lacks for that, as any build would.
-fn ask(session: &Session, question: &Question<'_>) -> Result<Graph> {
+fn ask(session: &Session, question: &BuildQuery<'_>) -> Result<UnitGraph> {
     let root = &session.workspace.root;
     let cargo = session.host.var_os("CARGO").unwrap_or_else(|| "cargo".as_ref());
     let cmd = question.command(Path::new(cargo), &root.join("Cargo.toml"), session.offline).cwd(root);

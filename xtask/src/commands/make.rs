@@ -1,14 +1,14 @@
 //! `build`, `verify` and `image`: each does what comes before it, and stops.
 
 use super::bills;
-use super::entries::{Entry, report};
-use super::pipeline::{Start, packing, start};
+use super::entries::{ReportedJob, report};
+use super::pipeline::{PlannedRun, packing, start};
 use super::rebuild::rebuild;
 use super::shipped::{self, Shipped, place, ship, unjudged};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::place::Places;
+use crate::place::Placements;
 use crate::record::{ImageOf, ListedPlatform};
-use crate::smoke::Engine;
+use crate::smoke::ContainerEngine;
 use crate::smoke::load::{self, Loading};
 use xtask_config::{Image, ImageTarget};
 use xtask_files::error::{Error, Result};
@@ -31,7 +31,7 @@ pub(super) fn verify(
     let start = start(common, planning, setup, json)?;
     let verified = start.made()?;
     let verified = if again { rebuild(&start, verified)? } else { verified };
-    let Places { programs, images } = place(&start, verified)?;
+    let Placements { programs, images } = place(&start, verified)?;
     let unjudged = unjudged(images, &start);
     say(&start, &programs, json)?;
     start.end(&programs)?;
@@ -39,7 +39,7 @@ pub(super) fn verify(
 }
 
 /// Says what became of jobs.
-fn say(start: &Start, jobs: &[impl Entry], json: bool) -> Result<()> {
+fn say(start: &PlannedRun, jobs: &[impl ReportedJob], json: bool) -> Result<()> {
     let report = report(start, jobs, &[], &[])?;
     let ui = &start.session.ui;
     ui.data(&if json { report.json() } else { xtask_report::report::terminal(&report, None, ui.color_out) });
@@ -60,7 +60,7 @@ pub(super) fn image(
     let origin = start.origin()?;
 
     let verified = start.verified()?;
-    let Places { programs, images } = place(&start, verified)?;
+    let Placements { programs, images } = place(&start, verified)?;
     let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
     let images = bills::images(&start, images, &origin)?;
 
@@ -96,7 +96,7 @@ pub(super) fn image(
 
 /// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not
 /// made, no other takes its place: a shell would run the wrong program.
-fn named(start: &Start) -> Option<&str> {
+fn named(start: &PlannedRun) -> Option<&str> {
     let own = start.session.host.triple.platform();
     let images = start.config.images.iter().map(|image| (image, start.request.split(image).0));
     let made: Vec<(&Image, Vec<&ImageTarget>)> = images.filter(|(_, targets)| !targets.is_empty()).collect();
@@ -104,7 +104,12 @@ fn named(start: &Start) -> Option<&str> {
     here.or(made.first()).map(|(image, _)| image.name.as_str())
 }
 
-fn loaded(start: &Start, engine: &Engine, image: &ImageOf<ListedPlatform>, version: &str) -> Result<String> {
+fn loaded(
+    start: &PlannedRun,
+    engine: &ContainerEngine,
+    image: &ImageOf<ListedPlatform>,
+    version: &str,
+) -> Result<String> {
     let (session, ui, name) = (&start.session, &start.session.ui, image.name());
     let task = ui.task("Loading", format!("{name} into {}", engine.name));
     let (dist, work) = (session.dist(), session.work().join("smoke"));
@@ -118,7 +123,7 @@ fn loaded(start: &Start, engine: &Engine, image: &ImageOf<ListedPlatform>, versi
 }
 
 /// Refuses, before anything is built, to make none of no images.
-fn any_image(start: &Start) -> Result<()> {
+fn any_image(start: &PlannedRun) -> Result<()> {
     let (images, asked) = (&start.config.images, &start.request.targets);
     let file = start.config.file.display();
     if images.is_empty() {

@@ -52,7 +52,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
         Command::Base { command } => base::run(&common, &command),
         Command::Size { images, crates, against, save, top, json } => {
-            size::run(&common, &size::Asked { images, crates, against, save, top, json: json.json })
+            size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
         }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }

@@ -6,33 +6,38 @@ use std::path::PathBuf;
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::discovery::{self, Look};
+use crate::discovery::{self, Discovery};
 use crate::place::{self, Prospect, Weight};
-use crate::plan::{self, Job, ModeRequest, Plan, Request};
+use crate::plan::{self, Job, ModeRequest, Plan, PlanRequest};
 use crate::rebuild::repository;
-use crate::record::{FailedJob, Origin, StoredProgram};
+use crate::record::{FailedJob, ProgramOrigin, StoredProgram};
 use crate::session::Session;
 use crate::verify::{self, Verified};
 use xtask_compilers::toolchain::survey::Depth;
 use xtask_config::Config;
-use xtask_files::Lock;
-use xtask_files::error::{Error, Kind, Result};
+use xtask_files::FileLock;
+use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec;
 
 /// Everything up to the plan.
-pub(super) struct Start {
+pub(super) struct PlannedRun {
     pub(super) session: Session,
     pub(super) config: Config,
-    pub(super) request: Request,
-    pub(super) look: Look,
+    pub(super) request: PlanRequest,
+    pub(super) look: Discovery,
     pub(super) plan: Plan,
     /// Whether a person agreed that what is missing is fetched.
     pub(super) setup: SetupFlag,
-    turn: OnceCell<Option<Lock>>,
+    turn: OnceCell<Option<FileLock>>,
 }
 
 /// Reads, looks and plans; with `--setup` it first gets what is missing.
-pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<Start> {
+pub(super) fn start(
+    common: &Common,
+    planning: &Planning,
+    setup: SetupFlag,
+    json: bool,
+) -> Result<PlannedRun> {
     let session = Session::open(common, json)?;
     let config = session.config()?;
     let request = session.request(&config, planning)?;
@@ -41,10 +46,10 @@ pub(super) fn start(common: &Common, planning: &Planning, setup: SetupFlag, json
     }
     let look = discovery::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
-    Ok(Start { session, config, request, look, plan, setup, turn: OnceCell::new() })
+    Ok(PlannedRun { session, config, request, look, plan, setup, turn: OnceCell::new() })
 }
 
-impl Start {
+impl PlannedRun {
     /// Says what falls back and why, and ends here where that is not allowed. Builds nothing.
     pub(super) fn check(&self) -> Result<()> {
         for job in &self.plan.jobs {
@@ -80,11 +85,11 @@ impl Start {
     }
 
     /// Waits until no other run in this workspace holds the lock of this name; none where the file system has no locks.
-    pub(super) fn turn_of(&self, name: &str) -> Option<Lock> {
+    pub(super) fn turn_of(&self, name: &str) -> Option<FileLock> {
         let ui = &self.session.ui;
         let waiting = || ui.step("Waiting", "for another run in this workspace");
         let path = self.session.work().join(name);
-        let lock = Lock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
+        let lock = FileLock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
         if let Err(error) = &lock {
             // Some network file systems know no locks; then one run at a time is the user's care.
             ui.warn(error.to_string());
@@ -119,7 +124,7 @@ impl Start {
         let sure = prospects.into_iter().filter(|prospect| prospect.weight == Weight::Sure);
         let mut errors: Vec<Error> = sure.map(|prospect| prospect.error).collect();
         // What is wrong comes before what is missing.
-        errors.sort_by_key(|error| error.kind == Kind::Missing);
+        errors.sort_by_key(|error| error.kind == ExitKind::Missing);
         let all = errors.into_iter().reduce(|mut first, other| {
             first.found.push(other.what);
             first.found.extend(other.found);
@@ -149,8 +154,8 @@ impl Start {
     }
 
     /// Where the program comes from.
-    pub(super) fn origin(&self) -> Result<Origin<'_>> {
-        Ok(Origin {
+    pub(super) fn origin(&self) -> Result<ProgramOrigin<'_>> {
+        Ok(ProgramOrigin {
             package: self.session.package(&self.config)?,
             revision: exec::first_line(&self.session.workspace.root, "git", &["rev-parse", "HEAD"]),
             created: created(self.session.host.var("SOURCE_DATE_EPOCH"))?,
@@ -187,7 +192,7 @@ impl Start {
 }
 
 /// A run that packs. It builds each target in one mode, since an image or an archive holds one program for each target.
-pub(super) struct Packing(Start);
+pub(super) struct Packing(PlannedRun);
 
 /// As [`start`], for the command of this name, which packs.
 ///
@@ -220,9 +225,9 @@ impl Packing {
 }
 
 impl std::ops::Deref for Packing {
-    type Target = Start;
+    type Target = PlannedRun;
 
-    fn deref(&self) -> &Start {
+    fn deref(&self) -> &PlannedRun {
         &self.0
     }
 }

@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::pipeline::Start;
+use super::pipeline::PlannedRun;
 use crate::cargo::builder::Builder;
-use crate::cargo::invocation::Site;
-use crate::failure::{Failure, Mismatch};
-use crate::rebuild::sources::{Sources, copy};
+use crate::cargo::invocation::CargoContext;
+use crate::failure::{Failure, RebuildMismatch};
+use crate::rebuild::sources::{SourceCopy, copy};
 use crate::rebuild::{Difference, compare, paths_in, repository};
 use crate::record::VerifiedProgram;
 use crate::verify::{Verified, refuse};
@@ -30,7 +30,7 @@ const OTHERWISE: [(&str, &str); 6] = [
 const UMASK: &str = "0057";
 
 /// Fails every job whose program is not the same again, or holds a folder of this machine.
-pub(super) fn rebuild(start: &Start, verified: Vec<Verified>) -> Result<Vec<Verified>> {
+pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec<Verified>> {
     let ui = &start.session.ui;
     let work = start.session.work().join("rebuild");
     if work.exists() {
@@ -93,7 +93,7 @@ fn mismatches(
     second: Option<&Path>,
     copied: Option<&Copied>,
     machine: &[PathBuf],
-) -> Result<Vec<Mismatch>> {
+) -> Result<Vec<RebuildMismatch>> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
     let one = read(&first.stored.artifact.path)?;
     let mut wrong = Vec::new();
@@ -107,13 +107,13 @@ fn mismatches(
 
 /// What the second build is made of.
 struct Copied {
-    sources: Sources,
+    sources: SourceCopy,
     /// Why git did not say what lies around the workspace, in its own words.
     refused: Option<String>,
 }
 
 /// Copies the workspace; none, with a word about it, where a copy would rightly give another program.
-fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> {
+fn elsewhere(start: &PlannedRun, site: &CargoContext, work: &Path) -> Result<Option<Copied>> {
     let ui = &start.session.ui;
     let in_place = |why: String, help: &str| {
         ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
@@ -165,16 +165,16 @@ fn elsewhere(start: &Start, site: &Site, work: &Path) -> Result<Option<Copied>> 
 }
 
 /// The variables of the second build.
-fn otherwise(start: &Start) -> BTreeMap<String, String> {
+fn otherwise(start: &PlannedRun) -> BTreeMap<String, String> {
     let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = start.session.host.var("CARGO_BUILD_JOBS").and_then(|jobs| jobs.parse().ok()).unwrap_or(here);
     let variables = OTHERWISE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()
 }
 
-fn failed(copied: Option<&Copied>) -> Mismatch {
+fn failed(copied: Option<&Copied>) -> RebuildMismatch {
     let Some(Copied { sources, refused }) = copied else {
-        return Mismatch { what: "the second build failed".to_owned(), found: Vec::new(), help: None };
+        return RebuildMismatch { what: "the second build failed".to_owned(), found: Vec::new(), help: None };
     };
     let help = match refused {
         None => "it may read files that lie outside of the workspace, or write into its sources".to_owned(),
@@ -184,11 +184,11 @@ fn failed(copied: Option<&Copied>) -> Mismatch {
         ),
     };
     let what = format!("the second build failed, in {}, which is gone", sources.root.display());
-    Mismatch { what, found: Vec::new(), help: Some(help) }
+    RebuildMismatch { what, found: Vec::new(), help: Some(help) }
 }
 
-fn held(path: &Path, text: &str) -> Mismatch {
-    Mismatch {
+fn held(path: &Path, text: &str) -> RebuildMismatch {
+    RebuildMismatch {
         what: format!(
             "the program contains the path {}: a build in another folder would give another program",
             path.display()
@@ -198,7 +198,7 @@ fn held(path: &Path, text: &str) -> Mismatch {
     }
 }
 
-fn differs(difference: Difference) -> Mismatch {
+fn differs(difference: Difference) -> RebuildMismatch {
     let Difference { section, offset, texts, cause } = difference;
     let place = match section {
         Some((name, count)) => {
@@ -208,7 +208,7 @@ fn differs(difference: Difference) -> Mismatch {
     };
     let texts =
         texts.map(|(one, other)| vec![format!("first build:  {one}"), format!("second build: {other}")]);
-    Mismatch {
+    RebuildMismatch {
         what: format!("the two builds differ, {place}"),
         found: texts.unwrap_or_default(),
         help: Some(cause),

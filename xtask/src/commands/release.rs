@@ -5,17 +5,17 @@ use std::path::Path;
 
 use super::bills::{self, Listed};
 use super::entries::report;
-use super::pipeline::{Start, packing};
+use super::pipeline::{PlannedRun, packing};
 use super::shipped::{self, Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::place::Places;
+use crate::place::Placements;
 use crate::record::{ImageOf, ListedPlatform, ListedProgram, VerifiedProgram};
 use crate::ship::archives;
 use xtask_files::error::Result;
 use xtask_process::ui::Ui;
 use xtask_report::report;
-use xtask_report::size::{self, ImageSize, Kept, Sizes};
-use xtask_report::timing::{By, Case, CaseRecord, Sample, Scenario, Timings, host_facts};
+use xtask_report::size::{self, ImageSize, SizeFiles, Sizes};
+use xtask_report::timing::{Case, CaseRecord, Sample, SampledBy, Scenario, Timings, host_facts};
 use xtask_triple::Triple;
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
@@ -23,7 +23,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
 
     let verified = start.verified()?;
-    let Places { programs, images } = place(&start, verified)?;
+    let Placements { programs, images } = place(&start, verified)?;
     let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
     let shipping: Vec<&VerifiedProgram> = programs.iter().flatten().map(|program| &**program).collect();
     archives(&shipping, &start.config, &origin, &start.top(), (&dist, &start.memo()), ui)?;
@@ -42,18 +42,18 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
 }
 
 /// Keeps the sizes of this release, for later ones to be compared with.
-fn keep_sizes(start: &Start, sizes: &[ImageSize]) -> Result<()> {
+fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize]) -> Result<()> {
     let dist = start.session.dist();
     let (app, mut images) = (start.config.app.bin.clone(), sizes.to_vec());
     size::add_programs(&mut images, &app, &dist, |_| None)?;
     let version = start.session.package(&start.config)?.version.to_string();
-    Kept::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
+    SizeFiles::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
 }
 
 /// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A
 /// call that built several targets stands for each of them, and says how many they were.
 fn timings<'p>(
-    start: &Start,
+    start: &PlannedRun,
     programs: impl Iterator<Item = &'p ListedProgram>,
     images: &[ImageOf<ListedPlatform>],
 ) -> Result<Timings> {
@@ -77,7 +77,7 @@ fn timings<'p>(
             binary_bytes: Some(program.stored.artifact.size),
             image_bytes: pulls.get(&job.target.triple).copied(),
         };
-        let mut record = CaseRecord::of(&case, &[sample], By::Release)?;
+        let mut record = CaseRecord::of(&case, &[sample], SampledBy::Release)?;
         record.targets_in_call = build.company;
         records.push(record);
     }

@@ -5,8 +5,8 @@ use std::io::{BufRead, IsTerminal};
 
 use crate::cargo::running;
 use crate::cli::{Common, Planning};
-use crate::discovery::{self, Look};
-use crate::plan::{self, Request, StdState};
+use crate::discovery::{self, Discovery};
+use crate::plan::{self, PlanRequest, StdState};
 use crate::session::Session;
 use xtask_compilers::rustc::Version;
 use xtask_compilers::toolchain::Provider;
@@ -17,7 +17,7 @@ use xtask_compilers::toolchain::survey::{Depth, Survey};
 use xtask_config::{CcChoice, Config, ModeChoice, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
-use xtask_setup::{self as setup, Action, Context, Report, Step, Want};
+use xtask_setup::{self as setup, Action, SetupContext, SetupReport, Step, Want};
 use xtask_triple::{Libc, Triple, system};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
@@ -38,7 +38,7 @@ pub(super) fn provide(
     tests: bool,
     yes: bool,
 ) -> Result<()> {
-    let request = Request { targets: targets.to_vec(), ..Request::default() };
+    let request = PlanRequest { targets: targets.to_vec(), ..PlanRequest::default() };
     let look = discovery::look(session, config, &request, Depth::First)?;
     let mut wants = wants(config, &request, &look);
     if tests {
@@ -75,13 +75,13 @@ fn get(
     config: &Config,
     wants: &BTreeSet<Want>,
     yes: bool,
-    request: &Request,
-) -> Result<Report> {
+    request: &PlanRequest,
+) -> Result<SetupReport> {
     let least = session.package(config).ok().and_then(|p| p.rust_version.as_ref());
     let least = least.and_then(|v| Version::parse(&v.to_string()));
     let targets: Vec<Triple> =
         plan::targets(config, &request.targets).into_iter().map(|t| t.triple).collect();
-    let context = Context {
+    let context = SetupContext {
         host: &session.host,
         cache: &session.cache,
         workspace: &session.workspace.root,
@@ -95,7 +95,7 @@ fn get(
 }
 
 /// What the targets lack.
-fn wants(config: &Config, request: &Request, look: &Look) -> BTreeSet<Want> {
+fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     for target in plan::targets(config, &request.targets) {
         let triple = &target.triple;
@@ -200,7 +200,7 @@ struct Terminal {
     task: Option<Task>,
 }
 
-impl setup::run::Talk for Terminal {
+impl setup::run::SetupDialog for Terminal {
     fn agree(&mut self, steps: &[Step]) -> bool {
         for step in steps {
             if !self.lines.contains(&step.line()) {

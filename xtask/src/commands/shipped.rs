@@ -1,17 +1,17 @@
 //! From verified programs to images that ship: placed on their bases, packed, started, committed and measured.
 
-use super::pipeline::{Packing, Start};
+use super::pipeline::{Packing, PlannedRun};
 use crate::outcome::Smoke;
-use crate::place::{self, Places};
-use crate::plan::{Request, setup_command};
+use crate::place::{self, Placements};
+use crate::plan::{PlanRequest, setup_command};
 use crate::record::{
-    ImageOf, ListedPlatform, Origin, PackedPlatform, PlacedImage, PlacedProgram, StagedIndex,
-    StartedPlatform, Step, UnmadeImage, WhyUnmade,
+    ImageOf, ImageStep, ListedPlatform, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin,
+    StagedIndex, StartedPlatform, UnmadeImage, WhyUnmade,
 };
 use crate::sbom;
 use crate::ship::docker::{self, OnBase};
-use crate::ship::{self, Staged};
-use crate::smoke::{self, Grouped, Ran, Site, Unstarted};
+use crate::ship::{self, PackedImages};
+use crate::smoke::{self, Grouped, Ran, SmokeContext, Unstarted};
 use crate::verify::Verified;
 use xtask_files::Memo;
 use xtask_files::dist;
@@ -39,7 +39,7 @@ pub(super) struct Missing {
 }
 
 /// Finds the base of each image and holds the programs against it. Packs nothing.
-pub(super) fn place(start: &Start, verified: Vec<Verified>) -> Result<Places> {
+pub(super) fn place(start: &PlannedRun, verified: Vec<Verified>) -> Result<Placements> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, start.setup, start.request.strict);
     place::place(&start.config, &start.request, verified, &bases, &start.session.ui)
@@ -47,9 +47,9 @@ pub(super) fn place(start: &Start, verified: Vec<Verified>) -> Result<Places> {
 
 /// What keeps programs from being judged in their images, for a run that makes none: the error that ends the run. A
 /// program that failed has said so.
-pub(super) fn unjudged<P: Step>(
+pub(super) fn unjudged<P: ImageStep>(
     images: Vec<std::result::Result<ImageOf<P>, UnmadeImage>>,
-    start: &Start,
+    start: &PlannedRun,
 ) -> Option<Error> {
     let mut first = None;
     for UnmadeImage { name, why } in images.into_iter().filter_map(std::result::Result::err) {
@@ -65,7 +65,7 @@ pub(super) fn unjudged<P: Step>(
 pub(super) fn ship(
     start: &Packing,
     placed: Vec<std::result::Result<ImageOf<PlacedProgram>, UnmadeImage>>,
-    origin: &Origin,
+    origin: &ProgramOrigin,
 ) -> Result<Shipped> {
     let (dist, memo, ui) = (start.session.dist(), start.memo(), &start.session.ui);
     let (mut images, mut missing) = (Vec::new(), Vec::new());
@@ -75,7 +75,7 @@ pub(super) fn ship(
             Err(unmade) => missing.push(Missing::of(unmade, start)),
         }
     }
-    let Staged { images, mut names } = ship::pack(images, &start.config, origin, &dist, &memo, ui)?;
+    let PackedImages { images, mut names } = ship::pack(images, &start.config, origin, &dist, &memo, ui)?;
     let (mut shipped, mut failed) = (Vec::new(), Vec::new());
     for (image, platforms) in started(images, start)? {
         match settled(image, platforms, &mut names, start)? {
@@ -110,8 +110,8 @@ struct Starting {
 }
 
 impl Starting {
-    fn platform<'a>(&'a self, platform: &'a PackedPlatform) -> smoke::Start<'a> {
-        smoke::Start {
+    fn platform<'a>(&'a self, platform: &'a PackedPlatform) -> smoke::PlatformStart<'a> {
+        smoke::PlatformStart {
             image: &self.placed.config.name,
             tar: &self.index.tar,
             platform: &platform.manifest.platform,
@@ -126,11 +126,11 @@ impl Starting {
 /// Starts every platform of every image.
 fn started(
     images: Vec<ImageOf<PackedPlatform>>,
-    start: &Start,
+    start: &PlannedRun,
 ) -> Result<Grouped<Starting, (PackedPlatform, Ran)>> {
     let (dist, memo, work) = (start.session.dist(), start.memo(), start.session.work().join("smoke"));
     let (host, ui) = (&start.session.host, &start.session.ui);
-    let site = Site { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host, ui };
+    let site = SmokeContext { dist: &dist, work: &work, memo: &memo, limit: smoke::LIMIT, host, ui };
     let parts = |ImageOf { placed, whole: index, platforms }: ImageOf<PackedPlatform>| {
         let args = placed.config.smoke.args.as_ref().unwrap_or(&start.config.app.smoke).clone();
         (Starting { placed, index, args }, platforms)
@@ -143,7 +143,7 @@ fn settled(
     Starting { placed, index, .. }: Starting,
     platforms: Vec<(PackedPlatform, Ran)>,
     names: &mut StagedImages,
-    start: &Start,
+    start: &PlannedRun,
 ) -> Result<std::result::Result<ImageOf<StartedPlatform>, UnmadeImage>> {
     let name = &placed.config.name;
     let (of, lay) = (platforms.len(), lies(name, start));
@@ -163,7 +163,7 @@ fn settled(
 }
 
 /// Whether target/dist holds an image of this name. An index that cannot be read is the next packing's to complain of.
-fn lies(name: &str, start: &Start) -> bool {
+fn lies(name: &str, start: &PlannedRun) -> bool {
     oci::lies_in(&start.session.dist(), name).ok().flatten().is_some()
 }
 
@@ -175,7 +175,7 @@ fn on_bases(image: &ImageOf<StartedPlatform>) -> impl Iterator<Item = OnBase<'_>
     })
 }
 
-fn measured(images: &[ImageOf<StartedPlatform>], start: &Start) -> Result<Vec<ImageSize>> {
+fn measured(images: &[ImageOf<StartedPlatform>], start: &PlannedRun) -> Result<Vec<ImageSize>> {
     let dist = start.session.dist();
     let subjects: Vec<Subject> = images.iter().map(|image| Subject::of(&image.placed.config)).collect();
     let _lock = oci::lock_shared(&dist, || start.session.ui.waits_for_images())?;
@@ -185,7 +185,7 @@ fn measured(images: &[ImageOf<StartedPlatform>], start: &Start) -> Result<Vec<Im
 
 impl Missing {
     /// Says that an image is not made, and what of that name lies in target/dist all the same.
-    fn of(image: UnmadeImage, start: &Start) -> Self {
+    fn of(image: UnmadeImage, start: &PlannedRun) -> Self {
         // An index that cannot be read is the next packing's to complain of.
         let earlier = oci::lies_in(&start.session.dist(), &image.name).ok().flatten();
         let this = Self { image, earlier };
@@ -208,7 +208,7 @@ pub(super) fn end(
     images: &[ImageOf<ListedPlatform>],
     missing: &[Missing],
     sizes: &[ImageSize],
-    request: &Request,
+    request: &PlanRequest,
 ) -> Result<()> {
     let mut failed = Vec::new();
     let mut count: usize = images.iter().map(|image| image.platforms.len()).sum();

@@ -13,10 +13,10 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Layout;
 use xtask_process::ui::Ui;
-use xtask_report::size::{self, Against, Change, Kept, PlatformSize, Sizes, Subject};
+use xtask_report::size::{self, Against, PlatformSize, SizeChange, SizeFiles, Sizes, Subject};
 
 /// What the command line asks for.
-pub(super) struct Asked {
+pub(super) struct SizeRequest {
     pub(super) images: Vec<String>,
     pub(super) crates: bool,
     pub(super) against: Option<PathBuf>,
@@ -31,17 +31,17 @@ struct SizeDocument<'a> {
     #[serde(flatten)]
     sizes: &'a Sizes,
     against: Option<&'a str>,
-    changes: Vec<Change>,
+    changes: Vec<SizeChange>,
 }
 
-pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
+pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
     let session = Session::open(common, asked.json)?;
     let config = session.config()?;
     // Read before anything else: what is wrong on the command line should not wait for a build.
     let against = asked.against.as_deref().map(Against::read).transpose()?;
     let subjects = subjects(&config, &asked.images)?;
     let dist = session.dist();
-    let kept = Kept::new(&dist, &session.work());
+    let kept = SizeFiles::new(&dist, &session.work());
     let mut sizes = Sizes {
         schema: 1,
         app: config.app.bin.clone(),
@@ -70,7 +70,7 @@ pub(super) fn run(common: &Common, asked: &Asked) -> Result<()> {
     Ok(())
 }
 
-fn text(sizes: &Sizes, against: Option<&Against>, changes: &[Change], top: usize, ui: &Ui) -> String {
+fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: usize, ui: &Ui) -> String {
     let text = size::text(sizes, top, ui.color_out);
     let Some(against) = against else { return text };
     match changes.is_empty() {
@@ -129,9 +129,9 @@ fn missing(subjects: &[Subject], sizes: &Sizes, ui: &Ui) -> Result<()> {
 }
 
 /// Programs that were built with their symbols.
-struct Named(Vec<(String, String, PathBuf)>);
+struct UnstrippedPrograms(Vec<(String, String, PathBuf)>);
 
-impl Named {
+impl UnstrippedPrograms {
     fn program(&self, platform: &PlatformSize) -> Option<PathBuf> {
         let (target, mode) = platform.built.as_ref()?;
         self.0.iter().find(|(t, m, _)| t == target && m == mode).map(|(_, _, path)| path.clone())
@@ -139,7 +139,7 @@ impl Named {
 }
 
 /// Builds the programs of these images once more without stripping, in a build folder of their own.
-fn with_symbols(common: &Common, sizes: &Sizes) -> Result<Named> {
+fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
     let mut named = Vec::new();
     let platforms = || sizes.images.iter().flat_map(|image| &image.platforms);
     let modes: std::collections::BTreeSet<&String> =
@@ -172,5 +172,5 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<Named> {
             named.push((program.job.target.triple.to_string(), mode.clone(), program.program));
         }
     }
-    Ok(Named(named))
+    Ok(UnstrippedPrograms(named))
 }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::pipeline::{Start, start};
+use super::pipeline::{PlannedRun, start};
 use crate::cargo::cohort::cohorts;
 use crate::cargo::inherited::clean;
-use crate::cargo::invocation::{What, invocation};
+use crate::cargo::invocation::{CargoGoal, invocation};
 use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
 use crate::plan::Job;
 use crate::session::Session;
@@ -16,7 +16,7 @@ use xtask_compilers::toolchain::zig;
 use xtask_config::workspace::Workspace;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::{Cmd, End, Stream};
+use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
 
@@ -57,7 +57,8 @@ pub(super) fn run(
         [more && !start.config.test.all_features.is_empty(), more && !rest(&start, &touched).is_empty()];
     let steps = cohorts(&start.plan.jobs).len() + more.into_iter().filter(|more| *more).count();
     let ui = start.session.ui;
-    let mut tally = Tally { log, args, zig, ui, steps, begun: 0, passed: 0, failed: 0, broken: Vec::new() };
+    let mut tally =
+        TestTally { log, args, zig, ui, steps, begun: 0, passed: 0, failed: 0, broken: Vec::new() };
     modes(&start, &touched, sanitize, &mut tally)?;
     if sanitize.is_none() {
         all_features(&start, &mut tally)?;
@@ -98,7 +99,7 @@ pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
         .env("PROPTEST_CASES", "16");
     let cmd = if args.is_empty() { cmd } else { cmd.arg("--").args(args) };
     match cmd.inherit()? {
-        End::Code(0) => Ok(()),
+        ProcessEnd::Code(0) => Ok(()),
         end => Err(Error::failed(format!("tests under Miri: {end}"))),
     }
 }
@@ -119,7 +120,7 @@ fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
 }
 
 /// Leaves the jobs whose C a sanitizer can watch: gcc's own libraries go with the host's programs.
-fn watchable(start: &mut Start) -> Result<()> {
+fn watchable(start: &mut PlannedRun) -> Result<()> {
     let host = &start.session.host.triple;
     let gcc = |j: &Job| j.toolchain.as_ref().is_some_and(|t| t.version.starts_with("gcc"));
     start.plan.jobs.retain(|j| j.target.triple == *host && gcc(j));
@@ -145,7 +146,12 @@ fn watched(mut cmd: Cmd, host: &Triple) -> Cmd {
         .env("XTASK_SANITIZED", "1")
 }
 
-fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: &mut Tally) -> Result<()> {
+fn modes(
+    start: &PlannedRun,
+    touched: &[String],
+    sanitize: Option<Sanitizer>,
+    tally: &mut TestTally,
+) -> Result<()> {
     for job in start.plan.jobs.iter().filter(|j| j.buildable()) {
         if let Runner::None { reason } = &job.runner {
             return Err(Error::missing(format!("tests for {} cannot run here", job.target.triple))
@@ -159,7 +165,7 @@ fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: 
         // Beside the build folders: tests run without traps, since test tools may well compile C.
         let tests = start.session.work().join(if sanitize.is_some() { "test-sanitized" } else { "test" });
         let dir = tests.join(cohort.key.folder());
-        let cmd = invocation(&cohort, &What::Tests(touched.to_vec()), &dir, None, &site);
+        let cmd = invocation(&cohort, &CargoGoal::Tests(touched.to_vec()), &dir, None, &site);
         let cmd = match sanitize {
             Some(Sanitizer::Address) => watched(cmd, &start.session.host.triple),
             None => cmd,
@@ -174,7 +180,7 @@ fn modes(start: &Start, touched: &[String], sanitize: Option<Sanitizer>, tally: 
 }
 
 /// The tests of the packages that targets.toml names, with features that no mode turns on together.
-fn all_features(start: &Start, tally: &mut Tally) -> Result<()> {
+fn all_features(start: &PlannedRun, tally: &mut TestTally) -> Result<()> {
     let packages: Vec<&str> = start.config.test.all_features.iter().map(String::as_str).collect();
     if packages.is_empty() {
         return Ok(());
@@ -185,13 +191,13 @@ fn all_features(start: &Start, tally: &mut Tally) -> Result<()> {
 }
 
 /// The members of the workspace that no mode touches, in the order of their names.
-fn rest<'s>(start: &'s Start, touched: &[String]) -> Vec<&'s str> {
+fn rest<'s>(start: &'s PlannedRun, touched: &[String]) -> Vec<&'s str> {
     let names = start.session.workspace.packages.iter().map(|p| p.name.as_str());
     let rest: BTreeSet<&str> = names.filter(|n| !touched.iter().any(|t| t == n)).collect();
     rest.into_iter().collect()
 }
 
-fn others(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
+fn others(start: &PlannedRun, touched: &[String], tally: &mut TestTally) -> Result<()> {
     match &rest(start, touched)[..] {
         [] => Ok(()),
         rest => tally.run(plain(start, rest), &rest.join(", ")),
@@ -199,7 +205,7 @@ fn others(start: &Start, touched: &[String], tally: &mut Tally) -> Result<()> {
 }
 
 /// `cargo test` for packages, on the host as Cargo itself would.
-fn plain(start: &Start, packages: &[&str]) -> Cmd {
+fn plain(start: &PlannedRun, packages: &[&str]) -> Cmd {
     let site = start.session.site(None, &[]);
     let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
     let cmd = packages.iter().fold(cmd, |cmd, name| cmd.args(["--package", name]));
@@ -208,7 +214,7 @@ fn plain(start: &Start, packages: &[&str]) -> Cmd {
 }
 
 /// What the test runners said, added up.
-struct Tally<'a> {
+struct TestTally<'a> {
     log: PathBuf,
     args: &'a [String],
     /// The zig that tests may use, which need not be on PATH.
@@ -222,7 +228,7 @@ struct Tally<'a> {
     broken: Vec<String>,
 }
 
-impl Tally<'_> {
+impl TestTally<'_> {
     fn run(&mut self, cmd: Cmd, title: &str) -> Result<()> {
         let cmd = cmd.arg("--no-fail-fast").env(SKIP_LOG, &self.log);
         let cmd = self.zig.iter().fold(cmd, |cmd, zig| cmd.env("ZIG", zig));
@@ -247,7 +253,7 @@ impl Tally<'_> {
         })?;
         self.passed += passed;
         self.failed += failed;
-        if end != End::Code(0) {
+        if end != ProcessEnd::Code(0) {
             self.broken.push(format!("{title}: {end}"));
         }
         self.ui.step("Tested", format!("{title}: {passed} passed, {failed} failed, in {seconds:.0} s"));

@@ -1,14 +1,14 @@
 //! Which modes a new targets.toml has: what Cargo says of the program decides.
 
 use super::Ask;
-use crate::cargo::compilers::{Compilers, Question};
+use crate::cargo::compilers::{BuildQuery, Compilers};
 use xtask_config::Need;
 use xtask_config::workspace::Package;
 use xtask_files::error::Error;
 
 /// A mode to write.
 #[derive(Debug)]
-pub(super) struct Draft {
+pub(super) struct ModeDraft {
     pub(super) shape: Shape,
     /// What Cargo says that its build compiles; nothing where it did not say.
     pub(super) compilers: Compilers,
@@ -34,13 +34,18 @@ const BARE: Shape = Shape { name: "pure", features: &[], default_features: false
 /// The rule: features named `native` and `pure` are two modes, of which the first needs C. Else the default features are the
 /// first mode, with the compilers that its build scripts are made for; where these are any, and the feature `pure` alone,
 /// or no feature at all, does without, that is the second.
-pub(super) fn of(package: &Package, bin: &str, target: &str, ask: &Ask<'_>) -> (Vec<Draft>, Option<Error>) {
+pub(super) fn of(
+    package: &Package,
+    bin: &str,
+    target: &str,
+    ask: &Ask<'_>,
+) -> (Vec<ModeDraft>, Option<Error>) {
     let told = |shape: Shape| {
         let Shape { features, default_features, .. } = shape;
-        let question = Question { package: &package.name, bin, target, features, default_features };
-        ask(&question).map(|graph| Draft { shape, compilers: Compilers::of(&graph, target) })
+        let question = BuildQuery { package: &package.name, bin, target, features, default_features };
+        ask(&question).map(|graph| ModeDraft { shape, compilers: Compilers::of(&graph, target) })
     };
-    let untold = |shape: Shape| Draft { shape, compilers: Compilers::default() };
+    let untold = |shape: Shape| ModeDraft { shape, compilers: Compilers::default() };
     let has = |feature: &str| package.features.contains_key(feature);
     if has("native") && has("pure") {
         let (mut native, error) = match told(NATIVE) {

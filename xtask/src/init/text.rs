@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
-use super::modes::Draft;
+use super::modes::ModeDraft;
 use crate::cargo::compilers::Compilers;
 use xtask_compilers::toolchain::Provider;
 use xtask_config::Need;
 use xtask_config::workspace::Package;
 
 /// Returns the text of a whole targets.toml.
-pub(super) fn file(package: &Package, bin: &str, modes: &[Draft], targets: &[&str]) -> String {
+pub(super) fn file(package: &Package, bin: &str, modes: &[ModeDraft], targets: &[&str]) -> String {
     let others = package.bins.iter().filter(|b| *b != bin).map(|b| string(b)).collect::<Vec<_>>().join(", ");
     let others = if others.is_empty() { others } else { format!("  # or {others}") };
     let mut text = format!(
@@ -63,7 +63,7 @@ targets = [{}]
     text
 }
 
-fn mode(Draft { shape: mode, compilers }: &Draft) -> String {
+fn mode(ModeDraft { shape: mode, compilers }: &ModeDraft) -> String {
     let list = |words: &mut dyn Iterator<Item = &str>| words.map(string).collect::<Vec<_>>().join(", ");
     let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
     let mut text = String::new();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::plan::{Job, Plan, Request};
+use crate::plan::{Job, Plan, PlanRequest};
 use xtask_base::Base;
 use xtask_base::{Bases, Distroless, Flavour};
 use xtask_compilers::rustflags::is_static;
@@ -34,7 +34,7 @@ pub enum Weight {
 /// built. `user_flags` are the user's own rustflags for each target.
 pub fn ahead(
     config: &Config,
-    request: &Request,
+    request: &PlanRequest,
     plan: &Plan,
     user_flags: &BTreeMap<Triple, Vec<String>>,
     bases: &Bases<'_>,

@@ -9,7 +9,7 @@ use xtask_triple::Triple;
 
 /// A command whose program is there.
 #[derive(Debug)]
-pub(super) struct Named {
+pub(super) struct NamedCommand {
     /// The key of targets.toml that names it.
     key: &'static str,
     /// The path by which it is started.
@@ -20,7 +20,7 @@ pub(super) struct Named {
 
 /// What an image names, on its base: of what is not there or may not be executed, [`runtime::runtime`] says so, with the place
 /// in targets.toml.
-pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<Named> {
+pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<NamedCommand> {
     let commands = runtime::commands(image);
     if commands.iter().all(|(_, command)| command.first().is_none_or(|name| *name == format!("/{bin}"))) {
         return Vec::new();
@@ -32,12 +32,12 @@ pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<Named> {
     let of = |(key, command): &(&'static str, &[String])| {
         let place = runtime::starts(key, command, image, &whole).ok()??;
         let start = (place.place != bin).then(|| Start::of(&place.path, tree));
-        Some(Named { key, path: place.path, start })
+        Some(NamedCommand { key, path: place.path, start })
     };
     commands.iter().filter_map(of).collect()
 }
 
-impl Named {
+impl NamedCommand {
     /// What keeps it from starting.
     pub(super) fn judge(&self, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
         let who = format!("`{}` of an image names {}", self.key, self.path);

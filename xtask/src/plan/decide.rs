@@ -1,13 +1,13 @@
 //! What is decided for one target: which modes, with which toolchain and linker, and why.
 
-use super::{Fallback, Findings, Job, ModeRequest, Request, StdState};
+use super::{Fallback, Findings, Job, ModeRequest, PlanRequest, StdState};
 use xtask_compilers::rustflags;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Linker, Provider, Toolchain};
 use xtask_config::{CcChoice, Config, Mode, ModeChoice, Need, Target};
-use xtask_gate::{Asked, processors};
+use xtask_gate::{ProcessorFlag, processors};
 use xtask_triple::{Arch, system};
 
 /// The code of a fallback that no toolchain would have kept away.
@@ -24,7 +24,7 @@ enum Unmet {
 pub(super) struct OneTarget<'a> {
     pub(super) config: &'a Config,
     pub(super) findings: &'a Findings,
-    pub(super) request: &'a Request,
+    pub(super) request: &'a PlanRequest,
     pub(super) target: &'a Target,
 }
 
@@ -154,7 +154,7 @@ impl OneTarget<'_> {
     }
 
     /// The flags that ask for a processor; of other architectures there are no levels to hold them against.
-    fn processors(&self) -> Vec<Asked> {
+    fn processors(&self) -> Vec<ProcessorFlag> {
         let flags = self.user_flags().iter().chain(&self.target.rustflags).map(String::as_str);
         match self.target.triple.arch() {
             Arch::X86_64 => processors(flags),

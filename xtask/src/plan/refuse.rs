@@ -9,7 +9,7 @@ impl Plan {
     /// The plan for a run in which a fallback is an error for some targets.
     ///
     /// # Errors
-    /// [`xtask_files::error::Kind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
+    /// [`xtask_files::error::ExitKind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
     /// forbids it, before anything is built.
     pub fn check_fallbacks(&self, strict: bool) -> Result<()> {
         let forbidden: Vec<(&Job, &Fallback)> = self

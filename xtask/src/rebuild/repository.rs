@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_process::exec::Cmd;
 
 /// Listing the files of the largest repositories takes seconds.
@@ -94,7 +94,7 @@ fn ask(dir: &Path, args: &[&str]) -> GitAnswer<Vec<u8>> {
     let cmd = Cmd::new("git").args(args).cwd(dir).env("LC_ALL", "C");
     let output = match cmd.capture_whole(LIMIT) {
         Ok(output) => output,
-        Err(error) if error.kind == Kind::Missing => return Ok(None),
+        Err(error) if error.kind == ExitKind::Missing => return Ok(None),
         Err(error) => return Err(error.what),
     };
     let errors = output.errors();

@@ -15,7 +15,7 @@ const TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f068
 
 /// A copy of the sources of a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources {
+pub struct SourceCopy {
     /// The workspace's folder in the copy.
     pub root: PathBuf,
     /// How many files were copied.
@@ -43,7 +43,12 @@ struct SourceWalk<'a> {
 ///
 /// # Errors
 /// What the file system answers.
-pub fn copy(root: &Path, repository: Option<&Repository>, into: &Path, spare: &[PathBuf]) -> Result<Sources> {
+pub fn copy(
+    root: &Path,
+    repository: Option<&Repository>,
+    into: &Path,
+    spare: &[PathBuf],
+) -> Result<SourceCopy> {
     let repository = repository.filter(|r| !r.within.as_os_str().is_empty());
     let from = repository.map_or(root, |r| r.top.as_path());
     let mut walk = SourceWalk { from, to: into, spare, files: 0, bytes: 0 };
@@ -59,7 +64,7 @@ pub fn copy(root: &Path, repository: Option<&Repository>, into: &Path, spare: &[
         }
         walk.entry(&from.join(".git"), &into.join(".git"))?;
     }
-    Ok(Sources { root, files: walk.files, bytes: walk.bytes })
+    Ok(SourceCopy { root, files: walk.files, bytes: walk.bytes })
 }
 
 impl SourceWalk<'_> {

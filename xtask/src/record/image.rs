@@ -14,14 +14,14 @@ use xtask_oci::{Codec, Digest, PackedManifest, RootFs};
 use xtask_triple::{Platform, Triple};
 
 /// A step on the way of an image: what each of its platforms is by then.
-pub trait Step {
+pub trait ImageStep {
     /// What the image as a whole has by then.
     type Whole;
 }
 
 /// An image whose platforms have all come to a step.
 #[derive(Debug, Clone)]
-pub struct ImageOf<P: Step> {
+pub struct ImageOf<P: ImageStep> {
     /// The image on its base.
     pub placed: PlacedImage,
     /// What it has as a whole.
@@ -122,23 +122,23 @@ pub struct StagedIndex {
     pub tar: PathBuf,
 }
 
-impl Step for PlacedProgram {
+impl ImageStep for PlacedProgram {
     type Whole = ();
 }
 
-impl Step for PackedPlatform {
+impl ImageStep for PackedPlatform {
     type Whole = StagedIndex;
 }
 
-impl Step for StartedPlatform {
+impl ImageStep for StartedPlatform {
     type Whole = IndexDigests;
 }
 
-impl Step for ListedPlatform {
+impl ImageStep for ListedPlatform {
     type Whole = IndexDigests;
 }
 
-impl<P: Step> ImageOf<P> {
+impl<P: ImageStep> ImageOf<P> {
     /// Returns the name of the image in targets.toml.
     pub fn name(&self) -> &str {
         &self.placed.config.name
@@ -172,7 +172,7 @@ pub enum WhyUnmade {
     /// `--target` leaves out all of its platforms. It is what was asked for, and no error.
     NotAskedFor,
     /// It would lack some of its programs.
-    Lacks(Vec<(Triple, Lack)>),
+    Lacks(Vec<(Triple, WhyLacking)>),
     /// Its base cannot be had.
     NoBase {
         /// The base that targets.toml names.
@@ -197,7 +197,7 @@ pub enum WhyUnmade {
 
 /// Why an image would lack a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Lack {
+pub enum WhyLacking {
     /// The job that builds it failed.
     Failed,
     /// The program was not built.
@@ -219,7 +219,8 @@ impl fmt::Display for WhyUnmade {
         match self {
             WhyUnmade::NotAskedFor => f.write_str("--target selects none of its platforms"),
             WhyUnmade::Lacks(programs) => {
-                let word = |lack: Lack| if lack == Lack::Failed { "failed" } else { "was not built" };
+                let word =
+                    |lack: WhyLacking| if lack == WhyLacking::Failed { "failed" } else { "was not built" };
                 let list = programs.iter().map(|(target, lack)| format!("{target} {}", word(*lack)));
                 f.write_str(&list.collect::<Vec<_>>().join(", "))
             }

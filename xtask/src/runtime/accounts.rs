@@ -17,19 +17,19 @@ pub struct Account {
 
 /// Who says who runs the programs of an image.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum By<'a> {
+pub(super) enum AccountSource<'a> {
     /// The `user` key in targets.toml.
     File,
     /// The configuration of the base that is called so.
     Base(&'a str),
 }
 
-impl By<'_> {
+impl AccountSource<'_> {
     /// An error that begins with who is meant, and what it says.
     fn error(self, what: &str) -> Error {
         match self {
-            By::File => Error::usage(format!("`user` of an image {what}")),
-            By::Base(name) => Error::failed(format!("the `User` of the base {name} {what}")),
+            AccountSource::File => Error::usage(format!("`user` of an image {what}")),
+            AccountSource::Base(name) => Error::failed(format!("the `User` of the base {name} {what}")),
         }
     }
 }
@@ -39,7 +39,7 @@ impl By<'_> {
 ///
 /// # Errors
 /// A name that the tree does not hold; a number above [`User::MAX`].
-pub(super) fn account(user: &User, tree: &RootFs, by: By<'_>) -> Result<Account> {
+pub(super) fn account(user: &User, tree: &RootFs, by: AccountSource<'_>) -> Result<Account> {
     let passwd = read(tree, "etc/passwd")?;
     let entry = entries(&passwd).find(|fields| matches(&user.user, fields));
     let uid = match &user.user {
@@ -89,7 +89,7 @@ impl Account {
     pub fn of(text: &str, tree: &RootFs) -> Self {
         let id = |text: &str| Id::Number(text.parse().unwrap_or(0));
         let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
-        account(&User { user: id(user), group: group.map(id) }, tree, By::File).unwrap_or_default()
+        account(&User { user: id(user), group: group.map(id) }, tree, AccountSource::File).unwrap_or_default()
     }
 }
 
@@ -122,7 +122,7 @@ fn number(fields: &[&str], at: usize) -> Option<u32> {
     fields.get(at)?.parse().ok()
 }
 
-fn absent(by: By<'_>, what: &str, name: &str, file: &str) -> Error {
+fn absent(by: AccountSource<'_>, what: &str, name: &str, file: &str) -> Error {
     let known: Vec<&str> =
         entries(file).filter_map(|f| f.first().copied()).filter(|n| !n.is_empty()).collect();
     let known = if known.is_empty() { "nobody".to_owned() } else { known.join(", ") };

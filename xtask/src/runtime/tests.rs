@@ -17,7 +17,7 @@ fn of(run: &ImageRun, base: &Runtime) -> Result<Runtime> {
 }
 
 fn on(run: &ImageRun, base: &Runtime, tree: &RootFs) -> Result<Runtime, Misfit> {
-    let base = Below { name: "registry/base:1".to_owned(), runtime: base.clone() };
+    let base = RuntimeDefaults { name: "registry/base:1".to_owned(), runtime: base.clone() };
     runtime(run, "app", &base, Labels::new(), tree)
 }
 

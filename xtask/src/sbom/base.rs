@@ -4,12 +4,12 @@
 use std::collections::BTreeMap;
 
 use super::bill::Bill;
-use super::component::{Component, Hash, Kind, Scope};
+use super::component::{Component, ComponentKind, Hash, Scope};
 use super::document::{Aggregate, Composition};
 use super::purl::Purl;
 use xtask_base::Base;
 use xtask_base::tree::{ASSEMBLER, STATUS};
-use xtask_base::{BaseImage, Package};
+use xtask_base::{BaseImage, DebPackage};
 use xtask_gate::{Manager, Record, records};
 use xtask_oci::scratch::CERTIFICATES;
 use xtask_oci::{Digest, RootFs};
@@ -21,7 +21,7 @@ const SYSTEM: &str = "operating-system";
 
 /// The part of a base that ships.
 #[derive(Debug, Clone, Copy)]
-pub struct Below<'a> {
+pub struct ShippedBase<'a> {
     /// The base as targets.toml names it.
     pub name: &'a Base,
     /// The base image that the program stands on.
@@ -35,11 +35,11 @@ const GENERATED: [&str; 5] =
     [CERTIFICATES, "etc/group", "etc/nsswitch.conf", "etc/passwd", "usr/lib/os-release"];
 
 /// The bill of a base.
-pub fn bill(below: Below<'_>) -> Bill {
-    let Below { name, base, left } = below;
+pub fn bill(below: ShippedBase<'_>) -> Bill {
+    let ShippedBase { name, base, left } = below;
     let shipped = left.unwrap_or(&base.rootfs);
     let assembled = matches!(name, Base::Distroless(_));
-    let system = System::of(&base.rootfs);
+    let system = InstalledSystem::of(&base.rootfs);
     let records = records(&base.rootfs, shipped);
     let kept: Vec<&Record> = match left {
         None => records.iter().collect(),
@@ -52,7 +52,7 @@ pub fn bill(below: Below<'_>) -> Bill {
     if let Some(system) = &system {
         bill.part(BASE, system.component());
     }
-    let locked: BTreeMap<&str, &Package> = base.packages.iter().map(|p| (p.name.as_str(), p)).collect();
+    let locked: BTreeMap<&str, &DebPackage> = base.packages.iter().map(|p| (p.name.as_str(), p)).collect();
     for record in &kept {
         let package = of_record(record, locked.get(record.package.name.as_str()).copied(), system.as_ref());
         bill.part(BASE, package);
@@ -75,15 +75,15 @@ pub fn bill(below: Below<'_>) -> Bill {
     bill
 }
 
-fn component(below: Below<'_>) -> Component {
-    let Below { name, base, left } = below;
+fn component(below: ShippedBase<'_>) -> Component {
+    let ShippedBase { name, base, left } = below;
     let digest = &base.digest;
     let part = match left {
         Some(_) => "partial: of its packages only the files that the program needs ship",
         None => "all of it ships",
     };
     let component = Component {
-        kind: Kind::Container,
+        kind: ComponentKind::Container,
         reference: BASE.into(),
         name: base.name.clone(),
         version: digest.as_str().to_owned(),
@@ -108,12 +108,12 @@ fn component(below: Below<'_>) -> Component {
 }
 
 /// What a tree says it is an installation of.
-struct System {
+struct InstalledSystem {
     id: String,
     version: String,
 }
 
-impl System {
+impl InstalledSystem {
     /// Reads the distribution of a tree from its os-release(5) file; none where the file or its `ID` is missing.
     fn of(files: &RootFs) -> Option<Self> {
         let places = ["etc/os-release", "usr/lib/os-release"];
@@ -129,7 +129,7 @@ impl System {
 
     fn component(&self) -> Component {
         Component {
-            kind: Kind::OperatingSystem,
+            kind: ComponentKind::OperatingSystem,
             reference: SYSTEM.into(),
             name: self.id.clone(),
             version: self.version.clone(),
@@ -145,7 +145,7 @@ impl System {
     }
 }
 
-fn of_record(record: &Record, locked: Option<&Package>, system: Option<&System>) -> Component {
+fn of_record(record: &Record, locked: Option<&DebPackage>, system: Option<&InstalledSystem>) -> Component {
     let Record { manager, package, architecture, origin, listed, shipped } = record;
     let (kind, vendor) = match manager {
         Manager::Dpkg => ("deb", "debian"),
@@ -154,7 +154,7 @@ fn of_record(record: &Record, locked: Option<&Package>, system: Option<&System>)
     let purl = Purl::new(kind, &package.name, &package.version)
         .within(system.map_or(vendor, |system| &system.id))
         .with("arch", architecture)
-        .with("distro", &system.map(System::distro).unwrap_or_default())
+        .with("distro", &system.map(InstalledSystem::distro).unwrap_or_default())
         .with("upstream", &origin.as_deref().map(upstream).unwrap_or_default());
     let component = Component {
         reference: format!("{kind}:{}", package.name),
@@ -187,7 +187,7 @@ fn generated(shipped: &RootFs) -> Component {
         Some(file(path, hash))
     };
     Component {
-        kind: Kind::Data,
+        kind: ComponentKind::Data,
         reference: "generated".into(),
         name: "generated files".into(),
         description: Some("what installing the packages would have made".into()),
@@ -200,7 +200,7 @@ fn generated(shipped: &RootFs) -> Component {
 /// A file of an image.
 pub(super) fn file(path: &str, hash: Hash) -> Component {
     Component {
-        kind: Kind::File,
+        kind: ComponentKind::File,
         reference: format!("file:/{path}"),
         name: format!("/{path}"),
         scope: Some(Scope::Required),

@@ -17,14 +17,14 @@ pub struct Library {
     /// As it is given to the linker: `sqlite3`.
     pub name: String,
     /// Where the library lay when it was linked.
-    pub origin: Origin,
+    pub origin: LibraryOrigin,
     /// The project and version that the library names, where it does.
     pub known: Option<Known>,
 }
 
 /// Where a library lay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Origin {
+pub enum LibraryOrigin {
     /// In the build script's own folder: it was made for this program.
     Made,
     /// In another folder that the build script named.
@@ -33,7 +33,7 @@ pub enum Origin {
     Unknown,
 }
 
-impl Origin {
+impl LibraryOrigin {
     /// Its name in properties.
     pub fn name(self) -> &'static str {
         match self {
@@ -95,7 +95,7 @@ fn of_script(script: &Script) -> impl Iterator<Item = Library> {
 }
 
 /// Where a library lies, by the folders in which the linker is told to look.
-fn place(script: &Script, name: &str) -> (Origin, Option<PathBuf>) {
+fn place(script: &Script, name: &str) -> (LibraryOrigin, Option<PathBuf>) {
     let file = format!("lib{name}.a");
     // `native=/x`, `dependency=/x`, or the folder alone.
     let folder = |path: &String| match path.split_once('=') {
@@ -106,9 +106,9 @@ fn place(script: &Script, name: &str) -> (Origin, Option<PathBuf>) {
     let found =
         std::iter::once(script.out_dir.clone()).chain(told).map(|dir| dir.join(&file)).find(|f| f.is_file());
     match found {
-        Some(file) if file.starts_with(&script.out_dir) => (Origin::Made, Some(file)),
-        Some(file) => (Origin::Found, Some(file)),
-        None => (Origin::Unknown, None),
+        Some(file) if file.starts_with(&script.out_dir) => (LibraryOrigin::Made, Some(file)),
+        Some(file) => (LibraryOrigin::Found, Some(file)),
+        None => (LibraryOrigin::Unknown, None),
     }
 }
 

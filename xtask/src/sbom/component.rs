@@ -11,7 +11,7 @@ use super::purl::Purl;
 pub struct Component {
     /// The kind of thing that the component is.
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub kind: ComponentKind,
     /// How the document itself calls it: not empty, and nothing else's.
     #[serde(rename = "bom-ref", skip_serializing_if = "String::is_empty")]
     pub reference: String,
@@ -40,7 +40,7 @@ pub struct Component {
     pub purl: Option<Purl>,
     /// The addresses that belong to the component.
     #[serde(rename = "externalReferences", skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<Link>,
+    pub links: Vec<ExternalReference>,
     /// Facts that the format has no key for.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub properties: Vec<Property>,
@@ -55,7 +55,7 @@ pub struct Component {
 /// What kind of thing a component is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum ComponentKind {
     /// The component is a program.
     Application,
     /// A part of programs.
@@ -90,7 +90,7 @@ pub struct Hash {
 
 /// An address that belongs to a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Link {
+pub struct ExternalReference {
     /// What kind of address it is: `vcs`, `website`.
     #[serde(rename = "type")]
     pub kind: &'static str,

@@ -3,27 +3,27 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::cargo::units::{Graph, Unit};
+use crate::cargo::units::{Unit, UnitGraph};
 use crate::package_id::name_and_version;
 
 /// The packages of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Packages {
+pub struct CratePackages {
     /// All of them, in the order of their names, versions and sources.
-    pub all: Vec<Package>,
+    pub all: Vec<CratePackage>,
     /// The one that the program belongs to.
     pub root: usize,
 }
 
 /// A package that took part in a build.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub struct CratePackage {
     /// The name of the package.
     pub name: String,
     /// The version of the package.
     pub version: String,
     /// Where it came from.
-    pub source: Source,
+    pub source: PackageSource,
     /// As Cargo names it.
     pub id: String,
     /// Its code is in the program. Else it is code that ran during the build: of build scripts and macros.
@@ -38,7 +38,7 @@ pub struct Package {
 
 /// Where a package came from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Source {
+pub enum PackageSource {
     /// A folder of this machine: a member of the workspace, or one beside it.
     Path,
     /// A registry, by the address of its index.
@@ -52,7 +52,7 @@ pub enum Source {
 /// Cargo's default registry, whatever a mirror is called: what package IDs and Cargo.lock say of it ends like this.
 const DEFAULT_INDEX: &str = "/rust-lang/crates.io-index";
 
-impl Source {
+impl PackageSource {
     /// The source that a package ID names, as Cargo.lock writes it.
     fn parse(url: &str) -> Self {
         let address = |prefix: &str| url.strip_prefix(prefix).map(str::to_owned);
@@ -94,9 +94,9 @@ impl Source {
     }
 }
 
-impl Packages {
+impl CratePackages {
     /// The packages that a graph builds for `platform`; none where it names no program for it.
-    pub fn of(graph: &Graph, platform: &str) -> Option<Self> {
+    pub fn of(graph: &UnitGraph, platform: &str) -> Option<Self> {
         let ours = |unit: &&usize| {
             graph.units.get(**unit).is_some_and(|unit| unit.platform.as_deref() == Some(platform))
         };
@@ -104,7 +104,7 @@ impl Packages {
         let inside = graph.reached([root], |unit| is_code(unit, platform));
         let all = graph.reached([root], |_| true);
 
-        let mut ids: Vec<(String, String, Source, &str)> = Vec::new();
+        let mut ids: Vec<(String, String, PackageSource, &str)> = Vec::new();
         for unit in all.iter().map(|at| &graph.units[*at]) {
             if !ids.iter().any(|(.., id)| *id == unit.pkg_id) {
                 let (name, version, source) = parse(&unit.pkg_id);
@@ -113,9 +113,9 @@ impl Packages {
         }
         ids.sort();
         let at: BTreeMap<&str, usize> = ids.iter().enumerate().map(|(at, (.., id))| (*id, at)).collect();
-        let mut packages: Vec<Package> = ids
+        let mut packages: Vec<CratePackage> = ids
             .iter()
-            .map(|(name, version, source, id)| Package {
+            .map(|(name, version, source, id)| CratePackage {
                 name: name.clone(),
                 version: version.clone(),
                 source: source.clone(),
@@ -153,10 +153,10 @@ fn is_code(unit: &Unit, platform: &str) -> bool {
 }
 
 /// Name, version and source of a package ID.
-fn parse(id: &str) -> (String, String, Source) {
+fn parse(id: &str) -> (String, String, PackageSource) {
     let (name, version) = name_and_version(id);
     let url = id.rsplit_once('#').map_or(id, |(url, _)| url);
-    (name.to_owned(), version.to_owned(), Source::parse(url))
+    (name.to_owned(), version.to_owned(), PackageSource::parse(url))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use super::component::{Component, Kind};
+use super::component::{Component, ComponentKind};
 
 /// A bill of materials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -25,7 +25,7 @@ pub struct Bom {
     /// What that is made of.
     pub components: Vec<Component>,
     /// Which of them needs which.
-    pub dependencies: Vec<Dependency>,
+    pub dependencies: Vec<ComponentDependency>,
     /// How far the lists are known to be whole.
     pub compositions: Vec<Composition>,
 }
@@ -36,26 +36,26 @@ pub struct Metadata {
     /// RFC 3339; none where nobody said a time, since a clock would make every document another one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
-    lifecycles: [Phase; 1],
-    tools: Tools,
+    lifecycles: [LifecyclePhase; 1],
+    tools: MetadataTools,
     /// The program or the image.
     pub component: Component,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Phase {
+struct LifecyclePhase {
     phase: &'static str,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct Tools {
+struct MetadataTools {
     components: [Component; 1],
 }
 
 /// What a component needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Dependency {
+pub struct ComponentDependency {
     #[serde(rename = "ref")]
     reference: String,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
@@ -101,19 +101,19 @@ impl Bom {
         compositions: Vec<Composition>,
     ) -> Self {
         let this = Component {
-            kind: Kind::Application,
+            kind: ComponentKind::Application,
             name: "cargo-xtask".into(),
             version: env!("CARGO_PKG_VERSION").into(),
             ..Component::default()
         };
         let metadata = Metadata {
             timestamp: (created > 0).then(|| xtask_oci::document::rfc3339(created)),
-            lifecycles: [Phase { phase: "build" }],
-            tools: Tools { components: [this] },
+            lifecycles: [LifecyclePhase { phase: "build" }],
+            tools: MetadataTools { components: [this] },
             component,
         };
         let dependencies =
-            edges.into_iter().map(|(reference, depends_on)| Dependency { reference, depends_on });
+            edges.into_iter().map(|(reference, depends_on)| ComponentDependency { reference, depends_on });
         let mut document = Self {
             schema: "http://cyclonedx.org/schema/bom-1.6.schema.json",
             bom_format: "CycloneDX",

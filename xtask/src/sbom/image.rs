@@ -1,9 +1,9 @@
 //! The bill of an image for one platform: the program with its parts, and what ships beside it. Pure, but for the files
 //! of a base.
 
-use super::base::{self, Below, file};
+use super::base::{self, ShippedBase, file};
 use super::bill::Bill;
-use super::component::{Component, Hash, Kind, Scope};
+use super::component::{Component, ComponentKind, Hash, Scope};
 use super::document::{Aggregate, Composition};
 use super::license::License;
 use super::purl::Purl;
@@ -15,7 +15,7 @@ const IMAGE: &str = "image";
 
 /// An image for one platform.
 #[derive(Debug, Clone, Copy)]
-pub struct Image<'a> {
+pub struct ImageSubject<'a> {
     /// The name of the image.
     pub name: &'a str,
     /// The version of the program.
@@ -23,20 +23,20 @@ pub struct Image<'a> {
     /// The manifest that was packed for the platform.
     pub manifest: &'a PackedManifest,
     /// What lies below the program; none where it is scratch.
-    pub below: Option<Below<'a>>,
+    pub below: Option<ShippedBase<'a>>,
     /// Our own layer has the time zones.
     pub brings_zones: bool,
 }
 
 /// The bill, with that of the program.
-pub fn bill(image: &Image<'_>, program: Bill) -> Bill {
+pub fn bill(image: &ImageSubject<'_>, program: Bill) -> Bill {
     let digest = &image.manifest.digest;
     let platform = &image.manifest.platform;
     let purl = Purl::new("oci", image.name, digest.as_str())
         .with("arch", platform.architecture)
         .with("tag", &xtask_oci::pack::tag(image.version));
     let component = Component {
-        kind: Kind::Container,
+        kind: ComponentKind::Container,
         reference: IMAGE.into(),
         name: image.name.to_owned(),
         version: digest.as_str().to_owned(),
@@ -70,7 +70,7 @@ fn scratch(bill: &mut Bill) {
     let (name, version) = certificates::CRATE;
     let bundle = Hash::sha256(Digest::of(pem_bundle()).hex());
     let component = Component {
-        kind: Kind::Data,
+        kind: ComponentKind::Data,
         reference: "certificates".into(),
         name: name.into(),
         version: version.into(),
@@ -90,7 +90,7 @@ fn scratch(bill: &mut Bill) {
 fn time_zones() -> Component {
     let (name, version) = zones::CRATE;
     let component = Component {
-        kind: Kind::Data,
+        kind: ComponentKind::Data,
         reference: "time-zones".into(),
         name: name.into(),
         version: version.into(),

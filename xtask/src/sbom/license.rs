@@ -16,13 +16,13 @@ pub enum License {
     /// Words that are no expression.
     Named {
         /// The name that holds the words of the manifest.
-        license: Name,
+        license: LicenseName,
     },
 }
 
 /// A licence by a name of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Name {
+pub struct LicenseName {
     name: String,
     acknowledgement: &'static str,
 }
@@ -41,7 +41,7 @@ impl License {
 
     /// Words that are no expression: the name of the file that the licence stands in.
     pub fn named(text: &str) -> Self {
-        Self::Named { license: Name { name: text.to_owned(), acknowledgement: DECLARED } }
+        Self::Named { license: LicenseName { name: text.to_owned(), acknowledgement: DECLARED } }
     }
 }
 

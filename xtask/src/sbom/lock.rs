@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 /// What Cargo.lock says of the packages that came from elsewhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lock {
+pub struct CargoLock {
     packages: BTreeMap<(String, String), Vec<Locked>>,
 }
 
@@ -35,7 +35,7 @@ struct LockedPackage {
     checksum: Option<String>,
 }
 
-impl Lock {
+impl CargoLock {
     /// Reads the file. What is none says nothing about any package: Cargo itself has read it before, and complained.
     pub fn read(text: &str) -> Self {
         let raw: LockFile = toml::from_str(text).unwrap_or(LockFile { package: Vec::new() });
@@ -71,13 +71,13 @@ mod tests {
              [[package]]\nname = \"a\"\nversion = \"1.0.0\"\nsource = \"git+https://x/a?branch=main#c0ffee\"\n",
             "ab".repeat(32)
         );
-        let lock = Lock::read(&text);
+        let lock = CargoLock::read(&text);
         let registry = lock.find("a", "1.0.0", "registry+https://x/index").unwrap();
         assert_eq!(registry.checksum.as_deref(), Some("ab".repeat(32).as_str()));
         let git = lock.find("a", "1.0.0", "git+https://x/a?branch=main").unwrap();
         assert_eq!((git.commit.as_deref(), &git.checksum), (Some("c0ffee"), &None));
         assert_eq!(lock.find("own", "1.0.0", ""), None);
         assert_eq!(lock.find("a", "1.0.1", "registry+https://x/index"), None);
-        assert_eq!(Lock::read("no lock"), Lock::default());
+        assert_eq!(CargoLock::read("no lock"), CargoLock::default());
     }
 }

@@ -9,7 +9,7 @@ use toml::{Table, Value};
 
 /// What a manifest says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Manifest {
+pub struct CargoManifest {
     /// The value of the manifest's key `license`.
     pub license: Option<String>,
     /// The name of the file in the manifest's key `license-file`.
@@ -24,7 +24,7 @@ pub struct Manifest {
 
 /// The manifest of the package `name`, one of whose crates begins with the file `src_path`; none where there is none
 /// above that file.
-pub fn read(name: &str, src_path: &Path) -> Option<Manifest> {
+pub fn read(name: &str, src_path: &Path) -> Option<CargoManifest> {
     src_path.ancestors().skip(1).find_map(|folder| {
         let manifest = table(folder)?;
         let package = manifest.get("package").or_else(|| manifest.get("project"))?.as_table()?;
@@ -41,7 +41,7 @@ fn workspace(folder: &Path) -> Option<Table> {
     folder.ancestors().find_map(|folder| table(folder)?.get("workspace")?.get("package")?.as_table().cloned())
 }
 
-fn of(package: &Table, workspace: &dyn Fn() -> Option<Table>) -> Manifest {
+fn of(package: &Table, workspace: &dyn Fn() -> Option<Table>) -> CargoManifest {
     let value = |key: &str| {
         let value = package.get(key)?;
         match value.get("workspace").and_then(Value::as_bool) {
@@ -56,7 +56,7 @@ fn of(package: &Table, workspace: &dyn Fn() -> Option<Table>) -> Manifest {
         _ => false,
     };
     let file_name = |path: String| path.rsplit(['/', '\\']).next().map(str::to_owned);
-    Manifest {
+    CargoManifest {
         license: text("license"),
         license_file: text("license-file").and_then(file_name),
         description: text("description").map(|text| text.split_whitespace().collect::<Vec<_>>().join(" ")),
@@ -87,10 +87,10 @@ mod tests {
              description = \"\"\"\none\n  two\"\"\"\n",
         );
         let a = read("a", &dir.path().join("a/src/lib.rs")).unwrap();
-        let expected = Manifest {
+        let expected = CargoManifest {
             license: Some("MIT".into()),
             description: Some("one two".into()),
-            ..Manifest::default()
+            ..CargoManifest::default()
         };
         assert_eq!(a, expected);
         // A package in the folder of another one, and a name that no folder above has.

@@ -1,19 +1,19 @@
 //! The component of a package, with the C in it. Pure.
 
-use super::c::{Library, Origin};
-use super::component::{Component, Evidence, Hash, Identity, Link, Occurrence, Scope};
-use super::crates::{Package, Source};
+use super::c::{Library, LibraryOrigin};
+use super::component::{Component, Evidence, ExternalReference, Hash, Identity, Occurrence, Scope};
+use super::crates::{CratePackage, PackageSource};
 use super::license::License;
-use super::lock::Lock;
-use super::manifest::Manifest;
-use super::program::{Program, Read};
+use super::lock::CargoLock;
+use super::manifest::CargoManifest;
+use super::program::{BillInputs, ProgramSubject};
 use super::purl::Purl;
 
 /// A package of a program, or of its build.
 pub(super) fn of_package(
-    package: &Package,
-    manifest: Option<&Manifest>,
-    lock: &Lock,
+    package: &CratePackage,
+    manifest: Option<&CargoManifest>,
+    lock: &CargoLock,
     reference: &str,
 ) -> Component {
     let source = &package.source;
@@ -42,7 +42,7 @@ pub(super) fn of_package(
 }
 
 /// The same with the features that are on.
-pub(super) fn with_features(component: Component, package: &Package) -> Component {
+pub(super) fn with_features(component: Component, package: &CratePackage) -> Component {
     if package.features.is_empty() {
         return component;
     }
@@ -51,29 +51,29 @@ pub(super) fn with_features(component: Component, package: &Package) -> Componen
 }
 
 /// None for a package that is in no registry: its name may be another one's there, whose faults are not its own.
-fn purl(package: &Package, manifest: Option<&Manifest>, commit: Option<&str>) -> Option<Purl> {
+fn purl(package: &CratePackage, manifest: Option<&CargoManifest>, commit: Option<&str>) -> Option<Purl> {
     let purl = Purl::new("cargo", &package.name, &package.version);
     match &package.source {
-        Source::Path => manifest.is_some_and(|manifest| manifest.published).then_some(purl),
-        Source::Registry(_) if package.source.is_default() => Some(purl),
-        Source::Registry(index) => {
+        PackageSource::Path => manifest.is_some_and(|manifest| manifest.published).then_some(purl),
+        PackageSource::Registry(_) if package.source.is_default() => Some(purl),
+        PackageSource::Registry(index) => {
             Some(purl.with("repository_url", index.strip_prefix("sparse+").unwrap_or(index)))
         }
-        Source::Git(address) => {
+        PackageSource::Git(address) => {
             // `?branch=main` is how the commit was found; the commit is what was found.
             let address = address.split_once('?').map_or(address.as_str(), |(address, _)| address);
             let at = commit.map(|commit| format!("@{commit}")).unwrap_or_default();
             Some(purl.with("vcs_url", &format!("git+{address}{at}")))
         }
-        Source::Other(_) => None,
+        PackageSource::Other(_) => None,
     }
 }
 
 /// The C that the build script of a package has linked, as parts of the package.
 pub(super) fn c_parts(
-    program: &Program,
-    read: &Read,
-    package: Option<&Package>,
+    program: &ProgramSubject,
+    read: &BillInputs,
+    package: Option<&CratePackage>,
     reference: &str,
 ) -> Vec<Component> {
     let Some(package) = package.filter(|package| package.in_program) else { return Vec::new() };
@@ -81,7 +81,7 @@ pub(super) fn c_parts(
     own.map(|library| c_part(program, package, library, reference)).collect()
 }
 
-fn c_part(program: &Program, package: &Package, library: &Library, reference: &str) -> Component {
+fn c_part(program: &ProgramSubject, package: &CratePackage, library: &Library, reference: &str) -> Component {
     let Library { name, known, origin, .. } = library;
     let (package_name, package_version) = (&package.name, &package.version);
     let says = format!(
@@ -109,7 +109,7 @@ fn c_part(program: &Program, package: &Package, library: &Library, reference: &s
     let component = component.with("xtask:c:library", name).with("xtask:c:origin", origin.name());
     // Who compiled a library that was there before is not known.
     match (&program.compiler, origin) {
-        (Some((provider, version)), Origin::Made) => {
+        (Some((provider, version)), LibraryOrigin::Made) => {
             component.with("xtask:c:provider", provider).with("xtask:c:compiler", version)
         }
         _ => component,
@@ -117,10 +117,10 @@ fn c_part(program: &Program, package: &Package, library: &Library, reference: &s
 }
 
 /// The address of its sources.
-pub(super) fn links(repository: Option<&str>) -> Vec<Link> {
+pub(super) fn links(repository: Option<&str>) -> Vec<ExternalReference> {
     // The format wants an address there.
     let address = repository.filter(|url| is_address(url));
-    address.map(|url| Link { kind: "vcs", url: url.to_owned() }).into_iter().collect()
+    address.map(|url| ExternalReference { kind: "vcs", url: url.to_owned() }).into_iter().collect()
 }
 
 /// Whether a text is an absolute address of the characters that RFC 3986 lets stand in one.

@@ -6,12 +6,12 @@ use serde::Serialize;
 
 use super::bill::Bill;
 use super::c::Library;
-use super::component::{Component, Hash, Kind, Scope};
-use super::crates::{Package, Packages};
+use super::component::{Component, ComponentKind, Hash, Scope};
+use super::crates::{CratePackage, CratePackages};
 use super::document::{Aggregate, Composition};
 use super::license::License;
-use super::lock::Lock;
-use super::manifest::Manifest;
+use super::lock::CargoLock;
+use super::manifest::CargoManifest;
 use super::package::{c_parts, cpe, links, of_package, with_features};
 use super::purl::Purl;
 
@@ -24,7 +24,7 @@ const LIBC: &str = "libc";
 
 /// What is known of a program before anything is read for its bill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Program {
+pub struct ProgramSubject {
     /// The name of the program.
     pub name: String,
     /// The version of its package.
@@ -58,14 +58,14 @@ pub struct Program {
     /// The C compiler of its mode: where it comes from, and its name and version.
     pub compiler: Option<(String, String)>,
     /// The Rust standard library that is in the program.
-    pub std: Std,
+    pub std: LinkedStd,
     /// The C library that is linked in: its name, and how the list of vulnerabilities knows it.
     pub libc: Option<(&'static str, &'static str)>,
 }
 
 /// Rust's standard library in a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Std {
+pub struct LinkedStd {
     /// The version of the rustc that it belongs to.
     pub version: String,
     /// `rustc` where it came with the compiler, `built` where it was built here.
@@ -76,13 +76,13 @@ pub struct Std {
 
 /// What was read for the bill of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Read {
+pub struct BillInputs {
     /// The packages of the program; none where Cargo did not tell.
-    pub packages: Option<Packages>,
+    pub packages: Option<CratePackages>,
     /// What the manifests say, by the index of the package.
-    pub manifests: BTreeMap<usize, Manifest>,
+    pub manifests: BTreeMap<usize, CargoManifest>,
     /// What Cargo.lock says of the origin and the digest of each package.
-    pub lock: Lock,
+    pub lock: CargoLock,
     /// The static libraries in it.
     pub libraries: Vec<Library>,
     /// The version of the C library that is linked in, where the library says it.
@@ -90,8 +90,8 @@ pub struct Read {
 }
 
 /// Makes the bill of a program from what is known of it and what was read for the bill.
-pub fn bill(program: &Program, read: &Read) -> Bill {
-    let none = Packages::default();
+pub fn bill(program: &ProgramSubject, read: &BillInputs) -> Bill {
+    let none = CratePackages::default();
     let packages = read.packages.as_ref().unwrap_or(&none);
     let references = references(packages);
     let mut bill = Bill::new(component(program, read));
@@ -112,10 +112,10 @@ pub fn bill(program: &Program, read: &Read) -> Bill {
     bill
 }
 
-fn component(program: &Program, read: &Read) -> Component {
+fn component(program: &ProgramSubject, read: &BillInputs) -> Component {
     let purl = Purl::new("generic", &program.name, &program.version);
     let mut component = Component {
-        kind: Kind::Application,
+        kind: ComponentKind::Application,
         reference: PROGRAM.into(),
         name: program.name.clone(),
         version: program.version.clone(),
@@ -147,9 +147,9 @@ fn component(program: &Program, read: &Read) -> Component {
 }
 
 /// How the document calls each package. The package that the program belongs to is the program.
-fn references(packages: &Packages) -> Vec<String> {
+fn references(packages: &CratePackages) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
-    let reference = |(at, package): (usize, &Package)| {
+    let reference = |(at, package): (usize, &CratePackage)| {
         if at == packages.root {
             return PROGRAM.to_owned();
         }
@@ -162,8 +162,8 @@ fn references(packages: &Packages) -> Vec<String> {
     packages.all.iter().enumerate().map(reference).collect()
 }
 
-fn std(program: &Program, read: &Read, bill: &mut Bill) {
-    let Std { version, provider, identity } = &program.std;
+fn std(program: &ProgramSubject, read: &BillInputs, bill: &mut Bill) {
+    let LinkedStd { version, provider, identity } = &program.std;
     let std = Component {
         reference: STD.into(),
         name: "std".into(),

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use super::c;
-use super::crates::Packages;
-use super::lock::Lock;
+use super::crates::CratePackages;
+use super::lock::CargoLock;
 use super::manifest;
-use super::program::Read;
+use super::program::BillInputs;
 use crate::cargo::builder::Builder;
 use crate::cargo::units::{self, Manifests};
 use crate::plan::Job;
@@ -20,10 +20,10 @@ use xtask_triple::Libc;
 ///
 /// # Errors
 /// Where Cargo cannot be run, or its answer cannot be kept.
-pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(Read, Manifests)> {
+pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(BillInputs, Manifests)> {
     let job = &built.job;
     let kept = units::of_job(job, builder)?;
-    let packages = kept.as_ref().and_then(|kept| Packages::of(&kept.graph, job.target.triple.as_str()));
+    let packages = kept.as_ref().and_then(|kept| CratePackages::of(&kept.graph, job.target.triple.as_str()));
     if packages.is_none() {
         let title = job.title();
         builder.ui.warn(format!("{title}: this version of Cargo does not list the packages of the program"));
@@ -31,10 +31,12 @@ pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(Read, Man
     let all = packages.iter().flat_map(|packages| packages.all.iter().enumerate());
     let manifests =
         all.filter_map(|(at, package)| Some((at, manifest::read(&package.name, &package.src_path)?)));
-    let read = Read {
+    let read = BillInputs {
         manifests: manifests.collect(),
         // One that is not there says nothing, as one without packages.
-        lock: Lock::read(&std::fs::read_to_string(builder.site.root.join("Cargo.lock")).unwrap_or_default()),
+        lock: CargoLock::read(
+            &std::fs::read_to_string(builder.site.root.join("Cargo.lock")).unwrap_or_default(),
+        ),
         libraries: c::libraries(&built.scripts),
         libc: musl(job).and_then(|archive| c::musl_version(&archive)),
         packages,

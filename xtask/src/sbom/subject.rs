@@ -1,17 +1,17 @@
 //! What a run knows of a program, as its bill says it. Pure.
 
-use super::program::{Program, Std};
-use crate::record::{Origin, Purity, VerifiedProgram};
+use super::program::{LinkedStd, ProgramSubject};
+use crate::record::{ProgramOrigin, Purity, VerifiedProgram};
 use xtask_gate::{self as gate, Facts};
 use xtask_triple::{Libc, Triple};
 
-impl Program {
+impl ProgramSubject {
     /// Of a program that may ship.
-    pub fn of(verified: &VerifiedProgram, bin: &str, origin: &Origin) -> Self {
+    pub fn of(verified: &VerifiedProgram, bin: &str, origin: &ProgramOrigin) -> Self {
         let VerifiedProgram { stored, facts, .. } = verified;
         let facts = facts.as_ref();
         let (job, package) = (stored.job(), origin.package);
-        let std = job.std.as_ref().map(|std| Std {
+        let std = job.std.as_ref().map(|std| LinkedStd {
             version: std.version.clone(),
             provider: std.provider.to_owned(),
             identity: std.identity.clone(),
@@ -43,7 +43,7 @@ impl Program {
 
 /// The C library that is part of a static program, and its vendor and product in the list of vulnerabilities.
 fn linked_libc(target: &Triple, facts: &Facts) -> Option<(&'static str, &'static str)> {
-    if facts.kind == gate::Kind::Dynamic {
+    if facts.kind == gate::Linkage::Dynamic {
         return None;
     }
     match target.libc() {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Staged, dist};
+use xtask_files::{Memo, StagedFile, dist};
 use xtask_oci::{self as oci, Codec, Digest, RootFs, layer};
 use xtask_triple::Triple;
 
@@ -15,7 +15,7 @@ use xtask_triple::Triple;
 pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     let path = dist::docker(dist).join("rootfs.tar");
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
-    let mut tar = oci::tar::Writer::new(Vec::new());
+    let mut tar = oci::tar::TarWriter::new(Vec::new());
     layer::write_tree(&mut tar, &oci::scratch::base_rootfs(false)?, 0)?;
     let bytes = tar.finish().map_err(failed)?;
     if xtask_files::read(&path).is_ok_and(|old| old == bytes) {
@@ -75,8 +75,8 @@ fn write(tree: &RootFs, created: u64, path: &Path, memo: &Memo) -> Result<()> {
         return Ok(());
     }
     let failed = |e: std::io::Error| Error::io("cannot write", path, &e);
-    let mut staged = Staged::new(path.parent().unwrap_or(Path::new(".")))?;
-    let mut tar = oci::tar::Writer::new(std::io::BufWriter::new(staged.file().map_err(failed)?));
+    let mut staged = StagedFile::new(path.parent().unwrap_or(Path::new(".")))?;
+    let mut tar = oci::tar::TarWriter::new(std::io::BufWriter::new(staged.file().map_err(failed)?));
     layer::write_tree(&mut tar, tree, created)?;
     let out = tar.finish().map_err(failed)?;
     out.into_inner().map_err(|e| failed(e.into_error()))?;

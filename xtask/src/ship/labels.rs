@@ -2,14 +2,14 @@
 //! <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says, and our own.
 
 use crate::plan::Job;
-use crate::record::Origin;
+use crate::record::ProgramOrigin;
 use crate::runtime::Labels;
 use xtask_base::{BaseImage, Distroless};
 use xtask_config::Config;
 use xtask_oci::document::{annotation, rfc3339};
 
 /// What holds for every platform: annotations of index and manifests.
-pub(super) fn annotations(config: &Config, origin: &Origin) -> Labels {
+pub(super) fn annotations(config: &Config, origin: &ProgramOrigin) -> Labels {
     let package = origin.package;
     let authors = (!package.authors.is_empty()).then(|| package.authors.join(", "));
     let pairs = [
@@ -28,7 +28,7 @@ pub(super) fn annotations(config: &Config, origin: &Origin) -> Labels {
 }
 
 /// What one platform's configuration says, the words of targets.toml left out.
-pub(super) fn labels(config: &Config, origin: &Origin, job: &Job) -> Labels {
+pub(super) fn labels(config: &Config, origin: &ProgramOrigin, job: &Job) -> Labels {
     let mut labels = annotations(config, origin);
     labels.insert("xtask.mode".into(), job.mode.name.clone());
     labels.insert("xtask.target".into(), job.target.triple.to_string());

@@ -4,24 +4,24 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::labels;
-use crate::record::{Origin, PackedPlatform, PlacedProgram};
+use crate::record::{PackedPlatform, PlacedProgram, ProgramOrigin};
 use crate::runtime::{self, Misfit};
 use xtask_base::BaseImage;
 use xtask_config::{Config, Image};
 use xtask_files::error::{Error, Result};
 use xtask_oci::scratch::zones;
 use xtask_oci::{
-    self as oci, Kind, LayerSource, LayerSpec, Node, PackedManifest, PlatformSpec, RootFs, Scratch,
+    self as oci, FileKind, LayerSource, LayerSpec, Node, PackedManifest, PlatformSpec, RootFs, ScratchImage,
 };
 
 /// A platform of an image that is about to be packed.
-pub(super) struct Draft {
+pub(super) struct PlatformDraft {
     pub(super) placed: PlacedProgram,
     ours: RootFs,
     brings_zones: bool,
 }
 
-impl Draft {
+impl PlatformDraft {
     /// Turns the draft into the record of the packed platform.
     pub(super) fn packed(self, manifest: PackedManifest) -> PackedPlatform {
         let Self { placed, ours, brings_zones } = self;
@@ -37,9 +37,9 @@ pub(super) fn platform(
     image: &Image,
     placed: PlacedProgram,
     config: &Config,
-    origin: &Origin,
+    origin: &ProgramOrigin,
     warned: &mut BTreeSet<String>,
-) -> Result<(Draft, PlatformSpec)> {
+) -> Result<(PlatformDraft, PlatformSpec)> {
     let (bin, platform) = (&config.app.bin, &placed.platform);
     let program = &placed.program.stored.artifact.path;
     let mut labels = labels::labels(config, origin, placed.program.job());
@@ -47,7 +47,7 @@ pub(super) fn platform(
     let below = placed.below().cloned().unwrap_or_else(RootFs::new);
     let brings_zones = image.tzdata && (base.is_none() || below.file("usr/share/zoneinfo/UTC").is_none());
     let mut top = match base {
-        None => oci::scratch_rootfs(&Scratch { bin, program, time_zones: brings_zones })?,
+        None => oci::scratch_rootfs(&ScratchImage { bin, program, time_zones: brings_zones })?,
         Some(base) => {
             labels.extend(labels::of_base(base, placed.trimmed.is_some()));
             top(image, bin, program, &below, brings_zones)?
@@ -58,7 +58,7 @@ pub(super) fn platform(
         whole.put(path, node.clone())?;
     }
     let of_image = |misfit| located(misfit, image).found(format!("in image {} for {platform}", image.name));
-    let runtime = runtime::runtime(&image.run, bin, &runtime::Below::of(base), labels, &whole);
+    let runtime = runtime::runtime(&image.run, bin, &runtime::RuntimeDefaults::of(base), labels, &whole);
     let runtime = runtime.map_err(of_image)?;
     for (path, node) in runtime::folders(&runtime, &whole).map_err(of_image)? {
         lay(&mut top, &below, &path, node)?;
@@ -74,7 +74,7 @@ pub(super) fn platform(
         )
     }));
     let spec = PlatformSpec { platform: platform.clone(), layers, runtime };
-    Ok((Draft { placed, ours: top, brings_zones }, spec))
+    Ok((PlatformDraft { placed, ours: top, brings_zones }, spec))
 }
 
 /// The error with the place of what it is about, where targets.toml says that.
@@ -99,7 +99,7 @@ fn layers(base: &BaseImage, placed: &PlacedProgram, bin: &str) -> Vec<LayerSourc
 /// Our layer on a base: the program, and time zones where it brings them.
 fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: bool) -> Result<RootFs> {
     let mut top = RootFs::new();
-    if below.get(bin).is_some_and(|node| !matches!(node.kind, Kind::File(_))) {
+    if below.get(bin).is_some_and(|node| !matches!(node.kind, FileKind::File(_))) {
         return Err(Error::usage(format!("the program of image {} would replace /{bin}", image.name))
             .found("its base has a folder or a link there, whose content would be lost")
             .help(
@@ -120,7 +120,7 @@ fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: b
 fn lay(top: &mut RootFs, below: &RootFs, path: &str, node: Node) -> Result<()> {
     for (slash, _) in path.match_indices('/') {
         let above = &path[..slash];
-        let there = below.get(above).filter(|node| node.kind == Kind::Dir);
+        let there = below.get(above).filter(|node| node.kind == FileKind::Dir);
         if let (Some(folder), None) = (there, top.get(above)) {
             top.put(above, folder.clone())?;
         }

@@ -2,7 +2,7 @@
 //! was to start it.
 
 use xtask_oci::Saved;
-use xtask_process::exec::{End, Output};
+use xtask_process::exec::{Output, ProcessEnd};
 
 /// What engines say of images that none of them takes or starts, wherever it is: too many layers, a folder to start in that
 /// is not absolute, a variable without a name or a value, a user or group that the image does not know, a broken layer.
@@ -47,7 +47,7 @@ pub(super) fn not_executed(output: &Output) -> bool {
     let said = output.errors();
     let speaks =
         (said.starts_with("exec ") || said.starts_with("standard_init_linux.go:")) && said.contains(": ");
-    matches!(output.end, End::Code(1 | 255))
+    matches!(output.end, ProcessEnd::Code(1 | 255))
         && output.stdout.is_empty()
         && said.lines().count() == 1
         && speaks

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use super::blame::{about, is_a_fault, not_executed, wrong_format};
 use super::mark::{self, Mark};
-use super::{Cannot, Request};
+use super::{Cannot, SmokeRequest};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Saved;
-use xtask_process::exec::{Cmd, End, Output, Undo};
+use xtask_process::exec::{Cmd, Output, ProcessEnd, Undo};
 use xtask_process::host::Host;
 use xtask_triple::Platform;
 
 /// An engine that answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Engine {
+pub struct ContainerEngine {
     /// The name of the engine: `docker` or `podman`.
     pub name: &'static str,
     /// The path of the engine's command.
@@ -26,7 +26,7 @@ pub struct Engine {
 
 /// How many files and processes a container may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limits {
+pub enum ContainerLimits {
     /// What the engine gives.
     Usual,
     /// Few enough that nobody has to be asked: 1024 each.
@@ -46,7 +46,7 @@ const REMOVE: Duration = Duration::from_secs(60);
 /// cannot be started, the program is not there.
 const NOT_STARTED: [i32; 3] = [125, 126, 127];
 
-impl Engine {
+impl ContainerEngine {
     /// The first of Docker and podman that answers; where none does, what each said.
     ///
     /// # Errors
@@ -86,8 +86,8 @@ impl Engine {
     ///
     /// # Errors
     /// The tar for loading cannot be written.
-    pub fn run(&self, request: &Request<'_>) -> Result<std::result::Result<(Output, String), Cannot>> {
-        let Request { image, platform, args, .. } = *request;
+    pub fn run(&self, request: &SmokeRequest<'_>) -> Result<std::result::Result<(Output, String), Cannot>> {
+        let SmokeRequest { image, platform, args, .. } = *request;
         let name = mark::name(Mark::own().as_ref());
         let mut reference = format!("{name}:{}", &image.id.hex()[..12]);
         let mut loaded = None;
@@ -123,10 +123,10 @@ impl Engine {
             let line = cmd.line().replace(&reference, image.id.as_str());
             Ok((output, line.replace(&format!(" --name {name}"), "")))
         };
-        let mut ran = start(Limits::Usual);
+        let mut ran = start(ContainerLimits::Usual);
         if ran.as_ref().is_ok_and(|(output, _)| self.failed(output) && words(output).contains("rlimit")) {
             // podman as root wants to raise limits, which not every root may.
-            ran = start(Limits::Low);
+            ran = start(ContainerLimits::Low);
         }
         drop(loaded);
         let (output, line) = match ran {
@@ -179,7 +179,7 @@ impl Engine {
     fn failed(&self, output: &Output) -> bool {
         let speaks =
             |line: &str| line.starts_with(&format!("{}: ", self.name)) || line.starts_with("Error: ");
-        let code = matches!(output.end, End::Code(code) if NOT_STARTED.contains(&code));
+        let code = matches!(output.end, ProcessEnd::Code(code) if NOT_STARTED.contains(&code));
         code && output.errors().lines().any(speaks)
     }
 
@@ -197,14 +197,14 @@ impl Engine {
         name: &str,
         reference: &str,
         platform: &Platform,
-        limits: Limits,
+        limits: ContainerLimits,
         args: &[String],
     ) -> Cmd {
         let strict =
             ["--read-only", "--network", "none", "--cap-drop", "ALL", "--security-opt", "no-new-privileges"];
         let cmd = self.cmd().args(["run", "--rm", "--name", name, "--pull", "never"]);
         let low = ["--ulimit", "nofile=1024:1024", "--ulimit", "nproc=1024:1024"];
-        let limits = if limits == Limits::Low { low.as_slice() } else { &[] };
+        let limits = if limits == ContainerLimits::Low { low.as_slice() } else { &[] };
         cmd.args(["--platform", &platform.to_string()]).args(strict).args(limits).arg(reference).args(args)
     }
 

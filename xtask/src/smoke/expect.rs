@@ -2,12 +2,12 @@
 
 use crate::outcome::{how_it_ended, last_words, shortened};
 use xtask_config::ImageSmoke;
-use xtask_process::exec::{End, Output};
+use xtask_process::exec::{Output, ProcessEnd};
 
 /// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
 /// can stand alone, as it does in reports. `line` is the command, for the message.
 pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String> {
-    let what = if output.end != End::Code(i32::from(expect.exit)) {
+    let what = if output.end != ProcessEnd::Code(i32::from(expect.exit)) {
         let expected = if expect.exit == 0 { String::new() } else { format!(", not with {}", expect.exit) };
         let said = how_it_ended(output);
         let (end, words) = said.split_once('\n').unwrap_or((&said, ""));
@@ -32,7 +32,7 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
 mod tests {
     use super::*;
 
-    fn output(end: End, stdout: &str) -> Output {
+    fn output(end: ProcessEnd, stdout: &str) -> Output {
         Output { end, stdout: stdout.into(), stderr: Vec::new(), found: false, seconds: 0.0 }
     }
 
@@ -41,19 +41,19 @@ mod tests {
         let expect =
             |exit, stdout: Option<&str>| ImageSmoke { args: None, exit, stdout: stdout.map(str::to_owned) };
         let said = |end, stdout, expected: &ImageSmoke| judge(&output(end, stdout), expected, "run x");
-        assert_eq!(said(End::Code(0), "", &expect(0, None)), None);
-        assert_eq!(said(End::Code(3), "all ok\n", &expect(3, Some("l o"))), None);
+        assert_eq!(said(ProcessEnd::Code(0), "", &expect(0, None)), None);
+        assert_eq!(said(ProcessEnd::Code(3), "all ok\n", &expect(3, Some("l o"))), None);
         let end = "\nthe command was: run x";
-        let text = said(End::Code(1), "no\n", &expect(0, None)).unwrap();
+        let text = said(ProcessEnd::Code(1), "no\n", &expect(0, None)).unwrap();
         assert_eq!(text, format!("it ended with exit code 1\n  no{end}"));
-        let text = said(End::Code(0), "", &expect(2, None)).unwrap();
+        let text = said(ProcessEnd::Code(0), "", &expect(2, None)).unwrap();
         assert_eq!(text, format!("it ended with exit code 0, not with 2{end}"));
-        assert!(said(End::Signal(11), "", &expect(0, None)).unwrap().contains("signal 11"));
-        let text = said(End::Code(0), "a\nb\n", &expect(0, Some("c"))).unwrap();
+        assert!(said(ProcessEnd::Signal(11), "", &expect(0, None)).unwrap().contains("signal 11"));
+        let text = said(ProcessEnd::Code(0), "a\nb\n", &expect(0, Some("c"))).unwrap();
         assert_eq!(text, format!("it did not print \"c\"\nit printed:\n  a\n  b{end}"));
-        let text = said(End::Code(0), "", &expect(0, Some("c"))).unwrap();
+        let text = said(ProcessEnd::Code(0), "", &expect(0, Some("c"))).unwrap();
         assert_eq!(text, format!("it printed nothing on stdout, expected \"c\"{end}"));
-        let mut output = output(End::Code(0), "");
+        let mut output = output(ProcessEnd::Code(0), "");
         output.stderr = (0..20).map(|n| format!("e{n}\n")).collect::<String>().into();
         let text = judge(&output, &expect(0, Some("c")), "run x").unwrap();
         let first = "it printed nothing on stdout, expected \"c\"\nthe end of its stderr:\n  e8\n  e9\n";

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use xtask_files::error::{Error, Result};
-use xtask_oci::{Content, Kind, Node, RootFs};
+use xtask_oci::{Content, FileKind, Node, RootFs};
 
 /// A folder for one run; dropping it removes it, whatever modes the tree in it has.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) fn onto(tree: &RootFs, root: &Path, owners: Owners) -> Result<()> {
     for (path, node) in tree.iter() {
         let place = root.join(path);
         entry(node, &place, owners).map_err(|e| Error::io("cannot write", &place, &e))?;
-        if node.kind == Kind::Dir {
+        if node.kind == FileKind::Dir {
             folders.push((place, owners.mode(node)));
         }
     }
@@ -105,12 +105,12 @@ pub(super) fn onto(tree: &RootFs, root: &Path, owners: Owners) -> Result<()> {
 
 fn entry(node: &Node, place: &Path, owners: Owners) -> io::Result<()> {
     match &node.kind {
-        Kind::Dir => fs::create_dir(place)?,
-        Kind::Symlink(target) => link(target, place)?,
-        Kind::File(Content::Disk(from)) => {
+        FileKind::Dir => fs::create_dir(place)?,
+        FileKind::Symlink(target) => link(target, place)?,
+        FileKind::File(Content::Disk(from)) => {
             fs::copy(from, place)?;
         }
-        Kind::File(content) => {
+        FileKind::File(content) => {
             let mut file = File::create_new(place)?;
             io::Write::write_all(&mut file, &content.read()?)?;
         }
@@ -120,8 +120,8 @@ fn entry(node: &Node, place: &Path, owners: Owners) -> io::Result<()> {
     }
     // After the owner, which takes set-user-ID away.
     match node.kind {
-        Kind::File(_) => set_mode(place, owners.mode(node)),
-        Kind::Dir | Kind::Symlink(_) => Ok(()),
+        FileKind::File(_) => set_mode(place, owners.mode(node)),
+        FileKind::Dir | FileKind::Symlink(_) => Ok(()),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Engine, extract, place};
+use super::{ContainerEngine, extract, place};
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::Manifest;
@@ -19,8 +19,8 @@ const LOAD: Duration = Duration::from_secs(600);
 ///
 /// # Errors
 /// None answers.
-pub fn engine(host: &Host) -> Result<Engine> {
-    Engine::find(host).map_err(|reasons| {
+pub fn engine(host: &Host) -> Result<ContainerEngine> {
+    ContainerEngine::find(host).map_err(|reasons| {
         reasons.iter().fold(Error::missing("no container engine answers"), |error, reason| error.found(reason)).help(
             "start Docker, or install podman; without one, the images are in target/dist/images and target/dist/oci",
         )
@@ -29,7 +29,7 @@ pub fn engine(host: &Host) -> Result<Engine> {
 
 /// An image that is in an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Loaded {
+pub struct LoadedImage {
     /// The name of the one for this machine; the first platform's where there is none.
     pub name: String,
     /// All names that the engine has for it now, that of the first platform first.
@@ -55,7 +55,7 @@ pub struct Loading<'a> {
 ///
 /// # Errors
 /// The engine refuses.
-pub fn load(engine: &Engine, image: &Loading<'_>, host: &Host) -> Result<Loaded> {
+pub fn load(engine: &ContainerEngine, image: &Loading<'_>, host: &Host) -> Result<LoadedImage> {
     let plain = format!("{}:{}", image.name, tag(image.version));
     let platforms: Vec<&Platform> = image.manifests.iter().map(|m| &m.platform).collect();
     let named = |tags: Vec<String>| tags.iter().map(|tag| format!("{}:{tag}", image.name)).collect();
@@ -75,22 +75,22 @@ pub fn load(engine: &Engine, image: &Loading<'_>, host: &Host) -> Result<Loaded>
 }
 
 /// What an engine says that it has loaded, of the names that it may have. Pure.
-fn heard(told: &str, names: &[String], wanted: String) -> Loaded {
+fn heard(told: &str, names: &[String], wanted: String) -> LoadedImage {
     // podman puts `localhost/` in front, and names several in a line where it is old.
     let words = || told.split([' ', ',', '\n']).map(|word| word.rsplit('/').next().unwrap_or(word));
     let loaded = |name: &&String| words().any(|word| word == name.as_str());
     let all: Vec<String> = names.iter().filter(loaded).cloned().collect();
     match all.first() {
         // An engine that says nothing of names has those that it was given.
-        None => Loaded { all: names.to_vec(), name: wanted },
+        None => LoadedImage { all: names.to_vec(), name: wanted },
         // A store that keeps an image's platforms together has one name for all of them.
-        Some(first) if !all.contains(&wanted) => Loaded { name: first.clone(), all },
-        Some(_) => Loaded { name: wanted, all },
+        Some(first) if !all.contains(&wanted) => LoadedImage { name: first.clone(), all },
+        Some(_) => LoadedImage { name: wanted, all },
     }
 }
 
 /// podman takes one platform out of a tar that has several; so it gets one tar for each.
-fn by_platform(engine: &Engine, image: &Loading<'_>, names: &[Vec<String>]) -> Result<String> {
+fn by_platform(engine: &ContainerEngine, image: &Loading<'_>, names: &[Vec<String>]) -> Result<String> {
     let blobs = Layout::new(dist::layout(image.dist)).blobs();
     let mut all = String::new();
     for (packed, names) in image.manifests.iter().zip(names) {
@@ -110,7 +110,7 @@ fn by_platform(engine: &Engine, image: &Loading<'_>, names: &[Vec<String>]) -> R
     Ok(all)
 }
 
-fn told(engine: &Engine, tar: &Path) -> Result<String> {
+fn told(engine: &ContainerEngine, tar: &Path) -> Result<String> {
     let cmd = engine.cmd().args(["load", "--input"]).arg(tar);
     let output = cmd.capture(LOAD)?;
     match output.ok() {
@@ -129,7 +129,7 @@ mod tests {
     fn engines_say_what_they_loaded() {
         let names = ["a:1", "a:1-amd64", "a:1-arm64"].map(str::to_owned);
         let heard = |told: &str| {
-            let Loaded { name, all } = heard(told, &names, "a:1-arm64".to_owned());
+            let LoadedImage { name, all } = heard(told, &names, "a:1-arm64".to_owned());
             (name, all.join(" "))
         };
         let both = |name: &str, all: &str| (name.to_owned(), all.to_owned());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::blame::wrong_format;
 use super::extract::{self, Owners, ScratchFolder};
 use super::qemu::Emulator;
-use super::{Cannot, Request, Started};
+use super::{Cannot, SmokeRequest, Started};
 use crate::runtime::accounts::Account;
 use crate::runtime::program;
 use ended::Ended;
@@ -21,11 +21,11 @@ mod ended;
 mod furnish;
 mod mount;
 
-pub use commands::{Cell, command};
+pub use commands::{NamespaceCommand, command};
 
 /// How a process gets a root and namespaces of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Isolation {
     /// `unshare` as root of this machine: owners are those of the image.
     Root,
     /// bubblewrap, in a user namespace: all files belong to the user that the program runs as, with what it may do with them
@@ -37,7 +37,7 @@ pub enum Way {
 
 /// The programs that the ways need, found on PATH.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tools {
+pub struct NamespaceTools {
     /// The path of `unshare` (util-linux); none where it is not on PATH.
     pub unshare: Option<PathBuf>,
     /// The path of `bwrap` (bubblewrap); none where it is not on PATH.
@@ -51,8 +51,8 @@ pub struct Tools {
 /// The ways that work on this machine.
 #[derive(Debug)]
 pub struct Namespaces {
-    tools: Tools,
-    ways: Vec<Way>,
+    tools: NamespaceTools,
+    ways: Vec<Isolation>,
     /// Why the others do not.
     pub reasons: Vec<String>,
 }
@@ -60,12 +60,12 @@ pub struct Namespaces {
 /// How long trying a way may take.
 const TRIAL: Duration = Duration::from_secs(15);
 
-impl Way {
+impl Isolation {
     /// The name of its tool.
     pub fn name(self) -> &'static str {
         match self {
-            Way::Root | Way::User => "unshare",
-            Way::Bubblewrap => "bwrap",
+            Isolation::Root | Isolation::User => "unshare",
+            Isolation::Bubblewrap => "bwrap",
         }
     }
 }
@@ -76,7 +76,7 @@ impl Namespaces {
     /// # Errors
     /// A folder cannot be made in `work`.
     pub fn find(host: &Host, work: &Path) -> Result<Self> {
-        let tools = Tools {
+        let tools = NamespaceTools {
             unshare: host.program("unshare"),
             bwrap: host.program("bwrap"),
             env: host.program("env"),
@@ -86,9 +86,9 @@ impl Namespaces {
         extract::onto(&RootFs::new(), root.path(), Owners::Image)?;
         let mut this = Self { tools, ways: Vec::new(), reasons: Vec::new() };
         let candidates = if host::is_root() {
-            [Way::Root, Way::Bubblewrap, Way::User].as_slice()
+            [Isolation::Root, Isolation::Bubblewrap, Isolation::User].as_slice()
         } else {
-            [Way::Bubblewrap, Way::User].as_slice()
+            [Isolation::Bubblewrap, Isolation::User].as_slice()
         };
         for way in candidates {
             let why = match commands::trial(*way, &this.tools, root.path()).map(|cmd| cmd.capture(TRIAL)) {
@@ -118,8 +118,8 @@ impl Namespaces {
     }
 
     /// The way for an image whose user has this number. Root of an image is not made root of this machine.
-    fn way(&self, uid: u32) -> Option<Way> {
-        self.ways.iter().copied().find(|way| !(*way == Way::Root && uid == 0))
+    fn way(&self, uid: u32) -> Option<Isolation> {
+        self.ways.iter().copied().find(|way| !(*way == Isolation::Root && uid == 0))
     }
 
     /// Runs an image once with these arguments and hands back what it printed, the line that says what was run, and the
@@ -127,8 +127,8 @@ impl Namespaces {
     ///
     /// # Errors
     /// The tree cannot be unpacked.
-    pub fn run(&self, request: &Request<'_>, emulator: Option<&Emulator>) -> Result<Started> {
-        let Request { image, args, folder, .. } = *request;
+    pub fn run(&self, request: &SmokeRequest<'_>, emulator: Option<&Emulator>) -> Result<Started> {
+        let SmokeRequest { image, args, folder, .. } = *request;
         let mut tree = image.tree(folder)?;
         let user = &Account::of(&image.config.config.user, &tree);
         let (uid, gid) = (user.uid, user.gid);
@@ -142,14 +142,14 @@ impl Namespaces {
             Err(why) => return Ok(Err(Cannot::Image(why))),
         };
         let root = ScratchFolder::new(folder.join("root"))?;
-        let owners = if way == Way::Root { Owners::Image } else { Owners::One { uid, gid } };
+        let owners = if way == Isolation::Root { Owners::Image } else { Owners::One { uid, gid } };
         extract::onto(&tree, root.path(), owners)?;
         let argv: Vec<&str> = runtime.entrypoint.iter().chain(args).map(String::as_str).collect();
         let name = argv.first().copied().unwrap_or_default();
         let Some(found) = program(name, &runtime, &tree) else {
             return Ok(Err(Cannot::Image(format!("the image has no program {name}"))));
         };
-        let cell = Cell {
+        let cell = NamespaceCommand {
             root: root.path(),
             runtime: &runtime,
             volumes: &volumes,

@@ -5,7 +5,10 @@ use std::sync::OnceLock;
 use serde::{Deserialize, Serialize};
 
 use super::namespace::Namespaces;
-use super::{Cannot, Emulator, Engine, Ran, Request, Site, Start, Started, extract, judge, place, qemu};
+use super::{
+    Cannot, ContainerEngine, Emulator, PlatformStart, Ran, SmokeContext, SmokeRequest, Started, extract,
+    judge, place, qemu,
+};
 use crate::outcome::{Objection, Smoke};
 use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_files::Memo;
@@ -25,23 +28,23 @@ struct PassedRun {
 
 /// What can run images here. Namespaces are tried where they are needed for the first time.
 pub(super) struct Runners<'a> {
-    engine: std::result::Result<Engine, Vec<String>>,
+    engine: std::result::Result<ContainerEngine, Vec<String>>,
     /// What killed runs left in the engine is removed. Waits for the first image that is run: where all are known to have
     /// passed, the engine has nothing to do.
     swept: OnceLock<()>,
     namespaces: OnceLock<std::result::Result<Namespaces, String>>,
-    site: &'a Site<'a>,
+    site: &'a SmokeContext<'a>,
     memo: Memo,
 }
 
 impl<'a> Runners<'a> {
-    pub(super) fn new(site: &'a Site<'a>) -> Self {
-        let engine = Engine::find(site.host);
+    pub(super) fn new(site: &'a SmokeContext<'a>) -> Self {
+        let engine = ContainerEngine::find(site.host);
         Self { engine, swept: OnceLock::new(), namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) }
     }
 
     /// Runs one platform, unless it is known to have passed.
-    pub(super) fn one(&self, task: &Start<'_>) -> Result<Ran> {
+    pub(super) fn one(&self, task: &PlatformStart<'_>) -> Result<Ran> {
         let key = self.key(task);
         if let Some(PassedRun { runner, objection, .. }) = self.memo.get("smoke", &key) {
             return Ok(Ran { runner: Some(runner), smoke: Smoke::Passed, objection });
@@ -60,7 +63,7 @@ impl<'a> Runners<'a> {
     }
 
     /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
-    fn key(&self, task: &Start<'_>) -> String {
+    fn key(&self, task: &PlatformStart<'_>) -> String {
         let mut key = Fingerprint::new("smoke 3").with(task.manifest.as_str());
         for arg in task.args {
             key = key.with(arg);
@@ -77,7 +80,7 @@ impl<'a> Runners<'a> {
         key.short()
     }
 
-    fn run(&self, task: &Start<'_>) -> Result<Ran> {
+    fn run(&self, task: &PlatformStart<'_>) -> Result<Ran> {
         let layout = Layout::new(dist::layout(self.site.dist));
         let manifest = layout.blobs().read(task.manifest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| {
@@ -88,7 +91,7 @@ impl<'a> Runners<'a> {
         let folder = extract::ScratchFolder::new(folder)?;
 
         let emulator = qemu::find(task.target, self.site.host);
-        let request = Request {
+        let request = SmokeRequest {
             image: &image,
             platform: task.platform,
             foreign: !matches!(emulator, Ok(None)),
@@ -133,7 +136,7 @@ impl<'a> Runners<'a> {
         Ok(Ran { runner, smoke, objection: None })
     }
 
-    fn swept<'e>(&self, engine: &'e Engine) -> &'e Engine {
+    fn swept<'e>(&self, engine: &'e ContainerEngine) -> &'e ContainerEngine {
         self.swept.get_or_init(|| {
             let left = engine.sweep();
             if !left.is_empty() {
@@ -147,7 +150,7 @@ impl<'a> Runners<'a> {
     /// A run without an engine.
     fn in_namespaces(
         &self,
-        request: &Request<'_>,
+        request: &SmokeRequest<'_>,
         emulator: std::result::Result<Option<Emulator>, String>,
     ) -> Result<Started> {
         let emulator = match emulator {
@@ -164,7 +167,7 @@ impl<'a> Runners<'a> {
     }
 }
 
-fn verdict(output: &Output, task: &Start<'_>, line: &str) -> Smoke {
+fn verdict(output: &Output, task: &PlatformStart<'_>, line: &str) -> Smoke {
     let Some(said) = judge(output, task.expect, line) else { return Smoke::Passed };
     let help = match output.end.is_ours() {
         true => "set `smoke` of [[image]] to arguments with which it exits by itself",

@@ -6,7 +6,7 @@ use super::Hit;
 
 /// A promise that was not kept.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Broken {
+pub struct BrokenPromise {
     /// One line that can stand alone, as it does in summaries.
     pub what: String,
     /// How the promise was broken, in one line each.
@@ -17,17 +17,17 @@ pub struct Broken {
 
 /// What a build script left that no Rust compiler made.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Left {
+pub struct Leftover {
     /// The package, with its version.
     pub package: String,
     /// What the build script left, in one line.
     pub line: String,
 }
 
-impl Broken {
+impl BrokenPromise {
     /// What became of the promise of `mode` for `target`; none where it was kept. A compiler that was called says more
     /// than what it may have left.
-    pub fn new(mode: &str, target: &str, hits: &[&Hit], left: &[Left]) -> Option<Self> {
+    pub fn new(mode: &str, target: &str, hits: &[&Hit], left: &[Leftover]) -> Option<Self> {
         if !hits.is_empty() {
             let who = names(hits.iter().map(|hit| hit.krate.as_str()));
             return Some(Self {
@@ -94,7 +94,7 @@ mod tests {
     #[test]
     fn who_called_and_what_lets_it_through() {
         let one = hit("ring 0.17.14", "cc");
-        let broken = Broken::new("default", "t", &[&one], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one], &[]).unwrap();
         assert_eq!(
             broken.text("error: failed to run it\n"),
             "mode default must contain no C, but ring 0.17.14 called a C compiler for t
@@ -103,22 +103,22 @@ error: failed to run it
 help: if mode default may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]; otherwise build that crate without its C"
         );
         let (two, three) = (hit("sly 0.7.1", "c++"), hit("tls 1.0.0", "ar"));
-        let broken = Broken::new("default", "t", &[&one, &two], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one, &two], &[]).unwrap();
         assert!(broken.what.contains("but ring 0.17.14 and sly 0.7.1 called"), "{broken:?}");
         assert!(broken.help.contains("needs = [\"c\", \"c++\"]"), "{broken:?}");
-        let broken = Broken::new("default", "t", &[&one, &one, &two, &three], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one, &one, &two, &three], &[]).unwrap();
         assert!(broken.what.contains("but ring 0.17.14 and 2 other crates called"), "{broken:?}");
     }
 
     #[test]
     fn who_left_what() {
-        let left = Left { package: "sly 0.7.1".into(), line: "sly 0.7.1 left x".into() };
-        let text = Broken::new("pure", "t", &[], &[left]).unwrap().text("");
+        let left = Leftover { package: "sly 0.7.1".into(), line: "sly 0.7.1 left x".into() };
+        let text = BrokenPromise::new("pure", "t", &[], &[left]).unwrap().text("");
         let words =
             "mode pure must contain no C, but sly 0.7.1 left a file in the build for t that no Rust compiler made
   sly 0.7.1 left x
 help: inspect the file";
         assert!(text.starts_with(words), "{text}");
-        assert_eq!(Broken::new("pure", "t", &[], &[]), None);
+        assert_eq!(BrokenPromise::new("pure", "t", &[], &[]), None);
     }
 }

@@ -3,8 +3,8 @@
 use crate::same::{workspace, xtask};
 use crate::support::{base, cache, had, load_here, locks};
 
-use xtask_base::Arch;
-use xtask_process::exec::End;
+use xtask_base::DebianArch;
+use xtask_process::exec::ProcessEnd;
 use xtask_test_support::skip::skipped;
 
 #[test]
@@ -26,10 +26,10 @@ fn list_and_show() {
 
     let text = call(&["base", "show", "cc-debian13:debug", "--arch", "arm64"]).text();
     assert!(text.starts_with("distroless:cc:debug for linux/arm64/v8, sha256:"), "{text}");
-    let libc = &lock.packages[&Arch::Arm64]["libc6"].version;
+    let libc = &lock.packages[&DebianArch::Arm64]["libc6"].version;
     assert!(text.contains("busybox-static") && text.contains(libc), "{text}");
     assert!(!text.contains("layer sha256:"), "{text}");
-    if had(test, load_here(&folder, base("distroless:static"), Arch::Amd64)).is_none() {
+    if had(test, load_here(&folder, base("distroless:static"), DebianArch::Amd64)).is_none() {
         return;
     }
     let text =
@@ -45,7 +45,7 @@ fn what_is_asked_wrongly() {
     let dir = tempfile::tempdir().unwrap();
     workspace(
         dir.path(),
-        &xtask_base::Lock { debian: 13, releases: Default::default(), packages: Default::default() },
+        &xtask_base::BaseLock { debian: 13, releases: Default::default(), packages: Default::default() },
     );
     for (args, code, words) in [
         (&["base", "show", "java"][..], 2, "there is no base `java`"),
@@ -63,13 +63,13 @@ fn what_is_asked_wrongly() {
             skipped("what_is_asked_wrongly", &said);
             continue;
         }
-        assert_eq!(output.end, End::Code(code), "{args:?}: {said}");
+        assert_eq!(output.end, ProcessEnd::Code(code), "{args:?}: {said}");
         assert!(said.contains(words), "{args:?}: {said}");
         assert_eq!(output.text(), "", "{args:?}");
     }
     std::fs::write(dir.path().join("docker/bases/debian13.lock"), "schema = 1\ndebian = \n").unwrap();
     let output = xtask(dir.path(), dir.path(), "022", &["base", "list"]);
-    assert_eq!(output.end, End::Code(2));
+    assert_eq!(output.end, ProcessEnd::Code(2));
     assert!(output.errors().contains("debian13.lock is not a valid lock"), "{}", output.errors());
     assert!(output.errors().contains("line 2"), "{}", output.errors());
 }

@@ -3,13 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use xtask_base::Arch;
+use xtask_base::DebianArch;
 use xtask_base::distroless::Assembled;
 use xtask_oci::document::Runtime;
 use xtask_oci::{ImageSpec, LayerSource, LayerSpec, Node, Packer, PlatformSpec, RootFs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::c::compile;
-use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::docker::{LoadedNames, daemon};
 use xtask_test_support::process::run;
 use xtask_test_support::skip::{have, on_x86_64};
 
@@ -55,7 +55,7 @@ int main() {
 const SAYS: &str = "\"Distroless\" 42 05:30 nonroot 443 0 1 /home/nonroot";
 
 /// Packs a base with a program on it, and loads that.
-fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Loaded {
+fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> LoadedNames {
     let mut rootfs = RootFs::new();
     rootfs.insert("program", Node::disk(0o755, program)).unwrap();
     let own = LayerSpec { rootfs, created_by: "test".into() };
@@ -78,7 +78,7 @@ fn loaded(assembled: Assembled, program: &Path, dir: &Path) -> Loaded {
     let packer = Packer { dist: &dist, cache: &cache, threads: NonZeroUsize::MIN };
     let packed = packer.pack(std::slice::from_ref(&spec)).unwrap().remove(0);
     run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar));
-    Loaded(vec![format!("{}:1", spec.name), format!("{}:1-amd64", spec.name)])
+    LoadedNames(vec![format!("{}:1", spec.name), format!("{}:1-amd64", spec.name)])
 }
 
 const CONTAINER: [&str; 5] = ["run", "--rm", "--read-only", "--network=none", "--cap-drop=ALL"];
@@ -90,7 +90,9 @@ fn a_dynamic_program_runs_on_cc() {
         return;
     }
     let Some((folder, _)) = locks(test) else { return };
-    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Amd64)) else { return };
+    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), DebianArch::Amd64)) else {
+        return;
+    };
     let dir = tempfile::tempdir().unwrap();
     let program = compile("g++", &["-O1", "-pthread", "-ldl"], PROGRAM, dir.path().join("program"));
     let image = loaded(assembled, &program, dir.path());
@@ -105,7 +107,9 @@ fn a_dynamic_program_finds_its_libraries_on_arm64() {
         return;
     }
     let Some((folder, _)) = locks(test) else { return };
-    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Arm64)) else { return };
+    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), DebianArch::Arm64)) else {
+        return;
+    };
     let (dir, root) = (tempfile::tempdir().unwrap(), unpacked(&assembled));
     let text = "#include <dlfcn.h>\n#include <stdio.h>\n#include <gnu/libc-version.h>\nint main(void) {\n\
         const char *names[] = {\"libssl.so.3\", \"libstdc++.so.6\", \"libgcc_s.so.1\", \"libgomp.so.1\", \"libz.so.1\", \"libzstd.so.1\"};\n\
@@ -133,7 +137,7 @@ fn busybox_has_all_its_names() {
     if !on_x86_64(test) {
         return;
     }
-    let assembled = load_here(&folder, debug, Arch::Amd64).unwrap();
+    let assembled = load_here(&folder, debug, DebianArch::Amd64).unwrap();
     let env = assembled.base.runtime.env.clone();
     assert!(env[0].ends_with(":/bin:/busybox"), "{env:?}");
     let root = unpacked(&assembled);

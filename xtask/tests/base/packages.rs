@@ -6,8 +6,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use xtask_base::deb::Deb;
-use xtask_base::{Arch, Lock};
-use xtask_oci::{Kind, RootFs};
+use xtask_base::{BaseLock, DebianArch};
+use xtask_oci::{FileKind, RootFs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::process::run;
 use xtask_test_support::skip::have;
@@ -41,10 +41,10 @@ fn on_disk(root: &Path) -> BTreeMap<String, Entry> {
 }
 
 fn in_tree(tree: &RootFs) -> BTreeMap<String, Entry> {
-    let entry = |kind: &Kind| match kind {
-        Kind::Dir => ('d', Vec::new()),
-        Kind::File(content) => ('f', content.read().unwrap().into_owned()),
-        Kind::Symlink(target) => ('l', target.clone().into_bytes()),
+    let entry = |kind: &FileKind| match kind {
+        FileKind::Dir => ('d', Vec::new()),
+        FileKind::File(content) => ('f', content.read().unwrap().into_owned()),
+        FileKind::Symlink(target) => ('l', target.clone().into_bytes()),
     };
     tree.iter()
         .map(|(path, node)| {
@@ -69,7 +69,7 @@ const MADE: [&str; 10] = [
 ];
 
 /// Every entry of every package is in the base as dpkg-deb unpacks it, and nothing else is but what is known.
-fn compare(name: &str, lock: &Lock, locks: &Path, arch: Arch) -> Option<()> {
+fn compare(name: &str, lock: &BaseLock, locks: &Path, arch: DebianArch) -> Option<()> {
     let what = base(name);
     let assembled = had(name, load_here(locks, what, arch))?;
     let mut seen = in_tree(&assembled.base.rootfs);
@@ -165,7 +165,9 @@ fn the_sums_of_status_d_hold() {
 fn the_layer_unpacks_to_the_tree() {
     let test = "the_layer_unpacks_to_the_tree";
     let Some((folder, _)) = locks(test) else { return };
-    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), Arch::Arm64)) else { return };
+    let Some(assembled) = had(test, load_here(&folder, base("distroless:cc"), DebianArch::Arm64)) else {
+        return;
+    };
     let (seen, mut tree) = (on_disk(unpacked(&assembled).path()), in_tree(&assembled.base.rootfs));
     if seen["home/nonroot"].2 != 65532 {
         // Not root: tar gives all to the user.
@@ -196,14 +198,14 @@ fn the_layer_unpacks_to_the_tree() {
 #[test]
 fn debian_12_has_a_real_lib() {
     let test = "debian_12_has_a_real_lib";
-    let Some(lock) = had(test, fresh_lock(12, &[Arch::Amd64], None)) else { return };
+    let Some(lock) = had(test, fresh_lock(12, &[DebianArch::Amd64], None)) else { return };
     let dir = tempfile::tempdir().unwrap();
     write(dir.path(), &lock);
     let what = base("distroless:cc-debian12:root:debug");
     assert!(what.warning().unwrap().contains("no longer supported"));
-    let Some(assembled) = had(test, load_here(dir.path(), what, Arch::Amd64)) else { return };
+    let Some(assembled) = had(test, load_here(dir.path(), what, DebianArch::Amd64)) else { return };
     let tree = &assembled.base.rootfs;
-    assert_eq!(tree.get("lib").unwrap().kind, Kind::Dir);
+    assert_eq!(tree.get("lib").unwrap().kind, FileKind::Dir);
     assert!(tree.get("lib/x86_64-linux-gnu/libc.so.6").is_some());
     assert!(tree.get("busybox/sh").is_some());
     assert!(tree.file("/lib64/ld-linux-x86-64.so.2").is_some());
@@ -220,10 +222,10 @@ fn debian_12_has_a_real_lib() {
 fn a_damaged_package_is_no_panic() {
     let test = "a_damaged_package_is_no_panic";
     let Some((folder, lock)) = locks(test) else { return };
-    if had(test, load_here(&folder, base("distroless:static"), Arch::Amd64)).is_none() {
+    if had(test, load_here(&folder, base("distroless:static"), DebianArch::Amd64)).is_none() {
         return;
     }
-    let real = std::fs::read(deb(&cache(), &lock, Arch::Amd64, "netbase")).unwrap();
+    let real = std::fs::read(deb(&cache(), &lock, DebianArch::Amd64, "netbase")).unwrap();
     let read = |bytes: &[u8]| Deb::read("it", bytes).and_then(|deb| deb.unpack_data(&mut std::io::sink()));
     let whole = read(&real).unwrap();
     let refused = std::cell::Cell::new(0);
@@ -259,8 +261,8 @@ fn a_damaged_package_is_no_panic() {
 fn the_locks_of_the_repository() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join("docker/bases");
     for debian in [12, 13] {
-        let file = folder.join(Lock::file_name(debian));
-        let lock = Lock::load(&file).unwrap().unwrap();
+        let file = folder.join(BaseLock::file_name(debian));
+        let lock = BaseLock::load(&file).unwrap().unwrap();
         assert_eq!(lock.text(), std::fs::read_to_string(&file).unwrap(), "it is as update writes it");
         assert!(
             ARCHS

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use xtask_base::prune::{Pruned, days_ago, hold, prune};
-use xtask_base::{Arch, Lock};
+use xtask_base::{BaseLock, DebianArch};
 use xtask_oci::Digest;
-use xtask_process::exec::End;
-use xtask_registry::store::{Part, Store};
+use xtask_process::exec::ProcessEnd;
+use xtask_registry::store::{RegistryStore, StoreFolder};
 
 use crate::same::{workspace, xtask};
 use crate::support::{base, cache, had, load_from, load_here, locks};
@@ -90,21 +90,21 @@ fn what_nothing_has_used_for_long_goes() {
 #[test]
 fn what_came_from_a_registry_and_is_used_stays() {
     let dir = tempfile::tempdir().unwrap();
-    let store = Store::new(dir.path());
+    let store = RegistryStore::new(dir.path());
     let [one, two] = [b"one", b"two"].map(|bytes| {
         let digest = Digest::of(bytes);
         let fill = |out: &mut dyn std::io::Write| {
             out.write_all(bytes).unwrap();
             Ok(())
         };
-        store.make(Part::Blobs, &digest, fill).unwrap();
+        store.make(StoreFolder::Blobs, &digest, fill).unwrap();
         digest
     });
     age(&dir.path().join("registry"), 40);
-    assert!(store.find(Part::Blobs, &one).is_some());
+    assert!(store.find(StoreFolder::Blobs, &one).is_some());
     let pruned = prune(dir.path(), days_ago(30), false, || {}).unwrap();
     assert_eq!(of(&pruned, "blobs of registries"), (1, 3, 1, 3));
-    assert!(store.find(Part::Blobs, &one).is_some() && store.find(Part::Blobs, &two).is_none());
+    assert!(store.find(StoreFolder::Blobs, &one).is_some() && store.find(StoreFolder::Blobs, &two).is_none());
 }
 
 #[test]
@@ -112,7 +112,7 @@ fn a_base_that_is_used_stays_with_all_that_it_is_made_of() {
     let test = "a_base_that_is_used_stays_with_all_that_it_is_made_of";
     let Some((folder, _)) = locks(test) else { return };
     let what = base("distroless:static");
-    if had(test, load_here(&folder, what, Arch::Amd64)).is_none() {
+    if had(test, load_here(&folder, what, DebianArch::Amd64)).is_none() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
@@ -124,7 +124,7 @@ fn a_base_that_is_used_stays_with_all_that_it_is_made_of() {
         }
     }
     fs::write(own.join("unused.deb"), "").unwrap();
-    let load = || load_from(&folder, dir.path(), what, Arch::Amd64, |site| site.offline = true);
+    let load = || load_from(&folder, dir.path(), what, DebianArch::Amd64, |site| site.offline = true);
     let made = load().unwrap();
     age(&dir.path().join("bases"), 40);
     assert_eq!(load().unwrap(), made);
@@ -157,13 +157,13 @@ fn a_run_that_uses_a_base_is_waited_for() {
 #[test]
 fn the_command_says_what_went_in_bytes() {
     let dir = tempfile::tempdir().unwrap();
-    let empty = Lock { debian: 13, releases: Default::default(), packages: Default::default() };
+    let empty = BaseLock { debian: 13, releases: Default::default(), packages: Default::default() };
     workspace(dir.path(), &empty);
     let cache = dir.path().join("cache");
     put(&cache, "bases/debs/old.deb", 40);
     let call = |args: &[&str]| {
         let output = xtask(dir.path(), &cache, "022", args);
-        assert_eq!(output.end, End::Code(0), "{}", output.errors());
+        assert_eq!(output.end, ProcessEnd::Code(0), "{}", output.errors());
         output.text()
     };
     let text = call(&["base", "prune", "--dry-run"]);

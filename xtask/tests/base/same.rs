@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use xtask_base::Arch;
+use xtask_base::DebianArch;
 use xtask_process::exec::{Cmd, Output};
 use xtask_test_support::process::run;
 
 use crate::support::{ARCHS, base, cache, had, load_from, load_here, locks, write};
 
 /// A workspace with these locks.
-pub(crate) fn workspace(dir: &Path, lock: &xtask_base::Lock) {
+pub(crate) fn workspace(dir: &Path, lock: &xtask_base::BaseLock) {
     std::fs::create_dir_all(dir.join("src")).unwrap();
     std::fs::write(dir.join("Cargo.toml"), "[package]\nname = \"w\"\nedition = \"2024\"\n").unwrap();
     std::fs::write(dir.join("src/main.rs"), "fn main() {}\n").unwrap();
@@ -62,13 +62,14 @@ fn a_layer_is_made_once() {
     let test = "a_layer_is_made_once";
     let Some((folder, _)) = locks(test) else { return };
     let what = base("distroless:static");
-    if had(test, load_here(&folder, what, Arch::Amd64)).is_none() {
+    if had(test, load_here(&folder, what, DebianArch::Amd64)).is_none() {
         return;
     }
     let other = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(other.path().join("bases")).unwrap();
     run(&Cmd::new("cp").arg("-r").arg(cache().join("bases/debs")).arg(other.path().join("bases")));
-    let load = || load_from(&folder, other.path(), what, Arch::Amd64, |site| site.offline = true).unwrap();
+    let load =
+        || load_from(&folder, other.path(), what, DebianArch::Amd64, |site| site.offline = true).unwrap();
     let (one, two) = std::thread::scope(|scope| {
         let other = scope.spawn(load);
         (load(), other.join().unwrap())
@@ -79,6 +80,6 @@ fn a_layer_is_made_once() {
     assert_eq!((load(), time()), (two, before), "what is there is not made again");
     assert_eq!(
         one.base.digest,
-        load_here(&folder, base("distroless:static:root"), Arch::Amd64).unwrap().base.digest
+        load_here(&folder, base("distroless:static:root"), DebianArch::Amd64).unwrap().base.digest
     );
 }

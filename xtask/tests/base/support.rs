@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use xtask_base::Site;
+use xtask_base::BaseContext;
 use xtask_base::apt::Apt;
 use xtask_base::distroless::{Assembled, load};
-use xtask_base::store::Store;
-use xtask_base::{Arch, Distroless, Lock, update};
-use xtask_files::error::{Error, Kind, Result};
+use xtask_base::store::BaseStore;
+use xtask_base::{BaseLock, DebianArch, Distroless, update};
+use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -20,13 +20,13 @@ use xtask_triple::Triple;
 pub(crate) const LIMIT: Duration = Duration::from_secs(300);
 
 /// The architectures that most images are for.
-pub(crate) const ARCHS: [Arch; 2] = [Arch::Amd64, Arch::Arm64];
+pub(crate) const ARCHS: [DebianArch; 2] = [DebianArch::Amd64, DebianArch::Arm64];
 
 /// A value, or a visible line where this machine lacks what it takes: apt, the archive.
 pub(crate) fn had<T>(test: &str, result: Result<T>) -> Option<T> {
     match result {
         Ok(value) => Some(value),
-        Err(Error { kind: Kind::Missing, what, found, .. }) => {
+        Err(Error { kind: ExitKind::Missing, what, found, .. }) => {
             skipped(test, &format!("{what}: {}", found.join("; ")));
             None
         }
@@ -43,15 +43,15 @@ pub(crate) fn cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("base-cache")
 }
 
-pub(crate) fn fresh_lock(debian: u8, archs: &[Arch], older: Option<&Lock>) -> Result<Lock> {
+pub(crate) fn fresh_lock(debian: u8, archs: &[DebianArch], older: Option<&BaseLock>) -> Result<BaseLock> {
     let apt = Apt::find(&host(), Ui::silent(), "the packages of the tests")?;
-    update::update(&apt, &Store::new(&cache()).apt(), debian, archs, older, Ui::silent())
+    update::update(&apt, &BaseStore::new(&cache()).apt(), debian, archs, older, Ui::silent())
 }
 
 /// The packages of Debian 13 that the archive has now, locked in a folder. Not those of the repository's lock: the
 /// archive may have superseded them by the time a test runs.
-pub(crate) fn locks(test: &str) -> Option<(PathBuf, Lock)> {
-    static LOCK: OnceLock<Result<Lock>> = OnceLock::new();
+pub(crate) fn locks(test: &str) -> Option<(PathBuf, BaseLock)> {
+    static LOCK: OnceLock<Result<BaseLock>> = OnceLock::new();
     let lock = had(test, LOCK.get_or_init(|| fresh_lock(13, &ARCHS, None)).clone())?;
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("base-locks");
     static WRITTEN: OnceLock<()> = OnceLock::new();
@@ -59,8 +59,8 @@ pub(crate) fn locks(test: &str) -> Option<(PathBuf, Lock)> {
     Some((folder, lock))
 }
 
-pub(crate) fn write(folder: &Path, lock: &Lock) {
-    xtask_files::write(&folder.join(Lock::file_name(lock.debian)), lock.text().as_bytes()).unwrap();
+pub(crate) fn write(folder: &Path, lock: &BaseLock) {
+    xtask_files::write(&folder.join(BaseLock::file_name(lock.debian)), lock.text().as_bytes()).unwrap();
 }
 
 /// Loads with the shared cache, or another one.
@@ -68,11 +68,11 @@ pub(crate) fn load_from(
     locks: &Path,
     cache: &Path,
     what: Distroless,
-    arch: Arch,
-    change: fn(&mut Site<'_>),
+    arch: DebianArch,
+    change: fn(&mut BaseContext<'_>),
 ) -> Result<Assembled> {
     let (host, ui) = (host(), Ui::silent());
-    let mut site = Site {
+    let mut site = BaseContext {
         locks,
         cache,
         host: &host,
@@ -86,7 +86,7 @@ pub(crate) fn load_from(
     load(what, &arch.platform(), &site)
 }
 
-pub(crate) fn load_here(locks: &Path, what: Distroless, arch: Arch) -> Result<Assembled> {
+pub(crate) fn load_here(locks: &Path, what: Distroless, arch: DebianArch) -> Result<Assembled> {
     load_from(locks, &cache(), what, arch, |_| {})
 }
 
@@ -96,8 +96,8 @@ pub(crate) fn base(name: &str) -> Distroless {
 }
 
 /// The file of a locked package in a cache.
-pub(crate) fn deb(cache: &Path, lock: &Lock, arch: Arch, name: &str) -> PathBuf {
-    Store::new(cache).debs().join(format!("{}.deb", lock.packages[&arch][name].digest.hex()))
+pub(crate) fn deb(cache: &Path, lock: &BaseLock, arch: DebianArch, name: &str) -> PathBuf {
+    BaseStore::new(cache).debs().join(format!("{}.deb", lock.packages[&arch][name].digest.hex()))
 }
 
 /// The tar of a layer, unpacked by tar into a new folder.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 
 use crate::golden;
 use crate::made_up::{VALID, parse};
@@ -10,7 +10,7 @@ use crate::made_up::{VALID, parse};
 /// The message for these bytes. They must be refused as bad usage.
 fn refused(bytes: &[u8]) -> String {
     let error = parse(bytes).expect_err("this file must be refused");
-    assert_eq!(error.kind, Kind::Usage, "{error}");
+    assert_eq!(error.kind, ExitKind::Usage, "{error}");
     error.to_string()
 }
 

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use xtask_config::Config;
-use xtask_files::error::{Error, Kind};
+use xtask_files::error::{Error, ExitKind};
 
 use crate::made_up::{VALID, triples, workspace};
 
 /// The error for this file, with the made-up directory taken out of it.
 fn refused(file: &Path) -> Error {
     let mut error = Config::load(file, &workspace(), &triples()).expect_err("this file must be refused");
-    assert_eq!(error.kind, Kind::Usage, "{error}");
+    assert_eq!(error.kind, ExitKind::Usage, "{error}");
     let dir = file.parent().unwrap().display().to_string() + "/";
     error.what = error.what.replace(&dir, "");
     error.help.iter_mut().for_each(|h| *h = h.replace(&dir, ""));
@@ -48,7 +48,7 @@ fn a_path_through_a_file() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("f"), VALID).unwrap();
     let error = Config::load(&dir.path().join("f/targets.toml"), &workspace(), &triples()).unwrap_err();
-    assert_eq!(error.kind, Kind::Usage);
+    assert_eq!(error.kind, ExitKind::Usage);
     assert!(error.what.starts_with("cannot read "), "{error}");
 }
 

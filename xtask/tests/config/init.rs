@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::cargo::compilers::Question;
-use xtask::cargo::units::{self, Graph};
+use xtask::cargo::compilers::BuildQuery;
+use xtask::cargo::units::{self, UnitGraph};
 use xtask::init;
 use xtask_base::Base;
 use xtask_config::workspace::Workspace;
 use xtask_config::{Config, Need};
-use xtask_files::error::{Error, Kind, Result};
+use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec::Cmd;
 
 use crate::golden;
@@ -31,7 +31,7 @@ fn load(root: &Path) -> Workspace {
 }
 
 /// Asks Cargo, which finds everything here.
-fn ask(root: &Path) -> impl Fn(&Question<'_>) -> Result<Graph> {
+fn ask(root: &Path) -> impl Fn(&BuildQuery<'_>) -> Result<UnitGraph> {
     let manifest = root.join("Cargo.toml");
     move |question| {
         let cmd = question.command(Path::new("cargo"), &manifest, true).cwd(manifest.parent().unwrap());
@@ -196,7 +196,7 @@ fn which_package() {
     };
     let (_dir, root) = made(workspace);
     let several = init::text(&load(&root), &triples(), None, &ask(&root)).unwrap_err();
-    assert_eq!(several.kind, Kind::Usage);
+    assert_eq!(several.kind, ExitKind::Usage);
     assert_eq!(
         several.to_string(),
         "several packages of this workspace have a program
@@ -223,7 +223,7 @@ fn no_program() {
     let error = init::write(&root, &load(&root), &triples(), None, &ask(&root)).unwrap_err();
     assert_eq!(
         (error.kind, error.what.as_str()),
-        (Kind::Usage, "no package of this workspace has a program")
+        (ExitKind::Usage, "no package of this workspace has a program")
     );
     assert!(!root.join("targets.toml").exists());
 }
@@ -236,7 +236,7 @@ fn an_existing_file_stays() {
         ("targets.toml", "mine"),
     ]);
     let error = init::write(&root, &load(&root), &triples(), None, &ask(&root)).unwrap_err();
-    assert_eq!(error.kind, Kind::Usage);
+    assert_eq!(error.kind, ExitKind::Usage);
     assert!(error.what.ends_with("targets.toml exists already"), "{error}");
     assert_eq!(std::fs::read_to_string(root.join("targets.toml")).unwrap(), "mine");
     #[cfg(unix)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use xtask_config::{CcChoice, Config, Id, ImageRun, ModeChoice};
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 
 use crate::made_up::{VALID, parse};
 
@@ -68,7 +68,7 @@ fn answers(bytes: &[u8]) {
     match parse(bytes) {
         Ok(_) => {}
         Err(error) => {
-            assert_eq!(error.kind, Kind::Usage);
+            assert_eq!(error.kind, ExitKind::Usage);
             let text = error.to_string();
             assert!(text.len() < 20_000 && !text.contains(['\u{1b}', '\r', '\t', '\0']), "{text:?}");
         }

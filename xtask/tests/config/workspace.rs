@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use xtask_config::workspace::{Version, Workspace};
-use xtask_files::error::{Error, Kind};
+use xtask_files::error::{Error, ExitKind};
 
 /// Writes files below a fresh directory, whose path has no symlinks in it.
 pub(crate) fn files(files: &[(&str, &str)]) -> (tempfile::TempDir, std::path::PathBuf) {
@@ -23,7 +23,7 @@ fn load(root: &Path) -> Workspace {
 
 fn refused(manifest: &Path) -> Error {
     let error = Workspace::load(Some(manifest), true).unwrap_err();
-    assert_eq!(error.kind, Kind::Usage, "{error}");
+    assert_eq!(error.kind, ExitKind::Usage, "{error}");
     error
 }
 
@@ -125,7 +125,7 @@ fn no_manifest_and_broken_ones() {
 #[test]
 fn output_that_is_no_metadata() {
     for bytes in [&b""[..], b"{}", b"[1, 2]", b"\xff\xfe", b"{\"packages\": 3}"] {
-        assert_eq!(Workspace::from_json(bytes).unwrap_err().kind, Kind::Failed);
+        assert_eq!(Workspace::from_json(bytes).unwrap_err().kind, ExitKind::Failed);
     }
 }
 

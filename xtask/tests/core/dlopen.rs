@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use xtask::plan::{Findings, ModeRequest, Plan, Request, plan};
+use xtask::plan::{Findings, ModeRequest, Plan, PlanRequest, plan};
 use xtask_compilers::rustflags::is_static;
 use xtask_config::{Config, ModeChoice, Need};
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_test_support::golden;
 
 use crate::support::{ARM_MUSL, GNU, MUSL, config, findings, mode, surveyed, triple};
@@ -17,9 +17,9 @@ fn plugins() -> Config {
     config
 }
 
-fn request(target: &str, mode: Option<&str>) -> Request {
+fn request(target: &str, mode: Option<&str>) -> PlanRequest {
     let mode = mode.map(|name| ModeRequest::Named(name.into()));
-    Request { targets: vec![triple(target)], mode, ..Request::default() }
+    PlanRequest { targets: vec![triple(target)], mode, ..PlanRequest::default() }
 }
 
 fn planned(config: &Config, findings: &Findings, target: &str, mode: Option<&str>) -> Plan {
@@ -48,7 +48,7 @@ fn it_falls_back_where_programs_are_static_and_says_why() {
     assert_eq!(fallback.tried, [why]);
     // What no toolchain mends is not promised to be mended by one.
     let error = plan.check_fallbacks(true).unwrap_err();
-    assert_eq!(error.kind, Kind::Missing);
+    assert_eq!(error.kind, ExitKind::Missing);
     golden!("core/no-dlopen.txt", &format!("{error}\n"));
 }
 
@@ -62,11 +62,11 @@ fn asked_for_by_name_it_is_refused() {
     {
         assert!(plan.jobs.is_empty());
         let error = plan.incomplete().unwrap();
-        assert_eq!((error.kind, error.help.len()), (Kind::Missing, 0));
+        assert_eq!((error.kind, error.help.len()), (ExitKind::Missing, 0));
         golden!("core/no-dlopen-by-name.txt", &format!("{error}\n"));
     }
     // Asked for with all others, it does not take them with it.
-    let all = Request { mode: Some(ModeRequest::All), ..request(ARM_MUSL, None) };
+    let all = PlanRequest { mode: Some(ModeRequest::All), ..request(ARM_MUSL, None) };
     let jobs = plan(&plugins(), &findings(), &all).unwrap().jobs;
     assert_eq!(jobs.iter().map(|job| job.mode.name.as_str()).collect::<Vec<_>>(), ["pure"]);
 }

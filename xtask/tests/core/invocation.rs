@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use xtask::cargo::cohort::cohorts;
-use xtask::cargo::invocation::{Site, What, flags, invocation};
+use xtask::cargo::invocation::{CargoContext, CargoGoal, flags, invocation};
 use xtask::cargo::userflags::UserSettings;
-use xtask::plan::{Findings, Job, ModeRequest, Plan, Request, StdState, plan};
+use xtask::plan::{Findings, Job, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask::trap;
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::runner::Runner;
@@ -18,8 +18,8 @@ use crate::support::{
     ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, config, findings, ready, surveyed, toolchain, triple,
 };
 
-fn site(host: &Host) -> Site<'_> {
-    Site {
+fn site(host: &Host) -> CargoContext<'_> {
+    CargoContext {
         cargo: "/r/bin/cargo".into(),
         manifest: "/w s/Cargo.toml".into(),
         manifests: Vec::new(),
@@ -45,16 +45,16 @@ fn user(flags: &[&str]) -> UserSettings {
 }
 
 fn made(findings: &Findings, targets: &[&str], mode: &str) -> Plan {
-    let request = Request {
+    let request = PlanRequest {
         targets: targets.iter().map(|t| triple(t)).collect(),
         mode: Some(ModeRequest::Named(mode.into())),
-        ..Request::default()
+        ..PlanRequest::default()
     };
     plan(&config(), findings, &request).unwrap()
 }
 
-fn bin() -> What {
-    What::Bin { package: "app".into(), bin: "app".into() }
+fn bin() -> CargoGoal {
+    CargoGoal::Bin { package: "app".into(), bin: "app".into() }
 }
 
 /// The words, one a line, then the variables.
@@ -108,8 +108,8 @@ fn a_pure_cohort_runs_behind_traps() {
 fn tests_of_a_mode() {
     let plan = made(&findings(), &[GNU], "native");
     let host = Machine::new().host();
-    let what = What::Tests(vec!["app".into(), "native".into()]);
-    let site = Site { offline: true, ..site(&host) };
+    let what = CargoGoal::Tests(vec!["app".into(), "native".into()]);
+    let site = CargoContext { offline: true, ..site(&host) };
     let cmd = invocation(&cohorts(&plan.jobs)[0], &what, Path::new("/w/t"), None, &site);
     let text = told(&cmd);
     let words: Vec<&str> = text.lines().take(6).collect();
@@ -122,7 +122,7 @@ fn tests_of_a_mode() {
 fn the_innermost_path_is_mapped_last() {
     let plan = made(&findings(), &[MUSL], "pure");
     let host = Machine::new().host();
-    let inside = Site {
+    let inside = CargoContext {
         root: Path::new("/w"),
         target_directory: Path::new("/w/target"),
         cache: Path::new("/w/.cache/x"),
@@ -154,8 +154,9 @@ fn flags_stand_in_their_order() {
 
 #[test]
 fn what_shares_a_call_and_what_does_not() {
-    let all = plan(&config(), &findings(), &Request { mode: Some(ModeRequest::All), ..Request::default() })
-        .unwrap();
+    let all =
+        plan(&config(), &findings(), &PlanRequest { mode: Some(ModeRequest::All), ..PlanRequest::default() })
+            .unwrap();
     let of = |jobs: &[Job]| -> Vec<String> {
         let line = |c: &xtask::cargo::cohort::Cohort| format!("{} {}", c.key.mode, c.jobs.len());
         cohorts(jobs).iter().map(line).collect()
@@ -209,7 +210,8 @@ fn a_users_string_of_flags_is_answered_by_a_string() {
     let plan = made(&findings(), &[GNU], "pure");
     let host = Machine::new().host();
     let value = |root: &'static str, settings: UserSettings| {
-        let mut site = Site { root: Path::new(root), target_directory: Path::new("/t"), ..site(&host) };
+        let mut site =
+            CargoContext { root: Path::new(root), target_directory: Path::new("/t"), ..site(&host) };
         site.user.insert(triple(GNU), settings);
         let text = told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), None, &site));
         let line =
@@ -231,13 +233,13 @@ fn a_runner_is_for_tests_and_the_users_own_goes_first() {
     f.runners.insert(triple(ARM_MUSL), Runner::Qemu { program: "/q".into(), sysroot: None });
     let plan = made(&f, &[ARM_MUSL], "pure");
     let host = Machine::new().host();
-    let has_runner = |what: &What, own: bool| {
+    let has_runner = |what: &CargoGoal, own: bool| {
         let mut site = site(&host);
         site.user.insert(triple(ARM_MUSL), UserSettings { runner: own, ..UserSettings::default() });
         told(&invocation(&cohorts(&plan.jobs)[0], what, Path::new("/w/t"), None, &site))
             .contains(".runner=[\"/q\"]")
     };
-    let tests = What::Tests(vec!["app".into()]);
+    let tests = CargoGoal::Tests(vec!["app".into()]);
     assert_eq!(
         [has_runner(&tests, false), has_runner(&tests, true), has_runner(&bin(), false)],
         [true, false, false]

@@ -198,14 +198,14 @@ fn wrappers_words_out_of_place_are_refused() {
     {
         assert_eq!(
             Cmd::new(this).args(args).capture(LIMIT).unwrap().end,
-            xtask_process::exec::End::Code(2),
+            xtask_process::exec::ProcessEnd::Code(2),
             "{args:?}"
         );
     }
     // A driver of no words is none.
     assert_eq!(
         Cmd::new(this).args(["__zig", "link", GNU, "0"]).capture(LIMIT).unwrap().end,
-        xtask_process::exec::End::Code(2)
+        xtask_process::exec::ProcessEnd::Code(2)
     );
 }
 
@@ -229,5 +229,5 @@ fn where_target_and_host_are_one_triple_each_is_linked_by_its_own() {
     assert_eq!(link(&["--version"]), "target --version");
     let alone =
         Cmd::new(this).args(["__link", GNU, "a.o"]).env_remove("XTASK_LINKER").capture(LIMIT).unwrap();
-    assert_eq!(alone.end, xtask_process::exec::End::Code(2), "called by nobody's build");
+    assert_eq!(alone.end, xtask_process::exec::ProcessEnd::Code(2), "called by nobody's build");
 }

@@ -1,23 +1,23 @@
 //! What is found, and which jobs come of it.
 
-use xtask::plan::{Findings, ModeRequest, Plan, Request, StdState, plan};
+use xtask::plan::{Findings, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
 use xtask_config::{CcChoice, Config, ModeChoice, Need, Target};
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_test_support::golden;
 
 use crate::support::{
     ARM_GNU, ARM_MUSL, GNU, MUSL, config, findings, mode, ready, surveyed, toolchain, triple,
 };
 
-fn for_target(text: &str) -> Request {
-    Request { targets: vec![triple(text)], ..Request::default() }
+fn for_target(text: &str) -> PlanRequest {
+    PlanRequest { targets: vec![triple(text)], ..PlanRequest::default() }
 }
 
-fn asking(text: &str, mode: ModeRequest) -> Request {
-    Request { mode: Some(mode), ..for_target(text) }
+fn asking(text: &str, mode: ModeRequest) -> PlanRequest {
+    PlanRequest { mode: Some(mode), ..for_target(text) }
 }
 
 fn named(name: &str) -> ModeRequest {
@@ -37,7 +37,7 @@ fn lines(plan: &Plan) -> Vec<String> {
     jobs.chain(skipped).collect()
 }
 
-fn planned(config: &Config, findings: &Findings, request: &Request) -> Vec<String> {
+fn planned(config: &Config, findings: &Findings, request: &PlanRequest) -> Vec<String> {
     lines(&plan(config, findings, request).unwrap())
 }
 
@@ -132,7 +132,7 @@ fn cxx_is_a_need_of_its_own() {
         ["native (native) by driver waits"],
         "zig could be got"
     );
-    let limited = Request { providers: Some(vec![Provider::Host]), ..by_name };
+    let limited = PlanRequest { providers: Some(vec![Provider::Host]), ..by_name };
     assert_eq!(planned(&config, &findings(), &limited), [format!("{GNU} skipped")]);
     let fallback = ["pure (auto for native: no-c-toolchain) by rust-lld"];
     assert_eq!(planned(&config, &without_c(MUSL), &for_target(MUSL)), fallback, "no C at all is said so");
@@ -140,7 +140,7 @@ fn cxx_is_a_need_of_its_own() {
 
 #[test]
 fn setup_is_promised_only_where_it_could_help() {
-    let request = |providers: &[Provider]| Request {
+    let request = |providers: &[Provider]| PlanRequest {
         providers: Some(providers.into()),
         ..asking(ARM_GNU, named("native"))
     };
@@ -180,7 +180,7 @@ fn what_links_a_pure_program() {
     // No provider: the host's driver still links for the host, rust-lld for musl, nothing for a foreign glibc.
     let mut none = findings();
     none.surveys.values_mut().for_each(|s| *s = surveyed(None));
-    let request = |t| Request { providers: Some(Vec::new()), ..asking(t, named("pure")) };
+    let request = |t| PlanRequest { providers: Some(Vec::new()), ..asking(t, named("pure")) };
     assert_eq!(planned(&config(), &none, &request(GNU)), ["pure (pure) by driver"]);
     assert_eq!(planned(&config(), &none, &request(ARM_MUSL)), ["pure (pure) by rust-lld"]);
     assert_eq!(planned(&config(), &none, &request(ARM_GNU)), [format!("{ARM_GNU} skipped")]);
@@ -197,7 +197,7 @@ fn what_links_a_pure_program() {
 
 #[test]
 fn targets_of_a_run() {
-    let all = plan(&config(), &findings(), &Request::default()).unwrap();
+    let all = plan(&config(), &findings(), &PlanRequest::default()).unwrap();
     let order: Vec<&str> = all.jobs.iter().map(|j| j.target.triple.as_str()).collect();
     assert_eq!(order, [GNU, MUSL, ARM_GNU, ARM_MUSL], "as in targets.toml");
     // As asked for, each once; one that is not listed has the defaults and goes into no image.
@@ -205,7 +205,8 @@ fn targets_of_a_run() {
     let riscv = triple("riscv64gc-unknown-linux-musl");
     f.surveys.insert(riscv.clone(), surveyed(Some(toolchain(Provider::Zig))));
     f.stds.insert(riscv.clone(), ready());
-    let request = Request { targets: vec![riscv.clone(), triple(MUSL), riscv.clone()], ..Request::default() };
+    let request =
+        PlanRequest { targets: vec![riscv.clone(), triple(MUSL), riscv.clone()], ..PlanRequest::default() };
     let some = plan(&config(), &f, &request).unwrap();
     assert_eq!(some.jobs.len(), 2);
     assert_eq!(some.jobs[0].target, Target::with_defaults(riscv));
@@ -218,7 +219,7 @@ fn targets_of_a_run() {
 #[test]
 fn a_mode_that_is_not_there() {
     let error = plan(&config(), &findings(), &asking(GNU, named("nativ"))).unwrap_err();
-    assert_eq!((error.kind, &*error.found[0]), (Kind::Usage, "the modes are native, pure"));
+    assert_eq!((error.kind, &*error.found[0]), (ExitKind::Usage, "the modes are native, pure"));
 }
 
 #[test]
@@ -229,6 +230,6 @@ fn json_has_the_keys_of_the_contract() {
     let runner = Runner::Qemu { program: "/usr/bin/qemu-aarch64".into(), sysroot: None };
     f.runners.insert(triple(ARM_MUSL), runner);
     f.runners.insert(triple(ARM_GNU), Runner::None { reason: "no qemu".into() });
-    let plan = plan(&config(), &f, &Request::default()).unwrap();
+    let plan = plan(&config(), &f, &PlanRequest::default()).unwrap();
     golden!("core/plan.json", &format!("{}\n", plan.json()));
 }

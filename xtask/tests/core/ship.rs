@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use xtask::failure::Failure;
-use xtask::place::{Places, place};
-use xtask::plan::{Job, Request, plan};
+use xtask::place::{Placements, place};
+use xtask::plan::{Job, PlanRequest, plan};
 use xtask::record::{
-    Artifact, BuildRecord, BuiltProgram, Origin, Purity, StoredProgram, UnmadeImage, VerifiedProgram,
+    Artifact, BuildRecord, BuiltProgram, ProgramOrigin, Purity, StoredProgram, UnmadeImage, VerifiedProgram,
     WhyUnmade,
 };
 use xtask::ship::pack;
@@ -56,7 +56,7 @@ fn packed(
     let mut f = findings();
     f.surveys.insert(triple(ARM_MUSL), surveyed(None));
     let config = config();
-    let plan = plan(&config, &f, &Request::default()).unwrap();
+    let plan = plan(&config, &f, &PlanRequest::default()).unwrap();
     let error = |j: &Job| bad.contains(&j.target.triple.as_str()).then_some("it failed");
     let jobs = plan.jobs.iter().filter(|j| !gone.contains(&j.target.triple.as_str()));
     let program = |j: &Job| {
@@ -67,15 +67,16 @@ fn packed(
     let verified: Vec<Verified> = jobs.map(|j| verified(j, &program(j), error(j))).collect();
     let workspace =
         Workspace::load(Some(&Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")), true).unwrap();
-    let origin = Origin {
+    let origin = ProgramOrigin {
         package: workspace.package("app").unwrap(),
         revision: Some("c0ffee".into()),
         created: 1_700_000_000,
     };
-    let request = Request { targets: asked.iter().map(|t| triple(t)).collect(), ..Request::default() };
+    let request =
+        PlanRequest { targets: asked.iter().map(|t| triple(t)).collect(), ..PlanRequest::default() };
     let (dist, cache) = (machine.path().join("dist"), machine.path().join("cache"));
     let (host, ui) = (Host::read(triple(MUSL)), Ui::silent());
-    let bases = Bases::new(xtask_base::Site {
+    let bases = Bases::new(xtask_base::BaseContext {
         locks: &dist,
         cache: &cache,
         host: &host,
@@ -86,7 +87,7 @@ fn packed(
         allow_superseded: false,
     });
     let (mut placed, mut unmade) = (Vec::new(), Vec::new());
-    let Places { images, .. } = place(&config, &request, verified, &bases, &ui).unwrap();
+    let Placements { images, .. } = place(&config, &request, verified, &bases, &ui).unwrap();
     for image in images {
         match image {
             Ok(image) => placed.push(image),

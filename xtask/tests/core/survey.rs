@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use xtask_compilers::toolchain::candidates::Wish;
-use xtask_compilers::toolchain::probe::{Setting, Verdict};
+use xtask_compilers::toolchain::probe::{ProbeSetting, Verdict};
 use xtask_compilers::toolchain::runner::Runner;
-use xtask_compilers::toolchain::survey::{Depth, Places, Question, Survey, survey};
+use xtask_compilers::toolchain::survey::{Depth, Survey, SurveyInput, SurveyPaths, survey};
 use xtask_process::ui::Ui;
 
 use crate::support::{GNU, MUSL, Machine, triple};
@@ -35,10 +35,11 @@ fn calls(machine: &Machine) -> usize {
 
 fn look(machine: &Machine, target: &str, cxx: bool) -> Survey {
     let (target, cache) = (triple(target), machine.path().join("cache"));
-    let setting = Setting { target: &target, std: None, runner: &Runner::Native, cxx, glibc: None };
-    let questions = BTreeMap::from([(target.clone(), Question { setting, wish: Wish::default() })]);
+    let setting = ProbeSetting { target: &target, std: None, runner: &Runner::Native, cxx, glibc: None };
+    let questions = BTreeMap::from([(target.clone(), SurveyInput { setting, wish: Wish::default() })]);
     let this = machine.path().join("this");
-    let places = Places { cache: &cache, wrappers: machine.path().join("wrappers"), this: &this, zigs: &[] };
+    let places =
+        SurveyPaths { cache: &cache, wrappers: machine.path().join("wrappers"), this: &this, zigs: &[] };
     let all = survey(&questions, &machine.host(), &places, Depth::First, &Ui::silent());
     all.unwrap().remove(&target).unwrap()
 }

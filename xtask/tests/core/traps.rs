@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask::trap::{self, Traps};
-use xtask_process::exec::{Cmd, End, Output};
+use xtask_process::exec::{Cmd, Output, ProcessEnd};
 
 use crate::support::{ARM_MUSL, GNU, MUSL, Machine, triple};
 
@@ -61,12 +61,12 @@ const FOR_HOST: Option<&str> = Some("release/build/dep-2/out");
 fn a_call_for_the_target_fails_and_is_named() {
     let t = Trapped::new();
     let output = t.call("cc", &["-c", "a b.c"], FOR_TARGET);
-    assert_eq!((output.end, output.text()), (End::Code(1), String::new()));
+    assert_eq!((output.end, output.text()), (ProcessEnd::Code(1), String::new()));
     assert!(output.errors().contains("dep 1.2.3 ran: cc -c 'a b.c'"), "{}", output.errors());
     assert_eq!(t.lines(), [format!("{ARM_MUSL}: dep 1.2.3 ran: cc -c 'a b.c'")]);
     // A cross compiler and an archiver are compilers, too, whether they are on this machine or not.
     for name in ["aarch64-linux-gnu-gcc-12", "ar", "c++", "cmake", "ranlib"] {
-        assert_eq!(t.call(name, &[], FOR_TARGET).end, End::Code(1), "{name}");
+        assert_eq!(t.call(name, &[], FOR_TARGET).end, ProcessEnd::Code(1), "{name}");
     }
     assert_eq!(t.lines().len(), 6);
 }
@@ -80,16 +80,16 @@ fn a_call_for_the_host_goes_on_and_is_told() {
     assert_eq!(t.lines().len(), 2);
     assert!(t.lines().iter().all(|l| l.starts_with("host: dep 1.2.3 ran: cc ")), "{:?}", t.lines());
     // What is not there is not found, as without traps.
-    assert_eq!(t.call("cmake", &[], FOR_HOST).end, End::Code(127));
+    assert_eq!(t.call("cmake", &[], FOR_HOST).end, ProcessEnd::Code(127));
     // Who hides where it builds to could build for a target.
-    assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
+    assert_eq!(t.call("cc", &["y.c"], None).end, ProcessEnd::Code(1));
 }
 
 /// A build script can take OUT_DIR out of what it starts; that must not make its C the host's.
 #[test]
 fn a_caller_that_does_not_say_whom_it_builds_for_counts_for_every_target() {
     let t = Trapped::new();
-    assert_eq!(t.call("cc", &["y.c"], None).end, End::Code(1));
+    assert_eq!(t.call("cc", &["y.c"], None).end, ProcessEnd::Code(1));
     assert_eq!(t.lines(), [format!("{ARM_MUSL}: dep 1.2.3 ran: cc y.c")]);
     let error = t.traps.judge("pure", &triple(ARM_MUSL)).unwrap_err();
     assert_eq!(error.found, ["dep 1.2.3 ran: cc y.c"]);
@@ -104,7 +104,7 @@ fn the_shim_lets_links_through_unseen_and_no_more() {
     assert_eq!(t.call(&shim, &["a.o", "-o", "app"], FOR_TARGET).text(), "real a.o -o app");
     assert_eq!(t.call(&shim, &["@/tmp/linker-arguments"], None).text(), "real @/tmp/linker-arguments");
     assert!(t.lines().is_empty());
-    assert_eq!(t.call(&shim, &["-c", "a.c"], FOR_TARGET).end, End::Code(1));
+    assert_eq!(t.call(&shim, &["-c", "a.c"], FOR_TARGET).end, ProcessEnd::Code(1));
     assert_eq!(t.call(&shim, &["a.S", "-o", "app"], FOR_HOST).text(), "real a.S -o app");
     assert_eq!(t.lines().len(), 2);
 }
@@ -158,7 +158,7 @@ fn a_log_that_cannot_be_read_proves_nothing() {
     // And one that cannot be written fails the call, even for the host.
     let t = Trapped::new();
     std::fs::create_dir(t.machine.path().join("log")).unwrap();
-    assert_eq!(t.call("cc", &["x.c"], FOR_HOST).end, End::Code(1));
+    assert_eq!(t.call("cc", &["x.c"], FOR_HOST).end, ProcessEnd::Code(1));
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::ffi::OsStr;
 
-use xtask_process::ui::{Surroundings, Ui, in_ci};
+use xtask_process::ui::{TerminalEnvironment, Ui, in_ci};
 
-const TERMINAL: Surroundings = Surroundings { out: true, err: true, no_color: false, dumb: false, ci: false };
+const TERMINAL: TerminalEnvironment =
+    TerminalEnvironment { out: true, err: true, no_color: false, dumb: false, ci: false };
 
 /// Colours on stderr, colours on stdout, redrawn lines.
-fn decided(around: Surroundings) -> [bool; 3] {
+fn decided(around: TerminalEnvironment) -> [bool; 3] {
     let ui = Ui::decide(false, false, false, around);
     [ui.color, ui.color_out, ui.live]
 }
@@ -15,12 +16,12 @@ fn decided(around: Surroundings) -> [bool; 3] {
 #[test]
 fn a_terminal_and_nobody_said_no() {
     assert_eq!(decided(TERMINAL), [true, true, true]);
-    assert_eq!(decided(Surroundings::default()), [false, false, false]);
-    assert_eq!(decided(Surroundings { no_color: true, ..TERMINAL }), [false, false, true]);
-    assert_eq!(decided(Surroundings { dumb: true, ..TERMINAL }), [false, false, false]);
-    assert_eq!(decided(Surroundings { ci: true, ..TERMINAL }), [true, true, false]);
-    assert_eq!(decided(Surroundings { out: false, ..TERMINAL }), [true, false, true]);
-    assert_eq!(decided(Surroundings { err: false, ..TERMINAL }), [false, true, false]);
+    assert_eq!(decided(TerminalEnvironment::default()), [false, false, false]);
+    assert_eq!(decided(TerminalEnvironment { no_color: true, ..TERMINAL }), [false, false, true]);
+    assert_eq!(decided(TerminalEnvironment { dumb: true, ..TERMINAL }), [false, false, false]);
+    assert_eq!(decided(TerminalEnvironment { ci: true, ..TERMINAL }), [true, true, false]);
+    assert_eq!(decided(TerminalEnvironment { out: false, ..TERMINAL }), [true, false, true]);
+    assert_eq!(decided(TerminalEnvironment { err: false, ..TERMINAL }), [false, true, false]);
 }
 
 #[test]

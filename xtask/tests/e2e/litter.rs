@@ -1,6 +1,6 @@
 //! What lies in target/dist and is not what this program left there.
 
-use xtask_process::exec::End;
+use xtask_process::exec::ProcessEnd;
 use xtask_test_support::need;
 
 use crate::machine::{self, HOST_MUSL};
@@ -111,5 +111,5 @@ fn who_waits_for_the_images_says_so() {
             assert!(lock.is_none() || !line.contains("still packing"), "{said:?}");
         })
         .unwrap();
-    assert!(end == End::Code(0) && lock.is_none(), "{said:?}");
+    assert!(end == ProcessEnd::Code(0) && lock.is_none(), "{said:?}");
 }

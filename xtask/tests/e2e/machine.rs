@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use xtask_process::cache;
 use xtask_process::exec::Cmd;
-use xtask_process::host::{Found, Host};
+use xtask_process::host::{Host, PathLookup};
 use xtask_setup as setup;
 use xtask_triple::Triple;
 
@@ -58,7 +58,7 @@ fn host() -> Host {
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let names = [Some(program.to_owned()), program.starts_with("qemu-").then(|| format!("{program}-static"))];
     names.into_iter().flatten().find_map(|name| match host().find(&name) {
-        Found::Program(path) => Some(path),
+        PathLookup::Program(path) => Some(path),
         _ => None,
     })
 }

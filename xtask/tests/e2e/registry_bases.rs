@@ -5,7 +5,7 @@ use std::time::Duration;
 use xtask_process::exec::Cmd;
 use xtask_test_support::need;
 use xtask_test_support::process;
-use xtask_test_support::registry::Server;
+use xtask_test_support::registry::RegistryServer;
 
 use crate::machine::{self, HOST_MUSL};
 use crate::space::Space;
@@ -13,7 +13,7 @@ use crate::space::Space;
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// Built by Docker, pushed by skopeo; gone from Docker afterwards.
-fn push(server: &Server, space: &Space, name: &str, dockerfile: &str) -> String {
+fn push(server: &RegistryServer, space: &Space, name: &str, dockerfile: &str) -> String {
     space.write("base/Dockerfile", dockerfile);
     let local = format!("xtask-e2e-{name}-{}:1", std::process::id());
     let docker = |args: &[&str]| Cmd::new("docker").args(args).capture(LIMIT).unwrap();
@@ -35,7 +35,7 @@ fn on(space: &Space, base: &str, more: &str) {
 fn what_a_base_has_is_held_against_what_the_image_says() {
     let programs = machine::programs(&["docker", "docker-registry", "skopeo"]);
     need!("registry_bases::held", machine::std_for(&[HOST_MUSL]), programs);
-    let Some(server) = Server::start("registry_bases::held") else { return };
+    let Some(server) = RegistryServer::start("registry_bases::held") else { return };
     let space = Space::with_targets(&[HOST_MUSL]);
     space.script("base/script", "exit 0");
     let mode = |name: &str| {

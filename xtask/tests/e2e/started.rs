@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use serde_json::{Value, json};
-use xtask_test_support::docker::Loaded;
+use xtask_test_support::docker::LoadedNames;
 use xtask_test_support::{folder, need};
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
@@ -25,7 +25,7 @@ fn load_prints_the_name_alone() {
     space.image(&format!("{name}-2"), &[HOST_MUSL]);
     let (reference, second) = (format!("{name}:1.2.3"), format!("{name}-2:1.2.3"));
     let all = [&reference, &second].into_iter().flat_map(|r| [r.clone(), format!("{r}-amd64")]);
-    let _loaded = Loaded(all.collect());
+    let _loaded = LoadedNames(all.collect());
     let run = space.run(&["image", "--mode", "pure", "--load"]).ended(0);
     let run = run.says(&["Ran", &format!("Loaded {name} into docker"), &format!("as {second}")]);
     assert_eq!(run.stdout(), reference, "{run}");
@@ -52,7 +52,7 @@ fn load_names_no_other_image_in_place_of_one_that_is_not_made() {
     let space = space(&format!("{name}-1"), "expect = { stdout = \"never said\" }\n");
     space.image(&name, &[HOST_MUSL]);
     let reference = format!("{name}:1.2.3");
-    let _loaded = Loaded(vec![reference.clone(), format!("{reference}-amd64")]);
+    let _loaded = LoadedNames(vec![reference.clone(), format!("{reference}-amd64")]);
     let run = space.run(&["image", "--mode", "pure", "--load"]).ended(1);
     let run = run.says(&[&format!("Loaded {name} into docker as {reference}")]);
     assert_eq!(run.stdout(), "", "{run}");

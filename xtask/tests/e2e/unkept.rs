@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_setup::zig;
 use xtask_test_support::need;
 
@@ -61,6 +61,6 @@ fn a_base_that_cannot_be_kept_is_something_missing() {
 fn what_setup_would_keep_is_something_missing() {
     let space = space();
     let error = zig::install(Path::new("python3"), &space.path("file/cache"), &mut |_| {}).unwrap_err();
-    assert_eq!(error.kind, Kind::Missing, "{error}");
+    assert_eq!(error.kind, ExitKind::Missing, "{error}");
     assert!(error.to_string().contains(HELP), "{error}");
 }

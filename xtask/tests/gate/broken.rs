@@ -168,7 +168,7 @@ fn layout_and_level_are_judged() {
     let facts = xtask_gate::Facts::read(&v3).unwrap();
     let alone = |level| {
         let limits = Limits { level, glibc: None };
-        xtask_gate::check(&facts, &Triple::parse(GNU), xtask_gate::Setting::Standalone, limits)
+        xtask_gate::check(&facts, &Triple::parse(GNU), xtask_gate::StartSetting::Standalone, limits)
     };
     assert_eq!(alone(Some(xtask_gate::Level::V2)), findings);
     assert_eq!(alone(Some(xtask_gate::Level::V4)), []);

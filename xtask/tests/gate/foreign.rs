@@ -1,6 +1,6 @@
 //! Programs for other machines, made by cross compilers.
 
-use xtask_gate::{Facts, Float, Glibc, Kind, Limits, Root, Setting, Severity, check};
+use xtask_gate::{Facts, Float, Glibc, Limits, Linkage, Root, Severity, StartSetting, check};
 use xtask_test_support::process::starts;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -8,7 +8,7 @@ use xtask_triple::Triple;
 use crate::programs::{Bench, HELLO, THREADS, facts};
 use crate::zig::zig;
 
-fn ships(facts: &Facts, triple: &str, setting: Setting) -> bool {
+fn ships(facts: &Facts, triple: &str, setting: StartSetting) -> bool {
     let findings = check(facts, &Triple::parse(triple), setting, Limits::default());
     findings.iter().all(|f| f.severity != Severity::Fail)
 }
@@ -21,15 +21,15 @@ fn aarch64_by_gnu_gcc() {
     }
     let bench = Bench::new();
     let dynamic = facts(&bench.compile(&[cc], &[], HELLO, "dynamic"));
-    assert_eq!((dynamic.kind, dynamic.machine_name().as_str()), (Kind::Dynamic, "aarch64"));
+    assert_eq!((dynamic.kind, dynamic.machine_name().as_str()), (Linkage::Dynamic, "aarch64"));
     assert_eq!(dynamic.interpreter.as_deref(), Some("/lib/ld-linux-aarch64.so.1"));
     assert!(dynamic.glibc_max().is_some_and(|(v, _)| v >= Glibc::parse("2.17").unwrap()));
-    assert!(ships(&dynamic, "aarch64-unknown-linux-gnu", Setting::Standalone));
-    assert!(!ships(&dynamic, "aarch64-unknown-linux-gnu", Setting::Image(Root::Scratch)));
-    assert!(!ships(&dynamic, "x86_64-unknown-linux-gnu", Setting::Standalone));
+    assert!(ships(&dynamic, "aarch64-unknown-linux-gnu", StartSetting::Standalone));
+    assert!(!ships(&dynamic, "aarch64-unknown-linux-gnu", StartSetting::Image(Root::Scratch)));
+    assert!(!ships(&dynamic, "x86_64-unknown-linux-gnu", StartSetting::Standalone));
     let fixed = facts(&bench.compile(&[cc], &["-static"], HELLO, "static"));
-    assert_eq!(fixed.kind, Kind::Static);
-    assert!(ships(&fixed, "aarch64-unknown-linux-gnu", Setting::Image(Root::Scratch)));
+    assert_eq!(fixed.kind, Linkage::Static);
+    assert!(ships(&fixed, "aarch64-unknown-linux-gnu", StartSetting::Image(Root::Scratch)));
 }
 
 #[test]
@@ -47,15 +47,15 @@ fn float_conventions_by_zig() {
         let cc = [zig.as_str(), "cc", "-target", target];
         let facts = facts(&bench.compile(&cc, &["-static"], HELLO, target));
         assert_eq!((facts.machine_name().as_str(), facts.float), (machine, Some(float)), "{target}");
-        assert_ne!(facts.kind, Kind::Dynamic);
-        assert!(ships(&facts, triple, Setting::Image(Root::Scratch)), "{target}");
+        assert_ne!(facts.kind, Linkage::Dynamic);
+        assert!(ships(&facts, triple, StartSetting::Image(Root::Scratch)), "{target}");
         if machine == "arm" {
             let other = if float == Float::Hard {
                 "armv7-unknown-linux-musleabi"
             } else {
                 "armv7-unknown-linux-musleabihf"
             };
-            let findings = check(&facts, &Triple::parse(other), Setting::Standalone, Limits::default());
+            let findings = check(&facts, &Triple::parse(other), StartSetting::Standalone, Limits::default());
             assert!(findings[0].what.contains(&format!("by {float}, but {other}")), "{findings:?}");
         }
     }
@@ -73,7 +73,7 @@ fn the_floor_that_zig_was_given_is_kept() {
     let findings = check(
         &facts,
         &Triple::parse("aarch64-unknown-linux-gnu"),
-        Setting::Standalone,
+        StartSetting::Standalone,
         Limits { glibc: floor, ..Limits::default() },
     );
     assert!(findings.iter().all(|f| f.severity != Severity::Fail), "{findings:?}");
@@ -90,7 +90,7 @@ fn musl_output_that_is_secretly_dynamic() {
     let musl = check(
         &facts,
         &Triple::parse("aarch64-unknown-linux-musl"),
-        Setting::Image(Root::Scratch),
+        StartSetting::Image(Root::Scratch),
         Limits::default(),
     );
     assert_eq!(musl[0].severity, Severity::Fail);
@@ -98,7 +98,11 @@ fn musl_output_that_is_secretly_dynamic() {
         assert!(musl[0].what.contains(part), "{part}: {}", musl[0].what);
     }
     assert!(musl[0].fix.contains("+crt-static"));
-    let gnu =
-        check(&facts, &Triple::parse("aarch64-unknown-linux-gnu"), Setting::Standalone, Limits::default());
+    let gnu = check(
+        &facts,
+        &Triple::parse("aarch64-unknown-linux-gnu"),
+        StartSetting::Standalone,
+        Limits::default(),
+    );
     assert!(gnu[0].what.contains("linked against musl"), "{gnu:?}");
 }

@@ -1,6 +1,6 @@
 //! Programs of the host's gcc and rustc.
 
-use xtask_gate::{Endian, Finding, Glibc, Kind, Limits, Root, Setting, Severity, Stack, check};
+use xtask_gate::{Endian, Finding, Glibc, Limits, Linkage, Root, Severity, Stack, StartSetting, check};
 use xtask_process::exec::Cmd;
 use xtask_test_support::process::{run, starts};
 use xtask_test_support::skip::skipped;
@@ -8,7 +8,7 @@ use xtask_triple::Triple;
 
 use crate::programs::{Bench, HELLO, THREADS, facts};
 
-const SCRATCH: Setting = Setting::Image(Root::Scratch);
+const SCRATCH: StartSetting = StartSetting::Image(Root::Scratch);
 
 /// gcc for x86-64 Linux: what the expectations below are about.
 fn gcc(test: &str) -> Option<Bench> {
@@ -34,7 +34,7 @@ fn fails(findings: &[Finding]) -> Vec<&str> {
 #[test]
 fn static_programs_pass_everywhere() {
     let Some(bench) = gcc("static_programs_pass_everywhere") else { return };
-    for (flag, kind) in [("-static", Kind::Static), ("-static-pie", Kind::StaticPie)] {
+    for (flag, kind) in [("-static", Linkage::Static), ("-static-pie", Linkage::StaticPie)] {
         let facts = facts(&bench.compile(&["gcc"], &[flag], HELLO, kind.word()));
         assert_eq!((facts.kind, facts.bits, facts.endian), (kind, 64, Endian::Little));
         assert_eq!(facts.machine_name(), "x86_64");
@@ -45,7 +45,7 @@ fn static_programs_pass_everywhere() {
             check(
                 &facts,
                 &gnu(),
-                Setting::Standalone,
+                StartSetting::Standalone,
                 Limits { glibc: Glibc::parse("2.17"), ..Limits::default() }
             ),
             []
@@ -61,10 +61,10 @@ fn a_pie_with_an_interpreter_is_dynamic() {
         let flags = ["-fPIE", flag, "-Wl,--hash-style=gnu"];
         let facts = facts(&bench.compile(&["gcc"], &flags, HELLO, "dynamic"));
         assert!(facts.versions.iter().any(|n| n.symbols.iter().any(|s| s == "puts")), "{:?}", facts.versions);
-        assert_eq!(facts.kind, Kind::Dynamic, "{flag}");
+        assert_eq!(facts.kind, Linkage::Dynamic, "{flag}");
         assert_eq!(facts.interpreter.as_deref(), Some("/lib64/ld-linux-x86-64.so.2"));
         assert_eq!(facts.needed, ["libc.so.6"]);
-        assert_eq!(check(&facts, &gnu(), Setting::Standalone, Limits::default()), []);
+        assert_eq!(check(&facts, &gnu(), StartSetting::Standalone, Limits::default()), []);
         let image = check(&facts, &gnu(), SCRATCH, Limits::default());
         assert_eq!(
             fails(&image),
@@ -73,7 +73,7 @@ fn a_pie_with_an_interpreter_is_dynamic() {
             ]
         );
         assert!(image[0].fix.contains("musl target") && image[0].fix.contains("+crt-static"));
-        let secretly = check(&facts, &musl(), Setting::Standalone, Limits::default());
+        let secretly = check(&facts, &musl(), StartSetting::Standalone, Limits::default());
         assert!(fails(&secretly)[0].starts_with("a program for x86_64-unknown-linux-musl must be static"));
         assert!(secretly[0].what.contains("libc.so.6") && secretly[0].fix.contains("linked against glibc"));
     }
@@ -85,15 +85,15 @@ fn another_machine_is_refused() {
     let facts = facts(&bench.compile(&["gcc"], &["-static"], HELLO, "program"));
     for triple in ["aarch64-unknown-linux-musl", "i686-unknown-linux-gnu", "x86_64-unknown-linux-gnux32"] {
         let triple = Triple::parse(triple);
-        let findings = check(&facts, &triple, Setting::Standalone, Limits::default());
+        let findings = check(&facts, &triple, StartSetting::Standalone, Limits::default());
         assert_eq!(fails(&findings).len(), 1, "{triple}: {findings:?}");
         assert!(findings[0].what.starts_with("the program is for x86_64 (64-bit), but"));
     }
     let unknown =
-        check(&facts, &Triple::parse("mips-unknown-linux-gnu"), Setting::Standalone, Limits::default());
+        check(&facts, &Triple::parse("mips-unknown-linux-gnu"), StartSetting::Standalone, Limits::default());
     assert_eq!((unknown.len(), unknown[0].severity), (1, Severity::Warn));
     let windows =
-        check(&facts, &Triple::parse("x86_64-pc-windows-gnu"), Setting::Standalone, Limits::default());
+        check(&facts, &Triple::parse("x86_64-pc-windows-gnu"), StartSetting::Standalone, Limits::default());
     assert!(fails(&windows)[0].contains("ELF program"));
 }
 
@@ -113,7 +113,7 @@ fn the_glibc_floor_names_symbol_version_and_library() {
     let findings = check(
         &facts,
         &gnu(),
-        Setting::Standalone,
+        StartSetting::Standalone,
         Limits { glibc: Glibc::parse("2.31"), ..Limits::default() },
     );
     assert_eq!(fails(&findings).len(), 1, "{findings:?}");
@@ -124,7 +124,7 @@ fn the_glibc_floor_names_symbol_version_and_library() {
         check(
             &facts,
             &gnu(),
-            Setting::Standalone,
+            StartSetting::Standalone,
             Limits { glibc: Glibc::parse("2.34"), ..Limits::default() }
         ),
         []
@@ -155,7 +155,7 @@ fn stack_and_search_path_are_warnings() {
     let flags = ["-Wl,-z,execstack", "-Wl,-rpath,/opt/lib:$ORIGIN/../lib", "-Wl,--dynamic-linker=/opt/ld.so"];
     let facts = facts(&bench.compile(&["gcc"], &flags, HELLO, "odd"));
     assert_eq!(facts.stack, Stack::Executable);
-    let findings = check(&facts, &gnu(), Setting::Standalone, Limits::default());
+    let findings = check(&facts, &gnu(), StartSetting::Standalone, Limits::default());
     let whats: Vec<&str> = findings.iter().map(|f| f.what.as_str()).collect();
     assert_eq!(
         whats,
@@ -199,8 +199,8 @@ fn libraries_and_objects_are_no_programs() {
 fn needs_without_an_interpreter_cannot_start() {
     let Some(bench) = gcc("needs_without_an_interpreter_cannot_start") else { return };
     let facts = facts(&bench.compile(&["gcc"], &["-pie", "-Wl,--no-dynamic-linker"], HELLO, "lost"));
-    assert_eq!((facts.kind, facts.interpreter.as_deref()), (Kind::Dynamic, None));
-    let findings = check(&facts, &gnu(), Setting::Standalone, Limits::default());
+    assert_eq!((facts.kind, facts.interpreter.as_deref()), (Linkage::Dynamic, None));
+    let findings = check(&facts, &gnu(), StartSetting::Standalone, Limits::default());
     assert!(fails(&findings)[0].contains("names no interpreter"), "{findings:?}");
 }
 
@@ -215,7 +215,7 @@ fn a_rust_program_of_the_host() {
     let output = bench.path("program");
     run(&Cmd::new("rustc").args(["-Copt-level=s", "-o"]).arg(&output).arg(&source));
     let facts = facts(&output);
-    assert_eq!(facts.kind, Kind::Dynamic);
+    assert_eq!(facts.kind, Linkage::Dynamic);
     assert!(facts.needed.iter().any(|n| n == "libc.so.6"));
     assert!(facts.glibc_max().is_some());
 }

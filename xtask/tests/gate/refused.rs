@@ -1,6 +1,6 @@
 //! What is no program: each has its own words.
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_gate::Facts;
 
 use crate::programs::Bench;
@@ -20,7 +20,7 @@ fn each_kind_of_file_has_its_words() {
     for (name, bytes, words) in cases {
         let error = Facts::read(&bench.file(name, bytes)).unwrap_err();
         assert!(error.what.ends_with(&format!("{name} {words}")), "{error}");
-        assert_eq!(error.kind, Kind::Failed);
+        assert_eq!(error.kind, ExitKind::Failed);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use xtask_base as base;
 use xtask_gate::{Level, Program, Tree, closure_paths};
-use xtask_oci::{Kind, Node, RootFs};
+use xtask_oci::{FileKind, Node, RootFs};
 
 use crate::programs::THREADS;
 use crate::roots::{CXX, LIB, Root, ready};
@@ -12,9 +12,9 @@ fn unpack(tree: &RootFs) -> Root {
     let root = Root::empty("cut");
     for (path, node) in tree.iter() {
         match &node.kind {
-            Kind::Dir => std::fs::create_dir_all(root.path(path)).unwrap(),
-            Kind::Symlink(target) => root.link(target, path),
-            Kind::File(content) => {
+            FileKind::Dir => std::fs::create_dir_all(root.path(path)).unwrap(),
+            FileKind::Symlink(target) => root.link(target, path),
+            FileKind::File(content) => {
                 root.write(path, content.read().unwrap());
                 let mode = std::os::unix::fs::PermissionsExt::from_mode(node.mode);
                 std::fs::set_permissions(root.path(path), mode).unwrap();
@@ -69,7 +69,7 @@ fn what_is_left_of_a_base_is_enough() {
         ]
     );
     let mut cut = base::closure(&tree, &program, Level::V1, &[]).unwrap();
-    let left: Vec<&str> = cut.iter().filter(|(_, n)| n.kind != Kind::Dir).map(|(path, _)| path).collect();
+    let left: Vec<&str> = cut.iter().filter(|(_, n)| n.kind != FileKind::Dir).map(|(path, _)| path).collect();
     assert_eq!(
         left,
         [

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use xtask_base as base;
 use xtask_gate::{Level, Program, Start, Tree};
-use xtask_oci::{Kind, Node};
+use xtask_oci::{FileKind, Node};
 use xtask_triple::Triple;
 
 use crate::programs::HELLO;
@@ -125,9 +125,9 @@ fn what_is_left_of_a_base_is_enough_for_them_too() {
     let small = Root::empty("cut");
     for (path, node) in cut.iter() {
         match &node.kind {
-            Kind::Dir => std::fs::create_dir_all(small.path(path)).unwrap(),
-            Kind::Symlink(target) => small.link(target, path),
-            Kind::File(content) => {
+            FileKind::Dir => std::fs::create_dir_all(small.path(path)).unwrap(),
+            FileKind::Symlink(target) => small.link(target, path),
+            FileKind::File(content) => {
                 small.write(path, content.read().unwrap());
                 mode(&small, path, node.mode);
             }

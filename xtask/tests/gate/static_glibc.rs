@@ -1,6 +1,6 @@
 //! Static programs with glibc's name service in them: it loads shared libraries at run time.
 
-use xtask_gate::{Finding, Limits, Setting, Severity, check};
+use xtask_gate::{Finding, Limits, Severity, StartSetting, check};
 use xtask_process::exec::Cmd;
 use xtask_test_support::process::{run, starts};
 use xtask_test_support::skip::skipped;
@@ -23,7 +23,7 @@ fn gcc(test: &str) -> Option<Bench> {
 }
 
 fn judge(path: &std::path::Path) -> Vec<Finding> {
-    check(&facts(path), &Triple::parse(GNU), Setting::Standalone, Limits::default())
+    check(&facts(path), &Triple::parse(GNU), StartSetting::Standalone, Limits::default())
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use xtask_oci::document::Runtime;
-use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, Scratch, scratch_rootfs};
+use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, ScratchImage, scratch_rootfs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::c::compile;
-use xtask_test_support::docker::{Loaded, daemon, keeps_the_index};
+use xtask_test_support::docker::{LoadedNames, daemon, keeps_the_index};
 use xtask_test_support::process::{LIMIT, run};
 use xtask_test_support::skip::{have, on_x86_64, skipped};
 use xtask_triple::Triple;
@@ -51,7 +51,7 @@ pub(crate) fn program(test: &str, cc: &str, dir: &Path) -> Option<PathBuf> {
 }
 
 pub(crate) fn platform(triple: &str, program: &Path) -> PlatformSpec {
-    let scratch = Scratch { bin: "prog", program, time_zones: true };
+    let scratch = ScratchImage { bin: "prog", program, time_zones: true };
     PlatformSpec {
         platform: Triple::parse(triple).platform().unwrap(),
         layers: vec![LayerSource::Tree(LayerSpec {
@@ -90,7 +90,7 @@ fn load_and_run(dir: &Path, name: &str, platform: PlatformSpec) -> String {
         created: 0,
     };
     let (first, tagged) = (format!("{}:1", image.name), format!("{}:1-{arch}", image.name));
-    let _loaded = Loaded(vec![first.clone(), tagged.clone()]);
+    let _loaded = LoadedNames(vec![first.clone(), tagged.clone()]);
     let packed = pack_with(&[image], dir, 2).remove(0);
     let told = run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar)).text();
     let name = if keeps_the_index() { &first } else { &tagged };
@@ -139,7 +139,7 @@ fn one_tar_loads_every_platform() {
     let mut image = crate::support::fixed_image(dir.path());
     image.name = format!("xtask-test-all-{}", std::process::id());
     let tags: Vec<String> = ["", "-amd64", "-arm64"].map(|end| format!("{}:1.2.3-x{end}", image.name)).into();
-    let _loaded = Loaded(tags.clone());
+    let _loaded = LoadedNames(tags.clone());
     let packed = pack_with(&[image], dir.path(), 2).remove(0);
     run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar));
     let inspect = |tag: &String| {

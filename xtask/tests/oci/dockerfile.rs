@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use xtask::ship::docker::{OnBase, base_tars};
-use xtask_oci::{Content, Kind, Node, RootFs, Scratch, scratch_rootfs};
+use xtask_oci::{Content, FileKind, Node, RootFs, ScratchImage, scratch_rootfs};
 use xtask_process::exec::Cmd;
-use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::docker::{LoadedNames, daemon};
 use xtask_test_support::process::{LIMIT, run};
 use xtask_triple::Triple;
 
@@ -30,7 +30,7 @@ fn repository() -> PathBuf {
 }
 
 fn tree(program: &Path) -> RootFs {
-    scratch_rootfs(&Scratch { bin: "app", program, time_zones: false }).unwrap()
+    scratch_rootfs(&ScratchImage { bin: "app", program, time_zones: false }).unwrap()
 }
 
 fn bytes_of(content: &Content) -> Vec<u8> {
@@ -40,9 +40,9 @@ fn bytes_of(content: &Content) -> Vec<u8> {
 fn seen_in(rootfs: &RootFs) -> Tree {
     let seen = rootfs.iter().map(|(path, node)| {
         let (kind, bytes) = match &node.kind {
-            Kind::Dir => ("folder", Vec::new()),
-            Kind::File(content) => ("file", bytes_of(content)),
-            Kind::Symlink(target) => ("link", target.as_bytes().to_vec()),
+            FileKind::Dir => ("folder", Vec::new()),
+            FileKind::File(content) => ("file", bytes_of(content)),
+            FileKind::Symlink(target) => ("link", target.as_bytes().to_vec()),
         };
         let owner = (node.uid.into(), node.gid.into());
         (path.to_owned(), Seen { kind, mode: node.mode, owner, bytes })
@@ -139,7 +139,7 @@ fn docker_builds_the_tree_that_we_pack() {
     let context = context(dir.path(), &program);
     xtask::ship::rootfs_tar(&context.join("target/dist")).unwrap();
     let image = format!("xtask-test-dockerfile-{}:1", std::process::id());
-    let _loaded = Loaded(vec![image.clone()]);
+    let _loaded = LoadedNames(vec![image.clone()]);
     let args = ["TARGET=some-target", "MODE=some-mode"];
     let told = built(&context, "docker/scratch.Dockerfile", &args, &image, &tree(&program));
     assert_eq!(told, format!("65532:65532 / {ENV}"));
@@ -197,7 +197,7 @@ fn docker_builds_the_tree_that_we_pack_on_a_base() {
     assert_eq!(std::fs::metadata(&written[0]).unwrap().modified().unwrap(), before, "written again");
 
     let name = format!("xtask-test-distroless-{}:1", std::process::id());
-    let _loaded = Loaded(vec![name.clone()]);
+    let _loaded = LoadedNames(vec![name.clone()]);
     let args = ["TARGET=some-target", "MODE=some-mode"];
     let told = built(&context, "docker/distroless.Dockerfile", &args, &name, &ours);
     assert_eq!(told, format!("65532:65532 /home/nonroot {ENV}"));

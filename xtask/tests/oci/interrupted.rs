@@ -143,7 +143,7 @@ fn names_are_checked_before_anything_is_written() {
     bad.push(vec![xtask_oci::ImageSpec { platforms: vec![], ..image.clone() }]);
     bad.push(vec![xtask_oci::ImageSpec { version: "a b".into(), ..image }]);
     for images in bad {
-        assert_eq!(packer.pack(&images).unwrap_err().kind, xtask_files::error::Kind::Usage);
+        assert_eq!(packer.pack(&images).unwrap_err().kind, xtask_files::error::ExitKind::Usage);
     }
     assert!(!dist.exists());
 }

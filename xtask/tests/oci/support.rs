@@ -6,7 +6,7 @@ use std::path::Path;
 
 use xtask_oci::document::Runtime;
 use xtask_oci::{
-    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, Scratch,
+    Codec, ImageSpec, LayerSource, LayerSpec, Node, PackedImage, Packer, PlatformSpec, RootFs, ScratchImage,
     scratch_rootfs,
 };
 use xtask_triple::Triple;
@@ -76,7 +76,8 @@ pub(crate) fn scratch_image(dir: &Path, time_zones: bool) -> ImageSpec {
     image.name = "scratch".into();
     image.platforms.truncate(1);
     let program = dir.join("program");
-    *first_tree(&mut image) = scratch_rootfs(&Scratch { bin: "app", program: &program, time_zones }).unwrap();
+    *first_tree(&mut image) =
+        scratch_rootfs(&ScratchImage { bin: "app", program: &program, time_zones }).unwrap();
     image
 }
 

@@ -6,9 +6,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use proptest::prelude::*;
-use xtask_oci::{Kind, RootFs, unpack};
+use xtask_oci::{FileKind, RootFs, unpack};
 use xtask_process::exec::Cmd;
-use xtask_test_support::docker::{Loaded, daemon};
+use xtask_test_support::docker::{LoadedNames, daemon};
 use xtask_test_support::process::{LIMIT, run};
 use xtask_test_support::skip::have;
 
@@ -20,9 +20,9 @@ type Seen = BTreeMap<String, (String, u32, Vec<u8>)>;
 fn seen(tree: &RootFs) -> Seen {
     let entry = |(path, node): (&str, &xtask_oci::Node)| {
         let (kind, content) = match &node.kind {
-            Kind::Dir => ("folder", Vec::new()),
-            Kind::File(content) => ("file", content.read().unwrap().into_owned()),
-            Kind::Symlink(target) => ("link", target.clone().into_bytes()),
+            FileKind::Dir => ("folder", Vec::new()),
+            FileKind::File(content) => ("file", content.read().unwrap().into_owned()),
+            FileKind::Symlink(target) => ("link", target.clone().into_bytes()),
         };
         (path.to_owned(), (kind.to_owned(), node.mode, content))
     };
@@ -165,7 +165,7 @@ fn docker_sees_the_same_tree() {
     run(&Cmd::new(&tar).arg("-cf").arg(at("two.tar")).arg("-C").arg(&two).args(["lib/c", "opt"]));
     fs::write(at("Dockerfile"), DOCKERFILE).unwrap();
     let name = format!("xtask-test-unpack-{}:1", std::process::id());
-    let _loaded = Loaded(vec![name.clone()]);
+    let _loaded = LoadedNames(vec![name.clone()]);
     run(&Cmd::new("docker").args(["build", "-q", "-t", &name]).arg(dir.path()));
     let saved = at("saved.tar");
     run(&Cmd::new("docker").args(["save", &name, "-o"]).arg(&saved));

@@ -8,7 +8,7 @@ use xtask_oci::decompress::decompress;
 use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest, media_type};
 use xtask_oci::{Codec, Digest, ImageSpec, Layer, LayerSource, Layout, Node, PackedImage, StoredLayer};
 use xtask_process::exec::Cmd;
-use xtask_test_support::docker::{Loaded, daemon, keeps_the_index};
+use xtask_test_support::docker::{LoadedNames, daemon, keeps_the_index};
 use xtask_test_support::folder::files;
 use xtask_test_support::process::run;
 use xtask_test_support::skip::{have, skipped};
@@ -157,7 +157,7 @@ fn docker_loads_its_tar() {
     let mut image = image(dir.path());
     image.name = format!("xtask-test-zstd-{}", std::process::id());
     let name = format!("{}:1.2.3-x", image.name);
-    let _loaded = Loaded(["", "-amd64", "-arm64"].map(|end| format!("{name}{end}")).into());
+    let _loaded = LoadedNames(["", "-amd64", "-arm64"].map(|end| format!("{name}{end}")).into());
     let packed = pack_with(&[image], dir.path(), 2).remove(0);
     run(&Cmd::new("docker").args(["load", "--input"]).arg(&packed.tar));
     let id = run(&Cmd::new("docker").args(["image", "inspect", "--format", "{{.Id}}", &name])).text();

@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::Path;
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_test_support::folder::script;
-use xtask_test_support::registry::{PASSWORD, Server, Settings, USER};
+use xtask_test_support::registry::{PASSWORD, RegistryServer, Settings, USER};
 
 use crate::image::packed;
 use crate::support::{AMD64, Machine};
@@ -14,8 +14,8 @@ use crate::support::{AMD64, Machine};
 const RIGHT: &str = "cmVhZGVyOm9wZW4gc2VzYW1l";
 const WRONG: &str = "cmVhZGVyOndyb25n";
 
-fn start(test: &str) -> Option<Server> {
-    let server = Server::start_with(test, Settings { password: true, ..Settings::default() })?;
+fn start(test: &str) -> Option<RegistryServer> {
+    let server = RegistryServer::start_with(test, Settings { password: true, ..Settings::default() })?;
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     Some(server)
 }
@@ -36,7 +36,7 @@ fn a_password_that_docker_keeps_is_used() {
 
     let error = machine(server.dir(), &auths(WRONG)).base(&name, AMD64).unwrap_err();
     let text = error.to_string();
-    assert_eq!(error.kind, Kind::Failed);
+    assert_eq!(error.kind, ExitKind::Failed);
     assert!(text.contains("401 Unauthorized") && text.contains(&format!("asked as {USER:?}")), "{text}");
     assert!(text.contains(&format!("docker login {at}")), "{text}");
     assert!(!text.contains("wrong") && !text.contains(WRONG), "{text}");

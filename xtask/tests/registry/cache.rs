@@ -2,17 +2,17 @@
 
 use std::fs;
 
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_oci::Digest;
 use xtask_oci::document::{ImageConfig, Manifest};
-use xtask_test_support::registry::Server;
+use xtask_test_support::registry::RegistryServer;
 
 use crate::image::{Made, layout, packed, tar};
 use crate::support::{AMD64, ARM64, Machine};
 
 #[test]
 fn what_was_pulled_once_needs_no_registry() {
-    let Some(mut server) = Server::start("what_was_pulled_once_needs_no_registry") else { return };
+    let Some(mut server) = RegistryServer::start("what_was_pulled_once_needs_no_registry") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let mut machine = Machine::new();
     let name = server.name("made:1");
@@ -23,19 +23,19 @@ fn what_was_pulled_once_needs_no_registry() {
     assert_eq!(machine.base(&name, AMD64).unwrap(), first);
 
     let error = machine.base(&name, ARM64).unwrap_err();
-    assert_eq!(error.kind, Kind::Missing);
+    assert_eq!(error.kind, ExitKind::Missing);
     assert!(
         error.to_string().contains("is not in the cache, and cannot be fetched with --offline"),
         "{error}"
     );
     let error = machine.base(&server.name("made:2"), AMD64).unwrap_err();
-    assert_eq!(error.kind, Kind::Missing);
+    assert_eq!(error.kind, ExitKind::Missing);
     assert!(error.to_string().contains("is not locked yet"), "{error}");
 }
 
 #[test]
 fn a_damaged_cache_is_noticed_and_mended() {
-    let Some(server) = Server::start("a_damaged_cache_is_noticed_and_mended") else { return };
+    let Some(server) = RegistryServer::start("a_damaged_cache_is_noticed_and_mended") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let mut machine = Machine::new();
     let name = server.name("made:1");
@@ -65,12 +65,12 @@ fn a_damaged_cache_is_noticed_and_mended() {
     fs::write(&tar, "x").unwrap();
     assert_eq!(machine.base(&name, AMD64).unwrap(), first);
     fs::write(&first.layers[0].blob, "x").unwrap();
-    assert_eq!(machine.base(&name, AMD64).unwrap_err().kind, Kind::Missing);
+    assert_eq!(machine.base(&name, AMD64).unwrap_err().kind, ExitKind::Missing);
 }
 
 #[test]
 fn a_registry_that_lies_is_not_believed() {
-    let Some(server) = Server::start("a_registry_that_lies_is_not_believed") else { return };
+    let Some(server) = RegistryServer::start("a_registry_that_lies_is_not_believed") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let machine = Machine::new();
     let name = server.name("made:1");
@@ -112,7 +112,7 @@ fn a_registry_that_lies_is_not_believed() {
 #[test]
 fn a_layer_that_is_not_what_its_configuration_says_is_refused() {
     let test = "a_layer_that_is_not_what_its_configuration_says_is_refused";
-    let Some(server) = Server::start(test) else { return };
+    let Some(server) = RegistryServer::start(test) else { return };
     let layer = || [Made::plain(tar(&[("a", b"b")]))];
     type Change = fn(&mut ImageConfig, &mut Manifest);
     let cases: [(&str, Change, &str); 3] = [
@@ -133,7 +133,7 @@ fn a_layer_that_is_not_what_its_configuration_says_is_refused() {
 
 #[test]
 fn two_at_once_share_one_cache() {
-    let Some(server) = Server::start("two_at_once_share_one_cache") else { return };
+    let Some(server) = RegistryServer::start("two_at_once_share_one_cache") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let machine = Machine::new();
     let name = server.name("made:1");

@@ -9,14 +9,14 @@ use ureq::http::{Method, header};
 use xtask_oci::document::{Index, Manifest, media_type};
 use xtask_oci::{Blobs, Digest};
 use xtask_registry::http::{Body, Http, HttpRequest};
-use xtask_test_support::registry::{Server, Settings};
+use xtask_test_support::registry::{RegistryServer, Settings};
 
 use crate::image::packed;
 use crate::support::{AMD64, Machine};
 
 /// Puts an image of a layout on a registry as it is, by the client that is tested here: others would not send what does
 /// not fit together.
-pub(crate) fn put(server: &Server, layout: &str, rest: &str) {
+pub(crate) fn put(server: &RegistryServer, layout: &str, rest: &str) {
     let dir = Path::new(layout.strip_prefix("oci:").unwrap().strip_suffix(":x").unwrap());
     let blobs = Blobs::of_layout(dir);
     let index: Index = serde_json::from_slice(&std::fs::read(dir.join("index.json")).unwrap()).unwrap();
@@ -152,7 +152,7 @@ fn is_blob(seen: &Seen) -> bool {
 
 #[test]
 fn a_busy_registry_is_asked_again() {
-    let Some(server) = Server::start("a_busy_registry_is_asked_again") else { return };
+    let Some(server) = RegistryServer::start("a_busy_registry_is_asked_again") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let busy = |_: &Seen, before: usize| match before {
         0 => Act::Answer("503 Service Unavailable\r\nRetry-After: 0".into()),
@@ -187,7 +187,7 @@ fn nobody_there_is_said_after_some_tries() {
 
 #[test]
 fn a_broken_transfer_is_taken_up_where_it_broke() {
-    let Some(server) = Server::start("a_broken_transfer_is_taken_up_where_it_broke") else { return };
+    let Some(server) = RegistryServer::start("a_broken_transfer_is_taken_up_where_it_broke") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let whole = Machine::new().base(&server.name("made:1"), AMD64).unwrap();
     let layer = whole.layers[0].layer.descriptor.clone();
@@ -210,7 +210,7 @@ fn a_broken_transfer_is_taken_up_where_it_broke() {
 
 #[test]
 fn a_transfer_that_brings_nothing_is_given_up() {
-    let Some(server) = Server::start("a_transfer_that_brings_nothing_is_given_up") else { return };
+    let Some(server) = RegistryServer::start("a_transfer_that_brings_nothing_is_given_up") else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     // Headers of this registry have more bytes than that; the body has none.
     let front = Between::start(&server.at, |seen, _| if is_blob(seen) { Act::Cut(0) } else { Act::Pass });
@@ -223,13 +223,14 @@ fn a_transfer_that_brings_nothing_is_given_up() {
 #[test]
 fn a_redirect_takes_no_password_along() {
     let test = "a_redirect_takes_no_password_along";
-    let Some(guarded) = Server::start_with(test, Settings { password: true, ..Settings::default() }) else {
+    let Some(guarded) = RegistryServer::start_with(test, Settings { password: true, ..Settings::default() })
+    else {
         return;
     };
     guarded.push(&packed(guarded.dir(), "one"), "made:1", &[]);
     // The same storage without a guard, as a CDN has it.
     let open = Settings { storage: Some(guarded.storage.clone()), ..Settings::default() };
-    let Some(open) = Server::start_with(test, open) else { return };
+    let Some(open) = RegistryServer::start_with(test, open) else { return };
     let cdn = Between::passing(&open.at);
     let to = cdn.at.clone();
     let front = Between::start(&guarded.at, move |seen, _| {
@@ -268,7 +269,9 @@ fn a_redirect_leads_to_no_other_kind_of_place() {
 
 #[test]
 fn a_proxy_is_used_and_a_plain_registry_must_be_named() {
-    let Some(server) = Server::start("a_proxy_is_used_and_a_plain_registry_must_be_named") else { return };
+    let Some(server) = RegistryServer::start("a_proxy_is_used_and_a_plain_registry_must_be_named") else {
+        return;
+    };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let proxy = Between::passing(&server.at);
     let address = format!("http://user:hunter2@{}", proxy.at);

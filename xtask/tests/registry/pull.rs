@@ -3,11 +3,11 @@
 use std::io::Write;
 
 use xtask_oci::document::media_type;
-use xtask_oci::{Digest, Kind};
+use xtask_oci::{Digest, FileKind};
 use xtask_process::exec::Cmd;
 use xtask_registry::{Reference, lock};
 use xtask_test_support::process::run;
-use xtask_test_support::registry::Server;
+use xtask_test_support::registry::RegistryServer;
 
 use crate::image::{Made, layout, noise, packed, runtime, tar};
 use crate::network::put;
@@ -15,7 +15,7 @@ use crate::support::{AMD64, ARM64, Machine};
 
 #[test]
 fn a_tag_is_locked_and_each_platform_has_its_own() {
-    let Some(server) = Server::start("a_tag_is_locked_and_each_platform_has_its_own") else { return };
+    let Some(server) = RegistryServer::start("a_tag_is_locked_and_each_platform_has_its_own") else { return };
     server.push(&packed(server.dir(), "one"), "team/made:1", &[]);
     let machine = Machine::new();
     let name = server.name("team/made:1");
@@ -58,7 +58,9 @@ fn a_tag_is_locked_and_each_platform_has_its_own() {
 
 #[test]
 fn a_tag_that_moves_changes_nothing_until_it_is_wanted() {
-    let Some(server) = Server::start("a_tag_that_moves_changes_nothing_until_it_is_wanted") else { return };
+    let Some(server) = RegistryServer::start("a_tag_that_moves_changes_nothing_until_it_is_wanted") else {
+        return;
+    };
     server.push(&packed(server.dir(), "one"), "made:latest", &[]);
     let machine = Machine::new();
     let name = server.name("made");
@@ -85,7 +87,7 @@ fn a_tag_that_moves_changes_nothing_until_it_is_wanted() {
 #[test]
 fn a_platform_that_is_missing_is_refused_with_those_that_are_there() {
     let test = "a_platform_that_is_missing_is_refused_with_those_that_are_there";
-    let Some(server) = Server::start(test) else { return };
+    let Some(server) = RegistryServer::start(test) else { return };
     server.push(&packed(server.dir(), "one"), "made:1", &[]);
     let machine = Machine::new();
     let error =
@@ -112,7 +114,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
 
 #[test]
 fn layers_of_every_kind_become_one_tree() {
-    let Some(server) = Server::start("layers_of_every_kind_become_one_tree") else { return };
+    let Some(server) = RegistryServer::start("layers_of_every_kind_become_one_tree") else { return };
     let Some(zstd) = xtask_test_support::skip::have("layers_of_every_kind_become_one_tree", "zstd") else {
         return;
     };
@@ -139,7 +141,7 @@ fn layers_of_every_kind_become_one_tree() {
     let machine = Machine::new();
     let base = machine.base(&server.name("kinds:1"), AMD64).unwrap();
     let paths: Vec<&str> =
-        base.rootfs.iter().filter(|(_, node)| node.kind != Kind::Dir).map(|(path, _)| path).collect();
+        base.rootfs.iter().filter(|(_, node)| node.kind != FileKind::Dir).map(|(path, _)| path).collect();
     assert_eq!(paths, ["etc/a", "etc/b", "srv/big"]);
     assert_eq!(base.rootfs.file("etc/a").unwrap().1.read().unwrap(), &b"3"[..]);
     assert!(base.rootfs.file("srv/big").unwrap().1.read().unwrap() == noise(300_000));
@@ -149,7 +151,9 @@ fn layers_of_every_kind_become_one_tree() {
 
 #[test]
 fn an_image_in_dockers_format_becomes_one_in_ocis() {
-    let Some(server) = Server::start("an_image_in_dockers_format_becomes_one_in_ocis") else { return };
+    let Some(server) = RegistryServer::start("an_image_in_dockers_format_becomes_one_in_ocis") else {
+        return;
+    };
     let single = layout(server.dir(), &[Made::plain(tar(&[("a", b"b")]))], |_, _| {});
     server.push(&single, "old:1", &["--format=v2s2"]);
     let machine = Machine::new();
@@ -163,7 +167,9 @@ fn an_image_in_dockers_format_becomes_one_in_ocis() {
 
 #[test]
 fn what_is_not_there_is_said_with_the_registrys_words() {
-    let Some(server) = Server::start("what_is_not_there_is_said_with_the_registrys_words") else { return };
+    let Some(server) = RegistryServer::start("what_is_not_there_is_said_with_the_registrys_words") else {
+        return;
+    };
     let machine = Machine::new();
     let error = machine.refused(&server.name("no/such:1"));
     assert!(error.contains("404 Not Found") && error.contains("MANIFEST_UNKNOWN"), "{error}");

@@ -7,7 +7,7 @@ use xtask_base::BaseImage;
 use xtask_files::error::Result;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
-use xtask_registry::{Reference, Site, base};
+use xtask_registry::{PullContext, Reference, base};
 use xtask_triple::{Platform, Triple};
 
 /// A cache, locks and variables of its own.
@@ -45,9 +45,15 @@ impl Machine {
         std::fs::read_to_string(self.locks().join("registry.lock")).unwrap_or_default()
     }
 
-    pub(crate) fn site<T>(&self, f: impl FnOnce(&Site<'_>) -> T) -> T {
+    pub(crate) fn site<T>(&self, f: impl FnOnce(&PullContext<'_>) -> T) -> T {
         let (cache, locks) = (self.cache(), self.locks());
-        f(&Site { cache: &cache, locks: &locks, offline: self.offline, ui: &self.ui, host: &self.host })
+        f(&PullContext {
+            cache: &cache,
+            locks: &locks,
+            offline: self.offline,
+            ui: &self.ui,
+            host: &self.host,
+        })
     }
 
     pub(crate) fn base(&self, reference: &str, triple: &str) -> Result<BaseImage> {

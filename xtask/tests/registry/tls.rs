@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use xtask_process::exec::Cmd;
 use xtask_test_support::process::run;
-use xtask_test_support::registry::{Server, Settings};
+use xtask_test_support::registry::{RegistryServer, Settings};
 use xtask_test_support::skip::have;
 
 use crate::image::packed;
@@ -57,11 +57,11 @@ impl Certificates {
 fn an_authority_of_ones_own_must_be_named() {
     let test = "an_authority_of_ones_own_must_be_named";
     let Some(made) = Certificates::make(test) else { return };
-    let Some(plain) = Server::start(test) else { return };
+    let Some(plain) = RegistryServer::start(test) else { return };
     plain.push(&packed(plain.dir(), "one"), "made:1", &[]);
     let tls = Some((made.path("cert.pem"), made.path("key.pem")));
     let settings = Settings { tls, storage: Some(plain.storage.clone()), ..Settings::default() };
-    let Some(server) = Server::start_with(test, settings) else { return };
+    let Some(server) = RegistryServer::start_with(test, settings) else { return };
     let proxy = Between::passing(&server.at);
     let address = format!("http://{}", proxy.at);
     let proxied = ("https_proxy", Path::new(&address));

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use xtask_process::exec::Cmd;
 use xtask_test_support::process::run;
-use xtask_test_support::registry::{Server, Settings};
+use xtask_test_support::registry::{RegistryServer, Settings};
 
 use crate::image::packed;
 use crate::support::{AMD64, Machine};
@@ -142,7 +142,7 @@ fn a_token_is_fetched_once_for_what_is_needed() {
     let der = base64(&dir, &der);
     let tokens = Tokens::start(Signer { dir: dir.clone(), der });
 
-    let Some(open) = Server::start(test) else { return };
+    let Some(open) = RegistryServer::start(test) else { return };
     open.push(&packed(open.dir(), "one"), "team/made:1", &[]);
     let vars = vec![
         ("REGISTRY_AUTH", "token".to_owned()),
@@ -152,7 +152,7 @@ fn a_token_is_fetched_once_for_what_is_needed() {
         ("REGISTRY_AUTH_TOKEN_ROOTCERTBUNDLE", made.path("token.pem").display().to_string()),
     ];
     let settings = Settings { vars, storage: Some(open.storage.clone()), ..Settings::default() };
-    let Some(server) = Server::start_with(test, settings) else { return };
+    let Some(server) = RegistryServer::start_with(test, settings) else { return };
     let name = server.name("team/made:1");
     let machine = |entry: &str| {
         let config = format!(r#"{{"auths": {{"{}": {entry}}}}}"#, server.at);

@@ -1,11 +1,11 @@
 //! A report with everything in it: a native job, a fallback, a gate that failed, a build that failed, a skipped target.
 
-use xtask_gate::Kind;
+use xtask_gate::Linkage;
 use xtask_report::report::{
     ArtifactEntry, CheckVerdict, FallbackEntry, ImageEntry, JobEntry, ManifestEntry, PurityEntry, Report,
     Sbom, SkippedEntry, SmokeEntry, SmokeStatus, Status, ToolchainEntry, Unmade,
 };
-use xtask_report::timing::{By, Case, CaseRecord, Host, Parts, Sample, Scenario, Timings};
+use xtask_report::timing::{BuildSeconds, Case, CaseRecord, HostFacts, Sample, SampledBy, Scenario, Timings};
 
 pub(crate) fn report() -> Report {
     Report {
@@ -68,8 +68,8 @@ pub(crate) fn report() -> Report {
     }
 }
 
-fn artifact(target: &str, mode: &str, kind: Kind) -> ArtifactEntry {
-    let dynamic = kind == Kind::Dynamic;
+fn artifact(target: &str, mode: &str, kind: Linkage) -> ArtifactEntry {
+    let dynamic = kind == Linkage::Dynamic;
     ArtifactEntry {
         path: format!("bin/{target}/{mode}/app"),
         sha256: "c0".repeat(32),
@@ -99,7 +99,7 @@ fn native() -> JobEntry {
             version: "zig 0.15.2".into(),
             id: "5f3a".into(),
         }),
-        artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Kind::StaticPie)),
+        artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Linkage::StaticPie)),
         gate: Some(CheckVerdict::Pass),
         warnings: vec![],
         purity: PurityEntry::NotApplicable,
@@ -119,7 +119,7 @@ fn fallback() -> JobEntry {
             reason: "no-c-toolchain: zig is missing, aarch64-linux-gnu-gcc is broken".into(),
         }),
         toolchain: None,
-        artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Kind::Static)),
+        artifact: Some(artifact("aarch64-unknown-linux-musl", "pure", Linkage::Static)),
         warnings: vec!["the program makes its stack executable".into()],
         purity: PurityEntry::Proven,
         smoke: SmokeEntry { runner: Some("qemu".into()), status: SmokeStatus::Pass, reason: None },
@@ -132,7 +132,7 @@ fn refused() -> JobEntry {
     let target = "x86_64-unknown-linux-gnu";
     JobEntry {
         target: target.into(),
-        artifact: Some(artifact(target, "native", Kind::Dynamic)),
+        artifact: Some(artifact(target, "native", Linkage::Dynamic)),
         gate: Some(CheckVerdict::Fail),
         smoke: SmokeEntry { runner: None, status: SmokeStatus::Skipped, reason: None },
         status: Status::Failed,
@@ -160,7 +160,7 @@ fn broken() -> JobEntry {
 }
 
 pub(crate) fn timings() -> Timings {
-    let host = Host {
+    let host = HostFacts {
         cores: 2,
         cpu: Some("Some Processor @ 2.60GHz".into()),
         memory_bytes: Some(25_214_418_944),
@@ -171,11 +171,11 @@ pub(crate) fn timings() -> Timings {
         let case = Case { target: "x86_64-unknown-linux-musl".into(), scenario, mode: mode.into() };
         let sample = |s: &f64| Sample {
             seconds: *s,
-            parts: Some(Parts { c_s, rustc_s: 8.5, link_s: 0.7, other_s: 0.3 }),
+            parts: Some(BuildSeconds { c_s, rustc_s: 8.5, link_s: 0.7, other_s: 0.3 }),
             binary_bytes: Some(4_718_592),
             image_bytes: (mode == "native").then_some(1_834_112),
         };
-        CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), By::Bench).unwrap()
+        CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), SampledBy::Bench).unwrap()
     };
     let cases = vec![
         record("native", Scenario::Cold, &[41.2, 40.9, 41.6, 78.0, 41.1], 30.0),

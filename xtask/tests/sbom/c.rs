@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use xtask::sbom::c::{Origin, libraries, musl_version};
+use xtask::sbom::c::{LibraryOrigin, libraries, musl_version};
 use xtask::trap::Script;
 use xtask_process::exec::Cmd;
 use xtask_test_support::skip::skipped;
@@ -52,10 +52,10 @@ fn a_version_is_said_where_the_library_has_it() {
     assert_eq!(
         told,
         [
-            ("gone", Origin::Unknown, None),
-            ("own", Origin::Made, None),
-            ("sqlite3", Origin::Made, Some(("sqlite", "3.50.4"))),
-            ("z", Origin::Found, Some(("zlib", "1.3.1")))
+            ("gone", LibraryOrigin::Unknown, None),
+            ("own", LibraryOrigin::Made, None),
+            ("sqlite3", LibraryOrigin::Made, Some(("sqlite", "3.50.4"))),
+            ("z", LibraryOrigin::Found, Some(("zlib", "1.3.1")))
         ]
     );
     // A library of that name that is not what it is called.

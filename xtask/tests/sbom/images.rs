@@ -1,11 +1,11 @@
 //! The bill of an image.
 
 use serde_json::{Value, json};
-use xtask::sbom::base::Below;
-use xtask::sbom::image::{Image, bill};
+use xtask::sbom::base::ShippedBase;
+use xtask::sbom::image::{ImageSubject, bill};
 use xtask::sbom::program;
 use xtask_base::Base;
-use xtask_base::{BaseImage, Package};
+use xtask_base::{BaseImage, DebPackage};
 use xtask_oci::document::Runtime;
 use xtask_oci::{Digest, Node, PackedManifest, RootFs};
 use xtask_registry::Reference;
@@ -34,7 +34,7 @@ fn tree(files: &[(&str, &str)]) -> RootFs {
 /// A base of two packages, as it is assembled from them.
 fn assembled() -> BaseImage {
     let sum = "d41d8cd98f00b204e9800998ecf8427e";
-    let package = |name: &str, version: &str| Package {
+    let package = |name: &str, version: &str| DebPackage {
         name: name.into(),
         version: version.into(),
         architecture: "amd64".into(),
@@ -68,9 +68,9 @@ fn assembled() -> BaseImage {
     }
 }
 
-fn of(below: Option<Below<'_>>, brings_zones: bool) -> xtask::sbom::bill::Bill {
+fn of(below: Option<ShippedBase<'_>>, brings_zones: bool) -> xtask::sbom::bill::Bill {
     let manifest = manifest();
-    let image = Image { name: "app", version: "1.2.0+x", manifest: &manifest, below, brings_zones };
+    let image = ImageSubject { name: "app", version: "1.2.0+x", manifest: &manifest, below, brings_zones };
     bill(&image, program::bill(&sample::program(), &sample::read()))
 }
 
@@ -92,7 +92,7 @@ fn what_is_left_of_a_base_is_partial() {
     for gone in ["usr/lib/libm.so.6", "usr/lib/libgcc_s.so.1", "var/lib/dpkg/status.d/libgcc-s1"] {
         left.remove(gone);
     }
-    let below = Below { name: &distroless(), base: &base, left: Some(&left) };
+    let below = ShippedBase { name: &distroless(), base: &base, left: Some(&left) };
     golden!("sbom/image.cdx.json", &of(Some(below), true).document(0).text());
     let document = document(of(Some(below), true), 0);
     assert_eq!(aggregate(&document, "base"), "incomplete");
@@ -105,7 +105,7 @@ fn what_is_left_of_a_base_is_partial() {
 #[test]
 fn a_whole_base_is_complete() {
     let base = assembled();
-    let document = document(of(Some(Below { name: &distroless(), base: &base, left: None }), false), 0);
+    let document = document(of(Some(ShippedBase { name: &distroless(), base: &base, left: None }), false), 0);
     assert_eq!(aggregate(&document, "base"), "complete");
     assert_eq!(property(component(&document, "deb:libc6"), "xtask:partial"), Some("false"));
     assert_eq!(
@@ -123,7 +123,7 @@ fn a_base_of_a_registry_by_its_records_or_unknown() {
         rootfs: tree(&[("bin/tool", "")]),
         ..assembled()
     };
-    let told = |base: &BaseImage| document(of(Some(Below { name: &name, base, left: None }), false), 0);
+    let told = |base: &BaseImage| document(of(Some(ShippedBase { name: &name, base, left: None }), false), 0);
     let unknown = told(&base);
     assert_eq!(aggregate(&unknown, "base"), "unknown");
     let digest = base.digest.as_str();

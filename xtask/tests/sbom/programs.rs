@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use xtask::sbom::bill::Bill;
-use xtask::sbom::program::{Program, Read, bill};
+use xtask::sbom::program::{BillInputs, ProgramSubject, bill};
 use xtask_test_support::golden;
 
 use crate::sample::{program, read};
@@ -42,8 +42,8 @@ fn a_program_with_everything_in_it() {
 
 #[test]
 fn without_c_there_is_no_component_of_c() {
-    let pure = Program { mode: "pure".into(), proven_pure: true, compiler: None, ..program() };
-    let document = document(bill(&pure, &Read { libraries: Vec::new(), ..read() }), 0);
+    let pure = ProgramSubject { mode: "pure".into(), proven_pure: true, compiler: None, ..program() };
+    let document = document(bill(&pure, &BillInputs { libraries: Vec::new(), ..read() }), 0);
     assert_eq!(property(&document["metadata"]["component"], "xtask:purity"), Some("proven"));
     let text = document.to_string();
     assert!(!text.contains("xtask:c:") && !text.contains("\"c:"), "{document:#}");
@@ -51,7 +51,7 @@ fn without_c_there_is_no_component_of_c() {
 
 #[test]
 fn what_cargo_does_not_tell_is_said_to_be_unknown() {
-    let document = document(bill(&program(), &Read::default()), 0);
+    let document = document(bill(&program(), &BillInputs::default()), 0);
     assert_eq!(document["compositions"][0], json!({ "aggregate": "unknown", "dependencies": ["program"] }));
     let libc = component(&document, "libc");
     assert_eq!((&libc["name"], libc.get("version"), libc.get("cpe")), (&json!("musl"), None, None));

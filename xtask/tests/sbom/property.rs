@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 use serde_json::Value;
-use xtask::sbom::program::{Program, Read, bill};
+use xtask::sbom::program::{BillInputs, ProgramSubject, bill};
 
 use crate::sample;
 
 /// A program and what was read for it, with these texts in every place that somebody else fills.
-pub(crate) fn filled(texts: &[String]) -> (Program, Read) {
+pub(crate) fn filled(texts: &[String]) -> (ProgramSubject, BillInputs) {
     let text = |at: usize| texts[at % texts.len()].clone();
     let mut read = sample::read();
     let packages = read.packages.as_mut().unwrap();
@@ -26,7 +26,7 @@ pub(crate) fn filled(texts: &[String]) -> (Program, Read) {
     for (at, library) in read.libraries.iter_mut().enumerate() {
         library.name = text(at);
     }
-    let program = Program {
+    let program = ProgramSubject {
         name: text(0),
         version: text(1),
         license: Some(text(2)),

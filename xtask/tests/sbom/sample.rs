@@ -2,18 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use xtask::cargo::units::{self, Graph};
-use xtask::sbom::c::{Known, Library, Origin};
-use xtask::sbom::crates::Packages;
-use xtask::sbom::lock::Lock;
-use xtask::sbom::manifest::Manifest;
-use xtask::sbom::program::{Program, Read, Std};
+use xtask::cargo::units::{self, UnitGraph};
+use xtask::sbom::c::{Known, Library, LibraryOrigin};
+use xtask::sbom::crates::CratePackages;
+use xtask::sbom::lock::CargoLock;
+use xtask::sbom::manifest::CargoManifest;
+use xtask::sbom::program::{BillInputs, LinkedStd, ProgramSubject};
 
 pub(crate) const TARGET: &str = "x86_64-unknown-linux-musl";
 const INDEX: &str = "registry+https://example.org/rust-lang/crates.io-index";
 
-pub(crate) fn program() -> Program {
-    Program {
+pub(crate) fn program() -> ProgramSubject {
+    ProgramSubject {
         name: "app".into(),
         version: "1.2.0".into(),
         description: Some("a program".into()),
@@ -25,13 +25,17 @@ pub(crate) fn program() -> Program {
         sha256: "ab".repeat(32),
         linkage: Some("static".into()),
         compiler: Some(("zig".into(), "zig 0.15.2".into())),
-        std: Std { version: "1.95.0".into(), provider: "rustc".into(), identity: "0123456789abcdef".into() },
+        std: LinkedStd {
+            version: "1.95.0".into(),
+            provider: "rustc".into(),
+            identity: "0123456789abcdef".into(),
+        },
         libc: Some(("musl", "musl-libc:musl")),
-        ..Program::default()
+        ..ProgramSubject::default()
     }
 }
 
-fn graph() -> Graph {
+fn graph() -> UnitGraph {
     let unit = |id: &str, platform: Option<&str>, kind: &str, mode: &str, needs: &[usize]| {
         let needs: Vec<_> = needs.iter().map(|index| serde_json::json!({ "index": index })).collect();
         serde_json::json!({ "pkg_id": id, "platform": platform, "mode": mode, "features": ["std"],
@@ -53,7 +57,7 @@ fn graph() -> Graph {
     units::read(text.as_bytes()).unwrap()
 }
 
-fn lock() -> Lock {
+fn lock() -> CargoLock {
     let package = |name: &str, version: &str, source: &str, checksum: &str| {
         format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\nsource = \"{source}\"\n{checksum}")
     };
@@ -64,33 +68,39 @@ fn lock() -> Lock {
         package("builder", "4.0.0", "sparse+https://example.com/index/", &checksum("03")),
         package("dep", "0.3.0", "git+https://example.org/dep?branch=main#deadbeef", ""),
     ];
-    Lock::read(&text.concat())
+    CargoLock::read(&text.concat())
 }
 
-fn manifests(packages: &Packages) -> BTreeMap<usize, Manifest> {
+fn manifests(packages: &CratePackages) -> BTreeMap<usize, CargoManifest> {
     let of = |name: &str| match name {
-        "part" => Manifest { license: Some("MIT/Apache-2.0".into()), ..Manifest::default() },
-        "dep" => Manifest { license_file: Some("COPYING".into()), published: true, ..Manifest::default() },
-        "macros" => {
-            Manifest { license: Some("See the website".into()), published: true, ..Manifest::default() }
-        }
-        _ => Manifest {
+        "part" => CargoManifest { license: Some("MIT/Apache-2.0".into()), ..CargoManifest::default() },
+        "dep" => CargoManifest {
+            license_file: Some("COPYING".into()),
+            published: true,
+            ..CargoManifest::default()
+        },
+        "macros" => CargoManifest {
+            license: Some("See the website".into()),
+            published: true,
+            ..CargoManifest::default()
+        },
+        _ => CargoManifest {
             license: Some("MIT".into()),
             description: Some("binds SQLite".into()),
             repository: Some("https://example.org/x".into()),
             published: true,
-            ..Manifest::default()
+            ..CargoManifest::default()
         },
     };
     packages.all.iter().enumerate().map(|(at, package)| (at, of(&package.name))).collect()
 }
 
-pub(crate) fn read() -> Read {
-    let packages = Packages::of(&graph(), TARGET).unwrap();
+pub(crate) fn read() -> BillInputs {
+    let packages = CratePackages::of(&graph(), TARGET).unwrap();
     let library = |package: &str, name: &str, known| Library {
         package: package.to_owned(),
         name: name.to_owned(),
-        origin: Origin::Made,
+        origin: LibraryOrigin::Made,
         known,
     };
     let sqlite = Known {
@@ -99,7 +109,7 @@ pub(crate) fn read() -> Read {
         cpe: "sqlite:sqlite".into(),
         symbol: "sqlite3_version".into(),
     };
-    Read {
+    BillInputs {
         manifests: manifests(&packages),
         lock: lock(),
         libraries: vec![

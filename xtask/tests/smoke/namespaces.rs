@@ -2,7 +2,7 @@
 
 use xtask::outcome::Smoke;
 use xtask::smoke::namespace::Namespaces;
-use xtask::smoke::{Emulator, Request};
+use xtask::smoke::{Emulator, SmokeRequest};
 use xtask_oci::document::{Manifest, Runtime};
 use xtask_oci::{Layout, PackedImage, Saved};
 use xtask_test_support::folder::script;
@@ -110,7 +110,7 @@ fn an_emulator_is_handed_in() {
         }
         let (work, folder) = (bench.path("work"), bench.path("folder"));
         std::fs::create_dir_all(&folder).unwrap();
-        let request = Request {
+        let request = SmokeRequest {
             image: &saved,
             platform: &image.manifests[0].platform,
             foreign: true,
@@ -124,7 +124,10 @@ fn an_emulator_is_handed_in() {
         assert!(output.text().starts_with("aarch64 uid=65532 gid=65532 "), "{output:?}");
         assert!(output.text().contains("cwd=/work root=read-only data=writable"), "{output:?}");
         assert!(output.text().ends_with("NAME=a b HOME=/ args=2"), "{output:?}");
-        assert_eq!((output.end, runner), (xtask_process::exec::End::Code(9), format!("{}+qemu", tools[0])));
+        assert_eq!(
+            (output.end, runner),
+            (xtask_process::exec::ProcessEnd::Code(9), format!("{}+qemu", tools[0]))
+        );
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use xtask::smoke::{self, Ran, Site, Start};
+use xtask::smoke::{self, PlatformStart, Ran, SmokeContext};
 use xtask_config::ImageSmoke;
 use xtask_oci::document::Runtime;
 use xtask_oci::{
@@ -182,7 +182,7 @@ impl Bench {
     pub(crate) fn run(&self, image: &PackedImage, smoke: &ImageSmoke, host: &Host, limit: u64) -> Vec<Ran> {
         let (dist, work, memo) = (self.path("dist"), self.path("work"), self.path("memo"));
         let limit = Duration::from_secs(limit);
-        let site = Site { dist: &dist, work: &work, memo: &memo, limit, host, ui: &Ui::silent() };
+        let site = SmokeContext { dist: &dist, work: &work, memo: &memo, limit, host, ui: &Ui::silent() };
         let args = smoke.args.clone().unwrap_or_else(|| vec!["hello".into()]);
         let subject = Subject { image: image.clone(), args, smoke: smoke.clone() };
         let platforms = image.manifests.iter().map(|manifest| {
@@ -204,8 +204,8 @@ struct Subject {
 }
 
 impl Subject {
-    fn platform<'a>(&'a self, (manifest, target): &'a (PackedManifest, Triple)) -> Start<'a> {
-        Start {
+    fn platform<'a>(&'a self, (manifest, target): &'a (PackedManifest, Triple)) -> PlatformStart<'a> {
+        PlatformStart {
             image: &self.image.name,
             tar: &self.image.tar,
             platform: &manifest.platform,

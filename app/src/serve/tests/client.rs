@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// A client that sees every byte.
-pub(super) struct Client {
+pub(super) struct TestClient {
     pub(super) stream: TcpStream,
     bytes: Vec<u8>,
 }
@@ -42,7 +42,7 @@ impl Answer {
     }
 }
 
-impl Client {
+impl TestClient {
     pub(super) fn new(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();

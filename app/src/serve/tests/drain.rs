@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::{Running, wait_until};
-use crate::serve::End;
+use crate::serve::ServeEnd;
 
 #[test]
 fn draining_answers_what_has_begun() {
@@ -33,7 +33,7 @@ fn draining_answers_what_has_begun() {
         assert!(answer.closes());
         assert_eq!(client.answer(), None);
     }
-    assert_eq!(service.end(), Some(End::Drained));
+    assert_eq!(service.end(), Some(ServeEnd::Drained));
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn draining_has_an_end() {
     half.send("POST /v1/sum HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n[1");
     wait_until(|| service.service.connections.open() == 1);
     let begin = Instant::now();
-    assert_eq!(service.end(), Some(End::Cut { connections: 1, calls: 0 }));
+    assert_eq!(service.end(), Some(ServeEnd::Cut { connections: 1, calls: 0 }));
     assert!(begin.elapsed() < Duration::from_secs(5));
     closes(service);
 }
@@ -65,7 +65,7 @@ fn what_was_sent_before_is_answered() {
         for client in &mut clients {
             assert_eq!(client.answer().expect("it was sent before").json()["sum"], 3);
         }
-        assert_eq!(service.end(), Some(End::Drained));
+        assert_eq!(service.end(), Some(ServeEnd::Drained));
     }
 }
 
@@ -79,10 +79,10 @@ fn calls_that_were_given_up_are_waited_for() {
     assert!(!service.thread.as_ref().unwrap().is_finished());
     drop(release);
     held.wait().unwrap();
-    assert_eq!(service.end(), Some(End::Drained));
+    assert_eq!(service.end(), Some(ServeEnd::Drained));
     let mut service = Running::new("--threads 1 --drain-timeout 0.1");
     let (release, _held) = service.hold();
-    assert_eq!(service.end(), Some(End::Cut { connections: 0, calls: 1 }));
+    assert_eq!(service.end(), Some(ServeEnd::Cut { connections: 0, calls: 1 }));
     drop(release);
     closes(service);
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Running, wait_until};
-use crate::serve::service::Response;
+use crate::serve::service::ServiceResponse;
 use crate::store::COMPILED;
 
 #[test]
@@ -50,9 +50,9 @@ fn a_call_that_takes_too_long_is_given_up() {
         let begins = Arc::clone(&began);
         let late = service.block_on(service.service.pooled(move || {
             begins.store(true, Ordering::SeqCst);
-            Response::done()
+            ServiceResponse::done()
         }));
-        assert_eq!(late, Response::busy("the call did not end in time"));
+        assert_eq!(late, ServiceResponse::busy("the call did not end in time"));
         assert!(service.ask("GET", "/metrics", b"").text().contains("\napp_pool_late_total 1\n"));
         drop(release);
         held.wait().unwrap();

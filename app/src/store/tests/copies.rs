@@ -25,7 +25,7 @@ proptest! {
             drop(store);
             for other in COMPILED {
                 let copy = in_memory(*other).unwrap();
-                copy.apply(&mut dump::Reader::new(bytes.as_slice()).unwrap()).unwrap();
+                copy.apply(&mut dump::DumpReader::new(bytes.as_slice()).unwrap()).unwrap();
                 prop_assert_eq!(&rows(&*copy, &Range::all()), &expected);
                 let mut again = Vec::new();
                 dump::write(&*copy, &mut again).unwrap();

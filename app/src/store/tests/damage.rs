@@ -5,7 +5,7 @@ use std::fs;
 use proptest::prelude::*;
 
 use super::{Folder, changes, rows};
-use crate::store::{COMPILED, Change, Error, Range, Stats, create_or_open, dump, in_memory, open};
+use crate::store::{COMPILED, Change, Range, Stats, StoreError, create_or_open, dump, in_memory, open};
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
@@ -24,8 +24,8 @@ proptest! {
             let long = [bytes.as_slice(), &[flip]].concat();
             for damaged in [&flipped[..], &bytes[..at], &long] {
                 let fresh = in_memory(*engine).unwrap();
-                let result = dump::Reader::new(damaged).and_then(|mut reader| fresh.apply(&mut reader));
-                prop_assert!(matches!(result, Err(Error::BadDump(_))), "{:?}", result);
+                let result = dump::DumpReader::new(damaged).and_then(|mut reader| fresh.apply(&mut reader));
+                prop_assert!(matches!(result, Err(StoreError::BadDump(_))), "{:?}", result);
                 prop_assert!(rows(&*fresh, &Range::all()).is_empty());
             }
         }
@@ -48,7 +48,7 @@ proptest! {
         let bytes = [begin, &words, &tail].concat();
         for engine in COMPILED {
             let store = in_memory(*engine).unwrap();
-            let result = dump::Reader::new(bytes.as_slice()).and_then(|mut reader| store.apply(&mut reader));
+            let result = dump::DumpReader::new(bytes.as_slice()).and_then(|mut reader| store.apply(&mut reader));
             prop_assert!(result.is_ok() || rows(&*store, &Range::all()).is_empty(), "{:?}", result);
         }
     }

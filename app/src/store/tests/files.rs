@@ -4,7 +4,7 @@ use std::fs;
 
 use super::Folder;
 use crate::store::{
-    COMPILED, Engine, Error, MAX_KEY, MAX_VALUE, Stats, create, create_or_open, in_memory, open,
+    COMPILED, Engine, MAX_KEY, MAX_VALUE, Stats, StoreError, create, create_or_open, in_memory, open,
 };
 
 #[test]
@@ -15,9 +15,9 @@ fn limits() {
         store.put(&key, &value).unwrap();
         assert_eq!(store.get(&key).unwrap().as_ref(), Some(&value));
         let long_key = [key.as_slice(), &[0]].concat();
-        assert!(matches!(store.put(&long_key, b""), Err(Error::LongKey(n)) if n == MAX_KEY + 1));
+        assert!(matches!(store.put(&long_key, b""), Err(StoreError::LongKey(n)) if n == MAX_KEY + 1));
         let long_value = [value.as_slice(), &[0]].concat();
-        assert!(matches!(store.put(b"", &long_value), Err(Error::LongValue(n)) if n == MAX_VALUE + 1));
+        assert!(matches!(store.put(b"", &long_value), Err(StoreError::LongValue(n)) if n == MAX_VALUE + 1));
         assert!(store.delete(&key).unwrap() && !store.delete(&key).unwrap());
         assert_eq!(store.get(&long_key).unwrap(), None);
         assert_eq!(Stats::of(&*store).unwrap(), Stats::default());
@@ -33,7 +33,7 @@ fn one_at_a_time() {
         let store = create_or_open(&path, Some(*engine)).unwrap();
         store.put(b"key", b"value").unwrap();
         let error = open(&path, None).unwrap_err();
-        assert!(matches!(&error, Error::InUse(p) if *p == path), "{engine}: {error}");
+        assert!(matches!(&error, StoreError::InUse(p) if *p == path), "{engine}: {error}");
         drop(store);
         assert_eq!(open(&path, None).unwrap().get(b"key").unwrap().unwrap(), b"value");
     }
@@ -43,7 +43,7 @@ fn one_at_a_time() {
 fn what_is_no_store_is_named() {
     let folder = Folder::new();
     let path = folder.file("rows");
-    assert!(matches!(open(&path, None), Err(Error::Absent(_))));
+    assert!(matches!(open(&path, None), Err(StoreError::Absent(_))));
     for (bytes, expected) in [
         (&b"hello"[..], "neither a store nor a dump"),
         (b"APPDUMP\n\x01\0\0\0", "is a dump, not a store. The way out: `app store import"),
@@ -79,7 +79,7 @@ fn a_place_is_taken_once() {
     let (new, path) = (folder.file("new"), folder.file("rows"));
     fs::write(&new, b"new").unwrap();
     fs::write(&path, b"old").unwrap();
-    assert!(matches!(create::place(&new, &path), Err(Error::Exists(_))));
+    assert!(matches!(create::place(&new, &path), Err(StoreError::Exists(_))));
     assert_eq!(fs::read(&path).unwrap(), b"old");
 }
 

@@ -7,12 +7,14 @@ use std::ops::{Bound, ControlFlow};
 use proptest::prelude::*;
 
 use super::{Folder, changes, key, rows};
-use crate::store::{Applied, Batch, COMPILED, Change, Error, Range, Store, create_or_open, in_memory, open};
+use crate::store::{
+    Applied, Batch, COMPILED, Change, Range, Store, StoreError, create_or_open, in_memory, open,
+};
 
 type Model = BTreeMap<Vec<u8>, Vec<u8>>;
 
 #[derive(Debug, Clone)]
-enum Step {
+enum ModelStep {
     Apply(Vec<Change>),
     /// Changes, behind which an error comes.
     Fail(Vec<Change>),
@@ -27,14 +29,14 @@ fn bound() -> impl Strategy<Value = Bound<Vec<u8>>> {
     prop_oneof![Just(Bound::Unbounded), key().prop_map(Bound::Included), key().prop_map(Bound::Excluded)]
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+fn steps() -> impl Strategy<Value = Vec<ModelStep>> {
     let step = prop_oneof![
-        4 => changes().prop_map(Step::Apply),
-        1 => changes().prop_map(Step::Fail),
-        2 => key().prop_map(Step::Get),
-        2 => (bound(), bound()).prop_map(|(from, to)| Step::Scan(from, to)),
-        1 => (1_usize..3).prop_map(Step::Some),
-        1 => Just(Step::Reopen),
+        4 => changes().prop_map(ModelStep::Apply),
+        1 => changes().prop_map(ModelStep::Fail),
+        2 => key().prop_map(ModelStep::Get),
+        2 => (bound(), bound()).prop_map(|(from, to)| ModelStep::Scan(from, to)),
+        1 => (1_usize..3).prop_map(ModelStep::Some),
+        1 => Just(ModelStep::Reopen),
     ];
     prop::collection::vec(step, 1..20)
 }
@@ -60,25 +62,29 @@ fn in_model(model: &Model, range: &Range) -> Vec<(Vec<u8>, Vec<u8>)> {
 }
 
 /// Does the steps, and compares after each of them.
-fn walk(steps: &[Step], mut store: Box<dyn Store>, mut reopen: impl FnMut(Box<dyn Store>) -> Box<dyn Store>) {
+fn walk(
+    steps: &[ModelStep],
+    mut store: Box<dyn Store>,
+    mut reopen: impl FnMut(Box<dyn Store>) -> Box<dyn Store>,
+) {
     let mut model = Model::new();
     for step in steps {
         match step {
-            Step::Apply(changes) => {
+            ModelStep::Apply(changes) => {
                 let applied = store.apply(&mut changes.iter().cloned().map(Ok)).unwrap();
                 assert_eq!(applied, apply_to_model(&mut model, changes));
             }
-            Step::Fail(changes) => {
-                let error = std::iter::once(Err(Error::BadText("stop".into())));
+            ModelStep::Fail(changes) => {
+                let error = std::iter::once(Err(StoreError::BadText("stop".into())));
                 let result = store.apply(&mut changes.iter().cloned().map(Ok).chain(error));
-                assert!(matches!(result, Err(Error::BadText(text)) if text == "stop"));
+                assert!(matches!(result, Err(StoreError::BadText(text)) if text == "stop"));
             }
-            Step::Get(key) => assert_eq!(store.get(key).unwrap(), model.get(key).cloned()),
-            Step::Scan(from, to) => {
+            ModelStep::Get(key) => assert_eq!(store.get(key).unwrap(), model.get(key).cloned()),
+            ModelStep::Scan(from, to) => {
                 let range = Range { from: from.clone(), to: to.clone() };
                 assert_eq!(rows(&*store, &range), in_model(&model, &range));
             }
-            Step::Some(batches) => {
+            ModelStep::Some(batches) => {
                 let mut seen = 0;
                 let mut visit = |_: &Batch| {
                     seen += 1;
@@ -87,7 +93,7 @@ fn walk(steps: &[Step], mut store: Box<dyn Store>, mut reopen: impl FnMut(Box<dy
                 store.scan(&Range::all(), &mut visit).unwrap();
                 assert!(seen <= *batches);
             }
-            Step::Reopen => store = reopen(store),
+            ModelStep::Reopen => store = reopen(store),
         }
     }
     assert_eq!(rows(&*store, &Range::all()), in_model(&model, &Range::all()));

@@ -10,15 +10,15 @@ use xtask_process::host::Host;
 use xtask_process::ui::Ui;
 
 use super::deb::Paragraph;
-use super::lock::Package;
+use super::lock::DebPackage;
 
 mod release;
 mod signers;
 mod sources;
 mod state;
 
-pub use sources::Sources;
-pub use state::State;
+pub use sources::AptSources;
+pub use state::AptState;
 
 /// Longer than any download of indexes or packages takes.
 const LIMIT: Duration = Duration::from_secs(900);
@@ -38,7 +38,7 @@ pub struct Apt {
     cache: PathBuf,
     verifier: signers::Verifier,
     keyring: PathBuf,
-    sources: Sources,
+    sources: AptSources,
     ui: Ui,
 }
 
@@ -71,7 +71,7 @@ impl Apt {
         let asked = run(&Cmd::new(&get).args(["indextargets", "Created-By: Packages"]), ui)?;
         let targets = Paragraph::all(&asked.text())
             .map_err(|why| Error::failed("the output of apt-get indextargets is not valid").found(why))?;
-        let sources = Sources::choose(&targets).ok_or_else(|| {
+        let sources = AptSources::choose(&targets).ok_or_else(|| {
             absent(
                 "apt's sources on this machine do not include that archive",
                 "add it to apt's sources, then run: apt-get update",
@@ -99,7 +99,7 @@ impl Apt {
     ///
     /// # Errors
     /// The helper cannot be started.
-    pub fn fetch(&self, wanted: &[(&Package, PathBuf)]) -> Result<()> {
+    pub fn fetch(&self, wanted: &[(&DebPackage, PathBuf)]) -> Result<()> {
         if !Path::new(HELPER).exists() {
             return Ok(());
         }

@@ -6,7 +6,7 @@ use xtask_triple::Platform;
 
 /// An architecture that bases are assembled for. The order is that of Debian's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Arch {
+pub enum DebianArch {
     /// 64-bit x86, which Debian calls `amd64`.
     Amd64,
     /// 64-bit Arm, which Debian calls `arm64`.
@@ -21,7 +21,7 @@ pub enum Arch {
     S390x,
 }
 
-impl Arch {
+impl DebianArch {
     /// All architectures, in the order of Debian's names.
     pub const ALL: [Self; 6] =
         [Self::Amd64, Self::Arm64, Self::Armhf, Self::Ppc64el, Self::Riscv64, Self::S390x];
@@ -70,7 +70,7 @@ impl Arch {
     }
 }
 
-impl fmt::Display for Arch {
+impl fmt::Display for DebianArch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }
@@ -83,21 +83,21 @@ mod tests {
 
     #[test]
     fn names() {
-        for arch in Arch::ALL {
-            assert_eq!(Arch::of(&arch.platform()), Some(arch));
-            assert_eq!(Arch::parse(arch.as_str()), Some(arch));
-            assert_eq!(Arch::parse(arch.platform().architecture), Some(arch));
+        for arch in DebianArch::ALL {
+            assert_eq!(DebianArch::of(&arch.platform()), Some(arch));
+            assert_eq!(DebianArch::parse(arch.as_str()), Some(arch));
+            assert_eq!(DebianArch::parse(arch.platform().architecture), Some(arch));
         }
-        assert_eq!(Arch::parse("linux/arm/v7"), Some(Arch::Armhf));
-        assert_eq!(Arch::parse("sparc"), None);
-        assert_eq!(Arch::of_release(12).len(), 5);
+        assert_eq!(DebianArch::parse("linux/arm/v7"), Some(DebianArch::Armhf));
+        assert_eq!(DebianArch::parse("sparc"), None);
+        assert_eq!(DebianArch::of_release(12).len(), 5);
         for (triple, arch) in [
-            ("armv7-unknown-linux-gnueabihf", Some(Arch::Armhf)),
+            ("armv7-unknown-linux-gnueabihf", Some(DebianArch::Armhf)),
             ("arm-unknown-linux-gnueabihf", None),
-            ("powerpc64le-unknown-linux-gnu", Some(Arch::Ppc64el)),
+            ("powerpc64le-unknown-linux-gnu", Some(DebianArch::Ppc64el)),
             ("x86_64-pc-windows-gnu", None),
         ] {
-            assert_eq!(Triple::parse(triple).platform().and_then(|p| Arch::of(&p)), arch, "{triple}");
+            assert_eq!(Triple::parse(triple).platform().and_then(|p| DebianArch::of(&p)), arch, "{triple}");
         }
     }
 }

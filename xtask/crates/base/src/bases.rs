@@ -4,8 +4,8 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BaseImage, Distroless, Site, distroless, prune};
-use xtask_files::Lock;
+use super::{BaseContext, BaseImage, Distroless, distroless, prune};
+use xtask_files::FileLock;
 use xtask_files::error::{Error, Result};
 use xtask_registry::{self as registry, Reference};
 use xtask_triple::Platform;
@@ -38,19 +38,19 @@ impl std::fmt::Display for Base {
 /// What bases come from.
 #[derive(Debug)]
 pub struct Bases<'a> {
-    distroless: Site<'a>,
-    registry: registry::Site<'a>,
+    distroless: BaseContext<'a>,
+    registry: registry::PullContext<'a>,
     ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
     refreshed: RefCell<BTreeMap<String, String>>,
     /// What is ready lies in the cache.
-    _in_use: Option<Lock>,
+    _in_use: Option<FileLock>,
 }
 
 impl<'a> Bases<'a> {
     /// None is ready yet.
-    pub fn new(distroless: Site<'a>) -> Self {
-        let Site { cache, locks, offline, ui, host, .. } = distroless;
-        let registry = registry::Site { cache, locks, offline, ui, host };
+    pub fn new(distroless: BaseContext<'a>) -> Self {
+        let BaseContext { cache, locks, offline, ui, host, .. } = distroless;
+        let registry = registry::PullContext { cache, locks, offline, ui, host };
         let (ready, refreshed) = (RefCell::default(), RefCell::default());
         Self { distroless, registry, ready, refreshed, _in_use: prune::hold(cache) }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use xtask_files::error::Result;
 use xtask_gate::{self as gate, Level, Program, Tree};
-use xtask_oci::{Kind, Node, Resolved, RootFs};
+use xtask_oci::{FileKind, Node, Resolved, RootFs};
 
 /// What every image keeps, whatever its program: accounts, name service, certificates, licences, places to write.
 const ALWAYS: [&str; 7] =
@@ -33,14 +33,14 @@ pub fn closure(tree: &Tree<'_>, program: &Program, level: Level, also: &[String]
         keep.extend(files.get(here).map(|_| here.to_owned()));
         for (path, node) in files.below(folder) {
             keep.insert(path.to_owned());
-            if matches!(node.kind, Kind::Symlink(_)) {
+            if matches!(node.kind, FileKind::Symlink(_)) {
                 keep.extend(end(files, path));
             }
         }
     }
     // Links at the top (`lib` → `usr/lib`) are how everything is reached.
     let top =
-        files.iter().filter(|(path, node)| !path.contains('/') && matches!(node.kind, Kind::Symlink(_)));
+        files.iter().filter(|(path, node)| !path.contains('/') && matches!(node.kind, FileKind::Symlink(_)));
     keep.extend(top.map(|(path, _)| path.to_owned()));
     let mut packages: BTreeSet<&str> =
         keep.iter().filter_map(|path| tree.package(path)).map(|package| package.name.as_str()).collect();

@@ -6,13 +6,13 @@ use std::io::{Cursor, Write};
 use object::read::archive::ArchiveFile;
 
 use xtask_files::error::{Error, Result};
-use xtask_oci::untar::{Entry, Reader};
+use xtask_oci::untar::{TarReader, UntarEntry};
 
 mod deb822;
 mod unpack;
 
 pub use deb822::Paragraph;
-use unpack::Compression;
+use unpack::MemberCompression;
 
 /// More than any control archive holds: 16 MiB.
 const CONTROL_MAX: u64 = 16 << 20;
@@ -29,7 +29,7 @@ pub struct Deb<'a> {
     /// The MD5 sums of its files, a line each, where the package has them.
     pub md5sums: Option<Vec<u8>>,
     name: &'a str,
-    data: (Compression, &'a [u8]),
+    data: (MemberCompression, &'a [u8]),
 }
 
 impl<'a> Deb<'a> {
@@ -51,9 +51,9 @@ impl<'a> Deb<'a> {
             if at == 0 {
                 version(&member, content).map_err(bad)?;
             } else if let Some(end) = member.strip_prefix("control.tar") {
-                control = Some((Compression::of(end).map_err(bad)?, content));
+                control = Some((MemberCompression::of(end).map_err(bad)?, content));
             } else if let Some(end) = member.strip_prefix("data.tar") {
-                data = Some((Compression::of(end).map_err(bad)?, content));
+                data = Some((MemberCompression::of(end).map_err(bad)?, content));
                 // What follows is reserved (deb(5)).
                 break;
             } else if !member.starts_with('_') {
@@ -106,8 +106,8 @@ fn control_files(tar: &[u8]) -> std::io::Result<ControlFiles> {
         return Err(std::io::Error::other("it is cut off"));
     }
     let (mut control, mut md5sums) = (None, None);
-    for entry in Reader::new(Cursor::new(tar))? {
-        let Entry { path, offset, size, .. } = entry?;
+    for entry in TarReader::new(Cursor::new(tar))? {
+        let UntarEntry { path, offset, size, .. } = entry?;
         let place = match path.strip_prefix(b"./").unwrap_or(&path) {
             b"control" => &mut control,
             b"md5sums" => &mut md5sums,

@@ -13,12 +13,12 @@ use xtask_triple::Platform;
 
 use super::apt::Apt;
 use super::deb::Deb;
-use super::lock::{Lock, Package, Part};
+use super::lock::{BaseLock, DebPackage, LockedBase};
 use super::packages::{self, Got};
-use super::site::Site;
-use super::store::Store;
+use super::site::BaseContext;
+use super::store::BaseStore;
 use super::tree::{self, Unpacked};
-use super::{Arch, BaseImage, Distroless, layer, update};
+use super::{BaseImage, DebianArch, Distroless, layer, update};
 
 mod check;
 
@@ -40,10 +40,10 @@ pub const LOCKS: &str = "docker/bases";
 ///
 /// # Errors
 /// Debian has no such platform; there is no lock; packages are missing and cannot be had, or are not what the lock says.
-pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<Assembled> {
+pub fn load(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Result<Assembled> {
     let arch = arch(what, platform)?;
     let may_refresh = site.refreshes();
-    let lock = Lock::load(&file(what, site))?;
+    let lock = BaseLock::load(&file(what, site))?;
     let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
         Err(error) if site.locks_anew() => return refresh(what, arch, lock.as_ref(), error.what, site),
@@ -52,7 +52,7 @@ pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<As
     if let Some(ready) = cached(what, arch, &part, site)? {
         return Ok(ready);
     }
-    if let Some(debs) = packages::cached(&part.packages, &Store::new(site.cache))? {
+    if let Some(debs) = packages::cached(&part.packages, &BaseStore::new(site.cache))? {
         return make(what, arch, part, &debs, site);
     }
     // What an earlier run made in the place of this lock saves asking the archive again.
@@ -75,22 +75,27 @@ pub fn load(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<As
 }
 
 /// Debian's name for a platform, where this release has it.
-fn arch(what: Distroless, platform: &Platform) -> Result<Arch> {
-    let arch = Arch::of(platform).filter(|arch| Arch::of_release(what.debian).contains(arch));
+fn arch(what: Distroless, platform: &Platform) -> Result<DebianArch> {
+    let arch = DebianArch::of(platform).filter(|arch| DebianArch::of_release(what.debian).contains(arch));
     arch.ok_or_else(|| {
         let all: Vec<String> =
-            Arch::of_release(what.debian).into_iter().map(|arch| arch.platform().to_string()).collect();
+            DebianArch::of_release(what.debian).into_iter().map(|arch| arch.platform().to_string()).collect();
         Error::usage(format!("there is no {what} for {platform}"))
             .found(format!("it is there for {}", all.join(", ")))
     })
 }
 
-fn file(what: Distroless, site: &Site<'_>) -> PathBuf {
-    site.locks.join(Lock::file_name(what.debian))
+fn file(what: Distroless, site: &BaseContext<'_>) -> PathBuf {
+    site.locks.join(BaseLock::file_name(what.debian))
 }
 
 /// What the repository's lock says about a base.
-fn locked(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> Result<Part> {
+fn locked(
+    what: Distroless,
+    arch: DebianArch,
+    lock: Option<&BaseLock>,
+    site: &BaseContext<'_>,
+) -> Result<LockedBase> {
     match lock {
         Some(lock) => lock.part(what, arch),
         None => {
@@ -101,13 +106,13 @@ fn locked(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) ->
 }
 
 /// The key of the lock that stands in for this one.
-fn refreshed_key(what: Distroless, arch: Arch, lock: Option<&Lock>) -> String {
-    let text = lock.map(Lock::text).unwrap_or_default();
+fn refreshed_key(what: Distroless, arch: DebianArch, lock: Option<&BaseLock>) -> String {
+    let text = lock.map(BaseLock::text).unwrap_or_default();
     format!("debian{}-{arch}-{}", what.debian, short_hash(&text, 16))
 }
 
 /// What to say where a lock that was made now stands in for the repository's, or is the only one.
-fn note(what: Distroless, lock: Option<&Lock>, why: &str) -> String {
+fn note(what: Distroless, lock: Option<&BaseLock>, why: &str) -> String {
     match lock {
         Some(_) => format!("the lock of Debian {} was refreshed for this run: {why}", what.debian),
         None => format!("a lock of Debian {} was made for this run: {why}", what.debian),
@@ -115,10 +120,15 @@ fn note(what: Distroless, lock: Option<&Lock>, why: &str) -> String {
 }
 
 /// A base by the lock that an earlier run made in the place of this one; none where that is out of date itself.
-fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> Result<Option<Assembled>> {
-    let file = Store::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
+fn earlier(
+    what: Distroless,
+    arch: DebianArch,
+    lock: Option<&BaseLock>,
+    site: &BaseContext<'_>,
+) -> Result<Option<Assembled>> {
+    let file = BaseStore::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
     // One that cannot be read is made again.
-    let Ok(Some(fresh)) = Lock::load(&file) else { return Ok(None) };
+    let Ok(Some(fresh)) = BaseLock::load(&file) else { return Ok(None) };
     xtask_process::cache::used(&file);
     let part = fresh.part(what, arch)?;
     let ready = match cached(what, arch, &part, site)? {
@@ -137,12 +147,12 @@ fn earlier(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -
 /// Makes a lock in the cache and the base by it.
 fn refresh(
     what: Distroless,
-    arch: Arch,
-    lock: Option<&Lock>,
+    arch: DebianArch,
+    lock: Option<&BaseLock>,
     why: String,
-    site: &Site<'_>,
+    site: &BaseContext<'_>,
 ) -> Result<Assembled> {
-    let store = Store::new(site.cache);
+    let store = BaseStore::new(site.cache);
     let apt = Apt::find(site.host, *site.ui, packages::NEEDED)?;
     let fresh = update::update(&apt, &store.apt(), what.debian, &[arch], lock, *site.ui)?;
     let file = store.refreshed(&refreshed_key(what, arch, lock));
@@ -165,9 +175,9 @@ fn refresh(
 }
 
 /// The folder of the base's layer: whatever decides its bytes is in the name.
-fn folder(part: &Part, site: &Site<'_>) -> PathBuf {
+fn folder(part: &LockedBase, site: &BaseContext<'_>) -> PathBuf {
     let key = short_hash(&format!("{} {ENCODER}", part.digest), 32);
-    Store::new(site.cache).layer(&key)
+    BaseStore::new(site.cache).layer(&key)
 }
 
 fn created_by(what: Distroless) -> String {
@@ -175,10 +185,15 @@ fn created_by(what: Distroless) -> String {
     format!("distroless {} of Debian {}{debug}, assembled from packages", what.flavour.as_str(), what.debian)
 }
 
-fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<Option<Assembled>> {
+fn cached(
+    what: Distroless,
+    arch: DebianArch,
+    part: &LockedBase,
+    site: &BaseContext<'_>,
+) -> Result<Option<Assembled>> {
     let folder = folder(part, site);
     let Some((layer, rootfs)) = layer::read(&folder, &created_by(what))? else { return Ok(None) };
-    Store::new(site.cache).used(&folder, &part.packages);
+    BaseStore::new(site.cache).used(&folder, &part.packages);
     let base = BaseImage {
         name: what.to_string(),
         platform: arch.platform(),
@@ -192,7 +207,13 @@ fn cached(what: Distroless, arch: Arch, part: &Part, site: &Site<'_>) -> Result<
 }
 
 /// Makes the layer, unless another process has made it meanwhile.
-fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<'_>) -> Result<Assembled> {
+fn make(
+    what: Distroless,
+    arch: DebianArch,
+    part: LockedBase,
+    debs: &[Vec<u8>],
+    site: &BaseContext<'_>,
+) -> Result<Assembled> {
     let place = folder(&part, site);
     let waiting = || site.ui.step("Waiting", format!("for another process that assembles {what}"));
     let _lock = cache::lock(&place.with_extension("lock"), waiting)?;
@@ -223,8 +244,8 @@ fn make(what: Distroless, arch: Arch, part: Part, debs: &[Vec<u8>], site: &Site<
 }
 
 /// Unpacks a package whose digest is right.
-fn open(package: &Package, bytes: &[u8], data: &Path) -> Result<Unpacked> {
-    let Package { name, version, architecture, .. } = package;
+fn open(package: &DebPackage, bytes: &[u8], data: &Path) -> Result<Unpacked> {
+    let DebPackage { name, version, architecture, .. } = package;
     let deb = Deb::read(name, bytes)?;
     for (field, locked) in [("Package", name), ("Version", version), ("Architecture", architecture)] {
         let says = deb.fields.get(field).unwrap_or_default();

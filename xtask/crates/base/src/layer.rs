@@ -8,8 +8,8 @@ use std::path::Path;
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, Stat, clock};
 use xtask_oci::document::{Descriptor, media_type};
-use xtask_oci::gzip::{Gzip, Pool};
-use xtask_oci::tar::{Entry, EntryKind, Writer};
+use xtask_oci::gzip::{Gzip, ThreadPool};
+use xtask_oci::tar::{EntryKind, TarEntry, TarWriter};
 use xtask_oci::{Digest, Hashed, Layer, RootFs, StoredLayer, layer, unpack};
 
 const TAR: &str = "layer.tar";
@@ -78,10 +78,10 @@ pub(super) fn write(tree: &RootFs, dir: &Path) -> Result<()> {
     let failed = |e: io::Error| Error::io("cannot write the layer in", dir, &e);
     let create = |name: &str| File::create_new(dir.join(name)).map(BufWriter::new).map_err(failed);
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let pool = Pool::new(threads).map_err(failed)?;
+    let pool = ThreadPool::new(threads).map_err(failed)?;
     let packed = Gzip::new(&pool, Hashed::new(create(PACKED)?)).map_err(failed)?;
-    let mut tar = Writer::new(Hashed::new(Tee { plain: create(TAR)?, packed }));
-    let root = Entry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
+    let mut tar = TarWriter::new(Hashed::new(Tee { plain: create(TAR)?, packed }));
+    let root = TarEntry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: 0 };
     tar.entry(&root).map_err(failed)?;
     layer::write_tree(&mut tar, tree, 0)?;
     let (tee, diff_id, _) = tar.finish().map_err(failed)?.finish();

@@ -22,12 +22,12 @@ pub mod store;
 pub mod tree;
 pub mod update;
 
-pub use arch::Arch;
+pub use arch::DebianArch;
 pub use bases::{Base, Bases};
 pub use closure::closure;
-pub use lock::{Lock, Package};
+pub use lock::{BaseLock, DebPackage};
 pub use name::{Distroless, Flavour};
-pub use site::Site;
+pub use site::BaseContext;
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ pub struct BaseImage {
     /// from: it decides every byte of the base.
     pub digest: Digest,
     /// The packages that it was assembled from, lowest first; none for one of a registry, whose tree alone tells.
-    pub packages: Vec<Package>,
+    pub packages: Vec<DebPackage>,
     /// Its layers, lowest first.
     pub layers: Vec<StoredLayer>,
     /// What the layers unpack to. Files are [`xtask_oci::Content::Part`]s of tars in the cache.

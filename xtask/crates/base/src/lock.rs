@@ -9,7 +9,7 @@ use xtask_oci::Digest;
 
 use super::contents;
 use super::tree::ASSEMBLER;
-use super::{Arch, Distroless};
+use super::{DebianArch, Distroless};
 
 mod read;
 mod stamp;
@@ -19,13 +19,13 @@ pub use stamp::Stamp;
 
 /// The contents of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lock {
+pub struct BaseLock {
     /// The release of Debian: 12 or 13.
     pub debian: u8,
     /// The Release files, by suite: `trixie`, `trixie-updates`, `trixie-security`.
     pub releases: BTreeMap<String, Release>,
     /// The packages of each architecture, by name.
-    pub packages: BTreeMap<Arch, BTreeMap<String, Package>>,
+    pub packages: BTreeMap<DebianArch, BTreeMap<String, DebPackage>>,
 }
 
 /// A signed Release file.
@@ -41,7 +41,7 @@ pub struct Release {
 
 /// A locked package: its name, version and architecture, and the file that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Package {
+pub struct DebPackage {
     /// The name of the package.
     pub name: String,
     /// The version of the package.
@@ -58,9 +58,9 @@ pub struct Package {
 
 /// What a lock says about one base.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
+pub struct LockedBase {
     /// The packages, lowest first.
-    pub packages: Vec<Package>,
+    pub packages: Vec<DebPackage>,
     /// Decides every byte of the base: over the names and digests of the packages, and over the version of what puts
     /// them together. It does not depend on where or when they were found.
     pub digest: Digest,
@@ -69,7 +69,7 @@ pub struct Part {
 /// The architecture of packages that are for all of them.
 pub(crate) const ALL: &str = "all";
 
-impl Lock {
+impl BaseLock {
     /// The name of the file for a release.
     pub fn file_name(debian: u8) -> String {
         format!("debian{debian}.lock")
@@ -91,7 +91,7 @@ impl Lock {
     ///
     /// # Errors
     /// It has no packages for the architecture, or lacks one of those that the base is made of.
-    pub fn part(&self, what: Distroless, arch: Arch) -> Result<Part> {
+    pub fn part(&self, what: Distroless, arch: DebianArch) -> Result<LockedBase> {
         let update = format!("lock them: cargo xtask base update {} --arch {arch}", self.debian);
         let Some(locked) = self.packages.get(&arch) else {
             let all: Vec<&str> = self.packages.keys().map(|arch| arch.as_str()).collect();
@@ -108,7 +108,7 @@ impl Lock {
             let what = format!("the lock of Debian {} lacks packages of {what} for {arch}", self.debian);
             return Err(Error::missing(what).found(lacks.join(", ")).help(update));
         }
-        let packages: Vec<Package> = names.iter().filter_map(|name| locked.get(*name).cloned()).collect();
+        let packages: Vec<DebPackage> = names.iter().filter_map(|name| locked.get(*name).cloned()).collect();
         let mut text = format!(
             "distroless {} of Debian {} for {arch}; debug {}; assembler {ASSEMBLER}\n",
             what.flavour.as_str(),
@@ -118,7 +118,7 @@ impl Lock {
         for package in &packages {
             text += &format!("{} {}\n", package.name, package.digest);
         }
-        Ok(Part { packages, digest: Digest::of(text.as_bytes()) })
+        Ok(LockedBase { packages, digest: Digest::of(text.as_bytes()) })
     }
 
     /// Whether this lock may take the place of `older`: no suite may go back in time, since that would bring back

@@ -4,16 +4,16 @@
 use std::path::Path;
 
 use xtask_files::error::{Error, Result};
-use xtask_files::{Lock, StagedFolder};
+use xtask_files::{FileLock, StagedFolder};
 use xtask_files::{counted, human_size};
 use xtask_process::cache;
-use xtask_process::ui::{Look, Moment, Ui, far};
+use xtask_process::ui::{Moment, TaskWatcher, Ui, far};
 
-use super::Arch;
-use super::Site;
-use super::apt::{Apt, State};
-use super::lock::Package;
-use super::store::Store;
+use super::BaseContext;
+use super::DebianArch;
+use super::apt::{Apt, AptState};
+use super::lock::DebPackage;
+use super::store::BaseStore;
 
 /// What apt is looked for, in a message.
 pub(super) const NEEDED: &str = "the packages of distroless bases";
@@ -55,8 +55,13 @@ impl Superseded {
 ///
 /// # Errors
 /// Some are not in the cache, and cannot be had: without the network, without apt, or since the archive cannot be reached.
-pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>) -> Result<Got> {
-    let store = Store::new(site.cache);
+pub(super) fn get(
+    packages: &[DebPackage],
+    debian: u8,
+    arch: DebianArch,
+    site: &BaseContext<'_>,
+) -> Result<Got> {
+    let store = BaseStore::new(site.cache);
     if let Some(all) = cached(packages, &store)? {
         return Ok(Got::All(all));
     }
@@ -90,8 +95,8 @@ pub(super) fn get(packages: &[Package], debian: u8, arch: Arch, site: &Site<'_>)
 ///
 /// # Errors
 /// Some are not in the cache, and cannot be had: without the network, or without apt.
-pub(super) fn check(packages: &[Package], debian: u8, site: &Site<'_>) -> Result<()> {
-    let store = Store::new(site.cache);
+pub(super) fn check(packages: &[DebPackage], debian: u8, site: &BaseContext<'_>) -> Result<()> {
+    let store = BaseStore::new(site.cache);
     let missing = missing(packages, &store)?;
     match missing.is_empty() {
         true => Ok(()),
@@ -103,11 +108,11 @@ pub(super) fn check(packages: &[Package], debian: u8, site: &Site<'_>) -> Result
 struct MissingPackage<'a> {
     absent: Vec<String>,
     damaged: Vec<String>,
-    store: &'a Store,
+    store: &'a BaseStore,
 }
 
 impl<'a> MissingPackage<'a> {
-    fn of(missing: &[Package], store: &'a Store) -> Self {
+    fn of(missing: &[DebPackage], store: &'a BaseStore) -> Self {
         let names = |damaged: bool| -> Vec<String> {
             let these = missing.iter().filter(|p| store.holds(p) == damaged);
             these.map(|p| format!("{} {} ({})", p.name, p.version, p.architecture)).collect()
@@ -116,7 +121,7 @@ impl<'a> MissingPackage<'a> {
     }
 
     /// The apt that can bring them.
-    fn way(&self, debian: u8, site: &Site<'_>) -> Result<Apt> {
+    fn way(&self, debian: u8, site: &BaseContext<'_>) -> Result<Apt> {
         let Self { absent, damaged, store } = self;
         if !site.offline {
             // Asked before anything is fetched for it.
@@ -146,11 +151,11 @@ impl<'a> MissingPackage<'a> {
 ///
 /// # Errors
 /// The cache cannot be read.
-pub(super) fn cached(packages: &[Package], store: &Store) -> Result<Option<Vec<Vec<u8>>>> {
+pub(super) fn cached(packages: &[DebPackage], store: &BaseStore) -> Result<Option<Vec<Vec<u8>>>> {
     packages.iter().map(|package| store.take(package)).collect()
 }
 
-fn missing(packages: &[Package], store: &Store) -> Result<Vec<Package>> {
+fn missing(packages: &[DebPackage], store: &BaseStore) -> Result<Vec<DebPackage>> {
     let mut missing = Vec::new();
     for package in packages {
         if store.take(package)?.is_none() {
@@ -163,10 +168,10 @@ fn missing(packages: &[Package], store: &Store) -> Result<Vec<Package>> {
 /// A folder for what comes from outside, removed at its end; one process after the other has it.
 struct Inbox {
     staging: StagedFolder,
-    _lock: Lock,
+    _lock: FileLock,
 }
 
-fn inbox(store: &Store, ui: Ui) -> Result<Inbox> {
+fn inbox(store: &BaseStore, ui: Ui) -> Result<Inbox> {
     let place = store.debs().join("inbox");
     let waiting = || ui.step("Waiting", "for another process that fetches packages");
     let lock = cache::lock(&place.with_extension("lock"), waiting)?;
@@ -174,7 +179,7 @@ fn inbox(store: &Store, ui: Ui) -> Result<Inbox> {
 }
 
 /// Looks at what has arrived in a folder of `count` packages with `size` bytes.
-fn arrived(folder: &Path, count: usize, size: u64) -> Look {
+fn arrived(folder: &Path, count: usize, size: u64) -> TaskWatcher {
     let folder = folder.to_owned();
     Box::new(move || {
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -188,7 +193,7 @@ fn arrived(folder: &Path, count: usize, size: u64) -> Look {
 }
 
 /// From the places that the lock names: needs no index and no signature, the digest decides.
-fn from_places(apt: &Apt, missing: &[Package], store: &Store, inbox: &Inbox) -> Result<()> {
+fn from_places(apt: &Apt, missing: &[DebPackage], store: &BaseStore, inbox: &Inbox) -> Result<()> {
     let wanted: Vec<_> =
         missing.iter().map(|p| (p, inbox.staging.path().join(format!("{}.deb", p.digest.hex())))).collect();
     apt.fetch(&wanted)?;
@@ -201,18 +206,18 @@ fn from_places(apt: &Apt, missing: &[Package], store: &Store, inbox: &Inbox) -> 
 /// By apt's own indexes: for sources whose files are at no plain address, and to learn which packages are superseded.
 fn by_index(
     apt: &Apt,
-    missing: &[Package],
+    missing: &[DebPackage],
     debian: u8,
-    arch: Arch,
-    site: &Site<'_>,
-    store: &Store,
+    arch: DebianArch,
+    site: &BaseContext<'_>,
+    store: &BaseStore,
 ) -> Result<Vec<Superseded>> {
-    let state = State::open(apt, &store.apt(), debian, &[arch])?;
+    let state = AptState::open(apt, &store.apt(), debian, &[arch])?;
     state.update()?;
     let names: Vec<&str> = missing.iter().map(|p| p.name.as_str()).collect();
     let now = state.lookup(arch, &names)?;
-    let same = |p: &&Package| now.get(&p.name).is_some_and(|n| n.digest == p.digest);
-    let there: Vec<&Package> = missing.iter().filter(same).collect();
+    let same = |p: &&DebPackage| now.get(&p.name).is_some_and(|n| n.digest == p.digest);
+    let there: Vec<&DebPackage> = missing.iter().filter(same).collect();
     if !there.is_empty() {
         let inbox = inbox(store, *site.ui)?;
         state.download(arch, &there, inbox.staging.path())?;
@@ -233,7 +238,7 @@ fn by_index(
 }
 
 /// apt chooses the names, the digests tell the files.
-fn bring_all(packages: &[&Package], from: &Path, store: &Store) -> Result<()> {
+fn bring_all(packages: &[&DebPackage], from: &Path, store: &BaseStore) -> Result<()> {
     let entries = std::fs::read_dir(from).map_err(|e| Error::io("cannot read", from, &e))?;
     for file in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {
         for package in packages {

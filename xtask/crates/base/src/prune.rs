@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use serde::Serialize;
 
 use super::store::USED;
-use xtask_files::Lock;
+use xtask_files::FileLock;
 use xtask_files::error::{Error, Result};
 use xtask_files::sweep;
 use xtask_process::cache::{self, needed};
@@ -74,7 +74,7 @@ fn lock(cache: &Path) -> PathBuf {
 }
 
 /// Keeps the bases in the cache as long as it is held: whoever prunes waits for it.
-pub fn hold(cache: &Path) -> Option<Lock> {
+pub fn hold(cache: &Path) -> Option<FileLock> {
     cache::share(&lock(cache))
 }
 

@@ -7,7 +7,7 @@ use xtask_process::ui::Ui;
 
 /// Where things are and what is allowed.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct BaseContext<'a> {
     /// The folder of the locks: `docker/bases` in the workspace.
     pub locks: &'a Path,
     /// The user's cache folder.
@@ -26,7 +26,7 @@ pub struct Site<'a> {
     pub allow_superseded: bool,
 }
 
-impl Site<'_> {
+impl BaseContext<'_> {
     /// Whether a lock may be made now where the repository has none of a base.
     pub(crate) fn locks_anew(&self) -> bool {
         self.may_refresh && !self.strict && !self.offline

@@ -17,18 +17,18 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_process::cache::{self, needed};
 
-use super::lock::Package;
+use super::lock::DebPackage;
 
 /// The file whose time says when a layer was used.
 pub(super) const USED: &str = "used";
 
 /// The part of the user's cache that belongs to bases: the folder `bases`.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct BaseStore {
     dir: PathBuf,
 }
 
-impl Store {
+impl BaseStore {
     /// Returns the store in this cache folder; creates nothing.
     pub fn new(cache: &Path) -> Self {
         Self { dir: cache.join("bases") }
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// Notes that a base was used, and what it can be made of again: an archive keeps no package for ever.
-    pub fn used(&self, layer: &Path, packages: &[Package]) {
+    pub fn used(&self, layer: &Path, packages: &[DebPackage]) {
         cache::used(&layer.join(USED));
         for deb in packages.iter().map(|package| self.deb(package)).filter(|deb| deb.exists()) {
             cache::used(&deb);
@@ -66,7 +66,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn take(&self, package: &Package) -> Result<Option<Vec<u8>>> {
+    pub fn take(&self, package: &DebPackage) -> Result<Option<Vec<u8>>> {
         let path = self.deb(package);
         let bytes = match std::fs::read(&path) {
             Ok(bytes) => bytes,
@@ -76,8 +76,8 @@ impl Store {
         Ok((Digest::of(&bytes) == package.digest).then_some(bytes))
     }
 
-    /// Whether something is in the place of a package: where [`Store::take`] gives none, it is damaged.
-    pub fn holds(&self, package: &Package) -> bool {
+    /// Whether something is in the place of a package: where [`BaseStore::take`] gives none, it is damaged.
+    pub fn holds(&self, package: &DebPackage) -> bool {
         self.deb(package).exists()
     }
 
@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn bring(&self, package: &Package, file: &Path) -> Result<bool> {
+    pub fn bring(&self, package: &DebPackage, file: &Path) -> Result<bool> {
         let Ok(bytes) = std::fs::read(file) else { return Ok(false) };
         if bytes.len() as u64 != package.size || Digest::of(&bytes) != package.digest {
             return Ok(false);
@@ -94,7 +94,7 @@ impl Store {
         Ok(true)
     }
 
-    fn deb(&self, package: &Package) -> PathBuf {
+    fn deb(&self, package: &DebPackage) -> PathBuf {
         self.debs().join(format!("{}.deb", package.digest.hex()))
     }
 }

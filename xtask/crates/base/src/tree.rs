@@ -3,7 +3,7 @@
 
 use xtask_files::error::{Error, Result};
 use xtask_oci::scratch::{CERTIFICATES as BUNDLE, GROUP, NONROOT, NSSWITCH, PASSWD};
-use xtask_oci::{Kind, Node, RootFs};
+use xtask_oci::{FileKind, Node, RootFs};
 
 use super::Distroless;
 use super::contents::{BUSYBOX, CERTIFICATES};
@@ -83,7 +83,7 @@ fn generated(tree: &mut RootFs, what: Distroless) -> Result<()> {
     files.insert(os_release::PATH, Node::bytes(0o555, os_release.into_bytes()))?;
     merge::onto(tree, &files, "the generated files", what.debian)?;
     match tree.get(BUNDLE) {
-        Some(Node { kind: Kind::File(_), .. }) => Ok(()),
+        Some(Node { kind: FileKind::File(_), .. }) => Ok(()),
         _ => Err(Error::failed(format!("the base has no {BUNDLE}"))),
     }
 }

@@ -6,10 +6,10 @@ use std::path::Path;
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Ui, far};
 
-use super::Arch;
-use super::apt::{Apt, State};
+use super::DebianArch;
+use super::apt::{Apt, AptState};
 use super::contents;
-use super::lock::Lock;
+use super::lock::BaseLock;
 
 /// A lock of the packages that the archive has now for these architectures.
 ///
@@ -19,13 +19,13 @@ pub fn update(
     apt: &Apt,
     states: &Path,
     debian: u8,
-    archs: &[Arch],
-    older: Option<&Lock>,
+    archs: &[DebianArch],
+    older: Option<&BaseLock>,
     ui: Ui,
-) -> Result<Lock> {
+) -> Result<BaseLock> {
     let names: Vec<&str> = archs.iter().map(|arch| arch.as_str()).collect();
     let task = ui.task("Locking", format!("the packages of Debian {debian} for {}", names.join(", ")));
-    let state = State::open(apt, states, debian, archs)?;
+    let state = AptState::open(apt, states, debian, archs)?;
     task.note("fetching the indexes");
     state.update()?;
     let releases = state.releases()?;
@@ -42,17 +42,17 @@ pub fn update(
         }
         packages.insert(*arch, found);
     }
-    let lock = Lock { debian, releases, packages };
+    let lock = BaseLock { debian, releases, packages };
     if let Some(older) = older {
         lock.check_forward(older)?;
     }
     // What the archive says goes into commands and files: it has to be what a lock may hold.
-    Lock::parse(&lock.text(), "what the archive says")
+    BaseLock::parse(&lock.text(), "what the archive says")
 }
 
 /// A package that an update changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct Change {
+pub struct PackageChange {
     /// The name of the package.
     pub package: String,
     /// Debian's name of the architecture, or `all`.
@@ -64,9 +64,9 @@ pub struct Change {
 }
 
 /// What is different, in the order of names and architectures.
-pub fn changes(older: Option<&Lock>, newer: &Lock) -> Vec<Change> {
+pub fn changes(older: Option<&BaseLock>, newer: &BaseLock) -> Vec<PackageChange> {
     type Versions = BTreeMap<(String, String), (String, xtask_oci::Digest)>;
-    let versions = |lock: &Lock| -> Versions {
+    let versions = |lock: &BaseLock| -> Versions {
         let all = lock.packages.values().flat_map(BTreeMap::values);
         all.map(|p| ((p.name.clone(), p.architecture.clone()), (p.version.clone(), p.digest.clone())))
             .collect()
@@ -75,7 +75,7 @@ pub fn changes(older: Option<&Lock>, newer: &Lock) -> Vec<Change> {
     let keys: std::collections::BTreeSet<_> = old.keys().chain(new.keys()).collect();
     let different = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
     let version = |of: &Versions, key: &(String, String)| of.get(key).map(|(version, _)| version.clone());
-    let change = |key: &(String, String)| Change {
+    let change = |key: &(String, String)| PackageChange {
         package: key.0.clone(),
         architecture: key.1.clone(),
         from: version(&old, key),

@@ -8,17 +8,17 @@ use super::check_image::{self, images};
 use super::check_target::targets;
 use super::diag::Diags;
 use super::quote::{names, quoted};
-use super::raw::{Raw, RawApp, RawMode, Text, Texts};
-use super::source::Source;
+use super::raw::{Raw, RawApp, RawMode, SpannedText, SpannedTexts};
+use super::source::SourceFile;
 use super::suggest::nearest;
-use super::types::{App, Config, Mode, Need, TestNeed, TestSection, Word};
+use super::types::{App, Config, Keyword, Mode, Need, TestNeed, TestSection};
 use crate::workspace::{Package, Workspace};
 
 /// What the checks know and where they report to.
-pub(super) struct Check<'a, 'd> {
+pub(super) struct ConfigCheck<'a, 'd> {
     pub(super) raw: &'a Raw,
     /// The file's text, for the places of what only packing can judge.
-    pub(super) source: &'a Source,
+    pub(super) source: &'a SourceFile,
     pub(super) workspace: &'a Workspace,
     pub(super) triples: &'a BTreeSet<String>,
     /// The directory at which relative paths start.
@@ -29,14 +29,14 @@ pub(super) struct Check<'a, 'd> {
 /// Checks the whole file. None only where something was reported.
 pub(super) fn config<'a>(
     raw: &'a Raw,
-    source: &'a Source,
+    source: &'a SourceFile,
     file: &'a Path,
     workspace: &'a Workspace,
     triples: &'a BTreeSet<String>,
     diags: &mut Diags<'a>,
 ) -> Option<Config> {
     let dir = file.parent().unwrap_or(Path::new(""));
-    let mut check = Check { raw, source, workspace, triples, dir, diags };
+    let mut check = ConfigCheck { raw, source, workspace, triples, dir, diags };
     check.schema()?;
     let package = check.package();
     let app = raw.app.as_ref().and_then(|app| check.app(app, package));
@@ -52,7 +52,7 @@ pub(super) fn config<'a>(
     Some(Config { file: file.to_owned(), app: app?, modes, targets, images, test })
 }
 
-impl<'a> Check<'a, '_> {
+impl<'a> ConfigCheck<'a, '_> {
     /// A file of another schema has other keys: its other errors would mislead.
     fn schema(&mut self) -> Option<()> {
         let schema = self.raw.schema.as_ref().filter(|s| s.get_ref() != "1");
@@ -127,8 +127,8 @@ impl<'a> Check<'a, '_> {
     }
 
     /// Reports names that occur again. Case is no difference, since they name files.
-    pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a Text>) {
-        let mut seen: BTreeMap<String, &Text> = BTreeMap::new();
+    pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a SpannedText>) {
+        let mut seen: BTreeMap<String, &SpannedText> = BTreeMap::new();
         for name in names {
             let first = *seen.entry(name.get_ref().to_lowercase()).or_insert(name);
             if first.span() == name.span() {
@@ -144,7 +144,7 @@ impl<'a> Check<'a, '_> {
     }
 
     /// Strings that become arguments of a process.
-    pub(super) fn arguments(&mut self, texts: &'a Texts) -> Vec<String> {
+    pub(super) fn arguments(&mut self, texts: &'a SpannedTexts) -> Vec<String> {
         for text in texts.get_ref().iter().filter(|t| t.get_ref().contains('\0')) {
             self.diags.at(text.span(), "an argument cannot hold the character \\u0000");
         }
@@ -152,13 +152,13 @@ impl<'a> Check<'a, '_> {
     }
 
     /// Reads a list of words out of a fixed set.
-    fn words<W: Word + Ord>(&mut self, what: &str, texts: Option<&'a Texts>) -> BTreeSet<W> {
+    fn words<W: Keyword + Ord>(&mut self, what: &str, texts: Option<&'a SpannedTexts>) -> BTreeSet<W> {
         let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
         texts.iter().filter_map(|text| self.word(what, text)).collect()
     }
 
     /// Reads a list of names of the workspace's packages.
-    fn members(&mut self, texts: Option<&'a Texts>) -> BTreeSet<String> {
+    fn members(&mut self, texts: Option<&'a SpannedTexts>) -> BTreeSet<String> {
         let workspace = self.workspace;
         let mut found = BTreeSet::new();
         for text in texts.map(|t| t.get_ref().as_slice()).unwrap_or_default() {
@@ -173,7 +173,7 @@ impl<'a> Check<'a, '_> {
     }
 
     /// A word out of a fixed set.
-    pub(super) fn word<W: Word>(&mut self, what: &str, text: &'a Text) -> Option<W> {
+    pub(super) fn word<W: Keyword>(&mut self, what: &str, text: &'a SpannedText) -> Option<W> {
         let word = W::ALL.iter().find(|(spelling, _)| spelling == text.get_ref()).map(|(_, word)| *word);
         if word.is_none() {
             self.unknown(text, what, || W::ALL.iter().map(|(spelling, _)| *spelling));
@@ -184,7 +184,7 @@ impl<'a> Check<'a, '_> {
     /// Reports a name that is not one of `known`.
     pub(super) fn unknown<I: Iterator<Item = &'a str>>(
         &mut self,
-        text: &'a Text,
+        text: &'a SpannedText,
         what: &str,
         known: impl Fn() -> I + Send + 'a,
     ) {

@@ -1,6 +1,6 @@
 //! The check that the program has a place in its images: it is `/<bin>`, beside the folders that are there.
 
-use super::check::Check;
+use super::check::ConfigCheck;
 use super::quote::quoted;
 use xtask_base::Base;
 
@@ -16,7 +16,7 @@ const DISTROLESS: [&str; 17] = [
 ];
 
 /// Reports a program whose place in an image something else has.
-pub(super) fn place(check: &mut Check<'_, '_>, images: &[Image]) {
+pub(super) fn place(check: &mut ConfigCheck<'_, '_>, images: &[Image]) {
     let Some(bin) = check.raw.app.as_ref().and_then(|app| app.bin.as_ref()) else { return };
     let name = bin.get_ref().as_str();
     for image in images {

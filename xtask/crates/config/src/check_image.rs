@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::check::Check;
+use super::check::ConfigCheck;
 use super::check_run;
 use super::check_size;
 use super::quote::{names, quoted};
-use super::raw::{RawImage, Text, Texts};
+use super::raw::{RawImage, SpannedText, SpannedTexts};
 use super::suggest::nearest;
 use xtask_base::Base;
 
@@ -18,14 +18,14 @@ use xtask_registry::Reference;
 use xtask_triple::Platform;
 
 /// All images of the file, whose targets are among `listed`.
-pub(super) fn images(check: &mut Check<'_, '_>, listed: &[Target]) -> Vec<Image> {
+pub(super) fn images(check: &mut ConfigCheck<'_, '_>, listed: &[Target]) -> Vec<Image> {
     let raw = check.raw;
     let images = raw.images.iter().filter_map(|image| self::image(check, image, listed)).collect();
     check.differ("image", raw.images.iter().filter_map(|i| i.name.as_ref()));
     images
 }
 
-fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage, listed: &[Target]) -> Option<Image> {
+fn image<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawImage, listed: &[Target]) -> Option<Image> {
     if let Some(name) = raw.name.as_ref().filter(|name| !grammar::is_name(name.get_ref())) {
         check
             .diags
@@ -64,14 +64,14 @@ fn image<'a>(check: &mut Check<'a, '_>, raw: &'a RawImage, listed: &[Target]) ->
 }
 
 /// Where the keys stand that only what is in the image can prove wrong.
-fn places(check: &Check<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, String> {
+fn places(check: &ConfigCheck<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, String> {
     let run = &raw.run;
-    let first = |texts: &Option<Texts>| Some(texts.as_ref()?.span());
+    let first = |texts: &Option<SpannedTexts>| Some(texts.as_ref()?.span());
     let healthcheck = run.healthcheck.as_ref().and_then(|check| first(&check.cmd));
     let spans = [
         ("entrypoint", first(&run.entrypoint)),
-        ("user", run.user.as_ref().map(Text::span)),
-        ("workdir", run.workdir.as_ref().map(Text::span)),
+        ("user", run.user.as_ref().map(SpannedText::span)),
+        ("workdir", run.workdir.as_ref().map(SpannedText::span)),
         ("volumes", first(&run.volumes)),
         ("healthcheck", healthcheck),
     ];
@@ -79,7 +79,7 @@ fn places(check: &Check<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, Strin
 }
 
 /// Reports a version that cannot be the tag of an image.
-pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, images: &[Image]) {
+pub(super) fn version(check: &mut ConfigCheck<'_, '_>, package: Option<&Package>, images: &[Image]) {
     let (Some(package), Some(app)) = (package, &check.raw.app) else { return };
     let Some(name) = &app.package else { return };
     let version = package.version.to_string();
@@ -96,7 +96,7 @@ pub(super) fn version(check: &mut Check<'_, '_>, package: Option<&Package>, imag
     }
 }
 
-fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
+fn base<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<Base> {
     let word = text.get_ref().as_str();
     match word {
         "scratch" => return Some(Base::Scratch),
@@ -141,7 +141,11 @@ fn base<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<Base> {
 }
 
 /// The targets of one image: listed, of a Linux platform, each of its own.
-fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) -> Vec<ImageTarget> {
+fn targets<'a>(
+    check: &mut ConfigCheck<'a, '_>,
+    texts: &'a [SpannedText],
+    listed: &[Target],
+) -> Vec<ImageTarget> {
     let mut found: Vec<(ImageTarget, usize)> = Vec::new();
     for text in texts {
         let name = quoted(text.get_ref());
@@ -182,7 +186,7 @@ fn targets<'a>(check: &mut Check<'a, '_>, texts: &'a [Text], listed: &[Target]) 
     found.into_iter().map(|(target, _)| target).collect()
 }
 
-fn not_listed<'a>(check: &mut Check<'a, '_>, text: &'a Text) {
+fn not_listed<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) {
     let raw = check.raw;
     let listed = move || raw.targets.iter().filter_map(|t| t.triple.as_ref()).map(|t| t.get_ref().as_str());
     let name = text.get_ref().as_str();

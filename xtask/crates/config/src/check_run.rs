@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::check::Check;
+use super::check::ConfigCheck;
 use super::check_bin::hidden;
 use super::quote::quoted;
-use super::raw::{RawHealthcheck, RawRun, Text, Texts};
+use super::raw::{RawHealthcheck, RawRun, SpannedText, SpannedTexts};
 use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
 use super::values;
 use xtask_oci::kernel;
@@ -15,7 +15,7 @@ use xtask_oci::kernel;
 const RESERVED: [&str; 3] = ["xtask.", "org.opencontainers.image.base.", "org.opencontainers.image.ref."];
 
 /// How the image is run.
-pub(super) fn run<'a>(check: &mut Check<'a, '_>, raw: &'a RawRun) -> ImageRun {
+pub(super) fn run<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> ImageRun {
     ImageRun {
         entrypoint: raw.entrypoint.as_ref().map(|texts| command(check, "entrypoint", texts)),
         cmd: raw.cmd.as_ref().map(|texts| check.arguments(texts)).unwrap_or_default(),
@@ -32,7 +32,7 @@ pub(super) fn run<'a>(check: &mut Check<'a, '_>, raw: &'a RawRun) -> ImageRun {
 }
 
 /// How it is started once.
-pub(super) fn smoke<'a>(check: &mut Check<'a, '_>, raw: &'a RawRun) -> ImageSmoke {
+pub(super) fn smoke<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> ImageSmoke {
     let args = raw.smoke.as_ref().map(|texts| check.arguments(texts));
     if let (Some(entrypoint), None) = (&raw.entrypoint, &args)
         && entrypoint.get_ref().len() > 1
@@ -67,7 +67,7 @@ pub(super) fn smoke<'a>(check: &mut Check<'a, '_>, raw: &'a RawRun) -> ImageSmok
 }
 
 /// A program and its arguments.
-fn command<'a>(check: &mut Check<'a, '_>, key: &str, texts: &'a Texts) -> Vec<String> {
+fn command<'a>(check: &mut ConfigCheck<'a, '_>, key: &str, texts: &'a SpannedTexts) -> Vec<String> {
     match texts.get_ref().first() {
         None => {
             check.diags.at(texts.span(), format!("`{key}` names no program"));
@@ -94,7 +94,10 @@ fn command<'a>(check: &mut Check<'a, '_>, key: &str, texts: &'a Texts) -> Vec<St
     check.arguments(texts)
 }
 
-fn env<'a>(check: &mut Check<'a, '_>, entries: &'a [(Text, Text)]) -> BTreeMap<String, String> {
+fn env<'a>(
+    check: &mut ConfigCheck<'a, '_>,
+    entries: &'a [(SpannedText, SpannedText)],
+) -> BTreeMap<String, String> {
     for (name, value) in entries {
         if name.get_ref().is_empty() || name.get_ref().contains(['=', '\0']) {
             let message = format!("{} cannot be the name of a variable", quoted(name.get_ref()));
@@ -107,7 +110,7 @@ fn env<'a>(check: &mut Check<'a, '_>, entries: &'a [(Text, Text)]) -> BTreeMap<S
     entries.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
 }
 
-fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
+fn user<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<User> {
     let (user, group) = match text.get_ref().split_once(':') {
         Some((user, group)) => (values::id(user), Some(values::id(group))),
         None => (values::id(text.get_ref()), None),
@@ -131,7 +134,7 @@ fn user<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<User> {
 const LONGEST: (usize, usize) = (4095, 255);
 
 /// An absolute path without `.`, `..` and doubled `/`, not in what the kernel makes and not in the program.
-fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<String> {
+fn folder<'a>(check: &mut ConfigCheck<'a, '_>, key: &str, text: &'a SpannedText) -> Option<String> {
     let path = text.get_ref().as_str();
     let normal = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
     let rest = path.strip_prefix('/').map(|rest| rest.strip_suffix('/').unwrap_or(rest));
@@ -159,7 +162,7 @@ fn folder<'a>(check: &mut Check<'a, '_>, key: &str, text: &'a Text) -> Option<St
     None
 }
 
-fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<String> {
+fn ports<'a>(check: &mut ConfigCheck<'a, '_>, texts: Option<&'a SpannedTexts>) -> BTreeSet<String> {
     let mut ports = BTreeMap::new();
     for text in texts.map(|t| t.get_ref().as_slice()).unwrap_or_default() {
         let Some(port) = values::port(text.get_ref()) else {
@@ -174,7 +177,7 @@ fn ports<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<St
     ports.into_keys().collect()
 }
 
-fn volumes<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<String> {
+fn volumes<'a>(check: &mut ConfigCheck<'a, '_>, texts: Option<&'a SpannedTexts>) -> BTreeSet<String> {
     let mut volumes = BTreeMap::new();
     for text in texts.map(|t| t.get_ref().as_slice()).unwrap_or_default() {
         let Some(path) = folder(check, "volumes", text) else { continue };
@@ -188,7 +191,12 @@ fn volumes<'a>(check: &mut Check<'a, '_>, texts: Option<&'a Texts>) -> BTreeSet<
 }
 
 /// Keeps a value, or reports that it stands there already.
-fn once<'a>(check: &mut Check<'a, '_>, seen: &mut BTreeMap<String, usize>, value: String, text: &'a Text) {
+fn once<'a>(
+    check: &mut ConfigCheck<'a, '_>,
+    seen: &mut BTreeMap<String, usize>,
+    value: String,
+    text: &'a SpannedText,
+) {
     match seen.get(&value) {
         Some(first) => {
             let message = format!("{} is listed twice", quoted(&value));
@@ -198,7 +206,7 @@ fn once<'a>(check: &mut Check<'a, '_>, seen: &mut BTreeMap<String, usize>, value
     }
 }
 
-fn signal<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<String> {
+fn signal<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<String> {
     let signal = values::signal(text.get_ref());
     if signal.is_none() {
         check
@@ -209,8 +217,8 @@ fn signal<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<String> {
     signal
 }
 
-fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option<HealthCheck> {
-    let mut time = |text: Option<&'a Text>| -> Option<Duration> {
+fn healthcheck<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawHealthcheck) -> Option<HealthCheck> {
+    let mut time = |text: Option<&'a SpannedText>| -> Option<Duration> {
         let text = text?;
         let read = values::duration(text.get_ref());
         if read.is_none() {
@@ -238,9 +246,9 @@ fn healthcheck<'a>(check: &mut Check<'a, '_>, raw: &'a RawHealthcheck) -> Option
 
 /// Checks the labels or annotations of an image, and returns all of them by their keys.
 fn facts<'a>(
-    check: &mut Check<'a, '_>,
+    check: &mut ConfigCheck<'a, '_>,
     table: &str,
-    entries: &'a [(Text, Text)],
+    entries: &'a [(SpannedText, SpannedText)],
 ) -> BTreeMap<String, String> {
     for (key, value) in entries {
         if key.get_ref().is_empty() || key.get_ref().contains(char::is_control) {

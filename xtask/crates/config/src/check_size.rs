@@ -1,17 +1,17 @@
 //! The checks of the keys of `[[image]]` that say how it is stored and how large it may be.
 
-use super::check::Check;
+use super::check::ConfigCheck;
 use super::quote::quoted;
-use super::raw::Text;
+use super::raw::SpannedText;
 use super::types::Compression;
 
 /// How the layers in `target/dist/oci` are compressed.
-pub(super) fn compression<'a>(check: &mut Check<'a, '_>, text: Option<&'a Text>) -> Compression {
+pub(super) fn compression<'a>(check: &mut ConfigCheck<'a, '_>, text: Option<&'a SpannedText>) -> Compression {
     text.and_then(|text| check.word("a compression", text)).unwrap_or_default()
 }
 
 /// The most bytes that a pull may fetch for one platform.
-pub(super) fn budget(check: &mut Check<'_, '_>, text: Option<&Text>) -> Option<u64> {
+pub(super) fn budget(check: &mut ConfigCheck<'_, '_>, text: Option<&SpannedText>) -> Option<u64> {
     let text = text?;
     match bytes(text.get_ref()) {
         Size::Bytes(0) => {

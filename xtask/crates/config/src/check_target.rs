@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::GlibcVersion;
-use super::check::Check;
+use super::check::ConfigCheck;
 use super::quote::{names, quoted};
-use super::raw::{RawTarget, Text};
+use super::raw::{RawTarget, SpannedText};
 use super::suggest::nearest;
 use super::types::{ModeChoice, OnFallback, Target};
 use xtask_compilers::toolchain::{CcChoice, Provider};
@@ -15,7 +15,7 @@ use xtask_gate::{Level, Severity, check_flags};
 use xtask_triple::{Arch, Libc, Triple};
 
 /// All targets of the file.
-pub(super) fn targets(check: &mut Check<'_, '_>) -> Vec<Target> {
+pub(super) fn targets(check: &mut ConfigCheck<'_, '_>) -> Vec<Target> {
     let raw = check.raw;
     let targets = raw.targets.iter().filter_map(|t| target(check, t)).collect();
     duplicates(check);
@@ -23,7 +23,7 @@ pub(super) fn targets(check: &mut Check<'_, '_>) -> Vec<Target> {
     targets
 }
 
-fn target<'a>(check: &mut Check<'a, '_>, raw: &'a RawTarget) -> Option<Target> {
+fn target<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawTarget) -> Option<Target> {
     let triple = raw.triple.as_ref().map(|text| (text, Triple::parse(text.get_ref())));
     if let Some((text, _)) = &triple {
         known(check, text);
@@ -48,7 +48,7 @@ fn target<'a>(check: &mut Check<'a, '_>, raw: &'a RawTarget) -> Option<Target> {
     parsed.map(|_| target)
 }
 
-fn known<'a>(check: &mut Check<'a, '_>, text: &'a Text) {
+fn known<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) {
     let triples = check.triples;
     if !triples.contains(text.get_ref()) {
         let message = format!("{} is not a target that rustc knows", quoted(text.get_ref()));
@@ -61,7 +61,7 @@ fn known<'a>(check: &mut Check<'a, '_>, text: &'a Text) {
     }
 }
 
-fn mode<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> ModeChoice {
+fn mode<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> ModeChoice {
     let raw = check.raw;
     let known = move || raw.modes.iter().filter_map(|m| m.name.as_ref()).map(|n| n.get_ref().as_str());
     match text.get_ref().as_str() {
@@ -86,7 +86,7 @@ fn mode<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> ModeChoice {
     ModeChoice::Named(text.get_ref().clone())
 }
 
-fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
+fn cc<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<CcChoice> {
     let word = text.get_ref();
     if let Some(provider) = Provider::from_name(word).filter(|provider| !provider.is_explicit()) {
         return Some(CcChoice::Provider(provider));
@@ -117,7 +117,11 @@ fn cc<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> Option<CcChoice> {
     }
 }
 
-fn glibc<'a>(check: &mut Check<'a, '_>, text: &'a Text, triple: Option<&Triple>) -> Option<GlibcVersion> {
+fn glibc<'a>(
+    check: &mut ConfigCheck<'a, '_>,
+    text: &'a SpannedText,
+    triple: Option<&Triple>,
+) -> Option<GlibcVersion> {
     let Some(version) = GlibcVersion::parse(text.get_ref()) else {
         let message = format!("{} is not a version of glibc", quoted(text.get_ref()));
         check.diags.at(text.span(), message).help("write it as in \"2.31\"");
@@ -135,8 +139,8 @@ fn glibc<'a>(check: &mut Check<'a, '_>, text: &'a Text, triple: Option<&Triple>)
 
 /// The level, where the flags of the same table do not ask for a better processor.
 fn cpu<'a>(
-    check: &mut Check<'a, '_>,
-    text: &'a Text,
+    check: &mut ConfigCheck<'a, '_>,
+    text: &'a SpannedText,
     raw: &'a RawTarget,
     triple: Option<&Triple>,
 ) -> Option<Level> {
@@ -157,7 +161,7 @@ fn cpu<'a>(
     Some(level)
 }
 
-fn profile<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> String {
+fn profile<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> String {
     let profiles = &check.workspace.profiles;
     if !profiles.contains(text.get_ref()) {
         check.unknown(text, "a profile of this workspace", || profiles.iter().map(String::as_str));
@@ -166,8 +170,8 @@ fn profile<'a>(check: &mut Check<'a, '_>, text: &'a Text) -> String {
 }
 
 fn env<'a>(
-    check: &mut Check<'a, '_>,
-    entries: &'a [(Text, Text)],
+    check: &mut ConfigCheck<'a, '_>,
+    entries: &'a [(SpannedText, SpannedText)],
     triple: Option<&Triple>,
 ) -> BTreeMap<String, String> {
     for (name, value) in entries {
@@ -223,7 +227,7 @@ fn set_by_us(name: &str, triple: Option<&Triple>) -> Option<&'static str> {
     }
 }
 
-fn rustflags<'a>(check: &mut Check<'a, '_>, flags: &'a super::raw::Texts) -> Vec<String> {
+fn rustflags<'a>(check: &mut ConfigCheck<'a, '_>, flags: &'a super::raw::SpannedTexts) -> Vec<String> {
     for flag in flags.get_ref().iter().filter(|f| f.get_ref().is_empty() || f.get_ref().contains('\x1f')) {
         // Cargo separates encoded flags by 0x1f.
         check.diags.at(flag.span(), format!("{} cannot be an argument of rustc", quoted(flag.get_ref())));
@@ -231,7 +235,7 @@ fn rustflags<'a>(check: &mut Check<'a, '_>, flags: &'a super::raw::Texts) -> Vec
     check.arguments(flags)
 }
 
-fn duplicates(check: &mut Check<'_, '_>) {
+fn duplicates(check: &mut ConfigCheck<'_, '_>) {
     let mut seen = BTreeMap::new();
     for text in check.raw.targets.iter().filter_map(|t| t.triple.as_ref()) {
         let first: usize = *seen.entry(text.get_ref()).or_insert(text.span().start);
@@ -243,7 +247,7 @@ fn duplicates(check: &mut Check<'_, '_>) {
 }
 
 /// Where every target names its mode, `auto` never chooses, and the modes that none of them names are dead.
-fn unused_modes(check: &mut Check<'_, '_>) {
+fn unused_modes(check: &mut ConfigCheck<'_, '_>) {
     let targets = &check.raw.targets;
     let named: BTreeSet<&str> =
         targets.iter().filter_map(|t| t.mode.as_ref()).map(|m| m.get_ref().as_str()).collect();

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::snippet::snippet;
-use super::source::Source;
+use super::source::SourceFile;
 use super::syntax::Syntax;
 use xtask_files::error::{Error, Result};
 
@@ -65,7 +65,7 @@ impl<'a> Diag<'a> {
         self
     }
 
-    fn render(self, source: &Source) -> String {
+    fn render(self, source: &SourceFile) -> String {
         let mut text = match &self.span {
             Some(span) => {
                 let head = format!("{}: {}", source.place(span.start), self.message);
@@ -114,7 +114,7 @@ impl<'a> Diags<'a> {
     }
 
     /// `config` where the file has no error; else one [`Error`] with all of them, in the file's order.
-    pub(super) fn finish<T>(mut self, source: &Source, config: Option<T>) -> Result<T> {
+    pub(super) fn finish<T>(mut self, source: &SourceFile, config: Option<T>) -> Result<T> {
         let syntax = std::mem::take(&mut self.syntax);
         self.list.retain(|diag| syntax.leaves(diag.span.as_ref(), diag.whole, source));
         self.list.extend(syntax.list);
@@ -124,7 +124,7 @@ impl<'a> Diags<'a> {
         }
     }
 
-    fn render(mut self, source: &Source) -> String {
+    fn render(mut self, source: &SourceFile) -> String {
         let total = self.list.len();
         self.list.sort_by_key(|d| d.span.as_ref().map_or((1, 0), |s| (0, s.start)));
         let shown: Vec<String> = self.list.into_iter().take(MOST).map(|d| d.render(source)).collect();

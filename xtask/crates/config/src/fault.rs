@@ -66,12 +66,12 @@ impl Fault {
 }
 
 /// A range of a text: where it begins and where it ends.
-type Place = (usize, usize);
+type TextRange = (usize, usize);
 
 /// The faults of a text, by their places.
 pub(super) struct Faults {
-    faults: BTreeMap<Place, Fault>,
-    keys: BTreeSet<Place>,
+    faults: BTreeMap<TextRange, Fault>,
+    keys: BTreeSet<TextRange>,
 }
 
 /// The depth that toml's own parser has.
@@ -131,7 +131,7 @@ impl Faults {
     }
 }
 
-fn place(error: &ParseError) -> Place {
+fn place(error: &ParseError) -> TextRange {
     error.unexpected().map_or((0, 0), |span| (span.start(), span.end()))
 }
 

@@ -1,7 +1,7 @@
 //! Every key of targets.toml. This is the one list: the reader takes types and suggestions from it, and the reference
 //! page (docs/reference/targets-toml.md) is generated from it.
 
-use super::types::{Compression, Need, OnFallback, TestNeed, Word};
+use super::types::{Compression, Keyword, Need, OnFallback, TestNeed};
 use xtask_compilers::toolchain::Provider;
 use xtask_gate::Level;
 
@@ -93,7 +93,7 @@ impl ConfigKey {
     }
 
     /// The same key, which takes only the words of a fixed set.
-    const fn of<W: Word>(self) -> Self {
+    const fn of<W: Keyword>(self) -> Self {
         self.one_of(|| W::ALL.iter().map(|(spelling, _)| *spelling).collect())
     }
 

@@ -43,9 +43,9 @@ impl Config {
     /// given here, and relative paths in it start at its directory.
     ///
     /// # Errors
-    /// [`Kind::Usage`](xtask_files::error::Kind::Usage), with everything that is wrong in the file.
+    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage), with everything that is wrong in the file.
     pub fn load(file: &Path, workspace: &Workspace, known_triples: &BTreeSet<String>) -> Result<Self> {
-        Self::parse(source::Source::read(file)?, file, workspace, known_triples)
+        Self::parse(source::SourceFile::read(file)?, file, workspace, known_triples)
     }
 
     /// As [`Config::load`], from the bytes of a file that need not exist.
@@ -58,11 +58,11 @@ impl Config {
         workspace: &Workspace,
         known_triples: &BTreeSet<String>,
     ) -> Result<Self> {
-        Self::parse(source::Source::from_bytes(bytes, file)?, file, workspace, known_triples)
+        Self::parse(source::SourceFile::from_bytes(bytes, file)?, file, workspace, known_triples)
     }
 
     fn parse(
-        source: source::Source,
+        source: source::SourceFile,
         file: &Path,
         workspace: &Workspace,
         known_triples: &BTreeSet<String>,

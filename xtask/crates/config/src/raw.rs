@@ -8,7 +8,7 @@ use toml::de::DeTable;
 
 use super::diag::Diags;
 use super::keys;
-use super::source::Source;
+use super::source::SourceFile;
 use super::syntax::Syntax;
 use super::walk::Fields;
 use xtask_files::error::{Error, Result};
@@ -18,63 +18,63 @@ mod run;
 pub(super) use run::{RawHealthcheck, RawRun};
 
 /// A string with its place.
-pub(super) type Text = Spanned<String>;
+pub(super) type SpannedText = Spanned<String>;
 
 /// A list of strings with its place.
-pub(super) type Texts = Spanned<Vec<Text>>;
+pub(super) type SpannedTexts = Spanned<Vec<SpannedText>>;
 
 /// The file as written. What is none, or missing from a list, was left out or is reported already.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
-    pub(super) schema: Option<Text>,
+    pub(super) schema: Option<SpannedText>,
     pub(super) app: Option<RawApp>,
     pub(super) modes: Vec<RawMode>,
     pub(super) targets: Vec<RawTarget>,
     pub(super) images: Vec<RawImage>,
-    pub(super) test_needs: Option<Texts>,
-    pub(super) test_all_features: Option<Texts>,
+    pub(super) test_needs: Option<SpannedTexts>,
+    pub(super) test_all_features: Option<SpannedTexts>,
 }
 
 /// The table `[app]` as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawApp {
-    pub(super) package: Option<Text>,
-    pub(super) bin: Option<Text>,
-    pub(super) smoke: Option<Texts>,
+    pub(super) package: Option<SpannedText>,
+    pub(super) bin: Option<SpannedText>,
+    pub(super) smoke: Option<SpannedTexts>,
 }
 
 /// A `[[mode]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawMode {
-    pub(super) name: Option<Text>,
-    pub(super) features: Option<Texts>,
+    pub(super) name: Option<SpannedText>,
+    pub(super) features: Option<SpannedTexts>,
     pub(super) default_features: Option<bool>,
-    pub(super) needs: Option<Texts>,
+    pub(super) needs: Option<SpannedTexts>,
 }
 
 /// A `[[target]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawTarget {
-    pub(super) triple: Option<Text>,
-    pub(super) mode: Option<Text>,
-    pub(super) on_fallback: Option<Text>,
-    pub(super) cc: Option<Text>,
-    pub(super) glibc: Option<Text>,
-    pub(super) cpu: Option<Text>,
-    pub(super) profile: Option<Text>,
-    pub(super) env: Vec<(Text, Text)>,
-    pub(super) rustflags: Option<Texts>,
+    pub(super) triple: Option<SpannedText>,
+    pub(super) mode: Option<SpannedText>,
+    pub(super) on_fallback: Option<SpannedText>,
+    pub(super) cc: Option<SpannedText>,
+    pub(super) glibc: Option<SpannedText>,
+    pub(super) cpu: Option<SpannedText>,
+    pub(super) profile: Option<SpannedText>,
+    pub(super) env: Vec<(SpannedText, SpannedText)>,
+    pub(super) rustflags: Option<SpannedTexts>,
 }
 
 /// An `[[image]]` table as it is written in the file.
 #[derive(Debug)]
 pub(super) struct RawImage {
-    pub(super) name: Option<Text>,
-    pub(super) base: Option<Text>,
-    pub(super) targets: Option<Texts>,
+    pub(super) name: Option<SpannedText>,
+    pub(super) base: Option<SpannedText>,
+    pub(super) targets: Option<SpannedTexts>,
     pub(super) tzdata: Option<bool>,
-    pub(super) compression: Option<Text>,
-    pub(super) budget: Option<Text>,
+    pub(super) compression: Option<SpannedText>,
+    pub(super) budget: Option<SpannedText>,
     /// The keys that say how to run it.
     pub(super) run: RawRun,
     pub(super) closure: Option<bool>,
@@ -88,7 +88,7 @@ const STACK: usize = 32 * 1024 * 1024;
 ///
 /// # Errors
 /// Only where no thread can be started.
-pub(super) fn read(source: &Source) -> Result<(Raw, Diags<'static>)> {
+pub(super) fn read(source: &SourceFile) -> Result<(Raw, Diags<'static>)> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("targets.toml".to_owned()).stack_size(STACK);
         let running = thread
@@ -103,7 +103,7 @@ const ROUNDS: usize = 8;
 
 /// The parser gives up on what follows some errors. Where those are errors of their own lines, the file is read again
 /// with these lines left blank, so that all errors come at once.
-fn parse(source: &Source) -> (Raw, Diags<'static>) {
+fn parse(source: &SourceFile) -> (Raw, Diags<'static>) {
     let mut diags = Diags::default();
     let mut text = source.text.clone();
     let mut syntax = Syntax::default();
@@ -123,7 +123,7 @@ fn parse(source: &Source) -> (Raw, Diags<'static>) {
 }
 
 /// The text with spaces in these lines, every other byte where it was.
-fn blank(source: &Source, lines: &BTreeSet<usize>) -> String {
+fn blank(source: &SourceFile, lines: &BTreeSet<usize>) -> String {
     let mut bytes = source.text.clone().into_bytes();
     for line in lines {
         bytes[source.line(*line)].fill(b' ');

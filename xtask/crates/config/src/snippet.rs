@@ -5,7 +5,7 @@ use std::ops::Range;
 use unicode_width::UnicodeWidthChar;
 
 use super::quote::visible;
-use super::source::Source;
+use super::source::SourceFile;
 
 /// Columns of the file that are shown; a longer line is cut around the place.
 const COLUMNS: usize = 100;
@@ -23,7 +23,7 @@ const TAB: &str = "    ";
 /// 12 | triple = "x86"
 ///    |          ^^^^^
 /// ```
-pub(super) fn snippet(source: &Source, span: &Range<usize>) -> String {
+pub(super) fn snippet(source: &SourceFile, span: &Range<usize>) -> String {
     let line = source.line_of(span.start);
     let bytes = source.line(line);
     let number = (line + 1).to_string();
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     fn show(text: &str, piece: &str) -> String {
-        let source = Source::from_bytes(text.as_bytes(), "t".as_ref()).unwrap();
+        let source = SourceFile::from_bytes(text.as_bytes(), "t".as_ref()).unwrap();
         let start = text.find(piece).unwrap();
         snippet(&source, &(start..start + piece.len()))
     }

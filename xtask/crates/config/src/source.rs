@@ -12,7 +12,7 @@ use xtask_files::error::{Error, Result};
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 
 /// The text of a file and its name in messages.
-pub(super) struct Source {
+pub(super) struct SourceFile {
     /// The file as the caller named it.
     pub(super) name: String,
     /// Without a byte order mark.
@@ -28,7 +28,7 @@ pub(super) struct Position {
     pub(super) column: usize,
 }
 
-impl Source {
+impl SourceFile {
     /// Reads a regular file; at most one byte more than it may have.
     pub(super) fn read(file: &Path) -> Result<Self> {
         let name = file.display();

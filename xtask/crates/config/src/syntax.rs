@@ -8,7 +8,7 @@ use toml::de::Error;
 use super::diag::Diag;
 use super::fault::{Fault, Faults};
 use super::quote::quoted;
-use super::source::Source;
+use super::source::SourceFile;
 
 /// Why a file is not TOML, and how far that reaches.
 pub(super) struct Syntax {
@@ -29,7 +29,7 @@ impl Default for Syntax {
 impl Syntax {
     /// Adds what the parser found in `text`, which is that of the file with some lines left blank; says whether any of it was new. For each line one error is kept, the parser's first:
     /// the others are what it made of the rest of the line.
-    pub(super) fn add(&mut self, errors: &[Error], text: &str, source: &Source) -> bool {
+    pub(super) fn add(&mut self, errors: &[Error], text: &str, source: &SourceFile) -> bool {
         if errors.is_empty() {
             return false;
         }
@@ -69,14 +69,14 @@ impl Syntax {
 
     /// Whether another error of the file is more than a consequence of its not being TOML. `whole` says that the error
     /// is about how parts of the file fit together.
-    pub(super) fn leaves(&self, span: Option<&Range<usize>>, whole: bool, source: &Source) -> bool {
+    pub(super) fn leaves(&self, span: Option<&Range<usize>>, whole: bool, source: &SourceFile) -> bool {
         let elsewhere = |span: &Range<usize>| !self.lines.contains(&source.line_of(span.start));
         self.lines.is_empty() || (self.contained && !whole && span.is_some_and(elsewhere))
     }
 }
 
 /// The range of bytes in the file that the message about an error points to.
-fn place(error: &Error, fault: Fault, source: &Source) -> Range<usize> {
+fn place(error: &Error, fault: Fault, source: &SourceFile) -> Range<usize> {
     let end = source.text.trim_end().len();
     let span = error.span().unwrap_or_else(|| deep_key(source));
     // A string that stays open is noticed at the end of the file; the last opening of one is its beginning.
@@ -98,7 +98,7 @@ fn place(error: &Error, fault: Fault, source: &Source) -> Range<usize> {
 const MOST_PARTS: usize = 80;
 
 /// The line with a key of too many parts, for which the parser names no place.
-fn deep_key(source: &Source) -> Range<usize> {
+fn deep_key(source: &SourceFile) -> Range<usize> {
     let deep = source.text.split('\n').position(|line| line.matches('.').count() + 1 >= MOST_PARTS);
     deep.map_or(0..0, |line| source.line(line))
 }

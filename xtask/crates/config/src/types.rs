@@ -227,30 +227,30 @@ impl Target {
 }
 
 /// A fixed set of words in targets.toml.
-pub(super) trait Word: Copy + 'static {
+pub(super) trait Keyword: Copy + 'static {
     /// Every value with its spelling, in the order in which help names them.
     const ALL: &'static [(&'static str, Self)];
 }
 
-impl Word for Need {
+impl Keyword for Need {
     const ALL: &'static [(&'static str, Self)] =
         &[("c", Self::C), ("c++", Self::Cxx), ("dlopen", Self::Dlopen)];
 }
 
-impl Word for OnFallback {
+impl Keyword for OnFallback {
     const ALL: &'static [(&'static str, Self)] = &[("allow", Self::Allow), ("fail", Self::Fail)];
 }
 
-impl Word for Compression {
+impl Keyword for Compression {
     const ALL: &'static [(&'static str, Self)] = &[("gzip", Self::Gzip), ("zstd", Self::Zstd)];
 }
 
-impl Word for Level {
+impl Keyword for Level {
     const ALL: &'static [(&'static str, Self)] =
         &[("x86-64", Self::V1), ("x86-64-v2", Self::V2), ("x86-64-v3", Self::V3), ("x86-64-v4", Self::V4)];
 }
 
-impl Word for TestNeed {
+impl Keyword for TestNeed {
     const ALL: &'static [(&'static str, Self)] = &[
         ("docker", Self::Docker),
         ("binfmt", Self::Binfmt),

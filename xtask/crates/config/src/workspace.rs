@@ -89,7 +89,7 @@ impl Workspace {
     /// Asks Cargo about the workspace of `manifest_path`, or about the one around the current directory.
     ///
     /// # Errors
-    /// [`Kind::Usage`](xtask_files::error::Kind::Usage) with Cargo's own words where there is no manifest or it is broken.
+    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) with Cargo's own words where there is no manifest or it is broken.
     pub fn load(manifest_path: Option<&Path>, offline: bool) -> Result<Self> {
         let cmd = Self::command(manifest_path, offline);
         let output = cmd.capture_whole(LIMIT)?;

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-/// Why a command ends, which decides its exit code. Listed in ascending precedence is not possible: see [`Kind::code`].
+/// Why a command ends, which decides its exit code. Listed in ascending precedence is not possible: see [`ExitKind::code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum ExitKind {
     /// A build, a gate or a test failed: exit code 1.
     Failed,
     /// The command line or targets.toml is wrong: exit code 2.
@@ -14,13 +14,13 @@ pub enum Kind {
     Missing,
 }
 
-impl Kind {
+impl ExitKind {
     /// The process exit code, the same for every command.
     pub fn code(self) -> u8 {
         match self {
-            Kind::Failed => 1,
-            Kind::Usage => 2,
-            Kind::Missing => 3,
+            ExitKind::Failed => 1,
+            ExitKind::Usage => 2,
+            ExitKind::Missing => 3,
         }
     }
 }
@@ -29,7 +29,7 @@ impl Kind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     /// Decides the exit code.
-    pub kind: Kind,
+    pub kind: ExitKind,
     /// What went wrong, one line without a final stop. May hold several lines where it is a rendered diagnostic.
     pub what: String,
     /// What was tried and what was found, a line each (`note:` when rendered).
@@ -44,17 +44,17 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A build, gate or test that failed (exit code 1).
     pub fn failed(what: impl Into<String>) -> Self {
-        Self::new(Kind::Failed, what)
+        Self::new(ExitKind::Failed, what)
     }
 
     /// Bad usage or a bad targets.toml (exit code 2).
     pub fn usage(what: impl Into<String>) -> Self {
-        Self::new(Kind::Usage, what)
+        Self::new(ExitKind::Usage, what)
     }
 
     /// Something that this machine lacks (exit code 3).
     pub fn missing(what: impl Into<String>) -> Self {
-        Self::new(Kind::Missing, what)
+        Self::new(ExitKind::Missing, what)
     }
 
     /// A file operation that failed: `doing` is a verb phrase such as `"cannot read"`.
@@ -68,7 +68,7 @@ impl Error {
         }
     }
 
-    fn new(kind: Kind, what: impl Into<String>) -> Self {
+    fn new(kind: ExitKind, what: impl Into<String>) -> Self {
         Self { kind, what: what.into(), found: Vec::new(), help: Vec::new() }
     }
 

@@ -16,9 +16,9 @@ use std::path::Path;
 
 use error::{Error, Result};
 
-pub use lock::Lock;
+pub use lock::FileLock;
 pub use memo::Memo;
-pub use stage::{STAGING_PREFIX, Staged, clock, sweep, write_changed};
+pub use stage::{STAGING_PREFIX, StagedFile, clock, sweep, write_changed};
 pub use staged_folder::StagedFolder;
 pub use stat::Stat;
 
@@ -38,7 +38,7 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write()`], and what `make` answers.
 pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
-    let staged = Staged::beside(path)?;
+    let staged = StagedFile::beside(path)?;
     make(staged.path()).map_err(|e| Error::io("cannot write", path, &e))?;
     staged.put(path)
 }

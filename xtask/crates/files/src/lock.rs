@@ -7,26 +7,26 @@ use crate::error::{Error, Result};
 
 /// A held lock. Exclusive locks keep two writers apart; shared locks keep a writer away from readers.
 #[derive(Debug)]
-pub struct Lock {
+pub struct FileLock {
     _file: File,
     /// Whether the file system has locks. Where it has none, the lock keeps nobody away.
     held: bool,
 }
 
-impl Lock {
+impl FileLock {
     /// Waits to be the only holder, and calls `waiting` first where it has to wait. The file and its folder are made where
     /// they are not there, and stay.
     ///
     /// # Errors
-    /// The file cannot be made or locked. A file system without locks is no error: see [`Lock::is_held`].
+    /// The file cannot be made or locked. A file system without locks is no error: see [`FileLock::is_held`].
     pub fn exclusive(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         Self::take(path, File::try_lock, File::lock, waiting)
     }
 
-    /// Waits until nobody holds the lock exclusively; others may share it meanwhile. As [`Lock::exclusive`] else.
+    /// Waits until nobody holds the lock exclusively; others may share it meanwhile. As [`FileLock::exclusive`] else.
     ///
     /// # Errors
-    /// As [`Lock::exclusive`].
+    /// As [`FileLock::exclusive`].
     pub fn shared(path: &Path, waiting: impl FnOnce()) -> Result<Self> {
         Self::take(path, File::try_lock_shared, File::lock_shared, waiting)
     }
@@ -83,11 +83,11 @@ mod tests {
     fn a_second_taker_of_a_lock_waits() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("lock");
-        let first = Lock::exclusive(&path, || panic!("nobody holds it")).unwrap();
+        let first = FileLock::exclusive(&path, || panic!("nobody holds it")).unwrap();
         let (tx, rx) = std::sync::mpsc::channel();
         let other = std::thread::spawn({
             let path = path.clone();
-            move || Lock::exclusive(&path, || tx.send(()).unwrap()).map(|_| ())
+            move || FileLock::exclusive(&path, || tx.send(()).unwrap()).map(|_| ())
         });
         rx.recv_timeout(std::time::Duration::from_secs(20)).unwrap();
         assert!(!other.is_finished());

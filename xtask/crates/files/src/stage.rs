@@ -13,12 +13,12 @@ pub const STAGING_PREFIX: &str = ".staging-";
 
 /// A staging file; dropping it removes it unless it was put in place.
 #[derive(Debug)]
-pub struct Staged {
+pub struct StagedFile {
     file: Option<File>,
     path: PathBuf,
 }
 
-impl Staged {
+impl StagedFile {
     /// Makes a staging file in `dir`, which is made where it is not there.
     ///
     /// # Errors
@@ -31,7 +31,7 @@ impl Staged {
     /// Makes a staging file in the folder of `target`, whose place it is to take. Errors name `target`.
     ///
     /// # Errors
-    /// As [`Staged::new`].
+    /// As [`StagedFile::new`].
     pub fn beside(target: &Path) -> Result<Self> {
         let dir = target.parent().unwrap_or(Path::new(""));
         Self::make(dir, staging_name(dir), target)
@@ -72,7 +72,7 @@ impl Staged {
     }
 }
 
-impl Write for Staged {
+impl Write for StagedFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.file()?.write(bytes)
     }
@@ -82,7 +82,7 @@ impl Write for Staged {
     }
 }
 
-impl Drop for Staged {
+impl Drop for StagedFile {
     fn drop(&mut self) {
         self.file = None;
         if !self.path.as_os_str().is_empty() {
@@ -108,7 +108,7 @@ pub fn write_changed(target: &Path, bytes: &[u8]) -> Result<bool> {
     if there && crate::read(target).is_ok_and(|there| there == bytes) {
         return Ok(false);
     }
-    let mut staged = Staged::beside(target)?;
+    let mut staged = StagedFile::beside(target)?;
     staged.write_all(bytes).map_err(|e| Error::io("cannot write", target, &e))?;
     staged.put(target)?;
     Ok(true)
@@ -119,7 +119,7 @@ pub fn write_changed(target: &Path, bytes: &[u8]) -> Result<bool> {
 /// # Errors
 /// No file can be made there.
 pub fn clock(dir: &Path) -> Result<Stat> {
-    let mut staged = Staged::new(dir)?;
+    let mut staged = StagedFile::new(dir)?;
     let stat = staged.file().and_then(|file| Stat::of_file(file));
     stat.map_err(|e| Error::io("cannot read", staged.path(), &e))
 }
@@ -142,7 +142,7 @@ mod tests {
     fn whole_or_not_at_all() {
         let dir = tempfile::tempdir().unwrap();
         let target = dir.path().join("sub/file");
-        let mut staged = Staged::new(target.parent().unwrap()).unwrap();
+        let mut staged = StagedFile::new(target.parent().unwrap()).unwrap();
         staged.write_all(b"half").unwrap();
         assert!(!target.exists());
         drop(staged);

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::closure::{Closure, Loaded};
-use super::dso::{Import, Required, Wanted};
+use super::closure::{Closure, LoadedObject};
+use super::dso::{Import, Required, VersionQuery};
 
 /// A version or symbols that an object of the closure requires and that no object defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Lack {
+pub enum Unresolved {
     /// A library lacks a version: the program does not start. Both are indices into [`Closure::loaded`].
     Version {
         /// The object that requires the version.
@@ -33,7 +33,7 @@ pub enum Lack {
 impl Closure {
     /// What is taken and not given. Libraries that were not found are gaps: what they alone could give is not said here
     /// once more. `musl` says that the loader does not look at versions.
-    pub fn lacks(&self, musl: bool) -> Vec<Lack> {
+    pub fn lacks(&self, musl: bool) -> Vec<Unresolved> {
         let mut lacks = Vec::new();
         let mut answered = BTreeMap::new();
         for (by, taker) in self.loaded.iter().enumerate() {
@@ -46,7 +46,7 @@ impl Closure {
     }
 
     /// glibc's elf/dl-version.c: every version required of a library must be among those that it defines.
-    fn versions(&self, by: usize, taker: &Loaded, lacks: &mut Vec<Lack>) {
+    fn versions(&self, by: usize, taker: &LoadedObject, lacks: &mut Vec<Unresolved>) {
         for required in taker.object.requires.iter().filter(|r| !r.weak) {
             let Some(of) = self.find(&required.library) else { continue };
             if self.loaded[of].object.has_version(&required.version) {
@@ -54,17 +54,17 @@ impl Closure {
             }
             let symbols = taker.object.imports().filter(|i| i.version == Some(required));
             let symbols = symbols.map(|i| i.name.to_owned()).collect();
-            lacks.push(Lack::Version { by, of, version: required.version.clone(), symbols });
+            lacks.push(Unresolved::Version { by, of, version: required.version.clone(), symbols });
         }
     }
 
     fn symbols<'c>(
         &'c self,
         by: usize,
-        taker: &'c Loaded,
+        taker: &'c LoadedObject,
         musl: bool,
         answered: &mut BTreeMap<(&'c str, Option<&'c str>), bool>,
-        lacks: &mut Vec<Lack>,
+        lacks: &mut Vec<Unresolved>,
     ) {
         let mut missing: BTreeMap<Option<(&str, &str)>, Vec<String>> = BTreeMap::new();
         for import in taker.object.imports().filter(|i| !i.weak) {
@@ -94,15 +94,15 @@ impl Closure {
                 version: version.to_owned(),
                 weak: false,
             });
-            lacks.push(Lack::Symbols { by, required, symbols });
+            lacks.push(Unresolved::Symbols { by, required, symbols });
         }
     }
 
     fn gives(&self, import: &Import<'_>, except: Option<usize>, musl: bool) -> bool {
         let wanted = match import.version {
-            _ if musl => Wanted::AnyVersion,
-            Some(required) => Wanted::Version(&required.version),
-            None => Wanted::Plain,
+            _ if musl => VersionQuery::AnyVersion,
+            Some(required) => VersionQuery::Version(&required.version),
+            None => VersionQuery::Plain,
         };
         let others = self.loaded.iter().enumerate().filter(|(at, _)| Some(*at) != except);
         others.into_iter().any(|(_, loaded)| {

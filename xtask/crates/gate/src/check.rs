@@ -6,7 +6,7 @@ use xtask_triple::Triple;
 
 /// Where the program is to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Setting {
+pub enum StartSetting {
     /// On a machine of the target's kind: what an archive is for.
     Standalone,
     /// In a container image, on this root file system.
@@ -54,7 +54,7 @@ pub struct Limits {
 
 /// Holds a program's facts against its target and its place. The findings come in a fixed order; no finding with
 /// [`Severity::Fail`] means it may ship.
-pub fn check(facts: &Facts, triple: &Triple, setting: Setting, limits: Limits) -> Vec<Finding> {
+pub fn check(facts: &Facts, triple: &Triple, setting: StartSetting, limits: Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(rules::system(facts, triple));
     findings.extend(rules::machine(facts, triple));
@@ -80,15 +80,15 @@ pub fn as_error(name: &str, findings: &[Finding]) -> Option<Error> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::{Endian, Float, Kind, Machine, Stack, VersionNeed};
+    use super::super::facts::{ElfMachine, Endian, Float, Linkage, Stack, VersionNeed};
     use super::*;
 
     fn program() -> Facts {
         Facts {
-            kind: Kind::Dynamic,
+            kind: Linkage::Dynamic,
             bits: 64,
             endian: Endian::Little,
-            machine: Machine(object::elf::EM_X86_64.0),
+            machine: ElfMachine(object::elf::EM_X86_64.0),
             os_abi: 0,
             float: None,
             interpreter: Some("/lib64/ld-linux-x86-64.so.2".into()),
@@ -113,7 +113,7 @@ mod tests {
 
     fn judge(facts: &Facts, floor: &str) -> Vec<(Severity, String)> {
         let triple = Triple::parse("x86_64-unknown-linux-gnu");
-        let findings = check(facts, &triple, Setting::Standalone, glibc(floor));
+        let findings = check(facts, &triple, StartSetting::Standalone, glibc(floor));
         findings.into_iter().map(|f| (f.severity, f.what)).collect()
     }
 
@@ -164,9 +164,9 @@ mod tests {
     #[test]
     fn float_counts_only_between_programs_of_one_machine() {
         let riscv =
-            Facts { machine: Machine(object::elf::EM_RISCV.0), float: Some(Float::Soft), ..program() };
+            Facts { machine: ElfMachine(object::elf::EM_RISCV.0), float: Some(Float::Soft), ..program() };
         let triple = Triple::parse("riscv64gc-unknown-linux-gnu");
-        let found = check(&riscv, &triple, Setting::Standalone, Limits::default());
+        let found = check(&riscv, &triple, StartSetting::Standalone, Limits::default());
         assert!(
             found[0].what.contains("by soft float, but riscv64gc-unknown-linux-gnu wants hard float"),
             "{found:?}"
@@ -178,14 +178,14 @@ mod tests {
     #[test]
     fn failures_become_one_error() {
         let triple = Triple::parse("x86_64-unknown-linux-musl");
-        let findings = check(&program(), &triple, Setting::Image(Root::Scratch), Limits::default());
+        let findings = check(&program(), &triple, StartSetting::Image(Root::Scratch), Limits::default());
         let error = as_error("bin/app", &findings).unwrap();
         assert_eq!(error.what, "bin/app did not pass the gate");
         assert_eq!((error.found.len(), error.help.len()), (1, 1));
         let only_warnings = check(
             &Facts { stack: Stack::Unsaid, ..program() },
             &Triple::parse("x86_64-unknown-linux-gnu"),
-            Setting::Standalone,
+            StartSetting::Standalone,
             Limits::default(),
         );
         assert_eq!(as_error("bin/app", &only_warnings), None);

@@ -11,7 +11,7 @@ use super::tree::{Opened, Tree};
 #[derive(Debug)]
 pub struct Closure {
     /// The object itself, then what is loaded for it, in order.
-    pub loaded: Vec<Loaded>,
+    pub loaded: Vec<LoadedObject>,
     /// The interpreter, where the object names one.
     pub interpreter: Interpreter,
     /// What was needed and not found.
@@ -20,7 +20,7 @@ pub struct Closure {
 
 /// An object that the loader maps into memory, with its names and its paths.
 #[derive(Debug, Clone)]
-pub struct Loaded {
+pub struct LoadedObject {
     /// The names that it was asked for by; the first is that of messages.
     pub names: Vec<String>,
     /// The path that the loader opened it by, absolute.
@@ -39,7 +39,7 @@ pub enum Interpreter {
     /// The object names no interpreter, so nothing loads libraries for it.
     None,
     /// The interpreter is in the tree.
-    Found(Loaded),
+    Found(LoadedObject),
     /// The interpreter is not in the tree, or the kernel could not start it, with the reason.
     Unfit {
         /// The path of the interpreter, as the object names it.
@@ -48,7 +48,7 @@ pub enum Interpreter {
         why: Option<String>,
     },
     /// The interpreter is in the tree, and there are no rules here for how it looks for libraries.
-    Unknown(Loaded),
+    Unknown(LoadedObject),
 }
 
 /// A library that was not found.
@@ -79,8 +79,13 @@ impl Closure {
     ) -> Self {
         let name = path.rsplit('/').next().unwrap_or(path).to_owned();
         let place = path.trim_start_matches('/').to_owned();
-        let first =
-            Loaded { names: vec![name], path: path.to_owned(), place, object: object.clone(), by: None };
+        let first = LoadedObject {
+            names: vec![name],
+            path: path.to_owned(),
+            place,
+            object: object.clone(),
+            by: None,
+        };
         let mut closure = Self { loaded: vec![first], interpreter: Interpreter::None, gaps: Vec::new() };
         let Some(interpreter) = interpreter else { return closure };
         closure.interpreter = find_interpreter(interpreter, object, tree);
@@ -111,7 +116,7 @@ impl Closure {
     }
 
     /// Loads what is not needed but wanted before all else: what is not found is left out.
-    fn preload(&mut self, name: &str, loader: &Loader, interpreter: &Loaded, tree: &Tree<'_>) {
+    fn preload(&mut self, name: &str, loader: &Loader, interpreter: &LoadedObject, tree: &Tree<'_>) {
         // musl's loader does not look where the program says.
         let asker = (!loader.is_musl()).then_some(0);
         self.load(name, 0, asker, loader, interpreter, tree);
@@ -125,17 +130,18 @@ impl Closure {
         by: usize,
         asker: Option<usize>,
         loader: &Loader,
-        interpreter: &Loaded,
+        interpreter: &LoadedObject,
         tree: &Tree<'_>,
     ) {
         // musl's loader knows a library by the names that it looked for, and not by its own.
         let musl = loader.is_musl();
-        let knows = |l: &Loaded| if musl { l.names.iter().any(|n| n == name) } else { l.answers_to(name) };
+        let knows =
+            |l: &LoadedObject| if musl { l.names.iter().any(|n| n == name) } else { l.answers_to(name) };
         if self.loaded.iter().skip(1).any(knows) || self.gaps.iter().any(|gap| gap.name == name) {
             return;
         }
         if loader.is_itself(name) || interpreter.answers_to(name) || name == interpreter.path {
-            self.enter(Loaded { by: Some(by), ..interpreter.clone() }, name);
+            self.enter(LoadedObject { by: Some(by), ..interpreter.clone() }, name);
             return;
         }
         let chain = self.chain(asker);
@@ -155,7 +161,7 @@ impl Closure {
                 Opened::Object(place, object) => match self.loaded[0].object.unlike(&object) {
                     None => {
                         let names = Vec::new();
-                        self.enter(Loaded { names, path, place, object, by: Some(by) }, name);
+                        self.enter(LoadedObject { names, path, place, object, by: Some(by) }, name);
                         return;
                     }
                     Some(why) => {
@@ -172,11 +178,11 @@ impl Closure {
     }
 
     /// Adds an object, or only its new name where the same file is loaded already.
-    fn enter(&mut self, new: Loaded, name: &str) {
+    fn enter(&mut self, new: LoadedObject, name: &str) {
         if let Some(old) = self.loaded.iter_mut().skip(1).find(|l| l.place == new.place) {
             old.names.push(name.to_owned());
         } else {
-            self.loaded.push(Loaded { names: vec![name.to_owned()], ..new });
+            self.loaded.push(LoadedObject { names: vec![name.to_owned()], ..new });
         }
     }
 
@@ -192,7 +198,7 @@ impl Closure {
     }
 }
 
-impl Loaded {
+impl LoadedObject {
     /// The name by which messages call the object.
     pub fn name(&self) -> &str {
         self.names.first().map_or(self.path.as_str(), String::as_str)
@@ -224,7 +230,13 @@ fn find_interpreter(path: &str, program: &Object, tree: &Tree<'_>) -> Interprete
             if mode & 0o111 == 0 {
                 return unfit(format!("nobody may execute it (mode 0{mode:o})"));
             }
-            Interpreter::Found(Loaded { names: Vec::new(), path: path.to_owned(), place, object, by: None })
+            Interpreter::Found(LoadedObject {
+                names: Vec::new(),
+                path: path.to_owned(),
+                place,
+                object,
+                by: None,
+            })
         }
     }
 }

@@ -1,12 +1,12 @@
 //! A program or shared library as a dynamic loader sees it: what it needs, what it defines, how it wants to be mapped.
 
-use super::facts::{Endian, Float, Machine};
+use super::facts::{ElfMachine, Endian, Float};
 use super::level::Level;
 
 mod lookup;
 mod read;
 
-pub use lookup::Wanted;
+pub use lookup::VersionQuery;
 pub(super) use read::object as read;
 
 /// What a dynamic loader reads of a program or a shared library.
@@ -17,7 +17,7 @@ pub struct Object {
     /// The byte order of the file.
     pub endian: Endian,
     /// The processor family that the object is for (`e_machine`).
-    pub machine: Machine,
+    pub machine: ElfMachine,
     /// The floating-point calling convention, where the header's flags tell.
     pub float: Option<Float>,
     /// The program interpreter; libraries have none, as a rule.
@@ -42,7 +42,7 @@ pub struct Object {
     pub level: Option<Level>,
     /// Whether the length of the symbol table could be told; without it there are no symbols here.
     pub symbols_known: bool,
-    symbols: Symbols,
+    symbols: SymbolTable,
 }
 
 /// A version that an object requires of a library.
@@ -81,7 +81,7 @@ pub struct Import<'a> {
 
 /// Symbols as places in a table of names, so that reading a library copies no name by itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Symbols {
+struct SymbolTable {
     names: Vec<u8>,
     imports: Vec<Taken>,
     /// The symbols that the object gives, in the order of their names' bytes.
@@ -93,14 +93,14 @@ struct Symbols {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Name {
+struct NameRange {
     at: u32,
     len: u32,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Taken {
-    name: Name,
+    name: NameRange,
     /// The version that it is bound to, as an index into [`Object::requires`]; none without a version.
     required: Option<u32>,
     weak: bool,
@@ -109,7 +109,7 @@ struct Taken {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Given {
-    name: Name,
+    name: NameRange,
     version: u16,
     hidden: bool,
 }

@@ -7,7 +7,7 @@ use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, Pod, ReadRef, elf};
 
 use super::dynamic::Dynamic;
-use super::facts::{Endian, Facts, Float, Kind, Machine, Stack};
+use super::facts::{ElfMachine, Endian, Facts, Float, Linkage, Stack};
 use super::refusal::Refusal;
 use super::{level, name_service, symbols};
 
@@ -45,7 +45,7 @@ where
         kind,
         bits: view.bits(),
         endian: view.order(),
-        machine: Machine(view.machine.0),
+        machine: ElfMachine(view.machine.0),
         os_abi: header.e_ident().os_abi.0,
         float: float(view.machine, header.e_flags(endian).0),
         interpreter,
@@ -55,7 +55,7 @@ where
         versions: symbols::version_needs(&view, &dynamic)?,
         stack: view.stack(),
         level: level::needed(&view),
-        name_service: if kind == Kind::Dynamic { None } else { name_service::functions(&view) },
+        name_service: if kind == Linkage::Dynamic { None } else { name_service::functions(&view) },
     })
 }
 
@@ -165,7 +165,7 @@ where
 
     /// How it is linked. A position-independent program and a shared library are one ELF type; what tells them apart is
     /// an interpreter, else the linkers' own mark (`DF_1_PIE`), else that a library has a name, needs or no entry.
-    fn kind(&self, interpreted: bool, dynamic: &Dynamic<'d>) -> Result<Kind, Refusal> {
+    fn kind(&self, interpreted: bool, dynamic: &Dynamic<'d>) -> Result<Linkage, Refusal> {
         let movable = self.header.e_type(self.endian) == elf::ET_DYN;
         let entry: u64 = self.header.e_entry(self.endian).into();
         let looks_like_library = dynamic.soname.is_some() || dynamic.needs_any() || entry == 0;
@@ -179,9 +179,9 @@ where
             return Err(Refusal::damaged("its entry point lies in no segment that may run"));
         }
         Ok(match (interpreted || dynamic.needs_any(), movable) {
-            (true, _) => Kind::Dynamic,
-            (false, true) => Kind::StaticPie,
-            (false, false) => Kind::Static,
+            (true, _) => Linkage::Dynamic,
+            (false, true) => Linkage::StaticPie,
+            (false, false) => Linkage::Static,
         })
     }
 

@@ -2,11 +2,11 @@
 
 use object::elf;
 
-use super::facts::{Endian, Float, Machine};
+use super::facts::{ElfMachine, Endian, Float};
 use xtask_triple::{Arch, Env, Libc, Triple};
 
 /// The machine, pointer size and byte order of a target; none for an architecture without a row here.
-pub(super) fn machine(triple: &Triple) -> Option<(Machine, u8, Endian)> {
+pub(super) fn machine(triple: &Triple) -> Option<(ElfMachine, u8, Endian)> {
     use Endian::{Big, Little};
     let (machine, bits, endian) = match triple.arch() {
         Arch::X86_64 => (elf::EM_X86_64, 64, Little),
@@ -20,7 +20,7 @@ pub(super) fn machine(triple: &Triple) -> Option<(Machine, u8, Endian)> {
         Arch::Wasm32 | Arch::Other => return None,
     };
     let bits = if triple.env() == Env::GnuIlp32 { 32 } else { bits };
-    Some((Machine(machine.0), bits, endian))
+    Some((ElfMachine(machine.0), bits, endian))
 }
 
 /// The floating-point convention of a target, where programs of one machine differ by it.
@@ -72,7 +72,7 @@ pub(super) fn libc_of_interpreter(path: &str) -> Option<Libc> {
 /// The smallest and the largest page, in bytes, that Linux has on a machine. Sources: `max-page-size` in the psABI of each
 /// (AArch64: 4, 16 or 64 KiB; PowerPC64 and LoongArch: 64 KiB and 16 KiB by default, 4 KiB by configuration), and
 /// `CONFIG_PAGE_SIZE_*` in Linux.
-pub(super) fn pages(machine: Machine) -> (u64, u64) {
+pub(super) fn pages(machine: ElfMachine) -> (u64, u64) {
     match elf::Machine(machine.0) {
         elf::EM_AARCH64 | elf::EM_PPC64 | elf::EM_LOONGARCH => (0x1000, 0x1_0000),
         _ => (0x1000, 0x1000),

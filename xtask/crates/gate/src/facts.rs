@@ -11,13 +11,13 @@ use super::{Glibc, Level};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The kind of linking: static, static at any address, or dynamic.
-    pub kind: Kind,
+    pub kind: Linkage,
     /// Size of a pointer in bits: 32 or 64 (the ELF class).
     pub bits: u8,
     /// The byte order of the file.
     pub endian: Endian,
     /// The processor family that the program is for (`e_machine`).
-    pub machine: Machine,
+    pub machine: ElfMachine,
     /// `EI_OSABI`: 0 (System V) and 3 (GNU) are what Linux programs have.
     pub os_abi: u8,
     /// The floating-point calling convention, where the header's flags tell.
@@ -44,7 +44,7 @@ pub struct Facts {
 /// How a program is linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum Linkage {
     /// At a fixed address, needing nothing.
     Static,
     /// At any address, needing nothing: it relocates itself.
@@ -64,7 +64,7 @@ pub enum Endian {
 
 /// The processor family: ELF's `e_machine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Machine(pub u16);
+pub struct ElfMachine(pub u16);
 
 /// The calling convention for floating point, which two objects must share to understand each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,24 +123,24 @@ impl Facts {
     }
 }
 
-impl Kind {
+impl Linkage {
     /// The word that report.json uses for the kind of linking.
     pub fn word(self) -> &'static str {
         match self {
-            Kind::Static => "static",
-            Kind::StaticPie => "static-pie",
-            Kind::Dynamic => "dynamic",
+            Linkage::Static => "static",
+            Linkage::StaticPie => "static-pie",
+            Linkage::Dynamic => "dynamic",
         }
     }
 }
 
-impl fmt::Display for Kind {
+impl fmt::Display for Linkage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.word())
     }
 }
 
-impl Machine {
+impl ElfMachine {
     /// The name that Rust's triples begin with, where there is one; `bits` and `endian` tell variants apart.
     pub fn name(self, bits: u8, endian: Endian) -> String {
         let little = endian == Endian::Little;

@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::{Facts, Finding, Limits, MachO, Pe, Setting, check, check_macho, check_pe};
+use super::{Facts, Finding, Limits, MachO, Pe, StartSetting, check, check_macho, check_pe};
 use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ObjectFormat};
 
 /// A program that was held against its target.
 #[derive(Debug)]
-pub struct Judged {
+pub struct JudgedProgram {
     /// What an ELF program says about itself; none for other object formats.
     pub facts: Option<Facts>,
     /// What the gate found.
@@ -20,15 +20,15 @@ pub struct Judged {
 ///
 /// # Errors
 /// The file cannot be read, or is no program in the object format of the target's system.
-pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<Judged> {
+pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<JudgedProgram> {
     let name = path.display().to_string();
     let bytes = || std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
-    let other = |findings| Judged { facts: None, findings };
+    let other = |findings| JudgedProgram { facts: None, findings };
     match system::of(target).objects {
         ObjectFormat::Elf => {
             let facts = Facts::read(path)?;
-            let findings = check(&facts, target, Setting::Standalone, limits);
-            Ok(Judged { facts: Some(facts), findings })
+            let findings = check(&facts, target, StartSetting::Standalone, limits);
+            Ok(JudgedProgram { facts: Some(facts), findings })
         }
         ObjectFormat::Pe => Ok(other(check_pe(&Pe::parse(&name, &bytes()?)?, target))),
         ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target))),

@@ -7,7 +7,7 @@ use super::level::Level;
 use super::program::Program;
 use super::tree::Tree;
 use xtask_files::error::{Error, Result};
-use xtask_oci::{Kind, RootFs};
+use xtask_oci::{FileKind, RootFs};
 
 /// The paths, sorted, of all that is loaded for the program: interpreter and libraries, with the links that lead there.
 /// Folders are not among them. `level` is what all machines have that are to run the program.
@@ -59,7 +59,7 @@ pub fn trail(files: &RootFs, path: &str) -> Vec<String> {
         }
         place.push(part);
         let here = place.join("/");
-        if let Some(Kind::Symlink(target)) = files.get(&here).map(|node| &node.kind) {
+        if let Some(FileKind::Symlink(target)) = files.get(&here).map(|node| &node.kind) {
             links += 1;
             if links > LINKS_MAX {
                 return found;

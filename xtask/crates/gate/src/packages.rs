@@ -3,18 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use xtask_oci::{Kind, Resolved, RootFs};
+use xtask_oci::{FileKind, Resolved, RootFs};
 
 /// A package of a distribution.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Package {
+pub struct DistroPackage {
     /// The name of the package, such as `libc6`.
     pub name: String,
     /// The version of the package; empty where the tree does not say.
     pub version: String,
 }
 
-impl fmt::Display for Package {
+impl fmt::Display for DistroPackage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)?;
         if self.version.is_empty() { Ok(()) } else { write!(f, " {}", self.version) }
@@ -36,7 +36,7 @@ pub struct Record {
     /// The package manager that wrote the records.
     pub manager: Manager,
     /// The package that the record is about.
-    pub package: Package,
+    pub package: DistroPackage,
     /// Its architecture, as the distribution writes it; empty where the tree does not say.
     pub architecture: String,
     /// What it was built from, where that has another name or version: `glibc`, `gcc-14 (14.2.0-19)`.
@@ -49,7 +49,7 @@ pub struct Record {
 
 /// The packages of a tree by the files that they brought.
 #[derive(Debug, Default)]
-pub(super) struct Packages {
+pub(super) struct DistroPackages {
     all: Vec<Record>,
     /// Places in the tree → index into `all`.
     owners: BTreeMap<String, usize>,
@@ -62,7 +62,7 @@ const DEBIAN: (&str, &str) = ("var/lib/dpkg/status", "var/lib/dpkg/info/");
 /// The records of Alpine: apk's database of the installed packages.
 const ALPINE: &str = "lib/apk/db/installed";
 
-impl Packages {
+impl DistroPackages {
     /// Reads the records in the tree; what cannot be read is left out.
     pub(super) fn read(files: &RootFs) -> Self {
         let text = |path: &str| {
@@ -118,7 +118,7 @@ impl Packages {
         let value = |key: &str| field(paragraph, key).to_owned();
         self.all.push(Record {
             manager,
-            package: Package { name: name.to_owned(), version: value(version) },
+            package: DistroPackage { name: name.to_owned(), version: value(version) },
             architecture: value(architecture),
             origin: Some(value(origin)).filter(|origin| !origin.is_empty() && origin != name),
             listed: 0,
@@ -147,14 +147,14 @@ impl Packages {
                 }
             };
             let place = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            let is_file = files.get(&place).map(|node| node.kind != Kind::Dir);
+            let is_file = files.get(&place).map(|node| node.kind != FileKind::Dir);
             self.all[package].listed += usize::from(is_file.unwrap_or(!folders));
             self.owners.insert(place, package);
         }
     }
 
     /// The package that brought what is at a place of the tree.
-    pub(super) fn owner(&self, place: &str) -> Option<&Package> {
+    pub(super) fn owner(&self, place: &str) -> Option<&DistroPackage> {
         let record = self.all.get(*self.owners.get(place.trim_start_matches('/'))?)?;
         Some(&record.package)
     }
@@ -163,9 +163,9 @@ impl Packages {
 /// What the records of a tree say of its packages, in the order of their names, and how much of each is in `shipped`,
 /// which is the tree or what is left of it.
 pub fn records(files: &RootFs, shipped: &RootFs) -> Vec<Record> {
-    let Packages { mut all, owners } = Packages::read(files);
+    let DistroPackages { mut all, owners } = DistroPackages::read(files);
     for (place, package) in owners {
-        let is_there = shipped.get(&place).is_some_and(|node| node.kind != Kind::Dir);
+        let is_there = shipped.get(&place).is_some_and(|node| node.kind != FileKind::Dir);
         all[package].shipped += usize::from(is_there);
     }
     all.sort_by(|a, b| a.package.cmp(&b.package));

@@ -3,15 +3,15 @@
 use super::Level;
 use super::check::Finding;
 use super::rules::{fail, warn};
-use crate::{Asked, Processor};
+use crate::{Processor, ProcessorFlag};
 
 /// Holds flags against the level that all machines have (targets.toml's `cpu`). `shipped`: the program goes into an image,
 /// which is started on other machines than the one that builds.
-pub fn check_flags(asked: &[Asked], limit: Option<Level>, shipped: bool) -> Vec<Finding> {
+pub fn check_flags(asked: &[ProcessorFlag], limit: Option<Level>, shipped: bool) -> Vec<Finding> {
     asked.iter().filter_map(|asked| one(asked, limit, shipped)).collect()
 }
 
-fn one(asked: &Asked, limit: Option<Level>, shipped: bool) -> Option<Finding> {
+fn one(asked: &ProcessorFlag, limit: Option<Level>, shipped: bool) -> Option<Finding> {
     let text = &asked.text;
     let have = |limit: Level| format!("but `cpu` in targets.toml is {limit}");
     match (asked.processor, limit) {

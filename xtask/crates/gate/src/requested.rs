@@ -8,7 +8,7 @@ use crate::Level;
 
 /// A flag that asks for a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct ProcessorFlag {
     /// The index of the flag in the list of flags.
     pub at: usize,
     /// The text of the flag, such as `target-cpu=x86-64-v3`.
@@ -72,16 +72,16 @@ const FEATURES: [(Level, &[&str]); 2] = [
 ];
 
 /// The flags that ask for more than every x86-64 processor has, or may do so. Of several `target-cpu` the last counts.
-pub fn processors<'f>(flags: impl IntoIterator<Item = &'f str>) -> Vec<Asked> {
+pub fn processors<'f>(flags: impl IntoIterator<Item = &'f str>) -> Vec<ProcessorFlag> {
     let mut asked = Vec::new();
     let mut cpu = None;
     for (at, name, value) in codegen_options(flags.into_iter()) {
         let text = |value: &str| format!("{name}={value}");
         match name.as_str() {
-            "target-cpu" => cpu = Some(Asked { at, text: text(value), processor: processor(value) }),
+            "target-cpu" => cpu = Some(ProcessorFlag { at, text: text(value), processor: processor(value) }),
             "target-feature" => asked.extend(value.split(',').filter_map(|feature| {
                 let level = level_of(feature.strip_prefix('+')?)?;
-                Some(Asked { at, text: text(feature), processor: Processor::Level(level) })
+                Some(ProcessorFlag { at, text: text(feature), processor: Processor::Level(level) })
             })),
             _ => {}
         }

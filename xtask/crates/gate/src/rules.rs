@@ -1,9 +1,9 @@
 //! The rules of the gate, one function each: facts in, findings out.
 
-use super::check::{Finding, Root, Setting, Severity};
+use super::check::{Finding, Root, Severity, StartSetting};
 use super::dso::{Object, Pages};
 use super::expect;
-use super::facts::{Facts, Kind, Stack};
+use super::facts::{Facts, Linkage, Stack};
 use super::glibc::{self, Glibc};
 use super::level::Level;
 use xtask_triple::{Libc, Os, Triple};
@@ -64,16 +64,16 @@ pub(super) fn float(facts: &Facts, triple: &Triple) -> Option<Finding> {
     })
 }
 
-pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Option<Finding> {
-    if facts.kind != Kind::Dynamic {
+pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: StartSetting) -> Option<Finding> {
+    if facts.kind != Linkage::Dynamic {
         return None;
     }
     let wants = wants_of(facts);
     let libc = facts.interpreter.as_deref().and_then(expect::libc_of_interpreter);
     if triple.libc() == Libc::Musl {
         let place = match setting {
-            Setting::Image(Root::Scratch) => "; a scratch image has none of that",
-            Setting::Standalone => "",
+            StartSetting::Image(Root::Scratch) => "; a scratch image has none of that",
+            StartSetting::Standalone => "",
         };
         let fix = if libc == Some(Libc::Glibc) {
             format!(
@@ -90,7 +90,7 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: Setting) -> Optio
     if facts.interpreter.is_none() {
         return Some(nobody_loads(facts));
     }
-    if setting == Setting::Image(Root::Scratch) {
+    if setting == StartSetting::Image(Root::Scratch) {
         return Some(not_on_scratch(&wants));
     }
     (triple.libc() == Libc::Glibc && libc == Some(Libc::Musl)).then(|| {
@@ -231,7 +231,7 @@ pub(super) fn search_paths(facts: &Facts) -> Option<Finding> {
         .map(String::as_str)
         .filter(|p| !p.starts_with("$ORIGIN") && !p.starts_with("${ORIGIN}"))
         .collect();
-    (facts.kind == Kind::Dynamic && !of_this_machine.is_empty()).then(|| {
+    (facts.kind == Linkage::Dynamic && !of_this_machine.is_empty()).then(|| {
         warn(
             format!(
                 "the program looks for libraries in {}, as on the machine that built it",

@@ -11,7 +11,7 @@ use super::program::Program;
 use super::rules::warn;
 use super::tree::Tree;
 use super::{Object, name_service};
-use xtask_oci::{Kind, RootFs};
+use xtask_oci::{FileKind, RootFs};
 
 /// The libraries of glibc itself. They load files only on behalf of their callers. Source: the packages of glibc.
 const GLIBC: [&str; 10] = [
@@ -78,7 +78,7 @@ fn gone<'t>(files: &'t RootFs, kept: &RootFs) -> Vec<&'t str> {
         let name = path.rsplit('/').next().unwrap_or(path);
         name.ends_with(".so") || name.contains(".so.")
     };
-    let all = files.iter().filter(|(path, node)| matches!(node.kind, Kind::File(_)) && library(path));
+    let all = files.iter().filter(|(path, node)| matches!(node.kind, FileKind::File(_)) && library(path));
     all.map(|(path, _)| path).filter(|path| kept.get(path).is_none()).collect()
 }
 

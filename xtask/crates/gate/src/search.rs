@@ -3,7 +3,7 @@
 use super::Object;
 use super::expect;
 use super::level::Level;
-use super::surroundings::Surroundings;
+use super::surroundings::LoaderEnvironment;
 use super::tree::Tree;
 use xtask_triple::Libc;
 
@@ -12,13 +12,13 @@ mod glibc;
 mod musl;
 mod token;
 
-pub(super) use glibc::Glibc;
+pub(super) use glibc::GlibcLoader;
 pub(super) use musl::Musl;
 
 /// A dynamic loader with the rules by which it looks.
 #[derive(Debug)]
 pub(super) enum Loader {
-    Glibc(Glibc),
+    Glibc(GlibcLoader),
     Musl(Musl),
 }
 
@@ -35,7 +35,7 @@ impl Loader {
     /// rules here. `level` is the level of x86-64 that machines have at least.
     pub(super) fn of(path: &str, program: &Object, tree: &Tree<'_>, level: Level) -> Option<Self> {
         match expect::libc_of_interpreter(path)? {
-            Libc::Glibc => Some(Loader::Glibc(Glibc::read(path, program, tree, level))),
+            Libc::Glibc => Some(Loader::Glibc(GlibcLoader::read(path, program, tree, level))),
             Libc::Musl => Some(Loader::Musl(Musl::read(path, tree))),
             Libc::Other => None,
         }
@@ -43,7 +43,12 @@ impl Loader {
 
     /// The paths at which it looks for `name`, in order. `chain` is who asks, then who asked for that one, and so on up
     /// to the program.
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+    pub(super) fn candidates(
+        &self,
+        name: &str,
+        chain: &[Asker<'_>],
+        around: &LoaderEnvironment,
+    ) -> Vec<String> {
         let all = match self {
             Loader::Glibc(glibc) => glibc.candidates(name, chain, around),
             Loader::Musl(_) if name.contains('/') => vec![around.absolute(name)],
@@ -58,7 +63,7 @@ impl Loader {
     pub(super) fn preloads(&self, tree: &Tree<'_>) -> Vec<String> {
         let named = tree.surroundings().preload().map(str::to_owned);
         let listed = match self {
-            Loader::Glibc(_) => Glibc::preloads(tree),
+            Loader::Glibc(_) => GlibcLoader::preloads(tree),
             Loader::Musl(_) => Vec::new(),
         };
         named.chain(listed).collect()

@@ -8,7 +8,7 @@ use super::program::Program;
 use super::tree::Tree;
 use super::{Facts, Format, Object, rules, verdict};
 use xtask_files::error::Result;
-use xtask_oci::{Content, Kind, Resolved};
+use xtask_oci::{Content, FileKind, Resolved};
 use xtask_triple::{Arch, Triple};
 
 /// How much of a file the kernel looks at (`BINPRM_BUF_SIZE`).
@@ -118,7 +118,8 @@ fn open(path: &str, tree: &Tree<'_>) -> OpenedProgram {
     let Resolved::Found(place) = tree.files().resolve(path) else {
         return unfit(format!("is not in {}", tree.name()));
     };
-    let Some((node, Kind::File(content))) = tree.files().get(&place).map(|node| (node, &node.kind)) else {
+    let Some((node, FileKind::File(content))) = tree.files().get(&place).map(|node| (node, &node.kind))
+    else {
         return unfit("is no file".to_owned());
     };
     if node.mode & 0o111 == 0 {

@@ -3,13 +3,13 @@
 /// The part of an image's configuration that decides where loaders look. Programs with set-uid, for which loaders ignore
 /// it, are none that images name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Surroundings {
+pub(super) struct LoaderEnvironment {
     library_path: String,
     preload: String,
     folder: String,
 }
 
-impl Surroundings {
+impl LoaderEnvironment {
     /// Makes the surroundings out of `NAME=value` entries and the folder that processes start in; empty means `/`.
     pub(super) fn of(env: &[String], folder: &str) -> Self {
         let value = |name: &str| {
@@ -50,11 +50,11 @@ mod tests {
     #[test]
     fn what_the_image_says_last_counts() {
         let env = ["LD_LIBRARY_PATH=/a", "LD_PRELOAD=x.so /y.so:", "LD_LIBRARY_PATH=/b", "NOEQ"];
-        let all = Surroundings::of(&env.map(str::to_owned), "/srv/");
+        let all = LoaderEnvironment::of(&env.map(str::to_owned), "/srv/");
         assert_eq!(all.library_path(), "/b");
         assert_eq!(all.preload().collect::<Vec<_>>(), ["x.so", "/y.so"]);
         assert_eq!([all.absolute("lib"), all.absolute("/lib")], ["/srv/lib", "/lib"]);
-        assert_eq!(Surroundings::default().absolute("lib"), "/lib");
-        assert_eq!(Surroundings::of(&[], "").absolute(""), "/");
+        assert_eq!(LoaderEnvironment::default().absolute("lib"), "/lib");
+        assert_eq!(LoaderEnvironment::of(&[], "").absolute(""), "/");
     }
 }

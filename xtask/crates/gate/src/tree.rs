@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::Object;
-use super::packages::{Package, Packages};
-use super::surroundings::Surroundings;
-use xtask_oci::{Content, Kind, Resolved, RootFs};
+use super::packages::{DistroPackage, DistroPackages};
+use super::surroundings::LoaderEnvironment;
+use xtask_oci::{Content, FileKind, Resolved, RootFs};
 
 /// A tree of files to judge programs against. Libraries are read when they are asked for and kept, so that many programs
 /// can be judged against one tree; threads may share it.
@@ -14,12 +14,12 @@ use xtask_oci::{Content, Kind, Resolved, RootFs};
 pub struct Tree<'a> {
     name: String,
     files: &'a RootFs,
-    surroundings: Surroundings,
-    objects: Mutex<BTreeMap<String, Read>>,
-    packages: OnceLock<Packages>,
+    surroundings: LoaderEnvironment,
+    objects: Mutex<BTreeMap<String, ReadObject>>,
+    packages: OnceLock<DistroPackages>,
 }
 
-type Read = Result<Arc<Object>, String>;
+type ReadObject = Result<Arc<Object>, String>;
 
 /// The result of opening the file at a path as an object.
 #[derive(Debug, Clone)]
@@ -35,7 +35,7 @@ pub(super) enum Opened {
 impl<'a> Tree<'a> {
     /// Makes a tree of these files; `name` is what messages call it, such as `distroless:cc`.
     pub fn new(name: impl Into<String>, files: &'a RootFs) -> Self {
-        let surroundings = Surroundings::default();
+        let surroundings = LoaderEnvironment::default();
         Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
     }
 
@@ -43,7 +43,7 @@ impl<'a> Tree<'a> {
     /// `LD_LIBRARY_PATH` and `LD_PRELOAD` count.
     #[must_use]
     pub fn starting_with(mut self, env: &[String], folder: &str) -> Self {
-        self.surroundings = Surroundings::of(env, folder);
+        self.surroundings = LoaderEnvironment::of(env, folder);
         self
     }
 
@@ -58,16 +58,16 @@ impl<'a> Tree<'a> {
     }
 
     /// The package that brought the file at a path, where the tree says so.
-    pub fn package(&self, path: &str) -> Option<&Package> {
+    pub fn package(&self, path: &str) -> Option<&DistroPackage> {
         self.packages().owner(path)
     }
 
-    pub(super) fn surroundings(&self) -> &Surroundings {
+    pub(super) fn surroundings(&self) -> &LoaderEnvironment {
         &self.surroundings
     }
 
-    pub(super) fn packages(&self) -> &Packages {
-        self.packages.get_or_init(|| Packages::read(self.files))
+    pub(super) fn packages(&self) -> &DistroPackages {
+        self.packages.get_or_init(|| DistroPackages::read(self.files))
     }
 
     /// The bytes of a small file; none where there is no file that can be read.
@@ -88,7 +88,7 @@ impl<'a> Tree<'a> {
         };
         let Some(node) = self.files.get(&place) else { return Opened::Missing };
         let content = match &node.kind {
-            Kind::File(content) => content,
+            FileKind::File(content) => content,
             _ => return Opened::Bad(place, "it is a directory".into()),
         };
         if node.mode & 0o444 == 0 {
@@ -101,7 +101,7 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn read(&self, place: &str, content: &Content) -> Read {
+    fn read(&self, place: &str, content: &Content) -> ReadObject {
         let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(read) = objects.get(place) {
             return read.clone();

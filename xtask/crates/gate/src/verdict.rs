@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::binding::Lack;
+use super::binding::Unresolved;
 use super::check::{Finding, Limits, Severity};
 use super::closure::{Closure, Interpreter};
-use super::facts::Kind;
+use super::facts::Linkage;
 use super::level::Level;
 use super::program::Program;
 use super::tree::Tree;
@@ -24,12 +24,12 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
     findings.extend(rules::level(facts.level, limits.level));
     let foreign = findings.iter().any(|f| f.severity == Severity::Fail);
     // Of another machine, nothing that follows would say more.
-    if facts.kind == Kind::Dynamic && !foreign {
+    if facts.kind == Linkage::Dynamic && !foreign {
         match facts.interpreter.as_deref() {
             None => findings.push(rules::nobody_loads(facts)),
             interpreter => {
                 let (name, object, at) = (&program.name, &program.object, &program.at);
-                findings.extend(Judged { name, object, at, interpreter }.loads(triple, tree, limits));
+                findings.extend(JudgedObject { name, object, at, interpreter }.loads(triple, tree, limits));
             }
         }
         findings.extend(rules::interpreter_path(facts, triple));
@@ -70,20 +70,20 @@ pub fn check_library_in(
         let what = format!("{name} was not checked further: {} has no loader for {triple}", tree.name());
         findings.push(rules::warn(what, "load it once in its image before you ship it"));
     }
-    let judged = Judged { name, object: library, at, interpreter: interpreter.as_deref() };
+    let judged = JudgedObject { name, object: library, at, interpreter: interpreter.as_deref() };
     findings.extend(judged.loads(triple, tree, limits));
     findings
 }
 
 /// What is loaded: a program, or a library.
-struct Judged<'a> {
+struct JudgedObject<'a> {
     name: &'a str,
     object: &'a Arc<Object>,
     at: &'a str,
     interpreter: Option<&'a str>,
 }
 
-impl Judged<'_> {
+impl JudgedObject<'_> {
     /// What the loader finds, and does not find.
     fn loads(&self, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
         let level = limits.level.unwrap_or(Level::V1);
@@ -103,8 +103,8 @@ impl Judged<'_> {
         findings.extend(words.levels(found));
         findings.extend(closure.gaps.iter().map(|gap| words.gap(gap)));
         findings.extend(closure.lacks(musl).iter().map(|lack| match lack {
-            Lack::Version { by, of, version, symbols } => words.version(*by, *of, version, symbols),
-            Lack::Symbols { by, required, symbols } => words.symbols(*by, required.as_ref(), symbols),
+            Unresolved::Version { by, of, version, symbols } => words.version(*by, *of, version, symbols),
+            Unresolved::Symbols { by, required, symbols } => words.symbols(*by, required.as_ref(), symbols),
         }));
         findings.extend(closure.loaded.iter().filter(|l| !l.object.symbols_known).map(|l| words.unread(l)));
         findings

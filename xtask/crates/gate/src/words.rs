@@ -1,14 +1,14 @@
 //! What the loader would do, as findings: who asks for what, who has it or lacks it, and what would help.
 
 use super::check::Finding;
-use super::closure::{Closure, Gap, Loaded};
+use super::closure::{Closure, Gap, LoadedObject};
 use super::dso::Required;
 use super::glibc::Glibc;
 use super::level::Level;
 use super::rules::{fail, warn};
 use super::tree::{Opened, Tree};
 use super::{Object, expect, rules};
-use xtask_oci::Kind;
+use xtask_oci::FileKind;
 use xtask_triple::{Libc, Triple};
 
 /// The facts that the text of a finding may need.
@@ -62,7 +62,7 @@ impl Words<'_> {
         }
     }
 
-    fn named(&self, loaded: &Loaded) -> String {
+    fn named(&self, loaded: &LoadedObject) -> String {
         match self.tree.package(&loaded.place) {
             Some(package) => format!("{} ({package})", loaded.name()),
             None => loaded.name().to_owned(),
@@ -126,7 +126,7 @@ impl Words<'_> {
         })
     }
 
-    pub(super) fn interpreter_unknown(&self, found: &Loaded) -> Finding {
+    pub(super) fn interpreter_unknown(&self, found: &LoadedObject) -> Finding {
         warn(
             format!(
                 "{} was not checked further: how {} looks for libraries is not known",
@@ -137,7 +137,7 @@ impl Words<'_> {
     }
 
     /// An object of the closure that passes floating point in another way.
-    pub(super) fn abi(&self, loaded: &Loaded) -> Option<Finding> {
+    pub(super) fn abi(&self, loaded: &LoadedObject) -> Option<Finding> {
         let (ours, theirs) = (self.object.float?, loaded.object.float?);
         (ours != theirs).then(|| {
             fail(
@@ -151,14 +151,14 @@ impl Words<'_> {
         })
     }
 
-    pub(super) fn page(&self, loaded: &Loaded) -> Option<Finding> {
+    pub(super) fn page(&self, loaded: &LoadedObject) -> Option<Finding> {
         rules::unmappable(&loaded.object).map(|how| {
             fail(format!("{} cannot be mapped: {how}", self.named(loaded)), "use another version of the base")
         })
     }
 
     /// What is loaded and says that it needs a better processor than all machines have.
-    pub(super) fn levels(&self, interpreter: &Loaded) -> Option<Finding> {
+    pub(super) fn levels(&self, interpreter: &LoadedObject) -> Option<Finding> {
         let limit = self.limit.unwrap_or(Level::V1);
         let others = self.closure.loaded.iter().skip(1);
         let apart = (!others.clone().any(|l| l.place == interpreter.place)).then_some(interpreter);
@@ -186,7 +186,7 @@ impl Words<'_> {
     }
 
     /// A loaded object with the package that brought it, and its place where that is one for better processors.
-    fn placed(&self, loaded: &Loaded) -> String {
+    fn placed(&self, loaded: &LoadedObject) -> String {
         match loaded.place.contains("/glibc-hwcaps/") {
             true => format!("/{}", loaded.place),
             false => self.named(loaded),
@@ -241,7 +241,8 @@ impl Words<'_> {
     /// A file of this name somewhere in the tree.
     fn elsewhere(&self, name: &str) -> Option<String> {
         let named = |path: &str| path.rsplit('/').next() == Some(name);
-        let mut all = self.tree.files().iter().filter(|(path, node)| named(path) && node.kind != Kind::Dir);
+        let mut all =
+            self.tree.files().iter().filter(|(path, node)| named(path) && node.kind != FileKind::Dir);
         all.find_map(|(path, _)| match self.tree.open(path) {
             Opened::Object(..) => Some(path.to_owned()),
             _ => None,
@@ -288,7 +289,7 @@ impl Words<'_> {
 
     pub(super) fn symbols(&self, by: usize, required: Option<&Required>, symbols: &[String]) -> Finding {
         let (who, list) = (self.who(by), some(symbols));
-        let among = self.closure.loaded.iter().skip(1).map(Loaded::name).collect::<Vec<_>>().join(", ");
+        let among = self.closure.loaded.iter().skip(1).map(LoadedObject::name).collect::<Vec<_>>().join(", ");
         let what = match required {
             Some(r) => {
                 format!(
@@ -307,7 +308,7 @@ impl Words<'_> {
         about(fail(what, fix), by, symbols)
     }
 
-    pub(super) fn unread(&self, loaded: &Loaded) -> Finding {
+    pub(super) fn unread(&self, loaded: &LoadedObject) -> Finding {
         let name = if loaded.by.is_none() { self.name.to_owned() } else { self.named(loaded) };
         warn(
             format!("the symbols of {name} were not checked: the file does not say how many there are"),

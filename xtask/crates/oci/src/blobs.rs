@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::digest::{Digest, Hashed};
 use super::document::Descriptor;
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Staged, sweep, write_changed};
+use xtask_files::{Memo, StagedFile, sweep, write_changed};
 
 /// A folder of blobs.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ impl Blobs {
             return Ok(());
         }
         let mut source = File::open(from).map_err(|e| Error::io("cannot read", from, &e))?;
-        let mut copy = Hashed::new(Staged::new(&self.dir)?);
+        let mut copy = Hashed::new(StagedFile::new(&self.dir)?);
         io::copy(&mut source, &mut copy).map_err(|e| Error::io("cannot copy", from, &e))?;
         let (staged, digest, size) = copy.finish();
         if (&digest, size) != (&blob.digest, blob.size) {
@@ -91,7 +91,7 @@ impl Blobs {
 
     /// Begins a blob whose digest is known only when all of it is written.
     pub(super) fn stage(&self) -> Result<StagedBlob> {
-        Ok(StagedBlob(Hashed::new(Staged::new(&self.dir)?)))
+        Ok(StagedBlob(Hashed::new(StagedFile::new(&self.dir)?)))
     }
 
     /// Puts a staged blob in its place.
@@ -120,7 +120,7 @@ impl Blobs {
 }
 
 /// A blob that is being written.
-pub(super) struct StagedBlob(Hashed<Staged>);
+pub(super) struct StagedBlob(Hashed<StagedFile>);
 
 impl Write for StagedBlob {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use super::document::media_type;
 use super::gzip::{self, Gzip};
-use super::pool::Pool;
+use super::pool::ThreadPool;
 use super::zstd::{self, Zstd};
 
 /// The compression of the layers that are made here.
@@ -46,21 +46,21 @@ impl Codec {
     ///
     /// # Errors
     /// Writing failed.
-    pub(super) fn stream<W: Write>(self, pool: &Pool, out: W) -> io::Result<Stream<'_, W>> {
+    pub(super) fn stream<W: Write>(self, pool: &ThreadPool, out: W) -> io::Result<CompressedStream<'_, W>> {
         Ok(match self {
-            Self::Gzip => Stream::Gzip(Gzip::new(pool, out)?),
-            Self::Zstd => Stream::Zstd(Zstd::new(pool, out)),
+            Self::Gzip => CompressedStream::Gzip(Gzip::new(pool, out)?),
+            Self::Zstd => CompressedStream::Zstd(Zstd::new(pool, out)),
         })
     }
 }
 
 /// A stream that compresses what is written to it, with either codec.
-pub(super) enum Stream<'p, W> {
+pub(super) enum CompressedStream<'p, W> {
     Gzip(Gzip<'p, W>),
     Zstd(Zstd<'p, W>),
 }
 
-impl<W: Write> Stream<'_, W> {
+impl<W: Write> CompressedStream<'_, W> {
     /// Ends the stream and returns the writer below it.
     pub(super) fn finish(self) -> io::Result<W> {
         match self {
@@ -70,7 +70,7 @@ impl<W: Write> Stream<'_, W> {
     }
 }
 
-impl<W: Write> Write for Stream<'_, W> {
+impl<W: Write> Write for CompressedStream<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self::Gzip(gzip) => gzip.write(bytes),

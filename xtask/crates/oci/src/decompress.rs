@@ -7,7 +7,7 @@ use super::gunzip::Gunzip;
 
 /// How a layer is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Compression {
+pub enum CompressionFormat {
     /// The blob is the tar itself, without compression.
     None,
     /// gzip (RFC 1952), one member or several.
@@ -16,7 +16,7 @@ pub enum Compression {
     Zstd,
 }
 
-impl Compression {
+impl CompressionFormat {
     /// Tells the compression of a blob by its first bytes.
     pub fn of(begin: &[u8]) -> Self {
         match begin {
@@ -48,14 +48,14 @@ pub fn decompress(
     blob: impl Read,
     out: &mut impl Write,
     limit: impl Fn(u64) -> io::Result<()>,
-) -> io::Result<(Compression, u64)> {
+) -> io::Result<(CompressionFormat, u64)> {
     let mut blob = BufReader::with_capacity(PIECE, blob);
-    let kind = Compression::of(blob.fill_buf()?);
+    let kind = CompressionFormat::of(blob.fill_buf()?);
     let mut sink = Sink { out, size: 0, limit };
     match kind {
-        Compression::None => sink.take_all(&mut blob)?,
-        Compression::Gzip => sink.take_all(&mut Gunzip::new(blob))?,
-        Compression::Zstd => {
+        CompressionFormat::None => sink.take_all(&mut blob)?,
+        CompressionFormat::Gzip => sink.take_all(&mut Gunzip::new(blob))?,
+        CompressionFormat::Zstd => {
             while !blob.fill_buf()?.is_empty() {
                 frame(&mut blob, &mut sink)?;
             }

@@ -9,7 +9,7 @@ use zlib_rs::{Deflate, DeflateFlush};
 
 use super::pool::Queue;
 
-pub use super::pool::Pool;
+pub use super::pool::ThreadPool;
 
 /// What decides the bytes beside the input: part of every key under which a compressed layer is remembered. The
 /// version is the one that Cargo.toml pins; zlib-rs finds the same matches on every processor.
@@ -45,7 +45,7 @@ impl<'p, W: Write> Gzip<'p, W> {
     ///
     /// # Errors
     /// Writing failed.
-    pub fn new(pool: &'p Pool, mut out: W) -> io::Result<Self> {
+    pub fn new(pool: &'p ThreadPool, mut out: W) -> io::Result<Self> {
         out.write_all(&HEADER)?;
         let block = Vec::with_capacity(BLOCK);
         // Enough to keep every thread at work while this one writes, and no more.

@@ -9,14 +9,14 @@ use serde::Serialize;
 
 use super::document::{Descriptor, Index, Manifest, annotation, to_bytes};
 use super::layout::MARKER;
-use super::tar::{Entry, EntryKind, Writer};
+use super::tar::{EntryKind, TarEntry, TarWriter};
 use super::{Blobs, Digest};
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, Staged};
+use xtask_files::{Memo, StagedFile};
 
 /// What a tar is made of.
 #[derive(Debug, Clone)]
-pub(super) struct Parts {
+pub(super) struct ImageTarInput {
     /// `name:version`, as `docker load` shall tag it.
     pub(super) reference: String,
     /// The tag of the image without its name: the reference name in the tar's `index.json`.
@@ -42,13 +42,13 @@ struct DockerImage {
 #[derive(Debug)]
 pub(super) struct StagedTar {
     /// The tar under its temporary name. None where the file in its place is that very tar already.
-    staged: Option<Staged>,
+    staged: Option<StagedFile>,
     target: PathBuf,
     key: Digest,
 }
 
 /// Writes the tar beside its place, unless the file that is there is known to be that very tar.
-pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<StagedTar> {
+pub(super) fn stage(parts: &ImageTarInput, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<StagedTar> {
     let small = [
         ("index.json", to_bytes(&layout_index(parts))?),
         ("manifest.json", to_bytes(&docker_images(parts))?),
@@ -60,7 +60,7 @@ pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
     if memo.output("images", target).is_some_and(|known: Digest| known == tar.key) {
         return Ok(tar);
     }
-    let mut staged = Staged::beside(target)?;
+    let mut staged = StagedFile::beside(target)?;
     let file = staged.file().map_err(|e| Error::io("cannot write", target, &e))?;
     write_entries(file, parts, blobs, &small).map_err(|e| Error::io("cannot write", target, &e))?;
     tar.staged = Some(staged);
@@ -70,7 +70,7 @@ pub(super) fn stage(parts: &Parts, target: &Path, blobs: &Blobs, memo: &Memo) ->
 impl StagedTar {
     /// The path at which the tar lies until it is put in its place.
     pub(super) fn path(&self) -> &Path {
-        self.staged.as_ref().map_or(&self.target, Staged::path)
+        self.staged.as_ref().map_or(&self.target, StagedFile::path)
     }
 
     /// Puts the tar in its place, over an older file there, and returns that path.
@@ -95,18 +95,18 @@ impl StagedTar {
 
 fn write_entries(
     out: impl Write,
-    parts: &Parts,
+    parts: &ImageTarInput,
     blobs: &Blobs,
     small: &[(&'static str, Vec<u8>)],
 ) -> io::Result<()> {
-    let mut tar = Writer::new(out);
+    let mut tar = TarWriter::new(out);
     let entry =
-        |path: &'static str, kind, mode| Entry { path, kind, mode, uid: 0, gid: 0, mtime: parts.created };
+        |path: &'static str, kind, mode| TarEntry { path, kind, mode, uid: 0, gid: 0, mtime: parts.created };
     tar.entry(&entry("blobs", EntryKind::Dir, 0o755))?;
     tar.entry(&entry("blobs/sha256", EntryKind::Dir, 0o755))?;
     for (digest, size) in all_blobs(parts) {
         let path = blob_path(&digest);
-        tar.entry(&Entry { path: &path, ..entry("", EntryKind::File(size), 0o644) })?;
+        tar.entry(&TarEntry { path: &path, ..entry("", EntryKind::File(size), 0o644) })?;
         tar.copy(&mut std::fs::File::open(blobs.path(&digest))?)?;
     }
     for (path, bytes) in small {
@@ -117,7 +117,7 @@ fn write_entries(
 }
 
 /// Every blob once, in the order of the digests.
-fn all_blobs(parts: &Parts) -> BTreeSet<(Digest, u64)> {
+fn all_blobs(parts: &ImageTarInput) -> BTreeSet<(Digest, u64)> {
     let mut all = BTreeSet::from([(parts.index.digest.clone(), parts.index.size)]);
     for (descriptor, manifest, _) in &parts.manifests {
         let content = std::iter::once(&manifest.config).chain(&manifest.layers);
@@ -128,7 +128,7 @@ fn all_blobs(parts: &Parts) -> BTreeSet<(Digest, u64)> {
 
 /// `index.json` of the tar. The annotations tell tools that import layouts what to call the image: the tag by the
 /// specification's key, the full reference (Docker's default registry and folder, as `docker load` would) by containerd's.
-fn layout_index(parts: &Parts) -> Index {
+fn layout_index(parts: &ImageTarInput) -> Index {
     let image = parts
         .index
         .clone()
@@ -137,7 +137,7 @@ fn layout_index(parts: &Parts) -> Index {
     Index::new(vec![image], Default::default())
 }
 
-fn docker_images(parts: &Parts) -> Vec<DockerImage> {
+fn docker_images(parts: &ImageTarInput) -> Vec<DockerImage> {
     let image = |(_, manifest, tags): &(Descriptor, Manifest, Vec<String>)| DockerImage {
         config: blob_path(&manifest.config.digest),
         repo_tags: tags.clone(),

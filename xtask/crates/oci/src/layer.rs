@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use super::digest::{Digest, Hashed};
 use super::document::Layer;
-use super::pool::Pool;
-use super::tar::{Entry, EntryKind, Writer};
-use super::{Blobs, Codec, Content, Kind, Node, RootFs};
+use super::pool::ThreadPool;
+use super::tar::{EntryKind, TarEntry, TarWriter};
+use super::{Blobs, Codec, Content, FileKind, Node, RootFs};
 use xtask_files::Stat;
 use xtask_files::error::{Error, Result};
 
@@ -58,11 +58,17 @@ impl LayerSource {
 const PIECE: usize = 128 << 10;
 
 /// Writes the tree's layer. All its times are `created`, seconds since 1970.
-pub(super) fn build(tree: &RootFs, created: u64, codec: Codec, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
+pub(super) fn build(
+    tree: &RootFs,
+    created: u64,
+    codec: Codec,
+    pool: &ThreadPool,
+    blobs: &Blobs,
+) -> Result<Layer> {
     let blob = blobs.stage()?;
     let stream = codec.stream(pool, blob).map_err(|e| cannot_write(&e))?;
-    let mut tar = Writer::new(Hashed::new(stream));
-    let root = Entry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: created };
+    let mut tar = TarWriter::new(Hashed::new(stream));
+    let root = TarEntry { path: "", kind: EntryKind::Dir, mode: 0o755, uid: 0, gid: 0, mtime: created };
     tar.entry(&root).map_err(|e| cannot_write(&e))?;
     write_tree(&mut tar, tree, created)?;
     let (stream, diff_id, _) = tar.finish().map_err(|e| cannot_write(&e))?.finish();
@@ -74,26 +80,26 @@ pub(super) fn build(tree: &RootFs, created: u64, codec: Codec, pool: &Pool, blob
 ///
 /// # Errors
 /// A file of the tree cannot be read, or the tar cannot be written.
-pub fn write_tree<W: Write>(tar: &mut Writer<W>, tree: &RootFs, mtime: u64) -> Result<()> {
+pub fn write_tree<W: Write>(tar: &mut TarWriter<W>, tree: &RootFs, mtime: u64) -> Result<()> {
     for (path, node) in tree.iter() {
-        let entry = |kind| Entry { path, kind, mode: node.mode, uid: node.uid, gid: node.gid, mtime };
+        let entry = |kind| TarEntry { path, kind, mode: node.mode, uid: node.uid, gid: node.gid, mtime };
         match &node.kind {
-            Kind::Dir => tar.entry(&entry(EntryKind::Dir)).map_err(|e| cannot_write(&e))?,
-            Kind::Symlink(target) => {
+            FileKind::Dir => tar.entry(&entry(EntryKind::Dir)).map_err(|e| cannot_write(&e))?,
+            FileKind::Symlink(target) => {
                 tar.entry(&entry(EntryKind::Symlink(target))).map_err(|e| cannot_write(&e))?
             }
-            Kind::File(Content::Bytes(bytes)) => tar
+            FileKind::File(Content::Bytes(bytes)) => tar
                 .entry(&entry(EntryKind::File(bytes.len() as u64)))
                 .and_then(|()| tar.data(bytes))
                 .map_err(|e| cannot_write(&e))?,
-            Kind::File(Content::Part { file, offset, size }) => {
+            FileKind::File(Content::Part { file, offset, size }) => {
                 tar.entry(&entry(EntryKind::File(*size))).map_err(|e| cannot_write(&e))?;
                 let failed = |e: io::Error| Error::io("cannot read", file, &e);
                 let mut source = File::open(file).map_err(failed)?;
                 source.seek(SeekFrom::Start(*offset)).map_err(failed)?;
                 tar.copy(&mut source).map_err(failed)?;
             }
-            Kind::File(Content::Disk(source)) => {
+            FileKind::File(Content::Disk(source)) => {
                 let mut file = File::open(source).map_err(|e| Error::io("cannot read", source, &e))?;
                 let before = Stat::of_file(&file).map_err(|e| Error::io("cannot read", source, &e))?;
                 tar.entry(&entry(EntryKind::File(before.size))).map_err(|e| cannot_write(&e))?;
@@ -107,7 +113,7 @@ pub fn write_tree<W: Write>(tar: &mut Writer<W>, tree: &RootFs, mtime: u64) -> R
     Ok(())
 }
 
-fn write_file<W: Write>(tar: &mut Writer<W>, file: &mut File, source: &Path) -> Result<()> {
+fn write_file<W: Write>(tar: &mut TarWriter<W>, file: &mut File, source: &Path) -> Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         match file.read(&mut piece) {
@@ -132,15 +138,15 @@ pub fn fingerprint(tree: &RootFs, created: u64, codec: Codec) -> Result<(Digest,
     let mut stats = Vec::new();
     for (path, Node { kind, mode, uid, gid }) in tree.iter() {
         let kind: Cow<'_, str> = match kind {
-            Kind::Dir => "dir".into(),
-            Kind::Symlink(target) => format!("link {target:?}").into(),
-            Kind::File(Content::Bytes(bytes)) => format!("bytes {}", Digest::of(bytes)).into(),
-            Kind::File(Content::Disk(source)) => {
+            FileKind::Dir => "dir".into(),
+            FileKind::Symlink(target) => format!("link {target:?}").into(),
+            FileKind::File(Content::Bytes(bytes)) => format!("bytes {}", Digest::of(bytes)).into(),
+            FileKind::File(Content::Disk(source)) => {
                 let stat = Stat::of(source).map_err(|e| Error::io("cannot read", source, &e))?;
                 stats.push(stat);
                 format!("file {source:?} {stat:?}").into()
             }
-            Kind::File(Content::Part { file, offset, size }) => {
+            FileKind::File(Content::Part { file, offset, size }) => {
                 let stat = Stat::of(file).map_err(|e| Error::io("cannot read", file, &e))?;
                 stats.push(stat);
                 format!("part {file:?} {stat:?} {offset} {size}").into()

@@ -8,7 +8,7 @@
 
 use std::path::Path;
 
-use xtask_files::Lock;
+use xtask_files::FileLock;
 use xtask_files::error::Result;
 
 mod blobs;
@@ -42,24 +42,24 @@ pub use document::Layer;
 pub use layer::{LayerSource, LayerSpec, StoredLayer};
 pub use layout::Layout;
 pub use pack::{ImageSpec, PackedImage, PackedManifest, Packer, PlatformSpec, StagedImages};
-pub use rootfs::{Content, Kind, Node, Resolved, RootFs};
+pub use rootfs::{Content, FileKind, Node, Resolved, RootFs};
 pub use saved::{Saved, lies_in};
-pub use scratch::{Scratch, scratch_rootfs};
+pub use scratch::{ScratchImage, scratch_rootfs};
 
 /// Waits to be the only run that writes to the output folder `dist` or removes from it.
 ///
 /// # Errors
 /// The lock file cannot be made or locked.
-pub fn lock(dist: &Path, waiting: impl FnOnce()) -> Result<Lock> {
-    Lock::exclusive(&dist.join(LOCK), waiting)
+pub fn lock(dist: &Path, waiting: impl FnOnce()) -> Result<FileLock> {
+    FileLock::exclusive(&dist.join(LOCK), waiting)
 }
 
 /// Waits until no run writes to the output folder `dist`, so that no blob is removed while it is read.
 ///
 /// # Errors
 /// The lock file cannot be made or locked.
-pub fn lock_shared(dist: &Path, waiting: impl FnOnce()) -> Result<Lock> {
-    Lock::shared(&dist.join(LOCK), waiting)
+pub fn lock_shared(dist: &Path, waiting: impl FnOnce()) -> Result<FileLock> {
+    FileLock::shared(&dist.join(LOCK), waiting)
 }
 
 /// The lock file of an output folder.

@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use super::document::{Descriptor, ImageConfig, Index, Manifest, Runtime, media_type, to_bytes};
-use super::image_tar::Parts;
+use super::image_tar::ImageTarInput;
 use xtask_files::{Memo, dist, sweep};
 
 use super::{Codec, Digest, Layer, LayerSource, Layout};
@@ -20,7 +20,7 @@ mod recode;
 mod staged;
 mod tars;
 
-use layers::{Store, Wanted};
+use layers::{LayerRequest, LayerStore};
 
 pub use names::{tag, tags};
 pub use staged::StagedImages;
@@ -134,7 +134,8 @@ impl Packer<'_> {
         sweep(&folder);
 
         let wanted: Vec<_> = images.iter().flat_map(|image| wanted(image, image.codec)).collect();
-        let store = Store { blobs: &layout.blobs(), memo: &memo, kind: staged::LAYERS, only_gzip: false };
+        let store =
+            LayerStore { blobs: &layout.blobs(), memo: &memo, kind: staged::LAYERS, only_gzip: false };
         let built = layers::all(&wanted, self.threads, store, far)?;
         let parts = documents(images.iter(), built, &layout)?;
         let tar_parts = self.tar_parts(images, &parts, &memo, far)?;
@@ -149,7 +150,7 @@ impl Packer<'_> {
 }
 
 /// What became of an image, whose tar lies at `place`.
-fn packed(image: &ImageSpec, parts: &Parts, tar: &Parts, place: &Path) -> PackedImage {
+fn packed(image: &ImageSpec, parts: &ImageTarInput, tar: &ImageTarInput, place: &Path) -> PackedImage {
     let manifests = image.platforms.iter().zip(&parts.manifests).map(|(spec, (descriptor, manifest, _))| {
         let size = descriptor.size.saturating_add(manifest.content_size());
         PackedManifest { platform: spec.platform.clone(), digest: descriptor.digest.clone(), size }
@@ -165,9 +166,9 @@ fn packed(image: &ImageSpec, parts: &Parts, tar: &Parts, place: &Path) -> Packed
 }
 
 /// The layers of an image, in the order in which [`document`] takes them.
-fn wanted(image: &ImageSpec, codec: Codec) -> impl Iterator<Item = Wanted<'_>> {
+fn wanted(image: &ImageSpec, codec: Codec) -> impl Iterator<Item = LayerRequest<'_>> {
     let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
-    layers.map(move |source| Wanted { source, created: image.created, codec })
+    layers.map(move |source| LayerRequest { source, created: image.created, codec })
 }
 
 /// Stores the documents of images, whose layers are these.
@@ -175,13 +176,17 @@ fn documents<'a>(
     images: impl Iterator<Item = &'a ImageSpec>,
     built: Vec<Layer>,
     layout: &Layout,
-) -> Result<Vec<Parts>> {
+) -> Result<Vec<ImageTarInput>> {
     let mut built = built.into_iter();
     images.map(|image| document(image, &mut built, layout)).collect()
 }
 
 /// Stores the documents of an image, taking its layers from the front of `built`.
-fn document(image: &ImageSpec, built: &mut impl Iterator<Item = Layer>, layout: &Layout) -> Result<Parts> {
+fn document(
+    image: &ImageSpec,
+    built: &mut impl Iterator<Item = Layer>,
+    layout: &Layout,
+) -> Result<ImageTarInput> {
     let blobs = layout.blobs();
     let mut manifests = Vec::new();
     for (spec, tags) in image.platforms.iter().zip(names::docker_tags(image)) {
@@ -199,7 +204,7 @@ fn document(image: &ImageSpec, built: &mut impl Iterator<Item = Layer>, layout: 
     let index = blobs.put(media_type::INDEX, &to_bytes(&Index::new(listed, image.annotations.clone()))?)?;
     let tag = tag(&image.version);
     let reference = format!("{}:{tag}", image.name);
-    Ok(Parts { reference, tag, index, manifests, created: image.created })
+    Ok(ImageTarInput { reference, tag, index, manifests, created: image.created })
 }
 
 /// The platforms of an image, each of which it may have once.

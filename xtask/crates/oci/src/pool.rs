@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 /// A fixed number of threads; dropping it waits for them.
 #[derive(Debug)]
-pub struct Pool {
+pub struct ThreadPool {
     jobs: Option<SyncSender<PoolJob>>,
     workers: Vec<JoinHandle<()>>,
 }
@@ -22,7 +22,7 @@ struct PoolJob {
     reply: SyncSender<Done>,
 }
 
-impl Pool {
+impl ThreadPool {
     /// Starts a pool with this number of threads.
     ///
     /// # Errors
@@ -58,7 +58,7 @@ impl Pool {
     }
 }
 
-impl Drop for Pool {
+impl Drop for ThreadPool {
     fn drop(&mut self) {
         self.jobs = None;
         for worker in self.workers.drain(..) {
@@ -85,14 +85,14 @@ fn work(queue: &Mutex<Receiver<PoolJob>>) {
 /// Pieces that are under way on a pool, written in the order in which they were handed over.
 #[derive(Debug)]
 pub(super) struct Queue<'p> {
-    pool: &'p Pool,
+    pool: &'p ThreadPool,
     under_way: VecDeque<Receiver<Done>>,
     most: usize,
 }
 
 impl<'p> Queue<'p> {
     /// Makes an empty queue. At most `most` pieces are under way at a time, which bounds the memory.
-    pub(super) fn new(pool: &'p Pool, most: usize) -> Self {
+    pub(super) fn new(pool: &'p ThreadPool, most: usize) -> Self {
         Self { pool, under_way: VecDeque::new(), most }
     }
 
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn pieces_come_in_order_and_failures_come_out() {
-        let pool = Pool::new(NonZeroUsize::new(3).unwrap()).unwrap();
+        let pool = ThreadPool::new(NonZeroUsize::new(3).unwrap()).unwrap();
         let mut out = Vec::new();
         let mut queue = Queue::new(&pool, 4);
         for at in 0..50_u8 {
@@ -155,7 +155,7 @@ mod tests {
         queue.push(|| Err(io::Error::other("no")), &mut out).unwrap_or_default();
         assert!(queue.finish(&mut out).is_err() || out.len() == 50);
         // A piece whose thread dies ends its stream with an error, and nothing waits for ever.
-        let lonely = Pool::new(NonZeroUsize::MIN).unwrap();
+        let lonely = ThreadPool::new(NonZeroUsize::MIN).unwrap();
         let mut queue = Queue::new(&lonely, 4);
         let pushed = queue.push(|| std::panic::resume_unwind(Box::new(())), &mut out);
         assert!(pushed.and_then(|()| queue.finish(&mut out)).is_err());

@@ -22,7 +22,7 @@ pub struct RootFs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Node {
     /// The kind of the entry, with the content of a file or the target of a link.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// The permission bits, with set-uid, set-gid and sticky: 0 to 0o7777.
     pub mode: u32,
     /// The number of the user who owns the entry.
@@ -33,7 +33,7 @@ pub struct Node {
 
 /// The kind of an entry: a folder, a regular file or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A folder. The entries in it are nodes of their own in the tree.
     Dir,
     /// A regular file with the source of its bytes.
@@ -140,22 +140,22 @@ fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 impl Node {
     /// A folder that root owns.
     pub fn dir(mode: u32) -> Self {
-        Self { kind: Kind::Dir, mode, uid: 0, gid: 0 }
+        Self { kind: FileKind::Dir, mode, uid: 0, gid: 0 }
     }
 
     /// A regular file that root owns, with these bytes.
     pub fn bytes(mode: u32, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
-        Self { kind: Kind::File(Content::Bytes(bytes.into())), mode, uid: 0, gid: 0 }
+        Self { kind: FileKind::File(Content::Bytes(bytes.into())), mode, uid: 0, gid: 0 }
     }
 
     /// A regular file that root owns, with the bytes of a file on disk.
     pub fn disk(mode: u32, path: impl Into<PathBuf>) -> Self {
-        Self { kind: Kind::File(Content::Disk(path.into())), mode, uid: 0, gid: 0 }
+        Self { kind: FileKind::File(Content::Disk(path.into())), mode, uid: 0, gid: 0 }
     }
 
     /// A symbolic link that root owns.
     pub fn symlink(target: impl Into<String>) -> Self {
-        Self { kind: Kind::Symlink(target.into()), mode: 0o777, uid: 0, gid: 0 }
+        Self { kind: FileKind::Symlink(target.into()), mode: 0o777, uid: 0, gid: 0 }
     }
 
     /// Returns the same node with another owner and group.
@@ -193,7 +193,7 @@ impl RootFs {
         for (slash, _) in path.match_indices('/') {
             let parent = &path[..slash];
             match self.nodes.get(parent).map(|n| &n.kind) {
-                Some(Kind::Dir) => {}
+                Some(FileKind::Dir) => {}
                 Some(_) => return Err(refused(path, format!("/{parent} is not a folder"))),
                 None => {
                     self.nodes.insert(parent.to_owned(), Node::dir(0o755));
@@ -202,7 +202,7 @@ impl RootFs {
         }
         match self.nodes.get(path).map(|n| &n.kind) {
             None => {}
-            Some(Kind::Dir) if node.kind == Kind::Dir => {}
+            Some(FileKind::Dir) if node.kind == FileKind::Dir => {}
             Some(_) => return Err(refused(path, "the path exists already")),
         }
         self.nodes.insert(path.to_owned(), node);
@@ -236,7 +236,7 @@ impl RootFs {
         };
         let place = if above.is_empty() { name.to_owned() } else { format!("{above}/{name}") };
         match self.nodes.get(&place) {
-            Some(old) if old.kind == Kind::Dir && node.kind == Kind::Dir => {}
+            Some(old) if old.kind == FileKind::Dir && node.kind == FileKind::Dir => {}
             Some(_) => self.remove(&place),
             None => {}
         }
@@ -263,7 +263,7 @@ impl RootFs {
     /// the root, and `..` stays in it. `path` may begin with `/` and hold `.` and `..`.
     pub fn resolve(&self, path: &str) -> Resolved {
         // What is above an entry of the tree is a folder, so an entry that is no link is where its path says. Most are.
-        if self.nodes.get(path).is_some_and(|node| !matches!(node.kind, Kind::Symlink(_))) {
+        if self.nodes.get(path).is_some_and(|node| !matches!(node.kind, FileKind::Symlink(_))) {
             return Resolved::Found(path.to_owned());
         }
         // What is still to be walked, the next part last.
@@ -282,7 +282,7 @@ impl RootFs {
             place.push(part);
             let here = place.join("/");
             match self.nodes.get(&here).map(|node| &node.kind) {
-                Some(Kind::Symlink(target)) => {
+                Some(FileKind::Symlink(target)) => {
                     links += 1;
                     if links > LINKS_MAX {
                         return Resolved::Loop;
@@ -294,7 +294,7 @@ impl RootFs {
                     }
                     ahead.extend(parts(target).map(str::to_owned).rev());
                 }
-                Some(Kind::File(_)) if !ahead.is_empty() => return Resolved::NotAFolder(here),
+                Some(FileKind::File(_)) if !ahead.is_empty() => return Resolved::NotAFolder(here),
                 Some(_) => {}
                 None => {
                     // Nothing below a place that is not there is a link, but `..` may lead back.
@@ -317,7 +317,7 @@ impl RootFs {
     pub fn file(&self, path: &str) -> Option<(String, &Content)> {
         let Resolved::Found(place) = self.resolve(path) else { return None };
         match &self.nodes.get(&place)?.kind {
-            Kind::File(content) => Some((place.clone(), content)),
+            FileKind::File(content) => Some((place.clone(), content)),
             _ => None,
         }
     }
@@ -332,10 +332,10 @@ fn check(path: &str, node: &Node) -> Result<()> {
     if path.split('/').any(|part| matches!(part, "" | "." | "..")) {
         return Err(refused(path, "a path must have no leading or doubled '/', and no '.' or '..'"));
     }
-    if path.contains('\0') || matches!(&node.kind, Kind::Symlink(target) if target.contains('\0')) {
+    if path.contains('\0') || matches!(&node.kind, FileKind::Symlink(target) if target.contains('\0')) {
         return Err(refused(path, "a path holds no NUL"));
     }
-    if matches!(&node.kind, Kind::Symlink(target) if target.is_empty()) {
+    if matches!(&node.kind, FileKind::Symlink(target) if target.is_empty()) {
         return Err(refused(path, "a symbolic link has a target"));
     }
     if node.mode > 0o7777 {

@@ -9,12 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::decompress::decompress;
 use super::document::{ImageConfig, Index, to_bytes};
-use super::tar::{Entry, EntryKind, Writer};
-use super::untar::{self, Reader, Type};
+use super::tar::{EntryKind, TarEntry, TarWriter};
+use super::untar::{self, TarReader, Type};
 use super::{Digest, Hashed, Layout, RootFs, unpack};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
-use xtask_files::{Staged, dist};
+use xtask_files::{StagedFile, dist};
 
 /// An image for one platform in a tar.
 #[derive(Debug, Clone)]
@@ -78,17 +78,23 @@ impl Saved {
     /// # Errors
     /// It cannot be written.
     pub fn write(&self, names: &[String], target: &Path) -> Result<()> {
-        let mut staged = Staged::beside(target)?;
+        let mut staged = StagedFile::beside(target)?;
         let file = staged.file().map_err(|e| Error::io("cannot write", target, &e))?;
         self.entries(names, file).map_err(|e| Error::io("cannot write", target, &e))?;
         staged.put(target)
     }
 
     fn entries(&self, names: &[String], out: impl Write) -> io::Result<()> {
-        let mut tar = Writer::new(out);
+        let mut tar = TarWriter::new(out);
         let mut source = File::open(&self.tar)?;
-        let head =
-            |path, size| Entry { path, kind: EntryKind::File(size), mode: 0o644, uid: 0, gid: 0, mtime: 0 };
+        let head = |path, size| TarEntry {
+            path,
+            kind: EntryKind::File(size),
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+        };
         let config = format!("{}.json", self.id.hex());
         let listed = SavedImageEntry {
             config: config.clone(),
@@ -174,10 +180,10 @@ pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
 
 /// Every file of a tar: where its bytes begin, and how many they are.
 fn places(file: &mut File) -> io::Result<BTreeMap<String, (u64, u64)>> {
-    let files = Reader::new(file)?.filter(|entry| entry.as_ref().map_or(true, |e| e.kind == Type::File));
+    let files = TarReader::new(file)?.filter(|entry| entry.as_ref().map_or(true, |e| e.kind == Type::File));
     files
         .map(|file| {
-            let untar::Entry { path, offset, size, .. } = file?;
+            let untar::UntarEntry { path, offset, size, .. } = file?;
             Ok((String::from_utf8_lossy(&path).into_owned(), (offset, size)))
         })
         .collect()

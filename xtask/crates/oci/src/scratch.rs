@@ -26,7 +26,7 @@ pub const ZONES_FOLDER: &str = "usr";
 
 /// What a scratch image is made of.
 #[derive(Debug, Clone, Copy)]
-pub struct Scratch<'a> {
+pub struct ScratchImage<'a> {
     /// The name of the program in the root: `app` becomes `/app`.
     pub bin: &'a str,
     /// The program on disk.
@@ -39,7 +39,7 @@ pub struct Scratch<'a> {
 ///
 /// # Errors
 /// The program's name is no plain file name, or one of the names above.
-pub fn scratch_rootfs(what: &Scratch<'_>) -> Result<RootFs> {
+pub fn scratch_rootfs(what: &ScratchImage<'_>) -> Result<RootFs> {
     let mut tree = base_rootfs(what.time_zones)?;
     tree.insert(what.bin, Node::disk(0o755, what.program))?;
     Ok(tree)
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn modes_and_owners() {
-        let scratch = Scratch { bin: "app", program: Path::new("somewhere/app"), time_zones: true };
+        let scratch = ScratchImage { bin: "app", program: Path::new("somewhere/app"), time_zones: true };
         let tree = scratch_rootfs(&scratch).unwrap();
         let node = |path: &str| tree.get(path).unwrap_or_else(|| panic!("{path} is missing")).clone();
         assert_eq!(node("app"), Node::disk(0o755, "somewhere/app"));
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn names_that_would_take_the_place_of_something_else() {
         for bin in ["", "tmp", "etc", "../app", "a//b"] {
-            let scratch = Scratch { bin, program: Path::new("x"), time_zones: false };
+            let scratch = ScratchImage { bin, program: Path::new("x"), time_zones: false };
             assert!(scratch_rootfs(&scratch).is_err(), "{bin:?}");
         }
     }

@@ -10,7 +10,7 @@ use header::{BLOCK, Header};
 
 /// One entry, as it will stand in the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct TarEntry<'a> {
     /// The path from the root, without a slash at either end; empty for the root itself, which is written as `./`.
     pub path: &'a str,
     /// The kind of the entry, with the size of a file or the target of a link.
@@ -38,7 +38,7 @@ pub enum EntryKind<'a> {
 
 /// Writes entries one after the other, in the order they are given.
 #[derive(Debug)]
-pub struct Writer<W> {
+pub struct TarWriter<W> {
     out: W,
     /// Bytes of the present file that have not come yet.
     left: u64,
@@ -46,17 +46,17 @@ pub struct Writer<W> {
     padding: usize,
 }
 
-impl<W: Write> Writer<W> {
+impl<W: Write> TarWriter<W> {
     /// Begins a tar archive that is written to `out`.
     pub fn new(out: W) -> Self {
         Self { out, left: 0, padding: 0 }
     }
 
-    /// Begins an entry. For a file its bytes have to follow by [`Writer::data`] or [`Writer::copy`].
+    /// Begins an entry. For a file its bytes have to follow by [`TarWriter::data`] or [`TarWriter::copy`].
     ///
     /// # Errors
     /// The bytes of the entry before are not complete, or writing failed.
-    pub fn entry(&mut self, entry: &Entry<'_>) -> io::Result<()> {
+    pub fn entry(&mut self, entry: &TarEntry<'_>) -> io::Result<()> {
         self.end_entry()?;
         let header = Header::of(entry);
         let records = pax::records(entry, &header);

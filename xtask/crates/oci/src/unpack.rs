@@ -7,8 +7,8 @@ use std::io::{Read, Seek};
 use std::path::Path;
 
 use super::rootfs::refused;
-use super::untar::{Entry, Reader, Type};
-use super::{Content, Kind, Node, Resolved, RootFs};
+use super::untar::{TarReader, Type, UntarEntry};
+use super::{Content, FileKind, Node, Resolved, RootFs};
 use xtask_files::error::{Error, Result};
 
 /// What the name of an entry begins with that removes a file of a lower layer (layer.md, "Whiteouts").
@@ -44,7 +44,7 @@ pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Resu
     let damaged = |e: std::io::Error| {
         Error::failed(format!("{} is not a complete tar", tar.display())).found(e.to_string())
     };
-    let reader = Reader::new(from).map_err(damaged)?;
+    let reader = TarReader::new(from).map_err(damaged)?;
     // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
     let mut brought = BTreeSet::new();
     // Folders in which nothing of lower layers is left: saying so again costs nothing.
@@ -118,20 +118,20 @@ fn clear(tree: &mut RootFs, folder: String, brought: &BTreeSet<String>, cleared:
     }
 }
 
-fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
+fn node(entry: &UntarEntry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
     let id = |id: u64| u32::try_from(id).map_err(|_| refused(path, "its owner is not a 32-bit number"));
     let kind = match entry.kind {
-        Type::Dir => Kind::Dir,
+        Type::Dir => FileKind::Dir,
         Type::File => {
-            Kind::File(Content::Part { file: tar.to_owned(), offset: entry.offset, size: entry.size })
+            FileKind::File(Content::Part { file: tar.to_owned(), offset: entry.offset, size: entry.size })
         }
-        Type::Symlink => Kind::Symlink(target(entry, path)?),
+        Type::Symlink => FileKind::Symlink(target(entry, path)?),
         Type::HardLink => {
             let target = target(entry, path)?;
             // From the root of the layer, however it is written.
             let place = plain(target.trim_start_matches('/').as_bytes())?.unwrap_or_default();
             let place = beside(tree, &place).unwrap_or_default();
-            let node = tree.get(&place).filter(|node| node.kind != Kind::Dir);
+            let node = tree.get(&place).filter(|node| node.kind != FileKind::Dir);
             return node.cloned().ok_or_else(|| {
                 refused(path, format!("it is a hard link to {target:?}, which is not a file of the layer"))
             });
@@ -148,12 +148,12 @@ fn node(entry: &Entry, tar: &Path, path: &str, tree: &RootFs) -> Result<Node> {
         }
     };
     // What Linux has for every link.
-    let mode = if matches!(kind, Kind::Symlink(_)) { 0o777 } else { (entry.mode & 0o7777) as u32 };
+    let mode = if matches!(kind, FileKind::Symlink(_)) { 0o777 } else { (entry.mode & 0o7777) as u32 };
     Ok(Node { kind, mode, uid: id(entry.uid)?, gid: id(entry.gid)? })
 }
 
 /// The target of a link.
-fn target(entry: &Entry, path: &str) -> Result<String> {
+fn target(entry: &UntarEntry, path: &str) -> Result<String> {
     if entry.link.is_empty() {
         return Err(refused(path, "it is a link without a target"));
     }

@@ -22,7 +22,7 @@ pub enum Type {
     File,
     /// A hard link: another name of an earlier file.
     HardLink,
-    /// A symbolic link; its target is [`Entry::link`].
+    /// A symbolic link; its target is [`UntarEntry::link`].
     Symlink,
     /// The node of a character device.
     Char,
@@ -40,7 +40,7 @@ pub enum Type {
 
 /// An entry of a tar: the facts in its header and pax records, and where its bytes lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Entry {
+pub struct UntarEntry {
     /// Its path as written; not empty.
     pub path: Vec<u8>,
     /// What a link leads to, as written.
@@ -61,7 +61,7 @@ pub struct Entry {
 
 /// Reads the entries of a tar one by one.
 #[derive(Debug)]
-pub struct Reader<R> {
+pub struct TarReader<R> {
     from: BufReader<R>,
     /// The offset of the next header, at which the reader stands too.
     at: u64,
@@ -72,10 +72,10 @@ pub struct Reader<R> {
 }
 
 /// The entries to the end, or to where the tar is damaged or cut off, or cannot be read.
-impl<R: Read + Seek> Iterator for Reader<R> {
-    type Item = io::Result<Entry>;
+impl<R: Read + Seek> Iterator for TarReader<R> {
+    type Item = io::Result<UntarEntry>;
 
-    fn next(&mut self) -> Option<io::Result<Entry>> {
+    fn next(&mut self) -> Option<io::Result<UntarEntry>> {
         if self.done {
             return None;
         }
@@ -85,7 +85,7 @@ impl<R: Read + Seek> Iterator for Reader<R> {
     }
 }
 
-impl<R: Read + Seek> Reader<R> {
+impl<R: Read + Seek> TarReader<R> {
     /// Makes a reader that begins at the first entry.
     ///
     /// # Errors
@@ -97,7 +97,7 @@ impl<R: Read + Seek> Reader<R> {
     }
 
     /// Reads the next entry; none at the end.
-    fn entry(&mut self) -> io::Result<Option<Entry>> {
+    fn entry(&mut self) -> io::Result<Option<UntarEntry>> {
         let (mut long_path, mut long_link, mut pax) = (None, None, None);
         loop {
             let Some(header) = self.header()? else {
@@ -134,7 +134,7 @@ impl<R: Read + Seek> Reader<R> {
         long_path: Option<Vec<u8>>,
         long_link: Option<Vec<u8>>,
         pax: Pax,
-    ) -> io::Result<Entry> {
+    ) -> io::Result<UntarEntry> {
         let path = pax.path.or(long_path).unwrap_or_else(|| path(header));
         if path.is_empty() {
             return Err(bad("an entry has no name"));
@@ -161,7 +161,7 @@ impl<R: Read + Seek> Reader<R> {
             Type::File | Type::Sparse | Type::Other(_) => pax.size.unwrap_or(size),
             _ => 0,
         };
-        let entry = Entry {
+        let entry = UntarEntry {
             link: pax.link.or(long_link).unwrap_or_else(|| text(&header[157..257])),
             kind,
             mode: field(100..108, "the mode")?,

@@ -28,7 +28,7 @@ use std::io::{self, Read, Write};
 use zrip_encode::compress_with_params;
 use zrip_encode::strategy::{LevelParams, level_params};
 
-use super::pool::{Pool, Queue};
+use super::pool::{Queue, ThreadPool};
 
 /// What decides the bytes beside the input: part of every key under which a compressed layer is remembered. The
 /// version is the one that Cargo.toml pins; the encoder has no code of its own for any processor.
@@ -61,7 +61,7 @@ pub struct Zstd<'p, W> {
 
 impl<'p, W: Write> Zstd<'p, W> {
     /// Begins a zstd stream.
-    pub fn new(pool: &'p Pool, out: W) -> Self {
+    pub fn new(pool: &'p ThreadPool, out: W) -> Self {
         // One that waits for each thread, since frames are large.
         Self { queue: Queue::new(pool, pool.threads() + 1), out, frame: Vec::new(), any: false }
     }

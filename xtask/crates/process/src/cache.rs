@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use xtask_files as files;
-use xtask_files::error::{Error, Kind, Result};
-use xtask_files::{Lock, StagedFolder};
+use xtask_files::error::{Error, ExitKind, Result};
+use xtask_files::{FileLock, StagedFolder};
 
 use crate::host::Host;
 
@@ -45,7 +45,7 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
 /// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
 pub fn needed(error: Error) -> Error {
     let help = "set XTASK_CACHE_DIR to a folder that can be written and has space";
-    Error { kind: Kind::Missing, ..error }.help(help)
+    Error { kind: ExitKind::Missing, ..error }.help(help)
 }
 
 /// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
@@ -74,21 +74,21 @@ pub fn used(mark: &Path) {
 /// Takes a lock of the cache; calls `waiting` first where another process holds it. The file stays.
 ///
 /// # Errors
-/// [`Kind::Missing`] where the file cannot be made or the file system has no locks.
-pub fn lock(path: &Path, waiting: impl FnOnce()) -> Result<Lock> {
-    Lock::exclusive(path, waiting).and_then(|lock| lock.required(path)).map_err(needed)
+/// [`ExitKind::Missing`] where the file cannot be made or the file system has no locks.
+pub fn lock(path: &Path, waiting: impl FnOnce()) -> Result<FileLock> {
+    FileLock::exclusive(path, waiting).and_then(|lock| lock.required(path)).map_err(needed)
 }
 
 /// Takes a lock that others may share, but nobody who holds it by [`lock`]; none where the cache has no locks or cannot be
 /// written, and so neither can what it would keep away.
-pub fn share(path: &Path) -> Option<Lock> {
-    Lock::shared(path, || {}).ok().filter(Lock::is_held)
+pub fn share(path: &Path) -> Option<FileLock> {
+    FileLock::shared(path, || {}).ok().filter(FileLock::is_held)
 }
 
 /// Makes a staging folder for a place in the cache: see [`StagedFolder::new`].
 ///
 /// # Errors
-/// [`Kind::Missing`] where it cannot be made.
+/// [`ExitKind::Missing`] where it cannot be made.
 pub fn stage(place: &Path) -> Result<StagedFolder> {
     StagedFolder::new(place).map_err(needed)
 }
@@ -96,7 +96,7 @@ pub fn stage(place: &Path) -> Result<StagedFolder> {
 /// Puts a staged folder, or `part` of it, in its place in the cache: see [`StagedFolder::publish`].
 ///
 /// # Errors
-/// [`Kind::Missing`] where it cannot be put there.
+/// [`ExitKind::Missing`] where it cannot be put there.
 pub fn publish(staged: StagedFolder, part: &str, place: &Path) -> Result<()> {
     staged.publish(part, place).map_err(needed)
 }
@@ -104,7 +104,7 @@ pub fn publish(staged: StagedFolder, part: &str, place: &Path) -> Result<()> {
 /// Makes a folder of the cache with its parents.
 ///
 /// # Errors
-/// [`Kind::Missing`] where it cannot be made.
+/// [`ExitKind::Missing`] where it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
     files::folder(dir).map_err(needed)
 }
@@ -139,10 +139,10 @@ mod tests {
 
     #[test]
     fn a_cache_without_a_place_is_an_error() {
-        assert_eq!(dir_with("linux", &[]).unwrap_err().kind, xtask_files::error::Kind::Missing);
+        assert_eq!(dir_with("linux", &[]).unwrap_err().kind, xtask_files::error::ExitKind::Missing);
         assert_eq!(
             dir_with("linux", &[("XTASK_CACHE_DIR", "rel")]).unwrap_err().kind,
-            xtask_files::error::Kind::Usage
+            xtask_files::error::ExitKind::Usage
         );
     }
 }

@@ -19,7 +19,7 @@ pub mod processes;
 mod undo;
 pub use capture::Capture;
 pub use group::end_groups_on_signals;
-pub use kept::Kept;
+pub use kept::KeptText;
 pub use undo::Undo;
 
 /// How long a program that is busy is waited for.
@@ -50,7 +50,7 @@ pub struct Cmd {
 #[derive(Debug, Clone)]
 pub struct Output {
     /// How the process ended: its exit code, a signal, or a limit.
-    pub end: End,
+    pub end: ProcessEnd,
     /// Standard output; of much of it the ends, with a line that says so, unless all was asked for.
     pub stdout: Vec<u8>,
     /// Standard error, shortened in the same way.
@@ -63,7 +63,7 @@ pub struct Output {
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum ProcessEnd {
     /// The process exited with this code.
     Code(i32),
     /// The process was ended by this signal (Unix).
@@ -195,13 +195,13 @@ impl Cmd {
     ///
     /// # Errors
     /// Only where the program cannot be started.
-    pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(End, f64)> {
+    pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(ProcessEnd, f64)> {
         let begun = Instant::now();
         let mut command = self.command();
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
-        let guard = group::Guard::new(&child);
+        let guard = group::GroupGuard::new(&child);
         let (tx, rx) = mpsc::sync_channel(WAITING);
         let ended = PipeEnd::default();
         if let Some(stream) = child.stdout.take() {
@@ -223,7 +223,7 @@ impl Cmd {
         }
         let early = |_| Err(std::io::Error::other("nobody waited for it"));
         let end = waiting.join().unwrap_or_else(early).map_err(|e| cannot_start(self, &e))?;
-        Ok((End::from(end), begun.elapsed().as_secs_f64()))
+        Ok((ProcessEnd::from(end), begun.elapsed().as_secs_f64()))
     }
 
     /// Becomes this command (Unix), or runs it with the caller's streams (elsewhere). Returns an exit code only where it
@@ -242,7 +242,7 @@ impl Cmd {
     /// Runs it with the caller's own three streams and returns its exit code; 127 where it cannot be started.
     pub fn pass_through(&self) -> u8 {
         match self.inherit() {
-            Ok(End::Code(code)) => u8::try_from(code).unwrap_or(1),
+            Ok(ProcessEnd::Code(code)) => u8::try_from(code).unwrap_or(1),
             Ok(_) => 1,
             Err(error) => {
                 eprintln!("{error}");
@@ -255,9 +255,9 @@ impl Cmd {
     ///
     /// # Errors
     /// Only where the program cannot be started.
-    pub fn inherit(&self) -> Result<End> {
+    pub fn inherit(&self) -> Result<ProcessEnd> {
         let status = self.command().stdin(Stdio::inherit()).status().map_err(|e| cannot_start(self, &e))?;
-        Ok(End::from(status))
+        Ok(ProcessEnd::from(status))
     }
 }
 
@@ -274,7 +274,7 @@ pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
 impl Output {
     /// Whether it ended with exit code 0.
     pub fn ok(&self) -> bool {
-        self.end == End::Code(0)
+        self.end == ProcessEnd::Code(0)
     }
 
     /// Standard output as text, trimmed at the end.
@@ -288,31 +288,31 @@ impl Output {
     }
 }
 
-impl std::fmt::Display for End {
+impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            End::Code(code) => write!(f, "exit code {code}"),
-            End::Signal(signal) => write!(f, "signal {signal}"),
-            End::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
-            End::TooMuch(most) => write!(f, "more than {} of output", xtask_files::human_size(*most)),
+            ProcessEnd::Code(code) => write!(f, "exit code {code}"),
+            ProcessEnd::Signal(signal) => write!(f, "signal {signal}"),
+            ProcessEnd::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
+            ProcessEnd::TooMuch(most) => write!(f, "more than {} of output", xtask_files::human_size(*most)),
         }
     }
 }
 
-impl End {
+impl ProcessEnd {
     /// It was ended here, and what it had started may still be going on elsewhere.
     pub fn is_ours(self) -> bool {
-        matches!(self, End::TimedOut(_) | End::TooMuch(_))
+        matches!(self, ProcessEnd::TimedOut(_) | ProcessEnd::TooMuch(_))
     }
 }
 
-impl From<ExitStatus> for End {
+impl From<ExitStatus> for ProcessEnd {
     fn from(status: ExitStatus) -> Self {
         #[cfg(unix)]
         if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
-            return End::Signal(signal);
+            return ProcessEnd::Signal(signal);
         }
-        End::Code(status.code().unwrap_or(-1))
+        ProcessEnd::Code(status.code().unwrap_or(-1))
     }
 }
 

@@ -51,7 +51,7 @@ pub struct Host {
 
 /// What a look-up on PATH found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum PathLookup {
     /// A file that can be executed.
     Program(PathBuf),
     /// A file of that name that cannot be executed.
@@ -115,7 +115,7 @@ impl Host {
 
     /// Looks a program up as a shell would: a name on PATH, anything with a separator as a path. What is found is
     /// absolute, since it is started from other folders.
-    pub fn find(&self, program: &str) -> Found {
+    pub fn find(&self, program: &str) -> PathLookup {
         let candidates: Vec<PathBuf> = if Path::new(program).components().count() > 1 {
             vec![PathBuf::from(program)]
         } else {
@@ -126,18 +126,18 @@ impl Host {
         for file in candidates {
             let file = std::path::absolute(&file).unwrap_or(file);
             match executable(&file) {
-                Some(true) => return Found::Program(file),
+                Some(true) => return PathLookup::Program(file),
                 Some(false) => unusable = unusable.or(Some(file)),
                 None => {}
             }
         }
-        unusable.map_or(Found::Nothing, Found::NotExecutable)
+        unusable.map_or(PathLookup::Nothing, PathLookup::NotExecutable)
     }
 
     /// Like [`Host::find`] where only a usable program counts.
     pub fn program(&self, program: &str) -> Option<PathBuf> {
         match self.find(program) {
-            Found::Program(path) => Some(path),
+            PathLookup::Program(path) => Some(path),
             _ => None,
         }
     }

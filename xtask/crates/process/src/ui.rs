@@ -9,7 +9,7 @@ use xtask_files::error::{Error, Result};
 mod line;
 mod task;
 pub use line::{Moment, far};
-pub use task::{Doing, Look, Task};
+pub use task::{Doing, Task, TaskWatcher};
 
 /// Why stdout takes no more. Not decision state: it is looked at when all is done.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
@@ -31,7 +31,7 @@ pub struct Ui {
 
 /// What the environment says about printing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Surroundings {
+pub struct TerminalEnvironment {
     /// stdout is a terminal.
     pub out: bool,
     /// stderr is a terminal.
@@ -53,7 +53,7 @@ impl Ui {
     /// Looks at the streams and the environment of this process and decides.
     pub fn new(quiet: bool, verbose: bool, json: bool) -> Self {
         let var = |key: &str| std::env::var_os(key);
-        let around = Surroundings {
+        let around = TerminalEnvironment {
             out: std::io::stdout().is_terminal(),
             err: std::io::stderr().is_terminal(),
             no_color: var("NO_COLOR").is_some_and(|v| !v.is_empty()),
@@ -64,7 +64,7 @@ impl Ui {
     }
 
     /// The decision. A dumb terminal is none. With `json`, stdout carries one JSON document and nothing else.
-    pub fn decide(quiet: bool, verbose: bool, json: bool, around: Surroundings) -> Self {
+    pub fn decide(quiet: bool, verbose: bool, json: bool, around: TerminalEnvironment) -> Self {
         let terminal = around.err && !around.dumb;
         Self {
             quiet,
@@ -77,7 +77,7 @@ impl Ui {
 
     /// A Ui that prints nothing but errors: for tests and benchmarks.
     pub fn silent() -> Self {
-        Self::decide(true, false, false, Surroundings::default())
+        Self::decide(true, false, false, TerminalEnvironment::default())
     }
 
     /// Data: one piece of text to stdout, with its newline. What cannot be written ends nothing here, since a run is worth
@@ -140,7 +140,7 @@ impl Ui {
     }
 
     /// As [`Ui::task`], with something that looks at what goes on.
-    pub fn watched_task(&self, verb: &str, text: impl Into<String>, look: Look) -> Task {
+    pub fn watched_task(&self, verb: &str, text: impl Into<String>, look: TaskWatcher) -> Task {
         Task::start(*self, verb, text.into(), Duration::ZERO, Some(look))
     }
 

@@ -7,7 +7,7 @@ use ureq::http::{HeaderName, Method, header};
 
 use super::challenge::{self, Challenge};
 use super::credentials::Login;
-use super::http::{Body, Http, HttpRequest, Response};
+use super::http::{Body, Http, HttpRequest, HttpResponse};
 use super::secret::Secret;
 use super::url;
 use xtask_files::error::{Error, Result};
@@ -33,7 +33,7 @@ pub(super) const CHALLENGE: HeaderName = header::WWW_AUTHENTICATE;
 /// There is no challenge that can be met, or it was met in vain.
 pub(super) fn authorize(
     http: &Http<'_>,
-    refused: &Response,
+    refused: &HttpResponse,
     base: &str,
     scope: &str,
     login: &Login,

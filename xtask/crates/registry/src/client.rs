@@ -8,7 +8,7 @@ use serde::Deserialize;
 use ureq::http::{StatusCode, header};
 
 use super::credentials::{self, Login};
-use super::http::{Http, HttpRequest, Response};
+use super::http::{Http, HttpRequest, HttpResponse};
 use super::{Reference, Registry, Secret, auth};
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::plain;
@@ -79,7 +79,7 @@ impl<'a> Client<'a> {
     ///
     /// # Errors
     /// There is no answer, or nobody is let in. Other statuses are the caller's to judge.
-    pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<Response> {
+    pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<HttpResponse> {
         request.authorization = self.known(scope);
         let response = self.http.send(&request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -176,8 +176,8 @@ impl<'a> Client<'a> {
                 }
                 Ok(()) if got == blob.size => break,
                 Ok(()) => format!("{shown}: it ends after {got} of {} bytes", blob.size),
-                Err(Broken::Reading(e)) => format!("{shown}: {e}"),
-                Err(Broken::Writing(e)) => {
+                Err(BrokenCopy::Reading(e)) => format!("{shown}: {e}"),
+                Err(BrokenCopy::Writing(e)) => {
                     return Err(Error::failed(format!("cannot keep a layer of {reference}: {e}")));
                 }
             };
@@ -233,7 +233,7 @@ fn pull(reference: &Reference) -> String {
 }
 
 /// Which side of a copy broke.
-enum Broken {
+enum BrokenCopy {
     Reading(io::Error),
     Writing(io::Error),
 }
@@ -245,7 +245,7 @@ fn copy(
     size: u64,
     got: &mut u64,
     progress: &dyn Fn(u64),
-) -> std::result::Result<(), Broken> {
+) -> std::result::Result<(), BrokenCopy> {
     let mut piece = vec![0; 128 << 10];
     while *got <= size {
         match from.read(&mut piece) {
@@ -253,12 +253,12 @@ fn copy(
             Ok(read) => {
                 *got += read as u64;
                 if *got <= size {
-                    to.write_all(&piece[..read]).map_err(Broken::Writing)?;
+                    to.write_all(&piece[..read]).map_err(BrokenCopy::Writing)?;
                     progress(*got);
                 }
             }
             Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(Broken::Reading(e)),
+            Err(e) => return Err(BrokenCopy::Reading(e)),
         }
     }
     Ok(())
@@ -277,7 +277,7 @@ fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
 }
 
 /// A status that should not be, with what the registry says to it.
-fn complain(shown: &str, response: Response) -> Error {
+fn complain(shown: &str, response: HttpResponse) -> Error {
     let status = response.status();
     let error = Error::failed(format!("{shown}: {status}"));
     let said: Option<Complaints> = serde_json::from_slice(&response.complaint()).ok();

@@ -71,11 +71,11 @@ impl HttpRequest {
 
 /// An answer; its body has not been read yet.
 #[derive(Debug)]
-pub struct Response {
+pub struct HttpResponse {
     inner: http::Response<ureq::Body>,
 }
 
-impl Response {
+impl HttpResponse {
     /// Returns the status code of the response.
     pub fn status(&self) -> StatusCode {
         self.inner.status()
@@ -167,7 +167,7 @@ impl<'a> Http<'a> {
     ///
     /// # Errors
     /// There is no answer, or none after several tries; a redirect leads where it may not.
-    pub fn send(&self, request: &HttpRequest) -> Result<Response> {
+    pub fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut current = request.clone();
         for _ in 0..=REDIRECTS {
             let response = self.patient(&current)?;
@@ -191,7 +191,7 @@ impl<'a> Http<'a> {
     }
 
     /// Sends a request until it is answered or nothing more can be hoped for.
-    fn patient(&self, request: &HttpRequest) -> Result<Response> {
+    fn patient(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut tried = 0;
         loop {
             tried += 1;
@@ -233,7 +233,7 @@ impl<'a> Http<'a> {
         }
     }
 
-    fn once(&self, request: &HttpRequest) -> std::result::Result<Response, ureq::Error> {
+    fn once(&self, request: &HttpRequest) -> std::result::Result<HttpResponse, ureq::Error> {
         let (scheme, authority) =
             url::origin(&request.url).ok_or_else(|| ureq::Error::BadUri(String::new()))?;
         if scheme == "https" {
@@ -260,6 +260,6 @@ impl<'a> Http<'a> {
                 agent.run(built.header(http::header::CONTENT_TYPE, *kind).body(bytes.as_slice())?)?
             }
         };
-        Ok(Response { inner })
+        Ok(HttpResponse { inner })
     }
 }

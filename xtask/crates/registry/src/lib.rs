@@ -33,7 +33,7 @@ pub use secret::Secret;
 
 /// What pulling takes from its surroundings.
 #[derive(Debug, Clone, Copy)]
-pub struct Site<'a> {
+pub struct PullContext<'a> {
     /// The user's cache folder ([`xtask_process::cache::dir`]).
     pub cache: &'a Path,
     /// The folder of locks: `docker/bases` of the workspace.

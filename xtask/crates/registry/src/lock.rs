@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Reference, Site};
+use super::{PullContext, Reference};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
@@ -82,7 +82,7 @@ fn write(locks: &Locks) -> String {
 }
 
 /// Holds tags at digests.
-pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &Site<'_>) -> Result<Vec<Moved>> {
+pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &PullContext<'_>) -> Result<Vec<Moved>> {
     change(site, |locks| {
         let hold = |(reference, to): (Reference, Digest)| {
             let from = locks.insert(reference.clone(), to.clone());
@@ -96,7 +96,7 @@ pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &Site<'_>) -> Result<V
 ///
 /// # Errors
 /// The file cannot be read or written.
-pub fn retain(wanted: &[Reference], site: &Site<'_>) -> Result<Vec<Reference>> {
+pub fn retain(wanted: &[Reference], site: &PullContext<'_>) -> Result<Vec<Reference>> {
     change(site, |locks| {
         let gone: Vec<Reference> = locks.keys().filter(|r| !wanted.contains(r)).cloned().collect();
         locks.retain(|reference, _| wanted.contains(reference));
@@ -105,7 +105,7 @@ pub fn retain(wanted: &[Reference], site: &Site<'_>) -> Result<Vec<Reference>> {
 }
 
 /// Changes the file, one process at a time.
-fn change<T>(site: &Site<'_>, how: impl FnOnce(&mut Locks) -> T) -> Result<T> {
+fn change<T>(site: &PullContext<'_>, how: impl FnOnce(&mut Locks) -> T) -> Result<T> {
     let guard = site.cache.join("registry").join("locks").join(FILE);
     let _guard = xtask_process::cache::lock(&guard, || {})?;
     let before = read(site.locks)?;

@@ -14,7 +14,7 @@ const LAYERS_MAX: usize = 124;
 
 /// What stands at a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
+pub enum FetchedDocument {
     /// An index, which lists a manifest for each platform.
     Index(Index),
     /// An image for one platform.
@@ -38,7 +38,7 @@ struct ManifestShape {
 ///
 /// # Errors
 /// It is neither an index nor an image, or of a kind that is not supported.
-pub fn read(bytes: &[u8]) -> Result<Found> {
+pub fn read(bytes: &[u8]) -> Result<FetchedDocument> {
     let bad = |why: String| Error::failed("it is not an image").found(why);
     let unreadable =
         |e: serde_json::Error| bad(format!("it cannot be understood: {}", plain(&e.to_string())));
@@ -60,7 +60,7 @@ pub fn read(bytes: &[u8]) -> Result<Found> {
         return Err(bad("it has manifests like an index and layers like an image".into()));
     }
     if index {
-        return serde_json::from_slice(bytes).map(Found::Index).map_err(unreadable);
+        return serde_json::from_slice(bytes).map(FetchedDocument::Index).map_err(unreadable);
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(unreadable)?;
     let kind = &manifest.config.media_type;
@@ -75,7 +75,7 @@ pub fn read(bytes: &[u8]) -> Result<Found> {
         )));
     }
     manifest.layers.iter().try_for_each(layer)?;
-    Ok(Found::Manifest(manifest))
+    Ok(FetchedDocument::Manifest(manifest))
 }
 
 /// Whether a layer can be taken along.

@@ -4,9 +4,9 @@ use std::io::{self, Write};
 
 use super::client::Client;
 use super::http::Http;
-use super::manifest::{self, Found};
-use super::store::{Part, Store};
-use super::{Reference, Site, lock};
+use super::manifest::{self, FetchedDocument};
+use super::store::{RegistryStore, StoreFolder};
+use super::{PullContext, Reference, lock};
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::{Descriptor, ImageConfig, Manifest, PlatformJson, Runtime};
 use xtask_oci::{Digest, RootFs, StoredLayer, unpack};
@@ -43,12 +43,13 @@ const CONFIG_MAX: u64 = 8 << 20;
 /// # Errors
 /// It is not on the registry or may not be had; it is not made for the platform; it is damaged, or more than a base may
 /// be; or something of it is not in the cache and nothing may be asked.
-pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<PulledImage> {
+pub fn base(reference: &Reference, platform: &Platform, site: &PullContext<'_>) -> Result<PulledImage> {
     let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
     // One for all, so that a token is fetched once.
     let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
     let pinned = pin(reference, client.as_ref(), site)?;
-    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: client.as_ref() };
+    let pull =
+        Pull { reference: &pinned, site, store: RegistryStore::new(site.cache), client: client.as_ref() };
     let held = reference.digest().is_none();
     let about = |error: Error| about(error, reference);
     let (digest, manifest, config) = pull.choose(platform).map_err(about).map_err(|error| match held {
@@ -77,19 +78,19 @@ pub fn base(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Resu
 ///
 /// # Errors
 /// The locks cannot be read; or nothing may be asked, and the tag is not locked or something is not in the cache.
-pub fn check(reference: &Reference, platform: &Platform, site: &Site<'_>) -> Result<()> {
+pub fn check(reference: &Reference, platform: &Platform, site: &PullContext<'_>) -> Result<()> {
     if !site.offline {
         return lock::read(site.locks).map(drop);
     }
     let pinned = pin(reference, None, site)?;
-    let pull = Pull { reference: &pinned, site, store: Store::new(site.cache), client: None };
+    let pull = Pull { reference: &pinned, site, store: RegistryStore::new(site.cache), client: None };
     let about = |error: Error| about(error, reference);
     let (_, manifest, _) = pull.choose(platform).map_err(about)?;
     manifest.layers.iter().try_for_each(|layer| pull.blob(layer, &|_| {}).map(drop)).map_err(about)
 }
 
 /// The reference with the digest that it is held at.
-fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Reference> {
+fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &PullContext<'_>) -> Result<Reference> {
     if reference.digest().is_some() {
         return Ok(reference.clone());
     }
@@ -103,7 +104,7 @@ fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> R
 }
 
 /// Asks the registry which digest a tag has now. What stands there goes into the cache.
-fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) -> Result<Digest> {
+fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &PullContext<'_>) -> Result<Digest> {
     let client = client.ok_or_else(|| {
         Error::missing(format!("{reference} is not locked yet, and cannot be looked up with --offline"))
             .help("run once without --offline, or name the base by its digest")
@@ -112,7 +113,7 @@ fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) 
     let bytes = client.manifest(reference).map_err(about)?;
     manifest::read(&bytes).map_err(about)?;
     let digest = Digest::of(&bytes);
-    Store::new(site.cache).make(Part::Blobs, &digest, |out| keep(out, &bytes))?;
+    RegistryStore::new(site.cache).make(StoreFolder::Blobs, &digest, |out| keep(out, &bytes))?;
     Ok(digest)
 }
 
@@ -121,7 +122,7 @@ fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &Site<'_>) 
 ///
 /// # Errors
 /// A registry does not answer or does not have the tag; the file cannot be read or written.
-pub fn update(references: &[Reference], site: &Site<'_>) -> Result<Vec<lock::Moved>> {
+pub fn update(references: &[Reference], site: &PullContext<'_>) -> Result<Vec<lock::Moved>> {
     let tags = references.iter().filter(|reference| reference.digest().is_none());
     lock::hold(resolve_all(tags, site)?, site)
 }
@@ -129,7 +130,7 @@ pub fn update(references: &[Reference], site: &Site<'_>) -> Result<Vec<lock::Mov
 /// Where these tags stand now, by their registries.
 fn resolve_all<'a>(
     references: impl Iterator<Item = &'a Reference>,
-    site: &Site<'_>,
+    site: &PullContext<'_>,
 ) -> Result<Vec<(Reference, Digest)>> {
     let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
     let one = |reference: &Reference| {
@@ -153,8 +154,8 @@ fn about(mut error: Error, reference: &Reference) -> Error {
 /// A pull of one reference, which has a digest.
 struct Pull<'a> {
     reference: &'a Reference,
-    site: &'a Site<'a>,
-    store: Store,
+    site: &'a PullContext<'a>,
+    store: RegistryStore,
     /// None where nothing may be asked.
     client: Option<&'a Client<'a>>,
 }
@@ -170,11 +171,11 @@ impl Pull<'_> {
 
     /// The bytes of a manifest or an index, from the cache or from the registry.
     fn document(&self, digest: &Digest) -> Result<Vec<u8>> {
-        let path = match self.store.find(Part::Blobs, digest) {
+        let path = match self.store.find(StoreFolder::Blobs, digest) {
             Some(path) => path,
             None => {
                 let client = self.client(digest)?;
-                self.store.make(Part::Blobs, digest, |out| {
+                self.store.make(StoreFolder::Blobs, digest, |out| {
                     keep(out, &client.manifest(&self.reference.at(digest.clone()))?)
                 })?
             }
@@ -187,14 +188,14 @@ impl Pull<'_> {
         let digest = self.reference.digest().cloned();
         let digest = digest.ok_or_else(|| Error::failed("it has no digest"))?;
         let candidates = match manifest::read(&self.document(&digest)?)? {
-            Found::Manifest(_) => vec![digest],
-            Found::Index(index) => {
+            FetchedDocument::Manifest(_) => vec![digest],
+            FetchedDocument::Index(index) => {
                 manifest::pick(&index, platform)?.into_iter().map(|found| found.digest.clone()).collect()
             }
         };
         let mut has = Vec::new();
         for digest in candidates {
-            let Found::Manifest(manifest) = manifest::read(&self.document(&digest)?)? else {
+            let FetchedDocument::Manifest(manifest) = manifest::read(&self.document(&digest)?)? else {
                 return Err(Error::failed("it is not an image").found("its index leads to another index"));
             };
             let config = self.config(&manifest.config)?;
@@ -226,7 +227,7 @@ impl Pull<'_> {
 
     /// The file of a blob, from the cache or from the registry.
     fn blob(&self, blob: &Descriptor, progress: &dyn Fn(u64)) -> Result<std::path::PathBuf> {
-        if let Some(path) = self.store.find(Part::Blobs, &blob.digest) {
+        if let Some(path) = self.store.find(StoreFolder::Blobs, &blob.digest) {
             let size = std::fs::metadata(&path).map(|meta| meta.len()).ok();
             if size == Some(blob.size) {
                 return Ok(path);
@@ -239,6 +240,7 @@ impl Pull<'_> {
             .found(format!("{} bytes instead of {}", size.unwrap_or_default(), blob.size)));
         }
         let client = self.client(&blob.digest)?;
-        self.store.make(Part::Blobs, &blob.digest, |out| client.blob(self.reference, blob, out, progress))
+        self.store
+            .make(StoreFolder::Blobs, &blob.digest, |out| client.blob(self.reference, blob, out, progress))
     }
 }

@@ -7,63 +7,63 @@ use std::path::{Path, PathBuf};
 
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, Stat};
-use xtask_files::{Staged, clock};
+use xtask_files::{StagedFile, clock};
 use xtask_oci::Digest;
 use xtask_process::cache::{self, needed, used};
 
 /// The folders of the cache.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub struct RegistryStore {
     dir: PathBuf,
 }
 
 /// The kinds of file in it, each in a folder of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum StoreFolder {
     /// Manifests, configurations and layers as a registry sent them.
     Blobs,
     /// The tars inside layers, by their digest.
     Tars,
 }
 
-impl Part {
+impl StoreFolder {
     fn name(self) -> &'static str {
         match self {
-            Part::Blobs => "blobs",
-            Part::Tars => "tars",
+            StoreFolder::Blobs => "blobs",
+            StoreFolder::Tars => "tars",
         }
     }
 }
 
-impl Store {
+impl RegistryStore {
     /// Returns the store in the user's cache folder.
     pub fn new(cache: &Path) -> Self {
         Self { dir: cache.join("registry") }
     }
 
     /// The file of a digest, whether it is there or not.
-    pub fn path(&self, part: Part, digest: &Digest) -> PathBuf {
+    pub fn path(&self, part: StoreFolder, digest: &Digest) -> PathBuf {
         self.folder(part).join(digest.hex())
     }
 
     /// The file whose time says when the file of a digest was used.
-    fn mark(&self, part: Part, digest: &Digest) -> PathBuf {
+    fn mark(&self, part: StoreFolder, digest: &Digest) -> PathBuf {
         self.dir.join("used").join(part.name()).join(digest.hex())
     }
 
-    fn folder(&self, part: Part) -> PathBuf {
+    fn folder(&self, part: StoreFolder) -> PathBuf {
         self.dir.join(part.name()).join("sha256")
     }
 
     /// The file of a digest where it is there and whole. A file that did not change since it was last held against its
     /// digest is believed; any other is read, and removed where it is damaged. That it was used is noted.
-    pub fn find(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
+    pub fn find(&self, part: StoreFolder, digest: &Digest) -> Option<PathBuf> {
         let found = self.whole(part, digest)?;
         used(&self.mark(part, digest));
         Some(found)
     }
 
-    fn whole(&self, part: Part, digest: &Digest) -> Option<PathBuf> {
+    fn whole(&self, part: StoreFolder, digest: &Digest) -> Option<PathBuf> {
         let path = self.path(part, digest);
         let memo = Memo::new(self.dir.join("seen"));
         let stat = Stat::of(&path).ok()?;
@@ -91,7 +91,7 @@ impl Store {
     /// What `fill` answers, and where the cache cannot be written.
     pub fn make(
         &self,
-        part: Part,
+        part: StoreFolder,
         digest: &Digest,
         fill: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<PathBuf> {
@@ -102,7 +102,7 @@ impl Store {
             return Ok(there);
         }
         let path = self.path(part, digest);
-        let mut staged = Staged::new(&self.folder(part)).map_err(needed)?;
+        let mut staged = StagedFile::new(&self.folder(part)).map_err(needed)?;
         fill(&mut staged)?;
         staged.flush().map_err(|e| needed(Error::io("cannot write", &path, &e)))?;
         staged.put(&path).map_err(needed)?;
@@ -123,34 +123,34 @@ mod tests {
     #[test]
     fn what_is_kept_is_found_and_what_is_damaged_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = RegistryStore::new(dir.path());
         let digest = Digest::of(b"bytes");
-        assert_eq!(store.find(Part::Blobs, &digest), None);
+        assert_eq!(store.find(StoreFolder::Blobs, &digest), None);
         let fill = |out: &mut dyn Write| {
             out.write_all(b"bytes").unwrap();
             Ok(())
         };
-        let path = store.make(Part::Blobs, &digest, fill).unwrap();
-        assert_eq!(store.find(Part::Blobs, &digest), Some(path.clone()));
-        assert_eq!(store.find(Part::Tars, &digest), None);
-        store.make(Part::Blobs, &digest, |_| panic!("it is there")).unwrap();
+        let path = store.make(StoreFolder::Blobs, &digest, fill).unwrap();
+        assert_eq!(store.find(StoreFolder::Blobs, &digest), Some(path.clone()));
+        assert_eq!(store.find(StoreFolder::Tars, &digest), None);
+        store.make(StoreFolder::Blobs, &digest, |_| panic!("it is there")).unwrap();
 
         fs::write(&path, b"bytez").unwrap();
-        assert_eq!(store.find(Part::Blobs, &digest), None, "same size, other bytes");
+        assert_eq!(store.find(StoreFolder::Blobs, &digest), None, "same size, other bytes");
         assert!(!path.exists());
-        store.make(Part::Blobs, &digest, fill).unwrap();
+        store.make(StoreFolder::Blobs, &digest, fill).unwrap();
         // Restored from a backup: another inode and other times, the same bytes.
         fs::remove_file(&path).unwrap();
         fs::write(&path, b"bytes").unwrap();
-        assert_eq!(store.find(Part::Blobs, &digest), Some(path));
+        assert_eq!(store.find(StoreFolder::Blobs, &digest), Some(path));
     }
 
     #[test]
     fn what_fails_leaves_nothing() {
         let dir = tempfile::tempdir().unwrap();
-        let store = Store::new(dir.path());
+        let store = RegistryStore::new(dir.path());
         let digest = Digest::of(b"bytes");
-        let failed = store.make(Part::Tars, &digest, |out| {
+        let failed = store.make(StoreFolder::Tars, &digest, |out| {
             out.write_all(b"byt").unwrap();
             Err(Error::failed("broken"))
         });

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 
-pub use changes::{Change, What, changes, compare};
+pub use changes::{ChangedThing, SizeChange, changes, compare};
 pub use crates::{add_programs, program};
-pub use kept::{Against, Kept};
+pub use kept::{Against, SizeFiles};
 pub use measure::{Subject, measure};
 pub use tables::{changes_table, text};
 
@@ -106,7 +106,7 @@ pub struct ProgramSize {
     /// The size of the program's file, in bytes.
     pub size: u64,
     /// Where the names of the symbols come from.
-    pub symbols: Symbols,
+    pub symbols: SymbolSource,
     /// The sections that a process has in its memory image and that take room in the file, the largest first.
     pub sections: Vec<SectionSize>,
     /// The crates that brought code and data with names, the largest first; empty where no names are known.
@@ -116,7 +116,7 @@ pub struct ProgramSize {
 /// Where the names of a program's symbols come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Symbols {
+pub enum SymbolSource {
     /// From the program that ships.
     Own,
     /// From the same program, built once more without stripping.

@@ -11,10 +11,10 @@ mod stats;
 mod tables;
 mod trace;
 
-pub use host::{Host, host_facts};
+pub use host::{HostFacts, host_facts};
 pub use ratio::Ratio;
-pub use record::{By, CaseRecord, Parts, RatioRecord, Timings};
-pub use run::{Executor, Run, Sample, run};
+pub use record::{BuildSeconds, CaseRecord, RatioRecord, SampledBy, Timings};
+pub use run::{Executor, Sample, TimingRun, run};
 pub use schedule::{Case, Scenario, ScheduledSample, schedule};
 pub(crate) use stats::micro;
 pub use stats::{Timing, median};

@@ -12,12 +12,12 @@ const RUSTC: [[&str; 3]; 2] = [["rustc-web", "cargo-web", "rust-web-src"], ["rus
 
 /// What apt can install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Apt {
+pub struct AptCandidates {
     /// The version that would be installed, by package; packages without one are left out.
     pub candidates: BTreeMap<String, String>,
 }
 
-impl Apt {
+impl AptCandidates {
     /// Reads the answer of `apt-cache policy` (in the C locale).
     pub fn parse(policy: &str) -> Self {
         let mut candidates = BTreeMap::new();
@@ -113,20 +113,20 @@ mod tests {
     #[test]
     fn the_newest_rustc_that_is_new_enough_is_taken() {
         let least = Version::parse("1.95");
-        let apt = Apt::parse(BOOKWORM);
+        let apt = AptCandidates::parse(BOOKWORM);
         assert_eq!(apt.candidates.len(), 4);
         let (packages, version) = apt.rustc(least.as_ref()).unwrap();
         assert_eq!((packages, version.to_string().as_str()), (RUSTC[0], "1.96.0"));
         assert_eq!(apt.rustc(Version::parse("1.97").as_ref()), None);
         let trixie = BOOKWORM.replace("1.63.0+dfsg1-2", "1.98.0+dfsg3-1").replace("1.96", "1.85");
-        assert_eq!(Apt::parse(&trixie).rustc(least.as_ref()).unwrap().0, RUSTC[1]);
-        assert_eq!(Apt::parse("").rustc(None), None);
+        assert_eq!(AptCandidates::parse(&trixie).rustc(least.as_ref()).unwrap().0, RUSTC[1]);
+        assert_eq!(AptCandidates::parse("").rustc(None), None);
     }
 
     #[test]
     fn a_source_of_another_version_does_not_count() {
         let torn = BOOKWORM.replacen("1.96.0+dfsg1-1~deb12u2", "1.96.1", 1);
-        assert_eq!(Apt::parse(&torn).rustc(Version::parse("1.95").as_ref()), None);
+        assert_eq!(AptCandidates::parse(&torn).rustc(Version::parse("1.95").as_ref()), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::pip::{self, Wanted};
+use super::pip::{self, PipInstall};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 
@@ -37,7 +37,7 @@ pub fn python(python: &Path, cache: &Path) -> Option<Cmd> {
 pub fn install(python: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
     let works = |folder: &Path| imports(&with(python, folder));
     let wanted =
-        Wanted { what: "cyclonedx", place: &place(cache), requirements: REQUIREMENTS, works: &works };
+        PipInstall { what: "cyclonedx", place: &place(cache), requirements: REQUIREMENTS, works: &works };
     pip::install(&wanted, python, say)
 }
 

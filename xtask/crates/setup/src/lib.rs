@@ -18,7 +18,7 @@ pub mod steps;
 pub mod zig;
 
 pub use machine::Machine;
-pub use run::{Context, Report, run};
+pub use run::{SetupContext, SetupReport, run};
 pub use steps::{Action, Step, steps};
 
 /// Something that is missing, named by what it is for.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Want;
-use super::apt::{self, Apt};
+use super::apt::{self, AptCandidates};
 use xtask_compilers::rustc::{Rustc, Version};
 use xtask_process::exec::Cmd;
 use xtask_process::host::{self, Host};
 
 /// Who may install packages of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Root {
+pub enum RootAccess {
     /// This process itself: it runs as root.
     Here,
     /// This process, by way of `sudo`.
@@ -26,7 +26,7 @@ pub struct Machine {
     /// The operating system of this machine, as [`std::env::consts::OS`] names it.
     pub os: &'static str,
     /// Who may install packages of the system.
-    pub root: Root,
+    pub root: RootAccess,
     /// rustup's toolchain that the active rustc belongs to, where there is a rustup.
     pub rustup: Option<String>,
     /// The active rustc, or another one that may be used, has the source of its library.
@@ -36,7 +36,7 @@ pub struct Machine {
     /// The oldest Rust version that may be used: the workspace's `rust-version`.
     pub least: Option<Version>,
     /// apt, where it is there.
-    pub apt: Option<Apt>,
+    pub apt: Option<AptCandidates>,
     /// The path of a Python 3 interpreter, where there is one.
     pub python: Option<PathBuf>,
     /// It has pip, or the module venv, which brings pip.
@@ -75,20 +75,20 @@ impl Machine {
     }
 }
 
-fn root(host: &Host) -> Root {
+fn root(host: &Host) -> RootAccess {
     if host::is_root() {
-        return Root::Here;
+        return RootAccess::Here;
     }
-    if host.program("sudo").is_some() { Root::Sudo } else { Root::No }
+    if host.program("sudo").is_some() { RootAccess::Sudo } else { RootAccess::No }
 }
 
-fn ask_apt(wants: &[Want]) -> Apt {
+fn ask_apt(wants: &[Want]) -> AptCandidates {
     let mut packages: Vec<String> = wants.iter().flat_map(apt::packages).collect();
     packages.sort();
     packages.dedup();
     let cmd = Cmd::new("apt-cache").arg("policy").args(packages).env("LC_ALL", "C");
     let answer = cmd.capture_whole(Duration::from_secs(60)).map(|output| output.text()).unwrap_or_default();
-    Apt::parse(&answer)
+    AptCandidates::parse(&answer)
 }
 
 fn works(cmd: &Cmd) -> bool {

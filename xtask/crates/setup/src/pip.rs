@@ -13,7 +13,7 @@ use xtask_process::exec::Cmd;
 const LIMIT: Duration = Duration::from_secs(900);
 
 /// What pip is to install.
-pub(super) struct Wanted<'a> {
+pub(super) struct PipInstall<'a> {
     /// The name of the package in messages.
     pub(super) what: &'a str,
     /// The folder of the package in the cache.
@@ -29,8 +29,8 @@ pub(super) struct Wanted<'a> {
 ///
 /// # Errors
 /// Where pip fails (no network, another hash) or what it brought does not work.
-pub(super) fn install(wanted: &Wanted<'_>, python: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
-    let Wanted { what, place, requirements, works } = wanted;
+pub(super) fn install(wanted: &PipInstall<'_>, python: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
+    let PipInstall { what, place, requirements, works } = wanted;
     let _lock = cache::lock(&place.with_extension("lock"), || {
         say(&format!("waiting for another process that installs {what}"));
     })?;

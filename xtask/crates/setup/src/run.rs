@@ -5,13 +5,13 @@ use std::path::Path;
 
 use super::steps::Pip;
 use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
-use xtask_compilers::rust_std::{self, Build, Refused, StdPlan, find as stds, self_contained};
+use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as stds, self_contained};
 use xtask_compilers::rustc::{Rustc, Version, find};
 use xtask_compilers::toolchain::CcChoice;
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::{Cmd, End};
+use xtask_process::exec::{Cmd, ProcessEnd};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
@@ -20,7 +20,7 @@ pub(super) const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
 /// What setup works with.
 #[derive(Debug, Clone)]
-pub struct Context<'a> {
+pub struct SetupContext<'a> {
     /// The environment, and the triple of the host.
     pub host: &'a Host,
     /// The user's cache folder.
@@ -38,7 +38,7 @@ pub struct Context<'a> {
 }
 
 /// How setup tells what it does, and asks. `ui` implements it for a terminal.
-pub trait Talk {
+pub trait SetupDialog {
     /// All the steps, before the first one: whether to go on.
     fn agree(&mut self, steps: &[Step]) -> bool;
     /// A step begins: its line.
@@ -49,7 +49,7 @@ pub trait Talk {
 
 /// The outcome of each want.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub struct SetupReport {
     /// The wants that are met now.
     pub met: BTreeSet<Want>,
     /// Those that are not, with what was tried and the last lines of what it said.
@@ -58,7 +58,7 @@ pub struct Report {
     pub declined: bool,
 }
 
-impl Report {
+impl SetupReport {
     /// The error that says what is still missing (exit code 3); none where nothing is.
     pub fn error(&self) -> Option<Error> {
         if self.unmet.is_empty() {
@@ -71,12 +71,12 @@ impl Report {
     }
 }
 
-/// Gets what is wanted and not there yet. The steps come from [`steps()`]; nothing runs before [`Talk::agree`] said yes.
+/// Gets what is wanted and not there yet. The steps come from [`steps()`]; nothing runs before [`SetupDialog::agree`] said yes.
 ///
 /// # Errors
 /// Never for a want that could not be met: that is in the report. Only where the machine cannot be looked at.
-pub fn run(wants: &[Want], context: &Context<'_>, talk: &mut dyn Talk) -> Result<Report> {
-    let mut report = Report::default();
+pub fn run(wants: &[Want], context: &SetupContext<'_>, talk: &mut dyn SetupDialog) -> Result<SetupReport> {
+    let mut report = SetupReport::default();
     let (met, missing): (Vec<Want>, Vec<Want>) = wants.iter().cloned().partition(|w| is_met(w, context));
     report.met.extend(met);
     if missing.is_empty() {
@@ -90,8 +90,13 @@ pub fn run(wants: &[Want], context: &Context<'_>, talk: &mut dyn Talk) -> Result
         report.unmet = missing.into_iter().map(|want| (want, Vec::new())).collect();
         return Ok(report);
     }
-    let mut work =
-        SetupWork { context, machine: &machine, refused: Refused::default(), done: BTreeSet::new(), talk };
+    let mut work = SetupWork {
+        context,
+        machine: &machine,
+        refused: RustupRefusals::default(),
+        done: BTreeSet::new(),
+        talk,
+    };
     work.refused.rustup = machine.rustup.is_some();
     let mut tried: BTreeMap<Want, Vec<String>> = BTreeMap::new();
     for step in &steps {
@@ -113,7 +118,7 @@ pub fn run(wants: &[Want], context: &Context<'_>, talk: &mut dyn Talk) -> Result
 }
 
 /// Whether a want is met, by looking again.
-pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
+pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
     let program = |name: &str| context.host.program(name).is_some();
     match want {
         Want::Zig => {
@@ -150,25 +155,25 @@ pub fn is_met(want: &Want, context: &Context<'_>) -> bool {
 }
 
 /// The std plan as it is now, for all targets of the run.
-fn plan(context: &Context<'_>, refused: &Refused) -> StdPlan {
+fn plan(context: &SetupContext<'_>, refused: &RustupRefusals) -> StdPlan {
     rust_std::choose(&rustcs(context), context.targets, context.cache, refused)
 }
 
-fn rustcs(context: &Context<'_>) -> Vec<Rustc> {
+fn rustcs(context: &SetupContext<'_>) -> Vec<Rustc> {
     std::iter::once(context.rustc.clone()).chain(others(context).rustcs).collect()
 }
 
-fn others(context: &Context<'_>) -> find::Others {
+fn others(context: &SetupContext<'_>) -> find::Others {
     find::others(context.rustc, context.host, context.workspace, context.least, context.cache)
 }
 
 struct SetupWork<'a, 'c> {
-    context: &'a Context<'c>,
+    context: &'a SetupContext<'c>,
     machine: &'a Machine,
-    refused: Refused,
+    refused: RustupRefusals,
     /// Commands that ended well: several wants may need the same one.
     done: BTreeSet<String>,
-    talk: &'a mut dyn Talk,
+    talk: &'a mut dyn SetupDialog,
 }
 
 impl SetupWork<'_, '_> {
@@ -224,7 +229,7 @@ impl SetupWork<'_, '_> {
             said.push('\n');
             self.talk.progress(line);
         })?;
-        if end == End::Code(0) {
+        if end == ProcessEnd::Code(0) {
             self.done.insert(cmd.line());
             return Ok(());
         }
@@ -268,18 +273,18 @@ impl SetupWork<'_, '_> {
 }
 
 /// What the C library of a musl std is taken from: zig, else a cross gcc.
-pub fn supply(target: &Triple, context: &Context<'_>) -> Option<self_contained::Supply> {
+pub fn supply(target: &Triple, context: &SetupContext<'_>) -> Option<self_contained::SelfContainedSource> {
     let zig = xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref());
     let flags = xtask_compilers::toolchain::zig::target_flags(target, None);
     if let Some((zig, flags)) = zig.into_iter().next().zip(flags) {
-        return Some(self_contained::Supply::Zig { program: zig.program.into(), flags });
+        return Some(self_contained::SelfContainedSource::Zig { program: zig.program.into(), flags });
     }
     xtask_compilers::toolchain::providers::musl::names(target, context.host)
         .iter()
         // A wrapper around the host's gcc: its files are not musl's.
         .filter(|name| *name != "musl-gcc")
         .find_map(|name| context.host.program(name))
-        .map(self_contained::Supply::Gcc)
+        .map(self_contained::SelfContainedSource::Gcc)
 }
 
 /// The last lines of what a command said.

@@ -1,7 +1,7 @@
 //! Which commands would meet which wants on which machine. Pure.
 
-use super::apt::{self, Apt};
-use super::machine::{Machine, Root};
+use super::apt::{self, AptCandidates};
+use super::machine::{Machine, RootAccess};
 use super::{Want, cyclonedx, zig};
 use xtask_compilers::toolchain::Supply;
 use xtask_compilers::toolchain::runner::qemu_arch;
@@ -83,7 +83,7 @@ pub fn steps(wants: &[Want], machine: &Machine) -> Vec<Step> {
 }
 
 /// Whether apt knows nothing of what is wanted: then its lists are missing or old.
-fn lists_missing(apt: &Apt, want: &Want) -> bool {
+fn lists_missing(apt: &AptCandidates, want: &Want) -> bool {
     let packages = apt::packages(want);
     match want {
         // One of several would do.
@@ -194,9 +194,9 @@ fn apt_step(want: &Want, args: &[&str], machine: &Machine, if_needed: bool) -> O
 fn privileged(want: &Want, program: &str, args: &[&str], machine: &Machine, if_needed: bool) -> Option<Step> {
     let cmd = Cmd::new(program).args(args);
     let action = match machine.root {
-        Root::Here => Action::Run(cmd),
-        Root::Sudo => Action::Run(Cmd::new("sudo").arg(program).args(args)),
-        Root::No => Action::ByHand(vec![format!("as root: {}", cmd.line())]),
+        RootAccess::Here => Action::Run(cmd),
+        RootAccess::Sudo => Action::Run(Cmd::new("sudo").arg(program).args(args)),
+        RootAccess::No => Action::ByHand(vec![format!("as root: {}", cmd.line())]),
     };
     Some(step(want, action, true, if_needed))
 }
@@ -251,12 +251,12 @@ mod tests {
         let candidates = candidates.map(|(k, v)| (k.to_owned(), v.to_owned())).into();
         Machine {
             os: "linux",
-            root: Root::Here,
+            root: RootAccess::Here,
             rustup: Some("stable-x86_64-unknown-linux-gnu".into()),
             source: false,
             bound: None,
             least: Version::parse("1.95"),
-            apt: Some(Apt { candidates }),
+            apt: Some(AptCandidates { candidates }),
             python: Some("/usr/bin/python3".into()),
             pip: true,
             binfmt_mounted: false,
@@ -294,7 +294,7 @@ mod tests {
             ),
             (
                 "not root",
-                Machine { root: Root::No, ..debian() },
+                Machine { root: RootAccess::No, ..debian() },
                 vec![add.clone(), format!("else as root: {install}")],
             ),
             (
@@ -326,7 +326,7 @@ mod tests {
         let cross = Want::GnuCross { target: target.clone(), cxx: false };
         let words = "the C library that programs for aarch64-unknown-linux-gnu are run with, which comes with GNU's compiler";
         assert_eq!(cross.to_string(), words, "not for want of a C compiler, which may be there");
-        let sudo = Machine { root: Root::Sudo, ..debian() };
+        let sudo = Machine { root: RootAccess::Sudo, ..debian() };
         assert_eq!(
             lines(std::slice::from_ref(&cross), &sudo),
             [
@@ -334,7 +334,7 @@ mod tests {
               gcc-aarch64-linux-gnu libc6-dev-arm64-cross"
             ]
         );
-        let unknown = Machine { apt: Some(Apt::default()), ..debian() };
+        let unknown = Machine { apt: Some(AptCandidates::default()), ..debian() };
         assert_eq!(
             lines(&[cross], &unknown)[0],
             "env DEBIAN_FRONTEND=noninteractive apt-get update",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::pip::{self, Wanted};
+use super::pip::{self, PipInstall};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 
@@ -46,7 +46,7 @@ pub(super) fn line() -> String {
 /// Where pip fails (no network, another hash) or what it brought does not run.
 pub fn install(python: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let place = place(cache);
-    let wanted = Wanted { what: "zig", place: &place, requirements: &requirements(), works: &works };
+    let wanted = PipInstall { what: "zig", place: &place, requirements: &requirements(), works: &works };
     pip::install(&wanted, python, say)?;
     program(cache).ok_or_else(|| Error::failed(format!("zig is not in {}", place.display())))
 }

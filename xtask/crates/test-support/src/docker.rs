@@ -30,9 +30,9 @@ pub fn keeps_the_index() -> bool {
 }
 
 /// Names of images that a test loaded. They are removed when it ends, however it ends.
-pub struct Loaded(pub Vec<String>);
+pub struct LoadedNames(pub Vec<String>);
 
-impl Drop for Loaded {
+impl Drop for LoadedNames {
     fn drop(&mut self) {
         let _ = Cmd::new("docker").args(["image", "rm", "--force"]).args(&self.0).capture(LIMIT);
     }

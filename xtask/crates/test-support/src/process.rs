@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use xtask_process::exec::{Cmd, End, Output};
+use xtask_process::exec::{Cmd, Output, ProcessEnd};
 
 /// Long enough for `docker load` on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -56,7 +56,7 @@ impl Finished {
     /// Where it is another.
     #[track_caller]
     pub fn ended(self, code: i32) -> Self {
-        assert!(self.output.end == End::Code(code), "expected exit code {code}\n{self}");
+        assert!(self.output.end == ProcessEnd::Code(code), "expected exit code {code}\n{self}");
         self
     }
 

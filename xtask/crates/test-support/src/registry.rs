@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// A running registry; dropping it ends it.
-pub struct Server {
+pub struct RegistryServer {
     child: Child,
     /// The address of the registry: `127.0.0.1:<port>`.
     pub at: String,
@@ -42,7 +42,7 @@ pub struct Server {
     skopeo: PathBuf,
 }
 
-impl Server {
+impl RegistryServer {
     /// Starts a registry with the default settings, or skips the test where a program is missing.
     pub fn start(test: &str) -> Option<Self> {
         Self::start_with(test, Settings::default())
@@ -123,7 +123,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for RegistryServer {
     fn drop(&mut self) {
         self.stop();
     }

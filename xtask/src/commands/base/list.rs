@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use crate::cli::Common;
 use crate::session::Session;
-use xtask_base::lock::{Package, Release};
-use xtask_base::{Arch, Distroless, Flavour, Lock, contents};
+use xtask_base::lock::{DebPackage, Release};
+use xtask_base::{BaseLock, DebianArch, Distroless, Flavour, contents};
 use xtask_files::error::Result;
 use xtask_files::human_size;
 use xtask_process::table::{Align, Cell, Table, Tone};
@@ -58,7 +58,7 @@ pub(super) fn run(common: &Common, json: bool) -> Result<()> {
     let mut document = BaseListDocument { schema: 1, bases: Vec::new(), locks: Vec::new(), tags };
     for debian in [13, 12] {
         let file = lock_file(&session, debian);
-        let lock = Lock::load(&file)?;
+        let lock = BaseLock::load(&file)?;
         for flavour in Flavour::ALL {
             document.bases.push(base(Distroless { debian, ..Distroless::of(flavour) }, lock.as_ref()));
         }
@@ -106,17 +106,17 @@ pub(super) fn run(common: &Common, json: bool) -> Result<()> {
     Ok(())
 }
 
-fn base(what: Distroless, lock: Option<&Lock>) -> BaseJson {
-    let platform = |arch: &Arch| {
+fn base(what: Distroless, lock: Option<&BaseLock>) -> BaseJson {
+    let platform = |arch: &DebianArch| {
         let part = lock?.part(what, *arch).ok()?;
-        let download_size = part.packages.iter().map(|package: &Package| package.size).sum();
+        let download_size = part.packages.iter().map(|package: &DebPackage| package.size).sum();
         Some(LockedPlatform { platform: arch.platform().to_string(), download_size })
     };
     BaseJson {
         name: what.to_string(),
         debian: what.debian,
         packages: contents::packages(what),
-        platforms: Arch::ALL.iter().filter_map(platform).collect(),
+        platforms: DebianArch::ALL.iter().filter_map(platform).collect(),
     }
 }
 

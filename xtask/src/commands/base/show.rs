@@ -5,10 +5,10 @@ use serde::Serialize;
 use crate::cli::Common;
 use crate::session::Session;
 use xtask_base::distroless::{self, LOCKS};
-use xtask_base::{Arch, BaseImage, Distroless, Lock, Package};
+use xtask_base::{BaseImage, BaseLock, DebPackage, DebianArch, Distroless};
 use xtask_files::error::{Error, Result};
 use xtask_files::human_size;
-use xtask_oci::{Digest, Kind, RootFs};
+use xtask_oci::{Digest, FileKind, RootFs};
 use xtask_process::table::{Align, Table};
 
 #[derive(Serialize)]
@@ -66,15 +66,21 @@ pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, 
     }
     let arch = match arch {
         Some(text) => super::arch(text)?,
-        None => session.host.triple.platform().and_then(|platform| Arch::of(&platform)).ok_or_else(|| {
-            Error::usage("there is no base for this machine's architecture").help("name one: --arch amd64")
-        })?,
+        None => session.host.triple.platform().and_then(|platform| DebianArch::of(&platform)).ok_or_else(
+            || {
+                Error::usage("there is no base for this machine's architecture")
+                    .help("name one: --arch amd64")
+            },
+        )?,
     };
     let locks = session.locks();
     let file = super::lock_file(&session, what.debian);
-    let lock = Lock::load(&file)?.ok_or_else(|| {
-        Error::missing(format!("{what} is not locked: there is no {LOCKS}/{}", Lock::file_name(what.debian)))
-            .help(format!("lock its packages: cargo xtask base update {}", what.debian))
+    let lock = BaseLock::load(&file)?.ok_or_else(|| {
+        Error::missing(format!(
+            "{what} is not locked: there is no {LOCKS}/{}",
+            BaseLock::file_name(what.debian)
+        ))
+        .help(format!("lock its packages: cargo xtask base update {}", what.debian))
     })?;
     let part = lock.part(what, arch)?;
     let assembled = if files {
@@ -117,8 +123,8 @@ fn parse(name: &str) -> Result<Distroless> {
     })
 }
 
-fn package(package: &Package) -> PackageJson<'_> {
-    let Package { name, version, architecture, size, digest, pool } = package;
+fn package(package: &DebPackage) -> PackageJson<'_> {
+    let DebPackage { name, version, architecture, size, digest, pool } = package;
     PackageJson { name, version, architecture, size: *size, sha256: digest.hex(), pool }
 }
 
@@ -131,9 +137,9 @@ fn entries(tree: &RootFs) -> Vec<FileJson<'_>> {
     tree.iter()
         .map(|(path, node)| {
             let (kind, size, target) = match &node.kind {
-                Kind::Dir => ("dir", None, None),
-                Kind::File(content) => ("file", content.size().ok(), None),
-                Kind::Symlink(target) => ("symlink", None, Some(target.as_str())),
+                FileKind::Dir => ("dir", None, None),
+                FileKind::File(content) => ("file", content.size().ok(), None),
+                FileKind::Symlink(target) => ("symlink", None, Some(target.as_str())),
             };
             let (path, mode) = (format!("/{path}"), format!("{:04o}", node.mode));
             FileJson { path, kind, mode, uid: node.uid, gid: node.gid, size, target }
@@ -148,11 +154,11 @@ fn line(file: &FileJson<'_>) -> String {
     format!("{kind:<7} {mode} {uid:>5} {gid:>5} {size:>9} {path}{target}\n")
 }
 
-fn table(packages: &[Package]) -> String {
+fn table(packages: &[DebPackage]) -> String {
     let columns =
         [("package", Align::Left), ("version", Align::Left), ("arch", Align::Left), ("size", Align::Right)];
     let mut table = Table::new(&columns);
-    for Package { name, version, architecture, size, .. } in packages {
+    for DebPackage { name, version, architecture, size, .. } in packages {
         let cells = [name.as_str(), version, architecture];
         table.row(cells.map(Into::into).into_iter().chain([human_size(*size).into()]));
     }

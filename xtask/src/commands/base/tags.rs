@@ -8,7 +8,7 @@ use crate::session::Session;
 use xtask_base::Base;
 use xtask_files::error::Result;
 use xtask_registry::lock::{self, Moved};
-use xtask_registry::{Reference, Site};
+use xtask_registry::{PullContext, Reference};
 
 /// A tag as documents show it.
 #[derive(Serialize)]
@@ -44,7 +44,7 @@ pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: b
         return Ok(Vec::new());
     }
     let Session { cache, offline, ui, host, .. } = session;
-    let site = Site { cache, locks, offline: *offline, ui, host };
+    let site = PullContext { cache, locks, offline: *offline, ui, host };
     let moved = xtask_registry::update(tags, &site)?;
     for reference in if all { lock::retain(tags, &site)? } else { Vec::new() } {
         session.ui.step("Removed", format!("{reference}, which targets.toml does not name"));

@@ -5,9 +5,9 @@ use serde::Serialize;
 use crate::cli::Common;
 use crate::session::Session;
 use xtask_base::apt::Apt;
-use xtask_base::store::Store;
-use xtask_base::update::{self, Change};
-use xtask_base::{Arch, Distroless, Flavour, Lock};
+use xtask_base::store::BaseStore;
+use xtask_base::update::{self, PackageChange};
+use xtask_base::{BaseLock, DebianArch, Distroless, Flavour};
 use xtask_files::error::{Error, Result};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
@@ -26,14 +26,14 @@ struct LockJson {
     debian: u8,
     file: String,
     architectures: Vec<&'static str>,
-    changes: Vec<Change>,
+    changes: Vec<PackageChange>,
 }
 
 pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
     let all = archs.iter().any(|text| text == "all");
     let archs = archs.iter().filter(|text| *text != "all").map(|text| super::arch(text));
-    let archs = archs.collect::<Result<Vec<Arch>>>()?;
+    let archs = archs.collect::<Result<Vec<DebianArch>>>()?;
     let _in_use = xtask_base::prune::hold(&session.cache);
     if session.offline {
         return Err(Error::missing("base update cannot fetch from Debian's archive with --offline"));
@@ -67,7 +67,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
 }
 
 /// Locks the packages of these releases.
-fn debian(session: &Session, wanted: Vec<u8>, archs: &[Arch], all: bool) -> Result<Vec<LockJson>> {
+fn debian(session: &Session, wanted: Vec<u8>, archs: &[DebianArch], all: bool) -> Result<Vec<LockJson>> {
     let apt = Apt::find(&session.host, session.ui, "the packages of distroless bases")?;
     if apt.has_no_security() {
         session
@@ -80,9 +80,10 @@ fn debian(session: &Session, wanted: Vec<u8>, archs: &[Arch], all: bool) -> Resu
             session.ui.warn(warning);
         }
         let file = lock_file(session, debian);
-        let older = Lock::load(&file)?;
-        let archs = if all { Arch::of_release(debian) } else { all_archs(debian, archs, older.as_ref())? };
-        let states = Store::new(&session.cache).apt();
+        let older = BaseLock::load(&file)?;
+        let archs =
+            if all { DebianArch::of_release(debian) } else { all_archs(debian, archs, older.as_ref())? };
+        let states = BaseStore::new(&session.cache).apt();
         let newer = update::update(&apt, &states, debian, &archs, older.as_ref(), session.ui)?;
         let changes = update::changes(older.as_ref(), &newer);
         xtask_files::write(&file, newer.text().as_bytes())?;
@@ -109,8 +110,8 @@ fn wanted(session: &Session, named: &[u8], tags: bool) -> Vec<u8> {
 
 /// A lock is of one moment: what it has already is looked up again together with what is added. Most images are for
 /// these two, and each further architecture is 10 MB of indexes.
-fn all_archs(debian: u8, named: &[Arch], older: Option<&Lock>) -> Result<Vec<Arch>> {
-    let there = Arch::of_release(debian);
+fn all_archs(debian: u8, named: &[DebianArch], older: Option<&BaseLock>) -> Result<Vec<DebianArch>> {
+    let there = DebianArch::of_release(debian);
     if let Some(arch) = named.iter().find(|arch| !there.contains(arch)) {
         return Err(Error::usage(format!("Debian {debian} has no {arch}")));
     }
@@ -118,14 +119,14 @@ fn all_archs(debian: u8, named: &[Arch], older: Option<&Lock>) -> Result<Vec<Arc
     archs.extend(older.into_iter().flat_map(|lock| lock.packages.keys().copied()));
     archs.sort();
     archs.dedup();
-    Ok(if archs.is_empty() { vec![Arch::Amd64, Arch::Arm64] } else { archs })
+    Ok(if archs.is_empty() { vec![DebianArch::Amd64, DebianArch::Arm64] } else { archs })
 }
 
-fn table(changes: &[Change]) -> Table {
+fn table(changes: &[PackageChange]) -> Table {
     let columns =
         [("package", Align::Left), ("arch", Align::Left), ("from", Align::Left), ("to", Align::Left)];
     let mut table = Table::new(&columns);
-    for Change { package, architecture, from, to } in changes {
+    for PackageChange { package, architecture, from, to } in changes {
         let version = |version: &Option<String>| match version {
             Some(version) => Cell::from(version.as_str()),
             None => Cell::new("none", Tone::Plain),

@@ -6,7 +6,7 @@ const TARGET: &str = "x86_64-unknown-linux-musl";
 /// A unit: package ID, platform, kind, mode, features, what it needs.
 type Row<'a> = (&'a str, Option<&'a str>, &'a str, &'a str, &'a [&'a str], &'a [usize]);
 
-fn graph(rows: &[Row<'_>]) -> Graph {
+fn graph(rows: &[Row<'_>]) -> UnitGraph {
     let unit = |(id, platform, kind, mode, features, needs): &Row<'_>| {
         let needs: Vec<_> = needs.iter().map(|index| serde_json::json!({ "index": index })).collect();
         serde_json::json!({ "pkg_id": id, "platform": platform, "mode": mode, "features": features,
@@ -36,7 +36,7 @@ fn code_of_the_program_is_told_from_code_of_the_build() {
         (CC, None, "lib", "build", &["parallel"], &[7]),
         (DEP, None, "lib", "build", &["alloc", "std"], &[]),
     ]);
-    let packages = Packages::of(&graph, TARGET).unwrap();
+    let packages = CratePackages::of(&graph, TARGET).unwrap();
     let told: Vec<_> =
         packages.all.iter().map(|p| (p.name.as_str(), p.version.as_str(), p.in_program)).collect();
     assert_eq!(
@@ -75,8 +75,8 @@ fn code_of_the_program_is_told_from_code_of_the_build() {
 #[test]
 fn a_graph_for_another_target_or_with_edges_to_nowhere() {
     let rows: [Row<'_>; 1] = [(APP, Some(TARGET), "bin", "build", &[], &[9, 0])];
-    assert_eq!(Packages::of(&graph(&rows), "other"), None);
-    assert_eq!(Packages::of(&graph(&rows), TARGET).unwrap().all.len(), 1);
+    assert_eq!(CratePackages::of(&graph(&rows), "other"), None);
+    assert_eq!(CratePackages::of(&graph(&rows), TARGET).unwrap().all.len(), 1);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn package_ids() {
         ("a-b", "1.0.0-rc.1+x", true)
     );
     let git = parse("git+https://x/team/dep?rev=ab#0.1.0");
-    assert_eq!(git, ("dep".into(), "0.1.0".into(), Source::Git("https://x/team/dep?rev=ab".into())));
+    assert_eq!(git, ("dep".into(), "0.1.0".into(), PackageSource::Git("https://x/team/dep?rev=ab".into())));
     assert_eq!(parse("path+file:///w/folder#name@0.1.0").0, "name");
-    assert_eq!(parse("odd"), ("odd".into(), String::new(), Source::Other("odd".into())));
+    assert_eq!(parse("odd"), ("odd".into(), String::new(), PackageSource::Other("odd".into())));
 }

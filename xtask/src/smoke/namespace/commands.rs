@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::mount::MOUNT;
-use super::{Tools, Way};
+use super::{Isolation, NamespaceTools};
 use crate::runtime::accounts::Account;
 use crate::smoke::qemu::Emulator;
 use xtask_oci::document::Runtime;
@@ -12,7 +12,7 @@ use xtask_process::exec::Cmd;
 
 /// What is to be run where.
 #[derive(Debug, Clone, Copy)]
-pub struct Cell<'a> {
+pub struct NamespaceCommand<'a> {
     /// The folder that becomes the root.
     pub root: &'a Path,
     /// The image's configuration: variables, and the folder to start in.
@@ -63,22 +63,22 @@ fn reporting(bwrap: &Path, root: &Path) -> Cmd {
 const WEAK: [&str; 2] = ["--bounding-set=-all,+sys_chroot", "--inh-caps=-all"];
 
 /// The command that runs a cell; none where its tool is not here.
-pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
+pub fn command(way: Isolation, tools: &NamespaceTools, cell: &NamespaceCommand<'_>) -> Option<Cmd> {
     match way {
-        Way::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
-        Way::Root | Way::User => {
+        Isolation::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
+        Isolation::Root | Isolation::User => {
             let unshare = tools.unshare.as_deref()?;
             let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
             // Root of the first user namespace is the image's root when it has given up what root may do; a second would
             // give all of that back.
             let root = (cell.user.uid, cell.user.gid) == (0, 0);
-            let weak_root = way == Way::User && root && tools.setpriv.is_some();
+            let weak_root = way == Isolation::User && root && tools.setpriv.is_some();
             // `unshare` leaves a user no group beside the one that it sets.
             let groups = tools.setpriv.as_ref().and_then(|_| groups(way, cell.user));
             let become_user: Vec<OsString> = match way {
                 _ if weak_root => Vec::new(),
-                Way::Root if groups.is_some() => ["--setuid", &ids[0]].map(Into::into).into(),
-                Way::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
+                Isolation::Root if groups.is_some() => ["--setuid", &ids[0]].map(Into::into).into(),
+                Isolation::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
                 // A second user namespace, in which nothing of the first can be mounted or unmounted.
                 _ => {
                     let map = [format!("--map-user={}", ids[0]), format!("--map-group={}", ids[1])];
@@ -110,27 +110,36 @@ pub fn command(way: Way, tools: &Tools, cell: &Cell<'_>) -> Option<Cmd> {
 }
 
 /// All groups of a user who has more than one, where they can be given.
-fn groups(way: Way, user: &Account) -> Option<String> {
+fn groups(way: Isolation, user: &Account) -> Option<String> {
     let all = [user.gid].into_iter().chain(user.further.iter().copied()).map(|gid| gid.to_string());
-    (way == Way::Root && !user.further.is_empty()).then(|| all.collect::<Vec<_>>().join(","))
+    (way == Isolation::Root && !user.further.is_empty()).then(|| all.collect::<Vec<_>>().join(","))
 }
 
 /// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
-pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
+pub(super) fn trial(way: Isolation, tools: &NamespaceTools, root: &Path) -> Option<Cmd> {
     let runtime = Runtime::default();
     let user = &Account { uid: 1, gid: 1, further: Vec::new() };
     let (volumes, name) = (&[], "trial");
-    let cell = Cell { root, runtime: &runtime, volumes, name, user, program: "", argv: &[], emulator: None };
+    let cell = NamespaceCommand {
+        root,
+        runtime: &runtime,
+        volumes,
+        name,
+        user,
+        program: "",
+        argv: &[],
+        emulator: None,
+    };
     match way {
-        Way::Bubblewrap => {
+        Isolation::Bubblewrap => {
             let cmd = reporting(tools.bwrap.as_deref()?, root).args(["--ro-bind", "/", "/"]);
             Some(cmd.args(["--proc", "/proc", "--dev", "/dev", "--uid", "1", "--gid", "1", "--", "true"]))
         }
-        Way::Root | Way::User => {
+        Isolation::Root | Isolation::User => {
             tools.env.as_ref()?;
             let unshare = tools.unshare.as_deref()?;
             let inner: Vec<OsString> = match way {
-                Way::Root => vec!["true".into()],
+                Isolation::Root => vec!["true".into()],
                 _ => vec![
                     unshare.into(),
                     "--user".into(),
@@ -144,9 +153,9 @@ pub(super) fn trial(way: Way, tools: &Tools, root: &Path) -> Option<Cmd> {
     }
 }
 
-fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cmd {
+fn unshared(way: Isolation, unshare: &Path, cell: &NamespaceCommand<'_>, inner: &[OsString]) -> Cmd {
     let mut cmd = Cmd::new(unshare);
-    if way == Way::User {
+    if way == Isolation::User {
         cmd = cmd.args(["--user", "--map-root-user"]);
     }
     let qemu = cell.emulator.and_then(|e| e.program.as_deref());
@@ -164,7 +173,7 @@ fn unshared(way: Way, unshare: &Path, cell: &Cell<'_>, inner: &[OsString]) -> Cm
     ]);
     cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new(""))).arg(cell.name);
     // In a user namespace its root is who runs the program.
-    let owner = if way == Way::Root { cell.user.uid.to_string() } else { String::new() };
+    let owner = if way == Isolation::Root { cell.user.uid.to_string() } else { String::new() };
     cmd.arg(owner).arg(cell.volumes.len().to_string()).args(cell.volumes).args(inner)
 }
 
@@ -174,7 +183,7 @@ const ALONE: [&str; 5] = ["--unshare-all", "--die-with-parent", "--new-session",
 /// What bubblewrap, which mounts no sysfs, shows of this machine's: what does not depend on the network namespace.
 const SYS: [&str; 3] = ["/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm"];
 
-fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
+fn bubblewrap(bwrap: &Path, cell: &NamespaceCommand<'_>) -> Cmd {
     let mut cmd = reporting(bwrap, cell.root).arg("--clearenv");
     for entry in &cell.runtime.env {
         let (name, value) = entry.split_once('=').unwrap_or((entry, ""));
@@ -198,7 +207,7 @@ fn bubblewrap(bwrap: &Path, cell: &Cell<'_>) -> Cmd {
 }
 
 /// The program with its arguments, behind the emulator where one is handed in.
-fn program_words(cell: &Cell<'_>) -> Vec<OsString> {
+fn program_words(cell: &NamespaceCommand<'_>) -> Vec<OsString> {
     let argv = cell.argv.iter().map(OsString::from);
     match cell.emulator.and_then(|e| e.program.as_deref()) {
         None => argv.collect(),

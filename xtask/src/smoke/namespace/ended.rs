@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use super::{Way, commands};
-use xtask_process::exec::{End, Output};
+use super::{Isolation, commands};
+use xtask_process::exec::{Output, ProcessEnd};
 
 /// How a run in namespaces ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,20 +18,20 @@ pub(super) enum Ended {
 }
 
 /// What a run by this way ended with.
-pub(super) fn of(way: Way, output: &Output, root: &Path) -> Ended {
+pub(super) fn of(way: Isolation, output: &Output, root: &Path) -> Ended {
     if output.end.is_ours() {
         return Ended::Program;
     }
     match way {
-        Way::Bubblewrap => {
+        Isolation::Bubblewrap => {
             let report = std::fs::read_to_string(commands::report(root)).unwrap_or_default();
             bubblewrap(&report, output)
         }
-        Way::Root | Way::User if !commands::ready(root).exists() => {
+        Isolation::Root | Isolation::User if !commands::ready(root).exists() => {
             let said = output.errors().lines().next().unwrap_or_default().to_owned();
             Ended::Tool(format!("{} cannot make the image's folders: {} ({said})", way.name(), output.end))
         }
-        Way::Root | Way::User => unshare(output),
+        Isolation::Root | Isolation::User => unshare(output),
     }
 }
 
@@ -59,8 +59,8 @@ fn unshare(output: &Output) -> Ended {
     };
     let alone = output.stdout.is_empty() && said.lines().count() == 1;
     match output.end {
-        End::Code(126 | 127) if alone && speaks("unshare") => Ended::NotStarted(said),
-        End::Code(1 | 125..=127) if alone && ["unshare", "setpriv", "env"].into_iter().any(speaks) => {
+        ProcessEnd::Code(126 | 127) if alone && speaks("unshare") => Ended::NotStarted(said),
+        ProcessEnd::Code(1 | 125..=127) if alone && ["unshare", "setpriv", "env"].into_iter().any(speaks) => {
             Ended::Tool(said)
         }
         _ => Ended::Program,
@@ -73,7 +73,7 @@ mod tests {
 
     fn output(code: i32, stdout: &str, stderr: &str) -> Output {
         Output {
-            end: End::Code(code),
+            end: ProcessEnd::Code(code),
             stdout: stdout.into(),
             stderr: stderr.into(),
             found: false,

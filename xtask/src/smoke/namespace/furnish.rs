@@ -8,7 +8,7 @@ use crate::runtime::folder;
 use xtask_files::error::Result;
 use xtask_oci::document::Runtime;
 use xtask_oci::scratch::PATH;
-use xtask_oci::{Kind, Node, RootFs};
+use xtask_oci::{FileKind, Node, RootFs};
 
 /// Folders that the kernel's file systems are mounted on.
 const KERNELS: [&str; 3] = ["proc", "sys", "dev"];
@@ -25,7 +25,7 @@ const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loop
 /// The image has a file where a folder must be.
 pub(super) fn furnish(tree: &mut RootFs, name: &str) -> Result<()> {
     for folder in KERNELS {
-        if tree.get(folder).is_none_or(|node| node.kind != Kind::Dir) {
+        if tree.get(folder).is_none_or(|node| node.kind != FileKind::Dir) {
             tree.put(folder, Node::dir(0o755))?;
         }
     }

@@ -4,7 +4,7 @@ use crate::deb::Paragraph;
 
 /// The addresses of the archive, each with a `/` at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sources {
+pub struct AptSources {
     /// The address of the main archive.
     pub main: String,
     /// Whether that mirror carries the suite of updates between point releases.
@@ -38,7 +38,7 @@ enum Role {
     Security,
 }
 
-impl Sources {
+impl AptSources {
     /// Finds them among what `apt-get indextargets` prints. Others use Debian's names for their suites too, so
     /// the origin that apt has read, then the address, tell which is meant; a wrong guess does not pass the signature.
     pub fn choose(targets: &[Paragraph]) -> Option<Self> {
@@ -102,14 +102,14 @@ fn judge(target: &Paragraph) -> Option<(Role, u8, String)> {
 mod tests {
     use super::*;
 
-    fn choose(lines: &[[&str; 4]]) -> Option<Sources> {
+    fn choose(lines: &[[&str; 4]]) -> Option<AptSources> {
         let text: String = lines
             .iter()
             .map(|[release, component, uri, origin]| {
                 format!("Release: {release}\nComponent: {component}\nRepo-URI: {uri}\nOrigin: {origin}\n\n")
             })
             .collect();
-        Sources::choose(&Paragraph::all(&text).unwrap())
+        AptSources::choose(&Paragraph::all(&text).unwrap())
     }
 
     #[test]

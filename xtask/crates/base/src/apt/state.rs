@@ -4,11 +4,11 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::Arch;
+use crate::DebianArch;
 use crate::contents::codename;
 use crate::deb::Paragraph;
-use crate::lock::{ALL, Package, Release};
-use xtask_files::Lock;
+use crate::lock::{ALL, DebPackage, Release};
+use xtask_files::FileLock;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_process::cache;
@@ -21,20 +21,20 @@ pub(super) const SANDBOX: &str = "APT::Sandbox::User=root";
 
 /// The state, locked for this process.
 #[derive(Debug)]
-pub struct State<'a> {
+pub struct AptState<'a> {
     apt: &'a Apt,
     dir: PathBuf,
     debian: u8,
-    archs: Vec<Arch>,
-    _lock: Lock,
+    archs: Vec<DebianArch>,
+    _lock: FileLock,
 }
 
-impl<'a> State<'a> {
+impl<'a> AptState<'a> {
     /// Opens the state for a release and some architectures under `parent`; what was fetched before is still there.
     ///
     /// # Errors
     /// The folder cannot be made or locked.
-    pub fn open(apt: &'a Apt, parent: &Path, debian: u8, archs: &[Arch]) -> Result<Self> {
+    pub fn open(apt: &'a Apt, parent: &Path, debian: u8, archs: &[DebianArch]) -> Result<Self> {
         let mut archs = archs.to_vec();
         archs.sort();
         archs.dedup();
@@ -64,7 +64,7 @@ impl<'a> State<'a> {
     }
 
     /// A command on this state. The host's own settings hold beside these: proxies, passwords, time limits.
-    fn cmd(&self, program: &Path, archs: &[Arch]) -> Cmd {
+    fn cmd(&self, program: &Path, archs: &[DebianArch]) -> Cmd {
         let dir = self.dir.display();
         let options = [
             format!("Dir::State={dir}/state"),
@@ -94,7 +94,7 @@ impl<'a> State<'a> {
     }
 
     /// For one architecture alone.
-    fn cmd_for(&self, program: &Path, arch: Arch) -> Cmd {
+    fn cmd_for(&self, program: &Path, arch: DebianArch) -> Cmd {
         self.cmd(program, &[arch]).arg("-o").arg(format!("APT::Architecture={arch}"))
     }
 
@@ -122,7 +122,7 @@ impl<'a> State<'a> {
     ///
     /// # Errors
     /// apt failed, or said something that is no package.
-    pub fn lookup(&self, arch: Arch, names: &[&str]) -> Result<BTreeMap<String, Package>> {
+    pub fn lookup(&self, arch: DebianArch, names: &[&str]) -> Result<BTreeMap<String, DebPackage>> {
         let cmd = self.cmd_for(&self.apt.cache, arch);
         let output = super::run_any(&cmd.args(["--no-all-versions", "show"]).args(names), self.apt.ui)?;
         let bad = |why: String| Error::failed("the output of apt-cache show is not valid").found(why);
@@ -163,18 +163,18 @@ impl<'a> State<'a> {
     ///
     /// # Errors
     /// apt's own words.
-    pub fn download(&self, arch: Arch, packages: &[&Package], into: &Path) -> Result<()> {
+    pub fn download(&self, arch: DebianArch, packages: &[&DebPackage], into: &Path) -> Result<()> {
         let cmd = self.cmd_for(&self.apt.get, arch).arg("download").cwd(into);
         run(&cmd.args(packages.iter().map(|p| format!("{}={}", p.name, p.version))), self.apt.ui).map(|_| ())
     }
 }
 
 /// A paragraph of an index of packages.
-fn package(paragraph: &Paragraph) -> Result<Package, String> {
+fn package(paragraph: &Paragraph) -> Result<DebPackage, String> {
     let need = |field: &str| paragraph.need(field).map(str::to_owned);
     let (size, sha256) = (need("Size")?, need("SHA256")?);
     let digest = Digest::parse(&format!("sha256:{sha256}"));
-    Ok(Package {
+    Ok(DebPackage {
         name: need("Package")?,
         version: need("Version")?,
         architecture: need("Architecture")?,

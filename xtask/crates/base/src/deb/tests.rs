@@ -82,9 +82,9 @@ fn what_is_no_package() {
 #[test]
 fn what_would_fill_the_disk_is_refused() {
     let zeros = vec![0; 1000];
-    let error = unpack::unpack(Compression::Plain, &zeros, 999, &mut Vec::new()).unwrap_err();
+    let error = unpack::unpack(MemberCompression::Plain, &zeros, 999, &mut Vec::new()).unwrap_err();
     assert!(error.to_string().starts_with("it unpacks to more than"), "{error}");
-    assert_eq!(unpack::unpack(Compression::Plain, &zeros, 1000, &mut Vec::new()).unwrap(), 1000);
+    assert_eq!(unpack::unpack(MemberCompression::Plain, &zeros, 1000, &mut Vec::new()).unwrap(), 1000);
 }
 
 proptest! {

@@ -6,7 +6,7 @@ use lzma_rust2::XzReader;
 
 /// How a member is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Compression {
+pub(super) enum MemberCompression {
     /// The member is not compressed.
     Plain,
     /// With xz, as all of Debian's packages are.
@@ -16,7 +16,7 @@ pub(super) enum Compression {
 /// More than xz takes to read what `xz -9` wrote, in KiB.
 const MEMORY: u32 = 256 << 10;
 
-impl Compression {
+impl MemberCompression {
     /// By the end of the member's name: what follows `.tar`.
     pub(super) fn of(end: &str) -> Result<Self, String> {
         match end {
@@ -28,10 +28,17 @@ impl Compression {
 }
 
 /// Unpacks all of `packed`, and says how many bytes that were. More than `max` are an error.
-pub(super) fn unpack(how: Compression, packed: &[u8], max: u64, to: &mut impl Write) -> io::Result<u64> {
+pub(super) fn unpack(
+    how: MemberCompression,
+    packed: &[u8],
+    max: u64,
+    to: &mut impl Write,
+) -> io::Result<u64> {
     let size = match how {
-        Compression::Plain => io::copy(&mut packed.take(max + 1), to)?,
-        Compression::Xz => io::copy(&mut XzReader::new_mem_limit(packed, true, MEMORY).take(max + 1), to)?,
+        MemberCompression::Plain => io::copy(&mut packed.take(max + 1), to)?,
+        MemberCompression::Xz => {
+            io::copy(&mut XzReader::new_mem_limit(packed, true, MEMORY).take(max + 1), to)?
+        }
     };
     if size > max {
         return Err(io::Error::other(format!("it unpacks to more than {} MiB", max >> 20)));

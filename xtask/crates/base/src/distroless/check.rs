@@ -4,7 +4,8 @@ use xtask_files::error::Result;
 use xtask_triple::Platform;
 
 use super::{
-    Arch, Distroless, Lock, Part, Site, Store, arch, file, folder, layer, locked, packages, refreshed_key,
+    BaseContext, BaseLock, BaseStore, DebianArch, Distroless, LockedBase, arch, file, folder, layer, locked,
+    packages, refreshed_key,
 };
 use crate::apt::Apt;
 
@@ -14,9 +15,9 @@ use crate::apt::Apt;
 /// # Errors
 /// Debian has no such platform; there is no lock, and none may be made; packages are not in the cache, and there is no
 /// apt here that could bring them, or the network is not to be used.
-pub fn check(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<()> {
+pub fn check(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Result<()> {
     let arch = arch(what, platform)?;
-    let lock = Lock::load(&file(what, site))?;
+    let lock = BaseLock::load(&file(what, site))?;
     let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
         // It is apt that a lock is made by.
@@ -30,8 +31,8 @@ pub fn check(what: Distroless, platform: &Platform, site: &Site<'_>) -> Result<(
 }
 
 /// Whether the cache has a base by a lock that an earlier run made in the place of this one.
-fn stands_in(what: Distroless, arch: Arch, lock: Option<&Lock>, site: &Site<'_>) -> bool {
-    let fresh = Lock::load(&Store::new(site.cache).refreshed(&refreshed_key(what, arch, lock)));
-    let part: Option<Part> = fresh.ok().flatten().and_then(|fresh| fresh.part(what, arch).ok());
+fn stands_in(what: Distroless, arch: DebianArch, lock: Option<&BaseLock>, site: &BaseContext<'_>) -> bool {
+    let fresh = BaseLock::load(&BaseStore::new(site.cache).refreshed(&refreshed_key(what, arch, lock)));
+    let part: Option<LockedBase> = fresh.ok().flatten().and_then(|fresh| fresh.part(what, arch).ok());
     part.is_some_and(|part| layer::lies(&folder(&part, site)))
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{ALL, Lock, Package, Release, Stamp};
-use crate::Arch;
+use super::{ALL, BaseLock, DebPackage, Release, Stamp};
+use crate::DebianArch;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 
@@ -37,7 +37,7 @@ struct RawPackage {
     pool: String,
 }
 
-impl Lock {
+impl BaseLock {
     /// Reads a lock. `name` is what messages call it.
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl Lock {
             releases.insert(suite, release);
         }
         let mut all = BTreeMap::new();
-        let mut packages: BTreeMap<Arch, BTreeMap<String, Package>> = BTreeMap::new();
+        let mut packages: BTreeMap<DebianArch, BTreeMap<String, DebPackage>> = BTreeMap::new();
         for (table, raw) in raw.package {
             let mut checked = BTreeMap::new();
             for (name, package) in raw {
@@ -73,7 +73,7 @@ impl Lock {
             if table == ALL {
                 all = checked;
             } else {
-                let arch = Arch::ALL.into_iter().find(|arch| arch.as_str() == table);
+                let arch = DebianArch::ALL.into_iter().find(|arch| arch.as_str() == table);
                 let arch =
                     arch.ok_or_else(|| bad(format!("{table:?} is not an architecture that has bases")))?;
                 packages.insert(arch, checked);
@@ -105,7 +105,7 @@ impl RawRelease {
 }
 
 impl RawPackage {
-    fn check(self, name: &str, table: &str) -> Result<Package, String> {
+    fn check(self, name: &str, table: &str) -> Result<DebPackage, String> {
         let Self { version, size, sha256, pool } = self;
         // Debian policy, 5.6.7 and 5.6.12.
         if !plain(name, "+-.") {
@@ -120,7 +120,7 @@ impl RawPackage {
             return Err(format!("{pool:?} is not the path of a package for {table}"));
         }
         let digest = digest(&sha256)?;
-        Ok(Package { name: name.into(), version, architecture: table.into(), size, digest, pool })
+        Ok(DebPackage { name: name.into(), version, architecture: table.into(), size, digest, pool })
     }
 }
 

@@ -2,8 +2,8 @@ use super::*;
 use crate::Flavour;
 use proptest::prelude::*;
 
-fn package(name: &str, architecture: &str, version: &str) -> Package {
-    Package {
+fn package(name: &str, architecture: &str, version: &str) -> DebPackage {
+    DebPackage {
         name: name.into(),
         version: version.into(),
         architecture: architecture.into(),
@@ -14,26 +14,29 @@ fn package(name: &str, architecture: &str, version: &str) -> Package {
     }
 }
 
-fn lock() -> Lock {
+fn lock() -> BaseLock {
     let release = |date: &str| Release {
         date: Stamp::parse(date).unwrap(),
         digest: Digest::of(date.as_bytes()),
         signers: vec!["B8B80B5B623EAB6AD8775C45B7C5D7D6350947F8".into()],
     };
-    let of = |arch: Arch| {
+    let of = |arch: DebianArch| {
         let names = contents::all_packages(13).into_iter();
         names.map(move |name| {
             let architecture = if name.starts_with("tzdata") { ALL } else { arch.as_str() };
             (name.to_owned(), package(name, architecture, "1:2.0-1+deb13u1"))
         })
     };
-    Lock {
+    BaseLock {
         debian: 13,
         releases: BTreeMap::from([
             ("trixie".into(), release("2026-09-12T07:55:41Z")),
             ("trixie-security".into(), release("2026-11-18T22:17:43Z")),
         ]),
-        packages: [Arch::Amd64, Arch::Arm64].into_iter().map(|arch| (arch, of(arch).collect())).collect(),
+        packages: [DebianArch::Amd64, DebianArch::Arm64]
+            .into_iter()
+            .map(|arch| (arch, of(arch).collect()))
+            .collect(),
     }
 }
 
@@ -41,7 +44,7 @@ fn lock() -> Lock {
 fn what_is_written_is_read() {
     let lock = lock();
     let text = lock.text();
-    assert_eq!(Lock::parse(&text, "it").unwrap(), lock, "{text}");
+    assert_eq!(BaseLock::parse(&text, "it").unwrap(), lock, "{text}");
     assert_eq!(text.matches("\"tzdata\" = ").count(), 1, "what is for all stands once");
     // 13 for each architecture and 2 for all.
 }
@@ -50,28 +53,28 @@ fn what_is_written_is_read() {
 fn a_part_is_decided_by_the_packages_of_its_base() {
     let one = lock();
     let cc = Distroless::of(Flavour::Cc);
-    let part = |lock: &Lock, what| lock.part(what, Arch::Amd64).unwrap().digest;
+    let part = |lock: &BaseLock, what| lock.part(what, DebianArch::Amd64).unwrap().digest;
     let mut two = one.clone();
     for release in two.releases.values_mut() {
         release.date = Stamp::parse("2027-01-01T00:00:00Z").unwrap();
     }
-    two.packages.get_mut(&Arch::Amd64).unwrap().insert("libc6".into(), package("libc6", "amd64", "3"));
+    two.packages.get_mut(&DebianArch::Amd64).unwrap().insert("libc6".into(), package("libc6", "amd64", "3"));
     assert_eq!(part(&one, Distroless::of(Flavour::Static)), part(&two, Distroless::of(Flavour::Static)));
     assert_ne!(part(&one, cc), part(&two, cc));
     assert_eq!(part(&one, cc), part(&one, Distroless { root: true, ..cc }), "root changes no file");
     assert_ne!(part(&one, cc), part(&one, Distroless { debug: true, ..cc }));
-    assert_ne!(part(&one, cc), one.part(cc, Arch::Arm64).unwrap().digest);
+    assert_ne!(part(&one, cc), one.part(cc, DebianArch::Arm64).unwrap().digest);
 }
 
 #[test]
 fn what_a_lock_lacks_is_named() {
     let mut lock = lock();
     let cc = Distroless::of(Flavour::Cc);
-    let error = lock.part(cc, Arch::S390x).unwrap_err().to_string();
+    let error = lock.part(cc, DebianArch::S390x).unwrap_err().to_string();
     assert!(error.contains("for s390x") && error.contains("amd64, arm64"), "{error}");
     assert!(error.contains("cargo xtask base update 13 --arch s390x"), "{error}");
-    lock.packages.get_mut(&Arch::Amd64).unwrap().remove("libgcc-s1");
-    let error = lock.part(cc, Arch::Amd64).unwrap_err().to_string();
+    lock.packages.get_mut(&DebianArch::Amd64).unwrap().remove("libgcc-s1");
+    let error = lock.part(cc, DebianArch::Amd64).unwrap_err().to_string();
     assert!(error.contains("lacks packages of distroless:cc") && error.contains("libgcc-s1"), "{error}");
 }
 
@@ -109,7 +112,7 @@ fn what_is_no_lock() {
     for (from, to, words) in cases {
         let text = good.replacen(from, to, 1);
         assert_ne!(text, good, "{from}");
-        let error = Lock::parse(&text, "it").unwrap_err().to_string();
+        let error = BaseLock::parse(&text, "it").unwrap_err().to_string();
         assert!(error.starts_with("it is not a valid lock") && error.contains(words), "{words}: {error}");
     }
 }
@@ -117,7 +120,7 @@ fn what_is_no_lock() {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in "\\PC{0,200}|[a-z0-9=\"\\[\\]{}.,\n -]{0,200}") {
-        let _ = Lock::parse(&text, "it");
+        let _ = BaseLock::parse(&text, "it");
     }
 
     #[test]
@@ -129,9 +132,9 @@ proptest! {
             let at = at.index(text.len());
             text[at] = to;
         }
-        if let Ok(lock) = Lock::parse(&text.into_iter().collect::<String>(), "it") {
+        if let Ok(lock) = BaseLock::parse(&text.into_iter().collect::<String>(), "it") {
             // What was read can be written and read again.
-            prop_assert_eq!(Lock::parse(&lock.text(), "again").unwrap(), lock);
+            prop_assert_eq!(BaseLock::parse(&lock.text(), "again").unwrap(), lock);
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{ALL, Lock, Package};
+use super::{ALL, BaseLock, DebPackage};
 
-impl Lock {
+impl BaseLock {
     /// The file. Equal locks are equal bytes.
     pub fn text(&self) -> String {
         let Self { debian, releases, packages } = self;
@@ -21,7 +21,7 @@ impl Lock {
             text += &format!("signers = [{}]\n", signers.join(", "));
         }
         // Packages for all architectures stand in every architecture's map, and once in the file.
-        let mut tables: BTreeMap<&str, BTreeMap<&str, &Package>> =
+        let mut tables: BTreeMap<&str, BTreeMap<&str, &DebPackage>> =
             packages.keys().map(|arch| (arch.as_str(), BTreeMap::new())).collect();
         for (arch, packages) in packages {
             for (name, package) in packages {
@@ -32,7 +32,7 @@ impl Lock {
         for (table, packages) in tables {
             text += &format!("\n[package.{table}]\n");
             for (name, package) in packages {
-                let Package { version, size, digest, pool, .. } = package;
+                let DebPackage { version, size, digest, pool, .. } = package;
                 text += &format!(
                     "\"{name}\" = {{ version = \"{version}\", size = {size}, sha256 = \"{}\", pool = \"{pool}\" }}\n",
                     digest.hex()

@@ -1,7 +1,7 @@
 //! The shell and the tools of the `:debug` variants: one program under many names.
 
 use xtask_files::error::{Error, Result};
-use xtask_oci::{Kind, Node, RootFs};
+use xtask_oci::{FileKind, Node, RootFs};
 
 use super::certificates::read;
 
@@ -25,7 +25,7 @@ pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     }
     files.insert(&format!("{FOLDER}/busybox"), Node::bytes(0o755, bytes))?;
     for (path, node) in package.below("usr/share/doc/") {
-        if !matches!(node.kind, Kind::Dir) {
+        if !matches!(node.kind, FileKind::Dir) {
             files.insert(path, node.clone())?;
         }
     }

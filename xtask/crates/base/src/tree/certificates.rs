@@ -2,7 +2,7 @@
 
 use xtask_files::error::{Error, Result};
 use xtask_oci::scratch::CERTIFICATES as BUNDLE;
-use xtask_oci::{Content, Kind, Node, RootFs};
+use xtask_oci::{Content, FileKind, Node, RootFs};
 
 const FOLDER: &str = "usr/share/ca-certificates/";
 const COPYRIGHT: &str = "usr/share/doc/ca-certificates/copyright";
@@ -11,7 +11,7 @@ const COPYRIGHT: &str = "usr/share/doc/ca-certificates/copyright";
 pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     let mut bundle = Vec::new();
     for (path, node) in package.below(FOLDER) {
-        if let Kind::File(content) = &node.kind {
+        if let FileKind::File(content) = &node.kind {
             bundle.extend_from_slice(&read(path, content)?);
             if bundle.last().is_some_and(|last| *last != b'\n') {
                 bundle.push(b'\n');

@@ -1,7 +1,7 @@
 //! One tree over another.
 
 use xtask_files::error::{Error, Result};
-use xtask_oci::{Kind, Node, RootFs};
+use xtask_oci::{FileKind, Node, RootFs};
 
 /// Folders of the root that are links into `usr` since Debian 13, and stay folders in 12.
 const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
@@ -22,7 +22,7 @@ pub(super) fn onto(tree: &mut RootFs, files: &RootFs, owner: &str, debian: u8) -
                 ))
                 .found(format!("it is {here} in {owner}, and {there} in a package before")));
             }
-            if node.kind != Kind::Dir {
+            if node.kind != FileKind::Dir {
                 tree.remove(&path);
             }
         }
@@ -38,7 +38,7 @@ fn place(path: &str, node: &Node, debian: u8) -> Option<String> {
         return Some(path.to_owned());
     }
     match (path == first, &node.kind) {
-        (true, Kind::Dir) => None,
+        (true, FileKind::Dir) => None,
         (true, _) => Some(path.to_owned()),
         (false, _) => Some(format!("usr/{path}")),
     }
@@ -46,8 +46,8 @@ fn place(path: &str, node: &Node, debian: u8) -> Option<String> {
 
 fn kind(node: &Node) -> &'static str {
     match node.kind {
-        Kind::Dir => "a folder",
-        Kind::File(_) => "a file",
-        Kind::Symlink(_) => "a link",
+        FileKind::Dir => "a folder",
+        FileKind::File(_) => "a file",
+        FileKind::Symlink(_) => "a link",
     }
 }

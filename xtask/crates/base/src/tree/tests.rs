@@ -67,7 +67,7 @@ fn twelve_has_a_real_lib() {
     let base = package("base-files", &[("usr/lib/os-release", file("")), ("lib", Node::dir(0o755))]);
     let libc = package("libc6", &[("lib/libc.so.6", file("c"))]);
     let tree = assemble(Distroless { debian: 12, ..STATIC }, &[base, certificates(), libc]).unwrap();
-    assert_eq!(tree.get("lib").map(|node| &node.kind), Some(&Kind::Dir));
+    assert_eq!(tree.get("lib").map(|node| &node.kind), Some(&FileKind::Dir));
     assert!(tree.get("lib/libc.so.6").is_some() && tree.get("usr/lib/libc.so.6").is_none());
 }
 

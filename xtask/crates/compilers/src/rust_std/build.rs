@@ -3,12 +3,12 @@
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 
-use super::package::{self, Package};
+use super::package::{self, StdBuild};
 use super::{find, marker, place};
 use crate::rustc::{Rustc, libraries};
 use xtask_files::error::{Error, Result};
 use xtask_process::cache::{self, create_dir};
-use xtask_process::exec::{Cmd, End, Stream};
+use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
@@ -80,7 +80,7 @@ fn compile(build: &Build<'_>, work: &Path, progress: &mut dyn FnMut(&str)) -> Re
     create_dir(&work.join("src"))?;
     xtask_files::write(&work.join("Cargo.toml"), package::manifest().as_bytes())?;
     xtask_files::write(&work.join("src").join("lib.rs"), b"#![no_std]\n")?;
-    let package = Package {
+    let package = StdBuild {
         rustc: build.rustc,
         target: build.target,
         dir: work,
@@ -149,7 +149,7 @@ fn run(
             shown(line).into_iter().for_each(&mut *progress);
         }
     })?;
-    if end == End::Code(0) {
+    if end == ProcessEnd::Code(0) {
         return Ok(());
     }
     let lines: Vec<String> = last.into();

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::find::{self, Ready, Way};
+use super::find::{self, ReadyStd, StdInstall};
 use crate::rustc::Rustc;
 use xtask_triple::Triple;
 
@@ -16,14 +16,14 @@ pub enum Choice {
         /// The rustc that builds the target.
         rustc: Rustc,
         /// The std that the target is built with.
-        std: Ready,
+        std: ReadyStd,
     },
     /// Setup could get the std.
     Setup {
         /// The rustc that setup gets the std for.
         rustc: Rustc,
         /// The way in which setup gets the std.
-        way: Way,
+        way: StdInstall,
     },
     /// No rustc on this machine has it or could get it. Setup may install a rustc that brings its source.
     Absent {
@@ -43,7 +43,7 @@ pub struct StdPlan {
 
 /// What `rustup target add` was found unable to do, by toolchain and target; and whether there is a rustup.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Refused {
+pub struct RustupRefusals {
     /// Whether rustup is on PATH.
     pub rustup: bool,
     /// The toolchains and targets for which `rustup target add` was tried and failed.
@@ -54,7 +54,7 @@ pub struct Refused {
 ///
 /// In this order: one rustc that is ready for all; for each target the first that is ready for it; and for what is ready
 /// nowhere, setup with one rustc that could then serve all, else with the first that could serve the target.
-pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &Refused) -> StdPlan {
+pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &RustupRefusals) -> StdPlan {
     let looks: Vec<StdSearch> =
         rustcs.iter().map(|rustc| StdSearch::at(rustc, targets, cache, refused)).collect();
     let ready_for_all = looks.iter().find(|look| targets.iter().all(|t| look.ready.contains_key(t)));
@@ -91,12 +91,12 @@ impl Choice {
 /// One rustc and what it has or could have for each target.
 struct StdSearch<'a> {
     rustc: &'a Rustc,
-    ready: BTreeMap<Triple, Ready>,
-    ways: BTreeMap<Triple, Vec<Way>>,
+    ready: BTreeMap<Triple, ReadyStd>,
+    ways: BTreeMap<Triple, Vec<StdInstall>>,
 }
 
 impl<'a> StdSearch<'a> {
-    fn at(rustc: &'a Rustc, targets: &[Triple], cache: &Path, refused: &Refused) -> Self {
+    fn at(rustc: &'a Rustc, targets: &[Triple], cache: &Path, refused: &RustupRefusals) -> Self {
         let mut look = StdSearch { rustc, ready: BTreeMap::new(), ways: BTreeMap::new() };
         for target in targets {
             if let Some(ready) = find::ready(rustc, target, cache) {
@@ -104,10 +104,10 @@ impl<'a> StdSearch<'a> {
             }
             let mut ways = find::ways(rustc, target, refused.rustup);
             ways.retain(|way| match way {
-                Way::RustupAdd { toolchain } => {
+                StdInstall::RustupAdd { toolchain } => {
                     !refused.failed.contains(&(toolchain.clone(), target.clone()))
                 }
-                Way::Build { .. } => true,
+                StdInstall::Build { .. } => true,
             });
             look.ways.insert(target.clone(), ways);
         }
@@ -166,12 +166,12 @@ mod tests {
     const ARM: &str = "armv7-unknown-linux-musleabihf";
 
     /// A machine made of folders: an active rustc of rustup and one of the system with the source of its library.
-    struct Lab {
+    struct FakeMachine {
         dir: PathBuf,
         rustcs: Vec<Rustc>,
     }
 
-    impl Lab {
+    impl FakeMachine {
         fn new(name: &str) -> Self {
             let dir = std::env::temp_dir().join(format!("xtask-choose-{name}-{}", std::process::id()));
             let rustup = dir.join("toolchains").join("stable");
@@ -190,7 +190,7 @@ mod tests {
         }
 
         /// For each target which rustc, and how.
-        fn choose(&self, targets: &[&str], refused: &Refused) -> Vec<String> {
+        fn choose(&self, targets: &[&str], refused: &RustupRefusals) -> Vec<String> {
             let targets: Vec<Triple> = targets.iter().map(|t| Triple::parse(t)).collect();
             let plan = choose(&self.rustcs, &targets, &self.dir.join("cache"), refused);
             let said = targets.iter().map(|t| {
@@ -207,7 +207,7 @@ mod tests {
         }
     }
 
-    impl Drop for Lab {
+    impl Drop for FakeMachine {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.dir);
         }
@@ -218,13 +218,13 @@ mod tests {
         std::fs::write(file, "x").unwrap();
     }
 
-    fn rustup() -> Refused {
-        Refused { rustup: true, failed: BTreeSet::new() }
+    fn rustup() -> RustupRefusals {
+        RustupRefusals { rustup: true, failed: BTreeSet::new() }
     }
 
     #[test]
     fn the_active_rustc_comes_first() {
-        let lab = Lab::new("active");
+        let lab = FakeMachine::new("active");
         lab.has(0, &[GNU, MUSL]);
         lab.has(1, &[GNU, MUSL]);
         assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustc"]);
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn one_rustc_for_all_is_preferred_and_announced() {
-        let lab = Lab::new("one");
+        let lab = FakeMachine::new("one");
         lab.has(0, &[GNU]);
         lab.has(1, &[GNU, MUSL]);
         assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.96.0 rustc", "1.96.0 rustc", "announced"]);
@@ -241,7 +241,7 @@ mod tests {
 
     #[test]
     fn where_no_rustc_has_all_each_target_gets_its_own() {
-        let lab = Lab::new("each");
+        let lab = FakeMachine::new("each");
         lab.has(0, &[GNU]);
         lab.has(1, &[MUSL]);
         assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.96.0 rustc", "announced"]);
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn rustup_goes_before_source_until_it_failed() {
-        let lab = Lab::new("rustup");
+        let lab = FakeMachine::new("rustup");
         lab.has(0, &[GNU]);
         lab.has(1, &[GNU]);
         assert_eq!(lab.choose(&[GNU, MUSL], &rustup()), ["1.95.0 rustc", "1.95.0 rustup"]);
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn what_nobody_has_says_who_was_asked() {
-        let lab = Lab::new("absent");
+        let lab = FakeMachine::new("absent");
         let targets = [Triple::parse("s390x-unknown-linux-gnu")];
         let plan = choose(&lab.rustcs, &targets, &lab.dir, &rustup());
         let Choice::Absent { tried } = &plan.choices[&targets[0]] else { panic!("{plan:?}") };

@@ -17,8 +17,8 @@ mod package;
 pub mod self_contained;
 
 pub use build::{Build, build};
-pub use choose::{Choice, Refused, StdPlan, choose};
-pub use find::{Ready, Way};
+pub use choose::{Choice, RustupRefusals, StdPlan, choose};
+pub use find::{ReadyStd, StdInstall};
 
 /// Goes up when the way in which a std is made changes, so that older ones are no longer found.
 pub const RECIPE: u32 = 1;

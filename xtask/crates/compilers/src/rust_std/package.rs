@@ -53,7 +53,7 @@ codegen-units = 10000
 }
 
 /// A build of a std: what its two commands have in common.
-pub(super) struct Package<'a> {
+pub(super) struct StdBuild<'a> {
     pub(super) rustc: &'a Rustc,
     pub(super) target: &'a Triple,
     /// The folder that holds the manifest.
@@ -62,7 +62,7 @@ pub(super) struct Package<'a> {
     pub(super) host: &'a Host,
 }
 
-impl Package<'_> {
+impl StdBuild<'_> {
     /// Fetches what std needs from the registry: it must be known where that lies before paths can be remapped.
     pub(super) fn fetch(&self) -> Cmd {
         self.cargo("fetch").args(["--target", self.target.as_str()])

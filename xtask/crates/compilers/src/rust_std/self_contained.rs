@@ -31,7 +31,7 @@ const NEEDED: [&str; 10] = [
 
 /// The compiler that the files are taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Supply {
+pub enum SelfContainedSource {
     /// A zig that compiles for the target.
     Zig {
         /// The path of the program `zig`.
@@ -58,7 +58,12 @@ pub fn complete(sysroot: &Path, target: &Triple) -> bool {
 ///
 /// # Errors
 /// Where the compiler fails or names other files than expected: with its last words.
-pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn FnMut(&str)) -> Result<()> {
+pub fn fill(
+    sysroot: &Path,
+    target: &Triple,
+    from: &SelfContainedSource,
+    progress: &mut dyn FnMut(&str),
+) -> Result<()> {
     if complete(sysroot, target) {
         return Ok(());
     }
@@ -73,11 +78,11 @@ pub fn fill(sysroot: &Path, target: &Triple, from: &Supply, progress: &mut dyn F
     let made = staging.path().join("made");
     create_dir(&made)?;
     match from {
-        Supply::Zig { program, flags } => {
+        SelfContainedSource::Zig { program, flags } => {
             progress("Compiling musl with zig");
             from_zig(program, flags, target, staging.path(), &made)?;
         }
-        Supply::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
+        SelfContainedSource::Gcc(gcc) => from_gcc(gcc, target, staging.path(), &made)?,
     }
     marker::write(&made)?;
     cache::publish(staging, "made", &place)

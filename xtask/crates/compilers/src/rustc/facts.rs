@@ -17,7 +17,7 @@ use xtask_triple::Triple;
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Facts {
+struct RustcFacts {
     program: PathBuf,
     size: u64,
     changed_ns: u128,
@@ -32,7 +32,7 @@ pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
     let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
     let name = xtask_process::cache::short_hash(&program.to_string_lossy(), 16);
     let file = cache.join("rustc").join(format!("{name}.json"));
-    let kept: Option<Facts> = std::fs::read(&file).ok().and_then(|b| serde_json::from_slice(&b).ok());
+    let kept: Option<RustcFacts> = std::fs::read(&file).ok().and_then(|b| serde_json::from_slice(&b).ok());
     let kept = kept.filter(|f| {
         f.program == program
             && f.size == meta.len()
@@ -44,7 +44,7 @@ pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
         None => {
             let (verbose, sysroot, targets) = ask(program)?;
             let program = program.to_owned();
-            let facts = Facts {
+            let facts = RustcFacts {
                 program,
                 size: meta.len(),
                 changed_ns: changed.as_nanos(),
@@ -83,7 +83,7 @@ pub(super) fn answer(cmd: &Cmd) -> Result<String> {
     }
 }
 
-fn parse(facts: Facts) -> Result<Rustc> {
+fn parse(facts: RustcFacts) -> Result<Rustc> {
     let field = |key: &str| {
         facts.verbose.lines().find_map(|l| l.strip_prefix(key)?.strip_prefix(": ")).map(str::to_owned)
     };
@@ -114,8 +114,8 @@ mod tests {
         commit-hash: ac68faa20c58cbccd01ee7208bf3b6e93a7d7f96\ncommit-date: 2026-05-25\n\
         host: x86_64-unknown-linux-gnu\nrelease: 1.96.0\nLLVM version: 22.1.8";
 
-    fn facts(verbose: &str) -> Facts {
-        Facts {
+    fn facts(verbose: &str) -> RustcFacts {
+        RustcFacts {
             program: "/usr/bin/rustc".into(),
             size: 1,
             changed_ns: 2,
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(rustc.commit.as_deref(), Some("ac68faa20c58cbccd01ee7208bf3b6e93a7d7f96"));
         assert_eq!(rustc.host.as_str(), "x86_64-unknown-linux-gnu");
         let json = serde_json::to_vec(&facts(ANSWER)).unwrap();
-        assert_eq!(serde_json::from_slice::<Facts>(&json).unwrap(), facts(ANSWER));
+        assert_eq!(serde_json::from_slice::<RustcFacts>(&json).unwrap(), facts(ANSWER));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{Rustc, Version, facts};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
-use xtask_process::host::{Found, Host};
+use xtask_process::host::{Host, PathLookup};
 
 /// The other rustcs, or why none may be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub fn active(host: &Host, workspace: &Path, cache: &Path) -> Result<Rustc> {
     let named = named(host);
     let name = named.map_or("rustc", |(_, value)| value);
     let program = match host.find(name) {
-        Found::Program(path) => path,
-        Found::NotExecutable(path) => {
+        PathLookup::Program(path) => path,
+        PathLookup::NotExecutable(path) => {
             return Err(Error::missing(format!("{} is not executable", path.display())));
         }
-        Found::Nothing => {
+        PathLookup::Nothing => {
             let said = named.map_or("there is no rustc on PATH".to_owned(), |(key, value)| {
                 format!("{key}={value} does not name a program")
             });
@@ -152,9 +152,9 @@ mod tests {
     use xtask_triple::Triple;
 
     /// A folder with programs that answer as a rustc does.
-    struct Lab(PathBuf);
+    struct FakeRustcs(PathBuf);
 
-    impl Lab {
+    impl FakeRustcs {
         fn new(name: &str) -> Self {
             let dir = std::env::temp_dir().join(format!("xtask-rustc-{name}-{}", std::process::id()));
             let _ = std::fs::remove_dir_all(&dir);
@@ -203,7 +203,7 @@ mod tests {
         }
     }
 
-    impl Drop for Lab {
+    impl Drop for FakeRustcs {
         fn drop(&mut self) {
             let _ = std::fs::remove_dir_all(&self.0);
         }
@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_rustc_is_asked_once() {
-        let lab = Lab::new("once");
+        let lab = FakeRustcs::new("once");
         lab.rustc("a", "1.95.0");
         let host = lab.host("a", &[]);
         let first = lab.active(&host).unwrap();
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_proxy_of_rustup_is_followed() {
-        let lab = Lab::new("proxy");
+        let lab = FakeRustcs::new("proxy");
         let stable = lab.rustc(".rustup/toolchains/stable", "1.95.0");
         lab.write(&lab.0.join("proxy/bin/rustup"), "#!/bin/sh\nexit 9\n");
         std::os::unix::fs::symlink("rustup", lab.0.join("proxy/bin/rustc")).unwrap();
@@ -236,7 +236,7 @@ mod tests {
 
     #[test]
     fn others_are_new_enough_and_releases_first() {
-        let lab = Lab::new("others");
+        let lab = FakeRustcs::new("others");
         lab.rustc("a", "1.95.0");
         lab.rustc(".rustup/toolchains/nightly", "1.98.0-nightly");
         lab.rustc("old", "1.63.0");
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn what_a_person_chose_is_not_replaced() {
-        let lab = Lab::new("bound");
+        let lab = FakeRustcs::new("bound");
         let a = lab.rustc("a", "1.95.0");
         lab.rustc("new", "1.96.0");
         let cases: [&[(&str, &str)]; 2] = [
@@ -266,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_rustc_that_is_not_there_is_named() {
-        let lab = Lab::new("none");
+        let lab = FakeRustcs::new("none");
         let error = lab.active(&lab.host("a", &[("RUSTC", "/no/rustc")])).unwrap_err();
         assert!(error.what.contains("RUSTC=/no/rustc"), "{error}");
         assert!(lab.active(&lab.host("a", &[])).unwrap_err().what.contains("no rustc on PATH"));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::names::gnu_prefixes;
 use super::{Candidate, Driver, Link, Provider};
-use xtask_process::host::{Found, Host};
+use xtask_process::host::{Host, PathLookup};
 use xtask_triple::Triple;
 
 /// A compiler that a person named: a path, a name on PATH, or either with arguments.
@@ -17,12 +17,12 @@ pub(super) fn named(
 ) -> Candidate {
     let mut cc = words(command);
     let absent = match host.find(&cc[0]) {
-        Found::Program(path) => {
+        PathLookup::Program(path) => {
             cc[0] = path.to_string_lossy().into_owned();
             None
         }
-        Found::NotExecutable(path) => Some(format!("{} is not executable", path.display())),
-        Found::Nothing => Some(format!("there is no program {}", cc[0])),
+        PathLookup::NotExecutable(path) => Some(format!("{} is not executable", path.display())),
+        PathLookup::Nothing => Some(format!("there is no program {}", cc[0])),
     };
     if let [program, tool, ..] = cc.as_slice()
         && Path::new(program).file_stem().is_some_and(|s| s == "zig")
@@ -101,7 +101,7 @@ impl Beside {
         let usable = |name: String| {
             let file = dir.join(name);
             match host.find(&file.to_string_lossy()) {
-                Found::Program(path) => Some(path.to_string_lossy().into_owned()),
+                PathLookup::Program(path) => Some(path.to_string_lossy().into_owned()),
                 _ => None,
             }
         };

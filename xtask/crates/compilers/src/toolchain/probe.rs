@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::identity::{Fingerprint, digest};
 use super::runner::Runner;
-use super::wrapper::Tools;
+use super::wrapper::WrappedTools;
 use super::{Candidate, Link, Linker};
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::{Cmd, End, Output};
+use xtask_process::exec::{Cmd, Output, ProcessEnd};
 use xtask_triple::{Libc, Triple, system};
 
 /// How long one step of a probe may take, in seconds; then its whole process group is ended.
@@ -22,11 +22,11 @@ const RECIPE: &str = "probe 4";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
-pub struct Setting<'a> {
+pub struct ProbeSetting<'a> {
     /// The target to build for.
     pub target: &'a Triple,
     /// Its std; none where it is not there yet: the probe then links a C program alone.
-    pub std: Option<Std<'a>>,
+    pub std: Option<ProbeStd<'a>>,
     /// The runner that starts the linked program.
     pub runner: &'a Runner,
     /// Whether a mode needs C++.
@@ -37,7 +37,7 @@ pub struct Setting<'a> {
 
 /// The compiler and the sysroot that the Rust half of the probe is built with.
 #[derive(Debug, Clone, Copy)]
-pub struct Std<'a> {
+pub struct ProbeStd<'a> {
     /// The rustc that compiles the Rust half.
     pub rustc: &'a Path,
     /// The folder for `--sysroot`, where the std is not in rustc's own.
@@ -93,7 +93,12 @@ pub struct Works {
 ///
 /// # Errors
 /// Where the probe's files cannot be written; a tool that fails is a [`Verdict`], not an error.
-pub fn probe(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) -> Result<Verdict> {
+pub fn probe(
+    candidate: &Candidate,
+    tools: &WrappedTools,
+    setting: &ProbeSetting,
+    dir: &Path,
+) -> Result<Verdict> {
     if let Some(what) = &candidate.absent {
         return Ok(Verdict::Absent { what: what.clone() });
     }
@@ -108,7 +113,12 @@ pub fn probe(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path
 }
 
 /// The steps in order; the first that fails is the `Err`.
-fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) -> Result<Verdict, Verdict> {
+fn steps(
+    candidate: &Candidate,
+    tools: &WrappedTools,
+    setting: &ProbeSetting,
+    dir: &Path,
+) -> Result<Verdict, Verdict> {
     let mut steps = Vec::new();
     let version = version(candidate, tools, dir)?;
 
@@ -180,7 +190,7 @@ fn steps(candidate: &Candidate, tools: &Tools, setting: &Setting, dir: &Path) ->
     Ok(Verdict::Works(Works { version, id, cxx, steps }))
 }
 
-fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
+fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -> Cmd {
     let linker = Linker::Driver { program: tools.linker.clone(), link };
     Cmd::new(std.rustc)
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
@@ -196,7 +206,7 @@ fn rust_link(target: &Triple, std: Std, tools: &Tools, link: Link) -> Cmd {
 }
 
 /// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
-fn cxx(tools: &Tools, dir: &Path) -> Result<Result<(), String>, Verdict> {
+fn cxx(tools: &WrappedTools, dir: &Path) -> Result<Result<(), String>, Verdict> {
     let Some(cxx) = &tools.cxx else {
         return Ok(Err("there is no C++ compiler beside the C compiler".into()));
     };
@@ -210,7 +220,7 @@ fn cxx(tools: &Tools, dir: &Path) -> Result<Result<(), String>, Verdict> {
 
 /// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
 /// `aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0` → `gcc 12.2.0`.
-fn version(candidate: &Candidate, tools: &Tools, dir: &Path) -> Result<String, Verdict> {
+fn version(candidate: &Candidate, tools: &WrappedTools, dir: &Path) -> Result<String, Verdict> {
     if let Some(name) = candidate.link.rules().versioned {
         let said = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
         return Ok(format!("{name} {}", said.text()));
@@ -253,7 +263,7 @@ fn without_parentheses(text: &str) -> String {
 }
 
 /// Digest over what decides the toolchain's output: its drivers' contents, its arguments, its version and the floor.
-fn toolchain_id(candidate: &Candidate, version: &str, setting: &Setting) -> String {
+fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) -> String {
     let mut print = Fingerprint::new(RECIPE).with(version).with(candidate.provider.name());
     for driver in [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref()].into_iter().flatten() {
         print = print.with(digest(Path::new(&driver[0])).unwrap_or_default()).with(driver[1..].join("\0"));
@@ -262,7 +272,7 @@ fn toolchain_id(candidate: &Candidate, version: &str, setting: &Setting) -> Stri
 }
 
 /// What a verdict is kept under: everything that could change it, seen by stat alone.
-pub fn key(candidate: &Candidate, setting: &Setting, this: &Path) -> String {
+pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String {
     let mut print = Fingerprint::new(RECIPE).with(setting.target.as_str()).with(format!("{candidate:?}"));
     for driver in [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref()].into_iter().flatten() {
         print = print.with_stat(Path::new(&driver[0]));
@@ -302,11 +312,11 @@ fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Outpu
     let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty());
     let said = words.map_or_else(|| "nothing".to_owned(), |t| shortened(&t));
     Err(match output.end {
-        End::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
+        ProcessEnd::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
         // 9 is what the kernel sends where memory runs out. A program that crashes by itself will crash again.
-        End::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
-        End::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
-        End::TooMuch(_) => broken(format!("{said}\n({})", output.end), false),
+        ProcessEnd::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
+        ProcessEnd::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
+        ProcessEnd::TooMuch(_) => broken(format!("{said}\n({})", output.end), false),
     })
 }
 
@@ -321,9 +331,9 @@ fn shortened(text: &str) -> String {
 
 /// A folder for one probe, removed when dropped.
 #[derive(Debug)]
-pub struct Scratch(pub PathBuf);
+pub struct ProbeFolder(pub PathBuf);
 
-impl Drop for Scratch {
+impl Drop for ProbeFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::candidates::Zig;
 use super::{Candidate, named::named};
-use xtask_process::host::{Found, Host};
+use xtask_process::host::{Host, PathLookup};
 use xtask_triple::{Os, Triple, system};
 
 mod clang;
@@ -174,10 +174,10 @@ impl Search<'_> {
         for command in &compilers {
             let name = command.split(' ').next().unwrap_or_default();
             let found = self.host.find(name);
-            if found != Found::Nothing {
+            if found != PathLookup::Nothing {
                 finds.candidates.push(self.named(format!("{command} on PATH"), command));
             }
-            if matches!(found, Found::Program(_)) {
+            if matches!(found, PathLookup::Program(_)) {
                 return finds;
             }
         }

@@ -9,7 +9,7 @@ use std::sync::{Mutex, Once, OnceLock};
 use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
 use super::names::gnu_prefixes;
-use super::probe::{self, Scratch, Setting, Verdict};
+use super::probe::{self, ProbeFolder, ProbeSetting, Verdict};
 use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};
 use xtask_files::counted;
@@ -20,9 +20,9 @@ use xtask_triple::Triple;
 
 /// The input of the survey for one target.
 #[derive(Debug, Clone)]
-pub struct Question<'a> {
+pub struct SurveyInput<'a> {
     /// What the probe is made with.
-    pub setting: Setting<'a>,
+    pub setting: ProbeSetting<'a>,
     /// Where toolchains may come from.
     pub wish: Wish,
 }
@@ -40,7 +40,7 @@ pub struct Survey {
 
 /// The folders and programs that a survey uses.
 #[derive(Debug, Clone)]
-pub struct Places<'a> {
+pub struct SurveyPaths<'a> {
     /// The cache folder for verdicts, shared by all workspaces of a user.
     pub cache: &'a Path,
     /// The folder for wrappers, one for each workspace.
@@ -65,16 +65,21 @@ pub enum Depth {
 /// # Errors
 /// Where a probe's folder or a wrapper cannot be written.
 pub fn survey(
-    questions: &BTreeMap<Triple, Question>,
+    questions: &BTreeMap<Triple, SurveyInput>,
     host: &Host,
-    places: &Places,
+    places: &SurveyPaths,
     depth: Depth,
     ui: &Ui,
 ) -> Result<BTreeMap<Triple, Survey>> {
     let list: Vec<_> = questions.values().collect();
     let next = AtomicUsize::new(0);
-    let talk =
-        Talk { ui, total: list.len(), done: AtomicUsize::new(0), task: OnceLock::new(), told: Once::new() };
+    let talk = SurveyProgress {
+        ui,
+        total: list.len(),
+        done: AtomicUsize::new(0),
+        task: OnceLock::new(),
+        told: Once::new(),
+    };
     let results = Mutex::new(Vec::new());
     let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
     std::thread::scope(|scope| {
@@ -94,7 +99,7 @@ pub fn survey(
 }
 
 /// The progress that a survey shows, and the warnings that it has given.
-struct Talk<'a> {
+struct SurveyProgress<'a> {
     ui: &'a Ui,
     /// The number of targets that are surveyed.
     total: usize,
@@ -106,7 +111,7 @@ struct Talk<'a> {
     told: Once,
 }
 
-impl Talk<'_> {
+impl SurveyProgress<'_> {
     /// Shows that a candidate is being probed.
     fn probing(&self, what: String) -> Doing {
         let task = self.task.get_or_init(|| {
@@ -129,7 +134,13 @@ impl Talk<'_> {
     }
 }
 
-fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: &Talk<'_>) -> Result<Survey> {
+fn one(
+    question: &SurveyInput,
+    host: &Host,
+    places: &SurveyPaths,
+    depth: Depth,
+    talk: &SurveyProgress<'_>,
+) -> Result<Survey> {
     let target = question.setting.target;
     let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
@@ -152,7 +163,7 @@ fn one(question: &Question, host: &Host, places: &Places, depth: Depth, talk: &T
     Ok(survey)
 }
 
-fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works) -> Toolchain {
+fn toolchain(candidate: &Candidate, tools: wrapper::WrappedTools, works: &probe::Works) -> Toolchain {
     Toolchain {
         provider: candidate.provider,
         version: works.version.clone(),
@@ -168,11 +179,11 @@ fn toolchain(candidate: &Candidate, tools: wrapper::Tools, works: &probe::Works)
 
 fn verdict(
     candidate: &Candidate,
-    tools: &wrapper::Tools,
-    question: &Question,
+    tools: &wrapper::WrappedTools,
+    question: &SurveyInput,
     host: &Host,
-    places: &Places,
-    talk: &Talk<'_>,
+    places: &SurveyPaths,
+    talk: &SurveyProgress<'_>,
 ) -> Result<Verdict> {
     let key = probe::key(candidate, &question.setting, places.this);
     let dir = places.cache.join("probes");
@@ -207,12 +218,12 @@ fn verdict(
 }
 
 /// A new folder to probe in: in the cache, else where wrappers are.
-fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<Scratch> {
+fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<ProbeFolder> {
     let make = |dir: &Path| {
         let place = dir.join(name);
         // What a process of the same number left behind when it was killed.
         let _ = std::fs::remove_dir_all(&place);
-        xtask_files::folder(&place).map(|()| Scratch(place))
+        xtask_files::folder(&place).map(|()| ProbeFolder(place))
     };
     make(cache).or_else(|_| make(wrappers))
 }

@@ -12,7 +12,7 @@ use xtask_triple::Triple;
 
 /// The tools of a candidate as single paths, wrapped where need be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tools {
+pub struct WrappedTools {
     /// The path of the C compiler.
     pub cc: PathBuf,
     /// The path of the C++ compiler, where there is one.
@@ -34,7 +34,7 @@ const RECIPE: &str = "wrapper 4";
 ///
 /// # Errors
 /// Where a wrapper cannot be written.
-pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) -> Result<Tools> {
+pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) -> Result<WrappedTools> {
     let all = [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref(), candidate.ranlib.as_ref()];
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
@@ -58,7 +58,7 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
         // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
         Some(filter) => tool(&format!("{}-cc", rules.name), &filtered(filter.word, LINK, &candidate.cc))?,
     };
-    Ok(Tools {
+    Ok(WrappedTools {
         cc,
         cxx: candidate.cxx.as_ref().map(|d| compiler("c++", d)).transpose()?,
         ar: candidate.ar.as_ref().map(|d| tool("ar", d)).transpose()?,

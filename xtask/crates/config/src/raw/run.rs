@@ -1,42 +1,42 @@
 //! How to run an image, as written: the keys of `[[image]]` that become its configuration and its smoke run.
 
-use super::{Text, Texts};
+use super::{SpannedText, SpannedTexts};
 use crate::keys;
 use crate::walk::Fields;
 
 /// The keys as written. What is none or empty was left out or is reported already.
 #[derive(Debug, Default)]
 pub(crate) struct RawRun {
-    pub(crate) entrypoint: Option<Texts>,
-    pub(crate) cmd: Option<Texts>,
-    pub(crate) env: Vec<(Text, Text)>,
-    pub(crate) user: Option<Text>,
-    pub(crate) workdir: Option<Text>,
-    pub(crate) ports: Option<Texts>,
-    pub(crate) volumes: Option<Texts>,
-    pub(crate) stop_signal: Option<Text>,
+    pub(crate) entrypoint: Option<SpannedTexts>,
+    pub(crate) cmd: Option<SpannedTexts>,
+    pub(crate) env: Vec<(SpannedText, SpannedText)>,
+    pub(crate) user: Option<SpannedText>,
+    pub(crate) workdir: Option<SpannedText>,
+    pub(crate) ports: Option<SpannedTexts>,
+    pub(crate) volumes: Option<SpannedTexts>,
+    pub(crate) stop_signal: Option<SpannedText>,
     pub(crate) healthcheck: Option<RawHealthcheck>,
-    pub(crate) labels: Vec<(Text, Text)>,
-    pub(crate) annotations: Vec<(Text, Text)>,
-    pub(crate) smoke: Option<Texts>,
+    pub(crate) labels: Vec<(SpannedText, SpannedText)>,
+    pub(crate) annotations: Vec<(SpannedText, SpannedText)>,
+    pub(crate) smoke: Option<SpannedTexts>,
     pub(crate) expect: Option<RawExpect>,
 }
 
 /// The value of `healthcheck` as it is written in the file.
 #[derive(Debug)]
 pub(crate) struct RawHealthcheck {
-    pub(crate) cmd: Option<Texts>,
-    pub(crate) interval: Option<Text>,
-    pub(crate) timeout: Option<Text>,
-    pub(crate) start_period: Option<Text>,
-    pub(crate) retries: Option<Text>,
+    pub(crate) cmd: Option<SpannedTexts>,
+    pub(crate) interval: Option<SpannedText>,
+    pub(crate) timeout: Option<SpannedText>,
+    pub(crate) start_period: Option<SpannedText>,
+    pub(crate) retries: Option<SpannedText>,
 }
 
 /// The value of `expect` as it is written in the file.
 #[derive(Debug)]
 pub(crate) struct RawExpect {
-    pub(crate) exit: Option<Text>,
-    pub(crate) stdout: Option<Text>,
+    pub(crate) exit: Option<SpannedText>,
+    pub(crate) stdout: Option<SpannedText>,
 }
 
 /// Reads these keys from an `[[image]]` table.

@@ -3,11 +3,11 @@
 
 use std::borrow::Cow;
 
-use super::{Given, Import, Name, Object, Symbols};
+use super::{Given, Import, NameRange, Object, SymbolTable};
 
 /// What is looked for in an object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted<'a> {
+pub enum VersionQuery<'a> {
     /// The symbol in this version.
     Version(&'a str),
     /// The symbol, by an object that knows no versions.
@@ -31,17 +31,17 @@ impl Object {
     }
 
     /// Whether it gives `symbol` as it is wanted.
-    pub fn gives(&self, symbol: &str, wanted: Wanted<'_>) -> bool {
+    pub fn gives(&self, symbol: &str, wanted: VersionQuery<'_>) -> bool {
         let mut versions = 0;
         for given in self.symbols.named(symbol.as_bytes()) {
             let own = self.symbols.own_versions.get(&given.version).map(String::as_str);
             let found = match wanted {
                 _ if !self.symbols.versioned => true,
-                Wanted::AnyVersion => !given.hidden,
-                Wanted::Version(version) => own == Some(version) || (own.is_none() && !given.hidden),
+                VersionQuery::AnyVersion => !given.hidden,
+                VersionQuery::Version(version) => own == Some(version) || (own.is_none() && !given.hidden),
                 // The base version and the one after it; else the only version that is not hidden.
-                Wanted::Plain if given.version <= FIRST_VERSION => true,
-                Wanted::Plain => {
+                VersionQuery::Plain if given.version <= FIRST_VERSION => true,
+                VersionQuery::Plain => {
                     versions += u32::from(!given.hidden);
                     false
                 }
@@ -64,13 +64,13 @@ impl Object {
     }
 }
 
-impl Symbols {
-    fn bytes(&self, name: Name) -> &[u8] {
+impl SymbolTable {
+    fn bytes(&self, name: NameRange) -> &[u8] {
         let at = name.at as usize;
         self.names.get(at..at + name.len as usize).unwrap_or_default()
     }
 
-    fn text(&self, name: Name) -> &str {
+    fn text(&self, name: NameRange) -> &str {
         // Names were made text when they were read.
         std::str::from_utf8(self.bytes(name)).unwrap_or_default()
     }
@@ -80,7 +80,7 @@ impl Symbols {
         self.exports[from..].iter().take_while(move |given| self.bytes(given.name) == name)
     }
 
-    /// Puts the exports into the order in which [`Symbols::named`] looks for them.
+    /// Puts the exports into the order in which [`SymbolTable::named`] looks for them.
     pub(super) fn sort(&mut self) {
         let mut exports = std::mem::take(&mut self.exports);
         exports.sort_by(|a, b| self.bytes(a.name).cmp(self.bytes(b.name)));
@@ -88,9 +88,10 @@ impl Symbols {
     }
 
     /// The place of a name of the string table, which is `table` where all of it is text, else a copy at the end.
-    pub(super) fn place(&mut self, at: usize, name: &[u8]) -> Option<Name> {
-        let place =
-            |at: usize, len: usize| Some(Name { at: u32::try_from(at).ok()?, len: u32::try_from(len).ok()? });
+    pub(super) fn place(&mut self, at: usize, name: &[u8]) -> Option<NameRange> {
+        let place = |at: usize, len: usize| {
+            Some(NameRange { at: u32::try_from(at).ok()?, len: u32::try_from(len).ok()? })
+        };
         match String::from_utf8_lossy(name) {
             Cow::Borrowed(_) => place(at, name.len()),
             Cow::Owned(text) => {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use object::read::elf::{FileHeader, ProgramHeader, Sym};
 use object::{Endianness, ReadRef, U16, elf};
 
-use super::{Given, Object, Pages, Required, Symbols, Taken};
+use super::{Given, Object, Pages, Required, SymbolTable, Taken};
 use crate::dynamic::Dynamic;
 use crate::elf::{View, float};
-use crate::facts::Machine;
+use crate::facts::ElfMachine;
 use crate::refusal::Refusal;
 use crate::{level, symbols};
 
@@ -28,7 +28,7 @@ where
     let mut object = Object {
         bits: view.bits(),
         endian: view.order(),
-        machine: Machine(view.machine.0),
+        machine: ElfMachine(view.machine.0),
         float: float(view.machine, view.header.e_flags(view.endian).0),
         interpreter: view.interpreter()?,
         soname: dynamic.soname.map(|at| view.string(&dynamic, at)).transpose()?,
@@ -41,7 +41,7 @@ where
         pages: pages(&view),
         level: level::needed(&view),
         symbols_known: true,
-        symbols: Symbols { own_versions, versioned: dynamic.versym.is_some(), ..Symbols::default() },
+        symbols: SymbolTable { own_versions, versioned: dynamic.versym.is_some(), ..SymbolTable::default() },
     };
     object.symbols_known = fill(&view, &dynamic, &by_index, &mut object.symbols)?;
     object.symbols.sort();
@@ -71,7 +71,7 @@ fn fill<'d, Elf, R>(
     view: &View<'d, Elf, R>,
     dynamic: &Dynamic<'d>,
     by_index: &BTreeMap<u16, u32>,
-    into: &mut Symbols,
+    into: &mut SymbolTable,
 ) -> Result<bool, Refusal>
 where
     Elf: FileHeader<Endian = Endianness>,

@@ -17,7 +17,7 @@ fn of_distroless_debian_and_alpine() {
         ("var/lib/dpkg/status.d/libc6.md5sums", "d41d8cd98f00b204e9800998ecf8427e  lib/libc.so.6\n"),
     ]);
     files.insert("lib", Node::symlink("usr/lib")).unwrap();
-    let packages = Packages::read(&files);
+    let packages = DistroPackages::read(&files);
     assert_eq!(packages.owner("/usr/lib/libc.so.6").unwrap().to_string(), "libc6 2.41-12");
     assert_eq!(packages.owner("usr/lib/libm.so.6"), None);
 
@@ -26,7 +26,7 @@ fn of_distroless_debian_and_alpine() {
         ("var/lib/dpkg/status", "Package: base\nVersion: 1\n\nPackage: zlib1g\nVersion: 1:1.3\n"),
         ("var/lib/dpkg/info/zlib1g:amd64.list", "/.\n/usr\n/usr/lib/libz.so.1\n"),
     ]);
-    assert_eq!(Packages::read(&files).owner("usr/lib/libz.so.1").unwrap().to_string(), "zlib1g 1:1.3");
+    assert_eq!(DistroPackages::read(&files).owner("usr/lib/libz.so.1").unwrap().to_string(), "zlib1g 1:1.3");
 
     let files = tree(&[
         ("lib/ld-musl-x86_64.so.1", ""),
@@ -35,7 +35,10 @@ fn of_distroless_debian_and_alpine() {
             "C:Q1x\nP:musl\nV:1.2.5-r0\nF:lib\nR:ld-musl-x86_64.so.1\na:0:0:755\nZ:Q1y\n\nP:b\n",
         ),
     ]);
-    assert_eq!(Packages::read(&files).owner("lib/ld-musl-x86_64.so.1").unwrap().to_string(), "musl 1.2.5-r0");
+    assert_eq!(
+        DistroPackages::read(&files).owner("lib/ld-musl-x86_64.so.1").unwrap().to_string(),
+        "musl 1.2.5-r0"
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::facts::Endian;
 
 /// A library that the cache knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct LdCacheEntry {
     /// The name of the library, as programs ask for it.
     pub(super) name: String,
     /// The path of the library's file.
@@ -22,7 +22,7 @@ const ENTRY: usize = 24;
 const ENTRIES_MAX: usize = 1 << 16;
 
 /// The entries in the cache's order; what is damaged or of another format has none, as for the loader.
-pub(super) fn parse(bytes: &[u8], endian: Endian) -> Vec<Entry> {
+pub(super) fn parse(bytes: &[u8], endian: Endian) -> Vec<LdCacheEntry> {
     let word = |at: usize| {
         let word: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
         Some(if endian == Endian::Little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) })
@@ -45,7 +45,11 @@ pub(super) fn parse(bytes: &[u8], endian: Endian) -> Vec<Entry> {
         let (name, path) = (text(word(at + 4)?), text(word(at + 8)?));
         let (first, second) = (u64::from(word(at + 16)?), u64::from(word(at + 20)?));
         let hwcap = if endian == Endian::Little { first | second << 32 } else { first << 32 | second };
-        Some(name.zip(path).map(|(name, path)| Entry { name: name.to_owned(), path: path.to_owned(), hwcap }))
+        Some(name.zip(path).map(|(name, path)| LdCacheEntry {
+            name: name.to_owned(),
+            path: path.to_owned(),
+            hwcap,
+        }))
     });
     entries.flatten().collect()
 }

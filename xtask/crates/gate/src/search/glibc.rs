@@ -6,19 +6,19 @@ use super::token::{Tokens, folder};
 use super::{Asker, cache};
 use crate::Object;
 use crate::level::Level;
-use crate::surroundings::Surroundings;
+use crate::surroundings::LoaderEnvironment;
 use crate::tree::Tree;
 
 /// glibc's loader, as one tree has it.
 #[derive(Debug)]
-pub(crate) struct Glibc {
+pub(crate) struct GlibcLoader {
     /// The folders that are compiled into it.
     folders: Vec<String>,
     /// What `$LIB` stands for.
     lib: String,
     platform: Option<&'static str>,
     /// Names and paths of `/etc/ld.so.cache`, where there is one. `/etc/ld.so.conf` counts through it alone.
-    cache: Vec<cache::Entry>,
+    cache: Vec<cache::LdCacheEntry>,
     /// The folders below `glibc-hwcaps` that count on every machine that is to run the program, best first.
     levels: Vec<String>,
 }
@@ -26,7 +26,7 @@ pub(crate) struct Glibc {
 /// A loader has some 200 KB; a file beyond this size, in bytes, is not searched for folders.
 const LOADER_MAX: u64 = 16 << 20;
 
-impl Glibc {
+impl GlibcLoader {
     pub(super) fn read(interpreter: &str, program: &Object, tree: &Tree<'_>, level: Level) -> Self {
         let x86 = elf::Machine(program.machine.0) == elf::EM_X86_64;
         let levels = Level::ALL.into_iter().rev().filter(|l| x86 && *l > Level::V1 && *l <= level);
@@ -56,7 +56,12 @@ impl Glibc {
         names.filter(|name| !name.is_empty()).map(str::to_owned).collect()
     }
 
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+    pub(super) fn candidates(
+        &self,
+        name: &str,
+        chain: &[Asker<'_>],
+        around: &LoaderEnvironment,
+    ) -> Vec<String> {
         let (Some(asker), Some(program)) = (chain.first(), chain.last()) else { return Vec::new() };
         if name.contains('/') {
             let path = self.tokens(asker.path).expand(name);
@@ -98,7 +103,7 @@ impl Glibc {
     }
 
     /// Whether an entry of the cache is for every machine that is to run the program.
-    fn counts(&self, entry: &cache::Entry) -> bool {
+    fn counts(&self, entry: &cache::LdCacheEntry) -> bool {
         match entry.path.split_once("/glibc-hwcaps/") {
             Some((_, rest)) => self.levels.iter().any(|level| rest.split('/').next() == Some(level)),
             None => entry.hwcap == 0,

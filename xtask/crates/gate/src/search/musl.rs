@@ -2,7 +2,7 @@
 
 use super::Asker;
 use super::token::folder;
-use crate::surroundings::Surroundings;
+use crate::surroundings::LoaderEnvironment;
 use crate::tree::Tree;
 
 /// Names that the loader takes for itself when they follow `lib`: it is the whole C library.
@@ -37,7 +37,12 @@ impl Musl {
 
     /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it,
     /// `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
-    pub(super) fn candidates(&self, name: &str, chain: &[Asker<'_>], around: &Surroundings) -> Vec<String> {
+    pub(super) fn candidates(
+        &self,
+        name: &str,
+        chain: &[Asker<'_>],
+        around: &LoaderEnvironment,
+    ) -> Vec<String> {
         let given = around.library_path().split([':', '\n']).filter(|item| !item.is_empty());
         let given = given.map(|item| around.absolute(item));
         let own = chain.iter().flat_map(|asker| {

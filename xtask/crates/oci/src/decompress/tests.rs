@@ -6,7 +6,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use super::*;
 
 /// What is in a blob, with its kind; or what is wrong with it.
-fn unpacked(blob: &[u8]) -> io::Result<(Compression, Vec<u8>)> {
+fn unpacked(blob: &[u8]) -> io::Result<(CompressionFormat, Vec<u8>)> {
     let mut out = Vec::new();
     let (kind, size) = decompress(blob, &mut out, |_| Ok(()))?;
     assert_eq!(size, out.len() as u64);
@@ -34,10 +34,10 @@ const SKIPPED: &[u8] = &[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, b'a', b'b', b'c'];
 #[test]
 fn every_kind_is_told_by_its_beginning() {
     let data = sample(300_000);
-    assert_eq!(unpacked(&data).unwrap(), (Compression::None, data.clone()));
-    assert_eq!(unpacked(&gzip(&data)).unwrap(), (Compression::Gzip, data.clone()));
-    assert_eq!(unpacked(&zstd(&data)).unwrap(), (Compression::Zstd, data));
-    assert_eq!(unpacked(b"").unwrap(), (Compression::None, Vec::new()));
+    assert_eq!(unpacked(&data).unwrap(), (CompressionFormat::None, data.clone()));
+    assert_eq!(unpacked(&gzip(&data)).unwrap(), (CompressionFormat::Gzip, data.clone()));
+    assert_eq!(unpacked(&zstd(&data)).unwrap(), (CompressionFormat::Zstd, data));
+    assert_eq!(unpacked(b"").unwrap(), (CompressionFormat::None, Vec::new()));
 }
 
 #[test]

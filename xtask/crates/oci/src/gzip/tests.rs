@@ -5,12 +5,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn pool(threads: usize) -> Pool {
-    Pool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
 }
 
 /// Compresses with writes of at most `piece` bytes.
-fn packed(pool: &Pool, data: &[u8], piece: usize) -> Vec<u8> {
+fn packed(pool: &ThreadPool, data: &[u8], piece: usize) -> Vec<u8> {
     let mut gzip = Gzip::new(pool, Vec::new()).unwrap();
     for part in data.chunks(piece.max(1)) {
         gzip.write_all(part).unwrap();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use super::recode::recode;
 use crate::document::media_type;
 use crate::layer::{self, fingerprint};
-use crate::pool::Pool;
+use crate::pool::ThreadPool;
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, clock};
 
@@ -15,7 +15,7 @@ use crate::{Blobs, Codec, Digest, Layer, LayerSource, RootFs, StoredLayer};
 
 /// A layer that is wanted.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Wanted<'a> {
+pub(super) struct LayerRequest<'a> {
     /// The tree that the layer is made of, or the layer on disk that it is taken from.
     pub(super) source: &'a LayerSource,
     /// The modification time of the layer's entries, in seconds since 1970.
@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
 
 /// The place where layers are stored, with what earlier runs remembered about them.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Store<'a> {
+pub(super) struct LayerStore<'a> {
     /// The blobs of the layout that the layers are stored in.
     pub(super) blobs: &'a Blobs,
     /// The facts that earlier runs remembered.
@@ -56,9 +56,9 @@ enum LayerWork<'a> {
 
 /// The layers that are wanted, in their order, all of them in the store as they should be.
 pub(super) fn all(
-    wanted: &[Wanted<'_>],
+    wanted: &[LayerRequest<'_>],
     threads: NonZeroUsize,
-    store: Store<'_>,
+    store: LayerStore<'_>,
     far: Far<'_>,
 ) -> Result<Vec<Layer>> {
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
@@ -110,13 +110,13 @@ pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
 fn run(
     tasks: &[LayerTask<'_>],
     threads: NonZeroUsize,
-    store: Store<'_>,
+    store: LayerStore<'_>,
     far: Far<'_>,
 ) -> Result<Vec<(Digest, Layer)>> {
     if tasks.is_empty() {
         return Ok(Vec::new());
     }
-    let pool = Pool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
+    let pool = ThreadPool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
     let (next, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
     far(0, tasks.len());
     // One reader takes the next layer when it is done with one; all of them share the compressing threads.
@@ -142,7 +142,7 @@ fn run(
     })
 }
 
-fn one(task: &LayerTask<'_>, pool: &Pool, store: Store<'_>) -> Result<Layer> {
+fn one(task: &LayerTask<'_>, pool: &ThreadPool, store: LayerStore<'_>) -> Result<Layer> {
     let layer = match &task.work {
         LayerWork::Tree(tree, created, codec) => layer::build(tree, *created, *codec, pool, store.blobs)?,
         LayerWork::Recode(stored) => recode(stored, pool, store.blobs)?,

@@ -3,12 +3,12 @@
 use std::fs::File;
 
 use crate::decompress::decompress;
-use crate::pool::Pool;
+use crate::pool::ThreadPool;
 use crate::{Blobs, Codec, Hashed, Layer, StoredLayer};
 use xtask_files::error::{Error, Result};
 
 /// Stores the same tar compressed with gzip. What it unpacks to stays what it was: it is held against the layer's digest.
-pub(super) fn recode(stored: &StoredLayer, pool: &Pool, blobs: &Blobs) -> Result<Layer> {
+pub(super) fn recode(stored: &StoredLayer, pool: &ThreadPool, blobs: &Blobs) -> Result<Layer> {
     let failed = |e: std::io::Error| Error::io("cannot compress anew", &stored.blob, &e);
     let blob = File::open(&stored.blob).map_err(|e| Error::io("cannot read", &stored.blob, &e))?;
     let mut hashed = Hashed::new(Codec::Gzip.stream(pool, blobs.stage()?).map_err(failed)?);

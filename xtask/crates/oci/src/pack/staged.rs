@@ -8,7 +8,7 @@ use crate::document::Descriptor;
 use crate::image_tar::StagedTar;
 use crate::{Layer, Layout, garbage, intact};
 use xtask_files::error::{Error, Result};
-use xtask_files::{Lock, Memo};
+use xtask_files::{FileLock, Memo};
 
 /// The kind under which the memo knows the layers of the layout.
 pub(super) const LAYERS: &str = "layers";
@@ -23,7 +23,7 @@ pub struct StagedImages {
     images: Vec<PackedImage>,
     /// Their indexes and tars, in the same order; no tar any more where it was refused.
     parts: Vec<(Descriptor, Option<StagedTar>)>,
-    lock: Option<Lock>,
+    lock: Option<FileLock>,
 }
 
 impl StagedImages {
@@ -31,7 +31,7 @@ impl StagedImages {
         Self { layout, memo, images: Vec::new(), parts: Vec::new(), lock: None }
     }
 
-    pub(super) fn under(lock: Lock, layout: Layout, memo: Memo) -> Self {
+    pub(super) fn under(lock: FileLock, layout: Layout, memo: Memo) -> Self {
         Self { lock: Some(lock), ..Self::none(layout, memo) }
     }
 

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::layers::{self, Far, Store};
+use super::layers::{self, Far, LayerStore};
 use super::{ImageSpec, Packer, documents, wanted};
-use crate::image_tar::{self, Parts, StagedTar};
+use crate::image_tar::{self, ImageTarInput, StagedTar};
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, dist};
 
@@ -16,10 +16,10 @@ impl Packer<'_> {
     pub(super) fn tar_parts(
         &self,
         images: &[ImageSpec],
-        parts: &[Parts],
+        parts: &[ImageTarInput],
         memo: &Memo,
         far: Far<'_>,
-    ) -> Result<Vec<(Parts, Blobs)>> {
+    ) -> Result<Vec<(ImageTarInput, Blobs)>> {
         let layout = Layout::new(dist::layout(self.dist));
         let own = Layout::new(self.cache.join("gzip"));
         let (others, plain): (Vec<&ImageSpec>, Vec<&ImageSpec>) =
@@ -28,7 +28,7 @@ impl Packer<'_> {
         if !others.is_empty() {
             own.blobs().sweep();
             let wanted: Vec<_> = others.iter().flat_map(|image| wanted(image, Codec::Gzip)).collect();
-            let store = Store { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
+            let store = LayerStore { blobs: &own.blobs(), memo, kind: "gzip-layers", only_gzip: true };
             let built = layers::all(&wanted, self.threads, store, far)?;
             recoded = documents(others.iter().copied(), built, &own)?;
             let named: Vec<_> =
@@ -43,7 +43,7 @@ impl Packer<'_> {
             own.forget(&plain.iter().map(|image| image.name.as_str()).collect::<Vec<_>>())?;
         }
         let mut recoded = recoded.into_iter();
-        let part = |(image, parts): (&ImageSpec, &Parts)| match is_all_gzip(image) {
+        let part = |(image, parts): (&ImageSpec, &ImageTarInput)| match is_all_gzip(image) {
             true => Ok((parts.clone(), layout.blobs())),
             false => {
                 let parts = recoded.next().ok_or_else(|| Error::failed("an image has no documents"))?;
@@ -66,7 +66,7 @@ fn is_all_gzip(image: &ImageSpec) -> bool {
 /// Writes the tars side by side, in the order of the images.
 pub(super) fn stage(
     images: &[ImageSpec],
-    parts: &[(Parts, Blobs)],
+    parts: &[(ImageTarInput, Blobs)],
     dir: &Path,
     memo: &Memo,
 ) -> Result<Vec<StagedTar>> {

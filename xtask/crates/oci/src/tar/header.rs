@@ -1,6 +1,6 @@
 //! The 512 bytes in front of every entry.
 
-use super::{Entry, EntryKind};
+use super::{EntryKind, TarEntry};
 
 /// The unit of a tar archive, in bytes.
 pub(super) const BLOCK: usize = 512;
@@ -25,7 +25,7 @@ pub(super) struct Header {
 
 impl Header {
     /// Makes the header of an entry, with its checksum.
-    pub(super) fn of(entry: &Entry<'_>) -> Self {
+    pub(super) fn of(entry: &TarEntry<'_>) -> Self {
         let (kind, size, link) = match entry.kind {
             EntryKind::Dir => (b'5', 0, ""),
             EntryKind::File(size) => (b'0', size, ""),
@@ -117,7 +117,7 @@ impl Header {
 }
 
 /// The path as tar spells it: folders end in a slash.
-pub(super) fn path_of(entry: &Entry<'_>) -> String {
+pub(super) fn path_of(entry: &TarEntry<'_>) -> String {
     match entry.kind {
         EntryKind::Dir if entry.path.is_empty() => "./".to_owned(),
         EntryKind::Dir => format!("{}/", entry.path),

@@ -1,10 +1,10 @@
 //! Pax records: what a ustar header has no room for.
 
 use super::header::{Header, MAX_8, MAX_12, path_of};
-use super::{Entry, EntryKind};
+use super::{EntryKind, TarEntry};
 
 /// The records that this entry needs, in a fixed order; empty where the header says it all.
-pub(super) fn records(entry: &Entry<'_>, header: &Header) -> Vec<u8> {
+pub(super) fn records(entry: &TarEntry<'_>, header: &Header) -> Vec<u8> {
     let mut records = String::new();
     if entry.gid > MAX_8 {
         push(&mut records, "gid", &entry.gid.to_string());

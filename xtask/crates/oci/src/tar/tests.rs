@@ -7,9 +7,9 @@ use super::*;
 
 /// An entry that owns its strings, and a file's bytes.
 #[derive(Debug, Clone)]
-struct Case {
+struct TarCase {
     path: String,
-    what: What,
+    what: TarContent,
     mode: u32,
     uid: u32,
     gid: u32,
@@ -17,33 +17,33 @@ struct Case {
 }
 
 #[derive(Debug, Clone)]
-enum What {
+enum TarContent {
     Dir,
     File(Vec<u8>),
     Symlink(String),
 }
 
-impl Case {
+impl TarCase {
     fn file(path: &str, bytes: Vec<u8>) -> Self {
-        Self { path: path.into(), what: What::File(bytes), mode: 0o644, uid: 0, gid: 0, mtime: 0 }
+        Self { path: path.into(), what: TarContent::File(bytes), mode: 0o644, uid: 0, gid: 0, mtime: 0 }
     }
 
-    fn entry(&self) -> Entry<'_> {
+    fn entry(&self) -> TarEntry<'_> {
         let kind = match &self.what {
-            What::Dir => EntryKind::Dir,
-            What::File(bytes) => EntryKind::File(bytes.len() as u64),
-            What::Symlink(target) => EntryKind::Symlink(target),
+            TarContent::Dir => EntryKind::Dir,
+            TarContent::File(bytes) => EntryKind::File(bytes.len() as u64),
+            TarContent::Symlink(target) => EntryKind::Symlink(target),
         };
         let Self { mode, uid, gid, mtime, .. } = *self;
-        Entry { path: &self.path, kind, mode, uid, gid, mtime }
+        TarEntry { path: &self.path, kind, mode, uid, gid, mtime }
     }
 }
 
-fn written(cases: &[Case]) -> Vec<u8> {
-    let mut tar = Writer::new(Vec::new());
+fn written(cases: &[TarCase]) -> Vec<u8> {
+    let mut tar = TarWriter::new(Vec::new());
     for case in cases {
         tar.entry(&case.entry()).unwrap();
-        if let What::File(bytes) = &case.what {
+        if let TarContent::File(bytes) = &case.what {
             let (one, two) = bytes.split_at(bytes.len() / 3);
             tar.data(one).unwrap();
             tar.copy(&mut &*two).unwrap();
@@ -53,14 +53,14 @@ fn written(cases: &[Case]) -> Vec<u8> {
 }
 
 /// Reads the archive back with an independent reader and holds every fact against what went in.
-fn check(cases: &[Case]) {
+fn check(cases: &[TarCase]) {
     let bytes = written(cases);
     assert_eq!(bytes.len() % BLOCK, 0);
     let mut archive = ::tar::Archive::new(&bytes[..]);
     let mut seen = 0;
     for (entry, case) in archive.entries().unwrap().zip(cases) {
         let mut entry = entry.unwrap();
-        let slash = if matches!(case.what, What::Dir) { "/" } else { "" };
+        let slash = if matches!(case.what, TarContent::Dir) { "/" } else { "" };
         assert_eq!(entry.path_bytes(), format!("{}{slash}", case.path).as_bytes());
         let mut content = Vec::new();
         entry.read_to_end(&mut content).unwrap();
@@ -80,12 +80,12 @@ fn check(cases: &[Case]) {
         assert_eq!(told("gid", header.gid().unwrap()), u64::from(case.gid));
         assert_eq!(told("mtime", header.mtime().unwrap()), case.mtime);
         match &case.what {
-            What::Dir => assert!(header.entry_type().is_dir()),
-            What::File(bytes) => {
+            TarContent::Dir => assert!(header.entry_type().is_dir()),
+            TarContent::File(bytes) => {
                 assert!(header.entry_type().is_file());
                 assert_eq!(&content, bytes);
             }
-            What::Symlink(target) => {
+            TarContent::Symlink(target) => {
                 assert!(header.entry_type().is_symlink());
                 assert_eq!(entry.link_name_bytes().unwrap(), target.as_bytes());
             }
@@ -99,29 +99,33 @@ fn check(cases: &[Case]) {
 fn names_and_sizes_at_every_border() {
     let mut cases = Vec::new();
     for length in [1, 99, 100, 101, 154, 155, 156, 255, 256, 257, 300, 5000] {
-        cases.push(Case::file(&"x".repeat(length), vec![1; length]));
-        cases.push(Case { what: What::Symlink("y".repeat(length)), ..Case::file("link", vec![]) });
-        cases.push(Case { what: What::Dir, ..Case::file(&format!("d/{}", "x".repeat(length)), vec![]) });
-        cases.push(Case::file(&format!("{}/{}", "p".repeat(length), "n".repeat(99)), vec![]));
-        cases.push(Case::file(&format!("a/{}/{}", "p".repeat(length), "n".repeat(101)), vec![]));
+        cases.push(TarCase::file(&"x".repeat(length), vec![1; length]));
+        cases
+            .push(TarCase { what: TarContent::Symlink("y".repeat(length)), ..TarCase::file("link", vec![]) });
+        cases.push(TarCase {
+            what: TarContent::Dir,
+            ..TarCase::file(&format!("d/{}", "x".repeat(length)), vec![])
+        });
+        cases.push(TarCase::file(&format!("{}/{}", "p".repeat(length), "n".repeat(99)), vec![]));
+        cases.push(TarCase::file(&format!("a/{}/{}", "p".repeat(length), "n".repeat(101)), vec![]));
     }
     for size in [0, 1, 511, 512, 513, 1023, 1024, 1025] {
-        cases.push(Case::file("sized", vec![7; size]));
+        cases.push(TarCase::file("sized", vec![7; size]));
     }
     for id in [header::MAX_8, header::MAX_8 + 1, u32::MAX] {
-        cases.push(Case { uid: id, gid: id, ..Case::file("owned", vec![]) });
+        cases.push(TarCase { uid: id, gid: id, ..TarCase::file("owned", vec![]) });
     }
-    cases.push(Case { mtime: header::MAX_12 + 1, ..Case::file("late", vec![]) });
-    cases.push(Case::file("ünï/cödé/\u{1F980}", vec![1, 2, 3]));
+    cases.push(TarCase { mtime: header::MAX_12 + 1, ..TarCase::file("late", vec![]) });
+    cases.push(TarCase::file("ünï/cödé/\u{1F980}", vec![1, 2, 3]));
     check(&cases);
 }
 
 #[test]
 fn a_size_beyond_ustar_is_a_pax_record() {
     let size = header::MAX_12 + 1;
-    let mut tar = Writer::new(Vec::new());
-    let case = Case::file("big", vec![]);
-    let entry = Entry { kind: EntryKind::File(size), ..case.entry() };
+    let mut tar = TarWriter::new(Vec::new());
+    let case = TarCase::file("big", vec![]);
+    let entry = TarEntry { kind: EntryKind::File(size), ..case.entry() };
     tar.entry(&entry).unwrap();
     let text = String::from_utf8_lossy(&tar.out[BLOCK..2 * BLOCK]).into_owned();
     assert!(text.starts_with(&format!("19 size={size}\n")), "{text:?}");
@@ -129,8 +133,8 @@ fn a_size_beyond_ustar_is_a_pax_record() {
 
 #[test]
 fn the_announced_size_is_kept() {
-    let entry = Case::file("f", vec![0; 10]);
-    let mut tar = Writer::new(Vec::new());
+    let entry = TarCase::file("f", vec![0; 10]);
+    let mut tar = TarWriter::new(Vec::new());
     tar.entry(&entry.entry()).unwrap();
     assert!(tar.data(&[0; 11]).is_err());
     tar.data(&[0; 4]).unwrap();
@@ -146,14 +150,14 @@ fn names() -> impl Strategy<Value = String> {
     proptest::collection::vec(plain, 1..5).prop_map(|parts| parts.join("/"))
 }
 
-fn cases() -> impl Strategy<Value = Case> {
+fn cases() -> impl Strategy<Value = TarCase> {
     let what = prop_oneof![
-        Just(What::Dir),
-        proptest::collection::vec(any::<u8>(), 0..1600).prop_map(What::File),
-        names().prop_map(What::Symlink),
+        Just(TarContent::Dir),
+        proptest::collection::vec(any::<u8>(), 0..1600).prop_map(TarContent::File),
+        names().prop_map(TarContent::Symlink),
     ];
     (names(), what, 0..=0o7777u32, any::<u32>(), any::<u32>(), 0..=header::MAX_12)
-        .prop_map(|(path, what, mode, uid, gid, mtime)| Case { path, what, mode, uid, gid, mtime })
+        .prop_map(|(path, what, mode, uid, gid, mtime)| TarCase { path, what, mode, uid, gid, mtime })
 }
 
 proptest! {

@@ -200,7 +200,7 @@ fn sound(tree: &RootFs) {
         assert!(!path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?}");
         assert!(node.mode <= 0o7777);
         if let Some((above, _)) = path.rsplit_once('/') {
-            assert_eq!(tree.get(above).map(|node| &node.kind), Some(&Kind::Dir), "{path:?}");
+            assert_eq!(tree.get(above).map(|node| &node.kind), Some(&FileKind::Dir), "{path:?}");
         }
     }
 }
@@ -211,7 +211,7 @@ fn attributes_are_passed_over_and_numbers_in_pax_count() {
     apply_from(Cursor::new(real()), Path::new("x"), &mut tree).unwrap();
     let node = tree.get("with/attributes").unwrap();
     assert_eq!(node.uid, 123_456_789);
-    assert!(matches!(node.kind, Kind::File(Content::Part { size: 3, .. })));
+    assert!(matches!(node.kind, FileKind::File(Content::Part { size: 3, .. })));
     sound(&tree);
 }
 
@@ -249,7 +249,7 @@ proptest! {
         let _ = apply_from(Cursor::new(bytes), Path::new("x"), &mut tree);
         sound(&tree);
         for (path, node) in tree.iter() {
-            if let Kind::File(Content::Part { offset, size: bytes, .. }) = &node.kind {
+            if let FileKind::File(Content::Part { offset, size: bytes, .. }) = &node.kind {
                 prop_assert!(offset.checked_add(*bytes).is_some_and(|end| end <= size), "{} lies outside", path);
             }
         }

@@ -2,8 +2,8 @@ use std::io::Cursor;
 
 use super::*;
 
-fn read(bytes: Vec<u8>) -> io::Result<Vec<Entry>> {
-    Reader::new(Cursor::new(bytes))?.collect()
+fn read(bytes: Vec<u8>) -> io::Result<Vec<UntarEntry>> {
+    TarReader::new(Cursor::new(bytes))?.collect()
 }
 
 /// A header with the fields that a test wants to set.

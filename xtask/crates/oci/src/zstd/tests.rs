@@ -6,12 +6,12 @@ use super::*;
 use crate::Digest;
 use crate::decompress::decompress;
 
-fn pool(threads: usize) -> Pool {
-    Pool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
+fn pool(threads: usize) -> ThreadPool {
+    ThreadPool::new(NonZeroUsize::new(threads).unwrap()).unwrap()
 }
 
 /// Compresses with writes of at most `piece` bytes.
-fn packed(pool: &Pool, data: &[u8], piece: usize) -> Vec<u8> {
+fn packed(pool: &ThreadPool, data: &[u8], piece: usize) -> Vec<u8> {
     let mut zstd = Zstd::new(pool, Vec::new());
     for part in data.chunks(piece.max(1)) {
         zstd.write_all(part).unwrap();

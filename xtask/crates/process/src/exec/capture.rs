@@ -7,10 +7,10 @@ use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::group::{self, Word};
-use super::kept::Kept;
+use super::group::{self, GroupEvent};
+use super::kept::KeptText;
 use super::pipe::{Pipe, PipeEnd};
-use super::{Cmd, End, Output, cannot_start};
+use super::{Cmd, Output, ProcessEnd, cannot_start};
 use xtask_files::error::Result;
 
 /// What a document may be, in bytes: far above what any tool says, far below what takes a machine down.
@@ -61,20 +61,20 @@ impl<'a> Capture<'a> {
 }
 
 /// What those who read the streams of a run share with whoever waits for its end.
-struct Run {
+struct CaptureState {
     printed: AtomicU64,
     most: Option<u64>,
     ended: PipeEnd,
 }
 
-impl Run {
+impl CaptureState {
     fn too_much(&self) -> Option<u64> {
         self.most.filter(|most| self.printed.load(Ordering::Acquire) > *most)
     }
 }
 
 /// A stream as far as it was read; none once it was taken, after which nobody wants more.
-type SharedOutput = Arc<Mutex<Option<Kept>>>;
+type SharedOutput = Arc<Mutex<Option<KeptText>>>;
 
 impl Cmd {
     /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over. Of a stream
@@ -106,20 +106,20 @@ impl Cmd {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         group::own(&mut command);
         let mut child = self.spawn(&mut command)?;
-        let guard = group::Guard::new(&child);
+        let guard = group::GroupGuard::new(&child);
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), how.input) {
             // On a thread of its own: more than a pipe holds is taken only while it is read.
             let input = input.to_owned();
             std::thread::spawn(move || pipe.write_all(&input));
         }
-        let run = Run { printed: AtomicU64::new(0), most: how.most, ended: PipeEnd::default() };
+        let run = CaptureState { printed: AtomicU64::new(0), most: how.most, ended: PipeEnd::default() };
         let run = Arc::new(run);
-        let kept = if how.whole { Kept::whole() } else { Kept::ends() };
+        let kept = if how.whole { KeptText::whole() } else { KeptText::ends() };
         let kept = match how.find {
             Some(text) => kept.finding(text),
             None => kept,
         };
-        let [out, err] = [kept, Kept::ends()].map(|kept| Arc::new(Mutex::new(Some(kept))));
+        let [out, err] = [kept, KeptText::ends()].map(|kept| Arc::new(Mutex::new(Some(kept))));
         let (tell, told) = mpsc::channel();
         // Nothing is sent by this: whoever reads holds it until it is done.
         let (reading, done) = mpsc::channel::<()>();
@@ -137,11 +137,11 @@ impl Cmd {
         run.ended.set();
         // What left the group may hold them all the same.
         let _ = done.recv_timeout(REST);
-        let [out, err] = [out, err].map(|kept| lock(&kept).take().unwrap_or_else(Kept::ends));
+        let [out, err] = [out, err].map(|kept| lock(&kept).take().unwrap_or_else(KeptText::ends));
         let end = match run.too_much() {
-            Some(most) => End::TooMuch(most),
-            None if timed_out => End::TimedOut(how.limit),
-            None => End::from(end),
+            Some(most) => ProcessEnd::TooMuch(most),
+            None if timed_out => ProcessEnd::TimedOut(how.limit),
+            None => ProcessEnd::from(end),
         };
         let (found, stdout, stderr) = (out.found(), out.bytes(), err.bytes());
         Ok(Output { end, stdout, stderr, found, seconds: begun.elapsed().as_secs_f64() })
@@ -152,8 +152,8 @@ impl Cmd {
 fn read(
     stream: impl Read + Send + 'static,
     kept: &SharedOutput,
-    run: &Arc<Run>,
-    tell: Sender<Word>,
+    run: &Arc<CaptureState>,
+    tell: Sender<GroupEvent>,
     reading: Sender<()>,
 ) {
     let (kept, run) = (Arc::clone(kept), Arc::clone(run));
@@ -173,7 +173,7 @@ fn read(
             }
             run.printed.fetch_add(length as u64, Ordering::AcqRel);
             if run.too_much().is_some() {
-                let _ = tell.send(Word::TooMuch);
+                let _ = tell.send(GroupEvent::TooMuch);
                 // Held until its end: a pipe that breaks would give it last words that are not its own.
                 while !run.ended.is_set() {
                     std::thread::sleep(Duration::from_millis(5));
@@ -184,7 +184,7 @@ fn read(
     });
 }
 
-fn lock(kept: &SharedOutput) -> std::sync::MutexGuard<'_, Option<Kept>> {
+fn lock(kept: &SharedOutput) -> std::sync::MutexGuard<'_, Option<KeptText>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -201,7 +201,10 @@ mod tests {
     #[test]
     fn captures_both_streams_and_the_code() {
         let output = sh("echo out; echo err >&2; exit 7").capture(LIMIT).unwrap();
-        assert_eq!((output.end, output.text(), output.errors()), (End::Code(7), "out".into(), "err".into()));
+        assert_eq!(
+            (output.end, output.text(), output.errors()),
+            (ProcessEnd::Code(7), "out".into(), "err".into())
+        );
     }
 
     #[test]
@@ -209,7 +212,7 @@ mod tests {
         let input = vec![b'x'; 300_000];
         let fed = Capture::within(LIMIT).fed(&input);
         assert_eq!(sh("wc -c").captured(&fed).unwrap().text().trim(), "300000");
-        assert_eq!(sh("exit 3").captured(&fed).unwrap().end, End::Code(3));
+        assert_eq!(sh("exit 3").captured(&fed).unwrap().end, ProcessEnd::Code(3));
     }
 
     #[test]
@@ -217,7 +220,7 @@ mod tests {
         // The grandchild holds the pipe; without ending the group this would take 60 s.
         let limit = Duration::from_millis(200);
         let output = sh("sleep 60 & sleep 60").capture(limit).unwrap();
-        assert_eq!(output.end, End::TimedOut(limit));
+        assert_eq!(output.end, ProcessEnd::TimedOut(limit));
         assert!(output.seconds < 30.0);
     }
 
@@ -228,7 +231,7 @@ mod tests {
         // It holds both pipes for longer than anybody waits, and keeps talking in the second case.
         for rest in ["sleep 20", "timeout 20 yes"] {
             let output = sh(&format!("setsid {rest} & echo out; echo err >&2")).capture(LIMIT).unwrap();
-            assert_eq!((output.end, output.errors()), (End::Code(0), "err".into()), "{rest}");
+            assert_eq!((output.end, output.errors()), (ProcessEnd::Code(0), "err".into()), "{rest}");
             assert!(output.stdout.split(|byte| *byte == b'\n').any(|line| line == b"out"), "{rest}");
             assert!(output.seconds < 15.0, "{rest}");
         }
@@ -241,12 +244,12 @@ mod tests {
         let output = sh(script).captured(&how).unwrap();
         assert_eq!(
             (output.end, output.errors(), output.found),
-            (End::TooMuch(8_000_000), "words".into(), true)
+            (ProcessEnd::TooMuch(8_000_000), "words".into(), true)
         );
         assert!(output.stdout.len() < 3 << 20 && output.stdout[0] == 0 && output.text().ends_with('y'));
         assert!(!output.text().contains("needle") && output.text().contains(" MB left out …"));
         let some = sh("head -c 5000000 /dev/zero").captured(&how).unwrap();
-        assert_eq!((some.end, some.found), (End::Code(0), false));
+        assert_eq!((some.end, some.found), (ProcessEnd::Code(0), false));
         assert_eq!(sh("head -c 5000000 /dev/zero").capture_whole(LIMIT).unwrap().stdout.len(), 5_000_000);
     }
 }

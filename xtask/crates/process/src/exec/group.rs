@@ -20,7 +20,7 @@ pub(super) fn own(command: &mut Command) {
 
 /// What whoever watches a group is told.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Word {
+pub(super) enum GroupEvent {
     /// Its leader has ended.
     Ended,
     /// It printed more than it may.
@@ -28,11 +28,11 @@ pub(super) enum Word {
 }
 
 /// A running group; dropping it ends what is left of the group.
-pub(super) struct Guard {
+pub(super) struct GroupGuard {
     id: u32,
 }
 
-impl Guard {
+impl GroupGuard {
     pub(super) fn new(child: &Child) -> Self {
         running().insert(child.id());
         Self { id: child.id() }
@@ -44,26 +44,26 @@ impl Guard {
         &self,
         child: &mut Child,
         limit: Duration,
-        tell: &Sender<Word>,
-        told: Receiver<Word>,
+        tell: &Sender<GroupEvent>,
+        told: Receiver<GroupEvent>,
     ) -> (std::io::Result<ExitStatus>, bool) {
         let id = self.id;
         let watch = std::thread::spawn(move || {
             let timed_out = match told.recv_timeout(limit) {
-                Ok(Word::Ended) | Err(RecvTimeoutError::Disconnected) => return false,
-                Ok(Word::TooMuch) => false,
+                Ok(GroupEvent::Ended) | Err(RecvTimeoutError::Disconnected) => return false,
+                Ok(GroupEvent::TooMuch) => false,
                 Err(RecvTimeoutError::Timeout) => true,
             };
             kill(id);
             timed_out
         });
         let status = child.wait();
-        let _ = tell.send(Word::Ended);
+        let _ = tell.send(GroupEvent::Ended);
         (status, watch.join().unwrap_or(false))
     }
 }
 
-impl Drop for Guard {
+impl Drop for GroupGuard {
     fn drop(&mut self) {
         kill(self.id);
         running().remove(&self.id);

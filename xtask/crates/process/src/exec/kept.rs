@@ -7,25 +7,25 @@ const END: usize = 1 << 20;
 
 /// A text as far as it is kept.
 #[derive(Debug)]
-pub struct Kept {
+pub struct KeptText {
     head: Vec<u8>,
     /// At most twice as much as is kept in the end.
     tail: Vec<u8>,
     most: usize,
     total: u64,
-    wanted: Option<Wanted>,
+    wanted: Option<SoughtText>,
 }
 
 /// A text that is looked for in all that comes by.
 #[derive(Debug)]
-struct Wanted {
+struct SoughtText {
     text: String,
     /// The last bytes that came, with which it may begin.
     seam: Vec<u8>,
     found: bool,
 }
 
-impl Kept {
+impl KeptText {
     /// The beginning and the end, 1 MiB of each.
     pub fn ends() -> Self {
         Self { head: Vec::new(), tail: Vec::new(), most: END, total: 0, wanted: None }
@@ -38,7 +38,7 @@ impl Kept {
 
     /// Also looks for this text, in what is left out, too.
     pub(super) fn finding(self, text: &str) -> Self {
-        let wanted = Wanted { text: text.to_owned(), seam: Vec::new(), found: text.is_empty() };
+        let wanted = SoughtText { text: text.to_owned(), seam: Vec::new(), found: text.is_empty() };
         Self { wanted: Some(wanted), ..self }
     }
 
@@ -75,7 +75,7 @@ impl Kept {
     }
 }
 
-impl Wanted {
+impl SoughtText {
     fn push(&mut self, bytes: &[u8]) {
         if self.found {
             return;
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn little_is_kept_whole() {
-        let mut kept = Kept::ends();
+        let mut kept = KeptText::ends();
         kept.push(&vec![b'a'; END]);
         kept.push(&vec![b'b'; END - 1]);
         kept.push(b"c");
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn much_keeps_its_ends_and_says_so() {
         for piece in [7, 4096, END, 3 * END] {
-            let mut kept = Kept::ends();
+            let mut kept = KeptText::ends();
             kept.push(b"first");
             let pieces = 8 * END / piece;
             for _ in 0..pieces {
@@ -118,7 +118,7 @@ mod tests {
             let text = String::from_utf8(bytes).unwrap();
             assert!(text.contains(&format!("x\n… {left} left out …\nx")), "{left}");
         }
-        let mut kept = Kept::whole();
+        let mut kept = KeptText::whole();
         kept.push(&vec![b'x'; 5 * END]);
         assert_eq!(kept.bytes().len(), 5 * END);
     }
@@ -126,7 +126,7 @@ mod tests {
     #[test]
     fn what_is_left_out_is_searched_too() {
         for (text, found) in [("a needle é", true), ("", true), ("needles", false)] {
-            let mut kept = Kept::ends().finding(text);
+            let mut kept = KeptText::ends().finding(text);
             kept.push(&vec![0xc3; 2 * END]);
             for byte in "a needle é".bytes() {
                 kept.push(&[byte]);
@@ -135,6 +135,6 @@ mod tests {
             assert_eq!(kept.found(), found, "{text}");
             assert!(!String::from_utf8_lossy(&kept.bytes()).contains("needle"));
         }
-        assert!(!Kept::ends().found());
+        assert!(!KeptText::ends().found());
     }
 }

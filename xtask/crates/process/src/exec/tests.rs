@@ -12,7 +12,7 @@ fn lines_end_with_the_command_whoever_holds_the_pipe() {
     let cmd = Cmd::new("/bin/sh").args(["-c", "setsid sleep 20 & seq 5000; printf end >&2"]);
     let mut lines = Vec::new();
     let (end, seconds) = cmd.lines(|stream, line| lines.push((stream, line.to_owned()))).unwrap();
-    assert!(end == End::Code(0) && seconds < 15.0, "{end} {seconds}");
+    assert!(end == ProcessEnd::Code(0) && seconds < 15.0, "{end} {seconds}");
     let (out, err): (Vec<_>, Vec<_>) = lines.into_iter().partition(|(stream, _)| *stream == Stream::Stdout);
     assert_eq!((out.len(), out[4999].1.as_str(), err[0].1.as_str()), (5000, "5000", "end"));
 }
@@ -48,6 +48,6 @@ fn a_script_that_is_still_open_for_writing_is_waited_for() {
 #[test]
 fn a_missing_program_is_named() {
     let error = Cmd::new("no-such-program-here").capture(Duration::from_secs(1)).unwrap_err();
-    assert_eq!(error.kind, xtask_files::error::Kind::Missing);
+    assert_eq!(error.kind, xtask_files::error::ExitKind::Missing);
     assert!(error.what.contains("no-such-program-here"));
 }

@@ -13,20 +13,20 @@ use super::line::{Moment, far, fit, rest, whole};
 /// A running task. Dropping it takes its line from the terminal.
 #[derive(Debug)]
 pub struct Task {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TaskState>>,
     /// Dropped to end the thread.
     running: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 /// Looks at what goes on, at most once a second, and only while somebody watches.
-pub type Look = Box<dyn Fn() -> Moment + Send>;
+pub type TaskWatcher = Box<dyn Fn() -> Moment + Send>;
 
 /// What a task was told.
 #[derive(Debug, Default)]
-struct State {
+struct TaskState {
     far: String,
-    parts: Option<Parts>,
+    parts: Option<TaskParts>,
     /// Every [`Doing`] that is there, by its number.
     doing: Vec<(u64, String, Instant)>,
     next: u64,
@@ -35,7 +35,7 @@ struct State {
 
 /// Parts that are done one by one.
 #[derive(Debug)]
-struct Parts {
+struct TaskParts {
     done: u64,
     of: u64,
     name: &'static str,
@@ -44,7 +44,7 @@ struct Parts {
 /// A part of a task that runs until this is dropped.
 #[derive(Debug)]
 pub struct Doing {
-    state: Arc<Mutex<State>>,
+    state: Arc<Mutex<TaskState>>,
     id: u64,
 }
 
@@ -60,9 +60,15 @@ pub(super) const LATE: Duration = Duration::from_secs(5);
 
 impl Task {
     /// `silence` is how long nothing is shown. What `look` sees goes before what the task is told.
-    pub(super) fn start(ui: Ui, verb: &str, text: String, silence: Duration, look: Option<Look>) -> Self {
+    pub(super) fn start(
+        ui: Ui,
+        verb: &str,
+        text: String,
+        silence: Duration,
+        look: Option<TaskWatcher>,
+    ) -> Self {
         let begun = Instant::now();
-        let state = Arc::new(Mutex::new(State::default()));
+        let state = Arc::new(Mutex::new(TaskState::default()));
         if ui.quiet {
             return Self { state, running: None, thread: None };
         }
@@ -108,7 +114,7 @@ impl Task {
 
     /// Says that it has so many parts of one name. From now on, each [`Doing`] is one of them.
     pub fn parts(&self, of: usize, name: &'static str) {
-        lock(&self.state).parts = Some(Parts { done: 0, of: of as u64, name });
+        lock(&self.state).parts = Some(TaskParts { done: 0, of: of as u64, name });
     }
 
     /// Begins one of several things that are done side by side.
@@ -122,7 +128,7 @@ impl Task {
     }
 }
 
-impl State {
+impl TaskState {
     /// What is shown, given what was seen.
     fn moment(&self, seen: Moment) -> Moment {
         let parts = self.parts.as_ref().map(|parts| far(parts.done, Some(parts.of), parts.name));
@@ -156,7 +162,7 @@ impl Drop for Doing {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock(state: &Mutex<TaskState>) -> MutexGuard<'_, TaskState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -178,7 +184,7 @@ fn print(text: &str) {
 mod tests {
     use super::*;
 
-    fn names(state: &State, seen: Moment) -> Vec<String> {
+    fn names(state: &TaskState, seen: Moment) -> Vec<String> {
         state.moment(seen).now.into_iter().map(|(name, _)| name).collect()
     }
 

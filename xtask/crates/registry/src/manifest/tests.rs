@@ -35,13 +35,13 @@ fn index(platforms: &[&str]) -> Index {
 fn documents_are_what_they_say() {
     assert!(matches!(
         read(image(media_type::CONFIG, media_type::LAYER_ZSTD, "").as_bytes()),
-        Ok(Found::Manifest(_))
+        Ok(FetchedDocument::Manifest(_))
     ));
     let old = image(docker::CONFIG, docker::LAYER_GZIP, &format!(r#""mediaType": "{}","#, docker::MANIFEST));
-    assert!(matches!(read(old.as_bytes()), Ok(Found::Manifest(_))));
-    assert!(matches!(read(br#"{"schemaVersion": 2, "manifests": []}"#), Ok(Found::Index(_))));
+    assert!(matches!(read(old.as_bytes()), Ok(FetchedDocument::Manifest(_))));
+    assert!(matches!(read(br#"{"schemaVersion": 2, "manifests": []}"#), Ok(FetchedDocument::Index(_))));
     let list = format!(r#"{{"schemaVersion": 2, "mediaType": "{}", "manifests": null}}"#, docker::LIST);
-    assert!(matches!(read(list.as_bytes()), Ok(Found::Index(_)) | Err(_)));
+    assert!(matches!(read(list.as_bytes()), Ok(FetchedDocument::Index(_)) | Err(_)));
 }
 
 #[test]
@@ -135,7 +135,7 @@ proptest! {
         let at = at % bytes.len();
         let end = (at + cut).min(bytes.len());
         bytes.splice(at..end, with);
-        if let Ok(Found::Index(index)) = read(&bytes) {
+        if let Ok(FetchedDocument::Index(index)) = read(&bytes) {
             let _ = pick(&index, &platform("x86_64-unknown-linux-gnu"));
         }
     }

@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Pull;
 use crate::manifest::relabelled;
-use crate::store::Part;
+use crate::store::StoreFolder;
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
-use xtask_oci::decompress::{Compression, decompress};
+use xtask_oci::decompress::{CompressionFormat, decompress};
 use xtask_oci::document::{Descriptor, ImageConfig, Manifest};
 use xtask_oci::{Digest, Hashed, Layer, StoredLayer};
 
@@ -28,11 +28,11 @@ const TAR_SMALL: u64 = 1 << 30;
 const RATIO_MAX: u64 = 100;
 
 /// A layer as it is stored, and its tar.
-type Ready = (StoredLayer, PathBuf);
+type ReadyLayer = (StoredLayer, PathBuf);
 
 impl Pull<'_> {
     /// All layers of a manifest, lowest first.
-    pub(super) fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Result<Vec<Ready>> {
+    pub(super) fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Result<Vec<ReadyLayer>> {
         let (blobs, diff_ids) = (&manifest.layers, &config.rootfs.diff_ids);
         if blobs.len() != diff_ids.len() {
             return Err(Error::failed("its manifest and its config do not match").found(format!(
@@ -52,7 +52,7 @@ impl Pull<'_> {
             .map(|_| steps.next().and_then(|step| step.created_by.clone()).unwrap_or_default())
             .collect();
 
-        let absent = blobs.iter().any(|blob| !self.store.path(Part::Blobs, &blob.digest).exists());
+        let absent = blobs.iter().any(|blob| !self.store.path(StoreFolder::Blobs, &blob.digest).exists());
         let task = absent.then(|| {
             let count = counted(blobs.len() as u64, "layer");
             let what = format!("{} ({}, {count})", self.reference, human_size(total));
@@ -61,7 +61,7 @@ impl Pull<'_> {
             task
         });
         let (next, fetched) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let ready: Mutex<Vec<Option<Result<Ready>>>> = Mutex::new(blobs.iter().map(|_| None).collect());
+        let ready: Mutex<Vec<Option<Result<ReadyLayer>>>> = Mutex::new(blobs.iter().map(|_| None).collect());
         std::thread::scope(|scope| {
             for _ in 0..AT_A_TIME.min(blobs.len()) {
                 scope.spawn(|| {
@@ -91,17 +91,25 @@ impl Pull<'_> {
         errors.into_iter().chain(layers).collect()
     }
 
-    fn layer(&self, blob: &Descriptor, diff_id: &Digest, by: &str, fetched: &dyn Fn(u64)) -> Result<Ready> {
+    fn layer(
+        &self,
+        blob: &Descriptor,
+        diff_id: &Digest,
+        by: &str,
+        fetched: &dyn Fn(u64),
+    ) -> Result<ReadyLayer> {
         let before = AtomicU64::new(0);
         let path = self.blob(blob, &|now| fetched(now - before.swap(now, Ordering::Relaxed)))?;
-        let tar = match self.store.find(Part::Tars, diff_id) {
+        let tar = match self.store.find(StoreFolder::Tars, diff_id) {
             Some(tar) => tar,
-            None => self.store.make(Part::Tars, diff_id, |mut out| unpack(&path, blob, diff_id, &mut out))?,
+            None => self
+                .store
+                .make(StoreFolder::Tars, diff_id, |mut out| unpack(&path, blob, diff_id, &mut out))?,
         };
         let mut begin = [0; 4];
         let read = File::open(&path).and_then(|mut file| {
             let read = io::Read::read(&mut file, &mut begin)?;
-            Ok(Compression::of(&begin[..read]))
+            Ok(CompressionFormat::of(&begin[..read]))
         });
         let compression = read.map_err(|e| Error::io("cannot read", &path, &e))?;
         let descriptor = relabelled(blob, compression.media_type());

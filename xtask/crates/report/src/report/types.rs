@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use xtask_gate::{Facts, Kind};
+use xtask_gate::{Facts, Linkage};
 
 /// The document report.json: what a release built, packed and skipped.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -95,7 +95,7 @@ pub struct ArtifactEntry {
     /// The size of the program's file, in bytes.
     pub size: u64,
     /// How the program is linked; none where it is not an ELF file.
-    pub kind: Option<Kind>,
+    pub kind: Option<Linkage>,
     /// The processor family that the program is for, such as `x86_64`; none where the file cannot be read as a program.
     pub machine: Option<String>,
     /// The dynamic loader that the program names.

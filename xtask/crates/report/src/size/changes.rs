@@ -8,13 +8,13 @@ use super::{PlatformSize, Sizes};
 
 /// Something whose size changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Change {
+pub struct SizeChange {
     /// The name of the image whose size changed.
     pub image: String,
     /// The platform of the image whose size changed.
     pub platform: String,
     /// What kind of thing changed.
-    pub what: What,
+    pub what: ChangedThing,
     /// The name of what changed: a path or a crate; empty for the image itself.
     pub name: String,
     /// The size before, in bytes; none where it was not there.
@@ -26,7 +26,7 @@ pub struct Change {
 /// The kind of thing that a change is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum What {
+pub enum ChangedThing {
     /// The bytes that a pull fetches.
     Pull,
     /// A file that is not hidden, unpacked.
@@ -35,7 +35,7 @@ pub enum What {
     Crate,
 }
 
-impl Change {
+impl SizeChange {
     /// By how many bytes it grew; below 0 where it shrank.
     pub fn by(&self) -> i128 {
         i128::from(self.after.unwrap_or(0)) - i128::from(self.before.unwrap_or(0))
@@ -43,11 +43,11 @@ impl Change {
 }
 
 /// The sizes to compare, by the names of what they are of.
-type Named = BTreeMap<String, u64>;
+type NamedSizes = BTreeMap<String, u64>;
 
 /// All differences: for each platform of each image first what a pull fetches, then files and crates, the largest
 /// difference first. Where the earlier sizes know no files or no crates of a platform, none are compared.
-pub fn changes(before: &Sizes, after: &Sizes) -> Vec<Change> {
+pub fn changes(before: &Sizes, after: &Sizes) -> Vec<SizeChange> {
     let mut all = Vec::new();
     let names = |sizes: &Sizes| -> Vec<(String, String)> {
         let of = |image: &super::ImageSize| {
@@ -68,7 +68,7 @@ pub fn changes(before: &Sizes, after: &Sizes) -> Vec<Change> {
     for (image, platform) in places {
         let (old, new) = (find(before, &image, &platform), find(after, &image, &platform));
         let mut add = |what, found: Vec<(String, Option<u64>, Option<u64>)>| {
-            all.extend(found.into_iter().map(|(name, before, after)| Change {
+            all.extend(found.into_iter().map(|(name, before, after)| SizeChange {
                 image: image.clone(),
                 platform: platform.clone(),
                 what,
@@ -79,17 +79,17 @@ pub fn changes(before: &Sizes, after: &Sizes) -> Vec<Change> {
         };
         let pull = |p: Option<&PlatformSize>| p.map(|p| p.pull).filter(|_| old != new);
         if pull(old) != pull(new) {
-            add(What::Pull, vec![(String::new(), pull(old), pull(new))]);
+            add(ChangedThing::Pull, vec![(String::new(), pull(old), pull(new))]);
         }
         let (Some(old), Some(new)) = (old, new) else { continue };
         if !old.files.is_empty() {
-            add(What::File, compare(&files(old), &files(new)));
+            add(ChangedThing::File, compare(&files(old), &files(new)));
         }
         if let (old, new) = (crates(old), crates(new))
             && !old.is_empty()
             && !new.is_empty()
         {
-            add(What::Crate, compare(&old, &new));
+            add(ChangedThing::Crate, compare(&old, &new));
         }
     }
     all
@@ -100,17 +100,17 @@ fn find<'s>(sizes: &'s Sizes, image: &str, platform: &str) -> Option<&'s Platfor
     image.platforms.iter().find(|p| p.platform == platform)
 }
 
-fn files(platform: &PlatformSize) -> Named {
+fn files(platform: &PlatformSize) -> NamedSizes {
     platform.files.iter().filter(|f| !f.hidden).map(|f| (f.path.clone(), f.size)).collect()
 }
 
-fn crates(platform: &PlatformSize) -> Named {
+fn crates(platform: &PlatformSize) -> NamedSizes {
     let crates = platform.program.iter().flat_map(|program| &program.crates);
     crates.map(|c| (c.name.clone(), c.all())).collect()
 }
 
 /// What differs between two sets of named sizes, the largest difference first.
-pub fn compare(before: &Named, after: &Named) -> Vec<(String, Option<u64>, Option<u64>)> {
+pub fn compare(before: &NamedSizes, after: &NamedSizes) -> Vec<(String, Option<u64>, Option<u64>)> {
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let mut found: Vec<_> = names
         .into_iter()

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use super::mangled::{Owner, owner};
-use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, Symbols};
+use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, SymbolSource};
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, dist};
 
@@ -47,14 +47,14 @@ pub fn program(file: &Path, shown: &str, named: Option<&Path>) -> Result<Program
     let parsed = parse(&bytes, file)?;
     let sections = sections(&parsed);
     let (symbols, crates) = match self::crates(&parsed) {
-        found if !found.is_empty() => (Symbols::Own, found),
+        found if !found.is_empty() => (SymbolSource::Own, found),
         _ => match named {
-            None => (Symbols::Stripped, Vec::new()),
+            None => (SymbolSource::Stripped, Vec::new()),
             Some(named) => {
                 let bytes = read(named)?;
                 let twin = parse(&bytes, named)?;
                 same_code(&sections, &self::sections(&twin), named)?;
-                (Symbols::Built, self::crates(&twin))
+                (SymbolSource::Built, self::crates(&twin))
             }
         },
     };

@@ -9,7 +9,7 @@ use xtask_files::error::{Error, Result};
 
 /// The paths of the files that keep the sizes of a workspace's images.
 #[derive(Debug, Clone)]
-pub struct Kept {
+pub struct SizeFiles {
     /// `target/dist/size.json`: the sizes of the last release.
     current: PathBuf,
     /// `target/xtask/size/before.json`: the sizes of the last release that had other images.
@@ -27,7 +27,7 @@ pub struct Against {
     pub sizes: Sizes,
 }
 
-impl Kept {
+impl SizeFiles {
     /// The files of a workspace: `dist` is target/dist, `work` is target/xtask.
     pub fn new(dist: &Path, work: &Path) -> Self {
         let folder = work.join("size");

@@ -7,12 +7,12 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use xtask_files::Memo;
-use xtask_files::Staged;
+use xtask_files::StagedFile;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Blobs;
 use xtask_oci::decompress::decompress;
 use xtask_oci::document::Descriptor;
-use xtask_oci::untar::{Reader, Type};
+use xtask_oci::untar::{TarReader, Type};
 
 /// The contents of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,10 +38,10 @@ pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Mem
         return Ok(known);
     }
     let failed = |e: std::io::Error| Error::io("cannot unpack the layer", &blobs.path(&blob.digest), &e);
-    let mut tar = Staged::new(work)?;
+    let mut tar = StagedFile::new(work)?;
     let source = blobs.open(&blob.digest)?;
     let (kind, unpacked) = decompress(source, &mut tar, |_| Ok(())).map_err(failed)?;
-    let read = File::open(tar.path()).and_then(|file| list(Reader::new(file)?)).map_err(failed)?;
+    let read = File::open(tar.path()).and_then(|file| list(TarReader::new(file)?)).map_err(failed)?;
     let (entries, paths, removes, clears) = read;
     let compression = format!("{kind:?}").to_lowercase();
     let contents = Contents { compression, unpacked, entries, paths, removes, clears };
@@ -52,7 +52,7 @@ pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Mem
 type ListedFile = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
 
 /// Lists the entries of a layer's tar. Whiteouts are read as `layer.md` of the OCI image specification defines them.
-fn list(reader: Reader<File>) -> std::io::Result<ListedFile> {
+fn list(reader: TarReader<File>) -> std::io::Result<ListedFile> {
     let (mut entries, mut paths, mut removes, mut clears) = (0, BTreeMap::new(), Vec::new(), Vec::new());
     for entry in reader {
         let entry = entry?;

@@ -1,7 +1,7 @@
 //! The tables that show sizes on a terminal.
 
-use super::changes::{Change, What};
-use super::{ImageSize, PlatformSize, ProgramSize, Sizes, Symbols, total};
+use super::changes::{ChangedThing, SizeChange};
+use super::{ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
@@ -80,11 +80,11 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more section");
     let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
     text += match program.symbols {
-        Symbols::Own => "\n",
-        Symbols::Built => {
+        SymbolSource::Own => "\n",
+        SymbolSource::Built => {
             "\nCrates, by the symbols of the same program, built once more without stripping:\n\n"
         }
-        Symbols::Stripped => {
+        SymbolSource::Stripped => {
             return text
                 + "\nThe program is stripped, so the sizes of its crates are unknown: --crates builds it once more with its symbols.\n";
         }
@@ -118,7 +118,7 @@ fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str)
 }
 
 /// What changed, at most `top` rows of each kind for each platform.
-pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
+pub fn changes_table(changes: &[SizeChange], top: usize, color: bool) -> String {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("image", Left),
@@ -128,7 +128,7 @@ pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
         ("after", Right),
         ("by", Right),
     ]);
-    let mut shown: Vec<(&str, &str, What, usize)> = Vec::new();
+    let mut shown: Vec<(&str, &str, ChangedThing, usize)> = Vec::new();
     for change in changes {
         let key = (change.image.as_str(), change.platform.as_str(), change.what);
         let count = match shown.iter_mut().find(|(i, p, w, _)| (*i, *p, *w) == key) {
@@ -147,9 +147,9 @@ pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
     let mut text = table.terminal(color);
     for (image, platform, what, count) in shown.into_iter().filter(|entry| entry.3 > top) {
         let kind = match what {
-            What::Pull => "image",
-            What::File => "file",
-            What::Crate => "crate",
+            ChangedThing::Pull => "image",
+            ChangedThing::File => "file",
+            ChangedThing::Crate => "crate",
         };
         let more = counted((count - top) as u64, &format!("more {kind}"));
         text += &format!("{image} for {platform}: {more} changed\n");
@@ -157,11 +157,11 @@ pub fn changes_table(changes: &[Change], top: usize, color: bool) -> String {
     text
 }
 
-fn row(change: &Change) -> Vec<Cell> {
+fn row(change: &SizeChange) -> Vec<Cell> {
     let what = match change.what {
-        What::Pull => "to pull".to_owned(),
-        What::File => format!("/{}", change.name),
-        What::Crate => format!("crate {}", change.name),
+        ChangedThing::Pull => "to pull".to_owned(),
+        ChangedThing::File => format!("/{}", change.name),
+        ChangedThing::Crate => format!("crate {}", change.name),
     };
     let size = |size: Option<u64>| size.map_or_else(|| "-".to_owned(), human_size);
     let by = change.by();

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use super::*;
 use xtask_files::Memo;
-use xtask_files::error::Kind;
+use xtask_files::error::ExitKind;
 use xtask_oci::document::Runtime;
 use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, Layout, Node, Packer, PlatformSpec, RootFs};
 use xtask_triple::Triple;
@@ -80,7 +80,7 @@ fn a_budget_says_how_much_over_and_names_the_largest() {
     assert_eq!(check_budgets(&sizes.images), Ok(()), "the budget itself is allowed");
     sizes.images[0].platforms[0].pull = 2001;
     let error = check_budgets(&sizes.images).unwrap_err();
-    assert_eq!(error.kind, Kind::Failed);
+    assert_eq!(error.kind, ExitKind::Failed);
     assert_eq!(
         error.to_string(),
         "image a is larger than its budget\n  \
@@ -113,7 +113,12 @@ fn what_changed_is_said_and_nothing_else() {
     after.images[0].platforms[0].pull = before.images[0].platforms[0].pull + 3;
     let told: Vec<_> =
         changes(&before, &after).into_iter().map(|c| (c.what, c.name.clone(), c.by())).collect();
-    let expected = [(What::Pull, "", 3), (What::File, "c", -30), (What::File, "d", 7), (What::File, "b", 5)];
+    let expected = [
+        (ChangedThing::Pull, "", 3),
+        (ChangedThing::File, "c", -30),
+        (ChangedThing::File, "d", 7),
+        (ChangedThing::File, "b", 5),
+    ];
     assert_eq!(told, expected.map(|(what, name, by)| (what, name.to_owned(), by)));
     // A platform that is gone, and one that is new.
     after.images[0].platforms[0].platform = "linux/riscv64".into();
@@ -141,7 +146,7 @@ fn numbers_that_have_no_sum_end_nothing() {
     platform.program = Some(ProgramSize {
         path: "a".into(),
         size: u64::MAX,
-        symbols: Symbols::Own,
+        symbols: SymbolSource::Own,
         sections: ["x", "y"].map(|name| SectionSize { name: name.into(), size: u64::MAX }).into(),
         crates: vec![one("c"), one("d")],
     });
@@ -168,7 +173,7 @@ fn what_is_not_there_is_not_described() {
         let bytes = std::fs::read(&blob).unwrap();
         let refused = |words: &str| {
             let error = measure().unwrap_err();
-            assert_eq!(error.kind, Kind::Failed);
+            assert_eq!(error.kind, ExitKind::Failed);
             let error = error.to_string();
             assert!(error.contains(&blob.display().to_string()) && error.contains(words), "{error}");
             assert!(error.contains("of image a") && error.contains("cargo xtask image"), "{error}");
@@ -185,7 +190,7 @@ fn what_is_not_there_is_not_described() {
 #[test]
 fn what_is_kept_is_the_release_before_and_what_was_saved() {
     let dir = tempfile::tempdir().unwrap();
-    let kept = Kept::new(&dir.path().join("dist"), dir.path());
+    let kept = SizeFiles::new(&dir.path().join("dist"), dir.path());
     let image = |name: &str, digest: &str| ImageSize {
         name: name.into(),
         index_digest: digest.into(),
@@ -233,7 +238,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
     let dir = tempfile::tempdir().unwrap();
     let error = |path: &Path| {
         let error = Against::read(path).unwrap_err();
-        assert_eq!(error.kind, Kind::Usage, "{error}");
+        assert_eq!(error.kind, ExitKind::Usage, "{error}");
         error.what
     };
     assert!(error(dir.path()).contains("holds neither size.json nor report.json"));
@@ -249,7 +254,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
     // A report knows no files, so none of them is new.
     let work = tempfile::tempdir().unwrap();
     let new = sizes(work.path(), Codec::Gzip, vec![layer(&[("a", 10)])]);
-    assert_eq!(changes(&old.sizes, &new).iter().map(|c| c.what).collect::<Vec<_>>(), [What::Pull]);
+    assert_eq!(changes(&old.sizes, &new).iter().map(|c| c.what).collect::<Vec<_>>(), [ChangedThing::Pull]);
     std::fs::write(dir.path().join("size.json"), new.json()).unwrap();
     assert_eq!(Against::read(dir.path()).unwrap().sizes, new);
 }
@@ -259,7 +264,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
 fn a_program_says_which_crates_it_is_made_of() {
     let program = std::env::current_exe().unwrap();
     let told = super::program(&program, "app", None).unwrap();
-    assert_eq!((told.path.as_str(), told.symbols), ("app", Symbols::Own));
+    assert_eq!((told.path.as_str(), told.symbols), ("app", SymbolSource::Own));
     assert_eq!(told.size, std::fs::metadata(&program).unwrap().len());
     let code = |name: &str| told.crates.iter().find(|c| c.name == name).map_or(0, |c| c.code);
     assert!(

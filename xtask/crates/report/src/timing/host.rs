@@ -8,7 +8,7 @@ use xtask_process::exec::Cmd;
 
 /// The machine, as far as it can be told.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Host {
+pub struct HostFacts {
     /// Cores that this process may use.
     pub cores: usize,
     /// The model of the processor; none where it cannot be found.
@@ -21,7 +21,7 @@ pub struct Host {
     pub rustc: Option<String>,
 }
 
-impl Host {
+impl HostFacts {
     /// Whether times of both can stand side by side. Memory is left out: a kernel's share of it differs by version.
     pub fn comparable(&self, other: &Self) -> bool {
         let what = |h: &Self| (h.cores, h.cpu.clone(), h.os.clone(), h.rustc.clone());
@@ -30,7 +30,7 @@ impl Host {
 }
 
 /// Looks at this machine; what cannot be found is left out. `rustc` is the version line of the compiler in use.
-pub fn host_facts(rustc: Option<String>) -> Host {
+pub fn host_facts(rustc: Option<String>) -> HostFacts {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let (cpu, memory_bytes, release) = if cfg!(target_os = "linux") {
         (
@@ -45,7 +45,7 @@ pub fn host_facts(rustc: Option<String>) -> Host {
     } else {
         (std::env::var("PROCESSOR_IDENTIFIER").ok(), None, None)
     };
-    Host {
+    HostFacts {
         cores: std::thread::available_parallelism().map_or(1, usize::from),
         cpu,
         memory_bytes,

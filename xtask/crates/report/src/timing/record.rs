@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::Host;
+use super::HostFacts;
 use super::ratio::Ratio;
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
@@ -21,7 +21,7 @@ pub struct Timings {
     /// The version of the file's format, which is 1.
     pub schema: u32,
     /// The machine that the samples were taken on.
-    pub host: Host,
+    pub host: HostFacts,
     /// The cases that were timed, ordered by target, scenario and mode.
     pub cases: Vec<CaseRecord>,
     /// The first mode against the pure one, for each target and scenario that `bench` timed in both.
@@ -45,14 +45,14 @@ pub struct CaseRecord {
     /// The median of the samples' distances from the median, in seconds.
     pub mad_s: f64,
     /// Where the time of the median sample went.
-    pub parts: Option<Parts>,
+    pub parts: Option<BuildSeconds>,
     /// Size of the program in bytes.
     pub binary_bytes: Option<u64>,
     /// Size of its image's layers as stored, in bytes.
     pub image_bytes: Option<u64>,
     /// Who took the samples.
     #[serde(default)]
-    pub by: By,
+    pub by: SampledBy,
     /// How many targets the timed cargo call built; the time of each is not known apart. 1 in a bench.
     #[serde(default = "one")]
     pub targets_in_call: usize,
@@ -64,7 +64,7 @@ fn one() -> usize {
 
 /// Where the time of a build went, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Parts {
+pub struct BuildSeconds {
     /// Time in C compilers that build scripts ran.
     pub c_s: f64,
     /// Time in rustc, linking excepted.
@@ -78,7 +78,7 @@ pub struct Parts {
 /// Who took samples: a release times what it builds anyway, once; `bench` controls what it times.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum By {
+pub enum SampledBy {
     /// A release timed a build that it ran anyway, once.
     #[default]
     Release,
@@ -109,7 +109,7 @@ pub struct RatioRecord {
     pub confidence: f64,
 }
 
-impl Parts {
+impl BuildSeconds {
     fn rounded(self) -> Self {
         let Self { c_s, rustc_s, link_s, other_s } = self;
         Self { c_s: micro(c_s), rustc_s: micro(rustc_s), link_s: micro(link_s), other_s: micro(other_s) }
@@ -121,7 +121,7 @@ impl CaseRecord {
     ///
     /// # Errors
     /// No sample, or one that is no duration.
-    pub fn of(case: &Case, samples: &[Sample], by: By) -> Result<Self> {
+    pub fn of(case: &Case, samples: &[Sample], by: SampledBy) -> Result<Self> {
         let seconds: Vec<f64> = samples.iter().map(|s| micro(s.seconds)).collect();
         let timing = Timing::of(&seconds)?;
         // Parts of different samples do not add up: those of one real sample next to the median do.
@@ -135,7 +135,7 @@ impl CaseRecord {
             samples_s: seconds,
             median_s: micro(timing.median),
             mad_s: micro(timing.mad),
-            parts: typical.and_then(|s| s.parts).map(Parts::rounded),
+            parts: typical.and_then(|s| s.parts).map(BuildSeconds::rounded),
             binary_bytes: last(|s| s.binary_bytes),
             image_bytes: last(|s| s.image_bytes),
             by,
@@ -153,11 +153,11 @@ impl Timings {
     /// a release saw gives way to any newer one. Cases of another machine or compiler (its memory aside) are dropped: they
     /// cannot stand beside these. `of` is the first mode, `to` the pure one; ratios are made anew, from what `bench`
     /// measured only.
-    pub fn merge(older: Option<Self>, host: Host, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
+    pub fn merge(older: Option<Self>, host: HostFacts, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
         let mut cases = older.filter(|o| o.host.comparable(&host)).map(|o| o.cases).unwrap_or_default();
         for case in newer {
             match cases.iter_mut().find(|c| c.key() == case.key()) {
-                Some(known) if known.by == By::Bench && case.by == By::Release => {}
+                Some(known) if known.by == SampledBy::Bench && case.by == SampledBy::Release => {}
                 Some(known) => *known = case,
                 None => cases.push(case),
             }
@@ -205,7 +205,7 @@ fn unusable(path: &Path, why: &str) -> Error {
 }
 
 fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
-    let measured = |c: &&CaseRecord| c.by == By::Bench;
+    let measured = |c: &&CaseRecord| c.by == SampledBy::Bench;
     let first = cases.iter().filter(measured).filter(|c| c.mode == of && of != to);
     first
         .filter_map(|a| {
@@ -231,8 +231,8 @@ fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
 mod tests {
     use super::*;
 
-    fn host(rustc: &str, memory: u64) -> Host {
-        Host {
+    fn host(rustc: &str, memory: u64) -> HostFacts {
+        HostFacts {
             cores: 2,
             cpu: None,
             memory_bytes: Some(memory),
@@ -241,7 +241,7 @@ mod tests {
         }
     }
 
-    fn seen(mode: &str, seconds: &[f64], by: By) -> CaseRecord {
+    fn seen(mode: &str, seconds: &[f64], by: SampledBy) -> CaseRecord {
         let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: mode.into() };
         let sample = |s: &f64| Sample { seconds: *s, parts: None, binary_bytes: None, image_bytes: None };
         CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), by).unwrap()
@@ -253,23 +253,27 @@ mod tests {
 
     #[test]
     fn bench_overwrites_and_release_does_not() {
-        let release =
-            merge(None, vec![seen("native", &[9.0], By::Release), seen("pure", &[3.0], By::Release)]);
+        let release = merge(
+            None,
+            vec![seen("native", &[9.0], SampledBy::Release), seen("pure", &[3.0], SampledBy::Release)],
+        );
         assert_eq!((release.cases.len(), release.ratios.len()), (2, 0));
-        let benched =
-            vec![seen("pure", &[1.0, 1.0, 1.1], By::Bench), seen("native", &[4.0, 4.1, 4.2], By::Bench)];
+        let benched = vec![
+            seen("pure", &[1.0, 1.0, 1.1], SampledBy::Bench),
+            seen("native", &[4.0, 4.1, 4.2], SampledBy::Bench),
+        ];
         let both = merge(Some(release), benched);
         assert_eq!(both.cases.iter().map(|c| c.samples_s.len()).collect::<Vec<_>>(), [3, 3]);
         assert_eq!((both.ratios.len(), both.ratios[0].ratio), (1, 4.1));
-        let again = merge(Some(both.clone()), vec![seen("native", &[77.0], By::Release)]);
+        let again = merge(Some(both.clone()), vec![seen("native", &[77.0], SampledBy::Release)]);
         assert_eq!(again, both);
-        let anew = merge(Some(both), vec![seen("native", &[5.0], By::Bench)]);
+        let anew = merge(Some(both), vec![seen("native", &[5.0], SampledBy::Bench)]);
         assert_eq!(anew.ratios[0].ratio, 5.0);
     }
 
     #[test]
     fn another_machine_or_compiler_starts_anew() {
-        let old = merge(None, vec![seen("pure", &[1.0], By::Bench)]);
+        let old = merge(None, vec![seen("pure", &[1.0], SampledBy::Bench)]);
         let same = Timings::merge(Some(old.clone()), host("1.95", 9), vec![], "native", "pure");
         assert_eq!(same.cases.len(), 1, "memory differs from boot to boot");
         let other = Timings::merge(Some(old), host("1.96", 8), vec![], "native", "pure");
@@ -281,12 +285,12 @@ mod tests {
         let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: "m".into() };
         let sample = |seconds: f64, c_s: f64| Sample {
             seconds,
-            parts: Some(Parts { c_s, rustc_s: 0.0, link_s: 0.0, other_s: 0.0 }),
+            parts: Some(BuildSeconds { c_s, rustc_s: 0.0, link_s: 0.0, other_s: 0.0 }),
             binary_bytes: Some((seconds * 10.0) as u64),
             image_bytes: None,
         };
         let record =
-            CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], By::Bench)
+            CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], SampledBy::Bench)
                 .unwrap();
         assert_eq!((record.parts.unwrap().c_s, record.binary_bytes), (2.0, Some(10)));
     }
@@ -296,8 +300,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("timings.json");
         assert_eq!(Timings::read(&path).unwrap(), None);
-        let timings =
-            merge(None, vec![seen("pure", &[0.1 + 0.2], By::Bench), seen("native", &[1.0], By::Bench)]);
+        let timings = merge(
+            None,
+            vec![seen("pure", &[0.1 + 0.2], SampledBy::Bench), seen("native", &[1.0], SampledBy::Bench)],
+        );
         timings.write(&path).unwrap();
         assert_eq!(Timings::read(&path).unwrap(), Some(timings.clone()));
         for bad in ["", "[]", "{\"schema\":1}", &timings.json().replace("\"schema\": 1", "\"schema\": 2")] {

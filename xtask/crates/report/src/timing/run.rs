@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{By, CaseRecord, Parts};
+use super::record::{BuildSeconds, CaseRecord, SampledBy};
 use super::schedule::{Case, ScheduledSample};
 use xtask_files::error::{Error, Result};
 
@@ -12,7 +12,7 @@ pub struct Sample {
     /// Wall time of its cargo call, in seconds.
     pub seconds: f64,
     /// Where the time went, if it was traced.
-    pub parts: Option<Parts>,
+    pub parts: Option<BuildSeconds>,
     /// Size of the program that came out, in bytes.
     pub binary_bytes: Option<u64>,
     /// Size of its image's layers as stored, in bytes.
@@ -30,7 +30,7 @@ pub trait Executor {
 
 /// The result of a schedule.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Run {
+pub struct TimingRun {
     /// The cases of which every sample was taken, ordered by target, scenario and mode.
     pub cases: Vec<CaseRecord>,
     /// The cases that failed, with the first error of each, in the order of failing.
@@ -38,7 +38,7 @@ pub struct Run {
 }
 
 /// Takes every sample of `slots` in turn. A case that fails is left out of the rest and of the result.
-pub fn run(slots: &[ScheduledSample], executor: &mut impl Executor) -> Run {
+pub fn run(slots: &[ScheduledSample], executor: &mut impl Executor) -> TimingRun {
     let mut samples: BTreeMap<&Case, Vec<Sample>> = BTreeMap::new();
     let mut failed: Vec<(Case, Error)> = Vec::new();
     for slot in slots {
@@ -55,12 +55,12 @@ pub fn run(slots: &[ScheduledSample], executor: &mut impl Executor) -> Run {
         if failed.iter().any(|(c, _)| c == case) {
             continue;
         }
-        match CaseRecord::of(case, &samples, By::Bench) {
+        match CaseRecord::of(case, &samples, SampledBy::Bench) {
             Ok(record) => cases.push(record),
             Err(error) => failed.push((case.clone(), error)),
         }
     }
-    Run { cases, failed }
+    TimingRun { cases, failed }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! The tables that show timings: cases, their parts and ratios.
 
-use super::record::{CaseRecord, Parts, RatioRecord, Timings};
+use super::record::{BuildSeconds, CaseRecord, RatioRecord, Timings};
 use super::stats::Timing;
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table};
@@ -57,7 +57,7 @@ pub fn parts_table(cases: &[CaseRecord]) -> Table {
     ];
     let mut table = Table::new(&columns);
     for (case, parts) in cases.iter().filter_map(|case| Some((case, case.parts.as_ref()?))) {
-        let Parts { c_s, rustc_s, link_s, other_s } = *parts;
+        let BuildSeconds { c_s, rustc_s, link_s, other_s } = *parts;
         let names = [case.target.as_str(), case.scenario.word(), case.mode.as_str()].map(Cell::from);
         let seconds = [c_s, rustc_s, link_s, other_s].map(|seconds| Cell::from(human_seconds(seconds)));
         table.row(names.into_iter().chain(seconds));

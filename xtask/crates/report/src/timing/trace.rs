@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use super::record::Parts;
+use super::record::BuildSeconds;
 use xtask_compilers::toolchain::compilers::{KEPT_BY_KERNEL, is_compiler};
 use xtask_process::exec::processes::{DEPTH_MAX, children};
 
@@ -52,10 +52,10 @@ impl Shares {
     }
 
     /// The parts of a build that took this many seconds; none where no look was taken.
-    fn of(self, seconds: f64) -> Option<Parts> {
+    fn of(self, seconds: f64) -> Option<BuildSeconds> {
         let all = self.c + self.rust + self.link + self.other;
         let part = |share: f64| seconds * share / all;
-        (all > 0.0).then(|| Parts {
+        (all > 0.0).then(|| BuildSeconds {
             c_s: part(self.c),
             rustc_s: part(self.rust),
             link_s: part(self.link),
@@ -93,7 +93,7 @@ impl Trace {
     }
 
     /// Ends it. `seconds` is what the build took by the clock; the parts add up to it.
-    pub fn finish(self, seconds: f64) -> Option<Parts> {
+    pub fn finish(self, seconds: f64) -> Option<BuildSeconds> {
         drop(self.stop);
         self.thread.join().ok()?.of(seconds)
     }

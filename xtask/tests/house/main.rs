@@ -2,6 +2,8 @@
 //! `Command::new`) they hold; this test also sees what they do not: uses through other crates, words in strings, and
 //! the exceptions, each with its reason.
 
+mod names;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
