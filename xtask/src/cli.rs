@@ -211,6 +211,16 @@ pub enum Command {
         #[command(subcommand)]
         command: BaseCommand,
     },
+    /// Write toolchains.lock: the toolchain and the std of each target, by version and digest
+    ///
+    /// A locked provider is preferred to others. With --locked, and where the variable CI is set, any other toolchain than
+    /// the locked one is an error.
+    #[command(after_help = examples::LOCK)]
+    Lock {
+        /// Replace what is locked by what this machine has
+        #[arg(long)]
+        update: bool,
+    },
     /// Show the size of each image in target/dist, what it consists of, and what changed
     #[command(after_help = examples::SIZE)]
     Size {

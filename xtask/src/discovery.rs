@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::cargo::userflags::user_settings;
 use crate::plan::{self, Findings, PlanRequest, StdState, StdUse, floor};
 use crate::session::Session;
+use crate::toolchain_lock::ToolchainLock;
 use xtask_compilers::rust_std::{Choice, RustupRefusals, StdPlan, choose};
 use xtask_compilers::rustc::{self, Rustc, find};
 use xtask_compilers::toolchain::candidates::Wish;
@@ -23,6 +24,8 @@ use xtask_triple::Triple;
 pub struct Discovery {
     /// What the plan is a function of.
     pub findings: Findings,
+    /// The toolchains that the workspace locks, if it does.
+    pub lock: Option<ToolchainLock>,
 }
 
 /// Looks. Nothing is fetched or built; toolchains that were not seen before are probed.
@@ -30,6 +33,7 @@ pub struct Discovery {
 /// # Errors
 /// Where a probe's files cannot be written.
 pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: Depth) -> Result<Discovery> {
+    let lock = ToolchainLock::load(&session.toolchain_lock())?;
     let targets = plan::targets(config, &request.targets);
     let triples: Vec<Triple> = targets.iter().map(|t| t.triple.clone()).collect();
     let (rustcs, stds) = stds(session, config, &triples);
@@ -55,7 +59,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             let glibc = floors.get(&target.triple).and_then(|f| f.as_deref());
             let runner = &runners[&target.triple];
             let setting = ProbeSetting { target: &target.triple, std, runner, cxx, glibc };
-            (target.triple.clone(), SurveyInput { setting, wish: wish(target, request) })
+            (target.triple.clone(), SurveyInput { setting, wish: wish(target, request, lock.as_ref()) })
         })
         .collect();
     let places = SurveyPaths {
@@ -81,7 +85,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             })
             .collect(),
     };
-    Ok(Discovery { findings })
+    Ok(Discovery { findings, lock })
 }
 
 /// The rustcs that were looked at, and what they have: the active one alone where that is enough.
@@ -131,6 +135,11 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
     }
 }
 
-fn wish(target: &Target, request: &PlanRequest) -> Wish {
-    Wish { cc: target.cc.clone(), providers: request.providers.clone(), glibc: floor(target) }
+fn wish(target: &Target, request: &PlanRequest, lock: Option<&ToolchainLock>) -> Wish {
+    Wish {
+        cc: target.cc.clone(),
+        providers: request.providers.clone(),
+        glibc: floor(target),
+        locked: lock.and_then(|lock| lock.provider(&target.triple)),
+    }
 }

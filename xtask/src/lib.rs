@@ -21,5 +21,6 @@ pub mod sbom;
 pub mod session;
 pub mod ship;
 pub mod smoke;
+pub mod toolchain_lock;
 pub mod trap;
 pub mod verify;

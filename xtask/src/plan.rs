@@ -27,6 +27,8 @@ pub struct PlanRequest {
     pub mode: Option<ModeRequest>,
     /// `--strict`: a fallback is an error.
     pub strict: bool,
+    /// `--locked`: any other toolchain than the locked one is an error.
+    pub locked: bool,
     /// `--providers`; all where none.
     pub providers: Option<Vec<Provider>>,
 }

@@ -9,6 +9,7 @@ use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::{self, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
+use crate::toolchain_lock;
 use xtask_base::{Bases, distroless};
 use xtask_compilers::rustc::{Rustc, find};
 use xtask_compilers::toolchain::Provider;
@@ -101,6 +102,7 @@ impl Session {
             targets,
             mode,
             strict: planning.strict,
+            locked: planning.locked,
             providers: providers(planning.providers.as_deref())?,
         })
     }
@@ -150,6 +152,11 @@ impl Session {
     /// The folder of the locks of bases.
     pub fn locks(&self) -> PathBuf {
         self.workspace.root.join(distroless::LOCKS)
+    }
+
+    /// The path of the lock of toolchains.
+    pub fn toolchain_lock(&self) -> PathBuf {
+        self.workspace.root.join(toolchain_lock::FILE_NAME)
     }
 
     /// `target/dist`, where everything that ships goes.

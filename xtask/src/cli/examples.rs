@@ -99,6 +99,11 @@ Examples:
   cargo xtask base show distroless:cc
   cargo xtask base show distroless:static-debian12:debug --arch arm64 --files";
 
+pub(super) const LOCK: &str = "\
+Examples:
+  cargo xtask lock             # write it, or add targets that it lacks
+  cargo xtask lock --update    # take what this machine has";
+
 pub(super) const SIZE: &str = "\
 Examples:
   cargo xtask size

@@ -42,6 +42,11 @@ pub struct Planning {
     /// An image that nothing on this machine can start is an error too.
     #[arg(long, help_heading = PLANNING)]
     pub strict: bool,
+    /// Fail before anything is built if a toolchain is not the one that toolchains.lock names
+    ///
+    /// Where the variable CI is set, this is the default in a workspace with a toolchains.lock.
+    #[arg(long, help_heading = PLANNING)]
+    pub locked: bool,
     /// Search C toolchains only in these places, separated by commas [default: all]
     #[arg(long, value_name = "LIST", help_heading = PLANNING, long_help = providers_help())]
     pub providers: Option<String>,

@@ -10,6 +10,7 @@ mod doctor;
 mod entries;
 mod explain;
 mod init;
+mod lock;
 mod make;
 mod pipeline;
 mod plan;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Size { images, crates, against, save, top, json } => {
             size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
         }
+        Command::Lock { update } => lock::run(&common, update),
         Command::Init { package } => init::run(&common, package.as_deref()),
     }
 }

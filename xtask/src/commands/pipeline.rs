@@ -12,12 +12,15 @@ use crate::plan::{self, Job, ModeRequest, Plan, PlanRequest};
 use crate::rebuild::repository;
 use crate::record::{FailedJob, ProgramOrigin, StoredProgram};
 use crate::session::Session;
+use crate::toolchain_lock::observe::Observer;
+use crate::toolchain_lock::{self, ToolchainLock};
 use crate::verify::{self, Verified};
 use xtask_compilers::toolchain::survey::Depth;
 use xtask_config::Config;
 use xtask_files::FileLock;
 use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec;
+use xtask_process::ui::in_ci;
 
 /// Everything up to the plan.
 pub(super) struct PlannedRun {
@@ -66,10 +69,32 @@ impl PlannedRun {
             }
         }
         self.plan.check_fallbacks(self.request.strict)?;
+        self.check_lock()?;
         match self.plan.incomplete() {
             Some(error) if !self.plan.jobs.iter().any(Job::buildable) => Err(error),
             _ => Ok(()),
         }
+    }
+
+    /// What the plan builds with, in the terms of the lock.
+    pub(super) fn observed(&self) -> Result<ToolchainLock> {
+        let Session { host, cache, .. } = &self.session;
+        Observer::new(host, &self.look.findings, cache).plan(&self.plan.jobs)
+    }
+
+    /// Holds the plan against toolchains.lock. Where it refuses, nothing was built.
+    pub(super) fn check_lock(&self) -> Result<()> {
+        let Some(lock) = &self.look.lock else {
+            return match self.request.locked {
+                true => Err(Error::usage(format!("--locked needs a {}", toolchain_lock::FILE_NAME))
+                    .found("the workspace has none")
+                    .help("write it: cargo xtask lock")),
+                false => Ok(()),
+            };
+        };
+        let Session { host, ui, .. } = &self.session;
+        let locked = self.request.locked || in_ci(host.var_os("CI"));
+        toolchain_lock::check(lock, &self.observed()?, &self.plan, locked, ui)
     }
 
     /// Waits until no other run builds, judges or packs in this workspace, and keeps others waiting until this one

@@ -9,11 +9,12 @@ use super::pipeline::{PlannedRun, packing};
 use super::shipped::{self, Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::place::Placements;
+use crate::plan::Job;
 use crate::record::{ImageOf, ListedPlatform, ListedProgram, VerifiedProgram};
 use crate::ship::archives;
 use xtask_files::error::Result;
 use xtask_process::ui::Ui;
-use xtask_report::report;
+use xtask_report::report::{self, Report};
 use xtask_report::size::{self, ImageSize, SizeFiles, Sizes};
 use xtask_report::timing::{Case, CaseRecord, Sample, SampledBy, Scenario, Timings, host_facts};
 use xtask_triple::Triple;
@@ -22,6 +23,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let start = packing(common, planning, setup, json, "release")?;
     let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
 
+    say_changes(&start);
     let verified = start.verified()?;
     let Placements { programs, images } = place(&start, verified)?;
     let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
@@ -39,6 +41,30 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     shipped::end(&images, &missing, &sizes, &start.request)?;
     ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
     Ok(())
+}
+
+/// Says where a job has another C toolchain than in the release that lies in `target/dist`. A lock says more, and earlier.
+fn say_changes(start: &PlannedRun) {
+    let earlier = std::fs::read(start.session.dist().join("report.json")).ok();
+    let earlier = earlier.and_then(|text| serde_json::from_slice::<Report>(&text).ok());
+    for entry in earlier.iter().filter(|_| start.look.lock.is_none()).flat_map(|report| &report.jobs) {
+        let same = |job: &&Job| job.target.triple.as_str() == entry.target && job.mode.name == entry.mode;
+        let job = start.plan.jobs.iter().find(same);
+        let now = job.and_then(|job| Some((job, job.toolchain.as_ref()?)));
+        if let (Some((job, now)), Some(then)) = (now, &entry.toolchain)
+            && now.id != then.id
+        {
+            start.session.ui.warn(format!(
+                "{}: the last release was made by {} ({}), this one by {} ({}): its programs will differ\n  \
+                 help: to hold releases to one toolchain: cargo xtask lock",
+                job.title(),
+                then.version,
+                then.provider,
+                now.version,
+                now.provider
+            ));
+        }
+    }
 }
 
 /// Keeps the sizes of this release, for later ones to be compared with.

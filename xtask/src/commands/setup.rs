@@ -9,11 +9,11 @@ use crate::discovery::{self, Discovery};
 use crate::plan::{self, PlanRequest, StdState};
 use crate::session::Session;
 use xtask_compilers::rustc::Version;
-use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::names::gnu_prefixes;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Depth, Survey};
+use xtask_compilers::toolchain::{Provider, Toolchain};
 use xtask_config::{CcChoice, Config, ModeChoice, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
@@ -109,8 +109,9 @@ fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<W
             }
         }
         let survey = look.findings.surveys.get(triple);
-        if needs_c(config, &target) && survey.is_some_and(mendable) {
-            wants.extend(compiler(&target));
+        let locked = look.lock.as_ref().and_then(|lock| lock.provider(triple));
+        if needs_c(config, &target) && survey.is_some_and(|survey| mendable(survey, locked)) {
+            wants.extend(compiler(&target, locked));
         }
         if let Some(Runner::None { .. }) = look.findings.runners.get(triple) {
             wants.extend(runner(triple, &look.findings.host));
@@ -130,20 +131,28 @@ fn needs_c(config: &Config, target: &Target) -> bool {
     })
 }
 
-/// What the first provider needs that setup can install something for and that targets.toml lets serve the target.
-fn compiler(target: &Target) -> Option<Want> {
+/// What the locked provider needs, else the first, that setup can install something for and that targets.toml lets serve
+/// the target.
+fn compiler(target: &Target, locked: Option<Provider>) -> Option<Want> {
     let allowed = |provider: &&Provider| match &target.cc {
         None => true,
         Some(CcChoice::Provider(only)) => only == *provider,
         Some(CcChoice::Program(_)) => false,
     };
-    Provider::ALL.iter().filter(allowed).find_map(|provider| Want::compiler(*provider, &target.triple))
+    locked
+        .iter()
+        .chain(Provider::ALL)
+        .filter(allowed)
+        .find_map(|provider| Want::compiler(*provider, &target.triple))
 }
 
-/// Whether another compiler would help: none works, and no person has named one that does not.
-fn mendable(survey: &Survey) -> bool {
+/// Whether another compiler would help: none works, or not the locked one, and no person has named one that does not.
+fn mendable(survey: &Survey, locked: Option<Provider>) -> bool {
     let broken = |v: &Verdict| !matches!(v, Verdict::Works(_));
-    survey.chosen.is_none() && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
+    let tried = |provider| survey.tried.iter().any(|(candidate, _)| candidate.provider == provider);
+    let other = |chosen: &Toolchain| locked.is_some_and(|locked| locked != chosen.provider && !tried(locked));
+    survey.chosen.as_ref().is_none_or(other)
+        && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
 }
 
 /// What runs a target's programs: qemu, and for dynamic ones the target's C library, which comes with its cross gcc.

@@ -112,6 +112,7 @@ pub(crate) fn toolchain(provider: Provider) -> Toolchain {
         provider,
         version: if zig { "zig 0.15.2".into() } else { "gcc 12.2.0".into() },
         id: "0123456789abcdef".into(),
+        driver: "/t/driver".into(),
         cc: "/t/cc".into(),
         cxx: zig.then(|| "/t/c++".into()),
         ar: Some("/t/ar".into()),

@@ -17,6 +17,7 @@ mod fallback;
 mod flags;
 mod interrupted;
 mod litter;
+mod locked;
 mod machine;
 mod masks;
 mod newcomer;

@@ -18,6 +18,8 @@ pub struct Wish {
     pub providers: Option<Vec<Provider>>,
     /// The highest glibc version a program may ask for, as `2.31`.
     pub glibc: Option<String>,
+    /// The provider whose candidates are tried before those of others, since a lock names it.
+    pub locked: Option<Provider>,
 }
 
 /// The explicit choice of a C toolchain in targets.toml.
@@ -94,6 +96,8 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
         }
         found.list.extend(finds.candidates);
     }
+    // Stable: among those of one provider, and of all others, the order stays.
+    found.list.sort_by_key(|candidate| Some(candidate.provider) != wish.locked);
     found
 }
 

@@ -62,6 +62,8 @@ pub struct Toolchain {
     pub version: String,
     /// 16 hexadecimal digits over everything that could change what it produces.
     pub id: String,
+    /// The program that compiles, with no wrapper of ours in front of it.
+    pub driver: PathBuf,
     /// The C compiler: one absolute path, since build systems split words differently.
     pub cc: PathBuf,
     /// The C++ compiler, where its probe passed.

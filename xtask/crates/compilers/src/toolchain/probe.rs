@@ -230,7 +230,8 @@ fn version(candidate: &Candidate, tools: &WrappedTools, dir: &Path) -> Result<St
     Ok(version_of(&output.ok().filter(Output::ok).map(|o| o.text()).unwrap_or_default()))
 }
 
-fn version_of(text: &str) -> String {
+/// Name and version from what a compiler of C says to `--version`: `gcc 12.2.0`.
+pub fn version_of(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let kind = if line.contains("clang") {
         "clang"

@@ -168,6 +168,7 @@ fn toolchain(candidate: &Candidate, tools: wrapper::WrappedTools, works: &probe:
         provider: candidate.provider,
         version: works.version.clone(),
         id: works.id.clone(),
+        driver: candidate.cc[0].clone().into(),
         cxx: tools.cxx.filter(|_| works.cxx),
         cc: tools.cc,
         ar: tools.ar,

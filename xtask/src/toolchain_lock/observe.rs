@@ -1,0 +1,173 @@
+//! What this machine would build a plan with, in the terms of the lock.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{LockedTarget, LockedTool, ToolchainLock};
+use crate::plan::{Findings, Job, StdUse};
+use xtask_compilers::toolchain::identity::{Fingerprint, digest};
+use xtask_compilers::toolchain::probe::version_of;
+use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::{Linker, Toolchain};
+use xtask_files::error::{Error, Result};
+use xtask_files::{Memo, Stat, sha256_hex};
+use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
+
+/// How long a compiler may take to name its own programs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// The programs that a driver of gcc or clang starts; which they are, it says itself.
+const WORKERS: [&str; 3] = ["cc1", "as", "ld"];
+
+/// The kind of fact under which digests of files are remembered.
+const KIND: &str = "tool-digest";
+
+/// Reads the tools of plans and computes their digests, each file once as long as it stays the same.
+#[derive(Debug)]
+pub struct Observer<'a> {
+    host: &'a Host,
+    surveys: &'a BTreeMap<Triple, Survey>,
+    memo: Memo,
+}
+
+impl<'a> Observer<'a> {
+    /// Makes an observer that remembers digests below the user's cache folder.
+    pub fn new(host: &'a Host, findings: &'a Findings, cache: &Path) -> Self {
+        Self { host, surveys: &findings.surveys, memo: Memo::new(cache.join("digests")) }
+    }
+
+    /// What builds these jobs. A job that lacks its std says nothing: it cannot be built.
+    ///
+    /// # Errors
+    /// Where a tool or a file of std cannot be read.
+    pub fn plan<'j>(&self, jobs: impl IntoIterator<Item = &'j Job>) -> Result<ToolchainLock> {
+        let mut targets: BTreeMap<Triple, LockedTarget> = BTreeMap::new();
+        for job in jobs {
+            let Some(std) = &job.std else { continue };
+            let target = &job.target.triple;
+            let entry = match targets.entry(target.clone()) {
+                std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
+                std::collections::btree_map::Entry::Vacant(entry) => entry.insert(LockedTarget {
+                    rustc: std.version.clone(),
+                    std: self.std(target, std)?,
+                    c: None,
+                    linker: None,
+                }),
+            };
+            match (&job.toolchain, &job.linker) {
+                (Some(toolchain), _) if entry.c.is_none() => entry.c = Some(self.toolchain(toolchain)?),
+                (None, Some(linker)) if entry.linker.is_none() => {
+                    entry.linker = Some(self.linker(target, linker, std)?);
+                }
+                _ => {}
+            }
+        }
+        Ok(ToolchainLock { targets })
+    }
+
+    fn toolchain(&self, toolchain: &Toolchain) -> Result<LockedTool> {
+        Ok(LockedTool {
+            provider: toolchain.provider.name().to_owned(),
+            version: toolchain.version.clone(),
+            digest: self.driver(&toolchain.driver)?,
+        })
+    }
+
+    fn linker(&self, target: &Triple, linker: &Linker, std: &StdUse) -> Result<LockedTool> {
+        let program = match linker {
+            Linker::RustLld { program } => {
+                let (version, digest) = (std.version.clone(), format!("sha256:{}", self.file(program)?));
+                return Ok(LockedTool { provider: linker.name().to_owned(), version, digest });
+            }
+            Linker::Driver { program, .. } => program,
+        };
+        let chosen = self.surveys.get(target).and_then(|survey| survey.chosen.as_ref());
+        if let Some(toolchain) = chosen.filter(|toolchain| toolchain.linker == *program) {
+            return self.toolchain(toolchain);
+        }
+        let said = Cmd::new(program).arg("--version").capture(LIMIT)?.text();
+        let (version, digest) = (version_of(&said), self.driver(program)?);
+        Ok(LockedTool { provider: linker.name().to_owned(), version, digest })
+    }
+
+    /// The digest of a driver and of the programs that it starts, in this order: a driver can be a script or a small
+    /// program that stays the same while its compiler changes.
+    fn driver(&self, driver: &Path) -> Result<String> {
+        let mut lines = format!("driver {}\n", self.file(driver)?);
+        for name in WORKERS {
+            if let Some(program) = self.worker(driver, name) {
+                lines += &format!("{name} {}\n", self.file(&program)?);
+            }
+        }
+        Ok(format!("sha256:{}", sha256_hex(lines.as_bytes())))
+    }
+
+    /// The program of this name that a driver would start; none where the driver is one program that does all by itself.
+    fn worker(&self, driver: &Path, name: &str) -> Option<PathBuf> {
+        let output = Cmd::new(driver).arg(format!("-print-prog-name={name}")).capture(LIMIT).ok()?;
+        let said = output.ok().then(|| output.text())?;
+        // A driver that does not find it repeats the name, and looks on PATH later.
+        let program =
+            if Path::new(&said).is_absolute() { PathBuf::from(said) } else { self.host.program(&said)? };
+        program.is_file().then_some(program)
+    }
+
+    /// The digest of the std of a target: of the names and contents of its libraries and objects.
+    fn std(&self, target: &Triple, std: &StdUse) -> Result<String> {
+        let mut ask = Cmd::new(&std.rustc).args(["--print", "target-libdir", "--target", target.as_str()]);
+        if let Some(sysroot) = &std.sysroot {
+            ask = ask.arg("--sysroot").arg(sysroot);
+        }
+        let output = ask.capture(LIMIT)?;
+        if !output.ok() {
+            return Err(Error::failed(format!("rustc does not say where its std for {target} is"))
+                .found(output.errors()));
+        }
+        let dir = PathBuf::from(output.text());
+        let mut files = Vec::new();
+        for dir in [dir.clone(), dir.join("self-contained")] {
+            for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
+                let path = entry.path();
+                if path.is_file() && path.extension().is_none_or(|e| e != "json") {
+                    files.push(path);
+                }
+            }
+        }
+        files.sort();
+        // The folder is read once as long as no file of it changes.
+        let stats = files.iter().fold(Fingerprint::new("std 1"), |print, file| print.with_stat(file)).short();
+        if let Some(known) = self.memo.get::<String>(KIND, &stats) {
+            return Ok(known);
+        }
+        let mut lines = String::new();
+        for file in &files {
+            let name = file.strip_prefix(&dir).unwrap_or(file).to_string_lossy();
+            lines += &format!("{name} {}\n", read(file)?);
+        }
+        let digest = format!("sha256:{}", sha256_hex(lines.as_bytes()));
+        self.memo.put(KIND, &stats, &digest);
+        Ok(digest)
+    }
+
+    /// The digest of a tool's file, which is read once as long as it stays the same.
+    fn file(&self, file: &Path) -> Result<String> {
+        let real = std::fs::canonicalize(file).map_err(|e| Error::io("cannot read", file, &e))?;
+        let stat = Stat::of(&real).map_err(|e| Error::io("cannot read", &real, &e))?;
+        let key = Fingerprint::new("tool 1").with(real.as_os_str().as_encoded_bytes()).short();
+        if let Some((known, digest)) = self.memo.get::<(Stat, String)>(KIND, &key)
+            && known == stat
+        {
+            return Ok(digest);
+        }
+        let digest = read(&real)?;
+        self.memo.put(KIND, &key, &(stat, digest.clone()));
+        Ok(digest)
+    }
+}
+
+fn read(file: &Path) -> Result<String> {
+    digest(file).map_err(|e| Error::io("cannot read", file, &e))
+}
