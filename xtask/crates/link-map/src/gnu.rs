@@ -1,0 +1,82 @@
+//! Maps of GNU ld and of gold. A section of the program begins a line; what an input gave to it is moved to the right by one
+//! space. A name that is long stands alone, and its numbers on the next line.
+//!
+//! ```text
+//! .text           0x0000000000001060      0x5d1
+//!  *(.text .stub .text.*)
+//!  .text          0x0000000000001060       0x26 /usr/lib/x86_64-linux-gnu/Scrt1.o
+//!  .text.unlikely._RNvCs
+//!                 0x0000000000001086       0x2c /x/libz.a(crc32.o)
+//!                 0x0000000000001086                crc32
+//! ```
+
+use super::map::{MapFormat, MapReading, field, lines, number};
+
+/// A name whose numbers are still to come.
+enum PendingName<'t> {
+    Nothing,
+    Section(&'t [u8]),
+    Input,
+}
+
+/// Reads such a map; none where the text is none.
+pub(super) fn read(text: &[u8], reading: &mut MapReading) -> Option<MapFormat> {
+    let mut format = None;
+    let mut pending = PendingName::Nothing;
+    for line in lines(text) {
+        match line {
+            b"Linker script and memory map" => format = Some(MapFormat::Gnu),
+            b"Memory map" => format = Some(MapFormat::Gold),
+            _ if format.is_none() => {}
+            [] => pending = PendingName::Nothing,
+            // More than one space: numbers, of what is pending or of a symbol.
+            [b' ', b' ', ..] => {
+                if let Some((address, size, rest)) = numbers(line) {
+                    match pending {
+                        PendingName::Section(name) => reading.section(name, address, size),
+                        PendingName::Input => input(rest, size, reading),
+                        PendingName::Nothing => {}
+                    }
+                }
+                pending = PendingName::Nothing;
+            }
+            [b' ', line @ ..] => {
+                let (name, rest) = field(line);
+                pending = PendingName::Nothing;
+                match numbers(rest) {
+                    // Patterns of a linker script, and filling.
+                    _ if name.starts_with(b"*") => {}
+                    Some((_, size, rest)) => input(rest, size, reading),
+                    None if rest.is_empty() => pending = PendingName::Input,
+                    None => {}
+                }
+            }
+            _ => {
+                let (name, rest) = field(line);
+                pending = PendingName::Nothing;
+                match numbers(rest) {
+                    Some((address, size, _)) => reading.section(name, address, size),
+                    None if rest.is_empty() => pending = PendingName::Section(name),
+                    None => {}
+                }
+            }
+        }
+    }
+    format
+}
+
+/// Address and size, both with `0x` in front, and what follows them.
+fn numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let hexadecimal = |field: &[u8]| number(field.strip_prefix(b"0x")?, 16);
+    let (address, rest) = field(text);
+    let address = hexadecimal(address)?;
+    let (size, rest) = field(rest);
+    Some((address, hexadecimal(size)?, rest))
+}
+
+/// Adds what an input gave.
+fn input(name: &[u8], size: u64, reading: &mut MapReading) {
+    if let Some(name) = name.strip_prefix(b" ").filter(|name| !name.is_empty()) {
+        reading.input(name, size);
+    }
+}

@@ -1,0 +1,218 @@
+//! The record of a link: what its map says, with what every object says of itself. It is made when the linker has ended,
+//! since rustc removes objects then, and it is what is kept.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use object::read::elf::{FileHeader, SectionHeader as _};
+use object::{Endianness, ReadCache, ReadRef, elf};
+use serde::{Deserialize, Serialize};
+
+use super::arguments::LinkArguments;
+use super::map::{InputShare, LINKERS_OWN, LinkMap};
+use super::notes::{self, ObjectNotes};
+use super::shared::{self, SharedLibrary};
+
+/// The version of what is written: a record of another one is none.
+const SCHEMA: u32 = 1;
+
+/// The account of one link.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkRecord {
+    schema: u32,
+    /// What was linked.
+    pub output: PathBuf,
+    /// Why nothing is known of the link; none where its map was read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unseen: Option<String>,
+    /// The sections of the program by the map: name, address and size. Only what is loaded.
+    pub sections: Vec<LoadedSection>,
+    /// The files that gave something to the program.
+    pub files: Vec<LinkedFile>,
+    /// The shared libraries that the program names.
+    pub needed: Vec<String>,
+    /// The shared libraries among the inputs, as far as their places are known.
+    pub shared: Vec<SharedLibrary>,
+    /// What the arguments of the link named.
+    pub given: LinkArguments,
+}
+
+/// A section of a program that is loaded.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LoadedSection(pub String, pub u64, pub u64);
+
+/// A file that gave something to a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedFile {
+    /// The path of the object or archive.
+    pub path: PathBuf,
+    /// What of the file is in the program.
+    pub objects: Vec<LinkedObject>,
+}
+
+/// An object of which something is in a program.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinkedObject {
+    /// The member of the archive; none where the file is the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<String>,
+    /// How many bytes of code and data it gave.
+    pub bytes: u64,
+    /// How many bytes of memory that is zero at first.
+    pub zeroed: u64,
+    /// What it says of itself; none where it could not be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<ObjectNotes>,
+}
+
+impl LinkRecord {
+    /// The record of a link whose inputs nothing is known of.
+    pub fn unseen(given: LinkArguments, why: impl Into<String>) -> Self {
+        Self {
+            schema: SCHEMA,
+            output: given.output.clone().unwrap_or_default(),
+            unseen: Some(why.into()),
+            sections: Vec::new(),
+            files: Vec::new(),
+            needed: Vec::new(),
+            shared: Vec::new(),
+            given,
+        }
+    }
+
+    /// Makes the record of a link that has ended, from its map. Paths in the map are taken from `folder`, in which the
+    /// linker was started.
+    pub fn new(given: LinkArguments, map: &LinkMap, folder: &Path) -> Self {
+        let given = LinkArguments {
+            folders: given.folders.iter().map(|folder| clean(folder)).collect(),
+            files: given.files.iter().map(|file| clean(file)).collect(),
+            ..given
+        };
+        let loaded = map.sections.iter().filter(|section| section.address != 0 && section.size != 0);
+        let sections = loaded.map(|s| LoadedSection(s.name.clone(), s.address, s.size)).collect();
+        let needed =
+            given.output.as_deref().and_then(program).map(|program| program.needed).unwrap_or_default();
+        Self {
+            schema: SCHEMA,
+            output: given.output.clone().unwrap_or_default(),
+            unseen: None,
+            sections,
+            files: files(map, folder, &given),
+            shared: shared::among(&given),
+            needed,
+            given,
+        }
+    }
+
+    /// The record as it is kept.
+    ///
+    /// # Errors
+    /// Where a path is no Unicode.
+    pub fn to_json(&self) -> std::io::Result<Vec<u8>> {
+        Ok(serde_json::to_vec(self)?)
+    }
+
+    /// A record that was kept; none where these bytes are none, or of another version.
+    pub fn from_json(bytes: &[u8]) -> Option<Self> {
+        serde_json::from_slice(bytes).ok().filter(|record: &Self| record.schema == SCHEMA)
+    }
+
+    /// Whether the record is about this program: the map has every section of the program that is loaded, at its address
+    /// and with its size. What is removed from a program after the link, such as symbols, is not loaded.
+    pub fn is_of(&self, program: &Path) -> bool {
+        let Some(ProgramSections { sections, .. }) = self::program(program) else { return false };
+        !sections.is_empty() && sections.iter().all(|section| self.sections.contains(section))
+    }
+}
+
+/// The files of a map, with their objects.
+fn files(map: &LinkMap, folder: &Path, given: &LinkArguments) -> Vec<LinkedFile> {
+    let mut all: BTreeMap<PathBuf, BTreeMap<Option<String>, InputShare>> = BTreeMap::new();
+    let mut is_file = BTreeMap::new();
+    for (name, share) in map.inputs.iter().filter(|(name, _)| *name != LINKERS_OWN) {
+        let mut there = |path: &Path| *is_file.entry(path.to_owned()).or_insert_with(|| path.is_file());
+        let (path, member) = split(name, folder, &mut there);
+        all.entry(path).or_default().insert(member, *share);
+    }
+    let mut files: Vec<LinkedFile> = all.into_iter().map(|(path, objects)| file(path, objects)).collect();
+    // What the linker compiled itself, at link time, is in no file any more. It is made of all that was left for it.
+    let mut unread = files
+        .iter_mut()
+        .flat_map(|file| &mut file.objects)
+        .filter(|object| object.member.is_none() && object.notes.is_none())
+        .peekable();
+    if unread.peek().is_some() {
+        let makers = notes::of_link_time(&given.inputs());
+        unread.for_each(|object| object.notes = makers.clone());
+    }
+    files
+}
+
+/// A name as the linker writes it, `archive(member)` or `object`, as file and member. Both may hold parentheses, so the
+/// files that are there decide.
+fn split(name: &str, folder: &Path, there: &mut impl FnMut(&Path) -> bool) -> (PathBuf, Option<String>) {
+    let whole = clean(&folder.join(name));
+    let Some(inner) = name.strip_suffix(')').filter(|_| !there(&whole)) else { return (whole, None) };
+    let places: Vec<usize> = inner.match_indices('(').map(|(at, _)| at).collect();
+    let archive = |at: &&usize| there(&folder.join(&inner[..**at]));
+    let Some(at) = places.iter().find(archive).or(places.last()) else { return (whole, None) };
+    (clean(&folder.join(&inner[..*at])), Some(inner[at + 1..].to_owned()))
+}
+
+/// A path without `..`, which drivers write into those of their own files.
+fn clean(path: &Path) -> PathBuf {
+    let climbs = path.components().any(|part| part == Component::ParentDir);
+    let real = climbs.then(|| std::fs::canonicalize(path).ok()).flatten();
+    real.unwrap_or_else(|| path.to_owned())
+}
+
+fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedFile {
+    let mut found: BTreeMap<Option<String>, ObjectNotes> = BTreeMap::new();
+    if objects.contains_key(&None) {
+        found.extend(notes::of_file(&path).map(|notes| (None, notes)));
+    }
+    if objects.keys().any(Option::is_some) {
+        let wanted = |name: &str| objects.contains_key(&Some(name.to_owned()));
+        // Members of one name cannot be told apart in a map.
+        notes::of_archive(&path, wanted, |name, notes| {
+            found.entry(Some(name.to_owned())).or_default().extend(notes)
+        });
+    }
+    let object = |(member, share): (Option<String>, InputShare)| LinkedObject {
+        notes: found.get(&member).cloned(),
+        bytes: share.bytes,
+        zeroed: share.zeroed,
+        member,
+    };
+    LinkedFile { objects: objects.into_iter().map(object).collect(), path }
+}
+
+/// What is read of a program that was linked.
+struct ProgramSections {
+    sections: Vec<LoadedSection>,
+    needed: Vec<String>,
+}
+
+fn program(file: &Path) -> Option<ProgramSections> {
+    let cache = ReadCache::new(std::fs::File::open(file).ok()?);
+    match (&cache).read_bytes_at(0, 5) {
+        Ok(b"\x7fELF\x01") => read::<elf::FileHeader32<Endianness>, _>(&cache),
+        Ok(b"\x7fELF\x02") => read::<elf::FileHeader64<Endianness>, _>(&cache),
+        _ => None,
+    }
+}
+
+fn read<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Option<ProgramSections> {
+    let header = H::parse(data).ok()?;
+    let endian = header.endian().ok()?;
+    let table = header.sections(endian, data).ok()?;
+    let mut sections = Vec::new();
+    for section in table.iter() {
+        let (address, size) = (section.sh_addr(endian).into(), section.sh_size(endian).into());
+        if section.sh_flags(endian).contains(elf::SHF_ALLOC) && size != 0 {
+            let name = String::from_utf8_lossy(table.section_name(endian, section).ok()?).into_owned();
+            sections.push(LoadedSection(name, address, size));
+        }
+    }
+    Some(ProgramSections { sections, needed: shared::needed(&table, endian, data) })
+}

@@ -1,0 +1,76 @@
+//! Maps that are one table: those of LLD and of mold. How far a name is moved to the right says what it names: a section of
+//! the program, an input that gave something to it, or a symbol.
+//!
+//! ```text
+//!              VMA              LMA     Size Align Out     In      Symbol
+//!              318              318       1c     1 .interp
+//!              318              318       1c     1         <internal>:(.interp)
+//!             15c0             15c0       2c    16         /x/libz.a(crc32.o):(.text)
+//!             15c0             15c0       2c     1                 crc32
+//! ```
+
+use super::map::{MapFormat, MapReading, field, lines, number};
+
+/// Who wrote a table, by its head; and what follows the head. None where there is no such head.
+pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
+    let mut at = 0;
+    for line in text.split_inclusive(|byte| *byte == b'\n') {
+        at += line.len();
+        let words: Vec<&[u8]> =
+            line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).take(7).collect();
+        let format = match words.as_slice() {
+            [b"VMA", b"LMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Lld,
+            [b"VMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Mold,
+            _ => continue,
+        };
+        return Some((format, &text[at..]));
+    }
+    None
+}
+
+/// Reads the rows of a table.
+pub(super) fn read(format: MapFormat, text: &[u8], reading: &mut MapReading) {
+    for line in lines(text) {
+        // A line that is no row is none of the linker's: a driver may print beside it.
+        let Some((address, size, rest)) = row(format, line) else { continue };
+        match rest.iter().position(|byte| *byte != b' ') {
+            Some(0) => reading.section(rest, address, size),
+            Some(8) => {
+                if let Some(name) = file_of(&rest[8..]) {
+                    reading.input(name, size);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Address, size and the part with the name of a row.
+fn row(format: MapFormat, line: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (address, rest) = field(line);
+    let address = number(address, 16)?;
+    let (size, radix, rest) = match format {
+        // In between stands where the section is loaded from.
+        MapFormat::Lld => {
+            let (load, rest) = field(rest);
+            number(load, 16)?;
+            let (size, rest) = field(rest);
+            (size, 16, rest)
+        }
+        _ => {
+            let (size, rest) = field(rest);
+            (size, 10, rest)
+        }
+    };
+    let size = number(size, radix)?;
+    let (align, rest) = field(rest);
+    number(align, 10)?;
+    Some((address, size, rest.strip_prefix(b" ")?))
+}
+
+/// The file in `file:(section)`; none in what a linker script did, which has no file.
+fn file_of(input: &[u8]) -> Option<&[u8]> {
+    let input = input.strip_suffix(b")")?;
+    let at = input.windows(2).rposition(|two| two == b":(")?;
+    Some(&input[..at])
+}

@@ -1,0 +1,311 @@
+//! Maps of each linker, small and damaged, and records of links.
+
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+
+use super::map::MappedSection;
+use super::*;
+
+/// A program of two objects and an archive, as LLD maps it.
+const LLD: &str = "\
+             VMA              LMA     Size Align Out     In      Symbol
+             2e0              2e0       1c     1 .interp
+             2e0              2e0       1c     1         <internal>:(.interp)
+            1400             1400       70    16 .text
+            1400             1400       20    16         /w/a b.o:(.text)
+            1400             1400       20     1                 main
+            1420             1420       30    16         /w/lib (old)/libz.a(crc(1).o):(.text.crc32)
+            1450             1450       20     4         /w/libz.a(crc.o):(.text.crc32)
+            1460             1460       10     1         . = ALIGN ( 0x10 )
+            3000             3000        8     8 .bss
+            3000             3000        8     8         /w/libz.a(crc.o):(COMMON)
+               0                0       44     1 .debug_info
+               0                0       20     1         /w/a b.o:(.debug_info)
+              20               20       24     1         /w/unused.o:(.debug_info)
+";
+
+/// The same as mold maps it.
+const MOLD: &str = "\
+               VMA       Size Align Out     In      Symbol
+                 0         64     8 EHDR
+             0x2e0         28     1 .interp
+            0x1400        112    16 .text
+            0x1400         32    16         /w/a b.o:(.text)
+            0x1400          0     0                 main
+            0x1420         48    16         /w/lib (old)/libz.a(crc(1).o):(.text.crc32)
+            0x1450         32     4         /w/libz.a(crc.o):(.text.crc32)
+            0x3000          8     8 .bss
+            0x3000          8     8         /w/libz.a(crc.o):(COMMON)
+                 0         68     1 .debug_info
+                 0         32     1         /w/a b.o:(.debug_info)
+";
+
+/// The same as GNU ld maps it, with what it threw away and what its script did.
+const GNU: &str = "\
+Archive member included to satisfy reference by file (symbol)
+
+/w/libz.a(crc.o)              /w/a b.o (crc32)
+
+Discarded input sections
+
+ .text          0x0000000000000000      0x999 /w/unused.o
+
+Memory Configuration
+
+Name             Origin             Length             Attributes
+*default*        0x0000000000000000 0xffffffffffffffff
+
+Linker script and memory map
+
+LOAD /w/a b.o
+START GROUP
+LOAD /w/libz.a
+END GROUP
+                [!provide]                        PROVIDE (__executable_start = SEGMENT_START (\"text-segment\", 0x0))
+
+.interp         0x00000000000002e0       0x1c
+ *(.interp)
+
+.hash
+ *(.hash)
+
+.text           0x0000000000001400       0x70
+ *(.text.unlikely .text.*_unlikely .text.unlikely.*)
+ *fill*         0x0000000000001400        0x3 9090
+ .text          0x0000000000001400       0x20 /w/a b.o
+                0x0000000000001400                main
+ .text.of_a_long_name
+                0x0000000000001420       0x30 /w/lib (old)/libz.a(crc(1).o)
+                                         0x40 (size before relaxing)
+                0x0000000000001420                crc32
+ .text          0x0000000000001450       0x20 /w/libz.a(crc.o)
+
+.bss            0x0000000000003000        0x8
+ COMMON         0x0000000000003000        0x8 /w/libz.a(crc.o)
+                0x0000000000003000                . = ALIGN (0x8)
+
+.a_section_of_a_long_name
+                0x0000000000000000       0x44
+ .debug_info    0x0000000000000000       0x20 /w/a b.o
+ .debug_info    0x0000000000000020       0x24 /w/unused.o
+OUTPUT(/w/program elf64-x86-64)
+";
+
+/// What all four say.
+fn says(map: &LinkMap) {
+    let share = |bytes, zeroed| InputShare { bytes, zeroed };
+    let inputs = map.inputs.iter().filter(|(name, _)| *name != map::LINKERS_OWN);
+    let inputs: Vec<(&str, InputShare)> = inputs.map(|(name, share)| (name.as_str(), *share)).collect();
+    let expected = [
+        ("/w/a b.o", share(0x20, 0)),
+        ("/w/lib (old)/libz.a(crc(1).o)", share(0x30, 0)),
+        ("/w/libz.a(crc.o)", share(0x20, 8)),
+    ];
+    assert_eq!(inputs, expected, "{:?}", map.format);
+    let loaded: Vec<_> = map.sections.iter().filter(|section| section.address != 0).collect();
+    let section = |name: &str, address, size| MappedSection { name: name.into(), address, size };
+    let expected =
+        [section(".interp", 0x2e0, 0x1c), section(".text", 0x1400, 0x70), section(".bss", 0x3000, 8)];
+    assert_eq!(loaded, expected.iter().collect::<Vec<_>>(), "{:?}", map.format);
+}
+
+#[test]
+fn a_map_of_each_linker() {
+    let gold = GNU.replace("Linker script and memory map", "Memory map").replace(" *fill* ", " ** fill ");
+    let printed = format!("a word of the driver\n{LLD}");
+    for (text, format) in [
+        (LLD, MapFormat::Lld),
+        (printed.as_str(), MapFormat::Lld),
+        (MOLD, MapFormat::Mold),
+        (GNU, MapFormat::Gnu),
+        (gold.as_str(), MapFormat::Gold),
+    ] {
+        let map = LinkMap::read(text.as_bytes()).unwrap();
+        assert_eq!(map.format, format);
+        says(&map);
+        says(&LinkMap::read(text.replace('\n', "\r\n").as_bytes()).unwrap());
+    }
+    for text in ["", "no map", "Memory Configuration\n", "VMA LMA"] {
+        assert_eq!(LinkMap::read(text.as_bytes()), None, "{text}");
+    }
+}
+
+/// Pieces of which near-valid maps are made.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let whole = [LLD, MOLD, GNU]
+        .map(|text| text.lines().map(|line| format!("{line}\n").into_bytes()).collect::<Vec<_>>());
+    prop_oneof![
+        4 => proptest::sample::select(whole.concat()),
+        1 => proptest::collection::vec(any::<u8>(), 0..20),
+        1 => proptest::sample::select(vec![b" ".to_vec(), b"        ".to_vec(), b"0x".to_vec(), b":(".to_vec(), b"ffffffffffffffff ".to_vec()]),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_are_a_map_or_none(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
+        let _ = LinkMap::read(&bytes);
+        let _ = ObjectNotes::of(&bytes[..]);
+        let _ = LinkRecord::from_json(&bytes);
+    }
+
+    #[test]
+    fn what_looks_like_a_map_is_read(pieces in proptest::collection::vec(piece(), 0..40)) {
+        if let Some(map) = LinkMap::read(&pieces.concat()) {
+            // Nothing is loaded that no section holds.
+            prop_assert!(map.inputs.is_empty() || map.sections.iter().any(|section| section.address != 0));
+        }
+    }
+
+    #[test]
+    fn damaged_objects_have_notes(at in 0_usize..4096, byte: u8, end in 0_usize..4096) {
+        let mut bytes = object("GCC: (Debian) 12.2.0");
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        bytes.truncate(end);
+        let _ = ObjectNotes::of(&bytes[..]);
+    }
+}
+
+/// A small ELF object with this text in its `.comment`.
+fn object(comment: &str) -> Vec<u8> {
+    let names = b"\0.comment\0.shstrtab\0";
+    let comment = [b"\0", comment.as_bytes(), b"\0"].concat();
+    let mut bytes = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0\x3e\0\x01\0\0\0".to_vec();
+    bytes.resize(64, 0);
+    bytes.extend_from_slice(names);
+    bytes.extend_from_slice(&comment);
+    let sections = bytes.len();
+    bytes[40..48].copy_from_slice(&(sections as u64).to_le_bytes());
+    bytes[52..54].copy_from_slice(&64_u16.to_le_bytes());
+    bytes[58..64].copy_from_slice(&[64, 0, 3, 0, 2, 0]);
+    let mut section = |name: u32, kind: u32, offset: usize, size: usize| {
+        let mut header = [0; 64];
+        header[..4].copy_from_slice(&name.to_le_bytes());
+        header[4..8].copy_from_slice(&kind.to_le_bytes());
+        header[24..32].copy_from_slice(&(offset as u64).to_le_bytes());
+        header[32..40].copy_from_slice(&(size as u64).to_le_bytes());
+        bytes.extend_from_slice(&header);
+    };
+    section(0, 0, 0, 0);
+    section(1, 1, 64 + names.len(), comment.len());
+    section(10, 3, 64, names.len());
+    bytes
+}
+
+fn archive(members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut bytes = b"!<arch>\n".to_vec();
+    for (name, data) in members {
+        let header =
+            format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, data.len());
+        bytes.extend_from_slice(header.as_bytes());
+        bytes.extend_from_slice(data);
+        bytes.resize(bytes.len().next_multiple_of(2), b'\n');
+    }
+    bytes
+}
+
+const RUST: &str = "rustc version 1.95.0 (59807616e 2026-04-14)";
+const GCC: &str = "GCC: (Debian 12.2.0-14) 12.2.0";
+
+#[test]
+fn objects_say_who_made_them() {
+    let of = |bytes: &[u8]| ObjectNotes::of(bytes);
+    let rust = of(&object(RUST));
+    assert_eq!((rust.machine, rust.makers.as_slice()), (Some(62), &[RUST.to_owned()][..]));
+    assert!(rust.is_rust());
+    assert_eq!(of(&object(GCC)).makers, [GCC]);
+    // Assembly of a compiler, taken into an object of rustc.
+    assert!(!of(&object(&format!("{RUST}\0{GCC}"))).is_rust());
+    assert!(!of(&object("")).is_rust());
+    assert_eq!(of(b"BC\xc0\xde..rustc version 1.95.0 (59).").makers, ["rustc version 1.95.0"]);
+    assert_eq!(of(b"BC\xc0\xde..Debian clang version 14.0.6x").makers, ["clang version 14.0.6"]);
+    assert!(!of(b"BC\xc0\xde....").is_rust() && !of(b"BC\xc0\xde....").makers.is_empty());
+}
+
+#[test]
+fn arguments_of_both_spellings() {
+    let of = |line: &str| {
+        LinkArguments::of(&line.split(' ').map(str::to_owned).collect::<Vec<_>>(), Path::new("/w"))
+    };
+    let driver = of(
+        "-m64 a.o -Wl,-Bstatic -lfoo -L /x -Lsub -Wl,-L,/y,-Map=m,b.o -o out -Xlinker -Map -Xlinker n -z now",
+    );
+    let paths = |list: &[&str]| list.iter().map(PathBuf::from).collect::<Vec<_>>();
+    assert_eq!(driver.folders, paths(&["/x", "/w/sub", "/y"]));
+    assert_eq!(driver.libraries, ["foo"]);
+    assert_eq!(driver.files, paths(&["/w/a.o", "/w/b.o"]));
+    assert_eq!((driver.output, driver.map), (Some("/w/out".into()), Some("/w/n".into())));
+    let linker = of("-flavor gnu -L/x -l:libz.a --library=m -Mapped -Map /m a.o -o /out");
+    assert_eq!(linker.libraries, [":libz.a", "m"]);
+    assert_eq!(linker.map, Some("/m".into()));
+    assert_eq!(of("-L").folders, [PathBuf::from("/w/")]);
+}
+
+/// A record of a link in a folder, with an archive of C, objects of Rust and the system's files.
+fn record(dir: &Path) -> LinkRecord {
+    std::fs::write(dir.join("a.o"), object(RUST)).unwrap();
+    let members = [("m.o", object(RUST)), ("c.o", object(GCC)), ("lib.rmeta", Vec::new())];
+    std::fs::write(dir.join("libdep.rlib"), archive(&members)).unwrap();
+    let row = |size: u64, name: &str| format!(" 1000 1000 {size:x} 1         {name}:(.text)\n");
+    let text = [
+        " VMA LMA Size Align Out In Symbol\n 1000 1000 99 1 .text\n".to_owned(),
+        row(0x10, "a.o"),
+        row(0x20, "libdep.rlib(m.o)"),
+        row(0x30, "libdep.rlib(c.o)"),
+        row(0x40, "gone/libx.a(y.o)"),
+        row(0x50, "/std/lib/libstd.rlib(s.o)"),
+        row(0x60, "/std/lib/self-contained/libc.a(puts.o)"),
+        row(0x70, "/usr/lib/crti.o"),
+        row(0x80, "/usr/lib/libc_nonshared.a(at.o)"),
+        row(0x90, "/own/libgcc.a(at.o)"),
+    ];
+    let map = LinkMap::read(text.concat().as_bytes()).unwrap();
+    let args = ["a.o", "libdep.rlib", "-L", "/own", "-L", "/usr/lib", "-o", "out"].map(str::to_owned);
+    LinkRecord::new(LinkArguments::of(&args, dir), &map, dir)
+}
+
+#[test]
+fn every_byte_has_an_account() {
+    let dir = tempfile::tempdir().unwrap();
+    let record = record(dir.path());
+    assert_eq!(LinkRecord::from_json(&record.to_json().unwrap()), Some(record.clone()));
+    let account = LinkAccount::of(&record, &["/std/lib".into()]);
+    assert_eq!((account.rust, account.std, account.c_library), (0x30, 0x50, 0x60 + 0x70 + 0x80));
+    let foreign: Vec<_> = account.foreign.iter().map(|file| (file.path.clone(), file.bytes())).collect();
+    // Also what cannot be read, and a runtime of somebody's own.
+    let expected = [
+        (PathBuf::from("/own/libgcc.a"), 0x90),
+        (dir.path().join("gone/libx.a"), 0x40),
+        (dir.path().join("libdep.rlib"), 0x30),
+    ];
+    let mut sorted = expected.to_vec();
+    sorted.sort();
+    assert_eq!(foreign, sorted);
+    let in_rlib = account.foreign.iter().find(|file| file.path.ends_with("libdep.rlib")).unwrap();
+    assert_eq!(in_rlib.objects[0].member.as_deref(), Some("c.o"));
+    assert_eq!(in_rlib.makers(), [GCC].into());
+    assert!(!account.is_pure());
+    assert_eq!(account.foreign_bytes(), 0x90 + 0x40 + 0x30);
+}
+
+#[test]
+fn shared_libraries_are_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut record = record(dir.path());
+    record.files.clear();
+    let library = |name: &str, maker: &str| SharedLibrary {
+        path: dir.path().join(name),
+        name: name.into(),
+        notes: ObjectNotes::of(&object(maker)[..]),
+    };
+    record.needed = ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2", "libours.so", "libz.so.1", "libq.so"]
+        .map(str::to_owned)
+        .to_vec();
+    record.shared = vec![library("libours.so", &format!("{GCC}\0{RUST}")), library("libz.so.1", GCC)];
+    let account = LinkAccount::of(&record, &[]);
+    let names: Vec<_> = account.shared.iter().map(|l| (l.name.as_str(), l.found.is_some())).collect();
+    assert_eq!(names, [("libz.so.1", true), ("libq.so", false)]);
+    assert!(!account.is_pure());
+}
