@@ -16,6 +16,7 @@ use xtask_process::ui::Ui;
 use xtask_triple::{Platform, Triple};
 
 mod blame;
+mod chosen;
 mod engine;
 mod expect;
 mod extract;
@@ -26,7 +27,8 @@ mod proven;
 mod qemu;
 mod runners;
 
-pub use engine::ContainerEngine;
+pub use chosen::{EngineChoice, chosen};
+pub use engine::{ContainerEngine, NoEngine};
 pub use expect::judge;
 pub use proven::{Unstarted, refuse};
 pub use qemu::Emulator;
@@ -156,7 +158,7 @@ pub fn images<I: Send + Sync, P: Send + Sync>(
         // Runs that were killed left theirs; the caller holds the lock of the workspace.
         extract::remove(site.work);
     }
-    let runners = Runners::new(site);
+    let runners = Runners::new(site)?;
     let task = (!shown.is_empty()).then(|| site.ui.task("Starting", counted(images.len() as u64, "image")));
     task.iter().for_each(|task| task.parts(shown.len(), "platform"));
     let ran = side_by_side(images, |(image, platforms)| {

@@ -12,6 +12,7 @@ use crate::plan::{self, Job, ModeRequest, Plan, PlanRequest};
 use crate::rebuild::repository;
 use crate::record::{FailedJob, ProgramOrigin, StoredProgram};
 use crate::session::Session;
+use crate::smoke;
 use crate::toolchain_lock::observe::Observer;
 use crate::toolchain_lock::{self, ToolchainLock};
 use crate::verify::{self, Verified};
@@ -245,6 +246,10 @@ impl Packing {
     pub(super) fn verified(&self) -> Result<Vec<Verified>> {
         self.check()?;
         self.check_bases()?;
+        if !self.config.images.is_empty() {
+            // A choice that cannot be understood is said before anything is built.
+            smoke::chosen(&self.session.host)?;
+        }
         self.judged()
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::blame::{about, is_a_fault, not_executed, wrong_format};
+use super::chosen::{DOCKER, PODMAN, chosen, without_password};
 use super::mark::{self, Mark};
 use super::{Cannot, SmokeRequest};
 use xtask_files::error::{Error, Result};
@@ -22,6 +23,23 @@ pub struct ContainerEngine {
     pub program: PathBuf,
     /// Version and platform, as it says them: part of what a remembered run depends on.
     pub version: String,
+}
+
+/// No engine that may be used answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoEngine {
+    /// How the user chose the engine that does not answer; none where nothing was chosen.
+    pub chosen: Option<String>,
+    /// What each engine said, a line each.
+    pub reasons: Vec<String>,
+}
+
+impl NoEngine {
+    /// Why the engine that was chosen is not used, one line; none where none was chosen.
+    pub fn refusal(&self) -> Option<String> {
+        let chosen = self.chosen.as_ref()?;
+        Some(format!("{chosen} is set, and {}", self.reasons.join("; ")))
+    }
 }
 
 /// How many files and processes a container may have.
@@ -47,39 +65,43 @@ const REMOVE: Duration = Duration::from_secs(60);
 const NOT_STARTED: [i32; 3] = [125, 126, 127];
 
 impl ContainerEngine {
-    /// The first of Docker and podman that answers; where none does, what each said.
+    /// The engine that the user chose, or the first of Docker and podman that answers; where there is none, what each said.
     ///
     /// # Errors
-    /// None that is not in the answer.
-    pub fn find(host: &Host) -> std::result::Result<Self, Vec<String>> {
+    /// Docker's `config.json`, which may choose one, is broken.
+    pub fn find(host: &Host) -> Result<std::result::Result<Self, NoEngine>> {
         // podman has no daemon; to say this much it must be able to use its storage.
         let engines = [
-            ("docker", ["version", "--format", "{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}"]),
-            ("podman", ["info", "--format", "{{.Version.Version}} {{.Host.OS}}/{{.Host.Arch}}"]),
+            (DOCKER, ["version", "--format", "{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}"]),
+            (PODMAN, ["info", "--format", "{{.Version.Version}} {{.Host.OS}}/{{.Host.Arch}}"]),
         ];
+        let choice = chosen(host)?;
         let mut reasons = Vec::new();
         for (name, question) in engines {
-            let Some(program) = host.program(name) else {
-                reasons.push(format!("{name} is not on PATH"));
+            if choice.as_ref().is_some_and(|choice| choice.engine != name) {
                 continue;
-            };
-            let answer = match Cmd::new(&program).args(question).capture(ANSWER) {
-                Ok(answer) => answer,
-                Err(error) => {
-                    reasons.push(error.what);
-                    continue;
-                }
-            };
-            let version = answer.text();
-            if !answer.ok() || version.is_empty() {
-                reasons.push(format!("{name} does not answer: {}", words(&answer)));
-            } else if !version.contains(" linux/") {
-                reasons.push(format!("{name} does not run Linux containers ({version})"));
-            } else {
-                return Ok(Self { name, program, version });
+            }
+            match Self::asked(name, &question, host) {
+                Ok(engine) => return Ok(Ok(engine)),
+                Err(reason) => reasons.push(reason),
             }
         }
-        Err(reasons)
+        let chosen = choice.map(|choice| choice.by);
+        Ok(Err(NoEngine { chosen, reasons }))
+    }
+
+    /// Asks an engine who it is; where it does not answer, why.
+    fn asked(name: &'static str, question: &[&str], host: &Host) -> std::result::Result<Self, String> {
+        let program = host.program(name).ok_or_else(|| format!("{name} is not on PATH"))?;
+        let answer = Cmd::new(&program).args(question).capture(ANSWER).map_err(|error| error.what)?;
+        let version = answer.text();
+        if !answer.ok() || version.is_empty() {
+            Err(format!("{name} does not answer: {}", without_password(&words(&answer))))
+        } else if !version.contains(" linux/") {
+            Err(format!("{name} does not run Linux containers ({version})"))
+        } else {
+            Ok(Self { name, program, version })
+        }
     }
 
     /// Runs an image once with these arguments and returns what it printed. The run removes the image that it loaded.

@@ -18,13 +18,21 @@ const LOAD: Duration = Duration::from_secs(600);
 /// The engine to load into.
 ///
 /// # Errors
-/// None answers.
+/// None answers, or not the one that the user chose; Docker's `config.json` is broken.
 pub fn engine(host: &Host) -> Result<ContainerEngine> {
-    ContainerEngine::find(host).map_err(|reasons| {
-        reasons.iter().fold(Error::missing("no container engine answers"), |error, reason| error.found(reason)).help(
-            "start Docker, or install podman; without one, the images are in target/dist/images and target/dist/oci",
-        )
-    })
+    let none = match ContainerEngine::find(host)? {
+        Ok(engine) => return Ok(engine),
+        Err(none) => none,
+    };
+    let in_dist = "without an engine, the images are in target/dist/images and target/dist/oci";
+    let (what, help) = match &none.chosen {
+        Some(chosen) => (
+            format!("the container engine that you chose does not answer: {chosen}"),
+            "start it, or choose another one; no other engine is used in its place",
+        ),
+        None => ("no container engine answers".to_owned(), "start Docker, or install podman"),
+    };
+    Err(none.reasons.iter().fold(Error::missing(what), Error::found).help(help).help(in_dist))
 }
 
 /// An image that is in an engine.

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
+use super::engine::NoEngine;
 use super::namespace::Namespaces;
 use super::{
     Cannot, ContainerEngine, Emulator, PlatformStart, Ran, SmokeContext, SmokeRequest, Started, extract,
@@ -28,7 +29,7 @@ struct PassedRun {
 
 /// What can run images here. Namespaces are tried where they are needed for the first time.
 pub(super) struct Runners<'a> {
-    engine: std::result::Result<ContainerEngine, Vec<String>>,
+    engine: std::result::Result<ContainerEngine, NoEngine>,
     /// What killed runs left in the engine is removed. Waits for the first image that is run: where all are known to have
     /// passed, the engine has nothing to do.
     swept: OnceLock<()>,
@@ -38,9 +39,12 @@ pub(super) struct Runners<'a> {
 }
 
 impl<'a> Runners<'a> {
-    pub(super) fn new(site: &'a SmokeContext<'a>) -> Self {
-        let engine = ContainerEngine::find(site.host);
-        Self { engine, swept: OnceLock::new(), namespaces: OnceLock::new(), site, memo: Memo::new(site.memo) }
+    /// # Errors
+    /// As [`ContainerEngine::find`].
+    pub(super) fn new(site: &'a SmokeContext<'a>) -> Result<Self> {
+        let engine = ContainerEngine::find(site.host)?;
+        let (swept, namespaces) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { engine, swept, namespaces, site, memo: Memo::new(site.memo) })
     }
 
     /// Runs one platform, unless it is known to have passed.
@@ -71,7 +75,8 @@ impl<'a> Runners<'a> {
         key = key.with(format!("{} {:?}", task.expect.exit, task.expect.stdout));
         match &self.engine {
             Ok(engine) => key = key.with(engine.name).with(&engine.version).with_stat(&engine.program),
-            Err(_) => {
+            Err(none) => {
+                key = none.chosen.iter().fold(key, |key, chosen| key.with(chosen));
                 for tool in ["bwrap", "unshare"].iter().filter_map(|name| self.site.host.program(name)) {
                     key = key.with_stat(&tool);
                 }
@@ -100,9 +105,13 @@ impl<'a> Runners<'a> {
             wanted: task.expect.stdout.as_deref(),
             limit: self.site.limit,
         };
-        let (mut reasons, mut objection, mut blamed) = (Vec::new(), None, None);
+        let (mut reasons, mut blamed) = (Vec::new(), None);
+        let objection;
         match &self.engine {
-            Err(why) => reasons.extend(why.iter().cloned()),
+            Err(none) => {
+                reasons.extend(none.reasons.iter().cloned());
+                objection = none.refusal().map(|said| Objection { said, refused: false });
+            }
             Ok(engine) => match self.swept(engine).run(&request)? {
                 Ok((output, line)) => {
                     let (runner, smoke) = (Some(engine.name.into()), verdict(&output, task, &line));

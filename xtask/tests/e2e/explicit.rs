@@ -1,9 +1,9 @@
 //! An explicit choice that does not work: broken is not missing, and it is never silently replaced.
 
 use serde_json::{Value, json};
-use xtask_test_support::need;
+use xtask_test_support::{folder, need};
 
-use crate::machine::{self, ARM, ARM_MUSL};
+use crate::machine::{self, ARM, ARM_MUSL, HOST_MUSL};
 use crate::run::job;
 use crate::space::Space;
 
@@ -113,4 +113,48 @@ fn what_a_compiler_says_is_kept_and_its_sudden_death_is_not() {
         assert!(again.stdout().contains("broken at compile"), "{again}");
         assert_eq!(again.stderr().contains("Probing"), !kept, "{text}\n{again}");
     }
+}
+
+/// Docker does not answer, and podman does: the choice of Docker stands.
+#[test]
+fn an_engine_that_was_chosen_is_not_replaced() {
+    need!("explicit::engine", machine::std_for(&[HOST_MUSL]));
+    let mut space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    let bin = space.path("../bin");
+    folder::script(bin.join("docker"), "echo \"cannot connect to ${DOCKER_HOST:-the context}\" >&2; exit 1");
+    folder::script(bin.join("podman"), "[ \"$1\" = info ] && echo '4.3 linux/amd64'");
+    space.path_first(&bin);
+    space.set("DOCKER_CONFIG", space.path("../docker"));
+    let load = ["image", "--mode", "pure", "--load"];
+    space.set("DOCKER_HOST", "tcp://me:hunter2@build:1");
+    let run = space.run(&load).ended(3).never_says(&["Building", "hunter2@"]);
+    run.says(&[
+        "that you chose does not answer: DOCKER_HOST=tcp://me@build:1",
+        "help: start it, or choose another",
+    ]);
+    space.unset("DOCKER_HOST");
+    space.write("../docker/config.json", "{\"currentContext\": \"far\"}");
+    space.run(&load).ended(3).never_says(&["Building"]).says(&["the context \"far\" in ", "config.json"]);
+    space.set("CONTAINER_HOST", "ssh://build/podman.sock");
+    space.script("../bin/podman", "echo 'no such host' >&2; exit 125");
+    let run = space.run(&load).ended(3).never_says(&["Building"]);
+    run.says(&["CONTAINER_HOST=ssh://build/podman.sock", "podman does not answer: no such host"]);
+    space.unset("CONTAINER_HOST");
+    space.write("../docker/config.json", "{\n");
+    space.run(&load).ended(2).never_says(&["Building"]).says(&["config.json:2:"]);
+}
+
+/// Without an engine the image is started all the same, with a word about the one that was chosen.
+#[test]
+fn an_image_is_not_started_elsewhere_in_silence() {
+    need!("explicit::started", machine::std_for(&[HOST_MUSL]), machine::namespaces());
+    let mut space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    let bin = space.path("../bin");
+    folder::script(bin.join("docker"), "echo 'cannot connect' >&2; exit 1");
+    space.path_first(&bin);
+    space.set("DOCKER_HOST", "tcp://build:1");
+    let run = space.run(&["image", "--mode", "pure"]).ended(0);
+    run.says(&["because DOCKER_HOST=tcp://build:1 is set, and docker does not answer: cannot connect"]);
 }

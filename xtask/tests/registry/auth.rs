@@ -8,6 +8,7 @@ use xtask_test_support::folder::script;
 use xtask_test_support::registry::{PASSWORD, RegistryServer, Settings, USER};
 
 use crate::image::packed;
+use crate::network::{Act, Between};
 use crate::support::{AMD64, Machine};
 
 /// `reader:open sesame` and `reader:wrong` in base64.
@@ -84,11 +85,62 @@ fn a_program_that_keeps_passwords_is_asked() {
         ("empty", "requires a login"),
         ("broken", "docker-credential-broken get ends with exit code 1"),
         ("noise", "did not print Username and Secret"),
-        ("absent", "\"docker-credential-absent\" is not on PATH"),
+        ("absent", "requires a login"),
     ] {
         let text = machine(&helpers(helper)).refused(&name);
         assert!(text.contains(words) && !text.contains("hunter2"), "{helper}: {text}");
     }
+}
+
+/// A registry that lets everybody in who fetches a token, as Docker Hub does.
+fn open_to_all(server: &RegistryServer) -> Between {
+    let at = std::sync::Arc::new(std::sync::OnceLock::<String>::new());
+    let known = at.clone();
+    let front = Between::start(&server.at, move |seen, _| {
+        if seen.line.starts_with("GET /token") {
+            return Act::Answer("200 OK\r\nContent-Length: 16\r\n\r\n{\"token\":\"anon\"}".into());
+        }
+        if seen.header("authorization") == Some("Bearer anon") {
+            return Act::Pass;
+        }
+        let realm = format!("http://{}/token", known.get().unwrap());
+        Act::Answer(format!("401 Unauthorized\r\nWWW-Authenticate: Bearer realm=\"{realm}\",service=\"s\""))
+    });
+    at.set(front.at.clone()).unwrap();
+    front
+}
+
+#[test]
+fn a_helper_of_another_machine_keeps_nobody_from_a_public_image() {
+    let Some(server) = RegistryServer::start("a_helper_of_another_machine_keeps_nobody_from_a_public_image")
+    else {
+        return;
+    };
+    server.push(&packed(server.dir(), "one"), "made:1", &[]);
+    let front = open_to_all(&server);
+    let name = format!("{}/made:1", front.at);
+    machine(server.dir(), r#"{"credsStore": "absent"}"#).base(&name, AMD64).unwrap();
+    let entry =
+        format!(r#"{{"credHelpers": {{"{0}": "absent"}}, "auths": {{"{0}": {{"auth": ""}}}}}}"#, front.at);
+    machine(server.dir(), &entry).base(&name, AMD64).unwrap();
+    // What is broken is no choice that could be left out.
+    let error = machine(server.dir(), "{\n  \"auths\": ]\n}").base(&name, AMD64).unwrap_err();
+    assert_eq!(error.kind, ExitKind::Usage);
+    assert!(error.to_string().contains("config.json:2:"), "{error}");
+}
+
+#[test]
+fn where_a_password_is_needed_the_helper_that_is_not_there_is_the_cause() {
+    let Some(server) = start("where_a_password_is_needed_the_helper_that_is_not_there_is_the_cause") else {
+        return;
+    };
+    let config = r#"{"credsStore": "absent"}"#;
+    let error = machine(server.dir(), config).base(&server.name("made:1"), AMD64).unwrap_err();
+    assert_eq!(error.kind, ExitKind::Missing);
+    let text = error.to_string();
+    assert!(text.contains("requires a login"), "{text}");
+    assert!(text.contains("the credential helper \"docker-credential-absent\", which "), "{text}");
+    assert!(text.contains("config.json names, is not on PATH") && text.contains("docker login"), "{text}");
 }
 
 #[test]
@@ -102,6 +154,12 @@ fn nothing_shows_a_password() {
     let machine = Machine::with(&[("DOCKER_CONFIG", server.dir())]);
     let registry = xtask_registry::Registry::parse(&server.at).unwrap();
     let login = xtask_registry::credentials::find(&registry, &machine.host).unwrap();
-    let shown = format!("{login:?}");
-    assert!(shown.contains(USER) && !shown.contains(PASSWORD) && !shown.contains("sesame"), "{shown}");
+    let shown = format!("{login:?} {:?}", xtask_registry::DockerConfig::read(&machine.host).unwrap());
+    assert!(
+        shown.contains(USER)
+            && !shown.contains(PASSWORD)
+            && !shown.contains(RIGHT)
+            && !shown.contains("sesame"),
+        "{shown}"
+    );
 }

@@ -43,20 +43,20 @@ pub(crate) fn put(server: &RegistryServer, layout: &str, rest: &str) {
 
 /// A request as it came by.
 #[derive(Debug, Clone)]
-struct Seen {
-    line: String,
+pub(crate) struct Seen {
+    pub(crate) line: String,
     head: String,
 }
 
 impl Seen {
-    fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let lines = self.head.lines().filter_map(|line| line.split_once(':'));
         lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
 /// What to do with a request.
-enum Act {
+pub(crate) enum Act {
     /// Hand it on.
     Pass,
     /// Answer in its place: status line and headers.
@@ -73,7 +73,7 @@ pub(crate) struct Between {
 
 impl Between {
     /// `decide` is told the request and how many came before it.
-    fn start(to: &str, decide: impl Fn(&Seen, usize) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) fn start(to: &str, decide: impl Fn(&Seen, usize) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap().to_string();
         let seen = Arc::new(Mutex::new(Vec::new()));

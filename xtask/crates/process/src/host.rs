@@ -10,14 +10,18 @@ use xtask_triple::Triple;
 
 /// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
 /// names in small letters.
-pub const READ: [&str; 24] = [
+pub const READ: [&str; 28] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_HOME",
+    "CONTAINER_CONNECTION",
+    "CONTAINER_HOST",
     "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_HOST",
     "HOME",
     "HTTPS_PROXY",
     "HTTP_PROXY",

@@ -1,7 +1,8 @@
 //! The only printer: stdout is data, stderr is progress, and both obey `--quiet`, `--json`, `NO_COLOR` and `CI`.
 
+use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use xtask_files::error::{Error, Result};
@@ -13,6 +14,9 @@ pub use task::{Doing, Task, TaskWatcher};
 
 /// Why stdout takes no more. Not decision state: it is looked at when all is done.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// What was warned of once. Not decision state: it is only said.
+static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// How to print, decided once from the arguments and the environment.
 #[derive(Debug, Clone, Copy)]
@@ -115,6 +119,14 @@ impl Ui {
     /// Something a person should know although the run goes on. Shown also under `--quiet`.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.prefixed("33", "warning", text.as_ref());
+    }
+
+    /// The same for what several parts of a run notice, each by itself: it is said once.
+    pub fn warn_once(&self, text: impl Into<String>) {
+        let text = text.into();
+        if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
+            self.warn(text);
+        }
     }
 
     /// The error that ended the command.

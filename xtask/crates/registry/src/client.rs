@@ -7,10 +7,10 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use ureq::http::{StatusCode, header};
 
-use super::credentials::{self, Login};
+use super::credentials::{self, FoundLogin, Login};
 use super::http::{Http, HttpRequest, HttpResponse};
 use super::{Reference, Registry, Secret, auth};
-use xtask_files::error::{Error, Result};
+use xtask_files::error::{Error, ExitKind, Result};
 use xtask_files::escape::plain;
 use xtask_files::human_size;
 use xtask_oci::document::Descriptor;
@@ -43,7 +43,7 @@ pub struct Client<'a> {
 #[derive(Default)]
 struct Granted {
     /// None until a challenge came.
-    login: Option<Login>,
+    login: Option<FoundLogin>,
     /// The values of the header `Authorization`, by scope.
     values: BTreeMap<String, Secret>,
 }
@@ -85,14 +85,14 @@ impl<'a> Client<'a> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let login = self.login()?;
-        let value = auth::authorize(self.http, &response, &self.base, scope, &login);
-        let value = value.map_err(|error| self.turned_away(error, &login))?;
+        let found = self.login()?;
+        let value = auth::authorize(self.http, &response, &self.base, scope, &found.login);
+        let value = value.map_err(|error| self.turned_away(error, &found))?;
         request.authorization = Some(value.clone());
         let response = self.http.send(&request)?;
         if response.status() == StatusCode::UNAUTHORIZED {
             let error = complain(&request.shown(), response);
-            return Err(self.turned_away(error, &login));
+            return Err(self.turned_away(error, &found));
         }
         self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.insert(scope.to_owned(), value);
         Ok(response)
@@ -103,23 +103,44 @@ impl<'a> Client<'a> {
     }
 
     /// Who asks; looked up when a registry first wants to know. Held meanwhile, so that a helper is asked once.
-    fn login(&self) -> Result<Login> {
+    fn login(&self) -> Result<FoundLogin> {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        if granted.login.is_none() {
-            granted.login = Some(credentials::find(&self.registry, self.host)?);
+        if let Some(found) = &granted.login {
+            return Ok(found.clone());
         }
-        Ok(granted.login.clone().unwrap_or(Login::Anonymous))
+        let found = credentials::find(&self.registry, self.host)?;
+        if let (Some(why), Login::Anonymous) = (&found.unasked, &found.login) {
+            self.http.ui().warn_once(format!("{why}; {} is asked without a password", self.registry));
+        }
+        granted.login = Some(found.clone());
+        Ok(found)
     }
 
-    fn turned_away(&self, error: Error, login: &Login) -> Error {
+    /// An error about an answer that refuses, with what kept the user's own choice of a login from being used.
+    fn turned_away(&self, error: Error, found: &FoundLogin) -> Error {
         let registry = &self.registry;
-        match login {
-            Login::Anonymous => error.help(format!("log in: docker login {registry}")),
+        match &found.login {
+            Login::Anonymous => match &found.unasked {
+                // What the machine lacks is the cause.
+                Some(why) => Error { kind: ExitKind::Missing, ..error }
+                    .found(why)
+                    .help("install it, or remove credsStore and credHelpers from Docker's config.json")
+                    .help(format!("then log in: docker login {registry}")),
+                None => error.help(format!("log in: docker login {registry}")),
+            },
             Login::Password { user, .. } => error
                 .found(format!("asked as {:?}", plain(user)))
                 .help(format!("log in again: docker login {registry}")),
             Login::Identity(_) => error.help(format!("log in again: docker login {registry}")),
         }
+    }
+
+    /// The same for what a registry may hide from those who have not logged in, as if it were not there.
+    fn hidden(&self, error: Error) -> Error {
+        let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        let unasked = granted.login.as_ref().and_then(|found| found.unasked.clone());
+        drop(granted);
+        unasked.into_iter().fold(error, Error::found)
     }
 
     /// The bytes of a manifest or an index, as they are at a reference; held against the digest where it has one.
@@ -133,7 +154,7 @@ impl<'a> Client<'a> {
         let response = self.send(request, &pull(reference))?;
         if response.status() != StatusCode::OK {
             let status = response.status();
-            let error = complain(&shown, response);
+            let error = self.hidden(complain(&shown, response));
             return Err(if status == StatusCode::NOT_FOUND {
                 error.help(format!("check that {reference} exists and that you may read it"))
             } else {

@@ -1,17 +1,15 @@
 //! Who asks: what `docker login` has kept in Docker's `config.json`, or in the program that it names.
 
-use std::collections::BTreeMap;
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::docker_config::{AuthEntry, DockerConfig};
 use super::host::Registry;
 use super::secret::{Secret, from_base64};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Capture, Cmd};
-use xtask_process::host::Host;
+use xtask_process::host::{Host, PathLookup};
 
 /// How long a program for credentials may take: it may ask a person to unlock something.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -34,23 +32,13 @@ pub enum Login {
     Identity(Secret),
 }
 
-/// As much of `config.json` as is needed. What it may hold besides is not ours to judge.
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase", default)]
-struct DockerConfigFile {
-    auths: BTreeMap<String, AuthEntry>,
-    cred_helpers: BTreeMap<String, String>,
-    creds_store: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct AuthEntry {
-    auth: Option<String>,
-    username: Option<String>,
-    password: Option<String>,
-    identitytoken: Option<String>,
-    registrytoken: Option<String>,
+/// Who asks a registry, and why that may be less than the user wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundLogin {
+    /// The credentials that were found.
+    pub login: Login,
+    /// Why the credential helper that `config.json` names was not asked, one line; none where it was, or none is named.
+    pub unasked: Option<String>,
 }
 
 /// What a helper prints.
@@ -61,51 +49,37 @@ struct HelperResponse {
     secret: String,
 }
 
-/// The file: in `DOCKER_CONFIG`, else in `.docker` of the home folder.
-fn place(host: &Host) -> Option<PathBuf> {
-    let dir = host.var("DOCKER_CONFIG").map(PathBuf::from);
-    let home =
-        || host.var("HOME").or_else(|| host.var("USERPROFILE")).map(|home| Path::new(home).join(".docker"));
-    dir.or_else(home).map(|dir| dir.join("config.json"))
-}
-
-/// Looks up who asks this registry: by the helper for it, by the helper for all, in the file. Nobody is fine.
+/// Looks up who asks this registry: by the helper for it, by the helper for all, in the file. Nobody is fine. A helper that
+/// is not on this machine was written by another one, so that it keeps nobody from what needs no password.
 ///
 /// # Errors
-/// The file cannot be read, or its helper is missing or fails. No message shows what was read.
-pub fn find(registry: &Registry, host: &Host) -> Result<Login> {
-    let Some(path) = place(host) else { return Ok(Login::Anonymous) };
-    let text = match std::fs::read(&path) {
-        Ok(text) => text,
-        // The second is DOCKER_CONFIG=/dev/null, as some write for "nobody".
-        Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Login::Anonymous);
-        }
-        Err(e) => return Err(Error::io("cannot read", &path, &e)),
-    };
-    // serde's message would quote the line, which may be a password.
-    let file: DockerConfigFile = serde_json::from_slice(&text).map_err(|e| {
-        Error::failed(format!("{} cannot be understood", path.display()))
-            .found(format!("line {}, column {}", e.line(), e.column()))
-            .help(format!("fix it, or log in again: docker login {registry}"))
-    })?;
+/// The file is broken, or its helper fails. No message shows what was read.
+pub fn find(registry: &Registry, host: &Host) -> Result<FoundLogin> {
+    let config = DockerConfig::read(host)?;
+    let file = &config.file;
     let key = registry.credentials_key();
     let same = |name: &str| name == key || host_of(name) == host_of(key);
     let helper = file.cred_helpers.iter().find(|(name, _)| same(name)).map(|(_, helper)| helper);
+    let mut unasked = None;
     if let Some(helper) = helper.or(file.creds_store.as_ref()).filter(|name| !name.is_empty()) {
-        let login = ask(helper, key, host)?;
-        if login != Login::Anonymous {
-            return Ok(login);
+        match ask(helper, key, host)? {
+            HelperAnswer::Login(Login::Anonymous) => {}
+            HelperAnswer::Login(login) => return Ok(FoundLogin { login, unasked: None }),
+            HelperAnswer::NotHere(why) => {
+                let named = format!("docker-credential-{helper}");
+                unasked =
+                    Some(format!("the credential helper {named:?}, which {} names, {why}", config.shown()));
+            }
         }
     }
-    let entry =
-        file.auths.get(key).or_else(|| file.auths.iter().find(|(name, _)| same(name)).map(|(_, e)| e));
-    entry.map_or(Ok(Login::Anonymous), |entry| {
-        login(entry).ok_or_else(|| {
-            Error::failed(format!("{}: the entry for {registry} cannot be understood", path.display()))
-                .help(format!("log in again: docker login {registry}"))
-        })
-    })
+    let entry = file.auths.get_key_value(key).or_else(|| file.auths.iter().find(|(name, _)| same(name)));
+    let login = match entry {
+        None => Login::Anonymous,
+        Some((name, entry)) => login(entry).ok_or_else(|| {
+            config.damaged(name).help(format!("fix it, or log in again: docker login {registry}"))
+        })?,
+    };
+    Ok(FoundLogin { login, unasked })
 }
 
 /// The host of a key, which older versions wrote as an address.
@@ -138,21 +112,37 @@ fn login(entry: &AuthEntry) -> Option<Login> {
     })
 }
 
+/// What a credential helper answers.
+enum HelperAnswer {
+    /// The login that it keeps; [`Login::Anonymous`] where it keeps none.
+    Login(Login),
+    /// It cannot be asked on this machine; the end of a sentence about it.
+    NotHere(String),
+}
+
 /// Asks `docker-credential-<name> get`: the key on its standard input, JSON on its standard output.
-fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
+fn ask(name: &str, key: &str, host: &Host) -> Result<HelperAnswer> {
     let program = format!("docker-credential-{name}");
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
-    let Some(found) = Some(&program).filter(|_| plain).and_then(|program| host.program(program)) else {
-        return Err(Error::missing(format!("{program:?} is not on PATH"))
-            .found("Docker's config.json names it as a credential helper")
-            .help("install it, or remove credsStore and credHelpers from config.json and log in again"));
+    let not_here = |why: String| Ok(HelperAnswer::NotHere(why));
+    let found = match host.find(&program) {
+        PathLookup::Program(found) if plain => found,
+        PathLookup::NotExecutable(file) if plain => {
+            return not_here(format!("cannot be started: {} is not executable", file.display()));
+        }
+        _ => return not_here("is not on PATH".to_owned()),
     };
-    let output = Cmd::new(&found).arg("get").captured(&Capture::within(LIMIT).fed(key.as_bytes()))?;
+    let asked = Cmd::new(&found).arg("get").captured(&Capture::within(LIMIT).fed(key.as_bytes()));
+    let output = match asked {
+        Ok(output) => output,
+        // A script whose interpreter is not here, or a program for another machine.
+        Err(error) => return not_here(format!("cannot be started: {}", error.what)),
+    };
     if !output.ok() {
         // It says so on one of its streams, in these words (docker-credential-helpers, `credentials`).
         let said = format!("{} {}", output.text(), output.errors());
         if said.contains("credentials not found") {
-            return Ok(Login::Anonymous);
+            return Ok(HelperAnswer::Login(Login::Anonymous));
         }
         return Err(Error::failed(format!("{program} get ends with {}", output.end))
             .found(format!("it was asked for {key}; what it printed may be a secret and is not shown"))
@@ -161,11 +151,11 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<Login> {
     let answer: HelperResponse = serde_json::from_slice(&output.stdout)
         .map_err(|_| Error::failed(format!("{program} get did not print Username and Secret as JSON")))?;
     let secret = Secret::new(answer.secret);
-    Ok(match answer.username.as_str() {
+    Ok(HelperAnswer::Login(match answer.username.as_str() {
         TOKEN_USER => Login::Identity(secret),
         "" => Login::Anonymous,
         _ => Login::Password { user: answer.username, password: secret },
-    })
+    }))
 }
 
 #[cfg(test)]
@@ -174,6 +164,10 @@ mod tests {
     use xtask_triple::Triple;
 
     fn found(registry: &str, json: &str) -> Result<Login> {
+        asked(registry, json).map(|found| found.login)
+    }
+
+    fn asked(registry: &str, json: &str) -> Result<FoundLogin> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("config.json"), json).unwrap();
         let vars = [("DOCKER_CONFIG".into(), dir.path().into())];
@@ -212,7 +206,8 @@ mod tests {
         for place in [dir.path(), &dir.path().join("none"), &file] {
             let vars = [("DOCKER_CONFIG".into(), place.into())];
             let host = Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars);
-            assert_eq!(find(&Registry::parse("r.io").unwrap(), &host).unwrap(), Login::Anonymous);
+            let nobody = FoundLogin { login: Login::Anonymous, unasked: None };
+            assert_eq!(find(&Registry::parse("r.io").unwrap(), &host).unwrap(), nobody);
         }
     }
 
@@ -227,8 +222,28 @@ mod tests {
             let error = found("r.io", json).unwrap_err().to_string();
             assert!(error.contains("cannot be understood") && !error.contains("hunter2"), "{error}");
         }
-        let error = found("r.io", r#"{"credsStore": "no-such-keeper"}"#).unwrap_err().to_string();
-        assert!(error.contains("docker-credential-no-such-keeper"), "{error}");
-        assert!(found("r.io", r#"{"credsStore": "../../bin/sh"}"#).is_err());
+    }
+
+    #[test]
+    fn a_helper_of_another_machine_keeps_nobody_from_asking() {
+        for (json, login) in [
+            (r#"{"credsStore": "no-such-keeper"}"#, Login::Anonymous),
+            (r#"{"credHelpers": {"r.io": "no-such-keeper"}, "auths": {"r.io": {}}}"#, Login::Anonymous),
+            (r#"{"credsStore": "no-such-keeper", "auths": {"r.io": {"auth": "dTpw"}}}"#, password("u", "p")),
+        ] {
+            let found = asked("r.io", json).unwrap();
+            assert_eq!(found.login, login, "{json}");
+            let why = found.unasked.unwrap();
+            assert!(
+                why.starts_with("the credential helper \"docker-credential-no-such-keeper\", which "),
+                "{why}"
+            );
+            assert!(why.ends_with("config.json names, is not on PATH"), "{why}");
+        }
+        // A name that is a path is no helper, whatever lies there.
+        let found = asked("r.io", r#"{"credsStore": "../../bin/sh"}"#).unwrap();
+        assert!(found.unasked.unwrap().contains("is not on PATH"));
+        // That of another registry says nothing of this one.
+        assert_eq!(asked("r.io", r#"{"credHelpers": {"o.io": "no-such-keeper"}}"#).unwrap().unasked, None);
     }
 }

@@ -162,6 +162,11 @@ impl<'a> Http<'a> {
         Ok(Self { direct: agent(None), https, http, proxies, ui })
     }
 
+    /// The printer of the run.
+    pub(super) fn ui(&self) -> &Ui {
+        self.ui
+    }
+
     /// Sends a request, again where the connection broke or the server is busy, and follows redirects. Any status that
     /// is left is the caller's to judge.
     ///

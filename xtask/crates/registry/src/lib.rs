@@ -14,6 +14,7 @@ mod auth;
 mod challenge;
 pub mod client;
 pub mod credentials;
+mod docker_config;
 mod host;
 pub mod http;
 pub mod lock;
@@ -26,6 +27,7 @@ pub mod store;
 mod tls;
 mod url;
 
+pub use docker_config::DockerConfig;
 pub use host::Registry;
 pub use pull::{PulledImage, base, check, update};
 pub use reference::Reference;

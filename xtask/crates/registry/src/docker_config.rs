@@ -1,0 +1,153 @@
+//! Docker's `config.json`, as far as it is needed: who asks registries, and which engine the user chose.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use xtask_files::error::{Error, Result};
+use xtask_process::host::Host;
+
+/// Docker's configuration. What it may hold besides is not ours to judge.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct DockerConfig {
+    /// The path of the file; none where no folder for it is known.
+    pub path: Option<PathBuf>,
+    /// The context that `docker context use` chose; none for Docker's default.
+    pub context: Option<String>,
+    pub(super) file: DockerConfigFile,
+    /// The text of the file, to find the lines of what it holds.
+    text: String,
+}
+
+/// The keys of `config.json` that are read.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct DockerConfigFile {
+    pub(super) auths: BTreeMap<String, AuthEntry>,
+    pub(super) cred_helpers: BTreeMap<String, String>,
+    pub(super) creds_store: Option<String>,
+    current_context: Option<String>,
+}
+
+/// What the file holds of one registry.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub(super) struct AuthEntry {
+    pub(super) auth: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) password: Option<String>,
+    pub(super) identitytoken: Option<String>,
+    pub(super) registrytoken: Option<String>,
+}
+
+/// Without what may be a password.
+impl std::fmt::Debug for DockerConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DockerConfig").field("path", &self.path).field("context", &self.context).finish()
+    }
+}
+
+impl DockerConfig {
+    /// Reads the file: in `DOCKER_CONFIG`, else in `.docker` of the home folder. One that is not there holds nothing.
+    ///
+    /// # Errors
+    /// The file cannot be read; it is no JSON or not what Docker writes ([`Error::usage`], with file and line). No message
+    /// shows what was read.
+    pub fn read(host: &Host) -> Result<Self> {
+        let Some(path) = place(host) else { return Ok(Self::default()) };
+        let text = match std::fs::read(&path) {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            // The second is DOCKER_CONFIG=/dev/null, as some write for "nobody".
+            Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+                return Ok(Self { path: Some(path), ..Self::default() });
+            }
+            Err(e) => return Err(Error::io("cannot read", &path, &e)),
+        };
+        // serde's message would quote the line, which may be a password.
+        let file: DockerConfigFile = match text.trim() {
+            // Docker takes an empty file for one without settings.
+            "" => DockerConfigFile::default(),
+            _ => serde_json::from_str(&text).map_err(|e| broken(&path, e.line().max(1), e.column()))?,
+        };
+        let context = file.current_context.clone().filter(|name| !name.is_empty() && name != DEFAULT);
+        Ok(Self { path: Some(path), context, file, text })
+    }
+
+    /// The error about an entry that is damaged, with the line that its key stands in.
+    pub(super) fn damaged(&self, key: &str) -> Error {
+        let quoted = serde_json::Value::from(key).to_string();
+        let line = self.text.lines().position(|line| line.contains(&quoted)).map_or(1, |at| at + 1);
+        broken(self.path.as_deref().unwrap_or(Path::new(NAME)), line, 0)
+            .found(format!("the entry for {key:?} is damaged"))
+    }
+
+    /// The path of the file for messages.
+    pub fn shown(&self) -> String {
+        self.path.as_deref().unwrap_or(Path::new(NAME)).display().to_string()
+    }
+}
+
+/// The name of the file.
+const NAME: &str = "config.json";
+
+/// The context that Docker has without any choice.
+const DEFAULT: &str = "default";
+
+fn place(host: &Host) -> Option<PathBuf> {
+    let dir = host.var("DOCKER_CONFIG").map(PathBuf::from);
+    let home =
+        || host.var("HOME").or_else(|| host.var("USERPROFILE")).map(|home| Path::new(home).join(".docker"));
+    dir.or_else(home).map(|dir| dir.join(NAME))
+}
+
+/// The error about a file that is broken at a line and a column, of which 0 is none.
+fn broken(path: &Path, line: usize, column: usize) -> Error {
+    let column = if column > 0 { format!(":{column}") } else { String::new() };
+    Error::usage(format!("{}:{line}{column}: this file of Docker's cannot be understood", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xtask_files::error::ExitKind;
+    use xtask_triple::Triple;
+
+    fn read(text: &str) -> Result<DockerConfig> {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join(NAME), text).unwrap();
+        let vars = [("DOCKER_CONFIG".into(), dir.path().into())];
+        DockerConfig::read(&Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars))
+    }
+
+    #[test]
+    fn the_context_is_what_somebody_chose() {
+        for (text, context) in [
+            (r#"{"currentContext": "far"}"#, Some("far")),
+            (r#"{"currentContext": "default"}"#, None),
+            (r#"{"currentContext": ""}"#, None),
+            ("{}", None),
+            ("", None),
+        ] {
+            assert_eq!(read(text).unwrap().context.as_deref(), context, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_broken_file_is_named_with_its_line() {
+        for (text, place) in [
+            ("{", "config.json:1:1: "),
+            ("{\n  \"auths\": {},\n  hunter2\n}", "config.json:3:3: "),
+            ("{\n\"auths\": \"hunter2\"}", "config.json:2:"),
+        ] {
+            let error = read(text).unwrap_err();
+            assert_eq!(error.kind, ExitKind::Usage);
+            let said = error.to_string();
+            assert!(said.contains(place) && !said.contains("hunter2"), "{said}");
+        }
+        let config = read("{\"auths\": {\n\"r.io\": {\"auth\": \"hunter2!\"}}}").unwrap();
+        let said = config.damaged("r.io").to_string();
+        assert!(said.contains("config.json:2: ") && !said.contains("hunter2"), "{said}");
+    }
+}
