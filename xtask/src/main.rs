@@ -11,6 +11,7 @@ use xtask_process::ui::Ui;
 use xtask_process::{exec, ui};
 
 fn main() -> ExitCode {
+    exec::look_at_jobserver();
     let mut args: Vec<OsString> = std::env::args_os().collect();
     let words: Vec<String> = args.iter().skip(1).map(|a| a.to_string_lossy().into_owned()).collect();
     if let Some(code) = internal::take_over(&words) {

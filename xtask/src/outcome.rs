@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use xtask_files as files;
-use xtask_files::error::{Error, Result};
+use xtask_files::error::Result;
+use xtask_files::{self as files, threads};
 use xtask_process::exec::{Output, ProcessEnd};
 
 /// How much a smoke run may print, of a program or an image, in bytes; then it is ended.
@@ -35,13 +35,8 @@ pub struct Objection {
 /// # Errors
 /// The first error in the order of the list, after all are done.
 pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, each: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
-    let each = &each;
-    let done: Vec<Result<R>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = list.into_iter().map(|one| scope.spawn(move || each(one))).collect();
-        let early = |_| Err(Error::failed("a smoke run ended unexpectedly"));
-        threads.into_iter().map(|thread| thread.join().unwrap_or_else(early)).collect()
-    });
-    done.into_iter().collect()
+    let count = list.len();
+    threads::side_by_side(list, count, each).into_iter().collect()
 }
 
 /// How a run ended, with the last words of the program.

@@ -18,6 +18,7 @@ use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_config::workspace::{Package, Workspace};
 use xtask_config::{Config, FILE_NAME};
 use xtask_files::error::{Error, Result};
+use xtask_files::threads;
 use xtask_process::cache;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -63,14 +64,8 @@ impl Session {
             None => PathBuf::from("."),
         };
         let dir = std::path::absolute(&dir).unwrap_or(dir);
-        let (workspace, rustc) = std::thread::scope(|scope| {
-            let rustc = scope.spawn(|| find::active(&host, &dir, &cache));
-            let workspace = Workspace::load(manifest, common.offline);
-            (
-                workspace,
-                rustc.join().unwrap_or_else(|_| Err(Error::failed("reading rustc ended unexpectedly"))),
-            )
-        });
+        let rustc = || find::active(&host, &dir, &cache);
+        let (rustc, workspace) = threads::both(rustc, || Workspace::load(manifest, common.offline));
         let (workspace, rustc) = (workspace?, rustc?);
         host.understood(rustc.known_targets())?;
         host.triple = rustc.host.clone();

@@ -19,6 +19,7 @@ mod interrupted;
 mod litter;
 mod locked;
 mod machine;
+mod machine_faults;
 mod masks;
 mod newcomer;
 mod programs;

@@ -142,8 +142,10 @@ const ABSENCES: [Absence; 11] = [
 ];
 
 /// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
-const READS_VARIABLES: [&str; 8] = [
+const READS_VARIABLES: [&str; 9] = [
     "xtask/crates/process/src/host.rs",
+    // Names of descriptors, which every command that is started inherits.
+    "xtask/crates/process/src/exec/jobserver.rs",
     // How to print.
     "xtask/crates/process/src/ui.rs",
     "xtask/src/commands/test.rs",

@@ -36,6 +36,8 @@ pub struct Error {
     pub found: Vec<String>,
     /// What to do about it, a line each, commands verbatim (`help:` when rendered).
     pub help: Vec<String>,
+    /// The number of the system's error that it is due to (`errno`), which tells a fault of the machine from others.
+    pub os: Option<i32>,
 }
 
 /// `Result` with this crate's [`Error`].
@@ -59,7 +61,7 @@ impl Error {
 
     /// A file operation that failed: `doing` is a verb phrase such as `"cannot read"`.
     pub fn io(doing: &str, path: &Path, error: &std::io::Error) -> Self {
-        let failed = Self::failed(format!("{doing} {}: {error}", path.display()));
+        let failed = Self::failed(format!("{doing} {}: {error}", path.display())).due_to(error);
         match error.kind() {
             std::io::ErrorKind::IsADirectory => {
                 failed.help("a folder is where the file should be: move it away")
@@ -69,7 +71,14 @@ impl Error {
     }
 
     fn new(kind: ExitKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), found: Vec::new(), help: Vec::new() }
+        Self { kind, what: what.into(), found: Vec::new(), help: Vec::new(), os: None }
+    }
+
+    /// Notes the error of the system that it is due to.
+    #[must_use]
+    pub fn due_to(mut self, error: &std::io::Error) -> Self {
+        self.os = error.raw_os_error();
+        self
     }
 
     /// Adds a line of what was tried or found.

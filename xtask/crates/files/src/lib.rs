@@ -9,6 +9,7 @@ mod memo;
 mod stage;
 mod staged_folder;
 mod stat;
+pub mod threads;
 
 use std::fs::{self, File};
 use std::io;

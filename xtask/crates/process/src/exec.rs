@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use pipe::{Pipe, PipeEnd};
@@ -13,12 +14,14 @@ use xtask_files::error::{Error, Result};
 
 mod capture;
 mod group;
+mod jobserver;
 mod kept;
 mod pipe;
 pub mod processes;
 mod undo;
 pub use capture::Capture;
 pub use group::end_groups_on_signals;
+pub use jobserver::look_at_jobserver;
 pub use kept::KeptText;
 pub use undo::Undo;
 
@@ -163,6 +166,10 @@ impl Cmd {
         if self.clear_env {
             command.env_clear();
         }
+        let inherited = jobserver::look_at_jobserver().iter().filter(|_| !self.clear_env);
+        for (key, value) in inherited {
+            command.env(key, value);
+        }
         for (key, value) in &self.env {
             match value {
                 Some(value) => command.env(key, value),
@@ -204,12 +211,11 @@ impl Cmd {
         let guard = group::GroupGuard::new(&child);
         let (tx, rx) = mpsc::sync_channel(WAITING);
         let ended = PipeEnd::default();
-        if let Some(stream) = child.stdout.take() {
-            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stdout, tx.clone());
-        }
-        if let Some(stream) = child.stderr.take() {
-            send_lines(Pipe { stream, ended: ended.clone() }, Stream::Stderr, tx);
-        }
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let out = out.map(|stream| Pipe { stream, ended: ended.clone() });
+        let err = err.map(|stream| Pipe { stream, ended: ended.clone() });
+        let out = out.map_or(Ok(()), |out| send_lines(out, Stream::Stdout, tx.clone()));
+        let err = err.map_or(Ok(()), |err| send_lines(err, Stream::Stderr, tx));
         // Not after the lines: what left the group may hold the pipes for ever.
         let wait = move || {
             let end = child.wait();
@@ -217,7 +223,7 @@ impl Cmd {
             ended.set();
             end
         };
-        let waiting = std::thread::spawn(wait);
+        let waiting = out.and(err).and_then(|()| thread(wait)).map_err(|e| cannot_start(self, &e))?;
         for (stream, line) in rx {
             each(stream, &line);
         }
@@ -319,11 +325,16 @@ impl From<ExitStatus> for ProcessEnd {
 fn cannot_start(cmd: &Cmd, error: &std::io::Error) -> Error {
     let program = Path::new(&cmd.program).display();
     let kind = if error.kind() == std::io::ErrorKind::NotFound { Error::missing } else { Error::failed };
-    kind(format!("cannot run {program}: {error}")).found(format!("the command was: {}", cmd.line()))
+    let failed = kind(format!("cannot run {program}: {error}")).due_to(error);
+    failed.found(format!("the command was: {}", cmd.line()))
 }
 
-fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::SyncSender<(Stream, String)>) {
-    std::thread::spawn(move || {
+fn send_lines(
+    stream: impl Read + Send + 'static,
+    kind: Stream,
+    tx: mpsc::SyncSender<(Stream, String)>,
+) -> std::io::Result<()> {
+    let send = move || {
         let mut reader = BufReader::new(stream);
         let mut line = Vec::new();
         while reader.by_ref().take(LINE).read_until(b'\n', &mut line).is_ok_and(|n| n > 0) {
@@ -333,7 +344,13 @@ fn send_lines(stream: impl Read + Send + 'static, kind: Stream, tx: mpsc::SyncSe
             }
             line.clear();
         }
-    });
+    };
+    thread(send).map(|_| ())
+}
+
+/// Starts a thread that reads what a command prints, or waits for it.
+fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
+    std::thread::Builder::new().spawn(work)
 }
 
 /// Quotes a word for a POSIX shell where it needs quoting.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Rustc, Version};
 use xtask_files::error::{Error, Result};
+use xtask_files::threads;
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
@@ -61,12 +62,9 @@ pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
 }
 
 fn ask(program: &Path) -> Result<(String, PathBuf, BTreeSet<String>)> {
-    let (verbose, printed) = std::thread::scope(|scope| {
-        let verbose = scope.spawn(|| answer(&Cmd::new(program).arg("-vV")));
-        let printed = answer(&Cmd::new(program).args(["--print", "sysroot", "--print", "target-list"]));
-        let verbose = verbose.join().unwrap_or_else(|_| Err(Error::failed("a thread panicked")));
-        (verbose, printed)
-    });
+    let verbose = || answer(&Cmd::new(program).arg("-vV"));
+    let printed = || answer(&Cmd::new(program).args(["--print", "sysroot", "--print", "target-list"]));
+    let (verbose, printed) = threads::both(verbose, printed);
     let printed = printed?;
     let mut lines = printed.lines();
     let sysroot = PathBuf::from(lines.next().unwrap_or_default());

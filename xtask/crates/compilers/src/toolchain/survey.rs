@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, Once, OnceLock};
+use std::sync::{Once, OnceLock};
 
 use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
@@ -14,6 +14,7 @@ use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_files::threads::side_by_side;
 use xtask_process::host::Host;
 use xtask_process::ui::{Doing, Task, Ui, far};
 use xtask_triple::Triple;
@@ -72,7 +73,6 @@ pub fn survey(
     ui: &Ui,
 ) -> Result<BTreeMap<Triple, Survey>> {
     let list: Vec<_> = questions.values().collect();
-    let next = AtomicUsize::new(0);
     let talk = SurveyProgress {
         ui,
         total: list.len(),
@@ -80,22 +80,13 @@ pub fn survey(
         task: OnceLock::new(),
         told: Once::new(),
     };
-    let results = Mutex::new(Vec::new());
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get).min(list.len());
-    std::thread::scope(|scope| {
-        for _ in 0..workers {
-            scope.spawn(|| {
-                while let Some(question) = list.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let found = one(question, host, places, depth, &talk);
-                    talk.done();
-                    let mut all = results.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-                    all.push((question.setting.target.clone(), found));
-                }
-            });
-        }
-    });
-    let results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    results.into_iter().map(|(target, found)| Ok((target, found?))).collect()
+    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let answer = |question: &SurveyInput<'_>| {
+        let found = one(question, host, places, depth, &talk);
+        talk.done();
+        Ok((question.setting.target.clone(), found?))
+    };
+    side_by_side(list, workers, answer).into_iter().collect()
 }
 
 /// The progress that a survey shows, and the warnings that it has given.

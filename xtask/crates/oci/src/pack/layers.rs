@@ -9,6 +9,7 @@ use crate::document::media_type;
 use crate::layer::{self, fingerprint};
 use crate::pool::ThreadPool;
 use xtask_files::error::{Error, Result};
+use xtask_files::threads::side_by_side;
 use xtask_files::{Memo, clock};
 
 use crate::{Blobs, Codec, Digest, Layer, LayerSource, RootFs, StoredLayer};
@@ -117,29 +118,15 @@ fn run(
         return Ok(Vec::new());
     }
     let pool = ThreadPool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
-    let (next, built) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let built = AtomicUsize::new(0);
     far(0, tasks.len());
-    // One reader takes the next layer when it is done with one; all of them share the compressing threads.
-    let reader = || {
-        let mut done = Vec::new();
-        while let Some(task) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((task.key.clone(), one(task, &pool, store)?));
-            far(built.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());
-        }
-        Ok(done)
+    // Whoever reads a layer takes the next one when it is done; all share the compressing threads.
+    let read = |task: &LayerTask<'_>| {
+        let layer = one(task, &pool, store)?;
+        far(built.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());
+        Ok((task.key.clone(), layer))
     };
-    std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads.get().min(tasks.len())).map(|_| scope.spawn(reader)).collect();
-        let mut done = reader();
-        for other in others {
-            let more = other.join().unwrap_or_else(|_| Err(Error::failed("packing a layer ended early")));
-            done = done.and_then(|mut done| {
-                done.extend(more?);
-                Ok(done)
-            });
-        }
-        done
-    })
+    side_by_side(tasks.iter().collect(), threads.get(), read).into_iter().collect()
 }
 
 fn one(task: &LayerTask<'_>, pool: &ThreadPool, store: LayerStore<'_>) -> Result<Layer> {

@@ -6,7 +6,7 @@ use super::layers::{self, Far, LayerStore};
 use super::{ImageSpec, Packer, documents, wanted};
 use crate::image_tar::{self, ImageTarInput, StagedTar};
 use xtask_files::error::{Error, Result};
-use xtask_files::{Memo, dist};
+use xtask_files::{Memo, dist, threads};
 
 use crate::{Blobs, Codec, Layer, LayerSource, Layout, garbage, intact};
 
@@ -70,18 +70,8 @@ pub(super) fn stage(
     dir: &Path,
     memo: &Memo,
 ) -> Result<Vec<StagedTar>> {
-    std::thread::scope(|scope| {
-        let writers: Vec<_> = images
-            .iter()
-            .zip(parts)
-            .map(|(image, (parts, blobs))| {
-                let target = dir.join(format!("{}.tar", image.name));
-                scope.spawn(move || image_tar::stage(parts, &target, blobs, memo))
-            })
-            .collect();
-        // All are waited for, also after the first error.
-        let ended: Vec<_> = writers.into_iter().map(|writer| writer.join()).collect();
-        let early = |_| Err(Error::failed("writing a tar ended early"));
-        ended.into_iter().map(|result| result.unwrap_or_else(early)).collect()
-    })
+    let write = |(image, (parts, blobs)): (&ImageSpec, &(ImageTarInput, Blobs))| {
+        image_tar::stage(parts, &dir.join(format!("{}.tar", image.name)), blobs, memo)
+    };
+    threads::side_by_side(images.iter().zip(parts).collect(), images.len(), write).into_iter().collect()
 }

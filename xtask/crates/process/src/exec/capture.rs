@@ -110,7 +110,7 @@ impl Cmd {
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), how.input) {
             // On a thread of its own: more than a pipe holds is taken only while it is read.
             let input = input.to_owned();
-            std::thread::spawn(move || pipe.write_all(&input));
+            super::thread(move || pipe.write_all(&input)).map_err(|e| cannot_start(self, &e))?;
         }
         let run = CaptureState { printed: AtomicU64::new(0), most: how.most, ended: PipeEnd::default() };
         let run = Arc::new(run);
@@ -123,11 +123,14 @@ impl Cmd {
         let (tell, told) = mpsc::channel();
         // Nothing is sent by this: whoever reads holds it until it is done.
         let (reading, done) = mpsc::channel::<()>();
+        let refused = |e| cannot_start(self, &e);
         if let Some(stream) = child.stdout.take() {
-            read(Pipe { stream, ended: run.ended.clone() }, &out, &run, tell.clone(), reading.clone());
+            let pipe = Pipe { stream, ended: run.ended.clone() };
+            read(pipe, &out, &run, tell.clone(), reading.clone()).map_err(refused)?;
         }
         if let Some(stream) = child.stderr.take() {
-            read(Pipe { stream, ended: run.ended.clone() }, &err, &run, tell.clone(), reading.clone());
+            let pipe = Pipe { stream, ended: run.ended.clone() };
+            read(pipe, &err, &run, tell.clone(), reading.clone()).map_err(refused)?;
         }
         drop(reading);
         let (end, timed_out) = guard.wait(&mut child, how.limit, &tell, told);
@@ -155,9 +158,9 @@ fn read(
     run: &Arc<CaptureState>,
     tell: Sender<GroupEvent>,
     reading: Sender<()>,
-) {
+) -> std::io::Result<()> {
     let (kept, run) = (Arc::clone(kept), Arc::clone(run));
-    std::thread::spawn(move || {
+    let read = move || {
         let (_reading, mut stream) = (reading, stream);
         let mut piece = vec![0; 64 << 10];
         loop {
@@ -181,7 +184,8 @@ fn read(
                 return;
             }
         }
-    });
+    };
+    super::thread(read).map(|_| ())
 }
 
 fn lock(kept: &SharedOutput) -> std::sync::MutexGuard<'_, Option<KeptText>> {

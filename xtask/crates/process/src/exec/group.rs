@@ -48,7 +48,7 @@ impl GroupGuard {
         told: Receiver<GroupEvent>,
     ) -> (std::io::Result<ExitStatus>, bool) {
         let id = self.id;
-        let watch = std::thread::spawn(move || {
+        let watch = move || {
             let timed_out = match told.recv_timeout(limit) {
                 Ok(GroupEvent::Ended) | Err(RecvTimeoutError::Disconnected) => return false,
                 Ok(GroupEvent::TooMuch) => false,
@@ -56,7 +56,15 @@ impl GroupGuard {
             };
             kill(id);
             timed_out
-        });
+        };
+        let watch = match super::thread(watch) {
+            Ok(watch) => watch,
+            Err(error) => {
+                kill(id);
+                let _ = child.wait();
+                return (Err(error), false);
+            }
+        };
         let status = child.wait();
         let _ = tell.send(GroupEvent::Ended);
         (status, watch.join().unwrap_or(false))
@@ -77,9 +85,11 @@ pub fn end_groups_on_signals() {
     #[cfg(unix)]
     {
         use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-        let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP]) else { return };
-        std::thread::spawn(move || {
-            if let Some(signal) = signals.forever().next() {
+        use signal_hook::iterator::Signals;
+        let (hand_over, handed) = std::sync::mpsc::channel::<Signals>();
+        let wait = move || {
+            let signals = handed.recv();
+            if let Some(signal) = signals.ok().and_then(|mut signals| signals.forever().next()) {
                 // Kept until the end: whoever waits for one of these groups waits for this too, and does not take its
                 // end for a failed build and go on to report it.
                 let groups = running();
@@ -89,7 +99,13 @@ pub fn end_groups_on_signals() {
                 super::undo::all();
                 std::process::exit(128 + signal);
             }
-        });
+        };
+        // The thread first: without one, the signals keep what they do by themselves.
+        if super::thread(wait).is_ok()
+            && let Ok(signals) = Signals::new([SIGINT, SIGTERM, SIGHUP])
+        {
+            let _ = hand_over.send(signals);
+        }
     }
 }
 

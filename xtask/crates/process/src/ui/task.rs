@@ -77,7 +77,7 @@ impl Task {
         }
         let (running, ended) = mpsc::channel::<()>();
         let (verb, shared) = (verb.to_owned(), Arc::clone(&state));
-        let thread = std::thread::spawn(move || {
+        let show = move || {
             let pause = if ui.live { REDRAW } else { REMIND };
             let mut wait = if silence.is_zero() { pause } else { silence };
             let mut seen: Option<(Instant, Moment)> = None;
@@ -98,8 +98,10 @@ impl Task {
             if ui.live {
                 print(START);
             }
-        });
-        Self { state, running: Some(running), thread: Some(thread) }
+        };
+        // Where the system has no more threads, nobody sees how far it is.
+        let thread = std::thread::Builder::new().spawn(show).ok();
+        Self { state, running: thread.is_some().then_some(running), thread }
     }
 
     /// Says how far it is: see [`super::far`]. Follows what [`Task::parts`] counts.

@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::Pull;
 use crate::manifest::relabelled;
 use crate::store::StoreFolder;
 use xtask_files::error::{Error, Result};
+use xtask_files::threads::side_by_side;
 use xtask_files::{counted, human_size};
 use xtask_oci::decompress::{CompressionFormat, decompress};
 use xtask_oci::document::{Descriptor, ImageConfig, Manifest};
@@ -60,32 +60,23 @@ impl Pull<'_> {
             task.parts(blobs.len(), "layer");
             task
         });
-        let (next, fetched) = (AtomicUsize::new(0), AtomicU64::new(0));
-        let ready: Mutex<Vec<Option<Result<ReadyLayer>>>> = Mutex::new(blobs.iter().map(|_| None).collect());
-        std::thread::scope(|scope| {
-            for _ in 0..AT_A_TIME.min(blobs.len()) {
-                scope.spawn(|| {
-                    loop {
-                        let at = next.fetch_add(1, Ordering::Relaxed);
-                        let (Some(blob), Some(diff_id)) = (blobs.get(at), diff_ids.get(at)) else { return };
-                        let doing =
-                            task.as_ref().map(|task| task.doing(format!("sha256:{:.12}", blob.digest.hex())));
-                        let made = self.layer(blob, diff_id, &by[at], &|new| {
-                            let now = fetched.fetch_add(new, Ordering::Relaxed) + new;
-                            let far = || format!("{} of {}", human_size(now), human_size(total));
-                            task.iter().for_each(|task| task.far(far()));
-                        });
-                        drop(doing);
-                        if made.is_err() {
-                            // The others end with what they are at.
-                            next.store(blobs.len(), Ordering::Relaxed);
-                        }
-                        ready.lock().unwrap_or_else(PoisonError::into_inner)[at] = Some(made);
-                    }
-                });
+        let (failed, fetched) = (AtomicBool::new(false), AtomicU64::new(0));
+        let read = |(at, (blob, diff_id)): (usize, (&Descriptor, &Digest))| {
+            // The others end with what they are at.
+            if failed.load(Ordering::Relaxed) {
+                return None;
             }
-        });
-        let ready = ready.into_inner().unwrap_or_else(PoisonError::into_inner);
+            let doing = task.as_ref().map(|task| task.doing(format!("sha256:{:.12}", blob.digest.hex())));
+            let made = self.layer(blob, diff_id, &by[at], &|new| {
+                let now = fetched.fetch_add(new, Ordering::Relaxed) + new;
+                let far = || format!("{} of {}", human_size(now), human_size(total));
+                task.iter().for_each(|task| task.far(far()));
+            });
+            drop(doing);
+            failed.fetch_or(made.is_err(), Ordering::Relaxed);
+            Some(made)
+        };
+        let ready = side_by_side(blobs.iter().zip(diff_ids).enumerate().collect(), AT_A_TIME, read);
         // The error comes before what was left undone because of it.
         let (errors, layers): (Vec<_>, Vec<_>) = ready.into_iter().flatten().partition(Result::is_err);
         errors.into_iter().chain(layers).collect()
