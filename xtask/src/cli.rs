@@ -246,6 +246,22 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
+    /// Build programs that others published, and compare what comes of them with what is known: for maintainers
+    ///
+    /// Each is built from its crate with its own Cargo.lock, in its modes, for two architectures, and packed in `scratch`. The
+    /// whole list takes an hour on two cores.
+    #[command(after_help = examples::CONFORMANCE)]
+    Conformance {
+        /// Only these programs, by the names of their crates [default: all]
+        #[arg(value_name = "CRATE")]
+        programs: Vec<String>,
+        /// Keep the folders that the programs were built in
+        #[arg(long)]
+        keep: bool,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
     /// Write a commented targets.toml for this workspace
     #[command(after_help = examples::INIT)]
     Init {

@@ -6,6 +6,7 @@ pub mod build;
 pub mod cargo;
 pub mod cli;
 pub mod commands;
+pub mod conformance;
 pub mod discovery;
 pub mod failure;
 pub mod init;

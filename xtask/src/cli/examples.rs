@@ -99,6 +99,11 @@ Examples:
   cargo xtask base show distroless:cc
   cargo xtask base show distroless:static-debian12:debug --arch arm64 --files";
 
+pub(super) const CONFORMANCE: &str = "\
+Examples:
+  cargo xtask conformance
+  cargo xtask conformance b3sum ripgrep --json";
+
 pub(super) const LOCK: &str = "\
 Examples:
   cargo xtask lock             # write it, or add targets that it lacks

@@ -6,6 +6,7 @@ use xtask_files::error::{Error, Result};
 mod base;
 mod bench;
 mod bills;
+mod conformance;
 mod doctor;
 mod entries;
 mod explain;
@@ -56,6 +57,9 @@ pub fn run(cli: Cli) -> Result<()> {
             size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
         }
         Command::Lock { update } => lock::run(&common, update),
+        Command::Conformance { programs, keep, json } => {
+            conformance::run(&common, &programs, keep, json.json)
+        }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }
 }

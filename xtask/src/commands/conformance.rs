@@ -1,0 +1,101 @@
+//! `cargo xtask conformance`: builds programs of other people and compares what comes of them with what is known.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::cargo::userflags::cargo_home;
+use crate::cli::Common;
+use crate::conformance::{
+    ConformanceMode, ConformanceResult, Expectation, PROGRAMS, PublishedProgram, folder, judge, markdown,
+    source, targets_toml,
+};
+use crate::session::Session;
+use xtask_config::suggest::nearest;
+use xtask_files::counted;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+use xtask_process::ui::far;
+use xtask_report::report::Report;
+
+/// How long one run for a program may take: OpenSSL for two targets takes minutes on two cores.
+const LIMIT: Duration = Duration::from_secs(3600);
+
+pub(super) fn run(common: &Common, names: &[String], keep: bool, json: bool) -> Result<()> {
+    let session = Session::open(common, json)?;
+    let programs = chosen(names)?;
+    let ui = &session.ui;
+    let task = ui.task("Conformance", counted(programs.len() as u64, "program"));
+    let mut results = Vec::new();
+    for (done, program) in programs.iter().enumerate() {
+        task.far(far(done as u64, Some(programs.len() as u64), "program"));
+        let _doing = task.doing(format!("{} {}", program.name, program.version));
+        let dir = folder(&session.cache, program);
+        results.extend(one(&session, program, &dir)?);
+        if !keep {
+            let _ = std::fs::remove_dir_all(&dir);
+        }
+    }
+    drop(task);
+    let wrong = results.iter().filter(|result| !result.right).count();
+    ui.data(&if json {
+        serde_json::to_string_pretty(&results).unwrap_or_default()
+    } else {
+        markdown(&results)
+    });
+    match wrong {
+        0 => Ok(()),
+        _ => Err(Error::failed(format!("{wrong} of {} results are wrong", results.len()))),
+    }
+}
+
+fn chosen(names: &[String]) -> Result<Vec<&'static PublishedProgram>> {
+    if names.is_empty() {
+        return Ok(PROGRAMS.iter().collect());
+    }
+    let find = |name: &String| {
+        PROGRAMS.iter().find(|program| program.name == name).ok_or_else(|| {
+            let error = Error::usage(format!("conformance does not know the program `{name}`"));
+            match nearest(name, PROGRAMS.iter().map(|program| program.name)) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("see all of them: cargo xtask conformance --help"),
+            }
+        })
+    };
+    names.iter().map(find).collect()
+}
+
+fn one(session: &Session, program: &PublishedProgram, dir: &Path) -> Result<Vec<ConformanceResult>> {
+    let cargo = session.host.var_os("CARGO").map_or_else(|| "cargo".into(), std::path::PathBuf::from);
+    let home = cargo_home(&session.host)
+        .ok_or_else(|| Error::missing("neither CARGO_HOME nor HOME says where Cargo unpacks crates"))?;
+    source::fetch(program, &cargo, &home, session.offline, dir)?;
+    xtask_files::write(&dir.join("targets.toml"), targets_toml(program).as_bytes())?;
+    let mut results = Vec::new();
+    for mode in program.modes {
+        let report = reported(session, mode, dir)?;
+        let bill = |path: &Path| std::fs::read_to_string(dir.join("target/dist").join(path)).ok();
+        results.extend(judge(program, mode, &report, &bill));
+    }
+    Ok(results)
+}
+
+/// Releases a mode, images and bills included; a mode whose promise is known to be broken is verified alone.
+fn reported(session: &Session, mode: &ConformanceMode, dir: &Path) -> Result<Report> {
+    let command = match mode.expected {
+        Expectation::Claims(_) => "verify",
+        Expectation::Pure | Expectation::Contains(_) => "release",
+    };
+    let mut run = Cmd::new(&session.this)
+        .args([command, "--mode", mode.name, "--json", "--manifest-path"])
+        .arg(dir.join("Cargo.toml"))
+        .cwd(dir);
+    if session.offline {
+        run = run.arg("--offline");
+    }
+    session.ui.step("Running", run.line());
+    let output = run.capture(LIMIT)?;
+    serde_json::from_str(&output.text()).map_err(|_| {
+        Error::failed(format!("{command} of mode {} ended without a report", mode.name))
+            .found(output.errors())
+    })
+}

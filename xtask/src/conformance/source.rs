@@ -1,0 +1,80 @@
+//! The source of a published crate, as its author packed it, with its own Cargo.lock.
+
+use std::path::{Path, PathBuf};
+
+use super::PublishedProgram;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+
+/// Fetches the crate with Cargo and copies its source to `dir`, which is replaced. A `[workspace]` table makes the copy a
+/// workspace of its own wherever it lies.
+///
+/// # Errors
+/// Where Cargo cannot fetch it, or it has no Cargo.lock.
+pub fn fetch(
+    program: &PublishedProgram,
+    cargo: &Path,
+    cargo_home: &Path,
+    offline: bool,
+    dir: &Path,
+) -> Result<()> {
+    let _ = std::fs::remove_dir_all(dir);
+    let asking = dir.join("fetch");
+    std::fs::create_dir_all(asking.join("src")).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
+    // A package that depends on it is what makes Cargo fetch it.
+    let manifest = format!(
+        "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{} = \"={}\"\n",
+        program.name, program.version
+    );
+    xtask_files::write(&asking.join("Cargo.toml"), manifest.as_bytes())?;
+    xtask_files::write(&asking.join("src/lib.rs"), b"")?;
+    let mut fetching = Cmd::new(cargo).arg("fetch").cwd(&asking);
+    if offline {
+        fetching = fetching.arg("--offline");
+    }
+    let output = fetching.capture(std::time::Duration::from_secs(600))?;
+    if !output.ok() {
+        return Err(Error::missing(format!("Cargo cannot fetch {} {}", program.name, program.version))
+            .found(output.errors()));
+    }
+    let source = unpacked(program, cargo_home)?;
+    std::fs::remove_dir_all(&asking).map_err(|e| Error::io("cannot remove", &asking, &e))?;
+    copy(&source, dir)?;
+    if !dir.join("Cargo.lock").is_file() {
+        return Err(Error::failed(format!(
+            "{} {} was published without a Cargo.lock",
+            program.name, program.version
+        )));
+    }
+    let manifest = dir.join("Cargo.toml");
+    let mut text = std::fs::read_to_string(&manifest).map_err(|e| Error::io("cannot read", &manifest, &e))?;
+    if !text.lines().any(|line| line.trim() == "[workspace]") {
+        text += "\n[workspace]\n";
+    }
+    xtask_files::write(&manifest, text.as_bytes())
+}
+
+/// Where Cargo unpacked the crate.
+fn unpacked(program: &PublishedProgram, cargo_home: &Path) -> Result<PathBuf> {
+    let sources = cargo_home.join("registry").join("src");
+    let name = format!("{}-{}", program.name, program.version);
+    let registries = std::fs::read_dir(&sources).map_err(|e| Error::io("cannot read", &sources, &e))?;
+    let found = registries.flatten().map(|registry| registry.path().join(&name)).find(|path| path.is_dir());
+    found
+        .ok_or_else(|| Error::failed(format!("Cargo fetched {name}, and it is not in {}", sources.display())))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    let io = |e: std::io::Error| Error::io("cannot copy", from, &e);
+    std::fs::create_dir_all(to).map_err(io)?;
+    for entry in std::fs::read_dir(from).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let (kind, target) = (entry.file_type().map_err(io)?, to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy(&entry.path(), &target)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), &target).map_err(io)?;
+        }
+    }
+    Ok(())
+}
