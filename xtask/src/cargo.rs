@@ -4,6 +4,7 @@ pub mod aside;
 pub mod builder;
 pub mod cohort;
 pub mod compilers;
+pub mod flag_origin;
 pub mod inherited;
 pub mod invocation;
 pub mod leaks;

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::build::Built;
+use crate::cargo::builder::Builder;
+use crate::cargo::flag_origin::flag_origin;
 use crate::failure::Failure;
 use crate::outcome::{SMOKE_MOST, Smoke, how_it_ended, side_by_side};
 use crate::plan::Job;
@@ -12,13 +14,17 @@ use crate::record::{
 };
 use xtask_compilers::toolchain::identity::digest;
 use xtask_compilers::toolchain::runner::Runner;
-use xtask_config::{App, Config};
+use xtask_config::App;
 use xtask_files as files;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_gate::{Finding, Glibc, Limits, Severity, check_flags};
+use xtask_gate::{Finding, Glibc, LibraryContext, Limits, Severity, check_flags, check_libraries};
 use xtask_process::exec::Capture;
 use xtask_process::ui::Ui;
+
+mod libraries;
+
+use libraries::private_libraries;
 
 /// How long a smoke run may take; then its whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
@@ -42,7 +48,8 @@ pub type Verified = Result<VerifiedProgram, FailedJob>;
 ///
 /// # Errors
 /// Where a file cannot be written.
-pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Result<Vec<Verified>> {
+pub fn verify(built: Vec<Built>, builder: &Builder, dist: &Path) -> Result<Vec<Verified>> {
+    let ui = builder.ui;
     // Nearly always it is done before anybody could read that.
     let task = ui.late_task("Verifying", "what was built");
     task.parts(built.len(), "program");
@@ -50,7 +57,7 @@ pub fn verify(built: Vec<Built>, config: &Config, dist: &Path, ui: &Ui) -> Resul
     side_by_side(built, |built| match built {
         Ok(program) => {
             let _doing = task.doing(program.job.title());
-            judge(stored(program, dist)?, &config.app, ui)
+            judge(stored(program, dist)?, builder)
         }
         Err(unbuilt) => Ok(Err(FailedJob::Unbuilt(unbuilt))),
     })
@@ -66,8 +73,8 @@ fn stored(built: BuiltProgram, dist: &Path) -> Result<StoredProgram> {
     Ok(StoredProgram { built, artifact: Artifact { path, sha256, size } })
 }
 
-fn judge(stored: StoredProgram, app: &App, ui: &Ui) -> Result<Verified> {
-    let job = stored.job();
+fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
+    let (job, app, ui) = (stored.job(), builder.app, builder.ui);
     let mut failures = Vec::new();
     let (facts, mut findings) =
         match xtask_gate::judge(&stored.artifact.path, &job.target.triple, limits(job)) {
@@ -79,6 +86,13 @@ fn judge(stored: StoredProgram, app: &App, ui: &Ui) -> Result<Verified> {
         };
     if failures.is_empty() {
         findings.extend(check_flags(&job.processors, job.target.cpu, !job.images.is_empty()));
+    }
+    if let Some(facts) = &facts {
+        let libraries = private_libraries(facts, &stored.built, &builder.site);
+        let origin = flag_origin("prefer-dynamic", job, &builder.site);
+        let alone = job.images.is_empty();
+        let context = LibraryContext { private: &libraries, prefers_dynamic: origin.as_deref(), alone };
+        findings.extend(check_libraries(facts, context));
     }
     let (fails, warnings) = split(findings);
     warn(&warnings, job, ui);

@@ -161,7 +161,7 @@ impl PlannedRun {
     }
 
     fn judged(&self) -> Result<Vec<Verified>> {
-        verify::verify(self.built()?, &self.config, &self.session.dist(), &self.session.ui)
+        verify::verify(self.built()?, &self.builder(), &self.session.dist())
     }
 
     fn built(&self) -> Result<Vec<Built>> {

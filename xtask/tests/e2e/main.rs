@@ -16,6 +16,7 @@ mod explicit;
 mod fallback;
 mod flags;
 mod interrupted;
+mod libraries;
 mod litter;
 mod locked;
 mod machine;

@@ -79,11 +79,11 @@ pub fn as_error(name: &str, findings: &[Finding]) -> Option<Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::facts::{ElfMachine, Endian, Float, Linkage, Stack, VersionNeed};
     use super::*;
 
-    fn program() -> Facts {
+    pub(in super::super) fn program() -> Facts {
         Facts {
             kind: Linkage::Dynamic,
             bits: 64,
