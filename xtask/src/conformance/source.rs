@@ -38,8 +38,13 @@ pub fn fetch(
             .found(output.errors()));
     }
     let source = unpacked(program, cargo_home)?;
+    // Programs are built by the toolchain of this run.
+    let pinned = ["rust-toolchain", "rust-toolchain.toml"];
     std::fs::remove_dir_all(&asking).map_err(|e| Error::io("cannot remove", &asking, &e))?;
     copy(&source, dir)?;
+    for file in pinned {
+        let _ = std::fs::remove_file(dir.join(file));
+    }
     if !dir.join("Cargo.lock").is_file() {
         return Err(Error::failed(format!(
             "{} {} was published without a Cargo.lock",

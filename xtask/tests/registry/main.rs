@@ -5,6 +5,7 @@ mod cache;
 mod image;
 mod network;
 mod pull;
+mod push;
 mod support;
 mod tls;
 mod token;

@@ -63,6 +63,8 @@ pub(crate) enum Act {
     Answer(String),
     /// Hand it on and break the answer off after so many bytes.
     Cut(usize),
+    /// Hand on so many bytes of its body, and break off on both sides.
+    Break(usize),
 }
 
 /// Stands before a registry; also a proxy that leads every CONNECT to it.
@@ -95,7 +97,7 @@ impl Between {
         Self::start(to, |_, _| Act::Pass)
     }
 
-    fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
@@ -141,6 +143,13 @@ fn serve(
         return client.shutdown(Shutdown::Both);
     }
     server.write_all(head.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
+    let length = seen.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
+    let handed = if let Act::Break(bytes) = act { length.min(bytes as u64) } else { length };
+    std::io::copy(&mut (&client).take(handed), &mut server)?;
+    if let Act::Break(_) = act {
+        server.shutdown(Shutdown::Both)?;
+        return client.shutdown(Shutdown::Both);
+    }
     let limit = if let Act::Cut(bytes) = act { bytes as u64 } else { u64::MAX };
     std::io::copy(&mut server.take(limit), &mut client)?;
     client.shutdown(Shutdown::Both)

@@ -1,7 +1,7 @@
 //! Being let in: from a challenge and a login to the value of `Authorization` (the distribution project's "Token
 //! Authentication" and "OAuth2 Token Authentication").
 
-use base64::prelude::{BASE64_STANDARD, Engine as _};
+use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::Deserialize;
 use ureq::http::{HeaderName, Method, header};
 
@@ -11,6 +11,7 @@ use super::http::{Body, Http, HttpRequest, HttpResponse};
 use super::secret::Secret;
 use super::url;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
 
 /// What this client calls itself to a server of tokens.
 const CLIENT_ID: &str = "cargo-xtask";
@@ -65,8 +66,10 @@ fn basic(user: &str, password: &Secret) -> Secret {
 /// The request for a token. Pure.
 fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login) -> HttpRequest {
     let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
-    if !scope.is_empty() {
-        query.push(("scope", scope));
+    // Several scopes stand with spaces between them: in a form so, and each as a parameter of its own in a query.
+    match login {
+        Login::Identity(_) => query.extend((!scope.is_empty()).then_some(("scope", scope))),
+        _ => query.extend(scope.split(' ').filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope))),
     }
     let form = |pairs: &[(&str, &str)]| {
         let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", url::encode(value)));
@@ -106,6 +109,33 @@ fn token(http: &Http<'_>, request: &HttpRequest) -> Result<Secret> {
     let answer: TokenResponse = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
     let token = answer.token.or(answer.access_token).filter(|token| is_token(token)).ok_or_else(damaged)?;
     Ok(Secret::new(format!("Bearer {token}")))
+}
+
+/// What a bearer token allows, as the claim `access` of a JSON Web Token says it (the distribution project's "Token
+/// Authentication Implementation"). None where the token is of another kind.
+pub(super) fn granted(value: &Secret) -> Option<String> {
+    let token = value.reveal().strip_prefix("Bearer ")?;
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: TokenClaims = serde_json::from_slice(&claims).ok()?;
+    let all: Vec<String> =
+        claims.access.iter().map(|a| format!("{}:{}:{}", a.kind, a.name, a.actions.join(","))).collect();
+    Some(if all.is_empty() { "nothing".to_owned() } else { plain(&all.join(" ")) })
+}
+
+/// The part of a token that says what it allows.
+#[derive(Deserialize)]
+struct TokenClaims {
+    #[serde(default)]
+    access: Vec<TokenAccess>,
+}
+
+#[derive(Deserialize)]
+struct TokenAccess {
+    #[serde(rename = "type")]
+    kind: String,
+    name: String,
+    #[serde(default)]
+    actions: Vec<String>,
 }
 
 /// Whether a header can carry it: anything else would be an error that shows it.

@@ -9,7 +9,7 @@ use ureq::http::{StatusCode, header};
 
 use super::credentials::{self, FoundLogin, Login};
 use super::http::{Http, HttpRequest, HttpResponse};
-use super::{Reference, Registry, Secret, auth};
+use super::{Reference, Registry, Secret, auth, url};
 use xtask_files::error::{Error, ExitKind, Result};
 use xtask_files::escape::plain;
 use xtask_files::human_size;
@@ -80,6 +80,11 @@ impl<'a> Client<'a> {
     /// # Errors
     /// There is no answer, or nobody is let in. Other statuses are the caller's to judge.
     pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<HttpResponse> {
+        // Some take uploads on another server, which the address they gave lets in by itself.
+        let own = url::origin(&request.url) == url::origin(&self.base);
+        if !own {
+            return self.http.send(&request);
+        }
         request.authorization = self.known(scope);
         let response = self.http.send(&request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
@@ -96,6 +101,11 @@ impl<'a> Client<'a> {
         }
         self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.insert(scope.to_owned(), value);
         Ok(response)
+    }
+
+    /// What the token for a scope allows, where the token says it: a JSON Web Token does.
+    pub(super) fn granted(&self, scope: &str) -> Option<String> {
+        auth::granted(&self.known(scope)?)
     }
 
     fn known(&self, scope: &str) -> Option<Secret> {
@@ -149,7 +159,7 @@ impl<'a> Client<'a> {
     /// It is not there, may not be had, is too long, or is not what the digest says.
     pub fn manifest(&self, reference: &Reference) -> Result<Vec<u8>> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
-        let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, ACCEPT.join(", "));
+        let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
         let shown = request.shown();
         let response = self.send(request, &pull(reference))?;
         if response.status() != StatusCode::OK {
@@ -248,6 +258,11 @@ impl<'a> Client<'a> {
     }
 }
 
+/// The kinds of manifests that are understood, as the header `Accept` lists them.
+pub(super) fn accept() -> String {
+    ACCEPT.join(", ")
+}
+
 /// The scope for reading an image.
 fn pull(reference: &Reference) -> String {
     format!("repository:{}:pull", reference.repository())
@@ -298,7 +313,7 @@ fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
 }
 
 /// A status that should not be, with what the registry says to it.
-fn complain(shown: &str, response: HttpResponse) -> Error {
+pub(super) fn complain(shown: &str, response: HttpResponse) -> Error {
     let status = response.status();
     let error = Error::failed(format!("{shown}: {status}"));
     let said: Option<Complaints> = serde_json::from_slice(&response.complaint()).ok();

@@ -2,10 +2,10 @@
 //! says in words what went wrong.
 
 use std::io::Read;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use ureq::Agent;
 use ureq::http::{self, StatusCode};
+use ureq::{Agent, SendBody};
 
 use super::proxy::Proxies;
 use super::{tls, url};
@@ -16,13 +16,16 @@ use xtask_process::ui::Ui;
 
 mod retry;
 
-pub use retry::Body;
-use retry::{Trouble, trouble};
+pub(super) use retry::jittered;
+pub use retry::{Body, FilePart};
+use retry::{Trouble, retry_after, trouble};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(30);
 /// How long an answer may take to begin, and the next bytes of one to come.
 const SILENCE: Duration = Duration::from_secs(60);
+/// How long a registry may take to answer what it was sent, after the last byte.
+const COMMIT: Duration = Duration::from_secs(600);
 /// How many redirects are followed.
 const REDIRECTS: usize = 5;
 /// How often a request is sent in all.
@@ -47,13 +50,20 @@ pub struct HttpRequest {
     pub authorization: Option<super::Secret>,
     /// The body of the request.
     pub body: Body,
+    /// The request is sent once, also where that got no answer: its sender asks what became of it.
+    pub once: bool,
 }
 
 impl HttpRequest {
     /// A request for what is at an address.
     pub fn get(url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Body::Empty);
-        Self { method: http::Method::GET, url: url.into(), headers, authorization: None, body }
+        Self { method: http::Method::GET, url: url.into(), headers, authorization: None, body, once: false }
+    }
+
+    /// A request with another method and no body.
+    pub fn new(method: http::Method, url: impl Into<String>) -> Self {
+        Self { method, ..Self::get(url) }
     }
 
     /// The same with one more header.
@@ -200,32 +210,27 @@ impl<'a> Http<'a> {
         let mut tried = 0;
         loop {
             tried += 1;
-            let trouble = match self.once(request) {
+            let idempotent = request.method.is_idempotent();
+            let (trouble, harmless) = match self.once(request) {
                 Ok(response) => {
                     let status = response.status();
                     let busy = matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
-                    if !busy || !request.method.is_idempotent() {
+                    // With 429 and 503 the server has done nothing yet.
+                    let harmless = idempotent || matches!(status.as_u16(), 429 | 503);
+                    if !busy || request.once || tried == TRIES || !harmless {
                         return Ok(response);
                     }
-                    let after =
-                        response.header(&http::header::RETRY_AFTER).and_then(|text| text.trim().parse().ok());
-                    if tried == TRIES {
-                        return Ok(response);
-                    }
-                    Trouble {
-                        words: format!("the server answers {status}"),
-                        again: true,
-                        after,
-                        help: None,
-                        ours: None,
-                    }
+                    let after = response.header(&http::header::RETRY_AFTER);
+                    let after = after.and_then(|text| retry_after(text, SystemTime::now()));
+                    let words = format!("the server answers {status}");
+                    (Trouble { words, again: true, after, help: None, ours: None }, harmless)
                 }
-                Err(error) => trouble(&error, &request.url),
+                Err(error) => (trouble(&error, &request.url), idempotent),
             };
-            if !trouble.again || tried == TRIES || !request.method.is_idempotent() {
+            if !trouble.again || tried == TRIES || request.once || !harmless {
                 return Err(trouble.error(request, tried));
             }
-            let pause = trouble.after.map_or(PAUSE * 2u32.pow(tried - 1), Duration::from_secs);
+            let pause = trouble.after.unwrap_or_else(|| jittered(PAUSE * 2u32.pow(tried - 1)));
             if pause > PAUSE_MAX {
                 let asks = format!("it asks to wait {} s", pause.as_secs());
                 return Err(trouble.error(request, tried).found(asks));
@@ -261,6 +266,16 @@ impl<'a> Http<'a> {
         let agent = agent.unwrap_or(&self.direct);
         let inner = match &request.body {
             Body::Empty => agent.run(built.body(())?)?,
+            Body::File(part) => {
+                let mut reader = part.reader()?;
+                let built = built
+                    .header(http::header::CONTENT_TYPE, "application/octet-stream")
+                    .header(http::header::CONTENT_LENGTH, part.length)
+                    .body(SendBody::from_reader(&mut reader))?;
+                // A registry may read what it got once more before it answers.
+                let patient = agent.configure_request(built).timeout_recv_response(Some(COMMIT)).build();
+                agent.run(patient)?
+            }
             Body::Bytes(kind, bytes) => {
                 agent.run(built.header(http::header::CONTENT_TYPE, *kind).body(bytes.as_slice())?)?
             }

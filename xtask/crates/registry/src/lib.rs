@@ -21,6 +21,7 @@ pub mod lock;
 pub mod manifest;
 mod proxy;
 mod pull;
+pub mod push;
 mod reference;
 mod secret;
 pub mod store;

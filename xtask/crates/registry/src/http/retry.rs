@@ -1,5 +1,11 @@
 //! What a failed request means: whether to try again, and what to say.
 
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use super::HttpRequest;
 use crate::url;
 use xtask_files::error::Error;
@@ -11,6 +17,44 @@ pub enum Body {
     Empty,
     /// Bytes of a media type. They may be a secret and do not show themselves.
     Bytes(&'static str, Vec<u8>),
+    /// A part of a file, read while it is sent.
+    File(FilePart),
+}
+
+/// A part of a file that a request sends.
+#[derive(Clone)]
+pub struct FilePart {
+    /// The path of the file.
+    pub path: PathBuf,
+    /// The offset of the first byte that is sent.
+    pub from: u64,
+    /// The number of bytes that are sent.
+    pub length: u64,
+    /// Is told of each number of bytes that was handed to the connection.
+    pub sent: Arc<dyn Fn(u64) + Send + Sync>,
+}
+
+impl FilePart {
+    /// Opens the part for reading.
+    pub(super) fn reader(&self) -> io::Result<impl Read + use<>> {
+        let mut file = File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.from))?;
+        Ok(ToldReader { inner: file.take(self.length), told: Arc::clone(&self.sent) })
+    }
+}
+
+/// A reader that tells how much was read.
+struct ToldReader<R> {
+    inner: R,
+    told: Arc<dyn Fn(u64) + Send + Sync>,
+}
+
+impl<R: Read> Read for ToldReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        (self.told)(read as u64);
+        Ok(read)
+    }
 }
 
 impl std::fmt::Debug for Body {
@@ -18,6 +62,7 @@ impl std::fmt::Debug for Body {
         match self {
             Body::Empty => f.write_str("Empty"),
             Body::Bytes(kind, bytes) => write!(f, "{} bytes of {kind}", bytes.len()),
+            Body::File(part) => write!(f, "{} bytes of a file", part.length),
         }
     }
 }
@@ -28,8 +73,8 @@ pub(super) struct Trouble {
     pub(super) words: String,
     /// Whether another try may help.
     pub(super) again: bool,
-    /// The seconds that the server asks to wait.
-    pub(super) after: Option<u64>,
+    /// The pause that the server asks for.
+    pub(super) after: Option<Duration>,
     /// What to do about it.
     pub(super) help: Option<&'static str>,
     /// An error of our own that says all of it.
@@ -86,6 +131,80 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
                 ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_)
             );
             if lost { unreachable(words) } else { say(words, false) }
+        }
+    }
+}
+
+/// The pause that `Retry-After` asks for: a number of seconds, or a date (RFC 9110, section 10.2.3). None for anything else.
+pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
+    if let Ok(seconds) = text.trim().parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = UNIX_EPOCH + Duration::from_secs(imf_fixdate(text.trim())?);
+    Some(date.duration_since(now).unwrap_or_default())
+}
+
+/// The seconds since 1970 of a date as servers write it today: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+fn imf_fixdate(text: &str) -> Option<u64> {
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (_, date) = text.split_once(", ")?;
+    let [day, month, year, time, "GMT"] = date.split(' ').collect::<Vec<_>>()[..] else { return None };
+    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
+    let [hour, minute, second] = time.split(':').collect::<Vec<_>>()[..] else { return None };
+    let number = |text: &str, most: i64| text.parse::<i64>().ok().filter(|n| (0..=most).contains(n));
+    let (day, year) = (number(day, 31)?, number(year, 9999)?);
+    let (hour, minute, second) = (number(hour, 23)?, number(minute, 59)?, number(second, 60)?);
+    // Days since 0000-03-01, by years that begin in March.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (month * 153 + 2) / 5
+        + day
+        - 1;
+    // 1970-01-01 is day 719,468 of that count.
+    u64::try_from((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second).ok()
+}
+
+/// A pause with a random share, so that clients that were turned away together do not come back together: half of it is
+/// certain. Seeded by the standard library's own source of random keys.
+pub(crate) fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let share = RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64;
+    pause.mul_f64(0.5 + share / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_asks_to_wait() {
+        let now = UNIX_EPOCH + Duration::from_secs(784_111_777);
+        let wait = |text: &str| retry_after(text, now).map(|pause| pause.as_secs());
+        assert_eq!(wait(" 120 "), Some(120));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(0));
+        assert_eq!(wait("Sun, 06 Nov 1994 08:50:37 GMT"), Some(60));
+        assert_eq!(wait("Sat, 05 Nov 1994 08:50:37 GMT"), Some(0), "a date that has passed");
+        assert_eq!(imf_fixdate("Thu, 29 Feb 2024 00:00:00 GMT"), Some(1_709_164_800));
+        assert_eq!(imf_fixdate("Thu, 01 Jan 1970 00:00:00 GMT"), Some(0));
+        for no in [
+            "",
+            "soon",
+            "-1",
+            "Sun, 06 Nov 1994",
+            "Sun, 06 Foo 1994 08:49:37 GMT",
+            "Sun, 06 Nov 1994 25:49:37 GMT",
+        ] {
+            assert_eq!(wait(no), None, "{no}");
+        }
+    }
+
+    #[test]
+    fn a_pause_is_never_longer_than_asked() {
+        for _ in 0..100 {
+            let pause = jittered(Duration::from_secs(8));
+            assert!((Duration::from_secs(4)..=Duration::from_secs(8)).contains(&pause), "{pause:?}");
         }
     }
 }
