@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Endianness, Object, ObjectSection};
 
+pub mod inputs;
 pub mod outside;
+pub mod patches;
 pub mod repository;
 pub mod sources;
 

@@ -197,7 +197,7 @@ fn list(words: &[String]) -> String {
 }
 
 /// A string as TOML writes it; JSON writes it the same way.
-fn toml_string(text: &str) -> String {
+pub(crate) fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 

@@ -74,6 +74,11 @@ pub struct KeptGraph {
 }
 
 impl UnitGraph {
+    /// The folders of the packages that lie on this machine by their paths: members of the workspace, and others.
+    pub fn folders(&self) -> BTreeSet<PathBuf> {
+        self.units.iter().filter_map(|unit| folder(&unit.pkg_id)).collect()
+    }
+
     /// The units that some lead to through such as are wanted, themselves among them.
     pub fn reached(
         &self,

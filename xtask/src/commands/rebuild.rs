@@ -1,17 +1,22 @@
 //! `cargo xtask verify --rebuild`: builds every program a second time, from nothing, from a copy of the workspace in another
 //! folder and under other settings of the machine, and holds the two against each other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::pipeline::PlannedRun;
 use crate::cargo::builder::Builder;
+use crate::cargo::cohort::cohorts;
 use crate::cargo::invocation::CargoContext;
+use crate::cargo::units;
 use crate::failure::{Failure, RebuildMismatch};
-use crate::rebuild::sources::{SourceCopy, copy};
-use crate::rebuild::{Difference, compare, paths_in, repository};
+use crate::rebuild::outside::straight;
+use crate::rebuild::patches::patches;
+use crate::rebuild::sources::{SourceCopy, copy, counterpart};
+use crate::rebuild::{Difference, compare, inputs, paths_in, repository};
 use crate::record::VerifiedProgram;
 use crate::verify::{Verified, refuse};
+use xtask_config::workspace::configuration;
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
 use xtask_process::exec::{Cmd, Undo};
@@ -47,15 +52,9 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
         .flatten()
         .chain(start.session.outside())
         .collect();
-    let copied = elsewhere(start, &site, &work)?;
+    let copied = elsewhere(start, &site, &work, &verified)?;
     if let Some(copied) = &copied {
-        // Configuration and vendored sources stay where they are.
-        site.renamed.push((site.root.to_owned(), "/src".to_owned()));
-        let copied = &copied.sources;
-        let moved = |path: &PathBuf| copied.root.join(path.strip_prefix(site.root).unwrap_or(path));
-        site.manifests = site.manifests.iter().map(moved).collect();
-        site.manifest = copied.root.join("Cargo.toml");
-        site.root = &copied.root;
+        site = of_copy(&site, copied);
     }
     // What stands for the first build's folders.
     site.renamed.push((work.clone(), "/target/xtask".to_owned()));
@@ -70,7 +69,8 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
         rebuilt.push(match first {
             Err(failed) => Err(failed),
             Ok(first) => {
-                let second = second.as_ref().ok().map(|second| second.program.as_path());
+                let second = second.as_ref().map(|second| second.program.as_path());
+                let second = second.map_err(|unbuilt| &unbuilt.failure);
                 let wrong = mismatches(&first, second, copied.as_ref(), &machine)?;
                 match wrong.is_empty() {
                     true => {
@@ -87,10 +87,10 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     Ok(rebuilt)
 }
 
-/// What is wrong with a program by its second build, of which there may be none, and by the folders of this machine.
+/// What is wrong with a program by its second build, which may have failed, and by the folders of this machine.
 fn mismatches(
     first: &VerifiedProgram,
-    second: Option<&Path>,
+    second: std::result::Result<&Path, &Failure>,
     copied: Option<&Copied>,
     machine: &[PathBuf],
 ) -> Result<Vec<RebuildMismatch>> {
@@ -98,8 +98,8 @@ fn mismatches(
     let one = read(&first.stored.artifact.path)?;
     let mut wrong = Vec::new();
     match second {
-        None => wrong.push(failed(copied)),
-        Some(second) => wrong.extend(compare(&one, &read(second)?).map(differs)),
+        Err(failure) => wrong.push(failed(failure, copied)),
+        Ok(second) => wrong.extend(compare(&one, &read(second)?).map(differs)),
     }
     wrong.extend(paths_in(&one, machine).iter().map(|(path, text)| held(path, text)));
     Ok(wrong)
@@ -108,23 +108,68 @@ fn mismatches(
 /// What the second build is made of.
 struct Copied {
     sources: SourceCopy,
+    /// The workspace that was copied.
+    of: PathBuf,
     /// Why git did not say what lies around the workspace, in its own words.
     refused: Option<String>,
 }
 
+/// What the cargo calls of a copy share. Configuration and vendored sources stay where they are.
+fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> CargoContext<'a> {
+    let mut site = site.clone();
+    let root = &copied.sources.root;
+    site.renamed.push((site.root.to_owned(), "/src".to_owned()));
+    let moved = |path: &PathBuf| root.join(path.strip_prefix(site.root).unwrap_or(path));
+    site.manifests = site.manifests.iter().map(moved).collect();
+    site.manifest = root.join("Cargo.toml");
+    let configuration = configuration(site.start, site.cargo_home.clone());
+    site.settings.extend(patches(configuration, site.root, root));
+    site.root = root;
+    site
+}
+
+/// The folders of the packages that Cargo builds the programs of a plan from, by paths; none where it does not tell.
+fn folders(start: &PlannedRun, builder: &Builder) -> Result<Option<BTreeSet<PathBuf>>> {
+    let mut all = BTreeSet::new();
+    for cohort in cohorts(&start.plan.jobs) {
+        match units::graph(&cohort, builder)? {
+            Some(graph) => all.extend(graph.folders()),
+            None => return Ok(None),
+        }
+    }
+    Ok(Some(all))
+}
+
 /// Copies the workspace; none, with a word about it, where a copy would rightly give another program.
-fn elsewhere(start: &PlannedRun, site: &CargoContext, work: &Path) -> Result<Option<Copied>> {
+fn elsewhere(
+    start: &PlannedRun,
+    site: &CargoContext,
+    work: &Path,
+    verified: &[Verified],
+) -> Result<Option<Copied>> {
     let ui = &start.session.ui;
     let in_place = |why: String, help: &str| {
         ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
         Ok(None)
     };
-    let outside: Vec<String> = start.session.outside().iter().map(|dir| dir.display().to_string()).collect();
+    // What the manifests name and the programs are not made of must be there as well, for Cargo to read the manifests.
+    let named = start.session.outside();
+    let built = folders(start, &start.builder())?;
+    let known = built.is_some();
+    let (outside, unused): (Vec<PathBuf>, Vec<PathBuf>) = match built {
+        None => (named.into_iter().collect(), Vec::new()),
+        Some(built) => {
+            let outside =
+                built.into_iter().filter(|folder| !folder.starts_with(site.root)).collect::<Vec<_>>();
+            let unused = named.into_iter().filter(|folder| !outside.contains(folder)).collect();
+            (outside, unused)
+        }
+    };
     if !outside.is_empty() {
         return in_place(
             format!(
                 "the path of a package outside the workspace becomes part of the program, and there is {}",
-                outside.join(", ")
+                shown(&outside)
             ),
             "move these packages into the workspace's folder, so that programs do not depend on a path",
         );
@@ -148,20 +193,47 @@ fn elsewhere(start: &PlannedRun, site: &CargoContext, work: &Path) -> Result<Opt
             (None, Some(words))
         }
     };
+    let programs = verified.iter().flatten().map(|program| &program.stored.built.program);
+    let read = programs.flat_map(|program| inputs::read_for(program));
+    let inputs: Vec<PathBuf> = inputs::beside(site.root, read).into_iter().chain(unused).collect();
     let into = work.join("sources-of-the-second-build");
-    let copied = copy(site.root, around.as_ref(), &into, &spare)
+    let sources = copy(site.root, around.as_ref(), &inputs, &into, &spare)
         .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
+    let copied = Copied { sources, of: site.root.to_owned(), refused };
     // A refusal is said already; build scripts get no more than that either.
     let commit = |root| repository::commit(root).ok().flatten();
-    if commit(site.root) != commit(&copied.root) {
+    if commit(site.root) != commit(&copied.sources.root) {
         return in_place(
             "git gives other answers for a copy of this checkout than for the checkout".to_owned(),
             "run it in a fresh clone",
         );
     }
-    let what = format!("the workspace ({}, {})", counted(copied.files, "file"), human_size(copied.bytes));
-    ui.step("Copied", format!("{what} to {}", copied.root.display()));
-    Ok(Some(Copied { sources: copied, refused }))
+    let builder = start.session.builder(&start.config, of_copy(site, &copied));
+    let builder = Builder { work: work.to_owned(), ..builder };
+    let not_copied = |folder: &PathBuf| !folder.starts_with(&copied.sources.root);
+    let fixed: Vec<PathBuf> = match folders(start, &builder)? {
+        None if known => {
+            return in_place(
+                "Cargo cannot read the manifests of a copy".to_owned(),
+                "look for packages that are named by paths outside of the workspace",
+            );
+        }
+        built => built.unwrap_or_default().into_iter().filter(not_copied).collect(),
+    };
+    if !fixed.is_empty() {
+        return in_place(
+            format!("Cargo builds {} wherever the workspace lies", shown(&fixed)),
+            "name the packages by relative paths in the manifest, and not by `paths` of Cargo's configuration",
+        );
+    }
+    let SourceCopy { root, files, bytes } = &copied.sources;
+    let what = format!("the workspace ({}, {})", counted(*files, "file"), human_size(*bytes));
+    ui.step("Copied", format!("{what} to {}", root.display()));
+    Ok(Some(copied))
+}
+
+fn shown(folders: &[PathBuf]) -> String {
+    folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 /// The variables of the second build.
@@ -172,19 +244,42 @@ fn otherwise(start: &PlannedRun) -> BTreeMap<String, String> {
     variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()
 }
 
-fn failed(copied: Option<&Copied>) -> RebuildMismatch {
-    let Some(Copied { sources, refused }) = copied else {
-        return RebuildMismatch { what: "the second build failed".to_owned(), found: Vec::new(), help: None };
+fn failed(failure: &Failure, copied: Option<&Copied>) -> RebuildMismatch {
+    let found = vec![failure.headline()];
+    let Some(copied) = copied else {
+        return RebuildMismatch { what: "the second build failed".to_owned(), found, help: None };
     };
-    let help = match refused {
+    if let Some(file) = copied.lacks(&failure.to_string()) {
+        let what = format!(
+            "the second build failed: it reads {}, which is not among its known inputs",
+            file.display()
+        );
+        let help = "have the build script that reads it print `cargo::rerun-if-changed=` with its path, or move it into the \
+                    workspace";
+        return RebuildMismatch { what, found, help: Some(help.to_owned()) };
+    }
+    let help = match &copied.refused {
         None => "it may read files that lie outside of the workspace, or write into its sources".to_owned(),
         Some(words) => format!(
             "it may read files beside the workspace, which were not copied since git refused: {}",
             words.lines().next().unwrap_or_default()
         ),
     };
-    let what = format!("the second build failed, in {}, which is gone", sources.root.display());
-    RebuildMismatch { what, found: Vec::new(), help: Some(help) }
+    let what = format!("the second build failed, in {}, which is gone", copied.sources.root.display());
+    RebuildMismatch { what, found, help: Some(help) }
+}
+
+impl Copied {
+    /// The file of this machine that tools miss in the copy, by their words: one whose counterpart is here.
+    fn lacks(&self, words: &str) -> Option<PathBuf> {
+        let root = &self.sources.root;
+        let quoted = words.split(['`', '"', '\'', '\n']).filter(|word| word.contains('/'));
+        quoted.map(|word| straight(&root.join(word))).find_map(|path| {
+            let original = counterpart(&path, root, &self.of);
+            let missing = original != path && !path.exists() && original.is_file();
+            missing.then_some(original)
+        })
+    }
 }
 
 fn held(path: &Path, text: &str) -> RebuildMismatch {

@@ -10,7 +10,7 @@ use toml::{Table, Value};
 const KINDS: [&str; 5] =
     ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
 
-/// The folders outside of `root` that these manifests name, and those that they name below `root`. A manifest that cannot
+/// The folders outside of `root` that these manifests name, and the manifests that they lead to. A manifest that cannot
 /// be read is Cargo's to complain about.
 pub fn outside(root: &Path, manifests: impl IntoIterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
     let mut todo: Vec<PathBuf> = manifests.into_iter().collect();
@@ -20,7 +20,6 @@ pub fn outside(root: &Path, manifests: impl IntoIterator<Item = PathBuf>) -> BTr
         let Some(folder) = manifest.parent().filter(|_| seen.insert(manifest.clone())) else { continue };
         if !folder.starts_with(root) {
             found.insert(folder.to_owned());
-            continue;
         }
         let text = std::fs::read_to_string(&manifest).unwrap_or_default();
         let table: Table = text.parse().unwrap_or_default();
@@ -47,7 +46,7 @@ fn paths(manifest: &Table) -> Vec<&str> {
 }
 
 /// A path without `.` and `..`, by its words alone, as Cargo does it.
-pub(super) fn straight(path: &Path) -> PathBuf {
+pub fn straight(path: &Path) -> PathBuf {
     let mut straight = PathBuf::new();
     for part in path.components() {
         match part {
@@ -102,8 +101,9 @@ mod tests {
         };
         write("app", "[dependencies]\ninner = { path = \"../inner\" }\n");
         write("inner", "[dependencies]\nout = { path = \"./../../out\" }\napp = { path = \"../app\" }\n");
+        write("../out", "[dependencies]\nfar = { path = \"../far\" }\n");
         let found = outside(&root, [root.join("Cargo.toml"), root.join("app/Cargo.toml")]);
-        assert_eq!(found.into_iter().collect::<Vec<_>>(), [dir.path().join("out")]);
+        assert_eq!(found.into_iter().collect::<Vec<_>>(), [dir.path().join("far"), dir.path().join("out")]);
         assert_eq!(name_outside(&root, &dir.path().join("out")), "/outside/out");
         assert_eq!(name_outside(Path::new("/a/b/c"), Path::new("/a/x/y")), "/outside/x/y");
     }

@@ -1,7 +1,9 @@
 //! A copy of what a build may read: the workspace's folder with all that lies in it, since a build script may read also
-//! what git ignores, without what is made from it; and of the repository around it the files that git has. What differs
-//! between two checkouts differs in it: the path and its length, times, modes, and the order in which files were made.
+//! what git ignores, without what is made from it; of the repository around it the files that git has; and what the first
+//! build read elsewhere. What differs between two checkouts differs in it: the path and its length, times, modes, and the
+//! order in which files were made.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{ErrorKind, Read as _, Result};
 use std::path::{Path, PathBuf};
@@ -26,48 +28,108 @@ pub struct SourceCopy {
 
 /// The state of a copy: what is copied, and how much so far.
 struct SourceWalk<'a> {
-    /// The outermost folder that is copied.
+    /// The outermost folder of what is copied.
     from: &'a Path,
     /// The folder that `from` is copied into.
     to: &'a Path,
+    /// What is copied with all that lies in it: the workspace, and files and folders outside of it.
+    taken: BTreeSet<PathBuf>,
     /// Folders that are not copied.
     spare: &'a [PathBuf],
     files: u64,
     bytes: u64,
 }
 
-/// Copies the workspace in `root`, and the repository around it, into the folder `into`, which is made. Folders in
-/// `spare` and those that a `CACHEDIR.TAG` marks stay behind, but for what git has in the latter. No symbolic link is
-/// followed: one that leads out of what is copied leads to where it led. What cannot be read, no build could read; what
-/// vanishes meanwhile was no source.
+/// Copies the workspace in `root`, the repository around it, and `inputs`, files and folders that the first build read,
+/// into the folder `into`, which is made; each lies there as it does here. Folders in `spare` and those that a
+/// `CACHEDIR.TAG` marks stay behind, but for what git has in the latter and for inputs. No symbolic link is followed: one
+/// that leads out of what is copied leads to where it led. What cannot be read, no build could read; what vanishes
+/// meanwhile was no source.
 ///
 /// # Errors
 /// What the file system answers.
 pub fn copy(
     root: &Path,
     repository: Option<&Repository>,
+    inputs: &[PathBuf],
     into: &Path,
     spare: &[PathBuf],
 ) -> Result<SourceCopy> {
     let repository = repository.filter(|r| !r.within.as_os_str().is_empty());
-    let from = repository.map_or(root, |r| r.top.as_path());
-    let mut walk = SourceWalk { from, to: into, spare, files: 0, bytes: 0 };
-    make(into)?;
-    let (whole, root) = match repository {
-        None => (from.to_owned(), into.to_owned()),
-        Some(r) => (from.join(&r.within), into.join(&r.within)),
-    };
-    walk.folder(&whole, &root)?;
+    // As git names it, where a link leads to the workspace.
+    let whole = repository.map_or_else(|| root.to_owned(), |r| r.top.join(&r.within));
+    let mut beside: Vec<PathBuf> = Vec::new();
     if let Some(repository) = repository {
-        for name in repository.beside.iter().rev() {
-            walk.entry(&from.join(name), &into.join(name))?;
-        }
-        walk.entry(&from.join(".git"), &into.join(".git"))?;
+        beside.extend(repository.beside.iter().rev().map(|name| repository.top.join(name)));
+        beside.push(repository.top.join(".git"));
     }
-    Ok(SourceCopy { root, files: walk.files, bytes: walk.bytes })
+    let inputs: Vec<PathBuf> = inputs.iter().map(|input| counterpart(input, root, &whole)).collect();
+    let top = repository.map_or(whole.as_path(), |r| r.top.as_path());
+    let from = inputs.iter().fold(top, |from, input| common(from, input)).to_owned();
+    let taken = beside.iter().chain(&inputs).chain([&whole]).cloned().collect();
+    let mut walk = SourceWalk { from: &from, to: into, taken, spare, files: 0, bytes: 0 };
+    make(into)?;
+    walk.folder(&whole, &walk.place(&whole))?;
+    for path in &beside {
+        walk.entry(path, &walk.place(path))?;
+    }
+    for input in &inputs {
+        walk.input(input)?;
+    }
+    Ok(SourceCopy { root: walk.place(&whole), files: walk.files, bytes: walk.bytes })
+}
+
+/// The folder above both paths, or one of them where it is that.
+fn common<'p>(one: &'p Path, other: &Path) -> &'p Path {
+    one.ancestors().find(|above| other.starts_with(above)).unwrap_or(one)
+}
+
+/// A path below `from`, or beside it, as it is where `to` stands in the place of `from`.
+pub fn counterpart(path: &Path, from: &Path, to: &Path) -> PathBuf {
+    if from == to {
+        return path.to_owned();
+    }
+    let above = common(from, path);
+    let depth = from.strip_prefix(above).map_or(0, |rest| rest.components().count());
+    match (to.ancestors().nth(depth), path.strip_prefix(above)) {
+        (Some(to), Ok(rest)) => to.join(rest),
+        _ => path.to_owned(),
+    }
 }
 
 impl SourceWalk<'_> {
+    /// Where the copy of a path lies.
+    fn place(&self, path: &Path) -> PathBuf {
+        match path.strip_prefix(self.from).unwrap_or(path) {
+            // Joined to nothing, the path would end with a slash.
+            inside if inside.as_os_str().is_empty() => self.to.to_owned(),
+            inside => self.to.join(inside),
+        }
+    }
+
+    /// What the first build read and is not copied by now: in a folder that says it is a cache, or outside of all.
+    fn input(&mut self, from: &Path) -> Result<()> {
+        let to = self.place(from);
+        if fs::symlink_metadata(&to).is_ok() || self.is_spare(from) {
+            return Ok(());
+        }
+        match fs::metadata(from) {
+            // An input is a source, whatever its folder says of itself.
+            Ok(meta) if meta.is_dir() => self.folder(from, &to),
+            _ => self.entry(from, &to),
+        }
+    }
+
+    fn is_spare(&self, path: &Path) -> bool {
+        self.spare.iter().any(|dir| path.starts_with(dir))
+    }
+
+    /// Whether something of this machine has a copy.
+    fn comes_along(&self, path: &Path) -> bool {
+        let taken = |taken: &PathBuf| path.starts_with(taken) || taken.starts_with(path);
+        path.starts_with(self.from) && !self.is_spare(path) && self.taken.iter().any(taken)
+    }
+
     fn folder(&mut self, from: &Path, to: &Path) -> Result<()> {
         let Some(entries) = readable(fs::read_dir(from))? else { return Ok(()) };
         make(to)?;
@@ -126,7 +188,7 @@ impl SourceWalk<'_> {
         let Some(text) = readable(fs::read_to_string(from))? else { return Ok(()) };
         let place = text.trim().strip_prefix("gitdir:").unwrap_or_default().trim();
         let place = straight(&from.parent().unwrap_or(self.from).join(place));
-        if place.starts_with(self.from) {
+        if self.comes_along(&place) {
             // That of a submodule, whose folder comes along.
             return self.file(from, to);
         }
@@ -141,15 +203,10 @@ impl SourceWalk<'_> {
     /// What a link's copy holds, so that it leads to the copy of what it led to, or to that itself where it has none.
     fn led(&self, from: &Path, target: &Path) -> PathBuf {
         let whole = straight(&from.parent().unwrap_or(self.from).join(target));
-        match whole.strip_prefix(self.from) {
-            Ok(inside) if !self.spare.iter().any(|dir| whole.starts_with(dir)) => {
-                if target.is_relative() {
-                    target.to_owned()
-                } else {
-                    self.to.join(inside)
-                }
-            }
-            _ => whole,
+        match (self.comes_along(&whole), target.is_relative()) {
+            (true, true) => target.to_owned(),
+            (true, false) => self.place(&whole),
+            (false, _) => whole,
         }
     }
 }
@@ -199,4 +256,21 @@ fn for_owner(_: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn link(_: &Path, _: &Path) -> Result<()> {
     Err(ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_beside_a_folder_goes_along_where_it_is_renamed() {
+        let moved = |path: &str, from: &str, to: &str| {
+            counterpart(Path::new(path), Path::new(from), Path::new(to)).display().to_string()
+        };
+        assert_eq!(moved("/a/ws/x", "/a/ws", "/b/real"), "/b/real/x");
+        assert_eq!(moved("/a/README", "/a/ws", "/b/real"), "/b/README");
+        assert_eq!(moved("/a/README", "/a/ws", "/a/ws"), "/a/README");
+        // There is nothing that far above.
+        assert_eq!(moved("/x", "/a/b/ws", "/real"), "/x");
+    }
 }

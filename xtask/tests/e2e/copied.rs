@@ -61,7 +61,7 @@ fn all_of_a_workspace_comes_along_but_what_is_made_from_it() {
     ];
     let (_dir, root, into) = lab(&files);
     fs::set_permissions(root.join("app/run.sh"), fs::Permissions::from_mode(0o755)).unwrap();
-    let copied = copy(&root, None, &into, &[root.join("out/target")]).unwrap();
+    let copied = copy(&root, None, &[], &into, &[root.join("out/target")]).unwrap();
     let expected = [".gitignore", "Cargo.toml", "app/CACHEDIR.TAG", "app/made.rs", "app/run.sh"];
     assert_eq!((names(&into), copied.files), (expected.map(str::to_owned).to_vec(), 5));
     assert_eq!(copied.root, into);
@@ -85,7 +85,7 @@ fn links_are_not_followed_and_lead_to_the_same() {
     ] {
         symlink(target, root.join(name)).unwrap();
     }
-    copy(&root, None, &into, &[root.join("target")]).unwrap();
+    copy(&root, None, &[], &into, &[root.join("target")]).unwrap();
     let led = |name: &str| fs::read_link(into.join("a").join(name)).unwrap();
     assert_eq!(led("near"), Path::new("file"));
     assert_eq!([led("out"), led("whole")], [away.clone(), away]);
@@ -103,7 +103,7 @@ fn git_knows_the_commit_in_a_copy_and_keeps_its_notes_there() {
     let linked = root.with_file_name("linked");
     assert!(git(&root, &["worktree", "add", "--quiet", linked.to_str().unwrap()]));
     for (root, into) in [(&root, into.clone()), (&linked, into.with_file_name("second"))] {
-        let copied = copy(root, around(root).unwrap().as_ref(), &into, &[]).unwrap();
+        let copied = copy(root, around(root).unwrap().as_ref(), &[], &into, &[]).unwrap();
         let head = commit(root).unwrap();
         assert!(head.is_some());
         assert_eq!(commit(&copied.root).unwrap(), head);
@@ -128,7 +128,7 @@ fn of_the_repository_around_a_workspace_comes_what_git_has() {
     fs::write(root.join("huge"), "not in git").unwrap();
     fs::write(root.join("sub/ws/mine"), "not in git, and in the workspace").unwrap();
     let workspace = root.join("sub/ws");
-    let copied = copy(&workspace, around(&workspace).unwrap().as_ref(), &into, &[]).unwrap();
+    let copied = copy(&workspace, around(&workspace).unwrap().as_ref(), &[], &into, &[]).unwrap();
     assert_eq!(copied.root, into.join("sub/ws"));
     let all: Vec<String> = names(&into).into_iter().filter(|name| !name.starts_with(".git")).collect();
     assert_eq!(all, ["README.md", "sub/ws/Cargo.toml", "sub/ws/mine", "sub/x/y"]);
@@ -154,8 +154,55 @@ fn what_git_has_is_a_source_also_in_a_folder_that_says_it_is_a_cache() {
     assert!(git(&root, &["init", "--quiet"]));
     assert!(git(&root, &["add", "Cargo.toml", "app", "data/CACHEDIR.TAG", "data/deep/kept"]));
     assert!(git(&root, &["commit", "--quiet", "--message", "one"]));
-    copy(&root, around(&root).unwrap().as_ref(), &into, &[]).unwrap();
+    copy(&root, around(&root).unwrap().as_ref(), &[], &into, &[]).unwrap();
     let expected = [".git", "Cargo.toml", "app/x", "data/CACHEDIR.TAG", "data/deep/kept"];
     assert_eq!(names(&into), expected.map(str::to_owned));
     assert!(git(&into, &["diff", "--quiet"]), "the copy is no change");
+}
+
+/// Inputs lie beside the copy as they lie beside the workspace, with and without a repository around it.
+#[test]
+fn what_was_read_elsewhere_lies_beside_the_copy() {
+    need!("copied::inputs", machine::programs(&["git"]));
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55";
+    let files = [
+        ("top/ws/Cargo.toml", "[workspace]"),
+        ("top/README.md", "tracked"),
+        ("top/logo.bin", "ignored"),
+        ("top/huge", "not read"),
+        ("far/data/one", "1"),
+        ("far/data/deep/two", "2"),
+        ("top/ws/kept/CACHEDIR.TAG", tag),
+        ("top/ws/kept/read", "read all the same"),
+    ];
+    let (_dir, root, into) = lab(&files);
+    let workspace = root.join("top/ws");
+    symlink("../logo.bin", workspace.join("logo")).unwrap();
+    symlink("../huge", workspace.join("huge")).unwrap();
+    let inputs = ["top/logo.bin", "far/data", "top/ws/kept/read"].map(|name| root.join(name));
+    let inputs = inputs.into_iter().chain([root.join("gone")]).collect::<Vec<_>>();
+    for repository in [false, true] {
+        if repository {
+            let top = root.join("top");
+            fs::write(top.join(".gitignore"), "*.bin\nhuge\nkept\n").unwrap();
+            assert!(git(&top, &["init", "--quiet"]) && git(&top, &["add", "."]));
+            assert!(git(&top, &["commit", "--quiet", "--message", "one"]));
+        }
+        let into = into.with_file_name(format!("copy-{repository}"));
+        let copied = copy(&workspace, around(&workspace).unwrap().as_ref(), &inputs, &into, &[]).unwrap();
+        assert_eq!(copied.root, into.join("top/ws"));
+        let mut expected = vec!["far/data/deep/two", "far/data/one", "top/logo.bin", "top/ws/Cargo.toml"];
+        expected.extend(["top/ws/huge", "top/ws/kept/read", "top/ws/logo"]);
+        if repository {
+            expected.extend(["top/.gitignore", "top/README.md"]);
+        }
+        expected.sort_unstable();
+        let found: Vec<String> = names(&into).into_iter().filter(|name| name != "top/.git").collect();
+        assert_eq!(found, expected);
+        // A link leads to the copy where there is one.
+        assert_eq!(fs::read_to_string(copied.root.join("logo")).unwrap(), "ignored");
+        assert_eq!(fs::read_link(copied.root.join("logo")).unwrap(), Path::new("../logo.bin"));
+        assert_eq!(fs::read_link(copied.root.join("huge")).unwrap(), root.join("top/huge"));
+        assert_eq!(commit(&copied.root), commit(&workspace));
+    }
 }

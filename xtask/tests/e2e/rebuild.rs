@@ -213,6 +213,83 @@ fn a_package_outside_the_workspace_works_and_is_named() {
     assert!(holds("/outside/outer/src/lib.rs") && !holds(&outer), "a path of this machine");
 }
 
+/// Texts that no dependency names: beside the workspace, by both ways in which sources lead there, and by a build script.
+#[test]
+fn what_a_build_read_outside_of_the_workspace_comes_along() {
+    need!("rebuild::inputs", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    space.write("../README.md", "read me");
+    space.write("../assets/logo.bin", "a logo");
+    space.write("../texts/one.txt", "one text");
+    space.write("../unread/huge", "not read by the build");
+    with_text(
+        &space,
+        "{ println!(\"cargo::rerun-if-changed=../../texts\");
+           std::fs::read_to_string(\"../../texts/one.txt\").unwrap() }",
+    );
+    let source = space.read("app/src/main.rs").replace(
+        "fn main() {\n",
+        "fn main() {
+             println!(\"{}\", include_str!(\"../../../README.md\"));
+             println!(\"{}\", include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), \"/../../assets/logo.bin\")));\n",
+    );
+    space.write("app/src/main.rs", &source);
+    let run = space.run(&VERIFY).ended(0).says(&["Reproduced", "Copied the workspace ("]);
+    run.never_says(&["in the folder of the first"]);
+    let said = space.says(HOST_MUSL, "pure");
+    assert!(["read me", "a logo", "one text"].iter().all(|text| said.contains(text)), "{said}");
+}
+
+/// What nothing names cannot come along: the file is named, and not the programs blamed.
+#[test]
+fn a_file_that_only_a_build_script_knows_is_named() {
+    need!("rebuild::unknown", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    space.write("../secret.txt", "text");
+    with_text(
+        &space,
+        "{ println!(\"cargo::rerun-if-changed=build.rs\"); let file = \"../../secret.txt\";
+           std::fs::read_to_string(file).unwrap_or_else(|e| panic!(\"cannot read '{}/{file}': {e}\", env!(\"CARGO_MANIFEST_DIR\"))) }",
+    );
+    let (run, error) = failed(&space);
+    let file = space.root().with_file_name("secret.txt");
+    let words =
+        format!("the second build failed: it reads {}, which is not among its known inputs", file.display());
+    assert!(error.contains(&words) && error.contains("rerun-if-changed="), "{run}");
+}
+
+/// A package that the configuration patches in, a member's own dependency, and one that only tests need, from outside.
+#[test]
+fn packages_by_paths_are_those_of_the_copy() {
+    need!("rebuild::patch", machine::std_for(&[HOST, HOST_MUSL]));
+    let space = space();
+    let lock = space.read("Cargo.lock");
+    let version = lock.split_once("name = \"itoa\"\nversion = \"").unwrap().1.split('"').next().unwrap();
+    let manifest =
+        |name: &str| format!("[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2024\"\n");
+    let library = "pub fn word(n: usize) -> &'static str { [\"patched\"; 9][n] }\n";
+    space.write("vendor/itoa/Cargo.toml", &manifest("itoa"));
+    space.write("vendor/itoa/src/lib.rs", library);
+    space.write("../testkit/Cargo.toml", &manifest("testkit"));
+    space.write("../testkit/src/lib.rs", "");
+    space.write(".cargo/config.toml", "[patch.crates-io]\nitoa = { path = \"vendor/itoa\" }\n");
+    let workspace = space.read("Cargo.toml").replace("resolver", "exclude = [\"vendor\"]\nresolver");
+    space.write("Cargo.toml", &workspace);
+    space.replace(
+        "app/Cargo.toml",
+        "[dependencies]\n",
+        "[dev-dependencies]\ntestkit = { path = \"../../testkit\" }\n[dependencies]\nitoa = \"1\"\n",
+    );
+    let source = space.read("app/src/main.rs").replace(
+        "fn main() {\n",
+        "fn main() {\n    println!(\"{}\", itoa::word(std::env::args().count()));\n",
+    );
+    space.write("app/src/main.rs", &source);
+    let run = space.run(&VERIFY).ended(0).says(&["Reproduced", "Copied the workspace ("]);
+    run.never_says(&["in the folder of the first"]);
+    assert!(space.says(HOST_MUSL, "pure").contains("patched"));
+}
+
 /// Where git refuses, what lies beside the workspace is not known: that is said, and said again where it matters.
 #[test]
 fn words_of_git_that_refuses_are_handed_on() {
