@@ -21,6 +21,7 @@ use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_process::exec::fault::{MachineFault, NeededFolder};
 use xtask_process::exec::{Cmd, KeptText, ProcessEnd, Stream};
 use xtask_process::ui::far;
 
@@ -109,7 +110,10 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 ..BuildRecord::default()
             };
-            let (scripts, said) = (scripts.cloned().collect(), without_progress(&said.errors));
+            let (scripts, mut said) = (scripts.cloned().collect(), without_progress(&said.errors));
+            if program.is_none() {
+                said.insert_str(0, &fault(&dir));
+            }
             drafts.push(UnprovenBuild { job: job.clone(), program, said, build, scripts });
         }
         let built: Vec<Built> = match traps {
@@ -301,6 +305,15 @@ impl UnprovenBuild {
             None => Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo(said) })),
         }
     }
+}
+
+/// Below this space on a file system, in bytes, a build that failed has probably failed by that.
+const SPACE: u64 = 16_000_000;
+
+/// What is wrong with the folder that a failed build was made in, as an error before all others; nothing where it serves.
+fn fault(dir: &Path) -> String {
+    let fault = MachineFault::in_folders(&[NeededFolder { path: dir, space: SPACE, starts: true }]);
+    fault.map(|fault| format!("error: {fault}\n  help: {}\n", fault.help())).unwrap_or_default()
 }
 
 fn is_impure(built: &Built) -> bool {

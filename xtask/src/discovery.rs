@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cargo::userflags::user_settings;
+use crate::plan::decide::{ToolchainNeeds, plain_linker};
 use crate::plan::{self, Findings, PlanRequest, StdState, StdUse, floor};
 use crate::session::Session;
 use crate::toolchain_lock::ToolchainLock;
@@ -31,7 +32,7 @@ pub struct Discovery {
 /// Looks. Nothing is fetched or built; toolchains that were not seen before are probed.
 ///
 /// # Errors
-/// Where a probe's files cannot be written.
+/// Where the lock of toolchains cannot be read.
 pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: Depth) -> Result<Discovery> {
     let lock = ToolchainLock::load(&session.toolchain_lock())?;
     let targets = plan::targets(config, &request.targets);
@@ -45,11 +46,21 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
     let runners = runners(&triples, &session.host);
     let private = setup::zig::program(&session.cache);
     let zigs = zig::find(&session.host, private.as_deref());
-    let cxx = config.modes.iter().any(|m| m.needs.contains(&Need::Cxx));
+    let used = stds.choices.values().find_map(Choice::rustc).unwrap_or(&session.rustc);
+    let rust_lld = rustc::lld(used, &rustcs, &session.host);
+    let host_cc = driver(&session.host);
     let floors: BTreeMap<&Triple, Option<String>> = targets.iter().map(|t| (&t.triple, floor(t))).collect();
     let questions: BTreeMap<Triple, SurveyInput> = targets
         .iter()
-        .map(|target| {
+        .filter_map(|target| {
+            let own_cc = host_cc.as_deref().filter(|_| target.triple == session.host.triple);
+            let links = plain_linker(&target.triple, states.get(&target.triple), rust_lld.as_deref(), own_cc);
+            let mut needs = ToolchainNeeds::of(config, request, target, links.is_some());
+            needs.cxx |=
+                depth == Depth::All && config.modes.iter().any(|mode| mode.needs.contains(&Need::Cxx));
+            if !needs.c && depth != Depth::All {
+                return None;
+            }
             let std = match states.get(&target.triple) {
                 Some(StdState::Ready(std)) => {
                     Some(ProbeStd { rustc: &std.rustc, sysroot: std.sysroot.as_deref() })
@@ -58,8 +69,9 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             };
             let glibc = floors.get(&target.triple).and_then(|f| f.as_deref());
             let runner = &runners[&target.triple];
-            let setting = ProbeSetting { target: &target.triple, std, runner, cxx, glibc };
-            (target.triple.clone(), SurveyInput { setting, wish: wish(target, request, lock.as_ref()) })
+            let setting = ProbeSetting { target: &target.triple, std, runner, cxx: needs.cxx, glibc };
+            let wish = wish(target, request, lock.as_ref());
+            Some((target.triple.clone(), SurveyInput { setting, wish }))
         })
         .collect();
     let places = SurveyPaths {
@@ -68,13 +80,14 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
         this: &session.this,
         zigs: &zigs,
     };
-    let surveys = survey(&questions, &session.host, &places, depth, &session.ui)?;
-    let used = stds.choices.values().find_map(Choice::rustc).unwrap_or(&session.rustc);
+    let surveys = survey(&questions, &session.host, &places, depth, &session.ui);
+    let obtainable = |triple: &Triple| setup::obtainable(triple, &session.host, &session.cache);
     let findings = Findings {
         host: session.host.triple.clone(),
         surveys,
-        rust_lld: rustc::lld(used, &rustcs, &session.host),
-        host_cc: driver(&session.host),
+        obtainable: triples.iter().map(|triple| (triple.clone(), obtainable(triple))).collect(),
+        rust_lld,
+        host_cc,
         stds: states,
         runners: runners.clone(),
         user_flags: triples

@@ -12,7 +12,7 @@ use xtask_files::error::{Error, Result};
 use xtask_gate::ProcessorFlag;
 use xtask_triple::{Platform, Triple};
 
-mod decide;
+pub mod decide;
 pub mod json;
 mod refuse;
 
@@ -67,6 +67,8 @@ pub struct Findings {
     pub stds: BTreeMap<Triple, StdState>,
     /// The runner of each target.
     pub runners: BTreeMap<Triple, Runner>,
+    /// The providers for which setup could install something for each target that is not here yet.
+    pub obtainable: BTreeMap<Triple, BTreeSet<Provider>>,
     /// `rust-lld`, where it was found.
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver, which rustc links host programs with.
@@ -151,8 +153,33 @@ pub struct Job {
     pub processors: Vec<ProcessorFlag>,
     /// The names of the images that the program goes into.
     pub images: Vec<String>,
-    /// What `setup` could mend and without which it cannot be built.
-    pub lacks: Vec<String>,
+    /// What it lacks on this machine, without which it cannot be built yet.
+    pub lacks: Vec<Lack>,
+}
+
+/// Something that a job lacks on this machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lack {
+    /// What is missing or wrong, in words.
+    pub what: String,
+    /// What mends it.
+    pub mend: Mend,
+}
+
+/// What mends a lack.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// `cargo xtask setup` does, which looks for the same lacks.
+    Setup,
+    /// A person does, to the machine: the text says how.
+    Machine(String),
+}
+
+impl Lack {
+    /// A lack that setup mends.
+    pub fn of_setup(what: impl Into<String>) -> Self {
+        Self { what: what.into(), mend: Mend::Setup }
+    }
 }
 
 /// A mode that was not the first choice.
@@ -178,6 +205,11 @@ impl Job {
     /// Returns whether the build must not call a C compiler.
     pub fn pure(&self) -> bool {
         !self.mode.compiles()
+    }
+
+    /// Returns what it lacks, in one line.
+    pub fn lacking(&self) -> String {
+        self.lacks.iter().map(|lack| lack.what.as_str()).collect::<Vec<_>>().join("; ")
     }
 
     /// Returns the job's title for messages, such as `native for aarch64-unknown-linux-musl`.

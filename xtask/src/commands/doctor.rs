@@ -6,10 +6,12 @@ use crate::cli::{Common, Planning};
 use crate::discovery;
 use crate::plan::{self, StdState};
 use crate::session::Session;
+use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
-use xtask_compilers::toolchain::survey::Depth;
+use xtask_compilers::toolchain::survey::{Depth, Unprobed};
 use xtask_files::error::{Error, Result};
 use xtask_process::table::{Align, Cell, Table, Tone};
+use xtask_triple::Triple;
 
 #[derive(Serialize)]
 struct DoctorDocument {
@@ -73,7 +75,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
                 },
                 toolchain: match findings.surveys.get(triple).and_then(|s| s.chosen.as_ref()) {
                     Some(t) => DoctorItem::ok(format!("{} ({})", t.version, t.provider)),
-                    None => DoctorItem::missing(broken_or_missing(&look, triple)),
+                    None => no_toolchain(&look, triple),
                 },
                 linker: match job.and_then(|j| j.linker.as_ref()) {
                     Some(linker) => DoctorItem::ok(linker.name()),
@@ -87,8 +89,8 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
             }
         })
         .collect();
-    let whole = targets.iter().all(|t| t.std.ok && t.toolchain.ok && t.linker.ok && t.runner.ok);
-    let setup = (!whole).then(|| plan::setup_command(&request.targets));
+    let missing = super::setup::missing(&session, &config, &request, &look);
+    let setup = (!missing.is_empty()).then(|| plan::setup_command(&request.targets));
     let rustc = session.rustc.describe();
     if json {
         let document =
@@ -104,15 +106,16 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     plan.incomplete().map_or(Ok(()), Err)
 }
 
-/// A compiler that is there and does not work is not missing.
-fn broken_or_missing(look: &discovery::Discovery, triple: &xtask_triple::Triple) -> String {
-    use xtask_compilers::toolchain::probe::Verdict;
-    let survey = look.findings.surveys.get(triple);
-    let broken = survey.and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
-    match broken {
+/// Says why there is no C toolchain: a compiler that is there and does not work is not missing.
+fn no_toolchain(look: &discovery::Discovery, triple: &Triple) -> DoctorItem {
+    let Some(survey) = look.findings.surveys.get(triple) else { return DoctorItem::ok("not needed") };
+    if let Some(Unprobed { candidate, fault, .. }) = survey.unprobed(false) {
+        return DoctorItem::missing(format!("could not be probed: {}: {fault}", candidate.origin));
+    }
+    DoctorItem::missing(match survey.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })) {
         Some((candidate, _)) => format!("broken: {}; see cargo xtask explain {triple}", candidate.origin),
         None => "missing".into(),
-    }
+    })
 }
 
 fn table(targets: &[TargetJson]) -> Table {

@@ -195,8 +195,8 @@ pub(super) fn report(
 ) -> Result<Report> {
     let dist = start.session.dist();
     let waiting = start.plan.jobs.iter().filter(|j| !j.buildable());
-    let waiting = waiting
-        .map(|j| report::SkippedEntry { target: j.target.triple.to_string(), reason: j.lacks.join("; ") });
+    let waiting =
+        waiting.map(|j| report::SkippedEntry { target: j.target.triple.to_string(), reason: j.lacking() });
     let skipped = start.plan.skipped.iter();
     let skipped =
         skipped.map(|s| report::SkippedEntry { target: s.target.to_string(), reason: s.reason.clone() });

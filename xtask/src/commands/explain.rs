@@ -111,6 +111,19 @@ fn described(verdict: &Verdict) -> String {
                 verb(step)
             ))
         }
+        Verdict::Unprobed { step, fault, help, said, command } => {
+            let line = |what: &str, text: &str| match text {
+                "" => String::new(),
+                text => format!("\n  {what}: {text}"),
+            };
+            indented(&format!(
+                "could not be probed: {fault} (it was to {}){}{}{}",
+                verb(step),
+                line("it said", said),
+                line("the command was", command),
+                line("help", help)
+            ))
+        }
         Verdict::Absent { what } => indented(&format!("missing: {what}")),
     }
 }

@@ -37,7 +37,7 @@ fn text(plan: &Plan, color: bool) -> String {
         }
     }
     for job in plan.jobs.iter().filter(|j| !j.buildable()) {
-        text += &format!("\n{}: cannot be built yet: {}", job.title(), job.lacks.join("; "));
+        text += &format!("\n{}: cannot be built yet: {}", job.title(), job.lacking());
     }
     for skipped in &plan.skipped {
         text += &format!("\n{}: skipped: {}", skipped.target, skipped.reason);

@@ -6,6 +6,7 @@ use std::io::{BufRead, IsTerminal};
 use crate::cargo::running;
 use crate::cli::{Common, Planning};
 use crate::discovery::{self, Discovery};
+use crate::plan::decide::ToolchainNeeds;
 use crate::plan::{self, PlanRequest, StdState};
 use crate::session::Session;
 use xtask_compilers::rustc::Version;
@@ -14,7 +15,7 @@ use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Depth, Survey};
 use xtask_compilers::toolchain::{Provider, Toolchain};
-use xtask_config::{CcChoice, Config, ModeChoice, Target, TestNeed};
+use xtask_config::{CcChoice, Config, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, SetupContext, SetupReport, Step, Want};
@@ -39,21 +40,37 @@ pub(super) fn provide(
     yes: bool,
 ) -> Result<()> {
     let request = PlanRequest { targets: targets.to_vec(), ..PlanRequest::default() };
-    let look = discovery::look(session, config, &request, Depth::First)?;
-    let mut wants = wants(config, &request, &look);
+    // Compilers by their names: what they are probed with may be among what is missing, and no probe is made twice.
+    let look = discovery::look(session, config, &request, Depth::Names)?;
+    let mut wants = missing(session, config, &request, &look);
     if tests {
         wants.extend(for_tests(session, config));
     }
-    if session.offline && !wants.is_empty() {
+    let offline = |wants: &BTreeSet<Want>| {
         let list: Vec<String> = wants.iter().map(ToString::to_string).collect();
-        return Err(Error::missing("missing tools cannot be installed with --offline").found(list.join(", ")));
-    }
+        let error = Error::missing("missing tools cannot be installed with --offline");
+        if session.offline && !wants.is_empty() { Err(error.found(list.join(", "))) } else { Ok(()) }
+    };
+    offline(&wants)?;
     let mut report = get(session, config, &wants, yes, &request)?;
-    // A std that rustup could not add is built, and the musl inside it comes from zig.
-    let musl = |want: &Want| matches!(want, Want::Std(target) if target.libc() == Libc::Musl);
-    if !report.declined && report.unmet.keys().any(musl) && !wants.contains(&Want::Zig) {
-        wants.insert(Want::Zig);
-        report = get(session, config, &wants, yes, &request)?;
+    if !report.declined {
+        // A std that rustup could not add is built, and the musl inside it comes from zig.
+        let musl = |want: &Want| matches!(want, Want::Std(target) if target.libc() == Libc::Musl);
+        let mut more = BTreeSet::new();
+        if report.unmet.keys().any(musl) {
+            more.extend(report.unmet.keys().filter(|want| musl(want)).cloned().chain([Want::Zig]));
+        }
+        // Now it can be known which compilers work.
+        let look = discovery::look(session, config, &request, Depth::First)?;
+        let tried = &report.unmet;
+        more.extend(
+            missing(session, config, &request, &look).into_iter().filter(|want| !tried.contains_key(want)),
+        );
+        if !more.is_empty() {
+            offline(&more)?;
+            wants.extend(more);
+            report = get(session, config, &wants, yes, &request)?;
+        }
     }
     match report.error() {
         None => {
@@ -77,11 +94,23 @@ fn get(
     yes: bool,
     request: &PlanRequest,
 ) -> Result<SetupReport> {
+    let wants: Vec<Want> = wants.iter().cloned().collect();
+    let mut terminal = Terminal { ui: session.ui, yes, lines: Vec::new(), task: None };
+    with_context(session, config, request, |context| setup::run(&wants, context, &mut terminal))
+}
+
+/// Calls `with` with what setup works with in this session.
+fn with_context<T>(
+    session: &Session,
+    config: &Config,
+    request: &PlanRequest,
+    with: impl FnOnce(&SetupContext<'_>) -> T,
+) -> T {
     let least = session.package(config).ok().and_then(|p| p.rust_version.as_ref());
     let least = least.and_then(|v| Version::parse(&v.to_string()));
     let targets: Vec<Triple> =
         plan::targets(config, &request.targets).into_iter().map(|t| t.triple).collect();
-    let context = SetupContext {
+    with(&SetupContext {
         host: &session.host,
         cache: &session.cache,
         workspace: &session.workspace.root,
@@ -89,14 +118,25 @@ fn get(
         least: least.as_ref(),
         targets: &targets,
         jobs: None,
-    };
-    let wants: Vec<Want> = wants.iter().cloned().collect();
-    setup::run(&wants, &context, &mut Terminal { ui: session.ui, yes, lines: Vec::new(), task: None })
+    })
+}
+
+/// What the targets lack and setup has not installed yet. Where this is empty, no message advises to run setup.
+pub(super) fn missing(
+    session: &Session,
+    config: &Config,
+    request: &PlanRequest,
+    look: &Discovery,
+) -> BTreeSet<Want> {
+    let mut wants = wants(config, request, look);
+    with_context(session, config, request, |context| wants.retain(|want| !setup::run::is_met(want, context)));
+    wants
 }
 
 /// What the targets lack.
 fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
+    wants.extend(look.findings.host_cc.is_none().then_some(Want::HostCompiler));
     for target in plan::targets(config, &request.targets) {
         let triple = &target.triple;
         if system::refusal(triple).is_some() {
@@ -110,8 +150,9 @@ fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<W
         }
         let survey = look.findings.surveys.get(triple);
         let locked = look.lock.as_ref().and_then(|lock| lock.provider(triple));
-        if needs_c(config, &target) && survey.is_some_and(|survey| mendable(survey, locked)) {
-            wants.extend(compiler(&target, locked));
+        let needs = ToolchainNeeds::of(config, request, &target, true);
+        if needs.c && survey.is_some_and(|survey| mendable(survey, locked, needs.cxx)) {
+            wants.extend(compiler(&target, locked, look));
         }
         if let Some(Runner::None { .. }) = look.findings.runners.get(triple) {
             wants.extend(runner(triple, &look.findings.host));
@@ -120,20 +161,10 @@ fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<W
     wants
 }
 
-/// Whether some mode that this target may be built in needs a C compiler.
-fn needs_c(config: &Config, target: &Target) -> bool {
-    config.modes.iter().any(|mode| {
-        let reachable = match &target.mode {
-            ModeChoice::Auto => true,
-            ModeChoice::Named(name) => mode.name == *name,
-        };
-        reachable && mode.compiles()
-    })
-}
-
 /// What the locked provider needs, else the first, that setup can install something for and that targets.toml lets serve
 /// the target.
-fn compiler(target: &Target, locked: Option<Provider>) -> Option<Want> {
+fn compiler(target: &Target, locked: Option<Provider>, look: &Discovery) -> Option<Want> {
+    let obtainable = look.findings.obtainable.get(&target.triple);
     let allowed = |provider: &&Provider| match &target.cc {
         None => true,
         Some(CcChoice::Provider(only)) => only == *provider,
@@ -143,15 +174,20 @@ fn compiler(target: &Target, locked: Option<Provider>) -> Option<Want> {
         .iter()
         .chain(Provider::ALL)
         .filter(allowed)
+        .filter(|provider| obtainable.is_some_and(|all| all.contains(provider)))
         .find_map(|provider| Want::compiler(*provider, &target.triple))
 }
 
-/// Whether another compiler would help: none works, or not the locked one, and no person has named one that does not.
-fn mendable(survey: &Survey, locked: Option<Provider>) -> bool {
+/// Whether another compiler would help: none works or may work, or not the locked one, and no person has named one that does
+/// not.
+fn mendable(survey: &Survey, locked: Option<Provider>, cxx: bool) -> bool {
     let broken = |v: &Verdict| !matches!(v, Verdict::Works(_));
-    let tried = |provider| survey.tried.iter().any(|(candidate, _)| candidate.provider == provider);
-    let other = |chosen: &Toolchain| locked.is_some_and(|locked| locked != chosen.provider && !tried(locked));
-    survey.chosen.as_ref().is_none_or(other)
+    let tried = survey.tried.iter().map(|(candidate, _)| candidate);
+    let there = |provider| tried.clone().chain(&survey.untried).any(|c| c.provider == provider);
+    let works = |chosen: &Toolchain| !cxx || chosen.cxx.is_some();
+    let may_work = !survey.untried.is_empty() || survey.unprobed(cxx).is_some();
+    let serves = survey.chosen.as_ref().is_some_and(works) || may_work;
+    (!serves || locked.is_some_and(|locked| !there(locked)))
         && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
 }
 

@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::pipeline::{PlannedRun, start};
+use super::setup;
 use crate::cargo::cohort::cohorts;
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{CargoGoal, invocation};
 use crate::cli::{Common, Planning, Sanitizer, SetupFlag};
-use crate::plan::Job;
+use crate::plan::{self, Job};
 use crate::session::Session;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::zig;
@@ -154,9 +155,16 @@ fn modes(
 ) -> Result<()> {
     for job in start.plan.jobs.iter().filter(|j| j.buildable()) {
         if let Runner::None { reason } = &job.runner {
-            return Err(Error::missing(format!("tests for {} cannot run here", job.target.triple))
-                .found(reason.as_str())
-                .help(format!("install what runs them: cargo xtask setup {}", job.target.triple)));
+            let triple = &job.target.triple;
+            let error = Error::missing(format!("tests for {triple} cannot run here")).found(reason.as_str());
+            let missing = setup::missing(&start.session, &start.config, &start.request, &start.look);
+            return Err(match missing.is_empty() {
+                true => error,
+                false => error.help(format!(
+                    "install what runs them: {}",
+                    plan::setup_command(std::slice::from_ref(triple))
+                )),
+            });
         }
     }
     let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();

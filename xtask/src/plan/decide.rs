@@ -1,14 +1,16 @@
 //! What is decided for one target: which modes, with which toolchain and linker, and why.
 
-use super::{Fallback, Findings, Job, ModeRequest, PlanRequest, StdState};
+use std::path::Path;
+
+use super::{Fallback, Findings, Job, Lack, Mend, ModeRequest, PlanRequest, StdState};
 use xtask_compilers::rustflags;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
-use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::survey::{Survey, Unprobed};
 use xtask_compilers::toolchain::{Link, Linker, Provider, Toolchain};
 use xtask_config::{CcChoice, Config, Mode, ModeChoice, Need, Target};
 use xtask_gate::{ProcessorFlag, processors};
-use xtask_triple::{Arch, system};
+use xtask_triple::{Arch, Triple, system};
 
 /// The code of a fallback that no toolchain would have kept away.
 pub(super) const NO_DLOPEN: &str = "no-dlopen";
@@ -16,7 +18,9 @@ pub(super) const NO_DLOPEN: &str = "no-dlopen";
 /// Why a mode cannot be built for a target.
 enum Unmet {
     /// `setup` can mend it.
-    Mendable(String),
+    Mendable(Lack),
+    /// A fault of the machine keeps it from being known whether the mode can be built. No other mode takes its place.
+    Open(Lack),
     /// `setup` cannot mend it.
     Final(String),
 }
@@ -26,6 +30,54 @@ pub(super) struct OneTarget<'a> {
     pub(super) findings: &'a Findings,
     pub(super) request: &'a PlanRequest,
     pub(super) target: &'a Target,
+}
+
+/// What links a program for a target with no C toolchain of the target: `rust-lld`, or the host's own driver `host_cc`, which
+/// is given where the target is the host.
+pub fn plain_linker(
+    triple: &Triple,
+    std: Option<&StdState>,
+    rust_lld: Option<&Path>,
+    host_cc: Option<&Path>,
+) -> Option<Linker> {
+    let brings_libc = match std {
+        Some(StdState::Ready(std)) => std.self_contained,
+        _ => true,
+    };
+    if let Some(program) = rust_lld.filter(|_| (system::of(triple).links_statically)(triple) && brings_libc) {
+        return Some(Linker::RustLld { program: program.to_owned() });
+    }
+    host_cc.map(|program| Linker::Driver { program: program.to_owned(), link: Link::Driver })
+}
+
+/// What the modes that a run may build for a target need a C toolchain for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToolchainNeeds {
+    /// Something is compiled, or nothing else links.
+    pub c: bool,
+    /// C++ is compiled.
+    pub cxx: bool,
+}
+
+impl ToolchainNeeds {
+    /// What is needed for a target. `links` says whether something else than a C toolchain links its programs.
+    pub fn of(config: &Config, request: &PlanRequest, target: &Target, links: bool) -> Self {
+        let named = match (&request.mode, &target.mode) {
+            (Some(ModeRequest::Named(name)), _) | (None, ModeChoice::Named(name)) => Some(name),
+            _ => None,
+        };
+        let auto = !matches!(request.mode, Some(ModeRequest::All)) && named.is_none();
+        let mut needs = Self { c: false, cxx: false };
+        for mode in config.modes.iter().filter(|mode| named.is_none_or(|name| mode.name == *name)) {
+            needs.c |= mode.compiles() || !links;
+            needs.cxx |= mode.needs.contains(&Need::Cxx);
+            // One that can be built in any case is the last that is looked at.
+            if auto && !mode.compiles() && links && !mode.needs.contains(&Need::Dlopen) {
+                break;
+            }
+        }
+        needs
+    }
 }
 
 impl OneTarget<'_> {
@@ -56,7 +108,7 @@ impl OneTarget<'_> {
     fn by_name(&self, mode: &Mode) -> Result<Job, String> {
         let lacks = match self.unmet(mode) {
             None => Vec::new(),
-            Some(Unmet::Mendable(lack)) => vec![lack],
+            Some(Unmet::Mendable(lack) | Unmet::Open(lack)) => vec![lack],
             Some(Unmet::Final(reason)) => return Err(format!("mode {}: {reason}", mode.name)),
         };
         self.job(mode, mode.name.clone(), None, lacks)
@@ -66,28 +118,33 @@ impl OneTarget<'_> {
     fn auto(&self) -> Result<Job, String> {
         let mut reasons = Vec::new();
         for mode in &self.config.modes {
-            let Some(unmet) = self.unmet(mode) else {
-                let first = &self.config.modes[0];
-                let beyond_setup = match reasons.first() {
-                    Some((_, Unmet::Final(why))) => Some(why.clone()),
-                    _ => None,
-                };
-                let fallback = (first.name != mode.name).then(|| Fallback {
-                    beyond_setup,
-                    from: first.name.clone(),
-                    reason: self.reason_code(first),
-                    tried: match self.no_dlopen(first) {
-                        Some(why) => vec![format!("dlopen: {why}")],
-                        None => self.survey().map(Survey::lines).unwrap_or_default(),
-                    },
-                });
-                return self.job(mode, "auto".into(), fallback, Vec::new());
+            let lacks = match self.unmet(mode) {
+                None => Vec::new(),
+                Some(Unmet::Open(lack)) => vec![lack],
+                Some(unmet) => {
+                    reasons.push((mode, unmet));
+                    continue;
+                }
             };
-            reasons.push((mode, unmet));
+            let first = &self.config.modes[0];
+            let beyond_setup = match reasons.first() {
+                Some((_, Unmet::Final(why))) => Some(why.clone()),
+                _ => None,
+            };
+            let fallback = (first.name != mode.name).then(|| Fallback {
+                beyond_setup,
+                from: first.name.clone(),
+                reason: self.reason_code(first),
+                tried: match self.no_dlopen(first) {
+                    Some(why) => vec![format!("dlopen: {why}")],
+                    None => self.survey().map(Survey::lines).unwrap_or_default(),
+                },
+            });
+            return self.job(mode, "auto".into(), fallback, lacks);
         }
         // No mode can be built: what setup could mend makes the first choice a job that waits for it.
         let waiting = reasons.iter().find_map(|(mode, unmet)| match unmet {
-            Unmet::Mendable(lack) => Some((*mode, lack.clone())),
+            Unmet::Mendable(lack) | Unmet::Open(lack) => Some((*mode, lack.clone())),
             Unmet::Final(_) => None,
         });
         match waiting {
@@ -95,7 +152,11 @@ impl OneTarget<'_> {
             None => Err(reasons
                 .into_iter()
                 .map(|(mode, unmet)| match unmet {
-                    Unmet::Mendable(reason) | Unmet::Final(reason) => format!("mode {}: {reason}", mode.name),
+                    Unmet::Mendable(Lack { what, .. })
+                    | Unmet::Open(Lack { what, .. })
+                    | Unmet::Final(what) => {
+                        format!("mode {}: {what}", mode.name)
+                    }
                 })
                 .collect::<Vec<_>>()
                 .join("; ")),
@@ -128,12 +189,14 @@ impl OneTarget<'_> {
             return self
                 .linker(mode)
                 .is_none()
-                .then(|| self.no_toolchain(&format!("nothing can link for {triple}")));
+                .then(|| self.no_toolchain(&format!("nothing can link for {triple}"), false));
         }
+        let cxx = mode.needs.contains(&Need::Cxx);
         match self.toolchain() {
-            None => Some(self.no_toolchain(&format!("no C toolchain works for {triple}"))),
-            Some(toolchain) if mode.needs.contains(&Need::Cxx) && toolchain.cxx.is_none() => {
-                Some(self.no_toolchain(&format!("{} has no C++ compiler for {triple}", toolchain.version)))
+            None => Some(self.no_toolchain(&format!("no C toolchain works for {triple}"), cxx)),
+            Some(toolchain) if cxx && toolchain.cxx.is_none() => {
+                let what = format!("{} has no C++ compiler for {triple}", toolchain.version);
+                Some(self.no_toolchain(&what, cxx))
             }
             Some(_) => None,
         }
@@ -162,9 +225,13 @@ impl OneTarget<'_> {
         }
     }
 
-    /// Whether setup could get a toolchain: what it can install for a provider serves, unless the run or the user's own choice
-    /// leaves that provider out.
-    fn no_toolchain(&self, what: &str) -> Unmet {
+    /// Whether setup could get a toolchain: what it can install for a provider and has not installed yet may serve, unless the
+    /// run or the user's own choice leaves that provider out.
+    fn no_toolchain(&self, what: &str, cxx: bool) -> Unmet {
+        if let Some(Unprobed { candidate, fault, help }) = self.survey().and_then(|s| s.unprobed(cxx)) {
+            let what = format!("{} could not be probed: {fault}", candidate.origin);
+            return Unmet::Open(Lack { what, mend: Mend::Machine(help.to_owned()) });
+        }
         let explicit = self
             .survey()
             .and_then(|s| s.tried.first())
@@ -185,24 +252,26 @@ impl OneTarget<'_> {
             None => what.to_owned(),
         };
         let triple = &self.target.triple;
-        let can = |provider: Provider| provider.supply(triple).is_some();
+        let can = |provider: Provider| {
+            self.findings.obtainable.get(triple).is_some_and(|can| can.contains(&provider))
+        };
         let allowed = |p: Provider| self.request.providers.as_ref().is_none_or(|list| list.contains(&p));
         let obtainable = || Provider::ALL.iter().copied().filter(|provider| can(*provider));
         match &self.target.cc {
             Some(CcChoice::Provider(provider)) if let Some(why) = provider.elsewhere(triple) => {
                 Unmet::Final(format!("{what}: cc = \"{provider}\" in targets.toml, but {why}"))
             }
+            _ if obtainable().next().is_none() => Unmet::Final(what),
             Some(CcChoice::Provider(provider)) if !can(*provider) => Unmet::Final(format!(
                 "{what}, and cc = \"{provider}\" in targets.toml excludes what setup could install"
             )),
-            _ if obtainable().next().is_none() => Unmet::Final(what),
             _ if !obtainable().any(allowed) => {
                 let named = self.request.providers.iter().flatten();
                 let elsewhere: String =
                     named.filter_map(|p| Some(format!("; {}", p.elsewhere(triple)?))).collect();
                 Unmet::Final(format!("{what}, and --providers excludes what setup could install{elsewhere}"))
             }
-            _ => Unmet::Mendable(what),
+            _ => Unmet::Mendable(Lack::of_setup(what)),
         }
     }
 
@@ -213,19 +282,10 @@ impl OneTarget<'_> {
         if mode.compiles() {
             return self.toolchain().map(driver);
         }
-        let triple = &self.target.triple;
-        let std = match self.findings.stds.get(triple) {
-            Some(StdState::Ready(std)) => Some(std),
-            _ => None,
-        };
-        let links_statically = system::of(triple).links_statically;
-        let self_contained = links_statically(triple) && std.is_none_or(|std| std.self_contained);
-        if self_contained && let Some(program) = self.findings.rust_lld.clone() {
-            return Some(Linker::RustLld { program });
-        }
-        let host = self.findings.host_cc.clone().filter(|_| *triple == self.findings.host);
-        let host = host.map(|program| Linker::Driver { program, link: Link::Driver });
-        host.or_else(|| self.toolchain().map(driver))
+        let (triple, Findings { stds, rust_lld, host_cc, host, .. }) = (&self.target.triple, self.findings);
+        let host_cc = host_cc.as_deref().filter(|_| triple == host);
+        let plain = plain_linker(triple, stds.get(triple), rust_lld.as_deref(), host_cc);
+        plain.or_else(|| self.toolchain().map(driver))
     }
 
     fn job(
@@ -233,20 +293,21 @@ impl OneTarget<'_> {
         mode: &Mode,
         requested: String,
         fallback: Option<Fallback>,
-        mut lacks: Vec<String>,
+        mut lacks: Vec<Lack>,
     ) -> Result<Job, String> {
         let triple = &self.target.triple;
         let std = match self.findings.stds.get(triple) {
             Some(StdState::Ready(std)) => Some(std.clone()),
             Some(StdState::Obtainable(how)) => {
-                lacks.push(format!("Rust's std for {triple}: {how}"));
+                lacks.push(Lack::of_setup(format!("Rust's std for {triple}: {how}")));
                 None
             }
             Some(StdState::Absent(reason)) => return Err(reason.clone()),
             None => return Err(format!("Rust's std for {triple} was not looked for")),
         };
         if self.findings.host_cc.is_none() {
-            lacks.push("rustc links build scripts with the host's C compiler, and there is no cc, gcc or clang on PATH".into());
+            let what = "rustc links build scripts with the host's C compiler, and there is no cc, gcc or clang on PATH";
+            lacks.push(Lack::of_setup(what));
         }
         let images = self.config.images.iter().filter(|i| i.targets.iter().any(|t| t.triple == *triple));
         let runner = self.findings.runners.get(triple).cloned();

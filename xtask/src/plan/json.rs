@@ -18,7 +18,7 @@ struct JobJson<'a> {
     mode: &'a str,
     requested: &'a str,
     buildable: bool,
-    lacks: &'a [String],
+    lacks: Vec<&'a str>,
     fallback: &'a Option<super::Fallback>,
     toolchain: Option<ToolchainJson<'a>>,
     linker: Option<&'a str>,
@@ -58,7 +58,7 @@ fn job(job: &Job) -> JobJson<'_> {
         mode: &job.mode.name,
         requested: &job.requested,
         buildable: job.buildable(),
-        lacks: &job.lacks,
+        lacks: job.lacks.iter().map(|lack| lack.what.as_str()).collect(),
         fallback: &job.fallback,
         toolchain: job.toolchain.as_ref().map(|t| ToolchainJson {
             provider: t.provider.name(),

@@ -1,7 +1,9 @@
 //! What ends a run although a plan was made: fallbacks that are forbidden, and jobs that cannot be built here.
 
+use std::collections::BTreeSet;
+
 use super::decide::NO_DLOPEN;
-use super::{Fallback, Job, Plan, setup_command};
+use super::{Fallback, Job, Mend, Plan, setup_command};
 use xtask_config::OnFallback;
 use xtask_files::error::{Error, Result};
 
@@ -71,14 +73,22 @@ impl Plan {
             self.jobs.len() + self.skipped.len()
         ));
         for job in &waiting {
-            error = error.found(format!("{}: {}", job.title(), job.lacks.join("; ")));
+            error = error.found(format!("{}: {}", job.title(), job.lacking()));
         }
         for skipped in &self.skipped {
             error = error.found(format!("{}: {}", skipped.target, skipped.reason));
         }
-        Some(match waiting.is_empty() {
-            true => error,
-            false => error.help(format!("install what is missing: {}", setup_command(&self.asked))),
+        let mends = || waiting.iter().flat_map(|job| &job.lacks).map(|lack| &lack.mend);
+        let help: BTreeSet<&str> = mends()
+            .filter_map(|mend| match mend {
+                Mend::Machine(help) => Some(help.as_str()),
+                Mend::Setup => None,
+            })
+            .collect();
+        error = help.into_iter().fold(error, Error::help);
+        Some(match mends().any(|mend| *mend == Mend::Setup) {
+            false => error,
+            true => error.help(format!("install what is missing: {}", setup_command(&self.asked))),
         })
     }
 }

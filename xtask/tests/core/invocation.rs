@@ -6,7 +6,7 @@ use std::path::Path;
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{CargoContext, CargoGoal, flags, invocation};
 use xtask::cargo::userflags::UserSettings;
-use xtask::plan::{Findings, Job, ModeRequest, Plan, PlanRequest, StdState, plan};
+use xtask::plan::{Findings, Job, Lack, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask::trap;
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::runner::Runner;
@@ -181,7 +181,7 @@ fn what_shares_a_call_and_what_does_not() {
     jobs[0].toolchain = Some(toolchain(Provider::Gnu));
     assert_eq!(of(&jobs), ["native 4", "pure 4"]);
     // What cannot be built is in none.
-    jobs[0].lacks = vec!["all".into()];
+    jobs[0].lacks = vec![Lack::of_setup("all")];
     assert_eq!(of(&jobs), ["pure 4", "native 3"]);
 }
 

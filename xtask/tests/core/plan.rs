@@ -1,6 +1,6 @@
 //! What is found, and which jobs come of it.
 
-use xtask::plan::{Findings, ModeRequest, Plan, PlanRequest, StdState, plan};
+use xtask::plan::{Findings, Lack, Mend, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
@@ -60,12 +60,7 @@ fn broken_by_name(target: &str) -> Findings {
         link: Link::Driver,
         absent: None,
     };
-    let said = Verdict::Broken {
-        step: "compile".into(),
-        said: "nothing".into(),
-        command: String::new(),
-        passing: false,
-    };
+    let said = Verdict::Broken { step: "compile".into(), said: "nothing".into(), command: String::new() };
     findings.surveys.get_mut(&triple(target)).unwrap().tried.push((candidate, said));
     findings
 }
@@ -163,11 +158,75 @@ fn a_std_that_can_be_had_makes_a_job_wait_and_one_that_cannot_skips_it() {
     let plan_of = |f: &Findings| plan(&config(), f, &for_target(ARM_MUSL)).unwrap();
     let job = &plan_of(&f).jobs[0];
     assert_eq!((job.buildable(), job.std.is_none()), (false, true));
-    assert_eq!(job.lacks, [format!("Rust's std for {ARM_MUSL}: by magic")]);
+    assert_eq!(job.lacks, [Lack::of_setup(format!("Rust's std for {ARM_MUSL}: by magic"))]);
     f.stds.insert(triple(ARM_MUSL), StdState::Absent("nobody has it".into()));
     assert_eq!(plan_of(&f).skipped[0].reason, "nobody has it");
     f.stds.remove(&triple(ARM_MUSL));
     assert_eq!(plan_of(&f).skipped.len(), 1, "nothing known is nothing promised");
+}
+
+/// A survey in which zig could not be probed, and a toolchain behind it was not tried.
+fn unprobed(findings: &mut Findings, target: &str) {
+    let survey = findings.surveys.get_mut(&triple(target)).unwrap();
+    survey.chosen = survey.chosen.take().filter(|chosen| chosen.cxx.is_none());
+    let zig = Candidate {
+        provider: Provider::Zig,
+        origin: "zig on PATH".into(),
+        cc: vec!["/z/zig".into(), "cc".into()],
+        cxx: None,
+        ar: None,
+        ranlib: None,
+        link: Link::Zig,
+        absent: None,
+    };
+    let verdict = Verdict::Unprobed {
+        step: "link".into(),
+        fault: "a file system has no space left".into(),
+        help: "free some space".into(),
+        said: String::new(),
+        command: String::new(),
+    };
+    survey.tried.push((zig, verdict));
+}
+
+/// What the machine is to blame for is no reason to build something else.
+#[test]
+fn a_toolchain_that_could_not_be_probed_is_waited_for() {
+    let mut f = findings();
+    unprobed(&mut f, ARM_MUSL);
+    for mode in [None, Some(named("native"))] {
+        let request = PlanRequest { mode, ..for_target(ARM_MUSL) };
+        let plan = plan(&config(), &f, &request).unwrap();
+        let job = &plan.jobs[0];
+        assert_eq!((&*job.mode.name, &job.fallback, job.buildable()), ("native", &None, false));
+        assert_eq!(job.lacks[0].mend, Mend::Machine("free some space".into()));
+        let error = plan.incomplete().unwrap();
+        assert_eq!((error.kind, &error.help), (ExitKind::Missing, &vec!["free some space".to_owned()]));
+        let what = "zig on PATH could not be probed: a file system has no space left";
+        assert!(error.found[0].ends_with(what), "{error}");
+    }
+    // Nothing that needs it is touched.
+    assert_eq!(planned(&config(), &f, &asking(ARM_MUSL, named("pure"))), ["pure (pure) by rust-lld"]);
+    // A C compiler is there, and only C++ was left open.
+    let mut f = findings();
+    unprobed(&mut f, GNU);
+    assert_eq!(planned(&config(), &f, &for_target(GNU)), ["native (auto) by driver"]);
+    let mut config = config();
+    config.modes.insert(0, mode("full", &[Need::C, Need::Cxx]));
+    assert_eq!(planned(&config, &f, &for_target(GNU)), ["full (auto) by driver waits"]);
+}
+
+/// Where setup has nothing to install any more, nobody is sent there.
+#[test]
+fn a_toolchain_that_is_broken_is_no_work_for_setup() {
+    let mut f = broken_by_name(ARM_MUSL);
+    f.surveys.get_mut(&triple(ARM_MUSL)).unwrap().tried[0].0.provider = Provider::Zig;
+    let waits = planned(&config(), &f, &asking(ARM_MUSL, named("native")));
+    assert_eq!(waits, ["native (native) by nothing waits"], "another zig could be had");
+    f.obtainable.clear();
+    let plan = plan(&config(), &f, &asking(ARM_MUSL, named("native"))).unwrap();
+    assert!(plan.skipped[0].reason.contains("is broken, see `cargo xtask explain"), "{:?}", plan.skipped);
+    assert!(!plan.incomplete().unwrap().to_string().contains("xtask setup"));
 }
 
 #[test]

@@ -123,7 +123,7 @@ pub(crate) fn toolchain(provider: Provider) -> Toolchain {
 }
 
 pub(crate) fn surveyed(chosen: Option<Toolchain>) -> Survey {
-    Survey { tried: Vec::new(), nothing: Vec::new(), chosen }
+    Survey { tried: Vec::new(), untried: Vec::new(), nothing: Vec::new(), chosen }
 }
 
 pub(crate) fn ready() -> StdState {
@@ -147,6 +147,7 @@ pub(crate) fn findings() -> Findings {
         surveys: all.iter().map(|t| (t.clone(), surveyed(Some(chosen(t))))).collect(),
         stds: all.iter().map(|t| (t.clone(), ready())).collect(),
         runners: all.iter().map(|t| (t.clone(), Runner::Native)).collect(),
+        obtainable: all.iter().map(|t| (t.clone(), [Provider::Zig].into())).collect(),
         rust_lld: Some("/r/rust-lld".into()),
         host_cc: Some("/usr/bin/cc".into()),
         user_flags: BTreeMap::new(),

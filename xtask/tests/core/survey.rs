@@ -40,8 +40,7 @@ fn look(machine: &Machine, target: &str, cxx: bool) -> Survey {
     let this = machine.path().join("this");
     let places =
         SurveyPaths { cache: &cache, wrappers: machine.path().join("wrappers"), this: &this, zigs: &[] };
-    let all = survey(&questions, &machine.host(), &places, Depth::First, &Ui::silent());
-    all.unwrap().remove(&target).unwrap()
+    survey(&questions, &machine.host(), &places, Depth::First, &Ui::silent()).remove(&target).unwrap()
 }
 
 fn verdict(instead: &str) -> Verdict {
@@ -96,6 +95,53 @@ fn each_way_to_fail_has_its_step_and_its_words() {
     ] {
         assert!(matches!(verdict(instead), Verdict::Broken { step, .. } if step == "run"), "{instead}");
     }
+}
+
+/// Words of drivers whose compilers or linkers met a fault of the machine, and how they end.
+#[test]
+fn a_fault_of_the_machine_is_no_verdict_about_the_compiler() {
+    let on = |args: &str, what: &str| format!("case \"$*\" in {args}) {what};; esac");
+    let cases = [
+        (on("*-c*", "echo 'cc1: error: x.s: No space left on device' >&2; exit 1"), "no space left"),
+        (
+            on("*-c*", "echo 'cc: fatal error: Killed signal terminated program cc1' >&2; exit 1"),
+            "was killed",
+        ),
+        (on("*-c*", "echo 'cc: vfork: Resource temporarily unavailable' >&2; exit 1"), "no more processes"),
+        (on("*-c*", "echo 'error: ProcessFdQuotaExceeded' >&2; exit 1"), "may not open more files"),
+        (on("*-c*", "kill -KILL $$"), "was killed"),
+        (on("*PROBE_MAIN*", "echo 'ld: final link failed: Disk quota exceeded' >&2; exit 1"), "disk quota"),
+        (on("*PROBE_MAIN*", "kill -XCPU $$"), "processor time"),
+        // Its version is part of what is built from.
+        (on("--version", "echo 'cannot execute: Cannot allocate memory' >&2; exit 1"), "memory ran out"),
+    ];
+    for (instead, expected) in cases {
+        let machine = Machine::new();
+        // It comes first, and another one would work.
+        compiler(&machine, "cc", &instead);
+        compiler(&machine, "x86_64-linux-gnu-gcc", "");
+        for _ in 0..2 {
+            let survey = look(&machine, GNU, false);
+            let [(_, Verdict::Unprobed { fault, help, .. })] = &survey.tried[..] else {
+                panic!("{instead}: {:?}", survey.tried)
+            };
+            assert!(fault.contains(expected) && !help.is_empty(), "{instead}: {fault}");
+            assert!(survey.chosen.is_none(), "{instead}: another one was taken");
+            assert!(survey.lines()[0].contains("could not be probed"), "{:?}", survey.lines());
+        }
+        let kept = std::fs::read_dir(machine.path().join("cache/probes")).unwrap().count();
+        assert_eq!(kept, 0, "{instead}: a verdict was kept");
+    }
+}
+
+/// What is short for a moment fails once.
+#[test]
+fn a_step_that_succeeds_the_second_time_did_not_fail() {
+    let machine = Machine::new();
+    let been = machine.path().join("been").display().to_string();
+    let once = format!("case \"$*\" in *-c*) [ -e '{been}' ] || {{ : > '{been}'; exit 1; }};; esac");
+    let cc = compiler(&machine, "mine", &once);
+    assert!(look(&machine.set("TARGET_CC", cc), GNU, false).chosen.is_some());
 }
 
 #[test]

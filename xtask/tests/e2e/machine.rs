@@ -80,6 +80,14 @@ pub(crate) fn mounts() -> Have {
     }
 }
 
+/// A process of this user can mount file systems in a namespace of its own.
+pub(crate) fn own_mounts() -> Have {
+    match answer("unshare", &["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]) {
+        Some(_) => Ok(()),
+        None => Err("namespaces for this user to mount file systems in".into()),
+    }
+}
+
 /// Some process of this user gets namespaces of its own: in a container it may get none.
 pub(crate) fn namespaces() -> Have {
     let ways =

@@ -9,6 +9,7 @@ pub use cargo_metadata::semver::Version;
 
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
+use xtask_process::exec::fault::MachineFault;
 
 mod files;
 mod profiles;
@@ -94,8 +95,13 @@ impl Workspace {
         let cmd = Self::command(manifest_path, offline);
         let output = cmd.capture_whole(LIMIT)?;
         if !output.ok() {
-            return Err(cargos_words(&output.errors())
-                .unwrap_or_else(|| Error::failed(format!("`{}` ended with {}", cmd.line(), output.end))));
+            return Err(cargos_words(&output.errors()).unwrap_or_else(|| {
+                let failed = format!("`{}` ended with {}", cmd.line(), output.end);
+                match MachineFault::of_output(&output) {
+                    Some(fault) => Error::missing(failed).found(fault.to_string()).help(fault.help()),
+                    None => Error::failed(failed),
+                }
+            }));
         }
         Self::from_json(&output.stdout)
     }

@@ -77,7 +77,7 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: StartSetting) -> 
         };
         let fix = if libc == Some(Libc::Glibc) {
             format!(
-                "it was linked against glibc: give {triple} a toolchain of its own (`cargo xtask setup {triple}`)"
+                "it was linked against glibc: give {triple} a toolchain of its own (see `cargo xtask explain {triple}`)"
             )
         } else {
             "add `-Ctarget-feature=+crt-static` to this target's rustflags, and link C libraries as archives (.a)".into()

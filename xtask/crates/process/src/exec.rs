@@ -9,10 +9,12 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use fault::MachineFault;
 use pipe::{Pipe, PipeEnd};
-use xtask_files::error::{Error, Result};
+use xtask_files::error::{Error, ExitKind, Result};
 
 mod capture;
+pub mod fault;
 mod group;
 mod jobserver;
 mod kept;
@@ -324,9 +326,12 @@ impl From<ExitStatus> for ProcessEnd {
 
 fn cannot_start(cmd: &Cmd, error: &std::io::Error) -> Error {
     let program = Path::new(&cmd.program).display();
-    let kind = if error.kind() == std::io::ErrorKind::NotFound { Error::missing } else { Error::failed };
-    let failed = kind(format!("cannot run {program}: {error}")).due_to(error);
-    failed.found(format!("the command was: {}", cmd.line()))
+    let what = format!("cannot run {program}: {error}");
+    let failed = Error::failed(what).due_to(error).found(format!("the command was: {}", cmd.line()));
+    let fault = MachineFault::of_start(Path::new(&cmd.program), &failed);
+    let missing = fault.is_some() || error.kind() == std::io::ErrorKind::NotFound;
+    let kind = if missing { ExitKind::Missing } else { failed.kind };
+    fault.into_iter().fold(Error { kind, ..failed }, |error, fault| error.help(fault.help()))
 }
 
 fn send_lines(

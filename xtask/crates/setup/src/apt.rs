@@ -53,6 +53,8 @@ pub fn packages(want: &Want) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     match want {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
+        // Without the C library's own files it links nothing.
+        Want::HostCompiler => owned(&["gcc", "libc6-dev"]),
         Want::Zig | Want::Cyclonedx => owned(&["python3-pip"]),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Compiler { .. } => match want.package() {

@@ -18,12 +18,14 @@ pub mod steps;
 pub mod zig;
 
 pub use machine::Machine;
-pub use run::{SetupContext, SetupReport, run};
+pub use run::{SetupContext, SetupReport, obtainable, run};
 pub use steps::{Action, Step, steps};
 
 /// Something that is missing, named by what it is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
+    /// A C compiler of this machine, which rustc links build scripts with. Before all else: whatever is built needs it.
+    HostCompiler,
     /// zig: a C compiler for every target, and the source of musl's start files. Before the stds, which use it.
     Zig,
     /// The source of Rust's library, with the rustc that it belongs to.
@@ -74,6 +76,7 @@ impl Want {
 impl fmt::Display for Want {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Want::HostCompiler => f.write_str("a C compiler of this machine"),
             Want::Zig => write!(f, "zig {}", zig::VERSION),
             Want::Source => f.write_str("the source of Rust's library"),
             Want::Std(target) => write!(f, "a std for {target}"),

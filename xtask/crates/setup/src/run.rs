@@ -7,9 +7,10 @@ use super::steps::Pip;
 use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
 use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as stds, self_contained};
 use xtask_compilers::rustc::{Rustc, Version, find};
-use xtask_compilers::toolchain::CcChoice;
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
-use xtask_compilers::toolchain::runner::qemu_arch;
+use xtask_compilers::toolchain::providers::host::driver;
+use xtask_compilers::toolchain::runner::{has_loader, qemu_arch};
+use xtask_compilers::toolchain::{CcChoice, Provider};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, ProcessEnd};
 use xtask_process::host::Host;
@@ -117,14 +118,33 @@ pub fn run(wants: &[Want], context: &SetupContext<'_>, talk: &mut dyn SetupDialo
     Ok(report)
 }
 
+/// The providers for which something can be installed that serves a target and is not here yet.
+pub fn obtainable(target: &Triple, host: &Host, cache: &Path) -> BTreeSet<Provider> {
+    let missing = |provider: &Provider| {
+        Want::compiler(*provider, target).is_some_and(|want| !has_compiler(&want, host, cache))
+    };
+    Provider::ALL.iter().copied().filter(missing).collect()
+}
+
+/// Whether what a provider needs is here; whether it works, a probe says.
+fn has_compiler(want: &Want, host: &Host, cache: &Path) -> bool {
+    match want {
+        Want::Zig => !xtask_compilers::toolchain::zig::find(host, zig::program(cache).as_deref()).is_empty(),
+        Want::Compiler { provider, target } => {
+            let wish = Wish { cc: Some(CcChoice::Provider(*provider)), ..Wish::default() };
+            let found = candidates(target, host, &wish, &[]);
+            found.list.iter().any(|candidate| candidate.provider == *provider && candidate.absent.is_none())
+        }
+        _ => false,
+    }
+}
+
 /// Whether a want is met, by looking again.
 pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
     let program = |name: &str| context.host.program(name).is_some();
     match want {
-        Want::Zig => {
-            !xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref())
-                .is_empty()
-        }
+        Want::Zig | Want::Compiler { .. } => has_compiler(want, context.host, context.cache),
+        Want::HostCompiler => driver(context.host).is_some(),
         Want::Source => rustcs(context).iter().any(|rustc| rustc.source().is_some()),
         Want::Std(target) => {
             let rustcs = rustcs(context);
@@ -133,12 +153,7 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
         }
         Want::GnuCross { target, cxx } => {
             let gcc = apt::gnu_gcc(target).filter(|gcc| program(gcc));
-            gcc.is_some_and(|gcc| !cxx || program(&gcc.replace("-gcc", "-g++")))
-        }
-        Want::Compiler { provider, target } => {
-            let wish = Wish { cc: Some(CcChoice::Provider(*provider)), ..Wish::default() };
-            let found = candidates(target, context.host, &wish, &[]);
-            found.list.iter().any(|candidate| candidate.provider == *provider && candidate.absent.is_none())
+            gcc.is_some_and(|gcc| !cxx || program(&gcc.replace("-gcc", "-g++"))) && has_loader(target)
         }
         Want::Qemu(target) => qemu_arch(target.arch())
             .is_some_and(|arch| program(&format!("qemu-{arch}")) || program(&format!("qemu-{arch}-static"))),

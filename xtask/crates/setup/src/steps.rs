@@ -101,9 +101,11 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         Want::Zig => pip_steps(want, Pip::Zig, machine),
         Want::Cyclonedx => pip_steps(want, Pip::Cyclonedx, machine),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
-        Want::GnuCross { .. } | Want::Compiler { .. } | Want::Qemu(_) | Want::Program(_) => {
-            packages(want, machine).into_iter().collect()
-        }
+        Want::HostCompiler
+        | Want::GnuCross { .. }
+        | Want::Compiler { .. }
+        | Want::Qemu(_)
+        | Want::Program(_) => packages(want, machine).into_iter().collect(),
     }
 }
 
@@ -204,6 +206,8 @@ fn privileged(want: &Want, program: &str, args: &[&str], machine: &Machine, if_n
 /// What a person may type where we install nothing ourselves: names of packages in Fedora, Homebrew and winget.
 fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
+        ("linux", Want::HostCompiler) => vec!["sudo dnf install gcc".into()],
+        ("macos", Want::HostCompiler) => vec!["xcode-select --install".into()],
         ("linux", Want::Zig | Want::Cyclonedx) => vec!["sudo dnf install python3-pip".into()],
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],

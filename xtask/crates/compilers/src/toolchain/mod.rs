@@ -44,6 +44,13 @@ pub struct Candidate {
     pub absent: Option<String>,
 }
 
+impl Candidate {
+    /// The drivers that decide what it makes: compilers and archiver.
+    pub fn drivers(&self) -> impl Iterator<Item = &Driver> {
+        [Some(&self.cc), self.cxx.as_ref(), self.ar.as_ref()].into_iter().flatten()
+    }
+}
+
 /// One of the places a provider looked at without finding a candidate, for `explain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nothing {

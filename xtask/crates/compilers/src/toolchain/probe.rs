@@ -2,23 +2,28 @@
 //! the program ran and said the right thing.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use trial::Trial;
 
 use super::identity::{Fingerprint, digest};
 use super::runner::Runner;
 use super::wrapper::WrappedTools;
 use super::{Candidate, Link, Linker};
-use xtask_files::error::{Error, Result};
-use xtask_process::exec::{Cmd, Output, ProcessEnd};
+use xtask_files::error::Error;
+use xtask_process::exec::Cmd;
 use xtask_triple::{Libc, Triple, system};
 
-/// How long one step of a probe may take, in seconds; then its whole process group is ended.
-pub const LIMIT: Duration = Duration::from_secs(120);
+mod trial;
+
+pub use trial::LIMIT;
 
 /// Raised when the probe's programs or steps change, so that old verdicts no longer count.
-const RECIPE: &str = "probe 4";
+const RECIPE: &str = "probe 5";
+
+/// Raised when what makes up a toolchain's identity changes. Programs are built anew then.
+const IDENTITY: &str = "probe 4";
 
 /// What a probe is made with.
 #[derive(Debug, Clone)]
@@ -50,7 +55,7 @@ pub struct ProbeStd<'a> {
 pub enum Verdict {
     /// The toolchain passed its probe.
     Works(Works),
-    /// The toolchain is there and does not work.
+    /// The toolchain is there and does not work. This is kept, so it has to be a fact about the toolchain.
     Broken {
         /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
@@ -58,22 +63,26 @@ pub enum Verdict {
         said: String,
         /// The command that failed, for someone who wants to try it.
         command: String,
-        /// It took too long or was killed, which depends on what else the machine does: no fact to be kept.
-        #[serde(default)]
-        passing: bool,
+    },
+    /// A fault of the machine kept the toolchain from being probed. It may work: nothing else is taken instead, and this is
+    /// never kept.
+    Unprobed {
+        /// Which step failed, as in [`Verdict::Broken`].
+        step: String,
+        /// The fault of the machine.
+        fault: String,
+        /// What to do about it.
+        help: String,
+        /// The output of the tool, shortened.
+        said: String,
+        /// The command that failed.
+        command: String,
     },
     /// The program that was named is not there.
     Absent {
         /// Which, and what is wrong with it.
         what: String,
     },
-}
-
-impl Verdict {
-    /// Whether the next look may well find something else.
-    pub fn passing(&self) -> bool {
-        matches!(self, Verdict::Broken { passing: true, .. })
-    }
 }
 
 /// What is known of a toolchain that works.
@@ -90,26 +99,20 @@ pub struct Works {
 }
 
 /// Runs the probe in `dir`, which must exist and be empty, with the tools of `candidate`.
-///
-/// # Errors
-/// Where the probe's files cannot be written; a tool that fails is a [`Verdict`], not an error.
-pub fn probe(
-    candidate: &Candidate,
-    tools: &WrappedTools,
-    setting: &ProbeSetting,
-    dir: &Path,
-) -> Result<Verdict> {
+pub fn probe(candidate: &Candidate, tools: &WrappedTools, setting: &ProbeSetting, dir: &Path) -> Verdict {
     if let Some(what) = &candidate.absent {
-        return Ok(Verdict::Absent { what: what.clone() });
+        return Verdict::Absent { what: what.clone() };
     }
     for (name, text) in [
         ("probe.c", include_str!("probe/probe.c")),
         ("probe.cc", include_str!("probe/probe.cc")),
         ("probe.rs", include_str!("probe/probe.rs")),
     ] {
-        std::fs::write(dir.join(name), text).map_err(|e| Error::io("cannot write", &dir.join(name), &e))?;
+        if let Err(error) = std::fs::write(dir.join(name), text) {
+            return Verdict::without_files(&Error::io("cannot write", &dir.join(name), &error));
+        }
     }
-    Ok(steps(candidate, tools, setting, dir).unwrap_or_else(|broken| broken))
+    steps(candidate, tools, setting, dir).unwrap_or_else(|verdict| verdict)
 }
 
 /// The steps in order; the first that fails is the `Err`.
@@ -119,9 +122,47 @@ fn steps(
     setting: &ProbeSetting,
     dir: &Path,
 ) -> Result<Verdict, Verdict> {
-    let mut steps = Vec::new();
-    let version = version(candidate, tools, dir)?;
+    let trial = Trial::new(candidate, tools, setting, dir);
+    let version = version(candidate, tools, &trial)?;
+    let id = toolchain_id(candidate, &version, setting).map_err(|e| trial.unreadable(&e))?;
+    let mut steps = vec!["compiled C".to_owned()];
+    compile(tools, setting, &trial)?;
+    let (program, cxx) = match setting.std {
+        Some(std) => {
+            let compiled = setting.cxx.then(|| compile_cxx(tools, &trial)).transpose()?;
+            let link = rust_link(setting.target, std, tools, candidate.link);
+            let cxx = link_rust(&link, compiled, candidate.link, &trial)?;
+            steps.push("linked a Rust program with it".to_owned());
+            (Some("probe"), cxx)
+        }
+        // The first link makes a C library for the kind of program that is linked, and a Rust program is another kind.
+        None if candidate.link.rules().preparation.is_some() => {
+            steps.push("linked nothing yet: Rust's std for this target is not here".to_owned());
+            (None, setting.cxx.then(|| tools.cxx.as_ref().map(|_| ()).ok_or_else(no_cxx)))
+        }
+        None => {
+            let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
+            let links_statically = (system::of(setting.target).links_statically)(setting.target);
+            trial.run("link", if links_statically { link.arg("-static") } else { link })?;
+            steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
+            (Some("probe-c"), None)
+        }
+    };
+    steps.extend(program.map(|program| start(setting.runner, &dir.join(program), &trial)).transpose()?);
+    let cxx = match cxx {
+        None if setting.cxx => Some(cxx_program(tools, &trial)?),
+        cxx => cxx,
+    };
+    steps.extend(cxx.iter().map(|c| match c {
+        Ok(()) => "compiled and linked C++".to_owned(),
+        Err(why) => format!("cannot do C++: {why}"),
+    }));
+    let cxx = cxx.is_some_and(|c| c.is_ok());
+    Ok(Verdict::Works(Works { version, id, cxx, steps }))
+}
 
+/// Compiles C and archives it, as build scripts do.
+fn compile(tools: &WrappedTools, setting: &ProbeSetting, trial: &Trial<'_>) -> Result<(), Verdict> {
     let floor = setting.glibc.filter(|_| setting.target.libc() == Libc::Glibc);
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
@@ -133,61 +174,84 @@ fn steps(
     };
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
     // What a build adds, so that a compiler that does not know it is found out here.
-    let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", dir.display()));
-    run("compile", compile.args(["probe.c", "-o", "probe.o"]), dir)?;
+    let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", trial.dir.display()));
+    trial.run("compile", compile.args(["probe.c", "-o", "probe.o"]))?;
     let Some(ar) = &tools.ar else {
         let said = "there is no archiver for it (ar, llvm-ar)".to_owned();
-        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new(), passing: false });
+        return Err(Verdict::Broken { step: "archive".into(), said, command: String::new() });
     };
-    run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"]), dir)?;
-    steps.push("compiled C".to_owned());
+    trial.run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"])).map(|_| ())
+}
 
-    let program = match setting.std {
-        Some(std) => {
-            let link = rust_link(setting.target, std, tools, candidate.link);
-            prepare(candidate, &link, dir)?;
-            run("link", link, dir)?;
-            steps.push("linked a Rust program with it".to_owned());
-            dir.join("probe")
-        }
-        None => {
-            let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
-            let links_statically = (system::of(setting.target).links_statically)(setting.target);
-            let link = if links_statically { link.arg("-static") } else { link };
-            prepare(candidate, &link, dir)?;
-            run("link", link, dir)?;
-            steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
-            dir.join("probe-c")
-        }
-    };
-    match setting.runner.command(&program) {
-        Some(cmd) => {
-            let output = run("run", cmd, dir)?;
-            if output.text() != "probe 42" {
-                return Err(Verdict::Broken {
-                    step: "run".into(),
-                    said: format!("the program printed {:?} instead of \"probe 42\"", output.text()),
-                    command: String::new(),
-                    passing: false,
-                });
-            }
-            steps.push("ran it".to_owned());
-        }
-        None => {
-            let Runner::None { reason } = setting.runner else {
-                unreachable!("only Runner::None has no command")
-            };
-            steps.push(format!("did not run it: {reason}"));
-        }
+/// What came of C++. A toolchain without it still serves a mode that needs C alone.
+type Cxx = Result<(), String>;
+
+fn no_cxx() -> String {
+    "there is no C++ compiler beside the C compiler".into()
+}
+
+/// Takes what is said of a step of C++ that failed. A fault of the machine stays one.
+fn cxx_outcome<T>(ended: Result<T, Verdict>) -> Result<Cxx, Verdict> {
+    match ended {
+        Ok(_) => Ok(Ok(())),
+        Err(Verdict::Broken { said, .. }) => Ok(Err(said)),
+        Err(verdict) => Err(verdict),
     }
-    let cxx = setting.cxx.then(|| cxx(tools, dir)).transpose()?;
-    steps.extend(cxx.iter().map(|c| match c {
-        Ok(()) => "compiled and linked C++".to_owned(),
-        Err(why) => format!("cannot do C++: {why}"),
-    }));
-    let cxx = cxx.is_some_and(|c| c.is_ok());
-    let id = toolchain_id(candidate, &version, setting);
-    Ok(Verdict::Works(Works { version, id, cxx, steps }))
+}
+
+/// Compiles C++ and archives it.
+fn compile_cxx(tools: &WrappedTools, trial: &Trial<'_>) -> Result<Cxx, Verdict> {
+    let (Some(cxx), Some(ar)) = (&tools.cxx, &tools.ar) else { return Ok(Err(no_cxx())) };
+    let compile = Cmd::new(cxx).args(["-c", "-O1", "-fPIC", "-std=c++11", "probe.cc", "-o", "probe-cxx.o"]);
+    let archive = Cmd::new(ar).args(["crs", "libprobecxx.a", "probe-cxx.o"]);
+    let compiled = trial.run("compile C++", compile);
+    cxx_outcome(compiled.and_then(|_| trial.run("compile C++", archive)))
+}
+
+/// Links the Rust program, with the C++ in it where that was compiled: by the same link that a build makes, so that a driver
+/// that makes its C++ library for this link finds it again. Where C++ is what fails, the program is linked without.
+fn link_rust(
+    link: &Cmd,
+    compiled: Option<Cxx>,
+    kind: Link,
+    trial: &Trial<'_>,
+) -> Result<Option<Cxx>, Verdict> {
+    let cxx = match compiled {
+        Some(Ok(())) => {
+            let library = kind.rules().cxx_library.unwrap_or("stdc++");
+            let with = link.clone().args(["--cfg=probe_cxx".to_owned(), format!("-l{library}")]);
+            let linked = cxx_outcome(trial.run("link", with))?;
+            if linked.is_ok() {
+                return Ok(Some(linked));
+            }
+            Some(linked)
+        }
+        other => other,
+    };
+    trial.run("link", link.clone())?;
+    Ok(cxx)
+}
+
+/// Compiles and links a program of C++ alone.
+fn cxx_program(tools: &WrappedTools, trial: &Trial<'_>) -> Result<Cxx, Verdict> {
+    let Some(cxx) = &tools.cxx else { return Ok(Err(no_cxx())) };
+    let program = ["-std=c++11", "-DPROBE_CXX_PROGRAM", "probe.cc", "-o", "probe-cxx"];
+    cxx_outcome(trial.run("compile C++", Cmd::new(cxx).args(program)))
+}
+
+/// Runs what was linked, where something runs it, and says so.
+fn start(runner: &Runner, program: &Path, trial: &Trial<'_>) -> Result<String, Verdict> {
+    let cmd = match (runner.command(program), runner) {
+        (Some(cmd), _) => cmd,
+        (None, Runner::None { reason }) => return Ok(format!("did not run it: {reason}")),
+        (None, _) => unreachable!("only Runner::None has no command"),
+    };
+    let output = trial.run("run", cmd)?;
+    if output.text() == "probe 42" {
+        return Ok("ran it".to_owned());
+    }
+    let said = format!("the program printed {:?} instead of \"probe 42\"", output.text());
+    Err(Verdict::Broken { step: "run".into(), said, command: String::new() })
 }
 
 fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -> Cmd {
@@ -205,29 +269,20 @@ fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -
         .env_remove(super::stand_in::TARGET_DIR)
 }
 
-/// Compiles and links C++. A toolchain without it still serves a mode that needs C alone.
-fn cxx(tools: &WrappedTools, dir: &Path) -> Result<Result<(), String>, Verdict> {
-    let Some(cxx) = &tools.cxx else {
-        return Ok(Err("there is no C++ compiler beside the C compiler".into()));
-    };
-    let cmd = Cmd::new(cxx).args(["-std=c++11", "probe.cc", "-o", "probe-cxx"]);
-    match run("compile C++", cmd, dir) {
-        Ok(_) => Ok(Ok(())),
-        Err(Verdict::Broken { said, passing: false, .. }) => Ok(Err(said)),
-        Err(verdict) => Err(verdict),
-    }
-}
-
 /// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
 /// `aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0` → `gcc 12.2.0`.
-fn version(candidate: &Candidate, tools: &WrappedTools, dir: &Path) -> Result<String, Verdict> {
+fn version(candidate: &Candidate, tools: &WrappedTools, trial: &Trial<'_>) -> Result<String, Verdict> {
     if let Some(name) = candidate.link.rules().versioned {
-        let said = run("start", Cmd::new(&candidate.cc[0]).arg("version"), dir)?;
+        let said = trial.run("start", Cmd::new(&candidate.cc[0]).arg("version"))?;
         return Ok(format!("{name} {}", said.text()));
     }
     // A compiler need not know --version; whether it works, the next steps show.
-    let output = Cmd::new(&tools.cc).arg("--version").cwd(dir).capture(LIMIT);
-    Ok(version_of(&output.ok().filter(Output::ok).map(|o| o.text()).unwrap_or_default()))
+    match trial.run("start", Cmd::new(&tools.cc).arg("--version")) {
+        Ok(output) => Ok(version_of(&output.text())),
+        Err(Verdict::Broken { .. }) => Ok(version_of("")),
+        // The version is part of the toolchain's identity, so that it cannot be left open.
+        Err(verdict) => Err(verdict),
+    }
 }
 
 /// Name and version from what a compiler of C says to `--version`: `gcc 12.2.0`.
@@ -264,18 +319,26 @@ fn without_parentheses(text: &str) -> String {
 }
 
 /// Digest over what decides the toolchain's output: its drivers' contents, its arguments, its version and the floor.
-fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) -> String {
-    let mut print = Fingerprint::new(RECIPE).with(version).with(candidate.provider.name());
-    for driver in [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref()].into_iter().flatten() {
-        print = print.with(digest(Path::new(&driver[0])).unwrap_or_default()).with(driver[1..].join("\0"));
+fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) -> std::io::Result<String> {
+    let mut print = Fingerprint::new(IDENTITY).with(version).with(candidate.provider.name());
+    for driver in candidate.drivers() {
+        // One that is not there is found out by the next step.
+        let contents = match digest(Path::new(&driver[0])) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            contents => contents.unwrap_or_default(),
+        };
+        print = print.with(contents).with(driver[1..].join("\0"));
     }
-    print.with(setting.glibc.unwrap_or_default()).short()
+    Ok(print.with(setting.glibc.unwrap_or_default()).short())
 }
 
-/// What a verdict is kept under: everything that could change it, seen by stat alone.
+/// What a verdict is kept under: everything that could change it, seen by stat alone. Where a candidate was found is no part
+/// of it.
 pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String {
-    let mut print = Fingerprint::new(RECIPE).with(setting.target.as_str()).with(format!("{candidate:?}"));
-    for driver in [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref()].into_iter().flatten() {
+    let Candidate { provider, origin: _, cc, cxx, ar, ranlib, link, absent } = candidate;
+    let of_candidate = format!("{provider:?} {cc:?} {cxx:?} {ar:?} {ranlib:?} {link:?} {absent:?}");
+    let mut print = Fingerprint::new(RECIPE).with(setting.target.as_str()).with(of_candidate);
+    for driver in candidate.drivers() {
         print = print.with_stat(Path::new(&driver[0]));
     }
     if let Some(std) = setting.std {
@@ -289,45 +352,6 @@ pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String
     let print = print.with(format!("{:?} {} {:?}", setting.runner, setting.cxx, setting.glibc));
     // Some link through this program's own filter.
     if candidate.link.rules().filter.is_some() { print.with_stat(this) } else { print }.short()
-}
-
-fn run(step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
-    run_within(LIMIT, step, cmd, dir)
-}
-
-/// Lets the driver make what it links with, by the very link that is judged next: what it makes depends on the arguments.
-fn prepare(candidate: &Candidate, link: &Cmd, dir: &Path) -> Result<(), Verdict> {
-    match &candidate.link.rules().preparation {
-        Some(preparation) => run_within(preparation.limit, "link", link.clone(), dir).map(|_| ()),
-        None => Ok(()),
-    }
-}
-
-fn run_within(limit: Duration, step: &str, cmd: Cmd, dir: &Path) -> Result<Output, Verdict> {
-    let cmd = cmd.cwd(dir);
-    let broken = |said, passing| Verdict::Broken { step: step.into(), said, command: cmd.line(), passing };
-    let output = cmd.capture(limit).map_err(|e| broken(e.what, false))?;
-    if output.ok() {
-        return Ok(output);
-    }
-    let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty());
-    let said = words.map_or_else(|| "nothing".to_owned(), |t| shortened(&t));
-    Err(match output.end {
-        ProcessEnd::Code(code) => broken(format!("{said}\n(exit code {code})"), false),
-        // 9 is what the kernel sends where memory runs out. A program that crashes by itself will crash again.
-        ProcessEnd::Signal(signal) => broken(format!("{said}\n(signal {signal})"), signal == 9),
-        ProcessEnd::TimedOut(_) => broken(format!("{said}\n({})", output.end), true),
-        ProcessEnd::TooMuch(_) => broken(format!("{said}\n({})", output.end), false),
-    })
-}
-
-/// The first and the last lines of a compiler's output: the error is at either end.
-fn shortened(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().map(|l| l.get(..300).unwrap_or(l)).collect();
-    match lines.len() {
-        0..=12 => lines.join("\n"),
-        n => format!("{}\n… {} more lines …\n{}", lines[..6].join("\n"), n - 11, lines[n - 5..].join("\n")),
-    }
 }
 
 /// A folder for one probe, removed when dropped.
@@ -356,12 +380,5 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(version_of(&text), expected);
         }
-    }
-
-    #[test]
-    fn long_words_keep_both_ends() {
-        let text: String = (0..100).map(|n| format!("line {n}\n")).collect();
-        let short = shortened(&text);
-        assert!(short.starts_with("line 0\n") && short.ends_with("line 99") && short.lines().count() == 12);
     }
 }

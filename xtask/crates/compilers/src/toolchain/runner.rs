@@ -70,7 +70,7 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
     }
     let emulated = target.arch() != host.triple.arch();
     let Some(loader) = loader(target) else { return missing(format!("no runner is known for {target}")) };
-    let sysroot = sysroots(target).into_iter().find(|root| root.join(loader).exists());
+    let sysroot = sysroot(target, loader);
     let dynamic = target.libc() == Libc::Glibc;
     if dynamic && sysroot.is_none() {
         let of = gnu_prefixes(target).into_iter().next().unwrap_or_default();
@@ -87,6 +87,16 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
         Some(program) => Runner::Qemu { program, sysroot: sysroot.filter(|_| dynamic) },
         None => missing(format!("{} not on PATH", names.join(" or "))),
     }
+}
+
+/// Whether this machine has what loads the dynamic programs of a target.
+pub fn has_loader(target: &Triple) -> bool {
+    loader(target).is_some_and(|loader| sysroot(target, loader).is_some())
+}
+
+/// The folder that a target's loader lies in, by its path from there.
+fn sysroot(target: &Triple, loader: &str) -> Option<PathBuf> {
+    sysroots(target).into_iter().find(|root| root.join(loader).exists())
 }
 
 /// Where Linux distributions keep the libraries of another architecture.

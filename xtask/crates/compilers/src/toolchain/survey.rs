@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Once, OnceLock};
+use std::time::Duration;
 
 use super::candidates::{Candidates, Wish, Zig, candidates};
 use super::identity::Fingerprint;
@@ -13,7 +14,7 @@ use super::probe::{self, ProbeFolder, ProbeSetting, Verdict};
 use super::runner::Runner;
 use super::{Candidate, Nothing, Toolchain, wrapper};
 use xtask_files::counted;
-use xtask_files::error::{Error, Result};
+use xtask_files::error::Result;
 use xtask_files::threads::side_by_side;
 use xtask_process::host::Host;
 use xtask_process::ui::{Doing, Task, Ui, far};
@@ -33,10 +34,23 @@ pub struct SurveyInput<'a> {
 pub struct Survey {
     /// The candidates that were tried, in order, each with its verdict.
     pub tried: Vec<(Candidate, Verdict)>,
+    /// The candidates that were not tried, which are there.
+    pub untried: Vec<Candidate>,
     /// The providers that had no candidate to try.
     pub nothing: Vec<Nothing>,
     /// The first toolchain that works; none where none does.
     pub chosen: Option<Toolchain>,
+}
+
+/// A toolchain that a fault of the machine kept from being probed.
+#[derive(Debug, Clone, Copy)]
+pub struct Unprobed<'a> {
+    /// The toolchain.
+    pub candidate: &'a Candidate,
+    /// The fault of the machine.
+    pub fault: &'a str,
+    /// What to do about it.
+    pub help: &'a str,
 }
 
 /// The folders and programs that a survey uses.
@@ -55,6 +69,8 @@ pub struct SurveyPaths<'a> {
 /// How many candidates the survey tries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
+    /// No candidate: those that there are, by their names, as setup needs before it installs what they need.
+    Names,
     /// The candidates up to the first that works, as a plan needs.
     First,
     /// Every candidate, as `explain` shows.
@@ -62,16 +78,13 @@ pub enum Depth {
 }
 
 /// Surveys all targets, as many at once as there are cores.
-///
-/// # Errors
-/// Where a probe's folder or a wrapper cannot be written.
 pub fn survey(
     questions: &BTreeMap<Triple, SurveyInput>,
     host: &Host,
     places: &SurveyPaths,
     depth: Depth,
     ui: &Ui,
-) -> Result<BTreeMap<Triple, Survey>> {
+) -> BTreeMap<Triple, Survey> {
     let list: Vec<_> = questions.values().collect();
     let talk = SurveyProgress {
         ui,
@@ -84,7 +97,7 @@ pub fn survey(
     let answer = |question: &SurveyInput<'_>| {
         let found = one(question, host, places, depth, &talk);
         talk.done();
-        Ok((question.setting.target.clone(), found?))
+        (question.setting.target.clone(), found)
     };
     side_by_side(list, workers, answer).into_iter().collect()
 }
@@ -131,27 +144,39 @@ fn one(
     places: &SurveyPaths,
     depth: Depth,
     talk: &SurveyProgress<'_>,
-) -> Result<Survey> {
+) -> Survey {
     let target = question.setting.target;
     let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
-    let mut survey = Survey { tried: Vec::new(), nothing, chosen: None };
+    let mut survey = Survey { tried: Vec::new(), untried: Vec::new(), nothing, chosen: None };
+    let mut open = false;
     for candidate in list {
         let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
-        if enough && depth == Depth::First {
-            break;
+        let is_last = (enough || open) && depth == Depth::First || depth == Depth::Names;
+        if is_last && candidate.absent.is_none() {
+            survey.untried.push(candidate);
+            continue;
         }
-        let tools = wrapper::tools(&candidate, target, &places.wrappers, places.this)?;
-        let verdict = verdict(&candidate, &tools, question, host, places, talk)?;
-        if let Verdict::Works(works) = &verdict {
-            let toolchain = toolchain(&candidate, tools, works);
-            // The first that works; where C++ is needed, the first that has it, if any has.
-            if survey.chosen.is_none() || !enough && toolchain.cxx.is_some() {
-                survey.chosen = Some(toolchain);
+        let verdict = match wrapper::tools(&candidate, target, &places.wrappers, places.this) {
+            Ok(tools) => {
+                let verdict = verdict(&candidate, &tools, question, host, places, talk);
+                if let Verdict::Works(works) = &verdict
+                    && !open
+                {
+                    let toolchain = toolchain(&candidate, tools, works);
+                    // The first that works; where C++ is needed, the first that has it, if any has.
+                    if survey.chosen.is_none() || !enough && toolchain.cxx.is_some() {
+                        survey.chosen = Some(toolchain);
+                    }
+                }
+                verdict
             }
-        }
+            Err(error) => Verdict::without_files(&error),
+        };
+        // It may be the one to take, so that none behind it is.
+        open |= !enough && matches!(verdict, Verdict::Unprobed { .. });
         survey.tried.push((candidate, verdict));
     }
-    Ok(survey)
+    survey
 }
 
 fn toolchain(candidate: &Candidate, tools: wrapper::WrappedTools, works: &probe::Works) -> Toolchain {
@@ -176,7 +201,7 @@ fn verdict(
     host: &Host,
     places: &SurveyPaths,
     talk: &SurveyProgress<'_>,
-) -> Result<Verdict> {
+) -> Verdict {
     let key = probe::key(candidate, &question.setting, places.this);
     let dir = places.cache.join("probes");
     let file = dir.join(format!("{key}.json"));
@@ -184,18 +209,22 @@ fn verdict(
     // An unreadable or old verdict is no verdict: the probe is made again.
     for file in [&file, &broken] {
         if let Some(known) = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
-            return Ok(known);
+            return known;
         }
     }
     let made = candidate.link.rules().preparation.as_ref().map(|made| made.note).unwrap_or_default();
     let _doing = talk.probing(format!("{} for {}{made}", candidate.origin, question.setting.target));
-    let scratch = scratch(&format!("{key}.{}.tmp", std::process::id()), &dir, &places.wrappers)?;
-    let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0)?;
-    if verdict.passing() {
-        return Ok(verdict);
-    }
-    let text = serde_json::to_vec_pretty(&verdict).map_err(|e| Error::failed(format!("verdict: {e}")))?;
-    let file = if matches!(verdict, Verdict::Broken { .. }) { broken } else { file };
+    let scratch = match scratch(&format!("{key}.{}{PROBING}", std::process::id()), &dir, &places.wrappers) {
+        Ok(scratch) => scratch,
+        Err(error) => return Verdict::without_files(&error),
+    };
+    let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0);
+    let file = match verdict {
+        Verdict::Unprobed { .. } => return verdict,
+        Verdict::Broken { .. } => broken,
+        Verdict::Works(_) | Verdict::Absent { .. } => file,
+    };
+    let text = serde_json::to_vec_pretty(&verdict).unwrap_or_default();
     if let Err(error) = xtask_files::write(&file, &text) {
         // It costs the time of a probe in every run, and nothing else.
         talk.told.call_once(|| {
@@ -206,18 +235,38 @@ fn verdict(
             ));
         });
     }
-    Ok(verdict)
+    verdict
 }
 
 /// A new folder to probe in: in the cache, else where wrappers are.
 fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<ProbeFolder> {
     let make = |dir: &Path| {
         let place = dir.join(name);
-        // What a process of the same number left behind when it was killed.
+        // What a process of the same number left behind when it was killed, and others long ago.
         let _ = std::fs::remove_dir_all(&place);
+        sweep(dir);
         xtask_files::folder(&place).map(|()| ProbeFolder(place))
     };
     make(cache).or_else(|_| make(wrappers))
+}
+
+/// How the names of folders to probe in end.
+const PROBING: &str = ".tmp";
+
+/// No probe takes as long.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes the folders of probes that were killed.
+fn sweep(dir: &Path) {
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        let old = entry
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|made| made.elapsed().is_ok_and(|age| age > DAY));
+        if old && entry.file_name().as_encoded_bytes().ends_with(PROBING.as_bytes()) {
+            let _ = std::fs::remove_dir_all(entry.path());
+        }
+    }
 }
 
 /// What can mend a compiler that itself stays the same: a package that brings its headers, its libraries or its
@@ -233,12 +282,25 @@ fn surroundings(target: &Triple, host: &Host) -> String {
 }
 
 impl Survey {
+    /// The toolchain that a fault of the machine kept from being probed, and that may be the one to take: where none was
+    /// chosen, or none with C++ where that is needed.
+    pub fn unprobed(&self, cxx: bool) -> Option<Unprobed<'_>> {
+        let has = |toolchain: &Toolchain| !cxx || toolchain.cxx.is_some();
+        self.tried.iter().filter(|_| !self.chosen.as_ref().is_some_and(has)).find_map(
+            |(candidate, verdict)| {
+                let Verdict::Unprobed { fault, help, .. } = verdict else { return None };
+                Some(Unprobed { candidate, fault, help })
+            },
+        )
+    }
+
     /// One line for each candidate and each provider that had none: what was tried and what was found.
     pub fn lines(&self) -> Vec<String> {
         let tried = self.tried.iter().map(|(candidate, verdict)| {
             let what = match verdict {
                 Verdict::Works(works) => format!("works ({}; {})", works.version, works.steps.join(", ")),
                 Verdict::Broken { step, said, .. } => format!("broken at {step}: {said}"),
+                Verdict::Unprobed { fault, .. } => format!("could not be probed: {fault}"),
                 Verdict::Absent { what } => format!("missing: {what}"),
             };
             (candidate.provider, format!("{}: {}: {what}", candidate.provider, candidate.origin))

@@ -10,4 +10,6 @@ extern "C" int probe_cxx(void) {
     }
 }
 
+#ifdef PROBE_CXX_PROGRAM
 int main() { return probe_cxx() - 2; }
+#endif
