@@ -131,12 +131,19 @@ impl Session {
 
     /// What the bases of images come from. `locks` is [`Session::locks`]; `setup` says whether somebody agreed to fetch
     /// what is missing.
-    pub fn bases<'a>(&'a self, locks: &'a Path, setup: SetupFlag, strict: bool) -> Bases<'a> {
+    pub fn bases<'a>(
+        &'a self,
+        locks: &'a Path,
+        config: &'a Config,
+        setup: SetupFlag,
+        strict: bool,
+    ) -> Bases<'a> {
         Bases::new(xtask_base::BaseContext {
             locks,
             cache: &self.cache,
             host: &self.host,
             ui: &self.ui,
+            snapshots: &config.snapshots,
             offline: self.offline,
             may_refresh: setup.setup,
             strict,

@@ -118,6 +118,7 @@ fn assembled(folder: &Path, arch: DebianArch) -> Assembled {
         cache,
         host: &host,
         ui,
+        snapshots: &[],
         offline: true,
         may_refresh: false,
         strict: false,

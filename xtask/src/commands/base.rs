@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use crate::cli::{BaseCommand, Common};
 use crate::session::Session;
-use xtask_base::BaseContext;
-use xtask_base::{BaseLock, DebianArch};
+use xtask_base::{BaseContext, BaseLock, DebianArch, SnapshotArchive};
+use xtask_config::Config;
 use xtask_files::error::{Error, Result};
 
 mod list;
@@ -32,17 +32,27 @@ fn lock_file(session: &Session, debian: u8) -> PathBuf {
 }
 
 /// Where things are; nothing is refreshed unasked here.
-fn site<'a>(session: &'a Session, locks: &'a std::path::Path) -> BaseContext<'a> {
+fn site<'a>(
+    session: &'a Session,
+    locks: &'a std::path::Path,
+    snapshots: &'a [SnapshotArchive],
+) -> BaseContext<'a> {
     BaseContext {
         locks,
         cache: &session.cache,
         host: &session.host,
         ui: &session.ui,
+        snapshots,
         offline: session.offline,
         may_refresh: false,
         strict: false,
         allow_superseded: false,
     }
+}
+
+/// targets.toml, where there is one: the commands here work without it.
+fn config(session: &Session) -> Result<Option<Config>> {
+    if session.config_file.exists() { session.config().map(Some) } else { Ok(None) }
 }
 
 fn arch(text: &str) -> Result<DebianArch> {

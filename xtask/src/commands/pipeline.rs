@@ -138,7 +138,7 @@ impl PlannedRun {
     /// What is known of the bases of images before anything is built.
     pub(super) fn prospects(&self) -> Vec<Prospect> {
         let locks = self.session.locks();
-        let bases = self.session.bases(&locks, self.setup, self.request.strict);
+        let bases = self.session.bases(&locks, &self.config, self.setup, self.request.strict);
         place::ahead(&self.config, &self.request, &self.plan, &self.look.findings.user_flags, &bases)
     }
 

@@ -41,7 +41,7 @@ pub(super) struct Missing {
 /// Finds the base of each image and holds the programs against it. Packs nothing.
 pub(super) fn place(start: &PlannedRun, verified: Vec<Verified>) -> Result<Placements> {
     let locks = start.session.locks();
-    let bases = start.session.bases(&locks, start.setup, start.request.strict);
+    let bases = start.session.bases(&locks, &start.config, start.setup, start.request.strict);
     place::place(&start.config, &start.request, verified, &bases, &start.session.ui)
 }
 

@@ -14,7 +14,7 @@ use xtask_test_support::process::run;
 use xtask_test_support::skip::{have, skipped};
 
 /// A cache with the packages of the shared one, and nothing made of them.
-fn other_cache() -> tempfile::TempDir {
+pub(crate) fn other_cache() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir_all(dir.path().join("bases")).unwrap();
     run(&Cmd::new("cp").arg("-r").arg(cache().join("bases/debs")).arg(dir.path().join("bases")));
@@ -171,6 +171,7 @@ fn a_machine_without_apt() {
         cache,
         host: &bare,
         ui: &ui,
+        snapshots: &[],
         offline: false,
         may_refresh: false,
         strict: false,
@@ -228,6 +229,7 @@ fn what_was_never_locked() {
             cache: dir.path(),
             host: &host,
             ui: &ui,
+            snapshots: &[],
             offline: true,
             may_refresh: true,
             strict: false,

@@ -7,4 +7,5 @@ mod failures;
 mod packages;
 mod prune;
 mod same;
+mod snapshots;
 mod support;

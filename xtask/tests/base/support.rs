@@ -69,7 +69,7 @@ pub(crate) fn load_from(
     cache: &Path,
     what: Distroless,
     arch: DebianArch,
-    change: fn(&mut BaseContext<'_>),
+    change: impl FnOnce(&mut BaseContext<'_>),
 ) -> Result<Assembled> {
     let (host, ui) = (host(), Ui::silent());
     let mut site = BaseContext {
@@ -77,6 +77,7 @@ pub(crate) fn load_from(
         cache,
         host: &host,
         ui: &ui,
+        snapshots: &[],
         offline: false,
         may_refresh: false,
         strict: false,

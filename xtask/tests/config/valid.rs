@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use xtask_base::Base;
+use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::Provider;
 use xtask_config::workspace::Package;
 use xtask_config::{
@@ -41,6 +41,7 @@ fn the_least_a_file_can_say() {
             rustflags: vec![],
         }],
         images: vec![],
+        snapshots: vec![],
         test: TestSection::default(),
     };
     assert_eq!(parse(text.as_bytes()), Ok(expected.clone()));
@@ -103,6 +104,8 @@ name = "least"
 base = "scratch"
 targets = ["x86_64-unknown-linux-musl"]
 healthcheck.cmd = ["/shop"]
+[debian]
+snapshots = ["http://snapshot.debian.org/file/{sha1}", "https://mirror/debian/20260101T000000Z/"]
 [test]
 needs = ["umoci", "docker", "umoci"]
 "#;
@@ -166,6 +169,8 @@ needs = ["umoci", "docker", "umoci"]
         .into(),
     };
     assert_eq!(config.images[0], image);
+    let snapshots = ["http://snapshot.debian.org/file/{sha1}", "https://mirror/debian/20260101T000000Z/"];
+    assert_eq!(config.snapshots, snapshots.map(|text| SnapshotArchive::parse(text).unwrap()));
     let least = &config.images[1];
     assert_eq!(least.run.healthcheck.as_ref().unwrap().cmd, ["/shop"]);
     assert_eq!(least.run, ImageRun { healthcheck: least.run.healthcheck.clone(), ..ImageRun::default() });

@@ -81,6 +81,7 @@ fn packed(
         cache: &cache,
         host: &host,
         ui: &ui,
+        snapshots: &[],
         offline: true,
         may_refresh: false,
         strict: false,

@@ -93,6 +93,7 @@ pub(crate) fn config() -> Config {
             smoke: ImageSmoke::default(),
             places: Default::default(),
         }],
+        snapshots: vec![],
         test: TestSection::default(),
     }
 }

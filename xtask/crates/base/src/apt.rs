@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
 use xtask_process::exec::{Cmd, Output};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -100,17 +101,45 @@ impl Apt {
     /// # Errors
     /// The helper cannot be started.
     pub fn fetch(&self, wanted: &[(&DebPackage, PathBuf)]) -> Result<()> {
-        if !Path::new(HELPER).exists() {
-            return Ok(());
-        }
-        let mut cmd = Cmd::new(HELPER).args(["-o", state::SANDBOX, "download-file"]);
-        for (package, file) in wanted {
-            let digest = format!("SHA256:{}", package.digest.hex());
-            cmd =
-                cmd.arg(format!("{}{}", self.sources.of(&package.pool), package.pool)).arg(file).arg(digest);
-        }
-        run_any(&cmd, self.ui).map(|_| ())
+        let file = |(package, file): &(&DebPackage, PathBuf)| Download {
+            from: format!("{}{}", self.sources.of(&package.pool), package.pool),
+            to: file.clone(),
+            digest: Some(package.digest.clone()),
+        };
+        let files: Vec<Download> = wanted.iter().map(file).collect();
+        if can_download() { download(&files, self.ui).map(drop) } else { Ok(()) }
     }
+}
+
+/// A file to fetch.
+pub(super) struct Download {
+    pub(super) from: String,
+    pub(super) to: PathBuf,
+    /// Without it, any file is taken.
+    pub(super) digest: Option<Digest>,
+}
+
+/// Whether this machine has what [`download`] needs. It needs neither sources nor keys.
+pub(super) fn can_download() -> bool {
+    Path::new(HELPER).exists()
+}
+
+/// Fetches files by way of the host's proxies and passwords, all in one run of the helper. What could not be had is not at
+/// its place then. Returns apt's own words of what went wrong.
+///
+/// # Errors
+/// The helper cannot be started.
+pub(super) fn download(files: &[Download], ui: Ui) -> Result<Vec<String>> {
+    let mut cmd = Cmd::new(HELPER).args(["-o", state::SANDBOX, "download-file"]);
+    for Download { from, to, digest } in files {
+        // Its arguments are read in threes; an empty digest stands for none.
+        let digest = digest.as_ref().map(|digest| format!("SHA256:{}", digest.hex())).unwrap_or_default();
+        cmd = cmd.arg(from).arg(to).arg(digest);
+    }
+    let output = run_any(&cmd, ui)?;
+    let errors = output.errors();
+    let errors = errors.lines().filter(|line| line.starts_with("E:"));
+    Ok(errors.map(|line| without_password(&xtask_files::escape::plain(line))).collect())
 }
 
 /// Runs a command whose end its caller judges.

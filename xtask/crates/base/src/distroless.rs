@@ -55,21 +55,27 @@ pub fn load(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Re
     if let Some(debs) = packages::cached(&part.packages, &BaseStore::new(site.cache))? {
         return make(what, arch, part, &debs, site);
     }
-    // What an earlier run made in the place of this lock saves asking the archive again.
-    let earlier = if may_refresh { earlier(what, arch, lock.as_ref(), site)? } else { None };
-    if let Some(earlier) = earlier {
+    // What an earlier run made in the place of this lock saves asking the archive again. A snapshot can still have the
+    // packages of the lock itself, which go first.
+    let earlier = || if may_refresh { earlier(what, arch, lock.as_ref(), site) } else { Ok(None) };
+    if site.snapshots.is_empty()
+        && let Some(earlier) = earlier()?
+    {
         return Ok(earlier);
     }
     match packages::get(&part.packages, what.debian, arch, site)? {
         Got::All(debs) => make(what, arch, part, &debs, site),
-        Got::Superseded(list) => {
+        Got::Superseded(list, failures) => {
             let lines: Vec<String> = list.iter().map(packages::Superseded::line).collect();
+            if may_refresh {
+                let earlier = if site.snapshots.is_empty() { None } else { earlier()? };
+                let refresh = || refresh(what, arch, lock.as_ref(), lines.join("; "), site);
+                return earlier.map_or_else(refresh, Ok);
+            }
             let error = Error::missing(format!("the archive no longer has the locked packages of {what}"));
             let error = lines.iter().fold(error, |error, line| error.found(line));
-            if may_refresh {
-                return refresh(what, arch, lock.as_ref(), lines.join("; "), site);
-            }
-            Err(error.help(format!("lock its current packages: cargo xtask base update {}", what.debian)))
+            let update = format!("lock its current packages: cargo xtask base update {}", what.debian);
+            Err(failures.explain(error.help(update)))
         }
     }
 }
@@ -135,7 +141,7 @@ fn earlier(
         Some(ready) => ready,
         None => match packages::get(&part.packages, what.debian, arch, site)? {
             Got::All(debs) => make(what, arch, part, &debs, site)?,
-            Got::Superseded(_) => return Ok(None),
+            Got::Superseded(..) => return Ok(None),
         },
     };
     let why = note(what, lock, "its packages are superseded");
@@ -165,7 +171,7 @@ fn refresh(
         Some(ready) => ready,
         None => match packages::get(&part.packages, what.debian, arch, site)? {
             Got::All(debs) => make(what, arch, part, &debs, site)?,
-            Got::Superseded(list) => {
+            Got::Superseded(list, _) => {
                 let error = Error::failed(format!("the archive changed while {what} was locked"));
                 return Err(list.iter().fold(error, |error, one| error.found(one.line())));
             }

@@ -18,6 +18,7 @@ mod name;
 mod packages;
 pub mod prune;
 mod site;
+mod snapshot;
 pub mod store;
 pub mod tree;
 pub mod update;
@@ -28,6 +29,7 @@ pub use closure::closure;
 pub use lock::{BaseLock, DebPackage};
 pub use name::{Distroless, Flavour};
 pub use site::BaseContext;
+pub use snapshot::SnapshotArchive;
 
 /// A base for one platform: its layers as they are stored, and the tree that they unpack to.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -56,6 +56,11 @@ pub struct DebPackage {
     pub pool: String,
 }
 
+/// Whether a path in the pool is one of the archive of security updates, which has a pool of its own.
+pub(crate) fn is_security_update(pool: &str) -> bool {
+    pool.starts_with("pool/updates/")
+}
+
 /// What a lock says about one base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedBase {

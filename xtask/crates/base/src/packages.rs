@@ -1,5 +1,5 @@
-//! Getting the files of locked packages: from the cache, from the archive, or a clear word that the archive has others by
-//! now.
+//! Getting the files of locked packages: from the cache, from the archive, from snapshots of it, or a clear word that the
+//! archive has others by now.
 
 use std::path::Path;
 
@@ -11,8 +11,9 @@ use xtask_process::ui::{Moment, TaskWatcher, Ui, far};
 
 use super::BaseContext;
 use super::DebianArch;
-use super::apt::{Apt, AptState};
+use super::apt::{self, Apt, AptState};
 use super::lock::DebPackage;
+use super::snapshot;
 use super::store::BaseStore;
 
 /// What apt is looked for, in a message.
@@ -23,9 +24,29 @@ pub(super) const NEEDED: &str = "the packages of distroless bases";
 pub(super) enum Got {
     /// The bytes of every package, in the order of the packages.
     All(Vec<Vec<u8>>),
-    /// The archive has other versions of some.
-    Superseded(Vec<Superseded>),
+    /// The archive has other versions of some, and no snapshot of it has them.
+    Superseded(Vec<Superseded>, SnapshotFailures),
 }
+
+/// Why packages were not had from the snapshots that are named, a line for each place.
+#[derive(Debug)]
+pub(super) struct SnapshotFailures {
+    lines: Vec<String>,
+    /// None was asked.
+    none: bool,
+}
+
+impl SnapshotFailures {
+    /// Adds to an error what was tried, or what can be.
+    pub(super) fn explain(self, error: Error) -> Error {
+        let error = self.lines.iter().fold(error, |error, line| error.found(format!("snapshot: {line}")));
+        if self.none { error.help(SNAPSHOTS) } else { error }
+    }
+}
+
+/// How to have what the archive has no more.
+const SNAPSHOTS: &str =
+    "or name a snapshot archive that keeps the locked packages: `snapshots` of [debian] in targets.toml";
 
 /// A locked package that the archive has no longer, or does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +96,26 @@ pub(super) fn get(
     let count = counted(missing.len() as u64, "package");
     let what = format!("{count} of Debian {debian} for {arch} ({})", human_size(size));
     let inbox = inbox(&store, *site.ui)?;
-    let task = site.ui.watched_task("Fetching", what, arrived(inbox.staging.path(), missing.len(), size));
-    from_places(&apt, &missing, &store, &inbox)?;
+    let folder = inbox.staging.path();
+    let task = site.ui.watched_task("Fetching", what, arrived(folder, missing.len(), size));
+    if let Ok(apt) = &apt {
+        from_places(apt, &missing, &store, folder)?;
+    }
+    let missing = self::missing(&missing, &store)?;
+    if !missing.is_empty() && !site.snapshots.is_empty() {
+        task.note("asking the snapshots of the archive");
+    }
+    let lines = snapshot::fetch(site.snapshots, &missing, &store, folder, *site.ui)?;
+    let failures = SnapshotFailures { lines, none: site.snapshots.is_empty() };
     drop(inbox);
     let missing = self::missing(&missing, &store)?;
     if !missing.is_empty() {
         task.note("asking the archive for its packages");
-        let superseded = by_index(&apt, &missing, debian, arch, site, &store)?;
-        if !superseded.is_empty() {
-            return Ok(Got::Superseded(superseded));
+        let superseded = apt.and_then(|apt| by_index(&apt, &missing, debian, arch, site, &store));
+        match superseded {
+            Err(error) => return Err(failures.explain(error)),
+            Ok(list) if !list.is_empty() => return Ok(Got::Superseded(list, failures)),
+            Ok(_) => {}
         }
     }
     drop(task);
@@ -94,7 +126,7 @@ pub(super) fn get(
 /// What would keep [`get`] from getting the packages, as far as this machine tells without asking the archive.
 ///
 /// # Errors
-/// Some are not in the cache, and cannot be had: without the network, or without apt.
+/// Some are not in the cache, and cannot be had: without the network, without apt, or without an archive to ask.
 pub(super) fn check(packages: &[DebPackage], debian: u8, site: &BaseContext<'_>) -> Result<()> {
     let store = BaseStore::new(site.cache);
     let missing = missing(packages, &store)?;
@@ -120,16 +152,21 @@ impl<'a> MissingPackage<'a> {
         Self { absent: names(false), damaged: names(true), store }
     }
 
-    /// The apt that can bring them.
-    fn way(&self, debian: u8, site: &BaseContext<'_>) -> Result<Apt> {
+    /// The apt that can bring them; why there is none, where snapshots can bring them without.
+    fn way(&self, debian: u8, site: &BaseContext<'_>) -> Result<Result<Apt>> {
         let Self { absent, damaged, store } = self;
         if !site.offline {
             // Asked before anything is fetched for it.
             drop(inbox(store, *site.ui)?);
-            return Apt::find(site.host, *site.ui, NEEDED).map_err(|error| {
+            let apt = Apt::find(site.host, *site.ui, NEEDED).map_err(|error| {
                 let all: Vec<&str> = absent.iter().chain(damaged).map(String::as_str).collect();
                 error.found(format!("not in the cache: {}", all.join(", ")))
             });
+            return match (apt::can_download(), site.snapshots.is_empty()) {
+                (true, false) => Ok(apt),
+                (true, true) => apt.map(Ok).map_err(|error| error.help(SNAPSHOTS)),
+                (false, _) => apt.map(Ok),
+            };
         }
         let count =
             |names: &[String], what: &str| (!names.is_empty()).then(|| format!("{} {what}", names.len()));
@@ -193,9 +230,9 @@ fn arrived(folder: &Path, count: usize, size: u64) -> TaskWatcher {
 }
 
 /// From the places that the lock names: needs no index and no signature, the digest decides.
-fn from_places(apt: &Apt, missing: &[DebPackage], store: &BaseStore, inbox: &Inbox) -> Result<()> {
+fn from_places(apt: &Apt, missing: &[DebPackage], store: &BaseStore, folder: &Path) -> Result<()> {
     let wanted: Vec<_> =
-        missing.iter().map(|p| (p, inbox.staging.path().join(format!("{}.deb", p.digest.hex())))).collect();
+        missing.iter().map(|p| (p, folder.join(format!("{}.deb", p.digest.hex())))).collect();
     apt.fetch(&wanted)?;
     for (package, file) in &wanted {
         store.bring(package, file)?;

@@ -5,6 +5,8 @@ use std::path::Path;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
 
+use super::snapshot::SnapshotArchive;
+
 /// Where things are and what is allowed.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseContext<'a> {
@@ -16,6 +18,8 @@ pub struct BaseContext<'a> {
     pub host: &'a Host,
     /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
+    /// Where locked packages are taken from that the archive no longer has, the first ones first.
+    pub snapshots: &'a [SnapshotArchive],
     /// The network is not to be used.
     pub offline: bool,
     /// Where the archive has other packages than the lock, a lock made now may be used instead: what `--setup` agrees to.

@@ -13,6 +13,7 @@ use super::source::SourceFile;
 use super::suggest::nearest;
 use super::types::{App, Config, Keyword, Mode, Need, TestNeed, TestSection};
 use crate::workspace::{Package, Workspace};
+use xtask_base::SnapshotArchive;
 
 /// What the checks know and where they report to.
 pub(super) struct ConfigCheck<'a, 'd> {
@@ -46,10 +47,11 @@ pub(super) fn config<'a>(
     let images = images(&mut check, &targets);
     check_bin::place(&mut check, &images);
     check_image::version(&mut check, package, &images);
+    let snapshots = check.snapshots();
     let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
     let all_features = check.members(raw.test_all_features.as_ref());
     let test = TestSection { needs, all_features };
-    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, test })
+    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, snapshots, test })
 }
 
 impl<'a> ConfigCheck<'a, '_> {
@@ -155,6 +157,20 @@ impl<'a> ConfigCheck<'a, '_> {
     fn words<W: Keyword + Ord>(&mut self, what: &str, texts: Option<&'a SpannedTexts>) -> BTreeSet<W> {
         let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
         texts.iter().filter_map(|text| self.word(what, text)).collect()
+    }
+
+    /// `snapshots` of `[debian]`.
+    fn snapshots(&mut self) -> Vec<SnapshotArchive> {
+        let texts = self.raw.snapshots.as_ref().map(|texts| texts.get_ref().as_slice()).unwrap_or_default();
+        let mut read = |text: &'a SpannedText| {
+            let archive = SnapshotArchive::parse(text.get_ref());
+            let report = |why| {
+                let what = format!("{} is not the address of a snapshot archive", quoted(text.get_ref()));
+                self.diags.at(text.span(), what).help(why);
+            };
+            archive.map_err(report).ok()
+        };
+        texts.iter().filter_map(&mut read).collect()
     }
 
     /// Reads a list of names of the workspace's packages.

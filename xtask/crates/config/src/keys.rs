@@ -134,7 +134,8 @@ impl Section {
 use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables};
 
 /// Every table, to find the right one for a key that is in the wrong one.
-pub const SECTIONS: [&Section; 8] = [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &TEST];
+pub const SECTIONS: [&Section; 9] =
+    [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &TEST];
 
 /// The keys at the top level of the file.
 pub(super) const FILE: Section = Section {
@@ -161,6 +162,13 @@ pub(super) const FILE: Section = Section {
             "no images",
             "The container images to make.",
             "[[image]]\nname = \"app\"\nbase = \"scratch\"\ntargets = [\"x86_64-unknown-linux-musl\"]",
+        ),
+        ConfigKey::optional(
+            "debian",
+            Table,
+            "apt's sources alone",
+            "Where the packages of distroless bases come from, beside apt's sources.",
+            "[debian]\nsnapshots = [\"http://snapshot.debian.org/file/{sha1}\"]",
         ),
         ConfigKey::optional(
             "test",
@@ -513,6 +521,22 @@ pub(super) const EXPECT: Section = Section {
             "stdout = \"ready\"",
         ),
     ],
+    later: &[],
+};
+
+/// The keys of the table `[debian]`.
+pub(super) const DEBIAN: Section = Section {
+    name: "[debian]",
+    meaning: "Where the packages of distroless bases come from, beside apt's sources.",
+    keys: &[ConfigKey::optional(
+        "snapshots",
+        Strings,
+        "none",
+        "Addresses of snapshot archives, for locked packages that Debian's archive no longer has. An address is that of a \
+         copy of the archive, such as `http://snapshot.debian.org/archive/debian/20260701T000000Z`; or it has a placeholder: \
+         `{sha256}` for the digest of a file, or `/file/{sha1}` at its end. The first ones are asked first.",
+        "snapshots = [\"http://snapshot.debian.org/file/{sha1}\"]",
+    )],
     later: &[],
 };
 

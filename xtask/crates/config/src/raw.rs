@@ -31,6 +31,7 @@ pub(super) struct Raw {
     pub(super) modes: Vec<RawMode>,
     pub(super) targets: Vec<RawTarget>,
     pub(super) images: Vec<RawImage>,
+    pub(super) snapshots: Option<SpannedTexts>,
     pub(super) test_needs: Option<SpannedTexts>,
     pub(super) test_all_features: Option<SpannedTexts>,
 }
@@ -143,7 +144,10 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         file.required(key, Some(tables)).unwrap_or_default()
     });
     let images = file.tables("image");
+    let debian = file.table("debian");
     let test = file.table("test");
+    let snapshots =
+        debian.and_then(|(table, span)| Fields::open(table, span, &keys::DEBIAN, diags).strings("snapshots"));
     let (test_needs, test_all_features) = match test {
         Some((table, span)) => {
             let mut test = Fields::open(table, span, &keys::TEST, diags);
@@ -157,6 +161,7 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         modes: modes.into_iter().map(|at| mode_fields(at, diags)).collect(),
         targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
         images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
+        snapshots,
         test_needs,
         test_all_features,
     }

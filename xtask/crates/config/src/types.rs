@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::GlibcVersion;
-use xtask_base::Base;
+use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::CcChoice;
 use xtask_gate::Level;
 use xtask_triple::{Platform, Triple, system};
@@ -26,6 +26,8 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// The images in the file's order, all names different.
     pub images: Vec<Image>,
+    /// Where locked packages of Debian are taken from that its archive no longer has.
+    pub snapshots: Vec<SnapshotArchive>,
     /// What the project's own tests need.
     pub test: TestSection,
 }

@@ -7,6 +7,7 @@
 
 pub mod folder;
 pub mod golden;
+pub mod http;
 pub mod skip;
 
 #[cfg(feature = "process")]

@@ -84,7 +84,8 @@ pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, 
     })?;
     let part = lock.part(what, arch)?;
     let assembled = if files {
-        Some(distroless::load(what, &arch.platform(), &super::site(&session, &locks))?.base)
+        let snapshots = super::config(&session)?.map(|config| config.snapshots).unwrap_or_default();
+        Some(distroless::load(what, &arch.platform(), &super::site(&session, &locks, &snapshots))?.base)
     } else {
         None
     };

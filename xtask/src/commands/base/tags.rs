@@ -23,10 +23,8 @@ pub(super) struct TagJson {
 
 /// The tags that targets.toml names; none where there is no such file. One with a digest needs no lock.
 pub(super) fn named(session: &Session) -> Result<Vec<Reference>> {
-    if !session.config_file.exists() {
-        return Ok(Vec::new());
-    }
-    let bases = session.config()?.images.into_iter().map(|image| image.base);
+    let images = super::config(session)?.map(|config| config.images).unwrap_or_default();
+    let bases = images.into_iter().map(|image| image.base);
     let tags = bases.filter_map(|base| match base {
         Base::Registry(reference) if reference.digest().is_none() => Some(reference),
         _ => None,

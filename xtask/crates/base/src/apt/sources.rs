@@ -1,6 +1,7 @@
 //! Which of the host's sources are Debian's archive. Pure.
 
 use crate::deb::Paragraph;
+use crate::lock::is_security_update;
 
 /// The addresses of the archive, each with a `/` at its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +57,9 @@ impl AptSources {
         Some(Self { main: main.or(updates)?, updates: updates_here, security })
     }
 
-    /// The address that a path in the pool is below: security updates have a pool of their own.
+    /// The address of the archive that has a package, by its path in the pool.
     pub fn of(&self, pool: &str) -> &str {
-        let security = self.security.as_deref().filter(|_| pool.starts_with("pool/updates/"));
-        security.unwrap_or(&self.main)
+        self.security.as_deref().filter(|_| is_security_update(pool)).unwrap_or(&self.main)
     }
 
     /// The suites of a release, each with the address of its archive.
