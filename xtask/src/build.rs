@@ -13,7 +13,6 @@ use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::running;
 use crate::cargo::units;
-use crate::cargo::userflags::forced_tools;
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
@@ -148,17 +147,6 @@ impl Builder<'_> {
     /// # Errors
     /// Where the folder or a trap cannot be written.
     pub fn traps(&self, cohort: &Cohort, dir: &Path) -> Result<Option<Traps>> {
-        let forced = match cohort.key.pure {
-            true => forced_tools(self.site.host, self.site.start),
-            false => Vec::new(),
-        };
-        if !forced.is_empty() {
-            let error = Error::usage(
-                "Cargo's configuration forces C tools on every build, so the traps of a pure build have no effect",
-            );
-            let error = forced.into_iter().fold(error, |error, line| error.found(line));
-            return Err(error.help("remove `force = true`"));
-        }
         let io = |e: std::io::Error| Error::io("cannot prepare the build folder", dir, &e);
         let marker = dir.join(TRAPPED);
         if cohort.key.pure && !marker.is_file() {
@@ -246,7 +234,7 @@ impl Builder<'_> {
             let cmd = Cmd::new(&self.site.cargo).args(["fetch", "--quiet", "--manifest-path"]);
             let cmd = clean(cmd.arg(&self.site.manifest), self.site.host, self.site.target_directory);
             let _task = self.ui.late_task("Fetching", "dependencies");
-            let _ = cmd.cwd(self.site.start).capture(FETCH);
+            let _ = self.site.host.settled(cmd, self.site.start).capture(FETCH);
         }
     }
 

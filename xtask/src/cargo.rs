@@ -9,6 +9,6 @@ pub mod inherited;
 pub mod invocation;
 pub mod leaks;
 pub mod messages;
+pub mod reached;
 pub mod running;
 pub mod units;
-pub mod userflags;

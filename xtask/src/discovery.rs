@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::cargo::userflags::user_settings;
 use crate::plan::decide::{ToolchainNeeds, plain_linker};
 use crate::plan::{self, Findings, PlanRequest, StdState, StdUse, floor};
 use crate::session::Session;
@@ -14,6 +13,7 @@ use xtask_compilers::toolchain::probe::{ProbeSetting, ProbeStd};
 use xtask_compilers::toolchain::providers::host::driver;
 use xtask_compilers::toolchain::survey::{Depth, SurveyInput, SurveyPaths, runners, survey};
 use xtask_compilers::toolchain::zig;
+use xtask_config::cargo_config::{UserPlaces, UserSettings, user_settings};
 use xtask_config::{Config, Need, Target};
 use xtask_files::error::Result;
 use xtask_process::cache;
@@ -50,11 +50,13 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
     let rust_lld = rustc::lld(used, &rustcs, &session.host);
     let host_cc = driver(&session.host);
     let floors: BTreeMap<&Triple, Option<String>> = targets.iter().map(|t| (&t.triple, floor(t))).collect();
+    let user = user(session, &targets, &stds);
     let questions: BTreeMap<Triple, SurveyInput> = targets
         .iter()
         .filter_map(|target| {
             let own_cc = host_cc.as_deref().filter(|_| target.triple == session.host.triple);
             let links = plain_linker(&target.triple, states.get(&target.triple), rust_lld.as_deref(), own_cc);
+            let links = links.or_else(|| user[&target.triple].linker.as_ref()?.linker.clone());
             let mut needs = ToolchainNeeds::of(config, request, target, links.is_some());
             needs.cxx |=
                 depth == Depth::All && config.modes.iter().any(|mode| mode.needs.contains(&Need::Cxx));
@@ -90,15 +92,25 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
         host_cc,
         stds: states,
         runners: runners.clone(),
-        user_flags: triples
-            .iter()
-            .map(|t| {
-                let user = user_settings(t, &session.host, &session.workspace.root);
-                (t.clone(), user.flags.into_iter().chain(user.listed).collect())
-            })
-            .collect(),
+        user,
+        absent_wrapper: session.absent_wrapper(),
     };
     Ok(Discovery { findings, lock })
+}
+
+/// What the user set for each target.
+fn user(session: &Session, targets: &[Target], stds: &StdPlan) -> BTreeMap<Triple, UserSettings> {
+    let places = UserPlaces {
+        configuration: &session.workspace.configuration,
+        host: &session.host,
+        start: &session.workspace.root,
+        cache: &session.cache,
+    };
+    let of_target = |target: &Target| {
+        let rustc = stds.choices.get(&target.triple).and_then(Choice::rustc).unwrap_or(&session.rustc);
+        (target.triple.clone(), user_settings(target, rustc, places))
+    };
+    targets.iter().map(of_target).collect()
 }
 
 /// The rustcs that were looked at, and what they have: the active one alone where that is enough.

@@ -104,7 +104,7 @@ fn choose<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<&'w Packa
     let with_bins: Vec<&Package> = workspace.packages.iter().filter(|p| !p.bins.is_empty()).collect();
     let list = |packages: &[&Package]| names(packages.iter().map(|p| p.name.as_str()));
     if let Some(name) = named {
-        let found = with_bins.iter().find(|p| p.name == name);
+        let found = with_bins.iter().find(|p| p.is_meant(name));
         return found.copied().ok_or_else(|| {
             Error::usage(format!("no package {} with a program is in this workspace", quoted(name)))
                 .help(format!("packages with a program: {}", list(&with_bins)))

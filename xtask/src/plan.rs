@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Linker, Provider, Toolchain};
+use xtask_config::cargo_config::{UserLinker, UserSettings};
 use xtask_config::{Config, GlibcVersion, Image, ImageTarget, Mode, Target};
 use xtask_files::error::{Error, Result};
 use xtask_gate::ProcessorFlag;
@@ -17,6 +18,7 @@ pub mod json;
 mod refuse;
 
 use decide::OneTarget;
+pub(crate) use decide::is_static;
 
 /// What the command line asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,8 +75,10 @@ pub struct Findings {
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver, which rustc links host programs with.
     pub host_cc: Option<PathBuf>,
-    /// The user's own rustflags for each target.
-    pub user_flags: BTreeMap<Triple, Vec<String>>,
+    /// What the user set for each target.
+    pub user: BTreeMap<Triple, UserSettings>,
+    /// The wrapper of rustc that Cargo is told to use and that is not here.
+    pub absent_wrapper: Option<Lack>,
 }
 
 /// Whether the std of a target is on this machine.
@@ -149,6 +153,8 @@ pub struct Job {
     pub std: Option<StdUse>,
     /// How the program is run on this machine.
     pub runner: Runner,
+    /// What the user set for the target.
+    pub user: UserSettings,
     /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
     pub processors: Vec<ProcessorFlag>,
     /// The names of the images that the program goes into.
@@ -210,6 +216,22 @@ impl Job {
     /// Returns what it lacks, in one line.
     pub fn lacking(&self) -> String {
         self.lacks.iter().map(|lack| lack.what.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    /// What the user named for the job and what is used in its place, a line each.
+    pub fn replaced(&self) -> Vec<String> {
+        let absent = self.user.linker.as_ref().filter(|user| user.linker.is_none());
+        let line = |user: &UserLinker| {
+            let links = self
+                .linker
+                .as_ref()
+                .map_or("nothing".into(), |linker| linker.program().display().to_string());
+            format!(
+                "the linker {} ({}) is not on this machine; {links} links instead",
+                user.named, user.origin
+            )
+        };
+        absent.map(line).into_iter().collect()
     }
 
     /// Returns the job's title for messages, such as `native for aarch64-unknown-linux-musl`.

@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 
 use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
-use crate::cargo::userflags::{cargo_home, user_settings};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::plan::{self, ModeRequest, PlanRequest};
+use crate::plan::{self, Lack, Mend, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
 use crate::toolchain_lock;
 use xtask_base::{Bases, distroless};
@@ -15,12 +14,13 @@ use xtask_compilers::rustc::{Rustc, find};
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::stand_in::HOST_OR_TARGET;
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
-use xtask_config::workspace::{Package, Workspace};
+use xtask_config::cargo_config::{CargoConfig, ConfiguredProgram, WrapperKind};
+use xtask_config::workspace::{Package, Workspace, folder};
 use xtask_config::{Config, FILE_NAME};
 use xtask_files::error::{Error, Result};
 use xtask_files::threads;
 use xtask_process::cache;
-use xtask_process::host::Host;
+use xtask_process::host::{Host, PathLookup};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
 
@@ -53,24 +53,46 @@ impl Session {
     pub fn open(common: &Common, json: bool) -> Result<Self> {
         let ui = Ui::new(common.quiet, common.verbose, json);
         // The triple is rustc's to say; until then none is looked at.
-        let mut host = Host::read(Triple::parse("unknown"));
+        let host = Host::read(Triple::parse("unknown"));
         host.understood(&BTreeSet::new())?;
         let cache = cache::dir(&host, std::env::consts::OS)?;
         let this =
             std::env::current_exe().map_err(|e| Error::failed(format!("cannot find this program: {e}")))?;
-        let manifest = common.manifest_path.as_deref();
-        let dir = match manifest.and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()) {
-            Some(dir) => dir.to_owned(),
-            None => PathBuf::from("."),
-        };
-        let dir = std::path::absolute(&dir).unwrap_or(dir);
-        let rustc = || find::active(&host, &dir, &cache);
-        let (rustc, workspace) = threads::both(rustc, || Workspace::load(manifest, common.offline));
-        let (workspace, rustc) = (workspace?, rustc?);
+        let (dir, manifest) = folder(common.manifest_path.as_deref())?;
+        let read = |dir: &Path| Self::read(&host, dir, manifest.as_deref(), &cache, common.offline);
+        let mut found = read(&dir)?;
+        // Cargo is started in the root, and everything is read as it is there: of what lies between, nothing counts.
+        let root = found.0.root.clone();
+        if speaks_between(&root, &dir) {
+            found = read(&root)?;
+        }
+        let (workspace, rustc, mut host) = found;
         host.understood(rustc.known_targets())?;
         host.triple = rustc.host.clone();
         let config_file = common.config.clone().unwrap_or_else(|| workspace.root.join(FILE_NAME));
         Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline })
+    }
+
+    /// What Cargo, its configuration and rustc say in a folder, side by side.
+    fn read(
+        host: &Host,
+        dir: &Path,
+        manifest: Option<&Path>,
+        cache: &Path,
+        offline: bool,
+    ) -> Result<(Workspace, Rustc, Host)> {
+        let configured = || {
+            let configuration = CargoConfig::ask(host, dir)?;
+            let mut host = host.clone();
+            configuration.configure(&mut host);
+            let rustc = find::active(&host, dir, cache)?;
+            Ok((configuration, rustc, host))
+        };
+        let (found, workspace) = threads::both(configured, || Workspace::ask(host, dir, manifest, offline));
+        // What is wrong with the workspace is said first: most of it is wrong for the other two as well.
+        let workspace = workspace?;
+        let (configuration, rustc, host) = found?;
+        Ok((workspace.with(configuration), rustc, host))
     }
 
     /// Reads targets.toml.
@@ -125,8 +147,9 @@ impl Session {
     /// Where the workspace does not have it, which reading targets.toml has excluded.
     pub fn package(&self, config: &Config) -> Result<&Package> {
         let wanted = &config.app.package;
-        let found = self.workspace.packages.iter().find(|p| p.name == *wanted);
-        found.ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
+        self.workspace
+            .package(wanted)
+            .ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
     }
 
     /// What the bases of images come from. `locks` is [`Session::locks`]; `setup` says whether somebody agreed to fetch
@@ -171,30 +194,50 @@ impl Session {
         self.workspace.target_directory.join("xtask")
     }
 
-    /// What every cargo call of a run shares. `targets` are all that may be built.
-    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[Triple]) -> CargoContext<'a> {
+    /// CargoGoal every cargo call of a run shares.
+    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>) -> CargoContext<'a> {
         let root = &self.workspace.root;
-        let user: BTreeMap<_, _> =
-            targets.iter().map(|t| (t.clone(), user_settings(t, &self.host, root))).collect();
         CargoContext {
-            cargo: self.host.var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from),
+            cargo: self.host.cargo(),
             manifest: root.join("Cargo.toml"),
             manifests: self.workspace.packages.iter().map(|p| p.dir.join("Cargo.toml")).collect(),
+            ids: self.workspace.ids(),
+            configuration: &self.workspace.configuration,
             root,
             start: root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
             host_or_target: host_cc.and_then(|_| self.host_or_target()),
             host_cc,
-            cargo_home: cargo_home(&self.host),
+            cargo_home: self.host.cargo_home(),
             cache: &self.cache,
             offline: self.offline,
             extra_env: BTreeMap::new(),
             renamed: self.outside().into_iter().map(|dir| (dir.clone(), name_outside(root, &dir))).collect(),
             umask: None,
             settings: Vec::new(),
-            user,
         }
+    }
+
+    /// The wrapper of rustc that Cargo is told to use and that is not on this machine.
+    pub fn absent_wrapper(&self) -> Option<Lack> {
+        let configured =
+            |kind: WrapperKind| Some((kind, self.workspace.configuration.wrapper(kind, &self.host)?));
+        WrapperKind::ALL.into_iter().filter_map(configured).find_map(|(kind, wrapper)| {
+            let ConfiguredProgram { named, origin, .. } = &wrapper;
+            let why = match wrapper.find(&self.host) {
+                PathLookup::Program(_) => return None,
+                PathLookup::NotExecutable(path) => format!("{} is not executable", path.display()),
+                PathLookup::Nothing => "is not on this machine".to_owned(),
+            };
+            Some(Lack {
+                what: format!("Cargo starts rustc through {named}, which {origin} names: it {why}"),
+                mend: Mend::Machine(format!(
+                    "install {named}, or turn it off with an empty variable: {}=",
+                    kind.variable()
+                )),
+            })
+        })
     }
 
     /// The folders outside of the workspace that it takes packages from.
@@ -216,6 +259,16 @@ impl Session {
     pub fn builder<'a>(&'a self, config: &'a Config, site: CargoContext<'a>) -> Builder<'a> {
         Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
     }
+}
+
+/// Whether a folder, or one on the way from it up to the root, has files that Cargo or rustup read in it alone.
+fn speaks_between(root: &Path, dir: &Path) -> bool {
+    if root == dir {
+        return false;
+    }
+    let files = [".cargo", "rust-toolchain.toml", "rust-toolchain"];
+    let between = || dir.ancestors().take_while(|dir| *dir != root);
+    !dir.starts_with(root) || between().any(|dir| files.iter().any(|file| dir.join(file).exists()))
 }
 
 /// `--providers`.

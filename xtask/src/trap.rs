@@ -116,7 +116,7 @@ impl Traps {
                 set(format!("{variable}_{}", triple.underscored()), &trap);
             }
         }
-        let path = std::iter::once(&self.dir).chain(host.path());
+        let path = std::iter::once(&self.dir).chain(host.build_path());
         if let Ok(path) = std::env::join_paths(path) {
             env.insert("PATH".into(), path.to_string_lossy().into_owned());
         }
@@ -166,7 +166,7 @@ impl Traps {
 /// Every name that must not be reached, with the program that it stands for (empty where there is none).
 fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
     let mut names = BTreeMap::new();
-    for dir in host.path() {
+    for dir in host.build_path() {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use crate::plan::{Job, StdUse};
 use xtask_compilers::toolchain::identity::Fingerprint;
+use xtask_config::cargo_config::FlagRoad;
+use xtask_triple::Triple;
 
 /// What all jobs of a cohort share.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +28,8 @@ pub struct Key {
     pub rustc: PathBuf,
     /// What tells this rustc from others, without a path of this machine.
     pub rustc_identity: String,
+    /// The target whose flags are in a variable, which is for the whole call, so that no other target can be in it.
+    pub alone: Option<Triple>,
 }
 
 /// Jobs that one cargo call builds.
@@ -48,6 +52,7 @@ impl Key {
             env: job.target.env.clone(),
             rustc: std.rustc.clone(),
             rustc_identity: std.identity.clone(),
+            alone: (job.user.flags.road == FlagRoad::Variable).then(|| job.target.triple.clone()),
         }
     }
 

@@ -22,7 +22,7 @@ const KNOWN: [(&str, &[Need]); 5] = [
 /// A program to ask about: which, with which features, for which target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BuildQuery<'a> {
-    /// The name of the package that the program belongs to.
+    /// The package that the program belongs to: its package ID, or its name.
     pub package: &'a str,
     /// The name of the program in the package.
     pub bin: &'a str,

@@ -1,15 +1,16 @@
 //! The cargo call of a cohort, as a value: pure but for the variables and files it is told of.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::cohort::Cohort;
 use super::inherited::clean;
-use super::userflags::UserSettings;
 use crate::plan::Job;
 use crate::trap::Traps;
 use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, TARGET_DIR};
 use xtask_compilers::toolchain::{Link, Linker, Toolchain};
+use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
@@ -23,6 +24,10 @@ pub struct CargoContext<'a> {
     pub manifest: PathBuf,
     /// The manifests of all its members.
     pub manifests: Vec<PathBuf>,
+    /// The package ID of each member, by its name.
+    pub ids: BTreeMap<String, String>,
+    /// What the files of Cargo's configuration say.
+    pub configuration: &'a CargoConfig,
     /// The folder of the workspace that is built.
     pub root: &'a Path,
     /// Where Cargo is started: it takes its configuration from there and from the folders above, wherever the manifest
@@ -51,8 +56,13 @@ pub struct CargoContext<'a> {
     pub umask: Option<&'static str>,
     /// Settings for Cargo's `--config`, over the workspace's own.
     pub settings: Vec<String>,
-    /// The user's own settings for each target.
-    pub user: BTreeMap<Triple, UserSettings>,
+}
+
+impl CargoContext<'_> {
+    /// What names a member to Cargo: its package ID, since a dependency may have the same name.
+    pub fn id<'s>(&'s self, name: &'s str) -> &'s str {
+        self.ids.get(name).map_or(name, String::as_str)
+    }
 }
 
 /// What Cargo is to do with the cohort.
@@ -81,10 +91,10 @@ pub fn invocation(
     let mut cmd = Cmd::new(&site.cargo);
     cmd = match what {
         CargoGoal::Bin { package, bin } => cmd
-            .args(["build", "--package", package, "--bin", bin])
+            .args(["build", "--package", site.id(package), "--bin", bin])
             .args(["--message-format=json-render-diagnostics", "--keep-going"]),
         CargoGoal::Tests(packages) => {
-            packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", p]))
+            packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", site.id(p)]))
         }
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
@@ -113,7 +123,7 @@ pub fn invocation(
     }
     cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &key.rustc);
     // What cannot be known from a build is not asked for: a terminal's width and colours change nothing that is kept.
-    cmd = cmd.env("CARGO_TERM_PROGRESS_WHEN", "never").cwd(site.start);
+    cmd = site.host.settled(cmd.env("CARGO_TERM_PROGRESS_WHEN", "never"), site.start);
     for (name, value) in site.extra_env.iter().chain(&key.env) {
         cmd = cmd.env(name, value);
     }
@@ -134,10 +144,19 @@ pub fn invocation(
     for job in &cohort.jobs {
         cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
+    let cmd = unforced(cmd, site.configuration);
     match site.umask {
         Some(umask) => under(umask, &cmd),
         None => cmd,
     }
+}
+
+/// Lets the variables of a call go before those that a file forces on it: what they were to say is part of ours.
+fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
+    let forced = configuration.variables().into_iter().filter(|variable| variable.force);
+    let ours: Vec<_> = forced.filter(|it| cmd.env.contains_key(OsStr::new(&it.name))).collect();
+    ours.into_iter()
+        .fold(cmd, |cmd, it| cmd.arg("--config").arg(format!("env.{}.force=false", toml_string(&it.name))))
 }
 
 /// The command behind a shell that sets the umask, which a process shares with all its threads and cannot set for a child.
@@ -169,14 +188,13 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
     // As --config, not as variables: those are split at white space, and a path may hold some. The user's variable
     // would be added to ours; its flags are among ours already.
     cmd = cmd.env_remove(format!("{prefix}_RUSTFLAGS"));
-    let user = site.user.get(triple).cloned().unwrap_or_default();
     let flags = flags(job, site);
-    // A flag that holds white space cannot be part of a string; as a list, Cargo says what does not go together.
-    let as_text = user.as_text && !flags.iter().any(|f| f.contains(char::is_whitespace));
-    let value = if as_text { toml_string(&flags.join(" ")) } else { list(&flags) };
-    cmd = cmd.arg("--config").arg(setting(triple, "rustflags", &value));
-    // Building runs nothing; and a list would be added to the user's own, which goes first in any case.
-    let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !user.runner);
+    cmd = match job.user.flags.road {
+        FlagRoad::Config => cmd.arg("--config").arg(setting(triple, "rustflags", &list(&flags))),
+        FlagRoad::Variable => cmd.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),
+    };
+    // Building runs nothing; and the user's own goes first in any case.
+    let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !job.user.runner);
     if let Some(words) = runner {
         cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
     }
@@ -201,11 +219,11 @@ pub(crate) fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// All rustflags of a job, in order: the user's, ours, targets.toml's, and the toolchain's identity, which makes Cargo
-/// build anew exactly what a change of toolchain touches.
+/// The rustflags that a call hands over for a job, in order: the user's as far as Cargo does not add them by itself, ours,
+/// targets.toml's, and the toolchain's identity, which makes Cargo build anew exactly what a change of toolchain touches.
 pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
     let triple = &job.target.triple;
-    let mut flags = site.user.get(triple).map(|user| user.flags.clone()).unwrap_or_default();
+    let mut flags: Vec<String> = job.user.flags.handed.iter().map(|flag| flag.text.clone()).collect();
     if let (Some(std), Some(linker)) = (&job.std, &job.linker) {
         flags.extend(linker.rustflags(triple, std.sysroot.as_deref()));
         let (source, name) = &std.source;
@@ -243,6 +261,17 @@ fn remaps(site: &CargoContext) -> Vec<(String, String)> {
 /// The variables by which `cc`, CMake-driven and other -sys crates find a target's C tools.
 fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &CargoContext) -> Cmd {
     let underscored = triple.underscored();
+    let named: BTreeSet<String> =
+        site.configuration.variables().into_iter().map(|variable| variable.name).collect();
+    // The spelling with hyphens is stronger than ours, and where a file has it, removing it from the environment does nothing.
+    let spell = |cmd: Cmd, name: &str, value: Option<OsString>| {
+        let [strong, own] = [format!("{name}_{triple}"), format!("{name}_{underscored}")];
+        let Some(value) = value else { return cmd.env_remove(strong) };
+        match named.contains(&strong) {
+            true => cmd.env(strong, &value).env(own, value),
+            false => cmd.env_remove(strong).env(own, value),
+        }
+    };
     let tools = [
         ("CC", Some(&toolchain.cc)),
         ("CXX", toolchain.cxx.as_ref()),
@@ -250,26 +279,32 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &C
         ("RANLIB", toolchain.ranlib.as_ref()),
     ];
     for (name, tool) in tools {
-        // The spelling with hyphens would win over ours.
-        cmd = cmd.env_remove(format!("{name}_{triple}"));
-        if let Some(tool) = tool {
-            cmd = cmd.env(format!("{name}_{underscored}"), tool);
-        }
+        cmd = spell(cmd, name, tool.map(|tool| tool.clone().into_os_string()));
     }
     let maps = remaps(site).into_iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
     // Build scripts split CFLAGS at white space; a path that holds some cannot be mapped this way.
     let maps: Vec<String> = maps.filter(|m| !m.contains(char::is_whitespace)).collect();
     for name in ["CFLAGS", "CXXFLAGS"] {
-        let user = [format!("{name}_{triple}"), format!("{name}_{underscored}"), format!("TARGET_{name}")]
-            .iter()
-            .find_map(|key| site.host.var(key))
-            .or_else(|| site.host.var(name).filter(|_| *triple == site.host.triple));
-        let words: Vec<&str> = user.into_iter().chain(maps.iter().map(String::as_str)).collect();
-        cmd =
-            cmd.env_remove(format!("{name}_{triple}")).env(format!("{name}_{underscored}"), words.join(" "));
+        let user = c_flags(name, triple, site.host);
+        let user = user.iter().filter_map(|key| site.host.var(key));
+        let words: Vec<&str> = user.chain(maps.iter().map(String::as_str)).collect();
+        cmd = spell(cmd, name, Some(words.join(" ").into()));
     }
     if let Some(library) = toolchain.link.rules().cxx_library {
         cmd = cmd.env(format!("CXXSTDLIB_{underscored}"), library);
     }
     cmd
+}
+
+/// The variables with a user's flags for C (`CFLAGS`) or C++ that the crate `cc` takes for a target, all of those that are set,
+/// the weakest first. Older releases of it take the strongest alone, which gets all of them here.
+pub fn c_flags(name: &str, triple: &Triple, host: &Host) -> Vec<String> {
+    let of_host = (*triple == host.triple).then(|| format!("HOST_{name}"));
+    let keys = std::iter::once(name.to_owned()).chain(of_host);
+    let keys = keys.chain([
+        format!("TARGET_{name}"),
+        format!("{name}_{}", triple.underscored()),
+        format!("{name}_{triple}"),
+    ]);
+    keys.filter(|key| host.var(key).is_some()).collect()
 }

@@ -192,13 +192,16 @@ pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
 pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String {
     let (app, site) = (builder.app, &builder.site);
     let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
-    let print = Fingerprint::new("unit graph 6").with(question);
-    let print = print.with(cohort.key.folder()).with(targets.join(" ")).with(&app.package).with(&app.bin);
+    let print = Fingerprint::new("unit graph 7").with(question);
+    let print = print
+        .with(site.configuration.digest())
+        .with(cohort.key.folder())
+        .with(targets.join(" "))
+        .with(&app.package)
+        .with(&app.bin);
     let lock = site.root.join("Cargo.lock");
-    let configuration = xtask_config::workspace::configuration(site.start, site.cargo_home.clone());
     std::iter::once(lock)
         .chain(site.manifests.iter().cloned())
-        .chain(configuration)
         .fold(print, |print, file| print.with(digest(&file).unwrap_or_default()))
         .short()
 }

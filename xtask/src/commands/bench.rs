@@ -38,8 +38,7 @@ pub(super) fn run(
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
-    let targets: Vec<_> = jobs.iter().map(|j| j.target.triple.clone()).collect();
-    let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
+    let site = start.session.site(start.look.findings.host_cc.as_deref());
     let builder = start.session.builder(&start.config, site);
     fetch(&builder)?;
     let mut real =
@@ -118,7 +117,7 @@ fn fetch(builder: &Builder) -> Result<()> {
         .arg(&site.manifest);
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
     let task = builder.ui.task("Fetching", "dependencies");
-    let output = cmd.cwd(site.root).capture(Duration::from_secs(600))?;
+    let output = site.host.settled(cmd, site.start).capture(Duration::from_secs(600))?;
     drop(task);
     match output.ok() {
         true => Ok(()),

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::Duration;
 
-use crate::cargo::userflags::cargo_home;
 use crate::cli::Common;
 use crate::conformance::{
     ConformanceMode, ConformanceResult, Expectation, PROGRAMS, PublishedProgram, folder, judge, markdown,
@@ -65,10 +64,7 @@ fn chosen(names: &[String]) -> Result<Vec<&'static PublishedProgram>> {
 }
 
 fn one(session: &Session, program: &PublishedProgram, dir: &Path) -> Result<Vec<ConformanceResult>> {
-    let cargo = session.host.var_os("CARGO").map_or_else(|| "cargo".into(), std::path::PathBuf::from);
-    let home = cargo_home(&session.host)
-        .ok_or_else(|| Error::missing("neither CARGO_HOME nor HOME says where Cargo unpacks crates"))?;
-    source::fetch(program, &cargo, &home, session.offline, dir)?;
+    source::fetch(program, &session.host, session.offline, dir)?;
     xtask_files::write(&dir.join("targets.toml"), targets_toml(program).as_bytes())?;
     let mut results = Vec::new();
     for mode in program.modes {

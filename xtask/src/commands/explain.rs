@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::cargo::reached::Reached;
 use crate::cli::{Common, Planning};
 use crate::discovery;
 use crate::plan::{self, StdState};
@@ -17,6 +18,7 @@ struct ExplainDocument<'a> {
     schema: u32,
     target: &'a str,
     chosen: Option<&'a str>,
+    reached: &'a Reached,
     candidates: Vec<CandidateJson<'a>>,
     nothing: Vec<NothingJson<'a>>,
 }
@@ -52,8 +54,10 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         .surveys
         .get(triple)
         .ok_or_else(|| Error::usage(format!("{triple} was not surveyed")))?;
+    let user = look.findings.user.get(triple).cloned().unwrap_or_default();
+    let reached = Reached::new(triple, &user, &session.workspace.configuration, &session.host);
     if json {
-        let text = serde_json::to_string_pretty(&document(target, survey));
+        let text = serde_json::to_string_pretty(&document(target, survey, &reached));
         session.ui.data(&text.map_err(|e| Error::failed(format!("explain: {e}")))?);
         return Ok(());
     }
@@ -70,6 +74,7 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         Some(StdState::Absent(reason)) => format!("  std: {reason}\n"),
         None => String::new(),
     };
+    text.extend(reached.lines().into_iter().map(|line| format!("  {line}\n")));
     let width = Provider::ALL.iter().map(|provider| provider.name().len()).max().unwrap_or_default();
     text += "  C toolchains, in the order in which they are tried:\n";
     let tried = survey.tried.iter().map(|(candidate, verdict)| {
@@ -136,7 +141,7 @@ fn verb(step: &str) -> &str {
     }
 }
 
-fn document<'a>(target: &'a str, survey: &'a Survey) -> ExplainDocument<'a> {
+fn document<'a>(target: &'a str, survey: &'a Survey, reached: &'a Reached) -> ExplainDocument<'a> {
     let candidates = survey.tried.iter().map(|(candidate, verdict)| CandidateJson {
         provider: candidate.provider.name(),
         origin: &candidate.origin,
@@ -148,6 +153,7 @@ fn document<'a>(target: &'a str, survey: &'a Survey) -> ExplainDocument<'a> {
     ExplainDocument {
         schema: 1,
         target,
+        reached,
         chosen: survey.chosen.as_ref().map(|t| t.provider.name()),
         candidates: candidates.collect(),
         nothing: nothing.collect(),

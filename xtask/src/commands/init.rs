@@ -1,6 +1,5 @@
 //! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
 
-use std::path::Path;
 use std::time::Duration;
 
 use crate::cargo::compilers::BuildQuery;
@@ -31,10 +30,14 @@ pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
 /// What Cargo says of a program. It fetches what it lacks for that, as any build would.
 fn ask(session: &Session, question: &BuildQuery<'_>) -> Result<UnitGraph> {
     let root = &session.workspace.root;
-    let cargo = session.host.var_os("CARGO").unwrap_or_else(|| "cargo".as_ref());
-    let cmd = question.command(Path::new(cargo), &root.join("Cargo.toml"), session.offline).cwd(root);
+    let cmd = question.command(&session.host.cargo(), &root.join("Cargo.toml"), session.offline);
     let cmd = clean(cmd, &session.host, &session.workspace.target_directory);
-    let cmd = cmd.env("RUSTC", &session.rustc.program);
+    let cmd = session.host.settled(cmd.env("RUSTC", &session.rustc.program), root);
+    // Nothing is compiled, so that a wrapper that is not here need not be.
+    let cmd = match session.absent_wrapper() {
+        Some(_) => cmd.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", ""),
+        None => cmd,
+    };
     session.ui.detail("Running", cmd.line());
     let _task = session.ui.late_task("Asking", "Cargo which packages compile C");
     let output = cmd.capture_whole(LIMIT)?;

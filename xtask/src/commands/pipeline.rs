@@ -57,6 +57,9 @@ impl PlannedRun {
     /// Says what falls back and why, and ends here where that is not allowed. Builds nothing.
     pub(super) fn check(&self) -> Result<()> {
         for job in &self.plan.jobs {
+            for line in job.replaced() {
+                self.session.ui.warn(format!("{}: {line}", job.target.triple));
+            }
             if let Some(fallback) = &job.fallback {
                 let tried: String = fallback
                     .tried
@@ -139,7 +142,7 @@ impl PlannedRun {
     pub(super) fn prospects(&self) -> Vec<Prospect> {
         let locks = self.session.locks();
         let bases = self.session.bases(&locks, &self.config, self.setup, self.request.strict);
-        place::ahead(&self.config, &self.request, &self.plan, &self.look.findings.user_flags, &bases)
+        place::ahead(&self.config, &self.request, &self.plan, &bases)
     }
 
     fn check_bases(&self) -> Result<()> {
@@ -174,9 +177,7 @@ impl PlannedRun {
 
     /// Returns what all cargo calls of the run are made from.
     pub(super) fn builder(&self) -> Builder<'_> {
-        let targets: Vec<_> = self.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
-        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
-        self.session.builder(&self.config, site)
+        self.session.builder(&self.config, self.session.site(self.look.findings.host_cc.as_deref()))
     }
 
     /// Where the program comes from.

@@ -36,6 +36,11 @@ fn text(plan: &Plan, color: bool) -> String {
             }
         }
     }
+    for job in &plan.jobs {
+        for line in job.replaced() {
+            text += &format!("\n{}: {line}", job.target.triple);
+        }
+    }
     for job in plan.jobs.iter().filter(|j| !j.buildable()) {
         text += &format!("\n{}: cannot be built yet: {}", job.title(), job.lacking());
     }

@@ -16,7 +16,7 @@ use crate::rebuild::sources::{SourceCopy, copy, counterpart};
 use crate::rebuild::{Difference, compare, inputs, paths_in, repository};
 use crate::record::VerifiedProgram;
 use crate::verify::{Verified, refuse};
-use xtask_config::workspace::configuration;
+use xtask_config::workspace::Workspace;
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
 use xtask_process::exec::{Cmd, Undo};
@@ -45,8 +45,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     // what is interrupted may write on until this process ends.
     let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
     let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
-    let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
-    let mut site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
+    let mut site = start.session.site(start.look.findings.host_cc.as_deref());
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
         .into_iter()
         .flatten()
@@ -54,7 +53,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
         .collect();
     let copied = elsewhere(start, &site, &work, &verified)?;
     if let Some(copied) = &copied {
-        site = of_copy(&site, copied);
+        site = of_copy(&site, copied)?;
     }
     // What stands for the first build's folders.
     site.renamed.push((work.clone(), "/target/xtask".to_owned()));
@@ -115,17 +114,17 @@ struct Copied {
 }
 
 /// What the cargo calls of a copy share. Configuration and vendored sources stay where they are.
-fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> CargoContext<'a> {
+fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> Result<CargoContext<'a>> {
     let mut site = site.clone();
     let root = &copied.sources.root;
     site.renamed.push((site.root.to_owned(), "/src".to_owned()));
     let moved = |path: &PathBuf| root.join(path.strip_prefix(site.root).unwrap_or(path));
     site.manifests = site.manifests.iter().map(moved).collect();
     site.manifest = root.join("Cargo.toml");
-    let configuration = configuration(site.start, site.cargo_home.clone());
-    site.settings.extend(patches(configuration, site.root, root));
+    site.ids = Workspace::ask(site.host, site.start, Some(&site.manifest), site.offline)?.ids();
+    site.settings.extend(patches(site.configuration.patches(), site.root, root));
     site.root = root;
-    site
+    Ok(site)
 }
 
 /// The folders of the packages that Cargo builds the programs of a plan from, by paths; none where it does not tell.
@@ -208,7 +207,7 @@ fn elsewhere(
             "run it in a fresh clone",
         );
     }
-    let builder = start.session.builder(&start.config, of_copy(site, &copied));
+    let builder = start.session.builder(&start.config, of_copy(site, &copied)?);
     let builder = Builder { work: work.to_owned(), ..builder };
     let not_copied = |folder: &PathBuf| !folder.starts_with(&copied.sources.root);
     let fixed: Vec<PathBuf> = match folders(start, &builder)? {

@@ -156,8 +156,7 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
         let start = start(common, &planning, SetupFlag::default(), true)?;
         start.check()?;
         start.take_turn();
-        let triples: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
-        let mut site = start.session.site(start.look.findings.host_cc.as_deref(), &triples);
+        let mut site = start.session.site(start.look.findings.host_cc.as_deref());
         let profiles: std::collections::BTreeSet<&String> =
             start.plan.jobs.iter().map(|job| &job.target.profile).collect();
         site.settings =

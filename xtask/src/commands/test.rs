@@ -82,8 +82,9 @@ fn set_up(common: &Common, planning: &Planning) -> Result<()> {
 pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
     let session = Session::open(common, false)?;
     let config = session.config()?;
-    let cargo = session.site(None, &[]).cargo;
-    let version = Cmd::new(&cargo).args(["miri", "--version"]).capture(Duration::from_secs(60))?;
+    let site = session.site(None);
+    let version = Cmd::new(&site.cargo).args(["miri", "--version"]);
+    let version = session.host.settled(version, site.start).capture(Duration::from_secs(60))?;
     if !version.ok() {
         return Err(Error::missing("Miri is not installed for the active toolchain")
             .found(version.errors().lines().next().unwrap_or_default())
@@ -91,11 +92,13 @@ pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
             .help("RUSTUP_TOOLCHAIN=nightly cargo xtask test --miri"));
     }
     let packages = touched(&session.workspace, &config.app.package).into_iter().skip(1);
-    let cmd = Cmd::new(&cargo).args(["miri", "test", "--no-default-features"]);
-    let cmd = packages.fold(cmd, |cmd, name| cmd.args(["--package", &name]));
+    let cmd = Cmd::new(&site.cargo).args(["miri", "test", "--no-default-features"]);
+    let cmd = packages.fold(cmd, |cmd, name| cmd.args(["--package", site.id(&name)]));
+    let cmd = clean(cmd, &session.host, &session.workspace.target_directory);
     // Property tests read the clock and the environment.
-    let cmd = clean(cmd, &session.host, &session.workspace.target_directory)
-        .cwd(&session.workspace.root)
+    let cmd = session
+        .host
+        .settled(cmd, site.start)
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
         .env("PROPTEST_CASES", "16");
     let cmd = if args.is_empty() { cmd } else { cmd.arg("--").args(args) };
@@ -140,9 +143,16 @@ fn watched(mut cmd: Cmd, host: &Triple) -> Cmd {
         let set = cmd.env.get(std::ffi::OsStr::new(&key)).cloned().flatten().unwrap_or_default();
         cmd = cmd.env(&key, format!("{} {FLAGS}", set.to_string_lossy()).trim());
     }
-    cmd.arg("--config")
-        .arg(format!("target.\"{host}\".rustflags=[\"-lasan\",\"-lubsan\"]"))
-        .env("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1")
+    let libraries = ["-lasan", "-lubsan"];
+    let encoded = cmd.env.get(std::ffi::OsStr::new("CARGO_ENCODED_RUSTFLAGS")).cloned().flatten();
+    let cmd = match encoded {
+        Some(flags) => {
+            let flags = format!("{}\u{1f}{}", flags.to_string_lossy(), libraries.join("\u{1f}"));
+            cmd.env("CARGO_ENCODED_RUSTFLAGS", flags)
+        }
+        None => cmd.arg("--config").arg(format!("target.\"{host}\".rustflags={libraries:?}")),
+    };
+    cmd.env("ASAN_OPTIONS", "detect_leaks=1:allocator_may_return_null=1")
         .env("UBSAN_OPTIONS", "print_stacktrace=1")
         .env("XTASK_SANITIZED", "1")
 }
@@ -167,8 +177,7 @@ fn modes(
             });
         }
     }
-    let targets: Vec<_> = start.plan.jobs.iter().map(|j| j.target.triple.clone()).collect();
-    let site = start.session.site(start.look.findings.host_cc.as_deref(), &targets);
+    let site = start.session.site(start.look.findings.host_cc.as_deref());
     for cohort in cohorts(&start.plan.jobs) {
         // Beside the build folders: tests run without traps, since test tools may well compile C.
         let tests = start.session.work().join(if sanitize.is_some() { "test-sanitized" } else { "test" });
@@ -214,11 +223,11 @@ fn others(start: &PlannedRun, touched: &[String], tally: &mut TestTally) -> Resu
 
 /// `cargo test` for packages, on the host as Cargo itself would.
 fn plain(start: &PlannedRun, packages: &[&str]) -> Cmd {
-    let site = start.session.site(None, &[]);
+    let site = start.session.site(None);
     let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
-    let cmd = packages.iter().fold(cmd, |cmd, name| cmd.args(["--package", name]));
+    let cmd = packages.iter().fold(cmd, |cmd, name| cmd.args(["--package", site.id(name)]));
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
-    clean(cmd, site.host, site.target_directory).cwd(site.root)
+    site.host.settled(clean(cmd, site.host, site.target_directory), site.start)
 }
 
 /// What the test runners said, added up.

@@ -5,19 +5,14 @@ use std::path::{Path, PathBuf};
 use super::PublishedProgram;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
+use xtask_process::host::Host;
 
 /// Fetches the crate with Cargo and copies its source to `dir`, which is replaced. A `[workspace]` table makes the copy a
 /// workspace of its own wherever it lies.
 ///
 /// # Errors
-/// Where Cargo cannot fetch it, or it has no Cargo.lock.
-pub fn fetch(
-    program: &PublishedProgram,
-    cargo: &Path,
-    cargo_home: &Path,
-    offline: bool,
-    dir: &Path,
-) -> Result<()> {
+/// Where Cargo cannot fetch it, its home is not known, or the crate has no Cargo.lock.
+pub fn fetch(program: &PublishedProgram, host: &Host, offline: bool, dir: &Path) -> Result<()> {
     let _ = std::fs::remove_dir_all(dir);
     let asking = dir.join("fetch");
     std::fs::create_dir_all(asking.join("src")).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
@@ -28,7 +23,7 @@ pub fn fetch(
     );
     xtask_files::write(&asking.join("Cargo.toml"), manifest.as_bytes())?;
     xtask_files::write(&asking.join("src/lib.rs"), b"")?;
-    let mut fetching = Cmd::new(cargo).arg("fetch").cwd(&asking);
+    let mut fetching = host.settled(Cmd::new(host.cargo()).arg("fetch"), &asking);
     if offline {
         fetching = fetching.arg("--offline");
     }
@@ -37,7 +32,10 @@ pub fn fetch(
         return Err(Error::missing(format!("Cargo cannot fetch {} {}", program.name, program.version))
             .found(output.errors()));
     }
-    let source = unpacked(program, cargo_home)?;
+    let home = host
+        .cargo_home()
+        .ok_or_else(|| Error::missing("neither CARGO_HOME nor HOME says where Cargo unpacks crates"))?;
+    let source = unpacked(program, &home)?;
     // Programs are built by the toolchain of this run.
     let pinned = ["rust-toolchain", "rust-toolchain.toml"];
     std::fs::remove_dir_all(&asking).map_err(|e| Error::io("cannot remove", &asking, &e))?;

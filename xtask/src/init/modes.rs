@@ -42,7 +42,7 @@ pub(super) fn of(
 ) -> (Vec<ModeDraft>, Option<Error>) {
     let told = |shape: Shape| {
         let Shape { features, default_features, .. } = shape;
-        let question = BuildQuery { package: &package.name, bin, target, features, default_features };
+        let question = BuildQuery { package: &package.id, bin, target, features, default_features };
         ask(&question).map(|graph| ModeDraft { shape, compilers: Compilers::of(&graph, target) })
     };
     let untold = |shape: Shape| ModeDraft { shape, compilers: Compilers::default() };

@@ -1,14 +1,11 @@
 //! What is known before anything is built of the bases that images are to stand on: that they cannot be had.
 
-use std::collections::BTreeMap;
-
-use crate::plan::{Job, Plan, PlanRequest};
+use crate::plan::{Job, Plan, PlanRequest, is_static};
 use xtask_base::Base;
 use xtask_base::{Bases, Distroless, Flavour};
-use xtask_compilers::rustflags::is_static;
 use xtask_config::{Config, Image, ImageTarget};
 use xtask_files::error::Error;
-use xtask_triple::{Libc, Platform, Triple};
+use xtask_triple::{Libc, Platform};
 
 /// Something about the base of an image, or of several.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,20 +28,14 @@ pub enum Weight {
 }
 
 /// What is known of the bases of the images that a run would make: of those all of whose targets that are asked for can be
-/// built. `user_flags` are the user's own rustflags for each target.
-pub fn ahead(
-    config: &Config,
-    request: &PlanRequest,
-    plan: &Plan,
-    user_flags: &BTreeMap<Triple, Vec<String>>,
-    bases: &Bases<'_>,
-) -> Vec<Prospect> {
+/// built.
+pub fn ahead(config: &Config, request: &PlanRequest, plan: &Plan, bases: &Bases<'_>) -> Vec<Prospect> {
     let mut prospects: Vec<Prospect> = Vec::new();
     for image in &config.images {
         let job = |t: &&ImageTarget| plan.jobs.iter().find(|j| j.target.triple == t.triple && j.buildable());
         let (targets, _) = request.split(image);
         let Some(jobs) = targets.iter().map(job).collect::<Option<Vec<&Job>>>() else { continue };
-        let Some((weight, error, note)) = of_image(image, &jobs, user_flags, bases) else { continue };
+        let Some((weight, error, note)) = of_image(image, &jobs, bases) else { continue };
         let known = prospects.iter_mut().find(|p| p.weight == weight && p.error.what == error.what);
         match known {
             Some(known) => known.error.found.push(note),
@@ -54,18 +45,11 @@ pub fn ahead(
     prospects
 }
 
-fn of_image(
-    image: &Image,
-    jobs: &[&Job],
-    user_flags: &BTreeMap<Triple, Vec<String>>,
-    bases: &Bases<'_>,
-) -> Option<(Weight, Error, String)> {
+fn of_image(image: &Image, jobs: &[&Job], bases: &Bases<'_>) -> Option<(Weight, Error, String)> {
     let checked = |base: &Base, platform: &Platform| bases.check(base, platform).err();
     if image.base == Base::Auto {
         let dynamic = jobs.iter().find(|job| {
-            let user = user_flags.get(&job.target.triple).map(Vec::as_slice).unwrap_or_default();
-            let triple = &job.target.triple;
-            triple.libc() == Libc::Glibc && !is_static(triple, user, &job.target.rustflags)
+            job.target.triple.libc() == Libc::Glibc && !is_static(&job.target, Some(&job.user))
         })?;
         // The static one has no C library, so that the next is looked at too.
         let tried = [Flavour::Static, Flavour::Base].map(|flavour| Base::Distroless(Distroless::of(flavour)));

@@ -8,6 +8,7 @@ use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Survey, Unprobed};
 use xtask_compilers::toolchain::{Link, Linker, Provider, Toolchain};
+use xtask_config::cargo_config::{UserFlag, UserFlags, UserSettings};
 use xtask_config::{CcChoice, Config, Mode, ModeChoice, Need, Target};
 use xtask_gate::{ProcessorFlag, processors};
 use xtask_triple::{Arch, Triple, system};
@@ -205,24 +206,29 @@ impl OneTarget<'_> {
     /// Why a mode cannot load shared libraries on this target, where it must. No toolchain mends that.
     fn no_dlopen(&self, mode: &Mode) -> Option<String> {
         let triple = &self.target.triple;
-        let user = self.user_flags();
         let wants = mode.needs.contains(&Need::Dlopen);
-        (wants && rustflags::is_static(triple, user, &self.target.rustflags)).then(|| {
+        (wants && is_static(self.target, self.user())).then(|| {
             format!("programs for {triple} are static, and a static program cannot load shared libraries")
         })
     }
 
-    fn user_flags(&self) -> &[String] {
-        self.findings.user_flags.get(&self.target.triple).map(Vec::as_slice).unwrap_or_default()
+    fn user(&self) -> Option<&UserSettings> {
+        self.findings.user.get(&self.target.triple)
     }
 
     /// The flags that ask for a processor; of other architectures there are no levels to hold them against.
     fn processors(&self) -> Vec<ProcessorFlag> {
-        let flags = self.user_flags().iter().chain(&self.target.rustflags).map(String::as_str);
-        match self.target.triple.arch() {
-            Arch::X86_64 => processors(flags),
-            _ => Vec::new(),
+        if self.target.triple.arch() != Arch::X86_64 {
+            return Vec::new();
         }
+        let (own, none) = (&self.target.rustflags, UserFlags::default());
+        let user = self.user().map_or(&none, |user| &user.flags);
+        let mut asked = processors(user.around(own.iter().map(String::as_str)));
+        for asked in &mut asked {
+            let origin = user.origin(asked.at, own.len()).unwrap_or("rustflags in targets.toml");
+            asked.origin = Some(origin.to_owned());
+        }
+        asked
     }
 
     /// Whether setup could get a toolchain: what it can install for a provider and has not installed yet may serve, unless the
@@ -278,6 +284,9 @@ impl OneTarget<'_> {
     /// What links a mode's program. A pure program for musl never meets a C driver where `rust-lld` can link it, so
     /// that its bytes do not depend on which compilers a machine has.
     fn linker(&self, mode: &Mode) -> Option<Linker> {
+        if let Some(linker) = self.user().and_then(|user| user.linker.as_ref()?.linker.clone()) {
+            return Some(linker);
+        }
         let driver = |t: &Toolchain| Linker::Driver { program: t.linker.clone(), link: t.link };
         if mode.compiles() {
             return self.toolchain().map(driver);
@@ -309,6 +318,7 @@ impl OneTarget<'_> {
             let what = "rustc links build scripts with the host's C compiler, and there is no cc, gcc or clang on PATH";
             lacks.push(Lack::of_setup(what));
         }
+        lacks.extend(self.findings.absent_wrapper.as_ref().cloned());
         let images = self.config.images.iter().filter(|i| i.targets.iter().any(|t| t.triple == *triple));
         let runner = self.findings.runners.get(triple).cloned();
         Ok(Job {
@@ -318,6 +328,7 @@ impl OneTarget<'_> {
             toolchain: self.toolchain().filter(|_| mode.compiles()).cloned(),
             linker: self.linker(mode),
             std,
+            user: self.user().cloned().unwrap_or_default(),
             processors: self.processors(),
             runner: runner.unwrap_or(Runner::None { reason: "no runner was looked for".into() }),
             images: images.map(|i| i.name.clone()).collect(),
@@ -326,4 +337,14 @@ impl OneTarget<'_> {
             target: self.target.clone(),
         })
     }
+}
+
+/// Whether programs of a target are static, with what the user set for it.
+pub(crate) fn is_static(target: &Target, user: Option<&UserSettings>) -> bool {
+    let texts = |flags: &[UserFlag]| flags.iter().map(|flag| flag.text.clone()).collect::<Vec<_>>();
+    let none = UserFlags::default();
+    let user = user.map_or(&none, |user| &user.flags);
+    let before: Vec<String> = texts(&user.before).into_iter().chain(texts(&user.handed)).collect();
+    let behind: Vec<String> = target.rustflags.iter().cloned().chain(texts(&user.after)).collect();
+    rustflags::is_static(&target.triple, &before, &behind)
 }

@@ -26,6 +26,9 @@ struct JobJson<'a> {
     runner: Option<&'a str>,
     cpu: Option<String>,
     image: &'a [String],
+    /// What the user named for the job and what is used in its place.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    replaced: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -71,5 +74,6 @@ fn job(job: &Job) -> JobJson<'_> {
         runner: job.runner.name(),
         cpu: job.target.cpu.map(|level| level.to_string()),
         image: &job.images,
+        replaced: job.replaced(),
     }
 }

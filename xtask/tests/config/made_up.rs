@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use xtask_config::Config;
+use xtask_config::cargo_config::CargoConfig;
 use xtask_config::workspace::{Dependency, Package, Version, Workspace};
 use xtask_files::error::Result;
 
@@ -20,12 +21,14 @@ pub(crate) fn workspace() -> Workspace {
         lock_file: "/made/up/Cargo.lock".into(),
         packages: vec![package("engine"), shop],
         profiles: ["bench", "dev", "release", "small", "test"].map(String::from).into(),
+        configuration: CargoConfig::default(),
     }
 }
 
 fn package(name: &str) -> Package {
     Package {
         name: name.to_owned(),
+        id: format!("path+file:///made/up/{name}#{name}@1.2.3"),
         version: Version::new(1, 2, 3),
         dir: Path::new("/made/up").join(name),
         default_member: true,

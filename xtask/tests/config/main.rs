@@ -1,5 +1,6 @@
 //! targets.toml: what is refused and in which words, what is taken, and that nothing at all makes it panic.
 
+mod cargo;
 mod errors;
 mod files;
 mod golden;

@@ -131,12 +131,12 @@ fn output_that_is_no_metadata() {
 
 #[test]
 fn the_command_line() {
-    let cmd = Workspace::command(Some(Path::new("a b/Cargo.toml")), true);
+    let cmd = Workspace::command(Path::new("cargo"), Some(Path::new("a b/Cargo.toml")), true);
     let line = cmd.line();
     let arguments =
         "metadata --no-deps --format-version 1 --color never --offline --manifest-path 'a b/Cargo.toml'";
     assert!(line.ends_with(arguments), "{line}");
-    assert!(!Workspace::command(None, false).line().contains("--offline"));
+    assert!(!Workspace::command(Path::new("cargo"), None, false).line().contains("--offline"));
 }
 
 /// The promise is 60 ms; twice that leaves room for a machine that does something else as well. The best of ten counts.

@@ -8,7 +8,7 @@ use xtask_config::{Config, ModeChoice, Need};
 use xtask_files::error::ExitKind;
 use xtask_test_support::golden;
 
-use crate::support::{ARM_MUSL, GNU, MUSL, config, findings, mode, surveyed, triple};
+use crate::support::{ARM_MUSL, GNU, MUSL, config, findings, mode, surveyed, triple, user};
 
 /// `plugins` loads shared libraries and compiles no C; `pure` needs nothing.
 fn plugins() -> Config {
@@ -111,6 +111,6 @@ fn flags_make_programs_static_and_dynamic() {
     config.targets[0].rustflags = owned(&["-Ctarget-feature=+crt-static"]);
     assert_eq!(planned(&config, &findings(), GNU, None).jobs[0].mode.name, "pure");
     let mut f = findings();
-    f.user_flags.insert(triple(GNU), owned(&["-Ctarget-feature=+crt-static"]));
+    f.user.insert(triple(GNU), user(&["-Ctarget-feature=+crt-static"]));
     assert_eq!(planned(&plugins(), &f, GNU, None).jobs[0].mode.name, "pure");
 }

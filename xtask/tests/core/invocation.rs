@@ -1,28 +1,32 @@
 //! Cohorts and their command lines.
 
-use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{CargoContext, CargoGoal, flags, invocation};
-use xtask::cargo::userflags::UserSettings;
 use xtask::plan::{Findings, Job, Lack, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask::trap;
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::runner::Runner;
+use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_test_support::golden;
 
 use crate::support::{
-    ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, config, findings, ready, surveyed, toolchain, triple,
+    ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, config, findings, ready, surveyed, toolchain, triple, user,
 };
+
+static NONE: LazyLock<CargoConfig> = LazyLock::new(CargoConfig::default);
 
 fn site(host: &Host) -> CargoContext<'_> {
     CargoContext {
         cargo: "/r/bin/cargo".into(),
         manifest: "/w s/Cargo.toml".into(),
         manifests: Vec::new(),
+        ids: Default::default(),
+        configuration: &NONE,
         root: Path::new("/w s"),
         start: Path::new("/w s"),
         target_directory: Path::new("/w s/target"),
@@ -35,13 +39,8 @@ fn site(host: &Host) -> CargoContext<'_> {
         renamed: Vec::new(),
         umask: None,
         settings: Vec::new(),
-        user: BTreeMap::new(),
         host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
     }
-}
-
-fn user(flags: &[&str]) -> UserSettings {
-    UserSettings { flags: flags.iter().map(|f| (*f).to_owned()).collect(), ..UserSettings::default() }
 }
 
 fn made(findings: &Findings, targets: &[&str], mode: &str) -> Plan {
@@ -77,6 +76,7 @@ fn a_native_cohort() {
     let StdState::Ready(mut std) = ready() else { unreachable!() };
     std.sysroot = Some("/home/me/.cache/cargo-xtask/std/one \"two\"".into());
     f.stds.insert(triple(ARM_MUSL), StdState::Ready(std));
+    f.user.insert(triple(GNU), user(&["-Cuser=1 2"]));
     let plan = made(&f, &[GNU, ARM_GNU, ARM_MUSL], "native");
     let machine = Machine::new()
         .set("CFLAGS", "-O9")
@@ -84,8 +84,7 @@ fn a_native_cohort() {
         .set("TARGET_CXXFLAGS", "-DZ")
         .set("CC_aarch64-unknown-linux-musl", "/theirs");
     let host = machine.host();
-    let mut site = site(&host);
-    site.user.insert(triple(GNU), user(&["-Cuser=1 2"]));
+    let site = site(&host);
     let cohorts = cohorts(&plan.jobs);
     assert_eq!(cohorts.len(), 1);
     let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
@@ -144,10 +143,9 @@ fn flags_stand_in_their_order() {
     let mut plan = made(&findings(), &[GNU], "native");
     let job: &mut Job = &mut plan.jobs[0];
     job.target.rustflags = vec!["-Ctoml".into()];
+    job.user = user(&["-Cuser"]);
     let host = Machine::new().host();
-    let mut site = site(&host);
-    site.user.insert(triple(GNU), user(&["-Cuser"]));
-    let flags = flags(job, &site);
+    let flags = flags(job, &site(&host));
     assert_eq!(flags.first().unwrap(), "-Cuser", "weaker than targets.toml");
     assert_eq!(flags[flags.len() - 2..], ["-Ctoml", "--cfg=tc_0123456789abcdef"]);
 }
@@ -206,25 +204,98 @@ fn build_folders_have_names_that_no_machine_changes() {
 }
 
 #[test]
-fn a_users_string_of_flags_is_answered_by_a_string() {
-    let plan = made(&findings(), &[GNU], "pure");
+fn flags_that_files_would_be_added_to_go_as_a_variable_and_alone() {
+    let mut f = findings();
+    let mut settings = user(&["-Ctext"]);
+    settings.flags.road = FlagRoad::Variable;
+    f.user.insert(triple(ARM_MUSL), settings);
+    let plan = made(&f, &[MUSL, ARM_GNU, ARM_MUSL], "pure");
+    let cohorts = cohorts(&plan.jobs);
+    let targets = |n: usize| cohorts[n].jobs.iter().map(|job| job.target.triple.as_str()).collect::<Vec<_>>();
+    assert_eq!((targets(0), targets(1)), (vec![MUSL, ARM_GNU], vec![ARM_MUSL]));
+    assert_eq!(cohorts[0].key.folder(), cohorts[1].key.folder(), "what the host runs is shared");
     let host = Machine::new().host();
-    let value = |root: &'static str, settings: UserSettings| {
-        let mut site =
-            CargoContext { root: Path::new(root), target_directory: Path::new("/t"), ..site(&host) };
-        site.user.insert(triple(GNU), settings);
-        let text = told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), None, &site));
-        let line =
-            text.lines().find_map(|l| l.strip_prefix("target.\"x86_64-unknown-linux-gnu\".rustflags="));
-        line.unwrap().to_owned()
-    };
-    let text = || UserSettings { as_text: true, ..user(&["-Ctext"]) };
-    let string = value("/w", text());
-    assert!(string.starts_with("\"-Ctext ") && string.contains(" --remap-path-prefix=/w=/src "), "{string}");
-    assert!(value("/w", user(&["-Clist"])).starts_with("[\"-Clist\",\"--remap"));
-    // A path with a space would fall apart in a string.
-    let list = value("/w s", text());
-    assert!(list.starts_with("[\"-Ctext\",") && list.contains("\"--remap-path-prefix=/w s=/src\""), "{list}");
+    let told = |n: usize| told(&invocation(&cohorts[n], &bin(), Path::new("/w/t"), None, &site(&host)));
+    let (list, variable) = (told(0), told(1));
+    assert!(list.contains(".rustflags=[") && !list.contains("CARGO_ENCODED_RUSTFLAGS="), "{list}");
+    assert!(!variable.contains(".rustflags="), "{variable}");
+    let flags = "CARGO_ENCODED_RUSTFLAGS=-Ctext\u{1f}-Ctarget-feature=+crt-static\u{1f}";
+    assert!(variable.contains(flags), "{variable}");
+    assert!(
+        variable.contains("\u{1f}--remap-path-prefix=/w s=/src\u{1f}"),
+        "no word falls apart: {variable}"
+    );
+}
+
+#[test]
+fn members_are_named_so_that_no_dependency_has_the_name() {
+    let plan = made(&findings(), &[GNU], "native");
+    let host = Machine::new().host();
+    let id = "path+file:///w#app@0.1.0".to_owned();
+    let site = CargoContext { ids: [("app".to_owned(), id.clone())].into(), ..site(&host) };
+    for what in [bin(), CargoGoal::Tests(vec!["app".into()])] {
+        let text = told(&invocation(&cohorts(&plan.jobs)[0], &what, Path::new("/w/t"), None, &site));
+        assert!(text.contains(&format!("--package\n{id}\n")), "{text}");
+    }
+}
+
+/// What a call is told where files of Cargo's configuration have these variables.
+fn with_variables(variables: &[(&str, &str)], mode: &str) -> String {
+    let lines = variables.iter().map(|(key, value)| format!("env.{key} = {value} # /w/.cargo/config.toml\n"));
+    let configuration = CargoConfig::read(&lines.collect::<String>()).unwrap();
+    let machine = Machine::with(&["cc"]);
+    let mut host = machine.host();
+    configuration.configure(&mut host);
+    let mut f = findings();
+    f.host = host.triple.clone();
+    let plan = made(&f, &[ARM_MUSL], mode);
+    let site = CargoContext { configuration: &configuration, ..site(&host) };
+    let log = machine.path().join("traps.log");
+    let traps = trap::set(&machine.path().join("traps"), &log, &host, Path::new("/x/xtask")).unwrap();
+    let traps = Some(&traps).filter(|_| mode == "pure");
+    told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), traps, &site))
+}
+
+#[test]
+fn variables_that_a_file_forces_give_way_to_ours_and_no_others_do() {
+    let forced = |value: &str| format!("{{ value = \"{value}\", force = true }}");
+    let all = [
+        ("CC_aarch64_unknown_linux_musl", forced("theirs")),
+        ("CFLAGS_aarch64_unknown_linux_musl", forced("-DTHEIRS")),
+        ("CC", forced("theirs")),
+        ("PATH", forced("/their/bin")),
+        ("LIBX_DIR", forced("/x")),
+        ("CXXFLAGS", "\"-DCXX\"".to_owned()),
+    ];
+    let all: Vec<(&str, &str)> = all.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let native = with_variables(&all, "native");
+    let gives_way = |text: &str, key: &str| text.contains(&format!("env.\"{key}\".force=false\n"));
+    for key in ["CC_aarch64_unknown_linux_musl", "CFLAGS_aarch64_unknown_linux_musl"] {
+        assert!(gives_way(&native, key), "{key}: {native}");
+    }
+    // What was to be said is part of ours.
+    assert!(native.contains("\nCFLAGS_aarch64_unknown_linux_musl=-DTHEIRS -ffile-prefix-map="), "{native}");
+    assert!(native.contains("\nCXXFLAGS_aarch64_unknown_linux_musl=-DCXX -ffile-prefix-map="), "{native}");
+    for key in ["CC", "PATH", "LIBX_DIR", "CXXFLAGS"] {
+        assert!(!gives_way(&native, key), "{key}: {native}");
+    }
+    // Behind traps, every way to a compiler is ours.
+    let pure = with_variables(&all, "pure");
+    for key in ["CC_aarch64_unknown_linux_musl", "CC", "PATH"] {
+        assert!(gives_way(&pure, key), "{key}: {pure}");
+    }
+    assert!(!gives_way(&pure, "LIBX_DIR"));
+    let path = pure.lines().find_map(|line| line.strip_prefix("PATH=")).unwrap();
+    assert!(path.ends_with(":/their/bin"), "the traps go first: {path}");
+}
+
+#[test]
+fn the_spelling_of_a_file_is_set_beside_the_one_that_is_ours() {
+    let text = with_variables(&[("CFLAGS_aarch64-unknown-linux-musl", "\"-DX\"")], "native");
+    assert!(text.contains("\nCFLAGS_aarch64-unknown-linux-musl=-DX -ffile-prefix-map="), "{text}");
+    // For scripts that know the other spelling alone.
+    assert!(text.contains("\nCFLAGS_aarch64_unknown_linux_musl=-DX -ffile-prefix-map="), "{text}");
+    assert!(text.contains("\nCC_aarch64-unknown-linux-musl removed\n"), "{text}");
 }
 
 #[test]
@@ -234,9 +305,9 @@ fn a_runner_is_for_tests_and_the_users_own_goes_first() {
     let plan = made(&f, &[ARM_MUSL], "pure");
     let host = Machine::new().host();
     let has_runner = |what: &CargoGoal, own: bool| {
-        let mut site = site(&host);
-        site.user.insert(triple(ARM_MUSL), UserSettings { runner: own, ..UserSettings::default() });
-        told(&invocation(&cohorts(&plan.jobs)[0], what, Path::new("/w/t"), None, &site))
+        let mut jobs = plan.jobs.clone();
+        jobs[0].user.runner = own;
+        told(&invocation(&cohorts(&jobs)[0], what, Path::new("/w/t"), None, &site(&host)))
             .contains(".runner=[\"/q\"]")
     };
     let tests = CargoGoal::Tests(vec!["app".into()]);

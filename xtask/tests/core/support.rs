@@ -8,6 +8,8 @@ use xtask_base::Base;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Provider, Toolchain};
+use xtask_config::cargo_config::UserSettings;
+use xtask_config::cargo_config::{UserFlag, UserFlags};
 use xtask_config::{App, Config, Image, ImageRun, ImageSmoke, ImageTarget, Mode, Need, Target, TestSection};
 use xtask_process::host::Host;
 use xtask_test_support::folder;
@@ -151,6 +153,14 @@ pub(crate) fn findings() -> Findings {
         obtainable: all.iter().map(|t| (t.clone(), [Provider::Zig].into())).collect(),
         rust_lld: Some("/r/rust-lld".into()),
         host_cc: Some("/usr/bin/cc".into()),
-        user_flags: BTreeMap::new(),
+        user: BTreeMap::new(),
+        absent_wrapper: None,
     }
+}
+
+/// Flags of a user that Cargo would take from the environment.
+pub(crate) fn user(flags: &[&str]) -> UserSettings {
+    let flag = |text: &&str| UserFlag { text: (*text).into(), origin: "RUSTFLAGS".into() };
+    let handed = flags.iter().map(flag).collect();
+    UserSettings { flags: UserFlags { handed, ..UserFlags::default() }, ..UserSettings::default() }
 }

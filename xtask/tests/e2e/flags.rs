@@ -65,6 +65,35 @@ fn flags_from_cargos_configuration_reach_the_target() {
         space.write(".cargo/config.toml", &text);
         both(&space, &text);
     }
+    // What another file brings, what a table for another system leaves alone, and a text that no list can join.
+    let build = "[build]\nrustflags = [\"--cfg=flag_a\"]\n";
+    let text = format!("[target.{HOST_MUSL}]\nrustflags = \"--cfg flag_a\"\n");
+    let windows = "[target.'cfg(all(windows, target_env = \"msvc\"))']\nrustflags = [\"-Cno-such-option\"]\n\
+                   [target.x86_64-pc-windows-gnu]\nrustflags = \"-Cno-such-option\"\n";
+    let include = "include = [\"more/flags.toml\", { path = \"none.toml\", optional = true }]\n";
+    for (own, more) in [(include, build), (include, &text), (&format!("{build}{windows}"), "")] {
+        space.write(".cargo/config.toml", own);
+        space.write(".cargo/more/flags.toml", more);
+        both(&space, &format!("{own}{more}"));
+    }
+}
+
+#[test]
+fn an_empty_variable_turns_off_the_flags_of_files() {
+    need!("flags::empty", machine::std_for(&[HOST_MUSL]));
+    let mut space = space();
+    let list = format!("[target.{HOST_MUSL}]\nrustflags = [\"--cfg=flag_a\"]\n");
+    let text = format!("[target.{HOST_MUSL}]\nrustflags = \"--cfg=flag_a\"\n");
+    for file in ["build.rustflags = [\"--cfg=flag_a\"]\n", &list, &text] {
+        space.write(".cargo/config.toml", file);
+        for key in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS"] {
+            space.set(key, "");
+            space.run(&["build", "--mode", "pure"]).ended(0);
+            let said = space.says(HOST_MUSL, "pure");
+            assert!(said.contains("flag_a=false flag_b=true"), "{file} {key}: {said}");
+            space.unset(key);
+        }
+    }
 }
 
 #[test]
@@ -159,6 +188,18 @@ fn a_program_for_a_better_processor_than_machines_have_is_refused() {
     space.write(".cargo/config.toml", &flags);
     let error = refused(&space);
     assert!(error.contains("`target-feature=+avx2` is for processors of level x86-64-v3"), "{error}");
+    // Wherever Cargo takes them from, which is said.
+    space.write(".cargo/config.toml", "include = [\"more.toml\"]\n");
+    space.write(".cargo/more.toml", "[target.'cfg(unix)']\nrustflags = \"-Ctarget-feature=+avx2\"\n");
+    let error = refused(&space);
+    let origin = format!(
+        "the flag is from target.'cfg(unix)'.rustflags in {}/.cargo/more.toml",
+        space.root().display()
+    );
+    assert!(error.contains(&origin), "{error}");
+    // And where it takes none, there is none.
+    space.set("RUSTFLAGS", "");
+    space.run(&["verify", "--mode", "pure"]).ended(0);
 }
 
 #[test]

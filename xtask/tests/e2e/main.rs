@@ -10,6 +10,7 @@ mod bills;
 mod candidates;
 mod change;
 mod cohorts;
+mod configuration;
 mod copied;
 mod documents;
 mod explicit;

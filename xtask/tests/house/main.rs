@@ -142,16 +142,13 @@ const ABSENCES: [Absence; 11] = [
 ];
 
 /// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
-const READS_VARIABLES: [&str; 9] = [
+const READS_VARIABLES: [&str; 7] = [
     "xtask/crates/process/src/host.rs",
     // Names of descriptors, which every command that is started inherits.
     "xtask/crates/process/src/exec/jobserver.rs",
     // How to print.
     "xtask/crates/process/src/ui.rs",
     "xtask/src/commands/test.rs",
-    // Which cargo to ask, and where the user's own profiles are.
-    "xtask/crates/config/src/workspace.rs",
-    "xtask/crates/config/src/workspace/profiles.rs",
     // Facts for timings.json.
     "xtask/crates/report/src/timing/host.rs",
     // What runs in place of a compiler is told by variables.

@@ -7,6 +7,8 @@ use std::path::Path;
 use crate::workspace::Workspace;
 use xtask_files::error::Result;
 
+pub mod cargo_config;
+mod cargo_words;
 mod check;
 mod check_bin;
 mod check_image;

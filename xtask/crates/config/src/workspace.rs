@@ -7,14 +7,15 @@ use std::time::Duration;
 use cargo_metadata::MetadataCommand;
 pub use cargo_metadata::semver::Version;
 
+use crate::cargo_config::CargoConfig;
+use crate::cargo_words;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
-use xtask_process::exec::fault::MachineFault;
+use xtask_process::host::Host;
+use xtask_triple::Triple;
 
 mod files;
 mod profiles;
-
-pub use profiles::configuration;
 
 /// `cargo metadata --no-deps` reads manifests and nothing else; one that takes longer than this hangs.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -33,6 +34,8 @@ pub struct Workspace {
     /// The profiles that `cargo build --profile` takes here: the four built-in ones, and those of the root manifest and
     /// of Cargo's configuration files. Profiles that exist only through `CARGO_PROFILE_…` variables are not seen.
     pub profiles: BTreeSet<String>,
+    /// What Cargo's configuration files say in the folder of the root manifest, where builds are started.
+    pub configuration: CargoConfig,
 }
 
 /// A member of a workspace.
@@ -40,6 +43,8 @@ pub struct Workspace {
 pub struct Package {
     /// The name of the package.
     pub name: String,
+    /// Cargo's package ID, which names no other package: a dependency may have the name of a member.
+    pub id: String,
     /// The version of the package.
     pub version: Version,
     /// The directory of its Cargo.toml.
@@ -92,23 +97,35 @@ impl Workspace {
     /// # Errors
     /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) with Cargo's own words where there is no manifest or it is broken.
     pub fn load(manifest_path: Option<&Path>, offline: bool) -> Result<Self> {
-        let cmd = Self::command(manifest_path, offline);
+        let host = Host::read(Triple::parse("unknown"));
+        let (dir, manifest) = folder(manifest_path)?;
+        let workspace = Self::ask(&host, &dir, manifest.as_deref(), offline)?;
+        let configuration = CargoConfig::ask(&host, &workspace.root)?;
+        Ok(workspace.with(configuration))
+    }
+
+    /// As [`Workspace::load`], with Cargo started in the folder `dir`, and without its configuration.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn ask(host: &Host, dir: &Path, manifest: Option<&Path>, offline: bool) -> Result<Self> {
+        let cmd = host.settled(Self::command(&host.cargo(), manifest, offline), dir);
         let output = cmd.capture_whole(LIMIT)?;
         if !output.ok() {
-            return Err(cargos_words(&output.errors()).unwrap_or_else(|| {
-                let failed = format!("`{}` ended with {}", cmd.line(), output.end);
-                match MachineFault::of_output(&output) {
-                    Some(fault) => Error::missing(failed).found(fault.to_string()).help(fault.help()),
-                    None => Error::failed(failed),
-                }
-            }));
+            return Err(cargo_words::failed(&cmd, &output));
         }
         Self::from_json(&output.stdout)
     }
 
-    /// The command line that [`Workspace::load`] runs. `CARGO` names Cargo, as it does wherever Cargo starts a program.
-    pub fn command(manifest_path: Option<&Path>, offline: bool) -> Cmd {
-        let cargo = std::env::var_os("CARGO").filter(|c| !c.is_empty()).unwrap_or_else(|| "cargo".into());
+    /// The workspace with the configuration of Cargo that holds in its root, and the profiles that are defined there.
+    #[must_use]
+    pub fn with(mut self, configuration: CargoConfig) -> Self {
+        self.profiles.extend(configuration.profiles().map(str::to_owned));
+        Self { configuration, ..self }
+    }
+
+    /// The command line that [`Workspace::load`] runs.
+    pub fn command(cargo: &Path, manifest_path: Option<&Path>, offline: bool) -> Cmd {
         let mut cmd =
             Cmd::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--color", "never"]);
         if offline {
@@ -147,18 +164,39 @@ impl Workspace {
             target_directory: metadata.target_directory.into_std_path_buf(),
             lock_file: root.join("Cargo.lock"),
             profiles: profiles::of(&root)?,
+            configuration: CargoConfig::default(),
             packages,
             root,
         })
     }
 
-    /// The member of this name.
-    pub fn package(&self, name: &str) -> Option<&Package> {
-        self.packages.iter().find(|p| p.name == name)
+    /// The package ID of each member, by its name.
+    pub fn ids(&self) -> BTreeMap<String, String> {
+        self.packages.iter().map(|package| (package.name.clone(), package.id.clone())).collect()
+    }
+
+    /// The member that is meant: by its name, as `name@version`, or by its package ID.
+    pub fn package(&self, spec: &str) -> Option<&Package> {
+        self.packages.iter().find(|p| p.is_meant(spec))
     }
 }
 
 impl Package {
+    /// Whether a text means this member of its workspace, whose members all have other names. A version may be cut short, as
+    /// in Cargo.
+    pub fn is_meant(&self, spec: &str) -> bool {
+        let of_version = |version: &str| {
+            let own = self.version.to_string();
+            own.strip_prefix(version).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        let folder = self.id.split('#').next().unwrap_or_default();
+        match spec.split_once('@') {
+            _ if [self.name.as_str(), self.id.as_str(), folder].contains(&spec) => true,
+            Some((name, version)) => name == self.name && of_version(version),
+            None => false,
+        }
+    }
+
     fn new(package: cargo_metadata::Package, default_member: bool, root: &Path) -> Self {
         let manifest = package.manifest_path.into_std_path_buf();
         let dir = manifest.parent().unwrap_or(root).to_owned();
@@ -177,6 +215,7 @@ impl Package {
         let license_file = package.license_file.map(|f| dir.join(f));
         Self {
             name: package.name.into_inner(),
+            id: package.id.repr,
             version: package.version,
             default_member,
             bins,
@@ -208,26 +247,17 @@ impl Package {
     }
 }
 
-/// Cargo's error as one of ours: its first line says what, the rest is what it found.
-fn cargos_words(stderr: &str) -> Option<Error> {
-    // Warnings may come first.
-    let begin = stderr.lines().position(|line| line.starts_with("error: "))?;
-    let text = stderr.lines().skip(begin).collect::<Vec<_>>().join("\n");
-    let text = text.trim_start_matches("error: ");
-    let (what, rest) = text.split_once('\n').unwrap_or((text, ""));
-    let error = Error::usage(what);
-    Some(if rest.trim().is_empty() { error } else { error.found(rest.trim_matches('\n')) })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cargos_words_are_kept() {
-        let error = cargos_words("warning: no error: here\nerror: first\n\nCaused by:\n  second\n").unwrap();
-        assert_eq!(error, Error::usage("first").found("Caused by:\n  second"));
-        assert_eq!(cargos_words("error: one line").unwrap(), Error::usage("one line"));
-        assert_eq!(cargos_words("Killed"), None);
-    }
+/// The folder of a manifest, or the current directory where none is named, and the manifest's path for a program that is
+/// started there.
+///
+/// # Errors
+/// Where the current directory is not known.
+pub fn folder(manifest: Option<&Path>) -> Result<(PathBuf, Option<PathBuf>)> {
+    let here = |e: std::io::Error| Error::failed(format!("cannot find the current directory: {e}"));
+    let manifest = manifest.map(std::path::absolute).transpose().map_err(here)?;
+    let dir = match manifest.as_deref().and_then(Path::parent).filter(|dir| dir.is_dir()) {
+        Some(dir) => dir.to_owned(),
+        None => std::env::current_dir().map_err(here)?,
+    };
+    Ok((dir, manifest))
 }

@@ -8,7 +8,12 @@ use crate::{Processor, ProcessorFlag};
 /// Holds flags against the level that all machines have (targets.toml's `cpu`). `shipped`: the program goes into an image,
 /// which is started on other machines than the one that builds.
 pub fn check_flags(asked: &[ProcessorFlag], limit: Option<Level>, shipped: bool) -> Vec<Finding> {
-    asked.iter().filter_map(|asked| one(asked, limit, shipped)).collect()
+    let judged = |asked: &ProcessorFlag| {
+        let finding = one(asked, limit, shipped)?;
+        let Some(origin) = &asked.origin else { return Some(finding) };
+        Some(Finding { what: format!("{}; the flag is from {origin}", finding.what), ..finding })
+    };
+    asked.iter().filter_map(judged).collect()
 }
 
 fn one(asked: &ProcessorFlag, limit: Option<Level>, shipped: bool) -> Option<Finding> {
@@ -58,6 +63,14 @@ mod tests {
         assert_eq!(judged("-Ctarget-cpu=x86-64-v3", Some(Level::V3), true), []);
         assert_eq!(judged("-Ctarget-cpu=x86-64-v3", None, true), [], "whose machines are not said");
         assert_eq!(judged("-Ctarget-cpu=btver2", v2, false)[0].0, Severity::Warn);
+    }
+
+    #[test]
+    fn who_set_a_flag_is_said() {
+        let mut asked = processors(["-Ctarget-cpu=haswell"]);
+        asked[0].origin = Some("RUSTFLAGS".into());
+        let found = check_flags(&asked, Some(Level::V2), false);
+        assert!(found[0].what.ends_with("is x86-64-v2; the flag is from RUSTFLAGS"), "{found:?}");
     }
 
     #[test]

@@ -15,6 +15,8 @@ pub struct ProcessorFlag {
     pub text: String,
     /// The processor that the flag asks for.
     pub processor: Processor,
+    /// Where the flag stands, for a person; none where nobody said.
+    pub origin: Option<String>,
 }
 
 /// The kind of processor that a flag asks for.
@@ -77,11 +79,12 @@ pub fn processors<'f>(flags: impl IntoIterator<Item = &'f str>) -> Vec<Processor
     let mut cpu = None;
     for (at, name, value) in codegen_options(flags.into_iter()) {
         let text = |value: &str| format!("{name}={value}");
+        let asked_by = |text, processor| ProcessorFlag { at, text, processor, origin: None };
         match name.as_str() {
-            "target-cpu" => cpu = Some(ProcessorFlag { at, text: text(value), processor: processor(value) }),
+            "target-cpu" => cpu = Some(asked_by(text(value), processor(value))),
             "target-feature" => asked.extend(value.split(',').filter_map(|feature| {
                 let level = level_of(feature.strip_prefix('+')?)?;
-                Some(ProcessorFlag { at, text: text(feature), processor: Processor::Level(level) })
+                Some(asked_by(text(feature), Processor::Level(level)))
             })),
             _ => {}
         }

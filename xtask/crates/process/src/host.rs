@@ -5,15 +5,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use crate::exec::Cmd;
 use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 
+mod paths;
+
 /// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
 /// names in small letters.
-pub const READ: [&str; 28] = [
+pub const READ: [&str; 32] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",
+    "CARGO_BUILD_RUSTC_WORKSPACE_WRAPPER",
+    "CARGO_BUILD_RUSTC_WRAPPER",
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_HOME",
@@ -28,6 +33,8 @@ pub const READ: [&str; 28] = [
     "LOCALAPPDATA",
     "NO_PROXY",
     "RUSTC",
+    "RUSTC_WORKSPACE_WRAPPER",
+    "RUSTC_WRAPPER",
     "RUSTFLAGS",
     "RUSTUP_HOME",
     "RUSTUP_TOOLCHAIN",
@@ -50,7 +57,13 @@ pub struct Host {
     /// The triple of the machine that builds (rustc's `host`).
     pub triple: Triple,
     vars: BTreeMap<OsString, OsString>,
+    /// Variables whose values in the environment of this program mean something else in another folder.
+    resolved: BTreeMap<OsString, OsString>,
+    /// Where a variable stands that is not of the environment.
+    origins: BTreeMap<OsString, String>,
     path: Vec<PathBuf>,
+    /// The PATH of what Cargo starts, where that is another one.
+    build_path: Option<Vec<PathBuf>>,
 }
 
 /// What a look-up on PATH found.
@@ -69,7 +82,11 @@ impl Host {
     pub fn read(triple: Triple) -> Self {
         // A service or a container may have no HOME; the password database then has one, as Cargo asks for it too.
         let home = std::env::home_dir().filter(|_| cfg!(unix) && std::env::var_os("HOME").is_none());
-        Self::new(triple, std::env::vars_os().chain(home.map(|home| ("HOME".into(), home.into()))))
+        let vars = std::env::vars_os().chain(home.map(|home| ("HOME".into(), home.into())));
+        let mut vars: BTreeMap<_, _> = vars.collect();
+        let resolved = std::env::current_dir().map(|dir| paths::resolved(&vars, &dir)).unwrap_or_default();
+        vars.extend(resolved.clone());
+        Self { resolved, ..Self::new(triple, vars) }
     }
 
     /// A host with just these variables.
@@ -77,7 +94,45 @@ impl Host {
         let vars: BTreeMap<_, _> = vars.into_iter().collect();
         let path =
             vars.get(OsStr::new("PATH")).map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
-        Self { triple, vars, path }
+        Self { triple, vars, resolved: BTreeMap::new(), origins: BTreeMap::new(), path, build_path: None }
+    }
+
+    /// The command, started in the folder `dir`: with the variables that would mean something else there than in the folder
+    /// that this program was started in.
+    #[must_use]
+    pub fn settled(&self, cmd: Cmd, dir: &Path) -> Cmd {
+        let mut cmd = cmd.cwd(dir);
+        for (key, value) in &self.resolved {
+            cmd.env.entry(key.clone()).or_insert_with(|| Some(value.clone()));
+        }
+        cmd
+    }
+
+    /// Takes a variable over that a file of Cargo's configuration has. One of the environment goes before it, unless it is
+    /// forced. `origin` says where it stands.
+    pub fn configure(&mut self, key: &str, value: &OsStr, force: bool, origin: &str) {
+        if key == "PATH" {
+            self.build_path = force.then(|| std::env::split_paths(value).collect());
+            return;
+        }
+        if force || !self.vars.contains_key(OsStr::new(key)) {
+            self.vars.insert(key.into(), value.to_owned());
+            self.origins.insert(key.into(), origin.to_owned());
+        }
+    }
+
+    /// The variable with its value, for a person: `CC=gcc`, with the place where it stands if that is not the environment.
+    pub fn said(&self, key: &str) -> String {
+        let value = self.var(key).unwrap_or_default();
+        match self.origins.get(OsStr::new(key)) {
+            Some(origin) => format!("{key}={value} ({origin})"),
+            None => format!("{key}={value}"),
+        }
+    }
+
+    /// A variable that is set and UTF-8, also where it is empty: to Cargo that is not the same as one that is not set.
+    pub fn given(&self, key: &str) -> Option<&str> {
+        self.vars.get(OsStr::new(key)).and_then(|v| v.to_str())
     }
 
     /// A variable that is set, not empty and UTF-8.
@@ -107,6 +162,20 @@ impl Host {
             .help("set it to UTF-8 text, or remove it"))
     }
 
+    /// The program Cargo: `CARGO` names it, as it does wherever Cargo starts a program. Else the one on PATH, by its path,
+    /// since what it is started with may have another PATH.
+    pub fn cargo(&self) -> PathBuf {
+        let named = self.var_os("CARGO").map(PathBuf::from);
+        named.or_else(|| self.program("cargo")).unwrap_or_else(|| "cargo".into())
+    }
+
+    /// Cargo's home folder: `CARGO_HOME`, or where it is when nothing says.
+    pub fn cargo_home(&self) -> Option<PathBuf> {
+        let home =
+            || self.var("HOME").or_else(|| self.var("USERPROFILE")).map(|h| Path::new(h).join(".cargo"));
+        self.var("CARGO_HOME").map(PathBuf::from).or_else(home)
+    }
+
     /// Returns all variables of the environment, as pairs of name and value.
     pub fn vars(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.vars.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
@@ -115,6 +184,11 @@ impl Host {
     /// The folders of PATH, in order.
     pub fn path(&self) -> &[PathBuf] {
         &self.path
+    }
+
+    /// The folders of the PATH that build scripts and compilers get from Cargo.
+    pub fn build_path(&self) -> &[PathBuf] {
+        self.build_path.as_deref().unwrap_or(&self.path)
     }
 
     /// Looks a program up as a shell would: a name on PATH, anything with a separator as a path. What is found is
@@ -147,6 +221,13 @@ impl Host {
     }
 }
 
+/// Whether a variable names a C tool or its flags, for whichever target: `CC`, `TARGET_AR`, `CFLAGS_x86_64-unknown-linux-gnu`.
+pub fn names_tool(key: &str) -> bool {
+    let bare = key.strip_prefix("TARGET_").or_else(|| key.strip_prefix("HOST_")).unwrap_or(key);
+    let of_target = |tool: &str| key.strip_prefix(tool).is_some_and(|rest| rest.starts_with('_'));
+    TOOLS.contains(&bare) || TOOLS.into_iter().any(of_target)
+}
+
 fn is_read(key: &str, targets: &BTreeSet<String>) -> bool {
     if READ.contains(&key) {
         return true;
@@ -163,7 +244,7 @@ fn is_read(key: &str, targets: &BTreeSet<String>) -> bool {
     match (of_target, key.strip_prefix("CARGO_TARGET_")) {
         (Some(rest), _) => triples.into_iter().any(|t| rest == t.as_str() || rest == t.underscored()),
         (None, Some(rest)) => {
-            let name = rest.strip_suffix("_RUSTFLAGS").or_else(|| rest.strip_suffix("_RUNNER"));
+            let name = ["_RUSTFLAGS", "_RUNNER", "_LINKER"].iter().find_map(|end| rest.strip_suffix(end));
             name.is_some_and(|name| triples.into_iter().any(|t| name == t.shouted()))
         }
         (None, None) => false,

@@ -112,11 +112,7 @@ fn rlibs(message: &str, target_dir: &Path) -> Vec<PathBuf> {
 
 /// The folders into which Cargo unpacks what it gets from registries.
 fn registry(host: &Host) -> Vec<PathBuf> {
-    let home = host.var("CARGO_HOME").map(PathBuf::from).or_else(|| {
-        let home = host.var("HOME").or_else(|| host.var("USERPROFILE"))?;
-        Some(Path::new(home).join(".cargo"))
-    });
-    let Some(home) = home else { return Vec::new() };
+    let Some(home) = host.cargo_home() else { return Vec::new() };
     let Ok(dirs) = std::fs::read_dir(home.join("registry").join("src")) else { return Vec::new() };
     let mut dirs: Vec<PathBuf> = dirs.flatten().map(|d| d.path()).collect();
     dirs.sort();

@@ -93,15 +93,18 @@ impl StdBuild<'_> {
         let mut cmd = Cmd::new(self.rustc.cargo(self.host))
             .args([command, "-Zbuild-std=std,sysroot", "--manifest-path"])
             .arg(self.dir.join("Cargo.toml"))
-            .cwd(self.dir)
             .env("RUSTC", &self.rustc.program)
             .env("RUSTC_BOOTSTRAP", "1")
             .env("CARGO_TARGET_DIR", self.target_dir())
             .env("CARGO_BUILD_BUILD_DIR", self.target_dir())
-            .env("CARGO_TERM_COLOR", "never");
+            .env("CARGO_TERM_COLOR", "never")
+            // Off also where a file names one: the cache is for every workspace, and one that has none of it may be next.
+            .env("RUSTC_WRAPPER", "")
+            .env("RUSTC_WORKSPACE_WRAPPER", "");
         for key in foreign(self.host) {
             cmd.env.entry(key).or_insert(None);
         }
+        let cmd = self.host.settled(cmd, self.dir);
         if self.offline { cmd.arg("--offline") } else { cmd }
     }
 
@@ -144,8 +147,6 @@ fn foreign(host: &Host) -> Vec<OsString> {
     ];
     let names = [
         "RUSTFLAGS",
-        "RUSTC_WRAPPER",
-        "RUSTC_WORKSPACE_WRAPPER",
         "CARGO_INCREMENTAL",
         "CARGO_MAKEFLAGS",
         "MAKEFLAGS",

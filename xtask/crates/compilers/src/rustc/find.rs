@@ -16,8 +16,8 @@ pub struct Others {
     pub bound: Option<String>,
 }
 
-/// The rustc that Cargo would use in `workspace`: `RUSTC`, else `CARGO_BUILD_RUSTC`, else `rustc` on PATH. A rustup proxy
-/// is followed to the compiler itself. `host.triple` is not looked at: it is this function that finds it out.
+/// The rustc that Cargo would use in `workspace`: `RUSTC`, else `CARGO_BUILD_RUSTC`, which stands for `build.rustc` of files too
+/// (`Host::configure`), else `rustc` on PATH. A rustup proxy is followed to the compiler itself. `host.triple` is not looked at: it is this function that finds it out.
 ///
 /// # Errors
 /// Where there is none, or it does not work.
@@ -30,8 +30,8 @@ pub fn active(host: &Host, workspace: &Path, cache: &Path) -> Result<Rustc> {
             return Err(Error::missing(format!("{} is not executable", path.display())));
         }
         PathLookup::Nothing => {
-            let said = named.map_or("there is no rustc on PATH".to_owned(), |(key, value)| {
-                format!("{key}={value} does not name a program")
+            let said = named.map_or("there is no rustc on PATH".to_owned(), |(key, _)| {
+                format!("{} does not name a program", host.said(key))
             });
             return Err(Error::missing(said).help("install Rust with rustup, or set RUSTC to a rustc"));
         }
@@ -89,8 +89,8 @@ fn named(host: &Host) -> Option<(&'static str, &str)> {
 
 /// What binds the workspace to the active rustc: a person named it, or a file in the workspace does.
 fn binding(host: &Host, workspace: &Path) -> Option<String> {
-    if let Some((key, value)) = named(host) {
-        return Some(format!("{key}={value}"));
+    if let Some((key, _)) = named(host) {
+        return Some(host.said(key));
     }
     let files = ["rust-toolchain.toml", "rust-toolchain"];
     let file = workspace.ancestors().flat_map(|dir| files.map(|f| dir.join(f))).find(|f| f.is_file());
@@ -121,7 +121,8 @@ fn follow(program: &Path, host: &Host, workspace: &Path) -> Result<PathBuf> {
             return Ok(program);
         }
     }
-    let sysroot = facts::answer(&Cmd::new(program).args(["--print", "sysroot"]).cwd(workspace))?;
+    let cmd = Cmd::new(program).args(["--print", "sysroot"]);
+    let sysroot = facts::answer(&host.settled(cmd, workspace))?;
     let found = PathBuf::from(sysroot).join("bin").join(&rustc);
     Ok(if found.is_file() { found } else { program.to_owned() })
 }

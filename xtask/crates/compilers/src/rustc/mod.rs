@@ -9,6 +9,7 @@ use xtask_files::error::Result;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
+mod cfg;
 mod facts;
 pub mod find;
 mod version;
@@ -65,10 +66,7 @@ impl Rustc {
         if beside.is_file() {
             return beside;
         }
-        host.var_os("CARGO")
-            .map(PathBuf::from)
-            .or_else(|| host.program("cargo"))
-            .unwrap_or_else(|| "cargo".into())
+        host.cargo()
     }
 
     /// The rustup toolchain it belongs to, where rustup itself installed it (and can add to it).

@@ -51,7 +51,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
         if allowed(Provider::Env) {
             return alone(env::candidate(key, value, target, host));
         }
-        found.nothing(Provider::Env, format!("{key}={value} is left out by --providers"));
+        found.nothing(Provider::Env, format!("{} is left out by --providers", host.said(key)));
     }
     let mut only = None;
     match &wish.cc {
@@ -70,7 +70,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
                 if allowed(Provider::Env) {
                     return alone(env::candidate(key, value, target, host));
                 }
-                found.nothing(Provider::Env, format!("{key}={value} is left out by --providers"));
+                found.nothing(Provider::Env, format!("{} is left out by --providers", host.said(key)));
             }
         }
     }

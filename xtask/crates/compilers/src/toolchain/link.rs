@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::named::specs_wrapper;
 use super::zig;
 use crate::rustflags::STATIC;
 use xtask_triple::{Triple, system};
@@ -101,6 +102,12 @@ pub enum Linker {
 }
 
 impl Linker {
+    /// A linker that a person named, which gets rustc's arguments as they are.
+    pub fn named(program: PathBuf) -> Self {
+        let link = if specs_wrapper(&program) { Link::MuslSpecs } else { Link::Driver };
+        Self::Driver { program, link }
+    }
+
     /// The program that rustc starts.
     pub fn program(&self) -> &Path {
         match self {

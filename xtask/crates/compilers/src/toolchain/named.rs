@@ -37,14 +37,14 @@ pub(super) fn named(
         cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
         ar: beside.ar,
         ranlib: beside.ranlib,
-        link: if specs_wrapper(&cc[0]) { Link::MuslSpecs } else { Link::Driver },
+        link: if specs_wrapper(Path::new(&cc[0])) { Link::MuslSpecs } else { Link::Driver },
         cc,
         absent,
     }
 }
 
 /// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
-fn specs_wrapper(program: &str) -> bool {
+pub(super) fn specs_wrapper(program: &Path) -> bool {
     use std::io::Read as _;
     let mut head = Vec::new();
     let read = std::fs::File::open(program).and_then(|f| f.take(1024).read_to_end(&mut head));
