@@ -20,6 +20,7 @@ use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
 use xtask_process::exec::fault::{MachineFault, NeededFolder};
 use xtask_process::exec::{Cmd, KeptText, ProcessEnd, Stream};
 use xtask_process::ui::far;
@@ -109,7 +110,7 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 ..BuildRecord::default()
             };
-            let (scripts, mut said) = (scripts.cloned().collect(), without_progress(&said.errors));
+            let (scripts, mut said) = (scripts.cloned().collect(), said.errors.clone());
             if program.is_none() {
                 said.insert_str(0, &fault(&dir));
             }
@@ -204,13 +205,13 @@ impl Builder<'_> {
                 }
                 Message::Other => {}
             },
-            Stream::Stderr => {
-                if is_progress(line) {
-                    note(line.trim());
+            Stream::Stderr => match progress(line) {
+                Some(status) => note(&status),
+                None => {
+                    errors.push(plain(line).as_bytes());
+                    errors.push(b"\n");
                 }
-                errors.push(line.as_bytes());
-                errors.push(b"\n");
-            }
+            },
         })?;
         drop(task);
         if let Some(Shown { units: of, .. }) = shown {
@@ -315,20 +316,18 @@ fn job(built: &Built) -> &Job {
     }
 }
 
-/// Whether a line of Cargo's only says how far it is, such as `   Compiling app v0.1.0`: a verb that ends in the twelfth
-/// column.
-fn is_progress(line: &str) -> bool {
-    line.split_at_checked(12).is_some_and(|(verb, rest)| {
-        let verb = verb.strip_prefix(' ').unwrap_or_default().trim_start();
-        verb.starts_with(|c: char| c.is_ascii_uppercase())
-            && verb.chars().all(|c| c.is_ascii_alphabetic())
-            && rest.starts_with(' ')
-    })
-}
-
-/// Cargo's words without the lines that only say how far it is.
-fn without_progress(errors: &str) -> String {
-    errors.lines().filter(|line| !is_progress(line)).map(|line| format!("{line}\n")).collect()
+/// What a line of Cargo's says of how far it is, such as `Compiling app v0.1.0`; none for any other line. Cargo is asked for
+/// colours ([`invocation`]): it gives them to the verb, which ends in the twelfth column, at the begin of the line. What
+/// programs print stands further right in an error of Cargo's, or has no such colours.
+fn progress(line: &str) -> Option<String> {
+    let mut rest = line;
+    while let Some((_, after)) = rest.strip_prefix("\x1b[").and_then(|style| style.split_once('m')) {
+        rest = after;
+    }
+    let (verb, words) = rest.split_once("\x1b[0m ").filter(|_| rest.len() < line.len())?;
+    let is_verb = verb.len() == 12 && verb.trim_start().bytes().all(|byte| byte.is_ascii_alphabetic());
+    (is_verb && verb.trim_start().starts_with(|c: char| c.is_ascii_uppercase()))
+        .then(|| plain(&format!("{} {words}", verb.trim_start())))
 }
 
 /// Whether nothing was built in a target's folder yet: Cargo makes a folder in it for each profile.
@@ -373,14 +372,29 @@ impl CargoCall {
 
 #[cfg(test)]
 mod tests {
-    use super::without_progress;
+    use super::progress;
 
     #[test]
-    fn what_only_says_how_far_cargo_is_is_left_out() {
-        let text = "   Compiling tiny v0.1.0 (/x)\n Downloading crates ...\nwarning: odd\nerror[E0425]: no `x`\n  \
-                    --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\nCompiling by hand\nerror: could not compile\n";
-        let rest = "warning: odd\nerror[E0425]: no `x`\n  --> src/main.rs:1:13\n   |\n 1 | Compiling x\n   = Note: it\n\
-                    Compiling by hand\nerror: could not compile\n";
-        assert_eq!(without_progress(text), rest);
+    fn only_what_cargo_says_of_how_far_it_is_is_progress() {
+        let header = |verb: &str| format!("\x1b[1m\x1b[92m{verb:>12}\x1b[0m");
+        let compiling = format!("{} tiny v0.1.0 (/x)", header("Compiling"));
+        assert_eq!(progress(&compiling).as_deref(), Some("Compiling tiny v0.1.0 (/x)"));
+        assert_eq!(
+            progress(&format!("{} crates ...", header("Downloading"))).as_deref(),
+            Some("Downloading crates ...")
+        );
+        for words in [
+            // What programs print, at the same columns and in an error of Cargo's.
+            "   Compiling tiny v0.1.0 (/x)",
+            "  Generating x",
+            "    Checking whether the compiler works",
+            "  \x1b[1m\x1b[92m   Compiling\x1b[0m by a cargo of a build script",
+            "\x1b[1m\x1b[91merror[E0425]\x1b[0m\x1b[1m: no `x`\x1b[0m",
+            "\x1b[1m\x1b[33mwarning\x1b[0m\x1b[1m: odd",
+            "\x1b[1m\x1b[94m   |\x1b[0m",
+            "",
+        ] {
+            assert_eq!(progress(words), None, "{words:?}");
+        }
     }
 }

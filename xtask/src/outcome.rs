@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use xtask_files::error::Result;
+use xtask_files::escape::plain;
 use xtask_files::{self as files, threads};
 use xtask_process::exec::{Output, ProcessEnd};
 
@@ -41,7 +42,8 @@ pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, each: impl Fn(T) -> Result<R
 
 /// How a run ended, with the last words of the program.
 pub fn how_it_ended(output: &Output) -> String {
-    let words = [output.errors(), output.text()].into_iter().find(|t| !t.is_empty()).unwrap_or_default();
+    let words = [output.errors(), plain(&output.text())];
+    let words = words.into_iter().find(|words| !words.is_empty()).unwrap_or_default();
     let last = last_words(&words);
     let end = match output.end {
         ProcessEnd::TimedOut(limit) => {

@@ -92,7 +92,8 @@ pub fn invocation(
     cmd = match what {
         CargoGoal::Bin { package, bin } => cmd
             .args(["build", "--package", site.id(package), "--bin", bin])
-            .args(["--message-format=json-render-diagnostics", "--keep-going"]),
+            // By its colours alone a line of Cargo's is told from one of a program.
+            .args(["--message-format=json-render-diagnostics", "--keep-going", "--color", "always"]),
         CargoGoal::Tests(packages) => {
             packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", site.id(p)]))
         }

@@ -83,7 +83,7 @@ pub(super) fn image(
     match (json, to_engine) {
         (true, _) => ui.data(&report.json()),
         // stdout is a name alone, so that a shell can put it into a command line.
-        (false, true) if !ui.quiet => ui.raw(&table()),
+        (false, true) if !ui.quiet => ui.styled(&table()),
         (false, true) => {}
         (false, false) => ui.data(&table()),
     }

@@ -17,6 +17,7 @@ use xtask_compilers::toolchain::zig;
 use xtask_config::workspace::Workspace;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape;
 use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
@@ -256,6 +257,7 @@ impl TestTally<'_> {
         let ui = self.ui;
         let (mut passed, mut failed) = (0, 0);
         let (end, seconds) = cmd.lines(|stream, line| {
+            let line = &escape::plain(line);
             if stream == Stream::Stdout
                 && let Some((ok, bad)) = result(line)
             {

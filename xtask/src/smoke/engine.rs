@@ -9,6 +9,7 @@ use super::chosen::{DOCKER, PODMAN, chosen, without_password};
 use super::mark::{self, Mark};
 use super::{Cannot, SmokeRequest};
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
 use xtask_oci::Saved;
 use xtask_process::exec::{Cmd, Output, ProcessEnd, Undo};
 use xtask_process::host::Host;
@@ -238,7 +239,7 @@ impl ContainerEngine {
 /// What an engine said, on one line.
 fn words(output: &Output) -> String {
     let errors = output.errors();
-    let said = if errors.is_empty() { output.text() } else { errors };
+    let said = if errors.is_empty() { plain(&output.text()) } else { errors };
     let said: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     if said.is_empty() { output.end.to_string() } else { said.join("; ") }
 }

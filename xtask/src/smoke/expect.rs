@@ -2,6 +2,7 @@
 
 use crate::outcome::{how_it_ended, last_words, shortened};
 use xtask_config::ImageSmoke;
+use xtask_files::escape::plain;
 use xtask_process::exec::{Output, ProcessEnd};
 
 /// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
@@ -15,7 +16,7 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
     } else {
         let said = String::from_utf8_lossy(&output.stdout);
         let wanted = expect.stdout.as_ref().filter(|text| !(output.found || said.contains(*text)))?;
-        let said: Vec<String> = said.lines().take(12).map(shortened).collect();
+        let said: Vec<String> = plain(&said).lines().take(12).map(shortened).collect();
         let first = match said.is_empty() {
             true => format!("it printed nothing on stdout, expected {wanted:?}"),
             false => format!("it did not print {wanted:?}\nit printed:\n  {}", said.join("\n  ")),

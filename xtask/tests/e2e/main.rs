@@ -41,4 +41,5 @@ mod strict;
 mod unkept;
 mod usage;
 mod variables;
+mod words;
 mod zig;

@@ -1,7 +1,8 @@
 //! Text from elsewhere (compilers, file names) made harmless for a terminal, Markdown and HTML.
 
-/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST)
-/// are left out, other control characters but line ends become spaces.
+/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST) and
+/// what turns the direction of a line (Unicode's bidirectional embeddings, overrides and isolates) are left out, other
+/// control characters but line ends become spaces.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -18,6 +19,7 @@ pub fn plain(text: &str) -> String {
             ('\x1b', _) => {}
             ('\r', Some('\n')) => {}
             ('\n', _) => plain.push('\n'),
+            ('\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}', _) => {}
             (c, _) if c.is_control() => plain.push(' '),
             (c, _) => plain.push(c),
         }
@@ -65,6 +67,7 @@ mod tests {
         let text = "\x1b[1;31merror\x1b[0m: \x1b]8;;file:x\x1b\\a\x1b]8;;\x07b\tc\r\nd\x1b";
         assert_eq!(plain(text), "error: ab c\nd");
         assert_eq!(plain("\x1b["), "");
+        assert_eq!(plain("a\u{202e}b\u{2066}c\u{9b}2Jd\x08"), "abc 2Jd ");
         assert_eq!(plain("\x1b]never ended"), "");
     }
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use fault::MachineFault;
 use pipe::{Pipe, PipeEnd};
 use xtask_files::error::{Error, ExitKind, Result};
+use xtask_files::escape::plain;
 
 mod capture;
 pub mod fault;
@@ -290,9 +291,9 @@ impl Output {
         String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
     }
 
-    /// Standard error as text, trimmed at the end.
+    /// Standard error as text for people, without colours and the like, trimmed at the end.
     pub fn errors(&self) -> String {
-        String::from_utf8_lossy(&self.stderr).trim_end().to_owned()
+        plain(&String::from_utf8_lossy(&self.stderr)).trim_end().to_owned()
     }
 }
 

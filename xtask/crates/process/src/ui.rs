@@ -6,6 +6,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
 
 mod line;
 mod task;
@@ -141,8 +142,13 @@ impl Ui {
         let _ = err.flush();
     }
 
-    /// Text on stderr as it is: a compiler's own words.
+    /// Lines on stderr without a label: a compiler's own words.
     pub fn raw(&self, text: &str) {
+        self.line(&plain(text));
+    }
+
+    /// Lines on stderr as they are: text of this program, with colours of its own.
+    pub fn styled(&self, text: &str) {
         self.line(text);
     }
 
@@ -162,6 +168,8 @@ impl Ui {
     }
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {
+        // What a program said may be part of it, and must not steer the terminal.
+        let text = plain(text);
         if self.color {
             self.line(&format!("\x1b[1;{color}m{verb:>12}\x1b[0m {text}"));
         } else {
@@ -170,6 +178,7 @@ impl Ui {
     }
 
     fn prefixed(&self, color: &str, label: &str, text: &str) {
+        let text = plain(text);
         if self.color {
             self.line(&format!("\x1b[1;{color}m{label}\x1b[0m: {text}"));
         } else {
