@@ -11,6 +11,7 @@ use crate::cargo::inherited::clean;
 use crate::cargo::invocation::invocation;
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
+use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::failure::Failure;
@@ -111,8 +112,9 @@ impl Builder<'_> {
                 ..BuildRecord::default()
             };
             let (scripts, mut said) = (scripts.cloned().collect(), said.errors.clone());
-            if program.is_none() {
-                said.insert_str(0, &fault(&dir));
+            match &program {
+                Some(program) => self.warn_of_paths(job, program)?,
+                None => said.insert_str(0, &fault(&dir)),
             }
             drafts.push(UnprovenBuild { job: job.clone(), program, said, build, scripts });
         }
@@ -140,6 +142,25 @@ impl Builder<'_> {
             }
         }
         Ok(built)
+    }
+
+    /// Says which paths of this machine a program contains, since its C compiler could not map them.
+    fn warn_of_paths(&self, job: &Job, program: &Path) -> Result<()> {
+        let maps = |toolchain| PathMaps::of(&self.site).c(toolchain).unmapped;
+        let unmapped = job.toolchain.as_ref().map(maps).unwrap_or_default();
+        if unmapped.is_empty() {
+            return Ok(());
+        }
+        let bytes = std::fs::read(program).map_err(|e| Error::io("cannot read", program, &e))?;
+        let mut kept: Vec<&UnmappedFolder> =
+            unmapped.iter().filter(|unmapped| unmapped.is_in(&bytes)).collect();
+        // The shorter path comes first, and says it of those below.
+        kept.dedup_by(|below, above| below.folder.starts_with(&above.folder));
+        for UnmappedFolder { folder, why } in kept {
+            let what = format!("{}: the program contains the path {}", job.title(), folder.display());
+            self.ui.warn(format!("{what}: {why}"));
+        }
+        Ok(())
     }
 
     /// Makes the build folder and, for a pure cohort, the traps. A folder that was ever built in without traps proves

@@ -9,6 +9,7 @@ pub mod inherited;
 pub mod invocation;
 pub mod leaks;
 pub mod messages;
+pub mod path_maps;
 pub mod reached;
 pub mod running;
 pub mod units;

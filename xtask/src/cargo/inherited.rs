@@ -8,7 +8,7 @@ use xtask_process::host::Host;
 
 /// Variables that `cargo run` sets for the program it starts
 /// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and flags that are handed over elsewhere.
-const EXACT: [&str; 14] = [
+const EXACT: [&str; 15] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
     "CARGO_MANIFEST_LINKS",
@@ -18,6 +18,8 @@ const EXACT: [&str; 14] = [
     "CARGO_TARGET_TMPDIR",
     "CARGO_RUSTC_CURRENT_DIR",
     "OUT_DIR",
+    // gcc writes it into what it makes, as another name of a folder, and asks the system where it is not set.
+    "PWD",
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
     "CARGO_BUILD_RUSTFLAGS",

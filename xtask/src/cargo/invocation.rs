@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::cohort::Cohort;
 use super::inherited::clean;
+use super::path_maps::{CMaps, PathMaps};
 use crate::plan::Job;
 use crate::trap::Traps;
-use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, TARGET_DIR};
+use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, PATH_MAPS, TARGET_DIR};
 use xtask_compilers::toolchain::{Link, Linker, Toolchain};
 use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
@@ -232,31 +233,12 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
         let places = [Some(source.clone()), real].into_iter().flatten();
         flags.extend(places.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
     }
-    flags.extend(remaps(site).into_iter().map(|(from, to)| format!("--remap-path-prefix={from}={to}")));
+    flags.extend(PathMaps::of(site).rustc());
     flags.extend(job.target.rustflags.iter().cloned());
     if let Some(toolchain) = &job.toolchain {
         flags.push(format!("--cfg=tc_{}", toolchain.id));
     }
     flags
-}
-
-/// Paths of this machine and what stands for them in what is built. Where several match, the last wins in rustc and in
-/// C compilers alike.
-fn remaps(site: &CargoContext) -> Vec<(String, String)> {
-    let mut list = Vec::new();
-    let mut add = |path: &Path, to: &str| list.push((path.to_string_lossy().into_owned(), to.to_owned()));
-    if let Some(home) = &site.cargo_home {
-        add(home, "/cargo");
-    }
-    add(site.cache, "/cache");
-    add(site.root, "/src");
-    add(site.target_directory, "/target");
-    for (from, to) in &site.renamed {
-        add(from, to);
-    }
-    // The innermost last: a CARGO_HOME inside the workspace, as some CI caches want it, is still `/cargo`.
-    list.sort_by_key(|(from, _)| from.len());
-    list
 }
 
 /// The variables by which `cc`, CMake-driven and other -sys crates find a target's C tools.
@@ -282,9 +264,10 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &C
     for (name, tool) in tools {
         cmd = spell(cmd, name, tool.map(|tool| tool.clone().into_os_string()));
     }
-    let maps = remaps(site).into_iter().map(|(from, to)| format!("-ffile-prefix-map={from}={to}"));
-    // Build scripts split CFLAGS at white space; a path that holds some cannot be mapped this way.
-    let maps: Vec<String> = maps.filter(|m| !m.contains(char::is_whitespace)).collect();
+    let CMaps { words: maps, filtered, unmapped: _ } = PathMaps::of(site).c(toolchain);
+    if !filtered.is_empty() {
+        cmd = cmd.env(PATH_MAPS, filtered.join("\n"));
+    }
     for name in ["CFLAGS", "CXXFLAGS"] {
         let user = c_flags(name, triple, site.host);
         let user = user.iter().filter_map(|key| site.host.var(key));

@@ -8,6 +8,7 @@ use super::pipeline::PlannedRun;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::cohorts;
 use crate::cargo::invocation::CargoContext;
+use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::units;
 use crate::failure::{Failure, RebuildMismatch};
 use crate::rebuild::outside::straight;
@@ -50,7 +51,10 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
         .into_iter()
         .flatten()
         .chain(start.session.outside())
+        .flat_map(|dir| [std::fs::canonicalize(&dir).ok().filter(|real| *real != dir), Some(dir)])
+        .flatten()
         .collect();
+    let maps = PathMaps::of(&site);
     let copied = elsewhere(start, &site, &work, &verified)?;
     if let Some(copied) = &copied {
         site = of_copy(&site, copied)?;
@@ -70,7 +74,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
             Ok(first) => {
                 let second = second.as_ref().map(|second| second.program.as_path());
                 let second = second.map_err(|unbuilt| &unbuilt.failure);
-                let wrong = mismatches(&first, second, copied.as_ref(), &machine)?;
+                let wrong = mismatches(&first, second, copied.as_ref(), &machine, &maps)?;
                 match wrong.is_empty() {
                     true => {
                         ui.step("Reproduced", first.job().title());
@@ -92,15 +96,18 @@ fn mismatches(
     second: std::result::Result<&Path, &Failure>,
     copied: Option<&Copied>,
     machine: &[PathBuf],
+    maps: &PathMaps,
 ) -> Result<Vec<RebuildMismatch>> {
     let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
     let one = read(&first.stored.artifact.path)?;
     let mut wrong = Vec::new();
+    let toolchain = first.job().toolchain.as_ref();
+    let unmapped = toolchain.map(|toolchain| maps.c(toolchain).unmapped).unwrap_or_default();
     match second {
         Err(failure) => wrong.push(failed(failure, copied)),
-        Ok(second) => wrong.extend(compare(&one, &read(second)?).map(differs)),
+        Ok(second) => wrong.extend(compare(&one, &read(second)?).map(|found| differs(found, &unmapped))),
     }
-    wrong.extend(paths_in(&one, machine).iter().map(|(path, text)| held(path, text)));
+    wrong.extend(paths_in(&one, machine).iter().map(|(path, text)| held(path, text, &unmapped)));
     Ok(wrong)
 }
 
@@ -281,19 +288,25 @@ impl Copied {
     }
 }
 
-fn held(path: &Path, text: &str) -> RebuildMismatch {
+fn held(path: &Path, text: &str, unmapped: &[UnmappedFolder]) -> RebuildMismatch {
+    let unmapped = unmapped.iter().find(|unmapped| path.starts_with(&unmapped.folder));
+    let script = || "find the build script or macro that puts it there".to_owned();
     RebuildMismatch {
         what: format!(
             "the program contains the path {}: a build in another folder would give another program",
             path.display()
         ),
         found: vec![format!("it is in: {text}")],
-        help: Some("find the build script or macro that puts it there".to_owned()),
+        help: Some(unmapped.map_or_else(script, |unmapped| unmapped.why.clone())),
     }
 }
 
-fn differs(difference: Difference) -> RebuildMismatch {
+fn differs(difference: Difference, unmapped: &[UnmappedFolder]) -> RebuildMismatch {
     let Difference { section, offset, texts, cause } = difference;
+    let is_in = |unmapped: &&UnmappedFolder| {
+        texts.iter().flat_map(|(one, other)| [one, other]).any(|text| unmapped.is_in(text.as_bytes()))
+    };
+    let cause = unmapped.iter().find(is_in).map_or(cause, |unmapped| unmapped.why.clone());
     let place = match section {
         Some((name, count)) => {
             format!("first in section {name} at {offset:#x}, {} of it", counted(count as u64, "byte"))

@@ -24,6 +24,7 @@ mod machine;
 mod machine_faults;
 mod masks;
 mod newcomer;
+mod paths;
 mod programs;
 mod progress;
 mod proofs;

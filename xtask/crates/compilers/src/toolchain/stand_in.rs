@@ -21,6 +21,9 @@ pub const TARGET_DIR: &str = "XTASK_TARGET_DIR";
 /// The host's own compiler, as the linker of host units, set for every build.
 pub const HOST_CC: &str = "XTASK_HOST_CC";
 
+/// Options for every compilation for a target that no variable of flags can hold, a line each.
+pub const PATH_MAPS: &str = "XTASK_PATH_MAPS";
+
 /// First argument of the linker where target and host are one triple, which have one variable for it: `__link <triple>
 /// <arguments…>`. Programs for the target are linked by what [`LINKER`] names, those for the host by [`HOST_CC`].
 pub const HOST_OR_TARGET: &str = "__link";
@@ -46,7 +49,11 @@ fn filtered(filter: &Filter, args: &[String]) -> u8 {
     if way == COMPILE {
         return match built_for_host(&triple, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {
             Some(cc) => Cmd::new(cc).args(rest).replace(),
-            None => Cmd::new(&driver[0]).args(&driver[1..]).args((filter.compile)(rest.to_vec())).replace(),
+            None => {
+                let maps = std::env::var(PATH_MAPS).unwrap_or_default();
+                let cmd = Cmd::new(&driver[0]).args(&driver[1..]).args((filter.compile)(rest.to_vec()));
+                cmd.args(maps.lines()).replace()
+            }
         };
     }
     let expanded = match expand(rest) {

@@ -1,0 +1,166 @@
+//! Paths of this machine, and what stands for them in what is built. A folder that is reached through a link has two names, and
+//! either may end up in a program. Compilers take maps as `from=to`, in which not every folder can stand.
+
+use std::path::{Path, PathBuf};
+
+use super::invocation::CargoContext;
+use xtask_compilers::toolchain::{Link, Toolchain};
+
+/// Folders, each with what stands for it. Where several match, the last wins in rustc and in C compilers alike.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PathMaps(Vec<(PathBuf, String)>);
+
+/// The maps for a C toolchain, by the way in which it gets them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CMaps {
+    /// Options that are words of CFLAGS.
+    pub words: Vec<String>,
+    /// Options that only our own filter in front of the compiler can add: build systems split CFLAGS at white space.
+    pub filtered: Vec<String>,
+    /// Folders that no option can hold, and why.
+    pub unmapped: Vec<UnmappedFolder>,
+}
+
+/// A folder whose path stays in what a C compiler makes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnmappedFolder {
+    /// The path of the folder.
+    pub folder: PathBuf,
+    /// Why it cannot be mapped, and what helps.
+    pub why: String,
+}
+
+impl PathMaps {
+    /// The maps of a call: Cargo's home, the cache, the workspace and its target folder, and what was renamed.
+    pub fn of(site: &CargoContext) -> Self {
+        let own = [(site.cache, "/cache"), (site.root, "/src"), (site.target_directory, "/target")];
+        let home = site.cargo_home.iter().map(|home| (home.as_path(), "/cargo"));
+        let renamed = site.renamed.iter().map(|(from, to)| (from.as_path(), to.as_str()));
+        Self::new(home.chain(own).chain(renamed))
+    }
+
+    fn new<'p>(folders: impl IntoIterator<Item = (&'p Path, &'p str)>) -> Self {
+        let mut maps = Vec::new();
+        for (folder, name) in folders {
+            // Compilers split a map at the last `=`, or at the first.
+            let name = name.replace('=', "%3D");
+            let real = std::fs::canonicalize(folder).ok().filter(|real| real != folder);
+            maps.extend(real.map(|real| (real, name.clone())));
+            maps.push((folder.to_owned(), name));
+        }
+        // The innermost last: a CARGO_HOME inside the workspace, as some CI caches want it, is still `/cargo`.
+        maps.sort_by_key(|(from, _)| from.as_os_str().len());
+        Self(maps)
+    }
+
+    /// The maps as flags of rustc, which takes any folder.
+    pub fn rustc(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
+    }
+
+    /// The maps as options of a C compiler.
+    pub fn c(&self, toolchain: &Toolchain) -> CMaps {
+        let mut maps = CMaps::default();
+        for (from, to) in &self.0 {
+            let text = from.display().to_string();
+            let option = format!("-ffile-prefix-map={text}={to}");
+            if text.contains('=') && !splits_at_last(toolchain) {
+                let why = format!(
+                    "`-ffile-prefix-map` of {} cannot hold a path with `=`; move it to a folder without",
+                    toolchain.version
+                );
+                maps.unmapped.push(UnmappedFolder { folder: from.clone(), why });
+            } else if text.chars().all(is_plain) && to.chars().all(is_plain) {
+                maps.words.push(option);
+            } else if toolchain.link.rules().filter.is_some() {
+                maps.filtered.push(option);
+            } else {
+                let why = "build systems split CFLAGS at white space and expand quotes, so that no option there can hold it; \
+                           move it to a folder without";
+                maps.unmapped.push(UnmappedFolder { folder: from.clone(), why: why.to_owned() });
+            }
+        }
+        maps
+    }
+}
+
+impl UnmappedFolder {
+    /// Whether the path of the folder stands in a program.
+    pub fn is_in(&self, program: &[u8]) -> bool {
+        let path = self.folder.as_os_str().as_encoded_bytes();
+        program.windows(path.len().max(1)).any(|window| window == path)
+    }
+}
+
+/// Whether a compiler takes the last `=` of a map for the one between its halves, as gcc does since some version before 12. LLVM
+/// takes the first.
+fn splits_at_last(toolchain: &Toolchain) -> bool {
+    let major = toolchain
+        .version
+        .strip_prefix("gcc ")
+        .and_then(|version| version.split('.').next()?.parse::<u32>().ok());
+    toolchain.link != Link::Zig && major.is_some_and(|major| major >= 12)
+}
+
+/// Whether a character means itself wherever CFLAGS are read: by `cc`, CMake, make and shells.
+fn is_plain(c: char) -> bool {
+    c.is_alphanumeric() || "/._-+=,:@%~^".contains(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xtask_compilers::toolchain::Provider;
+
+    fn toolchain(version: &str, link: Link) -> Toolchain {
+        Toolchain {
+            provider: Provider::Env,
+            version: version.into(),
+            id: String::new(),
+            driver: PathBuf::new(),
+            cc: PathBuf::new(),
+            cxx: None,
+            ar: None,
+            ranlib: None,
+            linker: PathBuf::new(),
+            link,
+        }
+    }
+
+    #[test]
+    fn a_folder_that_no_option_can_hold_is_left_out_with_its_reason() {
+        let maps = PathMaps::new([
+            (Path::new("/w/a=1,b"), "/src"),
+            (Path::new("/w/c d"), "/out=1"),
+            (Path::new("/h"), "/x"),
+        ]);
+        let rustc: Vec<String> = maps.rustc().collect();
+        assert_eq!(rustc[1..], ["--remap-path-prefix=/w/c d=/out%3D1", "--remap-path-prefix=/w/a=1,b=/src"]);
+        let of = |version, link| {
+            let CMaps { words, filtered, unmapped } = maps.c(&toolchain(version, link));
+            (
+                words.len(),
+                filtered.len(),
+                unmapped.into_iter().map(|u| u.folder.display().to_string()).collect::<Vec<_>>(),
+            )
+        };
+        assert_eq!(of("gcc 12.2.0", Link::Driver), (2, 0, vec!["/w/c d".into()]));
+        assert_eq!(of("gcc 9.4.0", Link::Driver), (1, 0, vec!["/w/c d".into(), "/w/a=1,b".into()]));
+        assert_eq!(of("clang 14.0.6", Link::Driver), (1, 0, vec!["/w/c d".into(), "/w/a=1,b".into()]));
+        assert_eq!(of("zig 0.15.2", Link::Zig), (1, 1, vec!["/w/a=1,b".into()]));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_folder_behind_a_link_is_mapped_under_both_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let (real, link) = (std::fs::canonicalize(dir.path()).unwrap().join("real"), dir.path().join("link"));
+        std::fs::create_dir(&real).unwrap();
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        let PathMaps(maps) = PathMaps::new([(link.as_path(), "/src")]);
+        assert_eq!(
+            maps.iter().map(|(from, _)| from.clone()).collect::<std::collections::BTreeSet<_>>(),
+            [real, link].into()
+        );
+    }
+}
