@@ -18,8 +18,18 @@ mod text;
 /// The targets of a new file, as far as rustc knows them: static programs for the two usual platforms.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
-/// Asks Cargo what a program is made of; the error is Cargo's own words.
-pub type Ask<'a> = dyn Fn(&BuildQuery<'_>) -> Result<UnitGraph> + 'a;
+/// What finds out what a program is made of.
+pub trait Examination {
+    /// Cargo's unit graph of the program.
+    ///
+    /// # Errors
+    /// Cargo's own words.
+    fn graph(&self, query: &BuildQuery<'_>) -> Result<UnitGraph>;
+
+    /// Tries to build the program without any C compiler: the packages whose calls of one were refused; none where that
+    /// failed, or could not be tried.
+    fn refused(&self, query: &BuildQuery<'_>) -> Option<BTreeSet<String>>;
+}
 
 /// A new file, and why it says nothing of the compilers that its modes need, where Cargo did not tell.
 pub type New<T> = (T, Option<Error>);
@@ -32,7 +42,7 @@ pub fn text(
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,
     package: Option<&str>,
-    ask: &Ask<'_>,
+    look: &dyn Examination,
 ) -> Result<New<String>> {
     let package = choose(workspace, package)?;
     let bin = bin(package);
@@ -40,7 +50,7 @@ pub fn text(
     let Some(target) = targets.first() else {
         return Err(Error::failed(format!("rustc knows neither {} nor {}", TARGETS[0], TARGETS[1])));
     };
-    let (modes, untold) = modes::of(package, bin, target, ask);
+    let (modes, untold) = modes::of(package, bin, target, look);
     let text = text::file(package, bin, &modes, &targets);
     // What we write we must be able to read.
     Config::from_bytes(text.as_bytes(), Path::new(FILE_NAME), workspace, known_triples)?;
@@ -57,13 +67,13 @@ pub fn write(
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,
     package: Option<&str>,
-    ask: &Ask<'_>,
+    look: &dyn Examination,
 ) -> Result<New<PathBuf>> {
     let file = dir.join(FILE_NAME);
     if file.symlink_metadata().is_ok() {
         return Err(exists(&file));
     }
-    let (text, untold) = text(workspace, known_triples, package, ask)?;
+    let (text, untold) = text(workspace, known_triples, package, look)?;
     let staged = dir.join(format!(".{}.{}", FILE_NAME, std::process::id()));
     let written = stage(&staged, &text).and_then(|()| publish(&staged, &file));
     if written.is_err() {

@@ -9,14 +9,16 @@ use crate::package_id::name_and_version;
 use xtask_config::Need;
 use xtask_process::exec::Cmd;
 
-/// Crates that run compilers, and which. A build script that is made of one need not use it, which nothing but a build
-/// can tell.
-const KNOWN: [(&str, &[Need]); 5] = [
-    ("cc", &[Need::C]),
-    ("cmake", &[Need::C, Need::Cxx]),
-    ("meson", &[Need::C]),
-    ("cpp_build", &[Need::Cxx]),
-    ("cxx-build", &[Need::Cxx]),
+mod languages;
+
+/// Crates that run compilers, and which at least: some compile C++ too, where they are told to. A build script that is made
+/// of one need not use it, which nothing but a build can tell.
+const KNOWN: [(&str, Need); 5] = [
+    ("cc", Need::C),
+    ("cmake", Need::C),
+    ("meson", Need::C),
+    ("cpp_build", Need::Cxx),
+    ("cxx-build", Need::Cxx),
 ];
 
 /// A program to ask about: which, with which features, for which target.
@@ -38,11 +40,24 @@ impl BuildQuery<'_> {
     /// The question to Cargo, which builds nothing for it: of the workspace of this manifest. It fetches what the lock file
     /// names and is not here, unless `offline`.
     pub fn command(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
-        let mut cmd = Cmd::new(cargo)
-            .args(["build", "--unit-graph", "-Zunstable-options", "--color", "never", "--manifest-path"])
-            .arg(manifest)
-            .args(["--package", self.package, "--bin", self.bin, "--target", self.target])
-            .env("RUSTC_BOOTSTRAP", "1");
+        let cmd = Cmd::new(cargo).args(["build", "--unit-graph", "-Zunstable-options"]);
+        self.finish(cmd, manifest, offline).env("RUSTC_BOOTSTRAP", "1")
+    }
+
+    /// A build of everything but machine code, which runs all build scripts.
+    pub fn trial(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
+        self.finish(Cmd::new(cargo).arg("check"), manifest, offline)
+    }
+
+    fn finish(&self, cmd: Cmd, manifest: &Path, offline: bool) -> Cmd {
+        let mut cmd = cmd.args(["--color", "never", "--manifest-path"]).arg(manifest).args([
+            "--package",
+            self.package,
+            "--bin",
+            self.bin,
+            "--target",
+            self.target,
+        ]);
         if !self.default_features {
             cmd = cmd.arg("--no-default-features");
         }
@@ -60,6 +75,8 @@ pub struct Compilers {
     pub needs: BTreeSet<Need>,
     /// The packages, each with the crates that its build script is made of and that run compilers.
     pub packages: BTreeMap<String, BTreeSet<&'static str>>,
+    /// Those that compile C++ beside C, each with what says so.
+    pub cxx: BTreeMap<String, &'static str>,
 }
 
 impl Compilers {
@@ -68,17 +85,28 @@ impl Compilers {
         let mut all = Self::default();
         let runs = |unit: &&Unit| unit.mode == "run-custom-build" && unit.platform.as_deref() == Some(target);
         for run in graph.units.iter().filter(runs) {
-            for (name, needs) in script(graph, run).into_iter().filter_map(known) {
-                all.needs.extend(needs);
-                let (package, _) = name_and_version(&run.pkg_id);
+            let (package, _) = name_and_version(&run.pkg_id);
+            let (crates, own): (Vec<&Unit>, Vec<&Unit>) =
+                script(graph, run).into_iter().partition(|unit| known(unit).is_some());
+            for (name, need) in crates.into_iter().filter_map(known) {
+                all.needs.insert(need);
                 all.packages.entry(package.to_owned()).or_default().insert(name);
+                let cxx = match name {
+                    "cc" => languages::by_cc(&own),
+                    "cmake" => languages::by_cmake(&own),
+                    _ => None,
+                };
+                if let Some(why) = cxx {
+                    all.needs.insert(Need::Cxx);
+                    all.cxx.insert(package.to_owned(), why);
+                }
             }
         }
         all
     }
 }
 
-fn known(unit: &Unit) -> Option<(&'static str, &'static [Need])> {
+fn known(unit: &Unit) -> Option<(&'static str, Need)> {
     let (package, _) = name_and_version(&unit.pkg_id);
     KNOWN.into_iter().find(|(name, _)| *name == package)
 }

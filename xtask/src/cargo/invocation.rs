@@ -154,7 +154,7 @@ pub fn invocation(
 }
 
 /// Lets the variables of a call go before those that a file forces on it: what they were to say is part of ours.
-fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
+pub(crate) fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
     let forced = configuration.variables().into_iter().filter(|variable| variable.force);
     let ours: Vec<_> = forced.filter(|it| cmd.env.contains_key(OsStr::new(&it.name))).collect();
     ours.into_iter()

@@ -1,14 +1,20 @@
 //! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
 
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
 use crate::cargo::compilers::BuildQuery;
 use crate::cargo::inherited::clean;
+use crate::cargo::invocation::unforced;
 use crate::cargo::units::{self, UnitGraph};
 use crate::cli::Common;
-use crate::init;
+use crate::init::{self, Examination};
 use crate::session::Session;
+use crate::trap::{self, Masks};
 use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
 
 /// How long Cargo may take to say what a program is made of: it may have to fetch all of it first.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -16,8 +22,8 @@ const LIMIT: Duration = Duration::from_secs(600);
 pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
     let session = Session::open(common, false)?;
     let known = session.rustc.known_targets();
-    let (root, ask) = (&session.workspace.root, |question: &BuildQuery<'_>| ask(&session, question));
-    let (file, untold) = init::write(root, &session.workspace, known, package, &ask)?;
+    let root = &session.workspace.root;
+    let (file, untold) = init::write(root, &session.workspace, known, package, &session)?;
     if let Some(error) = untold {
         let error = error.help("if a dependency compiles C, add to its [[mode]]: needs = [\"c\"]");
         session.ui.warn(error.to_string());
@@ -27,28 +33,82 @@ pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// What Cargo says of a program. It fetches what it lacks for that, as any build would.
-fn ask(session: &Session, question: &BuildQuery<'_>) -> Result<UnitGraph> {
+impl Examination for Session {
+    /// It fetches what is lacking for that, as any build would.
+    fn graph(&self, query: &BuildQuery<'_>) -> Result<UnitGraph> {
+        let cmd = cargo(self, |cargo, manifest| query.command(cargo, manifest, self.offline));
+        self.ui.detail("Running", cmd.line());
+        let _task = self.ui.late_task("Asking", "Cargo which packages compile C");
+        let output = cmd.capture_whole(LIMIT)?;
+        units::read(&output.stdout).ok_or_else(|| {
+            let error = Error::failed(
+                "Cargo did not list the packages of the program, so it is unknown whether C is compiled",
+            );
+            let words = output.errors();
+            match words.find("error: ") {
+                Some(at) => error.found(words[at..].trim_end()),
+                None => error,
+            }
+        })
+    }
+
+    fn refused(&self, query: &BuildQuery<'_>) -> Option<BTreeSet<String>> {
+        let _task = self.ui.task("Trying", format!("{} with the feature pure and no C compiler", query.bin));
+        let refused = trial(self, query);
+        // The build itself has a folder of its own.
+        let _ = std::fs::remove_dir_all(self.work().join(TRIAL));
+        refused.unwrap_or_else(|error| {
+            self.ui.detail("Failed", error.to_string());
+            None
+        })
+    }
+}
+
+/// The folder of trial builds.
+const TRIAL: &str = "trial";
+
+/// Checks a program with traps in place of all C compilers: which packages called one; none where Cargo failed.
+fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<String>>> {
+    let Session { host, this, .. } = session;
+    let (traps, dir) = (session.work().join("traps"), session.work().join(TRIAL));
+    xtask_files::folder(&dir)?;
+    // What is compiled for one of them is hardly ever Rust for the other.
+    let here = |target: &Triple| session.rustc.libraries(target).is_dir();
+    let target = Some(Triple::parse(query.target)).filter(here).unwrap_or_else(|| host.triple.clone());
+    let set = trap::set(&traps, &dir.join("traps.log"), host, this)?;
+    let query = BuildQuery { target: target.as_str(), ..*query };
+    let mut cmd = cargo(session, |cargo, manifest| query.trial(cargo, manifest, session.offline));
+    cmd = cmd.env("CARGO_TARGET_DIR", &dir).env("CARGO_BUILD_BUILD_DIR", &dir);
+    for (name, value) in set.env(host, &[&target], &dir) {
+        cmd = cmd.env(name, value);
+    }
+    if let Some(linker) = set.host_linker() {
+        cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", host.triple.shouted()), linker);
+    }
+    cmd = unforced(cmd, &session.workspace.configuration);
+    if let Some(masks) = Masks::set(&traps, host, this)? {
+        cmd = masks.around(&cmd);
+    }
+    session.ui.detail("Running", cmd.line());
+    let output = cmd.capture(LIMIT)?;
+    if !output.ok() {
+        session.ui.detail("Failed", output.errors());
+        return Ok(None);
+    }
+    let refused = set.hits()?.into_iter().filter(|hit| hit.target.is_some());
+    let package = |krate: String| krate.split(' ').next().unwrap_or_default().to_owned();
+    Ok(Some(refused.map(|hit| package(hit.krate)).collect()))
+}
+
+/// A call of Cargo for the workspace, which is told its program and its manifest.
+fn cargo(session: &Session, make: impl FnOnce(&Path, &Path) -> Cmd) -> Cmd {
     let root = &session.workspace.root;
-    let cmd = question.command(&session.host.cargo(), &root.join("Cargo.toml"), session.offline);
+    let cmd = make(&session.host.cargo(), &root.join("Cargo.toml"));
     let cmd = clean(cmd, &session.host, &session.workspace.target_directory);
     let cmd = session.host.settled(cmd.env("RUSTC", &session.rustc.program), root);
-    // Nothing is compiled, so that a wrapper that is not here need not be.
-    let cmd = match session.absent_wrapper() {
+    // Nothing is compiled to stay, so that a wrapper that is not here need not be.
+    match session.absent_wrapper() {
         Some(_) => cmd.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", ""),
         None => cmd,
-    };
-    session.ui.detail("Running", cmd.line());
-    let _task = session.ui.late_task("Asking", "Cargo which packages compile C");
-    let output = cmd.capture_whole(LIMIT)?;
-    units::read(&output.stdout).ok_or_else(|| {
-        let error = Error::failed(
-            "Cargo did not list the packages of the program, so it is unknown whether C is compiled",
-        );
-        let words = output.errors();
-        match words.find("error: ") {
-            Some(at) => error.found(words[at..].trim_end()),
-            None => error,
-        }
-    })
+    }
 }

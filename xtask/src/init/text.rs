@@ -63,7 +63,7 @@ targets = [{}]
     text
 }
 
-fn mode(ModeDraft { shape: mode, compilers }: &ModeDraft) -> String {
+fn mode(ModeDraft { shape: mode, compilers, refused }: &ModeDraft) -> String {
     let list = |words: &mut dyn Iterator<Item = &str>| words.map(string).collect::<Vec<_>>().join(", ");
     let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
     let mut text = String::new();
@@ -72,20 +72,31 @@ fn mode(ModeDraft { shape: mode, compilers }: &ModeDraft) -> String {
     }
     let _ = writeln!(text, "[[mode]]\nname = {name}\nfeatures = [{features}]");
     text += if mode.default_features { "# default-features = false\n" } else { "default-features = false\n" };
-    let Compilers { needs, packages } = compilers;
-    if !packages.is_empty() {
+    let Compilers { needs, packages, cxx } = compilers;
+    if let Some(refused) = refused {
+        let who = match refused.is_empty() {
+            true => format!("{} could compile C, and did not", compiled_by(packages)),
+            false => {
+                format!("{} asked for a C compiler, and built without one", and(refused.iter().cloned()))
+            }
+        };
+        let _ = writeln!(text, "# {who}, in a trial build with traps in place of all C compilers.");
+    } else if !packages.is_empty() {
         let language = if needs.contains(&Need::C) { "C" } else { "C++" };
         let _ = writeln!(
             text,
-            "# {language} is compiled by {}, judging by the dependencies of build scripts.\n\
-             # If none is compiled, remove `needs`: the build then proves that.",
+            "# {language} is compiled by {}, judging by the dependencies of build scripts.",
             compiled_by(packages)
         );
+        for (package, why) in cxx {
+            let _ = writeln!(text, "# C++ is compiled by {package}: {why}.");
+        }
+        text += "# If none is compiled, remove `needs`: the build then proves that.\n";
     }
     let needs = list(&mut needs.iter().map(|need| need.as_str()));
     if !needs.is_empty() {
         let _ = writeln!(text, "needs = [{needs}]  # the compilers that it requires: \"c\", \"c++\"");
-    } else if mode.default_features {
+    } else if mode.default_features && refused.is_none() {
         text += "# needs = [\"c\"]  # if a dependency compiles C or C++ (\"c++\"); without it, the build proves that none does\n";
     }
     text
@@ -93,12 +104,17 @@ fn mode(ModeDraft { shape: mode, compilers }: &ModeDraft) -> String {
 
 /// `libsqlite3-sys (cc), mathc (cc, cmake) and 3 more`.
 fn compiled_by(packages: &BTreeMap<String, BTreeSet<&str>>) -> String {
-    const MOST: usize = 4;
-    let said = packages.iter().take(MOST).map(|(package, crates)| {
+    and(packages.iter().map(|(package, crates)| {
         format!("{package} ({})", crates.iter().copied().collect::<Vec<_>>().join(", "))
-    });
-    let said: Vec<String> = said.collect();
-    match (said.as_slice(), packages.len().saturating_sub(MOST)) {
+    }))
+}
+
+/// The first ones of a list, and how many more there are.
+fn and(items: impl ExactSizeIterator<Item = String>) -> String {
+    const MOST: usize = 4;
+    let count = items.len();
+    let said: Vec<String> = items.take(MOST).collect();
+    match (said.as_slice(), count.saturating_sub(MOST)) {
         ([first @ .., last], 0) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
         (all, 0) => all.join(", "),
         (all, more) => format!("{} and {more} more", all.join(", ")),

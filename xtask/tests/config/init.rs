@@ -1,12 +1,12 @@
 //! The file that `init` writes is valid for every workspace it is written for.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use xtask::cargo::compilers::BuildQuery;
 use xtask::cargo::units::{self, UnitGraph};
-use xtask::init;
+use xtask::init::{self, Examination};
 use xtask_base::Base;
 use xtask_config::workspace::Workspace;
 use xtask_config::{Config, Need};
@@ -30,21 +30,39 @@ fn load(root: &Path) -> Workspace {
     Workspace::load(Some(&root.join("Cargo.toml")), true).unwrap_or_else(|e| panic!("{e}"))
 }
 
-/// Asks Cargo, which finds everything here.
-fn ask(root: &Path) -> impl Fn(&BuildQuery<'_>) -> Result<UnitGraph> {
-    let manifest = root.join("Cargo.toml");
-    move |question| {
-        let cmd = question.command(Path::new("cargo"), &manifest, true).cwd(manifest.parent().unwrap());
+/// Asks Cargo, which finds everything here. Trial builds are made up.
+struct Asked {
+    root: PathBuf,
+    /// The packages whose calls of a compiler a trial with the feature `pure` refuses; none where it fails.
+    refused: Option<&'static [&'static str]>,
+}
+
+impl Examination for Asked {
+    fn graph(&self, query: &BuildQuery<'_>) -> Result<UnitGraph> {
+        let cmd = query.command(Path::new("cargo"), &self.root.join("Cargo.toml"), true).cwd(&self.root);
         let output = cmd.capture_whole(Duration::from_secs(60)).unwrap();
         units::read(&output.stdout).ok_or_else(|| Error::failed(output.errors()))
     }
+
+    fn refused(&self, query: &BuildQuery<'_>) -> Option<BTreeSet<String>> {
+        assert_eq!(query.features, ["pure"], "only what is called pure is tried");
+        self.refused.map(|names| names.iter().map(|name| (*name).to_owned()).collect())
+    }
+}
+
+fn ask(root: &Path) -> Asked {
+    Asked { root: root.to_owned(), refused: None }
 }
 
 /// Writes the file, reads it, and hands over both.
 fn written(root: &Path, package: Option<&str>) -> (String, Config) {
-    let (workspace, triples) = (load(root), triples());
+    written_by(&ask(root), package)
+}
+
+fn written_by(asked: &Asked, package: Option<&str>) -> (String, Config) {
+    let (root, workspace, triples) = (&asked.root, load(&asked.root), triples());
     let (file, untold) =
-        init::write(root, &workspace, &triples, package, &ask(root)).unwrap_or_else(|e| panic!("{e}"));
+        init::write(root, &workspace, &triples, package, asked).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(untold, None);
     assert_eq!(file, root.join("targets.toml"));
     let text = std::fs::read_to_string(&file).unwrap();
@@ -110,6 +128,55 @@ fn compilers_of_members_that_are_always_built() {
     assert!(text.contains("# C is compiled by engine (cmake), judging by"), "{text}");
 }
 
+/// Toolchains without C++, such as musl-gcc, serve a program that needs none.
+#[test]
+fn cxx_is_claimed_where_it_is_compiled() {
+    let engine = |project: &[(&str, &str)], script: &str, by: &str| {
+        let engine =
+            format!("build = 'build/main.rs'\n[build-dependencies]\n{by} = {{ path = '../{by}' }}\n");
+        let shop = manifest("shop", "[dependencies]\nengine = { path = '../engine' }\n");
+        let (engine, by_manifest, lib) =
+            (manifest("engine", &engine), manifest(by, ""), format!("{by}/src/lib.rs"));
+        let members = format!("[workspace]\nresolver = '2'\nmembers = ['shop', 'engine', '{by}']\n");
+        let by_path = format!("{by}/Cargo.toml");
+        let mut all = vec![
+            ("Cargo.toml", members.as_str()),
+            ("shop/Cargo.toml", &shop),
+            ("shop/src/main.rs", "fn main() {}"),
+            ("engine/Cargo.toml", &engine),
+            ("engine/build/main.rs", "mod step;\nfn main() {}"),
+            ("engine/build/step.rs", script),
+            ("engine/src/lib.rs", ""),
+            (&by_path, &by_manifest),
+            (&lib, "// .cpp(true)\npub fn cpp() { x.cpp(true) }"),
+        ];
+        all.extend(project);
+        let (_dir, root) = files(&all);
+        let (text, config) = written(&root, None);
+        (text, config.modes[0].needs.clone())
+    };
+    let (c, both) = ([Need::C].into(), [Need::C, Need::Cxx].into());
+    let zlib = "project(z VERSION 1 LANGUAGES C)\nif(WITH_GTEST)\n  enable_language(CXX)\nendif()\n";
+    let tests = [("engine/src/z/CMakeLists.txt", zlib), ("engine/tests/CMakeLists.txt", "project(t CXX)")];
+    let (text, needs) = engine(&tests, "", "cmake");
+    assert_eq!(needs, c, "{text}");
+    assert!(
+        text.contains("# C is compiled by engine (cmake), judging by") && !text.contains("C++ is"),
+        "{text}"
+    );
+    let (text, needs) = engine(&[("engine/src/z/CMakeLists.txt", "project(z)")], "", "cmake");
+    assert_eq!(needs, both);
+    assert!(text.contains("\n# C++ is compiled by engine: its CMake project enables C++.\n"), "{text}");
+    let asks = "fn f() {\n    cc::Build::new().cpp(true);\n}";
+    let (text, needs) = engine(&[("engine/src/x.cc", "")], asks, "cc");
+    assert_eq!(needs, both);
+    let why = "it has C++ sources, and its build script calls `cpp(true)`";
+    assert!(text.contains(&format!("\n# C++ is compiled by engine: {why}.\n")), "{text}");
+    // What has none asks for another system.
+    assert_eq!(engine(&[("engine/src/x.c", ""), ("engine/tests/x.cc", "")], asks, "cc").1, c);
+    assert_eq!(engine(&[("engine/src/x.cc", "")], "// not .cpp(true)", "cc").1, c);
+}
+
 /// A component with `cc` behind its default feature `c`, in a program with these features.
 fn with_component(features: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let shop = format!(
@@ -164,6 +231,31 @@ fn default_features_that_compile_c_say_so_and_what_does_without_is_the_second_mo
     // Not by default.
     let (_, found) = modes("[features]\nc = ['dep:mathc', 'mathc/c']\npure = []\n");
     assert_eq!(found, [mode("default", &[], true, 0)]);
+}
+
+/// `cc` is at hand with every feature, and the feature `pure` only asks the compiler what it knows.
+#[test]
+fn a_feature_that_is_called_pure_is_tried() {
+    let always = "[build-dependencies]\ncc = { path = '../cc' }\n";
+    let modes = |features: &str, refused: Option<&'static [&'static str]>| {
+        let (_dir, root) = with_component(&format!("[features]\n{features}{always}"));
+        std::fs::write(root.join("shop/build.rs"), "fn main() {}").unwrap();
+        let (text, config) = written_by(&Asked { root, refused }, None);
+        let modes = config.modes.into_iter().map(|mode| (mode.name, mode.default_features, mode.needs.len()));
+        (text, modes.collect::<Vec<_>>())
+    };
+    let mode = |name: &str, default, needs| (name.to_owned(), default, needs);
+    let (text, found) = modes("pure = []\n", Some(&["shop"]));
+    assert_eq!(found, [mode("default", true, 1), mode("pure", false, 0)]);
+    golden::check("init-tried.txt", text.trim_end());
+    let (text, found) = modes("pure = []\n", Some(&[]));
+    assert_eq!(found, [mode("default", true, 1), mode("pure", false, 0)]);
+    assert!(text.contains("# shop (cc) could compile C, and did not, in a trial build"), "{text}");
+    // It broke its promise.
+    assert_eq!(modes("pure = []\n", None).1, [mode("default", true, 1)]);
+    let (text, found) = modes("native = []\npure = []\n", Some(&["shop"]));
+    assert_eq!(found, [mode("native", false, 1), mode("pure", false, 0)]);
+    assert!(text.contains("# shop asked for a C compiler, and built without one"), "{text}");
 }
 
 #[test]

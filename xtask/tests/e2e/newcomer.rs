@@ -73,6 +73,47 @@ fn init_sees_what_a_package_needs() {
     run.says(&["help: if mode default may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]"]);
 }
 
+/// A component that asks the compiler what it knows, whatever its features are, and compiles without the feature `pure`.
+#[test]
+fn init_tries_what_is_called_pure() {
+    need!("newcomer::tried", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let space = plain();
+    space.write(
+        "Cargo.toml",
+        "[workspace]\nmembers = [\"sum\", \"cc\"]\n[package]\nname = \"hello\"\nedition = \"2024\"\n\
+         [features]\npure = [\"sum/pure\"]\n[dependencies]\nsum = { path = \"sum\" }\n",
+    );
+    space.write(
+        "sum/Cargo.toml",
+        "[package]\nname = \"sum\"\nedition = \"2024\"\n[features]\npure = []\n\
+         [build-dependencies]\ncc = { path = \"../cc\" }\n",
+    );
+    space.write("sum/src/lib.rs", "");
+    space.write("sum/x.c", "int x;\n");
+    let script = "fn main() {\n    let _ = cc::run(&[\"-E\", \"x.c\"]);\n    if IMPURE {\n        \
+                  assert!(cc::run(&[\"-c\", \"x.c\", \"-o\", \"/dev/null\"]));\n    }\n}\n";
+    let asks = script.replace("IMPURE", "std::env::var_os(\"CARGO_FEATURE_PURE\").is_none()");
+    space.write("sum/build.rs", &asks);
+    space.write("cc/Cargo.toml", "[package]\nname = \"cc\"\nedition = \"2024\"\n");
+    space.write(
+        "cc/src/lib.rs",
+        "pub fn run(args: &[&str]) -> bool {\n    \
+         std::process::Command::new(\"cc\").args(args).status().is_ok_and(|status| status.success())\n}\n",
+    );
+    space.run(&["init"]).ended(0).says(&["Trying", "hello with the feature pure"]);
+    let text = space.read("targets.toml");
+    let words = "features = [\"pure\"]\ndefault-features = false\n\
+                 # sum asked for a C compiler, and built without one, in a trial build with traps in place of all C compilers.\n\n";
+    assert!(text.contains("\nneeds = [\"c\"]") && text.contains(words), "{text}");
+    assert!(!space.path("target/xtask/trial").exists());
+    // One that compiles all the same breaks its promise.
+    space.write("sum/build.rs", &script.replace("IMPURE", "true"));
+    std::fs::remove_file(space.path("targets.toml")).unwrap();
+    space.run(&["init"]).ended(0);
+    let text = space.read("targets.toml");
+    assert!(text.contains("name = \"default\"") && !text.contains("name = \"pure\""), "{text}");
+}
+
 #[test]
 fn init_says_where_cargo_does_not_tell() {
     need!("newcomer::untold", machine::std_for(&[]));
