@@ -133,12 +133,27 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
-    /// Publish the images (not supported yet)
-    #[command(hide = true, after_help = examples::PUBLISH)]
+    /// Push the images of the last release to a registry, read them back, and move the tags
+    ///
+    /// Publishes what `cargo xtask release` wrote to target/dist, and builds nothing. A run that was interrupted can be run
+    /// again. stdout gets one `repository@digest` a line. Images are not signed yet.
+    #[command(after_help = examples::PUBLISH)]
     Publish {
-        /// Any arguments
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        rest: Vec<String>,
+        /// The repository; `{image}` stands for the name of the image [default: `to` of [publish] in targets.toml]
+        #[arg(long, value_name = "REPOSITORY")]
+        to: Option<String>,
+        /// A tag, such as `latest` or `{major}.{minor}`; can be repeated [default: `tags` of [publish], or `{version}`]
+        #[arg(long = "tag", value_name = "TAG")]
+        tags: Vec<String>,
+        /// Print every request with digest and size, and send none
+        #[arg(long)]
+        dry_run: bool,
+        /// Let tags move that stay otherwise: the tag of a release to another image, others to an earlier version
+        #[arg(long)]
+        force: bool,
+        /// How to print.
+        #[command(flatten)]
+        json: JsonFlag,
     },
     /// Measure how long each mode takes to build, cold and warm
     #[command(

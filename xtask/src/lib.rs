@@ -15,6 +15,7 @@ pub mod outcome;
 pub mod package_id;
 pub mod place;
 pub mod plan;
+pub mod publish;
 pub mod rebuild;
 pub mod record;
 pub mod runtime;

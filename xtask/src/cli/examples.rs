@@ -53,7 +53,9 @@ Examples:
 
 pub(super) const PUBLISH: &str = "\
 Examples:
-  cargo xtask publish";
+  cargo xtask publish --to registry.example/team/app --dry-run
+  cargo xtask publish --to registry.example/team/app --tag '{version}' --tag latest
+  cargo xtask publish    # with [publish] in targets.toml";
 
 pub(super) const BENCH: &str = "\
 Examples:

@@ -1,7 +1,8 @@
 //! One file for each command; each reads as the way through the house that it takes.
 
 use crate::cli::{Cli, Command};
-use xtask_files::error::{Error, Result};
+use crate::publish::PublishRequest;
+use xtask_files::error::Result;
 
 mod base;
 mod bench;
@@ -15,6 +16,7 @@ mod lock;
 mod make;
 mod pipeline;
 mod plan;
+mod publish;
 mod rebuild;
 mod release;
 mod setup;
@@ -42,8 +44,10 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Image { planning, load, setup, json } => {
             make::image(&common, &planning, setup, load, json.json)
         }
-        Command::Publish { .. } => Err(Error::usage("publish is not supported yet")
-            .help("`cargo xtask image` writes an OCI layout to target/dist/oci, which other tools can push")),
+        Command::Publish { to, tags, dry_run, force, json } => {
+            let request = PublishRequest { to, tags, force };
+            publish::run(&common, &request, dry_run, json.json)
+        }
         Command::Bench { planning, samples, setup, json } => {
             bench::run(&common, &planning, samples, setup, json.json)
         }

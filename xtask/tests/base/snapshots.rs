@@ -21,7 +21,7 @@ use crate::support::{base, cache, deb, had, host, load_from, load_here, locks};
 /// The package that the archive has no more.
 const GONE: &str = "media-types";
 
-/// What snapshot.debian.org would call its file by.
+/// What Debian's snapshot service would call its file by.
 const SHA1: &str = "0123456789abcdef0123456789abcdef01234567";
 
 /// A lock of long ago: one of its packages is in no archive. The bytes of that package, as the day's archive had them.

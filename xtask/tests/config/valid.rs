@@ -42,6 +42,7 @@ fn the_least_a_file_can_say() {
         }],
         images: vec![],
         snapshots: vec![],
+        publish: xtask_config::PublishSection::default(),
         test: TestSection::default(),
     };
     assert_eq!(parse(text.as_bytes()), Ok(expected.clone()));
@@ -105,7 +106,7 @@ base = "scratch"
 targets = ["x86_64-unknown-linux-musl"]
 healthcheck.cmd = ["/shop"]
 [debian]
-snapshots = ["http://snapshot.debian.org/file/{sha1}", "https://mirror/debian/20260101T000000Z/"]
+snapshots = ["http://snapshot.example/file/{sha1}", "https://mirror/debian/20260101T000000Z/"]
 [test]
 needs = ["umoci", "docker", "umoci"]
 "#;
@@ -169,7 +170,7 @@ needs = ["umoci", "docker", "umoci"]
         .into(),
     };
     assert_eq!(config.images[0], image);
-    let snapshots = ["http://snapshot.debian.org/file/{sha1}", "https://mirror/debian/20260101T000000Z/"];
+    let snapshots = ["http://snapshot.example/file/{sha1}", "https://mirror/debian/20260101T000000Z/"];
     assert_eq!(config.snapshots, snapshots.map(|text| SnapshotArchive::parse(text).unwrap()));
     let least = &config.images[1];
     assert_eq!(least.run.healthcheck.as_ref().unwrap().cmd, ["/shop"]);

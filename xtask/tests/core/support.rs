@@ -95,6 +95,7 @@ pub(crate) fn config() -> Config {
             smoke: ImageSmoke::default(),
             places: Default::default(),
         }],
+        publish: xtask_config::PublishSection::default(),
         snapshots: vec![],
         test: TestSection::default(),
     }

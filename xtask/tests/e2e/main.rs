@@ -28,6 +28,7 @@ mod paths;
 mod programs;
 mod progress;
 mod proofs;
+mod publish;
 mod purity;
 mod ready;
 mod rebuild;

@@ -37,7 +37,6 @@ fn what_does_not_exist_is_refused_with_what_does() {
 fn what_is_not_supported_is_refused() {
     need!("usage::unsupported", machine::std_for(&[HOST_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL]);
-    refused(&space, &["publish", "--to", "example.org/app:1"], &["not supported yet"]);
     for command in ["release", "image"] {
         refused(&space, &[command, "--mode", "all", "--providers", "none"], &["--mode all", command]);
     }

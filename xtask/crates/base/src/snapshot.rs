@@ -15,7 +15,7 @@ use super::store::BaseStore;
 /// Stands in an address for the SHA-256 of a file.
 const SHA256: &str = "{sha256}";
 
-/// Ends an address whose service has its files by their SHA-1, as snapshot.debian.org has. A lock does not hold that digest:
+/// Ends an address whose service has its files by their SHA-1, as Debian's own snapshot service has. A lock does not hold that digest:
 /// the service names it (the document `API` in the sources of that service).
 const SHA1: &str = "/file/{sha1}";
 
@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn addresses_that_lead_nowhere() {
         for (address, why) in [
-            ("snapshot.debian.org", "must begin with http://"),
+            ("snapshot.example", "must begin with http://"),
             ("http:///debian", "must begin with http://"),
             ("ftp://s/debian", "must begin with http://"),
             ("http://me:secret@s/debian", "auth.conf.d"),

@@ -7,11 +7,12 @@ use super::check_bin;
 use super::check_image::{self, images};
 use super::check_target::targets;
 use super::diag::Diags;
+use super::publish::{RepositoryTemplate, TagTemplate};
 use super::quote::{names, quoted};
 use super::raw::{Raw, RawApp, RawMode, SpannedText, SpannedTexts};
 use super::source::SourceFile;
 use super::suggest::nearest;
-use super::types::{App, Config, Keyword, Mode, Need, TestNeed, TestSection};
+use super::types::{App, Config, Keyword, Mode, Need, PublishSection, TestNeed, TestSection};
 use crate::workspace::{Package, Workspace};
 use xtask_base::SnapshotArchive;
 
@@ -51,7 +52,8 @@ pub(super) fn config<'a>(
     let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
     let all_features = check.members(raw.test_all_features.as_ref());
     let test = TestSection { needs, all_features };
-    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, snapshots, test })
+    let publish = check.publish();
+    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, snapshots, publish, test })
 }
 
 impl<'a> ConfigCheck<'a, '_> {
@@ -171,6 +173,28 @@ impl<'a> ConfigCheck<'a, '_> {
             archive.map_err(report).ok()
         };
         texts.iter().filter_map(&mut read).collect()
+    }
+
+    fn publish(&mut self) -> PublishSection {
+        let several = self.raw.images.len() > 1;
+        let to = self.raw.publish_to.as_ref();
+        let to = to.and_then(|to| self.template(to, RepositoryTemplate::parse(to.get_ref(), several)));
+        let tags = self.raw.publish_tags.as_ref().map(|tags| tags.get_ref().as_slice());
+        let tags = tags.map(|tags| {
+            tags.iter().filter_map(|tag| self.template(tag, TagTemplate::parse(tag.get_ref()))).collect()
+        });
+        PublishSection { to, tags }
+    }
+
+    /// A template that was read, or the report of why it is none.
+    fn template<T>(&mut self, text: &SpannedText, read: std::result::Result<T, String>) -> Option<T> {
+        match read {
+            Ok(template) => Some(template),
+            Err(why) => {
+                self.diags.at(text.span(), why);
+                None
+            }
+        }
     }
 
     /// Reads a list of names of the workspace's packages.

@@ -134,8 +134,8 @@ impl Section {
 use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables};
 
 /// Every table, to find the right one for a key that is in the wrong one.
-pub const SECTIONS: [&Section; 9] =
-    [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &TEST];
+pub const SECTIONS: [&Section; 10] =
+    [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &PUBLISH, &TEST];
 
 /// The keys at the top level of the file.
 pub(super) const FILE: Section = Section {
@@ -168,7 +168,14 @@ pub(super) const FILE: Section = Section {
             Table,
             "apt's sources alone",
             "Where the packages of distroless bases come from, beside apt's sources.",
-            "[debian]\nsnapshots = [\"http://snapshot.debian.org/file/{sha1}\"]",
+            "[debian]\nsnapshots = [\"http://snapshot.example/file/{sha1}\"]",
+        ),
+        ConfigKey::optional(
+            "publish",
+            Table,
+            "`--to` is needed",
+            "Where `cargo xtask publish` pushes the images.",
+            "[publish]\nto = \"registry.example/team/{image}\"",
         ),
         ConfigKey::optional(
             "test",
@@ -533,11 +540,34 @@ pub(super) const DEBIAN: Section = Section {
         Strings,
         "none",
         "Addresses of snapshot archives, for locked packages that Debian's archive no longer has. An address is that of a \
-         copy of the archive, such as `http://snapshot.debian.org/archive/debian/20260701T000000Z`; or it has a placeholder: \
+         copy of the archive, such as `http://snapshot.example/archive/debian/20260701T000000Z`; or it has a placeholder: \
          `{sha256}` for the digest of a file, or `/file/{sha1}` at its end. The first ones are asked first.",
-        "snapshots = [\"http://snapshot.debian.org/file/{sha1}\"]",
+        "snapshots = [\"http://snapshot.example/file/{sha1}\"]",
     )],
     later: &[],
+};
+
+/// The keys of the table `[publish]`.
+pub(super) const PUBLISH: Section = Section {
+    name: "[publish]",
+    meaning: "Where `cargo xtask publish` pushes the images of a release, and under which tags.",
+    keys: &[
+        ConfigKey::optional(
+            "to",
+            Text,
+            "`--to` is needed",
+            "The repository, with its registry and without a tag. `{image}` stands for the name of the image; where the file has several images, it must be there.",
+            "to = \"registry.example/team/{image}\"",
+        ),
+        ConfigKey::optional(
+            "tags",
+            Strings,
+            "`[\"{version}\"]`",
+            "The tags. `{version}`, `{major}`, `{minor}` and `{patch}` are those of the package, `{git}` and `{git-short}` the commit; a `+` becomes a `-`. A tag with `{version}`, `{git}` or `{git-short}` never moves to another image; any other one moves forward only, and not to a pre-release.",
+            "tags = [\"{version}\", \"{major}.{minor}\", \"latest\"]",
+        ),
+    ],
+    later: &["sign", "attest"],
 };
 
 /// The keys of the table `[test]`.

@@ -19,6 +19,7 @@ mod diag;
 mod fault;
 mod glibc;
 pub mod keys;
+mod publish;
 pub mod quote;
 mod raw;
 mod snippet;
@@ -30,10 +31,12 @@ pub mod values;
 mod walk;
 pub mod workspace;
 
+pub use cargo_metadata::semver::Version;
 pub use glibc::GlibcVersion;
+pub use publish::{RepositoryTemplate, TagTemplate, TagValues};
 pub use types::{
     App, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, ImageTarget, Mode, ModeChoice,
-    Need, OnFallback, Target, TestNeed, TestSection, User,
+    Need, OnFallback, PublishSection, Target, TestNeed, TestSection, User,
 };
 pub use xtask_compilers::toolchain::CcChoice;
 

@@ -32,6 +32,8 @@ pub(super) struct Raw {
     pub(super) targets: Vec<RawTarget>,
     pub(super) images: Vec<RawImage>,
     pub(super) snapshots: Option<SpannedTexts>,
+    pub(super) publish_to: Option<SpannedText>,
+    pub(super) publish_tags: Option<SpannedTexts>,
     pub(super) test_needs: Option<SpannedTexts>,
     pub(super) test_all_features: Option<SpannedTexts>,
 }
@@ -145,9 +147,16 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
     });
     let images = file.tables("image");
     let debian = file.table("debian");
-    let test = file.table("test");
+    let (publish, test) = (file.table("publish"), file.table("test"));
     let snapshots =
         debian.and_then(|(table, span)| Fields::open(table, span, &keys::DEBIAN, diags).strings("snapshots"));
+    let (publish_to, publish_tags) = match publish {
+        Some((table, span)) => {
+            let mut publish = Fields::open(table, span, &keys::PUBLISH, diags);
+            (publish.string("to"), publish.strings("tags"))
+        }
+        None => (None, None),
+    };
     let (test_needs, test_all_features) = match test {
         Some((table, span)) => {
             let mut test = Fields::open(table, span, &keys::TEST, diags);
@@ -162,6 +171,8 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
         images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
         snapshots,
+        publish_to,
+        publish_tags,
         test_needs,
         test_all_features,
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::GlibcVersion;
+use super::{GlibcVersion, RepositoryTemplate, TagTemplate};
 use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::CcChoice;
 use xtask_gate::Level;
@@ -28,6 +28,8 @@ pub struct Config {
     pub images: Vec<Image>,
     /// Where locked packages of Debian are taken from that its archive no longer has.
     pub snapshots: Vec<SnapshotArchive>,
+    /// Where images are pushed.
+    pub publish: PublishSection,
     /// What the project's own tests need.
     pub test: TestSection,
 }
@@ -169,6 +171,15 @@ pub enum Compression {
     Gzip,
     /// Faster to unpack. Docker takes it from 23 on, containerd from 1.5, podman from 1.6.2.
     Zstd,
+}
+
+/// `[publish]`: where images are pushed, and under which tags.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PublishSection {
+    /// The repository; none where `--to` must name it.
+    pub to: Option<RepositoryTemplate>,
+    /// The tags; none where the file says nothing of them.
+    pub tags: Option<Vec<TagTemplate>>,
 }
 
 /// `[test]`: what the tests of the project itself need.

@@ -2,6 +2,7 @@
 //! says in words what went wrong.
 
 use std::io::Read;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{self, StatusCode};
@@ -134,6 +135,7 @@ pub struct Http<'a> {
     http: Option<Agent>,
     proxies: Proxies,
     ui: &'a Ui,
+    requests: AtomicU64,
 }
 
 impl<'a> Http<'a> {
@@ -169,7 +171,12 @@ impl<'a> Http<'a> {
             Ok::<_, Error>(proxy.map(|proxy| agent(Some(proxy))))
         };
         let (https, http) = (through(&proxies.https, "HTTPS_PROXY")?, through(&proxies.http, "HTTP_PROXY")?);
-        Ok(Self { direct: agent(None), https, http, proxies, ui })
+        Ok(Self { direct: agent(None), https, http, proxies, ui, requests: AtomicU64::new(0) })
+    }
+
+    /// How many requests were sent, tries and redirects included.
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// The printer of the run.
@@ -256,6 +263,7 @@ impl<'a> Http<'a> {
             (false, _) => None,
         };
         self.ui.detail("Request", request.shown());
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let mut built = http::Request::builder().method(request.method.clone()).uri(&request.url);
         for (name, value) in &request.headers {
             built = built.header(name, value);

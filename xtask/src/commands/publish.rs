@@ -1,0 +1,62 @@
+//! `cargo xtask publish`: pushes the images of the last release.
+
+use std::sync::Mutex;
+
+use crate::cli::Common;
+use crate::publish::journal::PushJournal;
+use crate::publish::{self, PublishRequest, Published, Publisher, json};
+use crate::session::Session;
+use xtask_config::TagValues;
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::Layout;
+use xtask_process::exec;
+use xtask_registry::client::Client;
+use xtask_registry::http::Http;
+use xtask_registry::push::PushLimits;
+
+pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json: bool) -> Result<()> {
+    let session = Session::open(common, as_json)?;
+    let config = session.config()?;
+    let (dist, ui) = (session.dist(), &session.ui);
+    let values = TagValues {
+        version: session.package(&config)?.version.clone(),
+        git: exec::first_line(&session.workspace.root, "git", &["rev-parse", "HEAD"]),
+    };
+    let memo = Memo::new(session.work().join("packed"));
+    let several = config.images.len() > 1;
+    let publications = publish::plan(&dist, &config.publish, several, request, &values, &memo)?;
+    if dry {
+        ui.data(&publish::requests(&publications));
+        return Ok(());
+    }
+    if session.offline {
+        return Err(Error::usage("images cannot be published with --offline")
+            .help("to see every request without sending one: cargo xtask publish --dry-run"));
+    }
+    let http = Http::new(&session.host, ui)?;
+    let mut all: Vec<Published<'_>> = Vec::new();
+    for (registry, publications) in publish::by_registry(&publications) {
+        let first = publications[0];
+        let publisher = Publisher {
+            client: Client::new(&http, first.to.registry(), &session.host),
+            http: &http,
+            blobs: Layout::new(dist.join("oci")).blobs(),
+            journal: Mutex::new(PushJournal::open(&session.work(), &registry)),
+            limits: PushLimits::default(),
+            force: request.force,
+            ui,
+        };
+        for publication in publications {
+            let published = publisher.publish(publication)?;
+            let verb = if published.unchanged() { "Unchanged" } else { "Published" };
+            ui.step(verb, format!("{}: {}", publication.reference(), publish::summary(&published)));
+            all.push(published);
+        }
+    }
+    xtask_files::write(&dist.join("publish.json"), json::document(&all).as_bytes())?;
+    xtask_files::write(&dist.join("digests.txt"), json::digests(&all).as_bytes())?;
+    let names = all.iter().map(|published| publish::pinned(published.publication));
+    ui.data(&if as_json { json::document(&all) } else { names.collect::<Vec<_>>().join("\n") });
+    Ok(())
+}

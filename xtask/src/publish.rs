@@ -1,0 +1,259 @@
+//! Publishing: from the images of a release in `target/dist` to repositories of registries. Blobs come first, then
+//! manifests and indexes by their digests; what was pushed is read back, and only then a tag moves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use xtask_config::{PublishSection, RepositoryTemplate, TagTemplate, TagValues, Version};
+use xtask_files::Memo;
+use xtask_files::error::{Error, Result};
+use xtask_oci::document::{Descriptor, Index, Manifest, PlatformJson, media_type};
+use xtask_oci::{Blobs, Digest, Layout};
+use xtask_registry::Reference;
+use xtask_report::report::Report;
+
+mod dry;
+pub mod journal;
+pub mod json;
+mod push;
+mod tags;
+
+pub use dry::requests;
+pub(crate) use push::summary;
+pub use push::{Published, PublishedTag, Publisher};
+pub use tags::{TagFate, TagTarget, fate};
+
+/// What the command line says about publishing.
+#[derive(Debug, Clone, Default)]
+pub struct PublishRequest {
+    /// `--to`, in place of the file's.
+    pub to: Option<String>,
+    /// `--tag`, in place of the file's.
+    pub tags: Vec<String>,
+    /// `--force`: a tag of a release may move to another image.
+    pub force: bool,
+}
+
+/// An image of a release, as it goes to a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Publication {
+    /// The name of the image in targets.toml.
+    pub name: String,
+    /// The repository.
+    pub to: Reference,
+    /// The tags, in order.
+    pub tags: Vec<PlannedTag>,
+    /// The version of the release.
+    pub version: Version,
+    /// The index: its descriptor and its bytes.
+    pub index: (Descriptor, Vec<u8>),
+    /// The manifests of the platforms.
+    pub platforms: Vec<OutgoingPlatform>,
+}
+
+/// A tag that is to point at an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlannedTag {
+    /// The tag.
+    pub tag: String,
+    /// It is that of one release and never moves to another image.
+    pub fixed: bool,
+}
+
+/// The manifest of a platform, with the blobs that it names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutgoingPlatform {
+    /// The platform as OCI writes it: `linux/arm64/v8`.
+    pub platform: String,
+    /// The descriptor of the manifest.
+    pub descriptor: Descriptor,
+    /// The bytes of the manifest.
+    pub bytes: Vec<u8>,
+    /// Config and layers.
+    pub blobs: Vec<Descriptor>,
+}
+
+impl Publication {
+    /// Every blob of the image, each once.
+    pub fn blobs(&self) -> Vec<&Descriptor> {
+        let mut seen = BTreeSet::new();
+        let all = self.platforms.iter().flat_map(|platform| &platform.blobs);
+        all.filter(|blob| seen.insert(&blob.digest)).collect()
+    }
+
+    /// The repository at the image's digest.
+    pub fn reference(&self) -> Reference {
+        self.to.at(self.index.0.digest.clone())
+    }
+}
+
+/// Plans what is published of the release in `dist`: each image with its repository and its tags, every blob verified.
+///
+/// # Errors
+/// Nothing was released, it cannot be published under these names, or a blob is damaged; nothing is sent.
+pub fn plan(
+    dist: &Path,
+    config: &PublishSection,
+    several: bool,
+    request: &PublishRequest,
+    values: &TagValues,
+    memo: &Memo,
+) -> Result<Vec<Publication>> {
+    let to = repository(config, several, request)?;
+    let tags = planned_tags(config, request, values)?;
+    let report = released(dist)?;
+    let layout = Layout::new(dist.join("oci"));
+    let images = report.images.iter();
+    images
+        .map(|image| {
+            let digest = Digest::parse(&image.index_digest)
+                .ok_or_else(|| Error::failed(format!("report.json has no digest of image {}", image.name)))?;
+            let read = platforms(&layout, &digest, memo);
+            let (index, platforms) = read.map_err(|error| Error {
+                what: format!("image {} cannot be published: {}", image.name, error.what),
+                ..error
+            })?;
+            Ok(Publication {
+                name: image.name.clone(),
+                to: to.of(&image.name)?,
+                tags: tags.clone(),
+                version: values.version.clone(),
+                index,
+                platforms,
+            })
+        })
+        .collect()
+}
+
+fn repository(
+    config: &PublishSection,
+    several: bool,
+    request: &PublishRequest,
+) -> Result<RepositoryTemplate> {
+    match (&request.to, &config.to) {
+        (Some(to), _) => RepositoryTemplate::parse(to, several)
+            .map_err(|why| Error::usage(format!("--to {to:?} cannot be used")).found(why)),
+        (None, Some(to)) => Ok(to.clone()),
+        (None, None) => Err(Error::usage("nothing says where the images are published")
+            .help("name the repository: cargo xtask publish --to registry.example/team/app")
+            .help("or write `to` into the table [publish] of targets.toml")),
+    }
+}
+
+fn planned_tags(
+    config: &PublishSection,
+    request: &PublishRequest,
+    values: &TagValues,
+) -> Result<Vec<PlannedTag>> {
+    let parse = |text: &str| {
+        TagTemplate::parse(text)
+            .map_err(|why| Error::usage(format!("--tag {text:?} cannot be used")).found(why))
+    };
+    let templates: Vec<TagTemplate> = match (request.tags.as_slice(), &config.tags) {
+        ([], Some(tags)) => tags.clone(),
+        ([], None) => vec![parse("{version}")?],
+        (tags, _) => tags.iter().map(|tag| parse(tag)).collect::<Result<_>>()?,
+    };
+    let mut tags: Vec<PlannedTag> = Vec::new();
+    for template in templates {
+        let (tag, fixed) = (template.fill(values)?, template.is_fixed());
+        match tags.iter_mut().find(|known| known.tag == tag) {
+            Some(known) => known.fixed |= fixed,
+            None => tags.push(PlannedTag { tag, fixed }),
+        }
+    }
+    Ok(tags)
+}
+
+/// The report of the release in `dist`, if that release has images and all of them were made.
+fn released(dist: &Path) -> Result<Report> {
+    let file = dist.join("report.json");
+    let help = "make a release: cargo xtask release";
+    let text = std::fs::read(&file).map_err(|e| match e.kind() {
+        std::io::ErrorKind::NotFound => Error::usage("there is no release to publish")
+            .found(format!("{} is not there", file.display()))
+            .help(help),
+        _ => Error::io("cannot read", &file, &e),
+    })?;
+    let report: Report = serde_json::from_slice(&text).map_err(|e| {
+        Error::failed(format!("{} is no report of a release: {e}", file.display())).help(help)
+    })?;
+    if let Some(unmade) = report.unmade.first() {
+        return Err(Error::failed(format!("the release is not whole: image {} was not made", unmade.name))
+            .found(unmade.words())
+            .help(help));
+    }
+    if let Some(image) = report.images.iter().find(|image| !image.left_out.is_empty()) {
+        return Err(Error::failed(format!("image {} lacks platforms of targets.toml", image.name))
+            .found(format!("left out by --target: {}", image.left_out.join(", ")))
+            .help(help));
+    }
+    if report.images.is_empty() {
+        return Err(Error::usage("the release has no image to publish")
+            .help("add an [[image]] table to targets.toml, and make a release"));
+    }
+    Ok(report)
+}
+
+type IndexAndPlatforms = ((Descriptor, Vec<u8>), Vec<OutgoingPlatform>);
+
+/// An index of a layout with the manifests and the blobs below it, all of them verified.
+fn platforms(layout: &Layout, digest: &Digest, memo: &Memo) -> Result<IndexAndPlatforms> {
+    let blobs = layout.blobs();
+    let help = "make the image again: cargo xtask release";
+    let document = |digest: &Digest| {
+        let bytes = blobs.read(digest)?;
+        match Digest::of(&bytes) == *digest {
+            true => Ok(bytes),
+            false => Err(damaged(&blobs, digest)),
+        }
+    };
+    let unreadable = |digest: &Digest, e: serde_json::Error| {
+        Error::failed(format!("{} cannot be read: {e}", blobs.path(digest).display())).help(help)
+    };
+    let bytes = document(digest)?;
+    let index: Index = serde_json::from_slice(&bytes).map_err(|e| unreadable(digest, e))?;
+    let mut platforms = Vec::new();
+    for descriptor in &index.manifests {
+        let bytes = document(&descriptor.digest)?;
+        let manifest: Manifest =
+            serde_json::from_slice(&bytes).map_err(|e| unreadable(&descriptor.digest, e))?;
+        let mut all = manifest.layers;
+        all.push(manifest.config);
+        if let Some(blob) = all.iter().find(|blob| !blobs.is_intact(blob, memo)) {
+            return Err(damaged(&blobs, &blob.digest));
+        }
+        let platform = descriptor.platform.as_ref().map_or_else(|| "unknown".to_owned(), said);
+        platforms.push(OutgoingPlatform { platform, descriptor: descriptor.clone(), bytes, blobs: all });
+    }
+    let index = Descriptor::new(media_type::INDEX, digest.clone(), bytes.len() as u64);
+    Ok(((index, bytes), platforms))
+}
+
+/// A platform as OCI writes it: `linux/arm64/v8`.
+fn said(platform: &PlatformJson) -> String {
+    let PlatformJson { os, architecture, variant } = platform;
+    let variant = variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+    format!("{os}/{architecture}{variant}")
+}
+
+fn damaged(blobs: &Blobs, digest: &Digest) -> Error {
+    Error::failed(format!("{} is missing or damaged", blobs.path(digest).display()))
+        .found("its bytes do not have the digest of its name")
+        .help("make the image again: cargo xtask release")
+}
+
+/// The repository at the digest, as other tools take it: `registry.example/team/app@sha256:…`.
+pub fn pinned(publication: &Publication) -> String {
+    let to = &publication.to;
+    format!("{}/{}@{}", to.registry(), to.repository(), publication.index.0.digest)
+}
+
+/// The registries of publications, each with its publications.
+pub fn by_registry(publications: &[Publication]) -> BTreeMap<String, Vec<&Publication>> {
+    let mut all: BTreeMap<String, Vec<&Publication>> = BTreeMap::new();
+    for publication in publications {
+        all.entry(publication.to.registry().to_string()).or_default().push(publication);
+    }
+    all
+}

@@ -1,0 +1,71 @@
+//! `publish.json`: what was published. Its keys are a contract: added to, never renamed.
+
+use serde::Serialize;
+
+use super::Published;
+
+/// The version of the file's format.
+const SCHEMA: u32 = 1;
+
+#[derive(Serialize)]
+struct PublishDocument<'a> {
+    schema: u32,
+    images: Vec<PublishedImageJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct PublishedImageJson<'a> {
+    name: &'a str,
+    #[serde(rename = "ref")]
+    reference: String,
+    index_digest: &'a str,
+    tags: Vec<&'a str>,
+    platforms: Vec<PublishedPlatformJson<'a>>,
+    /// Signatures and attestations, of which there are none yet.
+    referrers: [(); 0],
+    bytes_sent: u64,
+    requests: u64,
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+struct PublishedPlatformJson<'a> {
+    platform: &'a str,
+    digest: &'a str,
+}
+
+/// The document as text.
+pub fn document(published: &[Published<'_>]) -> String {
+    let images = published.iter().map(|published| {
+        let publication = published.publication;
+        let platforms = publication.platforms.iter();
+        PublishedImageJson {
+            name: &publication.name,
+            reference: publication.reference().to_string(),
+            index_digest: publication.index.0.digest.as_str(),
+            tags: published.tags.iter().filter(|tag| tag.points_here()).map(|tag| tag.tag.as_str()).collect(),
+            platforms: platforms
+                .map(|platform| PublishedPlatformJson {
+                    platform: &platform.platform,
+                    digest: platform.descriptor.digest.as_str(),
+                })
+                .collect(),
+            referrers: [],
+            bytes_sent: published.bytes_sent,
+            requests: published.requests,
+            seconds: (published.seconds * 1e3).round() / 1e3,
+        }
+    });
+    let document = PublishDocument { schema: SCHEMA, images: images.collect() };
+    serde_json::to_string_pretty(&document).unwrap_or_default()
+}
+
+/// `digests.txt`, for tools that attest: the digits of the digest, two spaces, and the repository.
+pub fn digests(published: &[Published<'_>]) -> String {
+    let lines = published.iter().map(|published| {
+        let to = &published.publication.to;
+        let name = format!("{}/{}", to.registry(), to.repository());
+        format!("{}  {name}\n", published.publication.index.0.digest.hex())
+    });
+    lines.collect()
+}

@@ -1,0 +1,270 @@
+//! The order in which an image goes to a repository.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::journal::PushJournal;
+use super::tags::{TagFate, TagTarget, fate};
+use super::{PlannedTag, Publication};
+use xtask_files::error::{Error, Result};
+use xtask_files::threads::side_by_side;
+use xtask_files::{counted, human_size};
+use xtask_oci::Blobs;
+use xtask_oci::document::{Descriptor, Index, Manifest, annotation, media_type};
+use xtask_process::ui::Ui;
+use xtask_registry::Reference;
+use xtask_registry::client::Client;
+use xtask_registry::http::Http;
+use xtask_registry::push::{OutgoingBlob, PushLimits, PushedBlob};
+
+/// How many blobs are sent at a time.
+const AT_A_TIME: usize = 4;
+
+/// Publishes to one registry.
+pub struct Publisher<'p> {
+    /// The client of the registry.
+    pub client: Client<'p>,
+    /// What the client sends with.
+    pub http: &'p Http<'p>,
+    /// The blobs of the release, which were verified.
+    pub blobs: Blobs,
+    /// Which repositories have which blobs.
+    pub journal: Mutex<PushJournal>,
+    /// How blobs are sent.
+    pub limits: PushLimits,
+    /// A tag of a release may move.
+    pub force: bool,
+    /// The printer of the run.
+    pub ui: &'p Ui,
+}
+
+/// An image that a repository has, read back.
+#[derive(Debug)]
+pub struct Published<'p> {
+    /// What was published.
+    pub publication: &'p Publication,
+    /// What became of its tags.
+    pub tags: Vec<PublishedTag>,
+    /// The bytes of blobs that were sent, those that were sent again included.
+    pub bytes_sent: u64,
+    /// The number of requests.
+    pub requests: u64,
+    /// The time that it took, in seconds.
+    pub seconds: f64,
+}
+
+/// What became of a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublishedTag {
+    /// The tag.
+    pub tag: String,
+    /// Whether it moved.
+    pub fate: TagFate,
+}
+
+impl PublishedTag {
+    /// Whether it points at the image now.
+    pub fn points_here(&self) -> bool {
+        matches!(self.fate, TagFate::Unchanged | TagFate::Moves)
+    }
+}
+
+impl Published<'_> {
+    /// Whether there was nothing to do.
+    pub fn unchanged(&self) -> bool {
+        self.tags.iter().all(|tag| matches!(tag.fate, TagFate::Unchanged | TagFate::Stays(_)))
+            && self.bytes_sent == 0
+    }
+}
+
+impl Publisher<'_> {
+    /// Publishes an image. Where every tag points at it already, nothing else is asked or sent.
+    ///
+    /// # Errors
+    /// A tag must not move, or the registry refuses something or does not have what it took. No tag moved then that points
+    /// at something that was not read back.
+    pub fn publish<'i>(&self, publication: &'i Publication) -> Result<Published<'i>> {
+        let (begun, before) = (Instant::now(), self.http.requests());
+        let fates = self.fates(publication)?;
+        let sent = Arc::new(AtomicU64::new(0));
+        let whole = !fates.is_empty() && fates.iter().all(|fate| *fate == TagFate::Unchanged);
+        let fates = if whole {
+            fates
+        } else {
+            self.push_blobs(publication, &sent)?;
+            self.push_manifests(publication)?;
+            self.read_back(publication)?;
+            // Somebody else may have moved a tag meanwhile. Between this look and the move, most registries let nobody
+            // else out.
+            let fates = self.fates(publication)?;
+            for (tag, fate) in publication.tags.iter().zip(&fates) {
+                if *fate == TagFate::Moves {
+                    self.move_tag(publication, tag)?;
+                }
+            }
+            fates
+        };
+        let tags = publication.tags.iter().zip(fates);
+        Ok(Published {
+            publication,
+            tags: tags.map(|(tag, fate)| PublishedTag { tag: tag.tag.clone(), fate }).collect(),
+            bytes_sent: sent.load(Ordering::Relaxed),
+            requests: self.http.requests() - before,
+            seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// What happens to each tag.
+    fn fates(&self, publication: &Publication) -> Result<Vec<TagFate>> {
+        let ours = &publication.index.0.digest;
+        let looked = side_by_side(publication.tags.iter().collect(), AT_A_TIME, |tag: &PlannedTag| {
+            let reference = tagged(&publication.to, &tag.tag)?;
+            let there = match self.client.remote(&reference)? {
+                None => None,
+                Some(remote) if remote.digest == *ours => {
+                    Some(TagTarget { digest: remote.digest, version: None })
+                }
+                Some(remote) => {
+                    let version =
+                        if tag.fixed { None } else { self.version(&reference.at(remote.digest.clone())) };
+                    Some(TagTarget { digest: remote.digest, version })
+                }
+            };
+            let fate = fate(tag, ours, &publication.version, there.as_ref(), self.force);
+            match fate {
+                TagFate::Refused(why) => Err(Error::failed(format!("{reference} must not move"))
+                    .found(why)
+                    .found(format!("this release is {ours}"))
+                    .help("publish another version; or, to replace it: cargo xtask publish --force")),
+                fate => Ok(fate),
+            }
+        });
+        looked.into_iter().collect()
+    }
+
+    /// The version that an image says it has; none where it says none that is one.
+    fn version(&self, reference: &Reference) -> Option<xtask_config::Version> {
+        let bytes = self.client.manifest(reference).ok()?;
+        let index = serde_json::from_slice::<Index>(&bytes).ok().map(|index| index.annotations);
+        let said =
+            index.or_else(|| serde_json::from_slice::<Manifest>(&bytes).ok().map(|m| m.annotations))?;
+        said.get(annotation::VERSION)?.parse().ok()
+    }
+
+    fn push_blobs(&self, publication: &Publication, sent: &Arc<AtomicU64>) -> Result<()> {
+        let blobs = publication.blobs();
+        let total: u64 = blobs.iter().map(|blob| blob.size).sum();
+        let what = format!("{} to {} ({})", publication.name, publication.to.repository(), human_size(total));
+        let task = self.ui.task("Pushing", what);
+        task.parts(blobs.len(), "blob");
+        let push = |blob: &Descriptor| {
+            let _doing = task.doing(format!("{} {}", short(blob), human_size(blob.size)));
+            let elsewhere = lock(&self.journal).repositories(&blob.digest);
+            let count = Arc::clone(sent);
+            let file = self.blobs.path(&blob.digest);
+            let out = OutgoingBlob {
+                blob,
+                file: &file,
+                elsewhere: &elsewhere,
+                sent: Arc::new(move |bytes| {
+                    count.fetch_add(bytes, Ordering::Relaxed);
+                }),
+            };
+            let pushed = self.client.push_blob(&publication.to, &out, &self.limits)?;
+            task.far(format!("{} sent", human_size(sent.load(Ordering::Relaxed))));
+            let how = match &pushed {
+                PushedBlob::Present => "is there".to_owned(),
+                PushedBlob::Mounted(from) => format!("mounted from {from}"),
+                PushedBlob::Sent => "sent".to_owned(),
+            };
+            self.ui.detail("Blob", format!("{} {how}", blob.digest));
+            lock(&self.journal).add(publication.to.repository(), [&blob.digest]);
+            Ok(())
+        };
+        // The largest first: it decides when the last one ends.
+        let mut order = blobs;
+        order.sort_by_key(|blob| std::cmp::Reverse(blob.size));
+        side_by_side(order, AT_A_TIME, push).into_iter().collect()
+    }
+
+    fn push_manifests(&self, publication: &Publication) -> Result<()> {
+        let push = |(descriptor, bytes): (&Descriptor, &Vec<u8>)| {
+            let kind = kind_of(descriptor);
+            self.client.push_manifest(&publication.to.at(descriptor.digest.clone()), kind, bytes).map(|_| ())
+        };
+        let platforms = publication.platforms.iter();
+        let platforms: Vec<_> = platforms.map(|platform| (&platform.descriptor, &platform.bytes)).collect();
+        side_by_side(platforms, AT_A_TIME, push).into_iter().collect::<Result<()>>()?;
+        push((&publication.index.0, &publication.index.1))
+    }
+
+    /// Reads what was pushed and holds it against what was sent: documents byte by byte, blobs by presence and size.
+    fn read_back(&self, publication: &Publication) -> Result<()> {
+        let documents = publication.platforms.iter().map(|platform| (&platform.descriptor, &platform.bytes));
+        let documents: Vec<_> = documents.chain([(&publication.index.0, &publication.index.1)]).collect();
+        let same = |(descriptor, bytes): (&Descriptor, &Vec<u8>)| {
+            let reference = publication.to.at(descriptor.digest.clone());
+            match self.client.manifest(&reference)? == *bytes {
+                true => Ok(()),
+                false => Err(Error::failed(format!("{reference} is not what was pushed"))),
+            }
+        };
+        side_by_side(documents, AT_A_TIME, same).into_iter().collect::<Result<()>>()?;
+        let there = |blob: &Descriptor| match self.client.has_blob(&publication.to, blob)? {
+            true => Ok(()),
+            false => Err(Error::failed(format!("the registry took {} and does not have it", blob.digest))
+                .help("publish again: what is missing is sent")),
+        };
+        side_by_side(publication.blobs(), AT_A_TIME, there).into_iter().collect()
+    }
+
+    /// Points a tag at the image and reads it back.
+    fn move_tag(&self, publication: &Publication, tag: &PlannedTag) -> Result<()> {
+        let (reference, ours) = (tagged(&publication.to, &tag.tag)?, &publication.index.0.digest);
+        self.client.push_manifest(&reference, media_type::INDEX, &publication.index.1)?;
+        match self.client.remote(&reference)? {
+            Some(remote) if remote.digest == *ours => Ok(()),
+            found => {
+                let found = found.map_or_else(|| "nothing".to_owned(), |remote| remote.digest.to_string());
+                Err(Error::failed(format!("{reference} does not point at what was published"))
+                    .found(format!("it points at {found}, not at {ours}"))
+                    .help("somebody else publishes this tag: find out who, and publish again"))
+            }
+        }
+    }
+}
+
+/// The repository of a reference under a tag.
+fn tagged(to: &Reference, tag: &str) -> Result<Reference> {
+    Reference::parse(&format!("{}/{}:{tag}", to.registry(), to.repository()))
+}
+
+/// The media type under which a document of ours is put.
+fn kind_of(descriptor: &Descriptor) -> &'static str {
+    match descriptor.media_type == media_type::INDEX {
+        true => media_type::INDEX,
+        false => media_type::MANIFEST,
+    }
+}
+
+fn short(blob: &Descriptor) -> String {
+    format!("sha256:{:.12}", blob.digest.hex())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The last line of a publication: what was sent and how the tags stand.
+pub(crate) fn summary(published: &Published<'_>) -> String {
+    let tags = published.tags.iter().map(|tag| match &tag.fate {
+        TagFate::Moves => tag.tag.clone(),
+        TagFate::Unchanged => format!("{} (unchanged)", tag.tag),
+        TagFate::Stays(why) | TagFate::Refused(why) => format!("{} (stays: {why})", tag.tag),
+    });
+    let tags: Vec<String> = tags.collect();
+    let requests = counted(published.requests, "request");
+    format!("{} sent, {requests}; tags: {}", human_size(published.bytes_sent), tags.join(", "))
+}
