@@ -12,7 +12,7 @@ use crate::toolchain_lock;
 use xtask_base::{Bases, distroless};
 use xtask_compilers::rustc::{Rustc, find};
 use xtask_compilers::toolchain::Provider;
-use xtask_compilers::toolchain::stand_in::HOST_OR_TARGET;
+use xtask_compilers::toolchain::stand_in::{HOST_OR_TARGET, RUST_LLD};
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_config::cargo_config::{CargoConfig, ConfiguredProgram, WrapperKind};
 use xtask_config::workspace::{Package, Workspace, folder};
@@ -207,7 +207,10 @@ impl Session {
             start: root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
-            host_or_target: host_cc.and_then(|_| self.host_or_target()),
+            host_or_target: host_cc.and_then(|_| {
+                self.linker_script("host-or-target/cc", &[HOST_OR_TARGET, self.host.triple.as_str()])
+            }),
+            rust_lld: self.linker_script("rust-lld/rust-lld", &[RUST_LLD]),
             host_cc,
             cargo_home: self.host.cargo_home(),
             cache: &self.cache,
@@ -247,12 +250,13 @@ impl Session {
         outside(root, members.chain([root.join("Cargo.toml")]))
     }
 
-    /// Writes the linker that host and target share where they are one triple.
-    fn host_or_target(&self) -> Option<PathBuf> {
-        // rustc reads the flavour of its arguments off the name.
-        let file = self.work().join("toolchains").join("host-or-target").join("cc");
-        let words = [&self.this.to_string_lossy(), HOST_OR_TARGET, self.host.triple.as_str()];
-        executable(&file, &script_of(&words.map(str::to_owned))).ok().map(|()| file)
+    /// Writes a linker of this name that starts this program with these first arguments; none where it cannot be written. rustc
+    /// reads the flavour of its arguments off the name.
+    fn linker_script(&self, name: &str, first: &[&str]) -> Option<PathBuf> {
+        let file = self.work().join("toolchains").join(name);
+        let this = self.this.to_string_lossy();
+        let words: Vec<String> = [&*this].iter().chain(first).map(|word| (*word).to_owned()).collect();
+        executable(&file, &script_of(&words)).ok().map(|()| file)
     }
 
     /// Returns what all cargo calls of a run are made from, for the program of `config`.

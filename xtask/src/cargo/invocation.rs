@@ -9,7 +9,7 @@ use super::inherited::clean;
 use super::path_maps::{CMaps, PathMaps};
 use crate::plan::Job;
 use crate::trap::Traps;
-use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, PATH_MAPS, TARGET_DIR};
+use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
 use xtask_compilers::toolchain::{Link, Linker, Toolchain};
 use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
@@ -41,6 +41,8 @@ pub struct CargoContext<'a> {
     /// Links for the host or for the target of the host's triple, each with its own: see
     /// [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None where it could not be written.
     pub host_or_target: Option<PathBuf>,
+    /// Starts `rust-lld` with what it takes of arguments that are written for a driver. None where it could not be written.
+    pub rust_lld: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
     /// Cargo's home folder: `CARGO_HOME`, or the default one; none where it is not known.
@@ -178,12 +180,19 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
         // The host's programs share this variable; what links them must not change with the target's toolchain.
         let shared =
             || site.host_or_target.clone().filter(|_| *triple == site.host.triple && traps.is_none());
+        let own = match (linker, &site.rust_lld) {
+            (Linker::RustLld { program }, Some(script)) => {
+                cmd = cmd.env(RUST_LLD_PROGRAM, program);
+                script
+            }
+            _ => linker.program(),
+        };
         let program = match shim.or_else(shared) {
             Some(shim) => {
-                cmd = cmd.env(LINKER, linker.program());
+                cmd = cmd.env(LINKER, own);
                 shim
             }
-            None => linker.program().to_owned(),
+            None => own.to_owned(),
         };
         cmd = cmd.env(format!("{prefix}_LINKER"), program);
     }

@@ -40,6 +40,7 @@ fn site(host: &Host) -> CargoContext<'_> {
         umask: None,
         settings: Vec::new(),
         host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
+        rust_lld: None,
     }
 }
 

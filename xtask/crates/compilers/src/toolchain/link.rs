@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::named::specs_wrapper;
+use super::stand_in::DriverCall;
 use super::zig;
 use crate::rustflags::STATIC;
 use xtask_triple::{Triple, system};
@@ -43,10 +44,10 @@ pub struct Rules {
 pub struct Filter {
     /// The first argument with which a wrapper starts this program.
     pub word: &'static str,
-    /// Turns the arguments that build systems give to a C compiler into those that the driver takes.
-    pub compile: fn(Vec<String>) -> Vec<String>,
-    /// Turns the arguments that rustc gives to a linker for a target into those that the driver takes.
-    pub link: fn(Vec<String>, &Triple) -> Vec<String>,
+    /// Does what build systems ask a C compiler for, and returns the exit code.
+    pub compile: fn(&DriverCall<'_>) -> u8,
+    /// Does what rustc asks a linker for, and returns the exit code.
+    pub link: fn(&DriverCall<'_>) -> u8,
 }
 
 /// What a driver makes before its first link for a target, and keeps.

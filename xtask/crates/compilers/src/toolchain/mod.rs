@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+pub mod arguments;
 pub mod candidates;
 pub mod compilers;
 pub mod identity;

@@ -6,11 +6,16 @@ use std::path::{Path, PathBuf};
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-use super::Link;
+use super::arguments::left_out::{LeftOutArgument, write_notes};
 use super::link::Filter;
+use super::{Link, arguments};
 
-/// The way through a [`Filter`] of a C compiler. Behind the filter's word a wrapper gives `<link|compile> <triple> <n> <n
-/// driver words…> <arguments…>`.
+mod response;
+
+pub(super) use response::LongLine;
+
+/// The way through a [`Filter`] of a C compiler. Behind the filter's word a wrapper gives `<link|compile> <triple> <folder> <n>
+/// <n driver words…> <arguments…>`.
 pub const COMPILE: &str = "compile";
 /// The way through a [`Filter`] of a linker.
 pub const LINK: &str = "link";
@@ -27,64 +32,101 @@ pub const PATH_MAPS: &str = "XTASK_PATH_MAPS";
 /// First argument of the linker where target and host are one triple, which have one variable for it: `__link <triple>
 /// <arguments…>`. Programs for the target are linked by what [`LINKER`] names, those for the host by [`HOST_CC`].
 pub const HOST_OR_TARGET: &str = "__link";
+/// First argument in front of `rust-lld`, which gets what a linker takes: `__lld <arguments…>`.
+pub const RUST_LLD: &str = "__lld";
+/// The `rust-lld` of a build.
+pub const RUST_LLD_PROGRAM: &str = "XTASK_RUST_LLD";
+/// The file in which the linkers of a build write down what they leave out, one JSON document a line. A linker runs deep inside
+/// a build, where nobody reads what it prints.
+pub const LEFT_OUT: &str = "XTASK_LEFT_OUT";
 /// The linker of the target that is the host's triple.
 pub const LINKER: &str = "XTASK_LINKER";
 
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
     let (word, args) = args.split_first()?;
-    if word == HOST_OR_TARGET {
-        return Some(host_or_target(args));
+    match word.as_str() {
+        HOST_OR_TARGET => return Some(host_or_target(args)),
+        RUST_LLD => return Some(rust_lld(args)),
+        _ => {}
     }
     let mut filters = Link::ALL.into_iter().filter_map(|link| link.rules().filter.as_ref());
     filters.find(|filter| filter.word == word).map(|filter| filtered(filter, args))
 }
 
+/// A call of a compiler or linker in whose place this program runs.
+#[derive(Debug, Clone)]
+pub struct DriverCall<'a> {
+    /// The program with the arguments that make it what it is.
+    pub driver: &'a [String],
+    /// The target that it works for.
+    pub target: &'a Triple,
+    /// The folder of the wrapper, for what is learned of the driver.
+    pub folder: &'a Path,
+    /// The arguments of the caller. Those of a linker are read from the files that hold them.
+    pub args: Vec<String>,
+}
+
 fn filtered(filter: &Filter, args: &[String]) -> u8 {
     let usage = || usage(filter.word);
-    let [way, triple, count, rest @ ..] = args else { return usage() };
+    let [way, triple, folder, count, rest @ ..] = args else { return usage() };
     let parts = count.parse().ok().and_then(|n| rest.split_at_checked(n));
     let Some((driver, rest)) = parts.filter(|(driver, _)| !driver.is_empty()) else { return usage() };
-    let triple = Triple::parse(triple);
+    let target = &Triple::parse(triple);
+    let call = |args: Vec<String>| DriverCall { driver, target, folder: Path::new(folder), args };
     if way == COMPILE {
-        return match built_for_host(&triple, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {
-            Some(cc) => Cmd::new(cc).args(rest).replace(),
-            None => {
+        if let Some(cc) = built_for_host(target, std::env::var_os("OUT_DIR").as_deref().map(Path::new)) {
+            return Cmd::new(cc).args(rest).replace();
+        }
+        return match response::expand_compilers(rest) {
+            Ok(mut rest) => {
                 let maps = std::env::var(PATH_MAPS).unwrap_or_default();
-                let cmd = Cmd::new(&driver[0]).args(&driver[1..]).args((filter.compile)(rest.to_vec()));
-                cmd.args(maps.lines()).replace()
+                rest.extend(maps.lines().map(str::to_owned));
+                (filter.compile)(&call(rest))
             }
+            Err(error) => unreadable(&error),
         };
     }
-    let expanded = match expand(rest) {
+    let expanded = match response::expand(rest) {
         Ok(expanded) => expanded,
-        Err(error) => {
-            eprintln!("cannot read a response file: {error}");
-            return 1;
-        }
+        Err(error) => return unreadable(&error),
     };
     let output = expanded.iter().position(|a| a == "-o").and_then(|i| expanded.get(i + 1)).map(Path::new);
-    if let Some(cc) = built_for_host(&triple, output) {
+    if let Some(cc) = built_for_host(target, output) {
         // As they came: what filled a file may not fit a command line.
         return Cmd::new(cc).args(rest).replace();
     }
-    let args = (filter.link)(expanded, &triple);
-    let length: usize = args.iter().map(|a| a.len() + 1).sum();
-    let cmd = Cmd::new(&driver[0]).args(&driver[1..]);
-    // Linux takes 2 MB in all and 128 kB in one argument; rustc itself goes over to a file only when it must.
-    if length < 100_000 {
-        return cmd.args(args).replace();
+    (filter.link)(&call(expanded))
+}
+
+/// Runs `rust-lld` with what it takes of the arguments.
+fn rust_lld(args: &[String]) -> u8 {
+    let Some(program) = std::env::var_os(RUST_LLD_PROGRAM) else { return usage(RUST_LLD) };
+    let args = match response::expand(args) {
+        Ok(args) => args,
+        Err(error) => return unreadable(&error),
+    };
+    let line = arguments::lld::arguments(arguments::read(args), &|file| file.is_file());
+    note(&line.left_out);
+    LongLine::new(Cmd::new(program), line.args).map_or_else(failed, LongLine::replace)
+}
+
+fn unreadable(error: &std::io::Error) -> u8 {
+    eprintln!("cannot read a response file: {error}");
+    1
+}
+
+/// Writes down what a linker was not given.
+pub(super) fn note(left_out: &[LeftOutArgument]) {
+    if let Some(file) = std::env::var_os(LEFT_OUT) {
+        write_notes(Path::new(&file), left_out);
     }
-    let file = std::env::temp_dir().join(format!("xtask-zig-link-{}.rsp", std::process::id()));
-    let text: String =
-        args.iter().map(|a| format!("\"{}\"\n", a.replace('\\', "\\\\").replace('"', "\\\""))).collect();
-    if let Err(error) = std::fs::write(&file, text) {
-        eprintln!("cannot write {}: {error}", file.display());
-        return 1;
-    }
-    let code = cmd.arg(format!("@{}", file.display())).pass_through();
-    let _ = std::fs::remove_file(&file);
-    code
+}
+
+/// Says what failed, and returns the exit code for it.
+pub(super) fn failed(error: impl std::fmt::Display) -> u8 {
+    eprintln!("xtask: {error}");
+    1
 }
 
 fn host_or_target(args: &[String]) -> u8 {
@@ -93,10 +135,7 @@ fn host_or_target(args: &[String]) -> u8 {
         (Ok(output), Some(linker)) => {
             built_for_host(&Triple::parse(triple), output.as_deref()).unwrap_or_else(|| linker.into())
         }
-        (Err(error), _) => {
-            eprintln!("cannot read a response file: {error}");
-            return 1;
-        }
+        (Err(error), _) => return unreadable(&error),
         (_, None) => return usage(HOST_OR_TARGET),
     };
     Cmd::new(linker).args(rest).replace()
@@ -104,7 +143,7 @@ fn host_or_target(args: &[String]) -> u8 {
 
 /// The file that a linker is to make.
 fn output(args: &[String]) -> std::io::Result<Option<PathBuf>> {
-    let args = expand(args)?;
+    let args = response::expand(args)?;
     Ok(args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1)).map(PathBuf::from))
 }
 
@@ -114,30 +153,6 @@ fn built_for_host(triple: &Triple, made: Option<&Path>) -> Option<PathBuf> {
     let dir = PathBuf::from(std::env::var_os(TARGET_DIR)?).join(triple.as_str());
     let cc = std::env::var_os(HOST_CC)?;
     (!made?.starts_with(dir)).then(|| PathBuf::from(cc))
-}
-
-/// Replaces `@file` by the file's arguments, as rustc writes them for gcc: one a line, `\` before a space or a `\`.
-fn expand(args: &[String]) -> std::io::Result<Vec<String>> {
-    let mut all = Vec::new();
-    for arg in args {
-        match arg.strip_prefix('@') {
-            Some(file) => {
-                let text = std::fs::read_to_string(file)?;
-                all.extend(text.lines().map(unescape));
-            }
-            None => all.push(arg.clone()),
-        }
-    }
-    Ok(all)
-}
-
-fn unescape(line: &str) -> String {
-    let mut out = String::new();
-    let mut chars = line.chars();
-    while let Some(c) = chars.next() {
-        out.extend(if c == '\\' { chars.next() } else { Some(c) });
-    }
-    out
 }
 
 fn usage(word: &str) -> u8 {

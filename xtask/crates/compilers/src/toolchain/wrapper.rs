@@ -26,7 +26,7 @@ pub struct WrappedTools {
 }
 
 /// Names a wrapper's contents; raised when what a wrapper does changes.
-const RECIPE: &str = "wrapper 4";
+const RECIPE: &str = "wrapper 5";
 
 /// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this program,
 /// which filters what rustc gives to zig. The folder's name is made of what the wrappers hold, so that they never
@@ -38,12 +38,20 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     let all = [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref(), candidate.ranlib.as_ref()];
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
+    // What is learned of a driver lies beside its wrappers.
+    let print = if candidate.link.rules().filter.is_some() {
+        print.with_stat(Path::new(&candidate.cc[0]))
+    } else {
+        print
+    };
     let dir = dir.join(format!("{target}-{}-{}", candidate.provider, print.short()));
     let rules = candidate.link.rules();
     // Some drivers are reached through this program, which takes out what they do not understand.
     let filtered = |word: &str, way: &str, driver: &Driver| {
         let me = this.to_string_lossy().into_owned();
-        let mut words = vec![me, word.into(), way.into(), target.to_string(), driver.len().to_string()];
+        let folder = dir.to_string_lossy().into_owned();
+        let mut words =
+            vec![me, word.into(), way.into(), target.to_string(), folder, driver.len().to_string()];
         words.extend(driver.iter().cloned());
         words
     };

@@ -9,7 +9,13 @@ use crate::toolchain::link::{Filter, Preparation, Rules};
 use crate::toolchain::names::llvm_target;
 use crate::toolchain::{Candidate, Link};
 use xtask_process::host::Host;
-use xtask_triple::{Arch, Env, Libc, Triple};
+use xtask_triple::{Arch, Libc, Triple};
+
+mod compiling;
+mod linking;
+mod starting;
+
+pub use linking::{LinkTarget, ZigLinkLine, filter_linker_args, link_line};
 
 pub(super) const ZIG: Definition = Definition {
     name: "zig",
@@ -24,11 +30,7 @@ pub(in crate::toolchain) const LINK: Rules = Rules {
     name: "zig",
     // zig links its own musl; the std's copy would define everything twice.
     rustflag: |target| (target.libc() == Libc::Musl).then_some("-Clink-self-contained=no"),
-    filter: Some(Filter {
-        word: "__zig",
-        compile: filter_compiler_args,
-        link: |args, target| filter_linker_args(args, LinkTarget::from(target)),
-    }),
+    filter: Some(Filter { word: "__zig", compile: starting::compile, link: starting::link }),
     versioned: Some("zig"),
     // Its C library, its start files and its compiler runtime: about 20 s on two idle cores, several times that on a busy
     // machine. It keeps them, so that the link that is judged afterwards takes a second.
@@ -141,129 +143,9 @@ pub fn target_flags(target: &Triple, glibc: Option<&str>) -> Option<Vec<String>>
     Some(flags)
 }
 
-/// What the linker filter must know of a target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LinkTarget {
-    libc: Libc,
-    env: Env,
-}
-
-impl From<&Triple> for LinkTarget {
-    fn from(target: &Triple) -> Self {
-        Self { libc: target.libc(), env: target.env() }
-    }
-}
-
-/// Turns the arguments that rustc gives to a gcc-like linker into those that `zig cc` takes. Pure; what is dropped is
-/// dropped because zig brings the thing itself or refuses the flag.
-pub fn filter_linker_args(args: impl IntoIterator<Item = String>, target: LinkTarget) -> Vec<String> {
-    let mut kept = Vec::new();
-    let mut args = args.into_iter().peekable();
-    while let Some(arg) = args.next() {
-        // The wrapper says the target already; a second one is an error.
-        if arg == "-target" {
-            args.next();
-            continue;
-        }
-        if let Some(linker_args) = arg.strip_prefix("-Wl,") {
-            let parts: Vec<&str> = linker_args.split(',').filter(|p| !UNKNOWN_TO_ZIG.contains(p)).collect();
-            if !parts.is_empty() {
-                kept.push(format!("-Wl,{}", parts.join(",")));
-            }
-            continue;
-        }
-        if dropped(&arg, target) {
-            continue;
-        }
-        // zig ignores -static-pie, and links the position-independent objects as if they were not.
-        if arg == "-static-pie" {
-            kept.extend(["-static".to_owned(), "-pie".to_owned()]);
-            continue;
-        }
-        kept.push(match arg.as_str() {
-            // zig has no libgcc; its libunwind offers the same functions.
-            "-lgcc_s" | "-lgcc_eh" => "-lunwind".to_owned(),
-            _ => arg,
-        });
-    }
-    kept
-}
-
-/// Turns the arguments that build systems give to a C compiler for a target into those that `zig cc` takes: the target
-/// and its processor are said already, in zig's own words, and said again in another's they are errors.
-fn filter_compiler_args(args: Vec<String>) -> Vec<String> {
-    const SAID: [&str; 8] =
-        ["--target=", "-march=", "-mcpu=", "-mtune=", "-mfpu=", "-mfloat-abi=", "-mabi=", "-Wp,"];
-    let mut kept = Vec::new();
-    let mut args = args.into_iter();
-    while let Some(arg) = args.next() {
-        if arg == "-target" || arg == "--target" {
-            args.next();
-        } else if !SAID.iter().any(|said| arg.starts_with(said)) && !matches!(arg.as_str(), "-m64" | "-m32") {
-            kept.push(arg);
-        }
-    }
-    kept
-}
-
-/// Linker flags that zig's linker front refuses and that change nothing for a program that links.
-const UNKNOWN_TO_ZIG: [&str; 4] =
-    ["--no-undefined-version", "--undefined-version", "--fix-cortex-a53-843419", "--disable-auto-image-base"];
-
-fn dropped(arg: &str, target: LinkTarget) -> bool {
-    // -m64 and friends repeat what the target says; -fuse-ld and -B point at a linker that zig does not use.
-    let always = ["-m64", "-m32", "-lgcc", "-nodefaultlibs", "--no-undefined-version"];
-    if always.contains(&arg) || ["--target=", "-fuse-ld=", "-B", "-Wp,"].iter().any(|p| arg.starts_with(p)) {
-        return true;
-    }
-    // zig builds musl and its start files itself.
-    target.libc == Libc::Musl && (matches!(arg, "-lc" | "-nostartfiles" | "-nostdlib") || self_contained(arg))
-}
-
-/// Start files of a Rust musl std; zig links its own.
-fn self_contained(arg: &str) -> bool {
-    let path = Path::new(arg);
-    let dir = path.parent().and_then(Path::file_name).is_some_and(|d| d == "self-contained");
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or_default();
-    dir && (name.ends_with(".o") || name == "libc.a")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn filtered(triple: &str, args: &[&str]) -> Vec<String> {
-        let target = LinkTarget::from(&Triple::parse(triple));
-        filter_linker_args(args.iter().map(|a| (*a).to_owned()), target)
-    }
-
-    #[test]
-    fn what_zig_refuses_goes() {
-        let cases: [(&str, &[&str], &[&str]); 8] = [
-            ("x86_64-unknown-linux-musl", &["a.o", "-static-pie"], &["a.o", "-static", "-pie"]),
-            ("aarch64-unknown-linux-gnu", &["-Wl,--fix-cortex-a53-843419", "a.o"], &["a.o"]),
-            ("x86_64-unknown-linux-gnu", &["-m64", "-lgcc_s", "-lc"], &["-lunwind", "-lc"]),
-            ("x86_64-unknown-linux-gnu", &["-fuse-ld=lld", "-B/x/gcc-ld", "a.o"], &["a.o"]),
-            ("x86_64-unknown-linux-gnu", &["-Wl,--as-needed,--no-undefined-version"], &["-Wl,--as-needed"]),
-            (
-                "x86_64-unknown-linux-musl",
-                &["-lc", "/s/lib/self-contained/crt1.o", "-nostartfiles", "b.o"],
-                &["b.o"],
-            ),
-            ("x86_64-unknown-linux-musl", &["-target", "x86_64-linux", "--target=x86_64", "b.o"], &["b.o"]),
-            ("x86_64-unknown-linux-gnu", &["-Wl,-z,relro,-z,now", "-pie"], &["-Wl,-z,relro,-z,now", "-pie"]),
-        ];
-        for (triple, args, expected) in cases {
-            assert_eq!(filtered(triple, args), expected, "{triple} {args:?}");
-        }
-    }
-
-    #[test]
-    fn the_target_is_said_once() {
-        let args = "-O3 --target=riscv64gc-unknown-linux-musl -march=rv64gc -mabi=lp64d -mcmodel=medany -c x.c -target x";
-        let kept = filter_compiler_args(args.split(' ').map(str::to_owned).collect());
-        assert_eq!(kept.join(" "), "-O3 -mcmodel=medany -c x.c");
-    }
 
     #[test]
     fn flags_name_the_target_and_its_floor() {

@@ -1,0 +1,183 @@
+//! Runs in place of a C compiler or linker: starts zig's clang, `zig cc` as a linker, or the lld behind it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::compiling::{about_target, clang_arguments, merged_object, steps};
+use super::linking::{LinkTarget, ZigLinkLine, link_line};
+use crate::toolchain::stand_in::{DriverCall, LongLine, failed, note};
+use xtask_files as files;
+use xtask_files::error::{Error, Result};
+use xtask_process::exec::Cmd;
+use xtask_triple::{Os, Triple};
+
+/// How long zig may take to say how it starts clang. It compiles an empty file meanwhile.
+const ASKING: Duration = Duration::from_secs(120);
+
+/// How long a link may take of which zig is to say how it is made. What zig makes for a target first, such as its C library, is
+/// among it.
+const LINKING: Duration = Duration::from_secs(1800);
+
+/// The source that zig is asked about.
+const SOURCE: &str = "source.c";
+
+/// The end of what is kept: a file without it was not written whole.
+const END: &str = ".\n";
+
+/// Compiles, and links where the arguments ask for it.
+pub(super) fn compile(call: &DriverCall<'_>) -> u8 {
+    compiled(call).unwrap_or_else(failed)
+}
+
+fn compiled(call: &DriverCall<'_>) -> Result<u8> {
+    let scratch = CallFolder::new();
+    let asked =
+        steps(call.args.clone(), &|n| scratch.0.join(format!("{n}.o")).to_string_lossy().into_owned());
+    let about = if asked.compile.is_empty() { Vec::new() } else { about(call)? };
+    let clang = |args: Vec<String>| {
+        LongLine::new(Cmd::new(&call.driver[0]).arg("clang"), clang_arguments(&about, call.target, args))
+    };
+    let Some(link) = asked.link else {
+        let Some((object, level)) = merged_object(&call.args).filter(|_| is_elf(call.target)) else {
+            return Ok(clang(call.args.clone())?.replace());
+        };
+        return match clang(call.args.clone())?.pass_through() {
+            0 => merge(call, &object, level, &scratch),
+            code => Ok(code),
+        };
+    };
+    let line = link_line(link, LinkTarget::from(call.target), &|file| file.is_file());
+    if asked.compile.is_empty() {
+        return Ok(started(call, line)?.replace());
+    }
+    files::folder(&scratch.0)?;
+    for args in asked.compile {
+        match clang(args)?.pass_through() {
+            0 => {}
+            code => return Ok(code),
+        }
+    }
+    // Not in place of this process: there are objects to be removed.
+    Ok(started(call, line)?.pass_through())
+}
+
+/// Has zig's linker go over an object as zig has it.
+fn merge(call: &DriverCall<'_>, object: &Path, level: Option<&str>, scratch: &CallFolder) -> Result<u8> {
+    files::folder(&scratch.0)?;
+    let merged = scratch.0.join("merged.o");
+    let cmd = Cmd::new(&call.driver[0]).args(["ld.lld", "-r", "--error-limit=0", "--build-id=none"]);
+    let code = cmd.args(level).arg("-o").arg(&merged).arg(object).pass_through();
+    if code == 0 {
+        std::fs::copy(&merged, object).map_err(|e| Error::io("cannot write", object, &e))?;
+    }
+    Ok(code)
+}
+
+fn is_elf(target: &Triple) -> bool {
+    target.os() == Os::Linux
+}
+
+/// Links what rustc hands over.
+pub(super) fn link(call: &DriverCall<'_>) -> u8 {
+    let line = link_line(call.args.iter().cloned(), LinkTarget::from(call.target), &|file| file.is_file());
+    started(call, line).map_or_else(failed, LongLine::replace)
+}
+
+/// The command that links. What zig's front end refuses goes to the lld behind it, which is started as zig starts it.
+///
+/// # Errors
+/// Where zig does not say how.
+fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
+    let ZigLinkLine { mut front, lld, left_out } = line;
+    note(&left_out);
+    let zig = Cmd::new(&call.driver[0]).args(&call.driver[1..]);
+    if lld.is_empty() {
+        return LongLine::new(zig, front);
+    }
+    front.push("-v".to_owned());
+    let errors = LongLine::new(zig, front)?.capture(LINKING)?.errors();
+    // The last call is the one for the program; those before make zig's own libraries.
+    let Some(said) = errors.lines().rev().find_map(|line| line.strip_prefix("ld.lld ")) else {
+        let what = format!("zig does not say how it starts its linker, which is to get {}", lld.join(" "));
+        return Err(errors.lines().fold(Error::failed(what), Error::found));
+    };
+    let words = words(said, &|path| path.exists()).into_iter().chain(lld);
+    LongLine::new(Cmd::new(&call.driver[0]).arg("ld.lld"), words.collect())
+}
+
+/// The words of a line that quotes nothing: a file may hold a space, and is known by being there.
+fn words(line: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
+    /// The most spaces in a path that is put together again.
+    const SPACES: usize = 12;
+    let parts: Vec<&str> = line.split(' ').filter(|part| !part.is_empty()).collect();
+    let (mut words, mut at) = (Vec::new(), 0);
+    while let Some(part) = parts.get(at) {
+        let whole = |n: &usize| exists(Path::new(&parts[at..at + n].join(" ")));
+        let is_path = part.contains('/') && !part.starts_with('-') && !exists(Path::new(part));
+        let longest = SPACES.min(parts.len() - at);
+        let count = is_path.then(|| (2..=longest).find(whole)).flatten().unwrap_or(1);
+        words.push(parts[at..at + count].join(" "));
+        at += count;
+    }
+    words
+}
+
+/// What zig says to clang about the target, kept in the folder of the wrapper.
+fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
+    let kept = call.folder.join(format!("{}.clang", call.driver.get(1).map_or("cc", String::as_str)));
+    if let Some(text) = std::fs::read_to_string(&kept).ok().as_deref().and_then(|text| text.strip_suffix(END))
+    {
+        return Ok(text.lines().map(str::to_owned).collect());
+    }
+    let scratch = CallFolder::new();
+    let source = scratch.0.join(SOURCE);
+    files::folder(&scratch.0)?;
+    std::fs::write(&source, "").map_err(|e| Error::io("cannot write", &source, &e))?;
+    // A flag that no other call has: what zig has compiled before it does not compile again, and prints nothing.
+    let unique = format!("-DXTASK_ASKS={}", std::process::id());
+    let asked = Cmd::new(&call.driver[0])
+        .args(&call.driver[1..])
+        .args([&unique, "-O2", "-c", SOURCE, "-o", "source.o"])
+        .env("ZIG_VERBOSE_CC", "1")
+        .cwd(&scratch.0);
+    let errors = asked.capture(ASKING)?.errors();
+    let Some(mut about) = about_target(&errors, SOURCE) else {
+        let what = Error::failed("zig does not say how it starts clang").found(asked.line());
+        return Err(errors.lines().take(3).fold(what, Error::found));
+    };
+    about.retain(|word| *word != unique);
+    // Where it cannot be kept, zig is asked again the next time.
+    let text = about.iter().map(|word| format!("{word}\n")).collect::<String>() + END;
+    let _ = files::place(&kept, |staged| std::fs::write(staged, &text));
+    Ok(about)
+}
+
+/// A folder for the files of one call, removed with it.
+struct CallFolder(PathBuf);
+
+impl CallFolder {
+    fn new() -> Self {
+        Self(std::env::temp_dir().join(format!("xtask-zig-{}", std::process::id())))
+    }
+}
+
+impl Drop for CallFolder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_quotes_is_read_by_the_files_that_are_there() {
+        let exists =
+            |path: &Path| ["/z/a b/libc.a", "m n.o", "/z/x.o", "./c d e/f.a"].map(Path::new).contains(&path);
+        let line = "-o out /z/a b/libc.a /z/x.o -znow --as-needed ./c d e/f.a /gone/x y.o";
+        let expected =
+            ["-o", "out", "/z/a b/libc.a", "/z/x.o", "-znow", "--as-needed", "./c d e/f.a", "/gone/x", "y.o"];
+        assert_eq!(words(line, &exists), expected);
+    }
+}
