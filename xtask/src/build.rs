@@ -8,12 +8,13 @@ use crate::cargo::aside;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::inherited::clean;
-use crate::cargo::invocation::invocation;
+use crate::cargo::invocation::{build_dir, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
+use crate::cargo::written::{WrittenSources, written_since};
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
@@ -46,7 +47,12 @@ impl Builder<'_> {
         let mut spoiled = BTreeSet::new();
         for cohort in cohorts(&plan.jobs) {
             for (cohort, units) in leaks::split(cohort, self)? {
-                built.extend(self.cohort(&cohort, units, &mut spoiled)?);
+                let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
+                if WrittenSources::recall(&self.dir(&cohort)).differ(&targets) {
+                    built.extend(self.apart(&cohort, &mut spoiled)?);
+                } else {
+                    built.extend(self.cohort(&cohort, units, &mut spoiled)?);
+                }
             }
         }
         // Only now: the parts of a cohort that was split share a folder, and what one part spoiled must not take away
@@ -80,6 +86,10 @@ impl Builder<'_> {
             Some(_) => Masks::set(&self.work.join("traps"), self.site.host, self.this)?,
             None => None,
         };
+        let mut written = WrittenSources::recall(&dir);
+        if let [job] = cohort.jobs[..] {
+            self.run_again(&written, cohort, job, &dir)?;
+        }
         self.before(masks.as_ref());
         let invoke = |cohort: &Cohort| invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
         let cmd = invoke(cohort);
@@ -90,6 +100,28 @@ impl Builder<'_> {
         };
         let shown = Shown { title: &title, units };
         let call = self.call(&cmd, masks.as_ref(), Some(shown))?;
+        let spare = [self.site.target_directory, dir.as_path(), self.work.as_path()];
+        let changed = match call.worked {
+            true => written_since(begun, &call.scripts, &call.programs, &spare),
+            false => BTreeSet::new(),
+        };
+        let triple = |job: &&'p Job| job.target.triple.as_str();
+        let as_known = || {
+            let again = |job: &&'p Job| written.to_run_again(triple(job)).is_some();
+            changed.iter().all(|file| written.has(file)) && !cohort.jobs.iter().any(again)
+        };
+        if let [job] = &cohort.jobs[..] {
+            written.add(changed, &call.scripts);
+            written.note(triple(job));
+            written.keep(&dir)?;
+        } else if !changed.is_empty() && !as_known() {
+            for file in &changed {
+                self.ui.detail("Changed", file.display().to_string());
+            }
+            written.add(changed, &call.scripts);
+            written.keep(&dir)?;
+            return self.apart(cohort, spoiled);
+        }
         let mut drafts = Vec::new();
         for (job, from_nothing) in jobs {
             let mut program = call.program(&dir, job, &self.app.bin);
@@ -142,6 +174,48 @@ impl Builder<'_> {
             }
         }
         Ok(built)
+    }
+
+    /// Builds the jobs of a cohort one after the other, since their build scripts write the same sources.
+    fn apart<'p>(&self, cohort: &Cohort<'p>, spoiled: &mut BTreeSet<PathBuf>) -> Result<Vec<Built>> {
+        let mut built = Vec::new();
+        for job in &cohort.jobs {
+            self.ui.step(
+                "Splitting",
+                format!(
+                    "{}: build scripts write into the sources, which other targets would share",
+                    job.title()
+                ),
+            );
+            let single = Cohort { key: cohort.key.clone(), jobs: vec![job] };
+            let units = units::count(&single, self);
+            built.extend(self.cohort(&single, units, spoiled)?);
+        }
+        Ok(built)
+    }
+
+    /// Makes Cargo run the scripts again that wrote sources, where these are not what they were for a job.
+    fn run_again(&self, written: &WrittenSources, cohort: &Cohort, job: &Job, dir: &Path) -> Result<()> {
+        let triple = job.target.triple.as_str();
+        let Some(packages) = written.to_run_again(triple).filter(|packages| !packages.is_empty()) else {
+            return Ok(());
+        };
+        let site = &self.site;
+        let cmd = Cmd::new(&site.cargo).args(["clean", "--quiet", "--manifest-path"]).arg(&site.manifest);
+        let cmd = cmd.arg("--target-dir").arg(dir).arg("--config").arg(build_dir(dir));
+        let cmd = cmd.args(["--target", triple, "--profile", &cohort.key.profile]);
+        let cmd = packages.iter().fold(cmd, |cmd, package| cmd.args(["--package", package]));
+        let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
+        let cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &cohort.key.rustc);
+        let cmd = cmd.cwd(site.start);
+        let output = cmd.capture(FETCH)?;
+        match output.ok() {
+            true => Ok(()),
+            false => {
+                Err(Error::failed(format!("`{}` ended with {}", cmd.line(), output.end))
+                    .found(output.errors()))
+            }
+        }
     }
 
     /// Says which paths of this machine a program contains, since its C compiler could not map them.

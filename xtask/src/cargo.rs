@@ -13,3 +13,4 @@ pub mod path_maps;
 pub mod reached;
 pub mod running;
 pub mod units;
+pub mod written;

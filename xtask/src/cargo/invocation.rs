@@ -103,7 +103,7 @@ pub fn invocation(
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
     // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
-    cmd = cmd.arg("--config").arg(format!("build.build-dir={}", toml_string(&build_dir.to_string_lossy())));
+    cmd = cmd.arg("--config").arg(self::build_dir(build_dir));
     cmd = site.settings.iter().fold(cmd, |cmd, setting| cmd.arg("--config").arg(setting));
     cmd = match what {
         CargoGoal::Bin { .. } => cmd.args(["--profile", &key.profile]),
@@ -161,6 +161,11 @@ pub(crate) fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
     let ours: Vec<_> = forced.filter(|it| cmd.env.contains_key(OsStr::new(&it.name))).collect();
     ours.into_iter()
         .fold(cmd, |cmd, it| cmd.arg("--config").arg(format!("env.{}.force=false", toml_string(&it.name))))
+}
+
+/// The setting that puts intermediate files where programs go, for Cargo's `--config`.
+pub fn build_dir(dir: &Path) -> String {
+    format!("build.build-dir={}", toml_string(&dir.to_string_lossy()))
 }
 
 /// The command behind a shell that sets the umask, which a process shares with all its threads and cannot set for a child.

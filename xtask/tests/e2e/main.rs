@@ -45,4 +45,5 @@ mod unkept;
 mod usage;
 mod variables;
 mod words;
+mod written;
 mod zig;
