@@ -7,8 +7,8 @@ use crate::publish::journal::PushJournal;
 use crate::publish::{self, PublishRequest, Published, Publisher, json};
 use crate::session::Session;
 use xtask_config::TagValues;
-use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
+use xtask_files::{FileLock, Memo};
 use xtask_oci::Layout;
 use xtask_process::exec;
 use xtask_registry::client::Client;
@@ -23,6 +23,9 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
         version: session.package(&config)?.version.clone(),
         git: exec::first_line(&session.workspace.root, "git", &["rev-parse", "HEAD"]),
     };
+    // A run that packs would remove blobs of the release that are being sent. Two that publish do not disturb each other.
+    let waiting = || ui.step("Waiting", "for another run in this workspace");
+    let _turn = FileLock::shared(&session.work().join("lock"), waiting)?;
     let memo = Memo::new(session.work().join("packed"));
     let several = config.images.len() > 1;
     let publications = publish::plan(&dist, &config.publish, several, request, &values, &memo)?;
