@@ -10,7 +10,7 @@ use super::path_maps::{CMaps, PathMaps};
 use crate::plan::Job;
 use crate::trap::Traps;
 use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
-use xtask_compilers::toolchain::{Link, Linker, Toolchain};
+use xtask_compilers::toolchain::{Linker, Toolchain};
 use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
@@ -179,12 +179,15 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
-        let host_driver =
-            *triple == site.host.triple && matches!(linker, Linker::Driver { link: Link::Driver, .. });
-        let shim = traps.and_then(Traps::host_linker).filter(|_| host_driver);
+        let is_host = *triple == site.host.triple;
+        let is_hosts_own = is_host && site.host_cc == Some(linker.program());
+        let link_only = traps.and_then(Traps::host_linker);
+        let shim = link_only.clone().filter(|_| is_hosts_own);
         // The host's programs share this variable; what links them must not change with the target's toolchain.
-        let shared =
-            || site.host_or_target.clone().filter(|_| *triple == site.host.triple && traps.is_none());
+        let shared = || site.host_or_target.clone().filter(|_| is_host);
+        if let Some(cc) = link_only.filter(|_| is_host && !is_hosts_own) {
+            cmd = cmd.env(HOST_CC, cc);
+        }
         let own = match (linker, &site.rust_lld) {
             (Linker::RustLld { program }, Some(script)) => {
                 cmd = cmd.env(RUST_LLD_PROGRAM, program);

@@ -222,6 +222,10 @@ fn programs_are_named_by_variables_then_by_files() {
     let set = [("RUSTC_WRAPPER", "other"), ("CARGO_BUILD_RUSTC_WRAPPER", "third"), (linker, "/ld")];
     assert_eq!(named(&set, text), ("other".into(), "/ld".into()));
     assert_eq!(named(&set[1..2], text).0, "third");
+    let machine = machine(&[], &[(NEAR, "[build]\nrustc = \"tools/rustc\"\n")]);
+    let mut host = machine.host();
+    configuration(&machine).configure(&mut host);
+    assert_eq!(machine.short(host.given("CARGO_BUILD_RUSTC").unwrap()), "~/above/ws/tools/rustc");
     // An empty variable turns the wrapper off.
     assert_eq!(named(&[("RUSTC_WRAPPER", "")], text).0, "");
     assert_eq!(named(&[], "[build]\nrustc-wrapper = \"\"\n").0, "");

@@ -140,7 +140,11 @@ fn a_compiler_that_the_configuration_forces_does_not_get_past_the_traps() {
 
 #[test]
 fn a_linker_of_the_configuration_links_and_one_that_is_not_here_is_said() {
-    need!("configuration::linker", machine::std_for(&[ARM]), machine::programs(&["aarch64-linux-gnu-gcc"]));
+    need!(
+        "configuration::linker",
+        machine::std_for(&[ARM]),
+        machine::programs(&["gcc", "aarch64-linux-gnu-gcc"])
+    );
     let space = Space::with_targets(&[ARM]);
     noting(&space, "tools/its-gcc", "aarch64-linux-gnu-gcc");
     for table in [ARM.to_owned(), "'cfg(target_arch = \"aarch64\")'".to_owned()] {
@@ -151,6 +155,17 @@ fn a_linker_of_the_configuration_links_and_one_that_is_not_here_is_said() {
             assert!(calls(&space).contains("tools/its-gcc "), "{table} {mode}");
         }
         std::fs::remove_dir_all(space.path("target")).unwrap();
+    }
+    // Where host and target are one, what runs on the host is linked as ever.
+    let own = Space::with_targets(&[HOST]);
+    noting(&own, "tools/its-gcc", "gcc");
+    own.write(".cargo/config.toml", &format!("[target.{HOST}]\nlinker = \"tools/its-gcc\"\n"));
+    own.write("app/build.rs", "fn main() {}\n");
+    for mode in ["native", "pure"] {
+        calls(&own);
+        own.run(&["verify", "--mode", mode]).ended(0);
+        let called = calls(&own);
+        assert!(called.contains("/deps/app-") && !called.contains("build_script_build"), "{mode}: {called}");
     }
     space.write(".cargo/config.toml", &format!("[target.{ARM}]\nlinker = \"ld-of-nobody\"\n"));
     let said = format!("the linker ld-of-nobody (target.{ARM}.linker in ");

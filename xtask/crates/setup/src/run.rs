@@ -238,6 +238,9 @@ impl SetupWork<'_, '_> {
             // It asks for the password here, in the terminal's foreground, and remembers it for the command itself.
             Cmd::new(&found.program).arg("-v").inherit()?;
         }
+        if name == "rustup" {
+            found = self.context.host.settled(found, self.context.workspace);
+        }
         let mut said = String::new();
         let (end, _) = found.lines(|_, line| {
             said.push_str(line);
