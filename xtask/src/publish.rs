@@ -81,9 +81,9 @@ impl Publication {
         all.filter(|blob| seen.insert(&blob.digest)).collect()
     }
 
-    /// The repository at the image's digest.
-    pub fn reference(&self) -> Reference {
-        self.to.at(self.index.0.digest.clone())
+    /// The repository at the image's digest, as other tools take it: `registry.example/team/app@sha256:…`.
+    pub fn pinned(&self) -> String {
+        format!("{}/{}@{}", self.to.registry(), self.to.repository(), self.index.0.digest)
     }
 }
 
@@ -241,12 +241,6 @@ fn damaged(blobs: &Blobs, digest: &Digest) -> Error {
     Error::failed(format!("{} is missing or damaged", blobs.path(digest).display()))
         .found("its bytes do not have the digest of its name")
         .help("make the image again: cargo xtask release")
-}
-
-/// The repository at the digest, as other tools take it: `registry.example/team/app@sha256:…`.
-pub fn pinned(publication: &Publication) -> String {
-    let to = &publication.to;
-    format!("{}/{}@{}", to.registry(), to.repository(), publication.index.0.digest)
 }
 
 /// The registries of publications, each with its publications.

@@ -53,13 +53,13 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
         for publication in publications {
             let published = publisher.publish(publication)?;
             let verb = if published.unchanged() { "Unchanged" } else { "Published" };
-            ui.step(verb, format!("{}: {}", publication.reference(), publish::summary(&published)));
+            ui.step(verb, format!("{}: {}", publication.pinned(), publish::summary(&published)));
             all.push(published);
         }
     }
     xtask_files::write(&dist.join("publish.json"), json::document(&all).as_bytes())?;
     xtask_files::write(&dist.join("digests.txt"), json::digests(&all).as_bytes())?;
-    let names = all.iter().map(|published| publish::pinned(published.publication));
+    let names = all.iter().map(|published| published.publication.pinned());
     ui.data(&if as_json { json::document(&all) } else { names.collect::<Vec<_>>().join("\n") });
     Ok(())
 }

@@ -11,7 +11,7 @@ pub fn requests(publications: &[Publication]) -> String {
     for publication in publications {
         let (name, to) = (&publication.name, &publication.to);
         let repository = to.repository();
-        let _ = writeln!(text, "# {name} → {}", publication.reference());
+        let _ = writeln!(text, "# {name} → {}", publication.pinned());
         for tag in &publication.tags {
             let rule = if tag.fixed { "must be absent, or this image" } else { "moves forward only" };
             let _ = writeln!(text, "HEAD /v2/{repository}/manifests/{} ({rule})", tag.tag);

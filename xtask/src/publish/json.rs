@@ -41,7 +41,7 @@ pub fn document(published: &[Published<'_>]) -> String {
         let platforms = publication.platforms.iter();
         PublishedImageJson {
             name: &publication.name,
-            reference: publication.reference().to_string(),
+            reference: publication.pinned(),
             index_digest: publication.index.0.digest.as_str(),
             tags: published.tags.iter().filter(|tag| tag.points_here()).map(|tag| tag.tag.as_str()).collect(),
             platforms: platforms

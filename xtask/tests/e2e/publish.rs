@@ -65,6 +65,7 @@ fn a_release_is_published_once_and_its_tags_are_kept() {
     assert_eq!(first.stdout(), format!("{}@{index}", server.name("team/app")));
     let said = &document(&space)["images"][0];
     assert_eq!((&said["name"], &said["index_digest"]), (&"app".into(), &index.as_str().into()));
+    assert_eq!(said["ref"], format!("{}@{index}", server.name("team/app")));
     assert_eq!(said["tags"], serde_json::json!(["1.2.3", "1.2", "latest"]));
     assert_eq!(said["platforms"][1]["platform"], "linux/arm64/v8");
     assert!(said["bytes_sent"].as_u64().unwrap() > 10_000, "{said:#}");
@@ -77,7 +78,7 @@ fn a_release_is_published_once_and_its_tags_are_kept() {
     }
 
     // Nothing changed: a request for each tag.
-    space.run(&publish).ended(0).says(&["Unchanged"]);
+    space.run(&publish).ended(0).says(&["Unchanged", &format!("{}@{index}: ", server.name("team/app"))]);
     let again = &document(&space)["images"][0];
     assert_eq!((&again["requests"], &again["bytes_sent"]), (&3.into(), &0.into()));
 
