@@ -49,6 +49,7 @@ pub fn how_it_ended(output: &Output) -> String {
         ProcessEnd::TimedOut(limit) => {
             format!("was still running after {} s, and was ended", limit.as_secs())
         }
+        end @ ProcessEnd::Signal(_) => format!("was killed by {end}"),
         ProcessEnd::TooMuch(most) => format!("printed more than {}, and was ended", files::human_size(most)),
         end => format!("ended with {end}"),
     };

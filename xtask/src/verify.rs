@@ -18,10 +18,11 @@ use xtask_config::App;
 use xtask_files as files;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_gate::{Finding, Glibc, LibraryContext, Limits, Severity, check_flags, check_libraries};
+use xtask_gate::{Facts, Finding, Glibc, LibraryContext, Limits, Severity, check_flags, check_libraries};
 use xtask_process::exec::Capture;
 use xtask_process::ui::Ui;
 
+mod crash;
 mod libraries;
 
 use libraries::private_libraries;
@@ -98,10 +99,7 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     warn(&warnings, job, ui);
     failures.extend(fails.into_iter().map(Failure::Gate));
     let smoke = match failures.is_empty() {
-        true => {
-            let interpreter = facts.as_ref().and_then(|facts| facts.interpreter.as_deref());
-            smoke(job, app, &stored.artifact.path, interpreter)
-        }
+        true => smoke(job, app, &stored.artifact.path, facts.as_ref()),
         false => Smoke::Skipped("the gate did not pass".into()),
     };
     if let Smoke::Failed(said) = &smoke {
@@ -173,7 +171,7 @@ pub fn limits(job: &Job) -> Limits {
     Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
 
-fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smoke {
+fn smoke(job: &Job, app: &App, program: &Path, facts: Option<&Facts>) -> Smoke {
     let Some(cmd) = job.runner.command(program) else {
         let Runner::None { reason } = &job.runner else { return Smoke::Skipped("no runner".into()) };
         return Smoke::Skipped(reason.clone());
@@ -181,23 +179,33 @@ fn smoke(job: &Job, app: &App, program: &Path, interpreter: Option<&str>) -> Smo
     let cmd = cmd.args(&app.smoke);
     match cmd.captured(&Capture::within(SMOKE_LIMIT).at_most(SMOKE_MOST)) {
         Ok(output) if output.ok() => Smoke::Passed,
-        Ok(output) => Smoke::Failed(format!(
-            "{} {}\nhelp: {}",
-            cmd.line(),
-            how_it_ended(&output).trim_end(),
-            match output.end.is_ours() {
-                true => "set `smoke` of [app] in targets.toml to arguments with which it exits by itself",
-                false =>
-                    "`smoke` of [app] in targets.toml sets its arguments: with them it must exit with code 0",
-            }
-        )),
+        Ok(output) if crash::is_of_emulator(&job.runner, &output) => {
+            let ended = how_it_ended(&output);
+            Smoke::Skipped(format!("the emulator itself failed: {} {}", cmd.line(), ended.trim_end()))
+        }
+        Ok(output) => {
+            let help = match output.end {
+                end if end.is_ours() => {
+                    "set `smoke` of [app] in targets.toml to arguments with which it exits by itself"
+                        .to_owned()
+                }
+                end => crash::small_stack(&job.target.triple, facts, end).unwrap_or_else(|| {
+                    "`smoke` of [app] in targets.toml sets its arguments: with them it must exit with code 0"
+                        .to_owned()
+                }),
+            };
+            Smoke::Failed(format!("{} {}\nhelp: {help}", cmd.line(), how_it_ended(&output).trim_end()))
+        }
         // The kernel says of the program that it is not there where that is its interpreter.
-        Err(error) => Smoke::Failed(match interpreter.filter(|file| !Path::new(file).exists()) {
-            Some(file) if job.runner == Runner::Native => {
-                format!("{}\nits interpreter {file} is not on this machine", error.what)
-            }
-            _ => error.what,
-        }),
+        Err(error) => {
+            let interpreter = facts.and_then(|facts| facts.interpreter.as_deref());
+            Smoke::Failed(match interpreter.filter(|file| !Path::new(file).exists()) {
+                Some(file) if job.runner == Runner::Native => {
+                    format!("{}\nits interpreter {file} is not on this machine", error.what)
+                }
+                _ => error.what,
+            })
+        }
     }
 }
 

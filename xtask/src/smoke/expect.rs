@@ -3,6 +3,7 @@
 use crate::outcome::{how_it_ended, last_words, shortened};
 use xtask_config::ImageSmoke;
 use xtask_files::escape::plain;
+use xtask_process::exec::signal::signal_of_code;
 use xtask_process::exec::{Output, ProcessEnd};
 
 /// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
@@ -12,7 +13,13 @@ pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String>
         let expected = if expect.exit == 0 { String::new() } else { format!(", not with {}", expect.exit) };
         let said = how_it_ended(output);
         let (end, words) = said.split_once('\n').unwrap_or((&said, ""));
-        format!("it {end}{expected}\n{}", words.trim_end())
+        // Engines report the signal that ended a program by an exit code.
+        let signal = match output.end {
+            ProcessEnd::Code(code) => signal_of_code(code),
+            _ => None,
+        };
+        let signal = signal.map(|name| format!(": it was killed by {name}")).unwrap_or_default();
+        format!("it {end}{expected}{signal}\n{}", words.trim_end())
     } else {
         let said = String::from_utf8_lossy(&output.stdout);
         let wanted = expect.stdout.as_ref().filter(|text| !(output.found || said.contains(*text)))?;
@@ -49,7 +56,10 @@ mod tests {
         assert_eq!(text, format!("it ended with exit code 1\n  no{end}"));
         let text = said(ProcessEnd::Code(0), "", &expect(2, None)).unwrap();
         assert_eq!(text, format!("it ended with exit code 0, not with 2{end}"));
-        assert!(said(ProcessEnd::Signal(11), "", &expect(0, None)).unwrap().contains("signal 11"));
+        let text = said(ProcessEnd::Signal(11), "", &expect(0, None)).unwrap();
+        assert!(text.starts_with("it was killed by SIGSEGV (signal 11)\n"), "{text}");
+        let text = said(ProcessEnd::Code(139), "", &expect(0, None)).unwrap();
+        assert!(text.starts_with("it ended with exit code 139: it was killed by SIGSEGV\n"), "{text}");
         let text = said(ProcessEnd::Code(0), "a\nb\n", &expect(0, Some("c"))).unwrap();
         assert_eq!(text, format!("it did not print \"c\"\nit printed:\n  a\n  b{end}"));
         let text = said(ProcessEnd::Code(0), "", &expect(0, Some("c"))).unwrap();

@@ -84,3 +84,39 @@ fn one_that_cannot_be_started_fails_alone() {
     let run = run.says(&["smoke run: cannot run ", "Permission denied"]);
     assert_eq!(job(&run.json(), HOST_MUSL)["smoke"]["status"], "fail");
 }
+
+/// A thread that C starts needs more stack than musl gives it. What the message proposes is enough.
+#[test]
+fn one_that_needs_more_stack_than_musl_gives_is_told_so() {
+    let tools = machine::programs(&["musl-gcc"]);
+    need!("programs::stack", machine::std_for(&[HOST_MUSL]), tools);
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.write(
+        "native/c/answer.c",
+        "#include <pthread.h>
+         #include <stdint.h>
+         #include <string.h>
+         static void *deep(void *at) {
+             volatile char much[600 * 1024];
+             memset((char *)much, *(int *)at, sizeof much);
+             *(int *)at = much[sizeof much - 1];
+             return 0;
+         }
+         int32_t native_answer(void) {
+             pthread_t thread;
+             int answer = 42;
+             if (pthread_create(&thread, 0, deep, &answer)) return -1;
+             pthread_join(thread, 0);
+             return answer;
+         }\n",
+    );
+    let verify = ["verify", "--mode", "native", "--providers", "musl"];
+    let run = space.run(&verify).ended(1);
+    run.says(&[
+        "was killed by SIGSEGV (signal 11)",
+        "help: threads that C starts have a stack of 128 KiB on musl",
+        "rustflags = [\"-Clink-arg=-Wl,-z,stack-size=8388608\"]",
+    ]);
+    space.targets(&[(HOST_MUSL, "rustflags = [\"-Clink-arg=-Wl,-z,stack-size=8388608\"]")]);
+    space.run(&verify).ended(0);
+}

@@ -97,6 +97,7 @@ pub(super) mod tests {
             runpath: vec![],
             versions: vec![],
             stack: Stack::Plain,
+            stack_size: 0,
             level: None,
             name_service: None,
         }

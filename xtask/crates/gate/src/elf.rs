@@ -54,6 +54,7 @@ where
         runpath: view.paths(&dynamic, dynamic.runpath)?,
         versions: symbols::version_needs(&view, &dynamic)?,
         stack: view.stack(),
+        stack_size: view.stack_header().map_or(0, |s| s.p_memsz(view.endian).into()),
         level: level::needed(&view),
         name_service: if kind == Linkage::Dynamic { None } else { name_service::functions(&view) },
     })
@@ -196,8 +197,12 @@ where
         })
     }
 
+    fn stack_header(&self) -> Option<&'d Elf::ProgramHeader> {
+        self.segments.iter().find(|s| s.p_type(self.endian) == elf::PT_GNU_STACK)
+    }
+
     fn stack(&self) -> Stack {
-        match self.segments.iter().find(|s| s.p_type(self.endian) == elf::PT_GNU_STACK) {
+        match self.stack_header() {
             Some(s) if s.p_flags(self.endian).0 & elf::PF_X.0 != 0 => Stack::Executable,
             Some(_) => Stack::Plain,
             None => Stack::Unsaid,

@@ -34,6 +34,9 @@ pub struct Facts {
     pub versions: Vec<VersionNeed>,
     /// Whether it wants an executable stack.
     pub stack: Stack,
+    /// The size of the stack that the program header `PT_GNU_STACK` asks for, in bytes; 0 where it does not say. musl gives
+    /// its threads as much.
+    pub stack_size: u64,
     /// The level of x86-64 that it says it needs.
     pub level: Option<Level>,
     /// In a static program, the functions that reach glibc's name service (`getaddrinfo`), which loads shared libraries

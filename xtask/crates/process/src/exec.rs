@@ -21,6 +21,7 @@ mod jobserver;
 mod kept;
 mod pipe;
 pub mod processes;
+pub mod signal;
 mod undo;
 pub use capture::Capture;
 pub use group::end_groups_on_signals;
@@ -301,7 +302,10 @@ impl std::fmt::Display for ProcessEnd {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             ProcessEnd::Code(code) => write!(f, "exit code {code}"),
-            ProcessEnd::Signal(signal) => write!(f, "signal {signal}"),
+            ProcessEnd::Signal(number) => match signal::signal_name(*number) {
+                Some(name) => write!(f, "{name} (signal {number})"),
+                None => write!(f, "signal {number}"),
+            },
             ProcessEnd::TimedOut(limit) => write!(f, "still running after {} s", limit.as_secs()),
             ProcessEnd::TooMuch(most) => write!(f, "more than {} of output", xtask_files::human_size(*most)),
         }

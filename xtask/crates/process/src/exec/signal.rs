@@ -1,0 +1,69 @@
+//! The names of signals, for messages: a number says little to whoever reads it.
+
+#[cfg(unix)]
+use rustix::process::Signal;
+
+/// What a shell, an engine or an emulator adds to the number of the signal that ended a program, to make an exit code of it.
+const BASE: i32 = 128;
+
+/// The signals that end a program unless it says otherwise.
+#[cfg(unix)]
+const NAMES: [(Signal, &str); 19] = [
+    (Signal::HUP, "SIGHUP"),
+    (Signal::INT, "SIGINT"),
+    (Signal::QUIT, "SIGQUIT"),
+    (Signal::ILL, "SIGILL"),
+    (Signal::TRAP, "SIGTRAP"),
+    (Signal::ABORT, "SIGABRT"),
+    (Signal::BUS, "SIGBUS"),
+    (Signal::FPE, "SIGFPE"),
+    (Signal::KILL, "SIGKILL"),
+    (Signal::USR1, "SIGUSR1"),
+    (Signal::SEGV, "SIGSEGV"),
+    (Signal::USR2, "SIGUSR2"),
+    (Signal::PIPE, "SIGPIPE"),
+    (Signal::ALARM, "SIGALRM"),
+    (Signal::TERM, "SIGTERM"),
+    (Signal::XCPU, "SIGXCPU"),
+    (Signal::XFSZ, "SIGXFSZ"),
+    (Signal::VTALARM, "SIGVTALRM"),
+    (Signal::SYS, "SIGSYS"),
+];
+
+/// The name of a signal by its number; none for one that is not known here.
+pub fn signal_name(number: i32) -> Option<&'static str> {
+    #[cfg(unix)]
+    let name = NAMES.iter().find(|(signal, _)| signal.as_raw() == number).map(|(_, name)| *name);
+    #[cfg(not(unix))]
+    let name = None;
+    name
+}
+
+/// The signal that an exit code stands for where what ran the program reports signals so: 139 is 11, SIGSEGV.
+pub fn signal_of_code(code: i32) -> Option<&'static str> {
+    code.checked_sub(BASE).and_then(signal_name)
+}
+
+/// Whether a signal says that the program used memory which it does not have, as where a stack is too small.
+pub fn is_bad_access(number: i32) -> bool {
+    matches!(signal_name(number), Some("SIGSEGV" | "SIGBUS"))
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signals_by_number_and_by_exit_code() {
+        assert_eq!(
+            [signal_name(11), signal_name(6), signal_name(0)],
+            [Some("SIGSEGV"), Some("SIGABRT"), None]
+        );
+        assert_eq!([signal_of_code(139), signal_of_code(137)], [Some("SIGSEGV"), Some("SIGKILL")]);
+        assert_eq!(
+            [signal_of_code(1), signal_of_code(128), signal_of_code(255), signal_of_code(-1)],
+            [None; 4]
+        );
+        assert!(is_bad_access(11) && !is_bad_access(6));
+    }
+}
