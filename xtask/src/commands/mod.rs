@@ -14,6 +14,7 @@ mod explain;
 mod init;
 mod lock;
 mod make;
+mod owner;
 mod pipeline;
 mod plan;
 mod publish;

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::path::PathBuf;
 
+use super::owner;
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cli::{Common, Planning, SetupFlag};
@@ -51,6 +52,22 @@ pub(super) fn start(
     let look = discovery::look(&session, &config, &request, Depth::First)?;
     let plan = plan::plan(&config, &look.findings, &request)?;
     Ok(PlannedRun { session, config, request, look, plan, setup, turn: OnceCell::new() })
+}
+
+/// Says where another workspace has the same target folder, and keeps its sizes and timings from being taken for ours.
+pub(super) fn claim(session: &Session) {
+    let Session { ui, workspace, .. } = session;
+    match owner::claim(&workspace.root, &session.dist(), &session.work()) {
+        Ok(None) => {}
+        Ok(Some(other)) => ui.warn(format!(
+            "the target folder {} is also that of the workspace {}: what either makes replaces what the other made in {}\n  \
+             help: give each workspace its own: CARGO_TARGET_DIR, or build.target-dir in Cargo's configuration",
+            workspace.target_directory.display(),
+            other.display(),
+            session.dist().display()
+        )),
+        Err(error) => ui.warn(error.to_string()),
+    }
 }
 
 impl PlannedRun {
@@ -109,6 +126,7 @@ impl PlannedRun {
             if lock.is_some() {
                 verify::sweep(&self.session.dist());
             }
+            claim(&self.session);
             lock
         });
     }

@@ -23,6 +23,8 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let start = packing(common, planning, setup, json, "release")?;
     let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
 
+    // What lies there may be of another workspace, until this one has its turn.
+    start.take_turn();
     say_changes(&start);
     let verified = start.verified()?;
     let Placements { programs, images } = place(&start, verified)?;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::pipeline::start;
+use super::pipeline::{claim, start};
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::session::Session;
 use xtask_config::Config;
@@ -40,6 +40,7 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
     // Read before anything else: what is wrong on the command line should not wait for a build.
     let against = asked.against.as_deref().map(Against::read).transpose()?;
     let subjects = subjects(&config, &asked.images)?;
+    claim(&session);
     let dist = session.dist();
     let kept = SizeFiles::new(&dist, &session.work());
     let mut sizes = Sizes {

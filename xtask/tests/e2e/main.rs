@@ -36,6 +36,7 @@ mod rebuild;
 mod registry_bases;
 mod reproducible;
 mod run;
+mod shared;
 mod size;
 mod sources;
 mod space;
