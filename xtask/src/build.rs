@@ -8,17 +8,20 @@ use crate::cargo::aside;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::inherited::clean;
-use crate::cargo::invocation::{build_dir, invocation};
+use crate::cargo::invocation::{build_dir, flags, invocation};
 use crate::cargo::leaks;
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
+use crate::contents::records::{self, FoundRecord};
+use crate::contents::{BuildNames, SeenContents};
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
+use xtask_compilers::toolchain::mapped_link;
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
@@ -26,6 +29,7 @@ use xtask_files::escape::plain;
 use xtask_process::exec::fault::{MachineFault, NeededFolder};
 use xtask_process::exec::{Cmd, KeptText, ProcessEnd, Stream};
 use xtask_process::ui::far;
+use xtask_triple::flags::codegen_options;
 
 /// The result of a job: its program, or the reason why there is none.
 pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
@@ -148,12 +152,20 @@ impl Builder<'_> {
                 Some(program) => self.warn_of_paths(job, program)?,
                 None => said.insert_str(0, &fault(&dir)),
             }
-            drafts.push(UnprovenBuild { job: job.clone(), program, said, build, scripts });
+            drafts.push(UnprovenBuild {
+                job: job.clone(),
+                program,
+                said,
+                build,
+                scripts,
+                contents: Err(String::new()),
+            });
         }
+        self.see(&mut drafts, &call, &dir, (traps.as_ref(), masks.as_ref()))?;
         let built: Vec<Built> = match traps {
             None => drafts.into_iter().map(|draft| draft.finish(Purity::NotPromised)).collect(),
             Some(traps) => {
-                let proven = self.prove(drafts, &traps, &call.scripts, &dir, begun)?;
+                let proven = self.prove(drafts, &traps, &call, &dir, begun)?;
                 // Cargo does not empty an OUT_DIR: what was left would be found again after its script was mended.
                 if proven.iter().any(is_impure) {
                     spoiled.insert(dir);
@@ -272,11 +284,12 @@ impl Builder<'_> {
             worked: false,
             programs: Vec::new(),
             scripts: Vec::new(),
+            libraries: BTreeMap::new(),
+            manifests: BTreeMap::new(),
             errors: String::new(),
         };
         let mut units = 0_u64;
         let mut errors = KeptText::ends();
-        let mut manifests = BTreeMap::new();
         let masked = masks.map(|masks| masks.around(cmd));
         // What is shown where the processes of the build cannot be seen.
         let note = |text: &str| task.iter().for_each(|task| task.note(text));
@@ -287,10 +300,13 @@ impl Builder<'_> {
         };
         let (end, seconds) = masked.as_ref().unwrap_or(cmd).lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
-                Message::Unit { name, fresh, executable, package } => {
+                Message::Unit { name, fresh, executable, files, package } => {
                     done();
                     note(&format!("last {name}"));
-                    manifests.extend(package);
+                    if let Some((package, manifest)) = package {
+                        call.libraries.extend(files.into_iter().map(|file| (file, package.clone())));
+                        call.manifests.insert(package, manifest);
+                    }
                     call.worked |= !fresh;
                     call.programs.extend(executable);
                 }
@@ -314,7 +330,7 @@ impl Builder<'_> {
         }
         call.errors = String::from_utf8_lossy(&errors.bytes()).into_owned();
         for script in &mut call.scripts {
-            let manifest = manifests.get(&script.package).and_then(|manifest| manifest.parent());
+            let manifest = call.manifests.get(&script.package).and_then(|manifest| manifest.parent());
             script.folder = manifest.map(Path::to_owned);
         }
         (call.end, call.seconds) = (end, seconds);
@@ -334,33 +350,145 @@ impl Builder<'_> {
         }
     }
 
-    /// Holds what the traps saw and what build scripts left against the promise of a pure mode.
+    /// Finds out what each program consists of, by the record of its link. A program that was linked without one is linked
+    /// again, behind the same traps and masks.
+    fn see(
+        &self,
+        drafts: &mut [UnprovenBuild],
+        call: &CargoCall,
+        dir: &Path,
+        (traps, masks): (Option<&Traps>, Option<&Masks>),
+    ) -> Result<()> {
+        let (mut libraries, mut manifests) = (call.libraries.clone(), call.manifests.clone());
+        let find = |draft: &UnprovenBuild| {
+            let program = draft.program.as_deref()?;
+            let triple = &draft.job.target.triple;
+            let other = codegen_options(flags(&draft.job, &self.site).iter().map(String::as_str))
+                .into_iter()
+                .find(|(_, name, _)| name == "linker")
+                .map(|(_, _, linker)| format!("rustflags name the linker {linker}"));
+            Some(match other {
+                Some(other) => FoundRecord::Unseen(other),
+                None if !self.site.links.contains_key(triple) => {
+                    FoundRecord::Unseen("nothing can stand in front of the linker".to_owned())
+                }
+                None => records::find(&mapped_link::records(dir, triple), program),
+            })
+        };
+        let mut found: Vec<Option<FoundRecord>> = drafts.iter().map(find).collect();
+        let unknown = |(draft, found)| matches!(found, &Some(FoundRecord::None)).then_some(draft);
+        let unknown: Vec<&UnprovenBuild> = drafts.iter().zip(&found).filter_map(unknown).collect();
+        if !unknown.is_empty() {
+            for draft in &unknown {
+                self.ui.detail("Linking", format!("{} again, to see what it consists of", draft.job.title()));
+                draft.program.iter().for_each(|program| records::forget(program));
+            }
+            let jobs = unknown.into_iter().map(|draft| &draft.job);
+            for cohort in cohorts(jobs) {
+                let cmd = invocation(&cohort, &self.what(), dir, traps, &self.site);
+                let call = self.call(&cmd, masks, None)?;
+                libraries.extend(call.libraries);
+                manifests.extend(call.manifests);
+            }
+            found = drafts.iter().map(find).collect();
+        }
+        for (draft, found) in drafts.iter_mut().zip(found) {
+            draft.contents = match found {
+                Some(FoundRecord::Of(record)) => {
+                    let flags = flags(&draft.job, &self.site);
+                    let names = BuildNames {
+                        scripts: &draft.scripts,
+                        libraries: &libraries,
+                        manifests: &manifests,
+                        flags: &flags,
+                    };
+                    let std = draft.job.std.iter().map(|std| std.libraries.clone());
+                    let std = std.flat_map(|dir| [std::fs::canonicalize(&dir).unwrap_or_default(), dir]);
+                    Ok(names.contents(&record, &std.collect::<Vec<_>>()))
+                }
+                Some(FoundRecord::Unseen(why)) => Err(why),
+                Some(FoundRecord::None) | None => Err("its link was not recorded".to_owned()),
+            };
+        }
+        Ok(())
+    }
+
+    /// The features of a package, by its name and version, that may build it without C.
+    fn switches(&self, krate: &str, call: &CargoCall) -> Vec<String> {
+        let manifest = call.manifests.iter().find(|(package, _)| trap::package_name(package) == krate);
+        let text = manifest.and_then(|(_, manifest)| std::fs::read_to_string(manifest).ok());
+        text.map(|text| trap::switches(&text)).unwrap_or_default()
+    }
+
+    /// Holds what the traps saw, what build scripts left and what is in the program against the promise of a pure mode.
     fn prove(
         &self,
         drafts: Vec<UnprovenBuild>,
         traps: &Traps,
-        scripts: &[Script],
+        call: &CargoCall,
         dir: &Path,
         begun: SystemTime,
     ) -> Result<Vec<Built>> {
-        let hits = traps.hits()?;
+        let (hits, scripts) = (traps.hits()?, &call.scripts);
         let prove = |mut draft: UnprovenBuild| {
             let triple = draft.job.target.triple.as_str();
-            let own: Vec<&Hit> = hits.iter().filter(|h| h.target.as_deref() == Some(triple)).collect();
-            draft.build.host_c = hits.iter().filter(|h| h.target.is_none()).map(Hit::line).collect();
+            // Where all went well, Cargo names every build script: what another one once called is past.
+            let is_here = |hit: &&Hit| match &hit.out_dir {
+                Some(own) if draft.program.is_some() && own.starts_with(dir) => {
+                    scripts.iter().any(|script| script.out_dir == *own)
+                }
+                _ => true,
+            };
+            let own: Vec<&Hit> =
+                hits.iter().filter(|hit| hit.target.as_deref() == Some(triple)).filter(is_here).collect();
+            draft.build.host_c =
+                hits.iter().filter(|h| h.target.is_none()).filter(is_here).map(Hit::line).collect();
+            draft.build.host_c.dedup();
             let folder = dir.join(triple);
             let mut left = Vec::new();
             for script in scripts.iter().filter(|s| s.is_for(&folder)) {
                 let remains = script.remains(begun);
-                left.extend(remains.made.into_iter().map(|line| Leftover { package: script.name(), line }));
+                let linked = remains.linked.into_iter().filter(|_| draft.contents.is_err());
+                let leftover = |line| Leftover { package: script.name(), line };
+                left.extend(remains.made.into_iter().chain(linked).map(leftover));
                 draft.build.shipped.extend(remains.shipped);
             }
             for line in &draft.build.shipped {
                 self.ui.warn(format!("{}: {line}", draft.job.title()));
             }
-            match BrokenPromise::new(&draft.job.mode.name, triple, &own, &left) {
-                None => draft.finish(Purity::Proven),
-                Some(broken) => {
+            let parts = draft.contents.iter().flat_map(|contents| &contents.parts);
+            let linked: Vec<Leftover> =
+                parts.map(|part| Leftover { package: part.asker.name(), line: part.line() }).collect();
+            // A call that was refused and survived compiled nothing.
+            let (refused, survived) =
+                if draft.program.is_some() { (Vec::new(), own) } else { (own, Vec::new()) };
+            let notes = trap::survived(&survived);
+            draft.build.refused = survived.iter().map(|hit| hit.line()).collect();
+            match BrokenPromise::new(&draft.job.mode.name, triple, &refused, &linked, &left) {
+                None => {
+                    for note in &notes {
+                        self.ui.step("Note", format!("{}: {note}", draft.job.title()));
+                    }
+                    for call in &draft.build.refused {
+                        self.ui.detail("Refused", call);
+                    }
+                    draft.build.notes = notes;
+                    let purity = match &draft.contents {
+                        Ok(_) => Purity::Proven,
+                        Err(why) => {
+                            self.ui
+                                .warn(format!("{}: not proven to be pure, since {why}", draft.job.title()));
+                            Purity::NotSeen(why.clone())
+                        }
+                    };
+                    draft.finish(purity)
+                }
+                Some(mut broken) => {
+                    if let [hit, rest @ ..] = refused.as_slice()
+                        && rest.iter().all(|other| other.krate == hit.krate)
+                    {
+                        broken = broken.with_switches(&hit.krate, &self.switches(&hit.krate, call));
+                    }
                     let said = if draft.program.is_some() { String::new() } else { draft.said };
                     let failure = Failure::Impure { broken, said };
                     Err(Box::new(UnbuiltJob { job: draft.job, build: draft.build, failure }))
@@ -379,13 +507,14 @@ struct UnprovenBuild {
     said: String,
     build: BuildRecord,
     scripts: Vec<Script>,
+    contents: SeenContents,
 }
 
 impl UnprovenBuild {
     fn finish(self, purity: Purity) -> Built {
-        let Self { job, program, said, build, scripts } = self;
+        let Self { job, program, said, build, scripts, contents } = self;
         match program {
-            Some(program) => Ok(BuiltProgram { job, program, build, purity, scripts }),
+            Some(program) => Ok(BuiltProgram { job, program, build, purity, contents, scripts }),
             None => Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo(said) })),
         }
     }
@@ -452,6 +581,10 @@ pub struct CargoCall {
     pub programs: Vec<PathBuf>,
     /// The build scripts that the call ran or found fresh.
     pub scripts: Vec<Script>,
+    /// The package of every file that rustc made or that was found fresh.
+    pub libraries: BTreeMap<PathBuf, String>,
+    /// The manifest of every package.
+    pub manifests: BTreeMap<String, PathBuf>,
     /// What it printed on stderr: warnings, errors, the words of build scripts that failed.
     pub errors: String,
 }

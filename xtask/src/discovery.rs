@@ -138,6 +138,7 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
             rustc: rustc.program.clone(),
             version: rustc.version.to_string(),
             identity: cache::short_hash(&rustc.identity, 16),
+            libraries: rustc::libraries(std.sysroot.as_deref().unwrap_or(&rustc.sysroot), target),
             sysroot: std.sysroot.clone(),
             source: (
                 rustc.sysroot.join("lib").join("rustlib").join("src").join("rust"),

@@ -7,6 +7,7 @@ pub mod cargo;
 pub mod cli;
 pub mod commands;
 pub mod conformance;
+pub mod contents;
 pub mod discovery;
 pub mod failure;
 pub mod init;

@@ -105,6 +105,8 @@ pub struct StdUse {
     pub identity: String,
     /// `--sysroot`, where the std is not in the compiler's own.
     pub sysroot: Option<PathBuf>,
+    /// The folder that its libraries for the target lie in.
+    pub libraries: PathBuf,
     /// Where the std's source lies if it is installed, and what stands for it in programs. Where a path is remapped,
     /// rustc writes the source's own place into what it compiles from it, if that place is there.
     pub source: (PathBuf, String),

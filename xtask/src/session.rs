@@ -194,8 +194,8 @@ impl Session {
         self.workspace.target_directory.join("xtask")
     }
 
-    /// CargoGoal every cargo call of a run shares.
-    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>) -> CargoContext<'a> {
+    /// What every cargo call of a run shares. `targets` are all that may be built.
+    pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[&Triple]) -> CargoContext<'a> {
         let root = &self.workspace.root;
         CargoContext {
             cargo: self.host.cargo(),
@@ -207,9 +207,7 @@ impl Session {
             start: root,
             target_directory: &self.workspace.target_directory,
             host: &self.host,
-            host_or_target: host_cc.and_then(|_| {
-                self.linker_script("host-or-target/cc", &[HOST_OR_TARGET, self.host.triple.as_str()])
-            }),
+            links: targets.iter().filter_map(|t| Some(((*t).clone(), self.link(t)?))).collect(),
             rust_lld: self.linker_script("rust-lld/rust-lld", &[RUST_LLD]),
             host_cc,
             cargo_home: self.host.cargo_home(),
@@ -248,6 +246,11 @@ impl Session {
         let root = &self.workspace.root;
         let members = self.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
         outside(root, members.chain([root.join("Cargo.toml")]))
+    }
+
+    /// Writes what rustc starts as the linker of a target.
+    fn link(&self, target: &Triple) -> Option<PathBuf> {
+        self.linker_script(&format!("link/{target}/cc"), &[HOST_OR_TARGET, target.as_str()])
     }
 
     /// Writes a linker of this name that starts this program with these first arguments; none where it cannot be written. rustc

@@ -1,20 +1,20 @@
 //! Traps: programs that stand in for every C compiler while a pure build runs. A trap that a *target's* build hits logs
 //! who called it and fails; a build script that compiles C for the *host* is logged and let through.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
 mod code;
+mod hit;
 mod mask;
 mod promise;
 mod remains;
 
+pub use hit::Hit;
 pub use mask::Masks;
-pub use promise::{BrokenPromise, Leftover};
-pub use remains::{Remains, Script};
+pub use promise::{BrokenPromise, Leftover, survived, switches};
+pub use remains::{Remains, Script, package_name};
 
 use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_compilers::toolchain::identity::Fingerprint;
@@ -35,29 +35,6 @@ const DIR: &str = "XTASK_TRAP_DIR";
 
 /// Set for a compiler that a trap has told of: what it starts is told with it.
 const TOLD: &str = "XTASK_TRAP_TOLD";
-
-/// One call of a C compiler during a pure build.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Hit {
-    /// The crate whose build script called, with its version; `rustc` or the like where Cargo named none.
-    pub krate: String,
-    /// The name it called: `cc`, `CC_aarch64_unknown_linux_musl`, `cmake`.
-    pub program: String,
-    /// The arguments that the compiler was called with.
-    pub args: Vec<String>,
-    /// The target that was being built for; none for the host.
-    pub target: Option<String>,
-}
-
-impl Hit {
-    /// `ring 0.17.14 ran: cc -c -o x.o x.c`.
-    pub fn line(&self) -> String {
-        let mut command = Cmd::new(&self.program);
-        command.args.extend(self.args.iter().map(Into::into));
-        let line: String = command.line().chars().take(400).collect();
-        format!("{} ran: {line}", self.krate)
-    }
-}
 
 /// A set of traps, ready to be put in front of a build.
 #[derive(Debug, Clone)]
@@ -133,33 +110,34 @@ impl Traps {
         self.host_cc.as_ref().map(|_| self.dir.join(LINK_ONLY))
     }
 
-    /// Whether no trap was hit for a target.
+    /// Whether a build that failed may have done so without a trap for its target.
     ///
     /// # Errors
-    /// [`xtask_files::error::ExitKind::Failed`] with every call that was made; and as [`Traps::hits`].
+    /// [`xtask_files::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
-        let own = |hit: &&Hit| hit.target.as_deref() == Some(target.as_str());
-        let own: Vec<&Hit> = hits.iter().filter(own).collect();
-        let Some(BrokenPromise { what, found, help }) = BrokenPromise::new(mode, target.as_str(), &own, &[])
-        else {
-            return Ok(());
-        };
+        let own: Vec<&Hit> =
+            hits.iter().filter(|hit| hit.target.as_deref() == Some(target.as_str())).collect();
+        let broken = BrokenPromise::new(mode, target.as_str(), &own, &[], &[]);
+        let Some(BrokenPromise { what, found, help }) = broken else { return Ok(()) };
         Err(found.into_iter().fold(Error::failed(what), Error::found).help(help))
     }
 
-    /// What was logged. A log that is not there holds nothing; a line that is broken is a hit nobody can name.
+    /// What was logged and is of the last run of each build script, in the order of the calls. A log that is not there holds
+    /// nothing; a line that is broken is a hit nobody can name.
     ///
     /// # Errors
     /// Where the log is there and cannot be read.
-    pub fn hits(&self) -> Result<BTreeSet<Hit>> {
+    pub fn hits(&self) -> Result<Vec<Hit>> {
         let text = match std::fs::read_to_string(&self.log) {
             Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeSet::new()),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(e) => return Err(Error::io("cannot read", &self.log, &e)),
         };
         let broken = |line: &str| Error::failed(format!("the trap's log has a broken line: {line}"));
-        text.lines().map(|line| serde_json::from_str(line).map_err(|_| broken(line))).collect()
+        let read = |line: &str| serde_json::from_str(line).map_err(|_| broken(line));
+        let hits = text.lines().map(read).collect::<Result<Vec<Hit>>>()?;
+        Ok(hits.into_iter().filter(Hit::is_current).collect())
     }
 }
 
@@ -220,10 +198,20 @@ fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
         name if name.is_empty() => "a program that Cargo did not start".to_owned(),
         name => format!("{name} {}", var("CARGO_PKG_VERSION")),
     };
-    let hits: Vec<Hit> = targets
-        .into_iter()
-        .map(|target| Hit { krate: krate.clone(), program: kind.to_owned(), args: args.to_vec(), target })
-        .collect();
+    let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
+    let target_dir = std::env::var_os(TARGET_DIR).map(PathBuf::from);
+    // A caller may say that its folder is another one.
+    let own = out_dir.clone().filter(|dir| target_dir.is_some_and(|target_dir| dir.starts_with(target_dir)));
+    let hit = |target| Hit {
+        krate: krate.clone(),
+        program: kind.to_owned(),
+        args: args.to_vec(),
+        target,
+        asked: hit::only_asks(kind, args, own.as_deref()),
+        out_dir: out_dir.clone(),
+        at: hit::now(),
+    };
+    let hits: Vec<Hit> = targets.into_iter().map(hit).collect();
     for hit in &hits {
         if let Err(error) = log(hit) {
             // A proof that cannot be written down is no proof: fail the call, whoever made it.
@@ -296,12 +284,8 @@ fn compiles(args: &[String]) -> bool {
 }
 
 fn says_compile(args: &[String]) -> bool {
-    const SOURCES: [&str; 12] = ["c", "cc", "cp", "cpp", "cxx", "c++", "C", "m", "mm", "s", "S", "i"];
     args.iter().any(|arg| {
-        let source = Path::new(arg).extension().is_some_and(|e| SOURCES.iter().any(|s| e == *s));
-        matches!(arg.as_str(), "-c" | "-S" | "-E" | "-")
-            || arg.starts_with("-x")
-            || (source && !arg.starts_with('-'))
+        matches!(arg.as_str(), "-c" | "-S" | "-E" | "-") || arg.starts_with("-x") || hit::is_source(arg)
     })
 }
 

@@ -9,7 +9,8 @@ use super::inherited::clean;
 use super::path_maps::{CMaps, PathMaps};
 use crate::plan::Job;
 use crate::trap::Traps;
-use xtask_compilers::toolchain::stand_in::{HOST_CC, LINKER, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
+use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
+use xtask_compilers::toolchain::stand_in::{HOST_CC, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
 use xtask_compilers::toolchain::{Linker, Toolchain};
 use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
@@ -38,9 +39,9 @@ pub struct CargoContext<'a> {
     pub target_directory: &'a Path,
     /// The snapshot of the environment of this machine.
     pub host: &'a Host,
-    /// Links for the host or for the target of the host's triple, each with its own: see
-    /// [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None where it could not be written.
-    pub host_or_target: Option<PathBuf>,
+    /// What rustc starts as the linker of each target, see [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None
+    /// where it could not be written: the linker itself is started then, and gives no map.
+    pub links: BTreeMap<Triple, PathBuf>,
     /// Starts `rust-lld` with what it takes of arguments that are written for a driver. None where it could not be written.
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver.
@@ -131,7 +132,8 @@ pub fn invocation(
     for (name, value) in site.extra_env.iter().chain(&key.env) {
         cmd = cmd.env(name, value);
     }
-    if let Some(cc) = site.host_cc {
+    // In a pure build the host's compiler is reached only to link.
+    if let Some(cc) = traps.and_then(Traps::host_linker).or_else(|| site.host_cc.map(Path::to_owned)) {
         cmd = cmd.env(HOST_CC, cc);
     }
     cmd = cmd.env(TARGET_DIR, build_dir);
@@ -140,7 +142,6 @@ pub fn invocation(
         for (name, value) in traps.env(site.host, &targets, build_dir) {
             cmd = cmd.env(name, value);
         }
-        // Host programs are linked by the host's compiler; in a pure build it is reached only for that.
         if let Some(linker) = traps.host_linker() {
             cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", site.host.triple.shouted()), linker);
         }
@@ -179,28 +180,25 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
     if let Some(linker) = &job.linker {
-        let is_host = *triple == site.host.triple;
-        let is_hosts_own = is_host && site.host_cc == Some(linker.program());
-        let link_only = traps.and_then(Traps::host_linker);
-        let shim = link_only.clone().filter(|_| is_hosts_own);
-        // The host's programs share this variable; what links them must not change with the target's toolchain.
-        let shared = || site.host_or_target.clone().filter(|_| is_host);
-        if let Some(cc) = link_only.filter(|_| is_host && !is_hosts_own) {
-            cmd = cmd.env(HOST_CC, cc);
-        }
-        let own = match (linker, &site.rust_lld) {
+        let is_hosts_own = *triple == site.host.triple && site.host_cc == Some(linker.program());
+        let shim = traps.and_then(Traps::host_linker).filter(|_| is_hosts_own);
+        let behind = match (linker, &site.rust_lld) {
             (Linker::RustLld { program }, Some(script)) => {
                 cmd = cmd.env(RUST_LLD_PROGRAM, program);
                 script
             }
             _ => linker.program(),
         };
-        let program = match shim.or_else(shared) {
-            Some(shim) => {
-                cmd = cmd.env(LINKER, own);
-                shim
+        let own = shim.unwrap_or_else(|| behind.to_owned());
+        let program = match site.links.get(triple) {
+            Some(stand_in) => {
+                cmd = cmd.env(linker_variable(triple), own);
+                if matches!(what, CargoGoal::Bin { .. }) {
+                    cmd = cmd.env(map_variable(triple), linker.map_request().word());
+                }
+                stand_in.clone()
             }
-            None => own.to_owned(),
+            None => own,
         };
         cmd = cmd.env(format!("{prefix}_LINKER"), program);
     }

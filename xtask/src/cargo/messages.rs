@@ -18,6 +18,8 @@ pub enum Message {
         fresh: bool,
         /// The program, where it is one.
         executable: Option<PathBuf>,
+        /// The files that it is now.
+        files: Vec<PathBuf>,
         /// Its package, as Cargo names it, with the package's manifest.
         package: Option<(String, PathBuf)>,
     },
@@ -33,6 +35,7 @@ struct RawMessage {
     target: Option<MessageTarget>,
     fresh: Option<bool>,
     executable: Option<PathBuf>,
+    filenames: Option<Vec<PathBuf>>,
     package_id: Option<String>,
     manifest_path: Option<PathBuf>,
     out_dir: Option<PathBuf>,
@@ -53,6 +56,7 @@ pub fn parse(line: &str) -> Message {
             name: target.name,
             fresh: raw.fresh.unwrap_or(false),
             executable: raw.executable,
+            files: raw.filenames.unwrap_or_default(),
             package: package.zip(raw.manifest_path),
         },
         ("build-script-executed", _, Some(package), Some(out_dir)) => Message::Script(Script {
@@ -85,7 +89,10 @@ mod tests {
             "executable":"/t/x86_64-unknown-linux-musl/release/app","fresh":true,"manifest_path":"/x/Cargo.toml"}"#;
         let package = Some(("x".to_owned(), PathBuf::from("/x/Cargo.toml")));
         let executable = Some(PathBuf::from("/t/x86_64-unknown-linux-musl/release/app"));
-        assert_eq!(parse(line), Message::Unit { name: "app".into(), fresh: true, executable, package });
+        assert_eq!(
+            parse(line),
+            Message::Unit { name: "app".into(), fresh: true, executable, files: Vec::new(), package }
+        );
         for noise in ["", "hello", "{}", r#"{"reason":"build-finished","success":true}"#] {
             assert_eq!(parse(noise), Message::Other);
         }

@@ -38,7 +38,7 @@ pub(super) fn run(
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
-    let site = start.session.site(start.look.findings.host_cc.as_deref());
+    let site = start.site();
     let builder = start.session.builder(&start.config, site);
     fetch(&builder)?;
     let mut real =
@@ -171,11 +171,11 @@ impl Real<'_> {
         let call = self.builder.call(&cmd, None, shown)?;
         let parts = trace.and_then(|trace| trace.finish(call.seconds));
         let Some(program) = call.programs.first().filter(|_| call.end == ProcessEnd::Code(0)) else {
+            if let Some(traps) = traps {
+                traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
+            }
             return Err(Error::failed("the build failed").found(call.errors));
         };
-        if let Some(traps) = traps {
-            traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
-        }
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
         Ok(Sample { seconds: call.seconds, parts, binary_bytes, image_bytes: None })
     }

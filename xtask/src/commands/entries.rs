@@ -95,6 +95,8 @@ fn job(job: &Job, build: &BuildRecord) -> report::JobEntry {
         artifact: None,
         gate: None,
         warnings: host_c.chain(build.shipped.iter().cloned()).collect(),
+        notes: build.notes.clone(),
+        refused: build.refused.clone(),
         purity: report::PurityEntry::NotApplicable,
         smoke: smoke(None, &Smoke::Skipped("there is no program".into())),
         status: report::Status::Ok,
@@ -118,9 +120,10 @@ fn stored(
             sbom,
             ..report::ArtifactEntry::new(path, sha256, *size, facts)
         }),
-        purity: match built.purity {
+        purity: match &built.purity {
             Purity::Proven => report::PurityEntry::Proven,
             Purity::NotPromised => report::PurityEntry::NotApplicable,
+            Purity::NotSeen(_) => report::PurityEntry::NotSeen,
         },
         smoke: smoke(built.job.runner.name().map(str::to_owned), &not_run),
         ..job(&built.job, &built.build)

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::owner;
 use crate::build::Built;
 use crate::cargo::builder::Builder;
+use crate::cargo::invocation::CargoContext;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::discovery::{self, Discovery};
 use crate::place::{self, Prospect, Weight};
@@ -23,6 +24,7 @@ use xtask_files::FileLock;
 use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec;
 use xtask_process::ui::in_ci;
+use xtask_triple::Triple;
 
 /// Everything up to the plan.
 pub(super) struct PlannedRun {
@@ -195,7 +197,13 @@ impl PlannedRun {
 
     /// Returns what all cargo calls of the run are made from.
     pub(super) fn builder(&self) -> Builder<'_> {
-        self.session.builder(&self.config, self.session.site(self.look.findings.host_cc.as_deref()))
+        self.session.builder(&self.config, self.site())
+    }
+
+    /// Returns what all cargo calls of the run share.
+    pub(super) fn site(&self) -> CargoContext<'_> {
+        let targets: Vec<&Triple> = self.plan.jobs.iter().map(|job| &job.target.triple).collect();
+        self.session.site(self.look.findings.host_cc.as_deref(), &targets)
     }
 
     /// Where the program comes from.

@@ -46,7 +46,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     // what is interrupted may write on until this process ends.
     let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
     let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
-    let mut site = start.session.site(start.look.findings.host_cc.as_deref());
+    let mut site = start.site();
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
         .into_iter()
         .flatten()

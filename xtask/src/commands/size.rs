@@ -157,7 +157,7 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
         let start = start(common, &planning, SetupFlag::default(), true)?;
         start.check()?;
         start.take_turn();
-        let mut site = start.session.site(start.look.findings.host_cc.as_deref());
+        let mut site = start.site();
         let profiles: std::collections::BTreeSet<&String> =
             start.plan.jobs.iter().map(|job| &job.target.profile).collect();
         site.settings =

@@ -83,7 +83,7 @@ fn set_up(common: &Common, planning: &Planning) -> Result<()> {
 pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
     let session = Session::open(common, false)?;
     let config = session.config()?;
-    let site = session.site(None);
+    let site = session.site(None, &[]);
     let version = Cmd::new(&site.cargo).args(["miri", "--version"]);
     let version = session.host.settled(version, site.start).capture(Duration::from_secs(60))?;
     if !version.ok() {
@@ -178,7 +178,7 @@ fn modes(
             });
         }
     }
-    let site = start.session.site(start.look.findings.host_cc.as_deref());
+    let site = start.site();
     for cohort in cohorts(&start.plan.jobs) {
         // Beside the build folders: tests run without traps, since test tools may well compile C.
         let tests = start.session.work().join(if sanitize.is_some() { "test-sanitized" } else { "test" });
@@ -224,7 +224,7 @@ fn others(start: &PlannedRun, touched: &[String], tally: &mut TestTally) -> Resu
 
 /// `cargo test` for packages, on the host as Cargo itself would.
 fn plain(start: &PlannedRun, packages: &[&str]) -> Cmd {
-    let site = start.session.site(None);
+    let site = start.session.site(None, &[]);
     let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
     let cmd = packages.iter().fold(cmd, |cmd, name| cmd.args(["--package", site.id(name)]));
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::contents::SeenContents;
 use crate::failure::{self, Failure};
 use crate::outcome::Smoke;
 use crate::plan::Job;
@@ -21,6 +22,10 @@ pub struct BuildRecord {
     pub from_nothing: bool,
     /// How many targets the cargo call built.
     pub company: usize,
+    /// What is worth knowing and no fault: crates that asked for a C compiler and got on without, a line each.
+    pub notes: Vec<String>,
+    /// The calls of C compilers for the target that a pure build refused and got on without, a line each.
+    pub refused: Vec<String>,
     /// C that build scripts compiled for the host during a pure build, a line each.
     pub host_c: Vec<String>,
     /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
@@ -38,17 +43,22 @@ pub struct BuiltProgram {
     pub build: BuildRecord,
     /// Whether it contains no C.
     pub purity: Purity,
+    /// What it consists of, or why nobody knows.
+    pub contents: SeenContents,
     /// The build scripts that ran for its target, or whose outcome was found fresh.
     pub scripts: Vec<Script>,
 }
 
-/// Whether a program contains no C. A pure mode whose promise is not proven has no [`BuiltProgram`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a program contains no C. A pure mode whose promise is broken has no [`BuiltProgram`].
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purity {
     /// The mode compiles C.
     NotPromised,
-    /// The build ran behind traps, none was hit, and no build script left machine code that rustc did not make.
+    /// The build ran behind traps, no build script left machine code that rustc did not make, and every input of the link is
+    /// rustc's, Rust's std, or the C library.
     Proven,
+    /// The build ran behind traps and left nothing, and nothing is known of the link, for this reason.
+    NotSeen(String),
 }
 
 /// A job that Cargo made no program of, or none that may be used.

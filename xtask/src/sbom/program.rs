@@ -43,8 +43,8 @@ pub struct ProgramSubject {
     pub mode: String,
     /// The mode that would have been preferred, and the code of the reason why it was not built.
     pub fallback: Option<(String, String)>,
-    /// Its build hit no trap and left no machine code that rustc did not make.
-    pub proven_pure: bool,
+    /// What is known of its purity: `proven`, `not-seen`; none for a mode with C.
+    pub purity: Option<&'static str>,
     /// The SHA-256 digest of the program's file, in hexadecimal.
     pub sha256: String,
     /// `static`, `static-pie`, `dynamic`; none where the file is no ELF file.
@@ -130,7 +130,7 @@ fn component(program: &ProgramSubject, read: &BillInputs) -> Component {
     if let Some((from, reason)) = &program.fallback {
         component = component.with("xtask:fallback:from", from).with("xtask:fallback:reason", reason);
     }
-    component = component.with("xtask:purity", if program.proven_pure { "proven" } else { "n/a" });
+    component = component.with("xtask:purity", program.purity.unwrap_or("n/a"));
     if let Some(root) = read.packages.as_ref().and_then(|packages| packages.all.get(packages.root)) {
         component = with_features(component, root);
     }

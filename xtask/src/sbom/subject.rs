@@ -28,7 +28,11 @@ impl ProgramSubject {
             target: job.target.triple.to_string(),
             mode: job.mode.name.clone(),
             fallback: job.fallback.as_ref().map(|f| (f.from.clone(), f.reason.to_owned())),
-            proven_pure: stored.built.purity == Purity::Proven,
+            purity: match stored.built.purity {
+                Purity::Proven => Some("proven"),
+                Purity::NotSeen(_) => Some("not-seen"),
+                Purity::NotPromised => None,
+            },
             sha256: stored.artifact.sha256.clone(),
             linkage: facts.map(|facts| facts.kind.to_string()),
             interpreter: facts.and_then(|facts| facts.interpreter.clone()),

@@ -15,27 +15,52 @@ pub struct BrokenPromise {
     pub help: String,
 }
 
-/// What a build script left that no Rust compiler made.
+/// What a package left in a build, or had linked, that no Rust compiler made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     /// The package, with its version.
     pub package: String,
-    /// What the build script left, in one line.
+    /// What it is, in one line.
     pub line: String,
 }
 
 impl BrokenPromise {
-    /// What became of the promise of `mode` for `target`; none where it was kept. A compiler that was called says more
+    /// What became of the promise of `mode` for `target`; none where it was kept. `refused` are the calls of compilers that a
+    /// build died of, `linked` what is in its program, `left` what its build scripts left. A compiler that was called says more
     /// than what it may have left.
-    pub fn new(mode: &str, target: &str, hits: &[&Hit], left: &[Leftover]) -> Option<Self> {
-        if !hits.is_empty() {
-            let who = names(hits.iter().map(|hit| hit.krate.as_str()));
+    pub fn new(
+        mode: &str,
+        target: &str,
+        refused: &[&Hit],
+        linked: &[Leftover],
+        left: &[Leftover],
+    ) -> Option<Self> {
+        if !refused.is_empty() {
+            let who = names(refused.iter().map(|hit| hit.krate.as_str()));
+            let did = match refused.iter().all(|hit| hit.asked) {
+                true => "asked a C compiler what it knows, and does not build without an answer,",
+                false => "called a C compiler",
+            };
+            let lines: BTreeSet<(bool, String)> = refused.iter().map(|hit| (hit.asked, hit.line())).collect();
             return Some(Self {
-                what: format!("mode {mode} must contain no C, but {who} called a C compiler for {target}"),
-                found: hits.iter().map(|hit| hit.line()).collect(),
+                what: format!("mode {mode} must contain no C, but {who} {did} for {target}"),
+                found: lines.into_iter().map(|(_, line)| line).collect(),
                 help: format!(
                     "if mode {mode} may compile C, add to its [[mode]] in targets.toml: {}; otherwise build that crate without its C",
-                    needs(hits)
+                    needs(refused)
+                ),
+            });
+        }
+        let leftovers = left.iter().map(|left| left.line.clone());
+        if !linked.is_empty() {
+            let who = names(linked.iter().map(|linked| linked.package.as_str()));
+            return Some(Self {
+                what: format!(
+                    "mode {mode} must contain no C, but {who} has machine code linked for {target} that rustc did not make"
+                ),
+                found: linked.iter().map(|linked| linked.line.clone()).chain(leftovers).collect(),
+                help: format!(
+                    "if mode {mode} may contain C, add to its [[mode]] in targets.toml: needs = [\"c\"]; otherwise build without that library"
                 ),
             });
         }
@@ -44,10 +69,22 @@ impl BrokenPromise {
             what: format!(
                 "mode {mode} must contain no C, but {who} left a file in the build for {target} that no Rust compiler made"
             ),
-            found: left.iter().map(|left| left.line.clone()).collect(),
+            found: leftovers.collect(),
             help: "inspect the file, which stays there until the next run; if the mode may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]"
                 .to_owned(),
         })
+    }
+
+    /// Names features of the crate that by their names may build it without its C: `switches` of its manifest.
+    #[must_use]
+    pub fn with_switches(mut self, krate: &str, switches: &[String]) -> Self {
+        let names: Vec<String> = switches.iter().map(|name| format!("`{name}`")).collect();
+        match names.as_slice() {
+            [] => {}
+            [one] => self.help.push_str(&format!(": {krate} has the feature {one}")),
+            all => self.help.push_str(&format!(": {krate} has the features {}", all.join(", "))),
+        }
+        self
     }
 
     /// As the error of a job, around the words of the build itself, which may be many: the help comes last.
@@ -59,6 +96,19 @@ impl BrokenPromise {
     }
 }
 
+/// The features of a package that by their names may build it without C: `pure`, `rust_backend`, `no-asm`.
+pub fn switches(manifest: &str) -> Vec<String> {
+    let table: toml::Table = manifest.parse().unwrap_or_default();
+    let features = table.get("features").and_then(toml::Value::as_table);
+    let names = features.into_iter().flat_map(|features| features.keys());
+    let is_switch = |name: &&String| {
+        let words: Vec<&str> = name.split(['-', '_']).collect();
+        words.iter().any(|word| ["pure", "rust", "portable", "purerust", "noasm"].contains(word))
+            || matches!(words.as_slice(), ["no", "c" | "cc" | "asm"])
+    };
+    names.filter(is_switch).cloned().collect()
+}
+
 /// `ring 0.17.14 and sly 0.7.1`, or how many they are.
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect::<BTreeSet<_>>().into_iter().collect();
@@ -68,6 +118,22 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
         [one, rest @ ..] => format!("{one} and {} other crates", rest.len()),
         [] => String::new(),
     }
+}
+
+/// What is noted of calls that were refused and survived, a line for each crate: `blake3 1.8.7 asked for a C compiler 4 times
+/// and built without`.
+pub fn survived(hits: &[&Hit]) -> Vec<String> {
+    let crates: BTreeSet<&str> = hits.iter().map(|hit| hit.krate.as_str()).collect();
+    let line = |name: &&str| {
+        let own = || hits.iter().filter(|hit| hit.krate == **name);
+        let (all, compiled) = (own().count(), own().filter(|hit| !hit.asked).count());
+        let times = |count: usize| if count == 1 { "once".to_owned() } else { format!("{count} times") };
+        match compiled {
+            0 => format!("{name} asked for a C compiler {} and built without", times(all)),
+            _ => format!("{name} called a C compiler {}, was refused, and built without", times(all)),
+        }
+    };
+    crates.iter().map(line).collect()
 }
 
 /// The key that lets these calls through.
@@ -88,13 +154,16 @@ mod tests {
             program: program.into(),
             args: vec!["x.c".into()],
             target: Some("t".into()),
+            asked: false,
+            out_dir: None,
+            at: 0,
         }
     }
 
     #[test]
     fn who_called_and_what_lets_it_through() {
         let one = hit("ring 0.17.14", "cc");
-        let broken = BrokenPromise::new("default", "t", &[&one], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one], &[], &[]).unwrap();
         assert_eq!(
             broken.text("error: failed to run it\n"),
             "mode default must contain no C, but ring 0.17.14 called a C compiler for t
@@ -103,22 +172,62 @@ error: failed to run it
 help: if mode default may compile C, add to its [[mode]] in targets.toml: needs = [\"c\"]; otherwise build that crate without its C"
         );
         let (two, three) = (hit("sly 0.7.1", "c++"), hit("tls 1.0.0", "ar"));
-        let broken = BrokenPromise::new("default", "t", &[&one, &two], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one, &two], &[], &[]).unwrap();
         assert!(broken.what.contains("but ring 0.17.14 and sly 0.7.1 called"), "{broken:?}");
         assert!(broken.help.contains("needs = [\"c\", \"c++\"]"), "{broken:?}");
-        let broken = BrokenPromise::new("default", "t", &[&one, &one, &two, &three], &[]).unwrap();
+        let broken = BrokenPromise::new("default", "t", &[&one, &one, &two, &three], &[], &[]).unwrap();
         assert!(broken.what.contains("but ring 0.17.14 and 2 other crates called"), "{broken:?}");
+    }
+
+    #[test]
+    fn questions_are_told_from_calls() {
+        let asked = Hit { asked: true, ..hit("b3 1.0.0", "cc") };
+        let what = |hits: &[&Hit]| BrokenPromise::new("pure", "t", hits, &[], &[]).unwrap().what;
+        assert!(what(&[&asked]).contains("b3 1.0.0 asked a C compiler what it knows"), "{}", what(&[&asked]));
+        let called = hit("b3 1.0.0", "cc");
+        assert!(what(&[&asked, &called]).contains("b3 1.0.0 called a C compiler for t"));
+        assert_eq!(survived(&[&asked]), ["b3 1.0.0 asked for a C compiler once and built without"]);
+        let both = [&asked, &called, &hit("sly 0.7.1", "cc")];
+        let lines = [
+            "b3 1.0.0 called a C compiler 2 times, was refused, and built without",
+            "sly 0.7.1 called a C compiler once, was refused, and built without",
+        ];
+        assert_eq!(survived(&both), lines);
+    }
+
+    #[test]
+    fn features_that_may_do_without_c() {
+        let manifest =
+            "[features]\npure = []\nneon = []\nno_neon = []\nrust-backend = []\nno-asm = []\ntrust = []\n";
+        let found = switches(manifest);
+        assert_eq!(found, ["no-asm", "pure", "rust-backend"]);
+        let broken = BrokenPromise::new("bare", "t", &[&hit("b3 1.0.0", "cc")], &[], &[]).unwrap();
+        let one = broken.clone().with_switches("b3 1.0.0", &found[1..2]).help;
+        assert!(one.ends_with("without its C: b3 1.0.0 has the feature `pure`"), "{one}");
+        assert_eq!(broken.clone().with_switches("b3 1.0.0", &[]), broken);
+        assert!(switches("no manifest [").is_empty());
+    }
+
+    #[test]
+    fn what_is_linked() {
+        let linked = Leftover { package: "sly 0.7.1".into(), line: "libsly.a(sly.o) in /x".into() };
+        let text = BrokenPromise::new("pure", "t", &[], &[linked], &[]).unwrap().text("");
+        let words =
+            "mode pure must contain no C, but sly 0.7.1 has machine code linked for t that rustc did not make
+  libsly.a(sly.o) in /x
+help: if mode pure may contain C";
+        assert!(text.starts_with(words), "{text}");
     }
 
     #[test]
     fn who_left_what() {
         let left = Leftover { package: "sly 0.7.1".into(), line: "sly 0.7.1 left x".into() };
-        let text = BrokenPromise::new("pure", "t", &[], &[left]).unwrap().text("");
+        let text = BrokenPromise::new("pure", "t", &[], &[], &[left]).unwrap().text("");
         let words =
             "mode pure must contain no C, but sly 0.7.1 left a file in the build for t that no Rust compiler made
   sly 0.7.1 left x
 help: inspect the file";
         assert!(text.starts_with(words), "{text}");
-        assert_eq!(BrokenPromise::new("pure", "t", &[], &[]), None);
+        assert_eq!(BrokenPromise::new("pure", "t", &[], &[], &[]), None);
     }
 }

@@ -28,6 +28,8 @@ pub struct Script {
 /// What build scripts left that no Rust compiler made, a line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remains {
+    /// Static libraries that it has linked, where nobody knows whether they are in the program.
+    pub linked: Vec<String>,
     /// What may have been compiled in this build.
     pub made: Vec<String>,
     /// Copies of files that lay in the package before the build began: not compiled by it.
@@ -68,7 +70,7 @@ impl Script {
         let name = self.name();
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
-        let mut remains = Remains { made: libraries.collect(), shipped: Vec::new() };
+        let mut remains = Remains { linked: libraries.collect(), ..Remains::default() };
         let mut walk = RemainsWalk { left: FILES_MAX, whole: true, found: Vec::new() };
         walk.folder(&self.out_dir, 0);
         walk.found.sort();
@@ -182,7 +184,7 @@ fn is_file(kind: FileType, path: &Path) -> bool {
 }
 
 /// `sly 0.7.1` of `path+file:///x/sly#0.7.1` or `registry+…#sly@0.7.1` (Cargo's package ID specifications).
-fn package_name(id: &str) -> String {
+pub fn package_name(id: &str) -> String {
     let (name, version) = name_and_version(id);
     format!("{name} {version}").trim_end().to_owned()
 }
@@ -210,7 +212,7 @@ mod tests {
             linked_paths: Vec::new(),
         };
         let lines = ["sly 0.7.1 links the static library one", "sly 0.7.1 links the static library two"];
-        assert_eq!(script.remains(SystemTime::now()).made, lines);
+        assert_eq!(script.remains(SystemTime::now()).linked, lines);
         assert!(script.is_for(dir.path()) && !script.is_for(&dir.path().join("o")));
     }
 

@@ -39,7 +39,7 @@ fn site(host: &Host) -> CargoContext<'_> {
         renamed: Vec::new(),
         umask: None,
         settings: Vec::new(),
-        host_or_target: Some("/w s/target/xtask/host-or-target/cc".into()),
+        links: [GNU, ARM_GNU, ARM_MUSL, MUSL].map(|t| (triple(t), format!("/w s/link/{t}/cc").into())).into(),
         rust_lld: None,
     }
 }

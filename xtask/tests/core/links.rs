@@ -214,10 +214,11 @@ fn where_target_and_host_are_one_triple_each_is_linked_by_its_own() {
     let machine = Machine::new();
     let host = machine.program("host-cc", "echo host \"$@\"");
     let linker = machine.program("my linker", "echo target \"$@\"");
+    const LINKER: &str = "XTASK_LINKER_X86_64_UNKNOWN_LINUX_GNU";
     let this = env!("CARGO_BIN_EXE_cargo-xtask");
     let link = |args: &[&str]| {
         let cmd = Cmd::new(this).args(["__link", GNU]).args(args).env("XTASK_TARGET_DIR", machine.path());
-        cmd.env("XTASK_HOST_CC", &host).env("XTASK_LINKER", &linker).capture(LIMIT).unwrap().text()
+        cmd.env("XTASK_HOST_CC", &host).env(LINKER, &linker).capture(LIMIT).unwrap().text()
     };
     let at = |place: &str| machine.path().join(place).display().to_string();
     let (own, script) = (at(&format!("{GNU}/release/app")), at("release/build/script"));
@@ -227,7 +228,6 @@ fn where_target_and_host_are_one_triple_each_is_linked_by_its_own() {
     assert_eq!(link(&[&format!("@{}", file.display())]), format!("host @{}", file.display()), "as it came");
     // Without a word of what is made nothing is known of the host's.
     assert_eq!(link(&["--version"]), "target --version");
-    let alone =
-        Cmd::new(this).args(["__link", GNU, "a.o"]).env_remove("XTASK_LINKER").capture(LIMIT).unwrap();
+    let alone = Cmd::new(this).args(["__link", GNU, "a.o"]).env_remove(LINKER).capture(LIMIT).unwrap();
     assert_eq!(alone.end, xtask_process::exec::ProcessEnd::Code(2), "called by nobody's build");
 }

@@ -138,6 +138,7 @@ pub(crate) fn ready() -> StdState {
         version: "1.95.0".into(),
         identity: "feedbeef".into(),
         sysroot: None,
+        libraries: "/r/lib/rustlib/t/lib".into(),
         self_contained: true,
     })
 }

@@ -7,7 +7,7 @@ use xtask_test_support::need;
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::space::{Space, XTASK};
 
-fn files(dir: &Path) -> Vec<PathBuf> {
+pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         match entry.file_type().unwrap().is_dir() {

@@ -18,6 +18,7 @@ mod fallback;
 mod flags;
 mod interrupted;
 mod libraries;
+mod linked;
 mod linkers;
 mod litter;
 mod locked;

@@ -28,19 +28,24 @@ fn a_folder_that_was_built_in_without_traps_is_not_taken_as_proof() {
          let out = format!(\"{}/sly.o\", std::env::var(\"OUT_DIR\").unwrap());
          let _ = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", &out]).status();",
     );
-    space.run(&PURE).ended(1);
+    space.run(&PURE).ended(0);
     let dir = folder(&space);
     // As Cargo alone would: everything is fresh afterwards, C is in it, and no trap has seen anything.
     std::fs::remove_dir_all(&dir).unwrap();
     let args = ["build", "--package", "app", "--bin", "app", "--profile", "quick", "--target", HOST_MUSL];
     let args = args.into_iter().chain(["--no-default-features", "--features", "pure", "--target-dir"]);
     Space::finish(&space.cmd("cargo").args(args).arg(&dir)).ended(0);
-    let report = space.run(&PURE).ended(1).json();
-    assert_eq!(job(&report, HOST_MUSL)["purity"], "n/a");
+    let compiled = || crate::interrupted::files(&dir).iter().filter(|file| file.ends_with("sly.o")).count();
+    assert_eq!(compiled(), 1);
+    let report = space.run(&PURE).ended(0).json();
+    let job = job(&report, HOST_MUSL);
+    assert_eq!(job["purity"], "proven");
+    assert!(job["notes"].to_string().contains("sly 0.7.1 called a C compiler once, was refused"), "{job:#}");
+    assert_eq!(compiled(), 0, "the folder was emptied, and everything built behind traps");
 }
 
 #[test]
-fn a_run_that_was_killed_after_a_hit_leaves_no_false_proof() {
+fn a_run_that_was_killed_after_a_hit_forgets_no_call() {
     need!("proofs::killed", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
     let space = with_script(
         "println!(\"cargo::rerun-if-changed=build.rs\");
@@ -64,9 +69,9 @@ fn a_run_that_was_killed_after_a_hit_leaves_no_false_proof() {
     let cmd = space.cmd("sh").arg("-c").arg(script).args(["sh", crate::space::XTASK]).args(PURE);
     Space::finish(&cmd).ended(0);
     assert!(folder(&space).join("traps.log").exists());
-    let report = space.run(&PURE).ended(1).json();
-    let error = job(&report, HOST_MUSL)["error"].to_string();
-    assert!(error.contains("sly 0.7.1 ran: gcc"), "{error}");
+    let report = space.run(&PURE).ended(0).json();
+    let calls = job(&report, HOST_MUSL)["refused"].to_string();
+    assert!(calls.contains("sly 0.7.1 ran: gcc"), "{calls}");
 }
 
 #[test]
@@ -74,7 +79,8 @@ fn a_target_that_hits_a_trap_takes_no_other_with_it() {
     need!("proofs::others", machine::std_for(&[HOST_MUSL, machine::ARM_MUSL]), machine::programs(&["gcc"]));
     let space = with_script(
         "if std::env::var(\"CARGO_CFG_TARGET_ARCH\").unwrap() == \"x86_64\" {
-             let _ = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", \"/dev/null\"]).status();
+             let gcc = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", \"/dev/null\"]).status();
+             assert!(gcc.unwrap().success());
          }",
     );
     space.targets(&[(HOST_MUSL, ""), (machine::ARM_MUSL, "")]);

@@ -26,7 +26,22 @@ fn add_sly(space: &Space, body: &str) {
     space.replace("app/Cargo.toml", "[dependencies]\n", "[dependencies]\nsly = { path = \"../sly\" }\n");
 }
 
-/// The job failed for what the traps saw of this program, and no program ships.
+/// The traps saw a call of this program and refused it, and the build got on without: the program is pure, and the call is
+/// noted.
+pub(crate) fn survived(run: &Finished, program: &str) {
+    let report: serde_json::Value = run.json();
+    let job = job(&report, HOST_MUSL);
+    assert_eq!((&job["status"], &job["purity"]), (&json!("ok"), &json!("proven")), "{run}");
+    let noted = job["notes"].to_string();
+    assert!(noted.contains("sly 0.7.1 called a C compiler"), "{run}");
+    assert!(noted.contains("was refused, and built without"), "{run}");
+    assert!(run.stderr().contains("Note pure for x86_64-unknown-linux-musl: sly 0.7.1"), "{run}");
+    let calls = job["refused"].to_string();
+    assert!(calls.contains(&format!("sly 0.7.1 ran: {program}")), "{run}");
+    assert!(calls.contains("sly.c"), "the command line is named\n{run}");
+}
+
+/// The build died of what the traps saw of this program, and no program ships.
 pub(crate) fn trapped(space: &Space, run: &Finished, program: &str) {
     let report: serde_json::Value = run.json();
     let job = job(&report, HOST_MUSL);
@@ -55,20 +70,45 @@ fn a_crate_that_uses_the_crate_cc_is_named() {
 }
 
 #[test]
-fn a_crate_that_calls_a_compiler_by_its_name_is_named_also_where_it_swallows_the_error() {
+fn a_crate_that_calls_a_compiler_by_its_name_and_swallows_the_error_is_noted() {
     need!("purity::by_name", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
     let space = with_script(
         "let _ = Command::new(\"gcc\").args([\"-c\", \"sly.c\", \"-o\", \"/dev/null\"]).status();",
     );
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "gcc ");
-    // The build folder now holds the swallowed error's outcome, which proves nothing the second time either.
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "gcc ");
-    // Once the call is gone, the proof holds.
+    survived(&space.run(&PURE).ended(0), "gcc ");
+    // Also where the script was found fresh.
+    survived(&space.run(&PURE).ended(0), "gcc ");
+    // Once the call is gone, nothing is to be noted.
     space.write("sly/build.rs", "fn main() {}\n");
     let report = space.run(&PURE).ended(0).json();
-    assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
+    let job = job(&report, HOST_MUSL);
+    assert_eq!((&job["purity"], &job["notes"]), (&json!("proven"), &json!(null)), "{job:#}");
+}
+
+#[test]
+fn a_question_to_a_compiler_is_told_from_a_call() {
+    need!("purity::asked", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
+    let space = with_script(
+        "let test = std::env::var(\"OUT_DIR\").unwrap() + \"/flag_check.c\";
+         std::fs::write(&test, \"int main(void) { return 0; }\").unwrap();
+         let knows = |args: &[&str]| Command::new(\"gcc\").args(args).status().unwrap().success();
+         assert!(!knows(&[\"--version\"]) && !knows(&[\"-E\", \"sly.c\"]));
+         assert!(!knows(&[\"-mavx2\", \"-c\", &test, \"-o\", \"/dev/null\"]));",
+    );
+    let report = space.run(&PURE).ended(0).json();
+    let job = job(&report, HOST_MUSL);
+    assert_eq!(job["purity"], "proven", "{job:#}");
+    assert_eq!(job["notes"], json!(["sly 0.7.1 asked for a C compiler 3 times and built without"]));
+    assert!(job["refused"].to_string().contains("sly 0.7.1 asked: gcc --version"), "{job:#}");
+    // One that needs the answer fails, and what it asked is named.
+    let text = space.read("sly/build.rs").replace("!knows(&[\"--version\"])", "knows(&[\"--version\"])");
+    space.write("sly/build.rs", &text);
+    let run = space.run(&PURE).ended(1);
+    let words = [
+        "sly 0.7.1 asked a C compiler what it knows, and does not build without an answer",
+        "asked: gcc --version",
+    ];
+    words.iter().for_each(|words| assert!(run.stdout().contains(words), "{words}\n{run}"));
 }
 
 #[test]
@@ -83,8 +123,8 @@ fn a_crate_that_reads_a_variable_is_named() {
             let _ = Command::new(cc).args([\"-c\", \"sly.c\", &format!(\"-D{{}}\", key.replace('-', \".\"))]).status();
         }}"
     ));
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "cc ");
+    let run = space.run(&PURE).ended(0);
+    survived(&run, "cc ");
     for key in spellings {
         assert!(
             run.stdout().contains(&format!("-D{}", key.replace('-', "."))),
@@ -103,8 +143,8 @@ fn a_crate_that_runs_cmake_is_named() {
          let by_variable = Command::new(std::env::var(\"CMAKE\").unwrap()).arg(\"--build\").status();
          assert!(!by_variable.unwrap().success());",
     );
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "cmake ");
+    let run = space.run(&PURE).ended(0);
+    survived(&run, "cmake ");
     assert!(run.stdout().contains("cmake --build"), "{run}");
 }
 
@@ -122,8 +162,8 @@ fn a_crate_that_takes_away_the_traps_variables_compiles_no_c() {
              assert!(!std::path::Path::new(&out).exists(), \"C was compiled behind the traps: {n}\");
          }",
     );
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "gcc ");
+    let run = space.run(&PURE).ended(0);
+    survived(&run, "gcc ");
 }
 
 #[test]
@@ -177,8 +217,8 @@ fn a_build_folder_of_the_users_own_hides_nothing() {
     );
     let elsewhere = space.path("elsewhere");
     space.write(".cargo/config.toml", &format!("[build]\nbuild-dir = {elsewhere:?}\n"));
-    let run = space.run(&PURE).ended(1);
-    trapped(&space, &run, "gcc ");
+    let run = space.run(&PURE).ended(0);
+    survived(&run, "gcc ");
     assert!(!elsewhere.exists(), "{run}");
 }
 
@@ -218,10 +258,10 @@ fn a_compiler_that_no_trap_knows_is_seen_by_what_it_left() {
         let error = job["error"].as_str().unwrap();
         assert!(error.contains("sly 0.7.1 left the ELF object sub/sly.o in its OUT_DIR"), "{run}");
     }
-    // The same hidden in a static library that was made somewhere else.
+    // A static library that nothing of is linked is not in the program.
     space.write("sly/build.rs", "fn main() { println!(\"cargo::rustc-link-lib=static:-bundle=c\"); }\n");
-    let run = space.run(&PURE).ended(1);
-    assert!(run.stdout().contains("sly 0.7.1 links the static library c"), "{run}");
+    let report = space.run(&PURE).ended(0).json();
+    assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");
     space.write("sly/build.rs", "fn main() {}\n");
     let report = space.run(&PURE).ended(0).json();
     assert_eq!(job(&report, HOST_MUSL)["purity"], "proven");

@@ -102,6 +102,8 @@ fn native() -> JobEntry {
         artifact: Some(artifact("x86_64-unknown-linux-musl", "native", Linkage::StaticPie)),
         gate: Some(CheckVerdict::Pass),
         warnings: vec![],
+        notes: vec![],
+        refused: vec![],
         purity: PurityEntry::NotApplicable,
         smoke: SmokeEntry { runner: Some("native".into()), status: SmokeStatus::Pass, reason: None },
         status: Status::Ok,

@@ -42,7 +42,7 @@ fn a_program_with_everything_in_it() {
 
 #[test]
 fn without_c_there_is_no_component_of_c() {
-    let pure = ProgramSubject { mode: "pure".into(), proven_pure: true, compiler: None, ..program() };
+    let pure = ProgramSubject { mode: "pure".into(), purity: Some("proven"), compiler: None, ..program() };
     let document = document(bill(&pure, &BillInputs { libraries: Vec::new(), ..read() }), 0);
     assert_eq!(property(&document["metadata"]["component"], "xtask:purity"), Some("proven"));
     let text = document.to_string();

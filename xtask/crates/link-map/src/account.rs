@@ -173,7 +173,9 @@ fn is_runtime_archive(name: &str) -> bool {
 
 /// The shared libraries that a program names and that are neither a C library's nor rustc's.
 fn shared(record: &LinkRecord) -> Vec<ForeignLibrary> {
-    let found = |name: &String| record.shared.iter().find(|library| library.name == *name).cloned();
+    // A library that was named by its path and has no name of its own is asked for by that path.
+    let is = |library: &SharedLibrary, name: &str| library.name == name || library.path == Path::new(name);
+    let found = |name: &String| record.shared.iter().find(|library| is(library, name)).cloned();
     let foreign = |name: &String| {
         let found = found(name);
         // The start files of the toolchain sign, too, in every library.

@@ -261,6 +261,22 @@ impl Cmd {
         }
     }
 
+    /// Runs it with its two streams into files, and without input. Returns its exit code, as a shell says it: 128 and the
+    /// number of a signal that ended it, 127 where it cannot be started.
+    pub fn into_files(&self, out: std::fs::File, errors: std::fs::File) -> u8 {
+        match self.command().stdin(Stdio::null()).stdout(out).stderr(errors).status().map(ProcessEnd::from) {
+            Ok(ProcessEnd::Code(code)) => u8::try_from(code).unwrap_or(1),
+            Ok(ProcessEnd::Signal(signal)) => {
+                u8::try_from(signal).map_or(1, |signal| signal.saturating_add(128))
+            }
+            Ok(_) => 1,
+            Err(error) => {
+                eprintln!("{}", cannot_start(self, &error));
+                127
+            }
+        }
+    }
+
     /// Runs it with the caller's own three streams: for what a person answers or watches (`sudo apt-get …`, tests).
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::mapped_link::MapRequest;
 use super::named::specs_wrapper;
 use super::stand_in::DriverCall;
 use super::zig;
@@ -33,6 +34,8 @@ pub struct Rules {
     /// The driver's program says its bare version after `version`, and this is what it is a version of; none where it is asked
     /// with `--version`.
     pub versioned: Option<&'static str>,
+    /// How the driver is asked for a link map.
+    pub map: MapRequest,
     /// What the driver makes before its first link for a target.
     pub preparation: Option<Preparation>,
     /// The C++ library that the `cc` crate has to link, where it is not the one that it expects.
@@ -78,6 +81,7 @@ const DRIVER: Rules = Rules {
     rustflag: |_| None,
     filter: None,
     versioned: None,
+    map: MapRequest::Driver,
     preparation: None,
     cxx_library: None,
 };
@@ -121,6 +125,14 @@ impl Linker {
         match self {
             Linker::Driver { link, .. } => link.rules().name,
             Linker::RustLld { .. } => "rust-lld",
+        }
+    }
+
+    /// How it is asked for a link map.
+    pub fn map_request(&self) -> MapRequest {
+        match self {
+            Linker::Driver { link, .. } => link.rules().map,
+            Linker::RustLld { .. } => MapRequest::Linker,
         }
     }
 

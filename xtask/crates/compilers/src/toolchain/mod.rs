@@ -8,6 +8,7 @@ pub mod candidates;
 pub mod compilers;
 pub mod identity;
 pub mod link;
+pub mod mapped_link;
 mod named;
 pub mod names;
 pub mod probe;

@@ -8,6 +8,7 @@ use xtask_triple::Triple;
 
 use super::arguments::left_out::{LeftOutArgument, write_notes};
 use super::link::Filter;
+use super::mapped_link::{self, MapRequest, MappedLink};
 use super::{Link, arguments};
 
 mod response;
@@ -29,8 +30,9 @@ pub const HOST_CC: &str = "XTASK_HOST_CC";
 /// Options for every compilation for a target that no variable of flags can hold, a line each.
 pub const PATH_MAPS: &str = "XTASK_PATH_MAPS";
 
-/// First argument of the linker where target and host are one triple, which have one variable for it: `__link <triple>
-/// <arguments…>`. Programs for the target are linked by what [`LINKER`] names, those for the host by [`HOST_CC`].
+/// First argument of the linker of a target: `__link <triple> <arguments…>`. Programs for the target are linked by what
+/// [`mapped_link::linker_variable`] names. Where target and host are one triple, which has one variable for both, those for
+/// the host are linked by [`HOST_CC`].
 pub const HOST_OR_TARGET: &str = "__link";
 /// First argument in front of `rust-lld`, which gets what a linker takes: `__lld <arguments…>`.
 pub const RUST_LLD: &str = "__lld";
@@ -39,8 +41,6 @@ pub const RUST_LLD_PROGRAM: &str = "XTASK_RUST_LLD";
 /// The file in which the linkers of a build write down what they leave out, one JSON document a line. A linker runs deep inside
 /// a build, where nobody reads what it prints.
 pub const LEFT_OUT: &str = "XTASK_LEFT_OUT";
-/// The linker of the target that is the host's triple.
-pub const LINKER: &str = "XTASK_LINKER";
 
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
@@ -91,8 +91,7 @@ fn filtered(filter: &Filter, args: &[String]) -> u8 {
         Ok(expanded) => expanded,
         Err(error) => return unreadable(&error),
     };
-    let output = expanded.iter().position(|a| a == "-o").and_then(|i| expanded.get(i + 1)).map(Path::new);
-    if let Some(cc) = built_for_host(target, output) {
+    if let Some(cc) = built_for_host(target, output(&expanded).as_deref()) {
         // As they came: what filled a file may not fit a command line.
         return Cmd::new(cc).args(rest).replace();
     }
@@ -131,20 +130,28 @@ pub(super) fn failed(error: impl std::fmt::Display) -> u8 {
 
 fn host_or_target(args: &[String]) -> u8 {
     let [triple, rest @ ..] = args else { return usage(HOST_OR_TARGET) };
-    let linker = match (output(rest), std::env::var_os(LINKER)) {
-        (Ok(output), Some(linker)) => {
-            built_for_host(&Triple::parse(triple), output.as_deref()).unwrap_or_else(|| linker.into())
-        }
-        (Err(error), _) => return unreadable(&error),
-        (_, None) => return usage(HOST_OR_TARGET),
+    let triple = Triple::parse(triple);
+    let expanded = match response::expand(rest) {
+        Ok(expanded) => expanded,
+        Err(error) => return unreadable(&error),
     };
-    Cmd::new(linker).args(rest).replace()
+    let Some(linker) = std::env::var_os(mapped_link::linker_variable(&triple)) else {
+        return usage(HOST_OR_TARGET);
+    };
+    if let Some(cc) = built_for_host(&triple, output(&expanded).as_deref()) {
+        return Cmd::new(cc).args(rest).replace();
+    }
+    let request = std::env::var(mapped_link::map_variable(&triple)).ok();
+    let request = request.as_deref().and_then(MapRequest::of).zip(std::env::var_os(TARGET_DIR));
+    let Some((request, dir)) = request else { return Cmd::new(linker).args(rest).replace() };
+    let records = mapped_link::records(Path::new(&dir), &triple);
+    let linker = Path::new(&linker);
+    MappedLink { request, linker, args: rest, expanded: &expanded, records: &records }.run()
 }
 
 /// The file that a linker is to make.
-fn output(args: &[String]) -> std::io::Result<Option<PathBuf>> {
-    let args = response::expand(args)?;
-    Ok(args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1)).map(PathBuf::from))
+fn output(args: &[String]) -> Option<PathBuf> {
+    args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1)).map(PathBuf::from)
 }
 
 /// zig never builds for the host: where what is made does not lie under the target's own folder, the host's compiler is

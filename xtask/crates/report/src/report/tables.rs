@@ -33,6 +33,7 @@ pub fn jobs_table(jobs: &[JobEntry]) -> Table {
             gate(job),
             match job.purity {
                 PurityEntry::Proven => Cell::new("proven", Tone::Good),
+                PurityEntry::NotSeen => Cell::new("not seen", Tone::Bad),
                 PurityEntry::NotApplicable => "n/a".into(),
             },
             // What was not built cannot have been left out of a smoke run.
@@ -129,6 +130,7 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
             ));
         }
         notes.extend(job.warnings.iter().map(|w| ("warning", about.clone(), w.clone())));
+        notes.extend(job.notes.iter().map(|note| ("note", about.clone(), note.clone())));
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), from_the_error(e).to_owned())));
     }
     for image in &report.images {

@@ -45,7 +45,13 @@ pub struct JobEntry {
     /// The warnings that the gate gave.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// Whether the target's build hit no trap and left no machine code that rustc did not make.
+    /// What is worth knowing and no fault, such as a crate that asked for a C compiler and got on without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+    /// The calls of C compilers that a pure build refused and got on without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refused: Vec<String>,
+    /// Whether the program is known to contain no C.
     pub purity: PurityEntry,
     /// The first start of the program.
     pub smoke: SmokeEntry,
@@ -131,9 +137,12 @@ pub enum CheckVerdict {
 /// What is known about the absence of C.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PurityEntry {
-    /// Traps stood in place of every C compiler, and none was hit.
+    /// Traps stood in place of every C compiler, and the link took nothing but Rust and the C library.
     #[serde(rename = "proven")]
     Proven,
+    /// Traps stood in place of every C compiler, and nothing is known of the link.
+    #[serde(rename = "not-seen")]
+    NotSeen,
     /// A mode with C, or one that failed before it was proven.
     #[serde(rename = "n/a")]
     NotApplicable,

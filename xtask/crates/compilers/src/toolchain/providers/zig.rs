@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Definition, Finds, Search, Supply};
 use crate::toolchain::candidates::Zig;
 use crate::toolchain::link::{Filter, Preparation, Rules};
+use crate::toolchain::mapped_link::MapRequest;
 use crate::toolchain::names::llvm_target;
 use crate::toolchain::{Candidate, Link};
 use xtask_process::host::Host;
@@ -32,6 +33,8 @@ pub(in crate::toolchain) const LINK: Rules = Rules {
     rustflag: |target| (target.libc() == Libc::Musl).then_some("-Clink-self-contained=no"),
     filter: Some(Filter { word: "__zig", compile: starting::compile, link: starting::link }),
     versioned: Some("zig"),
+    // It refuses `-Map`, and hands `--print-map` on to the LLD inside it.
+    map: MapRequest::Printed,
     // Its C library, its start files and its compiler runtime: about 20 s on two idle cores, several times that on a busy
     // machine. It keeps them, so that the link that is judged afterwards takes a second.
     preparation: Some(Preparation { limit: Duration::from_secs(900), note: ", with its C library" }),

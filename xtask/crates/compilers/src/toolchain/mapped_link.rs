@@ -1,0 +1,168 @@
+//! A link whose map is read: the linker is asked for it, and what it says is kept as a record beside the build. A linker that
+//! gives none links all the same, and the record says that nothing is known.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use xtask_link_map::{LinkArguments, LinkMap, LinkRecord};
+use xtask_process::exec::Cmd;
+use xtask_triple::Triple;
+
+/// How a linker is asked for its map.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MapRequest {
+    /// It is a linker: `-Map=<file>`.
+    Linker,
+    /// It is a compiler that drives one: `-Wl,-Map=<file>`.
+    Driver,
+    /// It prints the map, and writes no file: `-Wl,--print-map`.
+    Printed,
+}
+
+impl MapRequest {
+    const ALL: [Self; 3] = [Self::Linker, Self::Driver, Self::Printed];
+
+    /// The word that stands for it in [`map_variable`].
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Linker => "linker",
+            Self::Driver => "driver",
+            Self::Printed => "printed",
+        }
+    }
+
+    /// The request that a word stands for.
+    pub(super) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|request| request.word() == word)
+    }
+
+    fn argument(self, map: &Path) -> String {
+        match self {
+            Self::Linker => format!("-Map={}", map.display()),
+            Self::Driver => format!("-Wl,-Map={}", map.display()),
+            Self::Printed => "-Wl,--print-map".to_owned(),
+        }
+    }
+}
+
+/// The variable that names the linker of a target: `XTASK_LINKER_X86_64_UNKNOWN_LINUX_MUSL`.
+pub fn linker_variable(triple: &Triple) -> String {
+    format!("XTASK_LINKER_{}", triple.shouted())
+}
+
+/// The variable that says how that linker is asked for a map, where its links are recorded:
+/// `XTASK_MAP_X86_64_UNKNOWN_LINUX_MUSL=driver`.
+pub fn map_variable(triple: &Triple) -> String {
+    format!("XTASK_MAP_{}", triple.shouted())
+}
+
+/// Where the records of the links for a target lie, below Cargo's target folder.
+pub fn records(target_dir: &Path, triple: &Triple) -> PathBuf {
+    target_dir.join(triple.as_str()).join(".links")
+}
+
+/// A link that is to be recorded.
+#[derive(Debug)]
+pub(super) struct MappedLink<'a> {
+    pub(super) request: MapRequest,
+    pub(super) linker: &'a Path,
+    /// The arguments as they came, and with those that files hold.
+    pub(super) args: &'a [String],
+    pub(super) expanded: &'a [String],
+    /// The folder of the records.
+    pub(super) records: &'a Path,
+}
+
+impl MappedLink<'_> {
+    /// Links, and writes the record. Returns the linker's exit code; what cannot be recorded is no failure of a link.
+    pub(super) fn run(&self) -> u8 {
+        let plain = Cmd::new(self.linker).args(self.args);
+        let folder = std::env::current_dir().unwrap_or_default();
+        let given = LinkArguments::of(self.expanded, &folder);
+        let name =
+            given.output.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+        let Some(name) = name.filter(|_| fs::create_dir_all(self.records).is_ok()) else {
+            return plain.replace();
+        };
+        let record = self.records.join(format!("{name}.json"));
+        // Whatever comes of this link: what is there is not of it.
+        let _ = fs::remove_file(&record);
+        let scratch = LinkScratch::new(self.records, &name);
+        let Some((out, errors)) = scratch.streams() else { return plain.replace() };
+        // A map that the user asks for stays where it was asked for.
+        let asked = given.map.as_deref().filter(|_| self.request != MapRequest::Printed);
+        let map = asked.unwrap_or(&scratch.map);
+        let cmd = match asked {
+            Some(_) => plain.clone(),
+            None => plain.clone().arg(self.request.argument(map)),
+        };
+        let code = cmd.into_files(out, errors);
+        let told = fs::read(&scratch.errors).unwrap_or_default();
+        if code != 0 && asked.is_none() && names_map(&told) {
+            let why = "the linker takes no option that asks for a map";
+            let code = plain.pass_through();
+            return if code == 0 { write(&record, &LinkRecord::unseen(given, why), code) } else { code };
+        }
+        let printed = self.request == MapRequest::Printed && code == 0;
+        scratch.hand_on(&told, printed);
+        if code != 0 {
+            return code;
+        }
+        let text = fs::read(if printed { &scratch.out } else { map });
+        let record_of = match text.as_deref().map(LinkMap::read) {
+            Ok(Some(map)) => LinkRecord::new(given, &map, &folder),
+            Ok(None) => LinkRecord::unseen(given, "the linker's map is in no format that is known here"),
+            Err(_) => LinkRecord::unseen(given, "the linker wrote no map"),
+        };
+        write(&record, &record_of, code)
+    }
+}
+
+/// Whether a linker that failed speaks of the option for its map.
+fn names_map(told: &[u8]) -> bool {
+    let holds = |word: &[u8]| told.windows(word.len()).any(|window| window == word);
+    holds(b"-Map") || holds(b"print-map")
+}
+
+fn write(file: &Path, record: &LinkRecord, code: u8) -> u8 {
+    let unwritten = || LinkRecord::unseen(LinkArguments::default(), "a path of the link is no Unicode");
+    if let Ok(json) = record.to_json().or_else(|_| unwritten().to_json()) {
+        let _ = xtask_files::write(file, &json);
+    }
+    code
+}
+
+/// The files of one link, which go when it has ended.
+struct LinkScratch {
+    map: PathBuf,
+    out: PathBuf,
+    errors: PathBuf,
+}
+
+impl LinkScratch {
+    fn new(folder: &Path, name: &str) -> Self {
+        let place = |kind: &str| folder.join(format!("{name}.{}.{kind}", std::process::id()));
+        Self { map: place("map"), out: place("out"), errors: place("err") }
+    }
+
+    fn streams(&self) -> Option<(File, File)> {
+        Some((File::create(&self.out).ok()?, File::create(&self.errors).ok()?))
+    }
+
+    /// Prints what the linker printed. A map is not for whoever links.
+    fn hand_on(&self, errors: &[u8], printed_map: bool) {
+        use std::io::Write as _;
+        let _ = std::io::stderr().write_all(errors);
+        if !printed_map && let Ok(mut out) = File::open(&self.out) {
+            let _ = std::io::copy(&mut out, &mut std::io::stdout());
+        }
+    }
+}
+
+impl Drop for LinkScratch {
+    fn drop(&mut self) {
+        for file in [&self.map, &self.out, &self.errors] {
+            let _ = fs::remove_file(file);
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Who had something foreign linked: a package by its build script or by an attribute of its source, or the user's flags.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use xtask_link_map::{ForeignFile, ForeignLibrary, LinkAccount, LinkArguments, LinkRecord};
+
+use super::{ForeignPart, ProgramContents, rlib};
+use crate::trap::{Script, package_name};
+
+/// Who had something linked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LinkAsker {
+    /// The package, as Cargo names it; none where it was no package, or nobody knows which.
+    pub package: Option<String>,
+    /// In what way.
+    pub way: AskedWay,
+}
+
+/// In what way something was linked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AskedWay {
+    /// A build script printed this.
+    Script(String),
+    /// A `#[link]` attribute in this file.
+    Attribute(PathBuf),
+    /// It is in the library that rustc made of the package: by an attribute, or by Cargo's configuration.
+    Bundled,
+    /// `[target.<triple>.<links>]` of Cargo's configuration stands for the build script.
+    Configuration(String),
+    /// `rustflags` hold it.
+    Flags,
+    /// Nothing that is known here names it.
+    Unknown,
+}
+
+impl LinkAsker {
+    /// The package with its version, or what stands for one.
+    pub fn name(&self) -> String {
+        match (&self.package, &self.way) {
+            (Some(package), _) => package_name(package),
+            (None, AskedWay::Flags) => "rustflags".to_owned(),
+            (None, _) => "an unknown place".to_owned(),
+        }
+    }
+}
+
+/// A clause: `z-sys 1.0.0 asked for it with cargo::rustc-link-lib=z`.
+impl fmt::Display for LinkAsker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.name();
+        match &self.way {
+            AskedWay::Script(line) => write!(f, "{name} asked for it with {line}"),
+            AskedWay::Attribute(file) => write!(f, "{name} asked for it with #[link] in {}", file.display()),
+            AskedWay::Bundled => write!(f, "it is in the library of {name}"),
+            AskedWay::Configuration(links) => {
+                write!(
+                    f,
+                    "Cargo's configuration asked for it: the table `{links}` of the target stands for the build script of {name}"
+                )
+            }
+            AskedWay::Flags => write!(f, "rustflags ask for it"),
+            AskedWay::Unknown => {
+                write!(f, "neither a build script nor an attribute that was found asks for it")
+            }
+        }
+    }
+}
+
+/// What a build says of its packages, by which the origin of an input is found.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildNames<'a> {
+    /// The build scripts that ran for the target, or were found fresh.
+    pub scripts: &'a [Script],
+    /// The package of every library that rustc made.
+    pub libraries: &'a BTreeMap<PathBuf, String>,
+    /// The manifest of every package.
+    pub manifests: &'a BTreeMap<String, PathBuf>,
+    /// The flags of rustc for the target.
+    pub flags: &'a [String],
+}
+
+impl BuildNames<'_> {
+    /// What a program consists of. `std` are the folders of the std that was linked.
+    pub fn contents(&self, record: &LinkRecord, std: &[PathBuf]) -> ProgramContents {
+        let account = LinkAccount::of(record, std);
+        let files = account.foreign.iter().flat_map(|file| self.parts(file, &record.given));
+        let shared = account.shared.iter().map(|library| self.shared(library));
+        let mut parts: Vec<ForeignPart> = files.chain(shared).collect();
+        parts.sort_by(|one, other| (&one.asker, &one.file).cmp(&(&other.asker, &other.file)));
+        ProgramContents { parts, account }
+    }
+
+    /// The parts that a foreign file is: itself, or the archives that rustc put into the library of a package.
+    fn parts(&self, file: &ForeignFile, given: &LinkArguments) -> Vec<ForeignPart> {
+        let Some(package) = self.libraries.get(&file.path) else {
+            let path = self.place(&file.path, given);
+            return vec![part(self.asker(&path), path, &file.objects)];
+        };
+        let scripts = self.scripts.iter().filter(|script| script.package == *package);
+        let scripts: Vec<&Script> = scripts.collect();
+        rlib::archives(file, &scripts, given)
+            .into_iter()
+            .map(|(archive, objects)| {
+                let library = archive.as_deref().map(library_name).unwrap_or_default();
+                let script = scripts.iter().find_map(|script| asked_by_name(script, &library));
+                let way = script
+                    .or_else(|| self.attribute(package, &library))
+                    .or_else(|| self.replaced(package).map(AskedWay::Configuration))
+                    .unwrap_or(AskedWay::Bundled);
+                let asker = LinkAsker { package: Some(package.clone()), way };
+                part(asker, archive.unwrap_or_else(|| file.path.clone()), &objects)
+            })
+            .collect()
+    }
+
+    fn shared(&self, library: &ForeignLibrary) -> ForeignPart {
+        let file =
+            library.found.as_ref().map_or_else(|| PathBuf::from(&library.name), |found| found.path.clone());
+        let makers = library.found.iter().flat_map(|found| found.notes.makers.clone()).collect();
+        ForeignPart { asker: self.asker(&file), file, members: Vec::new(), bytes: None, makers }
+    }
+
+    /// Who had a file linked that stands by itself on the linker's command line.
+    fn asker(&self, file: &Path) -> LinkAsker {
+        let library = library_name(file);
+        let by = |way: fn(&Script, &str, &Path) -> Option<AskedWay>| {
+            let found = |script: &Script| {
+                Some(LinkAsker { package: Some(script.package.clone()), way: way(script, &library, file)? })
+            };
+            self.scripts.iter().find_map(found)
+        };
+        by(|script, library, _| asked_by_name(script, library))
+            .or_else(|| by(|script, _, file| asked_by_path(script, file)))
+            .or_else(|| self.flags(file, &library))
+            .or_else(|| self.configured(&library))
+            .or_else(|| self.attributed(&library))
+            .or_else(|| by(|script, _, file| asked_by_folder(script, file)))
+            .unwrap_or(LinkAsker { package: None, way: AskedWay::Unknown })
+    }
+
+    fn flags(&self, file: &Path, library: &str) -> Option<LinkAsker> {
+        let path = file.to_string_lossy();
+        let names = |flag: &String| {
+            flag.contains(&*path)
+                || flag.split(['=', ',', ' ']).any(|word| word == format!("-l{library}") || word == library)
+        };
+        self.flags.iter().any(names).then_some(LinkAsker { package: None, way: AskedWay::Flags })
+    }
+
+    /// Where a file lies. rustc unpacks an archive that a library holds whole, and removes it when it has linked.
+    fn place(&self, file: &Path, given: &LinkArguments) -> PathBuf {
+        let Some(name) = file.file_name().filter(|_| !file.exists()) else { return file.to_owned() };
+        let folders = self.scripts.iter().flat_map(rlib::folders).chain(given.folders.iter().cloned());
+        let places = folders.map(|folder| folder.join(name));
+        places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| file.to_owned())
+    }
+
+    /// The table of Cargo's configuration that may stand for the build script of a package: what its `links` says, where it has
+    /// that and its script did not run.
+    fn replaced(&self, package: &str) -> Option<String> {
+        if self.scripts.iter().any(|script| script.package == *package) {
+            return None;
+        }
+        let manifest: toml::Table =
+            std::fs::read_to_string(self.manifests.get(package)?).ok()?.parse().ok()?;
+        Some(manifest.get("package")?.get("links")?.as_str()?.to_owned())
+    }
+
+    /// A package whose build script did not run, since a table of Cargo's configuration speaks for it.
+    fn configured(&self, library: &str) -> Option<LinkAsker> {
+        let silent = |package: &String| Some((package.clone(), self.replaced(package)?));
+        let silent: Vec<(String, String)> = self.manifests.keys().filter_map(silent).collect();
+        let found = silent.iter().find(|(_, links)| links == library).or(match silent.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        });
+        found.map(|(package, links)| LinkAsker {
+            package: Some(package.clone()),
+            way: AskedWay::Configuration(links.clone()),
+        })
+    }
+
+    fn attributed(&self, library: &str) -> Option<LinkAsker> {
+        let found = |package: &String| {
+            Some(LinkAsker { way: self.attribute(package, library)?, package: Some(package.clone()) })
+        };
+        self.manifests.keys().find_map(found)
+    }
+
+    /// The file of a package's source that has the library linked.
+    fn attribute(&self, package: &str, library: &str) -> Option<AskedWay> {
+        let folder = self.manifests.get(package)?.parent()?;
+        let file = rlib::source_with(folder, &|text| has_attribute(text, library))?;
+        Some(AskedWay::Attribute(file.strip_prefix(folder).unwrap_or(&file).to_owned()))
+    }
+}
+
+fn part(asker: LinkAsker, file: PathBuf, objects: &[xtask_link_map::LinkedObject]) -> ForeignPart {
+    let foreign = ForeignFile { path: file, objects: objects.to_vec() };
+    ForeignPart {
+        asker,
+        members: objects.iter().filter_map(|object| object.member.clone()).collect(),
+        bytes: Some(foreign.bytes()),
+        makers: foreign.makers().into_iter().map(str::to_owned).collect(),
+        file: foreign.path,
+    }
+}
+
+/// What `-l` calls a file: `z` for `libz.a` and for `libz.so.1`.
+fn library_name(file: &Path) -> String {
+    let name = file.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.strip_prefix("lib").unwrap_or(&name);
+    name.split_once(".so")
+        .map_or_else(|| name.strip_suffix(".a").unwrap_or(name), |(name, _)| name)
+        .to_owned()
+}
+
+fn asked_by_name(script: &Script, library: &str) -> Option<AskedWay> {
+    let named = |lib: &&String| lib.rsplit_once('=').map_or(lib.as_str(), |(_, name)| name) == library;
+    script.linked_libs.iter().find(named).map(|lib| AskedWay::Script(format!("cargo::rustc-link-lib={lib}")))
+}
+
+/// What else a build script printed is in the file beside its `OUT_DIR` only.
+fn asked_by_path(script: &Script, file: &Path) -> Option<AskedWay> {
+    let output = std::fs::read(script.out_dir.parent()?.join("output")).ok()?;
+    let (output, path) = (String::from_utf8_lossy(&output), file.to_string_lossy());
+    let says = |line: &&str| line.starts_with("cargo:") && line.contains("link") && line.contains(&*path);
+    output.lines().find(says).map(|line| AskedWay::Script(line.trim().to_owned()))
+}
+
+fn asked_by_folder(script: &Script, file: &Path) -> Option<AskedWay> {
+    let folder = file.parent()?;
+    let searched = |path: &&String| {
+        path.split_once('=').map_or(path.as_str(), |(_, folder)| folder) == folder.to_string_lossy()
+    };
+    let searched = script.linked_paths.iter().find(searched)?;
+    Some(AskedWay::Script(format!("cargo::rustc-link-search={searched}")))
+}
+
+/// Whether a text of Rust has an attribute that links this library.
+fn has_attribute(text: &str, library: &str) -> bool {
+    let quoted = format!("\"{library}\"");
+    text.match_indices("link(").any(|(at, _)| {
+        let rest = &text[at..];
+        rest.split_once(')').is_some_and(|(inner, _)| inner.contains("name") && inner.contains(&quoted))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_libraries() {
+        for (file, name) in
+            [("/x/libz.a", "z"), ("libz.so.1.2", "z"), ("/x/a.o", "a.o"), ("libstdc++.so.6", "stdc++")]
+        {
+            assert_eq!(library_name(Path::new(file)), name);
+        }
+    }
+
+    #[test]
+    fn attributes_of_a_source() {
+        let text = "#[link(name = \"parcel\",\n  kind = \"static\")]\nunsafe extern \"C\" {}";
+        assert!(has_attribute(text, "parcel") && !has_attribute(text, "other"));
+        assert!(has_attribute("#[cfg_attr(unix, link(name=\"m\"))]", "m"));
+        assert!(!has_attribute("println!(\"link(\");", "m") && !has_attribute("link(name = \"m", "m"));
+    }
+
+    #[test]
+    fn a_script_that_asked() {
+        let script = Script {
+            package: "path+file:///x/sly#0.7.1".into(),
+            folder: None,
+            out_dir: "/gone/out".into(),
+            linked_libs: vec!["static:-bundle=z".into(), "m".into()],
+            linked_paths: vec!["native=/x/lib".into()],
+        };
+        let names = BuildNames {
+            scripts: &[script],
+            libraries: &BTreeMap::new(),
+            manifests: &BTreeMap::new(),
+            flags: &["-Clink-arg=/y/b.o".to_owned(), "-Clink-args=-lq -lr".to_owned()],
+        };
+        let says = |file: &str| names.asker(Path::new(file)).to_string();
+        assert_eq!(says("/x/libz.a"), "sly 0.7.1 asked for it with cargo::rustc-link-lib=static:-bundle=z");
+        assert_eq!(says("/y/libm.so.6"), "sly 0.7.1 asked for it with cargo::rustc-link-lib=m");
+        assert_eq!(
+            says("/x/lib/libw.a"),
+            "sly 0.7.1 asked for it with cargo::rustc-link-search=native=/x/lib"
+        );
+        assert_eq!(
+            (says("/y/b.o"), says("libr.so.1")),
+            ("rustflags ask for it".into(), "rustflags ask for it".into())
+        );
+        assert!(says("/z/libw.a").starts_with("neither"));
+    }
+}

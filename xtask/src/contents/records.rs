@@ -1,0 +1,97 @@
+//! The records of links, which lie beside the build: the one of a program, and what makes Cargo link again where there is none.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use xtask_link_map::LinkRecord;
+
+/// The record of a program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FoundRecord {
+    /// The program was linked as this says.
+    Of(Box<LinkRecord>),
+    /// It was linked, and for this reason nothing is known of it.
+    Unseen(String),
+    /// No link of it was recorded.
+    None,
+}
+
+/// Looks for the record of a program among those of its target. What a link that was interrupted left is removed, and the
+/// records of what is gone. To be called while nobody builds there.
+pub fn find(records: &Path, program: &Path) -> FoundRecord {
+    let mut all: Vec<(SystemTime, LinkRecord)> = Vec::new();
+    for entry in fs::read_dir(records).into_iter().flatten().flatten() {
+        let path = entry.path();
+        let record = fs::read(&path).ok().and_then(|bytes| LinkRecord::from_json(&bytes));
+        match record.filter(|record| record.output.exists()) {
+            Some(record) => {
+                let made = entry.metadata().and_then(|meta| meta.modified());
+                all.push((made.unwrap_or(SystemTime::UNIX_EPOCH), record));
+            }
+            None => drop(fs::remove_file(&path)),
+        }
+    }
+    all.sort_by_key(|(made, _)| std::cmp::Reverse(*made));
+    let mut unseen = None;
+    for (_, record) in all {
+        match &record.unseen {
+            None if record.is_of(program) => return FoundRecord::Of(Box::new(record)),
+            Some(why) if unseen.is_none() && is_named(&record.output, program) => unseen = Some(why.clone()),
+            _ => {}
+        }
+    }
+    unseen.map_or(FoundRecord::None, FoundRecord::Unseen)
+}
+
+/// Removes a program and what Cargo made it from, so that Cargo links it again.
+pub fn forget(program: &Path) {
+    let deps = program.parent().unwrap_or(Path::new("")).join("deps");
+    let linked = fs::read_dir(deps).into_iter().flatten().flatten().map(|entry| entry.path());
+    let linked = linked.filter(|path| path.extension().is_none() && is_named(path, program));
+    for file in linked.chain([program.to_owned()]).collect::<Vec<PathBuf>>() {
+        let _ = fs::remove_file(file);
+    }
+}
+
+/// Whether Cargo's output is of this program: `my_app-0123456789abcdef` is of `my-app`.
+fn is_named(output: &Path, program: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
+    let (output, program) = (name(output), name(program));
+    output == program || output.rsplit_once('_').is_some_and(|(name, _)| name == program)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use xtask_link_map::LinkArguments;
+
+    #[test]
+    fn outputs_of_a_program() {
+        let named = |output: &str, program: &str| is_named(Path::new(output), Path::new(program));
+        assert!(
+            named("/d/my_app-0f", "/r/my-app")
+                && named("/d/my-app-0f", "/r/my-app")
+                && named("/d/app", "/r/app")
+        );
+        assert!(!named("/d/my_app-0f", "/r/app") && !named("/d/app-cli-0f", "/r/app"));
+    }
+
+    #[test]
+    fn a_record_that_knows_nothing_is_found_and_litter_goes() {
+        let dir = tempfile::tempdir().unwrap();
+        let (records, output) = (dir.path().join("links"), dir.path().join("app-0f"));
+        fs::create_dir(&records).unwrap();
+        let program = dir.path().join("app");
+        assert_eq!(find(&records, &program), FoundRecord::None);
+        let given = LinkArguments { output: Some(output.clone()), ..LinkArguments::default() };
+        let record = LinkRecord::unseen(given, "no map").to_json().unwrap();
+        fs::write(records.join("app-0f.json"), &record).unwrap();
+        fs::write(records.join("app-0f.7.map"), "half").unwrap();
+        fs::write(&output, "").unwrap();
+        assert_eq!(find(&records, &program), FoundRecord::Unseen("no map".into()));
+        assert_eq!(fs::read_dir(&records).unwrap().count(), 1);
+        fs::remove_file(&output).unwrap();
+        assert_eq!(find(&records, &program), FoundRecord::None);
+    }
+}

@@ -1,0 +1,161 @@
+//! What is in a program, by the map of its link: prebuilt C is named with whoever asked for it, and a program that is linked
+//! without a map proves nothing.
+
+use serde_json::{Value, json};
+use xtask_test_support::need;
+
+use crate::machine::{self, HOST, HOST_MUSL};
+use crate::purity::{PURE, with_script};
+use crate::run::job;
+use crate::space::Space;
+
+/// Puts an archive of C, made elsewhere, below `prebuilt/`.
+fn prebuilt(space: &Space, name: &str, function: &str) {
+    let source = format!("int {function}(int n) {{ return n + 1; }}\n");
+    space.write(&format!("prebuilt/{function}.c"), &source);
+    let script = format!(
+        "cd prebuilt && gcc -O1 -fPIC -c {function}.c -o {function}.o && ar crs {name} {function}.o && rm {function}.o"
+    );
+    Space::finish(&space.cmd("sh").args(["-c", &script])).ended(0);
+}
+
+fn folder(space: &Space) -> String {
+    space.path("prebuilt").display().to_string()
+}
+
+/// The dependency `sly` calls this function of C.
+fn calls(space: &Space, attribute: &str, function: &str) {
+    let text = format!(
+        "{attribute}\nunsafe extern \"C\" {{ fn {function}(n: i32) -> i32; }}\n\
+         pub fn sly() -> i32 {{ unsafe {{ {function}(1) }} }}\n"
+    );
+    space.write("sly/src/lib.rs", &text);
+    let main = space.read("app/src/main.rs");
+    if !main.contains("sly::sly") {
+        space.write(
+            "app/src/main.rs",
+            &main.replacen("fn main() {", "fn main() {\n    assert_eq!(sly::sly(), 2);", 1),
+        );
+    }
+}
+
+/// The promise of the pure mode is broken by this object, whose words are all there.
+fn breaks(space: &Space, target: &str, words: &[&str]) {
+    let run = space.run(&["build", "--mode", "pure", "--json", "--target", target]).ended(1);
+    let report: Value = run.json();
+    let job = job(&report, target);
+    assert_eq!((&job["status"], &job["purity"]), (&json!("failed"), &json!("n/a")), "{run}");
+    let error = job["error"].as_str().unwrap();
+    for words in words {
+        assert!(error.contains(words), "{words}\n{run}");
+    }
+    assert!(!space.dist(&format!("bin/{target}/pure/app")).exists(), "{run}");
+}
+
+#[test]
+fn c_that_comes_prebuilt_is_named_however_it_is_linked() {
+    need!("linked::prebuilt", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["gcc", "ar"]));
+    let space = with_script("println!(\"cargo::rustc-link-search=native={}\", PREBUILT);\nASKED");
+    space.targets(&[(HOST_MUSL, ""), (HOST, "")]);
+    let script = space.read("sly/build.rs");
+    let asks = |line: &str| {
+        space.write(
+            "sly/build.rs",
+            &script.replace("PREBUILT", &format!("{:?}", folder(&space))).replace("ASKED", line),
+        );
+    };
+    prebuilt(&space, "libhid.a", "hid");
+    calls(&space, "", "hid");
+    let said = "mode pure must contain no C, but sly 0.7.1 has machine code linked for";
+    let place = format!("libhid.a(hid.o) in {}: ", folder(&space));
+    for (line, target) in [
+        ("println!(\"cargo::rustc-link-lib=hid\");", HOST_MUSL),
+        ("println!(\"cargo::rustc-link-lib=dylib=hid\");", HOST),
+        ("println!(\"cargo::rustc-link-lib=static=hid\");", HOST_MUSL),
+        ("println!(\"cargo::rustc-link-lib=static:+whole-archive=hid\");", HOST),
+    ] {
+        asks(line);
+        let asked = format!("sly 0.7.1 asked for it with {}", line.split('"').nth(1).unwrap());
+        breaks(&space, target, &[said, &place, "by GCC: (", &asked]);
+    }
+    // By an attribute of the source: the build script names a folder only, or nothing at all.
+    asks("");
+    for kind in ["static", "dylib"] {
+        calls(&space, &format!("#[link(name = \"hid\", kind = \"{kind}\")]"), "hid");
+        breaks(&space, HOST_MUSL, &[said, &place, "sly 0.7.1 asked for it with #[link] in src/lib.rs"]);
+    }
+    // Another toolchain's start: nothing of the archive is in a program that calls none of it.
+    space.write("sly/src/lib.rs", "pub fn sly() -> i32 { 2 }\n");
+    asks("println!(\"cargo::rustc-link-lib=static=hid\");");
+    let report = space.run(&["build", "--mode", "pure", "--json"]).ended(0).json();
+    for target in [HOST, HOST_MUSL] {
+        assert_eq!(job(&report, target)["purity"], "proven", "{target}");
+    }
+}
+
+#[test]
+fn c_by_cargos_configuration_flags_or_a_shared_library_is_named() {
+    need!("linked::configured", machine::std_for(&[HOST]), machine::programs(&["gcc", "ar"]));
+    let space = with_script("panic!(\"a table stands for this script\");");
+    space.targets(&[(HOST, "")]);
+    let manifest = space.read("sly/Cargo.toml").replace("[package]", "[package]\nlinks = \"secret\"");
+    space.write("sly/Cargo.toml", &manifest);
+    prebuilt(&space, "libhid.a", "hid");
+    calls(&space, "", "hid");
+    let folder = folder(&space);
+    let table = |lines: &str| {
+        space.write(
+            ".cargo/config.toml",
+            &format!("[target.{HOST}.secret]\nrustc-link-search = [{folder:?}]\n{lines}\n"),
+        );
+    };
+    for library in ["static=hid", "hid"] {
+        table(&format!("rustc-link-lib = [{library:?}]"));
+        breaks(
+            &space,
+            HOST,
+            &["libhid.a(hid.o) in ", "sly 0.7.1 has machine code linked for", "Cargo's configuration"],
+        );
+    }
+    // The user's own flags.
+    table("");
+    space.write(
+        "targets.toml",
+        &space.read("targets.toml").replace(
+            &format!("triple = \"{HOST}\""),
+            &format!("triple = \"{HOST}\"\nrustflags = [\"-Clink-arg={folder}/libhid.a\"]"),
+        ),
+    );
+    breaks(&space, HOST, &["libhid.a(hid.o) in ", "rustflags ask for it"]);
+    // A shared library is loaded when the program runs.
+    let shared = "cd prebuilt && gcc -O1 -fPIC -shared hid.c -o libhid.so";
+    Space::finish(&space.cmd("sh").args(["-c", shared])).ended(0);
+    space.write("targets.toml", &space.read("targets.toml").replace("libhid.a", "libhid.so"));
+    breaks(&space, HOST, &["libhid.so in ", "a shared library by GCC: ("]);
+}
+
+#[test]
+fn a_program_whose_link_is_not_recorded_is_linked_again_and_without_a_map_not_seen() {
+    need!("linked::again", machine::std_for(&[HOST]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[HOST]);
+    assert_eq!(job(&space.run(&PURE).ended(0).json(), HOST)["purity"], "proven");
+    let again = || space.run(&PURE).ended(0);
+    assert!(!again().stderr().contains("Linking"), "the record of the first link holds");
+    let records = crate::interrupted::files(&space.path("target/xtask/build"));
+    let records: Vec<_> =
+        records.into_iter().filter(|file| file.to_string_lossy().contains("/.links/")).collect();
+    assert_eq!(records.len(), 1, "{records:?}");
+    for text in ["", "{}"] {
+        std::fs::write(&records[0], text).unwrap();
+        let run = again();
+        assert!(run.stderr().contains("Linking pure for"), "{run}");
+        assert_eq!(job(&run.json(), HOST)["purity"], "proven");
+    }
+    // A linker of the user's own, which nothing stands in front of.
+    let cc = machine::find("cc").unwrap();
+    let run =
+        Space::finish(&space.xtask(&PURE).env("RUSTFLAGS", format!("-Clinker={}", cc.display()))).ended(0);
+    let report: Value = run.json();
+    assert_eq!(job(&report, HOST)["purity"], "not-seen", "{run}");
+    assert!(run.stderr().contains("not proven to be pure, since rustflags name the linker"), "{run}");
+}
