@@ -213,3 +213,47 @@ fn two_runs_that_want_different_things_each_get_their_own() {
     let (one, two) = (digest("../1.json"), digest("../2.json"));
     assert_ne!(one, two, "one run reported the other's program\n{run}");
 }
+
+/// Killed at points of a probe: what is kept is whole, wrappers are whole, and the next run probes as if nothing had been.
+#[test]
+fn a_probe_that_is_killed_leaves_nothing_half_written() {
+    need!("interrupted::probe", machine::std_for(&[HOST]), machine::programs(&["cc"]));
+    let mut space = Space::with_targets(&[HOST]);
+    let cache = space.path("cache");
+    space.set("XTASK_CACHE_DIR", &cache);
+    let cc = machine::find("cc").unwrap().display().to_string();
+    let slow = space.script("slow/cc", &format!("sleep 0.05; exec {cc} \"$@\""));
+    // With an argument, so that it needs a wrapper.
+    space.set(format!("CC_{}", HOST.replace('-', "_")), format!("{} -O1", slow.display()));
+    let whole = |when: &str| {
+        for file in files(&cache.join("probes")) {
+            if file.parent() == Some(&*cache.join("probes")) && file.extension().is_some_and(|e| e == "json")
+            {
+                let text = std::fs::read(&file).unwrap();
+                let verdict: serde_json::Value = serde_json::from_slice(&text).unwrap();
+                assert_eq!(verdict["verdict"], "works", "{when}: {}", file.display());
+            }
+        }
+        for file in files(&space.path("target/xtask/toolchains")) {
+            let staged = file.file_name().unwrap().to_string_lossy().starts_with('.');
+            let text = std::fs::read_to_string(&file).unwrap();
+            assert!(staged || text.ends_with("\"$@\"\n"), "{when}: {}: {text}", file.display());
+        }
+    };
+    for tenths in [0, 1, 2, 3, 4, 5, 7] {
+        let script = format!("\"$@\" & pid=$!; sleep 0.{tenths}; kill -KILL $pid; wait $pid; true");
+        let cmd = space.cmd("sh").arg("-c").arg(script).args(["sh", XTASK, "plan"]);
+        Space::finish(&cmd).ended(0);
+        whole(&format!("after 0.{tenths} s"));
+    }
+    let left = cache.join("probes/0123456789abcdef.1.tmp");
+    std::fs::create_dir_all(left.join("half")).unwrap();
+    Space::finish(&space.cmd("touch").args(["-d", "2 days ago"]).arg(&left)).ended(0);
+    for file in files(&cache.join("probes")) {
+        let _ = std::fs::remove_file(file);
+    }
+    let plan = space.run(&["plan", "--json"]).ended(0).json();
+    assert_eq!(plan["jobs"][0]["toolchain"]["provider"], "env", "{plan:#}");
+    assert!(!left.exists(), "what was left long ago is removed");
+    whole("at the end");
+}
