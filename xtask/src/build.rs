@@ -15,12 +15,14 @@ use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
+use crate::causes::{BuildSetting, diagnose};
 use crate::contents::records::{self, FoundRecord};
 use crate::contents::{BuildNames, SeenContents};
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
+use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::mapped_link;
 use xtask_files as files;
 use xtask_files::counted;
@@ -515,7 +517,11 @@ impl UnprovenBuild {
         let Self { job, program, said, build, scripts, contents } = self;
         match program {
             Some(program) => Ok(BuiltProgram { job, program, build, purity, contents, scripts }),
-            None => Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo(said) })),
+            None => {
+                let musl_gcc = job.toolchain.as_ref().is_some_and(|chosen| chosen.provider == Provider::Musl);
+                let diagnosis = diagnose(&said, &BuildSetting { target: &job.target.triple, musl_gcc });
+                Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo { said, diagnosis } }))
+            }
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::cargo::messages::first_error;
+use crate::causes::{Cause, Diagnosis};
 use crate::trap::BrokenPromise;
 use xtask_files::error::Error;
 use xtask_gate::Finding;
@@ -10,8 +10,13 @@ use xtask_gate::Finding;
 /// The kind of failure of a job, with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// Cargo made no program. Its words and those of the tools that it called, which may be many lines.
-    Cargo(String),
+    /// Cargo made no program.
+    Cargo {
+        /// Its words and those of the tools that it called, which may be many lines.
+        said: String,
+        /// What was found out of them.
+        diagnosis: Diagnosis,
+    },
     /// The build of a mode that promises no C did not keep the promise.
     Impure {
         /// Who broke it, how, and what to do.
@@ -45,10 +50,24 @@ impl Failure {
     pub fn headline(&self) -> String {
         let text = self.to_string();
         let line = match self {
-            Failure::Cargo(words) => first_error(words).unwrap_or_default(),
+            Failure::Cargo { diagnosis, .. } => return diagnosis.headline(),
             _ => text.lines().next().unwrap_or_default(),
         };
         line.to_owned()
+    }
+}
+
+impl Failure {
+    /// What is behind the line for summaries, and what mends it, as far as that is known.
+    pub fn mend(&self) -> Option<(Option<&str>, &str)> {
+        match self {
+            Failure::Cargo { diagnosis, .. } => {
+                diagnosis.cause.as_ref().map(|cause| (Some(cause.why.as_str()), cause.help.as_str()))
+            }
+            Failure::Gate(finding) => Some((None, &finding.fix)),
+            Failure::Rebuild(mismatch) => mismatch.help.as_deref().map(|help| (None, help)),
+            Failure::Impure { .. } | Failure::Unreadable(_) | Failure::SmokeRun(_) => None,
+        }
     }
 }
 
@@ -56,7 +75,10 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Failure::Cargo(words) => f.write_str(words),
+            Failure::Cargo { said, diagnosis: Diagnosis { cause: None, .. } } => f.write_str(said),
+            Failure::Cargo { said, diagnosis: Diagnosis { cause: Some(Cause { why, help }), .. } } => {
+                write!(f, "{}\ncause: {why}\n  help: {help}", said.trim_end())
+            }
             Failure::Impure { broken, said } => f.write_str(&broken.text(said)),
             Failure::Unreadable(error) => error.fmt(f),
             Failure::Gate(finding) => write!(f, "gate: {}\n  help: {}", finding.what, finding.fix),
@@ -78,11 +100,16 @@ pub fn text(failures: &[Failure]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::causes::{BuildSetting, diagnose};
     use xtask_gate::Severity;
 
     #[test]
     fn each_failure_has_one_line_for_summaries() {
-        let cargo = |words: &str| Failure::Cargo(words.to_owned()).headline();
+        let cargo = |words: &str| {
+            let target = xtask_triple::Triple::parse("x86_64-unknown-linux-gnu");
+            let diagnosis = diagnose(words, &BuildSetting { target: &target, musl_gcc: false });
+            Failure::Cargo { said: words.to_owned(), diagnosis }.headline()
+        };
         assert_eq!(cargo("warning: odd\n  error[E1]: no `x`\nerror: could not compile"), "error[E1]: no `x`");
         assert_eq!(cargo("\n said nothing of errors\nmore"), " said nothing of errors");
         assert_eq!(cargo(""), "");

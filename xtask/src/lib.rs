@@ -4,6 +4,7 @@
 pub mod archive;
 pub mod build;
 pub mod cargo;
+pub mod causes;
 pub mod cli;
 pub mod commands;
 pub mod conformance;

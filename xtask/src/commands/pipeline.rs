@@ -9,6 +9,7 @@ use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::discovery::{self, Discovery};
+use crate::failure::Failure;
 use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, PlanRequest};
 use crate::rebuild::repository;
@@ -236,6 +237,11 @@ impl PlannedRun {
         let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), jobs.len()));
         for failed in failed {
             error = error.found(format!("{}: {}", failed.job().title(), failed.headline()));
+            if let Some((why, help)) = failed.failures().first().and_then(Failure::mend) {
+                error = why.into_iter().fold(error, |error, why| error.found(format!("cause: {why}")));
+                // Jobs of one fault have one mend.
+                error = if error.help.iter().any(|line| line == help) { error } else { error.help(help) };
+            }
         }
         if let Some(missing) = self.plan.incomplete() {
             error = error.found(missing.what);

@@ -8,6 +8,7 @@ mod bases;
 mod bench;
 mod bills;
 mod candidates;
+mod causes;
 mod change;
 mod cohorts;
 mod configuration;
