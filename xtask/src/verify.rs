@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cargo::flag_origin::flag_origin;
+use crate::contents::ProgramContents;
 use crate::failure::Failure;
 use crate::outcome::{SMOKE_MOST, Smoke, how_it_ended, side_by_side};
 use crate::plan::Job;
@@ -112,7 +113,9 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     };
     let proof = if stored.built.purity == Purity::Proven { "; purity proven" } else { "" };
     let size = files::human_size(stored.artifact.size);
-    let said = format!("{}: {said}{proof} ({size})", job.title());
+    let c = stored.built.contents.as_ref().ok().and_then(ProgramContents::c_in_words);
+    let c = c.map(|words| format!("; contains {words}")).unwrap_or_default();
+    let said = format!("{}: {said}{proof}{c} ({size})", job.title());
     let verified = match smoke {
         Smoke::Passed if failures.is_empty() => {
             Ok(VerifiedProgram { stored, facts, warnings, not_run: None })

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::pipeline::PlannedRun;
 use super::shipped::Missing;
+use crate::contents::ProgramContents;
 use crate::failure::Failure;
 use crate::outcome::Smoke;
 use crate::plan::Job;
@@ -11,6 +12,7 @@ use crate::record::{
     Artifact, BillFile, BuildRecord, FailedJob, ImageOf, ListedPlatform, ListedProgram, PlacedImage, Purity,
     StartedPlatform, StoredProgram, VerifiedProgram,
 };
+use crate::trap::package_name;
 use xtask_files::error::Result;
 use xtask_gate::Facts;
 use xtask_report::report::{self, Report};
@@ -97,6 +99,7 @@ fn job(job: &Job, build: &BuildRecord) -> report::JobEntry {
         warnings: host_c.chain(build.shipped.iter().cloned()).collect(),
         notes: build.notes.clone(),
         refused: build.refused.clone(),
+        contents: None,
         purity: report::PurityEntry::NotApplicable,
         smoke: smoke(None, &Smoke::Skipped("there is no program".into())),
         status: report::Status::Ok,
@@ -114,12 +117,16 @@ fn stored(
     let StoredProgram { built, artifact: Artifact { path, sha256, size } } = program;
     let path = path.strip_prefix(dist).unwrap_or(path).to_string_lossy().into_owned();
     let sbom = bill.map(sbom);
+    let c = built.contents.as_ref().ok().and_then(ProgramContents::c_in_words);
+    let contains = c.map(|words| format!("contains {words}"));
     let not_run = Smoke::Skipped("`build` does not start programs".into());
     report::JobEntry {
         artifact: Some(report::ArtifactEntry {
             sbom,
             ..report::ArtifactEntry::new(path, sha256, *size, facts)
         }),
+        notes: built.build.notes.iter().cloned().chain(contains).collect(),
+        contents: built.contents.as_ref().ok().map(contents),
         purity: match &built.purity {
             Purity::Proven => report::PurityEntry::Proven,
             Purity::NotPromised => report::PurityEntry::NotApplicable,
@@ -127,6 +134,23 @@ fn stored(
         },
         smoke: smoke(built.job.runner.name().map(str::to_owned), &not_run),
         ..job(&built.job, &built.build)
+    }
+}
+
+fn contents(contents: &ProgramContents) -> report::ContentsEntry {
+    let foreign = contents.parts.iter().map(|part| report::ForeignEntry {
+        package: part.asker.package.as_deref().map(package_name),
+        file: part.file.file_name().unwrap_or(part.file.as_os_str()).to_string_lossy().into_owned(),
+        objects: part.members.len().max(1),
+        bytes: part.bytes,
+        compilers: part.makers.clone(),
+    });
+    let account = &contents.account;
+    report::ContentsEntry {
+        foreign: foreign.collect(),
+        rust: account.rust,
+        std: account.std,
+        c_library: account.c_library,
     }
 }
 

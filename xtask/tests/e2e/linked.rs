@@ -159,3 +159,23 @@ fn a_program_whose_link_is_not_recorded_is_linked_again_and_without_a_map_not_se
     assert_eq!(job(&report, HOST)["purity"], "not-seen", "{run}");
     assert!(run.stderr().contains("not proven to be pure, since rustflags name the linker"), "{run}");
 }
+
+#[test]
+fn a_program_with_c_says_how_much_and_from_whom() {
+    need!("linked::contents", machine::std_for(&[HOST]), machine::programs(&["cc", "ar"]));
+    let space = Space::with_targets(&[HOST]);
+    let run = space.run(&["verify", "--mode", "native", "--json"]).ended(0);
+    let report: Value = run.json();
+    let contents = &job(&report, HOST)["contents"];
+    assert!(contents["rust"].as_u64().unwrap() > 0 && contents["std"].as_u64().unwrap() > 100_000, "{run}");
+    let foreign = contents["foreign"].as_array().unwrap();
+    assert_eq!(foreign.len(), 1, "{run}");
+    assert!(foreign[0]["bytes"].as_u64().unwrap() > 0, "{run}");
+    assert!(foreign[0]["package"].as_str().is_some(), "{run}");
+    assert!(foreign[0]["compilers"].as_array().unwrap().iter().all(|maker| maker != ""), "{run}");
+    let words = format!(" of C, from {}", foreign[0]["package"].as_str().unwrap());
+    assert!(
+        run.stderr().contains(&words) && job(&report, HOST)["notes"].to_string().contains(&words),
+        "{run}"
+    );
+}

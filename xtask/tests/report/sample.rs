@@ -104,6 +104,7 @@ fn native() -> JobEntry {
         warnings: vec![],
         notes: vec![],
         refused: vec![],
+        contents: None,
         purity: PurityEntry::NotApplicable,
         smoke: SmokeEntry { runner: Some("native".into()), status: SmokeStatus::Pass, reason: None },
         status: Status::Ok,

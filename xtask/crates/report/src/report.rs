@@ -17,8 +17,9 @@ pub use markdown::markdown;
 pub use tables::{images_table, jobs_table};
 pub use terminal::terminal;
 pub use types::{
-    ArtifactEntry, CheckVerdict, FallbackEntry, ImageEntry, JobEntry, ManifestEntry, PurityEntry, Rejected,
-    Report, Sbom, SkippedEntry, SmokeEntry, SmokeStatus, Status, ToolchainEntry, Unmade,
+    ArtifactEntry, CheckVerdict, ContentsEntry, FallbackEntry, ForeignEntry, ImageEntry, JobEntry,
+    ManifestEntry, PurityEntry, Rejected, Report, Sbom, SkippedEntry, SmokeEntry, SmokeStatus, Status,
+    ToolchainEntry, Unmade,
 };
 
 impl Report {

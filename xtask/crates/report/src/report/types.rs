@@ -51,6 +51,9 @@ pub struct JobEntry {
     /// The calls of C compilers that a pure build refused and got on without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
+    /// What the program consists of, by the map of its link; none where nothing is known of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<ContentsEntry>,
     /// Whether the program is known to contain no C.
     pub purity: PurityEntry,
     /// The first start of the program.
@@ -132,6 +135,34 @@ pub enum CheckVerdict {
     Pass,
     /// The program must not be shipped.
     Fail,
+}
+
+/// What a program consists of, in bytes of code and data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ContentsEntry {
+    /// What rustc made of the program's packages.
+    pub rust: u64,
+    /// Rust's std.
+    pub std: u64,
+    /// The C library, start files and the runtime of the compiler.
+    pub c_library: u64,
+    /// What is none of these, mostly C.
+    pub foreign: Vec<ForeignEntry>,
+}
+
+/// A library or an object in a program that rustc did not make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignEntry {
+    /// The package that had it linked, with its version; none where it was no package.
+    pub package: Option<String>,
+    /// The name of the archive or object.
+    pub file: String,
+    /// How many of its objects are in the program.
+    pub objects: usize,
+    /// How many bytes they gave; none for a shared library.
+    pub bytes: Option<u64>,
+    /// How their compilers signed; empty where an assembler made them.
+    pub compilers: Vec<String>,
 }
 
 /// What is known about the absence of C.
