@@ -15,7 +15,7 @@ use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
-use crate::causes::{BuildSetting, diagnose};
+use crate::causes::{BuildSetting, ToolUse, diagnose, required};
 use crate::contents::records::{self, FoundRecord};
 use crate::contents::{BuildNames, SeenContents};
 use crate::failure::Failure;
@@ -51,6 +51,7 @@ impl Builder<'_> {
     pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         let mut spoiled = BTreeSet::new();
+        self.missing_tools(plan)?;
         for cohort in cohorts(&plan.jobs) {
             for (cohort, units) in leaks::split(cohort, self)? {
                 let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
@@ -70,6 +71,24 @@ impl Builder<'_> {
         // In the plan's order, whatever the cohorts were.
         built.sort_by_key(|built| plan.jobs.iter().position(|job| job == self::job(built)));
         Ok(built)
+    }
+
+    /// Warns, before anything is built, of programs that build scripts start by what their packages use, and that are not
+    /// here. A script may go on without, so that this ends nothing.
+    fn missing_tools(&self, plan: &Plan) -> Result<()> {
+        let host = self.site.host;
+        let present = |name: &str| host.program(name).is_some() || host.var_os(name).is_some();
+        // In a pure build they are traps, whatever is here.
+        for job in plan.jobs.iter().filter(|job| job.buildable() && !job.pure()) {
+            let Some(kept) = units::of_job(job, self)? else { continue };
+            for ToolUse { tool, by, help } in required(&kept.graph.script_needs(), present) {
+                let by = by.join(", ");
+                self.ui.warn_once(format!(
+                    "{tool} is not on this machine, and build scripts use it: {by}\n  help: {help}"
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Builds one cohort, which has so many units; adds its folder to `spoiled` where a trap was hit in it.

@@ -19,6 +19,7 @@ pub mod docker;
 mod labels;
 mod platform;
 mod texts;
+mod zone;
 
 pub use docker::rootfs_tar;
 pub use texts::texts;

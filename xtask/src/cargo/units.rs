@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::cohort::{Cohort, cohorts};
 use super::invocation::invocation;
 use crate::cargo::builder::Builder;
+use crate::package_id::name_and_version;
 use crate::plan::Job;
 use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 use xtask_files::error::{Error, Result};
@@ -77,6 +78,19 @@ impl UnitGraph {
     /// The folders of the packages that lie on this machine by their paths: members of the workspace, and others.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
         self.units.iter().filter_map(|unit| folder(&unit.pkg_id)).collect()
+    }
+
+    /// What build scripts use: the name of each package that has one, with the names of the packages that it needs for it.
+    pub fn script_needs(&self) -> Vec<(String, String)> {
+        let name = |unit: &Unit| name_and_version(&unit.pkg_id).0.to_owned();
+        let scripts = self.units.iter().filter(|unit| {
+            unit.mode == "build" && unit.target.kind.iter().any(|kind| kind == "custom-build")
+        });
+        let needs = scripts.flat_map(|unit| {
+            let needed = unit.dependencies.iter().filter_map(|edge| self.units.get(edge.index));
+            needed.map(|needed| (name(unit), name(needed))).collect::<Vec<_>>()
+        });
+        needs.collect()
     }
 
     /// The units that some lead to through such as are wanted, themselves among them.

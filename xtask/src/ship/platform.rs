@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::labels;
+use super::zone::missing_zone;
 use crate::record::{PackedPlatform, PlacedProgram, ProgramOrigin};
 use crate::runtime::{self, Misfit};
 use xtask_base::BaseImage;
@@ -73,6 +74,7 @@ pub(super) fn platform(
             image.name, runtime.user
         )
     }));
+    warned.extend(missing_zone(&image.name, &runtime.env, &whole));
     let spec = PlatformSpec { platform: platform.clone(), layers, runtime };
     Ok((PlatformDraft { placed, ours: top, brings_zones }, spec))
 }

@@ -53,3 +53,41 @@ fn a_tool_that_a_build_script_does_not_find_is_named() {
         "help: install it: apt-get install cmake",
     ]);
 }
+
+/// By the graph, before anything is built: a package named `cmake` starts the program of that name.
+#[test]
+fn a_tool_that_build_scripts_use_is_missed_before_the_build() {
+    need!("causes::graph", machine::std_for(&[HOST]), machine::programs(&["cc", "ar"]));
+    let mut space = Space::with_targets(&[HOST]);
+    space.write("cmake/Cargo.toml", "[package]\nname = \"cmake\"\nversion = \"0.1.0\"\nedition = \"2024\"\n");
+    space.write("cmake/src/lib.rs", "");
+    let manifest =
+        space.read("native/Cargo.toml") + "\n[build-dependencies]\ncmake = { path = \"../cmake\" }\n";
+    space.write("native/Cargo.toml", &manifest);
+    space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "ar", "git", "env"]);
+    let run = space.run(&["build", "--mode", "native"]).ended(0);
+    run.says(&[
+        "warning: cmake is not on this machine, and build scripts use it: native (cmake)",
+        "help: install it: apt-get install cmake, or name it by CMAKE",
+    ]);
+    // The pure mode does not have the package, and a tool by its variable is there.
+    space.run(&["build", "--mode", "pure"]).ended(0).never_says(&["build scripts use it"]);
+    space.set("CMAKE", "/opt/cmake");
+    space.run(&["build", "--mode", "native"]).ended(0).never_says(&["build scripts use it"]);
+}
+
+#[test]
+fn a_time_zone_that_an_image_lacks_is_said() {
+    need!("causes::zone", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    let image = |more: &str| {
+        let text = space.read("targets.toml");
+        let text = text.split("base = \"scratch\"").next().unwrap().to_owned();
+        space.write("targets.toml", &format!("{text}base = \"scratch\"\ntargets = [\"{HOST_MUSL}\"]\nenv = {{ TZ = \"Asia/Tokyo\" }}\n{more}"));
+        space.run(&["image", "--mode", "pure"]).ended(0)
+    };
+    let words = "warning: image app sets TZ=Asia/Tokyo, and has no /usr/share/zoneinfo/Asia/Tokyo";
+    image("").says(&[words, "`tzdata = true`"]);
+    image("tzdata = true\n").never_says(&[words]);
+}
