@@ -139,10 +139,10 @@ pub enum Command {
     /// again. stdout gets one `repository@digest` a line. Images are not signed yet.
     #[command(after_help = examples::PUBLISH)]
     Publish {
-        /// The repository; `{image}` stands for the name of the image [default: `to` of [publish] in targets.toml]
+        /// The repository; `{image}` stands for the name of the image [default: `publish.to` of targets.toml]
         #[arg(long, value_name = "REPOSITORY")]
         to: Option<String>,
-        /// A tag, such as `latest` or `{major}.{minor}`; can be repeated [default: `tags` of [publish], or `{version}`]
+        /// A tag, such as `latest` or `{major}.{minor}`; can be repeated [default: `publish.tags` of targets.toml, or `{version}`]
         #[arg(long = "tag", value_name = "TAG")]
         tags: Vec<String>,
         /// Print every request with digest and size, and send none

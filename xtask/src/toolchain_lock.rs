@@ -82,7 +82,7 @@ impl ToolchainLock {
     /// Reads the file; none where it is not there.
     ///
     /// # Errors
-    /// [`xtask_files::error::Kind::Usage`] where it is no such file, with line and column.
+    /// [`xtask_files::error::ExitKind::Usage`] where it is no such file, with line and column.
     pub fn load(file: &Path) -> Result<Option<Self>> {
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(&text, file).map(Some),

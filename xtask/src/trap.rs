@@ -113,7 +113,7 @@ impl Traps {
     /// Whether a build that failed may have done so without a trap for its target.
     ///
     /// # Errors
-    /// [`xtask_files::error::Kind::Failed`] with every call that was made; and as [`Traps::hits`].
+    /// [`xtask_files::error::ExitKind::Failed`] with every call that was made; and as [`Traps::hits`].
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
         let own: Vec<&Hit> =

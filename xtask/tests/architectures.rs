@@ -58,7 +58,8 @@ fn starts(arch: DebianArch, triple: &str, qemu: &str, machine: &str) {
     // The loader is a program too, and says what it is part of.
     let loaders = base.rootfs.iter().filter(|(path, node)| {
         let name = path.rsplit('/').next().unwrap_or_default();
-        (name.starts_with("ld-linux") || name.starts_with("ld64.so")) && matches!(node.kind, Kind::File(_))
+        (name.starts_with("ld-linux") || name.starts_with("ld64.so"))
+            && matches!(node.kind, FileKind::File(_))
     });
     let loaders: Vec<&str> = loaders.map(|(path, _)| path).collect();
     let [loader] = loaders[..] else { panic!("{arch} has the loaders {loaders:?}") };

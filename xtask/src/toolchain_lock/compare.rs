@@ -52,7 +52,7 @@ pub fn drifts(lock: &ToolchainLock, here: &ToolchainLock) -> Vec<Drift> {
 /// warning. `here` is what the plan would build with.
 ///
 /// # Errors
-/// [`xtask_files::error::Kind::Missing`] with everything that differs, since the locked tool is not on this machine.
+/// [`xtask_files::error::ExitKind::Missing`] with everything that differs, since the locked tool is not on this machine.
 pub fn check(lock: &ToolchainLock, here: &ToolchainLock, plan: &Plan, locked: bool, ui: &Ui) -> Result<()> {
     let mut drifts = drifts(lock, here);
     // A job that fell back builds with nothing that could be compared.

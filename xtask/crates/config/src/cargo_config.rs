@@ -70,7 +70,7 @@ impl CargoConfig {
     /// Asks Cargo for the configuration that holds in the folder `dir`.
     ///
     /// # Errors
-    /// Where Cargo does not answer: [`Kind::Usage`](xtask_files::error::Kind::Usage) with its own words where a file is
+    /// Where Cargo does not answer: [`Kind::Usage`](xtask_files::error::ExitKind::Usage) with its own words where a file is
     /// broken.
     pub fn ask(host: &Host, dir: &Path) -> Result<Self> {
         let cmd = Cmd::new(host.cargo())
