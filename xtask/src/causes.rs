@@ -1,7 +1,7 @@
 //! Why a build failed, from what Cargo, compilers, linkers and build scripts say: their own line that tells, the package it is
 //! about, and for known causes what is behind it and what mends it. Pure.
 //!
-//! [`excerpt`] finds the words that belong to the first error; the rules of [`rules`] read them.
+//! `excerpt` finds the words that belong to the first error; the rules of `rules` read them.
 
 mod excerpt;
 mod packages;

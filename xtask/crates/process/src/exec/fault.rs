@@ -3,7 +3,7 @@
 //!
 //! A fault is told from facts where there are any: the system's error number, a signal, an experiment in the folder. A
 //! program that fails because of a call to the system only prints what the C library or its own run-time says of the
-//! error, so that this is looked for in its words, too ([`SYSTEM_ERRORS`]).
+//! error, so that this is looked for in its words, too (`SYSTEM_ERRORS`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
