@@ -15,9 +15,9 @@ use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
-use crate::causes::{BuildSetting, ToolUse, diagnose, required};
+use crate::causes::{BuildSetting, Cause, ToolUse, diagnose, required};
 use crate::contents::records::{self, FoundRecord};
-use crate::contents::{BuildNames, SeenContents};
+use crate::contents::{BuildNames, SeenContents, by_others, of_other_machines};
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
@@ -430,6 +430,12 @@ impl Builder<'_> {
                 Some(FoundRecord::Unseen(why)) => Err(why),
                 Some(FoundRecord::None) | None => Err("its link was not recorded".to_owned()),
             };
+            if let (Ok(contents), Some(chosen)) = (&draft.contents, &draft.job.toolchain) {
+                draft.build.other_compilers = by_others(&contents.parts, &draft.scripts, &chosen.version);
+                for line in &draft.build.other_compilers {
+                    self.ui.warn(format!("{}: {line}", draft.job.title()));
+                }
+            }
         }
         Ok(())
     }
@@ -538,12 +544,23 @@ impl UnprovenBuild {
             Some(program) => Ok(BuiltProgram { job, program, build, purity, contents, scripts }),
             None => {
                 let musl_gcc = job.toolchain.as_ref().is_some_and(|chosen| chosen.provider == Provider::Musl);
-                let diagnosis = diagnose(&said, &BuildSetting { target: &job.target.triple, musl_gcc });
+                let target = &job.target.triple;
+                let mut diagnosis = diagnose(&said, &BuildSetting { target, musl_gcc });
+                // Linkers name an object, or only what it would have defined.
+                if said.contains(LINK_FAILED)
+                    && let Some(other) = of_other_machines(&scripts, target).first()
+                {
+                    diagnosis.package = Some(other.package.clone());
+                    diagnosis.cause = Some(Cause { why: other.why(target), help: other.help(target) });
+                }
                 Err(Box::new(UnbuiltJob { job, build, failure: Failure::Cargo { said, diagnosis } }))
             }
         }
     }
 }
+
+/// How rustc begins the error of a link that failed.
+const LINK_FAILED: &str = "error: linking with `";
 
 /// Below this space on a file system, in bytes, a build that failed has probably failed by that.
 const SPACE: u64 = 16_000_000;

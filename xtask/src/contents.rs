@@ -7,10 +7,12 @@ use xtask_files::human_size;
 use xtask_link_map::LinkAccount;
 
 mod asker;
+mod compilers;
 pub mod records;
 mod rlib;
 
 pub use asker::{AskedWay, BuildNames, LinkAsker};
+pub use compilers::{OtherMachine, by_others, of_other_machines};
 
 /// What a program consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

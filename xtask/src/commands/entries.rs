@@ -96,7 +96,7 @@ fn job(job: &Job, build: &BuildRecord) -> report::JobEntry {
         }),
         artifact: None,
         gate: None,
-        warnings: host_c.chain(build.shipped.iter().cloned()).collect(),
+        warnings: host_c.chain(build.shipped.iter().chain(&build.other_compilers).cloned()).collect(),
         notes: build.notes.clone(),
         refused: build.refused.clone(),
         contents: None,

@@ -26,6 +26,8 @@ pub struct BuildRecord {
     pub notes: Vec<String>,
     /// The calls of C compilers for the target that a pure build refused and got on without, a line each.
     pub refused: Vec<String>,
+    /// Libraries that build scripts made with another compiler than the job's, a line each.
+    pub other_compilers: Vec<String>,
     /// C that build scripts compiled for the host during a pure build, a line each.
     pub host_c: Vec<String>,
     /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.

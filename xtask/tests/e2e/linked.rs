@@ -179,3 +179,57 @@ fn a_program_with_c_says_how_much_and_from_whom() {
         "{run}"
     );
 }
+
+/// A component whose build script compiles with `cc`, whatever the target.
+fn with_plain_cc(targets: &[(&str, &str)]) -> Space {
+    let space = Space::bare();
+    space.targets(targets);
+    let script = "fn main() {
+        let out = std::env::var(\"OUT_DIR\").unwrap();
+        let run = |program: &str, args: &[&str]| {
+            assert!(std::process::Command::new(program).args(args).status().unwrap().success());
+        };
+        run(\"cc\", &[\"-fPIC\", \"-c\", \"c/answer.c\", \"-o\", &format!(\"{out}/answer.o\")]);
+        run(\"ar\", &[\"crs\", &format!(\"{out}/libanswer.a\"), &format!(\"{out}/answer.o\")]);
+        println!(\"cargo::rustc-link-search=native={out}\");
+        println!(\"cargo::rustc-link-lib=static=answer\");
+    }";
+    space.write("native/build.rs", script);
+    space
+}
+
+#[test]
+fn objects_for_another_machine_are_named_with_their_package() {
+    need!(
+        "linked::machine",
+        machine::std_for(&[machine::ARM]),
+        machine::programs(&["cc", "ar", "aarch64-linux-gnu-gcc"])
+    );
+    let space = with_plain_cc(&[(machine::ARM, "")]);
+    let run = space.run(&["build", "--mode", "native", "--json"]).ended(1);
+    let report: Value = run.json();
+    let error = job(&report, machine::ARM)["error"].as_str().unwrap();
+    let why = format!(" has objects for {} linked (libanswer.a(answer.o) in ", std::env::consts::ARCH);
+    assert!(error.contains("cause: native ") && error.contains(&why), "{run}");
+    assert!(
+        error.contains("calls a compiler by a bare name") && error.contains("CC_aarch64_unknown_linux_gnu"),
+        "{run}"
+    );
+}
+
+#[test]
+fn objects_of_another_compiler_are_named() {
+    need!(
+        "linked::compiler",
+        machine::std_for(&[HOST_MUSL]),
+        machine::programs(&["gcc", "ar"]),
+        machine::zig()
+    );
+    let mut space = with_plain_cc(&[(HOST_MUSL, "cc = \"zig\"")]);
+    space.with_zig();
+    let run = space.run(&["build", "--mode", "native", "--json"]).ended(0);
+    let report: Value = run.json();
+    let warnings = job(&report, HOST_MUSL)["warnings"].to_string();
+    assert!(warnings.contains("libanswer.a was made by GCC: ("), "{run}");
+    assert!(warnings.contains("not by zig "), "{run}");
+}

@@ -23,6 +23,11 @@ pub(super) fn machine(triple: &Triple) -> Option<(ElfMachine, u8, Endian)> {
     Some((ElfMachine(machine.0), bits, endian))
 }
 
+/// The processor family of a target's objects; none for an architecture without a row here.
+pub fn target_machine(triple: &Triple) -> Option<ElfMachine> {
+    machine(triple).map(|(machine, ..)| machine)
+}
+
 /// The floating-point convention of a target, where programs of one machine differ by it.
 pub(super) fn float(triple: &Triple) -> Option<Float> {
     match (triple.arch(), triple.env()) {

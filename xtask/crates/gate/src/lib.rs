@@ -43,6 +43,7 @@ pub use check::{Finding, Limits, Root, Severity, StartSetting, as_error, check};
 pub use closure::{Closure, Gap, Interpreter, LoadedObject};
 pub use culprit::{Culprit, blame, culprit};
 pub use dso::{Import, Object, Pages, Required, VersionQuery};
+pub use expect::target_machine;
 pub use facts::{ElfMachine, Endian, Facts, Float, Linkage, Stack, VersionNeed};
 pub use format::{Format, is_whole_pe};
 pub use glibc::Glibc;

@@ -174,7 +174,7 @@ fn self_contained(arg: &str) -> bool {
 }
 
 /// Options of the linker that zig's front end takes, without dashes and value: tried one by one with 0.15.2.
-const TAKEN: [&str; 53] = [
+const TAKEN: [&str; 54] = [
     "as-needed",
     "no-as-needed",
     "build-id",
@@ -198,6 +198,7 @@ const TAKEN: [&str; 53] = [
     "gc-sections",
     "no-gc-sections",
     "print-gc-sections",
+    "print-map",
     "export-dynamic",
     "E",
     "sort-section",
