@@ -13,6 +13,7 @@ pub mod discovery;
 pub mod failure;
 pub mod init;
 pub mod internal;
+pub mod licenses;
 pub mod outcome;
 pub mod package_id;
 pub mod place;

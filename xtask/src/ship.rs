@@ -2,9 +2,10 @@
 //! are [`xtask_oci`]'s and [`crate::archive`]'s.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::archive::{self, ArchiveSpec};
+use crate::plan::Job;
 use crate::record::{
     ImageOf, IndexDigests, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin, StagedIndex,
     VerifiedProgram,
@@ -33,6 +34,9 @@ pub struct PackedImages {
     pub names: StagedImages,
 }
 
+/// What finds the file with the licence texts of the packages in the program of a job; none where they are not known.
+pub type TextsOf<'a> = dyn FnMut(&Job) -> Result<Option<PathBuf>> + 'a;
+
 /// Packs images. They ship when they are committed.
 ///
 /// # Errors
@@ -41,13 +45,13 @@ pub fn pack(
     images: Vec<ImageOf<PlacedProgram>>,
     config: &Config,
     origin: &ProgramOrigin,
-    dist: &Path,
-    cache: &Path,
+    texts_of: &mut TextsOf<'_>,
+    (dist, cache): (&Path, &Path),
     ui: &Ui,
 ) -> Result<PackedImages> {
     let (mut drafts, mut specs) = (Vec::new(), Vec::new());
     for image in images {
-        let (draft, spec) = ImageDraft::of(image, config, origin, ui)?;
+        let (draft, spec) = ImageDraft::of(image, config, origin, texts_of, ui)?;
         drafts.push(draft);
         specs.push(spec);
     }
@@ -93,12 +97,15 @@ impl ImageDraft {
         image: ImageOf<PlacedProgram>,
         config: &Config,
         origin: &ProgramOrigin,
+        texts_of: &mut TextsOf<'_>,
         ui: &Ui,
     ) -> Result<(Self, ImageSpec)> {
         let ImageOf { placed, whole: (), platforms } = image;
         let (mut drafts, mut specs, mut warned) = (Vec::new(), Vec::new(), BTreeSet::new());
         for program in platforms {
-            let (draft, spec) = platform::platform(&placed.config, program, config, origin, &mut warned)?;
+            let texts = texts_of(program.program.job())?;
+            let made = platform::Makings { config, origin, texts: texts.as_deref() };
+            let (draft, spec) = platform::platform(&placed.config, program, &made, &mut warned)?;
             drafts.push(draft);
             specs.push(spec);
         }
@@ -154,7 +161,7 @@ pub fn archives(
     programs: &[&VerifiedProgram],
     config: &Config,
     origin: &ProgramOrigin,
-    top: &Path,
+    (top, texts_of): (&Path, &mut TextsOf<'_>),
     (dist, cache): (&Path, &Path),
     ui: &Ui,
 ) -> Result<()> {
@@ -162,15 +169,18 @@ pub fn archives(
     for line in left_out {
         ui.warn(line);
     }
-    let spec = |program: &&VerifiedProgram| ArchiveSpec {
-        bin: config.app.bin.clone(),
-        version: origin.package.version.to_string(),
-        triple: program.job().target.triple.clone(),
-        program: program.stored.artifact.path.clone(),
-        files: files.clone(),
-        created: origin.created,
+    let mut spec = |program: &&VerifiedProgram| {
+        let files = files.iter().cloned().chain(texts_of(program.job())?).collect();
+        Ok(ArchiveSpec {
+            bin: config.app.bin.clone(),
+            version: origin.package.version.to_string(),
+            triple: program.job().target.triple.clone(),
+            program: program.stored.artifact.path.clone(),
+            files,
+            created: origin.created,
+        })
     };
-    let specs: Vec<ArchiveSpec> = programs.iter().map(spec).collect();
+    let specs = programs.iter().map(&mut spec).collect::<Result<Vec<ArchiveSpec>>>()?;
     for archive in archive::write(&specs, dist, cache, cores())? {
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         ui.step("Archived", format!("{name} ({})", xtask_files::human_size(archive.size)));

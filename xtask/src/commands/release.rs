@@ -8,6 +8,7 @@ use super::entries::report;
 use super::pipeline::{PlannedRun, packing};
 use super::shipped::{self, Shipped, place, ship};
 use crate::cli::{Common, Planning, SetupFlag};
+use crate::licenses::LicenseWriter;
 use crate::place::Placements;
 use crate::plan::Job;
 use crate::record::{ImageOf, ListedPlatform, ListedProgram, VerifiedProgram};
@@ -30,7 +31,16 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let Placements { programs, images } = place(&start, verified)?;
     let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
     let shipping: Vec<&VerifiedProgram> = programs.iter().flatten().map(|program| &**program).collect();
-    archives(&shipping, &start.config, &origin, &start.top(), (&dist, &start.memo()), ui)?;
+    let (builder, top) = (start.builder(), start.top());
+    let mut licenses = LicenseWriter::new(&builder, top.clone());
+    archives(
+        &shipping,
+        &start.config,
+        &origin,
+        (&top, &mut |job| licenses.file(job)),
+        (&dist, &start.memo()),
+        ui,
+    )?;
     let Listed { programs, images } = bills::release(&start, programs, images, &origin)?;
 
     let report = report(&start, &programs, &images, &missing)?;

@@ -1,9 +1,10 @@
 //! From verified programs to images that ship: placed on their bases, packed, started, committed and measured.
 
 use super::pipeline::{Packing, PlannedRun};
+use crate::licenses::LicenseWriter;
 use crate::outcome::Smoke;
 use crate::place::{self, Placements};
-use crate::plan::{PlanRequest, setup_command};
+use crate::plan::{Job, PlanRequest, setup_command};
 use crate::record::{
     ImageOf, ImageStep, ListedPlatform, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin,
     StagedIndex, StartedPlatform, UnmadeImage, WhyUnmade,
@@ -75,7 +76,12 @@ pub(super) fn ship(
             Err(unmade) => missing.push(Missing::of(unmade, start)),
         }
     }
-    let PackedImages { images, mut names } = ship::pack(images, &start.config, origin, &dist, &memo, ui)?;
+    let PackedImages { images, mut names } = {
+        let builder = start.builder();
+        let mut licenses = LicenseWriter::new(&builder, start.top());
+        let texts_of = &mut |job: &Job| licenses.file(job);
+        ship::pack(images, &start.config, origin, texts_of, (&dist, &memo), ui)?
+    };
     let (mut shipped, mut failed) = (Vec::new(), Vec::new());
     for (image, platforms) in started(images, start)? {
         match settled(image, platforms, &mut names, start)? {

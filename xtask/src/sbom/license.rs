@@ -45,6 +45,19 @@ impl License {
     }
 }
 
+impl License {
+    /// The licence as an SPDX expression: other words as a reference that holds what of them may stand in one.
+    pub fn spdx(&self) -> String {
+        let words = match self {
+            Self::Expression { expression, .. } => return expression.clone(),
+            Self::Named { license } => license.name.as_str(),
+        };
+        let other = |c: char| !(c.is_ascii_alphanumeric() || c == '.');
+        let parts: Vec<&str> = words.split(other).filter(|part| !part.is_empty()).collect();
+        format!("LicenseRef-{}", if parts.is_empty() { "unnamed".to_owned() } else { parts.join("-") })
+    }
+}
+
 /// Whether a text has the shape of an SPDX expression (SPDX 2.3, annex D). Whether SPDX lists its names is not asked:
 /// the list grows with each of its versions.
 fn is_expression(text: &str) -> bool {
@@ -111,7 +124,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_label_is_an_expression() {
+        for (text, label) in [
+            ("MIT/Apache-2.0", "MIT OR Apache-2.0"),
+            ("Apache-2.0 WITH LLVM-exception", "Apache-2.0 WITH LLVM-exception"),
+            ("MIT License", "LicenseRef-MIT-License"),
+            ("see (the) LICENSE.txt!", "LicenseRef-see-the-LICENSE.txt"),
+            ("…", "LicenseRef-unnamed"),
+        ] {
+            assert_eq!(License::of(text).spdx(), label);
+            assert!(is_expression(label), "{label}");
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_label_is_an_expression(text in "\\PC{0,24}") {
+            prop_assert!(is_expression(&License::of(&text).spdx()));
+        }
+
         #[test]
         fn any_text_is_an_expression_or_a_name(text in "[A-Z()/+ .-]{0,24}|\\PC{0,24}") {
             let json = serde_json::to_value(License::of(&text)).unwrap();

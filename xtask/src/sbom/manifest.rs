@@ -2,7 +2,7 @@
 //! `cargo metadata`, which wants every package of the lock file, those of other programs and targets among them, and
 //! fetches what is not here.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -25,10 +25,16 @@ pub struct CargoManifest {
 /// The manifest of the package `name`, one of whose crates begins with the file `src_path`; none where there is none
 /// above that file.
 pub fn read(name: &str, src_path: &Path) -> Option<CargoManifest> {
+    locate(name, src_path).map(|(_, manifest)| manifest)
+}
+
+/// The same with the folder of the package.
+pub fn locate(name: &str, src_path: &Path) -> Option<(PathBuf, CargoManifest)> {
     src_path.ancestors().skip(1).find_map(|folder| {
         let manifest = table(folder)?;
         let package = manifest.get("package").or_else(|| manifest.get("project"))?.as_table()?;
-        (package.get("name")?.as_str()? == name).then(|| of(package, &|| workspace(folder)))
+        let found = || (folder.to_owned(), of(package, &|| workspace(folder)));
+        (package.get("name")?.as_str()? == name).then(found)
     })
 }
 

@@ -4,6 +4,7 @@
 use crate::plan::Job;
 use crate::record::ProgramOrigin;
 use crate::runtime::Labels;
+use crate::sbom::license::License;
 use xtask_base::{BaseImage, Distroless};
 use xtask_config::Config;
 use xtask_oci::document::{annotation, rfc3339};
@@ -18,7 +19,7 @@ pub(super) fn annotations(config: &Config, origin: &ProgramOrigin) -> Labels {
         (annotation::VERSION, Some(package.version.to_string())),
         (annotation::REVISION, origin.revision.clone()),
         (annotation::DESCRIPTION, package.description.clone()),
-        (annotation::LICENSES, package.license.clone()),
+        (annotation::LICENSES, package.license.as_deref().map(|text| License::of(text).spdx())),
         (annotation::SOURCE, package.repository.clone()),
         (annotation::URL, package.homepage.clone()),
         (annotation::DOCUMENTATION, package.documentation.clone()),

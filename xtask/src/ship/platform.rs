@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::labels;
 use super::zone::missing_zone;
+use crate::licenses;
 use crate::record::{PackedPlatform, PlacedProgram, ProgramOrigin};
 use crate::runtime::{self, Misfit};
 use xtask_base::BaseImage;
@@ -30,6 +31,14 @@ impl PlatformDraft {
     }
 }
 
+/// What all platforms of an image are made from, beside their programs.
+pub(super) struct Makings<'a> {
+    pub(super) config: &'a Config,
+    pub(super) origin: &'a ProgramOrigin<'a>,
+    /// The file with the licence texts of the program's packages.
+    pub(super) texts: Option<&'a Path>,
+}
+
 /// What an image is made of for one platform. What is to be warned of is added to `warned`.
 ///
 /// # Errors
@@ -37,8 +46,7 @@ impl PlatformDraft {
 pub(super) fn platform(
     image: &Image,
     placed: PlacedProgram,
-    config: &Config,
-    origin: &ProgramOrigin,
+    &Makings { config, origin, texts }: &Makings<'_>,
     warned: &mut BTreeSet<String>,
 ) -> Result<(PlatformDraft, PlatformSpec)> {
     let (bin, platform) = (&config.app.bin, &placed.platform);
@@ -54,6 +62,10 @@ pub(super) fn platform(
             top(image, bin, program, &below, brings_zones)?
         }
     };
+    if let Some(texts) = texts {
+        let path = format!("{}/{bin}/{}", licenses::folder(bin), licenses::FILE);
+        lay(&mut top, &below, &path, Node::disk(0o644, texts))?;
+    }
     let mut whole = below.clone();
     for (path, node) in top.iter() {
         whole.put(path, node.clone())?;

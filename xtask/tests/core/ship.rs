@@ -96,7 +96,7 @@ fn packed(
             Err(image) => unmade.push(image),
         }
     }
-    let staged = pack(placed, &config, &origin, &dist, &cache, &ui).unwrap();
+    let staged = pack(placed, &config, &origin, &mut |_| Ok(None), (&dist, &cache), &ui).unwrap();
     (staged.names.commit().unwrap(), unmade)
 }
 

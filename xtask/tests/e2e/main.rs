@@ -19,6 +19,7 @@ mod fallback;
 mod flags;
 mod interrupted;
 mod libraries;
+mod licenses;
 mod linked;
 mod linkers;
 mod litter;
