@@ -119,8 +119,10 @@ fn zigs_lld_takes_what_its_front_end_refuses() {
             println!(\"cargo::rustc-link-arg-bins=-fuse-ld=nowhere\");
         }",
     );
-    space.run(&["verify", "--providers", "zig", "--mode", "native"]).ended(0);
+    let run = space.run(&["verify", "--providers", "zig", "--mode", "native"]).ended(0);
     assert!(space.says(HOST_MUSL, "native").contains("native=true"));
+    // The user's own map is read, too.
+    assert!(run.stderr().contains(" of C, from native"), "{run}");
     assert_eq!(stack(&space, HOST_MUSL, "native"), "0x200000");
     let maps = Space::finish(&space.cmd("find").args(["target/xtask", "-name", "link.map"])).ended(0);
     assert!(maps.stdout().contains("link.map"), "there is no map");

@@ -90,7 +90,7 @@ impl MappedLink<'_> {
         let scratch = LinkScratch::new(self.records, &name);
         let Some((out, errors)) = scratch.streams() else { return plain.replace() };
         // A map that the user asks for stays where it was asked for.
-        let asked = given.map.as_deref().filter(|_| self.request != MapRequest::Printed);
+        let asked = given.map.as_deref();
         let map = asked.unwrap_or(&scratch.map);
         let cmd = match asked {
             Some(_) => plain.clone(),
@@ -103,7 +103,7 @@ impl MappedLink<'_> {
             let code = plain.pass_through();
             return if code == 0 { write(&record, &LinkRecord::unseen(given, why), code) } else { code };
         }
-        let printed = self.request == MapRequest::Printed && code == 0;
+        let printed = self.request == MapRequest::Printed && asked.is_none() && code == 0;
         scratch.hand_on(&told, printed);
         if code != 0 {
             return code;
