@@ -10,6 +10,7 @@ use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{build_dir, flags, invocation};
 use crate::cargo::leaks;
+use crate::cargo::link_flags::{absent_linker, origin, refused};
 use crate::cargo::messages::{Message, parse};
 use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
@@ -23,7 +24,9 @@ use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
 use xtask_compilers::toolchain::Provider;
+use xtask_compilers::toolchain::arguments::left_out::{LeftOutArgument, read_notes};
 use xtask_compilers::toolchain::mapped_link;
+use xtask_compilers::toolchain::stand_in::LEFT_OUT;
 use xtask_files as files;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
@@ -116,7 +119,11 @@ impl Builder<'_> {
             self.run_again(&written, cohort, job, &dir)?;
         }
         self.before(masks.as_ref());
-        let invoke = |cohort: &Cohort| invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site);
+        let notes = dir.join("left-out.log");
+        let _ = std::fs::remove_file(&notes);
+        let invoke = |cohort: &Cohort| {
+            invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site).env(LEFT_OUT, &notes)
+        };
         let cmd = invoke(cohort);
         let begun = SystemTime::now();
         let title = match &cohort.jobs[..] {
@@ -125,6 +132,7 @@ impl Builder<'_> {
         };
         let shown = Shown { title: &title, units };
         let call = self.call(&cmd, masks.as_ref(), Some(shown))?;
+        self.say_left_out(cohort, &title, &notes, &call.scripts);
         let spare = [self.site.target_directory, dir.as_path(), self.work.as_path()];
         let changed = match call.worked {
             true => written_since(begun, &call.scripts, &call.programs, &spare),
@@ -168,10 +176,13 @@ impl Builder<'_> {
                 company: cohort.jobs.len(),
                 ..BuildRecord::default()
             };
-            let (scripts, mut said) = (scripts.cloned().collect(), said.errors.clone());
+            let (scripts, mut said): (Vec<Script>, _) = (scripts.cloned().collect(), said.errors.clone());
             match &program {
                 Some(program) => self.warn_of_paths(job, program)?,
-                None => said.insert_str(0, &fault(&dir)),
+                None => {
+                    let linker = absent_linker(job, &scripts).map(|error| format!("error: {error}\n"));
+                    said.insert_str(0, &(fault(&dir) + &linker.unwrap_or_default()));
+                }
             }
             drafts.push(UnprovenBuild {
                 job: job.clone(),
@@ -247,6 +258,24 @@ impl Builder<'_> {
             false => {
                 Err(Error::failed(format!("`{}` ended with {}", cmd.line(), output.end))
                     .found(output.errors()))
+            }
+        }
+    }
+
+    /// Says what linkers were not given: what a person has to know always, the rest with `-v`.
+    fn say_left_out(&self, cohort: &Cohort, title: &str, notes: &Path, scripts: &[Script]) {
+        let by_flags =
+            cohort.jobs.iter().flat_map(|job| refused(job).into_iter().map(|it| (it, job.title())));
+        let mut said: BTreeMap<LeftOutArgument, String> = by_flags.collect();
+        for left_out in read_notes(notes) {
+            said.entry(left_out).or_insert_with(|| title.to_owned());
+        }
+        for (left_out, title) in said {
+            let origin = origin(&left_out.argument, &cohort.jobs, scripts);
+            let origin = origin.map(|origin| format!(" ({origin})")).unwrap_or_default();
+            match left_out.reason.matters() {
+                true => self.ui.warn(format!("{title}: {left_out}{origin}")),
+                false => self.ui.detail("Left out", format!("{title}: {left_out}{origin}")),
             }
         }
     }

@@ -8,6 +8,7 @@ pub mod flag_origin;
 pub mod inherited;
 pub mod invocation;
 pub mod leaks;
+pub mod link_flags;
 pub mod messages;
 pub mod path_maps;
 pub mod reached;

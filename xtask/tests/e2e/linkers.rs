@@ -3,7 +3,7 @@
 use serde_json::json;
 use xtask_test_support::need;
 
-use crate::machine::{self, ARM_MUSL, HOST_MUSL};
+use crate::machine::{self, ARM_MUSL, HOST, HOST_MUSL};
 use crate::run::job;
 use crate::space::Space;
 
@@ -43,16 +43,59 @@ fn what_a_build_script_says_to_a_driver_is_understood_by_every_linker() {
     }
 }
 
+/// A choice of a linker that no machine has, as developers keep it for their own.
+const CHOICE: &str = "[target.'cfg(target_os = \"linux\")']\nrustflags = [\"-Clink-arg=-fuse-ld=nowhere\"]\n";
+
 #[test]
-fn a_linker_that_another_machine_has_is_left_out_or_named() {
-    need!("linkers::other", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+fn a_linker_that_another_machine_has_is_left_out_and_said_where_it_means_nothing() {
+    need!("linkers::left_out", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[HOST_MUSL]);
-    space.write(
-        ".cargo/config.toml",
-        "[target.'cfg(target_os = \"linux\")']\nrustflags = [\"-Clink-arg=-fuse-ld=nowhere\"]\n",
+    space.write(".cargo/config.toml", CHOICE);
+    // The second run links nothing, and says it again.
+    for _ in 0..2 {
+        let run = space.run(&["verify", "--mode", "pure"]).ended(0);
+        let said = run.stderr();
+        let line =
+            said.lines().find(|line| line.contains("-fuse-ld=nowhere")).unwrap_or_else(|| panic!("{run}"));
+        assert!(line.contains("warning") && line.contains("rust-lld"), "{line}");
+        assert!(line.contains(".cargo/config.toml"), "{line}");
+    }
+    // What a build script asks for: its package, and with -v what matters to nobody.
+    space.write(".cargo/config.toml", "");
+    space.write("app/build.rs", &ASKS.replace("\"-pthread\"", "\"-fuse-ld=elsewhere\", \"-pthread\""));
+    let run = space.run(&["verify", "--mode", "pure", "-v"]).ended(0);
+    let said = run.stderr();
+    let has = |words: &[&str]| said.lines().any(|line| words.iter().all(|word| line.contains(word)));
+    assert!(has(&["warning", "-fuse-ld=elsewhere", "the build script of app 1.2.3"]), "{run}");
+    assert!(has(&["Left out", "-lm is left out"]) && has(&["Left out", "-pthread", "build script"]), "{run}");
+}
+
+#[test]
+fn a_linker_that_a_driver_does_not_find_is_named() {
+    need!("linkers::absent", machine::std_for(&[HOST]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[HOST]);
+    space.write(".cargo/config.toml", &CHOICE.replace("nowhere", "gold"));
+    let mut space = space;
+    // gcc knows the name, and has no such linker on its way.
+    let cc = machine::find("cc").unwrap();
+    let refuse = "echo \"collect2: fatal error: cannot find 'ld'\" >&2; exit 1";
+    let text = format!(
+        "for a in \"$@\"; do [ \"$a\" = -fuse-ld=gold ] && {{ {refuse}; }}; done; exec {} \"$@\"",
+        cc.display()
     );
-    let run = space.run(&["verify", "--mode", "pure"]).ended(0);
-    assert!(space.says(HOST_MUSL, "pure").contains("native=false"), "{run}");
+    space.script("../cc-bin/cc", &text);
+    let bin = space.path("../cc-bin");
+    space.path_first(&bin);
+    let run = space.run(&["verify", "--mode", "pure"]).ended(1);
+    let said = run.stderr();
+    for words in [
+        "error: the linker gold is not here",
+        "-fuse-ld=gold asks for it",
+        ".cargo/config.toml",
+        "help: install gold",
+    ] {
+        assert!(said.contains(words), "{words}: {run}");
+    }
 }
 
 /// C that gcc and clang compile: undefined behaviour that everybody relies on, features that a function turns on for itself,

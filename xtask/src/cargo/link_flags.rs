@@ -1,0 +1,121 @@
+//! What flags for rustc say to the linker of a job: what that linker is not given, and which other one they ask for.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::plan::Job;
+use crate::trap::Script;
+use xtask_compilers::toolchain::arguments::left_out::LeftOutArgument;
+use xtask_compilers::toolchain::arguments::{lld, read};
+use xtask_compilers::toolchain::zig::{LinkTarget, link_line};
+use xtask_compilers::toolchain::{Link, Linker};
+use xtask_files::error::Error;
+use xtask_process::exec::Cmd;
+use xtask_triple::flags::codegen_options;
+
+/// How long a driver may take to ask its linker for its version.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The option of drivers that chooses their linker.
+const CHOICE: &str = "-fuse-ld=";
+
+/// An argument for the linker, with the place where it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkFlag {
+    /// The argument.
+    pub argument: String,
+    /// Where it stands, for a person.
+    pub origin: String,
+}
+
+/// The arguments for the linker in the user's flags and in those of targets.toml, in order.
+pub fn link_flags(job: &Job) -> Vec<LinkFlag> {
+    let user = job.user.flags.all().map(|flag| (flag.text.as_str(), flag.origin.as_str()));
+    let own = job.target.rustflags.iter().map(|flag| (flag.as_str(), "rustflags in targets.toml"));
+    let flags: Vec<(&str, &str)> = user.chain(own).collect();
+    let mut all = Vec::new();
+    for (at, name, value) in codegen_options(flags.iter().map(|(text, _)| *text)) {
+        let mut add =
+            |word: &str| all.push(LinkFlag { argument: word.to_owned(), origin: flags[at].1.to_owned() });
+        match name.as_str() {
+            "link-arg" => add(value),
+            "link-args" => value.split_whitespace().for_each(add),
+            _ => {}
+        }
+    }
+    all
+}
+
+/// What flags ask for that the linker of a job is not given and that a person has to know, whether or not it is started.
+pub fn refused(job: &Job) -> Vec<LeftOutArgument> {
+    let words = link_flags(job).into_iter().map(|flag| flag.argument);
+    let left_out = match &job.linker {
+        Some(Linker::RustLld { .. }) => lld::arguments(read(words), &|_| false).left_out,
+        Some(Linker::Driver { link: Link::Zig, .. }) => {
+            link_line(words, LinkTarget::from(&job.target.triple), &|_| false).left_out
+        }
+        _ => Vec::new(),
+    };
+    left_out.into_iter().filter(|it| it.reason.matters()).collect()
+}
+
+/// Where an argument of the linker comes from, as far as that is known.
+pub fn origin(argument: &str, jobs: &[&Job], scripts: &[Script]) -> Option<String> {
+    let flags = jobs.iter().flat_map(|job| link_flags(job));
+    let written = flags.into_iter().find(|flag| {
+        argument.split(' ').any(|word| word == flag.argument) || flag.argument.contains(argument)
+    });
+    written.map(|flag| flag.origin).or_else(|| {
+        let script =
+            scripts.iter().find(|script| asked(script).iter().any(|word| word.contains(argument)))?;
+        Some(format!("the build script of {}", script.name()))
+    })
+}
+
+/// What a build script asks of the linker: Cargo keeps its words beside its `OUT_DIR`.
+fn asked(script: &Script) -> Vec<String> {
+    let said = std::fs::read(script.out_dir.with_file_name("output")).unwrap_or_default();
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let words = said.lines().filter_map(|line| {
+        let instruction = line.strip_prefix("cargo::").or_else(|| line.strip_prefix("cargo:"))?;
+        let (name, word) = instruction.split_once('=')?;
+        // One for a program by its name holds that, too: `rustc-link-arg-bin=app=-s`.
+        let word = if name == "rustc-link-arg-bin" { word.split_once('=')?.1 } else { word };
+        name.starts_with("rustc-link-arg").then(|| word.to_owned())
+    });
+    words.collect()
+}
+
+/// The linker that flags ask a driver for, where the driver does not find it: the cause of a link that failed.
+pub fn absent_linker(job: &Job, scripts: &[Script]) -> Option<Error> {
+    let Some(Linker::Driver { program, link: Link::Driver | Link::MuslSpecs }) = &job.linker else {
+        return None;
+    };
+    let flags = link_flags(job);
+    let by_script = || {
+        let word = |script: &Script| asked(script).into_iter().find(|word| word.starts_with(CHOICE));
+        scripts.iter().find_map(|script| {
+            word(script).map(|word| (word, format!("the build script of {}", script.name())))
+        })
+    };
+    let written = flags.iter().rev().find(|flag| flag.argument.starts_with(CHOICE));
+    let (flag, origin) =
+        written.map(|flag| (flag.argument.clone(), flag.origin.clone())).or_else(by_script)?;
+    let folders = flags.iter().map(|flag| flag.argument.as_str()).filter(|flag| flag.starts_with("-B"));
+    let output = Cmd::new(program).arg(&flag).args(folders).arg("-Wl,--version").capture(LIMIT).ok()?;
+    let said = output.errors();
+    const ABSENT: [&str; 4] =
+        ["cannot find", "invalid linker name", "unrecognized command", "cannot execute"];
+    if output.ok() || !ABSENT.iter().any(|words| said.contains(words)) {
+        return None;
+    }
+    let name = Path::new(flag.trim_start_matches(CHOICE)).file_name()?.to_string_lossy().into_owned();
+    let error =
+        Error::failed(format!("the linker {name} is not here: {} does not find it", program.display()));
+    let error = error.found(format!("{flag} asks for it: {origin}"));
+    Some(
+        error.help(format!(
+            "install {name} for this compiler, or keep the flag for the machines that have it"
+        )),
+    )
+}
