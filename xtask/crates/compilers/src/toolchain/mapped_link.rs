@@ -1,6 +1,7 @@
 //! A link whose map is read: the linker is asked for it, and what it says is kept as a record beside the build. A linker that
 //! gives none links all the same, and the record says that nothing is known.
 
+use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -11,9 +12,9 @@ use xtask_triple::Triple;
 /// How a linker is asked for its map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapRequest {
-    /// It is a linker: `-Map=<file>`.
+    /// It is a linker: `-Map <file>`.
     Linker,
-    /// It is a compiler that drives one: `-Wl,-Map=<file>`.
+    /// It is a compiler that drives one: `-Xlinker -Map -Xlinker <file>`.
     Driver,
     /// It prints the map, and writes no file: `-Wl,--print-map`.
     Printed,
@@ -36,11 +37,13 @@ impl MapRequest {
         Self::ALL.into_iter().find(|request| request.word() == word)
     }
 
-    fn argument(self, map: &Path) -> String {
+    fn arguments(self, map: &Path) -> Vec<OsString> {
+        let map = map.as_os_str().to_owned();
         match self {
-            Self::Linker => format!("-Map={}", map.display()),
-            Self::Driver => format!("-Wl,-Map={}", map.display()),
-            Self::Printed => "-Wl,--print-map".to_owned(),
+            Self::Linker => vec!["-Map".into(), map],
+            // `-Wl,` would take a path with a comma apart.
+            Self::Driver => vec!["-Xlinker".into(), "-Map".into(), "-Xlinker".into(), map],
+            Self::Printed => vec!["-Wl,--print-map".into()],
         }
     }
 }
@@ -94,7 +97,7 @@ impl MappedLink<'_> {
         let map = asked.unwrap_or(&scratch.map);
         let cmd = match asked {
             Some(_) => plain.clone(),
-            None => plain.clone().arg(self.request.argument(map)),
+            None => plain.clone().args(self.request.arguments(map)),
         };
         let code = cmd.into_files(out, errors);
         let told = fs::read(&scratch.errors).unwrap_or_default();
