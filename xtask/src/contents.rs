@@ -11,8 +11,8 @@ mod compilers;
 pub mod records;
 mod rlib;
 
-pub use asker::{AskedWay, BuildNames, LinkAsker};
-pub use compilers::{OtherMachine, by_others, of_other_machines};
+pub use asker::{AskedWay, BuildNames, LinkAsker, library_name};
+pub use compilers::{OtherMachine, by_others, of_other_machines, signs};
 
 /// What a program consists of.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

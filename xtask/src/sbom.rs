@@ -46,7 +46,7 @@ use program::ProgramSubject;
 pub use write::withdraw;
 
 /// Counts the versions of what is written: one that an older version wrote is made again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What bills are made from and where they go.
 #[derive(Debug)]
@@ -136,8 +136,11 @@ impl<'a> BillWriter<'a> {
         let json = json.map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;
         let units = units::key_of_job(verified.job(), self.builder);
         let (version, created) = (env!("CARGO_PKG_VERSION"), self.origin.created);
-        let text =
-            format!("{FORMAT} {version} {created} {units:?}\n{json}\n{:?}", verified.stored.built.scripts);
+        let built = &verified.stored.built;
+        let text = format!(
+            "{FORMAT} {version} {created} {units:?}\n{json}\n{:?}\n{:?}",
+            built.scripts, built.contents
+        );
         Ok(Digest::of(text.as_bytes()))
     }
 

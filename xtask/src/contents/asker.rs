@@ -209,7 +209,7 @@ fn part(asker: LinkAsker, file: PathBuf, objects: &[xtask_link_map::LinkedObject
 }
 
 /// What `-l` calls a file: `z` for `libz.a` and for `libz.so.1`.
-pub(super) fn library_name(file: &Path) -> String {
+pub fn library_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_prefix("lib").unwrap_or(&name);
     name.split_once(".so")

@@ -13,7 +13,7 @@ use crate::trap::Script;
 
 /// Whether a compiler of this name and version, such as `gcc 12.2.0`, signs like this. What is not known is not held against
 /// anybody.
-fn signs(version: &str, maker: &str) -> bool {
+pub fn signs(version: &str, maker: &str) -> bool {
     match version.split_once(' ') {
         Some(("gcc", number)) => maker.starts_with("GCC: ") && maker.contains(number),
         Some(("clang", number)) => maker.contains(&format!("clang version {number}")),

@@ -7,6 +7,7 @@ use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSection, ObjectSymbol};
 use serde::{Deserialize, Serialize};
 
+use crate::contents::{ProgramContents, library_name};
 use crate::trap::Script;
 
 /// A static library that is linked into a program.
@@ -14,12 +15,27 @@ use crate::trap::Script;
 pub struct Library {
     /// The package whose build script has it linked, as Cargo names it.
     pub package: String,
-    /// As it is given to the linker: `sqlite3`.
+    /// As it is given to the linker: `sqlite3`; an object that is linked by itself has the name of its file.
     pub name: String,
+    /// What of it is in the program, by the record of its link; none where nothing is known of that.
+    pub linked: Option<LinkedPart>,
     /// Where the library lay when it was linked.
     pub origin: LibraryOrigin,
     /// The project and version that the library names, where it does.
     pub known: Option<Known>,
+}
+
+/// What of a library is in a program.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct LinkedPart {
+    /// The name of the file: `libsqlite3.a`.
+    pub file: String,
+    /// How many of its objects are in the program.
+    pub objects: usize,
+    /// How many bytes of code and data they are.
+    pub bytes: u64,
+    /// How their compilers signed; empty where an assembler made them.
+    pub signed: Vec<String>,
 }
 
 /// Where a library lay.
@@ -82,12 +98,42 @@ pub fn libraries(scripts: &[Script]) -> Vec<Library> {
     all
 }
 
+/// The C that is in a program, by the record of its link. What no package asked for counts for the package `root`.
+pub fn in_program(contents: &ProgramContents, scripts: &[Script], root: &str) -> Vec<Library> {
+    let mut all: Vec<Library> = Vec::new();
+    for part in &contents.parts {
+        let Some(bytes) = part.bytes else { continue };
+        let package = part.asker.package.as_deref().unwrap_or(root);
+        let name = library_name(&part.file);
+        let made = scripts.iter().any(|script| part.file.starts_with(&script.out_dir));
+        let file = part.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let objects = part.members.len().max(1);
+        let linked = LinkedPart { file, objects, bytes, signed: part.makers.clone() };
+        all.push(Library {
+            package: package.to_owned(),
+            origin: match part.file.is_file() {
+                _ if made => LibraryOrigin::Made,
+                // The library of a package, which rustc put it into.
+                true if part.file.extension().is_some_and(|ending| ending != "rlib") => LibraryOrigin::Found,
+                _ => LibraryOrigin::Unknown,
+            },
+            known: identify(&name, &part.file),
+            linked: Some(linked),
+            name,
+        });
+    }
+    all.sort();
+    all.dedup_by(|a, b| (&a.package, &a.name) == (&b.package, &b.name));
+    all
+}
+
 fn of_script(script: &Script) -> impl Iterator<Item = Library> {
     script.static_libraries().map(|name| {
         let (origin, file) = place(script, name);
         Library {
             package: script.package.clone(),
             name: name.to_owned(),
+            linked: None,
             origin,
             known: file.and_then(|file| identify(name, &file)),
         }

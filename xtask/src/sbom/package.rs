@@ -1,6 +1,6 @@
 //! The component of a package, with the C in it. Pure.
 
-use super::c::{Library, LibraryOrigin};
+use super::c::{Library, LibraryOrigin, LinkedPart};
 use super::component::{Component, Evidence, ExternalReference, Hash, Identity, Occurrence, Scope};
 use super::crates::{CratePackage, PackageSource};
 use super::license::License;
@@ -8,6 +8,8 @@ use super::lock::CargoLock;
 use super::manifest::CargoManifest;
 use super::program::{BillInputs, ProgramSubject};
 use super::purl::Purl;
+use crate::contents::signs;
+use xtask_files::counted;
 
 /// A package of a program, or of its build.
 pub(super) fn of_package(
@@ -69,7 +71,7 @@ fn purl(package: &CratePackage, manifest: Option<&CargoManifest>, commit: Option
     }
 }
 
-/// The C that the build script of a package has linked, as parts of the package.
+/// The C that a package has linked, as parts of the package.
 pub(super) fn c_parts(
     program: &ProgramSubject,
     read: &BillInputs,
@@ -82,38 +84,55 @@ pub(super) fn c_parts(
 }
 
 fn c_part(program: &ProgramSubject, package: &CratePackage, library: &Library, reference: &str) -> Component {
-    let Library { name, known, origin, .. } = library;
+    let Library { name, known, origin, linked, .. } = library;
+    let file = linked.as_ref().map_or_else(|| format!("lib{name}.a"), |linked| linked.file.clone());
     let (package_name, package_version) = (&package.name, &package.version);
-    let says = format!(
-        "Cargo reports that the build script of {package_name} {package_version} links static={name}"
-    );
-    let mut identity = vec![Identity::of("name", "other", says)];
+    let (says, technique) = match linked {
+        Some(linked) => {
+            let objects = counted(linked.objects as u64, "object");
+            (format!("the link map of the program names {objects} of {file}"), "binary-analysis")
+        }
+        None => (
+            format!(
+                "Cargo reports that the build script of {package_name} {package_version} links static={name}"
+            ),
+            "other",
+        ),
+    };
+    let mut identity = vec![Identity::of("name", technique, says)];
     if let Some(known) = known {
-        let place = format!("the symbol {} of lib{name}.a", known.symbol);
+        let place = format!("the symbol {} of {file}", known.symbol);
         identity.push(Identity::of("version", "binary-analysis", place));
     }
     let component = Component {
         reference: format!("c:{name}:{reference}"),
         name: known.as_ref().map_or(name, |known| &known.name).clone(),
         version: known.as_ref().map(|known| known.version.clone()).unwrap_or_default(),
-        description: Some(format!("C in {package_name}: the static library lib{name}.a")),
+        description: Some(format!("C in {package_name}: the static library {file}")),
         scope: Some(Scope::Required),
         cpe: known.as_ref().map(|known| cpe(&known.cpe, &known.version)),
         purl: known.as_ref().map(|known| Purl::new("generic", &known.name, &known.version)),
-        evidence: Some(Evidence {
-            identity,
-            occurrences: vec![Occurrence { location: format!("lib{name}.a") }],
-        }),
+        evidence: Some(Evidence { identity, occurrences: vec![Occurrence { location: file.clone() }] }),
         ..Component::default()
     };
-    let component = component.with("xtask:c:library", name).with("xtask:c:origin", origin.name());
+    let mut component = component.with("xtask:c:library", name).with("xtask:c:origin", origin.name());
+    if let Some(linked) = linked {
+        component = component.with("xtask:c:bytes", linked.bytes.to_string());
+        component =
+            linked.signed.iter().fold(component, |component, maker| component.with("xtask:c:signed", maker));
+    }
     // Who compiled a library that was there before is not known.
     match (&program.compiler, origin) {
-        (Some((provider, version)), LibraryOrigin::Made) => {
+        (Some((provider, version)), LibraryOrigin::Made) if is_made_by(linked.as_ref(), version) => {
             component.with("xtask:c:provider", provider).with("xtask:c:compiler", version)
         }
         _ => component,
     }
+}
+
+/// Whether the compiler of the job may have made a library: nobody else signed it.
+fn is_made_by(linked: Option<&LinkedPart>, compiler: &str) -> bool {
+    linked.is_none_or(|linked| linked.signed.iter().all(|maker| signs(compiler, maker)))
 }
 
 /// The address of its sources.

@@ -31,13 +31,17 @@ pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(BillInput
     let all = packages.iter().flat_map(|packages| packages.all.iter().enumerate());
     let manifests =
         all.filter_map(|(at, package)| Some((at, manifest::read(&package.name, &package.src_path)?)));
+    let root = packages.as_ref().and_then(|packages| Some(packages.all.get(packages.root)?.id.as_str()));
     let read = BillInputs {
         manifests: manifests.collect(),
         // One that is not there says nothing, as one without packages.
         lock: CargoLock::read(
             &std::fs::read_to_string(builder.site.root.join("Cargo.lock")).unwrap_or_default(),
         ),
-        libraries: c::libraries(&built.scripts),
+        libraries: match &built.contents {
+            Ok(contents) => c::in_program(contents, &built.scripts, root.unwrap_or_default()),
+            Err(_) => c::libraries(&built.scripts),
+        },
         libc: musl(job).and_then(|archive| c::musl_version(&archive)),
         packages,
     };

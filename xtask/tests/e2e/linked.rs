@@ -233,3 +233,35 @@ fn objects_of_another_compiler_are_named() {
     assert!(warnings.contains("libanswer.a was made by GCC: ("), "{run}");
     assert!(warnings.contains("not by zig "), "{run}");
 }
+
+#[test]
+fn a_bill_lists_what_is_linked_with_its_compiler_and_nothing_else() {
+    need!("linked::bill", machine::std_for(&[HOST]), machine::programs(&["gcc", "ar"]));
+    let space = Space::with_targets(&[HOST]);
+    prebuilt(&space, "libhid.a", "hid");
+    prebuilt(&space, "libidle.a", "idle");
+    // By attributes alone; of the second library nothing is called.
+    let folder = folder(&space);
+    let script = space.read("native/build.rs").replacen(
+        "fn main() {",
+        &format!("fn main() {{\n    println!(\"cargo::rustc-link-search=native={folder}\");"),
+        1,
+    );
+    space.write("native/build.rs", &script);
+    let text = "\n#[link(name = \"hid\", kind = \"static\")]\n#[link(name = \"idle\", kind = \"static\")]\n\
+                unsafe extern \"C\" { fn hid(n: i32) -> i32; }\npub fn hidden() -> i32 { unsafe { hid(1) } }\n";
+    space.write("native/src/lib.rs", &(space.read("native/src/lib.rs") + text));
+    let main = space.read("app/src/main.rs").replacen(
+        "fn main() {",
+        "fn main() {\n    #[cfg(feature = \"native\")]\n    assert_eq!(native::hidden(), 2);",
+        1,
+    );
+    space.write("app/src/main.rs", &main);
+    space.run(&["release", "--mode", "native"]).ended(0);
+    let report = space.report();
+    let bill = space.dist(job(&report, HOST)["artifact"]["sbom"]["path"].as_str().unwrap());
+    let bill = std::fs::read_to_string(bill).unwrap();
+    assert!(bill.contains("libhid.a") && bill.contains("libanswer.a") && !bill.contains("libidle"), "{bill}");
+    assert!(bill.contains("\"xtask:c:signed\"") && bill.contains("\"GCC: ("), "{bill}");
+    assert!(!bill.contains(&folder), "a path of the machine: {bill}");
+}

@@ -100,6 +100,7 @@ pub(crate) fn read() -> BillInputs {
     let library = |package: &str, name: &str, known| Library {
         package: package.to_owned(),
         name: name.to_owned(),
+        linked: None,
         origin: LibraryOrigin::Made,
         known,
     };
