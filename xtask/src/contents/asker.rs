@@ -94,7 +94,7 @@ impl BuildNames<'_> {
 
     /// The parts that a foreign file is: itself, or the archives that rustc put into the library of a package.
     fn parts(&self, file: &ForeignFile, given: &LinkArguments) -> Vec<ForeignPart> {
-        let Some(package) = self.libraries.get(&file.path) else {
+        let Some(package) = self.package_of(&file.path) else {
             let path = self.place(&file.path, given);
             return vec![part(self.asker(&path), path, &file.objects)];
         };
@@ -113,6 +113,13 @@ impl BuildNames<'_> {
                 part(asker, archive.unwrap_or_else(|| file.path.clone()), &objects)
             })
             .collect()
+    }
+
+    /// The package of a library that rustc made. With link-time optimisation rustc links a copy, without what it has
+    /// optimised itself, from a folder below that of the library.
+    fn package_of(&self, file: &Path) -> Option<&String> {
+        let original = || self.libraries.get(&file.parent()?.parent()?.join(file.file_name()?));
+        self.libraries.get(file).or_else(original)
     }
 
     fn shared(&self, library: &ForeignLibrary) -> ForeignPart {

@@ -180,6 +180,18 @@ fn a_program_with_c_says_how_much_and_from_whom() {
     );
 }
 
+#[test]
+fn link_time_optimisation_hides_nobody() {
+    need!("linked::lto", machine::std_for(&[HOST]), machine::programs(&["cc", "ar"]));
+    let space = Space::with_targets(&[HOST]);
+    space.write("Cargo.toml", &(space.read("Cargo.toml") + "lto = \"thin\"\n"));
+    let run = space.run(&["verify", "--mode", "native", "--json"]).ended(0);
+    let report: Value = run.json();
+    let contents = &job(&report, HOST)["contents"];
+    assert!(contents["foreign"][0]["package"].as_str().is_some(), "{run}");
+    run.says(&[" of C, from "]).never_says(&["an unknown place"]);
+}
+
 /// A component whose build script compiles with `cc`, whatever the target.
 fn with_plain_cc(targets: &[(&str, &str)]) -> Space {
     let space = Space::bare();
