@@ -109,7 +109,10 @@ fn superseded_packages_end_a_strict_run_unless_they_are_allowed() {
     let (name, rest) = line.split_once(" = { version = \"").unwrap();
     let digest = rest.split_once("sha256 = \"").unwrap().1.split_once('"').unwrap().0;
     let version = rest.split_once('"').unwrap().0;
-    let old = rest.replacen(version, "0.1", 1).replace(digest, &"0".repeat(64));
+    // Another one in each run: what a run made in its place lies in the cache, and the next run would say less of it.
+    let root = space.root().display().to_string();
+    let never = xtask_files::sha256_hex(root.as_bytes());
+    let old = rest.replacen(version, "0.1", 1).replace(digest, &never);
     let old = old.replace(&format!("media-types_{version}_"), "media-types_0.1_");
     let old = lock.replace(line, &format!("{name} = {{ version = \"{old}"));
     space.write(file, &old);
