@@ -59,15 +59,16 @@ fn an_interrupted_run_leaves_neither_container_nor_image() {
     assert_eq!(said(name, "docker", script), "runs=2\ncode=143 left=0");
 }
 
-/// Two runs are killed and one goes on: the next one removes what those two left, and no more.
+/// Two runs are killed and one goes on: the next one removes what those two left, and no more. The counts are taken before
+/// the kill, since a run of another test may be the next one.
 fn swept(test: &str, name: &str, engine: &'static str) {
     if !can(test, &["gcc", engine]) || !answers(test, engine) || was_child(engine) {
         return;
     }
     let script = "
         start; one=$pid; start; two=$pid; start; goes_on=$pid
-        kill -KILL $one $two; wait $one $two
         echo $(names $one) $(names $two) $(names $goes_on)
+        kill -KILL $one $two; wait $one $two
         XTASK_SMOKE_TEST_CHILD=passes \"$program\" --exact \"$test\" >&2; echo code=$?
         echo $(names $one) $(names $two) $(names $goes_on)
         kill -TERM $goes_on; wait $goes_on; echo $(names $goes_on)";
