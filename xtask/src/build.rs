@@ -503,11 +503,11 @@ impl Builder<'_> {
             let folder = dir.join(triple);
             let mut left = Vec::new();
             for script in scripts.iter().filter(|s| s.is_for(&folder)) {
-                let remains = script.remains(begun);
-                let linked = remains.linked.into_iter().filter(|_| draft.contents.is_err());
+                let leftovers = script.leftovers(begun);
+                let linked = leftovers.linked.into_iter().filter(|_| draft.contents.is_err());
                 let leftover = |line| Leftover { package: script.name(), line };
-                left.extend(remains.made.into_iter().chain(linked).map(leftover));
-                draft.build.shipped.extend(remains.shipped);
+                left.extend(leftovers.made.into_iter().chain(linked).map(leftover));
+                draft.build.shipped.extend(leftovers.shipped);
             }
             for line in &draft.build.shipped {
                 self.ui.warn(format!("{}: {line}", draft.job.title()));

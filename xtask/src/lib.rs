@@ -2,6 +2,7 @@
 //! it are crates of their own (xtask/crates); ARCHITECTURE.md draws the way that data takes through all of them.
 
 pub mod archive;
+pub mod base_selection;
 pub mod build;
 pub mod cargo;
 pub mod causes;
@@ -11,12 +12,12 @@ pub mod conformance;
 pub mod contents;
 pub mod discovery;
 pub mod failure;
+pub mod image_spec;
 pub mod init;
 pub mod internal;
 pub mod licenses;
 pub mod outcome;
 pub mod package_id;
-pub mod place;
 pub mod plan;
 pub mod publish;
 pub mod rebuild;
@@ -24,7 +25,6 @@ pub mod record;
 pub mod runtime;
 pub mod sbom;
 pub mod session;
-pub mod ship;
 pub mod smoke;
 pub mod toolchain_lock;
 pub mod trap;

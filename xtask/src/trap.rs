@@ -7,14 +7,14 @@ use std::path::{Path, PathBuf};
 
 mod code;
 mod hit;
+mod leftovers;
 mod mask;
 mod promise;
-mod remains;
 
 pub use hit::Hit;
+pub use leftovers::{Script, ScriptLeftovers, package_name};
 pub use mask::Masks;
 pub use promise::{BrokenPromise, Leftover, survived, switches};
-pub use remains::{Remains, Script, package_name};
 
 use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_compilers::toolchain::identity::Fingerprint;

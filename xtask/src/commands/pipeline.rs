@@ -4,13 +4,13 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use super::owner;
+use crate::base_selection::{self, Prospect, Weight};
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::discovery::{self, Discovery};
 use crate::failure::Failure;
-use crate::place::{self, Prospect, Weight};
 use crate::plan::{self, Job, ModeRequest, Plan, PlanRequest};
 use crate::rebuild::repository;
 use crate::record::{FailedJob, ProgramOrigin, StoredProgram};
@@ -163,7 +163,7 @@ impl PlannedRun {
     pub(super) fn prospects(&self) -> Vec<Prospect> {
         let locks = self.session.locks();
         let bases = self.session.bases(&locks, &self.config, self.setup, self.request.strict);
-        place::ahead(&self.config, &self.request, &self.plan, &bases)
+        base_selection::ahead(&self.config, &self.request, &self.plan, &bases)
     }
 
     fn check_bases(&self) -> Result<()> {
@@ -191,7 +191,7 @@ impl PlannedRun {
     fn built(&self) -> Result<Vec<Built>> {
         self.take_turn();
         if !self.config.images.is_empty() {
-            crate::ship::rootfs_tar(&self.session.dist())?;
+            crate::image_spec::rootfs_tar(&self.session.dist())?;
         }
         self.builder().build(&self.plan)
     }

@@ -1,17 +1,17 @@
 //! From verified programs to images that ship: placed on their bases, packed, started, committed and measured.
 
 use super::pipeline::{Packing, PlannedRun};
+use crate::base_selection::{self, Placements};
+use crate::image_spec::docker::{self, OnBase};
+use crate::image_spec::{self, PackedImages};
 use crate::licenses::LicenseWriter;
 use crate::outcome::Smoke;
-use crate::place::{self, Placements};
 use crate::plan::{Job, PlanRequest, setup_command};
 use crate::record::{
     ImageOf, ImageStep, ListedPlatform, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin,
     StagedIndex, StartedPlatform, UnmadeImage, WhyUnmade,
 };
 use crate::sbom;
-use crate::ship::docker::{self, OnBase};
-use crate::ship::{self, PackedImages};
 use crate::smoke::{self, Grouped, Ran, SmokeContext, Unstarted};
 use crate::verify::Verified;
 use xtask_files::Memo;
@@ -43,7 +43,7 @@ pub(super) struct Missing {
 pub(super) fn place(start: &PlannedRun, verified: Vec<Verified>) -> Result<Placements> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, &start.config, start.setup, start.request.strict);
-    place::place(&start.config, &start.request, verified, &bases, &start.session.ui)
+    base_selection::place(&start.config, &start.request, verified, &bases, &start.session.ui)
 }
 
 /// What keeps programs from being judged in their images, for a run that makes none: the error that ends the run. A
@@ -80,7 +80,7 @@ pub(super) fn ship(
         let builder = start.builder();
         let mut licenses = LicenseWriter::new(&builder, start.top());
         let texts_of = &mut |job: &Job| licenses.file(job);
-        ship::pack(images, &start.config, origin, texts_of, (&dist, &memo), ui)?
+        image_spec::pack(images, &start.config, origin, texts_of, (&dist, &memo), ui)?
     };
     let (mut shipped, mut failed) = (Vec::new(), Vec::new());
     for (image, platforms) in started(images, start)? {

@@ -6,13 +6,13 @@ mod candidates;
 mod dlopen;
 mod flags;
 #[cfg(unix)]
+mod image_spec;
+#[cfg(unix)]
 mod invocation;
 #[cfg(unix)]
 mod links;
 mod plan;
 mod plan_words;
-#[cfg(unix)]
-mod ship;
 mod support;
 #[cfg(unix)]
 mod survey;

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 
-use xtask::ship::texts;
+use xtask::image_spec::texts;
 use xtask_config::workspace::Workspace;
 
 #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use xtask::ship::docker::{OnBase, base_tars};
+use xtask::image_spec::docker::{OnBase, base_tars};
 use xtask_oci::{Content, FileKind, Node, RootFs, ScratchImage, scratch_rootfs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::docker::{LoadedNames, daemon};
@@ -137,7 +137,7 @@ fn docker_builds_the_tree_that_we_pack() {
     let dir = tempfile::tempdir().unwrap();
     let Some(program) = program(test, "gcc", dir.path()) else { return };
     let context = context(dir.path(), &program);
-    xtask::ship::rootfs_tar(&context.join("target/dist")).unwrap();
+    xtask::image_spec::rootfs_tar(&context.join("target/dist")).unwrap();
     let image = format!("xtask-test-dockerfile-{}:1", std::process::id());
     let _loaded = LoadedNames(vec![image.clone()]);
     let args = ["TARGET=some-target", "MODE=some-mode"];

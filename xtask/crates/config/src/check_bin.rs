@@ -9,7 +9,7 @@ use xtask_oci::kernel;
 use xtask_oci::scratch;
 
 /// The folders of the distroless bases (`base list` shows their files), `:debug` and further architectures included.
-/// Those of registries' bases are known only when they are read: see `ship/platform`.
+/// Those of registries' bases are known only when they are read: see `image_spec/platform`.
 const DISTROLESS: [&str; 17] = [
     "bin", "boot", "busybox", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "root", "run", "sbin",
     "srv", "tmp", "usr", "var",

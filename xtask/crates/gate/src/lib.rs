@@ -20,6 +20,7 @@ mod keep;
 mod level;
 mod load;
 mod macho;
+mod messages;
 mod name_service;
 mod packages;
 mod pe;
@@ -36,7 +37,6 @@ mod surroundings;
 mod symbols;
 mod tree;
 mod verdict;
-mod words;
 
 pub use binding::Unresolved;
 pub use check::{Finding, Limits, Root, Severity, StartSetting, as_error, check};

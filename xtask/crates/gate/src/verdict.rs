@@ -9,7 +9,7 @@ use super::facts::Linkage;
 use super::level::Level;
 use super::program::Program;
 use super::tree::Tree;
-use super::{Object, expect, rules, words};
+use super::{Object, expect, messages, rules};
 use xtask_triple::{Libc, Triple};
 
 /// Holds a program against its target and the root file system that it is to start in. The findings come in a fixed
@@ -89,24 +89,27 @@ impl JudgedObject<'_> {
         let level = limits.level.unwrap_or(Level::V1);
         let closure = Closure::of(self.object, self.at, self.interpreter, tree, level);
         let (name, object, limit) = (self.name, self.object, limits.level);
-        let words = words::Words { name, object, triple, tree, closure: &closure, limit };
+        let messages = messages::VerdictMessages { name, object, triple, tree, closure: &closure, limit };
         let found = match &closure.interpreter {
             Interpreter::None => return Vec::new(),
-            Interpreter::Unfit { path, why } => return vec![words.interpreter(path, why.as_deref())],
-            Interpreter::Unknown(found) => return vec![words.interpreter_unknown(found)],
+            Interpreter::Unfit { path, why } => return vec![messages.interpreter(path, why.as_deref())],
+            Interpreter::Unknown(found) => return vec![messages.interpreter_unknown(found)],
             Interpreter::Found(found) => found,
         };
         let musl = expect::libc_of_interpreter(&found.path) == Some(Libc::Musl);
         let mut findings = Vec::new();
-        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.abi(l)));
-        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| words.page(l)));
-        findings.extend(words.levels(found));
-        findings.extend(closure.gaps.iter().map(|gap| words.gap(gap)));
+        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| messages.abi(l)));
+        findings.extend(closure.loaded.iter().skip(1).filter_map(|l| messages.page(l)));
+        findings.extend(messages.levels(found));
+        findings.extend(closure.gaps.iter().map(|gap| messages.gap(gap)));
         findings.extend(closure.lacks(musl).iter().map(|lack| match lack {
-            Unresolved::Version { by, of, version, symbols } => words.version(*by, *of, version, symbols),
-            Unresolved::Symbols { by, required, symbols } => words.symbols(*by, required.as_ref(), symbols),
+            Unresolved::Version { by, of, version, symbols } => messages.version(*by, *of, version, symbols),
+            Unresolved::Symbols { by, required, symbols } => {
+                messages.symbols(*by, required.as_ref(), symbols)
+            }
         }));
-        findings.extend(closure.loaded.iter().filter(|l| !l.object.symbols_known).map(|l| words.unread(l)));
+        findings
+            .extend(closure.loaded.iter().filter(|l| !l.object.symbols_known).map(|l| messages.unread(l)));
         findings
     }
 }

@@ -12,7 +12,7 @@ use xtask_oci::FileKind;
 use xtask_triple::{Libc, Triple};
 
 /// The facts that the text of a finding may need.
-pub(super) struct Words<'a> {
+pub(super) struct VerdictMessages<'a> {
     /// What messages call the program or library that is judged.
     pub(super) name: &'a str,
     pub(super) object: &'a Object,
@@ -49,7 +49,7 @@ const IN_BASES: [(&str, &[&str]); 2] = [
 /// How many symbols a message names.
 const NAMED: usize = 5;
 
-impl Words<'_> {
+impl VerdictMessages<'_> {
     fn base(&self) -> &str {
         self.tree.name()
     }

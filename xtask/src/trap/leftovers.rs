@@ -27,7 +27,7 @@ pub struct Script {
 
 /// What build scripts left that no Rust compiler made, a line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Remains {
+pub struct ScriptLeftovers {
     /// Static libraries that it has linked, where nobody knows whether they are in the program.
     pub linked: Vec<String>,
     /// What may have been compiled in this build.
@@ -66,35 +66,35 @@ impl Script {
 
     /// What it left that no Rust compiler made: static libraries that are linked, machine code in `OUT_DIR`. `begun` is
     /// when the build began.
-    pub fn remains(&self, begun: SystemTime) -> Remains {
+    pub fn leftovers(&self, begun: SystemTime) -> ScriptLeftovers {
         let name = self.name();
         let libraries =
             self.static_libraries().map(|library| format!("{name} links the static library {library}"));
-        let mut remains = Remains { linked: libraries.collect(), ..Remains::default() };
-        let mut walk = RemainsWalk { left: FILES_MAX, whole: true, found: Vec::new() };
+        let mut leftovers = ScriptLeftovers { linked: libraries.collect(), ..ScriptLeftovers::default() };
+        let mut walk = LeftoversWalk { left: FILES_MAX, whole: true, found: Vec::new() };
         walk.folder(&self.out_dir, 0);
         walk.found.sort();
         if !walk.whole {
-            remains.made.push(format!("{name} left more files in its OUT_DIR than are inspected"));
+            leftovers.made.push(format!("{name} left more files in its OUT_DIR than are inspected"));
         }
         if walk.found.is_empty() {
-            return remains;
+            return leftovers;
         }
         let shipped = self.shipped(begun);
         for (path, kind) in walk.found {
             let file = path.strip_prefix(&self.out_dir).unwrap_or(&path).display();
             match shipped.iter().find(|own| same(own, &path)) {
-                Some(own) => remains.shipped.push(format!(
+                Some(own) => leftovers.shipped.push(format!(
                     "{name} ships the {kind} {}, whose origin is unknown",
                     self.folder.as_ref().and_then(|f| own.strip_prefix(f).ok()).unwrap_or(own).display()
                 )),
-                None => remains.made.push(format!(
+                None => leftovers.made.push(format!(
                     "{name} left the {kind} {file} in its OUT_DIR, which was not made by a Rust compiler: {}",
                     path.display()
                 )),
             }
         }
-        remains
+        leftovers
     }
 
     /// The files of the package that were there before the build. Those of a registry or a repository Cargo puts there, also
@@ -145,7 +145,7 @@ fn same(one: &Path, other: &Path) -> bool {
 }
 
 /// A walk through an `OUT_DIR`.
-struct RemainsWalk {
+struct LeftoversWalk {
     /// How many more files are looked at.
     left: usize,
     /// Nothing was left out.
@@ -153,7 +153,7 @@ struct RemainsWalk {
     found: Vec<(PathBuf, &'static str)>,
 }
 
-impl RemainsWalk {
+impl LeftoversWalk {
     fn folder(&mut self, dir: &Path, depth: usize) {
         for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
             if self.left == 0 || depth > DEPTH_MAX {
@@ -212,7 +212,7 @@ mod tests {
             linked_paths: Vec::new(),
         };
         let lines = ["sly 0.7.1 links the static library one", "sly 0.7.1 links the static library two"];
-        assert_eq!(script.remains(SystemTime::now()).linked, lines);
+        assert_eq!(script.leftovers(SystemTime::now()).linked, lines);
         assert!(script.is_for(dir.path()) && !script.is_for(&dir.path().join("o")));
     }
 
@@ -233,7 +233,7 @@ mod tests {
             linked_paths: Vec::new(),
         };
         let own = script("path+file:///x/sly#0.7.1");
-        let after = own.remains(SystemTime::now() + std::time::Duration::from_secs(9));
+        let after = own.leftovers(SystemTime::now() + std::time::Duration::from_secs(9));
         assert!(
             after.shipped[0].starts_with("sly 0.7.1 ships the WebAssembly module data/blob"),
             "{after:?}"
@@ -241,8 +241,8 @@ mod tests {
         assert!(after.made[0].starts_with("sly 0.7.1 left the WebAssembly module made in"), "{after:?}");
         assert_eq!((after.made.len(), after.shipped.len()), (1, 1));
         // A build that wrote it into the package first made it.
-        assert_eq!(own.remains(SystemTime::UNIX_EPOCH).made.len(), 2);
-        let fetched = script("registry+https://x/index#sly@0.7.1").remains(SystemTime::UNIX_EPOCH);
+        assert_eq!(own.leftovers(SystemTime::UNIX_EPOCH).made.len(), 2);
+        let fetched = script("registry+https://x/index#sly@0.7.1").leftovers(SystemTime::UNIX_EPOCH);
         assert_eq!(fetched, after);
     }
 }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use xtask::base_selection::{Placements, place};
 use xtask::failure::Failure;
-use xtask::place::{Placements, place};
+use xtask::image_spec::pack;
 use xtask::plan::{Job, PlanRequest, plan};
 use xtask::record::{
     Artifact, BuildRecord, BuiltProgram, ProgramOrigin, Purity, StoredProgram, UnmadeImage, VerifiedProgram,
     WhyUnmade,
 };
-use xtask::ship::pack;
 use xtask::verify::Verified;
 use xtask_base::Bases;
 use xtask_config::workspace::Workspace;
