@@ -19,7 +19,7 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::{self as oci, Digest, Layout, StagedImages};
 use xtask_report::report;
-use xtask_report::size::{self, ImageSize, Subject};
+use xtask_report::size::{self, ImageSize, MeasuredImage};
 use xtask_triple::Platform;
 
 /// The images of a run.
@@ -183,7 +183,8 @@ fn on_bases(image: &ImageOf<StartedPlatform>) -> impl Iterator<Item = OnBase<'_>
 
 fn measured(images: &[ImageOf<StartedPlatform>], start: &PlannedRun) -> Result<Vec<ImageSize>> {
     let dist = start.session.dist();
-    let subjects: Vec<Subject> = images.iter().map(|image| Subject::of(&image.placed.config)).collect();
+    let subjects: Vec<MeasuredImage> =
+        images.iter().map(|image| MeasuredImage::of(&image.placed.config)).collect();
     let _lock = oci::lock_shared(&dist, || start.session.ui.waits_for_images())?;
     let layout = Layout::new(dist::layout(&dist));
     size::measure(&subjects, &layout, &start.session.work().join("size"), &Memo::new(start.memo()))

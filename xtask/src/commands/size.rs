@@ -13,7 +13,7 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Layout;
 use xtask_process::ui::Ui;
-use xtask_report::size::{self, Against, PlatformSize, SizeChange, SizeFiles, Sizes, Subject};
+use xtask_report::size::{self, Against, MeasuredImage, PlatformSize, SizeChange, SizeFiles, Sizes};
 
 /// What the command line asks for.
 pub(super) struct SizeRequest {
@@ -84,7 +84,7 @@ fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: u
 }
 
 /// The images that are asked for.
-fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
+fn subjects(config: &Config, asked: &[String]) -> Result<Vec<MeasuredImage>> {
     let names = || config.images.iter().map(|image| image.name.as_str());
     if config.images.is_empty() {
         return Err(Error::usage(format!("{} names no image", config.file.display()))
@@ -98,10 +98,10 @@ fn subjects(config: &Config, asked: &[String]) -> Result<Vec<Subject>> {
         });
     }
     let wanted = |name: &str| asked.is_empty() || asked.iter().any(|a| a == name);
-    Ok(config.images.iter().filter(|image| wanted(&image.name)).map(Subject::of).collect())
+    Ok(config.images.iter().filter(|image| wanted(&image.name)).map(MeasuredImage::of).collect())
 }
 
-fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSize>> {
+fn measured(subjects: &[MeasuredImage], session: &Session) -> Result<Vec<size::ImageSize>> {
     let (dist, work) = (session.dist(), session.work());
     if !dist::layout(&dist).is_dir() {
         return Ok(Vec::new());
@@ -116,7 +116,7 @@ fn measured(subjects: &[Subject], session: &Session) -> Result<Vec<size::ImageSi
 }
 
 /// Says which images are not there, and ends where none is.
-fn missing(subjects: &[Subject], sizes: &Sizes, ui: &Ui) -> Result<()> {
+fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
     let there = |name: &str| sizes.images.iter().any(|image| image.name == name);
     let gone: Vec<&str> = subjects.iter().map(|s| s.name.as_str()).filter(|name| !there(name)).collect();
     if sizes.images.is_empty() {

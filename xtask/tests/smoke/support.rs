@@ -184,26 +184,26 @@ impl Bench {
         let limit = Duration::from_secs(limit);
         let site = SmokeContext { dist: &dist, work: &work, memo: &memo, limit, host, ui: &Ui::silent() };
         let args = smoke.args.clone().unwrap_or_else(|| vec!["hello".into()]);
-        let subject = Subject { image: image.clone(), args, smoke: smoke.clone() };
+        let subject = StartedImage { image: image.clone(), args, smoke: smoke.clone() };
         let platforms = image.manifests.iter().map(|manifest| {
             let of = |target: &Triple| target.platform().as_ref() == Some(&manifest.platform);
             (manifest.clone(), [AMD64, ARM64].map(Triple::parse).into_iter().find(of).unwrap())
         });
         let images = vec![(subject, platforms.collect())];
-        let mut ran = smoke::images(images, Subject::platform, &site).unwrap();
+        let mut ran = smoke::images(images, StartedImage::platform, &site).unwrap();
         assert!(!work.exists(), "nothing that was unpacked stays");
         ran.remove(0).1.into_iter().map(|(_, ran)| ran).collect()
     }
 }
 
 /// An image that is run, with what is asked and expected of it.
-struct Subject {
+struct StartedImage {
     image: PackedImage,
     args: Vec<String>,
     smoke: ImageSmoke,
 }
 
-impl Subject {
+impl StartedImage {
     fn platform<'a>(&'a self, (manifest, target): &'a (PackedManifest, Triple)) -> PlatformStart<'a> {
         PlatformStart {
             image: &self.image.name,

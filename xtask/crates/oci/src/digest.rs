@@ -48,9 +48,23 @@ impl Digest {
         &self.0[PREFIX.len()..]
     }
 
+    /// The 32 bytes of the digest.
+    pub fn bytes(&self) -> [u8; 32] {
+        let hex = self.hex().as_bytes();
+        std::array::from_fn(|at| nibble(hex[2 * at]) << 4 | nibble(hex[2 * at + 1]))
+    }
+
     /// The digest as text with the algorithm in front: `sha256:<64 lowercase hex digits>`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// The value of a lowercase hexadecimal digit.
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit - b'0',
     }
 }
 

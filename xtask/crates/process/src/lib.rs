@@ -3,5 +3,6 @@
 pub mod cache;
 pub mod exec;
 pub mod host;
+pub mod processor;
 pub mod table;
 pub mod ui;

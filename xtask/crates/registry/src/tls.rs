@@ -6,6 +6,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, TlsProvider};
 
 use xtask_files::error::{Error, Result};
 use xtask_process::host::Host;
+use xtask_process::processor;
 
 /// Where Linux systems keep all certificates in one file: Debian, Fedora, openSUSE, Alpine and their kin.
 const BUNDLES: [&str; 5] = [
@@ -49,13 +50,12 @@ pub(super) fn config(host: &Host) -> Result<TlsConfig> {
     Ok(tls.build())
 }
 
-/// What TLS misses on this processor. Its cryptography is in Rust and the processor's own instructions, with no C to
-/// compile: it has code for x86-64 and arm64 alone, and asks for what these have since about 2014 and 2016.
+/// Whether TLS works on this processor.
 ///
 /// # Errors
 /// Where TLS cannot be had.
 pub(super) fn supported() -> Result<()> {
-    let lacks = missing();
+    let lacks = processor::lacks();
     if lacks.is_empty() {
         return Ok(());
     }
@@ -63,35 +63,6 @@ pub(super) fn supported() -> Result<()> {
         .found(format!("it lacks {}", lacks.join(", ")))
         .help("copy the image into a registry on this machine, which needs no https: skopeo copy --all")
         .help("or pull on another machine, copy its cache folder (XTASK_CACHE_DIR) here, and use --offline"))
-}
-
-#[cfg(target_arch = "x86_64")]
-fn missing() -> Vec<&'static str> {
-    use std::arch::is_x86_feature_detected as has;
-    let wanted = [
-        ("aes", has!("aes")),
-        ("pclmulqdq", has!("pclmulqdq")),
-        ("ssse3", has!("ssse3")),
-        ("avx", has!("avx")),
-        ("avx2", has!("avx2")),
-        ("adx", has!("adx")),
-        ("bmi1", has!("bmi1")),
-        ("bmi2", has!("bmi2")),
-    ];
-    wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
-}
-
-#[cfg(target_arch = "aarch64")]
-fn missing() -> Vec<&'static str> {
-    use std::arch::is_aarch64_feature_detected as has;
-    let wanted =
-        [("neon", has!("neon")), ("aes", has!("aes")), ("pmull", has!("pmull")), ("sha2", has!("sha2"))];
-    wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
-}
-
-#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-fn missing() -> Vec<&'static str> {
-    vec!["code for it: there is some for x86-64 and arm64"]
 }
 
 /// The files that the variables name.

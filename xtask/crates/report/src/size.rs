@@ -17,7 +17,7 @@ use xtask_files::error::{Error, Result};
 pub use changes::{ChangedThing, SizeChange, changes, compare};
 pub use crates::{add_programs, program};
 pub use kept::{Against, SizeFiles};
-pub use measure::{Subject, measure};
+pub use measure::{MeasuredImage, measure};
 pub use tables::{changes_table, text};
 
 /// The document `size.json`: what the images of a release weigh. All sizes are in bytes.

@@ -11,15 +11,15 @@ use xtask_oci::{Blobs, Digest, Layout};
 
 /// An image of a layout that is to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct MeasuredImage {
     /// The name of the image in the layout.
     pub name: String,
     /// The budget of the image, in bytes; none where it has no limit.
     pub budget: Option<u64>,
 }
 
-impl Subject {
-    /// The subject for an image of targets.toml.
+impl MeasuredImage {
+    /// An image of targets.toml, to be measured.
     pub fn of(image: &xtask_config::Image) -> Self {
         Self { name: image.name.clone(), budget: image.budget }
     }
@@ -30,7 +30,12 @@ impl Subject {
 ///
 /// # Errors
 /// The layout cannot be read, or a blob of an image is not there or has other bytes than its name says.
-pub fn measure(subjects: &[Subject], layout: &Layout, work: &Path, memo: &Memo) -> Result<Vec<ImageSize>> {
+pub fn measure(
+    subjects: &[MeasuredImage],
+    layout: &Layout,
+    work: &Path,
+    memo: &Memo,
+) -> Result<Vec<ImageSize>> {
     let blobs = layout.blobs();
     let mut images = Vec::new();
     for subject in subjects {

@@ -34,7 +34,7 @@ fn sizes(dir: &Path, codec: Codec, layers: Vec<LayerSource>) -> Sizes {
     let (dist, cache) = (dir.join("dist"), dir.join("cache"));
     let threads = std::num::NonZeroUsize::MIN;
     let packed = Packer { dist: &dist, cache: &cache, threads }.pack(&[image]).unwrap().remove(0);
-    let subjects = ["a", "not there"].map(|name| Subject { name: name.into(), budget: Some(2000) });
+    let subjects = ["a", "not there"].map(|name| MeasuredImage { name: name.into(), budget: Some(2000) });
     let measure = || {
         super::measure(&subjects, &Layout::new(dist.join("oci")), &dir.join("work"), &Memo::new(&cache))
             .unwrap()
@@ -164,7 +164,7 @@ fn what_is_not_there_is_not_described() {
     let dir = tempfile::tempdir().unwrap();
     let told = sizes(dir.path(), Codec::Gzip, vec![layer(&[("a", 10)])]);
     let layout = Layout::new(dir.path().join("dist/oci"));
-    let subjects = [Subject { name: "a".into(), budget: None }];
+    let subjects = [MeasuredImage { name: "a".into(), budget: None }];
     let measure =
         || super::measure(&subjects, &layout, &dir.path().join("work"), &Memo::new(dir.path().join("cache")));
     let layer = &told.images[0].platforms[0].layers[0].digest;
