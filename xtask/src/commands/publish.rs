@@ -37,7 +37,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
         return Err(Error::usage("images cannot be published with --offline")
             .help("to see every request without sending one: cargo xtask publish --dry-run"));
     }
-    let http = Http::new(&session.host, ui)?;
+    let (http, limits) = (Http::new(&session.host, ui)?, PushLimits::read(&session.host)?);
     let mut all: Vec<Published<'_>> = Vec::new();
     for (registry, publications) in publish::by_registry(&publications) {
         let first = publications[0];
@@ -46,7 +46,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
             http: &http,
             blobs: Layout::new(dist.join("oci")).blobs(),
             journal: Mutex::new(PushJournal::open(&session.work(), &registry)),
-            limits: PushLimits::default(),
+            limits,
             force: request.force,
             ui,
         };

@@ -21,6 +21,8 @@ use xtask_registry::push::{OutgoingBlob, PushLimits, PushedBlob};
 
 /// How many blobs are sent at a time.
 const AT_A_TIME: usize = 4;
+/// How many documents and blobs are asked for at a time when they are read back: small requests.
+const READ_AT_A_TIME: usize = 8;
 
 /// Publishes to one registry.
 pub struct Publisher<'p> {
@@ -203,21 +205,26 @@ impl Publisher<'_> {
     /// Reads what was pushed and holds it against what was sent: documents byte by byte, blobs by presence and size.
     fn read_back(&self, publication: &Publication) -> Result<()> {
         let documents = publication.platforms.iter().map(|platform| (&platform.descriptor, &platform.bytes));
-        let documents: Vec<_> = documents.chain([(&publication.index.0, &publication.index.1)]).collect();
-        let same = |(descriptor, bytes): (&Descriptor, &Vec<u8>)| {
-            let reference = publication.to.at(descriptor.digest.clone());
-            match self.client.manifest(&reference)? == *bytes {
-                true => Ok(()),
-                false => Err(Error::failed(format!("{reference} is not what was pushed"))),
+        let documents = documents.chain([(&publication.index.0, &publication.index.1)]);
+        let documents = documents.map(|(descriptor, bytes)| (descriptor, Some(bytes)));
+        let blobs = publication.blobs().into_iter().map(|blob| (blob, None));
+        let same = |(descriptor, bytes): (&Descriptor, Option<&Vec<u8>>)| match bytes {
+            Some(bytes) => {
+                let reference = publication.to.at(descriptor.digest.clone());
+                match self.client.manifest(&reference)? == *bytes {
+                    true => Ok(()),
+                    false => Err(Error::failed(format!("{reference} is not what was pushed"))),
+                }
             }
+            None => match self.client.has_blob(&publication.to, descriptor)? {
+                true => Ok(()),
+                false => {
+                    let what = format!("the registry took {} and does not have it", descriptor.digest);
+                    Err(Error::failed(what).help("publish again: what is missing is sent"))
+                }
+            },
         };
-        side_by_side(documents, AT_A_TIME, same).into_iter().collect::<Result<()>>()?;
-        let there = |blob: &Descriptor| match self.client.has_blob(&publication.to, blob)? {
-            true => Ok(()),
-            false => Err(Error::failed(format!("the registry took {} and does not have it", blob.digest))
-                .help("publish again: what is missing is sent")),
-        };
-        side_by_side(publication.blobs(), AT_A_TIME, there).into_iter().collect()
+        side_by_side(documents.chain(blobs).collect(), READ_AT_A_TIME, same).into_iter().collect()
     }
 
     /// Points a tag at the image and reads it back.

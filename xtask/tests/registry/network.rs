@@ -1,14 +1,12 @@
 //! What happens between a client and a registry: busy servers, broken transfers, redirects, proxies.
 
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use ureq::http::{Method, header};
 use xtask_oci::document::{Index, Manifest, media_type};
 use xtask_oci::{Blobs, Digest};
 use xtask_registry::http::{Body, Http, HttpRequest};
+pub(crate) use xtask_test_support::between::{Act, Between, Seen};
 use xtask_test_support::registry::{RegistryServer, Settings};
 
 use crate::image::packed;
@@ -39,120 +37,6 @@ pub(crate) fn put(server: &RegistryServer, layout: &str, rest: &str) {
         send(Method::PUT, format!("{upload}&digest={}", blob.digest), "application/octet-stream", bytes);
     }
     send(Method::PUT, format!("{base}/manifests/{tag}"), media_type::MANIFEST, bytes);
-}
-
-/// A request as it came by.
-#[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) line: String,
-    head: String,
-}
-
-impl Seen {
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        let lines = self.head.lines().filter_map(|line| line.split_once(':'));
-        lines.into_iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
-    }
-}
-
-/// What to do with a request.
-pub(crate) enum Act {
-    /// Hand it on.
-    Pass,
-    /// Answer in its place: status line and headers.
-    Answer(String),
-    /// Hand it on and break the answer off after so many bytes.
-    Cut(usize),
-    /// Hand on so many bytes of its body, and break off on both sides.
-    Break(usize),
-}
-
-/// Stands before a registry; also a proxy that leads every CONNECT to it.
-pub(crate) struct Between {
-    pub(crate) at: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-}
-
-impl Between {
-    /// `decide` is told the request and how many came before it.
-    pub(crate) fn start(to: &str, decide: impl Fn(&Seen, usize) -> Act + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let at = listener.local_addr().unwrap().to_string();
-        let seen = Arc::new(Mutex::new(Vec::new()));
-        let (all, to, decide) = (seen.clone(), to.to_owned(), Arc::new(decide));
-        std::thread::spawn(move || {
-            for client in listener.incoming() {
-                let (all, to, decide) = (all.clone(), to.clone(), decide.clone());
-                std::thread::spawn(move || {
-                    // A client that goes away is none of our business.
-                    let _ = serve(client.unwrap(), &to, &all, &*decide);
-                });
-            }
-        });
-        Self { at, seen }
-    }
-
-    /// One that hands everything on.
-    pub(crate) fn passing(to: &str) -> Self {
-        Self::start(to, |_, _| Act::Pass)
-    }
-
-    pub(crate) fn seen(&self) -> Vec<Seen> {
-        self.seen.lock().unwrap().clone()
-    }
-
-    pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen().into_iter().map(|seen| seen.line).collect()
-    }
-}
-
-fn serve(
-    mut client: TcpStream,
-    to: &str,
-    all: &Mutex<Vec<Seen>>,
-    decide: &dyn Fn(&Seen, usize) -> Act,
-) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    let mut byte = [0];
-    while !head.ends_with(b"\r\n\r\n") {
-        if client.read(&mut byte)? == 0 {
-            return Ok(());
-        }
-        head.push(byte[0]);
-    }
-    let head = String::from_utf8_lossy(&head).into_owned();
-    let seen = Seen { line: head.lines().next().unwrap().to_owned(), head: head.clone() };
-    let before = {
-        let mut all = all.lock().unwrap();
-        all.push(seen.clone());
-        all.len() - 1
-    };
-    let act = decide(&seen, before);
-    if let Act::Answer(answer) = act {
-        client.write_all(
-            format!("HTTP/1.1 {answer}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes(),
-        )?;
-        return client.shutdown(Shutdown::Both);
-    }
-    let mut server = TcpStream::connect(to)?;
-    if seen.line.starts_with("CONNECT ") {
-        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n")?;
-        let (mut up, mut down) = (client.try_clone()?, server.try_clone()?);
-        std::thread::spawn(move || std::io::copy(&mut up, &mut down));
-        std::io::copy(&mut server, &mut client)?;
-        return client.shutdown(Shutdown::Both);
-    }
-    server.write_all(head.replacen("\r\n", "\r\nConnection: close\r\n", 1).as_bytes())?;
-    let length = seen.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0);
-    let handed = if let Act::Break(bytes) = act { length.min(bytes as u64) } else { length };
-    std::io::copy(&mut (&client).take(handed), &mut server)?;
-    if let Act::Break(_) = act {
-        server.shutdown(Shutdown::Both)?;
-        return client.shutdown(Shutdown::Both);
-    }
-    let limit = if let Act::Cut(bytes) = act { bytes as u64 } else { u64::MAX };
-    std::io::copy(&mut server.take(limit), &mut client)?;
-    client.shutdown(Shutdown::Both)
 }
 
 fn is_blob(seen: &Seen) -> bool {

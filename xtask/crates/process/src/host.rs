@@ -46,6 +46,7 @@ pub const READ: [&str; 32] = [
     "XDG_CACHE_HOME",
     "XTASK_CACHE_DIR",
     "XTASK_PLAIN_HTTP",
+    "XTASK_UPLOAD_CHUNK",
 ];
 
 /// What names a target's C tools and their flags, alone, after `TARGET_` and `HOST_`, and before `_<triple>`.

@@ -2,10 +2,12 @@
 //! says in words what went wrong.
 
 use std::io::Read;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use ureq::http::{self, StatusCode};
+use ureq::tls::TlsConfig;
 use ureq::{Agent, SendBody};
 
 use super::proxy::Proxies;
@@ -23,7 +25,7 @@ use retry::{Trouble, retry_after, trouble};
 
 /// How long a connection may take.
 const CONNECT: Duration = Duration::from_secs(30);
-/// How long an answer may take to begin, and the next bytes of one to come.
+/// How long an answer may take to begin, the next bytes of one to come, and the next bytes of a request to be taken.
 const SILENCE: Duration = Duration::from_secs(60);
 /// How long a registry may take to answer what it was sent, after the last byte.
 const COMMIT: Duration = Duration::from_secs(600);
@@ -130,36 +132,49 @@ impl HttpResponse {
 
 /// The client. Connections are kept and used again, also by other threads.
 pub struct Http<'a> {
-    direct: Agent,
-    https: Option<Agent>,
-    http: Option<Agent>,
+    /// For plain HTTP without a proxy.
+    plain: Agent,
+    /// For everything else; made when it is first needed, since certificates take longer to read than a small image to send.
+    trusting: OnceLock<Result<TrustingAgents>>,
+    https_proxy: Option<ureq::Proxy>,
+    http_proxy: Option<ureq::Proxy>,
     proxies: Proxies,
+    host: &'a Host,
     ui: &'a Ui,
     requests: AtomicU64,
 }
 
+/// Agents that know certificates.
+struct TrustingAgents {
+    direct: Agent,
+    https: Option<Agent>,
+    http: Option<Agent>,
+}
+
+/// An agent that trusts what `tls` says, behind a proxy where one is given.
+fn agent(tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
+    Agent::config_builder()
+        .tls_config(tls.clone())
+        .proxy(proxy)
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .user_agent(concat!("cargo-xtask/", env!("CARGO_PKG_VERSION")))
+        .timeout_resolve(Some(CONNECT))
+        .timeout_connect(Some(CONNECT))
+        .timeout_recv_response(Some(SILENCE))
+        .timeout_per_read(Some(SILENCE))
+        .timeout_per_write(Some(SILENCE))
+        .build()
+        .new_agent()
+}
+
 impl<'a> Http<'a> {
-    /// A client with the proxies and certificates that the variables name.
+    /// A client with the proxies that the variables name, and with their certificates, which are read when a server has one.
     ///
     /// # Errors
-    /// A variable names what cannot be used.
-    pub fn new(host: &Host, ui: &'a Ui) -> Result<Self> {
-        let tls = tls::config(host)?;
-        let agent = |proxy: Option<ureq::Proxy>| {
-            Agent::config_builder()
-                .tls_config(tls.clone())
-                .proxy(proxy)
-                .http_status_as_error(false)
-                .max_redirects(0)
-                .max_redirects_will_error(false)
-                .user_agent(concat!("cargo-xtask/", env!("CARGO_PKG_VERSION")))
-                .timeout_resolve(Some(CONNECT))
-                .timeout_connect(Some(CONNECT))
-                .timeout_recv_response(Some(SILENCE))
-                .timeout_per_read(Some(SILENCE))
-                .build()
-                .new_agent()
-        };
+    /// A variable names a proxy that cannot be used.
+    pub fn new(host: &'a Host, ui: &'a Ui) -> Result<Self> {
         let proxies = Proxies::read(host);
         let through = |proxy: &Option<String>, name: &str| {
             // The value may hold a password.
@@ -167,11 +182,35 @@ impl<'a> Http<'a> {
                 Error::usage(format!("{name} does not name a usable proxy"))
                     .help("write http://host:port, or https://host:port")
             };
-            let proxy = proxy.as_deref().map(|text| ureq::Proxy::new(text).map_err(bad)).transpose()?;
-            Ok::<_, Error>(proxy.map(|proxy| agent(Some(proxy))))
+            proxy.as_deref().map(|text| ureq::Proxy::new(text).map_err(bad)).transpose()
         };
-        let (https, http) = (through(&proxies.https, "HTTPS_PROXY")?, through(&proxies.http, "HTTP_PROXY")?);
-        Ok(Self { direct: agent(None), https, http, proxies, ui, requests: AtomicU64::new(0) })
+        Ok(Self {
+            plain: agent(&TlsConfig::builder().build(), None),
+            trusting: OnceLock::new(),
+            https_proxy: through(&proxies.https, "HTTPS_PROXY")?,
+            http_proxy: through(&proxies.http, "HTTP_PROXY")?,
+            proxies,
+            host,
+            ui,
+            requests: AtomicU64::new(0),
+        })
+    }
+
+    /// The agent that reaches an address of this scheme.
+    fn agent(&self, scheme: &str, proxied: bool) -> Result<&Agent> {
+        if scheme != "https" && !proxied {
+            return Ok(&self.plain);
+        }
+        let made = self.trusting.get_or_init(|| {
+            let tls = tls::config(self.host)?;
+            let through =
+                |proxy: &Option<ureq::Proxy>| proxy.clone().map(|proxy| agent(&tls, Some(proxy)));
+            let (https, http) = (through(&self.https_proxy), through(&self.http_proxy));
+            Ok(TrustingAgents { direct: agent(&tls, None), https, http })
+        });
+        let all = made.as_ref().map_err(Clone::clone)?;
+        let proxy = if scheme == "https" { &all.https } else { &all.http };
+        Ok(proxy.as_ref().filter(|_| proxied).unwrap_or(&all.direct))
     }
 
     /// How many requests were sent, tries and redirects included.
@@ -257,11 +296,7 @@ impl<'a> Http<'a> {
             tls::supported().map_err(|e| ureq::Error::Other(Box::new(e)))?;
         }
         let proxied = self.proxies.pick(scheme, authority).is_some();
-        let agent = match (proxied, scheme) {
-            (true, "https") => self.https.as_ref(),
-            (true, _) => self.http.as_ref(),
-            (false, _) => None,
-        };
+        let agent = self.agent(scheme, proxied).map_err(|e| ureq::Error::Other(Box::new(e)))?;
         self.ui.detail("Request", request.shown());
         self.requests.fetch_add(1, Ordering::Relaxed);
         let mut built = http::Request::builder().method(request.method.clone()).uri(&request.url);
@@ -271,7 +306,6 @@ impl<'a> Http<'a> {
         if let Some(secret) = &request.authorization {
             built = built.header(http::header::AUTHORIZATION, secret.reveal());
         }
-        let agent = agent.unwrap_or(&self.direct);
         let inner = match &request.body {
             Body::Empty => agent.run(built.body(())?)?,
             Body::File(part) => {

@@ -14,6 +14,7 @@ use super::{Reference, url};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_oci::document::Descriptor;
+use xtask_process::host::Host;
 
 mod session;
 mod upload;
@@ -22,6 +23,9 @@ mod upload;
 const CONTENT_DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
 /// The header with which a registry says that it lists a manifest among the referrers of its subject.
 const SUBJECT: header::HeaderName = header::HeaderName::from_static("oci-subject");
+
+/// The variable with the most bytes that a request may have.
+const CHUNK: &str = "XTASK_UPLOAD_CHUNK";
 
 /// How blobs are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,22 @@ pub struct PushLimits {
 
 impl Default for PushLimits {
     fn default() -> Self {
-        Self { chunk: 16 << 20, pause: Duration::from_millis(500), troubles: 6 }
+        Self { chunk: 64 << 20, pause: Duration::from_millis(500), troubles: 6 }
+    }
+}
+
+impl PushLimits {
+    /// The limits that the variables of this machine set, and the default ones beside them.
+    ///
+    /// # Errors
+    /// A variable holds no number that is a limit.
+    pub fn read(host: &Host) -> Result<Self> {
+        let Some(text) = host.var(CHUNK) else { return Ok(Self::default()) };
+        match text.parse() {
+            Ok(chunk @ 1..) => Ok(Self { chunk, ..Self::default() }),
+            _ => Err(Error::usage(format!("{CHUNK}={text:?} is no size of a chunk"))
+                .help(format!("write a number of bytes: {CHUNK}=4194304"))),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //!
 //! The feature `process` adds what runs commands. Without it the crate has no dependencies, for `native` and `app`.
 
+pub mod between;
 pub mod folder;
 pub mod golden;
 pub mod http;

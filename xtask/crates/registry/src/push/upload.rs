@@ -259,7 +259,7 @@ fn begin_at(address: String) -> HttpRequest {
 /// The size of the next chunk after trouble with one of this size: a server that takes no more at once says so with a status,
 /// or closes the connection while it is sent.
 fn smaller(chunk: u64) -> u64 {
-    (chunk / 2).max(CHUNK_LEAST.min(chunk))
+    (chunk / 4).max(CHUNK_LEAST.min(chunk))
 }
 
 /// Whether a status may well be another one the next time.
