@@ -13,7 +13,7 @@ mod paths;
 
 /// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
 /// names in small letters.
-pub const READ: [&str; 32] = [
+pub const READ: [&str; 33] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",

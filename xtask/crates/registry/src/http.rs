@@ -203,8 +203,7 @@ impl<'a> Http<'a> {
         }
         let made = self.trusting.get_or_init(|| {
             let tls = tls::config(self.host)?;
-            let through =
-                |proxy: &Option<ureq::Proxy>| proxy.clone().map(|proxy| agent(&tls, Some(proxy)));
+            let through = |proxy: &Option<ureq::Proxy>| proxy.clone().map(|proxy| agent(&tls, Some(proxy)));
             let (https, http) = (through(&self.https_proxy), through(&self.http_proxy));
             Ok(TrustingAgents { direct: agent(&tls, None), https, http })
         });
