@@ -136,7 +136,8 @@ pub enum Command {
     /// Push the images of the last release to a registry, read them back, and move the tags
     ///
     /// Publishes what `cargo xtask release` wrote to target/dist, and builds nothing. A run that was interrupted can be run
-    /// again. stdout gets one `repository@digest` a line. Images are not signed yet.
+    /// again. stdout gets one `repository@digest` a line. With a key, images are signed, and the statements of the release
+    /// are attached to them.
     #[command(after_help = examples::PUBLISH)]
     Publish {
         /// The repository; `{image}` stands for the name of the image [default: `publish.to` of targets.toml]
@@ -148,6 +149,9 @@ pub enum Command {
         /// Print every request with digest and size, and send none
         #[arg(long)]
         dry_run: bool,
+        /// The private key that signs: a file, or `env:` and the name of a variable [default: `publish.sign` of targets.toml]
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
         /// Let tags move that stay otherwise: the tag of a release to another image, others to an earlier version
         #[arg(long)]
         force: bool,

@@ -2,6 +2,7 @@
 //! it are crates of their own (xtask/crates); ARCHITECTURE.md draws the way that data takes through all of them.
 
 pub mod archive;
+pub mod attached;
 pub mod base_selection;
 pub mod build;
 pub mod cargo;

@@ -12,12 +12,14 @@ use xtask_oci::{Blobs, Digest, Layout};
 use xtask_registry::Reference;
 use xtask_report::report::Report;
 
+mod attach;
 mod dry;
 pub mod journal;
 pub mod json;
 mod push;
 mod tags;
 
+pub use attach::{AttachedRecord, Attestor, statements};
 pub use dry::requests;
 pub(crate) use push::summary;
 pub use push::{Published, PublishedTag, Publisher};
@@ -30,6 +32,8 @@ pub struct PublishRequest {
     pub to: Option<String>,
     /// `--tag`, in place of the file's.
     pub tags: Vec<String>,
+    /// `--key`, in place of the file's.
+    pub key: Option<String>,
     /// `--force`: a tag of a release may move to another image.
     pub force: bool,
 }
@@ -81,9 +85,15 @@ impl Publication {
         all.filter(|blob| seen.insert(&blob.digest)).collect()
     }
 
+    /// The manifests that signatures and attestations are attached to: the index and every platform's.
+    pub fn subjects(&self) -> Vec<&Descriptor> {
+        let platforms = self.platforms.iter().map(|platform| &platform.descriptor);
+        std::iter::once(&self.index.0).chain(platforms).collect()
+    }
+
     /// The repository at the image's digest, as other tools take it: `registry.example/team/app@sha256:…`.
     pub fn pinned(&self) -> String {
-        format!("{}/{}@{}", self.to.registry(), self.to.repository(), self.index.0.digest)
+        format!("{}@{}", self.to.name(), self.index.0.digest)
     }
 }
 

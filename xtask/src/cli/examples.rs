@@ -55,6 +55,7 @@ pub(super) const PUBLISH: &str = "\
 Examples:
   cargo xtask publish --to registry.example/team/app --dry-run
   cargo xtask publish --to registry.example/team/app --tag '{version}' --tag latest
+  cargo xtask publish --key env:XTASK_SIGNING_KEY
   cargo xtask publish    # with [publish] in targets.toml";
 
 pub(super) const BENCH: &str = "\

@@ -45,8 +45,8 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Image { planning, load, setup, json } => {
             make::image(&common, &planning, setup, load, json.json)
         }
-        Command::Publish { to, tags, dry_run, force, json } => {
-            let request = PublishRequest { to, tags, force };
+        Command::Publish { to, tags, dry_run, key, force, json } => {
+            let request = PublishRequest { to, tags, key, force };
             publish::run(&common, &request, dry_run, json.json)
         }
         Command::Bench { planning, samples, setup, json } => {

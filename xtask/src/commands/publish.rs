@@ -1,12 +1,13 @@
 //! `cargo xtask publish`: pushes the images of the last release.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use crate::cli::Common;
 use crate::publish::journal::PushJournal;
-use crate::publish::{self, PublishRequest, Published, Publisher, json};
+use crate::publish::{self, Attestor, PublishRequest, Published, Publisher, json};
 use crate::session::Session;
-use xtask_config::TagValues;
+use xtask_attest::PrivateKey;
+use xtask_config::{KeySource, PublishSection, TagValues};
 use xtask_files::error::{Error, Result};
 use xtask_files::{FileLock, Memo};
 use xtask_oci::Layout;
@@ -29,8 +30,9 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     let memo = Memo::new(session.work().join("packed"));
     let several = config.images.len() > 1;
     let publications = publish::plan(&dist, &config.publish, several, request, &values, &memo)?;
+    let attestor = attestor(&session, &config.publish, request)?;
     if dry {
-        ui.data(&publish::requests(&publications));
+        ui.data(&publish::requests(&publications, attestor.as_ref()));
         return Ok(());
     }
     if session.offline {
@@ -39,6 +41,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     }
     let (http, limits) = (Http::new(&session.host, ui)?, PushLimits::read(&session.host)?);
     let mut all: Vec<Published<'_>> = Vec::new();
+    let attestor = attestor.map(Arc::new);
     for (registry, publications) in publish::by_registry(&publications) {
         let first = publications[0];
         let publisher = Publisher {
@@ -47,6 +50,9 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
             blobs: Layout::new(dist.join("oci")).blobs(),
             journal: Mutex::new(PushJournal::open(&session.work(), &registry)),
             limits,
+            sent: Arc::default(),
+            documents: session.work().join("publish").join("documents"),
+            attestor: attestor.clone(),
             force: request.force,
             ui,
         };
@@ -62,4 +68,25 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     let names = all.iter().map(|published| published.publication.pinned());
     ui.data(&if as_json { json::document(&all) } else { names.collect::<Vec<_>>().join("\n") });
     Ok(())
+}
+
+/// What signs, with the statements of the release; none where no key is named. The key is read before anything is sent.
+fn attestor(
+    session: &Session,
+    config: &PublishSection,
+    request: &PublishRequest,
+) -> Result<Option<Attestor>> {
+    let source = match &request.key {
+        Some(text) => {
+            Some(KeySource::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why))?)
+        }
+        None => config.sign.clone(),
+    };
+    let Some(source) = source else { return Ok(None) };
+    let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
+    let statements = match config.attest {
+        true => publish::statements(&session.dist().join("provenance"))?,
+        false => Vec::new(),
+    };
+    Ok(Some(Attestor { key, statements }))
 }

@@ -222,6 +222,7 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             }
             TestNeed::Zig => wants.push(Want::Zig),
             TestNeed::Cyclonedx => wants.push(Want::Cyclonedx),
+            TestNeed::Cosign => wants.push(Want::Cosign),
             TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();

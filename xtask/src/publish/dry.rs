@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
-use super::Publication;
-use xtask_files::human_size;
+use super::{Attestor, Publication};
+use xtask_files::{counted, human_size};
+use xtask_oci::document::Descriptor;
 
 /// The requests of publications, a line each: what a registry that has nothing yet is sent.
-pub fn requests(publications: &[Publication]) -> String {
+pub fn requests(publications: &[Publication], attestor: Option<&Attestor>) -> String {
     let mut text = String::new();
     for publication in publications {
         let (name, to) = (&publication.name, &publication.to);
@@ -33,6 +34,9 @@ pub fn requests(publications: &[Publication]) -> String {
                 human_size(descriptor.size)
             );
         }
+        for subject in attestor.into_iter().flat_map(|_| publication.subjects()) {
+            attached(&mut text, repository, subject, attestor.map_or(0, |a| a.about(&subject.digest)));
+        }
         for (descriptor, what) in &documents {
             let _ =
                 writeln!(text, "GET  /v2/{repository}/manifests/{} ({what}, read back)", descriptor.digest);
@@ -46,4 +50,31 @@ pub fn requests(publications: &[Publication]) -> String {
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// The requests that sign a manifest and attach `statements` statements to it.
+fn attached(text: &mut String, repository: &str, subject: &Descriptor, statements: usize) {
+    let (digest, hex) = (&subject.digest, subject.digest.hex());
+    let _ = writeln!(text, "GET  /v2/{repository}/referrers/{digest} (what is attached)");
+    let documents = [("sig", 1), ("att", statements)].into_iter().filter(|(_, documents)| *documents > 0);
+    for (tag, documents) in documents {
+        let what = if tag == "sig" { "signature" } else { "attestation" };
+        let _ = writeln!(text, "GET  /v2/{repository}/manifests/sha256-{hex}.{tag}");
+        let _ = writeln!(
+            text,
+            "PUT  /v2/{repository}/blobs/uploads/… ({} and config)",
+            counted(documents as u64, what)
+        );
+        let _ = writeln!(text, "PUT  /v2/{repository}/manifests/sha256-{hex}.{tag}");
+    }
+    for bundle in 0..=statements {
+        let what = if bundle == 0 { "signature" } else { "attestation" };
+        let _ = writeln!(text, "PUT  /v2/{repository}/blobs/uploads/… (bundle with a {what}, and config)");
+        let _ = writeln!(text, "PUT  /v2/{repository}/manifests/… (referrer)");
+    }
+    let _ = writeln!(
+        text,
+        "PUT  /v2/{repository}/manifests/sha256-{hex} (where the registry lists no referrers)"
+    );
+    let _ = writeln!(text, "GET  /v2/{repository}/referrers/{digest} (read back, with every document)");
 }

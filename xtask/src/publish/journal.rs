@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::attach::AttachedRecord;
 use xtask_files::Memo;
 use xtask_oci::Digest;
 
@@ -12,6 +13,9 @@ const KIND: &str = "pushed";
 
 /// The most repositories that are remembered of a blob.
 const MOST: usize = 4;
+
+/// The kind of fact that says what was attached to an image and read back.
+const ATTACHED: &str = "attached";
 
 /// What is known of a registry.
 #[derive(Debug)]
@@ -33,6 +37,16 @@ impl PushJournal {
     /// The repositories that have a blob.
     pub fn repositories(&self, blob: &Digest) -> Vec<String> {
         self.known.get(blob.as_str()).into_iter().flatten().cloned().collect()
+    }
+
+    /// What was attached to an image and read back, by the name of all that was to be said of it.
+    pub fn attached(&self, name: &str) -> Option<Vec<AttachedRecord>> {
+        self.memo.get(ATTACHED, name)
+    }
+
+    /// Remembers what was attached to an image and read back.
+    pub fn keep_attached(&self, name: &str, attached: &[AttachedRecord]) {
+        self.memo.put(ATTACHED, name, &attached);
     }
 
     /// Remembers that a repository has these blobs.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Published;
+use super::{AttachedRecord, Published};
 
 /// The version of the file's format.
 const SCHEMA: u32 = 1;
@@ -21,8 +21,8 @@ struct PublishedImageJson<'a> {
     index_digest: &'a str,
     tags: Vec<&'a str>,
     platforms: Vec<PublishedPlatformJson<'a>>,
-    /// Signatures and attestations, of which there are none yet.
-    referrers: [(); 0],
+    /// Signatures and attestations.
+    referrers: &'a [AttachedRecord],
     bytes_sent: u64,
     requests: u64,
     seconds: f64,
@@ -50,7 +50,7 @@ pub fn document(published: &[Published<'_>]) -> String {
                     digest: platform.descriptor.digest.as_str(),
                 })
                 .collect(),
-            referrers: [],
+            referrers: &published.attached,
             bytes_sent: published.bytes_sent,
             requests: published.requests,
             seconds: (published.seconds * 1e3).round() / 1e3,

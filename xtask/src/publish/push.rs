@@ -1,10 +1,12 @@
 //! The order in which an image goes to a repository.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use super::attach::{AttachedRecord, Attestor};
 use super::journal::PushJournal;
 use super::tags::{TagFate, TagTarget, fate};
 use super::{PlannedTag, Publication};
@@ -20,7 +22,7 @@ use xtask_registry::http::Http;
 use xtask_registry::push::{OutgoingBlob, PushLimits, PushedBlob};
 
 /// How many blobs are sent at a time.
-const AT_A_TIME: usize = 4;
+pub(super) const AT_A_TIME: usize = 4;
 /// How many documents and blobs are asked for at a time when they are read back: small requests.
 const READ_AT_A_TIME: usize = 8;
 
@@ -36,6 +38,12 @@ pub struct Publisher<'p> {
     pub journal: Mutex<PushJournal>,
     /// How blobs are sent.
     pub limits: PushLimits,
+    /// The bytes of blobs that were sent.
+    pub sent: Arc<AtomicU64>,
+    /// A folder for documents while they are sent.
+    pub documents: PathBuf,
+    /// Signs what is published; none where nothing is signed.
+    pub attestor: Option<Arc<Attestor>>,
     /// A tag of a release may move.
     pub force: bool,
     /// The printer of the run.
@@ -49,6 +57,8 @@ pub struct Published<'p> {
     pub publication: &'p Publication,
     /// What became of its tags.
     pub tags: Vec<PublishedTag>,
+    /// The signatures and attestations that it has.
+    pub attached: Vec<AttachedRecord>,
     /// The bytes of blobs that were sent, those that were sent again included.
     pub bytes_sent: u64,
     /// The number of requests.
@@ -82,21 +92,23 @@ impl Published<'_> {
 }
 
 impl Publisher<'_> {
-    /// Publishes an image. Where every tag points at it already, nothing else is asked or sent.
+    /// Publishes an image. Where every tag points at it already, and all that is said of it was read back by an earlier run,
+    /// nothing else is asked or sent.
     ///
     /// # Errors
     /// A tag must not move, or the registry refuses something or does not have what it took. No tag moved then that points
     /// at something that was not read back.
     pub fn publish<'i>(&self, publication: &'i Publication) -> Result<Published<'i>> {
         let (begun, before) = (Instant::now(), self.http.requests());
+        let sent = self.sent.load(Ordering::Relaxed);
         let fates = self.fates(publication)?;
-        let sent = Arc::new(AtomicU64::new(0));
         let whole = !fates.is_empty() && fates.iter().all(|fate| *fate == TagFate::Unchanged);
-        let fates = if whole {
-            fates
+        let (fates, attached) = if whole {
+            (fates, self.attached(publication, true)?)
         } else {
-            self.push_blobs(publication, &sent)?;
+            self.push_blobs(publication)?;
             self.push_manifests(publication)?;
+            let attached = self.attached(publication, false)?;
             self.read_back(publication)?;
             // Somebody else may have moved a tag meanwhile. Between this look and the move, most registries let nobody
             // else out.
@@ -106,15 +118,37 @@ impl Publisher<'_> {
                     self.move_tag(publication, tag)?;
                 }
             }
-            fates
+            (fates, attached)
         };
         let tags = publication.tags.iter().zip(fates);
         Ok(Published {
             publication,
             tags: tags.map(|(tag, fate)| PublishedTag { tag: tag.tag.clone(), fate }).collect(),
-            bytes_sent: sent.load(Ordering::Relaxed),
+            attached,
+            bytes_sent: self.sent.load(Ordering::Relaxed) - sent,
             requests: self.http.requests() - before,
             seconds: begun.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Attaches what is said of an image. With `whole`, what an earlier run read back is not looked for again.
+    fn attached(&self, publication: &Publication, whole: bool) -> Result<Vec<AttachedRecord>> {
+        let Some(attestor) = &self.attestor else { return Ok(Vec::new()) };
+        let name = attestor.name(publication);
+        let known = lock(&self.journal).attached(&name).filter(|_| whole);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let attached = self.attach(publication, attestor)?;
+        lock(&self.journal).keep_attached(&name, &attached);
+        Ok(attached)
+    }
+
+    /// A counter of the bytes that are sent.
+    pub(super) fn counting(&self) -> Arc<dyn Fn(u64) + Send + Sync> {
+        let sent = Arc::clone(&self.sent);
+        Arc::new(move |bytes| {
+            sent.fetch_add(bytes, Ordering::Relaxed);
         })
     }
 
@@ -155,7 +189,7 @@ impl Publisher<'_> {
         said.get(annotation::VERSION)?.parse().ok()
     }
 
-    fn push_blobs(&self, publication: &Publication, sent: &Arc<AtomicU64>) -> Result<()> {
+    fn push_blobs(&self, publication: &Publication) -> Result<()> {
         let blobs = publication.blobs();
         let total: u64 = blobs.iter().map(|blob| blob.size).sum();
         let what = format!("{} to {} ({})", publication.name, publication.to.repository(), human_size(total));
@@ -164,18 +198,10 @@ impl Publisher<'_> {
         let push = |blob: &Descriptor| {
             let _doing = task.doing(format!("{} {}", short(blob), human_size(blob.size)));
             let elsewhere = lock(&self.journal).repositories(&blob.digest);
-            let count = Arc::clone(sent);
             let file = self.blobs.path(&blob.digest);
-            let out = OutgoingBlob {
-                blob,
-                file: &file,
-                elsewhere: &elsewhere,
-                sent: Arc::new(move |bytes| {
-                    count.fetch_add(bytes, Ordering::Relaxed);
-                }),
-            };
+            let out = OutgoingBlob { blob, file: &file, elsewhere: &elsewhere, sent: self.counting() };
             let pushed = self.client.push_blob(&publication.to, &out, &self.limits)?;
-            task.far(format!("{} sent", human_size(sent.load(Ordering::Relaxed))));
+            task.far(format!("{} sent", human_size(self.sent.load(Ordering::Relaxed))));
             let how = match &pushed {
                 PushedBlob::Present => "is there".to_owned(),
                 PushedBlob::Mounted(from) => format!("mounted from {from}"),
@@ -245,7 +271,7 @@ impl Publisher<'_> {
 
 /// The repository of a reference under a tag.
 fn tagged(to: &Reference, tag: &str) -> Result<Reference> {
-    Reference::parse(&format!("{}/{}:{tag}", to.registry(), to.repository()))
+    to.tagged(tag).ok_or_else(|| Error::failed(format!("{tag:?} is no tag")))
 }
 
 /// The media type under which a document of ours is put.
@@ -273,5 +299,9 @@ pub(crate) fn summary(published: &Published<'_>) -> String {
     });
     let tags: Vec<String> = tags.collect();
     let requests = counted(published.requests, "request");
-    format!("{} sent, {requests}; tags: {}", human_size(published.bytes_sent), tags.join(", "))
+    let attached = match published.attached.len() {
+        0 => String::new(),
+        some => format!("; signed, {} attached", counted(some as u64, "document")),
+    };
+    format!("{} sent, {requests}{attached}; tags: {}", human_size(published.bytes_sent), tags.join(", "))
 }

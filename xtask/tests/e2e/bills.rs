@@ -31,9 +31,8 @@ pub(crate) fn property<'v>(component: &'v Value, name: &str) -> Option<&'v str> 
 
 /// Holds every bill of a workspace against the schema, where its validator is here.
 fn validate(space: &Space) {
-    let host = xtask_process::host::Host::read(xtask_triple::Triple::parse(HOST));
-    let cache = xtask_process::cache::dir(&host, std::env::consts::OS).ok();
-    let python = machine::find("python3").zip(cache).and_then(|(p, cache)| cyclonedx::python(&p, &cache));
+    let python =
+        machine::find("python3").zip(machine::cache()).and_then(|(p, cache)| cyclonedx::python(&p, &cache));
     let Some(python) = python else {
         return xtask_test_support::skip::skipped("e2e::bills::schema", "cyclonedx-python-lib");
     };

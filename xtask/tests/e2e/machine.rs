@@ -98,14 +98,17 @@ pub(crate) fn namespaces() -> Have {
     }
 }
 
+/// The user's cache folder; none where the variables name no place for one.
+pub(crate) fn cache() -> Option<PathBuf> {
+    cache::dir(&host(), std::env::consts::OS).ok()
+}
+
 /// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
 pub(crate) fn zig() -> Result<PathBuf, String> {
     static ZIG: OnceLock<Option<PathBuf>> = OnceLock::new();
     let found = ZIG.get_or_init(|| {
-        let host = host();
-        let private = cache::dir(&host, std::env::consts::OS).ok();
-        let private = private.and_then(|dir| setup::zig::program(&dir));
-        let zigs = xtask_compilers::toolchain::zig::find(&host, private.as_deref());
+        let private = cache().and_then(|dir| setup::zig::program(&dir));
+        let zigs = xtask_compilers::toolchain::zig::find(&host(), private.as_deref());
         zigs.into_iter().next().map(|zig| PathBuf::from(zig.program))
     });
     found.clone().ok_or_else(|| "zig".to_owned())

@@ -40,6 +40,7 @@ mod registry_bases;
 mod reproducible;
 mod run;
 mod shared;
+mod signed;
 mod size;
 mod sources;
 mod space;

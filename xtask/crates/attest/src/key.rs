@@ -43,7 +43,7 @@ impl PrivateKey {
             let unusable = unusable("the private key in it is encrypted").found(format!("it is {label}"));
             return Err(match label.contains("COSIGN") || label.contains("SIGSTORE") {
                 true => unusable
-                    .help("let cosign sign, which asks for the password or reads COSIGN_PASSWORD: sign = \"cosign:cosign.key\"")
+                    .help("let cosign sign, which asks for the password: cosign sign --key cosign.key REPOSITORY@DIGEST")
                     .help(format!("or use a key that is not encrypted, from a secret of the CI; {MAKE}")),
                 false => unusable.help("decrypt it: openssl pkey -in encrypted.pem -out key.pem"),
             });

@@ -1,7 +1,12 @@
 //! The payload that cosign 2 signs: which image, by the digest of its manifest, under which repository.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
+use xtask_files::error::Result;
 use xtask_oci::Digest;
+
+use crate::dsse::decoded;
+use crate::key::{PrivateKey, PublicKey};
 
 /// The type of every payload.
 const TYPE: &str = "cosign container image signature";
@@ -46,6 +51,22 @@ impl SimpleSigning {
         Self { critical, optional: None }
     }
 
+    /// The payload as JSON, and its signature in base64.
+    ///
+    /// # Errors
+    /// The system gives no randomness.
+    pub fn sign(&self, key: &PrivateKey) -> Result<(Vec<u8>, String)> {
+        let payload = self.to_json();
+        let signature = BASE64_STANDARD.encode(key.sign(&[&payload])?);
+        Ok((payload, signature))
+    }
+
+    /// Reads a payload that a key signed; none where it did not, or where the bytes are no payload.
+    pub fn verified(payload: &[u8], signature: &str, key: &PublicKey) -> Option<Self> {
+        let genuine = key.verifies(&[payload], &decoded(signature)?);
+        Self::parse(payload).filter(|_| genuine)
+    }
+
     /// Reads a payload; none where the bytes are none.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let payload: Self = serde_json::from_slice(bytes).ok()?;
@@ -69,6 +90,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::key::tests::{key, other_key};
 
     #[test]
     fn a_payload_is_written_as_cosign_has_it() {
@@ -85,6 +107,16 @@ mod tests {
         let annotated = text.replace("null", "{\"a\":\"b\"}");
         assert!(SimpleSigning::parse(annotated.as_bytes()).unwrap().is_about(&digest));
         assert_eq!(SimpleSigning::parse(text.replace("cosign container", "a").as_bytes()), None);
+    }
+
+    #[test]
+    fn a_payload_is_that_of_one_key() {
+        let (key, digest) = (key(), Digest::of(b"x"));
+        let (payload, signature) = SimpleSigning::new("r.example/app", &digest).sign(&key).unwrap();
+        assert!(SimpleSigning::verified(&payload, &signature, key.public()).unwrap().is_about(&digest));
+        assert_eq!(SimpleSigning::verified(&payload, &signature, other_key().public()), None);
+        assert_eq!(SimpleSigning::verified(&payload[1..], &signature, key.public()), None);
+        assert_eq!(SimpleSigning::verified(&payload, "?", key.public()), None);
     }
 
     proptest! {

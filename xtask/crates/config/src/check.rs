@@ -7,6 +7,7 @@ use super::check_bin;
 use super::check_image::{self, images};
 use super::check_target::targets;
 use super::diag::Diags;
+use super::key_source::KeySource;
 use super::publish::{RepositoryTemplate, TagTemplate};
 use super::quote::{names, quoted};
 use super::raw::{Raw, RawApp, RawMode, SpannedText, SpannedTexts};
@@ -183,10 +184,18 @@ impl<'a> ConfigCheck<'a, '_> {
         let tags = tags.map(|tags| {
             tags.iter().filter_map(|tag| self.template(tag, TagTemplate::parse(tag.get_ref()))).collect()
         });
-        PublishSection { to, tags }
+        let sign = self.raw.publish_sign.as_ref();
+        let sign = sign.and_then(|sign| {
+            let read = KeySource::parse(sign.get_ref());
+            self.template(sign, read.map_err(|why| format!("`sign` cannot be used: {why}")))
+        });
+        let folder = self.workspace.root.clone();
+        let sign = sign.map(|sign| sign.below(&folder));
+        let attest = self.raw.publish_attest.unwrap_or(true);
+        PublishSection { to, tags, sign, attest }
     }
 
-    /// A template that was read, or the report of why it is none.
+    /// A text of [publish] that was read, or the report of why it is none.
     fn template<T>(&mut self, text: &SpannedText, read: std::result::Result<T, String>) -> Option<T> {
         match read {
             Ok(template) => Some(template),

@@ -566,8 +566,22 @@ pub(super) const PUBLISH: Section = Section {
             "The tags. `{version}`, `{major}`, `{minor}` and `{patch}` are those of the package, `{git}` and `{git-short}` the commit; a `+` becomes a `-`. A tag with `{version}`, `{git}` or `{git-short}` never moves to another image; any other one moves forward only, and not to a pre-release.",
             "tags = [\"{version}\", \"{major}.{minor}\", \"latest\"]",
         ),
+        ConfigKey::optional(
+            "sign",
+            Text,
+            "nothing is signed",
+            "The key that signs the index and the image of every platform: a P-256 private key in PEM, as PKCS#8 or SEC1. The path of a file, from the folder of `targets.toml`; or `env:` and the name of a variable that holds the key.",
+            "sign = \"env:XTASK_SIGNING_KEY\"",
+        ),
+        ConfigKey::optional(
+            "attest",
+            Boolean,
+            "`true`",
+            "Whether the statements in `target/dist/provenance` are signed with that key and attached, too.",
+            "attest = true",
+        ),
     ],
-    later: &["sign", "attest"],
+    later: &[],
 };
 
 /// The keys of the table `[test]`.

@@ -18,6 +18,7 @@ mod check_target;
 mod diag;
 mod fault;
 mod glibc;
+mod key_source;
 pub mod keys;
 mod publish;
 pub mod quote;
@@ -33,6 +34,7 @@ pub mod workspace;
 
 pub use cargo_metadata::semver::Version;
 pub use glibc::GlibcVersion;
+pub use key_source::KeySource;
 pub use publish::{RepositoryTemplate, TagTemplate, TagValues};
 pub use types::{
     App, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, ImageTarget, Mode, ModeChoice,

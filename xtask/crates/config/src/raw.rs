@@ -34,6 +34,8 @@ pub(super) struct Raw {
     pub(super) snapshots: Option<SpannedTexts>,
     pub(super) publish_to: Option<SpannedText>,
     pub(super) publish_tags: Option<SpannedTexts>,
+    pub(super) publish_sign: Option<SpannedText>,
+    pub(super) publish_attest: Option<bool>,
     pub(super) test_needs: Option<SpannedTexts>,
     pub(super) test_all_features: Option<SpannedTexts>,
 }
@@ -150,12 +152,12 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
     let (publish, test) = (file.table("publish"), file.table("test"));
     let snapshots =
         debian.and_then(|(table, span)| Fields::open(table, span, &keys::DEBIAN, diags).strings("snapshots"));
-    let (publish_to, publish_tags) = match publish {
+    let (publish_to, publish_tags, publish_sign, publish_attest) = match publish {
         Some((table, span)) => {
             let mut publish = Fields::open(table, span, &keys::PUBLISH, diags);
-            (publish.string("to"), publish.strings("tags"))
+            (publish.string("to"), publish.strings("tags"), publish.string("sign"), publish.boolean("attest"))
         }
-        None => (None, None),
+        None => (None, None, None, None),
     };
     let (test_needs, test_all_features) = match test {
         Some((table, span)) => {
@@ -173,6 +175,8 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         snapshots,
         publish_to,
         publish_tags,
+        publish_sign,
+        publish_attest,
         test_needs,
         test_all_features,
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{GlibcVersion, RepositoryTemplate, TagTemplate};
+use super::{GlibcVersion, KeySource, RepositoryTemplate, TagTemplate};
 use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::CcChoice;
 use xtask_gate::Level;
@@ -174,12 +174,22 @@ pub enum Compression {
 }
 
 /// `[publish]`: where images are pushed, and under which tags.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishSection {
     /// The repository; none where `--to` must name it.
     pub to: Option<RepositoryTemplate>,
     /// The tags; none where the file says nothing of them.
     pub tags: Option<Vec<TagTemplate>>,
+    /// The key that signs; none where nothing is signed.
+    pub sign: Option<KeySource>,
+    /// Whether the statements of the release are signed and attached too.
+    pub attest: bool,
+}
+
+impl Default for PublishSection {
+    fn default() -> Self {
+        Self { to: None, tags: None, sign: None, attest: true }
+    }
 }
 
 /// `[test]`: what the tests of the project itself need.
@@ -218,6 +228,8 @@ pub enum TestNeed {
     Zig,
     /// `cyclonedx`: the reference library of CycloneDX, for Python.
     Cyclonedx,
+    /// `cosign`: both major versions of the program that verifies signatures.
+    Cosign,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
     RustSrc,
 }
@@ -277,6 +289,7 @@ impl Keyword for TestNeed {
         ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
         ("cyclonedx", Self::Cyclonedx),
+        ("cosign", Self::Cosign),
         ("rust-src", Self::RustSrc),
     ];
 }

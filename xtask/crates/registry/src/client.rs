@@ -108,8 +108,10 @@ impl<'a> Client<'a> {
         auth::granted(&self.known(scope)?)
     }
 
+    /// What lets somebody in for a scope. Who may push may pull.
     fn known(&self, scope: &str) -> Option<Secret> {
-        self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.get(scope).cloned()
+        let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
+        granted.values.get(scope).or_else(|| granted.values.get(&format!("{scope},push"))).cloned()
     }
 
     /// Who asks; looked up when a registry first wants to know. Held meanwhile, so that a helper is asked once.
@@ -264,7 +266,7 @@ pub(super) fn accept() -> String {
 }
 
 /// The scope for reading an image.
-fn pull(reference: &Reference) -> String {
+pub(super) fn pull(reference: &Reference) -> String {
     format!("repository:{}:pull", reference.repository())
 }
 

@@ -23,6 +23,7 @@ mod proxy;
 mod pull;
 pub mod push;
 mod reference;
+pub mod referrers;
 mod secret;
 pub mod store;
 mod tls;

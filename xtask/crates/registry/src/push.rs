@@ -93,7 +93,7 @@ pub struct RemoteManifest {
 }
 
 /// The scope for writing to a repository, and for reading the one that a blob is mounted from.
-fn scope(target: &Reference, from: Option<&str>) -> String {
+pub(super) fn scope(target: &Reference, from: Option<&str>) -> String {
     let own = format!("repository:{}:pull,push", target.repository());
     from.map_or(own.clone(), |from| format!("{own} repository:{from}:pull"))
 }
@@ -159,8 +159,22 @@ impl Client<'_> {
         request.body = Body::Bytes(media_type, bytes.to_vec());
         let shown = request.shown();
         let response = self.send(request, &scope(reference, None))?;
+        self.taken(reference, &shown, response, bytes)
+    }
+
+    /// Whether the registry lists a manifest that it was sent among the referrers of its subject.
+    ///
+    /// # Errors
+    /// It did not take the manifest.
+    pub(super) fn taken(
+        &self,
+        reference: &Reference,
+        shown: &str,
+        response: HttpResponse,
+        bytes: &[u8],
+    ) -> Result<bool> {
         if !response.status().is_success() {
-            return Err(self.refused(reference, &shown, response));
+            return Err(self.refused(reference, shown, response));
         }
         let (ours, said) = (Digest::of(bytes), response.header(&CONTENT_DIGEST).and_then(Digest::parse));
         match said.filter(|said| *said != ours) {
@@ -171,7 +185,7 @@ impl Client<'_> {
     }
 
     /// The error of an answer that refuses to take something.
-    fn refused(&self, target: &Reference, shown: &str, response: HttpResponse) -> Error {
+    pub(super) fn refused(&self, target: &Reference, shown: &str, response: HttpResponse) -> Error {
         let denied = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED);
         let error = complain(shown, response);
         if !denied {

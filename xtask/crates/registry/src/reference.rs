@@ -111,6 +111,16 @@ impl Reference {
         Self { digest: Some(digest), ..self.clone() }
     }
 
+    /// A tag of the same repository; none where the text cannot be a tag.
+    pub fn tagged(&self, tag: &str) -> Option<Self> {
+        is_tag(tag).then(|| Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
+    }
+
+    /// The repository with its registry, without a tag: `registry.example/team/app`.
+    pub fn name(&self) -> String {
+        format!("{}/{}", self.registry, self.repository)
+    }
+
     /// What stands behind `/manifests/` in a registry's address: the digest, else the tag.
     pub fn manifest(&self) -> &str {
         self.digest.as_ref().map(Digest::as_str).or(self.tag.as_deref()).unwrap_or(LATEST)

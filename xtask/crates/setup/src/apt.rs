@@ -56,6 +56,8 @@ pub fn packages(want: &Want) -> Vec<String> {
         // Without the C library's own files it links nothing.
         Want::HostCompiler => owned(&["gcc", "libc6-dev"]),
         Want::Zig | Want::Cyclonedx => owned(&["python3-pip"]),
+        // The packages are unpacked, not installed.
+        Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Compiler { .. } => match want.package() {
             Some(Supply::Package { apt, .. }) => owned(&[apt]),

@@ -10,6 +10,7 @@ use xtask_compilers::toolchain::{Provider, Supply};
 use xtask_triple::Triple;
 
 pub mod apt;
+pub mod cosign;
 pub mod cyclonedx;
 pub mod machine;
 mod pip;
@@ -53,6 +54,8 @@ pub enum Want {
     Binfmt(Triple),
     /// The reference library of CycloneDX, which tests validate bills of materials with.
     Cyclonedx,
+    /// cosign 2 and 3, which tests verify signatures with.
+    Cosign,
     /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
     Program(String),
 }
@@ -93,6 +96,7 @@ impl fmt::Display for Want {
             Want::Qemu(target) => write!(f, "qemu for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
             Want::Cyclonedx => write!(f, "cyclonedx-python-lib {}", cyclonedx::VERSION),
+            Want::Cosign => f.write_str("cosign 2 and 3"),
             Want::Program(name) => f.write_str(name),
         }
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::cosign::{self, CosignVersion};
 use super::steps::Pip;
 use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
 use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as stds, self_contained};
@@ -165,6 +166,7 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
             let python = context.host.program("python3").or_else(|| context.host.program("python"));
             python.is_some_and(|python| cyclonedx::python(&python, context.cache).is_some())
         }
+        Want::Cosign => CosignVersion::ALL.iter().all(|version| version.program(context.cache).is_some()),
         Want::Program(name) => program(name),
     }
 }
@@ -215,6 +217,11 @@ impl SetupWork<'_, '_> {
                     Pip::Zig => zig::install(&python, self.context.cache, &mut say).map(|_| ()),
                     Pip::Cyclonedx => cyclonedx::install(&python, self.context.cache, &mut say),
                 }
+            }
+            Action::Cosign => {
+                let apt = self.context.host.program("apt-get");
+                let apt = apt.ok_or_else(|| Error::missing("apt-get is not on PATH"))?;
+                cosign::install(&apt, self.context.cache, &mut |line| self.talk.progress(line))
             }
             Action::BuildStd(target) => self.build(target),
             Action::ByHand(lines) => {

@@ -2,7 +2,7 @@
 
 use super::apt::{self, AptCandidates};
 use super::machine::{Machine, RootAccess};
-use super::{Want, cyclonedx, zig};
+use super::{Want, cosign, cyclonedx, zig};
 use xtask_compilers::toolchain::Supply;
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_process::exec::Cmd;
@@ -15,6 +15,8 @@ pub enum Action {
     Run(Cmd),
     /// Installs a package of Python into the cache folder.
     Pip(Pip),
+    /// Unpacks cosign into the cache folder.
+    Cosign,
     /// Builds a std from source into the cache folder.
     BuildStd(Triple),
     /// Cannot be done from here: lines for a person, mostly commands.
@@ -51,6 +53,7 @@ impl Step {
             Action::Run(cmd) => cmd.line(),
             Action::Pip(Pip::Zig) => zig::line(),
             Action::Pip(Pip::Cyclonedx) => cyclonedx::line(),
+            Action::Cosign => cosign::line(),
             Action::BuildStd(target) => {
                 format!("build the std for {target} from rustc's source into the cache (1 to 2 minutes)")
             }
@@ -89,7 +92,7 @@ fn lists_missing(apt: &AptCandidates, want: &Want) -> bool {
         // One of several would do.
         Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
         // Needed only where there is no pip.
-        Want::Zig | Want::Cyclonedx => false,
+        Want::Zig | Want::Cyclonedx | Want::Cosign => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
     }
 }
@@ -100,6 +103,7 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         Want::Source => source_steps(want, machine),
         Want::Zig => pip_steps(want, Pip::Zig, machine),
         Want::Cyclonedx => pip_steps(want, Pip::Cyclonedx, machine),
+        Want::Cosign => machine.apt.iter().map(|_| step(want, Action::Cosign, false, false)).collect(),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
         Want::HostCompiler
         | Want::GnuCross { .. }

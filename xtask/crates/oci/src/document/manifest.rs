@@ -15,11 +15,17 @@ pub struct Manifest {
     /// The media type of the document: [`media_type::MANIFEST`], or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What the manifest holds, where that is no image; none for an image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The descriptor of the image configuration.
     pub config: Descriptor,
     /// The descriptors of the layers, lowest first.
     #[serde(deserialize_with = "nullable")]
     pub layers: Vec<Descriptor>,
+    /// The manifest that this one is attached to; none where it stands by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<Box<Descriptor>>,
     /// The annotations of the manifest: free text by key.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "BTreeMap::is_empty")]
     pub annotations: BTreeMap<String, String>,
@@ -31,8 +37,10 @@ impl Manifest {
         Self {
             schema_version: 2,
             media_type: Some(media_type::MANIFEST.to_owned()),
+            artifact_type: None,
             config,
             layers,
+            subject: None,
             annotations,
         }
     }

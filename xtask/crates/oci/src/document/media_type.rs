@@ -6,6 +6,8 @@ pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an image configuration: how to run an image.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// The media type of a configuration that says nothing: `{}`, for manifests that hold no image.
+pub const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 /// A layer: a tar, compressed with gzip.
 pub const LAYER_GZIP: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 /// A layer: a tar, as it is.

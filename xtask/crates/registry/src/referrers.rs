@@ -1,0 +1,264 @@
+//! What is attached to a manifest (distribution-spec 1.1, "Listing Referrers"): manifests with a `subject`. A registry
+//! that does not list them itself has the list under a tag made of the digest, which the clients keep up to date.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use ureq::http::{Method, StatusCode, header};
+
+use super::client::{Client, MANIFEST_MAX, accept, complain, pull};
+use super::http::{Body, HttpRequest, jittered};
+use super::push::scope;
+use super::{Reference, url};
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+use xtask_oci::document::{Descriptor, Index, Manifest, media_type};
+
+/// The most pages of a list that are read.
+const PAGES: usize = 50;
+/// How often a document under a tag is changed until it reads back with what was added.
+const TRIES: u32 = 8;
+/// The pause before another try; each later one is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A document as a registry has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredDocument {
+    /// The bytes of the document.
+    pub bytes: Vec<u8>,
+    /// What the registry calls this state of it, for a change that must not undo somebody else's; none where the registry
+    /// does not say.
+    pub etag: Option<String>,
+}
+
+impl Client<'_> {
+    /// A manifest or an index; none where there is none under this reference.
+    ///
+    /// # Errors
+    /// The registry does not say, or the bytes do not have the digest of the reference.
+    pub fn document(&self, reference: &Reference) -> Result<Option<StoredDocument>> {
+        let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
+        let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
+        let shown = request.shown();
+        let response = self.send(request, &pull(reference))?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Ok(None),
+            _ => return Err(complain(&shown, response)),
+        }
+        let etag = response.header(&header::ETAG).map(str::to_owned);
+        let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
+        match reference.digest().filter(|digest| **digest != Digest::of(&bytes)) {
+            Some(digest) => Err(Error::failed(format!("{shown}: the bytes do not have the digest {digest}"))),
+            None => Ok(Some(StoredDocument { bytes, etag })),
+        }
+    }
+
+    /// The digests of the manifests that are attached to a subject, which is named by its digest. Nothing is filtered:
+    /// what a list says of a manifest may be less than the manifest says.
+    ///
+    /// # Errors
+    /// The registry does not say: that is never the same as nothing.
+    pub fn referrers(&self, repository: &Reference, subject: &Digest) -> Result<Vec<Digest>> {
+        let mut address = self.url(&format!("{}/referrers/{subject}", repository.repository()));
+        let mut found: Vec<Digest> = Vec::new();
+        let mut seen = BTreeSet::new();
+        let mut add = |bytes: &[u8], shown: &str| {
+            let index: Index = serde_json::from_slice(bytes).map_err(|e| {
+                Error::failed(format!("{shown}: the list of what is attached cannot be read: {e}"))
+            })?;
+            found.extend(index.manifests.into_iter().map(|m| m.digest).filter(|d| seen.insert(d.clone())));
+            Ok::<_, Error>(())
+        };
+        for page in 0..PAGES {
+            let request = HttpRequest::get(&address).header(header::ACCEPT, media_type::INDEX);
+            let shown = request.shown();
+            let response = self.send(request, &pull(repository))?;
+            match response.status() {
+                StatusCode::OK => {}
+                StatusCode::NOT_FOUND if page == 0 => {
+                    let tag = fallback(repository, subject)?;
+                    if let Some(list) = self.document(&tag)? {
+                        add(&list.bytes, &tag.to_string())?;
+                    }
+                    return Ok(found);
+                }
+                _ => return Err(complain(&shown, response)),
+            }
+            let next =
+                response.header(&header::LINK).and_then(next_page).and_then(|to| url::join(&address, to));
+            let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
+            add(&bytes, &shown)?;
+            match next.filter(|next| url::origin(next) == url::origin(&address)) {
+                Some(next) => address = next,
+                None => return Ok(found),
+            }
+        }
+        Err(Error::failed(format!("more than {PAGES} pages of manifests are attached to {subject}")))
+    }
+
+    /// Attaches manifests to their common subject: pushes each by its digest, and lists those that the registry does not
+    /// list itself under the tag of the subject. What others listed there stays as it is.
+    ///
+    /// # Errors
+    /// The registry does not take one, or the list cannot be changed.
+    pub fn attach(&self, repository: &Reference, subject: &Digest, manifests: &[Manifest]) -> Result<()> {
+        let mut unlisted = Vec::new();
+        for manifest in manifests {
+            let bytes = xtask_oci::document::to_bytes(manifest)?;
+            let descriptor = Descriptor::of(media_type::MANIFEST, &bytes);
+            let at = repository.at(descriptor.digest.clone());
+            if !self.push_manifest(&at, media_type::MANIFEST, &bytes)? {
+                unlisted.push(entry(manifest, &descriptor));
+            }
+        }
+        if unlisted.is_empty() {
+            return Ok(());
+        }
+        let tag = fallback(repository, subject)?;
+        self.amend(&tag, media_type::INDEX, |there| with_entries(there, &unlisted, &tag))
+    }
+
+    /// Changes the document under a tag, and reads it back, until `change` wants no more of it. Where the registry names
+    /// the states of a document, a change is refused that would undo one of somebody else.
+    ///
+    /// # Errors
+    /// The registry refuses, `change` does, or others change the document all the time.
+    pub fn amend(
+        &self,
+        tag: &Reference,
+        kind: &'static str,
+        change: impl Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
+    ) -> Result<()> {
+        for tried in 0..TRIES {
+            let there = self.document(tag)?;
+            let Some(bytes) = change(there.as_ref().map(|there| there.bytes.as_slice()))? else {
+                return Ok(());
+            };
+            if tried > 0 {
+                std::thread::sleep(jittered(PAUSE * 2u32.pow(tried.min(5))));
+            }
+            let path = format!("{}/manifests/{}", tag.repository(), tag.manifest());
+            let mut request = HttpRequest::new(Method::PUT, self.url(&path));
+            request.body = Body::Bytes(kind, bytes.clone());
+            request = match there.and_then(|there| there.etag) {
+                Some(etag) => request.header(header::IF_MATCH, etag),
+                None => request,
+            };
+            let shown = request.shown();
+            let response = self.send(request, &scope(tag, None))?;
+            // Somebody else was faster: look again.
+            if !matches!(response.status(), StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) {
+                self.taken(tag, &shown, response, &bytes)?;
+            }
+        }
+        Err(Error::failed(format!("{tag} cannot be changed: others change it all the time"))
+            .found(format!("{TRIES} tries"))
+            .help("run the command again"))
+    }
+}
+
+/// The tag under which the list of what is attached to a digest stands where the registry makes no list:
+/// `sha256-<64 hexadecimal digits>`.
+fn fallback(repository: &Reference, subject: &Digest) -> Result<Reference> {
+    let tag = format!("sha256-{}", subject.hex());
+    repository.tagged(&tag).ok_or_else(|| Error::failed(format!("{tag:?} is no tag")))
+}
+
+/// What a list says of a manifest.
+fn entry(manifest: &Manifest, descriptor: &Descriptor) -> Value {
+    let mut entry = json!({
+        "mediaType": descriptor.media_type,
+        "digest": descriptor.digest,
+        "size": descriptor.size,
+    });
+    entry["artifactType"] = match &manifest.artifact_type {
+        Some(kind) => json!(kind),
+        None => json!(manifest.config.media_type),
+    };
+    if !manifest.annotations.is_empty() {
+        entry["annotations"] = json!(manifest.annotations);
+    }
+    entry
+}
+
+/// A list with these entries too; none where it has them.
+fn with_entries(there: Option<&[u8]>, entries: &[Value], tag: &Reference) -> Result<Option<Vec<u8>>> {
+    let unusable = |why: String| {
+        Error::failed(format!("{tag} is not a list of what is attached: {why}"))
+            .help("find out what wrote it; remove the tag if nothing needs it")
+    };
+    let mut list = match there {
+        Some(bytes) => serde_json::from_slice(bytes).map_err(|e| unusable(e.to_string()))?,
+        None => json!({"schemaVersion": 2, "mediaType": media_type::INDEX, "manifests": []}),
+    };
+    let known = list.get_mut("manifests").and_then(Value::as_array_mut);
+    let known = known.ok_or_else(|| unusable("it has no manifests".to_owned()))?;
+    let missing = |entry: &&Value| !known.iter().any(|known| known["digest"] == entry["digest"]);
+    let added: Vec<Value> = entries.iter().filter(missing).cloned().collect();
+    if added.is_empty() {
+        return Ok(None);
+    }
+    known.extend(added);
+    serde_json::to_vec(&list).map(Some).map_err(|e| unusable(e.to_string()))
+}
+
+/// The address of the next page that a header `Link` names (RFC 8288).
+fn next_page(link: &str) -> Option<&str> {
+    link.split(',').find_map(|part| {
+        let (address, parameters) = part.trim().strip_prefix('<')?.split_once('>')?;
+        let mut parameters = parameters.split(';').map(str::trim);
+        parameters.any(|p| p == "rel=\"next\"" || p == "rel=next").then_some(address)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn tag() -> Reference {
+        Reference::parse("r.example/x:sha256-0").unwrap()
+    }
+
+    #[test]
+    fn entries_are_added_and_others_stay() {
+        let ours = json!({"digest": "sha256:aa", "size": 1});
+        let first = with_entries(None, std::slice::from_ref(&ours), &tag()).unwrap().unwrap();
+        assert_eq!(with_entries(Some(&first), std::slice::from_ref(&ours), &tag()).unwrap(), None);
+        let others = json!({
+            "schemaVersion": 2, "x": {"kept": true},
+            "manifests": [{"digest": "sha256:bb", "unknown": [1], "artifactType": "a/b"}],
+        });
+        let joined = with_entries(Some(others.to_string().as_bytes()), std::slice::from_ref(&ours), &tag())
+            .unwrap()
+            .unwrap();
+        let joined: Value = serde_json::from_slice(&joined).unwrap();
+        assert_eq!(joined["x"], others["x"]);
+        assert_eq!(joined["manifests"], json!([others["manifests"][0], ours]));
+        for strange in ["<html>", "{}", "{\"manifests\":1}", "[]"] {
+            let error =
+                with_entries(Some(strange.as_bytes()), std::slice::from_ref(&ours), &tag()).unwrap_err();
+            assert!(error.what.contains("is not a list of what is attached"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_next_page_of_a_list() {
+        assert_eq!(next_page("</v2/x/referrers/d?n=2>; rel=\"next\""), Some("/v2/x/referrers/d?n=2"));
+        assert_eq!(next_page("<a>; rel=\"prev\", <b>; x=y; rel=next"), Some("b"));
+        for none in ["", "<a>", "<a>; rel=\"last\"", "a; rel=\"next\""] {
+            assert_eq!(next_page(none), None, "{none}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text in ".{0,80}") {
+            let _ = next_page(&text);
+            let _ = with_entries(Some(text.as_bytes()), &[json!({"digest": "d"})], &tag());
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Attaching signatures and attestations to an image in its repository: what a key has not said yet is signed and pushed,
+//! and all of it is read back.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use xtask_attest::{Envelope, PrivateKey, SigstoreBundle, SimpleSigning, Statement, Subject, names};
+use xtask_files::error::{Error, Result};
+use xtask_files::threads::side_by_side;
+use xtask_oci::Digest;
+use xtask_oci::document::{Descriptor, Manifest, media_type};
+
+use super::Publication;
+use super::push::{AT_A_TIME, Publisher};
+use crate::attached::{self, AttachedDocument, AttachedForm, KeySaid};
+use xtask_registry::push::OutgoingBlob;
+
+/// A key, and what it is to say of images beside that they were released.
+#[derive(Debug)]
+pub struct Attestor {
+    /// The key that signs.
+    pub key: PrivateKey,
+    /// Statements about images.
+    pub statements: Vec<Statement>,
+}
+
+/// A signature or an attestation that an image has in its repository.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AttachedRecord {
+    /// The manifest that it is attached to.
+    pub subject: Digest,
+    /// `signature` or `attestation`.
+    pub kind: String,
+    /// The manifest that holds it.
+    pub digest: Digest,
+    /// The media type of the document.
+    pub media_type: String,
+    /// The type of the predicate; none for a signature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predicate_type: Option<String>,
+}
+
+/// The statements of a release: every file below `provenance`. Without that folder there are none.
+///
+/// # Errors
+/// A file cannot be read, or is no statement.
+pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
+    let mut all = Vec::new();
+    let mut folders = vec![provenance.to_owned()];
+    while let Some(folder) = folders.pop() {
+        let entries = match std::fs::read_dir(&folder) {
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => continue,
+            entries => entries.map_err(|e| Error::io("cannot read", &folder, &e))?,
+        };
+        for entry in entries {
+            let path = entry.map_err(|e| Error::io("cannot read", &folder, &e))?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|ext| ext == "json") {
+                let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+                let statement = Statement::parse(&bytes);
+                all.push(statement.ok_or_else(|| {
+                    Error::failed(format!("{} is no in-toto statement", path.display()))
+                        .help("make the release again: cargo xtask release")
+                })?);
+            }
+        }
+    }
+    // In an order that no file system decides.
+    all.sort_by_cached_key(|statement| (statement.predicate_type.clone(), statement.to_json()));
+    Ok(all)
+}
+
+/// What a key has yet to say of an image.
+struct Unsaid<'a> {
+    /// The forms in which the image is not signed.
+    signatures: Vec<AttachedForm>,
+    /// The statements that are not attached in a form.
+    statements: Vec<(AttachedForm, &'a Statement)>,
+}
+
+impl Unsaid<'_> {
+    fn is_empty(&self) -> bool {
+        self.signatures.is_empty() && self.statements.is_empty()
+    }
+}
+
+impl Attestor {
+    /// The name of all that is said of an image, for what is remembered: another key or another statement is another name.
+    pub fn name(&self, publication: &Publication) -> String {
+        let mut text =
+            format!("{} {} {}", publication.to.name(), publication.index.0.digest, self.key.public().hint());
+        for subject in publication.subjects() {
+            for statement in self.statements_about(&subject.digest) {
+                text += &format!(" {}", Digest::of(&statement.to_json()));
+            }
+        }
+        xtask_files::sha256_hex(text.as_bytes())
+    }
+
+    /// How many statements there are about a manifest.
+    pub fn about(&self, subject: &Digest) -> usize {
+        self.statements_about(subject).count()
+    }
+
+    fn statements_about<'a>(&'a self, subject: &'a Digest) -> impl Iterator<Item = &'a Statement> {
+        self.statements.iter().filter(|statement| statement.is_about(subject))
+    }
+
+    /// What is not attached to an image, of all that is to be.
+    fn unsaid<'a>(&'a self, subject: &'a Digest, there: &[AttachedDocument]) -> Unsaid<'a> {
+        let said: Vec<_> = there
+            .iter()
+            .filter_map(|document| Some((document.form, document.said_by(self.key.public(), subject)?)))
+            .collect();
+        let missing =
+            |form: AttachedForm, what: &KeySaid| !said.iter().any(|(f, said)| *f == form && said == what);
+        let signatures = [AttachedForm::Payload, AttachedForm::Bundle].into_iter();
+        let statements = self.statements_about(subject).flat_map(|statement| {
+            let forms = [AttachedForm::Bundle, AttachedForm::Envelope];
+            forms.into_iter().map(move |form| (form, statement))
+        });
+        Unsaid {
+            signatures: signatures.filter(|form| missing(*form, &KeySaid::Signed)).collect(),
+            statements: statements
+                .filter(|(form, statement)| missing(*form, &KeySaid::Stated((*statement).clone())))
+                .collect(),
+        }
+    }
+
+    /// The records of what this key said of an image.
+    fn records(&self, subject: &Digest, there: &[AttachedDocument]) -> Vec<AttachedRecord> {
+        let record = |document: &AttachedDocument| {
+            let (kind, predicate_type) = match document.said_by(self.key.public(), subject)? {
+                KeySaid::Signed => ("signature", None),
+                KeySaid::Stated(statement) => ("attestation", Some(statement.predicate_type)),
+            };
+            Some(AttachedRecord {
+                subject: subject.clone(),
+                kind: kind.to_owned(),
+                digest: document.manifest.clone(),
+                media_type: document.form.media_type().to_owned(),
+                predicate_type,
+            })
+        };
+        let mut records: Vec<_> = there.iter().filter_map(record).collect();
+        records.sort();
+        records
+    }
+}
+
+impl Publisher<'_> {
+    /// Signs the index and every platform of an image, attests what there is to be said of them, and reads it back.
+    ///
+    /// # Errors
+    /// The registry refuses something, or does not have it afterwards.
+    pub(super) fn attach(
+        &self,
+        publication: &Publication,
+        attestor: &Attestor,
+    ) -> Result<Vec<AttachedRecord>> {
+        let subjects = publication.subjects();
+        let task =
+            self.ui.task("Signing", format!("{} in {}", publication.name, publication.to.repository()));
+        task.parts(subjects.len(), "manifest");
+        let attached = side_by_side(subjects, AT_A_TIME, |subject: &Descriptor| {
+            let _doing = task.doing(subject.digest.to_string());
+            let there = attached::read(&self.client, &publication.to, &subject.digest)?;
+            let unsaid = attestor.unsaid(&subject.digest, &there);
+            let there = if unsaid.is_empty() {
+                there
+            } else {
+                self.say(publication, subject, &unsaid, &attestor.key)?;
+                let there = attached::read(&self.client, &publication.to, &subject.digest)?;
+                if !attestor.unsaid(&subject.digest, &there).is_empty() {
+                    return Err(Error::failed(format!(
+                        "the registry does not have all that was attached to {}",
+                        subject.digest
+                    ))
+                    .help("publish again: what is missing is attached"));
+                }
+                there
+            };
+            Ok(attestor.records(&subject.digest, &there))
+        });
+        Ok(attached.into_iter().collect::<Result<Vec<_>>>()?.concat())
+    }
+
+    fn say(
+        &self,
+        publication: &Publication,
+        subject: &Descriptor,
+        unsaid: &Unsaid<'_>,
+        key: &PrivateKey,
+    ) -> Result<()> {
+        let mut bundles = Vec::new();
+        let signed = Statement::new(vec![Subject::new(None, &subject.digest)], names::COSIGN_SIGN, json!({}));
+        let mut envelopes = Vec::new();
+        for (form, statement) in &unsaid.statements {
+            match form {
+                AttachedForm::Bundle => bundles.push(*statement),
+                _ => {
+                    let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
+                    envelopes.push((
+                        envelope.to_json(),
+                        BTreeMap::from([
+                            (names::SIGNATURE.to_owned(), String::new()),
+                            (names::PREDICATE_TYPE.to_owned(), statement.predicate_type.clone()),
+                        ]),
+                    ));
+                }
+            }
+        }
+        let mut payloads = Vec::new();
+        for form in &unsaid.signatures {
+            match form {
+                AttachedForm::Payload => {
+                    let payload = SimpleSigning::new(&publication.to.name(), &subject.digest);
+                    let (payload, signature) = payload.sign(key)?;
+                    payloads.push((payload, BTreeMap::from([(names::SIGNATURE.to_owned(), signature)])));
+                }
+                _ => bundles.push(&signed),
+            }
+        }
+        self.add_layers(publication, &subject.digest, AttachedForm::Payload, &payloads)?;
+        self.add_layers(publication, &subject.digest, AttachedForm::Envelope, &envelopes)?;
+        let manifests = bundles
+            .into_iter()
+            .map(|statement| {
+                let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
+                let bundle = SigstoreBundle::of_envelope(envelope, key.public());
+                self.bundle_manifest(publication, subject, statement, &bundle)
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.client.attach(&publication.to, &subject.digest, &manifests)
+    }
+
+    /// The manifest of a bundle, whose blobs are pushed. No time is in it.
+    fn bundle_manifest(
+        &self,
+        publication: &Publication,
+        subject: &Descriptor,
+        statement: &Statement,
+        bundle: &SigstoreBundle,
+    ) -> Result<Manifest> {
+        let layer = self.push_bytes(publication, names::BUNDLE, &bundle.to_json())?;
+        let config = self.push_bytes(publication, media_type::EMPTY, b"{}")?;
+        let annotations = BTreeMap::from([
+            (names::BUNDLE_CONTENT.to_owned(), names::DSSE_ENVELOPE.to_owned()),
+            (names::BUNDLE_PREDICATE_TYPE.to_owned(), statement.predicate_type.clone()),
+        ]);
+        let named = Descriptor::new(&subject.media_type, subject.digest.clone(), subject.size);
+        Ok(Manifest {
+            artifact_type: Some(names::BUNDLE.to_owned()),
+            subject: Some(Box::new(named)),
+            ..Manifest::new(config, vec![layer], annotations)
+        })
+    }
+
+    /// Adds layers to the manifest under the tag of a form. Layers of others stay.
+    fn add_layers(
+        &self,
+        publication: &Publication,
+        subject: &Digest,
+        form: AttachedForm,
+        documents: &[(Vec<u8>, BTreeMap<String, String>)],
+    ) -> Result<()> {
+        let Some(tag) = form.tag(subject).and_then(|tag| publication.to.tagged(&tag)) else { return Ok(()) };
+        if documents.is_empty() {
+            return Ok(());
+        }
+        let mut ours = Vec::new();
+        for (bytes, annotations) in documents {
+            let mut layer = self.push_bytes(publication, form.media_type(), bytes)?;
+            layer.annotations = annotations.clone();
+            ours.push(layer);
+        }
+        self.client.amend(&tag, media_type::MANIFEST, |there| {
+            let mut layers = match there {
+                None => Vec::new(),
+                Some(bytes) => {
+                    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| {
+                        Error::failed(format!("{tag} is no manifest that signatures are kept in: {e}"))
+                            .help("find out what wrote it; remove the tag if nothing needs it")
+                    })?;
+                    manifest.layers
+                }
+            };
+            let missing: Vec<_> = ours.iter().filter(|layer| !layers.contains(layer)).cloned().collect();
+            if missing.is_empty() {
+                return Ok(None);
+            }
+            layers.extend(missing);
+            let diffs: Vec<&Digest> = layers.iter().map(|layer| &layer.digest).collect();
+            let config = json!({
+                "architecture": "", "os": "", "config": {},
+                "rootfs": {"type": "layers", "diff_ids": diffs},
+            });
+            let config = xtask_oci::document::to_bytes(&config)?;
+            let config = self.push_bytes(publication, media_type::CONFIG, &config)?;
+            xtask_oci::document::to_bytes(&Manifest::new(config, layers, BTreeMap::new())).map(Some)
+        })
+    }
+
+    /// Pushes a small document.
+    fn push_bytes(&self, publication: &Publication, kind: &str, bytes: &[u8]) -> Result<Descriptor> {
+        let blob = Descriptor::of(kind, bytes);
+        let file = self.documents.join(format!("{}-{}", blob.digest.hex(), std::process::id()));
+        xtask_files::write(&file, bytes)?;
+        let out = OutgoingBlob { blob: &blob, file: &file, elsewhere: &[], sent: self.counting() };
+        let pushed = self.client.push_blob(&publication.to, &out, &self.limits);
+        let _ = std::fs::remove_file(&file);
+        pushed.map(|_| blob)
+    }
+}

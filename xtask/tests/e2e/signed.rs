@@ -1,0 +1,169 @@
+//! `publish --key`: signatures and attestations that both major versions of cosign accept.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use xtask_process::exec::{Cmd, Output};
+use xtask_setup::cosign::CosignVersion;
+use xtask_test_support::need;
+use xtask_test_support::process::run;
+use xtask_test_support::registry::RegistryServer;
+use xtask_test_support::skip::{have, skipped};
+
+use crate::machine::{self, ARM_MUSL, HOST_MUSL};
+use crate::space::Space;
+
+/// The type of a predicate that nobody else has.
+const PREDICATE: &str = "https://example.com/checked/v1";
+
+/// A cosign with settings that need no network.
+struct Cosign {
+    program: PathBuf,
+    home: tempfile::TempDir,
+}
+
+impl Cosign {
+    fn find(test: &str, version: CosignVersion) -> Option<Self> {
+        let program = machine::cache().and_then(|cache| version.program(&cache));
+        if program.is_none() {
+            skipped(test, "cosign: cargo xtask setup --tests");
+        }
+        Some(Self { program: program?, home: tempfile::tempdir().unwrap() })
+    }
+
+    fn call(&self, args: &[&str]) -> Output {
+        let cmd = Cmd::new(&self.program).args(args).env("HOME", self.home.path()).env("COSIGN_PASSWORD", "");
+        cmd.capture(Duration::from_secs(120)).unwrap()
+    }
+
+    fn verifies(&self, key: &Path, name: &str) -> Output {
+        let key = key.to_str().unwrap();
+        self.call(&["verify", "--key", key, "--insecure-ignore-tlog=true", "--allow-insecure-registry", name])
+    }
+
+    fn attested(&self, key: &Path, kind: &str, name: &str) -> Output {
+        let key = ["--key", key.to_str().unwrap(), "--type", kind];
+        let args = ["verify-attestation", "--insecure-ignore-tlog=true", "--allow-insecure-registry"];
+        self.call(&[&args[..], &key, &[name]].concat())
+    }
+}
+
+/// A private key and its public one, made by openssl.
+fn key(openssl: &Path, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let (private, public) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.pub")));
+    let made = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
+    run(&Cmd::new(openssl).args(made).arg(&private));
+    run(&Cmd::new(openssl).args(["pkey", "-pubout", "-in"]).arg(&private).arg("-out").arg(&public));
+    (private, public)
+}
+
+fn published(space: &Space) -> Value {
+    let text = space.read("target/dist/publish.json");
+    serde_json::from_str::<Value>(&text).unwrap()["images"][0].take()
+}
+
+/// Writes a statement about an image where the release has its own.
+fn state(space: &Space, name: &str, digest: &str, predicate: &Value) {
+    let hex = digest.strip_prefix("sha256:").unwrap();
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1", "subject": [{"digest": {"sha256": hex}}],
+        "predicateType": PREDICATE, "predicate": predicate,
+    });
+    space.write(&format!("target/dist/provenance/{name}.json"), &statement.to_string());
+}
+
+#[test]
+fn both_cosigns_accept_what_is_published() {
+    const NAME: &str = "signed::accepted";
+    need!("signed::accepted", machine::std_for(&[HOST_MUSL, ARM_MUSL]));
+    let Some(server) = RegistryServer::start(NAME) else { return };
+    let Some(openssl) = have(NAME, "openssl") else { return };
+    let cosigns = CosignVersion::ALL.map(|version| Cosign::find(NAME, version));
+    let [Some(two), Some(three)] = cosigns else { return };
+    let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
+    space.image("app", &[HOST_MUSL, ARM_MUSL]);
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    let image = space.report()["images"][0].clone();
+    let index = image["index_digest"].as_str().unwrap();
+    let (private, public) = key(&openssl, space.root(), "key");
+    let (_, stranger) = key(&openssl, space.root(), "stranger");
+    let to = server.name("team/app");
+    state(&space, "app/index.checked", index, &json!({"by": "us"}));
+    state(&space, "app/other.checked", &format!("sha256:{}", "0".repeat(64)), &json!({"by": "nobody"}));
+
+    let publish = ["publish", "--to", &to, "--tag", "latest", "--key", private.to_str().unwrap()];
+    let dry = space.run(&[&publish[..], &["--dry-run"]].concat()).ended(0);
+    for line in ["manifests/sha256-", ".sig", "(referrer)", "1 attestation and config"] {
+        assert!(dry.stdout().contains(line), "no {line:?}\n{dry}");
+    }
+    space.run(&publish).ended(0).says(&["signed, 8 documents attached"]);
+
+    // Signatures of the index and of both platforms, in both forms; the statement about the index, in both forms.
+    let document = published(&space);
+    let referrers = document["referrers"].as_array().unwrap();
+    assert_eq!(referrers.len(), 8, "{document:#}");
+    let platforms: Vec<&str> =
+        document["platforms"].as_array().unwrap().iter().map(|p| p["digest"].as_str().unwrap()).collect();
+    for subject in platforms.iter().chain([&index]) {
+        let name = format!("{to}@{subject}");
+        for cosign in [&two, &three] {
+            let output = cosign.verifies(&public, &name);
+            assert!(output.ok(), "{}", output.errors());
+            assert!(!cosign.verifies(&stranger, &name).ok());
+        }
+    }
+    let name = format!("{to}:latest");
+    for cosign in [&two, &three] {
+        let output = cosign.attested(&public, PREDICATE, &name);
+        assert!(output.ok(), "{}", output.errors());
+        assert!(!cosign.attested(&public, "https://example.com/other/v1", &name).ok());
+        assert!(!cosign.attested(&stranger, PREDICATE, &name).ok());
+    }
+
+    // Nothing changed: a request for each tag, and the referrers are those of before.
+    space.run(&publish).ended(0).says(&["Unchanged"]);
+    let again = published(&space);
+    assert_eq!((&again["requests"], &again["bytes_sent"]), (&1.into(), &0.into()));
+    assert_eq!(again["referrers"], document["referrers"]);
+
+    // Another machine, which remembers nothing, finds everything there and signs nothing again.
+    std::fs::remove_dir_all(space.path("target/xtask/publish")).unwrap();
+    space.run(&publish).ended(0);
+    let elsewhere = published(&space);
+    assert_eq!(elsewhere["bytes_sent"], 0, "{elsewhere:#}");
+    assert_eq!(elsewhere["referrers"], document["referrers"]);
+
+    // A bundle of a stranger on the image changes nothing, also for the cosign that prefers bundles.
+    let strange = space.path("strange.json");
+    std::fs::write(&strange, "{\"by\":\"a stranger\"}").unwrap();
+    let other = space.root().join("stranger.pem");
+    let import = three.call(&[
+        "import-key-pair",
+        "--key",
+        other.to_str().unwrap(),
+        "--output-key-prefix",
+        space.path("strange").to_str().unwrap(),
+    ]);
+    assert!(import.ok(), "{}", import.errors());
+    let config =
+        three.call(&["signing-config", "create", "--out", space.path("offline.json").to_str().unwrap()]);
+    assert!(config.ok(), "{}", config.errors());
+    let attest = three.call(
+        &[
+            &["attest", "--yes", "--allow-insecure-registry", "--type", PREDICATE][..],
+            &["--signing-config", space.path("offline.json").to_str().unwrap()],
+            &["--key", space.path("strange.key").to_str().unwrap(), "--predicate", strange.to_str().unwrap()],
+            &[&format!("{to}@{index}")],
+        ]
+        .concat(),
+    );
+    assert!(attest.ok(), "{}", attest.errors());
+    for cosign in [&two, &three] {
+        let output = cosign.verifies(&public, &format!("{to}@{index}"));
+        assert!(output.ok(), "{}", output.errors());
+    }
+    std::fs::remove_dir_all(space.path("target/xtask/publish")).unwrap();
+    space.run(&publish).ended(0);
+    assert_eq!(published(&space)["referrers"], document["referrers"]);
+}
