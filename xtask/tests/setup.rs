@@ -236,8 +236,8 @@ fn the_recipe_of_native_looks_where_zig_is_installed() {
 }
 
 #[test]
-fn cyclonedx_comes_from_pip_with_its_hashes() {
-    use xtask_setup::cyclonedx;
+fn libraries_of_python_come_from_pip_with_their_hashes() {
+    use xtask_setup::PythonLibrary;
     let real = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let ask = |python: &std::path::PathBuf, args: &[&str]| {
         let cmd = xtask_process::exec::Cmd::new(python).args(args);
@@ -248,20 +248,25 @@ fn cyclonedx_comes_from_pip_with_its_hashes() {
         ask(python, &["-m", "pip", "--version"]) && ask(python, &["-c", new_enough])
     });
     let Some(python) = python else {
-        return skipped("cyclonedx_comes_from_pip_with_its_hashes", "a python3 of 3.11 to 3.14 with pip");
+        return skipped(
+            "libraries_of_python_come_from_pip_with_their_hashes",
+            "a python3 of 3.11 to 3.14 with pip",
+        );
     };
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-cyclonedx");
+    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-libraries");
     let _ = std::fs::remove_dir_all(&cache);
-    let mut lines = Vec::new();
-    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
-    assert!(lines.iter().any(|line| line.contains("--require-hashes")), "{lines:?}");
-    assert!(cyclonedx::python(&python, &cache).is_some());
-    // What is there is not fetched again; what does not work any more is.
-    lines.clear();
-    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
-    assert_eq!(lines, [""; 0]);
-    std::fs::remove_dir_all(cache.join("cyclonedx").join(cyclonedx::VERSION).join("jsonschema")).unwrap();
-    cyclonedx::install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
-    assert!(!lines.is_empty() && cyclonedx::python(&python, &cache).is_some());
+    for (library, folder) in [(PythonLibrary::Cyclonedx, "jsonschema"), (PythonLibrary::InToto, "google")] {
+        let mut lines = Vec::new();
+        library.install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+        assert!(lines.iter().any(|line| line.contains("--require-hashes")), "{lines:?}");
+        assert!(library.python(&python, &cache).is_some());
+        // What is there is not fetched again; what does not work any more is.
+        lines.clear();
+        library.install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+        assert_eq!(lines, [""; 0]);
+        std::fs::remove_dir_all(library.place(&cache).join(folder)).unwrap();
+        library.install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
+        assert!(!lines.is_empty() && library.python(&python, &cache).is_some());
+    }
     std::fs::remove_dir_all(&cache).unwrap();
 }

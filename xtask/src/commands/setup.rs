@@ -18,7 +18,7 @@ use xtask_compilers::toolchain::{Provider, Toolchain};
 use xtask_config::{CcChoice, Config, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
-use xtask_setup::{self as setup, Action, SetupContext, SetupReport, Step, Want};
+use xtask_setup::{self as setup, Action, PythonLibrary, SetupContext, SetupReport, Step, Want};
 use xtask_triple::{Libc, Triple, system};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
@@ -221,7 +221,8 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
                 wants.push(Want::Program(need.as_str().into()));
             }
             TestNeed::Zig => wants.push(Want::Zig),
-            TestNeed::Cyclonedx => wants.push(Want::Cyclonedx),
+            TestNeed::Cyclonedx => wants.push(Want::Library(PythonLibrary::Cyclonedx)),
+            TestNeed::InToto => wants.push(Want::Library(PythonLibrary::InToto)),
             TestNeed::Cosign => wants.push(Want::Cosign),
             TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {

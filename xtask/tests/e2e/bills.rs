@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use xtask_compilers::toolchain::identity::digest;
 use xtask_process::exec::Cmd;
-use xtask_setup::cyclonedx;
+use xtask_setup::PythonLibrary;
 use xtask_test_support::need;
 
 use crate::machine::{self, HOST, HOST_MUSL};
@@ -31,8 +31,9 @@ pub(crate) fn property<'v>(component: &'v Value, name: &str) -> Option<&'v str> 
 
 /// Holds every bill of a workspace against the schema, where its validator is here.
 fn validate(space: &Space) {
-    let python =
-        machine::find("python3").zip(machine::cache()).and_then(|(p, cache)| cyclonedx::python(&p, &cache));
+    let python = machine::find("python3")
+        .zip(machine::cache())
+        .and_then(|(p, cache)| PythonLibrary::Cyclonedx.python(&p, &cache));
     let Some(python) = python else {
         return xtask_test_support::skip::skipped("e2e::bills::schema", "cyclonedx-python-lib");
     };

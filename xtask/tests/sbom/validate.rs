@@ -8,7 +8,7 @@ use proptest::test_runner::TestRunner;
 use xtask::sbom::program::bill;
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
-use xtask_setup::cyclonedx;
+use xtask_setup::PythonLibrary;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
 
@@ -18,8 +18,10 @@ use crate::property;
 fn validator(test: &str) -> Option<Cmd> {
     let host = Host::read(Triple::parse("x86_64-unknown-linux-gnu"));
     let cache = xtask_process::cache::dir(&host, std::env::consts::OS).ok();
-    let python =
-        host.program("python3").zip(cache).and_then(|(python, cache)| cyclonedx::python(&python, &cache));
+    let python = host
+        .program("python3")
+        .zip(cache)
+        .and_then(|(python, cache)| PythonLibrary::Cyclonedx.python(&python, &cache));
     if python.is_none() {
         skipped(test, "cyclonedx-python-lib: cargo xtask setup --tests");
     }

@@ -228,6 +228,8 @@ pub enum TestNeed {
     Zig,
     /// `cyclonedx`: the reference library of CycloneDX, for Python.
     Cyclonedx,
+    /// `in-toto`: the library of in-toto's attestation framework, for Python.
+    InToto,
     /// `cosign`: both major versions of the program that verifies signatures.
     Cosign,
     /// `rust-src`: the source of Rust's library, of any rustc that may be used.
@@ -289,6 +291,7 @@ impl Keyword for TestNeed {
         ("musl-gcc", Self::MuslGcc),
         ("zig", Self::Zig),
         ("cyclonedx", Self::Cyclonedx),
+        ("in-toto", Self::InToto),
         ("cosign", Self::Cosign),
         ("rust-src", Self::RustSrc),
     ];

@@ -55,7 +55,7 @@ pub fn packages(want: &Want) -> Vec<String> {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
         // Without the C library's own files it links nothing.
         Want::HostCompiler => owned(&["gcc", "libc6-dev"]),
-        Want::Zig | Want::Cyclonedx => owned(&["python3-pip"]),
+        Want::Zig | Want::Library(_) => owned(&["python3-pip"]),
         // The packages are unpacked, not installed.
         Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),

@@ -11,14 +11,15 @@ use xtask_triple::Triple;
 
 pub mod apt;
 pub mod cosign;
-pub mod cyclonedx;
 pub mod machine;
 mod pip;
+pub mod python_library;
 pub mod run;
 pub mod steps;
 pub mod zig;
 
 pub use machine::Machine;
+pub use python_library::PythonLibrary;
 pub use run::{SetupContext, SetupReport, obtainable, run};
 pub use steps::{Action, Step, steps};
 
@@ -52,8 +53,8 @@ pub enum Want {
     Qemu(Triple),
     /// The kernel hands programs of this target to qemu, so that containers of that platform run.
     Binfmt(Triple),
-    /// The reference library of CycloneDX, which tests validate bills of materials with.
-    Cyclonedx,
+    /// A library of Python that tests hold documents against.
+    Library(PythonLibrary),
     /// cosign 2 and 3, which tests verify signatures with.
     Cosign,
     /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
@@ -95,7 +96,7 @@ impl fmt::Display for Want {
             Want::Compiler { provider, target } => write!(f, "the C compiler of {provider} for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
-            Want::Cyclonedx => write!(f, "cyclonedx-python-lib {}", cyclonedx::VERSION),
+            Want::Library(library) => library.fmt(f),
             Want::Cosign => f.write_str("cosign 2 and 3"),
             Want::Program(name) => f.write_str(name),
         }

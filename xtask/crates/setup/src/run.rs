@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cosign::{self, CosignVersion};
 use super::steps::Pip;
-use super::{Action, Machine, Step, Want, apt, cyclonedx, steps, zig};
+use super::{Action, Machine, Step, Want, apt, steps, zig};
 use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as stds, self_contained};
 use xtask_compilers::rustc::{Rustc, Version, find};
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
@@ -162,9 +162,9 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
             let entry = std::fs::read_to_string(Path::new(BINFMT).join(format!("qemu-{arch}")));
             entry.is_ok_and(|text| text.lines().next() == Some("enabled"))
         }),
-        Want::Cyclonedx => {
+        Want::Library(library) => {
             let python = context.host.program("python3").or_else(|| context.host.program("python"));
-            python.is_some_and(|python| cyclonedx::python(&python, context.cache).is_some())
+            python.is_some_and(|python| library.python(&python, context.cache).is_some())
         }
         Want::Cosign => CosignVersion::ALL.iter().all(|version| version.program(context.cache).is_some()),
         Want::Program(name) => program(name),
@@ -215,7 +215,7 @@ impl SetupWork<'_, '_> {
                 let mut say = |line: &str| self.talk.progress(line);
                 match package {
                     Pip::Zig => zig::install(&python, self.context.cache, &mut say).map(|_| ()),
-                    Pip::Cyclonedx => cyclonedx::install(&python, self.context.cache, &mut say),
+                    Pip::Library(library) => library.install(&python, self.context.cache, &mut say),
                 }
             }
             Action::Cosign => {

@@ -2,7 +2,7 @@
 
 use super::apt::{self, AptCandidates};
 use super::machine::{Machine, RootAccess};
-use super::{Want, cosign, cyclonedx, zig};
+use super::{PythonLibrary, Want, cosign, zig};
 use xtask_compilers::toolchain::Supply;
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_process::exec::Cmd;
@@ -28,8 +28,8 @@ pub enum Action {
 pub enum Pip {
     /// The Python package that [`zig::install`] installs.
     Zig,
-    /// The Python package that [`cyclonedx::install`] installs.
-    Cyclonedx,
+    /// A library that tests hold documents against.
+    Library(PythonLibrary),
 }
 
 /// One step. The steps of a want are tried in order until the want is met, so that a later one may be the way round an
@@ -52,7 +52,7 @@ impl Step {
         match &self.action {
             Action::Run(cmd) => cmd.line(),
             Action::Pip(Pip::Zig) => zig::line(),
-            Action::Pip(Pip::Cyclonedx) => cyclonedx::line(),
+            Action::Pip(Pip::Library(library)) => library.line(),
             Action::Cosign => cosign::line(),
             Action::BuildStd(target) => {
                 format!("build the std for {target} from rustc's source into the cache (1 to 2 minutes)")
@@ -92,7 +92,7 @@ fn lists_missing(apt: &AptCandidates, want: &Want) -> bool {
         // One of several would do.
         Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
         // Needed only where there is no pip.
-        Want::Zig | Want::Cyclonedx | Want::Cosign => false,
+        Want::Zig | Want::Library(_) | Want::Cosign => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
     }
 }
@@ -102,7 +102,7 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         Want::Std(target) => std_steps(want, target, machine),
         Want::Source => source_steps(want, machine),
         Want::Zig => pip_steps(want, Pip::Zig, machine),
-        Want::Cyclonedx => pip_steps(want, Pip::Cyclonedx, machine),
+        Want::Library(library) => pip_steps(want, Pip::Library(*library), machine),
         Want::Cosign => machine.apt.iter().map(|_| step(want, Action::Cosign, false, false)).collect(),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
         Want::HostCompiler
@@ -212,7 +212,7 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
         ("linux", Want::HostCompiler) => vec!["sudo dnf install gcc".into()],
         ("macos", Want::HostCompiler) => vec!["xcode-select --install".into()],
-        ("linux", Want::Zig | Want::Cyclonedx) => vec!["sudo dnf install python3-pip".into()],
+        ("linux", Want::Zig | Want::Library(_)) => vec!["sudo dnf install python3-pip".into()],
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
@@ -220,10 +220,10 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
             vec![format!("for {target}, install zig as the C compiler")]
         }
-        ("macos", Want::Zig | Want::Cyclonedx) => vec!["brew install python3".into()],
+        ("macos", Want::Zig | Want::Library(_)) => vec!["brew install python3".into()],
         ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
         ("macos", Want::Program(name)) => vec![format!("brew install {name}")],
-        ("windows", Want::Zig | Want::Cyclonedx) => vec!["winget install Python.Python.3.12".into()],
+        ("windows", Want::Zig | Want::Library(_)) => vec!["winget install Python.Python.3.12".into()],
         ("windows", Want::Std(_) | Want::Source) => vec!["winget install Rustlang.Rustup".into()],
         (os, _) => match (os, want.package()?) {
             ("linux", Supply::Package { dnf, .. }) => vec![format!("sudo dnf install {dnf}")],
