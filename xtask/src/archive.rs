@@ -41,6 +41,8 @@ pub struct ArchiveSpec {
 pub struct Archive {
     /// Where the archive lies, below `target/dist/archives`.
     pub path: PathBuf,
+    /// The folder in it that holds everything.
+    pub folder: String,
     /// The digest of its bytes.
     pub digest: Digest,
     /// The number of its bytes.
@@ -119,7 +121,7 @@ fn one(
     if let Some(known) = memo.output::<ArchiveFact>(MEMO, &path)
         && known.key.as_ref() == Some(&key)
     {
-        return Ok(Archive { path, digest: known.digest, size: known.size });
+        return Ok(Archive { path, folder: stem, digest: known.digest, size: known.size });
     }
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
     let pool = match pool {
@@ -138,7 +140,7 @@ fn one(
         &path,
         ArchiveFact { key: settled.then_some(key), digest: digest.clone(), size },
     );
-    Ok(Archive { path, digest, size })
+    Ok(Archive { path, folder: stem, digest, size })
 }
 
 /// One folder with the archive's own name, so that unpacking litters nothing.

@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, ArchiveSpec};
+use crate::archive::{self, Archive, ArchiveSpec};
 use crate::plan::Job;
 use crate::record::{
-    ImageOf, IndexDigests, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin, StagedIndex,
-    VerifiedProgram,
+    ImageOf, IndexDigests, ListedProgram, PackedPlatform, PlacedImage, PlacedProgram, ProgramOrigin,
+    StagedIndex,
 };
 use xtask_config::{Compression, Config};
 use xtask_files::error::Result;
@@ -152,24 +152,33 @@ fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> Str
     platforms.map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
+/// A program in an archive.
+#[derive(Debug)]
+pub struct ArchivedProgram<'p> {
+    /// The program.
+    pub listed: &'p ListedProgram,
+    /// The archive.
+    pub archive: Archive,
+}
+
 /// Writes an archive for every program and SHA256SUMS over all of them. `top` is the folder of the project: see
 /// [`texts()`].
 ///
 /// # Errors
 /// Where an archive cannot be written.
-pub fn archives(
-    programs: &[&VerifiedProgram],
+pub fn archives<'p>(
+    programs: Vec<&'p ListedProgram>,
     config: &Config,
     origin: &ProgramOrigin,
     (top, texts_of): (&Path, &mut TextsOf<'_>),
     (dist, cache): (&Path, &Path),
     ui: &Ui,
-) -> Result<()> {
+) -> Result<Vec<ArchivedProgram<'p>>> {
     let (files, left_out) = texts(origin.package, top)?;
     for line in left_out {
         ui.warn(line);
     }
-    let mut spec = |program: &&VerifiedProgram| {
+    let mut spec = |ListedProgram { program, .. }: &ListedProgram| {
         let files = files.iter().cloned().chain(texts_of(program.job())?).collect();
         Ok(ArchiveSpec {
             bin: config.app.bin.clone(),
@@ -180,12 +189,15 @@ pub fn archives(
             created: origin.created,
         })
     };
-    let specs = programs.iter().map(&mut spec).collect::<Result<Vec<ArchiveSpec>>>()?;
-    for archive in archive::write(&specs, dist, cache, cores())? {
+    let specs = programs.iter().map(|listed| spec(listed)).collect::<Result<Vec<ArchiveSpec>>>()?;
+    let written = archive::write(&specs, dist, cache, cores())?;
+    for archive in &written {
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         ui.step("Archived", format!("{name} ({})", xtask_files::human_size(archive.size)));
     }
-    Ok(())
+    // The archives are in the order in which they were asked for.
+    let archived = programs.into_iter().zip(written);
+    Ok(archived.map(|(listed, archive)| ArchivedProgram { listed, archive }).collect())
 }
 
 fn cores() -> std::num::NonZeroUsize {

@@ -20,6 +20,7 @@ pub mod licenses;
 pub mod outcome;
 pub mod package_id;
 pub mod plan;
+pub mod provenance;
 pub mod publish;
 pub mod rebuild;
 pub mod record;

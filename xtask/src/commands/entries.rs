@@ -200,7 +200,7 @@ fn image(image: &ImageOf<ListedPlatform>) -> report::ImageEntry {
     }
 }
 
-fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::ManifestEntry {
+pub(super) fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> report::ManifestEntry {
     let StartedPlatform { packed, runner, not_run, objection } = started;
     let ran = smoke(runner.clone(), &not_run.clone().map_or(Smoke::Passed, Smoke::Skipped));
     let objection = objection.as_ref().map(|objection| objection.said.clone());

@@ -23,6 +23,7 @@ mod release;
 mod setup;
 mod shipped;
 mod size;
+mod statements;
 mod test;
 
 /// Runs a command.

@@ -85,7 +85,7 @@ fn attestor(
     let Some(source) = source else { return Ok(None) };
     let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
     let statements = match config.attest {
-        true => publish::statements(&session.dist().join("provenance"))?,
+        true => publish::statements(&xtask_files::dist::provenance(&session.dist()))?,
         false => Vec::new(),
     };
     Ok(Some(Attestor { key, statements }))

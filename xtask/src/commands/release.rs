@@ -7,12 +7,13 @@ use super::bills::{self, Listed};
 use super::entries::report;
 use super::pipeline::{PlannedRun, packing};
 use super::shipped::{self, Shipped, place, ship};
+use super::statements;
 use crate::base_selection::Placements;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::image_spec::archives;
 use crate::licenses::LicenseWriter;
 use crate::plan::Job;
-use crate::record::{ImageOf, ListedPlatform, ListedProgram, VerifiedProgram};
+use crate::record::{ImageOf, ListedPlatform, ListedProgram};
 use xtask_files::error::Result;
 use xtask_process::ui::Ui;
 use xtask_report::report::{self, Report};
@@ -30,18 +31,18 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let verified = start.verified()?;
     let Placements { programs, images } = place(&start, verified)?;
     let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
-    let shipping: Vec<&VerifiedProgram> = programs.iter().flatten().map(|program| &**program).collect();
+    let Listed { programs, images } = bills::release(&start, programs, images, &origin)?;
     let (builder, top) = (start.builder(), start.top());
     let mut licenses = LicenseWriter::new(&builder, top.clone());
-    archives(
-        &shipping,
+    let archived = archives(
+        programs.iter().flatten().collect(),
         &start.config,
         &origin,
         (&top, &mut |job| licenses.file(job)),
         (&dist, &start.memo()),
         ui,
     )?;
-    let Listed { programs, images } = bills::release(&start, programs, images, &origin)?;
+    statements::write(&start, &archived, &images, &origin)?;
 
     let report = report(&start, &programs, &images, &missing)?;
     let timings = timings(&start, programs.iter().flatten(), &images)?;

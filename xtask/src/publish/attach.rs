@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -226,14 +227,12 @@ impl Publisher<'_> {
         }
         self.add_layers(publication, &subject.digest, AttachedForm::Payload, &payloads)?;
         self.add_layers(publication, &subject.digest, AttachedForm::Envelope, &envelopes)?;
-        let manifests = bundles
-            .into_iter()
-            .map(|statement| {
-                let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
-                let bundle = SigstoreBundle::of_envelope(envelope, key.public());
-                self.bundle_manifest(publication, subject, statement, &bundle)
-            })
-            .collect::<Result<Vec<_>>>()?;
+        let manifests = side_by_side(bundles, AT_A_TIME, |statement| {
+            let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
+            let bundle = SigstoreBundle::of_envelope(envelope, key.public());
+            self.bundle_manifest(publication, subject, statement, &bundle)
+        });
+        let manifests = manifests.into_iter().collect::<Result<Vec<_>>>()?;
         self.client.attach(&publication.to, &subject.digest, &manifests)
     }
 
@@ -307,7 +306,10 @@ impl Publisher<'_> {
     /// Pushes a small document.
     fn push_bytes(&self, publication: &Publication, kind: &str, bytes: &[u8]) -> Result<Descriptor> {
         let blob = Descriptor::of(kind, bytes);
-        let file = self.documents.join(format!("{}-{}", blob.digest.hex(), std::process::id()));
+        // Equal documents may be sent side by side, also by another run.
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let file = self.documents.join(format!("{}-{number}", std::process::id()));
         xtask_files::write(&file, bytes)?;
         let out = OutgoingBlob { blob: &blob, file: &file, elsewhere: &[], sent: self.counting() };
         let pushed = self.client.push_blob(&publication.to, &out, &self.limits);

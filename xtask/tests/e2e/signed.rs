@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 use xtask_process::exec::{Cmd, Output};
 use xtask_setup::cosign::CosignVersion;
@@ -94,15 +95,16 @@ fn both_cosigns_accept_what_is_published() {
 
     let publish = ["publish", "--to", &to, "--tag", "latest", "--key", private.to_str().unwrap()];
     let dry = space.run(&[&publish[..], &["--dry-run"]].concat()).ended(0);
-    for line in ["manifests/sha256-", ".sig", "(referrer)", "1 attestation and config"] {
+    for line in ["manifests/sha256-", ".sig", "(referrer)", "6 attestations and config"] {
         assert!(dry.stdout().contains(line), "no {line:?}\n{dry}");
     }
-    space.run(&publish).ended(0).says(&["signed, 8 documents attached"]);
+    space.run(&publish).ended(0).says(&["signed, 42 documents attached"]);
 
-    // Signatures of the index and of both platforms, in both forms; the statement about the index, in both forms.
+    // In two forms each: a signature of the index and of both platforms; of the index five statements and the one made
+    // here; of each platform five and the one that its program is that of an archive.
     let document = published(&space);
     let referrers = document["referrers"].as_array().unwrap();
-    assert_eq!(referrers.len(), 8, "{document:#}");
+    assert_eq!(referrers.len(), 2 * (3 + 6 + 2 * 6), "{document:#}");
     let platforms: Vec<&str> =
         document["platforms"].as_array().unwrap().iter().map(|p| p["digest"].as_str().unwrap()).collect();
     for subject in platforms.iter().chain([&index]) {
@@ -115,6 +117,19 @@ fn both_cosigns_accept_what_is_published() {
     }
     let name = format!("{to}:latest");
     for cosign in [&two, &three] {
+        for kind in ["slsaprovenance1", "cyclonedx", "urn:cargo-xtask:gate:v1", "urn:cargo-xtask:smoke:v1"] {
+            let output = cosign.attested(&public, kind, &name);
+            assert!(output.ok(), "{kind}: {}", output.errors());
+        }
+        // What a policy asks: only programs without C may run here.
+        for (name, pure) in [(&name, "proven"), (&format!("{to}@{}", platforms[1]), "proven")] {
+            let output = cosign.attested(&public, "urn:cargo-xtask:purity:v1", name);
+            let said: Value = serde_json::from_str(output.text().lines().next().unwrap()).unwrap();
+            let payload = BASE64_STANDARD.decode(said["payload"].as_str().unwrap()).unwrap();
+            let statement: Value = serde_json::from_slice(&payload).unwrap();
+            assert_eq!(statement["predicate"]["purity"], pure, "{statement:#}");
+            assert_eq!(statement["predicate"]["containsC"], false);
+        }
         let output = cosign.attested(&public, PREDICATE, &name);
         assert!(output.ok(), "{}", output.errors());
         assert!(!cosign.attested(&public, "https://example.com/other/v1", &name).ok());

@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 /// The name of the folder of bills of materials, which reports say as a part of paths.
 pub const BILLS: &str = "sbom";
 
+/// The name of the folder of archives.
+pub const ARCHIVES: &str = "archives";
+
 /// The folder of all programs, which lie at `bin/<triple>/<mode>/<bin>` below `dist`.
 pub fn programs(dist: &Path) -> PathBuf {
     dist.join("bin")
@@ -17,12 +20,17 @@ pub fn program(dist: &Path, target: &str, mode: &str) -> PathBuf {
 
 /// The folder of the archives of programs.
 pub fn archives(dist: &Path) -> PathBuf {
-    dist.join("archives")
+    dist.join(ARCHIVES)
 }
 
 /// The folder of the bills of materials.
 pub fn bills(dist: &Path) -> PathBuf {
     dist.join(BILLS)
+}
+
+/// The folder of in-toto statements about what ships.
+pub fn provenance(dist: &Path) -> PathBuf {
+    dist.join("provenance")
 }
 
 /// The folder of the files that Docker needs to build the same images.

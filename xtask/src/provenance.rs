@@ -1,0 +1,438 @@
+//! What a release can say of itself, as in-toto statements without a signature: where a program comes from, what is in it, and
+//! what was checked. `publish` signs them and attaches them to images. docs/reference/predicates.md describes each predicate.
+//!
+//! Equal releases make equal bytes: no clock and no path of the machine is in a statement.
+
+use serde_json::{Map, Value, json};
+use xtask_attest::{Statement, Subject};
+use xtask_files::error::{Error, Result};
+use xtask_oci::Digest;
+use xtask_report::report::{JobEntry, ManifestEntry, PurityEntry};
+
+use crate::toolchain_lock::LockedTarget;
+
+pub mod source;
+pub mod write;
+
+/// The predicate types. Those of this program have documented schemas and belong to no host.
+pub mod types {
+    /// SLSA provenance, version 1.
+    pub const SLSA: &str = "https://slsa.dev/provenance/v1";
+    /// A bill of materials in CycloneDX.
+    pub const CYCLONEDX: &str = "https://cyclonedx.org/bom";
+    /// What the gate checked.
+    pub const GATE: &str = "urn:cargo-xtask:gate:v1";
+    /// What is known of C in a program.
+    pub const PURITY: &str = "urn:cargo-xtask:purity:v1";
+    /// The first start.
+    pub const SMOKE: &str = "urn:cargo-xtask:smoke:v1";
+    /// One program in an archive and in images.
+    pub const PROGRAM: &str = "urn:cargo-xtask:program:v1";
+    /// The build type of SLSA provenance: `cargo xtask release`.
+    pub const BUILD: &str = "urn:cargo-xtask:release:v1";
+    /// The builder of SLSA provenance: this program, wherever it runs.
+    pub const BUILDER: &str = "urn:cargo-xtask:builder:v1";
+}
+
+/// What a statement is about, as the name of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StatementKind {
+    /// Where it comes from.
+    Slsa,
+    /// What it is made of.
+    CycloneDx,
+    /// What the gate checked.
+    Gate,
+    /// What is known of C in it.
+    Purity,
+    /// How it was started.
+    Smoke,
+    /// That one program is in an archive and in images.
+    Program,
+}
+
+impl StatementKind {
+    /// The part of the file's name: `app/linux-amd64.<name>.json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Slsa => "slsa",
+            Self::CycloneDx => "cyclonedx",
+            Self::Gate => "gate",
+            Self::Purity => "purity",
+            Self::Smoke => "smoke",
+            Self::Program => "program",
+        }
+    }
+
+    /// The type of the predicate.
+    pub fn predicate_type(self) -> &'static str {
+        match self {
+            Self::Slsa => types::SLSA,
+            Self::CycloneDx => types::CYCLONEDX,
+            Self::Gate => types::GATE,
+            Self::Purity => types::PURITY,
+            Self::Smoke => types::SMOKE,
+            Self::Program => types::PROGRAM,
+        }
+    }
+
+    /// A statement of this kind.
+    pub fn about(self, subject: Vec<Subject>, predicate: Value) -> Statement {
+        Statement::new(subject, self.predicate_type(), predicate)
+    }
+}
+
+/// What holds for everything of a release.
+#[derive(Debug)]
+pub struct ReleaseOrigin {
+    /// The name of the program.
+    pub app: String,
+    /// The package.
+    pub package: String,
+    /// The version of the package.
+    pub version: String,
+    /// `SOURCE_DATE_EPOCH`, or 0.
+    pub created: u64,
+    /// The sources, and the files that pin what they are built from and with.
+    pub source: source::SourceState,
+}
+
+/// A program of a release.
+#[derive(Debug)]
+pub struct ProgramFacts<'a> {
+    /// What the report says of it.
+    pub job: &'a JobEntry,
+    /// The Cargo profile.
+    pub profile: &'a str,
+    /// The mode that was preferred, and the code of the reason why it was not built.
+    pub fallback: Option<(&'a str, &'a str)>,
+    /// The warnings of the gate.
+    pub warnings: Vec<&'a str>,
+    /// What it was built with; none where that is not known.
+    pub tools: Option<&'a LockedTarget>,
+}
+
+/// The base of a platform.
+#[derive(Debug)]
+pub struct BaseFacts<'a> {
+    /// Its name: `scratch`, `distroless:static`, a reference.
+    pub name: String,
+    /// Its digest; none for scratch.
+    pub digest: Option<&'a Digest>,
+    /// Only what the program needs of it is there.
+    pub trimmed: bool,
+}
+
+/// A platform of an image.
+#[derive(Debug)]
+pub struct PlatformFacts<'a> {
+    /// The name of the image.
+    pub image: &'a str,
+    /// The program in it.
+    pub program: ProgramFacts<'a>,
+    /// The base below it.
+    pub base: BaseFacts<'a>,
+    /// What the report says of its manifest.
+    pub manifest: &'a ManifestEntry,
+    /// The arguments of its first start.
+    pub args: &'a [String],
+    /// The exit code that was expected of it.
+    pub exit: u8,
+    /// The bill of materials.
+    pub bill: Value,
+}
+
+fn verifier() -> Value {
+    json!({"name": "cargo-xtask", "version": env!("CARGO_PKG_VERSION")})
+}
+
+impl ProgramFacts<'_> {
+    fn identity(&self) -> Value {
+        let sha256 = self.job.artifact.as_ref().map(|artifact| artifact.sha256.as_str());
+        json!({"target": self.job.target, "mode": self.job.mode, "digest": {"sha256": sha256}})
+    }
+
+    /// The predicate of the gate for a program by itself, or in a root file system.
+    pub fn gate(&self, base: Option<&BaseFacts<'_>>) -> Value {
+        let artifact = self.job.artifact.as_ref();
+        json!({
+            "verifier": verifier(),
+            "result": "pass",
+            "program": self.identity(),
+            "linkage": artifact.and_then(|a| a.kind),
+            "machine": artifact.and_then(|a| a.machine.as_ref()),
+            "interpreter": artifact.and_then(|a| a.interpreter.as_ref()),
+            "needed": artifact.map(|a| a.needed.as_slice()).unwrap_or_default(),
+            "glibc": artifact.and_then(|a| a.glibc_max.as_ref()),
+            "rootFileSystem": base.map(BaseFacts::json),
+            "warnings": self.warnings,
+        })
+    }
+
+    /// Whether C of a package is in the program; none where nothing is known of it.
+    fn contains_c(&self) -> Option<bool> {
+        match (&self.job.contents, self.job.purity) {
+            (_, PurityEntry::Proven) => Some(false),
+            (Some(contents), _) => Some(!contents.foreign.is_empty()),
+            (None, _) => None,
+        }
+    }
+
+    /// The predicate about C.
+    pub fn purity(&self) -> Value {
+        json!({
+            "verifier": verifier(),
+            "program": self.identity(),
+            "purity": self.job.purity,
+            "containsC": self.contains_c(),
+            "contents": self.job.contents,
+            "refusedCalls": self.job.refused.len(),
+        })
+    }
+
+    /// The predicate about the first start of the program by itself.
+    pub fn smoke(&self) -> Value {
+        let smoke = &self.job.smoke;
+        json!({
+            "verifier": verifier(),
+            "program": self.identity(),
+            "result": smoke.status,
+            "runner": smoke.runner,
+            "reason": smoke.reason,
+        })
+    }
+
+    /// The materials of the program, as SLSA has them: name, digest, and what else is known.
+    fn materials(&self, base: Option<&BaseFacts<'_>>) -> Vec<Value> {
+        let mut all = Vec::new();
+        if let Some(tools) = self.tools {
+            let target = &self.job.target;
+            let about = json!({"rustc": tools.rustc, "target": target});
+            all.extend(material("std", &tools.std, &about));
+            // The toolchain of a mode with C is not that of a mode without.
+            let used = self.job.toolchain.is_some();
+            let tools = [
+                ("c-toolchain", tools.c.as_ref().filter(|_| used)),
+                ("linker", tools.linker.as_ref().filter(|_| !used)),
+            ];
+            for (name, tool) in tools {
+                if let Some(tool) = tool {
+                    let about = json!({"provider": tool.provider, "version": tool.version, "target": target});
+                    all.extend(material(name, &tool.digest, &about));
+                }
+            }
+        }
+        if let Some((base, digest)) = base.and_then(|base| Some((base, base.digest?))) {
+            all.extend(material("base", digest.as_str(), &json!({"base": base.name})));
+        }
+        all
+    }
+
+    fn parameters(&self) -> Map<String, Value> {
+        let mut map = Map::new();
+        map.insert("target".into(), json!(self.job.target));
+        map.insert("requestedMode".into(), json!(self.job.requested));
+        map.insert("mode".into(), json!(self.job.mode));
+        map.insert("profile".into(), json!(self.profile));
+        if let Some((from, reason)) = self.fallback {
+            map.insert("fallback".into(), json!({"from": from, "reason": reason}));
+        }
+        map
+    }
+
+    /// The predicate that says where the same bytes are found.
+    pub fn places(&self, places: &[Value]) -> Value {
+        json!({"verifier": verifier(), "program": self.identity(), "places": places})
+    }
+
+    /// SLSA provenance of the program by itself.
+    pub fn slsa(&self, origin: &ReleaseOrigin) -> Value {
+        origin.slsa(Value::Object(self.parameters()), self.materials(None))
+    }
+}
+
+impl BaseFacts<'_> {
+    fn json(&self) -> Value {
+        let digest = self.digest.map(|digest| json!({"sha256": digest.hex()}));
+        json!({"base": self.name, "digest": digest, "trimmed": self.trimmed})
+    }
+}
+
+/// A material with a digest `sha256:…`; none where the text is no digest.
+fn material(name: &str, digest: &str, about: &Value) -> Option<Value> {
+    let digest = Digest::parse(digest)?;
+    Some(json!({"name": name, "digest": {"sha256": digest.hex()}, "annotations": about}))
+}
+
+impl ReleaseOrigin {
+    fn slsa(&self, parameters: Value, materials: Vec<Value>) -> Value {
+        let mut all = self.source.materials();
+        for material in materials {
+            if !all.contains(&material) {
+                all.push(material);
+            }
+        }
+        json!({
+            "buildDefinition": {
+                "buildType": types::BUILD,
+                "externalParameters": {"package": self.package, "version": self.version, "bin": self.app, "build": parameters},
+                "internalParameters": {"sourceDateEpoch": self.created},
+                "resolvedDependencies": all,
+            },
+            "runDetails": {"builder": {"id": types::BUILDER, "version": {"cargo-xtask": env!("CARGO_PKG_VERSION")}}},
+        })
+    }
+}
+
+impl PlatformFacts<'_> {
+    /// The digest of the manifest.
+    ///
+    /// # Errors
+    /// The report has none.
+    pub fn digest(&self) -> Result<Digest> {
+        Digest::parse(&self.manifest.digest)
+            .ok_or_else(|| Error::failed(format!("{} is no digest of a manifest", self.manifest.digest)))
+    }
+
+    fn parameters(&self) -> Value {
+        let mut map = self.program.parameters();
+        map.insert("image".into(), json!(self.image));
+        map.insert("platform".into(), json!(self.manifest.platform));
+        map.insert("base".into(), json!(self.base.name));
+        Value::Object(map)
+    }
+
+    fn smoke(&self) -> Value {
+        let smoke = self.manifest.smoke.as_ref();
+        json!({
+            "verifier": verifier(),
+            "program": self.program.identity(),
+            "result": smoke.map(|smoke| smoke.status),
+            "runner": smoke.and_then(|smoke| smoke.runner.as_ref()),
+            "reason": smoke.and_then(|smoke| smoke.reason.as_ref()),
+            "arguments": self.args,
+            "expectedExitCode": self.exit,
+        })
+    }
+
+    /// All that is said of the platform.
+    pub fn statements(&self, origin: &ReleaseOrigin) -> Result<Vec<(StatementKind, Statement)>> {
+        let digest = self.digest()?;
+        let predicates = [
+            (StatementKind::Slsa, origin.slsa(self.parameters(), self.program.materials(Some(&self.base)))),
+            (StatementKind::CycloneDx, self.bill.clone()),
+            (StatementKind::Gate, self.program.gate(Some(&self.base))),
+            (StatementKind::Purity, self.program.purity()),
+            (StatementKind::Smoke, self.smoke()),
+        ];
+        let about = |(kind, predicate): (StatementKind, Value)| {
+            (kind, kind.about(vec![Subject::new(None, &digest)], predicate))
+        };
+        Ok(predicates.map(about).into())
+    }
+}
+
+/// All that is said of an image as a whole: what holds for every platform, with what is said of each.
+pub fn of_index(
+    index: &Digest,
+    platforms: &[PlatformFacts<'_>],
+    origin: &ReleaseOrigin,
+) -> Vec<(StatementKind, Statement)> {
+    let each = |of: &dyn Fn(&PlatformFacts<'_>) -> Value| -> Vec<Value> {
+        let one = |platform: &PlatformFacts<'_>| {
+            let mut said =
+                json!({"platform": platform.manifest.platform, "manifest": platform.manifest.digest});
+            if let (Some(all), Value::Object(more)) = (said.as_object_mut(), of(platform)) {
+                all.extend(more.into_iter().filter(|(key, _)| key != "verifier"));
+            }
+            said
+        };
+        platforms.iter().map(one).collect()
+    };
+    let mut materials = Vec::new();
+    for platform in platforms {
+        materials.extend(platform.program.materials(Some(&platform.base)));
+    }
+    let c: Vec<_> = platforms.iter().map(|platform| platform.program.contains_c()).collect();
+    let contains_c = match (c.contains(&Some(true)), c.contains(&None)) {
+        (true, _) => Some(true),
+        (false, true) => None,
+        (false, false) => Some(false),
+    };
+    let pure = platforms.iter().all(|platform| platform.program.job.purity == PurityEntry::Proven);
+    let ran = platforms.iter().all(|platform| {
+        let smoke = platform.manifest.smoke.as_ref();
+        smoke.is_some_and(|smoke| smoke.status == xtask_report::report::SmokeStatus::Pass)
+    });
+    let predicates = [
+        (
+            StatementKind::Slsa,
+            origin
+                .slsa(json!(platforms.iter().map(PlatformFacts::parameters).collect::<Vec<_>>()), materials),
+        ),
+        (StatementKind::CycloneDx, bill_of_index(index, platforms, origin)),
+        (
+            StatementKind::Gate,
+            json!({"verifier": verifier(), "result": "pass", "platforms": each(&|p| p.program.gate(Some(&p.base)))}),
+        ),
+        (
+            StatementKind::Purity,
+            json!({
+                "verifier": verifier(),
+                "purity": if pure { json!(PurityEntry::Proven) } else { Value::Null },
+                "containsC": contains_c,
+                "platforms": each(&|p| p.program.purity()),
+            }),
+        ),
+        (
+            StatementKind::Smoke,
+            json!({
+                "verifier": verifier(),
+                "result": if ran { json!("pass") } else { json!("skipped") },
+                "platforms": each(&|p| p.smoke()),
+            }),
+        ),
+    ];
+    let about = |(kind, predicate): (StatementKind, Value)| {
+        (kind, kind.about(vec![Subject::new(None, index)], predicate))
+    };
+    predicates.map(about).into()
+}
+
+/// The bill of an index: the image of each platform by its digest. What is in each stands in the bill of the platform.
+fn bill_of_index(index: &Digest, platforms: &[PlatformFacts<'_>], origin: &ReleaseOrigin) -> Value {
+    let name = platforms.first().map_or("", |platform| platform.image);
+    let component = |name: &str, digest: &str, platform: Option<&str>| {
+        let mut component = json!({
+            "type": "container",
+            "bom-ref": digest,
+            "name": name,
+            "version": origin.version,
+            "hashes": [{"alg": "SHA-256", "content": digest.trim_start_matches("sha256:")}],
+        });
+        if let Some(platform) = platform {
+            component["properties"] = json!([{"name": "xtask:platform", "value": platform}]);
+        }
+        component
+    };
+    let parts: Vec<Value> = platforms
+        .iter()
+        .map(|platform| component(name, &platform.manifest.digest, Some(&platform.manifest.platform)))
+        .collect();
+    let digests: Vec<&str> = platforms.iter().map(|platform| platform.manifest.digest.as_str()).collect();
+    json!({
+        "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "version": 1,
+        "metadata": {
+            "lifecycles": [{"phase": "build"}],
+            "component": component(name, index.as_str(), None),
+        },
+        "components": parts,
+        "dependencies": [{"ref": index.as_str(), "dependsOn": digests}],
+    })
+}
+
+#[cfg(test)]
+mod tests;
