@@ -3,14 +3,14 @@
 use std::fmt;
 use std::path::Path;
 
-/// Why a command ends, which decides its exit code. Listed in ascending precedence is not possible: see [`ExitKind::code`].
+/// Why a command ends, which decides its exit code. The order of the variants is not their precedence: see [`ExitKind::code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitKind {
     /// A build, a gate or a test failed: exit code 1.
     Failed,
     /// The command line or targets.toml is wrong: exit code 2.
     Usage,
-    /// Something is missing on this machine that could be had: exit code 3.
+    /// Something is missing on this machine and can be installed: exit code 3.
     Missing,
 }
 
@@ -36,7 +36,7 @@ pub struct Error {
     pub found: Vec<String>,
     /// What to do about it, a line each, commands verbatim (`help:` when rendered).
     pub help: Vec<String>,
-    /// The number of the system's error that it is due to (`errno`), which tells a fault of the machine from others.
+    /// The `errno` of the system call that failed, if any. It distinguishes a fault of the machine from other faults.
     pub os: Option<i32>,
 }
 
@@ -74,7 +74,7 @@ impl Error {
         Self { kind, what: what.into(), found: Vec::new(), help: Vec::new(), os: None }
     }
 
-    /// Notes the error of the system that it is due to.
+    /// Records the `errno` of the system error that caused this error.
     #[must_use]
     pub fn due_to(mut self, error: &std::io::Error) -> Self {
         self.os = error.raw_os_error();

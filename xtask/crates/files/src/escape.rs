@@ -1,8 +1,8 @@
 //! Text from elsewhere (compilers, file names) made harmless for a terminal, Markdown and HTML.
 
-/// Text without what steers a terminal: escape sequences (ECMA-48: `ESC [` up to a final byte, `ESC ]` up to BEL or ST) and
-/// what turns the direction of a line (Unicode's bidirectional embeddings, overrides and isolates) are left out, other
-/// control characters but line ends become spaces.
+/// Returns the text without characters that control a terminal. Escape sequences (ECMA-48: `ESC [` up to a final byte,
+/// `ESC ]` up to BEL or ST) and Unicode's bidirectional embeddings, overrides and isolates are removed. Other control
+/// characters except line ends become spaces.
 pub fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut chars = text.chars().peekable();
@@ -27,7 +27,7 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// Escapes text for Markdown, in a table or outside: what could start markup or HTML stands for itself.
+/// Escapes text for Markdown, inside or outside of a table, so that nothing in it is read as markup or HTML.
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in plain(text).chars() {

@@ -1,5 +1,4 @@
-//! Files: written so that nobody ever sees half of one, locked, and remembered; the error type; and sizes as people read
-//! them.
+//! Files (written in one step, locked, remembered between runs), the error type, and sizes and durations as readable text.
 
 pub mod dist;
 pub mod error;
@@ -23,21 +22,21 @@ pub use stage::{STAGING_PREFIX, StagedFile, clock, sweep, write_changed};
 pub use staged_folder::StagedFolder;
 pub use stat::Stat;
 
-/// Writes `bytes` to `path`: into a new file beside it, which then takes its name. A reader sees the old content or the
-/// new one, and an interrupted run leaves the old one. Folders on the way are made.
+/// Writes `bytes` to a new file beside `path`, then renames it to `path`. A reader sees the old content or the new
+/// content, and an interrupted run leaves the old content. Missing parent folders are made.
 ///
 /// # Errors
-/// Where a folder or the file cannot be made, written or renamed; the file beside it is removed then.
+/// A folder or the file cannot be made, written or renamed. The new file is removed in this case.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     place(path, |staged| fs::write(staged, bytes))
 }
 
-/// As [`write()`], where `make` makes the new file under the name that it is given.
+/// Works as [`write()`], but `make` makes the new file under the path that it is given.
 ///
-/// No `sync`: the promise is about interrupted runs, not about power cuts, and everything here can be made again.
+/// There is no `sync`: this protects against interrupted runs, not against power cuts, and every file can be made again.
 ///
 /// # Errors
-/// As [`write()`], and what `make` answers.
+/// As [`write()`], and the errors of `make`.
 pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let staged = StagedFile::beside(path)?;
     make(staged.path()).map_err(|e| Error::io("cannot write", path, &e))?;
@@ -47,7 +46,7 @@ pub fn place(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Re
 /// Makes a folder with its parents.
 ///
 /// # Errors
-/// It cannot be made; what is in its way is named.
+/// It cannot be made. The error names the file that is in the way.
 pub fn folder(dir: &Path) -> Result<()> {
     fs::create_dir_all(dir).map_err(|e| {
         let error = Error::io("cannot make the folder", dir, &e);
@@ -58,7 +57,7 @@ pub fn folder(dir: &Path) -> Result<()> {
     })
 }
 
-/// What keeps a folder from being made: the lowest part of its path that is there and leads to no folder.
+/// Finds what prevents a folder from being made: the lowest part of its path that exists and is not a folder.
 fn in_the_way(dir: &Path) -> Option<String> {
     let there = |part: &&Path| fs::symlink_metadata(part).is_ok();
     let part = dir.ancestors().find(there).filter(|part| !part.is_dir())?;
@@ -69,10 +68,10 @@ fn in_the_way(dir: &Path) -> Option<String> {
     Some(format!("{} {what}", part.display()))
 }
 
-/// Reads a file that lies where others can put something. A pipe, say, which would be waited for without end, is refused.
+/// Reads a file from a place where other programs can write. It refuses a pipe, for example: reading it could block forever.
 ///
 /// # Errors
-/// As of [`fs::read`], and where it is not a regular file.
+/// As [`fs::read`], and if it is not a regular file.
 pub fn read(path: &Path) -> io::Result<Vec<u8>> {
     regular(path).and_then(|()| fs::read(path))
 }
@@ -80,15 +79,15 @@ pub fn read(path: &Path) -> io::Result<Vec<u8>> {
 /// Opens a file as [`read`] does, without reading it.
 ///
 /// # Errors
-/// As there.
+/// As [`read`].
 pub fn open(path: &Path) -> io::Result<File> {
     regular(path).and_then(|()| File::open(path))
 }
 
-/// Opens a file that is to be locked, and makes it where it is not there.
+/// Opens a file for locking, and makes it if it does not exist.
 ///
 /// # Errors
-/// It cannot be made, or is no regular file.
+/// It cannot be made, or is not a regular file.
 pub fn open_lock(path: &Path) -> io::Result<File> {
     match regular(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
@@ -135,7 +134,7 @@ pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().flat_map(|b| [b >> 4, b & 15]).map(|digit| char::from(DIGITS[usize::from(digit)])).collect()
 }
 
-/// A number of things, of which the name is regular: `1 package`, `2 packages`.
+/// A count with its noun, whose plural must be regular: `1 package`, `2 packages`.
 pub fn counted(count: u64, name: &str) -> String {
     match count {
         1 => format!("1 {name}"),
@@ -144,7 +143,7 @@ pub fn counted(count: u64, name: &str) -> String {
 }
 
 /// A duration in seconds as people read it: `850 µs`, `12.3 ms`, `1.25 s`, `59.9 s`, `2 min 03 s`, `1 h 02 min`.
-/// What is no duration (negative, not a number) is `?`.
+/// A value that is not a duration (negative, not a number) is shown as `?`.
 pub fn human_seconds(seconds: f64) -> String {
     if !seconds.is_finite() || seconds < 0.0 {
         return "?".to_owned();

@@ -9,13 +9,13 @@ use crate::error::{Error, Result};
 #[derive(Debug)]
 pub struct FileLock {
     _file: File,
-    /// Whether the file system has locks. Where it has none, the lock keeps nobody away.
+    /// Whether the file system has locks. Without them, the lock has no effect on other processes.
     held: bool,
 }
 
 impl FileLock {
-    /// Waits to be the only holder, and calls `waiting` first where it has to wait. The file and its folder are made where
-    /// they are not there, and stay.
+    /// Takes the lock exclusively, and calls `waiting` before it waits for another holder. A missing file or folder is
+    /// made, and is not removed afterwards.
     ///
     /// # Errors
     /// The file cannot be made or locked. A file system without locks is no error: see [`FileLock::is_held`].
@@ -23,7 +23,8 @@ impl FileLock {
         Self::take(path, File::try_lock, File::lock, waiting)
     }
 
-    /// Waits until nobody holds the lock exclusively; others may share it meanwhile. As [`FileLock::exclusive`] else.
+    /// Takes the lock shared: waits for an exclusive holder, but not for other shared ones. Otherwise it works as
+    /// [`FileLock::exclusive`].
     ///
     /// # Errors
     /// As [`FileLock::exclusive`].
@@ -36,7 +37,7 @@ impl FileLock {
         self.held
     }
 
-    /// Returns the lock, for a caller who cannot do without it.
+    /// Returns the lock if it has an effect, for a caller that must not continue without one.
     ///
     /// # Errors
     /// The file system has no locks.

@@ -8,27 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Stat, sha256_hex, stage};
 
-/// A fact about a file that this program wrote, with what tells that the file is still the same.
+/// A fact about a file that this program wrote, with the data that show whether the file has changed.
 #[derive(Serialize, Deserialize)]
 struct OutputFact<T> {
     stat: Stat,
     fact: T,
 }
 
-/// A folder of remembered facts: `<dir>/<kind>/<key>.json`. Losing it costs time, never correctness, so every trouble
-/// with it (absent, truncated, written by another version, read-only) is the same as not knowing.
+/// A folder of remembered facts: `<dir>/<kind>/<key>.json`. Losing it costs time, never correctness. So a
+/// folder or file that is absent, truncated, read-only or from another version counts as an unknown fact, not as an error.
 #[derive(Debug, Clone)]
 pub struct Memo {
     dir: PathBuf,
 }
 
 impl Memo {
-    /// Makes a memo that keeps its facts under this folder, which need not be there yet.
+    /// Makes a memo that keeps its facts under this folder, which need not exist yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// Returns the fact that is remembered under this key; none where there is none that can be read.
+    /// Returns the fact that is remembered under this key, or none if there is no readable one.
     pub fn get<T: DeserializeOwned>(&self, kind: &str, key: &str) -> Option<T> {
         serde_json::from_slice(&fs::read(self.path(kind, key)).ok()?).ok()
     }
@@ -40,7 +40,7 @@ impl Memo {
         }
     }
 
-    /// The fact that is remembered about the output at `path`, as long as the file did not change since.
+    /// Returns the fact that is remembered about the output at `path`, unless the file has changed since.
     pub fn output<T: DeserializeOwned>(&self, kind: &str, path: &Path) -> Option<T> {
         let known: OutputFact<T> = self.get(kind, &sha256_hex(path.as_os_str().as_encoded_bytes()))?;
         (Stat::of_output(path).ok()? == known.stat).then_some(known.fact)
@@ -54,7 +54,7 @@ impl Memo {
         }
     }
 
-    /// Forgets all of a kind that cannot be read or that `keep` does not want.
+    /// Removes the facts of a kind that cannot be read or that `keep` rejects.
     pub fn retain<T: DeserializeOwned>(&self, kind: &str, keep: impl Fn(&T) -> bool) {
         for entry in fs::read_dir(self.dir.join(kind)).into_iter().flatten().flatten() {
             if entry.path().extension().is_none_or(|e| e != "json") {

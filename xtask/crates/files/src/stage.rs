@@ -1,4 +1,4 @@
-//! A file that becomes visible whole or not at all: written under another name in the same folder, then renamed.
+//! A file that is published in one step: it is written under a temporary name in the same folder, then renamed.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use crate::Stat;
 use crate::error::{Error, Result};
 
-/// What the name of every staging file begins with. A run that was killed may leave one; nothing ever reads it.
+/// The prefix of the names of staging files. A killed run may leave such a file behind; no run reads it.
 pub const STAGING_PREFIX: &str = ".staging-";
 
 /// A staging file; dropping it removes it unless it was put in place.
@@ -19,7 +19,7 @@ pub struct StagedFile {
 }
 
 impl StagedFile {
-    /// Makes a staging file in `dir`, which is made where it is not there.
+    /// Makes a staging file in `dir`, and makes `dir` if it does not exist.
     ///
     /// # Errors
     /// The folder or the file cannot be made.
@@ -28,7 +28,7 @@ impl StagedFile {
         Self::make(dir, path.clone(), &path)
     }
 
-    /// Makes a staging file in the folder of `target`, whose place it is to take. Errors name `target`.
+    /// Makes a staging file that will replace `target`, in the same folder. Errors name `target`.
     ///
     /// # Errors
     /// As [`StagedFile::new`].
@@ -46,7 +46,7 @@ impl StagedFile {
         Ok(Self { file: Some(file), path })
     }
 
-    /// The path of the staging file until it is put in its place.
+    /// The path of the staging file until it is renamed.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -59,7 +59,7 @@ impl StagedFile {
         self.file.as_mut().ok_or_else(|| io::Error::other("the staging file is closed"))
     }
 
-    /// Renames it to `target`, in place of what is there.
+    /// Renames the staging file to `target`, and replaces a file that is there.
     ///
     /// # Errors
     /// It cannot be renamed.
@@ -98,8 +98,8 @@ fn staging_name(dir: &Path) -> PathBuf {
     dir.join(format!("{STAGING_PREFIX}{}-{number}", std::process::id()))
 }
 
-/// Writes a small file whole or not at all; does nothing where it holds these bytes already. A link in its place is replaced:
-/// what it leads to is another's. Says whether it wrote.
+/// Writes a small file in one step, unless it holds these bytes already. A symbolic link at this path is replaced and not
+/// followed, because its target is not ours. Returns whether the file was written.
 ///
 /// # Errors
 /// The file cannot be written or renamed.
@@ -114,7 +114,7 @@ pub fn write_changed(target: &Path, bytes: &[u8]) -> Result<bool> {
     Ok(true)
 }
 
-/// The clock of the file system that a folder is on, as a file made now shows it.
+/// Returns the current time by the clock of the folder's file system: the time stamp of a file made now.
 ///
 /// # Errors
 /// No file can be made there.
@@ -124,8 +124,8 @@ pub fn clock(dir: &Path) -> Result<Stat> {
     stat.map_err(|e| Error::io("cannot read", staged.path(), &e))
 }
 
-/// Removes the staging files of runs that were killed. Only for a folder whose writers all hold the lock that the
-/// caller holds.
+/// Removes the staging files of killed runs. All writers to the folder must take the lock that the caller holds; otherwise
+/// this would remove files that are in use.
 pub fn sweep(dir: &Path) {
     for entry in fs::read_dir(dir).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX) {

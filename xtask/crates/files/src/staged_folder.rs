@@ -1,4 +1,4 @@
-//! A folder that becomes visible whole or not at all: made beside its place under another name, then renamed.
+//! A folder that is published in one step: it is filled under a temporary name beside its final path, then renamed.
 
 use std::path::{Path, PathBuf};
 
@@ -12,11 +12,11 @@ pub struct StagedFolder {
 }
 
 impl StagedFolder {
-    /// Makes an empty folder `.<name of place>.<process id>` beside `place`, and removes what dead processes left of
-    /// that kind. To be called under the lock of `place`, so that nobody alive uses those.
+    /// Makes an empty folder `.<name of place>.<process id>` beside `place`, and removes the staging folders of processes
+    /// that have ended. The caller must hold the lock of `place`, so that no running process uses those folders.
     ///
     /// # Errors
-    /// Where the folder cannot be made.
+    /// The folder cannot be made.
     pub fn new(place: &Path) -> Result<Self> {
         let parent = place.parent().unwrap_or(Path::new("."));
         crate::folder(parent)?;
@@ -32,11 +32,11 @@ impl StagedFolder {
         &self.dir
     }
 
-    /// Puts `part` of the staging folder (the folder itself where it is empty) in its place, in one step where nothing
-    /// is there. A damaged older one is moved away first.
+    /// Renames `part` of the staging folder to the final path. An empty `part` means the folder itself. This is one step
+    /// if the final path does not exist; a damaged older folder there is moved away first.
     ///
     /// # Errors
-    /// Where it cannot be renamed.
+    /// The folder cannot be renamed.
     pub fn publish(mut self, part: &str, place: &Path) -> Result<()> {
         let made = if part.is_empty() { self.dir.clone() } else { self.dir.join(part) };
         if place.exists() {
@@ -61,8 +61,8 @@ fn prefix(place: &Path) -> String {
     format!(".{}.", place.file_name().unwrap_or_default().display())
 }
 
-/// Removes staging folders but for `keep`. A compiler that outlived its killed parent may still write into one: what
-/// cannot be removed now goes at the end, or the next time.
+/// Removes all staging folders except `keep`. A compiler whose parent was killed may still write into one. A folder that
+/// cannot be removed now is removed at the end, or by the next run.
 fn sweep(parent: &Path, prefix: &str, keep: Option<&Path>) {
     let Ok(entries) = std::fs::read_dir(parent) else { return };
     for old in entries.flatten() {

@@ -1,4 +1,4 @@
-//! The metadata that tells that a file did not change, without reading it.
+//! The metadata that shows that a file has not changed, without reading its content.
 
 use std::fs::{File, Metadata};
 use std::io;
@@ -30,8 +30,8 @@ impl Stat {
         Self::regular(&std::fs::metadata(path)?)
     }
 
-    /// Returns the stat of a file that this program put under a path. A link there is refused: it is somebody else's,
-    /// who may change what it leads to.
+    /// Returns the stat of a file that this program put under a path. A symbolic link there is refused: this
+    /// program did not make it, and its target can be changed by others.
     ///
     /// # Errors
     /// It is not there, cannot be asked, or is no regular file.
@@ -73,7 +73,7 @@ impl Stat {
     }
 
     /// Whether the file was last changed before `moment` was made. Two writes within one tick of the file system's
-    /// clock (4 ms on many kernels) look alike, so a file that is not older than the look at it is not remembered.
+    /// clock (4 ms on many kernels) look alike, so nothing is remembered about a file that is as new as `moment`.
     pub fn older_than(&self, moment: &Stat) -> bool {
         self.mtime_ns.max(self.ctime_ns) < moment.mtime_ns
     }

@@ -1,10 +1,10 @@
-//! Work on several threads, and on fewer where the system has no more: a limit of processes slows a run down and does not
-//! end it.
+//! Work on several threads, or on fewer if the system refuses more: a limit on processes makes a run slower, but does not
+//! make it fail.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
 
-/// Does something with each of a list, on up to `at_once` threads, of which the caller's is one. Returns the results in the
+/// Applies a function to each item of a list, on up to `at_once` threads including the caller's. Returns the results in the
 /// order of the list.
 pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, at_once: usize, each: impl Fn(T) -> R + Sync) -> Vec<R> {
     let count = list.len();
@@ -29,7 +29,7 @@ pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, at_once: usize, each: impl F
     results.into_inner().unwrap_or_else(PoisonError::into_inner).into_iter().flatten().collect()
 }
 
-/// Does two things, side by side where the system has a thread for it.
+/// Runs two functions, in parallel if the system provides a thread.
 pub fn both<A: Send, B>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B) -> (A, B) {
     let one = Mutex::new(Some(one));
     let run = || lock(&one).take().map(|one| one());
