@@ -277,6 +277,9 @@ pub enum Command {
         /// Keep the folders that the programs were built in
         #[arg(long)]
         keep: bool,
+        /// Write the results into this page of Markdown, whose rows of other programs stay as they are
+        #[arg(long, value_name = "FILE")]
+        page: Option<PathBuf>,
         /// How to print.
         #[command(flatten)]
         json: JsonFlag,

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use xtask_report::report::{CheckVerdict, JobEntry, PurityEntry, Report, Status};
+use xtask_report::report::{CheckVerdict, JobEntry, PurityEntry, Report, SmokeStatus, Status};
+use xtask_triple::Triple;
 
+mod page;
 pub mod programs;
 pub mod source;
 
+pub use page::{ToolVersion, conformance_page, table as markdown};
 pub use programs::{ConformanceMode, Expectation, PROGRAMS, PublishedProgram};
 
 /// The targets that every program is built for: both of them run here, the second under an emulator.
@@ -28,6 +31,12 @@ pub struct ConformanceResult {
     pub right: bool,
     /// What came of it, in words.
     pub outcome: String,
+    /// Name and version of the C toolchain; none where the mode needs none.
+    pub toolchain: Option<String>,
+    /// What started the program, and what started its image: `native`, `qemu`, `docker` and their kin.
+    pub started_by: Vec<String>,
+    /// The C in the program in bytes, without the C library; none where the linker's map does not say.
+    pub c_bytes: Option<u64>,
     /// The size of the program's file in bytes; none where it was not built.
     pub bytes: Option<u64>,
     /// The seconds of the Cargo call that built it.
@@ -58,21 +67,40 @@ pub fn judge(
 ) -> Vec<ConformanceResult> {
     let result = |target: &str| {
         let job = report.jobs.iter().find(|job| job.mode == mode.name && job.target == target);
+        let image = started(report, target);
         let (right, outcome) = match job {
-            Some(job) => outcome(mode.expected, job, bill),
+            Some(job) => match outcome(mode.expected, job, bill) {
+                (true, _) if mode.is_shipped() && image.is_none() => {
+                    (false, "its image was not made, or not started".to_owned())
+                }
+                judged => judged,
+            },
             None => (false, "it was not built".to_owned()),
         };
+        let foreign = job.and_then(|job| job.contents.as_ref()).map(|contents| contents.foreign.iter());
+        let own = job.and_then(|job| job.smoke.runner.clone());
         ConformanceResult {
             program: format!("{} {}", program.name, program.version),
             mode: mode.name.to_owned(),
             target: target.to_owned(),
             right,
             outcome,
+            toolchain: job.and_then(|job| job.toolchain.as_ref()).map(|toolchain| toolchain.version.clone()),
+            started_by: own.into_iter().chain(image).collect(),
+            c_bytes: foreign.and_then(|foreign| foreign.map(|entry| entry.bytes).sum()),
             bytes: job.and_then(|job| job.artifact.as_ref()).map(|artifact| artifact.size),
             seconds: job.map_or(0.0, |job| job.seconds),
         }
     };
     TARGETS.map(result).into()
+}
+
+/// What started the image that holds the program of a target, where it passed.
+fn started(report: &Report, target: &str) -> Option<String> {
+    let platform = Triple::parse(target).platform()?.to_string();
+    let mut manifests = report.images.iter().flat_map(|image| &image.manifests);
+    let smoke = manifests.find(|manifest| manifest.platform == platform)?.smoke.as_ref()?;
+    smoke.runner.clone().filter(|_| smoke.status == SmokeStatus::Pass)
 }
 
 fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option<String>) -> (bool, String) {
@@ -98,25 +126,6 @@ fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option
         }
         Expectation::Pure | Expectation::Contains(_) => failed(),
     }
-}
-
-/// The results as a table in Markdown, a row for each program and mode.
-pub fn markdown(results: &[ConformanceResult]) -> String {
-    let mut text =
-        "| program | mode | target | result | size | build |\n|---|---|---|---|--:|--:|\n".to_owned();
-    for result in results {
-        let right = if result.right { "" } else { "**wrong**: " };
-        let size = result.bytes.map_or_else(|| "–".to_owned(), xtask_files::human_size);
-        text += &format!(
-            "| {} | {} | {} | {right}{} | {size} | {:.0} s |\n",
-            result.program,
-            result.mode,
-            result.target,
-            result.outcome.lines().next().unwrap_or_default().replace('|', "\\|"),
-            result.seconds
-        );
-    }
-    text
 }
 
 /// The folder that a program is built in.

@@ -105,7 +105,8 @@ Examples:
 pub(super) const CONFORMANCE: &str = "\
 Examples:
   cargo xtask conformance
-  cargo xtask conformance b3sum ripgrep --json";
+  cargo xtask conformance b3sum ripgrep --json
+  cargo xtask conformance --page docs/reference/conformance.md";
 
 pub(super) const LOCK: &str = "\
 Examples:

@@ -1,17 +1,18 @@
 //! `cargo xtask conformance`: builds programs of other people and compares what comes of them with what is known.
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::cli::Common;
 use crate::conformance::{
-    ConformanceMode, ConformanceResult, Expectation, PROGRAMS, PublishedProgram, folder, judge, markdown,
-    source, targets_toml,
+    ConformanceMode, ConformanceResult, PROGRAMS, PublishedProgram, ToolVersion, conformance_page, folder,
+    judge, markdown, source, targets_toml,
 };
 use crate::session::Session;
 use xtask_config::suggest::nearest;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
+use xtask_oci::document::rfc3339;
 use xtask_process::exec::Cmd;
 use xtask_process::ui::far;
 use xtask_report::report::Report;
@@ -19,7 +20,16 @@ use xtask_report::report::Report;
 /// How long one run for a program may take: OpenSSL for two targets takes minutes on two cores.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-pub(super) fn run(common: &Common, names: &[String], keep: bool, json: bool) -> Result<()> {
+/// How long a tool may take to say its version.
+const ANSWER: Duration = Duration::from_secs(10);
+
+pub(super) fn run(
+    common: &Common,
+    names: &[String],
+    keep: bool,
+    page: Option<&Path>,
+    json: bool,
+) -> Result<()> {
     let session = Session::open(common, json)?;
     let programs = chosen(names)?;
     let ui = &session.ui;
@@ -35,16 +45,42 @@ pub(super) fn run(common: &Common, names: &[String], keep: bool, json: bool) -> 
         }
     }
     drop(task);
+    let date = today();
     let wrong = results.iter().filter(|result| !result.right).count();
     ui.data(&if json {
         serde_json::to_string_pretty(&results).unwrap_or_default()
     } else {
-        markdown(&results)
+        markdown(&results, &date)
     });
+    if let Some(page) = page {
+        let earlier = std::fs::read_to_string(page).unwrap_or_default();
+        xtask_files::write(page, conformance_page(&results, &tools(&session), &date, &earlier).as_bytes())?;
+    }
     match wrong {
         0 => Ok(()),
         _ => Err(Error::failed(format!("{wrong} of {} results are wrong", results.len()))),
     }
+}
+
+/// The day, as `2026-01-31`.
+fn today() -> String {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+    rfc3339(now).chars().take_while(|c| *c != 'T').collect()
+}
+
+/// The tools that build scripts and builds of the programs use.
+fn tools(session: &Session) -> Vec<ToolVersion> {
+    let tool = |name: &'static str, args: &[&str]| {
+        let program = session.host.program(name);
+        let output = program.and_then(|path| Cmd::new(path).args(args).capture(ANSWER).ok());
+        let line =
+            output.and_then(|output| output.text().lines().find(|line| !line.is_empty()).map(str::to_owned));
+        ToolVersion { name, version: line }
+    };
+    let version = ["--version"];
+    let others = ["gcc", "musl-gcc", "cmake", "make", "perl", "nasm", "qemu-aarch64-static", "docker"];
+    let rustc = ToolVersion { name: "rustc", version: Some(session.rustc.version.to_string()) };
+    std::iter::once(rustc).chain(others.map(|name| tool(name, &version))).collect()
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static PublishedProgram>> {
@@ -77,10 +113,7 @@ fn one(session: &Session, program: &PublishedProgram, dir: &Path) -> Result<Vec<
 
 /// Releases a mode, images and bills included; a mode whose promise is known to be broken is verified alone.
 fn reported(session: &Session, mode: &ConformanceMode, dir: &Path) -> Result<Report> {
-    let command = match mode.expected {
-        Expectation::Claims(_) => "verify",
-        Expectation::Pure | Expectation::Contains(_) => "release",
-    };
+    let command = if mode.is_shipped() { "release" } else { "verify" };
     let mut run = Cmd::new(&session.this)
         .args([command, "--mode", mode.name, "--json", "--manifest-path"])
         .arg(dir.join("Cargo.toml"))

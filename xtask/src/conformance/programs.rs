@@ -46,6 +46,11 @@ const fn mode(name: &'static str, needs: &'static [&'static str], expected: Expe
 }
 
 impl ConformanceMode {
+    /// Whether programs of the mode go into images: not where the promise of no C is known to be broken.
+    pub fn is_shipped(&self) -> bool {
+        !matches!(self.expected, Expectation::Claims(_))
+    }
+
     const fn features(mut self, features: &'static [&'static str]) -> Self {
         self.features = features;
         self
@@ -72,7 +77,7 @@ pub const PROGRAMS: &[PublishedProgram] = &[
         name: "fd-find",
         version: "10.5.0",
         bin: "fd",
-        why: "pure by default, jemalloc (configure and make) by a feature",
+        why: "pure by default; jemalloc, by autoconf's configure and make, by a feature",
         modes: &[
             mode("jemalloc", &["c"], Contains(&["tikv-jemalloc-sys"])).features(&["use-jemalloc"]),
             mode("pure", &[], Pure),
@@ -101,7 +106,7 @@ pub const PROGRAMS: &[PublishedProgram] = &[
         bin: "crabz",
         why: "zlib-ng by CMake; `deflate_rust` still links libdeflate",
         modes: &[
-            mode("native", &["c"], Contains(&["libdeflate-sys", "libz-ng-sys"])),
+            mode("native", &["c"], Contains(&["libdeflate-sys", "libz-ng-sys", "libmimalloc-sys"])),
             mode("deflate-rust", &[], Claims("libdeflate-sys"))
                 .features(&["deflate_rust", "snap_default", "libdeflate"])
                 .no_default(),

@@ -15,8 +15,15 @@ fn report(mode: &str, changes: &Value) -> Report {
         job.as_object_mut().unwrap().extend(changes.as_object().unwrap().clone());
         job
     };
+    let manifest = |target: &str| {
+        let platform = Triple::parse(target).platform().unwrap().to_string();
+        let smoke = json!({ "status": "pass", "runner": "docker" });
+        json!({ "platform": platform, "digest": "", "size": 5, "smoke": smoke })
+    };
+    let image =
+        json!({ "name": "p", "base": "scratch", "index_digest": "", "manifests": TARGETS.map(manifest) });
     let report = json!({
-        "schema": 1, "version": "1", "jobs": TARGETS.map(job), "images": [], "skipped": [],
+        "schema": 1, "version": "1", "jobs": TARGETS.map(job), "images": [image], "skipped": [],
     });
     serde_json::from_value(report).unwrap()
 }
@@ -49,22 +56,58 @@ fn what_comes_of_a_mode_is_held_against_what_is_known() {
 }
 
 #[test]
-fn the_table_says_what_is_wrong() {
-    let result = |right| ConformanceResult {
-        program: "p 1".into(),
+fn an_image_that_did_not_start_is_wrong() {
+    let mut changed = report("m", &json!({ "purity": "proven" }));
+    changed.images[0].manifests[0].smoke = None;
+    let mode = ConformanceMode {
+        name: "m",
+        features: &[],
+        default_features: true,
+        needs: &[],
+        expected: Expectation::Pure,
+    };
+    let results = judge(&PROGRAMS[0], &mode, &changed, &|_| None);
+    assert!(!results[0].right && results[0].outcome.contains("image"), "{results:?}");
+    assert!(results[1].right, "{results:?}");
+    assert_eq!(results[1].started_by, ["native", "docker"]);
+}
+
+fn result(program: &PublishedProgram, right: bool) -> ConformanceResult {
+    ConformanceResult {
+        program: format!("{} {}", program.name, program.version),
         mode: "m".into(),
         target: "t".into(),
         right,
         outcome: "a | b\nmore".into(),
+        toolchain: None,
+        started_by: vec!["qemu".into(), "docker".into()],
+        c_bytes: None,
         bytes: Some(1_500_000),
         seconds: 2.4,
-    };
-    let table = markdown(&[result(true), result(false)]);
-    let rows: Vec<&str> = table.lines().skip(2).collect();
-    assert_eq!(
-        rows,
-        ["| p 1 | m | t | a \\| b | 1.5 MB | 2 s |", "| p 1 | m | t | **wrong**: a \\| b | 1.5 MB | 2 s |",]
-    );
+    }
+}
+
+#[test]
+fn the_table_says_what_is_wrong() {
+    let program = &PROGRAMS[0];
+    let text = markdown(&[result(program, true), result(program, false)], "2026-01-31");
+    let rows: Vec<&str> = text.lines().skip(2).collect();
+    let name = format!("| {} {} | m | t | –", program.name, program.version);
+    let end = "a \\| b | – | 1.5 MB | qemu, docker | 2 s | 2026-01-31 |";
+    assert_eq!(rows, [format!("{name} | {end}"), format!("{name} | **wrong**: {end}")]);
+}
+
+#[test]
+fn a_page_keeps_the_rows_of_programs_that_were_not_built() {
+    let [first, second] = [&PROGRAMS[0], &PROGRAMS[1]];
+    let tools = [ToolVersion { name: "cmake", version: None }];
+    let old = conformance_page(&[result(first, true), result(second, true)], &tools, "2026-01-31", "");
+    let new = conformance_page(&[result(second, false)], &tools, "2026-02-01", &old);
+    let rows: Vec<&str> = new.lines().filter(|line| line.contains("| t |")).collect();
+    assert_eq!(rows.len(), 2, "{new}");
+    assert!(rows[0].contains(first.name) && rows[0].contains("2026-01-31"), "{new}");
+    assert!(rows[1].contains("**wrong**") && rows[1].contains("2026-02-01"), "{new}");
+    assert!(new.contains("- cmake: not on the machine"), "{new}");
 }
 
 #[test]

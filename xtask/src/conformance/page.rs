@@ -1,0 +1,86 @@
+//! The results as a table of Markdown, and the page of the documentation that holds it.
+
+use xtask_files::human_size;
+
+use super::{ConformanceResult, PROGRAMS};
+
+/// A tool of the machine that programs were built on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolVersion {
+    /// The name of the tool.
+    pub name: &'static str,
+    /// Its version; none where it is not on the machine.
+    pub version: Option<String>,
+}
+
+const HEAD: &str = "| program | mode | target | C toolchain | result | C | program | started by | build | date |\n\
+                    |---|---|---|---|---|--:|--:|---|--:|---|\n";
+
+/// The results as a table in Markdown, a row for each program, mode and target. `date` is the day, as `2026-01-31`.
+pub fn table(results: &[ConformanceResult], date: &str) -> String {
+    results.iter().fold(HEAD.to_owned(), |text, result| text + &row(result, date))
+}
+
+fn row(result: &ConformanceResult, date: &str) -> String {
+    let right = if result.right { "" } else { "**wrong**: " };
+    let size = |bytes: Option<u64>| bytes.map_or_else(|| "–".to_owned(), human_size);
+    let named = |text: Option<String>| text.filter(|text| !text.is_empty()).unwrap_or_else(|| "–".to_owned());
+    format!(
+        "| {} | {} | {} | {} | {right}{} | {} | {} | {} | {:.0} s | {date} |\n",
+        result.program,
+        result.mode,
+        result.target,
+        named(result.toolchain.clone()),
+        result.outcome.lines().next().unwrap_or_default().replace('|', "\\|"),
+        size(result.c_bytes),
+        size(result.bytes),
+        named(Some(result.started_by.join(", "))),
+        result.seconds
+    )
+}
+
+/// The page with these results. Rows of `earlier`, an earlier page, stay where their program was not built now.
+pub fn conformance_page(
+    results: &[ConformanceResult],
+    tools: &[ToolVersion],
+    date: &str,
+    earlier: &str,
+) -> String {
+    let mut text = "# Conformance
+
+*Which programs that other people published does `cargo xtask` build, and what comes of them?*
+
+`cargo xtask conformance --page FILE` writes this page. It builds each program from its crate, with the Cargo.lock that its
+author published, in modes whose C is known. A row is right where all of this holds:
+
+- The program is built, passes the gate and starts, for another architecture under QEMU.
+- Its image on `scratch` is packed and starts.
+- A mode with C: the bill of materials names the packages that bring C.
+- A mode without C: the linked program is proven to contain none.
+- A mode that only claims to contain no C: the run refuses it and names the package.
+
+`C` is the size of the objects of C in the program, without the C library. `build` is the time of the Cargo call, which builds
+both targets, on a machine with other work: it compares nothing.
+
+"
+    .to_owned();
+    text += "## Results\n\n";
+    text += HEAD;
+    for program in PROGRAMS {
+        let name = format!("{} {}", program.name, program.version);
+        let now: String = results.iter().filter(|r| r.program == name).map(|r| row(r, date)).collect();
+        let begin = format!("| {name} |");
+        let kept = || earlier.lines().filter(|line| line.starts_with(&begin)).map(|line| format!("{line}\n"));
+        text += &if now.is_empty() { kept().collect() } else { now };
+    }
+    text += "\n## Programs\n\n";
+    text.extend(
+        PROGRAMS.iter().map(|program| format!("- {} {}: {}.\n", program.name, program.version, program.why)),
+    );
+    text += &format!("\n## Tools\n\nOf the machine of the last run, on {date}:\n\n");
+    text.extend(tools.iter().map(|tool| {
+        let version = tool.version.as_deref().unwrap_or("not on the machine");
+        format!("- {}: {version}\n", tool.name)
+    }));
+    text
+}
