@@ -1,5 +1,6 @@
 //! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -7,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use crate::cargo::aside;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
+use crate::cargo::host_libraries::host_libraries;
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{build_dir, flags, invocation};
 use crate::cargo::leaks;
@@ -81,10 +83,14 @@ impl Builder<'_> {
     fn missing_tools(&self, plan: &Plan) -> Result<()> {
         let host = self.site.host;
         let present = |name: &str| host.program(name).is_some() || host.var_os(name).is_some();
+        let folders = OnceCell::new();
+        let has_library = |name: &str| {
+            folders.get_or_init(|| host_libraries(host)).iter().any(|file| file.starts_with(name))
+        };
         // In a pure build they are traps, whatever is here.
         for job in plan.jobs.iter().filter(|job| job.buildable() && !job.pure()) {
             let Some(kept) = units::of_job(job, self)? else { continue };
-            for ToolUse { tool, by, help } in required(&kept.graph.script_needs(), present) {
+            for ToolUse { tool, by, help } in required(&kept.graph.script_needs(), present, has_library) {
                 let by = by.join(", ");
                 self.ui.warn_once(format!(
                     "{tool} is not on this machine, and build scripts use it: {by}\n  help: {help}"
@@ -532,8 +538,11 @@ impl Builder<'_> {
                     let purity = match &draft.contents {
                         Ok(_) => Purity::Proven,
                         Err(why) => {
-                            self.ui
-                                .warn(format!("{}: not proven to be pure, since {why}", draft.job.title()));
+                            // What was not built needs no proof, and says for itself what is wrong.
+                            if draft.program.is_some() {
+                                let title = draft.job.title();
+                                self.ui.warn(format!("{title}: not proven to be pure, since {why}"));
+                            }
                             Purity::NotSeen(why.clone())
                         }
                     };

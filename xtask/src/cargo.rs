@@ -5,6 +5,7 @@ pub mod builder;
 pub mod cohort;
 pub mod compilers;
 pub mod flag_origin;
+pub mod host_libraries;
 pub mod inherited;
 pub mod invocation;
 pub mod leaks;

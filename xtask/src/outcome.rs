@@ -1,5 +1,9 @@
 //! What came of starting a program once, for programs and images alike: the bounds, the verdict, the words for it.
 
+mod stack;
+
+pub use stack::small_stack;
+
 use serde::{Deserialize, Serialize};
 
 use xtask_files::error::Result;

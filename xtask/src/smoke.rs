@@ -133,6 +133,8 @@ pub struct PlatformStart<'a> {
     pub args: &'a [String],
     /// The result that targets.toml expects of the smoke run.
     pub expect: &'a ImageSmoke,
+    /// The stack that the program asks for in bytes; none where that is not known.
+    pub stack: Option<u64>,
 }
 
 /// Images, each with its platforms.

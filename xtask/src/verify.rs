@@ -8,7 +8,7 @@ use crate::cargo::builder::Builder;
 use crate::cargo::flag_origin::flag_origin;
 use crate::contents::ProgramContents;
 use crate::failure::Failure;
-use crate::outcome::{SMOKE_MOST, Smoke, how_it_ended, side_by_side};
+use crate::outcome::{SMOKE_MOST, Smoke, how_it_ended, side_by_side, small_stack};
 use crate::plan::Job;
 use crate::record::{
     Artifact, BuiltProgram, FailedJob, Purity, RefusedProgram, StoredProgram, VerifiedProgram,
@@ -192,7 +192,7 @@ fn smoke(job: &Job, app: &App, program: &Path, facts: Option<&Facts>) -> Smoke {
                     "set `smoke` of [app] in targets.toml to arguments with which it exits by itself"
                         .to_owned()
                 }
-                end => crash::small_stack(&job.target.triple, facts, end).unwrap_or_else(|| {
+                end => small_stack(&job.target.triple, facts.map(|facts| facts.stack_size), end).unwrap_or_else(|| {
                     "`smoke` of [app] in targets.toml sets its arguments: with them it must exit with code 0"
                         .to_owned()
                 }),

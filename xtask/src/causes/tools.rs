@@ -10,6 +10,8 @@ pub(super) struct BuildTool {
     pub(super) name: &'static str,
     /// The names of its programs, any of which will do. Empty for a library.
     programs: &'static [&'static str],
+    /// How the names of the files of a library begin, any of which will do. Empty for a program.
+    libraries: &'static [&'static str],
     /// Words by which build scripts say that it is not there, beside the common ones.
     said: &'static [&'static str],
     /// The package of Debian that has it.
@@ -27,15 +29,17 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "libclang",
         programs: &[],
+        libraries: &["libclang.so", "libclang-"],
         said: &["Unable to find libclang", "couldn't find any valid shared libraries matching"],
         package: "libclang-dev",
-        users: &[],
+        users: &["bindgen", "clang-sys"],
         bring: &[],
         variable: Some("LIBCLANG_PATH"),
     },
     BuildTool {
         name: "protoc",
         programs: &["protoc"],
+        libraries: &[],
         said: &["Could not find `protoc`"],
         package: "protobuf-compiler",
         users: &["prost-build", "tonic-build", "tonic-prost-build"],
@@ -45,6 +49,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "nasm",
         programs: &["nasm"],
+        libraries: &[],
         said: &["NASM command not found", "Failed to run nasm"],
         package: "nasm",
         users: &["nasm-rs"],
@@ -54,6 +59,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "perl",
         programs: &["perl"],
+        libraries: &[],
         said: &[],
         package: "perl",
         users: &["openssl-src"],
@@ -63,6 +69,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "autoreconf",
         programs: &["autoreconf"],
+        libraries: &[],
         said: &[],
         package: "autoconf automake libtool",
         users: &["autotools"],
@@ -72,6 +79,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "cmake",
         programs: &["cmake"],
+        libraries: &[],
         said: &[],
         package: "cmake",
         users: &["cmake"],
@@ -81,6 +89,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "make",
         programs: &["make", "gmake"],
+        libraries: &[],
         said: &[],
         package: "make",
         users: &["openssl-src", "autotools"],
@@ -90,6 +99,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "pkg-config",
         programs: &["pkg-config", "pkgconf"],
+        libraries: &[],
         said: &["The pkg-config command could not be found"],
         package: "pkg-config",
         // It is asked, and most build scripts go on without an answer.
@@ -100,6 +110,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "bison",
         programs: &["bison"],
+        libraries: &[],
         said: &[],
         package: "bison",
         users: &[],
@@ -109,6 +120,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "flex",
         programs: &["flex"],
+        libraries: &[],
         said: &[],
         package: "flex",
         users: &[],
@@ -118,6 +130,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "ninja",
         programs: &["ninja"],
+        libraries: &[],
         said: &[],
         package: "ninja-build",
         users: &[],
@@ -127,6 +140,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "meson",
         programs: &["meson"],
+        libraries: &[],
         said: &[],
         package: "meson",
         users: &[],
@@ -136,6 +150,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "python3",
         programs: &["python3", "python"],
+        libraries: &[],
         said: &[],
         package: "python3",
         users: &[],
@@ -145,6 +160,7 @@ const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "go",
         programs: &["go"],
+        libraries: &[],
         said: &[],
         package: "golang-go",
         users: &[],
@@ -202,12 +218,17 @@ pub struct ToolUse {
 }
 
 /// The tools that a build starts by its unit graph and that are not there. `edges` are the packages of the graph, each with those
-/// that it needs; `present` says whether a program or a variable is there.
-pub fn required(edges: &[(String, String)], present: impl Fn(&str) -> bool) -> Vec<ToolUse> {
+/// that it needs; `present` says whether a program or a variable is there, `has_library` whether a library is whose name begins so.
+pub fn required(
+    edges: &[(String, String)],
+    present: impl Fn(&str) -> bool,
+    has_library: impl Fn(&str) -> bool,
+) -> Vec<ToolUse> {
     let all: BTreeSet<&str> = edges.iter().flat_map(|(by, of)| [by.as_str(), of.as_str()]).collect();
     let lacks = |tool: &&BuildTool| {
         let named = tool.variable.is_some_and(&present) || tool.programs.iter().any(|name| present(name));
-        !named && !tool.programs.is_empty() && !tool.bring.iter().any(|name| all.contains(name))
+        let library = || tool.libraries.iter().any(|name| has_library(name));
+        !named && !library() && !tool.bring.iter().any(|name| all.contains(name))
     };
     TOOLS
         .iter()
@@ -256,14 +277,19 @@ mod tests {
         let edge = |by: &str, of: &str| (by.to_owned(), of.to_owned());
         let edges =
             [edge("libz-ng-sys", "cmake"), edge("app", "libz-ng-sys"), edge("openssl-sys", "openssl-src")];
-        let found = required(&edges, |name| ["perl", "MAKE"].contains(&name));
+        let found = required(&edges, |name| ["perl", "MAKE"].contains(&name), |_| false);
         assert_eq!(found.len(), 1);
         assert_eq!((found[0].tool, found[0].by.join(" ")), ("cmake", "libz-ng-sys (cmake)".to_owned()));
         assert!(found[0].help.contains("apt-get install cmake, or name it by CMAKE"));
-        assert_eq!(required(&edges, |_| true), []);
+        assert_eq!(required(&edges, |_| true, |_| false), []);
         let protoc = [edge("api", "prost-build")];
-        assert_eq!(required(&protoc, |_| false)[0].tool, "protoc");
+        assert_eq!(required(&protoc, |_| false, |_| false)[0].tool, "protoc");
         let vendored = [edge("api", "prost-build"), edge("api", "protoc-bin-vendored")];
-        assert_eq!(required(&vendored, |_| false), []);
+        assert_eq!(required(&vendored, |_| false, |_| false), []);
+        let bindgen = [edge("rocks-sys", "bindgen")];
+        let found = required(&bindgen, |_| false, |_| false);
+        assert_eq!((found[0].tool, found[0].by.join(" ")), ("libclang", "rocks-sys (bindgen)".to_owned()));
+        assert_eq!(required(&bindgen, |_| false, |name| name == "libclang-"), []);
+        assert_eq!(required(&bindgen, |name| name == "LIBCLANG_PATH", |_| false), []);
     }
 }

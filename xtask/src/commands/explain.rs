@@ -30,6 +30,9 @@ struct CandidateJson<'a> {
     cc: &'a [String],
     #[serde(flatten)]
     verdict: &'a Verdict,
+    /// Whether the next look may well find something else: of one that does not work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    passing: Option<bool>,
 }
 
 #[derive(Serialize)]
@@ -147,6 +150,11 @@ fn document<'a>(target: &'a str, survey: &'a Survey, reached: &'a Reached) -> Ex
         origin: &candidate.origin,
         cc: &candidate.cc,
         verdict,
+        passing: match verdict {
+            Verdict::Broken { .. } => Some(false),
+            Verdict::Unprobed { .. } => Some(true),
+            Verdict::Works(_) | Verdict::Absent { .. } => None,
+        },
     });
     let nothing = survey.nothing.iter();
     let nothing = nothing.map(|n| NothingJson { provider: n.provider.name(), looked_for: &n.looked_for });

@@ -93,6 +93,7 @@ impl PlannedRun {
             }
         }
         self.plan.check_fallbacks(self.request.strict)?;
+        self.plan.check_replaced(self.request.strict)?;
         self.check_lock()?;
         match self.plan.incomplete() {
             Some(error) if !self.plan.jobs.iter().any(Job::buildable) => Err(error),

@@ -14,6 +14,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
         ui.warn(prospect.error.to_string());
     }
     start.plan.check_fallbacks(start.request.strict)?;
+    start.plan.check_replaced(start.request.strict)?;
     start.check_lock()?;
     start.plan.incomplete().map_or(Ok(()), Err)
 }

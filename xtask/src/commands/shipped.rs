@@ -125,6 +125,7 @@ impl Starting {
             manifest: &platform.manifest.digest,
             args: &self.args,
             expect: &self.placed.config.smoke,
+            stack: platform.placed.program.facts.as_ref().map(|facts| facts.stack_size),
         }
     }
 }

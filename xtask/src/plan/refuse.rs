@@ -8,6 +8,25 @@ use xtask_config::OnFallback;
 use xtask_files::error::{Error, Result};
 
 impl Plan {
+    /// The plan for a run in which everything that was named must be used as it was named.
+    ///
+    /// # Errors
+    /// [`xtask_files::error::ExitKind::Missing`], naming every job in which something else takes the place of what was named.
+    pub fn check_replaced(&self, strict: bool) -> Result<()> {
+        let replaced = self.jobs.iter().flat_map(|job| {
+            job.replaced().into_iter().map(move |line| format!("{}: {line}", job.target.triple))
+        });
+        let mut replaced = replaced.filter(|_| strict).peekable();
+        if replaced.peek().is_none() {
+            return Ok(());
+        }
+        let error =
+            Error::missing("something else would take the place of what was named, and --strict forbids it");
+        let help =
+            "install the linker, or remove it from Cargo's configuration: without --strict it is replaced";
+        Err(replaced.collect::<BTreeSet<_>>().into_iter().fold(error, Error::found).help(help))
+    }
+
     /// The plan for a run in which a fallback is an error for some targets.
     ///
     /// # Errors

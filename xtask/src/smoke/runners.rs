@@ -10,7 +10,7 @@ use super::{
     Cannot, ContainerEngine, Emulator, PlatformStart, Ran, SmokeContext, SmokeRequest, Started, extract,
     judge, place, qemu,
 };
-use crate::outcome::{Objection, Smoke};
+use crate::outcome::{Objection, Smoke, small_stack};
 use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_files::Memo;
 use xtask_files::dist;
@@ -179,8 +179,49 @@ impl<'a> Runners<'a> {
 fn verdict(output: &Output, task: &PlatformStart<'_>, line: &str) -> Smoke {
     let Some(said) = judge(output, task.expect, line) else { return Smoke::Passed };
     let help = match output.end.is_ours() {
-        true => "set `smoke` of [[image]] to arguments with which it exits by itself",
-        false => "`smoke` of [[image]] sets its arguments, `expect` its exit code and its output",
+        true => "set `smoke` of [[image]] to arguments with which it exits by itself".to_owned(),
+        false => small_stack(task.target, task.stack, output.end).unwrap_or_else(|| {
+            "`smoke` of [[image]] sets its arguments, `expect` its exit code and its output".to_owned()
+        }),
     };
     Smoke::Failed(format!("{said}\nhelp: {help}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+    use xtask_config::ImageSmoke;
+    use xtask_process::exec::ProcessEnd;
+    use xtask_triple::{Platform, Triple};
+
+    #[test]
+    fn an_image_that_dies_of_a_small_stack_says_so() {
+        let target = Triple::parse("x86_64-unknown-linux-musl");
+        let platform: Platform = target.platform().unwrap();
+        let expect = ImageSmoke { args: None, exit: 0, stdout: None };
+        let digest = Digest::of(b"");
+        let said = |code, stack| {
+            let task = PlatformStart {
+                image: "app",
+                tar: Path::new("app.tar"),
+                platform: &platform,
+                target: &target,
+                manifest: &digest,
+                args: &[],
+                expect: &expect,
+                stack,
+            };
+            let end = ProcessEnd::Code(code);
+            let output = Output { end, stdout: Vec::new(), stderr: Vec::new(), found: false, seconds: 0.0 };
+            match verdict(&output, &task, "docker run app") {
+                Smoke::Failed(said) => said,
+                other => panic!("{other:?}"),
+            }
+        };
+        assert!(said(139, Some(0)).contains("stack of 128 KiB on musl"));
+        for (code, stack) in [(1, Some(0)), (139, Some(16 << 20)), (139, None)] {
+            assert!(said(code, stack).contains("`expect` its exit code"), "{code} {stack:?}");
+        }
+    }
 }

@@ -107,6 +107,21 @@ fn plain_flags_of_c_are_for_every_target_and_a_plain_compiler_for_the_host() {
 }
 
 #[test]
+fn a_linker_that_is_named_and_absent_is_replaced_aloud_and_refused_where_all_is_strict() {
+    need!("configuration::absent_linker", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.write(".cargo/config.toml", &format!("[target.{HOST_MUSL}]\nlinker = \"linker-of-nobody\"\n"));
+    let named = ["linker-of-nobody", ".cargo/config.toml", "is not on this machine"];
+    let plan = space.run(&["plan", "--mode", "pure", "--json"]).ended(0).json();
+    let replaced = job(&plan, HOST_MUSL)["replaced"][0].as_str().unwrap().to_owned();
+    assert!(named.iter().all(|words| replaced.contains(words)), "{replaced}");
+    for command in ["plan", "build"] {
+        space.run(&[command, "--mode", "pure", "--strict"]).ended(3).says(&named).says(&["--strict"]);
+    }
+    space.run(&["build", "--mode", "pure"]).ended(0).says(&named);
+}
+
+#[test]
 fn a_compiler_that_the_configuration_forces_does_not_get_past_the_traps() {
     need!("configuration::forced", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));
     let space = Space::with_targets(&[HOST_MUSL]);

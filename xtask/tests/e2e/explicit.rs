@@ -32,6 +32,7 @@ fn a_compiler_that_fails_is_broken_and_ends_the_search() {
     let explained = space.run(&["explain", ARM_MUSL, "--json"]).ended(0).json();
     assert_eq!(explained["candidates"].as_array().unwrap().len(), 1, "{explained:#}");
     assert_eq!(explained["candidates"][0]["verdict"], "broken");
+    assert_eq!(explained["candidates"][0]["passing"], false);
     assert_eq!(explained["chosen"], Value::Null);
 
     let plan = space.run(&["plan", "--json"]).ended(0).json();

@@ -48,3 +48,26 @@ fn zig_for_the_hosts_own_triple_is_kept_from_what_runs_on_the_host() {
     assert!(log.contains("linked"), "the component's build script was not linked by the host's compiler");
     assert!(space.says(machine::HOST, "native").contains("native=true"));
 }
+
+#[test]
+fn zig_compiles_where_nothing_says_which_folder_it_may_keep_things_in() {
+    need!("zig::home", machine::std_for(&[ARM_MUSL]), machine::zig());
+    let mut space = Space::with_targets(&[ARM_MUSL]);
+    space.with_zig();
+    space.run(&["plan", "--providers", "zig", "--mode", "native"]).ended(0);
+    let toolchains = space.path("target/xtask/toolchains");
+    let entries = std::fs::read_dir(toolchains).unwrap().map(|entry| entry.unwrap().path());
+    let wrapper = entries.into_iter().find(|path| path.join("zig-cc").is_file()).unwrap();
+    // What zig says of the target is asked of it again.
+    std::fs::remove_file(wrapper.join("cc.clang")).unwrap();
+    space.write("empty/answer.c", "int answer(void) { return 42; }\n");
+    for home in [None, Some("")] {
+        let mut cmd = space.cmd(wrapper.join("cc").to_str().unwrap()).args(["-c", "answer.c"]);
+        cmd = cmd.cwd(space.path("empty")).env_remove("XDG_CACHE_HOME").env_remove("ZIG_GLOBAL_CACHE_DIR");
+        cmd = home.map_or(cmd.clone().env_remove("HOME"), |home| cmd.env("HOME", home));
+        Space::finish(&cmd).ended(0);
+        assert!(space.path("empty/answer.o").is_file() && !space.path("empty/.cache").exists());
+        std::fs::remove_file(wrapper.join("cc.clang")).unwrap();
+    }
+    assert!(wrapper.join("zig-cache").is_dir());
+}

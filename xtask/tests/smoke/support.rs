@@ -213,6 +213,7 @@ impl StartedImage {
             manifest: &manifest.digest,
             args: &self.args,
             expect: &self.smoke,
+            stack: Some(0),
         }
     }
 }

@@ -42,6 +42,11 @@ pub const RUST_LLD_PROGRAM: &str = "XTASK_RUST_LLD";
 /// a build, where nobody reads what it prints.
 pub const LEFT_OUT: &str = "XTASK_LEFT_OUT";
 
+/// Whether one of these variables of the build has a value.
+pub(super) fn any_set(names: &[&str]) -> bool {
+    names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+}
+
 /// Takes over if the arguments ask for it; returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
     let (word, args) = args.split_first()?;

@@ -41,7 +41,12 @@ pub fn signal_name(number: i32) -> Option<&'static str> {
 
 /// The signal that an exit code stands for where what ran the program reports signals so: 139 is 11, SIGSEGV.
 pub fn signal_of_code(code: i32) -> Option<&'static str> {
-    code.checked_sub(BASE).and_then(signal_name)
+    number_of_code(code).and_then(signal_name)
+}
+
+/// The number of the signal that an exit code stands for, as in [`signal_of_code`].
+pub fn number_of_code(code: i32) -> Option<i32> {
+    code.checked_sub(BASE).filter(|number| signal_name(*number).is_some())
 }
 
 /// Whether a signal says that the program used memory which it does not have, as where a stack is too small.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::compiling::{about_target, clang_arguments, merged_object, steps};
 use super::linking::{LinkTarget, ZigLinkLine, link_line};
-use crate::toolchain::stand_in::{DriverCall, LongLine, failed, note};
+use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
@@ -83,6 +83,16 @@ pub(super) fn link(call: &DriverCall<'_>) -> u8 {
     started(call, line).map_or_else(failed, LongLine::replace)
 }
 
+/// `zig cc`, which keeps what it makes in a cache. Where nothing says which folder that is, it would end with an error or write
+/// into the working folder; then it is one beside the wrapper.
+fn front_end(call: &DriverCall<'_>) -> Cmd {
+    let zig = Cmd::new(&call.driver[0]).args(&call.driver[1..]);
+    match any_set(&["ZIG_GLOBAL_CACHE_DIR", "XDG_CACHE_HOME", "HOME"]) {
+        true => zig,
+        false => zig.env("ZIG_GLOBAL_CACHE_DIR", call.folder.join("zig-cache")),
+    }
+}
+
 /// The command that links. What zig's front end refuses goes to the lld behind it, which is started as zig starts it.
 ///
 /// # Errors
@@ -90,7 +100,7 @@ pub(super) fn link(call: &DriverCall<'_>) -> u8 {
 fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
     let ZigLinkLine { mut front, lld, left_out } = line;
     note(&left_out);
-    let zig = Cmd::new(&call.driver[0]).args(&call.driver[1..]);
+    let zig = front_end(call);
     if lld.is_empty() {
         return LongLine::new(zig, front);
     }
@@ -135,8 +145,7 @@ fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
     std::fs::write(&source, "").map_err(|e| Error::io("cannot write", &source, &e))?;
     // A flag that no other call has: what zig has compiled before it does not compile again, and prints nothing.
     let unique = format!("-DXTASK_ASKS={}", std::process::id());
-    let asked = Cmd::new(&call.driver[0])
-        .args(&call.driver[1..])
+    let asked = front_end(call)
         .args([&unique, "-O2", "-c", SOURCE, "-o", "source.o"])
         .env("ZIG_VERBOSE_CC", "1")
         .cwd(&scratch.0);
