@@ -18,6 +18,9 @@ pub use programs::{ConformanceMode, Expectation, PROGRAMS, PublishedProgram};
 /// The targets that every program is built for: both of them run here, the second under an emulator.
 pub const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
+/// How many lines of an error stand in a result.
+const ERROR_LINES: usize = 3;
+
 /// What came of a program in one mode for one target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConformanceResult {
@@ -104,7 +107,12 @@ fn started(report: &Report, target: &str) -> Option<String> {
 }
 
 fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option<String>) -> (bool, String) {
-    let failed = || (false, job.error.clone().unwrap_or_else(|| "it failed without a reason".to_owned()));
+    // The whole text holds every call of a compiler that was refused.
+    let first = |error: &String| error.lines().take(ERROR_LINES).collect::<Vec<_>>().join("\n");
+    let failed = || {
+        let error = job.error.as_ref().map(first);
+        (false, error.unwrap_or_else(|| "it failed without a reason".to_owned()))
+    };
     let whole = job.status == Status::Ok && job.gate == Some(CheckVerdict::Pass);
     match expected {
         Expectation::Claims(package) => match &job.error {

@@ -116,10 +116,11 @@ pub const PROGRAMS: &[PublishedProgram] = &[
         name: "bat",
         version: "0.26.1",
         bin: "bat",
-        why: "oniguruma and libgit2; `regex-fancy` replaces one of the two",
+        why: "oniguruma, and libgit2 with zlib; `regex-fancy` replaces oniguruma alone",
         modes: &[
-            mode("native", &["c"], Contains(&["onig_sys", "libgit2-sys"])),
-            mode("regex-fancy", &[], Claims("libgit2-sys"))
+            mode("native", &["c"], Contains(&["onig_sys", "libgit2-sys", "libz-sys"])),
+            // What libgit2-sys needs is compiled first.
+            mode("regex-fancy", &[], Claims("libz-sys"))
                 .features(&["git", "regex-fancy", "clap", "etcetera", "paging", "wild"])
                 .no_default(),
         ],
