@@ -31,8 +31,10 @@ pub(super) fn write(
 ) -> Result<()> {
     let (session, dist) = (&start.session, start.session.dist());
     let root = &session.workspace.root;
-    let config = start.config.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let files = ["Cargo.lock", &config, FILE_NAME];
+    let [cargo, tools] = ["Cargo.lock", FILE_NAME].map(|name| root.join(name));
+    // `--config` may name a file of another name that lies elsewhere.
+    let config = ("targets.toml", start.config.file.as_path());
+    let files = [("Cargo.lock", cargo.as_path()), config, (FILE_NAME, tools.as_path())];
     let output = &session.workspace.target_directory;
     let release = ReleaseOrigin {
         app: start.config.app.bin.clone(),

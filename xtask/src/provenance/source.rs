@@ -28,20 +28,21 @@ pub struct SourceState {
 }
 
 impl SourceState {
-    /// Looks at a workspace. `output` is the folder that builds write to.
+    /// Looks at a workspace. `output` is the folder that builds write to. `named` is what to look for beside the sources, by
+    /// the names that it gets; what is not there is left out.
     ///
     /// # Errors
     /// A file cannot be read.
-    pub fn read(root: &Path, output: &Path, repository: Option<&str>, names: &[&str]) -> Result<Self> {
+    pub fn read(
+        root: &Path,
+        output: &Path,
+        repository: Option<&str>,
+        named: &[(&str, &Path)],
+    ) -> Result<Self> {
         let mut files = Vec::new();
-        for name in names {
-            let path = root.join(name);
-            if path.is_file() {
-                files.push((
-                    (*name).to_owned(),
-                    Digest::of(&xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?),
-                ));
-            }
+        for (name, path) in named.iter().filter(|(_, path)| path.is_file()) {
+            let bytes = xtask_files::read(path).map_err(|e| Error::io("cannot read", path, &e))?;
+            files.push(((*name).to_owned(), Digest::of(&bytes)));
         }
         let commit = repository::commit(root).ok().flatten();
         let dirty = commit.as_ref().and_then(|_| dirty(root, output));
@@ -67,7 +68,9 @@ impl SourceState {
 
 /// Whether files of a checkout differ from its commit, or are not in it. What builds write does not count.
 fn dirty(root: &Path, output: &Path) -> Option<bool> {
-    let mut git = Cmd::new("git").args(["status", "--porcelain", "--", "."]).cwd(root).env("LC_ALL", "C");
+    // Without locks of its index, which another git may hold, and whatever the user's settings hide.
+    let status = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=normal", "--", "."];
+    let mut git = Cmd::new("git").args(status).cwd(root).env("LC_ALL", "C");
     if let Ok(below) = output.strip_prefix(root) {
         git = git.arg(format!(":(exclude){}", below.display()));
     }
