@@ -45,6 +45,7 @@ mod size;
 mod sources;
 mod space;
 mod started;
+mod stated;
 mod strict;
 mod unkept;
 mod usage;

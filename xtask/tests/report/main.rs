@@ -1,5 +1,6 @@
 //! Reports and timings as files and tables: golden texts, and what comes back when they are read.
 
+mod predicates;
 mod sample;
 
 use sample::{report, timings};
