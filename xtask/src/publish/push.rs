@@ -22,7 +22,7 @@ use xtask_registry::http::Http;
 use xtask_registry::push::{OutgoingBlob, PushLimits, PushedBlob};
 
 /// How many blobs are sent at a time.
-pub(super) const AT_A_TIME: usize = 4;
+pub(super) const AT_A_TIME: usize = 6;
 /// How many documents and blobs are asked for at a time when they are read back: small requests.
 const READ_AT_A_TIME: usize = 8;
 

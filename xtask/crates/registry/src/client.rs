@@ -21,7 +21,7 @@ use xtask_process::host::Host;
 /// The longest manifest or index that is read, in bytes: what registries must take at least (distribution-spec,
 /// "Pushing Manifests"), and as much as most take.
 pub const MANIFEST_MAX: u64 = 4 << 20;
-/// How often a blob whose transfer breaks is taken up again without a byte more coming.
+/// How often a manifest whose transfer breaks is asked for, and a blob without a byte more coming.
 const BREAKS: u32 = 4;
 
 /// What a manifest may be. A registry that has an image in another form says so, or turns it into the first that is here.
@@ -163,17 +163,28 @@ impl<'a> Client<'a> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
         let shown = request.shown();
-        let response = self.send(request, &pull(reference))?;
-        if response.status() != StatusCode::OK {
-            let status = response.status();
-            let error = self.hidden(complain(&shown, response));
-            return Err(if status == StatusCode::NOT_FOUND {
-                error.help(format!("check that {reference} exists and that you may read it"))
-            } else {
-                error
-            });
-        }
-        let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
+        let mut breaks = 0;
+        let bytes = loop {
+            let response = self.send(request.clone(), &pull(reference))?;
+            if response.status() != StatusCode::OK {
+                let status = response.status();
+                let error = self.hidden(complain(&shown, response));
+                return Err(if status == StatusCode::NOT_FOUND {
+                    error.help(format!("check that {reference} exists and that you may read it"))
+                } else {
+                    error
+                });
+            }
+            match response.bytes(MANIFEST_MAX) {
+                Ok(bytes) => break bytes,
+                Err(e) => {
+                    breaks += 1;
+                    if breaks == BREAKS || e.kind() == io::ErrorKind::FileTooLarge {
+                        return Err(Error::failed(format!("{shown}: {e}")));
+                    }
+                }
+            }
+        };
         let found = Digest::of(&bytes);
         match reference.digest() {
             Some(digest) if *digest != found => Err(Error::failed(format!(

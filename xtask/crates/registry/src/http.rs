@@ -117,7 +117,8 @@ impl HttpResponse {
         let mut bytes = Vec::new();
         self.reader().take(limit + 1).read_to_end(&mut bytes)?;
         if bytes.len() as u64 > limit {
-            return Err(std::io::Error::other(format!("the answer has more than {limit} bytes")));
+            let words = format!("the answer has more than {limit} bytes");
+            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
         }
         Ok(bytes)
     }

@@ -68,6 +68,8 @@ pub enum Act {
     Refuse(String, String),
     /// Hand it on and break the answer off after so many bytes.
     Cut(usize),
+    /// Hand it on and break off after so many bytes of the body of the answer.
+    Short(u64),
     /// Hand on so many bytes of its body, and break off on both sides.
     Break(usize),
     /// Break off on both sides at this point, after a call.
@@ -266,7 +268,8 @@ impl BetweenState {
             _ => {}
         }
         client.write_all(text.as_bytes())?;
-        std::io::copy(&mut answer, &mut client)?;
+        let limit = if let Act::Short(bytes) = act { *bytes } else { u64::MAX };
+        std::io::copy(&mut answer.take(limit), &mut client)?;
         if let Act::Stop(Stage::Given, call) = act {
             call();
         }

@@ -60,6 +60,11 @@ impl Finished {
         self
     }
 
+    /// Returns how the command ended.
+    pub fn end(&self) -> ProcessEnd {
+        self.output.end
+    }
+
     /// Returns standard output as text.
     pub fn stdout(&self) -> String {
         self.output.text()

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use xtask_process::exec::Cmd;
 
-use crate::process::run;
-use crate::skip::have;
+use crate::process::{LIMIT, run};
+use crate::skip::{have, skipped};
 
 /// The only user, where there are any.
 pub const USER: &str = "reader";
@@ -17,6 +17,9 @@ pub const USER: &str = "reader";
 pub const PASSWORD: &str = "open sesame";
 /// The same as htpasswd writes it with bcrypt, the one kind that the registry takes.
 const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
+
+/// Mounts a disk of `$3` bytes at `$1`, fills three quarters of it, and becomes the rest of the command.
+const ON_A_DISK: &str = r#"mount -t tmpfs -o "size=$3" tmpfs "$1"; head -c "$(($2 * 3))" /dev/zero >"$1/filled"; shift 3; exec "$@""#;
 
 /// How the registry is to be.
 #[derive(Default)]
@@ -29,6 +32,9 @@ pub struct Settings {
     pub vars: Vec<(&'static str, String)>,
     /// The storage folder of another registry; a new folder where none is given.
     pub storage: Option<PathBuf>,
+    /// The bytes of a disk of its own, on which three times as much is filled until [`RegistryServer::make_room`] is called. It needs
+    /// a mount namespace.
+    pub space: Option<u64>,
 }
 
 /// A running registry; dropping it ends it.
@@ -55,6 +61,10 @@ impl RegistryServer {
     pub fn start_with(test: &str, settings: Settings) -> Option<Self> {
         let program = have(test, "docker-registry")?;
         let skopeo = have(test, "skopeo")?;
+        if settings.space.is_some() && !has_namespaces() {
+            skipped(test, "this user may not mount anything in a namespace of its own");
+            return None;
+        }
         let dir = tempfile::tempdir().unwrap();
         let storage = settings.storage.unwrap_or_else(|| dir.path().join("storage"));
         let config = dir.path().join("config.yml");
@@ -63,7 +73,17 @@ impl RegistryServer {
         for _ in 0..5 {
             let at = free();
             #[expect(clippy::disallowed_methods, reason = "a child that lives as long as the test")]
-            let mut command = std::process::Command::new(&program);
+            let new = |program: &Path| std::process::Command::new(program);
+            let mut command = match settings.space {
+                None => new(&program),
+                Some(space) => {
+                    fs::create_dir_all(&storage).unwrap();
+                    let mut command = new(Path::new("unshare"));
+                    command.args(["--mount", "--map-root-user", "sh", "-ec", ON_A_DISK, "sh"]);
+                    command.arg(&storage).args([space.to_string(), (4 * space).to_string()]).arg(&program);
+                    command
+                }
+            };
             command.args(["serve".as_ref(), config.as_os_str()]).env("REGISTRY_HTTP_ADDR", &at);
             command.env("REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", &storage);
             command.env("OTEL_TRACES_EXPORTER", "none").stdin(Stdio::null());
@@ -81,6 +101,14 @@ impl RegistryServer {
             command.envs(settings.vars.iter().map(|(key, value)| (key, value)));
             let mut child = command.spawn().unwrap();
             if answers(&mut child, &at) {
+                // What is mounted for it alone is seen by way of it.
+                let storage = match settings.space {
+                    None => storage,
+                    Some(_) => Path::new("/proc")
+                        .join(child.id().to_string())
+                        .join("root")
+                        .join(storage.strip_prefix("/").unwrap()),
+                };
                 return Some(Self { child, at, dir, storage, skopeo });
             }
             // Somebody else took the port meanwhile.
@@ -111,6 +139,14 @@ impl RegistryServer {
         self.storage.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
     }
 
+    /// Removes what fills three quarters of its disk; see [`Settings::space`].
+    ///
+    /// # Panics
+    /// Where it has no disk of its own.
+    pub fn make_room(&self) {
+        fs::remove_file(self.storage.join("filled")).unwrap();
+    }
+
     /// Ends the registry; dropping it does the same.
     pub fn stop(&mut self) {
         let _ = self.child.kill();
@@ -127,6 +163,13 @@ impl Drop for RegistryServer {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// Whether a process may have mounts of its own.
+fn has_namespaces() -> bool {
+    let tried =
+        Cmd::new("unshare").args(["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
+    tried.capture(LIMIT).is_ok_and(|output| output.ok())
 }
 
 /// Returns an address of this machine at which nobody listens right now.

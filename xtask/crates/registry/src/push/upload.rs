@@ -120,7 +120,8 @@ impl Upload<'_> {
         loop {
             let mut step = self.step(&mut session)?;
             if let Trouble(error) = step {
-                session.chunk = smaller(session.chunk);
+                let sent = self.out.blob.size.saturating_sub(session.taken).min(session.chunk);
+                session.chunk = smaller(session.chunk, sent);
                 self.pause(error)?;
                 step = self.ask(&mut session)?;
             }
@@ -256,13 +257,29 @@ fn begin_at(address: String) -> HttpRequest {
     HttpRequest { body: Body::Bytes(BYTES, Vec::new()), ..HttpRequest::new(Method::POST, address) }
 }
 
-/// The size of the next chunk after trouble with one of this size: a server that takes no more at once says so with a status,
-/// or closes the connection while it is sent.
-fn smaller(chunk: u64) -> u64 {
-    (chunk / 4).max(CHUNK_LEAST.min(chunk))
+/// The size of the next chunk after trouble with a request of `sent` bytes: a server that takes no more at once says so with
+/// a status, or closes the connection while it is sent.
+fn smaller(chunk: u64, sent: u64) -> u64 {
+    if sent > CHUNK_LEAST { (sent / 4).max(CHUNK_LEAST) } else { chunk }
 }
 
 /// Whether a status may well be another one the next time.
 fn passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chunks_shrink_with_what_was_too_much() {
+        assert_eq!(smaller(1 << 30, 100 << 20), 25 << 20);
+        assert_eq!(smaller(25 << 20, 25 << 20), 25 << 18);
+        assert_eq!(smaller(25 << 18, 25 << 18), CHUNK_LEAST);
+        // What is small was not too much, whatever the trouble was.
+        assert_eq!(smaller(1 << 30, CHUNK_LEAST), 1 << 30);
+        assert_eq!(smaller(10_000, 10_000), 10_000);
+        assert_eq!(smaller(1 << 30, 0), 1 << 30);
+    }
 }

@@ -1,0 +1,12 @@
+//! Publishing to a registry that misbehaves: whatever happens, a tag never points at something incomplete, nothing that was
+//! acknowledged is lost, and the next run ends with exactly the right content.
+
+mod disk;
+mod fault;
+mod kept;
+mod killed;
+#[allow(dead_code, reason = "the benchmarks use the rest")]
+mod made;
+mod ours;
+mod race;
+mod watch;
