@@ -1,8 +1,8 @@
 //! What those who push images make of a registry that misbehaves: the same release, the same faults, one table.
 //! `.ci/registry-peers cargo bench -p xtask --bench faults --profile dev`; `--test` tries two faults with ours alone.
 //!
-//! Each meets a fault once, and is started again without it. A cell says how the two runs ended, and how many bytes both sent
-//! beyond those of an undisturbed run, in percent of them.
+//! Each meets a fault, and is started again without it. A cell says which of the two runs ended well first, and how many bytes
+//! both sent beyond those of an undisturbed run, in percent of them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -102,13 +102,13 @@ struct PushedRun {
 /// What the table says of two runs.
 fn cell(first: &PushedRun, second: &PushedRun, usual: u64, whole: bool) -> String {
     let ends = match (first.done, second.done) {
-        (true, true) => "done",
-        (false, true) => "fails, then done",
-        (true, false) => "done, then fails",
-        (false, false) => "fails twice",
+        (true, true) => "first",
+        (false, true) => "second",
+        (true, false) => "first alone",
+        (false, false) => "none",
     };
     let again = (first.bytes + second.bytes).saturating_sub(usual) as f64 / usual as f64 * 100.0;
-    let again = if again >= 1.0 { format!(", {again:.0} % again") } else { String::new() };
+    let again = if again >= 1.0 { format!(",+{again:.0}%") } else { String::new() };
     let broken = match first.broken + second.broken {
         0 => String::new(),
         count => format!(", **{count} tags broken**"),

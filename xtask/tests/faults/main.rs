@@ -9,4 +9,5 @@ mod killed;
 mod made;
 mod ours;
 mod race;
+mod signed;
 mod watch;

@@ -103,6 +103,21 @@ impl<'a> Client<'a> {
         Ok(response)
     }
 
+    /// As [`Client::send`], for a document: its whole body was read, and was asked for again where it broke off.
+    pub(super) fn fetch(&self, request: &HttpRequest, scope: &str) -> Result<HttpResponse> {
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            match self.send(request.clone(), scope)?.read(MANIFEST_MAX) {
+                Ok(response) => return Ok(response),
+                Err(e) if tried == BREAKS || e.kind() == io::ErrorKind::FileTooLarge => {
+                    return Err(Error::failed(format!("{}: {e}", request.shown())));
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
     /// What the token for a scope allows, where the token says it: a JSON Web Token does.
     pub(super) fn granted(&self, scope: &str) -> Option<String> {
         auth::granted(&self.known(scope)?)
@@ -163,28 +178,17 @@ impl<'a> Client<'a> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
         let shown = request.shown();
-        let mut breaks = 0;
-        let bytes = loop {
-            let response = self.send(request.clone(), &pull(reference))?;
-            if response.status() != StatusCode::OK {
-                let status = response.status();
-                let error = self.hidden(complain(&shown, response));
-                return Err(if status == StatusCode::NOT_FOUND {
-                    error.help(format!("check that {reference} exists and that you may read it"))
-                } else {
-                    error
-                });
-            }
-            match response.bytes(MANIFEST_MAX) {
-                Ok(bytes) => break bytes,
-                Err(e) => {
-                    breaks += 1;
-                    if breaks == BREAKS || e.kind() == io::ErrorKind::FileTooLarge {
-                        return Err(Error::failed(format!("{shown}: {e}")));
-                    }
-                }
-            }
-        };
+        let response = self.fetch(&request, &pull(reference))?;
+        if response.status() != StatusCode::OK {
+            let status = response.status();
+            let error = self.hidden(complain(&shown, response));
+            return Err(if status == StatusCode::NOT_FOUND {
+                error.help(format!("check that {reference} exists and that you may read it"))
+            } else {
+                error
+            });
+        }
+        let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
         let found = Digest::of(&bytes);
         match reference.digest() {
             Some(digest) if *digest != found => Err(Error::failed(format!(

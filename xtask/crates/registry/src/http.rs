@@ -114,13 +114,17 @@ impl HttpResponse {
     /// # Errors
     /// It has more than `limit` bytes, or cannot be read.
     pub fn bytes(self, limit: u64) -> std::io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
-        self.reader().take(limit + 1).read_to_end(&mut bytes)?;
-        if bytes.len() as u64 > limit {
-            let words = format!("the answer has more than {limit} bytes");
-            return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
-        }
-        Ok(bytes)
+        whole(self.inner.into_body(), limit)
+    }
+
+    /// The same answer, of which the whole body was read.
+    ///
+    /// # Errors
+    /// As [`HttpResponse::bytes`].
+    pub(super) fn read(self, limit: u64) -> std::io::Result<Self> {
+        let (parts, body) = self.inner.into_parts();
+        let body = ureq::Body::builder().data(whole(body, limit)?);
+        Ok(Self { inner: http::Response::from_parts(parts, body) })
     }
 
     /// The beginning of the body, for an error.
@@ -129,6 +133,17 @@ impl HttpResponse {
         let _ = self.reader().take(ERROR_MAX).read_to_end(&mut bytes);
         bytes
     }
+}
+
+/// The whole of a body that has no more than `limit` bytes.
+fn whole(body: ureq::Body, limit: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    body.into_reader().take(limit + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > limit {
+        let words = format!("the answer has more than {limit} bytes");
+        return Err(std::io::Error::new(std::io::ErrorKind::FileTooLarge, words));
+    }
+    Ok(bytes)
 }
 
 /// The client. Connections are kept and used again, also by other threads.

@@ -41,7 +41,7 @@ impl Client<'_> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
         let shown = request.shown();
-        let response = self.send(request, &pull(reference))?;
+        let response = self.fetch(&request, &pull(reference))?;
         match response.status() {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Ok(None),
@@ -74,7 +74,7 @@ impl Client<'_> {
         for page in 0..PAGES {
             let request = HttpRequest::get(&address).header(header::ACCEPT, media_type::INDEX);
             let shown = request.shown();
-            let response = self.send(request, &pull(repository))?;
+            let response = self.fetch(&request, &pull(repository))?;
             match response.status() {
                 StatusCode::OK => {}
                 StatusCode::NOT_FOUND if page == 0 => {
