@@ -99,9 +99,18 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
-    /// Build, then check every program: gate, purity, smoke run
+    /// Build, then check every program: gate, purity, smoke run. With a reference, check a published image instead
+    ///
+    /// A published image is fetched and held against its digests, the signatures and attestations of a key, its bill of
+    /// materials, and the gate. Nothing is built.
     #[command(after_help = examples::VERIFY)]
     Verify {
+        /// A published image: `registry.example/team/app:1.2.3`, or with a digest
+        #[arg(value_name = "REFERENCE", conflicts_with_all = ["rebuild", "setup", "targets", "mode", "strict", "providers", "locked"])]
+        reference: Option<String>,
+        /// The public key whose signatures of the image count: a file, or `env:` and the name of a variable
+        #[arg(long, value_name = "KEY", requires = "reference")]
+        key: Option<String>,
         /// Which jobs.
         #[command(flatten)]
         planning: Planning,

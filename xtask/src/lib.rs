@@ -22,6 +22,7 @@ pub mod package_id;
 pub mod plan;
 pub mod provenance;
 pub mod publish;
+pub mod published_image;
 pub mod rebuild;
 pub mod record;
 pub mod runtime;

@@ -43,7 +43,8 @@ Examples:
 pub(super) const VERIFY: &str = "\
 Examples:
   cargo xtask verify
-  cargo xtask verify --rebuild    # is the build reproducible?";
+  cargo xtask verify --rebuild    # is the build reproducible?
+  cargo xtask verify registry.example/team/app:1.2.3 --key key.pub";
 
 pub(super) const IMAGE: &str = "\
 Examples:

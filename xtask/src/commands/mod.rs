@@ -25,6 +25,7 @@ mod shipped;
 mod size;
 mod statements;
 mod test;
+mod verify_image;
 
 /// Runs a command.
 ///
@@ -40,7 +41,10 @@ pub fn run(cli: Cli) -> Result<()> {
             explain::run(&common, &target, providers.as_deref(), json.json)
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
-        Command::Verify { planning, setup, rebuild, json } => {
+        Command::Verify { reference: Some(reference), key, json, .. } => {
+            verify_image::run(&common, &reference, key.as_deref(), json.json)
+        }
+        Command::Verify { planning, setup, rebuild, json, .. } => {
             make::verify(&common, &planning, setup, rebuild, json.json)
         }
         Command::Image { planning, load, setup, json } => {

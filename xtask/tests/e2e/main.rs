@@ -50,6 +50,7 @@ mod strict;
 mod unkept;
 mod usage;
 mod variables;
+mod verified;
 mod words;
 mod written;
 mod zig;

@@ -31,7 +31,7 @@ mod url;
 
 pub use docker_config::DockerConfig;
 pub use host::Registry;
-pub use pull::{PulledImage, base, check, update};
+pub use pull::{PulledImage, base, check, image, update};
 pub use reference::Reference;
 pub use secret::Secret;
 

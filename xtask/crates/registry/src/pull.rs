@@ -58,20 +58,24 @@ pub fn base(reference: &Reference, platform: &Platform, site: &PullContext<'_>) 
         ),
         false => error,
     })?;
-    let layers = pull.layers(&manifest, &config).map_err(about)?;
-    let mut rootfs = RootFs::new();
-    for (layer, tar) in &layers {
-        unpack::apply(tar, &mut rootfs)
-            .map_err(|error| about(error).found(format!("in its layer {}", layer.layer.descriptor.digest)))?;
-    }
-    Ok(PulledImage {
-        name: reference.to_string(),
-        platform: platform.clone(),
-        digest,
-        layers: layers.into_iter().map(|(layer, _)| layer).collect(),
-        rootfs,
-        runtime: config.config,
-    })
+    pull.unpacked((digest, manifest, config), reference, platform).map_err(about)
+}
+
+/// The image that a reference with a digest names, for a platform, with nothing locked. All of it comes through the cache
+/// of `site`, and is held against its digests and sizes.
+///
+/// # Errors
+/// As for [`base`].
+pub fn image(
+    pinned: &Reference,
+    platform: &Platform,
+    client: &Client<'_>,
+    site: &PullContext<'_>,
+) -> Result<PulledImage> {
+    let store = RegistryStore::new(site.cache);
+    let pull = Pull { reference: pinned, site, store, client: Some(client) };
+    let chosen = pull.choose(platform)?;
+    pull.unpacked(chosen, pinned, platform)
 }
 
 /// What would keep [`base`] from having a base, where that shows without the network: offline all of it must be here.
@@ -161,6 +165,29 @@ struct Pull<'a> {
 }
 
 impl Pull<'_> {
+    /// All layers of a manifest, and the tree that they unpack to.
+    fn unpacked(
+        &self,
+        (digest, manifest, config): (Digest, Manifest, ImageConfig),
+        name: &Reference,
+        platform: &Platform,
+    ) -> Result<PulledImage> {
+        let layers = self.layers(&manifest, &config)?;
+        let mut rootfs = RootFs::new();
+        for (layer, tar) in &layers {
+            unpack::apply(tar, &mut rootfs)
+                .map_err(|error| error.found(format!("in its layer {}", layer.layer.descriptor.digest)))?;
+        }
+        Ok(PulledImage {
+            name: name.to_string(),
+            platform: platform.clone(),
+            digest,
+            layers: layers.into_iter().map(|(layer, _)| layer).collect(),
+            rootfs,
+            runtime: config.config,
+        })
+    }
+
     fn client(&self, what: &Digest) -> Result<&Client<'_>> {
         self.client.ok_or_else(|| {
             Error::missing(format!("{what} is not in the cache, and cannot be fetched with --offline"))

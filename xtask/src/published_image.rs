@@ -1,0 +1,389 @@
+//! Checks a published image from outside: what the registry has is held against its digests, the key's signatures and
+//! attestations, the bill of materials, and the gate.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde_json::Value;
+use xtask_attest::{PublicKey, names};
+use xtask_files::error::{Error, Result};
+use xtask_gate::{Severity, Start, Tree};
+use xtask_oci::document::{Index, PlatformJson};
+use xtask_oci::{Digest, RootFs};
+use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_registry::client::Client;
+use xtask_registry::manifest::{self, FetchedDocument};
+use xtask_registry::{PullContext, PulledImage, Reference};
+use xtask_triple::{Platform, Triple};
+
+use crate::attached::{self, AttachedDocument, AttachedForm, KeySaid};
+use crate::provenance::types;
+
+/// The targets whose platforms are known here, the C library of each platform by its usual one first.
+const TARGETS: [&str; 8] = [
+    "x86_64-unknown-linux-gnu",
+    "aarch64-unknown-linux-gnu",
+    "armv7-unknown-linux-gnueabihf",
+    "i686-unknown-linux-gnu",
+    "riscv64gc-unknown-linux-gnu",
+    "powerpc64le-unknown-linux-gnu",
+    "s390x-unknown-linux-gnu",
+    "loongarch64-unknown-linux-gnu",
+];
+
+/// What is said of every manifest where statements are attached.
+const STATEMENTS: [(&str, &str); 5] = [
+    ("provenance", types::SLSA),
+    ("bill of materials", types::CYCLONEDX),
+    ("gate statement", types::GATE),
+    ("purity statement", types::PURITY),
+    ("smoke statement", types::SMOKE),
+];
+
+/// One thing that was checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageCheck {
+    /// What was checked: `index`, or a platform.
+    pub subject: String,
+    /// The name of the check.
+    pub check: String,
+    /// How it ended.
+    pub status: ImageCheckStatus,
+    /// What was found, in words.
+    pub detail: String,
+}
+
+/// How a check ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageCheckStatus {
+    /// It is as it should be.
+    Pass,
+    /// It is not.
+    Fail,
+    /// Nothing was checked, for the reason in the detail.
+    NotChecked,
+}
+
+/// A published image and what was found of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ImageVerdict {
+    /// The reference that was asked for.
+    #[serde(rename = "ref")]
+    pub reference: String,
+    /// The digest that it means.
+    pub digest: Digest,
+    /// Whether nothing failed.
+    pub ok: bool,
+    /// Every check, in order.
+    pub checks: Vec<ImageCheck>,
+}
+
+/// What a verification takes from its surroundings.
+pub struct VerifyContext<'a> {
+    /// The client of the registry.
+    pub client: &'a Client<'a>,
+    /// A folder that is empty: what the user's cache has would hide what the registry has.
+    pub scratch: &'a Path,
+    /// The key whose signatures count; none where signatures are not looked at.
+    pub key: Option<&'a PublicKey>,
+    /// The variables.
+    pub host: &'a Host,
+    /// The printer of the run.
+    pub ui: &'a Ui,
+}
+
+/// Checks the image that a reference names.
+///
+/// # Errors
+/// The registry does not answer, or has nothing under this reference. What is wrong with the image is in the verdict.
+pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<ImageVerdict> {
+    let found = context.client.document(reference)?.ok_or_else(|| {
+        Error::failed(format!("there is no image {reference}"))
+            .help("check the name, and that you may read it")
+    })?;
+    let digest = Digest::of(&found.bytes);
+    let mut checks = Checks(Vec::new());
+    match manifest::read(&found.bytes) {
+        Ok(FetchedDocument::Index(index)) => {
+            checks.pass("index", "digest", digest.to_string());
+            let said = checks.signed("index", &digest, reference, context);
+            checks.purity("index", &said);
+            platforms(&mut checks, &index, reference, context);
+        }
+        Ok(FetchedDocument::Manifest(_)) => {
+            checks.not("image", "index", "the reference names the manifest of one platform".to_owned());
+            checks.platform("image", &digest, None, reference, context);
+        }
+        Err(error) => checks.fail("index", "document", words(&error)),
+    }
+    let ok = checks.0.iter().all(|check| check.status != ImageCheckStatus::Fail);
+    Ok(ImageVerdict { reference: reference.to_string(), digest, ok, checks: checks.0 })
+}
+
+fn platforms(checks: &mut Checks, index: &Index, reference: &Reference, context: &VerifyContext<'_>) {
+    // What signs and describes an image may stand beside it as `unknown/unknown`.
+    let known = |platform: &Option<PlatformJson>| platform.as_ref().is_none_or(|p| p.os != "unknown");
+    for descriptor in index.manifests.iter().filter(|m| known(&m.platform)) {
+        let name = descriptor.platform.as_ref().map_or_else(
+            || descriptor.digest.to_string(),
+            |p| {
+                let variant = p.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
+                xtask_files::escape::plain(&format!("{}/{}{variant}", p.os, p.architecture))
+            },
+        );
+        checks.platform(&name, &descriptor.digest, descriptor.platform.as_ref(), reference, context);
+    }
+}
+
+/// Every check so far.
+struct Checks(Vec<ImageCheck>);
+
+impl Checks {
+    fn add(&mut self, subject: &str, check: &str, status: ImageCheckStatus, detail: String) {
+        self.0.push(ImageCheck { subject: subject.to_owned(), check: check.to_owned(), status, detail });
+    }
+
+    fn pass(&mut self, subject: &str, check: &str, detail: String) {
+        self.add(subject, check, ImageCheckStatus::Pass, detail);
+    }
+
+    fn fail(&mut self, subject: &str, check: &str, detail: String) {
+        self.add(subject, check, ImageCheckStatus::Fail, detail);
+    }
+
+    fn not(&mut self, subject: &str, check: &str, why: String) {
+        self.add(subject, check, ImageCheckStatus::NotChecked, why);
+    }
+
+    /// Checks a platform: its bytes, what the key said of it, and whether its program starts.
+    fn platform(
+        &mut self,
+        name: &str,
+        digest: &Digest,
+        platform: Option<&PlatformJson>,
+        reference: &Reference,
+        context: &VerifyContext<'_>,
+    ) {
+        let said = self.signed(name, digest, reference, context);
+        self.purity(name, &said);
+        let target = TARGETS.map(Triple::parse).into_iter().find_map(|triple| {
+            let known = triple.platform()?;
+            let fits =
+                platform.is_none_or(|p| manifest::is(&known, &p.os, &p.architecture, p.variant.as_deref()));
+            fits.then_some((triple, known))
+        });
+        let Some((triple, known)) = target else {
+            return self.not(name, "layers", "this program does not know the platform".to_owned());
+        };
+        let image = match pulled(&reference.at(digest.clone()), &known, context) {
+            Ok(image) => image,
+            Err(error) => return self.fail(name, "layers", words(&error)),
+        };
+        let layers = xtask_files::counted(image.layers.len() as u64, "layer");
+        self.pass(name, "layers", format!("{layers}, each with its digest and that of its tar"));
+        self.contents(name, &image, &said, context);
+        self.gate(name, &triple, &image);
+    }
+
+    /// Checks signatures and attestations of a manifest. Returns what the key stated.
+    fn signed(
+        &mut self,
+        name: &str,
+        digest: &Digest,
+        reference: &Reference,
+        context: &VerifyContext<'_>,
+    ) -> Vec<(String, Value)> {
+        let Some(key) = context.key else {
+            self.not(name, "signature", "no key was given".to_owned());
+            return Vec::new();
+        };
+        let there = match attached::read(context.client, reference, digest) {
+            Ok(there) => there,
+            Err(error) => {
+                self.fail(name, "signature", words(&error));
+                return Vec::new();
+            }
+        };
+        self.signatures(name, digest, key, &there);
+        let mut stated = Vec::new();
+        for (title, kind) in STATEMENTS {
+            let of_kind = |document: &&AttachedDocument| {
+                document.statement().is_some_and(|statement| statement.predicate_type == kind)
+            };
+            let documents: Vec<&AttachedDocument> = there.iter().filter(of_kind).collect();
+            let said = documents.iter().find_map(|document| match document.said_by(key, digest)? {
+                KeySaid::Stated(statement) => Some(statement.predicate),
+                KeySaid::Signed => None,
+            });
+            match said {
+                Some(predicate) => {
+                    self.pass(name, title, format!("signed by this key, {kind}"));
+                    stated.push((kind.to_owned(), predicate));
+                }
+                None if documents.is_empty() => self.not(name, title, "there is none".to_owned()),
+                None => {
+                    let count = xtask_files::counted(documents.len() as u64, "statement");
+                    self.fail(
+                        name,
+                        title,
+                        format!("{count} of {kind}, and none that this key signed for this image"),
+                    );
+                }
+            }
+        }
+        stated
+    }
+
+    /// An image is signed where one form has a signature of the key, and no form has only others.
+    fn signatures(&mut self, name: &str, digest: &Digest, key: &PublicKey, there: &[AttachedDocument]) {
+        let mut genuine = 0;
+        for (form, title) in
+            [(AttachedForm::Payload, "signature (tag)"), (AttachedForm::Bundle, "signature (bundle)")]
+        {
+            let of_form: Vec<&AttachedDocument> = there
+                .iter()
+                .filter(|document| {
+                    document.form == form
+                        && document.statement().is_none_or(|s| s.predicate_type == names::COSIGN_SIGN)
+                })
+                .collect();
+            let signed =
+                of_form.iter().any(|document| document.said_by(key, digest) == Some(KeySaid::Signed));
+            match (signed, of_form.len()) {
+                (true, _) => {
+                    genuine += 1;
+                    self.pass(name, title, "signed by this key".to_owned());
+                }
+                (false, 0) => self.not(name, title, "there is none".to_owned()),
+                (false, others) => {
+                    let count = xtask_files::counted(others as u64, "signature");
+                    self.fail(name, title, format!("{count}, and none that this key made for this image"));
+                }
+            }
+        }
+        if genuine == 0 {
+            self.fail(name, "signature", "this key has not signed it".to_owned());
+        }
+    }
+
+    /// Says what the key stated about C.
+    fn purity(&mut self, name: &str, said: &[(String, Value)]) {
+        let Some((_, purity)) = said.iter().find(|(kind, _)| kind == types::PURITY) else { return };
+        let detail = match (purity["purity"].as_str(), purity["containsC"].as_bool()) {
+            (Some("proven"), _) => "proven to contain no C",
+            (_, Some(false)) => "no C by the link map",
+            (_, Some(true)) => "contains C",
+            (_, None) => "it is not known whether it contains C",
+        };
+        self.pass(name, "C", detail.to_owned());
+    }
+
+    /// Holds the files of an image against the digests that its bill and its statements name.
+    fn contents(
+        &mut self,
+        name: &str,
+        image: &PulledImage,
+        said: &[(String, Value)],
+        context: &VerifyContext<'_>,
+    ) {
+        let stated =
+            |kind: &str| said.iter().find(|(known, _)| known == kind).map(|(_, predicate)| predicate);
+        let Some(bill) = stated(types::CYCLONEDX) else {
+            let why =
+                if context.key.is_none() { "no key was given" } else { "there is no bill of materials" };
+            return self.not(name, "contents", why.to_owned());
+        };
+        let mut files = Vec::new();
+        listed(bill, &mut files);
+        let wrong: Vec<String> = files
+            .iter()
+            .filter_map(|(path, hash)| match digest_at(&image.rootfs, path) {
+                Some(found) if found.hex() == hash => None,
+                Some(_) => Some(format!("{path} is not the file of the bill")),
+                None => Some(format!("{path} is in the bill and not in the image")),
+            })
+            .collect();
+        match wrong.is_empty() {
+            true => {
+                let count = xtask_files::counted(files.len() as u64, "file");
+                self.pass(name, "contents", format!("{count} of the bill, byte by byte"));
+            }
+            false => self.fail(name, "contents", wrong.join("; ")),
+        }
+        let program = stated(types::GATE).and_then(|gate| gate["program"]["digest"]["sha256"].as_str());
+        let entry = image.runtime.entrypoint.first();
+        if let (Some(program), Some(entry)) = (program, entry) {
+            match digest_at(&image.rootfs, entry) {
+                Some(found) if found.hex() == program => {
+                    self.pass(name, "program", format!("{entry} is the program of the gate statement"));
+                }
+                _ => self.fail(name, "program", format!("{entry} is not the program of the gate statement")),
+            }
+        }
+    }
+
+    /// Whether the program that the image starts can start in its root file system.
+    fn gate(&mut self, name: &str, triple: &Triple, image: &PulledImage) {
+        let Some(entry) = image.runtime.entrypoint.first() else {
+            return self.not(name, "gate", "the image names no program".to_owned());
+        };
+        let tree = Tree::new(format!("the image for {name}"), &image.rootfs)
+            .starting_with(&image.runtime.env, &image.runtime.working_dir);
+        let musl = image.rootfs.below("lib/ld-musl-").next().is_some();
+        let triple = match musl {
+            true => {
+                Triple::parse(&triple.as_str().replace("-gnueabihf", "-musleabihf").replace("-gnu", "-musl"))
+            }
+            false => triple.clone(),
+        };
+        let findings = Start::of(entry, &tree).check(entry, &triple, &tree, None);
+        let fails: Vec<String> =
+            findings.into_iter().filter(|f| f.severity == Severity::Fail).map(|f| f.what).collect();
+        match fails.is_empty() {
+            true => self.pass(name, "gate", format!("{entry} starts in the image's own root file system")),
+            false => self.fail(name, "gate", fails.join("; ")),
+        }
+    }
+}
+
+/// Fetches an image for a platform, all of it, and holds it against its digests.
+fn pulled(pinned: &Reference, platform: &Platform, context: &VerifyContext<'_>) -> Result<PulledImage> {
+    let site = PullContext {
+        cache: context.scratch,
+        locks: context.scratch,
+        offline: false,
+        ui: context.ui,
+        host: context.host,
+    };
+    xtask_registry::image(pinned, platform, context.client, &site)
+}
+
+/// The files that a bill names with a digest, with their paths; the program is at its name.
+fn listed(bill: &Value, files: &mut Vec<(String, String)>) {
+    for component in bill["components"].as_array().into_iter().flatten() {
+        let hashes = component["hashes"].as_array();
+        let hash = hashes.into_iter().flatten().find(|hash| hash["alg"] == "SHA-256");
+        let hash = hash.and_then(|hash| hash["content"].as_str());
+        if let (Some(name), Some(hash)) = (component["name"].as_str(), hash) {
+            match component["type"].as_str() {
+                Some("file") => files.push((name.to_owned(), hash.to_owned())),
+                Some("application") => files.push((format!("/{name}"), hash.to_owned())),
+                _ => {}
+            }
+        }
+        listed(component, files);
+    }
+}
+
+/// The digest of a file in a tree; links are followed.
+fn digest_at(tree: &RootFs, path: &str) -> Option<Digest> {
+    let (_, content) = tree.file(path)?;
+    content.read().ok().map(|bytes| Digest::of(&bytes))
+}
+
+/// An error as one line.
+fn words(error: &Error) -> String {
+    std::iter::once(&error.what).chain(&error.found).map(String::as_str).collect::<Vec<_>>().join("; ")
+}
