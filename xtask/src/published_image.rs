@@ -8,7 +8,7 @@ use serde_json::Value;
 use xtask_attest::{PublicKey, names};
 use xtask_files::error::{Error, Result};
 use xtask_gate::{Severity, Start, Tree};
-use xtask_oci::document::{Index, PlatformJson};
+use xtask_oci::document::{Descriptor, Index, PlatformJson, media_type};
 use xtask_oci::{Digest, RootFs};
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
@@ -31,6 +31,9 @@ const TARGETS: [&str; 8] = [
     "s390x-unknown-linux-gnu",
     "loongarch64-unknown-linux-gnu",
 ];
+
+/// The longest configuration that is read for its platform, in bytes.
+const CONFIG_MAX: u64 = 8 << 20;
 
 /// What is said of every manifest where statements are attached.
 const STATEMENTS: [(&str, &str); 5] = [
@@ -114,7 +117,8 @@ pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<Imag
         }
         Ok(FetchedDocument::Manifest(_)) => {
             checks.not("image", "index", "the reference names the manifest of one platform".to_owned());
-            checks.platform("image", &digest, None, reference, context);
+            let stated = Descriptor::of(media_type::MANIFEST, &found.bytes);
+            checks.platform("image", &stated, reference, context);
         }
         Err(error) => checks.fail("index", "document", words(&error)),
     }
@@ -124,16 +128,25 @@ pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<Imag
 
 fn platforms(checks: &mut Checks, index: &Index, reference: &Reference, context: &VerifyContext<'_>) {
     // What signs and describes an image may stand beside it as `unknown/unknown`.
-    let known = |platform: &Option<PlatformJson>| platform.as_ref().is_none_or(|p| p.os != "unknown");
-    for descriptor in index.manifests.iter().filter(|m| known(&m.platform)) {
-        let name = descriptor.platform.as_ref().map_or_else(
-            || descriptor.digest.to_string(),
+    let (other, images): (Vec<_>, Vec<_>) = index
+        .manifests
+        .iter()
+        .partition(|entry| entry.platform.as_ref().is_some_and(|platform| platform.os == "unknown"));
+    if images.is_empty() {
+        checks.fail("index", "platforms", "it lists no image".to_owned());
+    }
+    for entry in other {
+        checks.not("index", "platforms", format!("{} is for no platform, and was not read", entry.digest));
+    }
+    for entry in images {
+        let name = entry.platform.as_ref().map_or_else(
+            || entry.digest.to_string(),
             |p| {
                 let variant = p.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
                 xtask_files::escape::plain(&format!("{}/{}{variant}", p.os, p.architecture))
             },
         );
-        checks.platform(&name, &descriptor.digest, descriptor.platform.as_ref(), reference, context);
+        checks.platform(&name, entry, reference, context);
     }
 }
 
@@ -161,23 +174,27 @@ impl Checks {
     fn platform(
         &mut self,
         name: &str,
-        digest: &Digest,
-        platform: Option<&PlatformJson>,
+        entry: &Descriptor,
         reference: &Reference,
         context: &VerifyContext<'_>,
     ) {
-        let said = self.signed(name, digest, reference, context);
+        let pinned = reference.at(entry.digest.clone());
+        let said = self.signed(name, &entry.digest, reference, context);
         self.purity(name, &said);
+        let platform = match described(&pinned, entry, context) {
+            Ok(platform) => platform,
+            Err(error) => return self.fail(name, "manifest", words(&error)),
+        };
+        self.pass(name, "manifest", format!("{} bytes, {}", entry.size, entry.digest));
         let target = TARGETS.map(Triple::parse).into_iter().find_map(|triple| {
             let known = triple.platform()?;
-            let fits =
-                platform.is_none_or(|p| manifest::is(&known, &p.os, &p.architecture, p.variant.as_deref()));
-            fits.then_some((triple, known))
+            manifest::is(&known, &platform.os, &platform.architecture, platform.variant.as_deref())
+                .then_some((triple, known))
         });
         let Some((triple, known)) = target else {
             return self.not(name, "layers", "this program does not know the platform".to_owned());
         };
-        let image = match pulled(&reference.at(digest.clone()), &known, context) {
+        let image = match pulled(&pinned, &known, context) {
             Ok(image) => image,
             Err(error) => return self.fail(name, "layers", words(&error)),
         };
@@ -305,12 +322,13 @@ impl Checks {
                 None => Some(format!("{path} is in the bill and not in the image")),
             })
             .collect();
-        match wrong.is_empty() {
-            true => {
-                let count = xtask_files::counted(files.len() as u64, "file");
+        match (wrong.is_empty(), files.len() as u64) {
+            (true, 0) => self.not(name, "contents", "the bill names no file with a digest".to_owned()),
+            (true, count) => {
+                let count = xtask_files::counted(count, "file");
                 self.pass(name, "contents", format!("{count} of the bill, byte by byte"));
             }
-            false => self.fail(name, "contents", wrong.join("; ")),
+            (false, _) => self.fail(name, "contents", wrong.join("; ")),
         }
         let program = stated(types::GATE).and_then(|gate| gate["program"]["digest"]["sha256"].as_str());
         let entry = image.runtime.entrypoint.first();
@@ -346,6 +364,33 @@ impl Checks {
             false => self.fail(name, "gate", fails.join("; ")),
         }
     }
+}
+
+/// The platform of a manifest: as its index says it, else as its configuration does. The manifest is held against the size
+/// that is stated of it.
+fn described(pinned: &Reference, entry: &Descriptor, context: &VerifyContext<'_>) -> Result<PlatformJson> {
+    let found = context
+        .client
+        .document(pinned)?
+        .ok_or_else(|| Error::failed(format!("the registry does not have {}", entry.digest)))?;
+    if found.bytes.len() as u64 != entry.size {
+        return Err(Error::failed(format!("{} does not have the size that its index states", entry.digest))
+            .found(format!("{} bytes instead of {}", found.bytes.len(), entry.size)));
+    }
+    let FetchedDocument::Manifest(manifest) = manifest::read(&found.bytes)? else {
+        return Err(Error::failed("it is not an image").found("its index leads to another index"));
+    };
+    if let Some(platform) = &entry.platform {
+        return Ok(platform.clone());
+    }
+    let mut bytes = Vec::new();
+    if manifest.config.size > CONFIG_MAX {
+        return Err(Error::failed(format!("its configuration has {} bytes", manifest.config.size)));
+    }
+    context.client.blob(pinned, &manifest.config, &mut bytes, &|_| {})?;
+    serde_json::from_slice(&bytes).map_err(|e| {
+        Error::failed("its configuration names no platform").found(xtask_files::escape::plain(&e.to_string()))
+    })
 }
 
 /// Fetches an image for a platform, all of it, and holds it against its digests.

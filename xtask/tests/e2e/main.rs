@@ -17,6 +17,7 @@ mod documents;
 mod explicit;
 mod fallback;
 mod flags;
+mod forged;
 mod interrupted;
 mod libraries;
 mod licenses;

@@ -12,15 +12,15 @@ use xtask_test_support::skip::have;
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
 use crate::space::Space;
 
-struct Published {
-    server: RegistryServer,
-    space: Space,
-    name: String,
-    public: PathBuf,
+pub(crate) struct Published {
+    pub(crate) server: RegistryServer,
+    pub(crate) space: Space,
+    pub(crate) name: String,
+    pub(crate) public: PathBuf,
 }
 
 /// A signed image for two platforms, in a registry.
-fn published(test: &str) -> Option<Published> {
+pub(crate) fn published(test: &str) -> Option<Published> {
     let server = RegistryServer::start(test)?;
     let openssl = have(test, "openssl")?;
     let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
@@ -46,12 +46,12 @@ impl Published {
         self.space.run(&[&["verify", &self.name, "--json"], more].concat())
     }
 
-    fn with_key(&self) -> xtask_test_support::process::Finished {
+    pub(crate) fn with_key(&self) -> xtask_test_support::process::Finished {
         self.verify(&["--key", self.public.to_str().unwrap()])
     }
 
     /// The index of the image and the manifest of its first platform.
-    fn digests(&self) -> [String; 2] {
+    pub(crate) fn digests(&self) -> [String; 2] {
         let document: Value = serde_json::from_str(&self.space.read("target/dist/publish.json")).unwrap();
         let image = &document["images"][0];
         [&image["index_digest"], &image["platforms"][0]["digest"]]
@@ -59,12 +59,12 @@ impl Published {
     }
 
     /// A blob that the registry keeps, by its digits.
-    fn stored(&self, hex: &str) -> Value {
+    pub(crate) fn stored(&self, hex: &str) -> Value {
         serde_json::from_slice(&std::fs::read(self.server.stored(hex)).unwrap()).unwrap()
     }
 
     /// Changes one byte of what the registry keeps, checks the image, and puts the byte back.
-    fn changed(&self, what: &str, hex: &str, words: &[&str]) {
+    pub(crate) fn changed(&self, what: &str, hex: &str, words: &[&str]) {
         let file = self.server.stored(hex);
         let before = std::fs::read(&file).unwrap();
         let mut bytes = before.clone();
@@ -78,12 +78,12 @@ impl Published {
     }
 }
 
-fn hex(descriptor: &Value) -> &str {
+pub(crate) fn hex(descriptor: &Value) -> &str {
     &descriptor["digest"].as_str().unwrap()[7..]
 }
 
 /// The checks of a verdict that ended in a way.
-fn of_status(verdict: &Value, status: &str) -> Vec<String> {
+pub(crate) fn of_status(verdict: &Value, status: &str) -> Vec<String> {
     let checks = verdict["checks"].as_array().unwrap().iter().filter(|check| check["status"] == status);
     checks.map(|c| format!("{} {}", c["subject"].as_str().unwrap(), c["check"].as_str().unwrap())).collect()
 }
