@@ -133,6 +133,7 @@ fn one(
     write_tree(&mut tar, &tree, spec.created)?;
     let hashed = tar.finish().and_then(Gzip::finish).map_err(failed)?;
     let (staged, digest, size) = hashed.finish();
+    remove_bundles(&path)?;
     staged.put(&path)?;
     let settled = stats.iter().all(|stat| stat.older_than(&now));
     memo.remember_output(
@@ -171,7 +172,25 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
     lines.sort();
     let text: String =
         lines.iter().map(|(name, digest)| format!("{}  archives/{name}\n", digest.hex())).collect();
-    write_changed(&dist.join("SHA256SUMS"), text.as_bytes())?;
+    let sums = dist.join(dist::SUMS);
+    if !fs::read(&sums).is_ok_and(|there| there == text.as_bytes()) {
+        remove_bundles(&sums)?;
+    }
+    write_changed(&sums, text.as_bytes())?;
+    Ok(())
+}
+
+/// Removes the signatures and attestations of a file that is about to change: they are about the bytes that it has now.
+fn remove_bundles(file: &Path) -> Result<()> {
+    let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
+    let start = format!("{}.", name.to_string_lossy());
+    for entry in fs::read_dir(folder).map_err(|e| Error::io("cannot read", folder, &e))? {
+        let path = entry.map_err(|e| Error::io("cannot read", folder, &e))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if name.starts_with(&start) && name.ends_with(dist::BUNDLE_SUFFIX) {
+            fs::remove_file(&path).map_err(|e| Error::io("cannot remove", &path, &e))?;
+        }
+    }
     Ok(())
 }
 

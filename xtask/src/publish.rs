@@ -14,6 +14,7 @@ use xtask_report::report::Report;
 
 mod attach;
 mod dry;
+pub mod files;
 pub mod journal;
 pub mod json;
 mod push;

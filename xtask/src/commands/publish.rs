@@ -1,10 +1,10 @@
-//! `cargo xtask publish`: pushes the images of the last release.
+//! `cargo xtask publish`: pushes the images of the last release, and signs its files.
 
 use std::sync::{Arc, Mutex};
 
 use crate::cli::Common;
 use crate::publish::journal::PushJournal;
-use crate::publish::{self, Attestor, PublishRequest, Published, Publisher, json};
+use crate::publish::{self, Attestor, PublishRequest, Published, Publisher, files, json};
 use crate::session::Session;
 use xtask_attest::PrivateKey;
 use xtask_config::{KeySource, PublishSection, TagValues};
@@ -41,6 +41,14 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     }
     let (http, limits) = (Http::new(&session.host, ui)?, PushLimits::read(&session.host)?);
     let mut all: Vec<Published<'_>> = Vec::new();
+    let signed_files = match &attestor {
+        Some(attestor) => files::sign_files(&dist, &attestor.key, config.publish.attest)?,
+        None => Vec::new(),
+    };
+    if !signed_files.is_empty() {
+        let bundles = xtask_files::counted(signed_files.len() as u64, "bundle");
+        ui.step("Signed", format!("files of the release: {bundles} → {}", dist.display()));
+    }
     let attestor = attestor.map(Arc::new);
     for (registry, publications) in publish::by_registry(&publications) {
         let first = publications[0];
@@ -63,10 +71,11 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
             all.push(published);
         }
     }
-    xtask_files::write(&dist.join("publish.json"), json::document(&all).as_bytes())?;
+    let document = json::document(&all, &signed_files);
+    xtask_files::write(&dist.join("publish.json"), document.as_bytes())?;
     xtask_files::write(&dist.join("digests.txt"), json::digests(&all).as_bytes())?;
     let names = all.iter().map(|published| published.publication.pinned());
-    ui.data(&if as_json { json::document(&all) } else { names.collect::<Vec<_>>().join("\n") });
+    ui.data(&if as_json { document } else { names.collect::<Vec<_>>().join("\n") });
     Ok(())
 }
 

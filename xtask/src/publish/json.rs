@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::files::SignedFile;
 use super::{AttachedRecord, Published};
 
 /// The version of the file's format.
@@ -11,6 +12,8 @@ const SCHEMA: u32 = 1;
 struct PublishDocument<'a> {
     schema: u32,
     images: Vec<PublishedImageJson<'a>>,
+    /// Signatures and attestations of files, beside them.
+    signed_files: &'a [SignedFile],
 }
 
 #[derive(Serialize)]
@@ -35,7 +38,7 @@ struct PublishedPlatformJson<'a> {
 }
 
 /// The document as text.
-pub fn document(published: &[Published<'_>]) -> String {
+pub fn document(published: &[Published<'_>], signed_files: &[SignedFile]) -> String {
     let images = published.iter().map(|published| {
         let publication = published.publication;
         let platforms = publication.platforms.iter();
@@ -56,7 +59,7 @@ pub fn document(published: &[Published<'_>]) -> String {
             seconds: (published.seconds * 1e3).round() / 1e3,
         }
     });
-    let document = PublishDocument { schema: SCHEMA, images: images.collect() };
+    let document = PublishDocument { schema: SCHEMA, images: images.collect(), signed_files };
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 

@@ -182,3 +182,81 @@ fn both_cosigns_accept_what_is_published() {
     space.run(&publish).ended(0);
     assert_eq!(published(&space)["referrers"], document["referrers"]);
 }
+
+#[test]
+fn files_of_a_release_are_signed() {
+    const NAME: &str = "signed::files";
+    need!("signed::files", machine::std_for(&[HOST_MUSL]));
+    let Some(server) = RegistryServer::start(NAME) else { return };
+    let Some(openssl) = have(NAME, "openssl") else { return };
+    let space = Space::with_targets(&[HOST_MUSL]);
+    space.image("app", &[HOST_MUSL]);
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    let (private, public) = key(&openssl, space.root(), "key");
+    let (other, stranger) = key(&openssl, space.root(), "stranger");
+    let to = server.name("team/app");
+    let publish =
+        |key: &Path| space.run(&["publish", "--to", &to, "--tag", "latest", "--key", key.to_str().unwrap()]);
+    publish(&private).ended(0);
+
+    let text = space.read("target/dist/publish.json");
+    let signed = serde_json::from_str::<Value>(&text).unwrap()["signed_files"].take();
+    let signed = signed.as_array().unwrap();
+    let all = |kind: &str| signed.iter().filter(|signed| signed["kind"] == kind).count();
+    // The list and the archive; the statements about the archive.
+    assert_eq!((all("signature"), all("attestation")), (2, 6), "{signed:#?}");
+    let bundles = || -> Vec<String> {
+        let bundle = |signed: &Value| format!("target/dist/{}", signed["bundle"].as_str().unwrap());
+        signed.iter().map(|signed| space.read(&bundle(signed))).collect()
+    };
+    let first = bundles();
+
+    let archive = space.dist(&format!("archives/app-1.2.3-{HOST_MUSL}.tar.gz"));
+    let beside = |kind: &str| PathBuf::from(format!("{}{kind}.sigstore.json", archive.display()));
+    let changed = space.path("changed.tar.gz");
+    let mut bytes = std::fs::read(&archive).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&changed, &bytes).unwrap();
+    // Without a root of trust, which a key does not need, cosign 2 fetches one.
+    space.write("root.json", "{\"mediaType\":\"application/vnd.dev.sigstore.trustedroot+json;version=0.1\"}");
+    let root = space.path("root.json");
+    let two = ["--new-bundle-format", "--trusted-root", root.to_str().unwrap()];
+    for (version, form) in CosignVersion::ALL.into_iter().zip([&two[..], &[]]) {
+        let Some(cosign) = Cosign::find(NAME, version) else { continue };
+        let verified = |command: &[&str], key: &Path, bundle: &Path, file: &Path| {
+            let [key, bundle, file] = [key, bundle, file].map(|path| path.to_str().unwrap());
+            let of = ["--insecure-ignore-tlog=true", "--key", key, "--bundle", bundle, file];
+            cosign.call(&[command, form, &of].concat())
+        };
+        let (sums, list) = (space.dist("SHA256SUMS"), space.dist("SHA256SUMS.sigstore.json"));
+        for (bundle, file) in [(&list, &sums), (&beside(""), &archive)] {
+            let output = verified(&["verify-blob"], &public, bundle, file);
+            assert!(output.ok(), "{version:?}: {}", output.errors());
+            assert!(!verified(&["verify-blob"], &stranger, bundle, file).ok());
+            assert!(!verified(&["verify-blob"], &public, bundle, &changed).ok());
+        }
+        for (kind, bundle) in [("slsaprovenance1", ".slsa"), ("urn:cargo-xtask:purity:v1", ".purity")] {
+            let attested = ["verify-blob-attestation", "--type", kind];
+            let output = verified(&attested, &public, &beside(bundle), &archive);
+            assert!(output.ok(), "{version:?}: {}", output.errors());
+            assert!(!verified(&attested, &stranger, &beside(bundle), &archive).ok());
+            assert!(!verified(&attested, &public, &beside(bundle), &changed).ok());
+        }
+    }
+
+    // Signatures are randomised. One that is there and verifies stays, one of another key does not.
+    publish(&private).ended(0);
+    assert_eq!(bundles(), first);
+    publish(&other).ended(0);
+    let second = bundles();
+    assert!(first.iter().all(|bundle| !second.contains(bundle)));
+
+    // An archive that is not the one of the release is not signed. The next release makes it again, and it has no bundle.
+    std::fs::copy(&changed, &archive).unwrap();
+    publish(&private).ended(1).says(&["cannot be signed", "its digest is not the one in SHA256SUMS"]);
+    assert_eq!(bundles(), second);
+    space.run(&["release", "--mode", "pure"]).ended(0);
+    assert!(!beside("").exists() && !beside(".slsa").exists());
+    publish(&other).ended(0);
+    assert!(beside("").is_file());
+}

@@ -8,6 +8,12 @@ pub const BILLS: &str = "sbom";
 /// The name of the folder of archives.
 pub const ARCHIVES: &str = "archives";
 
+/// The name of the file that lists the digests of the archives.
+pub const SUMS: &str = "SHA256SUMS";
+
+/// What the name of a Sigstore bundle ends with, after the name of the file that it is about.
+pub const BUNDLE_SUFFIX: &str = ".sigstore.json";
+
 /// The folder of all programs, which lie at `bin/<triple>/<mode>/<bin>` below `dist`.
 pub fn programs(dist: &Path) -> PathBuf {
     dist.join("bin")
