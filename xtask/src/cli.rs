@@ -109,7 +109,7 @@ pub enum Command {
         #[arg(value_name = "REFERENCE", conflicts_with_all = ["rebuild", "setup", "targets", "mode", "strict", "providers", "locked"])]
         reference: Option<String>,
         /// The public key whose signatures of the image count: a file, or `env:` and the name of a variable
-        #[arg(long, value_name = "KEY", requires = "reference")]
+        #[arg(long, value_name = "KEY", requires = "reference", allow_hyphen_values = true)]
         key: Option<String>,
         /// Which jobs.
         #[command(flatten)]
@@ -159,7 +159,8 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
         /// The private key that signs: a file, or `env:` and the name of a variable [default: `publish.sign` of targets.toml]
-        #[arg(long, value_name = "KEY")]
+        // A key itself begins with hyphens: it gets an error of its own, which does not repeat it.
+        #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         key: Option<String>,
         /// Let tags move that stay otherwise: the tag of a release to another image, others to an earlier version
         #[arg(long)]

@@ -40,6 +40,7 @@ mod rebuild;
 mod registry_bases;
 mod reproducible;
 mod run;
+mod secrets;
 mod shared;
 mod signed;
 mod size;

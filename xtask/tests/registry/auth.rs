@@ -153,7 +153,7 @@ fn nothing_shows_a_password() {
     .unwrap();
     let machine = Machine::with(&[("DOCKER_CONFIG", server.dir())]);
     let registry = xtask_registry::Registry::parse(&server.at).unwrap();
-    let login = xtask_registry::credentials::find(&registry, &machine.host).unwrap();
+    let login = xtask_registry::credentials::find(&registry, "x", &machine.host).unwrap();
     let shown = format!("{login:?} {:?}", xtask_registry::DockerConfig::read(&machine.host).unwrap());
     assert!(
         shown.contains(USER)

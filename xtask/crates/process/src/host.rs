@@ -13,7 +13,7 @@ mod paths;
 
 /// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
 /// names in small letters.
-pub const READ: [&str; 33] = [
+pub const READ: [&str; 39] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",
@@ -32,6 +32,7 @@ pub const READ: [&str; 33] = [
     "HTTP_PROXY",
     "LOCALAPPDATA",
     "NO_PROXY",
+    "REGISTRY_AUTH_FILE",
     "RUSTC",
     "RUSTC_WORKSPACE_WRAPPER",
     "RUSTC_WRAPPER",
@@ -44,8 +45,13 @@ pub const READ: [&str; 33] = [
     "SSL_CERT_FILE",
     "USERPROFILE",
     "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_RUNTIME_DIR",
     "XTASK_CACHE_DIR",
     "XTASK_PLAIN_HTTP",
+    "XTASK_REGISTRY",
+    "XTASK_REGISTRY_PASSWORD",
+    "XTASK_REGISTRY_USER",
     "XTASK_UPLOAD_CHUNK",
 ];
 

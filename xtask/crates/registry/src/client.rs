@@ -42,8 +42,8 @@ pub struct Client<'a> {
 /// What was found out so far.
 #[derive(Default)]
 struct Granted {
-    /// None until a challenge came.
-    login: Option<FoundLogin>,
+    /// Who asks each repository; nobody is looked up before a challenge came.
+    logins: BTreeMap<String, FoundLogin>,
     /// The values of the header `Authorization`, by scope.
     values: BTreeMap<String, Secret>,
 }
@@ -90,7 +90,7 @@ impl<'a> Client<'a> {
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let found = self.login()?;
+        let found = self.login(scope)?;
         let value = auth::authorize(self.http, &response, &self.base, scope, &found.login);
         let value = value.map_err(|error| self.turned_away(error, &found))?;
         request.authorization = Some(value.clone());
@@ -129,17 +129,20 @@ impl<'a> Client<'a> {
         granted.values.get(scope).or_else(|| granted.values.get(&format!("{scope},push"))).cloned()
     }
 
-    /// Who asks; looked up when a registry first wants to know. Held meanwhile, so that a helper is asked once.
-    fn login(&self) -> Result<FoundLogin> {
+    /// Who asks the first repository of a scope; looked up when the registry first wants to know. Held meanwhile, so that a
+    /// helper is asked once.
+    fn login(&self, scope: &str) -> Result<FoundLogin> {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(found) = &granted.login {
+        let repository =
+            scope.strip_prefix("repository:").and_then(|rest| rest.split(':').next()).unwrap_or(scope);
+        if let Some(found) = granted.logins.get(repository) {
             return Ok(found.clone());
         }
-        let found = credentials::find(&self.registry, self.host)?;
+        let found = credentials::find(&self.registry, repository, self.host)?;
         if let (Some(why), Login::Anonymous) = (&found.unasked, &found.login) {
             self.http.ui().warn_once(format!("{why}; {} is asked without a password", self.registry));
         }
-        granted.login = Some(found.clone());
+        granted.logins.insert(repository.to_owned(), found.clone());
         Ok(found)
     }
 
@@ -165,7 +168,7 @@ impl<'a> Client<'a> {
     /// The same for what a registry may hide from those who have not logged in, as if it were not there.
     fn hidden(&self, error: Error) -> Error {
         let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
-        let unasked = granted.login.as_ref().and_then(|found| found.unasked.clone());
+        let unasked = granted.logins.values().find_map(|found| found.unasked.clone());
         drop(granted);
         unasked.into_iter().fold(error, Error::found)
     }

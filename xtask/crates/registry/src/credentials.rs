@@ -13,6 +13,10 @@ use xtask_process::host::{Host, PathLookup};
 
 /// How long a program for credentials may take: it may ask a person to unlock something.
 const LIMIT: Duration = Duration::from_secs(60);
+/// The variables of a login for pipelines: its registry, its user and its password.
+const REGISTRY: &str = "XTASK_REGISTRY";
+const USER: &str = "XTASK_REGISTRY_USER";
+const PASSWORD: &str = "XTASK_REGISTRY_PASSWORD";
 /// The name of a user whose password is an identity token (docker-credential-helpers).
 const TOKEN_USER: &str = "<token>";
 
@@ -49,16 +53,53 @@ struct HelperResponse {
     secret: String,
 }
 
-/// Looks up who asks this registry: by the helper for it, by the helper for all, in the file. Nobody is fine. A helper that
-/// is not on this machine was written by another one, so that it keeps nobody from what needs no password.
+/// Looks up who asks a repository of a registry: the variables first, then each file that keeps logins, until one has a login.
+/// Nobody is fine.
 ///
 /// # Errors
-/// The file is broken, or its helper fails. No message shows what was read.
-pub fn find(registry: &Registry, host: &Host) -> Result<FoundLogin> {
-    let config = DockerConfig::read(host)?;
+/// A file is broken, a helper fails, or the variables do not say which registry they are for. No message shows what was read.
+pub fn find(registry: &Registry, repository: &str, host: &Host) -> Result<FoundLogin> {
+    let mut unasked = None;
+    if let Some(login) = of_variables(registry, host)? {
+        return Ok(FoundLogin { login, unasked });
+    }
+    for config in DockerConfig::with_logins(host)? {
+        let found = in_file(&config, registry, repository, host)?;
+        if found.login != Login::Anonymous {
+            return Ok(found);
+        }
+        unasked = unasked.or(found.unasked);
+    }
+    Ok(FoundLogin { login: Login::Anonymous, unasked })
+}
+
+/// The login of the variables, for pipelines. It is for the one registry that [`REGISTRY`] names, so that a password never
+/// goes to another one.
+fn of_variables(registry: &Registry, host: &Host) -> Result<Option<Login>> {
+    let (user, password) = (host.var(USER), host.var(PASSWORD));
+    let (user, password) = match (user, password) {
+        (None, None) => return Ok(None),
+        (Some(user), Some(password)) => (user, password),
+        (None, Some(_)) => return Err(Error::usage(format!("{PASSWORD} is set and {USER} is not"))),
+        (Some(_), None) => return Err(Error::usage(format!("{USER} is set and {PASSWORD} is not"))),
+    };
+    let named = host.var(REGISTRY).ok_or_else(|| {
+        Error::usage(format!("{USER} and {PASSWORD} do not say which registry they are for"))
+            .help(format!("set {REGISTRY} to its name, with the port if there is one: {REGISTRY}={registry}"))
+    })?;
+    let named = Registry::parse(named)
+        .ok_or_else(|| Error::usage(format!("{REGISTRY} is not the name of a registry: {named:?}")))?;
+    let login = Login::Password { user: user.to_owned(), password: Secret::new(password) };
+    Ok((named == *registry).then_some(login))
+}
+
+/// Looks up a login in one file: by the helper for the registry, by the helper for all, in the file itself, where the entry
+/// with the longest path counts. A helper that is not on this machine was written by another one, so that it keeps nobody
+/// from what needs no password.
+fn in_file(config: &DockerConfig, registry: &Registry, repository: &str, host: &Host) -> Result<FoundLogin> {
     let file = &config.file;
     let key = registry.credentials_key();
-    let same = |name: &str| name == key || host_of(name) == host_of(key);
+    let same = |name: &str| name == key || KeyPlace::of(name).covers(key, None).is_some();
     let helper = file.cred_helpers.iter().find(|(name, _)| same(name)).map(|(_, helper)| helper);
     let mut unasked = None;
     if let Some(helper) = helper.or(file.creds_store.as_ref()).filter(|name| !name.is_empty()) {
@@ -72,7 +113,11 @@ pub fn find(registry: &Registry, host: &Host) -> Result<FoundLogin> {
             }
         }
     }
-    let entry = file.auths.get_key_value(key).or_else(|| file.auths.iter().find(|(name, _)| same(name)));
+    let covering = |name: &str| KeyPlace::of(name).covers(key, Some(repository));
+    let entries = file.auths.iter().filter_map(|(name, entry)| Some((covering(name)?, name, entry)));
+    // Of two spellings of one place, the registry's own counts.
+    let best = entries.max_by_key(|(length, name, _)| (*length, *name == key));
+    let entry = best.map(|(_, name, entry)| (name, entry));
     let login = match entry {
         None => Login::Anonymous,
         Some((name, entry)) => login(entry).ok_or_else(|| {
@@ -82,10 +127,37 @@ pub fn find(registry: &Registry, host: &Host) -> Result<FoundLogin> {
     Ok(FoundLogin { login, unasked })
 }
 
-/// The host of a key, which older versions wrote as an address.
-fn host_of(key: &str) -> &str {
-    let rest = key.split_once("://").map_or(key, |(_, rest)| rest);
-    rest.split('/').next().unwrap_or(rest)
+/// What a key of a file stands for: a registry, or the repositories below a path of one.
+struct KeyPlace<'k> {
+    host: &'k str,
+    path: &'k str,
+}
+
+impl<'k> KeyPlace<'k> {
+    /// Reads a key. Older versions wrote addresses: `https://r.io/v1/` stands for all of the registry.
+    fn of(key: &'k str) -> Self {
+        let (address, rest) = key.split_once("://").map_or((false, key), |(_, rest)| (true, rest));
+        let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
+        let path = path.trim_end_matches('/');
+        let all = address || matches!(path, "v1" | "v2");
+        Self { host, path: if all { "" } else { path } }
+    }
+
+    /// The length of the path, where the key stands for a repository of the registry that has `registry` as its key; without
+    /// a repository, only keys of all of a registry do.
+    fn covers(&self, registry: &str, repository: Option<&str>) -> Option<usize> {
+        let below = |repository: &str| {
+            let rest = repository.strip_prefix(self.path)?;
+            (rest.is_empty() || rest.starts_with('/')).then_some(())
+        };
+        if self.host != KeyPlace::of(registry).host {
+            return None;
+        }
+        match self.path {
+            "" => Some(0),
+            path => repository.and_then(below).map(|()| path.len()),
+        }
+    }
 }
 
 /// An entry as a login; none where it is damaged.
@@ -170,8 +242,75 @@ mod tests {
     fn asked(registry: &str, json: &str) -> Result<FoundLogin> {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("config.json"), json).unwrap();
-        let vars = [("DOCKER_CONFIG".into(), dir.path().into())];
-        find(&Registry::parse(registry).unwrap(), &Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars))
+        let vars = [("DOCKER_CONFIG", dir.path())];
+        find(&Registry::parse(registry).unwrap(), "team/app", &machine(&vars))
+    }
+
+    fn machine(vars: &[(&str, &std::path::Path)]) -> Host {
+        let vars = vars.iter().map(|(key, value)| ((*key).into(), value.as_os_str().to_owned()));
+        Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars)
+    }
+
+    #[test]
+    fn the_entry_with_the_longest_path_counts_and_no_other_repository_gets_it() {
+        let json = r#"{"auths": {
+            "r.io/team": {"auth": "dGVhbTpw"}, "r.io/team/app": {"auth": "YXBwOnA="}, "r.io/te": {"auth": "dTpw"}}}"#;
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("any.json");
+        std::fs::write(&file, json).unwrap();
+        let host = machine(&[("REGISTRY_AUTH_FILE", &file)]);
+        let of = |repository: &str| find(&Registry::parse("r.io").unwrap(), repository, &host).unwrap().login;
+        assert_eq!(of("team/app"), password("app", "p"));
+        assert_eq!(of("team/app/sub"), password("app", "p"));
+        assert_eq!(of("team/application"), password("team", "p"));
+        assert_eq!(of("other/app"), Login::Anonymous);
+        assert_eq!(of("team"), password("team", "p"));
+    }
+
+    #[test]
+    fn files_are_asked_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, auth: &str| {
+            let file = dir.path().join(name);
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+            std::fs::write(&file, format!(r#"{{"auths": {{"r.io": {{"auth": "{auth}"}}}}}}"#)).unwrap();
+            file
+        };
+        // "named:p", "docker:p", "run:p", "home:p"
+        let named = write("named.json", "bmFtZWQ6cA==");
+        write(".docker/config.json", "ZG9ja2VyOnA=");
+        write("run/containers/auth.json", "cnVuOnA=");
+        write(".config/containers/auth.json", "aG9tZTpw");
+        let run = dir.path().join("run");
+        let mut vars =
+            vec![("REGISTRY_AUTH_FILE", named.as_path()), ("HOME", dir.path()), ("XDG_RUNTIME_DIR", &run)];
+        let of = |vars: &[(&str, &std::path::Path)]| {
+            find(&Registry::parse("r.io").unwrap(), "x", &machine(vars)).unwrap().login
+        };
+        assert_eq!(of(&vars), password("named", "p"));
+        vars.remove(0);
+        assert_eq!(of(&vars), password("docker", "p"));
+        std::fs::remove_file(dir.path().join(".docker/config.json")).unwrap();
+        assert_eq!(of(&vars), password("run", "p"));
+        vars.pop();
+        assert_eq!(of(&vars), password("home", "p"));
+    }
+
+    #[test]
+    fn variables_are_for_the_registry_that_they_name() {
+        let of = |registry: &str, vars: &[(&str, &str)]| {
+            let vars: Vec<_> = vars.iter().map(|(key, value)| (*key, std::path::Path::new(*value))).collect();
+            find(&Registry::parse(registry).unwrap(), "x", &machine(&vars)).map(|found| found.login)
+        };
+        let all = [(USER, "u"), (PASSWORD, "hunter2"), (REGISTRY, "r.io:5000")];
+        assert_eq!(of("r.io:5000", &all).unwrap(), password("u", "hunter2"));
+        assert_eq!(of("r.io", &all).unwrap(), Login::Anonymous);
+        for (some, words) in
+            [(&all[..2], "do not say which registry"), (&all[..1], "is set and"), (&all[1..], "is set and")]
+        {
+            let error = of("r.io", some).unwrap_err().to_string();
+            assert!(error.contains(words) && !error.contains("hunter2"), "{error}");
+        }
     }
 
     fn password(user: &str, password: &str) -> Login {
@@ -204,10 +343,9 @@ mod tests {
         let file = dir.path().join("file");
         std::fs::write(&file, "").unwrap();
         for place in [dir.path(), &dir.path().join("none"), &file] {
-            let vars = [("DOCKER_CONFIG".into(), place.into())];
-            let host = Host::new(Triple::parse("x86_64-unknown-linux-gnu"), vars);
+            let host = machine(&[("DOCKER_CONFIG", place)]);
             let nobody = FoundLogin { login: Login::Anonymous, unasked: None };
-            assert_eq!(find(&Registry::parse("r.io").unwrap(), &host).unwrap(), nobody);
+            assert_eq!(find(&Registry::parse("r.io").unwrap(), "x", &host).unwrap(), nobody);
         }
     }
 

@@ -56,7 +56,28 @@ impl DockerConfig {
     /// The file cannot be read; it is no JSON or not what Docker writes ([`Error::usage`], with file and line). No message
     /// shows what was read.
     pub fn read(host: &Host) -> Result<Self> {
-        let Some(path) = place(host) else { return Ok(Self::default()) };
+        match place(host) {
+            Some(path) => Self::read_at(path),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// The files that hold logins, in the order in which they are asked: the one of `REGISTRY_AUTH_FILE`; Docker's; those
+    /// where podman, buildah and skopeo keep theirs (containers-auth.json(5)).
+    ///
+    /// # Errors
+    /// As for [`Self::read`].
+    pub(super) fn with_logins(host: &Host) -> Result<Vec<Self>> {
+        let named = host.var("REGISTRY_AUTH_FILE").map(PathBuf::from);
+        let below = |var: &str, folder: &str| host.var(var).map(|dir| Path::new(dir).join(folder).join(AUTH));
+        let configured =
+            below("XDG_CONFIG_HOME", "containers").or_else(|| below("HOME", ".config/containers"));
+        let kept = [below("XDG_RUNTIME_DIR", "containers"), configured];
+        let places = [named, place(host)].into_iter().chain(kept).flatten();
+        places.map(Self::read_at).collect()
+    }
+
+    fn read_at(path: PathBuf) -> Result<Self> {
         let text = match std::fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             // The second is DOCKER_CONFIG=/dev/null, as some write for "nobody".
@@ -92,6 +113,9 @@ impl DockerConfig {
 /// The name of the file.
 const NAME: &str = "config.json";
 
+/// The name of the file of podman and its kin.
+const AUTH: &str = "auth.json";
+
 /// The context that Docker has without any choice.
 const DEFAULT: &str = "default";
 
@@ -105,7 +129,7 @@ fn place(host: &Host) -> Option<PathBuf> {
 /// The error about a file that is broken at a line and a column, of which 0 is none.
 fn broken(path: &Path, line: usize, column: usize) -> Error {
     let column = if column > 0 { format!(":{column}") } else { String::new() };
-    Error::usage(format!("{}:{line}{column}: this file of Docker's cannot be understood", path.display()))
+    Error::usage(format!("{}:{line}{column}: this file of logins cannot be understood", path.display()))
 }
 
 #[cfg(test)]
