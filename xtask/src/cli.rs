@@ -169,6 +169,19 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
+    /// Replace `xtask://IMAGE` in Kubernetes and Compose files by the digests that were published
+    ///
+    /// Reads target/dist/publish.json. Everything else in the files stays byte for byte. Several files are printed as the
+    /// documents of one YAML stream.
+    #[command(after_help = examples::RESOLVE)]
+    Resolve {
+        /// The files; `-` is standard input
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<String>,
+        /// Change the files, and print nothing
+        #[arg(long)]
+        in_place: bool,
+    },
     /// Measure how long each mode takes to build, cold and warm
     #[command(
         after_help = examples::BENCH,

@@ -18,12 +18,14 @@ pub mod files;
 pub mod journal;
 pub mod json;
 mod push;
+mod resolve;
 mod tags;
 
 pub use attach::{AttachedRecord, Attestor, statements};
 pub use dry::requests;
 pub(crate) use push::summary;
 pub use push::{Published, PublishedTag, Publisher};
+pub use resolve::ResolvedImages;
 pub use tags::{TagFate, TagTarget, fate};
 
 /// What the command line says about publishing.

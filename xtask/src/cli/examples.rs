@@ -59,6 +59,12 @@ Examples:
   cargo xtask publish --key env:XTASK_SIGNING_KEY
   cargo xtask publish    # with [publish] in targets.toml";
 
+pub(super) const RESOLVE: &str = "\
+Examples:
+  cargo xtask resolve k8s/app.yaml
+  cargo xtask resolve --in-place compose.yaml
+  cargo xtask resolve -    # from standard input";
+
 pub(super) const BENCH: &str = "\
 Examples:
   cargo xtask bench

@@ -20,6 +20,7 @@ mod plan;
 mod publish;
 mod rebuild;
 mod release;
+mod resolve;
 mod setup;
 mod shipped;
 mod size;
@@ -54,6 +55,7 @@ pub fn run(cli: Cli) -> Result<()> {
             let request = PublishRequest { to, tags, key, force };
             publish::run(&common, &request, dry_run, json.json)
         }
+        Command::Resolve { files, in_place } => resolve::run(&common, &files, in_place),
         Command::Bench { planning, samples, setup, json } => {
             bench::run(&common, &planning, samples, setup, json.json)
         }

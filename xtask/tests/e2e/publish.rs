@@ -106,6 +106,26 @@ fn a_release_is_published_once_and_its_tags_are_kept() {
         assert!(digest(&skopeo, &name(&version.replace('+', "-"))).is_some());
     }
 
+    // The digest goes into a file of Compose, and the rest of the file stays. Wrong names are said, and nothing is written.
+    let compose = |image: &str| format!("services: # xtask://app\r\n  a: {{image: \"{image}\"}}\n");
+    space.write("compose.yaml", &compose("xtask://app"));
+    let pinned = document(&space)["images"][0]["ref"].as_str().unwrap().to_owned();
+    assert_eq!(space.run(&["resolve", "compose.yaml"]).ended(0).stdout(), compose(&pinned).trim_end());
+    space.run(&["resolve", "--in-place", "compose.yaml"]).ended(0);
+    assert_eq!(space.read("compose.yaml"), compose(&pinned));
+    space.write("compose.yaml", &compose("xtask://ap"));
+    space
+        .run(&["resolve", "--in-place", "compose.yaml"])
+        .ended(2)
+        .says(&["compose.yaml:2:15", "xtask://app?"]);
+    assert_eq!(space.read("compose.yaml"), compose("xtask://ap"));
+    // A release of other content than was published.
+    let published = space.read("target/dist/publish.json");
+    let digest_of_it = document(&space)["images"][0]["index_digest"].as_str().unwrap().to_owned();
+    let other = format!("sha256:{}", "0".repeat(64));
+    space.write("target/dist/publish.json", &published.replace(&digest_of_it, &other));
+    space.run(&["resolve", "compose.yaml"]).ended(1).says(&["is not the one that was published", &other]);
+
     // Another repository of the registry gets the blobs without their being sent.
     space.run(&["publish", "--to", &server.name("mirror")]).ended(0);
     let mirrored = &document(&space)["images"][0];
