@@ -166,6 +166,9 @@ impl Publisher<'_> {
         let task =
             self.ui.task("Signing", format!("{} in {}", publication.name, publication.to.repository()));
         task.parts(subjects.len(), "manifest");
+        // Once, and before anything refers to it: docker-registry truncates the link of a blob that is pushed again, and a
+        // manifest that comes in between is refused for want of the blob.
+        let config = self.push_bytes(publication, media_type::EMPTY, b"{}")?;
         let attached = side_by_side(subjects, AT_A_TIME, |subject: &Descriptor| {
             let _doing = task.doing(subject.digest.to_string());
             let there = attached::read(&self.client, &publication.to, &subject.digest)?;
@@ -173,7 +176,7 @@ impl Publisher<'_> {
             let there = if unsaid.is_empty() {
                 there
             } else {
-                self.say(publication, subject, &unsaid, &attestor.key)?;
+                self.say(publication, (subject, &config), &unsaid, &attestor.key)?;
                 let there = attached::read(&self.client, &publication.to, &subject.digest)?;
                 if !attestor.unsaid(&subject.digest, &there).is_empty() {
                     return Err(Error::failed(format!(
@@ -192,7 +195,7 @@ impl Publisher<'_> {
     fn say(
         &self,
         publication: &Publication,
-        subject: &Descriptor,
+        (subject, config): (&Descriptor, &Descriptor),
         unsaid: &Unsaid<'_>,
         key: &PrivateKey,
     ) -> Result<()> {
@@ -230,7 +233,7 @@ impl Publisher<'_> {
         let manifests = side_by_side(bundles, AT_A_TIME, |statement| {
             let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
             let bundle = SigstoreBundle::of_envelope(envelope, key.public());
-            self.bundle_manifest(publication, subject, statement, &bundle)
+            self.bundle_manifest(publication, (subject, config), statement, &bundle)
         });
         let manifests = manifests.into_iter().collect::<Result<Vec<_>>>()?;
         self.client.attach(&publication.to, &subject.digest, &manifests)
@@ -240,12 +243,11 @@ impl Publisher<'_> {
     fn bundle_manifest(
         &self,
         publication: &Publication,
-        subject: &Descriptor,
+        (subject, config): (&Descriptor, &Descriptor),
         statement: &Statement,
         bundle: &SigstoreBundle,
     ) -> Result<Manifest> {
         let layer = self.push_bytes(publication, names::BUNDLE, &bundle.to_json())?;
-        let config = self.push_bytes(publication, media_type::EMPTY, b"{}")?;
         let annotations = BTreeMap::from([
             (names::BUNDLE_CONTENT.to_owned(), names::DSSE_ENVELOPE.to_owned()),
             (names::BUNDLE_PREDICATE_TYPE.to_owned(), statement.predicate_type.clone()),
@@ -254,7 +256,7 @@ impl Publisher<'_> {
         Ok(Manifest {
             artifact_type: Some(names::BUNDLE.to_owned()),
             subject: Some(Box::new(named)),
-            ..Manifest::new(config, vec![layer], annotations)
+            ..Manifest::new(config.clone(), vec![layer], annotations)
         })
     }
 
