@@ -47,7 +47,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let report = report(&start, &programs, &images, &missing)?;
     let timings = timings(&start, programs.iter().flatten(), &images)?;
     timings.write(&dist.join("timings.json"))?;
-    keep_sizes(&start, &sizes)?;
+    keep_sizes(&start, &sizes, &report)?;
     report.write(&dist, Some(&timings))?;
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&programs)?;
@@ -81,10 +81,11 @@ fn say_changes(start: &PlannedRun) {
 }
 
 /// Keeps the sizes of this release, for later ones to be compared with.
-fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize]) -> Result<()> {
+fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize], report: &Report) -> Result<()> {
     let dist = start.session.dist();
     let (app, mut images) = (start.config.app.bin.clone(), sizes.to_vec());
     size::add_programs(&mut images, &app, &dist, |_| None)?;
+    size::add_origins(&mut images, report);
     let version = start.session.package(&start.config)?.version.to_string();
     SizeFiles::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
 }

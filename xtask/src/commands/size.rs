@@ -1,6 +1,6 @@
 //! `cargo xtask size`: how large the images in target/dist are, what of, and what changed.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
@@ -13,6 +13,7 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Layout;
 use xtask_process::ui::Ui;
+use xtask_report::report::Report;
 use xtask_report::size::{self, Against, MeasuredImage, PlatformSize, SizeChange, SizeFiles, Sizes};
 
 /// What the command line asks for.
@@ -53,6 +54,9 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
     let named = if asked.crates { Some(with_symbols(common, &sizes)?) } else { None };
     let twin = |platform: &PlatformSize| named.as_ref().and_then(|named| named.program(platform));
     size::add_programs(&mut sizes.images, &config.app.bin, &dist, twin)?;
+    if let Some(report) = released(&dist) {
+        size::add_origins(&mut sizes.images, &report);
+    }
     let against = against.or_else(|| kept.last(&sizes));
     let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
     if asked.json {
@@ -69,6 +73,12 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
         session.ui.step("Saved", kept.save(&sizes)?.display().to_string());
     }
     Ok(())
+}
+
+/// The report of the last release; none where there is none that can be read.
+fn released(dist: &Path) -> Option<Report> {
+    let text = xtask_files::read(&dist.join("report.json")).ok()?;
+    serde_json::from_slice(&text).ok()
 }
 
 fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: usize, ui: &Ui) -> String {

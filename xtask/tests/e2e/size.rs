@@ -149,3 +149,30 @@ fn a_stripped_program_is_built_once_more_for_its_crates() {
         "what ships is untouched"
     );
 }
+
+#[test]
+fn c_and_rust_are_told_apart_by_the_link_map() {
+    need!("size::origins", machine::std_for(&[]), machine::programs(&["cc"]));
+    let space = space("");
+    space.run(&["release", "--mode", "native"]).ended(0);
+    let program = |space: &Space| {
+        let sizes = space.run(&["size", "--json"]).ended(0).json();
+        platform(&sizes)["program"].clone()
+    };
+    let measured = program(&space);
+    let contents = &measured["contents"];
+    assert_eq!(*contents, space.report()["jobs"][0]["contents"], "{measured:#}");
+    let foreign = contents["foreign"].as_array().unwrap();
+    let c = foreign.iter().find(|part| part["package"].as_str().is_some_and(|p| p.starts_with("native ")));
+    let bytes = |value: &Value| value.as_u64().unwrap();
+    let c = bytes(&c.unwrap_or_else(|| panic!("{measured:#}"))["bytes"]);
+    let all = c + bytes(&contents["rust"]) + bytes(&contents["std"]) + bytes(&contents["c_library"]);
+    assert!(0 < c && c < bytes(&contents["std"]) && all <= bytes(&measured["size"]), "{measured:#}");
+    let text = space.run(&["size"]).ended(0).stdout();
+    assert!(text.contains("C and Rust, by the map of its link:") && text.contains("C of native "), "{text}");
+
+    // The report is of another image than the one that lies there now.
+    space.write("targets.toml", &(space.read("targets.toml") + "labels = { who = \"else\" }\n"));
+    space.run(&["image", "--mode", "native"]).ended(0);
+    assert!(program(&space)["contents"].is_null());
+}

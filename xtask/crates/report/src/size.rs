@@ -7,10 +7,12 @@ mod kept;
 mod layer;
 mod mangled;
 mod measure;
+mod origins;
 mod tables;
 
 use serde::{Deserialize, Serialize};
 
+use crate::report::ContentsEntry;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 
@@ -18,6 +20,7 @@ pub use changes::{ChangedThing, SizeChange, changes, compare};
 pub use crates::{add_programs, program};
 pub use kept::{Against, SizeFiles};
 pub use measure::{MeasuredImage, measure};
+pub use origins::add_origins;
 pub use tables::{changes_table, text};
 
 /// The document `size.json`: what the images of a release weigh. All sizes are in bytes.
@@ -111,6 +114,9 @@ pub struct ProgramSize {
     pub sections: Vec<SectionSize>,
     /// The crates that brought code and data with names, the largest first; empty where no names are known.
     pub crates: Vec<CrateSize>,
+    /// Where its bytes come from, C or Rust, by the map of its link; none where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contents: Option<ContentsEntry>,
 }
 
 /// Where the names of a program's symbols come from.

@@ -58,7 +58,14 @@ pub fn program(file: &Path, shown: &str, named: Option<&Path>) -> Result<Program
             }
         },
     };
-    Ok(ProgramSize { path: shown.to_owned(), size: bytes.len() as u64, symbols, sections, crates })
+    Ok(ProgramSize {
+        path: shown.to_owned(),
+        size: bytes.len() as u64,
+        symbols,
+        sections,
+        crates,
+        contents: None,
+    })
 }
 
 fn read(file: &Path) -> Result<Vec<u8>> {

@@ -1,6 +1,7 @@
 //! The tables that show sizes on a terminal.
 
 use super::changes::{ChangedThing, SizeChange};
+use super::origins::rows;
 use super::{ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
@@ -79,6 +80,13 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     }
     rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more section");
     let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
+    if let Some(contents) = &program.contents {
+        let mut origins = Table::new(&[("size", Right), ("origin", Left)]);
+        for (name, bytes) in rows(contents) {
+            origins.row([human_size(bytes).into(), name.into()]);
+        }
+        text += &format!("\nC and Rust, by the map of its link:\n\n{}", origins.terminal(color));
+    }
     text += match program.symbols {
         SymbolSource::Own => "\n",
         SymbolSource::Built => {

@@ -1,6 +1,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::report::ForeignEntry;
 use xtask_files::Memo;
 use xtask_files::error::ExitKind;
 use xtask_oci::document::Runtime;
@@ -132,6 +133,36 @@ fn what_changed_is_said_and_nothing_else() {
     assert_eq!(changes(&before, &after), []);
 }
 
+fn contents(bytes: u64) -> ContentsEntry {
+    let foreign = |package: Option<&str>, bytes: Option<u64>| ForeignEntry {
+        package: package.map(str::to_owned),
+        file: "libz.a".into(),
+        objects: 1,
+        bytes,
+        compilers: Vec::new(),
+    };
+    let foreign = vec![
+        foreign(Some("z-sys 1.0.0"), Some(bytes)),
+        foreign(None, None),
+        foreign(Some("z-sys 1.0.0"), Some(bytes)),
+    ];
+    ContentsEntry { rust: 3, std: 2, c_library: 1, foreign }
+}
+
+#[test]
+fn the_bytes_of_c_are_those_of_its_packages() {
+    let expected = [
+        ("C of z-sys 1.0.0", 14),
+        ("Rust of packages", 3),
+        ("Rust's std", 2),
+        ("C library", 1),
+        ("C of no package", 0),
+    ];
+    let expected: Vec<(String, u64)> = expected.map(|(name, bytes)| (name.to_owned(), bytes)).into();
+    assert_eq!(origins::rows(&contents(7)), expected);
+    assert_eq!(origins::rows(&contents(u64::MAX))[0].1, u64::MAX);
+}
+
 /// `--against` reads files of others.
 #[test]
 fn numbers_that_have_no_sum_end_nothing() {
@@ -149,6 +180,7 @@ fn numbers_that_have_no_sum_end_nothing() {
         symbols: SymbolSource::Own,
         sections: ["x", "y"].map(|name| SectionSize { name: name.into(), size: u64::MAX }).into(),
         crates: vec![one("c"), one("d")],
+        contents: Some(contents(u64::MAX)),
     });
     for top in [0, 1, 9] {
         assert!(text(&sizes, top, false).contains("18.4 EB"));
