@@ -7,6 +7,7 @@ use std::path::Path;
 use xtask_config::{PublishSection, RepositoryTemplate, TagTemplate, TagValues, Version};
 use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::masked;
 use xtask_oci::document::{Descriptor, Index, Manifest, PlatformJson, media_type};
 use xtask_oci::{Blobs, Digest, Layout};
 use xtask_registry::Reference;
@@ -145,7 +146,7 @@ fn repository(
 ) -> Result<RepositoryTemplate> {
     match (&request.to, &config.to) {
         (Some(to), _) => RepositoryTemplate::parse(to, several)
-            .map_err(|why| Error::usage(format!("--to {to:?} cannot be used")).found(why)),
+            .map_err(|why| Error::usage(format!("--to {:?} cannot be used", masked(to))).found(masked(&why))),
         (None, Some(to)) => Ok(to.clone()),
         (None, None) => Err(Error::usage("nothing says where the images are published")
             .help("name the repository: cargo xtask publish --to registry.example/team/app")

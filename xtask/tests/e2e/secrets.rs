@@ -73,6 +73,25 @@ fn no_secret_is_written_anywhere() {
     hidden(&broken, &secrets, "a broken key");
     broken.ended(2).says(&["cut off or damaged"]);
 
+    // In the file, and as an address with a login.
+    let file = space.read("targets.toml");
+    let line_of_key = key.replace('\n', "\\n");
+    let wrong_to = format!("https://{USER}:hunter2@r.example/x");
+    for publish in [format!("to = \"{wrong_to}\""), format!("to = \"r.example/x\"\nsign = \"{line_of_key}\"")]
+    {
+        space.write("targets.toml", &format!("{file}\n[publish]\n{publish}\n"));
+        let output = space.run(&["plan"]);
+        hidden(&output, &secrets, "targets.toml");
+        hidden(&output, &["hunter2".to_owned()], "targets.toml");
+        output.ended(2).says(&["targets.toml:", "*"]);
+    }
+    space.write("targets.toml", &file);
+    for args in [["publish", "--to", &wrong_to].as_slice(), &["verify", &wrong_to]] {
+        let output = space.run(args);
+        hidden(&output, &["hunter2".to_owned()], "an address with a login");
+        output.ended(2);
+    }
+
     for place in ["target/dist", "target/xtask"] {
         for (name, bytes) in folder::files(&space.path(place)) {
             for secret in &secrets {

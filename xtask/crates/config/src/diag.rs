@@ -6,6 +6,7 @@ use super::snippet::snippet;
 use super::source::SourceFile;
 use super::syntax::Syntax;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::masked;
 
 /// More errors than this are counted, not shown.
 const MOST: usize = 20;
@@ -120,7 +121,8 @@ impl<'a> Diags<'a> {
         self.list.extend(syntax.list);
         match config {
             Some(config) if self.list.is_empty() => Ok(config),
-            _ => Err(Error::usage(self.render(source))),
+            // The lines of the file that errors stand in may hold what is not for a log.
+            _ => Err(Error::usage(masked(&self.render(source)))),
         }
     }
 

@@ -27,6 +27,38 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
+/// Returns the text with `*` in place of what is secret wherever it stands: the login in an address (`https://user:password@…`),
+/// and a key in PEM after its `-----BEGIN`, up to a quote or the end of the line. Places in a line stay where they are.
+pub fn masked(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((at, length)) = secret(rest) {
+        out.push_str(&rest[..at]);
+        out.extend(rest[at..at + length].chars().map(|_| '*'));
+        rest = &rest[at + length..];
+    }
+    out + rest
+}
+
+/// The first secret of a text: where it begins, and how many bytes it has.
+fn secret(text: &str) -> Option<(usize, usize)> {
+    const ADDRESS: &str = "://";
+    const KEY: &str = "-----BEGIN";
+    let login = text.match_indices(ADDRESS).find_map(|(at, _)| {
+        let begin = at + ADDRESS.len();
+        let authority = text[begin..].split(['/', '"', '\'', ' ', '\n', '\t']).next()?;
+        Some((begin, authority.rfind('@')?)).filter(|(_, length)| *length > 0)
+    });
+    let key = text.find(KEY).and_then(|at| {
+        let begin = at + KEY.len();
+        let length = text[begin..].find(['"', '\'', '\n']).unwrap_or(text.len() - begin);
+        Some((begin, length)).filter(|(_, length)| *length > 0)
+    });
+    // What is masked holds neither an address nor a key, so that this ends.
+    let fresh = |found: &(usize, usize)| !text[found.0..found.0 + found.1].bytes().all(|b| b == b'*');
+    [login, key].into_iter().flatten().filter(fresh).min()
+}
+
 /// Escapes text for Markdown, inside or outside of a table, so that nothing in it is read as markup or HTML.
 pub fn markdown(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -61,6 +93,22 @@ pub fn html(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn logins_and_keys_are_masked_in_their_places() {
+        for (text, shown) in [
+            ("to = \"https://u:hunter2@r.io/x\"", "to = \"https://*********@r.io/x\""),
+            ("a://b@c://d@e/ f", "a://*@c://*@e/ f"),
+            ("https://r.io/a@b, mail@example.com", "https://r.io/a@b, mail@example.com"),
+            ("sign = \"-----BEGIN X-----\\nAAAA\" # k", "sign = \"-----BEGIN*************\" # k"),
+            ("-----BEGIN", "-----BEGIN"),
+            ("://@", "://@"),
+            ("x", "x"),
+        ] {
+            assert_eq!(masked(text), shown);
+            assert_eq!(masked(shown), shown);
+        }
+    }
 
     #[test]
     fn escape_sequences_are_left_out_whole() {

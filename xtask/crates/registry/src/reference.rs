@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::host::Registry;
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::masked;
 use xtask_oci::Digest;
 use xtask_oci::grammar::{TAG_MAX, is_component, is_tag};
 
@@ -30,9 +31,13 @@ impl Reference {
     /// # Errors
     /// It is none; the message says which part is wrong.
     pub fn parse(text: &str) -> Result<Self> {
-        let bad = |why: String| Error::usage(format!("{text:?} is not a reference to an image")).found(why);
+        let shown = masked(text);
+        let bad = |why: String| {
+            Error::usage(format!("{shown:?} is not a reference to an image")).found(masked(&why))
+        };
         if let Some((scheme, rest)) = text.split_once("://") {
-            return Err(bad(format!("it begins with `{scheme}://`")).help(format!("write {rest}")));
+            return Err(bad(format!("it begins with `{scheme}://`"))
+                .help(format!("write {}", rest.rsplit_once('@').map_or(rest, |(_, rest)| rest))));
         }
         let (name, digest) = match text.split_once('@') {
             Some((name, digest)) => {
