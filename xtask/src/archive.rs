@@ -173,7 +173,7 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
     let text: String =
         lines.iter().map(|(name, digest)| format!("{}  archives/{name}\n", digest.hex())).collect();
     let sums = dist.join(dist::SUMS);
-    if !fs::read(&sums).is_ok_and(|there| there == text.as_bytes()) {
+    if !files::read(&sums).is_ok_and(|there| there == text.as_bytes()) {
         remove_bundles(&sums)?;
     }
     write_changed(&sums, text.as_bytes())?;

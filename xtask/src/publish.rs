@@ -183,7 +183,7 @@ fn planned_tags(
 fn released(dist: &Path) -> Result<Report> {
     let file = dist.join("report.json");
     let help = "make a release: cargo xtask release";
-    let text = std::fs::read(&file).map_err(|e| match e.kind() {
+    let text = xtask_files::read(&file).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::usage("there is no release to publish")
             .found(format!("{} is not there", file.display()))
             .help(help),

@@ -60,7 +60,7 @@ pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ext| ext == "json") {
-                let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+                let bytes = xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
                 let statement = Statement::parse(&bytes);
                 all.push(statement.ok_or_else(|| {
                     Error::failed(format!("{} is no in-toto statement", path.display()))

@@ -30,7 +30,7 @@ pub struct SignedFile {
 /// written unless every archive is as listed.
 pub fn sign_files(dist: &Path, key: &PrivateKey, attest: bool) -> Result<Vec<SignedFile>> {
     let sums = dist.join(SUMS);
-    let list = match std::fs::read(&sums) {
+    let list = match xtask_files::read(&sums) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         list => list.map_err(|e| Error::io("cannot read", &sums, &e))?,
     };
@@ -67,7 +67,7 @@ fn listed(list: &[u8], sums: &Path) -> Result<Vec<(String, Digest)>> {
 
 /// The bytes of an archive, if they have the digest that is listed.
 fn intact(archive: &Path, digest: &Digest) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(archive).map_err(|e| Error::io("cannot read", archive, &e).help(HELP))?;
+    let bytes = xtask_files::read(archive).map_err(|e| Error::io("cannot read", archive, &e).help(HELP))?;
     match Digest::of(&bytes) == *digest {
         true => Ok(bytes),
         false => Err(Error::failed(format!("{} cannot be signed", archive.display()))
@@ -88,7 +88,7 @@ fn statements_about(dist: &Path, name: &str, digest: &Digest) -> Result<Vec<(Str
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         let Some(kind) = kind_of(&path, name) else { continue };
-        let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
+        let bytes = xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
         let statement = Statement::parse(&bytes)
             .ok_or_else(|| Error::failed(format!("{} is no in-toto statement", path.display())).help(HELP))?;
         if statement.is_about(digest) {
@@ -152,7 +152,7 @@ fn write_unless(
     will_do: impl Fn(&SigstoreBundle) -> bool,
     make: impl FnOnce() -> Result<SigstoreBundle>,
 ) -> Result<()> {
-    let there = std::fs::read(file).ok().and_then(|bytes| SigstoreBundle::parse(&bytes));
+    let there = xtask_files::read(file).ok().and_then(|bytes| SigstoreBundle::parse(&bytes));
     match there.is_some_and(|bundle| will_do(&bundle)) {
         true => Ok(()),
         false => xtask_files::write(file, &make()?.to_json()),

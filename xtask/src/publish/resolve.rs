@@ -35,7 +35,7 @@ impl ResolvedImages {
     /// Nothing was published, a file cannot be read, or a release was made since.
     pub fn read(dist: &Path) -> Result<Self> {
         let file = dist.join("publish.json");
-        let text = std::fs::read(&file).map_err(|e| match e.kind() {
+        let text = xtask_files::read(&file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::usage("no image was published yet")
                 .found(format!("{} is not there", file.display()))
                 .help(HELP),
@@ -46,7 +46,7 @@ impl ResolvedImages {
         };
         let record: PublishedRecord = serde_json::from_slice(&text).map_err(|e| unreadable(&file, e))?;
         let file = dist.join("report.json");
-        match std::fs::read(&file) {
+        match xtask_files::read(&file) {
             Ok(text) => {
                 let report: Report = serde_json::from_slice(&text).map_err(|e| unreadable(&file, e))?;
                 same_release(&record, &report)?;
