@@ -115,7 +115,7 @@ impl AttachedDocument {
 pub fn read(client: &Client<'_>, repository: &Reference, subject: &Digest) -> Result<Vec<AttachedDocument>> {
     let mut layers: Vec<(Digest, AttachedForm, Descriptor)> = Vec::new();
     for form in [AttachedForm::Payload, AttachedForm::Envelope] {
-        let tag = form.tag(subject).and_then(|tag| repository.tagged(&tag));
+        let tag = form.tag(subject).map(|tag| repository.tagged(&tag)).transpose()?;
         let there = tag.map(|tag| client.document(&tag)).transpose()?.flatten();
         if let Some(there) = there {
             layers.extend(layers_of(&there.bytes, form));

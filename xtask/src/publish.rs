@@ -8,7 +8,7 @@ use xtask_config::{PublishSection, RepositoryTemplate, TagTemplate, TagValues, V
 use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::masked;
-use xtask_oci::document::{Descriptor, Index, Manifest, PlatformJson, media_type};
+use xtask_oci::document::{Descriptor, Index, Manifest, media_type};
 use xtask_oci::{Blobs, Digest, Layout};
 use xtask_registry::Reference;
 use xtask_report::report::Report;
@@ -237,18 +237,11 @@ fn platforms(layout: &Layout, digest: &Digest, memo: &Memo) -> Result<IndexAndPl
         if let Some(blob) = all.iter().find(|blob| !blobs.is_intact(blob, memo)) {
             return Err(damaged(&blobs, &blob.digest));
         }
-        let platform = descriptor.platform.as_ref().map_or_else(|| "unknown".to_owned(), said);
+        let platform = descriptor.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
         platforms.push(OutgoingPlatform { platform, descriptor: descriptor.clone(), bytes, blobs: all });
     }
     let index = Descriptor::new(media_type::INDEX, digest.clone(), bytes.len() as u64);
     Ok(((index, bytes), platforms))
-}
-
-/// A platform as OCI writes it: `linux/arm64/v8`.
-fn said(platform: &PlatformJson) -> String {
-    let PlatformJson { os, architecture, variant } = platform;
-    let variant = variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
-    format!("{os}/{architecture}{variant}")
 }
 
 fn damaged(blobs: &Blobs, digest: &Digest) -> Error {

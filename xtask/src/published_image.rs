@@ -141,12 +141,25 @@ fn platforms(checks: &mut Checks, index: &Index, reference: &Reference, context:
     for entry in images {
         let name = entry.platform.as_ref().map_or_else(
             || entry.digest.to_string(),
-            |p| {
-                let variant = p.variant.as_ref().map(|variant| format!("/{variant}")).unwrap_or_default();
-                xtask_files::escape::plain(&format!("{}/{}{variant}", p.os, p.architecture))
-            },
+            |platform| xtask_files::escape::plain(&platform.to_string()),
         );
         checks.platform(&name, entry, reference, context);
+    }
+}
+
+/// A document that is attached, as far as checks need it: read once, since a bill of materials can be large.
+struct JudgedDocument {
+    form: AttachedForm,
+    /// The type of the predicate, whoever signed it; none for a payload or where it cannot be read.
+    kind: Option<String>,
+    /// What the key says by it; none where the key did not sign it for this image.
+    said: Option<KeySaid>,
+}
+
+impl JudgedDocument {
+    fn of(document: &AttachedDocument, key: &PublicKey, subject: &Digest) -> Self {
+        let kind = document.statement().map(|statement| statement.predicate_type);
+        Self { form: document.form, kind, said: document.said_by(key, subject) }
     }
 }
 
@@ -223,16 +236,15 @@ impl Checks {
                 return Vec::new();
             }
         };
-        self.signatures(name, digest, key, &there);
+        let there: Vec<_> = there.iter().map(|document| JudgedDocument::of(document, key, digest)).collect();
+        self.signatures(name, &there);
         let mut stated = Vec::new();
         for (title, kind) in STATEMENTS {
-            let of_kind = |document: &&AttachedDocument| {
-                document.statement().is_some_and(|statement| statement.predicate_type == kind)
-            };
-            let documents: Vec<&AttachedDocument> = there.iter().filter(of_kind).collect();
-            let said = documents.iter().find_map(|document| match document.said_by(key, digest)? {
-                KeySaid::Stated(statement) => Some(statement.predicate),
-                KeySaid::Signed => None,
+            let documents: Vec<&JudgedDocument> =
+                there.iter().filter(|document| document.kind.as_deref() == Some(kind)).collect();
+            let said = documents.iter().find_map(|document| match &document.said {
+                Some(KeySaid::Stated(statement)) => Some(statement.predicate.clone()),
+                Some(KeySaid::Signed) | None => None,
             });
             match said {
                 Some(predicate) => {
@@ -254,20 +266,17 @@ impl Checks {
     }
 
     /// An image is signed where one form has a signature of the key, and no form has only others.
-    fn signatures(&mut self, name: &str, digest: &Digest, key: &PublicKey, there: &[AttachedDocument]) {
+    fn signatures(&mut self, name: &str, there: &[JudgedDocument]) {
         let mut genuine = 0;
         for (form, title) in
             [(AttachedForm::Payload, "signature (tag)"), (AttachedForm::Bundle, "signature (bundle)")]
         {
-            let of_form: Vec<&AttachedDocument> = there
-                .iter()
-                .filter(|document| {
-                    document.form == form
-                        && document.statement().is_none_or(|s| s.predicate_type == names::COSIGN_SIGN)
-                })
-                .collect();
-            let signed =
-                of_form.iter().any(|document| document.said_by(key, digest) == Some(KeySaid::Signed));
+            let signs = |document: &&JudgedDocument| {
+                document.form == form
+                    && document.kind.as_deref().is_none_or(|kind| kind == names::COSIGN_SIGN)
+            };
+            let of_form: Vec<&JudgedDocument> = there.iter().filter(signs).collect();
+            let signed = of_form.iter().any(|document| document.said == Some(KeySaid::Signed));
             match (signed, of_form.len()) {
                 (true, _) => {
                     genuine += 1;

@@ -1,6 +1,7 @@
 //! Those who push images: what each of them is asked to do with the same release, in the way that its documentation shows.
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::version;
 
 use super::LIMIT;
 use super::made::{MadeRelease, TAG};
@@ -34,7 +35,7 @@ impl Pusher {
                 name: "skopeo",
                 says: "skopeo copy --all",
                 share: 1.0,
-                prepare: |_| says(&Cmd::new("skopeo").arg("--version")),
+                prepare: |_| version(&Cmd::new("skopeo").arg("--version")),
                 push: |release, at, repository| {
                     let flags = ["--insecure-policy", "copy", "--quiet", "--all", "--dest-tls-verify=false"];
                     let from = format!("oci:{}:app", release.layout().display());
@@ -59,7 +60,7 @@ impl Pusher {
                 name: "oras",
                 says: "oras cp --recursive",
                 share: 1.0,
-                prepare: |_| says(&Cmd::new("oras").arg("version")),
+                prepare: |_| version(&Cmd::new("oras").arg("version")),
                 push: |release, at, repository| {
                     let from = format!("{}:app", release.layout().display());
                     let flags = ["cp", "--recursive", "--no-tty", "--to-plain-http", "--from-oci-layout"];
@@ -72,7 +73,7 @@ impl Pusher {
                 share: 0.5,
                 prepare: |release| {
                     let version =
-                        says(&Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]))?;
+                        version(&Cmd::new("docker").args(["version", "--format", "{{.Server.Version}}"]))?;
                     let load = Cmd::new("docker").args(["load", "--quiet", "--input"]).arg(release.tar());
                     match load.capture(LIMIT) {
                         Ok(output) if output.ok() => Ok(version),
@@ -91,7 +92,7 @@ impl Pusher {
                 name: "curl",
                 says: "one stream",
                 share: 1.0,
-                prepare: |_| says(&Cmd::new("curl").arg("--version")),
+                prepare: |_| version(&Cmd::new("curl").arg("--version")),
                 push: |release, at, repository| {
                     let script = r#"to=$1; shift
                         for file; do
@@ -105,16 +106,5 @@ impl Pusher {
                 },
             },
         ]
-    }
-}
-
-/// The version that a command says, or why it says none.
-fn says(cmd: &Cmd) -> Result<String, String> {
-    let output = cmd.capture(LIMIT).map_err(|error| error.what)?;
-    let text = output.text();
-    let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    match (output.ok(), version) {
-        (true, Some(version)) => Ok(version.to_owned()),
-        _ => Err(output.errors().lines().next().unwrap_or("it says nothing").to_owned()),
     }
 }

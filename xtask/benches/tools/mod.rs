@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use xtask_oci::{Content, FileKind, RootFs};
 use xtask_process::exec::Cmd;
+use xtask_test_support::process::version;
 
 use super::support::tree;
 
@@ -54,7 +55,7 @@ fn docker(context: &Path) -> Tool {
     let docker = || Cmd::new("docker").env("DOCKER_BUILDKIT", "0");
     Tool {
         name: "docker build",
-        there: says(&docker().args(["version", "--format", "{{.Server.Version}}"])),
+        there: version(&docker().args(["version", "--format", "{{.Server.Version}}"])),
         before: Vec::new(),
         pack: vec![docker().args(["build", "--quiet", "--no-cache", "--tag", TAG]).arg(context)],
         after: vec![docker().args(["image", "rm", "--force", TAG])],
@@ -69,7 +70,7 @@ fn buildah(dir: &Path, context: &Path) -> Tool {
     };
     Tool {
         name: "buildah",
-        there: says(&Cmd::new("buildah").arg("--version")),
+        there: version(&Cmd::new("buildah").arg("--version")),
         before: Vec::new(),
         pack: vec![buildah().args(["build", "--quiet", "--no-cache", "--tag", TAG]).arg(context)],
         after: vec![buildah().args(["rmi", "--force", TAG])],
@@ -83,7 +84,7 @@ fn umoci(dir: &Path, context: &Path) -> Tool {
     let umoci = || Cmd::new("umoci");
     Tool {
         name: "umoci",
-        there: says(&umoci().arg("--version")),
+        there: version(&umoci().arg("--version")),
         before: vec![Cmd::new("rm").arg("-rf").arg(&layout)],
         pack: vec![
             umoci().args(["init", "--layout"]).arg(&layout),
@@ -102,9 +103,9 @@ fn skopeo(dir: &Path, context: &Path) -> Tool {
     let layout = dir.join("skopeo");
     let saved = dir.join("saved.tar");
     let docker = || Cmd::new("docker").env("DOCKER_BUILDKIT", "0");
-    let there = says(&docker().args(["version", "--format", "{{.Server.Version}}"]))
+    let there = version(&docker().args(["version", "--format", "{{.Server.Version}}"]))
         .map_err(|why| format!("it needs an image that Docker saved: {why}"))
-        .and_then(|_| says(&Cmd::new("skopeo").arg("--version")));
+        .and_then(|_| version(&Cmd::new("skopeo").arg("--version")));
     if there.is_ok() {
         for cmd in [
             docker().args(["build", "--quiet", "--tag", TAG]).arg(context),
@@ -123,17 +124,6 @@ fn skopeo(dir: &Path, context: &Path) -> Tool {
         pack: vec![Cmd::new("skopeo").args(["copy", "--quiet", &from, &to])],
         after: Vec::new(),
         layout: Some(layout),
-    }
-}
-
-/// The version that a command says, or why it says none.
-fn says(cmd: &Cmd) -> Result<String, String> {
-    let output = cmd.capture(LIMIT).map_err(|error| error.what)?;
-    let text = output.text();
-    let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-    match (output.ok(), version) {
-        (true, Some(version)) => Ok(version.to_owned()),
-        _ => Err(output.errors().lines().next().unwrap_or("it says nothing").to_owned()),
     }
 }
 

@@ -86,9 +86,7 @@ fn attestor(
     request: &PublishRequest,
 ) -> Result<Option<Attestor>> {
     let source = match &request.key {
-        Some(text) => {
-            Some(KeySource::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why))?)
-        }
+        Some(text) => Some(KeySource::of_flag(text)?),
         None => config.sign.clone(),
     };
     let Some(source) = source else { return Ok(None) };

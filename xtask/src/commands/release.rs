@@ -58,8 +58,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
 
 /// Says where a job has another C toolchain than in the release that lies in `target/dist`. A lock says more, and earlier.
 fn say_changes(start: &PlannedRun) {
-    let earlier = xtask_files::read(&start.session.dist().join("report.json")).ok();
-    let earlier = earlier.and_then(|text| serde_json::from_slice::<Report>(&text).ok());
+    let earlier = Report::last(&start.session.dist());
     for entry in earlier.iter().filter(|_| start.look.lock.is_none()).flat_map(|report| &report.jobs) {
         let same = |job: &&Job| job.target.triple.as_str() == entry.target && job.mode.name == entry.mode;
         let job = start.plan.jobs.iter().find(same);

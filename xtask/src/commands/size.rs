@@ -1,6 +1,6 @@
 //! `cargo xtask size`: how large the images in target/dist are, what of, and what changed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -54,7 +54,7 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
     let named = if asked.crates { Some(with_symbols(common, &sizes)?) } else { None };
     let twin = |platform: &PlatformSize| named.as_ref().and_then(|named| named.program(platform));
     size::add_programs(&mut sizes.images, &config.app.bin, &dist, twin)?;
-    if let Some(report) = released(&dist) {
+    if let Some(report) = Report::last(&dist) {
         size::add_origins(&mut sizes.images, &report);
     }
     let against = against.or_else(|| kept.last(&sizes));
@@ -73,12 +73,6 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
         session.ui.step("Saved", kept.save(&sizes)?.display().to_string());
     }
     Ok(())
-}
-
-/// The report of the last release; none where there is none that can be read.
-fn released(dist: &Path) -> Option<Report> {
-    let text = xtask_files::read(&dist.join("report.json")).ok()?;
-    serde_json::from_slice(&text).ok()
 }
 
 fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: usize, ui: &Ui) -> String {

@@ -19,9 +19,7 @@ pub(super) fn run(common: &Common, reference: &str, key: Option<&str>, json: boo
     if session.offline {
         return Err(Error::usage("a published image cannot be verified with --offline"));
     }
-    let source =
-        key.map(|text| KeySource::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why)));
-    let key = match source.transpose()? {
+    let key = match key.map(KeySource::of_flag).transpose()? {
         Some(source) => Some(PublicKey::from_pem(&source.read(&session.host)?, &source.to_string())?),
         None => None,
     };

@@ -58,3 +58,15 @@ impl StatementFiles {
         Ok(self.written.len())
     }
 }
+
+/// Reads a statement that a release wrote.
+///
+/// # Errors
+/// The file cannot be read, or is no statement.
+pub fn read(file: &Path) -> Result<Statement> {
+    let bytes = xtask_files::read(file).map_err(|e| Error::io("cannot read", file, &e))?;
+    Statement::parse(&bytes).ok_or_else(|| {
+        Error::failed(format!("{} is no in-toto statement", file.display()))
+            .help("make the release again: cargo xtask release")
+    })
+}

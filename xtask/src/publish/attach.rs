@@ -16,6 +16,7 @@ use xtask_oci::document::{Descriptor, Manifest, media_type};
 use super::Publication;
 use super::push::{AT_A_TIME, Publisher};
 use crate::attached::{self, AttachedDocument, AttachedForm, KeySaid};
+use crate::provenance;
 use xtask_registry::push::OutgoingBlob;
 
 /// A key, and what it is to say of images beside that they were released.
@@ -60,12 +61,7 @@ pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|ext| ext == "json") {
-                let bytes = xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
-                let statement = Statement::parse(&bytes);
-                all.push(statement.ok_or_else(|| {
-                    Error::failed(format!("{} is no in-toto statement", path.display()))
-                        .help("make the release again: cargo xtask release")
-                })?);
+                all.push(provenance::write::read(&path)?);
             }
         }
     }
@@ -268,10 +264,8 @@ impl Publisher<'_> {
         form: AttachedForm,
         documents: &[(Vec<u8>, BTreeMap<String, String>)],
     ) -> Result<()> {
-        let Some(tag) = form.tag(subject).and_then(|tag| publication.to.tagged(&tag)) else { return Ok(()) };
-        if documents.is_empty() {
-            return Ok(());
-        }
+        let Some(tag) = form.tag(subject).filter(|_| !documents.is_empty()) else { return Ok(()) };
+        let tag = publication.to.tagged(&tag)?;
         let mut ours = Vec::new();
         for (bytes, annotations) in documents {
             let mut layer = self.push_bytes(publication, form.media_type(), bytes)?;

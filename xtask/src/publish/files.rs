@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::provenance;
 use serde::Serialize;
 use xtask_attest::{BundleContent, Envelope, PrivateKey, PublicKey, SigstoreBundle, Statement, names};
 use xtask_files::dist::{self, ARCHIVES, BUNDLE_SUFFIX, SUMS};
@@ -88,9 +89,7 @@ fn statements_about(dist: &Path, name: &str, digest: &Digest) -> Result<Vec<(Str
     for entry in entries {
         let path = entry.map_err(unreadable)?.path();
         let Some(kind) = kind_of(&path, name) else { continue };
-        let bytes = xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
-        let statement = Statement::parse(&bytes)
-            .ok_or_else(|| Error::failed(format!("{} is no in-toto statement", path.display())).help(HELP))?;
+        let statement = provenance::write::read(&path)?;
         if statement.is_about(digest) {
             found.push((kind, statement));
         }

@@ -156,7 +156,7 @@ impl Publisher<'_> {
     fn fates(&self, publication: &Publication) -> Result<Vec<TagFate>> {
         let ours = &publication.index.0.digest;
         let looked = side_by_side(publication.tags.iter().collect(), AT_A_TIME, |tag: &PlannedTag| {
-            let reference = tagged(&publication.to, &tag.tag)?;
+            let reference = publication.to.tagged(&tag.tag)?;
             let there = match self.client.remote(&reference)? {
                 None => None,
                 Some(remote) if remote.digest == *ours => {
@@ -255,7 +255,7 @@ impl Publisher<'_> {
 
     /// Points a tag at the image and reads it back.
     fn move_tag(&self, publication: &Publication, tag: &PlannedTag) -> Result<()> {
-        let (reference, ours) = (tagged(&publication.to, &tag.tag)?, &publication.index.0.digest);
+        let (reference, ours) = (publication.to.tagged(&tag.tag)?, &publication.index.0.digest);
         self.client.push_manifest(&reference, media_type::INDEX, &publication.index.1)?;
         match self.client.remote(&reference)? {
             Some(remote) if remote.digest == *ours => Ok(()),
@@ -267,11 +267,6 @@ impl Publisher<'_> {
             }
         }
     }
-}
-
-/// The repository of a reference under a tag.
-fn tagged(to: &Reference, tag: &str) -> Result<Reference> {
-    to.tagged(tag).ok_or_else(|| Error::failed(format!("{tag:?} is no tag")))
 }
 
 /// The media type under which a document of ours is put.

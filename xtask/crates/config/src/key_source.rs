@@ -42,6 +42,14 @@ impl KeySource {
         }
     }
 
+    /// Reads the place that the flag `--key` names.
+    ///
+    /// # Errors
+    /// As for [`Self::parse`].
+    pub fn of_flag(text: &str) -> Result<Self> {
+        Self::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why))
+    }
+
     /// The same with the path of a file below a folder, where it is relative.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {

@@ -146,10 +146,7 @@ pub fn lacks<'a>(wanted: &Platform, has: impl Iterator<Item = &'a PlatformJson>)
     let mut all: Vec<String> = has
         // What signs and describes an image stands beside it as `unknown/unknown`.
         .filter(|p| p.os != "unknown")
-        .map(|p| {
-            let variant = p.variant.as_ref().map(|v| format!("/{v}")).unwrap_or_default();
-            plain(&format!("{}/{}{variant}", p.os, p.architecture))
-        })
+        .map(|platform| plain(&platform.to_string()))
         .collect();
     all.sort();
     all.dedup();

@@ -116,9 +116,15 @@ impl Reference {
         Self { digest: Some(digest), ..self.clone() }
     }
 
-    /// A tag of the same repository; none where the text cannot be a tag.
-    pub fn tagged(&self, tag: &str) -> Option<Self> {
-        is_tag(tag).then(|| Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() })
+    /// A tag of the same repository.
+    ///
+    /// # Errors
+    /// The text cannot be a tag.
+    pub fn tagged(&self, tag: &str) -> Result<Self> {
+        match is_tag(tag) {
+            true => Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }),
+            false => Err(Error::failed(format!("{tag:?} is no tag"))),
+        }
     }
 
     /// The repository with its registry, without a tag: `registry.example/team/app`.

@@ -162,8 +162,7 @@ impl Client<'_> {
 /// The tag under which the list of what is attached to a digest stands where the registry makes no list:
 /// `sha256-<64 hexadecimal digits>`.
 fn fallback(repository: &Reference, subject: &Digest) -> Result<Reference> {
-    let tag = format!("sha256-{}", subject.hex());
-    repository.tagged(&tag).ok_or_else(|| Error::failed(format!("{tag:?} is no tag")))
+    repository.tagged(&format!("sha256-{}", subject.hex()))
 }
 
 /// What a list says of a manifest.

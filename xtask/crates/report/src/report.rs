@@ -34,6 +34,11 @@ impl Report {
         files::write(&dir.join("report.json"), self.json().as_bytes())
     }
 
+    /// The report that lies in `dir`; none where there is none that can be read.
+    pub fn last(dir: &Path) -> Option<Self> {
+        serde_json::from_slice(&files::read(&dir.join("report.json")).ok()?).ok()
+    }
+
     /// The text of report.json: indented, keys in a fixed order, with a final newline.
     pub fn json(&self) -> String {
         crate::json::pretty(self)

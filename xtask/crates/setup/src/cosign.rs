@@ -2,15 +2,12 @@
 //! needs it. The packages are unpacked into the cache folder and not installed, since a system can hold only one of them.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
+use super::pip::run;
 use xtask_files::error::{Error, Result};
 use xtask_files::write;
 use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
-
-/// Downloads of 30 MB each.
-const LIMIT: Duration = Duration::from_secs(900);
 
 /// The keys of Debian's archive (package debian-archive-keyring).
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
@@ -115,13 +112,4 @@ fn one(
 
 fn starts(program: &Path) -> Result<()> {
     run(&Cmd::new(program).arg("version")).map(drop)
-}
-
-fn run(cmd: &Cmd) -> Result<String> {
-    let output = cmd.capture(LIMIT)?;
-    if output.ok() {
-        return Ok(output.text());
-    }
-    let said = format!("{}\n{}", output.text(), output.errors());
-    Err(Error::failed(format!("{} failed ({})", cmd.line(), output.end)).found(super::run::tail(&said)))
 }

@@ -63,10 +63,14 @@ pub(super) fn install(wanted: &PipInstall<'_>, python: &Path, say: &mut dyn FnMu
     cache::publish(staging, "made", place)
 }
 
-fn run(cmd: &Cmd) -> Result<()> {
+/// Runs a command to its end and returns what it printed.
+///
+/// # Errors
+/// It fails; the error holds the end of what it said.
+pub(super) fn run(cmd: &Cmd) -> Result<String> {
     let output = cmd.capture(LIMIT)?;
     if output.ok() {
-        return Ok(());
+        return Ok(output.text());
     }
     let said = format!("{}\n{}", output.text(), output.errors());
     Err(Error::failed(format!("{} failed ({})", cmd.line(), output.end)).found(super::run::tail(&said)))

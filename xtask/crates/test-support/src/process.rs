@@ -28,6 +28,20 @@ pub fn run_within(cmd: &Cmd, limit: Duration) -> Output {
     output
 }
 
+/// The version that a command says, or why it says none.
+///
+/// # Errors
+/// The command fails or names no version; in words.
+pub fn version(cmd: &Cmd) -> Result<String, String> {
+    let output = cmd.capture(LIMIT).map_err(|error| error.what)?;
+    let text = output.text();
+    let version = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
+    match (output.ok(), version) {
+        (true, Some(version)) => Ok(version.to_owned()),
+        _ => Err(output.errors().lines().next().unwrap_or("it says nothing").to_owned()),
+    }
+}
+
 /// Whether a program starts and answers `--version`.
 pub fn starts(program: &str) -> bool {
     Cmd::new(program).arg("--version").capture(Duration::from_secs(30)).is_ok_and(|o| o.ok())

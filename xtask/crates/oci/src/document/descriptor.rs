@@ -1,6 +1,7 @@
 //! Content descriptor (image-spec, `descriptor.md`): how one document points at another, or at a blob.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +38,14 @@ pub struct PlatformJson {
     /// The variant of the processor architecture, such as `v7`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub variant: Option<String>,
+}
+
+/// As OCI writes it: `linux/arm64/v8`. The parts are those of whoever wrote the document.
+impl fmt::Display for PlatformJson {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.os, self.architecture)?;
+        self.variant.iter().try_for_each(|variant| write!(f, "/{variant}"))
+    }
 }
 
 impl Descriptor {

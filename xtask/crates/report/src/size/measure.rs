@@ -80,13 +80,7 @@ fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) ->
             created_by: history.next().and_then(|entry| entry.created_by.clone()).unwrap_or_default(),
         })
         .collect();
-    let platform = descriptor.platform.as_ref().map_or_else(
-        || "unknown".to_owned(),
-        |p| {
-            let variant = p.variant.as_ref().map(|v| format!("/{v}")).unwrap_or_default();
-            format!("{}/{}{variant}", p.os, p.architecture)
-        },
-    );
+    let platform = descriptor.platform.as_ref().map_or_else(|| "unknown".to_owned(), ToString::to_string);
     let label = |name: &str| config.config.labels.get(name).cloned();
     Ok(PlatformSize {
         platform,
