@@ -1,4 +1,4 @@
-//! What compiles and links for a target: rustc, the target's std, C toolchains, and the flags that they get.
+//! Everything that compiles and links for a target: rustc, the target's std, C toolchains, and their flags.
 
 pub mod rust_std;
 pub mod rustc;

@@ -1,13 +1,14 @@
-//! What flags of rustc say of a program: whether it is static. Pure.
+//! Decides from rustc's flags whether a program is static.
 
 use xtask_triple::flags::codegen_options;
 use xtask_triple::{Triple, system};
 
-/// The flag that makes programs static.
+/// The flag that makes rustc link static programs.
 pub const STATIC: &str = "-Ctarget-feature=+crt-static";
 
-/// Whether programs of a target are static, and so cannot load shared libraries when they run: by the user's own flags,
-/// ours, and those of targets.toml, in the order in which rustc gets them. The last one that says so decides.
+/// Whether programs of a target are static, and therefore cannot load shared libraries at run time. The flags
+/// are read in the order in which rustc gets them: the user's, those of xtask, those of targets.toml. The
+/// last one that sets `crt-static` decides.
 pub fn is_static(target: &Triple, user: &[String], own: &[String]) -> bool {
     let ours = (system::of(target).links_statically)(target).then(|| STATIC.to_owned());
     let mut is_static = false;

@@ -1,4 +1,4 @@
-//! Makes a std from the source that lies with a rustc, once, into the cache.
+//! Builds a std from the source that is installed with a rustc, and stores it in the cache.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -12,30 +12,31 @@ use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// The std to build, and what it is built with.
+/// The std to build, and the settings of its build.
 #[derive(Debug, Clone)]
 pub struct Build<'a> {
-    /// The compiler that the std is for, and whose library source is built.
+    /// The compiler that the std is for, and whose library source is compiled.
     pub rustc: &'a Rustc,
     /// The target that the std is for.
     pub target: &'a Triple,
-    /// The cache folder, which the std is put into.
+    /// The cache folder that receives the std.
     pub cache: &'a Path,
     /// The environment, and the triple of the host.
     pub host: &'a Host,
-    /// How many compilers run at once; Cargo decides where none.
+    /// How many compilers run at once; with none, Cargo decides.
     pub jobs: Option<usize>,
     /// Whether Cargo must not use the network.
     pub offline: bool,
 }
 
-/// Builds the std, or waits for another process that does, or finds it done; returns what `--sysroot` takes. For a musl
-/// target [`super::self_contained::fill`] is the next step.
+/// Builds the std and returns the folder for `--sysroot`. If another process builds the same std, it waits
+/// for that process. A std that is already complete is returned at once. For a musl target the caller
+/// continues with [`super::self_contained::fill`].
 ///
 /// `progress` gets a line for every crate that is compiled, for instance `Compiling core v0.0.0`.
 ///
 /// # Errors
-/// Where the source is not there, or Cargo fails: with Cargo's last lines.
+/// The rustc has no library source, or Cargo fails. The error then holds Cargo's last lines.
 pub fn build(build: &Build<'_>, progress: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let Build { rustc, target, cache, .. } = *build;
     let place = place(rustc, target, cache);
@@ -69,13 +70,13 @@ pub fn build(build: &Build<'_>, progress: &mut dyn FnMut(&str)) -> Result<PathBu
     }
 }
 
-/// The lock that guards a std and what is added to it.
+/// The lock file that guards a std and its `self-contained` folder.
 pub(super) fn lock_of(place: &Path) -> PathBuf {
     let name = format!("{}.lock", place.file_name().unwrap_or_default().display());
     place.with_file_name(name)
 }
 
-/// Runs Cargo in `work` and returns the libraries that it made.
+/// Runs Cargo in `work` and returns the libraries that it built.
 fn compile(build: &Build<'_>, work: &Path, progress: &mut dyn FnMut(&str)) -> Result<Vec<PathBuf>> {
     create_dir(&work.join("src"))?;
     xtask_files::write(&work.join("Cargo.toml"), package::manifest().as_bytes())?;
@@ -97,7 +98,8 @@ fn compile(build: &Build<'_>, work: &Path, progress: &mut dyn FnMut(&str)) -> Re
     Ok(libraries)
 }
 
-/// The libraries that a message of Cargo names, where they are for the target and not our own empty one.
+/// Returns the libraries that a JSON message of Cargo names. It skips libraries for the host, and the empty
+/// library of the generated package.
 fn rlibs(message: &str, target_dir: &Path) -> Vec<PathBuf> {
     let Ok(message) = serde_json::from_str::<serde_json::Value>(message) else { return Vec::new() };
     if message["reason"] != "compiler-artifact"
@@ -110,7 +112,7 @@ fn rlibs(message: &str, target_dir: &Path) -> Vec<PathBuf> {
     files.filter(|f| f.starts_with(target_dir) && f.extension().is_some_and(|e| e == "rlib")).collect()
 }
 
-/// The folders into which Cargo unpacks what it gets from registries.
+/// Returns the folders into which Cargo unpacks the packages of registries.
 fn registry(host: &Host) -> Vec<PathBuf> {
     let Some(home) = host.cargo_home() else { return Vec::new() };
     let Ok(dirs) = std::fs::read_dir(home.join("registry").join("src")) else { return Vec::new() };
@@ -119,8 +121,9 @@ fn registry(host: &Host) -> Vec<PathBuf> {
     dirs
 }
 
-/// What a person who waits should see of a line of Cargo's: not the warnings (it misses the packages of std in a
-/// workspace that has none), and no paths (`Compiling std v0.0.0 (/path)`).
+/// Returns the part of a line of Cargo's output that is shown as progress. Warnings are left out: Cargo warns
+/// that the profile names packages of std, which the workspace does not contain. Paths are cut off
+/// (`Compiling std v0.0.0 (/path)`).
 fn shown(line: &str) -> Option<&str> {
     let line = line.trim().split(" (").next()?;
     let verb = line.split(' ').next()?;

@@ -1,5 +1,5 @@
-//! Which rustc builds which target, and where each std comes from. All targets of a run share one rustc where that is
-//! possible, the active one first.
+//! Chooses the rustc that builds each target, and the source of each std. If possible, all targets of a run
+//! share one rustc. The active rustc is preferred.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -18,30 +18,31 @@ pub enum Choice {
         /// The std that the target is built with.
         std: ReadyStd,
     },
-    /// Setup could get the std.
+    /// The std is missing, and setup can install it.
     Setup {
-        /// The rustc that setup gets the std for.
+        /// The rustc for which setup installs the std.
         rustc: Rustc,
-        /// The way in which setup gets the std.
+        /// The way in which setup installs the std.
         way: StdInstall,
     },
-    /// No rustc on this machine has it or could get it. Setup may install a rustc that brings its source.
+    /// No rustc on this machine has the std or can get it. Setup may install a rustc that brings the source
+    /// of its std.
     Absent {
-        /// Why, a line for each rustc that was looked at.
+        /// The reasons, one line for each rustc that was examined.
         tried: Vec<String>,
     },
 }
 
-/// What was chosen for all targets of a run.
+/// The choices for all targets of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct StdPlan {
     /// The choice for each target.
     pub choices: BTreeMap<Triple, Choice>,
-    /// What a person should know: that another rustc than the active one is used, and why.
+    /// Messages for the user: which rustc is used instead of the active one, and why.
     pub announced: Vec<String>,
 }
 
-/// What `rustup target add` was found unable to do, by toolchain and target; and whether there is a rustup.
+/// What rustup cannot do on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RustupRefusals {
     /// Whether rustup is on PATH.
@@ -50,10 +51,13 @@ pub struct RustupRefusals {
     pub failed: BTreeSet<(String, Triple)>,
 }
 
-/// Chooses for `targets` among `rustcs`, of which the first is the active one.
+/// Chooses a rustc and a std for each of `targets` among `rustcs`. The first of `rustcs` is the active one.
 ///
-/// In this order: one rustc that is ready for all; for each target the first that is ready for it; and for what is ready
-/// nowhere, setup with one rustc that could then serve all, else with the first that could serve the target.
+/// The choice follows this order:
+/// 1. one rustc that has a std for all targets;
+/// 2. for each target, the first rustc that has a std for it;
+/// 3. for a target without a std, setup with a rustc that can serve all targets, or else with the first rustc
+///    that can serve this target.
 pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &RustupRefusals) -> StdPlan {
     let looks: Vec<StdSearch> =
         rustcs.iter().map(|rustc| StdSearch::at(rustc, targets, cache, refused)).collect();
@@ -79,7 +83,7 @@ pub fn choose(rustcs: &[Rustc], targets: &[Triple], cache: &Path, refused: &Rust
 }
 
 impl Choice {
-    /// The rustc, where there is one.
+    /// Returns the rustc that was chosen, or none if the std is absent.
     pub fn rustc(&self) -> Option<&Rustc> {
         match self {
             Choice::Ready { rustc, .. } | Choice::Setup { rustc, .. } => Some(rustc),
@@ -88,7 +92,7 @@ impl Choice {
     }
 }
 
-/// One rustc and what it has or could have for each target.
+/// The stds of one rustc: those that it has, and the ways to get the others, by target.
 struct StdSearch<'a> {
     rustc: &'a Rustc,
     ready: BTreeMap<Triple, ReadyStd>,
@@ -189,7 +193,8 @@ mod tests {
             }
         }
 
-        /// For each target which rustc, and how.
+        /// Returns the version of the rustc and the provider of the std for each target, then one entry for
+        /// each message.
         fn choose(&self, targets: &[&str], refused: &RustupRefusals) -> Vec<String> {
             let targets: Vec<Triple> = targets.iter().map(|t| Triple::parse(t)).collect();
             let plan = choose(&self.rustcs, &targets, &self.dir.join("cache"), refused);
@@ -256,7 +261,7 @@ mod tests {
         let mut failed = rustup();
         failed.failed.insert(("stable".into(), Triple::parse(MUSL)));
         assert_eq!(lab.choose(&[GNU, MUSL], &failed), ["1.95.0 rustc", "1.96.0 source", "announced"]);
-        // The other musl target goes the same way, so that one rustc can build both.
+        // The second musl target is built from source too, so that one rustc can build both.
         assert_eq!(lab.choose(&[MUSL, ARM], &failed), ["1.96.0 source", "1.96.0 source", "announced"]);
     }
 

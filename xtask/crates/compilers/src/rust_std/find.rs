@@ -1,4 +1,4 @@
-//! Whether a rustc has a target's std, and how it could get one. Looks at files only; starts nothing.
+//! Finds the std of a rustc for a target, or the ways to get one. It reads files only and starts no program.
 
 use std::path::{Path, PathBuf};
 
@@ -9,22 +9,22 @@ use xtask_triple::{Libc, Triple};
 /// A std that is ready for use on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadyStd {
-    /// What `--sysroot` must say; none where rustc finds it by itself.
+    /// The folder for `--sysroot`; none if rustc finds the std by itself.
     pub sysroot: Option<PathBuf>,
-    /// Start files and C library lie with it: `rust-lld` alone can link against it. Always false where the target's
-    /// libc is not musl.
+    /// Whether start files and the C library lie in the std, so that `rust-lld` alone can link against it. It
+    /// is always false for a target whose libc is not musl.
     pub self_contained: bool,
 }
 
 /// A way to get a std. Only setup uses it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StdInstall {
-    /// `rustup target add`; whether that works is known only by trying.
+    /// `rustup target add`. Only a trial shows whether it works.
     RustupAdd {
         /// The rustup toolchain that the std is added to.
         toolchain: String,
     },
-    /// Building it from the source that lies with the rustc.
+    /// A build from the source that is installed with the rustc.
     Build {
         /// The folder `library` of that source.
         source: PathBuf,
@@ -32,7 +32,8 @@ pub enum StdInstall {
 }
 
 impl ReadyStd {
-    /// The name in JSON documents: `rustc` for one that came with the compiler or by rustup, `built` for one made here.
+    /// The name in JSON documents: `rustc` if the std came with the compiler or by rustup, `built` if setup
+    /// built it.
     pub fn provider(&self) -> &'static str {
         if self.sysroot.is_some() { "built" } else { "rustc" }
     }
@@ -48,7 +49,8 @@ impl StdInstall {
     }
 }
 
-/// The std of `rustc` for `target`, where it is there: in rustc's own sysroot, else made here earlier.
+/// Returns the std of `rustc` for `target`, if there is one: first from rustc's own sysroot, then from the
+/// cache.
 pub fn ready(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<ReadyStd> {
     if has_std(&rustc.libraries(target)) {
         let self_contained = self_contained::complete(&rustc.sysroot, target);
@@ -57,7 +59,8 @@ pub fn ready(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<ReadyStd> {
     made(rustc, target, cache)
 }
 
-/// The std that was made here for `rustc` and `target`, whatever lies in rustc's own sysroot.
+/// Returns the std that was built for `rustc` and `target` on this machine. It does not look at rustc's own
+/// sysroot.
 pub fn made(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<ReadyStd> {
     let dir = place(rustc, target, cache);
     marker::whole(&libraries(&dir, target)).then(|| {
@@ -66,8 +69,8 @@ pub fn made(rustc: &Rustc, target: &Triple, cache: &Path) -> Option<ReadyStd> {
     })
 }
 
-/// The ways in which `rustc` could get a std for `target`, in the order of the contract. `rustup` says whether the program
-/// is there at all.
+/// Returns the ways in which `rustc` can get a std for `target`, the preferred one first. `rustup` says
+/// whether rustup is installed.
 pub fn ways(rustc: &Rustc, target: &Triple, rustup: bool) -> Vec<StdInstall> {
     if !rustc.known_targets().contains(target.as_str()) {
         return Vec::new();
@@ -78,7 +81,7 @@ pub fn ways(rustc: &Rustc, target: &Triple, rustup: bool) -> Vec<StdInstall> {
     add.into_iter().chain(build).collect()
 }
 
-/// Whether a std for `target` that setup makes is worth giving start files and a C library.
+/// Whether a std that setup builds for `target` also needs start files and a C library.
 pub fn wants_self_contained(target: &Triple) -> bool {
     target.libc() == Libc::Musl
 }

@@ -1,5 +1,5 @@
-//! The list of what a std consists of, written last. With it a std that lost files (a cleaner that removes old files of a
-//! cache) is told from a whole one by looking at names and sizes.
+//! The list of the files of a std. It is written last, so a std without it is incomplete. Names and sizes
+//! show whether a std has lost files, for example to a cleaner that removes old files from a cache.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,14 +8,14 @@ use xtask_files::error::{Error, Result};
 
 const NAME: &str = "contents.json";
 
-/// Lists the files of `dir` (not of folders in it) with their sizes into a file of its own.
+/// Writes the names and sizes of the files in `dir` to a list in `dir`. Files in subfolders are not listed.
 pub(super) fn write(dir: &Path) -> Result<()> {
     let sizes = sizes(dir).map_err(|e| Error::io("cannot read", dir, &e))?;
     let text = serde_json::to_vec(&sizes).map_err(|e| Error::failed(format!("cannot list files: {e}")))?;
     xtask_files::write(&dir.join(NAME), &text)
 }
 
-/// Whether `dir` holds all that its list names.
+/// Whether `dir` still holds every file of its list, with the same size.
 pub(super) fn whole(dir: &Path) -> bool {
     let listed = std::fs::read(dir.join(NAME)).ok();
     let listed: Option<BTreeMap<String, u64>> = listed.and_then(|b| serde_json::from_slice(&b).ok());

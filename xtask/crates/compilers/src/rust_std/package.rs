@@ -1,10 +1,11 @@
-//! The package whose build makes a std, and the command lines that build it. Pure.
+//! The package whose build produces a std, and its Cargo commands. This module runs nothing.
 //!
-//! Cargo's `-Zbuild-std` does the work, as Cargo documents it
-//! (<https://doc.rust-lang.org/cargo/reference/unstable.html#build-std>), with `RUSTC_BOOTSTRAP=1` since it is unstable.
-//! The crate rustc-build-sysroot was weighed and left: it spawns by itself and keeps Cargo's output to the end (no
-//! progress), it links std as a dynamic library too, for which gnu, Windows and Apple targets need a C toolchain, and its
-//! panic_abort does not link into programs built with `panic = "abort"`.
+//! Cargo's `-Zbuild-std` builds the std, as Cargo documents it
+//! (<https://doc.rust-lang.org/cargo/reference/unstable.html#build-std>). It is unstable and therefore needs
+//! `RUSTC_BOOTSTRAP=1`. The crate rustc-build-sysroot was considered and rejected, for three reasons. It
+//! starts processes itself and keeps Cargo's output until the end, so there is no progress. It also links std
+//! as a dynamic library, which needs a C toolchain for gnu, Windows and Apple targets. Its panic_abort does
+//! not link into programs built with `panic = "abort"`.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,16 +15,17 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// The generated package, and its only crate with underscores.
+/// The name of the generated package. Its crate has the same name with an underscore.
 pub(super) const NAME: &str = "xtask-std";
 const PROFILE: &str = "std";
 
-/// The manifest. The profile says everything that a config file of Cargo could say about `release`, so that none of it
-/// reaches into the std.
+/// Returns the manifest of the generated package. The profile sets every key that a Cargo config file could
+/// set for `release`, so no config file changes the std.
 ///
-/// Settings as rustc's own build has them for the libraries it distributes (`library/Cargo.toml`, profile `dist`):
-/// one codegen unit, panic_abort compiled to abort (programs with `panic = "abort"` link no other), and every intrinsic
-/// of compiler_builtins in an object of its own. No debug information: it would double the size.
+/// The settings are those of rustc's own build of the libraries that it distributes (`library/Cargo.toml`,
+/// profile `dist`): one codegen unit, and every intrinsic of compiler_builtins in its own object. panic_abort
+/// is compiled to abort, because programs with `panic = "abort"` link no other. Debug information is left
+/// out: it would double the size.
 pub(super) fn manifest() -> String {
     format!(
         r#"cargo-features = ["profile-rustflags"]
@@ -52,7 +54,7 @@ codegen-units = 10000
     )
 }
 
-/// A build of a std: what its two commands have in common.
+/// A build of a std: the values that its two commands share.
 pub(super) struct StdBuild<'a> {
     pub(super) rustc: &'a Rustc,
     pub(super) target: &'a Triple,
@@ -63,12 +65,14 @@ pub(super) struct StdBuild<'a> {
 }
 
 impl StdBuild<'_> {
-    /// Fetches what std needs from the registry: it must be known where that lies before paths can be remapped.
+    /// Returns the command that downloads the dependencies of std. Their folders must be known before paths
+    /// are remapped.
     pub(super) fn fetch(&self) -> Cmd {
         self.cargo("fetch").args(["--target", self.target.as_str()])
     }
 
-    /// Builds; standard output carries Cargo's JSON messages. `jobs` limits the compilers at once.
+    /// Returns the build command. It prints Cargo's JSON messages on standard output. `jobs` limits the
+    /// number of compilers that run at once.
     pub(super) fn build(&self, registry: &[PathBuf], jobs: Option<usize>) -> Cmd {
         let flags = self.rustflags(registry).join("\u{1f}");
         let cmd = self
@@ -76,7 +80,8 @@ impl StdBuild<'_> {
             .args(["--profile", PROFILE, "--target", self.target.as_str()])
             .args(["-Zbuild-std-features=panic-unwind,backtrace", "--message-format=json-render-diagnostics"])
             .env("CARGO_ENCODED_RUSTFLAGS", flags)
-            // Goes into the names of symbols, so that they differ from those of a user's copy of the same crate.
+            // Cargo mixes this into symbol names, so that they differ from those of a user's copy of the same
+            // crate.
             .env("__CARGO_DEFAULT_LIB_METADATA", NAME);
         match jobs {
             Some(jobs) => cmd.arg(format!("-j{jobs}")),
@@ -84,7 +89,7 @@ impl StdBuild<'_> {
         }
     }
 
-    /// The folder that Cargo writes into.
+    /// Returns Cargo's target folder for this build.
     pub(super) fn target_dir(&self) -> PathBuf {
         self.dir.join("target")
     }
@@ -98,7 +103,8 @@ impl StdBuild<'_> {
             .env("CARGO_TARGET_DIR", self.target_dir())
             .env("CARGO_BUILD_BUILD_DIR", self.target_dir())
             .env("CARGO_TERM_COLOR", "never")
-            // Off also where a file names one: the cache is for every workspace, and one that has none of it may be next.
+            // Disables wrappers, even if a config file names one: every workspace shares this cache, and
+            // another workspace may not have the wrapper.
             .env("RUSTC_WRAPPER", "")
             .env("RUSTC_WORKSPACE_WRAPPER", "");
         for key in foreign(self.host) {
@@ -108,9 +114,9 @@ impl StdBuild<'_> {
         if self.offline { cmd.arg("--offline") } else { cmd }
     }
 
-    /// `embed-bitcode`, since programs with `lto` need it; and no path of this machine, neither of the registry nor of the
-    /// source nor of the folder that is built in. The source gets the name that rustc itself gives it, so that
-    /// diagnostics can still show it.
+    /// Returns the flags of rustc: `embed-bitcode`, which programs with `lto` need, and remapped paths. No
+    /// path of this machine remains, whether of the registry, the source or the build folder. The source gets
+    /// the name that rustc itself gives it, so that diagnostics can still show it.
     fn rustflags(&self, registry: &[PathBuf]) -> Vec<String> {
         let mut flags = vec!["-Cembed-bitcode=yes".to_owned()];
         let mut remap = |from: &Path, to: &str| {
@@ -131,8 +137,9 @@ impl StdBuild<'_> {
     }
 }
 
-/// Variables that would reach into the build: those that Cargo set for us, and those that a user set for their own.
-/// What says how to reach the registry, and what links for the host, stays.
+/// Returns the variables to remove from the build, because they would change it: those that Cargo set for
+/// this process, and those of the user's own builds. Variables that configure the registry or the linker of
+/// the host stay.
 fn foreign(host: &Host) -> Vec<OsString> {
     let host_linker = format!("CARGO_TARGET_{}_LINKER", host.triple.shouted());
     let prefixes = [

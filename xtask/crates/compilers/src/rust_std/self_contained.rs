@@ -1,5 +1,6 @@
-//! The start files and the C library that let `rust-lld` link a static musl program with no C toolchain: the folder
-//! `self-contained` that rustup's musl stds bring, filled here once from what zig or a musl gcc links.
+//! The start files and the C library with which `rust-lld` links a static musl program without a C toolchain.
+//! They lie in the folder `self-contained`, as in rustup's musl stds. For a std that was built here, they are
+//! taken once from zig or from a musl gcc.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,11 +12,12 @@ use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
 use xtask_triple::{Libc, Triple};
 
-/// zig compiles the whole of musl the first time: 20 s on two cores.
+/// The time limit of one command. zig's first link compiles all of musl: 20 s on two cores.
 const LIMIT: Duration = Duration::from_secs(600);
 
-/// What rustc links around a static program (`pre-link-objects-fallback` in its target specs), and the C library itself.
-/// `rcrt1.o` starts a program that can lie anywhere (x86_64's default), `crt1.o` one that cannot (all others').
+/// The files that rustc links around a static program (`pre-link-objects-fallback` in its target specs), and
+/// the C library. `rcrt1.o` starts a position-independent program (the default of x86_64), `crt1.o` one with
+/// a fixed address (the others).
 const NEEDED: [&str; 10] = [
     "crt1.o",
     "rcrt1.o",
@@ -29,7 +31,7 @@ const NEEDED: [&str; 10] = [
     "libunwind.a",
 ];
 
-/// The compiler that the files are taken from.
+/// The compiler that provides the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SelfContainedSource {
     /// A zig that compiles for the target.
@@ -43,21 +45,21 @@ pub enum SelfContainedSource {
     Gcc(PathBuf),
 }
 
-/// The `self-contained` folder of a target in a sysroot.
+/// Returns the `self-contained` folder of a target in a sysroot.
 pub fn folder(sysroot: &Path, target: &Triple) -> PathBuf {
     libraries(sysroot, target).join("self-contained")
 }
 
-/// Whether a sysroot has all that is needed to link for `target` with `rust-lld` alone.
+/// Whether a sysroot has all files that `rust-lld` needs to link for `target` alone.
 pub fn complete(sysroot: &Path, target: &Triple) -> bool {
     let dir = folder(sysroot, target);
     target.libc() == Libc::Musl && NEEDED.iter().all(|name| dir.join(name).is_file())
 }
 
-/// Fills the folder of a std that was built here; does nothing where it is complete.
+/// Fills the `self-contained` folder of a std that was built here. It does nothing if the folder is complete.
 ///
 /// # Errors
-/// Where the compiler fails or names other files than expected: with its last words.
+/// The compiler fails or names other files than expected. The error holds the end of its output.
 pub fn fill(
     sysroot: &Path,
     target: &Triple,
@@ -92,18 +94,18 @@ fn from_zig(zig: &Path, flags: &[String], target: &Triple, work: &Path, made: &P
     xtask_files::write(&work.join("main.c"), b"int main(void) { return 0; }\n")?;
     xtask_files::write(&work.join("empty.c"), b"")?;
     let driver = |command: &str| {
-        // A cache of its own makes the paths that zig prints short and free of blanks, and the archive's bytes the same
-        // wherever the real one lies.
+        // A separate cache makes the paths that zig prints short and free of blanks. It also keeps the
+        // archive's bytes independent of the location of zig's usual cache.
         Cmd::new(zig)
             .arg(command)
             .cwd(work)
             .env("ZIG_LOCAL_CACHE_DIR", "zig")
             .env("ZIG_GLOBAL_CACHE_DIR", "zig")
     };
-    // -s: without debug information, which would name zig's folder.
+    // `-s` omits debug information, which would contain the path of zig's folder.
     let cc = |args: &[&str]| run(&driver("cc").args(flags).args(["-O2", "-s"]).args(args));
-    // The objects are position-independent, which both kinds of program can link; `-fPIC` without `-pie` takes the same
-    // library and the other start file.
+    // Position-independent objects link into both kinds of program. `-fPIC` without `-pie` makes zig use the
+    // same library and the other start file.
     let pie = cc(&["--verbose", "-static", "-pie", "main.c", "-lunwind", "-o", "pie"])?;
     let fixed = cc(&["--verbose", "-static", "-fPIC", "main.c", "-o", "fixed"])?;
     let part =
@@ -116,13 +118,14 @@ fn from_zig(zig: &Path, flags: &[String], target: &Triple, work: &Path, made: &P
     for (log, name) in [(&pie, "rcrt1.o"), (&pie, "libunwind.a"), (&fixed, "crt1.o")] {
         copy(&part(log, name)?, &made.join(name))?;
     }
-    // One archive, since rustc asks for `-lc` only. zig's own pieces of C and the helpers of the compiler belong to it.
+    // rustc links `-lc` only, so everything goes into one archive: also zig's own parts of C and the
+    // compiler's helpers.
     let mut merge = driver("ar").args(["qLcsD"]).arg(made.join("libc.a"));
     for name in ["libc.a", "libzigc.a", "libcompiler_rt.a"] {
         merge = merge.arg(part(&pie, name)?);
     }
     run(&merge)?;
-    // zig's musl needs none of these; rustc names them all the same.
+    // zig's musl needs none of these files, but rustc names them on every link.
     cc(&["-c", "empty.c", "-o", "empty.o"])?;
     for name in NEEDED {
         if !made.join(name).exists() {
@@ -132,7 +135,7 @@ fn from_zig(zig: &Path, flags: &[String], target: &Triple, work: &Path, made: &P
     Ok(())
 }
 
-/// The folder (32 hexadecimal digits) from which zig's last linker command took `name`.
+/// Returns the name of the folder (32 hexadecimal digits) from which zig's last linker command took `name`.
 fn linked<'l>(log: &'l str, name: &str) -> Option<&'l str> {
     let command = log.lines().rfind(|l| l.starts_with("ld.lld ") && !l.starts_with("ld.lld -r "))?;
     command.split([' ', '"']).find_map(|word| {
@@ -143,7 +146,7 @@ fn linked<'l>(log: &'l str, name: &str) -> Option<&'l str> {
 }
 
 fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()> {
-    // `musl-gcc` is a wrapper around the host's gcc, which names the host's own files when it is asked.
+    // `musl-gcc` wraps the host's gcc. Asked for the path of a file, it would name files of the host.
     let machine = run(&Cmd::new(gcc).arg("-dumpmachine"))?;
     let machine = Triple::parse(machine.lines().next().unwrap_or_default().trim());
     if machine.libc() != Libc::Musl {
@@ -164,7 +167,7 @@ fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()>
     };
     for name in NEEDED {
         match name {
-            // The unwinder of a gcc.
+            // gcc keeps its unwinder in `libgcc_eh.a`.
             "libunwind.a" => copy(&file("libgcc_eh.a")?, &made.join(name))?,
             "libc.a" => {
                 let (libc, libgcc) = (file("libc.a")?, file("libgcc.a")?);
@@ -184,7 +187,7 @@ fn from_gcc(gcc: &Path, target: &Triple, work: &Path, made: &Path) -> Result<()>
     Ok(())
 }
 
-/// Runs a command and returns what it said on both streams.
+/// Runs a command and returns its standard output and standard error.
 fn run(cmd: &Cmd) -> Result<String> {
     let output = cmd.capture_whole(LIMIT)?;
     let said = format!("{}\n{}", output.text(), output.errors());

@@ -1,4 +1,4 @@
-//! What rustc knows of a target: the names and values that `cfg` expressions are about, asked once for each set of flags.
+//! The names and values of a target for `cfg` expressions. rustc is asked once for each set of flags.
 
 use std::path::Path;
 
@@ -10,8 +10,9 @@ use xtask_process::host::Host;
 use xtask_triple::Triple;
 
 impl Rustc {
-    /// The lines of `rustc --print cfg` for a target with these flags, as it answers in the folder `dir`. They are kept in
-    /// `cache`. None where rustc does not take the flags, which the build will say.
+    /// Returns the lines of `rustc --print cfg` for a target with these flags, run in the folder `dir`. The
+    /// answer is kept in `cache`. The result is empty if rustc rejects the flags; the build then reports the
+    /// error.
     pub fn cfg(
         &self,
         target: &Triple,
@@ -22,7 +23,8 @@ impl Rustc {
     ) -> Vec<String> {
         let print =
             Fingerprint::new("cfg 1").with(&self.identity).with_stat(&self.program).with(target.as_str());
-        // A file of arguments or a specification of a target may be named from there.
+        // The folder is part of the key, because flags may name an argument file or a target specification by
+        // a relative path.
         let print =
             flags.iter().fold(print, |print, flag| print.with(flag)).with(dir.as_os_str().as_encoded_bytes());
         let file = cache.join("rustc").join(format!("cfg-{}.json", print.short()));
@@ -33,7 +35,7 @@ impl Rustc {
         let cmd = Cmd::new(&self.program).args(["--print", "cfg", "--target", target.as_str()]).args(flags);
         let Ok(text) = answer(&host.settled(cmd, dir)) else { return Vec::new() };
         let lines: Vec<String> = text.lines().map(str::to_owned).collect();
-        // A cache that cannot be written costs time only.
+        // If the cache cannot be written, the next run asks rustc again.
         let _ = serde_json::to_vec(&lines).map(|bytes| xtask_files::write(&file, &bytes));
         lines
     }

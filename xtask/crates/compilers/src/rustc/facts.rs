@@ -1,5 +1,5 @@
-//! What a rustc says of itself, asked once: the answers are kept by the program's path, size and time of change, so that
-//! a plan starts no compiler.
+//! The facts that a rustc reports about itself. They are kept by the program's path, size and modification
+//! time, so that a plan starts no compiler.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,8 @@ use xtask_files::threads;
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-/// A rustc answers in a tenth of a second; a rustup proxy that must fetch something first is not waited for.
+/// The time limit of one question. A rustc answers in a tenth of a second. A rustup proxy that first has to
+/// download a toolchain is not waited for any longer.
 const LIMIT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +28,8 @@ struct RustcFacts {
     targets: BTreeSet<String>,
 }
 
-/// The facts about `program`, from `cache` where they are still true, else from the program itself.
+/// Returns the facts about `program`: from `cache` if the program has not changed, otherwise from the program
+/// itself.
 pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
     let meta = std::fs::metadata(program).map_err(|e| Error::io("cannot read", program, &e))?;
     let changed = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
@@ -53,7 +55,7 @@ pub(super) fn read(program: &Path, cache: &Path) -> Result<Rustc> {
                 sysroot,
                 targets,
             };
-            // A cache that cannot be written costs time only.
+            // If the cache cannot be written, the next run asks rustc again.
             let _ = serde_json::to_vec(&facts).map(|bytes| xtask_files::write(&file, &bytes));
             facts
         }
@@ -71,7 +73,7 @@ fn ask(program: &Path) -> Result<(String, PathBuf, BTreeSet<String>)> {
     Ok((verbose?, sysroot, lines.map(str::to_owned).collect()))
 }
 
-/// Standard output of a command that must end well.
+/// Runs a command that must succeed, and returns its standard output.
 pub(super) fn answer(cmd: &Cmd) -> Result<String> {
     let output = cmd.capture_whole(LIMIT)?;
     if output.ok() {

@@ -1,4 +1,4 @@
-//! Which rustc Cargo would use, and which others could serve where that one lacks a target's std.
+//! Finds the rustc that Cargo would use, and the other rustcs that could serve if it lacks a target's std.
 
 use std::path::{Path, PathBuf};
 
@@ -7,20 +7,22 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_process::host::{Host, PathLookup};
 
-/// The other rustcs, or why none may be used.
+/// The other rustcs, or the reason why none of them may be used.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Others {
     /// Stable releases first, in the order in which they were found.
     pub rustcs: Vec<Rustc>,
-    /// What binds this workspace to the active rustc, for a person; then `rustcs` is empty.
+    /// What ties this workspace to the active rustc, as shown to the user. If it is set, `rustcs` is empty.
     pub bound: Option<String>,
 }
 
-/// The rustc that Cargo would use in `workspace`: `RUSTC`, else `CARGO_BUILD_RUSTC`, which stands for `build.rustc` of files too
-/// (`Host::configure`), else `rustc` on PATH. A rustup proxy is followed to the compiler itself. `host.triple` is not looked at: it is this function that finds it out.
+/// Finds the rustc that Cargo would use in `workspace`: `RUSTC`, then `CARGO_BUILD_RUSTC`, then `rustc` on
+/// PATH. `Host::configure` sets `CARGO_BUILD_RUSTC` from `build.rustc` of config files too. A rustup proxy is
+/// followed to the compiler itself. This function determines the host triple, so it does not read
+/// `host.triple`.
 ///
 /// # Errors
-/// Where there is none, or it does not work.
+/// There is no rustc, or it does not work.
 pub fn active(host: &Host, workspace: &Path, cache: &Path) -> Result<Rustc> {
     let named = named(host);
     let name = named.map_or("rustc", |(_, value)| value);
@@ -39,8 +41,9 @@ pub fn active(host: &Host, workspace: &Path, cache: &Path) -> Result<Rustc> {
     Rustc::at(&follow(&program, host, workspace)?, cache)
 }
 
-/// Every other rustc on PATH, in /usr/bin and among rustup's toolchains that is at least `at_least` (the workspace's
-/// `rust-version`). None where something binds the workspace to the active one.
+/// Finds the other rustcs: on PATH, in /usr/bin and among rustup's toolchains. Each is at least version
+/// `at_least` (the workspace's `rust-version`). The list is empty if something ties the workspace to the
+/// active rustc.
 pub fn others(
     active: &Rustc,
     host: &Host,
@@ -63,18 +66,18 @@ pub fn others(
             continue;
         }
         seen.push(identity);
-        // One that does not work could not serve.
+        // A rustc that does not work cannot serve.
         let Ok(rustc) = Rustc::at(&program, cache) else { continue };
         if rustc.host == active.host && at_least.is_none_or(|least| rustc.version >= *least) {
             rustcs.push(rustc);
         }
     }
-    // A nightly may serve, but never before a release that can.
+    // A nightly may serve, but a stable release is preferred.
     rustcs.sort_by_key(|r| r.version.pre.is_some());
     Others { rustcs, bound: None }
 }
 
-/// The folders of rustup's toolchains, by name.
+/// Returns the folders of rustup's toolchains, sorted by name.
 pub fn toolchains(host: &Host) -> Vec<PathBuf> {
     let Some(home) = rustup_home(host) else { return Vec::new() };
     let Ok(dirs) = std::fs::read_dir(home.join("toolchains")) else { return Vec::new() };
@@ -87,7 +90,8 @@ fn named(host: &Host) -> Option<(&'static str, &str)> {
     ["RUSTC", "CARGO_BUILD_RUSTC"].into_iter().find_map(|key| host.var(key).map(|value| (key, value)))
 }
 
-/// What binds the workspace to the active rustc: a person named it, or a file in the workspace does.
+/// Returns what ties the workspace to the active rustc: a variable that names it, or a toolchain file in the
+/// workspace.
 fn binding(host: &Host, workspace: &Path) -> Option<String> {
     if let Some((key, _)) = named(host) {
         return Some(host.said(key));
@@ -97,8 +101,8 @@ fn binding(host: &Host, workspace: &Path) -> Option<String> {
     if let Some(file) = file {
         return Some(file.display().to_string());
     }
-    // rustup sets RUSTUP_TOOLCHAIN for whatever runs under it, and since 1.29 also says why. Only `default` is nobody's
-    // choice for this run.
+    // rustup sets RUSTUP_TOOLCHAIN for every program that runs under it. Since 1.29 it also sets the source
+    // of the choice. With the source `default`, the user did not choose a toolchain for this run.
     match (host.var("RUSTUP_TOOLCHAIN_SOURCE"), host.var("RUSTUP_TOOLCHAIN")) {
         (Some(source), Some(toolchain)) if source != "default" => {
             Some(format!("rustup's toolchain {toolchain}, chosen by {source}"))
@@ -107,14 +111,14 @@ fn binding(host: &Host, workspace: &Path) -> Option<String> {
     }
 }
 
-/// Follows a rustup proxy to the compiler that it would start.
+/// Follows a rustup proxy to the compiler that the proxy would start.
 fn follow(program: &Path, host: &Host, workspace: &Path) -> Result<PathBuf> {
     if !is_proxy(program) {
         return Ok(program.to_owned());
     }
     let rustc = format!("rustc{}", std::env::consts::EXE_SUFFIX);
     if let Some(toolchain) = host.var("RUSTUP_TOOLCHAIN") {
-        // An absolute path stays what it is when joined.
+        // If `toolchain` is an absolute path, `join` returns it unchanged.
         let dir = rustup_home(host).unwrap_or_default().join("toolchains").join(toolchain);
         let program = dir.join("bin").join(&rustc);
         if program.is_file() {
@@ -127,7 +131,7 @@ fn follow(program: &Path, host: &Host, workspace: &Path) -> Result<PathBuf> {
     Ok(if found.is_file() { found } else { program.to_owned() })
 }
 
-/// rustup's proxies are links to `rustup` in the same folder, or copies of it.
+/// Whether a program is a proxy of rustup. Proxies are links to `rustup` in the same folder, or copies of it.
 fn is_proxy(program: &Path) -> bool {
     let rustup = program.with_file_name(format!("rustup{}", std::env::consts::EXE_SUFFIX));
     if real(program).file_stem().is_some_and(|n| n == "rustup") {
@@ -152,7 +156,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use xtask_triple::Triple;
 
-    /// A folder with programs that answer as a rustc does.
+    /// A folder with scripts that answer like a rustc.
     struct FakeRustcs(PathBuf);
 
     impl FakeRustcs {
@@ -198,7 +202,7 @@ mod tests {
             let active = self.active(host).unwrap();
             let mut others =
                 others(&active, host, &self.0, Version::parse(least).as_ref(), &self.0.join("cache"));
-            // What this machine has in /usr/bin is not the test's.
+            // The rustcs in this machine's /usr/bin are not part of the test.
             others.rustcs.retain(|r| r.program.starts_with(&self.0));
             others
         }
@@ -231,7 +235,7 @@ mod tests {
         std::os::unix::fs::symlink("rustup", lab.0.join("proxy/bin/rustc")).unwrap();
         let host = lab.host("proxy", &[("RUSTUP_TOOLCHAIN", "stable")]);
         assert_eq!(lab.active(&host).unwrap().program, stable);
-        // Without the variable it is the proxy that says; this one fails.
+        // Without the variable the proxy itself is asked; this one fails.
         assert!(lab.active(&lab.host("proxy", &[])).is_err());
     }
 

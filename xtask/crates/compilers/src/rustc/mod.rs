@@ -1,5 +1,5 @@
-//! A rustc on this machine: what it is, and what lies in its sysroot. [`find`] says which one is the active one and
-//! which others could serve.
+//! A rustc on this machine, and the contents of its sysroot. [`find`] finds the active rustc and others that
+//! could serve.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,51 +16,53 @@ mod version;
 
 pub use version::Version;
 
-/// A rustc, and what it says of itself.
+/// A rustc, with the facts that it reports about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rustc {
-    /// The compiler itself, never a rustup proxy: what it is does not depend on variables or the working folder.
+    /// The path of the compiler itself, never of a rustup proxy. So it does not depend on variables or the
+    /// working folder.
     pub program: PathBuf,
     /// The version of the compiler.
     pub version: Version,
-    /// The full hash of the commit it was built from, where it knows it.
+    /// The full hash of the commit that it was built from, if it reports one.
     pub commit: Option<String>,
-    /// The triple it runs on.
+    /// The triple of the machine that it runs on.
     pub host: Triple,
-    /// The sysroot: the folder that its libraries lie in.
+    /// The sysroot: the folder of its libraries.
     pub sysroot: PathBuf,
-    /// All that `rustc -vV` says. Two compilers of one commit built by different people differ here, and neither can
-    /// use a library of the other.
+    /// The output of `rustc -vV`. Two compilers of one commit that were built by different people differ
+    /// here, and neither can use a library of the other.
     pub identity: String,
     targets: Arc<BTreeSet<String>>,
 }
 
 impl Rustc {
-    /// The rustc at `program`. Its answers are kept in `cache`; where they are, nothing is run.
+    /// Returns the rustc at `program`. Its answers are kept in `cache`; if they are there, no program is run.
     ///
     /// # Errors
-    /// Where it cannot be run or is no rustc.
+    /// The program cannot be run, or is not a rustc.
     pub fn at(program: &Path, cache: &Path) -> Result<Self> {
         facts::read(program, cache)
     }
 
-    /// The triples it can compile for: `rustc --print target-list`.
+    /// Returns the triples for which it can compile: `rustc --print target-list`.
     pub fn known_targets(&self) -> &BTreeSet<String> {
         &self.targets
     }
 
-    /// Where the libraries of a target lie, if it has them.
+    /// Returns the folder for the libraries of a target. The folder need not exist.
     pub fn libraries(&self, target: &Triple) -> PathBuf {
         libraries(&self.sysroot, target)
     }
 
-    /// The source of its library (the folder that holds `std`), where that is installed.
+    /// Returns the source of its library (the folder that holds `std`), if that is installed.
     pub fn source(&self) -> Option<PathBuf> {
         let dir = self.sysroot.join("lib").join("rustlib").join("src").join("rust").join("library");
         dir.join("std").join("Cargo.toml").is_file().then_some(dir)
     }
 
-    /// The cargo that belongs to it: the one beside it, else the one that runs this program (`CARGO`), else `cargo`.
+    /// Returns the cargo that belongs to it: the one in the same folder, else the one that runs this program
+    /// (`CARGO`), else `cargo`.
     pub fn cargo(&self, host: &Host) -> PathBuf {
         let beside = self.program.with_file_name(format!("cargo{}", std::env::consts::EXE_SUFFIX));
         if beside.is_file() {
@@ -69,7 +71,7 @@ impl Rustc {
         host.cargo()
     }
 
-    /// The rustup toolchain it belongs to, where rustup itself installed it (and can add to it).
+    /// Returns the name of its rustup toolchain, if rustup installed it and can add targets to it.
     pub fn rustup_toolchain(&self) -> Option<String> {
         let manifest = self.sysroot.join("lib").join("rustlib").join("multirust-channel-manifest.toml");
         let toolchains = self.sysroot.parent().filter(|p| p.file_name().is_some_and(|n| n == "toolchains"));
@@ -77,20 +79,21 @@ impl Rustc {
             .then(|| self.sysroot.file_name().map(|n| n.to_string_lossy().into_owned()))?
     }
 
-    /// `rust-lld` in its sysroot, where it has one.
+    /// Returns `rust-lld` of its sysroot, if there is one.
     pub fn rust_lld(&self) -> Option<PathBuf> {
         let bin = self.sysroot.join("lib").join("rustlib").join(self.host.as_str()).join("bin");
         let lld = bin.join(format!("rust-lld{}", std::env::consts::EXE_SUFFIX));
         lld.is_file().then_some(lld)
     }
 
-    /// Path and version, for a person.
+    /// Returns path and version as text for the user.
     pub fn describe(&self) -> String {
         format!("{} {}", self.program.display(), self.version)
     }
 }
 
-/// An LLD that links ELF without a C toolchain: that of the rustc in use, else of another one, else `ld.lld` on PATH.
+/// Returns an LLD that links ELF without a C toolchain: that of the rustc in use, else that of another rustc,
+/// else `ld.lld` on PATH.
 pub fn lld(used: &Rustc, others: &[Rustc], host: &Host) -> Option<PathBuf> {
     let own = std::iter::once(used).chain(others).find_map(Rustc::rust_lld);
     own.or_else(|| find::toolchains(host).iter().find_map(|dir| rust_lld_in(dir, used)))
@@ -102,14 +105,14 @@ fn rust_lld_in(toolchain: &Path, used: &Rustc) -> Option<PathBuf> {
     rustc.rust_lld()
 }
 
-/// Where the libraries of a target lie in a sysroot.
+/// Returns the folder for the libraries of a target in a sysroot.
 pub fn libraries(sysroot: &Path, target: &Triple) -> PathBuf {
     sysroot.join("lib").join("rustlib").join(target.as_str()).join("lib")
 }
 
 #[cfg(test)]
 impl Rustc {
-    /// A rustc that was never run, with a sysroot of the test's own.
+    /// Makes a rustc that is never run, with a sysroot that the test provides.
     pub(crate) fn fake(sysroot: &Path, version: &str, targets: &[&str]) -> Self {
         Self {
             program: sysroot.join("bin").join("rustc"),

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Three numbers and, for what is not a stable release, the rest. Ordered as semantic versioning orders the numbers; a
-/// pre-release comes before the release of the same numbers.
+/// A version: three numbers, and the pre-release part if it is not a stable release. Versions are ordered as
+/// in semantic versioning: a pre-release comes before the release of the same numbers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
     /// The major, minor and patch numbers, in this order.
@@ -13,8 +13,8 @@ pub struct Version {
 }
 
 impl Version {
-    /// Reads the version at the start of `text`: a missing patch is 0, as in Cargo's `rust-version`. A Debian revision
-    /// or build metadata behind it is left out.
+    /// Reads the version at the start of `text`. A missing patch number is 0, as in Cargo's `rust-version`. A
+    /// Debian revision or build metadata after the version is ignored.
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());

@@ -1,6 +1,7 @@
-//! The arguments of a link, read alike whoever wrote them: those of a linker (`-z now`), those that a driver hands on to one
-//! (`-Wl,-z,now`, `-Xlinker -z`), and those that only a driver understands (`-fuse-ld=mold`, `-pthread`). One table says what
-//! each is for; [`lld`] and [`zig`](super::zig) write what their linker takes, and name what they leave out.
+//! The arguments of a link, read into one form. They are arguments of a linker (`-z now`), arguments that a
+//! driver passes on (`-Wl,-z,now`, `-Xlinker -z`), or options of a driver only (`-fuse-ld=mold`, `-pthread`).
+//! One table gives the meaning of each. [`lld`] and [`zig`](super::zig) write the arguments that their linker
+//! accepts, and report the others as left out.
 
 use self::table::{DriverOption, Meaning};
 
@@ -12,32 +13,32 @@ pub(super) mod table;
 #[cfg(test)]
 mod tests;
 
-/// One argument of a link with the words of its value.
+/// One argument of a link, with the words of its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkArgument {
-    /// What it is.
+    /// The kind of the argument.
     pub kind: LinkArgumentKind,
     /// Its words, in the grammar of a linker: without `-Wl,`, `-Xlinker` and, for a library, `-l`.
     pub words: Vec<String>,
-    /// The word of the command line that it came from: what one `-Wl,` holds belongs together.
+    /// The index of the command-line word that it came from. Arguments in one `-Wl,` have the same index.
     pub(super) from: usize,
 }
 
-/// What an argument of a link is.
+/// The kinds of arguments of a link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LinkArgumentKind {
-    /// A file, or an option that drivers and linkers spell alike: `-o out`, `-L dir`, `-static`.
+    /// A file, or an option with the same spelling in drivers and linkers: `-o out`, `-L dir`, `-static`.
     Common,
-    /// A library by its name.
+    /// A library, given by its name.
     Library,
-    /// An option of a linker.
+    /// An option that a linker understands.
     Linker,
-    /// An option that a driver alone understands.
+    /// An option that only a driver understands.
     Driver(Meaning),
 }
 
 impl LinkArgument {
-    /// The argument as a person wrote it.
+    /// Returns the argument as text for the user.
     pub fn line(&self) -> String {
         match self.kind {
             LinkArgumentKind::Library => format!("-l{}", self.words.join(" ")),
@@ -45,28 +46,30 @@ impl LinkArgument {
         }
     }
 
-    /// Its first word: the name of the option, or the file.
+    /// Returns its first word: the name of the option, or the file.
     pub(super) fn name(&self) -> &str {
         self.words.first().map_or("", String::as_str)
     }
 }
 
-/// A word of the command line, taken out of what wrapped it.
+/// One word of the command line, without the `-Wl,` or `-Xlinker` around it.
 struct Word {
     text: String,
-    /// A driver would hand it on to the linker.
+    /// Whether a driver would pass it on to the linker.
     handed_on: bool,
     from: usize,
 }
 
-/// Reads the arguments of a link. Nothing is lost: what no table knows is common to all or an option of the linker.
+/// Reads the arguments of a link. None is lost: an argument that is in no table is read as common or as an
+/// option of the linker.
 pub fn read(args: impl IntoIterator<Item = String>) -> Vec<LinkArgument> {
     let mut read: Vec<LinkArgument> = Vec::new();
     let mut words = unwrapped(args).into_iter().peekable();
     while let Some(Word { text, handed_on, from }) = words.next() {
         let mut argument = |kind, words: Vec<String>| read.push(LinkArgument { kind, words, from });
         let mut value = || words.next().map(|word| word.text);
-        // A linker takes `-no-pie`, too, and links a program that crashes: its start files are those of one that moves.
+        // A linker also accepts `-no-pie`, but then the program crashes: its start files are those of a
+        // position-independent program.
         let driver = table::driver(&text).filter(|option| !handed_on || option.meaning == Meaning::NoPie);
         if let Some(DriverOption { meaning, takes_word }) = driver {
             let value = takes_word.then(&mut value).flatten();
@@ -83,7 +86,7 @@ pub fn read(args: impl IntoIterator<Item = String>) -> Vec<LinkArgument> {
         } else if text.len() > 1 && text.starts_with('-') {
             argument(LinkArgumentKind::Linker, vec![text]);
         } else {
-            // Behind an option that no table knows, a word in the same `-Wl,` is its value.
+            // After an option that is in no table, a word in the same `-Wl,` is its value.
             let option = read.last_mut().filter(|option| {
                 handed_on
                     && option.kind == LinkArgumentKind::Linker
@@ -115,7 +118,7 @@ fn unwrapped(args: impl IntoIterator<Item = String>) -> Vec<Word> {
     words
 }
 
-/// The name in `-lname`, `--library=name` and `-l`, which has it in the next word.
+/// Returns the name in `-lname`, `--library=name` or `-l`. The name is empty if it is the next word.
 fn library(word: &str) -> Option<&str> {
     match word {
         "--library" | "-library" => Some(""),

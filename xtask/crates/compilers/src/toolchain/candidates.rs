@@ -1,5 +1,5 @@
-//! Which toolchains could serve a target, in the order of the contract. Looks at names on PATH and at variables; runs
-//! nothing.
+//! Lists the toolchains that could serve a target, in the documented order. It looks at names on PATH and at
+//! variables, and starts no program.
 
 use std::path::PathBuf;
 
@@ -9,42 +9,43 @@ use super::{Candidate, Nothing, Provider};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// What targets.toml or the command line says about where a target's toolchain may come from.
+/// The user's restrictions on the toolchain of a target, from targets.toml or the command line.
 #[derive(Debug, Clone, Default)]
 pub struct Wish {
-    /// The choice that `cc = "…"` in targets.toml makes; none where it is left out.
+    /// The choice of `cc = "…"` in targets.toml, if it is set.
     pub cc: Option<CcChoice>,
     /// The providers that `--providers` allows; none means all.
     pub providers: Option<Vec<Provider>>,
-    /// The highest glibc version a program may ask for, as `2.31`.
+    /// The highest glibc version that a program may require, as `2.31`.
     pub glibc: Option<String>,
-    /// The provider whose candidates are tried before those of others, since a lock names it.
+    /// The provider that a lock names. Its candidates are tried first.
     pub locked: Option<Provider>,
 }
 
-/// The explicit choice of a C toolchain in targets.toml.
+/// The C toolchain that targets.toml chooses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CcChoice {
-    /// Where the toolchain comes from.
+    /// A provider of the toolchain.
     Provider(Provider),
     /// A compiler: an absolute path, or a name to look up on PATH.
     Program(PathBuf),
 }
 
-/// The candidates for a target and the places where there was nothing.
+/// The candidates for a target, and the providers without one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Candidates {
-    /// The candidates, in the order in which they are to be tried.
+    /// The candidates, in the order in which they are probed.
     pub list: Vec<Candidate>,
     /// The providers that found nothing, and what they looked for.
     pub nothing: Vec<Nothing>,
 }
 
-/// Lists the candidates for `target`. `zigs` are the zig drivers on this machine, found by [`super::zig::find`].
+/// Lists the candidates for `target`. `zigs` are the zig programs on this machine, found by
+/// [`super::zig::find`].
 pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Candidates {
     let mut found = Candidates::default();
     let allowed = |p: Provider| wish.providers.as_ref().is_none_or(|list| list.contains(&p));
-    // What a person named is the only candidate: if it is broken, the search ends there.
+    // A toolchain that the user named is the only candidate. If it is broken, no other one is tried.
     let alone = |candidate| Candidates { list: vec![candidate], nothing: Vec::new() };
     let own = env::for_target("CC", target);
     if let Some((key, value)) = own.iter().find_map(|key| Some((key, host.var(key)?))) {
@@ -83,7 +84,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
             continue;
         }
         if let Some(why) = provider.elsewhere(target) {
-            // Nobody asks why it was not taken, unless it was named.
+            // This reason is reported only if the user named the provider.
             if only.is_some() || wish.providers.is_some() {
                 found.nothing(provider, why);
             }
@@ -96,7 +97,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
         }
         found.list.extend(finds.candidates);
     }
-    // Stable: among those of one provider, and of all others, the order stays.
+    // The sort is stable: the order within the locked provider, and among the others, stays.
     found.list.sort_by_key(|candidate| Some(candidate.provider) != wish.locked);
     found
 }
@@ -112,6 +113,6 @@ impl Candidates {
 pub struct Zig {
     /// The zig program itself.
     pub program: String,
-    /// Where it was found, for a person.
+    /// The place where it was found, as text for the user.
     pub origin: String,
 }

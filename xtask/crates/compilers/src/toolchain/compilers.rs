@@ -1,24 +1,25 @@
-//! Programs that compile C or C++, by their names. Traps stand in place of them, and the trace of a build counts their time.
+//! Programs that compile C or C++, recognized by their names. Traps replace them, and the trace of a build
+//! counts their time.
 
 use super::Provider;
 
-/// Compilers that no provider uses.
+/// Compilers that belong to no provider.
 const OTHERS: [&str; 8] = ["tcc", "icc", "icpc", "icx", "icpx", "emcc", "em++", "nvcc"];
 
-/// Archivers: an archive of objects is how C reaches a Rust program.
+/// Archivers. They are trapped because C usually enters a Rust program as an archive of objects.
 const ARCHIVERS: [&str; 2] = ["ar", "ranlib"];
 
-/// Programs that start compilers. Not sccache: it wraps rustc, too, and what it starts for C are the compilers that are
-/// trapped.
+/// Programs that start compilers. sccache is not listed, because it wraps rustc too. The C compilers that it
+/// starts are trapped.
 const STARTERS: [&str; 3] = ["cmake", "ccache", "distcc"];
 
-/// Compilers whose names say too little behind a prefix.
+/// Compilers that are recognized by the whole name only, because a prefix would make the match too loose.
 const WHOLE: [&str; 2] = ["clang-cl", "cl"];
 
-/// Whether a program of this name compiles C or C++, archives what was compiled, or starts compilers, by the names that
-/// distributions give such programs: `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
+/// Whether a program with this name compiles C or C++, archives objects, or starts compilers. It knows the
+/// names that distributions use: `aarch64-linux-gnu-gcc-12`, `clang++-14`, `musl-gcc`, `zig`.
 pub fn compiles_c(name: &str) -> bool {
-    // Debian's MinGW compilers also end in their threading model.
+    // Debian's MinGW compilers have the threading model as a suffix.
     let name = ["-posix", "-win32"].iter().find_map(|model| name.strip_suffix(model)).unwrap_or(name);
     let stem = without_version(name);
     is_compiler(stem)
@@ -28,21 +29,21 @@ pub fn compiles_c(name: &str) -> bool {
         || WHOLE.contains(&stem)
 }
 
-/// Whether such a program compiles nothing itself: what it starts does.
+/// Whether a program from the list above compiles nothing itself, but archives or starts compilers.
 pub fn is_archiver_or_driver(name: &str) -> bool {
     let stem = name.trim_end_matches(|c: char| c.is_ascii_digit() || "-.".contains(c));
     ends_in(stem, &ARCHIVERS) || ends_in(stem, &STARTERS)
 }
 
-/// Whether a program of this name is the compiler of a provider. Of a name that the kernel has cut off, its first 15 bytes
-/// are enough.
+/// Whether a program with this name is the compiler of a provider. A name that the kernel has truncated
+/// matches by its first 15 bytes.
 pub fn is_compiler(name: &str) -> bool {
     let compilers = || Provider::ALL.iter().flat_map(|provider| provider.compilers());
     let cut_off = name.len() == KEPT_BY_KERNEL && compilers().any(|compiler| compiler.starts_with(name));
     cut_off || compilers().any(|compiler| is_or_ends_in(without_version(name), compiler))
 }
 
-/// How many bytes of a program's name Linux keeps for a process.
+/// The number of bytes of a program's name that Linux keeps for a process.
 pub const KEPT_BY_KERNEL: usize = 15;
 
 fn without_version(name: &str) -> &str {
@@ -54,7 +55,7 @@ fn ends_in(name: &str, list: &[&str]) -> bool {
     list.iter().any(|known| is_or_ends_in(name, known))
 }
 
-/// Whether a name is the known one, or has it behind a prefix that ends in `-`.
+/// Whether a name equals the known one, or has it after a prefix that ends in `-`.
 fn is_or_ends_in(name: &str, known: &str) -> bool {
     name.strip_suffix(known).is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('-'))
 }

@@ -1,5 +1,5 @@
-//! What identifies a tool: cheaply by path, size and time (to know whether a verdict may be reused), and fully by the
-//! digest of its contents (to know whether what it builds may differ).
+//! The identity of a tool. Path, size and modification time are cheap to read, and decide whether a verdict
+//! is used again. The digest of the contents decides whether the tool's output may differ.
 
 use std::io::Read;
 use std::path::Path;
@@ -8,17 +8,18 @@ use std::time::UNIX_EPOCH;
 use sha2::{Digest, Sha256};
 use xtask_files::hex;
 
-/// A digest being made from labelled parts, none of which can run into the next.
+/// A digest over parts. Each part is stored with its length, so that two different lists of parts never look
+/// the same.
 #[derive(Debug, Clone, Default)]
 pub struct Fingerprint(Sha256);
 
 impl Fingerprint {
-    /// Starts with what the fingerprint is of and the version of the recipe that makes it.
+    /// Starts a fingerprint. `kind` names its subject and the version of its recipe.
     pub fn new(kind: &str) -> Self {
         Self::default().with(kind)
     }
 
-    /// Adds a part with its length in front, so that no part runs into the next.
+    /// Adds a part, with its length before it.
     #[must_use]
     pub fn with(mut self, part: impl AsRef<[u8]>) -> Self {
         let part = part.as_ref();
@@ -27,14 +28,14 @@ impl Fingerprint {
         self
     }
 
-    /// Adds the file that a program's path leads to: canonical path, size and modification time. A file that is not
-    /// there adds that fact.
+    /// Adds the file behind a program's path: canonical path, size and modification time. If the file does
+    /// not exist, that is added.
     #[must_use]
     pub fn with_stat(self, program: &Path) -> Self {
         self.with(stat(program).unwrap_or_else(|| format!("absent {}", program.display())))
     }
 
-    /// The first 16 hexadecimal digits.
+    /// Returns the first 16 hexadecimal digits.
     pub fn short(self) -> String {
         hex(&self.0.finalize()[..8])
     }
@@ -47,10 +48,10 @@ fn stat(program: &Path) -> Option<String> {
     Some(format!("{} {} {}", real.display(), meta.len(), time.as_nanos()))
 }
 
-/// SHA-256 of a file's contents, in hexadecimal.
+/// Returns the SHA-256 of a file's contents, in hexadecimal.
 ///
 /// # Errors
-/// Where the file cannot be read.
+/// The file cannot be read.
 pub fn digest(file: &Path) -> std::io::Result<String> {
     let mut hasher = Sha256::new();
     let mut file = std::fs::File::open(file)?;

@@ -1,4 +1,4 @@
-//! How rustc links a target's programs: through the driver of a C toolchain, in one of several ways, or by `rust-lld` alone.
+//! How rustc links the programs of a target: through the driver of a C toolchain, or with `rust-lld` alone.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,55 +10,55 @@ use super::zig;
 use crate::rustflags::STATIC;
 use xtask_triple::{Triple, system};
 
-/// How rustc links through a toolchain.
+/// The ways in which rustc links through a toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Link {
-    /// The C compiler driver takes rustc's arguments as they are.
+    /// The driver of the C compiler, which gets rustc's arguments unchanged.
     Driver,
-    /// `musl-gcc`: the host's gcc behind a specs file, which knows `-static` and does not know `-static-pie`. Programs
-    /// that rustc links through it as position-independent crash at their start.
+    /// `musl-gcc`: the host's gcc with a specs file that knows `-static` but not `-static-pie`. A
+    /// position-independent program that rustc links through it crashes at its start.
     MuslSpecs,
-    /// `zig cc` behind our filter, with zig's own C library and start files.
+    /// `zig cc` behind a filter of xtask, with zig's own C library and start files.
     Zig,
 }
 
-/// What differs between the ways to link, and with the drivers that need them.
+/// The properties in which the ways to link differ.
 #[derive(Debug)]
 pub struct Rules {
     /// The name that the JSON documents use for such a linker.
     pub name: &'static str,
-    /// What rustc must be told for a target, beside the linker.
+    /// Returns the flag that rustc needs for a target, in addition to the linker.
     pub rustflag: fn(&Triple) -> Option<&'static str>,
-    /// How this program filters the arguments of the driver; none where the driver is called as it is.
+    /// How this program filters the arguments of the driver; none if the driver is called directly.
     pub filter: Option<Filter>,
-    /// The driver's program says its bare version after `version`, and this is what it is a version of; none where it is asked
-    /// with `--version`.
+    /// The product name, for a driver whose `version` command prints only a number. With none, the driver is
+    /// asked with `--version`.
     pub versioned: Option<&'static str>,
     /// How the driver is asked for a link map.
     pub map: MapRequest,
-    /// What the driver makes before its first link for a target.
+    /// The step that the driver takes before its first link for a target.
     pub preparation: Option<Preparation>,
-    /// The C++ library that the `cc` crate has to link, where it is not the one that it expects.
+    /// The C++ library that the `cc` crate has to link, if it is not the crate's default.
     pub cxx_library: Option<&'static str>,
 }
 
-/// The filter of a driver: this program is called in its place and changes the arguments.
+/// The filter of a driver. This program is called instead of the driver and changes the arguments.
 #[derive(Debug)]
 pub struct Filter {
-    /// The first argument with which a wrapper starts this program.
+    /// The first argument that a wrapper passes, so that this program acts as the filter.
     pub word: &'static str,
-    /// Does what build systems ask a C compiler for, and returns the exit code.
+    /// Serves a call as a C compiler, and returns the exit code.
     pub compile: fn(&DriverCall<'_>) -> u8,
-    /// Does what rustc asks a linker for, and returns the exit code.
+    /// Serves a call as a linker, and returns the exit code.
     pub link: fn(&DriverCall<'_>) -> u8,
 }
 
-/// What a driver makes before its first link for a target, and keeps.
+/// The step that a driver takes before its first link for a target. Its result is kept.
 #[derive(Debug)]
 pub struct Preparation {
-    /// The time that the preparation may take.
+    /// The time limit of the preparation.
     pub limit: Duration,
-    /// What a person who waits for it reads, behind the name of the target.
+    /// The note that is shown during the preparation, after the name of the target.
     pub note: &'static str,
 }
 
@@ -66,7 +66,7 @@ impl Link {
     /// Every way to link.
     pub const ALL: [Link; 3] = [Link::Driver, Link::MuslSpecs, Link::Zig];
 
-    /// The rules that this way to link follows.
+    /// Returns the rules of this way to link.
     pub fn rules(self) -> &'static Rules {
         match self {
             Link::Driver => &DRIVER,
@@ -95,11 +95,11 @@ pub enum Linker {
     Driver {
         /// The driver that rustc starts to link.
         program: PathBuf,
-        /// What kind of driver it is.
+        /// The way in which the driver links.
         link: Link,
     },
-    /// `rust-lld`, with the start files and the C library that lie in the std's `self-contained` folder: no C
-    /// toolchain takes part.
+    /// `rust-lld` with the start files and the C library in the std's `self-contained` folder. No C toolchain
+    /// is used.
     RustLld {
         /// The path of the program `rust-lld`.
         program: PathBuf,
@@ -107,20 +107,20 @@ pub enum Linker {
 }
 
 impl Linker {
-    /// A linker that a person named, which gets rustc's arguments as they are.
+    /// Makes a linker from a program that the user named. It gets rustc's arguments unchanged.
     pub fn named(program: PathBuf) -> Self {
         let link = if specs_wrapper(&program) { Link::MuslSpecs } else { Link::Driver };
         Self::Driver { program, link }
     }
 
-    /// The program that rustc starts.
+    /// Returns the program that rustc starts.
     pub fn program(&self) -> &Path {
         match self {
             Linker::Driver { program, .. } | Linker::RustLld { program } => program,
         }
     }
 
-    /// The name that the JSON documents use.
+    /// Returns the name that the JSON documents use.
     pub fn name(&self) -> &'static str {
         match self {
             Linker::Driver { link, .. } => link.rules().name,
@@ -128,7 +128,7 @@ impl Linker {
         }
     }
 
-    /// How it is asked for a link map.
+    /// Returns how this linker is asked for a link map.
     pub fn map_request(&self) -> MapRequest {
         match self {
             Linker::Driver { link, .. } => link.rules().map,
@@ -136,15 +136,16 @@ impl Linker {
         }
     }
 
-    /// The flags that rustc needs for a target because of its std and this linker, the linker itself excepted: Cargo takes
-    /// that from `CARGO_TARGET_<T>_LINKER`.
+    /// Returns the flags that rustc needs for a target with this std and this linker. The flag for the linker
+    /// itself is not included: Cargo reads the linker from `CARGO_TARGET_<T>_LINKER`.
     pub fn rustflags(&self, target: &Triple, sysroot: Option<&Path>) -> Vec<String> {
         let mut flags = Vec::new();
         if let Some(dir) = sysroot {
             flags.push(format!("--sysroot={}", dir.display()));
         }
         if (system::of(target).links_statically)(target) {
-            // Said for every musl target: riscv64gc's default is dynamic, and others may follow (rust#144513 and kin).
+            // Set for every musl target: the default of riscv64gc is dynamic, and others may follow
+            // (rust#144513 and related).
             flags.push(STATIC.into());
         }
         match self {

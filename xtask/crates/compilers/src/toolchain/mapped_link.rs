@@ -1,5 +1,5 @@
-//! A link whose map is read: the linker is asked for it, and what it says is kept as a record beside the build. A linker that
-//! gives none links all the same, and the record says that nothing is known.
+//! A link with a link map. The linker is asked for its map, and a record of the map is kept beside the build.
+//! A linker without a map still links, and the record then says that nothing is known.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -9,21 +9,21 @@ use xtask_link_map::{LinkArguments, LinkMap, LinkRecord};
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-/// How a linker is asked for its map.
+/// The ways to ask a linker for its map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapRequest {
-    /// It is a linker: `-Map <file>`.
+    /// The program is a linker: `-Map <file>`.
     Linker,
-    /// It is a compiler that drives one: `-Xlinker -Map -Xlinker <file>`.
+    /// The program is a compiler driver: `-Xlinker -Map -Xlinker <file>`.
     Driver,
-    /// It prints the map, and writes no file: `-Wl,--print-map`.
+    /// The program prints the map instead of writing a file: `-Wl,--print-map`.
     Printed,
 }
 
 impl MapRequest {
     const ALL: [Self; 3] = [Self::Linker, Self::Driver, Self::Printed];
 
-    /// The word that stands for it in [`map_variable`].
+    /// Returns the value that stands for it in [`map_variable`].
     pub fn word(self) -> &'static str {
         match self {
             Self::Linker => "linker",
@@ -32,7 +32,7 @@ impl MapRequest {
         }
     }
 
-    /// The request that a word stands for.
+    /// Returns the request for such a value.
     pub(super) fn of(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|request| request.word() == word)
     }
@@ -41,43 +41,45 @@ impl MapRequest {
         let map = map.as_os_str().to_owned();
         match self {
             Self::Linker => vec!["-Map".into(), map],
-            // `-Wl,` would take a path with a comma apart.
+            // `-Wl,` would split a path at its commas.
             Self::Driver => vec!["-Xlinker".into(), "-Map".into(), "-Xlinker".into(), map],
             Self::Printed => vec!["-Wl,--print-map".into()],
         }
     }
 }
 
-/// The variable that names the linker of a target: `XTASK_LINKER_X86_64_UNKNOWN_LINUX_MUSL`.
+/// Returns the name of the variable that holds the linker of a target:
+/// `XTASK_LINKER_X86_64_UNKNOWN_LINUX_MUSL`.
 pub fn linker_variable(triple: &Triple) -> String {
     format!("XTASK_LINKER_{}", triple.shouted())
 }
 
-/// The variable that says how that linker is asked for a map, where its links are recorded:
-/// `XTASK_MAP_X86_64_UNKNOWN_LINUX_MUSL=driver`.
+/// Returns the name of the variable that says how this linker is asked for a map. It is set if the links are
+/// recorded: `XTASK_MAP_X86_64_UNKNOWN_LINUX_MUSL=driver`.
 pub fn map_variable(triple: &Triple) -> String {
     format!("XTASK_MAP_{}", triple.shouted())
 }
 
-/// Where the records of the links for a target lie, below Cargo's target folder.
+/// Returns the folder for the records of a target's links, inside Cargo's target folder.
 pub fn records(target_dir: &Path, triple: &Triple) -> PathBuf {
     target_dir.join(triple.as_str()).join(".links")
 }
 
-/// A link that is to be recorded.
+/// A link to be recorded.
 #[derive(Debug)]
 pub(super) struct MappedLink<'a> {
     pub(super) request: MapRequest,
     pub(super) linker: &'a Path,
-    /// The arguments as they came, and with those that files hold.
+    /// The arguments as given. `expanded` also contains the arguments from response files.
     pub(super) args: &'a [String],
     pub(super) expanded: &'a [String],
-    /// The folder of the records.
+    /// The folder for the records.
     pub(super) records: &'a Path,
 }
 
 impl MappedLink<'_> {
-    /// Links, and writes the record. Returns the linker's exit code; what cannot be recorded is no failure of a link.
+    /// Links and writes the record. Returns the linker's exit code. A record that cannot be made does not
+    /// fail the link.
     pub(super) fn run(&self) -> u8 {
         let plain = Cmd::new(self.linker).args(self.args);
         let folder = std::env::current_dir().unwrap_or_default();
@@ -88,11 +90,11 @@ impl MappedLink<'_> {
             return plain.replace();
         };
         let record = self.records.join(format!("{name}.json"));
-        // Whatever comes of this link: what is there is not of it.
+        // A record from an earlier link must not remain, however this link ends.
         let _ = fs::remove_file(&record);
         let scratch = LinkScratch::new(self.records, &name);
         let Some((out, errors)) = scratch.streams() else { return plain.replace() };
-        // A map that the user asks for stays where it was asked for.
+        // If the user asks for a map, it stays at the user's path.
         let asked = given.map.as_deref();
         let map = asked.unwrap_or(&scratch.map);
         let cmd = match asked {
@@ -121,7 +123,7 @@ impl MappedLink<'_> {
     }
 }
 
-/// Whether a linker that failed speaks of the option for its map.
+/// Whether the error output of a failed linker mentions the option for the map.
 fn names_map(told: &[u8]) -> bool {
     let holds = |word: &[u8]| told.windows(word.len()).any(|window| window == word);
     holds(b"-Map") || holds(b"print-map")
@@ -135,7 +137,7 @@ fn write(file: &Path, record: &LinkRecord, code: u8) -> u8 {
     code
 }
 
-/// The files of one link, which go when it has ended.
+/// The temporary files of one link. They are removed after the link.
 struct LinkScratch {
     map: PathBuf,
     out: PathBuf,
@@ -152,7 +154,7 @@ impl LinkScratch {
         Some((File::create(&self.out).ok()?, File::create(&self.errors).ok()?))
     }
 
-    /// Prints what the linker printed. A map is not for whoever links.
+    /// Passes on the output of the linker, but not a map that it printed.
     fn hand_on(&self, errors: &[u8], printed_map: bool) {
         use std::io::Write as _;
         let _ = std::io::stderr().write_all(errors);

@@ -1,5 +1,5 @@
-//! C toolchains: where they may come from ([`Provider`]), which ones there are for a target ([`candidates`]), and which
-//! of them work ([`probe`]). A toolchain is used only after its probe passed.
+//! C toolchains. [`Provider`] lists where they come from, [`candidates`] finds them for a target, and
+//! [`probe`] tests them. A toolchain is used only after it passed its probe.
 
 use std::path::PathBuf;
 
@@ -22,64 +22,65 @@ pub use candidates::CcChoice;
 pub use link::{Link, Linker};
 pub use providers::{Provider, Supply, zig};
 
-/// A program with the arguments that make it what it is: `["/usr/bin/clang", "--target=aarch64-linux-gnu"]`.
+/// A program with its fixed arguments: `["/usr/bin/clang", "--target=aarch64-linux-gnu"]`.
 pub type Driver = Vec<String>;
 
-/// A toolchain that might work: its drivers, not yet run.
+/// A toolchain that was found but not yet probed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
     /// The provider that the toolchain comes from.
     pub provider: Provider,
-    /// What pointed to it, for a person: `CC_aarch64_unknown_linux_musl=/bin/false`, `aarch64-linux-gnu-gcc on PATH`.
+    /// The reason why it was considered, as text for the user: `CC_aarch64_unknown_linux_musl=/bin/false`,
+    /// `aarch64-linux-gnu-gcc on PATH`.
     pub origin: String,
-    /// The C compiler. Where it was named but is not there, `absent` says so.
+    /// The C compiler. If it was named but does not exist, `absent` says so.
     pub cc: Driver,
-    /// The C++ compiler, where one lies beside the C compiler.
+    /// The C++ compiler, if one lies beside the C compiler.
     pub cxx: Option<Driver>,
-    /// The archiver (`ar`), where there is one.
+    /// The archiver (`ar`), if there is one.
     pub ar: Option<Driver>,
-    /// The archive indexer (`ranlib`), where there is one.
+    /// The archive indexer (`ranlib`), if there is one.
     pub ranlib: Option<Driver>,
     /// The way in which rustc links with the toolchain.
     pub link: Link,
-    /// Why it cannot even be tried: a file that is not there or not executable.
+    /// The reason why it cannot be probed: a file that does not exist or is not executable.
     pub absent: Option<String>,
 }
 
 impl Candidate {
-    /// The drivers that decide what it makes: compilers and archiver.
+    /// Returns the drivers whose contents decide the output: compilers and archiver.
     pub fn drivers(&self) -> impl Iterator<Item = &Driver> {
         [Some(&self.cc), self.cxx.as_ref(), self.ar.as_ref()].into_iter().flatten()
     }
 }
 
-/// One of the places a provider looked at without finding a candidate, for `explain`.
+/// A provider that found no candidate, for `explain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Nothing {
-    /// The provider that found no candidate there.
+    /// The provider without a candidate.
     pub provider: Provider,
-    /// What it looked for, or why it did not look.
+    /// What the provider looked for, or why it did not look.
     pub looked_for: String,
 }
 
-/// A toolchain that passed its probe for a target, ready to be handed to Cargo.
+/// A toolchain that passed its probe for a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Toolchain {
     /// The provider that the toolchain comes from.
     pub provider: Provider,
     /// Name and version, without a path: `gcc 12.2.0`.
     pub version: String,
-    /// 16 hexadecimal digits over everything that could change what it produces.
+    /// A digest (16 hexadecimal digits) of everything that could change its output.
     pub id: String,
-    /// The program that compiles, with no wrapper of ours in front of it.
+    /// The compiler program itself, without a wrapper of xtask.
     pub driver: PathBuf,
-    /// The C compiler: one absolute path, since build systems split words differently.
+    /// The C compiler as one absolute path, because build systems split command lines in different ways.
     pub cc: PathBuf,
-    /// The C++ compiler, where its probe passed.
+    /// The C++ compiler, if its probe passed.
     pub cxx: Option<PathBuf>,
-    /// The archiver (`ar`), where there is one.
+    /// The archiver (`ar`), if there is one.
     pub ar: Option<PathBuf>,
-    /// The archive indexer (`ranlib`), where there is one.
+    /// The archive indexer (`ranlib`), if there is one.
     pub ranlib: Option<PathBuf>,
     /// The path of the linker that rustc starts.
     pub linker: PathBuf,

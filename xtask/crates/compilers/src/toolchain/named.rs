@@ -1,4 +1,4 @@
-//! A compiler by its name or path, with the tools that belong to it.
+//! A compiler that is given by its name or path, with the tools that belong to it.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use super::{Candidate, Driver, Link, Provider};
 use xtask_process::host::{Host, PathLookup};
 use xtask_triple::Triple;
 
-/// A compiler that a person named: a path, a name on PATH, or either with arguments.
+/// Makes a candidate from a compiler that the user named: a path, a name on PATH, or either of them with
+/// arguments.
 pub(super) fn named(
     provider: Provider,
     origin: String,
@@ -43,7 +44,7 @@ pub(super) fn named(
     }
 }
 
-/// Whether a compiler is the script `musl-gcc`, under whatever name: it starts gcc with a specs file.
+/// Whether a compiler is the script `musl-gcc`, under any name. The script starts gcc with a specs file.
 pub(super) fn specs_wrapper(program: &Path) -> bool {
     use std::io::Read as _;
     let mut head = Vec::new();
@@ -51,7 +52,8 @@ pub(super) fn specs_wrapper(program: &Path) -> bool {
     read.is_ok() && head.starts_with(b"#!") && String::from_utf8_lossy(&head).contains("-specs")
 }
 
-/// `zig cc …` chosen by a person: it is linked with as zig must be, and told the target where the person did not.
+/// Makes a candidate from a `zig cc …` that the user named. It links with zig's rules. If the user gave no
+/// target, it is added.
 fn named_zig(
     provider: Provider,
     origin: String,
@@ -76,7 +78,7 @@ fn named_zig(
     }
 }
 
-/// Splits at white space as the `cc` crate does, unless the whole is the path of a file.
+/// Splits a command at white space as the `cc` crate does, unless the whole text is the path of a file.
 pub(super) fn words(command: &str) -> Driver {
     if Path::new(command).is_file() {
         return vec![command.to_owned()];
@@ -111,8 +113,8 @@ impl Beside {
         });
         let found = ["gcc", "clang", "cc"].iter().find_map(|c| name.rsplit_once(c));
         let (prefix, suffix) = found.unwrap_or_default();
-        // `musl-gcc` is a wrapper around the host's gcc: it brings no C++ and no archiver of its own. An archiver
-        // without a prefix knows the host's objects only, unless it is LLVM's.
+        // `musl-gcc` wraps the host's gcc and has no C++ compiler or archiver of its own. An archiver without
+        // a prefix knows only the host's objects, unless it is LLVM's.
         let own_arch = target.arch() == host.triple.arch();
         let on_path = |name: String| host.program(&name).map(|p| p.to_string_lossy().into_owned());
         let tool = |tool: &str| {
@@ -122,7 +124,7 @@ impl Beside {
                 .or_else(|| usable(tool.to_owned()).filter(|_| own_arch))
                 .or_else(|| usable(format!("llvm-{tool}{suffix}")))
                 .or_else(|| usable(format!("llvm-{tool}")))
-                // A compiler in a folder of its own (a wrapper, say) is used with the archiver that others have.
+                // A compiler in a separate folder (a wrapper, for example) is used with an archiver on PATH.
                 .or_else(|| gnu_prefixes(target).into_iter().find_map(|p| on_path(format!("{p}-{tool}"))))
                 .or_else(|| on_path(tool.to_owned()).filter(|_| own_arch))
                 .or_else(|| on_path(format!("llvm-{tool}")))

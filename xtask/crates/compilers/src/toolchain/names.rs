@@ -1,8 +1,9 @@
-//! What distributions and compilers call a target.
+//! The names that distributions and compilers use for a target.
 
 use xtask_triple::{Arch, Env, Libc, Triple};
 
-/// The prefixes under which distributions ship GNU cross compilers: Debian and Fedora first, then the vendors'.
+/// Returns the prefixes under which distributions ship GNU cross compilers: Debian and Fedora first, then
+/// other vendors.
 pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
     let Some((arch, abi)) = gnu_arch(target) else { return Vec::new() };
     if target.libc() != Libc::Glibc {
@@ -19,7 +20,7 @@ pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
     list
 }
 
-/// GNU's name of the architecture and the suffix of the ABI.
+/// Returns GNU's name of the architecture and the suffix of the ABI.
 pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> {
     let abi = match target.env() {
         Env::GnuEabihf | Env::MuslEabihf => "eabihf",
@@ -41,7 +42,7 @@ pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> 
     Some((arch, abi))
 }
 
-/// LLVM's spelling of a Linux target, which clang and zig share: `aarch64-linux-musl`.
+/// Returns LLVM's name of a Linux target, which clang and zig share: `aarch64-linux-musl`.
 pub fn llvm_target(target: &Triple) -> Option<String> {
     let (arch, abi) = gnu_arch(target)?;
     let libc = match target.libc() {
@@ -49,6 +50,6 @@ pub fn llvm_target(target: &Triple) -> Option<String> {
         Libc::Musl => "musl",
         Libc::Other => return None,
     };
-    // GNU says i686, clang takes it, zig says x86.
+    // 32-bit x86 is i686 for GNU and clang. zig calls it x86.
     Some(format!("{arch}-linux-{libc}{abi}"))
 }

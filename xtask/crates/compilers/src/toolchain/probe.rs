@@ -1,5 +1,5 @@
-//! The probe: a candidate counts only after it compiled C, linked a Rust program with it, and, where a runner exists,
-//! the program ran and said the right thing.
+//! The probe of a toolchain. A candidate is accepted only if it compiled C and linked a Rust program with it.
+//! If a runner exists, the program must also run and print the right text.
 
 use std::path::{Path, PathBuf};
 
@@ -19,55 +19,57 @@ mod trial;
 
 pub use trial::LIMIT;
 
-/// Raised when the probe's programs or steps change, so that old verdicts no longer count.
+/// The version of the probe's programs and steps. It is raised when they change, so that old verdicts no
+/// longer count.
 const RECIPE: &str = "probe 5";
 
-/// Raised when what makes up a toolchain's identity changes. Programs are built anew then.
+/// The version of the toolchain identity's recipe. Raising it makes every program build again.
 const IDENTITY: &str = "probe 4";
 
-/// What a probe is made with.
+/// The conditions of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeSetting<'a> {
     /// The target to build for.
     pub target: &'a Triple,
-    /// Its std; none where it is not there yet: the probe then links a C program alone.
+    /// The std of the target. Without it the probe links only a C program.
     pub std: Option<ProbeStd<'a>>,
     /// The runner that starts the linked program.
     pub runner: &'a Runner,
     /// Whether a mode needs C++.
     pub cxx: bool,
-    /// The highest glibc version that the program may require, as `2.31`; none where there is no limit.
+    /// The highest glibc version that the program may require, as `2.31`; none if there is no limit.
     pub glibc: Option<&'a str>,
 }
 
-/// The compiler and the sysroot that the Rust half of the probe is built with.
+/// The compiler and the sysroot for the Rust part of the probe.
 #[derive(Debug, Clone, Copy)]
 pub struct ProbeStd<'a> {
-    /// The rustc that compiles the Rust half.
+    /// The rustc that compiles the Rust part.
     pub rustc: &'a Path,
-    /// The folder for `--sysroot`, where the std is not in rustc's own.
+    /// The folder for `--sysroot`, if the std is not in rustc's own sysroot.
     pub sysroot: Option<&'a Path>,
 }
 
-/// What a probe found.
+/// The result of a probe.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "lowercase")]
 pub enum Verdict {
     /// The toolchain passed its probe.
     Works(Works),
-    /// The toolchain is there and does not work. This is kept, so it has to be a fact about the toolchain.
+    /// The toolchain exists and does not work. This verdict is kept, so it must be a fact about the
+    /// toolchain.
     Broken {
-        /// Which step failed: `start`, `compile`, `archive`, `link`, `run`.
+        /// The step that failed: `start`, `compile`, `archive`, `link`, `run`.
         step: String,
         /// The output of the tool, shortened.
         said: String,
-        /// The command that failed, for someone who wants to try it.
+        /// The command that failed, so that the user can try it.
         command: String,
     },
-    /// A fault of the machine kept the toolchain from being probed. It may work: nothing else is taken instead, and this is
-    /// never kept.
+    /// A fault of the machine prevented the probe. The toolchain may work, so no other one replaces it, and
+    /// this verdict is never kept.
     Unprobed {
-        /// Which step failed, as in [`Verdict::Broken`].
+        /// The step that failed, as in [`Verdict::Broken`].
         step: String,
         /// The fault of the machine.
         fault: String,
@@ -78,27 +80,27 @@ pub enum Verdict {
         /// The command that failed.
         command: String,
     },
-    /// The program that was named is not there.
+    /// The program that the user named does not exist.
     Absent {
-        /// Which, and what is wrong with it.
+        /// The program, and what is wrong with it.
         what: String,
     },
 }
 
-/// What is known of a toolchain that works.
+/// The facts about a toolchain that works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Works {
     /// Name and version, without a path: `gcc 12.2.0`.
     pub version: String,
     /// The identity of the toolchain, as in [`super::Toolchain::id`].
     pub id: String,
-    /// Whether the C++ compiler passed too.
+    /// Whether the C++ compiler passed, too.
     pub cxx: bool,
-    /// The steps that were taken, in words.
+    /// The completed steps, as text for the user.
     pub steps: Vec<String>,
 }
 
-/// Runs the probe in `dir`, which must exist and be empty, with the tools of `candidate`.
+/// Runs the probe of `candidate` with its tools in `dir`, which must exist and be empty.
 pub fn probe(candidate: &Candidate, tools: &WrappedTools, setting: &ProbeSetting, dir: &Path) -> Verdict {
     if let Some(what) = &candidate.absent {
         return Verdict::Absent { what: what.clone() };
@@ -115,7 +117,7 @@ pub fn probe(candidate: &Candidate, tools: &WrappedTools, setting: &ProbeSetting
     steps(candidate, tools, setting, dir).unwrap_or_else(|verdict| verdict)
 }
 
-/// The steps in order; the first that fails is the `Err`.
+/// Runs the steps in order. The first failure is returned as the `Err`.
 fn steps(
     candidate: &Candidate,
     tools: &WrappedTools,
@@ -135,7 +137,8 @@ fn steps(
             steps.push("linked a Rust program with it".to_owned());
             (Some("probe"), cxx)
         }
-        // The first link makes a C library for the kind of program that is linked, and a Rust program is another kind.
+        // The first link makes a C library for the kind of program that it links. A Rust program needs
+        // another kind.
         None if candidate.link.rules().preparation.is_some() => {
             steps.push("linked nothing yet: Rust's std for this target is not here".to_owned());
             (None, setting.cxx.then(|| tools.cxx.as_ref().map(|_| ()).ok_or_else(no_cxx)))
@@ -161,19 +164,20 @@ fn steps(
     Ok(Verdict::Works(Works { version, id, cxx, steps }))
 }
 
-/// Compiles C and archives it, as build scripts do.
+/// Compiles C and archives the object, as build scripts do.
 fn compile(tools: &WrappedTools, setting: &ProbeSetting, trial: &Trial<'_>) -> Result<(), Verdict> {
     let floor = setting.glibc.filter(|_| setting.target.libc() == Libc::Glibc);
     let define =
         floor.and_then(|v| v.split_once('.')).map(|(_, minor)| format!("-DPROBE_GLIBC_MINOR={minor}"));
-    // Headers of another C library often compile, and their inline functions fail only in programs larger than a probe.
+    // C code often compiles with the headers of another C library. Their inline functions fail only in
+    // programs larger than a probe.
     let library = match setting.target.libc() {
         Libc::Glibc => Some("-DPROBE_GLIBC"),
         Libc::Musl => Some("-DPROBE_MUSL"),
         Libc::Other => None,
     };
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
-    // What a build adds, so that a compiler that does not know it is found out here.
+    // Every build adds this option, so the probe must reject a compiler that does not know it.
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", trial.dir.display()));
     trial.run("compile", compile.args(["probe.c", "-o", "probe.o"]))?;
     let Some(ar) = &tools.ar else {
@@ -183,14 +187,14 @@ fn compile(tools: &WrappedTools, setting: &ProbeSetting, trial: &Trial<'_>) -> R
     trial.run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"])).map(|_| ())
 }
 
-/// What came of C++. A toolchain without it still serves a mode that needs C alone.
+/// The outcome of the C++ steps. A toolchain without C++ still serves a mode that needs only C.
 type Cxx = Result<(), String>;
 
 fn no_cxx() -> String {
     "there is no C++ compiler beside the C compiler".into()
 }
 
-/// Takes what is said of a step of C++ that failed. A fault of the machine stays one.
+/// Turns the result of a C++ step into an outcome. A fault of the machine stays an error.
 fn cxx_outcome<T>(ended: Result<T, Verdict>) -> Result<Cxx, Verdict> {
     match ended {
         Ok(_) => Ok(Ok(())),
@@ -199,7 +203,7 @@ fn cxx_outcome<T>(ended: Result<T, Verdict>) -> Result<Cxx, Verdict> {
     }
 }
 
-/// Compiles C++ and archives it.
+/// Compiles C++ and archives the object.
 fn compile_cxx(tools: &WrappedTools, trial: &Trial<'_>) -> Result<Cxx, Verdict> {
     let (Some(cxx), Some(ar)) = (&tools.cxx, &tools.ar) else { return Ok(Err(no_cxx())) };
     let compile = Cmd::new(cxx).args(["-c", "-O1", "-fPIC", "-std=c++11", "probe.cc", "-o", "probe-cxx.o"]);
@@ -208,8 +212,9 @@ fn compile_cxx(tools: &WrappedTools, trial: &Trial<'_>) -> Result<Cxx, Verdict> 
     cxx_outcome(compiled.and_then(|_| trial.run("compile C++", archive)))
 }
 
-/// Links the Rust program, with the C++ in it where that was compiled: by the same link that a build makes, so that a driver
-/// that makes its C++ library for this link finds it again. Where C++ is what fails, the program is linked without.
+/// Links the Rust program, with C++ in it if that was compiled. The link is the same as in a build, so that a
+/// driver that makes its C++ library during this link can use it again later. If C++ makes the link fail, the
+/// program is linked without it.
 fn link_rust(
     link: &Cmd,
     compiled: Option<Cxx>,
@@ -232,14 +237,14 @@ fn link_rust(
     Ok(cxx)
 }
 
-/// Compiles and links a program of C++ alone.
+/// Compiles and links a C++ program.
 fn cxx_program(tools: &WrappedTools, trial: &Trial<'_>) -> Result<Cxx, Verdict> {
     let Some(cxx) = &tools.cxx else { return Ok(Err(no_cxx())) };
     let program = ["-std=c++11", "-DPROBE_CXX_PROGRAM", "probe.cc", "-o", "probe-cxx"];
     cxx_outcome(trial.run("compile C++", Cmd::new(cxx).args(program)))
 }
 
-/// Runs what was linked, where something runs it, and says so.
+/// Runs the linked program if there is a runner, and returns the step as text.
 fn start(runner: &Runner, program: &Path, trial: &Trial<'_>) -> Result<String, Verdict> {
     let cmd = match (runner.command(program), runner) {
         (Some(cmd), _) => cmd,
@@ -260,32 +265,34 @@ fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
         .args(linker.rustflags(target, std.sysroot))
         .arg(format!("-Clinker={}", tools.linker.display()))
-        // As most release profiles: zig makes one C library for stripped programs and one for others, 20 s each.
+        // As in most release profiles. zig makes one C library for stripped programs and another for
+        // unstripped ones, 20 s each.
         .arg("-Cstrip=symbols")
-        // As build scripts hand C over, so that the libraries come in the same order.
+        // The order of arguments in which build scripts pass C libraries, so that the libraries are linked in
+        // the same order.
         .args(["-Lnative=.", "-lm"])
-        // What the user's environment says to rustc is no part of the probe.
+        // The user's rustc flags are not part of the probe.
         .env_remove("RUSTFLAGS")
         .env_remove(super::stand_in::TARGET_DIR)
 }
 
-/// The compiler's name and version from the first line of `--version`, without a path or a distribution's remark:
-/// `aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0` → `gcc 12.2.0`.
+/// Returns the compiler's name and version from the first line of `--version`. A path or a distribution's
+/// remark is left out: `aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0` → `gcc 12.2.0`.
 fn version(candidate: &Candidate, tools: &WrappedTools, trial: &Trial<'_>) -> Result<String, Verdict> {
     if let Some(name) = candidate.link.rules().versioned {
         let said = trial.run("start", Cmd::new(&candidate.cc[0]).arg("version"))?;
         return Ok(format!("{name} {}", said.text()));
     }
-    // A compiler need not know --version; whether it works, the next steps show.
+    // A compiler may not know `--version`. The next steps show whether it works.
     match trial.run("start", Cmd::new(&tools.cc).arg("--version")) {
         Ok(output) => Ok(version_of(&output.text())),
         Err(Verdict::Broken { .. }) => Ok(version_of("")),
-        // The version is part of the toolchain's identity, so that it cannot be left open.
+        // The version is part of the toolchain's identity, so it must not stay unknown.
         Err(verdict) => Err(verdict),
     }
 }
 
-/// Name and version from what a compiler of C says to `--version`: `gcc 12.2.0`.
+/// Returns name and version from the `--version` output of a C compiler: `gcc 12.2.0`.
 pub fn version_of(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let kind = if line.contains("clang") {
@@ -303,7 +310,7 @@ pub fn version_of(text: &str) -> String {
     format!("{kind} {number}")
 }
 
-/// The text outside of parentheses, which is where distributions put their own version numbers.
+/// Returns the text outside of parentheses. Distributions put their own version numbers inside of them.
 fn without_parentheses(text: &str) -> String {
     let mut depth = 0_u32;
     let mut outside = String::new();
@@ -318,11 +325,12 @@ fn without_parentheses(text: &str) -> String {
     outside
 }
 
-/// Digest over what decides the toolchain's output: its drivers' contents, its arguments, its version and the floor.
+/// Returns a digest of everything that decides the toolchain's output: its drivers' contents, its arguments,
+/// its version and the highest glibc that programs may require.
 fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) -> std::io::Result<String> {
     let mut print = Fingerprint::new(IDENTITY).with(version).with(candidate.provider.name());
     for driver in candidate.drivers() {
-        // One that is not there is found out by the next step.
+        // If a driver does not exist, the next step reports it.
         let contents = match digest(Path::new(&driver[0])) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
             contents => contents.unwrap_or_default(),
@@ -332,8 +340,8 @@ fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) ->
     Ok(print.with(setting.glibc.unwrap_or_default()).short())
 }
 
-/// What a verdict is kept under: everything that could change it, seen by stat alone. Where a candidate was found is no part
-/// of it.
+/// Returns the key of a kept verdict. It covers everything that could change the verdict, read by `stat`
+/// alone. The place where a candidate was found is not part of it.
 pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String {
     let Candidate { provider, origin: _, cc, cxx, ar, ranlib, link, absent } = candidate;
     let of_candidate = format!("{provider:?} {cc:?} {cxx:?} {ar:?} {ranlib:?} {link:?} {absent:?}");
@@ -350,11 +358,11 @@ pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String
         print = print.with_stat(program);
     }
     let print = print.with(format!("{:?} {} {:?}", setting.runner, setting.cxx, setting.glibc));
-    // Some link through this program's own filter.
+    // A toolchain with a filter links through this program, so this program is part of the key.
     if candidate.link.rules().filter.is_some() { print.with_stat(this) } else { print }.short()
 }
 
-/// A folder for one probe, removed when dropped.
+/// A folder for one probe. It is removed when dropped.
 #[derive(Debug)]
 pub struct ProbeFolder(pub PathBuf);
 

@@ -1,5 +1,5 @@
-//! The providers: where a C toolchain may come from. Each has its file and one row in the table below; everything that the
-//! rest of the program knows of one, it asks the table for.
+//! The providers of C toolchains. Each has its own file and one row in the table below. The rest of the
+//! program reads every property of a provider from this table.
 
 use std::fmt;
 
@@ -22,27 +22,28 @@ pub mod zig;
 pub struct Definition {
     /// The name that `--providers`, targets.toml and the JSON documents use.
     name: &'static str,
-    /// The one system whose programs it makes; none where it makes those of several.
+    /// The only operating system for which it makes programs; none if it serves several.
     only: Option<Os>,
-    /// Finds its candidates for a target; none where a person names the compiler.
+    /// Finds its candidates for a target; none if the user names the compiler.
     find: Option<fn(&Search) -> Finds>,
-    /// Its compilers of C and C++, without the prefix of a target and without a version. Traps stand in their place, and the
-    /// trace of a build counts their time as C: a compiler that is not named here escapes both.
+    /// The names of its C and C++ compilers, without a target prefix or a version. Traps replace programs
+    /// with these names, and the trace of a build counts their time as C. A compiler that is missing here
+    /// escapes both.
     compilers: &'static [&'static str],
-    /// What setup installs so that it serves a target; none where setup has nothing to install.
+    /// Returns what setup installs to make it serve a target, or none if setup cannot install it.
     supply: fn(&Triple) -> Option<Supply>,
 }
 
-/// What a provider looks for candidates with.
+/// The input of a provider's search for candidates.
 #[derive(Debug, Clone, Copy)]
 pub struct Search<'a> {
-    /// The provider that looks.
+    /// The provider that searches.
     pub provider: Provider,
     /// The target to find candidates for.
     pub target: &'a Triple,
     /// PATH, the variables and the triple of this machine.
     pub host: &'a Host,
-    /// The highest glibc version that a program may ask for, as `2.31`.
+    /// The highest glibc version that a program may require, as `2.31`.
     pub glibc: Option<&'a str>,
     /// Every zig on this machine.
     pub zigs: &'a [Zig],
@@ -53,16 +54,16 @@ pub struct Search<'a> {
 pub struct Finds {
     /// The candidates, the best first.
     pub candidates: Vec<Candidate>,
-    /// What was looked for, for a person who asks why there is none; none where the target is not for this provider.
+    /// What was searched, to explain an empty result. None if the provider does not serve the target.
     pub looked_for: Option<String>,
 }
 
-/// What setup can install.
+/// Something that setup can install.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Supply {
-    /// The Python package `ziglang`, into the cache folder.
+    /// The Python package `ziglang`, installed into the cache folder.
     Zig,
-    /// A package of the system, by its name in each package manager.
+    /// A package of the system, with its name in each package manager.
     Package {
         /// The name of the package for Debian's apt.
         apt: &'static str,
@@ -75,7 +76,7 @@ pub enum Supply {
 
 macro_rules! table {
     ($($(#[$doc:meta])* $provider:ident = $definition:expr,)*) => {
-        /// Where a toolchain comes from. The order is that in which they are tried.
+        /// The provider of a toolchain. The variants are in the order in which they are tried.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Provider { $($(#[$doc])* $provider,)* }
 
@@ -91,11 +92,11 @@ macro_rules! table {
 }
 
 table! {
-    /// `CC_<triple>` or `TARGET_CC` (`CC` and `HOST_CC` too where the target is the host).
+    /// `CC_<triple>` or `TARGET_CC`. If the target is the host, also `CC` and `HOST_CC`.
     Env = env::ENV,
-    /// `cc` in targets.toml, as a program.
+    /// A program that `cc` in targets.toml names.
     Config = config::CONFIG,
-    /// The host's own compiler, where the target is the host.
+    /// The host's own compiler, if the target is the host.
     Host = host::HOST,
     /// A GNU cross gcc.
     Gnu = gnu::GNU,
@@ -105,55 +106,57 @@ table! {
     Clang = clang::CLANG,
     /// The gcc of MinGW-w64.
     Mingw = mingw::MINGW,
-    /// The C compiler that zig brings, `zig cc`.
+    /// The C compiler of zig, `zig cc`.
     Zig = zig::ZIG,
 }
 
 impl Provider {
-    /// The name that `--providers`, targets.toml and the JSON documents use.
+    /// Returns the name that `--providers`, targets.toml and the JSON documents use.
     pub fn name(self) -> &'static str {
         self.definition().name
     }
 
-    /// The provider of that name.
+    /// Returns the provider with this name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|p| p.name() == name)
     }
 
-    /// The providers that help and errors name: those that make programs for a system whose targets can be built.
+    /// Returns the providers that help and errors list: those for operating systems whose targets can be
+    /// built.
     pub fn offered() -> impl Iterator<Item = Self> + Clone {
         let supported = |os| system::named(os).targets.is_some();
         Self::ALL.iter().copied().filter(move |p| p.definition().only.is_none_or(supported))
     }
 
-    /// The names that `cc` in targets.toml takes, of those that are offered.
+    /// Returns the provider names that `cc` in targets.toml accepts.
     pub fn choices() -> impl Iterator<Item = &'static str> + Clone {
         Self::offered().filter(|provider| !provider.is_explicit()).map(Self::name)
     }
 
-    /// Whether a person names its compiler, so that it is the only candidate and nothing replaces it.
+    /// Whether the user names its compiler. That compiler is then the only candidate, and no other replaces
+    /// it.
     pub fn is_explicit(self) -> bool {
         self.definition().find.is_none()
     }
 
-    /// Says that it makes no programs for the system of a target; none where it may.
+    /// Returns the reason why it makes no programs for the target's operating system, or none if it does.
     pub fn elsewhere(self, target: &Triple) -> Option<String> {
         let system = system::named(self.definition().only.filter(|os| *os != target.os())?);
         let missing = if system.targets.is_none() { ", which is not supported yet" } else { "" };
         Some(format!("{self} makes programs for {} alone{missing}", system.name))
     }
 
-    /// Its candidates for a target, and what was looked for.
+    /// Returns its candidates for a target, and what was searched.
     pub(super) fn find(search: &Search) -> Finds {
         search.provider.definition().find.map(|find| find(search)).unwrap_or_default()
     }
 
-    /// Its compilers of C and C++, without the prefix of a target and without a version.
+    /// Returns the names of its C and C++ compilers, without a target prefix or a version.
     pub fn compilers(self) -> &'static [&'static str] {
         self.definition().compilers
     }
 
-    /// What setup installs so that it serves a target.
+    /// Returns what setup installs to make it serve a target.
     pub fn supply(self, target: &Triple) -> Option<Supply> {
         (self.definition().supply)(target)
     }
@@ -166,8 +169,8 @@ impl fmt::Display for Provider {
 }
 
 impl Search<'_> {
-    /// Finds the first of these compilers on PATH; each may have arguments. Files of these names that are not executable come
-    /// before it, as candidates that say so.
+    /// Finds the first of these compilers on PATH; each may have arguments. Files with these names that are
+    /// not executable are reported as candidates before it.
     fn on_path<S: AsRef<str>>(&self, compilers: &[S]) -> Finds {
         let compilers: Vec<&str> = compilers.iter().map(AsRef::as_ref).collect();
         let mut finds = Finds::default();
@@ -185,7 +188,7 @@ impl Search<'_> {
         finds
     }
 
-    /// The candidate that is the compiler `command`, which may have arguments.
+    /// Makes a candidate from the compiler `command`, which may have arguments.
     fn named(&self, origin: String, command: &str) -> Candidate {
         named(self.provider, origin, command, self.target, self.host)
     }

@@ -1,4 +1,4 @@
-//! What runs a program built for a target on this machine: the machine itself or qemu's user mode emulation.
+//! The runner of a target's programs on this machine: the machine itself, or qemu's user mode emulation.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::{Arch, Env, Libc, Triple, system};
 
-/// How a target's programs are run here.
+/// The ways to run a target's programs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Runner {
     /// The machine runs the programs itself.
@@ -16,18 +16,18 @@ pub enum Runner {
     Qemu {
         /// The path of the emulator's program.
         program: PathBuf,
-        /// Where the target's dynamic loader and libraries lie (`-L`); none where programs are static.
+        /// The folder of the target's dynamic loader and libraries (`-L`); none if programs are static.
         sysroot: Option<PathBuf>,
     },
     /// The programs cannot be run on this machine.
     None {
-        /// What is missing to run them, in words.
+        /// The missing part, as text for the user.
         reason: String,
     },
 }
 
 impl Runner {
-    /// The name that the JSON documents use.
+    /// Returns the name that the JSON documents use.
     pub fn name(&self) -> Option<&'static str> {
         match self {
             Runner::Native => Some("native"),
@@ -36,7 +36,7 @@ impl Runner {
         }
     }
 
-    /// The command that runs `program`.
+    /// Returns the command that runs `program`.
     pub fn command(&self, program: &Path) -> Option<Cmd> {
         match self {
             Runner::Native => Some(Cmd::new(program)),
@@ -49,7 +49,7 @@ impl Runner {
         }
     }
 
-    /// The words for `CARGO_TARGET_<T>_RUNNER`; none where the machine runs the programs itself.
+    /// Returns the words for `CARGO_TARGET_<T>_RUNNER`, or none if the machine runs the programs itself.
     pub fn words(&self) -> Option<Vec<String>> {
         let cmd = self.command(Path::new("")).filter(|_| matches!(self, Runner::Qemu { .. }))?;
         let mut words = vec![cmd.program.to_string_lossy().into_owned()];
@@ -58,10 +58,10 @@ impl Runner {
     }
 }
 
-/// Finds the runner for a target. Looks at files only.
+/// Finds the runner for a target. It looks at files only.
 pub fn find(target: &Triple, host: &Host) -> Runner {
     let missing = |reason: String| Runner::None { reason };
-    // Wherever its loader lies: this program runs here, too.
+    // No loader is needed as proof: this program runs on the same target.
     if *target == host.triple {
         return Runner::Native;
     }
@@ -89,24 +89,24 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
     }
 }
 
-/// Whether this machine has what loads the dynamic programs of a target.
+/// Whether this machine has the loader for the dynamic programs of a target.
 pub fn has_loader(target: &Triple) -> bool {
     loader(target).is_some_and(|loader| sysroot(target, loader).is_some())
 }
 
-/// The folder that a target's loader lies in, by its path from there.
+/// Returns the root folder in which the target's loader lies. `loader` is the path inside of it.
 fn sysroot(target: &Triple, loader: &str) -> Option<PathBuf> {
     sysroots(target).into_iter().find(|root| root.join(loader).exists())
 }
 
-/// Where Linux distributions keep the libraries of another architecture.
+/// Returns the folders in which Linux distributions keep the libraries of another architecture.
 fn sysroots(target: &Triple) -> Vec<PathBuf> {
     let mut roots = vec![PathBuf::from("/")];
     roots.extend(gnu_prefixes(target).iter().map(|p| Path::new("/usr").join(p)));
     roots
 }
 
-/// qemu's name of an architecture (`qemu-<name>`).
+/// Returns qemu's name of an architecture (`qemu-<name>`).
 pub fn qemu_arch(arch: Arch) -> Option<&'static str> {
     Some(match arch {
         Arch::X86_64 => "x86_64",
@@ -121,8 +121,8 @@ pub fn qemu_arch(arch: Arch) -> Option<&'static str> {
     })
 }
 
-/// The dynamic loader of glibc (<https://sourceware.org/glibc/wiki/ABIList>), relative to its root; for musl any text,
-/// since its programs are static.
+/// Returns the dynamic loader of glibc (<https://sourceware.org/glibc/wiki/ABIList>), relative to its root.
+/// For musl it is empty, because its programs are static.
 fn loader(target: &Triple) -> Option<&'static str> {
     Some(match (target.env(), target.arch()) {
         (Env::Musl | Env::MuslEabi | Env::MuslEabihf, _) => "",

@@ -1,5 +1,6 @@
-//! What this program does when it stands in front of a compiler or linker: in front of drivers whose arguments it filters, and
-//! in front of the linker where host and target are one triple. Called by the scripts that [`super::wrapper`] writes.
+//! The calls in which this program runs instead of a compiler or linker. It filters the arguments of some
+//! drivers. It also stands before the linker if host and target are the same triple. The scripts of
+//! [`super::wrapper`] make these calls.
 
 use std::path::{Path, PathBuf};
 
@@ -15,39 +16,40 @@ mod response;
 
 pub(super) use response::LongLine;
 
-/// The way through a [`Filter`] of a C compiler. Behind the filter's word a wrapper gives `<link|compile> <triple> <folder> <n>
-/// <n driver words…> <arguments…>`.
+/// The word for a call of a [`Filter`] as a C compiler. A wrapper passes after the filter's word:
+/// `<link|compile> <triple> <folder> <n> <n driver words…> <arguments…>`.
 pub const COMPILE: &str = "compile";
-/// The way through a [`Filter`] of a linker.
+/// The word for a call of a [`Filter`] as a linker.
 pub const LINK: &str = "link";
 
-/// The folder under which Cargo puts the outputs for targets, one folder a triple, set for every build. What is linked
-/// elsewhere is for the host.
+/// The folder in which Cargo puts the outputs for targets, one folder for each triple. Every build sets it. A
+/// link with its output elsewhere is for the host.
 pub const TARGET_DIR: &str = "XTASK_TARGET_DIR";
-/// The host's own compiler, as the linker of host units, set for every build.
+/// The host's own compiler, which links the host's programs. Every build sets it.
 pub const HOST_CC: &str = "XTASK_HOST_CC";
 
-/// Options for every compilation for a target that no variable of flags can hold, a line each.
+/// Options for every compilation for a target, one per line. They do not fit into the variables for flags.
 pub const PATH_MAPS: &str = "XTASK_PATH_MAPS";
 
-/// First argument of the linker of a target: `__link <triple> <arguments…>`. Programs for the target are linked by what
-/// [`mapped_link::linker_variable`] names. Where target and host are one triple, which has one variable for both, those for
-/// the host are linked by [`HOST_CC`].
+/// The first argument of a target's linker: `__link <triple> <arguments…>`. Programs for the target are
+/// linked with the program in [`mapped_link::linker_variable`]. If target and host are the same triple, they
+/// share one variable, and programs for the host are linked with [`HOST_CC`].
 pub const HOST_OR_TARGET: &str = "__link";
-/// First argument in front of `rust-lld`, which gets what a linker takes: `__lld <arguments…>`.
+/// The first argument of a call instead of `rust-lld`, which gets a linker's arguments: `__lld <arguments…>`.
 pub const RUST_LLD: &str = "__lld";
-/// The `rust-lld` of a build.
+/// The variable with the path of the `rust-lld` of a build.
 pub const RUST_LLD_PROGRAM: &str = "XTASK_RUST_LLD";
-/// The file in which the linkers of a build write down what they leave out, one JSON document a line. A linker runs deep inside
-/// a build, where nobody reads what it prints.
+/// The variable with the file in which linkers record the arguments that they leave out, one JSON document
+/// per line. Nobody reads the output of a linker inside a build.
 pub const LEFT_OUT: &str = "XTASK_LEFT_OUT";
 
-/// Whether one of these variables of the build has a value.
+/// Whether one of these environment variables has a value.
 pub(super) fn any_set(names: &[&str]) -> bool {
     names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
-/// Takes over if the arguments ask for it; returns the exit code.
+/// Runs instead of a compiler or linker, if the arguments ask for it. Returns the exit code, or none if they
+/// do not.
 pub fn take_over(args: &[String]) -> Option<u8> {
     let (word, args) = args.split_first()?;
     match word.as_str() {
@@ -59,16 +61,16 @@ pub fn take_over(args: &[String]) -> Option<u8> {
     filters.find(|filter| filter.word == word).map(|filter| filtered(filter, args))
 }
 
-/// A call of a compiler or linker in whose place this program runs.
+/// A call of a compiler or linker that this program handles.
 #[derive(Debug, Clone)]
 pub struct DriverCall<'a> {
-    /// The program with the arguments that make it what it is.
+    /// The program with its fixed arguments.
     pub driver: &'a [String],
-    /// The target that it works for.
+    /// The target of the call.
     pub target: &'a Triple,
-    /// The folder of the wrapper, for what is learned of the driver.
+    /// The folder of the wrapper. Answers of the driver are kept there.
     pub folder: &'a Path,
-    /// The arguments of the caller. Those of a linker are read from the files that hold them.
+    /// The arguments of the caller. For a linker, response files are expanded.
     pub args: Vec<String>,
 }
 
@@ -97,13 +99,13 @@ fn filtered(filter: &Filter, args: &[String]) -> u8 {
         Err(error) => return unreadable(&error),
     };
     if let Some(cc) = built_for_host(target, output(&expanded).as_deref()) {
-        // As they came: what filled a file may not fit a command line.
+        // The original arguments: the content of a response file may not fit on a command line.
         return Cmd::new(cc).args(rest).replace();
     }
     (filter.link)(&call(expanded))
 }
 
-/// Runs `rust-lld` with what it takes of the arguments.
+/// Runs `rust-lld` with the arguments that it accepts.
 fn rust_lld(args: &[String]) -> u8 {
     let Some(program) = std::env::var_os(RUST_LLD_PROGRAM) else { return usage(RUST_LLD) };
     let args = match response::expand(args) {
@@ -120,14 +122,14 @@ fn unreadable(error: &std::io::Error) -> u8 {
     1
 }
 
-/// Writes down what a linker was not given.
+/// Records the arguments that a linker did not get.
 pub(super) fn note(left_out: &[LeftOutArgument]) {
     if let Some(file) = std::env::var_os(LEFT_OUT) {
         write_notes(Path::new(&file), left_out);
     }
 }
 
-/// Says what failed, and returns the exit code for it.
+/// Prints an error, and returns the exit code for it.
 pub(super) fn failed(error: impl std::fmt::Display) -> u8 {
     eprintln!("xtask: {error}");
     1
@@ -154,13 +156,14 @@ fn host_or_target(args: &[String]) -> u8 {
     MappedLink { request, linker, args: rest, expanded: &expanded, records: &records }.run()
 }
 
-/// The file that a linker is to make.
+/// Returns the path of the linker's output.
 fn output(args: &[String]) -> Option<PathBuf> {
     args.iter().position(|a| a == "-o").and_then(|i| args.get(i + 1)).map(PathBuf::from)
 }
 
-/// zig never builds for the host: where what is made does not lie under the target's own folder, the host's compiler is
-/// named. It matters where the target is the host, since both then have the same variables.
+/// Returns the host's compiler if an output does not lie in the target's own folder. Such an output is for
+/// the host, and zig never builds for the host. This happens if the target is the host: both then read the
+/// same variables.
 fn built_for_host(triple: &Triple, made: Option<&Path>) -> Option<PathBuf> {
     let dir = PathBuf::from(std::env::var_os(TARGET_DIR)?).join(triple.as_str());
     let cc = std::env::var_os(HOST_CC)?;

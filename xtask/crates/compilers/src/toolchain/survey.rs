@@ -1,5 +1,6 @@
-//! The survey: for each target, which candidates were tried, what each probe said, and which toolchain was chosen.
-//! Verdicts are kept in the cache folder, so that a plan costs no probe while nothing changed.
+//! The survey of toolchains. For each target it says which candidates were probed, the result of each probe,
+//! and which toolchain was chosen. Verdicts are kept in the cache folder, so that a plan probes again only
+//! after a change.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,26 +24,26 @@ use xtask_triple::Triple;
 /// The input of the survey for one target.
 #[derive(Debug, Clone)]
 pub struct SurveyInput<'a> {
-    /// What the probe is made with.
+    /// The conditions of the probe.
     pub setting: ProbeSetting<'a>,
-    /// Where toolchains may come from.
+    /// The restrictions on the toolchain.
     pub wish: Wish,
 }
 
-/// What the survey found for one target.
+/// The result of the survey for one target.
 #[derive(Debug, Clone)]
 pub struct Survey {
-    /// The candidates that were tried, in order, each with its verdict.
+    /// The candidates that were probed, in order, each with its verdict.
     pub tried: Vec<(Candidate, Verdict)>,
-    /// The candidates that were not tried, which are there.
+    /// The candidates that exist but were not probed.
     pub untried: Vec<Candidate>,
-    /// The providers that had no candidate to try.
+    /// The providers without a candidate.
     pub nothing: Vec<Nothing>,
-    /// The first toolchain that works; none where none does.
+    /// The first toolchain that works, if there is one.
     pub chosen: Option<Toolchain>,
 }
 
-/// A toolchain that a fault of the machine kept from being probed.
+/// A toolchain whose probe was prevented by a fault of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Unprobed<'a> {
     /// The toolchain.
@@ -66,18 +67,18 @@ pub struct SurveyPaths<'a> {
     pub zigs: &'a [Zig],
 }
 
-/// How many candidates the survey tries.
+/// How many candidates the survey probes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Depth {
-    /// No candidate: those that there are, by their names, as setup needs before it installs what they need.
+    /// No candidate. They are only listed. Setup needs this before it installs what they require.
     Names,
-    /// The candidates up to the first that works, as a plan needs.
+    /// The candidates up to the first that works. A plan needs this.
     First,
-    /// Every candidate, as `explain` shows.
+    /// Every candidate. `explain` shows them.
     All,
 }
 
-/// Surveys all targets, as many at once as there are cores.
+/// Surveys all targets, in parallel on all cores.
 pub fn survey(
     questions: &BTreeMap<Triple, SurveyInput>,
     host: &Host,
@@ -102,16 +103,17 @@ pub fn survey(
     side_by_side(list, workers, answer).into_iter().collect()
 }
 
-/// The progress that a survey shows, and the warnings that it has given.
+/// The progress display of a survey, and the warning that it gives once.
 struct SurveyProgress<'a> {
     ui: &'a Ui,
     /// The number of targets that are surveyed.
     total: usize,
     /// The number of targets that are done.
     done: AtomicUsize,
-    /// The progress task, which begins with the first probe: most surveys know all verdicts.
+    /// The progress task. It begins with the first probe, because most surveys find all verdicts in the
+    /// cache.
     task: OnceLock<Task>,
-    /// Whether the warning was given that verdicts cannot be kept.
+    /// Whether the warning about verdicts that cannot be kept was given.
     told: Once,
 }
 
@@ -163,7 +165,8 @@ fn one(
                     && !open
                 {
                     let toolchain = toolchain(&candidate, tools, works);
-                    // The first that works; where C++ is needed, the first that has it, if any has.
+                    // The first toolchain that works. If C++ is needed, the first one that has it, or else
+                    // the first one.
                     if survey.chosen.is_none() || !enough && toolchain.cxx.is_some() {
                         survey.chosen = Some(toolchain);
                     }
@@ -172,7 +175,7 @@ fn one(
             }
             Err(error) => Verdict::without_files(&error),
         };
-        // It may be the one to take, so that none behind it is.
+        // This candidate might be the right choice, so no later one is chosen.
         open |= !enough && matches!(verdict, Verdict::Unprobed { .. });
         survey.tried.push((candidate, verdict));
     }
@@ -206,7 +209,7 @@ fn verdict(
     let dir = places.cache.join("probes");
     let file = dir.join(format!("{key}.json"));
     let broken = dir.join(format!("{key}-{}.json", surroundings(question.setting.target, host)));
-    // An unreadable or old verdict is no verdict: the probe is made again.
+    // A kept verdict that cannot be read is ignored, and the probe runs again.
     for file in [&file, &broken] {
         if let Some(known) = std::fs::read(file).ok().and_then(|text| serde_json::from_slice(&text).ok()) {
             return known;
@@ -226,7 +229,7 @@ fn verdict(
     };
     let text = serde_json::to_vec_pretty(&verdict).unwrap_or_default();
     if let Err(error) = xtask_files::write(&file, &text) {
-        // It costs the time of a probe in every run, and nothing else.
+        // The only effect is that every run probes again.
         talk.told.call_once(|| {
             let help = "set XTASK_CACHE_DIR to a folder that can be written";
             talk.ui.warn(format!(
@@ -238,11 +241,11 @@ fn verdict(
     verdict
 }
 
-/// A new folder to probe in: in the cache, else where wrappers are.
+/// Makes a new folder for a probe, in the cache or else in the folder of the wrappers.
 fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<ProbeFolder> {
     let make = |dir: &Path| {
         let place = dir.join(name);
-        // What a process of the same number left behind when it was killed, and others long ago.
+        // Remove the leftovers of a killed process with the same number, and old leftovers of others.
         let _ = std::fs::remove_dir_all(&place);
         sweep(dir);
         xtask_files::folder(&place).map(|()| ProbeFolder(place))
@@ -250,13 +253,13 @@ fn scratch(name: &str, cache: &Path, wrappers: &Path) -> Result<ProbeFolder> {
     make(cache).or_else(|_| make(wrappers))
 }
 
-/// How the names of folders to probe in end.
+/// The suffix of the names of probe folders.
 const PROBING: &str = ".tmp";
 
-/// No probe takes as long.
+/// Far longer than any probe takes.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Removes the folders of probes that were killed.
+/// Removes the folders of killed probes.
 fn sweep(dir: &Path) {
     for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
         let old = entry
@@ -269,8 +272,9 @@ fn sweep(dir: &Path) {
     }
 }
 
-/// What can mend a compiler that itself stays the same: a package that brings its headers, its libraries or its
-/// assembler changes one of these folders. "Broken" holds only while none of them changed.
+/// Returns a fingerprint of folders that can repair a compiler without changing it. A package with its
+/// headers, libraries or assembler changes one of these folders. The verdict "broken" holds only while none
+/// of them changes.
 fn surroundings(target: &Triple, host: &Host) -> String {
     let usr = Path::new("/usr");
     let own = gnu_prefixes(target).into_iter().flat_map(|prefix| {
@@ -282,8 +286,8 @@ fn surroundings(target: &Triple, host: &Host) -> String {
 }
 
 impl Survey {
-    /// The toolchain that a fault of the machine kept from being probed, and that may be the one to take: where none was
-    /// chosen, or none with C++ where that is needed.
+    /// Returns a toolchain whose probe was prevented by a fault of the machine, and which might be the right
+    /// choice. None if a toolchain was chosen that has C++ or does not need it.
     pub fn unprobed(&self, cxx: bool) -> Option<Unprobed<'_>> {
         let has = |toolchain: &Toolchain| !cxx || toolchain.cxx.is_some();
         self.tried.iter().filter(|_| !self.chosen.as_ref().is_some_and(has)).find_map(
@@ -294,7 +298,8 @@ impl Survey {
         )
     }
 
-    /// One line for each candidate and each provider that had none: what was tried and what was found.
+    /// Returns one line for each candidate and for each provider without one: what was tried and what was
+    /// found.
     pub fn lines(&self) -> Vec<String> {
         let tried = self.tried.iter().map(|(candidate, verdict)| {
             let what = match verdict {
@@ -312,7 +317,7 @@ impl Survey {
     }
 }
 
-/// The runner of each target, found once.
+/// Returns the runner of each target.
 pub fn runners<'t>(targets: impl IntoIterator<Item = &'t Triple>, host: &Host) -> BTreeMap<Triple, Runner> {
     targets.into_iter().map(|t| (t.clone(), super::runner::find(t, host))).collect()
 }

@@ -1,5 +1,5 @@
-//! Wrappers: one absolute path for a driver that is a program with arguments. Build systems split such a command line
-//! each in its own way, and CMake keeps only its first word; a wrapper has no words to split.
+//! Wrappers: scripts that give one absolute path to a driver with arguments. Build systems split a command
+//! line in different ways, and CMake keeps only its first word. A path needs no splitting.
 
 use std::path::{Path, PathBuf};
 
@@ -10,35 +10,36 @@ use xtask_files as files;
 use xtask_files::error::Result;
 use xtask_triple::Triple;
 
-/// The tools of a candidate as single paths, wrapped where need be.
+/// The tools of a candidate as single paths. Drivers with arguments are wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WrappedTools {
     /// The path of the C compiler.
     pub cc: PathBuf,
-    /// The path of the C++ compiler, where there is one.
+    /// The path of the C++ compiler, if there is one.
     pub cxx: Option<PathBuf>,
-    /// The path of the archiver (`ar`), where there is one.
+    /// The path of the archiver (`ar`), if there is one.
     pub ar: Option<PathBuf>,
-    /// The path of the archive indexer (`ranlib`), where there is one.
+    /// The path of the archive indexer (`ranlib`), if there is one.
     pub ranlib: Option<PathBuf>,
     /// The path of the linker that rustc starts.
     pub linker: PathBuf,
 }
 
-/// Names a wrapper's contents; raised when what a wrapper does changes.
+/// The version of the wrappers' contents. It is raised when they change.
 const RECIPE: &str = "wrapper 5";
 
-/// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this program,
-/// which filters what rustc gives to zig. The folder's name is made of what the wrappers hold, so that they never
-/// change once they are there.
+/// Makes the wrappers that `candidate` needs under `dir` and returns its tools. `this` is the path of this
+/// program, which filters rustc's arguments for zig. The folder's name is derived from the contents of the
+/// wrappers, so an existing wrapper never changes.
 ///
 /// # Errors
-/// Where a wrapper cannot be written.
+/// A wrapper cannot be written.
 pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) -> Result<WrappedTools> {
     let all = [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref(), candidate.ranlib.as_ref()];
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
-    // What is learned of a driver lies beside its wrappers.
+    // Answers of a filtered driver are kept beside its wrappers, so the driver's file is part of the folder's
+    // name.
     let print = if candidate.link.rules().filter.is_some() {
         print.with_stat(Path::new(&candidate.cc[0]))
     } else {
@@ -46,7 +47,8 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     };
     let dir = dir.join(format!("{target}-{}-{}", candidate.provider, print.short()));
     let rules = candidate.link.rules();
-    // Some drivers are reached through this program, which takes out what they do not understand.
+    // A filtered driver is called through this program, which removes the arguments that the driver does not
+    // accept.
     let filtered = |word: &str, way: &str, driver: &Driver| {
         let me = this.to_string_lossy().into_owned();
         let folder = dir.to_string_lossy().into_owned();
@@ -63,7 +65,8 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     let cc = compiler("cc", &candidate.cc)?;
     let linker = match &rules.filter {
         None => cc.clone(),
-        // rustc reads the flavour of its arguments off the name: `ld` and `link` would get other ones.
+        // rustc derives the linker flavour from the file name. The names `ld` and `link` would get arguments
+        // of other flavours.
         Some(filter) => tool(&format!("{}-cc", rules.name), &filtered(filter.word, LINK, &candidate.cc))?,
     };
     Ok(WrappedTools {
@@ -75,7 +78,7 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
     })
 }
 
-/// A single path for `driver`: its program where it has no arguments, else a script that adds them.
+/// Returns a single path for `driver`: its program if it has no arguments, otherwise a script that adds them.
 fn wrap(script: &Path, driver: &Driver) -> Result<PathBuf> {
     if driver.len() == 1 {
         return Ok(PathBuf::from(&driver[0]));
@@ -84,17 +87,18 @@ fn wrap(script: &Path, driver: &Driver) -> Result<PathBuf> {
     Ok(script.to_owned())
 }
 
-/// A script that replaces itself by `words` and its own arguments.
+/// Returns a script that replaces itself by the program in `words`, with its own arguments appended.
 pub fn script_of(words: &[String]) -> String {
     let mut cmd = xtask_process::exec::Cmd::new(&words[0]);
     cmd.args.extend(words[1..].iter().map(Into::into));
     format!("#!/bin/sh\nexec {} \"$@\"\n", cmd.line())
 }
 
-/// Writes an executable file, by staging and rename, unless it is there with these contents.
+/// Writes an executable file, unless it exists with the same contents. It is written under a temporary name
+/// and renamed.
 ///
 /// # Errors
-/// Where the file or its folder cannot be written.
+/// The file or its folder cannot be written.
 pub fn executable(file: &Path, text: &str) -> Result<()> {
     if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(());

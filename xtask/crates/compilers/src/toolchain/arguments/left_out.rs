@@ -1,5 +1,5 @@
-//! What a linker was not given, and why. A linker runs deep inside a build, where nobody reads what it prints: what is left out
-//! is written into a file, and said when the build has ended.
+//! The arguments that were kept from a linker, and why. Nobody reads the output of a linker inside a build.
+//! So the arguments are written to a file and reported after the build.
 
 use std::fmt;
 use std::io::Write as _;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use super::LinkArgument;
 
-/// An argument that a linker was not given.
+/// An argument that a linker did not get.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LeftOutArgument {
     /// The argument as it was written.
     pub argument: String,
     /// Why it was left out.
     pub reason: LeftOutReason,
-    /// The linker that links without it: `rust-lld`, `zig`.
+    /// The linker that links without the argument: `rust-lld`, `zig`.
     pub linker: String,
 }
 
@@ -24,29 +24,29 @@ pub struct LeftOutArgument {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum LeftOutReason {
-    /// It chooses another linker.
+    /// The argument chooses another linker.
     OtherLinker,
-    /// It asks for a runtime that the linker does not have.
+    /// The argument asks for a runtime that the linker does not have.
     Runtime,
-    /// rustc and the toolchain decide it.
+    /// rustc and the toolchain have already decided what the argument sets.
     Decided,
-    /// It is for a compiler.
+    /// The argument is for a compiler.
     Compiler,
     /// The library is part of the C library or of Rust's std.
     InLibc,
-    /// It changes nothing in the program.
+    /// The argument changes nothing in the program.
     NoEffect,
 }
 
 impl LeftOutReason {
-    /// Whether a person has to know: what the argument asks for does not happen.
+    /// Whether the user must be told, because the effect of the argument is lost.
     pub fn matters(self) -> bool {
         matches!(self, Self::OtherLinker | Self::Runtime)
     }
 }
 
 impl LeftOutArgument {
-    /// Says that `argument` is left out.
+    /// Records that `argument` is left out, with the reason and the linker.
     pub(in crate::toolchain) fn new(argument: &LinkArgument, reason: LeftOutReason, linker: &str) -> Self {
         Self { argument: argument.line(), reason, linker: linker.to_owned() }
     }
@@ -77,19 +77,19 @@ impl fmt::Display for LeftOutArgument {
     }
 }
 
-/// Writes down what was left out. That it cannot be written is no reason to fail: the program is the same.
+/// Appends the left-out arguments to a file. A write error is ignored: it does not change the program.
 pub(in crate::toolchain) fn write_notes(file: &Path, left_out: &[LeftOutArgument]) {
     let lines: Vec<String> = left_out.iter().filter_map(|it| serde_json::to_string(it).ok()).collect();
     if lines.is_empty() {
         return;
     }
     if let Ok(mut file) = std::fs::OpenOptions::new().create(true).append(true).open(file) {
-        // One write in append mode: linkers that run side by side do not mix their lines.
+        // One write in append mode, so that the lines of linkers that run in parallel do not mix.
         let _ = file.write_all((lines.join("\n") + "\n").as_bytes());
     }
 }
 
-/// Everything that was written down in a file, each thing once. Lines that are none are passed over.
+/// Returns the arguments that were recorded in a file, each once. Lines that cannot be read are skipped.
 pub fn read_notes(file: &Path) -> Vec<LeftOutArgument> {
     let text = std::fs::read_to_string(file).unwrap_or_default();
     let all: std::collections::BTreeSet<LeftOutArgument> =

@@ -1,5 +1,6 @@
-//! What `rust-lld` gets where rustc starts it without a driver. rustc's own arguments are a linker's; those of build scripts,
-//! of `rustflags` and of attributes are written for a driver, which links Rust programs nearly everywhere else.
+//! The arguments of `rust-lld` when rustc starts it without a driver. rustc itself then writes arguments for
+//! a linker. But build scripts, `rustflags` and attributes write arguments for a driver, because a driver
+//! links most other Rust programs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,20 +8,21 @@ use super::left_out::{LeftOutArgument, LeftOutReason};
 use super::table::{self, Meaning};
 use super::{LinkArgument, LinkArgumentKind};
 
-/// How the notes call it.
+/// The name of this linker in the notes about left-out arguments.
 const NAME: &str = "rust-lld";
 
-/// What a linker is started with, and without.
+/// The arguments of a linker, and those that it does not get.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkLine {
     /// The arguments, in the linker's own grammar.
     pub args: Vec<String>,
-    /// What is left out of those that were given.
+    /// The arguments that were given but are left out.
     pub left_out: Vec<LeftOutArgument>,
 }
 
-/// Turns the arguments of a link into those of `rust-lld`. `exists` says whether a file is there: a library with a name that
-/// musl has for others' sake is left out where no folder has a file of that name.
+/// Turns the arguments of a link into those of `rust-lld`. `exists` says whether a file exists. A library
+/// whose content is in musl or std is left out; some of these names are kept if a library folder has such a
+/// file.
 pub fn arguments(args: Vec<LinkArgument>, exists: &dyn Fn(&Path) -> bool) -> LinkLine {
     let folders = folders(&args);
     let found = |name: &str| folders.iter().any(|folder| exists(&folder.join(format!("lib{name}.a"))));
@@ -35,7 +37,7 @@ pub fn arguments(args: Vec<LinkArgument>, exists: &dyn Fn(&Path) -> bool) -> Lin
     line
 }
 
-/// Why an argument is left out; none where it is not.
+/// Returns why an argument is left out, or none if it is kept.
 fn reason(argument: &LinkArgument, found: &dyn Fn(&str) -> bool) -> Option<LeftOutReason> {
     match argument.kind {
         LinkArgumentKind::Common => None,
@@ -46,7 +48,7 @@ fn reason(argument: &LinkArgument, found: &dyn Fn(&str) -> bool) -> Option<LeftO
         }
         LinkArgumentKind::Linker => {
             let name = table::bare(argument.name());
-            // `--threads` takes a number here, as `--threads=4`.
+            // `rust-lld` accepts `--threads=4`, and no `--threads` without a number.
             let refused = !TAKEN.contains(&name) && !argument.name().starts_with("--threads=");
             (table::has_no_effect(argument.name()) && refused).then_some(LeftOutReason::NoEffect)
         }
@@ -54,15 +56,15 @@ fn reason(argument: &LinkArgument, found: &dyn Fn(&str) -> bool) -> Option<LeftO
     }
 }
 
-/// Why an option of a driver is left out, where another linker than a driver's is started.
+/// Returns why an option for a driver is left out when a linker is started instead of a driver.
 pub(in crate::toolchain) fn driver_reason(
     argument: &LinkArgument,
     meaning: Meaning,
 ) -> Option<LeftOutReason> {
     match meaning {
-        // This linker is that one.
+        // `rust-lld` is lld.
         Meaning::OtherLinker if argument.name() == "-fuse-ld=lld" => Some(LeftOutReason::Decided),
-        // rustc writes the folder of its own linker in front of `-fuse-ld=lld`.
+        // rustc writes `-B` with the folder of its own linker before `-fuse-ld=lld`.
         Meaning::OtherLinker if argument.name().ends_with("gcc-ld") => Some(LeftOutReason::Decided),
         Meaning::OtherLinker => Some(LeftOutReason::OtherLinker),
         Meaning::Runtime => Some(LeftOutReason::Runtime),
@@ -72,7 +74,7 @@ pub(in crate::toolchain) fn driver_reason(
     }
 }
 
-/// Options without an effect on the program that `rust-lld` has itself.
+/// Options that do not change the program and that `rust-lld` accepts.
 const TAKEN: [&str; 20] = [
     "stats",
     "no-keep-memory",
@@ -107,7 +109,7 @@ fn spelled(argument: LinkArgument, fixed: bool) -> Vec<String> {
         }
         LinkArgumentKind::Linker if fixed && is_of_pie(&words) => Vec::new(),
         LinkArgumentKind::Linker => {
-            // What GNU ld calls by two names.
+            // Options that GNU ld accepts under a second name.
             if let [option] = &mut words[..]
                 && option == "--compress-debug-sections=zlib-gabi"
             {
@@ -123,7 +125,8 @@ fn spelled(argument: LinkArgument, fixed: bool) -> Vec<String> {
     }
 }
 
-/// Whether the last word on it says that the program is linked for one address.
+/// Whether the last option about it makes the program position-dependent, that is, linked for a fixed
+/// address.
 fn is_fixed(args: &[LinkArgument]) -> bool {
     let pie = |argument: &LinkArgument| match argument.kind {
         LinkArgumentKind::Driver(Meaning::NoPie) => Some(true),
@@ -133,7 +136,7 @@ fn is_fixed(args: &[LinkArgument]) -> bool {
     args.iter().rev().find_map(pie).unwrap_or(false)
 }
 
-/// The start files that rustc chose for a program that moves, for one that does not.
+/// Replaces a start file of position-independent programs by the one of position-dependent programs.
 fn fixed_start_file(word: String) -> String {
     let path = Path::new(&word);
     let fixed = match path.file_name().and_then(|name| name.to_str()) {
@@ -145,7 +148,7 @@ fn fixed_start_file(word: String) -> String {
     path.with_file_name(fixed).to_string_lossy().into_owned()
 }
 
-/// What rustc says beside `-pie` of a program that moves and has no loader.
+/// Whether this is an option that rustc adds beside `-pie` for a static position-independent program.
 fn is_of_pie(words: &[String]) -> bool {
     match words {
         [option] => matches!(option.as_str(), "--no-dynamic-linker" | "-no-dynamic-linker"),
@@ -154,7 +157,7 @@ fn is_of_pie(words: &[String]) -> bool {
     }
 }
 
-/// The folders in which libraries are looked for.
+/// Returns the folders in which the linker searches libraries.
 pub(in crate::toolchain) fn folders(args: &[LinkArgument]) -> Vec<PathBuf> {
     let folder = |argument: &LinkArgument| match &argument.words[..] {
         [option, folder] if matches!(option.as_str(), "-L" | "--library-path") => Some(PathBuf::from(folder)),

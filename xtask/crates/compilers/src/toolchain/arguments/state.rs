@@ -1,8 +1,9 @@
-//! `--push-state` and `--pop-state` for a linker that has neither: what was changed in between is changed back.
+//! Replaces `--push-state` and `--pop-state` for a linker that has neither. At each pop, options are inserted
+//! that restore the state of the push.
 
 use super::{LinkArgument, LinkArgumentKind};
 
-/// How a linker treats the libraries that follow.
+/// The options in effect for the libraries that follow.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct LibraryState {
     as_needed: bool,
@@ -23,7 +24,7 @@ impl LibraryState {
         }
     }
 
-    /// The options that lead from this state to another.
+    /// Returns the options that change this state into another.
     fn to(self, then: Self) -> Vec<&'static str> {
         let change = |from, to, on, off| (from != to).then_some(if to { on } else { off });
         [
@@ -37,7 +38,7 @@ impl LibraryState {
     }
 }
 
-/// The same arguments without `--push-state` and `--pop-state`.
+/// Returns the same arguments without `--push-state` and `--pop-state`.
 pub(in crate::toolchain) fn without_stack(args: Vec<LinkArgument>) -> Vec<LinkArgument> {
     let (mut state, mut stack, mut kept) = (LibraryState::default(), Vec::new(), Vec::new());
     for argument in args {

@@ -1,48 +1,50 @@
-//! What the options of a link are for. A linker's option that stands in no list here is the linker's to judge.
+//! The meaning of the options of a link. An option of a linker that is in no list here is passed to the
+//! linker.
 
-/// What an option of a driver is for, where its linker is started without one.
+/// The purpose of a driver's option, for a link that starts the linker without a driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Meaning {
     /// It chooses the linker that the driver starts.
     OtherLinker,
     /// It asks the driver for a runtime, such as a sanitizer's, and its library.
     Runtime,
-    /// It says what rustc and the toolchain have decided: the target, start files, the C library.
+    /// It sets something that rustc and the toolchain have already decided: the target, start files, the C
+    /// library.
     Decided,
     /// It is for the compiler.
     Compiler,
-    /// Names become visible to libraries that are loaded: `--export-dynamic` of linkers.
+    /// It exports the program's symbols to the libraries that it loads, like `--export-dynamic` of linkers.
     ExportDynamic,
-    /// The program does not move: it is linked for one address.
+    /// It makes the program position-dependent: linked for a fixed address.
     NoPie,
-    /// The program is static and moves.
+    /// It makes the program static and position-independent.
     StaticPie,
 }
 
-/// An option of a driver.
+/// A row of the driver table that fits a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DriverOption {
     pub(super) meaning: Meaning,
-    /// Its value is the next word.
+    /// Whether the next word is its value.
     pub(super) takes_word: bool,
 }
 
-/// How a row of the table spells options.
+/// The words that a row of the table covers.
 enum Spelling {
-    /// This word.
+    /// Exactly this word.
     Word(&'static str),
-    /// Every word that begins like this.
+    /// Every word with this prefix.
     Start(&'static str),
-    /// This word, with the next as its value.
+    /// This word; the next word is its value.
     WithNext(&'static str),
 }
 
 use Meaning::{Compiler, Decided, ExportDynamic, NoPie, OtherLinker, Runtime, StaticPie};
 use Spelling::{Start, WithNext, Word};
 
-/// The first row that fits counts.
+/// The options of drivers. The first row that fits decides.
 const DRIVER: &[(Spelling, Meaning)] = &[
-    // Linkers have options of these beginnings, too.
+    // Linkers also have options that begin with these letters.
     (Start("-fuse-ld="), OtherLinker),
     (Start("--ld-path="), OtherLinker),
     (WithNext("-B"), OtherLinker),
@@ -122,7 +124,7 @@ const DRIVER: &[(Spelling, Meaning)] = &[
     (Start("-D"), Compiler),
 ];
 
-/// What an option of a driver means, and whether its value is the next word; none for what linkers understand.
+/// Returns the meaning of a driver's option, or none if the word is not one.
 pub(super) fn driver(word: &str) -> Option<DriverOption> {
     let fits = |spelling: &Spelling| match spelling {
         Word(name) | WithNext(name) => word == *name,
@@ -133,17 +135,17 @@ pub(super) fn driver(word: &str) -> Option<DriverOption> {
     Some(DriverOption { meaning, takes_word: matches!(row, Some((WithNext(_), _))) })
 }
 
-/// Families of options with names that linkers use too.
+/// Decides option families whose first letter drivers and linkers share.
 fn by_letter(word: &str) -> Option<Meaning> {
     let rest = |start| word.strip_prefix(start);
     if let Some(rest) = rest("-f") {
-        // `-f` of linkers is for auxiliary filters of libraries, which nobody writes joined.
+        // A linker's `-f` names auxiliary filters of libraries. In practice its value is a word of its own.
         let linkers = rest.is_empty()
             || ["lavor", "ini", "ilter", "atal-warnings", "ormat"].iter().any(|l| rest.starts_with(l));
         return (!linkers).then_some(Compiler);
     }
     if let Some(rest) = rest("-m") {
-        // `-m elf_x86_64`, an emulation, and `-mllvm`.
+        // `-m elf_x86_64` (an emulation) and `-mllvm` are options of linkers.
         let linkers = rest.is_empty()
             || rest == "llvm"
             || rest.starts_with("llvm=")
@@ -208,18 +210,18 @@ const WITH_WORD: [&str; 46] = [
     "--thread-count",
 ];
 
-/// Whether the next word is the value of an option of linkers.
+/// Whether the word is a linker's option whose value is the next word.
 pub(super) fn takes_word(word: &str) -> bool {
     WITH_WORD.contains(&word)
 }
 
-/// Whether drivers take such an option, with its value in the next word, as linkers do.
+/// Whether drivers, too, take this option with its value in the next word.
 pub(super) fn is_common(word: &str) -> bool {
     matches!(word, "-o" | "-L")
 }
 
-/// The one spelling that drivers and linkers have in common for an option that says what is made. Handed on to a linker,
-/// `-static` says how libraries are looked for.
+/// Returns the spelling that drivers and linkers share for an option about the kind of output. A `-static`
+/// that is passed on to a linker is excluded: there it says how the linker searches libraries.
 pub(super) fn common(word: &str, handed_on: bool) -> Option<&str> {
     match word {
         "-static" | "--static" if !handed_on => Some("-static"),
@@ -230,7 +232,7 @@ pub(super) fn common(word: &str, handed_on: bool) -> Option<&str> {
     }
 }
 
-/// Options that have no value, so that a file may follow them in one `-Wl,`.
+/// Options without a value. In one `-Wl,` a file may follow them.
 const ALONE: [&str; 24] = [
     "--start-group",
     "--end-group",
@@ -258,18 +260,19 @@ const ALONE: [&str; 24] = [
     "-S",
 ];
 
-/// Whether a word behind such an option is no value of it.
+/// Whether the word after such an option is not its value.
 pub(super) fn stands_alone(option: &str) -> bool {
     ALONE.contains(&option) || option.contains('=')
 }
 
-/// Libraries whose names musl keeps for others' sake: all that is in them is in its libc.
+/// Libraries that musl provides for compatibility only. Their content is in its libc.
 pub(super) const IN_MUSL: [&str; 7] = ["m", "dl", "pthread", "rt", "util", "resolv", "xnet"];
 
-/// Libraries that a C toolchain may bring, and whose place std, its compiler-builtins or musl's libc take where there is none.
+/// Libraries that a C toolchain may provide. Without one, std, its compiler-builtins or musl's libc replace
+/// them.
 pub(super) const IN_STD: [&str; 6] = ["crypt", "gcc", "gcc_s", "gcc_eh", "ssp", "ssp_nonshared"];
 
-/// Options of some linkers that change how they work or what they print, and nothing in a program: names, without dashes.
+/// Options that change how a linker works or what it prints, but not the program. Names without dashes.
 const NO_EFFECT: [&str; 44] = [
     "threads",
     "no-threads",
@@ -317,14 +320,14 @@ const NO_EFFECT: [&str; 44] = [
     "undefined-version",
 ];
 
-/// Whether a linker's option changes nothing in the program that is linked.
+/// Whether a linker's option leaves the linked program unchanged.
 pub(in crate::toolchain) fn has_no_effect(option: &str) -> bool {
     let name = bare(option);
     let warns = ["warn-", "no-warn-", "time-trace"].iter().any(|start| name.starts_with(start));
     (warns && name != "warn-unresolved-symbols") || NO_EFFECT.contains(&name)
 }
 
-/// The name of an option, without its dashes and its value; empty where the word is none.
+/// Returns the name of an option without dashes and value. The name is empty if the word is not an option.
 pub(in crate::toolchain) fn bare(option: &str) -> &str {
     let name = option.strip_prefix("--").or_else(|| option.strip_prefix('-')).unwrap_or_default();
     name.split('=').next().unwrap_or(name)

@@ -1,4 +1,4 @@
-//! The table against lines as people write them, and against lines that nobody does.
+//! Tests of the argument table with link lines from practice and with random ones.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn words(line: &str) -> Vec<String> {
     line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }
 
-/// What `rust-lld` gets of a line, and what is left out of it. `libcrypt.a` lies in `/have`.
+/// Returns the arguments of `rust-lld` for a link line, and the left-out ones. `libcrypt.a` lies in `/have`.
 fn lld(line: &str) -> (String, String) {
     let made = lld::arguments(read(words(line)), &|file| file == Path::new("/have/libcrypt.a"));
     let left_out: Vec<&str> = made.left_out.iter().map(|it| it.argument.as_str()).collect();
@@ -23,7 +23,7 @@ fn lld(line: &str) -> (String, String) {
 #[test]
 fn what_is_written_for_a_driver_reaches_rust_lld() {
     let cases = [
-        // As written, as given, as left out.
+        // The line, the arguments for `rust-lld`, the left-out ones.
         ("-Wl,-z,stack-size=2097152 a.o", "-z stack-size=2097152 a.o", ""),
         ("-Wl,-rpath -Wl,/x -Xlinker --wrap -Xlinker f", "-rpath /x --wrap f", ""),
         ("-Wl,--start-group,a.a,--end-group -Wl,", "--start-group a.a --end-group", ""),
@@ -96,7 +96,7 @@ fn a_program_for_one_address_gets_the_start_files_of_one() {
     assert_eq!(lld(&format!("-no-pie {pie}")).0, format!("--no-pie {pie}"), "the last word counts");
 }
 
-/// Words as they stand in link lines, whole and cut off, and any others.
+/// Generates words of link lines, complete and truncated, and random words.
 fn word() -> impl Strategy<Value = String> {
     let known = prop::sample::select(vec![
         "-Wl,",

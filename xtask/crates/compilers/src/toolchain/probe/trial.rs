@@ -1,4 +1,5 @@
-//! The steps of a probe as they are run, and what a step that fails says: a fact about the toolchain, or a fault of the machine.
+//! Runs the steps of a probe, and decides whether a failed step shows a fault of the toolchain or a fault of
+//! the machine.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,24 +12,24 @@ use xtask_files::error::Error;
 use xtask_process::exec::fault::{MachineFault, NeededFolder};
 use xtask_process::exec::{Cmd, Output, ProcessEnd};
 
-/// How long one step of a probe may take; then its whole process group is ended.
+/// The time limit of one step. After it, the whole process group of the step is ended.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// Below this space on a file system, in bytes, a step that failed proves nothing: far more than a probe needs.
+/// The free space in bytes below which a failed step proves nothing. It is far more than a probe needs.
 const SPACE: u64 = 32_000_000;
 
-/// One probe: where its steps are run.
+/// One probe, with the folders and limits of its steps.
 #[derive(Debug)]
 pub(super) struct Trial<'a> {
-    /// The folder that the steps are run in.
+    /// The folder in which the steps run.
     pub(super) dir: &'a Path,
-    /// How long a link may take.
+    /// The time limit of a link.
     link_limit: Duration,
-    /// Whether this machine itself starts what is linked.
+    /// Whether this machine runs the linked program without an emulator.
     starts: bool,
-    /// The folder that the toolchain's wrappers lie in, where it has some.
+    /// The folder of the toolchain's wrappers, if it has some.
     wrappers: Option<&'a Path>,
-    /// The folder for what compilers write meanwhile.
+    /// The folder for the temporary files of compilers.
     temporary: PathBuf,
 }
 
@@ -49,7 +50,7 @@ impl<'a> Trial<'a> {
         let is_wrapped = candidate.cc.len() > 1 || rules.filter.is_some();
         Self {
             dir,
-            // What the driver makes before its first link belongs to the link that is judged.
+            // The first link includes the driver's preparation, such as building a C library.
             link_limit: rules.preparation.as_ref().map_or(LIMIT, |preparation| preparation.limit),
             starts: matches!(setting.runner, Runner::Native),
             wrappers: tools.cc.parent().filter(|_| is_wrapped),
@@ -57,11 +58,12 @@ impl<'a> Trial<'a> {
         }
     }
 
-    /// Runs a step.
+    /// Runs a step. A step that fails without a visible fault of the machine is run a second time. So a short
+    /// shortage of resources, or somebody who ends the process, does not make a toolchain broken.
     ///
     /// # Errors
-    /// [`Verdict::Unprobed`] where a fault of the machine is to blame. [`Verdict::Broken`] where there is none to be found and
-    /// the step fails a second time: what was short for a moment, or ended by somebody, does not fail twice.
+    /// [`Verdict::Unprobed`] if a fault of the machine is found. [`Verdict::Broken`] if none is found and the
+    /// step fails twice.
     pub(super) fn run(&self, step: &str, cmd: Cmd) -> Result<Output, Verdict> {
         let cmd = cmd.cwd(self.dir);
         let limit = if step == "link" { self.link_limit } else { LIMIT };
@@ -83,7 +85,7 @@ impl<'a> Trial<'a> {
         })
     }
 
-    /// What is said where a file of the toolchain cannot be read.
+    /// Returns the verdict for a toolchain with a file that cannot be read.
     pub(super) fn unreadable(&self, error: &std::io::Error) -> Verdict {
         let fault = MachineFault::of_number(error.raw_os_error());
         let said = format!("a file of it cannot be read: {error}");
@@ -102,7 +104,7 @@ impl<'a> Trial<'a> {
 }
 
 impl Verdict {
-    /// The verdict about a toolchain for which a folder or a file of ours could not be written.
+    /// Returns the verdict for a toolchain if a folder or a file of xtask cannot be written.
     pub fn without_files(error: &Error) -> Self {
         let fault = MachineFault::of_number(error.os);
         let help = fault.map_or_else(|| error.help.join("; "), |fault| fault.help());
@@ -111,7 +113,7 @@ impl Verdict {
     }
 }
 
-/// The verdict about a toolchain that a fault of the machine kept from being probed.
+/// Returns the verdict for a toolchain whose probe was prevented by a fault of the machine.
 fn unprobed(step: &str, fault: MachineFault, said: String, command: String) -> Verdict {
     Verdict::Unprobed { step: step.into(), fault: fault.to_string(), help: fault.help(), said, command }
 }
@@ -137,7 +139,7 @@ fn not_started(cmd: &Cmd, error: Error) -> StepFailure {
     StepFailure { fault: MachineFault::of_start(Path::new(&cmd.program), &error), said: error.what }
 }
 
-/// The first and the last lines of a compiler's output: the error is at either end.
+/// Returns the first and the last lines of a compiler's output. The error is usually at one of the two ends.
 fn shortened(text: &str) -> String {
     let lines: Vec<&str> = text.lines().map(|l| l.get(..300).unwrap_or(l)).collect();
     match lines.len() {

@@ -11,7 +11,8 @@ pub(super) const CLANG: Definition = Definition {
     supply: |_| None,
 };
 
-/// The newest clang first: an old one that is also there is no reason to fail.
+/// The names of clang. The unversioned name comes first, then the newest version, so that an old clang beside
+/// a new one does no harm.
 const NAMES: [&str; 13] = [
     "clang", "clang-23", "clang-22", "clang-21", "clang-20", "clang-19", "clang-18", "clang-17", "clang-16",
     "clang-15", "clang-14", "clang-13", "clang-11",
@@ -26,7 +27,7 @@ fn find(search: &Search) -> Finds {
     };
     let command = format!("{name} --target={llvm}");
     let mut candidate = search.named(format!("{command}, {name} being on PATH"), &command);
-    // An archiver for another machine's objects must know them: LLVM's knows all.
+    // The archiver must read the objects of the target. LLVM's archiver reads those of every architecture.
     if *target != host.triple {
         let suffix = name.strip_prefix("clang").unwrap_or("");
         let llvm = |tool: &str| {

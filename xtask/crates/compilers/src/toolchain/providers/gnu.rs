@@ -8,7 +8,7 @@ pub(super) const GNU: Definition = Definition {
     only: None,
     find: Some(find),
     compilers: &["gcc", "g++"],
-    // zig serves the same targets and needs no administrator.
+    // Setup installs zig instead: it serves the same targets and needs no administrator rights.
     supply: |_| None,
 };
 

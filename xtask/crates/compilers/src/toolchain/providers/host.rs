@@ -1,4 +1,4 @@
-//! The host's own compiler, for the target that is the host. rustc links build scripts with it, too.
+//! The host's own compiler, used if the target is the host. rustc also links build scripts with it.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ pub(super) const HOST: Definition = Definition {
     supply: |_: &Triple| None,
 };
 
-/// What it is called, the best first.
+/// The names of the host's compiler, the preferred one first.
 const NAMES: [&str; 3] = ["cc", "gcc", "clang"];
 
 fn find(search: &Search) -> Finds {
@@ -24,7 +24,7 @@ fn find(search: &Search) -> Finds {
     }
 }
 
-/// The host's own C driver, which rustc links host programs with.
+/// Returns the host's own C driver, with which rustc links programs for the host.
 pub fn driver(host: &Host) -> Option<PathBuf> {
     NAMES.iter().find_map(|name| host.program(name))
 }

@@ -1,4 +1,4 @@
-//! A musl cross gcc; for the machine's own architecture also `musl-gcc`, a script around the host's gcc.
+//! A musl cross gcc. For the machine's own architecture also `musl-gcc`, a script around the host's gcc.
 
 use super::{Definition, Finds, Search};
 use crate::toolchain::names::gnu_arch;
@@ -10,7 +10,7 @@ pub(super) const MUSL: Definition = Definition {
     only: None,
     find: Some(find),
     compilers: &["gcc", "g++"],
-    // zig serves the same targets and needs no administrator.
+    // Setup installs zig instead: it serves the same targets and needs no administrator rights.
     supply: |_| None,
 };
 
@@ -18,7 +18,7 @@ fn find(search: &Search) -> Finds {
     search.on_path(&names(search.target, search.host))
 }
 
-/// The names of gccs that compile for a musl target, the best first.
+/// Returns the names of gccs that compile for a musl target, the preferred one first.
 pub fn names(target: &Triple, host: &Host) -> Vec<String> {
     let Some((arch, abi)) = gnu_arch(target).filter(|_| target.libc() == Libc::Musl) else {
         return Vec::new();

@@ -1,4 +1,5 @@
-//! zig as a C toolchain: where to find it, which flags name a target, and which of rustc's linker arguments it takes.
+//! zig as a C toolchain: where it is found, its flags for a target, and the linker arguments of rustc that it
+//! accepts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -26,19 +27,19 @@ pub(super) const ZIG: Definition = Definition {
     supply: |target| target_flags(target, None).map(|_| Supply::Zig),
 };
 
-/// How rustc links with it.
+/// The rules for linking with zig.
 pub(in crate::toolchain) const LINK: Rules = Rules {
     name: "zig",
-    // zig links its own musl; the std's copy would define everything twice.
+    // zig links its own musl. Rust's copy of musl would define every symbol a second time.
     rustflag: |target| (target.libc() == Libc::Musl).then_some("-Clink-self-contained=no"),
     filter: Some(Filter { word: "__zig", compile: starting::compile, link: starting::link }),
     versioned: Some("zig"),
-    // It refuses `-Map`, and hands `--print-map` on to the LLD inside it.
+    // zig rejects `-Map`, but passes `--print-map` to its built-in LLD.
     map: MapRequest::Printed,
-    // Its C library, its start files and its compiler runtime: about 20 s on two idle cores, several times that on a busy
-    // machine. It keeps them, so that the link that is judged afterwards takes a second.
+    // zig first makes its C library, its start files and its compiler runtime. That takes about 20 s on two
+    // idle cores, several times that on a busy machine. The result is kept, so a later link takes a second.
     preparation: Some(Preparation { limit: Duration::from_secs(900), note: ", with its C library" }),
-    // LLVM's.
+    // The C++ library of LLVM.
     cxx_library: Some("c++"),
 };
 
@@ -69,8 +70,8 @@ fn candidates(search: &Search) -> Finds {
     }
 }
 
-/// Finds every zig on this machine: `zig` on PATH, the Python package `ziglang`, and the one in `private` (the folder
-/// that setup installs it into), in this order. Looks at files only.
+/// Finds every zig on this machine by looking at files: `zig` on PATH, the Python package `ziglang`, and the
+/// one in `private`, the folder of setup. They are returned in this order.
 pub fn find(host: &Host, private: Option<&Path>) -> Vec<Zig> {
     let mut found = Vec::new();
     if let Some(path) = host.program("zig") {
@@ -91,14 +92,15 @@ pub fn find(host: &Host, private: Option<&Path>) -> Vec<Zig> {
     found
 }
 
-/// The zig inside the package `ziglang` of the `python3` on PATH. The package's folder is where its prefix says, so
-/// that no Python has to start (30 ms of every plan).
+/// Finds zig in the package `ziglang` of the `python3` on PATH. The package's folder is derived from Python's
+/// prefix, so that no Python has to start (30 ms of every plan).
 fn python_package(host: &Host) -> Option<PathBuf> {
     let python = std::fs::canonicalize(host.program("python3")?).ok()?;
     let prefixes =
         [host.program("python3")?.parent()?.parent()?.to_owned(), python.parent()?.parent()?.to_owned()];
     for prefix in prefixes {
-        // `/usr` keeps what pip installs in `/usr/local/lib`, Debian's own packages in `/usr/lib/python3`.
+        // With the prefix `/usr`, pip installs into `/usr/local/lib`, and Debian's packages into
+        // `/usr/lib/python3`.
         for lib in [prefix.join("lib"), prefix.join("local/lib")] {
             let Ok(dirs) = std::fs::read_dir(&lib) else { continue };
             let mut dirs: Vec<_> = dirs.flatten().map(|d| d.path()).collect();
@@ -120,11 +122,11 @@ fn python_package(host: &Host) -> Option<PathBuf> {
     None
 }
 
-/// The arguments that make `zig cc` compile for a target; none where zig has no such target. `glibc` is the version
-/// floor as `2.31`.
+/// Returns the arguments with which `zig cc` compiles for a target, or none if zig does not know the target.
+/// `glibc` is the highest glibc version that programs may require, as `2.31`.
 ///
-/// The CPU is said where zig's baseline differs from rustc's: rustc's `armv7-*` targets have VFPv3-D16 and no NEON
-/// (<https://doc.rust-lang.org/rustc/platform-support.html>), zig's `arm` means something older.
+/// The CPU is named if zig's default differs from rustc's. rustc's `armv7-*` targets have VFPv3-D16 and no
+/// NEON (<https://doc.rust-lang.org/rustc/platform-support.html>). zig's `arm` is an older CPU.
 pub fn target_flags(target: &Triple, glibc: Option<&str>) -> Option<Vec<String>> {
     let mut name = llvm_target(target)?;
     if target.arch() == Arch::X86

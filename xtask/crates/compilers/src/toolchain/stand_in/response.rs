@@ -1,4 +1,4 @@
-//! Files of arguments, `@file` on a command line.
+//! Response files: `@file` on a command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,13 +6,15 @@ use std::time::Duration;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, Output};
 
-/// Linux takes 2 MB in all and 128 kB in one argument; rustc itself goes over to a file only when it must.
+/// The length in bytes from which arguments go into a file. Linux accepts 2 MB in total and 128 kB in one
+/// argument. rustc itself writes a file only when it must.
 const LONGEST: usize = 100_000;
 
-/// How deep a file of arguments may name others.
+/// The maximum nesting of response files.
 const DEEPEST: usize = 10;
 
-/// Replaces `@file` by the file's arguments, as rustc writes them for gcc: one a line, `\` before a space or a `\`.
+/// Replaces `@file` by the file's arguments, in the format that rustc writes for gcc: one per line, with `\`
+/// before a space or a `\`.
 pub(super) fn expand(args: &[String]) -> std::io::Result<Vec<String>> {
     let mut all = Vec::new();
     for arg in args {
@@ -24,7 +26,8 @@ pub(super) fn expand(args: &[String]) -> std::io::Result<Vec<String>> {
     Ok(all)
 }
 
-/// Replaces `@file` as compilers do: words between white space, with quotes and `\`. A name that is no file is a word.
+/// Replaces `@file` as compilers do: words between white space, with quotes and `\`. If the file does not
+/// exist, the word stays.
 pub(super) fn expand_compilers(args: &[String]) -> std::io::Result<Vec<String>> {
     fn expand(args: Vec<String>, depth: usize, all: &mut Vec<String>) -> std::io::Result<()> {
         for arg in args {
@@ -68,7 +71,7 @@ fn words(text: &str) -> Vec<String> {
     all
 }
 
-/// A command with its arguments in a file where they are too long for a command line.
+/// A command whose arguments are in a file if they are too long for a command line.
 #[derive(Debug)]
 pub(in crate::toolchain) struct LongLine {
     cmd: Cmd,
@@ -79,7 +82,7 @@ impl LongLine {
     /// Adds arguments to a command.
     ///
     /// # Errors
-    /// Where the file for them cannot be written.
+    /// The file for the arguments cannot be written.
     pub(in crate::toolchain) fn new(cmd: Cmd, args: Vec<String>) -> Result<Self> {
         let length: usize = args.iter().map(|a| a.len() + 1).sum();
         if length < LONGEST {
@@ -92,20 +95,21 @@ impl LongLine {
         Ok(Self { cmd: cmd.arg(format!("@{}", file.display())), file: Some(file) })
     }
 
-    /// Becomes the command, or waits for its end where a file is to be removed then.
+    /// Replaces this process by the command. If a file must be removed afterwards, it waits for the command
+    /// instead.
     pub(in crate::toolchain) fn replace(self) -> u8 {
         if self.file.is_some() { self.pass_through() } else { self.cmd.replace() }
     }
 
-    /// Waits for its end, and returns the exit code.
+    /// Waits for the command and returns its exit code.
     pub(in crate::toolchain) fn pass_through(self) -> u8 {
         self.cmd.pass_through()
     }
 
-    /// Waits for its end, and keeps what it prints.
+    /// Waits for the command and returns its output.
     ///
     /// # Errors
-    /// Where it cannot be started.
+    /// The command cannot be started.
     pub(in crate::toolchain) fn capture(self, limit: Duration) -> Result<Output> {
         self.cmd.capture(limit)
     }

@@ -1,12 +1,14 @@
-//! How zig's clang is started without zig in front of it. `zig cc` names every feature of the processor to clang, those that are
-//! off too, so that a function cannot turn them on with what it asks for; it defines `NDEBUG`, and traps undefined behaviour.
-//! What it says of the target is kept: the folders of headers, the version of glibc, the calling convention.
+//! The arguments for starting zig's clang directly, without `zig cc`. `zig cc` has three effects that are not
+//! wanted here. It names every CPU feature to clang, also the disabled ones, so that a function cannot enable
+//! a feature by an attribute. It defines `NDEBUG`. It traps undefined behaviour. Its arguments for the target
+//! are kept: the header folders, the glibc version, the calling convention.
 
 use std::path::{Path, PathBuf};
 
 use xtask_triple::{Arch, Triple};
 
-/// What zig would say to clang about a target, out of what it prints of a call for `source`; none where it printed no call.
+/// Extracts the arguments about the target from the clang call that zig prints for `source`. Returns none if
+/// zig printed no call.
 pub(super) fn about_target(said: &str, source: &str) -> Option<Vec<String>> {
     let marker = format!(" clang {source} ");
     let (_, call) = said.lines().find_map(|line| line.split_once(&marker))?;
@@ -14,7 +16,7 @@ pub(super) fn about_target(said: &str, source: &str) -> Option<Vec<String>> {
     for part in call.split(' ').filter(|part| !part.is_empty()) {
         let value = words.last().is_some_and(|option| TAKES_WORD.contains(&option.as_str()));
         match words.last_mut() {
-            // It quotes nothing: a folder may hold a space.
+            // zig quotes nothing, so a folder may contain a space.
             Some(last) if !value && !part.starts_with(['-', '+']) => *last = format!("{last} {part}"),
             _ => words.push(part.to_owned()),
         }
@@ -31,10 +33,11 @@ pub(super) fn about_target(said: &str, source: &str) -> Option<Vec<String>> {
     Some(kept)
 }
 
-/// Options in what zig prints whose value is the next word.
+/// The options in zig's output whose value is the next word.
 const TAKES_WORD: [&str; 8] = ["-target", "-isystem", "-MF", "-o", "-Xclang", "--param", "-I", "-iframework"];
 
-/// Whether an option is about the call that was printed, or a default of zig's that a C compiler does not have.
+/// Whether an option belongs to the printed call only, or is a default of zig that a C compiler does not
+/// have.
 fn is_of_the_call(option: &str) -> bool {
     const STARTS: [&str; 5] = ["-O", "-g", "-fsanitize", "-fno-sanitize", "-fstack-protector"];
     const WORDS: [&str; 19] = [
@@ -61,12 +64,12 @@ fn is_of_the_call(option: &str) -> bool {
     WORDS.contains(&option) || STARTS.iter().any(|start| option.starts_with(start))
 }
 
-/// The processor of a target in clang's words, where clang alone would take another one than rustc or zig.
+/// Returns the CPU of a target as clang's options, if clang's default differs from that of rustc or zig.
 fn processor(target: &Triple, args: &[String]) -> Vec<&'static str> {
     let says = |start: &str| args.iter().any(|arg| arg.starts_with(start));
     let named = says("-march=") || says("-mcpu=");
     let (always, unit) = match target.arch() {
-        // clang tunes for a newer one, which moves instructions.
+        // clang's default tunes for a newer CPU, which changes the order of instructions.
         Arch::X86_64 if !says("-mtune=") => ("-mtune=x86-64", None),
         Arch::ArmV7 => ("-march=armv7-a", Some("-mfpu=vfpv3-d16")),
         Arch::ArmV6 => ("-march=armv6", Some("-mfpu=vfpv2")),
@@ -76,10 +79,11 @@ fn processor(target: &Triple, args: &[String]) -> Vec<&'static str> {
     std::iter::once(always).chain(unit).filter(|_| !named).collect()
 }
 
-/// The arguments of clang: what zig says of the target, and those of the caller.
+/// Returns the arguments of clang: zig's arguments for the target, then those of the caller.
 pub(super) fn clang_arguments(about_target: &[String], target: &Triple, args: Vec<String>) -> Vec<String> {
     let mut all = about_target.to_vec();
-    // As zig has it: where nobody says what of it there is to be, debug information moves instructions.
+    // zig adds this too, and debug information changes the order of instructions. So the output stays the
+    // same as with `zig cc`.
     if !is_small(&args) {
         all.push("-gdwarf-4".into());
     }
@@ -95,7 +99,8 @@ pub(super) fn clang_arguments(about_target: &[String], target: &Triple, args: Ve
     all
 }
 
-/// The level of optimisation that zig has for each of clang's: what it compiles is the same with and without zig in front.
+/// Returns the optimization level that zig uses for a level of clang. So the output is the same with and
+/// without `zig cc`.
 fn level(arg: String) -> String {
     match arg.as_str() {
         "-O" | "-O1" | "-O3" | "-O4" => "-O2".into(),
@@ -104,7 +109,7 @@ fn level(arg: String) -> String {
     }
 }
 
-/// Whether the last word on it is that the code is to be small.
+/// Whether the last optimization option asks for small code.
 fn is_small(args: &[String]) -> bool {
     args.iter()
         .rev()
@@ -112,8 +117,9 @@ fn is_small(args: &[String]) -> bool {
         .is_some_and(|level| matches!(level.as_str(), "-Os" | "-Oz"))
 }
 
-/// The object that a call makes of one source, with the level at which zig's linker goes over it: it merges constants that are
-/// there twice. None where no object is made, or where it is none of machine code.
+/// Returns the object that a call makes from one source, and the optimization level of zig's linker for it.
+/// At that level the linker merges duplicate constants. Returns none if the call makes no object, or no
+/// object with machine code.
 pub(super) fn merged_object(args: &[String]) -> Option<(PathBuf, Option<&'static str>)> {
     let other = |arg: &String| {
         arg.starts_with("-flto") || ["-S", "-E", "-emit-llvm", "-M", "-MM"].contains(&arg.as_str())
@@ -137,16 +143,16 @@ pub(super) fn merged_object(args: &[String]) -> Option<(PathBuf, Option<&'static
     Some((output, level))
 }
 
-/// What a call of a C compiler asks for.
+/// The steps that a call of a C compiler asks for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct CompilerSteps {
     /// The arguments of each compilation.
     pub(super) compile: Vec<Vec<String>>,
-    /// The arguments of the link that follows.
+    /// The arguments of the link after the compilations.
     pub(super) link: Option<Vec<String>>,
 }
 
-/// What a word of a C compiler's command line is for.
+/// The purpose of a word on a C compiler's command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum CompilerWord {
     Source,
@@ -158,7 +164,7 @@ enum CompilerWord {
     Both,
 }
 
-/// Takes a call apart: what is compiled, and what is linked of it. `object` names the object of the source with this number.
+/// Splits a call into compilations and a link. `object` names the object of the source with this number.
 pub(super) fn steps(args: Vec<String>, object: &dyn Fn(usize) -> String) -> CompilerSteps {
     const STOPS: [&str; 7] = ["-c", "-S", "-E", "-M", "-MM", "-fsyntax-only", "--analyze"];
     let words = classified(&args);
@@ -176,7 +182,7 @@ pub(super) fn steps(args: Vec<String>, object: &dyn Fn(usize) -> String) -> Comp
             CompilerWord::Source => {
                 let object = object(compile.len());
                 let before = |i: usize| i < at;
-                // A language that is named behind a source is for the next ones.
+                // A language option (`-x`) applies only to the sources after it.
                 let options = words.iter().enumerate().filter(|(i, (role, words))| match role {
                     CompilerWord::Compile => words[0] != "-x" || before(*i),
                     CompilerWord::Both => true,
@@ -196,7 +202,7 @@ pub(super) fn steps(args: Vec<String>, object: &dyn Fn(usize) -> String) -> Comp
     CompilerSteps { compile, link: Some(link) }
 }
 
-/// Each word with those of its value, and what it is for.
+/// Returns each word with its value, and its purpose.
 fn classified(args: &[String]) -> Vec<(CompilerWord, Vec<String>)> {
     const LINK_WITH_WORD: [&str; 10] =
         ["-Xlinker", "-z", "-T", "-u", "-e", "-L", "-l", "-B", "-rpath", "-soname"];
@@ -271,7 +277,7 @@ fn classified(args: &[String]) -> Vec<(CompilerWord, Vec<String>)> {
     words
 }
 
-/// Whether a compiler or an assembler takes a file, by its ending.
+/// Whether a file is a source for a compiler or assembler, by its extension.
 fn is_source(word: &str) -> bool {
     const ENDINGS: [&str; 13] = ["c", "cc", "cp", "cpp", "cxx", "c++", "C", "m", "mm", "s", "S", "i", "ii"];
     Path::new(word)

@@ -1,4 +1,5 @@
-//! What `zig cc` gets as a linker: what its front end takes, and what only the lld behind it does.
+//! Divides the arguments of a link with zig: those that the front end of `zig cc` accepts, and those that
+//! only its lld accepts.
 
 use std::path::{Path, PathBuf};
 
@@ -9,10 +10,10 @@ use crate::toolchain::arguments::table::{self, Meaning};
 use crate::toolchain::arguments::{LinkArgument, LinkArgumentKind, read};
 use xtask_triple::{Env, Libc, Triple};
 
-/// How the notes call it.
+/// The name of this linker in the notes about left-out arguments.
 const NAME: &str = "zig";
 
-/// What the linker filter must know of a target.
+/// The properties of a target that the linker filter reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LinkTarget {
     libc: Libc,
@@ -25,24 +26,24 @@ impl From<&Triple> for LinkTarget {
     }
 }
 
-/// The arguments of a link, divided among those who take them.
+/// The arguments of a link, divided by their receiver.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ZigLinkLine {
-    /// What `zig cc` takes.
+    /// The arguments that `zig cc` accepts.
     pub front: Vec<String>,
-    /// What its front end refuses and the lld behind it takes, in lld's grammar.
+    /// The arguments that its front end rejects and its lld accepts, in lld's syntax.
     pub lld: Vec<String>,
-    /// What is left out.
+    /// The arguments that are left out.
     pub left_out: Vec<LeftOutArgument>,
 }
 
-/// Turns the arguments that rustc gives to a gcc-like linker into those that `zig cc` takes. Pure; what is dropped is
-/// dropped because zig brings the thing itself or refuses the flag.
+/// Turns rustc's arguments for a gcc-like linker into arguments for `zig cc`. An argument is dropped if zig
+/// provides its effect itself or rejects it. This function has no side effects.
 pub fn filter_linker_args(args: impl IntoIterator<Item = String>, target: LinkTarget) -> Vec<String> {
     link_line(args, target, &|_| false).front
 }
 
-/// Divides the arguments of a link. `exists` says whether a file is there.
+/// Divides the arguments of a link. `exists` says whether a file exists.
 pub fn link_line(
     args: impl IntoIterator<Item = String>,
     target: LinkTarget,
@@ -52,7 +53,7 @@ pub fn link_line(
     let folders = folders(&args);
     let found = |name: String| folders.iter().map(|f| f.join(&name)).find(|file| exists(file));
     let mut line = ZigLinkLine::default();
-    // What came in one `-Wl,` goes on in one.
+    // Options that came in one `-Wl,` stay in one.
     let mut joined: Option<(usize, Vec<String>)> = None;
     for argument in args.into_iter().filter(|argument| !dropped(argument, target)) {
         let reason = reason(&argument, target, &found);
@@ -78,7 +79,7 @@ pub fn link_line(
     line
 }
 
-/// Options of the linker as a driver hands them on.
+/// Writes linker options in the form in which a driver passes them on.
 fn handed_on((_, words): (usize, Vec<String>)) -> Vec<String> {
     match words.iter().any(|word| word.contains(',')) {
         true => words.into_iter().flat_map(|word| ["-Xlinker".to_owned(), word]).collect(),
@@ -90,15 +91,15 @@ fn spelled(argument: LinkArgument, found: &dyn Fn(String) -> Option<PathBuf>) ->
     let LinkArgument { kind, words, .. } = argument;
     match kind {
         LinkArgumentKind::Library => match words.first().map_or("", String::as_str) {
-            // zig has no libgcc; its libunwind offers the same functions.
+            // zig has no libgcc. Its libunwind has the same functions.
             "gcc_s" | "gcc_eh" => vec!["-lunwind".into()],
             name => {
-                // It does not look for files by their whole names.
+                // zig does not search for libraries by their full file names.
                 let file = name.strip_prefix(':').and_then(|file| found(file.to_owned()));
                 vec![file.map_or_else(|| format!("-l{name}"), |file| file.to_string_lossy().into_owned())]
             }
         },
-        // zig ignores -static-pie, and links the position-independent objects as if they were not.
+        // zig ignores `-static-pie`, and would link position-independent objects as position-dependent ones.
         LinkArgumentKind::Driver(Meaning::StaticPie) => vec!["-static".into(), "-pie".into()],
         LinkArgumentKind::Driver(Meaning::ExportDynamic) => vec!["-rdynamic".into()],
         LinkArgumentKind::Driver(Meaning::NoPie) => vec!["-no-pie".into()],
@@ -106,7 +107,7 @@ fn spelled(argument: LinkArgument, found: &dyn Fn(String) -> Option<PathBuf>) ->
     }
 }
 
-/// Why an argument is left out; none where it is not.
+/// Returns why an argument is left out, or none if it is kept.
 fn reason(
     argument: &LinkArgument,
     target: LinkTarget,
@@ -115,7 +116,7 @@ fn reason(
     match argument.kind {
         LinkArgumentKind::Common => None,
         LinkArgumentKind::Library => {
-            // zig has all other names of musl's, glibc's and gcc's own.
+            // zig provides the other library names of musl, glibc and gcc.
             let guard = matches!(argument.name(), "ssp" | "ssp_nonshared");
             let absent = || found(format!("lib{}.a", argument.name())).is_none();
             (guard && absent()).then_some(LeftOutReason::InLibc)
@@ -124,9 +125,10 @@ fn reason(
             let effect = taken(argument).is_some() || !table::has_no_effect(argument.name());
             (!effect).then_some(LeftOutReason::NoEffect)
         }
-        // It knows the sanitizers of clang, and their runtimes as far as it has them.
+        // zig passes sanitizer options to clang, and has some of their runtimes.
         LinkArgumentKind::Driver(Meaning::Runtime | Meaning::StaticPie) => None,
-        // Whoever brings start files of their own: as it always was, but for musl, whose own zig links.
+        // For users with their own start files. It does not apply to musl, because zig always links its own
+        // start files there.
         LinkArgumentKind::Driver(Meaning::Decided)
             if target.libc != Libc::Musl && matches!(argument.name(), "-nostartfiles" | "-nolibc") =>
         {
@@ -136,11 +138,11 @@ fn reason(
     }
 }
 
-/// Linker flags of rustc that zig's front end refuses and that change nothing for a program that links.
+/// Linker flags of rustc that zig's front end rejects, and that do not change a program that links.
 const UNKNOWN_TO_ZIG: [&str; 4] =
     ["--no-undefined-version", "--undefined-version", "--fix-cortex-a53-843419", "--disable-auto-image-base"];
 
-/// Whether it is one of rustc's own arguments that zig does not need: nobody has to be told.
+/// Whether it is an argument of rustc itself that zig does not need. These are dropped without a note.
 fn dropped(argument: &LinkArgument, target: LinkTarget) -> bool {
     let name = argument.name();
     match argument.kind {
@@ -148,7 +150,8 @@ fn dropped(argument: &LinkArgument, target: LinkTarget) -> bool {
         LinkArgumentKind::Linker => {
             UNKNOWN_TO_ZIG.contains(&name) || (name == "-nostdlib" && target.libc == Libc::Musl)
         }
-        // -m64 and -target repeat what the wrapper says; rustc's own -fuse-ld and -B point at a linker that zig does not use.
+        // `-m64` and `-target` repeat the wrapper's arguments. rustc's own `-fuse-ld` and `-B` name a linker
+        // that zig does not use.
         LinkArgumentKind::Driver(Meaning::OtherLinker) => {
             name == "-fuse-ld=lld" || argument.words.iter().any(|word| word.ends_with("gcc-ld"))
         }
@@ -165,7 +168,7 @@ fn dropped(argument: &LinkArgument, target: LinkTarget) -> bool {
     }
 }
 
-/// Start files of a Rust musl std; zig links its own.
+/// Whether a file is a start file of Rust's musl std. zig links its own instead.
 fn self_contained(arg: &str) -> bool {
     let path = Path::new(arg);
     let dir = path.parent().and_then(Path::file_name).is_some_and(|d| d == "self-contained");
@@ -173,7 +176,7 @@ fn self_contained(arg: &str) -> bool {
     dir && (name.ends_with(".o") || name == "libc.a")
 }
 
-/// Options of the linker that zig's front end takes, without dashes and value: tried one by one with 0.15.2.
+/// The linker options that zig's front end accepts, without dashes and value. Each was tried with zig 0.15.2.
 const TAKEN: [&str; 54] = [
     "as-needed",
     "no-as-needed",
@@ -231,7 +234,7 @@ const TAKEN: [&str; 54] = [
     "v",
 ];
 
-/// The keywords of `-z` that it takes, as far as a value that may follow.
+/// The keywords of `-z` that it accepts, up to the `=` if they take a value.
 const KEYWORDS: [&str; 13] = [
     "now",
     "relro",
@@ -248,14 +251,15 @@ const KEYWORDS: [&str; 13] = [
     "common-page-size=",
 ];
 
-/// The words with which zig's front end takes an option of the linker; none where it refuses it.
+/// Returns an option of the linker in the form that zig's front end accepts, or none if it rejects the
+/// option.
 fn taken(argument: &LinkArgument) -> Option<Vec<String>> {
     let words = match &argument.words[..] {
         [option, name] if option == "--undefined" => vec!["-u".to_owned(), name.clone()],
         [option] if option.starts_with("--undefined=") => {
             vec!["-u".to_owned(), option.trim_start_matches("--undefined=").to_owned()]
         }
-        // It takes a keyword with a value in a word of its own only.
+        // It accepts a keyword of `-z` only as a separate word.
         [option] if option.starts_with("-z") && option.len() > 2 => {
             vec!["-z".to_owned(), option[2..].to_owned()]
         }

@@ -1,4 +1,4 @@
-//! Runs in place of a C compiler or linker: starts zig's clang, `zig cc` as a linker, or the lld behind it.
+//! Runs instead of a C compiler or linker: starts zig's clang, `zig cc` as a linker, or zig's lld.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -11,20 +11,20 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_triple::{Os, Triple};
 
-/// How long zig may take to say how it starts clang. It compiles an empty file meanwhile.
+/// The time limit for asking zig how it starts clang. zig compiles an empty file for the answer.
 const ASKING: Duration = Duration::from_secs(120);
 
-/// How long a link may take of which zig is to say how it is made. What zig makes for a target first, such as its C library, is
-/// among it.
+/// The time limit for asking zig how it starts its linker. It includes everything that zig makes for a target
+/// first, such as its C library.
 const LINKING: Duration = Duration::from_secs(1800);
 
-/// The source that zig is asked about.
+/// The source file of the question to zig.
 const SOURCE: &str = "source.c";
 
-/// The end of what is kept: a file without it was not written whole.
+/// The last line of the kept answer. A file without it is incomplete.
 const END: &str = ".\n";
 
-/// Compiles, and links where the arguments ask for it.
+/// Compiles, and links if the arguments ask for it.
 pub(super) fn compile(call: &DriverCall<'_>) -> u8 {
     compiled(call).unwrap_or_else(failed)
 }
@@ -57,11 +57,11 @@ fn compiled(call: &DriverCall<'_>) -> Result<u8> {
             code => return Ok(code),
         }
     }
-    // Not in place of this process: there are objects to be removed.
+    // This process must go on, because it removes the objects afterwards.
     Ok(started(call, line)?.pass_through())
 }
 
-/// Has zig's linker go over an object as zig has it.
+/// Passes an object through zig's linker, as `zig cc` does.
 fn merge(call: &DriverCall<'_>, object: &Path, level: Option<&str>, scratch: &CallFolder) -> Result<u8> {
     files::folder(&scratch.0)?;
     let merged = scratch.0.join("merged.o");
@@ -77,14 +77,14 @@ fn is_elf(target: &Triple) -> bool {
     target.os() == Os::Linux
 }
 
-/// Links what rustc hands over.
+/// Links with rustc's arguments.
 pub(super) fn link(call: &DriverCall<'_>) -> u8 {
     let line = link_line(call.args.iter().cloned(), LinkTarget::from(call.target), &|file| file.is_file());
     started(call, line).map_or_else(failed, LongLine::replace)
 }
 
-/// `zig cc`, which keeps what it makes in a cache. Where nothing says which folder that is, it would end with an error or write
-/// into the working folder; then it is one beside the wrapper.
+/// Returns the `zig cc` command with a cache folder. If no variable names a cache folder, zig ends with an
+/// error or writes into the working folder. In this case the folder is beside the wrapper.
 fn front_end(call: &DriverCall<'_>) -> Cmd {
     let zig = Cmd::new(&call.driver[0]).args(&call.driver[1..]);
     match any_set(&["ZIG_GLOBAL_CACHE_DIR", "XDG_CACHE_HOME", "HOME"]) {
@@ -93,10 +93,11 @@ fn front_end(call: &DriverCall<'_>) -> Cmd {
     }
 }
 
-/// The command that links. What zig's front end refuses goes to the lld behind it, which is started as zig starts it.
+/// Returns the command that links. If zig's front end rejects an argument, zig's lld is started directly,
+/// with the arguments that zig would use.
 ///
 /// # Errors
-/// Where zig does not say how.
+/// zig does not print how it starts its lld.
 fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
     let ZigLinkLine { mut front, lld, left_out } = line;
     note(&left_out);
@@ -106,7 +107,7 @@ fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
     }
     front.push("-v".to_owned());
     let errors = LongLine::new(zig, front)?.capture(LINKING)?.errors();
-    // The last call is the one for the program; those before make zig's own libraries.
+    // The last call links the program. The earlier ones make zig's own libraries.
     let Some(said) = errors.lines().rev().find_map(|line| line.strip_prefix("ld.lld ")) else {
         let what = format!("zig does not say how it starts its linker, which is to get {}", lld.join(" "));
         return Err(errors.lines().fold(Error::failed(what), Error::found));
@@ -115,9 +116,10 @@ fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
     LongLine::new(Cmd::new(&call.driver[0]).arg("ld.lld"), words.collect())
 }
 
-/// The words of a line that quotes nothing: a file may hold a space, and is known by being there.
+/// Splits a line without quotes into words. A path with spaces is recognized by the file that exists under
+/// it.
 fn words(line: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
-    /// The most spaces in a path that is put together again.
+    /// The maximum number of parts that are joined to one path.
     const SPACES: usize = 12;
     let parts: Vec<&str> = line.split(' ').filter(|part| !part.is_empty()).collect();
     let (mut words, mut at) = (Vec::new(), 0);
@@ -132,7 +134,7 @@ fn words(line: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
     words
 }
 
-/// What zig says to clang about the target, kept in the folder of the wrapper.
+/// Returns zig's arguments for clang about the target. They are kept in the folder of the wrapper.
 fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
     let kept = call.folder.join(format!("{}.clang", call.driver.get(1).map_or("cc", String::as_str)));
     if let Some(text) = std::fs::read_to_string(&kept).ok().as_deref().and_then(|text| text.strip_suffix(END))
@@ -143,7 +145,7 @@ fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
     let source = scratch.0.join(SOURCE);
     files::folder(&scratch.0)?;
     std::fs::write(&source, "").map_err(|e| Error::io("cannot write", &source, &e))?;
-    // A flag that no other call has: what zig has compiled before it does not compile again, and prints nothing.
+    // A flag that no earlier call had. zig does not compile the same input twice, and then prints no call.
     let unique = format!("-DXTASK_ASKS={}", std::process::id());
     let asked = front_end(call)
         .args([&unique, "-O2", "-c", SOURCE, "-o", "source.o"])
@@ -155,13 +157,13 @@ fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
         return Err(errors.lines().take(3).fold(what, Error::found));
     };
     about.retain(|word| *word != unique);
-    // Where it cannot be kept, zig is asked again the next time.
+    // If it cannot be kept, zig is asked again next time.
     let text = about.iter().map(|word| format!("{word}\n")).collect::<String>() + END;
     let _ = files::place(&kept, |staged| std::fs::write(staged, &text));
     Ok(about)
 }
 
-/// A folder for the files of one call, removed with it.
+/// A folder for the files of one call. It is removed after the call.
 struct CallFolder(PathBuf);
 
 impl CallFolder {
