@@ -1,4 +1,5 @@
-//! Jobs to Cargo and back: cohorts of jobs that one call can build, the call itself as a value, and what Cargo says.
+//! Runs Cargo for jobs: groups jobs that one call can build (cohorts), represents the call as a value, and
+//! reads Cargo's messages.
 
 pub mod aside;
 pub mod builder;

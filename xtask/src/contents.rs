@@ -1,5 +1,5 @@
-//! What a program consists of, by the record of its link: the bytes of Rust, of the C library, and those that are foreign, with
-//! the package that brought each.
+//! Describes what a program consists of, judging by the record of its link: the bytes of Rust, the bytes of
+//! the C library, and foreign bytes with the package that brought them.
 
 use std::path::PathBuf;
 
@@ -14,37 +14,38 @@ mod rlib;
 pub use asker::{AskedWay, BuildNames, LinkAsker, library_name};
 pub use compilers::{OtherMachine, by_others, of_other_machines, signs};
 
-/// What a program consists of.
+/// The contents of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProgramContents {
-    /// The sums, and every foreign file as the linker names it.
+    /// The sums of bytes, and every foreign file under the linker's name for it.
     pub account: LinkAccount,
-    /// What is foreign, by the packages that brought it.
+    /// The foreign parts, each with the package that brought it.
     pub parts: Vec<ForeignPart>,
 }
 
-/// What is known of the contents of a program: they, or why nothing is known of them.
+/// The contents of a program, or the reason why they are not known.
 pub type SeenContents = Result<ProgramContents, String>;
 
 /// A library or an object in a program that rustc did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignPart {
-    /// Who had it linked.
+    /// The package or the setting that had it linked.
     pub asker: LinkAsker,
-    /// The archive, the object or the shared library; the name alone where its place is not known.
+    /// The archive, the object or the shared library; only its name if its path is not known.
     pub file: PathBuf,
     /// The members of the archive that are in the program.
     pub members: Vec<String>,
-    /// How many bytes of code and data they are. None for a shared library: it is loaded when the program runs.
+    /// The number of bytes of code and data. None for a shared library: it is loaded when the program runs.
     pub bytes: Option<u64>,
-    /// How the compilers signed; empty where an assembler made it.
+    /// The signatures of the compilers. Empty if an assembler made it.
     pub makers: Vec<String>,
 }
 
-/// More members than these are counted.
+/// If there are more members than this, only their number is shown.
 const MEMBERS_SHOWN: usize = 3;
 
 impl ForeignPart {
+    /// Returns a line such as
     /// `libz.a(crc32.o) in /x: 9 kB by GCC: (Debian) 12.2.0; z-sys 1.0.0 asked for it …`.
     pub fn line(&self) -> String {
         let name = self.file.file_name().unwrap_or(self.file.as_os_str()).to_string_lossy();
@@ -68,7 +69,8 @@ impl ForeignPart {
 }
 
 impl ProgramContents {
-    /// The packages that brought what is foreign and in the program, with the bytes of each, the most first.
+    /// Returns the packages that brought foreign parts into the program, with the bytes of each, the largest
+    /// first.
     pub fn by_package(&self) -> Vec<(String, u64)> {
         let mut sums: Vec<(String, u64)> = Vec::new();
         for part in &self.parts {
@@ -83,7 +85,8 @@ impl ProgramContents {
         sums
     }
 
-    /// `1.2 MB of C, from libsqlite3-sys 0.30.1`; none where all of the program is Rust.
+    /// Returns a phrase such as `1.2 MB of C, from libsqlite3-sys 0.30.1`, or none if the whole program is
+    /// Rust.
     pub fn c_in_words(&self) -> Option<String> {
         let packages = self.by_package();
         let names: Vec<&str> = packages.iter().map(|(name, _)| name.as_str()).collect();

@@ -1,5 +1,6 @@
-//! Traps: programs that stand in for every C compiler while a pure build runs. A trap that a *target's* build hits logs
-//! who called it and fails; a build script that compiles C for the *host* is logged and let through.
+//! Traps: programs that replace every C compiler while a pure build runs. If the build for a *target* calls a
+//! trap, the trap logs the caller and fails. If a build script compiles C for the *host*, the trap logs the
+//! call and runs the real compiler.
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -26,17 +27,17 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// Where hits are logged, one JSON document a line.
+/// The log of calls, one JSON document per line.
 const LOG: &str = "XTASK_TRAP_LOG";
-/// The triples whose build must not reach a C compiler, separated by a space.
+/// The triples whose builds must not call a C compiler, separated by spaces.
 const TRIPLES: &str = "XTASK_TRAP_TARGETS";
-/// The folder of the traps.
+/// The folder that contains the traps.
 const DIR: &str = "XTASK_TRAP_DIR";
 
-/// Set for a compiler that a trap has told of: what it starts is told with it.
+/// Set for a compiler whose call a trap has logged, so that the programs it starts are not logged again.
 const TOLD: &str = "XTASK_TRAP_TOLD";
 
-/// A set of traps, ready to be put in front of a build.
+/// A set of traps that can be put in front of a build.
 #[derive(Debug, Clone)]
 pub struct Traps {
     dir: PathBuf,
@@ -44,15 +45,15 @@ pub struct Traps {
     host_cc: Option<PathBuf>,
 }
 
-/// Programs that compile C or C++ or drive such compilers, with the variables that name them.
+/// Programs that compile C or C++ or that drive such compilers, with the variables that name them.
 pub(crate) const TOOLS: [(&str, &str); 5] =
     [("CC", "cc"), ("CXX", "c++"), ("AR", "ar"), ("RANLIB", "ranlib"), ("CMAKE", "cmake")];
 
-/// Writes the traps under `dir`: one for each tool above and one for every program on PATH that looks like a C
-/// compiler. `this` is the path of this program; hits go to `log`.
+/// Writes the traps under `dir`: one for each tool above, and one for each program on PATH whose name is a C
+/// compiler's. `this` is the path of this program. Calls are logged to `log`.
 ///
 /// # Errors
-/// Where a trap cannot be written.
+/// A trap cannot be written.
 pub fn set(dir: &Path, log: &Path, host: &Host, this: &Path) -> Result<Traps> {
     let names = shadowed(host);
     let print = names.iter().fold(Fingerprint::new("trap 1"), |f, (name, real)| {
@@ -74,12 +75,12 @@ pub fn set(dir: &Path, log: &Path, host: &Host, this: &Path) -> Result<Traps> {
     Ok(Traps { dir, log: log.to_owned(), host_cc })
 }
 
-/// The shim that hands a call on to the host's compiler only where it links.
+/// The name of the shim that passes a call to the host's compiler only if the call links.
 const LINK_ONLY: &str = "link-only";
 
 impl Traps {
-    /// The environment of a pure build: every spelling of every variable that names a C tool, PATH with the traps in
-    /// front, and what the traps themselves need. `target_dir` is Cargo's target folder.
+    /// Returns the environment of a pure build: every spelling of every variable that names a C tool, PATH
+    /// with the traps in front, and the variables of the traps. `target_dir` is Cargo's target folder.
     pub fn env(&self, host: &Host, targets: &[&Triple], target_dir: &Path) -> BTreeMap<String, String> {
         let mut env = BTreeMap::new();
         let mut set = |key: String, value: &Path| env.insert(key, value.to_string_lossy().into_owned());
@@ -105,15 +106,17 @@ impl Traps {
         env
     }
 
-    /// The host's compiler behind a shim that lets it link and nothing else; none where the host has none.
+    /// Returns the shim around the host's compiler that allows it only to link, or none if the host has no
+    /// compiler.
     pub fn host_linker(&self) -> Option<PathBuf> {
         self.host_cc.as_ref().map(|_| self.dir.join(LINK_ONLY))
     }
 
-    /// Whether a build that failed may have done so without a trap for its target.
+    /// Checks whether a failed build called a C compiler for this target.
     ///
     /// # Errors
-    /// [`xtask_files::error::ExitKind::Failed`] with every call that was made; and as [`Traps::hits`].
+    /// [`xtask_files::error::ExitKind::Failed`] with every call of a compiler for the target, and as
+    /// [`Traps::hits`].
     pub fn judge(&self, mode: &str, target: &Triple) -> Result<()> {
         let hits = self.hits()?;
         let own: Vec<&Hit> =
@@ -123,11 +126,11 @@ impl Traps {
         Err(found.into_iter().fold(Error::failed(what), Error::found).help(help))
     }
 
-    /// What was logged and is of the last run of each build script, in the order of the calls. A log that is not there holds
-    /// nothing; a line that is broken is a hit nobody can name.
+    /// Returns the logged calls that belong to the last run of each build script, in the order of the calls.
+    /// If there is no log, there are no calls. An unreadable line counts as a call of an unknown program.
     ///
     /// # Errors
-    /// Where the log is there and cannot be read.
+    /// The log exists and cannot be read.
     pub fn hits(&self) -> Result<Vec<Hit>> {
         let text = match std::fs::read_to_string(&self.log) {
             Ok(text) => text,
@@ -141,14 +144,14 @@ impl Traps {
     }
 }
 
-/// Every name that must not be reached, with the program that it stands for (empty where there is none).
+/// Returns every program name to shadow, with the path of the program that it hides (empty if there is none).
 fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
     let mut names = BTreeMap::new();
     for dir in host.build_path() {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
-            // The first on PATH is the one that a call would have reached.
+            // A call would have reached the first one on PATH.
             if compiles_c(&name) {
                 names.entry(name).or_insert_with(|| entry.path());
             }
@@ -160,23 +163,24 @@ fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
     names
 }
 
-/// First argument of a trap.
+/// The first argument of a trap.
 pub const TRAP: &str = "__trap";
 
-/// Stands in for a compiler if the arguments ask for it; returns the exit code.
+/// Runs as a trap if the arguments ask for it, and returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
     (args.first()? == TRAP).then(|| spring(&args[1..]))
 }
 
-/// A trap is called: `<kind> <real program or empty> <arguments…>`, a mask with `mask <second view> <compiler> <name that
-/// it was called by> <arguments…>`. Returns the exit code.
+/// Runs a trap, with the arguments `<kind> <real program or empty> <arguments…>`. A mask has the arguments
+/// `mask <second view> <compiler> <called name> <arguments…>`. Returns the exit code.
 pub fn spring(args: &[String]) -> u8 {
     if let [kind, view, compiler, called, args @ ..] = args
         && kind == mask::MASK
     {
         let real = mask::real(Path::new(view), Path::new(compiler), Path::new(called));
         let real = real.to_string_lossy();
-        // Linkers are called by their paths, rustc's among them, and link what no compiler can have made.
+        // Linkers, rustc's among them, are called by their paths. They link objects that no masked compiler
+        // can have made.
         let told = std::env::var_os(TOLD).is_some();
         return if compiles(args) && !told { caught(called, &real, args) } else { hand_on(&real, args) };
     }
@@ -190,7 +194,7 @@ pub fn spring(args: &[String]) -> u8 {
     caught(kind, real, args)
 }
 
-/// Logs a call, fails it for a target, and hands it on for the host.
+/// Logs a call. The call fails if it is for a target, and is passed on if it is for the host.
 fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     let targets = targets_of_caller();
     let var = |key| std::env::var(key).unwrap_or_default();
@@ -200,7 +204,7 @@ fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     };
     let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
     let target_dir = std::env::var_os(TARGET_DIR).map(PathBuf::from);
-    // A caller may say that its folder is another one.
+    // A caller may set `OUT_DIR` to a false folder.
     let own = out_dir.clone().filter(|dir| target_dir.is_some_and(|target_dir| dir.starts_with(target_dir)));
     let hit = |target| Hit {
         krate: krate.clone(),
@@ -214,7 +218,7 @@ fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     let hits: Vec<Hit> = targets.into_iter().map(hit).collect();
     for hit in &hits {
         if let Err(error) = log(hit) {
-            // A proof that cannot be written down is no proof: fail the call, whoever made it.
+            // A call that cannot be logged would break the proof. So it fails, whoever made it.
             eprintln!("xtask: cannot log a call of {kind}: {error}");
             return 1;
         }
@@ -231,8 +235,8 @@ fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     become_real(Cmd::new(real).args(args).env(TOLD, "1"))
 }
 
-/// Becomes the real program, with a PATH that holds no traps: one that looks for a program of its own name there, as
-/// ccache does, would find the trap again.
+/// Replaces this process by the real program, with a PATH without traps. A program that looks for another of
+/// its own name on PATH, as ccache does, would otherwise find the trap again.
 fn hand_on(real: &str, args: &[String]) -> u8 {
     become_real(Cmd::new(real).args(args))
 }
@@ -247,9 +251,10 @@ fn become_real(cmd: Cmd) -> u8 {
     }
 }
 
-/// The triple whose output folder the caller's `OUT_DIR` lies in; none where that is the host's. Cargo sets it for
-/// every build script, and puts what is for a target under that target's name because `--target` is always passed.
-/// A caller without it, or with another, cannot be told apart from one that hides it, so it counts for every target.
+/// Returns the targets to which the caller belongs, judging by its `OUT_DIR`; none stands for the host. Cargo
+/// sets `OUT_DIR` for every build script. Because `--target` is always passed, files for a target lie in the
+/// folder of that target's name. A caller without `OUT_DIR` or with a foreign one may hide its target, so its
+/// call counts for every target.
 fn targets_of_caller() -> Vec<Option<String>> {
     let triples = std::env::var(TRIPLES).unwrap_or_default();
     let mut triples = triples.split(' ').map(str::to_owned);
@@ -266,11 +271,12 @@ fn log(hit: &Hit) -> std::io::Result<()> {
     let file = std::env::var_os(LOG).ok_or_else(|| std::io::Error::other(format!("{LOG} is not set")))?;
     let mut line = serde_json::to_vec(hit)?;
     line.push(b'\n');
-    // One write in append mode: calls from parallel build scripts do not mix.
+    // One write in append mode, so that calls of parallel build scripts do not mix.
     std::fs::OpenOptions::new().create(true).append(true).open(file)?.write_all(&line)
 }
 
-/// Whether a compiler driver's arguments make it compile rather than only link, those in files too.
+/// Returns whether a compiler driver's arguments, including those in response files, make it compile rather
+/// than only link.
 fn compiles(args: &[String]) -> bool {
     let in_file = |arg: &String| std::fs::read_to_string(arg.strip_prefix('@')?).ok();
     let in_files: Vec<String> = args

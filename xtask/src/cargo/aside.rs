@@ -1,20 +1,22 @@
-//! Outputs of one toolchain kept apart from those of another. Cargo leaves rustflags out of the names of its folders
-//! where a path is remapped, so two toolchains would share `OUT_DIR`s: what CMake or a build script left there of the one
-//! would be found by the other, and each change would build everything anew. A target's folder therefore belongs to one
-//! toolchain; the one before it stands aside and comes back when its toolchain does.
+//! Keeps the outputs of one toolchain apart from those of another. If a path is remapped, Cargo leaves
+//! rustflags out of the names of its folders, so two toolchains would share `OUT_DIR`s. One toolchain would
+//! find what CMake or a build script of the other left there, and each change would rebuild everything. So a
+//! target's folder belongs to one toolchain. The folder of the previous toolchain is moved aside, and is
+//! moved back when a run uses that toolchain again.
 
 use std::path::Path;
 
 use xtask_files::error::{Error, Result};
 
-/// Names the toolchain that a target's folder belongs to.
+/// The file that names the toolchain to which a target's folder belongs.
 const OWNER: &str = ".toolchain";
 
-/// Makes `<build_dir>/<triple>` the folder of the toolchain `id`: as it is, from aside, or new. One folder is kept aside
-/// for each target. To be called while nobody else builds there.
+/// Makes `<build_dir>/<triple>` the folder of the toolchain `id`. The folder is used as it is, moved back
+/// from `.aside`, or made new. One folder is kept aside for each target. The caller must make sure that no
+/// build runs there.
 ///
 /// # Errors
-/// Where a folder cannot be moved or made.
+/// A folder cannot be moved or made.
 pub fn make_room(build_dir: &Path, triple: &str, id: &str) -> Result<()> {
     let place = build_dir.join(triple);
     let io = |e: std::io::Error| Error::io("cannot move aside the build of another toolchain in", &place, &e);
@@ -23,9 +25,9 @@ pub fn make_room(build_dir: &Path, triple: &str, id: &str) -> Result<()> {
         let room = build_dir.join(".aside");
         let (aside, leaving) = (room.join(triple), room.join(format!("{triple}.leaving")));
         std::fs::create_dir_all(&room).map_err(io)?;
-        // Of a run that was killed here.
+        // A killed run may have left it.
         remove(&leaving).map_err(io)?;
-        // Nobody can say whose a folder is that names no owner.
+        // A folder without the name of its toolchain cannot be used by any.
         if owner(&place).is_some() {
             std::fs::rename(&place, &leaving).map_err(io)?;
         } else {
@@ -54,7 +56,7 @@ fn remove(dir: &Path) -> std::io::Result<()> {
 mod tests {
     use super::*;
 
-    /// What a build by this toolchain finds, and leaves.
+    /// Calls `make_room`, returns who built in the folder before, and records the toolchain `id` there.
     fn build(dir: &Path, id: &str) -> Option<String> {
         make_room(dir, "t", id).unwrap();
         let file = dir.join("t/built-by");

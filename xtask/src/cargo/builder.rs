@@ -1,4 +1,5 @@
-//! What every cargo call of a run is made from: the program, the folders, and what the calls share.
+//! The values from which every cargo call of a run is made: the program, the folders, and the context that
+//! the calls share.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +8,12 @@ use super::invocation::{CargoContext, CargoGoal};
 use xtask_config::App;
 use xtask_process::ui::Ui;
 
-/// What building needs beside the plan.
+/// The values that a build needs in addition to the plan.
 #[derive(Debug, Clone)]
 pub struct Builder<'a> {
     /// The program to build.
     pub app: &'a App,
-    /// What every cargo call shares.
+    /// The context that all cargo calls share.
     pub site: CargoContext<'a>,
     /// The folder for build folders and traps: `target/xtask`.
     pub work: PathBuf,
@@ -23,12 +24,12 @@ pub struct Builder<'a> {
 }
 
 impl Builder<'_> {
-    /// The build folder of a cohort.
+    /// Returns the build folder of a cohort.
     pub fn dir(&self, cohort: &Cohort) -> PathBuf {
         self.work.join("build").join(cohort.key.folder())
     }
 
-    /// What Cargo is asked to build.
+    /// Returns the goal of the cargo call: the program of the app.
     pub fn what(&self) -> CargoGoal {
         CargoGoal::Bin { package: self.app.package.clone(), bin: self.app.bin.clone() }
     }

@@ -1,5 +1,6 @@
-//! Cohorts: jobs that one cargo call builds together, so that they share host units and one jobserver. Features,
-//! profile, environment and `RUSTC` hold for a whole call, so a cohort is what agrees in all of them.
+//! Cohorts: jobs that one cargo call builds together, so that they share host units and one jobserver.
+//! Features, profile, environment and `RUSTC` apply to a whole call, so all jobs of a cohort must agree in
+//! them.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,16 +10,16 @@ use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_config::cargo_config::FlagRoad;
 use xtask_triple::Triple;
 
-/// What all jobs of a cohort share.
+/// The settings that all jobs of a cohort share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The mode's name; two modes never share a build folder, so that timings and proofs stay theirs.
+    /// The mode's name. Two modes never share a build folder, so that timings and proofs belong to one mode.
     pub mode: String,
     /// The features that `--features` turns on.
     pub features: Vec<String>,
-    /// Cargo's default features are on.
+    /// Whether Cargo's default features are on.
     pub default_features: bool,
-    /// No C compiler may run.
+    /// Whether C compilers are forbidden.
     pub pure: bool,
     /// The Cargo profile that `--profile` names.
     pub profile: String,
@@ -26,13 +27,14 @@ pub struct Key {
     pub env: BTreeMap<String, String>,
     /// The path of the rustc that compiles the cohort.
     pub rustc: PathBuf,
-    /// What tells this rustc from others, without a path of this machine.
+    /// The identity of this rustc, without a path of this machine.
     pub rustc_identity: String,
-    /// The target whose flags are in a variable, which is for the whole call, so that no other target can be in it.
+    /// The target whose flags are set by a variable. Such a variable applies to the whole call, so the cohort
+    /// has no other target.
     pub alone: Option<Triple>,
 }
 
-/// Jobs that one cargo call builds.
+/// A group of jobs that one cargo call builds.
 #[derive(Debug, Clone)]
 pub struct Cohort<'p> {
     /// The settings that all jobs of the cohort share.
@@ -56,8 +58,8 @@ impl Key {
         }
     }
 
-    /// The name of the cohort's build folder: the same on every machine, since it enters paths that end up in debug
-    /// information.
+    /// Returns the name of the cohort's build folder. It is the same on every machine, because it becomes
+    /// part of paths in debug information.
     pub fn folder(&self) -> String {
         let print = Fingerprint::new("cohort 1")
             .with(self.features.join(","))
@@ -69,7 +71,7 @@ impl Key {
     }
 }
 
-/// Groups the buildable jobs of a plan, in the plan's order of modes.
+/// Groups the buildable jobs of a plan into cohorts, in the plan's order of modes.
 pub fn cohorts<'p>(jobs: impl IntoIterator<Item = &'p Job>) -> Vec<Cohort<'p>> {
     let mut list: Vec<Cohort<'p>> = Vec::new();
     for job in jobs {

@@ -1,5 +1,6 @@
-//! Which packages of a program compile C for its target, for a workspace that no targets.toml speaks for yet: Cargo's unit
-//! graph names every build script that is run for the target, and the crates that it is made of.
+//! Finds the packages of a program that compile C for its target, in a workspace without a targets.toml.
+//! Cargo's unit graph lists every build script that runs for the target, and the crates that the script is
+//! compiled from.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,8 +12,8 @@ use xtask_process::exec::Cmd;
 
 mod languages;
 
-/// Crates that run compilers, and which at least: some compile C++ too, where they are told to. A build script that is made
-/// of one need not use it, which nothing but a build can tell.
+/// Crates that run compilers, with the language that they compile at least. Some also compile C++ if a build
+/// script asks for it. A build script with such a dependency may not use it; only a build shows that.
 const KNOWN: [(&str, Need); 5] = [
     ("cc", Need::C),
     ("cmake", Need::C),
@@ -21,7 +22,7 @@ const KNOWN: [(&str, Need); 5] = [
     ("cxx-build", Need::Cxx),
 ];
 
-/// A program to ask about: which, with which features, for which target.
+/// A program to ask Cargo about, with its features and its target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct BuildQuery<'a> {
     /// The package that the program belongs to: its package ID, or its name.
@@ -37,14 +38,14 @@ pub struct BuildQuery<'a> {
 }
 
 impl BuildQuery<'_> {
-    /// The question to Cargo, which builds nothing for it: of the workspace of this manifest. It fetches what the lock file
-    /// names and is not here, unless `offline`.
+    /// Returns the cargo call that prints the unit graph and builds nothing. `manifest` is the workspace's.
+    /// Cargo fetches packages of the lock file that are not on this machine, unless `offline` is set.
     pub fn command(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
         let cmd = Cmd::new(cargo).args(["build", "--unit-graph", "-Zunstable-options"]);
         self.finish(cmd, manifest, offline).env("RUSTC_BOOTSTRAP", "1")
     }
 
-    /// A build of everything but machine code, which runs all build scripts.
+    /// Returns the cargo call that runs all build scripts but generates no machine code (`cargo check`).
     pub fn trial(&self, cargo: &Path, manifest: &Path, offline: bool) -> Cmd {
         self.finish(Cmd::new(cargo).arg("check"), manifest, offline)
     }
@@ -73,14 +74,14 @@ impl BuildQuery<'_> {
 pub struct Compilers {
     /// The kinds of compilers that the build scripts need.
     pub needs: BTreeSet<Need>,
-    /// The packages, each with the crates that its build script is made of and that run compilers.
+    /// The packages, each with the crates in its build script that run compilers.
     pub packages: BTreeMap<String, BTreeSet<&'static str>>,
-    /// Those that compile C++ beside C, each with what says so.
+    /// The packages that compile C++ in addition to C, each with the reason.
     pub cxx: BTreeMap<String, &'static str>,
 }
 
 impl Compilers {
-    /// Finds the packages in a graph. A build script that runs for the sake of the host is not among them.
+    /// Finds the packages in a graph. A build script that runs for the host is left out.
     pub fn of(graph: &UnitGraph, target: &str) -> Self {
         let mut all = Self::default();
         let runs = |unit: &&Unit| unit.mode == "run-custom-build" && unit.platform.as_deref() == Some(target);
@@ -111,12 +112,12 @@ fn known(unit: &Unit) -> Option<(&'static str, Need)> {
     KNOWN.into_iter().find(|(name, _)| *name == package)
 }
 
-/// The crates that the build script of a run is made of, itself among them. What their own build scripts and macros do they
-/// do when they are compiled.
+/// Returns the crates that the build script of a run is compiled from, including itself. Their own build
+/// scripts and macros are left out: these run while the crates are compiled.
 fn script<'g>(graph: &'g UnitGraph, run: &Unit) -> Vec<&'g Unit> {
     let is_code =
         |unit: &Unit| unit.mode == "build" && !unit.target.kind.iter().any(|kind| kind == "proc-macro");
-    // A run also needs the runs of other packages, for their `links`.
+    // A run also depends on the runs of other packages, for their `links`.
     let needed = run.dependencies.iter().map(|edge| edge.index);
     graph.reached(needed, is_code).into_iter().map(|index| &graph.units[index]).collect()
 }
@@ -126,7 +127,8 @@ mod tests {
     use super::*;
     use crate::cargo::units;
 
-    /// A graph of these units: package, mode, kind, platform (`-` for the host), what it needs.
+    /// Makes a graph of these units: package, mode, kind, platform (`-` for the host), indexes of
+    /// dependencies.
     fn graph(list: &[(&str, &str, &str, &str, &[usize])]) -> UnitGraph {
         let unit = |(package, mode, kind, platform, needs): &(&str, &str, &str, &str, &[usize])| {
             let needs: Vec<_> = needs.iter().map(|index| serde_json::json!({ "index": index })).collect();
@@ -143,7 +145,7 @@ mod tests {
         let found = Compilers::of(
             &graph(&[
                 ("app", "build", "bin", "t", &[1, 6]),
-                // By way of a crate that helps it.
+                // It uses `cc` through a helper crate.
                 ("ssl-sys", "run-custom-build", "custom-build", "t", &[2, 4]),
                 ("ssl-sys", "build", "custom-build", "-", &[3]),
                 ("ssl-src", "build", "lib", "-", &[5]),

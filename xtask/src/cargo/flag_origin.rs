@@ -1,9 +1,9 @@
-//! Where a flag of rustc comes from, for messages: whoever reads "remove it" must know where it stands.
+//! Finds where a flag of rustc is set, so that a message that says "remove it" can name the place.
 
 use super::invocation::CargoContext;
 use crate::plan::Job;
 
-/// Who sets a flag that holds this text, as a phrase; none where nobody is found.
+/// Returns the place that sets a flag with this text, as a phrase, or none if it is not found.
 pub fn flag_origin(text: &str, job: &Job, site: &CargoContext) -> Option<String> {
     if job.target.rustflags.iter().any(|flag| flag.contains(text)) {
         return Some(format!("`rustflags` of {} in targets.toml", job.target.triple));

@@ -1,12 +1,14 @@
-//! The shared libraries that programs of this machine find, by the names of their files: build scripts load some of them.
+//! Lists the file names of the shared libraries that programs of this machine can load. Some build scripts
+//! load such libraries.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use xtask_process::host::Host;
 
-/// The names of the files in the folders for libraries: those of `LD_LIBRARY_PATH`, of the system, and one and two levels below
-/// `/usr/lib`, where distributions have libraries of architectures (`x86_64-linux-gnu`) and of LLVM (`llvm-19/lib`).
+/// Returns the names of the files in the library folders: those of `LD_LIBRARY_PATH`, those of the system,
+/// and the folders one and two levels below `/usr/lib`. Distributions keep libraries of architectures
+/// (`x86_64-linux-gnu`) and of LLVM (`llvm-19/lib`) there.
 pub fn host_libraries(host: &Host) -> BTreeSet<String> {
     let named = host.var_os("LD_LIBRARY_PATH").map(|paths| std::env::split_paths(&paths).collect::<Vec<_>>());
     let fixed = ["/lib", "/lib64", "/usr/lib", "/usr/lib64", "/usr/local/lib"].map(PathBuf::from);

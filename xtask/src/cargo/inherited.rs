@@ -1,5 +1,5 @@
-//! What a build must not inherit from the cargo that started this program: such variables make Cargo rebuild things,
-//! or leak one package's facts into another.
+//! Removes what a build must not inherit from the cargo that started this program. Such variables make Cargo
+//! rebuild units, or pass one package's values to another package.
 
 use std::path::Path;
 
@@ -7,7 +7,8 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 
 /// Variables that `cargo run` sets for the program it starts
-/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and flags that are handed over elsewhere.
+/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and variables with flags that
+/// xtask passes in another way.
 const EXACT: [&str; 15] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
@@ -18,7 +19,7 @@ const EXACT: [&str; 15] = [
     "CARGO_TARGET_TMPDIR",
     "CARGO_RUSTC_CURRENT_DIR",
     "OUT_DIR",
-    // gcc writes it into what it makes, as another name of a folder, and asks the system where it is not set.
+    // gcc writes it into its output as another name of a folder. Without it, gcc asks the system.
     "PWD",
     "RUSTFLAGS",
     "CARGO_ENCODED_RUSTFLAGS",
@@ -28,8 +29,8 @@ const EXACT: [&str; 15] = [
 ];
 const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
 
-/// Takes those variables out of a command's environment, and the library path entries that `cargo run` puts in front
-/// (they lie in `target_dir` or in a Rust toolchain).
+/// Removes those variables from a command's environment. Also removes the library path entries that
+/// `cargo run` puts in front: they lie in `target_dir` or in a Rust toolchain.
 pub fn clean(mut cmd: Cmd, host: &Host, target_dir: &Path) -> Cmd {
     for (key, _) in host.vars() {
         let name = key.to_string_lossy();

@@ -1,4 +1,5 @@
-//! The cargo call of a cohort, as a value: pure but for the variables and files it is told of.
+//! Makes the cargo call of a cohort, as a value. Pure, except for the variables and files that the caller
+//! passes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -17,59 +18,61 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// What every call of a run shares.
+/// The context that all cargo calls of a run share.
 #[derive(Debug, Clone)]
 pub struct CargoContext<'a> {
     /// The path of the cargo program.
     pub cargo: PathBuf,
     /// The workspace's root Cargo.toml.
     pub manifest: PathBuf,
-    /// The manifests of all its members.
+    /// The manifests of all workspace members.
     pub manifests: Vec<PathBuf>,
     /// The package ID of each member, by its name.
     pub ids: BTreeMap<String, String>,
-    /// What the files of Cargo's configuration say.
+    /// The content of Cargo's configuration files.
     pub configuration: &'a CargoConfig,
     /// The folder of the workspace that is built.
     pub root: &'a Path,
-    /// Where Cargo is started: it takes its configuration from there and from the folders above, wherever the manifest
-    /// lies. The workspace's own folder, also for a copy of it.
+    /// The folder in which Cargo is started. Cargo reads its configuration there and in the parent folders,
+    /// wherever the manifest lies. It is the original workspace's folder even if a copy is built.
     pub start: &'a Path,
     /// Cargo's target folder for this workspace.
     pub target_directory: &'a Path,
     /// The snapshot of the environment of this machine.
     pub host: &'a Host,
-    /// What rustc starts as the linker of each target, see [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. None
-    /// where it could not be written: the linker itself is started then, and gives no map.
+    /// The program that rustc starts as the linker of each target, see
+    /// [`xtask_compilers::toolchain::stand_in::HOST_OR_TARGET`]. A target has no entry if the program could
+    /// not be written. Then rustc starts the linker itself, and there is no link map.
     pub links: BTreeMap<Triple, PathBuf>,
-    /// Starts `rust-lld` with what it takes of arguments that are written for a driver. None where it could not be written.
+    /// A program that starts `rust-lld` with those arguments for a driver that it understands. None if it
+    /// could not be written.
     pub rust_lld: Option<PathBuf>,
     /// The host's own C driver.
     pub host_cc: Option<&'a Path>,
-    /// Cargo's home folder: `CARGO_HOME`, or the default one; none where it is not known.
+    /// Cargo's home folder: `CARGO_HOME`, or the default one. None if it is not known.
     pub cargo_home: Option<PathBuf>,
-    /// The folder that holds the built stds.
+    /// The cache folder with the built standard libraries.
     pub cache: &'a Path,
     /// Whether Cargo runs with `--offline`.
     pub offline: bool,
-    /// Variables for Cargo beside those of targets.toml.
+    /// Variables for Cargo in addition to those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
-    /// Further folders of this machine, with what stands for them in what is built.
+    /// Further folders of this machine, each with the path that replaces it in build outputs.
     pub renamed: Vec<(PathBuf, String)>,
-    /// The umask of the build, in octal; this program's own where none.
+    /// The umask of the build, in octal. None keeps the umask of this program.
     pub umask: Option<&'static str>,
-    /// Settings for Cargo's `--config`, over the workspace's own.
+    /// Settings for Cargo's `--config`. They override the workspace's own.
     pub settings: Vec<String>,
 }
 
 impl CargoContext<'_> {
-    /// What names a member to Cargo: its package ID, since a dependency may have the same name.
+    /// Returns the name of a member for Cargo: its package ID, because a dependency may have the same name.
     pub fn id<'s>(&'s self, name: &'s str) -> &'s str {
         self.ids.get(name).map_or(name, String::as_str)
     }
 }
 
-/// What Cargo is to do with the cohort.
+/// The goal of a cargo call for a cohort.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CargoGoal {
     /// Build one program of one package.
@@ -79,11 +82,11 @@ pub enum CargoGoal {
         /// The name of the program.
         bin: String,
     },
-    /// Run the tests of these packages, the first being the one that the mode's features belong to.
+    /// Run the tests of these packages. The mode's features belong to the first one.
     Tests(Vec<String>),
 }
 
-/// The cargo call that builds `cohort` into `build_dir`. `traps` are given for a pure cohort.
+/// Returns the cargo call that builds `cohort` into `build_dir`. `traps` are given for a pure cohort.
 pub fn invocation(
     cohort: &Cohort,
     what: &CargoGoal,
@@ -96,26 +99,27 @@ pub fn invocation(
     cmd = match what {
         CargoGoal::Bin { package, bin } => cmd
             .args(["build", "--package", site.id(package), "--bin", bin])
-            // By its colours alone a line of Cargo's is told from one of a program.
+            // Only the colours distinguish a line of Cargo from a line of a program.
             .args(["--message-format=json-render-diagnostics", "--keep-going", "--color", "always"]),
         CargoGoal::Tests(packages) => {
             packages.iter().fold(cmd.arg("test"), |cmd, p| cmd.args(["--package", site.id(p)]))
         }
     };
     cmd = cmd.arg("--manifest-path").arg(&site.manifest).arg("--target-dir").arg(build_dir);
-    // Were intermediate files elsewhere, by the user's configuration, nobody could tell host from target by their place.
+    // The user's configuration may put intermediate files elsewhere. Then a path would not show whether a
+    // file is for the host or for a target.
     cmd = cmd.arg("--config").arg(self::build_dir(build_dir));
     cmd = site.settings.iter().fold(cmd, |cmd, setting| cmd.arg("--config").arg(setting));
     cmd = match what {
         CargoGoal::Bin { .. } => cmd.args(["--profile", &key.profile]),
-        // Tests want debug assertions and overflow checks: Cargo's own test profile.
+        // Tests need debug assertions and overflow checks: Cargo's own test profile.
         CargoGoal::Tests(_) => cmd,
     };
     if !key.default_features {
         cmd = cmd.arg("--no-default-features");
     }
     if !key.features.is_empty() {
-        // With several packages selected, a feature must say whose it is.
+        // If several packages are selected, a feature must name its package.
         let owner = match what {
             CargoGoal::Tests(packages) => packages.first().map(|p| format!("{p}/")).unwrap_or_default(),
             CargoGoal::Bin { .. } => String::new(),
@@ -127,12 +131,12 @@ pub fn invocation(
         cmd = cmd.arg("--offline");
     }
     cmd = clean(cmd, site.host, site.target_directory).env("RUSTC", &key.rustc);
-    // What cannot be known from a build is not asked for: a terminal's width and colours change nothing that is kept.
+    // Settings that do not change the result are fixed, such as the width and the colours of a terminal.
     cmd = site.host.settled(cmd.env("CARGO_TERM_PROGRESS_WHEN", "never"), site.start);
     for (name, value) in site.extra_env.iter().chain(&key.env) {
         cmd = cmd.env(name, value);
     }
-    // In a pure build the host's compiler is reached only to link.
+    // In a pure build, the host's compiler may only link.
     if let Some(cc) = traps.and_then(Traps::host_linker).or_else(|| site.host_cc.map(Path::to_owned)) {
         cmd = cmd.env(HOST_CC, cc);
     }
@@ -156,7 +160,8 @@ pub fn invocation(
     }
 }
 
-/// Lets the variables of a call go before those that a file forces on it: what they were to say is part of ours.
+/// Gives the variables of a call precedence over those that a configuration file sets with `force`. Our
+/// variables already include the values of the file.
 pub(crate) fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
     let forced = configuration.variables().into_iter().filter(|variable| variable.force);
     let ours: Vec<_> = forced.filter(|it| cmd.env.contains_key(OsStr::new(&it.name))).collect();
@@ -164,18 +169,19 @@ pub(crate) fn unforced(cmd: Cmd, configuration: &CargoConfig) -> Cmd {
         .fold(cmd, |cmd, it| cmd.arg("--config").arg(format!("env.{}.force=false", toml_string(&it.name))))
 }
 
-/// The setting that puts intermediate files where programs go, for Cargo's `--config`.
+/// Returns the `--config` setting that puts intermediate files into the same folder as programs.
 pub fn build_dir(dir: &Path) -> String {
     format!("build.build-dir={}", toml_string(&dir.to_string_lossy()))
 }
 
-/// The command behind a shell that sets the umask, which a process shares with all its threads and cannot set for a child.
+/// Wraps the command in a shell that sets the umask. All threads of a process share its umask, so it cannot
+/// be set for one child.
 fn under(umask: &str, cmd: &Cmd) -> Cmd {
     let script = format!("umask {umask} && exec \"$@\"");
     cmd.behind(Cmd::new("/bin/sh").args(["-c", &script, "sh"]))
 }
 
-/// The variables of one target.
+/// Sets the variables of one target.
 fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, site: &CargoContext) -> Cmd {
     let triple = &job.target.triple;
     let prefix = format!("CARGO_TARGET_{}", triple.shouted());
@@ -202,15 +208,15 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
         };
         cmd = cmd.env(format!("{prefix}_LINKER"), program);
     }
-    // As --config, not as variables: those are split at white space, and a path may hold some. The user's variable
-    // would be added to ours; its flags are among ours already.
+    // Flags are passed by --config, because variables are split at white space and a path may contain some.
+    // Cargo would add the user's variable to our flags, which already contain it.
     cmd = cmd.env_remove(format!("{prefix}_RUSTFLAGS"));
     let flags = flags(job, site);
     cmd = match job.user.flags.road {
         FlagRoad::Config => cmd.arg("--config").arg(setting(triple, "rustflags", &list(&flags))),
         FlagRoad::Variable => cmd.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),
     };
-    // Building runs nothing; and the user's own goes first in any case.
+    // A build runs no target program. A runner that the user has set takes precedence.
     let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !job.user.runner);
     if let Some(words) = runner {
         cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
@@ -221,7 +227,7 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
     }
 }
 
-/// `target."<triple>".<key>=<value>`, for Cargo's `--config`.
+/// Returns `target."<triple>".<key>=<value>`, for Cargo's `--config`.
 fn setting(triple: &Triple, key: &str, value: &str) -> String {
     format!("target.\"{triple}\".{key}={value}")
 }
@@ -231,13 +237,14 @@ fn list(words: &[String]) -> String {
     format!("[{}]", words.join(","))
 }
 
-/// A string as TOML writes it; JSON writes it the same way.
+/// Quotes a string for TOML. JSON strings have the same form.
 pub(crate) fn toml_string(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// The rustflags that a call hands over for a job, in order: the user's as far as Cargo does not add them by itself, ours,
-/// targets.toml's, and the toolchain's identity, which makes Cargo build anew exactly what a change of toolchain touches.
+/// Returns the rustflags that a call passes for a job, in this order: the user's flags that Cargo does not
+/// add itself, ours, those of targets.toml, and the toolchain's identity. The identity makes Cargo rebuild
+/// exactly the units that a change of toolchain affects.
 pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
     let triple = &job.target.triple;
     let mut flags: Vec<String> = job.user.flags.handed.iter().map(|flag| flag.text.clone()).collect();
@@ -256,12 +263,13 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
     flags
 }
 
-/// The variables by which `cc`, CMake-driven and other -sys crates find a target's C tools.
+/// Sets the variables by which `cc`, CMake and other -sys crates find a target's C tools.
 fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &CargoContext) -> Cmd {
     let underscored = triple.underscored();
     let named: BTreeSet<String> =
         site.configuration.variables().into_iter().map(|variable| variable.name).collect();
-    // The spelling with hyphens is stronger than ours, and where a file has it, removing it from the environment does nothing.
+    // The spelling with hyphens takes precedence over ours. If a configuration file sets it, removing it from
+    // the environment has no effect.
     let spell = |cmd: Cmd, name: &str, value: Option<OsString>| {
         let [strong, own] = [format!("{name}_{triple}"), format!("{name}_{underscored}")];
         let Some(value) = value else { return cmd.env_remove(strong) };
@@ -295,8 +303,9 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &C
     cmd
 }
 
-/// The variables with a user's flags for C (`CFLAGS`) or C++ that the crate `cc` takes for a target, all of those that are set,
-/// the weakest first. Older releases of it take the strongest alone, which gets all of them here.
+/// Returns the names of the set variables with a user's flags for C (`CFLAGS`) or C++ that the crate `cc`
+/// reads for a target, the weakest first. Older releases of `cc` read only the strongest one. So xtask puts
+/// all flags into that one.
 pub fn c_flags(name: &str, triple: &Triple, host: &Host) -> Vec<String> {
     let of_host = (*triple == host.triple).then(|| format!("HOST_{name}"));
     let keys = std::iter::once(name.to_owned()).chain(of_host);

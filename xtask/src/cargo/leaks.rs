@@ -1,5 +1,6 @@
-//! The feature-leak guard: within one cargo call, features unify across the targets, so that a dependency which only
-//! one target wants could bring C into another. Targets whose unit graph changes in company are built alone.
+//! The guard against feature leaks. Within one cargo call, features are unified across targets. So a
+//! dependency that only one target needs could bring C into another target. A target whose unit graph changes
+//! when it is built with others is built alone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,31 +12,32 @@ use crate::cargo::builder::Builder;
 use crate::plan::Job;
 use xtask_files::error::Result;
 
-/// What decides whether two units are the same: package, crate and features.
+/// The properties by which two units are compared: package, crate and features.
 type UnitSet = BTreeSet<(String, String, Vec<String>)>;
 
-/// The units by the triple that they are for; [`HOST`] for what runs on the host, which Cargo gives no platform.
+/// The units by their triple. [`HOST`] stands for units that run on the host, for which Cargo gives no
+/// platform.
 type UnitsByTriple = BTreeMap<String, UnitSet>;
 const HOST: &str = "host";
 
-/// The answer of the feature-leak guard about a cohort, as it is kept on disk.
+/// The result of the guard for a cohort, as it is stored on disk.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct GraphAnswer {
     /// The targets to build alone.
     alone: BTreeSet<String>,
-    /// How many units the cohort has where it is not split.
+    /// The number of units of the cohort if it is not split.
     #[serde(default)]
     units: Option<u64>,
-    /// What the answer depends on beside the key that it is kept by.
+    /// The manifests on which the result depends, in addition to its key.
     manifests: Manifests,
 }
 
-/// Splits a cohort so that every target gets the units it would get alone. With each part goes how many units it has,
-/// where that is known without asking Cargo for it alone. The answer is kept under `target/xtask` until a manifest or the
-/// lock file changes.
+/// Splits a cohort so that every target gets the same units as if it were built alone. Each part is returned
+/// with its number of units, if this is known without asking Cargo about that part. The result is stored
+/// under `target/xtask` until a manifest or the lock file changes.
 ///
 /// # Errors
-/// Where Cargo cannot be run or its answer cannot be kept.
+/// Cargo cannot be run, or its answer cannot be stored.
 pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p>, Option<u64>)>> {
     let counted = |cohort: Cohort<'p>| {
         let units = units::count(&cohort, builder);
@@ -53,7 +55,7 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p
                 units::keep(&file, &answer)?;
                 (answer.alone, answer.units)
             }
-            // No answer today (no network, say) is not to be remembered as a good one.
+            // A missing answer, for example without network, must not be stored as a good one.
             None => (BTreeSet::new(), None),
         },
     };
@@ -73,7 +75,8 @@ pub fn split<'p>(cohort: Cohort<'p>, builder: &Builder) -> Result<Vec<(Cohort<'p
     Ok(groups.map(counted).collect())
 }
 
-/// The targets whose units differ between a call of their own and the common one; none where Cargo does not tell.
+/// Finds the targets whose units differ between a call of their own and the common call. Returns none if
+/// Cargo does not tell.
 fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<GraphAnswer>> {
     let _task = builder.ui.late_task("Asking", "Cargo which features each target has");
     let Some(common) = units::graph(cohort, builder)? else { return Ok(None) };
@@ -92,15 +95,15 @@ fn compare(cohort: &Cohort, builder: &Builder) -> Result<Option<GraphAnswer>> {
     Ok(Some(answer))
 }
 
-/// Whether a target's own units, or those that run on the host for it, are others in company. Build scripts and macros
-/// are the host's, and write what is compiled for the target.
+/// Returns whether a target's units, or the host units that run for it, change when other targets are built
+/// with it. Build scripts and macros are host units, and they write sources that are compiled for the target.
 fn changes(own: &UnitsByTriple, common: &UnitsByTriple, triple: &str) -> bool {
     let empty = UnitSet::new();
     let host = common.get(HOST).unwrap_or(&empty);
     own.get(triple) != common.get(triple) || !own.get(HOST).unwrap_or(&empty).is_subset(host)
 }
 
-/// The units of each target, and those of the host.
+/// Groups the units of a graph by target, and those of the host.
 fn by_platform(graph: &units::UnitGraph) -> UnitsByTriple {
     let mut units = UnitsByTriple::new();
     for unit in graph.units.iter().cloned() {
@@ -114,7 +117,7 @@ fn by_platform(graph: &units::UnitGraph) -> UnitsByTriple {
 mod tests {
     use super::*;
 
-    /// An answer of `--unit-graph` with these units: platform (`-` for the host), package, features.
+    /// Makes an answer of `--unit-graph` with these units: platform (`-` for the host), package, features.
     fn answer(list: &[(&str, &str, &[&str])]) -> BTreeMap<String, UnitSet> {
         let unit = |(platform, package, features): &(&str, &str, &[&str])| {
             let platform = (*platform != "-").then_some(platform);

@@ -1,4 +1,5 @@
-//! What flags for rustc say to the linker of a job: what that linker is not given, and which other one they ask for.
+//! Reads the flags for rustc that concern the linker of a job: arguments that the linker does not get, and
+//! flags that choose another linker.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,22 +14,22 @@ use xtask_files::error::Error;
 use xtask_process::exec::Cmd;
 use xtask_triple::flags::codegen_options;
 
-/// How long a driver may take to ask its linker for its version.
+/// The time limit for a driver that asks its linker for its version.
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// The option of drivers that chooses their linker.
+/// The driver option that chooses a linker.
 const CHOICE: &str = "-fuse-ld=";
 
-/// An argument for the linker, with the place where it is written.
+/// An argument for the linker, with the place where it is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFlag {
     /// The argument.
     pub argument: String,
-    /// Where it stands, for a person.
+    /// The place where it is set, as text for a person.
     pub origin: String,
 }
 
-/// The arguments for the linker in the user's flags and in those of targets.toml, in order.
+/// Returns the arguments for the linker from the user's flags and from targets.toml, in order.
 pub fn link_flags(job: &Job) -> Vec<LinkFlag> {
     let user = job.user.flags.all().map(|flag| (flag.text.as_str(), flag.origin.as_str()));
     let own = job.target.rustflags.iter().map(|flag| (flag.as_str(), "rustflags in targets.toml"));
@@ -46,7 +47,8 @@ pub fn link_flags(job: &Job) -> Vec<LinkFlag> {
     all
 }
 
-/// What flags ask for that the linker of a job is not given and that a person has to know, whether or not it is started.
+/// Returns the arguments in the flags that the linker of a job does not get. A person has to know them even
+/// if the linker is not started.
 pub fn refused(job: &Job) -> Vec<LeftOutArgument> {
     let words = link_flags(job).into_iter().map(|flag| flag.argument);
     let left_out = match &job.linker {
@@ -59,7 +61,7 @@ pub fn refused(job: &Job) -> Vec<LeftOutArgument> {
     left_out.into_iter().filter(|it| it.reason.matters()).collect()
 }
 
-/// Where an argument of the linker comes from, as far as that is known.
+/// Returns where an argument of the linker is set, if that is known.
 pub fn origin(argument: &str, jobs: &[&Job], scripts: &[Script]) -> Option<String> {
     let flags = jobs.iter().flat_map(|job| link_flags(job));
     let written = flags.into_iter().find(|flag| {
@@ -72,21 +74,22 @@ pub fn origin(argument: &str, jobs: &[&Job], scripts: &[Script]) -> Option<Strin
     })
 }
 
-/// What a build script asks of the linker: Cargo keeps its words beside its `OUT_DIR`.
+/// Returns the linker arguments that a build script asks for. Cargo keeps the output of the script beside its
+/// `OUT_DIR`.
 fn asked(script: &Script) -> Vec<String> {
     let said = std::fs::read(script.out_dir.with_file_name("output")).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
     let words = said.lines().filter_map(|line| {
         let instruction = line.strip_prefix("cargo::").or_else(|| line.strip_prefix("cargo:"))?;
         let (name, word) = instruction.split_once('=')?;
-        // One for a program by its name holds that, too: `rustc-link-arg-bin=app=-s`.
+        // An argument for one program has the program's name in front: `rustc-link-arg-bin=app=-s`.
         let word = if name == "rustc-link-arg-bin" { word.split_once('=')?.1 } else { word };
         name.starts_with("rustc-link-arg").then(|| word.to_owned())
     });
     words.collect()
 }
 
-/// The linker that flags ask a driver for, where the driver does not find it: the cause of a link that failed.
+/// Returns an error if flags choose a linker that the driver does not find: the cause of a failed link.
 pub fn absent_linker(job: &Job, scripts: &[Script]) -> Option<Error> {
     let Some(Linker::Driver { program, link: Link::Driver | Link::MuslSpecs }) = &job.linker else {
         return None;

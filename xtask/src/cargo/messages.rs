@@ -1,5 +1,6 @@
-//! Cargo's JSON messages (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>), of which
-//! only finished programs, the crates built so far, and what build scripts left matter here.
+//! Reads Cargo's JSON messages
+//! (<https://doc.rust-lang.org/cargo/reference/external-tools.html#json-messages>). Only finished programs,
+//! the crates built so far, and the output of build scripts are used here.
 
 use std::path::PathBuf;
 
@@ -7,23 +8,23 @@ use serde::Deserialize;
 
 use crate::trap::Script;
 
-/// One message, as far as it matters.
+/// One message of Cargo, with the fields that are used here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Message {
     /// A crate was built or found fresh.
     Unit {
         /// The name of its target: `app`, `build-script-build`.
         name: String,
-        /// Nothing had to be done.
+        /// Whether Cargo had nothing to do.
         fresh: bool,
-        /// The program, where it is one.
+        /// The path of the program, if the crate is one.
         executable: Option<PathBuf>,
-        /// The files that it is now.
+        /// The files that Cargo made from the crate.
         files: Vec<PathBuf>,
-        /// Its package, as Cargo names it, with the package's manifest.
+        /// The package ID and the manifest of its package.
         package: Option<(String, PathBuf)>,
     },
-    /// A build script ran, or its outcome was found fresh.
+    /// A build script ran, or its result was fresh.
     Script(Script),
     /// A message that is not used here.
     Other,
@@ -48,7 +49,8 @@ struct MessageTarget {
     name: String,
 }
 
-/// Reads one line of Cargo's standard output. A line that is no message (a build tool that prints) is `Other`.
+/// Reads one line of Cargo's standard output. A line that is not a message, for example of a build tool that
+/// prints, is `Other`.
 pub fn parse(line: &str) -> Message {
     let Ok(raw) = serde_json::from_str::<RawMessage>(line) else { return Message::Other };
     match (raw.reason.as_str(), raw.target, raw.package_id, raw.out_dir) {
@@ -70,10 +72,11 @@ pub fn parse(line: &str) -> Message {
     }
 }
 
-/// The label that begins an error of Cargo or rustc: `error: …`, `error[E0425]: …`.
+/// The word with which an error of Cargo or rustc begins: `error: …`, `error[E0425]: …`.
 const ERROR: &str = "error";
 
-/// The first error that Cargo or a compiler reports on standard error; the first words where none has that label.
+/// Returns the first error that Cargo or a compiler reports on standard error. If there is no such line, it
+/// returns the first line with text.
 pub fn first_error(words: &str) -> Option<&str> {
     let labelled = words.lines().map(str::trim).find(|line| line.starts_with(ERROR));
     labelled.or_else(|| words.lines().find(|line| !line.trim().is_empty()))

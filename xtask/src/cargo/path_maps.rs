@@ -1,37 +1,41 @@
-//! Paths of this machine, and what stands for them in what is built. A folder that is reached through a link has two names, and
-//! either may end up in a program. Compilers take maps as `from=to`, in which not every folder can stand.
+//! Maps paths of this machine to neutral paths in build outputs. A folder that is reached through a link has
+//! two paths, and either may end up in a program. Compilers take maps as `from=to`, and some folders cannot
+//! be written in this form.
 
 use std::path::{Path, PathBuf};
 
 use super::invocation::CargoContext;
 use xtask_compilers::toolchain::{Link, Toolchain};
 
-/// Folders, each with what stands for it. Where several match, the last wins in rustc and in C compilers alike.
+/// Folders, each with the path that replaces it. If several match, the last one wins, both in rustc and in C
+/// compilers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PathMaps(Vec<(PathBuf, String)>);
 
-/// The maps for a C toolchain, by the way in which it gets them.
+/// The maps for a C toolchain, by how they reach the compiler.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CMaps {
-    /// Options that are words of CFLAGS.
+    /// Options that can be passed in CFLAGS.
     pub words: Vec<String>,
-    /// Options that only our own filter in front of the compiler can add: build systems split CFLAGS at white space.
+    /// Options that only our wrapper of the compiler can add, because build systems split CFLAGS at white
+    /// space.
     pub filtered: Vec<String>,
-    /// Folders that no option can hold, and why.
+    /// Folders that no option can express, with the reason.
     pub unmapped: Vec<UnmappedFolder>,
 }
 
-/// A folder whose path stays in what a C compiler makes.
+/// A folder whose path remains in the output of a C compiler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmappedFolder {
     /// The path of the folder.
     pub folder: PathBuf,
-    /// Why it cannot be mapped, and what helps.
+    /// Why it cannot be mapped, and how to fix that.
     pub why: String,
 }
 
 impl PathMaps {
-    /// The maps of a call: Cargo's home, the cache, the workspace and its target folder, and what was renamed.
+    /// Returns the maps of a call: Cargo's home, the cache, the workspace, its target folder, and the renamed
+    /// folders.
     pub fn of(site: &CargoContext) -> Self {
         let own = [(site.cache, "/cache"), (site.root, "/src"), (site.target_directory, "/target")];
         let home = site.cargo_home.iter().map(|home| (home.as_path(), "/cargo"));
@@ -42,23 +46,24 @@ impl PathMaps {
     fn new<'p>(folders: impl IntoIterator<Item = (&'p Path, &'p str)>) -> Self {
         let mut maps = Vec::new();
         for (folder, name) in folders {
-            // Compilers split a map at the last `=`, or at the first.
+            // Compilers split a map at its last or at its first `=`.
             let name = name.replace('=', "%3D");
             let real = std::fs::canonicalize(folder).ok().filter(|real| real != folder);
             maps.extend(real.map(|real| (real, name.clone())));
             maps.push((folder.to_owned(), name));
         }
-        // The innermost last: a CARGO_HOME inside the workspace, as some CI caches want it, is still `/cargo`.
+        // The innermost folder comes last: a CARGO_HOME inside the workspace, as some CI caches need it, is
+        // still `/cargo`.
         maps.sort_by_key(|(from, _)| from.as_os_str().len());
         Self(maps)
     }
 
-    /// The maps as flags of rustc, which takes any folder.
+    /// Returns the maps as flags of rustc, which accepts any folder.
     pub fn rustc(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(|(from, to)| format!("--remap-path-prefix={}={to}", from.display()))
     }
 
-    /// The maps as options of a C compiler.
+    /// Returns the maps as options of a C compiler.
     pub fn c(&self, toolchain: &Toolchain) -> CMaps {
         let mut maps = CMaps::default();
         for (from, to) in &self.0 {
@@ -85,15 +90,15 @@ impl PathMaps {
 }
 
 impl UnmappedFolder {
-    /// Whether the path of the folder stands in a program.
+    /// Returns whether a program contains the path of the folder.
     pub fn is_in(&self, program: &[u8]) -> bool {
         let path = self.folder.as_os_str().as_encoded_bytes();
         program.windows(path.len().max(1)).any(|window| window == path)
     }
 }
 
-/// Whether a compiler takes the last `=` of a map for the one between its halves, as gcc does since some version before 12. LLVM
-/// takes the first.
+/// Returns whether a compiler splits a map at its last `=`. gcc has done so since some version before 12.
+/// LLVM splits at the first one.
 fn splits_at_last(toolchain: &Toolchain) -> bool {
     let major = toolchain
         .version
@@ -102,7 +107,7 @@ fn splits_at_last(toolchain: &Toolchain) -> bool {
     toolchain.link != Link::Zig && major.is_some_and(|major| major >= 12)
 }
 
-/// Whether a character means itself wherever CFLAGS are read: by `cc`, CMake, make and shells.
+/// Returns whether a character has no special meaning in CFLAGS for `cc`, CMake, make and shells.
 fn is_plain(c: char) -> bool {
     c.is_alphanumeric() || "/._-+=,:@%~^".contains(c)
 }

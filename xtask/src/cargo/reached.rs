@@ -1,5 +1,5 @@
-//! What a user set that reaches the build of a target, and what of it does not: flags of rustc and of C compilers, tools,
-//! linkers, wrappers.
+//! Lists the user's settings that affect the build of a target, and those that do not: flags of rustc and of
+//! C compilers, tools, linkers, wrappers.
 
 use serde::Serialize;
 
@@ -8,35 +8,36 @@ use xtask_config::cargo_config::{CargoConfig, ConfiguredProgram, UserLinker, Use
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// Wrappers of rustc that the crate `cc` puts in front of C compilers too.
+/// Wrappers of rustc that the crate `cc` also puts in front of C compilers.
 const OF_C_TOO: [&str; 4] = ["buildcache", "cachepot", "kache", "sccache"];
 
-/// What reaches a target.
+/// The settings that affect the build of a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reached {
-    /// The flags of rustc, in order, each with its place.
+    /// The flags of rustc, in order, each with the place that sets it.
     pub rustflags: Vec<PlacedFlag>,
-    /// The variables with flags of C and C++ compilers, `NAME=value`, with their place if that is not the environment.
+    /// The variables with flags of C and C++ compilers, as `NAME=value`, with their place unless that is the
+    /// environment.
     pub c_flags: Vec<String>,
-    /// The linker that is named for the target, with its place, and whether it is used.
+    /// The linker that is set for the target, with its place, and whether it is used.
     pub linker: Option<String>,
     /// The wrappers of rustc, with their places.
     pub wrappers: Vec<String>,
-    /// What is set and does not reach the target, with the reason.
+    /// The settings that do not affect the target, with the reason.
     pub ignored: Vec<String>,
 }
 
-/// A flag of rustc with its place.
+/// A flag of rustc with the place that sets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlacedFlag {
     /// The flag.
     pub flag: String,
-    /// Where it stands.
+    /// The place that sets it.
     pub from: String,
 }
 
 impl Reached {
-    /// What reaches this target.
+    /// Collects the settings that affect this target.
     pub fn new(target: &Triple, user: &UserSettings, configuration: &CargoConfig, host: &Host) -> Self {
         let flags = user.flags.all();
         let keys = ["CFLAGS", "CXXFLAGS"].map(|name| c_flags(name, target, host)).concat();
@@ -52,7 +53,7 @@ impl Reached {
         }
     }
 
-    /// A line for each, with its name in front.
+    /// Returns one line for each setting, with its name in front.
     pub fn lines(&self) -> Vec<String> {
         let flags = self.rustflags.iter().map(|flag| format!("flag of rustc: {} ({})", flag.flag, flag.from));
         let named = |name: &'static str| move |text: &String| format!("{name}: {text}");
@@ -77,7 +78,7 @@ fn wrapped(wrapper: &ConfiguredProgram) -> String {
     format!("{} ({}){too}", wrapper.named, wrapper.origin)
 }
 
-/// What names tools of the host and flags for them says nothing of other targets.
+/// Returns the variables that name the host's tools and their flags: they do not apply to other targets.
 fn ignored(target: &Triple, host: &Host) -> Vec<String> {
     if *target == host.triple {
         return Vec::new();

@@ -1,5 +1,5 @@
-//! What a cargo call is doing now, told from the processes below this one: nothing else says what Cargo waits for while a
-//! build script compiles C.
+//! Finds what a cargo call is doing now by looking at the processes below this one. Cargo itself does not
+//! report what it waits for while a build script compiles C.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -9,23 +9,24 @@ use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_process::exec::processes::{self, Process};
 use xtask_process::ui::Moment;
 
-/// Languages of what C compilers compile, with how the names of source files end.
+/// The languages that C compilers compile, with the endings of their source files.
 const LANGUAGES: [(&str, &[&str]); 3] = [
     ("C", &["c", "i", "m"]),
     ("C++", &["cc", "cp", "cpp", "cxx", "c++", "C", "ii", "mm"]),
     ("assembler", &["s", "S", "asm"]),
 ];
 
-/// Options of C compilers whose value, the next argument, may look like a source file.
+/// Options of C compilers whose value is the next argument. That value may look like a source file.
 const WITH_FILE: [&str; 6] = ["-o", "-MF", "-MT", "-MQ", "-include", "-main-file-name"];
 
-/// What runs below this program.
+/// Returns what runs below this program.
 pub fn look() -> Moment {
     Moment { far: String::new(), now: running(&processes::below(std::process::id())) }
 }
 
-/// What these processes work at, each with its age: `rustc: tokio`, `link: app`, `C: sqlite3.c of libsqlite3-sys`, `build
-/// script of ring`. Those that only wait for others, and those that nobody knows, are left out.
+/// Returns what these processes work on, each with its age: `rustc: tokio`, `link: app`,
+/// `C: sqlite3.c of libsqlite3-sys`, `build script of ring`. Processes that only wait for others and unknown
+/// programs are left out.
 pub fn running(processes: &[Process]) -> Vec<(String, Duration)> {
     let mut children: BTreeMap<u32, Vec<&Process>> = BTreeMap::new();
     for process in processes {
@@ -39,15 +40,15 @@ pub fn running(processes: &[Process]) -> Vec<(String, Duration)> {
     tree.found
 }
 
-/// Processes by what started them, and what was found among them.
+/// Processes by their parent, and the tasks found among them.
 struct ProcessTree<'p> {
     children: BTreeMap<u32, Vec<&'p Process>>,
     found: Vec<(String, Duration)>,
 }
 
 impl<'p> ProcessTree<'p> {
-    /// Adds what a process works at, or what those work at that it started. `package` is the one whose build script
-    /// started it.
+    /// Adds the task of a process, or the tasks of its children. `package` is the package whose build script
+    /// started the process.
     fn visit(&mut self, process: &'p Process, package: Option<&str>) {
         let children = self.children.get(&process.id).cloned().unwrap_or_default();
         if let Some(name) = crate_name(process).filter(|_| !children.iter().any(|c| crate_name(c).is_some()))
@@ -58,7 +59,7 @@ impl<'p> ProcessTree<'p> {
             }
             return;
         }
-        // The compilers proper that it started compile the same file.
+        // A driver starts compilers of its own for the same file.
         if let Some((language, file)) = source(process) {
             let of = package.map(|package| format!(" of {package}")).unwrap_or_default();
             self.found.push((format!("{language}: {file}{of}"), process.age));
@@ -75,10 +76,10 @@ impl<'p> ProcessTree<'p> {
     }
 }
 
-/// The crate that a rustc compiles, or a wrapper around one. The crates of build scripts all have one name, so that their
-/// packages are named.
+/// Returns the crate that a rustc or a wrapper around it compiles. The crates of build scripts all have the
+/// same name, so they are shown by their packages.
 fn crate_name(process: &Process) -> Option<String> {
-    // Cargo asks rustc for its settings with a crate that is none.
+    // Cargo asks rustc for its settings with this crate name; there is no such crate.
     let name = value(process, "--crate-name").filter(|name| *name != "___")?;
     let package = value(process, "--out-dir").map(Path::new).and_then(package);
     Some(match package.filter(|_| name.starts_with("build_script_")) {
@@ -87,28 +88,30 @@ fn crate_name(process: &Process) -> Option<String> {
     })
 }
 
-/// Whether a process that rustc started links: it gets object files, or a file that names them.
+/// Returns whether a process that rustc started is a linker: its arguments name object files, or a file that
+/// lists them.
 fn links(process: &Process) -> bool {
     process.words.iter().skip(1).any(|word| word.ends_with(".o") || word.ends_with("linker-arguments"))
 }
 
-/// The package whose build script this process is, by its place: `…/build/ring-0123456789abcdef/build-script-build`.
+/// Returns the package whose build script this process is, judging by its path:
+/// `…/build/ring-0123456789abcdef/build-script-build`.
 fn build_script(process: &Process) -> Option<&str> {
     let program = Path::new(process.words.first()?);
     let name = program.file_name()?.to_str()?;
     if name.starts_with("build-script-") { package(program.parent()?) } else { None }
 }
 
-/// The package that one of Cargo's folders for build scripts belongs to: its name without the hash.
+/// Returns the package of one of Cargo's folders for build scripts: its name without the hash.
 fn package(folder: &Path) -> Option<&str> {
     let (name, hash) = folder.file_name()?.to_str()?.rsplit_once('-')?;
     (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
 }
 
-/// The language and the name of the file that a C compiler compiles.
+/// Returns the language and the name of the file that a C compiler compiles.
 fn source(process: &Process) -> Option<(&'static str, &str)> {
     let (program, arguments) = process.words.split_first()?;
-    // A wrapper is a script: a shell, then its own path.
+    // A wrapper is a script: the command is a shell, followed by the script's path.
     let names = [Some(program), arguments.first()].into_iter().flatten();
     if !names.filter_map(|word| Path::new(word).file_name()?.to_str()).any(compiles_c) {
         return None;
@@ -126,7 +129,7 @@ fn source(process: &Process) -> Option<(&'static str, &str)> {
     None
 }
 
-/// The argument after this one.
+/// Returns the argument after `option`.
 fn value<'p>(process: &'p Process, option: &str) -> Option<&'p str> {
     let at = process.words.iter().position(|word| word == option)?;
     process.words.get(at + 1).map(String::as_str)
@@ -136,7 +139,7 @@ fn value<'p>(process: &'p Process, option: &str) -> Option<&'p str> {
 mod tests {
     use super::*;
 
-    /// Processes of these numbers, parents, ages in seconds and command lines.
+    /// Runs [`running`] on processes with these numbers, parents, ages in seconds and command lines.
     fn said(list: &[(u32, u32, u64, &str)]) -> Vec<String> {
         let process = |(id, parent, age, line): &(u32, u32, u64, &str)| Process {
             id: *id,
@@ -160,7 +163,7 @@ mod tests {
             [CARGO, (3, 2, 50, script), (4, 3, 48, cc), (5, 4, 48, cc1), (6, 4, 47, "as -o x.o /tmp/x.s")];
         assert_eq!(said(&all), ["C: sqlite3.c of libsqlite3-sys 48"]);
         assert_eq!(said(&all[..2]), ["build script of libsqlite3-sys 50"]);
-        // Nothing that it starts is known.
+        // The child is an unknown program.
         assert_eq!(
             said(&[CARGO, (3, 2, 50, script), (4, 3, 40, "perl Configure")]),
             ["build script of libsqlite3-sys 50"]
@@ -180,7 +183,7 @@ mod tests {
             let all: Vec<_> = all.into_iter().chain([(6, 5, 7, driver)]).collect();
             assert_eq!(said(&all), [expected], "{driver}");
         }
-        // No source, no compiler, and nobody who started it.
+        // No source file, no compiler, or no known parent.
         for line in ["gcc -shared x.o -o libx.so", "cp x.c y.c", "gcc -E -", "gcc -o x.c"] {
             assert_eq!(said(&[CARGO, (3, 2, 1, line)]), [""; 0], "{line}");
         }
@@ -195,9 +198,9 @@ mod tests {
         assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, linker)]), ["link: tokio 2"]);
         let long = "/bin/sh /w/zig-cc @/tmp/rustc1/linker-arguments";
         assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, long)]), ["link: tokio 2"]);
-        // What a macro starts is no linker.
+        // A process that a macro starts is not a linker.
         assert_eq!(said(&[CARGO, (3, 2, 4, rustc), (4, 3, 2, "git rev-parse")]), ["rustc: tokio 4"]);
-        // A wrapper, and the rustc that it started.
+        // A wrapper and the rustc that it started.
         let wrapper = format!("sccache {rustc}");
         let all = [CARGO, (3, 2, 4, &wrapper), (4, 3, 3, rustc), (5, 4, 1, linker)];
         assert_eq!(said(&all), ["link: tokio 1"]);

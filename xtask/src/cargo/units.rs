@@ -1,6 +1,6 @@
-//! Cargo's unit graph: what is compiled for a program, with the features that it is compiled with. Features differ between
-//! host and target and from program to program, so that nothing else says it exactly. `--unit-graph` is unstable; a cargo
-//! that does not tell is no error.
+//! Reads Cargo's unit graph: what is compiled for a program, and with which features. Features differ between
+//! host and target and between programs, so only the graph gives them exactly. `--unit-graph` is unstable. A
+//! cargo that does not support it is not an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,23 +16,23 @@ use crate::plan::Job;
 use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 use xtask_files::error::{Error, Result};
 
-/// The answer of `cargo build --unit-graph`, as far as it matters.
+/// The answer of `cargo build --unit-graph`, with the fields that are used here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitGraph {
     /// Everything that is compiled or run.
     pub units: Vec<Unit>,
-    /// What was asked for, by index.
+    /// The indexes of the units that were asked for.
     pub roots: Vec<usize>,
 }
 
 /// A crate that is compiled, or a build script that is run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Unit {
-    /// The package, as Cargo's package ID specifications write it.
+    /// The package, in the form of Cargo's package ID specifications.
     pub pkg_id: String,
-    /// The crate or build script of the package that the unit is of.
+    /// The crate or build script of the package to which the unit belongs.
     pub target: UnitTarget,
-    /// The triple that it is for; none for what runs on the host.
+    /// The triple that it is for; none for units that run on the host.
     pub platform: Option<String>,
     /// The mode in Cargo's terms: `build`, `run-custom-build`, ….
     pub mode: String,
@@ -42,45 +42,48 @@ pub struct Unit {
     pub dependencies: Vec<Edge>,
 }
 
-/// What of a package a unit is of.
+/// The part of a package that a unit compiles or runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UnitTarget {
-    /// Its name: `app`, `build-script-build`.
+    /// The name: `app`, `build-script-build`.
     pub name: String,
-    /// `bin`, `lib`, `proc-macro`, `custom-build`, ….
+    /// The kinds of crate: `bin`, `lib`, `proc-macro`, `custom-build`, ….
     pub kind: Vec<String>,
-    /// The file that its source begins with.
+    /// The root source file.
     pub src_path: PathBuf,
 }
 
-/// A unit that another one needs.
+/// A dependency of a unit on another unit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Edge {
     /// The index of the needed unit in the list of the graph's units.
     pub index: usize,
 }
 
-/// The manifests of path dependencies that an answer depends on, with their digests: only Cargo knows all of them.
+/// The manifests of path dependencies on which an answer depends, with their digests. Only Cargo knows all of
+/// them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Manifests(BTreeMap<PathBuf, String>);
 
-/// The graph of one program, kept.
+/// The stored graph of one program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptGraph {
     /// The unit graph of the program.
     pub graph: UnitGraph,
-    /// What it depends on beside the key that it is kept by.
+    /// The manifests on which it depends, in addition to its key.
     pub manifests: Manifests,
 }
 
 impl UnitGraph {
-    /// The folders of the packages that lie on this machine by their paths: members of the workspace, and others.
+    /// Returns the folders of the packages that have a path on this machine: members of the workspace and
+    /// path dependencies.
     pub fn folders(&self) -> BTreeSet<PathBuf> {
         self.units.iter().filter_map(|unit| folder(&unit.pkg_id)).collect()
     }
 
-    /// What build scripts use: the name of each package that has one, with the names of the packages that it needs for it.
+    /// Returns the dependencies of build scripts: the name of each package that has a build script, with the
+    /// name of a package that the script depends on.
     pub fn script_needs(&self) -> Vec<(String, String)> {
         let name = |unit: &Unit| name_and_version(&unit.pkg_id).0.to_owned();
         let scripts = self.units.iter().filter(|unit| {
@@ -93,7 +96,8 @@ impl UnitGraph {
         needs.collect()
     }
 
-    /// The units that some lead to through such as are wanted, themselves among them.
+    /// Returns the units that can be reached from `from` through units that are `wanted`, including those of
+    /// `from`.
     pub fn reached(
         &self,
         from: impl IntoIterator<Item = usize>,
@@ -112,7 +116,7 @@ impl UnitGraph {
 }
 
 impl Manifests {
-    /// Takes the manifests of all path dependencies in a graph.
+    /// Reads the manifests of all path dependencies in a graph.
     pub fn of(graph: &UnitGraph) -> Self {
         let folders = graph.units.iter().filter_map(|unit| folder(&unit.pkg_id));
         let files = folders.map(|folder| folder.join("Cargo.toml"));
@@ -130,26 +134,27 @@ impl Manifests {
     }
 }
 
-/// The graph of a cohort; none where this cargo does not tell (the build itself will say what is wrong, if anything is).
+/// Returns the graph of a cohort, or none if this cargo does not provide it. In that case the build itself
+/// reports what is wrong.
 ///
 /// # Errors
-/// Where Cargo cannot be run.
+/// Cargo cannot be run.
 pub fn graph(cohort: &Cohort, builder: &Builder) -> Result<Option<UnitGraph>> {
     let cmd = invocation(cohort, &builder.what(), &builder.dir(cohort), None, &builder.site);
     let cmd = cmd.args(["--unit-graph", "-Zunstable-options"]).env("RUSTC_BOOTSTRAP", "1");
     Ok(read(&cmd.capture_whole(Duration::from_secs(600))?.stdout))
 }
 
-/// Reads the unit graph from Cargo's answer; none where it is not a unit graph in JSON.
+/// Reads the unit graph from Cargo's answer. Returns none if it is not a unit graph in JSON.
 pub fn read(answer: &[u8]) -> Option<UnitGraph> {
     serde_json::from_slice(answer).ok()
 }
 
-/// The graph of a job that is built alone, which is also what it is in a cohort that [`super::leaks`] let it stay in. It
-/// is kept under `target/xtask` until a manifest or the lock file changes.
+/// Returns the graph of a job that is built alone. In a cohort that [`super::leaks`] did not split, the job
+/// has the same graph. It is stored under `target/xtask` until a manifest or the lock file changes.
 ///
 /// # Errors
-/// Where Cargo cannot be run or its answer cannot be kept.
+/// Cargo cannot be run, or its answer cannot be stored.
 pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<KeptGraph>> {
     let Some(cohort) = cohorts([job]).pop() else { return Ok(None) };
     let file = place(&key(&cohort, "one", builder), builder);
@@ -162,7 +167,8 @@ pub fn of_job(job: &Job, builder: &Builder) -> Result<Option<KeptGraph>> {
     Ok(Some(kept))
 }
 
-/// How many units a cohort of one job has, where its graph is kept: see [`of_job`]. Cargo is not asked.
+/// Returns the number of units of a cohort with one job, if its graph is stored: see [`of_job`]. Cargo is not
+/// asked.
 pub fn count(cohort: &Cohort, builder: &Builder) -> Option<u64> {
     if cohort.jobs.len() != 1 {
         return None;
@@ -180,29 +186,29 @@ pub fn count(cohort: &Cohort, builder: &Builder) -> Option<u64> {
     kept.manifests.hold().then_some(kept.graph.units.len() as u64)
 }
 
-/// What decides the graph of a job, but for the manifests that only the graph itself names.
+/// Returns the key of a job's graph: all inputs except the manifests, which only the graph itself names.
 pub fn key_of_job(job: &Job, builder: &Builder) -> Option<String> {
     cohorts([job]).pop().map(|cohort| key(&cohort, "one", builder))
 }
 
-/// Where an answer is kept.
+/// Returns the file in which an answer is stored.
 pub(super) fn place(key: &str, builder: &Builder) -> PathBuf {
     builder.work.join("unit-graphs").join(format!("{key}.json"))
 }
 
-/// An answer that was kept; none where it cannot be read.
+/// Reads a stored answer. Returns none if it cannot be read.
 pub(super) fn recall<T: serde::de::DeserializeOwned>(file: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(file).ok()?).ok()
 }
 
-/// Writes an answer to `file` as JSON, where [`recall`] finds it.
+/// Writes an answer to `file` as JSON, for [`recall`].
 pub(super) fn keep(file: &Path, answer: &impl Serialize) -> Result<()> {
     let text = serde_json::to_vec(answer).map_err(|e| Error::failed(format!("unit graph: {e}")))?;
     xtask_files::write(file, &text)
 }
 
-/// Everything that decides an answer about a cohort: the lock file, every manifest, Cargo's configuration (`[patch]` and
-/// `paths` may stand there) and what is asked.
+/// Returns the key of an answer about a cohort. It covers the lock file, every manifest, Cargo's
+/// configuration (which may contain `[patch]` and `paths`) and the question.
 pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String {
     let (app, site) = (builder.app, &builder.site);
     let targets: Vec<&str> = cohort.jobs.iter().map(|job| job.target.triple.as_str()).collect();
@@ -220,7 +226,8 @@ pub(super) fn key(cohort: &Cohort, question: &str, builder: &Builder) -> String 
         .short()
 }
 
-/// The folder of a package that a path names: `path+file:///x/dep#0.1.0` (Cargo's package ID specifications).
+/// Returns the folder of a package that is named by its path: `path+file:///x/dep#0.1.0` (Cargo's package ID
+/// specifications).
 fn folder(package: &str) -> Option<PathBuf> {
     let url = package.strip_prefix("path+file://")?;
     let path = url.rsplit_once('#').map_or(url, |(path, _)| path);

@@ -1,9 +1,11 @@
-//! Sources that a build writes. Some build scripts put generated code beside their package's sources instead of into OUT_DIR.
-//! Every target's script writes the same files: in a call for several targets a program may be made of what the script of
-//! another target wrote, and a later call finds what the one before it left, since Cargo runs no script again because of that.
+//! Tracks source files that a build writes. Some build scripts put generated code beside their package's
+//! sources instead of into OUT_DIR. The script of every target writes the same files. In a call for several
+//! targets, a program may be compiled from files of another target's script. A later call finds the files of
+//! the call before it, because Cargo does not run a script again for them.
 //!
-//! Such files are noticed after a call, by their times. From then on it is known what they were for each target, those that
-//! differ are built alone, and a script runs again where its files are not what they were for the target.
+//! Such files are found after a call by their times. Then xtask records their content for each target.
+//! Targets with different content are built alone, and a script runs again if its files differ from those
+//! recorded for the target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -15,30 +17,31 @@ use crate::trap::Script;
 use xtask_compilers::toolchain::identity::digest;
 use xtask_files::error::{Error, Result};
 
-/// Where a build folder keeps what is known of such files.
+/// The file of a build folder that records these sources.
 const NAME: &str = ".written-sources.json";
 
-/// How many files of a package are looked at, and how deep: far beyond what packages have.
+/// How many files of a package are examined, and how deep. Both limits are far above what packages have.
 const FILES_MAX: usize = 50_000;
 const DEPTH_MAX: usize = 32;
 
 /// The sources that the builds in one folder have written.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenSources {
-    /// Each file, with the digest of what it held after the last build of each target alone.
+    /// Each file, with the digest of its content after the last build for each target alone.
     files: BTreeMap<PathBuf, BTreeMap<String, String>>,
-    /// The packages whose build scripts may have written them, as Cargo names them.
+    /// The package IDs whose build scripts may have written them.
     packages: BTreeSet<String>,
 }
 
 impl WrittenSources {
-    /// What is known of a build folder. What cannot be read is not known: it will be noticed again.
+    /// Reads the record of a build folder. An unreadable record counts as empty: the files will be found
+    /// again.
     pub fn recall(build_dir: &Path) -> Self {
         let text = std::fs::read(build_dir.join(NAME)).ok();
         text.and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default()
     }
 
-    /// Keeps it for the next build in the folder.
+    /// Stores the record for the next build in the folder.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -47,7 +50,8 @@ impl WrittenSources {
         xtask_files::write_changed(&build_dir.join(NAME), &text).map(|_| ())
     }
 
-    /// The packages whose scripts have to run again for a target, since a file is not what it was after its last build.
+    /// Returns the packages whose scripts must run again for a target, because a file has changed since the
+    /// target's last build.
     pub fn to_run_again(&self, target: &str) -> Option<&BTreeSet<String>> {
         self.files
             .iter()
@@ -55,12 +59,12 @@ impl WrittenSources {
             .then_some(&self.packages)
     }
 
-    /// Whether a file is known to be written by builds.
+    /// Returns whether a file is known to be written by builds.
     pub fn has(&self, file: &Path) -> bool {
         self.files.contains_key(file)
     }
 
-    /// Whether a call for all of these targets would mix up what they are made of.
+    /// Returns whether a call for all of these targets would mix up their sources.
     pub fn differ(&self, targets: &[&str]) -> bool {
         self.files.values().any(|was| {
             let known: BTreeSet<Option<&String>> = targets.iter().map(|target| was.get(*target)).collect();
@@ -68,8 +72,8 @@ impl WrittenSources {
         })
     }
 
-    /// Adds files that a call has changed, and the packages of its scripts that may have done it: those that the files lie in,
-    /// else all of this machine's own.
+    /// Adds files that a call has changed, and the packages whose scripts may have written them. These are
+    /// the packages that contain the files, or else all path packages.
     pub fn add(&mut self, files: impl IntoIterator<Item = PathBuf>, scripts: &[Script]) {
         for file in files {
             let is_in =
@@ -82,7 +86,7 @@ impl WrittenSources {
         }
     }
 
-    /// Notes what the files hold after a build for one target alone.
+    /// Records the content of the files after a build for one target alone.
     pub fn note(&mut self, target: &str) {
         for (file, was) in &mut self.files {
             was.insert(target.to_owned(), contents(file));
@@ -90,13 +94,13 @@ impl WrittenSources {
     }
 }
 
-/// The digest of what a file holds; nothing where it is not there.
+/// Returns the digest of a file's content, or an empty string if the file does not exist.
 fn contents(file: &Path) -> String {
     digest(file).unwrap_or_default()
 }
 
-/// The files in the folders of packages that were changed since `begun`, and the sources that the dep-info files of
-/// programs name. What lies in `spare` is no source: the target folder, for one.
+/// Returns the files in the folders of packages that were changed since `begun`, and the changed sources that
+/// the dep-info files of programs name. Files in `spare`, such as the target folder, are not sources.
 pub fn written_since(
     begun: SystemTime,
     scripts: &[Script],
@@ -136,7 +140,7 @@ impl SourceChanges<'_> {
             let Some(left) = self.left.checked_sub(1) else { return };
             self.left = left;
             let name = entry.file_name();
-            // Cargo's own file, and those of editors and of git.
+            // Files of Cargo, editors and git.
             if name == "Cargo.lock" || name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -157,7 +161,8 @@ impl SourceChanges<'_> {
     }
 }
 
-/// The files that a dep-info file names, which has the form of a makefile: `/t/release/app: src/main.rs /x/with\ blank.rs`.
+/// Returns the files that a dep-info file names. It has the form of a makefile:
+/// `/t/release/app: src/main.rs /x/with\ blank.rs`.
 fn dependencies(text: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for line in text.lines() {

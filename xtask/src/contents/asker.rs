@@ -1,4 +1,5 @@
-//! Who had something foreign linked: a package by its build script or by an attribute of its source, or the user's flags.
+//! Finds out why a foreign file was linked: a package asked for it, by its build script or by an attribute in
+//! its source, or the user's flags did.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,34 +10,35 @@ use xtask_link_map::{ForeignFile, ForeignLibrary, LinkAccount, LinkArguments, Li
 use super::{ForeignPart, ProgramContents, rlib};
 use crate::trap::{Script, package_name};
 
-/// Who had something linked.
+/// The package or setting that had a file linked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct LinkAsker {
-    /// The package, as Cargo names it; none where it was no package, or nobody knows which.
+    /// The package ID. None if no package asked for it, or if the package is not known.
     pub package: Option<String>,
-    /// In what way.
+    /// The way in which it was asked for.
     pub way: AskedWay,
 }
 
-/// In what way something was linked.
+/// The way in which a file came to be linked.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AskedWay {
-    /// A build script printed this.
+    /// A build script printed this line.
     Script(String),
-    /// A `#[link]` attribute in this file.
+    /// A `#[link]` attribute in this file asks for it.
     Attribute(PathBuf),
-    /// It is in the library that rustc made of the package: by an attribute, or by Cargo's configuration.
+    /// It is inside the library that rustc made of the package, because of an attribute or of Cargo's
+    /// configuration.
     Bundled,
-    /// `[target.<triple>.<links>]` of Cargo's configuration stands for the build script.
+    /// The table `[target.<triple>.<links>]` of Cargo's configuration replaces the build script.
     Configuration(String),
-    /// `rustflags` hold it.
+    /// `rustflags` contain it.
     Flags,
-    /// Nothing that is known here names it.
+    /// No known setting names it.
     Unknown,
 }
 
 impl LinkAsker {
-    /// The package with its version, or what stands for one.
+    /// Returns the package with its version, or a phrase if there is no package.
     pub fn name(&self) -> String {
         match (&self.package, &self.way) {
             (Some(package), _) => package_name(package),
@@ -46,7 +48,7 @@ impl LinkAsker {
     }
 }
 
-/// A clause: `z-sys 1.0.0 asked for it with cargo::rustc-link-lib=z`.
+/// Writes a clause: `z-sys 1.0.0 asked for it with cargo::rustc-link-lib=z`.
 impl fmt::Display for LinkAsker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
@@ -68,21 +70,21 @@ impl fmt::Display for LinkAsker {
     }
 }
 
-/// What a build says of its packages, by which the origin of an input is found.
+/// The data of a build by which the origin of a linker input is found.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildNames<'a> {
-    /// The build scripts that ran for the target, or were found fresh.
+    /// The build scripts that ran for the target, or whose results were fresh.
     pub scripts: &'a [Script],
-    /// The package of every library that rustc made.
+    /// The package of each library that rustc made.
     pub libraries: &'a BTreeMap<PathBuf, String>,
-    /// The manifest of every package.
+    /// The manifest of each package.
     pub manifests: &'a BTreeMap<String, PathBuf>,
     /// The flags of rustc for the target.
     pub flags: &'a [String],
 }
 
 impl BuildNames<'_> {
-    /// What a program consists of. `std` are the folders of the std that was linked.
+    /// Returns the contents of a program. `std` are the folders of the std that was linked.
     pub fn contents(&self, record: &LinkRecord, std: &[PathBuf]) -> ProgramContents {
         let account = LinkAccount::of(record, std);
         let files = account.foreign.iter().flat_map(|file| self.parts(file, &record.given));
@@ -92,7 +94,8 @@ impl BuildNames<'_> {
         ProgramContents { parts, account }
     }
 
-    /// The parts that a foreign file is: itself, or the archives that rustc put into the library of a package.
+    /// Returns the parts of a foreign file: the file itself, or the archives that rustc put into the library
+    /// of a package.
     fn parts(&self, file: &ForeignFile, given: &LinkArguments) -> Vec<ForeignPart> {
         let Some(package) = self.package_of(&file.path) else {
             let path = self.place(&file.path, given);
@@ -115,8 +118,9 @@ impl BuildNames<'_> {
             .collect()
     }
 
-    /// The package of a library that rustc made. With link-time optimisation rustc links a copy, without what it has
-    /// optimised itself, from a folder below that of the library.
+    /// Returns the package of a library that rustc made. With link-time optimisation, rustc links a copy of
+    /// the library from a folder below the library's own. The copy lacks the code that rustc has optimised
+    /// itself.
     fn package_of(&self, file: &Path) -> Option<&String> {
         let original = || self.libraries.get(&file.parent()?.parent()?.join(file.file_name()?));
         self.libraries.get(file).or_else(original)
@@ -129,7 +133,7 @@ impl BuildNames<'_> {
         ForeignPart { asker: self.asker(&file), file, members: Vec::new(), bytes: None, makers }
     }
 
-    /// Who had a file linked that stands by itself on the linker's command line.
+    /// Finds why a file was linked that has an argument of its own on the linker's command line.
     fn asker(&self, file: &Path) -> LinkAsker {
         let library = library_name(file);
         let by = |way: fn(&Script, &str, &Path) -> Option<AskedWay>| {
@@ -156,7 +160,8 @@ impl BuildNames<'_> {
         self.flags.iter().any(names).then_some(LinkAsker { package: None, way: AskedWay::Flags })
     }
 
-    /// Where a file lies. rustc unpacks an archive that a library holds whole, and removes it when it has linked.
+    /// Returns the path of a file. rustc unpacks an archive that is bundled whole in a library, and removes
+    /// it after linking. In this case the original archive is searched for.
     fn place(&self, file: &Path, given: &LinkArguments) -> PathBuf {
         let Some(name) = file.file_name().filter(|_| !file.exists()) else { return file.to_owned() };
         let folders = self.scripts.iter().flat_map(rlib::folders).chain(given.folders.iter().cloned());
@@ -164,8 +169,8 @@ impl BuildNames<'_> {
         places.into_iter().find(|place| place.is_file()).unwrap_or_else(|| file.to_owned())
     }
 
-    /// The table of Cargo's configuration that may stand for the build script of a package: what its `links` says, where it has
-    /// that and its script did not run.
+    /// Returns the name of the Cargo configuration table that replaces a package's build script. This is the
+    /// value of the package's `links` key, if it has one and its script did not run.
     fn replaced(&self, package: &str) -> Option<String> {
         if self.scripts.iter().any(|script| script.package == *package) {
             return None;
@@ -175,7 +180,7 @@ impl BuildNames<'_> {
         Some(manifest.get("package")?.get("links")?.as_str()?.to_owned())
     }
 
-    /// A package whose build script did not run, since a table of Cargo's configuration speaks for it.
+    /// Finds a package whose build script did not run because a table of Cargo's configuration replaces it.
     fn configured(&self, library: &str) -> Option<LinkAsker> {
         let silent = |package: &String| Some((package.clone(), self.replaced(package)?));
         let silent: Vec<(String, String)> = self.manifests.keys().filter_map(silent).collect();
@@ -196,7 +201,7 @@ impl BuildNames<'_> {
         self.manifests.keys().find_map(found)
     }
 
-    /// The file of a package's source that has the library linked.
+    /// Finds the source file of a package with an attribute that links the library.
     fn attribute(&self, package: &str, library: &str) -> Option<AskedWay> {
         let folder = self.manifests.get(package)?.parent()?;
         let file = rlib::source_with(folder, &|text| has_attribute(text, library))?;
@@ -215,7 +220,7 @@ fn part(asker: LinkAsker, file: PathBuf, objects: &[xtask_link_map::LinkedObject
     }
 }
 
-/// What `-l` calls a file: `z` for `libz.a` and for `libz.so.1`.
+/// Returns the name of a file as `-l` takes it: `z` for `libz.a` and for `libz.so.1`.
 pub fn library_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_prefix("lib").unwrap_or(&name);
@@ -229,7 +234,8 @@ fn asked_by_name(script: &Script, library: &str) -> Option<AskedWay> {
     script.linked_libs.iter().find(named).map(|lib| AskedWay::Script(format!("cargo::rustc-link-lib={lib}")))
 }
 
-/// What else a build script printed is in the file beside its `OUT_DIR` only.
+/// Finds the line of a build script that names the file. Cargo's messages do not have all lines; the file
+/// beside the script's `OUT_DIR` has.
 fn asked_by_path(script: &Script, file: &Path) -> Option<AskedWay> {
     let output = std::fs::read(script.out_dir.parent()?.join("output")).ok()?;
     let (output, path) = (String::from_utf8_lossy(&output), file.to_string_lossy());
@@ -246,7 +252,7 @@ fn asked_by_folder(script: &Script, file: &Path) -> Option<AskedWay> {
     Some(AskedWay::Script(format!("cargo::rustc-link-search={searched}")))
 }
 
-/// Whether a text of Rust has an attribute that links this library.
+/// Returns whether Rust source text has an attribute that links this library.
 fn has_attribute(text: &str, library: &str) -> bool {
     let quoted = format!("\"{library}\"");
     text.match_indices("link(").any(|(at, _)| {

@@ -1,5 +1,5 @@
-//! Objects that another compiler made than the one of the job, by how they are signed; and objects for another machine than the
-//! target's, which a linker refuses or skips.
+//! Finds objects that a compiler other than the job's made, judging by their signatures. Also finds objects
+//! for another machine than the target's, which a linker rejects or skips.
 
 use std::path::PathBuf;
 
@@ -11,8 +11,8 @@ use super::asker::library_name;
 use super::{ForeignPart, rlib};
 use crate::trap::Script;
 
-/// Whether a compiler of this name and version, such as `gcc 12.2.0`, signs like this. What is not known is not held against
-/// anybody.
+/// Returns whether a compiler of this name and version, such as `gcc 12.2.0`, writes this signature. For an
+/// unknown compiler the answer is yes, so that nobody is accused without reason.
 pub fn signs(version: &str, maker: &str) -> bool {
     match version.split_once(' ') {
         Some(("gcc", number)) => maker.starts_with("GCC: ") && maker.contains(number),
@@ -22,8 +22,8 @@ pub fn signs(version: &str, maker: &str) -> bool {
     }
 }
 
-/// The libraries that build scripts of this build made with another compiler than the job's, a line each. What lay elsewhere
-/// before is not meant.
+/// Returns one line for each library that a build script of this build made with another compiler than the
+/// job's. Libraries that existed elsewhere before the build are left out.
 pub fn by_others(parts: &[ForeignPart], scripts: &[Script], compiler: &str) -> Vec<String> {
     let is_made = |part: &&ForeignPart| scripts.iter().any(|script| part.file.starts_with(&script.out_dir));
     let line = |part: &ForeignPart| {
@@ -44,19 +44,19 @@ pub fn by_others(parts: &[ForeignPart], scripts: &[Script], compiler: &str) -> V
 /// An archive with objects for another machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherMachine {
-    /// The package whose build script has it linked, with its version.
+    /// The package, with its version, whose build script had it linked.
     pub package: String,
     /// The path of the archive.
     pub archive: PathBuf,
-    /// The first of its objects that is for another machine.
+    /// The name of its first object for another machine.
     pub object: String,
     /// The machine that the object is for: `x86_64`.
     pub machine: String,
-    /// How its compilers signed.
+    /// The signatures of its compilers.
     pub makers: Vec<String>,
 }
 
-/// The archives that build scripts have linked and that are for another machine than the target's.
+/// Returns the archives for another machine than the target's that build scripts had linked.
 pub fn of_other_machines(scripts: &[Script], target: &Triple) -> Vec<OtherMachine> {
     let Some(wanted) = target_machine(target) else { return Vec::new() };
     let mut found = Vec::new();
@@ -86,7 +86,7 @@ pub fn of_other_machines(scripts: &[Script], target: &Triple) -> Vec<OtherMachin
 }
 
 impl OtherMachine {
-    /// What is wrong, in one line, with the target that it is not for.
+    /// Describes the fault in one line, with the target.
     pub fn why(&self, target: &Triple) -> String {
         let Self { package, archive, object, machine, makers } = self;
         let makers = if makers.is_empty() { String::new() } else { format!(", by {}", makers.join(" and ")) };
@@ -97,7 +97,7 @@ impl OtherMachine {
         )
     }
 
-    /// What mends it, in one line.
+    /// Returns the fix in one line.
     pub fn help(&self, target: &Triple) -> String {
         format!(
             "its build script calls a compiler by a bare name, such as `cc`, which compiles for this machine: have it call the one \

@@ -1,4 +1,5 @@
-//! The records of links, which lie beside the build: the one of a program, and what makes Cargo link again where there is none.
+//! Reads the link records beside the build. Finds the record of a program, and makes Cargo link a program
+//! again that has none.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,19 +7,19 @@ use std::time::SystemTime;
 
 use xtask_link_map::LinkRecord;
 
-/// The record of a program.
+/// The result of a search for the record of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FoundRecord {
-    /// The program was linked as this says.
+    /// The record of the link.
     Of(Box<LinkRecord>),
-    /// It was linked, and for this reason nothing is known of it.
+    /// The program was linked, but for this reason its contents are not known.
     Unseen(String),
-    /// No link of it was recorded.
+    /// There is no record of a link of this program.
     None,
 }
 
-/// Looks for the record of a program among those of its target. What a link that was interrupted left is removed, and the
-/// records of what is gone. To be called while nobody builds there.
+/// Looks for the record of a program among the records of its target. Removes incomplete records of
+/// interrupted links and records of programs that no longer exist. No build may run there meanwhile.
 pub fn find(records: &Path, program: &Path) -> FoundRecord {
     let mut all: Vec<(SystemTime, LinkRecord)> = Vec::new();
     for entry in fs::read_dir(records).into_iter().flatten().flatten() {
@@ -44,7 +45,7 @@ pub fn find(records: &Path, program: &Path) -> FoundRecord {
     unseen.map_or(FoundRecord::None, FoundRecord::Unseen)
 }
 
-/// Removes a program and what Cargo made it from, so that Cargo links it again.
+/// Removes a program and the file from which Cargo made it, so that Cargo links it again.
 pub fn forget(program: &Path) {
     let deps = program.parent().unwrap_or(Path::new("")).join("deps");
     let linked = fs::read_dir(deps).into_iter().flatten().flatten().map(|entry| entry.path());
@@ -54,7 +55,7 @@ pub fn forget(program: &Path) {
     }
 }
 
-/// Whether Cargo's output is of this program: `my_app-0123456789abcdef` is of `my-app`.
+/// Returns whether an output of Cargo belongs to this program: `my_app-0123456789abcdef` belongs to `my-app`.
 fn is_named(output: &Path, program: &Path) -> bool {
     let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
     let (output, program) = (name(output), name(program));

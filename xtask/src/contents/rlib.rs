@@ -1,5 +1,5 @@
-//! Which static library an object came from that rustc put into its own library of a package, and which file of a package's
-//! source has a library linked.
+//! Finds the static library from which rustc took an object into a package's own library, and the source file
+//! of a package that has a library linked.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,14 +9,14 @@ use xtask_link_map::{ForeignFile, LinkArguments, LinkedObject, of_archive};
 
 use crate::trap::Script;
 
-/// Folders deeper than this, and more files than these, are not searched: a bound for what somebody else wrote.
+/// Deeper folders and further files are not searched. This bounds the work on other people's files.
 const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 20_000;
-/// A longer file is no source that a person wrote.
+/// A longer file is not a hand-written source.
 const SOURCE_MAX: u64 = 4 << 20;
 
-/// The objects of a library of rustc by the static libraries that they lie in, as far as one is found where the build scripts of
-/// the package and the linker look.
+/// Groups the objects of a rustc library by the static libraries that contain them. Only the folders that the
+/// build scripts of the package and the linker search are examined; an object without a library gets none.
 pub(super) fn archives(
     file: &ForeignFile,
     scripts: &[&Script],
@@ -50,15 +50,15 @@ pub(super) fn archives(
     found
 }
 
-/// The folders in which a build script has libraries looked for, and its own.
+/// Returns the folders that a build script adds to the library search path, and its `OUT_DIR`.
 pub(super) fn folders(script: &Script) -> Vec<PathBuf> {
     let folder =
         |path: &String| PathBuf::from(path.split_once('=').map_or(path.as_str(), |(_, folder)| folder));
     script.linked_paths.iter().map(folder).chain([script.out_dir.clone()]).collect()
 }
 
-/// Static libraries that may have been put into the package's own: those that its build scripts name, then all others in the
-/// folders that are searched.
+/// Returns the static libraries that may be bundled in the package's library: first those that its build
+/// scripts name, then all others in the search folders.
 fn candidates(scripts: &[&Script], given: &LinkArguments) -> Vec<PathBuf> {
     let told = scripts.iter().flat_map(|script| self::folders(script));
     let mut folders: Vec<PathBuf> = Vec::new();
@@ -81,7 +81,7 @@ fn candidates(scripts: &[&Script], given: &LinkArguments) -> Vec<PathBuf> {
     files
 }
 
-/// The first file of Rust in a package that `is_it` says yes to.
+/// Returns the first Rust source file of a package for which `is_it` returns true.
 pub(super) fn source_with(folder: &Path, is_it: &dyn Fn(&str) -> bool) -> Option<PathBuf> {
     let mut left = FILES_MAX;
     search(folder, 0, &mut left, is_it)
@@ -94,7 +94,7 @@ fn search(folder: &Path, depth: usize, left: &mut usize, is_it: &dyn Fn(&str) ->
         *left = left.checked_sub(1)?;
         let Ok(meta) = fs::symlink_metadata(&path) else { continue };
         if meta.is_dir() {
-            // What is built from the package is no part of it, nor is another package.
+            // A target folder and a nested package do not belong to the package.
             let apart =
                 path.file_name().is_some_and(|name| name == "target") || path.join("Cargo.toml").is_file();
             if depth < DEPTH_MAX

@@ -1,18 +1,20 @@
-//! Machine code by its contents, whatever a file is called: programs, libraries, objects and archives of every system,
-//! WebAssembly, and what compilers write on the way there. And whether it says that rustc made it.
+//! Recognises machine code by its contents, whatever the file's name: programs, libraries, objects and
+//! archives of every system, WebAssembly, and intermediate files of compilers. Also decides whether rustc
+//! made it.
 
 use object::read::archive::ArchiveFile;
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Endianness, Object, ObjectSection, elf};
 use xtask_gate::{Format, is_whole_pe};
 
-/// What kind of machine code these bytes are; none where they are none, or where rustc says in them that it made them.
+/// Returns the kind of machine code in these bytes. Returns none if they are no machine code, or if a mark in
+/// them shows that rustc made them.
 pub(super) fn foreign(bytes: &[u8]) -> Option<&'static str> {
     let kind = kind(bytes)?;
     let ours = match kind {
         OBJECT | PROGRAM => comment_names_rustc(bytes),
         ARCHIVE => members_are_ours(bytes),
-        // The custom section "producers" lists names with their lengths in front
+        // The custom section "producers" lists names, each after its length
         // (<https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md>).
         WASM => holds(bytes, b"\x05rustc") || names_rustc(bytes),
         ASSEMBLY => false,
@@ -27,7 +29,7 @@ const ARCHIVE: &str = "archive of objects";
 const WASM: &str = "WebAssembly module";
 const ASSEMBLY: &str = "assembly of a C compiler";
 
-/// How much of the end of a text is looked at for the name of its compiler.
+/// How many bytes at the end of a text are searched for the name of its compiler.
 const TAIL: usize = 16 * 1024;
 
 fn kind(bytes: &[u8]) -> Option<&'static str> {
@@ -43,7 +45,7 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
         Format::Wasm => Some(WASM),
         Format::Bitcode => Some("LLVM bitcode"),
         Format::MachO => Some("Mach-O file"),
-        // Without its signature it is any file that begins with these two letters.
+        // Without the signature, any file that begins with these two letters would match.
         Format::Pe if is_whole_pe(bytes) => Some("PE program or library"),
         Format::Coff => Some("COFF object"),
         _ => {
@@ -68,20 +70,21 @@ fn comment_of<'d>(file: &impl Object<'d>) -> Option<Vec<u8>> {
     section.data().ok().map(<[u8]>::to_vec)
 }
 
-/// An archive is rustc's where every member is that is machine code; `lib.rmeta` is an object without code, which no
-/// compiler signs. One that cannot be read is nobody's.
+/// Returns whether rustc made all members of an archive that are machine code. `lib.rmeta` is an object
+/// without code, which carries no compiler signature. An unreadable archive counts as foreign.
 fn members_are_ours(bytes: &[u8]) -> bool {
     let Ok(archive) = ArchiveFile::parse(bytes) else { return false };
     archive.members().all(|member| {
         let Ok(member) = member else { return false };
-        // A thin archive names files and holds none: they are found by themselves.
+        // A thin archive only names files, and these are examined themselves.
         archive.is_thin()
             || member.name() == b"lib.rmeta"
             || member.data(bytes).is_ok_and(|data| foreign(data).is_none())
     })
 }
 
-/// The marks of rustc in what has no place for them: its version, or the folder that its std was built in.
+/// Returns whether bytes without a section for it name rustc: by its version, or by the folder in which its
+/// std was built.
 fn names_rustc(bytes: &[u8]) -> bool {
     let std = b"/rustc/";
     let hash = |rest: &[u8]| rest.len() >= 40 && rest[..40].iter().all(u8::is_ascii_hexdigit);
@@ -120,7 +123,7 @@ mod tests {
             (b"BC\xc0\xde".to_vec(), Some("LLVM bitcode")),
             (with(&[0xcf, 0xfa, 0xed, 0xfe], 32), Some("Mach-O file")),
             (vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2], Some("Mach-O file")),
-            // A class of Java.
+            // A Java class.
             (vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 61], None),
             (pe.clone(), Some("PE program or library")),
             ([&pe[..], b"/rustc/0123456789abcdef0123456789abcdef01234567/library"].concat(), None),
@@ -139,7 +142,7 @@ mod tests {
     fn what_rustc_made_is_its_own_also_in_an_archive() {
         let real = std::fs::read(std::env::current_exe().unwrap()).unwrap();
         assert_eq!((kind(&real), foreign(&real)), (Some(PROGRAM), None));
-        // Two members: the empty metadata of a library of Rust, and bytes that are no code.
+        // Two members: the empty metadata of a Rust library, and bytes that are not code.
         let member = |name: &str, data: &str| {
             format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n{data}", 0, 0, 0, 644, data.len())
         };

@@ -1,4 +1,4 @@
-//! A call of a C compiler that a trap saw.
+//! A call of a C compiler that a trap caught.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -10,30 +10,31 @@ use xtask_process::exec::Cmd;
 /// One call of a C compiler during a pure build.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Hit {
-    /// The crate whose build script called, with its version; `rustc` or the like where Cargo named none.
+    /// The crate with its version whose build script made the call. If Cargo named none, a description of the
+    /// caller.
     pub krate: String,
-    /// The name it called: `cc`, `CC_aarch64_unknown_linux_musl`, `cmake`.
+    /// The name that was called: `cc`, `CC_aarch64_unknown_linux_musl`, `cmake`.
     pub program: String,
     /// The arguments that the compiler was called with.
     pub args: Vec<String>,
-    /// The target that was being built for; none for the host.
+    /// The target of the build; none for the host.
     pub target: Option<String>,
-    /// The call only asked what the compiler is or knows: it would have made nothing that is linked.
+    /// Whether the call only queried the compiler, so that its output would not be linked.
     #[serde(default)]
     pub asked: bool,
-    /// The `OUT_DIR` of the caller, where it had one.
+    /// The `OUT_DIR` of the caller, if it had one.
     #[serde(default)]
     pub out_dir: Option<PathBuf>,
-    /// When the call was made, in microseconds since 1970.
+    /// The time of the call, in microseconds since 1970.
     #[serde(default)]
     pub at: u64,
 }
 
-/// A larger file in `OUT_DIR` is no test of what a compiler knows.
+/// The size limit in bytes of a file in `OUT_DIR` that counts as a test of the compiler.
 const TEST_MAX: u64 = 4096;
 
 impl Hit {
-    /// `ring 0.17.14 ran: cc -c -o x.o x.c`, or `asked:`.
+    /// Returns a line such as `ring 0.17.14 ran: cc -c -o x.o x.c`. A query has `asked` instead of `ran`.
     pub fn line(&self) -> String {
         let mut command = Cmd::new(&self.program);
         command.args.extend(self.args.iter().map(Into::into));
@@ -41,7 +42,8 @@ impl Hit {
         format!("{} {}: {line}", self.krate, if self.asked { "asked" } else { "ran" })
     }
 
-    /// Whether the build script that called has not run again since. Cargo touches a file when it starts a script.
+    /// Returns whether the build script that called has not run again since. Cargo touches a file when it
+    /// starts a script.
     pub(super) fn is_current(&self) -> bool {
         let started = self.out_dir.as_deref().and_then(Path::parent).map(|dir| dir.join("invoked.timestamp"));
         let started = started.and_then(|file| std::fs::metadata(file).ok()?.modified().ok());
@@ -49,14 +51,14 @@ impl Hit {
     }
 }
 
-/// Microseconds since 1970.
+/// Returns the time in microseconds since 1970.
 pub(super) fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Whether a call only asks a compiler: for its version, for what it would do, or to compile a small text that the caller has
-/// just written into its `OUT_DIR`.
+/// Returns whether a call only queries a compiler: its version, its settings, or whether it compiles a small
+/// text that the caller has just written into its `OUT_DIR`.
 pub(super) fn only_asks(program: &str, args: &[String], out_dir: Option<&Path>) -> bool {
     let is = |arg: &String, list: &[&str]| list.contains(&arg.as_str());
     let about_itself = |arg: &String| {
@@ -81,7 +83,7 @@ pub(super) fn only_asks(program: &str, args: &[String], out_dir: Option<&Path>) 
     let compiles =
         args.iter().any(|arg| is(arg, &["-c", "-S"]) || arg.starts_with("-x")) || !sources.is_empty();
     if !compiles {
-        // `ar` and `cmake` do their work without any of these words.
+        // `ar` and `cmake` do their work without any of these arguments.
         return args.iter().any(about_itself) || (args.is_empty() && !is_archiver(program));
     }
     if args.iter().any(preprocesses) {
@@ -94,7 +96,7 @@ fn is_archiver(program: &str) -> bool {
     ["ar", "ranlib", "cmake"].iter().any(|name| program.to_lowercase().contains(name))
 }
 
-/// Whether an argument is a file of a language that C compilers compile.
+/// Returns whether an argument is a source file of a language that C compilers compile.
 pub(super) fn is_source(arg: &str) -> bool {
     const SOURCES: [&str; 12] = ["c", "cc", "cp", "cpp", "cxx", "c++", "C", "m", "mm", "s", "S", "i"];
     let ending = Path::new(arg).extension();

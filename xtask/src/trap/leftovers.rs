@@ -1,6 +1,6 @@
-//! What a build script leaves behind. A compiler that is called by its absolute path passes every trap that stands for a
-//! name, but what it made has to lie somewhere: in `OUT_DIR`, from where it is linked or taken in as data, or in a static
-//! library that Cargo is told to link.
+//! Finds the files that a build script leaves behind. A compiler that is called by its absolute path bypasses
+//! every trap. But its output must lie somewhere: in `OUT_DIR`, to be linked or included as data, or in a
+//! static library that Cargo has to link.
 
 use std::fs::{self, FileType};
 use std::io::Read as _;
@@ -10,62 +10,62 @@ use std::time::SystemTime;
 use super::code::foreign;
 use crate::package_id::name_and_version;
 
-/// A build script that ran, as Cargo reports it.
+/// A run of a build script, as Cargo reports it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Script {
-    /// The package, as Cargo names it: `path+file:///x/sly#0.7.1`.
+    /// The package ID: `path+file:///x/sly#0.7.1`.
     pub package: String,
-    /// The package's folder; none where Cargo did not name it.
+    /// The package's folder; none if Cargo did not name it.
     pub folder: Option<PathBuf>,
     /// The folder that was the build script's `OUT_DIR`.
     pub out_dir: PathBuf,
-    /// What `cargo::rustc-link-lib` said: `static=sly`, `dylib=z`, `sly`.
+    /// The values of `cargo::rustc-link-lib`: `static=sly`, `dylib=z`, `sly`.
     pub linked_libs: Vec<String>,
-    /// What `cargo::rustc-link-search` said: `native=/x/out`, `/x/lib`.
+    /// The values of `cargo::rustc-link-search`: `native=/x/out`, `/x/lib`.
     pub linked_paths: Vec<String>,
 }
 
-/// What build scripts left that no Rust compiler made, a line each.
+/// Files of build scripts that rustc did not make, one line each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ScriptLeftovers {
-    /// Static libraries that it has linked, where nobody knows whether they are in the program.
+    /// Static libraries that the scripts had linked. It is not known whether they are in the program.
     pub linked: Vec<String>,
-    /// What may have been compiled in this build.
+    /// Files that may have been compiled in this build.
     pub made: Vec<String>,
-    /// Copies of files that lay in the package before the build began: not compiled by it.
+    /// Copies of files that were in the package before the build began. So this build did not compile them.
     pub shipped: Vec<String>,
 }
 
-/// A folder in `OUT_DIR` deeper than this, or one with more files, is not looked at to its end, and proves nothing: a
-/// bound for what somebody else wrote, far beyond what build scripts make.
+/// Folders in `OUT_DIR` deeper than this, or with more files, are not searched completely, and then nothing
+/// is proven. The bounds limit the work on other people's files, and are far above what build scripts make.
 const DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 100_000;
-/// So many bytes of a file are read: all of what compilers make.
+/// How many bytes of a file are read. No output of a compiler is larger.
 const BYTES_MAX: u64 = 1 << 30;
 
 impl Script {
-    /// Its package with the version: `sly 0.7.1`.
+    /// Returns the package with its version: `sly 0.7.1`.
     pub fn name(&self) -> String {
         package_name(&self.package)
     }
 
-    /// Whether it ran for the target whose folder this is: `--target` is always passed, so Cargo keeps what is for a
-    /// target under that target's name.
+    /// Returns whether it ran for the target with this folder. Because `--target` is always passed, Cargo
+    /// keeps the files for a target under that target's name.
     pub fn is_for(&self, folder: &Path) -> bool {
         self.out_dir.starts_with(folder)
     }
 
-    /// The static libraries that it has linked: `sly`.
+    /// Returns the names of the static libraries that it has linked: `sly`.
     pub fn static_libraries(&self) -> impl Iterator<Item = &str> {
         self.linked_libs.iter().filter_map(|lib| {
-            // `static`, with modifiers behind it: `static:+whole-archive=sly`.
+            // `static` may have modifiers: `static:+whole-archive=sly`.
             let (kind, library) = lib.split_once('=')?;
             (kind.split(':').next() == Some("static")).then_some(library)
         })
     }
 
-    /// What it left that no Rust compiler made: static libraries that are linked, machine code in `OUT_DIR`. `begun` is
-    /// when the build began.
+    /// Returns the files of the script that rustc did not make: linked static libraries, and machine code in
+    /// `OUT_DIR`. `begun` is the time at which the build began.
     pub fn leftovers(&self, begun: SystemTime) -> ScriptLeftovers {
         let name = self.name();
         let libraries =
@@ -97,8 +97,9 @@ impl Script {
         leftovers
     }
 
-    /// The files of the package that were there before the build. Those of a registry or a repository Cargo puts there, also
-    /// while it builds; in a folder of the user's own the build could have made them.
+    /// Returns the files of the package that existed before the build. Cargo fetches the files of packages
+    /// from a registry or a repository, even during the build. In a folder of the user, the build itself
+    /// could have made them.
     fn shipped(&self, begun: SystemTime) -> Vec<PathBuf> {
         let Some(folder) = &self.folder else { return Vec::new() };
         let fetched = !self.package.starts_with("path+");
@@ -109,7 +110,8 @@ impl Script {
     }
 }
 
-/// When a file was last changed in any way: unlike its time of modification, nobody can set it.
+/// Returns the time of the last change of a file's metadata (ctime). Unlike the time of modification, a
+/// program cannot set it.
 #[cfg(unix)]
 fn changed(file: &Path) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt as _;
@@ -128,7 +130,7 @@ fn list(dir: &Path, depth: usize, left: &mut usize, files: &mut Vec<PathBuf>) {
         let Some(less) = left.checked_sub(1) else { return };
         *left = less;
         match entry.file_type() {
-            // What is built from the package is no part of it.
+            // A target folder does not belong to the package.
             Ok(kind) if kind.is_dir() && depth < DEPTH_MAX && entry.file_name() != "target" => {
                 list(&entry.path(), depth + 1, left, files);
             }
@@ -144,11 +146,11 @@ fn same(one: &Path, other: &Path) -> bool {
         && matches!((fs::read(one), fs::read(other)), (Ok(one), Ok(other)) if one == other)
 }
 
-/// A walk through an `OUT_DIR`.
+/// The state of a walk through an `OUT_DIR`.
 struct LeftoversWalk {
-    /// How many more files are looked at.
+    /// How many more files may be examined.
     left: usize,
-    /// Nothing was left out.
+    /// Whether everything was examined so far.
     whole: bool,
     found: Vec<(PathBuf, &'static str)>,
 }
@@ -162,7 +164,7 @@ impl LeftoversWalk {
             }
             self.left -= 1;
             let path = entry.path();
-            // Of the entry itself: a link to a folder is not followed, so nothing is walked twice.
+            // The kind of the entry itself. A link to a folder is not followed, so no folder is walked twice.
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {
                 self.folder(&path, depth + 1);
@@ -178,12 +180,13 @@ impl LeftoversWalk {
     }
 }
 
-/// A file, or a link to one.
+/// Returns whether it is a file or a link to one.
 fn is_file(kind: FileType, path: &Path) -> bool {
     kind.is_file() || (kind.is_symlink() && fs::metadata(path).is_ok_and(|meta| meta.is_file()))
 }
 
-/// `sly 0.7.1` of `path+file:///x/sly#0.7.1` or `registry+…#sly@0.7.1` (Cargo's package ID specifications).
+/// Returns `sly 0.7.1` for `path+file:///x/sly#0.7.1` and for `registry+…#sly@0.7.1` (Cargo's package ID
+/// specifications).
 pub fn package_name(id: &str) -> String {
     let (name, version) = name_and_version(id);
     format!("{name} {version}").trim_end().to_owned()
@@ -240,7 +243,7 @@ mod tests {
         );
         assert!(after.made[0].starts_with("sly 0.7.1 left the WebAssembly module made in"), "{after:?}");
         assert_eq!((after.made.len(), after.shipped.len()), (1, 1));
-        // A build that wrote it into the package first made it.
+        // If the build wrote the file into the package first, then the build made it.
         assert_eq!(own.leftovers(SystemTime::UNIX_EPOCH).made.len(), 2);
         let fetched = script("registry+https://x/index#sly@0.7.1").leftovers(SystemTime::UNIX_EPOCH);
         assert_eq!(fetched, after);

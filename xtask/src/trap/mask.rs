@@ -1,6 +1,6 @@
-//! Masks: traps in the very places of compilers. A cargo call gets a view of the file system of its own, in which every C
-//! compiler in the usual folders is a trap, so that a path leads no further than a name. What a trap hands a call on to is
-//! the compiler itself, in a second view of the root, which can only be read.
+//! Masks: traps that are mounted over the compilers themselves. A cargo call gets its own view of the file
+//! system, in which every C compiler in the usual folders is a trap. So an absolute path reaches a trap, as a
+//! name does. A trap passes a call on to the real compiler through a second, read-only view of the root.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -13,18 +13,19 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_process::host::{self, Host};
 
-/// The kind of a trap that stands in a compiler's own place.
+/// The kind of a trap that is mounted over a compiler.
 pub(super) const MASK: &str = "mask";
 
-/// Folders that hold compilers, whether they are on PATH or not, and folders with several of which each has a `bin`.
+/// Folders that hold compilers, on PATH or not, and folders whose subfolders have a `bin` with compilers.
 const FOLDERS: [&str; 5] = ["/usr/local/bin", "/usr/bin", "/bin", "/opt/bin", "/usr/lib/ccache"];
 const PREFIXES: [&str; 3] = ["/usr/lib", "/usr/local", "/opt"];
 
-/// How long a try may take.
+/// The time limit for a test of the masks.
 const TRIAL: Duration = Duration::from_secs(15);
 
-/// Makes the second view, puts the masks in place and becomes the command: `$1` is the second view, `$2` the number of
-/// masks, which follow with what each is put over. Read-only, since it lies where folders are removed with all they hold.
+/// Makes the second view, mounts the masks and executes the command. `$1` is the second view, `$2` the number
+/// of masks. Each mask follows with the file over which it is mounted. The second view is read-only, because
+/// it lies in a folder that may be removed with its contents.
 const MOUNT: &str = r#"
 set -e
 beyond=$1 masks=$2
@@ -39,7 +40,8 @@ done
 exec "$@"
 "#;
 
-/// Whether a mask is in its place and the compiler in its other one, each given with both: mask, compiler, compiler beyond.
+/// Checks that each mask is mounted and that its compiler can be reached in the second view, read-only. The
+/// arguments are groups of three: mask, compiler, compiler in the second view.
 const CHECK: &str = r#"
 while [ $# -gt 0 ]; do
     [ "$1" -ef "$2" ] && [ -x "$3" ] && ! [ "$3" -ef "$1" ] && ! (: >>"$3") 2>/dev/null || exit 1
@@ -47,11 +49,11 @@ while [ $# -gt 0 ]; do
 done
 "#;
 
-/// Compilers with what stands in their places.
+/// Compilers and the masks mounted over them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Masks {
     way: MaskWay,
-    /// Where the second view of the root is.
+    /// The folder of the second view of the root.
     beyond: PathBuf,
     /// Each compiler with its mask.
     over: BTreeMap<PathBuf, PathBuf>,
@@ -59,17 +61,18 @@ pub struct Masks {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum MaskWay {
-    /// `unshare` as root of this machine.
+    /// `unshare`, as root of this machine.
     Root(PathBuf),
-    /// bubblewrap, in a user namespace.
+    /// bubblewrap (`bwrap`), in a user namespace.
     Bubblewrap(PathBuf),
 }
 
 impl Masks {
-    /// Writes the masks below `dir` and tries them; none where there is no compiler, or no way to put them in place here.
+    /// Writes the masks below `dir` and tests them. Returns none if there is no compiler, or no way to mount
+    /// the masks here.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// A file cannot be written.
     pub fn set(dir: &Path, host: &Host, this: &Path) -> Result<Option<Self>> {
         let beyond = dir.join("beyond");
         std::fs::create_dir_all(&beyond).map_err(|e| Error::io("cannot make the folder", &beyond, &e))?;
@@ -78,7 +81,7 @@ impl Masks {
             let mask = dir.join("masks").join(compiler.to_string_lossy().trim_matches('/').replace('/', "+"));
             let mut words = Cmd::new(this).args([TRAP, MASK]).arg(&beyond);
             words = words.arg(&compiler);
-            // The name that it is called by says whether it is a compiler of C or of C++.
+            // The name by which it is called shows whether it compiles C or C++.
             executable(&mask, &format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", words.line()))?;
             over.insert(compiler, mask);
         }
@@ -94,17 +97,17 @@ impl Masks {
         Ok(all.into_iter().find(Self::works))
     }
 
-    /// How many compilers are masked.
+    /// Returns the number of masked compilers.
     pub fn count(&self) -> usize {
         self.over.len()
     }
 
-    /// The files of others seem to belong to nobody, which ssh for one does not like.
+    /// Returns whether files of other users seem to belong to nobody. ssh, for example, refuses such files.
     pub fn hides_owners(&self) -> bool {
         matches!(self.way, MaskWay::Bubblewrap(_))
     }
 
-    /// The command in a view of the file system that has masks for compilers.
+    /// Wraps the command so that it runs in a view of the file system with masks over compilers.
     pub fn around(&self, cmd: &Cmd) -> Cmd {
         let outer = match &self.way {
             MaskWay::Root(unshare) => {
@@ -136,13 +139,13 @@ impl Masks {
     }
 }
 
-/// Where a path of this machine is in the second view.
+/// Returns the path in the second view for a path of this machine.
 pub(super) fn beyond(view: &Path, path: &Path) -> PathBuf {
     view.join(path.strip_prefix("/").unwrap_or(path))
 }
 
-/// What a mask hands its call on to: the compiler in the second view, by the name that it was called by where that leads to
-/// it there too. A link with a whole path would lead back to the mask.
+/// Returns the program to which a mask passes its call: the compiler in the second view. If the called name
+/// leads to the same compiler there, it is used. A link with an absolute path would lead back to the mask.
 pub(super) fn real(view: &Path, compiler: &Path, called: &Path) -> PathBuf {
     let compiler = beyond(view, compiler);
     let own = compiler.parent().zip(called.file_name()).map(|(folder, name)| folder.join(name));
@@ -156,8 +159,8 @@ fn folders(host: &Host) -> BTreeSet<PathBuf> {
     host.path().iter().cloned().chain(FOLDERS.map(PathBuf::from)).chain(bins).collect()
 }
 
-/// The files that are C compilers, by their own name and the one that they are found by. What is a compiler by another name
-/// alone, as ccache is, starts one of these.
+/// Finds the files that are C compilers both by their own name and by the name under which they are found. A
+/// program that is a compiler only by a link's name, such as ccache, starts one of these.
 fn compilers(folders: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let compiler = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();

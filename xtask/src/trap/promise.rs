@@ -1,33 +1,34 @@
-//! What is said of a mode that promised no C and did not keep it: who broke the promise, how, and what to do. Pure.
+//! Describes a mode that promised to use no C and broke the promise: which package broke it, how, and what to
+//! do. Pure.
 
 use std::collections::BTreeSet;
 
 use super::Hit;
 
-/// A promise that was not kept.
+/// A broken promise of a pure mode.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BrokenPromise {
-    /// One line that can stand alone, as it does in summaries.
+    /// The summary in one line that can stand alone.
     pub what: String,
-    /// How the promise was broken, in one line each.
+    /// The ways in which the promise was broken, one line each.
     pub found: Vec<String>,
     /// The help text: what to do about the broken promise.
     pub help: String,
 }
 
-/// What a package left in a build, or had linked, that no Rust compiler made.
+/// A file that a package left in a build, or had linked, and that rustc did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Leftover {
     /// The package, with its version.
     pub package: String,
-    /// What it is, in one line.
+    /// A description of the file, in one line.
     pub line: String,
 }
 
 impl BrokenPromise {
-    /// What became of the promise of `mode` for `target`; none where it was kept. `refused` are the calls of compilers that a
-    /// build died of, `linked` what is in its program, `left` what its build scripts left. A compiler that was called says more
-    /// than what it may have left.
+    /// Decides whether `mode` broke its promise for `target`; none if it was kept. `refused` are the calls of
+    /// compilers that made the build fail. `linked` are the parts of its program. `left` are the files of its
+    /// build scripts. A called compiler is stronger evidence than a file it may have left.
     pub fn new(
         mode: &str,
         target: &str,
@@ -75,7 +76,8 @@ impl BrokenPromise {
         })
     }
 
-    /// Names features of the crate that by their names may build it without its C: `switches` of its manifest.
+    /// Adds features of the crate to the help whose names suggest a build without C: the `switches` of its
+    /// manifest.
     #[must_use]
     pub fn with_switches(mut self, krate: &str, switches: &[String]) -> Self {
         let names: Vec<String> = switches.iter().map(|name| format!("`{name}`")).collect();
@@ -87,7 +89,8 @@ impl BrokenPromise {
         self
     }
 
-    /// As the error of a job, around the words of the build itself, which may be many: the help comes last.
+    /// Returns the text for the error of a job, including the output of the build. The output may be long, so
+    /// the help comes last.
     pub fn text(&self, words: &str) -> String {
         let found: String = self.found.iter().map(|line| format!("\n  {line}")).collect();
         let words = words.trim_end();
@@ -96,7 +99,7 @@ impl BrokenPromise {
     }
 }
 
-/// The features of a package that by their names may build it without C: `pure`, `rust_backend`, `no-asm`.
+/// Returns the features of a package whose names suggest a build without C: `pure`, `rust_backend`, `no-asm`.
 pub fn switches(manifest: &str) -> Vec<String> {
     let table: toml::Table = manifest.parse().unwrap_or_default();
     let features = table.get("features").and_then(toml::Value::as_table);
@@ -109,7 +112,7 @@ pub fn switches(manifest: &str) -> Vec<String> {
     names.filter(is_switch).cloned().collect()
 }
 
-/// `ring 0.17.14 and sly 0.7.1`, or how many they are.
+/// Returns the names, such as `ring 0.17.14 and sly 0.7.1`, or one name and the number of the others.
 fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     let names: Vec<&str> = names.collect::<BTreeSet<_>>().into_iter().collect();
     match names.as_slice() {
@@ -120,8 +123,8 @@ fn names<'a>(names: impl Iterator<Item = &'a str>) -> String {
     }
 }
 
-/// What is noted of calls that were refused and survived, a line for each crate: `blake3 1.8.7 asked for a C compiler 4 times
-/// and built without`.
+/// Returns notes on refused calls that did not fail the build, one line for each crate:
+/// `blake3 1.8.7 asked for a C compiler 4 times and built without`.
 pub fn survived(hits: &[&Hit]) -> Vec<String> {
     let crates: BTreeSet<&str> = hits.iter().map(|hit| hit.krate.as_str()).collect();
     let line = |name: &&str| {
@@ -136,7 +139,7 @@ pub fn survived(hits: &[&Hit]) -> Vec<String> {
     crates.iter().map(line).collect()
 }
 
-/// The key that lets these calls through.
+/// Returns the `needs` key that allows these calls.
 fn needs(hits: &[&Hit]) -> &'static str {
     match hits.iter().any(|hit| hit.program.contains("++") || hit.program.starts_with("CXX")) {
         true => "needs = [\"c\", \"c++\"]",

@@ -1,5 +1,5 @@
-//! Whether a build script compiles C++ beside C, judging by the sources of its package. Nothing but a build can tell for
-//! sure; what is claimed without need keeps toolchains without C++, such as musl-gcc, from being used.
+//! Decides from the sources of a package whether its build script compiles C++ in addition to C. Only a build
+//! can tell for sure. A wrong claim of C++ would exclude toolchains without C++, such as musl-gcc.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,17 +12,17 @@ const PROJECT: &str = "CMakeLists.txt";
 /// The endings of C++ sources.
 const CXX: [&str; 4] = ["cc", "cpp", "cxx", "c++"];
 
-/// How many levels of folders below a package are looked at.
+/// How many levels of folders below a package are searched.
 const DEPTH: usize = 5;
 
-/// Folders that no build for a user compiles, by the beginning of their names.
+/// Prefixes of the names of folders that a user's build does not compile.
 const ASIDE: [&str; 7] = [".", "test", "bench", "example", "fuzz", "doc", "target"];
 
-/// Why a script that runs CMake needs a C++ compiler; nothing where all of its projects are of C alone.
+/// Returns why a script that runs CMake needs a C++ compiler, or nothing if all of its projects use only C.
 pub(super) fn by_cmake(units: &[&Unit]) -> Option<&'static str> {
     let mut projects = Vec::new();
     for folder in units.iter().filter_map(|unit| package(&unit.target.src_path)) {
-        // The outermost ones: others are parts of them.
+        // Only the outermost projects: the ones below are parts of them.
         walk(folder, DEPTH, &mut |folder| {
             let project = folder.join(PROJECT);
             let is_project = project.is_file();
@@ -38,8 +38,8 @@ pub(super) fn by_cmake(units: &[&Unit]) -> Option<&'static str> {
     texts.into_iter().any(|text| enables_cxx(&text)).then_some("its CMake project enables C++")
 }
 
-/// Why a script that runs the crate `cc` needs a C++ compiler; nothing where it does not ask for C++, or has no C++ to
-/// compile: some ask for it on Windows alone.
+/// Returns why a script that runs the crate `cc` needs a C++ compiler. Returns nothing if it does not ask for
+/// C++ or the package has no C++ sources: some scripts ask for C++ only on Windows.
 pub(super) fn by_cc(units: &[&Unit]) -> Option<&'static str> {
     let asks = |file: &Path| {
         let text = fs::read_to_string(file).unwrap_or_default();
@@ -51,7 +51,7 @@ pub(super) fn by_cc(units: &[&Unit]) -> Option<&'static str> {
     cxx.then_some("it has C++ sources, and its build script calls `cpp(true)`")
 }
 
-/// Whether C++ sources are below a folder.
+/// Returns whether there are C++ sources below a folder.
 fn has_cxx(folder: &Path) -> bool {
     let mut found = false;
     walk(folder, DEPTH, &mut |folder| {
@@ -63,12 +63,13 @@ fn has_cxx(folder: &Path) -> bool {
     found
 }
 
-/// The folder of the package that a file belongs to.
+/// Returns the folder of the package that a file belongs to.
 fn package(file: &Path) -> Option<&Path> {
     file.ancestors().skip(1).find(|folder| folder.join("Cargo.toml").is_file())
 }
 
-/// The file that a crate begins with, and those beside it; of a script beside the manifest, those in the folder `build`.
+/// Returns the main file of a crate and the files beside it. For a script beside the manifest, these are the
+/// files in the folder `build`.
 fn sources(file: &Path) -> Vec<PathBuf> {
     let beside = match (file.parent(), package(file)) {
         (Some(folder), Some(package)) if folder == package => package.join("build"),
@@ -80,7 +81,7 @@ fn sources(file: &Path) -> Vec<PathBuf> {
     std::iter::once(file.to_owned()).chain(others).collect()
 }
 
-/// Visits a folder and those below it, as far as `visit` says to go on.
+/// Visits a folder and the folders below it. `visit` returns whether to descend further.
 fn walk(folder: &Path, depth: usize, visit: &mut dyn FnMut(&Path) -> bool) {
     if !visit(folder) {
         return;
@@ -96,8 +97,8 @@ fn walk(folder: &Path, depth: usize, visit: &mut dyn FnMut(&Path) -> bool) {
     }
 }
 
-/// Whether a CMakeLists.txt enables C++: in `project`, whose languages are C and C++ where it names none, or by
-/// `enable_language` outside of any condition.
+/// Returns whether a CMakeLists.txt enables C++. `project` enables C and C++ if it names no language.
+/// `enable_language` counts only outside of conditions.
 fn enables_cxx(text: &str) -> bool {
     const KEYWORDS: [&str; 6] =
         ["VERSION", "COMPAT_VERSION", "SPDX_LICENSE", "DESCRIPTION", "HOMEPAGE_URL", "LANGUAGES"];
@@ -132,7 +133,8 @@ fn enables_cxx(text: &str) -> bool {
     false
 }
 
-/// The commands of a CMakeLists.txt, by name in lower case, with their words. Comments are left out.
+/// Returns the commands of a CMakeLists.txt, with their names in lower case and their words. Comments are
+/// left out.
 fn commands(text: &str) -> Vec<(String, Vec<String>)> {
     let text: String = text
         .lines()
