@@ -1,14 +1,15 @@
-//! Whether every symbol and version that the objects of a closure take is given by one of them.
+//! Checks that the objects of a closure define every symbol and version that these objects import.
 
 use std::collections::BTreeMap;
 
 use super::closure::{Closure, LoadedObject};
 use super::dso::{Import, Required, VersionQuery};
 
-/// A version or symbols that an object of the closure requires and that no object defines.
+/// A version or symbols that an object of the closure requires and no object defines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unresolved {
-    /// A library lacks a version: the program does not start. Both are indices into [`Closure::loaded`].
+    /// A library lacks a version, so the program does not start. Both numbers are indices into
+    /// [`Closure::loaded`].
     Version {
         /// The object that requires the version.
         by: usize,
@@ -19,20 +20,21 @@ pub enum Unresolved {
         /// The symbols that are bound to it.
         symbols: Vec<String>,
     },
-    /// Nobody gives symbols: the program does not start, or ends when it first calls one.
+    /// No object defines the symbols. The program does not start, or it ends when it first calls one of them.
     Symbols {
-        /// The object that takes the symbols, as an index into [`Closure::loaded`].
+        /// The object that imports the symbols, as an index into [`Closure::loaded`].
         by: usize,
-        /// The version that they are to have, and the library that had them when it was linked.
+        /// The version that the symbols must have, and the library that defined them at link time.
         required: Option<Required>,
-        /// Their names, in the order of the symbol table.
+        /// The names of the symbols, in the order of the symbol table.
         symbols: Vec<String>,
     },
 }
 
 impl Closure {
-    /// What is taken and not given. Libraries that were not found are gaps: what they alone could give is not said here
-    /// once more. `musl` says that the loader does not look at versions.
+    /// Returns the versions and symbols that no object defines. Libraries that were not found are gaps; a
+    /// symbol that only they could define is not reported again. `musl` says that the loader ignores
+    /// versions.
     pub fn lacks(&self, musl: bool) -> Vec<Unresolved> {
         let mut lacks = Vec::new();
         let mut answered = BTreeMap::new();
@@ -45,7 +47,7 @@ impl Closure {
         lacks
     }
 
-    /// glibc's elf/dl-version.c: every version required of a library must be among those that it defines.
+    /// glibc's rule (elf/dl-version.c): a library must define every version that is required of it.
     fn versions(&self, by: usize, taker: &LoadedObject, lacks: &mut Vec<Unresolved>) {
         for required in taker.object.requires.iter().filter(|r| !r.weak) {
             let Some(of) = self.find(&required.library) else { continue };
@@ -75,12 +77,12 @@ impl Closure {
                 *answered.entry((import.name, version)).or_insert_with(|| self.gives(&import, None, musl))
             };
             let said = || match import.version {
-                // The library is a gap, or it lacks the version: both are said elsewhere.
+                // The library is a gap, or it lacks the version. Both are reported elsewhere.
                 Some(required) if self.gaps.iter().any(|gap| gap.name == required.library) => true,
                 Some(required) => self
                     .find(&required.library)
                     .is_some_and(|of| !musl && !self.loaded[of].object.has_version(&required.version)),
-                // It may be what a gap would have given.
+                // The missing library might define the symbol.
                 None => !self.gaps.is_empty(),
             };
             if !given && !said() {
@@ -106,7 +108,8 @@ impl Closure {
         };
         let others = self.loaded.iter().enumerate().filter(|(at, _)| Some(*at) != except);
         others.into_iter().any(|(_, loaded)| {
-            // The very library that had the version has no versions at all: the loader ends the program there.
+            // glibc's loader ends the program if the library that the version is bound to has no versions at
+            // all.
             let lost = |required: &Required| {
                 !musl && !loaded.object.has_versioned_symbols() && loaded.answers_to(&required.library)
             };
@@ -114,7 +117,7 @@ impl Closure {
         })
     }
 
-    /// The loaded object that answers to a name.
+    /// Returns the index of the loaded object with this name.
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         self.loaded.iter().position(|l| l.by.is_some() && l.answers_to(name))
     }

@@ -1,59 +1,61 @@
-//! Judges [`Facts`]: may this program ship for this target, in this place?
+//! Judges [`Facts`]: decides whether a program may ship for a target, for the place where it is to start.
 
 use super::{Facts, Glibc, Level, rules};
 use xtask_files::error::Error;
 use xtask_triple::Triple;
 
-/// Where the program is to start.
+/// The place where the program is to start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StartSetting {
-    /// On a machine of the target's kind: what an archive is for.
+    /// A machine of the target's kind, with the system's own libraries. Archives are for such machines.
     Standalone,
-    /// In a container image, on this root file system.
+    /// A container image with this root file system.
     Image(Root),
 }
 
-/// The root file system of an image, as far as programs depend on it.
+/// The parts of an image's root file system on which programs depend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Root {
-    /// No interpreter and no library at all.
+    /// No interpreter and no libraries.
     Scratch,
 }
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Severity {
-    /// It ships, and somebody should know.
+    /// The program ships, and the user is told.
     Warn,
-    /// It does not ship.
+    /// The program does not ship.
     Fail,
 }
 
-/// Something that the gate found.
+/// A problem that the gate found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// Whether it keeps the program from shipping.
+    /// Whether the finding prevents the program from shipping.
     pub severity: Severity,
-    /// What is wrong, one line, with the names that it is about.
+    /// The problem in one line, with the names of what is concerned.
     pub what: String,
-    /// What would fix it, one line.
+    /// The fix in one line.
     pub fix: String,
-    /// The symbols that it is about, as objects name them: [`blame`](super::blame()) finds who asks for them.
+    /// The symbols of the finding, by their names in objects. [`blame`](super::blame()) finds the objects
+    /// that import them.
     pub symbols: Vec<String>,
 }
 
-/// What a user allows a program to ask of the machines that it is to run on.
+/// The requirements that a program may have of the machines on which it runs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The newest glibc that it may require (targets.toml's `glibc`).
+    /// The newest glibc that a program may require (`glibc` in targets.toml).
     pub glibc: Option<Glibc>,
-    /// The level of x86-64 that all those machines have (targets.toml's `cpu`). Where it is not said, a program that needs
-    /// more than the lowest is warned of, and libraries for better processors do not count.
+    /// The level of x86-64 that all these machines have (`cpu` in targets.toml). If it is not set, a program
+    /// that needs more than the lowest level gets a warning, and libraries for higher levels are not
+    /// considered.
     pub level: Option<Level>,
 }
 
-/// Holds a program's facts against its target and its place. The findings come in a fixed order; no finding with
-/// [`Severity::Fail`] means it may ship.
+/// Compares a program's facts with its target and its place. The findings come in a fixed order. The program
+/// may ship if no finding is a [`Severity::Fail`].
 pub fn check(facts: &Facts, triple: &Triple, setting: StartSetting, limits: Limits) -> Vec<Finding> {
     let mut findings = Vec::new();
     findings.extend(rules::system(facts, triple));
@@ -70,7 +72,8 @@ pub fn check(facts: &Facts, triple: &Triple, setting: StartSetting, limits: Limi
     findings
 }
 
-/// The findings that keep a program from shipping as one error; none if there are none. `name` is the program's file.
+/// Returns the findings that prevent a program from shipping as one error, or none if there are none. `name`
+/// is the program's file.
 pub fn as_error(name: &str, findings: &[Finding]) -> Option<Error> {
     let mut failed = findings.iter().filter(|f| f.severity == Severity::Fail).peekable();
     failed.peek()?;

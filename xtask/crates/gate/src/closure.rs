@@ -1,4 +1,5 @@
-//! All that a loader loads for a program: its needed libraries, theirs, and so on, in the loader's order.
+//! The objects that a loader loads for a program: its needed libraries, their needed libraries and so on, in
+//! the loader's order.
 
 use std::sync::Arc;
 
@@ -7,69 +8,69 @@ use super::level::Level;
 use super::search::{Asker, Loader};
 use super::tree::{Opened, Tree};
 
-/// What is loaded for an object, and what is not found.
+/// The objects that are loaded for an object, and the libraries that are not found.
 #[derive(Debug)]
 pub struct Closure {
-    /// The object itself, then what is loaded for it, in order.
+    /// The object itself, then the objects that are loaded for it, in order.
     pub loaded: Vec<LoadedObject>,
-    /// The interpreter, where the object names one.
+    /// The interpreter, if the object names one.
     pub interpreter: Interpreter,
-    /// What was needed and not found.
+    /// The libraries that are needed but were not found.
     pub gaps: Vec<Gap>,
 }
 
 /// An object that the loader maps into memory, with its names and its paths.
 #[derive(Debug, Clone)]
 pub struct LoadedObject {
-    /// The names that it was asked for by; the first is that of messages.
+    /// The names by which other objects request it. Messages use the first one.
     pub names: Vec<String>,
-    /// The path that the loader opened it by, absolute.
+    /// The absolute path by which the loader opened it.
     pub path: String,
-    /// Where that path leads to in the tree.
+    /// The path of the file in the tree, with all links resolved.
     pub place: String,
-    /// What the loader reads of the object.
+    /// The data that the loader reads from the object.
     pub object: Arc<Object>,
-    /// The object that asked for it, as an index into [`Closure::loaded`]; none for the first.
+    /// The object that requested it, as an index into [`Closure::loaded`]; none for the first object.
     pub by: Option<usize>,
 }
 
-/// The result of looking for the interpreter that the object names.
+/// The result of the search for the object's interpreter.
 #[derive(Debug, Clone)]
 pub enum Interpreter {
-    /// The object names no interpreter, so nothing loads libraries for it.
+    /// The object names no interpreter, so no loader loads libraries for it.
     None,
     /// The interpreter is in the tree.
     Found(LoadedObject),
-    /// The interpreter is not in the tree, or the kernel could not start it, with the reason.
+    /// The interpreter is not in the tree, or the kernel cannot start it.
     Unfit {
         /// The path of the interpreter, as the object names it.
         path: String,
-        /// What is there instead; none where nothing is.
+        /// The reason why the file cannot be started; none if there is no file.
         why: Option<String>,
     },
-    /// The interpreter is in the tree, and there are no rules here for how it looks for libraries.
+    /// The interpreter is in the tree, but its rules for the search of libraries are not known here.
     Unknown(LoadedObject),
 }
 
 /// A library that was not found.
 #[derive(Debug, Clone)]
 pub struct Gap {
-    /// The name by which the library was asked for.
+    /// The name by which the library was requested.
     pub name: String,
-    /// The object that asked for it, as an index into [`Closure::loaded`].
+    /// The object that requested it, as an index into [`Closure::loaded`].
     pub by: usize,
-    /// Files of that name that were found and could not be loaded, with the reason.
+    /// Files with this name that could not be loaded, each with the reason.
     pub unfit: Vec<(String, String)>,
     /// The folders that were searched, in order.
     pub searched: Vec<String>,
 }
 
-/// More objects than this come from a tree that was made up to keep us busy.
+/// The maximum number of objects. A tree that needs more was made to waste time.
 const OBJECTS_MAX: usize = 4096;
 
 impl Closure {
-    /// Loads `object`, which is to be at `path`, in `tree`. `interpreter` is its own or, for a library, that of the
-    /// programs that load it.
+    /// Loads `object` in `tree`, as if it lay at `path`. `interpreter` is the object's own interpreter or,
+    /// for a library, that of the programs that load it.
     pub fn of(
         object: &Arc<Object>,
         path: &str,
@@ -109,21 +110,21 @@ impl Closure {
             next += 1;
         }
         if loader.is_musl() && !closure.loaded.iter().any(|l| l.place == found.place) {
-            // It is the C library, and all see its symbols.
+            // The interpreter of musl is also the C library, and its symbols are visible to all objects.
             closure.loaded.push(found);
         }
         closure
     }
 
-    /// Loads what is not needed but wanted before all else: what is not found is left out.
+    /// Loads a preloaded library. It is not required, so it is not a gap if it is missing.
     fn preload(&mut self, name: &str, loader: &Loader, interpreter: &LoadedObject, tree: &Tree<'_>) {
-        // musl's loader does not look where the program says.
+        // For preloaded libraries, musl's loader ignores the search paths of the program.
         let asker = (!loader.is_musl()).then_some(0);
         self.load(name, 0, asker, loader, interpreter, tree);
         self.gaps.clear();
     }
 
-    /// Loads what `by` asks for; `asker` is whose search paths count.
+    /// Loads the library `name` for the object `by`. The search paths of `asker` apply.
     fn load(
         &mut self,
         name: &str,
@@ -133,7 +134,7 @@ impl Closure {
         interpreter: &LoadedObject,
         tree: &Tree<'_>,
     ) {
-        // musl's loader knows a library by the names that it looked for, and not by its own.
+        // musl's loader knows a library by the names under which it was searched, not by its soname.
         let musl = loader.is_musl();
         let knows =
             |l: &LoadedObject| if musl { l.names.iter().any(|n| n == name) } else { l.answers_to(name) };
@@ -155,7 +156,7 @@ impl Closure {
                 }
                 Opened::Bad(place, why) => {
                     gap.unfit.push((place, why));
-                    // glibc and musl both stop at what is no library.
+                    // glibc and musl both stop the search at a file that is not a library.
                     break;
                 }
                 Opened::Object(place, object) => match self.loaded[0].object.unlike(&object) {
@@ -166,7 +167,7 @@ impl Closure {
                     }
                     Some(why) => {
                         gap.unfit.push((place, why));
-                        // glibc goes on to the next folder, musl does not.
+                        // glibc continues with the next folder, musl does not.
                         if loader.is_musl() {
                             break;
                         }
@@ -177,7 +178,7 @@ impl Closure {
         self.gaps.push(gap);
     }
 
-    /// Adds an object, or only its new name where the same file is loaded already.
+    /// Adds an object. If the same file is already loaded, only the new name is added.
     fn enter(&mut self, new: LoadedObject, name: &str) {
         if let Some(old) = self.loaded.iter_mut().skip(1).find(|l| l.place == new.place) {
             old.names.push(name.to_owned());
@@ -186,7 +187,8 @@ impl Closure {
         }
     }
 
-    /// Who asks, who asked for that one, and so on up to the first.
+    /// Returns the object that requests a library, the object that requested that one, and so on up to the
+    /// first.
     fn chain(&self, asker: Option<usize>) -> Vec<Asker<'_>> {
         let mut chain = Vec::new();
         let mut next = asker;
@@ -199,7 +201,7 @@ impl Closure {
 }
 
 impl LoadedObject {
-    /// The name by which messages call the object.
+    /// Returns the name that messages use for the object.
     pub fn name(&self) -> &str {
         self.names.first().map_or(self.path.as_str(), String::as_str)
     }
@@ -210,7 +212,7 @@ impl LoadedObject {
 }
 
 impl Object {
-    /// Why a loader that loads `self` passes by `other`: another machine, pointer size or byte order.
+    /// Returns why a loader that loaded `self` skips `other`: another machine, pointer size or byte order.
     fn unlike(&self, other: &Object) -> Option<String> {
         let of = |o: &Object| (o.machine, o.bits, o.endian);
         (of(self) != of(other)).then(|| format!("it is for {}", other.machine.name(other.bits, other.endian)))

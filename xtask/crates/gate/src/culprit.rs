@@ -1,4 +1,4 @@
-//! Which object of a build asks for a symbol: the archives that were linked, member by member.
+//! Finds the object of a build that imports a symbol, by searching the members of the linked archives.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,27 @@ use object::{Endianness, elf};
 use super::Format;
 use super::check::{Finding, Severity};
 
-/// A member of an archive that asks for a symbol.
+/// A member of an archive that imports a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Culprit {
     /// The path of the archive or object file.
     pub file: PathBuf,
-    /// The member: an object's name. Empty where `file` is an object itself.
+    /// The name of the member. It is empty if `file` is an object itself.
     pub member: String,
-    /// Whether the member was compiled for a linker that compiles (LTO): then its names are seen and not who uses them.
+    /// Whether the member is bitcode for a link with LTO. Then only the names of symbols are known, not their
+    /// use.
     pub bitcode: bool,
 }
 
 impl Culprit {
-    /// The crate of a Rust library: `native` of `libnative-0f3a….rlib`.
+    /// Returns the crate of a Rust library: `native` of `libnative-0f3a….rlib`.
     pub fn crate_name(&self) -> Option<&str> {
         let name = self.file.file_name()?.to_str()?.strip_suffix(".rlib")?.strip_prefix("lib")?;
         Some(name.rsplit_once('-').map_or(name, |(name, _)| name))
     }
 }
 
-/// A phrase: `conv.o of libnative.a`, `crate native (libnative-0f3a.rlib)`.
+/// Writes a noun phrase: `conv.o of libnative.a`, `crate native (libnative-0f3a.rlib)`.
 impl fmt::Display for Culprit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let file = self.file.file_name().unwrap_or_default().to_string_lossy();
@@ -42,11 +43,11 @@ impl fmt::Display for Culprit {
     }
 }
 
-/// Adds to each finding that fails and is about symbols which objects ask for these. `archives` are all that was linked,
-/// in any order; they are only read where there is such a finding.
+/// Adds to each failing finding with symbols the objects that import these symbols. `archives` are all linked
+/// files, in any order. They are read only if there is such a finding.
 pub fn blame(findings: &mut [Finding], archives: &[PathBuf]) {
     for finding in findings.iter_mut().filter(|f| f.severity == Severity::Fail) {
-        // All symbols of one finding have one cause, as a rule: the first that is found is said.
+        // Usually all symbols of a finding have one cause, so the first result is enough.
         let found =
             finding.symbols.iter().take(SYMBOLS_MAX).map(|symbol| (symbol, culprit(symbol, archives)));
         let first = found.into_iter().find(|(_, culprits)| !culprits.is_empty());
@@ -57,15 +58,15 @@ pub fn blame(findings: &mut [Finding], archives: &[PathBuf]) {
     }
 }
 
-/// How many symbols of a finding are looked for, and how many objects are named.
+/// The maximum number of symbols that are searched for one finding, and of objects that are named.
 const SYMBOLS_MAX: usize = 4;
 const NAMED: usize = 3;
 
-/// Objects of a build larger than this, in bytes, are not looked into.
+/// Files of a build that are larger than this, in bytes, are not searched.
 const FILE_MAX: u64 = 1 << 30;
 
-/// The members of `archives` (`.a`, `.rlib`, `.o`) that take `symbol` from elsewhere, in the order of `archives`. Files
-/// that cannot be read are passed by: this only explains a failure that is certain already.
+/// Returns the members of `archives` (`.a`, `.rlib`, `.o`) that import `symbol`, in the order of `archives`.
+/// Files that cannot be read are skipped: the result only explains a failure that is already certain.
 pub fn culprit(symbol: &str, archives: &[PathBuf]) -> Vec<Culprit> {
     archives.iter().flat_map(|file| of_file(symbol, file).unwrap_or_default()).collect()
 }
@@ -88,7 +89,8 @@ fn of_file(symbol: &str, file: &Path) -> Option<Vec<Culprit>> {
     Some(members.collect())
 }
 
-/// Whether an object takes a symbol from elsewhere: `Some(true)` where it is bitcode that has the name.
+/// Whether an object imports a symbol: `Some(true)` for bitcode that contains the name, `Some(false)` for a
+/// machine-code object, none if it does not.
 fn takes(symbol: &str, object: &[u8]) -> Option<bool> {
     match Format::of(object) {
         Format::Elf => {
@@ -99,7 +101,7 @@ fn takes(symbol: &str, object: &[u8]) -> Option<bool> {
             };
             taken.filter(|taken| *taken).map(|_| false)
         }
-        // LLVM keeps names of all symbols one after the other.
+        // LLVM stores the names of all symbols one after the other, so a search of the bytes finds a name.
         Format::Bitcode => {
             object.windows(symbol.len().max(1)).any(|part| part == symbol.as_bytes()).then_some(true)
         }

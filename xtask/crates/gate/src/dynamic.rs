@@ -1,4 +1,4 @@
-//! The dynamic segment: what it names, and the strings that it points to.
+//! The dynamic segment: its entries, and the strings that they refer to.
 
 use std::ffi::CStr;
 
@@ -8,10 +8,11 @@ use object::{Endianness, ReadRef, elf};
 use super::elf::View;
 use super::refusal::Refusal;
 
-/// A dynamic segment has some forty entries; one beyond this size (in bytes) comes from a damaged file.
+/// The maximum size of a dynamic segment in bytes. A usual one has about forty entries; a larger one comes
+/// from a damaged file.
 const DYNAMIC_MAX: u64 = 1 << 20;
 
-/// The entries of the dynamic segment that matter here. Addresses and offsets as the file has them.
+/// The entries of the dynamic segment that the gate uses. Addresses and offsets are as in the file.
 #[derive(Default)]
 pub(super) struct Dynamic<'d> {
     needed: Vec<u64>,
@@ -20,7 +21,7 @@ pub(super) struct Dynamic<'d> {
     pub(super) soname: Option<u64>,
     pub(super) pie: bool,
     pub(super) no_default_folders: bool,
-    /// The string table, where the segment names one that lies in the file.
+    /// The string table, if the segment names one inside the file.
     pub(super) strings: Option<&'d [u8]>,
     pub(super) symbols: Option<u64>,
     pub(super) versym: Option<u64>,
@@ -78,13 +79,14 @@ where
                 _ => {}
             }
         }
-        // Read once as a whole: a stream would read each name by itself, and none beyond 4096 bytes.
+        // The table is read once as a whole. Read from a stream, each name would be a separate read of at
+        // most 4096 bytes.
         let table = strings.and_then(|address| self.offset(address, strings_len));
         found.strings = table.and_then(|at| self.data.read_bytes_at(at, strings_len).ok());
         Ok(found)
     }
 
-    /// The bytes of a name in the dynamic string table, and where they begin there.
+    /// Returns the bytes of a name in the dynamic string table, and their offset in the table.
     pub(super) fn name(&self, dynamic: &Dynamic<'d>, at: u64) -> Result<(usize, &'d [u8]), Refusal> {
         let at = usize::try_from(at).ok();
         let rest = dynamic.strings.zip(at).and_then(|(table, at)| Some((at, table.get(at..)?)));
@@ -95,17 +97,17 @@ where
         Ok(name)
     }
 
-    /// A string of the dynamic string table.
+    /// Returns a string of the dynamic string table.
     pub(super) fn string(&self, dynamic: &Dynamic<'d>, at: u64) -> Result<String, Refusal> {
         self.name(dynamic, at).map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
     }
 
-    /// `DT_NEEDED`, in the file's order.
+    /// Returns `DT_NEEDED`, in the file's order.
     pub(super) fn needed(&self, dynamic: &Dynamic<'d>) -> Result<Vec<String>, Refusal> {
         dynamic.needed.iter().map(|at| self.string(dynamic, *at)).collect()
     }
 
-    /// A list of folders, split at its colons.
+    /// Returns a list of folders, split at the colons.
     pub(super) fn paths(&self, dynamic: &Dynamic<'d>, at: Option<u64>) -> Result<Vec<String>, Refusal> {
         let Some(at) = at else { return Ok(Vec::new()) };
         let list = self.string(dynamic, at)?;

@@ -1,5 +1,6 @@
-//! Reads the facts of an ELF program by what a kernel and a loader look at: the header, the program headers and the
-//! dynamic segment. Section headers serve only to see that the file is whole, and to learn the symbol table's length.
+//! Reads the facts of an ELF program from the parts that a kernel and a loader read: the header, the program
+//! headers and the dynamic segment. Section headers are used only to check that the file is complete and to
+//! find the symbol table's length.
 
 use std::cell::Cell;
 
@@ -11,10 +12,10 @@ use super::facts::{ElfMachine, Endian, Facts, Float, Linkage, Stack};
 use super::refusal::Refusal;
 use super::{level, name_service, symbols};
 
-/// A path longer than this is refused by Linux (`PATH_MAX`).
+/// The maximum length of a path in Linux (`PATH_MAX`).
 const PATH_MAX: u64 = 4096;
-/// The most bytes of names that are read from one file. The largest libraries known (of browsers and compilers) have a
-/// tenth of that.
+/// The maximum number of name bytes that are read from one file. The largest known libraries (of browsers and
+/// compilers) have a tenth of that.
 const NAMES_MAX: u64 = 64 << 20;
 
 /// An ELF file with its tables of segments and sections, all inside the file.
@@ -26,7 +27,7 @@ pub(super) struct View<'d, Elf: FileHeader, R> {
     pub(super) header: &'d Elf,
     pub(super) segments: &'d [Elf::ProgramHeader],
     len: u64,
-    /// The bytes of names that were read so far: see [`View::spend`].
+    /// The number of name bytes that were read so far: see [`View::spend`].
     names: Cell<u64>,
 }
 
@@ -77,7 +78,7 @@ where
     Elf: FileHeader<Endian = Endianness>,
     R: ReadRef<'d>,
 {
-    /// Opens a file: its header and tables are read and lie inside it.
+    /// Opens a file, and checks that its header and its tables lie inside it.
     pub(super) fn of(data: R, len: u64) -> Result<Self, Refusal> {
         let header = Elf::parse(data).map_err(|_| Refusal::damaged("its ELF header is not valid"))?;
         let endian = header.endian().map_err(|_| Refusal::damaged("its byte order is not valid"))?;
@@ -94,24 +95,25 @@ where
         Ok(view)
     }
 
-    /// The size of a pointer in bits: 32 or 64.
+    /// Returns the size of a pointer in bits: 32 or 64.
     pub(super) fn bits(&self) -> u8 {
         if self.header.is_type_64() { 64 } else { 32 }
     }
 
-    /// The byte order that the file's header states.
+    /// Returns the byte order from the file's header.
     pub(super) fn order(&self) -> Endian {
         if self.header.is_big_endian() { Endian::Big } else { Endian::Little }
     }
 
-    /// Counts the bytes of a name. Names of sound files take less than the file; in a damaged one thousands of symbols
-    /// may share one name of a megabyte, and time and memory would be without bound.
+    /// Counts the bytes of a name against the limit. The names of a valid file are smaller than the file. In
+    /// a damaged file, thousands of symbols may share one name of a megabyte, which would cost unlimited time
+    /// and memory.
     pub(super) fn spend(&self, bytes: usize) -> Result<(), Refusal> {
         self.names.set(self.names.get().saturating_add(bytes as u64));
         if self.names.get() <= NAMES_MAX { Ok(()) } else { Err(Refusal::damaged("its names are too long")) }
     }
 
-    /// All that the tables name must lie inside the file; this is how a file that was cut off is seen.
+    /// Checks that everything in the tables lies inside the file. This detects a truncated file.
     fn check_whole(&self) -> Result<(), Refusal> {
         let inside = |(at, size): (u64, u64)| at.checked_add(size).is_some_and(|end| end <= self.len);
         let bad = self.segments.iter().position(|s| {
@@ -131,7 +133,7 @@ where
         Ok(())
     }
 
-    /// The place in the file of `size` bytes at a virtual address, if one segment holds them all.
+    /// Returns the file offset of `size` bytes at a virtual address, if one segment contains them all.
     pub(super) fn offset(&self, address: u64, size: u64) -> Option<u64> {
         self.segments.iter().filter(|s| s.p_type(self.endian) == elf::PT_LOAD).find_map(|s| {
             let skip = address.checked_sub(s.p_vaddr(self.endian).into())?;
@@ -140,12 +142,12 @@ where
         })
     }
 
-    /// What stands at a virtual address.
+    /// Returns the record at a virtual address.
     pub(super) fn record<T: Pod>(&self, address: u64) -> Option<&'d T> {
         self.data.read_at(self.offset(address, size_of::<T>() as u64)?).ok()
     }
 
-    /// The bytes from a virtual address to the end of what its segment has in the file.
+    /// Returns the bytes from a virtual address to the end of its segment's bytes in the file.
     pub(super) fn tail(&self, address: u64) -> Option<&'d [u8]> {
         let at = self.offset(address, 1)?;
         let segment = self.segments.iter().filter(|s| s.p_type(self.endian) == elf::PT_LOAD);
@@ -164,8 +166,9 @@ where
         }
     }
 
-    /// How it is linked. A position-independent program and a shared library are one ELF type; what tells them apart is
-    /// an interpreter, else the linkers' own mark (`DF_1_PIE`), else that a library has a name, needs or no entry.
+    /// Decides how the file is linked. A position-independent program and a shared library have the same ELF
+    /// type. An interpreter or the linker's flag `DF_1_PIE` marks a program. Without them, a soname, a needed
+    /// library or a missing entry point marks a library.
     fn kind(&self, interpreted: bool, dynamic: &Dynamic<'d>) -> Result<Linkage, Refusal> {
         let movable = self.header.e_type(self.endian) == elf::ET_DYN;
         let entry: u64 = self.header.e_entry(self.endian).into();
@@ -187,7 +190,7 @@ where
     }
 
     fn runs_at(&self, entry: u64) -> bool {
-        // Big-endian 64-bit PowerPC has the address of a descriptor there, which is data.
+        // On big-endian 64-bit PowerPC, the entry point is the address of a descriptor, which is data.
         let descriptor = self.machine == elf::EM_PPC64 && self.header.is_big_endian();
         self.segments.iter().filter(|s| s.p_type(self.endian) == elf::PT_LOAD).any(|s| {
             let inside = entry
@@ -210,8 +213,9 @@ where
     }
 }
 
-/// The floating-point convention in `e_flags`. Sources: ELF for the Arm Architecture, section 5.2 (`EF_ARM_ABI_FLOAT_*`);
-/// RISC-V ELF psABI, "File Header" (`EF_RISCV_FLOAT_ABI`); LoongArch ELF psABI, "e_flags" (ABI modifier).
+/// Returns the floating-point convention in `e_flags`. Sources: ELF for the Arm Architecture, section 5.2
+/// (`EF_ARM_ABI_FLOAT_*`); RISC-V ELF psABI, "File Header" (`EF_RISCV_FLOAT_ABI`); LoongArch ELF psABI,
+/// "e_flags" (ABI modifier).
 pub(super) fn float(machine: elf::Machine, flags: u32) -> Option<Float> {
     match (machine, flags & 0x7) {
         (elf::EM_ARM, _) => match flags & 0x600 {

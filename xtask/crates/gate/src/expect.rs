@@ -1,11 +1,12 @@
-//! What a target wants of a program: the tables behind [`check`](super::check()).
+//! The properties that a target requires of a program: the tables for [`check`](super::check()).
 
 use object::elf;
 
 use super::facts::{ElfMachine, Endian, Float};
 use xtask_triple::{Arch, Env, Libc, Triple};
 
-/// The machine, pointer size and byte order of a target; none for an architecture without a row here.
+/// Returns the machine, pointer size and byte order of a target, or none for an architecture that is not in
+/// this table.
 pub(super) fn machine(triple: &Triple) -> Option<(ElfMachine, u8, Endian)> {
     use Endian::{Big, Little};
     let (machine, bits, endian) = match triple.arch() {
@@ -23,12 +24,12 @@ pub(super) fn machine(triple: &Triple) -> Option<(ElfMachine, u8, Endian)> {
     Some((ElfMachine(machine.0), bits, endian))
 }
 
-/// The processor family of a target's objects; none for an architecture without a row here.
+/// Returns the processor family of a target's objects, or none for an architecture that is not in the table.
 pub fn target_machine(triple: &Triple) -> Option<ElfMachine> {
     machine(triple).map(|(machine, ..)| machine)
 }
 
-/// The floating-point convention of a target, where programs of one machine differ by it.
+/// Returns the floating-point convention of a target, if the programs of its machine may differ in it.
 pub(super) fn float(triple: &Triple) -> Option<Float> {
     match (triple.arch(), triple.env()) {
         (Arch::ArmV7 | Arch::ArmV6 | Arch::ArmV5, Env::GnuEabihf | Env::MuslEabihf) => Some(Float::Hard),
@@ -39,8 +40,8 @@ pub(super) fn float(triple: &Triple) -> Option<Float> {
     }
 }
 
-/// Where every distribution has glibc's program interpreter; none for an ABI that glibc does not have. Source:
-/// <https://sourceware.org/glibc/wiki/ABIList>.
+/// Returns the path that every distribution uses for glibc's program interpreter, or none for an ABI without
+/// glibc. Source: <https://sourceware.org/glibc/wiki/ABIList>.
 pub(super) fn glibc_interpreter(triple: &Triple) -> Option<&'static str> {
     if triple.libc() != Libc::Glibc {
         return None;
@@ -61,8 +62,8 @@ pub(super) fn glibc_interpreter(triple: &Triple) -> Option<&'static str> {
     })
 }
 
-/// Which C library a program interpreter belongs to, by its file name: musl's is always `ld-musl-<arch>.so.1`, glibc's
-/// `ld-linux…` or `ld64.so.…`.
+/// Returns the C library of a program interpreter, by its file name: musl's is always `ld-musl-<arch>.so.1`,
+/// glibc's `ld-linux…` or `ld64.so.…`.
 pub(super) fn libc_of_interpreter(path: &str) -> Option<Libc> {
     let name = path.rsplit('/').next().unwrap_or(path);
     if name.starts_with("ld-musl-") {
@@ -74,9 +75,9 @@ pub(super) fn libc_of_interpreter(path: &str) -> Option<Libc> {
     }
 }
 
-/// The smallest and the largest page, in bytes, that Linux has on a machine. Sources: `max-page-size` in the psABI of each
-/// (AArch64: 4, 16 or 64 KiB; PowerPC64 and LoongArch: 64 KiB and 16 KiB by default, 4 KiB by configuration), and
-/// `CONFIG_PAGE_SIZE_*` in Linux.
+/// Returns the smallest and the largest page size, in bytes, of Linux on a machine. Sources: `max-page-size`
+/// in each psABI (AArch64: 4, 16 or 64 KiB; PowerPC64 and LoongArch: 64 KiB and 16 KiB by default, 4 KiB by
+/// configuration), and `CONFIG_PAGE_SIZE_*` in Linux.
 pub(super) fn pages(machine: ElfMachine) -> (u64, u64) {
     match elf::Machine(machine.0) {
         elf::EM_AARCH64 | elf::EM_PPC64 | elf::EM_LOONGARCH => (0x1000, 0x1_0000),

@@ -1,4 +1,4 @@
-//! What a program file says about itself.
+//! The facts that a program file states about itself.
 
 use std::fmt;
 
@@ -7,40 +7,41 @@ use serde::{Deserialize, Serialize};
 
 use super::{Glibc, Level};
 
-/// What an ELF program says about itself, as far as it decides where the program can start.
+/// The facts of an ELF program that decide where it can start.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The kind of linking: static, static at any address, or dynamic.
     pub kind: Linkage,
-    /// Size of a pointer in bits: 32 or 64 (the ELF class).
+    /// The size of a pointer in bits: 32 or 64 (the ELF class).
     pub bits: u8,
     /// The byte order of the file.
     pub endian: Endian,
     /// The processor family that the program is for (`e_machine`).
     pub machine: ElfMachine,
-    /// `EI_OSABI`: 0 (System V) and 3 (GNU) are what Linux programs have.
+    /// `EI_OSABI`. Linux programs have 0 (System V) or 3 (GNU).
     pub os_abi: u8,
-    /// The floating-point calling convention, where the header's flags tell.
+    /// The floating-point calling convention, if the header's flags contain it.
     pub float: Option<Float>,
-    /// The program interpreter (dynamic loader) that the kernel starts in its place.
+    /// The program interpreter (dynamic loader) that the kernel starts for it.
     pub interpreter: Option<String>,
-    /// The shared libraries that it names (`DT_NEEDED`), in the order in which they are loaded.
+    /// The shared libraries that it needs (`DT_NEEDED`), in the order in which they are loaded.
     pub needed: Vec<String>,
     /// `DT_RPATH`, split at the colons.
     pub rpath: Vec<String>,
     /// `DT_RUNPATH`, split at the colons.
     pub runpath: Vec<String>,
-    /// The symbol versions that it requires of libraries, in the file's order.
+    /// The symbol versions that it requires from libraries, in the file's order.
     pub versions: Vec<VersionNeed>,
-    /// Whether it wants an executable stack.
+    /// The kind of stack that it asks for.
     pub stack: Stack,
-    /// The size of the stack that the program header `PT_GNU_STACK` asks for, in bytes; 0 where it does not say. musl gives
-    /// its threads as much.
+    /// The stack size in bytes in the program header `PT_GNU_STACK`; 0 if it gives none. musl uses this size
+    /// for the program's threads.
     pub stack_size: u64,
-    /// The level of x86-64 that it says it needs.
+    /// The level of x86-64 that it declares to need.
     pub level: Option<Level>,
-    /// In a static program, the functions that reach glibc's name service (`getaddrinfo`), which loads shared libraries
-    /// at run time; empty where the program has the service and was stripped of their names.
+    /// In a static program, the functions that use glibc's name service (`getaddrinfo`), which loads shared
+    /// libraries at run time. The list is empty if the program has the service but its symbol names were
+    /// stripped.
     pub name_service: Option<Vec<String>>,
 }
 
@@ -48,11 +49,12 @@ pub struct Facts {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Linkage {
-    /// At a fixed address, needing nothing.
+    /// Linked for a fixed address, without an interpreter or libraries.
     Static,
-    /// At any address, needing nothing: it relocates itself.
+    /// Linked for any address, without an interpreter or libraries: the program relocates itself.
     StaticPie,
-    /// With an interpreter or with shared libraries. A position-independent program that has an interpreter is this.
+    /// With an interpreter or shared libraries. A position-independent program with an interpreter belongs
+    /// here.
     Dynamic,
 }
 
@@ -65,11 +67,11 @@ pub enum Endian {
     Big,
 }
 
-/// The processor family: ELF's `e_machine`.
+/// The processor family, as in ELF's `e_machine`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ElfMachine(pub u16);
 
-/// The calling convention for floating point, which two objects must share to understand each other.
+/// The calling convention for floating point. Two objects of one program must have the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Float {
     /// Floating-point arguments are passed in integer registers.
@@ -85,31 +87,34 @@ pub enum Float {
 /// The kind of stack that the program header `PT_GNU_STACK` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stack {
-    /// The stack is data only.
+    /// The stack holds only data.
     Plain,
     /// The stack may run code.
     Executable,
-    /// The program does not say: the kernel's default for the processor counts, which may be executable.
+    /// The program has no such header. The kernel then uses the processor's default, which may be executable.
     Unsaid,
 }
 
-/// A version that a library must define before the loader starts the program, with what asks for it.
+/// A version that a library must define before the loader starts the program, with the symbols that require
+/// it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VersionNeed {
     /// The library's file name, such as `libc.so.6`.
     pub library: String,
     /// The version's name, such as `GLIBC_2.34`.
     pub version: String,
-    /// Whether the need is weak: the loader goes on without it.
+    /// Whether the need is weak, that is, the loader continues without it.
     pub weak: bool,
-    /// The symbols bound to it, in the symbol table's order. Empty where the table's length is not recorded.
+    /// The symbols that are bound to it, in the symbol table's order. Empty if the table's length is not
+    /// known.
     pub symbols: Vec<String>,
 }
 
 impl Facts {
-    /// The newest glibc version that it requires, with the need that asks for it; none where it asks for none.
+    /// Returns the newest glibc version that it requires, with the need that contains it. None if it requires
+    /// no glibc version.
     pub fn glibc_max(&self) -> Option<(Glibc, &VersionNeed)> {
-        // The first of equals, so that the answer does not depend on more than the file.
+        // The first of equal versions is used, so that the result depends only on the file.
         self.versions
             .iter()
             .filter(|n| !n.weak)
@@ -120,14 +125,14 @@ impl Facts {
             })
     }
 
-    /// The machine's name with class and byte order taken into account: `x86_64`, `riscv64`, `powerpc64le`, …
+    /// Returns the machine's name for its class and byte order: `x86_64`, `riscv64`, `powerpc64le`, …
     pub fn machine_name(&self) -> String {
         self.machine.name(self.bits, self.endian)
     }
 }
 
 impl Linkage {
-    /// The word that report.json uses for the kind of linking.
+    /// Returns the word for the kind of linking in report.json.
     pub fn word(self) -> &'static str {
         match self {
             Linkage::Static => "static",
@@ -144,7 +149,8 @@ impl fmt::Display for Linkage {
 }
 
 impl ElfMachine {
-    /// The name that Rust's triples begin with, where there is one; `bits` and `endian` tell variants apart.
+    /// Returns the name at the start of Rust's triples, if there is one. `bits` and `endian` distinguish
+    /// variants.
     pub fn name(self, bits: u8, endian: Endian) -> String {
         let little = endian == Endian::Little;
         let name = match (elf::Machine(self.0), bits) {

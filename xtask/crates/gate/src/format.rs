@@ -1,27 +1,28 @@
-//! What kind of file this is, told by its bytes and never by its name: the one place that knows the marks of formats.
+//! Detects the format of a file from its bytes, never from its name. This is the only place that knows the
+//! magic numbers of formats.
 
 use std::fmt;
 
-/// The format of a file, as its first bytes tell.
+/// The format of a file, as its first bytes show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// A file without any byte.
+    /// A file with no bytes.
     Empty,
     /// An ELF file: Linux and most other Unix systems.
     Elf,
-    /// Fewer bytes than ELF's mark, but those fit.
+    /// The beginning of ELF's magic number, without the rest of it.
     ElfStub,
-    /// A program or library for Windows, by its mark `MZ` alone; see [`is_whole_pe`].
+    /// A program or library for Windows, recognized by `MZ` only; see [`is_whole_pe`].
     Pe,
     /// An object file for Windows (COFF).
     Coff,
-    /// A program, library or object for macOS (Mach-O), for one processor or several.
+    /// A program, library or object for macOS (Mach-O), for one or several processors.
     MachO,
     /// A WebAssembly module or component.
     Wasm,
     /// An `ar` archive: a static library.
     Archive,
-    /// LLVM bitcode: what `-C linker-plugin-lto` leaves in objects.
+    /// LLVM bitcode, which `-C linker-plugin-lto` leaves in objects.
     Bitcode,
     /// A file that starts with `#!`.
     Script,
@@ -29,16 +30,16 @@ pub enum Format {
     Gzip,
     /// A text file: UTF-8 without control characters other than white space.
     Text,
-    /// A file of none of these formats.
+    /// A file in none of these formats.
     Unknown,
 }
 
-/// How many bytes of a file [`Format::of`] needs to see: 512, fewer where the file is shorter.
+/// The number of bytes that [`Format::of`] needs: 512, or the whole file if it is shorter.
 pub(super) const HEAD: usize = 512;
 
 impl Format {
-    /// Tells the format of a file by its first 512 bytes or by all of them. All are needed for one thing only: an object for
-    /// Windows with more than 12 sections, whose headers are longer.
+    /// Returns the format of a file from its first 512 bytes, or from all of them. All are needed only for a
+    /// Windows object with more than 12 sections, because its headers are longer.
     pub fn of(head: &[u8]) -> Self {
         let starts = |mark: &[u8]| head.starts_with(mark);
         match head {
@@ -52,8 +53,8 @@ impl Format {
             _ if starts(b"#!") => Self::Script,
             _ if starts(b"\x1f\x8b") => Self::Gzip,
             [0xfe, 0xed, 0xfa, 0xce | 0xcf, ..] | [0xce | 0xcf, 0xfa, 0xed, 0xfe, ..] => Self::MachO,
-            // Several files in one, by their number (`<mach-o/fat.h>`). A Java class file has the same mark, and a version
-            // of at least 45 in that place.
+            // A file for several processors has their number here (`<mach-o/fat.h>`). A Java class file has
+            // the same magic number, and in this place a version of at least 45.
             [0xca, 0xfe, 0xba, 0xbe | 0xbf, 0, 0, 0, 1..45, ..] => Self::MachO,
             _ if is_coff(head) => Self::Coff,
             _ if is_text(&head[..head.len().min(HEAD)]) => Self::Text,
@@ -62,16 +63,16 @@ impl Format {
     }
 }
 
-/// Whether a file that begins with `MZ` is one that Windows loads: the offset of the signature stands at 0x3c (PE format,
+/// Whether Windows can load a file that begins with `MZ`. The offset of the signature is at 0x3c (PE format,
 /// "Signature").
 pub fn is_whole_pe(bytes: &[u8]) -> bool {
     let at = bytes.get(0x3c..0x40).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize);
     at.and_then(|at| bytes.get(at..at.checked_add(4)?)) == Some(b"PE\0\0")
 }
 
-/// An object for Windows has no mark: its machine comes first, and nothing stands between its header and the table of its
-/// sections, which have names (PE format, "COFF File Header"). Large objects and members of import libraries begin with
-/// four bytes that no machine has.
+/// Whether a file is an object for Windows. Such an object has no magic number. It begins with its machine,
+/// and the table of named sections follows its header directly (PE format, "COFF File Header"). Large objects
+/// and members of import libraries begin with four bytes that are no machine.
 fn is_coff(bytes: &[u8]) -> bool {
     let word = |at: usize| bytes.get(at..at + 2)?.first_chunk().map(|b| u16::from_le_bytes(*b));
     let machine = |at| matches!(word(at), Some(0x014c | 0x8664 | 0x01c0 | 0x01c4 | 0xaa64 | 0xa641));
@@ -86,7 +87,8 @@ fn is_coff(bytes: &[u8]) -> bool {
         && matches!(bytes[20], b'.' | b'/')
 }
 
-/// Text: UTF-8 (a character may be cut off at the end of the sample) without control characters other than white space.
+/// Whether a file is text: UTF-8 without control characters other than white space. The sample may end inside
+/// a character.
 fn is_text(head: &[u8]) -> bool {
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
@@ -98,7 +100,7 @@ fn is_text(head: &[u8]) -> bool {
     text.chars().all(|c| !c.is_control() || matches!(c, '\n' | '\r' | '\t' | '\x0c' | '\x1b'))
 }
 
-/// A noun phrase: "a Windows program (PE)".
+/// Writes a noun phrase: "a Windows program (PE)".
 impl fmt::Display for Format {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

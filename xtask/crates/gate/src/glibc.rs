@@ -9,18 +9,19 @@ pub struct Glibc {
     pub major: u16,
     /// The second number of the version, such as 31 in 2.31.
     pub minor: u16,
-    /// The third number of the version, such as 5 in 2.2.5; 0 where it is left out.
+    /// The third number of the version, such as 5 in 2.2.5; 0 if it is left out.
     pub patch: u16,
 }
 
-/// Version names that are no number but came with one. Source: glibc's NEWS for 2.36, "DT_RELR".
+/// Version names without a number, with the glibc that introduced them. Source: glibc's NEWS for 2.36,
+/// "DT_RELR".
 const MARKERS: [(&str, Glibc); 1] = [("GLIBC_ABI_DT_RELR", Glibc { major: 2, minor: 36, patch: 0 })];
 
-/// The version name of glibc's internals, which change from release to release.
+/// The version name of glibc's internal symbols, which change from release to release.
 pub(super) const PRIVATE: &str = "GLIBC_PRIVATE";
 
 impl Glibc {
-    /// Parses `2.31` or `2.2.5`; anything else is none.
+    /// Parses `2.31` or `2.2.5`. Any other text gives none.
     pub fn parse(text: &str) -> Option<Self> {
         let digits = |field: &str| {
             let plain = !field.is_empty() && field.bytes().all(|b| b.is_ascii_digit());
@@ -32,7 +33,8 @@ impl Glibc {
         fields.next().is_none().then_some(Self { major, minor, patch })
     }
 
-    /// The glibc that first had the symbol version `name`; none for `GLIBC_PRIVATE` and other libraries' versions.
+    /// Returns the glibc that introduced the symbol version `name`, or none for `GLIBC_PRIVATE` and the
+    /// versions of other libraries.
     pub fn of_symbol(name: &str) -> Option<Self> {
         let marker = MARKERS.iter().find(|(marker, _)| *marker == name).map(|(_, version)| *version);
         marker.or_else(|| Self::parse(name.strip_prefix("GLIBC_")?))

@@ -1,4 +1,4 @@
-//! Holds a program against its target, in the object format of the target's operating system.
+//! Checks a program against its target, in the object format of the target's operating system.
 
 use std::path::Path;
 
@@ -7,19 +7,20 @@ use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ObjectFormat};
 
-/// A program that was held against its target.
+/// The result of checking a program against its target.
 #[derive(Debug)]
 pub struct JudgedProgram {
-    /// What an ELF program says about itself; none for other object formats.
+    /// The facts of an ELF program; none for other object formats.
     pub facts: Option<Facts>,
-    /// What the gate found.
+    /// The findings of the gate.
     pub findings: Vec<Finding>,
 }
 
-/// Reads the program at `path` and holds it against its target: on a machine of the target's kind, what it needs is there.
+/// Reads the program at `path` and checks it against its target, for a start on a machine of the target's
+/// kind.
 ///
 /// # Errors
-/// The file cannot be read, or is no program in the object format of the target's system.
+/// The file cannot be read, or is not a program in the object format of the target's system.
 pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<JudgedProgram> {
     let name = path.display().to_string();
     let bytes = || std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));

@@ -1,4 +1,5 @@
-//! The paths of a tree that a program needs. A base that is cut down to one program ships only these.
+//! Finds the paths of a tree that a program needs. A base that is reduced to one program (`closure = true`)
+//! ships only these.
 
 use std::collections::BTreeSet;
 
@@ -9,11 +10,13 @@ use super::tree::Tree;
 use xtask_files::error::{Error, Result};
 use xtask_oci::{FileKind, RootFs};
 
-/// The paths, sorted, of all that is loaded for the program: interpreter and libraries, with the links that lead there.
-/// Folders are not among them. `level` is what all machines have that are to run the program.
+/// Returns the sorted paths of the files that are loaded for the program: interpreter and libraries, with the
+/// symbolic links on the way. Folders are not included. `level` is the level of x86-64 that all machines
+/// have.
 ///
 /// # Errors
-/// The interpreter or a library is not in the tree, or nobody knows how its interpreter looks for libraries.
+/// The interpreter or a library is not in the tree, or the interpreter's rules for the search of libraries
+/// are not known.
 pub fn closure_paths(program: &Program, tree: &Tree<'_>, level: Level) -> Result<Vec<String>> {
     let interpreter = program.facts.interpreter.as_deref();
     let closure = Closure::of(&program.object, &program.at, interpreter, tree, level);
@@ -35,16 +38,17 @@ pub fn closure_paths(program: &Program, tree: &Tree<'_>, level: Level) -> Result
     for loaded in &closure.loaded[1..] {
         paths.extend(trail(tree.files(), &loaded.path));
     }
-    // The cache says where libraries are; with it gone, those in folders of their own would not be found.
+    // The cache holds the paths of libraries. Without it, libraries in folders of their own would not be
+    // found.
     let searched = tree.files().file("etc/ld.so.cache").map(|_| "etc/ld.so.cache".to_owned());
     paths.extend(searched);
     Ok(paths.into_iter().collect())
 }
 
-/// More links than this are a circle (path_resolution(7)).
+/// The maximum number of links. A path with more is a loop (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
-/// The links that a path leads through, and the entry at its end, as paths in the tree.
+/// Returns the symbolic links on a path, and the entry at its end, as paths in the tree.
 pub fn trail(files: &RootFs, path: &str) -> Vec<String> {
     let parts = |path: &str| {
         path.split('/').filter(|p| !matches!(*p, "" | ".")).map(str::to_owned).rev().collect::<Vec<_>>()

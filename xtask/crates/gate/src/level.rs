@@ -1,5 +1,5 @@
-//! The level of x86-64 that a file says it needs. Source: x86-64 psABI, "Program Property" (`GNU_PROPERTY_X86_ISA_1_*`) and
-//! "Micro-Architecture Levels".
+//! The level of x86-64 that a file declares to need. Source: x86-64 psABI, "Program Property"
+//! (`GNU_PROPERTY_X86_ISA_1_*`) and "Micro-Architecture Levels".
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use object::{Endianness, ReadRef, elf};
 
 use super::elf::View;
 
-/// A level of x86-64: which instructions a processor has.
+/// A level of x86-64: the set of instructions that a processor has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// x86-64-v1: every 64-bit x86 processor.
@@ -26,7 +26,7 @@ impl Level {
     pub const ALL: [Level; 4] = [Level::V1, Level::V2, Level::V3, Level::V4];
 }
 
-/// As rustc's target-cpu and glibc's folders name it: `x86-64-v3`.
+/// Writes the name that rustc's target-cpu and glibc's folders use: `x86-64-v3`.
 impl fmt::Display for Level {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -38,10 +38,11 @@ impl fmt::Display for Level {
     }
 }
 
-/// Notes have some hundred bytes; a segment beyond this size comes from a damaged file.
+/// The maximum size of a note segment in bytes. Notes have some hundred bytes; a larger segment comes from a
+/// damaged file.
 const NOTES_MAX: u64 = 1 << 16;
 
-/// The level that the file's property note asks for; none where it does not say, or says what cannot be read.
+/// Returns the level in the file's property note, or none if there is no level or the note cannot be read.
 pub(super) fn needed<'d, Elf, R>(view: &View<'d, Elf, R>) -> Option<Level>
 where
     Elf: FileHeader<Endian = Endianness>,

@@ -1,8 +1,9 @@
-//! The gate: what a program file is ([`Facts`]), and whether that is what its target and its place allow ([`check`], and
-//! [`check_in`] against the root file system that ships).
+//! The gate. It reads the facts of a program file ([`Facts`]) and checks whether the program fits its target
+//! and its place. [`check`] does this for any machine of the target's kind, [`check_in`] for the root file
+//! system that ships.
 //!
-//! Reading is one step and judging another. Facts hold everything that a judgement may need, so that judging stays a
-//! pure function; a [`Tree`] reads the libraries of a root file system, each once.
+//! Reading and judging are separate steps. Facts hold everything that a judgement may need, so judging is a
+//! pure function. A [`Tree`] reads each library of a root file system once.
 
 mod binding;
 mod check;

@@ -1,4 +1,5 @@
-//! Reads [`Facts`] from a path or from bytes. A file that cannot be a program is refused here, with the reason.
+//! Reads [`Facts`] from a path or from bytes. A file that cannot be a program is refused here, with the
+//! reason.
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -12,14 +13,15 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::Content;
 
 impl Facts {
-    /// Reads the facts of the program file at `path`. Symbolic links are followed: the file at their end is what ships.
-    /// Only headers and tables are read, so that the size of the program does not matter.
+    /// Reads the facts of the program file at `path`. Symbolic links are followed, because the file at their
+    /// end is what ships. Only headers and tables are read, so the size of the program does not matter.
     ///
     /// # Errors
-    /// A file that is missing, cannot be read, is no regular file, is no ELF program, or is damaged or cut off.
+    /// The file is missing, cannot be read, is not a regular file, is not an ELF program, or is damaged or
+    /// truncated.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        // Before opening: to open a pipe would wait for its other end.
+        // The check comes before opening the file, because opening a pipe would wait for its other end.
         let meta = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
         if meta.is_dir() {
             return Err(Error::failed(format!("{name} is a directory, not a program")));
@@ -31,7 +33,8 @@ impl Facts {
         Self::stream(&name, file)
     }
 
-    /// Reads the facts of a program out of a stream, seeking to what is needed; `name` is what errors call it.
+    /// Reads the facts of a program from a stream, and seeks to the parts that it needs. `name` is its name
+    /// in errors.
     ///
     /// # Errors
     /// As [`Facts::read`].
@@ -39,7 +42,7 @@ impl Facts {
         facts(name, &ReadCache::new(source))
     }
 
-    /// Reads the facts of a program that is in memory; `name` is what errors call it.
+    /// Reads the facts of a program in memory. `name` is its name in errors.
     ///
     /// # Errors
     /// As [`Facts::read`].
@@ -47,7 +50,7 @@ impl Facts {
         facts(name, bytes)
     }
 
-    /// Reads the facts of a program that is a file of a tree; `name` is what errors call it.
+    /// Reads the facts of a program that is a file of a tree. `name` is its name in errors.
     ///
     /// # Errors
     /// As [`Facts::read`].
@@ -65,10 +68,10 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Error {
 }
 
 impl Object {
-    /// Reads an object that is in memory; `name` is what errors call it.
+    /// Reads an object in memory. `name` is its name in errors.
     ///
     /// # Errors
-    /// No ELF program and no shared library, or damaged or cut off.
+    /// It is neither an ELF program nor a shared library, or it is damaged or truncated.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         object_of(bytes).map_err(|refusal| refused(name, refusal))
     }
@@ -76,13 +79,13 @@ impl Object {
     /// Reads an object that is a file of a tree. Only headers and tables are read.
     ///
     /// # Errors
-    /// As [`Object::parse`]; and the file cannot be read.
+    /// As [`Object::parse`], and if the file cannot be read.
     pub fn read(name: &str, content: &Content) -> Result<Self> {
         of_content(name, content, |bytes| object_of(bytes), |part| object_of(part))
     }
 }
 
-/// Reads a file of a tree by the one function where its bytes are in memory, by the other where they are on disk.
+/// Reads a file of a tree: with `in_memory` if its bytes are in memory, otherwise with `on_disk`.
 fn of_content<T>(
     name: &str,
     content: &Content,
@@ -126,7 +129,7 @@ enum Class {
     Elf64,
 }
 
-/// The class of an ELF file, and its length in bytes.
+/// Returns the class of an ELF file, and its length in bytes.
 fn class<'d>(data: impl ReadRef<'d>) -> Result<(Class, u64), Refusal> {
     let len = data.len().map_err(|()| Refusal::damaged("its length cannot be told"))?;
     let head = data

@@ -1,5 +1,5 @@
-//! macOS programs: processor, oldest macOS and the libraries that they load. Source: `mach-o/loader.h` and `mach-o/fat.h`
-//! of Apple's cctools.
+//! macOS programs: processor, oldest macOS, and the libraries that they load. Source: `mach-o/loader.h` and
+//! `mach-o/fat.h` of Apple's cctools.
 
 use super::refusal::{Refusal, refused};
 use super::rules::{fail, warn};
@@ -7,16 +7,16 @@ use super::{Finding, Format};
 use xtask_files::error::Result;
 use xtask_triple::{Arch, Os, Triple};
 
-/// What a macOS program says about itself, for one processor.
+/// The facts of a macOS program, for one processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MachO {
     /// `cputype`: 0x0100_000c is Arm64, 0x0100_0007 x86-64.
     pub cpu: u32,
     /// `filetype`: 2 is a program.
     pub kind: u32,
-    /// The oldest macOS that the program runs on, where it states one: 11.0 is `(11, 0)`.
+    /// The oldest macOS on which the program runs, if it states one: 11.0 is `(11, 0)`.
     pub oldest: Option<(u16, u8)>,
-    /// The libraries that it loads, with paths, in the file's order.
+    /// The paths of the libraries that it loads, in the file's order.
     pub libraries: Vec<String>,
     /// The folders that the loader searches for libraries below `@rpath`.
     pub rpaths: Vec<String>,
@@ -25,15 +25,16 @@ pub struct MachO {
 const FAT: u32 = 0xcafe_babe;
 const MAGIC_64: u32 = 0xfeed_facf;
 const MAGIC_32: u32 = 0xfeed_face;
-/// The most processors and commands that are read; programs have a few, and some tens.
+/// The maximum numbers of processors and load commands that are read. Real programs have a few processors and
+/// some tens of commands.
 const SLICES_MAX: u32 = 32;
 const COMMANDS_MAX: u32 = 4096;
 
 impl MachO {
-    /// Reads a program that is in memory, for each processor that it is for; `name` is what errors call it.
+    /// Reads a program in memory, once for each processor that it supports. `name` is its name in errors.
     ///
     /// # Errors
-    /// No macOS program, or damaged or cut off.
+    /// It is not a macOS program, or it is damaged or truncated.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Vec<Self>> {
         let format = Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default());
         if format != Format::MachO {
@@ -83,13 +84,14 @@ fn read(bytes: &[u8]) -> Option<MachO> {
         let (command, size) = (little(bytes, at)?, little(bytes, at + 4)? as usize);
         let body = bytes.get(at..at.checked_add(size.max(8))?)?;
         match command {
-            // LC_LOAD_DYLIB, and the same weakly, again, and upward. A weak one may be missing.
+            // LC_LOAD_DYLIB, LC_REEXPORT_DYLIB, LC_LOAD_UPWARD_DYLIB. A weak library may be missing, so it is
+            // not listed.
             0xc | 0x8000_001f | 0x8000_0023 => found.libraries.push(text(body)?),
             0x8000_001c => found.rpaths.push(text(body)?),
-            // LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX: X.Y.Z in nibbles of xxxx.yy.zz.
+            // LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX. X.Y.Z is stored as xxxx.yy.zz.
             0x32 => found.oldest = Some(version(little(body, 12)?)),
             0x24 => found.oldest = Some(version(little(body, 8)?)),
-            // LC_SEGMENT_64, LC_SEGMENT: all of it must be in the file.
+            // LC_SEGMENT_64, LC_SEGMENT. The whole segment must be in the file.
             0x19 => inside(long(body, 40)?, long(body, 48)?, bytes)?,
             0x1 => inside(little(body, 32)?.into(), little(body, 36)?.into(), bytes)?,
             _ => {}
@@ -112,14 +114,15 @@ fn version(packed: u32) -> (u16, u8) {
     (u16::from_le_bytes([low, high]), minor)
 }
 
-/// The string of a command: its third word says where in the command it begins.
+/// Returns the string of a load command. Its third word is the offset of the string in the command.
 fn text(command: &[u8]) -> Option<String> {
     let bytes = command.get(little(command, 8)? as usize..)?;
     let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
     Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
 }
 
-/// Holds a macOS program against its target. No finding that fails means that it starts on a macOS of its processor.
+/// Checks a macOS program against its target. Without a failing finding, it starts on a macOS with its
+/// processor.
 pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
     let mut findings = Vec::new();
     if triple.os() != Os::Darwin {

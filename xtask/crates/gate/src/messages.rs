@@ -1,4 +1,4 @@
-//! What the loader would do, as findings: who asks for what, who has it or lacks it, and what would help.
+//! The texts of findings: the object that requires something, the file that has or lacks it, and the fix.
 
 use super::check::Finding;
 use super::closure::{Closure, Gap, LoadedObject};
@@ -11,20 +11,20 @@ use super::{Object, expect, rules};
 use xtask_oci::FileKind;
 use xtask_triple::{Libc, Triple};
 
-/// The facts that the text of a finding may need.
+/// The facts from which the texts of findings are made.
 pub(super) struct VerdictMessages<'a> {
-    /// What messages call the program or library that is judged.
+    /// The name of the judged program or library in messages.
     pub(super) name: &'a str,
     pub(super) object: &'a Object,
     pub(super) triple: &'a Triple,
     pub(super) tree: &'a Tree<'a>,
     pub(super) closure: &'a Closure,
-    /// The level of x86-64 that all machines have, where it is said.
+    /// The level of x86-64 that all machines have, if it is set.
     pub(super) limit: Option<Level>,
 }
 
-/// Libraries of the distroless bases, by the first of these bases that has them. Source: the packages of the published
-/// definition for Debian 13.
+/// Libraries of the distroless bases, each under the smallest base that contains it. Source: the packages of
+/// the published definition for Debian 13.
 const IN_BASES: [(&str, &[&str]); 2] = [
     (
         "distroless:base",
@@ -46,7 +46,7 @@ const IN_BASES: [(&str, &[&str]); 2] = [
     ("distroless:cc", &["libgcc_s.so.1", "libstdc++.so.6", "libgomp.so.1"]),
 ];
 
-/// How many symbols a message names.
+/// The maximum number of symbols that a message names.
 const NAMED: usize = 5;
 
 impl VerdictMessages<'_> {
@@ -54,7 +54,7 @@ impl VerdictMessages<'_> {
         self.tree.name()
     }
 
-    /// A loaded object with the package that brought it: `libc.so.6 (libc6 2.36-9)`.
+    /// Returns the name of a loaded object with the package that it came with: `libc.so.6 (libc6 2.36-9)`.
     fn who(&self, at: usize) -> String {
         match self.closure.loaded.get(at) {
             Some(loaded) if at > 0 => self.named(loaded),
@@ -110,7 +110,7 @@ impl VerdictMessages<'_> {
         fail(what, fix)
     }
 
-    /// An interpreter that the tree has, with its C library.
+    /// Returns an interpreter that is in the tree, with its C library.
     fn other_interpreter(&self) -> Option<Box<(String, &'static str)>> {
         let folders = ["lib/", "lib64/", "usr/lib/", "usr/lib64/"];
         let all = folders.iter().flat_map(|folder| {
@@ -136,7 +136,7 @@ impl VerdictMessages<'_> {
         )
     }
 
-    /// An object of the closure that passes floating point in another way.
+    /// Reports an object of the closure with another floating-point convention.
     pub(super) fn abi(&self, loaded: &LoadedObject) -> Option<Finding> {
         let (ours, theirs) = (self.object.float?, loaded.object.float?);
         (ours != theirs).then(|| {
@@ -157,7 +157,7 @@ impl VerdictMessages<'_> {
         })
     }
 
-    /// What is loaded and says that it needs a better processor than all machines have.
+    /// Reports the loaded objects that need a higher processor level than all machines have.
     pub(super) fn levels(&self, interpreter: &LoadedObject) -> Option<Finding> {
         let limit = self.limit.unwrap_or(Level::V1);
         let others = self.closure.loaded.iter().skip(1);
@@ -185,7 +185,8 @@ impl VerdictMessages<'_> {
         })
     }
 
-    /// A loaded object with the package that brought it, and its place where that is one for better processors.
+    /// Returns the name of a loaded object with its package. For a library in a `glibc-hwcaps` folder it
+    /// returns the path.
     fn placed(&self, loaded: &LoadedObject) -> String {
         match loaded.place.contains("/glibc-hwcaps/") {
             true => format!("/{}", loaded.place),
@@ -238,7 +239,7 @@ impl VerdictMessages<'_> {
         }
     }
 
-    /// A file of this name somewhere in the tree.
+    /// Returns the path of any file with this name in the tree.
     fn elsewhere(&self, name: &str) -> Option<String> {
         let named = |path: &str| path.rsplit('/').next() == Some(name);
         let mut all =
@@ -317,7 +318,7 @@ impl VerdictMessages<'_> {
     }
 }
 
-/// A finding with its symbols, where it is the program that asks for them: objects of other origin are not ours.
+/// Adds the symbols to a finding if the program itself imports them. Other objects are not part of the build.
 fn about(mut finding: Finding, by: usize, symbols: &[String]) -> Finding {
     if by == 0 {
         finding.symbols = symbols.to_vec();
@@ -325,7 +326,7 @@ fn about(mut finding: Finding, by: usize, symbols: &[String]) -> Finding {
     finding
 }
 
-/// The first names of a list.
+/// Returns the first names of a list as text.
 fn some(names: &[String]) -> String {
     match names.len() {
         0 => "something".into(),
@@ -334,12 +335,12 @@ fn some(names: &[String]) -> String {
     }
 }
 
-/// A version's name without its number: `GLIBCXX_`.
+/// Returns a version's name without its number: `GLIBCXX_`.
 fn family(name: &str) -> &str {
     name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.')
 }
 
-/// The numbers in a version's name, for comparing: `GLIBCXX_3.4.30` → 3, 4, 30.
+/// Returns the numbers in a version's name, for comparing: `GLIBCXX_3.4.30` → 3, 4, 30.
 fn numbers(name: &str) -> Vec<u32> {
     name.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect()
 }

@@ -1,9 +1,11 @@
-//! glibc's name service (NSS) in a static program: `getaddrinfo` and its kin load shared libraries at run time, and these
-//! must be of the very glibc that the program was linked with. The linker warns of it; nothing else does.
+//! Detects glibc's name service (NSS) in a static program. `getaddrinfo` and related functions load shared
+//! libraries at run time. These libraries must come from the same glibc as the program. Only the linker warns
+//! about this.
 //!
-//! What tells: the path of the service's configuration as a C string of its own. Each static program that has one of the
-//! functions has it, stripped or not, and no other has (tried with glibc 2.36: printf, locales, iconv, dlopen and Rust's
-//! threads are without it). `dlopen` itself tells nothing: every static glibc program contains it.
+//! The sign is the path of the service's configuration as a separate C string. Every static program with one
+//! of the functions contains it, stripped or not, and no other program does. This was tried with glibc 2.36:
+//! programs with printf, locales, iconv, dlopen or Rust's threads do not contain it. `dlopen` itself is no
+//! sign, because every static glibc program contains it.
 
 use std::io::BufRead;
 
@@ -12,11 +14,12 @@ use object::{Endianness, ReadRef, elf};
 
 use super::elf::View;
 
-/// What the service reads; with the NULs around it.
+/// The two parts of the configuration's path. A NUL must stand before and after the whole path.
 const FOLDER: &[u8] = b"etc/";
 const FILE: &[u8] = b"nsswitch.conf\0";
 
-/// The functions that reach the service. Source: the linker's warnings, `static_link_warning` in glibc's nss/ and inet/.
+/// The functions that use the service. Source: the linker's warnings, `static_link_warning` in glibc's nss/
+/// and inet/.
 pub(super) const FUNCTIONS: [&str; 22] = [
     "getaddrinfo",
     "getgrgid",
@@ -42,11 +45,12 @@ pub(super) const FUNCTIONS: [&str; 22] = [
     "initgroups",
 ];
 
-/// Constants of the largest programs known are below this, in bytes; more is not read.
+/// The maximum size of a read-only segment in bytes; larger ones are not searched. The constants of the
+/// largest known programs are smaller.
 const CONSTANTS_MAX: u64 = 256 << 20;
 
-/// The functions in a static program that reach the name service, sorted; none where it has no name service, and empty
-/// where it was stripped of their names.
+/// Returns the functions in a static program that use the name service, sorted. None if the program has no
+/// name service. Empty if their names were stripped.
 pub(super) fn functions<'d, Elf, R>(view: &View<'d, Elf, R>) -> Option<Vec<String>>
 where
     Elf: FileHeader<Endian = Endianness>,
@@ -69,10 +73,11 @@ where
     ranges.any(|(at, size)| view.data.read_bytes_at(at, size).is_ok_and(has_path))
 }
 
-/// Whether the path stands there as a C string. The bytes are cut at each `/`, which needs no search for more than a byte.
+/// Whether the path occurs as a C string. The bytes are split at each `/`, so the search is only for single
+/// bytes.
 fn has_path(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    // Whether what came before ends in a NUL and this `/`.
+    // Whether the bytes before `rest` end in a NUL and a `/`.
     let mut begins = false;
     while !rest.is_empty() {
         if begins && rest.strip_prefix(FOLDER).is_some_and(|rest| rest.starts_with(FILE)) {
@@ -87,7 +92,7 @@ fn has_path(bytes: &[u8]) -> bool {
     false
 }
 
-/// The functions by the symbol table, where there is one.
+/// Returns the functions from the symbol table, if there is one.
 fn named<'d, Elf, R>(view: &View<'d, Elf, R>) -> Option<Vec<String>>
 where
     Elf: FileHeader<Endian = Endianness>,
@@ -98,7 +103,7 @@ where
     let link = usize::try_from(table.sh_link(view.endian)).ok()?;
     let strings = view.sections.get(link)?.data(view.endian, view.data).ok()?;
     let mut found = std::collections::BTreeSet::new();
-    // Local ones count: rustc makes all that a program does not export local.
+    // Local symbols count too, because rustc makes every symbol local that a program does not export.
     for symbol in symbols.iter().filter(|s| !s.is_undefined(view.endian)) {
         let name = strings.get(symbol.st_name(view.endian) as usize..).unwrap_or_default();
         let known = |function: &&&str| {

@@ -1,4 +1,4 @@
-//! Which package a file of a root file system is from: what dpkg and apk leave there for scanners.
+//! Finds the package of a file in a root file system, from the records of dpkg and apk.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +10,7 @@ use xtask_oci::{FileKind, Resolved, RootFs};
 pub struct DistroPackage {
     /// The name of the package, such as `libc6`.
     pub name: String,
-    /// The version of the package; empty where the tree does not say.
+    /// The version of the package; empty if the records contain none.
     pub version: String,
 }
 
@@ -21,7 +21,7 @@ impl fmt::Display for DistroPackage {
     }
 }
 
-/// The package manager whose records name a package.
+/// The package manager that recorded a package.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Manager {
     /// dpkg, the package manager of Debian and the distributions based on it.
@@ -30,28 +30,29 @@ pub enum Manager {
     Apk,
 }
 
-/// What the records of a tree say of one of its packages.
+/// The record of one package in a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
-    /// The package manager that wrote the records.
+    /// The package manager that wrote the record.
     pub manager: Manager,
-    /// The package that the record is about.
+    /// The package of the record.
     pub package: DistroPackage,
-    /// Its architecture, as the distribution writes it; empty where the tree does not say.
+    /// Its architecture, in the distribution's spelling; empty if the record contains none.
     pub architecture: String,
-    /// What it was built from, where that has another name or version: `glibc`, `gcc-14 (14.2.0-19)`.
+    /// Its source package, if that has another name or version: `glibc`, `gcc-14 (14.2.0-19)`.
     pub origin: Option<String>,
-    /// How many files the records list for it. Of dpkg's own lists, which name folders too, those that are there.
+    /// The number of files in its list. dpkg's own lists also contain folders; of these lists, only entries
+    /// that are files in the tree count.
     pub listed: usize,
-    /// How many of them are in the tree that ships.
+    /// The number of these files that ship.
     pub shipped: usize,
 }
 
-/// The packages of a tree by the files that they brought.
+/// The packages of a tree, found by the files that belong to them.
 #[derive(Debug, Default)]
 pub(super) struct DistroPackages {
     all: Vec<Record>,
-    /// Places in the tree → index into `all`.
+    /// Maps the path of a file in the tree to an index into `all`.
     owners: BTreeMap<String, usize>,
 }
 
@@ -63,7 +64,7 @@ const DEBIAN: (&str, &str) = ("var/lib/dpkg/status", "var/lib/dpkg/info/");
 const ALPINE: &str = "lib/apk/db/installed";
 
 impl DistroPackages {
-    /// Reads the records in the tree; what cannot be read is left out.
+    /// Reads the records in the tree. Records that cannot be read are skipped.
     pub(super) fn read(files: &RootFs) -> Self {
         let text = |path: &str| {
             let bytes = files.file(path)?.1.read().ok()?;
@@ -77,7 +78,7 @@ impl DistroPackages {
             }
             let at = found.add(Manager::Dpkg, name, &text(path).unwrap_or_default());
             let sums = text(&format!("{path}.md5sums")).unwrap_or_default();
-            // 32 digits, two spaces, the path.
+            // Each line has 32 digits, two spaces and the path.
             let paths = sums.lines().filter_map(|line| line.split_once("  ")).map(|(_, path)| path);
             found.own(files, at, false, paths);
         }
@@ -127,8 +128,9 @@ impl DistroPackages {
         self.all.len() - 1
     }
 
-    /// Notes what a package brought, by the place in this tree: a list may say `/lib/x` where `/lib` is a link by now.
-    /// Of a list with `folders` only the entries that are files here are counted.
+    /// Records the files of a package under their resolved paths: a list may contain `/lib/x` although `/lib`
+    /// is now a link. If the list also contains folders (`folders`), only entries that are files in the tree
+    /// are counted.
     fn own<'l>(
         &mut self,
         files: &RootFs,
@@ -137,7 +139,7 @@ impl DistroPackages {
         paths: impl Iterator<Item = &'l str>,
     ) {
         for path in paths {
-            // The last part is not followed: a link is a package's own.
+            // The last part of the path is not resolved, because a link belongs to its package itself.
             let (folder, name) = path.trim_matches('/').rsplit_once('/').unwrap_or(("", path));
             let folder = match files.resolve(folder) {
                 Resolved::Found(folder) => folder,
@@ -153,15 +155,15 @@ impl DistroPackages {
         }
     }
 
-    /// The package that brought what is at a place of the tree.
+    /// Returns the package of the file at a path of the tree.
     pub(super) fn owner(&self, place: &str) -> Option<&DistroPackage> {
         let record = self.all.get(*self.owners.get(place.trim_start_matches('/'))?)?;
         Some(&record.package)
     }
 }
 
-/// What the records of a tree say of its packages, in the order of their names, and how much of each is in `shipped`,
-/// which is the tree or what is left of it.
+/// Returns the records of a tree's packages, sorted by name. Each record says how many of its files are in
+/// `shipped`, which is the tree or the part of it that ships.
 pub fn records(files: &RootFs, shipped: &RootFs) -> Vec<Record> {
     let DistroPackages { mut all, owners } = DistroPackages::read(files);
     for (place, package) in owners {
@@ -172,7 +174,7 @@ pub fn records(files: &RootFs, shipped: &RootFs) -> Vec<Record> {
     all
 }
 
-/// The value of a field of a control paragraph; empty where it is not there.
+/// Returns the value of a field in a control paragraph, or an empty text if there is no such field.
 fn field<'a>(paragraph: &'a str, name: &str) -> &'a str {
     let value = |line: &'a str| line.strip_prefix(name)?.strip_prefix(':').map(str::trim);
     paragraph.lines().find_map(value).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Windows programs: machine, subsystem and the libraries that they import. Source: Microsoft's "PE Format".
+//! Windows programs: machine, subsystem, and the libraries that they import. Source: Microsoft's "PE Format".
 
 use super::refusal::Refusal;
 use super::rules::{fail, warn};
@@ -6,33 +6,33 @@ use super::{Finding, Format};
 use xtask_files::error::Result;
 use xtask_triple::{Arch, Env, Os, Triple};
 
-/// What a Windows program says about itself.
+/// The facts of a Windows program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pe {
-    /// `Machine` of its header: 0x8664 is x86-64, 0xaa64 Arm64, 0x14c x86.
+    /// The field `Machine` of its header: 0x8664 is x86-64, 0xaa64 Arm64, 0x14c x86.
     pub machine: u16,
     /// Whether the file is a library (DLL) and not a program.
     pub library: bool,
-    /// The subsystem of its header: 3 is a console program, 2 one with windows.
+    /// The field `Subsystem` of its header: 3 is a console program, 2 a program with windows.
     pub subsystem: u16,
-    /// The libraries that it imports, at its start or at first use, in the file's order.
+    /// The libraries that it imports, at its start or at the first use, in the file's order.
     pub imports: Vec<String>,
 }
 
-/// The most libraries that are read; programs have some tens.
+/// The maximum number of libraries that are read. Real programs have some tens.
 const IMPORTS_MAX: u32 = 4096;
 
 struct File<'d> {
     bytes: &'d [u8],
-    /// Of each section: its address, how many bytes it has in the file, and where these begin.
+    /// For each section: its address, its size in the file in bytes, and its offset in the file.
     sections: Vec<(u32, u32, u32)>,
 }
 
 impl Pe {
-    /// Reads a program that is in memory; `name` is what errors call it.
+    /// Reads a program in memory. `name` is its name in errors.
     ///
     /// # Errors
-    /// No Windows program, or damaged or cut off.
+    /// It is not a Windows program, or it is damaged or truncated.
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Self> {
         if Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default()) != Format::Pe {
             let format = Format::of(bytes.get(..bytes.len().min(512)).unwrap_or_default());
@@ -58,7 +58,7 @@ fn read(bytes: &[u8]) -> Option<Pe> {
         return None;
     }
     let optional = coff + 20;
-    // The directories of tables come after fields whose addresses have 4 or 8 bytes.
+    // The table of directories follows fields whose length depends on the size of an address (4 or 8 bytes).
     let directories = match half(bytes, optional)? {
         0x10b => optional + 96,
         0x20b => optional + 112,
@@ -69,7 +69,7 @@ fn read(bytes: &[u8]) -> Option<Pe> {
     let sections = (0..count).map(|i| {
         let at = table + 40 * i;
         let (address, size, start) = (word(bytes, at + 12)?, word(bytes, at + 16)?, word(bytes, at + 20)?);
-        // All of it must be in the file: this is how a file that was cut off is seen.
+        // The whole section must be in the file. This detects a truncated file.
         (u64::from(start) + u64::from(size) <= bytes.len() as u64).then_some((address, size, start))
     });
     let file = File { bytes, sections: sections.collect::<Option<_>>()? };
@@ -77,7 +77,8 @@ fn read(bytes: &[u8]) -> Option<Pe> {
         let there = word(bytes, directories - 4).is_some_and(|count| count as usize > index);
         if there { word(bytes, directories + 8 * index) } else { Some(0) }
     };
-    // 20 bytes each with the name at 12; for those loaded at first use, 32 bytes with the name at 4.
+    // Each import has 20 bytes, with the name at offset 12. An import that is loaded at its first use has 32
+    // bytes, with the name at 4.
     let mut imports = file.names(directory(1)?, 20, 12)?;
     imports.extend(file.names(directory(13)?, 32, 4)?);
     Some(Pe {
@@ -96,7 +97,7 @@ impl File<'_> {
         Some(address.checked_sub(*at)? as usize + *start as usize)
     }
 
-    /// The names of a table of imports; empty where there is no table.
+    /// Returns the names in an import table, or an empty list if there is no table.
     fn names(&self, table: u32, each: u32, name_at: u32) -> Option<Vec<String>> {
         let mut names = Vec::new();
         if table == 0 {
@@ -115,7 +116,7 @@ impl File<'_> {
     }
 }
 
-/// Beginnings of the names of libraries that come with compilers and not with Windows.
+/// Prefixes of the names of libraries that belong to compilers and not to Windows.
 const OF_COMPILERS: [&str; 12] = [
     "libgcc_s",
     "libstdc++",
@@ -131,7 +132,7 @@ const OF_COMPILERS: [&str; 12] = [
     "msys-",
 ];
 
-/// Libraries that every Windows 10 has, as far as programs import them.
+/// Libraries that every Windows 10 contains and that programs commonly import.
 const OF_WINDOWS: [&str; 46] = [
     "advapi32",
     "avrt",
@@ -181,7 +182,8 @@ const OF_WINDOWS: [&str; 46] = [
     "wtsapi32",
 ];
 
-/// Holds a Windows program against its target. No finding that fails means that it starts on a Windows 10 of its machine.
+/// Checks a Windows program against its target. Without a failing finding, it starts on a Windows 10 with its
+/// machine.
 pub fn check_pe(pe: &Pe, triple: &Triple) -> Vec<Finding> {
     let mut findings = Vec::new();
     let machine = match triple.arch() {

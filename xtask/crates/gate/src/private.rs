@@ -1,5 +1,6 @@
-//! Judges the shared libraries that a program needs and that other machines do not have: those of the Rust toolchain that
-//! built it, and those that lie in a folder of its build. That such a program starts here proves nothing.
+//! Checks the shared libraries of a program that other machines do not have: those of the Rust toolchain that
+//! built it, and those in a folder of its build. A program with such a library starts on the machine that
+//! built it, so a smoke run there proves nothing.
 
 use std::path::PathBuf;
 
@@ -8,30 +9,31 @@ use super::expect;
 use super::facts::{Facts, Linkage};
 use super::rules::{fail, warn};
 
-/// A library that a program needs, in a folder that belongs to its build.
+/// A library that a program needs and that lies in a folder of its build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrivateLibrary {
-    /// The name that the program asks for.
+    /// The name under which the program needs it.
     pub name: String,
-    /// The path of the library on the machine that builds.
+    /// The path of the library on the machine that built the program.
     pub path: PathBuf,
 }
 
-/// How a program is built and shipped, as far as it decides about its libraries.
+/// The properties of build and delivery that decide about a program's libraries.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct LibraryContext<'a> {
     /// The libraries that lie in folders of the build.
     pub private: &'a [PrivateLibrary],
-    /// Who sets `-Cprefer-dynamic`, as a phrase: `RUSTFLAGS`, a file; none where nobody is known to.
+    /// The origin of `-Cprefer-dynamic` as a phrase, such as `RUSTFLAGS` or a file; none if no origin is
+    /// known.
     pub prefers_dynamic: Option<&'a str>,
-    /// The program ships in an archive alone: no image is held against it.
+    /// Whether the program ships only in an archive, so that no image is checked with it.
     pub alone: bool,
 }
 
-/// What a Rust library of this name belongs to.
+/// The owner of a Rust library, recognized by the library's name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum RustLibrary {
-    /// The standard library and what comes with it.
+    /// The standard library and the crates that come with it.
     Std,
     /// The compiler itself.
     Compiler,
@@ -39,7 +41,7 @@ enum RustLibrary {
     Crate,
 }
 
-/// Libraries that a machine with glibc has, or gets by the package of its C++ runtime: glibc's own and gcc's.
+/// Libraries of glibc and gcc, which a machine with glibc has, or gets with the package of its C++ runtime.
 const USUAL: [&str; 14] = [
     "libc.so.6",
     "libm.so.6",
@@ -57,7 +59,7 @@ const USUAL: [&str; 14] = [
     "libgomp.so.1",
 ];
 
-/// Holds the libraries that a dynamic program needs against what other machines have.
+/// Compares the libraries that a dynamic program needs with those that other machines have.
 pub fn check_libraries(facts: &Facts, context: LibraryContext<'_>) -> Vec<Finding> {
     if facts.kind != Linkage::Dynamic {
         return Vec::new();
@@ -93,7 +95,8 @@ fn one(name: &str, facts: &Facts, context: LibraryContext<'_>) -> Option<Finding
             "the program needs {name}, which lies in a folder of the build ({}); the archive does not contain it",
             path.display()
         );
-        // In an image it may lie: there it is looked for.
+        // In an image this is only a warning: the library may be in the image, and another check searches it
+        // there.
         return Some(if context.alone { fail(what, static_fix) } else { warn(what, static_fix) });
     }
     if !context.alone || facts.interpreter.is_none() || is_usual(name) {
@@ -109,8 +112,8 @@ fn is_usual(name: &str) -> bool {
     USUAL.contains(&name) || expect::libc_of_interpreter(name).is_some()
 }
 
-/// What a library belongs to whose name says that rustc made it: `libstd-0123456789abcdef.so`, `librustc_driver-….so`,
-/// `libLLVM.so.20.1-rust-1.90.0-stable`.
+/// Returns the owner of a library whose name has the form of rustc's libraries: `libstd-0123456789abcdef.so`,
+/// `librustc_driver-….so`, `libLLVM.so.20.1-rust-1.90.0-stable`.
 fn rust_library(name: &str) -> Option<RustLibrary> {
     if name.starts_with("libLLVM") && name.contains("-rust-") {
         return Some(RustLibrary::Compiler);
@@ -165,7 +168,8 @@ mod tests {
             ("libLLVM-17-rust-1.75.0-stable.so", "beside that very toolchain only"),
             ("libbevy_dylib-0123456789abcdef.so", "the crate type `dylib`"),
         ] {
-            // Also where an image is made: no base has them where a loader looks.
+            // It fails for images too, because no base has these libraries in a folder that a loader
+            // searches.
             for alone in [true, false] {
                 let found = judged(&["libc.so.6", name], LibraryContext { alone, ..Default::default() });
                 assert_eq!(found.len(), 1, "{found:?}");

@@ -1,12 +1,13 @@
-//! Judges the flags that ask for a processor: what rustc compiles with them, no note in the program tells.
+//! Checks the flags that choose a processor. rustc writes no note about them into the program, so the program
+//! alone is not enough.
 
 use super::Level;
 use super::check::Finding;
 use super::rules::{fail, warn};
 use crate::{Processor, ProcessorFlag};
 
-/// Holds flags against the level that all machines have (targets.toml's `cpu`). `shipped`: the program goes into an image,
-/// which is started on other machines than the one that builds.
+/// Compares flags with the level that all machines have (`cpu` in targets.toml). `shipped` means that the
+/// program goes into an image, which is started on machines other than the one that builds.
 pub fn check_flags(asked: &[ProcessorFlag], limit: Option<Level>, shipped: bool) -> Vec<Finding> {
     let judged = |asked: &ProcessorFlag| {
         let finding = one(asked, limit, shipped)?;

@@ -1,4 +1,4 @@
-//! A program or library of ours that is to ship.
+//! A program of the build that ships.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use super::{Facts, Object};
 use xtask_files::error::Result;
 use xtask_oci::Content;
 
-/// A program that is to ship in a root file system.
+/// A program that ships in a root file system.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The name by which messages call the program: its file name.
+    /// The name of the program in messages: its file name.
     pub name: String,
-    /// Where it will be in the root file system, absolute: `$ORIGIN` depends on it.
+    /// Its absolute path in the root file system. `$ORIGIN` depends on it.
     pub at: String,
-    /// The facts that the program's file states about itself.
+    /// The facts that the program's file states.
     pub facts: Facts,
-    /// The program as a dynamic loader sees it.
+    /// The program as a dynamic loader reads it.
     pub object: Arc<Object>,
 }
 
 impl Program {
-    /// Reads a program on disk that is to be at `at` in the root file system.
+    /// Reads a program on disk that will lie at `at` in the root file system.
     ///
     /// # Errors
     /// As [`Facts::read`].
@@ -32,7 +32,7 @@ impl Program {
         Ok(Self { name, at: at.to_owned(), facts, object: Arc::new(object) })
     }
 
-    /// Reads a program that is in memory.
+    /// Reads a program in memory.
     ///
     /// # Errors
     /// As [`Facts::parse`].

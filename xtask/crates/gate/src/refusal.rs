@@ -1,8 +1,9 @@
-//! The reasons for which a file is refused before any rule of the gate is applied.
+//! The reasons to refuse a file before any rule of the gate is applied.
 
 use xtask_files::error::Error;
 
-/// Why a file is no program that could ship: the rest of a sentence that begins with the file's name, and what to do.
+/// The reason why a file is not a program that can ship. `why` continues a sentence that begins with the
+/// file's name; `help` is the fix.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) why: String,
@@ -10,7 +11,7 @@ pub(super) struct Refusal {
 }
 
 impl Refusal {
-    /// A file that contradicts itself or its own length.
+    /// Makes the refusal of a file that contradicts itself or its own length.
     pub(super) fn damaged(how: impl AsRef<str>) -> Self {
         Self {
             why: format!("is damaged or cut off: {}", how.as_ref()),
@@ -18,13 +19,13 @@ impl Refusal {
         }
     }
 
-    /// A sound file that is no program.
+    /// Makes the refusal of a valid file that is not a program.
     pub(super) fn not_a_program(what: &str, help: &'static str) -> Self {
         Self { why: format!("is {what}, not a program"), help: Some(help) }
     }
 }
 
-/// A refusal as an error about the file of this name.
+/// Turns a refusal into an error about the file with this name.
 pub(super) fn refused(name: &str, refusal: Refusal) -> Error {
     let error = Error::failed(format!("{name} {}", refusal.why));
     refusal.help.into_iter().fold(error, Error::help)

@@ -1,36 +1,36 @@
-//! Which processor flags ask for. rustc writes no note about it into a program, so the gate has only the flags to go by.
-//! Pure. Source: the features that LLVM gives each processor (llvm/lib/TargetParser/X86TargetParser.cpp), and the levels of
-//! the x86-64 psABI.
+//! Reads from flags which processor they require. rustc writes no note about it into a program, so the gate
+//! has only the flags. This module is pure. Source: the features that LLVM gives each processor
+//! (llvm/lib/TargetParser/X86TargetParser.cpp), and the levels of the x86-64 psABI.
 
 use xtask_triple::flags::codegen_options;
 
 use crate::Level;
 
-/// A flag that asks for a processor.
+/// A flag that chooses a processor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessorFlag {
     /// The index of the flag in the list of flags.
     pub at: usize,
     /// The text of the flag, such as `target-cpu=x86-64-v3`.
     pub text: String,
-    /// The processor that the flag asks for.
+    /// The processor that the flag chooses.
     pub processor: Processor,
-    /// Where the flag stands, for a person; none where nobody said.
+    /// The place of the flag, as text for the user; none if it is not known.
     pub origin: Option<String>,
 }
 
-/// The kind of processor that a flag asks for.
+/// The kind of processor that a flag chooses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Processor {
     /// The processor of the machine that builds.
     Native,
-    /// A processor that has at least this level.
+    /// A processor with at least this level.
     Level(Level),
     /// A processor whose level is not known here.
     Unknown,
 }
 
-/// Names of processors, by the lowest level that has all that code for them uses.
+/// The names of processors, grouped by the lowest level that has all their instructions that code may use.
 const NAMED: [(Level, &[&str]); 4] = [
     (Level::V1, &["x86-64", "generic", "k8", "opteron", "athlon64", "athlon-fx"]),
     (Level::V2, &["x86-64-v2", "nocona", "core2", "penryn", "nehalem", "corei7", "westmere"]),
@@ -67,13 +67,14 @@ const NAMED: [(Level, &[&str]); 4] = [
     ),
 ];
 
-/// Features that a level brings; the fourth level's all begin with `avx512`.
+/// The features of each level. The features of the fourth level all begin with `avx512`.
 const FEATURES: [(Level, &[&str]); 2] = [
     (Level::V2, &["cmpxchg16b", "lahfsahf", "popcnt", "sse3", "ssse3", "sse4.1", "sse4.2"]),
     (Level::V3, &["avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "lzcnt", "movbe", "xsave"]),
 ];
 
-/// The flags that ask for more than every x86-64 processor has, or may do so. Of several `target-cpu` the last counts.
+/// Returns the flags that require, or may require, more than every x86-64 processor has. Of several
+/// `target-cpu`, the last one applies.
 pub fn processors<'f>(flags: impl IntoIterator<Item = &'f str>) -> Vec<ProcessorFlag> {
     let mut asked = Vec::new();
     let mut cpu = None;

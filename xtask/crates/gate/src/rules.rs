@@ -1,4 +1,4 @@
-//! The rules of the gate, one function each: facts in, findings out.
+//! The rules of the gate. Each function takes facts and returns findings.
 
 use super::check::{Finding, Root, Severity, StartSetting};
 use super::dso::{Object, Pages};
@@ -54,7 +54,7 @@ pub(super) fn machine(facts: &Facts, triple: &Triple) -> Option<Finding> {
 
 pub(super) fn float(facts: &Facts, triple: &Triple) -> Option<Finding> {
     let (wanted, found) = (expect::float(triple)?, facts.float?);
-    // Of another machine the flags mean nothing here, and `machine` has said so.
+    // The flags of another machine have another meaning. The rule `machine` already reports it.
     let comparable = expect::machine(triple).is_some_and(|(m, ..)| m == facts.machine);
     (comparable && wanted != found).then(|| {
         fail(
@@ -114,7 +114,7 @@ pub(super) fn not_on_scratch(wants: &str) -> Finding {
     fail(format!("a scratch image has no {wants}, so the program cannot start"), fix)
 }
 
-/// Why no kernel maps this file as it asks for; none where it can be mapped.
+/// Returns why no kernel can map this file, or none if it can be mapped.
 pub(super) fn unmappable(object: &Object) -> Option<String> {
     let Pages { align, fits } = object.pages;
     let smallest = expect::pages(object.machine).0;
@@ -167,7 +167,7 @@ fn wants_of(facts: &Facts) -> String {
     wants(facts.interpreter.as_deref(), &facts.needed)
 }
 
-/// What a dynamic program asks for, as a phrase.
+/// Returns the interpreter and the libraries that a dynamic program needs, as a phrase.
 pub(super) fn wants(interpreter: Option<&str>, needed: &[String]) -> String {
     let interpreter = interpreter.map(|path| format!("interpreter {path}"));
     let needed = (!needed.is_empty()).then(|| needed.join(", "));

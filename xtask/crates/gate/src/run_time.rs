@@ -1,6 +1,6 @@
-//! What a program may load by itself when it runs, and a base that was cut down to what its loader loads does not have:
-//! plug-ins (`dlopen`), character sets (`iconv_open`), services for names. Only what the base had can be missed, so that is
-//! what the warnings go by.
+//! Warns about files that a program may load at run time and that a reduced base (`closure = true`) no longer
+//! has: plug-ins (`dlopen`), character sets (`iconv_open`), name services. A warning is given only for files
+//! that the full base had.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use super::tree::Tree;
 use super::{Object, name_service};
 use xtask_oci::{FileKind, RootFs};
 
-/// The libraries of glibc itself. They load files only on behalf of their callers. Source: the packages of glibc.
+/// The libraries of glibc itself. They load files only for their callers. Source: the packages of glibc.
 const GLIBC: [&str; 10] = [
     "libc.so.6",
     "libm.so.6",
@@ -27,11 +27,11 @@ const GLIBC: [&str; 10] = [
     "libnsl.so.1",
 ];
 
-/// GCC's libraries ask for `iconv_open` (times in a locale's encoding) and `dlopen` (offloading to graphics cards), which
-/// hardly a program that needs them comes to.
+/// GCC's libraries import `iconv_open` (times in a locale's encoding) and `dlopen` (offloading to graphics
+/// cards). Programs that use these libraries hardly ever reach these calls.
 const GCC: [&str; 4] = ["libgcc_s.so.1", "libstdc++.so.6", "libgomp.so.1", "libatomic.so.1"];
 
-/// The databases of nsswitch.conf(5) by the functions that read them, as their names begin.
+/// The databases of nsswitch.conf(5), with the prefixes of the functions that read them.
 const DATABASES: [(&str, &[&str]); 7] = [
     ("hosts", &["getaddrinfo", "gethost", "getnameinfo"]),
     ("passwd", &["getpw"]),
@@ -42,14 +42,15 @@ const DATABASES: [(&str, &[&str]); 7] = [
     ("shadow", &["getsp"]),
 ];
 
-/// The version in which glibc took the services `files` and `dns` into the C library.
+/// The version in which glibc moved the services `files` and `dns` into the C library.
 const BUILT_IN: &str = "GLIBC_2.34";
 
-/// An object that ships, and what messages call it.
+/// An object that ships, with its name in messages.
 type ImageAsker<'c> = (String, &'c Object);
 
-/// Warns where the program, or a library that ships with it, asks for what loads files at run time, and `kept`, what is
-/// left of the tree, lacks such files that the tree has.
+/// Returns a warning for each way in which the program, or a library that ships with it, may load files at
+/// run time that are missing. `kept` is the part of the tree that ships; a file is missing if only the tree
+/// has it.
 pub fn left_out(program: &Program, tree: &Tree<'_>, kept: &RootFs, level: Level) -> Vec<Finding> {
     let interpreter = program.facts.interpreter.as_deref();
     let closure = Closure::of(&program.object, &program.at, interpreter, tree, level);
@@ -72,7 +73,7 @@ pub fn left_out(program: &Program, tree: &Tree<'_>, kept: &RootFs, level: Level)
     findings
 }
 
-/// The shared libraries of a tree that are not in what is kept of it.
+/// Returns the shared libraries of a tree that are not in `kept`.
 fn gone<'t>(files: &'t RootFs, kept: &RootFs) -> Vec<&'t str> {
     let library = |path: &str| {
         let name = path.rsplit('/').next().unwrap_or(path);
@@ -111,7 +112,7 @@ fn character_sets(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>) -> 
     Some(warn(what, "convert only between UTF-8, UCS-4 and ASCII, or ship the whole base: closure = false"))
 }
 
-/// Services that are named in the tree's configuration, and whose libraries are left out.
+/// Reports services that the tree's configuration names and whose libraries do not ship.
 fn services(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>, built_in: bool) -> Option<Finding> {
     let text = tree.text("/etc/nsswitch.conf").unwrap_or_default();
     let text = String::from_utf8_lossy(&text).into_owned();
@@ -144,13 +145,13 @@ fn services(askers: &[ImageAsker<'_>], gone: &[&str], tree: &Tree<'_>, built_in:
     ))
 }
 
-/// The services of a database in nsswitch.conf(5); what holds for one that it does not name is `files`, and for hosts
-/// also `dns`.
+/// Returns the services of a database in nsswitch.conf(5). For a database without an entry, the default is
+/// `files`, and for hosts also `dns`.
 fn named<'t>(text: &'t str, database: &str) -> Vec<&'t str> {
     let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
     let mut entries = lines.filter_map(|line| line.split_once(':'));
     match entries.find(|(name, _)| name.trim() == database) {
-        // `[NOTFOUND=return]` is what to do next.
+        // `[NOTFOUND=return]` is an action, not a service.
         Some((_, services)) => {
             services.split_whitespace().filter(|word| !word.starts_with(['[', '!'])).collect()
         }
@@ -163,7 +164,7 @@ fn symbols<'c>(askers: &'c [ImageAsker<'c>]) -> impl Iterator<Item = &'c str> {
     askers.iter().flat_map(|(_, object)| object.imports()).map(|import| import.name)
 }
 
-/// Who takes such symbols, as a phrase; none where nobody does.
+/// Returns the objects that import such symbols, as a phrase, or none if there are none.
 fn takes(askers: &[ImageAsker<'_>], wanted: impl Fn(&str) -> bool) -> Option<String> {
     let phrase = |(who, object): &ImageAsker<'_>| {
         let symbols: BTreeSet<&str> = object.imports().map(|i| i.name).filter(|name| wanted(name)).collect();

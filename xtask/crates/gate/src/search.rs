@@ -1,4 +1,4 @@
-//! Where a dynamic loader looks for the libraries that an object needs.
+//! The places in which a dynamic loader searches the libraries of an object.
 
 use super::Object;
 use super::expect;
@@ -15,24 +15,24 @@ mod token;
 pub(super) use glibc::GlibcLoader;
 pub(super) use musl::Musl;
 
-/// A dynamic loader with the rules by which it looks.
+/// A dynamic loader, with its rules for the search.
 #[derive(Debug)]
 pub(super) enum Loader {
     Glibc(GlibcLoader),
     Musl(Musl),
 }
 
-/// A loaded object, as the search sees it.
+/// A loaded object, as the search uses it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Asker<'a> {
     pub(super) object: &'a Object,
-    /// The path that it was opened by, inside the root.
+    /// The path by which it was opened, inside the root.
     pub(super) path: &'a str,
 }
 
 impl Loader {
-    /// The loader whose interpreter is `path`, with what the tree says about its folders; none for a loader without
-    /// rules here. `level` is the level of x86-64 that machines have at least.
+    /// Makes the loader of the interpreter `path`, with the folders from the tree. Returns none for a loader
+    /// whose rules are not known here. `level` is the lowest level of x86-64 of all machines.
     pub(super) fn of(path: &str, program: &Object, tree: &Tree<'_>, level: Level) -> Option<Self> {
         match expect::libc_of_interpreter(path)? {
             Libc::Glibc => Some(Loader::Glibc(GlibcLoader::read(path, program, tree, level))),
@@ -41,8 +41,8 @@ impl Loader {
         }
     }
 
-    /// The paths at which it looks for `name`, in order. `chain` is who asks, then who asked for that one, and so on up
-    /// to the program.
+    /// Returns the paths at which it searches `name`, in order. `chain` holds the object that requests it,
+    /// the object that requested that one, and so on up to the program.
     pub(super) fn candidates(
         &self,
         name: &str,
@@ -58,8 +58,8 @@ impl Loader {
         all.into_iter().filter(|path| seen.insert(path.clone())).collect()
     }
 
-    /// The libraries that it loads before all that the program needs, where it finds them: `LD_PRELOAD`, and for glibc
-    /// `/etc/ld.so.preload`.
+    /// Returns the libraries that it loads before those that the program needs, if it finds them: those of
+    /// `LD_PRELOAD`, and for glibc also those of `/etc/ld.so.preload`.
     pub(super) fn preloads(&self, tree: &Tree<'_>) -> Vec<String> {
         let named = tree.surroundings().preload().map(str::to_owned);
         let listed = match self {
@@ -69,7 +69,7 @@ impl Loader {
         named.chain(listed).collect()
     }
 
-    /// Whether it takes `name` for itself, without looking for a file.
+    /// Whether the loader itself serves as the library `name`, without a search for a file.
     pub(super) fn is_itself(&self, name: &str) -> bool {
         matches!(self, Loader::Musl(_)) && Musl::is_itself(name)
     }

@@ -1,5 +1,5 @@
-//! What the kernel does with a file that is to be started: it runs a program, and hands a script to what stands behind
-//! its `#!` (fs/binfmt_script.c in Linux).
+//! Follows the start of a file as the kernel does: it runs a program, and passes a script to the interpreter
+//! after its `#!` (fs/binfmt_script.c in Linux).
 
 use super::check::{Finding, Limits, Severity};
 use super::keep::{closure_paths, trail};
@@ -11,33 +11,33 @@ use xtask_files::error::Result;
 use xtask_oci::{Content, FileKind, Resolved};
 use xtask_triple::{Arch, Triple};
 
-/// How much of a file the kernel looks at (`BINPRM_BUF_SIZE`).
+/// The number of bytes of a file that the kernel reads (`BINPRM_BUF_SIZE`).
 const HEAD: usize = 256;
 
-/// How many scripts the kernel goes through (fs/exec.c, `exec_binprm`).
+/// The maximum number of scripts that the kernel follows (fs/exec.c, `exec_binprm`).
 const SCRIPTS_MAX: usize = 5;
 
 /// A file of a tree that is started.
 #[derive(Debug, Clone)]
 pub struct Start {
-    /// The paths that are opened in turn: scripts, then the program.
+    /// The paths that are opened one after the other: scripts, then the program.
     paths: Vec<String>,
     end: StartEnd,
 }
 
-/// The file at the end of a start, or the reason why there is none.
+/// The file at which a start ends, or the reason why it fails.
 #[derive(Debug, Clone)]
 enum StartEnd {
     /// A program that the kernel can run.
     Program(Box<Program>),
-    /// A loader that is started as a program: it needs nothing.
+    /// A loader that is started as a program. It needs no other file.
     Loader,
-    /// Nothing that the kernel can run, with the reason.
+    /// A file that the kernel cannot run, with the reason.
     Unfit(String),
 }
 
 impl Start {
-    /// Follows the start of the file that an absolute path leads to, through scripts up to a program.
+    /// Follows the start of the file at an absolute path, through scripts to a program.
     pub fn of(path: &str, tree: &Tree<'_>) -> Self {
         let mut paths = vec![path.to_owned()];
         loop {
@@ -60,12 +60,12 @@ impl Start {
         }
     }
 
-    /// Whether the file is a script. The programs that a script starts in turn are not known.
+    /// Whether the file is a script. The programs that a script itself starts are not known.
     pub fn is_script(&self) -> bool {
         self.paths.len() > 1
     }
 
-    /// The program that runs in the end, where libraries are loaded for one.
+    /// Returns the program that finally runs, unless it is a loader.
     pub fn program(&self) -> Option<&Program> {
         match &self.end {
             StartEnd::Program(program) => Some(program),
@@ -73,8 +73,9 @@ impl Start {
         }
     }
 
-    /// What keeps it from starting in its tree, by the rules for programs of ours: without what is but a warning, since
-    /// nobody here builds it. `who` begins the sentence, such as "`entrypoint` names /bin/tool".
+    /// Returns the reasons why it cannot start in its tree, by the rules for programs of the build. Warnings
+    /// are left out, because this program is not built here. `who` begins the sentence, such as "`entrypoint`
+    /// names /bin/tool".
     pub fn check(&self, who: &str, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
         let fix = || format!("name another program, or use another base than {}", tree.name());
         let program = match &self.end {
@@ -84,7 +85,7 @@ impl Start {
             }
             StartEnd::Program(program) => program,
         };
-        // Machines of x86-64 start programs of its 32-bit ancestor.
+        // x86-64 machines also start 32-bit x86 programs.
         let ancestor = triple.arch() == Arch::X86_64 && program.facts.machine.0 == object::elf::EM_386.0;
         let triple = &if ancestor { Triple::parse("i686-unknown-linux-gnu") } else { triple.clone() };
         let found = verdict::check_in(program, triple, tree, Limits { glibc: None, level });
@@ -94,7 +95,8 @@ impl Start {
             .collect()
     }
 
-    /// The paths of the tree that it needs: scripts and program with the links that lead there, and what is loaded.
+    /// Returns the paths of the tree that it needs: scripts and program with the links on the way, and the
+    /// files that are loaded.
     ///
     /// # Errors
     /// As [`closure_paths`].
@@ -137,7 +139,7 @@ fn open(path: &str, tree: &Tree<'_>) -> OpenedProgram {
         Format::Elf | Format::ElfStub => {
             let name = path.rsplit('/').next().unwrap_or(path);
             let end = elf(name, &place, content);
-            // Both readers begin with the name that they are told.
+            // The text begins with "it", the name that both readers were given.
             end.map_or_else(|e| unfit(e.what.trim_start_matches("it ").to_owned()), OpenedProgram::End)
         }
         other => unfit(format!("is {other}")),
@@ -157,18 +159,18 @@ fn elf(name: &str, place: &str, content: &Content) -> Result<StartEnd> {
     }
 }
 
-/// The interpreter in the first line of a script. White space is blanks and tabs alone: a line that ends as in DOS asks
-/// for an interpreter whose name does.
+/// Returns the interpreter in the first line of a script. Only blanks and tabs separate words. With a DOS
+/// line end, the carriage return is part of the interpreter's name, as in the kernel.
 fn interpreter(head: &[u8]) -> Option<String> {
     let blank = |byte: &u8| matches!(byte, b' ' | b'\t');
     let line = head.strip_prefix(b"#!")?.split(|byte| *byte == b'\n').next()?;
     let name = line.split(blank).find(|word| !word.is_empty())?;
-    // Where the line goes on behind what the kernel reads, the name may be cut off.
+    // If the line is longer than the kernel reads, the name may be truncated.
     let whole = head.len() < HEAD || head.contains(&b'\n') || !head.ends_with(name);
     (whole && !name.contains(&0)).then(|| String::from_utf8_lossy(name).into_owned())
 }
 
-/// A path with its control characters as they are written in code: `/bin/sh\r`.
+/// Returns a path with its control characters escaped as in code: `/bin/sh\r`.
 fn shown(path: &str) -> String {
     if path.contains(char::is_control) { format!("{path:?}") } else { path.to_owned() }
 }

@@ -1,7 +1,7 @@
-//! The environment and the folder that an image starts its processes with, as far as dynamic loaders use them.
+//! The environment variables and the working folder of an image's processes, as dynamic loaders use them.
 
-/// The part of an image's configuration that decides where loaders look. Programs with set-uid, for which loaders ignore
-/// it, are none that images name.
+/// The part of an image's configuration that changes where loaders search. Loaders ignore it for set-uid
+/// programs, but images do not start such programs.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct LoaderEnvironment {
     library_path: String,
@@ -10,7 +10,7 @@ pub(super) struct LoaderEnvironment {
 }
 
 impl LoaderEnvironment {
-    /// Makes the surroundings out of `NAME=value` entries and the folder that processes start in; empty means `/`.
+    /// Makes it from `NAME=value` entries and the folder in which processes start. An empty folder means `/`.
     pub(super) fn of(env: &[String], folder: &str) -> Self {
         let value = |name: &str| {
             let mut named = env.iter().rev().filter_map(|entry| entry.split_once('='));
@@ -23,18 +23,18 @@ impl LoaderEnvironment {
         }
     }
 
-    /// `LD_LIBRARY_PATH` as it is written.
+    /// Returns the unchanged value of `LD_LIBRARY_PATH`.
     pub(super) fn library_path(&self) -> &str {
         &self.library_path
     }
 
-    /// The libraries that `LD_PRELOAD` names; glibc's loader and musl's part them at the same places, but for the rarer
-    /// white space that only musl knows.
+    /// Returns the libraries in `LD_PRELOAD`. glibc's loader and musl's split it at the same characters,
+    /// except rarer white space that only musl knows.
     pub(super) fn preload(&self) -> impl Iterator<Item = &str> {
         self.preload.split([' ', ':', '\t', '\n']).filter(|name| !name.is_empty())
     }
 
-    /// A path as a process sees it that starts in the folder of the image.
+    /// Returns a path as a process in the image's folder resolves it.
     pub(super) fn absolute(&self, path: &str) -> String {
         match path.starts_with('/') {
             true => path.to_owned(),

@@ -1,4 +1,4 @@
-//! The symbol versions that a program requires, and the symbols that ask for them.
+//! The symbol versions that a program requires, and the symbols that require them.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use super::elf::View;
 use super::facts::VersionNeed;
 use super::refusal::Refusal;
 
-/// The most versions that one program can require: a version's index has 15 bits.
+/// The maximum number of versions that one program can require: the index of a version has 15 bits.
 const VERSIONS_MAX: usize = 1 << 15;
 
 /// Reads `DT_VERNEED` and, through `DT_VERSYM`, the names of the symbols that are bound to each version.
@@ -30,7 +30,7 @@ where
     Ok(needs)
 }
 
-/// Reads `DT_VERNEED`: the versions, each with its index, and no symbols yet.
+/// Reads `DT_VERNEED`: each version with its index, still without symbols.
 pub(super) fn version_table<'d, Elf, R>(
     view: &View<'d, Elf, R>,
     dynamic: &Dynamic<'d>,
@@ -76,7 +76,8 @@ where
     Ok(needs)
 }
 
-/// Reads `DT_VERDEF`: the versions that the object defines, by index, without the one that stands for its own name.
+/// Reads `DT_VERDEF`: the versions that the object defines, by index. The entry with the object's own name is
+/// left out.
 pub(super) fn version_definitions<'d, Elf, R>(
     view: &View<'d, Elf, R>,
     dynamic: &Dynamic<'d>,
@@ -94,7 +95,7 @@ where
             return Err(bad());
         }
         if definition.vd_flags.get(view.endian).0 & elf::VER_FLG_BASE.0 == 0 {
-            // The first name is the version's; those that follow are the versions before it.
+            // The first name is that of the version. The following names are its predecessors.
             let aux = at.checked_add(definition.vd_aux.get(view.endian).into()).ok_or_else(bad)?;
             let aux: &elf::Verdaux<Endianness> = view.record(aux).ok_or_else(bad)?;
             let name = view.string(dynamic, aux.vda_name.get(view.endian).into())?;
@@ -127,7 +128,8 @@ where
     let versions: &[U16<Endianness>] = view.data.read_slice_at(at, count_here).map_err(|()| bad())?;
     let at = place(symbols, size_of::<Elf::Sym>()).ok_or_else(bad)?;
     let symbols: &[Elf::Sym] = view.data.read_slice_at(at, count_here).map_err(|()| bad())?;
-    // A symbol that is copied into the program (`stdout`, say) is defined there and bound to a version all the same.
+    // A symbol that is copied into the program (`stdout`, for example) is defined there but still bound to a
+    // version.
     for (symbol, version) in symbols.iter().zip(versions) {
         let index = version.get(view.endian) & elf::VERSYM_VERSION;
         if let Some(need) = by_index.get(&index).and_then(|i| needs.get_mut(*i)) {
@@ -137,7 +139,8 @@ where
     Ok(())
 }
 
-/// How many dynamic symbols there are. The dynamic segment does not say: the section headers do, else a hash table.
+/// Returns the number of dynamic symbols. The dynamic segment does not contain it, so it is read from the
+/// section headers or else from a hash table.
 pub(super) fn symbol_count<'d, Elf, R>(view: &View<'d, Elf, R>, dynamic: &Dynamic<'d>) -> Option<u64>
 where
     Elf: FileHeader<Endian = Endianness>,
@@ -150,8 +153,8 @@ where
         return Some(section.sh_size(view.endian).into() / size_of::<Elf::Sym>() as u64);
     }
     if let Some(hash) = dynamic.hash {
-        // The second word is the length of the chains, which is the number of symbols. Words have 64 bits on these two
-        // (System V psABI supplements for s390x and Alpha).
+        // The second word is the length of the chains, which equals the number of symbols. On these two
+        // machines, words have 64 bits (System V psABI supplements for s390x and Alpha).
         let wide = size_of::<Elf::Word>() == 8 && matches!(view.machine, elf::EM_S390 | elf::EM_ALPHA);
         return if wide {
             let words: &[U64<Endianness>] = view.data.read_slice_at(view.offset(hash, 16)?, 2).ok()?;

@@ -1,4 +1,4 @@
-//! The root file system that ships, as loaders see it: ELF files by path, each read once.
+//! The root file system that ships, as loaders read it: ELF files by path, each read once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -8,8 +8,8 @@ use super::packages::{DistroPackage, DistroPackages};
 use super::surroundings::LoaderEnvironment;
 use xtask_oci::{Content, FileKind, Resolved, RootFs};
 
-/// A tree of files to judge programs against. Libraries are read when they are asked for and kept, so that many programs
-/// can be judged against one tree; threads may share it.
+/// A tree of files against which programs are judged. Libraries are read on request and kept, so that many
+/// programs can be judged against one tree. Threads may share it.
 #[derive(Debug)]
 pub struct Tree<'a> {
     name: String,
@@ -21,43 +21,43 @@ pub struct Tree<'a> {
 
 type ReadObject = Result<Arc<Object>, String>;
 
-/// The result of opening the file at a path as an object.
+/// The result of opening a file as an object.
 #[derive(Debug, Clone)]
 pub(super) enum Opened {
-    /// An ELF file at this place of the tree.
+    /// An ELF file, with its path in the tree.
     Object(String, Arc<Object>),
-    /// Something that no loader can read, with its place and the reason.
+    /// A file that no loader can read, with its path and the reason.
     Bad(String, String),
-    /// There is no file at the path.
+    /// No file has this path.
     Missing,
 }
 
 impl<'a> Tree<'a> {
-    /// Makes a tree of these files; `name` is what messages call it, such as `distroless:cc`.
+    /// Makes a tree of these files. `name` is its name in messages, such as `distroless:cc`.
     pub fn new(name: impl Into<String>, files: &'a RootFs) -> Self {
         let surroundings = LoaderEnvironment::default();
         Self { name: name.into(), files, surroundings, objects: Mutex::default(), packages: OnceLock::new() }
     }
 
-    /// Returns the same tree, where processes start with these variables (`NAME=value`) in this folder.
-    /// `LD_LIBRARY_PATH` and `LD_PRELOAD` count.
+    /// Returns the same tree with the environment (`NAME=value`) and the folder in which processes start. Of
+    /// the variables, `LD_LIBRARY_PATH` and `LD_PRELOAD` have an effect.
     #[must_use]
     pub fn starting_with(mut self, env: &[String], folder: &str) -> Self {
         self.surroundings = LoaderEnvironment::of(env, folder);
         self
     }
 
-    /// The name by which messages call the tree.
+    /// Returns the name of the tree in messages.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The files of the tree.
+    /// Returns the files of the tree.
     pub fn files(&self) -> &'a RootFs {
         self.files
     }
 
-    /// The package that brought the file at a path, where the tree says so.
+    /// Returns the package of the file at a path, if the tree has records of packages.
     pub fn package(&self, path: &str) -> Option<&DistroPackage> {
         self.packages().owner(path)
     }
@@ -70,13 +70,13 @@ impl<'a> Tree<'a> {
         self.packages.get_or_init(|| DistroPackages::read(self.files))
     }
 
-    /// The bytes of a small file; none where there is no file that can be read.
+    /// Returns the bytes of a small file, or none if no readable file has this path.
     pub(super) fn text(&self, path: &str) -> Option<Vec<u8>> {
         let (_, content) = self.files.file(path)?;
         content.read().ok().map(std::borrow::Cow::into_owned)
     }
 
-    /// The ELF file that a path leads to through the links of the tree.
+    /// Opens the ELF file at a path. Links are resolved inside the tree.
     pub(super) fn open(&self, path: &str) -> Opened {
         let place = match self.files.resolve(path) {
             Resolved::Found(place) => place,

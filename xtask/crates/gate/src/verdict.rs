@@ -1,4 +1,4 @@
-//! Judges a program against the root file system that ships: what its loader would do there, in words.
+//! Judges a program against the root file system that ships: what its loader would do there.
 
 use std::sync::Arc;
 
@@ -12,8 +12,8 @@ use super::tree::Tree;
 use super::{Object, expect, messages, rules};
 use xtask_triple::{Libc, Triple};
 
-/// Holds a program against its target and the root file system that it is to start in. The findings come in a fixed
-/// order; no finding with [`Severity::Fail`] means that it starts there.
+/// Checks a program against its target and the root file system in which it is to start. The findings come in
+/// a fixed order. If no finding is a [`Severity::Fail`], the program starts there.
 pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
     let facts = &program.facts;
     let mut findings = Vec::new();
@@ -23,7 +23,7 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
     findings.extend(rules::pages(&program.object, triple));
     findings.extend(rules::level(facts.level, limits.level));
     let foreign = findings.iter().any(|f| f.severity == Severity::Fail);
-    // Of another machine, nothing that follows would say more.
+    // For another machine, the following checks would add nothing.
     if facts.kind == Linkage::Dynamic && !foreign {
         match facts.interpreter.as_deref() {
             None => findings.push(rules::nobody_loads(facts)),
@@ -42,8 +42,8 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
     findings
 }
 
-/// Holds a shared library of ours against its target and the root file system that it ships in, where it is at `at`:
-/// whether a program could load it there. `name` is what messages call it.
+/// Checks whether a program could load a shared library of the build from the root file system. The library
+/// lies there at `at`. `name` is its name in messages.
 pub fn check_library_in(
     name: &str,
     library: &Arc<Object>,
@@ -60,7 +60,7 @@ pub fn check_library_in(
     }
     let mut findings: Vec<Finding> = rules::pages(library, triple).into_iter().collect();
     findings.extend(rules::level(library.level, limits.level));
-    // Programs of this target load it: with the loader that they all have, as far as the tree has it.
+    // Programs of this target load the library, with the target's usual loader if the tree has it.
     let interpreter = match triple.libc() {
         Libc::Glibc => expect::glibc_interpreter(triple).map(str::to_owned),
         Libc::Musl => tree.files().below("lib/ld-musl-").next().map(|(path, _)| format!("/{path}")),
@@ -75,7 +75,7 @@ pub fn check_library_in(
     findings
 }
 
-/// What is loaded: a program, or a library.
+/// The object that is judged: a program or a library.
 struct JudgedObject<'a> {
     name: &'a str,
     object: &'a Arc<Object>,
@@ -84,7 +84,7 @@ struct JudgedObject<'a> {
 }
 
 impl JudgedObject<'_> {
-    /// What the loader finds, and does not find.
+    /// Returns the findings about the files that the loader finds or misses.
     fn loads(&self, triple: &Triple, tree: &Tree<'_>, limits: Limits) -> Vec<Finding> {
         let level = limits.level.unwrap_or(Level::V1);
         let closure = Closure::of(self.object, self.at, self.interpreter, tree, level);

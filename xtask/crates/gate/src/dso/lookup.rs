@@ -1,26 +1,28 @@
-//! Which symbols and versions an object has to give. The rules are those of the two loaders: glibc's
-//! elf/dl-lookup.c (`check_match`) and elf/dl-version.c (`match_symbol`), musl's ldso/dynlink.c (`find_sym2`).
+//! Decides which symbols and versions an object defines. The rules are those of the two loaders: glibc's
+//! elf/dl-lookup.c (`check_match`) and elf/dl-version.c (`match_symbol`), musl's ldso/dynlink.c
+//! (`find_sym2`).
 
 use std::borrow::Cow;
 
 use super::{Given, Import, NameRange, Object, SymbolTable};
 
-/// What is looked for in an object.
+/// The kind of a symbol lookup.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VersionQuery<'a> {
     /// The symbol in this version.
     Version(&'a str),
-    /// The symbol, by an object that knows no versions.
+    /// The symbol for an object without versions.
     Plain,
-    /// The symbol, by musl, which does not look at versions.
+    /// The symbol for musl, which ignores versions.
     AnyVersion,
 }
 
-/// Indices below this one mean no version of its own: 0 is local, 1 the object itself (gABI, "Symbol Versioning").
+/// The first index of a defined version. Below it, 0 is local and 1 is the object itself (gABI, "Symbol
+/// Versioning").
 const FIRST_VERSION: u16 = 2;
 
 impl Object {
-    /// The symbols that it takes from other objects, in the order of its symbol table.
+    /// Returns the symbols that it imports from other objects, in the order of its symbol table.
     pub fn imports(&self) -> impl Iterator<Item = Import<'_>> {
         self.symbols.imports.iter().map(|taken| Import {
             name: self.symbols.text(taken.name),
@@ -30,7 +32,7 @@ impl Object {
         })
     }
 
-    /// Whether it gives `symbol` as it is wanted.
+    /// Whether it defines `symbol` for the given lookup.
     pub fn gives(&self, symbol: &str, wanted: VersionQuery<'_>) -> bool {
         let mut versions = 0;
         for given in self.symbols.named(symbol.as_bytes()) {
@@ -39,7 +41,8 @@ impl Object {
                 _ if !self.symbols.versioned => true,
                 VersionQuery::AnyVersion => !given.hidden,
                 VersionQuery::Version(version) => own == Some(version) || (own.is_none() && !given.hidden),
-                // The base version and the one after it; else the only version that is not hidden.
+                // The base version and the first version match. Otherwise the only version that is not hidden
+                // matches.
                 VersionQuery::Plain if given.version <= FIRST_VERSION => true,
                 VersionQuery::Plain => {
                     versions += u32::from(!given.hidden);
@@ -53,12 +56,13 @@ impl Object {
         versions > 0
     }
 
-    /// Whether its symbols have versions, be it but the one that means none.
+    /// Whether it has a table of symbol versions, even one in which no symbol has a version.
     pub(crate) fn has_versioned_symbols(&self) -> bool {
         self.symbols.versioned
     }
 
-    /// Whether the loader accepts it as a library that has `version`: one without versions has them all.
+    /// Whether the loader accepts it as a library with `version`. A library without versions is accepted for
+    /// every version.
     pub fn has_version(&self, version: &str) -> bool {
         self.defines.as_ref().is_none_or(|defines| defines.iter().any(|name| name == version))
     }
@@ -71,7 +75,7 @@ impl SymbolTable {
     }
 
     fn text(&self, name: NameRange) -> &str {
-        // Names were made text when they were read.
+        // Names were checked to be UTF-8 when they were read.
         std::str::from_utf8(self.bytes(name)).unwrap_or_default()
     }
 
@@ -80,14 +84,14 @@ impl SymbolTable {
         self.exports[from..].iter().take_while(move |given| self.bytes(given.name) == name)
     }
 
-    /// Puts the exports into the order in which [`SymbolTable::named`] looks for them.
+    /// Sorts the exports as [`SymbolTable::named`] expects them.
     pub(super) fn sort(&mut self) {
         let mut exports = std::mem::take(&mut self.exports);
         exports.sort_by(|a, b| self.bytes(a.name).cmp(self.bytes(b.name)));
         self.exports = exports;
     }
 
-    /// The place of a name of the string table, which is `table` where all of it is text, else a copy at the end.
+    /// Returns the range of a name in `names`. A name that is not UTF-8 is converted and appended at the end.
     pub(super) fn place(&mut self, at: usize, name: &[u8]) -> Option<NameRange> {
         let place = |at: usize, len: usize| {
             Some(NameRange { at: u32::try_from(at).ok()?, len: u32::try_from(len).ok()? })

@@ -12,7 +12,7 @@ use crate::facts::ElfMachine;
 use crate::refusal::Refusal;
 use crate::{level, symbols};
 
-/// No machine that Linux runs on has larger pages than this, in bytes.
+/// The largest page size, in bytes, of all machines that Linux supports.
 const LARGEST_PAGE: u64 = 1 << 16;
 
 /// Reads an object; `len` is the length of `data` in bytes.
@@ -48,7 +48,7 @@ where
     Ok(object)
 }
 
-/// The versions that are required, and the place of each by its index in the table of versions.
+/// Returns the required versions, and the position of each by its index in the version table.
 fn required<'d, Elf, R>(
     view: &View<'d, Elf, R>,
     dynamic: &Dynamic<'d>,
@@ -59,14 +59,14 @@ where
 {
     let (mut by_index, mut requires) = (BTreeMap::new(), Vec::new());
     for (index, need) in symbols::version_table(view, dynamic)? {
-        // There are at most 2^15 of them.
+        // The table has at most 2^15 versions.
         by_index.insert(index, u32::try_from(requires.len()).unwrap_or(u32::MAX));
         requires.push(Required { library: need.library, version: need.version, weak: need.weak });
     }
     Ok((by_index, requires))
 }
 
-/// Reads the dynamic symbols; false where their number cannot be told.
+/// Reads the dynamic symbols. Returns false if their number is not known.
 fn fill<'d, Elf, R>(
     view: &View<'d, Elf, R>,
     dynamic: &Dynamic<'d>,
@@ -92,7 +92,7 @@ where
         None => None,
     };
     into.names = dynamic.strings.unwrap_or_default().to_vec();
-    // The first symbol is none.
+    // The first entry of a symbol table is never a symbol.
     for (i, symbol) in table.iter().enumerate().skip(1) {
         if !matches!(symbol.st_bind(), elf::STB_GLOBAL | elf::STB_WEAK | elf::STB_GNU_UNIQUE) {
             continue;
@@ -112,7 +112,8 @@ where
         }
         let hidden = version & elf::VERSYM_HIDDEN.0 != 0;
         into.exports.push(Given { name, version: index, hidden });
-        // Data that is copied into the program (`stdout`, say) is defined here, and taken from the library all the same.
+        // Data that is copied into the program (`stdout`, for example) is defined here and still imported
+        // from the library.
         if let Some(required) = by_index.get(&index) {
             into.imports.push(Taken {
                 name,
@@ -125,7 +126,7 @@ where
     Ok(true)
 }
 
-/// Whether a loader may bind to a symbol that is defined (glibc's `check_match`, musl's `OK_TYPES`).
+/// Whether a loader may bind to a defined symbol (glibc's `check_match`, musl's `OK_TYPES`).
 fn given<S: Sym<Endian = Endianness>>(symbol: &S, endian: Endianness) -> bool {
     let value: u64 = symbol.st_value(endian).into();
     let placed = value != 0 || symbol.is_absolute(endian) || symbol.st_type() == elf::STT_TLS;
@@ -153,7 +154,7 @@ where
         pages.align = pages.align.min(align.max(1));
         let address: u64 = load.p_vaddr(view.endian).into();
         let apart = address ^ load.file_range(view.endian).0;
-        // The lowest bit in which the two differ.
+        // The lowest bit in which address and file offset differ.
         pages.fits = pages.fits.min(1 << apart.trailing_zeros().min(16));
     }
     pages

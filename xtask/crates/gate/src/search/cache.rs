@@ -1,34 +1,36 @@
-//! `/etc/ld.so.cache`, format `glibc-ld.so.cache1.1`: sysdeps/generic/dl-cache.h in glibc.
+//! Reads `/etc/ld.so.cache` in the format `glibc-ld.so.cache1.1` (sysdeps/generic/dl-cache.h in glibc).
 
 use crate::facts::Endian;
 
-/// A library that the cache knows.
+/// A library in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct LdCacheEntry {
-    /// The name of the library, as programs ask for it.
+    /// The name of the library, as programs request it.
     pub(super) name: String,
     /// The path of the library's file.
     pub(super) path: String,
-    /// The processors that the library is for, as the field `hwcap` of its entry has them; 0 for all of them.
+    /// The processors that the library is for, in the format of the entry's field `hwcap`; 0 for all.
     pub(super) hwcap: u64,
 }
 
 const MAGIC: &[u8] = b"glibc-ld.so.cache1.1";
-/// What older caches begin with, followed by the new format.
+/// The start of an older cache; the new format may follow it.
 const OLD: &[u8] = b"ld.so-1.7.0";
 const HEADER: usize = 48;
 const ENTRY: usize = 24;
-/// A cache of a whole desktop has some 3000 entries.
+/// The maximum number of entries. The cache of a whole desktop has about 3000.
 const ENTRIES_MAX: usize = 1 << 16;
 
-/// The entries in the cache's order; what is damaged or of another format has none, as for the loader.
+/// Returns the entries in the cache's order. A damaged cache or another format has no entries, as for the
+/// loader.
 pub(super) fn parse(bytes: &[u8], endian: Endian) -> Vec<LdCacheEntry> {
     let word = |at: usize| {
         let word: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
         Some(if endian == Endian::Little { u32::from_le_bytes(word) } else { u32::from_be_bytes(word) })
     };
     let start = if bytes.starts_with(OLD) {
-        // Entries of 12 bytes after a header of 16; what follows is aligned to 8.
+        // An old header has 16 bytes, and an old entry has 12. The new format begins at the next multiple of
+        // 8.
         let count = word(12).map_or(0, |count| count as usize).min(ENTRIES_MAX);
         (16 + 12 * count).next_multiple_of(8)
     } else {

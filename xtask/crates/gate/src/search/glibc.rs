@@ -9,21 +9,22 @@ use crate::level::Level;
 use crate::surroundings::LoaderEnvironment;
 use crate::tree::Tree;
 
-/// glibc's loader, as one tree has it.
+/// glibc's loader in one tree.
 #[derive(Debug)]
 pub(crate) struct GlibcLoader {
-    /// The folders that are compiled into it.
+    /// The folders that are compiled into the loader.
     folders: Vec<String>,
-    /// What `$LIB` stands for.
+    /// The value of `$LIB`.
     lib: String,
     platform: Option<&'static str>,
-    /// Names and paths of `/etc/ld.so.cache`, where there is one. `/etc/ld.so.conf` counts through it alone.
+    /// The entries of `/etc/ld.so.cache`, if it exists. `/etc/ld.so.conf` has an effect only through this
+    /// cache.
     cache: Vec<cache::LdCacheEntry>,
-    /// The folders below `glibc-hwcaps` that count on every machine that is to run the program, best first.
+    /// The folders in `glibc-hwcaps` that all machines can use, the best first.
     levels: Vec<String>,
 }
 
-/// A loader has some 200 KB; a file beyond this size, in bytes, is not searched for folders.
+/// The maximum size in bytes of a loader that is searched for folders. A usual one has about 200 KB.
 const LOADER_MAX: u64 = 16 << 20;
 
 impl GlibcLoader {
@@ -47,7 +48,8 @@ impl GlibcLoader {
         }
     }
 
-    /// What `/etc/ld.so.preload` names: parted by white space and colons, with comments behind `#` (elf/rtld.c).
+    /// Returns the names in `/etc/ld.so.preload`. They are separated by white space and colons; `#` starts a
+    /// comment (elf/rtld.c).
     pub(super) fn preloads(tree: &Tree<'_>) -> Vec<String> {
         let text = tree.text("/etc/ld.so.preload").unwrap_or_default();
         let text = String::from_utf8_lossy(&text).into_owned();
@@ -68,19 +70,20 @@ impl GlibcLoader {
             return path.iter().map(|path| around.absolute(path)).collect();
         }
         let mut folders = Vec::new();
-        // DT_RPATH, of who asks and of all above it, unless who asks has a DT_RUNPATH. An object with both has no
-        // DT_RPATH.
+        // DT_RPATH of the requesting object and of all above it, unless the requesting object has a
+        // DT_RUNPATH. An object with both is treated as if it had no DT_RPATH.
         if asker.object.runpath.is_none() {
             let lists = chain.iter().filter(|above| above.object.runpath.is_none());
             folders.extend(lists.flat_map(|above| self.expand(&above.object.rpath, above.path)));
         }
-        // LD_LIBRARY_PATH; tokens in it are those of the program, and an empty item is the folder that it starts in.
+        // LD_LIBRARY_PATH. Its tokens have the values of the program, and an empty item is the folder in
+        // which the program starts.
         if !around.library_path().is_empty() {
             let tokens = self.tokens(program.path);
             let items = around.library_path().split([':', ';']).filter_map(|item| tokens.expand(item));
             folders.extend(items.map(|item| around.absolute(&item)));
         }
-        // DT_RUNPATH: of who asks alone.
+        // DT_RUNPATH of the requesting object only.
         if let Some(list) = &asker.object.runpath {
             folders.extend(self.expand(list, asker.path));
         }
@@ -95,14 +98,14 @@ impl GlibcLoader {
         found
     }
 
-    /// The places in one folder: those for better processors first.
+    /// Returns the paths in one folder: those for higher processor levels first.
     fn at(&self, folder: &str, name: &str) -> Vec<String> {
         let folder = folder.trim_end_matches('/');
         let better = self.levels.iter().map(|level| format!("{folder}/glibc-hwcaps/{level}/{name}"));
         better.chain([format!("{folder}/{name}")]).collect()
     }
 
-    /// Whether an entry of the cache is for every machine that is to run the program.
+    /// Whether all machines can use an entry of the cache.
     fn counts(&self, entry: &cache::LdCacheEntry) -> bool {
         match entry.path.split_once("/glibc-hwcaps/") {
             Some((_, rest)) => self.levels.iter().any(|level| rest.split('/').next() == Some(level)),
@@ -110,14 +113,14 @@ impl GlibcLoader {
         }
     }
 
-    /// What tokens stand for in an object that was opened by this path.
+    /// Returns the token values for an object that was opened by this path.
     fn tokens<'a>(&'a self, path: &'a str) -> Tokens<'a> {
         Tokens { origin: folder(path), lib: &self.lib, platform: self.platform }
     }
 
     fn expand(&self, list: &[String], path: &str) -> Vec<String> {
         let tokens = self.tokens(path);
-        // A folder that is not absolute is looked for in the folder that the program is started in: nobody knows which.
+        // A relative folder depends on the folder in which the program is started, which is not known.
         list.iter()
             .filter_map(|folder| tokens.expand(folder))
             .filter(|folder| folder.starts_with('/'))
@@ -125,9 +128,9 @@ impl GlibcLoader {
     }
 }
 
-/// The folders that were compiled into a loader: the first longest row of strings that begin and end with `/`. Debian
-/// has `/lib/x86_64-linux-gnu/`, `/usr/lib/x86_64-linux-gnu/`, `/lib/` and `/usr/lib/` there, Fedora `/lib64/` and
-/// `/usr/lib64/` (elf/dl-load.c, `system_dirs`).
+/// Returns the folders that were compiled into a loader: the first of the longest sequences of strings that
+/// begin and end with `/`. On Debian these are `/lib/x86_64-linux-gnu/`, `/usr/lib/x86_64-linux-gnu/`,
+/// `/lib/` and `/usr/lib/`, on Fedora `/lib64/` and `/usr/lib64/` (elf/dl-load.c, `system_dirs`).
 fn compiled_in(loader: &[u8]) -> Option<Vec<String>> {
     let (mut best, mut row): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
     for string in loader.split(|byte| *byte == 0) {
@@ -144,13 +147,14 @@ fn compiled_in(loader: &[u8]) -> Option<Vec<String>> {
     folders.filter(|folders| !folders.is_empty())
 }
 
-/// Where no loader tells: what glibc's own build has.
+/// Returns the default folders of glibc's own build, for a loader that cannot be read.
 fn usual() -> Vec<String> {
     ["/lib64/", "/usr/lib64/", "/lib/", "/usr/lib/"].map(str::to_owned).to_vec()
 }
 
-/// What `$PLATFORM` stands for: `AT_PLATFORM`, as Linux sets it (`ELF_PLATFORM` in arch/*/include/asm/elf.h). On x86-64,
-/// glibc before 2.37 puts the name of a processor there.
+/// Returns the value of `$PLATFORM`: `AT_PLATFORM`, as Linux sets it (`ELF_PLATFORM` in
+/// arch/*/include/asm/elf.h). On x86-64 it is not known, because glibc before 2.37 uses the name of a
+/// processor.
 fn platform(machine: elf::Machine) -> Option<&'static str> {
     (machine == elf::EM_AARCH64).then_some("aarch64")
 }

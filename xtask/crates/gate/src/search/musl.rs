@@ -1,25 +1,25 @@
-//! The search of musl's loader: ldso/dynlink.c, `load_library`, `path_open` and `fixup_rpath`.
+//! The search of musl's loader: `load_library`, `path_open` and `fixup_rpath` in ldso/dynlink.c.
 
 use super::Asker;
 use super::token::folder;
 use crate::surroundings::LoaderEnvironment;
 use crate::tree::Tree;
 
-/// Names that the loader takes for itself when they follow `lib`: it is the whole C library.
+/// After `lib`, these names refer to the loader itself, because it is the whole C library.
 const ITSELF: [&str; 7] = ["c.", "pthread.", "rt.", "m.", "dl.", "util.", "xnet."];
 
-/// The folders that the loader searches where no file says otherwise.
+/// The folders that the loader searches if no file changes them.
 const DEFAULT: &str = "/lib:/usr/local/lib:/usr/lib";
 
-/// musl's loader, as one tree has it: the folders that it searches.
+/// musl's loader in one tree, with the folders that it searches.
 #[derive(Debug)]
 pub(crate) struct Musl {
     folders: Vec<String>,
 }
 
 impl Musl {
-    /// Reads `/etc/ld-musl-<arch>.path`, which stands in for the default folders. Like the loader, it is looked for two
-    /// folders above the interpreter.
+    /// Reads `/etc/ld-musl-<arch>.path`, which replaces the default folders. Like the loader, it searches
+    /// this file in the folder two levels above the interpreter.
     pub(super) fn read(interpreter: &str, tree: &Tree<'_>) -> Self {
         let prefix = folder(folder(interpreter));
         let name = interpreter.rsplit('/').next().unwrap_or_default();
@@ -35,8 +35,9 @@ impl Musl {
         name.strip_prefix("lib").is_some_and(|rest| ITSELF.iter().any(|own| rest.starts_with(own)))
     }
 
-    /// `LD_LIBRARY_PATH`, in which nothing stands for anything else; the search paths of who asks and of all above it,
-    /// `DT_RUNPATH` and `DT_RPATH` alike; then the folders.
+    /// Returns the paths in the folders of `LD_LIBRARY_PATH`, in which tokens have no meaning. Then come the
+    /// search paths of the requesting object and of all above it, with no difference between `DT_RUNPATH` and
+    /// `DT_RPATH`. Last come the default folders.
     pub(super) fn candidates(
         &self,
         name: &str,
@@ -48,7 +49,7 @@ impl Musl {
         let own = chain.iter().flat_map(|asker| {
             let object = asker.object;
             let list = object.runpath.as_ref().unwrap_or(&object.rpath);
-            // One token that it does not know, and the whole list is ignored.
+            // One unknown token makes the loader ignore the whole list.
             let known =
                 list.iter().all(|path| !path.replace("${ORIGIN}", "").replace("$ORIGIN", "").contains('$'));
             let origin = folder(asker.path);

@@ -1,23 +1,24 @@
-//! `$ORIGIN` and its kin in search paths: ld.so(8), "Dynamic string tokens".
+//! `$ORIGIN` and related tokens in search paths: ld.so(8), "Dynamic string tokens".
 
-/// The values that the tokens in a search path stand for.
+/// The values of the tokens in a search path.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Tokens<'a> {
-    /// The folder of the object that has the path.
+    /// The folder of the object that contains the path.
     pub(super) origin: &'a str,
-    /// `lib`, `lib64` or `lib/x86_64-linux-gnu`, as the loader was built.
+    /// `lib`, `lib64` or `lib/x86_64-linux-gnu`, depending on the loader's build.
     pub(super) lib: &'a str,
-    /// The processor, as the loader names it; none where that differs from machine to machine.
+    /// The loader's name of the processor; none if it differs between machines.
     pub(super) platform: Option<&'a str>,
 }
 
-/// The folder that a path lies in.
+/// Returns the folder of a path.
 pub(super) fn folder(path: &str) -> &str {
     path.trim_end_matches('/').rsplit_once('/').map_or("", |(folder, _)| folder)
 }
 
 impl Tokens<'_> {
-    /// Puts in what the tokens stand for; what is no token stays. None where a token stands for nothing certain.
+    /// Replaces the tokens by their values; other text stays. Returns none if the value of a token is not
+    /// known.
     pub(super) fn expand(&self, path: &str) -> Option<String> {
         let known = [("ORIGIN", Some(self.origin)), ("LIB", Some(self.lib)), ("PLATFORM", self.platform)];
         let mut out = String::new();
