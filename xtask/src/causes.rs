@@ -1,7 +1,8 @@
-//! Why a build failed, from what Cargo, compilers, linkers and build scripts say: their own line that tells, the package it is
-//! about, and for known causes what is behind it and what mends it. Pure.
+//! Finds out why a build failed, from the output of Cargo, compilers, linkers and build scripts. The result
+//! is the most informative line, the package that failed, and for a known cause its explanation and fix.
+//! Pure.
 //!
-//! `excerpt` finds the words that belong to the first error; the rules of `rules` read them.
+//! `excerpt` finds the lines that belong to the first error; the rules in `rules` read them.
 
 mod excerpt;
 mod packages;
@@ -13,36 +14,36 @@ pub use tools::{ToolUse, required};
 use excerpt::Excerpt;
 use xtask_triple::Triple;
 
-/// What the words of a failed build do not say of it.
+/// The facts about a failed build that its output does not contain.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildSetting<'a> {
-    /// The target that was built for.
+    /// The target of the build.
     pub target: &'a Triple,
-    /// The C compiler is musl's wrapper of gcc, which has the headers of musl and no others.
+    /// Whether the C compiler is musl's wrapper of gcc, which has only the headers of musl.
     pub musl_gcc: bool,
 }
 
-/// What was found out of a failed build.
+/// The result of reading the output of a failed build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Diagnosis {
-    /// The package whose build failed: `ring 0.17.14`, or a name alone where no more is said.
+    /// The package whose build failed: `ring 0.17.14`, or only its name if the output has no version.
     pub package: Option<String>,
     /// The line of the tool that failed.
     pub line: String,
-    /// What is behind it.
+    /// The known cause, if a rule matched.
     pub cause: Option<Cause>,
 }
 
 /// A known cause of failed builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
-    /// What is behind the tool's words, one line.
+    /// The explanation of the tool's message, in one line.
     pub why: String,
-    /// What mends it, one line.
+    /// The fix, in one line.
     pub help: String,
 }
 
-/// Reads what a failed build said.
+/// Reads the output of a failed build.
 pub fn diagnose(words: &str, setting: &BuildSetting<'_>) -> Diagnosis {
     let excerpt = Excerpt::of(words);
     let found = rules::RULES.iter().find_map(|rule| {
@@ -57,7 +58,7 @@ pub fn diagnose(words: &str, setting: &BuildSetting<'_>) -> Diagnosis {
 }
 
 impl Diagnosis {
-    /// The line for a summary of many jobs.
+    /// Returns the line for a summary of many jobs.
     pub fn headline(&self) -> String {
         match &self.package {
             Some(package) => format!("{package}: {}", self.line),

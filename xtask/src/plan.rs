@@ -1,5 +1,5 @@
-//! The plan: every job with its decision and the reason for it. A pure function of targets.toml, of what was found on
-//! this machine, and of what was asked; `cargo xtask plan` prints the whole of it.
+//! The plan: every job, with its decision and the reason for it. It is a pure function of targets.toml, the
+//! findings on this machine and the request. `cargo xtask plan` prints the whole plan.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -20,18 +20,18 @@ mod refuse;
 use decide::OneTarget;
 pub(crate) use decide::is_static;
 
-/// What the command line asks for.
+/// The request of the command line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PlanRequest {
-    /// `--target`, in order; all of targets.toml where empty.
+    /// The targets of `--target`, in order. If empty, all targets of targets.toml.
     pub targets: Vec<Triple>,
-    /// `--mode`; each target's own choice where none.
+    /// The mode of `--mode`. If none, each target's own choice.
     pub mode: Option<ModeRequest>,
-    /// `--strict`: a fallback is an error.
+    /// Whether `--strict` is set: a fallback is an error.
     pub strict: bool,
-    /// `--locked`: any other toolchain than the locked one is an error.
+    /// Whether `--locked` is set: a toolchain other than the locked one is an error.
     pub locked: bool,
-    /// `--providers`; all where none.
+    /// The providers of `--providers`. If none, all providers.
     pub providers: Option<Vec<Provider>>,
 }
 
@@ -47,18 +47,18 @@ pub enum ModeRequest {
 }
 
 impl PlanRequest {
-    /// Whether a run that asks for this builds a target.
+    /// Returns whether a run with this request builds a target.
     pub fn wants(&self, target: &Triple) -> bool {
         self.targets.is_empty() || self.targets.contains(target)
     }
 
-    /// The targets of an image that are built, and those that `--target` leaves out.
+    /// Splits the targets of an image into those that are built and those that `--target` leaves out.
     pub fn split<'i>(&self, image: &'i Image) -> (Vec<&'i ImageTarget>, Vec<&'i ImageTarget>) {
         image.targets.iter().partition(|target| self.wants(&target.triple))
     }
 }
 
-/// What was found on this machine for the targets of a run.
+/// The findings on this machine for the targets of a run.
 #[derive(Debug, Clone)]
 pub struct Findings {
     /// The triple of this machine.
@@ -69,15 +69,16 @@ pub struct Findings {
     pub stds: BTreeMap<Triple, StdState>,
     /// The runner of each target.
     pub runners: BTreeMap<Triple, Runner>,
-    /// The providers for which setup could install something for each target that is not here yet.
+    /// For each target, the providers for which setup could install something that is not on this machine
+    /// yet.
     pub obtainable: BTreeMap<Triple, BTreeSet<Provider>>,
-    /// `rust-lld`, where it was found.
+    /// The path of `rust-lld`, if it was found.
     pub rust_lld: Option<PathBuf>,
-    /// The host's own C driver, which rustc links host programs with.
+    /// The host's own C driver, with which rustc links host programs.
     pub host_cc: Option<PathBuf>,
-    /// What the user set for each target.
+    /// The user's settings for each target.
     pub user: BTreeMap<Triple, UserSettings>,
-    /// The wrapper of rustc that Cargo is told to use and that is not here.
+    /// The wrapper of rustc that Cargo is configured to use, if it is missing.
     pub absent_wrapper: Option<Lack>,
 }
 
@@ -86,42 +87,44 @@ pub struct Findings {
 pub enum StdState {
     /// The std is on this machine and can be used.
     Ready(StdUse),
-    /// `setup` can get it; the text says how.
+    /// `setup` can install it; the text describes how.
     Obtainable(String),
-    /// Nothing here can get it; the text says why and what would.
+    /// `setup` cannot install it; the text gives the reason and a remedy.
     Absent(String),
 }
 
-/// A std that can be used, and the rustc it belongs to.
+/// A usable std and the rustc to which it belongs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StdUse {
-    /// Where it comes from: `rustc` (its own sysroot), `built` (our cache).
+    /// The origin: `rustc` (its own sysroot) or `built` (the cache of xtask).
     pub provider: &'static str,
     /// The path of the rustc that the std belongs to.
     pub rustc: PathBuf,
     /// The version of that rustc, such as `1.95.0`.
     pub version: String,
-    /// What tells two builds of one version apart: its commit, or its version where it says none.
+    /// The text that distinguishes two builds of one version: the commit of rustc, or its version if it does
+    /// not print a commit.
     pub identity: String,
-    /// `--sysroot`, where the std is not in the compiler's own.
+    /// The value of `--sysroot`, if the std is not in the compiler's own sysroot.
     pub sysroot: Option<PathBuf>,
-    /// The folder that its libraries for the target lie in.
+    /// The folder of its libraries for the target.
     pub libraries: PathBuf,
-    /// Where the std's source lies if it is installed, and what stands for it in programs. Where a path is remapped,
-    /// rustc writes the source's own place into what it compiles from it, if that place is there.
+    /// The folder of the std's source if it is installed, and the path that replaces it in programs. Even if
+    /// a path is remapped, rustc writes the folder of the source into code that it compiles from it, if that
+    /// folder exists.
     pub source: (PathBuf, String),
-    /// The std brings start files and a C library of its own (musl).
+    /// Whether the std contains start files and a C library of its own (musl).
     pub self_contained: bool,
 }
 
-/// Everything that the run is to do, and the targets that it cannot build.
+/// The jobs of a run, and the targets that it cannot build.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
     /// The jobs, in the order of targets.toml and of its modes.
     pub jobs: Vec<Job>,
-    /// Targets that nothing on this machine can build.
+    /// Targets that cannot be built on this machine.
     pub skipped: Vec<Skipped>,
-    /// The targets that were asked for, as [`PlanRequest::targets`].
+    /// The requested targets, as in [`PlanRequest::targets`].
     pub asked: Vec<Triple>,
 }
 
@@ -130,7 +133,7 @@ pub struct Plan {
 pub struct Skipped {
     /// The triple of the target that is left out.
     pub target: Triple,
-    /// Why, and what would change it.
+    /// The reason, and how to change it.
     pub reason: String,
 }
 
@@ -139,13 +142,13 @@ pub struct Skipped {
 pub struct Job {
     /// The target with its settings.
     pub target: Target,
-    /// The OCI platform of the target; none where it has none.
+    /// The OCI platform of the target; none if it has none.
     pub platform: Option<Platform>,
-    /// The mode that the program is built in.
+    /// The mode in which the program is built.
     pub mode: Mode,
-    /// What was asked for: `auto` or a mode's name.
+    /// The requested mode: `auto` or a mode's name.
     pub requested: String,
-    /// Why it is not the first mode.
+    /// The reason, if the mode is not the first one.
     pub fallback: Option<Fallback>,
     /// The C toolchain; none in a mode that needs no C.
     pub toolchain: Option<Toolchain>,
@@ -153,38 +156,38 @@ pub struct Job {
     pub linker: Option<Linker>,
     /// The std that the program is built with.
     pub std: Option<StdUse>,
-    /// How the program is run on this machine.
+    /// The way in which the program is run on this machine.
     pub runner: Runner,
-    /// What the user set for the target.
+    /// The user's settings for the target.
     pub user: UserSettings,
-    /// The flags, the user's own and those of targets.toml, that ask for a processor of x86-64.
+    /// The flags of the user and of targets.toml that select an x86-64 processor.
     pub processors: Vec<ProcessorFlag>,
-    /// The names of the images that the program goes into.
+    /// The names of the images that contain the program.
     pub images: Vec<String>,
-    /// What it lacks on this machine, without which it cannot be built yet.
+    /// The things missing on this machine without which the program cannot be built.
     pub lacks: Vec<Lack>,
 }
 
 /// Something that a job lacks on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lack {
-    /// What is missing or wrong, in words.
+    /// A description of what is missing or wrong.
     pub what: String,
-    /// What mends it.
+    /// The way to fix it.
     pub mend: Mend,
 }
 
-/// What mends a lack.
+/// The way to fix a lack.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mend {
-    /// `cargo xtask setup` does, which looks for the same lacks.
+    /// `cargo xtask setup` fixes it. Setup looks for the same lacks.
     Setup,
-    /// A person does, to the machine: the text says how.
+    /// A person must change the machine; the text describes how.
     Machine(String),
 }
 
 impl Lack {
-    /// A lack that setup mends.
+    /// Makes a lack that setup can fix.
     pub fn of_setup(what: impl Into<String>) -> Self {
         Self { what: what.into(), mend: Mend::Setup }
     }
@@ -193,13 +196,13 @@ impl Lack {
 /// A mode that was not the first choice.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Fallback {
-    /// The mode that would have been built.
+    /// The mode that was the first choice.
     pub from: String,
-    /// The fixed code that labels carry: `no-c-toolchain`, `no-c++-toolchain`, `no-dlopen`.
+    /// The fixed code for labels: `no-c-toolchain`, `no-c++-toolchain`, `no-dlopen`.
     pub reason: &'static str,
-    /// What was tried and what was found, a line each.
+    /// What was tried and found, one line each.
     pub tried: Vec<String>,
-    /// Why setup could not get what is missing; none where it can.
+    /// Why setup cannot install what is missing; none if it can.
     #[serde(skip)]
     pub beyond_setup: Option<String>,
 }
@@ -215,12 +218,12 @@ impl Job {
         !self.mode.compiles()
     }
 
-    /// Returns what it lacks, in one line.
+    /// Returns everything that the job lacks, in one line.
     pub fn lacking(&self) -> String {
         self.lacks.iter().map(|lack| lack.what.as_str()).collect::<Vec<_>>().join("; ")
     }
 
-    /// What the user named for the job and what is used in its place, a line each.
+    /// Returns one line for each tool that the user named for the job and that another one replaces.
     pub fn replaced(&self) -> Vec<String> {
         let absent = self.user.linker.as_ref().filter(|user| user.linker.is_none());
         let line = |user: &UserLinker| {
@@ -245,7 +248,7 @@ impl Job {
 /// Makes the plan.
 ///
 /// # Errors
-/// [`xtask_files::error::ExitKind::Usage`] where a mode is asked for that targets.toml does not have.
+/// [`xtask_files::error::ExitKind::Usage`] if the request names a mode that targets.toml does not have.
 pub fn plan(config: &Config, findings: &Findings, request: &PlanRequest) -> Result<Plan> {
     if let Some(ModeRequest::Named(name)) = &request.mode {
         named(config, name)?;
@@ -261,7 +264,8 @@ pub fn plan(config: &Config, findings: &Findings, request: &PlanRequest) -> Resu
     Ok(plan)
 }
 
-/// The targets of a run: those asked for, with the settings of targets.toml or the defaults, else all of them.
+/// Returns the targets of a run: the requested ones, with the settings of targets.toml or the defaults, or
+/// else all of targets.toml.
 pub fn targets(config: &Config, asked: &[Triple]) -> Vec<Target> {
     if asked.is_empty() {
         return config.targets.clone();
@@ -272,16 +276,17 @@ pub fn targets(config: &Config, asked: &[Triple]) -> Vec<Target> {
     asked.map(|t| known(t).unwrap_or_else(|| Target::with_defaults(t.clone()))).collect()
 }
 
-/// The command that gets what the targets of a run lack. Those of `--target` are named: targets.toml need not have them,
-/// and without names setup looks at those of targets.toml.
+/// Returns the setup command that installs what the targets of a run lack. It names the targets of
+/// `--target`, because targets.toml may not contain them, and setup without arguments examines only the
+/// targets of targets.toml.
 pub fn setup_command(asked: &[Triple]) -> String {
     asked.iter().fold("cargo xtask setup".to_owned(), |line, triple| format!("{line} {triple}"))
 }
 
-/// The mode of this name.
+/// Returns the mode of this name.
 ///
 /// # Errors
-/// [`xtask_files::error::ExitKind::Usage`] where there is none, with those that there are.
+/// [`xtask_files::error::ExitKind::Usage`] if there is no such mode; the error lists the modes.
 pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     config.modes.iter().find(|m| m.name == name).ok_or_else(|| {
         let names: Vec<&str> = config.modes.iter().map(|m| m.name.as_str()).collect();
@@ -290,7 +295,7 @@ pub fn named<'c>(config: &'c Config, name: &str) -> Result<&'c Mode> {
     })
 }
 
-/// The glibc floor of a target as text.
+/// Returns the minimum glibc version of a target as text.
 pub fn floor(target: &Target) -> Option<String> {
     target.glibc.as_ref().map(GlibcVersion::to_string)
 }

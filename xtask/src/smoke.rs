@@ -1,6 +1,6 @@
-//! The smoke run of images: each platform of each image is started once, exactly as it was packed, read-only, without a
-//! network and as its own user. By Docker or podman where one answers, else in namespaces of its own, with qemu for
-//! other architectures.
+//! The smoke run of images. Each platform of each image is started once, exactly as it was packed, read-only,
+//! without a network and as its own user. Docker or podman runs it if one answers. Otherwise it runs in
+//! namespaces, with qemu for other architectures.
 
 use std::path::Path;
 use std::time::Duration;
@@ -35,20 +35,20 @@ pub use qemu::Emulator;
 
 use runners::Runners;
 
-/// How long a container may run, its start included; then it is ended.
+/// How long a container may run, including its start, before it is ended.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Why something could not run an image. What the image itself is to blame for is no reason of these.
+/// Why a runner could not run an image. A fault of the image itself is reported by [`Cannot::Image`] only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cannot {
-    /// The engine's own words where it did not take or start the image, and whose fault that is, they alone tell; the next
-    /// may do better.
+    /// The engine did not accept or start the image. Only this message of the engine shows what is at fault,
+    /// and another runner may succeed.
     Engine(String),
-    /// The engine's own words about the image, which it could not start.
+    /// The engine says that the image is at fault; its message.
     Image(String),
     /// The kernel does not run programs of this architecture.
     Foreign(String),
-    /// No way into namespaces of its own.
+    /// There is no way to make namespaces.
     Namespaces(String),
 }
 
@@ -62,51 +62,52 @@ impl Cannot {
 /// The result of the smoke run of one platform of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ran {
-    /// The tool that ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
+    /// The tool that ran it: `docker`, `podman`, `unshare`, `bwrap`. The last two may be followed by `+qemu`.
     pub runner: Option<String>,
     /// The result of the smoke run.
     pub smoke: Smoke,
-    /// Why something else ran it than the engine that answers, which is what its users will have.
+    /// Why the answering engine did not run it. Users of the image will use such an engine.
     pub objection: Option<Objection>,
 }
 
-/// A run of one image.
+/// A request to run one image.
 #[derive(Debug, Clone, Copy)]
 pub struct SmokeRequest<'a> {
     /// The image whose program is started.
     pub image: &'a Saved,
     /// The platform that the image is for.
     pub platform: &'a Platform,
-    /// Whether the image needs an emulator, since this machine's processor does not run it.
+    /// Whether the image needs an emulator, because this machine's processor cannot run it.
     pub foreign: bool,
     /// Arguments after the entrypoint.
     pub args: &'a [String],
-    /// The text to look for in all that the program prints.
+    /// The text to look for in the output of the program.
     pub wanted: Option<&'a str>,
-    /// A folder for what the run needs on disk.
+    /// A folder for the files of the run.
     pub folder: &'a Path,
     /// How long the run may take.
     pub limit: Duration,
 }
 
 impl SmokeRequest<'_> {
-    /// Within which bounds the program is run, and what is looked for.
+    /// Returns the limits of the run and the text to look for.
     fn capture(&self) -> Capture<'_> {
         Capture::within(self.limit).at_most(SMOKE_MOST).finding(self.wanted)
     }
 }
 
-/// What a program printed, the line that says what was run, and the name of what ran it; or why nothing was run.
+/// The output of a program, the line that shows what was run, and the name of the runner. Or the reason why
+/// nothing was run.
 type Started = std::result::Result<(Output, String, String), Cannot>;
 
-/// Where images are run.
+/// The context in which images are run.
 #[derive(Debug, Clone, Copy)]
 pub struct SmokeContext<'a> {
-    /// target/dist, where the images are.
+    /// `target/dist`, the folder of the images.
     pub dist: &'a Path,
-    /// A folder for what a run unpacks. Nobody else uses it meanwhile.
+    /// A folder in which a run unpacks files. No other run uses it meanwhile.
     pub work: &'a Path,
-    /// Where passed runs are remembered.
+    /// The folder in which passed runs are remembered.
     pub memo: &'a Path,
     /// How long a run may take: [`LIMIT`].
     pub limit: Duration,
@@ -116,7 +117,7 @@ pub struct SmokeContext<'a> {
     pub ui: &'a Ui,
 }
 
-/// One platform of an image that is to be started.
+/// One platform of an image that has to be started.
 #[derive(Debug, Clone, Copy)]
 pub struct PlatformStart<'a> {
     /// The name of the image.
@@ -133,16 +134,16 @@ pub struct PlatformStart<'a> {
     pub args: &'a [String],
     /// The result that targets.toml expects of the smoke run.
     pub expect: &'a ImageSmoke,
-    /// The stack that the program asks for in bytes; none where that is not known.
+    /// The stack size that the program asks for, in bytes; none if it is not known.
     pub stack: Option<u64>,
 }
 
-/// Images, each with its platforms.
+/// Images, each with a list of its platforms.
 pub type Grouped<I, P> = Vec<(I, Vec<P>)>;
 
-/// Runs all platforms of all images, side by side; those that are known to have passed, as they are and here, not again.
-/// Each image comes with its platforms, and each platform goes back with what came of it. `start` says what is to be run.
-/// The caller holds the lock of the output folder, as whoever has staged images does.
+/// Runs all platforms of all images in parallel. A platform that is known to have passed on this machine,
+/// unchanged, is not run again. The result has each platform with its outcome. `start` describes how to start
+/// a platform. The caller holds the lock of the output folder, as every holder of staged images does.
 ///
 /// # Errors
 /// An image cannot be read back or unpacked. An image that fails is in [`Ran::smoke`].
@@ -157,7 +158,7 @@ pub fn images<I: Send + Sync, P: Send + Sync>(
     });
     let shown: Vec<String> = titles.collect();
     if !shown.is_empty() {
-        // Runs that were killed left theirs; the caller holds the lock of the workspace.
+        // Killed runs may have left files. The caller holds the lock of the workspace.
         extract::remove(site.work);
     }
     let runners = Runners::new(site)?;
@@ -207,7 +208,7 @@ impl PlatformStart<'_> {
     }
 }
 
-/// A platform as a part of a path: `linux-arm64-v8`.
+/// Returns a platform as a part of a path: `linux-arm64-v8`.
 fn place(platform: &Platform) -> String {
     platform.to_string().replace('/', "-")
 }

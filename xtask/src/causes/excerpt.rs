@@ -1,26 +1,27 @@
-//! The words of a failed build that belong to its first error, and the line among them that tells most.
+//! Finds the lines of a failed build that belong to its first error, and the most informative one among them.
 
 use crate::cargo::messages::first_error;
 
-/// What belongs to the first error of a build.
+/// The lines that belong to the first error of a build.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Excerpt {
     /// The package that failed.
     pub(super) package: Option<String>,
-    /// The lines of the error, without the indentation and the labels that Cargo and `cc` put in front.
+    /// The lines of the error, without the indentation and the labels that Cargo and `cc` add.
     pub(super) lines: Vec<String>,
-    /// The line that tells most.
+    /// The most informative line.
     pub(super) line: String,
 }
 
-/// Cargo's begin of an error about a build script.
+/// The text with which Cargo begins an error about a build script.
 const SCRIPT: &str = "error: failed to run custom build command for `";
-/// rustc's begin of an error about linking.
+/// The text with which rustc begins an error about linking.
 const LINKING: &str = "error: linking with `";
-/// Cargo's last words about a package.
+/// The text with which Cargo begins its last message about a package.
 const COULD_NOT: &str = "error: could not compile `";
 
-/// What lines of tools that fail hold, those first that tell more. Everything is asked of a line in small letters.
+/// Texts in the error lines of tools, the most informative first. They are compared with the line in lower
+/// case.
 const TELLING: [&str; 10] = [
     "fatal error:",
     "cmake error",
@@ -34,7 +35,7 @@ const TELLING: [&str; 10] = [
     "no such file or directory",
 ];
 
-/// What only says that something else failed.
+/// Texts of lines that only report that something else failed.
 const SECONDARY: [&str; 5] = [
     "error occurred in cc-rs",
     "collect2: error: ld returned",
@@ -44,7 +45,7 @@ const SECONDARY: [&str; 5] = [
 ];
 
 impl Excerpt {
-    /// Finds it.
+    /// Finds the excerpt in the output of a build.
     pub(super) fn of(words: &str) -> Self {
         let lines: Vec<&str> = words.lines().collect();
         let first = lines.iter().position(|line| line.trim_start().starts_with("error"));
@@ -65,25 +66,25 @@ impl Excerpt {
         }
         let package = could_not().map(str::to_owned);
         let line = match head.starts_with(LINKING) {
-            // The command itself may be thousands of words.
+            // The command line alone may have thousands of words.
             true => telling(&own[1..]).unwrap_or_else(|| head.to_owned()),
             false => head.to_owned(),
         };
         Self { package, lines: own, line }
     }
 
-    /// The first line for which something is found.
+    /// Returns the first line for which `find` returns a value, with that value.
     pub(super) fn find<T>(&self, find: impl Fn(&str) -> Option<T>) -> Option<(String, T)> {
         self.lines.iter().find_map(|line| Some((line.clone(), find(line)?)))
     }
 }
 
-/// Whether a line begins another message of Cargo or rustc: these stand at the begin of the line.
+/// Returns whether a line begins another message of Cargo or rustc. Such messages are not indented.
 fn begins(line: &str) -> bool {
     line.starts_with("error") || line.starts_with("warning")
 }
 
-/// A line without what Cargo, rustc and the crate `cc` put in front of a tool's own words.
+/// Returns a line without the text that Cargo, rustc and the crate `cc` put in front of a tool's message.
 fn stripped(line: &str) -> String {
     let mut line = line.trim();
     for label in ["= note:", "cargo:warning=", "cargo::warning="] {
@@ -92,12 +93,12 @@ fn stripped(line: &str) -> String {
     line.to_owned()
 }
 
-/// The text up to the next backtick.
+/// Returns the text up to the next backtick.
 fn quoted(text: &str) -> Option<&str> {
     text.split_once('`').map(|(text, _)| text)
 }
 
-/// `ring v0.17.14 (/path)` as `ring 0.17.14`.
+/// Returns `ring 0.17.14` for `ring v0.17.14 (/path)`.
 fn named(package: &str) -> String {
     let mut words = package.split(' ');
     let name = words.next().unwrap_or_default();
@@ -107,7 +108,7 @@ fn named(package: &str) -> String {
     }
 }
 
-/// The line of a tool that tells most, of those that are no command.
+/// Returns the most informative line of a tool. Lines that are commands are left out.
 fn telling(lines: &[String]) -> Option<String> {
     let small: Vec<(String, &String)> = lines
         .iter()
@@ -125,7 +126,8 @@ fn telling(lines: &[String]) -> Option<String> {
     })
 }
 
-/// The message of a panic: on the line after the one with its place, or on the same in old versions of Rust.
+/// Returns the message of a panic. It follows the line with the panic's place; old versions of Rust print
+/// both on one line.
 fn panicked(lines: &[String]) -> Option<String> {
     let at = lines.iter().position(|line| line.starts_with("thread '") && line.contains("panicked at"))?;
     lines.get(at + 1).filter(|line| !line.starts_with("note:")).or(lines.get(at)).cloned()

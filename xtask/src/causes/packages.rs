@@ -1,7 +1,7 @@
-//! Which packages of Debian have the headers and libraries that builds ask for most. Others have their names in common with
-//! what they hold often enough that the search for a package is proposed.
+//! The Debian packages with the headers and libraries that builds ask for most. Other packages often have a
+//! name similar to their header or library, so the help suggests a search.
 
-/// The first folder or file of a header, or the name of a library, with the package that has it.
+/// The first folder or file of a header's path, or the name of a library, with its package.
 const KNOWN: [(&str, &str); 24] = [
     ("openssl", "libssl-dev"),
     ("ssl", "libssl-dev"),
@@ -29,7 +29,8 @@ const KNOWN: [(&str, &str); 24] = [
     ("alsa", "libasound2-dev"),
 ];
 
-/// What to do about a header or library that this machine does not have, for a build that links with what it has.
+/// Returns how to install a header or library that is missing on this machine, for a build that links with
+/// this machine's libraries.
 pub(super) fn get(name: &str) -> String {
     let first = name.split('/').next().unwrap_or(name);
     match KNOWN.iter().find(|(known, _)| *known == first) {
@@ -41,7 +42,7 @@ pub(super) fn get(name: &str) -> String {
     }
 }
 
-/// The word of a file's name that a search may find.
+/// Returns the part of a file's name to search for.
 fn stem(name: &str) -> &str {
     name.split('.').next().unwrap_or(name)
 }

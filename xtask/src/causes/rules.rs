@@ -1,28 +1,28 @@
-//! Known causes of failed builds, a rule for each: how the words of tools show it, what is behind it, what mends it. The first
-//! that applies is said.
+//! Rules for known causes of failed builds. Each rule recognises messages of tools, and gives the cause and
+//! the fix. The first matching rule is reported.
 
 use super::excerpt::Excerpt;
 use super::{BuildSetting, packages, tools};
 use xtask_triple::Libc;
 
-/// A known cause.
+/// A rule for a known cause.
 pub(super) struct Rule {
-    /// Its name, for tests.
+    /// The name of the rule, for tests.
     #[cfg_attr(not(test), expect(dead_code, reason = "every rule has a test of its name"))]
     pub(super) name: &'static str,
-    /// Finds it in what a build said.
+    /// Searches the output of a build for the cause.
     pub(super) find: fn(&Excerpt, &BuildSetting<'_>) -> Option<RuleMatch>,
 }
 
-/// What a rule found.
+/// The result of a matching rule.
 pub(super) struct RuleMatch {
-    /// The line of the tool that shows it.
+    /// The line of the tool that shows the cause.
     pub(super) line: String,
     pub(super) why: String,
     pub(super) help: String,
 }
 
-/// The rules, those first that know more.
+/// All rules, the most specific first.
 pub(super) const RULES: &[Rule] = &[
     Rule { name: "slim LTO objects", find: slim_lto },
     Rule { name: "kernel headers", find: kernel_headers },
@@ -41,7 +41,7 @@ fn found((line, (why, help)): (String, (String, String))) -> RuleMatch {
     RuleMatch { line, why, help }
 }
 
-/// gcc with `-flto` writes objects without machine code, which only gcc's own linker plug-in reads.
+/// gcc with `-flto` writes objects without machine code. Only gcc's own linker plug-in can read them.
 fn slim_lto(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
     let shows = |line: &str| {
         let slim = line.contains("plugin needed to handle lto object")
@@ -56,7 +56,7 @@ fn slim_lto(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
     words.find(shows).map(found)
 }
 
-/// Folders of the headers that the kernel's package brings.
+/// The folders of the headers in the kernel's package.
 const KERNEL: [&str; 9] =
     ["linux/", "asm/", "asm-generic/", "mtd/", "rdma/", "scsi/", "sound/", "drm/", "xen/"];
 
@@ -82,10 +82,11 @@ fn kernel_headers(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMat
     words.find(shows).map(found)
 }
 
-/// Where distributions have the libraries of the machine itself.
+/// The folders in which distributions keep the libraries of the host.
 const HOST_FOLDERS: [&str; 5] = ["/usr/lib/", "/lib/", "/usr/local/lib/", "/lib64/", "/usr/lib64/"];
 
-/// A file in a folder of the host's libraries that a line names; such of cross compilers lie elsewhere (`/usr/<triple>/lib`).
+/// Returns a file in a library folder of the host that a line names. Cross compilers keep their libraries
+/// elsewhere (`/usr/<triple>/lib`).
 fn host_file(line: &str) -> Option<&str> {
     let mut words = line.split([' ', '`', '\'', '"', '(']).map(|word| word.trim_end_matches([':', ',']));
     words.find(|word| {
@@ -112,7 +113,7 @@ fn host_folder(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch>
     words.find(shows).map(found)
 }
 
-/// What only glibc's headers and archives ask for.
+/// Symbols to which only code compiled with glibc's headers or archives refers.
 const OF_GLIBC: [&str; 10] = [
     "__fprintf_chk",
     "__printf_chk",
@@ -172,7 +173,7 @@ fn missing_tool(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
 
 fn missing_pc(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch> {
     let shows = |line: &str| {
-        // The words of the crate pkg-config, and of the program.
+        // Messages of the crate pkg-config, and of the program.
         let rest = line.strip_prefix("The system library `").and_then(|rest| rest.split_once('`'));
         let of_crate = rest.filter(|(_, rest)| rest.contains("was not found")).map(|(name, _)| name);
         let of_program = || {
@@ -187,7 +188,8 @@ fn missing_pc(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch> 
     words.find(shows).map(found)
 }
 
-/// What to do about a library: that of this machine serves builds for this machine alone.
+/// Returns what to do about a missing library. A library of this machine can only be used in builds for this
+/// machine.
 fn libraries(name: &str, setting: &BuildSetting<'_>) -> String {
     match setting.target.libc() {
         Libc::Musl => format!(
@@ -202,7 +204,7 @@ fn libraries(name: &str, setting: &BuildSetting<'_>) -> String {
     }
 }
 
-/// The header that a compiler does not find, by the words of gcc and of clang.
+/// Returns the header that a compiler does not find, judging by the messages of gcc and of clang.
 fn header(line: &str) -> Option<&str> {
     let (_, rest) = line.split_once("fatal error: ")?;
     let gcc = rest.strip_suffix(": No such file or directory");
@@ -293,7 +295,8 @@ mod tests {
         diagnose(words, &BuildSetting { target: &Triple::parse(target), musl_gcc })
     }
 
-    /// What each rule makes of real words of tools: the rule, the words, the target, and parts of why and help.
+    /// Checks the result of each rule for real messages of tools: the rule, the message, the target, and
+    /// parts of why and help.
     #[test]
     fn every_rule_knows_its_words() {
         let cases: &[(&str, String, &str, &str, &str)] = &[
@@ -345,7 +348,7 @@ mod tests {
         for words in [
             "error[E0308]: mismatched types\n\nerror: could not compile `a`\n".to_owned(),
             linking("/usr/bin/ld: x.o: undefined reference to `foo'"),
-            // Of glibc's own target that is no sign.
+            // If the target itself is glibc's, this symbol is not a sign of the cause.
             linking("undefined reference to `__memcpy_chk'").replace("app", "a"),
             String::new(),
         ] {

@@ -1,30 +1,30 @@
-//! Programs that build scripts start and that are not part of any toolchain: how their absence shows in what a build says, which
-//! packages use them, and how to get them.
+//! Programs that build scripts start and that are not part of a toolchain: the messages that show their
+//! absence, the packages that use them, and how to install them.
 
 use std::collections::BTreeSet;
 
 /// A program that build scripts use.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct BuildTool {
-    /// What it is called in messages.
+    /// Its name in messages.
     pub(super) name: &'static str,
-    /// The names of its programs, any of which will do. Empty for a library.
+    /// The names of its programs; one of them is enough. Empty for a library.
     programs: &'static [&'static str],
-    /// How the names of the files of a library begin, any of which will do. Empty for a program.
+    /// The prefixes of a library's file names; one of them is enough. Empty for a program.
     libraries: &'static [&'static str],
-    /// Words by which build scripts say that it is not there, beside the common ones.
+    /// Texts by which build scripts report its absence, in addition to the common ones.
     said: &'static [&'static str],
-    /// The package of Debian that has it.
+    /// The Debian package that contains it.
     package: &'static str,
-    /// Packages whose use by a build script says that it starts the tool.
+    /// Packages that start the tool when a build script uses them.
     users: &'static [&'static str],
-    /// Packages that bring it along, so that no other is needed.
+    /// Packages that contain the tool, so that it need not be installed.
     bring: &'static [&'static str],
-    /// The variable that may name it.
+    /// The variable that can name it.
     variable: Option<&'static str>,
 }
 
-/// Tools, those first whose words are the more special.
+/// All tools, the ones with the most specific messages first.
 const TOOLS: &[BuildTool] = &[
     BuildTool {
         name: "libclang",
@@ -102,7 +102,7 @@ const TOOLS: &[BuildTool] = &[
         libraries: &[],
         said: &["The pkg-config command could not be found"],
         package: "pkg-config",
-        // It is asked, and most build scripts go on without an answer.
+        // Build scripts query it, and most of them continue without it.
         users: &[],
         bring: &[],
         variable: Some("PKG_CONFIG"),
@@ -170,14 +170,14 @@ const TOOLS: &[BuildTool] = &[
 ];
 
 impl BuildTool {
-    /// The command that gets it, and the variable that names one which lies elsewhere.
+    /// Returns the command that installs it, and the variable that can name another copy.
     pub(super) fn get(&self) -> String {
         let variable = self.variable.map(|name| format!(", or name it by {name}")).unwrap_or_default();
         format!("install it: apt-get install {}{variable}", self.package)
     }
 }
 
-/// The tool whose absence a line states.
+/// Returns the tool whose absence a line reports.
 pub(super) fn named_missing(line: &str) -> Option<&'static BuildTool> {
     TOOLS.iter().find(|tool| {
         tool.said.iter().any(|said| line.contains(said))
@@ -185,8 +185,8 @@ pub(super) fn named_missing(line: &str) -> Option<&'static BuildTool> {
     })
 }
 
-/// Whether a line says of a program that it is not there, in the words of shells, of the crates `cmake`, `autotools` and
-/// `openssl-src`, and of programs that look for others.
+/// Returns whether a line reports that a program is missing. It knows the messages of shells, of the crates
+/// `cmake`, `autotools` and `openssl-src`, and of programs that look for others.
 fn says_absent(line: &str, name: &str) -> bool {
     let small = line.to_ascii_lowercase();
     let said = [
@@ -206,19 +206,20 @@ fn says_absent(line: &str, name: &str) -> bool {
     said.iter().any(|said| small.contains(said.as_str())) || small.starts_with(&format!("{name}: not found"))
 }
 
-/// A tool that packages of a build use and that is not there.
+/// A missing tool that packages of a build use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolUse {
     /// The name of the tool.
     pub tool: &'static str,
-    /// The packages that use it, by the package whose use says so: `libz-ng-sys (cmake)`.
+    /// The packages that use it, each with the build dependency that shows this: `libz-ng-sys (cmake)`.
     pub by: Vec<String>,
-    /// What gets it.
+    /// The command that installs it.
     pub help: String,
 }
 
-/// The tools that a build starts by its unit graph and that are not there. `edges` are the packages of the graph, each with those
-/// that it needs; `present` says whether a program or a variable is there, `has_library` whether a library is whose name begins so.
+/// Returns the missing tools that a build starts, judging by its unit graph. `edges` are pairs of a package
+/// and a package that its build script depends on. `present` returns whether a program or a variable exists.
+/// `has_library` returns whether there is a library whose file name begins with the text.
 pub fn required(
     edges: &[(String, String)],
     present: impl Fn(&str) -> bool,

@@ -1,4 +1,4 @@
-//! What is decided for one target: which modes, with which toolchain and linker, and why.
+//! Decides which modes are built for one target, with which toolchain and linker, and why.
 
 use std::path::Path;
 
@@ -13,16 +13,17 @@ use xtask_config::{CcChoice, Config, Mode, ModeChoice, Need, Target};
 use xtask_gate::{ProcessorFlag, processors};
 use xtask_triple::{Arch, Triple, system};
 
-/// The code of a fallback that no toolchain would have kept away.
+/// The code of a fallback that no toolchain could have avoided.
 pub(super) const NO_DLOPEN: &str = "no-dlopen";
 
-/// Why a mode cannot be built for a target.
+/// The reason why a mode cannot be built for a target.
 enum Unmet {
-    /// `setup` can mend it.
+    /// `setup` can fix it.
     Mendable(Lack),
-    /// A fault of the machine keeps it from being known whether the mode can be built. No other mode takes its place.
+    /// A fault of the machine prevents xtask from deciding whether the mode can be built. The job waits, and
+    /// no other mode replaces it.
     Open(Lack),
-    /// `setup` cannot mend it.
+    /// `setup` cannot fix it.
     Final(String),
 }
 
@@ -33,8 +34,8 @@ pub(super) struct OneTarget<'a> {
     pub(super) target: &'a Target,
 }
 
-/// What links a program for a target with no C toolchain of the target: `rust-lld`, or the host's own driver `host_cc`, which
-/// is given where the target is the host.
+/// Returns the linker of programs for a target without a C toolchain of the target. This is `rust-lld`, or
+/// the host's own driver `host_cc`, which is given if the target is the host.
 pub fn plain_linker(
     triple: &Triple,
     std: Option<&StdState>,
@@ -51,17 +52,17 @@ pub fn plain_linker(
     host_cc.map(|program| Linker::Driver { program: program.to_owned(), link: Link::Driver })
 }
 
-/// What the modes that a run may build for a target need a C toolchain for.
+/// What a run needs a C toolchain for, over all modes that it may build for a target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ToolchainNeeds {
-    /// Something is compiled, or nothing else links.
+    /// Whether something is compiled, or nothing else can link.
     pub c: bool,
-    /// C++ is compiled.
+    /// Whether C++ is compiled.
     pub cxx: bool,
 }
 
 impl ToolchainNeeds {
-    /// What is needed for a target. `links` says whether something else than a C toolchain links its programs.
+    /// Returns the needs for a target. `links` says whether its programs can be linked without a C toolchain.
     pub fn of(config: &Config, request: &PlanRequest, target: &Target, links: bool) -> Self {
         let named = match (&request.mode, &target.mode) {
             (Some(ModeRequest::Named(name)), _) | (None, ModeChoice::Named(name)) => Some(name),
@@ -72,7 +73,7 @@ impl ToolchainNeeds {
         for mode in config.modes.iter().filter(|mode| named.is_none_or(|name| mode.name == *name)) {
             needs.c |= mode.compiles() || !links;
             needs.cxx |= mode.needs.contains(&Need::Cxx);
-            // One that can be built in any case is the last that is looked at.
+            // A mode that can always be built is the last one to be considered.
             if auto && !mode.compiles() && links && !mode.needs.contains(&Need::Dlopen) {
                 break;
             }
@@ -82,7 +83,7 @@ impl ToolchainNeeds {
 }
 
 impl OneTarget<'_> {
-    /// The jobs of this target, or why there are none.
+    /// Returns the jobs of this target, or the reason why there are none.
     pub(super) fn jobs(&self) -> Result<Vec<Job>, String> {
         if let Some(reason) = system::refusal(&self.target.triple) {
             return Err(reason);
@@ -98,7 +99,7 @@ impl OneTarget<'_> {
             (Some(ModeRequest::Auto), _) | (None, ModeChoice::Auto) => return Ok(vec![self.auto()?]),
         };
         let jobs: Vec<Result<Job, String>> = modes.into_iter().map(|m| self.by_name(m)).collect();
-        // With `all`, a mode that is out of reach does not take the others with it.
+        // With `all`, a mode that cannot be built does not prevent the others.
         let reasons = || jobs.iter().filter_map(|j| j.as_ref().err().cloned()).collect::<Vec<_>>().join("; ");
         if jobs.iter().all(std::result::Result::is_err) {
             return Err(reasons());
@@ -115,7 +116,7 @@ impl OneTarget<'_> {
         self.job(mode, mode.name.clone(), None, lacks)
     }
 
-    /// The first mode whose needs are met; the reason, where that is not the first.
+    /// Returns the job of the first mode whose needs are met, with the reason if it is not the first mode.
     fn auto(&self) -> Result<Job, String> {
         let mut reasons = Vec::new();
         for mode in &self.config.modes {
@@ -143,7 +144,8 @@ impl OneTarget<'_> {
             });
             return self.job(mode, "auto".into(), fallback, lacks);
         }
-        // No mode can be built: what setup could mend makes the first choice a job that waits for it.
+        // No mode can be built. If setup could fix this for a mode, the result is a job of that mode that
+        // waits for setup.
         let waiting = reasons.iter().find_map(|(mode, unmet)| match unmet {
             Unmet::Mendable(lack) | Unmet::Open(lack) => Some((*mode, lack.clone())),
             Unmet::Final(_) => None,
@@ -180,7 +182,7 @@ impl OneTarget<'_> {
         }
     }
 
-    /// What keeps a mode from being built for this target, its std left aside.
+    /// Returns what prevents a mode from being built for this target, apart from a missing std.
     fn unmet(&self, mode: &Mode) -> Option<Unmet> {
         let triple = &self.target.triple;
         if let Some(why) = self.no_dlopen(mode) {
@@ -203,7 +205,8 @@ impl OneTarget<'_> {
         }
     }
 
-    /// Why a mode cannot load shared libraries on this target, where it must. No toolchain mends that.
+    /// Returns why a mode that must load shared libraries cannot do so on this target. No toolchain can
+    /// change that.
     fn no_dlopen(&self, mode: &Mode) -> Option<String> {
         let triple = &self.target.triple;
         let wants = mode.needs.contains(&Need::Dlopen);
@@ -216,7 +219,7 @@ impl OneTarget<'_> {
         self.findings.user.get(&self.target.triple)
     }
 
-    /// The flags that ask for a processor; of other architectures there are no levels to hold them against.
+    /// Returns the flags that select a processor. Only x86-64 has levels with which they can be compared.
     fn processors(&self) -> Vec<ProcessorFlag> {
         if self.target.triple.arch() != Arch::X86_64 {
             return Vec::new();
@@ -231,8 +234,8 @@ impl OneTarget<'_> {
         asked
     }
 
-    /// Whether setup could get a toolchain: what it can install for a provider and has not installed yet may serve, unless the
-    /// run or the user's own choice leaves that provider out.
+    /// Decides whether setup could install a toolchain. Setup can help if it can install something for a
+    /// provider that is not installed yet, unless the run or the user's settings exclude that provider.
     fn no_toolchain(&self, what: &str, cxx: bool) -> Unmet {
         if let Some(Unprobed { candidate, fault, help }) = self.survey().and_then(|s| s.unprobed(cxx)) {
             let what = format!("{} could not be probed: {fault}", candidate.origin);
@@ -281,8 +284,8 @@ impl OneTarget<'_> {
         }
     }
 
-    /// What links a mode's program. A pure program for musl never meets a C driver where `rust-lld` can link it, so
-    /// that its bytes do not depend on which compilers a machine has.
+    /// Returns the linker of a mode's program. `rust-lld` links a pure program for musl if it can, and not a
+    /// C driver. So the program's bytes do not depend on the compilers of the machine.
     fn linker(&self, mode: &Mode) -> Option<Linker> {
         if let Some(linker) = self.user().and_then(|user| user.linker.as_ref()?.linker.clone()) {
             return Some(linker);
@@ -339,7 +342,7 @@ impl OneTarget<'_> {
     }
 }
 
-/// Whether programs of a target are static, with what the user set for it.
+/// Returns whether programs of a target are static, considering the user's settings for it.
 pub(crate) fn is_static(target: &Target, user: Option<&UserSettings>) -> bool {
     let texts = |flags: &[UserFlag]| flags.iter().map(|flag| flag.text.clone()).collect::<Vec<_>>();
     let none = UserFlags::default();

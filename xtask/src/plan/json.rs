@@ -1,4 +1,4 @@
-//! `plan --json`: the document that scripts read. Its keys are a contract: added to, never renamed.
+//! `plan --json`: the document that scripts read. Its keys are a contract: keys are added, but never renamed.
 
 use serde::Serialize;
 
@@ -26,7 +26,7 @@ struct JobJson<'a> {
     runner: Option<&'a str>,
     cpu: Option<String>,
     image: &'a [String],
-    /// What the user named for the job and what is used in its place.
+    /// The tools that the user named for the job and that others replace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     replaced: Vec<String>,
 }

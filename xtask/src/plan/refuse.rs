@@ -1,4 +1,4 @@
-//! What ends a run although a plan was made: fallbacks that are forbidden, and jobs that cannot be built here.
+//! Checks that end a run although there is a plan: forbidden fallbacks, and jobs that cannot be built here.
 
 use std::collections::BTreeSet;
 
@@ -8,10 +8,10 @@ use xtask_config::OnFallback;
 use xtask_files::error::{Error, Result};
 
 impl Plan {
-    /// The plan for a run in which everything that was named must be used as it was named.
+    /// Checks a plan for `--strict`, which requires that every tool is used as the user named it.
     ///
     /// # Errors
-    /// [`xtask_files::error::ExitKind::Missing`], naming every job in which something else takes the place of what was named.
+    /// [`xtask_files::error::ExitKind::Missing`] with every job in which another tool replaces a named one.
     pub fn check_replaced(&self, strict: bool) -> Result<()> {
         let replaced = self.jobs.iter().flat_map(|job| {
             job.replaced().into_iter().map(move |line| format!("{}: {line}", job.target.triple))
@@ -27,11 +27,12 @@ impl Plan {
         Err(replaced.collect::<BTreeSet<_>>().into_iter().fold(error, Error::found).help(help))
     }
 
-    /// The plan for a run in which a fallback is an error for some targets.
+    /// Checks that no job has a forbidden fallback. `--strict` forbids all fallbacks, and a target's
+    /// `on-fallback = "fail"` its own.
     ///
     /// # Errors
-    /// [`xtask_files::error::ExitKind::Missing`], naming every job that fell back where `--strict` or `on-fallback = "fail"`
-    /// forbids it, before anything is built.
+    /// [`xtask_files::error::ExitKind::Missing`] with every job that fell back although this is forbidden,
+    /// before anything is built.
     pub fn check_fallbacks(&self, strict: bool) -> Result<()> {
         let forbidden: Vec<(&Job, &Fallback)> = self
             .jobs
@@ -60,7 +61,7 @@ impl Plan {
             for line in &fallback.tried {
                 error = error.found(format!("tried {line}"));
             }
-            // What is said of dlopen stands among what was tried.
+            // The reason about dlopen is already among the tried lines.
             if let Some(why) = fallback.beyond_setup.as_ref().filter(|_| fallback.reason != NO_DLOPEN) {
                 error = error.found(why.clone());
             }
@@ -80,7 +81,8 @@ impl Plan {
         })
     }
 
-    /// What keeps this plan from being carried out whole, as the error that ends the command after the rest is done.
+    /// Returns the error for jobs and targets that this plan cannot build. It ends the command after the
+    /// other jobs are done.
     pub fn incomplete(&self) -> Option<Error> {
         let waiting: Vec<&Job> = self.jobs.iter().filter(|j| !j.buildable()).collect();
         if waiting.is_empty() && self.skipped.is_empty() {

@@ -1,11 +1,12 @@
-//! Whose fault it is that a container did not start, by the words of engines and runtimes: the image's, or that of whoever
-//! was to start it.
+//! Decides from the messages of engines and runtimes why a container did not start: because of the image, or
+//! because of the engine or runtime.
 
 use xtask_oci::Saved;
 use xtask_process::exec::{Output, ProcessEnd};
 
-/// What engines say of images that none of them takes or starts, wherever it is: too many layers, a folder to start in that
-/// is not absolute, a variable without a name or a value, a user or group that the image does not know, a broken layer.
+/// Messages about images that no engine accepts or starts on any machine: too many layers, a working
+/// directory that is not absolute, a variable without a name or a value, a user or group that the image does
+/// not have, a broken layer.
 const FAULTS: [&str; 8] = [
     "max depth exceeded",
     "must be an absolute path",
@@ -17,13 +18,14 @@ const FAULTS: [&str; 8] = [
     "invalid tar header",
 ];
 
-/// Whether what an engine says is to be laid to the image, whoever else might run it.
+/// Returns whether an engine's message shows a fault of the image that every engine would report.
 pub(super) fn is_a_fault(told: &str) -> bool {
     FAULTS.iter().any(|fault| told.contains(fault))
 }
 
-/// Whether an engine that could not start a container speaks of what the image says: its program, the folder to start in
-/// or one for data. Else it is the engine that cannot do what is asked.
+/// Returns whether the message of an engine that could not start a container is about the image's
+/// configuration: its program, its working directory or a volume. If not, the engine itself cannot do what is
+/// asked.
 pub(super) fn about(told: &str, image: &Saved) -> bool {
     let config = &image.config.config;
     let folder = Some(&config.working_dir).filter(|dir| dir.len() > 1);
@@ -36,13 +38,15 @@ pub(super) fn about(told: &str, image: &Saved) -> bool {
         .any(|what| told.contains(what.as_str()))
 }
 
-/// Whether a run ended with the kernel's word for a file that it cannot start (ENOEXEC), as runtimes pass it on.
+/// Returns whether a run ended with the kernel's error for a file that it cannot start (ENOEXEC), as runtimes
+/// report it.
 pub(super) fn wrong_format(output: &Output) -> bool {
     !output.ok() && output.errors().to_lowercase().contains("exec format error")
 }
 
-/// Whether the container's first process could not become the program, which is runc's last step and no longer the
-/// engine's: it says so on the container's stderr and ends with 1 or 255, as a program may.
+/// Returns whether the container's first process could not execute the program. This is runc's last step,
+/// after the engine's work. runc reports it on the container's stderr and exits with 1 or 255, as a program
+/// may.
 pub(super) fn not_executed(output: &Output) -> bool {
     let said = output.errors();
     let speaks =

@@ -1,5 +1,5 @@
-//! Which container engine the user chose: by a variable, or by a context of Docker. A choice is honoured or refused, and
-//! never replaced by another engine.
+//! Finds the container engine that the user chose, by a variable or by a context of Docker. If the chosen
+//! engine cannot be used, it is an error: no other engine replaces it.
 
 use xtask_files::error::Result;
 use xtask_process::host::Host;
@@ -10,8 +10,8 @@ pub(super) const DOCKER: &str = "docker";
 /// The name of podman's command.
 pub(super) const PODMAN: &str = "podman";
 
-/// Variables that choose an engine, in the order in which they count. Sources: docker/cli, `resolveContextName` (a host
-/// goes before a context); podman's `--remote`.
+/// Variables that choose an engine, in order of precedence. Sources: docker/cli, `resolveContextName` (a host
+/// takes precedence over a context); podman's `--remote`.
 const VARIABLES: [(&str, &str); 4] = [
     ("DOCKER_HOST", DOCKER),
     ("DOCKER_CONTEXT", DOCKER),
@@ -28,8 +28,8 @@ pub struct EngineChoice {
     pub by: String,
 }
 
-/// The engine that the user chose; none where nothing says so. A context in `config.json` counts where Docker's command is
-/// here: else the file came from another machine.
+/// Returns the engine that the user chose, or none if there is no choice. A context in `config.json` counts
+/// only if Docker's command is on this machine. Otherwise the file came from another machine.
 ///
 /// # Errors
 /// Docker's `config.json` is broken.
@@ -51,7 +51,7 @@ pub fn chosen(host: &Host) -> Result<Option<EngineChoice>> {
     }))
 }
 
-/// A text without the passwords of the addresses in it.
+/// Returns a text without the passwords in its addresses.
 pub(super) fn without_password(text: &str) -> String {
     let mut shown = String::new();
     let mut rest = text;

@@ -1,5 +1,5 @@
-//! A container engine of this machine: Docker or podman. Commands are made by pure functions; what runs them leaves
-//! nothing behind.
+//! A container engine of this machine: Docker or podman. Pure functions make the commands. The functions that
+//! run them remove what they made.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,56 +22,57 @@ pub struct ContainerEngine {
     pub name: &'static str,
     /// The path of the engine's command.
     pub program: PathBuf,
-    /// Version and platform, as it says them: part of what a remembered run depends on.
+    /// Its version and platform, as it reports them. A remembered run depends on them.
     pub version: String,
 }
 
-/// No engine that may be used answers.
+/// The result of a search in which no usable engine answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NoEngine {
-    /// How the user chose the engine that does not answer; none where nothing was chosen.
+    /// How the user chose the engine that does not answer; none if the user chose none.
     pub chosen: Option<String>,
-    /// What each engine said, a line each.
+    /// The message of each engine, one line each.
     pub reasons: Vec<String>,
 }
 
 impl NoEngine {
-    /// Why the engine that was chosen is not used, one line; none where none was chosen.
+    /// Returns why the chosen engine is not used, in one line, or none if the user chose none.
     pub fn refusal(&self) -> Option<String> {
         let chosen = self.chosen.as_ref()?;
         Some(format!("{chosen} is set, and {}", self.reasons.join("; ")))
     }
 }
 
-/// How many files and processes a container may have.
+/// The limits on files and processes of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ContainerLimits {
-    /// What the engine gives.
+    /// The engine's own limits.
     Usual,
-    /// Few enough that nobody has to be asked: 1024 each.
+    /// Limits so low that no privilege is needed: 1024 each.
     Low,
 }
 
-/// How long an engine may take to say who it is. One that cannot be reached says so at once.
+/// How long an engine may take to answer. An engine that cannot be reached fails at once.
 const ANSWER: Duration = Duration::from_secs(15);
 
-/// How long loading may take.
+/// How long loading an image may take.
 const LOAD: Duration = Duration::from_secs(300);
 
-/// How long removing what killed runs left may take: a container among it may still run.
+/// How long removing the leftovers of killed runs may take. A container among them may still run.
 const REMOVE: Duration = Duration::from_secs(60);
 
-/// What engines end with where the container did not start (docker run, "Exit status"): the engine failed, the program
-/// cannot be started, the program is not there.
+/// The exit codes of engines whose container did not start (docker run, "Exit status"): the engine failed,
+/// the program cannot be started, the program was not found.
 const NOT_STARTED: [i32; 3] = [125, 126, 127];
 
 impl ContainerEngine {
-    /// The engine that the user chose, or the first of Docker and podman that answers; where there is none, what each said.
+    /// Finds the engine that the user chose, or the first one that answers of Docker and podman. If there is
+    /// none, the result has the message of each.
     ///
     /// # Errors
-    /// Docker's `config.json`, which may choose one, is broken.
+    /// Docker's `config.json`, which may choose an engine, is broken.
     pub fn find(host: &Host) -> Result<std::result::Result<Self, NoEngine>> {
-        // podman has no daemon; to say this much it must be able to use its storage.
+        // podman has no daemon. To answer this question it must be able to use its storage.
         let engines = [
             (DOCKER, ["version", "--format", "{{.Server.Version}} {{.Server.Os}}/{{.Server.Arch}}"]),
             (PODMAN, ["info", "--format", "{{.Version.Version}} {{.Host.OS}}/{{.Host.Arch}}"]),
@@ -91,7 +92,7 @@ impl ContainerEngine {
         Ok(Err(NoEngine { chosen, reasons }))
     }
 
-    /// Asks an engine who it is; where it does not answer, why.
+    /// Asks an engine for its version. Returns the reason if it does not answer.
     fn asked(name: &'static str, question: &[&str], host: &Host) -> std::result::Result<Self, String> {
         let program = host.program(name).ok_or_else(|| format!("{name} is not on PATH"))?;
         let answer = Cmd::new(&program).args(question).capture(ANSWER).map_err(|error| error.what)?;
@@ -105,7 +106,8 @@ impl ContainerEngine {
         }
     }
 
-    /// Runs an image once with these arguments and returns what it printed. The run removes the image that it loaded.
+    /// Runs an image once with these arguments and returns its output. The run removes the image that it
+    /// loaded.
     ///
     /// # Errors
     /// The tar for loading cannot be written.
@@ -116,7 +118,7 @@ impl ContainerEngine {
         let mut loaded = None;
         let gone = |error: Error| Cannot::Engine(error.what);
         if self.holds_without_a_name(image) {
-            // A name of ours would be its last, and go with the image.
+            // If our name were its only name, removing the name would remove the image.
             reference = image.id.as_str().to_owned();
         } else {
             let tar = request.folder.join("image.tar");
@@ -142,13 +144,13 @@ impl ContainerEngine {
             if !output.end.is_ours() {
                 container.forget();
             }
-            // In words that say what was run, not how it was called for the moment.
+            // The line shows what was run, without the temporary name.
             let line = cmd.line().replace(&reference, image.id.as_str());
             Ok((output, line.replace(&format!(" --name {name}"), "")))
         };
         let mut ran = start(ContainerLimits::Usual);
         if ran.as_ref().is_ok_and(|(output, _)| self.failed(output) && words(output).contains("rlimit")) {
-            // podman as root wants to raise limits, which not every root may.
+            // podman as root raises limits, which not every root user may do.
             ran = start(ContainerLimits::Low);
         }
         drop(loaded);
@@ -170,8 +172,8 @@ impl ContainerEngine {
         })
     }
 
-    /// Removes containers and images of smoke runs that were killed, and says which. One that cannot be removed is left for
-    /// the next time: nothing depends on it.
+    /// Removes containers and images of killed smoke runs, and returns their names. One that cannot be
+    /// removed is left for the next run, because nothing depends on it.
     pub(super) fn sweep(&self) -> Vec<String> {
         let Some(mark) = Mark::own() else { return Vec::new() };
         let (containers, images) = (format!("name={}", mark.group()), format!("reference={}*", mark.group()));
@@ -198,7 +200,7 @@ impl ContainerEngine {
         removed
     }
 
-    /// Whether the container did not start.
+    /// Returns whether the container failed to start.
     fn failed(&self, output: &Output) -> bool {
         let speaks =
             |line: &str| line.starts_with(&format!("{}: ", self.name)) || line.starts_with("Error: ");
@@ -206,15 +208,15 @@ impl ContainerEngine {
         code && output.errors().lines().any(speaks)
     }
 
-    /// The image is here, and nothing but its ID leads to it.
+    /// Returns whether the engine already has the image, known only by its ID.
     fn holds_without_a_name(&self, image: &Saved) -> bool {
         let question =
             ["image", "inspect", "--format", "{{len .RepoTags}} {{len .RepoDigests}}", image.id.as_str()];
         self.cmd().args(question).capture(ANSWER).is_ok_and(|answer| answer.ok() && answer.text() == "0 0")
     }
 
-    /// The command that runs an image as strictly as it promises to work: nothing to write to, no network, no
-    /// capabilities, as its own user.
+    /// Returns the command that runs an image under the strictest settings: a read-only root, no network, no
+    /// capabilities, as the image's own user.
     pub fn start(
         &self,
         name: &str,
@@ -236,7 +238,7 @@ impl ContainerEngine {
     }
 }
 
-/// What an engine said, on one line.
+/// Returns an engine's message in one line.
 fn words(output: &Output) -> String {
     let errors = output.errors();
     let said = if errors.is_empty() { plain(&output.text()) } else { errors };

@@ -1,4 +1,4 @@
-//! Whether a smoke run gave what was expected of it.
+//! Checks whether a smoke run gave the expected result.
 
 use crate::outcome::{how_it_ended, last_words, shortened};
 use xtask_config::ImageSmoke;
@@ -6,14 +6,15 @@ use xtask_files::escape::plain;
 use xtask_process::exec::signal::signal_of_code;
 use xtask_process::exec::{Output, ProcessEnd};
 
-/// Nothing where it did ([`Output::found`] is of the text that was expected); else what stands against it: first a line that
-/// can stand alone, as it does in reports. `line` is the command, for the message.
+/// Returns nothing if the result is as expected ([`Output::found`] tells whether the expected text was
+/// printed). Otherwise it returns the difference. The first line can stand alone, as it does in reports.
+/// `line` is the command, for the message.
 pub fn judge(output: &Output, expect: &ImageSmoke, line: &str) -> Option<String> {
     let what = if output.end != ProcessEnd::Code(i32::from(expect.exit)) {
         let expected = if expect.exit == 0 { String::new() } else { format!(", not with {}", expect.exit) };
         let said = how_it_ended(output);
         let (end, words) = said.split_once('\n').unwrap_or((&said, ""));
-        // Engines report the signal that ended a program by an exit code.
+        // Engines report the signal that ended a program as an exit code.
         let signal = match output.end {
             ProcessEnd::Code(code) => signal_of_code(code),
             _ => None,

@@ -1,4 +1,4 @@
-//! A tree as folders and files on disk, to be the root of a process.
+//! Writes a tree to disk as folders and files, to be the root of a process.
 
 use std::fs::{self, File};
 use std::io;
@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 use xtask_files::error::{Error, Result};
 use xtask_oci::{Content, FileKind, Node, RootFs};
 
-/// A folder for one run; dropping it removes it, whatever modes the tree in it has.
+/// A folder for one run. Dropping it removes the folder, whatever modes the files in it have.
 #[derive(Debug)]
 pub(super) struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
-    /// Makes an empty one.
+    /// Makes an empty folder.
     ///
     /// # Errors
     /// It cannot be made.
@@ -34,13 +34,14 @@ impl Drop for ScratchFolder {
     }
 }
 
-/// Whose the files of a tree on disk are.
+/// Who owns the files of a tree on disk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Owners {
     /// The owners are those of the image. Only root can set them.
     Image,
-    /// This process, which becomes the image's user in a user namespace. What that one may do with a file in the image is
-    /// what its mode says of the owner here: else it could write wherever root can.
+    /// This process owns them, and becomes the image's user in a user namespace. The owner part of each mode
+    /// is set to what that user may do with the file in the image. Otherwise it could write wherever root
+    /// can.
     One {
         /// The number of the image's user.
         uid: u32,
@@ -58,10 +59,10 @@ impl Owners {
     }
 }
 
-/// Removes a folder with everything in it. Trouble is left for the next run, which tries again.
+/// Removes a folder with everything in it. If this fails, the next run tries again.
 pub(super) fn remove(dir: &Path) {
     if fs::symlink_metadata(dir).is_ok_and(|meta| meta.is_dir()) && fs::remove_dir_all(dir).is_err() {
-        // A folder that its owner may not write to keeps what is in it.
+        // Files in a folder that its owner may not write to cannot be removed.
         open_up(dir);
         let _ = fs::remove_dir_all(dir);
     }
@@ -76,8 +77,8 @@ fn open_up(dir: &Path) {
     }
 }
 
-/// Makes the tree in an empty folder.
-/// Folders that engines mount something on are there as engines make them: `proc`, `sys` and `dev`.
+/// Makes the tree in an empty folder. Folders for the mounts of engines have been made as engines make them:
+/// `proc`, `sys` and `dev`.
 ///
 /// # Errors
 /// A file cannot be written or read.
@@ -96,7 +97,7 @@ pub(super) fn onto(tree: &RootFs, root: &Path, owners: Owners) -> Result<()> {
             fs::create_dir(&place).map_err(|e| Error::io("cannot create", &place, &e))?;
         }
     }
-    // Last and from the inside out: a folder may forbid its owner to write.
+    // Modes are set last, innermost folders first: a folder may forbid its owner to write.
     for (place, mode) in folders.iter().rev() {
         set_mode(place, *mode).map_err(|e| Error::io("cannot set the mode of", place, &e))?;
     }
@@ -118,7 +119,7 @@ fn entry(node: &Node, place: &Path, owners: Owners) -> io::Result<()> {
     if owners == Owners::Image {
         own(place, node.uid, node.gid)?;
     }
-    // After the owner, which takes set-user-ID away.
+    // Changing the owner clears the set-user-ID bit, so the mode is set afterwards.
     match node.kind {
         FileKind::File(_) => set_mode(place, owners.mode(node)),
         FileKind::Dir | FileKind::Symlink(_) => Ok(()),

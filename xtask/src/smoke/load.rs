@@ -1,4 +1,5 @@
-//! `image --load`: puts packed images into the local engine, and says by which name to run them.
+//! `image --load`: loads packed images into the local engine, and prints the names under which they can be
+//! run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,10 +16,10 @@ use xtask_triple::Platform;
 /// How long loading one image may take.
 const LOAD: Duration = Duration::from_secs(600);
 
-/// The engine to load into.
+/// Finds the engine to load into.
 ///
 /// # Errors
-/// None answers, or not the one that the user chose; Docker's `config.json` is broken.
+/// No engine answers, the one that the user chose does not answer, or Docker's `config.json` is broken.
 pub fn engine(host: &Host) -> Result<ContainerEngine> {
     let none = match ContainerEngine::find(host)? {
         Ok(engine) => return Ok(engine),
@@ -35,16 +36,16 @@ pub fn engine(host: &Host) -> Result<ContainerEngine> {
     Err(none.reasons.iter().fold(Error::missing(what), Error::found).help(help).help(in_dist))
 }
 
-/// An image that is in an engine.
+/// An image that was loaded into an engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoadedImage {
-    /// The name of the one for this machine; the first platform's where there is none.
+    /// The name of the image for this machine, or of the first platform if there is none for this machine.
     pub name: String,
-    /// All names that the engine has for it now, that of the first platform first.
+    /// All names that the engine now has for it, the first platform's first.
     pub all: Vec<String>,
 }
 
-/// An image to be loaded.
+/// An image to load.
 #[derive(Debug, Clone, Copy)]
 pub struct Loading<'a> {
     /// The name of the image.
@@ -53,16 +54,17 @@ pub struct Loading<'a> {
     pub version: &'a str,
     /// The packed manifests of the image, one for each platform.
     pub manifests: &'a [&'a PackedManifest],
-    /// target/dist, where it is.
+    /// `target/dist`, the folder that contains it.
     pub dist: &'a Path,
-    /// A folder for what is unpacked on the way.
+    /// A folder for files that are unpacked meanwhile.
     pub work: &'a Path,
 }
 
-/// Loads an image for all its platforms, each as `name:version-arch`, and the first as `name:version` too.
+/// Loads an image for all its platforms. Each platform is named `name:version-arch`, and the first one also
+/// `name:version`.
 ///
 /// # Errors
-/// The engine refuses.
+/// The engine rejects the image.
 pub fn load(engine: &ContainerEngine, image: &Loading<'_>, host: &Host) -> Result<LoadedImage> {
     let plain = format!("{}:{}", image.name, tag(image.version));
     let platforms: Vec<&Platform> = image.manifests.iter().map(|m| &m.platform).collect();
@@ -82,22 +84,22 @@ pub fn load(engine: &ContainerEngine, image: &Loading<'_>, host: &Host) -> Resul
     Ok(heard(&told, &all, wanted))
 }
 
-/// What an engine says that it has loaded, of the names that it may have. Pure.
+/// Reads from an engine's output which of the possible names it has loaded. Pure.
 fn heard(told: &str, names: &[String], wanted: String) -> LoadedImage {
-    // podman puts `localhost/` in front, and names several in a line where it is old.
+    // podman adds `localhost/`. Old versions print several names in one line.
     let words = || told.split([' ', ',', '\n']).map(|word| word.rsplit('/').next().unwrap_or(word));
     let loaded = |name: &&String| words().any(|word| word == name.as_str());
     let all: Vec<String> = names.iter().filter(loaded).cloned().collect();
     match all.first() {
-        // An engine that says nothing of names has those that it was given.
+        // An engine that prints no names has the names of the tar.
         None => LoadedImage { all: names.to_vec(), name: wanted },
-        // A store that keeps an image's platforms together has one name for all of them.
+        // A store that keeps all platforms of an image together has one name for all of them.
         Some(first) if !all.contains(&wanted) => LoadedImage { name: first.clone(), all },
         Some(_) => LoadedImage { name: wanted, all },
     }
 }
 
-/// podman takes one platform out of a tar that has several; so it gets one tar for each.
+/// Loads one tar per platform: podman takes only one platform out of a tar with several.
 fn by_platform(engine: &ContainerEngine, image: &Loading<'_>, names: &[Vec<String>]) -> Result<String> {
     let blobs = Layout::new(dist::layout(image.dist)).blobs();
     let mut all = String::new();
@@ -141,7 +143,7 @@ mod tests {
             (name, all.join(" "))
         };
         let both = |name: &str, all: &str| (name.to_owned(), all.to_owned());
-        // Docker with a store of its own, with containerd's, and podman.
+        // Docker with its own store, Docker with containerd's store, and podman.
         let told = "Loaded image: a:1-amd64\nLoaded image: a:1\nLoaded image: a:1-arm64\n";
         assert_eq!(heard(told), both("a:1-arm64", "a:1 a:1-amd64 a:1-arm64"));
         assert_eq!(heard("Loaded image: a:1\n"), both("a:1", "a:1"));

@@ -1,27 +1,29 @@
-//! The names of what a smoke run puts into an engine, which say whose they are: an engine keeps what a killed run left, and
-//! the next run may remove it only where nobody else can need it.
+//! Names for the containers and images of a smoke run in an engine. An engine keeps the leftovers of a killed
+//! run. The name shows which process made them, so that the next run removes only those that no running
+//! process needs.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use xtask_compilers::toolchain::identity::Fingerprint;
 
-/// What all names begin with.
+/// The prefix of all names.
 const PREFIX: &str = "xtask-smoke";
 
-/// Who owns a name: a process of one user, in one numbering of processes, since one start of a machine. A daemon may serve
-/// other machines, containers and users, whose processes cannot be seen from here: theirs are never judged.
+/// The owner of a name: a process of one user in one PID namespace, since one boot of a machine. A daemon may
+/// serve other machines, containers and users, whose processes cannot be seen from here. Their leftovers are
+/// never removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Mark {
-    /// Of machine, start of it, numbering and user.
+    /// The fingerprint of machine, boot, PID namespace and user.
     group: String,
     pid: u32,
-    /// When the process started: a number is given to one process after another.
+    /// The start time of the process, because process numbers are reused.
     start: u64,
 }
 
 impl Mark {
-    /// That of this process; none where the system does not say what it takes (no /proc).
+    /// Returns the mark of this process, or none if the system does not provide the data (no /proc).
     pub(super) fn own() -> Option<Self> {
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
         let numbering = std::fs::read_link("/proc/self/ns/pid").ok()?;
@@ -32,13 +34,14 @@ impl Mark {
         Some(Self { group, pid, start: start(pid)? })
     }
 
-    /// What the names of all processes begin with that can be judged from here.
+    /// Returns the prefix of the names of all processes that can be seen from here.
     pub(super) fn group(&self) -> String {
         format!("{PREFIX}-{}-", self.group)
     }
 
-    /// Whether a name, of an image with or without registry and tag or of a container, is that of a process of the group
-    /// that has ended. `start` says when the process of a number started; none where there is none.
+    /// Returns whether a name belongs to a process of this group that has ended. It is the name of a
+    /// container, or of an image with or without registry and tag. `start` returns the start time of the
+    /// process with a number, or none if there is no such process.
     pub(super) fn outlived(&self, name: &str, start: impl Fn(u32) -> Option<u64>) -> bool {
         let name = name.rsplit('/').next().unwrap_or(name);
         let name = name.split(':').next().unwrap_or(name);
@@ -51,7 +54,7 @@ impl Mark {
     }
 }
 
-/// A name that nothing else in the engine has.
+/// Returns a name that is unique in the engine.
 pub(super) fn name(mark: Option<&Mark>) -> String {
     static COUNTER: AtomicU32 = AtomicU32::new(0);
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
@@ -61,12 +64,13 @@ pub(super) fn name(mark: Option<&Mark>) -> String {
     }
 }
 
-/// When a process started, in ticks since the machine did (proc(5), field 22 of `/proc/<pid>/stat`).
+/// Returns when a process started, in clock ticks since boot (proc(5), field 22 of `/proc/<pid>/stat`).
 pub(super) fn start(pid: u32) -> Option<u64> {
     started(&std::fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?)
 }
 
-/// The name of the program, the second field, is in brackets and may hold anything.
+/// Reads the field after the program's name. The name, the second field, is in brackets and may contain
+/// anything.
 fn started(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     fields.split_whitespace().nth(19)?.parse().ok()
@@ -91,7 +95,7 @@ mod tests {
         let mark = Mark { group: "ab".into(), pid: 7, start: 70 };
         let own = name(Some(&mark));
         assert!(own.starts_with("xtask-smoke-ab-7_70_") && name(Some(&mark)) != own);
-        // 7 and 8 are alive, 9 is not.
+        // 7 and 8 are running, 9 is not.
         let start = |pid| [(7, 70), (8, 80)].into_iter().find(|(one, _)| *one == pid).map(|(_, start)| start);
         let outlived = |name: &str| mark.outlived(name, start);
         assert!(!outlived(&own) && !outlived("localhost/xtask-smoke-ab-8_80_0:tag"));

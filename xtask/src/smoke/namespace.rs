@@ -1,5 +1,6 @@
-//! Without a container engine: the tree of an image is the root of a process in namespaces of its own, made by
-//! `unshare` (util-linux) or bubblewrap. No network, a root that is read-only, the image's user.
+//! Runs an image without a container engine. The tree of the image becomes the root of a process in new
+//! namespaces, made by `unshare` (util-linux) or bubblewrap. There is no network, the root is read-only, and
+//! the process runs as the image's user.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,45 +24,46 @@ mod mount;
 
 pub use commands::{NamespaceCommand, command};
 
-/// How a process gets a root and namespaces of its own.
+/// How a process gets its own root and namespaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isolation {
-    /// `unshare` as root of this machine: owners are those of the image.
+    /// `unshare` as root of this machine. The owners of files are those of the image.
     Root,
-    /// bubblewrap, in a user namespace: all files belong to the user that the program runs as, with what it may do with them
-    /// in the image as the owner's part of their modes.
+    /// bubblewrap, in a user namespace. All files belong to the user that runs the program. The owner part of
+    /// each mode is what that user may do with the file in the image.
     Bubblewrap,
-    /// `unshare` in a user namespace: the same.
+    /// `unshare` in a user namespace, with files as for bubblewrap.
     User,
 }
 
-/// The programs that the ways need, found on PATH.
+/// The programs that the ways of isolation need, found on PATH.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NamespaceTools {
-    /// The path of `unshare` (util-linux); none where it is not on PATH.
+    /// The path of `unshare` (util-linux); none if it is not on PATH.
     pub unshare: Option<PathBuf>,
-    /// The path of `bwrap` (bubblewrap); none where it is not on PATH.
+    /// The path of `bwrap` (bubblewrap); none if it is not on PATH.
     pub bwrap: Option<PathBuf>,
-    /// The path of `env`; none where it is not on PATH.
+    /// The path of `env`; none if it is not on PATH.
     pub env: Option<PathBuf>,
-    /// `setpriv`; without it the program could gain privileges, which in a user namespace are worth nothing.
+    /// The path of `setpriv`. Without it the program could gain privileges, which have no value in a user
+    /// namespace.
     pub setpriv: Option<PathBuf>,
 }
 
-/// The ways that work on this machine.
+/// The ways of isolation that work on this machine.
 #[derive(Debug)]
 pub struct Namespaces {
     tools: NamespaceTools,
     ways: Vec<Isolation>,
-    /// Why the others do not.
+    /// Why the other ways do not work.
     pub reasons: Vec<String>,
 }
 
-/// How long trying a way may take.
+/// How long a test of one way may take.
 const TRIAL: Duration = Duration::from_secs(15);
 
 impl Isolation {
-    /// The name of its tool.
+    /// Returns the name of its tool.
     pub fn name(self) -> &'static str {
         match self {
             Isolation::Root | Isolation::User => "unshare",
@@ -71,7 +73,7 @@ impl Isolation {
 }
 
 impl Namespaces {
-    /// Tries every way with a program of this machine in an empty root.
+    /// Tests every way with a program of this machine in an empty root.
     ///
     /// # Errors
     /// A folder cannot be made in `work`.
@@ -112,18 +114,19 @@ impl Namespaces {
         Ok(this)
     }
 
-    /// Whether there is any.
+    /// Returns whether any way works.
     pub fn works(&self) -> bool {
         !self.ways.is_empty()
     }
 
-    /// The way for an image whose user has this number. Root of an image is not made root of this machine.
+    /// Returns the way for an image whose user has this number. The root user of an image never becomes root
+    /// of this machine.
     fn way(&self, uid: u32) -> Option<Isolation> {
         self.ways.iter().copied().find(|way| !(*way == Isolation::Root && uid == 0))
     }
 
-    /// Runs an image once with these arguments and hands back what it printed, the line that says what was run, and the
-    /// name of what ran it.
+    /// Runs an image once with these arguments. Returns the output, the line that shows what was run, and the
+    /// name of the runner.
     ///
     /// # Errors
     /// The tree cannot be unpacked.
@@ -135,7 +138,7 @@ impl Namespaces {
         let Some(way) = self.way(uid) else {
             return Ok(Err(Cannot::Namespaces(self.reasons.join("; "))));
         };
-        // As an engine names it, after the image, so that it is the same each time.
+        // As an engine does, the name is derived from the image, so that it is the same each time.
         let host = &image.id.hex()[..12];
         let (runtime, volumes) = match furnished(&mut tree, &image.config.config, uid, host) {
             Ok(furnished) => furnished,
@@ -174,14 +177,14 @@ impl Namespaces {
             _ if wrong_format(&output) && request.foreign => Err(Cannot::Foreign(output.errors())),
             _ if wrong_format(&output) => Err(blamed(output.errors())),
             Ended::Program => Ok((output, line, runner)),
-            // An emulator that cannot be started is nothing that the image has.
+            // The image is not at fault if the emulator cannot be started.
             Ended::NotStarted(said) if with.is_empty() => Err(blamed(said)),
             Ended::NotStarted(said) | Ended::Tool(said) => Err(Cannot::Namespaces(said)),
         })
     }
 }
 
-/// The tree with what engines put in, how it is run there, and where its folders for data lie.
+/// Adds to the tree what engines add. Returns how the image is run there, and the paths of its volumes.
 fn furnished(
     tree: &mut RootFs,
     runtime: &Runtime,

@@ -1,4 +1,5 @@
-//! What becomes of a staged image that does not run: it gets no name, and its tar is kept for those who look for the reason.
+//! Handles a staged image that failed its smoke run: it gets no name, and its tar is kept so that the cause
+//! can be examined.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +8,17 @@ use xtask_files::error::Result;
 use xtask_oci::StagedImages;
 use xtask_triple::Platform;
 
-/// An image that does not run as it should.
+/// An image that failed its smoke run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unstarted {
-    /// The platforms on which it does not, each with what stands against it.
+    /// The platforms on which it failed, each with the reason.
     pub failed: Vec<(Platform, String)>,
-    /// Where its tar is kept.
+    /// The path of its tar.
     pub kept: PathBuf,
 }
 
-/// Refuses a staged image where a platform of it failed, and puts its tar into the folder `aside`; none where none failed.
+/// Rejects a staged image if one of its platforms failed, and moves its tar into the folder `aside`. Returns
+/// none if no platform failed.
 ///
 /// # Errors
 /// The tar cannot be moved.
@@ -33,7 +35,7 @@ pub fn refuse<'r>(
     let failed: Vec<(Platform, String)> = failed.collect();
     let kept = aside.join(format!("{image}.tar"));
     if failed.is_empty() {
-        // Of a run before this one.
+        // It may exist from an earlier run.
         let _ = std::fs::remove_file(&kept);
         return Ok(None);
     }

@@ -1,5 +1,6 @@
-//! What runs the programs of another architecture inside an image: the kernel with an emulator that it holds open, or an
-//! emulator that is handed in. One that needs libraries would find none there.
+//! Runs programs of another architecture inside an image. Either the kernel uses an emulator that it keeps
+//! open, or an emulator is passed in. Such an emulator must not need libraries, because the image does not
+//! have them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,20 +9,20 @@ use xtask_gate::Facts;
 use xtask_process::host::Host;
 use xtask_triple::{Arch, Triple};
 
-/// How foreign programs are run.
+/// How programs of another architecture are run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emulator {
-    /// The emulator to hand in; none where the kernel has one open (binfmt_misc with flag `F`).
+    /// The emulator to pass in; none if the kernel keeps one open (binfmt_misc with flag `F`).
     pub program: Option<PathBuf>,
 }
 
-/// Where the kernel lists what it runs by an emulator.
+/// The folder in which the kernel lists the formats that it runs with an emulator.
 const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
-/// None where the machine runs programs of this target itself.
+/// Finds the emulator for programs of this target, or none if the machine can run them itself.
 ///
 /// # Errors
-/// Why they cannot be run.
+/// The reason why they cannot be run.
 pub(super) fn find(target: &Triple, host: &Host) -> Result<Option<Emulator>, String> {
     let own = host.triple.arch();
     if target.arch() == own || (target.arch() == Arch::X86 && own == Arch::X86_64) {
@@ -41,7 +42,8 @@ pub(super) fn find(target: &Triple, host: &Host) -> Result<Option<Emulator>, Str
     }
 }
 
-/// Whether an entry of binfmt_misc is enabled and has its interpreter open (the kernel's binfmt-misc.rst, flag `F`).
+/// Returns whether an entry of binfmt_misc is enabled and keeps its interpreter open (the kernel's
+/// binfmt-misc.rst, flag `F`).
 fn held_open(entry: &Path) -> bool {
     let Ok(text) = std::fs::read_to_string(entry) else { return false };
     let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));

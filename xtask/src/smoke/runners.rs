@@ -1,4 +1,4 @@
-//! What can run images here, and in which order it is asked: the engine that answers, then namespaces.
+//! The runners of images on this machine, in order: the engine that answers, then namespaces.
 
 use std::sync::OnceLock;
 
@@ -19,7 +19,7 @@ use xtask_oci::document::Manifest;
 use xtask_oci::{Digest, Layout, Saved};
 use xtask_process::exec::Output;
 
-/// A run that passed, remembered.
+/// A remembered run that passed.
 #[derive(Serialize, Deserialize)]
 struct PassedRun {
     runner: String,
@@ -27,11 +27,11 @@ struct PassedRun {
     objection: Option<Objection>,
 }
 
-/// What can run images here. Namespaces are tried where they are needed for the first time.
+/// The runners of images on this machine. Namespaces are tested when they are needed for the first time.
 pub(super) struct Runners<'a> {
     engine: std::result::Result<ContainerEngine, NoEngine>,
-    /// What killed runs left in the engine is removed. Waits for the first image that is run: where all are known to have
-    /// passed, the engine has nothing to do.
+    /// Set when the leftovers of killed runs are removed from the engine. This waits for the first image that
+    /// is run: if all are known to have passed, the engine is not needed.
     swept: OnceLock<()>,
     namespaces: OnceLock<std::result::Result<Namespaces, String>>,
     site: &'a SmokeContext<'a>,
@@ -54,7 +54,8 @@ impl<'a> Runners<'a> {
             return Ok(Ran { runner: Some(runner), smoke: Smoke::Passed, objection });
         }
         let ran = self.run(task)?;
-        // What the engine refused it is asked again: it may have been the engine, and `--strict` counts it.
+        // An image that the engine rejected is tried again in the next run: the engine may have been at
+        // fault, and `--strict` counts the rejection.
         let refused = ran.objection.as_ref().is_some_and(|objection| objection.refused);
         if let (Smoke::Passed, Some(runner), false) = (&ran.smoke, &ran.runner, refused) {
             let blobs = Layout::new(dist::layout(self.site.dist)).blobs();
@@ -66,7 +67,7 @@ impl<'a> Runners<'a> {
         Ok(ran)
     }
 
-    /// Everything that a passed run depends on: the image, what was asked and expected, and what would run it.
+    /// Returns the key of a passed run: the image, the arguments, the expected result, and the runner.
     fn key(&self, task: &PlatformStart<'_>) -> String {
         let mut key = Fingerprint::new("smoke 3").with(task.manifest.as_str());
         for arg in task.args {
@@ -134,7 +135,8 @@ impl<'a> Runners<'a> {
                 let smoke = verdict(&output, task, &line);
                 return Ok(Ran { runner: Some(runner), smoke, objection });
             }
-            // What an engine says against an image has the last word where nothing else can run it.
+            // If the engine says that the image is at fault and nothing else can run it, the engine's message
+            // is the result.
             (Err(_), Some((name, said))) => (Some(name.into()), Smoke::Failed(said)),
             (Err(Cannot::Image(said)), None) => (None, Smoke::Failed(said)),
             (Err(other), None) => {
@@ -156,7 +158,7 @@ impl<'a> Runners<'a> {
         engine
     }
 
-    /// A run without an engine.
+    /// Runs an image without an engine.
     fn in_namespaces(
         &self,
         request: &SmokeRequest<'_>,

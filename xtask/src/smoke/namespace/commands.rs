@@ -1,4 +1,4 @@
-//! The command lines of the ways. Pure.
+//! Makes the command lines for each way of isolation. Pure.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -10,76 +10,79 @@ use crate::smoke::qemu::Emulator;
 use xtask_oci::document::Runtime;
 use xtask_process::exec::Cmd;
 
-/// What is to be run where.
+/// A program to run, and the root and settings to run it in.
 #[derive(Debug, Clone, Copy)]
 pub struct NamespaceCommand<'a> {
     /// The folder that becomes the root.
     pub root: &'a Path,
     /// The image's configuration: variables, and the folder to start in.
     pub runtime: &'a Runtime,
-    /// Where the folders for data lie in the root, an outer one before those in it.
+    /// The paths of the volumes in the root, an outer one before the inner ones.
     pub volumes: &'a [String],
-    /// What the machine is called.
+    /// The host name.
     pub name: &'a str,
-    /// Who runs it. Further groups take root and `setpriv`: elsewhere it runs without them.
+    /// The user who runs it. Further groups need root and `setpriv`; otherwise it runs without them.
     pub user: &'a Account,
-    /// Where the program lies in the root.
+    /// The path of the program in the root.
     pub program: &'a str,
     /// The command line of the program: the entrypoint and its arguments.
     pub argv: &'a [&'a str],
-    /// What runs it where this machine does not.
+    /// The emulator, if this machine cannot run the program itself.
     pub emulator: Option<&'a Emulator>,
 }
 
-/// Where an emulator lies in the cell: among the devices, so that the tree stays as it is.
+/// The path of an emulator in the root: among the devices, so that the tree is not changed.
 const QEMU: &str = "/dev/qemu";
 
-/// The file beside the root that says that all mounts are made: what ends before is no end of the program.
+/// Returns the file beside the root that shows that all mounts are made. If it does not exist, the program
+/// was not started.
 pub(super) fn ready(root: &Path) -> PathBuf {
     let mut path = root.as_os_str().to_owned();
     path.push(".ready");
     path.into()
 }
 
-/// Opens the file in `$1` for what bubblewrap reports, and becomes the command that follows, with the umask of engines.
+/// Opens the file in `$1` for the report of bubblewrap, and executes the command that follows, with the umask
+/// of engines.
 const REPORT: &str = r#"umask 022; report=$1; shift; exec 9>"$report" "$@""#;
 
-/// The file beside the root that bubblewrap reports to.
+/// Returns the file beside the root to which bubblewrap reports.
 pub(super) fn report(root: &Path) -> PathBuf {
     let mut path = root.as_os_str().to_owned();
     path.push(".report");
     path.into()
 }
 
-/// bubblewrap, with its report where [`report`] says. That is the one thing that tells its own end from the program's,
-/// both of which are exit codes and words on stderr: it reports an `exit-code` where the program was started, and else none
-/// (its manual, `--json-status-fd`; from 0.3.2 on).
+/// Returns a bubblewrap command that writes its report to the file of [`report`]. Only the report
+/// distinguishes the end of bubblewrap from the end of the program, since both are exit codes and text on
+/// stderr. bubblewrap reports an `exit-code` only if it started the program (its manual, `--json-status-fd`;
+/// from 0.3.2 on).
 fn reporting(bwrap: &Path, root: &Path) -> Cmd {
     let cmd = Cmd::new("/bin/sh").args(["-c", REPORT, "sh"]).arg(report(root));
     cmd.arg(bwrap).args(["--json-status-fd", "9"]).args(ALONE)
 }
 
-/// No capabilities but the one that `unshare --root` needs.
+/// No capabilities except the one that `unshare --root` needs.
 const WEAK: [&str; 2] = ["--bounding-set=-all,+sys_chroot", "--inh-caps=-all"];
 
-/// The command that runs a cell; none where its tool is not here.
+/// Returns the command that runs a program in its root, or none if the tool is missing.
 pub fn command(way: Isolation, tools: &NamespaceTools, cell: &NamespaceCommand<'_>) -> Option<Cmd> {
     match way {
         Isolation::Bubblewrap => Some(bubblewrap(tools.bwrap.as_deref()?, cell)),
         Isolation::Root | Isolation::User => {
             let unshare = tools.unshare.as_deref()?;
             let ids = [cell.user.uid, cell.user.gid].map(|id| id.to_string());
-            // Root of the first user namespace is the image's root when it has given up what root may do; a second would
-            // give all of that back.
+            // Root of the first user namespace can serve as the image's root after it has dropped its
+            // privileges. A second user namespace would restore them.
             let root = (cell.user.uid, cell.user.gid) == (0, 0);
             let weak_root = way == Isolation::User && root && tools.setpriv.is_some();
-            // `unshare` leaves a user no group beside the one that it sets.
+            // `unshare` leaves a user only the one group that it sets.
             let groups = tools.setpriv.as_ref().and_then(|_| groups(way, cell.user));
             let become_user: Vec<OsString> = match way {
                 _ if weak_root => Vec::new(),
                 Isolation::Root if groups.is_some() => ["--setuid", &ids[0]].map(Into::into).into(),
                 Isolation::Root => ["--setgid", &ids[1], "--setuid", &ids[0]].map(Into::into).into(),
-                // A second user namespace, in which nothing of the first can be mounted or unmounted.
+                // A second user namespace, in which the mounts of the first cannot be changed.
                 _ => {
                     let map = [format!("--map-user={}", ids[0]), format!("--map-group={}", ids[1])];
                     [OsString::from("--user")].into_iter().chain(map.map(Into::into)).collect()
@@ -109,13 +112,14 @@ pub fn command(way: Isolation, tools: &NamespaceTools, cell: &NamespaceCommand<'
     }
 }
 
-/// All groups of a user who has more than one, where they can be given.
+/// Returns all groups of a user with more than one, if they can be set.
 fn groups(way: Isolation, user: &Account) -> Option<String> {
     let all = [user.gid].into_iter().chain(user.further.iter().copied()).map(|gid| gid.to_string());
     (way == Isolation::Root && !user.further.is_empty()).then(|| all.collect::<Vec<_>>().join(","))
 }
 
-/// Whether a way works: the same mounts in an empty root, and then nothing. None where its tool is not here.
+/// Returns a command that tests a way: the same mounts in an empty root, without a program of an image. None
+/// if its tool is missing.
 pub(super) fn trial(way: Isolation, tools: &NamespaceTools, root: &Path) -> Option<Cmd> {
     let runtime = Runtime::default();
     let user = &Account { uid: 1, gid: 1, further: Vec::new() };
@@ -172,15 +176,16 @@ fn unshared(way: Isolation, unshare: &Path, cell: &NamespaceCommand<'_>, inner: 
         "-c",
     ]);
     cmd = cmd.args([MOUNT, "sh"]).arg(cell.root).arg(qemu.unwrap_or(Path::new(""))).arg(cell.name);
-    // In a user namespace its root is who runs the program.
+    // In a user namespace, the namespace's root runs the program.
     let owner = if way == Isolation::Root { cell.user.uid.to_string() } else { String::new() };
     cmd.arg(owner).arg(cell.volumes.len().to_string()).args(cell.volumes).args(inner)
 }
 
-/// Namespaces of its own, and an end with its parent.
+/// Options for new namespaces that end with the parent process.
 const ALONE: [&str; 5] = ["--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL"];
 
-/// What bubblewrap, which mounts no sysfs, shows of this machine's: what does not depend on the network namespace.
+/// Parts of this machine's sysfs that bubblewrap shows, since it mounts no sysfs: those that do not depend on
+/// the network namespace.
 const SYS: [&str; 3] = ["/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm"];
 
 fn bubblewrap(bwrap: &Path, cell: &NamespaceCommand<'_>) -> Cmd {
@@ -206,7 +211,7 @@ fn bubblewrap(bwrap: &Path, cell: &NamespaceCommand<'_>) -> Cmd {
     cmd.args(program_words(cell))
 }
 
-/// The program with its arguments, behind the emulator where one is handed in.
+/// Returns the program with its arguments, preceded by the emulator if it has to be passed in.
 fn program_words(cell: &NamespaceCommand<'_>) -> Vec<OsString> {
     let argv = cell.argv.iter().map(OsString::from);
     match cell.emulator.and_then(|e| e.program.as_deref()) {

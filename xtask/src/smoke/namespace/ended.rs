@@ -1,5 +1,5 @@
-//! Whose end it is: that of the program, or that of a tool that was to start it. A tool's exit code may be the very one
-//! that is expected of the program.
+//! Decides whether the program ended, or a tool that had to start it. A tool may exit with the same code that
+//! is expected of the program.
 
 use std::path::Path;
 
@@ -9,15 +9,15 @@ use xtask_process::exec::{Output, ProcessEnd};
 /// How a run in namespaces ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Ended {
-    /// The program ran, and this is its end.
+    /// The program ran and ended.
     Program,
-    /// All was ready, and the program could not be started: the tool's words.
+    /// All mounts were made, but the program could not be started; the tool's message.
     NotStarted(String),
-    /// A tool could not do its part: its words.
+    /// A tool failed; its message.
     Tool(String),
 }
 
-/// What a run by this way ended with.
+/// Decides how a run in this way ended.
 pub(super) fn of(way: Isolation, output: &Output, root: &Path) -> Ended {
     if output.end.is_ours() {
         return Ended::Program;
@@ -35,7 +35,7 @@ pub(super) fn of(way: Isolation, output: &Output, root: &Path) -> Ended {
     }
 }
 
-/// By what bubblewrap reported: one JSON document a line, the last with the program's `exit-code`.
+/// Reads the report of bubblewrap: one JSON document per line, the last with the program's `exit-code`.
 fn bubblewrap(report: &str, output: &Output) -> Ended {
     let started = |line: &str| {
         let document: Option<serde_json::Value> = serde_json::from_str(line).ok();
@@ -49,8 +49,9 @@ fn bubblewrap(report: &str, output: &Output) -> Ended {
     }
 }
 
-/// When the mounts are made, tools become each other and at last the program. One that cannot says so, alone, with its
-/// name before it, and ends with 126 or 127 where it is the next that cannot be started (util-linux, `exec_shell`).
+/// Reads the output of `unshare`. After the mounts are made, each tool executes the next one, and the last
+/// one executes the program. A tool that fails prints one line with its name in front. It exits with 126 or
+/// 127 if it cannot start the next one (util-linux, `exec_shell`).
 fn unshare(output: &Output) -> Ended {
     let said = output.errors();
     let speaks = |tool: &str| {
@@ -87,7 +88,7 @@ mod tests {
         assert!(matches!(unshare(&output(127, "", said)), Ended::NotStarted(_)));
         assert!(matches!(unshare(&output(1, "", "unshare: cannot chdir to '/x': x\n")), Ended::Tool(_)));
         assert!(matches!(unshare(&output(127, "", "/usr/bin/env: 'x': No such file\n")), Ended::Tool(_)));
-        // What a program says of itself, and one that is such a tool and did something.
+        // A program's own message, and a program that is such a tool itself and printed something.
         for (code, stdout, stderr) in [(127, "", ""), (1, "", "app: no\n"), (127, "x", said), (2, "", said)] {
             assert_eq!(unshare(&output(code, stdout, stderr)), Ended::Program, "{code} {stdout} {stderr}");
         }

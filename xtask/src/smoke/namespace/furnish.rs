@@ -1,5 +1,5 @@
-//! What an engine gives an image before it starts the program: the folders and files that it mounts, the folders for data,
-//! and variables. Pure.
+//! Adds what an engine gives an image before it starts the program: mounted folders and files, volumes, and
+//! variables. Pure.
 
 use std::collections::BTreeSet;
 
@@ -10,16 +10,16 @@ use xtask_oci::document::Runtime;
 use xtask_oci::scratch::PATH;
 use xtask_oci::{FileKind, Node, RootFs};
 
-/// Folders that the kernel's file systems are mounted on.
+/// The folders on which the kernel's file systems are mounted.
 const KERNELS: [&str; 3] = ["proc", "sys", "dev"];
 
-/// Where names are looked up without a network: an address for documentation (RFC 5737), to which there is no way, as
-/// there is none to those that an engine writes. A file without any is refused by some programs.
+/// A name server that cannot be reached, since there is no network: an address for documentation (RFC 5737).
+/// An engine's name servers cannot be reached either. Some programs reject a file without a name server.
 const RESOLV: &str = "nameserver 192.0.2.1\n";
 
 const HOSTS: &str = "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n";
 
-/// Puts in what engines put in, in the place of what the image has there, as they do. `name` is the machine's.
+/// Adds the files that engines add, and replaces those of the image, as engines do. `name` is the host name.
 ///
 /// # Errors
 /// The image has a file where a folder must be.
@@ -35,11 +35,11 @@ pub(super) fn furnish(tree: &mut RootFs, name: &str) -> Result<()> {
     tree.put("etc/mtab", Node::symlink("/proc/mounts"))
 }
 
-/// Where the folders for data lie in the tree, links followed inside it, an outer one before those in it. Those that are
-/// missing are made as engines make them: root's.
+/// Returns the paths of the volumes in the tree, with links resolved inside it, an outer volume before the
+/// inner ones. Missing folders are made as engines make them, owned by root.
 ///
 /// # Errors
-/// Why there can be no folder.
+/// The reason why a folder cannot be made.
 pub(super) fn volumes(tree: &mut RootFs, runtime: &Runtime) -> std::result::Result<Vec<String>, String> {
     let mut places = BTreeSet::new();
     for path in &runtime.volumes {
@@ -56,11 +56,12 @@ pub(super) fn volumes(tree: &mut RootFs, runtime: &Runtime) -> std::result::Resu
     Ok(places.into_iter().collect())
 }
 
-/// The image's variables, those without a value left out, and what engines add where it does not set them: PATH, the
-/// machine's name, and HOME, which is what its `/etc/passwd` says of the user, else `/`.
+/// Returns the image's variables that have a value, and the variables that engines add if the image does not
+/// set them. These are PATH, the host name, and HOME. HOME is the user's folder from the image's
+/// `/etc/passwd`, or `/`.
 ///
 /// # Errors
-/// One has no name, which engines refuse.
+/// A variable has no name, which engines reject.
 pub(super) fn variables(
     runtime: &Runtime,
     uid: u32,

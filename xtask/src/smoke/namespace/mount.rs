@@ -1,9 +1,11 @@
-//! What makes the root of a cell out of a folder: a script, since it runs between `unshare` and the program.
+//! The script that makes the root of a program out of a folder. It is a script because it runs between
+//! `unshare` and the program.
 
-/// Runs in the new namespaces before the program: mounts what engines mount, brings the loopback up, leaves the folders for
-/// data writable and makes the rest read-only. `$1` is the root, `$2` the emulator or nothing, `$3` the machine's name, `$4`
-/// who shall own what the program prints to, or nothing, `$5` the number of folders for data, which follow; then comes the
-/// command. Nothing but its last words are on stderr: see [`super::ended`].
+/// Runs in the new namespaces before the program. It makes the mounts of engines, brings the loopback
+/// interface up, leaves the volumes writable and makes the rest read-only. `$1` is the root, `$2` the
+/// emulator or nothing, `$3` the host name. `$4` is the owner of the program's standard output and error, or
+/// nothing. `$5` is the number of volumes, which follow; then comes the command. Only the last message of a
+/// failure is on stderr: see [`super::ended`].
 pub(super) const MOUNT: &str = r#"
 set -e
 umask 022
