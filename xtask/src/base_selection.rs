@@ -1,4 +1,5 @@
-//! Where the programs of each image stand: on a base that is given or chosen, and only where the gate passes on it.
+//! Selects the base of each image, given or automatic. A base is accepted only if the program passes the gate
+//! on it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,21 +25,21 @@ mod named;
 
 pub use ahead::{Prospect, Weight, ahead};
 
-/// What came of the programs and images of a run once the programs were held against the images they would go into.
+/// The programs and images of a run after the programs were checked in the images that contain them.
 #[derive(Debug)]
 pub struct Placements {
-    /// The programs, with what the gate found in any image, in the order of the jobs.
+    /// The programs, in the order of the jobs, with the findings of the gate in any image.
     pub programs: Vec<Result<Arc<VerifiedProgram>, FailedJob>>,
     /// The images of targets.toml, in the file's order.
     pub images: Vec<Result<ImageOf<PlacedProgram>, UnmadeImage>>,
 }
 
-/// Finds the base of every image whose targets, of those that were asked for, were all verified, and holds its programs
-/// against it. What the gate finds goes to the programs, and may refuse them. Of a target that was built in several modes
-/// an image takes the first.
+/// Selects the base of every image whose requested targets were all verified, and checks its programs on the
+/// base. The findings of the gate are added to the programs, and may reject them. If a target was built in
+/// several modes, an image takes the first one.
 ///
 /// # Errors
-/// Where a program or the cache cannot be read.
+/// A program or the cache cannot be read.
 pub fn place(
     config: &Config,
     request: &PlanRequest,
@@ -53,7 +54,8 @@ pub fn place(
         let left_out = others.into_iter().map(|target| target.platform.clone()).collect();
         let place = ImagePlacement { image, bin: &config.app.bin, left_out, bases, ui };
         let made = match parts(&targets, &programs) {
-            // What was asked for, so no error; but who publishes what lies in target/dist should know.
+            // The user asked for this, so it is not an error. But whoever publishes target/dist should know
+            // it.
             Ok(parts) if parts.is_empty() => Err(WhyUnmade::NotAskedFor),
             Ok(parts) => place.decide(&parts, &mut programs)?,
             Err(lacks) => Err(WhyUnmade::Lacks(lacks)),
@@ -70,11 +72,11 @@ type Programs = [Result<Arc<VerifiedProgram>, FailedJob>];
 struct ImageProgram<'a> {
     target: &'a ImageTarget,
     program: Arc<VerifiedProgram>,
-    /// Where the program stands among those of the run.
+    /// The index of the program in the list of the run.
     at: usize,
 }
 
-/// The programs of an image: here alone a target is looked up.
+/// Returns the programs of an image. Only this function looks up targets.
 fn parts<'a>(
     targets: &[&'a ImageTarget],
     programs: &Programs,
@@ -94,7 +96,7 @@ fn parts<'a>(
     if lacks.is_empty() { Ok(parts) } else { Err(lacks) }
 }
 
-/// One image whose place is looked for.
+/// One image for which a base is being selected.
 struct ImagePlacement<'a> {
     image: &'a Image,
     bin: &'a str,
@@ -103,18 +105,19 @@ struct ImagePlacement<'a> {
     ui: &'a Ui,
 }
 
-/// A program on a base that is tried.
+/// A program on a base that is being tried.
 struct TriedBase<'p> {
     part: &'p ImageProgram<'p>,
     base: Option<Arc<BaseImage>>,
-    /// What is shipped of the base, where only what the program needs is.
+    /// The files of the base that ship, if only those that the program needs ship.
     trimmed: Option<RootFs>,
-    /// What the gate finds of the program there, and of the programs of the base that the image names.
+    /// The findings of the gate about the program there, and about the programs of the base that the image
+    /// names.
     findings: Vec<Finding>,
 }
 
 impl ImagePlacement<'_> {
-    /// Finds the base; `programs` are those of the run, which get what the gate finds.
+    /// Selects the base. `programs` are those of the run; the findings are added to them.
     fn decide(
         self,
         parts: &[ImageProgram<'_>],
@@ -174,7 +177,7 @@ impl ImagePlacement<'_> {
         Ok(Err(WhyUnmade::NoneCarries(error)))
     }
 
-    /// Holds a program against a base.
+    /// Checks a program on a base.
     fn judge<'p>(
         &self,
         base: &Base,
@@ -206,7 +209,7 @@ impl ImagePlacement<'_> {
     }
 }
 
-/// What keeps a program from starting; none where nothing does.
+/// Returns what prevents a program from starting, or none.
 fn failing(findings: &[Finding]) -> Option<String> {
     let mut fails = findings.iter().filter(|f| f.severity == Severity::Fail);
     let first = fails.next()?;
@@ -216,7 +219,8 @@ fn failing(findings: &[Finding]) -> Option<String> {
     })
 }
 
-/// What Cargo linked the program from: libraries and objects in the folder that it was built in.
+/// Returns the files from which Cargo linked the program: libraries and objects in the folder in which it was
+/// built.
 fn linked(program: &VerifiedProgram) -> Vec<PathBuf> {
     let Some(folder) = program.stored.built.program.parent() else { return Vec::new() };
     let mut found = Vec::new();
@@ -237,7 +241,7 @@ fn linked(program: &VerifiedProgram) -> Vec<PathBuf> {
     found
 }
 
-/// The bases to try, smallest first.
+/// Returns the bases to try, smallest first.
 fn candidates(base: &Base) -> Vec<Base> {
     match base {
         Base::Auto => {

@@ -1,5 +1,5 @@
-//! From verified programs to what ships: images, archives and checksums. Says what each image is made of; the bytes
-//! are [`xtask_oci`]'s and [`crate::archive`]'s.
+//! Makes images, archives and checksums from verified programs. This module decides the content of each
+//! image; [`xtask_oci`] and [`crate::archive`] write the bytes.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -25,22 +25,23 @@ mod zone;
 pub use docker::rootfs_tar;
 pub use texts::texts;
 
-/// Images that are packed, to be started and committed.
+/// Packed images that have not been started or committed yet.
 #[derive(Debug)]
 pub struct PackedImages {
     /// The packed images, each with its platforms.
     pub images: Vec<ImageOf<PackedPlatform>>,
-    /// What gets its name where it is committed: the tars and indexes of these images.
+    /// The tars and indexes of these images. They get their names when this is committed.
     pub names: StagedImages,
 }
 
-/// What finds the file with the licence texts of the packages in the program of a job; none where they are not known.
+/// A function that finds the file with the licence texts of the packages in the program of a job. It returns
+/// none if the packages are not known.
 pub type TextsOf<'a> = dyn FnMut(&Job) -> Result<Option<PathBuf>> + 'a;
 
-/// Packs images. They ship when they are committed.
+/// Packs images. They get their names when they are committed.
 ///
 /// # Errors
-/// Where packing fails.
+/// Packing fails.
 pub fn pack(
     images: Vec<ImageOf<PlacedProgram>>,
     config: &Config,
@@ -74,7 +75,7 @@ pub fn pack(
     let packer = Packer { dist, cache, threads: cores() };
     let names = packer.stage_in_turn(&specs, || ui.waits_for_images(), &layers)?;
     drop(task);
-    // The packer answers in the order in which it was asked.
+    // The packer returns images in the order of its input.
     let images: Vec<_> =
         drafts.into_iter().zip(names.images()).map(|(draft, packed)| draft.packed(packed)).collect();
     for image in &images {
@@ -85,14 +86,14 @@ pub fn pack(
     Ok(PackedImages { images, names })
 }
 
-/// An image that is about to be packed.
+/// An image that is ready to be packed.
 struct ImageDraft {
     placed: PlacedImage,
     platforms: Vec<platform::PlatformDraft>,
 }
 
 impl ImageDraft {
-    /// What an image is made of; what is to be warned of is said once for all platforms.
+    /// Returns the content of an image. A warning that applies to several platforms is printed once.
     fn of(
         image: ImageOf<PlacedProgram>,
         config: &Config,
@@ -127,7 +128,8 @@ impl ImageDraft {
         Ok((Self { placed, platforms: drafts }, spec))
     }
 
-    /// What keeps an image for some of its platforms from being taken for the whole one, whose name it has.
+    /// Returns the warning that an image contains only some of its platforms, although it has the name of the
+    /// whole image.
     fn lacking(&self) -> String {
         let made = list(self.platforms.iter().map(|draft| &draft.placed.platform), " and ");
         let left_out = list(self.placed.left_out.iter(), " and ");
@@ -152,7 +154,7 @@ fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> Str
     platforms.map(ToString::to_string).collect::<Vec<_>>().join(between)
 }
 
-/// A program in an archive.
+/// A program that was put into an archive.
 #[derive(Debug)]
 pub struct ArchivedProgram<'p> {
     /// The program.
@@ -161,11 +163,11 @@ pub struct ArchivedProgram<'p> {
     pub archive: Archive,
 }
 
-/// Writes an archive for every program and SHA256SUMS over all of them. `top` is the folder of the project: see
-/// [`texts()`].
+/// Writes an archive for every program, and SHA256SUMS over all of them. `top` is the folder of the project:
+/// see [`texts()`].
 ///
 /// # Errors
-/// Where an archive cannot be written.
+/// An archive cannot be written.
 pub fn archives<'p>(
     programs: Vec<&'p ListedProgram>,
     config: &Config,
@@ -195,7 +197,7 @@ pub fn archives<'p>(
         let name = archive.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         ui.step("Archived", format!("{name} ({})", xtask_files::human_size(archive.size)));
     }
-    // The archives are in the order in which they were asked for.
+    // The archives are in the order of the input.
     let archived = programs.into_iter().zip(written);
     Ok(archived.map(|(listed, archive)| ArchivedProgram { listed, archive }).collect())
 }

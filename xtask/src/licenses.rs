@@ -1,5 +1,5 @@
-//! The licence texts of the packages in a program, in one file that ships with it: whoever hands a program on hands on the terms
-//! of all that it is made of. Which packages these are, Cargo's unit graph says.
+//! Collects the licence texts of the packages in a program into one file that ships with it. Whoever
+//! distributes a program must pass on the terms of everything in it. Cargo's unit graph names the packages.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -20,17 +20,17 @@ use document::{LicensedPackage, document};
 /// The name of the file with the texts.
 pub const FILE: &str = "PACKAGE-LICENSES.txt";
 
-/// The folder of the file in an image, before the name of the program. On scratch a program may be called `usr`; then the root
-/// has no folder of that name.
+/// Returns the folder of the file in an image, for a program of this name. On scratch a program may be called
+/// `usr`. Then the root has no folder of that name.
 pub fn folder(bin: &str) -> &'static str {
     if bin == "usr" { "etc/licenses" } else { "usr/share/licenses" }
 }
 
-/// Writes the texts of programs.
+/// A writer of the licence texts of programs.
 #[derive(Debug)]
 pub struct LicenseWriter<'a> {
     builder: &'a Builder<'a>,
-    /// The folder that all of the project lies in.
+    /// The folder that contains the whole project.
     top: PathBuf,
     written: BTreeSet<PathBuf>,
 }
@@ -41,11 +41,12 @@ impl<'a> LicenseWriter<'a> {
         Self { builder, top, written: BTreeSet::new() }
     }
 
-    /// Writes the texts for the program of a job, and says what is missing; none where Cargo does not list its packages. The
-    /// file is the same wherever the program is built: it depends on the sources of the packages alone.
+    /// Writes the texts for the program of a job, and warns about missing ones. Returns none if Cargo does
+    /// not list its packages. The file is the same on every machine, because it depends only on the sources
+    /// of the packages.
     ///
     /// # Errors
-    /// Where Cargo cannot be run or a file cannot be read or written.
+    /// Cargo cannot be run, or a file cannot be read or written.
     pub fn file(&mut self, job: &Job) -> Result<Option<PathBuf>> {
         let folder = format!("{}-{}", job.target.triple, job.mode.name);
         let path = self.builder.work.join("licenses").join(folder).join(FILE);
@@ -85,14 +86,14 @@ impl<'a> LicenseWriter<'a> {
         LicensedPackage { name, version, license: manifest.license, texts }
     }
 
-    /// Where the texts of a package may lie.
+    /// Returns the folders in which the texts of a package may lie.
     fn reach(&self, package: &CratePackage, folder: &Path) -> gather::Reach {
         let checkout = |folder: &Path| {
             let ends = |above: &&Path| above.join(".cargo-ok").is_file() || above.join(".git").exists();
             folder.ancestors().find(ends).map(Path::to_owned)
         };
         match &package.source {
-            // What lies in a folder of the workspace by chance is no source.
+            // An unrelated file in a folder of the workspace is not a source.
             PackageSource::Path => {
                 let top = folder.starts_with(&self.top).then(|| self.top.clone());
                 gather::Reach { top: top.unwrap_or_else(|| folder.to_owned()), deep: false }
@@ -107,8 +108,8 @@ impl<'a> LicenseWriter<'a> {
     }
 }
 
-/// Whether a package only brings the sources of a library, which the build script of another package compiles into the
-/// program: by the custom of their names.
+/// Returns whether a package only contains the sources of a library that the build script of another package
+/// compiles into the program. The names of such packages end with `-src` by convention.
 fn is_source(package: &CratePackage) -> bool {
     package.name.ends_with("-src")
 }

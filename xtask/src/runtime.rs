@@ -1,4 +1,5 @@
-//! How an image is run: what targets.toml says, over what the base says, over what every image has.
+//! Decides how an image is run: the settings of targets.toml, over those of the base, over the defaults of
+//! every image.
 
 use std::collections::BTreeMap;
 
@@ -17,15 +18,15 @@ use accounts::{Account, AccountSource};
 /// The labels or annotations of an image, each value by its key.
 pub type Labels = BTreeMap<String, String>;
 
-/// What one part of `org.opencontainers.image` says of a base is not so of what stands on it.
+/// The prefix of the base's labels that do not apply to an image on top of it.
 const OF_THE_BASE: &str = "org.opencontainers.image.";
 
-/// Something that is said of an image and does not fit what is in it.
+/// A setting of an image that does not fit its content.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Misfit {
-    /// The key of targets.toml that says it; none where the base does.
+    /// The key of targets.toml that sets it; none if the base does.
     pub key: Option<&'static str>,
-    /// The error that says what does not fit.
+    /// The error that describes what does not fit.
     pub error: Error,
 }
 
@@ -41,17 +42,17 @@ impl From<Error> for Misfit {
     }
 }
 
-/// What is said of an image below what targets.toml says: by its base, or by us where it has none.
+/// The settings of an image before those of targets.toml: those of its base, or our own without a base.
 #[derive(Debug, Clone)]
 pub struct RuntimeDefaults {
-    /// What messages call the base.
+    /// The name of the base in messages.
     pub name: String,
     /// The configuration that the base gives, or the default one without a base.
     pub runtime: Runtime,
 }
 
 impl RuntimeDefaults {
-    /// Takes the configuration of a base; that of scratch where there is none.
+    /// Takes the configuration of a base, or the one for scratch without a base.
     pub fn of(base: Option<&BaseImage>) -> Self {
         match base {
             Some(base) => Self { name: base.name.clone(), runtime: base.runtime.clone() },
@@ -63,11 +64,11 @@ impl RuntimeDefaults {
     }
 }
 
-/// The configuration of an image whose root is `tree`, base and program together. The user stands in numbers, so that
-/// everyone can see that it is not root.
+/// Returns the configuration of an image whose root is `tree`, with base and program. The user is written as
+/// a number, so that it is visible that it is not root.
 ///
 /// # Errors
-/// A user, group or program that the tree does not hold.
+/// The tree does not contain a user, group or program.
 pub fn runtime(
     run: &ImageRun,
     bin: &str,
@@ -98,8 +99,9 @@ pub fn runtime(
     Ok(runtime)
 }
 
-/// The part of the configuration that needs no look into the tree: what is started, and with what. Entrypoint, arguments
-/// and health check of the base do not carry over: they are about programs of its own.
+/// Returns the part of the configuration that does not depend on the tree: what is started, and with which
+/// settings. Entrypoint, arguments and health check of the base are dropped, because they are about the
+/// base's own programs.
 pub fn started(run: &ImageRun, bin: &str, base: &Runtime) -> Runtime {
     let workdir =
         run.workdir.clone().or_else(|| Some(base.working_dir.clone()).filter(|dir| !dir.is_empty()));
@@ -116,11 +118,12 @@ pub fn started(run: &ImageRun, bin: &str, base: &Runtime) -> Runtime {
     }
 }
 
-/// The folders that an image lacks and its program needs: those for data, of the user that runs it, and the one that it
-/// starts in. An engine would make them as root's, and a read-only root would not let it make the second.
+/// Returns the folders that an image lacks and its program needs: volumes, owned by the image's user, and the
+/// working directory. An engine would make them as root. On a read-only root it could not make the working
+/// directory.
 ///
 /// # Errors
-/// One of them is no folder in the tree.
+/// One of them is not a folder in the tree.
 pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, Misfit> {
     let mut missing = Vec::new();
     let Account { uid, gid, .. } = Account::of(&runtime.user, tree);
@@ -137,10 +140,11 @@ pub fn folders(runtime: &Runtime, tree: &RootFs) -> Result<Vec<(String, Node)>, 
     Ok(missing)
 }
 
-/// Where a folder lies in an image, links followed, and whether it is there; the root's place is empty.
+/// Returns the path of a folder in an image, with links resolved, and whether it exists. The path of the root
+/// is empty.
 ///
 /// # Errors
-/// What is there instead of it.
+/// A description of what is there instead.
 pub fn folder(path: &str, tree: &RootFs) -> std::result::Result<(String, bool), String> {
     match tree.resolve(path) {
         Resolved::Missing(place) => Ok((place, false)),
@@ -153,11 +157,11 @@ pub fn folder(path: &str, tree: &RootFs) -> std::result::Result<(String, bool), 
     }
 }
 
-/// The folders for data that are in the base and that the image's user cannot write to, each with what says so: an engine
-/// makes a volume with the mode and owner that the folder has in the image, and neither is changed here.
+/// Returns one message for each volume of the base that the image's user cannot write to. An engine makes a
+/// volume with the mode and owner of the folder in the image, and neither is changed here.
 pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
     let Account { uid, gid, further } = Account::of(&runtime.user, tree);
-    // Who is in the folder's group by any of its groups has that group's rights.
+    // A user has the rights of the folder's group if any of its groups is that group.
     let rights =
         |node: &Node| node.rights(uid, further.iter().copied().find(|g| *g == node.gid).unwrap_or(gid));
     let mut found = Vec::new();
@@ -174,7 +178,8 @@ pub fn unwritable(runtime: &Runtime, tree: &RootFs) -> Vec<String> {
     found
 }
 
-/// The base's variables in their order, with ours in their places, then the rest of ours by name.
+/// Returns the base's variables in their order, with ours replacing those of the same name, then our other
+/// variables by name.
 fn env(base: &[String], run: &ImageRun) -> Vec<String> {
     let name = |entry: &str| entry.split_once('=').map_or(entry, |(name, _)| name).to_owned();
     let ours = |name: &str| run.env.get(name).map(|value| format!("{name}={value}"));
@@ -195,7 +200,7 @@ fn health(check: &HealthCheck) -> Health {
     }
 }
 
-/// The `User` of a base: it went through no check of ours.
+/// Reads the `User` of a base, which has not been checked yet.
 fn of_base(text: &str, base: &str) -> Result<User> {
     let id = |text: &str| match text.parse() {
         Ok(number) => Id::Number(number),
@@ -216,12 +221,12 @@ fn of_base(text: &str, base: &str) -> Result<User> {
 pub struct FoundProgram {
     /// The path by which it is started.
     pub path: String,
-    /// Where that leads to in the tree, links followed: `usr/bin/tool`.
+    /// The path to which it leads in the tree, with links resolved: `usr/bin/tool`.
     pub place: String,
 }
 
-/// The program of a command. It is looked for where a container looks: as it stands where it is absolute, in the folder
-/// that the image starts in where it has a `/`, else on PATH.
+/// Finds the program of a command in the same way as a container does. An absolute name is used as it is. A
+/// name with a `/` is relative to the working directory. Another name is looked up on PATH.
 pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<FoundProgram> {
     let at = |path: String| tree.file(&path).map(|(place, _)| FoundProgram { path, place });
     if name.starts_with('/') {
@@ -234,7 +239,7 @@ pub fn program(name: &str, runtime: &Runtime, tree: &RootFs) -> Option<FoundProg
     on_path().find(|found| may_run(&found.place, tree)).or_else(|| on_path().next())
 }
 
-/// Whether a file has a bit that lets somebody execute it.
+/// Returns whether a file has any execute bit.
 fn may_run(place: &str, tree: &RootFs) -> bool {
     tree.get(place).is_some_and(|node| node.mode & 0o111 != 0)
 }
@@ -244,17 +249,17 @@ fn path(runtime: &Runtime) -> &str {
     runtime.env.iter().find_map(|entry| entry.strip_prefix("PATH=")).unwrap_or_default()
 }
 
-/// The commands of an image, with the keys of targets.toml that say them.
+/// Returns the commands of an image, with the keys of targets.toml that set them.
 pub fn commands(runtime: &Runtime) -> Vec<(&'static str, &[String])> {
     let check = runtime.healthcheck.as_ref().and_then(|check| check.test.get(1..));
     let check = check.map(|command| ("healthcheck", command));
     [("entrypoint", runtime.entrypoint.as_slice())].into_iter().chain(check).collect()
 }
 
-/// The program of a command; none where the command is empty. What it is made of, the gate judges.
+/// Returns the program of a command, or none if the command is empty. The gate checks the program itself.
 ///
 /// # Errors
-/// The tree does not hold it, or nobody may execute it there.
+/// The tree does not contain it, or nobody may execute it.
 pub fn starts(
     key: &str,
     command: &[String],

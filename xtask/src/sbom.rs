@@ -1,6 +1,6 @@
-//! Bills of materials (SBOM) in CycloneDX: of every released program, and of every platform of every image. Only this module
-//! decides what a bill says: from what Cargo compiled, what build scripts left, and what the base's records say.
-//! docs/concepts/bills-of-materials.md lists the properties.
+//! Bills of materials (SBOM) in CycloneDX, for every released program and every platform of every image. Only
+//! this module decides the content of a bill. Its sources are the units that Cargo compiled, the output of
+//! build scripts, and the records of the base. docs/concepts/bills-of-materials.md lists the properties.
 //!
 //! ```text
 //! unit graph, Cargo.lock, manifests, build scripts ── read ──→ program::bill ──┐
@@ -45,19 +45,19 @@ use program::ProgramSubject;
 
 pub use write::withdraw;
 
-/// Counts the versions of what is written: one that an older version wrote is made again.
+/// The version of the format. A bill that an older version wrote is made again.
 const FORMAT: u32 = 2;
 
-/// What bills are made from and where they go.
+/// A writer of bills, with the inputs of all bills and the place where they go.
 #[derive(Debug)]
 pub struct BillWriter<'a> {
-    /// What built the programs.
+    /// The builder of the programs.
     pub builder: &'a Builder<'a>,
-    /// Where the programs come from.
+    /// The origin of the programs.
     pub origin: &'a ProgramOrigin<'a>,
-    /// The folder `target/dist`, which the bills are written below.
+    /// The folder `target/dist`, below which the bills are written.
     pub dist: &'a Path,
-    /// Where it is remembered what was written.
+    /// The memo that remembers which bills were written.
     pub memo: &'a Memo,
     /// The bills of programs that were made in this run, by target.
     made: BTreeMap<Triple, (Bill, Manifests)>,
@@ -77,7 +77,7 @@ impl<'a> BillWriter<'a> {
     /// Writes the bill of a program.
     ///
     /// # Errors
-    /// Where Cargo cannot be run or a file cannot be written.
+    /// Cargo cannot be run, or a file cannot be written.
     pub fn program(&mut self, verified: &VerifiedProgram) -> Result<BillFile> {
         let program = self.subject(verified);
         let name = format!("{}-{}-{}.cdx.json", program.name, program.version, program.target);
@@ -90,7 +90,7 @@ impl<'a> BillWriter<'a> {
         write::write(&name, &key, dist, memo, make)
     }
 
-    /// Writes the bills of an image, of each platform.
+    /// Writes the bills of an image, one for each platform.
     ///
     /// # Errors
     /// As [`BillWriter::program`].
@@ -112,7 +112,7 @@ impl<'a> BillWriter<'a> {
         let version = &program.version;
         let name = &image.config.name;
         let file = format!("{name}-{version}-{}.cdx.json", hyphenated(&manifest.platform));
-        // The manifest decides every byte of the image. What a base is called and where it is from, it does not say.
+        // The manifest determines every byte of the image. It does not contain the name and origin of a base.
         let below = placed.base.as_deref().map(|base| (&base.name, &base.digest, &base.packages));
         let facts = format!("{} {:?} {} {zones}", manifest.digest, below, left.is_some());
         let key = Digest::of(format!("{}\n{name}\n{facts}", self.key(&program, verified)?).as_bytes());
@@ -130,7 +130,8 @@ impl<'a> BillWriter<'a> {
         ProgramSubject::of(verified, &self.builder.app.bin, self.origin)
     }
 
-    /// Everything that decides the bill of a program, but for the manifests that only its unit graph names.
+    /// Returns the key of a program's bill: all of its inputs except the manifests that only its unit graph
+    /// names.
     fn key(&self, program: &ProgramSubject, verified: &VerifiedProgram) -> Result<Digest> {
         let json = serde_json::to_string(program);
         let json = json.map_err(|e| Error::failed(format!("cannot write JSON: {e}")))?;

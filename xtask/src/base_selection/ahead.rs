@@ -1,4 +1,5 @@
-//! What is known before anything is built of the bases that images are to stand on: that they cannot be had.
+//! Finds the faults of images' bases that are known before anything is built: the bases that cannot be
+//! obtained.
 
 use crate::plan::{Job, Plan, PlanRequest, is_static};
 use xtask_base::Base;
@@ -7,28 +8,28 @@ use xtask_config::{Config, Image, ImageTarget};
 use xtask_files::error::Error;
 use xtask_triple::{Libc, Platform};
 
-/// Something about the base of an image, or of several.
+/// A known fact about the base of one or more images.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prospect {
-    /// How certain it is, and what comes of it.
+    /// How certain it is, and what it leads to.
     pub weight: Weight,
-    /// What it is: the error that the run would end with, with the images in its notes.
+    /// The error with which the run would end. Its notes name the images.
     pub error: Error,
 }
 
-/// How certain a prospect is, and what comes of it.
+/// How certain a prospect is, and what it leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weight {
     /// The image cannot be made.
     Sure,
-    /// It is not made where its program does not start from scratch, which the gate alone can say.
+    /// The image is not made if its program cannot start on scratch. Only the gate can tell that.
     Likely,
-    /// It is made, and locks its base.
+    /// The image is made, and the run locks its base.
     Locks,
 }
 
-/// What is known of the bases of the images that a run would make: of those all of whose targets that are asked for can be
-/// built.
+/// Returns what is known about the bases of the images that a run would make. These are the images whose
+/// requested targets can all be built.
 pub fn ahead(config: &Config, request: &PlanRequest, plan: &Plan, bases: &Bases<'_>) -> Vec<Prospect> {
     let mut prospects: Vec<Prospect> = Vec::new();
     for image in &config.images {
@@ -51,7 +52,7 @@ fn of_image(image: &Image, jobs: &[&Job], bases: &Bases<'_>) -> Option<(Weight, 
         let dynamic = jobs.iter().find(|job| {
             job.target.triple.libc() == Libc::Glibc && !is_static(&job.target, Some(&job.user))
         })?;
-        // The static one has no C library, so that the next is looked at too.
+        // The static one has no C library, so the next one is checked too.
         let tried = [Flavour::Static, Flavour::Base].map(|flavour| Base::Distroless(Distroless::of(flavour)));
         let mut platforms = jobs.iter().filter_map(|job| job.platform.as_ref());
         let error = platforms.find_map(|p| tried.iter().find_map(|base| checked(base, p)))?;

@@ -1,4 +1,5 @@
-//! The programs of a base that an image names to be started: by `entrypoint` in the place of ours, or by `healthcheck`.
+//! Checks the programs of a base that an image starts: by `entrypoint` in place of our program, or by
+//! `healthcheck`.
 
 use crate::runtime;
 use xtask_files::error::Result;
@@ -7,19 +8,19 @@ use xtask_oci::document::Runtime;
 use xtask_oci::{Node, RootFs};
 use xtask_triple::Triple;
 
-/// A command whose program is there.
+/// A command whose program exists.
 #[derive(Debug)]
 pub(super) struct NamedCommand {
-    /// The key of targets.toml that names it.
+    /// The key of targets.toml that names the command.
     key: &'static str,
-    /// The path by which it is started.
+    /// The path by which the program is started.
     path: String,
-    /// What comes of that; none for our own program, which is judged as such.
+    /// How it starts; none for our own program, which is checked separately.
     start: Option<Start>,
 }
 
-/// What an image names, on its base: of what is not there or may not be executed, [`runtime::runtime`] says so, with the place
-/// in targets.toml.
+/// Returns the commands of an image on its base. Missing programs and programs without the right to be
+/// executed are left out: [`runtime::runtime`] reports them, with the place in targets.toml.
 pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<NamedCommand> {
     let commands = runtime::commands(image);
     if commands.iter().all(|(_, command)| command.first().is_none_or(|name| *name == format!("/{bin}"))) {
@@ -38,16 +39,16 @@ pub(super) fn named(image: &Runtime, bin: &str, tree: &Tree<'_>) -> Vec<NamedCom
 }
 
 impl NamedCommand {
-    /// What keeps it from starting.
+    /// Returns what prevents the program from starting.
     pub(super) fn judge(&self, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
         let who = format!("`{}` of an image names {}", self.key, self.path);
         self.start.iter().flat_map(|start| start.check(&who, triple, tree, level)).collect()
     }
 
-    /// The paths of the base that it needs.
+    /// Returns the paths of the base that the program needs.
     ///
     /// # Errors
-    /// Its libraries are not all there.
+    /// A library is missing.
     pub(super) fn paths(&self, tree: &Tree<'_>, level: Level) -> Result<Vec<String>> {
         match &self.start {
             Some(start) => start.paths(tree, level),
@@ -55,7 +56,8 @@ impl NamedCommand {
         }
     }
 
-    /// Warnings of what it may ask for when it runs, and what is `kept` of the base lacks.
+    /// Warns about files that the program may need at run time and that the `kept` part of the base does not
+    /// contain.
     pub(super) fn left_out(&self, tree: &Tree<'_>, kept: &RootFs, level: Level) -> Vec<Finding> {
         let Some(start) = &self.start else { return Vec::new() };
         let mut found = Vec::new();
@@ -112,7 +114,7 @@ mod tests {
         };
         let none = (text(&[]), text(&[]));
         assert_eq!(judged(&["/app"], &[]), none);
-        // That they are not there, or may not be executed, is said with the place in targets.toml.
+        // Missing programs and those that may not be executed are reported with the place in targets.toml.
         assert_eq!(judged(&["absent"], &["plain"]), none);
         assert_eq!(judged(&["ours"], &[]), (text(&[]), text(&["bin", "usr/bin/ours"])));
         let (found, paths) = judged(&["entry", "/app"], &["/bin/check", "-x"]);

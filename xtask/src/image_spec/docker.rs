@@ -1,5 +1,5 @@
-//! What Docker needs to build images itself that have the same root file system: everything of an image but its program,
-//! as a tar. A tar alone carries modes and owners through every builder, checkout and umask.
+//! Writes what Docker needs to build images with the same root file system: everything of an image except its
+//! program, as a tar. Only a tar preserves modes and owners through every builder, checkout and umask.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use xtask_files::{Memo, StagedFile, dist};
 use xtask_oci::{self as oci, Codec, Digest, RootFs, layer};
 use xtask_triple::Triple;
 
-/// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image but the program.
+/// Writes `<dist>/docker/rootfs.tar`: everything of a scratch image except the program.
 ///
 /// # Errors
-/// Where it cannot be written.
+/// It cannot be written.
 pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     let path = dist::docker(dist).join("rootfs.tar");
     let failed = |e: std::io::Error| Error::io("cannot write", &path, &e);
@@ -25,24 +25,24 @@ pub fn rootfs_tar(dist: &Path) -> Result<PathBuf> {
     Ok(path)
 }
 
-/// A platform of an image that stands on a base.
+/// A platform of an image with a base.
 #[derive(Debug, Clone, Copy)]
 pub struct OnBase<'a> {
     /// The name of the image.
     pub image: &'a str,
     /// The target of its program.
     pub target: &'a Triple,
-    /// What ships of the base.
+    /// The files of the base that ship.
     pub below: &'a RootFs,
-    /// Our own layer, the program included.
+    /// Our own layer, including the program.
     pub ours: &'a RootFs,
 }
 
-/// Writes `<dist>/docker/<image>/<target>.tar` for every platform: the base with what the image adds to it, all but the
-/// program. What is there already and did not change is not written again.
+/// Writes `<dist>/docker/<image>/<target>.tar` for every platform: the base with the files that the image
+/// adds, except the program. A file that has not changed is not written again.
 ///
 /// # Errors
-/// Where the base cannot be read or a tar cannot be written.
+/// The base cannot be read, or a tar cannot be written.
 pub fn base_tars<'a>(
     platforms: impl IntoIterator<Item = OnBase<'a>>,
     bin: &str,

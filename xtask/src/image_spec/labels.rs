@@ -1,5 +1,6 @@
-//! What images say of themselves: the keys of
-//! <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md>, as far as the manifest says, and our own.
+//! Annotations and labels of images: the keys of
+//! <https://github.com/opencontainers/image-spec/blob/v1.1.0/annotations.md> that the manifest can fill, and
+//! our own.
 
 use crate::plan::Job;
 use crate::record::ProgramOrigin;
@@ -9,7 +10,7 @@ use xtask_base::{BaseImage, Distroless};
 use xtask_config::Config;
 use xtask_oci::document::{annotation, rfc3339};
 
-/// What holds for every platform: annotations of index and manifests.
+/// Returns the annotations of the index and of the manifests, which are the same for every platform.
 pub(super) fn annotations(config: &Config, origin: &ProgramOrigin) -> Labels {
     let package = origin.package;
     let authors = (!package.authors.is_empty()).then(|| package.authors.join(", "));
@@ -28,20 +29,22 @@ pub(super) fn annotations(config: &Config, origin: &ProgramOrigin) -> Labels {
     pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
-/// What one platform's configuration says, the words of targets.toml left out.
+/// Returns the labels in the configuration of one platform, without those of targets.toml.
 pub(super) fn labels(config: &Config, origin: &ProgramOrigin, job: &Job) -> Labels {
     let mut labels = annotations(config, origin);
     labels.insert("xtask.mode".into(), job.mode.name.clone());
     labels.insert("xtask.target".into(), job.target.triple.to_string());
     if let Some(fallback) = &job.fallback {
-        // A fixed code, since what enters an image must not depend on the machine; the words stand in the report.
+        // A fixed code is used, because the content of an image must not depend on the machine. Its text is
+        // in the report.
         labels.insert("xtask.fallback.from".into(), fallback.from.clone());
         labels.insert("xtask.fallback.reason".into(), fallback.reason.into());
     }
     labels
 }
 
-/// What stands below the program. The digest of a manifest has its place in the specification; that of a lock does not.
+/// Returns the labels about the base. The specification has a key for the digest of a manifest, but none for
+/// that of a lock.
 pub(super) fn of_base(base: &BaseImage, trimmed: bool) -> Labels {
     let digest = match Distroless::parse(&base.name).is_some() {
         true => "xtask.base.lock",

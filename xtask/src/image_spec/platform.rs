@@ -1,4 +1,4 @@
-//! What an image is made of for one platform: the base's layers, and one of ours on top.
+//! Decides the content of an image for one platform: the base's layers, and one of ours on top.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ use xtask_oci::{
     self as oci, FileKind, LayerSource, LayerSpec, Node, PackedManifest, PlatformSpec, RootFs, ScratchImage,
 };
 
-/// A platform of an image that is about to be packed.
+/// A platform of an image that is ready to be packed.
 pub(super) struct PlatformDraft {
     pub(super) placed: PlacedProgram,
     ours: RootFs,
@@ -31,7 +31,7 @@ impl PlatformDraft {
     }
 }
 
-/// What all platforms of an image are made from, beside their programs.
+/// The inputs that all platforms of an image share, in addition to their programs.
 pub(super) struct Makings<'a> {
     pub(super) config: &'a Config,
     pub(super) origin: &'a ProgramOrigin<'a>,
@@ -39,10 +39,10 @@ pub(super) struct Makings<'a> {
     pub(super) texts: Option<&'a Path>,
 }
 
-/// What an image is made of for one platform. What is to be warned of is added to `warned`.
+/// Returns the content of an image for one platform. Warnings are added to `warned`.
 ///
 /// # Errors
-/// What targets.toml says of the image does not fit what is in it.
+/// A setting of targets.toml does not fit the content of the image.
 pub(super) fn platform(
     image: &Image,
     placed: PlacedProgram,
@@ -91,7 +91,7 @@ pub(super) fn platform(
     Ok((PlatformDraft { placed, ours: top, brings_zones }, spec))
 }
 
-/// The error with the place of what it is about, where targets.toml says that.
+/// Adds the place in targets.toml to an error, if there is one.
 fn located(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
     if let Some(place) = key.and_then(|key| image.places.get(key)) {
         error.what = format!("{place}: {}", error.what);
@@ -99,7 +99,7 @@ fn located(Misfit { key, mut error }: Misfit, image: &Image) -> Error {
     error
 }
 
-/// The layers below ours: the base's own, or one of what is left of it.
+/// Returns the layers below ours: the base's own layers, or one layer with the part of the base that ships.
 fn layers(base: &BaseImage, placed: &PlacedProgram, bin: &str) -> Vec<LayerSource> {
     match &placed.trimmed {
         None => base.layers.iter().cloned().map(LayerSource::Stored).collect(),
@@ -110,7 +110,7 @@ fn layers(base: &BaseImage, placed: &PlacedProgram, bin: &str) -> Vec<LayerSourc
     }
 }
 
-/// Our layer on a base: the program, and time zones where it brings them.
+/// Makes our layer on a base: the program, and the time zones if the image brings them.
 fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: bool) -> Result<RootFs> {
     let mut top = RootFs::new();
     if below.get(bin).is_some_and(|node| !matches!(node.kind, FileKind::File(_))) {
@@ -129,8 +129,8 @@ fn top(image: &Image, bin: &str, program: &Path, below: &RootFs, brings_zones: b
     Ok(top)
 }
 
-/// Puts an entry into our layer. A folder above it that the base has stands in it as the base has it: an entry of ours
-/// would change its mode and owner.
+/// Adds an entry to our layer. A parent folder that exists in the base gets the entry of the base. An entry
+/// of our own would change its mode and owner.
 fn lay(top: &mut RootFs, below: &RootFs, path: &str, node: Node) -> Result<()> {
     for (slash, _) in path.match_indices('/') {
         let above = &path[..slash];

@@ -1,4 +1,4 @@
-//! The texts that go into archives beside the program: licences, notices, the README.
+//! Finds the texts that go into archives with the program: licences, notices, the README.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,8 +7,9 @@ use crate::archive::companions;
 use xtask_config::workspace::Package;
 use xtask_files::error::Result;
 
-/// The texts of a package, and what is to be said of those that are left out. `top` is the folder that everything of the
-/// project lies in: a link that leads out of it could bring any file of this machine into what ships.
+/// Returns the texts of a package, and messages about texts that are left out. `top` is the folder that
+/// contains the whole project. A link to a file outside of it could put any file of this machine into an
+/// archive.
 ///
 /// # Errors
 /// The package's folder cannot be read.

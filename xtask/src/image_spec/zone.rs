@@ -1,11 +1,12 @@
-//! Whether an image has the time zone that its `TZ` names: a program that does not find it takes UTC, and says nothing.
+//! Checks whether an image has the time zone that its `TZ` names. A program that does not find its zone
+//! silently uses UTC.
 
 use xtask_oci::RootFs;
 
 /// The folder of time zones.
 const FOLDER: &str = "usr/share/zoneinfo";
 
-/// What is to be warned of where the variables of an image name a time zone that its root does not hold.
+/// Returns a warning if a variable of an image names a time zone that its root does not contain.
 pub(super) fn missing_zone(image: &str, env: &[String], root: &RootFs) -> Option<String> {
     let value = env.iter().rev().find_map(|entry| entry.strip_prefix("TZ="))?;
     let name = value.strip_prefix(':').unwrap_or(value);
@@ -27,9 +28,10 @@ pub(super) fn missing_zone(image: &str, env: &[String], root: &RootFs) -> Option
     Some(format!("{lacks}\n  help: {mend}"))
 }
 
-/// Whether a value says all by itself: nothing, UTC, or a rule as POSIX has it (`EST5EDT`, `<+05>-5`).
+/// Returns whether a value of `TZ` needs no file: an empty value, UTC, or a POSIX rule (`EST5EDT`,
+/// `<+05>-5`).
 fn needs_no_file(name: &str) -> bool {
-    // What follows a comma says when summer begins, with a slash before the hour.
+    // The text after a comma gives the beginning of summer time, with a slash before the hour.
     let zone = name.split(',').next().unwrap_or(name);
     let rule =
         name.starts_with('<') || (!zone.contains('/') && zone.bytes().any(|byte| byte.is_ascii_digit()));

@@ -1,5 +1,5 @@
-//! The file with the licence texts of a program: which packages are in it, then each text once, with the packages that have it.
-//! Pure, and the same for equal packages.
+//! Makes the file with the licence texts of a program. It lists the packages, then each text once, with the
+//! packages that have it. Pure; equal packages give equal text.
 
 use std::collections::BTreeMap;
 
@@ -10,20 +10,20 @@ pub(super) struct LicensedPackage {
     pub(super) name: String,
     /// The version of the package.
     pub(super) version: String,
-    /// `license` of its manifest.
+    /// The value of `license` in its manifest.
     pub(super) license: Option<String>,
-    /// The texts that lie with it.
+    /// The licence texts in its folder.
     pub(super) texts: Vec<String>,
 }
 
 impl LicensedPackage {
-    /// Name and version.
+    /// Returns the name and the version.
     pub(super) fn title(&self) -> String {
         format!("{} {}", self.name, self.version)
     }
 }
 
-/// The document for the program of this name.
+/// Returns the document for the program with this name.
 pub(super) fn document(bin: &str, packages: &[LicensedPackage]) -> String {
     let mut text = format!("Licences of the packages in the program {bin}\n\n");
     for package in packages {
@@ -41,7 +41,7 @@ pub(super) fn document(bin: &str, packages: &[LicensedPackage]) -> String {
             }
         }
     }
-    // Those that most packages have come first, then by their first package.
+    // The texts of most packages come first, then they are sorted by their first package.
     let mut texts: Vec<(&str, Vec<String>)> = texts.into_iter().collect();
     texts.sort_by(|(one, first), (other, second)| {
         second.len().cmp(&first.len()).then_with(|| (first, one).cmp(&(second, other)))

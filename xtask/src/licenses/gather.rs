@@ -1,37 +1,39 @@
-//! The licence texts in the folder of a package.
+//! Finds the licence texts in the folder of a package.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the texts of a package may lie.
+/// The folders in which the texts of a package may lie.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Reach {
-    /// The outermost folder that may be looked into. A link that leads out of it could bring any file of this machine into
-    /// what ships.
+    /// The outermost folder that is searched. A link to a file outside of it could put any file of this
+    /// machine into the release.
     pub(super) top: PathBuf,
-    /// Also folders inside that of the package, which hold the C that it brings.
+    /// Whether folders inside the package's are searched too, since they may hold C sources with their own
+    /// licence.
     pub(super) deep: bool,
 }
 
-/// How deep the texts of a library lie that a package brings.
+/// How many levels of folders are searched for the texts of a bundled library.
 const DEPTH: usize = 3;
 
-/// The longest file that is taken for a licence, in bytes.
+/// The maximum size of a licence text, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// What the names of licence texts begin with, in capitals.
+/// Prefixes of the names of licence texts, in upper case.
 const STEMS: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
-/// The folder of the texts by the REUSE specification.
+/// The folder of the texts in the REUSE specification.
 const REUSE: &str = "LICENSES";
 
-/// Endings of files that are about licences and are none.
+/// Endings of files whose names contain such a word, but that are not licence texts.
 const OTHER: [&str; 12] =
     [".RS", ".C", ".H", ".CC", ".CPP", ".PY", ".SH", ".JSON", ".TOML", ".HTML", ".YML", ".TPL"];
 
-/// The texts of the package in `folder`, in the order of their paths. `named` is the file that its manifest names. A package
-/// without texts has those of the folder above it that has some: of its repository.
+/// Returns the texts of the package in `folder`, in the order of their paths. `named` is the file that its
+/// manifest names. A package without texts gets those of the nearest parent folder with some, which is its
+/// repository.
 pub(super) fn texts(folder: &Path, reach: Reach, named: Option<&str>) -> Vec<String> {
     let top = fs::canonicalize(&reach.top).unwrap_or(reach.top);
     let mut files = BTreeSet::new();
@@ -50,7 +52,7 @@ pub(super) fn texts(folder: &Path, reach: Reach, named: Option<&str>) -> Vec<Str
     files.iter().filter(|file| inside(file)).filter_map(|file| read(file)).collect()
 }
 
-/// Adds the texts in a folder and, as deep as that, in those inside.
+/// Adds the texts in a folder and in its subfolders, down to `depth` levels.
 fn find(folder: &Path, depth: usize, named: Option<&str>, files: &mut BTreeSet<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
@@ -79,7 +81,7 @@ fn is_text(name: &str) -> bool {
         && !OTHER.iter().any(|ending| name.ends_with(ending))
 }
 
-/// A text with the line ends and without the white space at its ends that differ from copy to copy.
+/// Reads a text. Line ends and trailing white space, which differ from copy to copy, are normalised.
 fn read(file: &Path) -> Option<String> {
     if fs::metadata(file).ok()?.len() > LONGEST {
         return None;

@@ -1,31 +1,32 @@
-//! Users and groups of an image as numbers, out of its own `/etc/passwd` and `/etc/group` (passwd(5), group(5)).
+//! Reads the numbers of users and groups of an image from its own `/etc/passwd` and `/etc/group` (passwd(5),
+//! group(5)).
 
 use xtask_config::{Id, User};
 use xtask_files::error::{Error, Result};
 use xtask_oci::RootFs;
 
-/// A user of an image, as an engine finds it.
+/// A user of an image, as an engine sees it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Account {
     /// The number of the user.
     pub uid: u32,
     /// The number of the group.
     pub gid: u32,
-    /// The groups beside that one, as `/etc/group` lists them. Engines give them to a user who is named without a group.
+    /// The further groups of the user in `/etc/group`. Engines add them if the user is given without a group.
     pub further: Vec<u32>,
 }
 
-/// Who says who runs the programs of an image.
+/// The source of the setting that names the user of an image.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AccountSource<'a> {
     /// The `user` key in targets.toml.
     File,
-    /// The configuration of the base that is called so.
+    /// The configuration of the base with this name.
     Base(&'a str),
 }
 
 impl AccountSource<'_> {
-    /// An error that begins with who is meant, and what it says.
+    /// Makes an error that begins with the source of the setting.
     fn error(self, what: &str) -> Error {
         match self {
             AccountSource::File => Error::usage(format!("`user` of an image {what}")),
@@ -34,11 +35,11 @@ impl AccountSource<'_> {
     }
 }
 
-/// The numbers of a user. A group that is not said is the user's own in `/etc/passwd`; a user by number who is not there
-/// has the group of the same number.
+/// Returns the numbers of a user. Without a group, the user's own group in `/etc/passwd` is used. A user by
+/// number who is not in that file gets the group of the same number.
 ///
 /// # Errors
-/// A name that the tree does not hold; a number above [`User::MAX`].
+/// The tree does not contain a name, or a number is above [`User::MAX`].
 pub(super) fn account(user: &User, tree: &RootFs, by: AccountSource<'_>) -> Result<Account> {
     let passwd = read(tree, "etc/passwd")?;
     let entry = entries(&passwd).find(|fields| matches(&user.user, fields));
@@ -68,7 +69,7 @@ pub(super) fn account(user: &User, tree: &RootFs, by: AccountSource<'_>) -> Resu
     }
 }
 
-/// The groups of a user beside its own.
+/// Returns the groups of a user other than `own`.
 fn further(name: &str, own: u32, groups: &str) -> Vec<u32> {
     let lists = |fields: &Vec<&str>| fields.get(3).is_some_and(|list| list.split(',').any(|n| n == name));
     let all = entries(groups).filter(lists).filter_map(|fields| number(&fields, 2));
@@ -76,7 +77,8 @@ fn further(name: &str, own: u32, groups: &str) -> Vec<u32> {
 }
 
 impl Account {
-    /// The `User` of a configuration: `uid:gid`, or `uid` alone where that is what gives it its further groups.
+    /// Returns the `User` of a configuration: `uid:gid`, or only `uid` if the user has further groups that
+    /// only this form selects.
     pub(super) fn text(&self, tree: &RootFs) -> String {
         let alone = self.uid.to_string();
         if !self.further.is_empty() && Self::of(&alone, tree) == *self {
@@ -85,7 +87,7 @@ impl Account {
         format!("{alone}:{}", self.gid)
     }
 
-    /// What a `User` of ours, which has numbers, means in the image whose tree this is.
+    /// Returns the account for a numeric `User` in the image with this tree.
     pub fn of(text: &str, tree: &RootFs) -> Self {
         let id = |text: &str| Id::Number(text.parse().unwrap_or(0));
         let (user, group) = text.split_once(':').map_or((text, None), |(user, group)| (user, Some(group)));
@@ -93,14 +95,14 @@ impl Account {
     }
 }
 
-/// The home of a user; none where the tree does not know the user.
+/// Returns the home folder of a user, or none if the tree does not contain the user.
 pub fn home(uid: u32, tree: &RootFs) -> Option<String> {
     let passwd = read(tree, "etc/passwd").ok()?;
     let entry = entries(&passwd).find(|fields| matches(&Id::Number(uid), fields))?;
     entry.get(5).filter(|home| !home.is_empty()).map(|home| (*home).to_owned())
 }
 
-/// The file's text; empty where there is none.
+/// Returns the file's text, or an empty text if there is no file.
 fn read(tree: &RootFs, path: &str) -> Result<String> {
     let Some((_, content)) = tree.file(path) else { return Ok(String::new()) };
     let bytes = content.read().map_err(|e| Error::failed(format!("cannot read /{path} of an image: {e}")))?;

@@ -1,14 +1,15 @@
-//! What a base says of how to run it goes through no check of `config`: here what engines would refuse is refused.
+//! Checks the settings of a base, which `config` has not checked. Values that engines would reject are
+//! errors.
 
 use xtask_config::values;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::Runtime;
 
-/// Looks at the whole configuration of an image. What targets.toml says in it is known to be right, and may stand in the
-/// place of what the base says.
+/// Checks the whole configuration of an image. The values from targets.toml are already known to be valid.
+/// They may replace values of the base.
 ///
 /// # Errors
-/// A value that no engine takes; `base` is whose it is.
+/// A value that no engine accepts. `base` is the name of the base.
 pub(super) fn check(runtime: &Runtime, base: &str) -> Result<()> {
     let wrong = |what: &str, value: &str, why: &str| {
         Err(Error::failed(format!("the base {base} says {what} {value:?}, {why}"))

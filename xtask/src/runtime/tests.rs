@@ -193,7 +193,7 @@ fn a_user_keeps_the_groups_that_the_image_gives_it() {
         let base = Runtime { user: user.into(), volumes: ["/data".to_owned()].into(), ..Runtime::default() };
         on(&ImageRun::default(), &base, &tree).map_err(|misfit| said(&misfit.error))
     };
-    // An engine finds them by the number too.
+    // An engine finds the further groups by the number too.
     for name in ["web", "1000"] {
         let runtime = user(name).unwrap();
         assert_eq!(runtime.user, "1000", "{name}");
@@ -205,7 +205,7 @@ fn a_user_keeps_the_groups_that_the_image_gives_it() {
         let data = Node::dir(0o755).owned(1000, 1001);
         assert_eq!(folders(&runtime, &tree).unwrap(), [("data".to_owned(), data)]);
     }
-    // A group that is said is the only one, and a number that means somebody else says nothing of this one.
+    // A group that is given is the only one. A number that belongs to another user does not select this one.
     for (name, numbers) in [("web:web", "1000:1001"), ("twin", "1000:1001"), ("plain", "7:7"), ("8", "8:8")] {
         assert_eq!(user(name).unwrap().user, numbers, "{name}");
     }
@@ -247,7 +247,7 @@ fn what_a_base_says_is_checked_like_what_we_say() {
         r.stop_signal = Some("sigterm".into());
     });
     of(&ImageRun::default(), &taken).unwrap();
-    // What targets.toml says stands in its place.
+    // The values of targets.toml replace them.
     let run = ImageRun {
         workdir: Some("/srv".into()),
         env: BTreeMap::from([("NOEQ".into(), "x".into())]),

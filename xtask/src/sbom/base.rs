@@ -1,5 +1,5 @@
-//! The bill of what ships below a program: the packages of a base, and the files that nobody's package holds. Pure, but
-//! for the files of the base, which lie in the cache.
+//! Makes the bill of the base below a program: its packages, and the files that belong to no package. Pure,
+//! except that it reads the files of the base in the cache.
 
 use std::collections::BTreeMap;
 
@@ -14,9 +14,9 @@ use xtask_gate::{Manager, Record, records};
 use xtask_oci::scratch::CERTIFICATES;
 use xtask_oci::{Digest, RootFs};
 
-/// How a document calls the base.
+/// The reference of the base in a document.
 pub const BASE: &str = "base";
-/// How it calls the distribution.
+/// The reference of the distribution.
 const SYSTEM: &str = "operating-system";
 
 /// The part of a base that ships.
@@ -24,17 +24,18 @@ const SYSTEM: &str = "operating-system";
 pub struct ShippedBase<'a> {
     /// The base as targets.toml names it.
     pub name: &'a Base,
-    /// The base image that the program stands on.
+    /// The base image below the program.
     pub base: &'a BaseImage,
-    /// The files that are left of the base, where that is not all of it.
+    /// The files of the base that ship, if not all of them do.
     pub left: Option<&'a RootFs>,
 }
 
-/// The files of a distroless base that are in no package, or not as a package has them: see [`xtask_base::tree`].
+/// The files of a distroless base that are in no package, or that differ from those of a package: see
+/// [`xtask_base::tree`].
 const GENERATED: [&str; 5] =
     [CERTIFICATES, "etc/group", "etc/nsswitch.conf", "etc/passwd", "usr/lib/os-release"];
 
-/// The bill of a base.
+/// Makes the bill of a base.
 pub fn bill(below: ShippedBase<'_>) -> Bill {
     let ShippedBase { name, base, left } = below;
     let shipped = left.unwrap_or(&base.rootfs);
@@ -64,7 +65,7 @@ pub fn bill(below: ShippedBase<'_>) -> Bill {
         (_, true) => Aggregate::Unknown,
         (Some(_), false) => Aggregate::Incomplete,
         (None, false) if assembled => Aggregate::Complete,
-        // Records name packages; what somebody laid beside them is in none.
+        // Records name packages. Files that were added without a package are in no record.
         (None, false) => Aggregate::Incomplete,
     };
     bill.compositions.push(Composition {
@@ -102,19 +103,19 @@ fn component(below: ShippedBase<'_>) -> Component {
                 .with("tag", reference.tag().unwrap_or_default());
             Component { purl: Some(purl), hashes: vec![Hash::sha256(digest.hex())], ..component }
         }
-        // The digest of a lock is that of no file.
+        // The digest of a lock is not the digest of a file.
         _ => component.with("xtask:base:assembler", ASSEMBLER.to_string()),
     }
 }
 
-/// What a tree says it is an installation of.
+/// The distribution that a tree says it is an installation of.
 struct InstalledSystem {
     id: String,
     version: String,
 }
 
 impl InstalledSystem {
-    /// Reads the distribution of a tree from its os-release(5) file; none where the file or its `ID` is missing.
+    /// Reads the distribution of a tree from its os-release(5) file; none if the file or its `ID` is missing.
     fn of(files: &RootFs) -> Option<Self> {
         let places = ["etc/os-release", "usr/lib/os-release"];
         let bytes = places.iter().find_map(|place| files.file(place)?.1.read().ok())?;
@@ -170,8 +171,8 @@ fn of_record(record: &Record, locked: Option<&DebPackage>, system: Option<&Insta
     component.with("xtask:files:listed", listed.to_string())
 }
 
-/// `gcc-14@14.2.0-19` of `gcc-14 (14.2.0-19)`, as scanners write what a package was built from: advisories of
-/// distributions are about that.
+/// Returns `gcc-14@14.2.0-19` for `gcc-14 (14.2.0-19)`. Scanners write the source of a package in this form,
+/// and advisories of distributions refer to sources.
 fn upstream(origin: &str) -> String {
     match origin.split_once(" (") {
         Some((name, version)) => format!("{name}@{}", version.trim_end_matches(')')),
@@ -179,7 +180,7 @@ fn upstream(origin: &str) -> String {
     }
 }
 
-/// What installing the packages would have made, a file each.
+/// Returns a component with the files that installing the packages would have made.
 fn generated(shipped: &RootFs) -> Component {
     let file = |path: &&str| {
         let bytes = shipped.file(path)?.1.read().ok()?;
@@ -197,7 +198,7 @@ fn generated(shipped: &RootFs) -> Component {
     }
 }
 
-/// A file of an image.
+/// Returns the component of a file in an image.
 pub(super) fn file(path: &str, hash: Hash) -> Component {
     Component {
         kind: ComponentKind::File,

@@ -1,5 +1,6 @@
-//! C that is in a program: the static libraries that build scripts made or found, and what those say of themselves. A
-//! version is said only where the library itself has it as data; nothing is taken from the name of a package.
+//! Finds the C in a program: the static libraries that build scripts made or found, and the versions that
+//! these libraries contain. A version is reported only if the library itself contains it as data. Nothing is
+//! derived from the name of a package.
 
 use std::path::{Path, PathBuf};
 
@@ -13,44 +14,44 @@ use crate::trap::Script;
 /// A static library that is linked into a program.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Library {
-    /// The package whose build script has it linked, as Cargo names it.
+    /// The package ID whose build script had it linked.
     pub package: String,
-    /// As it is given to the linker: `sqlite3`; an object that is linked by itself has the name of its file.
+    /// Its name for the linker: `sqlite3`. An object that is linked by itself has the name of its file.
     pub name: String,
-    /// What of it is in the program, by the record of its link; none where nothing is known of that.
+    /// The part of it that is in the program, from the record of the link. None if that is not known.
     pub linked: Option<LinkedPart>,
-    /// Where the library lay when it was linked.
+    /// Where the library was when it was linked.
     pub origin: LibraryOrigin,
-    /// The project and version that the library names, where it does.
+    /// The project and version that the library contains, if any.
     pub known: Option<Known>,
 }
 
-/// What of a library is in a program.
+/// The part of a library that is in a program.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LinkedPart {
     /// The name of the file: `libsqlite3.a`.
     pub file: String,
-    /// How many of its objects are in the program.
+    /// The number of its objects in the program.
     pub objects: usize,
-    /// How many bytes of code and data they are.
+    /// The number of bytes of their code and data.
     pub bytes: u64,
-    /// How their compilers signed; empty where an assembler made them.
+    /// The signatures of their compilers. Empty if an assembler made them.
     pub signed: Vec<String>,
 }
 
-/// Where a library lay.
+/// Where a library was when it was linked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LibraryOrigin {
     /// In the build script's own folder: it was made for this program.
     Made,
     /// In another folder that the build script named.
     Found,
-    /// In none of them: the linker knows a place.
+    /// In none of these folders: the linker found it in another place.
     Unknown,
 }
 
 impl LibraryOrigin {
-    /// Its name in properties.
+    /// Returns its name in properties.
     pub fn name(self) -> &'static str {
         match self {
             Self::Made => "build-script",
@@ -60,27 +61,27 @@ impl LibraryOrigin {
     }
 }
 
-/// What a library says of itself: its project, its version and the symbol that holds it.
+/// The identity that a library contains: its project, its version and the symbol with the version.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Known {
     /// The name of the project that the library is from.
     pub name: String,
     /// The version of the library.
     pub version: String,
-    /// Vendor and product in the list of vulnerabilities.
+    /// Vendor and product in the CPE list of vulnerabilities.
     pub cpe: String,
-    /// The symbol that has the version.
+    /// The symbol that contains the version.
     pub symbol: String,
 }
 
-/// A symbol that has a library's version as text.
+/// A symbol that contains a library's version as text.
 struct Sign {
-    /// What the linker calls the library.
+    /// The name of the library for the linker.
     library: &'static str,
     symbol: &'static str,
     name: &'static str,
     cpe: &'static str,
-    /// What stands before the version.
+    /// The text in front of the version.
     before: &'static str,
 }
 
@@ -89,16 +90,17 @@ const SIGNS: [Sign; 2] = [
     Sign { library: "z", symbol: "deflate_copyright", name: "zlib", cpe: "zlib:zlib", before: " deflate " },
 ];
 
-/// The libraries of a job, by the build scripts that ran for its target.
+/// Returns the libraries of a job, from the build scripts that ran for its target.
 pub fn libraries(scripts: &[Script]) -> Vec<Library> {
     let mut all: Vec<Library> = scripts.iter().flat_map(of_script).collect();
     all.sort();
-    // One for the document, where a package is compiled twice.
+    // A package that is compiled twice appears once in the document.
     all.dedup_by(|a, b| (&a.package, &a.name) == (&b.package, &b.name));
     all
 }
 
-/// The C that is in a program, by the record of its link. What no package asked for counts for the package `root`.
+/// Returns the C in a program, from the record of its link. Parts that no package asked for are attributed to
+/// the package `root`.
 pub fn in_program(contents: &ProgramContents, scripts: &[Script], root: &str) -> Vec<Library> {
     let mut all: Vec<Library> = Vec::new();
     for part in &contents.parts {
@@ -113,7 +115,7 @@ pub fn in_program(contents: &ProgramContents, scripts: &[Script], root: &str) ->
             package: package.to_owned(),
             origin: match part.file.is_file() {
                 _ if made => LibraryOrigin::Made,
-                // The library of a package, which rustc put it into.
+                // An `.rlib` is the library of a package, into which rustc put the foreign library.
                 true if part.file.extension().is_some_and(|ending| ending != "rlib") => LibraryOrigin::Found,
                 _ => LibraryOrigin::Unknown,
             },
@@ -140,10 +142,10 @@ fn of_script(script: &Script) -> impl Iterator<Item = Library> {
     })
 }
 
-/// Where a library lies, by the folders in which the linker is told to look.
+/// Finds a library in the folders that the linker searches.
 fn place(script: &Script, name: &str) -> (LibraryOrigin, Option<PathBuf>) {
     let file = format!("lib{name}.a");
-    // `native=/x`, `dependency=/x`, or the folder alone.
+    // The forms are `native=/x`, `dependency=/x`, or only the folder.
     let folder = |path: &String| match path.split_once('=') {
         Some((kind, folder)) if !kind.contains('/') => PathBuf::from(folder),
         _ => PathBuf::from(path),
@@ -170,7 +172,7 @@ fn identify(library: &str, file: &Path) -> Option<Known> {
     })
 }
 
-/// The version of the musl in an archive: what its loader prints (musl, `src/internal/version.c`).
+/// Returns the version of the musl in an archive, which its loader prints (musl, `src/internal/version.c`).
 pub fn musl_version(libc: &Path) -> Option<String> {
     text_of(libc, "__libc_version").filter(|text| is_version(text))
 }
@@ -180,10 +182,11 @@ fn is_version(text: &str) -> bool {
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+_~".contains(&b))
 }
 
-/// Longer texts are none that say a version.
+/// A longer text is not a version.
 const TEXT_MAX: usize = 256;
 
-/// The text that a symbol of an archive names; none where there is no such symbol, or nothing that is text.
+/// Returns the text that a symbol of an archive names. Returns none if there is no such symbol, or it is not
+/// text.
 fn text_of(file: &Path, symbol: &str) -> Option<String> {
     let bytes = std::fs::read(file).ok()?;
     let archive = ArchiveFile::parse(&*bytes).ok()?;

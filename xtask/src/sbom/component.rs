@@ -1,23 +1,23 @@
-//! A component of a CycloneDX document, with what the format can say of it. Pure.
+//! A component of a CycloneDX document, with the fields that are used here. Pure.
 
 use serde::Serialize;
 
 use super::license::License;
 use super::purl::Purl;
 
-/// Something that ships, or that took part in making it.
+/// A part of a release, or a part that was used only to make it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Component {
     /// The kind of thing that the component is.
     #[serde(rename = "type")]
     pub kind: ComponentKind,
-    /// How the document itself calls it: not empty, and nothing else's.
+    /// Its reference in the document: not empty, and unique.
     #[serde(rename = "bom-ref", skip_serializing_if = "String::is_empty")]
     pub reference: String,
     /// The name of the component.
     pub name: String,
-    /// Its version; empty where it is not known.
+    /// Its version; empty if it is not known.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub version: String,
     /// A description of the component, in one line.
@@ -29,13 +29,13 @@ pub struct Component {
     /// The digests of the component.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub hashes: Vec<Hash>,
-    /// At most one here: what a manifest says.
+    /// The licence from a manifest. There is at most one.
     #[serde(skip_serializing_if = "Option::is_none", serialize_with = "as_list")]
     pub licenses: Option<License>,
-    /// The name that the list of vulnerabilities knows it by.
+    /// Its name in the CPE list of vulnerabilities.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cpe: Option<String>,
-    /// The package URL, which says where the component can be had.
+    /// The package URL, which shows where the component can be obtained.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purl: Option<Purl>,
     /// The addresses that belong to the component.
@@ -52,13 +52,13 @@ pub struct Component {
     pub evidence: Option<Evidence>,
 }
 
-/// What kind of thing a component is.
+/// The kind of a component.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ComponentKind {
     /// The component is a program.
     Application,
-    /// A part of programs.
+    /// The component is a part of programs.
     #[default]
     Library,
     /// The component is a container image.
@@ -67,7 +67,7 @@ pub enum ComponentKind {
     OperatingSystem,
     /// The component is a single file.
     File,
-    /// A collection of facts: certificates, time zones.
+    /// The component is a collection of facts: certificates, time zones.
     Data,
 }
 
@@ -98,7 +98,7 @@ pub struct ExternalReference {
     pub url: String,
 }
 
-/// A fact by its name: `xtask:` and what docs/concepts/bills-of-materials.md says of it.
+/// A fact with a name that begins with `xtask:`. docs/concepts/bills-of-materials.md describes each one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Property {
     /// The name of the property, which begins with `xtask:`.
@@ -107,17 +107,17 @@ pub struct Property {
     pub value: String,
 }
 
-/// How a component is known.
+/// The evidence for a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Evidence {
-    /// What says which component it is.
+    /// The reasons for its identity.
     pub identity: Vec<Identity>,
-    /// Where it was seen.
+    /// The places where it was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub occurrences: Vec<Occurrence>,
 }
 
-/// What says one thing about a component.
+/// The evidence for one field of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Identity {
     field: &'static str,
@@ -132,7 +132,7 @@ struct Method {
     value: String,
 }
 
-/// A place, without a path of the machine.
+/// A place without a path of this machine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Occurrence {
     /// The name of the file.
@@ -140,7 +140,7 @@ pub struct Occurrence {
 }
 
 impl Component {
-    /// The same with one more property.
+    /// Returns the component with one more property.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.properties.push(Property { name, value: value.into() });
@@ -149,14 +149,15 @@ impl Component {
 }
 
 impl Hash {
-    /// A SHA-256 in hexadecimal.
+    /// Makes a hash from a SHA-256 in hexadecimal.
     pub fn sha256(content: &str) -> Self {
         Self { alg: "SHA-256", content: content.to_owned() }
     }
 }
 
 impl Identity {
-    /// That `field` (`name`, `version`) is what `value` says, found by a technique that the format names.
+    /// Makes the evidence that `field` (`name`, `version`) has this value. `technique` is a term of the
+    /// format.
     pub fn of(field: &'static str, technique: &'static str, value: String) -> Self {
         Self { field, confidence: 1, methods: [Method { technique, confidence: 1, value }] }
     }

@@ -1,4 +1,4 @@
-//! Which packages a program is made of: the unit graph, read. Pure.
+//! Reads the packages of a program from the unit graph. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,9 +9,9 @@ use crate::package_id::name_and_version;
 /// The packages of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CratePackages {
-    /// All of them, in the order of their names, versions and sources.
+    /// All packages, in the order of their names, versions and sources.
     pub all: Vec<CratePackage>,
-    /// The one that the program belongs to.
+    /// The index of the package that contains the program.
     pub root: usize,
 }
 
@@ -22,38 +22,40 @@ pub struct CratePackage {
     pub name: String,
     /// The version of the package.
     pub version: String,
-    /// Where it came from.
+    /// The origin of the package.
     pub source: PackageSource,
-    /// As Cargo names it.
+    /// The package ID.
     pub id: String,
-    /// Its code is in the program. Else it is code that ran during the build: of build scripts and macros.
+    /// Whether its code is in the program. If not, its code ran during the build, in build scripts and
+    /// macros.
     pub in_program: bool,
-    /// The features that its code in the program has; those of the build where none is in the program.
+    /// The features of its code in the program. If none of it is in the program, the features in the build.
     pub features: BTreeSet<String>,
-    /// What it needs, by index.
+    /// The packages on which it depends, by index.
     pub needs: BTreeSet<usize>,
-    /// The file that the source of one of its crates begins with.
+    /// The root source file of one of its crates.
     pub src_path: PathBuf,
 }
 
-/// Where a package came from.
+/// The origin of a package.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PackageSource {
-    /// A folder of this machine: a member of the workspace, or one beside it.
+    /// A folder of this machine: a member of the workspace, or a path dependency.
     Path,
     /// A registry, by the address of its index.
     Registry(String),
-    /// A repository, by its address.
+    /// A git repository, by its address.
     Git(String),
-    /// A way that is not known here.
+    /// An origin of another kind.
     Other(String),
 }
 
-/// Cargo's default registry, whatever a mirror is called: what package IDs and Cargo.lock say of it ends like this.
+/// The end of the address of Cargo's default registry. Package IDs and Cargo.lock use it even if a mirror is
+/// configured.
 const DEFAULT_INDEX: &str = "/rust-lang/crates.io-index";
 
 impl PackageSource {
-    /// The source that a package ID names, as Cargo.lock writes it.
+    /// Reads the source in a package ID, in the form of Cargo.lock.
     fn parse(url: &str) -> Self {
         let address = |prefix: &str| url.strip_prefix(prefix).map(str::to_owned);
         if url.starts_with("path+") {
@@ -68,7 +70,7 @@ impl PackageSource {
         address("git+").map_or_else(|| Self::Other(url.to_owned()), Self::Git)
     }
 
-    /// As Cargo.lock writes it; none for what it does not.
+    /// Returns the source in the form of Cargo.lock, or none if Cargo.lock has no source for it.
     pub fn locked(&self) -> Option<String> {
         match self {
             Self::Path | Self::Other(_) => None,
@@ -78,12 +80,12 @@ impl PackageSource {
         }
     }
 
-    /// Whether it is the registry that package URLs mean where they name none.
+    /// Returns whether it is the registry to which a package URL without a registry refers.
     pub fn is_default(&self) -> bool {
         matches!(self, Self::Registry(index) if index.ends_with(DEFAULT_INDEX))
     }
 
-    /// `path`, `registry`, `git` or `other`.
+    /// Returns `path`, `registry`, `git` or `other`.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Path => "path",
@@ -95,7 +97,8 @@ impl PackageSource {
 }
 
 impl CratePackages {
-    /// The packages that a graph builds for `platform`; none where it names no program for it.
+    /// Returns the packages that a graph builds for `platform`, or none if it has no program for that
+    /// platform.
     pub fn of(graph: &UnitGraph, platform: &str) -> Option<Self> {
         let ours = |unit: &&usize| {
             graph.units.get(**unit).is_some_and(|unit| unit.platform.as_deref() == Some(platform))
@@ -132,7 +135,7 @@ impl CratePackages {
             if package.in_program == inside.contains(index) {
                 package.features.extend(unit.features.iter().cloned());
             }
-            // A build script need not lie where the package does.
+            // A build script may lie outside of the package's folder.
             if package.src_path.as_os_str().is_empty() || is_code(unit, platform) {
                 package.src_path = unit.target.src_path.clone();
             }
@@ -145,14 +148,14 @@ impl CratePackages {
     }
 }
 
-/// Whether a unit is code for the program, rather than a program or a macro for the build.
+/// Returns whether a unit is code for the program, and not a program or a macro for the build.
 fn is_code(unit: &Unit, platform: &str) -> bool {
     unit.mode == "build"
         && unit.platform.as_deref() == Some(platform)
         && !unit.target.kind.iter().any(|kind| kind == "proc-macro" || kind == "custom-build")
 }
 
-/// Name, version and source of a package ID.
+/// Returns the name, the version and the source in a package ID.
 fn parse(id: &str) -> (String, String, PackageSource) {
     let (name, version) = name_and_version(id);
     let url = id.rsplit_once('#').map_or(id, |(url, _)| url);

@@ -1,7 +1,8 @@
-//! The CycloneDX 1.6 document, as far as it is written here: <https://cyclonedx.org/docs/1.6/json/>. Pure.
+//! The CycloneDX 1.6 document, with the fields that are used here: <https://cyclonedx.org/docs/1.6/json/>.
+//! Pure.
 //!
-//! Keys stand in the order of the types, lists in an order that whoever fills them decides, so that equal facts are equal
-//! bytes.
+//! Keys are in the order of the types. Lists are in the order in which the caller fills them, so that equal
+//! facts give equal bytes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,20 +21,21 @@ pub struct Bom {
     spec_version: &'static str,
     serial_number: String,
     version: u32,
-    /// What it is of, and what made it.
+    /// The subject of the bill, and the tool that made it.
     pub metadata: Metadata,
-    /// What that is made of.
+    /// The parts of the subject.
     pub components: Vec<Component>,
-    /// Which of them needs which.
+    /// The dependencies between the components.
     pub dependencies: Vec<ComponentDependency>,
-    /// How far the lists are known to be whole.
+    /// How complete the lists are.
     pub compositions: Vec<Composition>,
 }
 
-/// What a document is of.
+/// The subject of a document, and its tools.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Metadata {
-    /// RFC 3339; none where nobody said a time, since a clock would make every document another one.
+    /// The time in RFC 3339. None if no time is set: the time of the clock would make every document
+    /// different.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timestamp: Option<String>,
     lifecycles: [LifecyclePhase; 1],
@@ -52,7 +54,7 @@ struct MetadataTools {
     components: [Component; 1],
 }
 
-/// What a component needs.
+/// The dependencies of a component.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ComponentDependency {
@@ -62,10 +64,10 @@ pub struct ComponentDependency {
     depends_on: BTreeSet<String>,
 }
 
-/// How far what is said of some components is known to be whole.
+/// How complete the facts about some components are.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Composition {
-    /// How far the list is known to be whole.
+    /// How complete the list is.
     pub aggregate: Aggregate,
     /// The components whose parts are meant.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -75,24 +77,25 @@ pub struct Composition {
     pub dependencies: Vec<String>,
 }
 
-/// How far a list is known to be whole.
+/// How complete a list is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Aggregate {
-    /// The list is known to be whole.
+    /// The list is complete.
     Complete,
-    /// The list is known to lack something.
+    /// The list is incomplete.
     Incomplete,
-    /// Nothing says whether the list is whole.
+    /// It is not known whether the list is complete.
     Unknown,
 }
 
-/// The edges of a document: who needs whom.
+/// The dependencies in a document, by component.
 pub type Edges = BTreeMap<String, BTreeSet<String>>;
 
 impl Bom {
-    /// A document. `created` in seconds since 1970; 0 means that nobody said a time. The serial number follows from all
-    /// the rest, so that equal documents have equal ones and others have others.
+    /// Makes a document. `created` is in seconds since 1970, or 0 if no time is set. The serial number is
+    /// derived from all the rest. So equal documents have equal numbers, and different ones have different
+    /// numbers.
     pub fn new(
         component: Component,
         created: u64,
@@ -135,7 +138,7 @@ impl Bom {
     }
 }
 
-/// A UUID of version 8, which leaves its digits to whoever makes it (RFC 9562, 5.8): those of a SHA-256.
+/// Makes a UUID of version 8, whose digits an application may choose (RFC 9562, 5.8): those of a SHA-256.
 fn uuid(bytes: &[u8]) -> String {
     let mut digits = [0; 16];
     digits.copy_from_slice(&Sha256::digest(bytes)[..16]);

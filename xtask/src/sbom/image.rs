@@ -1,5 +1,5 @@
-//! The bill of an image for one platform: the program with its parts, and what ships beside it. Pure, but for the files
-//! of a base.
+//! Makes the bill of an image for one platform: the program with its parts, and the files that ship with it.
+//! Pure, except that it reads the files of a base.
 
 use super::base::{self, ShippedBase, file};
 use super::bill::Bill;
@@ -10,10 +10,10 @@ use super::purl::Purl;
 use xtask_oci::scratch::{CERTIFICATES, GROUP, NSSWITCH, PASSWD, certificates, pem_bundle, zones};
 use xtask_oci::{Digest, PackedManifest};
 
-/// How a document calls the image.
+/// The reference of the image in a document.
 const IMAGE: &str = "image";
 
-/// An image for one platform.
+/// An image for one platform, as the subject of a bill.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageSubject<'a> {
     /// The name of the image.
@@ -22,13 +22,13 @@ pub struct ImageSubject<'a> {
     pub version: &'a str,
     /// The manifest that was packed for the platform.
     pub manifest: &'a PackedManifest,
-    /// What lies below the program; none where it is scratch.
+    /// The base below the program; none if it is scratch.
     pub below: Option<ShippedBase<'a>>,
-    /// Our own layer has the time zones.
+    /// Whether our own layer contains the time zones.
     pub brings_zones: bool,
 }
 
-/// The bill, with that of the program.
+/// Makes the bill of an image, which includes the bill of its program.
 pub fn bill(image: &ImageSubject<'_>, program: Bill) -> Bill {
     let digest = &image.manifest.digest;
     let platform = &image.manifest.platform;
@@ -65,7 +65,7 @@ pub fn bill(image: &ImageSubject<'_>, program: Bill) -> Bill {
     bill
 }
 
-/// What an image from scratch has beside the program.
+/// Adds the parts of a scratch image other than the program.
 fn scratch(bill: &mut Bill) {
     let (name, version) = certificates::CRATE;
     let bundle = Hash::sha256(Digest::of(pem_bundle()).hex());

@@ -1,4 +1,4 @@
-//! What a manifest says of a licence, in CycloneDX's words. Pure.
+//! Converts the licence in a manifest to the form of CycloneDX. Pure.
 
 use serde::Serialize;
 
@@ -10,17 +10,17 @@ pub enum License {
     Expression {
         /// The text of the SPDX expression.
         expression: String,
-        /// `declared`: by whoever made the package; nobody has read its files.
+        /// `declared`: the author of the package states it, and its files were not examined.
         acknowledgement: &'static str,
     },
-    /// Words that are no expression.
+    /// A text that is not an SPDX expression.
     Named {
-        /// The name that holds the words of the manifest.
+        /// The text of the manifest, as a name.
         license: LicenseName,
     },
 }
 
-/// A licence by a name of its own.
+/// A licence that is given only by its name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LicenseName {
     name: String,
@@ -30,7 +30,7 @@ pub struct LicenseName {
 const DECLARED: &str = "declared";
 
 impl License {
-    /// Of the key `license` of a manifest. `/` between names is what Cargo took for `OR` before SPDX's expressions.
+    /// Reads the key `license` of a manifest. Before SPDX expressions, Cargo used `/` between names for `OR`.
     pub fn of(text: &str) -> Self {
         let expression = text.split('/').map(str::trim).collect::<Vec<_>>().join(" OR ");
         match is_expression(&expression) {
@@ -39,14 +39,15 @@ impl License {
         }
     }
 
-    /// Words that are no expression: the name of the file that the licence stands in.
+    /// Makes a licence from a text that is not an expression: the name of the file with the licence.
     pub fn named(text: &str) -> Self {
         Self::Named { license: LicenseName { name: text.to_owned(), acknowledgement: DECLARED } }
     }
 }
 
 impl License {
-    /// The licence as an SPDX expression: other words as a reference that holds what of them may stand in one.
+    /// Returns the licence as an SPDX expression. Another text becomes a reference that contains the
+    /// characters of it that are allowed there.
     pub fn spdx(&self) -> String {
         let words = match self {
             Self::Expression { expression, .. } => return expression.clone(),
@@ -58,12 +59,12 @@ impl License {
     }
 }
 
-/// Whether a text has the shape of an SPDX expression (SPDX 2.3, annex D). Whether SPDX lists its names is not asked:
-/// the list grows with each of its versions.
+/// Returns whether a text has the form of an SPDX expression (SPDX 2.3, annex D). The names are not compared
+/// with SPDX's list, because that list grows with each version.
 fn is_expression(text: &str) -> bool {
     let spaced = text.replace('(', " ( ").replace(')', " ) ");
     let mut open = 0_usize;
-    // Whether a name may come next; else an operator or the end.
+    // Whether a name may come next. If not, an operator or the end is expected.
     let mut name = true;
     let mut exception = false;
     for word in spaced.split_whitespace() {

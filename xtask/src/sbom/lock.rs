@@ -1,23 +1,23 @@
-//! Cargo.lock: where each package came from, and the digest of what came. Pure.
+//! Reads from Cargo.lock the origin of each package, and its digest. Pure.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-/// What Cargo.lock says of the packages that came from elsewhere.
+/// The entries of Cargo.lock for packages from registries and repositories.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CargoLock {
     packages: BTreeMap<(String, String), Vec<Locked>>,
 }
 
-/// One package of Cargo.lock that came from elsewhere.
+/// One entry of Cargo.lock for a package with a source.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Locked {
     /// The source of the package, without the commit: `registry+https://…`, `git+https://…?branch=main`.
     pub source: String,
-    /// The commit of a package that came by git.
+    /// The commit of a package from a git repository.
     pub commit: Option<String>,
-    /// SHA-256 of the file that a registry gave, in hexadecimal.
+    /// The SHA-256 of the file from a registry, in hexadecimal.
     pub checksum: Option<String>,
 }
 
@@ -36,7 +36,8 @@ struct LockedPackage {
 }
 
 impl CargoLock {
-    /// Reads the file. What is none says nothing about any package: Cargo itself has read it before, and complained.
+    /// Reads the file. An invalid file counts as empty: Cargo itself has read it before and reported the
+    /// fault.
     pub fn read(text: &str) -> Self {
         let raw: LockFile = toml::from_str(text).unwrap_or(LockFile { package: Vec::new() });
         let mut lock = Self::default();
@@ -52,7 +53,7 @@ impl CargoLock {
         lock
     }
 
-    /// What it says of a package that came from `source`, as package IDs write it.
+    /// Finds the entry of a package from `source`, in the form of package IDs.
     pub fn find(&self, name: &str, version: &str, source: &str) -> Option<&Locked> {
         let all = self.packages.get(&(name.to_owned(), version.to_owned()))?;
         all.iter().find(|locked| locked.source == source)

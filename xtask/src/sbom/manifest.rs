@@ -1,34 +1,34 @@
-//! What a package's Cargo.toml says of it, with what it inherits from its workspace. Read here and not asked of
-//! `cargo metadata`, which wants every package of the lock file, those of other programs and targets among them, and
-//! fetches what is not here.
+//! Reads the description of a package from its Cargo.toml, including the keys inherited from its workspace.
+//! `cargo metadata` is not used. It needs every package of the lock file, even those of other programs and
+//! targets, and downloads the missing ones.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-/// What a manifest says.
+/// The keys of a manifest that bills use.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CargoManifest {
     /// The value of the manifest's key `license`.
     pub license: Option<String>,
     /// The name of the file in the manifest's key `license-file`.
     pub license_file: Option<String>,
-    /// `description`, in one line.
+    /// The key `description`, in one line.
     pub description: Option<String>,
     /// The value of the manifest's key `repository`.
     pub repository: Option<String>,
-    /// A registry may have it: `publish` is neither false nor an empty list.
+    /// Whether a registry may contain it: `publish` is neither false nor an empty list.
     pub published: bool,
 }
 
-/// The manifest of the package `name`, one of whose crates begins with the file `src_path`; none where there is none
-/// above that file.
+/// Reads the manifest of the package `name`, which has a crate with the root source file `src_path`. Returns
+/// none if no folder above that file has such a manifest.
 pub fn read(name: &str, src_path: &Path) -> Option<CargoManifest> {
     locate(name, src_path).map(|(_, manifest)| manifest)
 }
 
-/// The same with the folder of the package.
+/// Works as [`read`], and also returns the folder of the package.
 pub fn locate(name: &str, src_path: &Path) -> Option<(PathBuf, CargoManifest)> {
     src_path.ancestors().skip(1).find_map(|folder| {
         let manifest = table(folder)?;
@@ -42,7 +42,7 @@ fn table(folder: &Path) -> Option<Table> {
     toml::from_str(&std::fs::read_to_string(folder.join("Cargo.toml")).ok()?).ok()
 }
 
-/// `[workspace.package]` of the workspace that a folder is in.
+/// Returns `[workspace.package]` of the workspace that contains a folder.
 fn workspace(folder: &Path) -> Option<Table> {
     folder.ancestors().find_map(|folder| table(folder)?.get("workspace")?.get("package")?.as_table().cloned())
 }
@@ -99,7 +99,7 @@ mod tests {
             ..CargoManifest::default()
         };
         assert_eq!(a, expected);
-        // A package in the folder of another one, and a name that no folder above has.
+        // A package in the folder of another one, and a name that no parent folder has.
         write(
             "a/b/Cargo.toml",
             "[package]\nname = \"b\"\nlicense-file = \"../COPYING\"\nrepository = \"r\"\n",

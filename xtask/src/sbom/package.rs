@@ -1,4 +1,4 @@
-//! The component of a package, with the C in it. Pure.
+//! Makes the component of a package, with the C in it. Pure.
 
 use super::c::{Library, LibraryOrigin, LinkedPart};
 use super::component::{Component, Evidence, ExternalReference, Hash, Identity, Occurrence, Scope};
@@ -11,7 +11,7 @@ use super::purl::Purl;
 use crate::contents::signs;
 use xtask_files::counted;
 
-/// A package of a program, or of its build.
+/// Makes the component of a package of a program, or of its build.
 pub(super) fn of_package(
     package: &CratePackage,
     manifest: Option<&CargoManifest>,
@@ -43,7 +43,7 @@ pub(super) fn of_package(
     with_features(component.with("xtask:cargo:source", source.name()), package)
 }
 
-/// The same with the features that are on.
+/// Adds the features that are on.
 pub(super) fn with_features(component: Component, package: &CratePackage) -> Component {
     if package.features.is_empty() {
         return component;
@@ -52,7 +52,8 @@ pub(super) fn with_features(component: Component, package: &CratePackage) -> Com
     component.with("xtask:cargo:features", features.join(","))
 }
 
-/// None for a package that is in no registry: its name may be another one's there, whose faults are not its own.
+/// Returns the package URL. A package that is in no registry has none: another package there may have the
+/// same name, and its vulnerabilities would be reported.
 fn purl(package: &CratePackage, manifest: Option<&CargoManifest>, commit: Option<&str>) -> Option<Purl> {
     let purl = Purl::new("cargo", &package.name, &package.version);
     match &package.source {
@@ -62,7 +63,7 @@ fn purl(package: &CratePackage, manifest: Option<&CargoManifest>, commit: Option
             Some(purl.with("repository_url", index.strip_prefix("sparse+").unwrap_or(index)))
         }
         PackageSource::Git(address) => {
-            // `?branch=main` is how the commit was found; the commit is what was found.
+            // `?branch=main` shows how the commit was found; the commit itself is what was used.
             let address = address.split_once('?').map_or(address.as_str(), |(address, _)| address);
             let at = commit.map(|commit| format!("@{commit}")).unwrap_or_default();
             Some(purl.with("vcs_url", &format!("git+{address}{at}")))
@@ -71,7 +72,7 @@ fn purl(package: &CratePackage, manifest: Option<&CargoManifest>, commit: Option
     }
 }
 
-/// The C that a package has linked, as parts of the package.
+/// Returns the C that a package had linked, as parts of the package.
 pub(super) fn c_parts(
     program: &ProgramSubject,
     read: &BillInputs,
@@ -121,7 +122,7 @@ fn c_part(program: &ProgramSubject, package: &CratePackage, library: &Library, r
         component =
             linked.signed.iter().fold(component, |component, maker| component.with("xtask:c:signed", maker));
     }
-    // Who compiled a library that was there before is not known.
+    // The compiler of a library that existed before the build is not known.
     match (&program.compiler, origin) {
         (Some((provider, version)), LibraryOrigin::Made) if is_made_by(linked.as_ref(), version) => {
             component.with("xtask:c:provider", provider).with("xtask:c:compiler", version)
@@ -130,19 +131,19 @@ fn c_part(program: &ProgramSubject, package: &CratePackage, library: &Library, r
     }
 }
 
-/// Whether the compiler of the job may have made a library: nobody else signed it.
+/// Returns whether the compiler of the job may have made a library: no other compiler has signed it.
 fn is_made_by(linked: Option<&LinkedPart>, compiler: &str) -> bool {
     linked.is_none_or(|linked| linked.signed.iter().all(|maker| signs(compiler, maker)))
 }
 
-/// The address of its sources.
+/// Returns the address of its sources.
 pub(super) fn links(repository: Option<&str>) -> Vec<ExternalReference> {
-    // The format wants an address there.
+    // The format requires an address here.
     let address = repository.filter(|url| is_address(url));
     address.map(|url| ExternalReference { kind: "vcs", url: url.to_owned() }).into_iter().collect()
 }
 
-/// Whether a text is an absolute address of the characters that RFC 3986 lets stand in one.
+/// Returns whether a text is an absolute address with only the characters that RFC 3986 allows.
 fn is_address(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#@!$&'()*+,;=%".contains(&byte);
     text.split_once("://").is_some_and(|(scheme, rest)| {
@@ -153,8 +154,8 @@ fn is_address(text: &str) -> bool {
         && text.matches('#').count() < 2
 }
 
-/// A name in the list of vulnerabilities (CPE 2.3): vendor and product, and the version with what is no letter and no
-/// digit quoted.
+/// Returns a name for the CPE list of vulnerabilities (CPE 2.3): vendor, product and version. In the version,
+/// characters other than letters and digits are escaped.
 pub(super) fn cpe(product: &str, version: &str) -> String {
     let version = version.chars().fold(String::new(), |mut text, c| {
         if !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_')) {

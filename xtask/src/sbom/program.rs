@@ -1,4 +1,4 @@
-//! The bill of a program: its packages, its C, Rust's std and a C library that is linked in. Pure.
+//! Makes the bill of a program: its packages, its C, Rust's std and a statically linked C library. Pure.
 
 use std::collections::BTreeMap;
 
@@ -15,39 +15,39 @@ use super::manifest::CargoManifest;
 use super::package::{c_parts, cpe, links, of_package, with_features};
 use super::purl::Purl;
 
-/// How a document calls the program.
+/// The reference of the program in a document.
 pub const PROGRAM: &str = "program";
-/// How it calls Rust's standard library.
+/// The reference of Rust's standard library.
 const STD: &str = "std";
-/// How it calls the C library that is linked in.
+/// The reference of the statically linked C library.
 const LIBC: &str = "libc";
 
-/// What is known of a program before anything is read for its bill.
+/// The facts about a program that a run knows before it reads further inputs for the bill.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct ProgramSubject {
     /// The name of the program.
     pub name: String,
     /// The version of its package.
     pub version: String,
-    /// `description` of its package.
+    /// The `description` of its package.
     pub description: Option<String>,
-    /// `license` of its package.
+    /// The `license` of its package.
     pub license: Option<String>,
-    /// `repository` of its package.
+    /// The `repository` of its package.
     pub repository: Option<String>,
-    /// The commit that it was built from.
+    /// The commit from which it was built.
     pub revision: Option<String>,
     /// The triple of the target that the program was built for.
     pub target: String,
     /// The name of the mode that the program was built in.
     pub mode: String,
-    /// The mode that would have been preferred, and the code of the reason why it was not built.
+    /// The preferred mode, and the code of the reason why it was not built.
     pub fallback: Option<(String, String)>,
-    /// What is known of its purity: `proven`, `not-seen`; none for a mode with C.
+    /// The result of the purity check: `proven`, `not-seen`; none for a mode with C.
     pub purity: Option<&'static str>,
     /// The SHA-256 digest of the program's file, in hexadecimal.
     pub sha256: String,
-    /// `static`, `static-pie`, `dynamic`; none where the file is no ELF file.
+    /// The kind of linking: `static`, `static-pie`, `dynamic`. None if the file is not an ELF file.
     pub linkage: Option<String>,
     /// The dynamic loader that it names.
     pub interpreter: Option<String>,
@@ -55,11 +55,12 @@ pub struct ProgramSubject {
     pub needed: Vec<String>,
     /// The newest glibc that it requires.
     pub glibc: Option<String>,
-    /// The C compiler of its mode: where it comes from, and its name and version.
+    /// The C compiler of its mode: its provider, and its name and version.
     pub compiler: Option<(String, String)>,
     /// The Rust standard library that is in the program.
     pub std: LinkedStd,
-    /// The C library that is linked in: its name, and how the list of vulnerabilities knows it.
+    /// The statically linked C library: its name, and its vendor and product in the CPE list of
+    /// vulnerabilities.
     pub libc: Option<(&'static str, &'static str)>,
 }
 
@@ -68,28 +69,28 @@ pub struct ProgramSubject {
 pub struct LinkedStd {
     /// The version of the rustc that it belongs to.
     pub version: String,
-    /// `rustc` where it came with the compiler, `built` where it was built here.
+    /// The origin: `rustc` if it came with the compiler, `built` if it was built here.
     pub provider: String,
-    /// What tells two compilers of one version apart.
+    /// The text that distinguishes two compilers of one version.
     pub identity: String,
 }
 
-/// What was read for the bill of a program.
+/// The further inputs for the bill of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BillInputs {
-    /// The packages of the program; none where Cargo did not tell.
+    /// The packages of the program; none if Cargo did not list them.
     pub packages: Option<CratePackages>,
-    /// What the manifests say, by the index of the package.
+    /// The content of the manifests, by the index of the package.
     pub manifests: BTreeMap<usize, CargoManifest>,
-    /// What Cargo.lock says of the origin and the digest of each package.
+    /// The origin and the digest of each package in Cargo.lock.
     pub lock: CargoLock,
     /// The static libraries in it.
     pub libraries: Vec<Library>,
-    /// The version of the C library that is linked in, where the library says it.
+    /// The version of the statically linked C library, if the library contains it.
     pub libc: Option<String>,
 }
 
-/// Makes the bill of a program from what is known of it and what was read for the bill.
+/// Makes the bill of a program from the known facts and the further inputs.
 pub fn bill(program: &ProgramSubject, read: &BillInputs) -> Bill {
     let none = CratePackages::default();
     let packages = read.packages.as_ref().unwrap_or(&none);
@@ -146,7 +147,8 @@ fn component(program: &ProgramSubject, read: &BillInputs) -> Component {
     program.needed.iter().fold(component, |component, library| component.with("xtask:needed", library))
 }
 
-/// How the document calls each package. The package that the program belongs to is the program.
+/// Returns the reference of each package in the document. The package that contains the program has the
+/// program's reference.
 fn references(packages: &CratePackages) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let reference = |(at, package): (usize, &CratePackage)| {

@@ -1,4 +1,4 @@
-//! Package URLs (ECMA-427): what scanners look a component up by. Pure.
+//! Package URLs (ECMA-427), by which scanners look up a component. Pure.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,7 +16,8 @@ pub struct Purl {
 }
 
 impl Purl {
-    /// Of a package of this type (`cargo`, `deb`, `oci`, …) and version, which may be empty.
+    /// Makes the URL of a package with this type (`cargo`, `deb`, `oci`, …) and version. The version may be
+    /// empty.
     pub fn new(kind: &'static str, name: &str, version: &str) -> Self {
         Self {
             kind,
@@ -27,14 +28,14 @@ impl Purl {
         }
     }
 
-    /// The same in a namespace: the vendor of a distribution.
+    /// Adds a namespace: the vendor of a distribution.
     #[must_use]
     pub fn within(mut self, namespace: &str) -> Self {
         self.namespace = Some(namespace.to_owned()).filter(|namespace| !namespace.is_empty());
         self
     }
 
-    /// The same with a qualifier; none where its value is empty, which the standard says is the same.
+    /// Adds a qualifier. An empty value adds nothing, which is the same according to the standard.
     #[must_use]
     pub fn with(mut self, key: &'static str, value: &str) -> Self {
         if !value.is_empty() {
@@ -44,7 +45,7 @@ impl Purl {
     }
 }
 
-/// Qualifiers stand in the order of their keys, so that equal packages have equal URLs.
+/// Qualifiers are written in the order of their keys, so that equal packages have equal URLs.
 impl fmt::Display for Purl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "pkg:{}/", self.kind)?;
@@ -70,7 +71,7 @@ impl serde::Serialize for Purl {
     }
 }
 
-/// Everything but letters, digits, `.-_~` and the colon is percent-encoded (ECMA-427, "Character encoding").
+/// Percent-encodes everything except letters, digits, `.-_~` and the colon (ECMA-427, "Character encoding").
 fn encoded(text: &str) -> String {
     const ENCODED: &AsciiSet =
         &NON_ALPHANUMERIC.remove(b'.').remove(b'-').remove(b'_').remove(b'~').remove(b':');
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(Purl::new("generic", "a b/ä", "").to_string(), "pkg:generic/a%20b%2F%C3%A4");
     }
 
-    /// `%2F` and the like read back.
+    /// Decodes percent-encoding such as `%2F`.
     fn decoded(text: &str) -> String {
         let mut parts = text.split('%');
         let mut bytes = parts.next().unwrap().as_bytes().to_vec();

@@ -1,4 +1,5 @@
-//! Reads what a bill needs and a run does not know yet: the unit graph, Cargo.lock, manifests, static libraries.
+//! Reads the inputs of a bill that a run does not know yet: the unit graph, Cargo.lock, manifests, static
+//! libraries.
 
 use std::path::PathBuf;
 
@@ -16,10 +17,10 @@ use xtask_compilers::toolchain::Linker;
 use xtask_files::error::Result;
 use xtask_triple::Libc;
 
-/// What was read for a program, and the manifests that it depends on.
+/// Reads the inputs for a program, and the manifests on which it depends.
 ///
 /// # Errors
-/// Where Cargo cannot be run, or its answer cannot be kept.
+/// Cargo cannot be run, or its answer cannot be stored.
 pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(BillInputs, Manifests)> {
     let job = &built.job;
     let kept = units::of_job(job, builder)?;
@@ -34,7 +35,7 @@ pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(BillInput
     let root = packages.as_ref().and_then(|packages| Some(packages.all.get(packages.root)?.id.as_str()));
     let read = BillInputs {
         manifests: manifests.collect(),
-        // One that is not there says nothing, as one without packages.
+        // A missing file is the same as one without packages.
         lock: CargoLock::read(
             &std::fs::read_to_string(builder.site.root.join("Cargo.lock")).unwrap_or_default(),
         ),
@@ -48,8 +49,8 @@ pub(super) fn read(built: &BuiltProgram, builder: &Builder) -> Result<(BillInput
     Ok((read, kept.map(|kept| kept.manifests).unwrap_or_default()))
 }
 
-/// The musl that a program is linked with, where that is known for certain: the one that lies with the std, which
-/// rust-lld is told to take. A compiler driver has ways of its own.
+/// Returns the musl with which a program is linked, if that is certain: the one beside the std, which
+/// rust-lld is told to use. A compiler driver may use another one.
 fn musl(job: &Job) -> Option<PathBuf> {
     let (std, Linker::RustLld { .. }) = (job.std.as_ref()?, job.linker.as_ref()?) else { return None };
     if job.target.triple.libc() != Libc::Musl {

@@ -1,4 +1,4 @@
-//! What a run knows of a program, as its bill says it. Pure.
+//! Converts the facts of a run about a program to those of its bill. Pure.
 
 use super::program::{LinkedStd, ProgramSubject};
 use crate::record::{ProgramOrigin, Purity, VerifiedProgram};
@@ -6,7 +6,7 @@ use xtask_gate::{self as gate, Facts};
 use xtask_triple::{Libc, Triple};
 
 impl ProgramSubject {
-    /// Of a program that may ship.
+    /// Collects the facts about a program that may ship.
     pub fn of(verified: &VerifiedProgram, bin: &str, origin: &ProgramOrigin) -> Self {
         let VerifiedProgram { stored, facts, .. } = verified;
         let facts = facts.as_ref();
@@ -45,7 +45,7 @@ impl ProgramSubject {
     }
 }
 
-/// The C library that is part of a static program, and its vendor and product in the list of vulnerabilities.
+/// Returns the C library in a static program, with its vendor and product in the CPE list of vulnerabilities.
 fn linked_libc(target: &Triple, facts: &Facts) -> Option<(&'static str, &'static str)> {
     if facts.kind == gate::Linkage::Dynamic {
         return None;

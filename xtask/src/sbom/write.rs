@@ -1,4 +1,4 @@
-//! Puts bills into `target/dist/sbom`, and knows which of them need not be made again.
+//! Writes bills into `target/dist/sbom`, and finds those that need not be made again.
 
 use std::path::Path;
 
@@ -10,10 +10,10 @@ use xtask_files::error::Result;
 use xtask_files::{Memo, dist, write_changed};
 use xtask_oci::Digest;
 
-/// A bill that was made: its text, and the manifests that it depends on beside its key.
+/// A new bill: its text, and the manifests on which it depends in addition to its key.
 pub(super) type Made = (String, Manifests);
 
-/// What is remembered of a bill: what the key and the manifests stand for made it, and it has that digest.
+/// The remembered fact about a bill: the key and the manifests from which it was made, and its digest.
 #[derive(Serialize, Deserialize)]
 struct BillFact {
     key: Digest,
@@ -21,11 +21,12 @@ struct BillFact {
     digest: Digest,
 }
 
-/// Writes the bill of this name, staged and renamed. Where it is there and neither its key nor its manifests changed,
-/// `make` is not called; where it is made again and has the same bytes, the file is left as it is.
+/// Writes the bill of this name to a staging file and renames it. If the bill exists and neither its key nor
+/// its manifests have changed, `make` is not called. If the new bill has the same bytes, the file is not
+/// replaced.
 ///
 /// # Errors
-/// What `make` answers; a file that cannot be written.
+/// As `make`, or a file cannot be written.
 pub(super) fn write(
     name: &str,
     key: &Digest,
@@ -46,12 +47,12 @@ pub(super) fn write(
     Ok(written(digest))
 }
 
-/// Removes the bills of an image that was taken out of `target/dist`, of all its platforms.
+/// Removes the bills of an image, for all platforms, that was removed from `target/dist`.
 pub fn withdraw(image: &str, version: &str, dist: &Path) {
     let begin = format!("{image}-{version}-linux-");
     for entry in std::fs::read_dir(dist::bills(dist)).into_iter().flatten().flatten() {
         if entry.file_name().to_string_lossy().starts_with(&begin) {
-            // One that stays is about an image that no report names any more.
+            // A bill that cannot be removed belongs to an image that no report names any more.
             let _ = std::fs::remove_file(entry.path());
         }
     }
@@ -78,7 +79,7 @@ mod tests {
         assert_eq!(write(&Digest::of(b"two"), Some("{}")), first);
         assert_eq!(stat(()), before, "equal bytes are not written again");
         assert_eq!(write(&Digest::of(b"two"), None), first);
-        // Somebody changed it.
+        // The file was changed by hand.
         std::fs::write(dir.path().join("sbom/a.cdx.json"), "{ }").unwrap();
         assert_eq!(write(&Digest::of(b"two"), Some("{}")), first);
         withdraw("a", "1", dir.path());

@@ -3,7 +3,7 @@ use crate::cargo::units;
 
 const TARGET: &str = "x86_64-unknown-linux-musl";
 
-/// A unit: package ID, platform, kind, mode, features, what it needs.
+/// A unit: package ID, platform, kind, mode, features, dependencies.
 type Row<'a> = (&'a str, Option<&'a str>, &'a str, &'a str, &'a [&'a str], &'a [usize]);
 
 fn graph(rows: &[Row<'_>]) -> UnitGraph {
