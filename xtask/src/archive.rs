@@ -1,5 +1,6 @@
-//! Archives for people who do not use containers: `archives/<bin>-<version>-<triple>.tar.gz`, and `SHA256SUMS`. The same
-//! tar and gzip code as for layers, so the same promise: equal input, equal bytes.
+//! Writes archives for people who do not use containers: `archives/<bin>-<version>-<triple>.tar.gz`, and
+//! `SHA256SUMS`. The tar and gzip code is that of layers, so the same rule holds: equal input gives equal
+//! bytes.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -19,7 +20,7 @@ use xtask_oci::{Codec, Digest, Hashed, Node, RootFs};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ArchiveFormat};
 
-/// What an archive holds.
+/// The content of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ArchiveSpec {
     /// The program's name, without a suffix.
@@ -28,9 +29,9 @@ pub struct ArchiveSpec {
     pub version: String,
     /// The target that the program was built for.
     pub triple: Triple,
-    /// The program on disk.
+    /// The path of the program.
     pub program: PathBuf,
-    /// Files beside the program: licences, README. Each keeps its name; see [`companions`].
+    /// The files to add: licences, README. Each keeps its name; see [`companions`].
     pub files: Vec<PathBuf>,
     /// The time of all entries, seconds since 1970.
     pub created: u64,
@@ -39,20 +40,20 @@ pub struct ArchiveSpec {
 /// An archive that has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Archive {
-    /// Where the archive lies, below `target/dist/archives`.
+    /// The path of the archive, below `target/dist/archives`.
     pub path: PathBuf,
-    /// The folder in it that holds everything.
+    /// The name of the folder in it that contains all files.
     pub folder: String,
-    /// The digest of its bytes.
+    /// The digest of the archive.
     pub digest: Digest,
-    /// The number of its bytes.
+    /// The size of the archive, in bytes.
     pub size: u64,
 }
 
 /// The kind under which archives are remembered.
 const MEMO: &str = "archives";
 
-/// What is remembered of an archive: it has that digest and size, and what the key stands for made it.
+/// The remembered fact about an archive: its digest and size, and the key of its inputs.
 #[derive(Serialize, Deserialize)]
 struct ArchiveFact {
     key: Option<Digest>,
@@ -60,8 +61,8 @@ struct ArchiveFact {
     size: u64,
 }
 
-/// The files of a package's folder that belong beside its program: licences, notices and the README, in the order of
-/// their names. A link among them may lead anywhere, or nowhere.
+/// Returns the files in a package's folder that ship with its program: licences, notices and the README, in
+/// the order of their names. A link among them may lead anywhere, or nowhere.
 ///
 /// # Errors
 /// The folder cannot be read.
@@ -80,12 +81,12 @@ pub fn companions(package: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// Writes archives into `<dist>/archives`, then `<dist>/SHA256SUMS` over all that lie there. An archive that is there
-/// and whose inputs did not change, by their stat, is not made again.
+/// Writes archives into `<dist>/archives`, then `<dist>/SHA256SUMS` over all archives there. An existing
+/// archive is not made again if its inputs have not changed, judging by their stat.
 ///
 /// # Errors
-/// A Windows target (its archive would be a zip, which is not written yet); two files of one name; a file that cannot
-/// be read or written.
+/// The target is Windows (its archive would be a zip, which is not written yet), two files have the same
+/// name, or a file cannot be read or written.
 pub fn write(
     specs: &[ArchiveSpec],
     dist: &Path,
@@ -144,7 +145,7 @@ fn one(
     Ok(Archive { path, folder: stem, digest, size })
 }
 
-/// One folder with the archive's own name, so that unpacking litters nothing.
+/// Makes a tree with one folder that has the archive's name, so that unpacking does not scatter files.
 fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
     let mut tree = RootFs::new();
     tree.insert(&format!("{stem}/{}", spec.bin), Node::disk(0o755, &spec.program))?;
@@ -155,7 +156,8 @@ fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
     Ok(tree)
 }
 
-/// `SHA256SUMS` in the format of `sha256sum -c`, run in `<dist>`: sorted by name, and with the archives of other runs.
+/// Writes `SHA256SUMS` in the format of `sha256sum -c`, to be checked in `<dist>`. It is sorted by name, and
+/// includes the archives of other runs.
 fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
     let dir = dist::archives(dist);
     let unreadable = |e: std::io::Error| Error::io("cannot read", &dir, &e);
@@ -180,7 +182,8 @@ fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
     Ok(())
 }
 
-/// Removes the signatures and attestations of a file that is about to change: they are about the bytes that it has now.
+/// Removes the signatures and attestations of a file that is about to change, because they are about its
+/// present bytes.
 fn remove_bundles(file: &Path) -> Result<()> {
     let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else { return Ok(()) };
     let start = format!("{}.", name.to_string_lossy());
@@ -194,7 +197,7 @@ fn remove_bundles(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The digest of an archive, read only where it is not known.
+/// Returns the digest of an archive. The archive is read only if its digest is not remembered.
 fn digest(path: &Path, memo: &Memo) -> Result<Digest> {
     if let Some(known) = memo.output::<ArchiveFact>(MEMO, path) {
         return Ok(known.digest);

@@ -1,4 +1,5 @@
-//! What is attached to an image in a registry: signatures and attestations, in the forms of cosign 2 and cosign 3.
+//! Reads the signatures and attestations that are attached to an image in a registry, in the formats of
+//! cosign 2 and cosign 3.
 //!
 //! | form | where it is | what it holds |
 //! |---|---|---|
@@ -14,12 +15,12 @@ use xtask_oci::document::{Descriptor, Manifest};
 use xtask_registry::Reference;
 use xtask_registry::client::Client;
 
-/// The largest document that is read, in bytes: a bill of materials of a large program has some megabytes.
+/// The maximum size of a document, in bytes. The bill of materials of a large program has some megabytes.
 const DOCUMENT_MAX: u64 = 64 << 20;
-/// How many documents are read at a time.
+/// How many documents are read in parallel.
 const AT_A_TIME: usize = 4;
 
-/// How a document is attached.
+/// The way in which a document is attached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum AttachedForm {
     /// A layer of the tag `sha256-….sig`.
@@ -31,7 +32,7 @@ pub enum AttachedForm {
 }
 
 impl AttachedForm {
-    /// The media type of the layer.
+    /// Returns the media type of the layer.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Payload => names::SIMPLE_SIGNING,
@@ -40,7 +41,7 @@ impl AttachedForm {
         }
     }
 
-    /// The tag whose manifest holds all documents of this form; none for referrers.
+    /// Returns the tag whose manifest holds all documents of this form, or none for referrers.
     pub fn tag(self, subject: &Digest) -> Option<String> {
         match self {
             Self::Payload => Some(format!("sha256-{}.sig", subject.hex())),
@@ -50,12 +51,12 @@ impl AttachedForm {
     }
 }
 
-/// A document that is attached to an image, whoever made it.
+/// A document that is attached to an image. Its signature has not been verified yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttachedDocument {
-    /// The manifest that holds it.
+    /// The digest of the manifest that holds it.
     pub manifest: Digest,
-    /// How it is attached.
+    /// The way in which it is attached.
     pub form: AttachedForm,
     /// The bytes of the document.
     pub bytes: Vec<u8>,
@@ -63,18 +64,18 @@ pub struct AttachedDocument {
     signature: Option<String>,
 }
 
-/// What a key says of an image.
+/// A verified fact that a key has signed about an image.
 #[derive(Debug, Clone, PartialEq)]
 pub enum KeySaid {
-    /// It is the image that was released: a signature.
+    /// A signature: this is the image that was released.
     Signed,
-    /// Something else: an attestation.
+    /// An attestation: a statement about the image.
     Stated(Statement),
 }
 
 impl AttachedDocument {
-    /// What a key says of an image by this document; none where the key has not signed it, or signed it for another image.
-    /// An attestation is never taken for a signature.
+    /// Returns what a key has signed about an image in this document. Returns none if the key has not signed
+    /// it, or has signed it for another image. An attestation is never accepted as a signature.
     pub fn said_by(&self, key: &PublicKey, subject: &Digest) -> Option<KeySaid> {
         if self.form == AttachedForm::Payload {
             let payload = SimpleSigning::verified(&self.bytes, self.signature.as_ref()?, key)?;
@@ -91,7 +92,8 @@ impl AttachedDocument {
         }
     }
 
-    /// What the document states, whoever signed it; none for a payload or where it cannot be read.
+    /// Returns the statement of the document without verifying its signature. Returns none for a payload, or
+    /// if it cannot be read.
     pub fn statement(&self) -> Option<Statement> {
         Statement::parse(&self.envelope()?.payload()?)
     }
@@ -108,10 +110,10 @@ impl AttachedDocument {
     }
 }
 
-/// Reads all that is attached to a manifest of a repository.
+/// Reads all documents that are attached to a manifest of a repository.
 ///
 /// # Errors
-/// The registry does not say what there is, does not have what it lists, or has other bytes than it should.
+/// The registry does not list them, lacks a listed document, or returns bytes with another digest.
 pub fn read(client: &Client<'_>, repository: &Reference, subject: &Digest) -> Result<Vec<AttachedDocument>> {
     let mut layers: Vec<(Digest, AttachedForm, Descriptor)> = Vec::new();
     for form in [AttachedForm::Payload, AttachedForm::Envelope] {
@@ -148,7 +150,8 @@ pub fn read(client: &Client<'_>, repository: &Reference, subject: &Digest) -> Re
     read.into_iter().collect()
 }
 
-/// The layers of a manifest that have a form, with the digest of the manifest. What is no manifest has none.
+/// Returns the layers of a manifest that have a form, with the digest of the manifest. Bytes that are not a
+/// manifest have none.
 fn layers_of(bytes: &[u8], form: AttachedForm) -> Vec<(Digest, AttachedForm, Descriptor)> {
     let manifest: Option<Manifest> = serde_json::from_slice(bytes).ok();
     let layers = manifest.into_iter().flat_map(|manifest| manifest.layers);

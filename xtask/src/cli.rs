@@ -33,16 +33,16 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// The commands.
+/// The commands of `cargo xtask`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Check this machine: show what can be built, what is missing and how to install it
     #[command(after_help = examples::DOCTOR)]
     Doctor {
-        /// Which targets.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -64,10 +64,10 @@ pub enum Command {
     /// Show every job with its mode, its toolchain and the reasons; build nothing
     #[command(after_help = examples::PLAN)]
     Plan {
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -80,7 +80,7 @@ pub enum Command {
         /// Search C toolchains only in these places, separated by commas [default: all]
         #[arg(long, value_name = "LIST")]
         providers: Option<String>,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -89,13 +89,13 @@ pub enum Command {
     /// The programs are written to target/dist/bin.
     #[command(after_help = examples::BUILD)]
     Build {
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -111,10 +111,10 @@ pub enum Command {
         /// The public key whose signatures of the image count: a file, or `env:` and the name of a variable
         #[arg(long, value_name = "KEY", requires = "reference", allow_hyphen_values = true)]
         key: Option<String>,
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
         /// Build every program a second time, from a copy of the workspace, and fail if the two builds differ
@@ -129,16 +129,16 @@ pub enum Command {
     /// The images are written to target/dist. No container daemon is needed for this.
     #[command(after_help = examples::IMAGE)]
     Image {
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
         /// Load the images into Docker or podman, and print only the name of the first image on stdout
         #[arg(long)]
         load: bool,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -159,13 +159,13 @@ pub enum Command {
         #[arg(long)]
         dry_run: bool,
         /// The private key that signs: a file, or `env:` and the name of a variable [default: `publish.sign` of targets.toml]
-        // A key itself begins with hyphens: it gets an error of its own, which does not repeat it.
+        // A key itself begins with hyphens. It gets its own error, which does not repeat the key.
         #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         key: Option<String>,
         /// Let tags move that stay otherwise: the tag of a release to another image, others to an earlier version
         #[arg(long)]
         force: bool,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -191,16 +191,16 @@ pub enum Command {
         mut_arg("mode", |arg| arg.help(EVERY_MODE)),
     )]
     Bench {
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
         /// The number of samples of each case
         #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
         samples: u32,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -213,10 +213,10 @@ pub enum Command {
         mut_arg("mode", |arg| arg.help(EVERY_MODE)),
     )]
     Test {
-        /// Which modes, and which target.
+        /// The options that select the modes and the target.
         #[command(flatten)]
         planning: Planning,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
         /// Build the C with a sanitizer and test only the modes that contain C
@@ -236,20 +236,20 @@ pub enum Command {
     /// Everything is written to target/dist.
     #[command(after_help = examples::RELEASE)]
     Release {
-        /// Which jobs.
+        /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// Whether to set up first.
+        /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
     /// Manage the bases of images: list and show them, lock their packages, clean the cache
     #[command(after_help = examples::BASE)]
     Base {
-        /// What to do.
+        /// The command below `base`.
         #[command(subcommand)]
         command: BaseCommand,
     },
@@ -284,7 +284,7 @@ pub enum Command {
         /// The number of files, crates and changes to show for each platform
         #[arg(long, default_value_t = 10, value_name = "N")]
         top: usize,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -303,7 +303,7 @@ pub enum Command {
         /// Write the results into this page of Markdown, whose rows of other programs stay as they are
         #[arg(long, value_name = "FILE")]
         page: Option<PathBuf>,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },

@@ -1,5 +1,6 @@
-//! Conformance: programs that other people published, built from their crates with their own Cargo.lock, in the modes
-//! whose C is known, for two architectures, and packed in `scratch`. Says where this program is right and where it is not.
+//! Conformance: published programs of other people are built from their crates with their own Cargo.lock.
+//! They are built in the modes whose C is known, for two architectures, and packed in `scratch`. The results
+//! show where this program is right and where it is wrong.
 
 use std::path::{Path, PathBuf};
 
@@ -15,13 +16,13 @@ pub mod source;
 pub use page::{ToolVersion, conformance_page, table as markdown};
 pub use programs::{ConformanceMode, Expectation, PROGRAMS, PublishedProgram};
 
-/// The targets that every program is built for: both of them run here, the second under an emulator.
+/// The targets for which every program is built. Both run here, the second under an emulator.
 pub const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
-/// How many lines of an error stand in a result.
+/// How many lines of an error a result contains.
 const ERROR_LINES: usize = 3;
 
-/// What came of a program in one mode for one target.
+/// The result of a program in one mode for one target.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ConformanceResult {
     /// The name and the version of the crate.
@@ -30,23 +31,23 @@ pub struct ConformanceResult {
     pub mode: String,
     /// The target triple.
     pub target: String,
-    /// Whether what came of it is what is known of the program.
+    /// Whether the result is as expected.
     pub right: bool,
-    /// What came of it, in words.
+    /// A description of the result.
     pub outcome: String,
-    /// Name and version of the C toolchain; none where the mode needs none.
+    /// The name and version of the C toolchain; none if the mode needs none.
     pub toolchain: Option<String>,
-    /// What started the program, and what started its image: `native`, `qemu`, `docker` and their kin.
+    /// The runners of the program and of its image, such as `native`, `qemu` or `docker`.
     pub started_by: Vec<String>,
-    /// The C in the program in bytes, without the C library; none where the linker's map does not say.
+    /// The C in the program in bytes, without the C library; none if the link map does not show it.
     pub c_bytes: Option<u64>,
-    /// The size of the program's file in bytes; none where it was not built.
+    /// The size of the program's file in bytes; none if it was not built.
     pub bytes: Option<u64>,
-    /// The seconds of the Cargo call that built it.
+    /// The duration of the cargo call that built it, in seconds.
     pub seconds: f64,
 }
 
-/// The text of the targets.toml for a published program.
+/// Returns the text of the targets.toml for a published program.
 pub fn targets_toml(program: &PublishedProgram) -> String {
     let mut text = format!("schema = 1\n\n[app]\npackage = {:?}\nbin = {:?}\n", program.name, program.bin);
     for mode in program.modes {
@@ -61,7 +62,8 @@ pub fn targets_toml(program: &PublishedProgram) -> String {
     text + &format!("\n[[image]]\nname = {:?}\nbase = \"scratch\"\ntargets = {TARGETS:?}\n", program.bin)
 }
 
-/// Compares what a run reported of a mode with what is known of it. `bill` reads the bill of materials of a program.
+/// Compares the report of a run in one mode with the expectations. `bill` reads the bill of materials of a
+/// program.
 pub fn judge(
     program: &PublishedProgram,
     mode: &ConformanceMode,
@@ -98,7 +100,7 @@ pub fn judge(
     TARGETS.map(result).into()
 }
 
-/// What started the image that holds the program of a target, where it passed.
+/// Returns the runner of the image that contains the program of a target, if its smoke run passed.
 fn started(report: &Report, target: &str) -> Option<String> {
     let platform = Triple::parse(target).platform()?.to_string();
     let mut manifests = report.images.iter().flat_map(|image| &image.manifests);
@@ -107,7 +109,7 @@ fn started(report: &Report, target: &str) -> Option<String> {
 }
 
 fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option<String>) -> (bool, String) {
-    // The whole text holds every call of a compiler that was refused.
+    // The whole text has every refused call of a compiler.
     let first = |error: &String| error.lines().take(ERROR_LINES).collect::<Vec<_>>().join("\n");
     let failed = || {
         let error = job.error.as_ref().map(first);
@@ -136,7 +138,7 @@ fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option
     }
 }
 
-/// The folder that a program is built in.
+/// Returns the folder in which a program is built.
 pub fn folder(cache: &Path, program: &PublishedProgram) -> PathBuf {
     cache.join("conformance").join(format!("{}-{}", program.name, program.version))
 }

@@ -1,4 +1,4 @@
-//! The look at this machine that a plan is made of: stds, toolchains, runners and linkers for the targets of a run.
+//! Examines this machine for a plan: stds, toolchains, runners and linkers for the targets of a run.
 
 use std::collections::BTreeMap;
 
@@ -20,19 +20,19 @@ use xtask_process::cache;
 use xtask_setup as setup;
 use xtask_triple::Triple;
 
-/// What discovery found on this machine.
+/// The result of examining this machine.
 #[derive(Debug)]
 pub struct Discovery {
-    /// What the plan is a function of.
+    /// The findings from which the plan is made.
     pub findings: Findings,
-    /// The toolchains that the workspace locks, if it does.
+    /// The lock of the workspace's toolchains, if there is one.
     pub lock: Option<ToolchainLock>,
 }
 
-/// Looks. Nothing is fetched or built; toolchains that were not seen before are probed.
+/// Examines the machine. Nothing is fetched or built; unknown toolchains are probed.
 ///
 /// # Errors
-/// Where the lock of toolchains cannot be read.
+/// The lock of toolchains cannot be read.
 pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: Depth) -> Result<Discovery> {
     let lock = ToolchainLock::load(&session.toolchain_lock())?;
     let targets = plan::targets(config, &request.targets);
@@ -98,7 +98,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
     Ok(Discovery { findings, lock })
 }
 
-/// What the user set for each target.
+/// Returns the user's settings for each target.
 fn user(session: &Session, targets: &[Target], stds: &StdPlan) -> BTreeMap<Triple, UserSettings> {
     let places = UserPlaces {
         configuration: &session.workspace.configuration,
@@ -113,7 +113,8 @@ fn user(session: &Session, targets: &[Target], stds: &StdPlan) -> BTreeMap<Tripl
     targets.iter().map(of_target).collect()
 }
 
-/// The rustcs that were looked at, and what they have: the active one alone where that is enough.
+/// Returns the rustcs that were examined, and their stds. If the active rustc is enough, only that one is
+/// examined.
 pub fn stds(session: &Session, config: &Config, targets: &[Triple]) -> (Vec<Rustc>, StdPlan) {
     let refused =
         RustupRefusals { rustup: session.host.program("rustup").is_some(), ..RustupRefusals::default() };
@@ -142,7 +143,7 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
             sysroot: std.sysroot.clone(),
             source: (
                 rustc.sysroot.join("lib").join("rustlib").join("src").join("rust"),
-                // What rustc itself writes where the source is not installed.
+                // rustc writes this path itself if the source is not installed.
                 format!("/rustc/{}", rustc.commit.as_deref().unwrap_or(&rustc.version.to_string())),
             ),
             self_contained: std.self_contained,

@@ -1,4 +1,5 @@
-//! Why a job does not pass: what failed, with its cause. It becomes text where it is printed or reported.
+//! The reasons why a job fails, with their causes. A failure becomes text only when it is printed or
+//! reported.
 
 use std::fmt;
 
@@ -7,41 +8,41 @@ use crate::trap::BrokenPromise;
 use xtask_files::error::Error;
 use xtask_gate::Finding;
 
-/// The kind of failure of a job, with its cause.
+/// The kind of a job's failure, with its cause.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// Cargo made no program.
     Cargo {
-        /// Its words and those of the tools that it called, which may be many lines.
+        /// The output of Cargo and of the tools that it called, which may have many lines.
         said: String,
-        /// What was found out of them.
+        /// The diagnosis of that output.
         diagnosis: Diagnosis,
     },
-    /// The build of a mode that promises no C did not keep the promise.
+    /// The build of a mode that promises no C broke the promise.
     Impure {
-        /// Who broke it, how, and what to do.
+        /// The broken promise: who broke it, how, and what to do.
         broken: BrokenPromise,
-        /// The words of the build itself, where it failed too.
+        /// The output of the build, if it also failed.
         said: String,
     },
     /// What Cargo made cannot be read as a program.
     Unreadable(Error),
-    /// The gate refuses the program, by itself or in an image.
+    /// The gate rejects the program, by itself or in an image.
     Gate(Finding),
-    /// The smoke run failed: a line that says how, then the last words of the program and what to do.
+    /// The smoke run failed: a line that says how, then the last output of the program and what to do.
     SmokeRun(String),
-    /// A second build is not the same.
+    /// A second build gave another program.
     Rebuild(RebuildMismatch),
 }
 
-/// What a second build shows to be wrong with the first.
+/// The fault of a build that a second build shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RebuildMismatch {
-    /// What is wrong, one line.
+    /// The fault, in one line.
     pub what: String,
-    /// What was found, a line each.
+    /// The findings, one line each.
     pub found: Vec<String>,
-    /// What to do, where that is known.
+    /// The fix, if it is known.
     pub help: Option<String>,
 }
 
@@ -58,7 +59,7 @@ impl Failure {
 }
 
 impl Failure {
-    /// What is behind the line for summaries, and what mends it, as far as that is known.
+    /// Returns the cause behind the headline and its fix, if they are known.
     pub fn mend(&self) -> Option<(Option<&str>, &str)> {
         match self {
             Failure::Cargo { diagnosis, .. } => {
@@ -71,7 +72,7 @@ impl Failure {
     }
 }
 
-/// Returns the text of the whole failure, over several lines.
+/// Writes the text of the whole failure, over several lines.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -92,7 +93,7 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Several failures of one job as one text.
+/// Returns the text of several failures of one job.
 pub fn text(failures: &[Failure]) -> String {
     failures.iter().map(Failure::to_string).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
+//! `cargo xtask init`: writes a commented targets.toml for the current workspace.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -15,29 +15,31 @@ use xtask_files::error::{Error, Result};
 mod modes;
 mod text;
 
-/// The targets of a new file, as far as rustc knows them: static programs for the two usual platforms.
+/// The targets of a new file: static programs for the two usual platforms. Targets that rustc does not know
+/// are left out.
 const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
-/// What finds out what a program is made of.
+/// A way to find out what a program is made of.
 pub trait Examination {
-    /// Cargo's unit graph of the program.
+    /// Returns Cargo's unit graph of the program.
     ///
     /// # Errors
-    /// Cargo's own words.
+    /// The message of Cargo.
     fn graph(&self, query: &BuildQuery<'_>) -> Result<UnitGraph>;
 
-    /// Tries to build the program without any C compiler: the packages whose calls of one were refused; none where that
-    /// failed, or could not be tried.
+    /// Tries to build the program without any C compiler. Returns the packages whose calls of a compiler were
+    /// refused. Returns none if the build failed or could not be tried.
     fn refused(&self, query: &BuildQuery<'_>) -> Option<BTreeSet<String>>;
 }
 
-/// A new file, and why it says nothing of the compilers that its modes need, where Cargo did not tell.
+/// A new file, and an error if Cargo did not tell which compilers its modes need.
 pub type New<T> = (T, Option<Error>);
 
-/// The text of a targets.toml for `package`, or for the one package that has a program. It is valid for the workspace.
+/// Returns the text of a targets.toml for `package`, or for the only package that has a program. The text is
+/// valid for the workspace.
 ///
 /// # Errors
-/// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) where it is not clear which package is meant.
+/// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) if it is not clear which package is meant.
 pub fn text(
     workspace: &Workspace,
     known_triples: &BTreeSet<String>,
@@ -52,16 +54,16 @@ pub fn text(
     };
     let (modes, untold) = modes::of(package, bin, target, look);
     let text = text::file(package, bin, &modes, &targets);
-    // What we write we must be able to read.
+    // A written file must be readable by xtask itself.
     Config::from_bytes(text.as_bytes(), Path::new(FILE_NAME), workspace, known_triples)?;
     Ok((text, untold))
 }
 
-/// Writes [`text()`] into `dir` under the name targets.toml and returns the path. An existing file stays as it is, and an
-/// interrupted run leaves no half a file.
+/// Writes [`text()`] into `dir` under the name targets.toml and returns the path. An existing file is kept,
+/// and an interrupted run leaves no partial file.
 ///
 /// # Errors
-/// As [`text()`], and where the file exists or cannot be written.
+/// As [`text()`], or the file exists or cannot be written.
 pub fn write(
     dir: &Path,
     workspace: &Workspace,
@@ -77,7 +79,7 @@ pub fn write(
     let staged = dir.join(format!(".{}.{}", FILE_NAME, std::process::id()));
     let written = stage(&staged, &text).and_then(|()| publish(&staged, &file));
     if written.is_err() {
-        // The error that matters is the one that we have.
+        // The first error is reported, not one of the removal.
         let _ = std::fs::remove_file(&staged);
     }
     match written {
@@ -93,8 +95,8 @@ fn stage(staged: &Path, text: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Gives the staged file its name. A hard link is refused where the name is taken, which a rename is not; file systems
-/// without hard links get the rename.
+/// Gives the staged file its name. A hard link fails if the name is taken, but a rename would replace the
+/// file. File systems without hard links get the rename.
 fn publish(staged: &Path, file: &Path) -> std::io::Result<()> {
     match std::fs::hard_link(staged, file) {
         Ok(()) => std::fs::remove_file(staged),
@@ -108,8 +110,8 @@ fn exists(file: &Path) -> Error {
         .help("it is left as it is; remove it to get a new one")
 }
 
-/// The package that was named, or the only one with a program. Where several have one, `default-members` decide, and a
-/// package `xtask` is the tool, not the app: <https://github.com/matklad/cargo-xtask>.
+/// Returns the named package, or the only one with a program. If several have one, `default-members` decide,
+/// and a package `xtask` is the tool and not the app: <https://github.com/matklad/cargo-xtask>.
 fn choose<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<&'w Package> {
     let with_bins: Vec<&Package> = workspace.packages.iter().filter(|p| !p.bins.is_empty()).collect();
     let list = |packages: &[&Package]| names(packages.iter().map(|p| p.name.as_str()));
@@ -134,7 +136,8 @@ fn choose<'w>(workspace: &'w Workspace, named: Option<&str>) -> Result<&'w Packa
     }
 }
 
-/// The program that the package's manifest prefers: `default-run`, the one of the package's name, the first.
+/// Returns the program that the package's manifest prefers: `default-run`, or the one with the package's
+/// name, or the first.
 fn bin(package: &Package) -> &str {
     let preferred = package.default_run.as_ref().unwrap_or(&package.name);
     package.bins.iter().find(|b| *b == preferred).or(package.bins.first()).map_or("", String::as_str)

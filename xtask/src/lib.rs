@@ -1,5 +1,6 @@
-//! The command `cargo xtask`: from targets.toml and this machine to proven programs, images and timings. The layers below
-//! it are crates of their own (xtask/crates); ARCHITECTURE.md draws the way that data takes through all of them.
+//! The command `cargo xtask`: makes programs, images and timings from targets.toml and the findings on this
+//! machine. The layers below it are separate crates (xtask/crates). ARCHITECTURE.md shows how data passes
+//! through all of them.
 
 pub mod archive;
 pub mod attached;

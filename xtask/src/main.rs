@@ -1,4 +1,4 @@
-//! `cargo xtask`: parse, run, render the error, exit code.
+//! `cargo xtask`: parses the command line, runs the command, prints the error and sets the exit code.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
         return ExitCode::from(code);
     }
     exec::end_groups_on_signals();
-    // Installed, this is `cargo-xtask`, which Cargo calls as `cargo-xtask xtask …`.
+    // When it is installed, this is `cargo-xtask`, which Cargo calls as `cargo-xtask xtask …`.
     if args.get(1).is_some_and(|a| a == "xtask") {
         args.remove(1);
     }
@@ -28,7 +28,7 @@ fn main() -> ExitCode {
             let _ = error.print();
             return ExitCode::from(2);
         }
-        // Help and version are data; clap knows where they are coloured.
+        // Help and version are output, not errors. clap decides whether to colour them.
         Err(text) => return end(ui::wrote(text.print())),
     };
     end(commands::run(cli).and_then(|()| ui::written()))

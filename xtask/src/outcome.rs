@@ -1,4 +1,4 @@
-//! What came of starting a program once, for programs and images alike: the bounds, the verdict, the words for it.
+//! The outcome of starting a program once, for programs and images: the limits, the verdict, and its text.
 
 mod stack;
 
@@ -11,40 +11,41 @@ use xtask_files::escape::plain;
 use xtask_files::{self as files, threads};
 use xtask_process::exec::{Output, ProcessEnd};
 
-/// How much a smoke run may print, of a program or an image, in bytes; then it is ended.
+/// The maximum output of a smoke run in bytes, for programs and images. A run that prints more is ended.
 pub const SMOKE_MOST: u64 = 64_000_000;
 
 /// The result of a smoke run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Smoke {
-    /// The program ended as expected; a program outside of an image has to end with 0.
+    /// The program ended as expected. A program outside of an image must end with exit code 0.
     Passed,
-    /// The program did not end as expected; the text holds its last words.
+    /// The program did not end as expected; the text has its last output.
     Failed(String),
-    /// The program was not run; the text says why.
+    /// The program was not run; the text gives the reason.
     Skipped(String),
 }
 
-/// What the engine that answers says to an image that something else ran.
+/// The objection of the answering engine to an image that another runner has run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Objection {
-    /// Its name and its words.
+    /// The name of the engine and its message.
     pub said: String,
-    /// It is not for want of an emulator: its users will meet it, so this is no proof where every proof is wanted.
+    /// Whether the engine rejected the image, other than for lack of an emulator. Users with such an engine
+    /// will have the same problem. So with `--strict` the smoke run does not count as proof.
     pub refused: bool,
 }
 
-/// Does something with each of a list, all of them at once: smoke runs wait for processes, and side by side they take as
-/// long as the slowest.
+/// Calls a function for each item of a list, all at once. Smoke runs wait for processes, so together they
+/// take as long as the slowest one.
 ///
 /// # Errors
-/// The first error in the order of the list, after all are done.
+/// The first error in the order of the list, after all calls have ended.
 pub fn side_by_side<T: Send, R: Send>(list: Vec<T>, each: impl Fn(T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let count = list.len();
     threads::side_by_side(list, count, each).into_iter().collect()
 }
 
-/// How a run ended, with the last words of the program.
+/// Returns how a run ended, with the last output of the program.
 pub fn how_it_ended(output: &Output) -> String {
     let words = [output.errors(), plain(&output.text())];
     let words = words.into_iter().find(|words| !words.is_empty()).unwrap_or_default();
@@ -60,13 +61,13 @@ pub fn how_it_ended(output: &Output) -> String {
     format!("{end}\n  {}", last.join("\n  "))
 }
 
-/// The last lines of what a program said.
+/// Returns the last lines of a program's output.
 pub fn last_words(words: &str) -> Vec<String> {
     let last: Vec<String> = words.lines().rev().take(12).map(shortened).collect();
     last.into_iter().rev().collect()
 }
 
-/// A line of what a program said, as far as a person reads it.
+/// Returns a line of a program's output, shortened for a person to read.
 pub fn shortened(line: &str) -> String {
     const MOST: usize = 500;
     match line.char_indices().nth(MOST) {

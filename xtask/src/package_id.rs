@@ -1,4 +1,4 @@
-//! Cargo's package ID specifications, by which it names packages in what it prints
+//! Cargo's package ID specifications, the form in which Cargo prints packages
 //! (<https://doc.rust-lang.org/cargo/reference/pkgid-spec.html>).
 
 /// Returns the name and the version in `registry+https://x/index#a@1.0.0` or `path+file:///x/a#1.0.0`.

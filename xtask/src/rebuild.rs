@@ -1,5 +1,5 @@
-//! Two builds of one program, held against each other: where they first differ, and what usually makes such a difference.
-//! That is pure, and [`crate::commands`] builds twice; the copy that the second build is made from is [`sources`]'.
+//! Compares two builds of one program: finds the first difference and its usual cause. This is pure.
+//! [`crate::commands`] builds twice, and [`sources`] makes the copy for the second build.
 
 use std::path::{Path, PathBuf};
 
@@ -12,21 +12,22 @@ pub mod patches;
 pub mod repository;
 pub mod sources;
 
-/// Where two programs first differ.
+/// The first difference between two programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// The section of the ELF file, with the number of its differing bytes; none where it lies outside every section.
+    /// The section of the ELF file, with the number of its differing bytes; none if the byte is outside of
+    /// every section.
     pub section: Option<(String, usize)>,
-    /// The offset of the first differing byte: in its section, else in the file.
+    /// The offset of the first differing byte, in its section or else in the file.
     pub offset: u64,
-    /// The text around it in both, where there is text.
+    /// The text around that byte in both programs, if there is text.
     pub texts: Option<(String, String)>,
-    /// What usually makes such a difference, and what to do about it.
+    /// The usual cause of such a difference, and what to do about it.
     pub cause: String,
 }
 
-/// The first difference of two programs, by the order of their sections, those first that explain most; none where they
-/// are equal.
+/// Returns the first difference of two programs, or none if they are equal. The sections that explain most
+/// are compared first.
 pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
     if one == other {
         return None;
@@ -47,8 +48,8 @@ pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {
     Some(difference(None, one, other))
 }
 
-/// How much of a section is made of the others: a text of another length moves what code and tables point to, and the
-/// build ID is made of everything.
+/// Returns how much the content of a section depends on other sections. A text of another length moves the
+/// targets of code and tables, and the build ID depends on everything.
 fn derived(section: &str) -> usize {
     const POINTERS: [&str; 8] =
         [".rel", ".dyn", ".gnu.", ".hash", ".eh_frame", ".got", ".data.rel.ro", ".init_array"];
@@ -60,7 +61,7 @@ fn derived(section: &str) -> usize {
     }
 }
 
-/// Every section with contents, in the order of the file; none where it is no ELF file.
+/// Returns every section with content, in the order of the file, or none if it is not an ELF file.
 fn sections(bytes: &[u8]) -> Option<Vec<(String, Vec<u8>)>> {
     fn all<'d>(file: &impl Object<'d>) -> Vec<(String, Vec<u8>)> {
         let section = |section: &dyn Fn() -> Option<(String, Vec<u8>)>| section();
@@ -83,7 +84,7 @@ fn difference(section: Option<&String>, one: &[u8], other: &[u8]) -> Difference 
     Difference { section: section.map(|name| (name.clone(), count)), offset: at as u64, texts, cause }
 }
 
-/// The printable text that holds the byte at an offset, where it is long enough to mean something.
+/// Returns the printable text around the byte at an offset, if the text is long enough to be meaningful.
 fn text_around(bytes: &[u8], at: usize) -> Option<String> {
     const LEAST: usize = 6;
     const MOST: usize = 100;
@@ -93,7 +94,7 @@ fn text_around(bytes: &[u8], at: usize) -> Option<String> {
     (begin + end >= LEAST).then(|| String::from_utf8_lossy(&bytes[at - begin..at + end]).into_owned())
 }
 
-/// What usually makes a difference in such a place.
+/// Returns the usual cause of a difference in such a place.
 fn cause(section: Option<&str>, texts: Option<(&str, &str)>) -> String {
     let is_time = |text: &str| {
         let clock = text.as_bytes().windows(8).any(|w| {
@@ -132,8 +133,8 @@ fn cause(section: Option<&str>, texts: Option<(&str, &str)>) -> String {
     }
 }
 
-/// Whether the byte at `at` is one of a number as long as the seconds, milli-, micro- or nanoseconds since 1970 are from
-/// 2001 to 2286.
+/// Returns whether the byte at `at` belongs to a number with as many digits as a time since 1970. It may be
+/// in seconds, milliseconds, microseconds or nanoseconds, for the years 2001 to 2286.
 fn is_stamp(text: &str, at: usize) -> bool {
     let digits = |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|b| b.is_ascii_digit()).count();
     let (before, after) = text.as_bytes().split_at(at.min(text.len()));
@@ -141,19 +142,19 @@ fn is_stamp(text: &str, at: usize) -> bool {
     matches!(count, 10 | 13 | 16 | 19)
 }
 
-/// Whether what stands before `at`, back to where no path could go on, has a `/`: texts of Rust stand side by side, so one
-/// that follows says nothing.
+/// Returns whether the path characters directly before `at` contain a `/`. Rust places texts side by side, so
+/// the text after `at` is not considered.
 fn in_path(text: &str, at: usize) -> bool {
     let path = |b: &&u8| b.is_ascii_alphanumeric() || b"/._-+@~".contains(b);
     text.as_bytes()[..at.min(text.len())].iter().rev().take_while(path).any(|b| *b == b'/')
 }
 
-/// The folders of `machine` whose path stands in a program, each with the text that it first stands in: the program would
-/// have other bytes if it were built elsewhere.
+/// Returns the folders of `machine` whose path is in a program, each with the first text that contains it.
+/// Such a program would have other bytes if it were built elsewhere.
 pub fn paths_in<'p>(program: &[u8], machine: &'p [PathBuf]) -> Vec<(&'p Path, String)> {
     let place = |path: &'p PathBuf| {
         let needle = path.as_os_str().as_encoded_bytes();
-        // A short path, `/` or `/root`, stands in every program for other reasons.
+        // Every program contains a short path such as `/` or `/root` for other reasons.
         let at = program.windows(needle.len().max(6)).position(|window| window == needle)?;
         Some((path.as_path(), text_around(program, at).unwrap_or_default()))
     };
@@ -178,7 +179,7 @@ mod tests {
         assert!(cause_of(b"built 12:34:56 today", b"built 12:34:57 today").contains("__TIME__"));
         assert!(cause_of(b"Nov 20 2026", b"Nov 21 2026").contains("__DATE__"));
         assert!(cause_of(b"\0/home/one/x.c\0", b"\0/home/two/x.c\0").contains("-ffile-prefix-map"));
-        // As rustc puts a stamp in front of the next text.
+        // rustc puts such a stamp directly in front of the next text.
         let stamped = |stamp: &str| format!("\0built at {stamp}/rustc/59807616/library/core/src/fmt.rs\0");
         let stamps = ["1764194400123456789", "1764194499876543210"].map(stamped);
         assert!(cause_of(stamps[0].as_bytes(), stamps[1].as_bytes()).contains("since 1970"));

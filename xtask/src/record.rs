@@ -1,12 +1,13 @@
-//! What a run knows of its programs and images: one record for each, which every step takes and returns with more in it.
+//! The records of a run's programs and images. Each program and each image is one record. Every step takes it
+//! and returns a new record that contains it.
 //!
 //! ```text
 //! Job → BuiltProgram → StoredProgram → VerifiedProgram → PlacedProgram → PackedPlatform → StartedPlatform → ListedPlatform
 //!     ↘ UnbuiltJob                   ↘ RefusedProgram    └─────────────── the platforms of an ImageOf ──────────────────┘
 //! ```
 //!
-//! What a step cannot have is absent from its type: a build that failed has no program, and a program that was only
-//! stored has no verdict.
+//! A type contains only what its step has: a failed build has no program, and a program that was only stored
+//! has no verdict.
 
 use xtask_config::workspace::Package;
 
@@ -22,13 +23,13 @@ pub use program::{
     StoredProgram, UnbuiltJob, VerifiedProgram,
 };
 
-/// What is known of the program beside its bytes, for labels and file names.
+/// The origin of the program, for labels and file names.
 #[derive(Debug, Clone)]
 pub struct ProgramOrigin<'a> {
     /// The package that the program belongs to.
     pub package: &'a Package,
-    /// The commit of the checkout it was built from, where there is one.
+    /// The commit of the checkout from which it was built, if there is one.
     pub revision: Option<String>,
-    /// The time that everything carries, in seconds since 1970: `SOURCE_DATE_EPOCH`, else 0.
+    /// The time of all files and documents, in seconds since 1970: `SOURCE_DATE_EPOCH`, or 0.
     pub created: u64,
 }

@@ -1,4 +1,5 @@
-//! What every command starts from: the workspace, targets.toml, the compiler and the places on disk, each read once.
+//! The starting point of every command: the workspace, targets.toml, the compiler and the places on disk,
+//! each read once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -46,13 +47,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Reads the workspace and the compiler, side by side.
+    /// Reads the workspace and the compiler, in parallel.
     ///
     /// # Errors
-    /// Where there is no workspace, no rustc or no place for a cache, or a variable that is read is not UTF-8.
+    /// There is no workspace, no rustc or no place for a cache, or a variable that is read is not UTF-8.
     pub fn open(common: &Common, json: bool) -> Result<Self> {
         let ui = Ui::new(common.quiet, common.verbose, json);
-        // The triple is rustc's to say; until then none is looked at.
+        // Only rustc can tell the triple. Nothing examines it before that.
         let host = Host::read(Triple::parse("unknown"));
         host.understood(&BTreeSet::new())?;
         let cache = cache::dir(&host, std::env::consts::OS)?;
@@ -61,7 +62,8 @@ impl Session {
         let (dir, manifest) = folder(common.manifest_path.as_deref())?;
         let read = |dir: &Path| Self::read(&host, dir, manifest.as_deref(), &cache, common.offline);
         let mut found = read(&dir)?;
-        // Cargo is started in the root, and everything is read as it is there: of what lies between, nothing counts.
+        // Cargo is started in the root, and everything is read for the root. Settings in folders between the
+        // root and the current folder have no effect.
         let root = found.0.root.clone();
         if speaks_between(&root, &dir) {
             found = read(&root)?;
@@ -73,7 +75,7 @@ impl Session {
         Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline })
     }
 
-    /// What Cargo, its configuration and rustc say in a folder, side by side.
+    /// Asks Cargo, its configuration and rustc about a folder, in parallel.
     fn read(
         host: &Host,
         dir: &Path,
@@ -89,7 +91,7 @@ impl Session {
             Ok((configuration, rustc, host))
         };
         let (found, workspace) = threads::both(configured, || Workspace::ask(host, dir, manifest, offline));
-        // What is wrong with the workspace is said first: most of it is wrong for the other two as well.
+        // Faults of the workspace are reported first, because most of them also affect the other two.
         let workspace = workspace?;
         let (configuration, rustc, host) = found?;
         Ok((workspace.with(configuration), rustc, host))
@@ -98,12 +100,12 @@ impl Session {
     /// Reads targets.toml.
     ///
     /// # Errors
-    /// Everything that is wrong in it, at once.
+    /// All faults in it, at once.
     pub fn config(&self) -> Result<Config> {
         Config::load(&self.config_file, &self.workspace, self.rustc.known_targets())
     }
 
-    /// What the command line asks for.
+    /// Reads the request of the command line.
     ///
     /// # Errors
     /// A target, mode or provider that does not exist.
@@ -124,10 +126,10 @@ impl Session {
         })
     }
 
-    /// Triples as rustc knows them.
+    /// Parses triples that rustc knows.
     ///
     /// # Errors
-    /// One that it does not know, with the nearest that it does.
+    /// rustc does not know a triple. The error suggests the most similar one.
     pub fn triples(&self, texts: &[String]) -> Result<Vec<Triple>> {
         let known = self.rustc.known_targets();
         let unknown = |text: &String| {
@@ -141,10 +143,10 @@ impl Session {
         texts.iter().map(|t| if known.contains(t) { Ok(Triple::parse(t)) } else { Err(unknown(t)) }).collect()
     }
 
-    /// The package of targets.toml's `[app]`.
+    /// Returns the package of targets.toml's `[app]`.
     ///
     /// # Errors
-    /// Where the workspace does not have it, which reading targets.toml has excluded.
+    /// The workspace does not contain it. Reading targets.toml has excluded this.
     pub fn package(&self, config: &Config) -> Result<&Package> {
         let wanted = &config.app.package;
         self.workspace
@@ -152,8 +154,8 @@ impl Session {
             .ok_or_else(|| Error::usage(format!("the workspace has no package `{wanted}`")))
     }
 
-    /// What the bases of images come from. `locks` is [`Session::locks`]; `setup` says whether somebody agreed to fetch
-    /// what is missing.
+    /// Returns the source of the images' bases. `locks` is [`Session::locks`]. `setup` says whether the user
+    /// agreed to fetch what is missing.
     pub fn bases<'a>(
         &'a self,
         locks: &'a Path,
@@ -174,27 +176,27 @@ impl Session {
         })
     }
 
-    /// The folder of the locks of bases.
+    /// Returns the folder with the locks of bases.
     pub fn locks(&self) -> PathBuf {
         self.workspace.root.join(distroless::LOCKS)
     }
 
-    /// The path of the lock of toolchains.
+    /// Returns the path of the lock of toolchains.
     pub fn toolchain_lock(&self) -> PathBuf {
         self.workspace.root.join(toolchain_lock::FILE_NAME)
     }
 
-    /// `target/dist`, where everything that ships goes.
+    /// Returns `target/dist`, the folder for everything that ships.
     pub fn dist(&self) -> PathBuf {
         self.workspace.target_directory.join("dist")
     }
 
-    /// `target/xtask`, where build folders, wrappers and what is remembered go.
+    /// Returns `target/xtask`, the folder for build folders, wrappers and remembered facts.
     pub fn work(&self) -> PathBuf {
         self.workspace.target_directory.join("xtask")
     }
 
-    /// What every cargo call of a run shares. `targets` are all that may be built.
+    /// Returns the context of all cargo calls of a run. `targets` are all targets that may be built.
     pub fn site<'a>(&'a self, host_cc: Option<&'a Path>, targets: &[&Triple]) -> CargoContext<'a> {
         let root = &self.workspace.root;
         CargoContext {
@@ -220,7 +222,7 @@ impl Session {
         }
     }
 
-    /// The wrapper of rustc that Cargo is told to use and that is not on this machine.
+    /// Returns the wrapper of rustc that Cargo is configured to use and that is not on this machine.
     pub fn absent_wrapper(&self) -> Option<Lack> {
         let configured =
             |kind: WrapperKind| Some((kind, self.workspace.configuration.wrapper(kind, &self.host)?));
@@ -241,20 +243,20 @@ impl Session {
         })
     }
 
-    /// The folders outside of the workspace that it takes packages from.
+    /// Returns the folders outside of the workspace from which it takes packages.
     pub fn outside(&self) -> BTreeSet<PathBuf> {
         let root = &self.workspace.root;
         let members = self.workspace.packages.iter().map(|package| package.dir.join("Cargo.toml"));
         outside(root, members.chain([root.join("Cargo.toml")]))
     }
 
-    /// Writes what rustc starts as the linker of a target.
+    /// Writes the program that rustc starts as the linker of a target.
     fn link(&self, target: &Triple) -> Option<PathBuf> {
         self.linker_script(&format!("link/{target}/cc"), &[HOST_OR_TARGET, target.as_str()])
     }
 
-    /// Writes a linker of this name that starts this program with these first arguments; none where it cannot be written. rustc
-    /// reads the flavour of its arguments off the name.
+    /// Writes a linker script with this name that starts this program with these first arguments. Returns
+    /// none if it cannot be written. rustc derives the flavour of the linker's arguments from the name.
     fn linker_script(&self, name: &str, first: &[&str]) -> Option<PathBuf> {
         let file = self.work().join("toolchains").join(name);
         let this = self.this.to_string_lossy();
@@ -262,13 +264,13 @@ impl Session {
         executable(&file, &script_of(&words)).ok().map(|()| file)
     }
 
-    /// Returns what all cargo calls of a run are made from, for the program of `config`.
+    /// Returns the inputs of all cargo calls of a run, for the program of `config`.
     pub fn builder<'a>(&'a self, config: &'a Config, site: CargoContext<'a>) -> Builder<'a> {
         Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
     }
 }
 
-/// Whether a folder, or one on the way from it up to the root, has files that Cargo or rustup read in it alone.
+/// Returns whether a folder between `dir` and the root has files that Cargo or rustup would read only there.
 fn speaks_between(root: &Path, dir: &Path) -> bool {
     if root == dir {
         return false;
@@ -278,10 +280,10 @@ fn speaks_between(root: &Path, dir: &Path) -> bool {
     !dir.starts_with(root) || between().any(|dir| files.iter().any(|file| dir.join(file).exists()))
 }
 
-/// `--providers`.
+/// Parses the list of `--providers`.
 ///
 /// # Errors
-/// A name that is no provider.
+/// A name is not a provider.
 pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
     let Some(list) = list else { return Ok(None) };
     let names = list.split(',').map(str::trim).filter(|n| !n.is_empty());

@@ -1,5 +1,6 @@
-//! `toolchains.lock`: which toolchain makes the programs of each target, by provider, version and digest. A plan prefers
-//! the provider that the lock names, and is held against the rest of the lock before anything is built.
+//! `toolchains.lock`: records which toolchain makes the programs of each target, by provider, version and
+//! digest. A plan prefers the provider in the lock. Before anything is built, the plan is compared with the
+//! rest of the lock.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -16,7 +17,7 @@ pub mod observe;
 
 pub use compare::{Drift, check, drifts};
 
-/// The name of the file, which lies beside the workspace's Cargo.toml.
+/// The name of the file beside the workspace's Cargo.toml.
 pub const FILE_NAME: &str = "toolchains.lock";
 
 /// The version of the file's format.
@@ -30,20 +31,20 @@ const HEADER: &str = "\
 /// The contents of `toolchains.lock`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ToolchainLock {
-    /// What makes the programs of each target.
+    /// The tools of each target.
     pub targets: BTreeMap<Triple, LockedTarget>,
 }
 
-/// What makes the programs of one target.
+/// The tools that make the programs of one target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedTarget {
     /// The version of the rustc, such as `1.95.0`.
     pub rustc: String,
     /// The digest of Rust's std for the target, as `sha256:…`.
     pub std: String,
-    /// The C toolchain of the modes that contain C; none where no mode does.
+    /// The C toolchain of the modes that contain C; none if there is no such mode.
     pub c: Option<LockedTool>,
-    /// What links the modes without C; none where every mode contains C.
+    /// The linker of the modes without C; none if every mode contains C.
     pub linker: Option<LockedTool>,
 }
 
@@ -53,13 +54,13 @@ pub struct LockedTarget {
 pub struct LockedTool {
     /// The name of the toolchain's provider, or of the kind of linker: `rust-lld`, `cc`.
     pub provider: String,
-    /// Name and version, such as `gcc 12.2.0`; for `rust-lld` the version of the rustc that brings it.
+    /// The name and version, such as `gcc 12.2.0`. For `rust-lld`, the version of the rustc that contains it.
     pub version: String,
-    /// The digest of the programs that do the work, as `sha256:…`.
+    /// The digest of the programs of the tool, as `sha256:…`.
     pub digest: String,
 }
 
-/// The file as it is written.
+/// The file in its written form.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct LockDocument {
@@ -79,10 +80,10 @@ struct TargetTable {
 }
 
 impl ToolchainLock {
-    /// Reads the file; none where it is not there.
+    /// Reads the file, or returns none if it does not exist.
     ///
     /// # Errors
-    /// [`xtask_files::error::ExitKind::Usage`] where it is no such file, with line and column.
+    /// [`xtask_files::error::ExitKind::Usage`] with line and column, if the file is invalid.
     pub fn load(file: &Path) -> Result<Option<Self>> {
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(&text, file).map(Some),
@@ -91,10 +92,10 @@ impl ToolchainLock {
         }
     }
 
-    /// Reads the text of the file that lies at `file`.
+    /// Parses the text of the file at `file`.
     ///
     /// # Errors
-    /// As for [`Self::load`].
+    /// As [`Self::load`].
     pub fn parse(text: &str, file: &Path) -> Result<Self> {
         let wrong = |found: String| {
             Error::usage(format!("cannot use {}", file.display()))
@@ -118,7 +119,7 @@ impl ToolchainLock {
         Ok(lock)
     }
 
-    /// The text of the file: the targets in the order of their names.
+    /// Returns the text of the file, with the targets in the order of their names.
     pub fn text(&self) -> String {
         let mut text = format!("{HEADER}schema = {SCHEMA}\n");
         for (triple, locked) in &self.targets {
@@ -144,13 +145,13 @@ impl ToolchainLock {
         text
     }
 
-    /// The provider of the C toolchain that the lock names for a target.
+    /// Returns the provider of the C toolchain that the lock names for a target.
     pub fn provider(&self, target: &Triple) -> Option<Provider> {
         Provider::from_name(&self.targets.get(target)?.c.as_ref()?.provider)
     }
 }
 
-/// A basic string of TOML (<https://toml.io/en/v1.0.0#string>).
+/// Quotes a text as a basic string of TOML (<https://toml.io/en/v1.0.0#string>).
 fn basic(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

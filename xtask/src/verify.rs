@@ -1,4 +1,5 @@
-//! Judges what was built: puts each program in its place under target/dist, passes it through the gate and runs it.
+//! Verifies built programs: copies each program to its place under target/dist, passes it through the gate
+//! and runs it.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -28,13 +29,13 @@ mod libraries;
 
 use libraries::private_libraries;
 
-/// How long a smoke run may take; then its whole process group is ended.
+/// The time limit of a smoke run. After it, the whole process group is ended.
 pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Puts every program in its place below `dist`, target/dist, and judges none.
+/// Copies every program to its place below `dist` (target/dist), without verifying it.
 ///
 /// # Errors
-/// Where a file cannot be written.
+/// A file cannot be written.
 pub fn store(built: Vec<Built>, dist: &Path) -> Result<Vec<Result<StoredProgram, FailedJob>>> {
     let one = |built| match built {
         Ok(program) => Ok(Ok(stored(program, dist)?)),
@@ -43,19 +44,19 @@ pub fn store(built: Vec<Built>, dist: &Path) -> Result<Vec<Result<StoredProgram,
     built.into_iter().map(one).collect()
 }
 
-/// A job whose program may ship, or that failed.
+/// A program that may ship, or a job that failed.
 pub type Verified = Result<VerifiedProgram, FailedJob>;
 
-/// Puts every program in its place below `dist`, target/dist, and judges it.
+/// Copies every program to its place below `dist` (target/dist), and verifies it.
 ///
 /// # Errors
-/// Where a file cannot be written.
+/// A file cannot be written.
 pub fn verify(built: Vec<Built>, builder: &Builder, dist: &Path) -> Result<Vec<Verified>> {
     let ui = builder.ui;
-    // Nearly always it is done before anybody could read that.
+    // The message is shown late, because verifying is usually done before anybody could read it.
     let task = ui.late_task("Verifying", "what was built");
     task.parts(built.len(), "program");
-    // Smoke runs wait for processes: side by side they take as long as the slowest.
+    // Smoke runs wait for processes. In parallel they take as long as the slowest one.
     side_by_side(built, |built| match built {
         Ok(program) => {
             let _doing = task.doing(program.job.title());
@@ -134,12 +135,12 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     Ok(verified)
 }
 
-/// Those that keep a program from shipping, and the warnings.
+/// Splits findings into those that prevent a program from shipping, and the warnings.
 pub fn split(findings: Vec<Finding>) -> (Vec<Finding>, Vec<Finding>) {
     findings.into_iter().partition(|finding| finding.severity == Severity::Fail)
 }
 
-/// Adds what the gate found in a place that the program ships to, as far as it is new.
+/// Adds the new findings of the gate about a program in one of its images.
 pub fn judged(program: VerifiedProgram, findings: Vec<Finding>, ui: &Ui) -> Verified {
     let new = findings.into_iter().filter(|finding| !program.warnings.contains(finding)).collect();
     let (fails, warnings) = split(new);
@@ -151,7 +152,7 @@ pub fn judged(program: VerifiedProgram, findings: Vec<Finding>, ui: &Ui) -> Veri
     }
 }
 
-/// Refuses a program for these reasons, and says so.
+/// Rejects a program for these reasons, and reports it.
 pub fn refuse(program: VerifiedProgram, failures: Vec<Failure>, ui: &Ui) -> FailedJob {
     let failed = program.refused(failures);
     say_refused(&failed, ui);
@@ -169,7 +170,7 @@ fn say_refused(failed: &FailedJob, ui: &Ui) {
     ui.raw(&format!("error: {} does not pass\n  {text}", failed.job().title()));
 }
 
-/// What a job's program may ask of machines.
+/// Returns the limits of a job: what its program may require of machines.
 pub fn limits(job: &Job) -> Limits {
     Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
 }
@@ -199,7 +200,7 @@ fn smoke(job: &Job, app: &App, program: &Path, facts: Option<&Facts>) -> Smoke {
             };
             Smoke::Failed(format!("{} {}\nhelp: {help}", cmd.line(), how_it_ended(&output).trim_end()))
         }
-        // The kernel says of the program that it is not there where that is its interpreter.
+        // If a program's interpreter is missing, the kernel reports that the program itself is missing.
         Err(error) => {
             let interpreter = facts.and_then(|facts| facts.interpreter.as_deref());
             Smoke::Failed(match interpreter.filter(|file| !Path::new(file).exists()) {
@@ -212,7 +213,8 @@ fn smoke(job: &Job, app: &App, program: &Path, facts: Option<&Facts>) -> Smoke {
     }
 }
 
-/// Copies a program to its place by staging and rename, unless it is there already: same size, same time.
+/// Copies a program to its place by staging and rename, unless a file with the same size and time is already
+/// there.
 fn put(from: &Path, to: &Path) -> Result<()> {
     let io = |e: std::io::Error| Error::io("cannot write", to, &e);
     let meta = std::fs::metadata(from).map_err(|e| Error::io("cannot read", from, &e))?;
@@ -230,8 +232,8 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     })
 }
 
-/// Removes what runs that were killed left half-written in target/dist, images apart: packing sees to those. Only for a
-/// run that no other runs beside.
+/// Removes partial files of killed runs in target/dist. Images are left out: packing removes those. No other
+/// run may run at the same time.
 pub fn sweep(dist: &Path) {
     let programs = entries(&dist::programs(dist));
     let modes = programs.iter().flat_map(|target| entries(target)).collect::<Vec<_>>();

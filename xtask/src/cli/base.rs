@@ -20,7 +20,7 @@ pub enum BaseCommand {
         /// Both the names of Debian and those of container images work.
         #[arg(long = "arch", value_name = "ARCH")]
         archs: Vec<String>,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -33,14 +33,14 @@ pub enum BaseCommand {
         /// Only print what would be removed
         #[arg(long)]
         dry_run: bool,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
     /// List the bases and what is locked for them
     #[command(after_help = examples::BASE_LIST)]
     List {
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },
@@ -56,7 +56,7 @@ pub enum BaseCommand {
         /// List every file; this assembles the base if it is not in the cache
         #[arg(long)]
         files: bool,
-        /// How to print.
+        /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
     },

@@ -27,7 +27,7 @@ pub struct Common {
 
 const GLOBAL: &str = "Global options";
 
-/// Which jobs a command plans.
+/// The options that select the jobs of a command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Planning {
     /// Plan only this target; can be repeated [default: every target of targets.toml]
@@ -52,7 +52,7 @@ pub struct Planning {
     pub providers: Option<String>,
 }
 
-/// The long help of `--providers`, with the names of all that there are.
+/// Returns the long help of `--providers`, with the names of all providers.
 fn providers_help() -> String {
     let names: Vec<&str> = Provider::offered().map(Provider::name).collect();
     let (last, others) = names.split_last().unwrap_or((&"", &[]));
@@ -65,11 +65,11 @@ fn providers_help() -> String {
 
 const PLANNING: &str = "Planning options";
 
-/// `--mode` of a command that takes every mode unless one is named.
+/// The help of `--mode` for a command that takes every mode unless one is named.
 pub(super) const EVERY_MODE: &str = "The mode: `auto` (the first whose needs are met), `all`, or a name (which never falls \
     back to another mode) [default: all]";
 
-/// `--setup`: installing first.
+/// The options of `--setup`: install what is missing before the command.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct SetupFlag {
     /// First install what is missing on this machine, as `cargo xtask setup --yes` does
@@ -84,7 +84,7 @@ pub struct SetupFlag {
 
 const SETUP: &str = "Setup options";
 
-/// `--json`: printing for other programs.
+/// The option `--json`: output for other programs.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct JsonFlag {
     /// Print one JSON document on stdout and nothing else there
@@ -92,7 +92,7 @@ pub struct JsonFlag {
     pub json: bool,
 }
 
-/// The sanitizers that C can be tested with.
+/// The sanitizers with which C can be tested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Sanitizer {
     /// AddressSanitizer with its leak checker, and UndefinedBehaviorSanitizer.

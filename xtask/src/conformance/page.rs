@@ -1,22 +1,23 @@
-//! The results as a table of Markdown, and the page of the documentation that holds it.
+//! Writes the results as a Markdown table, and the page of the documentation that contains the table.
 
 use xtask_files::human_size;
 
 use super::{ConformanceResult, PROGRAMS};
 
-/// A tool of the machine that programs were built on.
+/// A tool of the machine on which programs were built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ToolVersion {
     /// The name of the tool.
     pub name: &'static str,
-    /// Its version; none where it is not on the machine.
+    /// Its version; none if it is not on the machine.
     pub version: Option<String>,
 }
 
 const HEAD: &str = "| program | mode | target | C toolchain | result | C | program | started by | build | date |\n\
                     |---|---|---|---|---|--:|--:|---|--:|---|\n";
 
-/// The results as a table in Markdown, a row for each program, mode and target. `date` is the day, as `2026-01-31`.
+/// Returns the results as a table in Markdown, one row for each program, mode and target. `date` is the day,
+/// as `2026-01-31`.
 pub fn table(results: &[ConformanceResult], date: &str) -> String {
     results.iter().fold(HEAD.to_owned(), |text, result| text + &row(result, date))
 }
@@ -39,7 +40,8 @@ fn row(result: &ConformanceResult, date: &str) -> String {
     )
 }
 
-/// The page with these results. Rows of `earlier`, an earlier page, stay where their program was not built now.
+/// Returns the page with these results. `earlier` is the previous page. Its rows for programs that were not
+/// built now are kept.
 pub fn conformance_page(
     results: &[ConformanceResult],
     tools: &[ToolVersion],

@@ -1,4 +1,5 @@
-//! The published programs, and what is known of each: which packages bring C, and where a feature only claims to bring none.
+//! The published programs, and the known facts about each: the packages that bring C, and the features that
+//! only claim to bring none.
 
 /// A program of a published crate.
 #[derive(Debug)]
@@ -9,13 +10,13 @@ pub struct PublishedProgram {
     pub version: &'static str,
     /// The name of its program.
     pub bin: &'static str,
-    /// Why it stands in the list.
+    /// The reason why it is in the list.
     pub why: &'static str,
-    /// The modes that it is built in, the preferred one first.
+    /// The modes in which it is built, the preferred one first.
     pub modes: &'static [ConformanceMode],
 }
 
-/// A mode of a published program, with what must come of it.
+/// A mode of a published program, with the expected result.
 #[derive(Debug)]
 pub struct ConformanceMode {
     /// The name of the mode.
@@ -24,20 +25,20 @@ pub struct ConformanceMode {
     pub features: &'static [&'static str],
     /// Whether the crate's default features are on.
     pub default_features: bool,
-    /// What the mode needs, as in targets.toml: `c`, `c++`.
+    /// The needs of the mode, as in targets.toml: `c`, `c++`.
     pub needs: &'static [&'static str],
-    /// What must come of it.
+    /// The expected result.
     pub expected: Expectation,
 }
 
-/// What must come of a mode.
+/// The expected result of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expectation {
-    /// The program is built and starts. The bill of materials names C of these packages, at least.
+    /// The program is built and starts. Its bill of materials names at least the C of these packages.
     Contains(&'static [&'static str]),
     /// The program is proven to contain no C.
     Pure,
-    /// The mode promises no C, and the promise is broken by this package.
+    /// The mode promises no C, and this package breaks the promise.
     Claims(&'static str),
 }
 
@@ -46,7 +47,8 @@ const fn mode(name: &'static str, needs: &'static [&'static str], expected: Expe
 }
 
 impl ConformanceMode {
-    /// Whether programs of the mode go into images: not where the promise of no C is known to be broken.
+    /// Returns whether programs of the mode go into images. They do not if the mode is known to break its
+    /// promise of no C.
     pub fn is_shipped(&self) -> bool {
         !matches!(self.expected, Expectation::Claims(_))
     }
@@ -64,7 +66,8 @@ impl ConformanceMode {
 
 use Expectation::{Claims, Contains, Pure};
 
-/// The programs, the lightest first. What a feature's name says and what it does are two things: `expected` is what it does.
+/// The programs, the smallest first. A feature may do something else than its name says; `expected` is what
+/// it does.
 pub const PROGRAMS: &[PublishedProgram] = &[
     PublishedProgram {
         name: "b3sum",
@@ -119,7 +122,7 @@ pub const PROGRAMS: &[PublishedProgram] = &[
         why: "oniguruma, and libgit2 with zlib; `regex-fancy` replaces oniguruma alone",
         modes: &[
             mode("native", &["c"], Contains(&["onig_sys", "libgit2-sys", "libz-sys"])),
-            // What libgit2-sys needs is compiled first.
+            // The dependency of libgit2-sys is compiled first.
             mode("regex-fancy", &[], Claims("libz-sys"))
                 .features(&["git", "regex-fancy", "clap", "etcetera", "paging", "wild"])
                 .no_default(),

@@ -1,4 +1,4 @@
-//! The source of a published crate, as its author packed it, with its own Cargo.lock.
+//! Fetches the source of a published crate, as its author packed it, with its own Cargo.lock.
 
 use std::path::{Path, PathBuf};
 
@@ -7,16 +7,16 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 
-/// Fetches the crate with Cargo and copies its source to `dir`, which is replaced. A `[workspace]` table makes the copy a
-/// workspace of its own wherever it lies.
+/// Fetches the crate with Cargo and copies its source to `dir`, which is replaced. A `[workspace]` table
+/// makes the copy a workspace of its own, wherever it lies.
 ///
 /// # Errors
-/// Where Cargo cannot fetch it, its home is not known, or the crate has no Cargo.lock.
+/// Cargo cannot fetch it, Cargo's home is not known, or the crate has no Cargo.lock.
 pub fn fetch(program: &PublishedProgram, host: &Host, offline: bool, dir: &Path) -> Result<()> {
     let _ = std::fs::remove_dir_all(dir);
     let asking = dir.join("fetch");
     std::fs::create_dir_all(asking.join("src")).map_err(|e| Error::io("cannot make the folder", dir, &e))?;
-    // A package that depends on it is what makes Cargo fetch it.
+    // Cargo fetches the crate because this package depends on it.
     let manifest = format!(
         "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[workspace]\n\n[dependencies]\n{} = \"={}\"\n",
         program.name, program.version
@@ -36,7 +36,7 @@ pub fn fetch(program: &PublishedProgram, host: &Host, offline: bool, dir: &Path)
         .cargo_home()
         .ok_or_else(|| Error::missing("neither CARGO_HOME nor HOME says where Cargo unpacks crates"))?;
     let source = unpacked(program, &home)?;
-    // Programs are built by the toolchain of this run.
+    // Programs are built with the toolchain of this run, so files that pin another one are removed.
     let pinned = ["rust-toolchain", "rust-toolchain.toml"];
     std::fs::remove_dir_all(&asking).map_err(|e| Error::io("cannot remove", &asking, &e))?;
     copy(&source, dir)?;
@@ -57,7 +57,7 @@ pub fn fetch(program: &PublishedProgram, host: &Host, offline: bool, dir: &Path)
     xtask_files::write(&manifest, text.as_bytes())
 }
 
-/// Where Cargo unpacked the crate.
+/// Returns the folder into which Cargo unpacked the crate.
 fn unpacked(program: &PublishedProgram, cargo_home: &Path) -> Result<PathBuf> {
     let sources = cargo_home.join("registry").join("src");
     let name = format!("{}-{}", program.name, program.version);

@@ -28,7 +28,7 @@ fn report(mode: &str, changes: &Value) -> Report {
     serde_json::from_value(report).unwrap()
 }
 
-/// What is said of the first target when a mode of b3sum with this expectation comes out so.
+/// Returns the result for the first target if a mode of b3sum with this expectation has this report.
 fn judged(expected: Expectation, changes: &Value, bill: &str) -> (bool, String) {
     let mode = ConformanceMode { name: "m", features: &[], default_features: true, needs: &[], expected };
     let results = judge(&PROGRAMS[0], &mode, &report("m", changes), &|_| Some(bill.to_owned()));
@@ -48,7 +48,7 @@ fn what_comes_of_a_mode_is_held_against_what_is_known() {
     assert!(!judged(Expectation::Pure, &json!({}), "").0);
     assert!(!judged(Expectation::Pure, &json!({ "purity": "proven", "gate": "fail" }), "").0);
     assert!(judged(Expectation::Claims("libdeflate-sys"), &failed, "").0);
-    // For another reason than the one that is known.
+    // The mode failed for another reason than the known one.
     assert!(!judged(Expectation::Claims("zstd-sys"), &failed, "").0);
     assert!(!judged(Expectation::Claims("zstd-sys"), &json!({ "purity": "proven" }), "").0);
     let missing = judge(&PROGRAMS[0], &PROGRAMS[0].modes[0], &report("other", &json!({})), &|_| None);

@@ -1,4 +1,4 @@
-//! Which modes a new targets.toml has: what Cargo says of the program decides.
+//! Decides the modes of a new targets.toml from Cargo's data about the program.
 
 use std::collections::BTreeSet;
 
@@ -12,19 +12,20 @@ use xtask_files::error::Error;
 #[derive(Debug)]
 pub(super) struct ModeDraft {
     pub(super) shape: Shape,
-    /// What Cargo says that its build compiles; nothing where it did not say.
+    /// The compilers that its build needs, according to Cargo. Empty if Cargo did not tell.
     pub(super) compilers: Compilers,
-    /// It was built without any C compiler, as a trial: the packages whose calls of one were refused.
+    /// The result of a trial build without any C compiler: the packages whose calls of a compiler were
+    /// refused.
     pub(super) refused: Option<BTreeSet<String>>,
 }
 
-/// Its name and features.
+/// The name and the features of a mode.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shape {
     pub(super) name: &'static str,
     pub(super) features: &'static [&'static str],
     pub(super) default_features: bool,
-    /// It is what is left without the default features, and nobody has said that this is a program of use.
+    /// Whether the mode only switches the default features off, so that it may not be a useful program.
     pub(super) bare: bool,
 }
 
@@ -34,12 +35,13 @@ const PURE: Shape = Shape { name: "pure", features: &["pure"], default_features:
 const PURE_ON_TOP: Shape = Shape { name: "pure", features: &["pure"], default_features: true, bare: false };
 const BARE: Shape = Shape { name: "pure", features: &[], default_features: false, bare: true };
 
-/// The modes of a package's program, asked about for one target; and why Cargo did not tell, where it did not.
+/// Returns the modes of a package's program for one target, and an error if Cargo did not tell.
 ///
-/// The rule: features named `native` and `pure` are two modes, of which the first needs C. Else the default features are the
-/// first mode, with the compilers that its build scripts are made for; where these are any, and the feature `pure`, alone or
-/// on top of the default ones, or no feature at all, does without, that is the second. What the feature `pure` leaves of
-/// build scripts that can run compilers is tried: one may only ask a compiler what it knows, and compile nothing.
+/// If the features `native` and `pure` exist, they are the two modes, and the first needs C. Otherwise the
+/// default features are the first mode, with the compilers that its build scripts use. If it needs any
+/// compiler, a second mode is looked for that needs none. Its candidates are the feature `pure` alone, `pure`
+/// in addition to the default features, and no features. If build scripts that can run compilers remain with
+/// the feature `pure`, a trial build decides: a script may only query a compiler and compile nothing.
 pub(super) fn of(
     package: &Package,
     bin: &str,
@@ -86,7 +88,7 @@ pub(super) fn of(
         (false, true) => &[BARE],
         (false, false) => &[],
     };
-    // Without its default features a program may not be one that Cargo would build.
+    // Without its default features, Cargo may not build the program at all.
     let second = second.iter().filter_map(|shape| told(*shape).ok());
     let second = second.map(|mode| if mode.shape.bare { mode } else { tried(mode) });
     let second = { second }.find(|mode| mode.compilers.needs.is_empty());

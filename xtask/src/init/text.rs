@@ -102,14 +102,14 @@ fn mode(ModeDraft { shape: mode, compilers, refused }: &ModeDraft) -> String {
     text
 }
 
-/// `libsqlite3-sys (cc), mathc (cc, cmake) and 3 more`.
+/// Returns a list such as `libsqlite3-sys (cc), mathc (cc, cmake) and 3 more`.
 fn compiled_by(packages: &BTreeMap<String, BTreeSet<&str>>) -> String {
     and(packages.iter().map(|(package, crates)| {
         format!("{package} ({})", crates.iter().copied().collect::<Vec<_>>().join(", "))
     }))
 }
 
-/// The first ones of a list, and how many more there are.
+/// Returns the first items of a list, and the number of the others.
 fn and(items: impl ExactSizeIterator<Item = String>) -> String {
     const MOST: usize = 4;
     let count = items.len();
@@ -121,7 +121,8 @@ fn and(items: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-/// A path component of a repository name: what is no lower-case letter or digit joins by `-`.
+/// Returns a name that can be a path component of a repository. Characters other than lower-case letters and
+/// digits become `-`.
 fn image_name(bin: &str) -> String {
     let lower = bin.to_lowercase();
     let words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
@@ -130,7 +131,7 @@ fn image_name(bin: &str) -> String {
     if name.is_empty() { "app".to_owned() } else { name.to_owned() }
 }
 
-/// A TOML basic string.
+/// Quotes a text as a TOML basic string.
 fn string(text: &str) -> String {
     let mut quoted = "\"".to_owned();
     for c in text.chars() {

@@ -1,18 +1,18 @@
-//! Whether a program that was ended by a signal may have come to the end of a thread's stack. Pure.
+//! Decides whether a program that was ended by a signal may have overflowed a thread's stack. Pure.
 
 use xtask_process::exec::ProcessEnd;
 use xtask_process::exec::signal::{is_bad_access, number_of_code};
 use xtask_triple::{Libc, Triple};
 
-/// The stack of a thread on musl where the program does not ask for more (musl, `DEFAULT_STACK_SIZE`), in bytes.
+/// The stack of a thread on musl if the program does not ask for more (musl, `DEFAULT_STACK_SIZE`), in bytes.
 const MUSL_DEFAULT: u64 = 128 << 10;
 
-/// The most that musl gives its threads for what a program asks for (musl, `DEFAULT_STACK_MAX`), in bytes.
+/// The maximum stack that musl gives a thread on request (musl, `DEFAULT_STACK_MAX`), in bytes.
 const MUSL_MOST: u64 = 8 << 20;
 
-/// What helps a program that may have come to the end of a thread's stack; none where that is unlikely. `stack` is what the
-/// program asks for in bytes (`PT_GNU_STACK`); none where that is not known. An exit code counts as the signal that engines
-/// report by it.
+/// Returns advice for a program that may have overflowed a thread's stack, or none if that is unlikely.
+/// `stack` is the size that the program asks for in bytes (`PT_GNU_STACK`), or none if it is not known. An
+/// exit code by which engines report a signal counts as that signal.
 pub fn small_stack(target: &Triple, stack: Option<u64>, end: ProcessEnd) -> Option<String> {
     let number = match end {
         ProcessEnd::Signal(number) => number,
@@ -41,11 +41,11 @@ mod tests {
         let said = hint(musl, 0, segv).unwrap();
         assert!(said.contains("a stack of 128 KiB on musl") && said.contains("stack-size=8388608"), "{said}");
         assert!(hint(musl, 1 << 20, segv).is_some_and(|said| said.contains("1024 KiB")));
-        // What zig asks for.
+        // zig asks for this size.
         assert_eq!(hint(musl, 16 << 20, segv), None);
         assert_eq!(hint(musl, 0, ProcessEnd::Signal(6)), None);
         assert_eq!(hint(musl, 0, ProcessEnd::Code(1)), None);
-        // As Docker reports it.
+        // Docker reports the signal in this form.
         assert_eq!(hint(musl, 0, ProcessEnd::Code(139)).as_ref(), Some(&said));
         assert_eq!(small_stack(&Triple::parse(musl), None, segv), None);
         assert_eq!(hint("x86_64-unknown-linux-gnu", 0, segv), None);

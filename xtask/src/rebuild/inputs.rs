@@ -1,35 +1,38 @@
-//! What a build read, by what rustc and build scripts told Cargo: the files that no dependency names, such as those of
-//! `include_str!` and of `rerun-if-changed`.
+//! Lists the files that a build read, as rustc and build scripts reported them to Cargo. These include files
+//! that no dependency names, such as those of `include_str!` and of `rerun-if-changed`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::outside::straight;
 
-/// The files and folders that a program was made of, of the packages that lie on this machine: Cargo writes them into a
-/// file beside the program (<https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>), each path as it
-/// was opened. None where there is no such file.
+/// Returns the files and folders from which a program was made, in the packages that have a path on this
+/// machine. Cargo writes them into a file beside the program
+/// (<https://doc.rust-lang.org/cargo/reference/build-cache.html#dep-info-files>), each path as it was opened.
+/// The list is empty if there is no such file.
 pub fn read_for(program: &Path) -> Vec<PathBuf> {
     let text = std::fs::read_to_string(program.with_extension("d")).unwrap_or_default();
     text.lines().filter_map(|line| line.split_once(": ")).flat_map(|(_, rest)| words(rest)).collect()
 }
 
-/// Which of what a build read a copy of the workspace in `root` must have beside it: what is found from the workspace and
-/// lies outside of it. A path that does not begin in the workspace leads to the same file from everywhere.
+/// Returns the inputs of a build that a copy of the workspace in `root` needs beside it. These are the inputs
+/// outside of the workspace whose paths begin in it. A path that does not begin in the workspace leads to the
+/// same file from everywhere.
 pub fn beside(root: &Path, read: impl IntoIterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
     let relative = |path: &PathBuf| {
         let path = root.join(path);
         let place = straight(&path);
-        // Where a folder on the way is a link, the link of the copy leads there too.
+        // If a folder on the way is a link, the link in the copy leads to the same folder.
         let real = std::fs::canonicalize(&path).ok()?;
         let direct = std::fs::canonicalize(&place).is_ok_and(|place| place == real);
-        // That of a folder which holds the workspace itself tells only when something in it changed.
+        // A folder that contains the workspace itself only shows whether something in it has changed.
         (path.starts_with(root) && direct && !root.starts_with(&place)).then_some(place)
     };
     read.into_iter().filter_map(|path| relative(&path)).collect()
 }
 
-/// The paths in a rule of a makefile, as Cargo writes them: separated by spaces, with `\ ` for a space in one.
+/// Returns the paths in a makefile rule of Cargo. They are separated by spaces, and `\ ` is a space in a
+/// path.
 fn words(text: &str) -> Vec<PathBuf> {
     let mut words = vec![String::new()];
     let mut chars = text.chars().peekable();
@@ -72,7 +75,7 @@ mod tests {
         let read = [
             "app/src/main.rs",
             "app/../../README.md",
-            // From the place that the link leads to.
+            // The path starts from the target of the link.
             "linked/../text",
             "../far",
             "../gone",

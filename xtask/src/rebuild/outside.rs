@@ -1,17 +1,18 @@
-//! The packages that a workspace takes from outside of its own folder. Cargo hashes the place of such a package into the
-//! names of all that it defines, absolute as it is, so a program with one is another program in every folder.
+//! Finds the packages that a workspace takes from outside of its own folder. Cargo hashes the absolute path
+//! of such a package into the names of everything that it defines. So a program with one differs in every
+//! folder.
 
 use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use toml::{Table, Value};
 
-/// The tables of a manifest that hold dependencies, in Cargo's new spelling and the old one.
+/// The tables of a manifest with dependencies, in Cargo's new and old spelling.
 const KINDS: [&str; 5] =
     ["dependencies", "dev-dependencies", "dev_dependencies", "build-dependencies", "build_dependencies"];
 
-/// The folders outside of `root` that these manifests name, and the manifests that they lead to. A manifest that cannot
-/// be read is Cargo's to complain about.
+/// Returns the folders outside of `root` that these manifests and the manifests they lead to name. An
+/// unreadable manifest is ignored here, because Cargo reports it.
 pub fn outside(root: &Path, manifests: impl IntoIterator<Item = PathBuf>) -> BTreeSet<PathBuf> {
     let mut todo: Vec<PathBuf> = manifests.into_iter().collect();
     let mut seen = BTreeSet::new();
@@ -28,14 +29,15 @@ pub fn outside(root: &Path, manifests: impl IntoIterator<Item = PathBuf>) -> BTr
     found
 }
 
-/// What stands for the path of such a folder in programs: `/outside` and its path from where both ways part.
+/// Returns the path that replaces such a folder in programs: `/outside`, followed by its path from the common
+/// parent with `root`.
 pub fn name_outside(root: &Path, folder: &Path) -> String {
     let common = root.ancestors().find(|above| folder.starts_with(above)).unwrap_or(root);
     let rest = folder.strip_prefix(common).unwrap_or(folder);
     Path::new("/outside").join(rest).display().to_string()
 }
 
-/// All `path`s of dependencies, also of patched and replaced ones.
+/// Returns all `path`s of dependencies, including patched and replaced ones.
 fn paths(manifest: &Table) -> Vec<&str> {
     let within = |key: &str| manifest.get(key).and_then(Value::as_table);
     let each = |key: &str| within(key).into_iter().flat_map(Table::values).filter_map(Value::as_table);
@@ -45,7 +47,7 @@ fn paths(manifest: &Table) -> Vec<&str> {
     all.flat_map(Table::values).filter_map(|dependency| dependency.get("path")?.as_str()).collect()
 }
 
-/// A path without `.` and `..`, by its words alone, as Cargo does it.
+/// Returns a path without `.` and `..`. Only its text is considered, as Cargo does it.
 pub fn straight(path: &Path) -> PathBuf {
     let mut straight = PathBuf::new();
     for part in path.components() {

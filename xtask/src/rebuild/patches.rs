@@ -1,5 +1,5 @@
-//! Packages of the workspace that Cargo's configuration patches in. The configuration of a copy is that of the workspace,
-//! whose paths lead there: they are set again, to the copy.
+//! Handles packages of the workspace that Cargo's configuration patches in. A copy uses the workspace's
+//! configuration, whose paths lead to the original. So they are set again, to lead to the copy.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use super::sources::counterpart;
 use crate::cargo::invocation::toml_string;
 use xtask_config::cargo_config::PatchedPackage;
 
-/// The settings for Cargo's `--config` that lead these `[patch]` entries from `root` to `copy`, as far as they name folders in
-/// `root`.
+/// Returns the settings for Cargo's `--config` that redirect these `[patch]` entries from `root` to `copy`.
+/// Entries for folders outside of `root` are left out.
 pub fn patches(patched: impl IntoIterator<Item = PatchedPackage>, root: &Path, copy: &Path) -> Vec<String> {
     let setting = |PatchedPackage { source, name, folder }| {
         let place = straight(&folder);

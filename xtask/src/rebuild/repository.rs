@@ -1,4 +1,5 @@
-//! What git knows around a workspace: build scripts ask it for the commit, and read files that lie beside the workspace.
+//! Asks git about the checkout around a workspace. Build scripts ask git for the commit, and read files
+//! beside the workspace.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,35 +7,36 @@ use std::time::Duration;
 use xtask_files::error::ExitKind;
 use xtask_process::exec::Cmd;
 
-/// Listing the files of the largest repositories takes seconds.
+/// The time limit for git. Listing the files of the largest repositories takes seconds.
 const LIMIT: Duration = Duration::from_secs(120);
 
-/// The checkout that a workspace is part of.
+/// The checkout that contains a workspace.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repository {
     /// The top folder of the checkout.
     pub top: PathBuf,
-    /// The workspace's folder in it; empty where they are one.
+    /// The path of the workspace in it; empty if the workspace is the top folder.
     pub within: PathBuf,
-    /// The files outside of the workspace that git has, from `top`.
+    /// The tracked files outside of the workspace, relative to `top`.
     pub beside: Vec<PathBuf>,
 }
 
-/// Asks whether git has the manifest of the folder that it is asked in.
+/// Asks whether git tracks the manifest of the current folder.
 const MANIFEST: &[&str] = &["ls-files", "--error-unmatch", "--", "Cargo.toml"];
 
 /// Asks for the commit.
 const HEAD: &[&str] = &["rev-parse", "--verify", "HEAD"];
 
-/// What git answers; none where it has nothing to say: it is not here, there is no repository, no such file or no commit.
-/// An error is its refusal, in its own words, such as of a checkout that belongs to somebody else.
+/// An answer of git. None means that git is not installed, or there is no repository, no such file or no
+/// commit. An error is git's message when it refuses, for example because the checkout belongs to another
+/// user.
 type GitAnswer<T> = Result<Option<T>, String>;
 
-/// The commit that build scripts of a workspace would find; none where git does not have its manifest. A checkout that a
-/// workspace only happens to lie in is not its own.
+/// Returns the commit that build scripts of a workspace would find, or none if git does not track its
+/// manifest. A checkout that contains the workspace only by chance is not considered.
 ///
 /// # Errors
-/// Git's words where it refuses.
+/// The message of git, if it refuses.
 pub fn commit(root: &Path) -> GitAnswer<String> {
     match line(root, MANIFEST)? {
         Some(_) => line(root, HEAD),
@@ -42,10 +44,10 @@ pub fn commit(root: &Path) -> GitAnswer<String> {
     }
 }
 
-/// The folder of the checkout that has the workspace's manifest; none where no checkout has it.
+/// Returns the top folder of the checkout that tracks the workspace's manifest, or none.
 ///
 /// # Errors
-/// Git's words where it refuses.
+/// The message of git, if it refuses.
 pub fn top(root: &Path) -> GitAnswer<PathBuf> {
     match line(root, MANIFEST)? {
         Some(_) => Ok(line(root, &["rev-parse", "--show-toplevel"])?.map(PathBuf::from)),
@@ -53,10 +55,10 @@ pub fn top(root: &Path) -> GitAnswer<PathBuf> {
     }
 }
 
-/// The checkout around a workspace; none where it is in none, or in one without a commit.
+/// Returns the checkout around a workspace, or none if there is no checkout or it has no commit.
 ///
 /// # Errors
-/// Git's words where it refuses.
+/// The message of git, if it refuses.
 pub fn around(root: &Path) -> GitAnswer<Repository> {
     let Some(top) = top(root)? else { return Ok(None) };
     if line(root, HEAD)?.is_none() {
@@ -73,10 +75,10 @@ pub fn around(root: &Path) -> GitAnswer<Repository> {
     Ok(Some(Repository { top, within, beside }))
 }
 
-/// The files below a folder that git has, from there.
+/// Returns the tracked files below a folder, relative to it.
 ///
 /// # Errors
-/// Git's words where it refuses.
+/// The message of git, if it refuses.
 pub fn tracked(folder: &Path) -> Result<Vec<PathBuf>, String> {
     let listed = ask(folder, &["ls-files", "-z", "--recurse-submodules"])?.unwrap_or_default();
     let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
@@ -89,7 +91,7 @@ fn line(dir: &Path, args: &[&str]) -> GitAnswer<String> {
 }
 
 fn ask(dir: &Path, args: &[&str]) -> GitAnswer<Vec<u8>> {
-    // What it says where it has nothing to say, which its exit codes do not tell apart from refusals.
+    // The messages of git for an empty answer. Its exit codes do not distinguish them from refusals.
     const NOTHING: [&str; 3] = ["not a git repository", "did not match any file", "Needed a single revision"];
     let cmd = Cmd::new("git").args(args).cwd(dir).env("LC_ALL", "C");
     let output = match cmd.capture_whole(LIMIT) {

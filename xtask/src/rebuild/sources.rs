@@ -1,7 +1,7 @@
-//! A copy of what a build may read: the workspace's folder with all that lies in it, since a build script may read also
-//! what git ignores, without what is made from it; of the repository around it the files that git has; and what the first
-//! build read elsewhere. What differs between two checkouts differs in it: the path and its length, times, modes, and the
-//! order in which files were made.
+//! Copies everything that a build may read. This is the workspace's folder with its whole content, without
+//! build outputs, since a build script may also read ignored files. To it are added the tracked files of the
+//! repository around the workspace, and other inputs of the first build. The copy differs as two checkouts
+//! differ: in the path and its length, times, modes, and the order in which files were made.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::outside::straight;
 use super::repository::{Repository, tracked};
 
-/// What a folder says that can be made again at any time, such as Cargo's target folders
+/// The file that marks a folder whose content can be made again, such as Cargo's target folders
 /// (<https://bford.info/cachedir/>).
 const TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f06886806bc55");
 
@@ -20,7 +20,7 @@ const TAG: (&str, &[u8]) = ("CACHEDIR.TAG", b"Signature: 8a477f597d28d172789f068
 pub struct SourceCopy {
     /// The workspace's folder in the copy.
     pub root: PathBuf,
-    /// How many files were copied.
+    /// The number of copied files.
     pub files: u64,
     /// The total size of the copied files, in bytes.
     pub bytes: u64,
@@ -28,11 +28,12 @@ pub struct SourceCopy {
 
 /// The state of a copy: what is copied, and how much so far.
 struct SourceWalk<'a> {
-    /// The outermost folder of what is copied.
+    /// The outermost folder of everything that is copied.
     from: &'a Path,
-    /// The folder that `from` is copied into.
+    /// The folder into which `from` is copied.
     to: &'a Path,
-    /// What is copied with all that lies in it: the workspace, and files and folders outside of it.
+    /// The paths that are copied with their whole content: the workspace, and files and folders outside of
+    /// it.
     taken: BTreeSet<PathBuf>,
     /// Folders that are not copied.
     spare: &'a [PathBuf],
@@ -40,14 +41,15 @@ struct SourceWalk<'a> {
     bytes: u64,
 }
 
-/// Copies the workspace in `root`, the repository around it, and `inputs`, files and folders that the first build read,
-/// into the folder `into`, which is made; each lies there as it does here. Folders in `spare` and those that a
-/// `CACHEDIR.TAG` marks stay behind, but for what git has in the latter and for inputs. No symbolic link is followed: one
-/// that leads out of what is copied leads to where it led. What cannot be read, no build could read; what vanishes
-/// meanwhile was no source.
+/// Copies the workspace in `root`, the repository around it, and `inputs` into the folder `into`, which is
+/// made. `inputs` are files and folders that the first build read. Everything keeps its relative place.
+/// Folders in `spare` and folders with a `CACHEDIR.TAG` are not copied, except for tracked files and inputs
+/// in the latter. Symbolic links are not followed; a link to a path outside of the copy leads to the original
+/// target. Unreadable files are left out, because no build could read them. Files that vanish meanwhile are
+/// left out too.
 ///
 /// # Errors
-/// What the file system answers.
+/// The error of the file system.
 pub fn copy(
     root: &Path,
     repository: Option<&Repository>,
@@ -56,7 +58,7 @@ pub fn copy(
     spare: &[PathBuf],
 ) -> Result<SourceCopy> {
     let repository = repository.filter(|r| !r.within.as_os_str().is_empty());
-    // As git names it, where a link leads to the workspace.
+    // The path as git names it, in case a link leads to the workspace.
     let whole = repository.map_or_else(|| root.to_owned(), |r| r.top.join(&r.within));
     let mut beside: Vec<PathBuf> = Vec::new();
     if let Some(repository) = repository {
@@ -79,12 +81,12 @@ pub fn copy(
     Ok(SourceCopy { root: walk.place(&whole), files: walk.files, bytes: walk.bytes })
 }
 
-/// The folder above both paths, or one of them where it is that.
+/// Returns the common parent folder of both paths, or one of the paths if it contains the other.
 fn common<'p>(one: &'p Path, other: &Path) -> &'p Path {
     one.ancestors().find(|above| other.starts_with(above)).unwrap_or(one)
 }
 
-/// A path below `from`, or beside it, as it is where `to` stands in the place of `from`.
+/// Returns the path that corresponds to a path below or beside `from` if `to` takes the place of `from`.
 pub fn counterpart(path: &Path, from: &Path, to: &Path) -> PathBuf {
     if from == to {
         return path.to_owned();
@@ -98,23 +100,24 @@ pub fn counterpart(path: &Path, from: &Path, to: &Path) -> PathBuf {
 }
 
 impl SourceWalk<'_> {
-    /// Where the copy of a path lies.
+    /// Returns the place of a path's copy.
     fn place(&self, path: &Path) -> PathBuf {
         match path.strip_prefix(self.from).unwrap_or(path) {
-            // Joined to nothing, the path would end with a slash.
+            // Joining an empty path would add a slash.
             inside if inside.as_os_str().is_empty() => self.to.to_owned(),
             inside => self.to.join(inside),
         }
     }
 
-    /// What the first build read and is not copied by now: in a folder that says it is a cache, or outside of all.
+    /// Copies an input of the first build that has not been copied yet: it lies in a cache folder, or outside
+    /// of all copied paths.
     fn input(&mut self, from: &Path) -> Result<()> {
         let to = self.place(from);
         if fs::symlink_metadata(&to).is_ok() || self.is_spare(from) {
             return Ok(());
         }
         match fs::metadata(from) {
-            // An input is a source, whatever its folder says of itself.
+            // An input is a source even in a folder that is marked as a cache.
             Ok(meta) if meta.is_dir() => self.folder(from, &to),
             _ => self.entry(from, &to),
         }
@@ -124,7 +127,7 @@ impl SourceWalk<'_> {
         self.spare.iter().any(|dir| path.starts_with(dir))
     }
 
-    /// Whether something of this machine has a copy.
+    /// Returns whether a path of this machine has a copy.
     fn comes_along(&self, path: &Path) -> bool {
         let taken = |taken: &PathBuf| path.starts_with(taken) || taken.starts_with(path);
         path.starts_with(self.from) && !self.is_spare(path) && self.taken.iter().any(taken)
@@ -155,7 +158,7 @@ impl SourceWalk<'_> {
                 return Ok(());
             }
             if is_cache(from) {
-                // What git has is a source all the same, whatever it lies in.
+                // Tracked files are sources, even in a folder that is marked as a cache.
                 let kept = tracked(from).unwrap_or_default();
                 return kept.iter().rev().try_for_each(|name| self.entry(&from.join(name), &to.join(name)));
             }
@@ -163,7 +166,7 @@ impl SourceWalk<'_> {
         } else if meta.is_file() {
             self.file(from, to)
         } else {
-            // Sockets and pipes belong to who is running.
+            // Sockets and pipes belong to running processes.
             Ok(())
         }
     }
@@ -171,7 +174,7 @@ impl SourceWalk<'_> {
     fn file(&mut self, from: &Path, to: &Path) -> Result<()> {
         let inside = from.strip_prefix(self.from).unwrap_or(from);
         let mut parts = inside.components().map(|part| part.as_os_str());
-        // git never changes an object; there may be gigabytes of them.
+        // git never changes an object, and there may be gigabytes of them. So they are linked, not copied.
         let object = parts.by_ref().any(|part| part == ".git") && parts.any(|part| part == "objects");
         if !(object && fs::hard_link(from, to).is_ok()) {
             let Some(bytes) = readable(fs::copy(from, to))? else { return Ok(()) };
@@ -182,14 +185,14 @@ impl SourceWalk<'_> {
         Ok(())
     }
 
-    /// The `.git` of a linked worktree is a file that names a folder. The copy gets that folder, so that git keeps no
-    /// notes about the copy's files in the index of the original.
+    /// Copies the `.git` of a linked worktree, a file that names a folder. The copy gets that folder, so that
+    /// git does not record the copy's files in the index of the original.
     fn linked(&mut self, from: &Path, to: &Path) -> Result<()> {
         let Some(text) = readable(fs::read_to_string(from))? else { return Ok(()) };
         let place = text.trim().strip_prefix("gitdir:").unwrap_or_default().trim();
         let place = straight(&from.parent().unwrap_or(self.from).join(place));
         if self.comes_along(&place) {
-            // That of a submodule, whose folder comes along.
+            // The `.git` of a submodule, whose folder is copied too.
             return self.file(from, to);
         }
         self.folder(&place, to)?;
@@ -200,7 +203,8 @@ impl SourceWalk<'_> {
         Ok(())
     }
 
-    /// What a link's copy holds, so that it leads to the copy of what it led to, or to that itself where it has none.
+    /// Returns the target for the copy of a link. It leads to the copy of the original target, or to the
+    /// original if that is not copied.
     fn led(&self, from: &Path, target: &Path) -> PathBuf {
         let whole = straight(&from.parent().unwrap_or(self.from).join(target));
         match (self.comes_along(&whole), target.is_relative()) {
@@ -211,7 +215,7 @@ impl SourceWalk<'_> {
     }
 }
 
-/// None for what is not there any more and what nobody lets us read.
+/// Returns none for a file that has vanished or may not be read.
 fn readable<T>(result: Result<T>) -> Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -220,7 +224,7 @@ fn readable<T>(result: Result<T>) -> Result<Option<T>> {
     }
 }
 
-/// Makes a folder that can be removed again, whatever the mode of the one that it stands for.
+/// Makes a folder that can be removed again, whatever mode the original has.
 fn make(folder: &Path) -> Result<()> {
     let mut builder = fs::DirBuilder::new();
     #[cfg(unix)]
@@ -235,7 +239,7 @@ fn is_cache(folder: &Path) -> bool {
     read.is_ok() && begin == signature
 }
 
-/// Takes away what a mode gives to others, as another umask would have.
+/// Removes the rights of group and others from a mode, as another umask would.
 #[cfg(unix)]
 fn for_owner(file: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
@@ -270,7 +274,7 @@ mod tests {
         assert_eq!(moved("/a/ws/x", "/a/ws", "/b/real"), "/b/real/x");
         assert_eq!(moved("/a/README", "/a/ws", "/b/real"), "/b/README");
         assert_eq!(moved("/a/README", "/a/ws", "/a/ws"), "/a/README");
-        // There is nothing that far above.
+        // There is no folder that far up.
         assert_eq!(moved("/x", "/a/b/ws", "/real"), "/x");
     }
 }

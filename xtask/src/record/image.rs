@@ -1,4 +1,4 @@
-//! An image, from the base that is found for it to the bills of what it holds.
+//! The records of an image, from its base to its bills of materials.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,35 +13,35 @@ use xtask_files::error::Error;
 use xtask_oci::{Codec, Digest, PackedManifest, RootFs};
 use xtask_triple::{Platform, Triple};
 
-/// A step on the way of an image: what each of its platforms is by then.
+/// A step of an image: the type of its platforms after the step.
 pub trait ImageStep {
-    /// What the image as a whole has by then.
+    /// The data of the whole image after the step.
     type Whole;
 }
 
-/// An image whose platforms have all come to a step.
+/// An image whose platforms have all completed a step.
 #[derive(Debug, Clone)]
 pub struct ImageOf<P: ImageStep> {
     /// The image on its base.
     pub placed: PlacedImage,
-    /// What it has as a whole.
+    /// The data of the whole image.
     pub whole: P::Whole,
     /// Its platforms, in the order of targets.toml.
     pub platforms: Vec<P>,
 }
 
-/// What holds for all platforms of an image whose programs are proven to start on its base.
+/// The facts that all platforms of an image share, after its programs were proven to start on its base.
 #[derive(Debug, Clone)]
 pub struct PlacedImage {
-    /// What targets.toml says of the image.
+    /// The settings of the image in targets.toml.
     pub config: config::Image,
-    /// The base that it stands on; never [`Base::Auto`].
+    /// The base of the image; never [`Base::Auto`].
     pub base: Base,
-    /// Where the base was chosen: the smaller ones, and why they are not it.
+    /// If the base was chosen automatically: the smaller bases, and why they were rejected.
     pub rejected: Vec<RejectedBase>,
-    /// The platforms that the image has in targets.toml and lacks in this run, since `--target` leaves them out.
+    /// The platforms of the image in targets.toml that `--target` leaves out of this run.
     pub left_out: Vec<Platform>,
-    /// Why the base is not that of the repository's lock; none where it is.
+    /// Why the base is not that of the repository's lock; none if it is.
     pub refreshed: Option<String>,
 }
 
@@ -50,24 +50,24 @@ pub struct PlacedImage {
 pub struct RejectedBase {
     /// The name of the base.
     pub base: String,
-    /// Why a program does not start on it, one line.
+    /// Why a program cannot start on it, in one line.
     pub reason: String,
 }
 
 /// A program on the base of an image.
 #[derive(Debug, Clone)]
 pub struct PlacedProgram {
-    /// The program. An image may share it with others.
+    /// The program. Several images may share it.
     pub program: Arc<VerifiedProgram>,
     /// The platform of the image.
     pub platform: Platform,
     /// The base; none for scratch.
     pub base: Option<Arc<BaseImage>>,
-    /// What is shipped of the base where that is not all of it (`closure = true`).
+    /// The files of the base that ship, if not all of them do (`closure = true`).
     pub trimmed: Option<RootFs>,
 }
 
-/// A platform of an image that is packed.
+/// A packed platform of an image.
 #[derive(Debug, Clone)]
 pub struct PackedPlatform {
     /// The program on its base.
@@ -76,27 +76,27 @@ pub struct PackedPlatform {
     pub manifest: PackedManifest,
     /// Our own layer, on top of the base.
     pub ours: RootFs,
-    /// Our own layer has the time zones.
+    /// Whether our own layer contains the time zones.
     pub brings_zones: bool,
 }
 
-/// A platform of an image that did not fail where it was started.
+/// A platform of an image whose smoke run did not fail.
 #[derive(Debug, Clone)]
 pub struct StartedPlatform {
     /// The platform as it was packed.
     pub packed: PackedPlatform,
-    /// What ran it: `docker`, `podman`, `unshare`, `bwrap`, the last two also with `+qemu`.
+    /// The tool that ran it: `docker`, `podman`, `unshare`, `bwrap`. The last two may be followed by `+qemu`.
     pub runner: Option<String>,
-    /// Why nothing ran it; none where its smoke run passed.
+    /// Why nothing ran it; none if its smoke run passed.
     pub not_run: Option<String>,
-    /// Why something else ran it than the engine that answers, which is what its users will have.
+    /// Why the answering engine did not run it. Users of the image will use such an engine.
     pub objection: Option<Objection>,
 }
 
 /// A platform of an image with its bill of materials.
 #[derive(Debug, Clone)]
 pub struct ListedPlatform {
-    /// The platform that did not fail where it was started.
+    /// The platform after its smoke run.
     pub started: StartedPlatform,
     /// The bill of materials of the platform.
     pub bill: BillFile,
@@ -105,15 +105,15 @@ pub struct ListedPlatform {
 /// The digests of a packed image as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexDigests {
-    /// The digest of the index in the layout: that of the image that is published.
+    /// The digest of the index in the layout. The published image has this digest.
     pub layout: Digest,
-    /// How its layers in the layout are compressed.
+    /// The compression of its layers in the layout.
     pub codec: Codec,
-    /// The digest of the index in the tar, whose layers are gzip.
+    /// The digest of the index in the tar, whose layers are compressed with gzip.
     pub tar: Digest,
 }
 
-/// An image that is packed and has no name yet.
+/// A packed image that has no name yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StagedIndex {
     /// The digests of the image as a whole.
@@ -146,18 +146,18 @@ impl<P: ImageStep> ImageOf<P> {
 }
 
 impl PlacedProgram {
-    /// The target that the program was built for.
+    /// Returns the target that the program was built for.
     pub fn target(&self) -> &Triple {
         &self.program.job().target.triple
     }
 
-    /// What ships of the base; none for scratch.
+    /// Returns the files of the base that ship, or none for scratch.
     pub fn below(&self) -> Option<&RootFs> {
         self.base.as_ref().map(|base| self.trimmed.as_ref().unwrap_or(&base.rootfs))
     }
 }
 
-/// An image that is not made.
+/// An image that was not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnmadeImage {
     /// The name of the image.
@@ -169,33 +169,33 @@ pub struct UnmadeImage {
 /// Why an image is not made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WhyUnmade {
-    /// `--target` leaves out all of its platforms. It is what was asked for, and no error.
+    /// `--target` leaves out all of its platforms. The user asked for this, so it is not an error.
     NotAskedFor,
-    /// It would lack some of its programs.
+    /// Some of its programs are missing.
     Lacks(Vec<(Triple, WhyLacking)>),
-    /// Its base cannot be had.
+    /// Its base cannot be obtained.
     NoBase {
         /// The base that targets.toml names.
         base: Base,
         /// The error that says why the base cannot be had.
         error: Error,
     },
-    /// No base that `auto` knows carries its programs.
+    /// No base of `auto` can start its programs.
     NoneCarries(Error),
-    /// It does not run as it should.
+    /// Its smoke run failed.
     DoesNotRun {
-        /// The platforms on which it does not, each with what stands against it: a line that can stand alone, then more.
+        /// The platforms on which it failed, each with the reason: a line that can stand alone, then more.
         failed: Vec<(Platform, String)>,
-        /// How many platforms it has.
+        /// The number of its platforms.
         of: usize,
-        /// Where its tar is kept.
+        /// The path of its tar.
         kept: PathBuf,
-        /// Whether it is the very image that lay in target/dist, and was taken out.
+        /// Whether the same image was in target/dist before and was removed.
         withdrawn: bool,
     },
 }
 
-/// Why an image would lack a program.
+/// Why an image lacks a program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhyLacking {
     /// The job that builds it failed.
@@ -205,7 +205,7 @@ pub enum WhyLacking {
 }
 
 impl WhyUnmade {
-    /// What this means for the run beside the failure of jobs and smoke runs.
+    /// Returns the error that ends the run, apart from the failures of jobs and smoke runs.
     pub fn error(&self) -> Option<&Error> {
         match self {
             WhyUnmade::NoBase { error, .. } | WhyUnmade::NoneCarries(error) => Some(error),

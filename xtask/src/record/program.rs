@@ -1,4 +1,4 @@
-//! A program, from its job to the verdict on it.
+//! The records of a program, from its job to its verdict.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -11,26 +11,28 @@ use crate::trap::Script;
 use xtask_gate::{Facts, Finding};
 use xtask_oci::Digest;
 
-/// What is known of the build of a job, whether it made a program or not.
+/// The facts about the build of a job, whether it made a program or not.
 #[derive(Debug, Clone, Default)]
 pub struct BuildRecord {
     /// Wall time of the cargo call that built it, in seconds. Jobs of one cohort share their call.
     pub seconds: f64,
-    /// Cargo had to build something: the seconds are those of a build, not of a freshness check.
+    /// Whether Cargo had to build something. If not, the seconds are only those of a freshness check.
     pub worked: bool,
-    /// The build folder was new, so that everything was built.
+    /// Whether the build folder was new, so that everything was built.
     pub from_nothing: bool,
-    /// How many targets the cargo call built.
+    /// The number of targets that the cargo call built.
     pub company: usize,
-    /// What is worth knowing and no fault: crates that asked for a C compiler and got on without, a line each.
+    /// Notes that are not faults, one line each: crates that asked for a C compiler and were built without
+    /// it.
     pub notes: Vec<String>,
-    /// The calls of C compilers for the target that a pure build refused and got on without, a line each.
+    /// The calls of C compilers for the target that a pure build refused and that did not fail the build, one
+    /// line each.
     pub refused: Vec<String>,
-    /// Libraries that build scripts made with another compiler than the job's, a line each.
+    /// Libraries that build scripts made with another compiler than the job's, one line each.
     pub other_compilers: Vec<String>,
-    /// C that build scripts compiled for the host during a pure build, a line each.
+    /// C that build scripts compiled for the host during a pure build, one line each.
     pub host_c: Vec<String>,
-    /// Machine code that packages brought along and build scripts of a pure build handed on, a line each.
+    /// Machine code that is part of packages and that build scripts of a pure build passed on, one line each.
     pub shipped: Vec<String>,
 }
 
@@ -41,40 +43,40 @@ pub struct BuiltProgram {
     pub job: Job,
     /// The program, in Cargo's own folder.
     pub program: PathBuf,
-    /// How it was built.
+    /// The facts about its build.
     pub build: BuildRecord,
     /// Whether it contains no C.
     pub purity: Purity,
-    /// What it consists of, or why nobody knows.
+    /// The contents of the program, or the reason why they are not known.
     pub contents: SeenContents,
-    /// The build scripts that ran for its target, or whose outcome was found fresh.
+    /// The build scripts that ran for its target, or whose results were fresh.
     pub scripts: Vec<Script>,
 }
 
-/// Whether a program contains no C. A pure mode whose promise is broken has no [`BuiltProgram`].
+/// Whether a program contains no C. If a pure mode breaks its promise, there is no [`BuiltProgram`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Purity {
     /// The mode compiles C.
     NotPromised,
-    /// The build ran behind traps, no build script left machine code that rustc did not make, and every input of the link is
-    /// rustc's, Rust's std, or the C library.
+    /// The build ran behind traps, and no build script left machine code that rustc did not make. Every input of
+    /// the link comes from rustc, Rust's std, or the C library.
     Proven,
-    /// The build ran behind traps and left nothing, and nothing is known of the link, for this reason.
+    /// The build ran behind traps and left no machine code, but the link was not seen, for this reason.
     NotSeen(String),
 }
 
-/// A job that Cargo made no program of, or none that may be used.
+/// A job for which Cargo made no program, or none that may be used.
 #[derive(Debug, Clone)]
 pub struct UnbuiltJob {
     /// The job that has no usable program.
     pub job: Job,
-    /// How it was built.
+    /// The facts about its build.
     pub build: BuildRecord,
     /// Why there is no program.
     pub failure: Failure,
 }
 
-/// A program in its place below target/dist.
+/// A program that was copied to its place below target/dist.
 #[derive(Debug, Clone)]
 pub struct StoredProgram {
     /// The program as Cargo made it.
@@ -94,31 +96,31 @@ pub struct Artifact {
     pub size: u64,
 }
 
-/// A program that passed the gate and, where something here can run it, the smoke run.
+/// A program that passed the gate and, if this machine can run it, the smoke run.
 #[derive(Debug, Clone)]
 pub struct VerifiedProgram {
-    /// The program in its place.
+    /// The program below target/dist.
     pub stored: StoredProgram,
-    /// What the file says of itself; none for an object format other than ELF.
+    /// The facts in the program's file; none for an object format other than ELF.
     pub facts: Option<Facts>,
     /// The warnings of the gate about the program.
     pub warnings: Vec<Finding>,
-    /// Why nothing ran it; none where its smoke run passed.
+    /// Why nothing ran it; none if its smoke run passed.
     pub not_run: Option<String>,
 }
 
 /// A program that must not ship.
 #[derive(Debug, Clone)]
 pub struct RefusedProgram {
-    /// The program in its place.
+    /// The program below target/dist.
     pub stored: StoredProgram,
-    /// What the file says of itself; none where it cannot be read as a program.
+    /// The facts in the program's file; none if it cannot be read as a program.
     pub facts: Option<Facts>,
     /// The warnings of the gate about the program.
     pub warnings: Vec<Finding>,
-    /// What its smoke run gave.
+    /// The result of its smoke run.
     pub smoke: Smoke,
-    /// Why it must not ship; at least one reason.
+    /// The reasons why it must not ship; at least one.
     pub failures: Vec<Failure>,
 }
 
@@ -127,7 +129,7 @@ pub struct RefusedProgram {
 pub enum FailedJob {
     /// There is no program.
     Unbuilt(Box<UnbuiltJob>),
-    /// There is one, and it must not ship.
+    /// There is a program, but it must not ship.
     Refused(Box<RefusedProgram>),
 }
 
@@ -140,7 +142,7 @@ pub struct ListedProgram {
     pub bill: BillFile,
 }
 
-/// A bill of materials that is in its place.
+/// A bill of materials that was written to its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BillFile {
     /// Its path below `target/dist`, with `/`.
@@ -150,24 +152,24 @@ pub struct BillFile {
 }
 
 impl StoredProgram {
-    /// The job that it was built for.
+    /// Returns the job for which it was built.
     pub fn job(&self) -> &Job {
         &self.built.job
     }
 }
 
 impl VerifiedProgram {
-    /// The job that it was built for.
+    /// Returns the job for which it was built.
     pub fn job(&self) -> &Job {
         self.stored.job()
     }
 
-    /// What its smoke run gave.
+    /// Returns the result of its smoke run.
     pub fn smoke(&self) -> Smoke {
         self.not_run.clone().map_or(Smoke::Passed, Smoke::Skipped)
     }
 
-    /// The program, refused for these reasons.
+    /// Makes the record of a program that is rejected for these reasons.
     pub fn refused(self, failures: Vec<Failure>) -> FailedJob {
         let smoke = self.smoke();
         let Self { stored, facts, warnings, .. } = self;
@@ -184,7 +186,7 @@ impl FailedJob {
         }
     }
 
-    /// Why it failed; at least one reason.
+    /// Returns the reasons of the failure; at least one.
     pub fn failures(&self) -> &[Failure] {
         match self {
             FailedJob::Unbuilt(unbuilt) => std::slice::from_ref(&unbuilt.failure),
@@ -192,12 +194,12 @@ impl FailedJob {
         }
     }
 
-    /// All reasons as one text.
+    /// Returns all reasons as one text.
     pub fn text(&self) -> String {
         failure::text(self.failures())
     }
 
-    /// The line that stands for it in a summary of many jobs.
+    /// Returns the line for a summary of many jobs.
     pub fn headline(&self) -> String {
         self.failures().first().map(Failure::headline).unwrap_or_default()
     }

@@ -1,4 +1,4 @@
-//! What differs between the lock and what a plan would build with.
+//! Compares the lock with the tools of a plan.
 
 use super::{FILE_NAME, LockedTarget, LockedTool, ToolchainLock};
 use crate::plan::Plan;
@@ -6,16 +6,16 @@ use xtask_files::error::{Error, Result};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
 
-/// One thing that is not as the lock says.
+/// A difference between the lock and this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drift {
-    /// The target whose programs would be made by something else.
+    /// The target that the difference affects.
     pub target: Triple,
-    /// What differs: `C toolchain`, `linker`, `rustc` or `std`.
+    /// The part that differs: `C toolchain`, `linker`, `rustc` or `std`.
     pub part: &'static str,
-    /// What the lock says; none where it has nothing for it.
+    /// The value in the lock; none if the lock has none.
     pub locked: Option<String>,
-    /// What this machine has; none where it has nothing for it.
+    /// The value on this machine; none if there is none.
     pub here: Option<String>,
 }
 
@@ -33,8 +33,8 @@ impl std::fmt::Display for Drift {
     }
 }
 
-/// Everything in which `here`, what a run would build with, is not as the lock says. What the run does not use is not
-/// compared: a mode without C is not held back by the compiler of another mode.
+/// Returns all differences between the lock and `here`, the tools that a run would use. Tools that the run
+/// does not use are not compared. So the compiler of another mode does not affect a mode without C.
 pub fn drifts(lock: &ToolchainLock, here: &ToolchainLock) -> Vec<Drift> {
     here.targets
         .iter()
@@ -48,14 +48,15 @@ pub fn drifts(lock: &ToolchainLock, here: &ToolchainLock) -> Vec<Drift> {
         .collect()
 }
 
-/// Holds a plan against the lock before anything is built: what differs is an error where the run is `locked`, else a
-/// warning. `here` is what the plan would build with.
+/// Compares a plan with the lock before anything is built. A difference is an error if the run is `locked`,
+/// and a warning otherwise. `here` are the tools that the plan would use.
 ///
 /// # Errors
-/// [`xtask_files::error::ExitKind::Missing`] with everything that differs, since the locked tool is not on this machine.
+/// [`xtask_files::error::ExitKind::Missing`] with all differences, because the locked tools are not on this
+/// machine.
 pub fn check(lock: &ToolchainLock, here: &ToolchainLock, plan: &Plan, locked: bool, ui: &Ui) -> Result<()> {
     let mut drifts = drifts(lock, here);
-    // A job that fell back builds with nothing that could be compared.
+    // A job that fell back uses no C toolchain that could be compared.
     drifts.extend(plan.jobs.iter().filter(|job| job.fallback.is_some()).filter_map(|job| {
         let target = &job.target.triple;
         let c = lock.targets.get(target)?.c.as_ref()?;
@@ -94,7 +95,7 @@ fn of_target(target: &Triple, locked: &LockedTarget, here: &LockedTarget) -> Vec
         match (locked, here) {
             (_, None) => {}
             (Some(locked), Some(here)) if locked == here => {}
-            // The digest says more only where the names are equal.
+            // The digest is shown only if the names are equal.
             (Some(locked), Some(here)) if named(locked) == named(here) => {
                 differ(part, Some(whole(locked)), Some(whole(here)));
             }

@@ -1,4 +1,4 @@
-//! What this machine would build a plan with, in the terms of the lock.
+//! Finds the tools of a plan on this machine, in the terms of the lock.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,16 +16,16 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// How long a compiler may take to name its own programs.
+/// The time limit for a compiler that prints the paths of its programs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The programs that a driver of gcc or clang starts; which they are, it says itself.
+/// The programs that a driver of gcc or clang starts. The driver prints their paths.
 const WORKERS: [&str; 3] = ["cc1", "as", "ld"];
 
-/// The kind of fact under which digests of files are remembered.
+/// The kind under which digests of files are remembered.
 const KIND: &str = "tool-digest";
 
-/// Reads the tools of plans and computes their digests, each file once as long as it stays the same.
+/// Finds the tools of plans and computes their digests. An unchanged file is read only once.
 #[derive(Debug)]
 pub struct Observer<'a> {
     host: &'a Host,
@@ -39,10 +39,11 @@ impl<'a> Observer<'a> {
         Self { host, surveys: &findings.surveys, memo: Memo::new(cache.join("digests")) }
     }
 
-    /// What builds these jobs. A job that lacks its std says nothing: it cannot be built.
+    /// Returns the tools that build these jobs. A job without its std is left out, because it cannot be
+    /// built.
     ///
     /// # Errors
-    /// Where a tool or a file of std cannot be read.
+    /// A tool or a file of std cannot be read.
     pub fn plan<'j>(&self, jobs: impl IntoIterator<Item = &'j Job>) -> Result<ToolchainLock> {
         let mut targets: BTreeMap<Triple, LockedTarget> = BTreeMap::new();
         for job in jobs {
@@ -93,8 +94,8 @@ impl<'a> Observer<'a> {
         Ok(LockedTool { provider: linker.name().to_owned(), version, digest })
     }
 
-    /// The digest of a driver and of the programs that it starts, in this order: a driver can be a script or a small
-    /// program that stays the same while its compiler changes.
+    /// Returns the digest of a driver and of the programs that it starts, in this order. A driver can be a
+    /// script or a small program that does not change when its compiler does.
     fn driver(&self, driver: &Path) -> Result<String> {
         let mut lines = format!("driver {}\n", self.file(driver)?);
         for name in WORKERS {
@@ -105,17 +106,17 @@ impl<'a> Observer<'a> {
         Ok(format!("sha256:{}", sha256_hex(lines.as_bytes())))
     }
 
-    /// The program of this name that a driver would start; none where the driver is one program that does all by itself.
+    /// Returns the path of a program that a driver would start, or none if the driver is a single program.
     fn worker(&self, driver: &Path, name: &str) -> Option<PathBuf> {
         let output = Cmd::new(driver).arg(format!("-print-prog-name={name}")).capture(LIMIT).ok()?;
         let said = output.ok().then(|| output.text())?;
-        // A driver that does not find it repeats the name, and looks on PATH later.
+        // A driver that does not find the program repeats its name, and searches PATH later.
         let program =
             if Path::new(&said).is_absolute() { PathBuf::from(said) } else { self.host.program(&said)? };
         program.is_file().then_some(program)
     }
 
-    /// The digest of the std of a target: of the names and contents of its libraries and objects.
+    /// Returns the digest of the std of a target: of the names and contents of its libraries and objects.
     fn std(&self, target: &Triple, std: &StdUse) -> Result<String> {
         let mut ask = Cmd::new(&std.rustc).args(["--print", "target-libdir", "--target", target.as_str()]);
         if let Some(sysroot) = &std.sysroot {
@@ -137,7 +138,7 @@ impl<'a> Observer<'a> {
             }
         }
         files.sort();
-        // The folder is read once as long as no file of it changes.
+        // The folder is read only once, until one of its files changes.
         let stats = files.iter().fold(Fingerprint::new("std 1"), |print, file| print.with_stat(file)).short();
         if let Some(known) = self.memo.get::<String>(KIND, &stats) {
             return Ok(known);
@@ -152,7 +153,7 @@ impl<'a> Observer<'a> {
         Ok(digest)
     }
 
-    /// The digest of a tool's file, which is read once as long as it stays the same.
+    /// Returns the digest of a tool's file. An unchanged file is read only once.
     fn file(&self, file: &Path) -> Result<String> {
         let real = std::fs::canonicalize(file).map_err(|e| Error::io("cannot read", file, &e))?;
         let stat = Stat::of(&real).map_err(|e| Error::io("cannot read", &real, &e))?;

@@ -1,10 +1,10 @@
-//! Whether a signal ended a program in its smoke run, or the emulator. Pure.
+//! Decides whether a signal in a smoke run ended the program or the emulator. Pure.
 
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_process::exec::{Output, ProcessEnd};
 
-/// Whether it is the emulator that was ended by a signal, and not the program in it: of that, qemu says so before it takes
-/// the same end.
+/// Returns whether a signal ended the emulator and not the program in it. If the program dies by a signal,
+/// qemu prints a message and then ends in the same way.
 pub(super) fn is_of_emulator(runner: &Runner, output: &Output) -> bool {
     let told = String::from_utf8_lossy(&output.stderr).contains("uncaught target signal");
     matches!(runner, Runner::Qemu { .. }) && matches!(output.end, ProcessEnd::Signal(_)) && !told

@@ -1,5 +1,5 @@
-//! The shared libraries that a program needs and that lie in folders of its build: what Cargo and build scripts made, and
-//! what packages and the workspace brought along.
+//! Finds the shared libraries that a program needs and that lie in folders of its build. Cargo, build
+//! scripts, packages and the workspace bring such libraries.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use crate::cargo::invocation::{CargoContext, flags};
 use crate::record::BuiltProgram;
 use xtask_gate::{Facts, PrivateLibrary};
 
-/// The libraries of a program that lie where only the linker of this build was told to look: in the build folder, in the
-/// workspace or among the sources of packages. Those of the system are not among them.
+/// Returns the libraries of a program that lie in folders that only the linker of this build searches: in the
+/// build folder, in the workspace or among the sources of packages. Libraries of the system are left out.
 pub(super) fn private_libraries(
     facts: &Facts,
     built: &BuiltProgram,
@@ -22,7 +22,7 @@ pub(super) fn private_libraries(
     facts.needed.iter().filter(|name| !name.contains('/')).filter_map(find).collect()
 }
 
-/// The folders that the linker was told of, as far as they belong to the build.
+/// Returns the folders that were passed to the linker and that belong to the build.
 fn folders(built: &BuiltProgram, site: &CargoContext) -> Vec<PathBuf> {
     let made = built.program.parent().unwrap_or(Path::new(""));
     let scripts = built.scripts.iter().flat_map(|script| script.linked_paths.iter().map(String::as_str));
@@ -37,7 +37,7 @@ fn folders(built: &BuiltProgram, site: &CargoContext) -> Vec<PathBuf> {
     [made.join("deps"), made.to_owned()].into_iter().chain(told).collect()
 }
 
-/// What `-L` says in a list of flags.
+/// Returns the values of `-L` in a list of flags.
 fn search_paths(flags: &[String]) -> Vec<String> {
     let before = std::iter::once("").chain(flags.iter().map(String::as_str));
     let value = |(before, flag): (&str, &String)| match before {
