@@ -1,5 +1,5 @@
-//! Holds every input of a link against what a program of Rust is made of: what rustc made, Rust's std, and the C library with
-//! the runtime of the toolchain. The rest is foreign. Pure.
+//! Divides the inputs of a link by their origin: objects of rustc, Rust's std, and the C library with the
+//! toolchain's runtime. All other inputs are foreign. This module is pure.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,46 +7,47 @@ use std::path::{Path, PathBuf};
 use super::record::{LinkRecord, LinkedFile, LinkedObject};
 use super::shared::SharedLibrary;
 
-/// Where the bytes of a program come from.
+/// The origins of the bytes of a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct LinkAccount {
-    /// The bytes that rustc made of the program's packages.
+    /// The bytes that rustc compiled from the program's packages.
     pub rust: u64,
     /// The bytes of Rust's std.
     pub std: u64,
-    /// The bytes of the C library, of start files and of the runtime of the compiler, which no package asks for.
+    /// The bytes of the C library, of start files and of the compiler's runtime. No package requests these.
     pub c_library: u64,
-    /// The files with code or data that are none of these.
+    /// The files whose code or data has none of these origins.
     pub foreign: Vec<ForeignFile>,
-    /// The shared libraries that the program runs and that belong to no C library and were not made by rustc.
+    /// The shared libraries that the program loads, except those of the C library and those that rustc made.
     pub shared: Vec<ForeignLibrary>,
 }
 
-/// A file with objects that are in a program and that rustc did not make.
+/// A file whose objects are in a program although rustc did not make them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignFile {
     /// The path of the object, or of the archive.
     pub path: PathBuf,
-    /// The objects, those of the archive by their names.
+    /// The objects. Those of an archive are given by their names.
     pub objects: Vec<LinkedObject>,
 }
 
-/// A shared library that a program names and that rustc did not make.
+/// A shared library that a program needs and that rustc did not make.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ForeignLibrary {
-    /// The name by which the program asks for it.
+    /// The name under which the program needs it.
     pub name: String,
-    /// The library that was linked against, where its place is known.
+    /// The library that was linked against, if its path is known.
     pub found: Option<SharedLibrary>,
 }
 
 impl ForeignFile {
-    /// How many bytes of code and data it gave.
+    /// Returns the number of bytes of code and data from this file.
     pub fn bytes(&self) -> u64 {
         self.objects.iter().fold(0, |sum, object| sum.saturating_add(object.bytes))
     }
 
-    /// How its compilers signed; empty where an assembler made all of it, or where it could not be read.
+    /// Returns the compilers that the objects name. The set is empty if an assembler made all of them, or if
+    /// they could not be read.
     pub fn makers(&self) -> BTreeSet<&str> {
         self.objects
             .iter()
@@ -58,7 +59,7 @@ impl ForeignFile {
 }
 
 impl LinkAccount {
-    /// Makes the account of a link. `std` are the folders of the std that was linked.
+    /// Makes the account of a link. `std` holds the folders of the std that was linked.
     pub fn of(record: &LinkRecord, std: &[PathBuf]) -> Self {
         let mut account = Self::default();
         for file in &record.files {
@@ -86,18 +87,18 @@ impl LinkAccount {
         account
     }
 
-    /// Whether all of the program is Rust, but for the C library.
+    /// Whether all of the program is Rust, except for the C library.
     pub fn is_pure(&self) -> bool {
         self.foreign.is_empty() && self.shared.is_empty()
     }
 
-    /// How many bytes of the program are foreign.
+    /// Returns the number of foreign bytes in the program.
     pub fn foreign_bytes(&self) -> u64 {
         self.foreign.iter().fold(0, |sum, file| sum.saturating_add(file.bytes()))
     }
 }
 
-/// A place that every program is linked from.
+/// An origin that every program may have.
 #[derive(Clone, Copy)]
 enum TrustedPlace {
     Std,
@@ -106,15 +107,16 @@ enum TrustedPlace {
 
 fn place(record: &LinkRecord, file: &LinkedFile, std: &[PathBuf]) -> Option<TrustedPlace> {
     if std.iter().any(|folder| file.path.starts_with(folder)) {
-        // The folder that rustup's stds for musl bring, with the C library.
+        // In rustup's stds for musl, this folder contains the C library.
         let own = file.path.parent().and_then(Path::file_name).is_some_and(|name| name == "self-contained");
         return Some(if own { TrustedPlace::CLibrary } else { TrustedPlace::Std });
     }
     is_runtime(record, &file.path).then_some(TrustedPlace::CLibrary)
 }
 
-/// Whether a file belongs to the C library or to the runtime of the compiler: it has such a name, nobody named its path, and
-/// it does not lie in a folder that somebody had searched, unless a start file came from there as well.
+/// Whether a file belongs to the C library or to the compiler's runtime. It must have a name of such a file,
+/// and its path must not be an argument of the link. It must not lie in a folder that the arguments name,
+/// unless a start file also came from there.
 fn is_runtime(record: &LinkRecord, path: &Path) -> bool {
     let name = file_name(path);
     if !(is_start_file(name) || is_runtime_archive(name))
@@ -136,7 +138,8 @@ fn file_name(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
-/// The objects with which a driver begins and ends every program: of the C library, of gcc and of LLVM.
+/// Whether a file is an object with which a driver begins or ends every program, of the C library, of gcc or
+/// of LLVM.
 fn is_start_file(name: &str) -> bool {
     const NAMES: [&str; 8] =
         ["crt0.o", "crt1.o", "Scrt1.o", "rcrt1.o", "gcrt1.o", "grcrt1.o", "crti.o", "crtn.o"];
@@ -144,7 +147,7 @@ fn is_start_file(name: &str) -> bool {
     NAMES.contains(&name) || (name.ends_with(".o") && parts.iter().any(|part| name.starts_with(part)))
 }
 
-/// The archives of C libraries, and those with what compilers call by themselves.
+/// Whether a file is an archive of a C library, or of functions that compilers call implicitly.
 fn is_runtime_archive(name: &str) -> bool {
     const NAMES: [&str; 18] = [
         "c",
@@ -167,18 +170,18 @@ fn is_runtime_archive(name: &str) -> bool {
         "zigc",
     ];
     let Some(name) = name.strip_prefix("lib").and_then(|name| name.strip_suffix(".a")) else { return false };
-    // glibc's libm.a is a script that names `libm-2.36.a`.
+    // glibc's libm.a is a linker script that names `libm-2.36.a`.
     NAMES.contains(&name) || name.starts_with("clang_rt.builtins") || name.starts_with("m-2.")
 }
 
-/// The shared libraries that a program names and that are neither a C library's nor rustc's.
+/// Returns the shared libraries that a program needs, except those of a C library and those that rustc made.
 fn shared(record: &LinkRecord) -> Vec<ForeignLibrary> {
-    // A library that was named by its path and has no name of its own is asked for by that path.
+    // A library that was linked by its path and has no soname is needed under that path.
     let is = |library: &SharedLibrary, name: &str| library.name == name || library.path == Path::new(name);
     let found = |name: &String| record.shared.iter().find(|library| is(library, name)).cloned();
     let foreign = |name: &String| {
         let found = found(name);
-        // The start files of the toolchain sign, too, in every library.
+        // Every library also contains the compiler names of the toolchain's start files.
         let rust =
             found.as_ref().is_some_and(|found| found.notes.makers.iter().any(|maker| super::is_rustc(maker)));
         (!rust && !is_system_library(name)).then(|| ForeignLibrary { name: name.clone(), found })
@@ -186,7 +189,8 @@ fn shared(record: &LinkRecord) -> Vec<ForeignLibrary> {
     record.needed.iter().filter_map(foreign).collect()
 }
 
-/// The shared libraries of glibc, of musl and of gcc's runtime, by the beginnings of their names.
+/// Whether a name is that of a shared library of glibc, of musl or of gcc's runtime. Only the beginning is
+/// compared.
 fn is_system_library(name: &str) -> bool {
     const NAMES: [&str; 15] = [
         "libc.so",

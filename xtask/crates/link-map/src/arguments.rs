@@ -1,30 +1,30 @@
-//! The arguments of a link, as far as they say where inputs come from. rustc writes them for a linker or for a compiler that
-//! drives one; both spellings are read.
+//! The arguments of a link that name its inputs. rustc writes them for a linker or for a compiler driver;
+//! both forms are read.
 
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-/// What the arguments of a link name.
+/// The inputs and outputs in the arguments of a link.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkArguments {
-    /// The folders in which libraries are looked for, in order.
+    /// The folders in which the linker searches libraries, in order.
     pub folders: Vec<PathBuf>,
-    /// The names of libraries, as `-l` takes them.
+    /// The names of libraries, as given to `-l`.
     pub libraries: Vec<String>,
-    /// The files that are named by their paths.
+    /// The files that are given by their paths.
     pub files: Vec<PathBuf>,
-    /// The file that is made.
+    /// The output file of the link.
     pub output: Option<PathBuf>,
-    /// The map that the user asks for.
+    /// The file for the link map, if the user asks for one.
     pub map: Option<PathBuf>,
 }
 
 impl LinkArguments {
-    /// Reads arguments. Relative paths are taken from `folder`, in which the linker is started.
+    /// Reads arguments. Relative paths are resolved in `folder`, in which the linker is started.
     pub fn of(args: &[String], folder: &Path) -> Self {
         let mut given = Self::default();
-        // What a driver hands on to the linker is one word or several, joined by commas.
+        // A driver passes on one word, or several words that are joined by commas.
         let for_linker = |arg: &String| -> Vec<String> {
             match arg.strip_prefix("-Wl,") {
                 Some(joined) => joined.split(',').map(str::to_owned).collect(),
@@ -55,12 +55,12 @@ impl LinkArguments {
         given
     }
 
-    /// The files that are named, and the static libraries that the names lead to.
+    /// Returns the files that are given by path, and the static libraries that are found by name.
     pub(super) fn inputs(&self) -> Vec<PathBuf> {
         self.files.iter().cloned().chain(self.found(".a")).collect()
     }
 
-    /// The libraries with this ending that the names lead to, in the folders that are given.
+    /// Returns the libraries with this file extension that are found by name in the given folders.
     pub(super) fn found<'g>(&'g self, ending: &'g str) -> impl Iterator<Item = PathBuf> + 'g {
         self.libraries.iter().filter_map(move |library| {
             let file = match library.strip_prefix(':') {
@@ -72,7 +72,7 @@ impl LinkArguments {
     }
 }
 
-/// Options whose value is another word, which is no input.
+/// Options whose value is the next word. The value is not an input.
 const WITH_VALUE: [&str; 12] = [
     "-z",
     "-m",
@@ -92,7 +92,7 @@ fn strip_any<'w>(word: &'w str, options: &[&str]) -> Option<&'w str> {
     options.iter().find_map(|option| word.strip_prefix(option))
 }
 
-/// What follows the name of the option for a map. Other options begin as it does.
+/// Returns the text after the option for a map. Other options may begin with the same letters.
 fn map_option(word: &str) -> Option<&str> {
     strip_any(word, &["--Map", "-Map"]).filter(|rest| rest.is_empty() || rest.starts_with('='))
 }

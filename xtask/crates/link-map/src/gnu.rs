@@ -1,5 +1,6 @@
-//! Maps of GNU ld and of gold. A section of the program begins a line; what an input gave to it is moved to the right by one
-//! space. A name that is long stands alone, and its numbers on the next line.
+//! Reads maps of GNU ld and of gold. A line for a section of the program has no indentation. A line for the
+//! share of an input is indented by one space. A long name has its own line, and its numbers are on the next
+//! line.
 //!
 //! ```text
 //! .text           0x0000000000001060      0x5d1
@@ -12,14 +13,14 @@
 
 use super::map::{MapFormat, MapReading, field, lines, number};
 
-/// A name whose numbers are still to come.
+/// A name whose numbers are on the next line.
 enum PendingName<'t> {
     Nothing,
     Section(&'t [u8]),
     Input,
 }
 
-/// Reads such a map; none where the text is none.
+/// Reads such a map. Returns none if the text is not one.
 pub(super) fn read(text: &[u8], reading: &mut MapReading) -> Option<MapFormat> {
     let mut format = None;
     let mut pending = PendingName::Nothing;
@@ -29,7 +30,7 @@ pub(super) fn read(text: &[u8], reading: &mut MapReading) -> Option<MapFormat> {
             b"Memory map" => format = Some(MapFormat::Gold),
             _ if format.is_none() => {}
             [] => pending = PendingName::Nothing,
-            // More than one space: numbers, of what is pending or of a symbol.
+            // More than one space: numbers for the pending name, or for a symbol.
             [b' ', b' ', ..] => {
                 if let Some((address, size, rest)) = numbers(line) {
                     match pending {
@@ -44,7 +45,7 @@ pub(super) fn read(text: &[u8], reading: &mut MapReading) -> Option<MapFormat> {
                 let (name, rest) = field(line);
                 pending = PendingName::Nothing;
                 match numbers(rest) {
-                    // Patterns of a linker script, and filling.
+                    // Patterns of a linker script, and fill bytes.
                     _ if name.starts_with(b"*") => {}
                     Some((_, size, rest)) => input(rest, size, reading),
                     None if rest.is_empty() => pending = PendingName::Input,
@@ -65,7 +66,7 @@ pub(super) fn read(text: &[u8], reading: &mut MapReading) -> Option<MapFormat> {
     format
 }
 
-/// Address and size, both with `0x` in front, and what follows them.
+/// Returns address and size, both with the prefix `0x`, and the rest of the line.
 fn numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
     let hexadecimal = |field: &[u8]| number(field.strip_prefix(b"0x")?, 16);
     let (address, rest) = field(text);
@@ -74,7 +75,7 @@ fn numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
     Some((address, hexadecimal(size)?, rest))
 }
 
-/// Adds what an input gave.
+/// Adds the share of an input.
 fn input(name: &[u8], size: u64, reading: &mut MapReading) {
     if let Some(name) = name.strip_prefix(b" ").filter(|name| !name.is_empty()) {
         reading.input(name, size);

@@ -1,8 +1,8 @@
-//! Link maps: what linkers write of how they made a program ([`LinkMap`]), and the account of every object that went into
-//! it ([`LinkRecord`]).
+//! Link maps. [`LinkMap`] is the list that a linker writes about a program, and [`LinkRecord`] is the account
+//! of every object in the program.
 //!
-//! A map names sections of inputs and says nothing of where these come from. So a record adds what each object says of
-//! itself, and is made right after the link: rustc removes its own objects then.
+//! A map names the sections of inputs, but not their origin. So a record adds the notes that each object
+//! contains. It is made directly after the link, because rustc then removes its own objects.
 
 mod account;
 mod arguments;

@@ -1,30 +1,30 @@
-//! A link map as its linker writes it: which input gave how many bytes to which section of the program.
+//! A link map: how many bytes each input gave to each section of the program.
 
 use std::collections::BTreeMap;
 
 use super::{gnu, table};
 
-/// The linker whose way of writing a map this is.
+/// The linker whose map format this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MapFormat {
-    /// LLD, as `rust-lld`, behind a compiler driver, or inside zig.
+    /// LLD: as `rust-lld`, started by a compiler driver, or inside zig.
     Lld,
-    /// mold.
+    /// The linker mold.
     Mold,
     /// GNU ld, also called bfd.
     Gnu,
-    /// GNU gold.
+    /// The linker gold of GNU binutils.
     Gold,
 }
 
-/// A link map, as far as it says what is in the program.
+/// The part of a link map that says what is in the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkMap {
-    /// Who wrote the map.
+    /// The linker that wrote the map.
     pub format: MapFormat,
     /// The sections of the program, in the order of the map.
     pub sections: Vec<MappedSection>,
-    /// What each input gave to the part of the program that is loaded, by the name that the linker gives to the input:
+    /// The share of each input in the loaded part of the program, under the linker's name of the input:
     /// `/x/a.o`, `/x/libz.a(inflate.o)`.
     pub inputs: BTreeMap<String, InputShare>,
 }
@@ -34,28 +34,28 @@ pub struct LinkMap {
 pub struct MappedSection {
     /// The name of the section, such as `.text`.
     pub name: String,
-    /// Where it is loaded; 0 for what is not loaded, such as debug information.
+    /// The address at which it is loaded; 0 if it is not loaded, such as debug information.
     pub address: u64,
-    /// Its size, in bytes.
+    /// Its size in bytes.
     pub size: u64,
 }
 
-/// What an input gave to a program, in bytes.
+/// The share of an input in a program, in bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct InputShare {
-    /// Code and data that are in the file.
+    /// The code and data that are in the file.
     pub bytes: u64,
-    /// Memory that is zero when the program starts, and is not in the file.
+    /// The memory that is zero at the program's start and takes no space in the file.
     pub zeroed: u64,
 }
 
-/// The name that LLD gives to what it made itself.
+/// LLD's name for the parts that it made itself.
 pub(super) const LINKERS_OWN: &str = "<internal>";
 
 impl LinkMap {
-    /// Reads a map of any linker that is known here. Other text may stand in front of it.
+    /// Reads a map of any known linker. Other text may precede it.
     ///
-    /// None where it is no map: also one of a linker that speaks another language than English.
+    /// Returns none if it is not a map, or if its linker writes in another language than English.
     pub fn read(text: &[u8]) -> Option<Self> {
         let mut reading = MapReading::default();
         let format = match table::begin(text) {
@@ -69,7 +69,7 @@ impl LinkMap {
     }
 }
 
-/// What was read so far.
+/// The parts of a map that were read so far.
 #[derive(Debug, Default)]
 pub(super) struct MapReading {
     sections: Vec<MappedSection>,
@@ -83,8 +83,8 @@ impl MapReading {
         self.sections.push(MappedSection { name, address, size });
     }
 
-    /// Adds what an input gave to the section that was begun last. What is not loaded does not count, nor does what
-    /// stands in no section: linkers list what they threw away, too.
+    /// Adds the share of an input to the section that was begun last. Sections that are not loaded do not
+    /// count. Inputs outside of any section do not count either, because linkers also list discarded inputs.
     pub(super) fn input(&mut self, name: &[u8], size: u64) {
         let Some(section) = self.sections.last().filter(|section| section.address != 0) else { return };
         if size == 0 {
@@ -101,29 +101,29 @@ impl MapReading {
     }
 }
 
-/// Whether a section of the program takes no bytes in the file.
+/// Whether a section of the program takes no space in the file.
 fn is_zeroed(section: &str) -> bool {
     [".bss", ".tbss", ".sbss", ".lbss", ".dynbss", ".noinit"]
         .iter()
         .any(|name| section.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
 }
 
-/// The number that a field writes; `0x` may stand in front of a hexadecimal one.
+/// Returns the number in a field. A hexadecimal one may have the prefix `0x`.
 pub(super) fn number(field: &[u8], radix: u32) -> Option<u64> {
     let field = std::str::from_utf8(field).ok()?;
     let digits = if radix == 16 { field.strip_prefix("0x").unwrap_or(field) } else { field };
-    // What `from_str_radix` takes and no linker writes.
+    // `from_str_radix` accepts a sign, but no linker writes one.
     if digits.starts_with('+') { None } else { u64::from_str_radix(digits, radix).ok() }
 }
 
-/// The first field of a line, without the space in front of it, and what follows it.
+/// Returns the first field of a line without leading spaces, and the rest of the line.
 pub(super) fn field(line: &[u8]) -> (&[u8], &[u8]) {
     let begin = line.iter().position(|byte| *byte != b' ').unwrap_or(line.len());
     let line = &line[begin..];
     line.split_at(line.iter().position(|byte| *byte == b' ').unwrap_or(line.len()))
 }
 
-/// The lines of a text, without what ends them.
+/// Returns the lines of a text without their line ends.
 pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line))
 }

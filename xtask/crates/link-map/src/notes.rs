@@ -1,4 +1,4 @@
-//! What an object says of itself: for which machine it is, and which compilers made it.
+//! Reads the notes that an object contains: its machine, and the compilers that made it.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -8,33 +8,33 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef, elf};
 use serde::{Deserialize, Serialize};
 
-/// What an object says of itself.
+/// The notes that an object contains about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectNotes {
-    /// `e_machine` of an ELF object; none where it is no ELF object.
+    /// `e_machine` of an ELF object; none for other objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<u16>,
-    /// The compilers that signed it, in the section `.comment` or in the bitcode: `GCC: (Debian 12.2.0-14) 12.2.0`. An
-    /// assembler signs nothing.
+    /// The compilers that made it, as named in the section `.comment` or in the bitcode: `GCC: (Debian
+    /// 12.2.0-14) 12.2.0`. An assembler writes no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub makers: Vec<String>,
-    /// It holds code that is compiled when it is linked.
+    /// Whether it contains code that is compiled at link time.
     #[serde(skip)]
     late: bool,
 }
 
-/// How rustc signs what it makes.
+/// The beginning of rustc's name in objects.
 const RUSTC: &str = "rustc version ";
 
-/// Stands for the maker of bitcode that says nothing.
+/// The name for the maker of bitcode without a compiler's name.
 const UNKNOWN: &str = "a compiler of LLVM bitcode that does not say its name";
 
-/// More of `.comment`, and more of its texts, is not read: compilers write one line each.
+/// The limits for reading `.comment`, in bytes and in texts. Each compiler writes only one line.
 const COMMENT_MAX: u64 = 64 * 1024;
 const MAKERS_MAX: usize = 16;
 
 impl ObjectNotes {
-    /// Reads the notes of an object; empty ones of what is none.
+    /// Reads the notes of an object. They are empty if the data is not an object.
     pub fn of<'data>(data: impl ReadRef<'data>) -> Self {
         match data.read_bytes_at(0, 5) {
             Ok(b"\x7fELF\x01") => elf_notes::<elf::FileHeader32<Endianness>, _>(data).unwrap_or_default(),
@@ -46,12 +46,12 @@ impl ObjectNotes {
         }
     }
 
-    /// Whether rustc made it, and nothing else took part.
+    /// Whether rustc alone made it.
     pub fn is_rust(&self) -> bool {
         !self.makers.is_empty() && self.makers.iter().all(|maker| is_rustc(maker))
     }
 
-    /// Adds what another object of the same name says.
+    /// Adds the notes of another object with the same name.
     pub(super) fn extend(&mut self, other: Self) {
         self.machine = self.machine.or(other.machine);
         for maker in other.makers {
@@ -62,7 +62,7 @@ impl ObjectNotes {
     }
 }
 
-/// Whether this is how rustc signs.
+/// Whether a compiler's name is that of rustc.
 pub fn is_rustc(maker: &str) -> bool {
     maker.starts_with(RUSTC)
 }
@@ -77,20 +77,20 @@ fn elf_notes<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data:
     };
     let Ok(sections) = header.section_headers(endian, data) else { return Some(notes) };
     let names = header.section_strings_index(endian, data).ok();
-    // All names at once: an object may have ten thousand sections.
+    // All names are read at once, because an object may have ten thousand sections.
     let names = names.and_then(|index| bytes(sections.get(index.0)?, u64::MAX)).unwrap_or_default();
     for section in sections {
         let Some(name) = names.get(section.sh_name(endian) as usize..) else { continue };
         if name.starts_with(b".comment\0") {
             notes.makers = bytes(section, COMMENT_MAX).map(texts).unwrap_or_default();
         }
-        // gcc's and clang's code for the linker.
+        // Code of gcc or clang that is compiled at link time.
         notes.late |= name.starts_with(b".gnu.lto_") || name.starts_with(b".llvm.lto\0");
     }
     Some(notes)
 }
 
-/// The texts of a `.comment`, each once.
+/// Returns the texts of a `.comment`, each once.
 fn texts(comment: &[u8]) -> Vec<String> {
     let mut all = Vec::new();
     for text in comment.split(|byte| *byte == 0) {
@@ -102,7 +102,8 @@ fn texts(comment: &[u8]) -> Vec<String> {
     all
 }
 
-/// The compilers that bitcode names among its texts, which stand there one after the other with no end.
+/// Returns the compilers whose names are in the texts of bitcode. These texts follow each other without a
+/// separator.
 fn bitcode_makers<'data>(data: impl ReadRef<'data>) -> Vec<String> {
     let bytes = data.len().and_then(|length| data.read_bytes_at(0, length)).unwrap_or_default();
     let maker = |sign: &&str| {
@@ -115,14 +116,14 @@ fn bitcode_makers<'data>(data: impl ReadRef<'data>) -> Vec<String> {
     if makers.is_empty() { vec![UNKNOWN.to_owned()] } else { makers }
 }
 
-/// Reads the notes of a file that is an object; none where it cannot be read.
+/// Reads the notes of an object file. Returns none if it cannot be read.
 pub fn of_file(file: &Path) -> Option<ObjectNotes> {
     let cache = ReadCache::new(File::open(file).ok()?);
     Some(ObjectNotes::of(&cache))
 }
 
-/// Tells the members of an archive that are wanted, with their notes and in their order. Returns whether all of the archive
-/// could be read.
+/// Passes the wanted members of an archive to `tell`, in their order, with their notes. Returns whether the
+/// whole archive could be read.
 pub fn of_archive(
     file: &Path,
     wanted: impl Fn(&str) -> bool,
@@ -138,7 +139,7 @@ pub fn of_archive(
             continue;
         }
         let notes = match archive.is_thin() {
-            // It names files and holds none.
+            // A thin archive only names its files.
             true => of_file(&file.with_file_name(&*name)),
             false => {
                 let (offset, size) = member.file_range();
@@ -150,7 +151,8 @@ pub fn of_archive(
     true
 }
 
-/// Who made the code that is compiled when it is linked, in these objects and archives. None where there is no such code.
+/// Returns the makers of the code in these objects and archives that is compiled at link time, or none if
+/// there is no such code.
 pub(super) fn of_link_time(files: &[PathBuf]) -> Option<ObjectNotes> {
     let mut all: Option<ObjectNotes> = None;
     let mut add = |notes: ObjectNotes| {

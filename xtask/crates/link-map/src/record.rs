@@ -1,5 +1,5 @@
-//! The record of a link: what its map says, with what every object says of itself. It is made when the linker has ended,
-//! since rustc removes objects then, and it is what is kept.
+//! The record of a link: its map, together with the notes of every object. It is made directly after the
+//! link, because rustc then removes objects. Only the record is kept.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -13,60 +13,60 @@ use super::map::{InputShare, LINKERS_OWN, LinkMap};
 use super::notes::{self, ObjectNotes};
 use super::shared::{self, SharedLibrary};
 
-/// The version of what is written: a record of another one is none.
+/// The version of the record format. A record with another version is ignored.
 const SCHEMA: u32 = 1;
 
 /// The account of one link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkRecord {
     schema: u32,
-    /// What was linked.
+    /// The file that was linked.
     pub output: PathBuf,
-    /// Why nothing is known of the link; none where its map was read.
+    /// The reason why nothing is known about the link; none if its map was read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unseen: Option<String>,
-    /// The sections of the program by the map: name, address and size. Only what is loaded.
+    /// The loaded sections of the program from the map, with name, address and size.
     pub sections: Vec<LoadedSection>,
-    /// The files that gave something to the program.
+    /// The files with a share in the program.
     pub files: Vec<LinkedFile>,
-    /// The shared libraries that the program names.
+    /// The shared libraries that the program needs.
     pub needed: Vec<String>,
-    /// The shared libraries among the inputs, as far as their places are known.
+    /// The shared libraries among the inputs whose paths are known.
     pub shared: Vec<SharedLibrary>,
-    /// What the arguments of the link named.
+    /// The inputs in the arguments of the link.
     pub given: LinkArguments,
 }
 
-/// A section of a program that is loaded.
+/// A section of a program that is loaded: name, address and size.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct LoadedSection(pub String, pub u64, pub u64);
 
-/// A file that gave something to a program.
+/// A file with a share in a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkedFile {
     /// The path of the object or archive.
     pub path: PathBuf,
-    /// What of the file is in the program.
+    /// The objects of the file that are in the program.
     pub objects: Vec<LinkedObject>,
 }
 
-/// An object of which something is in a program.
+/// An object with a share in a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LinkedObject {
-    /// The member of the archive; none where the file is the object.
+    /// The member of the archive; none if the file itself is the object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub member: Option<String>,
-    /// How many bytes of code and data it gave.
+    /// The number of bytes of code and data that it gave.
     pub bytes: u64,
-    /// How many bytes of memory that is zero at first.
+    /// The number of bytes of memory that it gave and that is zero at the start.
     pub zeroed: u64,
-    /// What it says of itself; none where it could not be read.
+    /// The notes that it contains; none if it could not be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub notes: Option<ObjectNotes>,
 }
 
 impl LinkRecord {
-    /// The record of a link whose inputs nothing is known of.
+    /// Makes the record of a link about whose inputs nothing is known.
     pub fn unseen(given: LinkArguments, why: impl Into<String>) -> Self {
         Self {
             schema: SCHEMA,
@@ -80,8 +80,8 @@ impl LinkRecord {
         }
     }
 
-    /// Makes the record of a link that has ended, from its map. Paths in the map are taken from `folder`, in which the
-    /// linker was started.
+    /// Makes the record of a finished link from its map. Relative paths in the map are resolved in `folder`,
+    /// in which the linker was started.
     pub fn new(given: LinkArguments, map: &LinkMap, folder: &Path) -> Self {
         let given = LinkArguments {
             folders: given.folders.iter().map(|folder| clean(folder)).collect(),
@@ -104,28 +104,28 @@ impl LinkRecord {
         }
     }
 
-    /// The record as it is kept.
+    /// Returns the record in the form in which it is kept.
     ///
     /// # Errors
-    /// Where a path is no Unicode.
+    /// A path is not valid Unicode.
     pub fn to_json(&self) -> std::io::Result<Vec<u8>> {
         Ok(serde_json::to_vec(self)?)
     }
 
-    /// A record that was kept; none where these bytes are none, or of another version.
+    /// Reads a kept record. Returns none if the bytes are not a record, or a record of another version.
     pub fn from_json(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().filter(|record: &Self| record.schema == SCHEMA)
     }
 
-    /// Whether the record is about this program: the map has every section of the program that is loaded, at its address
-    /// and with its size. What is removed from a program after the link, such as symbols, is not loaded.
+    /// Whether the record belongs to this program: the map contains every loaded section of the program, with
+    /// the same address and size. Parts that are removed after the link, such as symbols, are not loaded.
     pub fn is_of(&self, program: &Path) -> bool {
         let Some(ProgramSections { sections, .. }) = self::program(program) else { return false };
         !sections.is_empty() && sections.iter().all(|section| self.sections.contains(section))
     }
 }
 
-/// The files of a map, with their objects.
+/// Returns the files of a map, with their objects.
 fn files(map: &LinkMap, folder: &Path, given: &LinkArguments) -> Vec<LinkedFile> {
     let mut all: BTreeMap<PathBuf, BTreeMap<Option<String>, InputShare>> = BTreeMap::new();
     let mut is_file = BTreeMap::new();
@@ -135,7 +135,8 @@ fn files(map: &LinkMap, folder: &Path, given: &LinkArguments) -> Vec<LinkedFile>
         all.entry(path).or_default().insert(member, *share);
     }
     let mut files: Vec<LinkedFile> = all.into_iter().map(|(path, objects)| file(path, objects)).collect();
-    // What the linker compiled itself, at link time, is in no file any more. It is made of all that was left for it.
+    // The object that the linker itself compiled at link time no longer exists. It was made from all inputs
+    // with such code.
     let mut unread = files
         .iter_mut()
         .flat_map(|file| &mut file.objects)
@@ -148,8 +149,8 @@ fn files(map: &LinkMap, folder: &Path, given: &LinkArguments) -> Vec<LinkedFile>
     files
 }
 
-/// A name as the linker writes it, `archive(member)` or `object`, as file and member. Both may hold parentheses, so the
-/// files that are there decide.
+/// Splits the linker's name of an input, `archive(member)` or `object`, into file and member. Both may
+/// contain parentheses, so the existing files decide.
 fn split(name: &str, folder: &Path, there: &mut impl FnMut(&Path) -> bool) -> (PathBuf, Option<String>) {
     let whole = clean(&folder.join(name));
     let Some(inner) = name.strip_suffix(')').filter(|_| !there(&whole)) else { return (whole, None) };
@@ -159,7 +160,7 @@ fn split(name: &str, folder: &Path, there: &mut impl FnMut(&Path) -> bool) -> (P
     (clean(&folder.join(&inner[..*at])), Some(inner[at + 1..].to_owned()))
 }
 
-/// A path without `..`, which drivers write into those of their own files.
+/// Returns a path without `..`, which drivers write into the paths of their own files.
 fn clean(path: &Path) -> PathBuf {
     let climbs = path.components().any(|part| part == Component::ParentDir);
     let real = climbs.then(|| std::fs::canonicalize(path).ok()).flatten();
@@ -173,7 +174,7 @@ fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedF
     }
     if objects.keys().any(Option::is_some) {
         let wanted = |name: &str| objects.contains_key(&Some(name.to_owned()));
-        // Members of one name cannot be told apart in a map.
+        // A map does not distinguish members with the same name.
         notes::of_archive(&path, wanted, |name, notes| {
             found.entry(Some(name.to_owned())).or_default().extend(notes)
         });
@@ -187,7 +188,7 @@ fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedF
     LinkedFile { objects: objects.into_iter().map(object).collect(), path }
 }
 
-/// What is read of a program that was linked.
+/// The parts of a linked program that are read.
 struct ProgramSections {
     sections: Vec<LoadedSection>,
     needed: Vec<String>,

@@ -1,4 +1,5 @@
-//! Shared libraries among the inputs of a link: a map does not list them, and a program runs what is in them.
+//! The shared libraries among the inputs of a link. A map does not list them, but the program runs their
+//! code.
 
 use std::path::{Path, PathBuf};
 
@@ -9,19 +10,19 @@ use serde::{Deserialize, Serialize};
 use super::arguments::LinkArguments;
 use super::notes::ObjectNotes;
 
-/// A shared library that a link was given.
+/// A shared library among the inputs of a link.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SharedLibrary {
     /// The path of the library.
     pub path: PathBuf,
-    /// The name by which programs ask for it; the file's name where it gives none.
+    /// The name under which programs need it. It is the file's name if the library has no soname.
     pub name: String,
-    /// What it says of itself.
+    /// The notes that it contains about itself.
     pub notes: ObjectNotes,
 }
 
-/// The shared libraries that the arguments of a link lead to. Those in folders that only the linker knows are not among
-/// them: these are the system's.
+/// Returns the shared libraries that the arguments of a link name or find. Libraries in folders that only the
+/// linker knows are not included; these are the system's.
 pub(super) fn among(given: &LinkArguments) -> Vec<SharedLibrary> {
     let mut paths: Vec<PathBuf> = given.found(".so").chain(given.files.iter().cloned()).collect();
     paths.sort();
@@ -29,7 +30,7 @@ pub(super) fn among(given: &LinkArguments) -> Vec<SharedLibrary> {
     paths.iter().filter_map(|path| read(path)).collect()
 }
 
-/// Reads a shared library; none where the file is none, such as a linker script.
+/// Reads a shared library. Returns none for another file, such as a linker script.
 fn read(path: &Path) -> Option<SharedLibrary> {
     let cache = ReadCache::new(std::fs::File::open(path).ok()?);
     let data = &cache;
@@ -46,7 +47,7 @@ fn read(path: &Path) -> Option<SharedLibrary> {
     })
 }
 
-/// The name that a shared library gives itself, if any; none where the file is no shared library.
+/// Returns the soname of a shared library, if it has one. Returns none if the file is not a shared library.
 fn soname<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Option<Option<String>> {
     let header = H::parse(data).ok()?;
     let endian = header.endian().ok()?;
@@ -57,7 +58,7 @@ fn soname<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R)
     Some(named(&sections, endian, data, elf::DT_SONAME).pop())
 }
 
-/// The shared libraries that a program names.
+/// Returns the shared libraries that a program needs.
 pub(super) fn needed<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
     sections: &SectionTable<'data, H, R>,
     endian: Endianness,
@@ -66,7 +67,7 @@ pub(super) fn needed<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data
     named(sections, endian, data, elf::DT_NEEDED)
 }
 
-/// The texts of all entries of the dynamic section that have this tag.
+/// Returns the texts of all entries of the dynamic section with this tag.
 fn named<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(
     sections: &SectionTable<'data, H, R>,
     endian: Endianness,

@@ -1,5 +1,5 @@
-//! Maps that are one table: those of LLD and of mold. How far a name is moved to the right says what it names: a section of
-//! the program, an input that gave something to it, or a symbol.
+//! Reads maps that consist of one table: those of LLD and of mold. The indentation of a name shows its kind:
+//! a section of the program, an input with a share in it, or a symbol.
 //!
 //! ```text
 //!              VMA              LMA     Size Align Out     In      Symbol
@@ -11,7 +11,8 @@
 
 use super::map::{MapFormat, MapReading, field, lines, number};
 
-/// Who wrote a table, by its head; and what follows the head. None where there is no such head.
+/// Returns the linker that wrote a table, by its header line, and the text after this line. Returns none if
+/// there is no header line.
 pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
     let mut at = 0;
     for line in text.split_inclusive(|byte| *byte == b'\n') {
@@ -31,7 +32,7 @@ pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
 /// Reads the rows of a table.
 pub(super) fn read(format: MapFormat, text: &[u8], reading: &mut MapReading) {
     for line in lines(text) {
-        // A line that is no row is none of the linker's: a driver may print beside it.
+        // A line that is not a row does not come from the linker. A driver may print between the rows.
         let Some((address, size, rest)) = row(format, line) else { continue };
         match rest.iter().position(|byte| *byte != b' ') {
             Some(0) => reading.section(rest, address, size),
@@ -45,12 +46,12 @@ pub(super) fn read(format: MapFormat, text: &[u8], reading: &mut MapReading) {
     }
 }
 
-/// Address, size and the part with the name of a row.
+/// Returns the address, the size and the name part of a row.
 fn row(format: MapFormat, line: &[u8]) -> Option<(u64, u64, &[u8])> {
     let (address, rest) = field(line);
     let address = number(address, 16)?;
     let (size, radix, rest) = match format {
-        // In between stands where the section is loaded from.
+        // The column between address and size is the load address.
         MapFormat::Lld => {
             let (load, rest) = field(rest);
             number(load, 16)?;
@@ -68,7 +69,7 @@ fn row(format: MapFormat, line: &[u8]) -> Option<(u64, u64, &[u8])> {
     Some((address, size, rest.strip_prefix(b" ")?))
 }
 
-/// The file in `file:(section)`; none in what a linker script did, which has no file.
+/// Returns the file in `file:(section)`, or none for an entry of a linker script, which has no file.
 fn file_of(input: &[u8]) -> Option<&[u8]> {
     let input = input.strip_suffix(b")")?;
     let at = input.windows(2).rposition(|two| two == b":(")?;

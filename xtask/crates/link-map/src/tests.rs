@@ -1,4 +1,4 @@
-//! Maps of each linker, small and damaged, and records of links.
+//! Tests with maps of each linker, small and damaged ones, and with records of links.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::map::MappedSection;
 use super::*;
 
-/// A program of two objects and an archive, as LLD maps it.
+/// LLD's map of a program from two objects and an archive.
 const LLD: &str = "\
              VMA              LMA     Size Align Out     In      Symbol
              2e0              2e0       1c     1 .interp
@@ -25,7 +25,7 @@ const LLD: &str = "\
               20               20       24     1         /w/unused.o:(.debug_info)
 ";
 
-/// The same as mold maps it.
+/// mold's map of the same program.
 const MOLD: &str = "\
                VMA       Size Align Out     In      Symbol
                  0         64     8 EHDR
@@ -41,7 +41,7 @@ const MOLD: &str = "\
                  0         32     1         /w/a b.o:(.debug_info)
 ";
 
-/// The same as GNU ld maps it, with what it threw away and what its script did.
+/// GNU ld's map of the same program, with discarded inputs and entries of its script.
 const GNU: &str = "\
 Archive member included to satisfy reference by file (symbol)
 
@@ -92,7 +92,7 @@ END GROUP
 OUTPUT(/w/program elf64-x86-64)
 ";
 
-/// What all four say.
+/// Checks the content that all four maps have in common.
 fn says(map: &LinkMap) {
     let share = |bytes, zeroed| InputShare { bytes, zeroed };
     let inputs = map.inputs.iter().filter(|(name, _)| *name != map::LINKERS_OWN);
@@ -131,7 +131,7 @@ fn a_map_of_each_linker() {
     }
 }
 
-/// Pieces of which near-valid maps are made.
+/// Generates pieces of maps, which are combined to almost valid maps.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
     let whole = [LLD, MOLD, GNU]
         .map(|text| text.lines().map(|line| format!("{line}\n").into_bytes()).collect::<Vec<_>>());
@@ -153,7 +153,7 @@ proptest! {
     #[test]
     fn what_looks_like_a_map_is_read(pieces in proptest::collection::vec(piece(), 0..40)) {
         if let Some(map) = LinkMap::read(&pieces.concat()) {
-            // Nothing is loaded that no section holds.
+            // An input is only counted in a section that is loaded.
             prop_assert!(map.inputs.is_empty() || map.sections.iter().any(|section| section.address != 0));
         }
     }
@@ -168,7 +168,7 @@ proptest! {
     }
 }
 
-/// A small ELF object with this text in its `.comment`.
+/// Makes a small ELF object with this text in its `.comment`.
 fn object(comment: &str) -> Vec<u8> {
     let names = b"\0.comment\0.shstrtab\0";
     let comment = [b"\0", comment.as_bytes(), b"\0"].concat();
@@ -216,7 +216,7 @@ fn objects_say_who_made_them() {
     assert_eq!((rust.machine, rust.makers.as_slice()), (Some(62), &[RUST.to_owned()][..]));
     assert!(rust.is_rust());
     assert_eq!(of(&object(GCC)).makers, [GCC]);
-    // Assembly of a compiler, taken into an object of rustc.
+    // Assembly of a C compiler that was included in an object of rustc.
     assert!(!of(&object(&format!("{RUST}\0{GCC}"))).is_rust());
     assert!(!of(&object("")).is_rust());
     assert_eq!(of(b"BC\xc0\xde..rustc version 1.95.0 (59).").makers, ["rustc version 1.95.0"]);
@@ -243,7 +243,7 @@ fn arguments_of_both_spellings() {
     assert_eq!(of("-L").folders, [PathBuf::from("/w/")]);
 }
 
-/// A record of a link in a folder, with an archive of C, objects of Rust and the system's files.
+/// Makes a record of a link in a folder, with an archive of C, objects of Rust and the system's files.
 fn record(dir: &Path) -> LinkRecord {
     std::fs::write(dir.join("a.o"), object(RUST)).unwrap();
     let members = [("m.o", object(RUST)), ("c.o", object(GCC)), ("lib.rmeta", Vec::new())];
@@ -274,7 +274,7 @@ fn every_byte_has_an_account() {
     let account = LinkAccount::of(&record, &["/std/lib".into()]);
     assert_eq!((account.rust, account.std, account.c_library), (0x30, 0x50, 0x60 + 0x70 + 0x80));
     let foreign: Vec<_> = account.foreign.iter().map(|file| (file.path.clone(), file.bytes())).collect();
-    // Also what cannot be read, and a runtime of somebody's own.
+    // Foreign are also files that cannot be read, and a runtime library from a user's own folder.
     let expected = [
         (PathBuf::from("/own/libgcc.a"), 0x90),
         (dir.path().join("gone/libx.a"), 0x40),
