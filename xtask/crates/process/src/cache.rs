@@ -1,5 +1,6 @@
-//! The folder for what is worth keeping between runs and between workspaces: compiled stds, zig, facts about compilers.
-//! What lies there under its final name is whole: everything is made beside it and renamed, under a lock.
+//! The cache folder for data that is kept between runs and between workspaces: compiled stds, zig, facts
+//! about compilers. An entry under its final name is complete, because it is made under a temporary name and
+//! then renamed, under a lock.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,11 +12,12 @@ use xtask_files::{FileLock, StagedFolder};
 
 use crate::host::Host;
 
-/// The cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's own place for
-/// caches (`os` is [`std::env::consts::OS`]). A pure function of the variables; makes nothing.
+/// Returns the cache folder: `XTASK_CACHE_DIR`, else `cargo-xtask` in `XDG_CACHE_HOME`, else in the system's
+/// usual folder for caches (`os` is [`std::env::consts::OS`]). It depends only on the variables and makes no
+/// folder.
 ///
 /// # Errors
-/// Where `XTASK_CACHE_DIR` is not absolute, or where no variable tells of a home.
+/// `XTASK_CACHE_DIR` is not absolute, or no variable contains a home folder.
 pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
     const NAME: &str = "cargo-xtask";
     if let Some(dir) = host.var("XTASK_CACHE_DIR") {
@@ -26,7 +28,7 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
             Err(Error::usage(format!("XTASK_CACHE_DIR={} is not an absolute path", dir.display())))
         };
     }
-    // The XDG base directory specification says that a relative path is to be ignored.
+    // The XDG base directory specification requires that a relative path is ignored.
     let absolute = |key: &str| host.var(key).map(PathBuf::from).filter(|p| p.is_absolute());
     if let Some(dir) = absolute("XDG_CACHE_HOME") {
         return Ok(dir.join(NAME));
@@ -42,24 +44,25 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
     })
 }
 
-/// An error about a file of the cache, as something that this machine lacks: a folder that can be written.
+/// Turns an error about a file of the cache into one about something that this machine lacks: a writable
+/// folder.
 pub fn needed(error: Error) -> Error {
     let help = "set XTASK_CACHE_DIR to a folder that can be written and has space";
     Error { kind: ExitKind::Missing, ..error }.help(help)
 }
 
-/// `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
+/// Returns `digits` hexadecimal digits of the SHA-256 of `text`, for names in the cache.
 pub fn short_hash(text: &str, digits: usize) -> String {
     let mut hash = files::sha256_hex(text.as_bytes());
     hash.truncate(digits);
     hash
 }
 
-/// How exactly the last use of something is known.
+/// The precision with which the last use of a cache entry is recorded.
 const DAY: Duration = Duration::from_secs(24 * 3600);
 
-/// Notes that something was used: the time of this file says when, at most once a day. The file is made where it is not
-/// there. A cache that cannot be written notes nothing.
+/// Records that a cache entry was used, as the modification time of the file `mark`. The time is updated at
+/// most once a day. A missing file is made. If the cache cannot be written, nothing is recorded.
 pub fn used(mark: &Path) {
     let noted = std::fs::metadata(mark).and_then(|meta| meta.modified());
     if noted.is_ok_and(|time| time.elapsed().is_ok_and(|since| since < DAY)) {
@@ -71,16 +74,17 @@ pub fn used(mark: &Path) {
     }
 }
 
-/// Takes a lock of the cache; calls `waiting` first where another process holds it. The file stays.
+/// Takes an exclusive lock of the cache, and calls `waiting` before it waits for another process. The lock
+/// file is not removed.
 ///
 /// # Errors
-/// [`ExitKind::Missing`] where the file cannot be made or the file system has no locks.
+/// [`ExitKind::Missing`] if the file cannot be made or the file system has no locks.
 pub fn lock(path: &Path, waiting: impl FnOnce()) -> Result<FileLock> {
     FileLock::exclusive(path, waiting).and_then(|lock| lock.required(path)).map_err(needed)
 }
 
-/// Takes a lock that others may share, but nobody who holds it by [`lock`]; none where the cache has no locks or cannot be
-/// written, and so neither can what it would keep away.
+/// Takes a shared lock, which excludes holders of the exclusive [`lock`]. Returns none if the cache has no
+/// locks or cannot be written. In this case no process can take the exclusive lock either.
 pub fn share(path: &Path) -> Option<FileLock> {
     FileLock::shared(path, || {}).ok().filter(FileLock::is_held)
 }
@@ -88,15 +92,15 @@ pub fn share(path: &Path) -> Option<FileLock> {
 /// Makes a staging folder for a place in the cache: see [`StagedFolder::new`].
 ///
 /// # Errors
-/// [`ExitKind::Missing`] where it cannot be made.
+/// [`ExitKind::Missing`] if it cannot be made.
 pub fn stage(place: &Path) -> Result<StagedFolder> {
     StagedFolder::new(place).map_err(needed)
 }
 
-/// Puts a staged folder, or `part` of it, in its place in the cache: see [`StagedFolder::publish`].
+/// Moves a staged folder, or `part` of it, to its place in the cache: see [`StagedFolder::publish`].
 ///
 /// # Errors
-/// [`ExitKind::Missing`] where it cannot be put there.
+/// [`ExitKind::Missing`] if it cannot be moved.
 pub fn publish(staged: StagedFolder, part: &str, place: &Path) -> Result<()> {
     staged.publish(part, place).map_err(needed)
 }
@@ -104,7 +108,7 @@ pub fn publish(staged: StagedFolder, part: &str, place: &Path) -> Result<()> {
 /// Makes a folder of the cache with its parents.
 ///
 /// # Errors
-/// [`ExitKind::Missing`] where it cannot be made.
+/// [`ExitKind::Missing`] if it cannot be made.
 pub fn create_dir(dir: &Path) -> Result<()> {
     files::folder(dir).map_err(needed)
 }

@@ -1,4 +1,5 @@
-//! The only spawner. A command is a value ([`Cmd`]) that pure code makes and tests look at; running it happens here.
+//! The only place that starts processes. A command is a value ([`Cmd`]) that pure code makes and tests
+//! inspect; this module runs it.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
@@ -29,59 +30,61 @@ pub use jobserver::look_at_jobserver;
 pub use kept::KeptText;
 pub use undo::Undo;
 
-/// How long a program that is busy is waited for.
+/// The time limit for waiting until a busy program file can be started.
 const BUSY: Duration = Duration::from_secs(2);
 
-/// The longest line that is handed over in one piece, in bytes: far above the longest message of Cargo.
+/// The longest line in bytes that is passed on in one piece. It is far above the longest message of Cargo.
 const LINE: u64 = 64 << 20;
 
-/// How many lines may wait for whoever they are handed to.
+/// The number of lines that may wait for their receiver.
 const WAITING: usize = 1000;
 
-/// A command line with what its environment differs by. Making one runs nothing.
+/// A command line, with its changes to the environment. Making one runs nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cmd {
-    /// The program: a path, or a name to be looked up on PATH.
+    /// The program: a path, or a name that is searched on PATH.
     pub program: OsString,
     /// The arguments of the program, without its name.
     pub args: Vec<OsString>,
-    /// Variables set (`Some`) or removed (`None`) on top of the inherited environment.
+    /// The variables that are set (`Some`) or removed (`None`) in the inherited environment.
     pub env: BTreeMap<OsString, Option<OsString>>,
-    /// The working directory; the caller's where none.
+    /// The working directory; with none, that of the caller.
     pub cwd: Option<PathBuf>,
-    /// Starts from an empty environment instead of the inherited one.
+    /// Whether the command starts with an empty environment instead of the inherited one.
     pub clear_env: bool,
 }
 
-/// How a command ended, with what it printed.
+/// The end of a command, with its output.
 #[derive(Debug, Clone)]
 pub struct Output {
     /// How the process ended: its exit code, a signal, or a limit.
     pub end: ProcessEnd,
-    /// Standard output; of much of it the ends, with a line that says so, unless all was asked for.
+    /// Standard output. If it is long, only its two ends are kept, with a line about the omission between
+    /// them, unless all of it was requested.
     pub stdout: Vec<u8>,
     /// Standard error, shortened in the same way.
     pub stderr: Vec<u8>,
-    /// What [`Capture::finding`] asked for was in standard output.
+    /// Whether standard output contained the text of [`Capture::finding`].
     pub found: bool,
-    /// Wall time, in seconds.
+    /// The wall time in seconds.
     pub seconds: f64,
 }
 
-/// How a process ended.
+/// The ways in which a process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ProcessEnd {
     /// The process exited with this code.
     Code(i32),
     /// The process was ended by this signal (Unix).
     Signal(i32),
-    /// It was ended here, with its whole process group, because its time was over.
+    /// This program ended it, with its whole process group, because its time limit was over.
     TimedOut(Duration),
-    /// It was ended here, with its whole process group, because it printed more than so many bytes.
+    /// This program ended it, with its whole process group, because it printed more than this number of
+    /// bytes.
     TooMuch(u64),
 }
 
-/// Which stream a line came from.
+/// The stream of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stream {
     /// The line came from standard output.
@@ -91,7 +94,7 @@ pub enum Stream {
 }
 
 impl Cmd {
-    /// A command without arguments.
+    /// Makes a command without arguments.
     pub fn new(program: impl AsRef<OsStr>) -> Self {
         Self {
             program: program.as_ref().to_owned(),
@@ -137,8 +140,9 @@ impl Cmd {
         self
     }
 
-    /// This command as the last words of another, which becomes it or starts it. A shell drops variables whose names it could
-    /// not have itself, such as `CC_x86_64-unknown-linux-musl`; `env` sets these again.
+    /// Appends this command to another one, `outer`, which replaces itself by it or starts it. If `outer` is
+    /// a shell, it drops variables whose names are not valid in a shell, such as
+    /// `CC_x86_64-unknown-linux-musl`. `env` sets these again.
     #[must_use]
     pub fn behind(&self, outer: Cmd) -> Self {
         let plain =
@@ -157,7 +161,7 @@ impl Cmd {
         outer
     }
 
-    /// The command as one could type it into a POSIX shell, without the environment.
+    /// Returns the command as text for a POSIX shell, without the environment.
     pub fn line(&self) -> String {
         let words = std::iter::once(&self.program).chain(&self.args);
         words.map(|w| quote(&w.to_string_lossy())).collect::<Vec<_>>().join(" ")
@@ -186,8 +190,9 @@ impl Cmd {
         command
     }
 
-    /// Starts it. A script that this process has just written can be busy for a moment: a child that another thread
-    /// forks meanwhile holds it open for writing until it has become its own program.
+    /// Starts the command. A script that this process has just written may be busy for a moment. If another
+    /// thread forks meanwhile, its child holds the script open for writing until it replaces itself by its
+    /// program.
     fn spawn(&self, command: &mut Command) -> Result<Child> {
         let begun = Instant::now();
         loop {
@@ -200,12 +205,15 @@ impl Cmd {
         }
     }
 
-    /// Runs it in a process group of its own, which ends when this program is interrupted, however the signal came (a
-    /// terminal sends it to all, a CI service to this program alone). Hands over every line of both streams as it comes,
-    /// on the calling thread; one of more than 64 MiB in pieces. Returns how it ended and the wall time in seconds.
+    /// Runs the command and passes on each line of both streams when it is complete, on the calling thread. A
+    /// line of more than 64 MiB comes in pieces. Returns how the process ended, and the wall time in seconds.
+    ///
+    /// The command has a process group of its own, which ends when this program is interrupted. This also
+    /// holds if only this program gets the signal, as from a CI service. A terminal sends it to all
+    /// processes.
     ///
     /// # Errors
-    /// Only where the program cannot be started.
+    /// The program cannot be started.
     pub fn lines(&self, mut each: impl FnMut(Stream, &str)) -> Result<(ProcessEnd, f64)> {
         let begun = Instant::now();
         let mut command = self.command();
@@ -220,7 +228,8 @@ impl Cmd {
         let err = err.map(|stream| Pipe { stream, ended: ended.clone() });
         let out = out.map_or(Ok(()), |out| send_lines(out, Stream::Stdout, tx.clone()));
         let err = err.map_or(Ok(()), |err| send_lines(err, Stream::Stderr, tx));
-        // Not after the lines: what left the group may hold the pipes for ever.
+        // It must not wait until the lines end: a process that left the group may hold the pipes open
+        // forever.
         let wait = move || {
             let end = child.wait();
             drop(guard);
@@ -236,8 +245,8 @@ impl Cmd {
         Ok((ProcessEnd::from(end), begun.elapsed().as_secs_f64()))
     }
 
-    /// Becomes this command (Unix), or runs it with the caller's streams (elsewhere). Returns an exit code only where it
-    /// could not be started, or could not be become.
+    /// Replaces this process by the command (Unix), or runs it with the caller's streams (other systems). On
+    /// Unix it returns only if the command cannot be started, with an exit code.
     pub fn replace(&self) -> u8 {
         #[cfg(unix)]
         {
@@ -249,7 +258,8 @@ impl Cmd {
         self.pass_through()
     }
 
-    /// Runs it with the caller's own three streams and returns its exit code; 127 where it cannot be started.
+    /// Runs the command with the caller's three streams and returns its exit code, or 127 if it cannot be
+    /// started.
     pub fn pass_through(&self) -> u8 {
         match self.inherit() {
             Ok(ProcessEnd::Code(code)) => u8::try_from(code).unwrap_or(1),
@@ -261,8 +271,9 @@ impl Cmd {
         }
     }
 
-    /// Runs it with its two streams into files, and without input. Returns its exit code, as a shell says it: 128 and the
-    /// number of a signal that ended it, 127 where it cannot be started.
+    /// Runs the command with its two output streams written to files, and without input. Returns its exit
+    /// code in the form of a shell: 128 plus the number of the signal that ended it, or 127 if it cannot be
+    /// started.
     pub fn into_files(&self, out: std::fs::File, errors: std::fs::File) -> u8 {
         match self.command().stdin(Stdio::null()).stdout(out).stderr(errors).status().map(ProcessEnd::from) {
             Ok(ProcessEnd::Code(code)) => u8::try_from(code).unwrap_or(1),
@@ -277,18 +288,19 @@ impl Cmd {
         }
     }
 
-    /// Runs it with the caller's own three streams: for what a person answers or watches (`sudo apt-get …`, tests).
+    /// Runs the command with the caller's three streams. This is for commands that the user answers or
+    /// watches (`sudo apt-get …`, tests).
     ///
     /// # Errors
-    /// Only where the program cannot be started.
+    /// The program cannot be started.
     pub fn inherit(&self) -> Result<ProcessEnd> {
         let status = self.command().stdin(Stdio::inherit()).status().map_err(|e| cannot_start(self, &e))?;
         Ok(ProcessEnd::from(status))
     }
 }
 
-/// The first line that a plain command prints, trimmed; none where it is absent, fails or prints nothing. For facts
-/// that one can do without, such as git's commit.
+/// Returns the first line that a command prints, trimmed. Returns none if the command does not exist, fails
+/// or prints nothing. It is meant for optional facts, such as git's commit.
 pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
     #[expect(clippy::disallowed_methods, reason = "this is the one place that spawns")]
     let shell = xshell::Shell::new().ok()?;
@@ -298,17 +310,17 @@ pub fn first_line(dir: &Path, program: &str, args: &[&str]) -> Option<String> {
 }
 
 impl Output {
-    /// Whether it ended with exit code 0.
+    /// Whether the command ended with exit code 0.
     pub fn ok(&self) -> bool {
         self.end == ProcessEnd::Code(0)
     }
 
-    /// Standard output as text, trimmed at the end.
+    /// Returns standard output as text, trimmed at the end.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).trim_end().to_owned()
     }
 
-    /// Standard error as text for people, without colours and the like, trimmed at the end.
+    /// Returns standard error as text, without terminal controls such as colours, trimmed at the end.
     pub fn errors(&self) -> String {
         plain(&String::from_utf8_lossy(&self.stderr)).trim_end().to_owned()
     }
@@ -329,7 +341,7 @@ impl std::fmt::Display for ProcessEnd {
 }
 
 impl ProcessEnd {
-    /// It was ended here, and what it had started may still be going on elsewhere.
+    /// Whether this program ended the process. Processes that it started may still run elsewhere.
     pub fn is_ours(self) -> bool {
         matches!(self, ProcessEnd::TimedOut(_) | ProcessEnd::TooMuch(_))
     }
@@ -374,12 +386,12 @@ fn send_lines(
     thread(send).map(|_| ())
 }
 
-/// Starts a thread that reads what a command prints, or waits for it.
+/// Starts a thread that reads the output of a command, or waits for the command.
 fn thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<JoinHandle<T>> {
     std::thread::Builder::new().spawn(work)
 }
 
-/// Quotes a word for a POSIX shell where it needs quoting.
+/// Quotes a word for a POSIX shell if it needs quoting.
 fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:+,@%^".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -1,5 +1,5 @@
-//! What this machine says of itself, read once: variables and PATH. Everything that decides takes this as an argument,
-//! so that decisions can be tested without touching the process's own environment.
+//! The facts about this machine that are read once: variables and PATH. Code that decides gets them as an
+//! argument, so that tests need not change the environment of the process.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -11,8 +11,8 @@ use xtask_triple::Triple;
 
 mod paths;
 
-/// The variables that [`Host::var`] is asked for, those apart whose names hold a target ([`TOOLS`]). Proxies also have
-/// names in small letters.
+/// The variables that are read with [`Host::var`], except those whose names contain a target ([`TOOLS`]). The
+/// proxy variables may also be in lower case.
 pub const READ: [&str; 39] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
@@ -55,7 +55,8 @@ pub const READ: [&str; 39] = [
     "XTASK_UPLOAD_CHUNK",
 ];
 
-/// What names a target's C tools and their flags, alone, after `TARGET_` and `HOST_`, and before `_<triple>`.
+/// The names of the variables for C tools and their flags. They stand alone, after `TARGET_` and `HOST_`, and
+/// before `_<triple>`.
 pub const TOOLS: [&str; 6] = ["CC", "CXX", "AR", "RANLIB", "CFLAGS", "CXXFLAGS"];
 
 /// A snapshot of the environment.
@@ -64,30 +65,31 @@ pub struct Host {
     /// The triple of the machine that builds (rustc's `host`).
     pub triple: Triple,
     vars: BTreeMap<OsString, OsString>,
-    /// Variables whose values in the environment of this program mean something else in another folder.
+    /// The variables with relative paths, resolved in the folder in which this program was started.
     resolved: BTreeMap<OsString, OsString>,
-    /// Where a variable stands that is not of the environment.
+    /// The origin of each variable that does not come from the environment.
     origins: BTreeMap<OsString, String>,
     path: Vec<PathBuf>,
-    /// The PATH of what Cargo starts, where that is another one.
+    /// The PATH of the programs that Cargo starts, if it differs.
     build_path: Option<Vec<PathBuf>>,
 }
 
-/// What a look-up on PATH found.
+/// The result of a search on PATH.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PathLookup {
     /// A file that can be executed.
     Program(PathBuf),
-    /// A file of that name that cannot be executed.
+    /// A file with this name that cannot be executed.
     NotExecutable(PathBuf),
-    /// Nothing of that name.
+    /// No file with this name.
     Nothing,
 }
 
 impl Host {
-    /// Takes the snapshot of this process.
+    /// Makes the snapshot of this process.
     pub fn read(triple: Triple) -> Self {
-        // A service or a container may have no HOME; the password database then has one, as Cargo asks for it too.
+        // A service or a container may have no HOME. Then the home folder comes from the password database,
+        // as in Cargo.
         let home = std::env::home_dir().filter(|_| cfg!(unix) && std::env::var_os("HOME").is_none());
         let vars = std::env::vars_os().chain(home.map(|home| ("HOME".into(), home.into())));
         let mut vars: BTreeMap<_, _> = vars.collect();
@@ -96,7 +98,7 @@ impl Host {
         Self { resolved, ..Self::new(triple, vars) }
     }
 
-    /// A host with just these variables.
+    /// Makes a host with only these variables.
     pub fn new(triple: Triple, vars: impl IntoIterator<Item = (OsString, OsString)>) -> Self {
         let vars: BTreeMap<_, _> = vars.into_iter().collect();
         let path =
@@ -104,8 +106,8 @@ impl Host {
         Self { triple, vars, resolved: BTreeMap::new(), origins: BTreeMap::new(), path, build_path: None }
     }
 
-    /// The command, started in the folder `dir`: with the variables that would mean something else there than in the folder
-    /// that this program was started in.
+    /// Prepares a command for the folder `dir`. Variables with relative paths are replaced by their resolved
+    /// values, because they would mean another path in `dir`.
     #[must_use]
     pub fn settled(&self, cmd: Cmd, dir: &Path) -> Cmd {
         let mut cmd = cmd.cwd(dir);
@@ -115,8 +117,8 @@ impl Host {
         cmd
     }
 
-    /// Takes a variable over that a file of Cargo's configuration has. One of the environment goes before it, unless it is
-    /// forced. `origin` says where it stands.
+    /// Adds a variable from a configuration file of Cargo. A variable of the environment takes precedence,
+    /// unless `force` is set. `origin` describes the file.
     pub fn configure(&mut self, key: &str, value: &OsStr, force: bool, origin: &str) {
         if key == "PATH" {
             self.build_path = force.then(|| std::env::split_paths(value).collect());
@@ -128,7 +130,8 @@ impl Host {
         }
     }
 
-    /// The variable with its value, for a person: `CC=gcc`, with the place where it stands if that is not the environment.
+    /// Returns the variable with its value, as text for the user: `CC=gcc`. The origin is added if it is not
+    /// the environment.
     pub fn said(&self, key: &str) -> String {
         let value = self.var(key).unwrap_or_default();
         match self.origins.get(OsStr::new(key)) {
@@ -137,26 +140,28 @@ impl Host {
         }
     }
 
-    /// A variable that is set and UTF-8, also where it is empty: to Cargo that is not the same as one that is not set.
+    /// Returns a variable that is set and UTF-8, even if it is empty. Cargo distinguishes an empty variable
+    /// from one that is not set.
     pub fn given(&self, key: &str) -> Option<&str> {
         self.vars.get(OsStr::new(key)).and_then(|v| v.to_str())
     }
 
-    /// A variable that is set, not empty and UTF-8.
+    /// Returns a variable that is set, not empty and UTF-8.
     pub fn var(&self, key: &str) -> Option<&str> {
         self.vars.get(OsStr::new(key)).and_then(|v| v.to_str()).filter(|v| !v.is_empty())
     }
 
-    /// A variable that is set and not empty, whatever its bytes: for paths that are only handed on.
+    /// Returns a variable that is set and not empty, with any bytes. It is meant for paths that are only
+    /// passed on.
     pub fn var_os(&self, key: &str) -> Option<&OsStr> {
         self.vars.get(OsStr::new(key)).map(OsString::as_os_str).filter(|v| !v.is_empty())
     }
 
-    /// Refuses values that [`Host::var`] would take for none, of variables that it is asked for: of those whose names hold a
-    /// target where it is one of these.
+    /// Rejects non-UTF-8 values of the variables that xtask reads. A variable whose name contains a target is
+    /// checked only for `targets`.
     ///
     /// # Errors
-    /// One that is not UTF-8.
+    /// A value is not UTF-8.
     pub fn understood(&self, targets: &BTreeSet<String>) -> Result<()> {
         let odd = self.vars.iter().filter(|(_, value)| value.to_str().is_none());
         let odd: Vec<&str> =
@@ -169,14 +174,14 @@ impl Host {
             .help("set it to UTF-8 text, or remove it"))
     }
 
-    /// The program Cargo: `CARGO` names it, as it does wherever Cargo starts a program. Else the one on PATH, by its path,
-    /// since what it is started with may have another PATH.
+    /// Returns the program Cargo: the one in `CARGO`, which Cargo sets for every program that it starts, or
+    /// else the one on PATH. It is returned as a path, because the started command may have another PATH.
     pub fn cargo(&self) -> PathBuf {
         let named = self.var_os("CARGO").map(PathBuf::from);
         named.or_else(|| self.program("cargo")).unwrap_or_else(|| "cargo".into())
     }
 
-    /// Cargo's home folder: `CARGO_HOME`, or where it is when nothing says.
+    /// Returns Cargo's home folder: `CARGO_HOME`, or the default one.
     pub fn cargo_home(&self) -> Option<PathBuf> {
         let home =
             || self.var("HOME").or_else(|| self.var("USERPROFILE")).map(|h| Path::new(h).join(".cargo"));
@@ -188,18 +193,18 @@ impl Host {
         self.vars.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }
 
-    /// The folders of PATH, in order.
+    /// Returns the folders of PATH, in order.
     pub fn path(&self) -> &[PathBuf] {
         &self.path
     }
 
-    /// The folders of the PATH that build scripts and compilers get from Cargo.
+    /// Returns the folders of the PATH that build scripts and compilers get from Cargo.
     pub fn build_path(&self) -> &[PathBuf] {
         self.build_path.as_deref().unwrap_or(&self.path)
     }
 
-    /// Looks a program up as a shell would: a name on PATH, anything with a separator as a path. What is found is
-    /// absolute, since it is started from other folders.
+    /// Searches a program as a shell does: a name on PATH, a text with a separator as a path. The result is
+    /// absolute, because the program is started from other folders.
     pub fn find(&self, program: &str) -> PathLookup {
         let candidates: Vec<PathBuf> = if Path::new(program).components().count() > 1 {
             vec![PathBuf::from(program)]
@@ -219,7 +224,7 @@ impl Host {
         unusable.map_or(PathLookup::Nothing, PathLookup::NotExecutable)
     }
 
-    /// Like [`Host::find`] where only a usable program counts.
+    /// Works as [`Host::find`], but returns only a file that can be executed.
     pub fn program(&self, program: &str) -> Option<PathBuf> {
         match self.find(program) {
             PathLookup::Program(path) => Some(path),
@@ -228,7 +233,8 @@ impl Host {
     }
 }
 
-/// Whether a variable names a C tool or its flags, for whichever target: `CC`, `TARGET_AR`, `CFLAGS_x86_64-unknown-linux-gnu`.
+/// Whether a variable names a C tool or its flags, for any target: `CC`, `TARGET_AR`,
+/// `CFLAGS_x86_64-unknown-linux-gnu`.
 pub fn names_tool(key: &str) -> bool {
     let bare = key.strip_prefix("TARGET_").or_else(|| key.strip_prefix("HOST_")).unwrap_or(key);
     let of_target = |tool: &str| key.strip_prefix(tool).is_some_and(|rest| rest.starts_with('_'));
@@ -258,7 +264,7 @@ fn is_read(key: &str, targets: &BTreeSet<String>) -> bool {
     }
 }
 
-/// Whether this process is root of this machine, or of the user namespace that it is in.
+/// Whether this process is root of this machine, or of its user namespace.
 pub fn is_root() -> bool {
     #[cfg(unix)]
     let root = rustix::process::geteuid().is_root();
@@ -267,7 +273,7 @@ pub fn is_root() -> bool {
     root
 }
 
-/// Whether a file can be executed; none where there is no file.
+/// Whether a file can be executed, or none if there is no file.
 fn executable(file: &Path) -> Option<bool> {
     let meta = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
     #[cfg(unix)]

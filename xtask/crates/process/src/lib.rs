@@ -1,4 +1,5 @@
-//! This machine as a run sees it: its variables, the processes that a run starts, what it prints, and the user's cache.
+//! The machine during a run: its variables, the processes that a run starts, what it prints, and the user's
+//! cache.
 
 pub mod cache;
 pub mod exec;

@@ -1,8 +1,8 @@
-//! What cryptography needs of this processor.
+//! Checks whether this processor has the instructions that the cryptography needs.
 
-/// What this processor lacks for the cryptography that TLS and signatures use here; nothing where it has everything. That
-/// cryptography is Rust and the processor's own instructions, with no C to compile: it has code for x86-64 and arm64
-/// alone, and asks for what these have since about 2014 and 2016.
+/// Returns the processor features that are missing for the cryptography of TLS and signatures, or an empty
+/// list. This cryptography is written in Rust with processor instructions, so that no C has to be compiled.
+/// It supports only x86-64 and arm64, and needs features that these have since about 2014 and 2016.
 #[cfg(target_arch = "x86_64")]
 pub fn lacks() -> Vec<&'static str> {
     use std::arch::is_x86_feature_detected as has;
@@ -19,7 +19,7 @@ pub fn lacks() -> Vec<&'static str> {
     wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
 }
 
-/// What this processor lacks for the cryptography that TLS and signatures use here.
+/// Returns the processor features that are missing for the cryptography of TLS and signatures.
 #[cfg(target_arch = "aarch64")]
 pub fn lacks() -> Vec<&'static str> {
     use std::arch::is_aarch64_feature_detected as has;
@@ -28,7 +28,7 @@ pub fn lacks() -> Vec<&'static str> {
     wanted.into_iter().filter(|(_, there)| !there).map(|(name, _)| name).collect()
 }
 
-/// What this processor lacks for the cryptography that TLS and signatures use here.
+/// Returns the reason why the cryptography of TLS and signatures does not run on this processor.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn lacks() -> Vec<&'static str> {
     vec!["code for it: there is some for x86-64 and arm64"]

@@ -4,29 +4,29 @@ use unicode_width::UnicodeWidthStr;
 
 use xtask_files::escape::{html, markdown, plain};
 
-/// On which side of its column a cell's text stands.
+/// The side of the column on which a cell's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Align {
-    /// At the left side, as words are.
+    /// The left side, for words.
     Left,
-    /// At the right side, as numbers are.
+    /// The right side, for numbers.
     Right,
 }
 
-/// What a cell means, which decides its colour where there are colours.
+/// The meaning of a cell, which decides its colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// The cell has no particular meaning and no colour.
     Plain,
-    /// Something is done or has passed.
+    /// The thing that the cell describes is done or has passed.
     Good,
-    /// There is something that the reader should know.
+    /// The cell contains a remark that the reader should notice.
     Warn,
     /// The thing that the cell describes has failed.
     Bad,
 }
 
-/// A cell's text and tone. Text becomes a plain cell by `into()`.
+/// The text and the tone of a cell. Text becomes a plain cell by `into()`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cell {
     text: String,
@@ -41,7 +41,7 @@ pub struct Table {
 }
 
 impl Cell {
-    /// A cell with a tone.
+    /// Makes a cell with a tone.
     pub fn new(text: impl Into<String>, tone: Tone) -> Self {
         Self { text: text.into(), tone }
     }
@@ -54,12 +54,12 @@ impl<T: Into<String>> From<T> for Cell {
 }
 
 impl Table {
-    /// A table without rows.
+    /// Makes a table without rows.
     pub fn new(columns: &[(&'static str, Align)]) -> Self {
         Self { columns: columns.to_vec(), rows: Vec::new() }
     }
 
-    /// Adds a row. Cells that are left out are empty, those beyond the last column are not shown.
+    /// Adds a row. Missing cells are empty; cells beyond the last column are ignored.
     pub fn row(&mut self, cells: impl IntoIterator<Item = Cell>) {
         let empty = std::iter::repeat_with(|| Cell::from(""));
         self.rows.push(cells.into_iter().map(one_line).chain(empty).take(self.columns.len()).collect());
@@ -75,8 +75,8 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// Aligned text, a line per row under a line of titles; widths are those of a terminal's cells. Lines end without
-    /// white space.
+    /// Returns the table as aligned text, with a line of titles and one line for each row. Widths are those
+    /// of a terminal's cells. Lines end without white space.
     pub fn terminal(&self, color: bool) -> String {
         let width = |i: usize| {
             let cells = self.rows.iter().map(|r| r[i].text.width());
@@ -94,7 +94,7 @@ impl Table {
 
     fn line<'a>(&self, widths: &[usize], cells: impl Iterator<Item = (&'a str, &'static str)>) -> String {
         let mut line = String::new();
-        // White space is owed, not written, until more text comes.
+        // White space is counted here and written only before the next text.
         let mut owed = 0;
         for (((text, code), width), (_, align)) in cells.zip(widths).zip(&self.columns) {
             let pad = width - text.width();
@@ -112,7 +112,7 @@ impl Table {
         line + "\n"
     }
 
-    /// A Markdown table (GitHub's dialect).
+    /// Returns the table in Markdown (GitHub's dialect).
     pub fn markdown(&self) -> String {
         let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
         let mut text = line(self.columns.iter().map(|(title, _)| markdown(title)).collect());
@@ -128,7 +128,8 @@ impl Table {
         text
     }
 
-    /// An HTML table; cells carry their tone as a class (`good`, `warn`, `bad`), numbers the class `n`.
+    /// Returns the table in HTML. Cells have their tone as a class (`good`, `warn`, `bad`), numbers the class
+    /// `n`.
     pub fn html(&self) -> String {
         let mut text = String::from("<div class=\"scroll\"><table>\n<thead><tr>");
         for (title, align) in &self.columns {
@@ -156,7 +157,7 @@ impl Tone {
     }
 }
 
-/// A cell is one line, and what a compiler printed must not steer the terminal.
+/// Makes a cell one line without terminal controls, because its text may come from a compiler.
 fn one_line(cell: Cell) -> Cell {
     Cell { text: plain(cell.text.trim()).replace('\n', " "), ..cell }
 }

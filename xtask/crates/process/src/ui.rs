@@ -1,4 +1,5 @@
-//! The only printer: stdout is data, stderr is progress, and both obey `--quiet`, `--json`, `NO_COLOR` and `CI`.
+//! The only place that prints. Data goes to stdout and progress to stderr. Both obey `--quiet`, `--json`,
+//! `NO_COLOR` and `CI`.
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
@@ -13,49 +14,50 @@ mod task;
 pub use line::{Moment, far};
 pub use task::{Doing, Task, TaskWatcher};
 
-/// Why stdout takes no more. Not decision state: it is looked at when all is done.
+/// The error that stopped the output to stdout. It is read only at the end of the run; no decision depends on
+/// it.
 static LOST: OnceLock<std::io::Error> = OnceLock::new();
 
-/// What was warned of once. Not decision state: it is only said.
+/// The warnings that were already given. They are only used to avoid repetition; no decision depends on them.
 static SAID: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// How to print, decided once from the arguments and the environment.
+/// The settings for printing, decided once from the arguments and the environment.
 #[derive(Debug, Clone, Copy)]
 pub struct Ui {
-    /// Progress is not shown; errors and warnings are.
+    /// Whether progress is hidden. Errors and warnings are always shown.
     pub quiet: bool,
-    /// Every command that is run is shown.
+    /// Whether every command that is run is shown.
     pub verbose: bool,
-    /// Text on stderr is coloured.
+    /// Whether text on stderr is coloured.
     pub color: bool,
-    /// Text on stdout is coloured.
+    /// Whether text on stdout is coloured.
     pub color_out: bool,
-    /// stderr is a terminal that can redraw lines.
+    /// Whether stderr is a terminal that can redraw lines.
     pub live: bool,
 }
 
-/// What the environment says about printing.
+/// The facts about the environment that decide how to print.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TerminalEnvironment {
-    /// stdout is a terminal.
+    /// Whether stdout is a terminal.
     pub out: bool,
-    /// stderr is a terminal.
+    /// Whether stderr is a terminal.
     pub err: bool,
-    /// `NO_COLOR` is set and not empty (<https://no-color.org>).
+    /// Whether `NO_COLOR` is set and not empty (<https://no-color.org>).
     pub no_color: bool,
-    /// The variable `TERM` is `dumb`.
+    /// Whether the variable `TERM` is `dumb`.
     pub dumb: bool,
-    /// The variable `CI` says that nobody watches, see [`in_ci`].
+    /// Whether the variable `CI` says that this is a CI run, see [`in_ci`].
     pub ci: bool,
 }
 
-/// Whether a value of `CI` says that nobody watches: set, not empty and not `false`.
+/// Whether a value of `CI` says that this is a CI run: it is set, not empty and not `false`.
 pub fn in_ci(value: Option<&std::ffi::OsStr>) -> bool {
     value.is_some_and(|v| !v.is_empty() && v != "false")
 }
 
 impl Ui {
-    /// Looks at the streams and the environment of this process and decides.
+    /// Decides how to print, from the streams and the environment of this process.
     pub fn new(quiet: bool, verbose: bool, json: bool) -> Self {
         let var = |key: &str| std::env::var_os(key);
         let around = TerminalEnvironment {
@@ -68,7 +70,8 @@ impl Ui {
         Self::decide(quiet, verbose, json, around)
     }
 
-    /// The decision. A dumb terminal is none. With `json`, stdout carries one JSON document and nothing else.
+    /// Decides how to print. A dumb terminal counts as no terminal. With `json`, stdout contains one JSON
+    /// document and nothing else.
     pub fn decide(quiet: bool, verbose: bool, json: bool, around: TerminalEnvironment) -> Self {
         let terminal = around.err && !around.dumb;
         Self {
@@ -80,49 +83,49 @@ impl Ui {
         }
     }
 
-    /// A Ui that prints nothing but errors: for tests and benchmarks.
+    /// Returns settings that print only errors and warnings, for tests and benchmarks.
     pub fn silent() -> Self {
         Self::decide(true, false, false, TerminalEnvironment::default())
     }
 
-    /// Data: one piece of text to stdout, with its newline. What cannot be written ends nothing here, since a run is worth
-    /// its end: see [`written`].
+    /// Prints data to stdout, with a newline at its end. A write error does not end the run here, because the
+    /// run should still complete. [`written`] reports the error at the end.
     pub fn data(&self, text: &str) {
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = std::io::stdout().lock();
         if LOST.get().is_none()
             && let Err(error) = write!(out, "{text}{newline}").and_then(|()| out.flush())
         {
-            // Nobody else writes while it is locked.
+            // Only one thread can set it, because stdout is locked.
             let _ = LOST.set(error);
         }
     }
 
-    /// Progress, in Cargo's manner: a verb of at most 12 characters in its own column, then what it is about.
+    /// Prints progress in Cargo's style: a verb of at most 12 characters in its own column, then the text.
     pub fn step(&self, verb: &str, text: impl AsRef<str>) {
         if !self.quiet {
             self.labelled("32", verb, text.as_ref());
         }
     }
 
-    /// Says why nothing goes on: the lock of the images in target/dist is taken.
+    /// Prints that the run waits for the lock of the images in target/dist.
     pub fn waits_for_images(&self) {
         self.step("Waiting", "for another run that uses the images in target/dist");
     }
 
-    /// A line that only `-v` shows.
+    /// Prints a line that only `-v` shows.
     pub fn detail(&self, verb: &str, text: impl AsRef<str>) {
         if self.verbose {
             self.labelled("36", verb, text.as_ref());
         }
     }
 
-    /// Something a person should know although the run goes on. Shown also under `--quiet`.
+    /// Prints a warning, after which the run continues. `--quiet` does not hide it.
     pub fn warn(&self, text: impl AsRef<str>) {
         self.prefixed("33", "warning", text.as_ref());
     }
 
-    /// The same for what several parts of a run notice, each by itself: it is said once.
+    /// Prints a warning that several parts of a run may give, but only once.
     pub fn warn_once(&self, text: impl Into<String>) {
         let text = text.into();
         if SAID.lock().unwrap_or_else(PoisonError::into_inner).insert(text.clone()) {
@@ -130,45 +133,45 @@ impl Ui {
         }
     }
 
-    /// The error that ended the command.
+    /// Prints the error that ended the command.
     pub fn error(&self, error: &Error) {
         self.prefixed("31", "error", &error.to_string());
     }
 
-    /// A question on stderr, without a newline: the answer stands behind it.
+    /// Prints a question on stderr without a newline, so that the answer follows on the same line.
     pub fn ask(&self, question: &str) {
         let mut err = std::io::stderr().lock();
         let _ = write!(err, "{question}");
         let _ = err.flush();
     }
 
-    /// Lines on stderr without a label: a compiler's own words.
+    /// Prints lines on stderr without a label, for the output of a compiler. Terminal controls are removed.
     pub fn raw(&self, text: &str) {
         self.line(&plain(text));
     }
 
-    /// Lines on stderr as they are: text of this program, with colours of its own.
+    /// Prints lines on stderr unchanged, for text of this program with its own colours.
     pub fn styled(&self, text: &str) {
         self.line(text);
     }
 
-    /// Starts showing that something is going on; see [`Task`].
+    /// Starts to show that something is in progress; see [`Task`].
     pub fn task(&self, verb: &str, text: impl Into<String>) -> Task {
         Task::start(*self, verb, text.into(), Duration::ZERO, None)
     }
 
-    /// As [`Ui::task`], with something that looks at what goes on.
+    /// Works as [`Ui::task`], with a function that observes the progress.
     pub fn watched_task(&self, verb: &str, text: impl Into<String>, look: TaskWatcher) -> Task {
         Task::start(*self, verb, text.into(), Duration::ZERO, Some(look))
     }
 
-    /// As [`Ui::task`], for what is mostly done at once: nothing is shown until it has taken some seconds.
+    /// Works as [`Ui::task`], for work that usually takes no time: nothing is shown in the first seconds.
     pub fn late_task(&self, verb: &str, text: impl Into<String>) -> Task {
         Task::start(*self, verb, text.into(), task::LATE, None)
     }
 
     fn labelled(&self, color: &str, verb: &str, text: &str) {
-        // What a program said may be part of it, and must not steer the terminal.
+        // The text may contain the output of a program, whose terminal controls must not take effect.
         let text = plain(text);
         if self.color {
             self.line(&format!("\x1b[1;{color}m{verb:>12}\x1b[0m {text}"));
@@ -186,22 +189,23 @@ impl Ui {
         }
     }
 
-    /// A line on stderr, in place of that of a [`Task`] where there is one; the task draws its own again.
+    /// Prints a line on stderr. It replaces the line of a [`Task`], which the task then redraws.
     fn line(&self, text: &str) {
         let start = if self.live { task::START } else { "" };
         eprintln(&format!("{start}{text}"));
     }
 }
 
-/// Whether all data reached stdout.
+/// Returns whether all data reached stdout. It is called at the end of a run that had no other error.
 ///
 /// # Errors
-/// As [`wrote`]; for the end of a run that nothing else ended.
+/// As [`wrote`].
 pub fn written() -> Result<()> {
     LOST.get().map_or(Ok(()), lost)
 }
 
-/// What came of writing data. A closed pipe is not an error worth a message: whoever closed it has seen enough.
+/// Turns the result of writing data into a result of the command. A closed pipe is no error, because its
+/// reader needs no more data.
 ///
 /// # Errors
 /// Something could not be written.
@@ -216,7 +220,7 @@ fn lost(error: &std::io::Error) -> Result<()> {
     }
 }
 
-/// How many columns the terminal on stderr has; 80 where it does not say.
+/// Returns the number of columns of the terminal on stderr, or 80 if it is not known.
 fn columns() -> usize {
     #[cfg(unix)]
     let size = rustix::termios::tcgetwinsize(std::io::stderr()).map(|size| usize::from(size.ws_col));
@@ -226,6 +230,6 @@ fn columns() -> usize {
 }
 
 fn eprintln(text: &str) {
-    // stderr may be a closed pipe; there is nobody left to tell.
+    // If stderr is a closed pipe, the error cannot be reported.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }

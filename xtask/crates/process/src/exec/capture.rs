@@ -1,4 +1,4 @@
-//! Runs a command and keeps what it prints, within bounds of time, size and memory.
+//! Runs a command and keeps its output, with limits on time, size and memory.
 
 use std::io::{Read, Write};
 use std::process::Stdio;
@@ -13,13 +13,14 @@ use super::pipe::{Pipe, PipeEnd};
 use super::{Cmd, Output, ProcessEnd, cannot_start};
 use xtask_files::error::Result;
 
-/// What a document may be, in bytes: far above what any tool says, far below what takes a machine down.
+/// The maximum size of a document in bytes. It is far above the output of any tool, and far below the memory
+/// of a machine.
 const DOCUMENT: u64 = 1 << 30;
 
-/// How long what was printed before the end may take to arrive after it.
+/// The time limit for reading the rest of the output after the process has ended.
 const REST: Duration = Duration::from_secs(2);
 
-/// How a command is captured.
+/// The options for capturing a command's output.
 #[derive(Debug, Clone, Copy)]
 pub struct Capture<'a> {
     limit: Duration,
@@ -30,37 +31,39 @@ pub struct Capture<'a> {
 }
 
 impl<'a> Capture<'a> {
-    /// Until `limit` is over; of each stream the beginning and the end are kept.
+    /// Captures until `limit` is over, and keeps the beginning and the end of each stream.
     pub fn within(limit: Duration) -> Self {
         Self { limit, most: None, whole: false, find: None, input: None }
     }
 
-    /// Its standard output is a document, of which no part may be missing. One of more than 1 GiB ends the command.
+    /// Keeps all of standard output, because it is a document. A document of more than 1 GiB ends the
+    /// command.
     #[must_use]
     pub fn whole(self) -> Self {
         Self { whole: true, most: Some(DOCUMENT), ..self }
     }
 
-    /// More than so many bytes, on both streams together, end it.
+    /// Ends the command after this number of bytes on both streams together.
     #[must_use]
     pub fn at_most(self, bytes: u64) -> Self {
         Self { most: Some(bytes), ..self }
     }
 
-    /// Looks for this text in all of standard output, kept or not: [`Output::found`].
+    /// Searches this text in all of standard output, also in parts that are not kept. The result is
+    /// [`Output::found`].
     #[must_use]
     pub fn finding(self, text: Option<&'a str>) -> Self {
         Self { find: text, ..self }
     }
 
-    /// Gives it these bytes on its standard input. That it does not read them is no error.
+    /// Writes these bytes to the command's standard input. It is no error if the command does not read them.
     #[must_use]
     pub fn fed(self, input: &'a [u8]) -> Self {
         Self { input: Some(input), ..self }
     }
 }
 
-/// What those who read the streams of a run share with whoever waits for its end.
+/// The state that the reading threads share with the thread that waits for the end.
 struct CaptureState {
     printed: AtomicU64,
     most: Option<u64>,
@@ -73,20 +76,20 @@ impl CaptureState {
     }
 }
 
-/// A stream as far as it was read; none once it was taken, after which nobody wants more.
+/// The part of a stream that was read so far. None after it was taken; then the reader stops.
 type SharedOutput = Arc<Mutex<Option<KeptText>>>;
 
 impl Cmd {
-    /// Runs it in a process group of its own, captures both streams and ends the group when `limit` is over. Of a stream
-    /// with more than 2 MiB its ends are kept.
+    /// Runs the command in a process group of its own, captures both streams, and ends the group when `limit`
+    /// is over. Of a stream with more than 2 MiB, only the two ends are kept.
     ///
     /// # Errors
-    /// Only where the program cannot be started; how it ended is in [`Output::end`].
+    /// The program cannot be started. The way in which it ended is in [`Output::end`].
     pub fn capture(&self, limit: Duration) -> Result<Output> {
         self.captured(&Capture::within(limit))
     }
 
-    /// As [`Cmd::capture`], for what prints a document: all of its standard output is kept.
+    /// Works as [`Cmd::capture`], but keeps all of standard output, for commands that print a document.
     ///
     /// # Errors
     /// As [`Cmd::capture`].
@@ -94,11 +97,11 @@ impl Cmd {
         self.captured(&Capture::within(limit).whole())
     }
 
-    /// Runs it in a process group of its own and captures both streams. What it leaves behind is ended with its group, and
-    /// not waited for where it left the group.
+    /// Runs the command in a process group of its own and captures both streams. Processes that it leaves
+    /// behind are ended with the group. Processes that left the group are not waited for.
     ///
     /// # Errors
-    /// Only where the program cannot be started; how it ended is in [`Output::end`].
+    /// The program cannot be started. The way in which it ended is in [`Output::end`].
     pub fn captured(&self, how: &Capture<'_>) -> Result<Output> {
         let begun = Instant::now();
         let mut command = self.command();
@@ -108,7 +111,8 @@ impl Cmd {
         let mut child = self.spawn(&mut command)?;
         let guard = group::GroupGuard::new(&child);
         if let (Some(mut pipe), Some(input)) = (child.stdin.take(), how.input) {
-            // On a thread of its own: more than a pipe holds is taken only while it is read.
+            // A separate thread writes it, because a pipe accepts more than its buffer only while the command
+            // reads.
             let input = input.to_owned();
             super::thread(move || pipe.write_all(&input)).map_err(|e| cannot_start(self, &e))?;
         }
@@ -121,7 +125,7 @@ impl Cmd {
         };
         let [out, err] = [kept, KeptText::ends()].map(|kept| Arc::new(Mutex::new(Some(kept))));
         let (tell, told) = mpsc::channel();
-        // Nothing is sent by this: whoever reads holds it until it is done.
+        // Nothing is sent on this channel. Each reading thread holds a sender until it is done.
         let (reading, done) = mpsc::channel::<()>();
         let refused = |e| cannot_start(self, &e);
         if let Some(stream) = child.stdout.take() {
@@ -135,10 +139,10 @@ impl Cmd {
         drop(reading);
         let (end, timed_out) = guard.wait(&mut child, how.limit, &tell, told);
         let end = end.map_err(|e| cannot_start(self, &e))?;
-        // Whatever the program left behind in its group would hold the pipes open.
+        // Processes that the program left behind in its group would keep the pipes open.
         drop(guard);
         run.ended.set();
-        // What left the group may hold them all the same.
+        // Processes that left the group may still keep the pipes open.
         let _ = done.recv_timeout(REST);
         let [out, err] = [out, err].map(|kept| lock(&kept).take().unwrap_or_else(KeptText::ends));
         let end = match run.too_much() {
@@ -151,7 +155,7 @@ impl Cmd {
     }
 }
 
-/// Reads a stream on a thread of its own, until it ends, prints too much, or nobody wants to know.
+/// Reads a stream on a separate thread, until it ends, exceeds the limit, or its content is no longer needed.
 fn read(
     stream: impl Read + Send + 'static,
     kept: &SharedOutput,
@@ -166,7 +170,7 @@ fn read(
         loop {
             let length = match stream.read(&mut piece) {
                 Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
-                // A pipe that breaks ends the stream; what came before it still counts.
+                // A broken pipe ends the stream. The output before it is kept.
                 Ok(0) | Err(_) => return,
                 Ok(length) => length,
             };
@@ -177,7 +181,8 @@ fn read(
             run.printed.fetch_add(length as u64, Ordering::AcqRel);
             if run.too_much().is_some() {
                 let _ = tell.send(GroupEvent::TooMuch);
-                // Held until its end: a pipe that breaks would give it last words that are not its own.
+                // The pipe stays open until the command ends. A broken pipe would make the command print an
+                // error that is not its own.
                 while !run.ended.is_set() {
                     std::thread::sleep(Duration::from_millis(5));
                 }
@@ -221,18 +226,18 @@ mod tests {
 
     #[test]
     fn time_limit_ends_the_whole_group() {
-        // The grandchild holds the pipe; without ending the group this would take 60 s.
+        // The grandchild holds the pipe. If the group did not end, this would take 60 s.
         let limit = Duration::from_millis(200);
         let output = sh("sleep 60 & sleep 60").capture(limit).unwrap();
         assert_eq!(output.end, ProcessEnd::TimedOut(limit));
         assert!(output.seconds < 30.0);
     }
 
-    // Where `setsid` is a part of every system.
+    // On Linux, every system has `setsid`.
     #[cfg(target_os = "linux")]
     #[test]
     fn what_left_the_group_with_the_pipe_takes_nothing_away() {
-        // It holds both pipes for longer than anybody waits, and keeps talking in the second case.
+        // It holds both pipes for longer than the reader waits, and continues to print in the second case.
         for rest in ["sleep 20", "timeout 20 yes"] {
             let output = sh(&format!("setsid {rest} & echo out; echo err >&2")).capture(LIMIT).unwrap();
             assert_eq!((output.end, output.errors()), (ProcessEnd::Code(0), "err".into()), "{rest}");

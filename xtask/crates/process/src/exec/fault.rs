@@ -1,9 +1,10 @@
-//! Faults of the machine: what keeps a program from doing its work without being the program's fault. Disks fill up, limits are
-//! reached, folders are mounted so that nothing in them can be started. Whoever judges a program that failed asks here first.
+//! Faults of the machine: reasons for a failure that are not the fault of the failed program. For example, a
+//! disk is full, a limit is reached, or a folder is mounted so that nothing in it can be started. Code that
+//! judges a failed program checks for such a fault first.
 //!
-//! A fault is told from facts where there are any: the system's error number, a signal, an experiment in the folder. A
-//! program that fails because of a call to the system only prints what the C library or its own run-time says of the
-//! error, so that this is looked for in its words, too (`SYSTEM_ERRORS`).
+//! If possible, a fault is detected from facts: the system's error number, a signal, an experiment in the
+//! folder. A program that fails on a system call only prints the message of the C library or of its own
+//! run-time library. Such messages are searched in its output, too (`SYSTEM_ERRORS`).
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,70 +17,72 @@ use xtask_files::human_size;
 
 use super::{Cmd, Output, ProcessEnd};
 
-/// Something that is wrong with the machine, and not with a program that failed.
+/// A fault of the machine, and not of a program that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MachineFault {
-    /// The system refused a call with an error number that says so.
+    /// The system refused a call, with an error number that shows a fault of the machine.
     Refused(&'static SystemError),
     /// Programs in a folder cannot be started, although their modes allow it.
     NotExecutable {
-        /// The folder.
+        /// The folder with these programs.
         folder: PathBuf,
-        /// What the system answers to an attempt.
+        /// The system's answer to an attempt.
         answer: String,
     },
     /// No file can be written into a folder.
     NotWritable {
-        /// The folder.
+        /// The folder that cannot be written.
         folder: PathBuf,
-        /// What the system answers to an attempt.
+        /// The system's answer to an attempt.
         answer: String,
     },
-    /// The file system of a folder has less space than the work may take.
+    /// The file system of a folder has less free space than the work may need.
     LittleSpace {
-        /// The folder.
+        /// The mount point of the file system, or the folder itself.
         folder: PathBuf,
-        /// The space that is left, in bytes.
+        /// The free space in bytes.
         free: u64,
     },
-    /// A limit of this process, which its children inherit, is lower than compilers need.
+    /// A limit of this process, which its children inherit, is lower than the needs of compilers.
     Limited {
-        /// What is limited, in words.
+        /// The limited resource, as text.
         what: &'static str,
-        /// The limit, in words.
+        /// The limit, as text.
         limit: String,
-        /// The command of a shell that raises it.
+        /// The shell command that raises the limit.
         raise: &'static str,
     },
-    /// The program was ended from outside: by the kernel where memory or time ran out, or by a person.
+    /// Another process ended the program: the kernel for lack of memory or time, or a user.
     Ended(&'static EndingSignal),
-    /// The program was still running when its time was over, which depends on what else the machine does.
+    /// The program still ran when its time limit was over. The time depends on the load of the machine.
     TimedOut(Duration),
 }
 
-/// An error of the system that says something of the machine.
+/// A system error that shows a fault of the machine.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SystemError {
     /// The number of the error (`errno`).
     number: i32,
-    /// How programs write it that do not ask the C library: names of errors in Zig, messages of LLVM, gcc and C++.
+    /// The names of the error in programs that do not use the C library's text: error names of Zig, messages
+    /// of LLVM, gcc and C++.
     names: &'static [&'static str],
-    /// What it says of the machine.
+    /// The fault that it shows.
     what: &'static str,
-    /// What helps.
+    /// The remedy, as text for the user.
     help: &'static str,
 }
 
-/// A signal that a program does not send to itself by a mistake in its code.
+/// A signal that does not result from a mistake in the program's own code.
 #[derive(Debug, PartialEq, Eq)]
 pub struct EndingSignal {
     /// The number of the signal.
     number: i32,
-    /// How programs write that a child of theirs was ended by it: gcc and clang by the C library's name of it, rustc by its own.
+    /// The names that programs print if the signal ends a child: gcc and clang print the C library's name,
+    /// rustc its own.
     names: [&'static str; 2],
-    /// What usually sends it.
+    /// The usual cause of the signal.
     what: &'static str,
-    /// What helps.
+    /// The remedy, as text for the user.
     help: &'static str,
 }
 
@@ -88,8 +91,8 @@ const PROCESSES: &str =
     "end some processes, or raise the limit: `ulimit -u`, or the limit of processes of the container";
 const MEMORY: &str = "give it more memory, or run fewer jobs at once: CARGO_BUILD_JOBS=1";
 
-/// Errors of the system that are nobody's mistake but the machine's. `EACCES` is not among them: a compiler that is badly
-/// installed says it, too.
+/// System errors that only the machine can cause. `EACCES` is not among them, because a badly installed
+/// compiler causes it, too.
 #[cfg(unix)]
 const SYSTEM_ERRORS: &[SystemError] = &[
     SystemError {
@@ -110,7 +113,7 @@ const SYSTEM_ERRORS: &[SystemError] = &[
         what: "a file system is read-only",
         help: "mount it so that it can be written, or use another folder: XTASK_CACHE_DIR, CARGO_TARGET_DIR, TMPDIR",
     },
-    // Before the next, whose words are the beginning of these.
+    // This row precedes the next, whose message is the beginning of this one's.
     SystemError {
         number: Errno::NFILE.raw_os_error(),
         names: &["SystemFdQuotaExceeded"],
@@ -167,7 +170,8 @@ const SYSTEM_ERRORS: &[SystemError] = &[
     },
 ];
 
-/// Signals that come from outside. A program that crashes by itself ends with another one, and will crash again.
+/// Signals that other processes send. A program that crashes by itself ends with another signal, and will
+/// crash again.
 #[cfg(unix)]
 const ENDING_SIGNALS: &[EndingSignal] = &[
     EndingSignal {
@@ -227,25 +231,25 @@ const ENDING_SIGNALS: &[EndingSignal] = &[];
 
 const ENDED: &str = "a program was ended by somebody";
 
-/// A folder that work needs, and what it needs there.
+/// A folder that the work needs, and the requirements for it.
 #[derive(Debug, Clone, Copy)]
 pub struct NeededFolder<'a> {
     /// The path of the folder.
     pub path: &'a Path,
-    /// How much the work may write there, in bytes.
+    /// The number of bytes that the work may write there.
     pub space: u64,
-    /// Whether programs in it are started.
+    /// Whether programs in the folder are started.
     pub starts: bool,
 }
 
 impl MachineFault {
-    /// The fault that an error of the system stands for, by its number.
+    /// Returns the fault for the number of a system error.
     pub fn of_number(number: Option<i32>) -> Option<Self> {
         SYSTEM_ERRORS.iter().find(|error| Some(error.number) == number).map(Self::Refused)
     }
 
-    /// The fault that kept a program from being started. That a file may not be started, although its mode says that it can be
-    /// executed, is none of its own: a mount option or a policy forbids it.
+    /// Returns the fault that prevented the start of a program. If the mode of the file allows execution but
+    /// the system denies it, the file is not at fault: a mount option or a policy forbids it.
     pub fn of_start(program: &Path, error: &Error) -> Option<Self> {
         Self::of_number(error.os).or_else(|| {
             let denied = std::io::Error::from_raw_os_error(error.os?);
@@ -259,7 +263,7 @@ impl MachineFault {
         })
     }
 
-    /// The fault that ended a program, by how it ended and by its words.
+    /// Returns the fault that ended a program, from its end and its output.
     pub fn of_output(output: &Output) -> Option<Self> {
         match output.end {
             ProcessEnd::TimedOut(limit) => return Some(Self::TimedOut(limit)),
@@ -273,7 +277,7 @@ impl MachineFault {
         [output.errors(), output.text()].iter().find_map(|words| Self::of_words(words))
     }
 
-    /// The fault that a program names, which failed by it.
+    /// Returns the fault that the output of a failed program names.
     pub fn of_words(words: &str) -> Option<Self> {
         let names = |names: &[&str]| names.iter().any(|name| has_word(words, name));
         let error = SYSTEM_ERRORS.iter().find(|error| words.contains(&*error.text()) || names(error.names));
@@ -281,18 +285,19 @@ impl MachineFault {
         error.map(Self::Refused).or_else(|| signal().map(Self::Ended))
     }
 
-    /// Looks for a fault that holds now, by experiments that leave nothing behind: in folders, and with the limits of this
-    /// process. For after a failure, since this costs some milliseconds.
+    /// Searches for a fault that exists now, by experiments that leave nothing behind: in folders, and with
+    /// the limits of this process. It takes some milliseconds, so it is meant for use after a failure.
     pub fn present(folders: &[NeededFolder<'_>]) -> Option<Self> {
         Self::in_folders(folders).or_else(of_limits)
     }
 
-    /// As [`MachineFault::present`], for the folders alone.
+    /// Works as [`MachineFault::present`], but checks only the folders.
     pub fn in_folders(folders: &[NeededFolder<'_>]) -> Option<Self> {
         folders.iter().find_map(Self::of_folder)
     }
 
-    /// Names the file system that has no space, where that is the fault and where it is one of these.
+    /// Adds the name of the full file system to a fault about lack of space, if one of these folders is on
+    /// it.
     #[must_use]
     pub fn placed(self, folders: &[NeededFolder<'_>]) -> Self {
         let of_space = match &self {
@@ -311,7 +316,8 @@ impl MachineFault {
                 answer: "there is no such folder".into(),
             });
         }
-        // A script: what forbids to start the programs of a folder forbids to start this one.
+        // The experiment is a script: everything that forbids starting programs in the folder forbids
+        // starting it, too.
         let name = format!(".start-{}-{:?}", std::process::id(), std::thread::current().id());
         let trial = TrialFile(path.join(name));
         let written = xtask_files::place(&trial.0, |staged| {
@@ -335,7 +341,7 @@ impl MachineFault {
         Some(Self::LittleSpace { folder: file_system(path), free })
     }
 
-    /// What helps.
+    /// Returns the remedy, as text for the user.
     pub fn help(&self) -> String {
         match self {
             Self::Refused(error) => error.help.to_owned(),
@@ -376,7 +382,7 @@ impl fmt::Display for MachineFault {
 }
 
 impl SystemError {
-    /// What the C library and Rust's std say of it, in the C locale.
+    /// Returns the message of the C library and of Rust's std for the error, in the C locale.
     fn text(&self) -> String {
         let text = std::io::Error::from_raw_os_error(self.number).to_string();
         text.split(" (os error ").next().unwrap_or_default().to_owned()
@@ -392,7 +398,7 @@ impl Drop for TrialFile {
     }
 }
 
-/// Whether the mode of a file says that somebody may execute it.
+/// Whether the mode of a file allows anyone to execute it.
 fn is_executable(program: &Path) -> bool {
     #[cfg(unix)]
     let executable = std::fs::metadata(program)
@@ -402,15 +408,15 @@ fn is_executable(program: &Path) -> bool {
     executable
 }
 
-/// How long starting a script of one line may take.
+/// The time limit for starting a script of one line.
 const START: Duration = Duration::from_secs(60);
 
 const OTHER_FOLDER: &str = "use another folder: XTASK_CACHE_DIR, CARGO_TARGET_DIR, TMPDIR";
 
-/// How many threads and files compilers have at once, at the least.
+/// The number of threads and files that compilers need at the same time, at least.
 const AT_ONCE: usize = 32;
 
-/// A fault of what this process may use, and with it its children.
+/// Returns a fault in the limits of this process, which its children inherit.
 fn of_limits() -> Option<MachineFault> {
     of_threads().or_else(of_files).or_else(of_resources)
 }
@@ -442,7 +448,8 @@ fn of_files() -> Option<MachineFault> {
     MachineFault::of_number(opened.err()?.raw_os_error())
 }
 
-/// Limits below which compilers fail in ways of their own: they crash, or are ended by a signal.
+/// Returns a limit that is so low that compilers fail without a clear message: they crash, or a signal ends
+/// them.
 #[cfg(unix)]
 fn of_resources() -> Option<MachineFault> {
     use rustix::process::{Resource, getrlimit};
@@ -469,11 +476,12 @@ fn of_resources() -> Option<MachineFault> {
     None
 }
 
-/// The space that this user can still fill on the file system of a folder, in bytes; none where nobody says.
+/// Returns the number of bytes that this user can still write on the file system of a folder, or none if it
+/// is not known.
 #[cfg(unix)]
 fn free(folder: &Path) -> Option<u64> {
     let stat = rustix::fs::statvfs(folder).ok()?;
-    // Some file systems count no blocks.
+    // Some file systems report no block count.
     (stat.f_blocks > 0).then(|| stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
@@ -482,7 +490,7 @@ fn free(_: &Path) -> Option<u64> {
     None
 }
 
-/// The folder that the file system of a folder is mounted on; the folder itself where that is the system's own.
+/// Returns the mount point of a folder's file system, or the folder itself if it is on the root file system.
 #[cfg(unix)]
 fn file_system(folder: &Path) -> PathBuf {
     use std::os::unix::fs::MetadataExt as _;
@@ -497,7 +505,7 @@ fn file_system(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-/// Whether a file system is mounted so that no program in it is started.
+/// Whether a file system is mounted with an option that forbids starting programs.
 fn forbids_programs(folder: &Path) -> bool {
     #[cfg(unix)]
     let noexec = rustix::fs::statvfs(folder)
@@ -507,7 +515,7 @@ fn forbids_programs(folder: &Path) -> bool {
     noexec
 }
 
-/// Whether a text has a word, and not as a part of a longer one.
+/// Whether a text contains a word, and not only as a part of a longer word.
 fn has_word(text: &str, word: &str) -> bool {
     let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(word)
@@ -527,7 +535,7 @@ mod tests {
         for error in SYSTEM_ERRORS {
             let fault = Some(MachineFault::Refused(error));
             assert_eq!(MachineFault::of_number(Some(error.number)), fault);
-            // As Rust programs say it, as C programs do, and by the names of others.
+            // The messages of Rust programs, of C programs, and those with other names.
             let real = std::io::Error::from_raw_os_error(error.number).to_string();
             let words = [
                 format!("thread panicked: {real}"),
@@ -549,11 +557,11 @@ mod tests {
     fn a_program_that_was_ended_is_told_from_one_that_crashed() {
         for signal in ENDING_SIGNALS {
             let fault = Some(MachineFault::Ended(signal));
-            // Where this test runs in the background of a shell, its children ignore some of them.
+            // If this test runs in the background of a shell, its children ignore some of the signals.
             let number = signal.number;
             let killed = format!("exec env --default-signal sh -c 'kill -{number} $$'");
             assert_eq!(sh(&killed), fault, "{number}");
-            // What a driver and rustc say of a child of theirs.
+            // The messages of a driver and of rustc about a child.
             let said = format!("gcc: fatal error: {} signal terminated program cc1", signal.names[0]);
             assert_eq!(MachineFault::of_words(&said), fault);
             let said = format!("linking with `cc` failed: signal: {} ({})", signal.number, signal.names[1]);

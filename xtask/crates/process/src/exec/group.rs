@@ -1,5 +1,5 @@
-//! Process groups: a probe or a smoke run that hangs is ended with everything it started, and so is everything in
-//! flight when this program itself is interrupted.
+//! Process groups. A probe or a smoke run that hangs is ended with all processes that it started. If this
+//! program is interrupted, all running groups are ended.
 
 use std::collections::BTreeSet;
 use std::process::{Child, Command, ExitStatus};
@@ -7,10 +7,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// The groups that run now, so that an interrupt can end them. Not decision state: nothing but clean-up reads it.
+/// The running groups, so that an interrupt can end them. Only clean-up reads this; no decision depends on
+/// it.
 static RUNNING: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 
-/// Makes the command the leader of a process group of its own.
+/// Makes the command the leader of a new process group.
 pub(super) fn own(command: &mut Command) {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
@@ -18,16 +19,16 @@ pub(super) fn own(command: &mut Command) {
     let _ = command;
 }
 
-/// What whoever watches a group is told.
+/// The events that are sent to the thread that watches a group.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum GroupEvent {
-    /// Its leader has ended.
+    /// The leader of the group has ended.
     Ended,
-    /// It printed more than it may.
+    /// The group printed more than its limit.
     TooMuch,
 }
 
-/// A running group; dropping it ends what is left of the group.
+/// A running group. Dropping it ends the remaining processes of the group.
 pub(super) struct GroupGuard {
     id: u32,
 }
@@ -38,8 +39,8 @@ impl GroupGuard {
         Self { id: child.id() }
     }
 
-    /// Waits for the child; ends its group once `limit` is over, and says whether that happened, or once it printed too
-    /// much. `tell` is the sender of `told`.
+    /// Waits for the child, and ends its group if `limit` is over or it printed too much. The second result
+    /// says whether the time limit was over. `tell` is the sender of `told`.
     pub(super) fn wait(
         &self,
         child: &mut Child,
@@ -78,9 +79,9 @@ impl Drop for GroupGuard {
     }
 }
 
-/// Ends every group in flight when SIGINT, SIGTERM or SIGHUP arrives, undoes what was promised to be undone ([`super::Undo`]),
-/// and ends this process with 128 + the signal's number.
-/// Called once by `main`.
+/// Installs the handler for SIGINT, SIGTERM and SIGHUP. It ends every running group, runs the commands that
+/// [`super::Undo`] has registered, and ends this process with 128 plus the signal's number. `main` calls it
+/// once.
 pub fn end_groups_on_signals() {
     #[cfg(unix)]
     {
@@ -90,8 +91,8 @@ pub fn end_groups_on_signals() {
         let wait = move || {
             let signals = handed.recv();
             if let Some(signal) = signals.ok().and_then(|mut signals| signals.forever().next()) {
-                // Kept until the end: whoever waits for one of these groups waits for this too, and does not take its
-                // end for a failed build and go on to report it.
+                // The lock is held until the process ends. A thread that waits for one of these groups also
+                // waits for the lock. So it does not report the end of its group as a failed build.
                 let groups = running();
                 for id in groups.iter() {
                     kill(*id);
@@ -100,7 +101,7 @@ pub fn end_groups_on_signals() {
                 std::process::exit(128 + signal);
             }
         };
-        // The thread first: without one, the signals keep what they do by themselves.
+        // The thread is started first. Without it, the signals keep their default action.
         if super::thread(wait).is_ok()
             && let Ok(signals) = Signals::new([SIGINT, SIGTERM, SIGHUP])
         {
@@ -116,7 +117,7 @@ fn running() -> std::sync::MutexGuard<'static, BTreeSet<u32>> {
 fn kill(id: u32) {
     #[cfg(unix)]
     if let Some(pid) = i32::try_from(id).ok().and_then(rustix::process::Pid::from_raw) {
-        // An empty group answers ESRCH, which is what we want.
+        // For an empty group the system returns ESRCH, which can be ignored.
         let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
     }
     #[cfg(not(unix))]

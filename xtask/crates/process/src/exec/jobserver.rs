@@ -1,19 +1,21 @@
-//! The jobserver of a `make` that started this program, by the descriptors or the named pipe that `MAKEFLAGS` names. The
-//! variable outlives the jobserver: in a recipe that `make` does not take for a recursive call the descriptors are closed, and
-//! another file may have got their numbers since. Cargo and others would read tokens out of that file and write them into it.
+//! Checks the jobserver that `make` passes on to this program, by the descriptors or the named pipe in
+//! `MAKEFLAGS`. The variable may outlive the jobserver. If `make` does not recognize a recipe line as a
+//! recursive call, it closes the descriptors, and another file may get their numbers. Cargo and other
+//! programs would then read tokens from that file and write tokens into it.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::sync::OnceLock;
 
-/// The variables that name a jobserver: to everybody, and to what Cargo starts.
+/// The variables that name a jobserver: for all programs, and for the programs that Cargo starts.
 const VARIABLES: [&str; 3] = ["MAKEFLAGS", "MFLAGS", "CARGO_MAKEFLAGS"];
 
 /// The options that name it: since GNU make 4.2, and before.
 const OPTIONS: [&str; 2] = ["--jobserver-auth=", "--jobserver-fds="];
 
-/// The variables of this process that name something else than a jobserver, without that name, for what it starts. `main` asks
-/// first, before this process opens files that could have these numbers.
+/// Returns corrected values for the variables of this process that name a false jobserver. Started programs
+/// get these values. `main` calls this first, before this process opens files that could get the descriptors'
+/// numbers.
 pub fn look_at_jobserver() -> &'static [(&'static str, OsString)] {
     static MENDED: OnceLock<Vec<(&str, OsString)>> = OnceLock::new();
     MENDED.get_or_init(|| {
@@ -24,7 +26,7 @@ pub fn look_at_jobserver() -> &'static [(&'static str, OsString)] {
     })
 }
 
-/// The flags without the words that name a jobserver which is none; nothing where there are no such words.
+/// Returns the flags without the words that name a false jobserver, or none if there are no such words.
 fn without_false(flags: &OsStr, is_jobserver: impl Fn(&str) -> bool) -> Option<OsString> {
     let flags = flags.to_str()?;
     let is_false = |word: &&str| {
@@ -35,7 +37,7 @@ fn without_false(flags: &OsStr, is_jobserver: impl Fn(&str) -> bool) -> Option<O
     }
     let rest: Vec<&str> = flags.split(' ').filter(|word| !is_false(word)).collect();
     let has_true = rest.iter().any(|word| OPTIONS.iter().any(|option| word.starts_with(option)));
-    // `-j` alone would let a make below start everything at once.
+    // A remaining `-j` without a number would let a nested make start all jobs at once.
     let is_jobs = |word: &str| word.strip_prefix("-j").is_some_and(|n| n.bytes().all(|b| b.is_ascii_digit()));
     let rest: Vec<&str> = rest.into_iter().filter(|word| has_true || !is_jobs(word)).collect();
     Some(rest.join(" ").into())
@@ -46,7 +48,7 @@ fn without_false(flags: &OsStr, is_jobserver: impl Fn(&str) -> bool) -> Option<O
 fn is_jobserver(way: &str) -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     if let Some(path) = way.strip_prefix("fifo:") {
-        // Not opened: that waits. Whoever made it removes it at its end.
+        // It is not opened, because that may block. make removes the pipe when it ends.
         return std::fs::metadata(Path::new(path)).is_ok_and(|meta| meta.file_type().is_fifo());
     }
     let ends = way.split_once(',').and_then(|(read, write)| Some((read.parse().ok()?, write.parse().ok()?)));
@@ -55,18 +57,18 @@ fn is_jobserver(way: &str) -> bool {
 
 #[cfg(not(unix))]
 fn is_jobserver(_: &str) -> bool {
-    // A named semaphore, which is there or is not.
+    // On Windows it is a named semaphore, which is not checked.
     true
 }
 
-/// Whether two descriptors of this process are the ends of one pipe, for reading and for writing.
+/// Whether two descriptors of this process are the reading and the writing end of one pipe.
 #[cfg(unix)]
 fn is_one_pipe(read: u32, write: u32) -> bool {
     use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
     let end = |number: u32, allowed: u32| {
         let path = format!("/dev/fd/{number}");
         let meta = std::fs::metadata(&path).ok().filter(|meta| meta.file_type().is_fifo())?;
-        // Linux says by the mode of the link what the descriptor is open for.
+        // On Linux, the mode of the link shows whether the descriptor is open for reading or writing.
         let link = std::fs::symlink_metadata(&path).ok()?;
         let usable = !link.is_symlink() || link.mode() & allowed != 0;
         usable.then(|| (meta.dev(), meta.ino()))

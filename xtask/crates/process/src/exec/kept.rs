@@ -1,48 +1,50 @@
-//! What is kept of what a program prints: its beginning and its end, so that one that prints without end takes no memory.
+//! The kept part of a program's output: the beginning and the end. So a program that prints without end does
+//! not fill the memory.
 
 use xtask_files::human_size;
 
-/// How much is kept of the beginning, and how much of the end, in bytes. Nobody reads more of what a tool says.
+/// The number of bytes that are kept of the beginning, and of the end. This is enough for the messages of any
+/// tool.
 const END: usize = 1 << 20;
 
-/// A text as far as it is kept.
+/// The kept part of a text.
 #[derive(Debug)]
 pub struct KeptText {
     head: Vec<u8>,
-    /// At most twice as much as is kept in the end.
+    /// At most twice the size that is finally kept.
     tail: Vec<u8>,
     most: usize,
     total: u64,
     wanted: Option<SoughtText>,
 }
 
-/// A text that is looked for in all that comes by.
+/// A text that is searched in all of the output.
 #[derive(Debug)]
 struct SoughtText {
     text: String,
-    /// The last bytes that came, with which it may begin.
+    /// The last bytes of the output, which may contain the beginning of the text.
     seam: Vec<u8>,
     found: bool,
 }
 
 impl KeptText {
-    /// The beginning and the end, 1 MiB of each.
+    /// Keeps the beginning and the end, 1 MiB of each.
     pub fn ends() -> Self {
         Self { head: Vec::new(), tail: Vec::new(), most: END, total: 0, wanted: None }
     }
 
-    /// All of it, for documents.
+    /// Keeps everything, for documents.
     pub(super) fn whole() -> Self {
         Self { most: usize::MAX, ..Self::ends() }
     }
 
-    /// Also looks for this text, in what is left out, too.
+    /// Also searches this text, including the parts that are not kept.
     pub(super) fn finding(self, text: &str) -> Self {
         let wanted = SoughtText { text: text.to_owned(), seam: Vec::new(), found: text.is_empty() };
         Self { wanted: Some(wanted), ..self }
     }
 
-    /// Takes what comes next.
+    /// Adds the next bytes.
     pub fn push(&mut self, bytes: &[u8]) {
         self.total += bytes.len() as u64;
         if let Some(wanted) = &mut self.wanted {
@@ -50,19 +52,19 @@ impl KeptText {
         }
         let (head, rest) = bytes.split_at(bytes.len().min(self.most - self.head.len()));
         self.head.extend_from_slice(head);
-        // A piece may be longer than all that is kept.
+        // One piece may be longer than everything that is kept.
         self.tail.extend_from_slice(&rest[rest.len().saturating_sub(END)..]);
         if self.tail.len() > 2 * END {
             self.tail.drain(..self.tail.len() - END);
         }
     }
 
-    /// Whether what was looked for came by; not where nothing was.
+    /// Whether the searched text was found. Always false if no text is searched.
     pub(super) fn found(&self) -> bool {
         self.wanted.as_ref().is_some_and(|wanted| wanted.found)
     }
 
-    /// What is kept. Where something is left out, a line says how much.
+    /// Returns the kept bytes. If something was omitted, a line says how much.
     pub fn bytes(self) -> Vec<u8> {
         let tail = &self.tail[self.tail.len().saturating_sub(END)..];
         let left_out = self.total - (self.head.len() + tail.len()) as u64;

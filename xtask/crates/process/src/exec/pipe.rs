@@ -1,15 +1,15 @@
-//! The stream of a command, which ends with the command: a process that left its group may hold the pipe for as long as it
-//! likes.
+//! A stream of a command that ends together with the command. Without this, a process that left the group
+//! could keep the pipe open without limit.
 
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// A pipe that is silent for so long after the end holds nothing more of the command.
+/// If the pipe is silent for this long after the end, it holds no more output of the command.
 #[cfg(unix)]
 const SILENCE: rustix::event::Timespec = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
-/// Whether the command has ended, and its group with it.
+/// Whether the command and its group have ended.
 #[derive(Debug, Clone, Default)]
 pub(super) struct PipeEnd(Arc<AtomicBool>);
 
@@ -23,7 +23,7 @@ impl PipeEnd {
     }
 }
 
-/// One of its streams.
+/// One output stream of the command.
 pub(super) struct Pipe<S> {
     pub(super) stream: S,
     pub(super) ended: PipeEnd,
@@ -34,12 +34,12 @@ impl<S: Read + std::os::fd::AsFd> Read for Pipe<S> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         use rustix::event::{PollFd, PollFlags, poll};
         loop {
-            // First, so that the pipe is looked at once more after the end.
+            // This is read first, so that the pipe is polled once more after the end.
             let ended = self.ended.is_set();
             match poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], Some(&SILENCE)) {
                 Ok(0) if ended => return Ok(0),
                 Ok(0) | Err(rustix::io::Errno::INTR) => {}
-                // What is wrong, reading tells.
+                // If something is wrong, reading reports the error.
                 Ok(_) | Err(_) => return self.stream.read(bytes),
             }
         }

@@ -1,31 +1,32 @@
-//! The processes below one, as Linux describes them (proc(5): `task/<tid>/children`, `stat`, `cmdline`). On other systems,
-//! and where the kernel has no such files, there are none.
+//! The processes below a process, as Linux describes them (proc(5): `task/<tid>/children`, `stat`,
+//! `cmdline`). On other systems, and with a kernel without these files, the lists are empty.
 
 use std::fs::{self, File};
 use std::io::Read;
 use std::time::Duration;
 
-/// Trees deeper than this are no build's.
+/// The maximum depth of a process tree. A build has no deeper one.
 pub const DEPTH_MAX: usize = 32;
 
-/// How much of a command line is read, in bytes. Linux allows no longer argument; linkers get many short ones.
+/// The number of bytes of a command line that are read. This is Linux's limit for one argument; linkers get
+/// many short ones.
 const LINE_MAX: u64 = 128 << 10;
 
-/// A process that runs.
+/// A running process, with its parent and its command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Process {
     /// The ID of the process.
     pub id: u32,
-    /// The number of the process that started it.
+    /// The ID of the process that started it.
     pub parent: u32,
-    /// How long ago it was started. A process that became another program keeps its start.
+    /// The time since its start. A process that was replaced by another program keeps its start time.
     pub age: Duration,
     /// The command line, the program first.
     pub words: Vec<String>,
 }
 
-/// All processes below the one with this number, each after the one that started it. Those that have ended, and those whose
-/// command line this user may not read, are left out with what is below them.
+/// Returns all processes below the one with this ID, each after its parent. Ended processes, and those whose
+/// command line this user may not read, are left out together with their descendants.
 pub fn below(id: u32) -> Vec<Process> {
     let mut found = Vec::new();
     if let Some(uptime) = uptime() {
@@ -46,7 +47,8 @@ fn add(parent: u32, depth: usize, uptime: Duration, found: &mut Vec<Process>) {
     }
 }
 
-/// The processes that any thread of a process started; none where the system does not tell, or the process is gone.
+/// Returns the processes that the threads of a process started. Returns none if the system does not provide
+/// them, or if the process has ended.
 pub fn children(id: u32) -> Option<Vec<u32>> {
     let mut all = Vec::new();
     for task in fs::read_dir(format!("/proc/{id}/task")).ok()?.flatten() {
@@ -56,7 +58,7 @@ pub fn children(id: u32) -> Option<Vec<u32>> {
     Some(all)
 }
 
-/// The command line of a process; none where it has ended.
+/// Returns the command line of a process, or none if it has ended.
 fn words(id: u32) -> Option<Vec<String>> {
     let mut bytes = Vec::new();
     File::open(format!("/proc/{id}/cmdline")).ok()?.take(LINE_MAX).read_to_end(&mut bytes).ok()?;
@@ -65,20 +67,21 @@ fn words(id: u32) -> Option<Vec<String>> {
     (!bytes.is_empty()).then(|| words.collect())
 }
 
-/// When a process was started, counted from the start of the machine.
+/// Returns the start time of a process, counted from the start of the machine.
 fn start(id: u32) -> Option<Duration> {
     ticks(&fs::read_to_string(format!("/proc/{id}/stat")).ok()?).map(|ticks| {
-        // Linux counts in hundredths of a second on every architecture that Rust builds programs on.
+        // Linux counts in hundredths of a second on every architecture on which Rust builds programs.
         Duration::from_millis(ticks.saturating_mul(10))
     })
 }
 
-/// The start time in a line of `stat`: field 22. The second one, the name in brackets, may hold anything.
+/// Returns the start time in a line of `stat`: field 22. Field 2, the name in parentheses, may contain any
+/// character.
 fn ticks(stat: &str) -> Option<u64> {
     stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }
 
-/// How long the machine has been running.
+/// Returns the time since the start of the machine.
 fn uptime() -> Option<Duration> {
     let text = fs::read_to_string("/proc/uptime").ok()?;
     let seconds: f64 = text.split_ascii_whitespace().next()?.parse().ok()?;
@@ -105,7 +108,7 @@ mod tests {
         let (_, _) = cmd
             .lines(|_, _| {
                 std::thread::sleep(Duration::from_millis(300));
-                // Other tests of this program have processes of their own.
+                // Other tests of this program have their own processes.
                 let all = below(std::process::id());
                 let sleep = all.iter().find(|p| p.words == ["sleep", "30"]).cloned();
                 let shell = sleep.as_ref().and_then(|s| all.iter().find(|p| p.id == s.parent)).cloned();

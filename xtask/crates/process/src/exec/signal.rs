@@ -1,12 +1,12 @@
-//! The names of signals, for messages: a number says little to whoever reads it.
+//! The names of signals, for messages: readers do not know the numbers.
 
 #[cfg(unix)]
 use rustix::process::Signal;
 
-/// What a shell, an engine or an emulator adds to the number of the signal that ended a program, to make an exit code of it.
+/// The number that a shell, an engine or an emulator adds to a signal's number to form the exit code.
 const BASE: i32 = 128;
 
-/// The signals that end a program unless it says otherwise.
+/// The signals that end a program by default.
 #[cfg(unix)]
 const NAMES: [(Signal, &str); 19] = [
     (Signal::HUP, "SIGHUP"),
@@ -30,7 +30,7 @@ const NAMES: [(Signal, &str); 19] = [
     (Signal::SYS, "SIGSYS"),
 ];
 
-/// The name of a signal by its number; none for one that is not known here.
+/// Returns the name of a signal, or none if the number is not known here.
 pub fn signal_name(number: i32) -> Option<&'static str> {
     #[cfg(unix)]
     let name = NAMES.iter().find(|(signal, _)| signal.as_raw() == number).map(|(_, name)| *name);
@@ -39,17 +39,19 @@ pub fn signal_name(number: i32) -> Option<&'static str> {
     name
 }
 
-/// The signal that an exit code stands for where what ran the program reports signals so: 139 is 11, SIGSEGV.
+/// Returns the signal behind an exit code, for a shell or engine that reports signals in this way: 139 is 11,
+/// SIGSEGV.
 pub fn signal_of_code(code: i32) -> Option<&'static str> {
     number_of_code(code).and_then(signal_name)
 }
 
-/// The number of the signal that an exit code stands for, as in [`signal_of_code`].
+/// Returns the number of the signal behind an exit code, as in [`signal_of_code`].
 pub fn number_of_code(code: i32) -> Option<i32> {
     code.checked_sub(BASE).filter(|number| signal_name(*number).is_some())
 }
 
-/// Whether a signal says that the program used memory which it does not have, as where a stack is too small.
+/// Whether a signal shows an access to memory that the program does not have, for example after a stack
+/// overflow.
 pub fn is_bad_access(number: i32) -> bool {
     matches!(signal_name(number), Some("SIGSEGV" | "SIGBUS"))
 }

@@ -1,19 +1,19 @@
-//! What has to be undone outside this process, also when it is interrupted: a container that runs, an image that was
-//! loaded for a moment.
+//! Actions outside of this process that must be undone even if it is interrupted: stopping a container,
+//! removing an image that was loaded for a short time.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Cmd;
 
-/// The commands to run when this program ends early, in the order in which they were promised. Not decision state:
-/// nothing but clean-up reads it.
+/// The commands to run if this program ends early, in the order of their registration. Only clean-up reads
+/// this; no decision depends on it.
 static PROMISED: Mutex<Vec<(u64, Cmd)>> = Mutex::new(Vec::new());
 
-/// How long one of them may take; whoever pressed Ctrl-C waits for it.
+/// The time limit of one command. After Ctrl-C, the user waits for it.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// A command that is run when this is dropped, and when this program is interrupted before.
+/// A command that runs when this value is dropped, or when this program is interrupted before.
 #[derive(Debug)]
 pub struct Undo {
     id: u64,
@@ -22,7 +22,7 @@ pub struct Undo {
 }
 
 impl Undo {
-    /// Promises the command; to be called before what it undoes is done.
+    /// Registers the command. Call this before the action that the command undoes.
     pub fn with(cmd: Cmd) -> Self {
         let mut promised = promised();
         let id = promised.last().map_or(0, |(id, _)| id + 1);
@@ -30,7 +30,7 @@ impl Undo {
         Self { id, cmd, wanted: true }
     }
 
-    /// There is nothing left to undo.
+    /// Cancels the command, because there is nothing left to undo.
     pub fn forget(mut self) {
         self.wanted = false;
     }
@@ -39,14 +39,15 @@ impl Undo {
 impl Drop for Undo {
     fn drop(&mut self) {
         if self.wanted {
-            // Clean-up that fails has nobody to tell: what the run found stands.
+            // An error of the clean-up is ignored: it does not change the result of the run.
             let _ = self.cmd.capture(LIMIT);
         }
         promised().retain(|(id, _)| *id != self.id);
     }
 }
 
-/// Runs all that was promised, the last first. For the end of an interrupted process: what is running is ended already.
+/// Runs all registered commands, the last one first. It is called at the end of an interrupted process, when
+/// all groups have ended.
 pub(super) fn all() {
     let mut promised = promised();
     while let Some((_, cmd)) = promised.pop() {
@@ -54,7 +55,7 @@ pub(super) fn all() {
     }
 }
 
-/// Without [`Cmd::capture`], which waits for a lock that the end of the process holds.
+/// Runs one command without [`Cmd::capture`], which would wait for a lock that the ending process holds.
 fn run(cmd: &Cmd) {
     use std::process::Stdio;
     let mut command = cmd.command();

@@ -1,14 +1,14 @@
-//! Variables that hold paths, resolved where this program was started. Cargo takes a relative one from the folder that it is
-//! started in itself, and it is started in the folder of the workspace.
+//! Variables with relative paths, resolved in the folder in which this program was started. Cargo resolves
+//! them in its own working folder, and this program starts Cargo in the workspace's folder.
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
 
-/// Variables that name a folder.
+/// The variables that contain the path of a folder.
 const FOLDERS: [&str; 4] = ["CARGO_BUILD_TARGET_DIR", "CARGO_HOME", "CARGO_TARGET_DIR", "RUSTUP_HOME"];
 
-/// Variables that name a program: by a path, or by a name on PATH, which stays as it is.
+/// The variables that contain a program: a path, or a name on PATH, which is left unchanged.
 const PROGRAMS: [&str; 9] = [
     "CARGO",
     "CARGO_BUILD_RUSTC",
@@ -21,7 +21,7 @@ const PROGRAMS: [&str; 9] = [
     "RUSTDOC",
 ];
 
-/// The variables among these that mean something else in another folder than `dir`, with values that mean the same everywhere.
+/// Returns the variables that would mean another path in a folder other than `dir`, with absolute values.
 pub(super) fn resolved(vars: &BTreeMap<OsString, OsString>, dir: &Path) -> BTreeMap<OsString, OsString> {
     let changed = |(key, value): (&OsString, &OsString)| {
         let new = value_of(key.to_str()?, value, dir)?;
@@ -36,7 +36,7 @@ fn value_of(key: &str, value: &OsStr, dir: &Path) -> Option<OsString> {
     match key {
         "PATH" => {
             let dirs = std::env::split_paths(value);
-            // An empty part is the folder that a program is started in.
+            // An empty part means the folder in which a program is started.
             let all: Vec<PathBuf> =
                 dirs.map(|part| if part.is_absolute() { part } else { dir.join(part) }).collect();
             std::env::join_paths(all).ok().filter(|_| !value.is_empty())
@@ -44,7 +44,7 @@ fn value_of(key: &str, value: &OsStr, dir: &Path) -> Option<OsString> {
         _ if value.is_empty() => None,
         _ if FOLDERS.contains(&key) => Some(normal(&dir.join(value)).into_os_string()),
         _ if PROGRAMS.contains(&key) || of_target() => {
-            // A runner may have arguments behind it.
+            // Arguments may follow the program of a runner.
             let program = value.to_str()?.split(' ').next()?;
             program.contains('/').then(|| dir.join(value).into_os_string())
         }
@@ -52,7 +52,8 @@ fn value_of(key: &str, value: &OsStr, dir: &Path) -> Option<OsString> {
     }
 }
 
-/// A path without `.` and `..`, by its text: links are not followed, as Cargo does not follow them in its own home.
+/// Returns a path without `.` and `..`, by its text only. Links are not followed, as in Cargo's own home
+/// folder.
 fn normal(path: &Path) -> PathBuf {
     let mut normal = PathBuf::new();
     for part in path.components() {

@@ -1,4 +1,4 @@
-//! The text that says what goes on, the same for everything that takes a while:
+//! The text about work in progress, with the same parts for everything that takes some time:
 //! `native for 4 targets · 1 min 12 s · 66 of 141 units · C: sqlite3.c of libsqlite3-sys (48 s), rustc: tokio (3 s)`.
 
 use std::collections::BTreeMap;
@@ -8,23 +8,23 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use xtask_files::{counted, escape, human_seconds};
 
-/// How many of the things that run side by side are named.
+/// The maximum number of parallel activities that are named.
 const NAMED: usize = 3;
 
-/// What stands between the parts of a line.
+/// The separator between the parts of a line.
 const DOT: &str = " · ";
 
-/// What goes on at a moment.
+/// The state of some work at one moment.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Moment {
-    /// How far it is: `66 of 141 units`. Empty where that is not known.
+    /// The progress, such as `66 of 141 units`. Empty if it is not known.
     pub far: String,
-    /// What runs now, and for how long.
+    /// The running activities, each with its duration.
     pub now: Vec<(String, Duration)>,
 }
 
-/// How far something is that has parts of one name: `66 of 141 units`, or `66 units done` where nobody knows how many
-/// there are.
+/// Returns the progress of work with equal parts: `66 of 141 units`, or `66 units done` if the total is not
+/// known.
 pub fn far(done: u64, of: Option<u64>, name: &str) -> String {
     match of.filter(|of| *of >= done) {
         Some(of) => format!("{done} of {}", counted(of, name)),
@@ -32,15 +32,15 @@ pub fn far(done: u64, of: Option<u64>, name: &str) -> String {
     }
 }
 
-/// What follows the title: time, how far it is, and what runs, as far as it is known.
+/// Returns the text after the title: the time, the progress and the running activities, if they are known.
 pub(super) fn rest(elapsed: Duration, moment: &Moment) -> String {
     let now = running(&moment.now);
     let parts = [human(elapsed), plain(&moment.far), plain(&now)];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(DOT)
 }
 
-/// A line of this many columns at most: of a title that takes more than half of them the beginning, and what then fits of
-/// the rest, which ends with what matters least.
+/// Returns a line with at most this number of columns. A title that takes more than half of them is cut off.
+/// Then the rest is cut off; its end is the least important part.
 pub(super) fn fit(title: &str, rest: &str, columns: usize) -> String {
     let title = plain(title);
     let line = format!("{title}{DOT}{rest}");
@@ -50,13 +50,13 @@ pub(super) fn fit(title: &str, rest: &str, columns: usize) -> String {
     cut(&format!("{}{DOT}{rest}", cut(&title, columns / 2)), columns)
 }
 
-/// A line of any length.
+/// Returns a line of any length.
 pub(super) fn whole(title: &str, rest: &str) -> String {
     format!("{}{DOT}{rest}", plain(title))
 }
 
-/// What runs, the longest first. Of what runs several times with one name (a file that is compiled for each target) the
-/// oldest counts.
+/// Returns the running activities, the longest first. Activities with the same name (a file that is compiled
+/// for each target) are shown once, with the age of the oldest.
 fn running(all: &[(String, Duration)]) -> String {
     let mut groups: BTreeMap<&str, (usize, Duration)> = BTreeMap::new();
     for (name, age) in all {
@@ -77,7 +77,7 @@ fn running(all: &[(String, Duration)]) -> String {
     format!("{}{more}", named.join(", "))
 }
 
-/// A duration in whole seconds: `48 s`, `1 min 12 s`.
+/// Returns a duration in whole seconds: `48 s`, `1 min 12 s`.
 fn human(time: Duration) -> String {
     match time.as_secs() {
         seconds @ 0..60 => format!("{seconds} s"),
@@ -85,12 +85,12 @@ fn human(time: Duration) -> String {
     }
 }
 
-/// Text that steers no terminal and stays on its line.
+/// Returns the text without terminal controls, on one line.
 fn plain(text: &str) -> String {
     escape::plain(text).replace('\n', " ")
 }
 
-/// The beginning of a text that takes more columns than there are, with `…` for the rest.
+/// Returns the beginning of a text that is wider than `columns`, with `…` for the rest.
 fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();
@@ -152,7 +152,7 @@ mod tests {
         assert_eq!(fit("native for a", rest, 34), "native for a · 12 s · 3 of 4 units");
         assert_eq!(fit("native for a", rest, 33), "native for a · 12 s · 3 of 4 uni…");
         assert_eq!(fit("a title that is far too long", rest, 40), "a title that is far… · 12 s · 3 of 4 un…");
-        // Each of these takes two columns.
+        // Each of these characters takes two columns.
         assert_eq!(fit("日本語日本語", "1 s", 11), "日本… · 1 s");
         for columns in 0..40 {
             assert!(fit("日本語 and more", rest, columns).width() <= columns, "{columns}");

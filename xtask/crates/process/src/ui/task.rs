@@ -1,5 +1,6 @@
-//! Something that takes a while: shown with how long it has taken, how far it is and what runs now. On a terminal one line
-//! is redrawn; elsewhere a line is printed at the start and every 15 seconds. What is mostly done at once is shown late.
+//! A task: work that takes some time, shown with its duration, its progress and the running activities. On a
+//! terminal, one line is redrawn. Elsewhere, a line is printed at the start and every 15 seconds. Work that
+//! is usually short is shown only after some seconds.
 
 use std::io::Write as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -10,30 +11,31 @@ use std::time::{Duration, Instant};
 use super::Ui;
 use super::line::{Moment, far, fit, rest, whole};
 
-/// A running task. Dropping it takes its line from the terminal.
+/// A running task. Dropping it removes its line from the terminal.
 #[derive(Debug)]
 pub struct Task {
     state: Arc<Mutex<TaskState>>,
-    /// Dropped to end the thread.
+    /// The sender whose drop ends the thread.
     running: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Looks at what goes on, at most once a second, and only while somebody watches.
+/// A function that observes the progress. It is called at most once a second, and only if the progress is
+/// shown.
 pub type TaskWatcher = Box<dyn Fn() -> Moment + Send>;
 
-/// What a task was told.
+/// The progress that was reported to a task.
 #[derive(Debug, Default)]
 struct TaskState {
     far: String,
     parts: Option<TaskParts>,
-    /// Every [`Doing`] that is there, by its number.
+    /// Every [`Doing`] that exists, with its number.
     doing: Vec<(u64, String, Instant)>,
     next: u64,
     note: Option<(String, Instant)>,
 }
 
-/// Parts that are done one by one.
+/// The parts of a task, which are done one after the other.
 #[derive(Debug)]
 struct TaskParts {
     done: u64,
@@ -41,25 +43,26 @@ struct TaskParts {
     name: &'static str,
 }
 
-/// A part of a task that runs until this is dropped.
+/// A part of a task. It runs until this value is dropped.
 #[derive(Debug)]
 pub struct Doing {
     state: Arc<Mutex<TaskState>>,
     id: u64,
 }
 
-/// Goes to the beginning of the line and empties it.
+/// The control sequence that moves to the beginning of the line and clears it.
 pub(super) const START: &str = "\r\x1b[2K";
 
 const REDRAW: Duration = Duration::from_millis(120);
 const REMIND: Duration = Duration::from_secs(15);
-/// How long what was seen is shown before the task looks again.
+/// The time for which an observation is shown before the task observes again.
 const LOOK: Duration = Duration::from_secs(1);
-/// When a task that is shown late is.
+/// The time after which a late task is shown.
 pub(super) const LATE: Duration = Duration::from_secs(5);
 
 impl Task {
-    /// `silence` is how long nothing is shown. What `look` sees goes before what the task is told.
+    /// Starts a task. Nothing is shown during `silence`. An observation by `look` takes precedence over
+    /// reported progress.
     pub(super) fn start(
         ui: Ui,
         verb: &str,
@@ -99,27 +102,27 @@ impl Task {
                 print(START);
             }
         };
-        // Where the system has no more threads, nobody sees how far it is.
+        // If the system has no more threads, the progress is not shown.
         let thread = std::thread::Builder::new().spawn(show).ok();
         Self { state, running: thread.is_some().then_some(running), thread }
     }
 
-    /// Says how far it is: see [`super::far`]. Follows what [`Task::parts`] counts.
+    /// Reports the progress: see [`super::far`]. It is shown after the count of [`Task::parts`].
     pub fn far(&self, text: impl Into<String>) {
         lock(&self.state).far = text.into();
     }
 
-    /// Says what is being done now, in place of what was said before.
+    /// Reports the current activity, which replaces the previous one.
     pub fn note(&self, text: impl Into<String>) {
         lock(&self.state).note = Some((text.into(), Instant::now()));
     }
 
-    /// Says that it has so many parts of one name. From now on, each [`Doing`] is one of them.
+    /// Reports the number of parts and their name. From now on, each [`Doing`] is one of them.
     pub fn parts(&self, of: usize, name: &'static str) {
         lock(&self.state).parts = Some(TaskParts { done: 0, of: of as u64, name });
     }
 
-    /// Begins one of several things that are done side by side.
+    /// Starts one of several parallel activities.
     #[must_use]
     pub fn doing(&self, text: impl Into<String>) -> Doing {
         let mut state = lock(&self.state);
@@ -131,7 +134,7 @@ impl Task {
 }
 
 impl TaskState {
-    /// What is shown, given what was seen.
+    /// Returns the state to show, from the observation and the reported progress.
     fn moment(&self, seen: Moment) -> Moment {
         let parts = self.parts.as_ref().map(|parts| far(parts.done, Some(parts.of), parts.name));
         let told = [parts.as_deref(), Some(&self.far)].into_iter().flatten().filter(|text| !text.is_empty());
@@ -168,10 +171,11 @@ fn lock(state: &Mutex<TaskState>) -> MutexGuard<'_, TaskState> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Draws the line of a task, within the terminal's width: a line that wraps could not be redrawn.
+/// Draws the line of a task within the terminal's width, because a wrapped line could not be redrawn.
 fn draw(ui: &Ui, verb: &str, text: &str, rest: &str) {
     let color = if ui.color { ("\x1b[1;36m", "\x1b[0m") } else { ("", "") };
-    // The verb's column and a space; the last column stays empty, since some terminals wrap after it.
+    // 14 columns are the verb's column, a space, and an empty last column, because some terminals wrap after
+    // it.
     let line = fit(text, rest, super::columns().saturating_sub(14));
     print(&format!("{START}{}{verb:>12}{} {line}", color.0, color.1));
 }
