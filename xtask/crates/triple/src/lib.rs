@@ -1,14 +1,14 @@
-//! A Rust target triple, parsed once into types. No other module looks into a triple's text.
+//! A Rust target triple, parsed once into types. No other module examines the text of a triple.
 
 pub mod flags;
 pub mod system;
 
 use std::fmt;
 
-/// A Rust target triple: the text as rustc knows it and what it means.
+/// A Rust target triple, with its text and its parsed parts.
 ///
-/// Whether rustc knows the triple at all is not decided here (`rustc --print target-list` does that); a part that this
-/// type has no name for becomes `Other`.
+/// This type does not decide whether rustc knows the triple (`rustc --print target-list` shows that). A part
+/// without a name in these types becomes `Other`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Triple {
     text: Box<str>,
@@ -17,7 +17,7 @@ pub struct Triple {
     env: Env,
 }
 
-/// The processor architecture, as far as this program makes a difference by it.
+/// The processor architecture. Only architectures that make a difference to this program have a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arch {
     /// 64-bit x86 (Rust's `x86_64`).
@@ -42,14 +42,14 @@ pub enum Arch {
     Loongarch64,
     /// 32-bit WebAssembly (Rust's `wasm32`).
     Wasm32,
-    /// An architecture that has no name here.
+    /// An architecture without a variant here.
     Other,
 }
 
-/// The operating system of a target, as far as this program makes a difference by it.
+/// The operating system of a target. Only systems that make a difference to this program have a variant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Os {
-    /// Linux. Triples of Android name it too; they are told apart by [`Env::Other`].
+    /// Linux. Triples of Android contain it too, but have [`Env::Other`].
     Linux,
     /// Microsoft Windows, with any C runtime.
     Windows,
@@ -57,7 +57,7 @@ pub enum Os {
     Darwin,
     /// WASI, the system interface of WebAssembly, in any preview.
     Wasi,
-    /// An operating system that has no name here, or none.
+    /// An operating system without a variant here, or none.
     Other,
 }
 
@@ -72,7 +72,7 @@ pub enum Env {
     GnuEabi,
     /// GNU libc with 32-bit pointers on a 64-bit processor (`gnux32`, `gnu_ilp32`).
     GnuIlp32,
-    /// musl on Linux, where the triple names no float convention.
+    /// musl on Linux, for a triple without a float convention.
     Musl,
     /// musl, 32-bit Arm hard float.
     MuslEabihf,
@@ -84,11 +84,11 @@ pub enum Env {
     MingwLlvm,
     /// Microsoft's C runtime (`windows-msvc`).
     Msvc,
-    /// A C library or ABI that has no name here, or none.
+    /// A C library or ABI without a variant here, or none.
     Other,
 }
 
-/// The C library family of a target, where images and gates make a difference by it.
+/// The C library family of a target, as images and the gate distinguish it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Libc {
     /// The GNU C library, with any ABI.
@@ -106,12 +106,12 @@ pub struct Platform {
     pub os: &'static str,
     /// The processor architecture in Go's spelling (GOARCH): `amd64`, `arm64`, …
     pub architecture: &'static str,
-    /// `v7` for arm, `v8` for arm64; none elsewhere.
+    /// `v7` for arm, `v8` for arm64; none for other architectures.
     pub variant: Option<&'static str>,
 }
 
 impl Triple {
-    /// Parses a triple by its fields; never fails, since rustc alone decides which triples exist.
+    /// Parses a triple by its fields. It never fails, because only rustc decides which triples exist.
     pub fn parse(text: &str) -> Self {
         let mut fields = text.split('-');
         let arch = fields.next().map_or(Arch::Other, arch);
@@ -121,27 +121,27 @@ impl Triple {
         Self { text: text.into(), arch, os, env }
     }
 
-    /// The triple as rustc spells it.
+    /// Returns the triple in rustc's spelling.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// The processor architecture of the target.
+    /// Returns the processor architecture of the target.
     pub fn arch(&self) -> Arch {
         self.arch
     }
 
-    /// The operating system of the target.
+    /// Returns the operating system of the target.
     pub fn os(&self) -> Os {
         self.os
     }
 
-    /// The C library and the ABI of the target.
+    /// Returns the C library and the ABI of the target.
     pub fn env(&self) -> Env {
         self.env
     }
 
-    /// The C library family of the target.
+    /// Returns the C library family of the target.
     pub fn libc(&self) -> Libc {
         match self.env {
             Env::Gnu | Env::GnuEabihf | Env::GnuEabi | Env::GnuIlp32 => Libc::Glibc,
@@ -150,17 +150,18 @@ impl Triple {
         }
     }
 
-    /// `aarch64_unknown_linux_musl`: the spelling that the `cc` crate takes after `CC_`.
+    /// Returns the spelling that the `cc` crate uses after `CC_`: `aarch64_unknown_linux_musl`.
     pub fn underscored(&self) -> String {
         self.text.replace(['-', '.'], "_")
     }
 
-    /// `AARCH64_UNKNOWN_LINUX_MUSL`: the spelling that Cargo takes after `CARGO_TARGET_`.
+    /// Returns the spelling that Cargo uses after `CARGO_TARGET_`: `AARCH64_UNKNOWN_LINUX_MUSL`.
     pub fn shouted(&self) -> String {
         self.underscored().to_ascii_uppercase()
     }
 
-    /// The OCI platform of a program built for this target; none where container images know no such platform.
+    /// Returns the OCI platform of a program for this target, or none if container images have no such
+    /// platform.
     pub fn platform(&self) -> Option<Platform> {
         let os = match self.os {
             Os::Linux => "linux",
@@ -196,7 +197,7 @@ impl serde::Serialize for Triple {
     }
 }
 
-/// `linux/arm64/v8`: the spelling of `docker --platform`.
+/// Writes the spelling of `docker --platform`: `linux/arm64/v8`.
 impl fmt::Display for Platform {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;

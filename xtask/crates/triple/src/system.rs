@@ -1,5 +1,6 @@
-//! The operating systems of targets. What differs with a system stands in its file and its row of `SYSTEMS`; what a system
-//! does not have yet is refused here, in the same words everywhere.
+//! The operating systems of targets. Each system has its own file and one row in `SYSTEMS` for everything
+//! that differs. Features that a system does not have yet are refused here, so that the messages are the same
+//! everywhere.
 
 use crate::{Os, Platform, Triple};
 
@@ -11,7 +12,7 @@ mod windows;
 /// The operating systems, one row each.
 static SYSTEMS: &[&System] = &[&linux::LINUX, &windows::WINDOWS, &macos::MACOS, &wasi::WASI];
 
-/// What an operating system means for the programs that are built for it.
+/// The properties of an operating system for the programs that are built for it.
 #[derive(Debug)]
 pub struct System {
     /// The system, as triples name it.
@@ -20,25 +21,25 @@ pub struct System {
     pub name: &'static str,
     /// The format of its programs, which decides how the gate reads them.
     pub objects: ObjectFormat,
-    /// Which of its targets can be built; none where no target can be yet.
+    /// The targets that can be built; none if no target of the system can be built yet.
     pub targets: Option<Targets>,
-    /// How an archive of its programs is packed.
+    /// The format of archives with its programs.
     pub archive: ArchiveFormat,
     /// Whether images can be packed for it.
     pub images: bool,
-    /// The systems of hosts on which its programs can be started, by the host itself or by qemu's user mode.
+    /// The operating systems of hosts that can start its programs, either directly or with qemu's user mode.
     pub runs_on: &'static [Os],
-    /// Whether rustc is told to link the programs of this target statically. The std then brings the C library, so that
-    /// `rust-lld` links a pure program with no C toolchain.
+    /// Whether rustc links the programs of this target statically. Then the std contains the C library, so
+    /// that `rust-lld` links a pure program without a C toolchain.
     pub links_statically: fn(&Triple) -> bool,
 }
 
 /// The targets of a system that can be built.
 #[derive(Debug)]
 pub struct Targets {
-    /// What messages call them.
+    /// The name of these targets in messages.
     pub name: &'static str,
-    /// Whether a target of the system is one of them.
+    /// Whether a target of the system belongs to them.
     pub include: fn(&Triple) -> bool,
 }
 
@@ -47,7 +48,7 @@ pub struct Targets {
 pub enum ArchiveFormat {
     /// A tar that is compressed with gzip.
     TarGz,
-    /// A zip file, which is not written yet.
+    /// A zip file. Writing it is not supported yet.
     Zip,
 }
 
@@ -73,7 +74,7 @@ pub struct Unsupported {
     pub why: String,
 }
 
-/// A system that no row names. Nothing can be built for it.
+/// The row for all systems that are not in `SYSTEMS`. Nothing can be built for them.
 static OTHER: System = System { os: Os::Other, name: "another system", targets: None, ..linux::LINUX };
 
 /// Returns the row of a target's operating system.
@@ -86,7 +87,7 @@ pub fn named(os: Os) -> &'static System {
     SYSTEMS.iter().copied().find(|system| system.os == os).unwrap_or(&OTHER)
 }
 
-/// Says why a target cannot be built, whatever there is on this machine; none where it can be.
+/// Returns the reason why a target can be built on no machine, or none if it can be built.
 pub fn refusal(target: &Triple) -> Option<String> {
     if of(target).targets.as_ref().is_some_and(|targets| (targets.include)(target)) {
         return None;
@@ -96,10 +97,10 @@ pub fn refusal(target: &Triple) -> Option<String> {
     Some(format!("{target} is not supported yet: only {} {verb}", supported.join(" and ")))
 }
 
-/// Returns the platform under which an image holds the program of a target.
+/// Returns the platform of the image that holds a target's program.
 ///
 /// # Errors
-/// The message that says why no image can hold it.
+/// The message says why no image can hold it.
 pub fn image_platform(target: &Triple) -> Result<Platform, String> {
     match target.platform() {
         Some(platform) if of(target).images => Ok(platform),
@@ -127,7 +128,7 @@ impl ArchiveFormat {
     /// All formats of archives.
     pub const ALL: [ArchiveFormat; 2] = [ArchiveFormat::TarGz, ArchiveFormat::Zip];
 
-    /// Returns the end of an archive's name: `.tar.gz`.
+    /// Returns the extension of an archive's name: `.tar.gz`.
     pub fn suffix(self) -> &'static str {
         match self {
             ArchiveFormat::TarGz => ".tar.gz",
