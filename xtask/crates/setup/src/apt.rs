@@ -1,4 +1,4 @@
-//! Debian's names for things, and what `apt-cache policy` says. Pure.
+//! Debian's names of packages, and a parser for `apt-cache policy`. This module is pure.
 
 use std::collections::BTreeMap;
 
@@ -7,18 +7,19 @@ use xtask_compilers::rustc::Version;
 use xtask_compilers::toolchain::Supply;
 use xtask_triple::{Arch, Env, Libc, Triple};
 
-/// Pairs of rustc and what belongs to it. Debian carries a recent rustc for its browsers under names of its own.
+/// The names of rustc, cargo and the source of rustc's library. Debian ships a recent rustc for its browsers
+/// under separate names.
 const RUSTC: [[&str; 3]; 2] = [["rustc-web", "cargo-web", "rust-web-src"], ["rustc", "cargo", "rust-src"]];
 
-/// What apt can install.
+/// The packages that apt can install.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AptCandidates {
-    /// The version that would be installed, by package; packages without one are left out.
+    /// The version that apt would install, by package. Packages that apt cannot install are left out.
     pub candidates: BTreeMap<String, String>,
 }
 
 impl AptCandidates {
-    /// Reads the answer of `apt-cache policy` (in the C locale).
+    /// Reads the output of `apt-cache policy` (in the C locale).
     pub fn parse(policy: &str) -> Self {
         let mut candidates = BTreeMap::new();
         let mut package = None;
@@ -35,8 +36,8 @@ impl AptCandidates {
         Self { candidates }
     }
 
-    /// The rustc, cargo and source of rustc's library to install: the newest that is at least `least`, with its source
-    /// in the same version.
+    /// Returns the packages of rustc, cargo and the library source to install. It chooses the newest rustc of
+    /// version `least` or later whose source has the same version.
     pub fn rustc(&self, least: Option<&Version>) -> Option<([&'static str; 3], Version)> {
         let version = |package: &str| self.candidates.get(package).map(String::as_str);
         let usable = RUSTC.into_iter().filter_map(|[rustc, cargo, source]| {
@@ -48,22 +49,23 @@ impl AptCandidates {
     }
 }
 
-/// Every package that could serve a want, for one question to apt. Empty where Debian has none.
+/// Returns every package that could serve a want, so that apt is asked only once. Empty if Debian has no such
+/// package.
 pub fn packages(want: &Want) -> Vec<String> {
     let owned = |names: &[&str]| names.iter().map(|n| (*n).to_owned()).collect();
     match want {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
-        // Without the C library's own files it links nothing.
+        // Without the files of the C library, gcc cannot link.
         Want::HostCompiler => owned(&["gcc", "libc6-dev"]),
         Want::Zig | Want::Library(_) => owned(&["python3-pip"]),
-        // The packages are unpacked, not installed.
+        // These packages are unpacked and not installed.
         Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Compiler { .. } => match want.package() {
             Some(Supply::Package { apt, .. }) => owned(&[apt]),
             _ => Vec::new(),
         },
-        // The static one also works inside an image, which has no libraries for it.
+        // The static qemu also works inside an image, which lacks qemu's libraries.
         Want::Qemu(_) => owned(&["qemu-user-static"]),
         Want::Binfmt(_) => owned(&["qemu-user-static", "binfmt-support"]),
         Want::Program(name) if name == "bwrap" => vec!["bubblewrap".into()],
@@ -72,12 +74,12 @@ pub fn packages(want: &Want) -> Vec<String> {
     }
 }
 
-/// `gcc-aarch64-linux-gnu` and the C library for it.
+/// Returns `gcc-aarch64-linux-gnu` and the package of its C library.
 fn gnu_cross(target: &Triple, cxx: bool) -> Option<Vec<String>> {
     if target.libc() != Libc::Glibc {
         return None;
     }
-    // Debian's name of the architecture, as in dpkg-architecture.
+    // The second name is Debian's name of the architecture, as in dpkg-architecture.
     let (gnu, debian) = match (target.arch(), target.env()) {
         (Arch::X86_64, _) => ("x86-64-linux-gnu", "amd64"),
         (Arch::X86, _) => ("i686-linux-gnu", "i386"),
@@ -97,10 +99,10 @@ fn gnu_cross(target: &Triple, cxx: bool) -> Option<Vec<String>> {
     Some(names)
 }
 
-/// The program of a GNU cross gcc: `aarch64-linux-gnu-gcc`.
+/// Returns the program of a GNU cross gcc: `aarch64-linux-gnu-gcc`.
 pub fn gnu_gcc(target: &Triple) -> Option<String> {
     let package = gnu_cross(target, false)?.swap_remove(0);
-    // The package may not contain `_`, the program does.
+    // A package name cannot contain `_`, but the program's name does.
     Some(format!("{}-gcc", package.strip_prefix("gcc-")?.replace("x86-64", "x86_64")))
 }
 

@@ -1,5 +1,6 @@
-//! cosign in its two major versions, from Debian's packages: tests have both judge what `publish` signs. Nothing that ships
-//! needs it. The packages are unpacked into the cache folder and not installed, since a system can hold only one of them.
+//! Installs cosign in two major versions from Debian's packages. Tests check with both the signatures that
+//! `publish` makes. Nothing that ships needs cosign. The packages are unpacked into the cache folder, because
+//! only one version can be installed in the system.
 
 use std::path::{Path, PathBuf};
 
@@ -9,23 +10,23 @@ use xtask_files::write;
 use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
 
-/// The keys of Debian's archive (package debian-archive-keyring).
+/// The keys of Debian's archive (from the package debian-archive-keyring).
 const KEYRING: &str = "/usr/share/keyrings/debian-archive-keyring.gpg";
 
 /// A major version of cosign.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum CosignVersion {
-    /// Signs with tags: `sha256-….sig`.
+    /// Version 2, which stores signatures under tags: `sha256-….sig`.
     Two,
-    /// Signs with referrers.
+    /// Version 3, which stores signatures as referrers.
     Three,
 }
 
 impl CosignVersion {
-    /// Both of them.
+    /// The major versions that setup installs.
     pub const ALL: [Self; 2] = [Self::Two, Self::Three];
 
-    /// The suite of Debian that has it.
+    /// Returns the Debian suite that contains this version.
     fn suite(self) -> &'static str {
         match self {
             Self::Two => "trixie",
@@ -33,18 +34,18 @@ impl CosignVersion {
         }
     }
 
-    /// Where setup puts the package, whether it is there or not.
+    /// Returns the folder for the package in the cache. The folder need not exist.
     fn place(self, cache: &Path) -> PathBuf {
         cache.join("cosign").join(self.suite())
     }
 
-    /// The program that setup unpacked; none where it did not, or where it does not start.
+    /// Returns the program that setup unpacked, or none if it is missing or does not start.
     pub fn program(self, cache: &Path) -> Option<PathBuf> {
         Some(self.place(cache).join("usr/bin/cosign")).filter(|program| starts(program).is_ok())
     }
 }
 
-/// What a person reads before [`install`] runs.
+/// Returns the line that the user reads before [`install`] runs.
 pub(super) fn line() -> String {
     let suites = CosignVersion::ALL.map(CosignVersion::suite).join(" and ");
     format!("apt-get download cosign of {suites}, by lists of their own (into the cache, 65 MB to fetch)")
@@ -53,7 +54,8 @@ pub(super) fn line() -> String {
 /// Unpacks both versions into the cache folder.
 ///
 /// # Errors
-/// There is no archive of Debian here, a package cannot be had, or does not start on this machine.
+/// apt has no archive of Debian, a package cannot be downloaded, or the program does not start on this
+/// machine.
 pub fn install(apt: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
     let asked =
         run(&Cmd::new(apt).args(["indextargets", "--format", "$(SITE)", "Origin: Debian", "Label: Debian"]))?;
@@ -93,7 +95,7 @@ fn one(
         format!("Dir::Etc::SourceList={}", sources.display()),
         "Dir::Etc::SourceParts=/dev/null".to_owned(),
         "Dir::State::status=/dev/null".to_owned(),
-        // The folder is this user's alone.
+        // The folder belongs to this user only, so apt's own user `_apt` could not use it.
         "APT::Sandbox::User=root".to_owned(),
     ];
     let apt = options.iter().fold(Cmd::new(apt), |cmd, option| cmd.arg("-o").arg(option)).cwd(staging.path());

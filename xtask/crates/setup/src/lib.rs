@@ -1,8 +1,9 @@
-//! Gets what `doctor` found missing. [`Want`] says what, [`machine::Machine`] what there is to get it with,
-//! [`steps::steps`] (pure) which commands that means, and [`run::run`] runs them after a person agreed.
+//! Installs what `doctor` found missing. [`Want`] is a missing thing, and [`machine::Machine`] describes the
+//! package managers of the machine. [`steps::steps`] (pure) decides on the commands, and [`run::run`] runs
+//! them after the user has agreed.
 //!
-//! Nothing is ever removed: packages are installed with `--no-remove`, and all that is not a package of the system
-//! lies in the cache folder.
+//! Setup removes nothing. It installs packages of the system with `--no-remove`, and everything else goes
+//! into the cache folder.
 
 use std::fmt;
 
@@ -23,23 +24,25 @@ pub use python_library::PythonLibrary;
 pub use run::{SetupContext, SetupReport, obtainable, run};
 pub use steps::{Action, Step, steps};
 
-/// Something that is missing, named by what it is for.
+/// A missing thing, named by its purpose. The order of the variants is the order in which they are installed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Want {
-    /// A C compiler of this machine, which rustc links build scripts with. Before all else: whatever is built needs it.
+    /// A C compiler of this machine, with which rustc links build scripts. It is installed first, because
+    /// every build needs it.
     HostCompiler,
-    /// zig: a C compiler for every target, and the source of musl's start files. Before the stds, which use it.
+    /// zig: a C compiler for every target, and the source of musl's start files. It is installed before the
+    /// stds, which use it.
     Zig,
-    /// The source of Rust's library, with the rustc that it belongs to.
+    /// The source of Rust's library, together with its rustc.
     Source,
     /// A std for a target.
     Std(Triple),
-    /// A C cross compiler with a C library (GNU): qemu loads dynamic programs by that library. Other compilers, zig among
-    /// them, bring none that is installed.
+    /// A GNU C cross compiler with its C library. qemu needs this library to run dynamic programs. Other
+    /// compilers, such as zig, install no C library.
     GnuCross {
         /// The target that the compiler compiles for.
         target: Triple,
-        /// Whether a C++ compiler is wanted as well.
+        /// Whether a C++ compiler is also wanted.
         cxx: bool,
     },
     /// The C compiler of a provider, from a package of the system.
@@ -49,20 +52,21 @@ pub enum Want {
         /// The target that the compiler compiles for.
         target: Triple,
     },
-    /// qemu's user mode, which runs programs of this target.
+    /// qemu's user mode emulation, which runs programs of this target.
     Qemu(Triple),
-    /// The kernel hands programs of this target to qemu, so that containers of that platform run.
+    /// An entry in the kernel's binfmt_misc that starts programs of this target with qemu, so that containers
+    /// of this platform run.
     Binfmt(Triple),
-    /// A library of Python that tests hold documents against.
+    /// A Python library with which tests check documents.
     Library(PythonLibrary),
-    /// cosign 2 and 3, which tests verify signatures with.
+    /// cosign 2 and 3, with which tests verify signatures.
     Cosign,
-    /// A program that tests look with: `skopeo`, `umoci`, `docker-registry`.
+    /// A program that tests use for inspection: `skopeo`, `umoci`, `docker-registry`.
     Program(String),
 }
 
 impl Want {
-    /// What setup installs so that a provider serves a target; none where it has nothing to install.
+    /// Returns what setup installs to make a provider serve a target, or none if setup cannot install it.
     pub fn compiler(provider: Provider, target: &Triple) -> Option<Self> {
         Some(match provider.supply(target)? {
             Supply::Zig => Want::Zig,
@@ -70,7 +74,7 @@ impl Want {
         })
     }
 
-    /// The package that brings a provider's compiler; none where something else is wanted.
+    /// Returns the package of a provider's compiler, or none for another want.
     fn package(&self) -> Option<Supply> {
         let Want::Compiler { provider, target } = self else { return None };
         provider.supply(target)

@@ -1,4 +1,4 @@
-//! What this machine has to get things with.
+//! The package managers and rights that this machine has for installing things.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,44 +9,45 @@ use xtask_compilers::rustc::{Rustc, Version};
 use xtask_process::exec::Cmd;
 use xtask_process::host::{self, Host};
 
-/// Who may install packages of the system.
+/// The way to get the rights for installing packages of the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RootAccess {
-    /// This process itself: it runs as root.
+    /// This process has them: it runs as root.
     Here,
-    /// This process, by way of `sudo`.
+    /// This process can get them with `sudo`.
     Sudo,
-    /// Nobody that we know of: a person must do it.
+    /// No way is known. The user must install the package.
     No,
 }
 
-/// Package managers and facts. Made by [`Machine::read`], or by a test.
+/// The facts about package managers. They come from [`Machine::read`] or from a test.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Machine {
     /// The operating system of this machine, as [`std::env::consts::OS`] names it.
     pub os: &'static str,
-    /// Who may install packages of the system.
+    /// The way to get the rights for installing packages of the system.
     pub root: RootAccess,
-    /// rustup's toolchain that the active rustc belongs to, where there is a rustup.
+    /// The rustup toolchain of the active rustc, if rustup is installed.
     pub rustup: Option<String>,
-    /// The active rustc, or another one that may be used, has the source of its library.
+    /// Whether the active rustc, or another one that may be used, has the source of its library.
     pub source: bool,
-    /// What binds the workspace to its rustc, so that no other may be installed for it.
+    /// What ties the workspace to its rustc, so that no other one may be installed for it.
     pub bound: Option<String>,
     /// The oldest Rust version that may be used: the workspace's `rust-version`.
     pub least: Option<Version>,
-    /// apt, where it is there.
+    /// The packages that apt can install, if apt exists.
     pub apt: Option<AptCandidates>,
-    /// The path of a Python 3 interpreter, where there is one.
+    /// The path of a Python 3 interpreter, if there is one.
     pub python: Option<PathBuf>,
-    /// It has pip, or the module venv, which brings pip.
+    /// Whether this Python has pip, or the module venv, which contains pip.
     pub pip: bool,
     /// Whether the kernel's file system `binfmt_misc` is mounted.
     pub binfmt_mounted: bool,
 }
 
 impl Machine {
-    /// Looks at this machine: at files, and by asking apt for the packages that `wants` could mean.
+    /// Reads the facts about this machine from files, and asks apt about the packages that could serve
+    /// `wants`.
     pub fn read(
         host: &Host,
         active: &Rustc,
@@ -57,7 +58,7 @@ impl Machine {
         let python = host.program("python3").or_else(|| host.program("python"));
         let pip = python.as_ref().is_some_and(|python| {
             works(&Cmd::new(python).args(["-m", "pip", "--version"]))
-                // ensurepip is what Debian's python3 without python3-venv lacks.
+                // Debian's python3 lacks ensurepip if python3-venv is not installed.
                 || works(&Cmd::new(python).args(["-c", "import venv, ensurepip"]))
         });
         Self {

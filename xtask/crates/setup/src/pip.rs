@@ -1,5 +1,5 @@
-//! Packages of Python, by pip, with the digest of every file pinned, in folders of our own in the cache: nothing of a
-//! Python on this machine changes.
+//! Installs Python packages with pip into folders in the cache. The digest of every file is pinned. The
+//! Python installations of this machine do not change.
 
 use std::path::Path;
 use std::time::Duration;
@@ -9,26 +9,26 @@ use xtask_files::write;
 use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
 
-/// Downloads of 80 MB.
+/// The time limit of a command, enough for a download of 80 MB.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// What pip is to install.
+/// An installation with pip.
 pub(super) struct PipInstall<'a> {
     /// The name of the package in messages.
     pub(super) what: &'a str,
     /// The folder of the package in the cache.
     pub(super) place: &'a Path,
-    /// Packages, versions and digests, as `pip install -r` takes them.
+    /// Packages, versions and digests in the format of `pip install -r`.
     pub(super) requirements: &'a str,
-    /// Whether what lies in a folder works here.
+    /// Checks whether the package in a folder works on this machine.
     pub(super) works: &'a dyn Fn(&Path) -> Result<()>,
 }
 
-/// Installs it in one step, unless it is there and works. By `pip --target`; where this Python has no pip, by the pip of
-/// a virtual environment that is thrown away afterwards.
+/// Installs the packages in one step, unless they are there and work. It uses `pip --target`. If this Python
+/// has no pip, it uses the pip of a temporary virtual environment.
 ///
 /// # Errors
-/// Where pip fails (no network, another hash) or what it brought does not work.
+/// pip fails (no network, another hash), or the installed package does not work.
 pub(super) fn install(wanted: &PipInstall<'_>, python: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
     let PipInstall { what, place, requirements, works } = wanted;
     let _lock = cache::lock(&place.with_extension("lock"), || {
@@ -63,10 +63,10 @@ pub(super) fn install(wanted: &PipInstall<'_>, python: &Path, say: &mut dyn FnMu
     cache::publish(staging, "made", place)
 }
 
-/// Runs a command to its end and returns what it printed.
+/// Runs a command to its end and returns its standard output.
 ///
 /// # Errors
-/// It fails; the error holds the end of what it said.
+/// The command fails. The error holds the end of its output.
 pub(super) fn run(cmd: &Cmd) -> Result<String> {
     let output = cmd.capture(LIMIT)?;
     if output.ok() {

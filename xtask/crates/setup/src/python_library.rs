@@ -1,4 +1,4 @@
-//! Libraries of other people, from Python's packages, that tests hold documents against. Nothing that ships needs them.
+//! External Python libraries with which tests check documents. Nothing that ships needs them.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::pip::{self, PipInstall};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 
-/// A library that judges documents.
+/// A library that validates documents.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PythonLibrary {
     /// The reference library of CycloneDX, with the schema of bills of materials.
@@ -18,10 +18,10 @@ pub enum PythonLibrary {
 }
 
 impl PythonLibrary {
-    /// All of them.
+    /// All libraries that setup can install.
     pub const ALL: [Self; 2] = [Self::Cyclonedx, Self::InToto];
 
-    /// The name of the package.
+    /// Returns the name of the package.
     pub fn package(self) -> &'static str {
         match self {
             Self::Cyclonedx => "cyclonedx-python-lib",
@@ -29,7 +29,7 @@ impl PythonLibrary {
         }
     }
 
-    /// The version that setup installs.
+    /// Returns the version that setup installs.
     pub fn version(self) -> &'static str {
         match self {
             Self::Cyclonedx => "11.12.0",
@@ -37,7 +37,7 @@ impl PythonLibrary {
         }
     }
 
-    /// The package and what it needs, as `pip install -r` takes them.
+    /// Returns the package and its dependencies in the format of `pip install -r`.
     fn requirements(self) -> &'static str {
         match self {
             Self::Cyclonedx => include_str!("cyclonedx.txt"),
@@ -45,8 +45,8 @@ impl PythonLibrary {
         }
     }
 
-    /// A script that ends well where the library is there with all that validation wants. Wheels can be compiled for
-    /// another Python.
+    /// Returns a script that succeeds if the library exists with everything that validation needs. A wheel
+    /// may have been compiled for another Python.
     fn trial(self) -> &'static str {
         match self {
             Self::Cyclonedx => {
@@ -63,7 +63,7 @@ impl PythonLibrary {
         }
     }
 
-    /// Where setup puts it in the cache folder, whether it is there or not.
+    /// Returns the folder for the library in the cache. The folder need not exist.
     pub fn place(self, cache: &Path) -> PathBuf {
         let folder = match self {
             Self::Cyclonedx => "cyclonedx",
@@ -72,7 +72,7 @@ impl PythonLibrary {
         cache.join(folder).join(self.version())
     }
 
-    /// What a person reads before [`PythonLibrary::install`] runs.
+    /// Returns the line that the user reads before [`PythonLibrary::install`] runs.
     pub(super) fn line(self) -> String {
         let (extra, size) = match self {
             Self::Cyclonedx => ("[json-validation]", "3 MB"),
@@ -82,16 +82,17 @@ impl PythonLibrary {
         format!("python3 -m pip install --require-hashes {what} (into the cache, {size} to fetch)")
     }
 
-    /// This Python with the library, where both are here and go together: the one that setup installed, else its own.
+    /// Returns a command for this Python with a working library: the one that setup installed, or else its
+    /// own. None if neither works.
     pub fn python(self, python: &Path, cache: &Path) -> Option<Cmd> {
         let own = Cmd::new(python);
         [with(python, &self.place(cache)), own].into_iter().find(|cmd| self.works(cmd).is_ok())
     }
 
-    /// Installs it into the cache folder in one step.
+    /// Installs the library into the cache folder in one step.
     ///
     /// # Errors
-    /// Where pip fails (no network, another hash, a Python that no wheel is for).
+    /// pip fails (no network, another hash, a Python without a matching wheel).
     pub fn install(self, python: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<()> {
         let works = |folder: &Path| self.works(&with(python, folder));
         let wanted = PipInstall {
@@ -119,7 +120,8 @@ impl fmt::Display for PythonLibrary {
     }
 }
 
-/// Without what else is installed for this Python, which may be other versions of the same.
+/// Returns a command for Python with only the library in `folder`. `-S` excludes other installed packages,
+/// which may be other versions of the same.
 fn with(python: &Path, folder: &Path) -> Cmd {
     Cmd::new(python).arg("-S").env("PYTHONPATH", folder)
 }

@@ -1,4 +1,4 @@
-//! Does the steps, after a person agreed, and looks after each one whether what was wanted is there now.
+//! Runs the steps after the user has agreed. After each step it checks whether the want is met.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,17 +17,17 @@ use xtask_process::exec::{Cmd, ProcessEnd};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
 
-/// Where the kernel's table of interpreters is mounted.
+/// The mount point of the kernel's table of interpreters.
 pub(super) const BINFMT: &str = "/proc/sys/fs/binfmt_misc";
 
-/// What setup works with.
+/// The inputs of setup.
 #[derive(Debug, Clone)]
 pub struct SetupContext<'a> {
     /// The environment, and the triple of the host.
     pub host: &'a Host,
     /// The user's cache folder.
     pub cache: &'a Path,
-    /// The workspace, for what binds it to a rustc.
+    /// The workspace, which may tie setup to one rustc.
     pub workspace: &'a Path,
     /// The rustc that is active in the workspace.
     pub rustc: &'a Rustc,
@@ -35,17 +35,17 @@ pub struct SetupContext<'a> {
     pub least: Option<&'a Version>,
     /// Every target of the run, so that one rustc can be chosen for all.
     pub targets: &'a [Triple],
-    /// Compilers at once when a std is built; Cargo decides where none.
+    /// How many compilers run at once when a std is built; with none, Cargo decides.
     pub jobs: Option<usize>,
 }
 
-/// How setup tells what it does, and asks. `ui` implements it for a terminal.
+/// The dialog of setup with the user. `ui` implements it for a terminal.
 pub trait SetupDialog {
-    /// All the steps, before the first one: whether to go on.
+    /// Shows all steps before the first one runs. Returns whether the user agrees.
     fn agree(&mut self, steps: &[Step]) -> bool;
-    /// A step begins: its line.
+    /// Shows the line of a step when it begins.
     fn begins(&mut self, line: &str);
-    /// A line of what happens in a step.
+    /// Shows one line of a step's progress.
     fn progress(&mut self, line: &str);
 }
 
@@ -54,14 +54,14 @@ pub trait SetupDialog {
 pub struct SetupReport {
     /// The wants that are met now.
     pub met: BTreeSet<Want>,
-    /// Those that are not, with what was tried and the last lines of what it said.
+    /// The wants that are not met, with the steps that were tried and the last lines of their output.
     pub unmet: BTreeMap<Want, Vec<String>>,
-    /// A person did not agree; nothing was done.
+    /// Whether the user declined, so that nothing was done.
     pub declined: bool,
 }
 
 impl SetupReport {
-    /// The error that says what is still missing (exit code 3); none where nothing is.
+    /// Returns the error about everything that is still missing (exit code 3), or none if nothing is missing.
     pub fn error(&self) -> Option<Error> {
         if self.unmet.is_empty() {
             return None;
@@ -73,10 +73,11 @@ impl SetupReport {
     }
 }
 
-/// Gets what is wanted and not there yet. The steps come from [`steps()`]; nothing runs before [`SetupDialog::agree`] said yes.
+/// Installs the wants that are not met yet. The steps come from [`steps()`]. Nothing runs before
+/// [`SetupDialog::agree`] returns true.
 ///
 /// # Errors
-/// Never for a want that could not be met: that is in the report. Only where the machine cannot be looked at.
+/// The machine cannot be examined. A want that could not be met is no error; it is in the report.
 pub fn run(wants: &[Want], context: &SetupContext<'_>, talk: &mut dyn SetupDialog) -> Result<SetupReport> {
     let mut report = SetupReport::default();
     let (met, missing): (Vec<Want>, Vec<Want>) = wants.iter().cloned().partition(|w| is_met(w, context));
@@ -119,7 +120,7 @@ pub fn run(wants: &[Want], context: &SetupContext<'_>, talk: &mut dyn SetupDialo
     Ok(report)
 }
 
-/// The providers for which something can be installed that serves a target and is not here yet.
+/// Returns the providers that setup could install for a target and that are not installed yet.
 pub fn obtainable(target: &Triple, host: &Host, cache: &Path) -> BTreeSet<Provider> {
     let missing = |provider: &Provider| {
         Want::compiler(*provider, target).is_some_and(|want| !has_compiler(&want, host, cache))
@@ -127,7 +128,7 @@ pub fn obtainable(target: &Triple, host: &Host, cache: &Path) -> BTreeSet<Provid
     Provider::ALL.iter().copied().filter(missing).collect()
 }
 
-/// Whether what a provider needs is here; whether it works, a probe says.
+/// Whether the program that a want stands for is installed. Only a probe shows whether it works.
 fn has_compiler(want: &Want, host: &Host, cache: &Path) -> bool {
     match want {
         Want::Zig => !xtask_compilers::toolchain::zig::find(host, zig::program(cache).as_deref()).is_empty(),
@@ -140,7 +141,7 @@ fn has_compiler(want: &Want, host: &Host, cache: &Path) -> bool {
     }
 }
 
-/// Whether a want is met, by looking again.
+/// Checks again whether a want is met.
 pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
     let program = |name: &str| context.host.program(name).is_some();
     match want {
@@ -171,7 +172,7 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
     }
 }
 
-/// The std plan as it is now, for all targets of the run.
+/// Returns the current plan for the stds of all targets of the run.
 fn plan(context: &SetupContext<'_>, refused: &RustupRefusals) -> StdPlan {
     rust_std::choose(&rustcs(context), context.targets, context.cache, refused)
 }
@@ -188,7 +189,7 @@ struct SetupWork<'a, 'c> {
     context: &'a SetupContext<'c>,
     machine: &'a Machine,
     refused: RustupRefusals,
-    /// Commands that ended well: several wants may need the same one.
+    /// The commands that succeeded. Several wants may need the same command.
     done: BTreeSet<String>,
     talk: &'a mut dyn SetupDialog,
 }
@@ -235,14 +236,15 @@ impl SetupWork<'_, '_> {
         if self.done.contains(&cmd.line()) {
             return Ok(());
         }
-        // The program that the decision was made about, whatever PATH this process has by now.
+        // The decision was made about this program, so the PATH of this process is not searched again.
         let name = cmd.program.to_string_lossy();
         let program = self.context.host.program(&name);
         let mut found = cmd.clone();
         found.program =
             program.ok_or_else(|| Error::missing(format!("{name} is not on PATH")))?.into_os_string();
         if name == "sudo" {
-            // It asks for the password here, in the terminal's foreground, and remembers it for the command itself.
+            // sudo asks for the password here, in the terminal's foreground. It then accepts the command
+            // itself without asking.
             Cmd::new(&found.program).arg("-v").inherit()?;
         }
         if name == "rustup" {
@@ -261,10 +263,10 @@ impl SetupWork<'_, '_> {
         Err(Error::failed(format!("{} failed ({end})", cmd.line())).found(tail(&said)))
     }
 
-    /// Builds a std for the rustc that the plan names now, and gives it what rust-lld needs.
+    /// Builds a std for the rustc in the current plan, and adds the files that rust-lld needs.
     fn build(&mut self, target: &Triple) -> Result<()> {
         let context = self.context;
-        // rustup had its turn for this target, whether it was there or not.
+        // The step with rustup comes before this one, so rustup is not tried again for this target.
         if let Some(toolchain) = &self.machine.rustup {
             self.refused.failed.insert((toolchain.clone(), target.clone()));
         }
@@ -297,7 +299,7 @@ impl SetupWork<'_, '_> {
     }
 }
 
-/// What the C library of a musl std is taken from: zig, else a cross gcc.
+/// Returns the source for the C library of a musl std: zig, or else a cross gcc.
 pub fn supply(target: &Triple, context: &SetupContext<'_>) -> Option<self_contained::SelfContainedSource> {
     let zig = xtask_compilers::toolchain::zig::find(context.host, zig::program(context.cache).as_deref());
     let flags = xtask_compilers::toolchain::zig::target_flags(target, None);
@@ -306,13 +308,13 @@ pub fn supply(target: &Triple, context: &SetupContext<'_>) -> Option<self_contai
     }
     xtask_compilers::toolchain::providers::musl::names(target, context.host)
         .iter()
-        // A wrapper around the host's gcc: its files are not musl's.
+        // `musl-gcc` wraps the host's gcc, whose files are not those of musl.
         .filter(|name| *name != "musl-gcc")
         .find_map(|name| context.host.program(name))
         .map(self_contained::SelfContainedSource::Gcc)
 }
 
-/// The last lines of what a command said.
+/// Returns the last lines of a command's output.
 pub(super) fn tail(text: &str) -> String {
     const LINES: usize = 12;
     let lines: Vec<&str> = text.lines().filter(|l| !l.trim().is_empty()).collect();

@@ -1,4 +1,4 @@
-//! Which commands would meet which wants on which machine. Pure.
+//! Decides which commands meet which wants on a machine. This module is pure.
 
 use super::apt::{self, AptCandidates};
 use super::machine::{Machine, RootAccess};
@@ -8,46 +8,46 @@ use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-/// What a step does.
+/// The action of a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Action {
     /// Runs a command on this machine.
     Run(Cmd),
-    /// Installs a package of Python into the cache folder.
+    /// Installs a Python package into the cache folder.
     Pip(Pip),
     /// Unpacks cosign into the cache folder.
     Cosign,
     /// Builds a std from source into the cache folder.
     BuildStd(Triple),
-    /// Cannot be done from here: lines for a person, mostly commands.
+    /// Cannot be done by setup. Holds lines for the user, mostly commands.
     ByHand(Vec<String>),
 }
 
-/// A package of Python that setup can install.
+/// A Python package that setup can install.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pip {
     /// The Python package that [`zig::install`] installs.
     Zig,
-    /// A library that tests hold documents against.
+    /// A library with which tests check documents.
     Library(PythonLibrary),
 }
 
-/// One step. The steps of a want are tried in order until the want is met, so that a later one may be the way round an
-/// earlier one that failed.
+/// One step of setup. The steps of a want are tried in order until the want is met. So a later step may
+/// replace an earlier one that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Step {
-    /// The want that the step is to meet.
+    /// The want that the step should meet.
     pub want: Want,
     /// The action that the step takes.
     pub action: Action,
-    /// It changes the system and needs its administrator.
+    /// Whether it changes the system and needs administrator rights.
     pub needs_root: bool,
-    /// It is done only where the steps before it did not do.
+    /// Whether it runs only if the steps before it did not meet the want.
     pub if_needed: bool,
 }
 
 impl Step {
-    /// The line that a person reads before the step is done: the command itself where it is one.
+    /// Returns the line that the user reads before the step. For a command it is the command itself.
     pub fn line(&self) -> String {
         match &self.action {
             Action::Run(cmd) => cmd.line(),
@@ -62,8 +62,8 @@ impl Step {
     }
 }
 
-/// The steps for `wants`, which must hold only what is missing. A command that several wants need appears with each of
-/// them; the second time it is known to have been done.
+/// Returns the steps for `wants`, which must contain only missing things. A command that several wants need
+/// appears for each of them. When it is reached again, it is not run a second time.
 pub fn steps(wants: &[Want], machine: &Machine) -> Vec<Step> {
     let mut wants = wants.to_vec();
     wants.sort();
@@ -85,13 +85,13 @@ pub fn steps(wants: &[Want], machine: &Machine) -> Vec<Step> {
     all
 }
 
-/// Whether apt knows nothing of what is wanted: then its lists are missing or old.
+/// Whether apt does not know the packages of a want, so that its lists are missing or old.
 fn lists_missing(apt: &AptCandidates, want: &Want) -> bool {
     let packages = apt::packages(want);
     match want {
-        // One of several would do.
+        // One of these packages is enough.
         Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
-        // Needed only where there is no pip.
+        // pip is needed only if Python has none.
         Want::Zig | Want::Library(_) | Want::Cosign => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
     }
@@ -113,7 +113,8 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
     }
 }
 
-/// rustup first; then a build from a source that is there; then a rustc whose package brings its source, and a build.
+/// Returns the steps for a std: rustup first, then a build from an installed source. Without such a source, a
+/// rustc is installed whose package contains it, and then the std is built.
 fn std_steps(want: &Want, target: &Triple, machine: &Machine) -> Vec<Step> {
     let mut all = Vec::new();
     if let Some(toolchain) = &machine.rustup {
@@ -133,7 +134,8 @@ fn std_steps(want: &Want, target: &Triple, machine: &Machine) -> Vec<Step> {
     all
 }
 
-/// rustup's component first, then a rustc whose package brings the source.
+/// Returns the steps for the library source: rustup's component first, then a rustc whose package contains
+/// the source.
 fn source_steps(want: &Want, machine: &Machine) -> Vec<Step> {
     let mut all = Vec::new();
     if let Some(toolchain) = &machine.rustup {
@@ -175,7 +177,7 @@ fn binfmt_steps(want: &Want, target: &Triple, machine: &Machine) -> Vec<Step> {
     all
 }
 
-/// Installs the packages of a want, or says how.
+/// Returns the step that installs the packages of a want, or the one that tells the user how to do it.
 fn packages(want: &Want, machine: &Machine) -> Option<Step> {
     let packages = apt::packages(want);
     let names: Vec<&str> = packages.iter().map(String::as_str).collect();
@@ -187,12 +189,12 @@ fn packages(want: &Want, machine: &Machine) -> Option<Step> {
 }
 
 fn install<'a>(packages: &[&'a str]) -> Vec<&'a str> {
-    // --no-remove: apt would rather remove a package that conflicts than fail.
+    // Without `--no-remove`, apt would remove a conflicting package instead of failing.
     ["install", "-y", "--no-remove", "--no-install-recommends"].iter().chain(packages).copied().collect()
 }
 
 fn apt_step(want: &Want, args: &[&str], machine: &Machine, if_needed: bool) -> Option<Step> {
-    // By `env`, since sudo does not pass variables on.
+    // `env` sets the variable, because sudo does not pass variables on.
     let args: Vec<&str> = ["DEBIAN_FRONTEND=noninteractive", "apt-get"].iter().chain(args).copied().collect();
     privileged(want, "env", &args, machine, if_needed)
 }
@@ -207,7 +209,8 @@ fn privileged(want: &Want, program: &str, args: &[&str], machine: &Machine, if_n
     Some(step(want, action, true, if_needed))
 }
 
-/// What a person may type where we install nothing ourselves: names of packages in Fedora, Homebrew and winget.
+/// Returns the commands that the user can type on a system on which setup installs nothing itself. The
+/// package names are those of Fedora, Homebrew and winget.
 fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
         ("linux", Want::HostCompiler) => vec!["sudo dnf install gcc".into()],
@@ -216,7 +219,7 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
-        // Fedora's cross compilers have no C library.
+        // Fedora's cross compilers come without a C library.
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
             vec![format!("for {target}, install zig as the C compiler")]
         }

@@ -1,4 +1,5 @@
-//! zig from the Python package `ziglang`, with its hash pinned, in a folder of our own: no Python is needed to run it.
+//! Installs zig from the Python package `ziglang`, with a pinned hash, into a folder in the cache. zig runs
+//! without Python.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -10,7 +11,8 @@ use xtask_process::exec::Cmd;
 /// The version that setup installs.
 pub const VERSION: &str = "0.15.2";
 
-/// SHA-256 of the package's wheels, as `pip hash` says them for what `pip download --platform …` gets.
+/// The SHA-256 of the package's wheels, as printed by `pip hash` for the files of `pip download --platform
+/// …`.
 const HASHES: [(&str, &str); 11] = [
     ("linux x86_64", "806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130"),
     ("linux aarch64", "edc0aa60ec964a4cf462d40f68d7de242ddf37fd9a80f2afaee6397059463230"),
@@ -25,17 +27,17 @@ const HASHES: [(&str, &str); 11] = [
     ("windows win32", "b174f7ebb9d1f2210d32d1420333120f6117ebee3de8b3e221e6ebb0c3beec4b"),
 ];
 
-/// The folder in the cache, whether it is there or not.
+/// Returns the folder for zig in the cache. The folder need not exist.
 pub fn place(cache: &Path) -> PathBuf {
     cache.join("zig").join(VERSION)
 }
 
-/// The zig that setup installed, where it is there.
+/// Returns the zig that setup installed, if it exists.
 pub fn program(cache: &Path) -> Option<PathBuf> {
     Some(in_folder(&place(cache))).filter(|program| program.is_file())
 }
 
-/// What a person reads before [`install`] runs; [`install`] adds the hashes and the folder.
+/// Returns the line that the user reads before [`install`] runs. [`install`] adds the hashes and the folder.
 pub(super) fn line() -> String {
     format!("python3 -m pip install --require-hashes ziglang=={VERSION} (into the cache, 80 MB to fetch)")
 }
@@ -43,7 +45,7 @@ pub(super) fn line() -> String {
 /// Installs zig into the cache folder in one step, and returns the program.
 ///
 /// # Errors
-/// Where pip fails (no network, another hash) or what it brought does not run.
+/// pip fails (no network, another hash), or the installed zig does not run.
 pub fn install(python: &Path, cache: &Path, say: &mut dyn FnMut(&str)) -> Result<PathBuf> {
     let place = place(cache);
     let wanted = PipInstall { what: "zig", place: &place, requirements: &requirements(), works: &works };
@@ -55,7 +57,7 @@ fn in_folder(folder: &Path) -> PathBuf {
     folder.join("ziglang").join(format!("zig{}", std::env::consts::EXE_SUFFIX))
 }
 
-/// It must run here: a wheel for another C library or machine would not.
+/// Checks that zig runs on this machine. A wheel for another C library or machine would not run.
 fn works(folder: &Path) -> Result<()> {
     let version = Cmd::new(in_folder(folder)).arg("version").capture(Duration::from_secs(60))?;
     if version.text() == VERSION {
