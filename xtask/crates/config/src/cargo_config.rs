@@ -1,6 +1,7 @@
-//! Cargo's configuration, merged by Cargo itself: which files it reads, what they include and how their values are joined
-//! is for Cargo to know. `cargo config get` is unstable, and a stable Cargo answers it where `RUSTC_BOOTSTRAP` is set. The
-//! variables that replace values of files are not part of the answer (<https://doc.rust-lang.org/cargo/reference/config.html>).
+//! Cargo's configuration, merged by Cargo itself. Cargo alone knows which files it reads, what they include
+//! and how their values are joined. `cargo config get` is unstable, but a stable Cargo runs it if
+//! `RUSTC_BOOTSTRAP` is set. Its answer does not contain the variables that replace values of files
+//! (<https://doc.rust-lang.org/cargo/reference/config.html>).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,13 +26,13 @@ pub use rustflags::{FlagRoad, UserFlag, UserFlags};
 pub use tools::{ConfiguredProgram, WrapperKind};
 pub use user::{UserLinker, UserPlaces, UserSettings, user_settings};
 
-/// `cargo config get` reads a few files; one that takes longer than this hangs.
+/// The time limit of `cargo config get`. It reads a few files, so a longer run hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// The tables that are kept. Others can hold passwords, which have no business in this program.
+/// The tables that are kept. Other tables may contain passwords, which this program must not read.
 const KEPT: [&str; 5] = ["build", "env", "patch", "profile", "target"];
 
-/// What Cargo's configuration files say, each value with the file that says it.
+/// The content of Cargo's configuration files. Each value has the file that contains it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CargoConfig {
     tables: BTreeMap<String, ConfiguredValue>,
@@ -48,18 +49,18 @@ enum ConfiguredValue {
     Other,
 }
 
-/// A package that `[patch]` takes from a folder.
+/// A package that `[patch]` replaces by the one in a folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PatchedPackage {
-    /// The source whose package is replaced: a registry or an address.
+    /// The source of the replaced package: a registry or an address.
     pub source: String,
     /// The name of the entry.
     pub name: String,
-    /// The folder, which may hold `..`.
+    /// The folder. Its path may contain `..`.
     pub folder: PathBuf,
 }
 
-/// A word of a list, or of a text that Cargo takes for a list, with the file that it stands in.
+/// A word of a list, or of a text that Cargo reads as a list, with the file that contains it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ConfiguredWord {
     pub(crate) text: String,
@@ -67,11 +68,11 @@ pub(crate) struct ConfiguredWord {
 }
 
 impl CargoConfig {
-    /// Asks Cargo for the configuration that holds in the folder `dir`.
+    /// Asks Cargo for the configuration that applies in the folder `dir`.
     ///
     /// # Errors
-    /// Where Cargo does not answer: [`Kind::Usage`](xtask_files::error::ExitKind::Usage) with its own words where a file is
-    /// broken.
+    /// Cargo fails. For a broken file the error is [`Kind::Usage`](xtask_files::error::ExitKind::Usage) with
+    /// Cargo's own message.
     pub fn ask(host: &Host, dir: &Path) -> Result<Self> {
         let cmd = Cmd::new(host.cargo())
             .args(["config", "get", "-Zunstable-options", "--format", "toml", "--show-origin"])
@@ -86,13 +87,13 @@ impl CargoConfig {
         Self::read(&output.text())
     }
 
-    /// Reads the answer of `cargo config get --format toml --show-origin`.
+    /// Reads the output of `cargo config get --format toml --show-origin`.
     ///
     /// # Errors
-    /// Where it is not TOML.
+    /// The output is not TOML.
     pub fn read(answer: &str) -> Result<Self> {
         let table = DeTable::parse(answer).map_err(|e| {
-            // Not the text: it may hold passwords.
+            // The text itself is left out, because it may contain passwords.
             Error::failed("cannot read the configuration that Cargo printed").found(e.message())
         })?;
         let kept = table.into_inner().into_iter().filter(|(key, _)| KEPT.contains(&&**key.get_ref()));
@@ -101,23 +102,23 @@ impl CargoConfig {
                 (key.into_inner().into_owned(), ConfiguredValue::of(value, answer, Path::new("")))
             })
             .collect();
-        // What Cargo says of variables comes last.
+        // Cargo's remarks about variables are at the end of the output.
         let files = answer.split("\n# The following").next().unwrap_or_default();
         let digest = Fingerprint::new("cargo config 1").with(files).short();
         Ok(Self { tables, digest })
     }
 
-    /// Names the whole of what the files say: another digest where anything differs.
+    /// Returns a digest of the content of all files. It differs after any change.
     pub fn digest(&self) -> &str {
         &self.digest
     }
 
-    /// The profiles that the files define or change.
+    /// Returns the profiles that the files define or change.
     pub fn profiles(&self) -> impl Iterator<Item = &str> {
         self.table(&["profile"]).into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
-    /// The packages that `[patch]` takes from folders.
+    /// Returns the packages that `[patch]` replaces by those in folders.
     pub fn patches(&self) -> Vec<PatchedPackage> {
         let entry = |(source, name): (&String, &String)| {
             let (path, file) = self.value(&["patch", source, name, "path"])?.text()?;
@@ -148,7 +149,8 @@ impl CargoConfig {
 }
 
 impl ConfiguredValue {
-    /// A value of the answer. Where no comment behind it names a file, it is that of what it is in.
+    /// Makes a value from the output. Its file is named in the comment after it, or else it is the file of
+    /// the enclosing table or list.
     fn of(value: Spanned<DeValue<'_>>, answer: &str, around: &Path) -> Self {
         let file = origin(answer, value.span().end).unwrap_or(around).to_owned();
         match value.into_inner() {
@@ -174,7 +176,8 @@ impl ConfiguredValue {
         }
     }
 
-    /// What Cargo takes for a list of words: a list of texts, or a text that it splits at white space.
+    /// Returns the words of a value that Cargo reads as a list: those of a list of texts, or of a text that
+    /// is split at white space.
     fn words(&self) -> Vec<ConfiguredWord> {
         let word = |text: &str, file: &Path| ConfiguredWord { text: text.to_owned(), file: file.to_owned() };
         match self {
@@ -187,13 +190,15 @@ impl ConfiguredValue {
     }
 }
 
-/// The file that a comment names behind a value: `… # /w/.cargo/config.toml`, in a list behind a comma.
+/// Returns the file that the comment after a value names: `… # /w/.cargo/config.toml`. In a list, a comma
+/// precedes the comment.
 fn origin(answer: &str, end: usize) -> Option<&Path> {
     let line = answer.get(end..)?.lines().next()?;
     line.trim_start_matches(',').strip_prefix(" # ").map(Path::new)
 }
 
-/// The folder that paths in a configuration file begin at: that of the folder `.cargo` that the file lies in.
+/// Returns the folder to which paths in a configuration file are relative: the parent of the folder `.cargo`
+/// that contains the file.
 fn base(file: &Path) -> &Path {
     file.parent().and_then(Path::parent).unwrap_or(Path::new(""))
 }

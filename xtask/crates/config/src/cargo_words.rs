@@ -1,10 +1,10 @@
-//! Cargo's words where it fails.
+//! The error messages of Cargo.
 
 use xtask_files::error::Error;
 use xtask_process::exec::fault::MachineFault;
 use xtask_process::exec::{Cmd, Output};
 
-/// The error of a call of Cargo that failed: its own words, or what is wrong with the machine.
+/// Returns the error of a failed Cargo call: Cargo's own message, or the fault of the machine.
 pub(crate) fn failed(cmd: &Cmd, output: &Output) -> Error {
     error(&output.errors()).unwrap_or_else(|| {
         let failed = format!("`{}` ended with {}", cmd.line(), output.end);
@@ -15,9 +15,9 @@ pub(crate) fn failed(cmd: &Cmd, output: &Output) -> Error {
     })
 }
 
-/// Cargo's error as one of ours: its first line says what, the rest is what it found.
+/// Turns Cargo's error message into an error. Its first line is the message, the other lines are the details.
 fn error(stderr: &str) -> Option<Error> {
-    // Warnings may come first.
+    // Warnings may precede the error.
     let begin = stderr.lines().position(|line| line.starts_with("error: "))?;
     let text = stderr.lines().skip(begin).collect::<Vec<_>>().join("\n");
     let text = text.trim_start_matches("error: ");

@@ -1,4 +1,4 @@
-//! From the file as written to a valid [`Config`]: everything that the words must mean.
+//! Turns the file as written into a valid [`Config`], by checking the meaning of every value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -17,19 +17,19 @@ use super::types::{App, Config, Keyword, Mode, Need, PublishSection, TestNeed, T
 use crate::workspace::{Package, Workspace};
 use xtask_base::SnapshotArchive;
 
-/// What the checks know and where they report to.
+/// The inputs of the checks, and the receiver of their errors.
 pub(super) struct ConfigCheck<'a, 'd> {
     pub(super) raw: &'a Raw,
-    /// The file's text, for the places of what only packing can judge.
+    /// The text of the file. It provides positions for errors that only packing can find.
     pub(super) source: &'a SourceFile,
     pub(super) workspace: &'a Workspace,
     pub(super) triples: &'a BTreeSet<String>,
-    /// The directory at which relative paths start.
+    /// The folder to which relative paths refer.
     pub(super) dir: &'a Path,
     pub(super) diags: &'d mut Diags<'a>,
 }
 
-/// Checks the whole file. None only where something was reported.
+/// Checks the whole file. The result is none only if an error was reported.
 pub(super) fn config<'a>(
     raw: &'a Raw,
     source: &'a SourceFile,
@@ -58,7 +58,8 @@ pub(super) fn config<'a>(
 }
 
 impl<'a> ConfigCheck<'a, '_> {
-    /// A file of another schema has other keys: its other errors would mislead.
+    /// Checks the schema. A file with another schema has other keys, so its other errors would be misleading
+    /// and are discarded.
     fn schema(&mut self) -> Option<()> {
         let schema = self.raw.schema.as_ref().filter(|s| s.get_ref() != "1");
         let Some(schema) = schema else { return Some(()) };
@@ -69,7 +70,7 @@ impl<'a> ConfigCheck<'a, '_> {
         None
     }
 
-    /// The package that the file names. Reported where there is none.
+    /// Returns the package that the file names. A missing package is reported.
     fn package(&mut self) -> Option<&'a Package> {
         let workspace = self.workspace;
         let name = self.raw.app.as_ref()?.package.as_ref()?;
@@ -131,7 +132,8 @@ impl<'a> ConfigCheck<'a, '_> {
         })
     }
 
-    /// Reports names that occur again. Case is no difference, since they name files.
+    /// Reports names that occur twice. Upper and lower case count as equal, because the names become file
+    /// names.
     pub(super) fn differ(&mut self, what: &str, names: impl Iterator<Item = &'a SpannedText>) {
         let mut seen: BTreeMap<String, &SpannedText> = BTreeMap::new();
         for name in names {
@@ -148,7 +150,7 @@ impl<'a> ConfigCheck<'a, '_> {
         }
     }
 
-    /// Strings that become arguments of a process.
+    /// Reads strings that become arguments of a process.
     pub(super) fn arguments(&mut self, texts: &'a SpannedTexts) -> Vec<String> {
         for text in texts.get_ref().iter().filter(|t| t.get_ref().contains('\0')) {
             self.diags.at(text.span(), "an argument cannot hold the character \\u0000");
@@ -156,13 +158,13 @@ impl<'a> ConfigCheck<'a, '_> {
         texts.get_ref().iter().map(|t| t.get_ref().clone()).collect()
     }
 
-    /// Reads a list of words out of a fixed set.
+    /// Reads a list of words from a fixed set.
     fn words<W: Keyword + Ord>(&mut self, what: &str, texts: Option<&'a SpannedTexts>) -> BTreeSet<W> {
         let texts = texts.map(|t| t.get_ref().as_slice()).unwrap_or_default();
         texts.iter().filter_map(|text| self.word(what, text)).collect()
     }
 
-    /// `snapshots` of `[debian]`.
+    /// Reads `snapshots` of `[debian]`.
     fn snapshots(&mut self) -> Vec<SnapshotArchive> {
         let texts = self.raw.snapshots.as_ref().map(|texts| texts.get_ref().as_slice()).unwrap_or_default();
         let mut read = |text: &'a SpannedText| {
@@ -195,7 +197,7 @@ impl<'a> ConfigCheck<'a, '_> {
         PublishSection { to, tags, sign, attest }
     }
 
-    /// A text of [publish] that was read, or the report of why it is none.
+    /// Returns a parsed text of [publish], or reports the reason why it is not valid.
     fn template<T>(&mut self, text: &SpannedText, read: std::result::Result<T, String>) -> Option<T> {
         match read {
             Ok(template) => Some(template),
@@ -206,7 +208,7 @@ impl<'a> ConfigCheck<'a, '_> {
         }
     }
 
-    /// Reads a list of names of the workspace's packages.
+    /// Reads a list of names of workspace members.
     fn members(&mut self, texts: Option<&'a SpannedTexts>) -> BTreeSet<String> {
         let workspace = self.workspace;
         let mut found = BTreeSet::new();
@@ -221,7 +223,7 @@ impl<'a> ConfigCheck<'a, '_> {
         found
     }
 
-    /// A word out of a fixed set.
+    /// Reads a word from a fixed set.
     pub(super) fn word<W: Keyword>(&mut self, what: &str, text: &'a SpannedText) -> Option<W> {
         let word = W::ALL.iter().find(|(spelling, _)| spelling == text.get_ref()).map(|(_, word)| *word);
         if word.is_none() {
@@ -230,7 +232,7 @@ impl<'a> ConfigCheck<'a, '_> {
         word
     }
 
-    /// Reports a name that is not one of `known`.
+    /// Reports a name that is not in `known`.
     pub(super) fn unknown<I: Iterator<Item = &'a str>>(
         &mut self,
         text: &'a SpannedText,
@@ -246,7 +248,7 @@ impl<'a> ConfigCheck<'a, '_> {
     }
 }
 
-/// Whether the name can be a part of a path on every system.
+/// Whether the name can be part of a path on every system.
 fn fits_a_path(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     name.starts_with(|c: char| c.is_ascii_alphanumeric())

@@ -1,4 +1,5 @@
-//! The check that the program has a place in its images: it is `/<bin>`, beside the folders that are there.
+//! Checks that the program's path in an image is free. The program is `/<bin>`, beside the folders of the
+//! base.
 
 use super::check::ConfigCheck;
 use super::quote::quoted;
@@ -8,14 +9,15 @@ use super::types::Image;
 use xtask_oci::kernel;
 use xtask_oci::scratch;
 
-/// The folders of the distroless bases (`base list` shows their files), `:debug` and further architectures included.
-/// Those of registries' bases are known only when they are read: see `image_spec/platform`.
+/// The top folders of the distroless bases (`base list` shows their files), including `:debug` and other
+/// architectures. The folders of a registry's base are known only after it is read: see
+/// `image_spec/platform`.
 const DISTROLESS: [&str; 17] = [
     "bin", "boot", "busybox", "etc", "home", "lib", "lib64", "media", "mnt", "opt", "root", "run", "sbin",
     "srv", "tmp", "usr", "var",
 ];
 
-/// Reports a program whose place in an image something else has.
+/// Reports a program whose path in an image is already in use.
 pub(super) fn place(check: &mut ConfigCheck<'_, '_>, images: &[Image]) {
     let Some(bin) = check.raw.app.as_ref().and_then(|app| app.bin.as_ref()) else { return };
     let name = bin.get_ref().as_str();
@@ -34,12 +36,12 @@ pub(super) fn place(check: &mut ConfigCheck<'_, '_>, images: &[Image]) {
             .whole()
             .help(why)
             .help("in an image it is /<bin>: give the program another name, in a [[bin]] of its package");
-        // One image shows it as well as all of them.
+        // Other images would only repeat the error.
         return;
     }
 }
 
-/// Says why the files of an image are not visible in a folder.
+/// Returns the reason why an image's files in a folder are not visible.
 pub(super) fn hidden(top: &str) -> String {
     format!("the kernel mounts its own file system on /{top} when the image starts, which hides it")
 }

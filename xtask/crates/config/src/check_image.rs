@@ -1,4 +1,4 @@
-//! The checks of `[[image]]`.
+//! Checks the tables `[[image]]`.
 
 use std::collections::BTreeMap;
 
@@ -17,7 +17,7 @@ use xtask_oci::{grammar, pack};
 use xtask_registry::Reference;
 use xtask_triple::Platform;
 
-/// All images of the file, whose targets are among `listed`.
+/// Checks all images of the file. Their targets must be in `listed`.
 pub(super) fn images(check: &mut ConfigCheck<'_, '_>, listed: &[Target]) -> Vec<Image> {
     let raw = check.raw;
     let images = raw.images.iter().filter_map(|image| self::image(check, image, listed)).collect();
@@ -63,7 +63,7 @@ fn image<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawImage, listed: &[Targe
     })
 }
 
-/// Where the keys stand that only what is in the image can prove wrong.
+/// Returns the positions of keys whose values can only be checked against the content of the image.
 fn places(check: &ConfigCheck<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str, String> {
     let run = &raw.run;
     let first = |texts: &Option<SpannedTexts>| Some(texts.as_ref()?.span());
@@ -78,7 +78,7 @@ fn places(check: &ConfigCheck<'_, '_>, raw: &RawImage) -> BTreeMap<&'static str,
     spans.into_iter().filter_map(|(key, span)| Some((key, check.source.place(span?.start)))).collect()
 }
 
-/// Reports a version that cannot be the tag of an image.
+/// Reports a version that cannot be a tag of an image.
 pub(super) fn version(check: &mut ConfigCheck<'_, '_>, package: Option<&Package>, images: &[Image]) {
     let (Some(package), Some(app)) = (package, &check.raw.app) else { return };
     let Some(name) = &app.package else { return };
@@ -119,7 +119,7 @@ fn base<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<Ba
         );
         return None;
     }
-    // A name alone could be an image of the default registry, too; more likely it is a slip.
+    // A name alone could also be an image of the default registry, but it is more likely a mistake.
     if word.contains([':', '/', '@']) {
         return match Reference::parse(word) {
             Ok(reference) => Some(Base::Registry(reference)),
@@ -140,7 +140,8 @@ fn base<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<Ba
     None
 }
 
-/// The targets of one image: listed, of a Linux platform, each of its own.
+/// Checks the targets of one image. Each must be listed and have a Linux platform, and no two may have the
+/// same platform.
 fn targets<'a>(
     check: &mut ConfigCheck<'a, '_>,
     texts: &'a [SpannedText],
@@ -150,7 +151,7 @@ fn targets<'a>(
     for text in texts {
         let name = quoted(text.get_ref());
         let Some(target) = listed.iter().find(|target| target.triple.as_str() == text.get_ref()) else {
-            // A target whose triple cannot be read may be the one that is meant.
+            // This may be a listed target whose triple could not be read.
             if check.raw.targets.iter().all(|t| t.triple.is_some()) {
                 not_listed(check, text);
             }
@@ -159,7 +160,7 @@ fn targets<'a>(
         let target = match ImageTarget::of(&target.triple) {
             Ok(target) => target,
             Err(message) => {
-                // One that rustc does not know is reported where it is listed.
+                // A triple that rustc does not know is already reported in its `[[target]]` table.
                 if check.triples.contains(text.get_ref()) {
                     check
                         .diags

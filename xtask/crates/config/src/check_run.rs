@@ -1,4 +1,4 @@
-//! The checks of the keys of `[[image]]` that say how to run it.
+//! Checks the keys of `[[image]]` that describe how it is run.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -11,10 +11,11 @@ use super::types::{HealthCheck, ImageRun, ImageSmoke, User};
 use super::values;
 use xtask_oci::kernel;
 
-/// Keys of labels and annotations that this program decides on: what they say must be so.
+/// Prefixes of keys of labels and annotations that this program writes itself, so that their values are
+/// always right.
 const RESERVED: [&str; 3] = ["xtask.", "org.opencontainers.image.base.", "org.opencontainers.image.ref."];
 
-/// How the image is run.
+/// Checks the keys that describe how the image is run.
 pub(super) fn run<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> ImageRun {
     ImageRun {
         entrypoint: raw.entrypoint.as_ref().map(|texts| command(check, "entrypoint", texts)),
@@ -31,13 +32,14 @@ pub(super) fn run<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> Image
     }
 }
 
-/// How it is started once.
+/// Checks the keys of the image's smoke run.
 pub(super) fn smoke<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> ImageSmoke {
     let args = raw.smoke.as_ref().map(|texts| check.arguments(texts));
     if let (Some(entrypoint), None) = (&raw.entrypoint, &args)
         && entrypoint.get_ref().len() > 1
     {
-        // `smoke` of [app] are arguments of the program; behind other arguments they mean something else, or nothing.
+        // `smoke` of [app] holds arguments of the program. After other arguments they would have another
+        // meaning, or none.
         check
             .diags
             .at(entrypoint.span(), "the entrypoint has arguments, and the image has no `smoke`")
@@ -66,7 +68,7 @@ pub(super) fn smoke<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> Ima
     }
 }
 
-/// A program and its arguments.
+/// Checks a program and its arguments.
 fn command<'a>(check: &mut ConfigCheck<'a, '_>, key: &str, texts: &'a SpannedTexts) -> Vec<String> {
     match texts.get_ref().first() {
         None => {
@@ -129,11 +131,12 @@ fn user<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<Us
     }
 }
 
-/// The longest path that Linux takes, and the longest part of one, in bytes: limits.h without the NUL, and of every file
-/// system that images are unpacked to.
+/// The maximum length of a path, and of one part of a path, in bytes. The first is the limit of Linux
+/// (limits.h, without the NUL), the second that of all file systems to which images are unpacked.
 const LONGEST: (usize, usize) = (4095, 255);
 
-/// An absolute path without `.`, `..` and doubled `/`, not in what the kernel makes and not in the program.
+/// Checks an absolute path without `.`, `..` and `//`. It must not lie in a folder that the kernel mounts, or
+/// in the program.
 fn folder<'a>(check: &mut ConfigCheck<'a, '_>, key: &str, text: &'a SpannedText) -> Option<String> {
     let path = text.get_ref().as_str();
     let normal = |path: &str| path.split('/').all(|part| !matches!(part, "" | "." | ".."));
@@ -190,7 +193,7 @@ fn volumes<'a>(check: &mut ConfigCheck<'a, '_>, texts: Option<&'a SpannedTexts>)
     volumes.into_keys().collect()
 }
 
-/// Keeps a value, or reports that it stands there already.
+/// Keeps a value, or reports that it is listed already.
 fn once<'a>(
     check: &mut ConfigCheck<'a, '_>,
     seen: &mut BTreeMap<String, usize>,
@@ -244,7 +247,7 @@ fn healthcheck<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawHealthcheck) -> 
     Some(HealthCheck { cmd, interval, timeout, start_period, retries })
 }
 
-/// Checks the labels or annotations of an image, and returns all of them by their keys.
+/// Checks the labels or annotations of an image, and returns them by their keys.
 fn facts<'a>(
     check: &mut ConfigCheck<'a, '_>,
     table: &str,

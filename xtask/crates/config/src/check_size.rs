@@ -1,16 +1,16 @@
-//! The checks of the keys of `[[image]]` that say how it is stored and how large it may be.
+//! Checks the keys of `[[image]]` for storage and size.
 
 use super::check::ConfigCheck;
 use super::quote::quoted;
 use super::raw::SpannedText;
 use super::types::Compression;
 
-/// How the layers in `target/dist/oci` are compressed.
+/// Checks the compression of the layers in `target/dist/oci`.
 pub(super) fn compression<'a>(check: &mut ConfigCheck<'a, '_>, text: Option<&'a SpannedText>) -> Compression {
     text.and_then(|text| check.word("a compression", text)).unwrap_or_default()
 }
 
-/// The most bytes that a pull may fetch for one platform.
+/// Checks the budget: the maximum number of bytes of a pull for one platform.
 pub(super) fn budget(check: &mut ConfigCheck<'_, '_>, text: Option<&SpannedText>) -> Option<u64> {
     let text = text?;
     match bytes(text.get_ref()) {
@@ -35,7 +35,7 @@ pub(super) fn budget(check: &mut ConfigCheck<'_, '_>, text: Option<&SpannedText>
     None
 }
 
-/// The units by their spellings, each with its number of bytes: those of SI (ISO 80000-1) and of IEC 80000-13.
+/// The units with their numbers of bytes: those of SI (ISO 80000-1) and of IEC 80000-13.
 const UNITS: [(&str, u64); 7] = [
     ("B", 1),
     ("kB", 1_000),
@@ -46,7 +46,7 @@ const UNITS: [(&str, u64); 7] = [
     ("GiB", 1 << 30),
 ];
 
-/// A size as a text gives it.
+/// The result of reading a size.
 #[derive(Debug, PartialEq, Eq)]
 enum Size {
     /// The text gives this number of bytes.
@@ -57,10 +57,10 @@ enum Size {
     None,
 }
 
-/// The number of bytes of `20 MB`, rounded down where a fraction of one is left over.
+/// Returns the number of bytes of a text such as `20 MB`. A fraction of a byte is rounded down.
 fn bytes(text: &str) -> Size {
     let Some((whole, unit, fraction)) = parts(text) else { return Size::None };
-    // Digits alone: what is wrong with them can only be their number.
+    // The text has only digits, so parsing fails only for a number that is too large.
     let whole = whole.parse::<u64>().ok();
     match whole.and_then(|whole| whole.checked_mul(unit)?.checked_add(fraction)) {
         Some(bytes) => Size::Bytes(bytes),
@@ -68,7 +68,8 @@ fn bytes(text: &str) -> Size {
     }
 }
 
-/// The digits before the point, the bytes of the unit, and those of the digits behind the point.
+/// Returns the digits before the point, the number of bytes of the unit, and the number of bytes of the
+/// digits after the point.
 fn parts(text: &str) -> Option<(&str, u64, u64)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = text.split_at(end);
@@ -78,7 +79,7 @@ fn parts(text: &str) -> Option<(&str, u64, u64)> {
         Some(_) => return None,
         None => (number, "0"),
     };
-    // Nine digits are exact to the byte at the largest unit.
+    // Even with the largest unit, nine digits are exact to the byte.
     if part.len() > 9 {
         return None;
     }

@@ -1,4 +1,4 @@
-//! The checks of `[[target]]`, and of how targets and modes fit together.
+//! Checks the tables `[[target]]`, and how targets and modes fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,7 +14,7 @@ use xtask_gate::processors;
 use xtask_gate::{Level, Severity, check_flags};
 use xtask_triple::{Arch, Libc, Triple};
 
-/// All targets of the file.
+/// Checks all targets of the file.
 pub(super) fn targets(check: &mut ConfigCheck<'_, '_>) -> Vec<Target> {
     let raw = check.raw;
     let targets = raw.targets.iter().filter_map(|t| target(check, t)).collect();
@@ -71,7 +71,7 @@ fn mode<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> ModeChoic
                 "write the name of a mode, or \"auto\"; `--mode all` on the command line builds every mode",
             );
         }
-        // A mode that has no readable name may be the one that is meant.
+        // A mode whose name could not be read may be the one that is meant.
         name if raw.modes.iter().any(|m| m.name.is_none()) || known().any(|k| k == name) => {}
         _ => {
             let message = format!("there is no mode {}", quoted(text.get_ref()));
@@ -109,7 +109,7 @@ fn cc<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<CcCh
             .help("to pass arguments, write a script and name it in `cc`");
         None
     } else if path {
-        // Absolute, since the compilers of a build are started in many directories.
+        // The path is absolute, because a build starts compilers in many folders.
         let joined = check.dir.join(word);
         Some(CcChoice::Program(std::path::absolute(&joined).unwrap_or(joined)))
     } else {
@@ -137,7 +137,7 @@ fn glibc<'a>(
     Some(version)
 }
 
-/// The level, where the flags of the same table do not ask for a better processor.
+/// Reads the level, and reports flags in the same table that require a higher one.
 fn cpu<'a>(
     check: &mut ConfigCheck<'a, '_>,
     text: &'a SpannedText,
@@ -192,14 +192,15 @@ fn env<'a>(
     entries.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
 }
 
-/// `CFLAGS_x86_64-unknown-linux-musl` is one; POSIX's stricter rule would refuse it.
+/// Whether a text is the name of a variable. Names such as `CFLAGS_x86_64-unknown-linux-musl` are allowed,
+/// although POSIX's stricter rule forbids them.
 fn is_variable(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c))
 }
 
-/// What to write instead of a variable that this program decides on, where it does: a second word from the file would
-/// be lost, or would undo the traps of a pure build.
+/// Returns the replacement for a variable that this program sets itself, or none for another variable. A
+/// value from the file would be lost, or would disable the traps of a pure build.
 fn set_by_us(name: &str, triple: Option<&Triple>) -> Option<&'static str> {
     let name = name.to_ascii_uppercase();
     match name.as_str() {
@@ -246,7 +247,8 @@ fn duplicates(check: &mut ConfigCheck<'_, '_>) {
     }
 }
 
-/// Where every target names its mode, `auto` never chooses, and the modes that none of them names are dead.
+/// Reports modes that no target uses. If every target names its mode, `auto` never chooses one, so the other
+/// modes are unused.
 fn unused_modes(check: &mut ConfigCheck<'_, '_>) {
     let targets = &check.raw.targets;
     let named: BTreeSet<&str> =

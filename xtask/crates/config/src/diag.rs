@@ -1,4 +1,4 @@
-//! The errors of a file, collected and shown together.
+//! The errors of a file, which are collected and shown together.
 
 use std::ops::Range;
 
@@ -8,16 +8,16 @@ use super::syntax::Syntax;
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::masked;
 
-/// More errors than this are counted, not shown.
+/// The maximum number of errors that are shown. The others are only counted.
 const MOST: usize = 20;
 
-/// What to do about an error. Made only for the errors that are shown, since finding the nearest of 300 triples takes
-/// time and a file can hold thousands of wrong ones.
+/// A function that makes the help for an error. It is called only for errors that are shown: a search for the
+/// nearest of 300 triples takes time, and a file may contain thousands of errors.
 type Help<'a> = Box<dyn FnOnce() -> Vec<String> + Send + 'a>;
 
 /// One error of the file.
 pub(super) struct Diag<'a> {
-    /// Bytes of the file; none where the error is that something is not there.
+    /// The bytes of the file; none for an error about something that is missing.
     span: Option<Range<usize>>,
     message: String,
     also: Option<(&'static str, usize)>,
@@ -33,7 +33,7 @@ pub(super) struct Diags<'a> {
 }
 
 impl<'a> Diag<'a> {
-    /// An error at these bytes of the file.
+    /// Makes an error at these bytes of the file.
     pub(super) fn new(span: Option<Range<usize>>, message: impl Into<String>) -> Self {
         Self { whole: span.is_none(), span, message: message.into(), also: None, help: None }
     }
@@ -44,7 +44,7 @@ impl<'a> Diag<'a> {
         self.help_with(move || vec![help])
     }
 
-    /// Adds lines of help that take time to find.
+    /// Adds lines of help that take time to make.
     pub(super) fn help_with(&mut self, help: impl FnOnce() -> Vec<String> + Send + 'a) -> &mut Self {
         self.help = Some(match self.help.take() {
             None => Box::new(help),
@@ -53,14 +53,14 @@ impl<'a> Diag<'a> {
         self
     }
 
-    /// Says that another place belongs to the error: `what` and the line of that offset.
+    /// Adds a second position to the error: `what` and the line of this offset.
     pub(super) fn also(&mut self, what: &'static str, offset: usize) -> &mut Self {
         self.also = Some((what, offset));
         self
     }
 
-    /// Says that the error is about how parts of the file fit together, so that it may be no more than a consequence
-    /// where other parts are not TOML.
+    /// Marks the error as one about how parts of the file fit together. If other parts are not TOML, it may
+    /// only be a consequence of that, and is not shown.
     pub(super) fn whole(&mut self) -> &mut Self {
         self.whole = true;
         self
@@ -93,7 +93,7 @@ impl<'a> Diags<'a> {
         self.add(Some(span), message.into())
     }
 
-    /// Adds an error that has no place: something that must be there is not.
+    /// Adds an error without a position, about something that is missing.
     pub(super) fn nowhere(&mut self, message: impl Into<String>) -> &mut Diag<'a> {
         self.add(None, message.into())
     }
@@ -104,24 +104,24 @@ impl<'a> Diags<'a> {
         &mut self.list[at]
     }
 
-    /// Forgets what was found so far, but not that the file is not TOML.
+    /// Removes the errors that were found so far, except those about TOML.
     pub(super) fn clear(&mut self) {
         self.list.clear();
     }
 
-    /// Adds that the file is not TOML.
+    /// Adds the errors about TOML.
     pub(super) fn set_syntax(&mut self, syntax: Syntax) {
         self.syntax = syntax;
     }
 
-    /// `config` where the file has no error; else one [`Error`] with all of them, in the file's order.
+    /// Returns `config` if the file has no error, or one [`Error`] with all errors in the file's order.
     pub(super) fn finish<T>(mut self, source: &SourceFile, config: Option<T>) -> Result<T> {
         let syntax = std::mem::take(&mut self.syntax);
         self.list.retain(|diag| syntax.leaves(diag.span.as_ref(), diag.whole, source));
         self.list.extend(syntax.list);
         match config {
             Some(config) if self.list.is_empty() => Ok(config),
-            // The lines of the file that errors stand in may hold what is not for a log.
+            // The quoted lines of the file may contain secrets, which must not appear in a log.
             _ => Err(Error::usage(masked(&self.render(source)))),
         }
     }

@@ -1,5 +1,5 @@
-//! What is wrong where a file is not TOML, by what the parser expected there and inside of what: its words are its own to
-//! change.
+//! The fault of a file that is not TOML. It is derived from the tokens that the parser expected and from the
+//! enclosing element. The parser's messages are not used, because they may change.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,56 +8,56 @@ use toml_parser::decoder::{Encoding, ScalarKind};
 use toml_parser::parser::{Event, EventKind, RecursionGuard, ValidateWhitespace, parse_document};
 use toml_parser::{Expected, ParseError, Source, Span};
 
-/// What is wrong in one place of a file that is not TOML.
+/// The fault at one position of a file that is not TOML.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// `[a` is not closed.
     OpenHeader,
-    /// `[[a` is not closed, or by one bracket alone.
+    /// `[[a` is not closed, or only by one bracket.
     OpenHeaders,
-    /// A list is never closed.
+    /// A list is not closed.
     OpenList,
-    /// An inline table is never closed.
+    /// An inline table is not closed.
     OpenTable,
     /// A string is not closed on its line.
     OpenString,
-    /// A string of several lines, which begins with these quotes, is never closed.
+    /// A multi-line string that begins with these quotes is not closed.
     OpenText(&'static str),
-    /// A key has no `=` behind it.
+    /// A key has no `=` after it.
     NoEquals,
-    /// Something follows on a line that is complete.
+    /// A complete line has more text after it.
     NoNewline,
     /// Two items of a list have no comma between them.
     NoComma,
-    /// `=` in a list.
+    /// A list contains `=`.
     EqualsInList,
-    /// `=` in an inline table, where a comma should be.
+    /// An inline table contains `=` where a comma is expected.
     EqualsInTable,
-    /// Something else inside of brackets or braces.
+    /// Another fault inside brackets or braces.
     InBrackets,
-    /// A value that is neither text nor anything else.
+    /// A value that is neither a quoted text nor of another type.
     Bare,
-    /// A value that begins as `true` or `false` does.
+    /// A value that begins like `true` or `false` but is neither.
     Boolean,
-    /// A value that begins as a number does.
+    /// A value that begins like a number but is not one.
     Number,
-    /// A carriage return that ends no line.
+    /// A carriage return that does not end a line.
     Return,
-    /// A key of too many parts, for which the parser names no place.
+    /// A key with too many parts. The parser gives no position for it.
     Deep,
-    /// A key or table that is there already.
+    /// A key or table that is already defined.
     Duplicate,
-    /// A fault that no other variant names.
+    /// A fault without a variant of its own.
     Other,
 }
 
 impl Fault {
-    /// Whether it is only noticed at the end of the file, since something is never closed.
+    /// Whether the parser notices it only at the end of the file, because something is not closed.
     pub(super) fn stays_open(self) -> bool {
         matches!(self, Fault::OpenList | Fault::OpenTable | Fault::OpenText(_))
     }
 
-    /// Whether it may be found inside of something that stays open.
+    /// Whether it may occur inside an element that is not closed.
     pub(super) fn of_several_lines(self) -> bool {
         let inside =
             matches!(self, Fault::NoComma | Fault::EqualsInList | Fault::EqualsInTable | Fault::InBrackets);
@@ -65,20 +65,20 @@ impl Fault {
     }
 }
 
-/// A range of a text: where it begins and where it ends.
+/// A range of a text: its start and its end.
 type TextRange = (usize, usize);
 
-/// The faults of a text, by their places.
+/// The faults of a text, by their positions.
 pub(super) struct Faults {
     faults: BTreeMap<TextRange, Fault>,
     keys: BTreeSet<TextRange>,
 }
 
-/// The depth that toml's own parser has.
+/// The maximum depth in toml's own parser.
 const DEPTH: u32 = 80;
 
 impl Faults {
-    /// Of a text, which toml's parser reads as this does.
+    /// Finds the faults of a text with the parser that toml itself uses.
     pub(super) fn of(text: &str) -> Self {
         let source = Source::new(text);
         let (mut events, mut errors): (Vec<Event>, Vec<ParseError>) = (Vec::new(), Vec::new());
@@ -119,7 +119,7 @@ impl Faults {
         this
     }
 
-    /// What an error of toml's parser is about.
+    /// Returns the fault that belongs to an error of toml's parser.
     pub(super) fn fault(&self, error: &Error) -> Fault {
         let Some(span) = error.span() else { return Fault::Deep };
         let place = (span.start, span.end);
@@ -135,7 +135,8 @@ fn place(error: &ParseError) -> TextRange {
     error.unexpected().map_or((0, 0), |span| (span.start(), span.end()))
 }
 
-/// What is wrong between the values. `opened` says what begins where.
+/// Returns the fault for an error between values. `opened` holds the kind of the element that begins at each
+/// offset.
 fn of_structure(error: &ParseError, opened: &BTreeMap<usize, EventKind>, text: &str) -> Fault {
     let expected = error.expected().unwrap_or_default();
     let wants = |literal: &'static str| expected == [Expected::Literal(literal)];
@@ -157,13 +158,13 @@ fn of_structure(error: &ParseError, opened: &BTreeMap<usize, EventKind>, text: &
     }
 }
 
-/// Whether a carriage return stands in a place, or ends there.
+/// Whether a carriage return is at this offset, or ends there.
 fn is_return(text: &str, at: usize) -> bool {
     let bytes = text.as_bytes();
     [Some(at), at.checked_sub(1)].into_iter().flatten().any(|at| bytes.get(at) == Some(&b'\r'))
 }
 
-/// What is wrong with a value of this kind, or a key where there is none.
+/// Returns the fault of a value of this kind, or of a key if `scalar` is none.
 fn of_value(
     error: &ParseError,
     scalar: Option<ScalarKind>,

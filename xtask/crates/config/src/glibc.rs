@@ -1,4 +1,4 @@
-//! A glibc version as targets.toml names it.
+//! A glibc version in targets.toml.
 
 use std::fmt;
 
@@ -12,11 +12,12 @@ pub struct GlibcVersion {
 }
 
 impl GlibcVersion {
-    /// The oldest that Rust's standard library runs on: <https://doc.rust-lang.org/rustc/platform-support.html>, the
-    /// entries of the `*-linux-gnu` targets. Some targets want a newer one.
+    /// The oldest version that Rust's standard library supports:
+    /// <https://doc.rust-lang.org/rustc/platform-support.html>, the entries of the `*-linux-gnu` targets.
+    /// Some targets need a newer one.
     pub const OLDEST: Self = Self { major: 2, minor: 17 };
 
-    /// Reads `major.minor`, decimal numbers without leading zeros, as glibc's symbol versions spell them.
+    /// Reads `major.minor`: decimal numbers without leading zeros, as in glibc's symbol versions.
     pub fn parse(text: &str) -> Option<Self> {
         let (major, minor) = text.split_once('.')?;
         let number = |digits: &str| {

@@ -1,4 +1,4 @@
-//! Where a key is that signs or verifies: in a file, or in a variable of the environment.
+//! The source of a key that signs or verifies: a file, or an environment variable.
 
 use std::path::{Path, PathBuf};
 
@@ -6,23 +6,23 @@ use super::quote::quoted;
 use xtask_files::error::{Error, Result};
 use xtask_process::host::Host;
 
-/// What begins the name of a variable: `env:XTASK_SIGNING_KEY`.
+/// The prefix for a variable: `env:XTASK_SIGNING_KEY`.
 const VARIABLE: &str = "env:";
 
-/// The place of a key in PEM.
+/// The source of a key in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
-    /// A file.
+    /// A file that contains the key.
     File(PathBuf),
-    /// A variable of the environment, whose value is the key itself.
+    /// An environment variable whose value is the key itself.
     Variable(String),
 }
 
 impl KeySource {
-    /// Reads a place: `env:` and the name of a variable, or the path of a file.
+    /// Reads a source: `env:` and the name of a variable, or the path of a file.
     ///
     /// # Errors
-    /// It is neither; in words.
+    /// The text is neither. The error is the reason as text.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         if let Some(name) = text.strip_prefix(VARIABLE) {
             let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
@@ -31,7 +31,7 @@ impl KeySource {
                 false => Err(format!("{} is not the name of a variable", quoted(name))),
             };
         }
-        // A key that was pasted in would be kept in the file, and in its history.
+        // A key that is pasted here would stay in the file and in its history.
         if text.contains("-----BEGIN") {
             return Err("it is a key itself; write the path of a file, or `env:` and the name of a variable"
                 .to_owned());
@@ -42,15 +42,15 @@ impl KeySource {
         }
     }
 
-    /// Reads the place that the flag `--key` names.
+    /// Reads the source that the flag `--key` names.
     ///
     /// # Errors
-    /// As for [`Self::parse`].
+    /// As [`Self::parse`].
     pub fn of_flag(text: &str) -> Result<Self> {
         Self::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why))
     }
 
-    /// The same with the path of a file below a folder, where it is relative.
+    /// Returns the same source, with a relative file path resolved in a folder.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {
         match self {
@@ -59,7 +59,7 @@ impl KeySource {
         }
     }
 
-    /// The text of the key.
+    /// Returns the text of the key.
     ///
     /// # Errors
     /// The file cannot be read, or the variable is not set.

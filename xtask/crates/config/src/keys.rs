@@ -1,5 +1,5 @@
-//! Every key of targets.toml. This is the one list: the reader takes types and suggestions from it, and the reference
-//! page (docs/reference/targets-toml.md) is generated from it.
+//! Every key of targets.toml. This list is the only one: the reader takes types and suggestions from it, and
+//! the reference page (docs/reference/targets-toml.md) is generated from it.
 
 use super::types::{Compression, Keyword, Need, OnFallback, TestNeed};
 use xtask_compilers::toolchain::Provider;
@@ -10,11 +10,11 @@ use xtask_gate::Level;
 pub struct Section {
     /// The table as it is written: `[[target]]`.
     pub name: &'static str,
-    /// What the table describes, in Markdown.
+    /// The description of the table, in Markdown.
     pub meaning: &'static str,
-    /// Its keys, in the order in which a person would write them.
+    /// Its keys, in the usual order.
     pub keys: &'static [ConfigKey],
-    /// Keys of the contract that are not built yet.
+    /// Keys that are planned but not supported yet.
     pub(super) later: &'static [&'static str],
 }
 
@@ -23,15 +23,15 @@ pub struct Section {
 pub struct ConfigKey {
     /// The key as it is written.
     pub name: &'static str,
-    /// The type of the value that the key takes.
+    /// The type of the key's value.
     pub kind: ValueKind,
-    /// What holds where the key is left out, in Markdown. None for a key that must be there.
+    /// The default, in Markdown; none for a required key.
     pub default: Option<&'static str>,
-    /// What the key means, in Markdown.
+    /// The meaning of the key, in Markdown.
     pub meaning: &'static str,
     /// Valid TOML that sets the key: one line, or a whole table for a key of the file.
     pub example: &'static str,
-    /// The strings that it takes, where those are a fixed set.
+    /// Returns the strings that it accepts, if they are a fixed set.
     pub values: fn() -> Vec<&'static str>,
 }
 
@@ -46,18 +46,18 @@ pub enum ValueKind {
     Integer,
     /// A boolean: `true` or `false`.
     Boolean,
-    /// A table of strings whose names are free.
+    /// A table of strings with free names.
     Map,
-    /// A table that is written in the value, with keys of its own.
+    /// A table that is written as the value, with its own keys.
     Inline,
-    /// A table with the header `[key]`, which appears once.
+    /// A table with the header `[key]`. It appears once.
     Table,
-    /// A list of tables, each with the header `[[key]]`; any number of them.
+    /// A list of tables, each with the header `[[key]]`.
     Tables,
 }
 
 impl ValueKind {
-    /// The type with its article, as errors name it.
+    /// Returns the type with its article, for errors.
     pub fn phrase(self) -> &'static str {
         match self {
             Self::String => "a string",
@@ -92,12 +92,12 @@ impl ConfigKey {
         Self { name, kind, default: Some(default), meaning, example, values: Vec::new }
     }
 
-    /// The same key, which takes only the words of a fixed set.
+    /// Restricts the key to the words of a fixed set.
     const fn of<W: Keyword>(self) -> Self {
         self.one_of(|| W::ALL.iter().map(|(spelling, _)| *spelling).collect())
     }
 
-    /// The same key, which takes only these words.
+    /// Restricts the key to these words.
     const fn one_of(mut self, values: fn() -> Vec<&'static str>) -> Self {
         self.values = values;
         self
@@ -105,12 +105,12 @@ impl ConfigKey {
 }
 
 impl Section {
-    /// The key of this name.
+    /// Returns the key with this name.
     pub(super) fn key(&self, name: &str) -> Option<&'static ConfigKey> {
         self.keys.iter().find(|key| key.name == name)
     }
 
-    /// The key as it is written: tables in their brackets.
+    /// Returns the key as it is written: a table in brackets.
     pub(super) fn written(&self, key: &str) -> String {
         match self.key(key).map(|key| key.kind) {
             Some(ValueKind::Table) => format!("[{key}]"),
@@ -119,7 +119,7 @@ impl Section {
         }
     }
 
-    /// What to write for a key that is missing, or whose value is of another type.
+    /// Returns the help for a key that is missing, or whose value has another type.
     pub(super) fn help(&self, key: &str) -> String {
         let Some(key) = self.key(key) else { return String::new() };
         match key.kind {
@@ -133,7 +133,7 @@ impl Section {
 
 use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables};
 
-/// Every table, to find the right one for a key that is in the wrong one.
+/// Every table. The list serves to find the right table for a key that is in the wrong one.
 pub const SECTIONS: [&Section; 10] =
     [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &PUBLISH, &TEST];
 

@@ -1,5 +1,6 @@
-//! targets.toml, from bytes to a valid [`Config`]: read (`source`), walked as written (`raw`), checked against the
-//! workspace and rustc's targets (`check`). Every error of the file comes at once, with its place underlined.
+//! Reads targets.toml into a valid [`Config`]: from bytes to text (`source`), from text to keys as written
+//! (`raw`), and checked against the workspace and rustc's targets (`check`). All errors of the file are
+//! reported together, each with its position underlined.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -42,20 +43,20 @@ pub use types::{
 };
 pub use xtask_compilers::toolchain::CcChoice;
 
-/// The name that the file has where `--config` says nothing.
+/// The default name of the file, without `--config`.
 pub const FILE_NAME: &str = "targets.toml";
 
 impl Config {
-    /// Reads and checks `file`. `known_triples` is what `rustc --print target-list` prints; `file` is named in errors as
-    /// given here, and relative paths in it start at its directory.
+    /// Reads and checks `file`. `known_triples` is the output of `rustc --print target-list`. Errors name
+    /// `file` as given here, and relative paths in it refer to its folder.
     ///
     /// # Errors
-    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage), with everything that is wrong in the file.
+    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage), with all errors of the file.
     pub fn load(file: &Path, workspace: &Workspace, known_triples: &BTreeSet<String>) -> Result<Self> {
         Self::parse(source::SourceFile::read(file)?, file, workspace, known_triples)
     }
 
-    /// As [`Config::load`], from the bytes of a file that need not exist.
+    /// Works as [`Config::load`], but reads bytes. The file need not exist.
     ///
     /// # Errors
     /// As [`Config::load`].

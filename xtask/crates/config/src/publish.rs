@@ -1,4 +1,5 @@
-//! Where images are pushed and under which tags: texts with `{…}` in them, which are checked when they are read.
+//! Templates for the repository and the tags of published images. They contain `{…}` and are checked when
+//! they are read.
 
 use cargo_metadata::semver::Version;
 
@@ -8,18 +9,18 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::grammar::{TAG, is_tag};
 use xtask_registry::Reference;
 
-/// What can stand in braces in a tag.
+/// The names that may be in braces in a tag.
 const VALUES: [&str; 6] = ["version", "major", "minor", "patch", "git", "git-short"];
 
 /// The number of digits of a shortened commit.
 const GIT_SHORT: usize = 12;
 
-/// The values that the tags of a release are made from.
+/// The values from which the tags of a release are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagValues {
     /// The version of the package.
     pub version: Version,
-    /// The commit, as 40 hexadecimal digits; none outside of a checkout.
+    /// The commit as 40 hexadecimal digits; none outside of a checkout.
     pub git: Option<String>,
 }
 
@@ -40,7 +41,8 @@ impl TagTemplate {
     /// Reads a template.
     ///
     /// # Errors
-    /// A brace is open, a value is unknown, or no tag can come of it; in words.
+    /// A brace is not closed, a value is not known, or the result cannot be a tag. The error is the reason as
+    /// text.
     pub fn parse(text: &str) -> std::result::Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -59,7 +61,7 @@ impl TagTemplate {
         }
         parts.push(TemplatePart::Text(rest.to_owned()));
         let template = Self { text: text.to_owned(), parts };
-        // Every value is letters, digits, `.` and `-` and begins with a letter or a digit.
+        // Every value consists of letters, digits, `.` and `-`, and begins with a letter or a digit.
         let sample = template.parts.iter().map(|part| match part {
             TemplatePart::Text(text) => text.as_str(),
             TemplatePart::Value(_) => "1",
@@ -70,15 +72,15 @@ impl TagTemplate {
         }
     }
 
-    /// Whether the tag is that of one release, so that it never moves to another image.
+    /// Whether the tag belongs to one release, so that it never moves to another image.
     pub fn is_fixed(&self) -> bool {
         self.parts.iter().any(|part| matches!(part, TemplatePart::Value("version" | "git" | "git-short")))
     }
 
-    /// The tag of a release. A `+` of a version, which no tag can hold, becomes a `-`.
+    /// Returns the tag of a release. A `+` in a version becomes a `-`, because a tag cannot contain `+`.
     ///
     /// # Errors
-    /// A value is not there, or the tag is too long.
+    /// A value is missing, or the tag is too long.
     pub fn fill(&self, values: &TagValues) -> Result<String> {
         let git = || {
             values.git.as_deref().ok_or_else(|| {
@@ -111,18 +113,20 @@ impl std::fmt::Display for TagTemplate {
     }
 }
 
-/// A repository with `{image}` in it, or one for the only image.
+/// A repository that contains `{image}`, or the repository of the only image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryTemplate(String);
 
-/// What stands for the name of an image.
+/// The placeholder for the name of an image.
 const IMAGE: &str = "{image}";
 
 impl RepositoryTemplate {
-    /// Reads a repository: `registry.example/team/{image}`. With `several` images, each must get one of its own.
+    /// Reads a repository: `registry.example/team/{image}`. With `several` images, each must get its own
+    /// repository.
     ///
     /// # Errors
-    /// It is none, or several images would be pushed to it; in words.
+    /// The text is not a repository, or several images would get the same one. The error is the reason as
+    /// text.
     pub fn parse(text: &str, several: bool) -> std::result::Result<Self, String> {
         let sample = text.replace(IMAGE, "image");
         let reference = Reference::parse(&sample)
@@ -145,10 +149,10 @@ impl RepositoryTemplate {
         Ok(Self(text.to_owned()))
     }
 
-    /// The repository of an image.
+    /// Returns the repository of an image.
     ///
     /// # Errors
-    /// Its name makes no repository of it.
+    /// The result with the image's name is not a repository.
     pub fn of(&self, image: &str) -> Result<Reference> {
         Reference::parse(&self.0.replace(IMAGE, image))
     }

@@ -1,12 +1,12 @@
-//! Text from the file inside messages: short, on one line, and without a character that could steer a terminal.
+//! Text from the file in messages: short, on one line, and without characters that control a terminal.
 
-/// More characters than this of one piece of text say nothing more.
+/// The maximum number of characters that are shown of one text.
 const MOST: usize = 60;
 
-/// More names than this in a list help nobody.
+/// The maximum number of names that are shown of one list.
 const MOST_NAMES: usize = 12;
 
-/// The text in double quotes, clipped.
+/// Returns the text in double quotes, shortened if it is long.
 pub fn quoted(text: &str) -> String {
     let mut shown: String = text.chars().take(MOST).map(visible).collect();
     if text.chars().nth(MOST).is_some() {
@@ -15,7 +15,7 @@ pub fn quoted(text: &str) -> String {
     format!("\"{shown}\"")
 }
 
-/// Names in a row: `"a", "b" and "c"`, the rest counted where there are many.
+/// Returns names as a list: `"a", "b" and "c"`. Of a long list, the rest is only counted.
 pub fn names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     let all: Vec<String> = names.into_iter().map(|n| quoted(n.as_ref())).collect();
     match all.as_slice() {
@@ -26,8 +26,9 @@ pub fn names<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> String {
     }
 }
 
-/// A picture or a replacement for characters that a terminal would obey or hide: controls, and the format characters
-/// that reorder text (<https://www.unicode.org/reports/tr36/>, "Bidirectional Text Spoofing").
+/// Returns a symbol or a replacement for a character that would control a terminal or be invisible: control
+/// characters, and format characters that reorder text (<https://www.unicode.org/reports/tr36/>,
+/// "Bidirectional Text Spoofing").
 pub(super) fn visible(c: char) -> char {
     match c {
         '\0'..='\x1f' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),

@@ -1,4 +1,4 @@
-//! targets.toml as written: the right types, and nothing known yet about what the words mean.
+//! targets.toml as written. Types are checked; the meaning of the values is not.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -17,13 +17,13 @@ mod run;
 
 pub(super) use run::{RawHealthcheck, RawRun};
 
-/// A string with its place.
+/// A string with its position.
 pub(super) type SpannedText = Spanned<String>;
 
-/// A list of strings with its place.
+/// A list of strings with its position.
 pub(super) type SpannedTexts = Spanned<Vec<SpannedText>>;
 
-/// The file as written. What is none, or missing from a list, was left out or is reported already.
+/// The file as written. A value that is none, or missing from a list, was left out or is already reported.
 #[derive(Debug, Default)]
 pub(super) struct Raw {
     pub(super) schema: Option<SpannedText>,
@@ -80,19 +80,20 @@ pub(super) struct RawImage {
     pub(super) tzdata: Option<bool>,
     pub(super) compression: Option<SpannedText>,
     pub(super) budget: Option<SpannedText>,
-    /// The keys that say how to run it.
+    /// The keys that describe how the image is run.
     pub(super) run: RawRun,
     pub(super) closure: Option<bool>,
 }
 
-/// The parser bounds the depth of brackets and the parts of a key, 80 each, but not their product, and what it returns
-/// is freed recursively: 6,400 levels overflow the 1 or 2 MiB of many threads. Measured: they need less than 8 MiB.
+/// The stack size for the parser's thread, in bytes. The parser limits the depth of brackets and the parts of
+/// a key to 80 each, but not their product. Its result is freed recursively, so 6,400 levels overflow the 1
+/// or 2 MiB of a usual thread. Measured: they need less than 8 MiB.
 const STACK: usize = 32 * 1024 * 1024;
 
-/// Reads the text. The errors are all of the file's that need no knowledge of the workspace.
+/// Reads the text. The result contains all errors that can be found without the workspace.
 ///
 /// # Errors
-/// Only where no thread can be started.
+/// No thread can be started.
 pub(super) fn read(source: &SourceFile) -> Result<(Raw, Diags<'static>)> {
     std::thread::scope(|scope| {
         let thread = std::thread::Builder::new().name("targets.toml".to_owned()).stack_size(STACK);
@@ -103,11 +104,12 @@ pub(super) fn read(source: &SourceFile) -> Result<(Raw, Diags<'static>)> {
     })
 }
 
-/// Rounds of [`parse`]. Each finds what the parser did not look at in the round before; few files need three.
+/// The maximum number of rounds of [`parse`]. Each round finds errors in text that the parser skipped before.
+/// Few files need three rounds.
 const ROUNDS: usize = 8;
 
-/// The parser gives up on what follows some errors. Where those are errors of their own lines, the file is read again
-/// with these lines left blank, so that all errors come at once.
+/// Parses the text. After some errors, the parser skips the text that follows. If the errors are limited to
+/// their own lines, the file is parsed again with these lines blank. So all errors are reported together.
 fn parse(source: &SourceFile) -> (Raw, Diags<'static>) {
     let mut diags = Diags::default();
     let mut text = source.text.clone();
@@ -127,13 +129,13 @@ fn parse(source: &SourceFile) -> (Raw, Diags<'static>) {
     (Raw::default(), diags)
 }
 
-/// The text with spaces in these lines, every other byte where it was.
+/// Returns the text with these lines replaced by spaces. All other bytes stay in place.
 fn blank(source: &SourceFile, lines: &BTreeSet<usize>) -> String {
     let mut bytes = source.text.clone().into_bytes();
     for line in lines {
         bytes[source.line(*line)].fill(b' ');
     }
-    // Whole lines were replaced, so no character was cut.
+    // Only whole lines were replaced, so no character was cut.
     String::from_utf8(bytes).unwrap_or_default()
 }
 

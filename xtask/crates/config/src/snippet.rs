@@ -1,4 +1,4 @@
-//! A line of the file with a piece of it underlined, whatever the line holds.
+//! Returns a line of the file with a part of it underlined, for any content of the line.
 
 use std::ops::Range;
 
@@ -7,16 +7,16 @@ use unicode_width::UnicodeWidthChar;
 use super::quote::visible;
 use super::source::SourceFile;
 
-/// Columns of the file that are shown; a longer line is cut around the place.
+/// The maximum number of columns that are shown of a line. A longer line is cut around the position.
 const COLUMNS: usize = 100;
 
-/// Columns kept before the place where a line is cut.
+/// The number of columns that stay before the position in a line that is cut.
 const BEFORE: usize = 30;
 
-/// A tab is shown as this many spaces, wherever it stands.
+/// The replacement for a tab, with the same width at every column.
 const TAB: &str = "    ";
 
-/// The line that `span` begins on, with `span` underlined up to the end of that line:
+/// Returns the line in which `span` begins, with `span` underlined up to the end of that line:
 ///
 /// ```text
 ///    |
@@ -33,13 +33,15 @@ pub(super) fn snippet(source: &SourceFile, span: &Range<usize>) -> String {
     format!("{gutter} |\n{number} | {text}\n{gutter} | {}{carets}", " ".repeat(indent)).replace("| \n", "|\n")
 }
 
-/// The text to show, the columns before the underline, and the columns of the underline (at least one).
+/// Returns the text to show, the columns before the underline, and the columns of the underline (at least
+/// one).
 fn underlined(text: &str, line: Range<usize>, span: &Range<usize>) -> (String, usize, usize) {
     let begin = span.start.clamp(line.start, line.end);
     let before = text.get(line.start..begin).unwrap_or_default();
     let from = text.get(begin..line.end).unwrap_or_default();
 
-    // Backwards from the place, so that a very long line costs no more than what is shown of it.
+    // The loop goes backwards from the position, so that a very long line takes no more time than its shown
+    // part.
     let mut head: Vec<(String, usize)> = Vec::new();
     let mut indent = 0;
     let mut cut = false;
@@ -53,7 +55,7 @@ fn underlined(text: &str, line: Range<usize>, span: &Range<usize>) -> (String, u
         head.push((shown, width));
     }
     if cut {
-        // Then far fewer than fitted are of use: the place and what follows it count more.
+        // In a line that is cut, most columns are used for the position and the text after it.
         while indent > BEFORE {
             indent -= head.pop().map_or(indent, |(_, width)| width);
         }
@@ -82,7 +84,7 @@ fn underlined(text: &str, line: Range<usize>, span: &Range<usize>) -> (String, u
     (shown.trim_end().to_owned(), indent, length.max(1))
 }
 
-/// A character as it is shown and the columns that it takes.
+/// Returns a character as it is shown, and its width in columns.
 fn cell(c: char) -> (String, usize) {
     if c == '\t' {
         return (TAB.to_owned(), TAB.len());
@@ -106,7 +108,7 @@ mod tests {
         assert_eq!(show("\ta = \"x\"\r\n", "\"x\""), "  |\n1 |     a = \"x\"\n  |         ^^^");
         assert_eq!(show("a = '日本' # x", "'日本'"), "  |\n1 | a = '日本' # x\n  |     ^^^^^^");
         assert_eq!(show("'日本' = x1", "x1"), "  |\n1 | '日本' = x1\n  |          ^^");
-        // An e with a combining accent is one column.
+        // An `e` with a combining accent takes one column.
         assert_eq!(show("'e\u{301}' = x1", "x1"), "  |\n1 | 'e\u{301}' = x1\n  |       ^^");
     }
 

@@ -1,4 +1,4 @@
-//! The bytes of targets.toml as text, and where in it an offset lies.
+//! The bytes of targets.toml as text, and the lines and columns of its offsets.
 
 use std::fs::File;
 use std::io::Read;
@@ -7,21 +7,21 @@ use std::path::Path;
 
 use xtask_files::error::{Error, Result};
 
-/// A file of several thousand targets is smaller than this. The limit bounds time and memory for whatever else is named
-/// by mistake.
+/// The maximum size of the file in bytes. A file with several thousand targets is smaller. The limit bounds
+/// time and memory if another file is named by mistake.
 pub(super) const MOST_BYTES: usize = 256 * 1024;
 
 /// The text of a file and its name in messages.
 pub(super) struct SourceFile {
-    /// The file as the caller named it.
+    /// The file name, as the caller wrote it.
     pub(super) name: String,
-    /// Without a byte order mark.
+    /// The text without a byte order mark.
     pub(super) text: String,
-    /// Where each line begins.
+    /// The offset at which each line begins.
     lines: Vec<usize>,
 }
 
-/// A place as editors count it: both numbers start at 1, the column counts characters (a tab is one).
+/// A position as editors count it: both numbers start at 1. The column counts characters; a tab is one.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Position {
     pub(super) line: usize,
@@ -29,7 +29,7 @@ pub(super) struct Position {
 }
 
 impl SourceFile {
-    /// Reads a regular file; at most one byte more than it may have.
+    /// Reads a regular file. It reads at most one byte more than the limit.
     pub(super) fn read(file: &Path) -> Result<Self> {
         let name = file.display();
         let cannot = |e: &std::io::Error| match e.kind() {
@@ -60,7 +60,7 @@ impl SourceFile {
         Self::from_bytes(&bytes, file)
     }
 
-    /// Takes bytes that are UTF-8, within the limit, and not empty.
+    /// Makes a source from bytes. They must be UTF-8, within the limit and not empty.
     pub(super) fn from_bytes(bytes: &[u8], file: &Path) -> Result<Self> {
         if bytes.len() > MOST_BYTES {
             return Err(too_big(file, bytes.len() as u64));
@@ -76,12 +76,12 @@ impl SourceFile {
         Ok(Self { name, text, lines })
     }
 
-    /// The line, counted from 0, that `offset` lies on.
+    /// Returns the line of `offset`, counted from 0.
     pub(super) fn line_of(&self, offset: usize) -> usize {
         self.lines.partition_point(|begin| *begin <= offset).saturating_sub(1)
     }
 
-    /// The bytes of a line counted from 0, without its end.
+    /// Returns the bytes of a line, counted from 0, without its line end.
     pub(super) fn line(&self, line: usize) -> Range<usize> {
         let begin = self.lines.get(line).copied().unwrap_or(self.text.len());
         let end = self.lines.get(line + 1).copied().unwrap_or(self.text.len());
@@ -89,13 +89,13 @@ impl SourceFile {
         begin..begin + text.trim_end_matches('\n').trim_end_matches('\r').len()
     }
 
-    /// The place of an offset as messages begin with it: `targets.toml:12:8`.
+    /// Returns the position of an offset in the form in which messages begin: `targets.toml:12:8`.
     pub(super) fn place(&self, offset: usize) -> String {
         let Position { line, column } = self.position(offset);
         format!("{}:{line}:{column}", self.name)
     }
 
-    /// The place of an offset. One that is past the end of its line counts as the end of it.
+    /// Returns the position of an offset. An offset after the end of its line counts as the end of the line.
     pub(super) fn position(&self, offset: usize) -> Position {
         let line = self.line_of(offset);
         let bytes = self.line(line);

@@ -1,15 +1,17 @@
-//! "Did you mean": the known name nearest to the one that was written.
+//! Suggestions ("did you mean"): the known name that is nearest to the written one.
 
-/// Longer names are no slip of the finger, and comparing them takes time.
+/// The maximum length of a name for suggestions. A longer name is no typing mistake, and comparing it takes
+/// time.
 const LONGEST: usize = 64;
 
-/// Two triples that differ by more letters than this differ by a word.
+/// The maximum number of different letters. Two triples that differ in more letters differ by a word.
 const MOST_SLIPS: usize = 4;
 
-/// What other tools call the first word of a triple, and what Rust calls it.
+/// Other tools' names for the first word of a triple, with Rust's name.
 const ALIASES: [(&str, &str); 3] = [("amd64", "x86_64"), ("x64", "x86_64"), ("arm64", "aarch64")];
 
-/// The candidate that is most likely meant; none where nothing is near. Equally near ones: the first.
+/// Returns the candidate that is most likely meant, or none if no candidate is near. Of equally near ones, it
+/// returns the first.
 pub fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if written.is_empty() || written.chars().nth(LONGEST).is_some() {
         return None;
@@ -19,17 +21,19 @@ pub fn nearest<'a>(written: &str, among: impl IntoIterator<Item = &'a str>) -> O
     let rank = |candidate: &str| {
         let lower = candidate.to_lowercase();
         if leaves_words_out(&written, &lower) {
-            // Before every slip of letters but the smallest: more words left out are worse.
+            // Omitted words rank before all but the smallest typing mistakes. The more words are omitted, the
+            // worse is the rank.
             return Some((1, lower.len()));
         }
-        // A swap of neighbours is one slip.
+        // Two swapped neighbours count as one mistake.
         let distance = strsim::osa_distance(&written, &lower);
         (distance <= few).then_some((distance, 0))
     };
     among.into_iter().filter_map(|c| Some((rank(c)?, c))).min_by_key(|(rank, _)| *rank).map(|(_, c)| c)
 }
 
-/// Whether `written` is `candidate` with words left out of the middle (`x86_64-linux-musl`), aliases counted as equal.
+/// Whether `written` equals `candidate` with words omitted in the middle (`x86_64-linux-musl`). Aliases count
+/// as equal.
 fn leaves_words_out(written: &str, candidate: &str) -> bool {
     let mut words: Vec<&str> = written.split('-').collect();
     if let Some((_, name)) = ALIASES.iter().find(|(alias, _)| words.first() == Some(alias)) {

@@ -1,4 +1,4 @@
-//! What is not TOML, without the errors that only follow from others.
+//! The errors of a file that is not TOML, without errors that only follow from others.
 
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -10,13 +10,14 @@ use super::fault::{Fault, Faults};
 use super::quote::quoted;
 use super::source::SourceFile;
 
-/// Why a file is not TOML, and how far that reaches.
+/// The errors of a file that is not TOML, and the lines that they affect.
 pub(super) struct Syntax {
-    /// The errors: at most one for each line.
+    /// The errors, at most one for each line.
     pub(super) list: Vec<Diag<'static>>,
-    /// Their lines, counted from 0.
+    /// The lines of the errors, counted from 0.
     pub(super) lines: BTreeSet<usize>,
-    /// What stands on other lines means what it says: no bracket, string or header that stayed open swallowed it.
+    /// Whether the other lines are read as intended, because no bracket, string or header was left open
+    /// before them.
     pub(super) contained: bool,
 }
 
@@ -27,8 +28,9 @@ impl Default for Syntax {
 }
 
 impl Syntax {
-    /// Adds what the parser found in `text`, which is that of the file with some lines left blank; says whether any of it was new. For each line one error is kept, the parser's first:
-    /// the others are what it made of the rest of the line.
+    /// Adds the parser's errors for `text`, which is the file with some lines left blank. Returns whether any
+    /// of them was new. Only the parser's first error of each line is kept, because the others result from
+    /// it.
     pub(super) fn add(&mut self, errors: &[Error], text: &str, source: &SourceFile) -> bool {
         if errors.is_empty() {
             return false;
@@ -42,7 +44,7 @@ impl Syntax {
         sorted.sort_by_key(|(span, ..)| source.line_of(span.start));
         let open = sorted.iter().any(|(_, fault, _)| fault.stays_open());
         let before = self.lines.len();
-        // The keys below a header that is not one fall to the table above it, where they are there already.
+        // Keys below a broken header belong to the table above it, and may already exist there.
         let mut headless = false;
         for (span, fault, message) in sorted {
             let line = source.line_of(span.start);
@@ -60,26 +62,26 @@ impl Syntax {
             let text = source.text.get(span.clone()).unwrap_or_default();
             self.list.push(diag(span, fault, message, text, header));
             if open && fault.of_several_lines() {
-                // Everything after it was read as part of what stayed open.
+                // The text after it was read as part of the element that is not closed.
                 break;
             }
         }
         self.lines.len() > before
     }
 
-    /// Whether another error of the file is more than a consequence of its not being TOML. `whole` says that the error
-    /// is about how parts of the file fit together.
+    /// Whether another error of the file is shown, and not only a consequence of the errors about TOML.
+    /// `whole` says that the error is about how parts of the file fit together.
     pub(super) fn leaves(&self, span: Option<&Range<usize>>, whole: bool, source: &SourceFile) -> bool {
         let elsewhere = |span: &Range<usize>| !self.lines.contains(&source.line_of(span.start));
         self.lines.is_empty() || (self.contained && !whole && span.is_some_and(elsewhere))
     }
 }
 
-/// The range of bytes in the file that the message about an error points to.
+/// Returns the bytes of the file to which the message about an error points.
 fn place(error: &Error, fault: Fault, source: &SourceFile) -> Range<usize> {
     let end = source.text.trim_end().len();
     let span = error.span().unwrap_or_else(|| deep_key(source));
-    // A string that stays open is noticed at the end of the file; the last opening of one is its beginning.
+    // A string that is not closed is noticed at the end of the file. It begins at the last opening quotes.
     let opening = match fault {
         Fault::OpenText(quotes) if span.start >= end => {
             source.text.rfind(quotes).map(|at| at..at + quotes.len())
@@ -88,29 +90,31 @@ fn place(error: &Error, fault: Fault, source: &SourceFile) -> Range<usize> {
     };
     match opening {
         Some(opening) => opening,
-        // The end of the file is the end of its last line, not the empty one below it.
+        // For an error at the end of the file, the position is the end of the last line, not the empty line
+        // after it.
         None if span.start > end => end..end,
         None => span,
     }
 }
 
-/// The parser's limit for the parts of a key, and for the depth of brackets.
+/// The parser's limit for the parts of a key and for the depth of brackets.
 const MOST_PARTS: usize = 80;
 
-/// The line with a key of too many parts, for which the parser names no place.
+/// Returns the line of a key with too many parts, for which the parser gives no position.
 fn deep_key(source: &SourceFile) -> Range<usize> {
     let deep = source.text.split('\n').position(|line| line.matches('.').count() + 1 >= MOST_PARTS);
     deep.map_or(0..0, |line| source.line(line))
 }
 
-/// Whether a line begins and ends everything that it holds. Brackets in strings make it look as if not, which costs
-/// no more than another run.
+/// Whether every bracket and string of a line begins and ends in it. A bracket in a string may lead to a
+/// wrong "no". Then some errors are shown only in the next run.
 fn stands_alone(line: &str) -> bool {
     let count = |c: char| line.matches(c).count();
     count('[') == count(']') && count('{') == count('}') && !line.contains("\"\"\"") && !line.contains("'''")
 }
 
-/// What is wrong in the words of someone who edits the file; in the parser's own where none of ours fit.
+/// Makes an error with a message for people who edit the file. The parser's own message is used only if there
+/// is no better one.
 fn diag(span: Range<usize>, fault: Fault, message: &str, text: &str, header: bool) -> Diag<'static> {
     const LIST: &str = "lists are written [\"a\", \"b\"]; is an earlier [ never closed?";
     let (words, help) = match fault {

@@ -1,4 +1,4 @@
-//! What a valid targets.toml says. A value of these types has passed every check of this module.
+//! The types of a valid targets.toml. A value of these types has passed every check of this crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ pub use run::{HealthCheck, Id, ImageRun, ImageSmoke, User};
 /// The content of a valid targets.toml.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
-    /// The file it came from, as the caller named it.
+    /// The path of the file, as the caller wrote it.
     pub file: PathBuf,
     /// The program to build, from `[app]`.
     pub app: App,
@@ -26,11 +26,11 @@ pub struct Config {
     pub targets: Vec<Target>,
     /// The images in the file's order, all names different.
     pub images: Vec<Image>,
-    /// Where locked packages of Debian are taken from that its archive no longer has.
+    /// The archives from which locked Debian packages are downloaded if Debian's archive no longer has them.
     pub snapshots: Vec<SnapshotArchive>,
-    /// Where images are pushed.
+    /// The settings for pushing images.
     pub publish: PublishSection,
-    /// What the project's own tests need.
+    /// The needs of the project's own tests.
     pub test: TestSection,
 }
 
@@ -41,38 +41,39 @@ pub struct App {
     pub package: String,
     /// The name of the program in that package.
     pub bin: String,
-    /// Arguments of the smoke run; `["--version"]` where left out.
+    /// The arguments of the smoke run. The default is `["--version"]`.
     pub smoke: Vec<String>,
 }
 
 /// `[[mode]]`: a named set of Cargo features with what it requires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mode {
-    /// Fit for a directory name; not `auto` or `all`.
+    /// The name, which can be a folder name and is not `auto` or `all`.
     pub name: String,
-    /// Features of the app's package, or `dependency/feature`.
+    /// The features of the app's package, or `dependency/feature`.
     pub features: Vec<String>,
-    /// Whether the package's default features are on, as they are where left out.
+    /// Whether the package's default features are on. The default is true.
     pub default_features: bool,
-    /// What the mode needs.
+    /// The needs of the mode.
     pub needs: BTreeSet<Need>,
 }
 
 impl Mode {
-    /// Whether it must have a compiler besides Rust's. One that needs none is built with traps in place of all of them.
+    /// Whether it needs a compiler in addition to Rust's. A mode that needs none is built with traps in place
+    /// of all compilers.
     pub fn compiles(&self) -> bool {
         self.needs.iter().any(|need| matches!(need, Need::C | Need::Cxx))
     }
 }
 
-/// What a mode needs.
+/// A requirement of a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Need {
     /// `"c"`: a C compiler for the target.
     C,
     /// `"c++"`: a C++ compiler for the target.
     Cxx,
-    /// `"dlopen"`: programs that can load shared libraries when they run, which static ones cannot.
+    /// `"dlopen"`: the program can load shared libraries at run time, which a static program cannot.
     Dlopen,
 }
 
@@ -81,38 +82,39 @@ pub enum Need {
 pub struct Target {
     /// The triple of the target, which rustc knows.
     pub triple: Triple,
-    /// The mode to build; `auto` where left out.
+    /// The mode to build. The default is `auto`.
     pub mode: ModeChoice,
-    /// What happens on a fallback; `allow` where left out.
+    /// The reaction to a fallback. The default is `allow`.
     pub on_fallback: OnFallback,
-    /// The only C toolchain to use; found by search where left out.
+    /// The only C toolchain to use. With none, it is found by search.
     pub cc: Option<CcChoice>,
-    /// The oldest glibc to run on; only where the target has one.
+    /// The oldest glibc on which the program must run; only for a target with glibc.
     pub glibc: Option<GlibcVersion>,
-    /// The oldest processor to run on, as a level of x86-64; only where the target is such. It decides what the gate
-    /// accepts, and not what rustc compiles for.
+    /// The oldest processor on which the program must run, as a level of x86-64; only for an x86-64 target.
+    /// It decides what the gate accepts. It does not change what rustc compiles for.
     pub cpu: Option<Level>,
-    /// A Cargo profile of the workspace; `release` where left out.
+    /// A Cargo profile of the workspace. The default is `release`.
     pub profile: String,
-    /// Variables for Cargo and everything it starts. None of them is one that this program sets.
+    /// Variables for Cargo and for every process that it starts. Variables that this program sets itself are
+    /// not among them.
     pub env: BTreeMap<String, String>,
-    /// Arguments for rustc, each handed over as one argument.
+    /// The arguments for rustc. Each string is one argument.
     pub rustflags: Vec<String>,
 }
 
-/// Which mode a target builds.
+/// The mode that a target builds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModeChoice {
     /// The first mode whose needs are met.
     Auto,
-    /// This mode or nothing. A mode of this name exists.
+    /// This mode or nothing. A mode with this name exists.
     Named(String),
 }
 
-/// What happens where a mode that was not the first choice must be taken.
+/// The reaction if the first mode cannot be built and another one must be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFallback {
-    /// The other mode is taken, and the run says so.
+    /// The other mode is used, and the run reports it.
     Allow,
     /// The run ends before anything is built.
     Fail,
@@ -123,28 +125,29 @@ pub enum OnFallback {
 pub struct Image {
     /// One component of an OCI repository name.
     pub name: String,
-    /// What lies below the program.
+    /// The root file system below the program.
     pub base: Base,
-    /// In the file's order: at least one, each of its own platform.
+    /// The targets in the file's order: at least one, and no two with the same platform.
     pub targets: Vec<ImageTarget>,
-    /// Ships the time zone database.
+    /// Whether the image contains the time zone database.
     pub tzdata: bool,
-    /// How its layers are compressed in `target/dist/oci`; `gzip` where left out.
+    /// The compression of its layers in `target/dist/oci`. The default is `gzip`.
     pub compression: Compression,
-    /// The most bytes that a pull may fetch for one platform; any number where left out.
+    /// The maximum number of bytes of a pull for one platform; with none, there is no limit.
     pub budget: Option<u64>,
-    /// How to run it.
+    /// The settings for running the image.
     pub run: ImageRun,
-    /// How it is started once, to see that it starts.
+    /// The settings for its smoke run.
     pub smoke: ImageSmoke,
-    /// Ships of the base only what the program needs.
+    /// Whether the image contains only those files of the base that the program needs.
     pub closure: bool,
-    /// Where the keys stand that only what is in the image can prove wrong, as messages begin with it:
-    /// `targets.toml:12:8`. Those that are written, of `entrypoint`, `user`, `workdir`, `volumes` and `healthcheck`.
+    /// The positions of keys whose values can only be checked against the content of the image, in the form
+    /// in which messages begin: `targets.toml:12:8`. It contains those of `entrypoint`, `user`, `workdir`,
+    /// `volumes` and `healthcheck` that are written.
     pub places: BTreeMap<&'static str, String>,
 }
 
-/// A target of the file whose program an image holds.
+/// A target of the file whose program is in an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageTarget {
     /// The triple of a listed target.
@@ -154,35 +157,35 @@ pub struct ImageTarget {
 }
 
 impl ImageTarget {
-    /// The target of a triple.
+    /// Makes the image target of a triple.
     ///
     /// # Errors
-    /// The message that says why no image can hold its program.
+    /// The message says why no image can hold the target's program.
     pub fn of(triple: &Triple) -> Result<Self, String> {
         Ok(Self { triple: triple.clone(), platform: system::image_platform(triple)? })
     }
 }
 
-/// How the layers of an image are compressed. Its tar for Docker always holds gzip.
+/// The compression of an image's layers. Its tar for Docker always contains gzip.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Compression {
-    /// Every tool takes it.
+    /// gzip, which every tool accepts.
     #[default]
     Gzip,
-    /// Faster to unpack. Docker takes it from 23 on, containerd from 1.5, podman from 1.6.2.
+    /// zstd, which unpacks faster. Docker accepts it from 23 on, containerd from 1.5, podman from 1.6.2.
     Zstd,
 }
 
 /// `[publish]`: where images are pushed, and under which tags.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishSection {
-    /// The repository; none where `--to` must name it.
+    /// The repository; none if `--to` must name it.
     pub to: Option<RepositoryTemplate>,
-    /// The tags; none where the file says nothing of them.
+    /// The tags; none if the file does not set them.
     pub tags: Option<Vec<TagTemplate>>,
-    /// The key that signs; none where nothing is signed.
+    /// The signing key; none if nothing is signed.
     pub sign: Option<KeySource>,
-    /// Whether the statements of the release are signed and attached too.
+    /// Whether the statements of the release are also signed and attached.
     pub attest: bool,
 }
 
@@ -192,21 +195,22 @@ impl Default for PublishSection {
     }
 }
 
-/// `[test]`: what the tests of the project itself need.
+/// `[test]`: the needs of the project's own tests.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TestSection {
-    /// The tools that the tests need, each once.
+    /// The tools that the tests need.
     pub needs: BTreeSet<TestNeed>,
-    /// Packages whose tests run once more with all their features, which no mode may turn on together.
+    /// The packages whose tests run once more with all their features. No mode may turn these features on
+    /// together.
     pub all_features: BTreeSet<String>,
 }
 
 /// A tool that tests can need.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TestNeed {
-    /// A container daemon that answers to `docker`.
+    /// A container daemon that the program `docker` can reach.
     Docker,
-    /// Handlers in binfmt_misc, so that the daemon runs foreign images.
+    /// Handlers in binfmt_misc, with which the daemon runs foreign images.
     Binfmt,
     /// The program `skopeo`, a tool for container images.
     Skopeo,
@@ -218,13 +222,13 @@ pub enum TestNeed {
     Buildah,
     /// The program `bwrap` of bubblewrap, a tool for sandboxes.
     Bubblewrap,
-    /// The program `zstd`, as opposed to the library.
+    /// The program `zstd`, not the library.
     Zstd,
-    /// `docker-registry`, and `openssl` for its certificates: a registry that tests start for themselves.
+    /// `docker-registry`, with `openssl` for its certificates: a registry that tests start themselves.
     Registry,
     /// `musl-gcc`, with musl's loader.
     MuslGcc,
-    /// `zig`, as a C compiler for targets that the machine has none for.
+    /// `zig`, as a C compiler for targets for which the machine has no other.
     Zig,
     /// `cyclonedx`: the reference library of CycloneDX, for Python.
     Cyclonedx,
@@ -232,12 +236,12 @@ pub enum TestNeed {
     InToto,
     /// `cosign`: both major versions of the program that verifies signatures.
     Cosign,
-    /// `rust-src`: the source of Rust's library, of any rustc that may be used.
+    /// `rust-src`: the source of Rust's library, for any rustc that may be used.
     RustSrc,
 }
 
 impl Target {
-    /// A target that targets.toml does not list, with the defaults of every key.
+    /// Makes a target that targets.toml does not list, with the default of every key.
     pub fn with_defaults(triple: Triple) -> Self {
         Self {
             triple,
@@ -255,7 +259,7 @@ impl Target {
 
 /// A fixed set of words in targets.toml.
 pub(super) trait Keyword: Copy + 'static {
-    /// Every value with its spelling, in the order in which help names them.
+    /// Every value with its spelling, in the order in which help lists them.
     const ALL: &'static [(&'static str, Self)];
 }
 
@@ -300,7 +304,7 @@ impl Keyword for TestNeed {
 macro_rules! spelled {
     ($($word:ty),*) => {$(
         impl $word {
-            /// Its spelling in targets.toml.
+            /// Returns its spelling in targets.toml.
             pub fn as_str(self) -> &'static str {
                 Self::ALL.iter().find(|(_, value)| *value == self).map_or("", |(spelling, _)| spelling)
             }

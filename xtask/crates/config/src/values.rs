@@ -1,10 +1,11 @@
-//! Small words of `[[image]]`: users, ports, signals, lengths of time. None where a text is something else.
+//! Small values of `[[image]]`: users, ports, signals, durations. A text that is not such a value gives none.
 
 use std::time::Duration;
 
 use crate::types::{Id, User};
 
-/// A user or group: a number, or a name as POSIX has it (XBD 3.437: the portable file name characters, no `-` first).
+/// Reads a user or group: a number, or a name as in POSIX (XBD 3.437: the portable file name characters, no
+/// `-` first).
 pub(super) fn id(text: &str) -> Option<Id> {
     if text.starts_with(|c: char| c.is_ascii_digit()) {
         return plain_number(text).filter(|n| *n <= User::MAX).map(Id::Number);
@@ -14,24 +15,26 @@ pub(super) fn id(text: &str) -> Option<Id> {
     is_name.then(|| Id::Name(text.to_owned()))
 }
 
-/// `8080` and `8080/tcp` are `8080/tcp`.
+/// Reads a port: `8080` and `8080/tcp` both give `8080/tcp`.
 pub fn port(text: &str) -> Option<String> {
     let (number, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
     let number = plain_number(number).filter(|n| (1..=65535).contains(n))?;
     matches!(protocol, "tcp" | "udp" | "sctp").then(|| format!("{number}/{protocol}"))
 }
 
-/// The signals of Linux by number, from 1 (signal(7)): the same on every architecture that images are made for.
+/// The signals of Linux by number, from 1 (signal(7)). They are the same on every architecture for which
+/// images are made.
 const SIGNALS: [&str; 31] = [
     "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2", "PIPE",
     "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG", "XCPU", "XFSZ",
     "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
 
-/// The first and the last real-time signal as container engines count them.
+/// The first and the last real-time signal, as container engines number them.
 const REAL_TIME: (u32, u32) = (34, 64);
 
-/// A signal by the name that the image specification wants; `SIG` may be missing, and a number be written instead.
+/// Reads a signal, and returns its name in the image specification's spelling. The prefix `SIG` may be
+/// missing, and a number may be written instead.
 pub fn signal(text: &str) -> Option<String> {
     let (first, last) = REAL_TIME;
     if let Some(number) = plain_number(text) {
@@ -51,10 +54,11 @@ pub fn signal(text: &str) -> Option<String> {
     known.then(|| format!("SIG{name}"))
 }
 
-/// The longest time that is taken for one.
+/// The longest duration that is accepted.
 const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
-/// `1h30m`, `45s`, `500ms`: whole numbers with their units, largest first, each unit once; 1 ms to a year.
+/// Reads a duration such as `1h30m`, `45s` or `500ms`: whole numbers with units, the largest unit first, each
+/// unit once. It must be from 1 ms to a year.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
     let mut total = 0u64;
@@ -74,7 +78,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (total > 0 && time <= YEAR).then_some(time)
 }
 
-/// Decimal digits alone, without a sign and without zeros in front.
+/// Reads decimal digits, without a sign and without leading zeros.
 fn plain_number(text: &str) -> Option<u32> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     let plain = digits && (text == "0" || !text.starts_with('0'));

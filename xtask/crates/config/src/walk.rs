@@ -1,4 +1,4 @@
-//! Reading the keys of a table one by one, with an error for each that is not as it must be.
+//! Reads the keys of a table one by one, and reports each key that is not valid.
 
 use std::ops::Range;
 
@@ -10,17 +10,18 @@ use super::keys::{self, Section, ValueKind};
 use super::quote::quoted;
 use super::suggest::nearest;
 
-/// A table that is being read. Every `get` returns none where the key is absent or wrong; wrong ones are reported.
+/// A table that is being read. The methods return none for a key that is absent or not valid; a key that is
+/// not valid is reported.
 pub(super) struct Fields<'t, 'd> {
     table: &'t DeTable<'t>,
-    /// The table's header, or the whole of an inline table.
+    /// The header of the table, or a whole inline table.
     span: Range<usize>,
     section: &'static Section,
     diags: &'d mut Diags<'static>,
 }
 
 impl<'t, 'd> Fields<'t, 'd> {
-    /// Starts to read a table; reports every key that it should not have.
+    /// Starts to read a table, and reports every key that it must not have.
     pub(super) fn open(
         table: &'t DeTable<'t>,
         span: Range<usize>,
@@ -40,7 +41,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Self { table, span, section, diags }
     }
 
-    /// The value of a key that is of this type, as the list of keys has it.
+    /// Returns the value of a key. `kind` must be its type in the list of keys.
     fn value(&self, key: &str, kind: ValueKind) -> Option<&'t Spanned<DeValue<'t>>> {
         debug_assert_eq!(
             self.section.key(key).map(|key| key.kind),
@@ -51,7 +52,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         self.table.get(key)
     }
 
-    /// Reports `key` where it is absent; hands `value` through.
+    /// Reports `key` if it is absent, and returns `value` unchanged.
     pub(super) fn required<T>(&mut self, key: &str, value: Option<T>) -> Option<T> {
         if !self.table.contains_key(key) {
             let message = format!("{} has no {}", self.section.name, self.section.written(key));
@@ -64,13 +65,14 @@ impl<'t, 'd> Fields<'t, 'd> {
         value
     }
 
-    /// Reads the string of a key. None where the key is left out or has another type, which is reported.
+    /// Reads the string of a key. Returns none if the key is left out or has another type, which is reported.
     pub(super) fn string(&mut self, key: &str) -> Option<Spanned<String>> {
         let value = self.value(key, ValueKind::String)?;
         self.as_string(key, value)
     }
 
-    /// Reads the list of strings of a key. None where the key is left out or has another type, which is reported.
+    /// Reads the list of strings of a key. Returns none if the key is left out or has another type, which is
+    /// reported.
     pub(super) fn strings(&mut self, key: &str) -> Option<Spanned<Vec<Spanned<String>>>> {
         let value = self.value(key, ValueKind::Strings)?;
         let Some(list) = value.get_ref().as_array() else {
@@ -84,7 +86,8 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(Spanned::new(value.span(), all.into_iter().collect::<Option<_>>()?))
     }
 
-    /// Reads the boolean of a key. None where the key is left out or has another type, which is reported.
+    /// Reads the boolean of a key. Returns none if the key is left out or has another type, which is
+    /// reported.
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
         let value = self.value(key, ValueKind::Boolean)?;
         let read = value.get_ref().as_bool();
@@ -94,7 +97,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         read
     }
 
-    /// A whole number, in decimal where it is of a size that anyone would write.
+    /// Reads a whole number. It is returned in decimal, unless it is too large for an `i64`.
     pub(super) fn integer(&mut self, key: &str) -> Option<Spanned<String>> {
         let value = self.value(key, ValueKind::Integer)?;
         let Some(number) = value.get_ref().as_integer() else {
@@ -105,7 +108,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(Spanned::new(value.span(), decimal.unwrap_or_else(|_| number.to_string())))
     }
 
-    /// A table of strings, in the order of its keys.
+    /// Reads a table of strings, in the order of its keys.
     pub(super) fn map(&mut self, key: &str) -> Option<Vec<(Spanned<String>, Spanned<String>)>> {
         let value = self.value(key, ValueKind::Map)?;
         let Some(table) = value.get_ref().as_table() else {
@@ -126,7 +129,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(table.iter().filter_map(entry).collect())
     }
 
-    /// A table that stands in the value of a key: `key = { … }`, with the keys of `section`.
+    /// Reads a table that is written as the value of a key: `key = { … }`, with the keys of `section`.
     pub(super) fn inline(&mut self, key: &str, section: &'static Section) -> Option<Fields<'t, '_>> {
         let value = self.value(key, ValueKind::Inline)?;
         let Some(table) = value.get_ref().as_table() else {
@@ -137,7 +140,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(Fields::open(table, value.span(), section, self.diags))
     }
 
-    /// The one table of this key: `[key]`.
+    /// Reads the only table of this key: `[key]`.
     pub(super) fn table(&mut self, key: &str) -> Option<(&'t DeTable<'t>, Range<usize>)> {
         let value = self.value(key, ValueKind::Table)?;
         let Some(table) = value.get_ref().as_table() else {
@@ -148,7 +151,7 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some((table, value.span()))
     }
 
-    /// The tables of this key: `[[key]]`, in the file's order.
+    /// Reads the tables of this key: `[[key]]`, in the file's order.
     pub(super) fn tables(&mut self, key: &str) -> Vec<(&'t DeTable<'t>, Range<usize>)> {
         let Some(value) = self.value(key, ValueKind::Tables) else { return Vec::new() };
         let Some(list) = value.get_ref().as_array() else {
@@ -201,7 +204,7 @@ impl<'t, 'd> Fields<'t, 'd> {
     }
 }
 
-/// What to say about a key that a table does not have.
+/// Returns the help for a key that a table does not have.
 fn unknown_key(name: String, section: &'static Section) -> impl FnOnce() -> Vec<String> + Send {
     move || {
         let keys = || section.keys.iter().map(|key| key.name);

@@ -1,4 +1,4 @@
-//! The facts about a Cargo workspace that this program needs, as Cargo itself states them.
+//! The facts about a Cargo workspace that this program needs, as Cargo reports them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ use xtask_triple::Triple;
 mod files;
 mod profiles;
 
-/// `cargo metadata --no-deps` reads manifests and nothing else; one that takes longer than this hangs.
+/// The time limit of `cargo metadata --no-deps`. It reads only manifests, so a longer run hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
 /// A Cargo workspace. All paths are absolute.
@@ -25,16 +25,18 @@ const LIMIT: Duration = Duration::from_secs(60);
 pub struct Workspace {
     /// The directory of the workspace's root Cargo.toml.
     pub root: PathBuf,
-    /// Where Cargo puts what it builds (`CARGO_TARGET_DIR` and the `build.target-dir` setting are honoured).
+    /// Cargo's target folder. `CARGO_TARGET_DIR` and the setting `build.target-dir` are included.
     pub target_directory: PathBuf,
-    /// The lock file; it may not exist yet.
+    /// The lock file, which may not exist yet.
     pub lock_file: PathBuf,
-    /// The members, in order of their names.
+    /// The members, sorted by name.
     pub packages: Vec<Package>,
-    /// The profiles that `cargo build --profile` takes here: the four built-in ones, and those of the root manifest and
-    /// of Cargo's configuration files. Profiles that exist only through `CARGO_PROFILE_…` variables are not seen.
+    /// The profiles that `cargo build --profile` accepts here: the four built-in ones, those of the root
+    /// manifest, and those of Cargo's configuration files. Profiles that only `CARGO_PROFILE_…` variables
+    /// define are not included.
     pub profiles: BTreeSet<String>,
-    /// What Cargo's configuration files say in the folder of the root manifest, where builds are started.
+    /// The content of Cargo's configuration files for the folder of the root manifest, in which builds are
+    /// started.
     pub configuration: CargoConfig,
 }
 
@@ -43,26 +45,28 @@ pub struct Workspace {
 pub struct Package {
     /// The name of the package.
     pub name: String,
-    /// Cargo's package ID, which names no other package: a dependency may have the name of a member.
+    /// Cargo's package ID, which is unique. A dependency may have the same name as a member.
     pub id: String,
     /// The version of the package.
     pub version: Version,
     /// The directory of its Cargo.toml.
     pub dir: PathBuf,
-    /// Whether Cargo builds it where no package is named (`default-members`).
+    /// Whether Cargo builds it if no package is named (`default-members`).
     pub default_member: bool,
     /// The names of its programs, sorted.
     pub bins: Vec<String>,
     /// The program that `cargo run` starts (`default-run`).
     pub default_run: Option<String>,
-    /// Its features with what each turns on, the implicit features of optional dependencies included.
+    /// Its features, each with those that it turns on. Implicit features of optional dependencies are
+    /// included.
     pub features: BTreeMap<String, Vec<String>>,
-    /// Its dependencies of every kind, by the names that its manifest gives them.
+    /// Its dependencies of every kind, by the names in its manifest.
     pub dependencies: BTreeMap<String, Dependency>,
     /// The SPDX expression of `license`.
     pub license: Option<String>,
-    /// The texts to ship with its programs, sorted: `license-file`, and the LICENSE, LICENCE, COPYING, COPYRIGHT, NOTICE
-    /// and UNLICENSE files beside its manifest and at the workspace root. One may be missing, or be a link.
+    /// The licence texts to ship with its programs, sorted: `license-file`, and the LICENSE, LICENCE,
+    /// COPYING, COPYRIGHT, NOTICE and UNLICENSE files beside its manifest and at the workspace root. A file
+    /// may be missing or be a link.
     pub license_files: Vec<PathBuf>,
     /// `rust-version`, as three numbers.
     pub rust_version: Option<Version>,
@@ -78,16 +82,16 @@ pub struct Package {
     pub authors: Vec<String>,
 }
 
-/// What a manifest says about one dependency. A name that is declared several times (per kind or platform) counts once.
+/// A dependency in a manifest. A name that is declared several times (per kind or platform) appears once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Dependency {
-    /// The name of the package it stands for, which differs from the key where the manifest renames it.
+    /// The name of its package, which differs from the key if the manifest renames it.
     pub package: String,
     /// Whether a build script uses it.
     pub build: bool,
     /// Whether the program or library itself uses it.
     pub normal: bool,
-    /// Whether it is optional: a feature turns it on.
+    /// Whether it is optional, so that a feature turns it on.
     pub optional: bool,
 }
 
@@ -95,7 +99,8 @@ impl Workspace {
     /// Asks Cargo about the workspace of `manifest_path`, or about the one around the current directory.
     ///
     /// # Errors
-    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) with Cargo's own words where there is no manifest or it is broken.
+    /// [`ExitKind::Usage`](xtask_files::error::ExitKind::Usage) with Cargo's own message if there is no
+    /// manifest or it is broken.
     pub fn load(manifest_path: Option<&Path>, offline: bool) -> Result<Self> {
         let host = Host::read(Triple::parse("unknown"));
         let (dir, manifest) = folder(manifest_path)?;
@@ -104,10 +109,11 @@ impl Workspace {
         Ok(workspace.with(configuration))
     }
 
-    /// As [`Workspace::load`], with Cargo started in the folder `dir`, and without its configuration.
+    /// Works as [`Workspace::load`], but starts Cargo in the folder `dir` and does not read its
+    /// configuration.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Workspace::load`].
     pub fn ask(host: &Host, dir: &Path, manifest: Option<&Path>, offline: bool) -> Result<Self> {
         let cmd = host.settled(Self::command(&host.cargo(), manifest, offline), dir);
         let output = cmd.capture_whole(LIMIT)?;
@@ -117,14 +123,15 @@ impl Workspace {
         Self::from_json(&output.stdout)
     }
 
-    /// The workspace with the configuration of Cargo that holds in its root, and the profiles that are defined there.
+    /// Returns the workspace with the configuration of Cargo for its root. The profiles of this configuration
+    /// are added.
     #[must_use]
     pub fn with(mut self, configuration: CargoConfig) -> Self {
         self.profiles.extend(configuration.profiles().map(str::to_owned));
         Self { configuration, ..self }
     }
 
-    /// The command line that [`Workspace::load`] runs.
+    /// Returns the command line that [`Workspace::load`] runs.
     pub fn command(cargo: &Path, manifest_path: Option<&Path>, offline: bool) -> Cmd {
         let mut cmd =
             Cmd::new(cargo).args(["metadata", "--no-deps", "--format-version", "1", "--color", "never"]);
@@ -137,17 +144,18 @@ impl Workspace {
         cmd
     }
 
-    /// Reads what `cargo metadata` printed, and the files it points to.
+    /// Reads the output of `cargo metadata`, and the files to which it refers.
     ///
     /// # Errors
-    /// Where the output is no metadata, or the root manifest cannot be read.
+    /// The output is not valid metadata, or the root manifest cannot be read.
     pub fn from_json(stdout: &[u8]) -> Result<Self> {
         let not_metadata =
             |why: String| Error::failed("cannot read the output of `cargo metadata`").found(why);
         let text = std::str::from_utf8(stdout).map_err(|e| not_metadata(e.to_string()))?;
         let metadata = MetadataCommand::parse(text).map_err(|e| not_metadata(e.to_string()))?;
         let root = metadata.workspace_root.into_std_path_buf();
-        // A Cargo older than 1.71 does not name them; then every member is one, as if the key were left out.
+        // A Cargo older than 1.71 does not report default members. Then every member counts as one, as
+        // without the key.
         let members = Some(&metadata.workspace_default_members).filter(|members| members.is_available());
         let is_default =
             |package: &cargo_metadata::Package| members.is_none_or(|members| members.contains(&package.id));
@@ -170,20 +178,20 @@ impl Workspace {
         })
     }
 
-    /// The package ID of each member, by its name.
+    /// Returns the package ID of each member, by its name.
     pub fn ids(&self) -> BTreeMap<String, String> {
         self.packages.iter().map(|package| (package.name.clone(), package.id.clone())).collect()
     }
 
-    /// The member that is meant: by its name, as `name@version`, or by its package ID.
+    /// Returns the member that a text means: by its name, as `name@version`, or by its package ID.
     pub fn package(&self, spec: &str) -> Option<&Package> {
         self.packages.iter().find(|p| p.is_meant(spec))
     }
 }
 
 impl Package {
-    /// Whether a text means this member of its workspace, whose members all have other names. A version may be cut short, as
-    /// in Cargo.
+    /// Whether a text means this member of its workspace. Members have different names. A version may be
+    /// shortened, as in Cargo.
     pub fn is_meant(&self, spec: &str) -> bool {
         let of_version = |version: &str| {
             let own = self.version.to_string();
@@ -234,8 +242,9 @@ impl Package {
         }
     }
 
-    /// Whether `cargo build --features` takes this for the package: a feature of its own, or `dependency/feature`.
-    /// Whether a dependency has the feature is left to Cargo, which alone has its manifest.
+    /// Whether `cargo build --features` accepts this for the package: one of its features, or
+    /// `dependency/feature`. Cargo itself checks the feature of a dependency, because only Cargo has its
+    /// manifest.
     pub fn takes_feature(&self, feature: &str) -> bool {
         match feature.split_once('/') {
             Some((dependency, feature)) => {
@@ -247,11 +256,11 @@ impl Package {
     }
 }
 
-/// The folder of a manifest, or the current directory where none is named, and the manifest's path for a program that is
-/// started there.
+/// Returns the folder of a manifest, or the current directory if none is named. Also returns the manifest's
+/// path for a program that is started in this folder.
 ///
 /// # Errors
-/// Where the current directory is not known.
+/// The current directory is not known.
 pub fn folder(manifest: Option<&Path>) -> Result<(PathBuf, Option<PathBuf>)> {
     let here = |e: std::io::Error| Error::failed(format!("cannot find the current directory: {e}"));
     let manifest = manifest.map(std::path::absolute).transpose().map_err(here)?;

@@ -1,4 +1,4 @@
-//! `[env]`: variables that Cargo sets for what it starts.
+//! `[env]`: variables that Cargo sets for the programs that it starts.
 
 use std::ffi::OsString;
 
@@ -10,16 +10,16 @@ use xtask_process::host::{Host, names_tool};
 pub struct ConfiguredVariable {
     /// The name of the variable.
     pub name: String,
-    /// Its value; a path that is relative to its file is made absolute, as Cargo does it.
+    /// Its value. A path that is relative to its file is made absolute, as in Cargo.
     pub value: OsString,
     /// Whether it replaces a variable of the environment (`force = true`).
     pub force: bool,
-    /// Where it stands, for a person: `[env] in /w/.cargo/config.toml`.
+    /// The place of the variable, as text for the user: `[env] in /w/.cargo/config.toml`.
     pub origin: String,
 }
 
 impl CargoConfig {
-    /// The variables of `[env]`, by name.
+    /// Returns the variables of `[env]`, by name.
     pub fn variables(&self) -> Vec<ConfiguredVariable> {
         let table = self.table(&["env"]).into_iter().flatten();
         table.filter_map(|(name, value)| variable(name, value)).collect()
@@ -27,8 +27,9 @@ impl CargoConfig {
 }
 
 impl CargoConfig {
-    /// Lets the machine know what files say in place of variables that this program reads: C tools and their flags in `[env]`,
-    /// which build scripts get as if they stood in the environment, its PATH, and `build.rustc`.
+    /// Adds to `host` the values in files that replace variables which this program reads: C tools and their
+    /// flags in `[env]`, `PATH`, and `build.rustc`. Build scripts get these C tools as if they were set in
+    /// the environment.
     pub fn configure(&self, host: &mut Host) {
         for ConfiguredVariable { name, value, force, origin } in self.variables() {
             if names_tool(&name) || name == "PATH" {

@@ -1,6 +1,7 @@
-//! The user's own flags for rustc. Cargo takes them from the first place that has some
-//! (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>), so flags of ours for a target would make some of
-//! them vanish. What Cargo would have used is found here, and how ours go with it.
+//! The user's own flags for rustc. Cargo uses only the first place that contains some
+//! (<https://doc.rust-lang.org/cargo/reference/config.html#buildrustflags>). So a list of xtask's flags for a
+//! target could disable the user's flags. This module finds the flags that Cargo would have used, and decides
+//! how xtask's flags are combined with them.
 
 use std::str::FromStr as _;
 
@@ -16,45 +17,46 @@ use super::{CargoConfig, ConfiguredValue, ConfiguredWord};
 pub struct UserFlag {
     /// The flag, one argument of rustc.
     pub text: String,
-    /// Where it stands, for a person: `the variable RUSTFLAGS`, `build.rustflags in /w/.cargo/config.toml`.
+    /// The place of the flag, as text for the user: `the variable RUSTFLAGS`, `build.rustflags in
+    /// /w/.cargo/config.toml`.
     pub origin: String,
 }
 
-/// The flags that Cargo would give to rustc for a target, and how ours reach rustc beside them.
+/// The flags that Cargo would pass to rustc for a target, and the way in which xtask's flags are added.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserFlags {
-    /// Flags of files that Cargo itself puts in front of a list of ours.
+    /// The flags from files that Cargo puts before xtask's list.
     pub before: Vec<UserFlag>,
-    /// Flags that go with ours, in front of them.
+    /// The flags that are passed in one list with xtask's, before them.
     pub handed: Vec<UserFlag>,
-    /// Flags of files that Cargo itself puts behind a list of ours.
+    /// The flags from files that Cargo puts after xtask's list.
     pub after: Vec<UserFlag>,
-    /// How ours reach rustc.
+    /// The way in which xtask's flags reach rustc.
     pub road: FlagRoad,
 }
 
-/// How flags of ours reach rustc for a target.
+/// The ways in which xtask's flags for a target reach rustc.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum FlagRoad {
-    /// As a list for the target, to which Cargo adds those of its files.
+    /// As a list for the target, to which Cargo adds the flags of its files.
     #[default]
     Config,
-    /// As `CARGO_ENCODED_RUSTFLAGS`, which replaces all that files say: Cargo would join ours with flags that it would not
-    /// have used, or refuse to join a list with a text. The variable is for a whole cargo call, so that the target is built in
-    /// one of its own.
+    /// As `CARGO_ENCODED_RUSTFLAGS`, which replaces all flags in files. This is needed if Cargo would
+    /// otherwise add flags that it would not have used, or refuse to join a list with a text. The variable
+    /// applies to a whole cargo call, so the target is built in a cargo call of its own.
     Variable,
 }
 
 impl UserFlags {
-    /// All flags in the order in which rustc gets them, with others in the place of ours.
+    /// Returns all flags in the order in which rustc gets them, with `ours` as xtask's flags.
     pub fn around<'f>(&'f self, ours: impl IntoIterator<Item = &'f str>) -> Vec<&'f str> {
         let texts = |flags: &'f [UserFlag]| flags.iter().map(|flag| flag.text.as_str());
         let front = texts(&self.before).chain(texts(&self.handed));
         front.chain(ours).chain(texts(&self.after)).collect()
     }
 
-    /// Where the flag at this place among those of [`UserFlags::around`] stands; none where it is one of ours, of which there
-    /// are so many.
+    /// Returns the origin of the flag at index `at` in the result of [`UserFlags::around`], or none for a
+    /// flag of xtask. `ours` is the number of xtask's flags.
     pub fn origin(&self, at: usize, ours: usize) -> Option<&str> {
         let front = self.before.len() + self.handed.len();
         let user = self.before.iter().chain(&self.handed).chain(&self.after);
@@ -62,15 +64,15 @@ impl UserFlags {
         user.map(|flag| flag.origin.as_str()).nth(at)
     }
 
-    /// Every flag of the user, in order.
+    /// Returns every flag of the user, in order.
     pub fn all(&self) -> impl Iterator<Item = &UserFlag> {
         self.before.iter().chain(&self.handed).chain(&self.after)
     }
 }
 
 impl CargoConfig {
-    /// The flags of a target. `ours` are those that the target gets beside them and that `cfg` expressions may see; `cfg` says
-    /// what rustc prints for `--print cfg` with such flags.
+    /// Returns the flags of a target. `ours` are xtask's flags for it that `cfg` expressions may depend on.
+    /// `cfg` returns the output of `rustc --print cfg` with the given flags.
     pub fn user_flags(
         &self,
         target: &Triple,
@@ -92,7 +94,7 @@ impl CargoConfig {
             let holds = |(key, _): &&(&str, Vec<UserFlag>)| CfgExpr::matches_key(key, &is);
             tables.iter().filter(holds).flat_map(|(_, flags)| flags.clone()).collect()
         };
-        // Cargo would join a list of ours with that of its files.
+        // Cargo would join xtask's list with the one in its files.
         let is_free = matches!(own, None | Some(ConfiguredValue::List(_))) && listed.is_empty();
         let alone = |handed: Vec<UserFlag>| match is_free && matching(&mut handed.iter()).is_empty() {
             true => UserFlags { handed, ..UserFlags::default() },
@@ -122,7 +124,8 @@ impl CargoConfig {
         }
     }
 
-    /// The flags of `[target.'cfg(…)']`, in Cargo's order: by the text of the expression.
+    /// Returns the flags of `[target.'cfg(…)']` tables in Cargo's order: sorted by the text of the
+    /// expression.
     fn flag_tables(&self) -> Vec<(&str, Vec<UserFlag>)> {
         let tables = self.table(&["target"]).into_iter().flatten().filter(|(key, _)| key.starts_with("cfg("));
         let flags = tables.map(|(key, table)| {
@@ -136,7 +139,8 @@ impl CargoConfig {
     }
 }
 
-/// The flags of the environment. One that is set and empty is set: it turns off what files say.
+/// Returns the flags of the environment. A variable that is set but empty counts as set: it disables the
+/// flags in files.
 fn of_environment(host: &Host) -> Option<Vec<UserFlag>> {
     let flag = |origin: &str, text: &str| UserFlag {
         text: text.to_owned(),
@@ -146,7 +150,7 @@ fn of_environment(host: &Host) -> Option<Vec<UserFlag>> {
         let flags = encoded.split('\x1f').filter(|_| !encoded.is_empty());
         return Some(flags.map(|text| flag("CARGO_ENCODED_RUSTFLAGS", text)).collect());
     }
-    // At spaces alone, as Cargo does it.
+    // The text is split at spaces only, as in Cargo.
     let flags = host.given("RUSTFLAGS")?.split(' ').map(str::trim).filter(|text| !text.is_empty());
     Some(flags.map(|text| flag("RUSTFLAGS", text)).collect())
 }

@@ -1,4 +1,4 @@
-//! Programs that Cargo's configuration names: rustc, wrappers around it, linkers and runners.
+//! The programs that Cargo's configuration names: rustc, its wrappers, linkers and runners.
 
 use std::path::PathBuf;
 use std::str::FromStr as _;
@@ -10,31 +10,32 @@ use xtask_triple::Triple;
 
 use super::{CargoConfig, ConfiguredValue, base};
 
-/// A program that a variable or a file names.
+/// A program that a variable or a configuration file names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfiguredProgram {
-    /// The program as it is named there.
+    /// The program as it is written there.
     pub named: String,
-    /// What it is on this machine: a path, or a name to look up on PATH.
+    /// The program on this machine: a path, or a name to search on PATH.
     pub program: PathBuf,
-    /// Where it is named, for a person: `RUSTC_WRAPPER`, `build.rustc-wrapper in /w/.cargo/config.toml`.
+    /// The place of the name, as text for the user: `RUSTC_WRAPPER`, `build.rustc-wrapper in
+    /// /w/.cargo/config.toml`.
     pub origin: String,
 }
 
-/// What a wrapper stands in front of.
+/// The calls that a wrapper intercepts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WrapperKind {
-    /// Every call of rustc.
+    /// All calls of rustc.
     All,
     /// The calls for members of the workspace.
     Workspace,
 }
 
 impl WrapperKind {
-    /// Both kinds.
+    /// Both kinds of wrappers.
     pub const ALL: [Self; 2] = [Self::All, Self::Workspace];
 
-    /// The variable that names such a wrapper, and turns it off where it is empty.
+    /// Returns the variable that names such a wrapper, or disables it if it is empty.
     pub fn variable(self) -> &'static str {
         match self {
             Self::All => "RUSTC_WRAPPER",
@@ -51,19 +52,19 @@ impl WrapperKind {
 }
 
 impl ConfiguredProgram {
-    /// Looks for it on this machine.
+    /// Searches the program on this machine.
     pub fn find(&self, host: &Host) -> PathLookup {
         host.find(&self.program.to_string_lossy())
     }
 }
 
 impl CargoConfig {
-    /// The wrapper of rustc; none where nothing names one, or an empty variable turns it off.
+    /// Returns the wrapper of rustc, or none if none is named or an empty variable disables it.
     pub fn wrapper(&self, kind: WrapperKind, host: &Host) -> Option<ConfiguredProgram> {
         self.build_program(kind.variable(), kind.key(), host)
     }
 
-    /// The rustc that Cargo is told to use.
+    /// Returns the rustc that the configuration names.
     pub fn rustc(&self, host: &Host) -> Option<ConfiguredProgram> {
         self.build_program("RUSTC", "rustc", host)
     }
@@ -76,7 +77,7 @@ impl CargoConfig {
         Some(program).filter(|program| !program.named.is_empty())
     }
 
-    /// The linker that is named for a target. `cfg` is what rustc prints for `--print cfg`.
+    /// Returns the linker that is named for a target. `cfg` returns the output of `rustc --print cfg`.
     pub fn linker(
         &self,
         target: &Triple,
@@ -90,13 +91,14 @@ impl CargoConfig {
         })
     }
 
-    /// Whether the user has a runner for the target. `cfg` is what rustc prints for `--print cfg`.
+    /// Whether the user has a runner for the target. `cfg` returns the output of `rustc --print cfg`.
     pub fn has_runner(&self, target: &Triple, host: &Host, cfg: &dyn Fn() -> Vec<String>) -> bool {
         let variable = format!("CARGO_TARGET_{}_RUNNER", target.shouted());
         host.var(&variable).is_some() || self.of_target(target, "runner", cfg).is_some()
     }
 
-    /// What is said for a target by its name, else by an expression that holds for it; with the key.
+    /// Returns the value of a key for a target, with the full key: from the table with its name, or else from
+    /// a table whose `cfg` expression holds.
     fn of_target(
         &self,
         target: &Triple,
@@ -128,7 +130,8 @@ fn of_variable(key: &str, host: &Host) -> Option<ConfiguredProgram> {
     Some(ConfiguredProgram { program: PathBuf::from(&named), named, origin: key.to_owned() })
 }
 
-/// A program of a file: a path is relative to the folder that the file is for, a name is looked up on PATH.
+/// Makes a program from a value in a file. A path is relative to the base folder of the file; a name is
+/// searched on PATH.
 fn of_file(value: &ConfiguredValue, key: &str) -> Option<ConfiguredProgram> {
     let (named, file) = value.text()?;
     let is_path = named.contains(['/', '\\']);

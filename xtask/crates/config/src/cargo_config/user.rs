@@ -1,4 +1,5 @@
-//! What the user set for a target that meets what we set: in the environment, or in the files of Cargo's configuration.
+//! The user's settings for a target that interact with xtask's own settings. They come from the environment
+//! or from the files of Cargo's configuration.
 
 use std::path::Path;
 
@@ -10,42 +11,42 @@ use xtask_compilers::toolchain::Linker;
 use xtask_process::host::{Host, PathLookup};
 use xtask_triple::system;
 
-/// What the user set for a target, as far as it meets what we set.
+/// The user's settings for a target that interact with xtask's own settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UserSettings {
-    /// The flags for rustc, and how ours go with them.
+    /// The flags for rustc, and the way in which xtask's flags are added.
     pub flags: UserFlags,
-    /// The linker that is named for the target.
+    /// The linker that the user named for the target.
     pub linker: Option<UserLinker>,
-    /// The user has a runner for the target.
+    /// Whether the user has a runner for the target.
     pub runner: bool,
 }
 
 /// A linker that a user named for a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserLinker {
-    /// The linker as it is named.
+    /// The linker as it is written.
     pub named: String,
-    /// Where it is named, for a person.
+    /// The place of the name, as text for the user.
     pub origin: String,
-    /// The linker itself; none where it is not on this machine.
+    /// The linker itself; none if it is not on this machine.
     pub linker: Option<Linker>,
 }
 
-/// Where the settings of a user are looked for, and who is asked what `cfg` expressions are about.
+/// The sources of the user's settings, and the inputs for `cfg` expressions.
 #[derive(Debug, Clone, Copy)]
 pub struct UserPlaces<'a> {
-    /// What the files of Cargo's configuration say.
+    /// The content of the files of Cargo's configuration.
     pub configuration: &'a CargoConfig,
-    /// The environment.
+    /// The environment variables and PATH.
     pub host: &'a Host,
-    /// The folder that Cargo is started in.
+    /// The folder in which Cargo is started.
     pub start: &'a Path,
-    /// The cache folder, where answers of rustc are kept.
+    /// The cache folder, in which rustc's answers are kept.
     pub cache: &'a Path,
 }
 
-/// Finds what the user set for a target, which this rustc compiles.
+/// Finds the user's settings for a target that this rustc compiles.
 pub fn user_settings(target: &Target, rustc: &Rustc, places: UserPlaces<'_>) -> UserSettings {
     let UserPlaces { configuration, host, start, cache } = places;
     let triple = &target.triple;
@@ -66,7 +67,7 @@ pub fn user_settings(target: &Target, rustc: &Rustc, places: UserPlaces<'_>) -> 
 fn found(configured: ConfiguredProgram, rustc: &Rustc, host: &Host) -> UserLinker {
     let program = match configured.find(host) {
         PathLookup::Program(path) => Some(path),
-        // rustc looks for it in its own folders.
+        // rustc searches `rust-lld` in its own folders.
         _ if configured.program == Path::new("rust-lld") => rustc.rust_lld(),
         _ => None,
     };

@@ -1,10 +1,10 @@
-//! How to run an image, as written: the keys of `[[image]]` that become its configuration and its smoke run.
+//! How to run an image, as written: the keys of `[[image]]` for its configuration and its smoke run.
 
 use super::{SpannedText, SpannedTexts};
 use crate::keys;
 use crate::walk::Fields;
 
-/// The keys as written. What is none or empty was left out or is reported already.
+/// The keys as written. A value that is none or empty was left out or is already reported.
 #[derive(Debug, Default)]
 pub(crate) struct RawRun {
     pub(crate) entrypoint: Option<SpannedTexts>,

@@ -1,5 +1,5 @@
-//! How an image is run, as targets.toml says it. What the file leaves out is none or empty here: the base has a word in
-//! it too.
+//! The settings for running an image from targets.toml. A key that is left out is none or empty here, because
+//! the base may provide the value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -7,75 +7,80 @@ use std::time::Duration;
 /// The keys of `[[image]]` that become the image's configuration.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageRun {
-    /// The program and the arguments that always stand, at least one; `["/<bin>"]` where left out.
+    /// The program and its fixed arguments, at least one string. The default is `["/<bin>"]`.
     pub entrypoint: Option<Vec<String>>,
-    /// The default arguments, which those of the user replace.
+    /// The default arguments, which the user of the image can replace.
     pub cmd: Vec<String>,
-    /// Variables, set over the defaults. Names hold no `=`.
+    /// The variables, which override the defaults. Their names contain no `=`.
     pub env: BTreeMap<String, String>,
-    /// Who runs the program; the base's user, or 65532, where left out.
+    /// The user who runs the program. The default is the base's user, or 65532.
     pub user: Option<User>,
-    /// The folder that the program starts in: absolute, normal. The base's, or `/`, where left out.
+    /// The folder in which the program starts, as an absolute, normal path. The default is the base's, or
+    /// `/`.
     pub workdir: Option<String>,
-    /// The ports, always with the protocol, for instance `8080/tcp`.
+    /// The ports, always with the protocol, for example `8080/tcp`.
     pub ports: BTreeSet<String>,
-    /// Folders for data: absolute, normal, not the root.
+    /// The folders for data, as absolute, normal paths. The root is not allowed.
     pub volumes: BTreeSet<String>,
-    /// The signal that asks the program to end, by its name: `SIGTERM`, `SIGRTMIN+3`.
+    /// The name of the signal that asks the program to end: `SIGTERM`, `SIGRTMIN+3`.
     pub stop_signal: Option<String>,
-    /// How to ask the running program whether it is well.
+    /// The check of whether the running program is healthy.
     pub healthcheck: Option<HealthCheck>,
-    /// Labels of the configuration, over the defaults. No key is one that this program decides on.
+    /// The labels of the configuration, which override the defaults. Keys that this program writes itself are
+    /// not allowed.
     pub labels: BTreeMap<String, String>,
-    /// Annotations of manifests and index, over the defaults. No key is one that this program decides on.
+    /// The annotations of manifests and index, which override the defaults. Keys that this program writes
+    /// itself are not allowed.
     pub annotations: BTreeMap<String, String>,
 }
 
-/// `healthcheck`: Docker's, which the image specification keeps a place for. What is none is the engine's to choose.
+/// `healthcheck`: Docker's health check, for which the image specification reserves a place. The engine
+/// chooses values that are none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthCheck {
-    /// The program and its arguments, at least one; no shell comes between.
+    /// The program and its arguments, at least one string. No shell is involved.
     pub cmd: Vec<String>,
-    /// Time from one check to the next; 1 ms or more.
+    /// The time from one check to the next, at least 1 ms.
     pub interval: Option<Duration>,
-    /// How long a check may take; 1 ms or more.
+    /// The time limit of one check, at least 1 ms.
     pub timeout: Option<Duration>,
-    /// How long the program may take to become well; 1 ms or more.
+    /// The time that the program may take to become healthy, at least 1 ms.
     pub start_period: Option<Duration>,
-    /// How many checks must fail in a row; 1 or more.
+    /// The number of checks that must fail in a row, at least 1.
     pub retries: Option<u32>,
 }
 
-/// `user`: who runs the program.
+/// `user`: the user who runs the program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The user who runs the program, by number or by name.
     pub user: Id,
-    /// The group; what the image's `/etc/passwd` says of the user, else the number of the user, where left out.
+    /// The group. The default is the user's group in the image's `/etc/passwd`, or else the number of the
+    /// user.
     pub group: Option<Id>,
 }
 
 impl User {
-    /// The largest number of a user or a group that Docker takes.
+    /// The largest number of a user or a group that Docker accepts.
     pub const MAX: u32 = 2_147_483_647;
 }
 
 /// A user or a group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Id {
-    /// By number, at most [`User::MAX`].
+    /// A number, at most [`User::MAX`].
     Number(u32),
-    /// By name, which the image's `/etc/passwd` or `/etc/group` must hold.
+    /// A name, which must be in the image's `/etc/passwd` or `/etc/group`.
     Name(String),
 }
 
-/// The smoke run of an image: it is started once for each platform, read-only and without a network.
+/// The smoke run of an image: one start for each platform, read-only and without a network.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageSmoke {
-    /// Arguments after the entrypoint; `smoke` of `[app]` where left out.
+    /// The arguments after the entrypoint. The default is `smoke` of `[app]`.
     pub args: Option<Vec<String>>,
-    /// The exit code that is right: 0 where left out.
+    /// The expected exit code. The default is 0.
     pub exit: u8,
-    /// Text that its standard output must contain.
+    /// A text that its standard output must contain.
     pub stdout: Option<String>,
 }

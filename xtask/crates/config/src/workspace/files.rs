@@ -1,14 +1,15 @@
-//! Which files hold a package's licences.
+//! Finds the files with a package's licences.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What the names of licence texts begin with, in capitals.
+/// The prefixes of the names of licence texts, in capitals.
 const STEMS: [&str; 6] = ["LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE"];
 
-/// The licence texts of a package: the file its manifest names, and those in `dir` and at the workspace root. A text at
-/// the root gives way to one of the same name in `dir`. Sorted. Whether the named one is there, and where links lead, is
-/// for whoever ships them to see and say.
+/// Returns the licence texts of a package, sorted: the file that its manifest names, and those in `dir` and
+/// at the workspace root. A text at the root is left out if `dir` contains one with the same name. The
+/// function does not check whether the named file exists or where links lead; the code that ships the texts
+/// does.
 pub(super) fn licenses(named: Option<PathBuf>, dir: &Path, root: &Path) -> Vec<PathBuf> {
     let mut files: BTreeSet<PathBuf> = named.into_iter().collect();
     files.extend(texts(dir));
@@ -20,14 +21,15 @@ pub(super) fn licenses(named: Option<PathBuf>, dir: &Path, root: &Path) -> Vec<P
     files.into_iter().collect()
 }
 
-/// A directory that cannot be read holds no texts we could ship.
+/// Returns the licence texts in a folder. A folder that cannot be read counts as empty.
 fn texts(dir: &Path) -> Vec<PathBuf> {
     let Ok(entries) = std::fs::read_dir(dir) else { return Vec::new() };
     let paths = entries.filter_map(|e| Some(e.ok()?.path()));
     paths.filter(|p| p.file_name().and_then(|n| n.to_str()).is_some_and(is_text) && !p.is_dir()).collect()
 }
 
-/// `LICENSE`, `License.md`, `LICENSE-MIT`; not `license.rs`, which would be code about licences.
+/// Whether a file name is that of a licence text: `LICENSE`, `License.md`, `LICENSE-MIT`. `license.rs` is
+/// not, because it is source code.
 fn is_text(name: &str) -> bool {
     let name = name.to_ascii_uppercase();
     let rest = STEMS.iter().find_map(|stem| name.strip_prefix(stem));

@@ -1,4 +1,4 @@
-//! Which profiles a manifest defines. `cargo metadata` does not say.
+//! Finds the profiles that a manifest defines. `cargo metadata` does not report them.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,10 +7,11 @@ use toml::de::{DeTable, DeValue};
 
 use xtask_files::error::{Error, Result};
 
-/// <https://doc.rust-lang.org/cargo/reference/profiles.html>: those that exist everywhere.
+/// The profiles that exist in every workspace: <https://doc.rust-lang.org/cargo/reference/profiles.html>.
 const BUILT_IN: [&str; 4] = ["dev", "release", "test", "bench"];
 
-/// The profiles of the workspace at `root`: built in, and `[profile.X]` of its manifest.
+/// Returns the profiles of the workspace at `root`: the built-in ones, and those of `[profile.X]` in its
+/// manifest.
 pub(super) fn of(root: &Path) -> Result<BTreeSet<String>> {
     let mut profiles: BTreeSet<String> = BUILT_IN.map(String::from).into();
     let manifest = root.join("Cargo.toml");
