@@ -35,7 +35,7 @@ pub struct LibraryContext<'a> {
 enum RustLibrary {
     /// The standard library and the crates that come with it.
     Std,
-    /// The compiler itself.
+    /// The compiler itself, with its crates (`rustc_…`) and LLVM.
     Compiler,
     /// A crate that was built as a dylib.
     Crate,

@@ -42,7 +42,7 @@ pub struct StdPlan {
     pub announced: Vec<String>,
 }
 
-/// What rustup cannot do on this machine.
+/// The limits of rustup on this machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RustupRefusals {
     /// Whether rustup is on PATH.

@@ -46,7 +46,7 @@ pub struct Survey {
 /// A toolchain whose probe was prevented by a fault of the machine.
 #[derive(Debug, Clone, Copy)]
 pub struct Unprobed<'a> {
-    /// The toolchain.
+    /// The toolchain that was not probed.
     pub candidate: &'a Candidate,
     /// The fault of the machine.
     pub fault: &'a str,
