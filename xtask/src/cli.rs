@@ -102,11 +102,11 @@ pub enum Command {
     /// Build, then check every program: gate, purity, smoke run. With a reference, check a published image instead
     ///
     /// A published image is fetched and held against its digests, the signatures and attestations of a key, its bill of
-    /// materials, and the gate. Nothing is built.
+    /// materials, and the gate. With --rebuild, it is also built again from the commit that its provenance records.
     #[command(after_help = examples::VERIFY)]
     Verify {
         /// A published image: `registry.example/team/app:1.2.3`, or with a digest
-        #[arg(value_name = "REFERENCE", conflicts_with_all = ["rebuild", "setup", "targets", "mode", "strict", "providers", "locked"])]
+        #[arg(value_name = "REFERENCE", conflicts_with_all = ["targets", "mode", "strict", "providers", "locked"])]
         reference: Option<String>,
         /// The public key whose signatures of the image count: a file, or `env:` and the name of a variable
         #[arg(long, value_name = "KEY", requires = "reference", allow_hyphen_values = true)]
@@ -117,9 +117,14 @@ pub enum Command {
         /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,
-        /// Build every program a second time, from a copy of the workspace, and fail if the two builds differ
+        /// Build a second time, from a copy of the workspace or from the commit of the published image, and fail if the two
+        /// builds differ
         #[arg(long)]
         rebuild: bool,
+        /// Sign a summary of the verification with this private key, and attach it to the published image: a file, or `env:`
+        /// and the name of a variable
+        #[arg(long, value_name = "KEY", requires_all = ["reference", "rebuild"], allow_hyphen_values = true)]
+        sign: Option<String>,
         /// How to print.
         #[command(flatten)]
         json: JsonFlag,

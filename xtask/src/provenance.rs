@@ -11,7 +11,9 @@ use xtask_report::report::{JobEntry, ManifestEntry, PurityEntry};
 
 use crate::toolchain_lock::LockedTarget;
 
+pub mod recorded;
 pub mod source;
+pub mod summary;
 pub mod write;
 
 /// The predicate types. Those of this program have documented schemas and belong to no host.
@@ -32,6 +34,12 @@ pub mod types {
     pub const BUILD: &str = "urn:cargo-xtask:release:v1";
     /// The builder of SLSA provenance: this program, wherever it runs.
     pub const BUILDER: &str = "urn:cargo-xtask:builder:v1";
+    /// A verification summary, version 1.
+    pub const VSA: &str = "https://slsa.dev/verification_summary/v1";
+    /// The verifier of a verification summary: this program, wherever it runs.
+    pub const VERIFIER: &str = "urn:cargo-xtask:verifier:v1";
+    /// The policy of a verification summary: every check of `verify` passed, and a second build gave the same image.
+    pub const REBUILD: &str = "urn:cargo-xtask:rebuild:v1";
 }
 
 /// What a statement is about, as the name of its file.

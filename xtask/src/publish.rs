@@ -22,7 +22,7 @@ mod push;
 mod resolve;
 mod tags;
 
-pub use attach::{AttachedRecord, Attestor, statements};
+pub use attach::{AttachTarget, AttachedRecord, Attestor, statements};
 pub use dry::requests;
 pub(crate) use push::summary;
 pub use push::{Published, PublishedTag, Publisher};
@@ -93,6 +93,11 @@ impl Publication {
     pub fn subjects(&self) -> Vec<&Descriptor> {
         let platforms = self.platforms.iter().map(|platform| &platform.descriptor);
         std::iter::once(&self.index.0).chain(platforms).collect()
+    }
+
+    /// The same manifests, with their repository.
+    pub fn attach_target(&self) -> AttachTarget<'_> {
+        AttachTarget { name: &self.name, to: &self.to, subjects: self.subjects() }
     }
 
     /// The repository at the image's digest, as other tools take it: `registry.example/team/app@sha256:…`.

@@ -69,8 +69,37 @@ pub enum ImageCheckStatus {
     NotChecked,
 }
 
+/// A statement about a manifest that is attached to it and signed by the key.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SignedStatement {
+    /// The type of the predicate.
+    pub predicate_type: String,
+    /// What is stated.
+    pub predicate: Value,
+    /// The digest of the document that holds the statement and its signature.
+    pub document: Digest,
+}
+
+/// A manifest of a published image, with what the key states about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct VerifiedSubject {
+    /// The name that checks have it by: `index`, `image`, or a platform.
+    pub name: String,
+    /// The manifest.
+    pub descriptor: Descriptor,
+    /// The statements that the key signed, one of each type.
+    pub statements: Vec<SignedStatement>,
+}
+
+impl VerifiedSubject {
+    /// The predicate of a type; none where the key signed no such statement.
+    pub fn predicate(&self, kind: &str) -> Option<&Value> {
+        self.statements.iter().find(|said| said.predicate_type == kind).map(|said| &said.predicate)
+    }
+}
+
 /// A published image and what was found of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ImageVerdict {
     /// The reference that was asked for.
     #[serde(rename = "ref")]
@@ -81,6 +110,17 @@ pub struct ImageVerdict {
     pub ok: bool,
     /// Every check, in order.
     pub checks: Vec<ImageCheck>,
+    /// The index, where there is one, and the platforms.
+    #[serde(skip)]
+    pub subjects: Vec<VerifiedSubject>,
+}
+
+impl ImageVerdict {
+    /// Adds the result of a check.
+    pub fn add(&mut self, subject: &str, check: &str, status: ImageCheckStatus, detail: String) {
+        self.ok &= status != ImageCheckStatus::Fail;
+        self.checks.push(ImageCheck { subject: subject.to_owned(), check: check.to_owned(), status, detail });
+    }
 }
 
 /// What a verification takes from its surroundings.
@@ -107,12 +147,16 @@ pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<Imag
             .help("check the name, and that you may read it")
     })?;
     let digest = Digest::of(&found.bytes);
-    let mut checks = Checks(Vec::new());
+    let name = reference.to_string();
+    let mut checks =
+        ImageVerdict { reference: name, digest, ok: true, checks: Vec::new(), subjects: Vec::new() };
     match manifest::read(&found.bytes) {
         Ok(FetchedDocument::Index(index)) => {
-            checks.pass("index", "digest", digest.to_string());
-            let said = checks.signed("index", &digest, reference, context);
-            checks.purity("index", &said);
+            checks.pass("index", "digest", checks.digest.to_string());
+            let stated = Descriptor::of(media_type::INDEX, &found.bytes);
+            let subject = checks.signed("index", &stated, reference, context);
+            checks.purity(&subject);
+            checks.subjects.push(subject);
             platforms(&mut checks, &index, reference, context);
         }
         Ok(FetchedDocument::Manifest(_)) => {
@@ -122,11 +166,25 @@ pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<Imag
         }
         Err(error) => checks.fail("index", "document", words(&error)),
     }
-    let ok = checks.0.iter().all(|check| check.status != ImageCheckStatus::Fail);
-    Ok(ImageVerdict { reference: reference.to_string(), digest, ok, checks: checks.0 })
+    Ok(checks)
 }
 
-fn platforms(checks: &mut Checks, index: &Index, reference: &Reference, context: &VerifyContext<'_>) {
+/// Reads the program that a platform of a published image starts; none where the image names no program that it has.
+///
+/// # Errors
+/// The image cannot be fetched, or is not what its digests say.
+pub fn program(
+    repository: &Reference,
+    digest: &Digest,
+    platform: &Platform,
+    context: &VerifyContext<'_>,
+) -> Result<Option<Vec<u8>>> {
+    let image = pulled(&repository.at(digest.clone()), platform, context)?;
+    let file = image.runtime.entrypoint.first().and_then(|entry| image.rootfs.file(entry));
+    Ok(file.and_then(|(_, content)| content.read().ok()).map(std::borrow::Cow::into_owned))
+}
+
+fn platforms(checks: &mut ImageVerdict, index: &Index, reference: &Reference, context: &VerifyContext<'_>) {
     // What signs and describes an image may stand beside it as `unknown/unknown`.
     let (other, images): (Vec<_>, Vec<_>) = index
         .manifests
@@ -154,23 +212,31 @@ struct JudgedDocument {
     kind: Option<String>,
     /// What the key says by it; none where the key did not sign it for this image.
     said: Option<KeySaid>,
+    /// The digest of the document.
+    digest: Digest,
 }
 
 impl JudgedDocument {
     fn of(document: &AttachedDocument, key: &PublicKey, subject: &Digest) -> Self {
         let kind = document.statement().map(|statement| statement.predicate_type);
-        Self { form: document.form, kind, said: document.said_by(key, subject) }
+        let said = document.said_by(key, subject);
+        Self { form: document.form, kind, said, digest: Digest::of(&document.bytes) }
+    }
+
+    /// The statement in it, where the key signed one about this image.
+    fn stated(&self) -> Option<SignedStatement> {
+        match &self.said {
+            Some(KeySaid::Stated(statement)) => Some(SignedStatement {
+                predicate_type: statement.predicate_type.clone(),
+                predicate: statement.predicate.clone(),
+                document: self.digest.clone(),
+            }),
+            Some(KeySaid::Signed) | None => None,
+        }
     }
 }
 
-/// Every check so far.
-struct Checks(Vec<ImageCheck>);
-
-impl Checks {
-    fn add(&mut self, subject: &str, check: &str, status: ImageCheckStatus, detail: String) {
-        self.0.push(ImageCheck { subject: subject.to_owned(), check: check.to_owned(), status, detail });
-    }
-
+impl ImageVerdict {
     fn pass(&mut self, subject: &str, check: &str, detail: String) {
         self.add(subject, check, ImageCheckStatus::Pass, detail);
     }
@@ -192,8 +258,9 @@ impl Checks {
         context: &VerifyContext<'_>,
     ) {
         let pinned = reference.at(entry.digest.clone());
-        let said = self.signed(name, &entry.digest, reference, context);
-        self.purity(name, &said);
+        let subject = self.signed(name, entry, reference, context);
+        self.purity(&subject);
+        self.subjects.push(subject.clone());
         let platform = match described(&pinned, entry, context) {
             Ok(platform) => platform,
             Err(error) => return self.fail(name, "manifest", words(&error)),
@@ -213,43 +280,41 @@ impl Checks {
         };
         let layers = xtask_files::counted(image.layers.len() as u64, "layer");
         self.pass(name, "layers", format!("{layers}, each with its digest and that of its tar"));
-        self.contents(name, &image, &said, context);
+        self.contents(&subject, &image, context);
         self.gate(name, &triple, &image);
     }
 
-    /// Checks signatures and attestations of a manifest. Returns what the key stated.
+    /// Checks signatures and attestations of a manifest. Returns the manifest with the statements that the key signed.
     fn signed(
         &mut self,
         name: &str,
-        digest: &Digest,
+        descriptor: &Descriptor,
         reference: &Reference,
         context: &VerifyContext<'_>,
-    ) -> Vec<(String, Value)> {
+    ) -> VerifiedSubject {
+        let mut subject =
+            VerifiedSubject { name: name.to_owned(), descriptor: descriptor.clone(), statements: Vec::new() };
         let Some(key) = context.key else {
             self.not(name, "signature", "no key was given".to_owned());
-            return Vec::new();
+            return subject;
         };
+        let digest = &descriptor.digest;
         let there = match attached::read(context.client, reference, digest) {
             Ok(there) => there,
             Err(error) => {
                 self.fail(name, "signature", words(&error));
-                return Vec::new();
+                return subject;
             }
         };
         let there: Vec<_> = there.iter().map(|document| JudgedDocument::of(document, key, digest)).collect();
         self.signatures(name, &there);
-        let mut stated = Vec::new();
         for (title, kind) in STATEMENTS {
             let documents: Vec<&JudgedDocument> =
                 there.iter().filter(|document| document.kind.as_deref() == Some(kind)).collect();
-            let said = documents.iter().find_map(|document| match &document.said {
-                Some(KeySaid::Stated(statement)) => Some(statement.predicate.clone()),
-                Some(KeySaid::Signed) | None => None,
-            });
-            match said {
-                Some(predicate) => {
+            match documents.iter().find_map(|document| document.stated()) {
+                Some(statement) => {
                     self.pass(name, title, format!("signed by this key, {kind}"));
-                    stated.push((kind.to_owned(), predicate));
+                    subject.statements.push(statement);
                 }
                 None if documents.is_empty() => self.not(name, title, "there is none".to_owned()),
                 None => {
@@ -262,7 +327,20 @@ impl Checks {
                 }
             }
         }
-        stated
+        // Whoever verifies an image has a key of his own: a summary of others says nothing against the image.
+        let mut summaries =
+            there.iter().filter(|document| document.kind.as_deref() == Some(types::VSA)).peekable();
+        if summaries.peek().is_some() {
+            match summaries.find_map(JudgedDocument::stated) {
+                Some(statement) => {
+                    let result = statement.predicate["verificationResult"].as_str().unwrap_or("no result");
+                    let result = xtask_files::escape::plain(result);
+                    self.pass(name, "verification summary", format!("signed by this key: {result}"));
+                }
+                None => self.not(name, "verification summary", "signed by another key".to_owned()),
+            }
+        }
+        subject
     }
 
     /// An image is signed where one form has a signature of the key, and no form has only others.
@@ -295,28 +373,21 @@ impl Checks {
     }
 
     /// Says what the key stated about C.
-    fn purity(&mut self, name: &str, said: &[(String, Value)]) {
-        let Some((_, purity)) = said.iter().find(|(kind, _)| kind == types::PURITY) else { return };
+    fn purity(&mut self, subject: &VerifiedSubject) {
+        let Some(purity) = subject.predicate(types::PURITY) else { return };
         let detail = match (purity["purity"].as_str(), purity["containsC"].as_bool()) {
             (Some("proven"), _) => "proven to contain no C",
             (_, Some(false)) => "no C by the link map",
             (_, Some(true)) => "contains C",
             (_, None) => "it is not known whether it contains C",
         };
-        self.pass(name, "C", detail.to_owned());
+        self.pass(&subject.name, "C", detail.to_owned());
     }
 
     /// Holds the files of an image against the digests that its bill and its statements name.
-    fn contents(
-        &mut self,
-        name: &str,
-        image: &PulledImage,
-        said: &[(String, Value)],
-        context: &VerifyContext<'_>,
-    ) {
-        let stated =
-            |kind: &str| said.iter().find(|(known, _)| known == kind).map(|(_, predicate)| predicate);
-        let Some(bill) = stated(types::CYCLONEDX) else {
+    fn contents(&mut self, subject: &VerifiedSubject, image: &PulledImage, context: &VerifyContext<'_>) {
+        let name = subject.name.as_str();
+        let Some(bill) = subject.predicate(types::CYCLONEDX) else {
             let why =
                 if context.key.is_none() { "no key was given" } else { "there is no bill of materials" };
             return self.not(name, "contents", why.to_owned());
@@ -339,7 +410,8 @@ impl Checks {
             }
             (false, _) => self.fail(name, "contents", wrong.join("; ")),
         }
-        let program = stated(types::GATE).and_then(|gate| gate["program"]["digest"]["sha256"].as_str());
+        let program =
+            subject.predicate(types::GATE).and_then(|gate| gate["program"]["digest"]["sha256"].as_str());
         let entry = image.runtime.entrypoint.first();
         if let (Some(program), Some(entry)) = (program, entry) {
             match digest_at(&image.rootfs, entry) {

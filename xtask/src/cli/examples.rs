@@ -44,7 +44,8 @@ pub(super) const VERIFY: &str = "\
 Examples:
   cargo xtask verify
   cargo xtask verify --rebuild    # is the build reproducible?
-  cargo xtask verify registry.example/team/app:1.2.3 --key key.pub";
+  cargo xtask verify registry.example/team/app:1.2.3 --key key.pub
+  cargo xtask verify registry.example/team/app:1.2.3 --key key.pub --rebuild --sign mine.pem";
 
 pub(super) const IMAGE: &str = "\
 Examples:

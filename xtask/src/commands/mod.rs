@@ -19,6 +19,7 @@ mod pipeline;
 mod plan;
 mod publish;
 mod rebuild;
+mod rebuild_image;
 mod release;
 mod resolve;
 mod setup;
@@ -42,8 +43,10 @@ pub fn run(cli: Cli) -> Result<()> {
             explain::run(&common, &target, providers.as_deref(), json.json)
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
-        Command::Verify { reference: Some(reference), key, json, .. } => {
-            verify_image::run(&common, &reference, key.as_deref(), json.json)
+        Command::Verify { reference: Some(reference), key, rebuild, sign, setup, json, .. } => {
+            let request =
+                verify_image::VerifyImageRequest { reference, key, rebuild, sign, setup: setup.setup };
+            verify_image::run(&common, &request, json.json)
         }
         Command::Verify { planning, setup, rebuild, json, .. } => {
             make::verify(&common, &planning, setup, rebuild, json.json)

@@ -95,5 +95,5 @@ fn attestor(
         true => publish::statements(&xtask_files::dist::provenance(&session.dist()))?,
         false => Vec::new(),
     };
-    Ok(Some(Attestor { key, statements }))
+    Ok(Some(Attestor { key, signs: true, statements }))
 }

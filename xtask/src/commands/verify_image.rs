@@ -1,25 +1,62 @@
 //! `cargo xtask verify REFERENCE`: checks a published image from outside.
 
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use super::rebuild_image::ImageRebuild;
+use crate::attached::{self, KeySaid};
 use crate::cli::Common;
+use crate::provenance::summary::{self, InputAttestation};
+use crate::publish::journal::PushJournal;
+use crate::publish::{AttachTarget, Attestor, Publisher};
 use crate::published_image::{self, ImageCheckStatus, ImageVerdict, VerifyContext};
+use crate::sbom::purl::Purl;
 use crate::session::Session;
-use xtask_attest::PublicKey;
+use xtask_attest::{PrivateKey, PublicKey};
 use xtask_config::KeySource;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
+use xtask_oci::{Digest, Layout};
 use xtask_process::exec::{Cmd, Undo};
 use xtask_process::table::{Align, Cell, Table, Tone};
 use xtask_process::ui::Ui;
 use xtask_registry::Reference;
 use xtask_registry::client::Client;
 use xtask_registry::http::Http;
+use xtask_registry::push::PushLimits;
 
-pub(super) fn run(common: &Common, reference: &str, key: Option<&str>, json: bool) -> Result<()> {
-    let reference = Reference::parse(reference)?;
+/// What the command line says about the verification of a published image.
+pub(super) struct VerifyImageRequest {
+    /// The image.
+    pub(super) reference: String,
+    /// `--key`, the public key whose signatures count.
+    pub(super) key: Option<String>,
+    /// `--rebuild`.
+    pub(super) rebuild: bool,
+    /// `--sign`, the private key of the verifier.
+    pub(super) sign: Option<String>,
+    /// `--setup`, which only a second build needs.
+    pub(super) setup: bool,
+}
+
+pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> Result<()> {
+    let reference = Reference::parse(&request.reference)?;
     let session = Session::open(common, json)?;
     if session.offline {
         return Err(Error::usage("a published image cannot be verified with --offline"));
     }
-    let key = match key.map(KeySource::of_flag).transpose()? {
+    if request.setup && !request.rebuild {
+        return Err(Error::usage("--setup does nothing for a published image that is not built again")
+            .help("add --rebuild, or leave --setup out"));
+    }
+    if request.rebuild && request.key.is_none() {
+        return Err(Error::usage("--rebuild of a published image needs --key").found(
+            "what the image was made from is in its provenance, which counts where the key signed it",
+        ));
+    }
+    // Read before anything is fetched or built.
+    let signer = request.sign.as_deref().map(|text| Signer::read(text, &session)).transpose()?;
+    let key = match request.key.as_deref().map(KeySource::of_flag).transpose()? {
         Some(source) => Some(PublicKey::from_pem(&source.read(&session.host)?, &source.to_string())?),
         None => None,
     };
@@ -32,8 +69,30 @@ pub(super) fn run(common: &Common, reference: &str, key: Option<&str>, json: boo
     let _gone = Undo::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(&scratch));
     let context = VerifyContext { client: &client, scratch: &scratch, key: key.as_ref(), host, ui };
     let task = ui.task("Verifying", reference.to_string());
-    let verdict = published_image::verify(&reference, &context)?;
+    let mut verdict = published_image::verify(&reference, &context)?;
     drop(task);
+    let rebuilt = match request.rebuild && verdict.ok {
+        true => {
+            let sign = signer.as_ref().map(|signer| &signer.source);
+            let rebuild = ImageRebuild {
+                session: &session,
+                common,
+                reference: &reference,
+                context: &context,
+                setup: request.setup,
+                sign,
+            };
+            rebuild.run(&mut verdict)
+        }
+        false => Ok(()),
+    };
+    if request.rebuild && !verdict.ok && rebuilt.is_ok() {
+        let checked = verdict.checks.iter().any(|check| check.check == "rebuild");
+        if !checked {
+            let why = "not built again, since a check failed".to_owned();
+            verdict.add("index", "rebuild", ImageCheckStatus::NotChecked, why);
+        }
+    }
     match json {
         true => ui.data(&xtask_report::json::pretty(&verdict)),
         false => ui.data(&table(&verdict, ui)),
@@ -41,13 +100,83 @@ pub(super) fn run(common: &Common, reference: &str, key: Option<&str>, json: boo
     let failed = verdict.checks.iter().filter(|check| check.status == ImageCheckStatus::Fail);
     let lines: Vec<String> =
         failed.map(|check| format!("{}: {}: {}", check.subject, check.check, check.detail)).collect();
+    rebuilt?;
     if lines.is_empty() {
         ui.step("Verified", format!("{reference} → {}", verdict.digest));
-        return Ok(());
+        return signer
+            .map_or(Ok(()), |signer| signer.attach(&verdict, &reference, &context, (&http, &session)));
     }
     let count = xtask_files::counted(lines.len() as u64, "check");
     let what = format!("{reference} is not what it should be: {count} failed");
     Err(lines.into_iter().fold(Error::failed(what), Error::found))
+}
+
+/// The key of a verifier, and where it came from.
+struct Signer {
+    source: KeySource,
+    key: PrivateKey,
+}
+
+impl Signer {
+    fn read(text: &str, session: &Session) -> Result<Self> {
+        let source =
+            KeySource::parse(text).map_err(|why| Error::usage("--sign cannot be used").found(why))?;
+        let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
+        Ok(Self { source, key })
+    }
+
+    /// Attaches a summary of the verification to the index and to every platform. Where the key has stated the same
+    /// before, at another time, that statement stays and no other is added.
+    fn attach(
+        self,
+        verdict: &ImageVerdict,
+        reference: &Reference,
+        context: &VerifyContext<'_>,
+        (http, session): (&Http<'_>, &Session),
+    ) -> Result<()> {
+        let digests: Vec<Digest> =
+            verdict.subjects.iter().map(|subject| subject.descriptor.digest.clone()).collect();
+        let statements = verdict.subjects.iter().flat_map(|subject| &subject.statements);
+        let inputs: Vec<InputAttestation> = statements
+            .map(|statement| InputAttestation {
+                uri: context.client.url(&format!("{}/blobs/{}", reference.repository(), statement.document)),
+                digest: statement.document.clone(),
+            })
+            .collect();
+        let name = reference.repository().rsplit('/').next().unwrap_or_default();
+        let resource =
+            Purl::new("oci", name, verdict.digest.as_str()).with("repository_url", &reference.name());
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
+        let mut stated = summary::passed(&digests, &resource.to_string(), &inputs, now);
+        for document in attached::read(context.client, reference, &verdict.digest)? {
+            match document.said_by(self.key.public(), &verdict.digest) {
+                Some(KeySaid::Stated(earlier)) if summary::says_the_same(&earlier, &stated) => {
+                    stated = earlier
+                }
+                _ => {}
+            }
+        }
+        let publisher = Publisher {
+            client: Client::new(http, reference.registry(), &session.host),
+            http,
+            blobs: Layout::new(dist::layout(&session.dist())).blobs(),
+            journal: Mutex::new(PushJournal::open(&session.work(), &reference.registry().to_string())),
+            limits: PushLimits::read(&session.host)?,
+            sent: Arc::default(),
+            documents: session.work().join("publish").join("documents"),
+            attestor: None,
+            force: false,
+            ui: &session.ui,
+        };
+        let target = AttachTarget {
+            name: &verdict.reference,
+            to: reference,
+            subjects: verdict.subjects.iter().map(|subject| &subject.descriptor).collect(),
+        };
+        publisher.attach(&target, &Attestor { key: self.key, signs: false, statements: vec![stated] })?;
+        session.ui.step("Attached", format!("the summary of the verification to {}", verdict.digest));
+        Ok(())
+    }
 }
 
 fn table(verdict: &ImageVerdict, ui: &Ui) -> String {

@@ -17,6 +17,7 @@ use super::Publication;
 use super::push::{AT_A_TIME, Publisher};
 use crate::attached::{self, AttachedDocument, AttachedForm, KeySaid};
 use crate::provenance;
+use xtask_registry::Reference;
 use xtask_registry::push::OutgoingBlob;
 
 /// A key, and what it is to say of images beside that they were released.
@@ -24,8 +25,21 @@ use xtask_registry::push::OutgoingBlob;
 pub struct Attestor {
     /// The key that signs.
     pub key: PrivateKey,
+    /// Whether the key signs the images themselves, beside the statements.
+    pub signs: bool,
     /// Statements about images.
     pub statements: Vec<Statement>,
+}
+
+/// The manifests of one repository that signatures and statements are attached to.
+#[derive(Debug)]
+pub struct AttachTarget<'a> {
+    /// What progress calls them.
+    pub name: &'a str,
+    /// The repository.
+    pub to: &'a Reference,
+    /// The manifests: an index and its platforms.
+    pub subjects: Vec<&'a Descriptor>,
 }
 
 /// A signature or an attestation that an image has in its repository.
@@ -114,7 +128,7 @@ impl Attestor {
             .collect();
         let missing =
             |form: AttachedForm, what: &KeySaid| !said.iter().any(|(f, said)| *f == form && said == what);
-        let signatures = [AttachedForm::Payload, AttachedForm::Bundle].into_iter();
+        let signatures = [AttachedForm::Payload, AttachedForm::Bundle].into_iter().filter(|_| self.signs);
         let statements = self.statements_about(subject).flat_map(|statement| {
             let forms = [AttachedForm::Bundle, AttachedForm::Envelope];
             forms.into_iter().map(move |form| (form, statement))
@@ -149,31 +163,26 @@ impl Attestor {
 }
 
 impl Publisher<'_> {
-    /// Signs the index and every platform of an image, attests what there is to be said of them, and reads it back.
+    /// Signs manifests, attests what there is to be said of them, and reads it back.
     ///
     /// # Errors
     /// The registry refuses something, or does not have it afterwards.
-    pub(super) fn attach(
-        &self,
-        publication: &Publication,
-        attestor: &Attestor,
-    ) -> Result<Vec<AttachedRecord>> {
-        let subjects = publication.subjects();
-        let task =
-            self.ui.task("Signing", format!("{} in {}", publication.name, publication.to.repository()));
-        task.parts(subjects.len(), "manifest");
+    pub fn attach(&self, target: &AttachTarget<'_>, attestor: &Attestor) -> Result<Vec<AttachedRecord>> {
+        let to = target.to;
+        let task = self.ui.task("Signing", format!("{} in {}", target.name, to.repository()));
+        task.parts(target.subjects.len(), "manifest");
         // Once, and before anything refers to it: docker-registry truncates the link of a blob that is pushed again, and a
         // manifest that comes in between is refused for want of the blob.
-        let config = self.push_bytes(publication, media_type::EMPTY, b"{}")?;
-        let attached = side_by_side(subjects, AT_A_TIME, |subject: &Descriptor| {
+        let config = self.push_bytes(to, media_type::EMPTY, b"{}")?;
+        let attached = side_by_side(target.subjects.clone(), AT_A_TIME, |subject: &Descriptor| {
             let _doing = task.doing(subject.digest.to_string());
-            let there = attached::read(&self.client, &publication.to, &subject.digest)?;
+            let there = attached::read(&self.client, to, &subject.digest)?;
             let unsaid = attestor.unsaid(&subject.digest, &there);
             let there = if unsaid.is_empty() {
                 there
             } else {
-                self.say(publication, (subject, &config), &unsaid, &attestor.key)?;
-                let there = attached::read(&self.client, &publication.to, &subject.digest)?;
+                self.say(to, (subject, &config), &unsaid, &attestor.key)?;
+                let there = attached::read(&self.client, to, &subject.digest)?;
                 if !attestor.unsaid(&subject.digest, &there).is_empty() {
                     return Err(Error::failed(format!(
                         "the registry does not have all that was attached to {}",
@@ -190,7 +199,7 @@ impl Publisher<'_> {
 
     fn say(
         &self,
-        publication: &Publication,
+        to: &Reference,
         (subject, config): (&Descriptor, &Descriptor),
         unsaid: &Unsaid<'_>,
         key: &PrivateKey,
@@ -217,33 +226,33 @@ impl Publisher<'_> {
         for form in &unsaid.signatures {
             match form {
                 AttachedForm::Payload => {
-                    let payload = SimpleSigning::new(&publication.to.name(), &subject.digest);
+                    let payload = SimpleSigning::new(&to.name(), &subject.digest);
                     let (payload, signature) = payload.sign(key)?;
                     payloads.push((payload, BTreeMap::from([(names::SIGNATURE.to_owned(), signature)])));
                 }
                 _ => bundles.push(&signed),
             }
         }
-        self.add_layers(publication, &subject.digest, AttachedForm::Payload, &payloads)?;
-        self.add_layers(publication, &subject.digest, AttachedForm::Envelope, &envelopes)?;
+        self.add_layers(to, &subject.digest, AttachedForm::Payload, &payloads)?;
+        self.add_layers(to, &subject.digest, AttachedForm::Envelope, &envelopes)?;
         let manifests = side_by_side(bundles, AT_A_TIME, |statement| {
             let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
             let bundle = SigstoreBundle::of_envelope(envelope, key.public());
-            self.bundle_manifest(publication, (subject, config), statement, &bundle)
+            self.bundle_manifest(to, (subject, config), statement, &bundle)
         });
         let manifests = manifests.into_iter().collect::<Result<Vec<_>>>()?;
-        self.client.attach(&publication.to, &subject.digest, &manifests)
+        self.client.attach(to, &subject.digest, &manifests)
     }
 
     /// The manifest of a bundle, whose blobs are pushed. No time is in it.
     fn bundle_manifest(
         &self,
-        publication: &Publication,
+        to: &Reference,
         (subject, config): (&Descriptor, &Descriptor),
         statement: &Statement,
         bundle: &SigstoreBundle,
     ) -> Result<Manifest> {
-        let layer = self.push_bytes(publication, names::BUNDLE, &bundle.to_json())?;
+        let layer = self.push_bytes(to, names::BUNDLE, &bundle.to_json())?;
         let annotations = BTreeMap::from([
             (names::BUNDLE_CONTENT.to_owned(), names::DSSE_ENVELOPE.to_owned()),
             (names::BUNDLE_PREDICATE_TYPE.to_owned(), statement.predicate_type.clone()),
@@ -259,16 +268,16 @@ impl Publisher<'_> {
     /// Adds layers to the manifest under the tag of a form. Layers of others stay.
     fn add_layers(
         &self,
-        publication: &Publication,
+        to: &Reference,
         subject: &Digest,
         form: AttachedForm,
         documents: &[(Vec<u8>, BTreeMap<String, String>)],
     ) -> Result<()> {
         let Some(tag) = form.tag(subject).filter(|_| !documents.is_empty()) else { return Ok(()) };
-        let tag = publication.to.tagged(&tag)?;
+        let tag = to.tagged(&tag)?;
         let mut ours = Vec::new();
         for (bytes, annotations) in documents {
-            let mut layer = self.push_bytes(publication, form.media_type(), bytes)?;
+            let mut layer = self.push_bytes(to, form.media_type(), bytes)?;
             layer.annotations = annotations.clone();
             ours.push(layer);
         }
@@ -294,13 +303,13 @@ impl Publisher<'_> {
                 "rootfs": {"type": "layers", "diff_ids": diffs},
             });
             let config = xtask_oci::document::to_bytes(&config)?;
-            let config = self.push_bytes(publication, media_type::CONFIG, &config)?;
+            let config = self.push_bytes(to, media_type::CONFIG, &config)?;
             xtask_oci::document::to_bytes(&Manifest::new(config, layers, BTreeMap::new())).map(Some)
         })
     }
 
     /// Pushes a small document.
-    fn push_bytes(&self, publication: &Publication, kind: &str, bytes: &[u8]) -> Result<Descriptor> {
+    fn push_bytes(&self, to: &Reference, kind: &str, bytes: &[u8]) -> Result<Descriptor> {
         let blob = Descriptor::of(kind, bytes);
         // Equal documents may be sent side by side, also by another run.
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -308,7 +317,7 @@ impl Publisher<'_> {
         let file = self.documents.join(format!("{}-{number}", std::process::id()));
         xtask_files::write(&file, bytes)?;
         let out = OutgoingBlob { blob: &blob, file: &file, elsewhere: &[], sent: self.counting() };
-        let pushed = self.client.push_blob(&publication.to, &out, &self.limits);
+        let pushed = self.client.push_blob(to, &out, &self.limits);
         let _ = std::fs::remove_file(&file);
         pushed.map(|_| blob)
     }

@@ -139,7 +139,8 @@ impl Publisher<'_> {
         if let Some(known) = known {
             return Ok(known);
         }
-        let attached = self.attach(publication, attestor)?;
+        let target = publication.attach_target();
+        let attached = self.attach(&target, attestor)?;
         lock(&self.journal).keep_attached(&name, &attached);
         Ok(attached)
     }

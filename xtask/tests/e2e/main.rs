@@ -37,6 +37,7 @@ mod publish;
 mod purity;
 mod ready;
 mod rebuild;
+mod rebuilt;
 mod registry_bases;
 mod reproducible;
 mod run;

@@ -19,13 +19,13 @@ use crate::space::Space;
 const PREDICATE: &str = "https://example.com/checked/v1";
 
 /// A cosign with settings that need no network.
-struct Cosign {
+pub(crate) struct Cosign {
     program: PathBuf,
     home: tempfile::TempDir,
 }
 
 impl Cosign {
-    fn find(test: &str, version: CosignVersion) -> Option<Self> {
+    pub(crate) fn find(test: &str, version: CosignVersion) -> Option<Self> {
         let program = machine::cache().and_then(|cache| version.program(&cache));
         if program.is_none() {
             skipped(test, "cosign: cargo xtask setup --tests");
@@ -43,7 +43,7 @@ impl Cosign {
         self.call(&["verify", "--key", key, "--insecure-ignore-tlog=true", "--allow-insecure-registry", name])
     }
 
-    fn attested(&self, key: &Path, kind: &str, name: &str) -> Output {
+    pub(crate) fn attested(&self, key: &Path, kind: &str, name: &str) -> Output {
         let key = ["--key", key.to_str().unwrap(), "--type", kind];
         let args = ["verify-attestation", "--insecure-ignore-tlog=true", "--allow-insecure-registry"];
         self.call(&[&args[..], &key, &[name]].concat())
@@ -51,7 +51,7 @@ impl Cosign {
 }
 
 /// A private key and its public one, made by openssl.
-fn key(openssl: &Path, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
+pub(crate) fn key(openssl: &Path, dir: &Path, name: &str) -> (PathBuf, PathBuf) {
     let (private, public) = (dir.join(format!("{name}.pem")), dir.join(format!("{name}.pub")));
     let made = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
     run(&Cmd::new(openssl).args(made).arg(&private));

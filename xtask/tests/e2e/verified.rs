@@ -1,15 +1,14 @@
 //! `verify REFERENCE`: what is published is checked from outside, and whatever was changed is named.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde_json::Value;
-use xtask_process::exec::Cmd;
 use xtask_test_support::need;
-use xtask_test_support::process::run;
 use xtask_test_support::registry::RegistryServer;
 use xtask_test_support::skip::have;
 
 use crate::machine::{self, ARM_MUSL, HOST_MUSL};
+use crate::signed::key;
 use crate::space::Space;
 
 pub(crate) struct Published {
@@ -26,19 +25,11 @@ pub(crate) fn published(test: &str) -> Option<Published> {
     let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
     space.image("app", &[HOST_MUSL, ARM_MUSL]);
     space.run(&["release", "--mode", "pure"]).ended(0);
-    let (private, public) = key(&openssl, &space, "key");
+    let (private, public) = key(&openssl, space.root(), "key");
     let name = server.name("team/app");
     let key = private.to_str().unwrap().to_owned();
     space.run(&["publish", "--to", &name, "--tag", "latest", "--key", &key]).ended(0);
     Some(Published { server, space, name: format!("{name}:latest"), public })
-}
-
-fn key(openssl: &Path, space: &Space, name: &str) -> (PathBuf, PathBuf) {
-    let (private, public) = (space.path(&format!("{name}.pem")), space.path(&format!("{name}.pub")));
-    let made = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
-    run(&Cmd::new(openssl).args(made).arg(&private));
-    run(&Cmd::new(openssl).args(["pkey", "-pubout", "-in"]).arg(&private).arg("-out").arg(&public));
-    (private, public)
 }
 
 impl Published {
@@ -121,7 +112,7 @@ fn what_was_published_is_as_it_should_be() {
 
     // Another key has not signed it; a private one verifies nothing.
     let openssl = have(NAME, "openssl").unwrap();
-    let (private, other) = key(&openssl, &image.space, "other");
+    let (private, other) = key(&openssl, image.space.root(), "other");
     let refused = image.verify(&["--key", other.to_str().unwrap()]).ended(1);
     refused.says(&["and none that this key made for this image", "this key has not signed it"]);
     image
