@@ -1,4 +1,4 @@
-//! `cargo xtask base`: what bases are made of, and the locks that hold it.
+//! `cargo xtask base`: the content of bases, and the locks that fix it.
 
 use std::path::PathBuf;
 
@@ -31,7 +31,7 @@ fn lock_file(session: &Session, debian: u8) -> PathBuf {
     session.locks().join(BaseLock::file_name(debian))
 }
 
-/// Where things are; nothing is refreshed unasked here.
+/// Returns the context of the commands below `base`. They refresh nothing without a request.
 fn site<'a>(
     session: &'a Session,
     locks: &'a std::path::Path,
@@ -50,7 +50,7 @@ fn site<'a>(
     }
 }
 
-/// targets.toml, where there is one: the commands here work without it.
+/// Reads targets.toml, or returns none if there is no such file. The commands here work without it.
 fn config(session: &Session) -> Result<Option<Config>> {
     if session.config_file.exists() { session.config().map(Some) } else { Ok(None) }
 }

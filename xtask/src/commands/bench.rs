@@ -50,7 +50,7 @@ pub(super) fn run(
     let slots = schedule(&cases, samples as usize);
     real.total = slots.len();
     let run = timing::run(&slots, &mut real);
-    // The build folders are as large as the program's dependencies, and nobody needs them any more.
+    // The build folders are as large as the program's dependencies, and are not needed any more.
     let _ = std::fs::remove_dir_all(&real.dir);
     let dist = start.session.dist();
     let file = dist.join("timings.json");
@@ -69,7 +69,7 @@ pub(super) fn run(
     start.plan.incomplete().map_or(Ok(()), Err)
 }
 
-/// Leaves what is timed without --target, and says what is not.
+/// Keeps only the jobs that are timed without --target, and prints which ones are left out.
 fn narrow(start: &mut PlannedRun) {
     let jobs = &start.plan.jobs;
     let targets: Vec<(&Triple, bool)> = jobs.iter().map(|j| (&j.target.triple, j.buildable())).collect();
@@ -83,7 +83,7 @@ fn narrow(start: &mut PlannedRun) {
         keeps
     };
     start.plan.jobs.retain(|job| keep(&job.target.triple));
-    // What cannot be built is no reason to fail where others are timed in its place.
+    // A target that cannot be built does not fail the run if others are timed in its place.
     start.plan.skipped.retain(|skipped| keep(&skipped.target) || timed.is_empty());
     if let (Some(first), false) = (left_out.first(), timed.is_empty()) {
         let how = format!("to measure it, name it: cargo xtask bench --target {first}");
@@ -91,8 +91,9 @@ fn narrow(start: &mut PlannedRun) {
     }
 }
 
-/// The targets to time where none is named: one of this machine, itself where it is there, and one of another
-/// architecture, so that a cross build is timed too. Those that can be built come first.
+/// Returns the targets to time if none is named. One is of this machine, the host itself if it is listed. The
+/// other has another architecture, so that a cross build is timed too. Targets that can be built are
+/// preferred.
 fn timed<'t>(host: &Triple, targets: &[(&'t Triple, bool)]) -> Vec<&'t Triple> {
     let first = |wanted: &dyn Fn(&Triple) -> bool| {
         let mut fitting = targets.iter().filter(|(triple, _)| wanted(triple));
@@ -125,7 +126,7 @@ fn fetch(builder: &Builder) -> Result<()> {
     }
 }
 
-/// Runs cargo for real.
+/// The measured builds: it runs cargo.
 struct Real<'a> {
     builder: &'a Builder<'a>,
     jobs: &'a [&'a Job],
@@ -153,7 +154,7 @@ impl Executor for Real<'_> {
             job.target.triple,
             slot.case.scenario.word()
         );
-        // What a warm sample measures is a build folder in which all is done.
+        // A warm sample measures a build folder in which everything is built.
         if slot.case.scenario == Scenario::Warm {
             self.build(&cohort, &dir, Some(&title))?;
             return self.build(&cohort, &dir, None);
@@ -197,7 +198,7 @@ mod tests {
         const MUSL: &str = "x86_64-unknown-linux-musl";
         const ARM: &str = "aarch64-unknown-linux-gnu";
         const ARM_MUSL: &str = "aarch64-unknown-linux-musl";
-        // As `init` writes it.
+        // `init` writes the targets in this form.
         assert_eq!(timed(&[(MUSL, true), (ARM_MUSL, true)]), format!("{MUSL} {ARM_MUSL}"));
         assert_eq!(
             timed(&[(MUSL, true), (ARM, true), (GNU, true), (ARM_MUSL, true)]),

@@ -1,4 +1,4 @@
-//! Bills of materials of what a run made.
+//! Writes the bills of materials of a run.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! `cargo xtask conformance`: builds programs of other people and compares what comes of them with what is known.
+//! `cargo xtask conformance`: builds programs of other people and compares the results with the expectations.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -17,10 +17,10 @@ use xtask_process::exec::Cmd;
 use xtask_process::ui::far;
 use xtask_report::report::Report;
 
-/// How long one run for a program may take: OpenSSL for two targets takes minutes on two cores.
+/// The time limit of one run for a program. OpenSSL for two targets takes minutes on two cores.
 const LIMIT: Duration = Duration::from_secs(3600);
 
-/// How long a tool may take to say its version.
+/// The time limit for a tool that prints its version.
 const ANSWER: Duration = Duration::from_secs(10);
 
 pub(super) fn run(
@@ -62,13 +62,13 @@ pub(super) fn run(
     }
 }
 
-/// The day, as `2026-01-31`.
+/// Returns the present day, as `2026-01-31`.
 fn today() -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
     rfc3339(now).chars().take_while(|c| *c != 'T').collect()
 }
 
-/// The tools that build scripts and builds of the programs use.
+/// Returns the tools that the programs and their build scripts use.
 fn tools(session: &Session) -> Vec<ToolVersion> {
     let tool = |name: &'static str, args: &[&str]| {
         let program = session.host.program(name);
@@ -111,7 +111,8 @@ fn one(session: &Session, program: &PublishedProgram, dir: &Path) -> Result<Vec<
     Ok(results)
 }
 
-/// Releases a mode, images and bills included; a mode whose promise is known to be broken is verified alone.
+/// Runs a release of a mode, with images and bills. If the mode is known to break its promise, it is only
+/// verified.
 fn reported(session: &Session, mode: &ConformanceMode, dir: &Path) -> Result<Report> {
     let command = if mode.is_shipped() { "release" } else { "verify" };
     let mut run = Cmd::new(&session.this)

@@ -1,4 +1,5 @@
-//! `cargo xtask doctor`: what this machine can build, what is missing, and the command that gets it.
+//! `cargo xtask doctor`: shows what this machine can build, what is missing, and the command that installs
+//! it.
 
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ struct DoctorDocument {
     host: String,
     rustc: String,
     targets: Vec<TargetJson>,
-    /// The command that gets what is missing; none where nothing is.
+    /// The command that installs what is missing; none if nothing is missing.
     setup: Option<String>,
 }
 
@@ -32,7 +33,7 @@ struct TargetJson {
     runner: DoctorItem,
 }
 
-/// One thing that a target needs.
+/// The state of one need of a target.
 #[derive(Serialize)]
 struct DoctorItem {
     ok: bool,
@@ -106,7 +107,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     plan.incomplete().map_or(Ok(()), Err)
 }
 
-/// Says why there is no C toolchain: a compiler that is there and does not work is not missing.
+/// Describes why there is no C toolchain. A compiler that exists and does not work is not missing.
 fn no_toolchain(look: &discovery::Discovery, triple: &Triple) -> DoctorItem {
     let Some(survey) = look.findings.surveys.get(triple) else { return DoctorItem::ok("not needed") };
     if let Some(Unprobed { candidate, fault, .. }) = survey.unprobed(false) {
@@ -125,7 +126,8 @@ fn table(targets: &[TargetJson]) -> Table {
         table.row([
             Cell::new(&t.target, Tone::Plain),
             t.std.cell(Tone::Bad),
-            // Without one the pure mode is built; without a runner nothing is run. Neither keeps anybody from shipping.
+            // Without a C toolchain the pure mode is built, and without a runner nothing is run. Neither
+            // prevents a release.
             t.toolchain.cell(Tone::Warn),
             t.linker.cell(Tone::Bad),
             t.runner.cell(Tone::Warn),

@@ -1,4 +1,4 @@
-//! What a run knows of its programs and images, as report.json says it.
+//! Converts the records of programs and images to the entries of report.json.
 
 use std::path::Path;
 
@@ -17,9 +17,9 @@ use xtask_files::error::Result;
 use xtask_gate::Facts;
 use xtask_report::report::{self, Report};
 
-/// Something of which the report has an entry among its jobs.
+/// A record that has an entry among the jobs of the report.
 pub(super) trait ReportedJob {
-    /// The entry. `dist` is target/dist.
+    /// Returns the entry. `dist` is target/dist.
     fn entry(&self, dist: &Path) -> report::JobEntry;
 }
 
@@ -77,7 +77,7 @@ impl<P: ReportedJob, E: ReportedJob> ReportedJob for std::result::Result<P, E> {
     }
 }
 
-/// A job that nothing is known of but its build.
+/// Returns the entry of a job for which only the build is known.
 fn job(job: &Job, build: &BuildRecord) -> report::JobEntry {
     let host_c = build.host_c.iter().map(|line| format!("C was compiled for the host: {line}"));
     report::JobEntry {
@@ -178,7 +178,7 @@ fn sbom(bill: &BillFile) -> report::Sbom {
     report::Sbom { path: bill.path.clone(), sha256: bill.digest.hex().to_owned() }
 }
 
-/// The entry of an image.
+/// Returns the entry of an image.
 fn image(image: &ImageOf<ListedPlatform>) -> report::ImageEntry {
     let ImageOf { placed, whole, platforms } = image;
     let PlacedImage { config, base, rejected, left_out, refreshed } = placed;
@@ -213,7 +213,7 @@ pub(super) fn manifest(ListedPlatform { started, bill }: &ListedPlatform) -> rep
     }
 }
 
-/// What was done, as report.json says it.
+/// Returns the report of a run.
 pub(super) fn report(
     start: &PlannedRun,
     jobs: &[impl ReportedJob],

@@ -1,4 +1,5 @@
-//! `cargo xtask explain TARGET`: every candidate for a target's C toolchain, and what its probe said.
+//! `cargo xtask explain TARGET`: shows every candidate for a target's C toolchain, and the result of its
+//! probe.
 
 use serde::Serialize;
 
@@ -30,7 +31,7 @@ struct CandidateJson<'a> {
     cc: &'a [String],
     #[serde(flatten)]
     verdict: &'a Verdict,
-    /// Whether the next look may well find something else: of one that does not work.
+    /// For a toolchain that does not work: whether the next probe may have another result.
     #[serde(skip_serializing_if = "Option::is_none")]
     passing: Option<bool>,
 }
@@ -136,7 +137,7 @@ fn described(verdict: &Verdict) -> String {
     }
 }
 
-/// A step as the end of "failed to …".
+/// Returns a step as the end of "failed to …".
 fn verb(step: &str) -> &str {
     match step {
         "run" => "make a program that runs",

@@ -1,4 +1,4 @@
-//! `cargo xtask init`: a commented targets.toml for the workspace it stands in.
+//! `cargo xtask init`: writes a commented targets.toml for the current workspace.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -16,7 +16,7 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
 
-/// How long Cargo may take to say what a program is made of: it may have to fetch all of it first.
+/// The time limit for Cargo's unit graph. Cargo may have to fetch all packages first.
 const LIMIT: Duration = Duration::from_secs(600);
 
 pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
@@ -34,7 +34,7 @@ pub(super) fn run(common: &Common, package: Option<&str>) -> Result<()> {
 }
 
 impl Examination for Session {
-    /// It fetches what is lacking for that, as any build would.
+    /// Fetches missing packages for this, as any build would.
     fn graph(&self, query: &BuildQuery<'_>) -> Result<UnitGraph> {
         let cmd = cargo(self, |cargo, manifest| query.command(cargo, manifest, self.offline));
         self.ui.detail("Running", cmd.line());
@@ -55,7 +55,7 @@ impl Examination for Session {
     fn refused(&self, query: &BuildQuery<'_>) -> Option<BTreeSet<String>> {
         let _task = self.ui.task("Trying", format!("{} with the feature pure and no C compiler", query.bin));
         let refused = trial(self, query);
-        // The build itself has a folder of its own.
+        // The later build uses another folder.
         let _ = std::fs::remove_dir_all(self.work().join(TRIAL));
         refused.unwrap_or_else(|error| {
             self.ui.detail("Failed", error.to_string());
@@ -67,12 +67,14 @@ impl Examination for Session {
 /// The folder of trial builds.
 const TRIAL: &str = "trial";
 
-/// Checks a program with traps in place of all C compilers: which packages called one; none where Cargo failed.
+/// Checks a program with traps in place of all C compilers. Returns the packages that called one, or none if
+/// Cargo failed.
 fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<String>>> {
     let Session { host, this, .. } = session;
     let (traps, dir) = (session.work().join("traps"), session.work().join(TRIAL));
     xtask_files::folder(&dir)?;
-    // What is compiled for one of them is hardly ever Rust for the other.
+    // Without a std for the target, the program is checked for the host. It rarely happens that a package
+    // compiles C for only one of the two.
     let here = |target: &Triple| session.rustc.libraries(target).is_dir();
     let target = Some(Triple::parse(query.target)).filter(here).unwrap_or_else(|| host.triple.clone());
     let set = trap::set(&traps, &dir.join("traps.log"), host, this)?;
@@ -100,13 +102,13 @@ fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<St
     Ok(Some(refused.map(|hit| package(hit.krate)).collect()))
 }
 
-/// A call of Cargo for the workspace, which is told its program and its manifest.
+/// Makes a cargo call for the workspace. `make` gets the paths of Cargo and of the manifest.
 fn cargo(session: &Session, make: impl FnOnce(&Path, &Path) -> Cmd) -> Cmd {
     let root = &session.workspace.root;
     let cmd = make(&session.host.cargo(), &root.join("Cargo.toml"));
     let cmd = clean(cmd, &session.host, &session.workspace.target_directory);
     let cmd = session.host.settled(cmd.env("RUSTC", &session.rustc.program), root);
-    // Nothing is compiled to stay, so that a wrapper that is not here need not be.
+    // Nothing from this call is kept, so a missing wrapper is not needed.
     match session.absent_wrapper() {
         Some(_) => cmd.env("RUSTC_WRAPPER", "").env("RUSTC_WORKSPACE_WRAPPER", ""),
         None => cmd,

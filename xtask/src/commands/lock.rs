@@ -7,7 +7,7 @@ use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 
 pub(super) fn run(common: &Common, update: bool) -> Result<()> {
-    // Every mode, so that the lock serves whichever is built.
+    // All modes are planned, so that the lock is valid for each of them.
     let planning = Planning { mode: Some("all".to_owned()), ..Planning::default() };
     let start = start(common, &planning, SetupFlag::default(), false)?;
     let here = start.observed()?;
@@ -24,7 +24,7 @@ pub(super) fn run(common: &Common, update: bool) -> Result<()> {
     let mut lock = ToolchainLock::default();
     for target in &start.config.targets {
         let (old, here) = (old.targets.get(&target.triple), here.targets.get(&target.triple));
-        // What a part of the modes lacks on this machine may have been locked on another.
+        // A toolchain that is missing on this machine may have been locked on another one.
         let merged = match (old, here) {
             (Some(old), Some(here)) => {
                 let mut merged = here.clone();

@@ -1,4 +1,4 @@
-//! `build`, `verify` and `image`: each does what comes before it, and stops.
+//! `build`, `verify` and `image`: each command does the steps before its own, and then stops.
 
 use super::bills;
 use super::entries::{ReportedJob, report};
@@ -38,7 +38,7 @@ pub(super) fn verify(
     unjudged.map_or(Ok(()), Err)
 }
 
-/// Says what became of jobs.
+/// Prints the results of jobs.
 fn say(start: &PlannedRun, jobs: &[impl ReportedJob], json: bool) -> Result<()> {
     let report = report(start, jobs, &[], &[])?;
     let ui = &start.session.ui;
@@ -55,7 +55,7 @@ pub(super) fn image(
 ) -> Result<()> {
     let start = packing(common, planning, setup, json, "image")?;
     any_image(&start)?;
-    // Asked before anything is built: one that does not answer now will not then.
+    // The engine is asked before anything is built: if it does not answer now, it will not answer then.
     let engine = to_engine.then(|| load::engine(&start.session.host)).transpose()?;
     let origin = start.origin()?;
 
@@ -66,7 +66,8 @@ pub(super) fn image(
 
     let report = report(&start, &programs, &images, &missing)?;
     let ui = &start.session.ui;
-    // One name, also where there are several images: two would be a name and an argument.
+    // Only one name is printed even if there are several images: a shell would take the second one as an
+    // argument.
     let wanted = named(&start);
     let mut name = None;
     if let Some(engine) = &engine {
@@ -82,7 +83,7 @@ pub(super) fn image(
         || xtask_report::report::terminal(&report, None, if to_engine { ui.color } else { ui.color_out });
     match (json, to_engine) {
         (true, _) => ui.data(&report.json()),
-        // stdout is a name alone, so that a shell can put it into a command line.
+        // stdout has only a name, so that a shell can insert it into a command line.
         (false, true) if !ui.quiet => ui.styled(&table()),
         (false, true) => {}
         (false, false) => ui.data(&table()),
@@ -94,8 +95,8 @@ pub(super) fn image(
     shipped::end(&images, &missing, &sizes, &start.request)
 }
 
-/// The image whose name `--load` prints: the first that has this machine's platform, else the first. Where that one is not
-/// made, no other takes its place: a shell would run the wrong program.
+/// Returns the image whose name `--load` prints: the first one with this machine's platform, or else the
+/// first one. If that image is not made, no other replaces it: a shell would run the wrong program.
 fn named(start: &PlannedRun) -> Option<&str> {
     let own = start.session.host.triple.platform();
     let images = start.config.images.iter().map(|image| (image, start.request.split(image).0));
@@ -122,7 +123,7 @@ fn loaded(
     Ok(loaded.name)
 }
 
-/// Refuses, before anything is built, to make none of no images.
+/// Returns an error before anything is built if there is no image to make.
 fn any_image(start: &PlannedRun) -> Result<()> {
     let (images, asked) = (&start.config.images, &start.request.targets);
     let file = start.config.file.display();

@@ -1,4 +1,4 @@
-//! One file for each command; each reads as the way through the house that it takes.
+//! One file for each command. A command's `run` function calls the steps of the command in their order.
 
 use crate::cli::{Cli, Command};
 use crate::publish::PublishRequest;
@@ -32,7 +32,7 @@ mod verify_image;
 /// Runs a command.
 ///
 /// # Errors
-/// What ended it; its kind is the exit code.
+/// The error that ended the command. Its kind determines the exit code.
 pub fn run(cli: Cli) -> Result<()> {
     let common = cli.common;
     match cli.command {

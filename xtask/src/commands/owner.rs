@@ -1,5 +1,5 @@
-//! Whose a target folder is. Two workspaces may share one, by `CARGO_TARGET_DIR` or `build.target-dir`. What the one released
-//! is nothing that the other is compared with.
+//! Records which workspace owns a target folder. Two workspaces may share one, by `CARGO_TARGET_DIR` or
+//! `build.target-dir`. A release of one must not be compared with a release of the other.
 
 use std::path::{Path, PathBuf};
 
@@ -10,12 +10,12 @@ use xtask_process::cache::short_hash;
 /// The documents in `target/dist` that later runs read.
 const DOCUMENTS: [&str; 3] = ["report.json", "size.json", "timings.json"];
 
-/// Makes the target folder with these two folders that of the workspace `root`: puts aside what later runs of another workspace
-/// are compared with, and takes out what was put aside of this one. Returns the other workspace where it is still there. To be
-/// called under the lock of the folder.
+/// Makes the workspace `root` the owner of the target folder with these two folders. The documents of another
+/// workspace, with which later runs are compared, are moved aside. The documents of this workspace are moved
+/// back. Returns the other workspace if it still exists. The caller holds the lock of the folder.
 ///
 /// # Errors
-/// Where a file cannot be moved or written.
+/// A file cannot be moved or written.
 pub(super) fn claim(root: &Path, dist: &Path, work: &Path) -> Result<Option<PathBuf>> {
     let mark = work.join("workspace");
     let here = root.display().to_string();
@@ -38,7 +38,7 @@ pub(super) fn claim(root: &Path, dist: &Path, work: &Path) -> Result<Option<Path
     Ok(before.map(PathBuf::from).filter(|other| other.join("Cargo.toml").is_file()))
 }
 
-/// Moves a file or a folder, where it is there, in place of what lies there.
+/// Moves a file or a folder if it exists, and replaces what is at the new place.
 fn put(from: &Path, to: &Path) -> Result<()> {
     if std::fs::symlink_metadata(from).is_err() {
         return Ok(());

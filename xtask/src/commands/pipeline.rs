@@ -1,4 +1,4 @@
-//! The way that all making commands share: look at the machine, plan, build, verify, pack.
+//! The steps that all making commands share: examine the machine, plan, build, verify, pack.
 
 use std::cell::OnceCell;
 use std::path::PathBuf;
@@ -27,19 +27,19 @@ use xtask_process::exec;
 use xtask_process::ui::in_ci;
 use xtask_triple::Triple;
 
-/// Everything up to the plan.
+/// The state of a run after planning.
 pub(super) struct PlannedRun {
     pub(super) session: Session,
     pub(super) config: Config,
     pub(super) request: PlanRequest,
     pub(super) look: Discovery,
     pub(super) plan: Plan,
-    /// Whether a person agreed that what is missing is fetched.
+    /// Whether the user agreed that missing packages are fetched.
     pub(super) setup: SetupFlag,
     turn: OnceCell<Option<FileLock>>,
 }
 
-/// Reads, looks and plans; with `--setup` it first gets what is missing.
+/// Reads the workspace, examines the machine and plans. With `--setup` it first installs what is missing.
 pub(super) fn start(
     common: &Common,
     planning: &Planning,
@@ -57,7 +57,7 @@ pub(super) fn start(
     Ok(PlannedRun { session, config, request, look, plan, setup, turn: OnceCell::new() })
 }
 
-/// Says where another workspace has the same target folder, and keeps its sizes and timings from being taken for ours.
+/// Warns if another workspace has the same target folder, and moves that workspace's sizes and timings aside.
 pub(super) fn claim(session: &Session) {
     let Session { ui, workspace, .. } = session;
     match owner::claim(&workspace.root, &session.dist(), &session.work()) {
@@ -74,7 +74,7 @@ pub(super) fn claim(session: &Session) {
 }
 
 impl PlannedRun {
-    /// Says what falls back and why, and ends here where that is not allowed. Builds nothing.
+    /// Prints the fallbacks with their reasons, and ends the run if one is forbidden. Builds nothing.
     pub(super) fn check(&self) -> Result<()> {
         for job in &self.plan.jobs {
             for line in job.replaced() {
@@ -101,13 +101,13 @@ impl PlannedRun {
         }
     }
 
-    /// What the plan builds with, in the terms of the lock.
+    /// Returns the tools with which the plan builds, in the terms of the lock.
     pub(super) fn observed(&self) -> Result<ToolchainLock> {
         let Session { host, cache, .. } = &self.session;
         Observer::new(host, &self.look.findings, cache).plan(&self.plan.jobs)
     }
 
-    /// Holds the plan against toolchains.lock. Where it refuses, nothing was built.
+    /// Compares the plan with toolchains.lock. An error comes before anything is built.
     pub(super) fn check_lock(&self) -> Result<()> {
         let Some(lock) = &self.look.lock else {
             return match self.request.locked {
@@ -122,8 +122,9 @@ impl PlannedRun {
         toolchain_lock::check(lock, &self.observed()?, &self.plan, locked, ui)
     }
 
-    /// Waits until no other run builds, judges or packs in this workspace, and keeps others waiting until this one
-    /// ends: else one could judge and pack what the other has just built in its place. Removes what killed runs left.
+    /// Waits until no other run builds, verifies or packs in this workspace, and blocks other runs until this
+    /// one ends. Otherwise one run could verify and pack what the other has just built in its place. Removes
+    /// the leftovers of killed runs.
     pub(super) fn take_turn(&self) {
         self.turn.get_or_init(|| {
             let lock = self.turn_of("lock");
@@ -135,32 +136,33 @@ impl PlannedRun {
         });
     }
 
-    /// Waits until no other run in this workspace holds the lock of this name; none where the file system has no locks.
+    /// Waits until no other run in this workspace holds the lock of this name. Returns none if the file
+    /// system has no locks.
     pub(super) fn turn_of(&self, name: &str) -> Option<FileLock> {
         let ui = &self.session.ui;
         let waiting = || ui.step("Waiting", "for another run in this workspace");
         let path = self.session.work().join(name);
         let lock = FileLock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
         if let Err(error) = &lock {
-            // Some network file systems know no locks; then one run at a time is the user's care.
+            // Some network file systems have no locks. Then the user must run one command at a time.
             ui.warn(error.to_string());
         }
         lock.ok()
     }
 
-    /// Builds and judges what is planned.
+    /// Builds the planned jobs and verifies them.
     pub(super) fn made(&self) -> Result<Vec<Verified>> {
         self.check()?;
         self.judged()
     }
 
-    /// Builds what is planned, and judges none of it.
+    /// Builds the planned jobs without verifying them.
     pub(super) fn stored(&self) -> Result<Vec<std::result::Result<StoredProgram, FailedJob>>> {
         self.check()?;
         verify::store(self.built()?, &self.session.dist())
     }
 
-    /// What is known of the bases of images before anything is built.
+    /// Returns what is known about the bases of images before anything is built.
     pub(super) fn prospects(&self) -> Vec<Prospect> {
         let locks = self.session.locks();
         let bases = self.session.bases(&locks, &self.config, self.setup, self.request.strict);
@@ -174,7 +176,7 @@ impl PlannedRun {
         }
         let sure = prospects.into_iter().filter(|prospect| prospect.weight == Weight::Sure);
         let mut errors: Vec<Error> = sure.map(|prospect| prospect.error).collect();
-        // What is wrong comes before what is missing.
+        // Faults come before missing tools.
         errors.sort_by_key(|error| error.kind == ExitKind::Missing);
         let all = errors.into_iter().reduce(|mut first, other| {
             first.found.push(other.what);
@@ -197,18 +199,18 @@ impl PlannedRun {
         self.builder().build(&self.plan)
     }
 
-    /// Returns what all cargo calls of the run are made from.
+    /// Returns the inputs of all cargo calls of the run.
     pub(super) fn builder(&self) -> Builder<'_> {
         self.session.builder(&self.config, self.site())
     }
 
-    /// Returns what all cargo calls of the run share.
+    /// Returns the context of all cargo calls of the run.
     pub(super) fn site(&self) -> CargoContext<'_> {
         let targets: Vec<&Triple> = self.plan.jobs.iter().map(|job| &job.target.triple).collect();
         self.session.site(self.look.findings.host_cc.as_deref(), &targets)
     }
 
-    /// Where the program comes from.
+    /// Returns the origin of the program.
     pub(super) fn origin(&self) -> Result<ProgramOrigin<'_>> {
         Ok(ProgramOrigin {
             package: self.session.package(&self.config)?,
@@ -217,19 +219,19 @@ impl PlannedRun {
         })
     }
 
-    /// The folder that all of the project lies in: of the checkout, where git has the workspace's manifest, else of the
-    /// workspace.
+    /// Returns the folder that contains the whole project: the top folder of the checkout if git tracks the
+    /// workspace's manifest, or else the workspace.
     pub(super) fn top(&self) -> PathBuf {
         let root = &self.session.workspace.root;
         repository::top(root).ok().flatten().unwrap_or_else(|| root.clone())
     }
 
-    /// Where packing remembers what it packed.
+    /// Returns the folder in which packing remembers what it packed.
     pub(super) fn memo(&self) -> PathBuf {
         self.session.work().join("packed")
     }
 
-    /// How the command ends: a failure before something missing.
+    /// Returns the result of the command. A failure takes precedence over something missing.
     pub(super) fn end<P>(&self, jobs: &[std::result::Result<P, FailedJob>]) -> Result<()> {
         let failed: Vec<&FailedJob> = jobs.iter().filter_map(|job| job.as_ref().err()).collect();
         if failed.is_empty() {
@@ -240,7 +242,7 @@ impl PlannedRun {
             error = error.found(format!("{}: {}", failed.job().title(), failed.headline()));
             if let Some((why, help)) = failed.failures().first().and_then(Failure::mend) {
                 error = why.into_iter().fold(error, |error, why| error.found(format!("cause: {why}")));
-                // Jobs of one fault have one mend.
+                // Jobs with the same fault have the same fix.
                 error = if error.help.iter().any(|line| line == help) { error } else { error.help(help) };
             }
         }
@@ -251,13 +253,14 @@ impl PlannedRun {
     }
 }
 
-/// A run that packs. It builds each target in one mode, since an image or an archive holds one program for each target.
+/// A run that packs. It builds each target in one mode, because an image or an archive contains one program
+/// for each target.
 pub(super) struct Packing(PlannedRun);
 
-/// As [`start`], for the command of this name, which packs.
+/// Works as [`start`], for the packing command of this name.
 ///
 /// # Errors
-/// As there; `--mode all`.
+/// As [`start`], or `--mode all` was given.
 pub(super) fn packing(
     common: &Common,
     planning: &Planning,
@@ -276,12 +279,12 @@ pub(super) fn packing(
 }
 
 impl Packing {
-    /// Builds and judges what is to be packed, unless it is known by now that a base cannot be had.
+    /// Builds and verifies the programs to pack, unless it is already known that a base cannot be obtained.
     pub(super) fn verified(&self) -> Result<Vec<Verified>> {
         self.check()?;
         self.check_bases()?;
         if !self.config.images.is_empty() {
-            // A choice that cannot be understood is said before anything is built.
+            // An invalid choice of an engine is reported before anything is built.
             smoke::chosen(&self.session.host)?;
         }
         self.judged()
@@ -296,10 +299,11 @@ impl std::ops::Deref for Packing {
     }
 }
 
-/// The last second of the year 9999: RFC 3339 has four digits for years, and tars of later times are refused.
+/// The last second of the year 9999. RFC 3339 has four digits for years, and tars with later times are
+/// rejected.
 const CREATED_MAX: u64 = 253_402_300_799;
 
-/// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), else 0.
+/// Parses `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>). The default is 0.
 fn created(value: Option<&str>) -> Result<u64> {
     let Some(text) = value else { return Ok(0) };
     text.parse().ok().filter(|seconds| *seconds <= CREATED_MAX).ok_or_else(|| {

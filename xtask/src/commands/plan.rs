@@ -1,4 +1,4 @@
-//! `cargo xtask plan`: the whole decision, on one page.
+//! `cargo xtask plan`: prints the whole plan and builds nothing.
 
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};

@@ -1,4 +1,4 @@
-//! `cargo xtask release`: the main job, from source to verified programs, images, archives, checksums and a report.
+//! `cargo xtask release`: makes verified programs, images, archives, checksums and a report from the sources.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,7 +25,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     let start = packing(common, planning, setup, json, "release")?;
     let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
 
-    // What lies there may be of another workspace, until this one has its turn.
+    // The files there may belong to another workspace until this run has its turn.
     start.take_turn();
     say_changes(&start);
     let verified = start.verified()?;
@@ -56,7 +56,8 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     Ok(())
 }
 
-/// Says where a job has another C toolchain than in the release that lies in `target/dist`. A lock says more, and earlier.
+/// Prints which jobs have another C toolchain than in the previous release in `target/dist`. With a lock this
+/// is not needed: the lock reports more, and earlier.
 fn say_changes(start: &PlannedRun) {
     let earlier = Report::last(&start.session.dist());
     for entry in earlier.iter().filter(|_| start.look.lock.is_none()).flat_map(|report| &report.jobs) {
@@ -79,7 +80,7 @@ fn say_changes(start: &PlannedRun) {
     }
 }
 
-/// Keeps the sizes of this release, for later ones to be compared with.
+/// Saves the sizes of this release, for comparison with later ones.
 fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize], report: &Report) -> Result<()> {
     let dist = start.session.dist();
     let (app, mut images) = (start.config.app.bin.clone(), sizes.to_vec());
@@ -89,8 +90,8 @@ fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize], report: &Report) -> Resul
     SizeFiles::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
 }
 
-/// The seconds that this release saw, added to what timings.json holds: of calls that built everything or nothing. A
-/// call that built several targets stands for each of them, and says how many they were.
+/// Adds the durations of this release to those in timings.json. Only calls that built everything or nothing
+/// count. A call that built several targets counts for each of them, and its number of targets is recorded.
 fn timings<'p>(
     start: &PlannedRun,
     programs: impl Iterator<Item = &'p ListedProgram>,
@@ -125,8 +126,8 @@ fn timings<'p>(
     Ok(Timings::merge(older, host_facts(Some(start.session.rustc.version.to_string())), records, of, to))
 }
 
-/// The timings that lie there. Those that cannot be used are worth a word and no failure: all work is done by now, and
-/// the file is written anew.
+/// Reads the timings in a file. An unusable file is only a warning: all work is done by then, and the file is
+/// written again.
 pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
     Timings::read(file).unwrap_or_else(|error| {
         ui.warn(format!("{}; it is written again, without its earlier content", error.what));
@@ -134,7 +135,8 @@ pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
     })
 }
 
-/// The modes that ratios compare: the first choice, and the last that needs no C (the first of the others where all do).
+/// Returns the modes that ratios compare: the first choice, and the last mode that needs no C. If all modes
+/// need C, the second is the next mode.
 pub(super) fn compared(config: &xtask_config::Config) -> (&str, &str) {
     let first = &config.modes[0];
     let rest = &config.modes[1..];

@@ -1,4 +1,4 @@
-//! `cargo xtask resolve`: puts the digests that were published into files for Kubernetes and Compose.
+//! `cargo xtask resolve`: inserts published digests into files for Kubernetes and Compose.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ pub(super) fn run(common: &Common, files: &[String], in_place: bool) -> Result<(
             Err(found) => problems.extend(found),
         }
     }
-    // Nothing is written where one reference is wrong.
+    // Nothing is written if any reference is wrong.
     if !problems.is_empty() {
         let error = Error::usage("the files name images that were not published");
         return Err(problems
@@ -47,7 +47,7 @@ fn text(file: &str) -> Result<String> {
     read.map_err(|e| Error::usage(format!("cannot read {file}: {e}")).due_to(&e))
 }
 
-/// The texts as documents of one YAML stream.
+/// Returns the texts as documents of one YAML stream.
 fn joined(texts: &[String]) -> String {
     let mut all = String::new();
     for text in texts {

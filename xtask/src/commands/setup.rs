@@ -1,4 +1,4 @@
-//! `cargo xtask setup`: gets what doctor found missing, after saying which commands that takes.
+//! `cargo xtask setup`: installs what doctor reports as missing, after it has printed the commands.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, IsTerminal};
@@ -29,9 +29,9 @@ pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -
     provide(&session, &config, &request.targets, tests, yes)
 }
 
-/// Gets what is missing for `targets` (all of targets.toml where empty) and, with `tests`, for the project's own tests.
-/// What cannot be had does not end it: plans and tests say what they lack. Which toolchains a run may use (`--providers`)
-/// is no concern of setup.
+/// Installs what is missing for `targets` (if empty, for all of targets.toml) and, with `tests`, for the
+/// project's own tests. A need that cannot be installed does not end setup: plans and tests report what they
+/// lack. `--providers` has no effect on setup.
 pub(super) fn provide(
     session: &Session,
     config: &Config,
@@ -40,7 +40,8 @@ pub(super) fn provide(
     yes: bool,
 ) -> Result<()> {
     let request = PlanRequest { targets: targets.to_vec(), ..PlanRequest::default() };
-    // Compilers by their names: what they are probed with may be among what is missing, and no probe is made twice.
+    // Compilers are found only by their names here. The tools for a probe may still be missing, and no probe
+    // is made twice.
     let look = discovery::look(session, config, &request, Depth::Names)?;
     let mut wants = missing(session, config, &request, &look);
     if tests {
@@ -54,13 +55,13 @@ pub(super) fn provide(
     offline(&wants)?;
     let mut report = get(session, config, &wants, yes, &request)?;
     if !report.declined {
-        // A std that rustup could not add is built, and the musl inside it comes from zig.
+        // If rustup cannot add a std, it is built, and zig provides the musl for it.
         let musl = |want: &Want| matches!(want, Want::Std(target) if target.libc() == Libc::Musl);
         let mut more = BTreeSet::new();
         if report.unmet.keys().any(musl) {
             more.extend(report.unmet.keys().filter(|want| musl(want)).cloned().chain([Want::Zig]));
         }
-        // Now it can be known which compilers work.
+        // Now the compilers can be probed.
         let look = discovery::look(session, config, &request, Depth::First)?;
         let tried = &report.unmet;
         more.extend(
@@ -99,7 +100,7 @@ fn get(
     with_context(session, config, request, |context| setup::run(&wants, context, &mut terminal))
 }
 
-/// Calls `with` with what setup works with in this session.
+/// Calls `with` with the context of setup for this session.
 fn with_context<T>(
     session: &Session,
     config: &Config,
@@ -121,7 +122,8 @@ fn with_context<T>(
     })
 }
 
-/// What the targets lack and setup has not installed yet. Where this is empty, no message advises to run setup.
+/// Returns what the targets lack and setup has not installed yet. If this is empty, no message suggests
+/// setup.
 pub(super) fn missing(
     session: &Session,
     config: &Config,
@@ -133,7 +135,7 @@ pub(super) fn missing(
     wants
 }
 
-/// What the targets lack.
+/// Returns what the targets lack.
 fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<Want> {
     let mut wants = BTreeSet::new();
     wants.extend(look.findings.host_cc.is_none().then_some(Want::HostCompiler));
@@ -161,8 +163,8 @@ fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<W
     wants
 }
 
-/// What the locked provider needs, else the first, that setup can install something for and that targets.toml lets serve
-/// the target.
+/// Returns what setup can install as a C toolchain of the target. The locked provider comes first, then all
+/// others in order. Providers that targets.toml does not allow for the target are left out.
 fn compiler(target: &Target, locked: Option<Provider>, look: &Discovery) -> Option<Want> {
     let obtainable = look.findings.obtainable.get(&target.triple);
     let allowed = |provider: &&Provider| match &target.cc {
@@ -178,8 +180,8 @@ fn compiler(target: &Target, locked: Option<Provider>, look: &Discovery) -> Opti
         .find_map(|provider| Want::compiler(*provider, &target.triple))
 }
 
-/// Whether another compiler would help: none works or may work, or not the locked one, and no person has named one that does
-/// not.
+/// Returns whether installing a compiler would help. This is so if none works or may work, or not the locked
+/// one, unless the user has named one that does not work.
 fn mendable(survey: &Survey, locked: Option<Provider>, cxx: bool) -> bool {
     let broken = |v: &Verdict| !matches!(v, Verdict::Works(_));
     let tried = survey.tried.iter().map(|(candidate, _)| candidate);
@@ -191,7 +193,8 @@ fn mendable(survey: &Survey, locked: Option<Provider>, cxx: bool) -> bool {
         && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
 }
 
-/// What runs a target's programs: qemu, and for dynamic ones the target's C library, which comes with its cross gcc.
+/// Returns the needs for running a target's programs: qemu, and for dynamic programs the target's C library,
+/// which comes with its cross gcc.
 fn runner(triple: &Triple, host: &Triple) -> Vec<Want> {
     let mut wants = Vec::new();
     if triple.arch() != host.arch() {
@@ -203,7 +206,7 @@ fn runner(triple: &Triple, host: &Triple) -> Vec<Want> {
     wants
 }
 
-/// What the project's own tests need, as targets.toml says.
+/// Returns the needs of the project's own tests in targets.toml.
 fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
     let mut wants = Vec::new();
     for need in &config.test.needs {
@@ -231,18 +234,18 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
                     config.images.iter().flat_map(|i| &i.targets).map(|t| &t.triple).filter(foreign);
                 wants.extend(targets.map(|t| Want::Binfmt(t.clone())));
             }
-            // A daemon is the administrator's to install and to start; the tests say where they miss it.
+            // The administrator installs and starts a daemon. The tests report if it is missing.
             TestNeed::Docker => {}
         }
     }
     wants
 }
 
-/// Says what is going to be run, and asks.
+/// A dialog that prints the commands and asks before they are run.
 struct Terminal {
     ui: Ui,
     yes: bool,
-    /// The lines of all steps, each once.
+    /// The lines of all steps, without duplicates.
     lines: Vec<String>,
     task: Option<Task>,
 }

@@ -1,4 +1,4 @@
-//! From verified programs to images that ship: placed on their bases, packed, started, committed and measured.
+//! Makes images from verified programs: places them on their bases, packs, starts, commits and measures them.
 
 use super::pipeline::{Packing, PlannedRun};
 use crate::base_selection::{self, Placements};
@@ -24,30 +24,30 @@ use xtask_triple::Platform;
 
 /// The images of a run.
 pub(super) struct Shipped {
-    /// Those that are in target/dist now.
+    /// The images that are now in target/dist.
     pub(super) images: Vec<ImageOf<StartedPlatform>>,
-    /// Those that are not.
+    /// The images that were not made.
     pub(super) missing: Vec<Missing>,
-    /// How large those that ship are.
+    /// The sizes of the images that ship.
     pub(super) sizes: Vec<ImageSize>,
 }
 
-/// An image that is not made, and what lies in target/dist in its stead.
+/// An image that was not made, and the earlier image that is still in target/dist.
 pub(super) struct Missing {
     image: UnmadeImage,
-    /// The digest of the image of this name that an earlier run made.
+    /// The digest of the image with this name from an earlier run.
     earlier: Option<Digest>,
 }
 
-/// Finds the base of each image and holds the programs against it. Packs nothing.
+/// Selects the base of each image and checks the programs on it. Packs nothing.
 pub(super) fn place(start: &PlannedRun, verified: Vec<Verified>) -> Result<Placements> {
     let locks = start.session.locks();
     let bases = start.session.bases(&locks, &start.config, start.setup, start.request.strict);
     base_selection::place(&start.config, &start.request, verified, &bases, &start.session.ui)
 }
 
-/// What keeps programs from being judged in their images, for a run that makes none: the error that ends the run. A
-/// program that failed has said so.
+/// Returns the error of a run that makes no images, if programs could not be verified in their images. Failed
+/// programs have already been reported.
 pub(super) fn unjudged<P: ImageStep>(
     images: Vec<std::result::Result<ImageOf<P>, UnmadeImage>>,
     start: &PlannedRun,
@@ -61,8 +61,8 @@ pub(super) fn unjudged<P: ImageStep>(
     first
 }
 
-/// Packs images, starts each of them, and ships those that do not fail. Until then, and for those that fail, target/dist
-/// keeps what was there before.
+/// Packs images, starts each of them, and commits those that do not fail. Until then, target/dist keeps its
+/// earlier images. It also keeps them for images that fail.
 pub(super) fn ship(
     start: &Packing,
     placed: Vec<std::result::Result<ImageOf<PlacedProgram>, UnmadeImage>>,
@@ -98,7 +98,7 @@ pub(super) fn ship(
             *withdrawn &= gone;
         }
         if gone {
-            // Where an image of an earlier run stays, its bills stay too.
+            // If an image of an earlier run is kept, its bills are kept too.
             sbom::withdraw(&image.name, &origin.package.version.to_string(), &dist);
         }
         missing.push(Missing::of(image, start));
@@ -107,7 +107,7 @@ pub(super) fn ship(
     Ok(Shipped { images: shipped, missing, sizes })
 }
 
-/// A packed image without its platforms, as it is started.
+/// A packed image without its platforms, ready to be started.
 struct Starting {
     placed: PlacedImage,
     index: StagedIndex,
@@ -145,7 +145,7 @@ fn started(
     smoke::images(images.into_iter().map(parts).collect(), Starting::platform, &site)
 }
 
-/// An image that may be committed, or one that was refused for how it ran.
+/// Returns an image that may be committed, or one that was rejected for its smoke run.
 fn settled(
     Starting { placed, index, .. }: Starting,
     platforms: Vec<(PackedPlatform, Ran)>,
@@ -169,12 +169,12 @@ fn settled(
     Ok(Ok(ImageOf { placed, whole: index.digests, platforms }))
 }
 
-/// Whether target/dist holds an image of this name. An index that cannot be read is the next packing's to complain of.
+/// Returns whether target/dist contains an image of this name. The next packing reports an unreadable index.
 fn lies(name: &str, start: &PlannedRun) -> bool {
     oci::lies_in(&start.session.dist(), name).ok().flatten().is_some()
 }
 
-/// The platforms of an image that stand on a base.
+/// Returns the platforms of an image that have a base.
 fn on_bases(image: &ImageOf<StartedPlatform>) -> impl Iterator<Item = OnBase<'_>> {
     image.platforms.iter().filter_map(|StartedPlatform { packed, .. }| {
         let (placed, ours) = (&packed.placed, &packed.ours);
@@ -192,9 +192,9 @@ fn measured(images: &[ImageOf<StartedPlatform>], start: &PlannedRun) -> Result<V
 }
 
 impl Missing {
-    /// Says that an image is not made, and what of that name lies in target/dist all the same.
+    /// Warns that an image is not made, and finds the earlier image of that name in target/dist.
     fn of(image: UnmadeImage, start: &PlannedRun) -> Self {
-        // An index that cannot be read is the next packing's to complain of.
+        // The next packing reports an unreadable index.
         let earlier = oci::lies_in(&start.session.dist(), &image.name).ok().flatten();
         let this = Self { image, earlier };
         let entry = this.entry();
@@ -202,7 +202,7 @@ impl Missing {
         this
     }
 
-    /// As the report says it.
+    /// Returns the entry of the report.
     pub(super) fn entry(&self) -> report::Unmade {
         let UnmadeImage { name, why } = &self.image;
         let earlier = self.earlier.as_ref().map(ToString::to_string);
@@ -210,8 +210,9 @@ impl Missing {
     }
 }
 
-/// How the images of a run end it: an error where one failed, is larger than its budget or has a base that cannot be had;
-/// where `strict` wants every proof, also where the engine that answers refused one or nothing ran it.
+/// Returns the error of a run for its images. It is an error if an image failed, is larger than its budget,
+/// or has a base that cannot be obtained. With `strict`, it is also an error if the answering engine rejected
+/// an image or nothing ran it.
 pub(super) fn end(
     images: &[ImageOf<ListedPlatform>],
     missing: &[Missing],

@@ -1,4 +1,4 @@
-//! `cargo xtask size`: how large the images in target/dist are, what of, and what changed.
+//! `cargo xtask size`: shows the sizes of the images in target/dist, their parts, and the changes.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ use xtask_process::ui::Ui;
 use xtask_report::report::Report;
 use xtask_report::size::{self, Against, MeasuredImage, PlatformSize, SizeChange, SizeFiles, Sizes};
 
-/// What the command line asks for.
+/// The request of the command line.
 pub(super) struct SizeRequest {
     pub(super) images: Vec<String>,
     pub(super) crates: bool,
@@ -38,7 +38,7 @@ struct SizeDocument<'a> {
 pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
     let session = Session::open(common, asked.json)?;
     let config = session.config()?;
-    // Read before anything else: what is wrong on the command line should not wait for a build.
+    // This is read first, so that a mistake on the command line is reported before a build.
     let against = asked.against.as_deref().map(Against::read).transpose()?;
     let subjects = subjects(&config, &asked.images)?;
     claim(&session);
@@ -87,7 +87,7 @@ fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: u
     }
 }
 
-/// The images that are asked for.
+/// Returns the requested images.
 fn subjects(config: &Config, asked: &[String]) -> Result<Vec<MeasuredImage>> {
     let names = || config.images.iter().map(|image| image.name.as_str());
     if config.images.is_empty() {
@@ -119,7 +119,7 @@ fn measured(subjects: &[MeasuredImage], session: &Session) -> Result<Vec<size::I
     )
 }
 
-/// Says which images are not there, and ends where none is.
+/// Prints which images are missing, and returns an error if all of them are.
 fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
     let there = |name: &str| sizes.images.iter().any(|image| image.name == name);
     let gone: Vec<&str> = subjects.iter().map(|s| s.name.as_str()).filter(|name| !there(name)).collect();
@@ -133,7 +133,7 @@ fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
     Ok(())
 }
 
-/// Programs that were built with their symbols.
+/// The programs that were built with their symbols.
 struct UnstrippedPrograms(Vec<(String, String, PathBuf)>);
 
 impl UnstrippedPrograms {
@@ -143,7 +143,7 @@ impl UnstrippedPrograms {
     }
 }
 
-/// Builds the programs of these images once more without stripping, in a build folder of their own.
+/// Builds the programs of these images again without stripping, in a separate build folder.
 fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
     let mut named = Vec::new();
     let platforms = || sizes.images.iter().flat_map(|image| &image.platforms);

@@ -1,4 +1,4 @@
-//! The statements of a release: what it can say of its archives and images.
+//! Writes the statements of a release about its archives and images.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub(super) fn write(
     let (session, dist) = (&start.session, start.session.dist());
     let root = &session.workspace.root;
     let [cargo, tools] = ["Cargo.lock", FILE_NAME].map(|name| root.join(name));
-    // `--config` may name a file of another name that lies elsewhere.
+    // `--config` may name a file with another name in another folder.
     let config = ("targets.toml", start.config.file.as_path());
     let files = [("Cargo.lock", cargo.as_path()), config, (FILE_NAME, tools.as_path())];
     let output = &session.workspace.target_directory;
@@ -94,7 +94,7 @@ pub(super) fn write(
     Ok(())
 }
 
-/// The platforms of images that hold a program.
+/// Returns the platforms of images that contain a program.
 fn with_program<'i>(
     images: &'i [ImageOf<ListedPlatform>],
     program: &'i Arc<VerifiedProgram>,
@@ -105,7 +105,7 @@ fn with_program<'i>(
         .flat_map(move |image| image.platforms.iter().filter(holds).map(move |platform| (image, platform)))
 }
 
-/// A platform, with what the report says of it.
+/// A platform, with its entries in the report.
 struct Draft<'i> {
     image: &'i ImageOf<ListedPlatform>,
     platform: &'i ListedPlatform,
@@ -165,7 +165,7 @@ fn facts<'f>(
     }
 }
 
-/// A bill of materials as it lies in `target/dist`.
+/// Reads a bill of materials from `target/dist`.
 fn bill(bill: &BillFile, start: &Packing) -> Result<Value> {
     let path = start.session.dist().join(&bill.path);
     let bytes = xtask_files::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;

@@ -1,4 +1,5 @@
-//! `cargo xtask test`: the project's tests in every mode, then those of the workspace members that no mode touches.
+//! `cargo xtask test`: runs the project's tests in every mode, then those of the workspace members that no
+//! mode affects.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +23,7 @@ use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
 
-/// Where a test that cannot run says so, one line each: `SKIPPED <test>: <what is missing>`.
+/// The variable with the file to which a skipped test appends a line: `SKIPPED <test>: <what is missing>`.
 const SKIP_LOG: &str = "XTASK_SKIP_LOG";
 
 pub(super) fn run(
@@ -35,7 +36,7 @@ pub(super) fn run(
     let mut planning = planning.clone();
     planning.mode.get_or_insert_with(|| "all".into());
     if planning.targets.is_empty() {
-        // The host's target, whether targets.toml lists it or not: what everybody can run.
+        // The host's target is used even if targets.toml does not list it, because every machine can run it.
         planning.targets = vec![Session::open(common, false)?.host.triple.to_string()];
     }
     if setup.setup {
@@ -46,8 +47,8 @@ pub(super) fn run(
     if sanitize.is_some() {
         watchable(&mut start)?;
     }
-    // Two runs would count each other's skipped tests, and tests of both would use the same folders. A lock of its own: tests
-    // build and release, also in this workspace.
+    // Two runs would count each other's skipped tests, and their tests would use the same folders. The lock
+    // is separate from that of builds, because tests themselves build and release, even in this workspace.
     let _turn = start.turn_of("test.lock");
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
@@ -70,7 +71,8 @@ pub(super) fn run(
     start.plan.incomplete().map_or(Ok(()), Err)
 }
 
-/// Gets what the targets of targets.toml lack, which tests may build for too, those that are asked for, and the tests.
+/// Installs what the targets of targets.toml (tests may build for them), the requested targets and the tests
+/// lack.
 fn set_up(common: &Common, planning: &Planning) -> Result<()> {
     let session = Session::open(common, false)?;
     let config = session.config()?;
@@ -79,7 +81,8 @@ fn set_up(common: &Common, planning: &Planning) -> Result<()> {
     super::setup::provide(&session, &config, &targets, true, true)
 }
 
-/// `--miri`: the Rust layers under Miri, which knows undefined behaviour when it sees it, and no C.
+/// `--miri`: runs the tests of the Rust packages under Miri, which detects undefined behaviour and supports
+/// no C.
 pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
     let session = Session::open(common, false)?;
     let config = session.config()?;
@@ -109,7 +112,8 @@ pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
     }
 }
 
-/// The application's package, first, and the workspace members that it is built from: what a mode's features reach.
+/// Returns the application's package, first, and the workspace members on which it depends. A mode's features
+/// can affect these packages.
 fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
     let mut found = vec![app.to_owned()];
     let mut next = 0;
@@ -124,7 +128,7 @@ fn touched(workspace: &Workspace, app: &str) -> Vec<String> {
     found
 }
 
-/// Leaves the jobs whose C a sanitizer can watch: gcc's own libraries go with the host's programs.
+/// Keeps only the jobs whose C a sanitizer can observe: gcc's own libraries are for the host's programs.
 fn watchable(start: &mut PlannedRun) -> Result<()> {
     let host = &start.session.host.triple;
     let gcc = |j: &Job| j.toolchain.as_ref().is_some_and(|t| t.version.starts_with("gcc"));
@@ -135,8 +139,8 @@ fn watchable(start: &mut PlannedRun) -> Result<()> {
     }
 }
 
-/// Adds the sanitizers to the C of a test build. rustc links without gcc's default libraries, so theirs are named, and
-/// named first: the sanitizers' come before libc's.
+/// Adds the sanitizers to the C of a test build. rustc links without gcc's default libraries, so theirs are
+/// named. They come first, because the sanitizers' libraries must precede libc.
 fn watched(mut cmd: Cmd, host: &Triple) -> Cmd {
     const FLAGS: &str = "-fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer -g";
     for name in ["CFLAGS", "CXXFLAGS"] {
@@ -180,7 +184,8 @@ fn modes(
     }
     let site = start.site();
     for cohort in cohorts(&start.plan.jobs) {
-        // Beside the build folders: tests run without traps, since test tools may well compile C.
+        // The folder is separate from the build folders: tests run without traps, since test tools may
+        // compile C.
         let tests = start.session.work().join(if sanitize.is_some() { "test-sanitized" } else { "test" });
         let dir = tests.join(cohort.key.folder());
         let cmd = invocation(&cohort, &CargoGoal::Tests(touched.to_vec()), &dir, None, &site);
@@ -197,7 +202,7 @@ fn modes(
     Ok(())
 }
 
-/// The tests of the packages that targets.toml names, with features that no mode turns on together.
+/// Runs the tests of the packages that targets.toml names, with features that no mode turns on together.
 fn all_features(start: &PlannedRun, tally: &mut TestTally) -> Result<()> {
     let packages: Vec<&str> = start.config.test.all_features.iter().map(String::as_str).collect();
     if packages.is_empty() {
@@ -208,7 +213,7 @@ fn all_features(start: &PlannedRun, tally: &mut TestTally) -> Result<()> {
     tally.run(cmd, &format!("{} with all features", packages.join(", ")))
 }
 
-/// The members of the workspace that no mode touches, in the order of their names.
+/// Returns the members of the workspace that no mode affects, in the order of their names.
 fn rest<'s>(start: &'s PlannedRun, touched: &[String]) -> Vec<&'s str> {
     let names = start.session.workspace.packages.iter().map(|p| p.name.as_str());
     let rest: BTreeSet<&str> = names.filter(|n| !touched.iter().any(|t| t == n)).collect();
@@ -222,7 +227,7 @@ fn others(start: &PlannedRun, touched: &[String], tally: &mut TestTally) -> Resu
     }
 }
 
-/// `cargo test` for packages, on the host as Cargo itself would.
+/// Returns a `cargo test` call for packages, on the host as Cargo itself would run it.
 fn plain(start: &PlannedRun, packages: &[&str]) -> Cmd {
     let site = start.session.site(None, &[]);
     let cmd = Cmd::new(&site.cargo).arg("test").arg("--manifest-path").arg(&site.manifest);
@@ -231,14 +236,14 @@ fn plain(start: &PlannedRun, packages: &[&str]) -> Cmd {
     site.host.settled(clean(cmd, site.host, site.target_directory), site.start)
 }
 
-/// What the test runners said, added up.
+/// The sums of the test runners' results.
 struct TestTally<'a> {
     log: PathBuf,
     args: &'a [String],
-    /// The zig that tests may use, which need not be on PATH.
+    /// The zig that tests may use, which may be outside of PATH.
     zig: Option<String>,
     ui: Ui,
-    /// How many runs of tests there are, and how many of them have begun.
+    /// The number of test runs, and how many of them have begun.
     steps: usize,
     begun: usize,
     passed: usize,
@@ -264,7 +269,7 @@ impl TestTally<'_> {
                 passed += ok;
                 failed += bad;
             }
-            // The runners' own words, as they come: there is nothing better to say while tests run.
+            // The runners' own output is passed on as it comes.
             match stream {
                 Stream::Stdout => ui.data(line),
                 Stream::Stderr => ui.raw(line),
@@ -279,7 +284,7 @@ impl TestTally<'_> {
         Ok(())
     }
 
-    /// The closing lines. Under CI, a test that was skipped is a test that failed: nobody would look.
+    /// Prints the closing lines. Under CI, a skipped test counts as failed, because nobody would notice it.
     fn close(self) -> Result<()> {
         let skipped = skipped(&self.log);
         for line in &skipped {
@@ -309,7 +314,7 @@ fn skipped(log: &Path) -> BTreeSet<String> {
     std::fs::read_to_string(log).unwrap_or_default().lines().map(str::to_owned).collect()
 }
 
-/// The counts of a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+/// Returns the counts in a line such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
 fn result(line: &str) -> Option<(usize, usize)> {
     let counts = line.strip_prefix("test result: ")?.split_once(". ")?.1;
     let count = |word: &str| {

@@ -26,14 +26,14 @@ struct BaseJson {
     name: String,
     debian: u8,
     packages: Vec<&'static str>,
-    /// Those for which it is locked.
+    /// The platforms for which it is locked.
     platforms: Vec<LockedPlatform>,
 }
 
 #[derive(Serialize)]
 struct LockedPlatform {
     platform: String,
-    /// Of its packages, in bytes.
+    /// The size of its packages, in bytes.
     download_size: u64,
 }
 

@@ -1,4 +1,4 @@
-//! `cargo xtask base prune`: takes out of the cache what no run has used for long.
+//! `cargo xtask base prune`: removes from the cache what no run has used for a long time.
 
 use serde::Serialize;
 

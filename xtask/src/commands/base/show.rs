@@ -1,4 +1,4 @@
-//! `cargo xtask base show`: what a base is made of, to the last file.
+//! `cargo xtask base show`: the content of a base, down to its files.
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ struct BaseDocument<'a> {
     schema: u32,
     name: String,
     platform: String,
-    /// The digest that decides every byte of the base.
+    /// The digest that determines every byte of the base.
     digest: &'a Digest,
     packages: Vec<PackageJson<'a>>,
     /// The layer of the base; present only with `--files`.
@@ -47,7 +47,7 @@ struct LayerJson<'a> {
 struct FileJson<'a> {
     path: String,
     kind: &'static str,
-    /// In octal, as `chmod` takes it.
+    /// The mode in octal, as `chmod` takes it.
     mode: String,
     uid: u32,
     gid: u32,
@@ -115,7 +115,7 @@ pub(super) fn run(common: &Common, name: &str, arch: Option<&str>, files: bool, 
 }
 
 fn parse(name: &str) -> Result<Distroless> {
-    // The prefix goes without saying here.
+    // The prefix may be left out here.
     let full = if name.starts_with("distroless:") { name.to_owned() } else { format!("distroless:{name}") };
     Distroless::parse(&full).ok_or_else(|| {
         Error::usage(format!("there is no base `{name}`")).help(

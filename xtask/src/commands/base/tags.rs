@@ -1,4 +1,4 @@
-//! The tags of registries that targets.toml names as bases, and the digests that they are held at.
+//! The registry tags that targets.toml names as bases, and the digests to which they are locked.
 
 use std::path::Path;
 
@@ -10,18 +10,19 @@ use xtask_files::error::Result;
 use xtask_registry::lock::{self, Moved};
 use xtask_registry::{PullContext, Reference};
 
-/// A tag as documents show it.
+/// A tag in JSON documents.
 #[derive(Serialize)]
 pub(super) struct TagJson {
     /// The reference of the tag, as a text.
     pub(super) reference: String,
-    /// The digest that the tag was held at until now; none where the tag is new, or nothing was asked.
+    /// The previous digest of the tag; none if the tag is new, or nothing was asked.
     pub(super) from: Option<String>,
-    /// The digest that the tag is locked at; none where it is not locked.
+    /// The digest to which the tag is locked; none if it is not locked.
     pub(super) to: Option<String>,
 }
 
-/// The tags that targets.toml names; none where there is no such file. One with a digest needs no lock.
+/// Returns the tags that targets.toml names, or none if there is no such file. A reference with a digest
+/// needs no lock.
 pub(super) fn named(session: &Session) -> Result<Vec<Reference>> {
     let images = super::config(session)?.map(|config| config.images).unwrap_or_default();
     let bases = images.into_iter().map(|image| image.base);
@@ -35,8 +36,8 @@ pub(super) fn named(session: &Session) -> Result<Vec<Reference>> {
     Ok(tags)
 }
 
-/// Holds the tags where their registries have them now. `all`: no other file names tags of these locks, so those that
-/// nobody names any more are let go.
+/// Locks the tags to their present digests in the registries. `all` means that no other file uses these
+/// locks. Then tags that targets.toml no longer names are removed.
 pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: bool) -> Result<Vec<TagJson>> {
     if tags.is_empty() && !lock::path(locks).exists() {
         return Ok(Vec::new());
@@ -55,7 +56,7 @@ pub(super) fn update(session: &Session, locks: &Path, tags: &[Reference], all: b
     Ok(moved.into_iter().map(tag).collect())
 }
 
-/// The tags that are named or locked, each with its digest.
+/// Returns the tags that are named or locked, each with its digest.
 pub(super) fn list(session: &Session, locks: &Path) -> Result<Vec<TagJson>> {
     let held = lock::read(locks)?;
     let mut all = named(session)?;

@@ -1,4 +1,5 @@
-//! `cargo xtask base update`: locks what Debian's archive and the registries have now.
+//! `cargo xtask base update`: locks the present packages of Debian's archive and the present digests of
+//! registry tags.
 
 use serde::Serialize;
 
@@ -44,7 +45,7 @@ pub(super) fn run(common: &Common, releases: &[u8], archs: &[String], json: bool
     if !wanted.is_empty() {
         locks = debian(&session, wanted, &archs, all)?;
     }
-    // Another file than the usual one is one of several that share the locks.
+    // A file other than the default one is one of several that share the locks.
     let all = common.config.is_none();
     let tags = match releases.is_empty() {
         true => tags::update(&session, &session.locks(), &tags, all)?,
@@ -95,7 +96,8 @@ fn debian(session: &Session, wanted: Vec<u8>, archs: &[DebianArch], all: bool) -
     Ok(locks)
 }
 
-/// The releases that were named, else those that are locked, else 13, unless there are tags to lock.
+/// Returns the releases that were named. Otherwise these are the locked ones, or else 13 unless there are
+/// tags to lock.
 fn wanted(session: &Session, named: &[u8], tags: bool) -> Vec<u8> {
     let mut releases = named.to_vec();
     if releases.is_empty() {
@@ -108,8 +110,9 @@ fn wanted(session: &Session, named: &[u8], tags: bool) -> Vec<u8> {
     releases
 }
 
-/// A lock is of one moment: what it has already is looked up again together with what is added. Most images are for
-/// these two, and each further architecture is 10 MB of indexes.
+/// Returns the architectures of a lock. A lock is made at one moment, so the architectures it already has are
+/// looked up again with the new ones. Most images are for the two default architectures, and each further one
+/// costs 10 MB of indexes.
 fn all_archs(debian: u8, named: &[DebianArch], older: Option<&BaseLock>) -> Result<Vec<DebianArch>> {
     let there = DebianArch::of_release(debian);
     if let Some(arch) = named.iter().find(|arch| !there.contains(arch)) {
