@@ -22,17 +22,17 @@ impl Blobs {
         Self { dir: layout.join("blobs").join("sha256") }
     }
 
-    /// The folder that holds them.
+    /// Returns the folder that contains the blobs.
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The path of a blob's file, whether it is there or not.
+    /// Returns the path of a blob's file, whether the file exists or not.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         self.dir.join(digest.hex())
     }
 
-    /// Whether a blob is there with the right size; a link is none. Its bytes are not read.
+    /// Returns whether a blob exists with the right size. A link does not count. The bytes are not read.
     pub fn has(&self, blob: &Descriptor) -> bool {
         fs::symlink_metadata(self.path(&blob.digest))
             .is_ok_and(|meta| meta.is_file() && meta.len() == blob.size)
@@ -41,16 +41,16 @@ impl Blobs {
     /// Opens a blob.
     ///
     /// # Errors
-    /// It is not there or cannot be read.
+    /// It does not exist or cannot be read.
     pub fn open(&self, digest: &Digest) -> Result<File> {
         let path = self.path(digest);
         File::open(&path).map_err(|e| Error::io("cannot read", &path, &e))
     }
 
-    /// Reads a small blob whole.
+    /// Reads a small blob into memory.
     ///
     /// # Errors
-    /// It is not there or cannot be read.
+    /// It does not exist or cannot be read.
     pub fn read(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = self.path(digest);
         fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))
@@ -66,11 +66,11 @@ impl Blobs {
         Ok(descriptor)
     }
 
-    /// Brings in a blob from a file outside, unless it is there. A copy, not a link: what one of two names of a file
-    /// suffers, the other suffers too.
+    /// Copies a blob from a file outside of the layout, unless the blob exists. It is a copy and not a link,
+    /// so that damage to one file does not damage the other.
     ///
     /// # Errors
-    /// The file cannot be read or holds other bytes, or the blob cannot be written.
+    /// The file cannot be read or has other bytes, or the blob cannot be written.
     pub(super) fn bring(&self, blob: &Descriptor, from: &Path, memo: &Memo) -> Result<()> {
         if self.is_intact(blob, memo) {
             return Ok(());
@@ -89,24 +89,25 @@ impl Blobs {
         Ok(())
     }
 
-    /// Begins a blob whose digest is known only when all of it is written.
+    /// Begins a blob whose digest is not known until all of it is written.
     pub(super) fn stage(&self) -> Result<StagedBlob> {
         Ok(StagedBlob(Hashed::new(StagedFile::new(&self.dir)?)))
     }
 
-    /// Puts a staged blob in its place.
+    /// Moves a staged blob to its place.
     pub(super) fn commit(&self, media_type: &str, blob: StagedBlob) -> Result<Descriptor> {
         let (staged, digest, size) = blob.0.finish();
         staged.put(&self.path(&digest))?;
         Ok(Descriptor::new(media_type, digest, size))
     }
 
-    /// Removes the staging files of runs that were killed; the caller holds the lock.
+    /// Removes the staging files of killed runs. The caller holds the lock.
     pub(super) fn sweep(&self) {
         sweep(&self.dir);
     }
 
-    /// Removes the blobs that are not in `keep`, and no file whose name is no digest; says whether there were any.
+    /// Removes the blobs that are not in `keep`, and returns whether there were any. Files whose names are
+    /// not digests are kept.
     pub(super) fn retain(&self, keep: &BTreeSet<Digest>) -> bool {
         let mut removed = false;
         for entry in fs::read_dir(&self.dir).into_iter().flatten().flatten() {

@@ -1,4 +1,4 @@
-//! What compresses a layer: one of two streams on the threads of a pool.
+//! The compression of a layer: a gzip or zstd stream that uses the threads of a pool.
 
 use std::io::{self, Write};
 
@@ -7,18 +7,18 @@ use super::gzip::{self, Gzip};
 use super::pool::ThreadPool;
 use super::zstd::{self, Zstd};
 
-/// The compression of the layers that are made here.
+/// The compression of the layers that this crate makes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Codec {
-    /// gzip, which every tool takes; the only one in the tar for Docker.
+    /// gzip, which every tool supports. The tar for Docker contains only this one.
     #[default]
     Gzip,
-    /// zstd: as large or up to 7 % smaller, and unpacked in a fraction of the time.
+    /// zstd: between equal size and 7 % smaller, and unpacked in a fraction of the time.
     Zstd,
 }
 
 impl Codec {
-    /// The name of the codec in targets.toml and in reports.
+    /// Returns the name of the codec in targets.toml and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
@@ -26,7 +26,7 @@ impl Codec {
         }
     }
 
-    /// The media type that a manifest gives to a layer with this compression.
+    /// Returns the media type that a manifest gives to a layer with this compression.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::Gzip => media_type::LAYER_GZIP,
@@ -34,7 +34,7 @@ impl Codec {
         }
     }
 
-    /// The encoder, its version and its settings: what decides the bytes beside the input.
+    /// Returns the encoder, its version and its settings. Together with the input they determine the bytes.
     pub fn encoder(self) -> &'static str {
         match self {
             Self::Gzip => gzip::ENCODER,

@@ -1,23 +1,24 @@
-//! The tar inside a layer's blob: gzip, zstd or the tar itself, told apart by how it begins, as Docker and containerd do.
+//! Reads the tar in a layer's blob: gzip, zstd or an uncompressed tar. The first bytes decide which it is, as
+//! in Docker and containerd.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use super::document::media_type;
 use super::gunzip::Gunzip;
 
-/// How a layer is compressed.
+/// The compression of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CompressionFormat {
     /// The blob is the tar itself, without compression.
     None,
-    /// gzip (RFC 1952), one member or several.
+    /// gzip (RFC 1952), with one or more members.
     Gzip,
-    /// zstd (RFC 8878), one frame or several, skippable ones among them.
+    /// zstd (RFC 8878), with one or more frames, which may be skippable.
     Zstd,
 }
 
 impl CompressionFormat {
-    /// Tells the compression of a blob by its first bytes.
+    /// Recognises the compression of a blob by its first bytes.
     pub fn of(begin: &[u8]) -> Self {
         match begin {
             [0x1f, 0x8b, ..] => Self::Gzip,
@@ -26,7 +27,7 @@ impl CompressionFormat {
         }
     }
 
-    /// The media type of a layer with this compression.
+    /// Returns the media type of a layer with this compression.
     pub fn media_type(self) -> &'static str {
         match self {
             Self::None => media_type::LAYER,
@@ -39,11 +40,11 @@ impl CompressionFormat {
 /// How many bytes are unpacked at a time.
 const PIECE: usize = 64 << 10;
 
-/// Writes the tar of a blob and says how the blob was compressed and how long the tar is. `limit` is asked before each
-/// piece is written, with the number of all bytes so far.
+/// Writes the tar of a blob. Returns how the blob was compressed, and the length of the tar. `limit` is
+/// called before each piece is written, with the number of all bytes so far.
 ///
 /// # Errors
-/// The blob is damaged or cut off, `limit` has an objection, or one side cannot be read or written.
+/// The blob is damaged or truncated, `limit` returns an error, or reading or writing fails.
 pub fn decompress(
     blob: impl Read,
     out: &mut impl Write,
@@ -64,7 +65,7 @@ pub fn decompress(
     Ok((kind, sink.size))
 }
 
-/// One frame of zstd.
+/// Reads one zstd frame.
 fn frame<W: Write, L: Fn(u64) -> io::Result<()>>(
     blob: &mut BufReader<impl Read>,
     sink: &mut Sink<'_, W, L>,

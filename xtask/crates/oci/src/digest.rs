@@ -1,11 +1,12 @@
-//! SHA-256 digests in the spelling of the OCI image specification, "Digests": `sha256:` and 64 lowercase hex digits.
+//! SHA-256 digests in the spelling of the OCI image specification, "Digests": `sha256:` and 64 lowercase hex
+//! digits.
 
 use std::fmt;
 use std::io::{self, Read, Write};
 
 use sha2::Digest as _;
 
-/// A content digest. Always sha256: the one algorithm that every registry and every tool must know.
+/// A content digest. It is always sha256, the one algorithm that every registry and every tool must support.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(Box<str>);
 
@@ -19,10 +20,10 @@ impl Digest {
         hasher.finish()
     }
 
-    /// The digest of all that is left to read.
+    /// Returns the digest of everything that is left to read.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// Reading fails.
     pub fn of_reader(mut from: impl Read) -> io::Result<Self> {
         let mut hashed = Hashed::new(io::sink());
         let mut piece = vec![0; 128 << 10];
@@ -36,31 +37,32 @@ impl Digest {
         }
     }
 
-    /// Reads `sha256:<64 lowercase hex digits>`; anything else is `None`, so that a digest can name a file safely.
+    /// Reads `sha256:<64 lowercase hex digits>`; anything else is `None`, so that a digest can name a file
+    /// safely.
     pub fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix(PREFIX)?;
         let valid = hex.len() == 64 && hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         valid.then(|| Self(text.into()))
     }
 
-    /// The 64 hex digits: the name of the blob's file.
+    /// Returns the 64 hex digits, which are the name of the blob's file.
     pub fn hex(&self) -> &str {
         &self.0[PREFIX.len()..]
     }
 
-    /// The 32 bytes of the digest.
+    /// Returns the 32 bytes of the digest.
     pub fn bytes(&self) -> [u8; 32] {
         let hex = self.hex().as_bytes();
         std::array::from_fn(|at| nibble(hex[2 * at]) << 4 | nibble(hex[2 * at + 1]))
     }
 
-    /// The digest as text with the algorithm in front: `sha256:<64 lowercase hex digits>`.
+    /// Returns the digest as text with the algorithm in front: `sha256:<64 lowercase hex digits>`.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The value of a lowercase hexadecimal digit.
+/// Returns the value of a lowercase hexadecimal digit.
 fn nibble(digit: u8) -> u8 {
     match digit {
         b'a'..=b'f' => digit - b'a' + 10,
@@ -87,12 +89,13 @@ impl<'de> serde::Deserialize<'de> for Digest {
     }
 }
 
-/// SHA-256, fed piece by piece. `sha2` finds the processor's SHA instructions at run time: 13 MB take 9 ms with them.
+/// A SHA-256 hasher for input in pieces. `sha2` detects the processor's SHA instructions at run time: 13 MB
+/// take 9 ms with them.
 #[derive(Debug, Clone, Default)]
 pub struct Hasher(sha2::Sha256);
 
 impl Hasher {
-    /// Adds bytes at the end of what is hashed.
+    /// Adds bytes to the input.
     pub fn update(&mut self, bytes: &[u8]) {
         self.0.update(bytes);
     }
@@ -103,7 +106,7 @@ impl Hasher {
     }
 }
 
-/// A writer that hashes and counts what passes.
+/// A writer that hashes and counts the bytes that pass through it.
 #[derive(Debug)]
 pub struct Hashed<W> {
     inner: W,

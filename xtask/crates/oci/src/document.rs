@@ -1,7 +1,7 @@
-//! The JSON documents of the OCI image specification 1.1, a file each.
+//! The JSON documents of the OCI image specification 1.1, one per file.
 //!
-//! Written as compact JSON with the fields in the order of the types here and maps in the order of their keys, so that
-//! equal documents are equal bytes.
+//! They are written as compact JSON. Fields are in the order of the types here, and maps in the order of
+//! their keys, so that equal documents have equal bytes.
 
 pub mod annotation;
 mod config;
@@ -21,7 +21,7 @@ pub use time::rfc3339;
 /// Returns the bytes of a document: compact JSON.
 ///
 /// # Errors
-/// None that these types can meet; passed on instead of a panic.
+/// These types cause no errors. The result is passed on to avoid a panic.
 pub fn to_bytes<T: serde::Serialize>(document: &T) -> xtask_files::error::Result<Vec<u8>> {
     serde_json::to_vec(document)
         .map_err(|e| xtask_files::error::Error::failed(format!("cannot write JSON: {e}")))

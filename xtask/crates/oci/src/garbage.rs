@@ -1,9 +1,9 @@
-//! Blobs that no image of a layout needs any more.
+//! Finds and removes the blobs that no image of a layout needs any more.
 //!
-//! Removing is safe under three conditions, and nothing is removed where one of them fails: the caller holds the lock
-//! exclusively, so nobody reads or has just written a blob that no index names yet; every document that can be reached
-//! from `index.json`, or was staged by this very run, was read and understood; and only files whose names are digests are
-//! touched.
+//! Removal is safe under three conditions. If one of them fails, nothing is removed. First, the caller holds
+//! the lock exclusively, so that no other run reads a blob or has just written one that no index names yet.
+//! Second, every document that can be reached from `index.json`, or was staged by this run, was read and
+//! understood. Third, only files whose names are digests are removed.
 
 use std::collections::BTreeSet;
 
@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::document::{Descriptor, Index};
 use super::{Blobs, Digest, Layout};
 
-/// Removes what cannot be reached from the layout's `index.json`, nor from the documents in `staged`; says whether that
-/// was anything.
+/// Removes the blobs that cannot be reached from the layout's `index.json` or from the documents in `staged`.
+/// Returns whether there were any.
 pub(super) fn collect(layout: &Layout, staged: &[Descriptor]) -> bool {
     let blobs = layout.blobs();
     let Ok(index) = layout.index() else { return false };
@@ -25,7 +25,8 @@ pub(super) fn collect(layout: &Layout, staged: &[Descriptor]) -> bool {
     all && blobs.retain(&found)
 }
 
-/// Adds all digests that a document leads to; `None` where one of its documents cannot be read.
+/// Adds all digests that can be reached from a document. Returns `None` if one of the documents cannot be
+/// read.
 fn reach(document: &Value, blobs: &Blobs, found: &mut BTreeSet<Digest>) -> Option<()> {
     let list = |key: &str| document.get(key).and_then(Value::as_array).into_iter().flatten();
     for key in ["config", "subject"] {
@@ -38,7 +39,7 @@ fn reach(document: &Value, blobs: &Blobs, found: &mut BTreeSet<Digest>) -> Optio
     }
     for child in list("manifests") {
         let digest = digest(child)?;
-        // Each document once: a chain of indexes that leads back to itself ends here.
+        // Each document is read once, so that a cycle of indexes ends here.
         if found.insert(digest.clone()) {
             let child = serde_json::from_slice(&blobs.read(&digest).ok()?).ok()?;
             reach(&child, blobs, found)?;
@@ -71,7 +72,7 @@ mod tests {
         let note = blobs.path(&lonely.digest).with_file_name("README");
         std::fs::write(&note, "not ours").unwrap();
 
-        // An entry whose document is missing: nobody can tell what it needs, so all stays.
+        // The document of this entry is missing. Its blobs are not known, so everything is kept.
         let gone = crate::document::Descriptor::of(media_type::INDEX, b"gone");
         layout.name(&[("a", index.clone()), ("b", gone)]).unwrap();
         assert!(!collect(&layout, &[]) && blobs.has(&lonely));
@@ -81,7 +82,7 @@ mod tests {
         let needed = [layer, config, manifest, index.clone()];
         assert!(!collect(&layout, &[]) && needed.iter().all(|blob| blobs.has(blob)));
 
-        // What is staged has no name yet, and is needed all the same.
+        // A staged image has no name yet, but its blobs are needed.
         layout.forget(&["a", "b"]).unwrap();
         assert!(!collect(&layout, &[index]) && needed.iter().all(|blob| blobs.has(blob)));
         assert!(collect(&layout, &[]) && !needed.iter().any(|blob| blobs.has(blob)));

@@ -1,7 +1,7 @@
-//! How names and tags of images are spelled
+//! The rules for names and tags of images
 //! (<https://github.com/opencontainers/distribution-spec/blob/v1.1.0/spec.md#pulling-manifests>).
 
-/// The most characters that a tag has.
+/// The maximum number of characters in a tag.
 pub const TAG_MAX: usize = 128;
 
 /// The rule of [`is_component`], for messages.
@@ -11,7 +11,7 @@ pub const COMPONENT: &str = "lower-case letters and digits, joined by one of . _
 pub const TAG: &str =
     "a tag has up to 128 letters, digits, '_', '.' and '-', and does not begin with '.' or '-'";
 
-/// A part of the name of a repository: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
+/// Returns whether the text is a component of a repository name: `[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*`
 pub fn is_component(part: &str) -> bool {
     let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let joins = part.split(is_letter).filter(|join| !join.is_empty());
@@ -20,12 +20,13 @@ pub fn is_component(part: &str) -> bool {
         && joins.into_iter().all(|join| matches!(join, "." | "_" | "__") || join.bytes().all(|b| b == b'-'))
 }
 
-/// The name of an image: one part, no longer than a tag, so that it always fits a reference and a file name.
+/// Returns whether the text is the name of an image. It is one component that is not longer than a tag, so
+/// that it always fits into a reference and a file name.
 pub fn is_name(name: &str) -> bool {
     is_component(name) && name.len() <= TAG_MAX
 }
 
-/// Whether the text is a tag of an image: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
+/// Returns whether the text is a tag of an image: `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
 pub fn is_tag(tag: &str) -> bool {
     let first = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
     tag.len() <= TAG_MAX

@@ -1,17 +1,17 @@
-//! Reads gzip (RFC 1952), as layers of all makers have it: one member or several in a row.
+//! Reads gzip (RFC 1952) with one or more members, as in the layers of all makers.
 
 use std::io::{self, BufRead, Read};
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-/// What `Inflate` takes for "a gzip header first, with the largest window": its checksum and length are then held
-/// against the data.
+/// The value with which `Inflate` expects a gzip header first, with the largest window. It then also checks
+/// the data against the checksum and the length in the file.
 const GZIP: u8 = 16 + 15;
 
-/// A reader that unpacks gzip while it is read.
+/// A reader that decompresses gzip.
 pub struct Gunzip<R> {
     from: R,
-    /// The member that is being read; none between members.
+    /// The decoder of the present member; none between members.
     member: Option<Inflate>,
 }
 
@@ -92,7 +92,7 @@ mod tests {
         for at in 10..whole.len() {
             let mut bad = whole.clone();
             bad[at] ^= 0x10;
-            // The last bits before the checksum mean nothing.
+            // The last bits before the checksum have no meaning.
             assert!(gunzip(&bad, 64).ok().is_none_or(|data| data == [b'a'; 5000]), "{at}");
         }
         assert!(gunzip(&[&whole[..], b"more"].concat(), 64).is_err());

@@ -1,6 +1,6 @@
-//! gzip in blocks that are compressed side by side, as pigz does it: every block knows the 32 KiB before it and ends
-//! at a byte border, so the file is one ordinary gzip member and its bytes do not depend on how many cores there were.
-//! The format: RFC 1951 (deflate) and RFC 1952 (gzip).
+//! gzip in blocks that are compressed in parallel, in the way of pigz. Every block can refer to the 32 KiB
+//! before it, and ends at a byte boundary. So the file is one ordinary gzip member, and its bytes do not
+//! depend on the number of cores. The format: RFC 1951 (deflate) and RFC 1952 (gzip).
 
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -11,25 +11,26 @@ use super::pool::Queue;
 
 pub use super::pool::ThreadPool;
 
-/// What decides the bytes beside the input: part of every key under which a compressed layer is remembered. The
-/// version is the one that Cargo.toml pins; zlib-rs finds the same matches on every processor.
+/// The encoder and its settings, which determine the bytes together with the input. It is part of every key
+/// under which a compressed layer is remembered. Cargo.toml pins this version. zlib-rs finds the same matches
+/// on every processor.
 pub const ENCODER: &str = "zlib-rs 0.6.8, level 5, blocks of 128 KiB";
 
-/// Level 5: on every program tried (Rust, Go, C; 5 to 16 MB) 2 to 5 % smaller than umoci's default. Level 6 costs 15 %
-/// more time for 0.2 %, level 4 saves 10 % of the time and was once larger than umoci.
+/// Level 5: on all tested programs (Rust, Go, C; 5 to 16 MB) 2 to 5 % smaller than umoci's default. Level 6
+/// takes 15 % more time for 0.2 %. Level 4 saves 10 % of the time, and was larger than umoci in one case.
 const LEVEL: i32 = 5;
 
-/// 128 KiB: small enough to keep all cores busy to the end of a 13 MB program, within 0.1 % of the size that larger
-/// blocks give.
+/// 128 KiB is small enough to keep all cores busy to the end of a 13 MB program. The size is within 0.1 % of
+/// the size with larger blocks.
 const BLOCK: usize = 128 << 10;
 
-/// The farthest that deflate looks back, in bytes (RFC 1951, 2).
+/// The maximum distance of a match in deflate, in bytes (RFC 1951, 2).
 const WINDOW: usize = 32 << 10;
 
 /// No flags, no time, no hint, and "unknown" for the system (RFC 1952, 2.3).
 const HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
 
-/// A gzip stream that compresses on the threads of a pool and writes on the caller's.
+/// A gzip stream that compresses on the threads of a pool and writes on the caller's thread.
 #[derive(Debug)]
 pub struct Gzip<'p, W> {
     queue: Queue<'p>,
@@ -48,7 +49,7 @@ impl<'p, W: Write> Gzip<'p, W> {
     pub fn new(pool: &'p ThreadPool, mut out: W) -> io::Result<Self> {
         out.write_all(&HEADER)?;
         let block = Vec::with_capacity(BLOCK);
-        // Enough to keep every thread at work while this one writes, and no more.
+        // Enough blocks to keep every thread busy while this one writes.
         let queue = Queue::new(pool, 2 * pool.threads());
         Ok(Self { queue, out, block, before: None, crc: 0, size: 0 })
     }
@@ -87,16 +88,17 @@ impl<W: Write> Write for Gzip<'_, W> {
         Ok(taken)
     }
 
-    /// Does nothing: where blocks end is fixed, or the bytes would depend on the caller's habits.
+    /// Does nothing. Blocks end at fixed places; otherwise the bytes would depend on the caller's flushes.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// One block as raw deflate: whole bytes, and the end mark only in the last.
+/// Compresses one block as raw deflate: whole bytes, with the end mark only in the last block.
 ///
-/// The state is made anew for every block. One that was reset remembers enough of the block before to find other
-/// matches (zlib-rs issue 459, and still so in 0.6.8), and which block that was depends on the threads.
+/// The state is made new for every block. A state that was reset keeps data of the previous block and finds
+/// other matches (zlib-rs issue 459, and still so in 0.6.8). Which block was the previous one depends on the
+/// threads.
 fn compress(input: &[u8], before: Option<&[u8]>, last: bool) -> io::Result<Vec<u8>> {
     let mut deflate = Deflate::new(LEVEL, false, 15);
     if let Some(before) = before {
@@ -104,7 +106,7 @@ fn compress(input: &[u8], before: Option<&[u8]>, last: bool) -> io::Result<Vec<u
         deflate.set_dictionary(tail).map_err(|e| io::Error::other(e.as_str()))?;
     }
     let flush = if last { DeflateFlush::Finish } else { DeflateFlush::SyncFlush };
-    // Deflate grows nothing by more than 5 bytes for each stored block; the loop is for what nobody foresaw.
+    // Deflate grows its input only by 5 bytes for each stored block. The loop is a precaution.
     let mut output = vec![0; input.len() + input.len() / 1000 + 128];
     loop {
         let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
@@ -112,7 +114,7 @@ fn compress(input: &[u8], before: Option<&[u8]>, last: bool) -> io::Result<Vec<u
             .compress(&input[read..], &mut output[written..], flush)
             .map_err(|e| io::Error::other(e.as_str()))?;
         let written = deflate.total_out() as usize;
-        // Room that is left means that all was read and flushed.
+        // If there is room left, all input was read and flushed.
         if written < output.len() {
             output.truncate(written);
             return Ok(output);

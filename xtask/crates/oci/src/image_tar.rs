@@ -1,5 +1,6 @@
-//! `images/<image>.tar`: one file that is an OCI layout and, by its `manifest.json`, also what `docker load` takes from
-//! version 1.10 on. `manifest.json` (Docker's image-save format, 1.2) names configuration and layers by their blobs.
+//! Writes `images/<image>.tar`: a file that is an OCI layout and, because of its `manifest.json`, also the
+//! input of `docker load` from version 1.10 on. `manifest.json` (Docker's image-save format, 1.2) names
+//! configuration and layers by their blobs.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -14,18 +15,18 @@ use super::{Blobs, Digest};
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, StagedFile};
 
-/// What a tar is made of.
+/// The content of a tar.
 #[derive(Debug, Clone)]
 pub(super) struct ImageTarInput {
-    /// `name:version`, as `docker load` shall tag it.
+    /// The name `name:version` with which `docker load` tags it.
     pub(super) reference: String,
     /// The tag of the image without its name: the reference name in the tar's `index.json`.
     pub(super) tag: String,
     /// The descriptor of the image's index, which lists the manifests.
     pub(super) index: Descriptor,
-    /// Its manifests in their order, each with the tags that Docker gives it.
+    /// Its manifests in their order, each with its tags for Docker.
     pub(super) manifests: Vec<(Descriptor, Manifest, Vec<String>)>,
-    /// Modification time of all entries, seconds since 1970.
+    /// The modification time of all entries, in seconds since 1970.
     pub(super) created: u64,
 }
 
@@ -38,23 +39,23 @@ struct DockerImage {
     layers: Vec<String>,
 }
 
-/// A tar that is whole, and the place that it belongs to.
+/// A complete tar, and the place to which it will be moved.
 #[derive(Debug)]
 pub(super) struct StagedTar {
-    /// The tar under its temporary name. None where the file in its place is that very tar already.
+    /// The tar under its temporary name. None if the file in its place is already the same tar.
     staged: Option<StagedFile>,
     target: PathBuf,
     key: Digest,
 }
 
-/// Writes the tar beside its place, unless the file that is there is known to be that very tar.
+/// Writes the tar beside its place, unless the file there is known to be the same tar.
 pub(super) fn stage(parts: &ImageTarInput, target: &Path, blobs: &Blobs, memo: &Memo) -> Result<StagedTar> {
     let small = [
         ("index.json", to_bytes(&layout_index(parts))?),
         ("manifest.json", to_bytes(&docker_images(parts))?),
         ("oci-layout", MARKER.to_vec()),
     ];
-    // The documents name all blobs by digest, so they and the time stand for every byte of the tar.
+    // The documents name all blobs by digest. So the documents and the time determine every byte of the tar.
     let key = format!("tar 1; {}; {:?}", parts.created, small);
     let mut tar = StagedTar { staged: None, target: target.to_owned(), key: Digest::of(key.as_bytes()) };
     if memo.output("images", target).is_some_and(|known: Digest| known == tar.key) {
@@ -68,12 +69,12 @@ pub(super) fn stage(parts: &ImageTarInput, target: &Path, blobs: &Blobs, memo: &
 }
 
 impl StagedTar {
-    /// The path at which the tar lies until it is put in its place.
+    /// Returns the path of the tar until it is moved to its place.
     pub(super) fn path(&self) -> &Path {
         self.staged.as_ref().map_or(&self.target, StagedFile::path)
     }
 
-    /// Puts the tar in its place, over an older file there, and returns that path.
+    /// Moves the tar to its place, replacing an older file, and returns that path.
     pub(super) fn put(self, memo: &Memo) -> Result<PathBuf> {
         if let Some(staged) = self.staged {
             staged.put(&self.target)?;
@@ -82,7 +83,7 @@ impl StagedTar {
         Ok(self.target)
     }
 
-    /// Moves it to another place. What lies in its own stays where that is another file.
+    /// Moves the tar to another place. A different file in the tar's own place is kept.
     pub(super) fn put_aside(self, aside: &Path) -> Result<()> {
         let failed = |e: io::Error| Error::io("cannot move to", aside, &e);
         xtask_files::folder(aside.parent().unwrap_or(Path::new(".")))?;
@@ -116,7 +117,7 @@ fn write_entries(
     tar.finish().map(drop)
 }
 
-/// Every blob once, in the order of the digests.
+/// Returns every blob once, in the order of the digests.
 fn all_blobs(parts: &ImageTarInput) -> BTreeSet<(Digest, u64)> {
     let mut all = BTreeSet::from([(parts.index.digest.clone(), parts.index.size)]);
     for (descriptor, manifest, _) in &parts.manifests {
@@ -126,8 +127,9 @@ fn all_blobs(parts: &ImageTarInput) -> BTreeSet<(Digest, u64)> {
     all
 }
 
-/// `index.json` of the tar. The annotations tell tools that import layouts what to call the image: the tag by the
-/// specification's key, the full reference (Docker's default registry and folder, as `docker load` would) by containerd's.
+/// Returns the `index.json` of the tar. Its annotations tell tools that import layouts the name of the image.
+/// The specification's key has the tag. containerd's key has the full reference, with Docker's default
+/// registry and folder as `docker load` would use them.
 fn layout_index(parts: &ImageTarInput) -> Index {
     let image = parts
         .index

@@ -1,5 +1,5 @@
-//! Whether a blob still is what its name says, without reading it each time: what was written or read here once is known
-//! by its stat, and anything else is hashed.
+//! Decides whether a blob still has the bytes of its digest, without reading it each time. A blob that was
+//! written or read here once is recognised by its stat. Any other blob is hashed.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use xtask_files::{Memo, Stat, clock};
 
 use super::{Blobs, Digest};
 
-/// The kind under which the memo knows blobs.
+/// The kind under which the memo stores blobs.
 const KIND: &str = "blobs";
 
-/// The remembered fact: this file has the bytes that its name promises.
+/// The remembered fact that this file has the bytes of its digest.
 #[derive(Serialize, Deserialize)]
 struct IntactBlob {
     path: PathBuf,
@@ -22,8 +22,8 @@ struct IntactBlob {
 }
 
 impl Blobs {
-    /// Whether a blob is there with the bytes that its digest says. A file that is not known, in a layout that was copied
-    /// say, or that anything has happened to since, is read.
+    /// Returns whether a blob exists with the bytes of its digest. An unknown file, for example in a copied
+    /// layout, is read. So is a file that has changed since it was remembered.
     pub fn is_intact(&self, blob: &Descriptor, memo: &Memo) -> bool {
         let path = self.path(&blob.digest);
         let Ok(stat) = Stat::of_output(&path) else { return false };
@@ -34,7 +34,8 @@ impl Blobs {
             return true;
         }
         let intact = File::open(&path).and_then(Digest::of_reader).is_ok_and(|found| found == blob.digest);
-        // Who changes it while it is read, or within the same tick of the file system's clock, is noticed the next time.
+        // A change while the file is read, or within the same tick of the file system's clock, is noticed the
+        // next time.
         let settled =
             || clock(path.parent().unwrap_or(Path::new("."))).is_ok_and(|now| stat.older_than(&now));
         if intact && Stat::of_output(&path).is_ok_and(|now| now == stat) && settled() {
@@ -43,7 +44,7 @@ impl Blobs {
         intact
     }
 
-    /// Remembers a blob that was written just now, hashed on its way.
+    /// Remembers a blob that was just written and hashed while it was written.
     pub(super) fn remember(&self, digest: &Digest, memo: &Memo) {
         let path = self.path(digest);
         if let Ok(stat) = Stat::of_output(&path) {
@@ -52,7 +53,7 @@ impl Blobs {
     }
 }
 
-/// Forgets the blobs that are gone, of whatever layout.
+/// Forgets the blobs of any layout that no longer exist.
 pub(super) fn forget_gone(memo: &Memo) {
     memo.retain(KIND, |known: &IntactBlob| known.path.is_file());
 }
@@ -66,12 +67,12 @@ mod tests {
     use super::*;
     use crate::document::media_type;
 
-    /// Until a write has another time than the last one.
+    /// Waits until a write gets another time than the last one.
     fn tick() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
 
-    /// What a link leads to may go, or change, without a look at this folder.
+    /// The target of a link may vanish or change without a change in this folder.
     #[cfg(unix)]
     #[test]
     fn a_link_is_no_blob() {
@@ -93,10 +94,10 @@ mod tests {
         let facts = || std::fs::read_dir(dir.path().join("memo/blobs")).map_or(0, Iterator::count);
         let blob = blobs.put(media_type::LAYER_GZIP, b"bytes").unwrap();
         let path = blobs.path(&blob.digest);
-        // Until then it may still change within the tick that it was written in, and is read each time.
+        // Until the next tick the file may still change without another time, so it is read each time.
         tick();
         assert!(blobs.is_intact(&blob, &memo) && facts() == 1, "it was read, and is known");
-        // IntactBlob is not read: the fact alone is believed, as long as the stat is the same.
+        // The blob is not read here: the remembered fact is enough as long as the stat is the same.
         let time = std::fs::metadata(&path).unwrap().modified().unwrap();
         tick();
         std::fs::write(&path, "bytez").unwrap();

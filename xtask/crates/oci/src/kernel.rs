@@ -1,11 +1,11 @@
-//! The folders in which the kernel shows its own files in place of an image's.
+//! The folders over which the kernel's file systems are mounted, so that an image's files there are hidden.
 
-/// Where an engine mounts what the kernel makes: nothing of the image shows there
+/// The folders where an engine mounts the kernel's file systems: the image's files there are hidden
 /// (<https://github.com/opencontainers/runtime-spec/blob/main/config-linux.md#default-filesystems>).
 const KERNELS: [&str; 3] = ["proc", "sys", "dev"];
 
-/// The folder, without a slash, that hides what an image has at a path; none where the path shows. `path` begins at the
-/// root, with or without `/`, and may hold `.` and `..`.
+/// Returns the folder, without a slash, that hides an image's file at a path, or none if the path is visible.
+/// `path` begins at the root, with or without `/`, and may contain `.` and `..`.
 pub fn hides(path: &str) -> Option<&'static str> {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {

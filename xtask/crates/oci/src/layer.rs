@@ -1,5 +1,5 @@
-//! A layer: a tree as a tar, compressed, in one pass over the files: read, hash (diff_id), compress on other threads,
-//! hash (digest), write.
+//! Writes a layer: a tree as a compressed tar, in one pass over the files. The steps are: read, hash
+//! (diff_id), compress on other threads, hash (digest), write.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,37 +15,38 @@ use super::{Blobs, Codec, Content, FileKind, Node, RootFs};
 use xtask_files::Stat;
 use xtask_files::error::{Error, Result};
 
-/// The specification of a layer: the tree that it packs and its line in the image's history.
+/// The specification of a layer: its tree, and its line in the image's history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerSpec {
     /// The tree of files that the layer packs.
     pub rootfs: RootFs,
-    /// The text that the image's history has about the layer.
+    /// The text about the layer in the image's history.
     pub created_by: String,
 }
 
-/// A layer that is on disk already: of a base from a registry, or of one that was assembled before.
+/// A layer that exists on disk: from a registry's base, or from a base that was assembled before.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredLayer {
     /// The layer's descriptor (compressed blob) and the digest of its uncompressed tar.
     pub layer: Layer,
-    /// The compressed blob, outside the layout; its bytes were held against the digest when it was stored.
+    /// The path of the compressed blob, outside of the layout. Its bytes were checked against the digest when
+    /// it was stored.
     pub blob: PathBuf,
-    /// The text that the image's history has about the layer.
+    /// The text about the layer in the image's history.
     pub created_by: String,
 }
 
-/// Where a layer of an image comes from.
+/// The origin of a layer of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LayerSource {
     /// The layer is packed from a tree of files.
     Tree(LayerSpec),
-    /// The layer is on disk already and is taken as it is.
+    /// The layer exists on disk and is used unchanged.
     Stored(StoredLayer),
 }
 
 impl LayerSource {
-    /// The text that the image's history has about the layer.
+    /// Returns the text about the layer in the image's history.
     pub fn created_by(&self) -> &str {
         match self {
             LayerSource::Tree(spec) => &spec.created_by,
@@ -57,7 +58,7 @@ impl LayerSource {
 /// How many bytes of a file are read at a time.
 const PIECE: usize = 128 << 10;
 
-/// Writes the tree's layer. All its times are `created`, seconds since 1970.
+/// Writes the layer of a tree. All times in it are `created`, in seconds since 1970.
 pub(super) fn build(
     tree: &RootFs,
     created: u64,
@@ -127,12 +128,12 @@ fn write_file<W: Write>(tar: &mut TarWriter<W>, file: &mut File, source: &Path) 
     }
 }
 
-/// All that decides the bytes of a layer, hashed: two equal fingerprints are equal layers. Files on disk stand in it
-/// with what [`Stat`] says of them. They are handed back too, so that the
-/// caller can tell a file that changed just now.
+/// Returns a hash of everything that determines the bytes of a layer: layers with equal fingerprints are
+/// equal. Files on disk are represented by their [`Stat`]. The stats are returned too, so that the caller can
+/// recognise a file that has just changed.
 ///
 /// # Errors
-/// A file of the tree cannot be asked.
+/// The stat of a file cannot be read.
 pub fn fingerprint(tree: &RootFs, created: u64, codec: Codec) -> Result<(Digest, Vec<Stat>)> {
     let mut text = format!("{}; tar 1; {created}\n", codec.encoder());
     let mut stats = Vec::new();

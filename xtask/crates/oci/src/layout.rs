@@ -1,4 +1,5 @@
-//! An OCI image layout on disk (image-spec, `image-layout.md`): blobs, `oci-layout`, and `index.json`, written last.
+//! An OCI image layout on disk (image-spec, `image-layout.md`): blobs, `oci-layout`, and `index.json`,
+//! written last.
 
 use std::path::{Path, PathBuf};
 
@@ -11,35 +12,35 @@ use super::{Blobs, Digest};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 
-/// What the file `oci-layout` holds.
+/// The content of the file `oci-layout`.
 pub(super) const MARKER: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 
-/// A layout that holds several images, each under a name of its own.
+/// A layout that contains several images, each under its own name.
 #[derive(Debug, Clone)]
 pub struct Layout {
     dir: PathBuf,
 }
 
 impl Layout {
-    /// Returns the layout in this folder, which need not be there yet.
+    /// Returns the layout in this folder, which may not exist yet.
     pub fn new(dir: impl Into<PathBuf>) -> Self {
         Self { dir: dir.into() }
     }
 
-    /// The folder of the layout, which holds `oci-layout`, `index.json` and `blobs`.
+    /// Returns the folder of the layout, which holds `oci-layout`, `index.json` and `blobs`.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// The blobs of the layout.
+    /// Returns the blobs of the layout.
     pub fn blobs(&self) -> Blobs {
         Blobs::of_layout(&self.dir)
     }
 
-    /// The digest that a name points at; none where no entry has that name.
+    /// Returns the digest to which a name refers, or none if no entry has that name.
     ///
     /// # Errors
-    /// `index.json` is there but cannot be read as one.
+    /// `index.json` exists but is not valid.
     pub fn find(&self, name: &str) -> Result<Option<Digest>> {
         let index = self.index()?;
         let entries = index.get("manifests").and_then(Value::as_array).into_iter().flatten();
@@ -47,18 +48,18 @@ impl Layout {
         Ok(entry.and_then(|entry| Digest::parse(entry.get("digest")?.as_str()?)))
     }
 
-    /// Points these names at these documents and keeps every other entry as it is, also such as this program does not
-    /// understand. The blobs are there already; the caller holds the lock.
+    /// Lets these names refer to these documents. All other entries are kept unchanged, even those that xtask
+    /// does not understand. The blobs must already exist, and the caller holds the lock.
     ///
     /// # Errors
-    /// `index.json` is there but cannot be read as one, or cannot be written.
+    /// `index.json` exists but is not valid, or it cannot be written.
     pub fn name(&self, images: &[(&str, Descriptor)]) -> Result<()> {
         let names: Vec<&str> = images.iter().map(|(name, _)| *name).collect();
         self.rename(&names, images)
     }
 
-    /// Removes the entries of these names. The blobs stay, until packing finds that nothing needs them; the caller holds
-    /// the lock.
+    /// Removes the entries of these names. The blobs stay until packing finds that nothing needs them. The
+    /// caller holds the lock.
     ///
     /// # Errors
     /// As [`Layout::name`].
@@ -66,7 +67,7 @@ impl Layout {
         self.rename(names, &[])
     }
 
-    /// Removes the entries of some names and points others at their documents, in one step.
+    /// Removes the entries of some names and sets others, in one step.
     pub(super) fn rename(&self, gone: &[&str], images: &[(&str, Descriptor)]) -> Result<()> {
         let mut index = self.index()?;
         let entries = entries(&mut index, &self.index_path())?;
@@ -75,7 +76,7 @@ impl Layout {
             let entry = descriptor.clone().annotated(annotation::REF_NAME, *name);
             entries.push(serde_json::to_value(entry).map_err(|e| Error::failed(e.to_string()))?);
         }
-        // A stable order, so that the file does not tell which image was packed first.
+        // The order is fixed, so that the file does not depend on which image was packed first.
         entries.sort_by_cached_key(|entry| (ref_name(entry).map(str::to_owned), entry.to_string()));
         sweep(&self.dir);
         write_changed(&self.dir.join("oci-layout"), MARKER)?;
@@ -83,7 +84,7 @@ impl Layout {
         Ok(())
     }
 
-    /// Reads `index.json` as JSON, or makes a new one where there is none.
+    /// Reads `index.json` as JSON, or makes a new one if it does not exist.
     pub(super) fn index(&self) -> Result<Map<String, Value>> {
         let path = self.index_path();
         let json = match files::read(&path) {

@@ -1,5 +1,5 @@
-//! Container images as bytes: no clock, no environment, no process, no network. The same [`RootFs`] and the same
-//! `created` give the same digests on any machine.
+//! Container images as bytes: no clock, no environment, no process, no network. The same [`RootFs`] and the
+//! same `created` give the same digests on any machine.
 //!
 //! ```text
 //! RootFs → tar → gzip or zstd in parallel → blob ┐
@@ -46,7 +46,7 @@ pub use rootfs::{Content, FileKind, Node, Resolved, RootFs};
 pub use saved::{Saved, lies_in};
 pub use scratch::{ScratchImage, scratch_rootfs};
 
-/// Waits to be the only run that writes to the output folder `dist` or removes from it.
+/// Waits until no other run uses the output folder `dist`, and locks it for writing and removing.
 ///
 /// # Errors
 /// The lock file cannot be made or locked.

@@ -1,6 +1,6 @@
-//! Packing: from what an image shall be to the layout and the tars. Layers are built side by side on the cores there
-//! are, each of them once, however many platforms and images share it. What is packed is staged first; whoever packed it
-//! proves it, and only then does it get its name.
+//! Packs images: makes the layout and the tars from the specifications of images. Layers are built in
+//! parallel on all cores. A layer is built once, even if several platforms and images share it. Packed images
+//! are staged first. The caller tests them, and only then do they get their names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -25,49 +25,49 @@ use layers::{LayerRequest, LayerStore};
 pub use names::{tag, tags};
 pub use staged::StagedImages;
 
-/// An image for all its platforms.
+/// An image with all its platforms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageSpec {
     /// Its name: the repository part of a reference (`app`), the entry in the layout and the tar's file name.
     pub name: String,
-    /// Its version; a `+` becomes `-` in tags, which have no `+`.
+    /// Its version. A `+` becomes `-` in tags, which cannot contain `+`.
     pub version: String,
     /// Its platforms, at least one, in the order of the index. Docker tags the first one `name:version`.
     pub platforms: Vec<PlatformSpec>,
-    /// Annotations of the index and of every manifest.
+    /// The annotations of the index and of every manifest.
     pub annotations: BTreeMap<String, String>,
-    /// How its layers in the layout are compressed. Those in the tar are gzip.
+    /// The compression of its layers in the layout. The layers in the tar use gzip.
     pub codec: Codec,
-    /// The time of everything in it, seconds since 1970 (`SOURCE_DATE_EPOCH`, else 0).
+    /// The time of everything in it, in seconds since 1970 (`SOURCE_DATE_EPOCH`, or 0).
     pub created: u64,
 }
 
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlatformSpec {
-    /// The platform that the programs of the image are built for.
+    /// The platform for which the programs of the image are built.
     pub platform: Platform,
     /// The layers, lowest first, at least one.
     pub layers: Vec<LayerSource>,
-    /// How an engine runs the image: user, environment, entry point and the like.
+    /// The settings with which an engine runs the image: user, environment, entry point and others.
     pub runtime: Runtime,
 }
 
-/// An image that is packed.
+/// A packed image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedImage {
     /// The name of the image, which is its entry in the layout.
     pub name: String,
-    /// The digest of its index in the layout: that of the image that is published.
+    /// The digest of its index in the layout. The published image has this digest.
     pub index_digest: Digest,
-    /// How its layers in the layout are compressed.
+    /// The compression of its layers in the layout.
     pub codec: Codec,
-    /// The digest of the index in the tar: another one where the layers of the layout are not all gzip. The images
-    /// themselves, by the digests of their configurations, are the same.
+    /// The digest of the index in the tar. It differs from the layout's if not all layers there use gzip. The
+    /// digests of the configurations, and so the image IDs, are the same.
     pub tar_index_digest: Digest,
     /// Its manifests, in the order of the platforms.
     pub manifests: Vec<PackedManifest>,
-    /// The tar that `docker load` takes: `images/<image>.tar`, or another file of that folder while it is staged.
+    /// The tar for `docker load`: `images/<image>.tar`, or another file of that folder while it is staged.
     pub tar: PathBuf,
 }
 
@@ -78,33 +78,34 @@ pub struct PackedManifest {
     pub platform: Platform,
     /// The digest of the image manifest in the layout.
     pub digest: Digest,
-    /// The bytes that a pull for this platform fetches: manifest, configuration and layers, compressed.
+    /// The number of bytes that a pull for this platform fetches: manifest, configuration and compressed
+    /// layers.
     pub size: u64,
 }
 
-/// Where to pack to, and with how many threads.
+/// The settings of packing: the folders and the number of threads.
 #[derive(Debug, Clone, Copy)]
 pub struct Packer<'a> {
-    /// The output folder, `target/dist`: gets `oci/` and `images/`.
+    /// The output folder, `target/dist`, in which `oci/` and `images/` are written.
     pub dist: &'a Path,
-    /// A folder for what is remembered between runs.
+    /// The folder for facts that are remembered between runs.
     pub cache: &'a Path,
-    /// How many threads compress. The bytes do not depend on it.
+    /// The number of threads that compress. The bytes do not depend on it.
     pub threads: NonZeroUsize,
 }
 
 impl Packer<'_> {
-    /// Packs images into `<dist>/oci` and `<dist>/images`, and says what became of them in the order given. What is
-    /// there already and did not change, by the stat of the files that go in, is not made again.
+    /// Packs images into `<dist>/oci` and `<dist>/images`, and returns them in the given order. Layers and
+    /// tars whose input files have not changed, judging by their stat, are not made again.
     ///
     /// # Errors
-    /// A name, version or list of platforms that no image can have; a file that cannot be read or written.
+    /// An image has an invalid name, version or list of platforms, or a file cannot be read or written.
     pub fn pack(&self, images: &[ImageSpec]) -> Result<Vec<PackedImage>> {
         self.stage(images)?.commit()
     }
 
-    /// Packs images and names none of them: the layout holds their blobs, the tars lie beside their places. See
-    /// [`StagedImages`].
+    /// Packs images without naming them. Their blobs are in the layout, and the tars are beside their places.
+    /// See [`StagedImages`].
     ///
     /// # Errors
     /// As [`Packer::pack`].
@@ -112,8 +113,8 @@ impl Packer<'_> {
         self.stage_in_turn(images, || {}, &|_, _| {})
     }
 
-    /// As [`Packer::stage`]; calls `waiting` where another process uses the images there, before it waits for that, and
-    /// `far` with the number of layers that are built and of those that have to be.
+    /// Works as [`Packer::stage`]. It calls `waiting` before it waits for another process that uses the
+    /// images there. It calls `far` with the number of finished layers and the number of layers to build.
     ///
     /// # Errors
     /// As [`Packer::pack`].
@@ -149,7 +150,7 @@ impl Packer<'_> {
     }
 }
 
-/// What became of an image, whose tar lies at `place`.
+/// Returns the record of a packed image whose tar is at `place`.
 fn packed(image: &ImageSpec, parts: &ImageTarInput, tar: &ImageTarInput, place: &Path) -> PackedImage {
     let manifests = image.platforms.iter().zip(&parts.manifests).map(|(spec, (descriptor, manifest, _))| {
         let size = descriptor.size.saturating_add(manifest.content_size());
@@ -165,13 +166,13 @@ fn packed(image: &ImageSpec, parts: &ImageTarInput, tar: &ImageTarInput, place: 
     }
 }
 
-/// The layers of an image, in the order in which [`document`] takes them.
+/// Returns the layers of an image, in the order in which [`document`] takes them.
 fn wanted(image: &ImageSpec, codec: Codec) -> impl Iterator<Item = LayerRequest<'_>> {
     let layers = image.platforms.iter().flat_map(|platform| &platform.layers);
     layers.map(move |source| LayerRequest { source, created: image.created, codec })
 }
 
-/// Stores the documents of images, whose layers are these.
+/// Stores the documents of images with these layers.
 fn documents<'a>(
     images: impl Iterator<Item = &'a ImageSpec>,
     built: Vec<Layer>,
@@ -181,7 +182,7 @@ fn documents<'a>(
     images.map(|image| document(image, &mut built, layout)).collect()
 }
 
-/// Stores the documents of an image, taking its layers from the front of `built`.
+/// Stores the documents of an image. Its layers are taken from the front of `built`.
 fn document(
     image: &ImageSpec,
     built: &mut impl Iterator<Item = Layer>,
@@ -207,7 +208,7 @@ fn document(
     Ok(ImageTarInput { reference, tag, index, manifests, created: image.created })
 }
 
-/// The platforms of an image, each of which it may have once.
+/// Returns whether an image has each platform only once.
 fn distinct(platforms: &[PlatformSpec]) -> bool {
     platforms.iter().map(|spec| &spec.platform).collect::<BTreeSet<_>>().len() == platforms.len()
 }

@@ -1,4 +1,4 @@
-//! Threads that compress pieces, shared by all that is packed at a time, and the order in which the pieces are written.
+//! A pool of threads that compress pieces for all streams, and a queue that writes the pieces in order.
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
@@ -7,7 +7,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-/// A fixed number of threads; dropping it waits for them.
+/// A fixed number of threads. Dropping the pool waits for them.
 #[derive(Debug)]
 pub struct ThreadPool {
     jobs: Option<SyncSender<PoolJob>>,
@@ -26,7 +26,7 @@ impl ThreadPool {
     /// Starts a pool with this number of threads.
     ///
     /// # Errors
-    /// The system gives not even one.
+    /// The system cannot start any thread.
     pub fn new(threads: NonZeroUsize) -> io::Result<Self> {
         let (jobs, queue) = sync_channel::<PoolJob>(threads.get());
         let queue = Arc::new(Mutex::new(queue));
@@ -45,7 +45,7 @@ impl ThreadPool {
         Ok(Self { jobs: Some(jobs), workers })
     }
 
-    /// The number of threads of the pool.
+    /// Returns the number of threads of the pool.
     pub fn threads(&self) -> usize {
         self.workers.len()
     }
@@ -67,7 +67,7 @@ impl Drop for ThreadPool {
     }
 }
 
-/// The error of a stream whose pool ended before the stream did.
+/// Returns the error of a stream whose pool ended first.
 fn gone() -> io::Error {
     io::Error::other("a compressing thread ended early")
 }
@@ -77,12 +77,13 @@ fn work(queue: &Mutex<Receiver<PoolJob>>) {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(job) = job else { return };
         let piece = (job.work)();
-        // A stream that failed does not wait for its pieces.
+        // A stream that failed no longer waits for its pieces.
         let _ = job.reply.send(piece);
     }
 }
 
-/// Pieces that are under way on a pool, written in the order in which they were handed over.
+/// The pieces of a stream that are being compressed. They are written in the order in which they were
+/// submitted.
 #[derive(Debug)]
 pub(super) struct Queue<'p> {
     pool: &'p ThreadPool,
@@ -91,12 +92,12 @@ pub(super) struct Queue<'p> {
 }
 
 impl<'p> Queue<'p> {
-    /// Makes an empty queue. At most `most` pieces are under way at a time, which bounds the memory.
+    /// Makes an empty queue. At most `most` pieces are compressed at a time, which limits the memory.
     pub(super) fn new(pool: &'p ThreadPool, most: usize) -> Self {
         Self { pool, under_way: VecDeque::new(), most }
     }
 
-    /// Hands a piece over, and writes what is done already.
+    /// Submits a piece, and writes the finished ones.
     pub(super) fn push(
         &mut self,
         work: impl FnOnce() -> Done + Send + 'static,
@@ -117,7 +118,7 @@ impl<'p> Queue<'p> {
         Ok(())
     }
 
-    /// Waits for all that is under way and writes it.
+    /// Waits for all submitted pieces and writes them.
     pub(super) fn finish(&mut self, out: &mut impl Write) -> io::Result<()> {
         while !self.under_way.is_empty() {
             self.write_first(out)?;
@@ -154,7 +155,7 @@ mod tests {
         let mut queue = Queue::new(&pool, 4);
         queue.push(|| Err(io::Error::other("no")), &mut out).unwrap_or_default();
         assert!(queue.finish(&mut out).is_err() || out.len() == 50);
-        // A piece whose thread dies ends its stream with an error, and nothing waits for ever.
+        // If the thread of a piece dies, the stream ends with an error, and nothing waits for ever.
         let lonely = ThreadPool::new(NonZeroUsize::MIN).unwrap();
         let mut queue = Queue::new(&lonely, 4);
         let pushed = queue.push(|| std::panic::resume_unwind(Box::new(())), &mut out);

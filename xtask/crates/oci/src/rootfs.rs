@@ -1,5 +1,5 @@
-//! The tree that a layer ships: every path with its kind, mode and owner, none of it taken from this machine's disk
-//! but the bytes of the files.
+//! The tree of a layer: every path with its kind, mode and owner. Only the bytes of files come from this
+//! machine's disk.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use xtask_files::error::{Error, Result};
 
 /// An ordered tree of files. Paths are relative to the root, with `/` between their parts: `etc/passwd`.
 ///
-/// The order is that of the bytes of the paths, in which a folder comes before all that is in it.
+/// The order is that of the bytes of the paths. A folder comes before everything in it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RootFs {
     nodes: BTreeMap<String, Node>,
@@ -34,7 +34,7 @@ pub struct Node {
 /// The kind of an entry: a folder, a regular file or a symbolic link.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileKind {
-    /// A folder. The entries in it are nodes of their own in the tree.
+    /// A folder. Its entries are separate nodes of the tree.
     Dir,
     /// A regular file with the source of its bytes.
     File(Content),
@@ -42,20 +42,21 @@ pub enum FileKind {
     Symlink(String),
 }
 
-/// Where a file's bytes come from.
+/// The source of a file's bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Content {
     /// The bytes themselves, in memory.
     Bytes(Cow<'static, [u8]>),
     /// A file on disk, read piece by piece when the layer is written.
     Disk(PathBuf),
-    /// A part of a file on disk: an entry of an unpacked layer's tar, in a cache where nobody changes it.
+    /// A part of a file on disk: an entry in the tar of an unpacked layer, in a cache whose files do not
+    /// change.
     Part {
         /// The file on disk that holds the part.
         file: PathBuf,
-        /// Where the part begins, in bytes.
+        /// The offset at which the part begins, in bytes.
         offset: u64,
-        /// How long it is, in bytes.
+        /// The length of the part, in bytes.
         size: u64,
     },
 }
@@ -79,7 +80,7 @@ impl Content {
         }
     }
 
-    /// Reads the first `most` bytes, or all where there are fewer.
+    /// Reads the first `most` bytes, or all bytes if there are fewer.
     ///
     /// # Errors
     /// The file on disk cannot be read.
@@ -96,10 +97,10 @@ impl Content {
         Ok(bytes)
     }
 
-    /// The size of the content in bytes.
+    /// Returns the size of the content in bytes.
     ///
     /// # Errors
-    /// The file on disk cannot be asked.
+    /// The stat of the file on disk cannot be read.
     pub fn size(&self) -> io::Result<u64> {
         match self {
             Content::Bytes(bytes) => Ok(bytes.len() as u64),
@@ -113,26 +114,27 @@ fn short() -> io::Error {
     io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than it was when it was indexed")
 }
 
-/// Where a path leads.
+/// The result of following a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolved {
-    /// To this entry, which is no link; empty for the root.
+    /// It leads to this entry, which is not a link. The path is empty for the root.
     Found(String),
-    /// To this place, where nothing is.
+    /// It leads to this place, where there is no entry.
     Missing(String),
-    /// Through a part that is no folder.
+    /// It leads through a part that is not a folder.
     NotAFolder(String),
-    /// Through more links than Linux follows: in a circle, most likely.
+    /// It leads through more links than Linux follows, probably in a cycle.
     Loop,
 }
 
 /// How many links Linux follows in one path (path_resolution(7)).
 const LINKS_MAX: usize = 40;
 
-/// How many parts of paths are walked, those of links among them: as many bytes as Linux takes in one path.
+/// The maximum number of path parts that are followed, including those of links. It is the maximum number of
+/// bytes in a path on Linux.
 const STEPS_MAX: usize = 4096;
 
-/// The parts of a path that lead somewhere.
+/// Returns the parts of a path, without empty parts and `.`.
 fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
     path.split('/').filter(|part| !matches!(*part, "" | "."))
 }
@@ -166,7 +168,8 @@ impl Node {
         self
     }
 
-    /// What a user without privileges may do with it: 4 to read, 2 to write, 1 to execute or to enter.
+    /// Returns what a user without privileges may do with it: 4 to read, 2 to write, 1 to execute or to
+    /// enter.
     pub fn rights(&self, uid: u32, gid: u32) -> u32 {
         let class = match (self.uid == uid, self.gid == gid) {
             (true, _) => 6,
@@ -183,11 +186,11 @@ impl RootFs {
         Self::default()
     }
 
-    /// Adds an entry, and the folders above it (0755, root) where they are not there yet. A folder may be added
-    /// again: the later mode and owner count.
+    /// Adds an entry, and missing parent folders (0755, root). A folder may be added again: the later mode
+    /// and owner apply.
     ///
     /// # Errors
-    /// The path is not plain (see [`RootFs`]), something else is there already, or a part above it is no folder.
+    /// The path is not plain (see [`RootFs`]), another entry is already there, or a parent is not a folder.
     pub fn insert(&mut self, path: &str, node: Node) -> Result<()> {
         check(path, &node)?;
         for (slash, _) in path.match_indices('/') {
@@ -209,17 +212,17 @@ impl RootFs {
         Ok(())
     }
 
-    /// The entry at a path; links are not followed.
+    /// Returns the entry at a path. Links are not followed.
     pub fn get(&self, path: &str) -> Option<&Node> {
         self.nodes.get(path)
     }
 
-    /// Puts an entry in the place of what is there, as unpacking a layer onto those below it does: links above it are
-    /// followed inside the root, missing folders are made (0755, root), a folder keeps what is in it when it is put
-    /// again, and anything else that takes its place removes it with all that was in it.
+    /// Replaces the entry at a path, as unpacking a layer does: links above it are followed inside the root,
+    /// and missing folders are made (0755, root). A folder that replaces a folder keeps its content.
+    /// Otherwise the old entry is removed with its content.
     ///
     /// # Errors
-    /// The path is not plain (see [`RootFs`]), links above it lead in a circle, or a part above it is no folder.
+    /// The path is not plain (see [`RootFs`]), links above it form a cycle, or a parent is not a folder.
     pub fn put(&mut self, path: &str, node: Node) -> Result<()> {
         check(path, &node)?;
         let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
@@ -243,7 +246,7 @@ impl RootFs {
         self.insert(&place, node)
     }
 
-    /// Removes an entry with all that is in it; links are not followed.
+    /// Removes an entry with all its content. Links are not followed.
     pub fn remove(&mut self, path: &str) {
         self.nodes.remove(path);
         let inside = format!("{path}/");
@@ -253,20 +256,22 @@ impl RootFs {
         }
     }
 
-    /// Everything in a folder, at any depth; `inside` is the folder's path with a `/` at its end, or empty for all.
+    /// Returns everything in a folder, at any depth. `inside` is the folder's path with a `/` at its end, or
+    /// empty for all.
     pub fn below<'a>(&'a self, inside: &'a str) -> impl Iterator<Item = (&'a str, &'a Node)> {
         let from = self.nodes.range::<str, _>((Bound::Included(inside), Bound::Unbounded));
         from.take_while(move |(path, _)| path.starts_with(inside)).map(|(path, node)| (path.as_str(), node))
     }
 
-    /// Follows all links of a path inside the root, as a kernel does whose root this tree is: an absolute link begins at
-    /// the root, and `..` stays in it. `path` may begin with `/` and hold `.` and `..`.
+    /// Follows all links of a path inside the root, as a kernel with this root does: an absolute link begins
+    /// at the root, and `..` cannot leave it. `path` may begin with `/` and contain `.` and `..`.
     pub fn resolve(&self, path: &str) -> Resolved {
-        // What is above an entry of the tree is a folder, so an entry that is no link is where its path says. Most are.
+        // The parents of an entry in the tree are folders. So an entry that is not a link is at its path.
+        // This is the most frequent case.
         if self.nodes.get(path).is_some_and(|node| !matches!(node.kind, FileKind::Symlink(_))) {
             return Resolved::Found(path.to_owned());
         }
-        // What is still to be walked, the next part last.
+        // The remaining parts, in reverse order.
         let mut ahead: Vec<String> = parts(path).map(str::to_owned).rev().collect();
         let mut place: Vec<String> = Vec::new();
         let (mut links, mut steps) = (0, 0);
@@ -297,7 +302,7 @@ impl RootFs {
                 Some(FileKind::File(_)) if !ahead.is_empty() => return Resolved::NotAFolder(here),
                 Some(_) => {}
                 None => {
-                    // Nothing below a place that is not there is a link, but `..` may lead back.
+                    // No part below a missing place is a link, but `..` may lead back.
                     if ahead.iter().any(|part| part == "..") {
                         continue;
                     }
@@ -313,7 +318,7 @@ impl RootFs {
         }
     }
 
-    /// The regular file that a path leads to through links, with the path where it lies.
+    /// Returns the regular file to which a path leads through links, with the path of the file.
     pub fn file(&self, path: &str) -> Option<(String, &Content)> {
         let Resolved::Found(place) = self.resolve(path) else { return None };
         match &self.nodes.get(&place)?.kind {
@@ -322,7 +327,7 @@ impl RootFs {
         }
     }
 
-    /// All entries, a folder before what is in it.
+    /// Returns all entries, a folder before its content.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, node)| (path.as_str(), node))
     }

@@ -1,4 +1,5 @@
-//! One platform of an `images/<image>.tar`, read back: what an engine would load, for starting exactly that.
+//! Reads one platform of an `images/<image>.tar` back, as an engine would load it, so that exactly this image
+//! can be started.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,16 +17,16 @@ use xtask_files as files;
 use xtask_files::error::{Error, Result};
 use xtask_files::{StagedFile, dist};
 
-/// An image for one platform in a tar.
+/// One platform of an image in a tar.
 #[derive(Debug, Clone)]
 pub struct Saved {
-    /// The digest of its configuration: what Docker and podman call the image's ID.
+    /// The digest of its configuration, which Docker and podman call the image's ID.
     pub id: Digest,
-    /// The image configuration of this platform, as the tar holds it.
+    /// The configuration of this platform in the tar.
     pub config: ImageConfig,
     tar: PathBuf,
     config_bytes: Vec<u8>,
-    /// The layers as they are stored, lowest first: name in the tar, where the bytes begin, how many they are.
+    /// The stored layers, lowest first: the name in the tar, the offset of the bytes, and their number.
     layers: Vec<(String, u64, u64)>,
 }
 
@@ -43,7 +44,7 @@ impl Saved {
     /// Finds the image whose configuration has this digest.
     ///
     /// # Errors
-    /// The file is no tar of images, or holds no such image.
+    /// The file is not a tar of images, or does not contain this image.
     pub fn find(tar: &Path, id: &Digest) -> Result<Self> {
         let damaged =
             |why: String| Error::failed(format!("{} is not a tar of images", tar.display())).found(why);
@@ -73,7 +74,7 @@ impl Saved {
         Err(damaged(format!("it has no image {}", id.as_str())))
     }
 
-    /// Writes a tar for `docker load` and `podman load` that holds this platform alone, under these names.
+    /// Writes a tar for `docker load` and `podman load` with only this platform, under these names.
     ///
     /// # Errors
     /// It cannot be written.
@@ -108,7 +109,7 @@ impl Saved {
         tar.data(&self.config_bytes)?;
         let mut written = Vec::new();
         for (name, at, size) in &self.layers {
-            // Two layers of equal bytes are one blob.
+            // Two layers with equal bytes are one blob.
             if !written.contains(&name) {
                 tar.entry(&head(name, *size))?;
                 source.seek(SeekFrom::Start(*at))?;
@@ -119,10 +120,12 @@ impl Saved {
         tar.finish().map(drop)
     }
 
-    /// The tree that its layers unpack to. The unpacked tars go into `folder`, where the files of the tree lie in them.
+    /// Returns the tree of its unpacked layers. The uncompressed tars are written to `folder`, and the files
+    /// of the tree refer to them.
     ///
     /// # Errors
-    /// A layer is damaged, is not what the configuration says, or holds what no tree has (see [`unpack::apply`]).
+    /// A layer is damaged, differs from the configuration, or has entries that are not allowed (see
+    /// [`unpack::apply`]).
     pub fn tree(&self, folder: &Path) -> Result<RootFs> {
         let mut tree = RootFs::new();
         let diffs = &self.config.rootfs.diff_ids;
@@ -157,11 +160,11 @@ impl Saved {
     }
 }
 
-/// The digest of the image of this name that lies in the output folder, of whatever run: that of the layout, else that of
-/// the index in its tar. None where there is neither.
+/// Returns the digest of the image with this name in the output folder, from any run. It is that of the
+/// layout, or else that of the index in the tar. None if there is neither.
 ///
 /// # Errors
-/// The layout or the tar is there but cannot be read.
+/// The layout or the tar exists but cannot be read.
 pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
     if let Some(digest) = Layout::new(dist::layout(dist)).find(name)? {
         return Ok(Some(digest));
@@ -178,7 +181,7 @@ pub fn lies_in(dist: &Path, name: &str) -> Result<Option<Digest>> {
     Ok(index.manifests.into_iter().next().map(|image| image.digest))
 }
 
-/// Every file of a tar: where its bytes begin, and how many they are.
+/// Returns every file of a tar, with the offset and the number of its bytes.
 fn places(file: &mut File) -> io::Result<BTreeMap<String, (u64, u64)>> {
     let files = TarReader::new(file)?.filter(|entry| entry.as_ref().map_or(true, |e| e.kind == Type::File));
     files
@@ -189,7 +192,7 @@ fn places(file: &mut File) -> io::Result<BTreeMap<String, (u64, u64)>> {
         .collect()
 }
 
-/// More than any document has. A layer is not read this way.
+/// The maximum size of a document in bytes, far above that of any document. Layers are not read in this way.
 const DOCUMENT_MAX: u64 = 16 << 20;
 
 fn part(file: &mut File, at: u64, size: u64) -> io::Result<Vec<u8>> {

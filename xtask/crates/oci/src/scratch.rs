@@ -1,4 +1,5 @@
-//! The root file system of an image from scratch: one program, and the few files that programs expect of any system.
+//! Makes the root file system of a scratch image: one program, and the few files that programs expect on any
+//! system.
 
 use super::{Node, RootFs};
 use std::path::Path;
@@ -11,45 +12,46 @@ pub mod zones;
 pub use accounts::{GROUP, NONROOT, NSSWITCH, PASSWD};
 pub use certificates::pem_bundle;
 
-/// Where the certificate bundle lies: where Debian has it, and where OpenSSL, Go and rustls-native-certs look.
+/// The path of the certificate bundle: that of Debian, where OpenSSL, Go and rustls-native-certs look.
 pub const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
-/// What shells and programs search where nothing else is said: the same in scratch images, in distroless ones, and where an
-/// engine sets it for an image that has none.
+/// The default search path of shells and programs. It is the same in scratch images, in distroless ones, and
+/// when an engine sets it for an image without one.
 pub const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/// The folders in the root of every scratch image, whose names no program can have.
+/// The folders in the root of every scratch image. No program can have such a name.
 pub const FOLDERS: [&str; 4] = ["etc", "home", "root", "tmp"];
 
-/// The folder in the root that comes with the time zones.
+/// The folder in the root that the time zones add.
 pub const ZONES_FOLDER: &str = "usr";
 
-/// What a scratch image is made of.
+/// The content of a scratch image.
 #[derive(Debug, Clone, Copy)]
 pub struct ScratchImage<'a> {
     /// The name of the program in the root: `app` becomes `/app`.
     pub bin: &'a str,
-    /// The program on disk.
+    /// The path of the program.
     pub program: &'a Path,
-    /// Whether `/usr/share/zoneinfo` is shipped too (0.2 MB compressed to 0.1).
+    /// Whether `/usr/share/zoneinfo` is included (0.2 MB, 0.1 MB compressed).
     pub time_zones: bool,
 }
 
-/// Makes the tree of a scratch image: `/<bin>` 0755 and what [`base_rootfs`] holds.
+/// Makes the tree of a scratch image: `/<bin>` with mode 0755 and the files of [`base_rootfs`].
 ///
 /// # Errors
-/// The program's name is no plain file name, or one of the names above.
+/// The program's name is not a plain file name, or is one of the names above.
 pub fn scratch_rootfs(what: &ScratchImage<'_>) -> Result<RootFs> {
     let mut tree = base_rootfs(what.time_zones)?;
     tree.insert(what.bin, Node::disk(0o755, what.program))?;
     Ok(tree)
 }
 
-/// Everything but the program: `/tmp` 1777, accounts, `/home/nonroot` 0700 of 65532, certificates, and time zones where
-/// wanted. Certificates and zones come from crates that Cargo.lock pins, never from this machine.
+/// Makes everything except the program: `/tmp` 1777, accounts, `/home/nonroot` 0700 of 65532, certificates,
+/// and on request time zones. Certificates and zones come from crates that Cargo.lock pins, never from this
+/// machine.
 ///
 /// # Errors
-/// None that can happen: the names are fixed.
+/// None in practice, because the names are fixed.
 pub fn base_rootfs(time_zones: bool) -> Result<RootFs> {
     let mut tree = RootFs::new();
     tree.insert("tmp", Node::dir(0o1777))?;

@@ -1,5 +1,6 @@
-//! A tar writer whose bytes depend on what it is told and on nothing else: POSIX ustar, with a pax header only where
-//! ustar has no room. The format: POSIX.1-2017, "pax", "ustar Interchange Format" and "pax Extended Header".
+//! A tar writer whose bytes depend only on its input. It writes POSIX ustar, and a pax header only if a value
+//! does not fit into ustar. The format: POSIX.1-2017, "pax", "ustar Interchange Format" and "pax Extended
+//! Header".
 
 use std::io::{self, Read, Write};
 
@@ -8,20 +9,21 @@ mod pax;
 
 use header::{BLOCK, Header};
 
-/// One entry, as it will stand in the archive.
+/// An entry of the archive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TarEntry<'a> {
-    /// The path from the root, without a slash at either end; empty for the root itself, which is written as `./`.
+    /// The path from the root, without a slash at either end; empty for the root itself, which is written as
+    /// `./`.
     pub path: &'a str,
     /// The kind of the entry, with the size of a file or the target of a link.
     pub kind: EntryKind<'a>,
-    /// Permission bits, 0 to 0o7777.
+    /// The permission bits, 0 to 0o7777.
     pub mode: u32,
     /// The number of the user who owns the entry.
     pub uid: u32,
     /// The number of the group that owns the entry.
     pub gid: u32,
-    /// Modification time, seconds since 1970.
+    /// The modification time, in seconds since 1970.
     pub mtime: u64,
 }
 
@@ -30,19 +32,19 @@ pub struct TarEntry<'a> {
 pub enum EntryKind<'a> {
     /// A folder, which has no bytes of its own.
     Dir,
-    /// A regular file of this many bytes, which have to follow.
+    /// A regular file with this number of bytes, which must follow.
     File(u64),
     /// A symbolic link with this target.
     Symlink(&'a str),
 }
 
-/// Writes entries one after the other, in the order they are given.
+/// A writer of entries, in the order in which they are given.
 #[derive(Debug)]
 pub struct TarWriter<W> {
     out: W,
-    /// Bytes of the present file that have not come yet.
+    /// The number of bytes of the present file that are still missing.
     left: u64,
-    /// Zeros that fill up its last block.
+    /// The number of zeros that fill its last block.
     padding: usize,
 }
 
@@ -52,10 +54,10 @@ impl<W: Write> TarWriter<W> {
         Self { out, left: 0, padding: 0 }
     }
 
-    /// Begins an entry. For a file its bytes have to follow by [`TarWriter::data`] or [`TarWriter::copy`].
+    /// Begins an entry. The bytes of a file must follow with [`TarWriter::data`] or [`TarWriter::copy`].
     ///
     /// # Errors
-    /// The bytes of the entry before are not complete, or writing failed.
+    /// The bytes of the previous entry are not complete, or writing failed.
     pub fn entry(&mut self, entry: &TarEntry<'_>) -> io::Result<()> {
         self.end_entry()?;
         let header = Header::of(entry);
@@ -77,14 +79,14 @@ impl<W: Write> TarWriter<W> {
     /// Writes bytes of the file whose entry was begun last.
     ///
     /// # Errors
-    /// They are more than were announced, or writing failed.
+    /// There are more bytes than announced, or writing failed.
     pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| wrong("longer"))?;
         self.out.write_all(bytes)
     }
 
-    /// Copies the rest of the present file from a reader, without a copy through this process where the system can do
-    /// that.
+    /// Copies the rest of the present file from a reader. If the system supports it, the bytes are not copied
+    /// through this process.
     ///
     /// # Errors
     /// The reader ends too early, or reading or writing failed.
@@ -113,7 +115,7 @@ impl<W: Write> TarWriter<W> {
     }
 }
 
-/// The number of zeros that fill up the last block after this many bytes of data.
+/// Returns the number of zeros that fill the last block after this many bytes of data.
 fn padding(size: u64) -> usize {
     let over = (size % BLOCK as u64) as usize;
     if over == 0 { 0 } else { BLOCK - over }

@@ -1,5 +1,5 @@
-//! Reads the tar of a layer onto the tree of the layers below it, without unpacking a byte: files become parts of the
-//! tar (image-spec, `layer.md`).
+//! Applies the tar of a layer to the tree of the layers below it, without extracting it: files become parts
+//! of the tar (image-spec, `layer.md`).
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -11,43 +11,42 @@ use super::untar::{TarReader, Type, UntarEntry};
 use super::{Content, FileKind, Node, Resolved, RootFs};
 use xtask_files::error::{Error, Result};
 
-/// What the name of an entry begins with that removes a file of a lower layer (layer.md, "Whiteouts").
+/// The prefix of an entry's name that removes a file of a lower layer (layer.md, "Whiteouts").
 const WHITEOUT: &str = ".wh.";
-/// Removes all that lower layers have in its folder (layer.md, "Opaque Whiteout").
+/// The name of an entry that removes everything of lower layers in its folder (layer.md, "Opaque Whiteout").
 const OPAQUE: &str = ".wh..wh..opq";
-/// What the name of any other note of AUFS to itself begins with; Docker passes them over.
+/// The prefix of other internal files of AUFS, which Docker ignores.
 const NOTE: &str = ".wh..wh.";
-/// The most entries of a layer. The largest images of whole distributions have some 200,000.
+/// The maximum number of entries in a layer. The largest images of whole distributions have some 200,000.
 const ENTRIES_MAX: usize = 1_000_000;
-/// The longest path and the longest target of a link, in bytes: Linux takes no longer ones.
+/// The maximum length of a path and of a link's target, in bytes. Linux accepts no longer ones.
 const PATH_MAX: usize = 4096;
-/// The longest part of a path, in bytes.
+/// The maximum length of a path's part, in bytes.
 const PART_MAX: usize = 255;
 
-/// Applies an uncompressed tar file to a tree as a container runtime unpacks it: whiteouts remove what lower layers have,
-/// links above an entry are followed inside the root, a hard link becomes the file that it names. Times, extended
-/// attributes and the names of owners are passed over.
+/// Applies an uncompressed tar file to a tree as a container runtime unpacks it. Whiteouts remove entries of
+/// lower layers. Links above an entry are followed inside the root. A hard link becomes the file that it
+/// names. Times, extended attributes and the names of owners are ignored.
 ///
-/// # Errors
-/// The file is no whole tar, or has more entries than a layer may have; an entry's path is absolute, leads out of the
-/// root or is too long; an entry is no folder, regular file or link; a hard link names no file.
+/// The file is not a complete tar, or has too many entries. An entry's path is absolute, leads out of the
+/// root or is too long. An entry is not a folder, regular file or link. A hard link names no file.
 pub fn apply(tar: &Path, tree: &mut RootFs) -> Result<()> {
     let file = File::open(tar).map_err(|e| Error::io("cannot read", tar, &e))?;
     apply_from(file, tar, tree)
 }
 
-/// As [`apply`], from bytes wherever they are; `tar` is the file that files of the tree become parts of.
+/// Works as [`apply`], but reads the bytes from any reader. Files of the tree become parts of the file `tar`.
 ///
 /// # Errors
-/// As there.
+/// As [`apply`].
 pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Result<()> {
     let damaged = |e: std::io::Error| {
         Error::failed(format!("{} is not a complete tar", tar.display())).found(e.to_string())
     };
     let reader = TarReader::new(from).map_err(damaged)?;
-    // What this layer itself brought, which its whiteouts do not remove, in whatever order they come.
+    // The entries of this layer itself. Its whiteouts do not remove them, in whatever order they come.
     let mut brought = BTreeSet::new();
-    // Folders in which nothing of lower layers is left: saying so again costs nothing.
+    // The folders that have no entries of lower layers any more, so that a second whiteout costs nothing.
     let mut cleared = BTreeSet::new();
     for (before, entry) in reader.enumerate() {
         let entry = entry.map_err(damaged)?;
@@ -63,14 +62,14 @@ pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Resu
                 clear(tree, folder, &brought, &mut cleared);
             }
         } else if name.starts_with(NOTE) {
-            // Nothing of the image's.
+            // An internal file of AUFS, not of the image.
         } else if let Some(gone) = name.strip_prefix(WHITEOUT) {
             if matches!(gone, "" | "." | "..") {
                 return Err(refused(&path, "it is a whiteout that names nothing"));
             }
             let gone = if above.is_empty() { gone.to_owned() } else { format!("{above}/{gone}") };
             match beside(tree, &gone) {
-                // This layer's own stays; what it lies on goes.
+                // The entry of this layer stays, but the lower layers' content below it is removed.
                 Some(place) if brought.contains(&place) => clear(tree, place, &brought, &mut cleared),
                 Some(place) => tree.remove(&place),
                 None => {}
@@ -86,7 +85,7 @@ pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Resu
     Ok(())
 }
 
-/// Notes an entry with the folders above it.
+/// Records an entry and its parent folders.
 fn bring(brought: &mut BTreeSet<String>, mut place: &str) {
     while !brought.contains(place) {
         brought.insert(place.to_owned());
@@ -95,7 +94,7 @@ fn bring(brought: &mut BTreeSet<String>, mut place: &str) {
     }
 }
 
-/// The place of an entry in the tree: links above the entry are followed, the entry itself is not.
+/// Returns the place of an entry in the tree. Links above the entry are followed, but not the entry itself.
 fn beside(tree: &RootFs, path: &str) -> Option<String> {
     let (above, name) = path.rsplit_once('/').unwrap_or(("", path));
     match tree.resolve(above) {
@@ -105,7 +104,7 @@ fn beside(tree: &RootFs, path: &str) -> Option<String> {
     }
 }
 
-/// Removes what lower layers have in a folder; the root's path is empty.
+/// Removes the content of lower layers in a folder. The path of the root is empty.
 fn clear(tree: &mut RootFs, folder: String, brought: &BTreeSet<String>, cleared: &mut BTreeSet<String>) {
     let inside = if folder.is_empty() { String::new() } else { format!("{folder}/") };
     if !cleared.insert(folder) {
@@ -128,7 +127,7 @@ fn node(entry: &UntarEntry, tar: &Path, path: &str, tree: &RootFs) -> Result<Nod
         Type::Symlink => FileKind::Symlink(target(entry, path)?),
         Type::HardLink => {
             let target = target(entry, path)?;
-            // From the root of the layer, however it is written.
+            // The target is relative to the root of the layer, in whatever form it is written.
             let place = plain(target.trim_start_matches('/').as_bytes())?.unwrap_or_default();
             let place = beside(tree, &place).unwrap_or_default();
             let node = tree.get(&place).filter(|node| node.kind != FileKind::Dir);
@@ -147,12 +146,12 @@ fn node(entry: &UntarEntry, tar: &Path, path: &str, tree: &RootFs) -> Result<Nod
             return Err(refused(path, format!("entries of the kind '{letter}' are not supported")));
         }
     };
-    // What Linux has for every link.
+    // Linux uses this mode for every link.
     let mode = if matches!(kind, FileKind::Symlink(_)) { 0o777 } else { (entry.mode & 0o7777) as u32 };
     Ok(Node { kind, mode, uid: id(entry.uid)?, gid: id(entry.gid)? })
 }
 
-/// The target of a link.
+/// Returns the target of a link.
 fn target(entry: &UntarEntry, path: &str) -> Result<String> {
     if entry.link.is_empty() {
         return Err(refused(path, "it is a link without a target"));
@@ -163,8 +162,8 @@ fn target(entry: &UntarEntry, path: &str) -> Result<String> {
     String::from_utf8(entry.link.clone()).map_err(|_| refused(path, "its target is not UTF-8"))
 }
 
-/// The path as a tree has it; none for the root itself. `./` in front and `/` at the end are usual; a `/` in front means the
-/// root of the layer, as engines take it.
+/// Returns the path in the tree's form, or none for the root itself. A `./` in front and a `/` at the end are
+/// usual. A `/` in front means the root of the layer, as in engines.
 fn plain(raw: &[u8]) -> Result<Option<String>> {
     let shown = String::from_utf8_lossy(&raw[..raw.len().min(100)]);
     if raw.len() > PATH_MAX || raw.split(|b| *b == b'/').any(|part| part.len() > PART_MAX) {

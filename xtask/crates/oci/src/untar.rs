@@ -1,5 +1,6 @@
-//! Reads a tar without unpacking it: what each entry is, and where in the file its bytes lie. Knows ustar, star, GNU's long
-//! names and pax, as archivers write layers; whatever comes in, what comes out is an entry or an error.
+//! Reads a tar without extracting it: the kind of each entry, and the offset of its bytes in the file.
+//! Supports ustar, star, GNU's long names and pax, as archivers write layers. Any input gives entries or an
+//! error.
 
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -8,17 +9,18 @@ mod pax;
 
 use pax::Pax;
 
-/// The size of a header, and what all data is padded to, in bytes.
+/// The size of a header, and the unit to which all data is padded, in bytes.
 const BLOCK: u64 = 512;
-/// The most bytes of a name in an entry of its own. Linux takes paths of 4096.
+/// The maximum size of a name that has its own entry, in bytes. Linux accepts paths of 4096.
 const NAME_MAX: u64 = 64 << 10;
-/// The most bytes of pax records of one entry. Their largest are extended attributes, of 64 KiB each.
+/// The maximum size of one entry's pax records, in bytes. The largest are extended attributes, with 64 KiB
+/// each.
 const PAX_MAX: u64 = 4 << 20;
 
-/// The type of an entry, as the type flag of its header and its pax records tell.
+/// The type of an entry, from the type flag of its header and its pax records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Type {
-    /// A regular file, whose bytes lie in the tar.
+    /// A regular file, whose bytes are in the tar.
     File,
     /// A hard link: another name of an earlier file.
     HardLink,
@@ -32,22 +34,22 @@ pub enum Type {
     Dir,
     /// A named pipe (FIFO).
     Fifo,
-    /// A file with holes, in one of GNU's ways.
+    /// A file with holes, in one of GNU's formats.
     Sparse,
     /// Any other type, with the type flag of its header.
     Other(u8),
 }
 
-/// An entry of a tar: the facts in its header and pax records, and where its bytes lie.
+/// An entry of a tar: the values of its header and pax records, and the place of its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UntarEntry {
-    /// Its path as written; not empty.
+    /// Its path in written form; not empty.
     pub path: Vec<u8>,
-    /// What a link leads to, as written.
+    /// The target of a link in written form.
     pub link: Vec<u8>,
     /// The type of the entry.
     pub kind: Type,
-    /// The permission bits and whatever stands beside them.
+    /// The permission bits, and the other bits of the field.
     pub mode: u64,
     /// The number of the user who owns the entry.
     pub uid: u64,
@@ -59,19 +61,20 @@ pub struct UntarEntry {
     pub offset: u64,
 }
 
-/// Reads the entries of a tar one by one.
+/// A reader of the entries of a tar, one by one.
 #[derive(Debug)]
 pub struct TarReader<R> {
     from: BufReader<R>,
-    /// The offset of the next header, at which the reader stands too.
+    /// The offset of the next header, which is also the position of the reader.
     at: u64,
     /// The length of the tar in bytes.
     end: u64,
-    /// Whether the last entry was returned, or an error.
+    /// Whether the last entry or an error was returned.
     done: bool,
 }
 
-/// The entries to the end, or to where the tar is damaged or cut off, or cannot be read.
+/// Iterates over the entries to the end. It stops with an error where the tar is damaged, truncated or cannot
+/// be read.
 impl<R: Read + Seek> Iterator for TarReader<R> {
     type Item = io::Result<UntarEntry>;
 
@@ -89,14 +92,14 @@ impl<R: Read + Seek> TarReader<R> {
     /// Makes a reader that begins at the first entry.
     ///
     /// # Errors
-    /// Its length cannot be found out.
+    /// The length cannot be determined.
     pub fn new(mut from: R) -> io::Result<Self> {
         let end = from.seek(SeekFrom::End(0))?;
         from.seek(SeekFrom::Start(0))?;
         Ok(Self { from: BufReader::with_capacity(16 << 10, from), at: 0, end, done: false })
     }
 
-    /// Reads the next entry; none at the end.
+    /// Reads the next entry, or returns none at the end.
     fn entry(&mut self) -> io::Result<Option<UntarEntry>> {
         let (mut long_path, mut long_link, mut pax) = (None, None, None);
         loop {
@@ -116,7 +119,8 @@ impl<R: Read + Seek> TarReader<R> {
                     let records = self.data(size, PAX_MAX)?;
                     once(&mut pax, Pax::read(&records).ok_or_else(|| bad("pax records are damaged"))?)?;
                 }
-                // Facts for all entries that follow: git writes a comment there. As Docker does, none of them counts.
+                // Values for all following entries, such as git's comment. They are all ignored, as in
+                // Docker.
                 b'g' => self.skip(size)?,
                 _ => {
                     return self
@@ -141,7 +145,7 @@ impl<R: Read + Seek> TarReader<R> {
         }
         let kind = match header[156] {
             _ if pax.sparse => Type::Sparse,
-            // Before POSIX a folder was a file whose name ends so.
+            // Before POSIX, a folder was a file whose name ends with a slash.
             0 | b'0' if path.ends_with(b"/") => Type::Dir,
             0 | b'0' | b'7' => Type::File,
             b'1' => Type::HardLink,
@@ -156,7 +160,8 @@ impl<R: Read + Seek> TarReader<R> {
         let field = |range: std::ops::Range<usize>, what: &str| {
             number::field(&header[range]).ok_or_else(|| bad(&format!("{what} of an entry is not a number")))
         };
-        // Whatever their header says, only files have data (Go's archive/tar has it so, and Docker with it).
+        // Only files have data, whatever the headers of other entries say (as in Go's archive/tar, and so in
+        // Docker).
         let size = match kind {
             Type::File | Type::Sparse | Type::Other(_) => pax.size.unwrap_or(size),
             _ => 0,
@@ -175,7 +180,7 @@ impl<R: Read + Seek> TarReader<R> {
         Ok(entry)
     }
 
-    /// Reads the next header; none where the tar ends, with two blocks of zeros or without.
+    /// Reads the next header. Returns none at the end of the tar, with or without two blocks of zeros.
     fn header(&mut self) -> io::Result<Option<[u8; 512]>> {
         let Some(header) = self.block()? else { return Ok(None) };
         if header == [0; 512] {
@@ -191,7 +196,7 @@ impl<R: Read + Seek> TarReader<R> {
             let bytes = header.iter().enumerate();
             bytes.map(|(at, b)| if (148..156).contains(&at) { 32 } else { value(*b) }).sum::<i64>()
         };
-        // Some archivers of old summed signed bytes.
+        // Some old archivers summed signed bytes.
         let right =
             told.and_then(|told| i64::try_from(told).ok()).is_some_and(|t| t == sum(false) || t == sum(true));
         if right { Ok(Some(header)) } else { Err(bad("the checksum of a header is wrong")) }
@@ -210,7 +215,7 @@ impl<R: Read + Seek> TarReader<R> {
         Ok(Some(block))
     }
 
-    /// Reads a name that has an entry of its own, up to its NUL.
+    /// Reads a name that has its own entry, up to its NUL.
     fn name(&mut self, size: u64) -> io::Result<Vec<u8>> {
         Ok(text(&self.data(size, NAME_MAX)?))
     }
@@ -237,7 +242,7 @@ impl<R: Read + Seek> TarReader<R> {
         self.pad(size)
     }
 
-    /// Moves on to the next block. The last one of a tar need not be whole.
+    /// Moves to the next block. The last block of a tar may be incomplete.
     fn pad(&mut self, size: u64) -> io::Result<()> {
         let rest = (BLOCK - size % BLOCK) % BLOCK;
         self.forward(rest.min(self.end - self.at))
@@ -249,7 +254,7 @@ impl<R: Read + Seek> TarReader<R> {
     }
 }
 
-/// The path in a header, with what ustar and star keep of it in a field of its own.
+/// Returns the path in a header, including the prefix field of ustar and star.
 fn path(header: &[u8; 512]) -> Vec<u8> {
     let name = text(&header[0..100]);
     let prefix = match (&header[257..263] == b"ustar\0", &header[508..512] == b"tar\0") {
@@ -260,7 +265,7 @@ fn path(header: &[u8; 512]) -> Vec<u8> {
     if prefix.is_empty() { name } else { [&prefix[..], b"/", &name].concat() }
 }
 
-/// The bytes up to a NUL.
+/// Returns the bytes up to a NUL.
 fn text(field: &[u8]) -> Vec<u8> {
     field.split(|b| *b == 0).next().unwrap_or_default().to_owned()
 }

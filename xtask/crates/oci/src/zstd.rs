@@ -1,8 +1,8 @@
-//! zstd in frames that are compressed side by side. A file of several frames is one zstd file (RFC 8878, 3.1), and every
-//! decoder of layers reads it as one: the format zstd:chunked is made so, too.
+//! zstd in frames that are compressed in parallel. A file with several frames is one zstd file (RFC 8878,
+//! 3.1), and every decoder of layers reads it as one. The format zstd:chunked is made in the same way.
 //!
-//! The encoder is `zrip-encode`: Rust without unsafe code, and no C. Measured on the first 13 MB of rustdoc 1.95, on one
-//! thread of a shared Xeon, beside the others that there are:
+//! The encoder is `zrip-encode`: Rust without unsafe code, and without C. The table compares it with the
+//! other encoders. It was measured on the first 13 MB of rustdoc 1.95, on one thread of a shared Xeon:
 //!
 //! | encoder | ms | bytes |
 //! |---|--:|--:|
@@ -15,13 +15,15 @@
 //! | ruzstd 0.9.1, its only level | 225 | 6,966,330 |
 //! | zlib-rs 0.6.8, level 5, as gzip has it | 200 | 5,569,264 |
 //!
-//! Blocks of 128 KiB in which no byte value stands out are stored as they are, without a look for repetitions.
+//! Blocks of 128 KiB in which no byte value is frequent are stored uncompressed, without a search for
+//! repetitions.
 //!
-//! The C library is as small at level 3 and needs a C compiler for xtask itself. ruzstd's encoder is larger than gzip.
-//! rusty_zstd and structured-zstd, which gives the bytes of C, are 3 and 12 times as much code to compile.
+//! The C library at level 3 gives the same size, but needs a C compiler for xtask itself. ruzstd's encoder
+//! gives larger output than gzip. rusty_zstd has 3 times as much code to compile, and structured-zstd, which
+//! gives the same bytes as C, has 12 times as much.
 //!
-//! Since the encoder is young, no frame is believed: ruzstd, by other people, reads each one back, and what differs
-//! from the input ends the run. That takes as long again as compressing, on the same threads.
+//! The encoder is young, so every frame is verified. ruzstd, an independent implementation, decodes it, and a
+//! difference from the input ends the run. This takes as long as compressing, on the same threads.
 
 use std::io::{self, Read, Write};
 
@@ -30,27 +32,30 @@ use zrip_encode::strategy::{LevelParams, level_params};
 
 use super::pool::{Queue, ThreadPool};
 
-/// What decides the bytes beside the input: part of every key under which a compressed layer is remembered. The
-/// version is the one that Cargo.toml pins; the encoder has no code of its own for any processor.
+/// The encoder and its settings, which determine the bytes together with the input. It is part of every key
+/// under which a compressed layer is remembered. Cargo.toml pins this version. The encoder has no code for
+/// particular processors.
 pub const ENCODER: &str = "zrip-encode 0.9.4, level 4 with strength 8 and matches of 4, frames of 2 MiB";
 
-/// Level 4 is the best there is; level 3 saves a quarter of the time and is larger than gzip.
+/// Level 4 is the highest level. Level 3 saves a quarter of the time and is larger than gzip.
 const LEVEL: i32 = 4;
 
-/// How many misses make the search take longer steps, as a power of two. Level 4 has 3, which strides over machine code:
-/// with 8, and matches of 4 bytes, layers are smaller by 2 to 5 % and take a quarter longer (medians of 21 interleaved
-/// rounds). Beside gzip of the same layers, programs of this workspace and two others: 565 kB 0.4 % larger, 3 MB and more 2
-/// to 7 % smaller; level 4 as it is was larger by 6, 2 and 2 % on three of them.
+/// The number of misses, as a power of two, after which the search takes longer steps. Level 4 has 3, which
+/// skips too much of machine code. With 8, and matches of 4 bytes, layers are smaller by 2 to 5 % and take a
+/// quarter longer (medians of 21 interleaved rounds). Compared with gzip of the same layers, for programs of
+/// this workspace and two others: 565 kB is 0.4 % larger, and 3 MB and more are 2 to 7 % smaller. Plain level
+/// 4 was larger by 6, 2 and 2 % on three of them.
 const STRENGTH: u32 = 8;
 
-/// The shortest match that is looked for, in bytes; level 4 has 5.
+/// The minimum length of a match, in bytes; level 4 has 5.
 const MATCH: u32 = 4;
 
-/// 2 MiB: a 13 MB program keeps 7 cores busy, and is 0.9 % larger than as one frame (1 MiB: 1.6 %, 4 MiB: 0.5 %).
+/// 2 MiB: a 13 MB program keeps 7 cores busy, and is 0.9 % larger than in one frame (1 MiB: 1.6 %, 4 MiB: 0.5
+/// %).
 const FRAME: usize = 2 << 20;
 
-/// A zstd stream that compresses on the threads of a pool and writes on the caller's. It holds about 10 MB for each
-/// thread.
+/// A zstd stream that compresses on the threads of a pool and writes on the caller's thread. It uses about 10
+/// MB for each thread.
 #[derive(Debug)]
 pub struct Zstd<'p, W> {
     queue: Queue<'p>,
@@ -62,7 +67,7 @@ pub struct Zstd<'p, W> {
 impl<'p, W: Write> Zstd<'p, W> {
     /// Begins a zstd stream.
     pub fn new(pool: &'p ThreadPool, out: W) -> Self {
-        // One that waits for each thread, since frames are large.
+        // One frame more than threads, since frames are large.
         Self { queue: Queue::new(pool, pool.threads() + 1), out, frame: Vec::new(), any: false }
     }
 
@@ -71,7 +76,7 @@ impl<'p, W: Write> Zstd<'p, W> {
     /// # Errors
     /// Compressing or writing failed.
     pub fn finish(mut self) -> io::Result<W> {
-        // A file without a frame would be no zstd file.
+        // A file without a frame would not be a zstd file.
         if !self.frame.is_empty() || !self.any {
             self.submit()?;
         }
@@ -99,13 +104,13 @@ impl<W: Write> Write for Zstd<'_, W> {
         Ok(taken)
     }
 
-    /// Does nothing: where frames end is fixed, or the bytes would depend on the caller's habits.
+    /// Does nothing. Frames end at fixed places; otherwise the bytes would depend on the caller's flushes.
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
-/// One frame with its checksum, read back before it is believed.
+/// Compresses one frame with its checksum, and verifies it by decoding it.
 fn compress(input: &[u8]) -> io::Result<Vec<u8>> {
     let level = level_params(LEVEL).ok_or_else(|| io::Error::other("the encoder has no such level"))?;
     let dense = LevelParams { search_strength: STRENGTH, min_match: MATCH, ..level };
@@ -116,7 +121,7 @@ fn compress(input: &[u8]) -> io::Result<Vec<u8>> {
     Err(io::Error::other("a zstd frame does not decompress to its input: this is a bug of the encoder"))
 }
 
-/// Whether a frame decompresses to these bytes.
+/// Returns whether a frame decompresses to these bytes.
 fn reads_as(frame: &[u8], expected: &[u8]) -> io::Result<bool> {
     let wrong =
         |e: &dyn std::fmt::Display| io::Error::other(format!("a zstd frame cannot be read back: {e}"));

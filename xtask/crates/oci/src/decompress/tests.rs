@@ -5,7 +5,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
 
-/// What is in a blob, with its kind; or what is wrong with it.
+/// Returns the content of a blob and its compression, or the error.
 fn unpacked(blob: &[u8]) -> io::Result<(CompressionFormat, Vec<u8>)> {
     let mut out = Vec::new();
     let (kind, size) = decompress(blob, &mut out, |_| Ok(()))?;

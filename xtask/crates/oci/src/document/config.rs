@@ -1,5 +1,5 @@
-//! Image configuration (image-spec, `config.md`): how to run the image, and what its layers unpack to. Its digest is
-//! what Docker calls the image ID.
+//! Image configuration (image-spec, `config.md`): how to run the image, and the digests of its unpacked
+//! layers. Docker calls the digest of this document the image ID.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +10,7 @@ use super::rfc3339;
 use crate::Digest;
 use xtask_triple::Platform;
 
-/// The document of an image configuration: how to run the image, and the layers that it is made of.
+/// The document of an image configuration: how to run the image, and its layers.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageConfig {
     /// The time at which the image was made, RFC 3339.
@@ -28,7 +28,7 @@ pub struct ImageConfig {
     pub config: Runtime,
     /// The digests of the uncompressed layers.
     pub rootfs: RootFsDiffs,
-    /// The steps that made the image, in order: how each layer came to be.
+    /// The steps that made the image, in order.
     #[serde(default, deserialize_with = "nullable", skip_serializing_if = "Vec::is_empty")]
     pub history: Vec<History>,
 }
@@ -37,11 +37,11 @@ pub struct ImageConfig {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Runtime {
-    /// `uid:gid` as numbers, so that nothing has to be looked up and Kubernetes can see that it is not root; `uid` alone
-    /// where the user has further groups in `/etc/group`, which engines look up.
+    /// `uid:gid` as numbers, so that no lookup is needed and Kubernetes can see that it is not root. Only
+    /// `uid` if the user has further groups in `/etc/group`, which engines look up.
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub user: String,
-    /// Ports that the program listens on, `8080/tcp`; written as the keys of an object.
+    /// The ports on which the program listens, as `8080/tcp`. They are written as the keys of an object.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
     pub exposed_ports: BTreeSet<String>,
     /// The environment variables as `NAME=value`, in this order.
@@ -53,24 +53,25 @@ pub struct Runtime {
     /// The default arguments, which those of the user replace.
     #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "nullable")]
     pub cmd: Vec<String>,
-    /// Folders that hold what the program writes; written as the keys of an object.
+    /// The folders for data that the program writes. They are written as the keys of an object.
     #[serde(skip_serializing_if = "BTreeSet::is_empty", with = "keys")]
     pub volumes: BTreeSet<String>,
-    /// The folder that the program starts in.
+    /// The working directory of the program.
     #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "nullable")]
     pub working_dir: String,
     /// The labels of the image: free text by key.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "nullable")]
     pub labels: BTreeMap<String, String>,
-    /// The signal that asks the program to end; SIGTERM where none.
+    /// The signal that asks the program to end. None means SIGTERM.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_signal: Option<String>,
-    /// How to ask the running program whether it is well. The specification keeps the name for Docker, which reads it.
+    /// The command that checks whether the program is healthy. The specification reserves the name for
+    /// Docker, which reads it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub healthcheck: Option<Health>,
 }
 
-/// A health check, in Docker's words. Times are in nanoseconds; what is none is the engine's to choose.
+/// A health check, in Docker's terms. Times are in nanoseconds. If a value is none, the engine chooses it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct Health {
@@ -79,10 +80,10 @@ pub struct Health {
     /// The time from one check to the next, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval: Option<u64>,
-    /// The longest time that a check may take, in nanoseconds.
+    /// The time limit of a check, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<u64>,
-    /// The time that the program may take to become well, in nanoseconds.
+    /// The time that the program has to become healthy, in nanoseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_period: Option<u64>,
     /// The number of checks that must fail in a row before the program counts as unhealthy.
@@ -93,7 +94,7 @@ pub struct Health {
 /// The uncompressed layers of an image, by their digests.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RootFsDiffs {
-    /// The value `layers`, the only one that the specification has.
+    /// The value `layers`, the only one in the specification.
     #[serde(rename = "type")]
     pub kind: String,
     /// The digests of the uncompressed tars, lowest layer first.
@@ -101,7 +102,7 @@ pub struct RootFsDiffs {
     pub diff_ids: Vec<Digest>,
 }
 
-/// An entry of the image's history: how a layer came to be.
+/// An entry of the image's history: how a layer was made.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct History {
     /// The time at which the step was made, RFC 3339.
@@ -116,8 +117,8 @@ pub struct History {
 }
 
 impl ImageConfig {
-    /// Makes the configuration of layers, lowest first, each with its text for the history. `created` is in seconds
-    /// since 1970.
+    /// Makes the configuration of layers, lowest first, each with its text for the history. `created` is in
+    /// seconds since 1970.
     pub fn new(platform: &Platform, runtime: Runtime, layers: &[(&Layer, &str)], created: u64) -> Self {
         let created = rfc3339(created);
         let history = |by: &str| History {
@@ -140,7 +141,7 @@ impl ImageConfig {
     }
 }
 
-/// Reads `null` as nothing: Go writes an empty list or map so.
+/// Reads `null` as an empty value, because Go writes empty lists and maps as `null`.
 pub(super) fn nullable<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: serde::Deserializer<'de>,
@@ -149,7 +150,7 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// A set that JSON holds as an object with empty objects for values.
+/// A set that JSON represents as an object with empty objects as values.
 mod keys {
     use std::collections::{BTreeMap, BTreeSet};
 

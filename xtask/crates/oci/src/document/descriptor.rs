@@ -1,4 +1,5 @@
-//! Content descriptor (image-spec, `descriptor.md`): how one document points at another, or at a blob.
+//! Content descriptor (image-spec, `descriptor.md`): the reference of a document to another document or a
+//! blob.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,7 +10,7 @@ use super::nullable;
 use crate::Digest;
 use xtask_triple::Platform;
 
-/// Points at content by its digest.
+/// A reference to content by its digest.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Descriptor {
@@ -19,7 +20,7 @@ pub struct Descriptor {
     pub digest: Digest,
     /// The size of the content in bytes.
     pub size: u64,
-    /// What an index says about the platform of a manifest.
+    /// The platform of a manifest, according to an index.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub platform: Option<PlatformJson>,
     /// The annotations of the content: free text by key.
@@ -27,8 +28,8 @@ pub struct Descriptor {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// A platform in a descriptor (image-spec, `image-index.md`). Another than [`Platform`], which knows only what this
-/// program builds: other people's indexes name more.
+/// A platform in a descriptor (image-spec, `image-index.md`). It differs from [`Platform`], which knows only
+/// platforms that xtask builds for: other people's indexes contain more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PlatformJson {
     /// The processor, in Go's spelling.
@@ -40,7 +41,7 @@ pub struct PlatformJson {
     pub variant: Option<String>,
 }
 
-/// As OCI writes it: `linux/arm64/v8`. The parts are those of whoever wrote the document.
+/// Writes it in OCI's form: `linux/arm64/v8`. The parts are those of the document's author.
 impl fmt::Display for PlatformJson {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.os, self.architecture)?;
@@ -84,7 +85,7 @@ impl From<&Platform> for PlatformJson {
     }
 }
 
-/// A layer that is stored as a blob, with the digests of its compressed and of its uncompressed bytes.
+/// A layer that is stored as a blob, with the digests of its compressed and its uncompressed bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Layer {
     /// The descriptor of the compressed blob.

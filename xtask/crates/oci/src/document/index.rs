@@ -1,5 +1,5 @@
-//! Image index (image-spec, `image-index.md`): the manifests of one image for its platforms. A layout's `index.json`
-//! is one too; there it lists the images.
+//! Image index (image-spec, `image-index.md`): the manifests of one image for its platforms. A layout's
+//! `index.json` has the same form, and lists the images.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use super::{Descriptor, media_type, nullable};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
-    /// Always 2; kept for Docker's sake.
+    /// Always 2, for compatibility with Docker.
     pub schema_version: u32,
     /// The media type of the document: [`media_type::INDEX`], or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,12 +10,12 @@ use super::{Descriptor, media_type, nullable};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Manifest {
-    /// Always 2; kept for Docker's sake.
+    /// Always 2, for compatibility with Docker.
     pub schema_version: u32,
     /// The media type of the document: [`media_type::MANIFEST`], or none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
-    /// What the manifest holds, where that is no image; none for an image.
+    /// The type of the content if it is not an image; none for an image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact_type: Option<String>,
     /// The descriptor of the image configuration.
@@ -23,7 +23,7 @@ pub struct Manifest {
     /// The descriptors of the layers, lowest first.
     #[serde(deserialize_with = "nullable")]
     pub layers: Vec<Descriptor>,
-    /// The manifest that this one is attached to; none where it stands by itself.
+    /// The manifest to which this one is attached; none if it is not attached to any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<Box<Descriptor>>,
     /// The annotations of the manifest: free text by key.
@@ -45,7 +45,8 @@ impl Manifest {
         }
     }
 
-    /// The bytes that a pull for this platform fetches beside the manifest itself: configuration and layers.
+    /// Returns the bytes that a pull for this platform fetches in addition to the manifest itself:
+    /// configuration and layers.
     pub fn content_size(&self) -> u64 {
         self.layers.iter().fold(self.config.size, |sum, layer| sum.saturating_add(layer.size))
     }

@@ -55,7 +55,7 @@ fn the_size_of_a_pull() {
     assert_eq!(manifest.content_size(), 9);
 }
 
-/// Go writes lists and maps that are empty as `null`, and Docker's builder does so in every image.
+/// Go writes empty lists and maps as `null`, and Docker's builder does so in every image.
 #[test]
 fn null_is_nothing() {
     let config = r#"{"architecture":"amd64","os":"linux","config":{"User":null,"Env":null,"Cmd":null,"Entrypoint":null,
@@ -99,7 +99,7 @@ proptest! {
         let _ = serde_json::from_slice::<Index>(&bytes);
     }
 
-    /// What is read of a damaged document is written and read back the same.
+    /// A damaged document that can be read is the same after it is written and read again.
     #[test]
     fn damaged_documents_are_read_or_refused(
         changes in proptest::collection::vec((0usize..2000, prop::sample::select(b"0123456789-.,:\"{}[]nulltruefase\0\xff".to_vec())), 0..3)

@@ -1,12 +1,12 @@
-//! Points in time as the documents spell them.
+//! Points in time in the format of the documents.
 
-/// Seconds since 1970 as RFC 3339 in UTC: `1970-01-01T00:00:00Z`. Years beyond 9999 are written as the last second
-/// of 9999, since the format has four digits.
+/// Converts seconds since 1970 to RFC 3339 in UTC: `1970-01-01T00:00:00Z`. Years after 9999 become the last
+/// second of 9999, since the format has four digits.
 pub fn rfc3339(seconds: u64) -> String {
     let seconds = seconds.min(253_402_300_799);
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
-    // Counted from 1 March of year 0, so that the leap day is a year's last: then months have a regular pattern, five
-    // of them 153 days. 719468 days lie between that day and 1970.
+    // Days are counted from 1 March of year 0, so that the leap day is the last of a year. Then months have a
+    // regular pattern, in which five months have 153 days. There are 719468 days between that day and 1970.
     let days = days + 719_468;
     let era = days / 146_097;
     let day_of_era = days % 146_097;

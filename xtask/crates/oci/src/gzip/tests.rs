@@ -19,7 +19,7 @@ fn packed(pool: &ThreadPool, data: &[u8], piece: usize) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
-/// The one member, read by an independent decoder; nothing may follow it.
+/// Reads the only member with an independent decoder; nothing may follow it.
 fn unpacked(bytes: &[u8]) -> Vec<u8> {
     let mut decoder = flate2::bufread::GzDecoder::new(bytes);
     let mut data = Vec::new();
@@ -28,7 +28,7 @@ fn unpacked(bytes: &[u8]) -> Vec<u8> {
     data
 }
 
-/// Bytes that compress well, badly, and across block borders.
+/// Returns bytes that compress well, badly, and across block boundaries.
 fn sample(size: usize) -> Vec<u8> {
     let mut state = 1u32;
     (0..size)
@@ -56,7 +56,7 @@ fn the_bytes_depend_neither_on_threads_nor_on_the_pieces() {
     let alone = packed(&pool(1), &data, usize::MAX);
     for threads in [2, 3, 8] {
         let (pool, data) = (&pool(threads), &data);
-        // Streams side by side on one pool, so that a thread meets blocks of different streams in turn.
+        // Streams run in parallel on one pool, so that a thread gets blocks of different streams in turn.
         let results: Vec<Vec<u8>> = std::thread::scope(|scope| {
             let streams: Vec<_> = [1000, 4096, BLOCK, usize::MAX]
                 .map(|piece| scope.spawn(move || packed(pool, data, piece)))
@@ -67,8 +67,8 @@ fn the_bytes_depend_neither_on_threads_nor_on_the_pieces() {
     }
 }
 
-/// Machine code, of which there is enough in this very test: made-up data did not show that a compressor's state that
-/// is used again gives other bytes.
+/// The input is machine code, of which this test itself has enough. Artificial data did not reveal that a
+/// compressor with a reused state gives other bytes.
 #[test]
 fn a_real_program_is_the_same_bytes_every_time() {
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
@@ -78,7 +78,7 @@ fn a_real_program_is_the_same_bytes_every_time() {
     for threads in [2, 3, 5] {
         assert!(packed(&pool(threads), program, usize::MAX) == alone, "{threads} threads");
     }
-    // What a thread compressed before leaves no trace either.
+    // The earlier work of a thread has no effect either.
     let pool = pool(1);
     packed(&pool, &sample(BLOCK), usize::MAX);
     assert!(packed(&pool, program, usize::MAX) == alone);

@@ -1,4 +1,5 @@
-//! All layers of a run: what is known is not built, what is equal is built once, the rest is built side by side.
+//! Makes all layers of a run. Known layers are not built, equal layers are built once, and the others are
+//! built in parallel.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -14,48 +15,49 @@ use xtask_files::{Memo, clock};
 
 use crate::{Blobs, Codec, Digest, Layer, LayerSource, RootFs, StoredLayer};
 
-/// A layer that is wanted.
+/// A request for a layer.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LayerRequest<'a> {
-    /// The tree that the layer is made of, or the layer on disk that it is taken from.
+    /// The tree from which the layer is made, or the layer on disk.
     pub(super) source: &'a LayerSource,
     /// The modification time of the layer's entries, in seconds since 1970.
     pub(super) created: u64,
-    /// How it is compressed, where it is made here.
+    /// Its compression, if it is made here.
     pub(super) codec: Codec,
 }
 
-/// The place where layers are stored, with what earlier runs remembered about them.
+/// The place where layers are stored, with the facts that earlier runs remembered about them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct LayerStore<'a> {
-    /// The blobs of the layout that the layers are stored in.
+    /// The blobs of the layout in which the layers are stored.
     pub(super) blobs: &'a Blobs,
     /// The facts that earlier runs remembered.
     pub(super) memo: &'a Memo,
-    /// The kind under which the memo knows these layers.
+    /// The kind under which the memo stores these layers.
     pub(super) kind: &'static str,
-    /// Layers that are on disk already are compressed anew where they are no gzip; else they are taken as they are.
+    /// Whether layers on disk that do not use gzip are compressed again. If not, they are used unchanged.
     pub(super) only_gzip: bool,
 }
 
-/// Called with the number of layers that are built and of those that have to be.
+/// A function that is called with the number of finished layers and the number of layers to build.
 pub(super) type Far<'a> = &'a (dyn Fn(usize, usize) + Sync);
 
-/// A layer that has to be built.
+/// A layer that must be built.
 struct LayerTask<'a> {
     key: Digest,
     work: LayerWork<'a>,
-    /// Whether its files cannot change any more without a trace.
+    /// Whether its files are older than the present tick of the clock, so that a later change would be
+    /// visible.
     settled: bool,
 }
 
-/// The work that builds a layer: pack a tree, or compress a stored layer anew.
+/// The work that makes a layer: pack a tree, or compress a stored layer again.
 enum LayerWork<'a> {
     Tree(&'a RootFs, u64, Codec),
     Recode(&'a StoredLayer),
 }
 
-/// The layers that are wanted, in their order, all of them in the store as they should be.
+/// Returns the requested layers in their order, after all of them are in the store.
 pub(super) fn all(
     wanted: &[LayerRequest<'_>],
     threads: NonZeroUsize,
@@ -65,7 +67,7 @@ pub(super) fn all(
     let mut known: BTreeMap<Digest, Layer> = BTreeMap::new();
     let mut tasks: BTreeMap<Digest, LayerTask<'_>> = BTreeMap::new();
     let mut keys = Vec::new();
-    // Made before any file is looked at: what is not older than this may still change within the same tick.
+    // The clock is read before any file. A file that is not older may still change within the same tick.
     let now = clock(store.blobs.dir())?;
     for layer in wanted {
         let (work, key, settled) = match layer.source {
@@ -102,7 +104,7 @@ pub(super) fn all(
     keys.iter().map(layer).collect()
 }
 
-/// Whether a layer that is on disk is compressed with gzip.
+/// Returns whether a layer on disk is compressed with gzip.
 pub(super) fn is_gzip(stored: &StoredLayer) -> bool {
     let kind = stored.layer.descriptor.media_type.as_str();
     kind == media_type::LAYER_GZIP || kind == media_type::docker::LAYER_GZIP
@@ -120,7 +122,7 @@ fn run(
     let pool = ThreadPool::new(threads).map_err(|e| Error::failed(format!("cannot start a thread: {e}")))?;
     let built = AtomicUsize::new(0);
     far(0, tasks.len());
-    // Whoever reads a layer takes the next one when it is done; all share the compressing threads.
+    // A thread that has read a layer takes the next one. All of them share the compressing threads.
     let read = |task: &LayerTask<'_>| {
         let layer = one(task, &pool, store)?;
         far(built.fetch_add(1, Ordering::Relaxed) + 1, tasks.len());

@@ -1,17 +1,17 @@
-//! Names and tags that Docker and registries take.
+//! Names and tags that Docker and registries accept.
 
 use super::{ImageSpec, distinct};
 use crate::grammar;
 use xtask_files::error::{Error, Result};
 use xtask_triple::Platform;
 
-/// A version as a tag (distribution-spec, "Pulling manifests"): `1.2.0+build` becomes `1.2.0-build`.
+/// Converts a version to a tag (distribution-spec, "Pulling manifests"): `1.2.0+build` becomes `1.2.0-build`.
 pub fn tag(version: &str) -> String {
     version.replace('+', "-")
 }
 
-/// The tags of each platform of an image: `version-arch`, and for the first platform the version alone too. Where two
-/// platforms have the same architecture, the variant tells them apart: `version-armv7`.
+/// Returns the tags of each platform of an image: `version-arch`, and for the first platform also the version
+/// alone. If two platforms have the same architecture, the variant is added: `version-armv7`.
 pub fn tags(version: &str, platforms: &[&Platform]) -> Vec<Vec<String>> {
     let tag = tag(version);
     let tags = |(at, platform): (usize, &&Platform)| {
@@ -27,7 +27,7 @@ pub fn tags(version: &str, platforms: &[&Platform]) -> Vec<Vec<String>> {
     platforms.iter().enumerate().map(tags).collect()
 }
 
-/// Refuses what cannot be packed, before anything is written.
+/// Rejects images that cannot be packed, before anything is written.
 pub(super) fn check(images: &[ImageSpec]) -> Result<()> {
     for (at, image) in images.iter().enumerate() {
         let ImageSpec { name, version, platforms, .. } = image;
@@ -55,7 +55,7 @@ pub(super) fn check(images: &[ImageSpec]) -> Result<()> {
     Ok(())
 }
 
-/// The names by which Docker knows each platform: [`tags`] behind the image's name.
+/// Returns the names of each platform in Docker: the image's name followed by each of [`tags`].
 pub(super) fn docker_tags(image: &ImageSpec) -> Vec<Vec<String>> {
     let named = |tags: Vec<String>| tags.into_iter().map(|tag| format!("{}:{tag}", image.name)).collect();
     tags(&image.version, &all(image)).into_iter().map(named).collect()

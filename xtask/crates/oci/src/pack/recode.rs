@@ -1,4 +1,5 @@
-//! A layer of a base whose compression Docker before version 23 does not know, as gzip: for the tar that it loads.
+//! Compresses a layer of a base with gzip for the tar, if Docker before version 23 does not support its
+//! compression.
 
 use std::fs::File;
 
@@ -7,7 +8,7 @@ use crate::pool::ThreadPool;
 use crate::{Blobs, Codec, Hashed, Layer, StoredLayer};
 use xtask_files::error::{Error, Result};
 
-/// Stores the same tar compressed with gzip. What it unpacks to stays what it was: it is held against the layer's digest.
+/// Stores the same tar, compressed with gzip. The unpacked content is checked against the layer's digest.
 pub(super) fn recode(stored: &StoredLayer, pool: &ThreadPool, blobs: &Blobs) -> Result<Layer> {
     let failed = |e: std::io::Error| Error::io("cannot compress anew", &stored.blob, &e);
     let blob = File::open(&stored.blob).map_err(|e| Error::io("cannot read", &stored.blob, &e))?;

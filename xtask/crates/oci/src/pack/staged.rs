@@ -1,5 +1,5 @@
-//! Images that are packed and have no name yet. Whoever packed them proves them, refuses those that fail, and commits the
-//! rest; one that is never committed (an error, a kill) leaves what was there before as it was.
+//! Packed images that have no name yet. The caller tests them, rejects those that fail, and commits the
+//! others. If nothing is committed (an error, a kill), the earlier images are unchanged.
 
 use std::path::Path;
 
@@ -10,18 +10,18 @@ use crate::{Layer, Layout, garbage, intact};
 use xtask_files::error::{Error, Result};
 use xtask_files::{FileLock, Memo};
 
-/// The kind under which the memo knows the layers of the layout.
+/// The kind under which the memo stores the layers of the layout.
 pub(super) const LAYERS: &str = "layers";
 
-/// Staged images. Holds the lock of the output folder for writing, so that nobody removes blobs that no name leads to
-/// yet; readers wait. Dropping it removes the tars and leaves the blobs, until another packing finds that nothing needs
-/// them.
+/// Staged images. They hold the lock of the output folder for writing, so that no other run removes blobs
+/// that have no name yet; readers wait. Dropping them removes the tars. The blobs stay until another packing
+/// finds that nothing needs them.
 #[derive(Debug)]
 pub struct StagedImages {
     layout: Layout,
     memo: Memo,
     images: Vec<PackedImage>,
-    /// Their indexes and tars, in the same order; no tar any more where it was refused.
+    /// Their indexes and tars, in the same order. A rejected image has no tar.
     parts: Vec<(Descriptor, Option<StagedTar>)>,
     lock: Option<FileLock>,
 }
@@ -40,14 +40,15 @@ impl StagedImages {
         self.parts.push((index, Some(tar)));
     }
 
-    /// The images that are not refused, in their order. [`PackedImage::tar`] is where each tar lies for now.
+    /// Returns the images that are not rejected, in their order. [`PackedImage::tar`] is the present path of
+    /// each tar.
     pub fn images(&self) -> Vec<PackedImage> {
         let all = self.images.iter().zip(&self.parts);
         all.filter(|(_, (_, tar))| tar.is_some()).map(|(image, _)| image.clone()).collect()
     }
 
-    /// Keeps an image from being committed; its tar goes to `aside`. An image of that name from an earlier run stays
-    /// where it is, unless it is this very one: what was found of this one holds for it too.
+    /// Prevents an image from being committed, and moves its tar to `aside`. An image of that name from an
+    /// earlier run is kept, unless it is the same image: then the result of the test applies to it too.
     ///
     /// # Errors
     /// There is no such image, or the tar cannot be moved.
@@ -57,8 +58,9 @@ impl StagedImages {
         tar.ok_or_else(|| Error::failed(format!("no image {name:?} is staged")))?.put_aside(aside)
     }
 
-    /// Puts the tars of the images in their places, then points the names in the layout at them, and removes what nothing
-    /// needs any more. Blobs of images that were refused stay until the next packing, which may be of the same image.
+    /// Moves the tars of the images to their places, sets their names in the layout, and removes blobs that
+    /// nothing needs any more. Blobs of rejected images stay until the next packing, which may be of the same
+    /// image.
     ///
     /// # Errors
     /// A file cannot be written.

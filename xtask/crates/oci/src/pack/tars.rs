@@ -1,4 +1,4 @@
-//! The tars of images: what each is made of, and writing them beside their places.
+//! Decides the content of the images' tars, and writes them beside their places.
 
 use std::path::Path;
 
@@ -11,8 +11,9 @@ use xtask_files::{Memo, dist, threads};
 use crate::{Blobs, Codec, Layer, LayerSource, Layout, garbage, intact};
 
 impl Packer<'_> {
-    /// What the tars are made of. Where the layout holds gzip alone, the same as there; else the same image with other
-    /// layers, which a layout in the cache keeps for the next run.
+    /// Returns the content of the tars. If all layers in the layout use gzip, it is the same as there.
+    /// Otherwise it is the same image with other layers. A layout in the cache keeps these layers for the
+    /// next run.
     pub(super) fn tar_parts(
         &self,
         images: &[ImageSpec],
@@ -54,7 +55,7 @@ impl Packer<'_> {
     }
 }
 
-/// Whether the layers in the layout may stand in the tar too.
+/// Returns whether the layers in the layout can also be used in the tar.
 fn is_all_gzip(image: &ImageSpec) -> bool {
     let gzip = |layer: &LayerSource| match layer {
         LayerSource::Tree(_) => image.codec == Codec::Gzip,
@@ -63,7 +64,7 @@ fn is_all_gzip(image: &ImageSpec) -> bool {
     image.platforms.iter().flat_map(|platform| &platform.layers).all(gzip)
 }
 
-/// Writes the tars side by side, in the order of the images.
+/// Writes the tars in parallel, and returns them in the order of the images.
 pub(super) fn stage(
     images: &[ImageSpec],
     parts: &[(ImageTarInput, Blobs)],

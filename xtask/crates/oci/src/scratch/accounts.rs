@@ -1,4 +1,5 @@
-//! Users and groups, as distroless bases have them, so that a program finds the same on either kind of image.
+//! The users and groups of scratch images. They are the same as in distroless bases, so that a program finds
+//! the same in both kinds of images.
 
 /// The number of the user and of the group `nonroot`.
 pub const NONROOT: u32 = 65532;
@@ -11,6 +12,7 @@ nonroot:x:65532:65532:nonroot:/home/nonroot:/sbin/nologin\n";
 /// The content of `/etc/group`: the groups `root`, `nobody`, `tty`, `staff` and `nonroot`.
 pub const GROUP: &str = "root:x:0:\nnobody:x:65534:\ntty:x:5:\nstaff:x:50:\nnonroot:x:65532:\n";
 
-/// `/etc/nsswitch.conf`: names come from files, hosts also from DNS. Without it some resolvers ask DNS for `localhost`.
+/// The content of `/etc/nsswitch.conf`: names come from files, host names also from DNS. Without it, some
+/// resolvers ask DNS for `localhost`.
 pub const NSSWITCH: &str = "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nnetworks: files\n\
 protocols: files\nservices: files\nethers: files\nrpc: files\n";

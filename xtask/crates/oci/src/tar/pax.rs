@@ -1,9 +1,9 @@
-//! Pax records: what a ustar header has no room for.
+//! Pax records: the values that do not fit into a ustar header.
 
 use super::header::{Header, MAX_8, MAX_12, path_of};
 use super::{EntryKind, TarEntry};
 
-/// The records that this entry needs, in a fixed order; empty where the header says it all.
+/// Returns the records that this entry needs, in a fixed order. They are empty if the header has all values.
 pub(super) fn records(entry: &TarEntry<'_>, header: &Header) -> Vec<u8> {
     let mut records = String::new();
     if entry.gid > MAX_8 {
@@ -31,7 +31,8 @@ pub(super) fn records(entry: &TarEntry<'_>, header: &Header) -> Vec<u8> {
     records.into_bytes()
 }
 
-/// Adds `LENGTH KEY=VALUE\n`, where LENGTH counts the whole record and its own digits too.
+/// Adds `LENGTH KEY=VALUE
+/// `, where LENGTH counts the whole record including its own digits.
 fn push(records: &mut String, key: &str, value: &str) {
     let rest = key.len() + value.len() + 3;
     let mut length = rest;
@@ -47,7 +48,7 @@ mod tests {
 
     #[test]
     fn a_record_counts_itself() {
-        // Around 10, 100 and 1000 the length of the length changes.
+        // Around 10, 100 and 1000 the number of digits changes.
         for size in (0..12).chain(85..105).chain(980..1005) {
             let mut record = String::new();
             push(&mut record, "k", &"v".repeat(size));

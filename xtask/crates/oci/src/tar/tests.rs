@@ -5,7 +5,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// An entry that owns its strings, and a file's bytes.
+/// An entry that owns its strings, with the bytes of its file.
 #[derive(Debug, Clone)]
 struct TarCase {
     path: String,
@@ -52,7 +52,7 @@ fn written(cases: &[TarCase]) -> Vec<u8> {
     tar.finish().unwrap()
 }
 
-/// Reads the archive back with an independent reader and holds every fact against what went in.
+/// Reads the archive with an independent reader and compares every value with the input.
 fn check(cases: &[TarCase]) {
     let bytes = written(cases);
     assert_eq!(bytes.len() % BLOCK, 0);
@@ -73,7 +73,7 @@ fn check(cases: &[TarCase]) {
             .filter_map(|record| Some((record.key().unwrap().to_owned(), record.value().ok()?.parse().ok()?)))
             .collect();
         let header = entry.header();
-        // POSIX: a pax record counts before the header's field.
+        // POSIX: a pax record takes precedence over the header's field.
         let told = |key: &str, field: u64| pax.get(key).copied().unwrap_or(field);
         assert_eq!(header.mode().unwrap(), case.mode);
         assert_eq!(told("uid", header.uid().unwrap()), u64::from(case.uid));
@@ -143,7 +143,8 @@ fn the_announced_size_is_kept() {
     assert!(tar.finish().is_err());
 }
 
-/// Without line feeds: the writer counts bytes, as POSIX wants, but the reader of these tests splits records at them.
+/// Returns names without line feeds. The writer counts bytes, as POSIX requires, but the reader of these
+/// tests splits records at line feeds.
 fn names() -> impl Strategy<Value = String> {
     let part = prop_oneof!["[a-z]{1,12}", "[a-zé世\u{1F980} =]{1,60}", "[x]{90,160}"];
     let plain = part.prop_filter("a path part is plain", |p: &String| p != "." && p != "..");

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// Path, kind, link or content.
+/// An entry: path, kind, and link target or content.
 type Line<'a> = (&'a str, ::tar::EntryType, &'a str);
 
 fn tar_of(entries: &[Line<'_>]) -> tempfile::NamedTempFile {
@@ -171,7 +171,7 @@ fn the_last_of_several_entries_counts() {
     assert_eq!(tree.file("j/i").unwrap().1.read().unwrap(), &b"5"[..]);
 }
 
-/// A layer with something of everything.
+/// Returns a layer with entries of every kind.
 fn real() -> Vec<u8> {
     let tar = tar_of(&[
         ("./", Directory, ""),
@@ -194,7 +194,7 @@ fn real() -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-/// What holds of every tree, whatever it was made of.
+/// Checks the conditions that hold for every tree.
 fn sound(tree: &RootFs) {
     for (path, node) in tree.iter() {
         assert!(!path.is_empty() && path.split('/').all(|part| !matches!(part, "" | "." | "..")), "{path:?}");
@@ -224,7 +224,7 @@ proptest! {
         sound(&tree);
     }
 
-    /// Damage in a field of a header whose checksum is right again gets past the first check.
+    /// Damages header fields. If the checksum is corrected afterwards, the damage passes the first check.
     #[test]
     fn damaged_layers_are_read_or_refused(
         changes in proptest::collection::vec((0usize..20, 0usize..512, any::<u8>()), 1..4),
@@ -255,7 +255,7 @@ proptest! {
         }
     }
 
-    /// Names that lead about, whiteouts, links and folders in any order.
+    /// Names with `.` and `..`, whiteouts, links and folders, in any order.
     #[test]
     fn any_entries_are_a_tree_or_an_error(
         entries in proptest::collection::vec(

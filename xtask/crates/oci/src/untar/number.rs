@@ -1,9 +1,10 @@
-//! Numbers in headers of tars: octal digits (POSIX), or the bytes of a number themselves (GNU, star).
+//! Reads numbers in tar headers: octal digits (POSIX), or binary numbers (GNU, star).
 
-/// The number in a field; a blank field is 0. None where it is no number, is negative, or has more than 64 bits.
+/// Returns the number in a field; a blank field is 0. Returns none if it is not a number, is negative, or has
+/// more than 64 bits.
 pub(super) fn field(field: &[u8]) -> Option<u64> {
     match field.split_first() {
-        // The first bit tells that bytes follow; the second is the sign.
+        // The first bit shows that the number is binary; the second is the sign.
         Some((first, rest)) if first & 0x80 != 0 => {
             let first = *first & 0x7f;
             if first & 0x40 != 0 {
@@ -17,7 +18,7 @@ pub(super) fn field(field: &[u8]) -> Option<u64> {
     }
 }
 
-/// Octal digits between spaces and NULs.
+/// Reads octal digits between spaces and NULs.
 fn octal(field: &[u8]) -> Option<u64> {
     let blank = |b: &u8| matches!(b, b' ' | 0);
     let begin = field.iter().position(|b| !blank(b)).unwrap_or(field.len());
@@ -32,7 +33,7 @@ fn octal(field: &[u8]) -> Option<u64> {
     })
 }
 
-/// Decimal digits and nothing else, as pax has them.
+/// Reads only decimal digits, as in pax.
 pub(super) fn decimal(text: &[u8]) -> Option<u64> {
     if text.is_empty() {
         return None;

@@ -1,9 +1,9 @@
-//! The records of a pax header (POSIX, "pax Extended Header"): `<length> <key>=<value>\n`, where the length is that of
-//! the whole record, so that a value may hold line ends, as extended attributes do.
+//! Reads the records of a pax header (POSIX, "pax Extended Header"): `<length> <key>=<value>
+//! `. The length counts the whole record, so a value may contain line feeds, as extended attributes do.
 
 use super::number::decimal;
 
-/// The facts in a pax header that this reader uses.
+/// The values of a pax header that this reader uses.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Pax {
     pub(super) path: Option<Vec<u8>>,
@@ -11,12 +11,13 @@ pub(super) struct Pax {
     pub(super) size: Option<u64>,
     pub(super) uid: Option<u64>,
     pub(super) gid: Option<u64>,
-    /// Whether the file has holes, whose map is elsewhere.
+    /// Whether the file has holes, whose map is in another place.
     pub(super) sparse: bool,
 }
 
 impl Pax {
-    /// Reads all records; the last of a key counts, and an empty one takes the earlier back. None where they are damaged.
+    /// Reads all records. The last record of a key applies, and an empty one removes the earlier value.
+    /// Returns none if the records are damaged.
     pub(super) fn read(mut records: &[u8]) -> Option<Self> {
         let mut pax = Self::default();
         while !records.is_empty() {

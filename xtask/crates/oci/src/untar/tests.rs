@@ -6,7 +6,7 @@ fn read(bytes: Vec<u8>) -> io::Result<Vec<UntarEntry>> {
     TarReader::new(Cursor::new(bytes))?.collect()
 }
 
-/// A header with the fields that a test wants to set.
+/// Makes a header with the fields that a test sets.
 fn header(kind: u8, path: &[u8], size: u64, set: impl FnOnce(&mut [u8; 512])) -> Vec<u8> {
     let mut header = [0; 512];
     header[..path.len()].copy_from_slice(path);
@@ -69,7 +69,7 @@ fn kinds() {
         end(),
     ];
     assert_eq!(read(sparse.concat()).unwrap()[0].kind, Type::Sparse);
-    // A folder's or a link's size is not the size of data, whatever it says.
+    // The size of a folder or a link is not a size of data, whatever the header says.
     let all = read(
         [header(b'5', b"d", 700, |_| {}), header(b'1', b"l", 5, |_| {}), with_data(b'0', b"f", b"1"), end()]
             .concat(),

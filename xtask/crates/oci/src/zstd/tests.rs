@@ -20,14 +20,14 @@ fn packed(pool: &ThreadPool, data: &[u8], piece: usize) -> Vec<u8> {
     zstd.finish().unwrap()
 }
 
-/// All frames, read as layers of other people's are.
+/// Reads all frames, in the same way as layers of other people.
 fn unpacked(bytes: &[u8]) -> Vec<u8> {
     let mut data = Vec::new();
     decompress(bytes, &mut data, |_| Ok(())).unwrap();
     data
 }
 
-/// Bytes that compress well, badly, and across the borders of blocks and frames.
+/// Returns bytes that compress well, badly, and across the boundaries of blocks and frames.
 fn sample(size: usize) -> Vec<u8> {
     let mut state = 1u32;
     (0..size)
@@ -56,7 +56,7 @@ fn the_bytes_depend_neither_on_threads_nor_on_the_pieces() {
     for (threads, piece) in [(2, 100_000), (3, 4096), (8, FRAME - 1)] {
         assert!(packed(&pool(threads), &data, piece) == alone, "{threads} threads");
     }
-    // The bytes themselves: a change here is a change of every zstd layer that users have.
+    // The digest of the bytes. A change here changes every zstd layer that users have.
     let digest = "sha256:d35b72ecac32b7b8c83497839f5c008e5dfeafd4b09a1cd2dfb20a2f40b8d63a";
     assert_eq!(Digest::of(&alone).as_str(), digest, "{} bytes", alone.len());
 }
@@ -68,7 +68,7 @@ fn the_version_is_the_pinned_one() {
     assert!(manifest.contains(&format!("zrip-encode = {{ version = \"={version}\"")), "{version}");
 }
 
-/// This test is a program.
+/// The input is this test's own program.
 #[test]
 fn programs_are_searched_densely() {
     let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
