@@ -1,5 +1,6 @@
-//! Debian's packages by way of the host's own apt: its mirrors, its proxies and passwords, its keyring. Where it comes to
-//! what is installed on this machine, a private state folder stands in, so that nothing of the host changes.
+//! Fetches Debian's packages with the host's own apt: its mirrors, its proxies and passwords, its keyring.
+//! apt's data about installed packages is replaced by a private state folder, so that nothing of the host
+//! changes.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -21,14 +22,14 @@ mod state;
 pub use sources::AptSources;
 pub use state::AptState;
 
-/// Longer than any download of indexes or packages takes.
+/// A time limit that no download of indexes or packages reaches.
 const LIMIT: Duration = Duration::from_secs(900);
 
-/// What apt has for front ends that fetch single files (apt-helper, `download-file`).
+/// The program of apt with which front ends fetch single files (apt-helper, `download-file`).
 const HELPER: &str = "/usr/lib/apt/apt-helper";
 
-/// Where Debian has the keys that its archive is signed with (package debian-archive-keyring), by the names of
-/// different releases.
+/// The files with the keys by which Debian signs its archive (package debian-archive-keyring), under the
+/// names of different releases.
 const KEYRINGS: [&str; 2] =
     ["/usr/share/keyrings/debian-archive-keyring.pgp", "/usr/share/keyrings/debian-archive-keyring.gpg"];
 
@@ -44,10 +45,11 @@ pub struct Apt {
 }
 
 impl Apt {
-    /// Looks for apt and asks it where its packages come from. `needed` is what a message says they are for.
+    /// Finds apt and asks it for the sources of its packages. `needed` is what the message says the packages
+    /// are for.
     ///
     /// # Errors
-    /// There is no apt here, or none that has an archive of Debian and its keys.
+    /// There is no apt, or it has no Debian archive or not its keys.
     pub fn find(host: &Host, ui: Ui, needed: &str) -> Result<Self> {
         let absent = |what: &str, help: &str| {
             Error::missing(format!("{needed} are fetched from Debian's archive with apt, and {what}"))
@@ -81,22 +83,22 @@ impl Apt {
         Ok(Self { get, cache, verifier, keyring: keyring.to_owned(), sources, ui })
     }
 
-    /// Whether the host's sources have no security updates.
+    /// Returns whether the host's sources lack security updates.
     pub fn has_no_security(&self) -> bool {
         self.sources.security.is_none()
     }
 
-    /// The fingerprints of the keys of Debian's archive with a good signature under a file that is signed in the open,
-    /// in ascending order. `scratch` is a folder that may be written to.
+    /// Returns the fingerprints of the keys of Debian's archive with a good signature under a clear-signed
+    /// file, in ascending order. `scratch` is a folder that may be written to.
     ///
     /// # Errors
-    /// There is none, or one is bad.
+    /// There is no good signature, or one is bad.
     pub fn signers(&self, file: &Path, scratch: &Path) -> Result<Vec<String>> {
         self.verifier.signers(file, &self.keyring, scratch, self.ui)
     }
 
-    /// Fetches the files of packages straight from their places in the archive. What could not be had is not at its
-    /// place then; the caller holds what is against its digest.
+    /// Fetches the files of packages directly from their places in the archive. The file of a package that
+    /// could not be fetched does not exist afterwards. The caller checks the files against their digests.
     ///
     /// # Errors
     /// The helper cannot be started.
@@ -115,24 +117,24 @@ impl Apt {
 pub(super) struct Download {
     pub(super) from: String,
     pub(super) to: PathBuf,
-    /// Without it, any file is taken.
+    /// The expected digest. Without it, any file is accepted.
     pub(super) digest: Option<Digest>,
 }
 
-/// Whether this machine has what [`download`] needs. It needs neither sources nor keys.
+/// Returns whether this machine has the program that [`download`] needs. It needs neither sources nor keys.
 pub(super) fn can_download() -> bool {
     Path::new(HELPER).exists()
 }
 
-/// Fetches files by way of the host's proxies and passwords, all in one run of the helper. What could not be had is not at
-/// its place then. Returns apt's own words of what went wrong.
+/// Fetches files through the host's proxies and with its passwords, all in one run of the helper. A file that
+/// could not be fetched does not exist afterwards. Returns apt's error messages.
 ///
 /// # Errors
 /// The helper cannot be started.
 pub(super) fn download(files: &[Download], ui: Ui) -> Result<Vec<String>> {
     let mut cmd = Cmd::new(HELPER).args(["-o", state::SANDBOX, "download-file"]);
     for Download { from, to, digest } in files {
-        // Its arguments are read in threes; an empty digest stands for none.
+        // The helper takes its arguments in groups of three. An empty digest means none.
         let digest = digest.as_ref().map(|digest| format!("SHA256:{}", digest.hex())).unwrap_or_default();
         cmd = cmd.arg(from).arg(to).arg(digest);
     }
@@ -142,7 +144,7 @@ pub(super) fn download(files: &[Download], ui: Ui) -> Result<Vec<String>> {
     Ok(errors.map(|line| without_password(&xtask_files::escape::plain(line))).collect())
 }
 
-/// Runs a command whose end its caller judges.
+/// Runs a command. The caller decides whether it succeeded.
 fn run_any(cmd: &Cmd, ui: Ui) -> Result<Output> {
     ui.detail("Running", without_password(&cmd.line()));
     cmd.clone().env("LC_ALL", "C").capture_whole(LIMIT)
@@ -151,7 +153,7 @@ fn run_any(cmd: &Cmd, ui: Ui) -> Result<Output> {
 /// Runs a command of apt.
 ///
 /// # Errors
-/// It failed, with its own last words.
+/// The command failed; the error has its last output.
 fn run(cmd: &Cmd, ui: Ui) -> Result<Output> {
     let output = run_any(cmd, ui)?;
     if output.ok() {
@@ -166,7 +168,7 @@ fn run(cmd: &Cmd, ui: Ui) -> Result<Output> {
         .fold(failed, |error, line| error.found(without_password(&xtask_files::escape::plain(line)))))
 }
 
-/// A line of apt without what may stand between `//` and `@` in an address.
+/// Returns a line of apt without the text that may be between `//` and `@` in an address.
 fn without_password(line: &str) -> String {
     let mut parts = line.split("//");
     let mut safe = parts.next().unwrap_or_default().to_owned();

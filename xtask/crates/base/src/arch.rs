@@ -4,7 +4,7 @@ use std::fmt;
 
 use xtask_triple::Platform;
 
-/// An architecture that bases are assembled for. The order is that of Debian's names.
+/// An architecture for which bases are assembled. The order is that of Debian's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DebianArch {
     /// 64-bit x86, which Debian calls `amd64`.
@@ -15,7 +15,7 @@ pub enum DebianArch {
     Armhf,
     /// 64-bit PowerPC, little endian.
     Ppc64el,
-    /// 64-bit RISC-V. Debian has it since 13.
+    /// 64-bit RISC-V, which Debian supports since release 13.
     Riscv64,
     /// IBM Z, which Debian calls `s390x`.
     S390x,
@@ -26,12 +26,12 @@ impl DebianArch {
     pub const ALL: [Self; 6] =
         [Self::Amd64, Self::Arm64, Self::Armhf, Self::Ppc64el, Self::Riscv64, Self::S390x];
 
-    /// Those that a release of Debian has.
+    /// Returns the architectures of a release of Debian.
     pub fn of_release(debian: u8) -> Vec<Self> {
         Self::ALL.into_iter().filter(|arch| debian >= 13 || *arch != Self::Riscv64).collect()
     }
 
-    /// Debian's name, as in the names of packages.
+    /// Returns Debian's name, as in the names of packages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Amd64 => "amd64",
@@ -43,7 +43,7 @@ impl DebianArch {
         }
     }
 
-    /// The platform of its images.
+    /// Returns the platform of its images.
     pub fn platform(self) -> Platform {
         let (architecture, variant) = match self {
             Self::Amd64 => ("amd64", None),
@@ -56,12 +56,12 @@ impl DebianArch {
         Platform { os: "linux", architecture, variant }
     }
 
-    /// The architecture of a platform; none where Debian has no base for it.
+    /// Returns the architecture of a platform, or none if Debian has no base for it.
     pub fn of(platform: &Platform) -> Option<Self> {
         Self::ALL.into_iter().find(|arch| arch.platform() == *platform)
     }
 
-    /// By Debian's name, or by the name that images have for it: `armhf`, `arm`, `linux/arm/v7`.
+    /// Parses Debian's name, or the name in images: `armhf`, `arm`, `linux/arm/v7`.
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|arch| {
             let platform = arch.platform();

@@ -1,4 +1,4 @@
-//! All bases of a run, each got once, wherever it comes from.
+//! All bases of a run. Each base is obtained once, from whatever source.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,12 +10,12 @@ use xtask_files::error::{Error, Result};
 use xtask_registry::{self as registry, Reference};
 use xtask_triple::Platform;
 
-/// What an image is built on.
+/// The base of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
     /// No base: the image contains only what is added to it.
     Scratch,
-    /// One that is assembled here from Debian's packages.
+    /// A base that is assembled here from Debian's packages.
     Distroless(Distroless),
     /// An image of a registry.
     Registry(Reference),
@@ -35,19 +35,19 @@ impl std::fmt::Display for Base {
     }
 }
 
-/// What bases come from.
+/// The sources of bases, and the bases that are ready.
 #[derive(Debug)]
 pub struct Bases<'a> {
     distroless: BaseContext<'a>,
     registry: registry::PullContext<'a>,
     ready: RefCell<BTreeMap<(String, Platform), Arc<BaseImage>>>,
     refreshed: RefCell<BTreeMap<String, String>>,
-    /// What is ready lies in the cache.
+    /// The lock that keeps pruning away while the bases in the cache are used.
     _in_use: Option<FileLock>,
 }
 
 impl<'a> Bases<'a> {
-    /// None is ready yet.
+    /// Makes the sources; no base is ready yet.
     pub fn new(distroless: BaseContext<'a>) -> Self {
         let BaseContext { cache, locks, offline, ui, host, .. } = distroless;
         let registry = registry::PullContext { cache, locks, offline, ui, host };
@@ -55,10 +55,10 @@ impl<'a> Bases<'a> {
         Self { distroless, registry, ready, refreshed, _in_use: prune::hold(cache) }
     }
 
-    /// A base for a platform; none for scratch.
+    /// Returns a base for a platform, or none for scratch.
     ///
     /// # Errors
-    /// It cannot be had: see [`distroless::load`] and [`registry::base`].
+    /// The base cannot be obtained: see [`distroless::load`] and [`registry::base`].
     pub fn get(&self, base: &Base, platform: &Platform) -> Result<Option<Arc<BaseImage>>> {
         let key = (base.to_string(), platform.clone());
         if let Some(ready) = self.ready.borrow().get(&key) {
@@ -75,7 +75,8 @@ impl<'a> Bases<'a> {
         Ok(Some(image))
     }
 
-    /// What would keep [`Bases::get`] from giving a base, where that shows without the network and in no time.
+    /// Checks whether [`Bases::get`] could return a base, as far as that shows quickly and without the
+    /// network.
     ///
     /// # Errors
     /// See [`distroless::check`] and [`registry::check`].
@@ -87,14 +88,14 @@ impl<'a> Bases<'a> {
         }
     }
 
-    /// Whether a run that makes an image on this base will lock it: a tag that stands in no lock yet.
+    /// Returns whether a run that makes an image on this base will lock it: its tag is in no lock yet.
     pub fn locks(&self, base: &Base) -> bool {
         let Base::Registry(reference) = base else { return false };
         let tag = reference.digest().is_none() && !self.registry.offline;
         tag && registry::lock::read(self.registry.locks).is_ok_and(|locks| !locks.contains_key(reference))
     }
 
-    /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
+    /// Returns why a new lock replaces the repository's, or none if the repository's was used.
     pub fn refreshed(&self, base: &Base) -> Option<String> {
         self.refreshed.borrow().get(&base.to_string()).cloned()
     }

@@ -1,4 +1,4 @@
-//! A base cut down to what one program needs of it.
+//! Reduces a base to the part that one program needs.
 
 use std::collections::BTreeSet;
 
@@ -6,21 +6,22 @@ use xtask_files::error::Result;
 use xtask_gate::{self as gate, Level, Program, Tree};
 use xtask_oci::{FileKind, Node, Resolved, RootFs};
 
-/// What every image keeps, whatever its program: accounts, name service, certificates, licences, places to write.
+/// The folders that every image keeps: accounts, name service, certificates, licences, writable folders.
 const ALWAYS: [&str; 7] =
     ["etc/", "home/", "root/", "tmp/", "var/tmp/", "run/", "usr/share/common-licenses/"];
 
-/// The packages of a distroless base that files below `etc` are from. Files that a user may change stand in no list of
-/// digests, so nothing in the tree says whose they are.
+/// The packages of a distroless base that own the files below `etc`. Files that a user may change are in no
+/// list of digests, so the tree does not show their owners.
 const OWNERS_OF_ETC: [&str; 4] = ["base-files", "ca-certificates", "media-types", "netbase"];
 
-/// Where dpkg and apk say what is installed, in one file of paragraphs, with the field that has the package's name.
+/// The files in which dpkg and apk list the installed packages, in paragraphs, with the field of the
+/// package's name.
 const LISTS: [(&str, &str); 2] = [("var/lib/dpkg/status", "Package: "), ("lib/apk/db/installed", "P:")];
 
-/// The part of a base that `program` needs: its interpreter and libraries with the links that lead there, `etc` with the
-/// certificates, home and temporary folders, and for each package of which something is left, what scanners read of it
-/// and its copyright; and `also`, paths that are wanted beside. Modes and owners are those of the base. Equal trees give
-/// equal trees. `level`: what all machines have.
+/// Returns the part of a base that `program` needs: its interpreter and libraries with the links that lead
+/// there, `etc` with the certificates, home and temporary folders. For each package with a remaining file, it
+/// includes the package's record for scanners and its copyright. It also includes the paths in `also`. Modes
+/// and owners are those of the base. Equal trees give equal results. `level` is what all machines support.
 ///
 /// # Errors
 /// The program's libraries are not all in the base.
@@ -38,7 +39,7 @@ pub fn closure(tree: &Tree<'_>, program: &Program, level: Level, also: &[String]
             }
         }
     }
-    // Links at the top (`lib` → `usr/lib`) are how everything is reached.
+    // All paths go through the links at the top (`lib` → `usr/lib`).
     let top =
         files.iter().filter(|(path, node)| !path.contains('/') && matches!(node.kind, FileKind::Symlink(_)));
     keep.extend(top.map(|(path, _)| path.to_owned()));
@@ -56,7 +57,7 @@ pub fn closure(tree: &Tree<'_>, program: &Program, level: Level, also: &[String]
     assemble(files, &keep, &packages)
 }
 
-/// The links of a path and the file at its end; nothing where it leads nowhere.
+/// Returns the links of a path and the file at its end, or nothing if the path leads nowhere.
 fn end(files: &RootFs, path: &str) -> Vec<String> {
     match files.resolve(path) {
         Resolved::Found(_) => gate::trail(files, path),
@@ -67,7 +68,7 @@ fn end(files: &RootFs, path: &str) -> Vec<String> {
 fn assemble(files: &RootFs, keep: &BTreeSet<String>, packages: &BTreeSet<&str>) -> Result<RootFs> {
     let mut out = RootFs::new();
     let mut put = |path: &str, node: &Node| -> Result<()> {
-        // The folders above it, as the base has them.
+        // The parent folders have the mode and owner of the base.
         for (slash, _) in path.match_indices('/') {
             let above = &path[..slash];
             if let (None, Some(folder)) = (out.get(above), files.get(above)) {

@@ -1,18 +1,18 @@
-//! Which packages a base is made of, as the published definition of distroless lists them.
+//! The packages of each base, as in the published definition of distroless.
 
 use super::{Distroless, Flavour};
 
-/// The code name of a release: what its suites are called.
+/// Returns the code name of a release, which is in the names of its suites.
 pub fn codename(debian: u8) -> &'static str {
     if debian == 12 { "bookworm" } else { "trixie" }
 }
 
-/// The package whose certificates are made into a bundle; nothing else of it ships.
+/// The package whose certificates are put into a bundle. No other file of it ships.
 pub const CERTIFICATES: &str = "ca-certificates";
-/// The package of the shell and the tools of the `:debug` variants.
+/// The package with the shell and the tools of the `:debug` variants.
 pub const BUSYBOX: &str = "busybox-static";
 
-/// The packages of a base, lowest first. What a later one has at a path counts.
+/// Returns the packages of a base, lowest first. If several have an entry at a path, the last one applies.
 pub fn packages(what: Distroless) -> Vec<&'static str> {
     let bookworm = what.debian == 12;
     let mut names = vec!["base-files", "netbase", "tzdata"];
@@ -34,7 +34,7 @@ pub fn packages(what: Distroless) -> Vec<&'static str> {
     names
 }
 
-/// Every package that a base of this release may hold.
+/// Returns every package that a base of this release may contain.
 pub fn all_packages(debian: u8) -> Vec<&'static str> {
     packages(Distroless { debian, debug: true, ..Distroless::of(Flavour::Cc) })
 }

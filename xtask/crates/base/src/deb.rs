@@ -1,5 +1,6 @@
-//! Debian's binary packages (deb(5)): an `ar` archive of a version, the tar of the control files and the tar of the data.
-//! What is read here has been held against a locked digest; it is read as if nobody had.
+//! Reads Debian's binary packages (deb(5)): an `ar` archive of a version, the tar of the control files and
+//! the tar of the data. A package was checked against a locked digest before. It is still parsed as untrusted
+//! data.
 
 use std::io::{Cursor, Write};
 
@@ -14,29 +15,29 @@ mod unpack;
 pub use deb822::Paragraph;
 use unpack::MemberCompression;
 
-/// More than any control archive holds: 16 MiB.
+/// A limit that no control archive reaches: 16 MiB.
 const CONTROL_MAX: u64 = 16 << 20;
-/// More than any package of a base unpacks to: 512 MiB.
+/// A limit that no unpacked package of a base reaches: 512 MiB.
 const DATA_MAX: u64 = 512 << 20;
 
-/// An opened package. Its data is still packed.
+/// An opened package. Its data is still compressed.
 #[derive(Debug)]
 pub struct Deb<'a> {
-    /// The control file as it stands in the package, which is what `dpkg-deb --field` prints.
+    /// The control file as it is in the package, and as `dpkg-deb --field` prints it.
     pub control: Vec<u8>,
     /// The fields of the control file.
     pub fields: Paragraph,
-    /// The MD5 sums of its files, a line each, where the package has them.
+    /// The MD5 sums of its files, one line each, if the package has them.
     pub md5sums: Option<Vec<u8>>,
     name: &'a str,
     data: (MemberCompression, &'a [u8]),
 }
 
 impl<'a> Deb<'a> {
-    /// Opens a package. `name` is what messages call it.
+    /// Opens a package. `name` is its name in messages.
     ///
     /// # Errors
-    /// The bytes are no package, of a format that is not known, or cut off.
+    /// The bytes are not a package, have an unknown format, or are truncated.
     pub fn read(name: &'a str, bytes: &'a [u8]) -> Result<Self> {
         let bad = |why: String| Error::failed(format!("{name} is not a Debian package")).found(why);
         let archive = ArchiveFile::parse(bytes).map_err(|e| bad(e.to_string()))?;
@@ -54,7 +55,7 @@ impl<'a> Deb<'a> {
                 control = Some((MemberCompression::of(end).map_err(bad)?, content));
             } else if let Some(end) = member.strip_prefix("data.tar") {
                 data = Some((MemberCompression::of(end).map_err(bad)?, content));
-                // What follows is reserved (deb(5)).
+                // Further members are reserved (deb(5)).
                 break;
             } else if !member.starts_with('_') {
                 return Err(bad(format!("it has an unknown member {member:?} (see deb(5))")));
@@ -71,7 +72,7 @@ impl<'a> Deb<'a> {
         Ok(Self { control, fields, md5sums, name, data })
     }
 
-    /// Unpacks the tar of the data, and says how large it is in bytes.
+    /// Unpacks the tar of the data, and returns its size in bytes.
     ///
     /// # Errors
     /// It is damaged, larger than 512 MiB, or cannot be written.
@@ -83,13 +84,13 @@ impl<'a> Deb<'a> {
     }
 }
 
-/// Whether the first member says that this is a format that is read here.
+/// Checks from the first member that the format is supported.
 fn version(member: &str, content: &[u8]) -> Result<(), String> {
     if member != "debian-binary" {
         return Err(format!("its first member is {member:?}, not \"debian-binary\""));
     }
     let line = content.split(|b| *b == b'\n').next().unwrap_or_default();
-    // deb(5): a new minor version may add members and lines; a new major version is another format.
+    // deb(5): a new minor version may add members and lines. A new major version is another format.
     if line.starts_with(b"2.") {
         Ok(())
     } else {
@@ -99,9 +100,9 @@ fn version(member: &str, content: &[u8]) -> Result<(), String> {
 
 type ControlFiles = (Option<Vec<u8>>, Option<Vec<u8>>);
 
-/// The files `control` and `md5sums` of the control archive. Scripts are not even looked at.
+/// Returns the files `control` and `md5sums` of the control archive. Scripts are not read.
 fn control_files(tar: &[u8]) -> std::io::Result<ControlFiles> {
-    // The reader of layers bears a last block that is short, as engines do. A package that was cut off has one.
+    // The reader of layers accepts a short last block, as engines do. A truncated package has one.
     if !tar.len().is_multiple_of(512) {
         return Err(std::io::Error::other("it is cut off"));
     }
@@ -113,7 +114,7 @@ fn control_files(tar: &[u8]) -> std::io::Result<ControlFiles> {
             b"md5sums" => &mut md5sums,
             _ => continue,
         };
-        // The reader has seen that all of it is there.
+        // The reader has checked that the entry is complete.
         *place = Some(tar[offset as usize..][..size as usize].to_vec());
     }
     Ok((control, md5sums))

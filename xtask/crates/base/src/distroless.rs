@@ -1,4 +1,4 @@
-//! Distroless bases, from their lock to a layer in the cache.
+//! Makes distroless bases: from their lock to a layer in the cache.
 
 use std::path::{Path, PathBuf};
 
@@ -24,22 +24,23 @@ mod check;
 
 pub use check::check;
 
-/// A base that is ready.
+/// A base that is ready for use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Assembled {
     /// Its packages, its layer and its tree.
     pub base: BaseImage,
-    /// Why a lock that was made now stands in for the repository's; none where the repository's was used.
+    /// Why a new lock replaces the repository's; none if the repository's was used.
     pub refreshed: Option<String>,
 }
 
-/// The folder of a workspace that holds its locks.
+/// The folder of a workspace with its locks.
 pub const LOCKS: &str = "docker/bases";
 
-/// Gets a base ready: from the cache, or from its packages.
+/// Returns a base that is ready, from the cache or made from its packages.
 ///
 /// # Errors
-/// Debian has no such platform; there is no lock; packages are missing and cannot be had, or are not what the lock says.
+/// Debian has no such platform, or there is no lock. Or packages are missing and cannot be obtained, or
+/// differ from the lock.
 pub fn load(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Result<Assembled> {
     let arch = arch(what, platform)?;
     let may_refresh = site.refreshes();
@@ -55,8 +56,8 @@ pub fn load(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Re
     if let Some(debs) = packages::cached(&part.packages, &BaseStore::new(site.cache))? {
         return make(what, arch, part, &debs, site);
     }
-    // What an earlier run made in the place of this lock saves asking the archive again. A snapshot can still have the
-    // packages of the lock itself, which go first.
+    // The replacement lock of an earlier run saves a query to the archive. But a snapshot can still have the
+    // packages of the lock itself, and these take precedence.
     let earlier = || if may_refresh { earlier(what, arch, lock.as_ref(), site) } else { Ok(None) };
     if site.snapshots.is_empty()
         && let Some(earlier) = earlier()?
@@ -80,7 +81,7 @@ pub fn load(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Re
     }
 }
 
-/// Debian's name for a platform, where this release has it.
+/// Returns Debian's name for a platform, if this release has it.
 fn arch(what: Distroless, platform: &Platform) -> Result<DebianArch> {
     let arch = DebianArch::of(platform).filter(|arch| DebianArch::of_release(what.debian).contains(arch));
     arch.ok_or_else(|| {
@@ -95,7 +96,7 @@ fn file(what: Distroless, site: &BaseContext<'_>) -> PathBuf {
     site.locks.join(BaseLock::file_name(what.debian))
 }
 
-/// What the repository's lock says about a base.
+/// Returns the entry of the repository's lock for a base.
 fn locked(
     what: Distroless,
     arch: DebianArch,
@@ -111,13 +112,13 @@ fn locked(
     }
 }
 
-/// The key of the lock that stands in for this one.
+/// Returns the key of the lock that replaces this one.
 fn refreshed_key(what: Distroless, arch: DebianArch, lock: Option<&BaseLock>) -> String {
     let text = lock.map(BaseLock::text).unwrap_or_default();
     format!("debian{}-{arch}-{}", what.debian, short_hash(&text, 16))
 }
 
-/// What to say where a lock that was made now stands in for the repository's, or is the only one.
+/// Returns the message that a new lock replaces the repository's, or is the only one.
 fn note(what: Distroless, lock: Option<&BaseLock>, why: &str) -> String {
     match lock {
         Some(_) => format!("the lock of Debian {} was refreshed for this run: {why}", what.debian),
@@ -125,7 +126,7 @@ fn note(what: Distroless, lock: Option<&BaseLock>, why: &str) -> String {
     }
 }
 
-/// A base by the lock that an earlier run made in the place of this one; none where that is out of date itself.
+/// Returns a base by the replacement lock of an earlier run, or none if that lock is out of date too.
 fn earlier(
     what: Distroless,
     arch: DebianArch,
@@ -133,7 +134,7 @@ fn earlier(
     site: &BaseContext<'_>,
 ) -> Result<Option<Assembled>> {
     let file = BaseStore::new(site.cache).refreshed(&refreshed_key(what, arch, lock));
-    // One that cannot be read is made again.
+    // An unreadable lock is made again.
     let Ok(Some(fresh)) = BaseLock::load(&file) else { return Ok(None) };
     xtask_process::cache::used(&file);
     let part = fresh.part(what, arch)?;
@@ -150,7 +151,7 @@ fn earlier(
     Ok(Some(Assembled { refreshed: Some(why), ..ready }))
 }
 
-/// Makes a lock in the cache and the base by it.
+/// Makes a lock in the cache, and the base from it.
 fn refresh(
     what: Distroless,
     arch: DebianArch,
@@ -180,7 +181,7 @@ fn refresh(
     Ok(Assembled { refreshed: Some(why), ..ready })
 }
 
-/// The folder of the base's layer: whatever decides its bytes is in the name.
+/// Returns the folder of the base's layer. Everything that determines its bytes is in the name.
 fn folder(part: &LockedBase, site: &BaseContext<'_>) -> PathBuf {
     let key = short_hash(&format!("{} {ENCODER}", part.digest), 32);
     BaseStore::new(site.cache).layer(&key)
@@ -249,7 +250,7 @@ fn make(
     })
 }
 
-/// Unpacks a package whose digest is right.
+/// Unpacks a package whose digest has been checked.
 fn open(package: &DebPackage, bytes: &[u8], data: &Path) -> Result<Unpacked> {
     let DebPackage { name, version, architecture, .. } = package;
     let deb = Deb::read(name, bytes)?;

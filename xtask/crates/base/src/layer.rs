@@ -1,4 +1,4 @@
-//! A base's tree as a layer on disk: made once, for all images of all workspaces.
+//! Stores a base's tree as a layer on disk. It is made once, for all images of all workspaces.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -16,13 +16,13 @@ const TAR: &str = "layer.tar";
 const PACKED: &str = "layer.tar.gz";
 const FACTS: &str = "layer.json";
 
-/// What [`write`] left in a folder; none where it is not all there.
+/// Reads the files that [`write`] left in a folder. Returns none if they are not complete.
 ///
-/// Files that did not change since they were last held against their digests are believed; any others are read. The
-/// cache may come from another machine, and disks lose bytes.
+/// Files that have not changed since their digests were checked are accepted. All others are read and
+/// checked: the cache may come from another machine, and disks lose data.
 ///
 /// # Errors
-/// What is there is no tar that can be unpacked.
+/// The tar cannot be unpacked.
 pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, RootFs)>> {
     let Some(layer) = facts(dir) else { return Ok(None) };
     let (blob, tar) = (dir.join(PACKED), dir.join(TAR));
@@ -36,7 +36,7 @@ pub(super) fn read(dir: &Path, created_by: &str) -> Result<Option<(StoredLayer, 
     Ok(Some((StoredLayer { layer, blob, created_by: created_by.to_owned() }, rootfs)))
 }
 
-/// Whether a folder has all that [`write`] leaves, by names and sizes alone.
+/// Returns whether a folder has all files of [`write`], judging only by names and sizes.
 pub(super) fn lies(dir: &Path) -> bool {
     let Some(layer) = facts(dir) else { return false };
     let blob = std::fs::metadata(dir.join(PACKED)).is_ok_and(|blob| blob.len() == layer.descriptor.size);
@@ -47,7 +47,7 @@ fn facts(dir: &Path) -> Option<Layer> {
     std::fs::read(dir.join(FACTS)).ok().and_then(|json| serde_json::from_slice(&json).ok())
 }
 
-/// Whether tar and blob are those that the layer names.
+/// Returns whether tar and blob have the digests of the layer.
 fn whole(dir: &Path, layer: &Layer) -> bool {
     let files = [(TAR, &layer.diff_id), (PACKED, &layer.descriptor.digest)].map(|(n, d)| (dir.join(n), d));
     let stats: io::Result<Vec<Stat>> = files.iter().map(|(file, _)| Stat::of(file)).collect();
@@ -63,14 +63,15 @@ fn whole(dir: &Path, layer: &Layer) -> bool {
     if !files.iter().all(|(file, digest)| is(file, digest)) {
         return false;
     }
-    // Two writes within one tick of the file system's clock look alike.
+    // Two writes within one tick of the file system's clock cannot be distinguished.
     if clock(dir).is_ok_and(|now| seen.1.iter().all(|stat| stat.older_than(&now))) {
         memo.put("seen", "layer", &seen);
     }
     true
 }
 
-/// Writes a tree's layer into an empty folder. All times are 0: a base does not depend on the image that it is for.
+/// Writes a tree's layer into an empty folder. All times are 0: a base does not depend on the image that uses
+/// it.
 ///
 /// # Errors
 /// A file of the tree cannot be read, or the folder cannot be written to.
@@ -95,7 +96,7 @@ pub(super) fn write(tree: &RootFs, dir: &Path) -> Result<()> {
     std::fs::write(dir.join(FACTS), facts).map_err(failed)
 }
 
-/// What is written goes to both.
+/// A writer that writes to both.
 struct Tee<A, B> {
     plain: A,
     packed: B,
@@ -132,7 +133,7 @@ mod tests {
             let file = dir.path().join(name);
             let whole = std::fs::read(&file).unwrap();
             let mut other = whole.clone();
-            // As many bytes, one of them another.
+            // The file has as many bytes, one of them changed.
             other[whole.len() / 2] ^= 1;
             for damaged in [&other[..], &whole[..whole.len() / 2]] {
                 std::fs::write(&file, damaged).unwrap();

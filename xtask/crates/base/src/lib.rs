@@ -1,4 +1,4 @@
-//! What lies below the program in an image that is not made from scratch.
+//! The bases of images: everything below the program in an image that is not made from scratch.
 
 use xtask_oci::document::Runtime;
 use xtask_oci::{Digest, RootFs, StoredLayer};
@@ -31,27 +31,28 @@ pub use name::{Distroless, Flavour};
 pub use site::BaseContext;
 pub use snapshot::SnapshotArchive;
 
-/// A base for one platform: its layers as they are stored, and the tree that they unpack to.
+/// A base for one platform: its stored layers, and their unpacked tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseImage {
-    /// As targets.toml names it: `distroless:cc`, or a reference.
+    /// Its name in targets.toml: `distroless:cc`, or a reference.
     pub name: String,
     /// The platform that the image is for.
     pub platform: Platform,
-    /// The digest of the manifest that a registry has for this platform, or of the lock that a distroless base was made
-    /// from: it decides every byte of the base.
+    /// The digest of a registry's manifest for this platform, or of the lock from which a distroless base was
+    /// made. It determines every byte of the base.
     pub digest: Digest,
-    /// The packages that it was assembled from, lowest first; none for one of a registry, whose tree alone tells.
+    /// The packages from which it was assembled, lowest first. Empty for a registry's image, whose packages
+    /// only its tree shows.
     pub packages: Vec<DebPackage>,
     /// Its layers, lowest first.
     pub layers: Vec<StoredLayer>,
-    /// What the layers unpack to. Files are [`xtask_oci::Content::Part`]s of tars in the cache.
+    /// The unpacked layers. Files are [`xtask_oci::Content::Part`]s of tars in the cache.
     pub rootfs: RootFs,
-    /// How it wants programs to be run; what an image says of itself goes over it.
+    /// The base's settings for running programs. The settings of an image override them.
     pub runtime: Runtime,
 }
 
-/// The packages that an image of a registry was made from, its tree alone tells.
+/// A registry's image has no list of packages; only its tree shows them.
 impl From<PulledImage> for BaseImage {
     fn from(pulled: PulledImage) -> Self {
         let PulledImage { name, platform, digest, layers, rootfs, runtime } = pulled;

@@ -1,5 +1,5 @@
-//! The locks of the bases, `docker/bases/debian13.lock`: which packages they are made of, by digest, and the signed
-//! Release files that named them. A signature is needed to make a lock, a digest is enough to use it.
+//! The locks of bases, `docker/bases/debian13.lock`: their packages by digest, and the signed Release files
+//! that named them. Making a lock needs a signature; using it needs only the digests.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +17,7 @@ mod write;
 
 pub use stamp::Stamp;
 
-/// The contents of a lock file.
+/// The content of a lock file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BaseLock {
     /// The release of Debian: 12 or 13.
@@ -31,11 +31,11 @@ pub struct BaseLock {
 /// A signed Release file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Release {
-    /// When the archive made it, as it says itself.
+    /// The time at which the archive made it, according to the file.
     pub date: Stamp,
     /// The digest of the file `InRelease`.
     pub digest: Digest,
-    /// The fingerprints of the keys whose signatures are good, in ascending order.
+    /// The fingerprints of the keys with good signatures, in ascending order.
     pub signers: Vec<String>,
 }
 
@@ -52,38 +52,38 @@ pub struct DebPackage {
     pub size: u64,
     /// The digest of the file.
     pub digest: Digest,
-    /// Where the file lies in the archive: `pool/main/g/glibc/libc6_2.41-12_amd64.deb`.
+    /// The path of the file in the archive: `pool/main/g/glibc/libc6_2.41-12_amd64.deb`.
     pub pool: String,
 }
 
-/// Whether a path in the pool is one of the archive of security updates, which has a pool of its own.
+/// Returns whether a path in the pool belongs to the archive of security updates, which has its own pool.
 pub(crate) fn is_security_update(pool: &str) -> bool {
     pool.starts_with("pool/updates/")
 }
 
-/// What a lock says about one base.
+/// The entry of a lock for one base.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LockedBase {
     /// The packages, lowest first.
     pub packages: Vec<DebPackage>,
-    /// Decides every byte of the base: over the names and digests of the packages, and over the version of what puts
-    /// them together. It does not depend on where or when they were found.
+    /// The digest that determines every byte of the base. It covers the names and digests of the packages,
+    /// and the version of the assembler. It does not depend on where or when the packages were found.
     pub digest: Digest,
 }
 
-/// The architecture of packages that are for all of them.
+/// The architecture of packages that are for all architectures.
 pub(crate) const ALL: &str = "all";
 
 impl BaseLock {
-    /// The name of the file for a release.
+    /// Returns the name of the file for a release.
     pub fn file_name(debian: u8) -> String {
         format!("debian{debian}.lock")
     }
 
-    /// Reads the file; none where it is not there.
+    /// Reads the file, or returns none if it does not exist.
     ///
     /// # Errors
-    /// It cannot be read, or is no lock: with the line.
+    /// It cannot be read, or is not a valid lock; the error has the line.
     pub fn load(file: &Path) -> Result<Option<Self>> {
         match std::fs::read_to_string(file) {
             Ok(text) => Self::parse(&text, &file.display().to_string()).map(Some),
@@ -92,10 +92,10 @@ impl BaseLock {
         }
     }
 
-    /// What it says about a base.
+    /// Returns the entry for a base.
     ///
     /// # Errors
-    /// It has no packages for the architecture, or lacks one of those that the base is made of.
+    /// The lock has no packages for the architecture, or lacks a package of the base.
     pub fn part(&self, what: Distroless, arch: DebianArch) -> Result<LockedBase> {
         let update = format!("lock them: cargo xtask base update {} --arch {arch}", self.debian);
         let Some(locked) = self.packages.get(&arch) else {
@@ -126,11 +126,11 @@ impl BaseLock {
         Ok(LockedBase { packages, digest: Digest::of(text.as_bytes()) })
     }
 
-    /// Whether this lock may take the place of `older`: no suite may go back in time, since that would bring back
-    /// packages whose faults are known.
+    /// Checks that this lock may replace `older`. No suite may have an earlier date, since that would restore
+    /// packages with known vulnerabilities.
     ///
     /// # Errors
-    /// One does; its name and both dates.
+    /// A suite has an earlier date. The error has its name and both dates.
     pub fn check_forward(&self, older: &Self) -> Result<()> {
         for (suite, new) in &self.releases {
             let Some(old) = older.releases.get(suite).filter(|old| new.date < old.date) else { continue };

@@ -1,48 +1,48 @@
-//! The names of the distroless bases that are assembled here.
+//! The names of the distroless bases that this crate assembles.
 
 use std::fmt;
 
-/// A distroless base, as `base = "distroless:cc-debian13:debug"` names it.
+/// A distroless base, as in `base = "distroless:cc-debian13:debug"`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Distroless {
-    /// What the base contains.
+    /// The content of the base.
     pub flavour: Flavour,
-    /// The release of Debian that its packages are from: 13, or 12.
+    /// The release of Debian with its packages: 13 or 12.
     pub debian: u8,
-    /// Whether programs run as root; as 65532 where not.
+    /// Whether programs run as root. If not, they run as user 65532.
     pub root: bool,
-    /// Whether it holds busybox, for looking around.
+    /// Whether it contains busybox, for debugging.
     pub debug: bool,
 }
 
-/// What a distroless base holds, smallest first.
+/// The content of a distroless base, smallest first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Flavour {
-    /// What static programs expect: certificates, time zones, accounts.
+    /// The files that static programs expect: certificates, time zones, accounts.
     Static,
-    /// And glibc, OpenSSL, zlib.
+    /// Like `Static`, with glibc, OpenSSL and zlib.
     Base,
-    /// And the runtime libraries of GCC: libstdc++, libgcc_s, libgomp.
+    /// Like `Base`, with the runtime libraries of GCC: libstdc++, libgcc_s, libgomp.
     Cc,
 }
 
-/// The release that is taken where none is named. Debian 12 is past its end of life.
+/// The default release. Debian 12 is past its end of life.
 const DEBIAN: u8 = 13;
 
 impl Distroless {
-    /// The usual variant of a flavour: the default release, not root, nothing to look around with.
+    /// Returns the usual variant of a flavour: the default release, not root, no debugging tools.
     pub const fn of(flavour: Flavour) -> Self {
         Self { flavour, debian: DEBIAN, root: false, debug: false }
     }
 
-    /// What to say to whoever takes a release that is past its end; none for one that is not.
+    /// Returns a warning for a release that is past its end of life, or none.
     pub fn warning(self) -> Option<String> {
         let past = self.debian < DEBIAN;
         past.then(|| format!("Debian {} is no longer supported; use bases of Debian {DEBIAN}", self.debian))
     }
 
-    /// Reads `distroless:<static|base|cc>[-debian<12|13>]` with any of `:root`, `:nonroot` and `:debug` behind it, each
-    /// once. None where it is anything else.
+    /// Parses `distroless:<static|base|cc>[-debian<12|13>]`, followed by any of `:root`, `:nonroot` and
+    /// `:debug`, each at most once. Returns none for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let mut parts = text.strip_prefix("distroless:")?.split(':');
         let first = parts.next()?;

@@ -1,5 +1,5 @@
-//! Getting the files of locked packages: from the cache, from the archive, from snapshots of it, or a clear word that the
-//! archive has others by now.
+//! Obtains the files of locked packages: from the cache, from the archive, or from snapshots of it. Otherwise
+//! reports that the archive has other versions now.
 
 use std::path::Path;
 
@@ -16,50 +16,50 @@ use super::lock::DebPackage;
 use super::snapshot;
 use super::store::BaseStore;
 
-/// What apt is looked for, in a message.
+/// What apt is needed for, in messages.
 pub(super) const NEEDED: &str = "the packages of distroless bases";
 
-/// What came of it.
+/// The result of obtaining packages.
 #[derive(Debug)]
 pub(super) enum Got {
     /// The bytes of every package, in the order of the packages.
     All(Vec<Vec<u8>>),
-    /// The archive has other versions of some, and no snapshot of it has them.
+    /// The archive has other versions of some packages, and no snapshot has the locked ones.
     Superseded(Vec<Superseded>, SnapshotFailures),
 }
 
-/// Why packages were not had from the snapshots that are named, a line for each place.
+/// Why packages were not obtained from the configured snapshots, one line for each place.
 #[derive(Debug)]
 pub(super) struct SnapshotFailures {
     lines: Vec<String>,
-    /// None was asked.
+    /// Whether no snapshot is configured.
     none: bool,
 }
 
 impl SnapshotFailures {
-    /// Adds to an error what was tried, or what can be.
+    /// Adds the failures of the snapshots to an error, or the advice to configure one.
     pub(super) fn explain(self, error: Error) -> Error {
         let error = self.lines.iter().fold(error, |error, line| error.found(format!("snapshot: {line}")));
         if self.none { error.help(SNAPSHOTS) } else { error }
     }
 }
 
-/// How to have what the archive has no more.
+/// The advice for packages that the archive has removed.
 const SNAPSHOTS: &str =
     "or name a snapshot archive that keeps the locked packages: `snapshots` of [debian] in targets.toml";
 
-/// A locked package that the archive has no longer, or does not have yet.
+/// A locked package that the archive no longer has, or does not have yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Superseded {
     pub(super) name: String,
     pub(super) architecture: String,
     pub(super) locked: String,
-    /// The version that the archive has now, where it has one.
+    /// The version in the archive now, if there is one.
     pub(super) now: Option<String>,
 }
 
 impl Superseded {
-    /// `libc6 (amd64): locked 2.41-12, the archive has 2.41-13 now`.
+    /// Returns a line such as `libc6 (amd64): locked 2.41-12, the archive has 2.41-13 now`.
     pub(super) fn line(&self) -> String {
         let Self { name, architecture, locked, now } = self;
         match now {
@@ -72,10 +72,11 @@ impl Superseded {
     }
 }
 
-/// The bytes of the packages, each held against its digest.
+/// Returns the bytes of the packages, each checked against its digest.
 ///
 /// # Errors
-/// Some are not in the cache, and cannot be had: without the network, without apt, or since the archive cannot be reached.
+/// Some packages are not in the cache and cannot be obtained: without the network, without apt, or because
+/// the archive cannot be reached.
 pub(super) fn get(
     packages: &[DebPackage],
     debian: u8,
@@ -123,10 +124,12 @@ pub(super) fn get(
     all.map(Got::All).ok_or_else(|| Error::failed("a package was removed from the cache during the run"))
 }
 
-/// What would keep [`get`] from getting the packages, as far as this machine tells without asking the archive.
+/// Checks whether [`get`] could obtain the packages, as far as this machine shows without a query to the
+/// archive.
 ///
 /// # Errors
-/// Some are not in the cache, and cannot be had: without the network, without apt, or without an archive to ask.
+/// Some packages are not in the cache and cannot be obtained: without the network, without apt, or without an
+/// archive.
 pub(super) fn check(packages: &[DebPackage], debian: u8, site: &BaseContext<'_>) -> Result<()> {
     let store = BaseStore::new(site.cache);
     let missing = missing(packages, &store)?;
@@ -136,7 +139,7 @@ pub(super) fn check(packages: &[DebPackage], debian: u8, site: &BaseContext<'_>)
     }
 }
 
-/// The packages that the cache does not have, in words.
+/// The packages that are missing in the cache, for messages.
 struct MissingPackage<'a> {
     absent: Vec<String>,
     damaged: Vec<String>,
@@ -152,11 +155,12 @@ impl<'a> MissingPackage<'a> {
         Self { absent: names(false), damaged: names(true), store }
     }
 
-    /// The apt that can bring them; why there is none, where snapshots can bring them without.
+    /// Returns the apt that can fetch them, or the reason why there is none if snapshots can provide them
+    /// without apt.
     fn way(&self, debian: u8, site: &BaseContext<'_>) -> Result<Result<Apt>> {
         let Self { absent, damaged, store } = self;
         if !site.offline {
-            // Asked before anything is fetched for it.
+            // This is checked before anything is fetched.
             drop(inbox(store, *site.ui)?);
             let apt = Apt::find(site.host, *site.ui, NEEDED).map_err(|error| {
                 let all: Vec<&str> = absent.iter().chain(damaged).map(String::as_str).collect();
@@ -184,7 +188,7 @@ impl<'a> MissingPackage<'a> {
     }
 }
 
-/// The bytes of the packages, where the cache has all of them.
+/// Returns the bytes of the packages if the cache has all of them.
 ///
 /// # Errors
 /// The cache cannot be read.
@@ -202,7 +206,7 @@ fn missing(packages: &[DebPackage], store: &BaseStore) -> Result<Vec<DebPackage>
     Ok(missing)
 }
 
-/// A folder for what comes from outside, removed at its end; one process after the other has it.
+/// A folder for downloads, which is removed at the end. Only one process at a time has it.
 struct Inbox {
     staging: StagedFolder,
     _lock: FileLock,
@@ -215,13 +219,13 @@ fn inbox(store: &BaseStore, ui: Ui) -> Result<Inbox> {
     Ok(Inbox { staging: cache::stage(&place)?, _lock: lock })
 }
 
-/// Looks at what has arrived in a folder of `count` packages with `size` bytes.
+/// Shows what has arrived in a folder of `count` packages with `size` bytes.
 fn arrived(folder: &Path, count: usize, size: u64) -> TaskWatcher {
     let folder = folder.to_owned();
     Box::new(move || {
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let sizes: Vec<u64> = files.filter_map(|file| file.metadata().ok()).map(|meta| meta.len()).collect();
-        // The last of them is on its way.
+        // The last one is still being downloaded.
         let done = sizes.len().saturating_sub(1) as u64;
         let bytes = human_size(sizes.iter().sum());
         let far = format!("{}, {bytes} of {}", far(done, Some(count as u64), "package"), human_size(size));
@@ -229,7 +233,8 @@ fn arrived(folder: &Path, count: usize, size: u64) -> TaskWatcher {
     })
 }
 
-/// From the places that the lock names: needs no index and no signature, the digest decides.
+/// Fetches packages from the places in the lock. This needs no index and no signature, because the digest
+/// decides.
 fn from_places(apt: &Apt, missing: &[DebPackage], store: &BaseStore, folder: &Path) -> Result<()> {
     let wanted: Vec<_> =
         missing.iter().map(|p| (p, folder.join(format!("{}.deb", p.digest.hex())))).collect();
@@ -240,7 +245,8 @@ fn from_places(apt: &Apt, missing: &[DebPackage], store: &BaseStore, folder: &Pa
     Ok(())
 }
 
-/// By apt's own indexes: for sources whose files are at no plain address, and to learn which packages are superseded.
+/// Fetches packages by apt's own indexes. This works for sources without plain addresses, and shows which
+/// packages are superseded.
 fn by_index(
     apt: &Apt,
     missing: &[DebPackage],
@@ -274,7 +280,7 @@ fn by_index(
     Ok(superseded.collect())
 }
 
-/// apt chooses the names, the digests tell the files.
+/// Brings in files whose names apt has chosen. The digests identify them.
 fn bring_all(packages: &[&DebPackage], from: &Path, store: &BaseStore) -> Result<()> {
     let entries = std::fs::read_dir(from).map_err(|e| Error::io("cannot read", from, &e))?;
     for file in entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()) {

@@ -1,5 +1,5 @@
-//! Taking out of the cache what no run has used for long: packages and layers of bases, states of apt, and what came from
-//! registries. Never while another run uses a base.
+//! Removes from the cache what no run has used for a long time: packages and layers of bases, states of apt,
+//! and data from registries. It waits while another run uses a base.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,31 +13,32 @@ use xtask_files::error::{Error, Result};
 use xtask_files::sweep;
 use xtask_process::cache::{self, needed};
 
-/// A kind of thing in the cache, and what of it went.
+/// A kind of cached items, and how much of it was removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Pruned {
-    /// What it is, in the plural.
+    /// The name of the kind, in the plural.
     pub kind: &'static str,
-    /// The number of things that were removed, or would be removed where pruning only looks.
+    /// The number of items that were removed, or that would be removed.
     pub removed: u64,
-    /// The size of the removed things, in bytes.
+    /// The size of the removed items, in bytes.
     pub removed_bytes: u64,
-    /// The number of things that were kept.
+    /// The number of items that were kept.
     pub kept: u64,
-    /// The size of the kept things, in bytes.
+    /// The size of the kept items, in bytes.
     pub kept_bytes: u64,
 }
 
-/// Where the things of a kind are.
+/// The places of the items of a kind.
 struct PrunedKind {
     name: &'static str,
-    /// The folder of these things, relative to the cache.
+    /// The folder of the items, relative to the cache.
     folder: &'static str,
-    /// How the names of things end; others are no such things.
+    /// The ending of the items' names. Other files are not items.
     ends: &'static str,
-    /// The files inside of a thing that is a folder, whose times say when it was used.
+    /// The files in an item that is a folder, whose times show when it was used.
     marks: &'static [&'static str],
-    /// The folders beside, where files of the same name, with this ending, go with it. The first notes its use.
+    /// The folders with files of the same name and this ending, which are removed with the item. The time of
+    /// the first one shows when the item was used.
     beside: &'static [(&'static str, &'static str)],
 }
 
@@ -51,7 +52,7 @@ const KINDS: [PrunedKind; 6] = [
         beside: &[],
     },
     PrunedKind { name: "refreshed locks", folder: "bases/refreshed", ends: ".lock", marks: &[], beside: &[] },
-    // Written anew whenever the state is opened.
+    // It is written whenever the state is opened.
     PrunedKind { name: "states of apt", folder: "bases/apt", ends: "", marks: &["status"], beside: &[] },
     PrunedKind {
         name: "blobs of registries",
@@ -73,16 +74,16 @@ fn lock(cache: &Path) -> PathBuf {
     cache.join("bases").join("in-use.lock")
 }
 
-/// Keeps the bases in the cache as long as it is held: whoever prunes waits for it.
+/// Holds a lock under which bases in the cache are kept: pruning waits for it.
 pub fn hold(cache: &Path) -> Option<FileLock> {
     cache::share(&lock(cache))
 }
 
-/// Removes what was not used since `since`, unless `only_look`, and says what that is. Runs that use a base are waited
-/// for, after `waiting`, and new ones wait meanwhile.
+/// Removes items that were not used since `since`, unless `only_look`, and returns their numbers. It calls
+/// `waiting` before it waits for runs that use a base. New runs wait meanwhile.
 ///
 /// # Errors
-/// Something cannot be removed, or the cache has no locks.
+/// An item cannot be removed, or the cache has no locks.
 pub fn prune(
     cache: &Path,
     since: SystemTime,
@@ -101,7 +102,7 @@ fn one(kind: &PrunedKind, cache: &Path, since: SystemTime, only_look: bool) -> R
     let mut pruned = Pruned { kind: kind.name, removed: 0, removed_bytes: 0, kept: 0, kept_bytes: 0 };
     for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
-        // Locks stay: who waits for one has it open. So does what is about to get its name.
+        // Locks are kept, because a waiting process has its lock open. Staging files are kept too.
         let thing = match kind.marks {
             [] => path.is_file() && name.ends_with(kind.ends) && !name.starts_with('.'),
             _ => path.is_dir() && !name.starts_with('.'),
@@ -133,7 +134,7 @@ fn remove(path: &Path) -> Result<()> {
     removed.map_err(|e| needed(Error::io("cannot remove", path, &e)))
 }
 
-/// The bytes of a file, or of all files in a folder.
+/// Returns the size in bytes of a file, or of all files in a folder.
 fn size(path: &Path) -> u64 {
     let Ok(meta) = fs::symlink_metadata(path) else { return 0 };
     if !meta.is_dir() {
@@ -142,7 +143,7 @@ fn size(path: &Path) -> u64 {
     fs::read_dir(path).into_iter().flatten().flatten().map(|entry| size(&entry.path())).sum()
 }
 
-/// The moment that many days ago; the beginning of time where it is before that.
+/// Returns the time this number of days ago, or the earliest time if it would be before that.
 pub fn days_ago(days: u32) -> SystemTime {
     let long = Duration::from_secs(u64::from(days) * 24 * 3600);
     SystemTime::now().checked_sub(long).unwrap_or(SystemTime::UNIX_EPOCH)

@@ -1,4 +1,4 @@
-//! What assembling a base takes from its surroundings.
+//! The context in which bases are assembled.
 
 use std::path::Path;
 
@@ -7,36 +7,38 @@ use xtask_process::ui::Ui;
 
 use super::snapshot::SnapshotArchive;
 
-/// Where things are and what is allowed.
+/// The places and permissions for assembling bases.
 #[derive(Debug, Clone, Copy)]
 pub struct BaseContext<'a> {
     /// The folder of the locks: `docker/bases` in the workspace.
     pub locks: &'a Path,
     /// The user's cache folder.
     pub cache: &'a Path,
-    /// The environment, for finding apt.
+    /// The environment, in which apt is searched for.
     pub host: &'a Host,
     /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
-    /// Where locked packages are taken from that the archive no longer has, the first ones first.
+    /// The sources of locked packages that the archive no longer has, in order.
     pub snapshots: &'a [SnapshotArchive],
-    /// The network is not to be used.
+    /// Whether the network must not be used.
     pub offline: bool,
-    /// Where the archive has other packages than the lock, a lock made now may be used instead: what `--setup` agrees to.
+    /// Whether a new lock may be used if the archive has other packages than the lock. `--setup` allows this.
     pub may_refresh: bool,
-    /// Then that is an error all the same.
+    /// Whether such a new lock is an error anyway.
     pub strict: bool,
-    /// Except where the archive has superseded locked packages: what changes without a change of the repository.
+    /// Whether `strict` makes an exception for locked packages that the archive has superseded. This change
+    /// does not come from the repository.
     pub allow_superseded: bool,
 }
 
 impl BaseContext<'_> {
-    /// Whether a lock may be made now where the repository has none of a base.
+    /// Returns whether a lock may be made now if the repository has none for a base.
     pub(crate) fn locks_anew(&self) -> bool {
         self.may_refresh && !self.strict && !self.offline
     }
 
-    /// Whether a lock may be made now where the archive has superseded packages of the repository's.
+    /// Returns whether a lock may be made now if the archive has superseded packages of the repository's
+    /// lock.
     pub(crate) fn refreshes(&self) -> bool {
         self.may_refresh && (!self.strict || self.allow_superseded) && !self.offline
     }

@@ -1,5 +1,5 @@
-//! Snapshot archives: services that keep the packages which Debian's archive removes. While one of them has the packages of
-//! a lock, the lock gives the base that it gave on the day it was made.
+//! Snapshot archives: services that keep the packages that Debian's archive removes. As long as one of them
+//! has the packages of a lock, the lock gives the same base as on the day it was made.
 
 use std::path::Path;
 
@@ -12,14 +12,15 @@ use super::apt::{self, Download};
 use super::lock::{DebPackage, is_security_update};
 use super::store::BaseStore;
 
-/// Stands in an address for the SHA-256 of a file.
+/// The placeholder for the SHA-256 of a file in an address.
 const SHA256: &str = "{sha256}";
 
-/// Ends an address whose service has its files by their SHA-1, as Debian's own snapshot service has. A lock does not hold that digest:
-/// the service names it (the document `API` in the sources of that service).
+/// The end of an address whose service has its files by their SHA-1, as Debian's own snapshot service does. A
+/// lock does not contain that digest, so the service is asked for it (the document `API` in the sources of
+/// that service).
 const SHA1: &str = "/file/{sha1}";
 
-/// The parts of an address that tell Debian's main archive from the archive of security updates.
+/// The parts of an address that distinguish Debian's main archive from the archive of security updates.
 const MAIN: &str = "/debian/";
 const SECURITY: &str = "/debian-security/";
 
@@ -28,10 +29,10 @@ const SECURITY: &str = "/debian-security/";
 pub struct SnapshotArchive(String);
 
 impl SnapshotArchive {
-    /// Reads an address: that of a copy of the archive, or one with a placeholder for the digest of a file.
+    /// Parses an address: that of a copy of the archive, or one with a placeholder for the digest of a file.
     ///
     /// # Errors
-    /// What is wrong with it.
+    /// A description of the fault.
     pub fn parse(address: &str) -> std::result::Result<Self, String> {
         let rest = address.strip_prefix("http://").or_else(|| address.strip_prefix("https://"));
         let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
@@ -56,12 +57,13 @@ impl SnapshotArchive {
         Ok(Self(address.to_owned()))
     }
 
-    /// The service that has files by their SHA-1, where the address is of that kind.
+    /// Returns the service that has files by their SHA-1, if the address is of that kind.
     fn by_sha1(&self) -> Option<&str> {
         self.0.strip_suffix(SHA1)
     }
 
-    /// Where the file of a package can be, the likeliest place first; nothing where its SHA-1 must be known.
+    /// Returns the possible addresses of a package's file, the most likely first. They are empty if its SHA-1
+    /// must be known.
     fn places(&self, package: &DebPackage) -> Vec<String> {
         if self.by_sha1().is_some() {
             return Vec::new();
@@ -82,17 +84,18 @@ impl std::fmt::Display for SnapshotArchive {
     }
 }
 
-/// A package that is looked for.
+/// A package that is searched for.
 struct WantedPackage<'a> {
     package: &'a DebPackage,
-    /// The addresses at which it can be and that were not tried.
+    /// The addresses that have not been tried yet.
     places: Vec<String>,
-    /// Why it was not had from those that were.
+    /// Why it was not obtained from the addresses that were tried.
     failures: Vec<String>,
 }
 
-/// Fetches packages into the cache from snapshot archives, the first ones first; `folder` is for what is on its way. The
-/// digests decide what is taken, so no signature is needed. Returns why the others were not had, a line for each place.
+/// Fetches packages into the cache from snapshot archives, in their order. `folder` is for downloads. The
+/// digests decide which files are accepted, so no signature is needed. Returns why the other packages were
+/// not obtained, one line for each place.
 ///
 /// # Errors
 /// apt's helper cannot be started, or the cache cannot be written.
@@ -126,7 +129,8 @@ pub(super) fn fetch(
     Ok(left.into_iter().flat_map(|wanted| wanted.failures).collect())
 }
 
-/// Looks for each package at its next place. Returns those that were not there; the others are named in `taken`.
+/// Looks for each package at its next address. Returns the packages that were not found. The names of the
+/// others are added to `taken`.
 fn visit<'a>(
     wanted: Vec<WantedPackage<'a>>,
     taken: &mut Vec<String>,
@@ -156,29 +160,29 @@ fn visit<'a>(
     Ok(left)
 }
 
-/// What apt said of an address.
+/// Returns the message of apt about an address.
 fn failure(place: &str, errors: &[String]) -> String {
-    // It escapes some characters of addresses that need no escape.
+    // apt escapes some characters of addresses that need no escape.
     let mut errors = errors.iter().map(|line| line.replace("%2b", "+").replace("%7e", "~"));
     let said = errors.find_map(|line| line.find(place).map(|at| line[at..].to_owned()));
     said.unwrap_or_else(|| format!("{place}  does not have the locked file"))
 }
 
-/// What a service says of the files of a binary package in a version.
+/// The answer of a service about the files of a binary package in a version.
 #[derive(Deserialize)]
 struct BinaryFiles {
     result: Vec<BinaryFile>,
 }
 
-/// One of them, for one architecture.
+/// One of these files, for one architecture.
 #[derive(Deserialize)]
 struct BinaryFile {
     architecture: String,
-    /// Its SHA-1.
+    /// The SHA-1 of the file.
     hash: String,
 }
 
-/// Asks a service for the SHA-1 of each package, which is the name of its file there.
+/// Asks a service for the SHA-1 of each package, by which its file is named there.
 fn ask(service: &str, wanted: &mut [WantedPackage<'_>], folder: &Path, ui: Ui) -> Result<()> {
     let question = |WantedPackage { package, .. }: &WantedPackage<'_>| Download {
         from: format!("{service}/mr/binary/{}/{}/binfiles", package.name, package.version),
@@ -197,13 +201,13 @@ fn ask(service: &str, wanted: &mut [WantedPackage<'_>], folder: &Path, ui: Ui) -
             });
         }
         wanted.places = hashes.iter().map(|hash| format!("{service}/file/{hash}")).collect();
-        // What is in the folder is shown as packages on their way.
+        // Files in the folder are shown as packages that are being downloaded.
         let _ = std::fs::remove_file(&question.to);
     }
     Ok(())
 }
 
-/// The SHA-1 of the files of a package, as an answer names them: one, or those of different archives.
+/// Returns the SHA-1 digests of a package's files in an answer: one, or those of several archives.
 fn sha1(answer: &[u8], package: &DebPackage) -> Vec<String> {
     let Ok(BinaryFiles { result }) = serde_json::from_slice(answer) else { return Vec::new() };
     let is_hash = |text: &str| text.len() == 40 && text.bytes().all(|b| b.is_ascii_hexdigit());

@@ -1,4 +1,4 @@
-//! The place in the user's cache for what bases are made of and for what was made:
+//! The folder in the user's cache for the packages and layers of bases:
 //!
 //! ```text
 //! bases/debs/<sha256>.deb          packages
@@ -7,8 +7,8 @@
 //! bases/apt/<release>-<archs>/     apt's private state
 //! ```
 //!
-//! The times of packages, of `used` beside a layer's files and of refreshed locks say when each was used last, which is
-//! what [`super::prune`] goes by.
+//! A time shows when each item was last used, which [`super::prune`] needs. It is the time of a package, of
+//! the file `used` beside a layer's files, or of a refreshed lock.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use xtask_process::cache::{self, needed};
 
 use super::lock::DebPackage;
 
-/// The file whose time says when a layer was used.
+/// The file whose time shows when a layer was used.
 pub(super) const USED: &str = "used";
 
 /// The part of the user's cache that belongs to bases: the folder `bases`.
@@ -34,12 +34,12 @@ impl BaseStore {
         Self { dir: cache.join("bases") }
     }
 
-    /// The folder of a base's layer.
+    /// Returns the folder of a base's layer.
     pub fn layer(&self, key: &str) -> PathBuf {
         self.dir.join("layers").join(key)
     }
 
-    /// Notes that a base was used, and what it can be made of again: an archive keeps no package for ever.
+    /// Records the use of a base and of its packages, because an archive keeps no package for ever.
     pub fn used(&self, layer: &Path, packages: &[DebPackage]) {
         cache::used(&layer.join(USED));
         for deb in packages.iter().map(|package| self.deb(package)).filter(|deb| deb.exists()) {
@@ -47,22 +47,23 @@ impl BaseStore {
         }
     }
 
-    /// The lock that stands in for another.
+    /// Returns the path of a replacement lock.
     pub fn refreshed(&self, key: &str) -> PathBuf {
         self.dir.join("refreshed").join(format!("{key}.lock"))
     }
 
-    /// The folder of apt's private states.
+    /// Returns the folder of apt's private states.
     pub fn apt(&self) -> PathBuf {
         self.dir.join("apt")
     }
 
-    /// The folder of packages.
+    /// Returns the folder of packages.
     pub fn debs(&self) -> PathBuf {
         self.dir.join("debs")
     }
 
-    /// The bytes of a package; none where it is not here, or is damaged: that stays until the package itself is brought.
+    /// Returns the bytes of a package, or none if it is missing or damaged. A damaged file stays until the
+    /// package is brought in again.
     ///
     /// # Errors
     /// It cannot be read.
@@ -76,12 +77,13 @@ impl BaseStore {
         Ok((Digest::of(&bytes) == package.digest).then_some(bytes))
     }
 
-    /// Whether something is in the place of a package: where [`BaseStore::take`] gives none, it is damaged.
+    /// Returns whether there is a file for a package. If [`BaseStore::take`] returns none for it, it is
+    /// damaged.
     pub fn holds(&self, package: &DebPackage) -> bool {
         self.deb(package).exists()
     }
 
-    /// Puts a file in its place where it is the package, and says whether it is.
+    /// Stores a file if it is the package, and returns whether it is.
     ///
     /// # Errors
     /// It cannot be written.

@@ -1,5 +1,5 @@
-//! The tree of a base: the files of its packages, one over the other, and the files that installing them would have made.
-//! No maintainer script runs, so nothing else that they do happens either.
+//! Makes the tree of a base: the files of its packages, one over the other, and the files that installing the
+//! packages would have made. No maintainer script runs, so its other effects are missing.
 
 use xtask_files::error::{Error, Result};
 use xtask_oci::scratch::{CERTIFICATES as BUNDLE, GROUP, NONROOT, NSSWITCH, PASSWD};
@@ -13,10 +13,11 @@ mod certificates;
 mod merge;
 mod os_release;
 
-/// Counts the versions of what is decided in this folder: equal packages and an equal number here are equal trees.
+/// The version of the rules in this folder. Equal packages and an equal version give equal trees.
 pub const ASSEMBLER: u32 = 1;
 
-/// Where scanners look for what is installed in a distroless image (its PACKAGE_METADATA.md).
+/// The folder in which scanners look for the installed packages of a distroless image (its
+/// PACKAGE_METADATA.md).
 pub const STATUS: &str = "var/lib/dpkg/status.d";
 
 /// A package whose files have been unpacked.
@@ -26,17 +27,17 @@ pub struct Unpacked {
     pub name: String,
     /// The contents of the package's control file.
     pub control: Vec<u8>,
-    /// The MD5 sums of its files, where it has them.
+    /// The MD5 sums of its files, if the package has them.
     pub md5sums: Option<Vec<u8>>,
     /// The files of the package, as a file tree.
     pub files: RootFs,
 }
 
-/// Puts a base together. `packages` come lowest first.
+/// Assembles a base. `packages` are ordered lowest first.
 ///
 /// # Errors
-/// Two packages have entries of different kinds at a path; a package lacks what a file is made from; a file cannot be
-/// read.
+/// Two packages have entries of different kinds at a path, a package lacks a required file, or a file cannot
+/// be read.
 pub fn assemble(what: Distroless, packages: &[Unpacked]) -> Result<RootFs> {
     let mut tree = RootFs::new();
     for package in packages {
@@ -59,7 +60,7 @@ pub fn assemble(what: Distroless, packages: &[Unpacked]) -> Result<RootFs> {
     Ok(tree)
 }
 
-/// What the package manager would have noted.
+/// Writes the records of the package manager.
 fn status(tree: &mut RootFs, package: &Unpacked) -> Result<()> {
     let file = format!("{STATUS}/{}", package.name);
     tree.insert(&file, Node::bytes(0o644, package.control.clone()))?;
@@ -69,7 +70,7 @@ fn status(tree: &mut RootFs, package: &Unpacked) -> Result<()> {
     }
 }
 
-/// What scripts make on a system that is installed.
+/// Writes the files that scripts make on an installed system.
 fn generated(tree: &mut RootFs, what: Distroless) -> Result<()> {
     let os_release = os_release::text(tree, what.debian)?;
     let mut files = RootFs::new();

@@ -1,4 +1,4 @@
-//! Making a lock from what the archive has now.
+//! Makes a lock of the packages that the archive has now.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,10 +11,11 @@ use super::apt::{Apt, AptState};
 use super::contents;
 use super::lock::BaseLock;
 
-/// A lock of the packages that the archive has now for these architectures.
+/// Makes a lock of the packages that the archive has now for these architectures.
 ///
 /// # Errors
-/// The archive cannot be reached, its signatures are not good, or it lacks a package; a suite is older than in `older`.
+/// The archive cannot be reached, its signatures are not good, or it lacks a package. Or a suite is older
+/// than in `older`.
 pub fn update(
     apt: &Apt,
     states: &Path,
@@ -46,24 +47,24 @@ pub fn update(
     if let Some(older) = older {
         lock.check_forward(older)?;
     }
-    // What the archive says goes into commands and files: it has to be what a lock may hold.
+    // The archive's values become arguments of commands and names of files, so they must be valid in a lock.
     BaseLock::parse(&lock.text(), "what the archive says")
 }
 
-/// A package that an update changed.
+/// A package that an update has changed.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct PackageChange {
     /// The name of the package.
     pub package: String,
     /// Debian's name of the architecture, or `all`.
     pub architecture: String,
-    /// The version before; none where it was not locked.
+    /// The previous version; none if the package was not locked.
     pub from: Option<String>,
-    /// The version now; none where it is not locked any more.
+    /// The present version; none if the package is not locked any more.
     pub to: Option<String>,
 }
 
-/// What is different, in the order of names and architectures.
+/// Returns the differences, in the order of names and architectures.
 pub fn changes(older: Option<&BaseLock>, newer: &BaseLock) -> Vec<PackageChange> {
     type Versions = BTreeMap<(String, String), (String, xtask_oci::Digest)>;
     let versions = |lock: &BaseLock| -> Versions {

@@ -1,9 +1,9 @@
-//! The Release file of a suite (Debian's repository format, "Release files"), signed in the open.
+//! Reads the Release file of a suite (Debian's repository format, "Release files"), which is clear-signed.
 
 use crate::deb::Paragraph;
 use crate::lock::Stamp;
 
-/// When the archive made the file, which has to be of this suite of Debian.
+/// Returns when the archive made the file. The file must be of this suite of Debian.
 pub(super) fn date(bytes: &[u8], suite: &str) -> Result<Stamp, String> {
     let fields = signed_fields(bytes)?;
     let (origin, name) = (fields.need("Origin")?, fields.need("Codename")?);
@@ -14,12 +14,12 @@ pub(super) fn date(bytes: &[u8], suite: &str) -> Result<Stamp, String> {
     Stamp::parse_release(date).ok_or_else(|| format!("{date:?} is not a date"))
 }
 
-/// The fields that the signature covers (RFC 9580, "Cleartext Signature Framework").
+/// Returns the fields that the signature covers (RFC 9580, "Cleartext Signature Framework").
 fn signed_fields(bytes: &[u8]) -> Result<Paragraph, String> {
     let text = std::str::from_utf8(bytes).map_err(|_| "it is not UTF-8".to_owned())?;
     let signed =
         text.strip_prefix("-----BEGIN PGP SIGNED MESSAGE-----\n").ok_or("it is not a clear-signed text")?;
-    // After the header, which ends with an empty line.
+    // The text follows the header, which ends with an empty line.
     let (_, signed) = signed.split_once("\n\n").ok_or("it has no text")?;
     let (signed, _) = signed.split_once("\n-----BEGIN PGP SIGNATURE-----").ok_or("it has no signature")?;
     Paragraph::one(signed)

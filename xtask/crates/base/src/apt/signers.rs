@@ -1,4 +1,5 @@
-//! Whose signatures a Release file bears. apt has checked them before it took the file; asking again tells the keys.
+//! Finds the keys that signed a Release file. apt has already checked the signatures; this check shows the
+//! keys.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +8,7 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
 
-/// The program that apt checks signatures with: gpgv up to Debian 12, sqv since 13.
+/// The program with which apt checks signatures: gpgv up to Debian 12, sqv since 13.
 #[derive(Debug)]
 pub(super) enum Verifier {
     Gpgv(PathBuf),
@@ -20,15 +21,15 @@ impl Verifier {
         gpgv.or_else(|| host.program("sqv").map(Self::Sqv))
     }
 
-    /// The fingerprints of the keys with a good signature under the file, in ascending order. `scratch` is a folder
-    /// that may be written to.
+    /// Returns the fingerprints of the keys with a good signature under the file, in ascending order.
+    /// `scratch` is a folder that may be written to.
     pub(super) fn signers(&self, file: &Path, keyring: &Path, scratch: &Path, ui: Ui) -> Result<Vec<String>> {
         let cmd = match self {
             Self::Gpgv(program) => {
                 Cmd::new(program).args(["--status-fd", "1", "--keyring"]).arg(keyring).arg(file)
             }
             Self::Sqv(program) => {
-                // It refuses to write over a file.
+                // sqv does not overwrite a file.
                 let text = scratch.join("verified");
                 let _ = std::fs::remove_file(&text);
                 let cmd = Cmd::new(program).arg("--keyring").arg(keyring).arg("--output").arg(&text);
@@ -51,8 +52,8 @@ impl Verifier {
     }
 }
 
-/// gpgv's lines for programs (GnuPG, doc/DETAILS): `VALIDSIG` ends with the fingerprint of the primary key. One that is
-/// bad spoils the good ones; one whose key is not known does not.
+/// Reads gpgv's status lines (GnuPG, doc/DETAILS): `VALIDSIG` ends with the fingerprint of the primary key. A
+/// bad signature invalidates the good ones; a signature of an unknown key does not.
 fn gpgv_says(status: &str) -> Option<Vec<String>> {
     let mut good = Vec::new();
     for line in status.lines() {
@@ -66,7 +67,7 @@ fn gpgv_says(status: &str) -> Option<Vec<String>> {
     sorted(good)
 }
 
-/// sqv prints the fingerprint of each certificate with a good signature, a line each.
+/// Reads the output of sqv: the fingerprint of each certificate with a good signature, one line each.
 fn sqv_says(told: &str) -> Option<Vec<String>> {
     sorted(told.lines().map(|line| line.trim().to_owned()).collect())
 }

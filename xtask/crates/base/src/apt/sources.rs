@@ -1,4 +1,4 @@
-//! Which of the host's sources are Debian's archive. Pure.
+//! Finds Debian's archive among the host's sources. Pure.
 
 use crate::deb::Paragraph;
 use crate::lock::is_security_update;
@@ -8,13 +8,13 @@ use crate::lock::is_security_update;
 pub struct AptSources {
     /// The address of the main archive.
     pub main: String,
-    /// Whether that mirror carries the suite of updates between point releases.
+    /// Whether that mirror has the suite of updates between point releases.
     pub updates: bool,
     /// The address of the archive of security updates.
     pub security: Option<String>,
 }
 
-/// What suites of Debian are called in sources, by code name and by role.
+/// The names of Debian's suites in sources, by code name and by role.
 const SUITES: [&str; 13] = [
     "stable",
     "oldstable",
@@ -31,7 +31,7 @@ const SUITES: [&str; 13] = [
     "experimental",
 ];
 
-/// What a source is.
+/// The role of a source.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Role {
     Main,
@@ -40,14 +40,15 @@ enum Role {
 }
 
 impl AptSources {
-    /// Finds them among what `apt-get indextargets` prints. Others use Debian's names for their suites too, so
-    /// the origin that apt has read, then the address, tell which is meant; a wrong guess does not pass the signature.
+    /// Finds the archive in the output of `apt-get indextargets`. Other distributions also use Debian's names
+    /// for their suites. So the origin that apt has read decides, and then the address. A wrong guess is
+    /// rejected by the signature check.
     pub fn choose(targets: &[Paragraph]) -> Option<Self> {
         let mut best: [Option<(u8, String)>; 3] = [None, None, None];
         for target in targets {
             let Some((role, score, uri)) = judge(target) else { continue };
             let place = &mut best[role as usize];
-            // The first of equals: the order is the administrator's.
+            // The first of several equal ones is taken: the order is the administrator's.
             if place.as_ref().is_none_or(|(other, _)| *other < score) {
                 *place = Some((score, uri));
             }
@@ -57,12 +58,12 @@ impl AptSources {
         Some(Self { main: main.or(updates)?, updates: updates_here, security })
     }
 
-    /// The address of the archive that has a package, by its path in the pool.
+    /// Returns the address of the archive that has a package, judging by its path in the pool.
     pub fn of(&self, pool: &str) -> &str {
         self.security.as_deref().filter(|_| is_security_update(pool)).unwrap_or(&self.main)
     }
 
-    /// The suites of a release, each with the address of its archive.
+    /// Returns the suites of a release, each with the address of its archive.
     pub fn suites(&self, codename: &str) -> Vec<(String, &str)> {
         let mut suites = vec![(codename.to_owned(), self.main.as_str())];
         if self.updates {

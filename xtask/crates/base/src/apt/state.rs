@@ -1,5 +1,5 @@
-//! A private state of apt: its own sources, indexes and status, for a release that need not be the host's and
-//! architectures that need not be.
+//! A private state of apt, with its own sources, indexes and status. Its release and architectures may differ
+//! from the host's.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,10 +16,11 @@ use xtask_process::exec::Cmd;
 
 use super::{Apt, release, run};
 
-/// apt gives up its rights for downloads where it can; the folder here is the user's own, which `_apt` cannot enter.
+/// apt drops its privileges for downloads if it can. The folder here belongs to the user, and `_apt` cannot
+/// enter it.
 pub(super) const SANDBOX: &str = "APT::Sandbox::User=root";
 
-/// The state, locked for this process.
+/// The state, which this process has locked.
 #[derive(Debug)]
 pub struct AptState<'a> {
     apt: &'a Apt,
@@ -30,7 +31,8 @@ pub struct AptState<'a> {
 }
 
 impl<'a> AptState<'a> {
-    /// Opens the state for a release and some architectures under `parent`; what was fetched before is still there.
+    /// Opens the state for a release and some architectures under `parent`. Files that were fetched before
+    /// are kept.
     ///
     /// # Errors
     /// The folder cannot be made or locked.
@@ -53,8 +55,8 @@ impl<'a> AptState<'a> {
         Ok(state)
     }
 
-    /// The suites of the release as lines of a `sources.list` (sources.list(5)). Nothing but the indexes of packages is
-    /// fetched, and only Debian's keys count, whatever the host says of its own sources.
+    /// Returns the suites of the release as lines of a `sources.list` (sources.list(5)). Only the indexes of
+    /// packages are fetched, and only Debian's keys are accepted, whatever the host's sources say.
     fn sources(&self) -> String {
         let archs: Vec<&str> = self.archs.iter().map(|arch| arch.as_str()).collect();
         let keyring = self.apt.keyring.display();
@@ -63,7 +65,8 @@ impl<'a> AptState<'a> {
         suites.iter().map(|(suite, uri)| format!("deb [{options}] {uri} {suite} main\n")).collect()
     }
 
-    /// A command on this state. The host's own settings hold beside these: proxies, passwords, time limits.
+    /// Returns a command on this state. The host's other settings still apply: proxies, passwords, time
+    /// limits.
     fn cmd(&self, program: &Path, archs: &[DebianArch]) -> Cmd {
         let dir = self.dir.display();
         let options = [
@@ -71,7 +74,7 @@ impl<'a> AptState<'a> {
             format!("Dir::State::lists={dir}/lists"),
             format!("Dir::State::status={dir}/status"),
             format!("Dir::Cache={dir}/cache"),
-            // Faster to make again than worth keeping: 50 MB for an architecture.
+            // It takes 50 MB for an architecture, and making it again is faster than keeping it.
             "Dir::Cache::pkgcache=".to_owned(),
             "Dir::Cache::srcpkgcache=".to_owned(),
             format!("Dir::Etc::SourceList={dir}/sources.list"),
@@ -84,7 +87,7 @@ impl<'a> AptState<'a> {
             "Acquire::AllowWeakRepositories=false".to_owned(),
             "Acquire::GzipIndexes=true".to_owned(),
             "APT::Get::AllowUnauthenticated=false".to_owned(),
-            // An index that cannot be fetched is an error, and no reason to go on with an old one.
+            // If an index cannot be fetched, it is an error: an old index must not be used instead.
             "APT::Update::Error-Mode=any".to_owned(),
         ];
         let archs = archs.iter().map(|arch| format!("APT::Architectures::={arch}"));
@@ -93,7 +96,7 @@ impl<'a> AptState<'a> {
         all.fold(Cmd::new(program), |cmd, option| cmd.arg("-o").arg(option))
     }
 
-    /// For one architecture alone.
+    /// Returns a command for one architecture only.
     fn cmd_for(&self, program: &Path, arch: DebianArch) -> Cmd {
         self.cmd(program, &[arch]).arg("-o").arg(format!("APT::Architecture={arch}"))
     }
@@ -101,7 +104,7 @@ impl<'a> AptState<'a> {
     /// Fetches the indexes; apt checks the signatures.
     ///
     /// # Errors
-    /// apt's own words.
+    /// apt failed; the error has its messages.
     pub fn update(&self) -> Result<()> {
         run(&self.cmd(&self.apt.get, &self.archs).arg("update"), self.apt.ui).map(|_| ()).map_err(|error| {
             let said = |words: &str| error.found.iter().any(|line| line.contains(words));
@@ -118,10 +121,10 @@ impl<'a> AptState<'a> {
         })
     }
 
-    /// The packages that the archive has now for an architecture, by name.
+    /// Returns the packages that the archive has now for an architecture, by name.
     ///
     /// # Errors
-    /// apt failed, or said something that is no package.
+    /// apt failed, or its output is not a package.
     pub fn lookup(&self, arch: DebianArch, names: &[&str]) -> Result<BTreeMap<String, DebPackage>> {
         let cmd = self.cmd_for(&self.apt.cache, arch);
         let output = super::run_any(&cmd.args(["--no-all-versions", "show"]).args(names), self.apt.ui)?;
@@ -136,10 +139,10 @@ impl<'a> AptState<'a> {
         Ok(found)
     }
 
-    /// The signed Release files, by suite.
+    /// Returns the signed Release files, by suite.
     ///
     /// # Errors
-    /// One is not there, is not what it should be, or bears no good signature.
+    /// A file does not exist, is invalid, or has no good signature.
     pub fn releases(&self) -> Result<BTreeMap<String, Release>> {
         let suites = self.apt.sources.suites(codename(self.debian));
         suites.into_iter().map(|(suite, _)| self.release(&suite).map(|release| (suite, release))).collect()
@@ -162,14 +165,14 @@ impl<'a> AptState<'a> {
     /// Fetches packages into a folder, under names that apt chooses.
     ///
     /// # Errors
-    /// apt's own words.
+    /// apt failed; the error has its messages.
     pub fn download(&self, arch: DebianArch, packages: &[&DebPackage], into: &Path) -> Result<()> {
         let cmd = self.cmd_for(&self.apt.get, arch).arg("download").cwd(into);
         run(&cmd.args(packages.iter().map(|p| format!("{}={}", p.name, p.version))), self.apt.ui).map(|_| ())
     }
 }
 
-/// A paragraph of an index of packages.
+/// Reads a paragraph of an index of packages.
 fn package(paragraph: &Paragraph) -> Result<DebPackage, String> {
     let need = |field: &str| paragraph.need(field).map(str::to_owned);
     let (size, sha256) = (need("Size")?, need("SHA256")?);
@@ -184,7 +187,7 @@ fn package(paragraph: &Paragraph) -> Result<DebPackage, String> {
     })
 }
 
-/// A file that only its owner may read: an address may hold a password.
+/// Writes a file that only its owner may read, because an address may contain a password.
 fn write_private(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     use std::io::Write;
     let _ = std::fs::remove_file(path);

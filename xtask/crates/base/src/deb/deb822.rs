@@ -1,17 +1,18 @@
-//! The paragraphs of fields that Debian writes everything in (deb822(5)): control files, indexes, Release files, and
-//! what apt prints.
+//! Parses Debian's paragraphs of fields (deb822(5)): control files, indexes, Release files, and the output of
+//! apt.
 
-/// Fields in the order in which they stand.
+/// Fields in their order in the text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Paragraph {
     fields: Vec<(String, String)>,
 }
 
 impl Paragraph {
-    /// All paragraphs of a text.
+    /// Parses all paragraphs of a text.
     ///
     /// # Errors
-    /// A line that is neither a field nor the next line of one, or a field that is there twice; named by its number.
+    /// A line is neither a field nor a continuation of one, or a field occurs twice. The error has the number
+    /// of the line.
     pub fn all(text: &str) -> Result<Vec<Self>, String> {
         let mut all = vec![Self::default()];
         for (at, line) in text.lines().enumerate() {
@@ -44,10 +45,10 @@ impl Paragraph {
         Ok(all)
     }
 
-    /// The one paragraph of a text.
+    /// Parses a text with exactly one paragraph.
     ///
     /// # Errors
-    /// As [`Paragraph::all`], and where there is none or several.
+    /// As [`Paragraph::all`], or the text has no paragraph or several.
     pub fn one(text: &str) -> Result<Self, String> {
         let mut all = Self::all(text)?;
         match (all.pop(), all.len()) {
@@ -57,23 +58,24 @@ impl Paragraph {
         }
     }
 
-    /// The value of a field; names do not care about case. The lines of a value of several are without the white space
-    /// at their beginning.
+    /// Returns the value of a field, whose name is compared without case. The lines of a long value have no
+    /// white space at their beginning.
     pub fn get(&self, name: &str) -> Option<&str> {
         let found = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
-    /// A field that has to be there.
+    /// Returns a required field.
     ///
     /// # Errors
-    /// It is not there, or empty.
+    /// It is missing or empty.
     pub fn need(&self, name: &str) -> Result<&str, String> {
         self.get(name).filter(|value| !value.is_empty()).ok_or_else(|| format!("there is no field {name}"))
     }
 }
 
-/// deb822(5): printable ASCII without the colon, and neither `#` nor `-` at the beginning.
+/// Returns whether a text is the name of a field. deb822(5): printable ASCII without the colon, and neither
+/// `#` nor `-` at the beginning.
 fn is_name(name: &str) -> bool {
     !name.is_empty() && !name.starts_with('-') && name.bytes().all(|b| b.is_ascii_graphic())
 }

@@ -1,7 +1,7 @@
 use super::*;
 use proptest::prelude::*;
 
-/// An `ar` archive of these members, as dpkg-deb writes it.
+/// Makes an `ar` archive of these members, as dpkg-deb writes it.
 fn ar(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut bytes = b"!<arch>\n".to_vec();
     for (name, content) in members {

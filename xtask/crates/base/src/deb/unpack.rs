@@ -1,23 +1,23 @@
-//! Unpacking a member of a package.
+//! Unpacks a member of a package.
 
 use std::io::{self, Read, Write};
 
 use lzma_rust2::XzReader;
 
-/// How a member is packed.
+/// The compression of a member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MemberCompression {
     /// The member is not compressed.
     Plain,
-    /// With xz, as all of Debian's packages are.
+    /// The member is compressed with xz, as in all packages of Debian.
     Xz,
 }
 
-/// More than xz takes to read what `xz -9` wrote, in KiB.
+/// The memory limit of xz in KiB, more than it needs for output of `xz -9`.
 const MEMORY: u32 = 256 << 10;
 
 impl MemberCompression {
-    /// By the end of the member's name: what follows `.tar`.
+    /// Recognises the compression by the end of the member's name, after `.tar`.
     pub(super) fn of(end: &str) -> Result<Self, String> {
         match end {
             "" => Ok(Self::Plain),
@@ -27,7 +27,7 @@ impl MemberCompression {
     }
 }
 
-/// Unpacks all of `packed`, and says how many bytes that were. More than `max` are an error.
+/// Unpacks all of `packed`, and returns the number of unpacked bytes. More than `max` bytes are an error.
 pub(super) fn unpack(
     how: MemberCompression,
     packed: &[u8],

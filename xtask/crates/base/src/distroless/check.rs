@@ -1,4 +1,5 @@
-//! Whether a distroless base can be had, as far as this machine tells: before a build whose images are to stand on it.
+//! Checks whether a distroless base can be obtained, as far as this machine shows, before a build whose
+//! images need it.
 
 use xtask_files::error::Result;
 use xtask_triple::Platform;
@@ -9,18 +10,18 @@ use super::{
 };
 use crate::apt::Apt;
 
-/// What would keep [`super::load`] from getting a base ready, where that shows without the network and without
-/// assembling anything. What the archive no longer has, or what is damaged in the cache, it does not see.
+/// Checks whether [`super::load`] could make a base, without the network and without assembling anything. It
+/// does not notice packages that the archive has removed, or damage in the cache.
 ///
 /// # Errors
-/// Debian has no such platform; there is no lock, and none may be made; packages are not in the cache, and there is no
-/// apt here that could bring them, or the network is not to be used.
+/// Debian has no such platform. Or there is no lock, and none may be made. Or packages are not in the cache,
+/// and there is no apt to fetch them, or the network must not be used.
 pub fn check(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> Result<()> {
     let arch = arch(what, platform)?;
     let lock = BaseLock::load(&file(what, site))?;
     let part = match locked(what, arch, lock.as_ref(), site) {
         Ok(part) => part,
-        // It is apt that a lock is made by.
+        // Making a lock needs apt.
         Err(_) if site.locks_anew() => return Apt::find(site.host, *site.ui, packages::NEEDED).map(drop),
         Err(error) => return Err(error),
     };
@@ -30,7 +31,7 @@ pub fn check(what: Distroless, platform: &Platform, site: &BaseContext<'_>) -> R
     packages::check(&part.packages, what.debian, site)
 }
 
-/// Whether the cache has a base by a lock that an earlier run made in the place of this one.
+/// Returns whether the cache has a base made from a replacement lock of an earlier run.
 fn stands_in(what: Distroless, arch: DebianArch, lock: Option<&BaseLock>, site: &BaseContext<'_>) -> bool {
     let fresh = BaseLock::load(&BaseStore::new(site.cache).refreshed(&refreshed_key(what, arch, lock)));
     let part: Option<LockedBase> = fresh.ok().flatten().and_then(|fresh| fresh.part(what, arch).ok());

@@ -1,4 +1,5 @@
-//! Text → lock. What stands in a lock names files and ends up in commands, so every value has to look like what it is.
+//! Parses a lock. The values of a lock become file names and arguments of commands, so the form of each value
+//! is checked.
 
 use std::collections::BTreeMap;
 
@@ -38,10 +39,10 @@ struct RawPackage {
 }
 
 impl BaseLock {
-    /// Reads a lock. `name` is what messages call it.
+    /// Parses a lock. `name` is its name in messages.
     ///
     /// # Errors
-    /// It is none: with the line and the column, or with the entry.
+    /// The text is not a valid lock. The error has the line and the column, or the entry.
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let bad = |why: String| {
             Error::usage(format!("{name} is not a valid lock"))
@@ -124,7 +125,7 @@ impl RawPackage {
     }
 }
 
-/// Letters, digits and `others`, beginning with a letter or digit.
+/// Returns whether a text has only letters, digits and `others`, and begins with a letter or digit.
 pub(super) fn plain(text: &str, others: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric())
         && text.chars().all(|c| c.is_ascii_alphanumeric() || others.contains(c))

@@ -1,8 +1,8 @@
-//! Points in time as Release files and locks write them.
+//! Points in time in the forms of Release files and locks.
 
 use std::fmt;
 
-/// A second in UTC, as RFC 3339 writes it: `2026-09-12T07:55:41Z`. Ordered by time.
+/// A second in UTC, in the form of RFC 3339: `2026-09-12T07:55:41Z`. Ordered by time.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Stamp(String);
 
@@ -10,7 +10,7 @@ const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 impl Stamp {
-    /// Parses a time in the form `2026-09-12T07:55:41Z`; none where the text has another form.
+    /// Parses a time in the form `2026-09-12T07:55:41Z`. Returns none if the text has another form.
     pub fn parse(text: &str) -> Option<Self> {
         let shape = b"0000-00-00T00:00:00Z";
         let fits = text.len() == shape.len()
@@ -22,7 +22,8 @@ impl Stamp {
         Self::of(&text[..4], number(5)?, number(8)?, [number(11)?, number(14)?, number(17)?])
     }
 
-    /// Reads the date of a Release file: `Sat, 12 Sep 2026 07:55:41 UTC` (Debian's repository format, "Date").
+    /// Parses the date of a Release file: `Sat, 12 Sep 2026 07:55:41 UTC` (Debian's repository format,
+    /// "Date").
     pub fn parse_release(text: &str) -> Option<Self> {
         let words: Vec<&str> = text.split_ascii_whitespace().collect();
         let [_, day, month, year, time, "UTC" | "GMT" | "+0000"] = words[..] else { return None };
@@ -33,7 +34,7 @@ impl Stamp {
     }
 
     fn of(year: &str, month: u32, day: u32, [hour, minute, second]: [u32; 3]) -> Option<Self> {
-        // 60: a leap second.
+        // 60 is a leap second.
         let valid =
             (1..=12).contains(&month) && (1..=31).contains(&day) && hour < 24 && minute < 60 && second <= 60;
         valid.then(|| Self(format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")))

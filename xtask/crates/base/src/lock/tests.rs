@@ -9,7 +9,7 @@ fn package(name: &str, architecture: &str, version: &str) -> DebPackage {
         architecture: architecture.into(),
         size: 7,
         digest: Digest::of(format!("{name} {version}").as_bytes()),
-        // Names of files have no epoch.
+        // The names of files have no epoch.
         pool: format!("pool/main/x/{name}_{}_{architecture}.deb", version.trim_start_matches("1:")),
     }
 }
@@ -133,7 +133,7 @@ proptest! {
             text[at] = to;
         }
         if let Ok(lock) = BaseLock::parse(&text.into_iter().collect::<String>(), "it") {
-            // What was read can be written and read again.
+            // A lock that was read can be written and read again.
             prop_assert_eq!(BaseLock::parse(&lock.text(), "again").unwrap(), lock);
         }
     }

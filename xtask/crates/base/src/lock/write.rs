@@ -1,11 +1,11 @@
-//! Lock → text. A package is a line, so that an update changes a line for each package that changed.
+//! Writes a lock. A package is one line, so that an update changes one line for each changed package.
 
 use std::collections::BTreeMap;
 
 use super::{ALL, BaseLock, DebPackage};
 
 impl BaseLock {
-    /// The file. Equal locks are equal bytes.
+    /// Returns the text of the file. Equal locks have equal bytes.
     pub fn text(&self) -> String {
         let Self { debian, releases, packages } = self;
         let mut text = format!(
@@ -20,7 +20,7 @@ impl BaseLock {
             text += &format!("date = \"{}\"\nsha256 = \"{}\"\n", release.date, release.digest.hex());
             text += &format!("signers = [{}]\n", signers.join(", "));
         }
-        // Packages for all architectures stand in every architecture's map, and once in the file.
+        // Packages for all architectures are in every architecture's map, but only once in the file.
         let mut tables: BTreeMap<&str, BTreeMap<&str, &DebPackage>> =
             packages.keys().map(|arch| (arch.as_str(), BTreeMap::new())).collect();
         for (arch, packages) in packages {

@@ -5,12 +5,14 @@ use xtask_oci::{FileKind, Node, RootFs};
 
 use super::certificates::read;
 
-/// Where they lie; the image's PATH ends with it.
+/// The folder of the tools. It is the last one in the image's PATH.
 const FOLDER: &str = "busybox";
-/// What the program's own table of names begins with, on every configuration that has `test`'s other spellings.
+/// The beginning of the program's own table of names, in every configuration that has the other spellings of
+/// `test`.
 const FIRST: &[u8] = b"[\0[[\0";
 
-/// What a base has of the package: the program, a link for each of its names, and the files that are no program.
+/// Returns the files that a base takes from the package: the program, a link for each of its names, and the
+/// files that are not programs.
 pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     let program = ["usr/bin/busybox", "bin/busybox"].into_iter().find_map(|path| package.file(path));
     let (path, content) =
@@ -32,8 +34,9 @@ pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     Ok(files)
 }
 
-/// What `busybox --list` prints, read off the program, which may be for another processor: the names in ascending
-/// order, each ended by a zero (busybox, `applet_names`).
+/// Returns the names that `busybox --list` prints. They are read from the program's bytes, because it may be
+/// for another processor. The names are in ascending order, each followed by a zero byte (busybox,
+/// `applet_names`).
 fn applets(program: &[u8]) -> Option<Vec<String>> {
     let begin = program.windows(FIRST.len()).position(|window| window == FIRST)?;
     let mut names: Vec<String> = Vec::new();
@@ -45,7 +48,7 @@ fn applets(program: &[u8]) -> Option<Vec<String>> {
             _ => break,
         }
     }
-    // Debian's has 272. A table that was cut off is not one.
+    // Debian's program has 272 names. A truncated table is not accepted.
     (names.len() > 100 && names.iter().any(|name| name == "sh")).then_some(names)
 }
 

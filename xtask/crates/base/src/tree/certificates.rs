@@ -7,7 +7,8 @@ use xtask_oci::{Content, FileKind, Node, RootFs};
 const FOLDER: &str = "usr/share/ca-certificates/";
 const COPYRIGHT: &str = "usr/share/doc/ca-certificates/copyright";
 
-/// What a base has of the package: the bundle, in the order of the names of the certificates, and the copyright file.
+/// Returns the files that a base takes from the package: the bundle, in the order of the names of the
+/// certificates, and the copyright file.
 pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     let mut bundle = Vec::new();
     for (path, node) in package.below(FOLDER) {
@@ -29,7 +30,7 @@ pub(super) fn files(package: &RootFs) -> Result<RootFs> {
     Ok(files)
 }
 
-/// The bytes of a file of a package.
+/// Returns the bytes of a file of a package.
 pub(super) fn read(path: &str, content: &Content) -> Result<Vec<u8>> {
     let bytes =
         content.read().map_err(|e| Error::failed(format!("cannot read /{path} of a package: {e}")))?;

@@ -1,16 +1,16 @@
-//! One tree over another.
+//! Puts one tree over another.
 
 use xtask_files::error::{Error, Result};
 use xtask_oci::{FileKind, Node, RootFs};
 
-/// Folders of the root that are links into `usr` since Debian 13, and stay folders in 12.
+/// The folders of the root that are links into `usr` since Debian 13, and folders in 12.
 const MERGED: [&str; 6] = ["bin", "lib", "lib32", "lib64", "libx32", "sbin"];
 
-/// Puts the entries of `files`, which come from `owner`, onto a tree: what they have at a path counts, and a folder
-/// keeps what is in it.
+/// Puts the entries of `files`, which belong to `owner`, over a tree. They replace the entries at their
+/// paths, but a folder keeps its content.
 ///
 /// # Errors
-/// A path is one kind of thing here and another there.
+/// A path has entries of different kinds.
 pub(super) fn onto(tree: &mut RootFs, files: &RootFs, owner: &str, debian: u8) -> Result<()> {
     for (path, node) in files.iter() {
         let Some(path) = place(path, node, debian) else { continue };
@@ -31,7 +31,7 @@ pub(super) fn onto(tree: &mut RootFs, files: &RootFs, owner: &str, debian: u8) -
     Ok(())
 }
 
-/// Where an entry goes; nowhere for a folder that is a link in the base.
+/// Returns the path of an entry in the base, or none for a folder that is a link there.
 fn place(path: &str, node: &Node, debian: u8) -> Option<String> {
     let first = path.split('/').next().unwrap_or_default();
     if debian < 13 || !MERGED.contains(&first) {

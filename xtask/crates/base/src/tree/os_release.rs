@@ -1,4 +1,4 @@
-//! `/etc/os-release`: what scanners tell the release by (os-release(5)).
+//! `/etc/os-release`, from which scanners read the release (os-release(5)).
 
 use crate::contents::codename;
 use xtask_files::error::{Error, Result};
@@ -6,11 +6,11 @@ use xtask_oci::RootFs;
 
 use super::certificates::read;
 
-/// Where it lies; `/etc/os-release` is a link of base-files to it.
+/// The path of the file. `/etc/os-release` is a link to it from base-files.
 pub(super) const PATH: &str = "usr/lib/os-release";
 
-/// The fields of the published images. The addresses are those of Debian's own file, since the distroless project has no
-/// part in what is assembled here.
+/// Returns the fields of the published images. The addresses are those of Debian's own file, because the
+/// distroless project does not make the bases here.
 pub(super) fn text(tree: &RootFs, debian: u8) -> Result<String> {
     let (path, content) =
         tree.file(PATH).ok_or_else(|| Error::failed(format!("the package base-files has no /{PATH}")))?;
