@@ -1,4 +1,4 @@
-//! Sigstore bundles, version 0.3: what a signature is verified with, and the signature itself, in one document.
+//! Sigstore bundles, version 0.3: a signature and the data for its verification, in one document.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::dsse::{Envelope, decoded};
 use crate::key::{PrivateKey, PublicKey};
 use crate::names::BUNDLE;
 
-/// A bundle. One of somebody else may hold a certificate and entries of a log in place of a key's hint.
+/// A bundle. A bundle of other tools may contain a certificate and log entries instead of a key's hint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SigstoreBundle {
@@ -20,11 +20,11 @@ pub struct SigstoreBundle {
     content: BundleContent,
 }
 
-/// What a bundle signs.
+/// The signed content of a bundle.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum BundleContent {
-    /// A payload that the bundle holds.
+    /// A payload inside the bundle.
     DsseEnvelope(Envelope),
     /// A file beside the bundle.
     MessageSignature(MessageSignature),
@@ -48,7 +48,7 @@ struct MessageDigest {
 }
 
 impl SigstoreBundle {
-    /// A bundle of a signed envelope.
+    /// Makes a bundle of a signed envelope.
     pub fn of_envelope(envelope: Envelope, key: &PublicKey) -> Self {
         Self::new(BundleContent::DsseEnvelope(envelope), key)
     }
@@ -56,7 +56,7 @@ impl SigstoreBundle {
     /// Signs the bytes of a file.
     ///
     /// # Errors
-    /// The system gives no randomness.
+    /// The system provides no random numbers.
     pub fn of_file(bytes: &[u8], key: &PrivateKey) -> Result<Self> {
         let message_digest = MessageDigest {
             algorithm: "SHA2_256".to_owned(),
@@ -72,23 +72,23 @@ impl SigstoreBundle {
         Self { media_type: BUNDLE.to_owned(), verification_material, content }
     }
 
-    /// Reads a bundle of version 0.3; none where the bytes are none.
+    /// Reads a bundle of version 0.3. Returns none if the bytes are not such a bundle.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bundle: Self = serde_json::from_slice(bytes).ok()?;
         (bundle.media_type == BUNDLE).then_some(bundle)
     }
 
-    /// The bundle as JSON, without white space.
+    /// Returns the bundle as JSON, without white space.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// What it signs.
+    /// Returns the signed content.
     pub fn content(&self) -> &BundleContent {
         &self.content
     }
 
-    /// Whether it is this key's signature of a file with these bytes.
+    /// Returns whether it is this key's signature of a file with these bytes.
     pub fn verifies_file(&self, bytes: &[u8], key: &PublicKey) -> bool {
         let BundleContent::MessageSignature(signature) = &self.content else { return false };
         let same = decoded(&signature.message_digest.digest)

@@ -1,7 +1,7 @@
-//! ECDSA over P-256 with SHA-256, by the cryptography that TLS uses here.
+//! ECDSA over P-256 with SHA-256, with the same cryptography as TLS here.
 
-/// The bytes before the point of a P-256 key in a SubjectPublicKeyInfo (RFC 5480): two sequences, the identifiers of
-/// elliptic curves and of this one, and the head of the bit string.
+/// The bytes before the point of a P-256 key in a SubjectPublicKeyInfo (RFC 5480): two sequences, the
+/// identifiers of elliptic curves and of this curve, and the header of the bit string.
 pub(crate) const SPKI_HEAD: [u8; 26] = [
     0x30, 0x59, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01, 0x06, 0x08, 0x2a, 0x86,
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
@@ -16,7 +16,7 @@ mod arithmetic {
 
     use super::SPKI_HEAD;
 
-    /// The longest DER form of a signature: two integers of 33 bytes with their heads, in a sequence.
+    /// The maximum size of a signature in DER: two integers of 33 bytes with their headers, in a sequence.
     const SIGNATURE_MAX: usize = 72;
 
     pub(crate) type Private = SigningKey<P256>;
@@ -30,13 +30,13 @@ mod arithmetic {
         Private::from_sec1_der(der).ok()
     }
 
-    /// The signature of a message in DER; none where the system gives no randomness.
+    /// Returns the signature of a message in DER, or none if the system provides no random numbers.
     pub(crate) fn sign(key: &Private, message: &[&[u8]]) -> Option<Vec<u8>> {
         let mut room = [0; SIGNATURE_MAX];
         Some(key.sign_asn1::<Sha256>(message, &mut room).ok()?.to_vec())
     }
 
-    /// The public key as SubjectPublicKeyInfo.
+    /// Returns the public key as SubjectPublicKeyInfo.
     pub(crate) fn spki(key: &Private) -> Option<Vec<u8>> {
         let mut room = [0; SPKI_HEAD.len() + 65];
         Some(key.to_spki_der(&mut room).ok()?.to_vec())
@@ -52,7 +52,7 @@ mod arithmetic {
     }
 }
 
-/// No key can be made here: [`xtask_process::processor::lacks`] says why.
+/// There are no keys on this processor: [`xtask_process::processor::lacks`] gives the reason.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 mod arithmetic {
     pub(crate) use std::convert::{Infallible as Private, Infallible as Public};

@@ -6,7 +6,7 @@ use xtask_files::error::Result;
 
 use crate::key::{PrivateKey, PublicKey};
 
-/// A payload with its type and the signatures of both.
+/// A payload with its type, and signatures of both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Envelope {
@@ -16,7 +16,8 @@ pub struct Envelope {
     signatures: Vec<EnvelopeSignature>,
 }
 
-/// One signature of an envelope. It names no key: cosign 3.1 refuses a bundle whose signature does.
+/// A signature of an envelope. It names no key, because cosign 3.1 rejects a bundle whose signature names
+/// one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct EnvelopeSignature {
     /// The signature, in base64.
@@ -27,7 +28,7 @@ impl Envelope {
     /// Signs a payload of a type.
     ///
     /// # Errors
-    /// The system gives no randomness.
+    /// The system provides no random numbers.
     pub fn sign(payload_type: &str, payload: &[u8], key: &PrivateKey) -> Result<Self> {
         let signature = key.sign(&[&head(payload_type, payload.len()), payload])?;
         Ok(Self {
@@ -37,27 +38,27 @@ impl Envelope {
         })
     }
 
-    /// Reads an envelope; none where the bytes are none.
+    /// Reads an envelope. Returns none if the bytes are not an envelope.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
 
-    /// The envelope as JSON, without white space.
+    /// Returns the envelope as JSON, without white space.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// The type of the payload: [`crate::names::IN_TOTO`].
+    /// Returns the type of the payload: [`crate::names::IN_TOTO`].
     pub fn payload_type(&self) -> &str {
         &self.payload_type
     }
 
-    /// The payload, whoever signed it; none where it is no base64.
+    /// Returns the payload without verifying a signature, or none if it is not base64.
     pub fn payload(&self) -> Option<Vec<u8>> {
         decoded(&self.payload)
     }
 
-    /// The payload, where a signature of this key is on it.
+    /// Returns the payload if this key has signed it.
     pub fn verified(&self, key: &PublicKey) -> Option<Vec<u8>> {
         let payload = self.payload()?;
         let head = head(&self.payload_type, payload.len());
@@ -66,12 +67,13 @@ impl Envelope {
     }
 }
 
-/// What is signed before the payload itself: the version, the type and both lengths (DSSE's pre-authentication encoding).
+/// Returns the text that is signed in front of the payload: the version, the type and both lengths (DSSE's
+/// pre-authentication encoding).
 fn head(payload_type: &str, length: usize) -> Vec<u8> {
     format!("DSSEv1 {} {payload_type} {length} ", payload_type.len()).into_bytes()
 }
 
-/// Bytes in base64, in the standard alphabet with padding.
+/// Decodes base64 in the standard alphabet with padding.
 pub(crate) fn decoded(text: &str) -> Option<Vec<u8>> {
     BASE64_STANDARD.decode(text).ok()
 }

@@ -1,5 +1,5 @@
-//! P-256 keys in PEM: private ones as PKCS#8 or SEC1, public ones as SubjectPublicKeyInfo, as openssl and cosign write
-//! them.
+//! P-256 keys in PEM: private ones as PKCS#8 or SEC1, public ones as SubjectPublicKeyInfo, as openssl and
+//! cosign write them.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ const MAKE: &str = "make one: openssl genpkey -algorithm EC -pkeyopt ec_paramgen
 /// The command that gets the public key of a private one.
 const PUBLIC_OF: &str = "its public key: openssl pkey -in key.pem -pubout -out key.pub";
 
-/// A private key that signs. It does not show itself.
+/// A private key for signing. Its `Debug` output does not contain the key.
 pub struct PrivateKey {
     signer: curve::Private,
     public: PublicKey,
@@ -29,11 +29,12 @@ impl fmt::Debug for PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads a private key in PEM. `whence` says where the text comes from: `the file key.pem`, `XTASK_SIGNING_KEY`.
+    /// Reads a private key in PEM. `whence` names the source of the text: `the file key.pem`,
+    /// `XTASK_SIGNING_KEY`.
     ///
     /// # Errors
-    /// The text holds no private key, one that is encrypted, or one that is not on the curve P-256. The error does not
-    /// hold a part of the text.
+    /// The text has no private key, an encrypted one, or one that is not on the curve P-256. The error
+    /// contains no part of the text.
     pub fn from_pem(text: &str, whence: &str) -> Result<Self> {
         supported()?;
         let unusable = |why: &str| Error::usage(format!("{whence} cannot sign: {why}"));
@@ -67,23 +68,23 @@ impl PrivateKey {
         Ok(Self { signer, public })
     }
 
-    /// The signature of a message that is given in parts, in DER: ECDSA over P-256 with SHA-256. Two signatures of one
-    /// message differ, since randomness goes into each.
+    /// Signs a message that is given in parts. Returns the signature in DER: ECDSA over P-256 with SHA-256.
+    /// Two signatures of one message differ, because each uses random numbers.
     ///
     /// # Errors
-    /// The system gives no randomness.
+    /// The system provides no random numbers.
     pub fn sign(&self, message: &[&[u8]]) -> Result<Vec<u8>> {
         let signed = curve::sign(&self.signer, message);
         signed.ok_or_else(|| Error::failed("nothing can be signed: the system gives no randomness"))
     }
 
-    /// The public key.
+    /// Returns the public key.
     pub fn public(&self) -> &PublicKey {
         &self.public
     }
 }
 
-/// A public key that verifies.
+/// A public key for verifying signatures.
 pub struct PublicKey {
     verifier: curve::Public,
     spki: Vec<u8>,
@@ -104,10 +105,10 @@ impl PartialEq for PublicKey {
 impl Eq for PublicKey {}
 
 impl PublicKey {
-    /// Reads a public key in PEM. `whence` says where the text comes from.
+    /// Reads a public key in PEM. `whence` names the source of the text.
     ///
     /// # Errors
-    /// The text holds no public key on the curve P-256, or a private one.
+    /// The text has no public key on the curve P-256, or it has a private key.
     pub fn from_pem(text: &str, whence: &str) -> Result<Self> {
         supported()?;
         let unusable = |why: &str| Error::usage(format!("{whence} cannot verify: {why}"));
@@ -128,17 +129,17 @@ impl PublicKey {
         Some(Self { verifier, spki })
     }
 
-    /// Whether a signature in DER is that of a message, which is given in parts.
+    /// Returns whether a signature in DER belongs to a message, which is given in parts.
     pub fn verifies(&self, message: &[&[u8]], signature: &[u8]) -> bool {
         curve::verifies(&self.verifier, message, signature)
     }
 
-    /// The name that bundles give the key: base64 of the SHA-256 of its SubjectPublicKeyInfo.
+    /// Returns the name of the key in bundles: base64 of the SHA-256 of its SubjectPublicKeyInfo.
     pub fn hint(&self) -> String {
         BASE64_STANDARD.encode(Digest::of(&self.spki).bytes())
     }
 
-    /// The key in PEM.
+    /// Returns the key in PEM.
     pub fn to_pem(&self) -> String {
         let coded = BASE64_STANDARD.encode(&self.spki);
         let (first, second) = coded.split_at(64);
@@ -146,7 +147,7 @@ impl PublicKey {
     }
 }
 
-/// The labels of the sections that begin in a text.
+/// Returns the labels of the sections that begin in a text.
 fn labels(text: &str) -> Vec<&str> {
     let begins = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN "));
     begins.filter_map(|line| line.strip_suffix("-----")).collect()

@@ -1,4 +1,4 @@
-//! The payload that cosign 2 signs: which image, by the digest of its manifest, under which repository.
+//! The payload that cosign 2 signs: the digest of an image's manifest, and its repository.
 
 use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
@@ -11,14 +11,14 @@ use crate::key::{PrivateKey, PublicKey};
 /// The type of every payload.
 const TYPE: &str = "cosign container image signature";
 
-/// A payload: says that a repository holds an image of a digest.
+/// A payload: it states that a repository contains an image with a digest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SimpleSigning {
     critical: CriticalPart,
     optional: Option<serde_json::Value>,
 }
 
-/// What a verifier must understand.
+/// The part that a verifier must understand.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct CriticalPart {
     identity: SigningIdentity,
@@ -26,14 +26,14 @@ struct CriticalPart {
     r#type: String,
 }
 
-/// The repository.
+/// The repository of the signed image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct SigningIdentity {
     docker_reference: String,
 }
 
-/// The image.
+/// The signed image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct SignedImage {
@@ -41,7 +41,8 @@ struct SignedImage {
 }
 
 impl SimpleSigning {
-    /// The payload for an image in a repository, which is named with its registry: `registry.example/team/app`.
+    /// Makes the payload for an image in a repository, which is named with its registry:
+    /// `registry.example/team/app`.
     pub fn new(repository: &str, digest: &Digest) -> Self {
         let critical = CriticalPart {
             identity: SigningIdentity { docker_reference: repository.to_owned() },
@@ -51,35 +52,36 @@ impl SimpleSigning {
         Self { critical, optional: None }
     }
 
-    /// The payload as JSON, and its signature in base64.
+    /// Returns the payload as JSON, and its signature in base64.
     ///
     /// # Errors
-    /// The system gives no randomness.
+    /// The system provides no random numbers.
     pub fn sign(&self, key: &PrivateKey) -> Result<(Vec<u8>, String)> {
         let payload = self.to_json();
         let signature = BASE64_STANDARD.encode(key.sign(&[&payload])?);
         Ok((payload, signature))
     }
 
-    /// Reads a payload that a key signed; none where it did not, or where the bytes are no payload.
+    /// Reads a payload that a key has signed. Returns none if the key has not signed it, or the bytes are not
+    /// a payload.
     pub fn verified(payload: &[u8], signature: &str, key: &PublicKey) -> Option<Self> {
         let genuine = key.verifies(&[payload], &decoded(signature)?);
         Self::parse(payload).filter(|_| genuine)
     }
 
-    /// Reads a payload; none where the bytes are none.
+    /// Reads a payload without verifying it. Returns none if the bytes are not a payload.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let payload: Self = serde_json::from_slice(bytes).ok()?;
         (payload.critical.r#type == TYPE).then_some(payload)
     }
 
-    /// The payload as JSON, without white space.
+    /// Returns the payload as JSON, without white space.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Whether it is about the image of this digest. The repository is not compared: an image that was copied to another
-    /// repository keeps its signature.
+    /// Returns whether it is about the image with this digest. The repository is not compared: an image that
+    /// was copied to another repository keeps its signature.
     pub fn is_about(&self, digest: &Digest) -> bool {
         self.critical.image.docker_manifest_digest == digest.as_str()
     }

@@ -1,4 +1,4 @@
-//! In-toto statements: what is said of artifacts that are named by their digests.
+//! In-toto statements: facts about artifacts, which are named by their digests.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use xtask_oci::Digest;
 /// The type of every statement (in-toto attestation framework 1).
 const STATEMENT: &str = "https://in-toto.io/Statement/v1";
 
-/// What somebody says of some artifacts.
+/// A statement about some artifacts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Statement {
     #[serde(rename = "_type")]
     kind: String,
-    /// The artifacts.
+    /// The artifacts that the statement is about.
     pub subject: Vec<Subject>,
-    /// The URI that says how to read the predicate.
+    /// The URI of the predicate's format.
     #[serde(rename = "predicateType")]
     pub predicate_type: String,
-    /// What is said.
+    /// The content of the statement.
     #[serde(default)]
     pub predicate: Value,
 }
@@ -27,7 +27,7 @@ pub struct Statement {
 /// An artifact that a statement is about.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Subject {
-    /// Its name, where it has one.
+    /// Its name, if it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its digests, by algorithm: `sha256` and 64 hexadecimal digits.
@@ -35,7 +35,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// An artifact by its digest.
+    /// Makes a subject from the digest of an artifact.
     pub fn new(name: Option<&str>, digest: &Digest) -> Self {
         let digest = BTreeMap::from([("sha256".to_owned(), digest.hex().to_owned())]);
         Self { name: name.map(str::to_owned), digest }
@@ -43,12 +43,13 @@ impl Subject {
 }
 
 impl Statement {
-    /// A statement of the version that is written here.
+    /// Makes a statement of version 1.
     pub fn new(subject: Vec<Subject>, predicate_type: &str, predicate: Value) -> Self {
         Self { kind: STATEMENT.to_owned(), subject, predicate_type: predicate_type.to_owned(), predicate }
     }
 
-    /// Reads a statement; none where the bytes are no statement of version 1 or 0.1, which older tools write.
+    /// Reads a statement of version 1, or of version 0.1, which older tools write. Returns none if the bytes
+    /// are not such a statement.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let statement: Self = serde_json::from_slice(bytes).ok()?;
         [STATEMENT, "https://in-toto.io/Statement/v0.1"]
@@ -56,12 +57,12 @@ impl Statement {
             .then_some(statement)
     }
 
-    /// The statement as JSON, without white space.
+    /// Returns the statement as JSON, without white space.
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
     }
 
-    /// Whether it is about the artifact of this digest.
+    /// Returns whether it is about the artifact with this digest.
     pub fn is_about(&self, digest: &Digest) -> bool {
         self.subject.iter().any(|subject| subject.digest.get("sha256").is_some_and(|hex| hex == digest.hex()))
     }

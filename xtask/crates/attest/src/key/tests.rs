@@ -1,4 +1,4 @@
-//! Keys that openssl made for these tests, and nothing else is signed with.
+//! Keys that openssl made only for these tests.
 
 use proptest::prelude::*;
 
@@ -62,12 +62,12 @@ MC4CAQAwBQYDK2VwBCIEICBrELMHlne/GvSDuOxV/WaLNbq6ETphSLaXPqN1gtpV
 -----END PRIVATE KEY-----
 ";
 
-/// A key that signs in tests.
+/// Returns a key that signs in tests.
 pub(crate) fn key() -> PrivateKey {
     PrivateKey::from_pem(PKCS8, "the key of the tests").unwrap()
 }
 
-/// Another one.
+/// Returns another key.
 pub(crate) fn other_key() -> PrivateKey {
     PrivateKey::from_pem(OTHER, "the key of the tests").unwrap()
 }
