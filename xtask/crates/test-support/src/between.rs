@@ -1,21 +1,22 @@
-//! A proxy between a client and a registry. It records every request, and breaks, delays or falsifies those that a test picks.
+//! A proxy between a client and a registry. It records every request, and breaks, delays or falsifies the
+//! requests that a test selects.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// The longest body that is kept with its request, in bytes: a manifest, but no layer.
+/// The maximum size of a body that is recorded with its request, in bytes: a manifest, but not a layer.
 const KEPT: u64 = 4 << 20;
 /// The size of the pieces in which a slow body arrives, in bytes.
 const PIECE: usize = 32 << 10;
 
-/// A request as it came by.
+/// A recorded request.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The first line of the request: `PUT /v2/app/manifests/1 HTTP/1.1`.
     pub line: String,
-    /// The body of a manifest that is put; empty for every other request.
+    /// The body of a manifest that is uploaded; empty for every other request.
     pub body: Vec<u8>,
     head: String,
 }
@@ -37,57 +38,59 @@ impl Seen {
         self.line.split(' ').nth(1).unwrap_or_default()
     }
 
-    /// The number of bytes of the body, as far as the request says it.
+    /// Returns the length of the body, if the request has it.
     pub fn length(&self) -> u64 {
         self.header("content-length").and_then(|text| text.parse().ok()).unwrap_or(0)
     }
 }
 
-/// A point in the life of a request.
+/// A point in the processing of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
-    /// The registry has seen nothing of it.
+    /// The registry has received nothing of it.
     Asked,
-    /// The registry has so many bytes of its body.
+    /// The registry has received this number of bytes of its body.
     Body(u64),
-    /// The registry has all of it; nobody waits for its answer.
+    /// The registry has received all of it, and nobody waits for its answer.
     Sent,
-    /// The registry has answered, and the client got nothing of it.
+    /// The registry has answered, and the client has received nothing of the answer.
     Answered,
-    /// The client got the answer.
+    /// The client has received the answer.
     Given,
 }
 
-/// What to do with a request.
+/// The action for a request.
 pub enum Act {
-    /// Hand it on.
+    /// Forwards it.
     Pass,
-    /// Answer in its place at once, while it is still being sent: status line and headers.
+    /// Answers in place of the registry at once, while the request is still being sent: status line and
+    /// headers.
     Answer(String),
-    /// Answer in its place once all of it was read: status line and headers, and a body.
+    /// Answers in place of the registry after the request was read: status line and headers, and a body.
     Refuse(String, String),
-    /// Hand it on and break the answer off after so many bytes.
+    /// Forwards it, and cuts the answer off after this number of bytes.
     Cut(usize),
-    /// Hand it on and break off after so many bytes of the body of the answer.
+    /// Forwards it, and cuts the answer off after this number of bytes of its body.
     Short(u64),
-    /// Hand on so many bytes of its body, and break off on both sides.
+    /// Forwards this number of bytes of its body, and closes both connections.
     Break(usize),
-    /// Break off on both sides at this point, after a call.
+    /// Closes both connections at this point, after a call of the function.
     Stop(Stage, Arc<dyn Fn() + Send + Sync>),
-    /// Hand it on with another path.
+    /// Forwards it with another path.
     Redirect(String),
-    /// Hand it on and replace the value of a header of the answer.
+    /// Forwards it, and replaces the value of a header of the answer.
     Change(&'static str, String),
-    /// Hand on its body in small pieces, with a pause after each.
+    /// Forwards its body in small pieces, with a pause after each.
     Slow(Duration),
 }
 
-/// Decides about a request; is told how many came before it.
+/// A function that selects the action for a request. It gets the request and the number of earlier requests.
 type Decision = dyn Fn(&Seen, usize) -> Act + Send + Sync;
-/// What is told of each answer before the client gets it: the request and the status.
+/// A function that is called for each answer before the client gets it, with the request and the status.
 type Listener = dyn Fn(&Seen, u16) + Send + Sync;
 
-/// Stands before a registry; also a proxy that leads every CONNECT to it. It serves until the test ends.
+/// A proxy in front of a registry. It also connects every CONNECT request to that registry. It runs until the
+/// test ends.
 pub struct Between {
     /// The address of the proxy: `127.0.0.1:<port>`.
     pub at: String,
@@ -103,15 +106,16 @@ struct BetweenState {
 }
 
 impl Between {
-    /// Starts a proxy. `decide` is told the request and how many came before it.
+    /// Starts a proxy. `decide` gets the request and the number of earlier requests.
     pub fn start(to: &str, decide: impl Fn(&Seen, usize) -> Act + Send + Sync + 'static) -> Self {
         Self::listening(to, decide, |_, _| {})
     }
 
-    /// As [`Between::start`]; `answered` is told the status of every answer of the registry before the client gets it.
+    /// Works as [`Between::start`]. `answered` is called with the status of every answer of the registry
+    /// before the client gets it.
     ///
     /// # Panics
-    /// Where this machine has no free port.
+    /// This machine has no free port.
     pub fn listening(
         to: &str,
         decide: impl Fn(&Seen, usize) -> Act + Send + Sync + 'static,
@@ -133,7 +137,7 @@ impl Between {
             for client in listener.incoming() {
                 let shared = Arc::clone(&shared);
                 std::thread::spawn(move || {
-                    // A client that goes away is none of our business.
+                    // It does not matter if a client closes the connection.
                     let _ = client.and_then(|client| shared.serve(client));
                 });
             }
@@ -141,22 +145,22 @@ impl Between {
         Self { at, shared: all }
     }
 
-    /// Starts a proxy that hands everything on.
+    /// Starts a proxy that forwards everything.
     pub fn passing(to: &str) -> Self {
         Self::start(to, |_, _| Act::Pass)
     }
 
-    /// The requests that came by.
+    /// Returns the recorded requests.
     pub fn seen(&self) -> Vec<Seen> {
         lock(&self.shared.seen).clone()
     }
 
-    /// The first lines of the requests that came by.
+    /// Returns the first lines of the recorded requests.
     pub fn lines(&self) -> Vec<String> {
         self.seen().into_iter().map(|seen| seen.line).collect()
     }
 
-    /// How many bytes of bodies clients sent.
+    /// Returns the number of bytes of bodies that clients sent.
     pub fn received(&self) -> u64 {
         *lock(&self.shared.received)
     }
@@ -213,7 +217,7 @@ impl BetweenState {
         if let Act::Redirect(path) = &act {
             head = head.replacen(seen.path(), path, 1);
         }
-        // It was met here.
+        // The proxy itself has answered the `Expect` header.
         let lines = head.lines().filter(|line| !line.to_ascii_lowercase().starts_with("expect:"));
         server.write_all(lines.map(|line| format!("{line}\r\n")).collect::<String>().as_bytes())?;
         let (limit, pause) = match &act {
@@ -232,7 +236,7 @@ impl BetweenState {
         client.shutdown(Shutdown::Both)
     }
 
-    /// Hands the answer of the registry on.
+    /// Forwards the answer of the registry.
     fn answer(
         &self,
         mut client: TcpStream,
@@ -246,7 +250,7 @@ impl BetweenState {
             return client.shutdown(Shutdown::Both);
         }
         let mut answer = BufReader::new(server);
-        // A registry may answer before it has read all.
+        // A registry may answer before it has read the whole request.
         let Some(mut text) = head(&mut answer)? else {
             handed?;
             return client.shutdown(Shutdown::Both);
@@ -277,7 +281,8 @@ impl BetweenState {
     }
 }
 
-/// The head of a request or an answer, with the empty line; none where the connection ended before it.
+/// Reads the head of a request or an answer, with the empty line. Returns none if the connection ended before
+/// it.
 fn head(reader: &mut impl BufRead) -> std::io::Result<Option<String>> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
@@ -297,7 +302,7 @@ fn say(client: &mut TcpStream, answer: &str, body: &str) -> std::io::Result<()> 
     client.shutdown(Shutdown::Both)
 }
 
-/// The body of a request: what was kept, then what the connection still brings.
+/// The body of a request: the recorded part, then the bytes that still arrive.
 struct RequestBody<'b> {
     reader: BufReader<TcpStream>,
     kept: &'b [u8],
@@ -307,7 +312,7 @@ struct RequestBody<'b> {
 }
 
 impl RequestBody<'_> {
-    /// Hands on up to `limit` bytes, with a pause after each piece.
+    /// Forwards up to `limit` bytes, with a pause after each piece.
     fn hand_on(&mut self, to: &mut impl Write, limit: u64, pause: Option<Duration>) -> std::io::Result<()> {
         let kept = self.kept.len().min(usize::try_from(limit).unwrap_or(usize::MAX));
         to.write_all(&self.kept[..kept])?;

@@ -5,7 +5,7 @@ use xtask_process::exec::Cmd;
 use crate::process::{LIMIT, run};
 use crate::skip::{have, skipped};
 
-/// Whether a Docker daemon answers; skips the test where none does.
+/// Returns whether a Docker daemon answers, and skips the test if none does.
 pub fn daemon(test: &str) -> bool {
     if have(test, "docker").is_none() {
         return false;
@@ -18,18 +18,17 @@ pub fn daemon(test: &str) -> bool {
     answers
 }
 
-/// Whether the daemon keeps images as containerd does (the default from Docker 29 on): as they came, all platforms under
-/// the one name that the tar's index has, and with that index's digest as their ID. Docker's older store takes
-/// `manifest.json` apart into an image and a name for each platform.
+/// Returns whether the daemon stores images as containerd does (the default from Docker 29 on). Such a store
+/// keeps them unchanged, all platforms under the name of the tar's index, with that index's digest as their
+/// ID. Docker's older store uses `manifest.json`, with an image and a name for each platform.
 ///
-/// # Panics
-/// Where no daemon answers.
+/// No daemon answers.
 pub fn keeps_the_index() -> bool {
     let status = run(&Cmd::new("docker").args(["info", "--format", "{{.DriverStatus}}"]));
     status.text().contains("io.containerd.snapshotter")
 }
 
-/// Names of images that a test loaded. They are removed when it ends, however it ends.
+/// The names of images that a test has loaded. They are removed when the test ends, even if it fails.
 pub struct LoadedNames(pub Vec<String>);
 
 impl Drop for LoadedNames {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Reads every file under a folder: its bytes by its path from there.
+/// Reads every file under a folder. The result has the bytes of each file by its relative path.
 ///
 /// # Panics
-/// Where one cannot be read.
+/// A file cannot be read.
 pub fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut found = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
@@ -27,7 +27,7 @@ pub fn files(dir: &Path) -> BTreeMap<String, Vec<u8>> {
 /// Writes a text file and the folders above it, and returns its path.
 ///
 /// # Panics
-/// Where it cannot be written.
+/// It cannot be written.
 pub fn write(path: impl Into<PathBuf>, text: &str) -> PathBuf {
     let path = path.into();
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -38,7 +38,7 @@ pub fn write(path: impl Into<PathBuf>, text: &str) -> PathBuf {
 /// Writes an executable script for `/bin/sh` and the folders above it, and returns its path.
 ///
 /// # Panics
-/// Where it cannot be written.
+/// It cannot be written.
 pub fn script(path: impl Into<PathBuf>, body: &str) -> PathBuf {
     let path = write(path, &format!("#!/bin/sh\n{body}\n"));
     #[cfg(unix)]

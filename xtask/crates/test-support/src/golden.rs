@@ -1,9 +1,9 @@
-//! Golden files: texts that are compared byte by byte with files under `tests/golden` of the package that is tested.
+//! Golden files: texts that are compared byte by byte with files under `tests/golden` of the tested package.
 
 use std::path::Path;
 
-/// Compares a text with a file under `tests/golden` of the calling package: `golden!("report/report.json", &text)`.
-/// `XTASK_BLESS=1` rewrites the file instead.
+/// Compares a text with a file under `tests/golden` of the calling package:
+/// `golden!("report/report.json", &text)`. `XTASK_BLESS=1` rewrites the file instead.
 #[macro_export]
 macro_rules! golden {
     ($name:expr, $text:expr $(,)?) => {
@@ -14,7 +14,7 @@ macro_rules! golden {
 /// Compares a text with the file `name` in a folder, or rewrites the file. See [`golden!`](crate::golden!).
 ///
 /// # Panics
-/// Where they differ, with the first line that does and with both texts; where there is no such file.
+/// The texts differ (the message has the first different line and both texts), or there is no such file.
 #[track_caller]
 pub fn compare(folder: &str, name: &str, text: &str) {
     let path = Path::new(folder).join(name);

@@ -4,17 +4,17 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
-/// What a web server says to a request.
+/// The answer of a web server to a request.
 pub enum WebAnswer {
     /// The content of a file.
     Content(Vec<u8>),
-    /// The path at which to ask again.
+    /// The path to which the client is redirected.
     Redirect(String),
     /// There is no such file.
     NotFound,
 }
 
-/// A running web server. It answers until the test ends.
+/// A running web server. It runs until the test ends.
 pub struct WebServer {
     /// The address of the server: `http://127.0.0.1:<port>`.
     pub at: String,
@@ -22,10 +22,10 @@ pub struct WebServer {
 }
 
 impl WebServer {
-    /// Starts a server that answers requests by their paths, which `answer` gets without escapes.
+    /// Starts a server. `answer` gets the path of each request without escapes.
     ///
     /// # Panics
-    /// Where this machine has no free port.
+    /// This machine has no free port.
     pub fn start(answer: impl Fn(&str) -> WebAnswer + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let at = format!("http://{}", listener.local_addr().unwrap());
@@ -35,7 +35,7 @@ impl WebServer {
             for client in listener.incoming() {
                 let (all, answer) = (Arc::clone(&all), Arc::clone(&answer));
                 std::thread::spawn(move || {
-                    // A client that goes away is none of the test's business.
+                    // It does not matter if a client closes the connection.
                     let _ = client.and_then(|client| serve(client, &all, &*answer));
                 });
             }
@@ -43,16 +43,16 @@ impl WebServer {
         Self { at, asked }
     }
 
-    /// The paths that were asked for since the last call, in the order in which they were.
+    /// Returns the paths that were requested since the last call, in order.
     ///
     /// # Panics
-    /// Where a thread of the server panicked.
+    /// A thread of the server panicked.
     pub fn asked(&self) -> Vec<String> {
         std::mem::take(&mut self.asked.lock().unwrap())
     }
 }
 
-/// Answers the requests of one connection, one after the other.
+/// Answers the requests of one connection in order.
 fn serve(
     mut client: TcpStream,
     asked: &Mutex<Vec<String>>,
@@ -81,7 +81,7 @@ fn serve(
     }
 }
 
-/// A path with `%2b` and its kin replaced by what they stand for.
+/// Returns a path with escapes such as `%2b` replaced by their characters.
 fn unescaped(path: &str) -> String {
     let mut parts = path.split('%');
     let mut text = parts.next().unwrap_or_default().as_bytes().to_vec();

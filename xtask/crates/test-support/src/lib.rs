@@ -1,9 +1,10 @@
-//! What the tests of this workspace share.
+//! Helpers that the tests of this workspace share.
 //!
-//! Every helper here works for any crate of the workspace: it takes paths and texts, and knows nothing of what a test is
-//! about. Samples that are made of a crate's own types stay with the tests of that crate.
+//! Every helper works for any crate of the workspace: it takes paths and texts, and knows nothing about the
+//! subject of a test. Samples of a crate's own types are in the tests of that crate.
 //!
-//! The feature `process` adds what runs commands. Without it the crate has no dependencies, for `native` and `app`.
+//! The feature `process` adds helpers that run commands. Without it the crate has no dependencies, so that
+//! `native` and `app` can use it.
 
 pub mod between;
 pub mod folder;

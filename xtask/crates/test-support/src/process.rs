@@ -1,23 +1,23 @@
-//! Commands that tests run, and what is asserted of how they end.
+//! Commands that tests run, and assertions about their results.
 
 use std::time::Duration;
 
 use serde_json::Value;
 use xtask_process::exec::{Cmd, Output, ProcessEnd};
 
-/// Long enough for `docker load` on a busy machine.
+/// The default time limit, long enough for `docker load` on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// Runs a command that has to succeed within [`LIMIT`].
+/// Runs a command that must succeed within [`LIMIT`].
 ///
 /// # Panics
-/// Where it fails, with all that it printed.
+/// The command fails. The message has its whole output.
 #[track_caller]
 pub fn run(cmd: &Cmd) -> Output {
     run_within(cmd, LIMIT)
 }
 
-/// Runs a command that has to succeed within a time limit of its own.
+/// Runs a command that must succeed within `limit`.
 ///
 /// # Panics
 /// As [`run`].
@@ -28,10 +28,10 @@ pub fn run_within(cmd: &Cmd, limit: Duration) -> Output {
     output
 }
 
-/// The version that a command says, or why it says none.
+/// Returns the version that a command prints, or why it prints none.
 ///
 /// # Errors
-/// The command fails or names no version; in words.
+/// A description: the command fails, or prints no version.
 pub fn version(cmd: &Cmd) -> Result<String, String> {
     let output = cmd.capture(LIMIT).map_err(|error| error.what)?;
     let text = output.text();
@@ -42,12 +42,12 @@ pub fn version(cmd: &Cmd) -> Result<String, String> {
     }
 }
 
-/// Whether a program starts and answers `--version`.
+/// Returns whether a program starts and answers `--version`.
 pub fn starts(program: &str) -> bool {
     Cmd::new(program).arg("--version").capture(Duration::from_secs(30)).is_ok_and(|o| o.ok())
 }
 
-/// A command that ended, of which a test asserts how.
+/// A command that has ended, for assertions about its result.
 #[derive(Debug)]
 pub struct Finished {
     line: String,
@@ -55,19 +55,19 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Runs a command, whose end is not judged yet.
+    /// Runs a command. Its result is not checked yet.
     ///
     /// # Panics
-    /// Where it cannot be started.
+    /// The command cannot be started.
     #[track_caller]
     pub fn new(cmd: &Cmd, limit: Duration) -> Self {
         Self { line: cmd.line(), output: cmd.capture_whole(limit).unwrap() }
     }
 
-    /// Asserts the exit code, and shows everything where it is another.
+    /// Asserts the exit code.
     ///
     /// # Panics
-    /// Where it is another.
+    /// The exit code differs. The message has the whole output.
     #[track_caller]
     pub fn ended(self, code: i32) -> Self {
         assert!(self.output.end == ProcessEnd::Code(code), "expected exit code {code}\n{self}");
@@ -89,20 +89,20 @@ impl Finished {
         self.output.errors()
     }
 
-    /// Reads standard output as exactly one JSON document.
+    /// Parses standard output as exactly one JSON document.
     ///
     /// # Panics
-    /// Where it is none.
+    /// It is not one JSON document.
     #[track_caller]
     pub fn json(&self) -> Value {
         let parsed = serde_json::from_slice(&self.output.stdout);
         parsed.unwrap_or_else(|e| panic!("stdout is not one JSON document: {e}\n{self}"))
     }
 
-    /// Asserts that standard error holds every one of these words.
+    /// Asserts that standard error contains every one of these texts.
     ///
     /// # Panics
-    /// Where it lacks one.
+    /// A text is missing.
     #[track_caller]
     pub fn says(self, words: &[&str]) -> Self {
         for word in words {
@@ -111,10 +111,10 @@ impl Finished {
         self
     }
 
-    /// Asserts that neither stream holds any of these words.
+    /// Asserts that neither stream contains any of these texts.
     ///
     /// # Panics
-    /// Where one has one.
+    /// A stream contains one.
     #[track_caller]
     pub fn never_says(self, words: &[&str]) -> Self {
         for word in words {

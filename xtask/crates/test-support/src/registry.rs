@@ -11,33 +11,33 @@ use xtask_process::exec::Cmd;
 use crate::process::{LIMIT, run};
 use crate::skip::{have, skipped};
 
-/// The only user, where there are any.
+/// The only user, if the registry has users.
 pub const USER: &str = "reader";
 /// The password of [`USER`].
 pub const PASSWORD: &str = "open sesame";
-/// The same as htpasswd writes it with bcrypt, the one kind that the registry takes.
+/// The user and the password in the form of htpasswd with bcrypt, the only hash that the registry accepts.
 const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
 
-/// Mounts a disk of `$3` bytes at `$1`, fills three quarters of it, and becomes the rest of the command.
+/// Mounts a disk of `$3` bytes at `$1`, fills three quarters of it, and executes the rest of the command.
 const ON_A_DISK: &str = r#"mount -t tmpfs -o "size=$3" tmpfs "$1"; head -c "$(($2 * 3))" /dev/zero >"$1/filled"; shift 3; exec "$@""#;
 
-/// How the registry is to be.
+/// The settings of a registry.
 #[derive(Default)]
 pub struct Settings {
     /// Whether the registry asks for [`USER`] and [`PASSWORD`].
     pub password: bool,
     /// The certificate and the key for TLS.
     pub tls: Option<(PathBuf, PathBuf)>,
-    /// More variables: `REGISTRY_AUTH_TOKEN_REALM` and their kin.
+    /// Further variables, such as `REGISTRY_AUTH_TOKEN_REALM`.
     pub vars: Vec<(&'static str, String)>,
-    /// The storage folder of another registry; a new folder where none is given.
+    /// The storage folder of another registry. If none, a new folder is used.
     pub storage: Option<PathBuf>,
-    /// The bytes of a disk of its own, on which three times as much is filled until [`RegistryServer::make_room`] is called. It needs
-    /// a mount namespace.
+    /// The number of free bytes on a separate disk. Three times as much is filled until
+    /// [`RegistryServer::make_room`] is called. It needs a mount namespace.
     pub space: Option<u64>,
 }
 
-/// A running registry; dropping it ends it.
+/// A running registry. Dropping it ends it.
 pub struct RegistryServer {
     child: Child,
     /// The address of the registry: `127.0.0.1:<port>`.
@@ -49,15 +49,15 @@ pub struct RegistryServer {
 }
 
 impl RegistryServer {
-    /// Starts a registry with the default settings, or skips the test where a program is missing.
+    /// Starts a registry with the default settings, or skips the test if a program is missing.
     pub fn start(test: &str) -> Option<Self> {
         Self::start_with(test, Settings::default())
     }
 
-    /// Starts a registry, or skips the test where a program is missing.
+    /// Starts a registry, or skips the test if a program is missing.
     ///
     /// # Panics
-    /// Where it does not start.
+    /// The registry does not start.
     pub fn start_with(test: &str, settings: Settings) -> Option<Self> {
         let program = have(test, "docker-registry")?;
         let skopeo = have(test, "skopeo")?;
@@ -101,7 +101,7 @@ impl RegistryServer {
             command.envs(settings.vars.iter().map(|(key, value)| (key, value)));
             let mut child = command.spawn().unwrap();
             if answers(&mut child, &at) {
-                // What is mounted for it alone is seen by way of it.
+                // A mount in the registry's own namespace is only visible through its process.
                 let storage = match settings.space {
                     None => storage,
                     Some(_) => Path::new("/proc")
@@ -111,22 +111,22 @@ impl RegistryServer {
                 };
                 return Some(Self { child, at, dir, storage, skopeo });
             }
-            // Somebody else took the port meanwhile.
+            // Another process took the port meanwhile.
             let _ = child.kill();
             let _ = child.wait();
         }
         panic!("docker-registry does not start:\n{}", fs::read_to_string(dir.path().join("log")).unwrap());
     }
 
-    /// Returns the full name of an image on it.
+    /// Returns the full name of an image in the registry.
     pub fn name(&self, rest: &str) -> String {
         format!("{}/{rest}", self.at)
     }
 
-    /// Copies an image to it under a name; `from` is as skopeo spells it.
+    /// Copies an image to the registry under a name. `from` is in skopeo's form.
     ///
     /// # Panics
-    /// Where skopeo fails.
+    /// skopeo fails.
     pub fn push(&self, from: &str, rest: &str, more: &[&str]) {
         let to = format!("docker://{}", self.name(rest));
         let flags = ["--insecure-policy", "copy", "--all", "--dest-tls-verify=false"];
@@ -134,15 +134,15 @@ impl RegistryServer {
         run(&Cmd::new(&self.skopeo).args(flags).arg(credentials).args(more).args([from, &to]));
     }
 
-    /// The file in which it keeps a blob, by the hexadecimal digits of its SHA-256.
+    /// Returns the file in which the registry stores a blob, by the hexadecimal digits of its SHA-256.
     pub fn stored(&self, hex: &str) -> PathBuf {
         self.storage.join("docker/registry/v2/blobs/sha256").join(&hex[..2]).join(hex).join("data")
     }
 
-    /// Removes what fills three quarters of its disk; see [`Settings::space`].
+    /// Removes the file that fills three quarters of its disk; see [`Settings::space`].
     ///
     /// # Panics
-    /// Where it has no disk of its own.
+    /// The registry has no separate disk.
     pub fn make_room(&self) {
         fs::remove_file(self.storage.join("filled")).unwrap();
     }
@@ -153,7 +153,7 @@ impl RegistryServer {
         let _ = self.child.wait();
     }
 
-    /// A folder that is removed with the registry.
+    /// Returns a folder that is removed with the registry.
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -165,22 +165,22 @@ impl Drop for RegistryServer {
     }
 }
 
-/// Whether a process may have mounts of its own.
+/// Returns whether a process may make its own mounts.
 fn has_namespaces() -> bool {
     let tried =
         Cmd::new("unshare").args(["--mount", "--map-root-user", "mount", "-t", "tmpfs", "tmpfs", "/mnt"]);
     tried.capture(LIMIT).is_ok_and(|output| output.ok())
 }
 
-/// Returns an address of this machine at which nobody listens right now.
+/// Returns an address of this machine at which no process listens at the moment.
 ///
 /// # Panics
-/// Where there is none.
+/// There is no free port.
 pub fn free() -> String {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
-/// Waits until it listens; false where it ended.
+/// Waits until the registry listens. Returns false if it has ended.
 fn answers(child: &mut Child, at: &str) -> bool {
     let begun = Instant::now();
     while begun.elapsed() < Duration::from_secs(30) {
