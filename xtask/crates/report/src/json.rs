@@ -1,7 +1,7 @@
-//! JSON as this program writes it.
+//! The form of JSON in which xtask writes documents.
 
-/// The text of a document: indented, with a final newline. Our types have string keys and finite numbers only, which
-/// always serialise.
+/// Returns the text of a document: indented, with a final newline. Types with string keys and finite numbers
+/// can always be serialised.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     let text = serde_json::to_string_pretty(value).expect("types with string keys serialise");
     text + "\n"

@@ -1,4 +1,4 @@
-//! What a run writes and prints about its products: sizes, timings and reports.
+//! Sizes, timings and reports: the data about a run's products that are written and printed.
 
 pub mod json;
 pub mod report;

@@ -1,4 +1,5 @@
-//! What a release did: report.json for scripts, report.md and report.html for people, tables for the terminal.
+//! The report of a release: report.json for scripts, report.md and report.html for people, tables for the
+//! terminal.
 
 mod html;
 mod markdown;
@@ -23,23 +24,23 @@ pub use types::{
 };
 
 impl Report {
-    /// Writes report.md, report.html and, last, report.json into `dir`, each as a whole or not at all: who sees a new
-    /// report.json sees the others' new content too.
+    /// Writes report.md, report.html and then report.json into `dir`, each in one step. So if report.json is
+    /// new, the other two files are new as well.
     ///
     /// # Errors
-    /// Where a file cannot be written.
+    /// A file cannot be written.
     pub fn write(&self, dir: &Path, timings: Option<&Timings>) -> Result<()> {
         files::write(&dir.join("report.md"), markdown(self, timings).as_bytes())?;
         files::write(&dir.join("report.html"), html(self, timings).as_bytes())?;
         files::write(&dir.join("report.json"), self.json().as_bytes())
     }
 
-    /// The report that lies in `dir`; none where there is none that can be read.
+    /// Reads the report in `dir`, or returns none if there is no readable one.
     pub fn last(dir: &Path) -> Option<Self> {
         serde_json::from_slice(&files::read(&dir.join("report.json")).ok()?).ok()
     }
 
-    /// The text of report.json: indented, keys in a fixed order, with a final newline.
+    /// Returns the text of report.json: indented, with keys in a fixed order and a final newline.
     pub fn json(&self) -> String {
         crate::json::pretty(self)
     }

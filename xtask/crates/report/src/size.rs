@@ -1,5 +1,5 @@
 //! The sizes of the images in a layout, and of their parts: layers, files, and the crates of the program.
-//! They are read from the images that ship, not from what was meant to be in them.
+//! They are read from the shipped images, not from their specifications.
 
 mod changes;
 mod crates;
@@ -23,7 +23,7 @@ pub use measure::{MeasuredImage, measure};
 pub use origins::add_origins;
 pub use tables::{changes_table, text};
 
-/// The document `size.json`: what the images of a release weigh. All sizes are in bytes.
+/// The document `size.json`: the sizes of a release's images. All sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// The version of the file's format, which is 1.
@@ -43,7 +43,7 @@ pub struct ImageSize {
     pub name: String,
     /// The digest of its index, with `sha256:`.
     pub index_digest: String,
-    /// The most bytes that a pull may fetch for one platform; none where there is no limit.
+    /// The maximum number of bytes of a pull for one platform; none if there is no limit.
     pub budget: Option<u64>,
     /// Its platforms, in the order of the index.
     pub platforms: Vec<PlatformSize>,
@@ -52,20 +52,20 @@ pub struct ImageSize {
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlatformSize {
-    /// The platform as OCI writes it, for instance `linux/arm64/v8`.
+    /// The platform in OCI's form, such as `linux/arm64/v8`.
     pub platform: String,
-    /// The target and the mode that its program was built for, as the image's labels say.
+    /// The target and the mode of its program, from the image's labels.
     #[serde(default)]
     pub built: Option<(String, String)>,
-    /// The bytes that a pull fetches: manifest, configuration and layers as stored. A budget limits this number.
+    /// The bytes of a pull: manifest, configuration and stored layers. A budget limits this number.
     pub pull: u64,
     /// The bytes of all layers, uncompressed.
     pub unpacked: u64,
     /// The layers, lowest first.
     pub layers: Vec<LayerSize>,
-    /// What the program is made of; none where it was not examined.
+    /// The files of all layers, the largest first.
     pub files: Vec<FileSize>,
-    /// What the program is made of; none where nobody looked.
+    /// The parts of the program; none if it was not examined.
     #[serde(default)]
     pub program: Option<ProgramSize>,
 }
@@ -75,7 +75,7 @@ pub struct PlatformSize {
 pub struct LayerSize {
     /// The digest of its blob, with `sha256:`.
     pub digest: String,
-    /// How the layer is compressed: `gzip`, `zstd` or `none`.
+    /// The compression of the layer: `gzip`, `zstd` or `none`.
     pub compression: String,
     /// The bytes of the blob, compressed as it is stored.
     pub stored: u64,
@@ -83,7 +83,7 @@ pub struct LayerSize {
     pub unpacked: u64,
     /// The number of entries in the tar.
     pub entries: usize,
-    /// How the layer was made, as the image's history says; empty where it says nothing.
+    /// How the layer was made, from the image's history; empty if the history does not say.
     pub created_by: String,
 }
 
@@ -94,38 +94,39 @@ pub struct FileSize {
     pub path: String,
     /// The uncompressed size of the file, in bytes.
     pub size: u64,
-    /// The number of the layer that holds the file, from 0.
+    /// The number of the layer with the file, from 0.
     pub layer: usize,
-    /// Whether a higher layer replaces or removes the file: a pull fetches it, but it is not visible in the image.
+    /// Whether a higher layer replaces or removes the file: a pull fetches it, but it is not visible in the
+    /// image.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub hidden: bool,
 }
 
-/// What a program is made of.
+/// The parts of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProgramSize {
     /// The path of the program in the image.
     pub path: String,
     /// The size of the program's file, in bytes.
     pub size: u64,
-    /// Where the names of the symbols come from.
+    /// The source of the symbols' names.
     pub symbols: SymbolSource,
-    /// The sections that a process has in its memory image and that take room in the file, the largest first.
+    /// The sections that are loaded into memory and occupy space in the file, the largest first.
     pub sections: Vec<SectionSize>,
-    /// The crates that brought code and data with names, the largest first; empty where no names are known.
+    /// The crates with named code and data, the largest first; empty if no names are known.
     pub crates: Vec<CrateSize>,
-    /// Where its bytes come from, C or Rust, by the map of its link; none where that is not known.
+    /// The origins of its bytes (C or Rust), from its link map; none if they are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contents: Option<ContentsEntry>,
 }
 
-/// Where the names of a program's symbols come from.
+/// The source of the names of a program's symbols.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SymbolSource {
-    /// From the program that ships.
+    /// The names come from the program that ships.
     Own,
-    /// From the same program, built once more without stripping.
+    /// The names come from the same program, built again without stripping.
     Built,
     /// The program was stripped, so its symbols have no known names.
     Stripped,
@@ -140,47 +141,48 @@ pub struct SectionSize {
     pub size: u64,
 }
 
-/// What a crate, or all that is no Rust, brought into a program.
+/// The part of a program that comes from one crate, or from everything that is not Rust.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CrateSize {
-    /// The crate's name as Rust has it; for the rest, what it is: `(C and assembly)`, `(C++)`.
+    /// The crate's name in Rust. For other parts a description: `(C and assembly)`, `(C++)`.
     pub name: String,
-    /// The bytes of code that the crate brought.
+    /// The bytes of the crate's code.
     pub code: u64,
-    /// Bytes of data that has a symbol. Texts and tables of constants have none.
+    /// The bytes of its data with a symbol. Texts and tables of constants have none.
     pub data: u64,
 }
 
 impl CrateSize {
-    /// The bytes of code and data together. The addition saturates, since a file that is read may hold any numbers.
+    /// Returns the bytes of code and data. The addition saturates, because a file from elsewhere may contain
+    /// any numbers.
     fn all(&self) -> u64 {
         self.code.saturating_add(self.data)
     }
 }
 
-/// The sum of sizes, or the largest number where it is none.
+/// Returns the sum of sizes, or the largest number if the sum is too large.
 fn total(sizes: impl Iterator<Item = u64>) -> u64 {
     sizes.fold(0, u64::saturating_add)
 }
 
 impl PlatformSize {
-    /// How many bytes it is over the budget; none where it fits.
+    /// Returns by how many bytes it exceeds the budget, or none if it fits.
     pub fn over(&self, budget: Option<u64>) -> Option<u64> {
         self.pull.checked_sub(budget?).filter(|over| *over > 0)
     }
 }
 
 impl Sizes {
-    /// The text of `size.json`.
+    /// Returns the text of `size.json`.
     pub fn json(&self) -> String {
         crate::json::pretty(self)
     }
 }
 
-/// An error where a platform of an image has more to pull than the image's budget: how much, and its largest files.
+/// Checks that no platform of an image exceeds the image's budget.
 ///
 /// # Errors
-/// That one.
+/// A platform exceeds it. The error says by how much, and names the largest files.
 pub fn check_budgets(images: &[ImageSize]) -> Result<()> {
     let mut found = Vec::new();
     let mut names: Vec<&str> = Vec::new();
@@ -205,19 +207,19 @@ pub fn check_budgets(images: &[ImageSize]) -> Result<()> {
         .help("or raise `budget` of its [[image]] in targets.toml"))
 }
 
-/// How many of the largest files a message names.
+/// The number of largest files in a message.
 const NAMED: usize = 3;
 
 fn over_budget(image: &str, platform: &PlatformSize, over: u64, budget: u64) -> String {
     let size = xtask_files::human_size;
     let files: Vec<String> =
         platform.files.iter().take(NAMED).map(|f| format!("/{} ({})", f.path, size(f.size))).collect();
-    // Two sizes that are written alike say nothing beside each other.
+    // Two sizes with the same rounded text are shown in bytes.
     let (mut pull, mut most) = (size(platform.pull), size(budget));
     if pull == most {
         (pull, most) = (counted(platform.pull, "byte"), counted(budget, "byte"));
     }
-    // Exact to far more digits than are shown.
+    // The precision is much higher than the shown digits.
     let part = match over as f64 / budget as f64 * 100.0 {
         part if part < 0.05 => "less than 0.1".to_owned(),
         part => format!("{part:.1}"),

@@ -1,6 +1,7 @@
-//! The time that each mode costs: the order of the samples, their statistics, and the file that keeps the results.
+//! The build time of each mode: the order of the samples, their statistics, and the file with the results.
 //!
-//! Everything here is pure but [`host_facts`] and [`Trace`]; what runs a build and looks at the clock is an [`Executor`].
+//! Everything here is pure except [`host_facts`] and [`Trace`]. An [`Executor`] runs builds and measures
+//! time.
 
 mod host;
 mod ratio;

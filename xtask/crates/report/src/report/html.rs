@@ -1,4 +1,4 @@
-//! The text of report.html: one self-contained file that needs no script and no network.
+//! Writes report.html: one self-contained file that needs no script and no network.
 
 use super::markdown::machine;
 use super::tables::{images_table, jobs_table, notes};
@@ -6,7 +6,7 @@ use super::types::Report;
 use crate::timing::{self, Timings, parts_table, ratio_table, timing_table};
 use xtask_files::escape::html as escape;
 
-/// Colours follow the reader's light or dark setting; wide tables scroll by themselves.
+/// Colours follow the reader's light or dark setting. A wide table scrolls separately.
 const STYLE: &str = "\
 :root{color-scheme:light dark;--ink:#1c1e21;--dim:#5f6570;--page:#fff;--line:#d9dce1;--band:#f5f6f8;\
 --good:#17692b;--warn:#8a5300;--bad:#b3261e}
@@ -26,7 +26,7 @@ dl{margin:0}dt{margin-top:.6rem;font-weight:600}
 dd{margin:.1rem 0 0;white-space:pre-wrap;overflow-wrap:anywhere}
 ";
 
-/// The text of report.html. Every text of the report is escaped.
+/// Returns the text of report.html. All texts of the report are escaped.
 pub fn html(report: &Report, timings: Option<&Timings>) -> String {
     let title = format!("{} {}", escape(&report.app), escape(&report.version));
     let mut text = format!(
@@ -73,7 +73,8 @@ pub fn html(report: &Report, timings: Option<&Timings>) -> String {
     text + "</body>\n</html>\n"
 }
 
-/// A line with the counts of jobs, fallbacks, images and skipped targets; counts of zero are left out.
+/// Returns a line with the counts of jobs, fallbacks, images and skipped targets. Counts of zero are left
+/// out.
 fn summary(report: &Report) -> String {
     let failed = report.jobs.iter().filter(|j| j.status == super::Status::Failed).count();
     let fallbacks = report.jobs.iter().filter(|j| j.fallback.is_some()).count();

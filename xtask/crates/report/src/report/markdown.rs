@@ -1,11 +1,11 @@
-//! The text of report.md, a report in Markdown.
+//! Writes report.md, a report in Markdown.
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
 use crate::timing::{self, Timings};
 use xtask_files::escape::{markdown as escape, plain};
 
-/// The text of report.md: headings, tables in GitHub's dialect, and the notes as a list.
+/// Returns the text of report.md: headings, tables in GitHub's dialect, and the notes as a list.
 pub fn markdown(report: &Report, timings: Option<&Timings>) -> String {
     let mut text = format!("# {} {}\n", escape(&report.app), escape(&report.version));
     let jobs = jobs_table(&report.jobs);
@@ -29,12 +29,12 @@ pub fn markdown(report: &Report, timings: Option<&Timings>) -> String {
     text
 }
 
-/// Words of several lines as one list item: its lines are kept by hard breaks.
+/// Returns a text of several lines as one list item, with hard breaks between the lines.
 fn item(words: &str) -> String {
     plain(words).lines().map(|l| escape(l.trim_end())).collect::<Vec<_>>().join("<br>")
 }
 
-/// The machine that was timed, in one line.
+/// Returns the machine on which the timings were taken, in one line.
 pub(super) fn machine(timings: &Timings) -> String {
     let host = &timings.host;
     let cores = xtask_files::counted(host.cores as u64, "core");

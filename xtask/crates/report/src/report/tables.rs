@@ -1,4 +1,4 @@
-//! The tables and notes of a report, which every output format shares.
+//! The tables and notes of a report, which all output formats share.
 
 use super::types::{
     ArtifactEntry, CheckVerdict, JobEntry, PurityEntry, Report, SmokeEntry, SmokeStatus, Status,
@@ -6,7 +6,7 @@ use super::types::{
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
-/// The table of the jobs, with one row for each.
+/// Returns the table of the jobs, with one row for each.
 pub fn jobs_table(jobs: &[JobEntry]) -> Table {
     use Align::{Left, Right};
     let columns = [
@@ -36,7 +36,7 @@ pub fn jobs_table(jobs: &[JobEntry]) -> Table {
                 PurityEntry::NotSeen => Cell::new("not seen", Tone::Bad),
                 PurityEntry::NotApplicable => "n/a".into(),
             },
-            // What was not built cannot have been left out of a smoke run.
+            // A smoke run was not skipped if there is no program.
             job.artifact.as_ref().map_or_else(|| "".into(), |_| smoke(&job.smoke)),
             human_seconds(job.seconds).into(),
             match job.status {
@@ -74,7 +74,8 @@ fn smoke(smoke: &SmokeEntry) -> Cell {
     }
 }
 
-/// A row per image for its index, and one per platform. `whole` shows digests in full.
+/// Returns the table of the images, with a row for each index and one for each platform. `whole` shows
+/// digests in full.
 pub fn images_table(report: &Report, whole: bool) -> Table {
     use Align::{Left, Right};
     let mut table = Table::new(&[
@@ -106,18 +107,18 @@ pub fn images_table(report: &Report, whole: bool) -> Table {
     table
 }
 
-/// `sha256:` and the first 12 digits, which is what Docker shows.
+/// Returns `sha256:` and the first 12 digits, as Docker shows them.
 fn shortened(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
-/// The output of a compiler from its first error on. The warnings before it are in report.json.
+/// Returns the output of a compiler from its first error on. The warnings before it are in report.json.
 fn from_the_error(words: &str) -> &str {
     let at = words.starts_with("warning").then(|| words.find("\nerror")).flatten();
     &words[at.map_or(0, |at| at + 1)..]
 }
 
-/// The notes, which the tables have no room for: for each its kind, its subject and its text.
+/// Returns the notes that do not fit into the tables: the kind, the subject and the text of each.
 pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
     let mut notes = Vec::new();
     for job in &report.jobs {

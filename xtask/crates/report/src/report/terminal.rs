@@ -1,11 +1,12 @@
-//! The text of a report for a terminal.
+//! Writes a report for a terminal.
 
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
 use crate::timing::{self, Timings};
 use xtask_files::escape::plain;
 
-/// Jobs, what is to be known about them, images, and times where there are any. `color` puts escape sequences in.
+/// Returns the tables of jobs and images, the notes, and the timings if there are any. `color` adds escape
+/// sequences.
 pub fn terminal(report: &Report, timings: Option<&Timings>, color: bool) -> String {
     let mut parts = Vec::new();
     let jobs = jobs_table(&report.jobs);
@@ -27,12 +28,12 @@ pub fn terminal(report: &Report, timings: Option<&Timings>, color: bool) -> Stri
     parts.join("\n")
 }
 
-/// A note in one line. The full text was printed on stderr when it happened, and is in the other reports.
+/// Returns a note in one line. Its full text was printed on stderr before, and is in the other reports.
 fn note(kind: &str, about: &str, words: &str, color: bool) -> String {
     let code = if kind == "failed" { "1;31" } else { "1;33" };
     let label = if color { format!("\x1b[{code}m{kind}\x1b[0m") } else { kind.to_owned() };
     let words = plain(words);
-    // `instead of native: no-c-toolchain: gnu: missing: …`: up to the code.
+    // The text is `instead of native: no-c-toolchain: gnu: missing: …`. It is cut after the code.
     let words = match kind {
         "fallback" => words.splitn(3, ": ").take(2).collect::<Vec<_>>().join(": "),
         _ => words,

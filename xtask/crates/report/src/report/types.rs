@@ -1,4 +1,4 @@
-//! report.json: the types are its contract. Keys may be added, not renamed.
+//! The types of report.json, which are its contract: keys may be added, but not renamed.
 
 use serde::{Deserialize, Serialize};
 
@@ -18,73 +18,74 @@ pub struct Report {
     pub jobs: Vec<JobEntry>,
     /// The images that were packed.
     pub images: Vec<ImageEntry>,
-    /// The images of targets.toml that were not made, since they would have lacked a platform or do not run on one.
+    /// The images of targets.toml that were not made, because they would lack a platform or failed on one.
     #[serde(default)]
     pub unmade: Vec<Unmade>,
-    /// Targets that could not be built here at all.
+    /// The targets that could not be built on this machine.
     pub skipped: Vec<SkippedEntry>,
 }
 
-/// One target in one mode.
+/// The entry of a job: one target in one mode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct JobEntry {
     /// The target triple that the job built for.
     pub target: String,
     /// The name of the mode that was built.
     pub mode: String,
-    /// The mode that was asked for: `auto` or a name.
+    /// The requested mode: `auto` or a name.
     pub requested: String,
-    /// The mode that would have been preferred, and why it was not built.
+    /// The preferred mode, and why it was not built.
     pub fallback: Option<FallbackEntry>,
     /// The C toolchain; none for a mode that needs none.
     pub toolchain: Option<ToolchainEntry>,
-    /// The program that was built; none where there is none.
+    /// The program; none if it was not built.
     pub artifact: Option<ArtifactEntry>,
-    /// The verdict of the gate; none where there was nothing to check.
+    /// The verdict of the gate; none if there was nothing to check.
     pub gate: Option<CheckVerdict>,
-    /// The warnings that the gate gave.
+    /// The warnings of the gate.
     #[serde(default)]
     pub warnings: Vec<String>,
-    /// What is worth knowing and no fault, such as a crate that asked for a C compiler and got on without.
+    /// Notes that are not faults, for example about a crate that asked for a C compiler and was built without
+    /// it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-    /// The calls of C compilers that a pure build refused and got on without.
+    /// The calls of C compilers that a pure build refused and that did not fail the build.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refused: Vec<String>,
-    /// What the program consists of, by the map of its link; none where nothing is known of it.
+    /// The contents of the program, from its link map; none if they are not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contents: Option<ContentsEntry>,
-    /// Whether the program is known to contain no C.
+    /// Whether the program is proven to contain no C.
     pub purity: PurityEntry,
-    /// The first start of the program.
+    /// The smoke run of the program.
     pub smoke: SmokeEntry,
-    /// How the job ended.
+    /// The result of the job.
     pub status: Status,
-    /// Why the job failed; none where it did not.
+    /// The error of the job; none if it did not fail.
     pub error: Option<String>,
-    /// Wall time of its cargo call in seconds; jobs that share a call have the same.
+    /// The duration of its cargo call in seconds. Jobs that share a call have the same value.
     #[serde(serialize_with = "rounded")]
     pub seconds: f64,
 }
 
 fn rounded<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    // JSON has no word for what is not finite; no build takes that long.
+    // JSON has no form for a number that is not finite. No build takes that long.
     serializer.serialize_f64(if seconds.is_finite() { crate::timing::micro(*seconds) } else { 0.0 })
 }
 
-/// A mode that was preferred, and why another was taken.
+/// The preferred mode, and why another one was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FallbackEntry {
     /// The name of the mode that was preferred.
     pub from: String,
-    /// Why the preferred mode could not be built, in words.
+    /// The reason why the preferred mode could not be built, as text.
     pub reason: String,
 }
 
-/// The C toolchain that a job was built with.
+/// The C toolchain with which a job was built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ToolchainEntry {
-    /// The name of the provider that the toolchain comes from.
+    /// The name of the toolchain's provider.
     pub provider: String,
     /// The command that compiles C.
     pub cc: String,
@@ -94,7 +95,7 @@ pub struct ToolchainEntry {
     pub id: String,
 }
 
-/// A program that was built.
+/// The program that a job built.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ArtifactEntry {
     /// The path of the program below `target/dist`.
@@ -103,9 +104,9 @@ pub struct ArtifactEntry {
     pub sha256: String,
     /// The size of the program's file, in bytes.
     pub size: u64,
-    /// How the program is linked; none where it is not an ELF file.
+    /// The kind of linking; none if the file is not an ELF file.
     pub kind: Option<Linkage>,
-    /// The processor family that the program is for, such as `x86_64`; none where the file cannot be read as a program.
+    /// The processor family of the program, such as `x86_64`; none if the file cannot be read as a program.
     pub machine: Option<String>,
     /// The dynamic loader that the program names.
     pub interpreter: Option<String>,
@@ -113,7 +114,7 @@ pub struct ArtifactEntry {
     pub needed: Vec<String>,
     /// The newest version of glibc that the program requires.
     pub glibc_max: Option<String>,
-    /// The bill of materials of the program; none where the command wrote none.
+    /// The bill of materials of the program; none if the command wrote none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<Sbom>,
 }
@@ -137,138 +138,140 @@ pub enum CheckVerdict {
     Fail,
 }
 
-/// What a program consists of, in bytes of code and data.
+/// The contents of a program, in bytes of code and data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContentsEntry {
-    /// What rustc made of the program's packages.
+    /// The bytes that rustc made of the program's packages.
     pub rust: u64,
-    /// Rust's std.
+    /// The bytes of Rust's std.
     pub std: u64,
-    /// The C library, start files and the runtime of the compiler.
+    /// The bytes of the C library, the start files and the compiler's runtime.
     pub c_library: u64,
-    /// What is none of these, mostly C.
+    /// The other parts, which are mostly C.
     pub foreign: Vec<ForeignEntry>,
 }
 
 /// A library or an object in a program that rustc did not make.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForeignEntry {
-    /// The package that had it linked, with its version; none where it was no package.
+    /// The package that had it linked, with its version; none if no package did.
     pub package: Option<String>,
     /// The name of the archive or object.
     pub file: String,
-    /// How many of its objects are in the program.
+    /// The number of its objects in the program.
     pub objects: usize,
-    /// How many bytes they gave; none for a shared library.
+    /// The number of their bytes; none for a shared library.
     pub bytes: Option<u64>,
-    /// How their compilers signed; empty where an assembler made them.
+    /// The signatures of their compilers. Empty if an assembler made them.
     pub compilers: Vec<String>,
 }
 
-/// What is known about the absence of C.
+/// The result of the purity check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PurityEntry {
-    /// Traps stood in place of every C compiler, and the link took nothing but Rust and the C library.
+    /// Traps replaced every C compiler, and the link used only Rust code and the C library.
     #[serde(rename = "proven")]
     Proven,
-    /// Traps stood in place of every C compiler, and nothing is known of the link.
+    /// Traps replaced every C compiler, but nothing is known of the link.
     #[serde(rename = "not-seen")]
     NotSeen,
-    /// A mode with C, or one that failed before it was proven.
+    /// The mode contains C, or the job failed before the check.
     #[serde(rename = "n/a")]
     NotApplicable,
 }
 
-/// The first start of a program.
+/// The smoke run of a program or an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SmokeEntry {
-    /// What ran it: `native`, `qemu`; of an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`, ….
+    /// The runner: `native` or `qemu`; for an image `docker`, `podman`, `unshare`, `bwrap`, `unshare+qemu`,
+    /// ….
     pub runner: Option<String>,
-    /// How the first start ended.
+    /// The result of the smoke run.
     pub status: SmokeStatus,
-    /// Why it failed or was skipped; of an image that passed, what the engine that answers said, where that did not run it.
+    /// Why it failed or was skipped. For an image that passed with another runner: the objection of the
+    /// answering engine.
     #[serde(default)]
     pub reason: Option<String>,
 }
 
-/// How the first start ended.
+/// The result of a smoke run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SmokeStatus {
-    /// The program ended as expected and in time. Exit code 0 is expected where nothing else is said.
+    /// The program ended as expected and in time. The default expectation is exit code 0.
     Pass,
     /// The program did not end as expected, or not in time.
     Fail,
-    /// The program was not started: nothing here can run it, or there is no program.
+    /// The program was not started: no runner on this machine can run it, or there is no program.
     Skipped,
 }
 
-/// How a job ended.
+/// The result of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// Everything that was asked for is there.
+    /// All requested results exist.
     Ok,
     /// The job failed; its error says why.
     Failed,
 }
 
-/// An image: an index over platforms.
+/// The entry of an image: an index over platforms.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImageEntry {
     /// The name of the image in targets.toml.
     pub name: String,
-    /// The base that it stands on: that of targets.toml, or the one that was chosen.
+    /// The base of the image: that of targets.toml, or the one that was chosen automatically.
     pub base: String,
-    /// Why a lock that was made for this run stands in for the repository's; none where the repository's was used.
+    /// Why a lock of this run replaces the repository's; none if the repository's was used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refreshed: Option<String>,
-    /// Only what the programs need of the base is shipped.
+    /// Whether only the part of the base that the programs need is shipped.
     #[serde(default)]
     pub closure: bool,
-    /// Where the base was chosen: the smaller ones that are not it.
+    /// If the base was chosen automatically: the smaller bases that were rejected.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rejected: Vec<Rejected>,
-    /// Digest of the index in target/dist/oci, with `sha256:`.
+    /// The digest of the index in target/dist/oci, with `sha256:`.
     pub index_digest: String,
-    /// How the layers in target/dist/oci that are ours are compressed: `gzip` or `zstd`.
+    /// The compression of our layers in target/dist/oci: `gzip` or `zstd`.
     #[serde(default)]
     pub compression: String,
-    /// Digest of the index in `images/<image>.tar`, whose layers are gzip.
+    /// The digest of the index in `images/<image>.tar`, whose layers use gzip.
     #[serde(default)]
     pub tar_index_digest: String,
-    /// The most bytes that a platform may have to pull, as targets.toml says.
+    /// The budget in targets.toml: the maximum number of bytes of a pull for one platform.
     #[serde(default)]
     pub budget: Option<u64>,
     /// The manifests of the image, one for each platform.
     pub manifests: Vec<ManifestEntry>,
-    /// The platforms that it has in targets.toml and not here, since `--target` leaves them out.
+    /// The platforms of the image in targets.toml that `--target` leaves out here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left_out: Vec<String>,
 }
 
-/// A smaller base that the choice of a base rejected.
+/// A smaller base that was rejected.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rejected {
     /// The name of the base that was rejected.
     pub base: String,
-    /// Why a program does not start on it.
+    /// Why a program cannot start on it.
     pub reason: String,
 }
 
-/// An image's part for one platform.
+/// The entry of one platform of an image.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ManifestEntry {
-    /// The platform as OCI writes it, for instance `linux/arm64/v8`.
+    /// The platform in OCI's form, such as `linux/arm64/v8`.
     pub platform: String,
-    /// Digest of the manifest, with `sha256:`.
+    /// The digest of the manifest, with `sha256:`.
     pub digest: String,
-    /// Bytes to fetch: config and layers as stored.
+    /// The number of bytes to fetch: config and stored layers.
     pub size: u64,
-    /// The first start of this very image.
+    /// The smoke run of this image.
     #[serde(default)]
     pub smoke: Option<SmokeEntry>,
-    /// Its bill of materials.
+    /// The bill of materials of the platform.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sbom: Option<Sbom>,
 }
@@ -278,10 +281,11 @@ pub struct ManifestEntry {
 pub struct Unmade {
     /// The name of the image in targets.toml.
     pub name: String,
-    /// Which platforms it would have lacked, or on which it does not run, and why; or that `--target` leaves out all.
+    /// The platforms that it would lack or on which it failed, with the reasons, or that `--target` leaves
+    /// out all of them.
     pub reason: String,
-    /// The digest of the index, with `sha256:`, of the image of this name that target/dist holds all the same: an earlier
-    /// run made it. None where there is none.
+    /// The digest, with `sha256:`, of the index of an earlier image with this name in target/dist. None if
+    /// there is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<String>,
 }
@@ -296,7 +300,8 @@ pub struct SkippedEntry {
 }
 
 impl Unmade {
-    /// The reason, and the image of an earlier run in target/dist, so that nobody takes that one for the new one.
+    /// Returns the reason, and the earlier image in target/dist, so that nobody mistakes that one for the new
+    /// one.
     pub fn words(&self) -> String {
         let earlier = self.earlier.as_ref();
         let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));
@@ -305,8 +310,9 @@ impl Unmade {
 }
 
 impl ArtifactEntry {
-    /// A program's entry in the report. `path` is relative to `target/dist`, `sha256` lower-case hexadecimal, `size` in
-    /// bytes; no `facts` where the file cannot be read as a program.
+    /// Makes the entry of a program in the report. `path` is relative to `target/dist`, `sha256` is in
+    /// lower-case hexadecimal, and `size` is in bytes. `facts` are none if the file cannot be read as a
+    /// program.
     pub fn new(path: impl Into<String>, sha256: impl Into<String>, size: u64, facts: Option<&Facts>) -> Self {
         Self {
             path: path.into(),

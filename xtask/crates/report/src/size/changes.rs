@@ -6,24 +6,24 @@ use serde::{Deserialize, Serialize};
 
 use super::{PlatformSize, Sizes};
 
-/// Something whose size changed.
+/// A change of a size.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SizeChange {
     /// The name of the image whose size changed.
     pub image: String,
     /// The platform of the image whose size changed.
     pub platform: String,
-    /// What kind of thing changed.
+    /// The kind of the changed size.
     pub what: ChangedThing,
-    /// The name of what changed: a path or a crate; empty for the image itself.
+    /// The name: a path or a crate; empty for the image itself.
     pub name: String,
-    /// The size before, in bytes; none where it was not there.
+    /// The size before, in bytes; none if there was none.
     pub before: Option<u64>,
-    /// The size after, in bytes; none where it is gone.
+    /// The size after, in bytes; none if there is none any more.
     pub after: Option<u64>,
 }
 
-/// The kind of thing that a change is of.
+/// The kind of a changed size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ChangedThing {
@@ -31,22 +31,23 @@ pub enum ChangedThing {
     Pull,
     /// A file that is not hidden, unpacked.
     File,
-    /// Code and data of a crate.
+    /// The code and data of a crate.
     Crate,
 }
 
 impl SizeChange {
-    /// By how many bytes it grew; below 0 where it shrank.
+    /// Returns by how many bytes it grew. The number is negative if it shrank.
     pub fn by(&self) -> i128 {
         i128::from(self.after.unwrap_or(0)) - i128::from(self.before.unwrap_or(0))
     }
 }
 
-/// The sizes to compare, by the names of what they are of.
+/// The sizes to compare, by name.
 type NamedSizes = BTreeMap<String, u64>;
 
-/// All differences: for each platform of each image first what a pull fetches, then files and crates, the largest
-/// difference first. Where the earlier sizes know no files or no crates of a platform, none are compared.
+/// Returns all differences. For each platform of each image, the pull comes first, then files and crates, the
+/// largest difference first. If the earlier sizes have no files or no crates of a platform, none are
+/// compared.
 pub fn changes(before: &Sizes, after: &Sizes) -> Vec<SizeChange> {
     let mut all = Vec::new();
     let names = |sizes: &Sizes| -> Vec<(String, String)> {
@@ -57,7 +58,8 @@ pub fn changes(before: &Sizes, after: &Sizes) -> Vec<SizeChange> {
         sizes.images.iter().flat_map(of).collect()
     };
     let mut places = names(after);
-    // What is gone comes last. An image that this run did not make may have been left out on purpose, so it is not gone.
+    // Removed platforms come last. An image that this run did not make may have been left out on purpose, so
+    // it does not count as removed.
     let gone =
         names(before).into_iter().filter(|place| after.images.iter().any(|image| image.name == place.0));
     for place in gone {
@@ -109,7 +111,7 @@ fn crates(platform: &PlatformSize) -> NamedSizes {
     crates.map(|c| (c.name.clone(), c.all())).collect()
 }
 
-/// What differs between two sets of named sizes, the largest difference first.
+/// Returns the differences between two sets of named sizes, the largest first.
 pub fn compare(before: &NamedSizes, after: &NamedSizes) -> Vec<(String, Option<u64>, Option<u64>)> {
     let names: std::collections::BTreeSet<&String> = before.keys().chain(after.keys()).collect();
     let mut found: Vec<_> = names

@@ -1,4 +1,4 @@
-//! What a program is made of, by its sections and, where it has symbols, by the crates that they belong to.
+//! Reads the parts of a program: its sections and, if it has symbols, the crates to which they belong.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,11 +10,11 @@ use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, Symbol
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, dist};
 
-/// The largest symbol table that is read: of a browser's size.
+/// The maximum number of symbols that are read: that of a browser.
 const SYMBOLS_MAX: usize = 8_000_000;
 
-/// Says of each platform what its program is made of, where target/dist/bin still holds the one that was packed. `twin` knows
-/// the same program with its symbols.
+/// Adds the parts of the program to each platform whose packed program is still in target/dist/bin. `twin`
+/// finds the same program with its symbols.
 ///
 /// # Errors
 /// As [`program`].
@@ -37,11 +37,11 @@ pub fn add_programs(
     Ok(())
 }
 
-/// Reads a program. `shown` is its path in the image. `named` is the same program with its symbols, where the program itself
-/// has none: it counts only if its sections have the same sizes.
+/// Reads a program. `shown` is its path in the image. If the program has no symbols, `named` is the same
+/// program with symbols.
 ///
 /// # Errors
-/// A file cannot be read, or is no object file.
+/// A file cannot be read, or is not an object file. Or the code of `named` has another size.
 pub fn program(file: &Path, shown: &str, named: Option<&Path>) -> Result<ProgramSize> {
     let bytes = read(file)?;
     let parsed = parse(&bytes, file)?;
@@ -77,7 +77,7 @@ fn parse<'d>(bytes: &'d [u8], file: &Path) -> Result<object::File<'d>> {
         .map_err(|e| Error::failed(format!("{} is not a program", file.display())).found(e.to_string()))
 }
 
-/// Sections that are loaded and take room in the file.
+/// Returns the sections that are loaded and occupy space in the file.
 fn sections(file: &object::File<'_>) -> Vec<SectionSize> {
     let mut list: Vec<SectionSize> = file
         .sections()
@@ -99,7 +99,7 @@ fn loaded(flags: object::SectionFlags) -> bool {
     }
 }
 
-/// The code is what the names are about; tables that the linker writes may differ with the names.
+/// Checks that the code has the same size. The linker's tables may differ with the names.
 fn same_code(shipped: &[SectionSize], twin: &[SectionSize], file: &Path) -> Result<()> {
     let text =
         |all: &[SectionSize]| all.iter().find(|section| section.name == ".text").map(|section| section.size);
@@ -112,7 +112,7 @@ fn same_code(shipped: &[SectionSize], twin: &[SectionSize], file: &Path) -> Resu
     ))
 }
 
-/// Every symbol's bytes once, however many names they have.
+/// Returns the crates. Each byte is counted once, even if it has several symbols.
 fn crates(file: &object::File<'_>) -> Vec<CrateSize> {
     struct Piece<'a> {
         begin: u64,
@@ -139,7 +139,7 @@ fn crates(file: &object::File<'_>) -> Vec<CrateSize> {
             Some(Piece { begin, end, code, name: symbol.name().ok()? })
         })
         .collect();
-    // Of two names of one place, the mangled one says more.
+    // If two names have the same place, the mangled one is more informative.
     let mangled = |name: &str| owner(name) != Owner::Plain;
     pieces.sort_by_cached_key(|piece| (piece.begin, !mangled(piece.name), piece.end, piece.name.to_owned()));
     let mut sums: BTreeMap<Owner, (u64, u64)> = BTreeMap::new();

@@ -1,4 +1,4 @@
-//! Sizes on disk: of this release, of the one before it, and those that somebody wanted to remember.
+//! Sizes on disk: those of this release, of the previous one, and those that a user has saved.
 
 use std::path::{Path, PathBuf};
 
@@ -7,28 +7,28 @@ use crate::report::Report;
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 
-/// The paths of the files that keep the sizes of a workspace's images.
+/// The paths of the files with the sizes of a workspace's images.
 #[derive(Debug, Clone)]
 pub struct SizeFiles {
     /// `target/dist/size.json`: the sizes of the last release.
     current: PathBuf,
-    /// `target/xtask/size/before.json`: the sizes of the last release that had other images.
+    /// `target/xtask/size/before.json`: the sizes of the last release with other images.
     before: PathBuf,
-    /// `target/xtask/size/saved.json`: the sizes that the last `size --save` kept.
+    /// `target/xtask/size/saved.json`: the sizes of the last `size --save`.
     saved: PathBuf,
 }
 
 /// Earlier sizes to compare with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Against {
-    /// Where the earlier sizes come from, in words.
+    /// A description of the earlier sizes' source.
     pub source: String,
     /// The earlier sizes themselves.
     pub sizes: Sizes,
 }
 
 impl SizeFiles {
-    /// The files of a workspace: `dist` is target/dist, `work` is target/xtask.
+    /// Returns the files of a workspace. `dist` is target/dist, `work` is target/xtask.
     pub fn new(dist: &Path, work: &Path) -> Self {
         let folder = work.join("size");
         Self {
@@ -38,7 +38,7 @@ impl SizeFiles {
         }
     }
 
-    /// Writes the sizes of a release. Those that lay there before are kept, where they are of other images.
+    /// Writes the sizes of a release. The previous sizes are kept if they belong to other images.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -47,7 +47,7 @@ impl SizeFiles {
         let images = |sizes: &Sizes| -> Vec<(String, String)> {
             sizes.images.iter().map(|i| (i.name.clone(), i.index_digest.clone())).collect()
         };
-        // What cannot be read any more, of an older version say, is nothing to compare with.
+        // Unreadable sizes, for example of an older version, cannot be compared.
         let other = |json: &Vec<u8>| parse(json).is_some_and(|old| images(&old) != images(sizes));
         if let Some(old) = old.filter(other) {
             files::write(&self.before, &old)?;
@@ -55,7 +55,7 @@ impl SizeFiles {
         files::write(&self.current, sizes.json().as_bytes())
     }
 
-    /// Remembers sizes, until the next time. For `--save`, and for whoever publishes.
+    /// Saves sizes until the next call, for `--save` and for publishing.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -64,8 +64,9 @@ impl SizeFiles {
         Ok(self.saved.clone())
     }
 
-    /// What to compare `now`, which lies in target/dist, with where nobody said: what was saved; else the last release,
-    /// where an image was made since; else the release before that one.
+    /// Returns the default for a comparison with `now`, the sizes in target/dist. It is the saved sizes if
+    /// there are any. Otherwise it is the last release if an image was made since, or else the release before
+    /// it.
     pub fn last(&self, now: &Sizes) -> Option<Against> {
         let read = |path: &Path| parse(&files::read(path).ok()?);
         let named = |source: &str, sizes: Sizes| Against {
@@ -83,8 +84,8 @@ impl SizeFiles {
     }
 }
 
-/// Whether an image was made since a release. One that the release did not make may be older than it: then the release
-/// before has it.
+/// Returns whether an image was made since a release. An image that the release did not make may be older
+/// than the release. Then it is in the previous release.
 fn newer(now: &Sizes, release: &Sizes, before: Option<&Sizes>) -> bool {
     let digest = |sizes: &Sizes, name: &str| {
         sizes.images.iter().find(|image| image.name == name).map(|image| image.index_digest.clone())
@@ -96,11 +97,11 @@ fn newer(now: &Sizes, release: &Sizes, before: Option<&Sizes>) -> bool {
 }
 
 impl Against {
-    /// Reads a `size.json` or a `report.json`, or the one of the two that a folder holds. A report knows what a pull
-    /// fetches and nothing of files.
+    /// Reads a `size.json` or a `report.json`, or the one of them in a folder. A report has the bytes of a
+    /// pull, but no files.
     ///
     /// # Errors
-    /// There is no such file, or it is neither.
+    /// There is no such file, or it has another format.
     pub fn read(path: &Path) -> Result<Self> {
         let file = match path.is_dir() {
             false => path.to_owned(),

@@ -1,4 +1,4 @@
-//! What a layer holds, read once and remembered by its digest.
+//! Reads the content of a layer. It is remembered by the layer's digest.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,24 +14,24 @@ use xtask_oci::decompress::decompress;
 use xtask_oci::document::Descriptor;
 use xtask_oci::untar::{TarReader, Type};
 
-/// The contents of a layer.
+/// The content of a layer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Contents {
-    /// How the blob is compressed.
+    /// The compression of the blob.
     pub(super) compression: String,
     /// The length of the tar, in bytes.
     pub(super) unpacked: u64,
     /// The number of entries in the tar.
     pub(super) entries: usize,
-    /// Regular files with their sizes in bytes, and all else with none.
+    /// The paths of regular files with their sizes in bytes, and those of other entries with none.
     pub(super) paths: BTreeMap<String, Option<u64>>,
-    /// Paths of lower layers that it removes.
+    /// The paths of lower layers that it removes.
     pub(super) removes: Vec<String>,
-    /// Folders whose content of lower layers it removes.
+    /// The folders whose content from lower layers it removes.
     pub(super) clears: Vec<String>,
 }
 
-/// Reads a layer. The unpacked tar lies in `work` while it is read.
+/// Reads a layer. The unpacked tar is in `work` while it is read.
 pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) -> Result<Contents> {
     let key = blob.digest.hex();
     if let Some(known) = memo.get("contents", key) {
@@ -51,7 +51,7 @@ pub(super) fn contents(blob: &Descriptor, blobs: &Blobs, work: &Path, memo: &Mem
 
 type ListedFile = (usize, BTreeMap<String, Option<u64>>, Vec<String>, Vec<String>);
 
-/// Lists the entries of a layer's tar. Whiteouts are read as `layer.md` of the OCI image specification defines them.
+/// Lists the entries of a layer's tar. Whiteouts are handled as in `layer.md` of the OCI image specification.
 fn list(reader: TarReader<File>) -> std::io::Result<ListedFile> {
     let (mut entries, mut paths, mut removes, mut clears) = (0, BTreeMap::new(), Vec::new(), Vec::new());
     for entry in reader {
@@ -72,12 +72,12 @@ fn list(reader: TarReader<File>) -> std::io::Result<ListedFile> {
 }
 
 impl Contents {
-    /// Whether a file of a lower layer is not to be seen through this one.
+    /// Returns whether this layer hides a file of a lower layer.
     pub(super) fn hides(&self, path: &str) -> bool {
         let below = |folder: &String| {
             folder.is_empty() || path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'))
         };
-        // A file in the place of a folder hides all that was in it.
+        // A file in place of a folder hides everything in the folder.
         let replaced =
             path.match_indices('/').any(|(at, _)| self.paths.get(&path[..at]).is_some_and(Option::is_some));
         self.paths.contains_key(path)

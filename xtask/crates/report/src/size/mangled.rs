@@ -1,25 +1,26 @@
-//! Which crate a symbol belongs to: the one whose source the code is written in.
+//! Finds the crate of a symbol: the crate whose source contains the code.
 //!
-//! Two manglings of Rust are in use: the legacy one, which looks like C++'s, and v0
-//! (<https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>). v0 says where an `impl` is written. The legacy one does not:
-//! there, by the rule that an `impl` is in the crate of its type or of its trait, it is the one that is not Rust's own.
+//! Rust has two manglings: the legacy one, which looks like C++'s, and v0
+//! (<https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>). A v0 name contains the place of an `impl`. A
+//! legacy name does not. An `impl` is in the crate of its type or of its trait. So for a legacy name, it is
+//! attributed to the one that is not Rust's own.
 
 mod v0;
 
 use v0::V0;
 
-/// Whose code a symbol belongs to.
+/// The owner of a symbol's code.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Owner {
     /// The Rust crate of this name.
     Crate(String),
-    /// Mangled as C++ is (Itanium).
+    /// C++: the name has Itanium mangling.
     Cxx,
-    /// Not mangled: C, assembly, or Rust with `no_mangle`.
+    /// C, assembly, or Rust with `no_mangle`: the name is not mangled.
     Plain,
 }
 
-/// The owner of a symbol.
+/// Returns the owner of a symbol.
 pub(super) fn owner(symbol: &str) -> Owner {
     if let Some(rest) = symbol.strip_prefix("_R")
         && let Some(name) = V0::crate_of(rest)
@@ -34,10 +35,10 @@ pub(super) fn owner(symbol: &str) -> Owner {
     if symbol.starts_with("_Z") { Owner::Cxx } else { Owner::Plain }
 }
 
-/// Rust's own crates, in which an `impl` of a trait of another crate for their types cannot be.
+/// Rust's own crates. They cannot contain an `impl` of another crate's trait for their types.
 const OWN: [&str; 3] = ["core", "alloc", "std"];
 
-/// `5alloc3vec…17h0123456789abcdefE`: the crate, or none where it is not Rust's.
+/// Returns the crate of `5alloc3vec…17h0123456789abcdefE`, or none if it is not a Rust name.
 fn legacy(text: &str) -> Option<String> {
     let end = text.rfind("17h")?;
     let hash = text.get(end + 3..end + 19)?;
@@ -52,7 +53,8 @@ fn legacy(text: &str) -> Option<String> {
     let Some(inside) = first.trim_start_matches('_').strip_prefix("$LT$") else {
         return Some(first.to_owned());
     };
-    // `<type as trait>`, or `<impl trait for type>`, or `<type>`: not nested at this level, as far as names go.
+    // The forms are `<type as trait>`, `<impl trait for type>` and `<type>`. Names are not nested at this
+    // level.
     let (one, two) = match inside.strip_prefix("impl$u20$") {
         Some(rest) => rest.split_once("$u20$for$u20$").unwrap_or((rest, "")),
         None => inside.split_once("$u20$as$u20$").unwrap_or((inside, "")),
@@ -64,11 +66,11 @@ fn legacy(text: &str) -> Option<String> {
     Some(found.map_or_else(|| UNNAMED.to_owned(), |name| (*name).to_owned()))
 }
 
-/// Rust of which the legacy mangling does not tell the crate.
+/// The name for Rust code whose crate a legacy name does not show.
 const UNNAMED: &str = "(Rust, unnamed)";
 
-/// The crate of a type or trait in the legacy mangling, past what stands in front: `$RF$mut$u20$alloc..vec..Vec`. Types of
-/// the language and type parameters have none.
+/// Returns the crate of a type or trait in a legacy name, without the prefixes:
+/// `$RF$mut$u20$alloc..vec..Vec`. Types of the language and type parameters have none.
 fn name(mut path: &str) -> Option<&str> {
     const BEFORE: [&str; 9] =
         ["$RF$", "$BP$", "mut$u20$", "const$u20$", "dyn$u20$", "$u5b$", "$LP$", "$LT$", "_"];
@@ -91,7 +93,7 @@ mod tests {
 
     #[test]
     fn v0() {
-        // From the RFC, and from programs that rustc 1.95 made.
+        // The names are from the RFC, and from programs that rustc 1.95 made.
         let cases = [
             ("_RNvCs15kBYyAo9fc_7mycrate7example", "mycrate"),
             ("_RNvC6_123foo3bar", "123foo"),
@@ -123,7 +125,7 @@ mod tests {
             ("_ZN36_$LT$impl$u20$std..io..Read$u20$for$u20$T$GT$4read", krate("std")),
         ];
         for (symbol, expected) in cases {
-            // The number in front is the length of what follows up to the next number.
+            // The number in front is the length of the text up to the next number.
             let (_, path) = symbol.split_at(3);
             let digits = path.find(|c: char| !c.is_ascii_digit()).unwrap();
             let named = match path[digits..].rfind("$GT$") {

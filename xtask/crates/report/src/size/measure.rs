@@ -1,4 +1,4 @@
-//! From a layout on disk to sizes.
+//! Measures the images of a layout on disk.
 
 use std::path::Path;
 
@@ -9,27 +9,28 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::document::{Descriptor, ImageConfig, Index, Manifest};
 use xtask_oci::{Blobs, Digest, Layout};
 
-/// An image of a layout that is to be measured.
+/// An image of a layout that has to be measured.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeasuredImage {
     /// The name of the image in the layout.
     pub name: String,
-    /// The budget of the image, in bytes; none where it has no limit.
+    /// The budget of the image, in bytes; none if it has no limit.
     pub budget: Option<u64>,
 }
 
 impl MeasuredImage {
-    /// An image of targets.toml, to be measured.
+    /// Makes the request to measure an image of targets.toml.
     pub fn of(image: &xtask_config::Image) -> Self {
         Self { name: image.name.clone(), budget: image.budget }
     }
 }
 
-/// Measures images of a layout; one that the layout does not hold is left out. `work` is a folder for unpacked layers, which
-/// go again; `memo` remembers what they hold. The caller holds the lock of the layout.
+/// Measures images of a layout. Images that are not in the layout are left out. `work` is a folder for
+/// unpacked layers, which are removed afterwards. `memo` remembers their contents. The caller holds the lock
+/// of the layout.
 ///
 /// # Errors
-/// The layout cannot be read, or a blob of an image is not there or has other bytes than its name says.
+/// The layout cannot be read, or a blob of an image is missing or does not have its digest.
 pub fn measure(
     subjects: &[MeasuredImage],
     layout: &Layout,
@@ -60,7 +61,7 @@ pub fn measure(
 fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) -> Result<PlatformSize> {
     let manifest: Manifest = document(blobs, &descriptor.digest)?;
     let config: ImageConfig = document(blobs, &manifest.config.digest)?;
-    // What they hold may be remembered; that they are there is not.
+    // Their contents may be remembered, but their existence is checked each time.
     if let Some(layer) = manifest.layers.iter().find(|layer| !blobs.is_intact(layer, memo)) {
         return Err(not_whole(blobs, &layer.digest));
     }
@@ -93,7 +94,7 @@ fn platform(descriptor: &Descriptor, blobs: &Blobs, work: &Path, memo: &Memo) ->
     })
 }
 
-/// Every file of every layer, the largest first.
+/// Returns every file of every layer, the largest first.
 fn files(layers: &[Contents]) -> Vec<FileSize> {
     let mut files = Vec::new();
     for (layer, held) in layers.iter().enumerate() {
@@ -107,7 +108,7 @@ fn files(layers: &[Contents]) -> Vec<FileSize> {
     files
 }
 
-/// A document with the bytes that its digest says.
+/// Reads a document and checks its digest.
 fn document<T: serde::de::DeserializeOwned>(blobs: &Blobs, digest: &Digest) -> Result<T> {
     let bytes = blobs.read(digest).ok().filter(|bytes| Digest::of(bytes) == *digest);
     let bytes = bytes.ok_or_else(|| not_whole(blobs, digest))?;
@@ -116,7 +117,7 @@ fn document<T: serde::de::DeserializeOwned>(blobs: &Blobs, digest: &Digest) -> R
     })
 }
 
-/// What is wrong with a blob that is not what its name says.
+/// Returns the error for a blob that does not have its digest.
 fn not_whole(blobs: &Blobs, digest: &Digest) -> Error {
     let path = blobs.path(digest);
     let found = match std::fs::symlink_metadata(&path) {

@@ -1,10 +1,10 @@
-//! Where the bytes of programs come from, C or Rust, as the report of the very same images says.
+//! The origins of programs' bytes (C or Rust), from the report of the same images.
 
 use super::ImageSize;
 use crate::report::{ContentsEntry, Report};
 
-/// Adds to the program of each platform what the map of its link says. An image that is not the one of the report gets
-/// nothing, and a program whose linker gave no map neither.
+/// Adds the contents from the link map to the program of each platform. Nothing is added to an image that
+/// differs from that of the report, or to a program without a link map.
 pub fn add_origins(images: &mut [ImageSize], report: &Report) {
     for image in images {
         let same = |entry: &crate::report::ImageEntry| {
@@ -23,7 +23,8 @@ pub fn add_origins(images: &mut [ImageSize], report: &Report) {
     }
 }
 
-/// The origins of a program's bytes with the bytes of each, the foreign ones by package, the most first.
+/// Returns the origins of a program's bytes, with the bytes of each. Foreign bytes are listed by package, the
+/// largest first.
 pub(super) fn rows(contents: &ContentsEntry) -> Vec<(String, u64)> {
     let mut rows: Vec<(String, u64)> = Vec::new();
     for foreign in &contents.foreign {

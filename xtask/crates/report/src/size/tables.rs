@@ -6,7 +6,7 @@ use super::{ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
-/// Sizes of all images, with the `top` largest files and crates of each platform.
+/// Returns the sizes of all images, with the `top` largest files and crates of each platform.
 pub fn text(sizes: &Sizes, top: usize, color: bool) -> String {
     let mut parts = Vec::new();
     for image in &sizes.images {
@@ -111,7 +111,7 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     text + &crates.terminal(color)
 }
 
-/// A last row for all that was left out.
+/// Adds a last row for everything that was left out.
 fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str) {
     let count = sizes.clone().count();
     if count == 0 {
@@ -125,7 +125,7 @@ fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str)
     table.row(cells);
 }
 
-/// What changed, at most `top` rows of each kind for each platform.
+/// Returns the changes, at most `top` rows of each kind for each platform.
 pub fn changes_table(changes: &[SizeChange], top: usize, color: bool) -> String {
     use Align::{Left, Right};
     let mut table = Table::new(&[

@@ -16,7 +16,7 @@ fn layer(files: &[(&str, usize)]) -> LayerSource {
     LayerSource::Tree(LayerSpec { rootfs, created_by: format!("{} files", files.len()) })
 }
 
-/// Packs an image of these layers and measures it.
+/// Packs an image with these layers and measures it.
 fn sizes(dir: &Path, codec: Codec, layers: Vec<LayerSource>) -> Sizes {
     let triple = Triple::parse("aarch64-unknown-linux-musl");
     let labels = [("xtask.target", triple.as_str()), ("xtask.mode", "pure")];
@@ -58,7 +58,7 @@ fn a_layout_says_what_it_holds() {
         let platform = &sizes.images[0].platforms[0];
         assert_eq!(platform.platform, "linux/arm64/v8");
         assert_eq!(platform.built, Some(("aarch64-unknown-linux-musl".into(), "pure".into())));
-        // The root and etc are entries too; a tar is in blocks of 512 bytes and ends with two.
+        // The root and etc are entries too. A tar consists of blocks of 512 bytes and ends with two.
         let told: Vec<_> = platform
             .layers
             .iter()
@@ -121,14 +121,14 @@ fn what_changed_is_said_and_nothing_else() {
         (ChangedThing::File, "b", 5),
     ];
     assert_eq!(told, expected.map(|(what, name, by)| (what, name.to_owned(), by)));
-    // A platform that is gone, and one that is new.
+    // A platform that was removed, and a new one.
     after.images[0].platforms[0].platform = "linux/riscv64".into();
     let told: Vec<_> = changes(&before, &after)
         .into_iter()
         .map(|c| (c.platform, c.before.is_some(), c.after.is_some()))
         .collect();
     assert_eq!(told, [("linux/riscv64".to_owned(), false, true), ("linux/arm64/v8".to_owned(), true, false)]);
-    // An image that was not made this time is no change.
+    // An image that was not made this time is not a change.
     after.images.clear();
     assert_eq!(changes(&before, &after), []);
 }
@@ -163,7 +163,7 @@ fn the_bytes_of_c_are_those_of_its_packages() {
     assert_eq!(origins::rows(&contents(u64::MAX))[0].1, u64::MAX);
 }
 
-/// `--against` reads files of others.
+/// `--against` reads files from elsewhere, which may contain any numbers.
 #[test]
 fn numbers_that_have_no_sum_end_nothing() {
     let dir = tempfile::tempdir().unwrap();
@@ -190,7 +190,7 @@ fn numbers_that_have_no_sum_end_nothing() {
     }
 }
 
-/// What is remembered of a layer does not stand in for it.
+/// A remembered layer does not replace a missing one.
 #[test]
 fn what_is_not_there_is_not_described() {
     let dir = tempfile::tempdir().unwrap();
@@ -246,12 +246,12 @@ fn what_is_kept_is_the_release_before_and_what_was_saved() {
     };
     let before = ("the release before (app 1)".to_owned(), make("1"));
     assert_eq!(last(&make("2")), before);
-    // Another image by `image`, or one that no release had, is newer than the last release.
+    // A different image with `image`, or one that no release had, is newer than the last release.
     let release = ("the last release (app 2)".to_owned(), make("2"));
     let with = |more: ImageSize| Sizes { images: vec![image("a", "2"), more], ..make("2") };
     assert_eq!(last(&make("3")), release);
     assert_eq!(last(&with(image("b", "1"))), release);
-    // One that the last release failed to make is not.
+    // An image that the last release failed to make is not newer.
     let both = Sizes { images: vec![image("a", "3"), image("b", "3")], ..make("3") };
     kept.release(&both).unwrap();
     kept.release(&make("2")).unwrap();
@@ -260,7 +260,7 @@ fn what_is_kept_is_the_release_before_and_what_was_saved() {
     kept.release(&make("2")).unwrap();
     kept.save(&make("0")).unwrap();
     assert_eq!(kept.last(&make("3")).unwrap().sizes, make("0"), "what somebody saved comes first");
-    // A file of another version is as none.
+    // A file of another version counts as missing.
     std::fs::write(dir.path().join("size/saved.json"), "{\"schema\": 2}").unwrap();
     assert_eq!(kept.last(&make("2")).unwrap().sizes, make("1"));
 }
@@ -283,7 +283,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
     std::fs::write(&report, json).unwrap();
     let old = Against::read(dir.path()).unwrap();
     assert_eq!(old.sizes.images[0].platforms[0].pull, 123);
-    // A report knows no files, so none of them is new.
+    // A report has no files, so none of them is new.
     let work = tempfile::tempdir().unwrap();
     let new = sizes(work.path(), Codec::Gzip, vec![layer(&[("a", 10)])]);
     assert_eq!(changes(&old.sizes, &new).iter().map(|c| c.what).collect::<Vec<_>>(), [ChangedThing::Pull]);
@@ -291,7 +291,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
     assert_eq!(Against::read(dir.path()).unwrap().sizes, new);
 }
 
-/// This test is a Rust program with symbols; stripped of them it keeps its sections.
+/// This test itself is a Rust program with symbols. Without them it keeps its sections.
 #[test]
 fn a_program_says_which_crates_it_is_made_of() {
     let program = std::env::current_exe().unwrap();

@@ -1,4 +1,4 @@
-//! The machine that samples were taken on.
+//! The machine on which samples were taken.
 
 use std::time::Duration;
 
@@ -6,30 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use xtask_process::exec::Cmd;
 
-/// The machine, as far as it can be told.
+/// The facts about the machine that can be determined.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostFacts {
-    /// Cores that this process may use.
+    /// The number of cores that this process may use.
     pub cores: usize,
-    /// The model of the processor; none where it cannot be found.
+    /// The model of the processor; none if it cannot be found.
     pub cpu: Option<String>,
-    /// Main memory in bytes.
+    /// The size of the main memory, in bytes.
     pub memory_bytes: Option<u64>,
     /// The operating system and its version.
     pub os: String,
-    /// The version line of the rustc that built.
+    /// The version line of the rustc that compiled.
     pub rustc: Option<String>,
 }
 
 impl HostFacts {
-    /// Whether times of both can stand side by side. Memory is left out: a kernel's share of it differs by version.
+    /// Returns whether times of both machines can be compared. Memory is ignored, because a kernel's share of
+    /// it differs by version.
     pub fn comparable(&self, other: &Self) -> bool {
         let what = |h: &Self| (h.cores, h.cpu.clone(), h.os.clone(), h.rustc.clone());
         what(self) == what(other)
     }
 }
 
-/// Looks at this machine; what cannot be found is left out. `rustc` is the version line of the compiler in use.
+/// Reads the facts about this machine; unknown ones are left out. `rustc` is the version line of the compiler
+/// in use.
 pub fn host_facts(rustc: Option<String>) -> HostFacts {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let (cpu, memory_bytes, release) = if cfg!(target_os = "linux") {
@@ -59,7 +61,7 @@ fn said(program: &str, args: &[&str]) -> Option<String> {
     (output.ok() && !output.text().is_empty()).then(|| output.text())
 }
 
-/// The model out of `/proc/cpuinfo`. Arm kernels give none.
+/// Returns the model from `/proc/cpuinfo`. Arm kernels have none.
 fn cpu_model(cpuinfo: &str) -> Option<String> {
     let value = |key: &str| {
         let fields = cpuinfo.lines().filter_map(|l| l.split_once(':'));
@@ -68,13 +70,13 @@ fn cpu_model(cpuinfo: &str) -> Option<String> {
     value("model name").or_else(|| value("uarch")).or_else(|| value("Model"))
 }
 
-/// `MemTotal` out of `/proc/meminfo`, which counts in units of 1024 bytes.
+/// Returns `MemTotal` from `/proc/meminfo`, which counts in units of 1024 bytes.
 fn memory(meminfo: &str) -> Option<u64> {
     let line = meminfo.lines().find_map(|l| l.strip_prefix("MemTotal:"))?;
     line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// `PRETTY_NAME` out of os-release (see os-release(5)).
+/// Returns `PRETTY_NAME` from os-release (see os-release(5)).
 fn os_name(release: &str) -> Option<String> {
     let value = release.lines().find_map(|l| l.trim().strip_prefix("PRETTY_NAME="))?;
     let value = value.trim_matches(['"', '\'']).trim();

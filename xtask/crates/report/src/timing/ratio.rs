@@ -1,23 +1,23 @@
-//! How many times as long one mode takes as another, with an interval.
+//! The ratio of two modes' build times, with a confidence interval.
 //!
-//! The interval is the exact one that belongs to the Mann–Whitney test (Moses' interval; Hollander, Wolfe and Chicken,
-//! "Nonparametric Statistical Methods", section 4.3), on logarithms: of all quotients of a sample of one mode by a
-//! sample of the other, the k smallest and the k largest are left out. It suits 3 to 10 samples because how often it
-//! holds the true factor is counted, not approximated, and needs no assumption about the distribution other than that
-//! one mode takes a constant factor of the other's time. A bootstrap of medians was tried: it claims 95 % for 3 against
-//! 3 samples as well, where it held the factor in 90 % of 1,500 simulated cases; from 5 samples on it does as well as
-//! this, but needs random numbers. With fewer than 4 samples on each side no interval reaches 95 %;
-//! [`Ratio::confidence`] says what was reached.
+//! The interval is the exact one that belongs to the Mann–Whitney test (Moses' interval; Hollander, Wolfe and
+//! Chicken, "Nonparametric Statistical Methods", section 4.3), on logarithms. All quotients of a sample of
+//! one mode by a sample of the other are sorted, and the k smallest and the k largest are left out. It suits
+//! 3 to 10 samples, because its coverage is counted and not approximated. It only assumes that one mode takes
+//! a constant factor of the other's time. A bootstrap of medians was tried. It claims 95 % even for 3 against
+//! 3 samples, where it contained the factor in only 90 % of 1,500 simulated cases. From 5 samples on it is as
+//! good as this interval, but needs random numbers. With fewer than 4 samples on each side no interval
+//! reaches 95 %; [`Ratio::confidence`] is the confidence that was reached.
 
 use super::stats::{median, sorted};
 use xtask_files::error::{Error, Result};
 
-/// The confidence that the interval aims at, 0 to 1.
+/// The confidence to reach, from 0 to 1.
 const CONFIDENCE: f64 = 0.95;
-/// Samples beyond these are not looked at: the count of orders takes time that grows with their fourth power.
+/// The maximum number of samples that are used. The time to count the orders grows with their fourth power.
 const SAMPLES_MAX: usize = 60;
 
-/// How many times as long one thing takes as another.
+/// The ratio of two durations.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Ratio {
     /// The quotient of the medians.
@@ -26,16 +26,17 @@ pub struct Ratio {
     pub low: f64,
     /// The upper end of the interval.
     pub high: f64,
-    /// How often (0 to 1) an interval made like this holds the true factor: 0.95 or more where there are enough
-    /// samples; 0.9 for 3 against 3; 0 for 1 against 1, where the interval is the quotient itself.
+    /// The probability (0 to 1) that an interval made in this way contains the true factor: 0.95 or more with
+    /// enough samples, 0.9 for 3 against 3. It is 0 for 1 against 1, where the interval is the quotient
+    /// itself.
     pub confidence: f64,
 }
 
 impl Ratio {
-    /// The ratio of two sets of samples in seconds.
+    /// Computes the ratio of two sets of samples in seconds.
     ///
     /// # Errors
-    /// A set without samples, or a sample that is not a finite number above 0.
+    /// A set has no samples, or a sample is not a finite number above 0.
     pub fn of(numerator: &[f64], denominator: &[f64]) -> Result<Self> {
         let bad = |s: &&f64| !(s.is_finite() && **s > 0.0);
         if let Some(bad) = numerator.iter().chain(denominator).find(bad) {
@@ -50,7 +51,8 @@ impl Ratio {
         let quotients: Vec<f64> = a.iter().flat_map(|a| b.iter().map(move |b| a / b)).collect();
         let quotients = sorted(&quotients);
         let (left_out, confidence) = left_out(a.len(), b.len());
-        // The quotient of the medians is no member of this family, so it may lie outside by a little; wider is honest.
+        // The quotient of the medians is not one of these quotients, so it may be slightly outside. Then the
+        // interval is extended.
         let low = quotients[left_out].min(ratio);
         let high = quotients[quotients.len() - 1 - left_out].max(ratio);
         if [ratio, low, high].iter().all(|v| v.is_finite()) {
@@ -61,7 +63,7 @@ impl Ratio {
     }
 }
 
-/// How many quotients to leave out at each end for `n` and `m` samples, and the confidence that this gives.
+/// Returns how many quotients to leave out at each end for `n` and `m` samples, and the resulting confidence.
 fn left_out(n: usize, m: usize) -> (usize, f64) {
     let probabilities = orders(n, m);
     let tail = |k: usize| probabilities[..=k].iter().sum::<f64>();
@@ -72,8 +74,9 @@ fn left_out(n: usize, m: usize) -> (usize, f64) {
     (k, (1.0 - 2.0 * tail(k)).max(0.0))
 }
 
-/// The distribution of the Mann–Whitney statistic: element `u` is the probability that, among all orders of `n` and `m`
-/// equal things, `u` pairs stand the wrong way round. The recursion takes the greatest thing away.
+/// Returns the distribution of the Mann–Whitney statistic. Element `u` is the probability that, among all
+/// orders of `n` and `m` equal items, `u` pairs are in the wrong order. The recursion removes the greatest
+/// item.
 fn orders(n: usize, m: usize) -> Vec<f64> {
     let mut rows: Vec<Vec<f64>> = vec![vec![1.0]; m + 1];
     for i in 1..=n {
@@ -99,7 +102,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// By the definition: all ways to choose which places belong to the first set, counted.
+    /// Counts by the definition: all choices of the places that belong to the first set.
     fn naive_orders(n: usize, m: usize) -> Vec<f64> {
         let mut counts = vec![0.0; n * m + 1];
         for chosen in (0u32..1 << (n + m)).filter(|c| c.count_ones() as usize == n) {
@@ -125,7 +128,8 @@ mod tests {
 
     #[test]
     fn confidence_of_small_numbers() {
-        // 1 - 2 / C(n + m, n) while nothing is left out; critical values of the Mann–Whitney table beyond.
+        // 1 - 2 / C(n + m, n) while nothing is left out, and critical values of the Mann–Whitney table beyond
+        // that.
         let cases =
             [(1, 1, 0, 0.0), (3, 3, 0, 0.9), (4, 4, 0, 1.0 - 2.0 / 70.0), (5, 5, 2, 1.0 - 8.0 / 252.0)];
         for (n, m, out, confidence) in cases {
@@ -133,7 +137,7 @@ mod tests {
             assert_eq!(k, out, "{n} {m}");
             assert!((c - confidence).abs() < 1e-12, "{n} {m}: {c}");
         }
-        // The two-sided 5 % table has 23 for 10 against 10: the statistic may be 23 and is still rejected.
+        // The two-sided 5 % table has 23 for 10 against 10: a statistic of 23 is still rejected.
         assert_eq!(left_out(10, 10).0, 23);
     }
 
@@ -153,7 +157,8 @@ mod tests {
 
     #[test]
     fn the_interval_holds_the_true_factor_as_often_as_it_says() {
-        // 2,000 experiments with a fixed stream of numbers: 4 and 5 samples of a skewed distribution, factor 3.
+        // 2,000 experiments with a fixed sequence of numbers: 4 and 5 samples of a skewed distribution,
+        // factor 3.
         let mut state = 7u64;
         let mut sample = |scale: f64| {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);

@@ -15,45 +15,46 @@ use xtask_files::error::{Error, Result};
 /// The version of the file's format.
 const SCHEMA: u32 = 1;
 
-/// timings.json: what the modes cost on this machine.
+/// The document timings.json: the build times of the modes on this machine.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Timings {
     /// The version of the file's format, which is 1.
     pub schema: u32,
-    /// The machine that the samples were taken on.
+    /// The machine on which the samples were taken.
     pub host: HostFacts,
     /// The cases that were timed, ordered by target, scenario and mode.
     pub cases: Vec<CaseRecord>,
-    /// The first mode against the pure one, for each target and scenario that `bench` timed in both.
+    /// The ratios of the first mode to the pure one, for each target and scenario that `bench` timed in both.
     pub ratios: Vec<RatioRecord>,
 }
 
 /// One timed case, with its samples and their summary.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CaseRecord {
-    /// The target triple that was built for.
+    /// The target triple of the build.
     pub target: String,
     /// The name of the mode that was built.
     pub mode: String,
-    /// The state that the build started from.
+    /// The state in which the build starts.
     #[serde(rename = "case")]
     pub scenario: Scenario,
-    /// The samples in seconds, in the order in which they were taken, to the microsecond.
+    /// The samples in seconds, in the order in which they were taken, rounded to microseconds.
     pub samples_s: Vec<f64>,
     /// The median of the samples, in seconds.
     pub median_s: f64,
     /// The median of the samples' distances from the median, in seconds.
     pub mad_s: f64,
-    /// Where the time of the median sample went.
+    /// The parts of the median sample's time.
     pub parts: Option<BuildSeconds>,
-    /// Size of the program in bytes.
+    /// The size of the program, in bytes.
     pub binary_bytes: Option<u64>,
-    /// Size of its image's layers as stored, in bytes.
+    /// The size of its image's stored layers, in bytes.
     pub image_bytes: Option<u64>,
-    /// Who took the samples.
+    /// The command that took the samples.
     #[serde(default)]
     pub by: SampledBy,
-    /// How many targets the timed cargo call built; the time of each is not known apart. 1 in a bench.
+    /// The number of targets in the timed cargo call, whose times are not known separately. It is 1 in a
+    /// bench.
     #[serde(default = "one")]
     pub targets_in_call: usize,
 }
@@ -62,41 +63,41 @@ fn one() -> usize {
     1
 }
 
-/// Where the time of a build went, in seconds.
+/// The parts of a build's time, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct BuildSeconds {
-    /// Time in C compilers that build scripts ran.
+    /// The time in C compilers that build scripts ran.
     pub c_s: f64,
-    /// Time in rustc, linking excepted.
+    /// The time in rustc, without linking.
     pub rustc_s: f64,
-    /// Time in linking the programs.
+    /// The time in linking the programs.
     pub link_s: f64,
-    /// Time in everything else.
+    /// The remaining time.
     pub other_s: f64,
 }
 
-/// Who took samples: a release times what it builds anyway, once; `bench` controls what it times.
+/// The command that took samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum SampledBy {
-    /// A release timed a build that it ran anyway, once.
+    /// A release, which timed a build that it ran anyway, once.
     #[default]
     Release,
-    /// `bench` took the samples, under conditions that it controls.
+    /// `bench`, under controlled conditions.
     Bench,
 }
 
-/// One mode's time divided by another's.
+/// The time of one mode divided by that of another.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RatioRecord {
-    /// The target triple that was built for.
+    /// The target triple of the builds.
     pub target: String,
-    /// The state that the builds started from.
+    /// The state in which the builds start.
     #[serde(rename = "case")]
     pub scenario: Scenario,
-    /// The mode whose time is divided: the numerator.
+    /// The mode in the numerator.
     pub of: String,
-    /// The mode whose time divides: the denominator.
+    /// The mode in the denominator.
     pub to: String,
     /// The quotient of the medians.
     pub ratio: f64,
@@ -104,7 +105,7 @@ pub struct RatioRecord {
     pub low: f64,
     /// The upper end of its interval.
     pub high: f64,
-    /// How often such an interval holds the true value, 0 to 1: see [`Ratio::confidence`].
+    /// The probability that such an interval contains the true value, 0 to 1: see [`Ratio::confidence`].
     #[serde(default)]
     pub confidence: f64,
 }
@@ -120,11 +121,11 @@ impl CaseRecord {
     /// Summarises the samples of a case.
     ///
     /// # Errors
-    /// No sample, or one that is no duration.
+    /// There is no sample, or one is not a duration.
     pub fn of(case: &Case, samples: &[Sample], by: SampledBy) -> Result<Self> {
         let seconds: Vec<f64> = samples.iter().map(|s| micro(s.seconds)).collect();
         let timing = Timing::of(&seconds)?;
-        // Parts of different samples do not add up: those of one real sample next to the median do.
+        // Parts of different samples do not add up. Those of one real sample, the nearest to the median, do.
         let distance = |s: &&Sample| (s.seconds - timing.median).abs();
         let typical = samples.iter().min_by(|a, b| distance(a).total_cmp(&distance(b)));
         let last = |size: fn(&Sample) -> Option<u64>| samples.iter().rev().find_map(size);
@@ -149,10 +150,10 @@ impl CaseRecord {
 }
 
 impl Timings {
-    /// Puts new cases into an older file's. A case that `bench` measured stays until `bench` measures it again; one that
-    /// a release saw gives way to any newer one. Cases of another machine or compiler (its memory aside) are dropped: they
-    /// cannot stand beside these. `of` is the first mode, `to` the pure one; ratios are made anew, from what `bench`
-    /// measured only.
+    /// Adds new cases to those of an older file. A case of `bench` is kept until `bench` measures it again. A
+    /// case of a release is replaced by any newer one. Cases of another machine or compiler (its memory is
+    /// ignored) are dropped, because they cannot be compared with these. `of` is the first mode, `to` the
+    /// pure one. The ratios are computed again, only from cases of `bench`.
     pub fn merge(older: Option<Self>, host: HostFacts, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
         let mut cases = older.filter(|o| o.host.comparable(&host)).map(|o| o.cases).unwrap_or_default();
         for case in newer {
@@ -170,7 +171,7 @@ impl Timings {
     /// Reads the file at `path`; none if there is none.
     ///
     /// # Errors
-    /// A file that cannot be read, or is not of this format.
+    /// The file cannot be read, or does not have this format.
     pub fn read(path: &Path) -> Result<Option<Self>> {
         let bytes = match files::read(path) {
             Ok(bytes) => bytes,
@@ -185,15 +186,15 @@ impl Timings {
         }
     }
 
-    /// Writes the file at `path`, as a whole or not at all.
+    /// Writes the file at `path` in one step.
     ///
     /// # Errors
-    /// Where it cannot be written.
+    /// The file cannot be written.
     pub fn write(&self, path: &Path) -> Result<()> {
         files::write(path, self.json().as_bytes())
     }
 
-    /// The file's text: indented, keys in a fixed order, with a final newline.
+    /// Returns the file's text: indented, with keys in a fixed order and a final newline.
     pub fn json(&self) -> String {
         crate::json::pretty(self)
     }
@@ -211,7 +212,7 @@ fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
         .filter_map(|a| {
             let key = (a.target.as_str(), a.scenario, to);
             let b = cases.iter().filter(measured).find(|b| b.key() == key)?;
-            // Samples of another's file may be anything; what gives no ratio gets no row.
+            // A file from elsewhere may have any samples. Samples without a ratio get no row.
             let Ratio { ratio, low, high, confidence } = Ratio::of(&a.samples_s, &b.samples_s).ok()?;
             Some(RatioRecord {
                 target: a.target.clone(),

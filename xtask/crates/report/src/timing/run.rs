@@ -6,38 +6,40 @@ use super::record::{BuildSeconds, CaseRecord, SampledBy};
 use super::schedule::{Case, ScheduledSample};
 use xtask_files::error::{Error, Result};
 
-/// What was measured of one timed build.
+/// The measurements of one timed build.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sample {
-    /// Wall time of its cargo call, in seconds.
+    /// The duration of its cargo call, in seconds.
     pub seconds: f64,
-    /// Where the time went, if it was traced.
+    /// The parts of that time, if the build was traced.
     pub parts: Option<BuildSeconds>,
-    /// Size of the program that came out, in bytes.
+    /// The size of the program, in bytes.
     pub binary_bytes: Option<u64>,
-    /// Size of its image's layers as stored, in bytes.
+    /// The size of its image's stored layers, in bytes.
     pub image_bytes: Option<u64>,
 }
 
-/// Prepares a case (untimed) and times it. The real one runs cargo; tests have one with a clock of their own.
+/// Prepares a case (untimed) and times it. The product's executor runs cargo. Tests have one with an
+/// artificial clock.
 pub trait Executor {
     /// Takes one sample.
     ///
     /// # Errors
-    /// Where the build fails: this case is not sampled again, the others are.
+    /// The build fails. This case is not sampled again, but the others are.
     fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample>;
 }
 
 /// The result of a schedule.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TimingRun {
-    /// The cases of which every sample was taken, ordered by target, scenario and mode.
+    /// The cases with all samples, ordered by target, scenario and mode.
     pub cases: Vec<CaseRecord>,
-    /// The cases that failed, with the first error of each, in the order of failing.
+    /// The cases that failed, with the first error of each, in the order in which they failed.
     pub failed: Vec<(Case, Error)>,
 }
 
-/// Takes every sample of `slots` in turn. A case that fails is left out of the rest and of the result.
+/// Takes every sample of `slots` in turn. After a case has failed, its remaining samples are skipped, and it
+/// is left out of the result.
 pub fn run(slots: &[ScheduledSample], executor: &mut impl Executor) -> TimingRun {
     let mut samples: BTreeMap<&Case, Vec<Sample>> = BTreeMap::new();
     let mut failed: Vec<(Case, Error)> = Vec::new();
@@ -68,8 +70,8 @@ mod tests {
     use super::super::{Scenario, schedule};
     use super::*;
 
-    /// A machine that gets slower by 10 ms with every sample; pure builds take 1 s, native ones 4 s, broken ones fail
-    /// in their second round.
+    /// A machine that becomes slower by 10 ms with every sample. Pure builds take 1 s, native ones 4 s, and
+    /// broken ones fail in their second round.
     struct Clock {
         samples: u32,
     }
@@ -104,7 +106,7 @@ mod tests {
         assert_eq!(run.cases[0].mode, "native");
         assert_eq!(run.cases[0].samples_s, [4.0, 4.03, 4.04, 4.07]);
         assert_eq!(run.cases[1].samples_s, [1.01, 1.02, 1.05, 1.06]);
-        // Both were slowed by as much on average: the drift is gone from the difference.
+        // Both were slowed equally on average, so the drift does not affect the difference.
         assert!((run.cases[0].median_s - run.cases[1].median_s - 3.0).abs() < 1e-9);
     }
 

@@ -2,32 +2,32 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The state that a build starts from.
+/// The state in which a build starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scenario {
-    /// An empty build directory; dependencies are fetched.
+    /// An empty build directory, with fetched dependencies.
     Cold,
-    /// Everything built and nothing changed.
+    /// Everything is built, and nothing has changed.
     Warm,
-    /// Everything built, then one C source touched.
+    /// Everything is built, then one C source is touched.
     CTouched,
-    /// Everything built, then one Rust source touched.
+    /// Everything is built, then one Rust source is touched.
     RustTouched,
 }
 
-/// One thing to be timed: an element of `cases` in timings.json.
+/// A case to time: an element of `cases` in timings.json.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Case {
     /// The target triple to build for.
     pub target: String,
-    /// The state that the build starts from.
+    /// The state in which the build starts.
     pub scenario: Scenario,
     /// The name of the mode to build.
     pub mode: String,
 }
 
-/// One sample to be taken.
+/// A sample to take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledSample {
     /// The case that the sample belongs to.
@@ -37,7 +37,7 @@ pub struct ScheduledSample {
 }
 
 impl Scenario {
-    /// The name of the scenario in timings.json.
+    /// Returns the name of the scenario in timings.json.
     pub fn word(self) -> &'static str {
         match self {
             Scenario::Cold => "cold",
@@ -48,10 +48,11 @@ impl Scenario {
     }
 }
 
-/// The order of the samples. Cases that differ only in their mode follow each other directly, so that what is compared
-/// is close in time; their order turns round from one round to the next (native, pure; pure, native; …), so that a
-/// machine that gets slower or faster does not favour one. Rounds are outermost: a bad minute spoils one sample of
-/// several cases, not all samples of one, and an interrupted run has as many of each. Cases named twice count once.
+/// Returns the order of the samples. Cases that differ only in their mode follow each other directly, so that
+/// the compared builds are close in time. Their order is reversed in each round (native, pure; pure, native;
+/// …), so that a machine that becomes slower or faster favours neither. Rounds are the outermost loop. So a
+/// disturbance of a minute affects one sample of several cases, not all samples of one, and an interrupted
+/// run has equally many samples of each. A case that is named twice counts once.
 pub fn schedule(cases: &[Case], samples: usize) -> Vec<ScheduledSample> {
     let mut groups: Vec<Vec<&Case>> = Vec::new();
     for case in cases {
@@ -112,7 +113,7 @@ mod tests {
             let cases: Vec<Case> = (0..modes).map(|m| case("t", Scenario::Warm, &format!("m{m}"))).collect();
             let slots = schedule(&cases, pairs * 2);
             prop_assert_eq!(slots.len(), modes * pairs * 2);
-            // A machine that loses a second per sample: every mode waits as long in total.
+            // On a machine that loses a second per sample, every mode waits equally long in total.
             let waited = |mode: &str| -> usize {
                 slots.iter().enumerate().filter(|(_, s)| s.case.mode == mode).map(|(i, _)| i).sum()
             };

@@ -1,28 +1,30 @@
-//! The statistics of a handful of samples: median, spread and outliers.
+//! The statistics of a few samples: median, spread and outliers.
 
 use xtask_files::error::{Error, Result};
 
-/// A sample this many times further from the median than the typical one lies outside. Source: Iglewicz and Hoaglin,
-/// "How to Detect and Handle Outliers" (1993): modified z-score above 3.5, where 0.6745 scales the MAD to a standard
-/// deviation.
+/// A sample is an outlier if it is this many times further from the median than the typical one. Source:
+/// Iglewicz and Hoaglin, "How to Detect and Handle Outliers" (1993): modified z-score above 3.5, where 0.6745
+/// scales the MAD to a standard deviation.
 const OUTSIDE: f64 = 3.5 / 0.6745;
-/// Three samples can agree to a millisecond by chance, so a deviation must also be at least this part of the median.
+/// Three samples can agree to a millisecond by chance. So an outlier's distance must also be at least this
+/// fraction of the median.
 const WORTH_NOTING: f64 = 0.10;
 
-/// The summary of samples. All values in seconds.
+/// The summary of samples. All values are in seconds.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
-    /// The middle sample; the mean of the two in the middle where the number of samples is even.
+    /// The middle sample, or the mean of the two middle ones if the number of samples is even.
     pub median: f64,
-    /// The median of the distances from the median ("median absolute deviation"), not scaled. 0 for one sample.
+    /// The median of the distances from the median ("median absolute deviation"), unscaled. It is 0 for one
+    /// sample.
     pub mad: f64,
     /// The smallest sample, in seconds.
     pub min: f64,
     /// The largest sample, in seconds.
     pub max: f64,
-    /// How many samples there were.
+    /// The number of samples.
     pub count: usize,
-    /// The positions (from 0, in the order given) of samples far from all others.
+    /// The positions of the outliers, from 0, in the given order.
     pub outliers: Vec<usize>,
 }
 
@@ -30,7 +32,7 @@ impl Timing {
     /// Summarises samples in seconds.
     ///
     /// # Errors
-    /// No sample at all, or one that is not a duration: negative, infinite, not a number.
+    /// There is no sample, or one is not a duration: negative, infinite, not a number.
     pub fn of(samples: &[f64]) -> Result<Self> {
         if let Some(bad) = samples.iter().find(|s| !(s.is_finite() && **s >= 0.0)) {
             return Err(Error::failed(format!("a sample of {bad} s is not a duration")));
@@ -47,7 +49,7 @@ impl Timing {
         Ok(Self { median, mad, min, max, count: samples.len(), outliers })
     }
 
-    /// A line about samples that lie far from the others, or none.
+    /// Returns a line about the outliers, or none.
     pub fn note(&self, samples: &[f64]) -> Option<String> {
         let far: Vec<String> = self
             .outliers
@@ -62,7 +64,8 @@ impl Timing {
     }
 }
 
-/// Seconds (or another number) to six decimals: beyond is noise, and short numbers are read back as they were written.
+/// Rounds seconds (or another number) to six decimals. Further digits are noise, and short numbers are read
+/// back exactly.
 pub(crate) fn micro(value: f64) -> f64 {
     (value * 1e6).round() / 1e6
 }
@@ -73,14 +76,14 @@ pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     values
 }
 
-/// The median of values in any order; 0 of none.
+/// Returns the median of values in any order, or 0 if there are none.
 pub fn median(values: &[f64]) -> f64 {
     let sorted = sorted(values);
     let middle = sorted.len() / 2;
     match sorted.len() {
         0 => 0.0,
         n if n % 2 == 1 => sorted[middle],
-        // Halved first: the sum of two large values may overflow.
+        // The values are halved first, because the sum of two large values may overflow.
         _ => sorted[middle - 1] / 2.0 + sorted[middle] / 2.0,
     }
 }
@@ -115,7 +118,7 @@ mod tests {
         let timing = Timing::of(&samples).unwrap();
         assert_eq!(timing.outliers, [2]);
         assert!(timing.note(&samples).unwrap().starts_with("sample 3 took 12.0 s, far from the others"));
-        // Tight, but not worth a word.
+        // The samples are close together, so the difference is not worth a note.
         assert_eq!(Timing::of(&[1.000, 1.001, 1.010]).unwrap().outliers, [0; 0]);
         assert_eq!(Timing::of(&[1.0, 1.0, 1.0, 2.0]).unwrap().outliers, [3]);
         assert_eq!(Timing::of(&[1.0, 9.0]).unwrap().outliers, [0; 0]);
@@ -126,7 +129,7 @@ mod tests {
         #[test]
         fn agrees_with_the_definitions(samples in proptest::collection::vec(0.0f64..1e6, 1..40)) {
             let timing = Timing::of(&samples).unwrap();
-            // A median has at least half of the samples on each side, itself included.
+            // A median has at least half of the samples on each side, including itself.
             let half = samples.len().div_ceil(2);
             let close = 1e-9 * timing.median;
             prop_assert!(samples.iter().filter(|s| **s <= timing.median + close).count() >= half);

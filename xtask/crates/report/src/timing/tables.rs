@@ -5,7 +5,7 @@ use super::stats::Timing;
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table};
 
-/// A row per case: what it took, with its spread.
+/// Returns the table of cases, one row per case: its time, with the spread.
 pub fn timing_table(cases: &[CaseRecord]) -> Table {
     use Align::{Left, Right};
     let columns = [
@@ -43,7 +43,7 @@ pub fn timing_table(cases: &[CaseRecord]) -> Table {
     table
 }
 
-/// A row per case that was traced: where its time went. No row where no case was.
+/// Returns the table of times by part, one row per traced case. It is empty if no case was traced.
 pub fn parts_table(cases: &[CaseRecord]) -> Table {
     use Align::{Left, Right};
     let columns = [
@@ -65,7 +65,7 @@ pub fn parts_table(cases: &[CaseRecord]) -> Table {
     table
 }
 
-/// How many samples; and of how many targets each call was, where it was not of this one alone.
+/// Returns the number of samples, and the number of targets in each call if it was not this one alone.
 fn samples(case: &CaseRecord) -> String {
     match case.targets_in_call {
         0 | 1 => case.samples_s.len().to_string(),
@@ -73,7 +73,7 @@ fn samples(case: &CaseRecord) -> String {
     }
 }
 
-/// A row per ratio: how many times as long, with its interval.
+/// Returns the table of ratios, one row per ratio, with its interval.
 pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     use Align::{Left, Right};
     let columns = [
@@ -98,7 +98,7 @@ pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     table
 }
 
-/// All tables and the notes on outliers, for a terminal.
+/// Returns all tables and the notes on outliers, for a terminal.
 pub fn terminal(timings: &Timings, color: bool) -> String {
     let mut text = timing_table(&timings.cases).terminal(color);
     let parts = parts_table(&timings.cases);
@@ -114,7 +114,7 @@ pub fn terminal(timings: &Timings, color: bool) -> String {
     text
 }
 
-/// All tables and the notes, as Markdown.
+/// Returns all tables and the notes, as Markdown.
 pub fn markdown(timings: &Timings) -> String {
     let mut text = timing_table(&timings.cases).markdown();
     let parts = parts_table(&timings.cases);
@@ -130,7 +130,7 @@ pub fn markdown(timings: &Timings) -> String {
     text
 }
 
-/// A line for every case with outliers, and one where there are too few samples for a 95 % interval.
+/// Returns a line for every case with outliers, and one if there are too few samples for a 95 % interval.
 pub(crate) fn notes(timings: &Timings) -> Vec<String> {
     let outliers = timings.cases.iter().filter_map(|c| {
         let note = Timing::of(&c.samples_s).ok()?.note(&c.samples_s)?;
@@ -144,7 +144,7 @@ pub(crate) fn notes(timings: &Timings) -> Vec<String> {
     outliers.chain(few).collect()
 }
 
-/// Three figures: 0.974, 4.10, 12.3, 150.
+/// Rounds to three digits: 0.974, 4.10, 12.3, 150.
 fn factor(value: f64) -> String {
     let decimals = match value {
         v if v < 0.999_5 => 3,

@@ -1,9 +1,9 @@
-//! Where the time of a build goes. A thread looks at the processes below this one and asks what those at the ends of the
-//! tree do: compilers and linkers work there, and whoever called them waits. It changes nothing about the build: no
-//! wrapper, no other command line, so what is traced is what is timed.
+//! Measures the parts of a build's time. A thread samples the processes below this one, and looks at the
+//! leaves of the process tree: compilers and linkers work there, and their callers wait. The build itself is
+//! not changed: there is no wrapper and no other command line. So the traced build is the timed one.
 //!
-//! Linux only (proc(5): `task/<tid>/children`, `comm`, `cmdline`); elsewhere, or where a kernel has no such files, there
-//! are no parts.
+//! Only on Linux (proc(5): `task/<tid>/children`, `comm`, `cmdline`). On other systems, or if a kernel lacks
+//! these files, there are no parts.
 
 use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -14,7 +14,7 @@ use super::record::BuildSeconds;
 use xtask_compilers::toolchain::compilers::{KEPT_BY_KERNEL, is_compiler};
 use xtask_process::exec::processes::{DEPTH_MAX, children};
 
-/// How long it waits between two looks. A look costs some 0.2 ms.
+/// The interval between two samples. One sample costs about 0.2 ms.
 const STEP: Duration = Duration::from_millis(10);
 
 /// The kind of work that a process does.
@@ -26,7 +26,7 @@ enum TracedWork {
     Other,
 }
 
-/// Looks that were taken, as shares of each kind of work. Moments in which several work at once are split evenly.
+/// The samples, as shares of each kind of work. A sample with several working processes is split evenly.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 struct Shares {
     c: f64,
@@ -51,7 +51,7 @@ impl Shares {
         }
     }
 
-    /// The parts of a build that took this many seconds; none where no look was taken.
+    /// Returns the parts of a build that took this many seconds, or none if there was no sample.
     fn of(self, seconds: f64) -> Option<BuildSeconds> {
         let all = self.c + self.rust + self.link + self.other;
         let part = |share: f64| seconds * share / all;
@@ -64,7 +64,7 @@ impl Shares {
     }
 }
 
-/// A trace that is running.
+/// A running trace.
 #[derive(Debug)]
 pub struct Trace {
     stop: Sender<()>,
@@ -72,7 +72,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    /// Begins to look at the processes that this one starts; none where the system does not show them.
+    /// Begins to sample the processes that this one starts. Returns none if the system does not show them.
     pub fn start() -> Option<Self> {
         let own = std::process::id();
         children(own)?;
@@ -92,14 +92,14 @@ impl Trace {
         Some(Self { stop, thread })
     }
 
-    /// Ends it. `seconds` is what the build took by the clock; the parts add up to it.
+    /// Ends the trace. `seconds` is the measured duration of the build; the parts add up to it.
     pub fn finish(self, seconds: f64) -> Option<BuildSeconds> {
         drop(self.stop);
         self.thread.join().ok()?.of(seconds)
     }
 }
 
-/// Adds the work of the leaves of a process tree. A process that ended meanwhile adds nothing.
+/// Adds the work of the leaves of a process tree. A process that has ended meanwhile adds nothing.
 fn ends(pid: u32, depth: usize, workers: &mut Vec<TracedWork>) {
     let Some(children) = children(pid) else { return };
     if children.is_empty() || depth == DEPTH_MAX {
@@ -112,9 +112,10 @@ fn ends(pid: u32, depth: usize, workers: &mut Vec<TracedWork>) {
     }
 }
 
-/// What a process of this name works at; none for Cargo itself, which waits. `args` are its arguments, each ended by NUL.
+/// Returns the kind of work of a process with this name, or none for Cargo itself, which waits. `args` are
+/// its arguments, each followed by NUL.
 fn work(name: &str, args: impl Fn() -> String) -> Option<TracedWork> {
-    // The kernel keeps 15 bytes of a name, so a long one has lost its end.
+    // The kernel keeps 15 bytes of a name, so a longer name is truncated.
     let last =
         name.rsplit('-').find(|part| !part.bytes().all(|b| b.is_ascii_digit() || b == b'.')).unwrap_or(name);
     Some(match last {
@@ -122,10 +123,10 @@ fn work(name: &str, args: impl Fn() -> String) -> Option<TracedWork> {
         "rustc" => TracedWork::Rust,
         "cc1" | "cc1plus" | "as" | "ar" | "ranlib" | "cmake" | "ninja" => TracedWork::C,
         "ld" | "ld.bfd" | "ld.gold" | "ld.lld" | "lld" | "mold" | "collect2" => TracedWork::Link,
-        // Drivers do both, and say which.
+        // Drivers do both, and their arguments show which.
         "python3" | "sh" => driver(&args()),
         _ if is_compiler(name) => driver(&args()),
-        // A driver whose name was cut off: `x86_64-linux-gnu-gcc-12` is `x86_64-linux-gn`.
+        // A driver with a truncated name: `x86_64-linux-gnu-gcc-12` is `x86_64-linux-gn`.
         _ if name.len() == KEPT_BY_KERNEL && name.contains("-linux-") => driver(&args()),
         _ => TracedWork::Other,
     })
@@ -177,7 +178,7 @@ mod tests {
         let output =
             xtask_process::exec::Cmd::new(&compiler).arg("0.5").capture(Duration::from_secs(60)).unwrap();
         let parts = trace.finish(output.seconds).unwrap();
-        // Other tests of this program start processes meanwhile, which share the time.
+        // Other tests of this program start processes meanwhile, and their work is counted too.
         assert!(parts.c_s > 0.0, "{parts:?}");
     }
 

@@ -1,5 +1,6 @@
-//! The crate of a symbol in Rust's mangling v0 (<https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>): the grammar is read
-//! as far as what stands in front of the crate must be passed over.
+//! Finds the crate of a symbol in Rust's v0 mangling
+//! (<https://doc.rust-lang.org/rustc/symbol-mangling/v0.html>). The grammar is parsed only as far as needed
+//! to skip what precedes the crate.
 
 /// A parser of one symbol in the v0 mangling.
 pub(super) struct V0<'t> {
@@ -8,11 +9,11 @@ pub(super) struct V0<'t> {
     depth: u32,
 }
 
-/// The greatest depth of nesting that is read. It is deeper than any real symbol; a deeper one is malicious.
+/// The maximum depth of nesting. No real symbol is nested deeper.
 const DEEPEST: u32 = 200;
 
 impl V0<'_> {
-    /// The crate of a symbol, past its prefix.
+    /// Returns the crate of a symbol, whose prefix was removed.
     pub(super) fn crate_of(symbol: &str) -> Option<String> {
         V0 { text: symbol.as_bytes(), at: 0, depth: 0 }.path()
     }
@@ -39,7 +40,7 @@ impl V0<'_> {
         value
     }
 
-    /// A path; hands back its crate.
+    /// Parses a path and returns its crate.
     fn path(&mut self) -> Option<String> {
         self.deeper(|this| match this.next()? {
             b'C' => {
@@ -82,7 +83,7 @@ impl V0<'_> {
         })
     }
 
-    /// Reads past one type of the v0 grammar; none where the text is not valid.
+    /// Parses one type of the v0 grammar. Returns none if the text is invalid.
     fn kind(&mut self) -> Option<()> {
         self.deeper(|this| match this.text.get(this.at)? {
             b'a'..=b'z' => this.next().map(drop),
@@ -150,7 +151,8 @@ impl V0<'_> {
         }
     }
 
-    /// A constant: of the simple types alone, as all that stand in symbols of stable Rust are.
+    /// Parses a constant. Only the simple types are supported, which are the only ones in symbols of stable
+    /// Rust.
     fn constant(&mut self) -> Option<()> {
         match self.next()? {
             b'p' => Some(()),
@@ -189,7 +191,7 @@ impl V0<'_> {
         String::from_utf8(bytes.to_vec()).ok()
     }
 
-    /// `_` is 0, `0_` is 1, and so on.
+    /// Parses a number: `_` is 0, `0_` is 1, and so on.
     fn base62(&mut self) -> Option<usize> {
         let mut value: usize = 0;
         if self.eat(b'_') {
@@ -207,7 +209,7 @@ impl V0<'_> {
         }
     }
 
-    /// Follows a back reference: reads what begins at an earlier position of the symbol.
+    /// Follows a back reference: parses what begins at an earlier position of the symbol.
     fn back<T>(&mut self, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
         let begun = self.at - 1;
         let target = self.base62().filter(|target| *target < begun)?;
