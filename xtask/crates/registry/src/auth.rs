@@ -1,5 +1,5 @@
-//! Being let in: from a challenge and a login to the value of `Authorization` (the distribution project's "Token
-//! Authentication" and "OAuth2 Token Authentication").
+//! Authenticates with a registry: makes the value of `Authorization` from a challenge and a login (the
+//! distribution project's "Token Authentication" and "OAuth2 Token Authentication").
 
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD, Engine as _};
 use serde::Deserialize;
@@ -13,12 +13,12 @@ use super::url;
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::plain;
 
-/// What this client calls itself to a server of tokens.
+/// The name of this client for a token server.
 const CLIENT_ID: &str = "cargo-xtask";
-/// The longest answer of a server of tokens that is read, in bytes.
+/// The maximum size of a token server's answer, in bytes.
 const ANSWER_MAX: u64 = 1 << 20;
 
-/// An answer of a server of tokens; which field it fills depends on its age.
+/// An answer of a token server. Which field it uses depends on the server's age.
 #[derive(Deserialize)]
 struct TokenResponse {
     token: Option<String>,
@@ -28,10 +28,10 @@ struct TokenResponse {
 /// The header that carries challenges.
 pub(super) const CHALLENGE: HeaderName = header::WWW_AUTHENTICATE;
 
-/// Meets the challenge of an answer with status 401. `scope` is what the request needed.
+/// Meets the challenge of an answer with status 401. `scope` is the scope of the request.
 ///
 /// # Errors
-/// There is no challenge that can be met, or it was met in vain.
+/// There is no challenge that can be met, or the registry rejects the result.
 pub(super) fn authorize(
     http: &Http<'_>,
     refused: &HttpResponse,
@@ -63,10 +63,10 @@ fn basic(user: &str, password: &Secret) -> Secret {
     Secret::new(format!("Basic {}", BASE64_STANDARD.encode(format!("{user}:{}", password.reveal()))))
 }
 
-/// The request for a token. Pure.
+/// Makes the request for a token. Pure.
 fn token_request(realm: &str, service: Option<&str>, scope: &str, login: &Login) -> HttpRequest {
     let mut query: Vec<(&str, &str)> = service.map(|service| ("service", service)).into_iter().collect();
-    // Several scopes stand with spaces between them: in a form so, and each as a parameter of its own in a query.
+    // Several scopes are separated by spaces in a form, and are separate parameters in a query.
     match login {
         Login::Identity(_) => query.extend((!scope.is_empty()).then_some(("scope", scope))),
         _ => query.extend(scope.split(' ').filter(|scope| !scope.is_empty()).map(|scope| ("scope", scope))),
@@ -111,8 +111,8 @@ fn token(http: &Http<'_>, request: &HttpRequest) -> Result<Secret> {
     Ok(Secret::new(format!("Bearer {token}")))
 }
 
-/// What a bearer token allows, as the claim `access` of a JSON Web Token says it (the distribution project's "Token
-/// Authentication Implementation"). None where the token is of another kind.
+/// Returns what a bearer token allows, from the claim `access` of a JSON Web Token (the distribution
+/// project's "Token Authentication Implementation"). Returns none if the token is of another kind.
 pub(super) fn granted(value: &Secret) -> Option<String> {
     let token = value.reveal().strip_prefix("Bearer ")?;
     let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
@@ -122,7 +122,7 @@ pub(super) fn granted(value: &Secret) -> Option<String> {
     Some(if all.is_empty() { "nothing".to_owned() } else { plain(&all.join(" ")) })
 }
 
-/// The part of a token that says what it allows.
+/// The part of a token that lists what it allows.
 #[derive(Deserialize)]
 struct TokenClaims {
     #[serde(default)]
@@ -138,7 +138,7 @@ struct TokenAccess {
     actions: Vec<String>,
 }
 
-/// Whether a header can carry it: anything else would be an error that shows it.
+/// Returns whether a text can be the value of a header. Otherwise an error would show the token.
 fn is_token(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic())
 }

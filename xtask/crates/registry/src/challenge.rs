@@ -1,22 +1,23 @@
-//! `WWW-Authenticate` (RFC 9110, section 11.6.1): how a registry wants to be told who asks. Pure.
+//! Parses `WWW-Authenticate` (RFC 9110, section 11.6.1): how a registry authenticates clients. Pure.
 
-/// One way of telling.
+/// A way to authenticate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Challenge {
-    /// Name and password with every request.
+    /// A name and a password are sent with every request.
     Basic,
-    /// A token that another server gives out.
+    /// Another server issues a token.
     Bearer {
         /// The address of that server.
         realm: String,
-        /// For whom the token is.
+        /// The service for which the token is issued.
         service: Option<String>,
-        /// What it must allow.
+        /// The scope of the token.
         scope: Option<String>,
     },
 }
 
-/// The challenges of the header's lines that can be met; a token before a password, as it is the narrower.
+/// Returns the supported challenges in the header's lines. A token comes before a password, because it allows
+/// less.
 pub(super) fn parse(lines: &[&str]) -> Vec<Challenge> {
     let mut found = Vec::new();
     for (scheme, params) in lines.iter().flat_map(|line| schemes(line)) {
@@ -37,8 +38,8 @@ pub(super) fn parse(lines: &[&str]) -> Vec<Challenge> {
 
 type Params = Vec<(String, String)>;
 
-/// Schemes with their parameters, names in small letters. A comma ends a parameter as well as a challenge; what follows
-/// it is a parameter where a `=` comes before any space.
+/// Returns the schemes with their parameters, with names in lower case. A comma ends both a parameter and a
+/// challenge. The text after it is a parameter if a `=` comes before any space.
 fn schemes(line: &str) -> Vec<(String, Params)> {
     let mut all: Vec<(String, Params)> = Vec::new();
     let mut rest = line.trim_start_matches([' ', '\t', ',']);
@@ -53,7 +54,7 @@ fn schemes(line: &str) -> Vec<(String, Params)> {
                 }
                 rest = after;
             }
-            // A token68 or something that is no challenge: passed over.
+            // A token68 or an invalid challenge is skipped.
             Some(_) => rest = after.trim_start_matches(|c| c != ','),
             None => {
                 if !name.is_empty() {
@@ -67,7 +68,7 @@ fn schemes(line: &str) -> Vec<(String, Params)> {
     all
 }
 
-/// A token or a quoted string, and what follows it.
+/// Returns a token or a quoted string, and the text after it.
 fn value_of(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find([',', ' ', '\t']).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! The API of a registry (distribution-spec 1.1), as far as pulling needs it.
+//! The API of a registry (distribution-spec 1.1) that pulling needs.
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
@@ -18,19 +18,20 @@ use xtask_oci::document::media_type::{self, docker};
 use xtask_oci::{Digest, Hashed};
 use xtask_process::host::Host;
 
-/// The longest manifest or index that is read, in bytes: what registries must take at least (distribution-spec,
-/// "Pushing Manifests"), and as much as most take.
+/// The maximum size of a manifest or an index, in bytes. Registries must support at least this size
+/// (distribution-spec, "Pushing Manifests"), and most support no more.
 pub const MANIFEST_MAX: u64 = 4 << 20;
-/// How often a manifest whose transfer breaks is asked for, and a blob without a byte more coming.
+/// How often a manifest is requested if its transfer breaks, and a blob if no further byte arrives.
 const BREAKS: u32 = 4;
 
-/// What a manifest may be. A registry that has an image in another form says so, or turns it into the first that is here.
+/// The accepted kinds of manifests. A registry that has an image in another form reports that, or converts it
+/// to the first kind here.
 const ACCEPT: [&str; 4] = [media_type::INDEX, docker::LIST, media_type::MANIFEST, docker::MANIFEST];
 
-/// The variable that names registries, beside those on this machine, that are spoken to without TLS.
+/// The variable that names registries that are used without TLS, in addition to those on this machine.
 pub(super) const PLAIN: &str = "XTASK_PLAIN_HTTP";
 
-/// A registry and what it knows of who asks.
+/// A registry, with the logins and tokens for it.
 pub struct Client<'a> {
     http: &'a Http<'a>,
     host: &'a Host,
@@ -39,16 +40,16 @@ pub struct Client<'a> {
     granted: Mutex<Granted>,
 }
 
-/// What was found out so far.
+/// The logins and tokens that were found so far.
 #[derive(Default)]
 struct Granted {
-    /// Who asks each repository; nobody is looked up before a challenge came.
+    /// The login for each repository. It is only looked up after a challenge.
     logins: BTreeMap<String, FoundLogin>,
     /// The values of the header `Authorization`, by scope.
     values: BTreeMap<String, Secret>,
 }
 
-/// How registries say what is wrong.
+/// The errors in a registry's answer.
 #[derive(Deserialize)]
 struct Complaints {
     errors: Vec<Complaint>,
@@ -63,24 +64,23 @@ struct Complaint {
 }
 
 impl<'a> Client<'a> {
-    /// A client of this registry; asks nothing yet.
+    /// Makes a client of this registry. Nothing is requested yet.
     pub fn new(http: &'a Http<'a>, registry: &Registry, host: &'a Host) -> Self {
         let base = registry.base(host.var(PLAIN));
         Self { http, host, registry: registry.clone(), base, granted: Mutex::default() }
     }
 
-    /// The address of something under `/v2/`.
+    /// Returns the address of a path under `/v2/`.
     pub fn url(&self, path: &str) -> String {
         format!("{}/v2/{path}", self.base)
     }
 
-    /// Sends a request to the registry, with a token or a password for `scope` once the registry asked for one:
+    /// Sends a request to the registry. After a challenge it uses a token or a password for `scope`:
     /// `repository:<name>:pull`, or `pull,push`.
     ///
-    /// # Errors
-    /// There is no answer, or nobody is let in. Other statuses are the caller's to judge.
+    /// There is no answer, or authentication fails. The caller handles other statuses.
     pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<HttpResponse> {
-        // Some take uploads on another server, which the address they gave lets in by itself.
+        // Some registries take uploads on another server, whose address contains the authorization.
         let own = url::origin(&request.url) == url::origin(&self.base);
         if !own {
             return self.http.send(&request);
@@ -103,7 +103,8 @@ impl<'a> Client<'a> {
         Ok(response)
     }
 
-    /// As [`Client::send`], for a document: its whole body was read, and was asked for again where it broke off.
+    /// Works as [`Client::send`], for a document. Its whole body is read, and it is requested again if the
+    /// transfer breaks.
     pub(super) fn fetch(&self, request: &HttpRequest, scope: &str) -> Result<HttpResponse> {
         let mut tried = 0;
         loop {
@@ -118,19 +119,19 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// What the token for a scope allows, where the token says it: a JSON Web Token does.
+    /// Returns what the token for a scope allows, if the token is a JSON Web Token.
     pub(super) fn granted(&self, scope: &str) -> Option<String> {
         auth::granted(&self.known(scope)?)
     }
 
-    /// What lets somebody in for a scope. Who may push may pull.
+    /// Returns the authorization for a scope. An authorization to push also allows to pull.
     fn known(&self, scope: &str) -> Option<Secret> {
         let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         granted.values.get(scope).or_else(|| granted.values.get(&format!("{scope},push"))).cloned()
     }
 
-    /// Who asks the first repository of a scope; looked up when the registry first wants to know. Held meanwhile, so that a
-    /// helper is asked once.
+    /// Returns the login for the first repository of a scope. It is looked up at the first challenge. The
+    /// lock is held meanwhile, so that a credential helper is asked only once.
     fn login(&self, scope: &str) -> Result<FoundLogin> {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         let repository =
@@ -146,12 +147,12 @@ impl<'a> Client<'a> {
         Ok(found)
     }
 
-    /// An error about an answer that refuses, with what kept the user's own choice of a login from being used.
+    /// Extends the error for a rejected request by the reason why the user's own login was not used.
     fn turned_away(&self, error: Error, found: &FoundLogin) -> Error {
         let registry = &self.registry;
         match &found.login {
             Login::Anonymous => match &found.unasked {
-                // What the machine lacks is the cause.
+                // The cause is something that is missing on this machine.
                 Some(why) => Error { kind: ExitKind::Missing, ..error }
                     .found(why)
                     .help("install it, or remove credsStore and credHelpers from Docker's config.json")
@@ -165,7 +166,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The same for what a registry may hide from those who have not logged in, as if it were not there.
+    /// Extends an error in the same way. A registry may report an image as missing to clients that have not
+    /// logged in.
     fn hidden(&self, error: Error) -> Error {
         let granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         let unasked = granted.logins.values().find_map(|found| found.unasked.clone());
@@ -173,10 +175,11 @@ impl<'a> Client<'a> {
         unasked.into_iter().fold(error, Error::found)
     }
 
-    /// The bytes of a manifest or an index, as they are at a reference; held against the digest where it has one.
+    /// Returns the bytes of a manifest or an index, checked against the digest of the reference if it has
+    /// one.
     ///
     /// # Errors
-    /// It is not there, may not be had, is too long, or is not what the digest says.
+    /// It does not exist, access is denied, it is too long, or it does not have the digest.
     pub fn manifest(&self, reference: &Reference) -> Result<Vec<u8>> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
@@ -203,11 +206,12 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Writes a blob to `out` and holds it against its digest and size. A transfer that breaks is taken up where it
-    /// broke. `progress` is told the bytes so far.
+    /// Writes a blob to `out` and checks its digest and size. A broken transfer is continued where it broke.
+    /// `progress` is called with the number of bytes so far.
     ///
     /// # Errors
-    /// It is not there, may not be had, breaks again and again, or is not what its descriptor says.
+    /// It does not exist, access is denied, the transfer breaks too often, or the content differs from the
+    /// descriptor.
     pub fn blob(
         &self,
         reference: &Reference,
@@ -245,7 +249,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// A reader of a blob from a byte on.
+    /// Returns a reader of a blob that begins at a byte.
     fn part(
         &self,
         reference: &Reference,
@@ -261,11 +265,11 @@ impl<'a> Client<'a> {
         let response = self.send(request, &pull(reference))?;
         let begins =
             response.header(&header::CONTENT_RANGE).map(|range| range.starts_with(&format!("bytes {from}-")));
-        // A server that does not know ranges sends all of it.
+        // A server that does not support ranges sends the whole blob.
         let skip = match (response.status(), begins) {
             (StatusCode::OK, _) => from,
             (StatusCode::PARTIAL_CONTENT, Some(true)) => 0,
-            // What came so far was all that there is.
+            // The blob has no more bytes.
             (StatusCode::RANGE_NOT_SATISFIABLE, _) => {
                 return Err(lies(reference, blob, format!("it ends after {from} of {} bytes", blob.size)));
             }
@@ -278,23 +282,23 @@ impl<'a> Client<'a> {
     }
 }
 
-/// The kinds of manifests that are understood, as the header `Accept` lists them.
+/// Returns the supported kinds of manifests for the header `Accept`.
 pub(super) fn accept() -> String {
     ACCEPT.join(", ")
 }
 
-/// The scope for reading an image.
+/// Returns the scope for reading an image.
 pub(super) fn pull(reference: &Reference) -> String {
     format!("repository:{}:pull", reference.repository())
 }
 
-/// Which side of a copy broke.
+/// The side of a copy that broke.
 enum BrokenCopy {
     Reading(io::Error),
     Writing(io::Error),
 }
 
-/// Copies to the end, or until there is one byte more than there should be.
+/// Copies to the end, or until there is one byte more than expected.
 fn copy(
     from: &mut impl Read,
     to: &mut impl Write,
@@ -332,7 +336,7 @@ fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
     )
 }
 
-/// A status that should not be, with what the registry says to it.
+/// Makes the error for an unexpected status, with the registry's message.
 pub(super) fn complain(shown: &str, response: HttpResponse) -> Error {
     let status = response.status();
     let error = Error::failed(format!("{shown}: {status}"));

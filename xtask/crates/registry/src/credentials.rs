@@ -1,4 +1,5 @@
-//! Who asks: what `docker login` has kept in Docker's `config.json`, or in the program that it names.
+//! Finds the login for a registry: in Docker's `config.json`, where `docker login` stores it, or from the
+//! credential helper that the file names.
 
 use std::time::Duration;
 
@@ -11,16 +12,16 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Capture, Cmd};
 use xtask_process::host::{Host, PathLookup};
 
-/// How long a program for credentials may take: it may ask a person to unlock something.
+/// The time limit for a credential helper. It may ask a person to unlock its store.
 const LIMIT: Duration = Duration::from_secs(60);
 /// The variables of a login for pipelines: its registry, its user and its password.
 const REGISTRY: &str = "XTASK_REGISTRY";
 const USER: &str = "XTASK_REGISTRY_USER";
 const PASSWORD: &str = "XTASK_REGISTRY_PASSWORD";
-/// The name of a user whose password is an identity token (docker-credential-helpers).
+/// The user name that marks the password as an identity token (docker-credential-helpers).
 const TOKEN_USER: &str = "<token>";
 
-/// The credentials with which a registry is asked.
+/// The credentials for requests to a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Login {
     /// No credentials: the registry is asked anonymously.
@@ -32,20 +33,21 @@ pub enum Login {
         /// The password of the user.
         password: Secret,
     },
-    /// The holder of a token that is exchanged for others (OAuth 2's refresh token).
+    /// A token that is exchanged for others (OAuth 2's refresh token).
     Identity(Secret),
 }
 
-/// Who asks a registry, and why that may be less than the user wanted.
+/// The login for a registry, and why the user's own login may be missing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundLogin {
     /// The credentials that were found.
     pub login: Login,
-    /// Why the credential helper that `config.json` names was not asked, one line; none where it was, or none is named.
+    /// Why the credential helper in `config.json` was not asked, in one line. None if it was asked, or no
+    /// helper is named.
     pub unasked: Option<String>,
 }
 
-/// What a helper prints.
+/// The output of a credential helper.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct HelperResponse {
@@ -53,11 +55,12 @@ struct HelperResponse {
     secret: String,
 }
 
-/// Looks up who asks a repository of a registry: the variables first, then each file that keeps logins, until one has a login.
-/// Nobody is fine.
+/// Finds the login for a repository of a registry. It looks at the variables, then at each file with logins,
+/// until one has a login. An anonymous login is not an error.
 ///
 /// # Errors
-/// A file is broken, a helper fails, or the variables do not say which registry they are for. No message shows what was read.
+/// A file is damaged, a helper fails, or the variables do not name their registry. No message shows what was
+/// read.
 pub fn find(registry: &Registry, repository: &str, host: &Host) -> Result<FoundLogin> {
     let mut unasked = None;
     if let Some(login) = of_variables(registry, host)? {
@@ -73,8 +76,8 @@ pub fn find(registry: &Registry, repository: &str, host: &Host) -> Result<FoundL
     Ok(FoundLogin { login: Login::Anonymous, unasked })
 }
 
-/// The login of the variables, for pipelines. It is for the one registry that [`REGISTRY`] names, so that a password never
-/// goes to another one.
+/// Returns the login of the variables, for pipelines. It is only for the registry that [`REGISTRY`] names, so
+/// that a password is never sent to another one.
 fn of_variables(registry: &Registry, host: &Host) -> Result<Option<Login>> {
     let (user, password) = (host.var(USER), host.var(PASSWORD));
     let (user, password) = match (user, password) {
@@ -93,9 +96,9 @@ fn of_variables(registry: &Registry, host: &Host) -> Result<Option<Login>> {
     Ok((named == *registry).then_some(login))
 }
 
-/// Looks up a login in one file: by the helper for the registry, by the helper for all, in the file itself, where the entry
-/// with the longest path counts. A helper that is not on this machine was written by another one, so that it keeps nobody
-/// from what needs no password.
+/// Finds a login in one file: by the helper for the registry, by the helper for all registries, or in the
+/// file itself, where the entry with the longest path applies. A missing helper is not an error, because
+/// another machine may have written the file. Images that need no password can still be pulled.
 fn in_file(config: &DockerConfig, registry: &Registry, repository: &str, host: &Host) -> Result<FoundLogin> {
     let file = &config.file;
     let key = registry.credentials_key();
@@ -115,7 +118,7 @@ fn in_file(config: &DockerConfig, registry: &Registry, repository: &str, host: &
     }
     let covering = |name: &str| KeyPlace::of(name).covers(key, Some(repository));
     let entries = file.auths.iter().filter_map(|(name, entry)| Some((covering(name)?, name, entry)));
-    // Of two spellings of one place, the registry's own counts.
+    // Of two spellings of one place, the registry's own applies.
     let best = entries.max_by_key(|(length, name, _)| (*length, *name == key));
     let entry = best.map(|(_, name, entry)| (name, entry));
     let login = match entry {
@@ -127,14 +130,14 @@ fn in_file(config: &DockerConfig, registry: &Registry, repository: &str, host: &
     Ok(FoundLogin { login, unasked })
 }
 
-/// What a key of a file stands for: a registry, or the repositories below a path of one.
+/// The meaning of a key in a file: a registry, or the repositories below a path of one.
 struct KeyPlace<'k> {
     host: &'k str,
     path: &'k str,
 }
 
 impl<'k> KeyPlace<'k> {
-    /// Reads a key. Older versions wrote addresses: `https://r.io/v1/` stands for all of the registry.
+    /// Parses a key. Older versions wrote addresses: `https://r.io/v1/` means the whole registry.
     fn of(key: &'k str) -> Self {
         let (address, rest) = key.split_once("://").map_or((false, key), |(_, rest)| (true, rest));
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
@@ -143,8 +146,8 @@ impl<'k> KeyPlace<'k> {
         Self { host, path: if all { "" } else { path } }
     }
 
-    /// The length of the path, where the key stands for a repository of the registry that has `registry` as its key; without
-    /// a repository, only keys of all of a registry do.
+    /// Returns the length of the path if the key covers a repository of the registry with the key `registry`.
+    /// Without a repository, only keys for a whole registry match.
     fn covers(&self, registry: &str, repository: Option<&str>) -> Option<usize> {
         let below = |repository: &str| {
             let rest = repository.strip_prefix(self.path)?;
@@ -160,13 +163,14 @@ impl<'k> KeyPlace<'k> {
     }
 }
 
-/// An entry as a login; none where it is damaged.
+/// Converts an entry to a login. Returns none if the entry is damaged.
 fn login(entry: &AuthEntry) -> Option<Login> {
     let text = |field: &Option<String>| field.clone().filter(|text| !text.is_empty());
     if let Some(token) = text(&entry.identitytoken) {
         return Some(Login::Identity(Secret::new(token)));
     }
-    // A token for the registry itself is spoken as a password would be by nobody; Docker sends it as it is.
+    // A token for the registry itself is not supported: nobody uses it as a password, and Docker sends it
+    // unchanged.
     if text(&entry.registrytoken).is_some() {
         return None;
     }
@@ -179,20 +183,21 @@ fn login(entry: &AuthEntry) -> Option<Login> {
     }
     Some(match (text(&entry.username), text(&entry.password)) {
         (Some(user), Some(password)) => Login::Password { user, password: Secret::new(password) },
-        // What a helper keeps leaves an empty entry here.
+        // If a helper stores the login, the entry here is empty.
         _ => Login::Anonymous,
     })
 }
 
-/// What a credential helper answers.
+/// The answer of a credential helper.
 enum HelperAnswer {
-    /// The login that it keeps; [`Login::Anonymous`] where it keeps none.
+    /// The stored login, or [`Login::Anonymous`] if it has none.
     Login(Login),
-    /// It cannot be asked on this machine; the end of a sentence about it.
+    /// The helper cannot be asked on this machine; the text is the end of a sentence about it.
     NotHere(String),
 }
 
-/// Asks `docker-credential-<name> get`: the key on its standard input, JSON on its standard output.
+/// Asks `docker-credential-<name> get`, with the key on standard input. The answer is JSON on standard
+/// output.
 fn ask(name: &str, key: &str, host: &Host) -> Result<HelperAnswer> {
     let program = format!("docker-credential-{name}");
     let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'));
@@ -207,11 +212,12 @@ fn ask(name: &str, key: &str, host: &Host) -> Result<HelperAnswer> {
     let asked = Cmd::new(&found).arg("get").captured(&Capture::within(LIMIT).fed(key.as_bytes()));
     let output = match asked {
         Ok(output) => output,
-        // A script whose interpreter is not here, or a program for another machine.
+        // It is a script whose interpreter is missing, or a program for another machine.
         Err(error) => return not_here(format!("cannot be started: {}", error.what)),
     };
     if !output.ok() {
-        // It says so on one of its streams, in these words (docker-credential-helpers, `credentials`).
+        // The helper reports this on one of its streams, with this text (docker-credential-helpers,
+        // `credentials`).
         let said = format!("{} {}", output.text(), output.errors());
         if said.contains("credentials not found") {
             return Ok(HelperAnswer::Login(Login::Anonymous));
@@ -378,10 +384,10 @@ mod tests {
             );
             assert!(why.ends_with("config.json names, is not on PATH"), "{why}");
         }
-        // A name that is a path is no helper, whatever lies there.
+        // A name that is a path is not a helper, even if the file exists.
         let found = asked("r.io", r#"{"credsStore": "../../bin/sh"}"#).unwrap();
         assert!(found.unasked.unwrap().contains("is not on PATH"));
-        // That of another registry says nothing of this one.
+        // The helper of another registry does not apply to this one.
         assert_eq!(asked("r.io", r#"{"credHelpers": {"o.io": "no-such-keeper"}}"#).unwrap().unasked, None);
     }
 }

@@ -1,4 +1,5 @@
-//! Docker's `config.json`, as far as it is needed: who asks registries, and which engine the user chose.
+//! Reads the parts of Docker's `config.json` that are needed: the logins for registries, and the engine that
+//! the user chose.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -9,15 +10,15 @@ use serde::Deserialize;
 use xtask_files::error::{Error, Result};
 use xtask_process::host::Host;
 
-/// Docker's configuration. What it may hold besides is not ours to judge.
+/// Docker's configuration. Other settings are ignored.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct DockerConfig {
-    /// The path of the file; none where no folder for it is known.
+    /// The path of the file; none if its folder is not known.
     pub path: Option<PathBuf>,
-    /// The context that `docker context use` chose; none for Docker's default.
+    /// The context of `docker context use`; none for Docker's default.
     pub context: Option<String>,
     pub(super) file: DockerConfigFile,
-    /// The text of the file, to find the lines of what it holds.
+    /// The text of the file, in which the lines of entries are found.
     text: String,
 }
 
@@ -31,7 +32,7 @@ pub(super) struct DockerConfigFile {
     current_context: Option<String>,
 }
 
-/// What the file holds of one registry.
+/// The entry of the file for one registry.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(default)]
 pub(super) struct AuthEntry {
@@ -42,7 +43,7 @@ pub(super) struct AuthEntry {
     pub(super) registrytoken: Option<String>,
 }
 
-/// Without what may be a password.
+/// Leaves out everything that may be a password.
 impl std::fmt::Debug for DockerConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("DockerConfig").field("path", &self.path).field("context", &self.context).finish()
@@ -50,11 +51,11 @@ impl std::fmt::Debug for DockerConfig {
 }
 
 impl DockerConfig {
-    /// Reads the file: in `DOCKER_CONFIG`, else in `.docker` of the home folder. One that is not there holds nothing.
+    /// Reads the file in `DOCKER_CONFIG`, or in `.docker` of the home folder. A missing file counts as empty.
     ///
     /// # Errors
-    /// The file cannot be read; it is no JSON or not what Docker writes ([`Error::usage`], with file and line). No message
-    /// shows what was read.
+    /// The file cannot be read, is not JSON or does not have Docker's format ([`Error::usage`], with file and
+    /// line). No message shows what was read.
     pub fn read(host: &Host) -> Result<Self> {
         match place(host) {
             Some(path) => Self::read_at(path),
@@ -62,11 +63,11 @@ impl DockerConfig {
         }
     }
 
-    /// The files that hold logins, in the order in which they are asked: the one of `REGISTRY_AUTH_FILE`; Docker's; those
-    /// where podman, buildah and skopeo keep theirs (containers-auth.json(5)).
+    /// Returns the files with logins, in their order: the one of `REGISTRY_AUTH_FILE`, Docker's, and those of
+    /// podman, buildah and skopeo (containers-auth.json(5)).
     ///
     /// # Errors
-    /// As for [`Self::read`].
+    /// As [`Self::read`].
     pub(super) fn with_logins(host: &Host) -> Result<Vec<Self>> {
         let named = host.var("REGISTRY_AUTH_FILE").map(PathBuf::from);
         let below = |var: &str, folder: &str| host.var(var).map(|dir| Path::new(dir).join(folder).join(AUTH));
@@ -80,15 +81,16 @@ impl DockerConfig {
     fn read_at(path: PathBuf) -> Result<Self> {
         let text = match std::fs::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            // The second is DOCKER_CONFIG=/dev/null, as some write for "nobody".
+            // The second kind occurs for DOCKER_CONFIG=/dev/null, which some users set for an anonymous
+            // login.
             Err(e) if matches!(e.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
                 return Ok(Self { path: Some(path), ..Self::default() });
             }
             Err(e) => return Err(Error::io("cannot read", &path, &e)),
         };
-        // serde's message would quote the line, which may be a password.
+        // serde's message would quote the line, which may contain a password.
         let file: DockerConfigFile = match text.trim() {
-            // Docker takes an empty file for one without settings.
+            // Docker treats an empty file as one without settings.
             "" => DockerConfigFile::default(),
             _ => serde_json::from_str(&text).map_err(|e| broken(&path, e.line().max(1), e.column()))?,
         };
@@ -96,7 +98,7 @@ impl DockerConfig {
         Ok(Self { path: Some(path), context, file, text })
     }
 
-    /// The error about an entry that is damaged, with the line that its key stands in.
+    /// Returns the error for a damaged entry, with the line of its key.
     pub(super) fn damaged(&self, key: &str) -> Error {
         let quoted = serde_json::Value::from(key).to_string();
         let line = self.text.lines().position(|line| line.contains(&quoted)).map_or(1, |at| at + 1);
@@ -104,7 +106,7 @@ impl DockerConfig {
             .found(format!("the entry for {key:?} is damaged"))
     }
 
-    /// The path of the file for messages.
+    /// Returns the path of the file for messages.
     pub fn shown(&self) -> String {
         self.path.as_deref().unwrap_or(Path::new(NAME)).display().to_string()
     }
@@ -113,10 +115,10 @@ impl DockerConfig {
 /// The name of the file.
 const NAME: &str = "config.json";
 
-/// The name of the file of podman and its kin.
+/// The name of the file of podman, buildah and skopeo.
 const AUTH: &str = "auth.json";
 
-/// The context that Docker has without any choice.
+/// The name of Docker's context if none is chosen.
 const DEFAULT: &str = "default";
 
 fn place(host: &Host) -> Option<PathBuf> {
@@ -126,7 +128,7 @@ fn place(host: &Host) -> Option<PathBuf> {
     dir.or_else(home).map(|dir| dir.join(NAME))
 }
 
-/// The error about a file that is broken at a line and a column, of which 0 is none.
+/// Returns the error for a file that is invalid at a line and a column. Column 0 means none.
 fn broken(path: &Path, line: usize, column: usize) -> Error {
     let column = if column > 0 { format!(":{column}") } else { String::new() };
     Error::usage(format!("{}:{line}{column}: this file of logins cannot be understood", path.display()))

@@ -1,18 +1,18 @@
-//! The name of a registry, and how it is spoken to.
+//! The name of a registry, and the address of its API.
 
 use std::fmt;
 use std::net::IpAddr;
 
-/// The registry that a name without one means.
+/// The default registry of a name without one.
 const DOCKER: &str = "docker.io";
-/// Where it is: `docker.io` itself is a page for people.
+/// The host of its API. `docker.io` itself is a web page.
 const DOCKER_AT: &str = "registry-1.docker.io";
 /// Docker's older name for it.
 const DOCKER_INDEX: &str = "index.docker.io";
-/// Under which its credentials are kept, by Docker's first protocol.
+/// The key of its credentials, from Docker's first protocol.
 const DOCKER_CREDENTIALS: &str = "https://index.docker.io/v1/";
 
-/// A registry: a host with or without a port.
+/// A registry: a host with an optional port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Registry(String);
 
@@ -22,7 +22,7 @@ impl Registry {
         Self(DOCKER.to_owned())
     }
 
-    /// Reads `host`, `host:port`, `[::1]` or `[::1]:port`; none where it is none of these.
+    /// Parses `host`, `host:port`, `[::1]` or `[::1]:port`. Returns none for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         if text == DOCKER_INDEX {
             return Some(Self::docker());
@@ -47,13 +47,13 @@ impl Registry {
         &self.0
     }
 
-    /// The key of its credentials in Docker's `config.json`.
+    /// Returns the key of its credentials in Docker's `config.json`.
     pub fn credentials_key(&self) -> &str {
         if self.0 == DOCKER { DOCKER_CREDENTIALS } else { &self.0 }
     }
 
-    /// The address of its API, without `/v2/`. Plain HTTP is for a registry on this machine, or one that was named
-    /// in `plain` (`XTASK_PLAIN_HTTP`, hosts with commas between them).
+    /// Returns the address of its API, without `/v2/`. Plain HTTP is used for a registry on this machine, and
+    /// for those named in `plain` (`XTASK_PLAIN_HTTP`, hosts separated by commas).
     pub fn base(&self, plain: Option<&str>) -> String {
         let host = if self.0 == DOCKER { DOCKER_AT } else { &self.0 };
         let named = plain.is_some_and(|list| list.split(',').any(|name| name.trim() == self.0));
@@ -68,7 +68,7 @@ impl fmt::Display for Registry {
     }
 }
 
-/// Host and port of an authority; none where there is more than one colon outside brackets.
+/// Splits an authority into host and port. Returns none if there is more than one colon outside of brackets.
 fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
     if text.starts_with('[') {
         let end = text.find(']')? + 1;
@@ -83,7 +83,7 @@ fn split_port(text: &str) -> Option<(&str, Option<&str>)> {
     }
 }
 
-/// Whether a host, with or without a port, is this machine: `localhost`, 127.0.0.0/8 or ::1.
+/// Returns whether a host, with or without a port, is this machine: `localhost`, 127.0.0.0/8 or ::1.
 pub(super) fn is_local(authority: &str) -> bool {
     let Some((host, _)) = split_port(authority) else { return false };
     let host = host.trim_start_matches('[').trim_end_matches(']');

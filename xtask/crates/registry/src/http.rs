@@ -1,5 +1,5 @@
-//! HTTP as a registry needs it: tries again where that helps, follows redirects without taking a password along, and
-//! says in words what went wrong.
+//! An HTTP client for registries. It retries where that can help, follows redirects without forwarding a
+//! password, and describes failures in its errors.
 
 use std::io::Read;
 use std::sync::OnceLock;
@@ -23,21 +23,22 @@ pub(super) use retry::jittered;
 pub use retry::{Body, FilePart};
 use retry::{Trouble, retry_after, trouble};
 
-/// How long a connection may take.
+/// The time limit for making a connection.
 const CONNECT: Duration = Duration::from_secs(30);
-/// How long an answer may take to begin, the next bytes of one to come, and the next bytes of a request to be taken.
+/// The time limit for the beginning of an answer, for its next bytes, and for sending the next bytes of a
+/// request.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How long a registry may take to answer what it was sent, after the last byte.
+/// The time limit for a registry's answer to an upload, after the last byte.
 const COMMIT: Duration = Duration::from_secs(600);
-/// How many redirects are followed.
+/// The maximum number of redirects.
 const REDIRECTS: usize = 5;
-/// How often a request is sent in all.
+/// The maximum number of times that a request is sent.
 const TRIES: u32 = 4;
-/// The pause after the first try; each later one is twice as long.
+/// The pause after the first try. Each later pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause that a server may ask for.
+/// The maximum pause that a server may request.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// The most bytes of an error that are read.
+/// The maximum number of bytes of an error that are read.
 const ERROR_MAX: u64 = 64 << 10;
 
 /// An HTTP request, which can be sent more than once.
@@ -49,34 +50,35 @@ pub struct HttpRequest {
     pub url: String,
     /// The headers of the request, without `Authorization`.
     pub headers: Vec<(http::HeaderName, String)>,
-    /// The value of `Authorization`, which goes to the origin of `url` alone.
+    /// The value of `Authorization`. It is sent only to the origin of `url`.
     pub authorization: Option<super::Secret>,
     /// The body of the request.
     pub body: Body,
-    /// The request is sent once, also where that got no answer: its sender asks what became of it.
+    /// Whether the request is sent only once, even if there is no answer. The caller then asks for the
+    /// result.
     pub once: bool,
 }
 
 impl HttpRequest {
-    /// A request for what is at an address.
+    /// Makes a GET request for an address.
     pub fn get(url: impl Into<String>) -> Self {
         let (headers, body) = (Vec::new(), Body::Empty);
         Self { method: http::Method::GET, url: url.into(), headers, authorization: None, body, once: false }
     }
 
-    /// A request with another method and no body.
+    /// Makes a request with another method and no body.
     pub fn new(method: http::Method, url: impl Into<String>) -> Self {
         Self { method, ..Self::get(url) }
     }
 
-    /// The same with one more header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: http::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));
         self
     }
 
-    /// Method and address, for messages: without a query, which may hold a signature.
+    /// Returns method and address for messages, without the query, which may contain a signature.
     pub fn shown(&self) -> String {
         format!("{} {}", self.method, url::shown(&self.url))
     }
@@ -94,22 +96,22 @@ impl HttpResponse {
         self.inner.status()
     }
 
-    /// The text of a header.
+    /// Returns the text of a header.
     pub fn header(&self, name: &http::HeaderName) -> Option<&str> {
         self.inner.headers().get(name).and_then(|value| value.to_str().ok())
     }
 
-    /// All texts of a header that may come several times.
+    /// Returns all texts of a header that may occur several times.
     pub fn headers(&self, name: &http::HeaderName) -> Vec<&str> {
         self.inner.headers().get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
     }
 
-    /// The body, to be read once.
+    /// Returns the body, which can be read once.
     pub fn reader(self) -> impl Read {
         self.inner.into_body().into_reader()
     }
 
-    /// The whole body.
+    /// Reads the whole body.
     ///
     /// # Errors
     /// It has more than `limit` bytes, or cannot be read.
@@ -117,7 +119,7 @@ impl HttpResponse {
         whole(self.inner.into_body(), limit)
     }
 
-    /// The same answer, of which the whole body was read.
+    /// Reads the whole body and keeps it in the response.
     ///
     /// # Errors
     /// As [`HttpResponse::bytes`].
@@ -127,7 +129,7 @@ impl HttpResponse {
         Ok(Self { inner: http::Response::from_parts(parts, body) })
     }
 
-    /// The beginning of the body, for an error.
+    /// Returns the beginning of the body, for an error.
     pub(super) fn complaint(self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let _ = self.reader().take(ERROR_MAX).read_to_end(&mut bytes);
@@ -135,7 +137,7 @@ impl HttpResponse {
     }
 }
 
-/// The whole of a body that has no more than `limit` bytes.
+/// Reads a body that has at most `limit` bytes.
 fn whole(body: ureq::Body, limit: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     body.into_reader().take(limit + 1).read_to_end(&mut bytes)?;
@@ -146,11 +148,12 @@ fn whole(body: ureq::Body, limit: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The client. Connections are kept and used again, also by other threads.
+/// The client. Connections are kept and reused, also by other threads.
 pub struct Http<'a> {
-    /// For plain HTTP without a proxy.
+    /// The agent for plain HTTP without a proxy.
     plain: Agent,
-    /// For everything else; made when it is first needed, since certificates take longer to read than a small image to send.
+    /// The agents for everything else. They are made when they are first needed, because reading certificates
+    /// takes longer than sending a small image.
     trusting: OnceLock<Result<TrustingAgents>>,
     https_proxy: Option<ureq::Proxy>,
     http_proxy: Option<ureq::Proxy>,
@@ -167,7 +170,7 @@ struct TrustingAgents {
     http: Option<Agent>,
 }
 
-/// An agent that trusts what `tls` says, behind a proxy where one is given.
+/// Makes an agent with the certificates of `tls`, and with a proxy if there is one.
 fn agent(tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
     Agent::config_builder()
         .tls_config(tls.clone())
@@ -186,14 +189,15 @@ fn agent(tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
 }
 
 impl<'a> Http<'a> {
-    /// A client with the proxies that the variables name, and with their certificates, which are read when a server has one.
+    /// Makes a client with the proxies and the certificates of the variables. Certificates are read when a
+    /// server needs them.
     ///
     /// # Errors
-    /// A variable names a proxy that cannot be used.
+    /// A variable names an unusable proxy.
     pub fn new(host: &'a Host, ui: &'a Ui) -> Result<Self> {
         let proxies = Proxies::read(host);
         let through = |proxy: &Option<String>, name: &str| {
-            // The value may hold a password.
+            // The value may contain a password.
             let bad = |_| {
                 Error::usage(format!("{name} does not name a usable proxy"))
                     .help("write http://host:port, or https://host:port")
@@ -212,7 +216,7 @@ impl<'a> Http<'a> {
         })
     }
 
-    /// The agent that reaches an address of this scheme.
+    /// Returns the agent for an address with this scheme.
     fn agent(&self, scheme: &str, proxied: bool) -> Result<&Agent> {
         if scheme != "https" && !proxied {
             return Ok(&self.plain);
@@ -228,27 +232,27 @@ impl<'a> Http<'a> {
         Ok(proxy.as_ref().filter(|_| proxied).unwrap_or(&all.direct))
     }
 
-    /// How many requests were sent, tries and redirects included.
+    /// Returns the number of requests that were sent, including retries and redirects.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)
     }
 
-    /// The printer of the run.
+    /// Returns the printer of the run.
     pub(super) fn ui(&self) -> &Ui {
         self.ui
     }
 
-    /// Sends a request, again where the connection broke or the server is busy, and follows redirects. Any status that
-    /// is left is the caller's to judge.
+    /// Sends a request, retries if the connection breaks or the server is busy, and follows redirects. The
+    /// caller handles any remaining status.
     ///
     /// # Errors
-    /// There is no answer, or none after several tries; a redirect leads where it may not.
+    /// There is no answer, or none after several tries, or a redirect leads to a forbidden place.
     pub fn send(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut current = request.clone();
         for _ in 0..=REDIRECTS {
             let response = self.patient(&current)?;
             let redirected = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
-            // What is sent goes where it was meant to go.
+            // Data is only sent to its original address, so uploads do not follow redirects.
             if !redirected || !matches!(request.method, http::Method::GET | http::Method::HEAD) {
                 return Ok(response);
             }
@@ -266,7 +270,7 @@ impl<'a> Http<'a> {
         Err(Error::failed(format!("{}: more than {REDIRECTS} redirects", request.shown())))
     }
 
-    /// Sends a request until it is answered or nothing more can be hoped for.
+    /// Sends a request until it is answered or another try cannot help.
     fn patient(&self, request: &HttpRequest) -> Result<HttpResponse> {
         let mut tried = 0;
         loop {
@@ -276,7 +280,7 @@ impl<'a> Http<'a> {
                 Ok(response) => {
                     let status = response.status();
                     let busy = matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504);
-                    // With 429 and 503 the server has done nothing yet.
+                    // With status 429 or 503, the server has done nothing yet.
                     let harmless = idempotent || matches!(status.as_u16(), 429 | 503);
                     if !busy || request.once || tried == TRIES || !harmless {
                         return Ok(response);
@@ -329,7 +333,7 @@ impl<'a> Http<'a> {
                     .header(http::header::CONTENT_TYPE, "application/octet-stream")
                     .header(http::header::CONTENT_LENGTH, part.length)
                     .body(SendBody::from_reader(&mut reader))?;
-                // A registry may read what it got once more before it answers.
+                // A registry may read the received data again before it answers.
                 let patient = agent.configure_request(built).timeout_recv_response(Some(COMMIT)).build();
                 agent.run(patient)?
             }

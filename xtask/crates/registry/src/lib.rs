@@ -1,4 +1,4 @@
-//! Registries: the one module that talks to the network.
+//! Pulls from and pushes to registries. Only this crate uses the network.
 //!
 //! ```text
 //! Reference → lock (tag → digest) → index → manifest for the platform → configuration and layers → tars → RootFs
@@ -35,17 +35,17 @@ pub use pull::{PulledImage, base, check, image, update};
 pub use reference::Reference;
 pub use secret::Secret;
 
-/// What pulling takes from its surroundings.
+/// The context of pulling.
 #[derive(Debug, Clone, Copy)]
 pub struct PullContext<'a> {
     /// The user's cache folder ([`xtask_process::cache::dir`]).
     pub cache: &'a Path,
     /// The folder of locks: `docker/bases` of the workspace.
     pub locks: &'a Path,
-    /// Nothing is asked: what is neither locked nor in the cache is missing.
+    /// Whether requests are forbidden. Then an image that is not locked or not in the cache is missing.
     pub offline: bool,
-    /// Where progress is shown.
+    /// The printer for progress.
     pub ui: &'a Ui,
-    /// The variables: where Docker keeps passwords, proxies, certificates.
+    /// The variables: the folders of Docker's passwords, proxies, certificates.
     pub host: &'a Host,
 }

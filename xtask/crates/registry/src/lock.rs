@@ -1,5 +1,5 @@
-//! `docker/bases/registry.lock`: the digest that each tag is held at, so that a tag that moves changes nothing until
-//! somebody wants it to. A line for each, in order: the reference, and the digest of what stands there.
+//! `docker/bases/registry.lock`: the digest to which each tag is locked, so that a moved tag has no effect
+//! until a user updates it. It has one line for each tag, in order: the reference, and the digest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ pub const FILE: &str = "registry.lock";
 const HEAD: &str =
     "# Tags of bases, each with the digest that it is held at. `cargo xtask base update` moves them.\n";
 
-/// Digests by reference; every reference has a tag and no digest.
+/// Digests by reference. Every reference has a tag and no digest.
 pub type Locks = BTreeMap<Reference, Digest>;
 
 /// A tag that was looked up.
@@ -23,21 +23,21 @@ pub type Locks = BTreeMap<Reference, Digest>;
 pub struct Moved {
     /// The reference with the tag.
     pub reference: Reference,
-    /// The digest at which the tag was held before; none where the tag is new.
+    /// The previous digest of the tag; none if the tag is new.
     pub from: Option<Digest>,
-    /// The digest at which the tag is held now.
+    /// The present digest of the tag.
     pub to: Digest,
 }
 
-/// The file in a folder of locks.
+/// Returns the path of the file in a folder of locks.
 pub fn path(locks: &Path) -> PathBuf {
     locks.join(FILE)
 }
 
-/// Reads the locks of a folder; there are none where there is no file.
+/// Reads the locks of a folder. There are none if there is no file.
 ///
 /// # Errors
-/// The file cannot be read or understood; every line that is wrong is named.
+/// The file cannot be read or parsed. The error names every invalid line.
 pub fn read(locks: &Path) -> Result<Locks> {
     let path = path(locks);
     match std::fs::read_to_string(&path) {
@@ -47,7 +47,7 @@ pub fn read(locks: &Path) -> Result<Locks> {
     }
 }
 
-/// Reads the text of the file. Pure.
+/// Parses the text of the file. Pure.
 fn parse(text: &str, path: &Path) -> Result<Locks> {
     let mut locks = Locks::new();
     let mut wrong = Vec::new();
@@ -75,13 +75,13 @@ fn parse(text: &str, path: &Path) -> Result<Locks> {
     Err(error.help("fix it, or remove those lines and run: cargo xtask base update"))
 }
 
-/// The text of the file. Pure.
+/// Returns the text of the file. Pure.
 fn write(locks: &Locks) -> String {
     let lines = locks.iter().map(|(reference, digest)| format!("{reference} {digest}\n"));
     std::iter::once(HEAD.to_owned()).chain(lines).collect()
 }
 
-/// Holds tags at digests.
+/// Locks tags to digests.
 pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &PullContext<'_>) -> Result<Vec<Moved>> {
     change(site, |locks| {
         let hold = |(reference, to): (Reference, Digest)| {
@@ -92,7 +92,7 @@ pub(super) fn hold(found: Vec<(Reference, Digest)>, site: &PullContext<'_>) -> R
     })
 }
 
-/// Takes the locks of tags away that nobody names any more; says which.
+/// Removes the locks of tags that are not wanted, and returns them.
 ///
 /// # Errors
 /// The file cannot be read or written.
@@ -104,7 +104,7 @@ pub fn retain(wanted: &[Reference], site: &PullContext<'_>) -> Result<Vec<Refere
     })
 }
 
-/// Changes the file, one process at a time.
+/// Changes the file. Only one process at a time may do that.
 fn change<T>(site: &PullContext<'_>, how: impl FnOnce(&mut Locks) -> T) -> Result<T> {
     let guard = site.cache.join("registry").join("locks").join(FILE);
     let _guard = xtask_process::cache::lock(&guard, || {})?;

@@ -1,4 +1,4 @@
-//! What a registry's documents are, told by their own words, and the one for a platform. Pure.
+//! Recognises a registry's documents by their own content, and finds the one for a platform. Pure.
 
 use serde::Deserialize;
 
@@ -9,10 +9,11 @@ use xtask_oci::document::media_type::{self, docker};
 use xtask_oci::document::{Descriptor, Index, Manifest, PlatformJson};
 use xtask_triple::Platform;
 
-/// The most layers of a base: one less than Docker takes (125, moby's `maxLayerDepth`), since the program comes on top.
+/// The maximum number of layers of a base: one less than in Docker (125, moby's `maxLayerDepth`), because the
+/// program is added on top.
 const LAYERS_MAX: usize = 124;
 
-/// What stands at a reference.
+/// The document at a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FetchedDocument {
     /// An index, which lists a manifest for each platform.
@@ -21,7 +22,7 @@ pub enum FetchedDocument {
     Manifest(Manifest),
 }
 
-/// As much as tells what it is.
+/// The fields by which the kind of a document is recognised.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct ManifestShape {
@@ -33,11 +34,11 @@ struct ManifestShape {
     config: Option<serde::de::IgnoredAny>,
 }
 
-/// Reads a document. Its own words count, not those of the server, so that one digest always means one thing; a document
-/// that could be both kinds is none.
+/// Parses a document. Its own content decides and not the server's headers, so that a digest always has the
+/// same meaning. A document that could be both kinds is rejected.
 ///
 /// # Errors
-/// It is neither an index nor an image, or of a kind that is not supported.
+/// It is neither an index nor an image, or its kind is not supported.
 pub fn read(bytes: &[u8]) -> Result<FetchedDocument> {
     let bad = |why: String| Error::failed("it is not an image").found(why);
     let unreadable =
@@ -78,7 +79,7 @@ pub fn read(bytes: &[u8]) -> Result<FetchedDocument> {
     Ok(FetchedDocument::Manifest(manifest))
 }
 
-/// Whether a layer can be taken along.
+/// Checks that a layer can be used.
 fn layer(layer: &Descriptor) -> Result<()> {
     let kind = layer.media_type.as_str();
     let no = |why: &str| {
@@ -95,7 +96,7 @@ fn layer(layer: &Descriptor) -> Result<()> {
     }
 }
 
-/// Other people's names for a platform as one: `aarch64` is `arm64`, which without a variant is v8, as arm is v7
+/// Normalises a platform of other tools: `aarch64` is `arm64`, which without a variant is v8, as arm is v7
 /// (containerd's `platforms.Normalize`).
 fn normal(os: &str, architecture: &str, variant: Option<&str>) -> (String, String, Option<String>) {
     let (os, arch) = (os.to_ascii_lowercase(), architecture.to_ascii_lowercase());
@@ -113,17 +114,17 @@ fn normal(os: &str, architecture: &str, variant: Option<&str>) -> (String, Strin
     (os, arch.to_owned(), variant)
 }
 
-/// Whether a platform is the wanted one. Another variant is another platform: what is built for v7 may need more than a
-/// base for v6 promises, and a base for v7 more than a program for v6.
+/// Returns whether a platform is the wanted one. Another variant is another platform: a program for v7 may
+/// need more than a base for v6 guarantees, and a base for v7 more than a program for v6.
 pub fn is(wanted: &Platform, os: &str, architecture: &str, variant: Option<&str>) -> bool {
     normal(os, architecture, variant) == normal(wanted.os, wanted.architecture, wanted.variant)
 }
 
-/// The manifests of an index for a platform: those that say so; where none does, those that say nothing, whose
-/// configuration will.
+/// Returns the manifests of an index for a platform. If no manifest names the platform, those without a
+/// platform are returned, and their configuration decides.
 ///
 /// # Errors
-/// There is none; the message names the platforms that there are.
+/// There is none. The error names the available platforms.
 pub fn pick<'a>(index: &'a Index, wanted: &Platform) -> Result<Vec<&'a Descriptor>> {
     let fits = |p: &PlatformJson| is(wanted, &p.os, &p.architecture, p.variant.as_deref());
     let images = || {
@@ -141,10 +142,10 @@ pub fn pick<'a>(index: &'a Index, wanted: &Platform) -> Result<Vec<&'a Descripto
     Err(lacks(wanted, images().filter_map(|m| m.platform.as_ref())))
 }
 
-/// The error of a base that a platform is missing from.
+/// Returns the error for a base that lacks a platform.
 pub fn lacks<'a>(wanted: &Platform, has: impl Iterator<Item = &'a PlatformJson>) -> Error {
     let mut all: Vec<String> = has
-        // What signs and describes an image stands beside it as `unknown/unknown`.
+        // Signatures and attestations of an image are in the index as `unknown/unknown`.
         .filter(|p| p.os != "unknown")
         .map(|platform| plain(&platform.to_string()))
         .collect();
@@ -158,7 +159,7 @@ pub fn lacks<'a>(wanted: &Platform, has: impl Iterator<Item = &'a PlatformJson>)
     }
 }
 
-/// A base's layer under the name that OCI has for it; the bytes are the same.
+/// Returns a base's layer with OCI's media type; the bytes are the same.
 pub fn relabelled(layer: &Descriptor, media_type: &str) -> Descriptor {
     Descriptor::new(media_type, Digest::clone(&layer.digest), layer.size)
 }

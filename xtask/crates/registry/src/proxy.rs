@@ -1,4 +1,4 @@
-//! Which proxy an address is reached through, by the variables that curl and Docker read. Pure.
+//! Selects the proxy for an address, from the variables that curl and Docker read. Pure.
 
 use xtask_process::host::Host;
 
@@ -9,12 +9,13 @@ pub(super) struct Proxies {
     pub(super) https: Option<String>,
     /// The proxy for `http` addresses.
     pub(super) http: Option<String>,
-    /// Hosts that are reached without one.
+    /// The hosts that are reached without a proxy.
     except: Vec<String>,
 }
 
 impl Proxies {
-    /// `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`; the spelling in small letters comes first.
+    /// Reads `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`. The spelling in lower case takes
+    /// precedence.
     pub(super) fn read(host: &Host) -> Self {
         let var =
             |name: &str| host.var(&name.to_ascii_lowercase()).or_else(|| host.var(name)).map(str::to_owned);
@@ -28,8 +29,8 @@ impl Proxies {
         }
     }
 
-    /// The proxy for an address of this scheme and authority. This machine is always reached without one, as Go's
-    /// programs do.
+    /// Returns the proxy for an address with this scheme and authority. This machine is always reached
+    /// without a proxy, as in Go's programs.
     pub(super) fn pick(&self, scheme: &str, authority: &str) -> Option<&str> {
         let proxy = if scheme == "https" { &self.https } else { &self.http };
         let authority = authority.to_ascii_lowercase();
@@ -38,7 +39,8 @@ impl Proxies {
     }
 }
 
-/// Whether an entry of `NO_PROXY` means a host: `*`, the host itself, a domain that it is in, each with or without a port.
+/// Returns whether an entry of `NO_PROXY` covers a host: `*`, the host itself, or one of its domains, each
+/// with or without a port.
 fn excepts(entry: &str, authority: &str) -> bool {
     let host = match authority.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())) {
         Some((host, _)) => host,

@@ -1,4 +1,5 @@
-//! A base from a registry: what a reference means for a platform, all of it in the cache, and the tree that it unpacks to.
+//! Pulls a base from a registry: finds the image of a reference for a platform, fetches it into the cache,
+//! and unpacks its tree.
 
 use std::io::{self, Write};
 
@@ -15,11 +16,10 @@ use xtask_triple::Platform;
 
 mod layers;
 
-/// An image of a registry for one platform, as it lies in the cache: its layers as they are stored, and the tree that they
-/// unpack to.
+/// An image of a registry for one platform in the cache: its stored layers, and their unpacked tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PulledImage {
-    /// The reference that named it.
+    /// The reference by which it was pulled.
     pub name: String,
     /// The platform that the image is for.
     pub platform: Platform,
@@ -27,25 +27,24 @@ pub struct PulledImage {
     pub digest: Digest,
     /// Its layers, lowest first.
     pub layers: Vec<StoredLayer>,
-    /// What the layers unpack to. Files are [`xtask_oci::Content::Part`]s of tars in the cache.
+    /// The unpacked layers. Files are [`xtask_oci::Content::Part`]s of tars in the cache.
     pub rootfs: RootFs,
-    /// How it wants programs to be run.
+    /// The image's settings for running programs.
     pub runtime: Runtime,
 }
 
-/// The longest configuration that is read, in bytes. It holds no data, but histories get long.
+/// The maximum size of a configuration, in bytes. It contains no data, but the history may be long.
 const CONFIG_MAX: u64 = 8 << 20;
 
-/// The base that a reference names, for a platform. A reference without a digest is held at the one of `registry.lock`;
-/// a tag that is not there yet is looked up once and added. Everything is held against its digest and size as it
-/// comes, and kept in the cache.
+/// Returns the base of a reference, for a platform. A reference without a digest uses the one in
+/// `registry.lock`. A tag that is not there yet is looked up once and added. Everything is checked against
+/// its digest and size when it arrives, and kept in the cache.
 ///
-/// # Errors
-/// It is not on the registry or may not be had; it is not made for the platform; it is damaged, or more than a base may
-/// be; or something of it is not in the cache and nothing may be asked.
+/// It is not on the registry, or access is denied. It has no such platform, is damaged, or exceeds a limit
+/// for bases. Or a part is not in the cache and requests are forbidden.
 pub fn base(reference: &Reference, platform: &Platform, site: &PullContext<'_>) -> Result<PulledImage> {
     let http = if site.offline { None } else { Some(Http::new(site.host, site.ui)?) };
-    // One for all, so that a token is fetched once.
+    // There is one client for everything, so that a token is fetched once.
     let client = http.as_ref().map(|http| Client::new(http, reference.registry(), site.host));
     let pinned = pin(reference, client.as_ref(), site)?;
     let pull =
@@ -61,11 +60,11 @@ pub fn base(reference: &Reference, platform: &Platform, site: &PullContext<'_>) 
     pull.unpacked((digest, manifest, config), reference, platform).map_err(about)
 }
 
-/// The image that a reference with a digest names, for a platform, with nothing locked. All of it comes through the cache
-/// of `site`, and is held against its digests and sizes.
+/// Returns the image of a reference with a digest, for a platform, without a lock. Everything is fetched
+/// through the cache of `site`, and is checked against its digests and sizes.
 ///
 /// # Errors
-/// As for [`base`].
+/// As [`base`].
 pub fn image(
     pinned: &Reference,
     platform: &Platform,
@@ -78,10 +77,12 @@ pub fn image(
     pull.unpacked(chosen, pinned, platform)
 }
 
-/// What would keep [`base`] from having a base, where that shows without the network: offline all of it must be here.
+/// Checks whether [`base`] could return a base, without the network. With `--offline`, all of it must be in
+/// the cache.
 ///
 /// # Errors
-/// The locks cannot be read; or nothing may be asked, and the tag is not locked or something is not in the cache.
+/// The locks cannot be read. Or requests are forbidden, and the tag is not locked or a part is not in the
+/// cache.
 pub fn check(reference: &Reference, platform: &Platform, site: &PullContext<'_>) -> Result<()> {
     if !site.offline {
         return lock::read(site.locks).map(drop);
@@ -93,7 +94,7 @@ pub fn check(reference: &Reference, platform: &Platform, site: &PullContext<'_>)
     manifest.layers.iter().try_for_each(|layer| pull.blob(layer, &|_| {}).map(drop)).map_err(about)
 }
 
-/// The reference with the digest that it is held at.
+/// Returns the reference with its locked digest.
 fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &PullContext<'_>) -> Result<Reference> {
     if reference.digest().is_some() {
         return Ok(reference.clone());
@@ -107,7 +108,7 @@ fn pin(reference: &Reference, client: Option<&Client<'_>>, site: &PullContext<'_
     Ok(reference.at(digest))
 }
 
-/// Asks the registry which digest a tag has now. What stands there goes into the cache.
+/// Asks the registry for the present digest of a tag. The document is put into the cache.
 fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &PullContext<'_>) -> Result<Digest> {
     let client = client.ok_or_else(|| {
         Error::missing(format!("{reference} is not locked yet, and cannot be looked up with --offline"))
@@ -121,17 +122,18 @@ fn resolve(reference: &Reference, client: Option<&Client<'_>>, site: &PullContex
     Ok(digest)
 }
 
-/// Asks the registries where these tags stand now, and holds them there. References with a digest need no lock and are
-/// passed over. Nothing is written where nothing moved, and nothing where one of them cannot be asked.
+/// Asks the registries for the present digests of these tags, and locks them. References with a digest need
+/// no lock and are skipped. The file is not written if nothing has changed, or if one of the registries
+/// fails.
 ///
 /// # Errors
-/// A registry does not answer or does not have the tag; the file cannot be read or written.
+/// A registry does not answer or lacks the tag, or the file cannot be read or written.
 pub fn update(references: &[Reference], site: &PullContext<'_>) -> Result<Vec<lock::Moved>> {
     let tags = references.iter().filter(|reference| reference.digest().is_none());
     lock::hold(resolve_all(tags, site)?, site)
 }
 
-/// Where these tags stand now, by their registries.
+/// Returns the present digests of these tags in their registries.
 fn resolve_all<'a>(
     references: impl Iterator<Item = &'a Reference>,
     site: &PullContext<'_>,
@@ -149,23 +151,23 @@ fn keep(out: &mut dyn Write, bytes: &[u8]) -> Result<()> {
         .map_err(|e: io::Error| needed(Error::failed(format!("cannot write into the cache: {e}"))))
 }
 
-/// An error about a base begins with its name.
+/// Puts the name of the base in front of an error.
 fn about(mut error: Error, reference: &Reference) -> Error {
     error.what = format!("cannot use {reference} as a base: {}", error.what);
     error
 }
 
-/// A pull of one reference, which has a digest.
+/// A pull of one reference with a digest.
 struct Pull<'a> {
     reference: &'a Reference,
     site: &'a PullContext<'a>,
     store: RegistryStore,
-    /// None where nothing may be asked.
+    /// The client; none if requests are forbidden.
     client: Option<&'a Client<'a>>,
 }
 
 impl Pull<'_> {
-    /// All layers of a manifest, and the tree that they unpack to.
+    /// Returns all layers of a manifest, and their unpacked tree.
     fn unpacked(
         &self,
         (digest, manifest, config): (Digest, Manifest, ImageConfig),
@@ -196,7 +198,7 @@ impl Pull<'_> {
         })
     }
 
-    /// The bytes of a manifest or an index, from the cache or from the registry.
+    /// Returns the bytes of a manifest or an index, from the cache or from the registry.
     fn document(&self, digest: &Digest) -> Result<Vec<u8>> {
         let path = match self.store.find(StoreFolder::Blobs, digest) {
             Some(path) => path,
@@ -210,7 +212,7 @@ impl Pull<'_> {
         std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))
     }
 
-    /// The manifest for a platform, with its digest and configuration.
+    /// Returns the manifest for a platform, with its digest and configuration.
     fn choose(&self, platform: &Platform) -> Result<(Digest, Manifest, ImageConfig)> {
         let digest = self.reference.digest().cloned();
         let digest = digest.ok_or_else(|| Error::failed("it has no digest"))?;
@@ -252,14 +254,14 @@ impl Pull<'_> {
         Ok(config)
     }
 
-    /// The file of a blob, from the cache or from the registry.
+    /// Returns the file of a blob, from the cache or from the registry.
     fn blob(&self, blob: &Descriptor, progress: &dyn Fn(u64)) -> Result<std::path::PathBuf> {
         if let Some(path) = self.store.find(StoreFolder::Blobs, &blob.digest) {
             let size = std::fs::metadata(&path).map(|meta| meta.len()).ok();
             if size == Some(blob.size) {
                 return Ok(path);
             }
-            // The bytes are those of the digest: it is the manifest that lies.
+            // The bytes have the right digest, so the size in the manifest is wrong.
             return Err(Error::failed(format!(
                 "{} does not have the size that its manifest states",
                 blob.digest

@@ -1,6 +1,6 @@
-//! Pushing: blobs and manifests to a repository of a registry (distribution-spec 1.1, "Push"). A blob that is there is not
-//! sent, one that another repository of the registry has is mounted, and a transfer that breaks goes on where the registry
-//! says that it stands.
+//! Pushes blobs and manifests to a repository of a registry (distribution-spec 1.1, "Push"). A blob that
+//! exists is not sent. A blob of another repository of the registry is mounted. A broken transfer continues
+//! at the offset that the registry reports.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -19,37 +19,38 @@ use xtask_process::host::Host;
 mod session;
 mod upload;
 
-/// The header in which registries say the digest of a manifest or a blob.
+/// The header with the digest of a manifest or a blob.
 const CONTENT_DIGEST: header::HeaderName = header::HeaderName::from_static("docker-content-digest");
-/// The header with which a registry says that it lists a manifest among the referrers of its subject.
+/// The header with which a registry reports that it lists a manifest among the referrers of its subject.
 const SUBJECT: header::HeaderName = header::HeaderName::from_static("oci-subject");
 
-/// The variable with the most bytes that a request may have.
+/// The variable with the maximum size of a request, in bytes.
 const CHUNK: &str = "XTASK_UPLOAD_CHUNK";
 
-/// How blobs are sent.
+/// The limits for sending blobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PushLimits {
-    /// The most bytes of a request: a larger blob is sent in chunks of this size.
+    /// The maximum size of a request, in bytes. A larger blob is sent in chunks of this size.
     pub chunk: u64,
-    /// The first pause after trouble; each later one is twice as long.
+    /// The first pause after a failure. Each later pause is twice as long.
     pub pause: Duration,
-    /// How often in a row a blob may come into trouble without a byte more being taken.
+    /// How many failures in a row a blob may have without progress.
     pub troubles: u32,
 }
 
 impl Default for PushLimits {
     fn default() -> Self {
-        // Registries wait for their disk after each chunk: in chunks of 16 MiB, 1 GB took an eighth longer than at once.
+        // Registries wait for their disk after each chunk: in chunks of 16 MiB, 1 GB took an eighth longer
+        // than at once.
         Self { chunk: 1 << 30, pause: Duration::from_millis(500), troubles: 6 }
     }
 }
 
 impl PushLimits {
-    /// The limits that the variables of this machine set, and the default ones beside them.
+    /// Returns the limits in the variables of this machine, or the default ones.
     ///
     /// # Errors
-    /// A variable holds no number that is a limit.
+    /// The value of a variable is not a valid limit.
     pub fn read(host: &Host) -> Result<Self> {
         let Some(text) = host.var(CHUNK) else { return Ok(Self::default()) };
         match text.parse() {
@@ -60,10 +61,10 @@ impl PushLimits {
     }
 }
 
-/// How a blob came to be in a repository.
+/// How a blob came into a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushedBlob {
-    /// It was there.
+    /// It existed before.
     Present,
     /// It was mounted from this other repository of the registry.
     Mounted(String),
@@ -71,39 +72,40 @@ pub enum PushedBlob {
     Sent,
 }
 
-/// A blob to be pushed: the file that holds it, and where the registry may have it already.
+/// A blob to push: the file with its bytes, and other repositories of the registry that may have it.
 #[derive(Clone)]
 pub struct OutgoingBlob<'a> {
-    /// Digest and size of the blob.
+    /// The digest and the size of the blob.
     pub blob: &'a Descriptor,
-    /// The file that holds its bytes, which were verified.
+    /// The file with its verified bytes.
     pub file: &'a Path,
     /// Other repositories of the registry that may have the blob.
     pub elsewhere: &'a [String],
-    /// Is told of each number of bytes that was handed to the connection; bytes that are sent again count again.
+    /// A function that is called with each number of bytes passed to the connection. Bytes that are sent
+    /// again count again.
     pub sent: Arc<dyn Fn(u64) + Send + Sync>,
 }
 
-/// What a registry has under a reference.
+/// The manifest in a registry at a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RemoteManifest {
     /// The digest of the manifest.
     pub digest: Digest,
-    /// The media type that the registry says; none where it says none.
+    /// The media type that the registry reports; none if it reports none.
     pub media_type: Option<String>,
 }
 
-/// The scope for writing to a repository, and for reading the one that a blob is mounted from.
+/// Returns the scope for writing to a repository, and for reading the one from which a blob is mounted.
 pub(super) fn scope(target: &Reference, from: Option<&str>) -> String {
     let own = format!("repository:{}:pull,push", target.repository());
     from.map_or(own.clone(), |from| format!("{own} repository:{from}:pull"))
 }
 
 impl Client<'_> {
-    /// Whether the repository of `target` has a blob.
+    /// Returns whether the repository of `target` has a blob.
     ///
     /// # Errors
-    /// The registry does not say.
+    /// The registry does not answer the question.
     pub fn has_blob(&self, target: &Reference, blob: &Descriptor) -> Result<bool> {
         let path = format!("{}/blobs/{}", target.repository(), blob.digest);
         let request = HttpRequest::new(Method::HEAD, self.url(&path));
@@ -116,10 +118,10 @@ impl Client<'_> {
         }
     }
 
-    /// What the registry has under a tag or a digest; none where it has nothing.
+    /// Returns the manifest in the registry under a tag or a digest, or none if there is none.
     ///
     /// # Errors
-    /// The registry does not say.
+    /// The registry does not answer the question.
     pub fn remote(&self, reference: &Reference) -> Result<Option<RemoteManifest>> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request =
@@ -134,17 +136,17 @@ impl Client<'_> {
         let media_type = response.header(&header::CONTENT_TYPE).map(str::to_owned);
         let digest = match response.header(&CONTENT_DIGEST).and_then(Digest::parse) {
             Some(digest) => digest,
-            // The header is optional; the bytes are not.
+            // The header is optional. Without it, the digest is computed from the bytes.
             None => Digest::of(&self.manifest(reference)?),
         };
         Ok(Some(RemoteManifest { digest, media_type }))
     }
 
-    /// Puts a manifest or an index under a tag or a digest. Returns whether the registry lists it among the referrers of
-    /// its subject, where it has one.
+    /// Pushes a manifest or an index under a tag or a digest. Returns whether the registry lists it among the
+    /// referrers of its subject, if it has one.
     ///
     /// # Errors
-    /// The registry does not take it.
+    /// The registry does not accept it.
     pub fn push_manifest(
         &self,
         reference: &Reference,
@@ -163,10 +165,10 @@ impl Client<'_> {
         self.taken(reference, &shown, response, bytes)
     }
 
-    /// Whether the registry lists a manifest that it was sent among the referrers of its subject.
+    /// Returns whether the registry lists a pushed manifest among the referrers of its subject.
     ///
     /// # Errors
-    /// It did not take the manifest.
+    /// The registry did not accept the manifest.
     pub(super) fn taken(
         &self,
         reference: &Reference,
@@ -185,7 +187,7 @@ impl Client<'_> {
         }
     }
 
-    /// The error of an answer that refuses to take something.
+    /// Returns the error for an answer that rejects something.
     pub(super) fn refused(&self, target: &Reference, shown: &str, response: HttpResponse) -> Error {
         let denied = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED);
         let error = complain(shown, response);
@@ -202,8 +204,8 @@ impl Client<'_> {
     }
 }
 
-/// The address that an answer's `Location` names, for an upload that goes on there. It is on the same server or safe to
-/// send to, and whether a password goes along is decided by its origin.
+/// Returns the address in an answer's `Location`, at which an upload continues. It must be on the same server
+/// or safe to send to. Its origin decides whether a password is sent.
 fn location(asked: &str, response: &HttpResponse) -> Result<String> {
     let said = response.header(&header::LOCATION).unwrap_or_default();
     let target = url::join(asked, said).filter(|target| url::as_safe(asked, target));

@@ -1,4 +1,5 @@
-//! References to images, read by the rules of Docker: `debian`, `ghcr.io/owner/name:tag`, `localhost:5000/x@sha256:…`.
+//! References to images, parsed by the rules of Docker: `debian`, `ghcr.io/owner/name:tag`,
+//! `localhost:5000/x@sha256:…`.
 
 use std::fmt;
 
@@ -10,12 +11,14 @@ use xtask_oci::grammar::{TAG_MAX, is_component, is_tag};
 
 /// The path of official images on the default registry.
 const OFFICIAL: &str = "library";
-/// The longest name of a repository with its registry, in bytes (distribution's `NameTotalLengthMax`).
+/// The maximum length of a repository's name with its registry, in bytes (distribution's
+/// `NameTotalLengthMax`).
 const NAME_MAX: usize = 255;
-/// What is meant where a reference has neither tag nor digest.
+/// The default tag of a reference without tag and digest.
 const LATEST: &str = "latest";
 
-/// An image on a registry. Always has a tag or a digest; where it has both, the digest decides and the tag is for people.
+/// An image on a registry. It always has a tag or a digest. If it has both, the digest decides, and the tag
+/// is only for people.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Reference {
     registry: Registry,
@@ -25,11 +28,12 @@ pub struct Reference {
 }
 
 impl Reference {
-    /// Reads a reference. What stands before the first `/` is a registry where it has a `.`, a `:` or a capital, or is
-    /// `localhost`; else the registry is Docker's own, where a name without `/` means an official image.
+    /// Parses a reference. The part before the first `/` is a registry if it has a `.`, a `:` or a capital
+    /// letter, or is `localhost`. Otherwise the registry is Docker's own, where a name without `/` means an
+    /// official image.
     ///
     /// # Errors
-    /// It is none; the message says which part is wrong.
+    /// The text is not a reference. The error names the part that is wrong.
     pub fn parse(text: &str) -> Result<Self> {
         let shown = masked(text);
         let bad = |why: String| {
@@ -95,28 +99,28 @@ impl Reference {
         &self.registry
     }
 
-    /// The repository on the registry: `library/debian`.
+    /// Returns the repository on the registry: `library/debian`.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// The tag; there is one wherever there is not a digest.
+    /// Returns the tag. There is always one if there is no digest.
     pub fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
-    /// The digest that decides which image is meant.
+    /// Returns the digest, which decides which image is meant.
     pub fn digest(&self) -> Option<&Digest> {
         self.digest.as_ref()
     }
 
-    /// The same image held at a digest.
+    /// Returns the reference with a digest.
     #[must_use]
     pub fn at(&self, digest: Digest) -> Self {
         Self { digest: Some(digest), ..self.clone() }
     }
 
-    /// A tag of the same repository.
+    /// Returns a tag of the same repository.
     ///
     /// # Errors
     /// The text cannot be a tag.
@@ -127,18 +131,18 @@ impl Reference {
         }
     }
 
-    /// The repository with its registry, without a tag: `registry.example/team/app`.
+    /// Returns the repository with its registry, without a tag: `registry.example/team/app`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// What stands behind `/manifests/` in a registry's address: the digest, else the tag.
+    /// Returns the part after `/manifests/` in a registry's address: the digest, or else the tag.
     pub fn manifest(&self) -> &str {
         self.digest.as_ref().map(Digest::as_str).or(self.tag.as_deref()).unwrap_or(LATEST)
     }
 }
 
-/// The whole of it, with the registry and `library/`: two equal texts are equal references.
+/// Writes the full form, with the registry and `library/`: equal references have equal texts.
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)?;
@@ -152,7 +156,8 @@ impl fmt::Display for Reference {
     }
 }
 
-/// Whether the first part of a name is a registry rather than a part of a path (distribution's `splitDockerDomain`).
+/// Returns whether the first part of a name is a registry and not a part of a path (distribution's
+/// `splitDockerDomain`).
 fn is_registry(first: &str) -> bool {
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|b| b.is_ascii_uppercase())
 }

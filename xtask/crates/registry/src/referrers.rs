@@ -1,5 +1,6 @@
-//! What is attached to a manifest (distribution-spec 1.1, "Listing Referrers"): manifests with a `subject`. A registry
-//! that does not list them itself has the list under a tag made of the digest, which the clients keep up to date.
+//! Manifests that are attached to a manifest (distribution-spec 1.1, "Listing Referrers"): they have a
+//! `subject`. If a registry does not list them itself, the list is under a tag made of the digest, and
+//! clients maintain it.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,28 +16,28 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_oci::document::{Descriptor, Index, Manifest, media_type};
 
-/// The most pages of a list that are read.
+/// The maximum number of pages of a list.
 const PAGES: usize = 50;
-/// How often a document under a tag is changed until it reads back with what was added.
+/// How often a document under a tag is changed until it contains the added entries when it is read back.
 const TRIES: u32 = 8;
-/// The pause before another try; each later one is twice as long.
+/// The pause before another try. Each later pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A document as a registry has it.
+/// A document in a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredDocument {
     /// The bytes of the document.
     pub bytes: Vec<u8>,
-    /// What the registry calls this state of it, for a change that must not undo somebody else's; none where the registry
-    /// does not say.
+    /// The registry's name for this state of the document (ETag). With it, a change cannot undo a concurrent
+    /// one. None if the registry sends none.
     pub etag: Option<String>,
 }
 
 impl Client<'_> {
-    /// A manifest or an index; none where there is none under this reference.
+    /// Returns a manifest or an index, or none if there is none at this reference.
     ///
     /// # Errors
-    /// The registry does not say, or the bytes do not have the digest of the reference.
+    /// The registry does not answer the question, or the bytes do not have the digest of the reference.
     pub fn document(&self, reference: &Reference) -> Result<Option<StoredDocument>> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let request = HttpRequest::get(self.url(&path)).header(header::ACCEPT, accept());
@@ -55,11 +56,11 @@ impl Client<'_> {
         }
     }
 
-    /// The digests of the manifests that are attached to a subject, which is named by its digest. Nothing is filtered:
-    /// what a list says of a manifest may be less than the manifest says.
+    /// Returns the digests of the manifests that are attached to a subject, which is named by its digest.
+    /// Nothing is filtered, because a list may have fewer facts than the manifests themselves.
     ///
     /// # Errors
-    /// The registry does not say: that is never the same as nothing.
+    /// The registry does not answer the question. This is never the same as an empty list.
     pub fn referrers(&self, repository: &Reference, subject: &Digest) -> Result<Vec<Digest>> {
         let mut address = self.url(&format!("{}/referrers/{subject}", repository.repository()));
         let mut found: Vec<Digest> = Vec::new();
@@ -98,11 +99,12 @@ impl Client<'_> {
         Err(Error::failed(format!("more than {PAGES} pages of manifests are attached to {subject}")))
     }
 
-    /// Attaches manifests to their common subject: pushes each by its digest, and lists those that the registry does not
-    /// list itself under the tag of the subject. What others listed there stays as it is.
+    /// Attaches manifests to their common subject. Each is pushed by its digest. Those that the registry does
+    /// not list itself are added to the list under the tag of the subject. Other entries of that list are
+    /// kept.
     ///
     /// # Errors
-    /// The registry does not take one, or the list cannot be changed.
+    /// The registry does not accept a manifest, or the list cannot be changed.
     pub fn attach(&self, repository: &Reference, subject: &Digest, manifests: &[Manifest]) -> Result<()> {
         let mut unlisted = Vec::new();
         for manifest in manifests {
@@ -120,11 +122,11 @@ impl Client<'_> {
         self.amend(&tag, media_type::INDEX, |there| with_entries(there, &unlisted, &tag))
     }
 
-    /// Changes the document under a tag, and reads it back, until `change` wants no more of it. Where the registry names
-    /// the states of a document, a change is refused that would undo one of somebody else.
+    /// Changes the document under a tag and reads it back, until `change` requests no further change. If the
+    /// registry sends ETags, a change that would undo a concurrent one is rejected.
     ///
     /// # Errors
-    /// The registry refuses, `change` does, or others change the document all the time.
+    /// The registry or `change` fails, or other clients change the document again and again.
     pub fn amend(
         &self,
         tag: &Reference,
@@ -148,7 +150,7 @@ impl Client<'_> {
             };
             let shown = request.shown();
             let response = self.send(request, &scope(tag, None))?;
-            // Somebody else was faster: look again.
+            // Another client was faster: read it again.
             if !matches!(response.status(), StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) {
                 self.taken(tag, &shown, response, &bytes)?;
             }
@@ -159,13 +161,13 @@ impl Client<'_> {
     }
 }
 
-/// The tag under which the list of what is attached to a digest stands where the registry makes no list:
+/// Returns the tag for the list of referrers of a digest, if the registry makes no list:
 /// `sha256-<64 hexadecimal digits>`.
 fn fallback(repository: &Reference, subject: &Digest) -> Result<Reference> {
     repository.tagged(&format!("sha256-{}", subject.hex()))
 }
 
-/// What a list says of a manifest.
+/// Returns the entry of a list for a manifest.
 fn entry(manifest: &Manifest, descriptor: &Descriptor) -> Value {
     let mut entry = json!({
         "mediaType": descriptor.media_type,
@@ -182,7 +184,7 @@ fn entry(manifest: &Manifest, descriptor: &Descriptor) -> Value {
     entry
 }
 
-/// A list with these entries too; none where it has them.
+/// Returns the list with these entries added, or none if it has all of them.
 fn with_entries(there: Option<&[u8]>, entries: &[Value], tag: &Reference) -> Result<Option<Vec<u8>>> {
     let unusable = |why: String| {
         Error::failed(format!("{tag} is not a list of what is attached: {why}"))
@@ -203,7 +205,7 @@ fn with_entries(there: Option<&[u8]>, entries: &[Value], tag: &Reference) -> Res
     serde_json::to_vec(&list).map(Some).map_err(|e| unusable(e.to_string()))
 }
 
-/// The address of the next page that a header `Link` names (RFC 8288).
+/// Returns the address of the next page in a header `Link` (RFC 8288).
 fn next_page(link: &str) -> Option<&str> {
     link.split(',').find_map(|part| {
         let (address, parameters) = part.trim().strip_prefix('<')?.split_once('>')?;

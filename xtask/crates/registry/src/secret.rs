@@ -1,4 +1,4 @@
-//! Text that no log and no error may show.
+//! A text that no log and no error may show.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use base64::prelude::Engine as _;
 
-/// A password or a token. It shows itself as `***`.
+/// A password or a token. Its debug output is `***`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -16,7 +16,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text, for the one who sends it.
+    /// Returns the text, to be sent.
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
@@ -28,8 +28,8 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// Reads base64, with padding or without; none where it holds anything else. Bits that are left over may be set, as
-/// Docker takes them.
+/// Decodes base64, with or without padding. Returns none for other characters. Unused bits may be set, as
+/// Docker allows.
 pub(super) fn from_base64(text: &str) -> Option<Vec<u8>> {
     const READ: GeneralPurpose = GeneralPurpose::new(&STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
     READ.decode(text.trim().trim_end_matches('=')).ok()

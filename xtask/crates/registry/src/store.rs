@@ -1,5 +1,5 @@
-//! The cache of what came from registries: blobs as they were sent, and the tars inside of them. Named by digest, written
-//! beside their place and renamed, shared by all runs and workspaces.
+//! The cache of data from registries: blobs as they were sent, and the tars inside them. Files are named by
+//! digest, staged and renamed, and shared by all runs and workspaces.
 
 use std::fs::File;
 use std::io::Write;
@@ -17,7 +17,7 @@ pub struct RegistryStore {
     dir: PathBuf,
 }
 
-/// The kinds of file in it, each in a folder of its own.
+/// The kinds of files in it. Each has its own folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StoreFolder {
     /// Manifests, configurations and layers as a registry sent them.
@@ -41,12 +41,12 @@ impl RegistryStore {
         Self { dir: cache.join("registry") }
     }
 
-    /// The file of a digest, whether it is there or not.
+    /// Returns the path of a digest's file, whether it exists or not.
     pub fn path(&self, part: StoreFolder, digest: &Digest) -> PathBuf {
         self.folder(part).join(digest.hex())
     }
 
-    /// The file whose time says when the file of a digest was used.
+    /// Returns the file whose time shows when the file of a digest was last used.
     fn mark(&self, part: StoreFolder, digest: &Digest) -> PathBuf {
         self.dir.join("used").join(part.name()).join(digest.hex())
     }
@@ -55,8 +55,9 @@ impl RegistryStore {
         self.dir.join(part.name()).join("sha256")
     }
 
-    /// The file of a digest where it is there and whole. A file that did not change since it was last held against its
-    /// digest is believed; any other is read, and removed where it is damaged. That it was used is noted.
+    /// Returns the file of a digest if it exists and is complete. A file that has not changed since its
+    /// digest was checked is accepted. Any other file is read, and removed if it is damaged. The use is
+    /// recorded.
     pub fn find(&self, part: StoreFolder, digest: &Digest) -> Option<PathBuf> {
         let found = self.whole(part, digest)?;
         used(&self.mark(part, digest));
@@ -74,7 +75,7 @@ impl RegistryStore {
         let found = Digest::of_reader(&file).ok()?;
         let unchanged = Stat::of_file(&file).is_ok_and(|now| now == stat);
         if unchanged && found == *digest {
-            // Two writes within one tick of the file system's clock look alike.
+            // Two writes within one tick of the file system's clock cannot be distinguished.
             if clock(&self.folder(part)).is_ok_and(|now| stat.older_than(&now)) {
                 memo.put(part.name(), digest.hex(), &stat);
             }
@@ -84,18 +85,18 @@ impl RegistryStore {
         None
     }
 
-    /// Makes a file: `fill` writes it, and says nothing unless it has the right digest. Another process that makes the
-    /// same one is waited for, and what it made is taken.
+    /// Makes a file: `fill` writes it, and returns an error if the digest is wrong. If another process makes
+    /// the same file, this one waits and uses that file.
     ///
     /// # Errors
-    /// What `fill` answers, and where the cache cannot be written.
+    /// As `fill`, or the cache cannot be written.
     pub fn make(
         &self,
         part: StoreFolder,
         digest: &Digest,
         fill: impl FnOnce(&mut dyn Write) -> Result<()>,
     ) -> Result<PathBuf> {
-        // One lock for many digests: the lock files stay.
+        // Several digests share one lock, because lock files are never removed.
         let lock = self.dir.join("locks").join(format!("{}-{}", part.name(), &digest.hex()[..2]));
         let _lock = cache::lock(&lock, || {})?;
         if let Some(there) = self.find(part, digest) {
@@ -106,7 +107,7 @@ impl RegistryStore {
         fill(&mut staged)?;
         staged.flush().map_err(|e| needed(Error::io("cannot write", &path, &e)))?;
         staged.put(&path).map_err(needed)?;
-        // It came into being under a name that nobody knows, so that nothing else wrote to it.
+        // The file was written under a name that no other process knew, so nothing else has written to it.
         if let Ok(stat) = Stat::of(&path) {
             Memo::new(self.dir.join("seen")).put(part.name(), digest.hex(), &stat);
         }
@@ -139,7 +140,7 @@ mod tests {
         assert_eq!(store.find(StoreFolder::Blobs, &digest), None, "same size, other bytes");
         assert!(!path.exists());
         store.make(StoreFolder::Blobs, &digest, fill).unwrap();
-        // Restored from a backup: another inode and other times, the same bytes.
+        // The file was restored from a backup: another inode and other times, but the same bytes.
         fs::remove_file(&path).unwrap();
         fs::write(&path, b"bytes").unwrap();
         assert_eq!(store.find(StoreFolder::Blobs, &digest), Some(path));

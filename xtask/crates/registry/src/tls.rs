@@ -1,4 +1,4 @@
-//! What TLS trusts, and whether this processor can do it.
+//! The certificates that TLS trusts, and the check that this processor supports TLS.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use xtask_files::error::{Error, Result};
 use xtask_process::host::Host;
 use xtask_process::processor;
 
-/// Where Linux systems keep all certificates in one file: Debian, Fedora, openSUSE, Alpine and their kin.
+/// The files in which Linux systems keep all certificates: Debian, Fedora, openSUSE, Alpine and others.
 const BUNDLES: [&str; 5] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -17,11 +17,12 @@ const BUNDLES: [&str; 5] = [
     "/etc/ssl/cert.pem",
 ];
 
-/// The settings of TLS: the certificates of `SSL_CERT_FILE` and `SSL_CERT_DIR` where one of them is set, as OpenSSL has
-/// it; else the system's; else, where the system has none, those that Mozilla trusts, which every image gets too.
+/// Returns the settings of TLS. The certificates are those of `SSL_CERT_FILE` and `SSL_CERT_DIR` if one of
+/// them is set, as in OpenSSL. Otherwise they are the system's. If the system has none, they are those that
+/// Mozilla trusts, which every image gets too.
 ///
 /// # Errors
-/// A file that was named cannot be read or holds no certificate.
+/// A named file cannot be read or has no certificate.
 pub(super) fn config(host: &Host) -> Result<TlsConfig> {
     let roots = match named(host) {
         Some(files) => {
@@ -50,10 +51,10 @@ pub(super) fn config(host: &Host) -> Result<TlsConfig> {
     Ok(tls.build())
 }
 
-/// Whether TLS works on this processor.
+/// Checks that TLS works on this processor.
 ///
 /// # Errors
-/// Where TLS cannot be had.
+/// TLS is not supported.
 pub(super) fn supported() -> Result<()> {
     let lacks = processor::lacks();
     if lacks.is_empty() {
@@ -65,7 +66,7 @@ pub(super) fn supported() -> Result<()> {
         .help("or pull on another machine, copy its cache folder (XTASK_CACHE_DIR) here, and use --offline"))
 }
 
-/// The files that the variables name.
+/// Returns the files that the variables name.
 fn named(host: &Host) -> Option<Vec<PathBuf>> {
     let (file, dirs) = (host.var("SSL_CERT_FILE"), host.var("SSL_CERT_DIR"));
     if file.is_none() && dirs.is_none() {
@@ -73,7 +74,7 @@ fn named(host: &Host) -> Option<Vec<PathBuf>> {
     }
     let mut files: Vec<PathBuf> = file.map(PathBuf::from).into_iter().collect();
     for dir in dirs.map(std::env::split_paths).into_iter().flatten() {
-        // A folder has other files too: what is read of it is what has a certificate.
+        // A folder may contain other files. Only those with a certificate are read.
         let mut found: Vec<PathBuf> =
             std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.path()).collect();
         found.retain(|path| path.is_file() && read(path).is_ok());
@@ -83,7 +84,7 @@ fn named(host: &Host) -> Option<Vec<PathBuf>> {
     Some(files)
 }
 
-/// The certificates of a PEM file. What is none is passed over, as OpenSSL does.
+/// Returns the certificates of a PEM file. Other content is skipped, as in OpenSSL.
 fn read(file: &Path) -> Result<Vec<Certificate<'static>>> {
     let pem = std::fs::read(file).map_err(|e| Error::io("cannot read the certificates in", file, &e))?;
     let items = ureq::tls::parse_pem(&pem).filter_map(|item| match item {

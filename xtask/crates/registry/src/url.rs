@@ -1,10 +1,11 @@
-//! As much of addresses as a client of a registry needs.
+//! Functions on addresses for a registry client.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::host::is_local;
 
-/// Scheme and authority of an `http` or `https` address: what must be equal for a password to go there too.
+/// Returns scheme and authority of an `http` or `https` address. A password is only sent to an address with
+/// the same ones.
 pub(super) fn origin(url: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
@@ -12,12 +13,13 @@ pub(super) fn origin(url: &str) -> Option<(&str, &str)> {
     (plain && matches!(scheme, "http" | "https")).then_some((scheme, authority))
 }
 
-/// The address without what may hold a signature: for messages.
+/// Returns the address for messages, without the parts that may contain a signature.
 pub(super) fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
 }
 
-/// Where a redirect leads: an address, one without a scheme, or a path on the same host. None for anything else.
+/// Returns the target of a redirect: an address, one without a scheme, or a path on the same host. Returns
+/// none for anything else.
 pub(super) fn join(base: &str, location: &str) -> Option<String> {
     let (scheme, authority) = origin(base)?;
     let url = if let Some(rest) = location.strip_prefix("//") {
@@ -30,8 +32,8 @@ pub(super) fn join(base: &str, location: &str) -> Option<String> {
     origin(&url).is_some().then_some(url)
 }
 
-/// Whether bytes may be sent to this address because they were sent to the other one: not from https to http, but for
-/// this machine.
+/// Returns whether bytes that were sent to one address may be sent to the other. They may not go from https
+/// to http, except on this machine.
 pub(super) fn as_safe(from: &str, to: &str) -> bool {
     match (origin(from), origin(to)) {
         (Some((from, _)), Some((to, host))) => to == "https" || from == "http" || is_local(host),
@@ -39,12 +41,13 @@ pub(super) fn as_safe(from: &str, to: &str) -> bool {
     }
 }
 
-/// Percent-encodes what a value in a query may not hold: everything but what is in [`UNRESERVED`].
+/// Percent-encodes the characters that a value in a query may not contain: all except [`UNRESERVED`].
 pub(super) fn encode(text: &str) -> String {
     utf8_percent_encode(text, UNRESERVED).to_string()
 }
 
-/// What need not be encoded anywhere in an address (RFC 3986, "unreserved"), as the set of what is encoded.
+/// The characters that need no encoding anywhere in an address (RFC 3986, "unreserved"), as the set of those
+/// that are encoded.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What a failed request means: whether to try again, and what to say.
+//! Classifies failed requests: whether to try again, and what the error says.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -10,12 +10,12 @@ use super::HttpRequest;
 use crate::url;
 use xtask_files::error::Error;
 
-/// What is sent with a request.
+/// The body of a request.
 #[derive(Clone)]
 pub enum Body {
     /// The request has no body.
     Empty,
-    /// Bytes of a media type. They may be a secret and do not show themselves.
+    /// Bytes of a media type. They may be secret, and are not shown in debug output.
     Bytes(&'static str, Vec<u8>),
     /// A part of a file, read while it is sent.
     File(FilePart),
@@ -30,7 +30,7 @@ pub struct FilePart {
     pub from: u64,
     /// The number of bytes that are sent.
     pub length: u64,
-    /// Is told of each number of bytes that was handed to the connection.
+    /// A function that is called with each number of bytes passed to the connection.
     pub sent: Arc<dyn Fn(u64) + Send + Sync>,
 }
 
@@ -43,7 +43,7 @@ impl FilePart {
     }
 }
 
-/// A reader that tells how much was read.
+/// A reader that reports how much was read.
 struct ToldReader<R> {
     inner: R,
     told: Arc<dyn Fn(u64) + Send + Sync>,
@@ -69,20 +69,20 @@ impl std::fmt::Debug for Body {
 
 /// The reason why a request got no answer.
 pub(super) struct Trouble {
-    /// What was found, for a person.
+    /// A description for a person.
     pub(super) words: String,
     /// Whether another try may help.
     pub(super) again: bool,
-    /// The pause that the server asks for.
+    /// The pause that the server requests.
     pub(super) after: Option<Duration>,
-    /// What to do about it.
+    /// The advice for the user.
     pub(super) help: Option<&'static str>,
-    /// An error of our own that says all of it.
+    /// An error of this crate that replaces the description.
     pub(super) ours: Option<Error>,
 }
 
 impl Trouble {
-    /// As the error of a request that was sent some times.
+    /// Makes the error of a request that was sent `tried` times.
     pub(super) fn error(&self, request: &HttpRequest, tried: u32) -> Error {
         if let Some(error) = &self.ours {
             return error.clone();
@@ -94,10 +94,10 @@ impl Trouble {
     }
 }
 
-/// What to do where nobody answers.
+/// The advice if a host does not answer.
 const UNREACHABLE: &str = "check the address and the network, and whether a proxy is needed (HTTPS_PROXY); with --offline, only the cache is used";
 
-/// Judges an error. No text of it may hold a header or a query.
+/// Classifies an error. Its texts must not contain a header or a query.
 pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
     let say = |words: String, again: bool| Trouble { words, again, after: None, help: None, ours: None };
     let advise = |words: String, help| Trouble { help: Some(help), ..say(words, false) };
@@ -135,7 +135,8 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
     }
 }
 
-/// The pause that `Retry-After` asks for: a number of seconds, or a date (RFC 9110, section 10.2.3). None for anything else.
+/// Parses the pause of `Retry-After`: a number of seconds, or a date (RFC 9110, section 10.2.3). Returns none
+/// for anything else.
 pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = text.trim().parse() {
         return Some(Duration::from_secs(seconds));
@@ -144,7 +145,8 @@ pub(super) fn retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     Some(date.duration_since(now).unwrap_or_default())
 }
 
-/// The seconds since 1970 of a date as servers write it today: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section 5.6.7).
+/// Returns the seconds since 1970 of a date in the present form: `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110,
+/// section 5.6.7).
 fn imf_fixdate(text: &str) -> Option<u64> {
     const MONTHS: [&str; 12] =
         ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
@@ -155,7 +157,7 @@ fn imf_fixdate(text: &str) -> Option<u64> {
     let number = |text: &str, most: i64| text.parse::<i64>().ok().filter(|n| (0..=most).contains(n));
     let (day, year) = (number(day, 31)?, number(year, 9999)?);
     let (hour, minute, second) = (number(hour, 23)?, number(minute, 59)?, number(second, 60)?);
-    // Days since 0000-03-01, by years that begin in March.
+    // The days since 0000-03-01, with years that begin in March.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year.div_euclid(4) - year.div_euclid(100)
         + year.div_euclid(400)
@@ -166,8 +168,8 @@ fn imf_fixdate(text: &str) -> Option<u64> {
     u64::try_from((days - 719_468) * 86_400 + hour * 3600 + minute * 60 + second).ok()
 }
 
-/// A pause with a random share, so that clients that were turned away together do not come back together: half of it is
-/// certain. Seeded by the standard library's own source of random keys.
+/// Returns a pause with a random part, so that clients that were rejected together do not retry together.
+/// Half of the pause is fixed. The random number comes from the standard library's source of random keys.
 pub(crate) fn jittered(pause: Duration) -> Duration {
     use std::hash::{BuildHasher, RandomState};
     let share = RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64;

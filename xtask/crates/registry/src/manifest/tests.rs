@@ -121,7 +121,7 @@ proptest! {
         let _ = read(&bytes);
     }
 
-    /// Documents of which a part was replaced get deeper than noise.
+    /// Documents in which a part was replaced reach deeper code than random bytes.
     #[test]
     fn damaged_documents_are_read_or_refused(
         at in 0usize..600, with in proptest::collection::vec(any::<u8>(), 0..6), cut in 0usize..9, list in any::<bool>()

@@ -1,4 +1,4 @@
-//! The layers of a base: fetched side by side, unpacked, and held against what the configuration says they are.
+//! Fetches the layers of a base in parallel, unpacks them, and checks them against the configuration.
 
 use std::fs::File;
 use std::io;
@@ -15,23 +15,23 @@ use xtask_oci::decompress::{CompressionFormat, decompress};
 use xtask_oci::document::{Descriptor, ImageConfig, Manifest};
 use xtask_oci::{Digest, Hashed, Layer, StoredLayer};
 
-/// How many layers are fetched at a time, as Docker does.
+/// The number of layers that are fetched in parallel, as in Docker.
 const AT_A_TIME: usize = 3;
-/// The most bytes that the blobs of a base may have together.
+/// The maximum size of all blobs of a base together, in bytes.
 const FETCHED_MAX: u64 = 20 << 30;
-/// The most bytes that a layer's tar may have.
+/// The maximum size of a layer's tar, in bytes.
 const TAR_MAX: u64 = 20 << 30;
-/// Below this size of a tar nobody asks how well it was compressed.
+/// The size of a tar in bytes up to which its compression ratio is not checked.
 const TAR_SMALL: u64 = 1 << 30;
-/// How many times the size of its blob a larger tar may have. Programs and texts compress to a third or a tenth; what
-/// compresses to less than a hundredth are zeros, made to fill a disk.
+/// The maximum ratio of a larger tar to its blob. Programs and texts compress to a third or a tenth. Data
+/// that compresses to less than a hundredth is zeros, made to fill a disk.
 const RATIO_MAX: u64 = 100;
 
-/// A layer as it is stored, and its tar.
+/// A stored layer, and its tar.
 type ReadyLayer = (StoredLayer, PathBuf);
 
 impl Pull<'_> {
-    /// All layers of a manifest, lowest first.
+    /// Returns all layers of a manifest, lowest first.
     pub(super) fn layers(&self, manifest: &Manifest, config: &ImageConfig) -> Result<Vec<ReadyLayer>> {
         let (blobs, diff_ids) = (&manifest.layers, &config.rootfs.diff_ids);
         if blobs.len() != diff_ids.len() {
@@ -62,7 +62,7 @@ impl Pull<'_> {
         });
         let (failed, fetched) = (AtomicBool::new(false), AtomicU64::new(0));
         let read = |(at, (blob, diff_id)): (usize, (&Descriptor, &Digest))| {
-            // The others end with what they are at.
+            // After a failure, the other threads finish only their present layer.
             if failed.load(Ordering::Relaxed) {
                 return None;
             }
@@ -77,7 +77,7 @@ impl Pull<'_> {
             Some(made)
         };
         let ready = side_by_side(blobs.iter().zip(diff_ids).enumerate().collect(), AT_A_TIME, read);
-        // The error comes before what was left undone because of it.
+        // The error takes precedence over layers that were skipped because of it.
         let (errors, layers): (Vec<_>, Vec<_>) = ready.into_iter().flatten().partition(Result::is_err);
         errors.into_iter().chain(layers).collect()
     }
@@ -109,7 +109,7 @@ impl Pull<'_> {
     }
 }
 
-/// Writes the tar of a blob and holds it against the configuration's digest.
+/// Writes the tar of a blob and checks it against the configuration's digest.
 fn unpack(path: &PathBuf, blob: &Descriptor, diff_id: &Digest, out: &mut dyn io::Write) -> Result<()> {
     let file = File::open(path).map_err(|e| Error::io("cannot read", path, &e))?;
     let mut hashed = Hashed::new(out);
@@ -128,7 +128,7 @@ fn unpack(path: &PathBuf, blob: &Descriptor, diff_id: &Digest, out: &mut dyn io:
         .found(format!("the tar in it has the digest {found}, not {diff_id}")))
 }
 
-/// What speaks against a tar of this size from a blob of that one.
+/// Returns an objection to a tar of this size from a blob of that size, if there is one.
 fn limit(tar: u64, blob: u64) -> Option<String> {
     if tar > TAR_MAX {
         return Some(format!("it unpacks to more than {}", human_size(TAR_MAX)));

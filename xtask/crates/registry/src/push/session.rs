@@ -1,4 +1,5 @@
-//! An upload session: where the registry takes the next bytes of a blob, and how many it has.
+//! An upload session: the address for the next bytes of a blob, and the number of bytes that the registry
+//! has.
 
 use ureq::http::{HeaderName, header};
 
@@ -6,30 +7,30 @@ use super::location;
 use crate::http::HttpResponse;
 use xtask_files::error::Result;
 
-/// The smallest chunk that a registry takes, but for the last.
+/// The header with the minimum chunk size of a registry. It does not apply to the last chunk.
 const CHUNK_MIN: HeaderName = HeaderName::from_static("oci-chunk-min-length");
 
-/// The state of an upload, as the registry said last.
+/// The state of an upload, from the registry's last answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct UploadSession {
     /// The address for the next request.
     pub(super) url: String,
-    /// How many bytes the registry has.
+    /// The number of bytes that the registry has.
     pub(super) taken: u64,
     /// The size of the next chunk in bytes.
     pub(super) chunk: u64,
 }
 
 impl UploadSession {
-    /// The session that an answer with status 202 begins.
+    /// Makes the session that an answer with status 202 begins.
     pub(super) fn begun(asked: &str, response: &HttpResponse, chunk: u64) -> Result<Self> {
         let least = response.header(&CHUNK_MIN).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
         Ok(Self { url: location(asked, response)?, taken: 0, chunk: chunk.max(least) })
     }
 
-    /// Takes over what an answer says of the session. Where it does not say how many bytes there are, `taken` holds.
+    /// Updates the session from an answer. If the answer has no number of bytes, `taken` is used.
     pub(super) fn moved_on(&mut self, response: &HttpResponse, taken: u64) -> Result<()> {
-        // Some leave it out where the address stays.
+        // Some registries leave it out if the address does not change.
         if response.header(&header::LOCATION).is_some() {
             self.url = location(&self.url, response)?;
         }
@@ -37,15 +38,15 @@ impl UploadSession {
         Ok(())
     }
 
-    /// The address that ends the upload with this digest.
+    /// Returns the address that ends the upload with this digest.
     pub(super) fn closing(&self, digest: &str) -> String {
         let between = if self.url.contains('?') { '&' } else { '?' };
         format!("{}{between}digest={}", self.url, crate::url::encode(digest))
     }
 }
 
-/// The number of bytes that `Range: 0-<last>` says are there. Registries write `0-0` for none as well as for one; none is
-/// what it means here, since no chunk but the last has one byte.
+/// Returns the number of bytes that `Range: 0-<last>` reports. Registries write `0-0` both for no byte and
+/// for one. It is taken as no byte, because only the last chunk can have one byte.
 fn end_of(range: &str) -> Option<u64> {
     let (begin, last) = range.trim().trim_start_matches("bytes=").split_once('-')?;
     let last: u64 = last.trim().parse().ok()?;

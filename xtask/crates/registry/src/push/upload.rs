@@ -1,4 +1,4 @@
-//! The upload of one blob.
+//! Uploads one blob.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,32 +14,33 @@ use crate::url;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 
-/// The smallest chunk that is tried with a registry that refuses larger ones, in bytes: one widely used registry takes no
-/// more than this.
+/// The smallest chunk in bytes that is tried with a registry that rejects larger ones. One widely used
+/// registry accepts no more than this.
 const CHUNK_LEAST: u64 = 4 << 20;
-/// The longest pause between two tries.
+/// The maximum pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(30);
 
-/// What became of a step of an upload.
+/// The result of a step of an upload.
 enum UploadStep {
     /// The registry has the whole blob.
     Done,
-    /// The registry has more of it, or says how much it has.
+    /// The registry has more bytes, or reports how many it has.
     Further,
-    /// No answer, or one that another try may change.
+    /// There is no answer, or another try may have another result.
     Trouble(Error),
-    /// The registry does not know the session any more.
+    /// The registry no longer knows the session.
     Lost(Error),
 }
 
 use UploadStep::{Done, Further, Lost, Trouble};
 
 impl Client<'_> {
-    /// Brings a blob into the repository of `target`: looks whether it is there, mounts it from another repository, or
-    /// sends it. Trouble is waited out, and the transfer goes on where the registry says that it stands.
+    /// Pushes a blob to the repository of `target`: checks whether it exists, mounts it from another
+    /// repository, or sends it. After a failure it waits, and continues at the offset that the registry
+    /// reports.
     ///
     /// # Errors
-    /// The registry refuses it, or stays in trouble.
+    /// The registry rejects it, or fails too often.
     pub fn push_blob(
         &self,
         target: &Reference,
@@ -69,7 +70,7 @@ struct Upload<'u> {
     out: &'u OutgoingBlob<'u>,
     limits: &'u PushLimits,
     scope: String,
-    /// How often in a row there was trouble without a byte more being taken.
+    /// The number of failures in a row without progress.
     troubles: u32,
 }
 
@@ -78,12 +79,12 @@ impl Upload<'_> {
         self.client.url(&format!("{}/blobs/uploads/", self.target.repository()))
     }
 
-    /// Asks the registry to take the blob from another repository. None where it has; else the session that it began in
-    /// place of that, as a registry does that cannot.
+    /// Asks the registry to mount the blob from another repository. Returns none if it did. A registry that
+    /// cannot do this begins a session instead, which is returned.
     fn mount(&mut self, from: &str) -> Result<Option<UploadSession>> {
         let digest = url::encode(self.out.blob.digest.as_str());
         let request = begin_at(format!("{}?mount={digest}&from={}", self.uploads(), url::encode(from)));
-        // Whoever may not read the other repository still sends the blob.
+        // If the other repository may not be read, the blob is sent.
         let Ok(response) = self.client.send(request, &scope(self.target, Some(from))) else {
             return self.begin().map(Some);
         };
@@ -96,7 +97,7 @@ impl Upload<'_> {
         }
     }
 
-    /// Begins a session. One that nobody uses is forgotten by the registry, so another one may be begun after trouble.
+    /// Begins a session. A registry forgets unused sessions, so another one may be begun after a failure.
     fn begin(&mut self) -> Result<UploadSession> {
         loop {
             let request = begin_at(self.uploads());
@@ -113,8 +114,8 @@ impl Upload<'_> {
         }
     }
 
-    /// Sends all of the blob by this session, and by others where the registry loses it. Trouble counts until the registry
-    /// has more bytes than it ever had.
+    /// Sends the whole blob with this session, or with new ones if the registry loses it. Failures are
+    /// counted until the registry has more bytes than ever before.
     fn send(&mut self, mut session: UploadSession) -> Result<()> {
         let mut most = 0;
         loop {
@@ -133,7 +134,7 @@ impl Upload<'_> {
                 Further => {}
                 Trouble(error) => self.pause(error)?,
                 Lost(error) => {
-                    // The last request may have done its work although nobody heard the answer.
+                    // The last request may have succeeded although its answer was lost.
                     if self.client.has_blob(self.target, self.out.blob)? {
                         return Ok(());
                     }
@@ -144,7 +145,7 @@ impl Upload<'_> {
         }
     }
 
-    /// Sends the next part: a small blob whole, a chunk of a large one, or the end.
+    /// Sends the next part: a whole small blob, a chunk of a large one, or the end.
     fn step(&mut self, session: &mut UploadSession) -> Result<UploadStep> {
         let blob = self.out.blob;
         let Some(rest) = blob.size.checked_sub(session.taken) else {
@@ -152,7 +153,7 @@ impl Upload<'_> {
             return Ok(Lost(Error::failed(format!("{} cannot be sent", blob.digest)).found(found)));
         };
         let length = rest.min(session.chunk);
-        // What is small goes with the request that ends the upload.
+        // A small blob is sent with the request that ends the upload.
         let closing = length == rest && (session.taken == 0 || rest == 0);
         let mut request = match closing {
             true => HttpRequest::new(Method::PUT, session.closing(blob.digest.as_str())),
@@ -189,11 +190,11 @@ impl Upload<'_> {
                 session.moved_on(&response, session.taken + length)?;
                 Ok(Further)
             }
-            // Out of step with what the registry has, or more than it takes at once.
+            // The offset differs from the registry's, or the chunk is too large.
             (_, StatusCode::RANGE_NOT_SATISFIABLE | StatusCode::PAYLOAD_TOO_LARGE) => {
                 Ok(Trouble(complain(&shown, response)))
             }
-            // The bytes that arrived are not those of the digest: broken on the way, or in the registry.
+            // The received bytes do not have the digest: they were damaged on the way or in the registry.
             (_, StatusCode::NOT_FOUND) | (true, StatusCode::BAD_REQUEST) => {
                 Ok(Lost(complain(&shown, response)))
             }
@@ -202,7 +203,7 @@ impl Upload<'_> {
         }
     }
 
-    /// Holds what the registry says that it stored against the digest.
+    /// Checks the digest that the registry reports against the blob's.
     fn stored(&self, shown: &str, response: &HttpResponse) -> Result<UploadStep> {
         let said = response.header(&CONTENT_DIGEST).and_then(Digest::parse);
         match said.filter(|said| *said != self.out.blob.digest) {
@@ -212,7 +213,7 @@ impl Upload<'_> {
         }
     }
 
-    /// Asks the registry how far the session is.
+    /// Asks the registry how many bytes the session has.
     fn ask(&self, session: &mut UploadSession) -> Result<UploadStep> {
         let request = HttpRequest::get(session.url.clone());
         let shown = request.shown();
@@ -225,7 +226,7 @@ impl Upload<'_> {
                 session.moved_on(&response, 0)?;
                 Ok(Further)
             }
-            // Gone, or asking is not possible.
+            // The session is gone, or the registry does not support the question.
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
                 Ok(Lost(complain(&shown, response)))
             }
@@ -237,7 +238,7 @@ impl Upload<'_> {
     /// Waits before the next try.
     ///
     /// # Errors
-    /// The trouble itself, where there was too much of it in a row.
+    /// The failure itself, if there were too many in a row.
     fn pause(&mut self, trouble: Error) -> Result<()> {
         self.troubles += 1;
         if self.troubles >= self.limits.troubles {
@@ -249,21 +250,21 @@ impl Upload<'_> {
     }
 }
 
-/// The media type of what is only bytes.
+/// The media type of plain bytes.
 const BYTES: &str = "application/octet-stream";
 
-/// The request that begins a session: it has a body, although an empty one.
+/// Makes the request that begins a session. It has an empty body.
 fn begin_at(address: String) -> HttpRequest {
     HttpRequest { body: Body::Bytes(BYTES, Vec::new()), ..HttpRequest::new(Method::POST, address) }
 }
 
-/// The size of the next chunk after trouble with a request of `sent` bytes: a server that takes no more at once says so with
-/// a status, or closes the connection while it is sent.
+/// Returns the size of the next chunk after a failed request of `sent` bytes. A server that does not accept
+/// so many bytes answers with a status, or closes the connection meanwhile.
 fn smaller(chunk: u64, sent: u64) -> u64 {
     if sent > CHUNK_LEAST { (sent / 4).max(CHUNK_LEAST) } else { chunk }
 }
 
-/// Whether a status may well be another one the next time.
+/// Returns whether a status may be different in the next try.
 fn passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 425 | 429) || status.is_server_error()
 }
@@ -277,7 +278,7 @@ mod tests {
         assert_eq!(smaller(1 << 30, 100 << 20), 25 << 20);
         assert_eq!(smaller(25 << 20, 25 << 20), 25 << 18);
         assert_eq!(smaller(25 << 18, 25 << 18), CHUNK_LEAST);
-        // What is small was not too much, whatever the trouble was.
+        // A small request was not too large, whatever the failure was.
         assert_eq!(smaller(1 << 30, CHUNK_LEAST), 1 << 30);
         assert_eq!(smaller(10_000, 10_000), 10_000);
         assert_eq!(smaller(1 << 30, 0), 1 << 30);
