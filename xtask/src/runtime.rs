@@ -259,7 +259,7 @@ pub fn commands(runtime: &Runtime) -> Vec<(&'static str, &[String])> {
 /// Returns the program of a command, or none if the command is empty. The gate checks the program itself.
 ///
 /// # Errors
-/// The tree does not contain it, or nobody may execute it.
+/// The tree does not contain it, or it is not executable.
 pub fn starts(
     key: &str,
     command: &[String],

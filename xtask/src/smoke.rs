@@ -38,7 +38,7 @@ use runners::Runners;
 /// How long a container may run, including its start, before it is ended.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
-/// Why a runner could not run an image. A fault of the image itself is reported by [`Cannot::Image`] only.
+/// Why a runner could not run an image. A program that fails in its image is not such a reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cannot {
     /// The engine did not accept or start the image. Only this message of the engine shows what is at fault,

@@ -218,7 +218,7 @@ fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     let hits: Vec<Hit> = targets.into_iter().map(hit).collect();
     for hit in &hits {
         if let Err(error) = log(hit) {
-            // A call that cannot be logged would break the proof. So it fails, whoever made it.
+            // A call that cannot be logged would break the proof, so it fails for a target and for the host.
             eprintln!("xtask: cannot log a call of {kind}: {error}");
             return 1;
         }

@@ -284,7 +284,8 @@ impl TestTally<'_> {
         Ok(())
     }
 
-    /// Prints the closing lines. Under CI, a skipped test counts as failed, because nobody would notice it.
+    /// Prints the closing lines. Under CI, a skipped test counts as failed, because the skip would not be
+    /// noticed.
     fn close(self) -> Result<()> {
         let skipped = skipped(&self.log);
         for line in &skipped {

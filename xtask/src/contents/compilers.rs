@@ -12,7 +12,7 @@ use super::{ForeignPart, rlib};
 use crate::trap::Script;
 
 /// Returns whether a compiler of this name and version, such as `gcc 12.2.0`, writes this signature. For an
-/// unknown compiler the answer is yes, so that nobody is accused without reason.
+/// unknown compiler the answer is yes, so that there are no false warnings.
 pub fn signs(version: &str, maker: &str) -> bool {
     match version.split_once(' ') {
         Some(("gcc", number)) => maker.starts_with("GCC: ") && maker.contains(number),

@@ -177,7 +177,7 @@ pub enum WhyUnmade {
     NoBase {
         /// The base that targets.toml names.
         base: Base,
-        /// The error that says why the base cannot be had.
+        /// The error with the reason.
         error: Error,
     },
     /// No base of `auto` can start its programs.

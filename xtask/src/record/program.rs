@@ -58,8 +58,8 @@ pub struct BuiltProgram {
 pub enum Purity {
     /// The mode compiles C.
     NotPromised,
-    /// The build ran behind traps, and no build script left machine code that rustc did not make. Every input of
-    /// the link comes from rustc, Rust's std, or the C library.
+    /// The build ran behind traps, and no build script left machine code that rustc did not make. Every input
+    /// of the link comes from rustc, Rust's std, or the C library.
     Proven,
     /// The build ran behind traps and left no machine code, but the link was not seen, for this reason.
     NotSeen(String),

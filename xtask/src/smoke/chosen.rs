@@ -1,5 +1,5 @@
-//! Finds the container engine that the user chose, by a variable or by a context of Docker. If the chosen
-//! engine cannot be used, it is an error: no other engine replaces it.
+//! Finds the container engine that the user chose, by a variable or by a context of Docker. Another engine
+//! never replaces the chosen one.
 
 use xtask_files::error::Result;
 use xtask_process::host::Host;

@@ -77,8 +77,8 @@ fn open_up(dir: &Path) {
     }
 }
 
-/// Makes the tree in an empty folder. Folders for the mounts of engines have been made as engines make them:
-/// `proc`, `sys` and `dev`.
+/// Makes the tree in an empty folder. As engines do, it adds missing folders for their mounts: `proc`, `sys`
+/// and `dev`.
 ///
 /// # Errors
 /// A file cannot be written or read.

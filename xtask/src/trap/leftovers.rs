@@ -110,8 +110,8 @@ impl Script {
     }
 }
 
-/// Returns the time of the last change of a file's metadata (ctime). Unlike the time of modification, a
-/// program cannot set it.
+/// Returns the time of a file's last change (ctime). Unlike the time of modification, a program cannot set
+/// it.
 #[cfg(unix)]
 fn changed(file: &Path) -> Option<SystemTime> {
     use std::os::unix::fs::MetadataExt as _;

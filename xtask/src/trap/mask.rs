@@ -102,7 +102,8 @@ impl Masks {
         self.over.len()
     }
 
-    /// Returns whether files of other users seem to belong to nobody. ssh, for example, refuses such files.
+    /// Returns whether files of other users appear with the owner `nobody`. ssh, for example, rejects such
+    /// files.
     pub fn hides_owners(&self) -> bool {
         matches!(self.way, MaskWay::Bubblewrap(_))
     }

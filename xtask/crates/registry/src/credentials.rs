@@ -169,8 +169,7 @@ fn login(entry: &AuthEntry) -> Option<Login> {
     if let Some(token) = text(&entry.identitytoken) {
         return Some(Login::Identity(Secret::new(token)));
     }
-    // A token for the registry itself is not supported: nobody uses it as a password, and Docker sends it
-    // unchanged.
+    // A token for the registry itself is not supported. Docker sends it unchanged, not as a password.
     if text(&entry.registrytoken).is_some() {
         return None;
     }

@@ -51,7 +51,7 @@ pub enum Stage {
     Asked,
     /// The registry has received this number of bytes of its body.
     Body(u64),
-    /// The registry has received all of it, and nobody waits for its answer.
+    /// The registry has received all of it, and its answer is not awaited.
     Sent,
     /// The registry has answered, and the client has received nothing of the answer.
     Answered,
