@@ -69,8 +69,8 @@ impl Syntax {
         self.lines.len() > before
     }
 
-    /// Whether another error of the file is shown, and not only a consequence of the errors about TOML.
-    /// `whole` says that the error is about how parts of the file fit together.
+    /// Whether another error of the file is shown. An error that may only be a consequence of the errors about
+    /// TOML is not. `whole` says that the error is about how parts of the file fit together.
     pub(super) fn leaves(&self, span: Option<&Range<usize>>, whole: bool, source: &SourceFile) -> bool {
         let elsewhere = |span: &Range<usize>| !self.lines.contains(&source.line_of(span.start));
         self.lines.is_empty() || (self.contained && !whole && span.is_some_and(elsewhere))

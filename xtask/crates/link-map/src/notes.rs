@@ -14,8 +14,8 @@ pub struct ObjectNotes {
     /// `e_machine` of an ELF object; none for other objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<u16>,
-    /// The compilers that made it, as named in the section `.comment` or in the bitcode: `GCC: (Debian
-    /// 12.2.0-14) 12.2.0`. An assembler writes no name.
+    /// The compilers that made it, as named in the section `.comment` or in the bitcode:
+    /// `GCC: (Debian 12.2.0-14) 12.2.0`. An assembler writes no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub makers: Vec<String>,
     /// Whether it contains code that is compiled at link time.

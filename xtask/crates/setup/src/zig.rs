@@ -11,8 +11,8 @@ use xtask_process::exec::Cmd;
 /// The version that setup installs.
 pub const VERSION: &str = "0.15.2";
 
-/// The SHA-256 of the package's wheels, as printed by `pip hash` for the files of `pip download --platform
-/// …`.
+/// The SHA-256 of the package's wheels, as printed by `pip hash` for the files of
+/// `pip download --platform …`.
 const HASHES: [(&str, &str); 11] = [
     ("linux x86_64", "806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130"),
     ("linux aarch64", "edc0aa60ec964a4cf462d40f68d7de242ddf37fd9a80f2afaee6397059463230"),

@@ -17,8 +17,8 @@ use super::{CargoConfig, ConfiguredValue, ConfiguredWord};
 pub struct UserFlag {
     /// The flag, one argument of rustc.
     pub text: String,
-    /// The place of the flag, as text for the user: `the variable RUSTFLAGS`, `build.rustflags in
-    /// /w/.cargo/config.toml`.
+    /// The place of the flag, as text for the user: `the variable RUSTFLAGS`,
+    /// `build.rustflags in /w/.cargo/config.toml`.
     pub origin: String,
 }
 

@@ -17,8 +17,8 @@ pub struct ConfiguredProgram {
     pub named: String,
     /// The program on this machine: a path, or a name to search on PATH.
     pub program: PathBuf,
-    /// The place of the name, as text for the user: `RUSTC_WRAPPER`, `build.rustc-wrapper in
-    /// /w/.cargo/config.toml`.
+    /// The place of the name, as text for the user: `RUSTC_WRAPPER`,
+    /// `build.rustc-wrapper in /w/.cargo/config.toml`.
     pub origin: String,
 }
 
