@@ -34,6 +34,7 @@ mod programs;
 mod progress;
 mod proofs;
 mod publish;
+mod pulled;
 mod purity;
 mod ready;
 mod rebuild;

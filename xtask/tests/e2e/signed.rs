@@ -33,12 +33,12 @@ impl Cosign {
         Some(Self { program: program?, home: tempfile::tempdir().unwrap() })
     }
 
-    fn call(&self, args: &[&str]) -> Output {
+    pub(crate) fn call(&self, args: &[&str]) -> Output {
         let cmd = Cmd::new(&self.program).args(args).env("HOME", self.home.path()).env("COSIGN_PASSWORD", "");
         cmd.capture(Duration::from_secs(120)).unwrap()
     }
 
-    fn verifies(&self, key: &Path, name: &str) -> Output {
+    pub(crate) fn verifies(&self, key: &Path, name: &str) -> Output {
         let key = key.to_str().unwrap();
         self.call(&["verify", "--key", key, "--insecure-ignore-tlog=true", "--allow-insecure-registry", name])
     }

@@ -6,7 +6,7 @@ use xtask_oci::document::Runtime;
 use xtask_oci::{Codec, ImageSpec, LayerSource, LayerSpec, PlatformSpec, ScratchImage, scratch_rootfs};
 use xtask_process::exec::Cmd;
 use xtask_test_support::c::compile;
-use xtask_test_support::docker::{LoadedNames, daemon, keeps_the_index};
+use xtask_test_support::docker::{LoadedNames, binfmt, daemon, keeps_the_index};
 use xtask_test_support::process::{LIMIT, run};
 use xtask_test_support::skip::{have, on_x86_64, skipped};
 use xtask_triple::Triple;
@@ -154,19 +154,6 @@ fn one_tar_loads_every_platform() {
     assert_eq!(told[0], told[1], "the first platform has the plain tag");
     assert!(told[1].starts_with("amd64 sha256:") && told[1].ends_with(" 65532:65532 native"), "{told:?}");
     assert!(told[2].starts_with("arm64 sha256:") && told[2].ends_with(" 65532:65532 pure"), "{told:?}");
-}
-
-/// Whether the kernel starts arm64 programs by qemu; tries to make it so where it does not yet.
-pub(crate) fn binfmt() -> bool {
-    let dir = Path::new("/proc/sys/fs/binfmt_misc");
-    let known = || dir.join("qemu-aarch64").exists();
-    if !dir.join("register").exists() {
-        let _ = Cmd::new("mount").args(["-t", "binfmt_misc", "binfmt_misc"]).arg(dir).capture(LIMIT);
-    }
-    if !known() {
-        let _ = Cmd::new("update-binfmts").args(["--enable", "qemu-aarch64"]).capture(LIMIT);
-    }
-    known()
 }
 
 #[test]

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 use xtask_oci::{ImageSpec, Layout, PackedImage};
 use xtask_process::exec::Cmd;
+use xtask_test_support::docker::binfmt;
 use xtask_test_support::process::{LIMIT, run};
 use xtask_test_support::skip::{have, on_x86_64, skipped};
 
-use crate::docker::{binfmt, platform, program};
+use crate::docker::{platform, program};
 use crate::support::pack_with;
 
 /// An image with a program for two platforms that says what it sees.

@@ -8,12 +8,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use xtask_process::exec::Cmd;
+use xtask_test_support::certificates::Certificates;
 use xtask_test_support::process::run;
 use xtask_test_support::registry::{RegistryServer, Settings};
 
 use crate::image::packed;
 use crate::support::{AMD64, Machine};
-use crate::tls::Certificates;
 
 /// `reader:open sesame` in base64.
 const RIGHT: &str = "cmVhZGVyOm9wZW4gc2VzYW1l";
@@ -132,7 +132,7 @@ impl Tokens {
 #[test]
 fn a_token_is_fetched_once_for_what_is_needed() {
     let test = "a_token_is_fetched_once_for_what_is_needed";
-    let Some(made) = Certificates::make(test) else { return };
+    let Some(made) = Certificates::make(test, "DNS:registry.test") else { return };
     let dir = made.path("");
     let new =
         ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=tokens", "-keyout"];

@@ -15,6 +15,8 @@ pub mod skip;
 #[cfg(feature = "process")]
 pub mod c;
 #[cfg(feature = "process")]
+pub mod certificates;
+#[cfg(feature = "process")]
 pub mod docker;
 #[cfg(feature = "process")]
 pub mod process;

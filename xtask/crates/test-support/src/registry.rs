@@ -18,12 +18,17 @@ pub const PASSWORD: &str = "open sesame";
 /// The user and the password in the form of htpasswd with bcrypt, the only hash that the registry accepts.
 const HTPASSWD: &str = "reader:$2y$05$CI262iiInGPjJEFqqNNwy.uG.8CIdDB2H17kQvdW6y/C2c9EO9eOW\n";
 
+/// The address of this machine for itself.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// Mounts a disk of `$3` bytes at `$1`, fills three quarters of it, and executes the rest of the command.
 const ON_A_DISK: &str = r#"mount -t tmpfs -o "size=$3" tmpfs "$1"; head -c "$(($2 * 3))" /dev/zero >"$1/filled"; shift 3; exec "$@""#;
 
 /// The settings of a registry.
 #[derive(Default)]
 pub struct Settings {
+    /// The address of this machine at which it listens: 127.0.0.1 where none is given.
+    pub ip: Option<String>,
     /// Whether the registry asks for [`USER`] and [`PASSWORD`].
     pub password: bool,
     /// The certificate and the key for TLS.
@@ -40,7 +45,7 @@ pub struct Settings {
 /// A running registry. Dropping it ends it.
 pub struct RegistryServer {
     child: Child,
-    /// The address of the registry: `127.0.0.1:<port>`.
+    /// The address of the registry: `<ip>:<port>`.
     pub at: String,
     dir: tempfile::TempDir,
     /// The folder in which the registry stores everything.
@@ -71,7 +76,7 @@ impl RegistryServer {
         fs::write(&config, "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {}}\nhttp: {}\n")
             .unwrap();
         for _ in 0..5 {
-            let at = free();
+            let at = free_at(settings.ip.as_deref().unwrap_or(LOOPBACK));
             #[expect(clippy::disallowed_methods, reason = "a child that lives as long as the test")]
             let new = |program: &Path| std::process::Command::new(program);
             let mut command = match settings.space {
@@ -177,7 +182,11 @@ fn has_namespaces() -> bool {
 /// # Panics
 /// There is no free port.
 pub fn free() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+    free_at(LOOPBACK)
+}
+
+fn free_at(ip: &str) -> String {
+    TcpListener::bind(format!("{ip}:0")).unwrap().local_addr().unwrap().to_string()
 }
 
 /// Waits until the registry listens. Returns false if it has ended.
