@@ -1,6 +1,7 @@
 //! Publishing to a registry that misbehaves: whatever happens, a tag never points at something incomplete, nothing that was
 //! acknowledged is lost, and the next run ends with exactly the right content.
 
+mod certificates;
 mod disk;
 mod fault;
 mod kept;

@@ -17,6 +17,7 @@ use xtask_files::escape::plain;
 use xtask_process::host::Host;
 use xtask_process::ui::Ui;
 
+mod handshake;
 mod retry;
 
 pub(super) use retry::jittered;

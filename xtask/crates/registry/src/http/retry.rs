@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::HttpRequest;
+use super::{HttpRequest, handshake};
 use crate::url;
 use xtask_files::error::Error;
 
@@ -100,7 +100,6 @@ const UNREACHABLE: &str = "check the address and the network, and whether a prox
 /// Classifies an error. Its texts must not contain a header or a query.
 pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
     let say = |words: String, again: bool| Trouble { words, again, after: None, help: None, ours: None };
-    let advise = |words: String, help| Trouble { help: Some(help), ..say(words, false) };
     let unreachable = |words: String| Trouble { help: Some(UNREACHABLE), ..say(words, true) };
     let host = url::origin(address).map_or("the host", |(_, host)| host);
     match error {
@@ -113,19 +112,10 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
         ureq::Error::BadUri(_) | ureq::Error::Http(_) => say("it is not an address".to_owned(), false),
         ureq::Error::ConnectProxyFailed(why) => say(format!("the proxy refuses: {why}"), false),
         error => {
+            if let Some(fault) = handshake::judge(error, host) {
+                return Trouble { help: Some(fault.help), ..say(fault.words, false) };
+            }
             let words = error.to_string();
-            if words.contains("certificate") {
-                return advise(
-                    format!("its certificate is not trusted: {words}"),
-                    "if an authority of your own signed it, name the certificate of that authority in SSL_CERT_FILE",
-                );
-            }
-            if words.contains("InvalidContentType") || words.contains("corrupt message") {
-                return advise(
-                    format!("{host} does not speak TLS"),
-                    "if it speaks plain HTTP, name the host in XTASK_PLAIN_HTTP",
-                );
-            }
             let lost = matches!(
                 error,
                 ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_)
