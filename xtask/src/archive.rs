@@ -85,7 +85,7 @@ pub fn companions(package: &Path) -> Result<Vec<PathBuf>> {
 /// archive is not made again if its inputs have not changed, judging by their stat.
 ///
 /// # Errors
-/// The target is Windows (its archive would be a zip, which is not written yet), two files have the same
+/// The target is Windows: its archive would be a zip, which is not written yet. Or two files have the same
 /// name, or a file cannot be read or written.
 pub fn write(
     specs: &[ArchiveSpec],

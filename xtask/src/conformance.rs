@@ -29,7 +29,7 @@ pub struct ConformanceResult {
     pub program: String,
     /// The name of the mode.
     pub mode: String,
-    /// The target triple.
+    /// The triple of the target.
     pub target: String,
     /// Whether the result is as expected.
     pub right: bool,

@@ -41,7 +41,7 @@ pub type TextsOf<'a> = dyn FnMut(&Job) -> Result<Option<PathBuf>> + 'a;
 /// Packs images. They get their names when they are committed.
 ///
 /// # Errors
-/// Packing fails.
+/// A setting of targets.toml does not fit the content of an image, or a file cannot be read or written.
 pub fn pack(
     images: Vec<ImageOf<PlacedProgram>>,
     config: &Config,
@@ -157,9 +157,9 @@ fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> Str
 /// A program that was put into an archive.
 #[derive(Debug)]
 pub struct ArchivedProgram<'p> {
-    /// The program.
+    /// The program with its bill of materials.
     pub listed: &'p ListedProgram,
-    /// The archive.
+    /// The archive that contains the program.
     pub archive: Archive,
 }
 

@@ -245,7 +245,7 @@ impl Job {
     }
 }
 
-/// Makes the plan.
+/// Makes the plan of a run from the configuration, the findings and the request.
 ///
 /// # Errors
 /// [`xtask_files::error::ExitKind::Usage`] if the request names a mode that targets.toml does not have.

@@ -97,7 +97,7 @@ impl Session {
         Ok((workspace.with(configuration), rustc, host))
     }
 
-    /// Reads targets.toml.
+    /// Reads targets.toml and checks it.
     ///
     /// # Errors
     /// All faults in it, at once.

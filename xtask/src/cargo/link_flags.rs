@@ -23,7 +23,7 @@ const CHOICE: &str = "-fuse-ld=";
 /// An argument for the linker, with the place where it is set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinkFlag {
-    /// The argument.
+    /// The text of the argument.
     pub argument: String,
     /// The place where it is set, as text for a person.
     pub origin: String,

@@ -30,7 +30,7 @@ pub struct Reached {
 /// A flag of rustc with the place that sets it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PlacedFlag {
-    /// The flag.
+    /// The text of the flag.
     pub flag: String,
     /// The place that sets it.
     pub from: String,

@@ -41,7 +41,8 @@ fn found((line, (why, help)): (String, (String, String))) -> RuleMatch {
     RuleMatch { line, why, help }
 }
 
-/// gcc with `-flto` writes objects without machine code. Only gcc's own linker plug-in can read them.
+/// Recognises objects of gcc with `-flto`: they have no machine code, and only gcc's own linker plug-in reads
+/// them.
 fn slim_lto(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
     let shows = |line: &str| {
         let slim = line.contains("plugin needed to handle lto object")

@@ -29,7 +29,7 @@ mod statements;
 mod test;
 mod verify_image;
 
-/// Runs a command.
+/// Runs the command of a parsed command line.
 ///
 /// # Errors
 /// The error that ended the command. Its kind determines the exit code.

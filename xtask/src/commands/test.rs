@@ -81,7 +81,7 @@ fn set_up(common: &Common, planning: &Planning) -> Result<()> {
     super::setup::provide(&session, &config, &targets, true, true)
 }
 
-/// `--miri`: runs the tests of the Rust packages under Miri, which detects undefined behaviour and supports
+/// Runs the tests of the Rust packages under Miri (`--miri`), which detects undefined behaviour and supports
 /// no C.
 pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
     let session = Session::open(common, false)?;

@@ -27,7 +27,7 @@ pub struct ConformanceMode {
     pub default_features: bool,
     /// The needs of the mode, as in targets.toml: `c`, `c++`.
     pub needs: &'static [&'static str],
-    /// The expected result.
+    /// The result that is expected of the mode.
     pub expected: Expectation,
 }
 

@@ -56,7 +56,8 @@ fn kind(bytes: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// rustc writes its version into the section `.comment` of what it compiles, and the linker keeps it.
+/// Returns whether the section `.comment` names rustc. rustc writes its version there, and the linker keeps
+/// it.
 fn comment_names_rustc(bytes: &[u8]) -> bool {
     let comment = match bytes.get(4) {
         Some(1) => ElfFile32::<Endianness>::parse(bytes).ok().and_then(|file| comment_of(&file)),

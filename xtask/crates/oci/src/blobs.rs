@@ -38,7 +38,7 @@ impl Blobs {
             .is_ok_and(|meta| meta.is_file() && meta.len() == blob.size)
     }
 
-    /// Opens a blob.
+    /// Opens a blob for reading.
     ///
     /// # Errors
     /// It does not exist or cannot be read.

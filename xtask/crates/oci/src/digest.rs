@@ -13,7 +13,7 @@ pub struct Digest(Box<str>);
 const PREFIX: &str = "sha256:";
 
 impl Digest {
-    /// The digest of these bytes.
+    /// Computes the digest of these bytes.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::default();
         hasher.update(bytes);

@@ -53,7 +53,7 @@ pub struct PlatformSpec {
     pub runtime: Runtime,
 }
 
-/// A packed image.
+/// An image that was packed, with its digests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackedImage {
     /// The name of the image, which is its entry in the layout.

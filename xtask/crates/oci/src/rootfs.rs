@@ -140,22 +140,22 @@ fn parts(path: &str) -> impl DoubleEndedIterator<Item = &str> {
 }
 
 impl Node {
-    /// A folder that root owns.
+    /// Makes a folder that root owns.
     pub fn dir(mode: u32) -> Self {
         Self { kind: FileKind::Dir, mode, uid: 0, gid: 0 }
     }
 
-    /// A regular file that root owns, with these bytes.
+    /// Makes a regular file that root owns, with these bytes.
     pub fn bytes(mode: u32, bytes: impl Into<Cow<'static, [u8]>>) -> Self {
         Self { kind: FileKind::File(Content::Bytes(bytes.into())), mode, uid: 0, gid: 0 }
     }
 
-    /// A regular file that root owns, with the bytes of a file on disk.
+    /// Makes a regular file that root owns, with the bytes of a file on disk.
     pub fn disk(mode: u32, path: impl Into<PathBuf>) -> Self {
         Self { kind: FileKind::File(Content::Disk(path.into())), mode, uid: 0, gid: 0 }
     }
 
-    /// A symbolic link that root owns.
+    /// Makes a symbolic link that root owns.
     pub fn symlink(target: impl Into<String>) -> Self {
         Self { kind: FileKind::Symlink(target.into()), mode: 0o777, uid: 0, gid: 0 }
     }

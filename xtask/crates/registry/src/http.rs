@@ -72,7 +72,7 @@ impl HttpRequest {
         Self { method, ..Self::get(url) }
     }
 
-    /// Adds a header.
+    /// Adds a header to the request.
     #[must_use]
     pub fn header(mut self, name: http::HeaderName, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

@@ -64,7 +64,7 @@ impl PushLimits {
 /// How a blob came into a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushedBlob {
-    /// It existed before.
+    /// The repository had it before.
     Present,
     /// It was mounted from this other repository of the registry.
     Mounted(String),

@@ -11,7 +11,7 @@ const KEPT: u64 = 4 << 20;
 /// The size of the pieces in which a slow body arrives, in bytes.
 const PIECE: usize = 32 << 10;
 
-/// A recorded request.
+/// A request that the proxy has recorded.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The first line of the request: `PUT /v2/app/manifests/1 HTTP/1.1`.

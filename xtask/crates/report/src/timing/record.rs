@@ -72,7 +72,7 @@ pub struct BuildSeconds {
     pub rustc_s: f64,
     /// The time in linking the programs.
     pub link_s: f64,
-    /// The remaining time.
+    /// The time in everything else.
     pub other_s: f64,
 }
 

@@ -22,7 +22,7 @@ pub struct Sample {
 /// Prepares a case (untimed) and times it. The product's executor runs cargo. Tests have one with an
 /// artificial clock.
 pub trait Executor {
-    /// Takes one sample.
+    /// Takes one sample of a case.
     ///
     /// # Errors
     /// The build fails. This case is not sampled again, but the others are.

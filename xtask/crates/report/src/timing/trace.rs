@@ -64,7 +64,7 @@ impl Shares {
     }
 }
 
-/// A running trace.
+/// A trace that is running.
 #[derive(Debug)]
 pub struct Trace {
     stop: Sender<()>,
