@@ -7,8 +7,9 @@ use xtask_files::error::Result;
 use xtask_oci::Digest;
 
 use crate::dsse::{Envelope, decoded};
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::PublicKey;
 use crate::names::BUNDLE;
+use crate::signing_key::SigningKey;
 
 /// A bundle. A bundle of other tools may contain a certificate and log entries instead of a key's hint.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,6 +48,13 @@ struct MessageDigest {
     digest: String,
 }
 
+impl MessageSignature {
+    /// Returns the signature in DER without verifying it, or none if it is not base64.
+    pub fn der(&self) -> Option<Vec<u8>> {
+        decoded(&self.signature)
+    }
+}
+
 impl SigstoreBundle {
     /// Makes a bundle of a signed envelope.
     pub fn of_envelope(envelope: Envelope, key: &PublicKey) -> Self {
@@ -56,8 +64,8 @@ impl SigstoreBundle {
     /// Signs the bytes of a file.
     ///
     /// # Errors
-    /// The system provides no random numbers.
-    pub fn of_file(bytes: &[u8], key: &PrivateKey) -> Result<Self> {
+    /// The key cannot be used.
+    pub fn of_file(bytes: &[u8], key: &dyn SigningKey) -> Result<Self> {
         let message_digest = MessageDigest {
             algorithm: "SHA2_256".to_owned(),
             digest: BASE64_STANDARD.encode(Digest::of(bytes).bytes()),

@@ -4,7 +4,8 @@ use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::{Deserialize, Serialize};
 use xtask_files::error::Result;
 
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::PublicKey;
+use crate::signing_key::SigningKey;
 
 /// A payload with its type, and signatures of both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,8 +29,8 @@ impl Envelope {
     /// Signs a payload of a type.
     ///
     /// # Errors
-    /// The system provides no random numbers.
-    pub fn sign(payload_type: &str, payload: &[u8], key: &PrivateKey) -> Result<Self> {
+    /// The key cannot be used.
+    pub fn sign(payload_type: &str, payload: &[u8], key: &dyn SigningKey) -> Result<Self> {
         let signature = key.sign(&[&head(payload_type, payload.len()), payload])?;
         Ok(Self {
             payload: BASE64_STANDARD.encode(payload),

@@ -11,12 +11,14 @@ pub mod bundle;
 mod curve;
 pub mod dsse;
 pub mod key;
+pub mod signing_key;
 pub mod simple_signing;
 pub mod statement;
 
 pub use bundle::{BundleContent, SigstoreBundle};
 pub use dsse::Envelope;
 pub use key::{PrivateKey, PublicKey};
+pub use signing_key::SigningKey;
 pub use simple_signing::SimpleSigning;
 pub use statement::{Statement, Subject};
 

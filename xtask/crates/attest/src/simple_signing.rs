@@ -6,7 +6,8 @@ use xtask_files::error::Result;
 use xtask_oci::Digest;
 
 use crate::dsse::decoded;
-use crate::key::{PrivateKey, PublicKey};
+use crate::key::PublicKey;
+use crate::signing_key::SigningKey;
 
 /// The type of every payload.
 const TYPE: &str = "cosign container image signature";
@@ -55,8 +56,8 @@ impl SimpleSigning {
     /// Returns the payload as JSON, and its signature in base64.
     ///
     /// # Errors
-    /// The system provides no random numbers.
-    pub fn sign(&self, key: &PrivateKey) -> Result<(Vec<u8>, String)> {
+    /// The key cannot be used.
+    pub fn sign(&self, key: &dyn SigningKey) -> Result<(Vec<u8>, String)> {
         let payload = self.to_json();
         let signature = BASE64_STANDARD.encode(key.sign(&[&payload])?);
         Ok((payload, signature))
