@@ -92,6 +92,18 @@ impl AttachedDocument {
         }
     }
 
+    /// Returns what the document says of an image, without verifying its signature.
+    pub fn claims(&self, subject: &Digest) -> Option<KeySaid> {
+        if self.form == AttachedForm::Payload {
+            return SimpleSigning::parse(&self.bytes)?.is_about(subject).then_some(KeySaid::Signed);
+        }
+        let statement = self.statement().filter(|statement| statement.is_about(subject))?;
+        match self.form == AttachedForm::Bundle && statement.predicate_type == names::COSIGN_SIGN {
+            true => Some(KeySaid::Signed),
+            false => Some(KeySaid::Stated(statement)),
+        }
+    }
+
     /// Returns the statement of the document without verifying its signature. Returns none for a payload, or
     /// if it cannot be read.
     pub fn statement(&self) -> Option<Statement> {

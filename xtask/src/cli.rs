@@ -108,7 +108,8 @@ pub enum Command {
         /// A published image: `registry.example/team/app:1.2.3`, or with a digest
         #[arg(value_name = "REFERENCE", conflicts_with_all = ["targets", "mode", "strict", "providers", "locked"])]
         reference: Option<String>,
-        /// The public key whose signatures of the image count: a file, or `env:` and the name of a variable
+        /// The public key whose signatures of the image count: a file, `env:` and the name of a variable, or the address
+        /// of a key in a service, which cosign asks
         #[arg(long, value_name = "KEY", requires = "reference", allow_hyphen_values = true)]
         key: Option<String>,
         /// The options that select the jobs.
@@ -163,7 +164,8 @@ pub enum Command {
         /// Print every request with digest and size, and send none
         #[arg(long)]
         dry_run: bool,
-        /// The private key that signs: a file, or `env:` and the name of a variable [default: `publish.sign` of targets.toml]
+        /// What signs: the file of a private key, `env:` and the name of a variable, the address of a key in a service
+        /// (`awskms://…`), or `keyless`; the last two need cosign [default: `publish.sign` of targets.toml]
         // A key itself begins with hyphens. It gets its own error, which does not repeat the key.
         #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         key: Option<String>,

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod commands;
 pub mod conformance;
 pub mod contents;
+pub mod cosign;
 pub mod discovery;
 pub mod failure;
 pub mod image_spec;

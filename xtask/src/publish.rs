@@ -18,12 +18,14 @@ mod dry;
 pub mod files;
 pub mod journal;
 pub mod json;
+mod keyless;
 mod push;
 mod resolve;
 mod tags;
 
 pub use attach::{AttachTarget, AttachedRecord, Attestor, statements};
 pub use dry::requests;
+pub use keyless::KeylessSigner;
 pub(crate) use push::summary;
 pub use push::{Published, PublishedTag, Publisher};
 pub use resolve::ResolvedImages;

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use crate::cli::Common;
+use crate::cosign::{Cosign, CosignSigner};
 use crate::publish::journal::PushJournal;
-use crate::publish::{self, Attestor, PublishRequest, Published, Publisher, files, json};
+use crate::publish::{self, Attestor, KeylessSigner, PublishRequest, Published, Publisher, files, json};
 use crate::session::Session;
-use xtask_attest::PrivateKey;
-use xtask_config::{KeySource, PublishSection, TagValues};
+use xtask_attest::{PrivateKey, SigningKey, Statement};
+use xtask_config::{PublishSection, SigningSource, TagValues};
 use xtask_files::error::{Error, Result};
 use xtask_files::{FileLock, Memo};
 use xtask_oci::Layout;
@@ -30,19 +31,34 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     let memo = Memo::new(session.work().join("packed"));
     let several = config.images.len() > 1;
     let publications = publish::plan(&dist, &config.publish, several, request, &values, &memo)?;
-    let attestor = attestor(&session, &config.publish, request)?;
+    let source = source(&config.publish, request)?;
+    let key = source.as_ref().map_or(Ok(None), |source| key(&session, source))?;
+    let statements = match config.publish.attest && source.is_some() {
+        true => publish::statements(&xtask_files::dist::provenance(&dist))?,
+        false => Vec::new(),
+    };
     if dry {
-        ui.data(&publish::requests(&publications, attestor.as_ref()));
+        let signing = source.as_ref().map(|source| (source, statements.as_slice()));
+        ui.data(&publish::requests(&publications, signing));
         return Ok(());
     }
     if session.offline {
         return Err(Error::usage("images cannot be published with --offline")
             .help("to see every request without sending one: cargo xtask publish --dry-run"));
     }
+    let key = match (&source, key) {
+        (Some(source), None) => service(&session, source)?,
+        (_, key) => key,
+    };
+    let (attestor, keyless) = match (&source, key) {
+        (_, Some(key)) => (Some(Attestor { key, signs: true, statements }), None),
+        (Some(SigningSource::Keyless), None) => (None, Some(Arc::new(identity(&session, statements)?))),
+        _ => (None, None),
+    };
     let (http, limits) = (Http::new(&session.host, ui)?, PushLimits::read(&session.host)?);
     let mut all: Vec<Published<'_>> = Vec::new();
     let signed_files = match &attestor {
-        Some(attestor) => files::sign_files(&dist, &attestor.key, config.publish.attest)?,
+        Some(attestor) => files::sign_files(&dist, attestor.key.as_ref(), config.publish.attest)?,
         None => Vec::new(),
     };
     if !signed_files.is_empty() {
@@ -61,6 +77,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
             sent: Arc::default(),
             documents: session.work().join("publish").join("documents"),
             attestor: attestor.clone(),
+            keyless: keyless.clone(),
             force: request.force,
             ui,
         };
@@ -79,21 +96,36 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     Ok(())
 }
 
-/// What signs, with the statements of the release; none where no key is named. The key is read before anything is sent.
-fn attestor(
-    session: &Session,
-    config: &PublishSection,
-    request: &PublishRequest,
-) -> Result<Option<Attestor>> {
-    let source = match &request.key {
-        Some(text) => Some(KeySource::of_flag(text)?),
-        None => config.sign.clone(),
-    };
-    let Some(source) = source else { return Ok(None) };
+/// Returns what `--key` or the file names as signer, or none.
+fn source(config: &PublishSection, request: &PublishRequest) -> Result<Option<SigningSource>> {
+    match &request.key {
+        Some(text) => SigningSource::of_flag(text).map(Some),
+        None => Ok(config.sign.clone()),
+    }
+}
+
+/// Reads the key in PEM. Returns none if cosign signs.
+fn key(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
+    let SigningSource::Pem(source) = source else { return Ok(None) };
     let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
-    let statements = match config.attest {
-        true => publish::statements(&xtask_files::dist::provenance(&session.dist()))?,
-        false => Vec::new(),
-    };
-    Ok(Some(Attestor { key, signs: true, statements }))
+    Ok(Some(Box::new(key)))
+}
+
+/// Prepares a key in a service, before anything is sent. Returns none for keyless signatures.
+fn service(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
+    let SigningSource::Service(key) = source else { return Ok(None) };
+    let cosign = Cosign::find(&session.host, &session.work().join("publish").join("cosign"))?;
+    let signer = CosignSigner::new(cosign, key, &session.host)?;
+    session.ui.step("Signing", format!("with {key}, by cosign"));
+    Ok(Some(Box::new(signer)))
+}
+
+/// Prepares keyless signatures, with the statements of the release.
+fn identity(session: &Session, statements: Vec<Statement>) -> Result<KeylessSigner> {
+    let folder = session.work().join("publish");
+    let cosign = Cosign::find(&session.host, &folder.join("cosign"))?;
+    if xtask_files::dist::archives(&session.dist()).is_dir() {
+        session.ui.warn("keyless signatures are for images: the files of the release are not signed");
+    }
+    Ok(KeylessSigner { cosign, statements, folder })
 }

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use super::rebuild_image::ImageRebuild;
 use crate::attached::{self, KeySaid};
 use crate::cli::Common;
+use crate::cosign::Cosign;
 use crate::provenance::summary::{self, InputAttestation};
 use crate::publish::journal::PushJournal;
 use crate::publish::{AttachTarget, Attestor, Publisher};
@@ -13,7 +14,7 @@ use crate::published_image::{self, ImageCheckStatus, ImageVerdict, VerifyContext
 use crate::sbom::purl::Purl;
 use crate::session::Session;
 use xtask_attest::{PrivateKey, PublicKey};
-use xtask_config::KeySource;
+use xtask_config::{KeySource, SigningSource};
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::{Digest, Layout};
@@ -56,10 +57,9 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
     }
     // Read before anything is fetched or built.
     let signer = request.sign.as_deref().map(|text| Signer::read(text, &session)).transpose()?;
-    let key = match request.key.as_deref().map(KeySource::of_flag).transpose()? {
-        Some(source) => Some(PublicKey::from_pem(&source.read(&session.host)?, &source.to_string())?),
-        None => None,
-    };
+    let key =
+        request.key.as_deref().map(|key| public_key(&session, &SigningSource::of_flag(key)?, &reference));
+    let key = key.transpose()?;
     let (host, ui) = (&session.host, &session.ui);
     let http = Http::new(host, ui)?;
     let client = Client::new(&http, reference.registry(), host);
@@ -119,8 +119,11 @@ struct Signer {
 
 impl Signer {
     fn read(text: &str, session: &Session) -> Result<Self> {
-        let source =
-            KeySource::parse(text).map_err(|why| Error::usage("--sign cannot be used").found(why))?;
+        let unusable = |why: String| Error::usage("--sign cannot be used").found(why);
+        let SigningSource::Pem(source) = SigningSource::parse(text).map_err(unusable)? else {
+            // Build scripts run before it signs, with the variables of this run.
+            return Err(unusable("a key in a file or in a variable is wanted here".to_owned()));
+        };
         let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
         Ok(Self { source, key })
     }
@@ -165,6 +168,7 @@ impl Signer {
             sent: Arc::default(),
             documents: session.work().join("publish").join("documents"),
             attestor: None,
+            keyless: None,
             force: false,
             ui: &session.ui,
         };
@@ -173,9 +177,22 @@ impl Signer {
             to: reference,
             subjects: verdict.subjects.iter().map(|subject| &subject.descriptor).collect(),
         };
-        publisher.attach(&target, &Attestor { key: self.key, signs: false, statements: vec![stated] })?;
+        publisher
+            .attach(&target, &Attestor { key: Box::new(self.key), signs: false, statements: vec![stated] })?;
         session.ui.step("Attached", format!("the summary of the verification to {}", verdict.digest));
         Ok(())
+    }
+}
+
+/// Reads the public key in PEM, or that of a key in a service.
+fn public_key(session: &Session, source: &SigningSource, reference: &Reference) -> Result<PublicKey> {
+    match source {
+        SigningSource::Pem(source) => PublicKey::from_pem(&source.read(&session.host)?, &source.to_string()),
+        SigningSource::Service(key) => {
+            Cosign::find(&session.host, &session.work())?.public_key(key, &session.host)
+        }
+        SigningSource::Keyless => Err(Error::usage("keyless signatures are not verified here")
+            .help(format!("cosign verify --certificate-identity=… --certificate-oidc-issuer=… {reference}"))),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use xtask_attest::{Envelope, PrivateKey, SigstoreBundle, SimpleSigning, Statement, Subject, names};
+use xtask_attest::{Envelope, SigningKey, SigstoreBundle, SimpleSigning, Statement, Subject, names};
 use xtask_files::error::{Error, Result};
 use xtask_files::threads::side_by_side;
 use xtask_oci::Digest;
@@ -24,7 +24,7 @@ use xtask_registry::push::OutgoingBlob;
 #[derive(Debug)]
 pub struct Attestor {
     /// The key that signs.
-    pub key: PrivateKey,
+    pub key: Box<dyn SigningKey>,
     /// Whether the key signs the images themselves, beside the statements.
     pub signs: bool,
     /// Statements about images.
@@ -58,6 +58,23 @@ pub struct AttachedRecord {
     pub predicate_type: Option<String>,
 }
 
+impl AttachedRecord {
+    /// The record of a document that says something of an image.
+    pub(super) fn new(subject: &Digest, document: &AttachedDocument, said: KeySaid) -> Self {
+        let (kind, predicate_type) = match said {
+            KeySaid::Signed => ("signature", None),
+            KeySaid::Stated(statement) => ("attestation", Some(statement.predicate_type)),
+        };
+        Self {
+            subject: subject.clone(),
+            kind: kind.to_owned(),
+            digest: document.manifest.clone(),
+            media_type: document.form.media_type().to_owned(),
+            predicate_type,
+        }
+    }
+}
+
 /// The statements of a release: every file below `provenance`. Without that folder there are none.
 ///
 /// # Errors
@@ -82,6 +99,14 @@ pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
     // In an order that no file system decides.
     all.sort_by_cached_key(|statement| (statement.predicate_type.clone(), statement.to_json()));
     Ok(all)
+}
+
+/// The statements about a manifest.
+pub(super) fn statements_about<'a>(
+    statements: &'a [Statement],
+    subject: &'a Digest,
+) -> impl Iterator<Item = &'a Statement> {
+    statements.iter().filter(|statement| statement.is_about(subject))
 }
 
 /// What a key has yet to say of an image.
@@ -111,13 +136,8 @@ impl Attestor {
         xtask_files::sha256_hex(text.as_bytes())
     }
 
-    /// How many statements there are about a manifest.
-    pub fn about(&self, subject: &Digest) -> usize {
-        self.statements_about(subject).count()
-    }
-
     fn statements_about<'a>(&'a self, subject: &'a Digest) -> impl Iterator<Item = &'a Statement> {
-        self.statements.iter().filter(|statement| statement.is_about(subject))
+        statements_about(&self.statements, subject)
     }
 
     /// What is not attached to an image, of all that is to be.
@@ -144,17 +164,8 @@ impl Attestor {
     /// The records of what this key said of an image.
     fn records(&self, subject: &Digest, there: &[AttachedDocument]) -> Vec<AttachedRecord> {
         let record = |document: &AttachedDocument| {
-            let (kind, predicate_type) = match document.said_by(self.key.public(), subject)? {
-                KeySaid::Signed => ("signature", None),
-                KeySaid::Stated(statement) => ("attestation", Some(statement.predicate_type)),
-            };
-            Some(AttachedRecord {
-                subject: subject.clone(),
-                kind: kind.to_owned(),
-                digest: document.manifest.clone(),
-                media_type: document.form.media_type().to_owned(),
-                predicate_type,
-            })
+            let said = document.said_by(self.key.public(), subject)?;
+            Some(AttachedRecord::new(subject, document, said))
         };
         let mut records: Vec<_> = there.iter().filter_map(record).collect();
         records.sort();
@@ -181,7 +192,7 @@ impl Publisher<'_> {
             let there = if unsaid.is_empty() {
                 there
             } else {
-                self.say(to, (subject, &config), &unsaid, &attestor.key)?;
+                self.say(to, (subject, &config), &unsaid, attestor.key.as_ref())?;
                 let there = attached::read(&self.client, to, &subject.digest)?;
                 if !attestor.unsaid(&subject.digest, &there).is_empty() {
                     return Err(Error::failed(format!(
@@ -202,7 +213,7 @@ impl Publisher<'_> {
         to: &Reference,
         (subject, config): (&Descriptor, &Descriptor),
         unsaid: &Unsaid<'_>,
-        key: &PrivateKey,
+        key: &dyn SigningKey,
     ) -> Result<()> {
         let mut bundles = Vec::new();
         let signed = Statement::new(vec![Subject::new(None, &subject.digest)], names::COSIGN_SIGN, json!({}));

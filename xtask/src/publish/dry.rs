@@ -2,12 +2,16 @@
 
 use std::fmt::Write;
 
-use super::{Attestor, Publication};
+use super::Publication;
+use super::attach::statements_about;
+use xtask_attest::Statement;
+use xtask_config::SigningSource;
 use xtask_files::{counted, human_size};
 use xtask_oci::document::Descriptor;
 
-/// The requests of publications, a line each: what a registry that has nothing yet is sent.
-pub fn requests(publications: &[Publication], attestor: Option<&Attestor>) -> String {
+/// The requests of publications, a line each: what a registry that has nothing yet is sent. `signing` is what signs and the
+/// statements that are attached. cosign is not called.
+pub fn requests(publications: &[Publication], signing: Option<(&SigningSource, &[Statement])>) -> String {
     let mut text = String::new();
     for publication in publications {
         let (name, to) = (&publication.name, &publication.to);
@@ -34,13 +38,24 @@ pub fn requests(publications: &[Publication], attestor: Option<&Attestor>) -> St
                 human_size(descriptor.size)
             );
         }
-        for subject in attestor.into_iter().flat_map(|_| publication.subjects()) {
-            attached(&mut text, repository, subject, attestor.map_or(0, |a| a.about(&subject.digest)));
+        let mut cosign = String::new();
+        if let Some((source, statements)) = signing {
+            if let SigningSource::Service(key) = source {
+                let _ = writeln!(text, "# {key}: cosign sign-blob, once for each document that is signed");
+            }
+            for subject in publication.subjects() {
+                let about = statements_about(statements, &subject.digest);
+                match source {
+                    SigningSource::Keyless => keyless(&mut cosign, publication, subject, about),
+                    _ => attached(&mut text, repository, subject, about.count()),
+                }
+            }
         }
         for (descriptor, what) in &documents {
             let _ =
                 writeln!(text, "GET  /v2/{repository}/manifests/{} ({what}, read back)", descriptor.digest);
         }
+        text += &cosign;
         for tag in &publication.tags {
             let digest = &publication.index.0.digest;
             let _ = writeln!(text, "HEAD /v2/{repository}/manifests/{} (again)", tag.tag);
@@ -50,6 +65,21 @@ pub fn requests(publications: &[Publication], attestor: Option<&Attestor>) -> St
     }
     text.truncate(text.trim_end().len());
     text
+}
+
+/// Writes the calls of cosign that sign a manifest and attach statements to it.
+fn keyless<'a>(
+    text: &mut String,
+    publication: &Publication,
+    subject: &Descriptor,
+    statements: impl Iterator<Item = &'a Statement>,
+) {
+    let image = format!("{}@{}", publication.to.name(), subject.digest);
+    let _ = writeln!(text, "cosign sign --yes {image}");
+    for statement in statements {
+        let kind = &statement.predicate_type;
+        let _ = writeln!(text, "cosign attest --type {kind} --predicate … --yes {image}");
+    }
 }
 
 /// The requests that sign a manifest and attach `statements` statements to it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::provenance;
 use serde::Serialize;
-use xtask_attest::{BundleContent, Envelope, PrivateKey, PublicKey, SigstoreBundle, Statement, names};
+use xtask_attest::{BundleContent, Envelope, PublicKey, SigningKey, SigstoreBundle, Statement, names};
 use xtask_files::dist::{self, ARCHIVES, BUNDLE_SUFFIX, SUMS};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
@@ -29,7 +29,7 @@ pub struct SignedFile {
 /// # Errors
 /// An archive is not what `SHA256SUMS` says, a statement is none, or a file cannot be read or written. No bundle is
 /// written unless every archive is as listed.
-pub fn sign_files(dist: &Path, key: &PrivateKey, attest: bool) -> Result<Vec<SignedFile>> {
+pub fn sign_files(dist: &Path, key: &dyn SigningKey, attest: bool) -> Result<Vec<SignedFile>> {
     let sums = dist.join(SUMS);
     let list = match xtask_files::read(&sums) {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -104,7 +104,7 @@ fn kind_of(path: &Path, archive: &str) -> Option<String> {
     name.strip_prefix(archive)?.strip_prefix('.')?.strip_suffix(".json").map(str::to_owned)
 }
 
-fn sign_file(dist: &Path, file: &str, bytes: &[u8], key: &PrivateKey) -> Result<SignedFile> {
+fn sign_file(dist: &Path, file: &str, bytes: &[u8], key: &dyn SigningKey) -> Result<SignedFile> {
     let bundle = format!("{file}{BUNDLE_SUFFIX}");
     write_unless(
         &dist.join(&bundle),
@@ -119,7 +119,7 @@ fn sign_statement(
     file: &str,
     kind: &str,
     statement: &Statement,
-    key: &PrivateKey,
+    key: &dyn SigningKey,
 ) -> Result<SignedFile> {
     let bundle = format!("{file}.{kind}{BUNDLE_SUFFIX}");
     let payload = statement.to_json();

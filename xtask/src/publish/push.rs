@@ -8,6 +8,7 @@ use std::time::Instant;
 
 use super::attach::{AttachedRecord, Attestor};
 use super::journal::PushJournal;
+use super::keyless::KeylessSigner;
 use super::tags::{TagFate, TagTarget, fate};
 use super::{PlannedTag, Publication};
 use xtask_files::error::{Error, Result};
@@ -44,6 +45,8 @@ pub struct Publisher<'p> {
     pub documents: PathBuf,
     /// Signs what is published; none where nothing is signed.
     pub attestor: Option<Arc<Attestor>>,
+    /// Signs by an identity; none if a key signs, or nothing is signed.
+    pub keyless: Option<Arc<KeylessSigner>>,
     /// A tag of a release may move.
     pub force: bool,
     /// The printer of the run.
@@ -104,12 +107,16 @@ impl Publisher<'_> {
         let fates = self.fates(publication)?;
         let whole = !fates.is_empty() && fates.iter().all(|fate| *fate == TagFate::Unchanged);
         let (fates, attached) = if whole {
-            (fates, self.attached(publication, true)?)
+            let mut attached = self.attached(publication, true)?;
+            attached.extend(self.attached_keyless(publication, true)?);
+            (fates, attached)
         } else {
             self.push_blobs(publication)?;
             self.push_manifests(publication)?;
-            let attached = self.attached(publication, false)?;
+            let mut attached = self.attached(publication, false)?;
             self.read_back(publication)?;
+            // Last, because an entry of a public log cannot be removed.
+            attached.extend(self.attached_keyless(publication, false)?);
             // Somebody else may have moved a tag meanwhile. Between this look and the move, most registries let nobody
             // else out.
             let fates = self.fates(publication)?;
@@ -141,6 +148,19 @@ impl Publisher<'_> {
         }
         let target = publication.attach_target();
         let attached = self.attach(&target, attestor)?;
+        lock(&self.journal).keep_attached(&name, &attached);
+        Ok(attached)
+    }
+
+    /// Attaches keyless signatures. With `whole`, what an earlier run has read back is not attached again.
+    fn attached_keyless(&self, publication: &Publication, whole: bool) -> Result<Vec<AttachedRecord>> {
+        let Some(signer) = &self.keyless else { return Ok(Vec::new()) };
+        let name = signer.name(publication);
+        let known = lock(&self.journal).attached(&name).filter(|_| whole);
+        if let Some(known) = known {
+            return Ok(known);
+        }
+        let attached = self.attach_keyless(publication, signer)?;
         lock(&self.journal).keep_attached(&name, &attached);
         Ok(attached)
     }

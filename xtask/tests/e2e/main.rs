@@ -19,6 +19,8 @@ mod fallback;
 mod flags;
 mod forged;
 mod interrupted;
+mod keyless;
+mod kms;
 mod libraries;
 mod licenses;
 mod linked;

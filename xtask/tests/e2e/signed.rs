@@ -20,7 +20,7 @@ const PREDICATE: &str = "https://example.com/checked/v1";
 
 /// A cosign with settings that need no network.
 pub(crate) struct Cosign {
-    program: PathBuf,
+    pub(crate) program: PathBuf,
     home: tempfile::TempDir,
 }
 
@@ -59,7 +59,7 @@ pub(crate) fn key(openssl: &Path, dir: &Path, name: &str) -> (PathBuf, PathBuf) 
     (private, public)
 }
 
-fn published(space: &Space) -> Value {
+pub(crate) fn published(space: &Space) -> Value {
     let text = space.read("target/dist/publish.json");
     serde_json::from_str::<Value>(&text).unwrap()["images"][0].take()
 }

@@ -7,10 +7,10 @@ use super::check_bin;
 use super::check_image::{self, images};
 use super::check_target::targets;
 use super::diag::Diags;
-use super::key_source::KeySource;
 use super::publish::{RepositoryTemplate, TagTemplate};
 use super::quote::{names, quoted};
 use super::raw::{Raw, RawApp, RawMode, SpannedText, SpannedTexts};
+use super::signing_source::SigningSource;
 use super::source::SourceFile;
 use super::suggest::nearest;
 use super::types::{App, Config, Keyword, Mode, Need, PublishSection, TestNeed, TestSection};
@@ -188,7 +188,7 @@ impl<'a> ConfigCheck<'a, '_> {
         });
         let sign = self.raw.publish_sign.as_ref();
         let sign = sign.and_then(|sign| {
-            let read = KeySource::parse(sign.get_ref());
+            let read = SigningSource::parse(sign.get_ref());
             self.template(sign, read.map_err(|why| format!("`sign` cannot be used: {why}")))
         });
         let folder = self.workspace.root.clone();

@@ -570,7 +570,7 @@ pub(super) const PUBLISH: Section = Section {
             "sign",
             Text,
             "nothing is signed",
-            "The key that signs the index and the image of every platform: a P-256 private key in PEM, as PKCS#8 or SEC1. The path of a file, from the folder of `targets.toml`; or `env:` and the name of a variable that holds the key.",
+            "What signs the index and the image of every platform. A P-256 private key in PEM, as PKCS#8 or SEC1: the path of a file, from the folder of `targets.toml`; or `env:` and the name of a variable that holds the key. A P-256 key in a key management service, by an address that `--key` of cosign takes: `awskms://`, `gcpkms://`, `azurekms://`, `hashivault://`, `k8s://`, `gitlab://`, `pkcs11:`, or the name of a plugin of cosign and `://`. Or `keyless`, for an identity that Sigstore certifies. Addresses and `keyless` need cosign on PATH.",
             "sign = \"env:XTASK_SIGNING_KEY\"",
         ),
         ConfigKey::optional(

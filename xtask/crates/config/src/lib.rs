@@ -24,6 +24,7 @@ pub mod keys;
 mod publish;
 pub mod quote;
 mod raw;
+mod signing_source;
 mod snippet;
 mod source;
 pub mod suggest;
@@ -37,6 +38,7 @@ pub use cargo_metadata::semver::Version;
 pub use glibc::GlibcVersion;
 pub use key_source::KeySource;
 pub use publish::{RepositoryTemplate, TagTemplate, TagValues};
+pub use signing_source::{KmsKey, SigningSource};
 pub use types::{
     App, Compression, Config, HealthCheck, Id, Image, ImageRun, ImageSmoke, ImageTarget, Mode, ModeChoice,
     Need, OnFallback, PublishSection, Target, TestNeed, TestSection, User,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use super::{GlibcVersion, KeySource, RepositoryTemplate, TagTemplate};
+use super::{GlibcVersion, RepositoryTemplate, SigningSource, TagTemplate};
 use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::CcChoice;
 use xtask_gate::Level;
@@ -183,8 +183,8 @@ pub struct PublishSection {
     pub to: Option<RepositoryTemplate>,
     /// The tags; none if the file does not set them.
     pub tags: Option<Vec<TagTemplate>>,
-    /// The signing key; none if nothing is signed.
-    pub sign: Option<KeySource>,
+    /// What signs; none if nothing is signed.
+    pub sign: Option<SigningSource>,
     /// Whether the statements of the release are also signed and attached.
     pub attest: bool,
 }

@@ -28,7 +28,8 @@ pub fn plain(text: &str) -> String {
 }
 
 /// Returns the text with `*` in place of what is secret wherever it stands: the login in an address (`https://user:password@…`),
-/// and a key in PEM after its `-----BEGIN`, up to a quote or the end of the line. Places in a line stay where they are.
+/// a key in PEM after its `-----BEGIN`, up to a quote or the end of the line, and the PIN in the address of a token
+/// (`pin-value=…`). Places in a line stay where they are.
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -44,6 +45,7 @@ pub fn masked(text: &str) -> String {
 fn secret(text: &str) -> Option<(usize, usize)> {
     const ADDRESS: &str = "://";
     const KEY: &str = "-----BEGIN";
+    const PIN: &str = "pin-value=";
     let login = text.match_indices(ADDRESS).find_map(|(at, _)| {
         let begin = at + ADDRESS.len();
         let authority = text[begin..].split(['/', '"', '\'', ' ', '\n', '\t']).next()?;
@@ -54,9 +56,14 @@ fn secret(text: &str) -> Option<(usize, usize)> {
         let length = text[begin..].find(['"', '\'', '\n']).unwrap_or(text.len() - begin);
         Some((begin, length)).filter(|(_, length)| *length > 0)
     });
-    // What is masked holds neither an address nor a key, so that this ends.
+    let pin = text.find(PIN).and_then(|at| {
+        let begin = at + PIN.len();
+        let length = text[begin..].find(['&', ';', '"', '\'', ' ', '\n']).unwrap_or(text.len() - begin);
+        Some((begin, length)).filter(|(_, length)| *length > 0)
+    });
+    // What is masked holds none of them, so that this ends.
     let fresh = |found: &(usize, usize)| !text[found.0..found.0 + found.1].bytes().all(|b| b == b'*');
-    [login, key].into_iter().flatten().filter(fresh).min()
+    [login, key, pin].into_iter().flatten().filter(fresh).min()
 }
 
 /// Escapes text for Markdown, inside or outside of a table, so that nothing in it is read as markup or HTML.
@@ -102,6 +109,8 @@ mod tests {
             ("https://r.io/a@b, mail@example.com", "https://r.io/a@b, mail@example.com"),
             ("sign = \"-----BEGIN X-----\\nAAAA\" # k", "sign = \"-----BEGIN*************\" # k"),
             ("-----BEGIN", "-----BEGIN"),
+            ("pkcs11:a?pin-value=12&b=3", "pkcs11:a?pin-value=**&b=3"),
+            ("\"pin-value=12\", pin-value=", "\"pin-value=**\", pin-value="),
             ("://@", "://@"),
             ("x", "x"),
         ] {

@@ -64,6 +64,14 @@ struct Complaint {
 }
 
 impl<'a> Client<'a> {
+    /// Returns the `config.json` with which another program asks a repository of this registry. It holds a secret.
+    ///
+    /// # Errors
+    /// As for [`credentials::find`].
+    pub fn docker_config(&self, repository: &str) -> Result<Vec<u8>> {
+        credentials::docker_config(&self.registry, repository, self.host)
+    }
+
     /// Makes a client of this registry. Nothing is requested yet.
     pub fn new(http: &'a Http<'a>, registry: &Registry, host: &'a Host) -> Self {
         let base = registry.base(host.var(PLAIN));

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde::Deserialize;
 
 use super::docker_config::{AuthEntry, DockerConfig};
@@ -74,6 +75,28 @@ pub fn find(registry: &Registry, repository: &str, host: &Host) -> Result<FoundL
         unasked = unasked.or(found.unasked);
     }
     Ok(FoundLogin { login: Login::Anonymous, unasked })
+}
+
+/// Returns the `config.json` with which another program asks a repository: it holds the login for that repository's registry, and no
+/// other one.
+///
+/// # Errors
+/// As for [`find`].
+pub fn docker_config(registry: &Registry, repository: &str, host: &Host) -> Result<Vec<u8>> {
+    let entry = match find(registry, repository, host)?.login {
+        Login::Anonymous => None,
+        Login::Password { user, password } => {
+            let auth = BASE64_STANDARD.encode(format!("{user}:{}", password.reveal()));
+            Some(serde_json::json!({"auth": auth}))
+        }
+        Login::Identity(token) => Some(serde_json::json!({"identitytoken": token.reveal()})),
+    };
+    let key = registry.credentials_key();
+    let document = entry.map_or_else(
+        || serde_json::json!({}),
+        |entry| serde_json::json!({"auths": serde_json::Map::from_iter([(key.to_owned(), entry)])}),
+    );
+    Ok(document.to_string().into_bytes())
 }
 
 /// Returns the login of the variables, for pipelines. It is only for the registry that [`REGISTRY`] names, so
@@ -340,6 +363,22 @@ mod tests {
         assert_eq!(found("r.io", json).unwrap(), Login::Anonymous, "the port counts");
         assert_eq!(found("e.io", json).unwrap(), Login::Anonymous);
         assert_eq!(found("r.io", "{}").unwrap(), Login::Anonymous);
+    }
+
+    #[test]
+    fn another_program_gets_the_login_of_one_registry() {
+        let dir = tempfile::tempdir().unwrap();
+        let json =
+            r#"{"auths": {"r.io": {"auth": "dTpwOnE="}, "e.io": {"auth": "dTpw", "identitytoken": "t"}}}"#;
+        std::fs::write(dir.path().join("config.json"), json).unwrap();
+        let host = machine(&[("DOCKER_CONFIG", dir.path())]);
+        let of = |registry: &str| {
+            let registry = Registry::parse(registry).unwrap();
+            String::from_utf8(docker_config(&registry, "x", &host).unwrap()).unwrap()
+        };
+        assert_eq!(of("r.io"), r#"{"auths":{"r.io":{"auth":"dTpwOnE="}}}"#);
+        assert_eq!(of("e.io"), r#"{"auths":{"e.io":{"identitytoken":"t"}}}"#);
+        assert_eq!(of("other.io"), "{}");
     }
 
     #[test]
