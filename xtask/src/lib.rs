@@ -4,6 +4,7 @@
 
 pub mod archive;
 pub mod attached;
+pub mod auditable;
 pub mod base_selection;
 pub mod build;
 pub mod cargo;

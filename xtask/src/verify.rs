@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::auditable::{self, AuditableProgram};
 use crate::build::Built;
 use crate::cargo::builder::Builder;
 use crate::cargo::flag_origin::flag_origin;
@@ -23,6 +24,7 @@ use xtask_files::error::{Error, Result};
 use xtask_gate::{Facts, Finding, Glibc, LibraryContext, Limits, Severity, check_flags, check_libraries};
 use xtask_process::exec::Capture;
 use xtask_process::ui::Ui;
+use xtask_report::size::DEPENDENCY_LIST;
 
 mod crash;
 mod libraries;
@@ -35,10 +37,14 @@ pub const SMOKE_LIMIT: Duration = Duration::from_secs(30);
 /// Copies every program to its place below `dist` (target/dist), without verifying it.
 ///
 /// # Errors
-/// A file cannot be written.
-pub fn store(built: Vec<Built>, dist: &Path) -> Result<Vec<Result<StoredProgram, FailedJob>>> {
+/// A file cannot be written, or a program cannot carry its dependency list.
+pub fn store(
+    built: Vec<Built>,
+    builder: &Builder,
+    dist: &Path,
+) -> Result<Vec<Result<StoredProgram, FailedJob>>> {
     let one = |built| match built {
-        Ok(program) => Ok(Ok(stored(program, dist)?)),
+        Ok(program) => Ok(Ok(stored(program, builder, dist)?)),
         Err(unbuilt) => Ok(Err(FailedJob::Unbuilt(unbuilt))),
     };
     built.into_iter().map(one).collect()
@@ -60,17 +66,26 @@ pub fn verify(built: Vec<Built>, builder: &Builder, dist: &Path) -> Result<Vec<V
     side_by_side(built, |built| match built {
         Ok(program) => {
             let _doing = task.doing(program.job.title());
-            judge(stored(program, dist)?, builder)
+            judge(stored(program, builder, dist)?, builder)
         }
         Err(unbuilt) => Ok(Err(FailedJob::Unbuilt(unbuilt))),
     })
 }
 
-fn stored(built: BuiltProgram, dist: &Path) -> Result<StoredProgram> {
+fn stored(built: BuiltProgram, builder: &Builder, dist: &Path) -> Result<StoredProgram> {
     let (job, program) = (&built.job, &built.program);
     let place = dist::program(dist, job.target.triple.as_str(), &job.mode.name);
     let path = place.join(program.file_name().unwrap_or_default());
-    put(program, &path)?;
+    match auditable::program(&built, builder)? {
+        None => put(program, &path)?,
+        Some(AuditableProgram { bytes, packages, listed }) => {
+            put_changed(&bytes, program, &path)?;
+            let list = format!("{} in {DEPENDENCY_LIST}", files::counted(packages as u64, "package"));
+            builder
+                .ui
+                .step("Embedded", format!("{}: {list} ({})", job.title(), files::human_size(listed as u64)));
+        }
+    }
     let size = std::fs::metadata(&path).map_err(|e| Error::io("cannot read", &path, &e))?.len();
     let sha256 = digest(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
     Ok(StoredProgram { built, artifact: Artifact { path, sha256, size } })
@@ -228,6 +243,25 @@ fn put(from: &Path, to: &Path) -> Result<()> {
     }
     files::place(to, |staged| {
         std::fs::copy(from, staged)?;
+        std::fs::File::options().write(true).open(staged)?.set_modified(time)
+    })
+}
+
+/// Writes the bytes of a program that was made from another one, with the time and the permissions of that one. An equal file
+/// is left as it is.
+fn put_changed(bytes: &[u8], of: &Path, to: &Path) -> Result<()> {
+    let meta = std::fs::metadata(of).map_err(|e| Error::io("cannot read", of, &e))?;
+    let time = meta.modified().map_err(|e| Error::io("cannot read", of, &e))?;
+    let same = |old: std::fs::Metadata| {
+        let dated = old.modified().is_ok_and(|t| t == time);
+        dated && old.is_file() && old.len() == bytes.len() as u64 && old.permissions() == meta.permissions()
+    };
+    if std::fs::symlink_metadata(to).is_ok_and(same) && std::fs::read(to).is_ok_and(|old| old == bytes) {
+        return Ok(());
+    }
+    files::place(to, |staged| {
+        std::fs::write(staged, bytes)?;
+        std::fs::set_permissions(staged, meta.permissions())?;
         std::fs::File::options().write(true).open(staged)?.set_modified(time)
     })
 }

@@ -159,7 +159,7 @@ impl PlannedRun {
     /// Builds the planned jobs without verifying them.
     pub(super) fn stored(&self) -> Result<Vec<std::result::Result<StoredProgram, FailedJob>>> {
         self.check()?;
-        verify::store(self.built()?, &self.session.dist())
+        verify::store(self.built()?, &self.builder(), &self.session.dist())
     }
 
     /// Returns what is known about the bases of images before anything is built.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::pipeline::PlannedRun;
+use crate::auditable;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::cohorts;
 use crate::cargo::invocation::CargoContext;
@@ -72,8 +73,11 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
         rebuilt.push(match first {
             Err(failed) => Err(failed),
             Ok(first) => {
-                let second = second.as_ref().map(|second| second.program.as_path());
-                let second = second.map_err(|unbuilt| &unbuilt.failure);
+                let second = match &second {
+                    // With a dependency list of its own, made from the unit graph of the copy.
+                    Ok(second) => Ok(auditable::shipped(second, &builder)?),
+                    Err(unbuilt) => Err(&unbuilt.failure),
+                };
                 let wrong = mismatches(&first, second, copied.as_ref(), &machine, &maps)?;
                 match wrong.is_empty() {
                     true => {
@@ -93,19 +97,19 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
 /// What is wrong with a program by its second build, which may have failed, and by the folders of this machine.
 fn mismatches(
     first: &VerifiedProgram,
-    second: std::result::Result<&Path, &Failure>,
+    second: std::result::Result<Vec<u8>, &Failure>,
     copied: Option<&Copied>,
     machine: &[PathBuf],
     maps: &PathMaps,
 ) -> Result<Vec<RebuildMismatch>> {
-    let read = |path: &Path| std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e));
-    let one = read(&first.stored.artifact.path)?;
+    let path = &first.stored.artifact.path;
+    let one = std::fs::read(path).map_err(|e| Error::io("cannot read", path, &e))?;
     let mut wrong = Vec::new();
     let toolchain = first.job().toolchain.as_ref();
     let unmapped = toolchain.map(|toolchain| maps.c(toolchain).unmapped).unwrap_or_default();
     match second {
         Err(failure) => wrong.push(failed(failure, copied)),
-        Ok(second) => wrong.extend(compare(&one, &read(second)?).map(|found| differs(found, &unmapped))),
+        Ok(second) => wrong.extend(compare(&one, &second).map(|found| differs(found, &unmapped))),
     }
     wrong.extend(paths_in(&one, machine).iter().map(|(path, text)| held(path, text, &unmapped)));
     Ok(wrong)

@@ -92,10 +92,11 @@ fn written(config: &Config) -> String {
     let list = |all: Vec<&str>| format!("[{}]", all.into_iter().map(string).collect::<Vec<_>>().join(", "));
     let strings = |all: &[String]| list(all.iter().map(String::as_str).collect());
     let mut text = format!(
-        "schema = 1\n[app]\npackage = {}\nbin = {}\nsmoke = {}\n",
+        "schema = 1\n[app]\npackage = {}\nbin = {}\nsmoke = {}\nauditable = {}\n",
         string(&config.app.package),
         string(&config.app.bin),
-        strings(&config.app.smoke)
+        strings(&config.app.smoke),
+        config.app.auditable
     );
     for mode in &config.modes {
         text += &format!(

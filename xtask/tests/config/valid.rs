@@ -22,7 +22,12 @@ fn the_least_a_file_can_say() {
     let triple = Triple::parse("x86_64-unknown-linux-musl");
     let expected = Config {
         file: "targets.toml".into(),
-        app: App { package: "shop".into(), bin: "till".into(), smoke: vec!["--version".into()] },
+        app: App {
+            package: "shop".into(),
+            bin: "till".into(),
+            smoke: vec!["--version".into()],
+            auditable: false,
+        },
         modes: vec![Mode {
             name: "default".into(),
             features: vec![],
@@ -58,6 +63,7 @@ schema = 0x1
 package = "shop"
 bin = "shop"
 smoke = []
+auditable = true
 [[mode]]
 name = "native"
 features = ["native", "engine/simd", "default"]
@@ -112,6 +118,7 @@ needs = ["umoci", "docker", "umoci"]
 "#;
     let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
     assert_eq!(config.app.smoke, [""; 0]);
+    assert!(config.app.auditable);
     assert_eq!(config.modes[0].features, ["native", "engine/simd", "default"]);
     assert!(!config.modes[0].default_features && config.modes[1].default_features);
     assert_eq!(config.modes[0].needs, [Need::C, Need::Cxx].into());
@@ -160,11 +167,11 @@ needs = ["umoci", "docker", "umoci"]
         run,
         smoke,
         places: [
-            ("entrypoint", "targets.toml:36:14"),
-            ("user", "targets.toml:39:8"),
-            ("workdir", "targets.toml:40:11"),
-            ("volumes", "targets.toml:42:11"),
-            ("healthcheck", "targets.toml:44:23"),
+            ("entrypoint", "targets.toml:37:14"),
+            ("user", "targets.toml:40:8"),
+            ("workdir", "targets.toml:41:11"),
+            ("volumes", "targets.toml:43:11"),
+            ("healthcheck", "targets.toml:45:23"),
         ]
         .map(|(key, place)| (key, place.to_owned()))
         .into(),

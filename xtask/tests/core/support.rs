@@ -80,7 +80,12 @@ impl Machine {
 pub(crate) fn config() -> Config {
     Config {
         file: "targets.toml".into(),
-        app: App { package: "app".into(), bin: "app".into(), smoke: vec!["selftest".into()] },
+        app: App {
+            package: "app".into(),
+            bin: "app".into(),
+            smoke: vec!["selftest".into()],
+            auditable: false,
+        },
         modes: vec![mode("native", &[Need::C]), mode("pure", &[])],
         targets: [GNU, MUSL, ARM_GNU, ARM_MUSL].map(|t| Target::with_defaults(triple(t))).into(),
         images: vec![Image {

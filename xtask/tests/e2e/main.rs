@@ -4,6 +4,7 @@
 //! the tests of a run, so that zig is probed once.
 #![cfg(target_os = "linux")]
 
+mod auditable;
 mod bases;
 mod bench;
 mod bills;

@@ -92,7 +92,8 @@ impl<'a> ConfigCheck<'a, '_> {
             let what = format!("a program of package {}", quoted(&package.name));
             self.unknown(bin, &what, || package.bins.iter().map(String::as_str));
         }
-        Some(App { package: package.name.clone(), bin: bin.get_ref().clone(), smoke })
+        let auditable = raw.auditable.unwrap_or(false);
+        Some(App { package: package.name.clone(), bin: bin.get_ref().clone(), smoke, auditable })
     }
 
     fn mode(&mut self, raw: &'a RawMode, package: Option<&'a Package>) -> Option<Mode> {

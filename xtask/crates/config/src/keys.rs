@@ -207,6 +207,15 @@ pub(super) const APP: Section = Section {
             "The arguments with which each built program is started once, to see that it runs.",
             "smoke = [\"selftest\"]",
         ),
+        ConfigKey::optional(
+            "auditable",
+            Boolean,
+            "`false`",
+            "Whether each program carries the list of its packages in its section `.dep-v0`, in the format of cargo-auditable. \
+             `cargo audit bin` and scanners of images read it there: see \
+             [dependency lists](../concepts/dependency-lists.md).",
+            "auditable = true",
+        ),
     ],
     later: &[],
 };

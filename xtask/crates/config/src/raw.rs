@@ -46,6 +46,7 @@ pub(super) struct RawApp {
     pub(super) package: Option<SpannedText>,
     pub(super) bin: Option<SpannedText>,
     pub(super) smoke: Option<SpannedTexts>,
+    pub(super) auditable: Option<bool>,
 }
 
 /// A `[[mode]]` table as it is written in the file.
@@ -192,7 +193,7 @@ fn app_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawApp {
         let value = app.string(key);
         app.required(key, value)
     });
-    RawApp { package, bin, smoke: app.strings("smoke") }
+    RawApp { package, bin, smoke: app.strings("smoke"), auditable: app.boolean("auditable") }
 }
 
 fn mode_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawMode {

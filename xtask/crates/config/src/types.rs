@@ -43,6 +43,8 @@ pub struct App {
     pub bin: String,
     /// The arguments of the smoke run. The default is `["--version"]`.
     pub smoke: Vec<String>,
+    /// Whether each program carries the list of its packages; `false` where left out.
+    pub auditable: bool,
 }
 
 /// `[[mode]]`: a named set of Cargo features with what it requires.

@@ -33,6 +33,7 @@ pub mod scratch;
 pub mod tar;
 pub mod unpack;
 pub mod untar;
+pub mod zlib;
 pub mod zstd;
 
 pub use blobs::Blobs;

@@ -111,7 +111,7 @@ pub struct ProgramSize {
     pub size: u64,
     /// The source of the symbols' names.
     pub symbols: SymbolSource,
-    /// The sections that are loaded into memory and occupy space in the file, the largest first.
+    /// The sections that are loaded into memory and occupy space in the file, and [`DEPENDENCY_LIST`]; the largest first.
     pub sections: Vec<SectionSize>,
     /// The crates with named code and data, the largest first; empty if no names are known.
     pub crates: Vec<CrateSize>,
@@ -131,6 +131,10 @@ pub enum SymbolSource {
     /// The program was stripped, so its symbols have no known names.
     Stripped,
 }
+
+/// The section in which a program carries the list of its packages. It is named among the sections although a process does
+/// not have it in its memory image.
+pub const DEPENDENCY_LIST: &str = ".dep-v0";
 
 /// A section of a program.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

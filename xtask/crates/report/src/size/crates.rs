@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use object::{Object, ObjectSection, ObjectSymbol, SectionKind};
 
 use super::mangled::{Owner, owner};
-use super::{CrateSize, ImageSize, PlatformSize, ProgramSize, SectionSize, SymbolSource};
+use super::{CrateSize, DEPENDENCY_LIST, ImageSize, PlatformSize, ProgramSize, SectionSize, SymbolSource};
 use xtask_files::error::{Error, Result};
 use xtask_files::{counted, dist};
 
@@ -77,11 +77,12 @@ fn parse<'d>(bytes: &'d [u8], file: &Path) -> Result<object::File<'d>> {
         .map_err(|e| Error::failed(format!("{} is not a program", file.display())).found(e.to_string()))
 }
 
-/// Returns the sections that are loaded and occupy space in the file.
+/// Returns the sections that are loaded and occupy space in the file, and the dependency list.
 fn sections(file: &object::File<'_>) -> Vec<SectionSize> {
     let mut list: Vec<SectionSize> = file
         .sections()
-        .filter(|section| loaded(section.flags()) && section.kind() != SectionKind::UninitializedData)
+        .filter(|section| loaded(section.flags()) || section.name() == Ok(DEPENDENCY_LIST))
+        .filter(|section| section.kind() != SectionKind::UninitializedData)
         .filter_map(|section| {
             let size = section.file_range()?.1;
             Some(SectionSize { name: section.name().ok()?.to_owned(), size })

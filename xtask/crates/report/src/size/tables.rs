@@ -2,7 +2,7 @@
 
 use super::changes::{ChangedThing, SizeChange};
 use super::origins::rows;
-use super::{ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
+use super::{DEPENDENCY_LIST, ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
@@ -75,10 +75,17 @@ fn files(platform: &PlatformSize, top: usize) -> Table {
 fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
     use Align::{Left, Right};
     let mut sections = Table::new(&[("size", Right), ("section", Left)]);
-    for section in program.sections.iter().take(top) {
-        sections.row([human_size(section.size).into(), section.name.as_str().into()]);
+    // The dependency list is small, and named in any case: it is what somebody asked for.
+    let (named, others): (Vec<_>, Vec<_>) = program
+        .sections
+        .iter()
+        .enumerate()
+        .partition(|(at, section)| *at < top || section.name == DEPENDENCY_LIST);
+    for (_, section) in named {
+        let note = if section.name == DEPENDENCY_LIST { " (dependency list)" } else { "" };
+        sections.row([human_size(section.size).into(), format!("{}{note}", section.name).into()]);
     }
-    rest(&mut sections, program.sections.iter().skip(top).map(|section| section.size), "more section");
+    rest(&mut sections, others.iter().map(|(_, section)| section.size), "more section");
     let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
     if let Some(contents) = &program.contents {
         let mut origins = Table::new(&[("size", Right), ("origin", Left)]);
