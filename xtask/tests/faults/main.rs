@@ -12,3 +12,4 @@ mod ours;
 mod race;
 mod signed;
 mod watch;
+mod web_pages;

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use ureq::http::{HeaderName, Method, header};
 
 use super::challenge::{self, Challenge};
+use super::complaint::of_a_registry;
 use super::credentials::Login;
 use super::http::{Body, Http, HttpRequest, HttpResponse};
 use super::secret::Secret;
@@ -40,6 +41,10 @@ pub(super) fn authorize(
     login: &Login,
 ) -> Result<Secret> {
     let challenges = challenge::parse(&refused.headers(&CHALLENGE));
+    if challenges.is_empty() {
+        return Err(Error::failed(format!("{base} requires a login"))
+            .found("its answer with the status 401 names no way to log in that is understood"));
+    }
     let nobody = || Error::failed(format!("{base} requires a login")).found("no password for it was found");
     for challenge in challenges {
         match (challenge, login) {
@@ -104,6 +109,7 @@ fn token(http: &Http<'_>, request: &HttpRequest) -> Result<Secret> {
     if !status.is_success() {
         return Err(Error::failed(format!("{}: the server gives no token: {status}", request.shown())));
     }
+    let response = of_a_registry(&request.shown(), response)?;
     let damaged = || Error::failed(format!("{}: the answer has no token", request.shown()));
     let bytes = response.bytes(ANSWER_MAX).map_err(|_| damaged())?;
     let answer: TokenResponse = serde_json::from_slice(&bytes).map_err(|_| damaged())?;

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Deserialize;
 use ureq::http::{StatusCode, header};
 
+use super::complaint::{complain, of_a_registry};
 use super::credentials::{self, FoundLogin, Login};
 use super::http::{Http, HttpRequest, HttpResponse};
 use super::{Reference, Registry, Secret, auth, url};
@@ -49,20 +49,6 @@ struct Granted {
     values: BTreeMap<String, Secret>,
 }
 
-/// The errors in a registry's answer.
-#[derive(Deserialize)]
-struct Complaints {
-    errors: Vec<Complaint>,
-}
-
-#[derive(Deserialize)]
-struct Complaint {
-    #[serde(default)]
-    code: String,
-    #[serde(default)]
-    message: String,
-}
-
 impl<'a> Client<'a> {
     /// Returns the `config.json` with which another program asks a repository of this registry. It holds a secret.
     ///
@@ -90,13 +76,14 @@ impl<'a> Client<'a> {
     pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<HttpResponse> {
         // Some registries take uploads on another server, whose address contains the authorization.
         let own = url::origin(&request.url) == url::origin(&self.base);
+        let shown = request.shown();
         if !own {
-            return self.http.send(&request);
+            return of_a_registry(&shown, self.http.send(&request)?);
         }
         request.authorization = self.known(scope);
         let response = self.http.send(&request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+            return of_a_registry(&shown, response);
         }
         let found = self.login(scope)?;
         let value = auth::authorize(self.http, &response, &self.base, scope, &found.login);
@@ -104,9 +91,9 @@ impl<'a> Client<'a> {
         request.authorization = Some(value.clone());
         let response = self.http.send(&request)?;
         if response.status() == StatusCode::UNAUTHORIZED {
-            let error = complain(&request.shown(), response);
-            return Err(self.turned_away(error, &found));
+            return Err(self.turned_away(complain(&shown, response), &found));
         }
+        let response = of_a_registry(&shown, response)?;
         self.granted.lock().unwrap_or_else(PoisonError::into_inner).values.insert(scope.to_owned(), value);
         Ok(response)
     }
@@ -342,15 +329,4 @@ fn lies(reference: &Reference, blob: &Descriptor, found: String) -> Error {
     .help(
         "the content was changed in the registry or on the way: do not use this registry until you know why",
     )
-}
-
-/// Makes the error for an unexpected status, with the registry's message.
-pub(super) fn complain(shown: &str, response: HttpResponse) -> Error {
-    let status = response.status();
-    let error = Error::failed(format!("{shown}: {status}"));
-    let said: Option<Complaints> = serde_json::from_slice(&response.complaint()).ok();
-    said.into_iter().flat_map(|all| all.errors).take(5).fold(error, |error, one| {
-        let words: String = plain(&format!("{}: {}", one.code, one.message)).chars().take(300).collect();
-        error.found(words.replace('\n', " "))
-    })
 }

@@ -13,6 +13,7 @@ use xtask_process::ui::Ui;
 mod auth;
 mod challenge;
 pub mod client;
+mod complaint;
 pub mod credentials;
 mod docker_config;
 mod host;

@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use ureq::http::{Method, StatusCode, header};
 
-use super::client::{Client, MANIFEST_MAX, complain};
+use super::client::{Client, MANIFEST_MAX};
+use super::complaint::complain;
 use super::http::{Body, HttpRequest, HttpResponse};
 use super::{Reference, url};
 use xtask_files::error::{Error, Result};
@@ -137,7 +138,15 @@ impl Client<'_> {
         let digest = match response.header(&CONTENT_DIGEST).and_then(Digest::parse) {
             Some(digest) => digest,
             // The header is optional. Without it, the digest is computed from the bytes.
-            None => Digest::of(&self.manifest(reference)?),
+            None => {
+                let bytes = self.manifest(reference)?;
+                if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_err() {
+                    return Err(Error::failed(format!("{shown}: the answer of the registry is no manifest"))
+                        .found(format!("it sent {} bytes that are no JSON document", bytes.len()))
+                        .help("check the name of the registry; a proxy on the way may change its answers"));
+                }
+                Digest::of(&bytes)
+            }
         };
         Ok(Some(RemoteManifest { digest, media_type }))
     }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use ureq::http::{Method, StatusCode, header};
 
-use super::client::{Client, MANIFEST_MAX, accept, complain, pull};
+use super::client::{Client, MANIFEST_MAX, accept, pull};
+use super::complaint::complain;
 use super::http::{Body, HttpRequest, jittered};
 use super::push::scope;
 use super::{Reference, url};
