@@ -11,5 +11,6 @@ mod made;
 mod ours;
 mod race;
 mod signed;
+mod unreachable;
 mod watch;
 mod web_pages;

@@ -115,7 +115,10 @@ pub(super) fn trouble(error: &ureq::Error, address: &str) -> Trouble {
             if let Some(fault) = handshake::judge(error, host) {
                 return Trouble { help: Some(fault.help), ..say(fault.words, false) };
             }
-            let words = error.to_string();
+            let words = match error {
+                ureq::Error::Io(error) => error.to_string(),
+                error => error.to_string(),
+            };
             let lost = matches!(
                 error,
                 ureq::Error::Io(_) | ureq::Error::ConnectionFailed | ureq::Error::Protocol(_)
@@ -189,6 +192,28 @@ mod tests {
             "Sun, 06 Nov 1994 25:49:37 GMT",
         ] {
             assert_eq!(wait(no), None, "{no}");
+        }
+    }
+
+    /// A registry that is down is not something that is missing on this machine.
+    #[test]
+    fn who_does_not_answer_is_asked_again_and_then_the_run_has_failed() {
+        let io = |kind: io::ErrorKind| ureq::Error::Io(kind.into());
+        let request = HttpRequest::get("https://r.example/v2/x");
+        for (error, words) in [
+            (ureq::Error::HostNotFound, "there is no host r.example"),
+            (ureq::Error::Timeout(ureq::Timeout::Connect), "no answer in time (connect)"),
+            (ureq::Error::Timeout(ureq::Timeout::RecvResponse), "no answer in time (receive response)"),
+            (io(io::ErrorKind::ConnectionRefused), "connection refused"),
+            (io(io::ErrorKind::NetworkUnreachable), "network unreachable"),
+            (io(io::ErrorKind::HostUnreachable), "host unreachable"),
+            (io(io::ErrorKind::ConnectionReset), "connection reset"),
+        ] {
+            let trouble = trouble(&error, &request.url);
+            assert!(trouble.again, "{error}");
+            let error = trouble.error(&request, 4);
+            assert_eq!(error.what, format!("GET https://r.example/v2/x: {words} (4 tries)"));
+            assert_eq!((error.kind.code(), error.help.len()), (1, 1), "{error}");
         }
     }
 
