@@ -1,6 +1,7 @@
 //! Signing under faults of referrers: a list that cannot be read is never taken for an empty one, and a change of a list is
 //! made again where somebody else was faster.
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -24,6 +25,13 @@ fn is_list_tag(seen: &Seen) -> bool {
     seen.path().rsplit_once('/').is_some_and(|(_, tag)| tag.starts_with("sha256-") && tag.len() == 71)
 }
 
+fn made_key(openssl: &Path, dir: &Path, name: &str) -> PathBuf {
+    let key = dir.join(name);
+    let new = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
+    run(&Cmd::new(openssl).args(new).arg(&key));
+    key
+}
+
 #[test]
 fn faults_of_referrers_leave_signatures_that_are_whole() {
     let test = "faults_of_referrers_leave_signatures_that_are_whole";
@@ -31,9 +39,7 @@ fn faults_of_referrers_leave_signatures_that_are_whole() {
     let Some(openssl) = have(test, "openssl") else { return };
     let release = MadeRelease::new(30, SIZE);
     let kept = KeptFiles::new(&server.storage);
-    let key = server.dir().join("key.pem");
-    let new = ["genpkey", "-algorithm", "EC", "-pkeyopt", "ec_paramgen_curve:P-256", "-out"];
-    run(&Cmd::new(openssl).args(new).arg(&key));
+    let key = made_key(&openssl, server.dir(), "key.pem");
     let sign = ["--key", key.to_str().unwrap()];
     let publish =
         |at: &str, name: &str| Finished::new(&release.publish(&format!("{at}/{name}"), &sign), LIMIT);
@@ -109,4 +115,76 @@ fn faults_of_referrers_leave_signatures_that_are_whole() {
 
 fn refuse_with(status: u16) -> Act {
     Act::Refuse(format!("{status} Refused"), String::new())
+}
+
+/// A list of what is attached, as the registry keeps it.
+fn kept_list(kept: &KeptFiles, tag: &str) -> (String, Value) {
+    let digest = kept.tag("app", tag).unwrap_or_else(|| panic!("no list {tag}"));
+    let list = serde_json::from_slice(&kept.bytes(&digest).unwrap()).unwrap();
+    (digest, list)
+}
+
+#[test]
+fn a_list_is_changed_only_in_the_state_in_which_it_was_read() {
+    let test = "a_list_is_changed_only_in_the_state_in_which_it_was_read";
+    let Some(server) = RegistryServer::start(test) else { return };
+    let Some(openssl) = have(test, "openssl") else { return };
+    let release = MadeRelease::new(33, SIZE);
+    let kept = KeptFiles::new(&server.storage);
+    let [one, two] = ["one.pem", "two.pem"].map(|name| made_key(&openssl, server.dir(), name));
+    let publish = |at: &str, key: &Path| {
+        let cmd = release.publish(&format!("{at}/app"), &["--key", key.to_str().unwrap()]);
+        Finished::new(&cmd, LIMIT).ended(0)
+    };
+    let tag = format!("sha256-{}", release.index.trim_start_matches("sha256:"));
+    let path = format!("/v2/app/manifests/{tag}");
+    let of_list = |front: &WatchedRegistry| -> Vec<Seen> {
+        front.front.seen().into_iter().filter(|seen| seen.path() == path).collect()
+    };
+    let methods = |all: &[Seen]| all.iter().map(|seen| seen.method().to_owned()).collect::<Vec<_>>();
+
+    // The registry has no list, so that there is no state to name.
+    let calm = WatchedRegistry::start(&server.at, &kept, |_, _| Act::Pass);
+    publish(&calm.front.at, &one);
+    let all = of_list(&calm);
+    let puts: Vec<_> = all.iter().filter(|seen| seen.method() == "PUT").collect();
+    assert!(puts.len() == 1 && puts[0].header("if-match").is_none(), "{all:?}");
+    let (first, list) = kept_list(&kept, &tag);
+
+    // When the second key comes, somebody else changes the list between its look and its change.
+    let index: Value = serde_json::from_slice(&kept.bytes(&release.index).unwrap()).unwrap();
+    let theirs = index["manifests"][0].clone();
+    let mut foreign = list.clone();
+    foreign["manifests"].as_array_mut().unwrap().push(theirs.clone());
+    let foreign = foreign.to_string();
+    let changed = format!("\"sha256:{}\"", xtask_files::sha256_hex(foreign.as_bytes()));
+    let (address, done) = (format!("http://{}{path}", server.at), Mutex::new(false));
+    let wanted = path.clone();
+    let front = WatchedRegistry::start(&server.at, &kept, move |seen, _| {
+        let mut done = done.lock().unwrap();
+        if seen.method() != "PUT" || seen.path() != wanted || *done {
+            return Act::Pass;
+        }
+        *done = true;
+        let put = ureq::put(&address).header("Content-Type", "application/vnd.oci.image.index.v1+json");
+        put.send(foreign.as_bytes()).unwrap();
+        refuse_with(412)
+    });
+    publish(&front.front.at, &two);
+    let all = of_list(&front);
+    let puts: Vec<_> = all.iter().filter(|seen| seen.method() == "PUT").collect();
+    let states: Vec<_> = puts.iter().map(|seen| seen.header("if-match")).collect();
+    assert_eq!(states, [Some(format!("\"{first}\"").as_str()), Some(changed.as_str())], "{all:?}");
+    // Read, refused, read again, changed, read back.
+    let around: Vec<String> = methods(&all).into_iter().skip_while(|method| method == "GET").collect();
+    assert!(around.starts_with(&["PUT", "GET", "PUT", "GET"].map(str::to_owned)), "{around:?}");
+    // Nothing of anybody is lost.
+    let (_, now) = kept_list(&kept, &tag);
+    let entries = now["manifests"].as_array().unwrap();
+    assert_eq!(entries.len(), 3, "{now:#}");
+    assert!(entries.contains(&theirs) && entries.contains(&list["manifests"][0]), "{now:#}");
+    // Neither key has anything to say any more.
+    for key in [&one, &two] {
+        publish(&server.at, key).says(&["Unchanged"]);
+    }
 }
