@@ -54,6 +54,25 @@ impl Space {
         space
     }
 
+    /// A clone of this workspace by git, as another machine has it: with a folder, a home and a cache of its own. What is not
+    /// committed stays here. `name` is the name of the folder.
+    pub(crate) fn cloned(&self, name: &str) -> Self {
+        let dir = tempfile::Builder::new().prefix("xtask-clone-").tempdir().unwrap();
+        let above = std::fs::canonicalize(dir.path()).unwrap();
+        let root = above.join(name);
+        let clone = ["clone", "--quiet"];
+        xtask_test_support::process::run(&Cmd::new("git").args(clone).args([&self.root, &root]));
+        let mut space = Self { _dir: dir, root, env: environment() };
+        let home = std::env::home_dir().unwrap_or_default();
+        for (key, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
+            space.env.entry(key.into()).or_insert_with(|| home.join(folder).into());
+        }
+        std::fs::create_dir(above.join("home")).unwrap();
+        space.set("HOME", above.join("home"));
+        space.set("XTASK_CACHE_DIR", above.join("cache"));
+        space
+    }
+
     /// The usual workspace with these targets, each built with the profile `quick`.
     pub(crate) fn with_targets(targets: &[&str]) -> Self {
         let space = Self::bare();
