@@ -14,6 +14,7 @@ use xtask_registry::Reference;
 use xtask_report::report::Report;
 
 mod attach;
+mod blobs;
 mod dry;
 pub mod files;
 pub mod journal;

@@ -20,7 +20,7 @@ use xtask_process::ui::Ui;
 use xtask_registry::Reference;
 use xtask_registry::client::Client;
 use xtask_registry::http::Http;
-use xtask_registry::push::{OutgoingBlob, PushLimits, PushedBlob};
+use xtask_registry::push::PushLimits;
 
 /// How many blobs are sent at a time.
 pub(super) const AT_A_TIME: usize = 6;
@@ -210,34 +210,6 @@ impl Publisher<'_> {
         said.get(annotation::VERSION)?.parse().ok()
     }
 
-    fn push_blobs(&self, publication: &Publication) -> Result<()> {
-        let blobs = publication.blobs();
-        let total: u64 = blobs.iter().map(|blob| blob.size).sum();
-        let what = format!("{} to {} ({})", publication.name, publication.to.repository(), human_size(total));
-        let task = self.ui.task("Pushing", what);
-        task.parts(blobs.len(), "blob");
-        let push = |blob: &Descriptor| {
-            let _doing = task.doing(format!("{} {}", short(blob), human_size(blob.size)));
-            let elsewhere = lock(&self.journal).repositories(&blob.digest);
-            let file = self.blobs.path(&blob.digest);
-            let out = OutgoingBlob { blob, file: &file, elsewhere: &elsewhere, sent: self.counting() };
-            let pushed = self.client.push_blob(&publication.to, &out, &self.limits)?;
-            task.far(format!("{} sent", human_size(self.sent.load(Ordering::Relaxed))));
-            let how = match &pushed {
-                PushedBlob::Present => "is there".to_owned(),
-                PushedBlob::Mounted(from) => format!("mounted from {from}"),
-                PushedBlob::Sent => "sent".to_owned(),
-            };
-            self.ui.detail("Blob", format!("{} {how}", blob.digest));
-            lock(&self.journal).add(publication.to.repository(), [&blob.digest]);
-            Ok(())
-        };
-        // The largest first: it decides when the last one ends.
-        let mut order = blobs;
-        order.sort_by_key(|blob| std::cmp::Reverse(blob.size));
-        side_by_side(order, AT_A_TIME, push).into_iter().collect()
-    }
-
     fn push_manifests(&self, publication: &Publication) -> Result<()> {
         let push = |(descriptor, bytes): (&Descriptor, &Vec<u8>)| {
             let kind = kind_of(descriptor);
@@ -298,11 +270,7 @@ fn kind_of(descriptor: &Descriptor) -> &'static str {
     }
 }
 
-fn short(blob: &Descriptor) -> String {
-    format!("sha256:{:.12}", blob.digest.hex())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -9,6 +9,7 @@ mod killed;
 #[allow(dead_code, reason = "the benchmarks use the rest")]
 mod made;
 mod ours;
+mod progress;
 mod race;
 mod signed;
 mod unreachable;
