@@ -249,10 +249,17 @@ impl Publisher<'_> {
         let manifests = side_by_side(bundles, AT_A_TIME, |statement| {
             let envelope = Envelope::sign(names::IN_TOTO, &statement.to_json(), key)?;
             let bundle = SigstoreBundle::of_envelope(envelope, key.public());
-            self.bundle_manifest(to, (subject, config), statement, &bundle)
+            let bundle = bundle.to_json();
+            let manifest = self.bundle_manifest(to, (subject, config), statement, &bundle)?;
+            Ok((manifest, bundle))
         });
-        let manifests = manifests.into_iter().collect::<Result<Vec<_>>>()?;
-        self.client.attach(to, &subject.digest, &manifests)
+        let pushed = manifests.into_iter().collect::<Result<Vec<_>>>()?;
+        let (manifests, bundles): (Vec<Manifest>, Vec<Vec<u8>>) = pushed.into_iter().unzip();
+        let mend = || {
+            self.push_bytes(to, media_type::EMPTY, b"{}")?;
+            bundles.iter().try_for_each(|b| self.push_bytes(to, names::BUNDLE, b).map(|_| ()))
+        };
+        self.client.attach(to, &subject.digest, &manifests, mend)
     }
 
     /// The manifest of a bundle, whose blobs are pushed. No time is in it.
@@ -261,9 +268,9 @@ impl Publisher<'_> {
         to: &Reference,
         (subject, config): (&Descriptor, &Descriptor),
         statement: &Statement,
-        bundle: &SigstoreBundle,
+        bundle: &[u8],
     ) -> Result<Manifest> {
-        let layer = self.push_bytes(to, names::BUNDLE, &bundle.to_json())?;
+        let layer = self.push_bytes(to, names::BUNDLE, bundle)?;
         let annotations = BTreeMap::from([
             (names::BUNDLE_CONTENT.to_owned(), names::DSSE_ENVELOPE.to_owned()),
             (names::BUNDLE_PREDICATE_TYPE.to_owned(), statement.predicate_type.clone()),
@@ -288,7 +295,7 @@ impl Publisher<'_> {
         let tag = to.tagged(&tag)?;
         let mut ours = Vec::new();
         for (bytes, annotations) in documents {
-            let mut layer = self.push_bytes(to, form.media_type(), bytes)?;
+            let mut layer = Descriptor::of(form.media_type(), bytes);
             layer.annotations = annotations.clone();
             ours.push(layer);
         }
@@ -306,6 +313,9 @@ impl Publisher<'_> {
             let missing: Vec<_> = ours.iter().filter(|layer| !layers.contains(layer)).cloned().collect();
             if missing.is_empty() {
                 return Ok(None);
+            }
+            for (bytes, _) in documents {
+                self.push_bytes(to, form.media_type(), bytes)?;
             }
             layers.extend(missing);
             let diffs: Vec<&Digest> = layers.iter().map(|layer| &layer.digest).collect();

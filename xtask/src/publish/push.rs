@@ -10,7 +10,7 @@ use super::attach::{AttachedRecord, Attestor};
 use super::journal::PushJournal;
 use super::keyless::KeylessSigner;
 use super::tags::{TagFate, TagTarget, fate};
-use super::{PlannedTag, Publication};
+use super::{OutgoingPlatform, PlannedTag, Publication};
 use xtask_files::error::{Error, Result};
 use xtask_files::threads::side_by_side;
 use xtask_files::{counted, human_size};
@@ -210,15 +210,31 @@ impl Publisher<'_> {
         said.get(annotation::VERSION)?.parse().ok()
     }
 
+    /// Pushes the manifests of the platforms, then the index, each by its digest.
     fn push_manifests(&self, publication: &Publication) -> Result<()> {
-        let push = |(descriptor, bytes): (&Descriptor, &Vec<u8>)| {
-            let kind = kind_of(descriptor);
-            self.client.push_manifest(&publication.to.at(descriptor.digest.clone()), kind, bytes).map(|_| ())
-        };
-        let platforms = publication.platforms.iter();
-        let platforms: Vec<_> = platforms.map(|platform| (&platform.descriptor, &platform.bytes)).collect();
+        let push = |platform: &OutgoingPlatform| self.push_platform(publication, platform);
+        let platforms = publication.platforms.iter().collect();
         side_by_side(platforms, AT_A_TIME, push).into_iter().collect::<Result<()>>()?;
-        push((&publication.index.0, &publication.index.1))
+        self.push_index(publication, &publication.to.at(publication.index.0.digest.clone()))
+    }
+
+    fn push_platform(&self, publication: &Publication, platform: &OutgoingPlatform) -> Result<()> {
+        let OutgoingPlatform { descriptor, bytes, blobs, .. } = platform;
+        let reference = publication.to.at(descriptor.digest.clone());
+        let mend =
+            || blobs.iter().try_for_each(|b| self.push_blob(publication, b, &Arc::default()).map(|_| ()));
+        self.client.push_manifest(&reference, kind_of(descriptor), bytes, mend).map(|_| ())
+    }
+
+    /// Puts the index under its digest or a tag.
+    fn push_index(&self, publication: &Publication, reference: &Reference) -> Result<()> {
+        let mend = || {
+            publication.platforms.iter().try_for_each(|platform| {
+                let there = self.client.remote(&publication.to.at(platform.descriptor.digest.clone()))?;
+                if there.is_some() { Ok(()) } else { self.push_platform(publication, platform) }
+            })
+        };
+        self.client.push_manifest(reference, media_type::INDEX, &publication.index.1, mend).map(|_| ())
     }
 
     /// Reads what was pushed and holds it against what was sent: documents byte by byte, blobs by presence and size.
@@ -249,7 +265,7 @@ impl Publisher<'_> {
     /// Points a tag at the image and reads it back.
     fn move_tag(&self, publication: &Publication, tag: &PlannedTag) -> Result<()> {
         let (reference, ours) = (publication.to.tagged(&tag.tag)?, &publication.index.0.digest);
-        self.client.push_manifest(&reference, media_type::INDEX, &publication.index.1)?;
+        self.push_index(publication, &reference)?;
         match self.client.remote(&reference)? {
             Some(remote) if remote.digest == *ours => Ok(()),
             found => {

@@ -6,6 +6,7 @@ mod disk;
 mod fault;
 mod kept;
 mod killed;
+mod lacking;
 #[allow(dead_code, reason = "the benchmarks use the rest")]
 mod made;
 mod ours;

@@ -294,15 +294,19 @@ fn manifests_are_put_and_found() {
         config.blob.digest
     );
     let digest = Digest::of(manifest.as_bytes());
-    client.push_manifest(&target.at(digest.clone()), media_type::MANIFEST, manifest.as_bytes()).unwrap();
+    client
+        .push_manifest(&target.at(digest.clone()), media_type::MANIFEST, manifest.as_bytes(), || Ok(()))
+        .unwrap();
     assert_eq!(client.remote(&target).unwrap(), None, "by digest, no tag was moved");
-    client.push_manifest(&target, media_type::MANIFEST, manifest.as_bytes()).unwrap();
+    client.push_manifest(&target, media_type::MANIFEST, manifest.as_bytes(), || Ok(())).unwrap();
     let found = client.remote(&target).unwrap().unwrap();
     assert_eq!((found.digest, found.media_type.as_deref()), (digest, Some(media_type::MANIFEST)));
     assert_eq!(client.manifest(&target).unwrap(), manifest.as_bytes());
     // One whose blobs are not there is refused, with the registry's words.
     let lacking = manifest.replace(config.blob.digest.as_str(), Digest::of(b"other").as_str());
-    let error =
-        client.push_manifest(&target, media_type::MANIFEST, lacking.as_bytes()).unwrap_err().to_string();
+    let error = client
+        .push_manifest(&target, media_type::MANIFEST, lacking.as_bytes(), || Ok(()))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("400 Bad Request") && error.contains("BLOB_UNKNOWN"), "{error}");
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 use ureq::http::{Method, StatusCode, header};
 
 use super::client::{Client, MANIFEST_MAX};
-use super::complaint::complain;
-use super::http::{Body, HttpRequest, HttpResponse};
+use super::complaint::RejectedAnswer;
+use super::http::{Body, HttpRequest, HttpResponse, jittered};
 use super::{Reference, url};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
@@ -27,6 +27,11 @@ const SUBJECT: header::HeaderName = header::HeaderName::from_static("oci-subject
 
 /// The variable with the maximum size of a request, in bytes.
 const CHUNK: &str = "XTASK_UPLOAD_CHUNK";
+
+/// How many times a manifest is sent that the registry rejects because a blob is missing.
+const TRIES: u32 = 5;
+/// The pause before the second try. Each later pause is twice as long.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// The limits for sending blobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,6 +101,17 @@ pub struct RemoteManifest {
     pub media_type: Option<String>,
 }
 
+/// A registry's answer to a manifest.
+pub(super) enum PutAnswer {
+    /// The registry accepted the manifest.
+    Taken {
+        /// Whether the registry lists the manifest among the referrers of its subject.
+        listed: bool,
+    },
+    /// The registry does not have a blob or a manifest that the manifest names, perhaps only at this moment.
+    Lacking(Error),
+}
+
 /// Returns the scope for writing to a repository, and for reading the one from which a blob is mounted.
 pub(super) fn scope(target: &Reference, from: Option<&str>) -> String {
     let own = format!("repository:{}:pull,push", target.repository());
@@ -154,13 +170,18 @@ impl Client<'_> {
     /// Pushes a manifest or an index under a tag or a digest. Returns whether the registry lists it among the
     /// referrers of its subject, if it has one.
     ///
+    /// docker-registry truncates the link of a blob while another client pushes the same blob, and rejects a manifest
+    /// that arrives at that moment. Then `mend` pushes again what is missing, and the manifest is sent again, at most
+    /// five times in all.
+    ///
     /// # Errors
-    /// The registry does not accept it.
+    /// The registry does not accept it, or `mend` fails.
     pub fn push_manifest(
         &self,
         reference: &Reference,
         media_type: &'static str,
         bytes: &[u8],
+        mend: impl Fn() -> Result<()>,
     ) -> Result<bool> {
         if bytes.len() as u64 > MANIFEST_MAX {
             return Err(Error::failed(format!("the manifest for {reference} has {} bytes", bytes.len()))
@@ -169,38 +190,60 @@ impl Client<'_> {
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let mut request = HttpRequest::new(Method::PUT, self.url(&path));
         request.body = Body::Bytes(media_type, bytes.to_vec());
-        let shown = request.shown();
-        let response = self.send(request, &scope(reference, None))?;
-        self.taken(reference, &shown, response, bytes)
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let response = self.send(request.clone(), &scope(reference, None))?;
+            match self.put_answer(reference, &request.shown(), response, bytes)? {
+                PutAnswer::Taken { listed } => return Ok(listed),
+                PutAnswer::Lacking(error) if tried == TRIES => {
+                    return Err(error
+                        .found(format!("{TRIES} tries; the blobs were checked before each"))
+                        .help("publish again: what is missing is sent"));
+                }
+                PutAnswer::Lacking(_) => {}
+            }
+            std::thread::sleep(jittered(PAUSE * 2u32.pow(tried - 1)));
+            mend()?;
+        }
     }
 
-    /// Returns whether the registry lists a pushed manifest among the referrers of its subject.
+    /// Reads the answer to a pushed manifest.
     ///
     /// # Errors
-    /// The registry did not accept the manifest.
-    pub(super) fn taken(
+    /// The registry rejected the manifest for another reason than a missing blob.
+    pub(super) fn put_answer(
         &self,
         reference: &Reference,
         shown: &str,
         response: HttpResponse,
         bytes: &[u8],
-    ) -> Result<bool> {
+    ) -> Result<PutAnswer> {
         if !response.status().is_success() {
-            return Err(self.refused(reference, shown, response));
+            let status = response.status();
+            let refusal = RejectedAnswer::read(shown, response);
+            return match refusal.lacking {
+                true => Ok(PutAnswer::Lacking(refusal.error)),
+                false => Err(self.denied(reference, status, refusal.error)),
+            };
         }
         let (ours, said) = (Digest::of(bytes), response.header(&CONTENT_DIGEST).and_then(Digest::parse));
         match said.filter(|said| *said != ours) {
             Some(said) => Err(Error::failed(format!("{shown}: the registry has stored another manifest"))
                 .found(format!("it says {said}, and {ours} was sent"))),
-            None => Ok(response.header(&SUBJECT).is_some()),
+            None => Ok(PutAnswer::Taken { listed: response.header(&SUBJECT).is_some() }),
         }
     }
 
     /// Returns the error for an answer that rejects something.
     pub(super) fn refused(&self, target: &Reference, shown: &str, response: HttpResponse) -> Error {
-        let denied = matches!(response.status(), StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED);
-        let error = complain(shown, response);
-        if !denied {
+        let status = response.status();
+        self.denied(target, status, RejectedAnswer::read(shown, response).error)
+    }
+
+    /// Adds the scope that was requested and the scope that was granted to the error of a denied request.
+    fn denied(&self, target: &Reference, status: StatusCode, error: Error) -> Error {
+        if !matches!(status, StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) {
             return error;
         }
         let wanted = scope(target, None);

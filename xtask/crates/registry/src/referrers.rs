@@ -11,7 +11,7 @@ use ureq::http::{Method, StatusCode, header};
 use super::client::{Client, MANIFEST_MAX, accept, pull};
 use super::complaint::complain;
 use super::http::{Body, HttpRequest, jittered};
-use super::push::scope;
+use super::push::{PutAnswer, scope};
 use super::{Reference, url};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
@@ -102,17 +102,23 @@ impl Client<'_> {
 
     /// Attaches manifests to their common subject. Each is pushed by its digest. Those that the registry does
     /// not list itself are added to the list under the tag of the subject. Other entries of that list are
-    /// kept.
+    /// kept. `mend` is as in [`Client::push_manifest`].
     ///
     /// # Errors
     /// The registry does not accept a manifest, or the list cannot be changed.
-    pub fn attach(&self, repository: &Reference, subject: &Digest, manifests: &[Manifest]) -> Result<()> {
+    pub fn attach(
+        &self,
+        repository: &Reference,
+        subject: &Digest,
+        manifests: &[Manifest],
+        mend: impl Fn() -> Result<()>,
+    ) -> Result<()> {
         let mut unlisted = Vec::new();
         for manifest in manifests {
             let bytes = xtask_oci::document::to_bytes(manifest)?;
             let descriptor = Descriptor::of(media_type::MANIFEST, &bytes);
             let at = repository.at(descriptor.digest.clone());
-            if !self.push_manifest(&at, media_type::MANIFEST, &bytes)? {
+            if !self.push_manifest(&at, media_type::MANIFEST, &bytes, &mend)? {
                 unlisted.push(entry(manifest, &descriptor));
             }
         }
@@ -124,7 +130,8 @@ impl Client<'_> {
     }
 
     /// Changes the document under a tag and reads it back, until `change` requests no further change. If the
-    /// registry sends ETags, a change that would undo a concurrent one is rejected.
+    /// registry sends ETags, a change that would undo a concurrent one is rejected. `change` is called before each
+    /// try, and pushes what the document names.
     ///
     /// # Errors
     /// The registry or `change` fails, or other clients change the document again and again.
@@ -134,6 +141,7 @@ impl Client<'_> {
         kind: &'static str,
         change: impl Fn(Option<&[u8]>) -> Result<Option<Vec<u8>>>,
     ) -> Result<()> {
+        let mut refused = None;
         for tried in 0..TRIES {
             let there = self.document(tag)?;
             let Some(bytes) = change(there.as_ref().map(|there| there.bytes.as_slice()))? else {
@@ -152,14 +160,22 @@ impl Client<'_> {
             let shown = request.shown();
             let response = self.send(request, &scope(tag, None))?;
             // Another client was faster: read it again.
-            if !matches!(response.status(), StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) {
-                self.taken(tag, &shown, response, &bytes)?;
+            if matches!(response.status(), StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT) {
+                continue;
             }
+            refused = match self.put_answer(tag, &shown, response, &bytes)? {
+                PutAnswer::Taken { .. } => None,
+                PutAnswer::Lacking(error) => Some(error.found(format!("{TRIES} tries"))),
+            };
         }
-        Err(Error::failed(format!("{tag} cannot be changed: others change it all the time"))
-            .found(format!("{TRIES} tries"))
-            .help("run the command again"))
+        Err(refused.unwrap_or_else(|| others_change(tag)))
     }
+}
+/// Makes the error for a document that other clients change again and again.
+fn others_change(tag: &Reference) -> Error {
+    Error::failed(format!("{tag} cannot be changed: others change it all the time"))
+        .found(format!("{TRIES} tries"))
+        .help("run the command again")
 }
 
 /// Returns the tag for the list of referrers of a digest, if the registry makes no list:
