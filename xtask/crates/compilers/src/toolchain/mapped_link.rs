@@ -104,7 +104,7 @@ impl MappedLink<'_> {
         let code = cmd.into_files(out, errors);
         let told = fs::read(&scratch.errors).unwrap_or_default();
         if code != 0 && asked.is_none() && names_map(&told) {
-            let why = "the linker takes no option that asks for a map";
+            let why = "the linker does not accept the option for a link map";
             let code = plain.pass_through();
             return if code == 0 { write(&record, &LinkRecord::unseen(given, why), code) } else { code };
         }
@@ -116,7 +116,7 @@ impl MappedLink<'_> {
         let text = fs::read(if printed { &scratch.out } else { map });
         let record_of = match text.as_deref().map(LinkMap::read) {
             Ok(Some(map)) => LinkRecord::new(given, &map, &folder),
-            Ok(None) => LinkRecord::unseen(given, "the linker's map is in no format that is known here"),
+            Ok(None) => LinkRecord::unseen(given, "the format of the linker's map is not known"),
             Err(_) => LinkRecord::unseen(given, "the linker wrote no map"),
         };
         write(&record, &record_of, code)
@@ -130,7 +130,8 @@ fn names_map(told: &[u8]) -> bool {
 }
 
 fn write(file: &Path, record: &LinkRecord, code: u8) -> u8 {
-    let unwritten = || LinkRecord::unseen(LinkArguments::default(), "a path of the link is no Unicode");
+    let unwritten =
+        || LinkRecord::unseen(LinkArguments::default(), "a path of the link is not valid Unicode");
     if let Ok(json) = record.to_json().or_else(|_| unwritten().to_json()) {
         let _ = xtask_files::write(file, &json);
     }

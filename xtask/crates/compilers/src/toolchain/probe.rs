@@ -140,14 +140,14 @@ fn steps(
         // The first link makes a C library for the kind of program that it links. A Rust program needs
         // another kind.
         None if candidate.link.rules().preparation.is_some() => {
-            steps.push("linked nothing yet: Rust's std for this target is not here".to_owned());
+            steps.push("linked nothing yet: Rust's std for this target is not installed".to_owned());
             (None, setting.cxx.then(|| tools.cxx.as_ref().map(|_| ()).ok_or_else(no_cxx)))
         }
         None => {
             let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
             let links_statically = (system::of(setting.target).links_statically)(setting.target);
             trial.run("link", if links_statically { link.arg("-static") } else { link })?;
-            steps.push("linked a C program (Rust's std for this target is not here yet)".to_owned());
+            steps.push("linked a C program (Rust's std for this target is not installed yet)".to_owned());
             (Some("probe-c"), None)
         }
     };
@@ -158,7 +158,7 @@ fn steps(
     };
     steps.extend(cxx.iter().map(|c| match c {
         Ok(()) => "compiled and linked C++".to_owned(),
-        Err(why) => format!("cannot do C++: {why}"),
+        Err(why) => format!("C++ does not work: {why}"),
     }));
     let cxx = cxx.is_some_and(|c| c.is_ok());
     Ok(Verdict::Works(Works { version, id, cxx, steps }))
@@ -181,7 +181,7 @@ fn compile(tools: &WrappedTools, setting: &ProbeSetting, trial: &Trial<'_>) -> R
     let compile = compile.arg(format!("-ffile-prefix-map={}=/probe", trial.dir.display()));
     trial.run("compile", compile.args(["probe.c", "-o", "probe.o"]))?;
     let Some(ar) = &tools.ar else {
-        let said = "there is no archiver for it (ar, llvm-ar)".to_owned();
+        let said = "the toolchain has no archiver (ar, llvm-ar)".to_owned();
         return Err(Verdict::Broken { step: "archive".into(), said, command: String::new() });
     };
     trial.run("archive", Cmd::new(ar).args(["crs", "libprobe.a", "probe.o"])).map(|_| ())

@@ -143,7 +143,7 @@ impl Provider {
     pub fn elsewhere(self, target: &Triple) -> Option<String> {
         let system = system::named(self.definition().only.filter(|os| *os != target.os())?);
         let missing = if system.targets.is_none() { ", which is not supported yet" } else { "" };
-        Some(format!("{self} makes programs for {} alone{missing}", system.name))
+        Some(format!("{self} builds programs only for {}{missing}", system.name))
     }
 
     /// Returns its candidates for a target, and what was searched.
@@ -212,7 +212,7 @@ mod tests {
         let target = Triple::parse("aarch64-unknown-linux-gnu");
         assert_eq!(
             Provider::Mingw.elsewhere(&target).as_deref(),
-            Some("mingw makes programs for Windows alone, which is not supported yet")
+            Some("mingw builds programs only for Windows, which is not supported yet")
         );
         assert_eq!(Provider::Zig.elsewhere(&target), None);
         assert_eq!(Provider::Mingw.elsewhere(&Triple::parse("x86_64-pc-windows-gnu")), None);

@@ -66,11 +66,11 @@ impl fmt::Display for LeftOutArgument {
                 write!(f, "{argument} is left out: it asks for a runtime that {linker} does not have")
             }
             LeftOutReason::Decided => {
-                write!(f, "{argument} is left out: rustc and the toolchain have decided what it is about")
+                write!(f, "{argument} is left out: rustc and the toolchain already set this")
             }
-            LeftOutReason::Compiler => write!(f, "{argument} is left out: it is for a compiler"),
+            LeftOutReason::Compiler => write!(f, "{argument} is left out: it is an option for a compiler"),
             LeftOutReason::InLibc => {
-                write!(f, "{argument} is left out: the C library or Rust's std has what it names")
+                write!(f, "{argument} is left out: the C library or Rust's std already contains it")
             }
             LeftOutReason::NoEffect => write!(f, "{argument} is left out: it changes nothing in the program"),
         }

@@ -88,7 +88,7 @@ impl<'a> Trial<'a> {
     /// Returns the verdict for a toolchain with a file that cannot be read.
     pub(super) fn unreadable(&self, error: &std::io::Error) -> Verdict {
         let fault = MachineFault::of_number(error.raw_os_error());
-        let said = format!("a file of it cannot be read: {error}");
+        let said = format!("a file of the toolchain cannot be read: {error}");
         match fault.or_else(|| MachineFault::present(&self.folders())) {
             Some(fault) => unprobed("start", fault, said, String::new()),
             None => Verdict::Broken { step: "start".into(), said, command: String::new() },

@@ -109,7 +109,10 @@ fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
     let errors = LongLine::new(zig, front)?.capture(LINKING)?.errors();
     // The last call links the program. The earlier ones make zig's own libraries.
     let Some(said) = errors.lines().rev().find_map(|line| line.strip_prefix("ld.lld ")) else {
-        let what = format!("zig does not say how it starts its linker, which is to get {}", lld.join(" "));
+        let what = format!(
+            "cannot find the linker command in zig's output; these arguments need it: {}",
+            lld.join(" ")
+        );
         return Err(errors.lines().fold(Error::failed(what), Error::found));
     };
     let words = words(said, &|path| path.exists()).into_iter().chain(lld);
@@ -153,7 +156,7 @@ fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
         .cwd(&scratch.0);
     let errors = asked.capture(ASKING)?.errors();
     let Some(mut about) = about_target(&errors, SOURCE) else {
-        let what = Error::failed("zig does not say how it starts clang").found(asked.line());
+        let what = Error::failed("cannot find the clang command in zig's output").found(asked.line());
         return Err(errors.lines().take(3).fold(what, Error::found));
     };
     about.retain(|word| *word != unique);
