@@ -81,6 +81,6 @@ fn a_library_by_a_path_of_the_build_is_found_nowhere_else() {
 ",
     );
     let run = space.run(&["release", "--mode", "native"]).ended(1);
-    run.says(&["the program needs ./answer.so, which it finds only where it is started in one folder"]);
+    run.says(&["the program needs ./answer.so, which it finds only if it is started in the build folder"]);
     no_archive(&space);
 }

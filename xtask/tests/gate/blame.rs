@@ -69,7 +69,7 @@ fn the_object_of_an_archive_and_the_crate() {
     assert_eq!(
         fails,
         [
-            "app uses late, which none of its libraries defines (liblate.so, libc.so.6, ld-linux-x86-64.so.2); late comes in by conv.o of libnative.a"
+            "app uses late, which is not defined in any of its libraries: liblate.so, libc.so.6, ld-linux-x86-64.so.2; late is imported by conv.o of libnative.a"
         ]
     );
 }

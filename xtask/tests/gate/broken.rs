@@ -122,7 +122,7 @@ fn each_has_its_words() {
         ("a base of another platform", &puts, GNU, "distroless:base", &foreign),
         ("a glibc that is too old", &strtol, GNU, "distroless:base", &base),
         ("no libstdc++", &throws, GNU, "distroless:base", &base),
-        ("libstdc++ where nobody looks", &throws, GNU, "distroless:base", &away),
+        ("libstdc++ where the loader does not search", &throws, GNU, "distroless:base", &away),
         ("a libc that was cut off", &puts, GNU, "distroless:base", &damaged),
         ("a folder in the interpreter's place", &puts, GNU, "distroless:base", &folder),
         ("a link in a circle", &puts, GNU, "distroless:base", &circle),
@@ -193,5 +193,5 @@ fn layout_and_level_are_judged() {
     let mut apart = std::fs::read(&small).unwrap();
     apart[64 + 16] ^= 16;
     let findings = judge(&bench.file("apart", &apart), GNU, Limits::default());
-    assert!(findings.iter().any(|f| f.what.contains("placed apart by less than a page")), "{findings:?}");
+    assert!(findings.iter().any(|f| f.what.contains("segments are less than a page")), "{findings:?}");
 }

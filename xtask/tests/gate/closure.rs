@@ -214,7 +214,7 @@ fn the_cache_counts_and_the_list_of_folders_alone_does_not() {
     let failures = agree(&root, "/app");
     assert_eq!(
         failures,
-        ["app needs libb.so, which test has at /opt/b/libb.so, where the loader does not look"]
+        ["app needs libb.so, which test has at /opt/b/libb.so, where the loader does not search"]
     );
     let ldconfig =
         ["/sbin/ldconfig", "/usr/sbin/ldconfig"].into_iter().find(|p| std::path::Path::new(p).exists());

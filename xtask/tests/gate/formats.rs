@@ -105,7 +105,7 @@ fn macos_programs() {
     let zig = zig().unwrap();
     for (name, words) in [
         ("/opt/homebrew/lib/libz.1.dylib", "/opt/homebrew/lib/libz.1.dylib, which macOS does not have"),
-        ("@rpath/libz.1.dylib", "@rpath/libz.1.dylib, which is looked for beside it"),
+        ("@rpath/libz.1.dylib", "@rpath/libz.1.dylib, which macOS searches beside the program"),
     ] {
         let dylib = bench.path("libz.dylib");
         let source = bench.file("z.c", "int z(void) { return 0; }\n");

@@ -52,7 +52,7 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     root.program("musl-gcc", "app", main, &[b]);
     assert_eq!(
         agree(&root, "/app"),
-        ["app needs libb.so, which alpine has at /opt/b/libb.so, where the loader does not look"]
+        ["app needs libb.so, which alpine has at /opt/b/libb.so, where the loader does not search"]
     );
     // The image's variables come first; they are no more than lists of folders.
     for (folder, list, starts) in [
@@ -121,6 +121,6 @@ fn folders_paths_and_symbols_as_musl_has_them() {
     library(&root, "opt/b/libb.so", "int c(void) { return 0; }", &["-Wl,-soname,libb.so"]);
     assert_eq!(
         agree(&root, "/bin/app"),
-        ["app uses b, which none of its libraries defines (libb.so, libc.so)"]
+        ["app uses b, which is not defined in any of its libraries: libb.so, libc.so"]
     );
 }

@@ -93,7 +93,7 @@ fn programs_scripts_and_what_is_neither() {
     for at in ["/bin/dyn", "/bin/of-dyn"] {
         root.env.clear();
         let found = agree(&root, at);
-        let why = "dyn needs libb.so, which test has at /opt/b/libb.so, where the loader does not look";
+        let why = "dyn needs libb.so, which test has at /opt/b/libb.so, where the loader does not search";
         assert_eq!(found, [format!("x names it, which does not start: {why}")]);
         root.env = vec!["LD_LIBRARY_PATH=/opt/b".to_owned()];
         starts(&root, at);

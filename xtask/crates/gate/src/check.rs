@@ -172,7 +172,7 @@ pub(super) mod tests {
         let triple = Triple::parse("riscv64gc-unknown-linux-gnu");
         let found = check(&riscv, &triple, StartSetting::Standalone, Limits::default());
         assert!(
-            found[0].what.contains("by soft float, but riscv64gc-unknown-linux-gnu wants hard float"),
+            found[0].what.contains("by soft float, but riscv64gc-unknown-linux-gnu requires hard float"),
             "{found:?}"
         );
         let found = judge(&riscv, "2.31");

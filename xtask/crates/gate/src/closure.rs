@@ -230,7 +230,7 @@ fn find_interpreter(path: &str, program: &Object, tree: &Tree<'_>) -> Interprete
             }
             let mode = tree.files().get(&place).map_or(0, |node| node.mode);
             if mode & 0o111 == 0 {
-                return unfit(format!("nobody may execute it (mode 0{mode:o})"));
+                return unfit(format!("no user may execute it (mode 0{mode:o})"));
             }
             Interpreter::Found(LoadedObject {
                 names: Vec::new(),

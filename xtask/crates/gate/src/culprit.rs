@@ -53,7 +53,7 @@ pub fn blame(findings: &mut [Finding], archives: &[PathBuf]) {
         let first = found.into_iter().find(|(_, culprits)| !culprits.is_empty());
         if let Some((symbol, culprits)) = first {
             let names: Vec<String> = culprits.iter().take(NAMED).map(Culprit::to_string).collect();
-            finding.what = format!("{}; {symbol} comes in by {}", finding.what, names.join(", "));
+            finding.what = format!("{}; {symbol} is imported by {}", finding.what, names.join(", "));
         }
     }
 }

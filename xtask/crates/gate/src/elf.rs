@@ -68,7 +68,9 @@ fn refuse_other_types(kind: elf::FileType) -> Result<(), Refusal> {
             "an object file",
             "link it; a program comes from a [[bin]] target without --emit=obj",
         )),
-        elf::ET_CORE => Err(Refusal::not_a_program("a core dump", "remove it: some program crashed here")),
+        elf::ET_CORE => {
+            Err(Refusal::not_a_program("a core dump", "remove it: a program crashed in this folder"))
+        }
         other => Err(Refusal::damaged(format!("its ELF type {} is not known", other.0))),
     }
 }

@@ -116,7 +116,7 @@ impl fmt::Display for Format {
             Self::Script => "a script",
             Self::Gzip => "a gzip file",
             Self::Text => "a text file",
-            Self::Unknown => "a file of a format that is not known here",
+            Self::Unknown => "a file of an unknown format",
         })
     }
 }

@@ -21,19 +21,21 @@ pub fn closure_paths(program: &Program, tree: &Tree<'_>, level: Level) -> Result
     let interpreter = program.facts.interpreter.as_deref();
     let closure = Closure::of(&program.object, &program.at, interpreter, tree, level);
     let mut paths = BTreeSet::new();
-    let cannot = || Error::failed(format!("cannot tell what {} needs of {}", program.name, tree.name()));
+    let cannot =
+        || Error::failed(format!("cannot find which files {} needs of {}", program.name, tree.name()));
     match &closure.interpreter {
         Interpreter::None => {}
         Interpreter::Found(found) => paths.extend(trail(tree.files(), &found.path)),
         Interpreter::Unfit { path, .. } => {
-            return Err(cannot().found(format!("its interpreter {path} is not there")));
+            return Err(cannot().found(format!("its interpreter {path} does not exist")));
         }
         Interpreter::Unknown(found) => {
-            return Err(cannot().found(format!("how {} looks for libraries is not known", found.path)));
+            return Err(cannot()
+                .found(format!("the rules by which {} searches for libraries are not known", found.path)));
         }
     }
     if let Some(gap) = closure.gaps.first() {
-        return Err(cannot().found(format!("{} is not there", gap.name)));
+        return Err(cannot().found(format!("{} does not exist", gap.name)));
     }
     for loaded in &closure.loaded[1..] {
         paths.extend(trail(tree.files(), &loaded.path));

@@ -131,7 +131,7 @@ enum Class {
 
 /// Returns the class of an ELF file, and its length in bytes.
 fn class<'d>(data: impl ReadRef<'d>) -> Result<(Class, u64), Refusal> {
-    let len = data.len().map_err(|()| Refusal::damaged("its length cannot be told"))?;
+    let len = data.len().map_err(|()| Refusal::damaged("its length cannot be read"))?;
     let head = data
         .read_bytes_at(0, len.min(format::HEAD as u64))
         .map_err(|()| Refusal::damaged("its first bytes cannot be read"))?;

@@ -141,13 +141,13 @@ pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
         let there: Vec<String> = slices.iter().map(|slice| cpu_name(slice.cpu)).collect();
         findings.push(fail(
             format!("the program is for {}, but {triple} is not", there.join(" and ")),
-            format!("build it with `--target {triple}`, and look at what copied this file here"),
+            format!("build it with `--target {triple}`, and check the step that copied this file"),
         ));
         return findings;
     };
     if slice.kind != 2 {
         findings.push(fail(
-            format!("this is no program (Mach-O file type {})", slice.kind),
+            format!("this is not a program (Mach-O file type {})", slice.kind),
             "name a [[bin]] target",
         ));
     }
@@ -156,11 +156,12 @@ pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
             continue;
         }
         let what = if library.starts_with('@') {
-            format!("the program loads {library}, which is looked for beside it or in its rpath")
+            format!("the program loads {library}, which macOS searches beside the program or in its rpath")
         } else {
             format!("the program loads {library}, which macOS does not have")
         };
-        findings.push(fail(what, "link it as an archive (.a), or ship it beside the program and say so"));
+        findings
+            .push(fail(what, "link it as an archive (.a), or ship it beside the program and document that"));
     }
     if slice.oldest.is_none() {
         findings.push(warn(

@@ -79,9 +79,9 @@ impl VerdictMessages<'_> {
         if let Some(why) = why {
             let fix = match self.tree.open(path) {
                 Opened::Object(..) => {
-                    format!("look at what made {base}: is it for the platform of {}?", self.triple)
+                    format!("check how {base} was made: is it for the platform of {}?", self.triple)
                 }
-                _ => format!("look at what put {path} there"),
+                _ => format!("check the step that added {path}"),
             };
             return fail(format!("{name} asks for interpreter {path}, and in {base} {why}"), fix);
         }
@@ -129,7 +129,7 @@ impl VerdictMessages<'_> {
     pub(super) fn interpreter_unknown(&self, found: &LoadedObject) -> Finding {
         warn(
             format!(
-                "{} was not checked further: how {} looks for libraries is not known",
+                "{} was not checked further: the rules by which {} searches for libraries are not known",
                 self.name, found.path
             ),
             "start the program once in its image before it ships",
@@ -199,7 +199,7 @@ impl VerdictMessages<'_> {
         if let [(place, why), ..] = gap.unfit.as_slice() {
             return fail(
                 format!("{who} needs {name}, but /{place} in {base} cannot be loaded: {why}"),
-                format!("look at what put /{place} there"),
+                format!("check the step that added /{place}"),
             );
         }
         let elsewhere = self.elsewhere(name);
@@ -217,7 +217,7 @@ impl VerdictMessages<'_> {
         }
         let what = match &elsewhere {
             Some(place) => {
-                format!("{who} needs {name}, which {base} has at /{place}, where the loader does not look")
+                format!("{who} needs {name}, which {base} has at /{place}, where the loader does not search")
             }
             None => format!("{who} needs {name}, which {base} does not have"),
         };
@@ -299,7 +299,7 @@ impl VerdictMessages<'_> {
                 )
             }
             None if among.is_empty() => format!("{who} uses {list}, but needs no library"),
-            None => format!("{who} uses {list}, which none of its libraries defines ({among})"),
+            None => format!("{who} uses {list}, which is not defined in any of its libraries: {among}"),
         };
         let fix = if by == 0 {
             "link the library that defines it, or build against the libraries of this base".to_owned()

@@ -200,7 +200,7 @@ pub fn check_pe(pe: &Pe, triple: &Triple) -> Vec<Finding> {
     } else if machine != Some(pe.machine) {
         findings.push(fail(
             format!("the program is for {}, but {triple} is not", machine_name(pe.machine)),
-            format!("build it with `--target {triple}`, and look at what copied this file here"),
+            format!("build it with `--target {triple}`, and check the step that copied this file"),
         ));
     }
     if pe.library {

@@ -82,9 +82,7 @@ fn one(name: &str, facts: &Facts, context: LibraryContext<'_>) -> Option<Finding
     }
     if name.contains('/') && !name.starts_with('/') {
         return Some(fail(
-            format!(
-                "the program needs {name}, which it finds only where it is started in one folder of its build"
-            ),
+            format!("the program needs {name}, which it finds only if it is started in the build folder"),
             "link the library with `-l` and `-L` instead of its path, or give it a name of its own (`-Wl,-soname`)",
         ));
     }
@@ -139,7 +137,7 @@ impl RustLibrary {
         match self {
             Self::Std => format!("{flag}: then std is part of the program"),
             Self::Compiler => {
-                "a program that uses rustc's own crates starts beside that very toolchain only: ship it another way"
+                "a program that uses rustc's own crates starts only together with the same Rust toolchain: ship it another way"
                     .to_owned()
             }
             Self::Crate => format!("{flag}, or the crate type `dylib` from the crate"),
@@ -163,9 +161,9 @@ mod tests {
         for (name, fix) in [
             ("libstd-d1237ef7159db0a2.so", "remove `-Cprefer-dynamic` from the flags"),
             ("libtest-d1237ef7159db0a2.so", "remove `-Cprefer-dynamic` from the flags"),
-            ("librustc_driver-0123456789abcdef.so", "beside that very toolchain only"),
-            ("libLLVM.so.20.1-rust-1.90.0-stable", "beside that very toolchain only"),
-            ("libLLVM-17-rust-1.75.0-stable.so", "beside that very toolchain only"),
+            ("librustc_driver-0123456789abcdef.so", "only together with the same Rust toolchain"),
+            ("libLLVM.so.20.1-rust-1.90.0-stable", "only together with the same Rust toolchain"),
+            ("libLLVM-17-rust-1.75.0-stable.so", "only together with the same Rust toolchain"),
             ("libbevy_dylib-0123456789abcdef.so", "the crate type `dylib`"),
         ] {
             // It fails for images too, because no base has these libraries in a folder that a loader

@@ -15,7 +15,9 @@ impl Refusal {
     pub(super) fn damaged(how: impl AsRef<str>) -> Self {
         Self {
             why: format!("is damaged or cut off: {}", how.as_ref()),
-            help: Some("build it again; if this comes back, look at what copies or post-processes the file"),
+            help: Some(
+                "build it again; if the error remains, check the step that copies or post-processes the file",
+            ),
         }
     }
 

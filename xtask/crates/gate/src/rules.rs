@@ -47,7 +47,7 @@ pub(super) fn machine(facts: &Facts, triple: &Triple) -> Option<Finding> {
                 facts.bits,
                 machine.name(bits, endian)
             ),
-            format!("build it with `--target {triple}`, and look at what copied this file here"),
+            format!("build it with `--target {triple}`, and check the step that copied this file"),
         )
     })
 }
@@ -58,7 +58,7 @@ pub(super) fn float(facts: &Facts, triple: &Triple) -> Option<Finding> {
     let comparable = expect::machine(triple).is_some_and(|(m, ..)| m == facts.machine);
     (comparable && wanted != found).then(|| {
         fail(
-            format!("the program passes floating-point values by {found}, but {triple} wants {wanted}"),
+            format!("the program passes floating-point values by {found}, but {triple} requires {wanted}"),
             "the C compiler or linker of this target was made for another ABI: `cargo xtask explain` names it",
         )
     })
@@ -72,7 +72,7 @@ pub(super) fn linkage(facts: &Facts, triple: &Triple, setting: StartSetting) -> 
     let libc = facts.interpreter.as_deref().and_then(expect::libc_of_interpreter);
     if triple.libc() == Libc::Musl {
         let place = match setting {
-            StartSetting::Image(Root::Scratch) => "; a scratch image has none of that",
+            StartSetting::Image(Root::Scratch) => "; a scratch image does not contain it",
             StartSetting::Standalone => "",
         };
         let fix = if libc == Some(Libc::Glibc) {
@@ -121,7 +121,7 @@ pub(super) fn unmappable(object: &Object) -> Option<String> {
     if !align.is_power_of_two() {
         Some(format!("a segment has an alignment of {align} bytes, which is not a power of two"))
     } else if fits < smallest {
-        Some(format!("its segments are placed apart by less than a page of {smallest} bytes"))
+        Some(format!("its segments are less than a page of {smallest} bytes apart"))
     } else {
         None
     }
@@ -131,14 +131,14 @@ pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
     if let Some(how) = unmappable(object) {
         return Some(fail(
             format!("the program cannot be mapped: {how}"),
-            "look at the linker script, or at what post-processed the file",
+            "check the linker script, or the step that post-processed the file",
         ));
     }
     let (_, largest) = expect::pages(object.machine);
     (object.pages.align.min(object.pages.fits) < largest).then(|| {
         warn(
             format!(
-                "the program is laid out for pages of {} KiB, but some machines of {triple} have pages of {} KiB, where it cannot start",
+                "the program is laid out for pages of {} KiB; it cannot start on machines of {triple} with pages of {} KiB",
                 object.pages.align.min(object.pages.fits) >> 10,
                 largest >> 10
             ),
@@ -259,9 +259,9 @@ pub(super) fn name_service(facts: &Facts, triple: &Triple) -> Option<Finding> {
     let who = if functions.is_empty() { String::new() } else { format!(" ({})", functions.join(", ")) };
     Some(warn(
         format!(
-            "the program is static and has glibc's name service in it{who}: where /etc/nsswitch.conf names more than \
-             `files` and `dns`, and with glibc before 2.34 always, it loads libnss libraries at run time, which must be of \
-             the very glibc that it was linked with"
+            "the program is static and contains glibc's name service{who}; it loads libnss libraries at run time if \
+             /etc/nsswitch.conf names more than `files` and `dns`, and always with glibc before 2.34; these libraries must \
+             be of the same glibc as the program"
         ),
         "build it for a musl target, or link it dynamically; in an image, ship an /etc/nsswitch.conf that names `files dns`",
     ))

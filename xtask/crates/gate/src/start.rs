@@ -77,7 +77,7 @@ impl Start {
     /// are left out, because this program is not built here. `who` begins the sentence, such as "`entrypoint`
     /// names /bin/tool".
     pub fn check(&self, who: &str, triple: &Triple, tree: &Tree<'_>, level: Option<Level>) -> Vec<Finding> {
-        let fix = || format!("name another program, or use another base than {}", tree.name());
+        let fix = || format!("name another program, or another base than {}", tree.name());
         let program = match &self.end {
             StartEnd::Loader => return Vec::new(),
             StartEnd::Unfit(why) => {
@@ -122,7 +122,7 @@ fn open(path: &str, tree: &Tree<'_>) -> OpenedProgram {
     };
     let Some((node, FileKind::File(content))) = tree.files().get(&place).map(|node| (node, &node.kind))
     else {
-        return unfit("is no file".to_owned());
+        return unfit("is not a file".to_owned());
     };
     if node.mode & 0o111 == 0 {
         return unfit(format!("may not be executed (mode 0{:o})", node.mode));
@@ -134,7 +134,7 @@ fn open(path: &str, tree: &Tree<'_>) -> OpenedProgram {
     match Format::of(&head) {
         Format::Script => match interpreter(&head) {
             Some(next) => OpenedProgram::Script(next),
-            None => unfit("names no interpreter behind its #!".to_owned()),
+            None => unfit("names no interpreter after `#!`".to_owned()),
         },
         Format::Elf | Format::ElfStub => {
             let name = path.rsplit('/').next().unwrap_or(path);

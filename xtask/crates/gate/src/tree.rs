@@ -92,7 +92,7 @@ impl<'a> Tree<'a> {
             _ => return Opened::Bad(place, "it is a directory".into()),
         };
         if node.mode & 0o444 == 0 {
-            let mode = format!("nobody may read it (mode 0{:o})", node.mode);
+            let mode = format!("no user may read it (mode 0{:o})", node.mode);
             return Opened::Bad(place, mode);
         }
         match self.read(&place, content) {
