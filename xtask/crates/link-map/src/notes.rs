@@ -27,7 +27,7 @@ pub struct ObjectNotes {
 const RUSTC: &str = "rustc version ";
 
 /// The name for the maker of bitcode without a compiler's name.
-const UNKNOWN: &str = "a compiler of LLVM bitcode that does not say its name";
+const UNKNOWN: &str = "an unknown compiler of LLVM bitcode";
 
 /// The limits for reading `.comment`, in bytes and in texts. Each compiler writes only one line.
 const COMMENT_MAX: u64 = 64 * 1024;

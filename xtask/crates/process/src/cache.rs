@@ -39,7 +39,7 @@ pub fn dir(host: &Host, os: &str) -> Result<PathBuf> {
         _ => absolute("HOME").map(|h| h.join(".cache")),
     };
     place.map(|p| p.join(NAME)).ok_or_else(|| {
-        Error::missing("there is no folder for the cache: no home folder is known")
+        Error::missing("cannot choose a cache folder: no home folder is set")
             .help("set XTASK_CACHE_DIR to an absolute path")
     })
 }

@@ -240,7 +240,7 @@ impl Cmd {
         for (stream, line) in rx {
             each(stream, &line);
         }
-        let early = |_| Err(std::io::Error::other("nobody waited for it"));
+        let early = |_| Err(std::io::Error::other("the thread that waited for it ended early"));
         let end = waiting.join().unwrap_or_else(early).map_err(|e| cannot_start(self, &e))?;
         Ok((ProcessEnd::from(end), begun.elapsed().as_secs_f64()))
     }

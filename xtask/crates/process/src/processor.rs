@@ -31,5 +31,5 @@ pub fn lacks() -> Vec<&'static str> {
 /// Returns the reason why the cryptography of TLS and signatures does not run on this processor.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 pub fn lacks() -> Vec<&'static str> {
-    vec!["code for it: there is some for x86-64 and arm64"]
+    vec!["cryptography for its architecture (supported: x86-64 and arm64)"]
 }

@@ -48,7 +48,9 @@ impl CosignVersion {
 /// Returns the line that the user reads before [`install`] runs.
 pub(super) fn line() -> String {
     let suites = CosignVersion::ALL.map(CosignVersion::suite).join(" and ");
-    format!("apt-get download cosign of {suites}, by lists of their own (into the cache, 65 MB to fetch)")
+    format!(
+        "apt-get download cosign of {suites}, with separate package lists (into the cache, 65 MB to fetch)"
+    )
 }
 
 /// Unpacks both versions into the cache folder.
@@ -106,7 +108,7 @@ fn one(
     let mut files =
         std::fs::read_dir(staging.path()).into_iter().flatten().flatten().map(|entry| entry.path());
     let package = files.find(|path| path.extension().is_some_and(|ext| ext == "deb"));
-    let package = package.ok_or_else(|| Error::failed("apt-get download has left no package of cosign"))?;
+    let package = package.ok_or_else(|| Error::failed("apt-get download wrote no package of cosign"))?;
     run(&Cmd::new("dpkg-deb").arg("-x").arg(&package).arg(&made))?;
     starts(&made.join("usr/bin/cosign"))?;
     cache::publish(staging, "made", &place)

@@ -89,17 +89,14 @@ impl fmt::Display for Want {
             Want::Source => f.write_str("the source of Rust's library"),
             Want::Std(target) => write!(f, "a std for {target}"),
             Want::GnuCross { target, cxx: false } => {
-                write!(
-                    f,
-                    "the C library that programs for {target} are run with, which comes with GNU's compiler"
-                )
+                write!(f, "the C library for running programs for {target} (part of GNU's cross compiler)")
             }
             Want::GnuCross { target, cxx: true } => {
                 write!(f, "GNU's C and C++ compilers for {target}, with their C library")
             }
             Want::Compiler { provider, target } => write!(f, "the C compiler of {provider} for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
-            Want::Binfmt(target) => write!(f, "containers of {target} by way of binfmt_misc"),
+            Want::Binfmt(target) => write!(f, "containers of {target} with binfmt_misc"),
             Want::Library(library) => library.fmt(f),
             Want::Cosign => f.write_str("cosign 2 and 3"),
             Want::Program(name) => f.write_str(name),

@@ -335,7 +335,8 @@ mod tests {
     fn packages_come_by_the_manager_that_is_there() {
         let target = Triple::parse("aarch64-unknown-linux-gnu");
         let cross = Want::GnuCross { target: target.clone(), cxx: false };
-        let words = "the C library that programs for aarch64-unknown-linux-gnu are run with, which comes with GNU's compiler";
+        let words =
+            "the C library for running programs for aarch64-unknown-linux-gnu (part of GNU's cross compiler)";
         assert_eq!(cross.to_string(), words, "not for want of a C compiler, which may be there");
         let sudo = Machine { root: RootAccess::Sudo, ..debian() };
         assert_eq!(

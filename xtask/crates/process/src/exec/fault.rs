@@ -142,12 +142,12 @@ const SYSTEM_ERRORS: &[SystemError] = &[
         number: Errno::IO.raw_os_error(),
         names: &["InputOutput"],
         what: "a disk cannot be read or written",
-        help: "look at the messages of the kernel: `dmesg`",
+        help: "read the messages of the kernel: `dmesg`",
     },
     SystemError {
         number: Errno::FBIG.raw_os_error(),
         names: &["FileTooBig"],
-        what: "a file may not become that large",
+        what: "a file exceeds the limit of its size",
         help: "raise the limit: `ulimit -f unlimited`",
     },
     SystemError {
@@ -177,7 +177,7 @@ const ENDING_SIGNALS: &[EndingSignal] = &[
     EndingSignal {
         number: Signal::KILL.as_raw(),
         names: ["Killed", "SIGKILL"],
-        what: "a program was killed, as the kernel does where memory runs out",
+        what: "a program was killed; the kernel does this if memory runs out",
         help: MEMORY,
     },
     EndingSignal {
@@ -189,13 +189,13 @@ const ENDING_SIGNALS: &[EndingSignal] = &[
     EndingSignal {
         number: Signal::XFSZ.as_raw(),
         names: ["File size limit exceeded", "SIGXFSZ"],
-        what: "a file may not become that large",
+        what: "a file exceeds the limit of its size",
         help: "raise the limit: `ulimit -f unlimited`",
     },
     EndingSignal {
         number: Signal::BUS.as_raw(),
         names: ["Bus error", "SIGBUS"],
-        what: "a program was ended by a bus error, as where a file system has no space left",
+        what: "a bus error ended a program; a full file system can cause this",
         help: SPACE,
     },
     EndingSignal {
@@ -229,7 +229,7 @@ const SYSTEM_ERRORS: &[SystemError] = &[];
 #[cfg(not(unix))]
 const ENDING_SIGNALS: &[EndingSignal] = &[];
 
-const ENDED: &str = "a program was ended by somebody";
+const ENDED: &str = "another process or a user ended the program";
 
 /// A folder that the work needs, and the requirements for it.
 #[derive(Debug, Clone, Copy)]
@@ -347,10 +347,10 @@ impl MachineFault {
             Self::Refused(error) => error.help.to_owned(),
             Self::Ended(signal) => signal.help.to_owned(),
             Self::NotExecutable { folder, .. } => {
-                format!("let programs in {} be started, or {OTHER_FOLDER}", folder.display())
+                format!("allow programs in {} to be started, or {OTHER_FOLDER}", folder.display())
             }
             Self::NotWritable { folder, .. } => {
-                format!("let this user write into {}, or {OTHER_FOLDER}", folder.display())
+                format!("allow this user to write into {}, or {OTHER_FOLDER}", folder.display())
             }
             Self::LittleSpace { .. } => SPACE.to_owned(),
             Self::Limited { raise, .. } => format!("raise the limit: `{raise}`"),
