@@ -150,7 +150,10 @@ fn what_cannot_be_published_is_said_before_anything_is_sent() {
         "targets.toml",
         &(space.read("targets.toml") + "\n[publish]\nto = \"a b\"\ntags = [\"{x}\", \"latest\"]\n"),
     );
-    space.run(&["plan"]).ended(2).says(&["\"a b\" is not a repository", "\"x\" is no value of a tag"]);
+    space
+        .run(&["plan"])
+        .ended(2)
+        .says(&["\"a b\" is not a repository", "\"x\" is not a placeholder of a tag"]);
 
     // A blob that is damaged, also at the same size.
     let space = space;

@@ -45,7 +45,7 @@ impl SnapshotArchive {
             );
         }
         if let Some(c) = address.chars().find(|c| !c.is_ascii_graphic() || "#\\\"'<>".contains(*c)) {
-            return Err(format!("an address cannot hold the character {c:?}"));
+            return Err(format!("an address cannot contain the character {c:?}"));
         }
         let plain = match address.strip_suffix(SHA1) {
             Some(service) => service.to_owned(),

@@ -50,7 +50,7 @@ pub(super) fn config<'a>(
     check_bin::place(&mut check, &images);
     check_image::version(&mut check, package, &images);
     let snapshots = check.snapshots();
-    let needs = check.words::<TestNeed>("a tool that tests can need", raw.test_needs.as_ref());
+    let needs = check.words::<TestNeed>("a tool for tests", raw.test_needs.as_ref());
     let all_features = check.members(raw.test_all_features.as_ref());
     let test = TestSection { needs, all_features };
     let publish = check.publish();
@@ -112,7 +112,7 @@ impl<'a> ConfigCheck<'a, '_> {
                 self.unknown(feature, &what, || package.features.keys().map(String::as_str));
             }
         }
-        let needs = self.words::<Need>("something that a mode can need", raw.needs.as_ref());
+        let needs = self.words::<Need>("a need of modes", raw.needs.as_ref());
         let name = raw.name.as_ref()?;
         if matches!(name.get_ref().as_str(), "auto" | "all") {
             self.diags.at(name.span(), format!("the name {} is reserved", quoted(name.get_ref()))).help(
@@ -154,7 +154,7 @@ impl<'a> ConfigCheck<'a, '_> {
     /// Reads strings that become arguments of a process.
     pub(super) fn arguments(&mut self, texts: &'a SpannedTexts) -> Vec<String> {
         for text in texts.get_ref().iter().filter(|t| t.get_ref().contains('\0')) {
-            self.diags.at(text.span(), "an argument cannot hold the character \\u0000");
+            self.diags.at(text.span(), "an argument cannot contain the character \\u0000");
         }
         texts.get_ref().iter().map(|t| t.get_ref().clone()).collect()
     }

@@ -58,7 +58,7 @@ pub(super) fn smoke<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawRun) -> Ima
     if let Some(text) = stdout.filter(|text| text.get_ref().is_empty()) {
         check
             .diags
-            .at(text.span(), "`stdout` is empty, which every output contains")
+            .at(text.span(), "`stdout` is empty, so it matches every output")
             .help("remove `stdout`, or write a text");
     }
     ImageSmoke {
@@ -106,7 +106,7 @@ fn env<'a>(
             check.diags.at(name.span(), message).help("a name is not empty and contains no =");
         }
         if value.get_ref().contains('\0') {
-            check.diags.at(value.span(), "a variable cannot hold the character \\u0000");
+            check.diags.at(value.span(), "a variable cannot contain the character \\u0000");
         }
     }
     entries.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()
@@ -263,7 +263,7 @@ fn facts<'a>(
                 .help(format!("xtask itself writes the keys that begin with {}", quoted(prefix)));
         }
         if value.get_ref().contains('\0') {
-            check.diags.at(value.span(), "a value cannot hold the character \\u0000");
+            check.diags.at(value.span(), "a value cannot contain the character \\u0000");
         }
     }
     entries.iter().map(|(key, value)| (key.get_ref().clone(), value.get_ref().clone())).collect()

@@ -186,7 +186,7 @@ fn env<'a>(
             check.diags.at(name.span(), message).help(instead);
         }
         if value.get_ref().contains('\0') {
-            check.diags.at(value.span(), "a variable cannot hold the character \\u0000");
+            check.diags.at(value.span(), "a variable cannot contain the character \\u0000");
         }
     }
     entries.iter().map(|(name, value)| (name.get_ref().clone(), value.get_ref().clone())).collect()

@@ -67,14 +67,14 @@ impl KeySource {
         match self {
             Self::File(file) => std::fs::read_to_string(file).map_err(|e| match e.kind() {
                 std::io::ErrorKind::NotFound => {
-                    Error::missing(format!("the key {} is not there", file.display()))
+                    Error::missing(format!("the key file {} does not exist", file.display()))
                 }
-                std::io::ErrorKind::InvalidData => Error::usage(format!("{self} is no key in PEM")),
+                std::io::ErrorKind::InvalidData => Error::usage(format!("{self} is not a key in PEM")),
                 _ => Error::io("cannot read the key", file, &e),
             }),
             Self::Variable(name) => host.var(name).map(str::to_owned).ok_or_else(|| {
                 Error::missing(format!("the variable {name} is not set"))
-                    .found("it is to hold a key in PEM")
+                    .found("it must contain a key in PEM")
                     .help("set it from a secret of the CI, or name the file of a key")
             }),
         }

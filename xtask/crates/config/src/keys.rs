@@ -166,7 +166,7 @@ pub(super) const FILE: Section = Section {
         ConfigKey::optional(
             "debian",
             Table,
-            "apt's sources alone",
+            "only apt's sources",
             "Where the packages of distroless bases come from, beside apt's sources.",
             "[debian]\nsnapshots = [\"http://snapshot.example/file/{sha1}\"]",
         ),
@@ -283,7 +283,7 @@ pub(super) const TARGET: Section = Section {
             "on-fallback",
             Text,
             "`\"allow\"`",
-            "What happens where the first mode cannot be built. `fail` ends the run with exit code 3 before anything is \
+            "What happens if the first mode cannot be built. `fail` ends the run with exit code 3 before anything is \
              built.",
             "on-fallback = \"fail\"",
         )
@@ -416,7 +416,7 @@ pub(super) const IMAGE: Section = Section {
             "workdir",
             Text,
             "`\"/\"`",
-            "The folder in which the program starts. It is created where the image lacks it.",
+            "The folder in which the program starts. It is created if the image lacks it.",
             "workdir = \"/srv\"",
         ),
         ConfigKey::optional(
@@ -430,7 +430,7 @@ pub(super) const IMAGE: Section = Section {
             "volumes",
             Strings,
             "none",
-            "Folders for data. A folder that the image lacks is created and belongs to the user.",
+            "Folders for data. A folder that is missing in the image is created and belongs to the user.",
             "volumes = [\"/data\"]",
         ),
         ConfigKey::optional(
@@ -565,7 +565,7 @@ pub(super) const PUBLISH: Section = Section {
             "to",
             Text,
             "`--to` is needed",
-            "The repository, with its registry and without a tag. `{image}` stands for the name of the image; where the file has several images, it must be there.",
+            "The repository, with its registry and without a tag. `{image}` stands for the name of the image; it is required if the file has several images.",
             "to = \"registry.example/team/{image}\"",
         ),
         ConfigKey::optional(
@@ -579,7 +579,7 @@ pub(super) const PUBLISH: Section = Section {
             "sign",
             Text,
             "nothing is signed",
-            "What signs the index and the image of every platform. A P-256 private key in PEM, as PKCS#8 or SEC1: the path of a file, from the folder of `targets.toml`; or `env:` and the name of a variable that holds the key. A P-256 key in a key management service, by an address that `--key` of cosign takes: `awskms://`, `gcpkms://`, `azurekms://`, `hashivault://`, `k8s://`, `gitlab://`, `pkcs11:`, or the name of a plugin of cosign and `://`. Or `keyless`, for an identity that Sigstore certifies. Addresses and `keyless` need cosign on PATH.",
+            "What signs the index and the image of every platform. A P-256 private key in PEM, as PKCS#8 or SEC1: the path of a file, from the folder of `targets.toml`; or `env:` and the name of a variable that contains the key. A P-256 key in a key management service, named by an address that `--key` of cosign accepts: `awskms://`, `gcpkms://`, `azurekms://`, `hashivault://`, `k8s://`, `gitlab://`, `pkcs11:`, or the name of a plugin of cosign and `://`. Or `keyless`, for an identity that Sigstore certifies. Addresses and `keyless` need cosign on PATH.",
             "sign = \"env:XTASK_SIGNING_KEY\"",
         ),
         ConfigKey::optional(

@@ -53,7 +53,11 @@ impl TagTemplate {
             let Some(value) = VALUES.iter().find(|value| **value == name) else {
                 let near = nearest(name, VALUES);
                 let near = near.map(|near| format!(" (did you mean {{{near}}}?)")).unwrap_or_default();
-                return Err(format!("{} is no value of a tag{near}; known: {}", quoted(name), names(VALUES)));
+                return Err(format!(
+                    "{} is not a placeholder of a tag{near}; known: {}",
+                    quoted(name),
+                    names(VALUES)
+                ));
             };
             parts.push(TemplatePart::Text(before.to_owned()));
             parts.push(TemplatePart::Value(value));
