@@ -138,7 +138,7 @@ pub fn read(client: &Client<'_>, repository: &Reference, subject: &Digest) -> Re
     let referrers = client.referrers(repository, subject)?;
     let read = side_by_side(referrers, AT_A_TIME, |digest| {
         let there = client.document(&repository.at(digest.clone()))?.ok_or_else(|| {
-            Error::failed(format!("the registry lists {digest} among what is attached to {subject}"))
+            Error::failed(format!("the registry lists {digest} among the referrers of {subject}"))
                 .found("it does not have that manifest")
         })?;
         Ok(layers_of(&there.bytes, AttachedForm::Bundle))

@@ -101,8 +101,8 @@ pub enum Command {
     },
     /// Build, then check every program: gate, purity, smoke run. With a reference, check a published image instead
     ///
-    /// A published image is fetched and held against its digests, the signatures and attestations of a key, its bill of
-    /// materials, and the gate. With --rebuild, it is also built again from the commit that its provenance records.
+    /// A published image is fetched. Its digests, the signatures and attestations of a key, its bill of materials and its
+    /// programs are checked. With --rebuild, it is also built again from the commit that its provenance records.
     #[command(after_help = examples::VERIFY)]
     Verify {
         /// A published image: `registry.example/team/app:1.2.3`, or with a digest
@@ -169,7 +169,7 @@ pub enum Command {
         // A key itself begins with hyphens. It gets its own error, which does not repeat the key.
         #[arg(long, value_name = "KEY", allow_hyphen_values = true)]
         key: Option<String>,
-        /// Let tags move that stay otherwise: the tag of a release to another image, others to an earlier version
+        /// Move tags that otherwise stay: the tag of a release to another image, others to an earlier version
         #[arg(long)]
         force: bool,
         /// The option for JSON output.
@@ -262,15 +262,15 @@ pub enum Command {
     },
     /// Write toolchains.lock: the toolchain and the std of each target, by version and digest
     ///
-    /// A locked provider is preferred to others. With --locked, and where the variable CI is set, any other toolchain than
-    /// the locked one is an error.
+    /// A locked provider is preferred to others. With --locked, or if the variable CI is set, a toolchain other than the
+    /// locked one is an error.
     #[command(after_help = examples::LOCK)]
     Lock {
-        /// Replace what is locked by what this machine has
+        /// Lock the toolchains of this machine in place of the locked ones
         #[arg(long)]
         update: bool,
     },
-    /// Show the size of each image in target/dist, what it consists of, and what changed
+    /// Show the size and contents of each image in target/dist, and what changed
     #[command(after_help = examples::SIZE)]
     Size {
         /// Show only this image; can be repeated [default: every image of targets.toml]
@@ -295,7 +295,7 @@ pub enum Command {
         #[command(flatten)]
         json: JsonFlag,
     },
-    /// Build programs that others published, and compare what comes of them with what is known: for maintainers
+    /// Build published programs of others, and compare the results with the known ones: for maintainers
     ///
     /// Each is built from its crate with its own Cargo.lock, in its modes, for two architectures, and packed in `scratch`. The
     /// whole list takes an hour on two cores.
@@ -317,7 +317,7 @@ pub enum Command {
     /// Write a commented targets.toml for this workspace
     #[command(after_help = examples::INIT)]
     Init {
-        /// The package whose program is built, where there are several
+        /// The package whose program is built, if there are several
         #[arg(long)]
         package: Option<String>,
     },

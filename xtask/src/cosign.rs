@@ -72,8 +72,9 @@ impl Cosign {
                 .help(format!("put {plugin} on PATH, or correct the address")));
         }
         let output = self.call(self.cmd(["public-key", "--key", key.address()]), None).map_err(|error| {
-            let error = Error { what: format!("the public key of {key} cannot be had"), ..error };
-            error.help("cosign is to know the service, and to be allowed to read the key and to sign with it")
+            let error = Error { what: format!("cannot read the public key of {key}"), ..error };
+            error
+                .help("give cosign access to the service, with the right to read the key and to sign with it")
         })?;
         PublicKey::from_pem(&output.text(), &key.to_string()).map_err(|error| match error.kind {
             ExitKind::Missing => error,

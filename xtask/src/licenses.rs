@@ -68,7 +68,7 @@ impl<'a> LicenseWriter<'a> {
         if !lacking.is_empty() {
             let count = counted(lacking.len() as u64, "package");
             self.builder.ui.warn_once(format!(
-                "{count} in the program without a licence text: {}; {FILE} names what the manifests say",
+                "{count} in the program without a licence text: {}; {FILE} names the licences of their manifests",
                 lacking.join(", ")
             ));
         }

@@ -299,7 +299,7 @@ impl PlatformFacts<'_> {
     /// The report has none.
     pub fn digest(&self) -> Result<Digest> {
         Digest::parse(&self.manifest.digest)
-            .ok_or_else(|| Error::failed(format!("{} is no digest of a manifest", self.manifest.digest)))
+            .ok_or_else(|| Error::failed(format!("{} is not the digest of a manifest", self.manifest.digest)))
     }
 
     fn parameters(&self) -> Value {

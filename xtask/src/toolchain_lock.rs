@@ -100,7 +100,7 @@ impl ToolchainLock {
         let wrong = |found: String| {
             Error::usage(format!("cannot use {}", file.display()))
                 .found(found)
-                .help("remove it and write it anew: cargo xtask lock")
+                .help("remove it and write it again: cargo xtask lock")
         };
         let document: LockDocument = toml::from_str(text).map_err(|e| wrong(e.to_string()))?;
         if document.schema != SCHEMA {
@@ -113,7 +113,7 @@ impl ToolchainLock {
         for TargetTable { triple, rustc, std, c, linker } in document.target {
             let known = LockedTarget { rustc, std, c, linker };
             if lock.targets.insert(Triple::parse(&triple), known).is_some() {
-                return Err(wrong(format!("the target {triple} stands in it twice")));
+                return Err(wrong(format!("the target {triple} is listed twice")));
             }
         }
         Ok(lock)

@@ -60,7 +60,7 @@ pub type Verified = Result<VerifiedProgram, FailedJob>;
 pub fn verify(built: Vec<Built>, builder: &Builder, dist: &Path) -> Result<Vec<Verified>> {
     let ui = builder.ui;
     // The message is shown late, because verifying is usually done before anybody could read it.
-    let task = ui.late_task("Verifying", "what was built");
+    let task = ui.late_task("Verifying", "programs");
     task.parts(built.len(), "program");
     // Smoke runs wait for processes. In parallel they take as long as the slowest one.
     side_by_side(built, |built| match built {

@@ -113,8 +113,10 @@ pub fn absent_linker(job: &Job, scripts: &[Script]) -> Option<Error> {
         return None;
     }
     let name = Path::new(flag.trim_start_matches(CHOICE)).file_name()?.to_string_lossy().into_owned();
-    let error =
-        Error::failed(format!("the linker {name} is not here: {} does not find it", program.display()));
+    let error = Error::failed(format!(
+        "the linker {name} is not on this machine: {} does not find it",
+        program.display()
+    ));
     let error = error.found(format!("{flag} asks for it: {origin}"));
     Some(
         error.help(format!(

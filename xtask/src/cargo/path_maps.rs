@@ -71,7 +71,7 @@ impl PathMaps {
             let option = format!("-ffile-prefix-map={text}={to}");
             if text.contains('=') && !splits_at_last(toolchain) {
                 let why = format!(
-                    "`-ffile-prefix-map` of {} cannot hold a path with `=`; move it to a folder without",
+                    "`-ffile-prefix-map` of {} cannot contain a path with `=`; move it to a folder without",
                     toolchain.version
                 );
                 maps.unmapped.push(UnmappedFolder { folder: from.clone(), why });

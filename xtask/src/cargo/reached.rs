@@ -87,5 +87,5 @@ fn ignored(target: &Triple, host: &Host) -> Vec<String> {
     let of_host = ["CFLAGS", "CXXFLAGS"].iter().chain(&tools).map(|name| format!("HOST_{name}"));
     let keys = tools.iter().map(|name| (*name).to_owned()).chain(of_host);
     let set = keys.filter(|key| host.var(key).is_some());
-    set.map(|key| format!("{}: it is for the host alone", host.said(&key))).collect()
+    set.map(|key| format!("{}: it applies only to the host", host.said(&key))).collect()
 }

@@ -50,7 +50,7 @@ fn slim_lto(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
             || line.contains("lto-wrapper failed")
             || line.contains("bytecode stream in file") && line.contains("generated with LTO version");
         slim.then(|| {
-            let why = "C was compiled with -flto, and its objects hold no machine code for this linker";
+            let why = "C was compiled with -flto, and its objects contain no machine code for this linker";
             (why.to_owned(), "remove -flto from CFLAGS, or add -ffat-lto-objects to it".to_owned())
         })
     };
@@ -66,7 +66,7 @@ fn kernel_headers(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMat
         let header = header(line).filter(|header| KERNEL.iter().any(|folder| header.starts_with(folder)))?;
         let (why, help) = match (setting.musl_gcc, setting.target.libc()) {
             (true, _) => (
-                format!("musl-gcc has the headers of musl alone, and {header} is one of the kernel"),
+                format!("musl-gcc has only the headers of musl, and {header} is a header of the kernel"),
                 format!("set cc = \"zig\" for {} in targets.toml: zig brings them", setting.target),
             ),
             (false, Libc::Musl) => (
@@ -154,7 +154,7 @@ fn wrong_format(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch
         ];
         SHOWN.iter().any(|words| line.contains(words)).then(|| {
             (
-                format!("the file that is named was not made for {}, or is no object file", setting.target),
+                format!("the named file was not made for {}, or is not an object file", setting.target),
                 "find the build script that makes or brings it: it called another compiler than CC of this target (a \
                  `configure` needs --host, a Makefile CC=$CC), or kept the file of another target"
                     .to_owned(),
@@ -184,7 +184,10 @@ fn missing_pc(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch> 
         };
         let of_program = || of_program().map(|name| name.trim_matches('\''));
         let name = of_crate.or_else(of_program)?;
-        Some((format!("no {name}.pc says where the library {name} is"), libraries(name, setting)))
+        Some((
+            format!("pkg-config did not find the library {name}: there is no {name}.pc"),
+            libraries(name, setting),
+        ))
     };
     words.find(shows).map(found)
 }
@@ -256,7 +259,7 @@ fn crash(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
         let killed = name == "SIGKILL" || number == "9";
         Some(match killed {
             true => (
-                "SIGKILL ended a program of the build from outside: mostly the kernel, for want of memory"
+                "SIGKILL ended a program of the build; usually the kernel does this if memory runs out"
                     .to_owned(),
                 "give it more memory, or run fewer jobs at once: CARGO_BUILD_JOBS=1".to_owned(),
             ),
@@ -303,7 +306,7 @@ mod tests {
         let cases: &[(&str, String, &str, &str, &str)] = &[
             ("slim LTO objects", linking("/usr/bin/ld: ./libf.a(f.o): plugin needed to handle lto object"), GNU, "-flto", "-ffat-lto-objects"),
             ("slim LTO objects", linking("/x/ld: error: lto-wrapper failed"), ARM, "-flto", "-ffat-lto-objects"),
-            ("kernel headers", script("k.c:1:10: fatal error: linux/if.h: No such file or directory"), MUSL, "linux/if.h is one of the kernel", "cc = \"zig\""),
+            ("kernel headers", script("k.c:1:10: fatal error: linux/if.h: No such file or directory"), MUSL, "linux/if.h is a header of the kernel", "cc = \"zig\""),
             ("kernel headers", script("k.c:1:10: fatal error: 'asm/types.h' file not found"), GNU, "asm/types.h", "linux-libc-dev"),
             ("host library folder", linking("/x/bin/ld: skipping incompatible /usr/lib/x86_64-linux-gnu/libz.so when searching for -lz"), ARM, "/usr/lib/x86_64-linux-gnu, which has libraries of this machine", "PKG_CONFIG_LIBDIR"),
             ("host library folder", linking("rust-lld: error: /usr/lib/x86_64-linux-gnu/libz.a(x.o) is incompatible with elf64-littleaarch64"), ARM, "of this machine, not of aarch64", "`vendored`"),
@@ -312,7 +315,7 @@ mod tests {
             ("library of glibc", linking("x.c:(.text+0x1): undefined reference to `__isoc23_strtol'"), MUSL, "glibc", "`static`"),
             ("wrong format", linking("/usr/bin/ld: libfarm.a: error adding symbols: file in wrong format"), GNU, "not made for x86_64-unknown-linux-gnu", "--host"),
             ("wrong format", linking("rust-lld: error: f-arm.o is incompatible with m.o"), MUSL, "not made for", "another compiler"),
-            ("wrong format", linking("rust-lld: error: bad.a:1: unknown directive: hello"), MUSL, "no object file", "another compiler"),
+            ("wrong format", linking("rust-lld: error: bad.a:1: unknown directive: hello"), MUSL, "not an object file", "another compiler"),
             ("missing tool", script("is `cmake` not installed?"), GNU, "cmake is not on this machine", "apt-get install cmake"),
             ("missing package for pkg-config", script("The system library `alsa` required by crate `alsa-sys` was not found."), GNU, "alsa.pc", "libasound2-dev"),
             ("missing package for pkg-config", script("Package openssl was not found in the pkg-config search path."), MUSL, "openssl.pc", "would be for glibc"),
@@ -322,7 +325,7 @@ mod tests {
             ("missing library", linking("rust-lld: error: unable to find library -lpq"), MUSL, "the library pq", "would be for glibc"),
             ("noexec", "error: failed to run custom build command for `sly v0.7.1`\n\nCaused by:\n  could not execute process `/t/b` (never executed)\n\nCaused by:\n  Permission denied (os error 13)\n".into(), GNU, "noexec", "CARGO_TARGET_DIR"),
             ("crash of a tool", "error: could not compile `app`\n\nCaused by:\n  process didn't exit successfully: `rustc` (signal: 11, SIGSEGV: invalid memory reference)\n".into(), GNU, "(SIGSEGV, signal 11)", "run it again"),
-            ("crash of a tool", "error: could not compile `app`\n\nCaused by:\n  process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)\n".into(), GNU, "want of memory", "CARGO_BUILD_JOBS=1"),
+            ("crash of a tool", "error: could not compile `app`\n\nCaused by:\n  process didn't exit successfully: `rustc` (signal: 9, SIGKILL: kill)\n".into(), GNU, "if memory runs out", "CARGO_BUILD_JOBS=1"),
         ];
         for rule in RULES {
             assert!(cases.iter().any(|(name, ..)| *name == rule.name), "no words for {}", rule.name);

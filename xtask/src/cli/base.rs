@@ -24,7 +24,7 @@ pub enum BaseCommand {
         #[command(flatten)]
         json: JsonFlag,
     },
-    /// Remove from the cache what no workspace has used for a while
+    /// Remove files from the cache that no workspace has used for a while
     #[command(after_help = examples::BASE_PRUNE)]
     Prune {
         /// Remove what has not been used for this number of days

@@ -118,8 +118,8 @@ Examples:
 
 pub(super) const LOCK: &str = "\
 Examples:
-  cargo xtask lock             # write it, or add targets that it lacks
-  cargo xtask lock --update    # take what this machine has";
+  cargo xtask lock             # write it, or add missing targets
+  cargo xtask lock --update    # lock the toolchains of this machine";
 
 pub(super) const SIZE: &str = "\
 Examples:

@@ -74,7 +74,7 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
     .as_str();
     text += &match look.findings.stds.get(triple) {
         Some(StdState::Ready(std)) => format!("  std: {} (rustc {})\n", std.provider, std.version),
-        Some(StdState::Obtainable(how)) => format!("  std: not here yet: {how}\n"),
+        Some(StdState::Obtainable(how)) => format!("  std: not installed yet: {how}\n"),
         Some(StdState::Absent(reason)) => format!("  std: {reason}\n"),
         None => String::new(),
     };
@@ -115,10 +115,7 @@ fn described(verdict: &Verdict) -> String {
         Verdict::Broken { step, said, command, .. } => {
             let command =
                 if command.is_empty() { String::new() } else { format!("\n  the command was: {command}") };
-            indented(&format!(
-                "broken: it is there, and failed to {}\n  it said: {said}{command}",
-                verb(step)
-            ))
+            indented(&format!("broken: failed to {}\n  output: {said}{command}", verb(step)))
         }
         Verdict::Unprobed { step, fault, help, said, command } => {
             let line = |what: &str, text: &str| match text {
@@ -128,7 +125,7 @@ fn described(verdict: &Verdict) -> String {
             indented(&format!(
                 "could not be probed: {fault} (it was to {}){}{}{}",
                 verb(step),
-                line("it said", said),
+                line("output", said),
                 line("the command was", command),
                 line("help", help)
             ))

@@ -133,7 +133,7 @@ fn any_image(start: &PlannedRun) -> Result<()> {
     }
     if images.iter().all(|image| start.request.split(image).0.is_empty()) {
         let asked: Vec<&str> = asked.iter().map(|t| t.as_str()).collect();
-        return Err(Error::usage(format!("no image of {file} holds {}", asked.join(" or ")))
+        return Err(Error::usage(format!("no image of {file} contains {}", asked.join(" or ")))
             .help("add the target to the `targets` of an [[image]] table"));
     }
     Ok(())

@@ -274,7 +274,7 @@ pub(super) fn packing(
         Some(ModeRequest::All) => Err(Error::usage(format!(
             "{command} does not accept --mode all; build, verify, test and bench do"
         ))
-        .found("an image or an archive holds one program for each target")),
+        .found("an image or an archive contains one program for each target")),
     }
 }
 

@@ -130,9 +130,13 @@ impl ImageRebuild<'_> {
             return Ok(());
         }
         let what = format!("commit {} does not have the files that the image was made with", release.commit);
-        Err(wrong.into_iter().fold(Error::failed(what), Error::found)
-            .help("a file that git ignores cannot be had again from the commit: commit it, release and publish again")
-            .help("where the release used another file of targets: pass --config"))
+        Err(wrong
+            .into_iter()
+            .fold(Error::failed(what), Error::found)
+            .help(
+                "the commit does not contain files that git ignores: commit them, release and publish again",
+            )
+            .help("if the release used another file of targets: pass --config"))
     }
 
     /// The file of targets for the clone: that of `--config`, in the clone where it lies in the workspace.

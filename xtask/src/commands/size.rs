@@ -124,11 +124,11 @@ fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
     let there = |name: &str| sizes.images.iter().any(|image| image.name == name);
     let gone: Vec<&str> = subjects.iter().map(|s| s.name.as_str()).filter(|name| !there(name)).collect();
     if sizes.images.is_empty() {
-        return Err(Error::failed(format!("target/dist holds no image {}", gone.join(", ")))
+        return Err(Error::failed(format!("there is no image {} in target/dist", gone.join(", ")))
             .help("pack it first: cargo xtask image"));
     }
     for name in gone {
-        ui.warn(format!("target/dist holds no image {name}: cargo xtask image packs it"));
+        ui.warn(format!("there is no image {name} in target/dist: cargo xtask image packs it"));
     }
     Ok(())
 }

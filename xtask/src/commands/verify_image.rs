@@ -52,7 +52,7 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
     }
     if request.rebuild && request.key.is_none() {
         return Err(Error::usage("--rebuild of a published image needs --key").found(
-            "what the image was made from is in its provenance, which counts where the key signed it",
+            "the provenance records what the image was made from; it counts only if the key signed it",
         ));
     }
     // Read before anything is fetched or built.
@@ -107,7 +107,7 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
             .map_or(Ok(()), |signer| signer.attach(&verdict, &reference, &context, (&http, &session)));
     }
     let count = xtask_files::counted(lines.len() as u64, "check");
-    let what = format!("{reference} is not what it should be: {count} failed");
+    let what = format!("{reference} did not pass the verification: {count} failed");
     Err(lines.into_iter().fold(Error::failed(what), Error::found))
 }
 

@@ -50,7 +50,7 @@ pub fn conformance_page(
 ) -> String {
     let mut text = "# Conformance
 
-*Which programs that other people published does `cargo xtask` build, and what comes of them?*
+*Which programs that other people published does `cargo xtask` build, and what are the results?*
 
 `cargo xtask conformance --page FILE` writes this page. It builds each program from its crate, with the Cargo.lock that its
 author published, in modes whose C is known. A row is right where all of this holds:

@@ -32,9 +32,11 @@ pub fn fetch(program: &PublishedProgram, host: &Host, offline: bool, dir: &Path)
         return Err(Error::missing(format!("Cargo cannot fetch {} {}", program.name, program.version))
             .found(output.errors()));
     }
-    let home = host
-        .cargo_home()
-        .ok_or_else(|| Error::missing("neither CARGO_HOME nor HOME says where Cargo unpacks crates"))?;
+    let home = host.cargo_home().ok_or_else(|| {
+        Error::missing(
+            "cannot find the folder in which Cargo unpacks crates: neither CARGO_HOME nor HOME is set",
+        )
+    })?;
     let source = unpacked(program, &home)?;
     // Programs are built with the toolchain of this run, so files that pin another one are removed.
     let pinned = ["rust-toolchain", "rust-toolchain.toml"];

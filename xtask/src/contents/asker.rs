@@ -59,7 +59,7 @@ impl fmt::Display for LinkAsker {
             AskedWay::Configuration(links) => {
                 write!(
                     f,
-                    "Cargo's configuration asked for it: the table `{links}` of the target stands for the build script of {name}"
+                    "Cargo's configuration asked for it: the table `{links}` of the target replaces the build script of {name}"
                 )
             }
             AskedWay::Flags => write!(f, "rustflags ask for it"),

@@ -32,7 +32,7 @@ pub fn by_others(parts: &[ForeignPart], scripts: &[Script], compiler: &str) -> V
         let name = part.file.file_name().unwrap_or_default().to_string_lossy();
         (!odd.is_empty()).then(|| {
             format!(
-                "{}: {name} was made by {}, not by {compiler}, the compiler of the job: its build script calls a compiler by a name of its own",
+                "{}: {name} was made by {}, not by {compiler}, the compiler of the job: its build script names the compiler itself",
                 part.asker.name(),
                 odd.join(" and ")
             )

@@ -91,9 +91,12 @@ impl CosignSigner {
         })?;
         let bytes = bytes.map_err(|e| Error::io("cannot read what cosign wrote,", &bundle, &e))?;
         signature(&bytes).filter(|signature| self.public.verifies(&[message], signature)).ok_or_else(|| {
-            Error::failed(format!("what cosign signed with {} is not a signature of that key", self.key))
-                .found(format!("the public key that cosign names has the hint {}", self.public.hint()))
-                .help("name one version of the key: another one may have signed")
+            Error::failed(format!(
+                "the signature that cosign made with {} is not valid for that key",
+                self.key
+            ))
+            .found(format!("the public key that cosign names has the hint {}", self.public.hint()))
+            .help("name one version of the key: another one may have signed")
         })
     }
 }

@@ -20,8 +20,7 @@ impl Plan {
         if replaced.peek().is_none() {
             return Ok(());
         }
-        let error =
-            Error::missing("something else would take the place of what was named, and --strict forbids it");
+        let error = Error::missing("`--strict` forbids that another tool replaces a named one");
         let help =
             "install the linker, or remove it from Cargo's configuration: without --strict it is replaced";
         Err(replaced.collect::<BTreeSet<_>>().into_iter().fold(error, Error::found).help(help))

@@ -58,7 +58,7 @@ impl RecordedRelease {
                 .help("release from a git checkout: cargo xtask release"));
         };
         if source["annotations"]["dirty"] == true {
-            return Err(Error::failed("the image was made from sources that no commit holds")
+            return Err(Error::failed("the image was made from sources that no commit contains")
                 .found(format!("its provenance says that files differed from commit {commit}"))
                 .help("commit the sources, and release and publish again"));
         }
@@ -201,7 +201,9 @@ mod tests {
         for commit in [json!(null), json!("--upload-pack=x"), json!("abc")] {
             assert!(changed(&format!("{dependency}/digest/gitCommit"), commit).contains("names no commit"));
         }
-        assert!(changed(&format!("{dependency}/annotations/dirty"), json!(true)).contains("no commit holds"));
+        assert!(
+            changed(&format!("{dependency}/annotations/dirty"), json!(true)).contains("no commit contains")
+        );
         assert!(changed("/buildDefinition/externalParameters/build", json!([])).contains("what was built"));
         for value in [json!(null), json!([1, "x"]), json!({"buildDefinition": 1})] {
             assert!(RecordedRelease::read(&value).is_err());

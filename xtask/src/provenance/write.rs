@@ -66,7 +66,7 @@ impl StatementFiles {
 pub fn read(file: &Path) -> Result<Statement> {
     let bytes = xtask_files::read(file).map_err(|e| Error::io("cannot read", file, &e))?;
     Statement::parse(&bytes).ok_or_else(|| {
-        Error::failed(format!("{} is no in-toto statement", file.display()))
+        Error::failed(format!("{} is not an in-toto statement", file.display()))
             .help("make the release again: cargo xtask release")
     })
 }

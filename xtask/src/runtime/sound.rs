@@ -12,7 +12,7 @@ use xtask_oci::document::Runtime;
 /// A value that no engine accepts. `base` is the name of the base.
 pub(super) fn check(runtime: &Runtime, base: &str) -> Result<()> {
     let wrong = |what: &str, value: &str, why: &str| {
-        Err(Error::failed(format!("the base {base} says {what} {value:?}, {why}"))
+        Err(Error::failed(format!("the base {base} has {what} {value:?}, {why}"))
             .found("container engines do not start such an image"))
     };
     let folder = |path: &str| path.starts_with('/') && !path.contains('\0');

@@ -237,7 +237,7 @@ fn what_a_base_says_is_checked_like_what_we_say() {
     ];
     for (change, words) in refused {
         let error = said(&of(&ImageRun::default(), &base(change)).unwrap_err());
-        assert!(error.contains(&format!("the base registry/base:1 says {words}")), "{error}");
+        assert!(error.contains(&format!("the base registry/base:1 has {words}")), "{error}");
     }
     let taken = base(&|r| {
         r.working_dir = "/srv/".into();

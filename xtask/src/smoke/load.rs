@@ -106,7 +106,7 @@ fn by_platform(engine: &ContainerEngine, image: &Loading<'_>, names: &[Vec<Strin
     for (packed, names) in image.manifests.iter().zip(names) {
         let manifest = blobs.read(&packed.digest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest)
-            .map_err(|e| Error::failed(format!("{} is no manifest: {e}", packed.digest.as_str())))?;
+            .map_err(|e| Error::failed(format!("{} is not a manifest: {e}", packed.digest.as_str())))?;
         let saved = Saved::find(&dist::tar(image.dist, image.name), &manifest.config.digest)?;
         let folder = extract::ScratchFolder::new(image.work.join(format!(
             "{}-{}",

@@ -90,7 +90,7 @@ impl<'a> Runners<'a> {
         let layout = Layout::new(dist::layout(self.site.dist));
         let manifest = layout.blobs().read(task.manifest)?;
         let manifest: Manifest = serde_json::from_slice(&manifest).map_err(|e| {
-            Error::failed(format!("{} is no manifest", task.manifest.as_str())).found(e.to_string())
+            Error::failed(format!("{} is not a manifest", task.manifest.as_str())).found(e.to_string())
         })?;
         let image = Saved::find(task.tar, &manifest.config.digest)?;
         let folder = self.site.work.join(format!("{}-{}", task.image, place(task.platform)));

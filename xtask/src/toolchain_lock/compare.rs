@@ -71,7 +71,7 @@ pub fn check(lock: &ToolchainLock, here: &ToolchainLock, plan: &Plan, locked: bo
     }
     let error = error
         .help("install what is locked: cargo xtask setup")
-        .help("or lock what this machine has: cargo xtask lock --update");
+        .help("or lock the toolchains of this machine: cargo xtask lock --update");
     if locked {
         return Err(error);
     }

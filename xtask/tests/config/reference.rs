@@ -17,14 +17,14 @@ fn hold(page: &str, text: &str) {
     assert!(
         known == text,
         "docs/reference/{page} is not current: {first:#?}\n\
-         write it anew: XTASK_BLESS=1 cargo test -p xtask --test config reference"
+         write it again: XTASK_BLESS=1 cargo test -p xtask --test config reference"
     );
 }
 
 /// The top of a generated page.
 fn top(title: &str, question: &str, source: &str) -> String {
     format!(
-        "# {title}\n\n*{question}*\n\n<!-- Generated from {source}. To write it anew:\n     \
+        "# {title}\n\n*{question}*\n\n<!-- Generated from {source}. To write it again:\n     \
          XTASK_BLESS=1 cargo test -p xtask --test config reference -->\n\n"
     )
 }

@@ -14,7 +14,7 @@ fn a_header_of_the_kernel_that_musl_gcc_lacks_is_explained() {
     let run = space.run(&["build", "--mode", "native", "--providers", "musl"]).ended(1);
     run.says(&[
         &format!("note: native for {HOST_MUSL}: native 0.1.0: c/answer.c:1:10: fatal error: linux/if.h: No such file"),
-        "note: cause: musl-gcc has the headers of musl alone, and linux/if.h is one of the kernel",
+        "note: cause: musl-gcc has only the headers of musl, and linux/if.h is a header of the kernel",
         &format!("help: set cc = \"zig\" for {HOST_MUSL} in targets.toml"),
     ]);
 }

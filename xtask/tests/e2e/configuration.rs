@@ -100,7 +100,7 @@ fn plain_flags_of_c_are_for_every_target_and_a_plain_compiler_for_the_host() {
     let said = space.run(&["explain", ARM]).ended(0).stdout();
     for line in [
         "flags of C: CFLAGS=-DANSWER=4\n  flags of C: TARGET_CFLAGS=-UANSWER -DANSWER=42",
-        "not used: CC=clang-of-nobody: it is for the host alone",
+        "not used: CC=clang-of-nobody: it applies only to the host",
     ] {
         assert!(said.contains(line), "{said}");
     }

@@ -177,7 +177,7 @@ fn a_program_for_a_better_processor_than_machines_have_is_refused() {
     let note = "rustflags = [\"-Clink-arg=-fuse-ld=bfd\", \"-Clink-arg=-Wl,-z,x86-64-v3\"]";
     space.targets(&[(HOST, &format!("{v2}{note}"))]);
     let error = refused(&space);
-    assert!(error.contains("gate: the program says that it needs a processor of level x86-64-v3"), "{error}");
+    assert!(error.contains("gate: the program is marked for processors of level x86-64-v3"), "{error}");
     // By the user's own flags, of which the program says nothing.
     space.targets(&[(HOST, v2)]);
     space.set("RUSTFLAGS", "-C target-cpu=haswell");

@@ -161,7 +161,7 @@ fn a_key_of_a_service_signs_by_way_of_both_cosigns() {
         space
             .run(&["publish", "--to", &to, "--key", "xtasktest://absent"])
             .ended(1)
-            .says(&["the public key of the key xtasktest://absent cannot be had", "cosign says:"]);
+            .says(&["cannot read the public key of the key xtasktest://absent", "cosign says:"]);
         space
             .run(&["publish", "--to", &to, "--key", "nobodys://release"])
             .ended(3)

@@ -89,7 +89,7 @@ fn a_linker_that_a_driver_does_not_find_is_named() {
     let run = space.run(&["verify", "--mode", "pure"]).ended(1);
     let said = run.stderr();
     for words in [
-        "error: the linker gold is not here",
+        "error: the linker gold is not on this machine",
         "-fuse-ld=gold asks for it",
         ".cargo/config.toml",
         "help: install gold",

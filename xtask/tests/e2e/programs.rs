@@ -44,7 +44,7 @@ fn one_that_does_not_know_its_arguments_is_told_of_them() {
     let run = space.run(&["verify", "--mode", "pure"]).ended(1).says(&[
         "/app --version ended with exit code 2\n    error: what is Some(\"--version\")?\n  help: `smoke` of [app] in \
          targets.toml sets its arguments",
-        "still verifying: what was built · 5 s · 0 of 1 program · pure for x86_64-unknown-linux-musl (",
+        "still verifying: programs · 5 s · 0 of 1 program · pure for x86_64-unknown-linux-musl (",
         "note: pure for x86_64-unknown-linux-musl: smoke run: ",
     ]);
     // It makes none.

@@ -186,7 +186,7 @@ fn an_image_that_comes_out_otherwise_is_named_with_the_cause() {
     // Sources that no commit holds.
     checkout.space.replace("app/src/main.rs", "word={}", "words={}");
     checkout.publish(checkout.space.path("key.pem").to_str().unwrap());
-    checkout.verify(&["--rebuild"]).ended(1).says(&["made from sources that no commit holds"]);
+    checkout.verify(&["--rebuild"]).ended(1).says(&["made from sources that no commit contains"]);
 
     // What cannot be asked for.
     let name = format!("{}:latest", checkout.name);
@@ -196,6 +196,6 @@ fn an_image_that_comes_out_otherwise_is_named_with_the_cause() {
     usage(&["--rebuild"], &["--rebuild of a published image needs --key"]);
     usage(&["--key", key, "--setup"], &["--setup does nothing"]);
     usage(&["--key", key, "--sign", key], &["--rebuild"]);
-    usage(&["--key", key, "--rebuild", "--sign", key], &["holds a public key"]);
+    usage(&["--key", key, "--rebuild", "--sign", key], &["it is a public key"]);
     usage(&["--key", key, "--rebuild", "--sign", "-----BEGIN PRIVATE KEY-----"], &["--sign cannot be used"]);
 }

@@ -36,7 +36,7 @@ fn a_release_over_its_budget_ends_with_1_and_says_what_is_large() {
         "app on linux/amd64: ",
         "over 100 kB",
         "largest files, unpacked: /app (",
-        "help: see what is in it, and what changed: cargo xtask size",
+        "help: show its contents and what changed: cargo xtask size",
     ]);
     // All is there to look at.
     let report = space.report();
@@ -56,7 +56,7 @@ fn size_tells_layers_files_and_crates_and_what_changed() {
     need!("size::tells", machine::std_for(&[]), machine::programs(&["cc"]));
     let space = space("");
     // Nothing is there yet, and nothing is made of it.
-    space.run(&["size"]).ended(1).says(&["target/dist holds no image app", "cargo xtask image"]);
+    space.run(&["size"]).ended(1).says(&["there is no image app in target/dist", "cargo xtask image"]);
     space.run(&["size", "--image", "ap"]).ended(2).says(&["did you mean `app`?"]);
     space.run(&["size", "--against", "nowhere"]).ended(2).says(&["cannot read nowhere"]);
     release(&space, 0);
@@ -124,7 +124,7 @@ fn size_tells_layers_files_and_crates_and_what_changed() {
     let text = space.run(&["size", "--save"]).ended(0).says(&["Saved"]).stdout();
     assert!(text.contains("Changed since the release before (app 1.2.3):"), "{text}");
     let text = space.run(&["size"]).ended(0).stdout();
-    assert!(text.contains("No size changed since what was saved (app 1.2.3)."), "{text}");
+    assert!(text.contains("No size changed since the saved sizes (app 1.2.3)."), "{text}");
     let text = space.run(&["size", "--against", "target/dist/report.json"]).ended(0).stdout();
     assert!(text.contains("No size changed since target/dist/report.json."), "{text}");
 }

@@ -103,11 +103,11 @@ fn the_image_of_an_earlier_run_stays_and_is_called_so() {
     let stays = || {
         let unmade = &space.report()["unmade"][0];
         assert_eq!((&unmade["name"], &unmade["earlier"]), (&"app".into(), &digest.as_str().into()));
-        assert!(space.read("target/dist/report.md").contains("that of an earlier run, sha256:"));
+        assert!(space.read("target/dist/report.md").contains("the image of an earlier run, sha256:"));
         assert!(tar == std::fs::read(space.dist("images/app.tar")).unwrap());
         assert_eq!(index, space.read("target/dist/oci/index.json"));
     };
-    let said = format!("target/dist holds that of an earlier run, {digest}");
+    let said = format!("target/dist contains the image of an earlier run, {digest}");
     // It fails in its image.
     space.replace(
         "app/src/main.rs",

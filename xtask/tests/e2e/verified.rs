@@ -118,7 +118,7 @@ fn what_was_published_is_as_it_should_be() {
     image
         .verify(&["--key", private.to_str().unwrap()])
         .ended(2)
-        .says(&["holds a private key", "openssl pkey"]);
+        .says(&["it is a private key", "openssl pkey"]);
     image.space.run(&["verify", &image.server.name("team/none:1")]).ended(1).says(&["there is no image"]);
     image.space.run(&["verify", "http://x/y"]).ended(2).says(&["is not a reference"]);
 }

@@ -161,7 +161,7 @@ fn stack_and_search_path_are_warnings() {
         whats,
         [
             "the program's interpreter is /opt/ld.so, while other machines have /lib64/ld-linux-x86-64.so.2",
-            "the program looks for libraries in /opt/lib, as on the machine that built it",
+            "the program searches for libraries in folders of the build machine: /opt/lib",
             "the program makes its stack executable",
         ]
     );

@@ -53,14 +53,14 @@ impl PrivateKey {
         let signer = match &read {
             Ok(PrivateKeyDer::Pkcs8(der)) => curve::from_pkcs8(der.secret_pkcs8_der()),
             Ok(PrivateKeyDer::Sec1(der)) => curve::from_sec1(der.secret_sec1_der()),
-            Ok(_) => return Err(unusable("the key is one of RSA, and P-256 is wanted").help(MAKE)),
+            Ok(_) => return Err(unusable("it is an RSA key; a key on the curve P-256 is needed").help(MAKE)),
             Err(_) if has("PUBLIC KEY") => {
-                return Err(unusable("it holds a public key, and a private one is needed").help(MAKE));
+                return Err(unusable("it is a public key; a private key is needed").help(MAKE));
             }
             Err(_) if labels.iter().any(|label| label.ends_with("PRIVATE KEY")) => {
                 return Err(unusable("the private key in it is cut off or damaged").help(MAKE));
             }
-            Err(_) => return Err(unusable("it holds no private key in PEM").help(MAKE)),
+            Err(_) => return Err(unusable("it contains no private key in PEM").help(MAKE)),
         };
         let signer = signer.ok_or_else(|| unusable("the key is not on the curve P-256").help(MAKE))?;
         let public = curve::spki(&signer).and_then(PublicKey::from_spki);
@@ -75,7 +75,7 @@ impl PrivateKey {
     /// The system provides no random numbers.
     pub fn sign(&self, message: &[&[u8]]) -> Result<Vec<u8>> {
         let signed = curve::sign(&self.signer, message);
-        signed.ok_or_else(|| Error::failed("nothing can be signed: the system gives no randomness"))
+        signed.ok_or_else(|| Error::failed("cannot sign: the system provides no random numbers"))
     }
 
     /// Returns the public key.
@@ -117,9 +117,9 @@ impl PublicKey {
                 Self::from_spki(der.to_vec()).ok_or_else(|| unusable("the key is not on the curve P-256"))
             }
             Err(_) if labels(text).iter().any(|label| label.ends_with("PRIVATE KEY")) => {
-                Err(unusable("it holds a private key, and the public one is wanted").help(PUBLIC_OF))
+                Err(unusable("it is a private key; the public key is needed").help(PUBLIC_OF))
             }
-            Err(_) => Err(unusable("it holds no public key in PEM").help(PUBLIC_OF)),
+            Err(_) => Err(unusable("it contains no public key in PEM").help(PUBLIC_OF)),
         }
     }
 

@@ -257,7 +257,7 @@ fn open(package: &DebPackage, bytes: &[u8], data: &Path) -> Result<Unpacked> {
     for (field, locked) in [("Package", name), ("Version", version), ("Architecture", architecture)] {
         let says = deb.fields.get(field).unwrap_or_default();
         if says != locked {
-            return Err(Error::failed(format!("the lock and the package {name} contradict each other"))
+            return Err(Error::failed(format!("the lock and the package {name} do not match"))
                 .found(format!("{field}: {locked:?} in the lock, {says:?} in the package")));
         }
     }

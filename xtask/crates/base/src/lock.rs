@@ -136,7 +136,7 @@ impl BaseLock {
             let Some(old) = older.releases.get(suite).filter(|old| new.date < old.date) else { continue };
             return Err(Error::failed(format!("the archive's {suite} is older than the locked one"))
                 .found(format!("locked: {}; the archive now: {}", old.date, new.date))
-                .found("the mirror is outdated, or somebody tries to supply old packages")
+                .found("the mirror is outdated, or an attacker supplies old packages")
                 .help(
                     "let apt use another mirror; to go back to the older packages, remove the lock first",
                 ));

@@ -88,7 +88,7 @@ impl KmsKey {
         let shown = quoted(&masked(text));
         if text.contains(PIN) {
             return Err(format!(
-                "a PIN does not belong into the address of a key; give it in COSIGN_PKCS11_PIN, and remove `{PIN}`"
+                "a PIN does not belong in the address of a key; give it in COSIGN_PKCS11_PIN, and remove `{PIN}`"
             ));
         }
         match key.trim_start_matches('/').is_empty()

@@ -165,7 +165,7 @@ pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
     }
     if slice.oldest.is_none() {
         findings.push(warn(
-            "the program does not say which macOS it needs".into(),
+            "the program does not state the macOS version that it needs".into(),
             "set MACOSX_DEPLOYMENT_TARGET for this target",
         ));
     }

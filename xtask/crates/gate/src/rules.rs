@@ -149,7 +149,7 @@ pub(super) fn pages(object: &Object, triple: &Triple) -> Option<Finding> {
 
 pub(super) fn level(needed: Option<Level>, limit: Option<Level>) -> Option<Finding> {
     let needed = needed.filter(|level| *level > limit.unwrap_or(Level::V1))?;
-    let what = |where_: &str| format!("the program says that it needs a processor of level {needed}{where_}");
+    let what = |where_: &str| format!("the program is marked for processors of level {needed}{where_}");
     let flags = "remove `-Ctarget-cpu` and `-march` from this target's flags, or find the object that was compiled with them";
     Some(match limit {
         Some(limit) => {
@@ -234,7 +234,7 @@ pub(super) fn search_paths(facts: &Facts) -> Option<Finding> {
     (facts.kind == Linkage::Dynamic && !of_this_machine.is_empty()).then(|| {
         warn(
             format!(
-                "the program looks for libraries in {}, as on the machine that built it",
+                "the program searches for libraries in folders of the build machine: {}",
                 of_this_machine.join(", ")
             ),
             "remove the rpath, or make it relative to the program (`$ORIGIN/…`)",
@@ -248,7 +248,8 @@ pub(super) fn stack(facts: &Facts) -> Option<Finding> {
         Stack::Plain => None,
         Stack::Executable => Some(warn("the program makes its stack executable".into(), fix)),
         Stack::Unsaid => Some(warn(
-            "the program does not say whether its stack is executable, so some kernels make it so".into(),
+            "the program does not state whether its stack is executable, so some kernels make it executable"
+                .into(),
             fix,
         )),
     }

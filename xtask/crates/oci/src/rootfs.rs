@@ -338,10 +338,10 @@ fn check(path: &str, node: &Node) -> Result<()> {
         return Err(refused(path, "a path must have no leading or doubled '/', and no '.' or '..'"));
     }
     if path.contains('\0') || matches!(&node.kind, FileKind::Symlink(target) if target.contains('\0')) {
-        return Err(refused(path, "a path holds no NUL"));
+        return Err(refused(path, "a path cannot contain NUL"));
     }
     if matches!(&node.kind, FileKind::Symlink(target) if target.is_empty()) {
-        return Err(refused(path, "a symbolic link has a target"));
+        return Err(refused(path, "a symbolic link must have a target"));
     }
     if node.mode > 0o7777 {
         return Err(refused(path, format!("0o{:o} is not a mode", node.mode)));

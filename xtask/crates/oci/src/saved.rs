@@ -131,7 +131,8 @@ impl Saved {
         let diffs = &self.config.rootfs.diff_ids;
         if diffs.len() != self.layers.len() {
             let counts = format!("{} layers, and {} digests of layers", self.layers.len(), diffs.len());
-            return Err(Error::failed(format!("image {} contradicts itself", self.id.as_str())).found(counts));
+            return Err(Error::failed(format!("the documents of image {} do not match", self.id.as_str()))
+                .found(counts));
         }
         for (at, (layer, diff)) in self.layers.iter().zip(diffs).enumerate() {
             let place = folder.join(format!("{at}.tar"));

@@ -52,7 +52,7 @@ pub fn apply_from(from: impl Read + Seek, tar: &Path, tree: &mut RootFs) -> Resu
         let entry = entry.map_err(damaged)?;
         if before == ENTRIES_MAX {
             return Err(Error::failed(format!("{} has more than {ENTRIES_MAX} entries", tar.display()))
-                .help("no base needs that many: look at what made it"));
+                .help("no base needs that many: check how the layer was made"));
         }
         let path = plain(&entry.path)?;
         let Some(path) = path else { continue };

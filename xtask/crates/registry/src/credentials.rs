@@ -402,7 +402,7 @@ mod tests {
             r#"{"auths": "hunter2"}"#,
         ] {
             let error = found("r.io", json).unwrap_err().to_string();
-            assert!(error.contains("cannot be understood") && !error.contains("hunter2"), "{error}");
+            assert!(error.contains("cannot be parsed") && !error.contains("hunter2"), "{error}");
         }
     }
 

@@ -131,7 +131,7 @@ fn place(host: &Host) -> Option<PathBuf> {
 /// Returns the error for a file that is invalid at a line and a column. Column 0 means none.
 fn broken(path: &Path, line: usize, column: usize) -> Error {
     let column = if column > 0 { format!(":{column}") } else { String::new() };
-    Error::usage(format!("{}:{line}{column}: this file of logins cannot be understood", path.display()))
+    Error::usage(format!("{}:{line}{column}: this file of logins cannot be parsed", path.display()))
 }
 
 #[cfg(test)]

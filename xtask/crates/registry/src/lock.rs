@@ -70,7 +70,7 @@ fn parse(text: &str, path: &Path) -> Result<Locks> {
     if wrong.is_empty() {
         return Ok(locks);
     }
-    let error = Error::usage(format!("{} cannot be understood", path.display()));
+    let error = Error::usage(format!("{} cannot be parsed", path.display()));
     let error = wrong.into_iter().fold(error, Error::found);
     Err(error.help("fix it, or remove those lines and run: cargo xtask base update"))
 }

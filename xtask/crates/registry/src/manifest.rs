@@ -41,8 +41,7 @@ struct ManifestShape {
 /// It is neither an index nor an image, or its kind is not supported.
 pub fn read(bytes: &[u8]) -> Result<FetchedDocument> {
     let bad = |why: String| Error::failed("it is not an image").found(why);
-    let unreadable =
-        |e: serde_json::Error| bad(format!("it cannot be understood: {}", plain(&e.to_string())));
+    let unreadable = |e: serde_json::Error| bad(format!("it cannot be parsed: {}", plain(&e.to_string())));
     let shape: ManifestShape = serde_json::from_slice(bytes).map_err(unreadable)?;
     if shape.schema_version == 1 {
         return Err(bad(

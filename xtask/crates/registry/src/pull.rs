@@ -248,7 +248,7 @@ impl Pull<'_> {
         let path = self.blob(blob, &|_| {})?;
         let bytes = std::fs::read(&path).map_err(|e| Error::io("cannot read", &path, &e))?;
         let config: ImageConfig = serde_json::from_slice(&bytes).map_err(|e| {
-            Error::failed("its configuration cannot be understood")
+            Error::failed("its configuration cannot be parsed")
                 .found(xtask_files::escape::plain(&e.to_string()))
         })?;
         Ok(config)

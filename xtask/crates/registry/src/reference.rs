@@ -127,7 +127,7 @@ impl Reference {
     pub fn tagged(&self, tag: &str) -> Result<Self> {
         match is_tag(tag) {
             true => Ok(Self { tag: Some(tag.to_owned()), digest: None, ..self.clone() }),
-            false => Err(Error::failed(format!("{tag:?} is no tag"))),
+            false => Err(Error::failed(format!("{tag:?} is not a tag"))),
         }
     }
 

@@ -207,7 +207,7 @@ pub fn check_budgets(images: &[ImageSize]) -> Result<()> {
     };
     let error = found.into_iter().fold(Error::failed(what), Error::found);
     Err(error
-        .help("see what is in it, and what changed: cargo xtask size")
+        .help("show its contents and what changed: cargo xtask size")
         .help("or raise `budget` of its [[image]] in targets.toml"))
 }
 

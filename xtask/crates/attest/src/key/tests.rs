@@ -103,11 +103,11 @@ fn a_secret_shows_itself_by_the_name_of_its_public_key() {
 fn what_cannot_sign_says_why() {
     let encrypted = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
     for (text, why) in [
-        (PUBLIC.to_owned(), "the file k cannot sign: it holds a public key, and a private one is needed"),
+        (PUBLIC.to_owned(), "the file k cannot sign: it is a public key; a private key is needed"),
         (P384.to_owned(), "the file k cannot sign: the key is not on the curve P-256"),
         (ED25519.to_owned(), "the file k cannot sign: the key is not on the curve P-256"),
-        (String::new(), "the file k cannot sign: it holds no private key in PEM"),
-        ("<html>".to_owned(), "the file k cannot sign: it holds no private key in PEM"),
+        (String::new(), "the file k cannot sign: it contains no private key in PEM"),
+        ("<html>".to_owned(), "the file k cannot sign: it contains no private key in PEM"),
         (PKCS8[..90].to_owned(), "the file k cannot sign: the private key in it is cut off or damaged"),
         (encrypted("ENCRYPTED PRIVATE KEY"), "the file k cannot sign: the private key in it is encrypted"),
         (
@@ -125,10 +125,10 @@ fn what_cannot_sign_says_why() {
 #[test]
 fn what_cannot_verify_says_why() {
     for (text, why) in [
-        (PKCS8, "the file k cannot verify: it holds a private key, and the public one is wanted"),
-        (SEC1, "the file k cannot verify: it holds a private key, and the public one is wanted"),
+        (PKCS8, "the file k cannot verify: it is a private key; the public key is needed"),
+        (SEC1, "the file k cannot verify: it is a private key; the public key is needed"),
         (P384_PUBLIC, "the file k cannot verify: the key is not on the curve P-256"),
-        ("", "the file k cannot verify: it holds no public key in PEM"),
+        ("", "the file k cannot verify: it contains no public key in PEM"),
     ] {
         assert_eq!(PublicKey::from_pem(text, "the file k").unwrap_err().what, why);
     }

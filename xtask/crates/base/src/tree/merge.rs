@@ -17,10 +17,8 @@ pub(super) fn onto(tree: &mut RootFs, files: &RootFs, owner: &str, debian: u8) -
         if let Some(there) = tree.get(&path) {
             if kind(there) != kind(node) {
                 let (there, here) = (kind(there), kind(node));
-                return Err(Error::failed(format!(
-                    "the packages of the base contradict each other at /{path}"
-                ))
-                .found(format!("it is {here} in {owner}, and {there} in a package before")));
+                return Err(Error::failed(format!("the packages of the base do not match at /{path}"))
+                    .found(format!("it is {here} in {owner}, and {there} in a package before")));
             }
             if node.kind != FileKind::Dir {
                 tree.remove(&path);

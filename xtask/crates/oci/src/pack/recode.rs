@@ -10,7 +10,7 @@ use xtask_files::error::{Error, Result};
 
 /// Stores the same tar, compressed with gzip. The unpacked content is checked against the layer's digest.
 pub(super) fn recode(stored: &StoredLayer, pool: &ThreadPool, blobs: &Blobs) -> Result<Layer> {
-    let failed = |e: std::io::Error| Error::io("cannot compress anew", &stored.blob, &e);
+    let failed = |e: std::io::Error| Error::io("cannot compress again", &stored.blob, &e);
     let blob = File::open(&stored.blob).map_err(|e| Error::io("cannot read", &stored.blob, &e))?;
     let mut hashed = Hashed::new(Codec::Gzip.stream(pool, blobs.stage()?).map_err(failed)?);
     decompress(blob, &mut hashed, |_| Ok(())).map_err(failed)?;

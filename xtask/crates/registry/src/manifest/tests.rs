@@ -57,8 +57,8 @@ fn what_is_no_base() {
     );
     let cases = [
         (r#"{"schemaVersion": 1, "name": "x", "fsLayers": []}"#.to_owned(), "schema 1"),
-        ("{}".to_owned(), "cannot be understood"),
-        ("<html>".to_owned(), "cannot be understood"),
+        ("{}".to_owned(), "cannot be parsed"),
+        ("<html>".to_owned(), "cannot be parsed"),
         (image(media_type::CONFIG, foreign, ""), "may be distributed only"),
         (image(media_type::CONFIG, windows, ""), "may be distributed only"),
         (image(media_type::CONFIG, encrypted, ""), "is encrypted"),

@@ -208,8 +208,8 @@ impl Upload<'_> {
     fn stored(&self, shown: &str, response: &HttpResponse) -> Result<UploadStep> {
         let said = response.header(&CONTENT_DIGEST).and_then(Digest::parse);
         match said.filter(|said| *said != self.out.blob.digest) {
-            Some(said) => Err(Error::failed(format!("{shown}: the registry has stored another blob"))
-                .found(format!("it says {said}, and {} was sent", self.out.blob.digest))),
+            Some(said) => Err(Error::failed(format!("{shown}: the registry stored another blob"))
+                .found(format!("it reports {said}; {} was sent", self.out.blob.digest))),
             None => Ok(Done),
         }
     }
@@ -243,7 +243,7 @@ impl Upload<'_> {
     fn pause(&mut self, trouble: Error) -> Result<()> {
         self.troubles += 1;
         if self.troubles >= self.limits.troubles {
-            return Err(trouble.found(format!("{} tries in a row got no further", self.troubles)));
+            return Err(trouble.found(format!("{} tries in a row made no progress", self.troubles)));
         }
         let pause = self.limits.pause * 2u32.pow(self.troubles.min(6) - 1);
         std::thread::sleep(jittered(pause.min(PAUSE_MAX)));

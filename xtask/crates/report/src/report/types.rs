@@ -304,7 +304,8 @@ impl Unmade {
     /// one.
     pub fn words(&self) -> String {
         let earlier = self.earlier.as_ref();
-        let earlier = earlier.map(|digest| format!("; target/dist holds that of an earlier run, {digest}"));
+        let earlier =
+            earlier.map(|digest| format!("; target/dist contains the image of an earlier run, {digest}"));
         format!("{}{}", self.reason, earlier.unwrap_or_default())
     }
 }

@@ -74,7 +74,7 @@ impl SizeFiles {
             sizes,
         };
         if let Some(saved) = read(&self.saved) {
-            return Some(named("what was saved", saved));
+            return Some(named("the saved sizes", saved));
         }
         let (current, before) = (read(&self.current), read(&self.before));
         if let Some(current) = current.filter(|current| newer(now, current, before.as_ref())) {
@@ -110,7 +110,7 @@ impl Against {
                 .into_iter()
                 .find(|f| f.is_file())
                 .ok_or_else(|| {
-                    Error::usage(format!("{} holds neither size.json nor report.json", path.display()))
+                    Error::usage(format!("{} contains neither size.json nor report.json", path.display()))
                 })?,
         };
         let json =

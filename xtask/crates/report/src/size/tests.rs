@@ -87,7 +87,7 @@ fn a_budget_says_how_much_over_and_names_the_largest() {
         "image a is larger than its budget\n  \
          note: a on linux/arm64/v8: 2001 bytes to pull, 1 byte (0.1 %) over 2000 bytes\n        \
          largest files, unpacked: /big (9.0 kB), /small (1 B)\n  \
-         help: see what is in it, and what changed: cargo xtask size\n  \
+         help: show its contents and what changed: cargo xtask size\n  \
          help: or raise `budget` of its [[image]] in targets.toml"
     );
     let words = |pull, budget| {
@@ -273,7 +273,7 @@ fn against_takes_either_file_or_a_folder_with_one() {
         assert_eq!(error.kind, ExitKind::Usage, "{error}");
         error.what
     };
-    assert!(error(dir.path()).contains("holds neither size.json nor report.json"));
+    assert!(error(dir.path()).contains("contains neither size.json nor report.json"));
     assert!(error(&dir.path().join("gone")).contains("cannot read"));
     let report = dir.path().join("report.json");
     std::fs::write(&report, "{}").unwrap();
