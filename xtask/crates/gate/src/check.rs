@@ -64,6 +64,13 @@ pub fn check(facts: &Facts, triple: &Triple, setting: StartSetting, limits: Limi
     findings.extend(rules::level(facts.level, limits.level));
     findings.extend(rules::linkage(facts, triple, setting));
     findings.extend(rules::interpreter_path(facts, triple));
+    findings.extend(everywhere(facts, triple, limits));
+    findings
+}
+
+/// Returns the findings that are the same for every place where the program may start.
+pub(super) fn everywhere(facts: &Facts, triple: &Triple, limits: Limits) -> Vec<Finding> {
+    let mut findings = Vec::new();
     findings.extend(rules::glibc_floor(facts, triple, limits.glibc));
     findings.extend(rules::glibc_private(facts));
     findings.extend(rules::search_paths(facts));

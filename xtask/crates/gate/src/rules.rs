@@ -6,6 +6,7 @@ use super::expect;
 use super::facts::{Facts, Linkage, Stack};
 use super::glibc::{self, Glibc};
 use super::level::Level;
+use xtask_triple::system::ObjectFormat;
 use xtask_triple::{Libc, Os, Triple};
 
 pub(super) fn fail(what: String, fix: impl Into<String>) -> Finding {
@@ -17,18 +18,19 @@ pub(super) fn warn(what: String, fix: impl Into<String>) -> Finding {
 }
 
 pub(super) fn system(facts: &Facts, triple: &Triple) -> Option<Finding> {
-    let linux_abi = matches!(facts.os_abi, 0 | 3);
-    match triple.os() {
-        Os::Windows | Os::Darwin | Os::Wasi => Some(fail(
+    if xtask_triple::system::of(triple).objects != ObjectFormat::Elf {
+        return Some(fail(
             format!("this is an ELF program, which {triple} cannot start"),
             format!("build it with `--target {triple}`"),
-        )),
-        Os::Linux if !linux_abi => Some(fail(
+        ));
+    }
+    let linux_abi = matches!(facts.os_abi, 0 | 3);
+    (triple.os() == Os::Linux && !linux_abi).then(|| {
+        fail(
             format!("the program is for another operating system (ELF OS/ABI {})", facts.os_abi),
             format!("look at the linker of {triple}: it links for another system"),
-        )),
-        _ => None,
-    }
+        )
+    })
 }
 
 pub(super) fn machine(facts: &Facts, triple: &Triple) -> Option<Finding> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::binding::Unresolved;
-use super::check::{Finding, Limits, Severity};
+use super::check::{self, Finding, Limits, Severity};
 use super::closure::{Closure, Interpreter};
 use super::facts::Linkage;
 use super::level::Level;
@@ -34,11 +34,7 @@ pub fn check_in(program: &Program, triple: &Triple, tree: &Tree<'_>, limits: Lim
         }
         findings.extend(rules::interpreter_path(facts, triple));
     }
-    findings.extend(rules::glibc_floor(facts, triple, limits.glibc));
-    findings.extend(rules::glibc_private(facts));
-    findings.extend(rules::search_paths(facts));
-    findings.extend(rules::stack(facts));
-    findings.extend(rules::name_service(facts, triple));
+    findings.extend(check::everywhere(facts, triple, limits));
     findings
 }
 
