@@ -1,6 +1,5 @@
 //! Builds a plan's jobs, cohort by cohort, and says for each what came of it.
 
-use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -8,7 +7,6 @@ use std::time::{Duration, SystemTime};
 use crate::cargo::aside;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
-use crate::cargo::host_libraries::host_libraries;
 use crate::cargo::inherited::clean;
 use crate::cargo::invocation::{build_dir, flags, invocation};
 use crate::cargo::leaks;
@@ -18,12 +16,13 @@ use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::running;
 use crate::cargo::units;
 use crate::cargo::written::{WrittenSources, written_since};
-use crate::causes::{BuildSetting, Cause, ToolUse, diagnose, required};
+use crate::causes::{BuildSetting, Cause, ToolUse, diagnose};
 use crate::contents::records::{self, FoundRecord};
 use crate::contents::{BuildNames, SeenContents, by_others, of_other_machines};
 use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
+use crate::tool_needs::ToolFinder;
 use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::arguments::left_out::{LeftOutArgument, read_notes};
@@ -81,16 +80,10 @@ impl Builder<'_> {
     /// Warns, before anything is built, of programs that build scripts start by what their packages use, and that are not
     /// here. A script may go on without, so that this ends nothing.
     fn missing_tools(&self, plan: &Plan) -> Result<()> {
-        let host = self.site.host;
-        let present = |name: &str| host.program(name).is_some() || host.var_os(name).is_some();
-        let folders = OnceCell::new();
-        let has_library = |name: &str| {
-            folders.get_or_init(|| host_libraries(host)).iter().any(|file| file.starts_with(name))
-        };
-        // In a pure build they are traps, whatever is here.
+        let finder = ToolFinder::new(self.site.host);
         for job in plan.jobs.iter().filter(|job| job.buildable() && !job.pure()) {
             let Some(kept) = units::of_job(job, self)? else { continue };
-            for ToolUse { tool, by, help } in required(&kept.graph.script_needs(), present, has_library) {
+            for ToolUse { tool, by, help } in finder.missing(job, &kept.graph.script_needs()) {
                 let by = by.join(", ");
                 self.ui.warn_once(format!(
                     "{tool} is not on this machine, and build scripts use it: {by}\n  help: {help}"

@@ -11,6 +11,7 @@ pub mod inherited;
 pub mod invocation;
 pub mod leaks;
 pub mod link_flags;
+pub mod lock_file;
 pub mod messages;
 pub mod path_maps;
 pub mod reached;

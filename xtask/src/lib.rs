@@ -32,6 +32,7 @@ pub mod runtime;
 pub mod sbom;
 pub mod session;
 pub mod smoke;
+pub mod tool_needs;
 pub mod toolchain_lock;
 pub mod trap;
 pub mod verify;

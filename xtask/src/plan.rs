@@ -15,6 +15,7 @@ use xtask_triple::{Platform, Triple};
 
 pub mod decide;
 pub mod json;
+pub mod missing_tools;
 mod refuse;
 
 use decide::OneTarget;

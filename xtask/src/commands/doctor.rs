@@ -5,8 +5,10 @@ use serde::Serialize;
 
 use crate::cli::{Common, Planning};
 use crate::discovery;
+use crate::plan::missing_tools::MissingTool;
 use crate::plan::{self, StdState};
 use crate::session::Session;
+use crate::tool_needs::missing_tools;
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Depth, Unprobed};
@@ -22,6 +24,9 @@ struct DoctorDocument {
     targets: Vec<TargetJson>,
     /// The command that installs what is missing; none if nothing is missing.
     setup: Option<String>,
+    /// The tools of build scripts that are not on this machine. `setup` does not install them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_tools: Vec<MissingTool>,
 }
 
 #[derive(Serialize)]
@@ -92,16 +97,20 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
         .collect();
     let missing = super::setup::missing(&session, &config, &request, &look);
     let setup = (!missing.is_empty()).then(|| plan::setup_command(&request.targets));
+    let missing_tools = missing_tools(&session, &config, &plan);
     let rustc = session.rustc.describe();
     if json {
-        let document =
-            DoctorDocument { schema: 1, host: session.host.triple.to_string(), rustc, targets, setup };
+        let host = session.host.triple.to_string();
+        let document = DoctorDocument { schema: 1, host, rustc, targets, setup, missing_tools };
         let text = serde_json::to_string_pretty(&document);
         session.ui.data(&text.map_err(|e| Error::failed(format!("doctor: {e}")))?);
     } else {
         session.ui.data(&format!("rustc: {rustc}\n\n{}", table(&targets).terminal(session.ui.color_out)));
         if let Some(command) = &setup {
             session.ui.data(&format!("\ninstall what is missing: {command}"));
+        }
+        for tool in &missing_tools {
+            session.ui.data(&format!("\n{}", tool.text()));
         }
     }
     plan.incomplete().map_or(Ok(()), Err)

@@ -2,14 +2,17 @@
 
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};
+use crate::plan::missing_tools::MissingTool;
 use crate::plan::{Job, Plan};
+use crate::tool_needs::missing_tools;
 use xtask_files::error::Result;
 use xtask_process::table::{Align, Cell, Table, Tone};
 
 pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()> {
     let start = start(common, planning, SetupFlag::default(), json)?;
     let ui = &start.session.ui;
-    ui.data(&if json { start.plan.json() } else { text(&start.plan, ui.color_out) });
+    let tools = missing_tools(&start.session, &start.config, &start.plan);
+    ui.data(&if json { start.plan.json(&tools) } else { text(&start.plan, &tools, ui.color_out) });
     for prospect in start.prospects() {
         ui.warn(prospect.error.to_string());
     }
@@ -19,7 +22,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     start.plan.incomplete().map_or(Ok(()), Err)
 }
 
-fn text(plan: &Plan, color: bool) -> String {
+fn text(plan: &Plan, tools: &[MissingTool], color: bool) -> String {
     let columns = ["target", "mode", "C toolchain", "linker", "std", "runner", "images"];
     let mut table = Table::new(&columns.map(|c| (c, Align::Left)));
     for job in &plan.jobs {
@@ -47,6 +50,9 @@ fn text(plan: &Plan, color: bool) -> String {
     }
     for skipped in &plan.skipped {
         text += &format!("\n{}: skipped: {}", skipped.target, skipped.reason);
+    }
+    for tool in tools {
+        text += &format!("\n{}", tool.text());
     }
     text
 }

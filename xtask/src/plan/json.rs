@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::missing_tools::MissingTool;
 use super::{Job, Plan, Skipped};
 
 #[derive(Serialize)]
@@ -9,6 +10,9 @@ struct PlanDocument<'a> {
     schema: u32,
     jobs: Vec<JobJson<'a>>,
     skipped: &'a [Skipped],
+    /// The tools of build scripts that are not on this machine.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    missing_tools: &'a [MissingTool],
 }
 
 #[derive(Serialize)]
@@ -46,10 +50,10 @@ struct StdJson<'a> {
 }
 
 impl Plan {
-    /// Returns the plan as a pretty-printed JSON document.
-    pub fn json(&self) -> String {
-        let document =
-            PlanDocument { schema: 1, jobs: self.jobs.iter().map(job).collect(), skipped: &self.skipped };
+    /// Returns the plan as a pretty-printed JSON document, together with the tools that its jobs lack.
+    pub fn json(&self, missing_tools: &[MissingTool]) -> String {
+        let jobs = self.jobs.iter().map(job).collect();
+        let document = PlanDocument { schema: 1, jobs, skipped: &self.skipped, missing_tools };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 }

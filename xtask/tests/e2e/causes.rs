@@ -65,15 +65,35 @@ fn a_tool_that_build_scripts_use_is_missed_before_the_build() {
         space.read("native/Cargo.toml") + "\n[build-dependencies]\ncmake = { path = \"../cmake\" }\n";
     space.write("native/Cargo.toml", &manifest);
     space.only(&["cargo", "rustc", "rustup", "cc", "ld", "as", "ar", "git", "env"]);
+    let jobs =
+        format!("  jobs: native for {HOST}\n  help: install it: apt-get install cmake, or name it by CMAKE");
+    // Before the first build, only the lock or the manifests are known.
+    let may = format!("cmake is not on this machine, and build scripts may need it: native (cmake)\n{jobs}");
+    for command in ["plan", "doctor"] {
+        let before = space.run(&[command]).ended(0);
+        assert!(before.stdout().contains(&may), "{command}: {before}");
+    }
     let run = space.run(&["build", "--mode", "native"]).ended(0);
     run.says(&[
         "warning: cmake is not on this machine, and build scripts use it: native (cmake)",
         "help: install it: apt-get install cmake, or name it by CMAKE",
     ]);
+    let uses = format!("cmake is not on this machine, and build scripts use it: native (cmake)\n{jobs}");
+    for command in ["plan", "doctor"] {
+        let known = space.run(&[command]).ended(0);
+        assert!(known.stdout().contains(&uses), "{command}: {known}");
+        let json = space.run(&[command, "--json"]).ended(0);
+        let json: serde_json::Value = serde_json::from_str(&json.stdout()).unwrap();
+        let tool = &json["missing_tools"][0];
+        assert_eq!((&tool["tool"], &tool["certain"]), (&"cmake".into(), &true.into()), "{command}: {json}");
+        assert_eq!(tool["jobs"], serde_json::json!([{ "target": HOST, "mode": "native" }]));
+    }
     // The pure mode does not have the package, and a tool by its variable is there.
+    assert!(!space.run(&["plan", "--mode", "pure"]).ended(0).stdout().contains("cmake"));
     space.run(&["build", "--mode", "pure"]).ended(0).never_says(&["build scripts use it"]);
     space.set("CMAKE", "/opt/cmake");
     space.run(&["build", "--mode", "native"]).ended(0).never_says(&["build scripts use it"]);
+    assert!(!space.run(&["plan"]).ended(0).stdout().contains("cmake"));
 }
 
 #[test]
