@@ -29,6 +29,14 @@ fn the_crate_cc_compiles_with_zig_without_optimisation_and_with_the_hosts_own_co
     if machine::programs(&["qemu-aarch64"]).is_ok() {
         assert!(space.says(ARM_MUSL, "native").contains("answer=42 native=true"));
     }
+    // Whoever asks for the sanitizer gets its runtime too.
+    space.set("CFLAGS_x86_64_unknown_linux_musl", "-fsanitize=undefined");
+    let args = ["verify", "--providers", "zig", "--mode", "native", "--target", HOST_MUSL];
+    space.run(&args).ended(0);
+    let program = std::fs::read(space.dist(&format!("bin/{HOST_MUSL}/native/app"))).unwrap();
+    let text = b"division by zero";
+    assert!(program.windows(text.len()).any(|window| window == text), "the runtime is not in the program");
+    assert!(space.says(HOST_MUSL, "native").contains("answer=42 native=true"));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask_process::exec::Cmd;
+use xtask_process::exec::{Cmd, Output, ProcessEnd};
 use xtask_triple::Triple;
 
 use super::arguments::left_out::{LeftOutArgument, write_notes};
@@ -126,6 +126,19 @@ fn unreadable(error: &std::io::Error) -> u8 {
 pub(super) fn note(left_out: &[LeftOutArgument]) {
     if let Some(file) = std::env::var_os(LEFT_OUT) {
         write_notes(Path::new(&file), left_out);
+    }
+}
+
+/// Prints what a command said on standard error, and returns its exit code, or 1 if a signal ended it. A linker says nothing
+/// on standard output.
+pub(super) fn relayed(output: &Output) -> u8 {
+    let said = output.errors();
+    if !said.is_empty() {
+        eprintln!("{said}");
+    }
+    match output.end {
+        ProcessEnd::Code(code) => u8::try_from(code).unwrap_or(1),
+        _ => 1,
     }
 }
 

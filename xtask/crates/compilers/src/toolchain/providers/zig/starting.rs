@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use super::compiling::{about_target, clang_arguments, merged_object, steps};
 use super::linking::{LinkTarget, ZigLinkLine, link_line};
-use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note};
+use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note, relayed};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::Cmd;
+use xtask_process::exec::{Cmd, Output};
 use xtask_triple::{Os, Triple};
 
 /// The time limit for asking zig how it starts clang. zig compiles an empty file for the answer.
@@ -17,6 +17,13 @@ const ASKING: Duration = Duration::from_secs(120);
 /// The time limit for asking zig how it starts its linker. It includes everything that zig makes for a target
 /// first, such as its C library.
 const LINKING: Duration = Duration::from_secs(1800);
+
+/// Keeps zig from compiling and linking its runtime of the undefined behaviour sanitizer, which it does for every target
+/// by default. The runtime is 10 of the 60 CPU seconds that the first link for a musl target takes.
+const NO_RUNTIME: &str = "-fno-sanitize=undefined";
+
+/// The beginning of the names of the functions in that runtime.
+const RUNTIME_FUNCTIONS: &str = "__ubsan_handle_";
 
 /// The source file of the question to zig.
 const SOURCE: &str = "source.c";
@@ -48,7 +55,7 @@ fn compiled(call: &DriverCall<'_>) -> Result<u8> {
     };
     let line = link_line(link, LinkTarget::from(call.target), &|file| file.is_file());
     if asked.compile.is_empty() {
-        return Ok(started(call, line)?.replace());
+        return linked(call, line);
     }
     files::folder(&scratch.0)?;
     for args in asked.compile {
@@ -57,8 +64,7 @@ fn compiled(call: &DriverCall<'_>) -> Result<u8> {
             code => return Ok(code),
         }
     }
-    // This process must go on, because it removes the objects afterwards.
-    Ok(started(call, line)?.pass_through())
+    linked(call, line)
 }
 
 /// Passes an object through zig's linker, as `zig cc` does.
@@ -80,7 +86,7 @@ fn is_elf(target: &Triple) -> bool {
 /// Links with rustc's arguments.
 pub(super) fn link(call: &DriverCall<'_>) -> u8 {
     let line = link_line(call.args.iter().cloned(), LinkTarget::from(call.target), &|file| file.is_file());
-    started(call, line).map_or_else(failed, LongLine::replace)
+    linked(call, line).unwrap_or_else(failed)
 }
 
 /// Returns the `zig cc` command with a cache folder. If no variable names a cache folder, zig ends with an
@@ -93,20 +99,23 @@ fn front_end(call: &DriverCall<'_>) -> Cmd {
     }
 }
 
-/// Returns the command that links. If zig's front end rejects an argument, zig's lld is started directly,
-/// with the arguments that zig would use.
+/// Links. If zig's front end rejects an argument, zig's lld is started directly, with the arguments that zig would use.
+/// Returns the exit code.
 ///
 /// # Errors
-/// zig does not print how it starts its lld.
-fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
+/// zig cannot be started, or does not print how it starts its lld.
+fn linked(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<u8> {
     let ZigLinkLine { mut front, lld, left_out } = line;
     note(&left_out);
-    let zig = front_end(call);
-    if lld.is_empty() {
-        return LongLine::new(zig, front);
+    let direct = !lld.is_empty();
+    if direct {
+        front.push("-v".to_owned());
     }
-    front.push("-v".to_owned());
-    let errors = LongLine::new(zig, front)?.capture(LINKING)?.errors();
+    let output = front_end_links(call, front)?;
+    if !direct {
+        return Ok(relayed(&output));
+    }
+    let errors = output.errors();
     // The last call links the program. The earlier ones make zig's own libraries.
     let Some(said) = errors.lines().rev().find_map(|line| line.strip_prefix("ld.lld ")) else {
         let what = format!(
@@ -116,7 +125,21 @@ fn started(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<LongLine> {
         return Err(errors.lines().fold(Error::failed(what), Error::found));
     };
     let words = words(said, &|path| path.exists()).into_iter().chain(lld);
-    LongLine::new(Cmd::new(&call.driver[0]).arg("ld.lld"), words.collect())
+    Ok(LongLine::new(Cmd::new(&call.driver[0]).arg("ld.lld"), words.collect())?.pass_through())
+}
+
+/// Runs `zig cc` to link. It gets the sanitizer's runtime only if the arguments name a sanitizer, or if the link without
+/// the runtime lacks its functions. The program is the same either way: no other code refers to the runtime.
+fn front_end_links(call: &DriverCall<'_>, args: Vec<String>) -> Result<Output> {
+    let names_one = |arg: &String| arg.starts_with("-fsanitize") || arg.starts_with("-fno-sanitize");
+    if !args.iter().any(names_one) {
+        let without = args.iter().cloned().chain([NO_RUNTIME.to_owned()]).collect();
+        let output = LongLine::new(front_end(call), without)?.capture(LINKING)?;
+        if output.ok() || !output.errors().contains(RUNTIME_FUNCTIONS) {
+            return Ok(output);
+        }
+    }
+    LongLine::new(front_end(call), args)?.capture(LINKING)
 }
 
 /// Splits a line without quotes into words. A path with spaces is recognized by the file that exists under
