@@ -1,7 +1,7 @@
-//! What a release can say of itself, as in-toto statements without a signature: where a program comes from, what is in it, and
-//! what was checked. `publish` signs them and attaches them to images. docs/reference/predicates.md describes each predicate.
+//! The in-toto statements of a release: the origin and the contents of each program, and the checks that it passed. They are
+//! not signed; `publish` signs them and attaches them to images. docs/reference/predicates.md describes each predicate.
 //!
-//! Equal releases make equal bytes: no clock and no path of the machine is in a statement.
+//! Equal releases give equal bytes, because a statement contains no time and no path of the machine.
 
 use serde_json::{Map, Value, json};
 use xtask_attest::{Statement, Subject};
@@ -22,13 +22,13 @@ pub mod types {
     pub const SLSA: &str = "https://slsa.dev/provenance/v1";
     /// A bill of materials in CycloneDX.
     pub const CYCLONEDX: &str = "https://cyclonedx.org/bom";
-    /// What the gate checked.
+    /// The checks of the gate.
     pub const GATE: &str = "urn:cargo-xtask:gate:v1";
-    /// What is known of C in a program.
+    /// The C in a program.
     pub const PURITY: &str = "urn:cargo-xtask:purity:v1";
-    /// The first start.
+    /// The smoke run.
     pub const SMOKE: &str = "urn:cargo-xtask:smoke:v1";
-    /// One program in an archive and in images.
+    /// The places of one program: an archive and images.
     pub const PROGRAM: &str = "urn:cargo-xtask:program:v1";
     /// The build type of SLSA provenance: `cargo xtask release`.
     pub const BUILD: &str = "urn:cargo-xtask:release:v1";
@@ -42,25 +42,25 @@ pub mod types {
     pub const REBUILD: &str = "urn:cargo-xtask:rebuild:v1";
 }
 
-/// What a statement is about, as the name of its file.
+/// The kind of a statement, which is part of the name of its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum StatementKind {
-    /// Where it comes from.
+    /// The origin: SLSA provenance.
     Slsa,
-    /// What it is made of.
+    /// The bill of materials.
     CycloneDx,
-    /// What the gate checked.
+    /// The checks of the gate.
     Gate,
-    /// What is known of C in it.
+    /// The C in the program.
     Purity,
-    /// How it was started.
+    /// The smoke run.
     Smoke,
-    /// That one program is in an archive and in images.
+    /// The archive and the images that contain one program.
     Program,
 }
 
 impl StatementKind {
-    /// The part of the file's name: `app/linux-amd64.<name>.json`.
+    /// Returns the name in the path of the file: `app/linux-amd64.<name>.json`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Slsa => "slsa",
@@ -72,7 +72,7 @@ impl StatementKind {
         }
     }
 
-    /// The type of the predicate.
+    /// Returns the type of the predicate.
     pub fn predicate_type(self) -> &'static str {
         match self {
             Self::Slsa => types::SLSA,
@@ -84,13 +84,13 @@ impl StatementKind {
         }
     }
 
-    /// A statement of this kind.
+    /// Returns a statement of this kind.
     pub fn about(self, subject: Vec<Subject>, predicate: Value) -> Statement {
         Statement::new(subject, self.predicate_type(), predicate)
     }
 }
 
-/// What holds for everything of a release.
+/// The facts that all statements of a release share.
 #[derive(Debug)]
 pub struct ReleaseOrigin {
     /// The name of the program.
@@ -101,33 +101,33 @@ pub struct ReleaseOrigin {
     pub version: String,
     /// `SOURCE_DATE_EPOCH`, or 0.
     pub created: u64,
-    /// The sources, and the files that pin what they are built from and with.
+    /// The sources, and the lock files of packages and toolchains.
     pub source: source::SourceState,
 }
 
 /// A program of a release.
 #[derive(Debug)]
 pub struct ProgramFacts<'a> {
-    /// What the report says of it.
+    /// The entry of the program in the report.
     pub job: &'a JobEntry,
     /// The Cargo profile.
     pub profile: &'a str,
-    /// The mode that was preferred, and the code of the reason why it was not built.
+    /// The preferred mode that was not built, and the code of the reason.
     pub fallback: Option<(&'a str, &'a str)>,
     /// The warnings of the gate.
     pub warnings: Vec<&'a str>,
-    /// What it was built with; none where that is not known.
+    /// The toolchain, or none if it is not known.
     pub tools: Option<&'a LockedTarget>,
 }
 
 /// The base of a platform.
 #[derive(Debug)]
 pub struct BaseFacts<'a> {
-    /// Its name: `scratch`, `distroless:static`, a reference.
+    /// The name of the base: `scratch`, `distroless:static`, or a reference.
     pub name: String,
-    /// Its digest; none for scratch.
+    /// The digest of the base, or none for scratch.
     pub digest: Option<&'a Digest>,
-    /// Only what the program needs of it is there.
+    /// Whether the image contains only the files that the program needs.
     pub trimmed: bool,
 }
 
@@ -140,11 +140,11 @@ pub struct PlatformFacts<'a> {
     pub program: ProgramFacts<'a>,
     /// The base below it.
     pub base: BaseFacts<'a>,
-    /// What the report says of its manifest.
+    /// The entry of the manifest in the report.
     pub manifest: &'a ManifestEntry,
-    /// The arguments of its first start.
+    /// The arguments of the smoke run.
     pub args: &'a [String],
-    /// The exit code that was expected of it.
+    /// The expected exit code of the smoke run.
     pub exit: u8,
     /// The bill of materials.
     pub bill: Value,
@@ -160,7 +160,7 @@ impl ProgramFacts<'_> {
         json!({"target": self.job.target, "mode": self.job.mode, "digest": {"sha256": sha256}})
     }
 
-    /// The predicate of the gate for a program by itself, or in a root file system.
+    /// Returns the predicate of the gate for a program alone, or in the root file system of a base.
     pub fn gate(&self, base: Option<&BaseFacts<'_>>) -> Value {
         let artifact = self.job.artifact.as_ref();
         json!({
@@ -177,7 +177,7 @@ impl ProgramFacts<'_> {
         })
     }
 
-    /// Whether C of a package is in the program; none where nothing is known of it.
+    /// Whether the program contains C of a package, or none if that is not known.
     fn contains_c(&self) -> Option<bool> {
         match (&self.job.contents, self.job.purity) {
             (_, PurityEntry::Proven) => Some(false),
@@ -186,7 +186,7 @@ impl ProgramFacts<'_> {
         }
     }
 
-    /// The predicate about C.
+    /// Returns the predicate about the C in the program.
     pub fn purity(&self) -> Value {
         json!({
             "verifier": verifier(),
@@ -198,7 +198,7 @@ impl ProgramFacts<'_> {
         })
     }
 
-    /// The predicate about the first start of the program by itself.
+    /// Returns the predicate about the smoke run of the program without an image.
     pub fn smoke(&self) -> Value {
         let smoke = &self.job.smoke;
         json!({
@@ -210,14 +210,14 @@ impl ProgramFacts<'_> {
         })
     }
 
-    /// The materials of the program, as SLSA has them: name, digest, and what else is known.
+    /// Returns the resolved dependencies of SLSA provenance: each with name, digest and annotations.
     fn materials(&self, base: Option<&BaseFacts<'_>>) -> Vec<Value> {
         let mut all = Vec::new();
         if let Some(tools) = self.tools {
             let target = &self.job.target;
             let about = json!({"rustc": tools.rustc, "target": target});
             all.extend(material("std", &tools.std, &about));
-            // The toolchain of a mode with C is not that of a mode without.
+            // Modes with C use the C toolchain, modes without C only the linker.
             let used = self.job.toolchain.is_some();
             let tools = [
                 ("c-toolchain", tools.c.as_ref().filter(|_| used)),
@@ -248,12 +248,12 @@ impl ProgramFacts<'_> {
         map
     }
 
-    /// The predicate that says where the same bytes are found.
+    /// Returns the predicate about the places of the program.
     pub fn places(&self, places: &[Value]) -> Value {
         json!({"verifier": verifier(), "program": self.identity(), "places": places})
     }
 
-    /// SLSA provenance of the program by itself.
+    /// Returns SLSA provenance of the program without an image.
     pub fn slsa(&self, origin: &ReleaseOrigin) -> Value {
         origin.slsa(Value::Object(self.parameters()), self.materials(None))
     }
@@ -266,7 +266,7 @@ impl BaseFacts<'_> {
     }
 }
 
-/// A material with a digest `sha256:…`; none where the text is no digest.
+/// Returns a resolved dependency with a digest `sha256:…`, or none if the text is not a digest.
 fn material(name: &str, digest: &str, about: &Value) -> Option<Value> {
     let digest = Digest::parse(digest)?;
     Some(json!({"name": name, "digest": {"sha256": digest.hex()}, "annotations": about}))
@@ -293,7 +293,7 @@ impl ReleaseOrigin {
 }
 
 impl PlatformFacts<'_> {
-    /// The digest of the manifest.
+    /// Returns the digest of the manifest.
     ///
     /// # Errors
     /// The report has none.
@@ -323,7 +323,7 @@ impl PlatformFacts<'_> {
         })
     }
 
-    /// All that is said of the platform.
+    /// Returns every statement about the platform.
     pub fn statements(&self, origin: &ReleaseOrigin) -> Result<Vec<(StatementKind, Statement)>> {
         let digest = self.digest()?;
         let predicates = [
@@ -340,7 +340,7 @@ impl PlatformFacts<'_> {
     }
 }
 
-/// All that is said of an image as a whole: what holds for every platform, with what is said of each.
+/// Returns every statement about an index. Each contains the predicates of the platforms.
 pub fn of_index(
     index: &Digest,
     platforms: &[PlatformFacts<'_>],
@@ -407,7 +407,7 @@ pub fn of_index(
     predicates.map(about).into()
 }
 
-/// The bill of an index: the image of each platform by its digest. What is in each stands in the bill of the platform.
+/// Returns the bill of an index, which lists the image of each platform by digest. The bill of a platform lists its contents.
 fn bill_of_index(index: &Digest, platforms: &[PlatformFacts<'_>], origin: &ReleaseOrigin) -> Value {
     let name = platforms.first().map_or("", |platform| platform.image);
     let component = |name: &str, digest: &str, platform: Option<&str>| {

@@ -1,5 +1,5 @@
-//! Publishing: from the images of a release in `target/dist` to repositories of registries. Blobs come first, then
-//! manifests and indexes by their digests; what was pushed is read back, and only then a tag moves.
+//! Publishes the images of a release from `target/dist` to registries. Blobs are pushed first, then manifests and indexes by
+//! digest. All of it is read back before a tag moves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -32,27 +32,27 @@ pub use push::{Published, PublishedTag, Publisher};
 pub use resolve::ResolvedImages;
 pub use tags::{TagFate, TagTarget, fate};
 
-/// What the command line says about publishing.
+/// The options of the command line about publishing.
 #[derive(Debug, Clone, Default)]
 pub struct PublishRequest {
-    /// `--to`, in place of the file's.
+    /// The repository of `--to`, which replaces that of targets.toml.
     pub to: Option<String>,
-    /// `--tag`, in place of the file's.
+    /// The tags of `--tag`, which replace those of targets.toml.
     pub tags: Vec<String>,
-    /// `--key`, in place of the file's.
+    /// The key of `--key`, which replaces that of targets.toml.
     pub key: Option<String>,
-    /// `--force`: a tag of a release may move to another image.
+    /// Whether `--force` lets the tag of a release move to another image.
     pub force: bool,
 }
 
-/// An image of a release, as it goes to a repository.
+/// An image of a release, with the repository and the tags that it gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publication {
     /// The name of the image in targets.toml.
     pub name: String,
     /// The repository.
     pub to: Reference,
-    /// The tags, in order.
+    /// The tags, in the order in which they move.
     pub tags: Vec<PlannedTag>,
     /// The version of the release.
     pub version: Version,
@@ -67,7 +67,7 @@ pub struct Publication {
 pub struct PlannedTag {
     /// The tag.
     pub tag: String,
-    /// It is that of one release and never moves to another image.
+    /// Whether the tag belongs to one release and never moves to another image.
     pub fixed: bool,
 }
 
@@ -80,39 +80,40 @@ pub struct OutgoingPlatform {
     pub descriptor: Descriptor,
     /// The bytes of the manifest.
     pub bytes: Vec<u8>,
-    /// Config and layers.
+    /// The layers and the configuration.
     pub blobs: Vec<Descriptor>,
 }
 
 impl Publication {
-    /// Every blob of the image, each once.
+    /// Returns every blob of the image once.
     pub fn blobs(&self) -> Vec<&Descriptor> {
         let mut seen = BTreeSet::new();
         let all = self.platforms.iter().flat_map(|platform| &platform.blobs);
         all.filter(|blob| seen.insert(&blob.digest)).collect()
     }
 
-    /// The manifests that signatures and attestations are attached to: the index and every platform's.
+    /// Returns the manifests that signatures and attestations are attached to: the index and those of the platforms.
     pub fn subjects(&self) -> Vec<&Descriptor> {
         let platforms = self.platforms.iter().map(|platform| &platform.descriptor);
         std::iter::once(&self.index.0).chain(platforms).collect()
     }
 
-    /// The same manifests, with their repository.
+    /// Returns the manifests of [`Self::subjects`] with their repository.
     pub fn attach_target(&self) -> AttachTarget<'_> {
         AttachTarget { name: &self.name, to: &self.to, subjects: self.subjects() }
     }
 
-    /// The repository at the image's digest, as other tools take it: `registry.example/team/app@sha256:…`.
+    /// Returns the repository with the digest of the image, as other tools accept it:
+    /// `registry.example/team/app@sha256:…`.
     pub fn pinned(&self) -> String {
         format!("{}@{}", self.to.name(), self.index.0.digest)
     }
 }
 
-/// Plans what is published of the release in `dist`: each image with its repository and its tags, every blob verified.
+/// Plans the publication of every image of the release in `dist`, and verifies every blob.
 ///
 /// # Errors
-/// Nothing was released, it cannot be published under these names, or a blob is damaged; nothing is sent.
+/// There is no release, a name cannot be used, or a blob is damaged. Nothing is sent.
 pub fn plan(
     dist: &Path,
     config: &PublishSection,
@@ -187,7 +188,7 @@ fn planned_tags(
     Ok(tags)
 }
 
-/// The report of the release in `dist`, if that release has images and all of them were made.
+/// Returns the report of the release in `dist`, if it has images and all of them were made.
 fn released(dist: &Path) -> Result<Report> {
     let file = dist.join("report.json");
     let help = "make a release: cargo xtask release";
@@ -219,7 +220,7 @@ fn released(dist: &Path) -> Result<Report> {
 
 type IndexAndPlatforms = ((Descriptor, Vec<u8>), Vec<OutgoingPlatform>);
 
-/// An index of a layout with the manifests and the blobs below it, all of them verified.
+/// Reads an index of a layout with its manifests, and verifies all blobs.
 fn platforms(layout: &Layout, digest: &Digest, memo: &Memo) -> Result<IndexAndPlatforms> {
     let blobs = layout.blobs();
     let help = "make the image again: cargo xtask release";
@@ -258,7 +259,7 @@ fn damaged(blobs: &Blobs, digest: &Digest) -> Error {
         .help("make the image again: cargo xtask release")
 }
 
-/// The registries of publications, each with its publications.
+/// Groups publications by registry.
 pub fn by_registry(publications: &[Publication]) -> BTreeMap<String, Vec<&Publication>> {
     let mut all: BTreeMap<String, Vec<&Publication>> = BTreeMap::new();
     for publication in publications {

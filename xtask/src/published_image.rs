@@ -1,5 +1,5 @@
-//! Checks a published image from outside: what the registry has is held against its digests, the key's signatures and
-//! attestations, the bill of materials, and the gate.
+//! Checks a published image from outside: its digests, the signatures and attestations of a key, the files against the bill
+//! of materials, and the gate.
 
 use std::path::Path;
 
@@ -20,7 +20,7 @@ use xtask_triple::{Platform, Triple};
 use crate::attached::{self, AttachedDocument, AttachedForm, KeySaid};
 use crate::provenance::types;
 
-/// The targets whose platforms are known here, the C library of each platform by its usual one first.
+/// The targets whose platforms can be checked, with the usual C library of each platform.
 const TARGETS: [&str; 8] = [
     "x86_64-unknown-linux-gnu",
     "aarch64-unknown-linux-gnu",
@@ -32,10 +32,10 @@ const TARGETS: [&str; 8] = [
     "loongarch64-unknown-linux-gnu",
 ];
 
-/// The longest configuration that is read for its platform, in bytes.
+/// The maximum size of a configuration that is read for its platform, in bytes.
 const CONFIG_MAX: u64 = 8 << 20;
 
-/// What is said of every manifest where statements are attached.
+/// The statements that every manifest may have: the name of the check and the predicate type.
 const STATEMENTS: [(&str, &str); 5] = [
     ("provenance", types::SLSA),
     ("bill of materials", types::CYCLONEDX),
@@ -44,26 +44,26 @@ const STATEMENTS: [(&str, &str); 5] = [
     ("smoke statement", types::SMOKE),
 ];
 
-/// One thing that was checked.
+/// One check and its result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ImageCheck {
-    /// What was checked: `index`, or a platform.
+    /// The subject of the check: `index`, `image`, or a platform.
     pub subject: String,
     /// The name of the check.
     pub check: String,
-    /// How it ended.
+    /// The result.
     pub status: ImageCheckStatus,
-    /// What was found, in words.
+    /// The finding, as text for a person.
     pub detail: String,
 }
 
-/// How a check ended.
+/// The result of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ImageCheckStatus {
-    /// It is as it should be.
+    /// The check passed.
     Pass,
-    /// It is not.
+    /// The check failed.
     Fail,
     /// Nothing was checked, for the reason in the detail.
     NotChecked,
@@ -74,16 +74,16 @@ pub enum ImageCheckStatus {
 pub struct SignedStatement {
     /// The type of the predicate.
     pub predicate_type: String,
-    /// What is stated.
+    /// The predicate.
     pub predicate: Value,
     /// The digest of the document that holds the statement and its signature.
     pub document: Digest,
 }
 
-/// A manifest of a published image, with what the key states about it.
+/// A manifest of a published image, with the statements of the key about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifiedSubject {
-    /// The name that checks have it by: `index`, `image`, or a platform.
+    /// The name of the manifest in checks: `index`, `image`, or a platform.
     pub name: String,
     /// The manifest.
     pub descriptor: Descriptor,
@@ -92,25 +92,25 @@ pub struct VerifiedSubject {
 }
 
 impl VerifiedSubject {
-    /// The predicate of a type; none where the key signed no such statement.
+    /// Returns the predicate of a type, or none if the key signed no such statement.
     pub fn predicate(&self, kind: &str) -> Option<&Value> {
         self.statements.iter().find(|said| said.predicate_type == kind).map(|said| &said.predicate)
     }
 }
 
-/// A published image and what was found of it.
+/// A published image with the results of all checks.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ImageVerdict {
-    /// The reference that was asked for.
+    /// The reference of the command line.
     #[serde(rename = "ref")]
     pub reference: String,
-    /// The digest that it means.
+    /// The digest of the manifest or index at the reference.
     pub digest: Digest,
-    /// Whether nothing failed.
+    /// Whether no check failed.
     pub ok: bool,
     /// Every check, in order.
     pub checks: Vec<ImageCheck>,
-    /// The index, where there is one, and the platforms.
+    /// The index, if there is one, and the manifests of the platforms.
     #[serde(skip)]
     pub subjects: Vec<VerifiedSubject>,
 }
@@ -123,24 +123,24 @@ impl ImageVerdict {
     }
 }
 
-/// What a verification takes from its surroundings.
+/// The surroundings of a verification.
 pub struct VerifyContext<'a> {
     /// The client of the registry.
     pub client: &'a Client<'a>,
-    /// A folder that is empty: what the user's cache has would hide what the registry has.
+    /// An empty folder in place of the user's cache, which could hide the content of the registry.
     pub scratch: &'a Path,
-    /// The key whose signatures count; none where signatures are not looked at.
+    /// The key whose signatures count, or none if signatures are not checked.
     pub key: Option<&'a PublicKey>,
-    /// The variables.
+    /// The variables of the environment.
     pub host: &'a Host,
     /// The printer of the run.
     pub ui: &'a Ui,
 }
 
-/// Checks the image that a reference names.
+/// Checks the image at a reference.
 ///
 /// # Errors
-/// The registry does not answer, or has nothing under this reference. What is wrong with the image is in the verdict.
+/// The registry does not answer, or has nothing under this reference. Faults of the image are in the verdict.
 pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<ImageVerdict> {
     let found = context.client.document(reference)?.ok_or_else(|| {
         Error::failed(format!("there is no image {reference}"))
@@ -169,10 +169,10 @@ pub fn verify(reference: &Reference, context: &VerifyContext<'_>) -> Result<Imag
     Ok(checks)
 }
 
-/// Reads the program that a platform of a published image starts; none where the image names no program that it has.
+/// Reads the program that a platform of a published image starts. Returns none if the image has no such program.
 ///
 /// # Errors
-/// The image cannot be fetched, or is not what its digests say.
+/// The image cannot be fetched, or does not have its digests.
 pub fn program(
     repository: &Reference,
     digest: &Digest,
@@ -185,7 +185,7 @@ pub fn program(
 }
 
 fn platforms(checks: &mut ImageVerdict, index: &Index, reference: &Reference, context: &VerifyContext<'_>) {
-    // What signs and describes an image may stand beside it as `unknown/unknown`.
+    // Some builders list attestations beside the images, as platform `unknown/unknown`.
     let (other, images): (Vec<_>, Vec<_>) = index
         .manifests
         .iter()
@@ -205,12 +205,12 @@ fn platforms(checks: &mut ImageVerdict, index: &Index, reference: &Reference, co
     }
 }
 
-/// A document that is attached, as far as checks need it: read once, since a bill of materials can be large.
+/// The facts about an attached document that checks need. The document is parsed once, because it can be large.
 struct JudgedDocument {
     form: AttachedForm,
-    /// The type of the predicate, whoever signed it; none for a payload or where it cannot be read.
+    /// The type of the predicate, whoever signed it. None for a payload, or if the document cannot be read.
     kind: Option<String>,
-    /// What the key says by it; none where the key did not sign it for this image.
+    /// The statement of the key, or none if the key did not sign the document for this image.
     said: Option<KeySaid>,
     /// The digest of the document.
     digest: Digest,
@@ -223,7 +223,7 @@ impl JudgedDocument {
         Self { form: document.form, kind, said, digest: Digest::of(&document.bytes) }
     }
 
-    /// The statement in it, where the key signed one about this image.
+    /// Returns the statement in the document, if the key signed it for this image.
     fn stated(&self) -> Option<SignedStatement> {
         match &self.said {
             Some(KeySaid::Stated(statement)) => Some(SignedStatement {
@@ -249,7 +249,7 @@ impl ImageVerdict {
         self.add(subject, check, ImageCheckStatus::NotChecked, why);
     }
 
-    /// Checks a platform: its bytes, what the key said of it, and whether its program starts.
+    /// Checks a platform: its bytes, the statements of the key, and the gate.
     fn platform(
         &mut self,
         name: &str,
@@ -327,7 +327,7 @@ impl ImageVerdict {
                 }
             }
         }
-        // Whoever verifies an image has a key of his own: a summary of others says nothing against the image.
+        // A verifier signs with a key of its own, so a summary by another key is no fault of the image.
         let mut summaries =
             there.iter().filter(|document| document.kind.as_deref() == Some(types::VSA)).peekable();
         if summaries.peek().is_some() {
@@ -343,7 +343,7 @@ impl ImageVerdict {
         subject
     }
 
-    /// An image is signed where one form has a signature of the key, and no form has only others.
+    /// Checks the signatures. An image is signed if the key signed it in one form, and no form has only signatures of others.
     fn signatures(&mut self, name: &str, there: &[JudgedDocument]) {
         let mut genuine = 0;
         for (form, title) in
@@ -372,7 +372,7 @@ impl ImageVerdict {
         }
     }
 
-    /// Says what the key stated about C.
+    /// Adds the purity that the key stated.
     fn purity(&mut self, subject: &VerifiedSubject) {
         let Some(purity) = subject.predicate(types::PURITY) else { return };
         let detail = match (purity["purity"].as_str(), purity["containsC"].as_bool()) {
@@ -384,7 +384,7 @@ impl ImageVerdict {
         self.pass(&subject.name, "C", detail.to_owned());
     }
 
-    /// Holds the files of an image against the digests that its bill and its statements name.
+    /// Compares the files of an image with the digests in its bill and its statements.
     fn contents(&mut self, subject: &VerifiedSubject, image: &PulledImage, context: &VerifyContext<'_>) {
         let name = subject.name.as_str();
         let Some(bill) = subject.predicate(types::CYCLONEDX) else {
@@ -423,7 +423,7 @@ impl ImageVerdict {
         }
     }
 
-    /// Whether the program that the image starts can start in its root file system.
+    /// Checks whether the program of the image can start in the image's root file system.
     fn gate(&mut self, name: &str, triple: &Triple, image: &PulledImage) {
         let Some(entry) = image.runtime.entrypoint.first() else {
             return self.not(name, "gate", "the image names no program".to_owned());
@@ -447,8 +447,8 @@ impl ImageVerdict {
     }
 }
 
-/// The platform of a manifest: as its index says it, else as its configuration does. The manifest is held against the size
-/// that is stated of it.
+/// Returns the platform of a manifest by its index, or by its configuration if the index does not name it. Checks the size of
+/// the manifest.
 fn described(pinned: &Reference, entry: &Descriptor, context: &VerifyContext<'_>) -> Result<PlatformJson> {
     let found = context
         .client
@@ -474,7 +474,7 @@ fn described(pinned: &Reference, entry: &Descriptor, context: &VerifyContext<'_>
     })
 }
 
-/// Fetches an image for a platform, all of it, and holds it against its digests.
+/// Fetches the whole image for a platform, and checks its digests.
 fn pulled(pinned: &Reference, platform: &Platform, context: &VerifyContext<'_>) -> Result<PulledImage> {
     let site = PullContext {
         cache: context.scratch,
@@ -486,7 +486,7 @@ fn pulled(pinned: &Reference, platform: &Platform, context: &VerifyContext<'_>) 
     xtask_registry::image(pinned, platform, context.client, &site)
 }
 
-/// The files that a bill names with a digest, with their paths; the program is at its name.
+/// Collects the files in a bill that have a digest, with their paths. The path of the program is its name.
 fn listed(bill: &Value, files: &mut Vec<(String, String)>) {
     for component in bill["components"].as_array().into_iter().flatten() {
         let hashes = component["hashes"].as_array();
@@ -503,13 +503,13 @@ fn listed(bill: &Value, files: &mut Vec<(String, String)>) {
     }
 }
 
-/// The digest of a file in a tree; links are followed.
+/// Returns the digest of a file in a tree. Links are followed.
 fn digest_at(tree: &RootFs, path: &str) -> Option<Digest> {
     let (_, content) = tree.file(path)?;
     content.read().ok().map(|bytes| Digest::of(&bytes))
 }
 
-/// An error as one line.
+/// Returns an error as one line.
 fn words(error: &Error) -> String {
     std::iter::once(&error.what).chain(&error.found).map(String::as_str).collect::<Vec<_>>().join("; ")
 }

@@ -25,7 +25,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
         version: session.package(&config)?.version.clone(),
         git: exec::first_line(&session.workspace.root, "git", &["rev-parse", "HEAD"]),
     };
-    // A run that packs would remove blobs of the release that are being sent. Two that publish do not disturb each other.
+    // A run that packs would remove blobs that are being sent. Two runs that publish do not disturb each other.
     let waiting = || ui.step("Waiting", "for another run in this workspace");
     let _turn = FileLock::shared(&session.work().join("lock"), waiting)?;
     let memo = Memo::new(session.work().join("packed"));

@@ -1,5 +1,5 @@
-//! `cargo xtask verify --rebuild`: builds every program a second time, from nothing, from a copy of the workspace in another
-//! folder and under other settings of the machine, and holds the two against each other.
+//! `cargo xtask verify --rebuild`: builds every program a second time and compares the two. The second build starts from
+//! nothing, with a copy of the workspace in another folder and with other settings of the machine.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -23,7 +23,7 @@ use xtask_files::error::{Error, Result};
 use xtask_files::{counted, human_size};
 use xtask_process::exec::{Cmd, Undo};
 
-/// What the second build finds otherwise: no program may depend on it.
+/// The variables with other values in the second build. No program may depend on them.
 const OTHERWISE: [(&str, &str); 6] = [
     ("TZ", "Asia/Kathmandu"),
     ("LC_ALL", "C"),
@@ -33,18 +33,18 @@ const OTHERWISE: [(&str, &str); 6] = [
     ("HOSTNAME", "another-machine"),
 ];
 
-/// One that nobody has, so that it is another than that of the first build.
+/// The umask of the second build. It is unusual, so that it differs from that of the first build.
 const UMASK: &str = "0057";
 
-/// Fails every job whose program is not the same again, or holds a folder of this machine.
+/// Fails every job whose program differs in the second build, or contains a path of this machine.
 pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec<Verified>> {
     let ui = &start.session.ui;
     let work = start.session.work().join("rebuild");
     if work.exists() {
         std::fs::remove_dir_all(&work).map_err(|e| Error::io("cannot remove", &work, &e))?;
     }
-    // As large as the workspace and the program's dependencies, and of no further use, however this ends. More than once:
-    // what is interrupted may write on until this process ends.
+    // The folder is as large as the workspace and the built dependencies, and is removed even after an interrupt. It is
+    // removed several times, because interrupted processes may write until this process ends.
     let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
     let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
     let mut site = start.site();
@@ -60,13 +60,13 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     if let Some(copied) = &copied {
         site = of_copy(&site, copied)?;
     }
-    // What stands for the first build's folders.
+    // Paths in messages are shown as those of the first build.
     site.renamed.push((work.clone(), "/target/xtask".to_owned()));
     site.extra_env = otherwise(start);
     site.umask = Some(UMASK);
     let builder = Builder { work: work.clone(), ..start.session.builder(&start.config, site) };
     ui.step("Building", "everything a second time, with other settings of the machine");
-    // The builder answers in the order of the plan, as it did the first time.
+    // The results are in the order of the plan, as in the first build.
     let again = builder.build(&start.plan)?;
     let mut rebuilt = Vec::new();
     for (first, second) in verified.into_iter().zip(again) {
@@ -94,7 +94,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     Ok(rebuilt)
 }
 
-/// What is wrong with a program by its second build, which may have failed, and by the folders of this machine.
+/// Returns the differences from the second build, which may have failed, and the paths of this machine in the program.
 fn mismatches(
     first: &VerifiedProgram,
     second: std::result::Result<Vec<u8>, &Failure>,
@@ -115,16 +115,16 @@ fn mismatches(
     Ok(wrong)
 }
 
-/// What the second build is made of.
+/// The sources of the second build.
 struct Copied {
     sources: SourceCopy,
-    /// The workspace that was copied.
+    /// The root of the original workspace.
     of: PathBuf,
-    /// Why git did not say what lies around the workspace, in its own words.
+    /// The message of git, if it could not list the repository around the workspace.
     refused: Option<String>,
 }
 
-/// What the cargo calls of a copy share. Configuration and vendored sources stay where they are.
+/// Returns the settings of cargo calls in a copy. Configuration and vendored sources stay where they are.
 fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> Result<CargoContext<'a>> {
     let mut site = site.clone();
     let root = &copied.sources.root;
@@ -138,7 +138,7 @@ fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> Result<CargoConte
     Ok(site)
 }
 
-/// The folders of the packages that Cargo builds the programs of a plan from, by paths; none where it does not tell.
+/// Returns the folders of the path packages that the programs of a plan are built from, or none if Cargo does not list them.
 fn folders(start: &PlannedRun, builder: &Builder) -> Result<Option<BTreeSet<PathBuf>>> {
     let mut all = BTreeSet::new();
     for cohort in cohorts(&start.plan.jobs) {
@@ -150,7 +150,7 @@ fn folders(start: &PlannedRun, builder: &Builder) -> Result<Option<BTreeSet<Path
     Ok(Some(all))
 }
 
-/// Copies the workspace; none, with a word about it, where a copy would rightly give another program.
+/// Copies the workspace. Returns none, after a warning, if a program would differ in a copy for a good reason.
 fn elsewhere(
     start: &PlannedRun,
     site: &CargoContext,
@@ -162,7 +162,7 @@ fn elsewhere(
         ui.warn(format!("the second build is made in the folder of the first: {why}\n  help: {help}"));
         Ok(None)
     };
-    // What the manifests name and the programs are not made of must be there as well, for Cargo to read the manifests.
+    // Cargo reads the manifests of all named packages, so the unused ones are copied too.
     let named = start.session.outside();
     let built = folders(start, &start.builder())?;
     let known = built.is_some();
@@ -210,7 +210,7 @@ fn elsewhere(
     let sources = copy(site.root, around.as_ref(), &inputs, &into, &spare)
         .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
     let copied = Copied { sources, of: site.root.to_owned(), refused };
-    // A refusal is said already; build scripts get no more than that either.
+    // A refusal of git was reported above. Build scripts get the same refusal.
     let commit = |root| repository::commit(root).ok().flatten();
     if commit(site.root) != commit(&copied.sources.root) {
         return in_place(
@@ -246,7 +246,7 @@ fn shown(folders: &[PathBuf]) -> String {
     folders.iter().map(|folder| folder.display().to_string()).collect::<Vec<_>>().join(", ")
 }
 
-/// The variables of the second build.
+/// Returns the changed variables of the second build.
 fn otherwise(start: &PlannedRun) -> BTreeMap<String, String> {
     let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = start.session.host.var("CARGO_BUILD_JOBS").and_then(|jobs| jobs.parse().ok()).unwrap_or(here);
@@ -280,7 +280,7 @@ fn failed(failure: &Failure, copied: Option<&Copied>) -> RebuildMismatch {
 }
 
 impl Copied {
-    /// The file of this machine that tools miss in the copy, by their words: one whose counterpart is here.
+    /// Returns the file that a tool does not find in the copy, by its message, if the original exists on this machine.
     fn lacks(&self, words: &str) -> Option<PathBuf> {
         let root = &self.sources.root;
         let quoted = words.split(['`', '"', '\'', '\n']).filter(|word| word.contains('/'));

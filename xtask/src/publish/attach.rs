@@ -1,5 +1,5 @@
-//! Attaching signatures and attestations to an image in its repository: what a key has not said yet is signed and pushed,
-//! and all of it is read back.
+//! Attaches signatures and attestations to an image in its repository. Those that a key has not made yet are signed and
+//! pushed, and all of them are read back.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -20,21 +20,21 @@ use crate::provenance;
 use xtask_registry::Reference;
 use xtask_registry::push::OutgoingBlob;
 
-/// A key, and what it is to say of images beside that they were released.
+/// A key and the statements that it signs about images.
 #[derive(Debug)]
 pub struct Attestor {
     /// The key that signs.
     pub key: Box<dyn SigningKey>,
     /// Whether the key signs the images themselves, beside the statements.
     pub signs: bool,
-    /// Statements about images.
+    /// The statements about images.
     pub statements: Vec<Statement>,
 }
 
 /// The manifests of one repository that signatures and statements are attached to.
 #[derive(Debug)]
 pub struct AttachTarget<'a> {
-    /// What progress calls them.
+    /// The name of the image in progress messages.
     pub name: &'a str,
     /// The repository.
     pub to: &'a Reference,
@@ -75,10 +75,10 @@ impl AttachedRecord {
     }
 }
 
-/// The statements of a release: every file below `provenance`. Without that folder there are none.
+/// Reads the statements of a release: every file below `provenance`. A missing folder has none.
 ///
 /// # Errors
-/// A file cannot be read, or is no statement.
+/// A file cannot be read, or is not a statement.
 pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
     let mut all = Vec::new();
     let mut folders = vec![provenance.to_owned()];
@@ -96,7 +96,7 @@ pub fn statements(provenance: &Path) -> Result<Vec<Statement>> {
             }
         }
     }
-    // In an order that no file system decides.
+    // The order of a folder depends on the file system.
     all.sort_by_cached_key(|statement| (statement.predicate_type.clone(), statement.to_json()));
     Ok(all)
 }
@@ -109,7 +109,7 @@ pub(super) fn statements_about<'a>(
     statements.iter().filter(|statement| statement.is_about(subject))
 }
 
-/// What a key has yet to say of an image.
+/// The signatures and statements of a key that are not attached to an image yet.
 struct Unsaid<'a> {
     /// The forms in which the image is not signed.
     signatures: Vec<AttachedForm>,
@@ -124,7 +124,8 @@ impl Unsaid<'_> {
 }
 
 impl Attestor {
-    /// The name of all that is said of an image, for what is remembered: another key or another statement is another name.
+    /// Returns the key under which the journal remembers what was attached to an image. It depends on the signing key and on
+    /// every statement.
     pub fn name(&self, publication: &Publication) -> String {
         let mut text =
             format!("{} {} {}", publication.to.name(), publication.index.0.digest, self.key.public().hint());
@@ -140,7 +141,7 @@ impl Attestor {
         statements_about(&self.statements, subject)
     }
 
-    /// What is not attached to an image, of all that is to be.
+    /// Returns what is still to be attached to an image.
     fn unsaid<'a>(&'a self, subject: &'a Digest, there: &[AttachedDocument]) -> Unsaid<'a> {
         let said: Vec<_> = there
             .iter()
@@ -161,7 +162,7 @@ impl Attestor {
         }
     }
 
-    /// The records of what this key said of an image.
+    /// Returns the records of the documents that this key signed about an image.
     fn records(&self, subject: &Digest, there: &[AttachedDocument]) -> Vec<AttachedRecord> {
         let record = |document: &AttachedDocument| {
             let said = document.said_by(self.key.public(), subject)?;
@@ -174,7 +175,7 @@ impl Attestor {
 }
 
 impl Publisher<'_> {
-    /// Signs manifests, attests what there is to be said of them, and reads it back.
+    /// Signs manifests, attaches the statements about them, and reads all of it back.
     ///
     /// # Errors
     /// The registry refuses something, or does not have it afterwards.
@@ -182,8 +183,8 @@ impl Publisher<'_> {
         let to = target.to;
         let task = self.ui.task("Signing", format!("{} in {}", target.name, to.repository()));
         task.parts(target.subjects.len(), "manifest");
-        // Once, and before anything refers to it: docker-registry truncates the link of a blob that is pushed again, and a
-        // manifest that comes in between is refused for want of the blob.
+        // Pushed once, before any manifest refers to it. docker-registry truncates the link of a blob that is pushed again,
+        // and refuses a manifest at that moment because the blob seems to be missing.
         let config = self.push_bytes(to, media_type::EMPTY, b"{}")?;
         let attached = side_by_side(target.subjects.clone(), AT_A_TIME, |subject: &Descriptor| {
             let _doing = task.doing(subject.digest.to_string());
@@ -262,7 +263,7 @@ impl Publisher<'_> {
         self.client.attach(to, &subject.digest, &manifests, mend)
     }
 
-    /// The manifest of a bundle, whose blobs are pushed. No time is in it.
+    /// Pushes the blobs of a bundle, and returns its manifest, which contains no time.
     fn bundle_manifest(
         &self,
         to: &Reference,
@@ -283,7 +284,7 @@ impl Publisher<'_> {
         })
     }
 
-    /// Adds layers to the manifest under the tag of a form. Layers of others stay.
+    /// Adds layers to the manifest under the tag of a form. Layers that others added stay.
     fn add_layers(
         &self,
         to: &Reference,
@@ -332,7 +333,7 @@ impl Publisher<'_> {
     /// Pushes a small document.
     fn push_bytes(&self, to: &Reference, kind: &str, bytes: &[u8]) -> Result<Descriptor> {
         let blob = Descriptor::of(kind, bytes);
-        // Equal documents may be sent side by side, also by another run.
+        // Another thread or another run may send an equal document at the same time.
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let file = self.documents.join(format!("{}-{number}", std::process::id()));

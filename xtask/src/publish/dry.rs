@@ -1,4 +1,4 @@
-//! Every request of a publication, in order, without sending one.
+//! Lists the requests of a publication in order, and sends none.
 
 use std::fmt::Write;
 

@@ -1,4 +1,5 @@
-//! Signatures of the files of a release, beside them: `SHA256SUMS.sigstore.json`, and bundles for each archive.
+//! Signs the files of a release. The signatures are files beside them: `SHA256SUMS.sigstore.json`, and bundles for each
+//! archive.
 
 use std::path::Path;
 
@@ -9,7 +10,7 @@ use xtask_files::dist::{self, ARCHIVES, BUNDLE_SUFFIX, SUMS};
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 
-/// What a person does about files that are not those of a release.
+/// The help for files that a release did not write.
 const HELP: &str = "make the release again: cargo xtask release";
 
 /// A file of a release with a bundle beside it.
@@ -41,7 +42,7 @@ pub fn sign_files(dist: &Path, key: &dyn SigningKey, attest: bool) -> Result<Vec
     }
     let mut signed = vec![sign_file(dist, SUMS, &list, key)?];
     for (name, digest) in &archives {
-        // Read again, so that no more than one archive is in memory.
+        // The archive is read a second time, so that only one archive is in memory.
         let bytes = intact(&dist::archives(dist).join(name), digest)?;
         let file = format!("{ARCHIVES}/{name}");
         signed.push(sign_file(dist, &file, &bytes, key)?);
@@ -54,7 +55,7 @@ pub fn sign_files(dist: &Path, key: &dyn SigningKey, attest: bool) -> Result<Vec
     Ok(signed)
 }
 
-/// The archives that `SHA256SUMS` lists: names and digests.
+/// Returns the names and digests of the archives that `SHA256SUMS` lists.
 fn listed(list: &[u8], sums: &Path) -> Result<Vec<(String, Digest)>> {
     let unreadable = || Error::failed(format!("{} is not as a release writes it", sums.display())).help(HELP);
     let text = std::str::from_utf8(list).map_err(|_| unreadable())?;
@@ -66,7 +67,7 @@ fn listed(list: &[u8], sums: &Path) -> Result<Vec<(String, Digest)>> {
     lines.collect::<Option<_>>().ok_or_else(unreadable)
 }
 
-/// The bytes of an archive, if they have the digest that is listed.
+/// Reads an archive, if it has the listed digest.
 fn intact(archive: &Path, digest: &Digest) -> Result<Vec<u8>> {
     let bytes = xtask_files::read(archive).map_err(|e| Error::io("cannot read", archive, &e).help(HELP))?;
     match Digest::of(&bytes) == *digest {
@@ -98,7 +99,7 @@ fn statements_about(dist: &Path, name: &str, digest: &Digest) -> Result<Vec<(Str
     Ok(found)
 }
 
-/// The kind in the name of a statement's file: `slsa` of `app-1.0.0-….tar.gz.slsa.json`.
+/// Returns the kind in the name of a statement's file: `slsa` in `app-1.0.0-….tar.gz.slsa.json`.
 fn kind_of(path: &Path, archive: &str) -> Option<String> {
     let name = path.file_name()?.to_str()?;
     name.strip_prefix(archive)?.strip_prefix('.')?.strip_suffix(".json").map(str::to_owned)
@@ -134,7 +135,7 @@ fn sign_statement(
     Ok(SignedFile { file: file.to_owned(), kind: "attestation", bundle })
 }
 
-/// Whether a bundle is this key's signature of a statement.
+/// Whether a bundle contains this key's signature of a statement.
 fn holds(bundle: &SigstoreBundle, statement: &[u8], key: &PublicKey) -> bool {
     match bundle.content() {
         BundleContent::DsseEnvelope(envelope) => {
@@ -145,7 +146,7 @@ fn holds(bundle: &SigstoreBundle, statement: &[u8], key: &PublicKey) -> bool {
     }
 }
 
-/// Writes a bundle, unless there is one already that will do. Signatures are randomised: a new one would change the file.
+/// Writes a bundle, unless a valid one is there. A new signature would change the file, because signatures are randomised.
 fn write_unless(
     file: &Path,
     will_do: impl Fn(&SigstoreBundle) -> bool,

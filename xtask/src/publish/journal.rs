@@ -1,5 +1,5 @@
-//! Which repositories of a registry have which blobs, as earlier runs found out: an image that shares layers with another
-//! one has them mounted instead of sent. A hint: what is not there any more is sent.
+//! Remembers which repositories of a registry have which blobs, so that a layer can be mounted from another repository
+//! instead of being sent. This is only a hint: a blob that is not there any more is sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -8,16 +8,16 @@ use super::attach::AttachedRecord;
 use xtask_files::Memo;
 use xtask_oci::Digest;
 
-/// The kind of fact that is remembered, one for each registry.
+/// The name of the facts about the blobs of a registry.
 const KIND: &str = "pushed";
 
-/// The most repositories that are remembered of a blob.
+/// The maximum number of repositories that are remembered for a blob.
 const MOST: usize = 4;
 
-/// The kind of fact that says what was attached to an image and read back.
+/// The name of the facts about documents that were attached to an image and read back.
 const ATTACHED: &str = "attached";
 
-/// What is known of a registry.
+/// The remembered facts about one registry.
 #[derive(Debug)]
 pub struct PushJournal {
     memo: Memo,
@@ -26,7 +26,7 @@ pub struct PushJournal {
 }
 
 impl PushJournal {
-    /// Reads what is known of a registry; nothing where it cannot be read.
+    /// Reads the facts about a registry. If they cannot be read, there are none.
     pub fn open(work: &Path, registry: &str) -> Self {
         let memo = Memo::new(work.join("publish"));
         let key = xtask_files::sha256_hex(registry.as_bytes());
@@ -34,12 +34,12 @@ impl PushJournal {
         Self { memo, key, known }
     }
 
-    /// The repositories that have a blob.
+    /// Returns the repositories that have a blob.
     pub fn repositories(&self, blob: &Digest) -> Vec<String> {
         self.known.get(blob.as_str()).into_iter().flatten().cloned().collect()
     }
 
-    /// What was attached to an image and read back, by the name of all that was to be said of it.
+    /// Returns the documents that were attached to an image and read back, by the key of the attestor.
     pub fn attached(&self, name: &str) -> Option<Vec<AttachedRecord>> {
         self.memo.get(ATTACHED, name)
     }

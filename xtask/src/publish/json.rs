@@ -1,4 +1,4 @@
-//! `publish.json`: what was published. Its keys are a contract: added to, never renamed.
+//! Writes `publish.json`, the record of a publication. Keys may be added to it, but not renamed or removed.
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ const SCHEMA: u32 = 1;
 struct PublishDocument<'a> {
     schema: u32,
     images: Vec<PublishedImageJson<'a>>,
-    /// Signatures and attestations of files, beside them.
+    /// The signatures and attestations of files.
     signed_files: &'a [SignedFile],
 }
 
@@ -24,7 +24,7 @@ struct PublishedImageJson<'a> {
     index_digest: &'a str,
     tags: Vec<&'a str>,
     platforms: Vec<PublishedPlatformJson<'a>>,
-    /// Signatures and attestations.
+    /// The signatures and attestations of the image.
     referrers: &'a [AttachedRecord],
     bytes_sent: u64,
     requests: u64,
@@ -37,7 +37,7 @@ struct PublishedPlatformJson<'a> {
     digest: &'a str,
 }
 
-/// The document as text.
+/// Returns the document as text.
 pub fn document(published: &[Published<'_>], signed_files: &[SignedFile]) -> String {
     let images = published.iter().map(|published| {
         let publication = published.publication;
@@ -63,7 +63,8 @@ pub fn document(published: &[Published<'_>], signed_files: &[SignedFile]) -> Str
     serde_json::to_string_pretty(&document).unwrap_or_default()
 }
 
-/// `digests.txt`, for tools that attest: the digits of the digest, two spaces, and the repository.
+/// Returns the text of `digests.txt` for tools that attest: in each line the digits of a digest, two spaces, and the
+/// repository.
 pub fn digests(published: &[Published<'_>]) -> String {
     let lines = published.iter().map(|published| {
         let to = &published.publication.to;

@@ -1,4 +1,4 @@
-//! The order in which an image goes to a repository.
+//! Pushes an image to a repository in the order that keeps tags right.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -22,22 +22,22 @@ use xtask_registry::client::Client;
 use xtask_registry::http::Http;
 use xtask_registry::push::PushLimits;
 
-/// How many blobs are sent at a time.
+/// The number of blobs that are sent at a time.
 pub(super) const AT_A_TIME: usize = 6;
-/// How many documents and blobs are asked for at a time when they are read back: small requests.
+/// The number of requests at a time that read back documents and look for blobs.
 const READ_AT_A_TIME: usize = 8;
 
 /// Publishes to one registry.
 pub struct Publisher<'p> {
     /// The client of the registry.
     pub client: Client<'p>,
-    /// What the client sends with.
+    /// The HTTP layer of the client, which counts requests.
     pub http: &'p Http<'p>,
-    /// The blobs of the release, which were verified.
+    /// The verified blobs of the release.
     pub blobs: Blobs,
-    /// Which repositories have which blobs.
+    /// The remembered repositories of blobs.
     pub journal: Mutex<PushJournal>,
-    /// How blobs are sent.
+    /// The limits of uploads.
     pub limits: PushLimits,
     /// The bytes of blobs that were sent.
     pub sent: Arc<AtomicU64>,
@@ -47,30 +47,30 @@ pub struct Publisher<'p> {
     pub attestor: Option<Arc<Attestor>>,
     /// Signs by an identity; none if a key signs, or nothing is signed.
     pub keyless: Option<Arc<KeylessSigner>>,
-    /// A tag of a release may move.
+    /// Whether the tag of a release may move.
     pub force: bool,
     /// The printer of the run.
     pub ui: &'p Ui,
 }
 
-/// An image that a repository has, read back.
+/// An image that was pushed and read back.
 #[derive(Debug)]
 pub struct Published<'p> {
-    /// What was published.
+    /// The image.
     pub publication: &'p Publication,
-    /// What became of its tags.
+    /// The tags, with whether they moved.
     pub tags: Vec<PublishedTag>,
     /// The signatures and attestations that it has.
     pub attached: Vec<AttachedRecord>,
-    /// The bytes of blobs that were sent, those that were sent again included.
+    /// The number of bytes of blobs that were sent. Bytes that were sent twice count twice.
     pub bytes_sent: u64,
     /// The number of requests.
     pub requests: u64,
-    /// The time that it took, in seconds.
+    /// The wall time, in seconds.
     pub seconds: f64,
 }
 
-/// What became of a tag.
+/// A tag after a publication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublishedTag {
     /// The tag.
@@ -80,14 +80,14 @@ pub struct PublishedTag {
 }
 
 impl PublishedTag {
-    /// Whether it points at the image now.
+    /// Whether the tag points at the image now.
     pub fn points_here(&self) -> bool {
         matches!(self.fate, TagFate::Unchanged | TagFate::Moves)
     }
 }
 
 impl Published<'_> {
-    /// Whether there was nothing to do.
+    /// Whether no tag moved and nothing was sent.
     pub fn unchanged(&self) -> bool {
         self.tags.iter().all(|tag| matches!(tag.fate, TagFate::Unchanged | TagFate::Stays(_)))
             && self.bytes_sent == 0
@@ -95,12 +95,12 @@ impl Published<'_> {
 }
 
 impl Publisher<'_> {
-    /// Publishes an image. Where every tag points at it already, and all that is said of it was read back by an earlier run,
-    /// nothing else is asked or sent.
+    /// Publishes an image. If every tag points at it already, and an earlier run read back its signatures and attestations, no
+    /// further request is sent.
     ///
     /// # Errors
-    /// A tag must not move, or the registry refuses something or does not have what it took. No tag moved then that points
-    /// at something that was not read back.
+    /// A tag must not move, or the registry refuses something or does not have what was pushed. Even then, no tag points at
+    /// something that was not read back.
     pub fn publish<'i>(&self, publication: &'i Publication) -> Result<Published<'i>> {
         let (begun, before) = (Instant::now(), self.http.requests());
         let sent = self.sent.load(Ordering::Relaxed);
@@ -117,8 +117,8 @@ impl Publisher<'_> {
             self.read_back(publication)?;
             // Last, because an entry of a public log cannot be removed.
             attached.extend(self.attached_keyless(publication, false)?);
-            // Somebody else may have moved a tag meanwhile. Between this look and the move, most registries let nobody
-            // else out.
+            // Another publisher may have moved a tag meanwhile. Most registries cannot prevent that between this request
+            // and the move.
             let fates = self.fates(publication)?;
             for (tag, fate) in publication.tags.iter().zip(&fates) {
                 if *fate == TagFate::Moves {
@@ -138,7 +138,8 @@ impl Publisher<'_> {
         })
     }
 
-    /// Attaches what is said of an image. With `whole`, what an earlier run read back is not looked for again.
+    /// Attaches signatures and attestations to an image. With `whole`, those that an earlier run read back are not requested
+    /// again.
     fn attached(&self, publication: &Publication, whole: bool) -> Result<Vec<AttachedRecord>> {
         let Some(attestor) = &self.attestor else { return Ok(Vec::new()) };
         let name = attestor.name(publication);
@@ -165,7 +166,7 @@ impl Publisher<'_> {
         Ok(attached)
     }
 
-    /// A counter of the bytes that are sent.
+    /// Returns a function that counts the bytes that are sent.
     pub(super) fn counting(&self) -> Arc<dyn Fn(u64) + Send + Sync> {
         let sent = Arc::clone(&self.sent);
         Arc::new(move |bytes| {
@@ -173,7 +174,7 @@ impl Publisher<'_> {
         })
     }
 
-    /// What happens to each tag.
+    /// Decides for each tag whether it moves.
     fn fates(&self, publication: &Publication) -> Result<Vec<TagFate>> {
         let ours = &publication.index.0.digest;
         let looked = side_by_side(publication.tags.iter().collect(), AT_A_TIME, |tag: &PlannedTag| {
@@ -201,7 +202,7 @@ impl Publisher<'_> {
         looked.into_iter().collect()
     }
 
-    /// The version that an image says it has; none where it says none that is one.
+    /// Returns the version in the annotations of an image, or none if there is no valid one.
     fn version(&self, reference: &Reference) -> Option<xtask_config::Version> {
         let bytes = self.client.manifest(reference).ok()?;
         let index = serde_json::from_slice::<Index>(&bytes).ok().map(|index| index.annotations);
@@ -237,7 +238,7 @@ impl Publisher<'_> {
         self.client.push_manifest(reference, media_type::INDEX, &publication.index.1, mend).map(|_| ())
     }
 
-    /// Reads what was pushed and holds it against what was sent: documents byte by byte, blobs by presence and size.
+    /// Compares the content of the registry with what was pushed: documents byte by byte, blobs by presence and size.
     fn read_back(&self, publication: &Publication) -> Result<()> {
         let documents = publication.platforms.iter().map(|platform| (&platform.descriptor, &platform.bytes));
         let documents = documents.chain([(&publication.index.0, &publication.index.1)]);
@@ -278,7 +279,7 @@ impl Publisher<'_> {
     }
 }
 
-/// The media type under which a document of ours is put.
+/// Returns the media type for the upload of a manifest or an index.
 fn kind_of(descriptor: &Descriptor) -> &'static str {
     match descriptor.media_type == media_type::INDEX {
         true => media_type::INDEX,
@@ -290,7 +291,7 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The last line of a publication: what was sent and how the tags stand.
+/// Returns the last line of a publication: what was sent, and the tags.
 pub(crate) fn summary(published: &Published<'_>) -> String {
     let tags = published.tags.iter().map(|tag| match &tag.fate {
         TagFate::Moves => tag.tag.clone(),

@@ -1,4 +1,4 @@
-//! Resolving: `xtask://IMAGE` in Kubernetes and Compose files becomes the repository at the digest that was published.
+//! Replaces `xtask://IMAGE` in Kubernetes and Compose files by the repository and the digest of the published image.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -29,7 +29,7 @@ struct PublishedImageRecord {
 }
 
 impl ResolvedImages {
-    /// Reads `publish.json` in `dist`. Where `report.json` is beside it, both must be of one release.
+    /// Reads `publish.json` in `dist`. If `report.json` is beside it, both must belong to one release.
     ///
     /// # Errors
     /// Nothing was published, a file cannot be read, or a release was made since.
@@ -51,7 +51,7 @@ impl ResolvedImages {
                 let report: Report = serde_json::from_slice(&text).map_err(|e| unreadable(&file, e))?;
                 same_release(&record, &report)?;
             }
-            // A pipeline may hand over publish.json alone.
+            // A pipeline may pass on only publish.json.
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(Error::io("cannot read", &file, &e)),
         }
@@ -137,7 +137,7 @@ fn comment_start(line: &str) -> usize {
             Some(open) if open == c => quote = None,
             Some(_) => {}
             None if c == '#' && before.is_whitespace() => return at,
-            // An apostrophe inside of a word opens nothing.
+            // An apostrophe inside a word opens no quote.
             None if (c == '"' || c == '\'') && (before.is_whitespace() || "[{,:(=".contains(before)) => {
                 quote = Some(c);
             }

@@ -1,28 +1,28 @@
-//! Whether a tag may move. A tag of one release stays; any other moves forward only, by the versions of what it points at.
+//! Decides whether a tag may move. The tag of one release stays. Any other tag moves only to a later version.
 
 use super::PlannedTag;
 use xtask_config::Version;
 use xtask_oci::Digest;
 
-/// What happens to a tag.
+/// The decision about a tag.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagFate {
-    /// It points at the image already.
+    /// The tag points at the image already.
     Unchanged,
-    /// It is made, or moved to the image.
+    /// The tag is new, or moves to the image.
     Moves,
-    /// It stays where it is, for this reason.
+    /// The tag stays where it is, for this reason.
     Stays(String),
-    /// It must not move; the run ends.
+    /// The tag must not move, for this reason. The run ends.
     Refused(String),
 }
 
-/// What a tag points at in a repository.
+/// The image at a tag in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagTarget {
     /// The digest of the manifest or the index.
     pub digest: Digest,
-    /// The version that the document says, as `org.opencontainers.image.version`; none where it says none that is one.
+    /// The version in the annotation `org.opencontainers.image.version`, or none if there is no valid one.
     pub version: Option<Version>,
 }
 
@@ -45,7 +45,7 @@ pub fn fate(
             _ => TagFate::Moves,
         };
     }
-    // A pre-release is for who asks for it by its version.
+    // Users of a pre-release name its version.
     if !version.pre.is_empty() && !force {
         return TagFate::Stays(format!("{version} is a pre-release"));
     }
