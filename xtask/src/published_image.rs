@@ -55,6 +55,9 @@ pub struct ImageCheck {
     pub status: ImageCheckStatus,
     /// The finding, as text for a person.
     pub detail: String,
+    /// Whether the program contains C of a package, by the purity statement. Only in the check `C`; none if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub contains_c: Option<bool>,
 }
 
 /// The result of a check.
@@ -119,7 +122,8 @@ impl ImageVerdict {
     /// Adds the result of a check.
     pub fn add(&mut self, subject: &str, check: &str, status: ImageCheckStatus, detail: String) {
         self.ok &= status != ImageCheckStatus::Fail;
-        self.checks.push(ImageCheck { subject: subject.to_owned(), check: check.to_owned(), status, detail });
+        let (subject, check) = (subject.to_owned(), check.to_owned());
+        self.checks.push(ImageCheck { subject, check, status, detail, contains_c: None });
     }
 }
 
@@ -375,13 +379,18 @@ impl ImageVerdict {
     /// Adds the purity that the key stated.
     fn purity(&mut self, subject: &VerifiedSubject) {
         let Some(purity) = subject.predicate(types::PURITY) else { return };
-        let detail = match (purity["purity"].as_str(), purity["containsC"].as_bool()) {
-            (Some("proven"), _) => "proven to contain no C",
-            (_, Some(false)) => "no C by the link map",
-            (_, Some(true)) => "contains C",
-            (_, None) => "it is not known whether it contains C",
+        let proven = purity["purity"] == "proven";
+        let contains_c = if proven { Some(false) } else { purity["containsC"].as_bool() };
+        let detail = match contains_c {
+            _ if proven => "proven to contain no C",
+            Some(false) => "no C by the link map",
+            Some(true) => "contains C",
+            None => "it is not known whether it contains C",
         };
         self.pass(&subject.name, "C", detail.to_owned());
+        if let Some(check) = self.checks.last_mut() {
+            check.contains_c = contains_c;
+        }
     }
 
     /// Compares the files of an image with the digests in its bill and its statements.

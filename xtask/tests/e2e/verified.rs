@@ -93,6 +93,8 @@ fn what_was_published_is_as_it_should_be() {
             assert!(passed.contains(&format!("{subject} {check}")), "{subject} {check}: {verdict:#}");
         }
     }
+    let c = verdict["checks"].as_array().unwrap().iter().filter(|check| check["check"] == "C");
+    assert_eq!(c.map(|check| check["contains_c"].as_bool()).collect::<Vec<_>>(), [Some(false); 3]);
     for check in ["layers", "contents", "program", "gate"] {
         assert!(passed.contains(&format!("linux/arm64/v8 {check}")), "{check}: {verdict:#}");
     }
