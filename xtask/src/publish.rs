@@ -157,7 +157,7 @@ fn repository(
         (Some(to), _) => RepositoryTemplate::parse(to, several)
             .map_err(|why| Error::usage(format!("--to {:?} cannot be used", masked(to))).found(masked(&why))),
         (None, Some(to)) => Ok(to.clone()),
-        (None, None) => Err(Error::usage("nothing says where the images are published")
+        (None, None) => Err(Error::usage("no repository is given to publish to")
             .help("name the repository: cargo xtask publish --to registry.example/team/app")
             .help("or write `to` into the table [publish] of targets.toml")),
     }
@@ -194,17 +194,20 @@ fn released(dist: &Path) -> Result<Report> {
     let help = "make a release: cargo xtask release";
     let text = xtask_files::read(&file).map_err(|e| match e.kind() {
         std::io::ErrorKind::NotFound => Error::usage("there is no release to publish")
-            .found(format!("{} is not there", file.display()))
+            .found(format!("{} does not exist", file.display()))
             .help(help),
         _ => Error::io("cannot read", &file, &e),
     })?;
     let report: Report = serde_json::from_slice(&text).map_err(|e| {
-        Error::failed(format!("{} is no report of a release: {e}", file.display())).help(help)
+        Error::failed(format!("{} is not a report of a release: {e}", file.display())).help(help)
     })?;
     if let Some(unmade) = report.unmade.first() {
-        return Err(Error::failed(format!("the release is not whole: image {} was not made", unmade.name))
-            .found(unmade.words())
-            .help(help));
+        return Err(Error::failed(format!(
+            "the release is not complete: image {} was not made",
+            unmade.name
+        ))
+        .found(unmade.words())
+        .help(help));
     }
     if let Some(image) = report.images.iter().find(|image| !image.left_out.is_empty()) {
         return Err(Error::failed(format!("image {} lacks platforms of targets.toml", image.name))

@@ -271,11 +271,11 @@ fn failed(failure: &Failure, copied: Option<&Copied>) -> RebuildMismatch {
     let help = match &copied.refused {
         None => "it may read files that lie outside of the workspace, or write into its sources".to_owned(),
         Some(words) => format!(
-            "it may read files beside the workspace, which were not copied since git refused: {}",
+            "it may read files beside the workspace; they were not copied, because git refused: {}",
             words.lines().next().unwrap_or_default()
         ),
     };
-    let what = format!("the second build failed, in {}, which is gone", copied.sources.root.display());
+    let what = format!("the second build failed; its folder {} was removed", copied.sources.root.display());
     RebuildMismatch { what, found, help: Some(help) }
 }
 

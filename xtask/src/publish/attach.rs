@@ -197,10 +197,10 @@ impl Publisher<'_> {
                 let there = attached::read(&self.client, to, &subject.digest)?;
                 if !attestor.unsaid(&subject.digest, &there).is_empty() {
                     return Err(Error::failed(format!(
-                        "the registry does not have all that was attached to {}",
+                        "the registry does not have all documents that were attached to {}",
                         subject.digest
                     ))
-                    .help("publish again: what is missing is attached"));
+                    .help("publish again: missing documents are attached"));
                 }
                 there
             };
@@ -305,7 +305,7 @@ impl Publisher<'_> {
                 None => Vec::new(),
                 Some(bytes) => {
                     let manifest: Manifest = serde_json::from_slice(bytes).map_err(|e| {
-                        Error::failed(format!("{tag} is no manifest that signatures are kept in: {e}"))
+                        Error::failed(format!("{tag} is not a manifest with signatures: {e}"))
                             .help("find out what wrote it; remove the tag if nothing needs it")
                     })?;
                     manifest.layers

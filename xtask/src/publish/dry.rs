@@ -24,7 +24,7 @@ pub fn requests(publications: &[Publication], signing: Option<(&SigningSource, &
         for blob in publication.blobs() {
             let (digest, size) = (&blob.digest, human_size(blob.size));
             let _ = writeln!(text, "HEAD /v2/{repository}/blobs/{digest}");
-            let _ = writeln!(text, "POST /v2/{repository}/blobs/uploads/ (where it is absent)");
+            let _ = writeln!(text, "POST /v2/{repository}/blobs/uploads/ (if it is absent)");
             let _ = writeln!(text, "PUT  /v2/{repository}/blobs/uploads/… {digest} {size}");
         }
         let documents =
@@ -85,7 +85,7 @@ fn keyless<'a>(
 /// The requests that sign a manifest and attach `statements` statements to it.
 fn attached(text: &mut String, repository: &str, subject: &Descriptor, statements: usize) {
     let (digest, hex) = (&subject.digest, subject.digest.hex());
-    let _ = writeln!(text, "GET  /v2/{repository}/referrers/{digest} (what is attached)");
+    let _ = writeln!(text, "GET  /v2/{repository}/referrers/{digest} (list of referrers)");
     let documents = [("sig", 1), ("att", statements)].into_iter().filter(|(_, documents)| *documents > 0);
     for (tag, documents) in documents {
         let what = if tag == "sig" { "signature" } else { "attestation" };
@@ -102,9 +102,7 @@ fn attached(text: &mut String, repository: &str, subject: &Descriptor, statement
         let _ = writeln!(text, "PUT  /v2/{repository}/blobs/uploads/… (bundle with a {what}, and config)");
         let _ = writeln!(text, "PUT  /v2/{repository}/manifests/… (referrer)");
     }
-    let _ = writeln!(
-        text,
-        "PUT  /v2/{repository}/manifests/sha256-{hex} (where the registry lists no referrers)"
-    );
+    let _ =
+        writeln!(text, "PUT  /v2/{repository}/manifests/sha256-{hex} (if the registry lists no referrers)");
     let _ = writeln!(text, "GET  /v2/{repository}/referrers/{digest} (read back, with every document)");
 }

@@ -249,14 +249,14 @@ impl Publisher<'_> {
                 let reference = publication.to.at(descriptor.digest.clone());
                 match self.client.manifest(&reference)? == *bytes {
                     true => Ok(()),
-                    false => Err(Error::failed(format!("{reference} is not what was pushed"))),
+                    false => Err(Error::failed(format!("{reference} differs from the pushed manifest"))),
                 }
             }
             None => match self.client.has_blob(&publication.to, descriptor)? {
                 true => Ok(()),
                 false => {
-                    let what = format!("the registry took {} and does not have it", descriptor.digest);
-                    Err(Error::failed(what).help("publish again: what is missing is sent"))
+                    let what = format!("the registry accepted {}, but does not have it", descriptor.digest);
+                    Err(Error::failed(what).help("publish again: missing blobs are sent"))
                 }
             },
         };
@@ -271,9 +271,9 @@ impl Publisher<'_> {
             Some(remote) if remote.digest == *ours => Ok(()),
             found => {
                 let found = found.map_or_else(|| "nothing".to_owned(), |remote| remote.digest.to_string());
-                Err(Error::failed(format!("{reference} does not point at what was published"))
+                Err(Error::failed(format!("{reference} does not point at the published image"))
                     .found(format!("it points at {found}, not at {ours}"))
-                    .help("somebody else publishes this tag: find out who, and publish again"))
+                    .help("another user or machine publishes this tag: find out which, and publish again"))
             }
         }
     }

@@ -37,7 +37,7 @@ impl ResolvedImages {
         let file = dist.join("publish.json");
         let text = xtask_files::read(&file).map_err(|e| match e.kind() {
             std::io::ErrorKind::NotFound => Error::usage("no image was published yet")
-                .found(format!("{} is not there", file.display()))
+                .found(format!("{} does not exist", file.display()))
                 .help(HELP),
             _ => Error::io("cannot read", &file, &e),
         })?;

@@ -137,7 +137,7 @@ fn what_cannot_be_published_is_said_before_anything_is_sent() {
     need!("publish::said", machine::std_for(&[HOST_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL]);
     space.image("app", &[HOST_MUSL]);
-    space.run(&["publish"]).ended(2).says(&["nothing says where the images are published", "--to"]);
+    space.run(&["publish"]).ended(2).says(&["no repository is given to publish to", "--to"]);
     let to = ["publish", "--to", "127.0.0.1:1/app"];
     space.run(&to).ended(2).says(&["there is no release to publish", "cargo xtask release"]);
     space.run(&["publish", "--to", "127.0.0.1:1/app:1"]).ended(2).says(&["has a tag"]);

@@ -310,7 +310,7 @@ fn words_of_git_that_refuses_are_handed_on() {
     let (run, error) = failed(&space);
     let run =
         run.says(&["warning: git cannot tell which repository contains the workspace", "bad config line"]);
-    assert!(error.contains("which were not copied since git refused: fatal: bad config"), "{run}");
+    assert!(error.contains("they were not copied, because git refused: fatal: bad config"), "{run}");
 }
 
 #[test]

@@ -73,7 +73,7 @@ fn a_chunk_has_a_size() {
     for bad in ["0", "-1", "4 MiB", "99999999999999999999999"] {
         let cmd = release.publish("127.0.0.1:1/app", &[]).env("XTASK_UPLOAD_CHUNK", bad);
         Finished::new(&cmd, LIMIT).ended(2).says(&[
-            "is no size of a chunk",
+            "is not the size of a chunk",
             bad,
             "XTASK_UPLOAD_CHUNK=4194304",
         ]);

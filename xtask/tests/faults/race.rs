@@ -44,10 +44,10 @@ fn who_loses_a_race_for_a_tag_is_told() {
         publish(&two, &free).ended(0);
         go.0.send(()).unwrap();
         first.join().unwrap().ended(1).says(&[
-            "app:latest does not point at what was published",
+            "app:latest does not point at the published image",
             &two.index,
             &one.index,
-            "somebody else publishes this tag",
+            "another user or machine publishes this tag",
         ]);
     });
     assert_eq!(kept.tag("app", "latest").as_deref(), Some(two.index.as_str()));

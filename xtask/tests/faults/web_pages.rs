@@ -76,7 +76,7 @@ const CASES: [PageCase; 10] = [
             ("GET", _) => Act::Refuse(format!("200 OK\r\n{INDEX}"), PAGE.to_owned()),
             _ => Act::Pass,
         },
-        says: &["the answer of the registry is no manifest", "are no JSON document"],
+        says: &["the answer of the registry is not a manifest", "are not a JSON document"],
         tagged: true,
     },
     PageCase {

@@ -61,7 +61,7 @@ impl PushLimits {
         let Some(text) = host.var(CHUNK) else { return Ok(Self::default()) };
         match text.parse() {
             Ok(chunk @ 1..) => Ok(Self { chunk, ..Self::default() }),
-            _ => Err(Error::usage(format!("{CHUNK}={text:?} is no size of a chunk"))
+            _ => Err(Error::usage(format!("{CHUNK}={text:?} is not the size of a chunk"))
                 .help(format!("write a number of bytes: {CHUNK}=4194304"))),
         }
     }
@@ -157,9 +157,11 @@ impl Client<'_> {
             None => {
                 let bytes = self.manifest(reference)?;
                 if serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&bytes).is_err() {
-                    return Err(Error::failed(format!("{shown}: the answer of the registry is no manifest"))
-                        .found(format!("it sent {} bytes that are no JSON document", bytes.len()))
-                        .help("check the name of the registry; a proxy on the way may change its answers"));
+                    return Err(Error::failed(format!(
+                        "{shown}: the answer of the registry is not a manifest"
+                    ))
+                    .found(format!("it sent {} bytes that are not a JSON document", bytes.len()))
+                    .help("check the name of the registry; a proxy on the way may change its answers"));
                 }
                 Digest::of(&bytes)
             }
@@ -185,7 +187,7 @@ impl Client<'_> {
     ) -> Result<bool> {
         if bytes.len() as u64 > MANIFEST_MAX {
             return Err(Error::failed(format!("the manifest for {reference} has {} bytes", bytes.len()))
-                .found(format!("registries need not take more than {MANIFEST_MAX}")));
+                .found(format!("registries need not accept more than {MANIFEST_MAX}")));
         }
         let path = format!("{}/manifests/{}", reference.repository(), reference.manifest());
         let mut request = HttpRequest::new(Method::PUT, self.url(&path));
@@ -199,7 +201,7 @@ impl Client<'_> {
                 PutAnswer::Lacking(error) if tried == TRIES => {
                     return Err(error
                         .found(format!("{TRIES} tries; the blobs were checked before each"))
-                        .help("publish again: what is missing is sent"));
+                        .help("publish again: missing blobs are sent"));
                 }
                 PutAnswer::Lacking(_) => {}
             }
@@ -229,8 +231,8 @@ impl Client<'_> {
         }
         let (ours, said) = (Digest::of(bytes), response.header(&CONTENT_DIGEST).and_then(Digest::parse));
         match said.filter(|said| *said != ours) {
-            Some(said) => Err(Error::failed(format!("{shown}: the registry has stored another manifest"))
-                .found(format!("it says {said}, and {ours} was sent"))),
+            Some(said) => Err(Error::failed(format!("{shown}: the registry stored another manifest"))
+                .found(format!("it reports {said}; {ours} was sent"))),
             None => Ok(PutAnswer::Taken { listed: response.header(&SUBJECT).is_some() }),
         }
     }
@@ -252,7 +254,7 @@ impl Client<'_> {
             Some(granted) => error.found(format!("granted: {granted}")),
             None => error,
         }
-        .help(format!("log in as somebody who may push: docker login {}", target.registry()))
+        .help(format!("log in as a user who may push: docker login {}", target.registry()))
     }
 }
 
@@ -262,7 +264,7 @@ fn location(asked: &str, response: &HttpResponse) -> Result<String> {
     let said = response.header(&header::LOCATION).unwrap_or_default();
     let target = url::join(asked, said).filter(|target| url::as_safe(asked, target));
     target.ok_or_else(|| {
-        Error::failed("the registry does not say where the upload goes on")
+        Error::failed("the registry gives no address to continue the upload")
             .found(format!("Location: {:?}", url::shown(&xtask_files::escape::plain(said))))
     })
 }

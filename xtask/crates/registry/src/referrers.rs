@@ -67,9 +67,8 @@ impl Client<'_> {
         let mut found: Vec<Digest> = Vec::new();
         let mut seen = BTreeSet::new();
         let mut add = |bytes: &[u8], shown: &str| {
-            let index: Index = serde_json::from_slice(bytes).map_err(|e| {
-                Error::failed(format!("{shown}: the list of what is attached cannot be read: {e}"))
-            })?;
+            let index: Index = serde_json::from_slice(bytes)
+                .map_err(|e| Error::failed(format!("{shown}: the list of referrers cannot be read: {e}")))?;
             found.extend(index.manifests.into_iter().map(|m| m.digest).filter(|d| seen.insert(d.clone())));
             Ok::<_, Error>(())
         };
@@ -173,7 +172,7 @@ impl Client<'_> {
 }
 /// Makes the error for a document that other clients change again and again.
 fn others_change(tag: &Reference) -> Error {
-    Error::failed(format!("{tag} cannot be changed: others change it all the time"))
+    Error::failed(format!("{tag} cannot be changed: other runs change it too often"))
         .found(format!("{TRIES} tries"))
         .help("run the command again")
 }
@@ -204,7 +203,7 @@ fn entry(manifest: &Manifest, descriptor: &Descriptor) -> Value {
 /// Returns the list with these entries added, or none if it has all of them.
 fn with_entries(there: Option<&[u8]>, entries: &[Value], tag: &Reference) -> Result<Option<Vec<u8>>> {
     let unusable = |why: String| {
-        Error::failed(format!("{tag} is not a list of what is attached: {why}"))
+        Error::failed(format!("{tag} is not a list of referrers: {why}"))
             .help("find out what wrote it; remove the tag if nothing needs it")
     };
     let mut list = match there {
@@ -259,7 +258,7 @@ mod tests {
         for strange in ["<html>", "{}", "{\"manifests\":1}", "[]"] {
             let error =
                 with_entries(Some(strange.as_bytes()), std::slice::from_ref(&ours), &tag()).unwrap_err();
-            assert!(error.what.contains("is not a list of what is attached"), "{error}");
+            assert!(error.what.contains("is not a list of referrers"), "{error}");
         }
     }
 
