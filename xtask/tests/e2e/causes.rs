@@ -36,7 +36,7 @@ fn what_a_linker_lacks_and_refuses_is_explained() {
     // An object of no machine.
     space.write("odd.o", "no object");
     links(&space.path("odd.o").display().to_string());
-    space.run(&build).ended(1).says(&["note: cause: the file that is named was not made for "]);
+    space.run(&build).ended(1).says(&["note: cause: the named file was not made for "]);
 }
 
 #[test]

@@ -18,7 +18,7 @@ fn a_c_file_that_takes_long_is_named_while_it_compiles() {
     let run = Space::finish(&space.cmd("script").args(["-qec", &line, "/dev/null"])).ended(0);
     let shown = run.stdout();
     let drawn: Vec<String> = shown.split("\r\x1b[2K").map(xtask_files::escape::plain).collect();
-    let named = |line: &&String| line.contains(" done · C: answer.c of native (");
+    let named = |line: &&String| line.contains(" of 4 units · C: answer.c of native (");
     let named: Vec<&String> = drawn.iter().filter(named).collect();
     let title = format!("    Building native for {HOST} · ");
     assert!(named.iter().any(|line| line.starts_with(&title) && line.contains(" s · ")), "{run}");

@@ -2,6 +2,7 @@
 //! drivers. It also stands before the linker if host and target are the same triple. The scripts of
 //! [`super::wrapper`] make these calls.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use xtask_process::exec::{Cmd, Output, ProcessEnd};
@@ -129,16 +130,15 @@ pub(super) fn note(left_out: &[LeftOutArgument]) {
     }
 }
 
-/// Prints what a command said on standard error, and returns its exit code, or 1 if a signal ended it. A linker says nothing
-/// on standard output.
+/// Prints the output of a command on the same streams, and returns its exit code, or 1 if a signal ended it. A linker prints
+/// its map on standard output.
 pub(super) fn relayed(output: &Output) -> u8 {
-    let said = output.errors();
-    if !said.is_empty() {
-        eprintln!("{said}");
-    }
-    match output.end {
-        ProcessEnd::Code(code) => u8::try_from(code).unwrap_or(1),
-        _ => 1,
+    let printed = std::io::stdout().write_all(&output.stdout).and_then(|()| std::io::stdout().flush());
+    let printed = printed.and_then(|()| std::io::stderr().write_all(&output.stderr));
+    match (output.end, printed) {
+        (_, Err(error)) => failed(format!("cannot pass on the output of a linker: {error}")),
+        (ProcessEnd::Code(code), Ok(())) => u8::try_from(code).unwrap_or(1),
+        (_, Ok(())) => 1,
     }
 }
 

@@ -106,12 +106,12 @@ impl LongLine {
         self.cmd.pass_through()
     }
 
-    /// Waits for the command and returns its output.
+    /// Waits for the command and returns its output, of standard output all of it.
     ///
     /// # Errors
     /// The command cannot be started.
     pub(in crate::toolchain) fn capture(self, limit: Duration) -> Result<Output> {
-        self.cmd.capture(limit)
+        self.cmd.capture_whole(limit)
     }
 }
 
