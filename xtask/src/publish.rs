@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use xtask_attest::Statement;
 use xtask_config::{PublishSection, RepositoryTemplate, TagTemplate, TagValues, Version};
 use xtask_files::Memo;
 use xtask_files::error::{Error, Result};
@@ -96,6 +97,18 @@ impl Publication {
     pub fn subjects(&self) -> Vec<&Descriptor> {
         let platforms = self.platforms.iter().map(|platform| &platform.descriptor);
         std::iter::once(&self.index.0).chain(platforms).collect()
+    }
+
+    /// Returns the key under which the journal remembers what `signer` attached to the image: a digest of the image, the
+    /// signer and every statement about it.
+    fn attachments(&self, signer: &str, statements: &[Statement]) -> String {
+        let mut text = format!("{} {} {signer}", self.to.name(), self.index.0.digest);
+        for subject in self.subjects() {
+            for statement in attach::statements_about(statements, &subject.digest) {
+                text += &format!(" {}", Digest::of(&statement.to_json()));
+            }
+        }
+        xtask_files::sha256_hex(text.as_bytes())
     }
 
     /// Returns the manifests of [`Self::subjects`] with their repository.

@@ -26,6 +26,19 @@ pub struct Difference {
     pub cause: String,
 }
 
+impl Difference {
+    /// Returns the place of the first differing byte as text: its section, or its offset in the file.
+    pub fn place(&self) -> String {
+        match &self.section {
+            Some((name, count)) => {
+                let count = xtask_files::counted(*count as u64, "byte");
+                format!("in section {name} at {:#x}, {count} of it", self.offset)
+            }
+            None => format!("at {:#x} of the file", self.offset),
+        }
+    }
+}
+
 /// Returns the first difference of two programs, or none if they are equal. The sections that explain most
 /// are compared first.
 pub fn compare(one: &[u8], other: &[u8]) -> Option<Difference> {

@@ -1,7 +1,7 @@
 //! `cargo xtask conformance`: builds programs of other people and compares the results with the expectations.
 
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use crate::cli::Common;
 use crate::conformance::{
@@ -64,8 +64,7 @@ pub(super) fn run(
 
 /// Returns the present day, as `2026-01-31`.
 fn today() -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
-    rfc3339(now).chars().take_while(|c| *c != 'T').collect()
+    rfc3339(super::now()).chars().take_while(|c| *c != 'T').collect()
 }
 
 /// Returns the tools that the programs and their build scripts use.

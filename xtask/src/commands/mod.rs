@@ -1,5 +1,7 @@
 //! One file for each command. A command's `run` function calls the steps of the command in their order.
 
+use std::time::SystemTime;
+
 use crate::cli::{Cli, Command};
 use crate::publish::PublishRequest;
 use xtask_files::error::Result;
@@ -77,4 +79,9 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }
+}
+
+/// Returns the time in seconds since 1970, or 0 if the clock is before that.
+fn now() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs())
 }

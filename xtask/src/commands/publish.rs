@@ -1,19 +1,16 @@
 //! `cargo xtask publish`: pushes the images of the last release, and signs its files.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use crate::cli::Common;
 use crate::cosign::{Cosign, CosignSigner};
-use crate::publish::journal::PushJournal;
 use crate::publish::{self, Attestor, KeylessSigner, PublishRequest, Published, Publisher, files, json};
 use crate::session::Session;
 use xtask_attest::{PrivateKey, SigningKey, Statement};
 use xtask_config::{PublishSection, SigningSource, TagValues};
 use xtask_files::error::{Error, Result};
 use xtask_files::{FileLock, Memo};
-use xtask_oci::Layout;
 use xtask_process::exec;
-use xtask_registry::client::Client;
 use xtask_registry::http::Http;
 use xtask_registry::push::PushLimits;
 
@@ -66,20 +63,12 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
         ui.step("Signed", format!("files of the release: {bundles} → {}", dist.display()));
     }
     let attestor = attestor.map(Arc::new);
-    for (registry, publications) in publish::by_registry(&publications) {
-        let first = publications[0];
+    for publications in publish::by_registry(&publications).into_values() {
         let publisher = Publisher {
-            client: Client::new(&http, first.to.registry(), &session.host),
-            http: &http,
-            blobs: Layout::new(dist.join("oci")).blobs(),
-            journal: Mutex::new(PushJournal::open(&session.work(), &registry)),
-            limits,
-            sent: Arc::default(),
-            documents: session.work().join("publish").join("documents"),
             attestor: attestor.clone(),
             keyless: keyless.clone(),
             force: request.force,
-            ui,
+            ..Publisher::new(&publications[0].to, &http, limits, &session)
         };
         for publication in publications {
             let published = publisher.publish(publication)?;

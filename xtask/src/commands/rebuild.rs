@@ -306,21 +306,16 @@ fn held(path: &Path, text: &str, unmapped: &[UnmappedFolder]) -> RebuildMismatch
 }
 
 fn differs(difference: Difference, unmapped: &[UnmappedFolder]) -> RebuildMismatch {
-    let Difference { section, offset, texts, cause } = difference;
+    let place = difference.place();
+    let Difference { texts, cause, .. } = difference;
     let is_in = |unmapped: &&UnmappedFolder| {
         texts.iter().flat_map(|(one, other)| [one, other]).any(|text| unmapped.is_in(text.as_bytes()))
     };
     let cause = unmapped.iter().find(is_in).map_or(cause, |unmapped| unmapped.why.clone());
-    let place = match section {
-        Some((name, count)) => {
-            format!("first in section {name} at {offset:#x}, {} of it", counted(count as u64, "byte"))
-        }
-        None => format!("first at {offset:#x} of the file"),
-    };
     let texts =
         texts.map(|(one, other)| vec![format!("first build:  {one}"), format!("second build: {other}")]);
     RebuildMismatch {
-        what: format!("the two builds differ, {place}"),
+        what: format!("the two builds differ, first {place}"),
         found: texts.unwrap_or_default(),
         help: Some(cause),
     }

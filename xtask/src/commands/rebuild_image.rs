@@ -60,7 +60,7 @@ impl ImageRebuild<'_> {
         let release = RecordedRelease::read(stated)?;
         let folder = self.session.cache.join("rebuild").join(std::process::id().to_string());
         // As large as the repository and a release of it, and of no use afterwards, however this ends.
-        let _gone = Undo::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(&folder));
+        let _gone = Undo::removing(&folder);
         let root = self.checked_out(&release, &folder.join("source"))?;
         self.check_files(&release, &root)?;
         let target = folder.join("target");
@@ -274,14 +274,7 @@ impl ImageRebuild<'_> {
         Ok(Some(match compare(&then, &now) {
             None => "the programs are equal: base, labels or settings of the image differ".to_owned(),
             Some(found) => {
-                let place = match found.section {
-                    Some((name, count)) => {
-                        let count = xtask_files::counted(count as u64, "byte");
-                        format!("in section {name} at {:#x}, {count} of it", found.offset)
-                    }
-                    None => format!("at {:#x} of the file", found.offset),
-                };
-                format!("the programs differ, first {place}; the usual cause: {}", found.cause)
+                format!("the programs differ, first {}; the usual cause: {}", found.place(), found.cause)
             }
         }))
     }

@@ -1,24 +1,19 @@
 //! `cargo xtask verify REFERENCE`: checks a published image from outside.
 
-use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
-
 use super::rebuild_image::ImageRebuild;
 use crate::attached::{self, KeySaid};
 use crate::cli::Common;
 use crate::cosign::Cosign;
 use crate::provenance::summary::{self, InputAttestation};
-use crate::publish::journal::PushJournal;
 use crate::publish::{AttachTarget, Attestor, Publisher};
 use crate::published_image::{self, ImageCheckStatus, ImageVerdict, VerifyContext};
 use crate::sbom::purl::Purl;
 use crate::session::Session;
 use xtask_attest::{PrivateKey, PublicKey};
 use xtask_config::{KeySource, SigningSource};
-use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_oci::{Digest, Layout};
-use xtask_process::exec::{Cmd, Undo};
+use xtask_oci::Digest;
+use xtask_process::exec::Undo;
 use xtask_process::table::{Align, Cell, Table, Tone};
 use xtask_process::ui::Ui;
 use xtask_registry::Reference;
@@ -66,13 +61,13 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
     let scratch = session.work().join(format!("verify-{}", std::process::id()));
     xtask_files::folder(&scratch)?;
     // As large as the image, and of no use afterwards, however this ends.
-    let _gone = Undo::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(&scratch));
+    let _gone = Undo::removing(&scratch);
     let context = VerifyContext { client: &client, scratch: &scratch, key: key.as_ref(), host, ui };
     let task = ui.task("Verifying", reference.to_string());
     let mut verdict = published_image::verify(&reference, &context)?;
     drop(task);
-    let rebuilt = match request.rebuild && verdict.ok {
-        true => {
+    let rebuilt = match (request.rebuild, verdict.ok) {
+        (true, true) => {
             let sign = signer.as_ref().map(|signer| &signer.source);
             let rebuild = ImageRebuild {
                 session: &session,
@@ -84,15 +79,13 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
             };
             rebuild.run(&mut verdict)
         }
-        false => Ok(()),
-    };
-    if request.rebuild && !verdict.ok && rebuilt.is_ok() {
-        let checked = verdict.checks.iter().any(|check| check.check == "rebuild");
-        if !checked {
+        (true, false) => {
             let why = "not built again, since a check failed".to_owned();
             verdict.add("index", "rebuild", ImageCheckStatus::NotChecked, why);
+            Ok(())
         }
-    }
+        (false, _) => Ok(()),
+    };
     match json {
         true => ui.data(&xtask_report::json::pretty(&verdict)),
         false => ui.data(&table(&verdict, ui)),
@@ -149,8 +142,7 @@ impl Signer {
         let name = reference.repository().rsplit('/').next().unwrap_or_default();
         let resource =
             Purl::new("oci", name, verdict.digest.as_str()).with("repository_url", &reference.name());
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |age| age.as_secs());
-        let mut stated = summary::passed(&digests, &resource.to_string(), &inputs, now);
+        let mut stated = summary::passed(&digests, &resource.to_string(), &inputs, super::now());
         for document in attached::read(context.client, reference, &verdict.digest)? {
             match document.said_by(self.key.public(), &verdict.digest) {
                 Some(KeySaid::Stated(earlier)) if summary::says_the_same(&earlier, &stated) => {
@@ -159,19 +151,7 @@ impl Signer {
                 _ => {}
             }
         }
-        let publisher = Publisher {
-            client: Client::new(http, reference.registry(), &session.host),
-            http,
-            blobs: Layout::new(dist::layout(&session.dist())).blobs(),
-            journal: Mutex::new(PushJournal::open(&session.work(), &reference.registry().to_string())),
-            limits: PushLimits::read(&session.host)?,
-            sent: Arc::default(),
-            documents: session.work().join("publish").join("documents"),
-            attestor: None,
-            keyless: None,
-            force: false,
-            ui: &session.ui,
-        };
+        let publisher = Publisher::new(reference, http, PushLimits::read(&session.host)?, session);
         let target = AttachTarget {
             name: &verdict.reference,
             to: reference,

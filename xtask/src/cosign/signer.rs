@@ -1,12 +1,13 @@
 //! A key in a key management service as a [`SigningKey`].
 
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 
 use super::Cosign;
 use xtask_attest::{BundleContent, PublicKey, SigningKey, SigstoreBundle};
 use xtask_config::KmsKey;
 use xtask_files::error::{Error, Result};
+use xtask_files::threads::lock;
 use xtask_oci::Digest;
 use xtask_process::host::Host;
 
@@ -153,8 +154,4 @@ impl Drop for Turn<'_> {
         *lock(&self.0.free) += 1;
         self.0.changed.notify_one();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -127,14 +127,7 @@ impl Attestor {
     /// Returns the key under which the journal remembers what was attached to an image. It depends on the signing key and on
     /// every statement.
     pub fn name(&self, publication: &Publication) -> String {
-        let mut text =
-            format!("{} {} {}", publication.to.name(), publication.index.0.digest, self.key.public().hint());
-        for subject in publication.subjects() {
-            for statement in self.statements_about(&subject.digest) {
-                text += &format!(" {}", Digest::of(&statement.to_json()));
-            }
-        }
-        xtask_files::sha256_hex(text.as_bytes())
+        publication.attachments(&self.key.public().hint(), &self.statements)
     }
 
     fn statements_about<'a>(&'a self, subject: &'a Digest) -> impl Iterator<Item = &'a Statement> {

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::Publication;
-use super::push::{AT_A_TIME, Publisher, lock};
+use super::push::{AT_A_TIME, Publisher};
 use xtask_files::error::Result;
-use xtask_files::threads::side_by_side;
+use xtask_files::threads::{lock, side_by_side};
 use xtask_files::{counted, human_seconds, human_size};
 use xtask_oci::document::Descriptor;
 use xtask_process::ui::{Moment, far};

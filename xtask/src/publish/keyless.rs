@@ -8,7 +8,7 @@ use xtask_files::error::{Error, Result};
 use xtask_files::threads::side_by_side;
 use xtask_oci::Digest;
 use xtask_oci::document::Descriptor;
-use xtask_process::exec::{Cmd, Undo};
+use xtask_process::exec::Undo;
 use xtask_registry::Reference;
 
 use super::Publication;
@@ -43,7 +43,7 @@ impl PrivateFolder {
     fn new(parent: &Path) -> Result<Self> {
         let path = parent.join(format!("{PREFIX}{}", std::process::id()));
         remove_leftovers(parent);
-        let gone = Undo::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(&path));
+        let gone = Undo::removing(&path);
         xtask_files::folder(parent)?;
         let mut builder = std::fs::DirBuilder::new();
         #[cfg(unix)]
@@ -73,13 +73,7 @@ impl KeylessSigner {
     /// Returns the key under which the journal remembers what was attached to an image. It does not depend on the
     /// identity, which only cosign and Sigstore know.
     pub fn name(&self, publication: &Publication) -> String {
-        let mut text = format!("{} {} keyless", publication.to.name(), publication.index.0.digest);
-        for subject in publication.subjects() {
-            for statement in statements_about(&self.statements, &subject.digest) {
-                text += &format!(" {}", Digest::of(&statement.to_json()));
-            }
-        }
-        xtask_files::sha256_hex(text.as_bytes())
+        publication.attachments("keyless", &self.statements)
     }
 }
 

@@ -1,9 +1,8 @@
 //! Pushes an image to a repository in the order that keeps tags right.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use super::attach::{AttachedRecord, Attestor};
@@ -11,11 +10,13 @@ use super::journal::PushJournal;
 use super::keyless::KeylessSigner;
 use super::tags::{TagFate, TagTarget, fate};
 use super::{OutgoingPlatform, PlannedTag, Publication};
+use crate::session::Session;
+use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_files::threads::side_by_side;
+use xtask_files::threads::{lock, side_by_side};
 use xtask_files::{counted, human_size};
-use xtask_oci::Blobs;
 use xtask_oci::document::{Descriptor, Index, Manifest, annotation, media_type};
+use xtask_oci::{Blobs, Layout};
 use xtask_process::ui::Ui;
 use xtask_registry::Reference;
 use xtask_registry::client::Client;
@@ -91,6 +92,26 @@ impl Published<'_> {
     pub fn unchanged(&self) -> bool {
         self.tags.iter().all(|tag| matches!(tag.fate, TagFate::Unchanged | TagFate::Stays(_)))
             && self.bytes_sent == 0
+    }
+}
+
+impl<'p> Publisher<'p> {
+    /// Makes a publisher to the registry of `to` for the workspace of a session. It signs nothing and moves no fixed tag.
+    pub fn new(to: &Reference, http: &'p Http<'p>, limits: PushLimits, session: &'p Session) -> Self {
+        let (registry, work) = (to.registry(), session.work());
+        Self {
+            client: Client::new(http, registry, &session.host),
+            http,
+            blobs: Layout::new(dist::layout(&session.dist())).blobs(),
+            journal: Mutex::new(PushJournal::open(&work, &registry.to_string())),
+            limits,
+            sent: Arc::default(),
+            documents: work.join("publish").join("documents"),
+            attestor: None,
+            keyless: None,
+            force: false,
+            ui: &session.ui,
+        }
     }
 }
 
@@ -285,10 +306,6 @@ fn kind_of(descriptor: &Descriptor) -> &'static str {
         true => media_type::INDEX,
         false => media_type::MANIFEST,
     }
-}
-
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the last line of a publication: what was sent, and the tags.

@@ -19,21 +19,7 @@ use crate::space::Space;
 fn space(name: &str, targets: &[(&str, &str)]) -> Space {
     let space = Space::at(name);
     space.targets(targets);
-    let package = |name: &str, more: &str| {
-        format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.5.0\"\nedition = \"2024\"\npublish = false\n{more}"
-        )
-    };
-    space.write("macros/Cargo.toml", &package("macros", "[lib]\nproc-macro = true\n"));
-    space.write("macros/src/lib.rs", "");
-    space.write("builder/Cargo.toml", &package("builder", ""));
-    space.write("builder/src/lib.rs", "");
-    space.write(
-        "part/Cargo.toml",
-        &package("part", "[build-dependencies]\nbuilder = { path = \"../builder\" }\n"),
-    );
-    space.write("part/src/lib.rs", "");
-    space.write("part/build.rs", "fn main() {}\n");
+    space.parts();
     let more = "part = { path = \"../part\" }\nmacros = { path = \"../macros\" }\nfastrand = \"2\"\n";
     space.replace("app/Cargo.toml", "[dependencies]\n", &format!("[dependencies]\n{more}"));
     space

@@ -117,21 +117,7 @@ fn c_stands_where_it_is_and_nowhere_else() {
 fn code_of_the_build_is_told_from_code_of_the_program() {
     need!("bills::scope", machine::std_for(&[HOST]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[HOST]);
-    let manifest = |name: &str, more: &str| {
-        format!(
-            "[package]\nname = \"{name}\"\nversion = \"0.5.0\"\nedition = \"2024\"\npublish = false\n{more}"
-        )
-    };
-    space.write("macros/Cargo.toml", &manifest("macros", "[lib]\nproc-macro = true\n"));
-    space.write("macros/src/lib.rs", "");
-    space.write("builder/Cargo.toml", &manifest("builder", ""));
-    space.write("builder/src/lib.rs", "");
-    space.write(
-        "part/Cargo.toml",
-        &manifest("part", "[build-dependencies]\nbuilder = { path = \"../builder\" }\n"),
-    );
-    space.write("part/src/lib.rs", "");
-    space.write("part/build.rs", "fn main() {}\n");
+    space.parts();
     let dependencies = "[dependencies]\npart = { path = \"../part\" }\nmacros = { path = \"../macros\" }\n";
     space.replace("app/Cargo.toml", "[dependencies]\n", dependencies);
     space.run(&["release", "--mode", "pure"]).ended(0);

@@ -96,6 +96,21 @@ impl Space {
         self.write("targets.toml", &(self.read("targets.toml") + &table));
     }
 
+    /// Adds packages that `app` may need: `part`, whose build script needs `builder`, and the macros `macros`.
+    pub(crate) fn parts(&self) {
+        let package = |name: &str, more: &str| {
+            let text = format!(
+                "[package]\nname = \"{name}\"\nversion = \"0.5.0\"\nedition = \"2024\"\npublish = false\n{more}"
+            );
+            self.write(&format!("{name}/Cargo.toml"), &text);
+            self.write(&format!("{name}/src/lib.rs"), "");
+        };
+        package("macros", "[lib]\nproc-macro = true\n");
+        package("builder", "");
+        package("part", "[build-dependencies]\nbuilder = { path = \"../builder\" }\n");
+        self.write("part/build.rs", "fn main() {}\n");
+    }
+
     /// Compiles the component with the crate `cc`.
     pub(crate) fn use_cc_crate(&self) {
         self.write("native/build.rs", sources::BUILD_CC);

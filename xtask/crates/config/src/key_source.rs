@@ -42,14 +42,6 @@ impl KeySource {
         }
     }
 
-    /// Reads the source that the flag `--key` names.
-    ///
-    /// # Errors
-    /// As [`Self::parse`].
-    pub fn of_flag(text: &str) -> Result<Self> {
-        Self::parse(text).map_err(|why| Error::usage("--key cannot be used").found(why))
-    }
-
     /// Returns the same source, with a relative file path resolved in a folder.
     #[must_use]
     pub fn below(self, folder: &Path) -> Self {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use zlib_rs::{Deflate, DeflateFlush};
 
+use super::deflate::deflated;
 use super::pool::Queue;
 
 pub use super::pool::ThreadPool;
@@ -106,21 +107,7 @@ fn compress(input: &[u8], before: Option<&[u8]>, last: bool) -> io::Result<Vec<u
         deflate.set_dictionary(tail).map_err(|e| io::Error::other(e.as_str()))?;
     }
     let flush = if last { DeflateFlush::Finish } else { DeflateFlush::SyncFlush };
-    // Deflate grows its input only by 5 bytes for each stored block. The loop is a precaution.
-    let mut output = vec![0; input.len() + input.len() / 1000 + 128];
-    loop {
-        let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
-        deflate
-            .compress(&input[read..], &mut output[written..], flush)
-            .map_err(|e| io::Error::other(e.as_str()))?;
-        let written = deflate.total_out() as usize;
-        // If there is room left, all input was read and flushed.
-        if written < output.len() {
-            output.truncate(written);
-            return Ok(output);
-        }
-        output.resize(written + (64 << 10), 0);
-    }
+    deflated(deflate, input, flush)
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use xtask_files::error::Result;
 mod blobs;
 mod codec;
 pub mod decompress;
+mod deflate;
 mod digest;
 pub mod document;
 mod garbage;

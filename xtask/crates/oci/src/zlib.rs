@@ -4,6 +4,8 @@ use std::io;
 
 use zlib_rs::{Deflate, DeflateFlush};
 
+use super::deflate::deflated;
+
 /// The best that the encoder has: what is compressed here has some kilobytes.
 const LEVEL: i32 = 9;
 
@@ -15,22 +17,7 @@ const WINDOW_BITS: u8 = 15;
 /// # Errors
 /// The encoder fails.
 pub fn compress(input: &[u8]) -> io::Result<Vec<u8>> {
-    let mut deflate = Deflate::new(LEVEL, true, WINDOW_BITS);
-    // Deflate never adds more than 5 bytes for each stored block; header and checksum have 6.
-    let mut output = vec![0; input.len() + input.len() / 1000 + 128];
-    loop {
-        let (read, written) = (deflate.total_in() as usize, deflate.total_out() as usize);
-        deflate
-            .compress(&input[read..], &mut output[written..], DeflateFlush::Finish)
-            .map_err(|e| io::Error::other(e.as_str()))?;
-        let written = deflate.total_out() as usize;
-        // Room that is left means that the stream is complete.
-        if written < output.len() {
-            output.truncate(written);
-            return Ok(output);
-        }
-        output.resize(written + (64 << 10), 0);
-    }
+    deflated(Deflate::new(LEVEL, true, WINDOW_BITS), input, DeflateFlush::Finish)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Actions outside of this process that must be undone even if it is interrupted: stopping a container,
 //! removing an image that was loaded for a short time.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -28,6 +29,11 @@ impl Undo {
         let id = promised.last().map_or(0, |(id, _)| id + 1);
         promised.push((id, cmd.clone()));
         Self { id, cmd, wanted: true }
+    }
+
+    /// Registers the removal of a folder with everything in it.
+    pub fn removing(folder: &Path) -> Self {
+        Self::with(Cmd::new("/bin/rm").args(["-rf", "--"]).arg(folder))
     }
 
     /// Cancels the command, because there is nothing left to undo.
