@@ -27,3 +27,25 @@ fn a_registry_that_is_full_gets_the_rest_when_it_has_room() {
     assert_eq!(front.lost(), [""; 0]);
     is_published(&release, &kept, "full", "after there was room");
 }
+
+/// What a disk that was full can leave behind: links of blobs without content, for which the registry answers 500.
+#[test]
+fn a_blob_that_the_registry_fails_to_look_up_is_sent_again() {
+    let test = "a_blob_that_the_registry_fails_to_look_up_is_sent_again";
+    let Some(server) = RegistryServer::start(test) else { return };
+    let kept = KeptFiles::new(&server.storage);
+    let release = MadeRelease::new(11, 70_000);
+    let publish = |more: &[&str]| {
+        Finished::new(&release.publish(&format!("{}/links", server.at), more), LIMIT).ended(0)
+    };
+    publish(&[]);
+    let links = kept.layer_links("links");
+    assert_eq!(links.len(), 5);
+    links.iter().for_each(|link| std::fs::write(link, "").unwrap());
+    // Under another tag, so that the blobs are looked for.
+    publish(&["--tag", "again"]);
+    for link in links {
+        assert_ne!(std::fs::metadata(&link).unwrap().len(), 0, "{}", link.display());
+    }
+    is_published(&release, &kept, "links", "after links without content");
+}

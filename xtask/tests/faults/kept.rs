@@ -64,6 +64,12 @@ impl KeptFiles {
         lacking
     }
 
+    /// The files that say that a repository has a blob, one for each.
+    pub(crate) fn layer_links(&self, repository: &str) -> Vec<PathBuf> {
+        let folder = self.repository(repository).join("_layers/sha256");
+        std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path().join("link")).collect()
+    }
+
     fn linked(&self, repository: &str, kind: &str, digest: &str) -> bool {
         let hex = digest.trim_start_matches("sha256:");
         self.repository(repository).join(kind).join("sha256").join(hex).join("link").is_file()

@@ -101,6 +101,16 @@ pub struct RemoteManifest {
     pub media_type: Option<String>,
 }
 
+/// A registry's answer to the question whether it has a blob.
+enum BlobAnswer {
+    /// The registry has it.
+    Present,
+    /// The registry does not have it.
+    Absent,
+    /// The registry failed to look it up, every time that it was asked.
+    Broken(Error),
+}
+
 /// A registry's answer to a manifest.
 pub(super) enum PutAnswer {
     /// The registry accepted the manifest.
@@ -124,13 +134,28 @@ impl Client<'_> {
     /// # Errors
     /// The registry does not answer the question.
     pub fn has_blob(&self, target: &Reference, blob: &Descriptor) -> Result<bool> {
+        match self.look_up(target, blob)? {
+            BlobAnswer::Present => Ok(true),
+            BlobAnswer::Absent => Ok(false),
+            BlobAnswer::Broken(error) => Err(error),
+        }
+    }
+
+    /// Asks whether the repository of `target` has a blob.
+    ///
+    /// # Errors
+    /// The registry does not answer, or rejects the question.
+    fn look_up(&self, target: &Reference, blob: &Descriptor) -> Result<BlobAnswer> {
         let path = format!("{}/blobs/{}", target.repository(), blob.digest);
         let request = HttpRequest::new(Method::HEAD, self.url(&path));
         let shown = request.shown();
         let response = self.send(request, &scope(target, None))?;
         match response.status() {
-            StatusCode::OK => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
+            StatusCode::OK => Ok(BlobAnswer::Present),
+            StatusCode::NOT_FOUND => Ok(BlobAnswer::Absent),
+            status if status.is_server_error() => {
+                Ok(BlobAnswer::Broken(self.refused(target, &shown, response)))
+            }
             _ => Err(self.refused(target, &shown, response)),
         }
     }

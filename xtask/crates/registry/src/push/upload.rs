@@ -6,7 +6,7 @@ use std::time::Duration;
 use ureq::http::{Method, StatusCode, header};
 
 use super::session::UploadSession;
-use super::{CONTENT_DIGEST, OutgoingBlob, PushLimits, PushedBlob, scope};
+use super::{BlobAnswer, CONTENT_DIGEST, OutgoingBlob, PushLimits, PushedBlob, scope};
 use crate::Reference;
 use crate::client::Client;
 use crate::complaint::complain;
@@ -48,8 +48,11 @@ impl Client<'_> {
         out: &OutgoingBlob<'_>,
         limits: &PushLimits,
     ) -> Result<PushedBlob> {
-        if self.has_blob(target, out.blob)? {
-            return Ok(PushedBlob::Present);
+        match self.look_up(target, out.blob)? {
+            BlobAnswer::Present => return Ok(PushedBlob::Present),
+            // docker-registry leaves an empty link if its disk is full at that moment, and answers 500 from then on. An
+            // upload writes the link again.
+            BlobAnswer::Absent | BlobAnswer::Broken(_) => {}
         }
         let scope = scope(target, None);
         let mut upload = Upload { client: self, target, out, limits, scope, troubles: 0 };
