@@ -135,6 +135,51 @@ fn c_by_cargos_configuration_flags_or_a_shared_library_is_named() {
 }
 
 #[test]
+fn a_map_that_the_user_asks_for_is_written_and_read_as_ours_would_be() {
+    need!("linked::users_map", machine::std_for(&[HOST, HOST_MUSL]), machine::programs(&["gcc", "ar"]));
+    let space = with_script("println!(\"cargo::rustc-link-search=native={}\", PREBUILT);\nASKED");
+    let script = space.read("sly/build.rs").replace("PREBUILT", &format!("{:?}", folder(&space)));
+    prebuilt(&space, "libhid.a", "hid");
+    let map = space.path("the map,1");
+    // By gcc with lld, as rustc has it, by gcc with GNU ld, by clang where it is, and by rust-lld itself.
+    let mut cases = vec![
+        (HOST, None, vec!["-Clink-arg=-Wl,-Map=MAP"]),
+        (HOST, Some("gcc"), vec!["-Clinker-features=-lld", "-Clink-args=-Xlinker -Map -Xlinker MAP"]),
+        (HOST_MUSL, None, vec!["-Clink-arg=-Map=MAP"]),
+        (HOST_MUSL, None, vec!["-Clink-arg=-Wl,-Map,MAP"]),
+    ];
+    if machine::find("clang").is_some() {
+        cases.push((HOST, Some("clang"), vec!["-Clinker-features=-lld", "-Clink-arg=-Wl,--Map=MAP"]));
+    }
+    for (target, linker, flags) in cases {
+        // `-Wl,` is divided at commas.
+        let divided = flags.iter().any(|flag| flag.contains("-Wl,") || flag.contains("link-args"));
+        let map = if divided { space.path("map") } else { map.clone() };
+        let flags: Vec<String> =
+            flags.iter().map(|flag| flag.replace("MAP", &map.display().to_string())).collect();
+        space.targets(&[(target, &format!("rustflags = {flags:?}"))]);
+        let linker =
+            linker.map_or_else(String::new, |name| format!("[target.{target}]\nlinker = {name:?}\n"));
+        space.write(".cargo/config.toml", &linker);
+        calls(&space, "", "hid");
+        space.write(
+            "sly/build.rs",
+            &script.replace("ASKED", "println!(\"cargo::rustc-link-lib=static=hid\");"),
+        );
+        breaks(&space, target, &["libhid.a(hid.o) in ", "sly 0.7.1 asked for it with cargo::rustc-link-lib"]);
+        assert!(std::fs::read_to_string(&map).is_ok_and(|text| text.contains("hid.o")), "{flags:?}");
+        space.write("sly/src/lib.rs", "pub fn sly() -> i32 { 2 }\n");
+        space.write("sly/build.rs", &script.replace("ASKED", ""));
+        let run = space.run(&PURE).ended(0);
+        assert_eq!(job(&run.json(), target)["purity"], "proven", "{flags:?} {run}");
+        let text = std::fs::read_to_string(&map).unwrap_or_else(|e| panic!("{flags:?}: {e}"));
+        assert!(!text.contains("hid.o"), "{flags:?}");
+        std::fs::remove_file(&map).unwrap();
+        std::fs::remove_dir_all(space.dist("bin")).unwrap();
+    }
+}
+
+#[test]
 fn a_program_whose_link_is_not_recorded_is_linked_again_and_without_a_map_not_seen() {
     need!("linked::again", machine::std_for(&[HOST]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[HOST]);
