@@ -3,6 +3,7 @@
 
 pub mod aside;
 pub mod builder;
+pub mod c_flags;
 pub mod cohort;
 pub mod compilers;
 pub mod flag_origin;

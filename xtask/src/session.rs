@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
+use crate::cargo::lock_file::LockedGraph;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::{self, Lack, Mend, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
@@ -215,11 +216,18 @@ impl Session {
             cargo_home: self.host.cargo_home(),
             cache: &self.cache,
             offline: self.offline,
+            cc_joins_flags: self.cc_joins_flags(),
             extra_env: BTreeMap::new(),
             renamed: self.outside().into_iter().map(|dir| (dir.clone(), name_outside(root, &dir))).collect(),
             umask: None,
             settings: Vec::new(),
         }
+    }
+
+    /// Whether Cargo.lock contains the crate `cc`, and only releases that join the variables with flags of C.
+    fn cc_joins_flags(&self) -> bool {
+        let lock = std::fs::read_to_string(&self.workspace.lock_file).ok();
+        lock.and_then(|text| LockedGraph::read(&text)).is_some_and(|lock| lock.cc_joins_flags())
     }
 
     /// Returns the wrapper of rustc that Cargo is configured to use and that is not on this machine.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use super::c_flags::c_flags;
 use super::cohort::Cohort;
 use super::inherited::clean;
 use super::path_maps::{CMaps, PathMaps};
@@ -55,6 +56,9 @@ pub struct CargoContext<'a> {
     pub cache: &'a Path,
     /// Whether Cargo runs with `--offline`.
     pub offline: bool,
+    /// Whether every release of the crate `cc` in Cargo.lock joins the variables with flags of C compilers,
+    /// see [`super::lock_file::LockedGraph::cc_joins_flags`].
+    pub cc_joins_flags: bool,
     /// Variables for Cargo in addition to those of targets.toml.
     pub extra_env: BTreeMap<String, String>,
     /// Further folders of this machine, each with the path that replaces it in build outputs.
@@ -222,7 +226,7 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
         cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
     }
     match &job.toolchain {
-        Some(toolchain) => with_toolchain(cmd, triple, toolchain, site),
+        Some(toolchain) => with_toolchain(cmd, job, toolchain, site),
         None => cmd,
     }
 }
@@ -264,7 +268,8 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
 }
 
 /// Sets the variables by which `cc`, CMake and other -sys crates find a target's C tools.
-fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &CargoContext) -> Cmd {
+fn with_toolchain(mut cmd: Cmd, job: &Job, toolchain: &Toolchain, site: &CargoContext) -> Cmd {
+    let triple = &job.target.triple;
     let underscored = triple.underscored();
     let named: BTreeSet<String> =
         site.configuration.variables().into_iter().map(|variable| variable.name).collect();
@@ -292,27 +297,18 @@ fn with_toolchain(mut cmd: Cmd, triple: &Triple, toolchain: &Toolchain, site: &C
         cmd = cmd.env(PATH_MAPS, filtered.join("\n"));
     }
     for name in ["CFLAGS", "CXXFLAGS"] {
-        let user = c_flags(name, triple, site.host);
-        let user = user.iter().filter_map(|key| site.host.var(key));
-        let words: Vec<&str> = user.chain(maps.iter().map(String::as_str)).collect();
+        let user = c_flags(name, &job.target, site.host);
+        let user = user.iter().filter(|flags| !(flags.joined && site.cc_joins_flags));
+        let words: Vec<&str> =
+            user.map(|flags| flags.words.as_str()).chain(maps.iter().map(String::as_str)).collect();
         cmd = spell(cmd, name, Some(words.join(" ").into()));
+        if site.cc_joins_flags && named.contains(&format!("{name}_{triple}")) {
+            // `cc` joins both spellings.
+            cmd = cmd.env(format!("{name}_{underscored}"), "");
+        }
     }
     if let Some(library) = toolchain.link.rules().cxx_library {
         cmd = cmd.env(format!("CXXSTDLIB_{underscored}"), library);
     }
     cmd
-}
-
-/// Returns the names of the set variables with a user's flags for C (`CFLAGS`) or C++ that the crate `cc`
-/// reads for a target, the weakest first. Older releases of `cc` read only the strongest one. So xtask puts
-/// all flags into that one.
-pub fn c_flags(name: &str, triple: &Triple, host: &Host) -> Vec<String> {
-    let of_host = (*triple == host.triple).then(|| format!("HOST_{name}"));
-    let keys = std::iter::once(name.to_owned()).chain(of_host);
-    let keys = keys.chain([
-        format!("TARGET_{name}"),
-        format!("{name}_{}", triple.underscored()),
-        format!("{name}_{triple}"),
-    ]);
-    keys.filter(|key| host.var(key).is_some()).collect()
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use xtask_config::workspace::Version;
 
 /// The packages of a Cargo.lock with their dependencies.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
@@ -25,6 +26,15 @@ impl LockedGraph {
     /// Reads the file. Returns none if it is not a lock file of Cargo.
     pub fn read(text: &str) -> Option<Self> {
         toml::from_str(text).ok()
+    }
+
+    /// Whether the crate `cc` is locked, and every locked release of it joins `CFLAGS`, `TARGET_CFLAGS` (or
+    /// `HOST_CFLAGS`) and `CFLAGS_<target>`. It does so since 1.2.15. Older ones read only the last of them.
+    pub fn cc_joins_flags(&self) -> bool {
+        const SINCE: Version = Version::new(1, 2, 15);
+        let mut locked = self.packages.iter().filter(|node| node.name == "cc").peekable();
+        let joins = |node: &LockedNode| Version::parse(&node.version).is_ok_and(|version| version >= SINCE);
+        locked.peek().is_some() && locked.all(joins)
     }
 
     /// Returns the name of each package that a program of the package `root` may contain or need, with the
@@ -60,6 +70,17 @@ impl LockedGraph {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cc_joins_flags_if_every_locked_release_does() {
+        let joins = |versions: &[&str]| {
+            let package = |version: &&str| format!("[[package]]\nname = \"cc\"\nversion = \"{version}\"\n");
+            let text: String = versions.iter().map(package).collect();
+            LockedGraph::read(&text).unwrap().cc_joins_flags()
+        };
+        assert!(joins(&["1.2.15"]) && joins(&["1.11.1", "1.2.30"]));
+        assert!(!joins(&["1.2.14"]) && !joins(&["1.2.15", "1.0.79"]) && !joins(&[]));
+    }
 
     #[test]
     fn edges_of_the_packages_below_a_root() {

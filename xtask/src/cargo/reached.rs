@@ -3,7 +3,8 @@
 
 use serde::Serialize;
 
-use super::invocation::c_flags;
+use super::c_flags::c_flags;
+use xtask_config::Target;
 use xtask_config::cargo_config::{CargoConfig, ConfiguredProgram, UserLinker, UserSettings, WrapperKind};
 use xtask_process::host::Host;
 use xtask_triple::Triple;
@@ -38,18 +39,18 @@ pub struct PlacedFlag {
 
 impl Reached {
     /// Collects the settings that affect this target.
-    pub fn new(target: &Triple, user: &UserSettings, configuration: &CargoConfig, host: &Host) -> Self {
+    pub fn new(target: &Target, user: &UserSettings, configuration: &CargoConfig, host: &Host) -> Self {
         let flags = user.flags.all();
-        let keys = ["CFLAGS", "CXXFLAGS"].map(|name| c_flags(name, target, host)).concat();
+        let of_c = ["CFLAGS", "CXXFLAGS"].map(|name| c_flags(name, target, host)).concat();
         let wrappers = WrapperKind::ALL.into_iter().filter_map(|kind| configuration.wrapper(kind, host));
         Self {
             rustflags: flags
                 .map(|flag| PlacedFlag { flag: flag.text.clone(), from: flag.origin.clone() })
                 .collect(),
-            c_flags: keys.iter().map(|key| host.said(key)).collect(),
+            c_flags: of_c.into_iter().map(|flags| flags.text).collect(),
             linker: user.linker.as_ref().map(linker),
             wrappers: wrappers.map(|wrapper| wrapped(&wrapper)).collect(),
-            ignored: ignored(target, host),
+            ignored: ignored(&target.triple, host),
         }
     }
 

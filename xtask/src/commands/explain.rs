@@ -59,7 +59,8 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         .get(triple)
         .ok_or_else(|| Error::usage(format!("{triple} was not surveyed")))?;
     let user = look.findings.user.get(triple).cloned().unwrap_or_default();
-    let reached = Reached::new(triple, &user, &session.workspace.configuration, &session.host);
+    let targets = plan::targets(&config, &request.targets);
+    let reached = Reached::new(&targets[0], &user, &session.workspace.configuration, &session.host);
     if json {
         let text = serde_json::to_string_pretty(&document(target, survey, &reached));
         session.ui.data(&text.map_err(|e| Error::failed(format!("explain: {e}")))?);

@@ -35,6 +35,7 @@ fn site(host: &Host) -> CargoContext<'_> {
         cargo_home: Some("/home/me/.cargo".into()),
         cache: Path::new("/home/me/.cache/cargo-xtask"),
         offline: false,
+        cc_joins_flags: false,
         extra_env: Default::default(),
         renamed: Vec::new(),
         umask: None,
@@ -297,6 +298,34 @@ fn the_spelling_of_a_file_is_set_beside_the_one_that_is_ours() {
     // For scripts that know the other spelling alone.
     assert!(text.contains("\nCFLAGS_aarch64_unknown_linux_musl=-DX -ffile-prefix-map="), "{text}");
     assert!(text.contains("\nCC_aarch64-unknown-linux-musl removed\n"), "{text}");
+}
+
+#[test]
+fn flags_of_c_that_the_crate_cc_joins_are_passed_once() {
+    let mut config = config();
+    let target = config.targets.iter_mut().find(|target| target.triple.as_str() == ARM_MUSL).unwrap();
+    target.env.insert("CFLAGS_aarch64_unknown_linux_musl".into(), "-DFILE".into());
+    let request = PlanRequest {
+        targets: vec![triple(ARM_MUSL)],
+        mode: Some(ModeRequest::Named("native".into())),
+        ..PlanRequest::default()
+    };
+    let plan = plan(&config, &findings(), &request).unwrap();
+    let variables =
+        [("CFLAGS", "-O9"), ("TARGET_CFLAGS", "-DT"), ("CFLAGS_aarch64-unknown-linux-musl", "-DOWN")];
+    let host =
+        variables.into_iter().fold(Machine::new(), |machine, (key, value)| machine.set(key, value)).host();
+    let passed = |cc_joins_flags: bool| {
+        let site = CargoContext { cc_joins_flags, ..site(&host) };
+        let cmd = invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), None, &site);
+        told(&cmd)
+            .lines()
+            .find_map(|line| line.strip_prefix("CFLAGS_aarch64_unknown_linux_musl="))
+            .unwrap()
+            .to_owned()
+    };
+    assert!(passed(false).starts_with("-O9 -DT -DFILE -DOWN -ffile-prefix-map="), "{}", passed(false));
+    assert!(passed(true).starts_with("-DFILE -DOWN -ffile-prefix-map="), "{}", passed(true));
 }
 
 #[test]

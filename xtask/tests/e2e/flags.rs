@@ -3,7 +3,7 @@
 use serde_json::json;
 use xtask_test_support::need;
 
-use crate::machine::{self, HOST, HOST_MUSL};
+use crate::machine::{self, ARM, HOST, HOST_MUSL};
 use crate::run::job;
 use crate::space::Space;
 
@@ -156,6 +156,49 @@ fn the_users_cflags_reach_the_c_compiler() {
         std::fs::remove_dir_all(space.path("target")).unwrap();
         space.unset(key);
     }
+}
+
+#[test]
+fn the_crate_cc_gets_each_flag_of_c_once() {
+    need!(
+        "flags::once",
+        machine::std_for(&[HOST, ARM]),
+        machine::programs(&["cc", "aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar", "qemu-aarch64"])
+    );
+    let mut space = Space::bare();
+    space.use_cc_crate();
+    space.targets(&[
+        (HOST, "env = { CFLAGS = \"-DPLAIN\", CFLAGS_x86_64_unknown_linux_gnu = \"-DFILE\" }"),
+        (ARM, ""),
+    ]);
+    space.write(".cargo/config.toml", "[env]\n\"CFLAGS_aarch64-unknown-linux-gnu\" = \"-DHYPHENS\"\n");
+    for (key, value) in [
+        ("CFLAGS", "-DPLAIN"),
+        ("HOST_CFLAGS", "-DKIND"),
+        ("TARGET_CFLAGS", "-DKIND"),
+        ("CFLAGS_aarch64_unknown_linux_gnu", "-DOWN"),
+    ] {
+        space.set(key, value);
+    }
+    let log = space.path("calls");
+    for (target, tool) in [(HOST, "cc"), (ARM, "aarch64-linux-gnu-gcc")] {
+        let text = format!("echo \"{target} $*\" >> {}\nexec {tool} \"$@\"", log.display());
+        let key = format!("CC_{}", target.replace('-', "_"));
+        let tool = space.script(&format!("tools/{target}/{tool}"), &text);
+        space.set(key, tool);
+    }
+    space.run(&["build", "--mode", "native"]).ended(0);
+    let calls = std::fs::read_to_string(&log).unwrap();
+    let defined = |target: &str| {
+        let mut compiles = calls.lines().filter(|call| call.starts_with(target) && call.contains("answer.c"));
+        let words = compiles.next_back().unwrap().split(' ');
+        words.filter_map(|word| word.strip_prefix("-D")).collect::<Vec<_>>().join(" ")
+    };
+    // TARGET_CFLAGS is for every target, and `cc` does not read it where the target is the host.
+    assert_eq!(defined(HOST), "PLAIN KIND KIND FILE", "{calls}");
+    assert_eq!(defined(ARM), "PLAIN KIND OWN HYPHENS", "{calls}");
+    let said = space.run(&["explain", HOST]).ended(0).stdout();
+    assert!(said.contains("flags of C: CFLAGS=-DPLAIN (env in targets.toml)\n"), "{said}");
 }
 
 /// What the one job's error says.

@@ -56,9 +56,12 @@ fn main() {
     let target = std::env::var("TARGET").unwrap().replace('-', "_");
     let out = std::env::var("OUT_DIR").unwrap();
     let tool = |name: &str| std::env::var(format!("{name}_{target}")).unwrap();
+    let kind = if std::env::var("HOST") == std::env::var("TARGET") { "HOST" } else { "TARGET" };
     let run = |tool: String, args: &[&str]| {
-        let flags = std::env::var(format!("CFLAGS_{target}")).unwrap_or_default();
-        let flags = flags.split_whitespace().filter(|_| args[0] == "-c");
+        let plain = ["CFLAGS".to_owned(), format!("{kind}_CFLAGS")].map(|name| std::env::var(name).unwrap_or_default());
+        let own = std::env::var(format!("CFLAGS_{target}")).unwrap_or_default();
+        let flags = plain.iter().chain([&own]).flat_map(|flags| flags.split_whitespace());
+        let flags = flags.filter(|_| args[0] == "-c");
         let status = Command::new(&tool).args(args).args(flags).status();
         assert!(status.unwrap_or_else(|e| panic!("{tool}: {e}")).success(), "{tool} failed");
     };
