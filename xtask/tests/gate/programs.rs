@@ -1,11 +1,15 @@
 //! Compiles real programs for the gate to look at.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 use xtask_gate::Facts;
 use xtask_process::exec::Cmd;
-use xtask_test_support::process::run;
+use xtask_test_support::process::run_within;
+
+/// zig makes a C library before its first link for a target, which takes minutes on a busy machine.
+const LIMIT: Duration = Duration::from_secs(900);
 
 /// A C program that works with any libc.
 pub(crate) const HELLO: &str = "#include <stdio.h>\nint main(void) { return puts(\"hello\") < 0; }\n";
@@ -40,7 +44,7 @@ impl Bench {
         let input = self.file(&format!("{name}.c"), source);
         let output = self.path(name);
         let cmd = Cmd::new(cc[0]).args(&cc[1..]).args(flags).arg("-o").arg(&output).arg(&input);
-        run(&cmd);
+        run_within(&cmd, LIMIT);
         output
     }
 }
