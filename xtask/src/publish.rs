@@ -132,7 +132,7 @@ pub fn plan(
     config: &PublishSection,
     several: bool,
     request: &PublishRequest,
-    values: &TagValues,
+    values: &TagValues<'_>,
     memo: &Memo,
 ) -> Result<Vec<Publication>> {
     let to = repository(config, several, request)?;
@@ -179,7 +179,7 @@ fn repository(
 fn planned_tags(
     config: &PublishSection,
     request: &PublishRequest,
-    values: &TagValues,
+    values: &TagValues<'_>,
 ) -> Result<Vec<PlannedTag>> {
     let parse = |text: &str| {
         TagTemplate::parse(text)

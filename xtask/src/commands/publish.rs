@@ -20,7 +20,7 @@ pub(super) fn run(common: &Common, request: &PublishRequest, dry: bool, as_json:
     let (dist, ui) = (session.dist(), &session.ui);
     let values = TagValues {
         version: session.package(&config)?.version.clone(),
-        git: exec::first_line(&session.workspace.root, "git", &["rev-parse", "HEAD"]),
+        git: &|| exec::first_line(&session.workspace.root, "git", &["rev-parse", "HEAD"]),
     };
     // A run that packs would remove blobs that are being sent. Two runs that publish do not disturb each other.
     let waiting = || ui.step("Waiting", "for another run in this workspace");

@@ -13,7 +13,7 @@ use super::{OutgoingPlatform, PlannedTag, Publication};
 use crate::session::Session;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
-use xtask_files::threads::{lock, side_by_side};
+use xtask_files::threads::{both, lock, side_by_side};
 use xtask_files::{counted, human_size};
 use xtask_oci::document::{Descriptor, Index, Manifest, annotation, media_type};
 use xtask_oci::{Blobs, Layout};
@@ -133,9 +133,15 @@ impl Publisher<'_> {
             (fates, attached)
         } else {
             self.push_blobs(publication)?;
-            self.push_manifests(publication)?;
-            let mut attached = self.attached(publication, false)?;
-            self.read_back(publication)?;
+            // A blob that is not seen yet is looked for again after the manifests, which a registry accepts only with
+            // their blobs.
+            let (pushed, unseen) =
+                both(|| self.push_manifests(publication), || self.unseen(publication, publication.blobs()));
+            pushed?;
+            let (same, attached) =
+                both(|| self.read_back(publication, unseen), || self.attached(publication, false));
+            same?;
+            let mut attached = attached?;
             // Last, because an entry of a public log cannot be removed.
             attached.extend(self.attached_keyless(publication, false)?);
             // Another publisher may have moved a tag meanwhile. Most registries cannot prevent that between this request
@@ -259,12 +265,22 @@ impl Publisher<'_> {
         self.client.push_manifest(reference, media_type::INDEX, &publication.index.1, mend).map(|_| ())
     }
 
-    /// Compares the content of the registry with what was pushed: documents byte by byte, blobs by presence and size.
-    fn read_back(&self, publication: &Publication) -> Result<()> {
+    /// Returns the blobs that the registry does not report as present.
+    fn unseen<'i>(&self, publication: &Publication, blobs: Vec<&'i Descriptor>) -> Vec<&'i Descriptor> {
+        let unseen = |blob| match self.client.has_blob(&publication.to, blob) {
+            Ok(true) => None,
+            Ok(false) | Err(_) => Some(blob),
+        };
+        side_by_side(blobs, READ_AT_A_TIME, unseen).into_iter().flatten().collect()
+    }
+
+    /// Compares the content of the registry with what was pushed: documents byte by byte, `blobs` by
+    /// presence.
+    fn read_back(&self, publication: &Publication, blobs: Vec<&Descriptor>) -> Result<()> {
         let documents = publication.platforms.iter().map(|platform| (&platform.descriptor, &platform.bytes));
         let documents = documents.chain([(&publication.index.0, &publication.index.1)]);
         let documents = documents.map(|(descriptor, bytes)| (descriptor, Some(bytes)));
-        let blobs = publication.blobs().into_iter().map(|blob| (blob, None));
+        let blobs = blobs.into_iter().map(|blob| (blob, None));
         let same = |(descriptor, bytes): (&Descriptor, Option<&Vec<u8>>)| match bytes {
             Some(bytes) => {
                 let reference = publication.to.at(descriptor.digest.clone());

@@ -16,12 +16,12 @@ const VALUES: [&str; 6] = ["version", "major", "minor", "patch", "git", "git-sho
 const GIT_SHORT: usize = 12;
 
 /// The values from which the tags of a release are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagValues {
+pub struct TagValues<'v> {
     /// The version of the package.
     pub version: Version,
-    /// The commit as 40 hexadecimal digits; none outside of a checkout.
-    pub git: Option<String>,
+    /// Returns the commit as 40 hexadecimal digits, or none outside of a checkout. It is only called for a tag that contains
+    /// the commit, because it starts a process.
+    pub git: &'v dyn Fn() -> Option<String>,
 }
 
 /// A tag with values in braces: `{major}.{minor}`.
@@ -85,9 +85,9 @@ impl TagTemplate {
     ///
     /// # Errors
     /// A value is missing, or the tag is too long.
-    pub fn fill(&self, values: &TagValues) -> Result<String> {
+    pub fn fill(&self, values: &TagValues<'_>) -> Result<String> {
         let git = || {
-            values.git.as_deref().ok_or_else(|| {
+            (values.git)().ok_or_else(|| {
                 Error::usage(format!("the tag {:?} needs a commit", self.text))
                     .found("the workspace is in no git checkout with a commit")
             })
@@ -100,7 +100,7 @@ impl TagTemplate {
                 TemplatePart::Value("major") => tag += &values.version.major.to_string(),
                 TemplatePart::Value("minor") => tag += &values.version.minor.to_string(),
                 TemplatePart::Value("patch") => tag += &values.version.patch.to_string(),
-                TemplatePart::Value("git") => tag += git()?,
+                TemplatePart::Value("git") => tag += &git()?,
                 TemplatePart::Value(_) => tag += git()?.get(..GIT_SHORT).unwrap_or_default(),
             }
         }
@@ -168,8 +168,8 @@ mod tests {
 
     use super::*;
 
-    fn values(version: &str) -> TagValues {
-        TagValues { version: version.parse().unwrap(), git: Some("0123456789abcdef0123".into()) }
+    fn values(version: &str) -> TagValues<'static> {
+        TagValues { version: version.parse().unwrap(), git: &|| Some("0123456789abcdef0123".into()) }
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
         let fixed = |text: &str| TagTemplate::parse(text).unwrap().is_fixed();
         assert!(fixed("{version}") && fixed("x-{git}") && fixed("{git-short}"));
         assert!(!fixed("latest") && !fixed("{major}.{minor}"));
-        let no_git = TagValues { git: None, ..values("1.0.0") };
+        let no_git = TagValues { git: &|| None, ..values("1.0.0") };
         assert!(TagTemplate::parse("{git}").unwrap().fill(&no_git).is_err());
         let long = TagTemplate::parse(&format!("{{version}}{}", "x".repeat(126))).unwrap();
         assert!(long.fill(&values("1.0.0")).unwrap_err().to_string().contains("cannot be a tag"));

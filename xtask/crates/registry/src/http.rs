@@ -31,6 +31,8 @@ const CONNECT: Duration = Duration::from_secs(30);
 const SILENCE: Duration = Duration::from_secs(60);
 /// The time limit for a registry's answer to an upload, after the last byte.
 const COMMIT: Duration = Duration::from_secs(600);
+/// The number of unused connections to a server that are kept: as many as anything here opens at a time.
+const CONNECTIONS: usize = 8;
 /// The maximum number of redirects.
 const REDIRECTS: usize = 5;
 /// The maximum number of times that a request is sent.
@@ -180,6 +182,8 @@ fn agent(tls: &TlsConfig, proxy: Option<ureq::Proxy>) -> Agent {
         .max_redirects(0)
         .max_redirects_will_error(false)
         .user_agent(concat!("cargo-xtask/", env!("CARGO_PKG_VERSION")))
+        .max_idle_connections_per_host(CONNECTIONS)
+        .max_idle_connections(4 * CONNECTIONS)
         .timeout_resolve(Some(CONNECT))
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(SILENCE))
