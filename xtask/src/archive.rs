@@ -1,6 +1,6 @@
-//! Writes archives for people who do not use containers: `archives/<bin>-<version>-<triple>.tar.gz`, and
-//! `SHA256SUMS`. The tar and gzip code is that of layers, so the same rule holds: equal input gives equal
-//! bytes.
+//! Writes archives for people who do not use containers: `archives/<bin>-<version>-<triple>.tar.gz` or `.zip`,
+//! as is usual on the target's system, and `SHA256SUMS`. The tar and gzip code is that of layers, so the same
+//! rule holds: equal input gives equal bytes.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -16,6 +16,7 @@ use xtask_files::{Memo, StagedFile, clock, write_changed};
 use xtask_oci::gzip::{Gzip, ThreadPool};
 use xtask_oci::layer::{fingerprint, write_tree};
 use xtask_oci::tar::TarWriter;
+use xtask_oci::zip::ZipWriter;
 use xtask_oci::{Codec, Digest, Hashed, Node, RootFs};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ArchiveFormat};
@@ -85,8 +86,7 @@ pub fn companions(package: &Path) -> Result<Vec<PathBuf>> {
 /// archive is not made again if its inputs have not changed, judging by their stat.
 ///
 /// # Errors
-/// The target is Windows: its archive would be a zip, which is not written yet. Or two files have the same
-/// name, or a file cannot be read or written.
+/// Two files have the same name, or a file cannot be read or written.
 pub fn write(
     specs: &[ArchiveSpec],
     dist: &Path,
@@ -113,11 +113,12 @@ fn one(
     threads: NonZeroUsize,
     pool: &mut Option<ThreadPool>,
 ) -> Result<Archive> {
-    let format = system::archive_format(&spec.triple).map_err(|no| Error::failed(no.what).found(no.why))?;
+    let format = system::of(&spec.triple).archive;
     let stem = format!("{}-{}-{}", spec.bin, spec.version, spec.triple);
     let path = dir.join(format!("{stem}{}", format.suffix()));
     let tree = tree(spec, &stem)?;
     let now = clock(dir)?;
+    // The name of the archive, under which its key is remembered, contains the format.
     let (key, stats) = fingerprint(&tree, spec.created, Codec::Gzip)?;
     if let Some(known) = memo.output::<ArchiveFact>(MEMO, &path)
         && known.key.as_ref() == Some(&key)
@@ -129,10 +130,19 @@ fn one(
         Some(pool) => pool,
         None => pool.insert(ThreadPool::new(threads).map_err(failed)?),
     };
-    let gzip = Gzip::new(pool, Hashed::new(StagedFile::new(dir)?)).map_err(failed)?;
-    let mut tar = TarWriter::new(gzip);
-    write_tree(&mut tar, &tree, spec.created)?;
-    let hashed = tar.finish().and_then(Gzip::finish).map_err(failed)?;
+    let out = Hashed::new(StagedFile::new(dir)?);
+    let hashed = match format {
+        ArchiveFormat::TarGz => {
+            let mut tar = TarWriter::new(Gzip::new(pool, out).map_err(failed)?);
+            write_tree(&mut tar, &tree, spec.created)?;
+            tar.finish().and_then(Gzip::finish).map_err(failed)?
+        }
+        ArchiveFormat::Zip => {
+            let mut zip = ZipWriter::new(pool, out);
+            write_tree(&mut zip, &tree, spec.created)?;
+            zip.finish().map_err(failed)?
+        }
+    };
     let (staged, digest, size) = hashed.finish();
     remove_bundles(&path)?;
     staged.put(&path)?;
@@ -148,7 +158,8 @@ fn one(
 /// Makes a tree with one folder that has the archive's name, so that unpacking does not scatter files.
 fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
     let mut tree = RootFs::new();
-    tree.insert(&format!("{stem}/{}", spec.bin), Node::disk(0o755, &spec.program))?;
+    let program = system::program_name(&spec.bin, &spec.triple);
+    tree.insert(&format!("{stem}/{program}"), Node::disk(0o755, &spec.program))?;
     for file in &spec.files {
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         tree.insert(&format!("{stem}/{name}"), Node::disk(0o644, file))?;

@@ -116,7 +116,10 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     warn(&warnings, job, ui);
     failures.extend(fails.into_iter().map(Failure::Gate));
     let smoke = match failures.is_empty() {
-        true => smoke(job, app, &stored.artifact.path, facts.as_ref()),
+        true => match job.runner.prepare(ui) {
+            Ok(()) => smoke(job, app, &stored.artifact.path, facts.as_ref()),
+            Err(error) => Smoke::Skipped(error.what),
+        },
         false => Smoke::Skipped("the gate did not pass".into()),
     };
     if let Smoke::Failed(said) = &smoke {

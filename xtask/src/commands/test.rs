@@ -182,6 +182,9 @@ fn modes(
             });
         }
     }
+    for job in start.plan.jobs.iter().filter(|job| job.buildable()) {
+        job.runner.prepare(&start.session.ui)?;
+    }
     let site = start.site();
     for cohort in cohorts(&start.plan.jobs) {
         // The folder is separate from the build folders: tests run without traps, since test tools may

@@ -271,8 +271,8 @@ fn targets_of_a_run() {
     assert_eq!(some.jobs[0].target, Target::with_defaults(riscv));
     assert_eq!((some.jobs[0].images.len(), &*some.jobs[1].images), (0, &["app".to_owned()][..]));
     // What this program cannot build yet is said, not guessed.
-    let windows = planned(&config(), &f, &for_target("x86_64-pc-windows-gnu"));
-    assert_eq!(windows, ["x86_64-pc-windows-gnu skipped"]);
+    let windows = planned(&config(), &f, &for_target("x86_64-pc-windows-msvc"));
+    assert_eq!(windows, ["x86_64-pc-windows-msvc skipped"]);
 }
 
 #[test]

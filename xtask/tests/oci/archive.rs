@@ -72,6 +72,55 @@ fn unpacks_and_checks() {
     );
 }
 
+/// Prints each entry of a zip as other programs read it, and checks its bytes against its checksum.
+const READ_ZIP: &str = "import sys, zipfile
+archive = zipfile.ZipFile(sys.argv[1])
+assert archive.testzip() is None
+for entry in archive.infolist():
+    print(entry.filename, oct(entry.external_attr >> 16), entry.date_time, entry.file_size)
+sys.stdout.flush()
+sys.stdout.buffer.write(archive.read('app-1.2.3-x86_64-pc-windows-gnu/LICENSE-MIT'))
+";
+
+#[test]
+fn windows_gets_a_zip_that_others_read() {
+    let test = "windows_gets_a_zip_that_others_read";
+    let (Some(unzip), Some(python)) = (have(test, "unzip"), have(test, "python3")) else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let spec = ArchiveSpec {
+        triple: Triple::parse("x86_64-pc-windows-gnu"),
+        created: 1_709_251_198,
+        ..package(&dir.path().join("package"))
+    };
+    fs::write(dir.path().join("package/NOTICE"), "").unwrap();
+    let spec = ArchiveSpec { files: companions(&dir.path().join("package")).unwrap(), ..spec };
+    let archives = write(&[spec], &dir.path().join("dist"), &dir.path().join("cache"), threads(2)).unwrap();
+    let zip = &archives[0].path;
+    assert!(zip.ends_with("app-1.2.3-x86_64-pc-windows-gnu.zip"), "{}", zip.display());
+    let checked = run(&Cmd::new(&unzip).arg("-tq").arg(zip)).text();
+    assert!(checked.starts_with("No errors detected"), "{checked}");
+    let read = run(&Cmd::new(python).args(["-c", READ_ZIP]).arg(zip)).text();
+    let folder = "app-1.2.3-x86_64-pc-windows-gnu/";
+    let time = "(2024, 2, 29, 23, 59, 58)";
+    let size = program_bytes().len();
+    let expected = [
+        format!("{folder} 0o40755 {time} 0"),
+        format!("{folder}LICENSE-APACHE 0o100644 {time} 6"),
+        format!("{folder}LICENSE-MIT 0o100644 {time} 3"),
+        format!("{folder}NOTICE 0o100644 {time} 0"),
+        format!("{folder}README.md 0o100644 {time} 4"),
+        format!("{folder}app.exe 0o100755 {time} {size}"),
+        "MIT".to_owned(),
+    ];
+    assert_eq!(read.lines().collect::<Vec<_>>(), expected);
+    run(&Cmd::new(unzip).arg("-q").arg(zip).arg("-d").arg(dir.path()));
+    let program = dir.path().join(folder).join("app.exe");
+    assert_eq!(fs::read(&program).unwrap(), program_bytes());
+    let time = fs::metadata(program).unwrap().modified().unwrap();
+    let seconds = time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    assert_eq!(seconds, 1_709_251_198, "the exact time, wherever it is unpacked");
+}
+
 #[test]
 fn the_same_bytes_from_everywhere() {
     let dir = tempfile::tempdir().unwrap();
@@ -79,10 +128,11 @@ fn the_same_bytes_from_everywhere() {
     for (name, count) in [("a", 1), ("some/where/else", 3)] {
         let root = dir.path().join(name);
         let spec = package(&root.join("package"));
-        write(&[spec], &root.join("dist"), &root.join("cache"), threads(count)).unwrap();
+        let windows = ArchiveSpec { triple: Triple::parse("x86_64-pc-windows-gnu"), ..spec.clone() };
+        write(&[spec, windows], &root.join("dist"), &root.join("cache"), threads(count)).unwrap();
         results.push(files(&root.join("dist")));
     }
-    assert_eq!(results[0].len(), 2);
+    assert_eq!(results[0].len(), 3);
     assert!(results[0] == results[1]);
 }
 
@@ -107,8 +157,6 @@ fn what_cannot_be_archived() {
     let dir = tempfile::tempdir().unwrap();
     let spec = package(&dir.path().join("package"));
     let write = |spec| write(&[spec], &dir.path().join("dist"), &dir.path().join("cache"), threads(1));
-    let windows = ArchiveSpec { triple: Triple::parse("x86_64-pc-windows-gnu"), ..spec.clone() };
-    assert!(write(windows).unwrap_err().what.contains("x86_64-pc-windows-gnu is not supported yet"));
     let clash = ArchiveSpec { files: vec![PathBuf::from("app")], ..spec.clone() };
     assert!(write(clash).is_err());
     let gone = ArchiveSpec { program: dir.path().join("gone"), ..spec };

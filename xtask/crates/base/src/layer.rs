@@ -9,7 +9,7 @@ use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, Stat, clock};
 use xtask_oci::document::{Descriptor, media_type};
 use xtask_oci::gzip::{Gzip, ThreadPool};
-use xtask_oci::tar::{EntryKind, TarEntry, TarWriter};
+use xtask_oci::tar::{EntryKind, EntryWriter, TarEntry, TarWriter};
 use xtask_oci::{Digest, Hashed, Layer, RootFs, StoredLayer, layer, unpack};
 
 const TAR: &str = "layer.tar";

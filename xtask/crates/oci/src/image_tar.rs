@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::document::{Descriptor, Index, Manifest, annotation, to_bytes};
 use super::layout::MARKER;
-use super::tar::{EntryKind, TarEntry, TarWriter};
+use super::tar::{EntryKind, EntryWriter, TarEntry, TarWriter};
 use super::{Blobs, Digest};
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, StagedFile};

@@ -4,13 +4,13 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::digest::{Digest, Hashed};
 use super::document::Layer;
 use super::pool::ThreadPool;
-use super::tar::{EntryKind, TarEntry, TarWriter};
+use super::tar::{EntryKind, EntryWriter, TarEntry, TarWriter};
 use super::{Blobs, Codec, Content, FileKind, Node, RootFs};
 use xtask_files::Stat;
 use xtask_files::error::{Error, Result};
@@ -77,11 +77,11 @@ pub(super) fn build(
     Ok(Layer { descriptor: blobs.commit(codec.media_type(), blob)?, diff_id })
 }
 
-/// Writes all entries of a tree into a tar.
+/// Writes all entries of a tree into an archive.
 ///
 /// # Errors
-/// A file of the tree cannot be read, or the tar cannot be written.
-pub fn write_tree<W: Write>(tar: &mut TarWriter<W>, tree: &RootFs, mtime: u64) -> Result<()> {
+/// A file of the tree cannot be read, or the archive cannot be written.
+pub fn write_tree(tar: &mut impl EntryWriter, tree: &RootFs, mtime: u64) -> Result<()> {
     for (path, node) in tree.iter() {
         let entry = |kind| TarEntry { path, kind, mode: node.mode, uid: node.uid, gid: node.gid, mtime };
         match &node.kind {
@@ -114,7 +114,7 @@ pub fn write_tree<W: Write>(tar: &mut TarWriter<W>, tree: &RootFs, mtime: u64) -
     Ok(())
 }
 
-fn write_file<W: Write>(tar: &mut TarWriter<W>, file: &mut File, source: &Path) -> Result<()> {
+fn write_file(tar: &mut impl EntryWriter, file: &mut File, source: &Path) -> Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
         match file.read(&mut piece) {

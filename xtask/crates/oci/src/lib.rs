@@ -34,6 +34,7 @@ pub mod scratch;
 pub mod tar;
 pub mod unpack;
 pub mod untar;
+pub mod zip;
 pub mod zlib;
 pub mod zstd;
 

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decompress::decompress;
 use super::document::{ImageConfig, Index, to_bytes};
-use super::tar::{EntryKind, TarEntry, TarWriter};
+use super::tar::{EntryKind, EntryWriter, TarEntry, TarWriter};
 use super::untar::{self, TarReader, Type};
 use super::{Digest, Hashed, Layout, RootFs, unpack};
 use xtask_files as files;

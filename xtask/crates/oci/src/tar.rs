@@ -38,7 +38,28 @@ pub enum EntryKind<'a> {
     Symlink(&'a str),
 }
 
-/// A writer of entries, in the order in which they are given.
+/// A writer of an archive, which takes the entries in the order in which they are given.
+pub trait EntryWriter {
+    /// Begins an entry. The bytes of a file must follow with [`EntryWriter::data`] or [`EntryWriter::copy`].
+    ///
+    /// # Errors
+    /// The bytes of the previous entry are not complete, or writing failed.
+    fn entry(&mut self, entry: &TarEntry<'_>) -> io::Result<()>;
+
+    /// Writes bytes of the file whose entry was begun last.
+    ///
+    /// # Errors
+    /// There are more bytes than announced, or writing failed.
+    fn data(&mut self, bytes: &[u8]) -> io::Result<()>;
+
+    /// Copies the rest of the present file from a reader.
+    ///
+    /// # Errors
+    /// The reader ends too early, or reading or writing failed.
+    fn copy(&mut self, from: &mut impl Read) -> io::Result<()>;
+}
+
+/// A writer of a tar archive.
 #[derive(Debug)]
 pub struct TarWriter<W> {
     out: W,
@@ -52,48 +73,6 @@ impl<W: Write> TarWriter<W> {
     /// Begins a tar archive that is written to `out`.
     pub fn new(out: W) -> Self {
         Self { out, left: 0, padding: 0 }
-    }
-
-    /// Begins an entry. The bytes of a file must follow with [`TarWriter::data`] or [`TarWriter::copy`].
-    ///
-    /// # Errors
-    /// The bytes of the previous entry are not complete, or writing failed.
-    pub fn entry(&mut self, entry: &TarEntry<'_>) -> io::Result<()> {
-        self.end_entry()?;
-        let header = Header::of(entry);
-        let records = pax::records(entry, &header);
-        if !records.is_empty() {
-            let size = records.len() as u64;
-            self.out.write_all(&Header::of_pax(entry.path, size).bytes())?;
-            self.out.write_all(&records)?;
-            self.out.write_all(&[0; BLOCK][..padding(size)])?;
-        }
-        self.out.write_all(&header.bytes())?;
-        if let EntryKind::File(size) = entry.kind {
-            self.left = size;
-            self.padding = padding(size);
-        }
-        Ok(())
-    }
-
-    /// Writes bytes of the file whose entry was begun last.
-    ///
-    /// # Errors
-    /// There are more bytes than announced, or writing failed.
-    pub fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| wrong("longer"))?;
-        self.out.write_all(bytes)
-    }
-
-    /// Copies the rest of the present file from a reader. If the system supports it, the bytes are not copied
-    /// through this process.
-    ///
-    /// # Errors
-    /// The reader ends too early, or reading or writing failed.
-    pub fn copy(&mut self, from: &mut impl Read) -> io::Result<()> {
-        let copied = io::copy(&mut from.take(self.left), &mut self.out)?;
-        self.left -= copied;
-        if self.left == 0 { Ok(()) } else { Err(wrong("shorter")) }
     }
 
     /// Ends the archive with two blocks of zeros and returns the writer below it.
@@ -115,13 +94,45 @@ impl<W: Write> TarWriter<W> {
     }
 }
 
+impl<W: Write> EntryWriter for TarWriter<W> {
+    fn entry(&mut self, entry: &TarEntry<'_>) -> io::Result<()> {
+        self.end_entry()?;
+        let header = Header::of(entry);
+        let records = pax::records(entry, &header);
+        if !records.is_empty() {
+            let size = records.len() as u64;
+            self.out.write_all(&Header::of_pax(entry.path, size).bytes())?;
+            self.out.write_all(&records)?;
+            self.out.write_all(&[0; BLOCK][..padding(size)])?;
+        }
+        self.out.write_all(&header.bytes())?;
+        if let EntryKind::File(size) = entry.kind {
+            self.left = size;
+            self.padding = padding(size);
+        }
+        Ok(())
+    }
+
+    fn data(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or_else(|| wrong("longer"))?;
+        self.out.write_all(bytes)
+    }
+
+    /// If the system supports it, the bytes are not copied through this process.
+    fn copy(&mut self, from: &mut impl Read) -> io::Result<()> {
+        let copied = io::copy(&mut from.take(self.left), &mut self.out)?;
+        self.left -= copied;
+        if self.left == 0 { Ok(()) } else { Err(wrong("shorter")) }
+    }
+}
+
 /// Returns the number of zeros that fill the last block after this many bytes of data.
 fn padding(size: u64) -> usize {
     let over = (size % BLOCK as u64) as usize;
     if over == 0 { 0 } else { BLOCK - over }
 }
 
-fn wrong(how: &str) -> io::Error {
+pub(super) fn wrong(how: &str) -> io::Error {
     io::Error::other(format!("the file is {how} than it was when packing began"))
 }
 

@@ -25,10 +25,15 @@ pub struct System {
     pub targets: Option<Targets>,
     /// The format of archives with its programs.
     pub archive: ArchiveFormat,
+    /// The extension of its programs, with the dot: `.exe`. Empty if they have none.
+    pub program_suffix: &'static str,
     /// Whether images can be packed for it.
     pub images: bool,
-    /// The operating systems of hosts that can start its programs, either directly or with qemu's user mode.
+    /// The operating systems of hosts whose kernel starts its programs, with qemu's user mode for other
+    /// architectures.
     pub runs_on: &'static [Os],
+    /// The program that starts its programs on other systems; none if no such program is supported.
+    pub emulator: Option<SystemEmulator>,
     /// Whether rustc links the programs of this target statically. Then the std contains the C library, so
     /// that `rust-lld` links a pure program without a C toolchain.
     pub links_statically: fn(&Triple) -> bool,
@@ -41,6 +46,16 @@ pub struct Targets {
     pub name: &'static str,
     /// Whether a target of the system belongs to them.
     pub include: fn(&Triple) -> bool,
+    /// Returns why a target of the system does not belong to them, and the way out. None if the list of the
+    /// supported targets says enough.
+    pub refuse: fn(&Triple) -> Option<&'static str>,
+}
+
+/// A program that starts programs of another operating system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SystemEmulator {
+    /// wine, which starts Windows programs for the processor of the host.
+    Wine,
 }
 
 /// The format of an archive.
@@ -48,7 +63,7 @@ pub struct Targets {
 pub enum ArchiveFormat {
     /// A tar that is compressed with gzip.
     TarGz,
-    /// A zip file. Writing it is not supported yet.
+    /// A zip file.
     Zip,
 }
 
@@ -63,15 +78,6 @@ pub enum ObjectFormat {
     MachO,
     /// WebAssembly modules and components.
     Wasm,
-}
-
-/// A feature that is not supported yet for a system, with the reason.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unsupported {
-    /// What is not supported.
-    pub what: String,
-    /// The reason why it is not supported.
-    pub why: String,
 }
 
 /// The row for all systems that are not in `SYSTEMS`. Nothing can be built for them.
@@ -89,12 +95,15 @@ pub fn named(os: Os) -> &'static System {
 
 /// Returns the reason why a target can be built on no machine, or none if it can be built.
 pub fn refusal(target: &Triple) -> Option<String> {
-    if of(target).targets.as_ref().is_some_and(|targets| (targets.include)(target)) {
+    let targets = of(target).targets.as_ref();
+    if targets.is_some_and(|targets| (targets.include)(target)) {
         return None;
     }
+    if let Some(why) = targets.and_then(|targets| (targets.refuse)(target)) {
+        return Some(format!("{target} is not supported: {why}"));
+    }
     let supported: Vec<&str> = SYSTEMS.iter().filter_map(|s| s.targets.as_ref().map(|t| t.name)).collect();
-    let verb = if supported.len() == 1 { "is" } else { "are" };
-    Some(format!("{target} is not supported yet: only {} {verb}", supported.join(" and ")))
+    Some(format!("{target} is not supported yet; the supported targets are {}", supported.join(", ")))
 }
 
 /// Returns the platform of the image that holds a target's program.
@@ -102,26 +111,16 @@ pub fn refusal(target: &Triple) -> Option<String> {
 /// # Errors
 /// The message says why no image can hold it.
 pub fn image_platform(target: &Triple) -> Result<Platform, String> {
-    match target.platform() {
-        Some(platform) if of(target).images => Ok(platform),
-        Some(platform) => Err(format!("an image for {platform} is not supported yet")),
-        None => Err(format!("\"{target}\" has no platform that container images know")),
+    let system = of(target);
+    if !system.images {
+        return Err(format!("images contain Linux programs, and {target} is a target for {}", system.name));
     }
+    target.platform().ok_or_else(|| format!("\"{target}\" has no platform that container images know"))
 }
 
-/// Returns the format of archives for a target.
-///
-/// # Errors
-/// The format cannot be written yet.
-pub fn archive_format(target: &Triple) -> Result<ArchiveFormat, Unsupported> {
-    let System { name, archive, .. } = of(target);
-    match archive {
-        ArchiveFormat::TarGz => Ok(*archive),
-        ArchiveFormat::Zip => Err(Unsupported {
-            what: format!("an archive for {target} is not supported yet"),
-            why: format!("{name} archives are zip files, and only tar.gz is written so far"),
-        }),
-    }
+/// Returns the file name of a target's program.
+pub fn program_name(bin: &str, target: &Triple) -> String {
+    format!("{bin}{}", of(target).program_suffix)
 }
 
 impl ArchiveFormat {
@@ -152,9 +151,13 @@ mod tests {
         ] {
             let target = Triple::parse(triple);
             assert_eq!(of(&target).name, os);
-            assert_eq!(refusal(&target).is_none(), os == "Linux");
+            assert_eq!(refusal(&target).is_none(), of(&target).targets.is_some());
         }
         let said = refusal(&Triple::parse("x86_64-linux-android")).unwrap();
-        assert_eq!(said, "x86_64-linux-android is not supported yet: only Linux with glibc or musl is");
+        let expected =
+            "x86_64-linux-android is not supported yet; the supported targets are Linux with glibc or musl, ";
+        assert!(said.starts_with(expected), "{said}");
+        let said = refusal(&Triple::parse("x86_64-pc-windows-msvc")).unwrap();
+        assert!(said.contains("Windows SDK") && said.contains("x86_64-pc-windows-gnullvm"), "{said}");
     }
 }

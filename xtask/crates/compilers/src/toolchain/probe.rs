@@ -129,13 +129,14 @@ fn steps(
     let id = toolchain_id(candidate, &version, setting).map_err(|e| trial.unreadable(&e))?;
     let mut steps = vec!["compiled C".to_owned()];
     compile(tools, setting, &trial)?;
+    let named = |name: &str| system::program_name(name, setting.target);
     let (program, cxx) = match setting.std {
         Some(std) => {
             let compiled = setting.cxx.then(|| compile_cxx(tools, &trial)).transpose()?;
             let link = rust_link(setting.target, std, tools, candidate.link);
             let cxx = link_rust(&link, compiled, candidate.link, &trial)?;
             steps.push("linked a Rust program with it".to_owned());
-            (Some("probe"), cxx)
+            (Some(named("probe")), cxx)
         }
         // The first link makes a C library for the kind of program that it links. A Rust program needs
         // another kind.
@@ -144,11 +145,11 @@ fn steps(
             (None, setting.cxx.then(|| tools.cxx.as_ref().map(|_| ()).ok_or_else(no_cxx)))
         }
         None => {
-            let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", "probe-c", "-lm"]);
+            let link = Cmd::new(&tools.cc).args(["-DPROBE_MAIN", "probe.c", "-o", &named("probe-c"), "-lm"]);
             let links_statically = (system::of(setting.target).links_statically)(setting.target);
             trial.run("link", if links_statically { link.arg("-static") } else { link })?;
             steps.push("linked a C program (Rust's std for this target is not installed yet)".to_owned());
-            (Some("probe-c"), None)
+            (Some(named("probe-c")), None)
         }
     };
     steps.extend(program.map(|program| start(setting.runner, &dir.join(program), &trial)).transpose()?);
@@ -262,7 +263,8 @@ fn start(runner: &Runner, program: &Path, trial: &Trial<'_>) -> Result<String, V
 fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -> Cmd {
     let linker = Linker::Driver { program: tools.linker.clone(), link };
     Cmd::new(std.rustc)
-        .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o", "probe"])
+        .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o"])
+        .arg(system::program_name("probe", target))
         .args(linker.rustflags(target, std.sysroot))
         .arg(format!("-Clinker={}", tools.linker.display()))
         // As in most release profiles. zig makes one C library for stripped programs and another for
@@ -354,7 +356,7 @@ pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String
             .with_stat(std.rustc)
             .with(std.sysroot.unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
     }
-    if let Runner::Qemu { program, .. } = setting.runner {
+    if let Some(program) = setting.runner.program() {
         print = print.with_stat(program);
     }
     let print = print.with(format!("{:?} {} {:?}", setting.runner, setting.cxx, setting.glibc));

@@ -206,14 +206,11 @@ mod tests {
     }
 
     #[test]
-    fn what_no_target_can_use_is_not_offered_and_says_why() {
-        let others = Provider::ALL.iter().copied().filter(|provider| *provider != Provider::Mingw);
-        assert!(Provider::offered().eq(others));
+    fn a_provider_of_another_system_says_so() {
+        assert!(Provider::offered().eq(Provider::ALL.iter().copied()));
         let target = Triple::parse("aarch64-unknown-linux-gnu");
-        assert_eq!(
-            Provider::Mingw.elsewhere(&target).as_deref(),
-            Some("mingw builds programs only for Windows, which is not supported yet")
-        );
+        let expected = "mingw builds programs only for Windows";
+        assert_eq!(Provider::Mingw.elsewhere(&target).as_deref(), Some(expected));
         assert_eq!(Provider::Zig.elsewhere(&target), None);
         assert_eq!(Provider::Mingw.elsewhere(&Triple::parse("x86_64-pc-windows-gnu")), None);
     }

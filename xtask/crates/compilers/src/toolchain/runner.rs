@@ -1,11 +1,17 @@
-//! The runner of a target's programs on this machine: the machine itself, or qemu's user mode emulation.
+//! The runner of a target's programs on this machine: the machine itself, qemu's user mode emulation, or a
+//! program that starts programs of another system. The row of the target's system names the latter.
 
 use std::path::{Path, PathBuf};
 
 use super::names::gnu_prefixes;
+use xtask_files::error::Result;
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
+use xtask_process::ui::Ui;
+use xtask_triple::system::SystemEmulator;
 use xtask_triple::{Arch, Env, Libc, Triple, system};
+
+mod wine;
 
 /// The ways to run a target's programs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +24,13 @@ pub enum Runner {
         program: PathBuf,
         /// The folder of the target's dynamic loader and libraries (`-L`); none if programs are static.
         sysroot: Option<PathBuf>,
+    },
+    /// wine, which starts Windows programs.
+    Wine {
+        /// The path of wine.
+        program: PathBuf,
+        /// The folder of wine's files. [`Runner::prepare`] makes it.
+        prefix: PathBuf,
     },
     /// The programs cannot be run on this machine.
     None {
@@ -32,6 +45,7 @@ impl Runner {
         match self {
             Runner::Native => Some("native"),
             Runner::Qemu { .. } => Some("qemu"),
+            Runner::Wine { .. } => Some("wine"),
             Runner::None { .. } => None,
         }
     }
@@ -45,15 +59,48 @@ impl Runner {
                 let cmd = sysroot.iter().fold(cmd, |cmd, dir| cmd.arg("-L").arg(dir));
                 Some(cmd.arg(program))
             }
+            Runner::Wine { program: wine, prefix } => Some(wine::command(wine, prefix).arg(program)),
             Runner::None { .. } => None,
         }
     }
 
+    /// Returns the path of the program that starts other programs, if there is one.
+    pub fn program(&self) -> Option<&Path> {
+        match self {
+            Runner::Qemu { program, .. } | Runner::Wine { program, .. } => Some(program),
+            Runner::Native | Runner::None { .. } => None,
+        }
+    }
+
+    /// Makes what the runner needs before its first start. This takes time once; the result is kept.
+    ///
+    /// # Errors
+    /// It cannot be made, so that the runner starts nothing.
+    pub fn prepare(&self, ui: &Ui) -> Result<()> {
+        match self {
+            Runner::Wine { program, prefix } => wine::prepare(program, prefix, ui),
+            Runner::Native | Runner::Qemu { .. } | Runner::None { .. } => Ok(()),
+        }
+    }
+
     /// Returns the words for `CARGO_TARGET_<T>_RUNNER`, or none if the machine runs the programs itself.
+    /// Variables are set by `env`, because Cargo's runner has none of its own.
     pub fn words(&self) -> Option<Vec<String>> {
-        let cmd = self.command(Path::new("")).filter(|_| matches!(self, Runner::Qemu { .. }))?;
-        let mut words = vec![cmd.program.to_string_lossy().into_owned()];
-        words.extend(cmd.args.iter().map(|a| a.to_string_lossy().into_owned()).filter(|a| !a.is_empty()));
+        let cmd = self.command(Path::new("")).filter(|_| self.program().is_some())?;
+        let text = |word: &std::ffi::OsStr| word.to_string_lossy().into_owned();
+        let mut words = Vec::new();
+        for (name, value) in &cmd.env {
+            match value {
+                Some(value) => words.push(format!("{}={}", text(name), text(value))),
+                // `env` reads options before assignments.
+                None => drop(words.splice(0..0, ["-u".to_owned(), text(name)])),
+            }
+        }
+        if !words.is_empty() {
+            words.insert(0, "env".to_owned());
+        }
+        words.push(text(&cmd.program));
+        words.extend(cmd.args.iter().map(|arg| text(arg)).filter(|arg| !arg.is_empty()));
         Some(words)
     }
 }
@@ -65,10 +112,24 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
     if *target == host.triple {
         return Runner::Native;
     }
-    if !system::of(target).runs_on.contains(&host.triple.os()) {
-        return missing(format!("no runner for {target} on {}", host.triple));
-    }
+    let system = system::of(target);
     let emulated = target.arch() != host.triple.arch();
+    if !system.runs_on.contains(&host.triple.os()) {
+        return match system.emulator {
+            Some(SystemEmulator::Wine) if emulated => {
+                missing("wine starts only programs for the processor of this machine".to_owned())
+            }
+            Some(SystemEmulator::Wine) => match wine::find(host) {
+                Some((program, prefix)) => Runner::Wine { program, prefix },
+                None => missing(wine::MISSING.to_owned()),
+            },
+            None => missing(format!("nothing on {} starts {} programs", host.triple, system.name)),
+        };
+    }
+    if !emulated && system.emulator.is_some() {
+        // The loader of such a system is not a file that can be looked for.
+        return Runner::Native;
+    }
     let Some(loader) = loader(target) else { return missing(format!("no runner is known for {target}")) };
     let sysroot = sysroot(target, loader);
     let dynamic = target.libc() == Libc::Glibc;

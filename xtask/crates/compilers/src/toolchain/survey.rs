@@ -215,6 +215,13 @@ fn verdict(
             return known;
         }
     }
+    if let Err(error) = question.setting.runner.prepare(talk.ui) {
+        talk.ui.warn_once(error.to_string());
+        let runner = Runner::None { reason: error.what };
+        let setting = ProbeSetting { runner: &runner, ..question.setting.clone() };
+        let question = SurveyInput { setting, wish: question.wish.clone() };
+        return verdict(candidate, tools, &question, host, places, talk);
+    }
     let made = candidate.link.rules().preparation.as_ref().map(|made| made.note).unwrap_or_default();
     let _doing = talk.probing(format!("{} for {}{made}", candidate.origin, question.setting.target));
     let scratch = match scratch(&format!("{key}.{}{PROBING}", std::process::id()), &dir, &places.wrappers) {

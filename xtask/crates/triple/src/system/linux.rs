@@ -10,9 +10,12 @@ pub(super) const LINUX: System = System {
     targets: Some(Targets {
         name: "Linux with glibc or musl",
         include: |target| target.libc() != Libc::Other,
+        refuse: |_| None,
     }),
     archive: ArchiveFormat::TarGz,
+    program_suffix: "",
     images: true,
     runs_on: &[Os::Linux],
+    emulator: None,
     links_statically: |target| target.libc() == Libc::Musl,
 };

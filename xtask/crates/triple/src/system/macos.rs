@@ -9,7 +9,9 @@ pub(super) const MACOS: System = System {
     objects: ObjectFormat::MachO,
     targets: None,
     archive: ArchiveFormat::TarGz,
+    program_suffix: "",
     images: false,
     runs_on: &[],
+    emulator: None,
     links_statically: |_| false,
 };

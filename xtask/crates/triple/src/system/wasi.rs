@@ -9,7 +9,9 @@ pub(super) const WASI: System = System {
     objects: ObjectFormat::Wasm,
     targets: None,
     archive: ArchiveFormat::TarGz,
+    program_suffix: ".wasm",
     images: false,
     runs_on: &[],
+    emulator: None,
     links_statically: |_| false,
 };
