@@ -1,9 +1,9 @@
 //! Selects the base of each image, given or automatic. A base is accepted only if the program passes the gate
 //! on it.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::importers::name_importers;
 use crate::plan::PlanRequest;
 use crate::record::{
     FailedJob, ImageOf, PlacedImage, PlacedProgram, RejectedBase, UnmadeImage, VerifiedProgram, WhyLacking,
@@ -15,7 +15,7 @@ use xtask_base::Base;
 use xtask_base::{BaseImage, Bases, Distroless, Flavour, closure};
 use xtask_config::{Config, Image, ImageTarget};
 use xtask_files::error::{Error, Result};
-use xtask_gate::{Finding, Level, Program, Severity, Tree, blame, check_in, left_out};
+use xtask_gate::{Finding, Level, Program, Severity, Tree, check_in, left_out};
 use xtask_oci::RootFs;
 use xtask_process::ui::Ui;
 use xtask_triple::{Platform, Triple};
@@ -142,7 +142,7 @@ impl ImagePlacement<'_> {
             let (mut platforms, mut lacks) = (Vec::new(), Vec::new());
             for TriedBase { part, base, trimmed, mut findings } in tried {
                 if failed {
-                    blame(&mut findings, &linked(&part.program));
+                    name_importers(&mut findings, &part.program.stored.built);
                 }
                 let program = judged(VerifiedProgram::clone(&part.program), findings, self.ui).map(Arc::new);
                 match &program {
@@ -217,28 +217,6 @@ fn failing(findings: &[Finding]) -> Option<String> {
         0 => first.what.clone(),
         more => format!("{} (and {more} more)", first.what),
     })
-}
-
-/// Returns the files from which Cargo linked the program: libraries and objects in the folder in which it was
-/// built.
-fn linked(program: &VerifiedProgram) -> Vec<PathBuf> {
-    let Some(folder) = program.stored.built.program.parent() else { return Vec::new() };
-    let mut found = Vec::new();
-    let mut todo = vec![folder.join("deps"), folder.join("build")];
-    while let Some(folder) = todo.pop() {
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => todo.push(path),
-                Ok(_) if path.extension().is_some_and(|e| e == "rlib" || e == "a" || e == "o") => {
-                    found.push(path)
-                }
-                _ => {}
-            }
-        }
-    }
-    found.sort();
-    found
 }
 
 /// Returns the bases to try, smallest first.

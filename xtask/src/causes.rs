@@ -12,11 +12,14 @@ mod tools;
 pub use tools::{ToolUse, required};
 
 use excerpt::Excerpt;
+use xtask_config::GlibcVersion;
 use xtask_triple::Triple;
 
 /// The facts about a failed build that its output does not contain.
 #[derive(Debug, Clone, Copy)]
 pub struct BuildSetting<'a> {
+    /// The oldest glibc on which the program must run, if targets.toml names one.
+    pub glibc: Option<GlibcVersion>,
     /// The target of the build.
     pub target: &'a Triple,
     /// Whether the C compiler is musl's wrapper of gcc, which has only the headers of musl.

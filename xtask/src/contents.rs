@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use xtask_files::human_size;
-use xtask_link_map::LinkAccount;
+use xtask_link_map::{LinkAccount, LinkedFile};
 
 mod asker;
 mod compilers;
@@ -21,6 +21,8 @@ pub struct ProgramContents {
     pub account: LinkAccount,
     /// The foreign parts, each with the package that brought it.
     pub parts: Vec<ForeignPart>,
+    /// Every file with a share in the program, and its objects.
+    pub linked: Vec<LinkedFile>,
 }
 
 /// The contents of a program, or the reason why they are not known.

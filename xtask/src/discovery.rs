@@ -54,7 +54,8 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
     let questions: BTreeMap<Triple, SurveyInput> = targets
         .iter()
         .filter_map(|target| {
-            let own_cc = host_cc.as_deref().filter(|_| target.triple == session.host.triple);
+            let is_host = target.triple == session.host.triple;
+            let own_cc = host_cc.as_deref().filter(|_| is_host && target.glibc.is_none());
             let links = plain_linker(&target.triple, states.get(&target.triple), rust_lld.as_deref(), own_cc);
             let links = links.or_else(|| user[&target.triple].linker.as_ref()?.linker.clone());
             let mut needs = ToolchainNeeds::of(config, request, target, links.is_some());

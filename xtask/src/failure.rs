@@ -108,7 +108,7 @@ mod tests {
     fn each_failure_has_one_line_for_summaries() {
         let cargo = |words: &str| {
             let target = xtask_triple::Triple::parse("x86_64-unknown-linux-gnu");
-            let diagnosis = diagnose(words, &BuildSetting { target: &target, musl_gcc: false });
+            let diagnosis = diagnose(words, &BuildSetting { target: &target, musl_gcc: false, glibc: None });
             Failure::Cargo { said: words.to_owned(), diagnosis }.headline()
         };
         assert_eq!(cargo("warning: odd\n  error[E1]: no `x`\nerror: could not compile"), "error[E1]: no `x`");

@@ -17,6 +17,7 @@ pub mod cosign;
 pub mod discovery;
 pub mod failure;
 pub mod image_spec;
+pub mod importers;
 pub mod init;
 pub mod internal;
 pub mod licenses;

@@ -14,7 +14,7 @@ mod promise;
 
 pub use hit::Hit;
 pub use leftovers::{Script, ScriptLeftovers, package_name};
-pub use mask::Masks;
+pub use mask::{Masks, outside_view};
 pub use promise::{BrokenPromise, Leftover, survived, switches};
 
 use xtask_compilers::toolchain::compilers::compiles_c;

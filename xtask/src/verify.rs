@@ -10,6 +10,7 @@ use crate::cargo::builder::Builder;
 use crate::cargo::flag_origin::flag_origin;
 use crate::contents::ProgramContents;
 use crate::failure::Failure;
+use crate::importers::name_importers;
 use crate::outcome::{SMOKE_MOST, Smoke, how_it_ended, side_by_side, small_stack};
 use crate::plan::Job;
 use crate::record::{
@@ -112,6 +113,7 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
         let context = LibraryContext { private: &libraries, prefers_dynamic: origin.as_deref(), alone };
         findings.extend(check_libraries(facts, context));
     }
+    name_importers(&mut findings, &stored.built);
     let (fails, warnings) = split(findings);
     warn(&warnings, job, ui);
     failures.extend(fails.into_iter().map(Failure::Gate));

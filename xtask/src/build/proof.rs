@@ -39,7 +39,8 @@ impl UnprovenBuild {
             None => {
                 let musl_gcc = job.toolchain.as_ref().is_some_and(|chosen| chosen.provider == Provider::Musl);
                 let target = &job.target.triple;
-                let mut diagnosis = diagnose(&said, &BuildSetting { target, musl_gcc });
+                let mut diagnosis =
+                    diagnose(&said, &BuildSetting { target, musl_gcc, glibc: job.target.glibc });
                 // Some linkers name the object of another machine, others only the symbols that it would have defined.
                 if said.contains(LINK_FAILED)
                     && let Some(other) = of_other_machines(&scripts, target).first()

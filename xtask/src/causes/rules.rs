@@ -33,6 +33,7 @@ pub(super) const RULES: &[Rule] = &[
     Rule { name: "missing package for pkg-config", find: missing_pc },
     Rule { name: "missing header", find: missing_header },
     Rule { name: "missing library", find: missing_library },
+    Rule { name: "function newer than the floor", find: newer_than_floor },
     Rule { name: "noexec", find: noexec },
     Rule { name: "crash of a tool", find: crash },
 ];
@@ -240,6 +241,33 @@ fn missing_library(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMa
     words.find(shows).map(found)
 }
 
+/// Recognises a function that nothing declares or defines, if the C library is an older one on request.
+fn newer_than_floor(words: &Excerpt, setting: &BuildSetting<'_>) -> Option<RuleMatch> {
+    const SAID: [&str; 4] = [
+        "call to undeclared function ",
+        "implicit declaration of function ",
+        "undefined symbol: ",
+        "undefined reference to ",
+    ];
+    let floor = setting.glibc?;
+    let shows = |line: &str| {
+        let (_, rest) = SAID.iter().find_map(|said| line.split_once(said))?;
+        let is_quote = |c: char| matches!(c, '\'' | '`' | '"' | '\u{2018}' | '\u{2019}');
+        let name = rest.trim_start_matches(is_quote);
+        let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+        let name = Some(&name[..end]).filter(|name| !name.is_empty())?;
+        Some((
+            format!(
+                "the C library is glibc {floor}, as `glibc` in targets.toml asks, and {name} may be newer"
+            ),
+            format!(
+                "raise `glibc` in targets.toml to the version that has {name}, or build the code without it"
+            ),
+        ))
+    };
+    words.find(shows).map(found)
+}
+
 fn noexec(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
     let denied = |line: &str| line.contains("Permission denied (os error 13)");
     words.lines.iter().find(|line| line.contains("(never executed)"))?;
@@ -277,6 +305,7 @@ fn crash(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
 mod tests {
     use super::super::{Diagnosis, diagnose};
     use super::*;
+    use xtask_config::GlibcVersion;
     use xtask_triple::Triple;
 
     const GNU: &str = "x86_64-unknown-linux-gnu";
@@ -296,7 +325,7 @@ mod tests {
     }
 
     fn diagnosis(words: &str, target: &str, musl_gcc: bool) -> Diagnosis {
-        diagnose(words, &BuildSetting { target: &Triple::parse(target), musl_gcc })
+        diagnose(words, &BuildSetting { target: &Triple::parse(target), musl_gcc, glibc: None })
     }
 
     /// Checks the result of each rule for real messages of tools: the rule, the message, the target, and
@@ -312,6 +341,8 @@ mod tests {
             ("host library folder", linking("rust-lld: error: /usr/lib/x86_64-linux-gnu/libz.a(x.o) is incompatible with elf64-littleaarch64"), ARM, "of this machine, not of aarch64", "`vendored`"),
             ("host library folder", linking("/usr/bin/ld: attempted static link of dynamic object `/usr/lib/x86_64-linux-gnu/libz.so'"), MUSL, "of this machine", "`vendored`"),
             ("library of glibc", linking("rust-lld: error: undefined symbol: __memcpy_chk"), MUSL, "__memcpy_chk is glibc's", "compiled for this target"),
+            ("function newer than the floor", script("k.c:8:9: error: call to undeclared function 'getrandom'; ISO C99"), GNU, "glibc 2.17", "has getrandom"),
+            ("function newer than the floor", linking("rust-lld: error: undefined symbol: getrandom\n>>> referenced by k.c"), GNU, "glibc 2.17", "has getrandom"),
             ("library of glibc", linking("x.c:(.text+0x1): undefined reference to `__isoc23_strtol'"), MUSL, "glibc", "`static`"),
             ("wrong format", linking("/usr/bin/ld: libfarm.a: error adding symbols: file in wrong format"), GNU, "not made for x86_64-unknown-linux-gnu", "--host"),
             ("wrong format", linking("rust-lld: error: f-arm.o is incompatible with m.o"), MUSL, "not made for", "another compiler"),
@@ -332,10 +363,14 @@ mod tests {
         }
         for (name, words, target, why, help) in cases {
             let triple = Triple::parse(target);
-            let setting = BuildSetting { target: &triple, musl_gcc: *target == MUSL };
+            let setting = BuildSetting {
+                target: &triple,
+                musl_gcc: *target == MUSL,
+                glibc: GlibcVersion::parse("2.17"),
+            };
             let rule = RULES.iter().find(|rule| (rule.find)(&Excerpt::of(words), &setting).is_some());
             assert_eq!(rule.map(|rule| rule.name), Some(*name), "{words}");
-            let cause = diagnosis(words, target, *target == MUSL).cause.unwrap();
+            let cause = diagnose(words, &setting).cause.unwrap();
             assert!(cause.why.contains(why) && cause.help.contains(help), "{cause:?}");
         }
     }

@@ -91,7 +91,7 @@ impl BuildNames<'_> {
         let shared = account.shared.iter().map(|library| self.shared(library));
         let mut parts: Vec<ForeignPart> = files.chain(shared).collect();
         parts.sort_by(|one, other| (&one.asker, &one.file).cmp(&(&other.asker, &other.file)));
-        ProgramContents { parts, account }
+        ProgramContents { parts, account, linked: record.files.clone() }
     }
 
     /// Returns the parts of a foreign file: the file itself, or the archives that rustc put into the library
@@ -142,7 +142,12 @@ impl BuildNames<'_> {
             };
             self.scripts.iter().find_map(found)
         };
+        // The driver adds the second archive of LLVM's C++ library by itself.
+        let second = |script: &Script, library: &str, _: &Path| {
+            (library == "c++abi").then(|| asked_by_name(script, "c++")).flatten()
+        };
         by(|script, library, _| asked_by_name(script, library))
+            .or_else(|| by(second))
             .or_else(|| by(|script, _, file| asked_by_path(script, file)))
             .or_else(|| self.flags(file, &library))
             .or_else(|| self.configured(&library))

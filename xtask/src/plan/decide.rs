@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Fallback, Findings, Job, Lack, Mend, ModeRequest, PlanRequest, StdState};
 use xtask_compilers::rustflags;
-use xtask_compilers::toolchain::probe::Verdict;
+use xtask_compilers::toolchain::probe::{NEWER_THAN_FLOOR, Verdict};
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::{Survey, Unprobed};
 use xtask_compilers::toolchain::{Link, Linker, Provider, Toolchain};
@@ -254,6 +254,12 @@ impl OneTarget<'_> {
         let broken =
             self.survey().and_then(|s| s.tried.iter().find(|(_, v)| matches!(v, Verdict::Broken { .. })));
         let what = match broken {
+            // The probe compiles with this condition, so it is no fault of the toolchain.
+            Some((candidate, Verdict::Broken { said, .. })) if said.contains(NEWER_THAN_FLOOR) => format!(
+                "{what}: the glibc of {} is newer than {}, which `glibc` in targets.toml allows; zig can link against an older one",
+                candidate.origin,
+                self.target.glibc.map(|floor| floor.to_string()).unwrap_or_default()
+            ),
             Some((candidate, _)) => format!(
                 "{what}: {} was found but is broken, see `cargo xtask explain {}`",
                 candidate.origin, self.target.triple
@@ -297,7 +303,14 @@ impl OneTarget<'_> {
         let (triple, Findings { stds, rust_lld, host_cc, host, .. }) = (&self.target.triple, self.findings);
         let host_cc = host_cc.as_deref().filter(|_| triple == host);
         let plain = plain_linker(triple, stds.get(triple), rust_lld.as_deref(), host_cc);
-        plain.or_else(|| self.toolchain().map(driver))
+        let toolchain = || self.toolchain().map(driver);
+        match self.target.glibc {
+            // The host's driver links against the glibc of this machine. A toolchain keeps the floor, because
+            // it was probed with it.
+            Some(_) if self.target.cc.is_some() => toolchain(),
+            Some(_) => toolchain().or(plain),
+            None => plain.or_else(toolchain),
+        }
     }
 
     fn job(

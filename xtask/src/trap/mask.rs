@@ -13,6 +13,9 @@ use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_process::host::{self, Host};
 
+/// The name of the folder that shows the whole file system without masks.
+const VIEW: &str = "beyond";
+
 /// The kind of a trap that is mounted over a compiler.
 pub(super) const MASK: &str = "mask";
 
@@ -74,7 +77,7 @@ impl Masks {
     /// # Errors
     /// A file cannot be written.
     pub fn set(dir: &Path, host: &Host, this: &Path) -> Result<Option<Self>> {
-        let beyond = dir.join("beyond");
+        let beyond = dir.join(VIEW);
         std::fs::create_dir_all(&beyond).map_err(|e| Error::io("cannot make the folder", &beyond, &e))?;
         let mut over = BTreeMap::new();
         for compiler in compilers(&folders(host)) {
@@ -138,6 +141,15 @@ impl Masks {
         let check = self.over.iter().fold(check, each);
         self.around(&check).capture(TRIAL).is_ok_and(|output| output.ok())
     }
+}
+
+/// Returns the path of a file on this machine. A compiler behind the masks names its own files by the view of
+/// the file system that it was started in, which exists only during the build.
+pub fn outside_view(path: &Path) -> PathBuf {
+    let parts: Vec<_> = path.components().collect();
+    let at = parts.iter().rposition(|part| part.as_os_str() == VIEW);
+    let inside = at.map(|at| Path::new("/").join(parts[at + 1..].iter().collect::<PathBuf>()));
+    inside.filter(|_| !path.exists()).unwrap_or_else(|| path.to_owned())
 }
 
 /// Returns the path in the second view for a path of this machine.

@@ -4,7 +4,7 @@ use xtask::plan::{Findings, Lack, Mend, ModeRequest, Plan, PlanRequest, StdState
 use xtask_compilers::toolchain::probe::Verdict;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
-use xtask_config::{CcChoice, Config, ModeChoice, Need, Target};
+use xtask_config::{CcChoice, Config, GlibcVersion, ModeChoice, Need, Target};
 use xtask_files::error::ExitKind;
 use xtask_test_support::golden;
 
@@ -252,6 +252,33 @@ fn what_links_a_pure_program() {
     let mut f = findings();
     f.rust_lld = None;
     assert_eq!(pure(&f, ARM_MUSL), "pure (pure) by zig");
+}
+
+/// The host's driver links against the glibc of this machine alone.
+#[test]
+fn a_floor_is_kept_by_a_toolchain() {
+    let mut config = config();
+    let at = config.targets.iter().position(|target| target.triple == triple(GNU)).unwrap();
+    config.targets[at].glibc = GlibcVersion::parse("2.17");
+    let request = asking(GNU, named("pure"));
+    let mut f = findings();
+    f.surveys.insert(triple(GNU), surveyed(Some(toolchain(Provider::Zig))));
+    assert_eq!(planned(&config, &f, &request), ["pure (pure) by zig"]);
+    f.surveys.insert(triple(GNU), surveyed(None));
+    assert_eq!(planned(&config, &f, &request), ["pure (pure) by driver"], "the gate judges the program");
+    config.targets[at].cc = Some(CcChoice::Provider(Provider::Zig));
+    assert_eq!(planned(&config, &f, &request), ["pure (pure) by nothing waits"]);
+
+    let mut f = broken_by_name(GNU);
+    f.surveys.get_mut(&triple(GNU)).unwrap().tried[0].0.provider = Provider::Host;
+    config.targets[at].cc = None;
+    let Verdict::Broken { said, .. } = &mut f.surveys.get_mut(&triple(GNU)).unwrap().tried[0].1 else {
+        panic!("not broken")
+    };
+    *said = "#error \"this toolchain's glibc is newer than the floor\"".into();
+    f.obtainable.clear();
+    let plan = plan(&config, &f, &asking(GNU, named("native"))).unwrap();
+    assert!(plan.skipped[0].reason.contains("is newer than 2.17, which `glibc`"), "{:?}", plan.skipped);
 }
 
 #[test]

@@ -63,7 +63,9 @@ fn the_object_of_an_archive_and_the_crate() {
     root.program("gcc", "app", "int conv(void); int main(void) { return conv(); }", &flags);
     root.library("opt/liblate.so", "int early(void) { return 0; }", &[]);
     let mut findings = root.findings("/app", GNU);
-    blame(&mut findings, &[archive]);
+    blame(&mut findings, |symbol| {
+        culprit(symbol, std::slice::from_ref(&archive)).iter().map(ToString::to_string).collect()
+    });
     let fails: Vec<&str> =
         findings.iter().filter(|f| f.severity == Severity::Fail).map(|f| f.what.as_str()).collect();
     assert_eq!(

@@ -43,17 +43,16 @@ impl fmt::Display for Culprit {
     }
 }
 
-/// Adds to each failing finding with symbols the objects that import these symbols. `archives` are all linked
-/// files, in any order. They are read only if there is such a finding.
-pub fn blame(findings: &mut [Finding], archives: &[PathBuf]) {
+/// Adds to each failing finding with symbols the objects that import these symbols. `importers` returns the
+/// objects that import a symbol, as phrases. It is called only for such a finding.
+pub fn blame(findings: &mut [Finding], importers: impl Fn(&str) -> Vec<String>) {
     for finding in findings.iter_mut().filter(|f| f.severity == Severity::Fail) {
         // Usually all symbols of a finding have one cause, so the first result is enough.
-        let found =
-            finding.symbols.iter().take(SYMBOLS_MAX).map(|symbol| (symbol, culprit(symbol, archives)));
-        let first = found.into_iter().find(|(_, culprits)| !culprits.is_empty());
-        if let Some((symbol, culprits)) = first {
-            let names: Vec<String> = culprits.iter().take(NAMED).map(Culprit::to_string).collect();
-            finding.what = format!("{}; {symbol} is imported by {}", finding.what, names.join(", "));
+        let found = finding.symbols.iter().take(SYMBOLS_MAX).map(|symbol| (symbol, importers(symbol)));
+        let first = found.into_iter().find(|(_, names)| !names.is_empty());
+        if let Some((symbol, names)) = first {
+            let names = names.into_iter().take(NAMED).collect::<Vec<_>>().join(", ");
+            finding.what = format!("{}; {symbol} is imported by {names}", finding.what);
         }
     }
 }
@@ -115,5 +114,10 @@ fn undefined<Elf: FileHeader<Endian = Endianness>>(symbol: &str, data: &[u8]) ->
     let symbols = header.sections(endian, data).ok()?.symbols(endian, data, elf::SHT_SYMTAB).ok()?;
     let strings = symbols.strings();
     let mut all = symbols.iter().filter(|s| !s.is_local() && s.is_undefined(endian));
-    Some(all.any(|s| s.name(endian, strings).is_ok_and(|name| name == symbol.as_bytes())))
+    Some(all.any(|s| s.name(endian, strings).is_ok_and(|name| unversioned(name) == symbol.as_bytes())))
+}
+
+/// Returns the name of a symbol without the version that an object may require: `memcpy@GLIBC_2.14`.
+fn unversioned(name: &[u8]) -> &[u8] {
+    name.split(|byte| *byte == b'@').next().unwrap_or(name)
 }

@@ -187,28 +187,32 @@ pub(super) fn interpreter_path(facts: &Facts, triple: &Triple) -> Option<Finding
     })
 }
 
+/// The maximum number of symbols that a finding about a version names.
+const SYMBOLS_NAMED: usize = 8;
+
 pub(super) fn glibc_floor(facts: &Facts, triple: &Triple, floor: Option<Glibc>) -> Vec<Finding> {
     let Some(floor) = floor.filter(|_| triple.libc() == Libc::Glibc) else { return Vec::new() };
     let above = facts.versions.iter().filter(|n| !n.weak && Glibc::of_symbol(&n.version) > Some(floor));
     above
         .map(|need| {
+            let name = |symbol: &String| format!("{symbol}@{}", need.version);
             let who = match need.symbols.as_slice() {
-                [] => "the file itself".to_owned(),
-                [rest @ .., last] if rest.len() < 8 => {
-                    let all: Vec<&str> = rest.iter().chain([last]).map(String::as_str).collect();
-                    all.join(", ")
+                [] => format!("the file itself asks for {}", need.version),
+                all if all.len() <= SYMBOLS_NAMED => {
+                    format!("it uses {}", all.iter().map(name).collect::<Vec<_>>().join(", "))
                 }
-                many => format!("{} and {} more", many[..8].join(", "), many.len() - 8),
+                many => {
+                    let first: Vec<String> = many[..SYMBOLS_NAMED].iter().map(name).collect();
+                    format!("it uses {} and {} more", first.join(", "), many.len() - SYMBOLS_NAMED)
+                }
             };
-            fail(
-                format!(
-                    "the program may require glibc {floor} at most, but {who} asks for {} of {}",
-                    need.version, need.library
-                ),
+            let finding = fail(
+                format!("the program may require glibc {floor} at most, but {who} of {}", need.library),
                 format!(
                     "link against glibc {floor} (zig can: `cc = \"zig\"`), or raise `glibc` in targets.toml"
                 ),
-            )
+            );
+            Finding { symbols: need.symbols.clone(), ..finding }
         })
         .collect()
 }

@@ -26,6 +26,10 @@ const RECIPE: &str = "probe 5";
 /// The version of the toolchain identity's recipe. Raising it makes every program build again.
 const IDENTITY: &str = "probe 4";
 
+/// The words of the verdict on a toolchain whose glibc is newer than the program may require. They stand in
+/// `probe.c`.
+pub const NEWER_THAN_FLOOR: &str = "glibc is newer than the floor";
+
 /// The conditions of a probe.
 #[derive(Debug, Clone)]
 pub struct ProbeSetting<'a> {
@@ -377,6 +381,11 @@ impl Drop for ProbeFolder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_words_about_the_floor_are_those_of_the_probe() {
+        assert!(include_str!("probe/probe.c").contains(NEWER_THAN_FLOOR));
+    }
 
     #[test]
     fn versions_lose_paths_and_remarks() {
