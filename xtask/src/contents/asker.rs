@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use xtask_link_map::{ForeignFile, ForeignLibrary, LinkAccount, LinkArguments, LinkRecord};
 
@@ -148,7 +148,7 @@ impl BuildNames<'_> {
         };
         by(|script, library, _| asked_by_name(script, library))
             .or_else(|| by(second))
-            .or_else(|| by(|script, _, file| asked_by_path(script, file)))
+            .or_else(|| by(asked_by_argument))
             .or_else(|| self.flags(file, &library))
             .or_else(|| self.configured(&library))
             .or_else(|| self.attributed(&library))
@@ -157,10 +157,8 @@ impl BuildNames<'_> {
     }
 
     fn flags(&self, file: &Path, library: &str) -> Option<LinkAsker> {
-        let path = file.to_string_lossy();
         let names = |flag: &String| {
-            flag.contains(&*path)
-                || flag.split(['=', ',', ' ']).any(|word| word == format!("-l{library}") || word == library)
+            names_input(flag, library, file) || flag.split(['=', ',', ' ']).any(|word| word == library)
         };
         self.flags.iter().any(names).then_some(LinkAsker { package: None, way: AskedWay::Flags })
     }
@@ -239,22 +237,45 @@ fn asked_by_name(script: &Script, library: &str) -> Option<AskedWay> {
     script.linked_libs.iter().find(named).map(|lib| AskedWay::Script(format!("cargo::rustc-link-lib={lib}")))
 }
 
-/// Finds the line of a build script that names the file. Cargo's messages do not have all lines; the file
-/// beside the script's `OUT_DIR` has.
-fn asked_by_path(script: &Script, file: &Path) -> Option<AskedWay> {
+/// Finds the line of a build script that passes the file to the linker. Cargo's messages do not have all
+/// lines; the file beside the script's `OUT_DIR` has.
+fn asked_by_argument(script: &Script, library: &str, file: &Path) -> Option<AskedWay> {
     let output = std::fs::read(script.out_dir.parent()?.join("output")).ok()?;
-    let (output, path) = (String::from_utf8_lossy(&output), file.to_string_lossy());
-    let says = |line: &&str| line.starts_with("cargo:") && line.contains("link") && line.contains(&*path);
+    let output = String::from_utf8_lossy(&output);
+    let says =
+        |line: &&str| line.starts_with("cargo:") && line.contains("link") && names_input(line, library, file);
     output.lines().find(says).map(|line| AskedWay::Script(line.trim().to_owned()))
 }
 
 fn asked_by_folder(script: &Script, file: &Path) -> Option<AskedWay> {
     let folder = file.parent()?;
-    let searched = |path: &&String| {
-        path.split_once('=').map_or(path.as_str(), |(_, folder)| folder) == folder.to_string_lossy()
-    };
+    let searched =
+        |path: &&String| is_path_of(path.split_once('=').map_or(path.as_str(), |(_, path)| path), folder);
     let searched = script.linked_paths.iter().find(searched)?;
     Some(AskedWay::Script(format!("cargo::rustc-link-search={searched}")))
+}
+
+/// Whether a text with arguments of a linker names an input: by its path, or as a library.
+fn names_input(text: &str, library: &str, file: &Path) -> bool {
+    let as_library =
+        [Some(library.to_owned()), file.file_name().map(|n| format!(":{}", n.to_string_lossy()))];
+    let names = |word: &str| match word.strip_prefix("-l") {
+        Some(name) => as_library.iter().flatten().any(|library| library == name),
+        None => is_path_of(word, file),
+    };
+    text.contains(&*file.to_string_lossy()) || text.split(['=', ',', ' ']).any(names)
+}
+
+/// Whether a path, as it is written in arguments, means this file or folder. A relative path is compared by
+/// its end, because the folder in which it begins is not known.
+fn is_path_of(written: &str, place: &Path) -> bool {
+    let path = Path::new(written);
+    if path.is_absolute() {
+        let real = |path: &Path| std::fs::canonicalize(path).ok();
+        return path == place || real(path).is_some_and(|path| Some(path) == real(place));
+    }
+    let end: PathBuf = path.components().filter(|part| matches!(part, Component::Normal(_))).collect();
+    end != Path::new("") && path.file_name().is_some() && place.ends_with(end)
 }
 
 /// Returns whether Rust source text has an attribute that links this library.
@@ -285,6 +306,35 @@ mod tests {
         assert!(has_attribute(text, "parcel") && !has_attribute(text, "other"));
         assert!(has_attribute("#[cfg_attr(unix, link(name=\"m\"))]", "m"));
         assert!(!has_attribute("println!(\"link(\");", "m") && !has_attribute("link(name = \"m", "m"));
+    }
+
+    #[test]
+    fn inputs_by_arguments() {
+        let names = |text: &str| names_input(text, "z", Path::new("/x/pre built/libz.a"));
+        for text in [
+            "cargo::rustc-link-arg-bins=/x/pre built/libz.a",
+            "-Clink-arg=-lz",
+            "-Clink-arg=-Wl,-l:libz.a",
+            "-Clink-args=-s ../libz.a",
+        ] {
+            assert!(names(text), "{text}");
+        }
+        assert!(!names("-Clink-arg=-lzz") && !names("-Clink-arg=x/libz.a") && !names("-Clink-arg=.."));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_in_another_spelling_is_recognized() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        std::fs::create_dir_all(at("package/prebuilt")).unwrap();
+        std::fs::write(at("package/prebuilt/z.o"), "").unwrap();
+        std::os::unix::fs::symlink(at("package"), at("link")).unwrap();
+        for written in ["package/../package/prebuilt/z.o", "link/prebuilt/z.o", "package/prebuilt/./z.o"] {
+            assert!(is_path_of(&at(written).display().to_string(), &at("package/prebuilt/z.o")), "{written}");
+        }
+        assert!(is_path_of(&at("link/prebuilt").display().to_string(), &at("package/prebuilt")));
+        assert!(!is_path_of(&at("package").display().to_string(), &at("package/prebuilt")));
     }
 
     #[test]
