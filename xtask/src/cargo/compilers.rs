@@ -32,7 +32,7 @@ pub struct BuildQuery<'a> {
     /// The triple of the target.
     pub target: &'a str,
     /// The features that `--features` turns on.
-    pub features: &'a [&'a str],
+    pub features: &'a [String],
     /// Whether default features are on; if not, Cargo gets `--no-default-features`.
     pub default_features: bool,
 }
@@ -181,7 +181,7 @@ mod tests {
             package: "a",
             bin: "b",
             target: "t",
-            features: &["x", "y"],
+            features: &["x".to_owned(), "y".to_owned()],
             default_features: false,
         };
         let line = |question: &BuildQuery<'_>, offline| {

@@ -12,6 +12,8 @@ use xtask_files::error::Error;
 #[derive(Debug)]
 pub(super) struct ModeDraft {
     pub(super) shape: Shape,
+    /// The features of the mode: those of the shape, and those that the program requires in addition.
+    pub(super) features: Vec<String>,
     /// The compilers that its build needs, according to Cargo. Empty if Cargo did not tell.
     pub(super) compilers: Compilers,
     /// The result of a trial build without any C compiler: the packages whose calls of a compiler were
@@ -48,18 +50,20 @@ pub(super) fn of(
     target: &str,
     look: &dyn Examination,
 ) -> (Vec<ModeDraft>, Option<Error>) {
-    let query = |shape: Shape| {
+    let untold = |shape: Shape| {
         let Shape { features, default_features, .. } = shape;
-        BuildQuery { package: &package.id, bin, target, features, default_features }
+        let required = package.lacking_features(bin, features, default_features);
+        let features = features.iter().copied().chain(required).map(str::to_owned).collect();
+        ModeDraft { shape, features, compilers: Compilers::default(), refused: None }
     };
     let told = |shape: Shape| {
-        let graph = look.graph(&query(shape))?;
-        Ok(ModeDraft { shape, compilers: Compilers::of(&graph, target), refused: None })
+        let mode = untold(shape);
+        let graph = look.graph(&query(package, bin, target, &mode))?;
+        Ok(ModeDraft { compilers: Compilers::of(&graph, target), ..mode })
     };
-    let untold = |shape: Shape| ModeDraft { shape, compilers: Compilers::default(), refused: None };
     let tried = |mode: ModeDraft| match mode.compilers.needs.is_empty() {
         true => mode,
-        false => match look.refused(&query(mode.shape)) {
+        false => match look.refused(&query(package, bin, target, &mode)) {
             None => mode,
             refused => {
                 let compilers = Compilers { packages: mode.compilers.packages, ..Compilers::default() };
@@ -93,4 +97,9 @@ pub(super) fn of(
     let second = second.map(|mode| if mode.shape.bare { mode } else { tried(mode) });
     let second = { second }.find(|mode| mode.compilers.needs.is_empty());
     (std::iter::once(first).chain(second).collect(), None)
+}
+
+fn query<'a>(package: &'a Package, bin: &'a str, target: &'a str, mode: &'a ModeDraft) -> BuildQuery<'a> {
+    let ModeDraft { shape, features, .. } = mode;
+    BuildQuery { package: &package.id, bin, target, features, default_features: shape.default_features }
 }

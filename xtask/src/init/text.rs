@@ -63,9 +63,9 @@ targets = [{}]
     text
 }
 
-fn mode(ModeDraft { shape: mode, compilers, refused }: &ModeDraft) -> String {
+fn mode(ModeDraft { shape: mode, features, compilers, refused }: &ModeDraft) -> String {
     let list = |words: &mut dyn Iterator<Item = &str>| words.map(string).collect::<Vec<_>>().join(", ");
-    let (name, features) = (string(mode.name), list(&mut mode.features.iter().copied()));
+    let (name, features) = (string(mode.name), list(&mut features.iter().map(String::as_str)));
     let mut text = String::new();
     if mode.bare {
         text += "# Without the default features nothing compiles C. Remove this mode if such a program is of no use.\n";

@@ -94,6 +94,19 @@ fn native_and_pure_are_two_modes() {
 }
 
 #[test]
+fn features_that_the_program_requires_are_turned_on() {
+    let features = "[[bin]]\nname = 'shop'\npath = 'src/main.rs'\nrequired-features = ['cli', 'log']\n\
+                    [features]\ndefault = ['log']\nlog = []\ncli = []\npure = []\nnative = []\n";
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("shop", features)), ("src/main.rs", "fn main() {}")]);
+    let (_, config) = written(&root, None);
+    let modes: Vec<String> = config.modes.iter().map(|mode| mode.features.join(" ")).collect();
+    assert_eq!(modes, ["native cli log", "pure cli log"]);
+    let default = features.replace("pure = []\nnative = []\n", "");
+    let (_dir, root) = files(&[("Cargo.toml", &manifest("shop", &default)), ("src/main.rs", "fn main() {}")]);
+    assert_eq!(written(&root, None).1.modes[0].features, ["cli"], "`log` is a default feature");
+}
+
+#[test]
 fn one_of_the_two_features_is_no_mode() {
     let features = "[features]\nnative = []\n";
     let (_dir, root) = files(&[("Cargo.toml", &manifest("shop", features)), ("src/main.rs", "fn main() {}")]);

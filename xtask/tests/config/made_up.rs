@@ -13,6 +13,7 @@ pub(crate) fn workspace() -> Workspace {
     let mut shop = package("shop");
     shop.bins = vec!["shop".into(), "till".into()];
     shop.features = ["default", "native", "pure", "tracing"].map(|f| (f.to_owned(), Vec::new())).into();
+    shop.required_features = [("till".to_owned(), vec!["tracing".to_owned(), "engine/x".to_owned()])].into();
     let engine = Dependency { package: "engine".into(), ..Dependency::default() };
     shop.dependencies = BTreeMap::from([("engine".to_owned(), engine)]);
     Workspace {
@@ -33,6 +34,7 @@ fn package(name: &str) -> Package {
         dir: Path::new("/made/up").join(name),
         default_member: true,
         bins: Vec::new(),
+        required_features: BTreeMap::new(),
         default_run: None,
         features: BTreeMap::new(),
         dependencies: BTreeMap::new(),

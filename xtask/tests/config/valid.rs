@@ -17,14 +17,14 @@ use crate::made_up::{VALID, parse, triples, workspace};
 
 #[test]
 fn the_least_a_file_can_say() {
-    let text = "schema = 1\n[app]\npackage = \"shop\"\nbin = \"till\"\n[[mode]]\nname = \"default\"\n\
+    let text = "schema = 1\n[app]\npackage = \"shop\"\nbin = \"shop\"\n[[mode]]\nname = \"default\"\n\
                 [[target]]\ntriple = \"x86_64-unknown-linux-musl\"\n";
     let triple = Triple::parse("x86_64-unknown-linux-musl");
     let expected = Config {
         file: "targets.toml".into(),
         app: App {
             package: "shop".into(),
-            bin: "till".into(),
+            bin: "shop".into(),
             smoke: vec!["--version".into()],
             auditable: false,
         },

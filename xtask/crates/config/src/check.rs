@@ -114,6 +114,19 @@ impl<'a> ConfigCheck<'a, '_> {
         }
         let needs = self.words::<Need>("a need of modes", raw.needs.as_ref());
         let name = raw.name.as_ref()?;
+        let default_features = raw.default_features.unwrap_or(true);
+        if let (Some(bin), Some(package)) = (self.raw.app.as_ref().and_then(|app| app.bin.as_ref()), package)
+        {
+            let given: Vec<&str> = features.iter().map(|feature| feature.get_ref().as_str()).collect();
+            let lacking = package.lacking_features(bin.get_ref(), &given, default_features);
+            if !lacking.is_empty() {
+                let all: Vec<&str> = given.iter().chain(&lacking).copied().collect();
+                let [mode, bin, lacking] = [quoted(name.get_ref()), quoted(bin.get_ref()), names(lacking)];
+                let message =
+                    format!("mode {mode} does not turn on {lacking}, which the program {bin} requires");
+                self.diags.at(name.span(), message).help(format!("write features = {all:?}"));
+            }
+        }
         if matches!(name.get_ref().as_str(), "auto" | "all") {
             self.diags.at(name.span(), format!("the name {} is reserved", quoted(name.get_ref()))).help(
                 "`--mode auto` takes the first mode whose needs are met, `--mode all` takes every mode",
@@ -128,7 +141,7 @@ impl<'a> ConfigCheck<'a, '_> {
         Some(Mode {
             name: name.get_ref().clone(),
             features: features.iter().map(|f| f.get_ref().clone()).collect(),
-            default_features: raw.default_features.unwrap_or(true),
+            default_features,
             needs,
         })
     }

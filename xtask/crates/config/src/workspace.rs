@@ -55,6 +55,8 @@ pub struct Package {
     pub default_member: bool,
     /// The names of its programs, sorted.
     pub bins: Vec<String>,
+    /// The features without which Cargo does not build a program (`required-features`), by its name.
+    pub required_features: BTreeMap<String, Vec<String>>,
     /// The program that `cargo run` starts (`default-run`).
     pub default_run: Option<String>,
     /// Its features, each with those that it turns on. Implicit features of optional dependencies are
@@ -205,12 +207,29 @@ impl Package {
         }
     }
 
+    /// Returns the features that a program requires and that these features do not turn on. Features of
+    /// dependencies are not judged, because only Cargo has their manifests.
+    pub fn lacking_features(&self, bin: &str, features: &[&str], default_features: bool) -> Vec<&str> {
+        let default = default_features.then_some("default");
+        let mut ahead: Vec<&str> = features.iter().copied().chain(default).collect();
+        let mut on = BTreeSet::new();
+        while let Some(feature) = ahead.pop() {
+            if on.insert(feature) {
+                ahead.extend(self.features.get(feature).into_iter().flatten().map(String::as_str));
+            }
+        }
+        let required = self.required_features.get(bin).into_iter().flatten().map(String::as_str);
+        required.filter(|feature| !feature.contains('/') && !on.contains(feature)).collect()
+    }
+
     fn new(package: cargo_metadata::Package, default_member: bool, root: &Path) -> Self {
         let manifest = package.manifest_path.into_std_path_buf();
         let dir = manifest.parent().unwrap_or(root).to_owned();
-        let mut bins: Vec<String> =
-            package.targets.iter().filter(|t| t.is_bin()).map(|t| t.name.clone()).collect();
+        let programs = || package.targets.iter().filter(|target| target.is_bin());
+        let mut bins: Vec<String> = programs().map(|target| target.name.clone()).collect();
         bins.sort();
+        let required_features =
+            programs().map(|target| (target.name.clone(), target.required_features.clone())).collect();
         let mut dependencies = BTreeMap::<String, Dependency>::new();
         for dependency in package.dependencies {
             let key = dependency.rename.unwrap_or_else(|| dependency.name.clone());
@@ -227,6 +246,7 @@ impl Package {
             version: package.version,
             default_member,
             bins,
+            required_features,
             default_run: package.default_run,
             features: package.features,
             dependencies,
