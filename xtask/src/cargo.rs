@@ -17,5 +17,7 @@ pub mod messages;
 pub mod path_maps;
 pub mod reached;
 pub mod running;
+pub mod shell_env;
+pub mod target_files;
 pub mod units;
 pub mod written;

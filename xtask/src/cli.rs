@@ -10,7 +10,7 @@ mod options;
 
 pub use base::BaseCommand;
 use options::EVERY_MODE;
-pub use options::{Common, JsonFlag, Planning, Sanitizer, SetupFlag};
+pub use options::{Common, EnvFormat, JsonFlag, Planning, Sanitizer, SetupFlag};
 
 /// Build a Rust program with a C component for every target, verify it, and pack it into container images.
 ///
@@ -80,6 +80,36 @@ pub enum Command {
         /// Search C toolchains only in these places, separated by commas [default: all]
         #[arg(long, value_name = "LIST")]
         providers: Option<String>,
+        /// The option for JSON output.
+        #[command(flatten)]
+        json: JsonFlag,
+    },
+    /// Print the variables with which a target is built, for a shell, direnv or an editor
+    ///
+    /// With them, plain Cargo builds and tests for the target with the toolchain that a build here would use. Paths of this
+    /// machine stay in the programs, so that a debugger finds the sources. In a shell with these variables, `cargo xtask`
+    /// works as it does without them.
+    #[command(after_help = examples::ENV)]
+    Env {
+        /// The target triple
+        #[arg(value_name = "TARGET")]
+        target: String,
+        /// The mode: `auto` (the first one, which must be possible here), or a name [default: `mode` of the target in
+        /// targets.toml]
+        ///
+        /// The variables of a mode without C name no C compiler. They refuse none either: only a build proves that a
+        /// program is pure.
+        #[arg(long, value_name = "MODE")]
+        mode: Option<String>,
+        /// Search C toolchains only in these places, separated by commas [default: all]
+        #[arg(long, value_name = "LIST")]
+        providers: Option<String>,
+        /// Fail if a toolchain is not the one that toolchains.lock names
+        #[arg(long)]
+        locked: bool,
+        /// The syntax to print
+        #[arg(long, value_enum, default_value_t = EnvFormat::Sh, conflicts_with = "json")]
+        format: EnvFormat,
         /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,

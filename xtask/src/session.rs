@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
 use crate::cargo::lock_file::LockedGraph;
+use crate::cargo::target_files::{FilePlaces, TargetFiles};
 use crate::cli::{Common, Planning, SetupFlag};
-use crate::plan::{self, Lack, Mend, ModeRequest, PlanRequest};
+use crate::plan::{self, Job, Lack, Mend, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
 use crate::toolchain_lock;
 use xtask_base::{Bases, distroless};
@@ -221,6 +222,8 @@ impl Session {
             renamed: self.outside().into_iter().map(|dir| (dir.clone(), name_outside(root, &dir))).collect(),
             umask: None,
             settings: Vec::new(),
+            files: BTreeMap::new(),
+            keeps_paths: false,
         }
     }
 
@@ -228,6 +231,16 @@ impl Session {
     fn cc_joins_flags(&self) -> bool {
         let lock = std::fs::read_to_string(&self.workspace.lock_file).ok();
         lock.and_then(|text| LockedGraph::read(&text)).is_some_and(|lock| lock.cc_joins_flags())
+    }
+
+    /// Writes the files by which build tools find what belongs to the targets of these jobs.
+    pub fn target_files(&self, jobs: &[Job]) -> BTreeMap<Triple, TargetFiles> {
+        let folder = self.work().join("toolchains");
+        let places = FilePlaces { folder: &folder, host: &self.host, this: &self.this };
+        // The jobs of a target share their toolchain, but a pure one has none.
+        let mut jobs: Vec<&Job> = jobs.iter().collect();
+        jobs.sort_by_key(|job| job.toolchain.is_some());
+        jobs.into_iter().map(|job| (job.target.triple.clone(), TargetFiles::write(job, places))).collect()
     }
 
     /// Returns the wrapper of rustc that Cargo is configured to use and that is not on this machine.

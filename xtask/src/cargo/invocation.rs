@@ -9,6 +9,7 @@ use super::c_flags::c_flags;
 use super::cohort::Cohort;
 use super::inherited::clean;
 use super::path_maps::{CMaps, PathMaps};
+use super::target_files::TargetFiles;
 use crate::plan::Job;
 use crate::trap::Traps;
 use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
@@ -67,6 +68,10 @@ pub struct CargoContext<'a> {
     pub umask: Option<&'static str>,
     /// Settings for Cargo's `--config`. They override the workspace's own.
     pub settings: Vec<String>,
+    /// The files by which build tools find what belongs to a target.
+    pub files: BTreeMap<Triple, TargetFiles>,
+    /// Whether build outputs contain the paths of this machine, by which a debugger finds the sources.
+    pub keeps_paths: bool,
 }
 
 impl CargoContext<'_> {
@@ -188,7 +193,36 @@ fn under(umask: &str, cmd: &Cmd) -> Cmd {
 /// Sets the variables of one target.
 fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, site: &CargoContext) -> Cmd {
     let triple = &job.target.triple;
-    let prefix = format!("CARGO_TARGET_{}", triple.shouted());
+    cmd = with_tools(cmd, job, matches!(what, CargoGoal::Bin { .. }), traps, site);
+    // Flags are passed by --config, because variables are split at white space and a path may contain some.
+    // Cargo would add the user's variable to our flags, which already contain it.
+    cmd = cmd.env_remove(format!("CARGO_TARGET_{}_RUSTFLAGS", triple.shouted()));
+    let flags = flags(job, site);
+    cmd = match job.user.flags.road {
+        FlagRoad::Config => cmd.arg("--config").arg(setting(triple, "rustflags", &list(&flags))),
+        FlagRoad::Variable => cmd.env("CARGO_ENCODED_RUSTFLAGS", flags.join(ENCODED)),
+    };
+    // A build runs no target program. A runner that the user has set takes precedence.
+    let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !job.user.runner);
+    match runner {
+        Some(words) => cmd.arg("--config").arg(setting(triple, "runner", &list(&words))),
+        None => cmd,
+    }
+}
+
+/// The character between the flags in `CARGO_ENCODED_RUSTFLAGS`.
+pub(super) const ENCODED: &str = "\u{1f}";
+
+/// Sets the variables that name the tools of one target: its linker, its C tools, and the files of
+/// [`TargetFiles`]. `recorded` says whether the contents of linked programs are recorded.
+pub(super) fn with_tools(
+    mut cmd: Cmd,
+    job: &Job,
+    recorded: bool,
+    traps: Option<&Traps>,
+    site: &CargoContext,
+) -> Cmd {
+    let triple = &job.target.triple;
     if let Some(linker) = &job.linker {
         let is_hosts_own = *triple == site.host.triple && site.host_cc == Some(linker.program());
         let shim = traps.and_then(Traps::host_linker).filter(|_| is_hosts_own);
@@ -203,32 +237,20 @@ fn for_target(mut cmd: Cmd, job: &Job, what: &CargoGoal, traps: Option<&Traps>, 
         let program = match site.links.get(triple) {
             Some(stand_in) => {
                 cmd = cmd.env(linker_variable(triple), own);
-                if matches!(what, CargoGoal::Bin { .. }) {
+                if recorded {
                     cmd = cmd.env(map_variable(triple), linker.map_request().word());
                 }
                 stand_in.clone()
             }
             None => own,
         };
-        cmd = cmd.env(format!("{prefix}_LINKER"), program);
+        cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", triple.shouted()), program);
     }
-    // Flags are passed by --config, because variables are split at white space and a path may contain some.
-    // Cargo would add the user's variable to our flags, which already contain it.
-    cmd = cmd.env_remove(format!("{prefix}_RUSTFLAGS"));
-    let flags = flags(job, site);
-    cmd = match job.user.flags.road {
-        FlagRoad::Config => cmd.arg("--config").arg(setting(triple, "rustflags", &list(&flags))),
-        FlagRoad::Variable => cmd.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}")),
-    };
-    // A build runs no target program. A runner that the user has set takes precedence.
-    let runner = job.runner.words().filter(|_| matches!(what, CargoGoal::Tests(_)) && !job.user.runner);
-    if let Some(words) = runner {
-        cmd = cmd.arg("--config").arg(setting(triple, "runner", &list(&words)));
+    if let Some(toolchain) = &job.toolchain {
+        cmd = with_toolchain(cmd, job, toolchain, site);
     }
-    match &job.toolchain {
-        Some(toolchain) => with_toolchain(cmd, job, toolchain, site),
-        None => cmd,
-    }
+    let files = site.files.get(triple).into_iter().flat_map(TargetFiles::variables);
+    files.fold(cmd, |cmd, (name, value)| cmd.env(format!("{name}_{}", triple.underscored()), value))
 }
 
 /// Returns `target."<triple>".<key>=<value>`, for Cargo's `--config`.
@@ -256,7 +278,7 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
         flags.extend(linker.rustflags(triple, std.sysroot.as_deref()));
         let (source, name) = &std.source;
         let real = std::fs::canonicalize(source).ok().filter(|real| real != source);
-        let places = [Some(source.clone()), real].into_iter().flatten();
+        let places = [Some(source.clone()), real].into_iter().flatten().filter(|_| !site.keeps_paths);
         flags.extend(places.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
     }
     flags.extend(PathMaps::of(site).rustc());

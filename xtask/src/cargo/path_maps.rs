@@ -35,8 +35,11 @@ pub struct UnmappedFolder {
 
 impl PathMaps {
     /// Returns the maps of a call: Cargo's home, the cache, the workspace, its target folder, and the renamed
-    /// folders.
+    /// folders. There are none if the paths of this machine are kept.
     pub fn of(site: &CargoContext) -> Self {
+        if site.keeps_paths {
+            return Self(Vec::new());
+        }
         let own = [(site.cache, "/cache"), (site.root, "/src"), (site.target_directory, "/target")];
         let home = site.cargo_home.iter().map(|home| (home.as_path(), "/cargo"));
         let renamed = site.renamed.iter().map(|(from, to)| (from.as_path(), to.as_str()));

@@ -34,6 +34,12 @@ Examples:
   cargo xtask explain aarch64-unknown-linux-gnu
   cargo xtask explain x86_64-unknown-linux-musl --providers musl,zig";
 
+pub(super) const ENV: &str = "\
+Examples:
+  cargo xtask env aarch64-unknown-linux-gnu                    # eval \"$(…)\" sets them in this shell
+  cargo xtask env aarch64-unknown-linux-gnu --format direnv    # in .envrc
+  cargo xtask env x86_64-unknown-linux-musl --mode native --json";
+
 pub(super) const BUILD: &str = "\
 Examples:
   cargo xtask build

@@ -98,3 +98,14 @@ pub enum Sanitizer {
     /// AddressSanitizer with its leak checker, and UndefinedBehaviorSanitizer.
     Address,
 }
+
+/// The syntaxes in which `env` prints variables.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum EnvFormat {
+    /// POSIX shells: `export NAME='value'`
+    Sh,
+    /// As `sh`, for an `.envrc`: also names the files after whose change direnv reads it again
+    Direnv,
+    /// The shell fish: `set -gx NAME 'value'`
+    Fish,
+}

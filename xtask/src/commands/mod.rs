@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, Planning};
 use crate::publish::PublishRequest;
 use xtask_files::error::Result;
 
@@ -12,6 +12,7 @@ mod bills;
 mod conformance;
 mod doctor;
 mod entries;
+mod env;
 mod explain;
 mod init;
 mod lock;
@@ -43,6 +44,10 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Plan { planning, json } => plan::run(&common, &planning, json.json),
         Command::Explain { target, providers, json } => {
             explain::run(&common, &target, providers.as_deref(), json.json)
+        }
+        Command::Env { target, mode, providers, locked, format, json } => {
+            let planning = Planning { targets: vec![target], mode, providers, locked, ..Planning::default() };
+            env::run(&common, &planning, format, json.json)
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
         Command::Verify { reference: Some(reference), key, rebuild, sign, setup, json, .. } => {

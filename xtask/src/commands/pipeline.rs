@@ -207,7 +207,8 @@ impl PlannedRun {
     /// Returns the context of all cargo calls of the run.
     pub(super) fn site(&self) -> CargoContext<'_> {
         let targets: Vec<&Triple> = self.plan.jobs.iter().map(|job| &job.target.triple).collect();
-        self.session.site(self.look.findings.host_cc.as_deref(), &targets)
+        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        CargoContext { files: self.session.target_files(&self.plan.jobs), ..site }
     }
 
     /// Returns the origin of the program.

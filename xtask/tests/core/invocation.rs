@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 
 use xtask::cargo::cohort::cohorts;
 use xtask::cargo::invocation::{CargoContext, CargoGoal, flags, invocation};
+use xtask::cargo::shell_env::{ShellPrograms, variables};
+use xtask::cargo::target_files::{FilePlaces, TargetFiles};
 use xtask::plan::{Findings, Job, Lack, ModeRequest, Plan, PlanRequest, StdState, plan};
 use xtask::trap;
 use xtask_compilers::toolchain::Provider;
@@ -40,6 +42,8 @@ fn site(host: &Host) -> CargoContext<'_> {
         renamed: Vec::new(),
         umask: None,
         settings: Vec::new(),
+        files: Default::default(),
+        keeps_paths: false,
         links: [GNU, ARM_GNU, ARM_MUSL, MUSL].map(|t| (triple(t), format!("/w s/link/{t}/cc").into())).into(),
         rust_lld: None,
     }
@@ -91,6 +95,39 @@ fn a_native_cohort() {
     assert_eq!(cohorts.len(), 1);
     let cmd = invocation(&cohorts[0], &bin(), Path::new("/w s/target/xtask/build/n"), None, &site);
     golden!("core/native.txt", &told(&cmd));
+}
+
+#[test]
+fn variables_for_a_shell() {
+    let mut f = findings();
+    let runner = Runner::Qemu { program: "/opt/my qemu/qemu-aarch64".into(), sysroot: None };
+    f.runners.insert(triple(ARM_MUSL), runner);
+    f.user.insert(triple(ARM_MUSL), user(&["-Cuser=1"]));
+    let plan = made(&f, &[ARM_MUSL], "native");
+    let machine = Machine::with(&["pkg-config"])
+        .set("CFLAGS_aarch64-unknown-linux-musl", "-march=x")
+        .set("PKG_CONFIG_PATH", "/usr/lib/pkgconfig");
+    let (folder, host, this) = (machine.path().join("files"), machine.host(), Path::new("/x/xtask"));
+    let job = &plan.jobs[0];
+    let files = TargetFiles::write(job, FilePlaces { folder: &folder, host: &host, this });
+    let site = CargoContext { files: [(triple(ARM_MUSL), files)].into(), ..site(&host) };
+    let programs = ShellPrograms { rustc: "/r/bin/rustc".into(), runner: Some("/w/run".into()) };
+    let variables = variables(job, &site, &programs).unwrap();
+    let lines = variables.iter().map(|(name, value)| match value {
+        Some(value) => format!("{name}={value}\n"),
+        None => format!("{name} removed\n"),
+    });
+    golden!("core/env.txt", &machine.short(&lines.collect::<String>()));
+    let id = &job.toolchain.as_ref().unwrap().id;
+    let cmake = std::fs::read_to_string(folder.join(format!("cmake/{ARM_MUSL}-{id}.cmake"))).unwrap();
+    golden!("core/toolchain.cmake", &cmake);
+    let script = std::fs::read_to_string(folder.join(format!("pkg-config/{ARM_MUSL}/pkg-config"))).unwrap();
+    golden!("core/pkg-config.txt", &machine.short(&script));
+    // Who describes libraries of the target to pkg-config is left alone.
+    let own = Machine::with(&["pkg-config"]).set("PKG_CONFIG_SYSROOT_DIR", "/my/root").host();
+    let files = TargetFiles::write(job, FilePlaces { folder: &folder, host: &own, this });
+    let names: Vec<&str> = files.variables().map(|(name, _)| name).collect();
+    assert_eq!(names, ["CMAKE_TOOLCHAIN_FILE"]);
 }
 
 #[test]

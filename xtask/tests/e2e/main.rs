@@ -16,6 +16,7 @@ mod cohorts;
 mod configuration;
 mod copied;
 mod documents;
+mod env;
 mod explicit;
 mod fallback;
 mod flags;

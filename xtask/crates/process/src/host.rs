@@ -10,6 +10,9 @@ use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 
 mod paths;
+mod shell;
+
+use shell::ShellRecord;
 
 /// The variables that are read with [`Host::var`], except those whose names contain a target ([`TOOLS`]). The
 /// proxy variables may also be in lower case.
@@ -65,8 +68,11 @@ pub struct Host {
     /// The triple of the machine that builds (rustc's `host`).
     pub triple: Triple,
     vars: BTreeMap<OsString, OsString>,
-    /// The variables with relative paths, resolved in the folder in which this program was started.
-    resolved: BTreeMap<OsString, OsString>,
+    /// The variables whose values in [`Host::vars`] differ from those of this process: those with relative
+    /// paths, resolved in the folder in which this program was started, and those that `cargo xtask env` set.
+    differing: BTreeMap<OsString, Option<OsString>>,
+    /// What `cargo xtask env` set in the shell that started this program.
+    shell: ShellRecord,
     /// The origin of each variable that does not come from the environment.
     origins: BTreeMap<OsString, String>,
     path: Vec<PathBuf>,
@@ -93,9 +99,11 @@ impl Host {
         let home = std::env::home_dir().filter(|_| cfg!(unix) && std::env::var_os("HOME").is_none());
         let vars = std::env::vars_os().chain(home.map(|home| ("HOME".into(), home.into())));
         let mut vars: BTreeMap<_, _> = vars.collect();
+        let (shell, mut differing) = ShellRecord::undo(&mut vars);
         let resolved = std::env::current_dir().map(|dir| paths::resolved(&vars, &dir)).unwrap_or_default();
-        vars.extend(resolved.clone());
-        Self { resolved, ..Self::new(triple, vars) }
+        differing.extend(resolved.iter().map(|(key, value)| (key.clone(), Some(value.clone()))));
+        vars.extend(resolved);
+        Self { differing, shell, ..Self::new(triple, vars) }
     }
 
     /// Makes a host with only these variables.
@@ -103,18 +111,34 @@ impl Host {
         let vars: BTreeMap<_, _> = vars.into_iter().collect();
         let path =
             vars.get(OsStr::new("PATH")).map(|p| std::env::split_paths(p).collect()).unwrap_or_default();
-        Self { triple, vars, resolved: BTreeMap::new(), origins: BTreeMap::new(), path, build_path: None }
+        Self {
+            triple,
+            vars,
+            differing: BTreeMap::new(),
+            shell: ShellRecord::default(),
+            origins: BTreeMap::new(),
+            path,
+            build_path: None,
+        }
     }
 
     /// Prepares a command for the folder `dir`. Variables with relative paths are replaced by their resolved
-    /// values, because they would mean another path in `dir`.
+    /// values, because they would mean another path in `dir`. Variables that `cargo xtask env` set get the
+    /// values that they had before.
     #[must_use]
     pub fn settled(&self, cmd: Cmd, dir: &Path) -> Cmd {
         let mut cmd = cmd.cwd(dir);
-        for (key, value) in &self.resolved {
-            cmd.env.entry(key.clone()).or_insert_with(|| Some(value.clone()));
+        for (key, value) in &self.differing {
+            cmd.env.entry(key.clone()).or_insert_with(|| value.clone());
         }
         cmd
+    }
+
+    /// Adds to the variables that a shell is to set (`Some`) or remove the record of them, by which a command
+    /// in that shell finds the values of before.
+    pub fn record(&self, variables: &mut BTreeMap<String, Option<String>>) {
+        let text = self.shell.with(variables, &self.vars);
+        variables.insert(shell::RECORD.to_owned(), Some(text));
     }
 
     /// Adds a variable from a configuration file of Cargo. A variable of the environment takes precedence,
