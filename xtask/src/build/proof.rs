@@ -19,6 +19,7 @@ use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::mapped_link;
 use xtask_files::error::Result;
 use xtask_triple::flags::codegen_options;
+use xtask_triple::system::{self, ObjectFormat};
 
 /// The result of a job's cargo call, before the promise of its mode is checked.
 pub(super) struct UnprovenBuild {
@@ -77,6 +78,10 @@ impl Builder<'_> {
                 .map(|(_, _, linker)| format!("rustflags name the linker {linker}"));
             Some(match other {
                 Some(other) => FoundRecord::Unseen(other),
+                None if system::of(triple).objects != ObjectFormat::Elf => {
+                    let name = system::of(triple).name;
+                    FoundRecord::Unseen(format!("the contents of {name} programs are not read yet"))
+                }
                 None if !self.site.links.contains_key(triple) => {
                     FoundRecord::Unseen("nothing can stand in front of the linker".to_owned())
                 }

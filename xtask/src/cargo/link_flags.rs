@@ -91,7 +91,8 @@ fn asked(script: &Script) -> Vec<String> {
 
 /// Returns an error if flags choose a linker that the driver does not find: the cause of a failed link.
 pub fn absent_linker(job: &Job, scripts: &[Script]) -> Option<Error> {
-    let Some(Linker::Driver { program, link: Link::Driver | Link::MuslSpecs }) = &job.linker else {
+    let Some(Linker::Driver { program, link: Link::Driver | Link::MuslSpecs | Link::Mingw }) = &job.linker
+    else {
         return None;
     };
     let flags = link_flags(job);

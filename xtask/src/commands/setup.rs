@@ -19,6 +19,7 @@ use xtask_config::{CcChoice, Config, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, PythonLibrary, SetupContext, SetupReport, Step, Want};
+use xtask_triple::system::SystemEmulator;
 use xtask_triple::{Libc, Triple, system};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
@@ -197,6 +198,10 @@ fn mendable(survey: &Survey, locked: Option<Provider>, cxx: bool) -> bool {
 /// which comes with its cross gcc.
 fn runner(triple: &Triple, host: &Triple) -> Vec<Want> {
     let mut wants = Vec::new();
+    if system::of(triple).emulator == Some(SystemEmulator::Wine) {
+        // wine starts only programs for the processor of the machine.
+        return if triple.arch() == host.arch() { vec![Want::Wine(triple.clone())] } else { wants };
+    }
     if triple.arch() != host.arch() {
         wants.push(Want::Qemu(triple.clone()));
     }
@@ -227,6 +232,12 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             TestNeed::Cyclonedx => wants.push(Want::Library(PythonLibrary::Cyclonedx)),
             TestNeed::InToto => wants.push(Want::Library(PythonLibrary::InToto)),
             TestNeed::Cosign => wants.push(Want::Cosign),
+            TestNeed::Windows => {
+                let target = Triple::parse("x86_64-pc-windows-gnu");
+                wants.extend(Want::compiler(Provider::Mingw, &target));
+                wants.push(Want::Program("unzip".into()));
+                wants.extend([Want::Std(target.clone()), Want::Wine(target)]);
+            }
             TestNeed::RustSrc => wants.push(Want::Source),
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();

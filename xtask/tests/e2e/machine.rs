@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use xtask_compilers::toolchain::runner::{self, Runner};
 use xtask_process::cache;
 use xtask_process::exec::Cmd;
 use xtask_process::host::{Host, PathLookup};
@@ -95,6 +96,14 @@ pub(crate) fn namespaces() -> Have {
     match ways.iter().any(|way| answer("unshare", &[way, ["true"].as_slice()].concat()).is_some()) {
         true => Ok(()),
         false => Err("namespaces for this user".into()),
+    }
+}
+
+/// There is a runner for the programs of this target.
+pub(crate) fn runner(target: &str) -> Have {
+    match runner::find(&Triple::parse(target), &host()) {
+        Runner::None { reason } => Err(reason),
+        _ => Ok(()),
     }
 }
 

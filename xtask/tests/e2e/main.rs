@@ -60,6 +60,7 @@ mod unkept;
 mod usage;
 mod variables;
 mod verified;
+mod windows;
 mod words;
 mod written;
 mod zig;

@@ -238,6 +238,8 @@ pub enum TestNeed {
     InToto,
     /// `cosign`: both major versions of the program that verifies signatures.
     Cosign,
+    /// `windows`: MinGW's gcc and g++, the std of x86_64-pc-windows-gnu, wine and unzip.
+    Windows,
     /// `rust-src`: the source of Rust's library, for any rustc that may be used.
     RustSrc,
 }
@@ -299,6 +301,7 @@ impl Keyword for TestNeed {
         ("cyclonedx", Self::Cyclonedx),
         ("in-toto", Self::InToto),
         ("cosign", Self::Cosign),
+        ("windows", Self::Windows),
         ("rust-src", Self::RustSrc),
     ];
 }

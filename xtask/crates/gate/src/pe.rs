@@ -223,6 +223,15 @@ fn judged(import: &str, triple: &Triple) -> Option<Finding> {
     let lower = import.to_ascii_lowercase();
     let stem = lower.strip_suffix(".dll").unwrap_or(&lower);
     let runtime = ["vcruntime", "msvcp", "concrt", "vcomp"].iter().any(|name| stem.starts_with(name));
+    let mingw = stem.starts_with("lib") && stem.rsplit('-').next().is_some_and(is_number);
+    if mingw && !OF_COMPILERS.iter().any(|name| stem.starts_with(name)) {
+        return Some(fail(
+            format!(
+                "the program imports {import}, which is a library made with MinGW and not a part of Windows"
+            ),
+            "link it statically: most build scripts have a feature or a variable for it (`static`, `vendored`)",
+        ));
+    }
     if OF_COMPILERS.iter().any(|name| stem.starts_with(name)) {
         return Some(fail(
             format!("the program imports {import}, which comes with a compiler and not with Windows"),
@@ -252,6 +261,11 @@ fn judged(import: &str, triple: &Triple) -> Option<Finding> {
             "ship it beside the program, or link it statically",
         )
     })
+}
+
+/// MinGW's names of libraries end in a number: `libssl-3`, `libfoo-1_2`.
+fn is_number(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn machine_name(machine: u16) -> String {

@@ -62,11 +62,16 @@ pub fn packages(want: &Want) -> Vec<String> {
         Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
         Want::Compiler { .. } => match want.package() {
-            Some(Supply::Package { apt, .. }) => owned(&[apt]),
+            Some(Supply::Package { apt, .. }) => {
+                // C++ is a package of its own: `g++-mingw-w64-x86-64`.
+                let cxx = apt.strip_prefix("gcc-mingw").map(|rest| format!("g++-mingw{rest}"));
+                std::iter::once(apt.to_owned()).chain(cxx).collect()
+            }
             _ => Vec::new(),
         },
         // The static qemu also works inside an image, which lacks qemu's libraries.
         Want::Qemu(_) => owned(&["qemu-user-static"]),
+        Want::Wine(_) => owned(&["wine64"]),
         Want::Binfmt(_) => owned(&["qemu-user-static", "binfmt-support"]),
         Want::Program(name) if name == "bwrap" => vec!["bubblewrap".into()],
         Want::Program(name) if name == "musl-gcc" => vec!["musl-tools".into()],

@@ -54,6 +54,8 @@ pub enum Want {
     },
     /// qemu's user mode emulation, which runs programs of this target.
     Qemu(Triple),
+    /// wine, which runs programs of this Windows target.
+    Wine(Triple),
     /// An entry in the kernel's binfmt_misc that starts programs of this target with qemu, so that containers
     /// of this platform run.
     Binfmt(Triple),
@@ -96,6 +98,7 @@ impl fmt::Display for Want {
             }
             Want::Compiler { provider, target } => write!(f, "the C compiler of {provider} for {target}"),
             Want::Qemu(target) => write!(f, "qemu for {target}"),
+            Want::Wine(target) => write!(f, "wine for {target}"),
             Want::Binfmt(target) => write!(f, "containers of {target} with binfmt_misc"),
             Want::Library(library) => library.fmt(f),
             Want::Cosign => f.write_str("cosign 2 and 3"),

@@ -10,7 +10,7 @@ use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as st
 use xtask_compilers::rustc::{Rustc, Version, find};
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
 use xtask_compilers::toolchain::providers::host::driver;
-use xtask_compilers::toolchain::runner::{has_loader, qemu_arch};
+use xtask_compilers::toolchain::runner::{self, Runner, has_loader, qemu_arch};
 use xtask_compilers::toolchain::{CcChoice, Provider};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, ProcessEnd};
@@ -159,6 +159,7 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
         }
         Want::Qemu(target) => qemu_arch(target.arch())
             .is_some_and(|arch| program(&format!("qemu-{arch}")) || program(&format!("qemu-{arch}-static"))),
+        Want::Wine(target) => !matches!(runner::find(target, context.host), Runner::None { .. }),
         Want::Binfmt(target) => qemu_arch(target.arch()).is_some_and(|arch| {
             let entry = std::fs::read_to_string(Path::new(BINFMT).join(format!("qemu-{arch}")));
             entry.is_ok_and(|text| text.lines().next() == Some("enabled"))

@@ -109,6 +109,7 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         | Want::GnuCross { .. }
         | Want::Compiler { .. }
         | Want::Qemu(_)
+        | Want::Wine(_)
         | Want::Program(_) => packages(want, machine).into_iter().collect(),
     }
 }
@@ -218,6 +219,8 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux", Want::Zig | Want::Library(_)) => vec!["sudo dnf install python3-pip".into()],
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
+        ("linux", Want::Wine(_)) => vec!["sudo dnf install wine-core".into()],
+        ("macos", Want::Wine(_)) => vec!["brew install --cask wine-stable".into()],
         ("linux", Want::Program(name)) => vec![format!("sudo dnf install {name}")],
         // Fedora's cross compilers come without a C library.
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {

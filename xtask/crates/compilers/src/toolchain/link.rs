@@ -18,6 +18,9 @@ pub enum Link {
     /// `musl-gcc`: the host's gcc with a specs file that knows `-static` but not `-static-pie`. A
     /// position-independent program that rustc links through it crashes at its start.
     MuslSpecs,
+    /// MinGW-w64's gcc, which writes the time of the link into programs, and links its C++ library as a DLL,
+    /// unless told otherwise.
+    Mingw,
     /// `zig cc` behind a filter of xtask, with zig's own C library and start files.
     Zig,
 }
@@ -64,13 +67,14 @@ pub struct Preparation {
 
 impl Link {
     /// Every way to link.
-    pub const ALL: [Link; 3] = [Link::Driver, Link::MuslSpecs, Link::Zig];
+    pub const ALL: [Link; 4] = [Link::Driver, Link::MuslSpecs, Link::Mingw, Link::Zig];
 
     /// Returns the rules of this way to link.
     pub fn rules(self) -> &'static Rules {
         match self {
             Link::Driver => &DRIVER,
             Link::MuslSpecs => &MUSL_SPECS,
+            Link::Mingw => &MINGW,
             Link::Zig => &zig::LINK,
         }
     }
@@ -87,6 +91,13 @@ const DRIVER: Rules = Rules {
 };
 
 const MUSL_SPECS: Rules = Rules { rustflag: |_| Some("-Crelocation-model=static"), ..DRIVER };
+
+const MINGW: Rules = Rules {
+    rustflag: |_| Some("-Clink-arg=-Wl,--no-insert-timestamp"),
+    // gcc finds the library at the link, so rustc does not search for it.
+    cxx_library: Some("static:-bundle=stdc++"),
+    ..DRIVER
+};
 
 /// The linker of a target's programs.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::names::gnu_prefixes;
 use super::{Candidate, Driver, Link, Provider};
 use xtask_process::host::{Host, PathLookup};
-use xtask_triple::Triple;
+use xtask_triple::{Env, Triple};
 
 /// Makes a candidate from a compiler that the user named: a path, a name on PATH, or either of them with
 /// arguments.
@@ -38,7 +38,11 @@ pub(super) fn named(
         cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
         ar: beside.ar,
         ranlib: beside.ranlib,
-        link: if specs_wrapper(Path::new(&cc[0])) { Link::MuslSpecs } else { Link::Driver },
+        link: match target.env() {
+            Env::MingwGnu => Link::Mingw,
+            _ if specs_wrapper(Path::new(&cc[0])) => Link::MuslSpecs,
+            _ => Link::Driver,
+        },
         cc,
         absent,
     }

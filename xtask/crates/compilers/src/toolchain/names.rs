@@ -42,6 +42,17 @@ pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> 
     Some((arch, abi))
 }
 
+/// Returns zig's name of a Windows target: `x86_64-windows-gnu`. zig has the runtime of LLVM, so it makes no programs for
+/// targets with the runtime of gcc.
+pub fn zig_windows(target: &Triple) -> Option<String> {
+    let arch = match target.arch() {
+        Arch::X86_64 => "x86_64",
+        Arch::Aarch64 => "aarch64",
+        _ => return None,
+    };
+    (target.env() == Env::MingwLlvm).then(|| format!("{arch}-windows-gnu"))
+}
+
 /// Returns LLVM's name of a Linux target, which clang and zig share: `aarch64-linux-musl`.
 pub fn llvm_target(target: &Triple) -> Option<String> {
     let (arch, abi) = gnu_arch(target)?;

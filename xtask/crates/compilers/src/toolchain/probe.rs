@@ -309,10 +309,10 @@ pub fn version_of(text: &str) -> String {
         "cc"
     };
     let outside = without_parentheses(line);
-    let number = outside
-        .split_whitespace()
-        .rfind(|w| w.starts_with(|c: char| c.is_ascii_digit()) && w.contains('.'))
-        .unwrap_or("of unknown version");
+    let numbers = || outside.split_whitespace().filter(|w| w.starts_with(|c: char| c.is_ascii_digit()));
+    // Debian's MinGW has only the first number, with its kind of threads: `12-win32`.
+    let number = numbers().rfind(|w| w.contains('.')).or_else(|| numbers().next_back());
+    let number = number.unwrap_or("of unknown version");
     format!("{kind} {number}")
 }
 
@@ -394,6 +394,7 @@ mod tests {
             (format!("aarch64-linux-gnu-gcc (Debian 12.2.0-14) 12.2.0{fsf}"), "gcc 12.2.0"),
             (format!("cc (Debian 12.2.0-14+deb12u1) 12.2.0{fsf}"), "gcc 12.2.0"),
             ("Debian clang version 14.0.6\nTarget: x86_64-pc-linux-gnu".to_owned(), "clang 14.0.6"),
+            (format!("x86_64-w64-mingw32-gcc (GCC) 12-win32{fsf}"), "gcc 12-win32"),
             ("tcc".to_owned(), "cc of unknown version"),
         ];
         for (text, expected) in cases {

@@ -8,7 +8,7 @@ use super::{Definition, Finds, Search, Supply};
 use crate::toolchain::candidates::Zig;
 use crate::toolchain::link::{Filter, Preparation, Rules};
 use crate::toolchain::mapped_link::MapRequest;
-use crate::toolchain::names::llvm_target;
+use crate::toolchain::names::{llvm_target, zig_windows};
 use crate::toolchain::{Candidate, Link};
 use xtask_process::host::Host;
 use xtask_triple::{Arch, Libc, Triple};
@@ -128,7 +128,7 @@ fn python_package(host: &Host) -> Option<PathBuf> {
 /// The CPU is named if zig's default differs from rustc's. rustc's `armv7-*` targets have VFPv3-D16 and no
 /// NEON (<https://doc.rust-lang.org/rustc/platform-support.html>). zig's `arm` is an older CPU.
 pub fn target_flags(target: &Triple, glibc: Option<&str>) -> Option<Vec<String>> {
-    let mut name = llvm_target(target)?;
+    let mut name = llvm_target(target).or_else(|| zig_windows(target))?;
     if target.arch() == Arch::X86
         && let Some(rest) = name.strip_prefix("i686")
     {
@@ -165,6 +165,10 @@ mod tests {
             flags("armv7-unknown-linux-musleabihf", None).as_deref(),
             Some("-target arm-linux-musleabihf -mcpu=generic+v7a+vfp3d16+thumb2")
         );
-        assert_eq!(flags("x86_64-unknown-freebsd", None), None);
+        let windows = "-target aarch64-windows-gnu";
+        assert_eq!(flags("aarch64-pc-windows-gnullvm", None).as_deref(), Some(windows));
+        for other in ["x86_64-pc-windows-gnu", "x86_64-unknown-freebsd"] {
+            assert_eq!(flags(other, None), None);
+        }
     }
 }

@@ -142,9 +142,16 @@ fn reason(
 const UNKNOWN_TO_ZIG: [&str; 4] =
     ["--no-undefined-version", "--undefined-version", "--fix-cortex-a53-843419", "--disable-auto-image-base"];
 
+/// The arguments of rustc for the runtime of MinGW, which zig has under other names and always links.
+const OF_MINGW: [&str; 7] =
+    ["-nolibc", "--unwindlib=none", "--nxcompat", "msvcrt", "mingw32", "mingwex", "--dynamicbase"];
+
 /// Whether it is an argument of rustc itself that zig does not need. These are dropped without a note.
 fn dropped(argument: &LinkArgument, target: LinkTarget) -> bool {
     let name = argument.name();
+    if target.env == Env::MingwLlvm && OF_MINGW.contains(&name) {
+        return true;
+    }
     match argument.kind {
         LinkArgumentKind::Library => name == "gcc" || (name == "c" && target.libc == Libc::Musl),
         LinkArgumentKind::Linker => {
@@ -291,7 +298,7 @@ mod tests {
 
     #[test]
     fn what_zig_refuses_goes() {
-        let cases: [(&str, &[&str], &[&str]); 8] = [
+        let cases: [(&str, &[&str], &[&str]); 9] = [
             ("x86_64-unknown-linux-musl", &["a.o", "-static-pie"], &["a.o", "-static", "-pie"]),
             ("aarch64-unknown-linux-gnu", &["-Wl,--fix-cortex-a53-843419", "a.o"], &["a.o"]),
             ("x86_64-unknown-linux-gnu", &["-m64", "-lgcc_s", "-lc"], &["-lunwind", "-lc"]),
@@ -303,6 +310,19 @@ mod tests {
                 &["b.o"],
             ),
             ("x86_64-unknown-linux-musl", &["-target", "x86_64-linux", "--target=x86_64", "b.o"], &["b.o"]),
+            (
+                "x86_64-pc-windows-gnullvm",
+                &[
+                    "-nolibc",
+                    "--unwindlib=none",
+                    "a.o",
+                    "-lws2_32",
+                    "-lmsvcrt",
+                    "-lmingwex",
+                    "-Wl,--nxcompat",
+                ],
+                &["a.o", "-lws2_32"],
+            ),
             ("x86_64-unknown-linux-gnu", &["-Wl,-z,relro,-z,now", "-pie"], &["-Wl,-z,relro,-z,now", "-pie"]),
         ];
         for (triple, args, expected) in cases {

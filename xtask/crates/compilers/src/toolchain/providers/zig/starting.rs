@@ -113,6 +113,9 @@ fn linked(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<u8> {
     }
     let output = front_end_links(call, front)?;
     if !direct {
+        if call.target.os() == Os::Windows && output.ok() {
+            remove_time(call)?;
+        }
         return Ok(relayed(&output));
     }
     let errors = output.errors();
@@ -126,6 +129,23 @@ fn linked(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<u8> {
     };
     let words = words(said, &|path| path.exists()).into_iter().chain(lld);
     Ok(LongLine::new(Cmd::new(&call.driver[0]).arg("ld.lld"), words.collect())?.pass_through())
+}
+
+/// Sets the time of the link in the header of a Windows program to zero. zig's front end has no option for it.
+fn remove_time(call: &DriverCall<'_>) -> Result<()> {
+    let at = call.args.iter().position(|arg| arg == "-o").and_then(|at| call.args.get(at + 1));
+    let Some(program) = at.map(Path::new) else { return Ok(()) };
+    let failed = |error: &std::io::Error| Error::io("cannot write", program, error);
+    let mut bytes = std::fs::read(program).map_err(|e| failed(&e))?;
+    // The offset of the signature is at 0x3c, and the time is 8 bytes behind it (PE format, "COFF File Header").
+    let header = bytes.get(0x3c..0x40).and_then(|four| four.try_into().ok()).map(u32::from_le_bytes);
+    let header =
+        header.map(|at| at as usize).filter(|at| bytes.get(*at..).is_some_and(|b| b.starts_with(b"PE\0\0")));
+    match header.and_then(|at| bytes.get_mut(at + 8..at + 12)) {
+        Some(time) => time.fill(0),
+        None => return Ok(()),
+    }
+    std::fs::write(program, bytes).map_err(|e| failed(&e))
 }
 
 /// Runs `zig cc` to link. It gets the sanitizer's runtime only if the arguments name a sanitizer, or if the link without
