@@ -55,6 +55,9 @@ pub fn requests(publications: &[Publication], signing: Option<(&SigningSource, &
             let _ =
                 writeln!(text, "GET  /v2/{repository}/manifests/{} ({what}, read back)", descriptor.digest);
         }
+        for blob in publication.blobs() {
+            let _ = writeln!(text, "HEAD /v2/{repository}/blobs/{} (read back)", blob.digest);
+        }
         text += &cosign;
         for tag in &publication.tags {
             let digest = &publication.index.0.digest;

@@ -213,7 +213,7 @@ impl Publisher<'_> {
                 }
                 Some(remote) => {
                     let version =
-                        if tag.fixed { None } else { self.version(&reference.at(remote.digest.clone())) };
+                        if tag.fixed { None } else { self.version(&reference.at(remote.digest.clone()))? };
                     Some(TagTarget { digest: remote.digest, version })
                 }
             };
@@ -230,12 +230,11 @@ impl Publisher<'_> {
     }
 
     /// Returns the version in the annotations of an image, or none if there is no valid one.
-    fn version(&self, reference: &Reference) -> Option<xtask_config::Version> {
-        let bytes = self.client.manifest(reference).ok()?;
-        let index = serde_json::from_slice::<Index>(&bytes).ok().map(|index| index.annotations);
-        let said =
-            index.or_else(|| serde_json::from_slice::<Manifest>(&bytes).ok().map(|m| m.annotations))?;
-        said.get(annotation::VERSION)?.parse().ok()
+    ///
+    /// # Errors
+    /// The registry does not send the image, so that its version is not known.
+    fn version(&self, reference: &Reference) -> Result<Option<xtask_config::Version>> {
+        Ok(self.client.document(reference)?.and_then(|there| annotated_version(&there.bytes)))
     }
 
     /// Pushes the manifests of the platforms, then the index, each by its digest.
@@ -314,6 +313,13 @@ impl Publisher<'_> {
             }
         }
     }
+}
+
+/// Returns the version in the annotations of an index or a manifest, or none if there is no valid one.
+fn annotated_version(bytes: &[u8]) -> Option<xtask_config::Version> {
+    let index = serde_json::from_slice::<Index>(bytes).ok().map(|index| index.annotations);
+    let said = index.or_else(|| serde_json::from_slice::<Manifest>(bytes).ok().map(|m| m.annotations))?;
+    said.get(annotation::VERSION)?.parse().ok()
 }
 
 /// Returns the media type for the upload of a manifest or an index.

@@ -55,6 +55,7 @@ fn a_release_is_published_once_and_its_tags_are_kept() {
         "HEAD /v2/team/app/manifests/latest (moves forward only)",
         "POST /v2/team/app/blobs/uploads/",
         "(index, read back)",
+        " (read back)\nHEAD /v2/",
     ] {
         assert!(dry.stdout().contains(line), "no {line:?}\n{dry}");
     }

@@ -68,3 +68,25 @@ fn who_loses_a_race_for_a_tag_is_told() {
     publish(&one, &free).ended(0);
     assert_eq!(kept.tag("app", "latest").as_deref(), Some(one.index.as_str()));
 }
+
+/// Without the version of the image at the tag, nobody knows which direction is forward.
+#[test]
+fn a_rolling_tag_stays_where_the_image_at_it_cannot_be_read() {
+    let test = "a_rolling_tag_stays_where_the_image_at_it_cannot_be_read";
+    let Some(server) = RegistryServer::start(test) else { return };
+    let kept = KeptFiles::new(&server.storage);
+    let (there, other) = (MadeRelease::new(14, 5_000), MadeRelease::new(15, 5_000));
+    let name = |at: &str| format!("{at}/app");
+    let first = there.publish(&name(&server.at), &["--tag", "latest"]);
+    Finished::new(&first, LIMIT).ended(0);
+    let manifest = format!("/manifests/{}", there.index);
+    let broken = WatchedRegistry::start(&server.at, &kept, move |seen, _| {
+        match seen.method() == "GET" && seen.path().ends_with(&manifest) {
+            true => Act::Answer("500 Internal Server Error".to_owned()),
+            false => Act::Pass,
+        }
+    });
+    let second = other.publish(&name(&broken.front.at), &["--tag", "latest"]);
+    Finished::new(&second, LIMIT).ended(1).says(&["500 Internal Server Error", &there.index]);
+    assert_eq!(kept.tag("app", "latest").as_deref(), Some(there.index.as_str()));
+}

@@ -2,6 +2,7 @@
 
 mod auth;
 mod cache;
+mod hostile;
 mod image;
 mod network;
 mod pull;

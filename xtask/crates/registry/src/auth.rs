@@ -113,7 +113,9 @@ fn token(http: &Http<'_>, request: &HttpRequest) -> Result<Secret> {
     let damaged = || Error::failed(format!("{}: the answer has no token", request.shown()));
     let bytes = response.bytes(ANSWER_MAX).map_err(|_| damaged())?;
     let answer: TokenResponse = serde_json::from_slice(&bytes).map_err(|_| damaged())?;
-    let token = answer.token.or(answer.access_token).filter(|token| is_token(token)).ok_or_else(damaged)?;
+    // Some servers write both fields, and leave one empty.
+    let mut tokens = [answer.token, answer.access_token].into_iter().flatten();
+    let token = tokens.find(|token| !token.is_empty()).filter(|token| is_token(token)).ok_or_else(damaged)?;
     Ok(Secret::new(format!("Bearer {token}")))
 }
 

@@ -75,7 +75,7 @@ impl<'a> Client<'a> {
     /// There is no answer, or authentication fails. The caller handles other statuses.
     pub fn send(&self, mut request: HttpRequest, scope: &str) -> Result<HttpResponse> {
         // Some registries take uploads on another server, whose address contains the authorization.
-        let own = url::origin(&request.url) == url::origin(&self.base);
+        let own = url::same_origin(&request.url, &self.base);
         let shown = request.shown();
         if !own {
             return of_a_registry(&shown, self.http.send(&request)?);
@@ -84,6 +84,14 @@ impl<'a> Client<'a> {
         let response = self.http.send(&request)?;
         if response.status() != StatusCode::UNAUTHORIZED {
             return of_a_registry(&shown, response);
+        }
+        // A host that the registry redirects to must not learn the login by a challenge of its own.
+        if !url::same_origin(response.address(), &self.base) {
+            let asks = format!("{} asks for a login", url::shown(response.address()));
+            return Err(Error::failed(format!("{shown}: the redirect leads to a server without access"))
+                .found(asks)
+                .found(format!("the login for {} is not sent to another server", self.registry))
+                .help("report it to the operator of the registry"));
         }
         let found = self.login(scope)?;
         let value = auth::authorize(self.http, &response, &self.base, scope, &found.login);

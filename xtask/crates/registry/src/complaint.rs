@@ -42,6 +42,7 @@ impl RejectedAnswer {
         let status = response.status();
         let error = Error::failed(format!("{shown}: {status}"));
         let page = is_web_page(&response);
+        let login = response.authorization().cloned();
         let body = response.complaint();
         let Ok(said) = serde_json::from_slice::<Complaints>(&body) else {
             let error = if page {
@@ -54,8 +55,9 @@ impl RejectedAnswer {
         let refuses = matches!(status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND);
         let lacking = refuses && said.errors.iter().any(|one| LACKING.contains(&one.code.as_str()));
         let error = said.errors.into_iter().take(MOST).fold(error, |error, one| {
-            let words: String =
-                plain(&format!("{}: {}", one.code, one.message)).chars().take(SHOWN).collect();
+            let said = format!("{}: {}", one.code, one.message);
+            let said = HttpResponse::hiding_login(login.as_ref(), &said);
+            let words: String = plain(&said).chars().take(SHOWN).collect();
             error.found(words.replace('\n', " "))
         });
         Self { error, lacking }

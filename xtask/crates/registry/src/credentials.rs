@@ -114,7 +114,11 @@ fn of_variables(registry: &Registry, host: &Host) -> Result<Option<Login>> {
             .help(format!("set {REGISTRY} to its name, with the port if there is one: {REGISTRY}={registry}"))
     })?;
     let named = Registry::parse(named)
-        .ok_or_else(|| Error::usage(format!("{REGISTRY} is not the name of a registry: {named:?}")))?;
+        // The value is not shown: an address may contain a password.
+        .ok_or_else(|| {
+            Error::usage(format!("{REGISTRY} is not the name of a registry"))
+                .help(format!("write its host, with the port if there is one: {REGISTRY}={registry}"))
+        })?;
     let login = Login::Password { user: user.to_owned(), password: Secret::new(password) };
     Ok((named == *registry).then_some(login))
 }

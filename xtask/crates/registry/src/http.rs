@@ -11,7 +11,7 @@ use ureq::tls::TlsConfig;
 use ureq::{Agent, SendBody};
 
 use super::proxy::Proxies;
-use super::{tls, url};
+use super::{Secret, tls, url};
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::plain;
 use xtask_process::host::Host;
@@ -40,7 +40,7 @@ const TRIES: u32 = 4;
 /// The pause after the first try. Each later pause is twice as long.
 const PAUSE: Duration = Duration::from_millis(500);
 /// The maximum pause that a server may request.
-const PAUSE_MAX: Duration = Duration::from_secs(60);
+pub(super) const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// The maximum number of bytes of an error that are read.
 const ERROR_MAX: u64 = 64 << 10;
 
@@ -54,7 +54,7 @@ pub struct HttpRequest {
     /// The headers of the request, without `Authorization`.
     pub headers: Vec<(http::HeaderName, String)>,
     /// The value of `Authorization`. It is sent only to the origin of `url`.
-    pub authorization: Option<super::Secret>,
+    pub authorization: Option<Secret>,
     /// The body of the request.
     pub body: Body,
     /// Whether the request is sent only once, even if there is no answer. The caller then asks for the
@@ -91,12 +91,37 @@ impl HttpRequest {
 #[derive(Debug)]
 pub struct HttpResponse {
     inner: http::Response<ureq::Body>,
+    /// The address that answered, after redirects.
+    address: String,
+    /// The value of `Authorization` that was sent to it.
+    authorization: Option<Secret>,
 }
 
 impl HttpResponse {
     /// Returns the status code of the response.
     pub fn status(&self) -> StatusCode {
         self.inner.status()
+    }
+
+    /// Returns the address that answered, which is another one than that of the request after a redirect.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Replaces the login that was sent with the request by `***`, because a server may repeat it in its answer.
+    pub(super) fn hiding_login(authorization: Option<&Secret>, text: &str) -> String {
+        let hidden = authorization.map(Secret::spellings).unwrap_or_default();
+        hidden.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "***"))
+    }
+
+    /// Returns the value of `Authorization` that was sent.
+    pub(super) fn authorization(&self) -> Option<&Secret> {
+        self.authorization.as_ref()
+    }
+
+    /// Returns the pause that the server asks for in `Retry-After`.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        self.header(&http::header::RETRY_AFTER).and_then(|text| retry_after(text, SystemTime::now()))
     }
 
     /// Returns the text of a header.
@@ -129,7 +154,7 @@ impl HttpResponse {
     pub(super) fn read(self, limit: u64) -> std::io::Result<Self> {
         let (parts, body) = self.inner.into_parts();
         let body = ureq::Body::builder().data(whole(body, limit)?);
-        Ok(Self { inner: http::Response::from_parts(parts, body) })
+        Ok(Self { inner: http::Response::from_parts(parts, body), ..self })
     }
 
     /// Returns the beginning of the body, for an error.
@@ -267,7 +292,7 @@ impl<'a> Http<'a> {
                 Error::failed(format!("{}: the redirect is not allowed", current.shown()))
                     .found(format!("it leads to {:?}", url::shown(&plain(location))))
             })?;
-            if url::origin(&target) != url::origin(&current.url) {
+            if !url::same_origin(&target, &current.url) {
                 current.authorization = None;
             }
             current.url = target;
@@ -290,8 +315,7 @@ impl<'a> Http<'a> {
                     if !busy || request.once || tried == TRIES || !harmless {
                         return Ok(response);
                     }
-                    let after = response.header(&http::header::RETRY_AFTER);
-                    let after = after.and_then(|text| retry_after(text, SystemTime::now()));
+                    let after = response.retry_after();
                     let words = format!("the server answers {status}");
                     (Trouble { words, again: true, after, help: None, ours: None }, harmless)
                 }
@@ -346,6 +370,7 @@ impl<'a> Http<'a> {
                 agent.run(built.header(http::header::CONTENT_TYPE, *kind).body(bytes.as_slice())?)?
             }
         };
-        Ok(HttpResponse { inner })
+        let (address, authorization) = (request.url.clone(), request.authorization.clone());
+        Ok(HttpResponse { inner, address, authorization })
     }
 }

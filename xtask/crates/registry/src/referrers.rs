@@ -14,6 +14,7 @@ use super::http::{Body, HttpRequest, jittered};
 use super::push::{PutAnswer, scope};
 use super::{Reference, url};
 use xtask_files::error::{Error, Result};
+use xtask_files::escape::plain;
 use xtask_oci::Digest;
 use xtask_oci::document::{Descriptor, Index, Manifest, media_type};
 
@@ -87,14 +88,20 @@ impl Client<'_> {
                 }
                 _ => return Err(complain(&shown, response)),
             }
-            let next =
-                response.header(&header::LINK).and_then(next_page).and_then(|to| url::join(&address, to));
+            let links = response.headers(&header::LINK);
+            let next = links.into_iter().find_map(next_page).map(str::to_owned);
             let bytes = response.bytes(MANIFEST_MAX).map_err(|e| Error::failed(format!("{shown}: {e}")))?;
             add(&bytes, &shown)?;
-            match next.filter(|next| url::origin(next) == url::origin(&address)) {
-                Some(next) => address = next,
-                None => return Ok(found),
-            }
+            let Some(next) = next else { return Ok(found) };
+            // A list without its other pages would pass for a whole one.
+            address =
+                url::join(&address, &next).filter(|to| url::same_origin(to, &address)).ok_or_else(|| {
+                    Error::failed(format!(
+                        "{shown}: the next page of the list of referrers cannot be fetched"
+                    ))
+                    .found(format!("Link: {:?}", url::shown(&plain(&next))))
+                    .found("it is not an address of this registry")
+                })?;
         }
         Err(Error::failed(format!("more than {PAGES} pages of manifests are attached to {subject}")))
     }
@@ -152,7 +159,8 @@ impl Client<'_> {
             let path = format!("{}/manifests/{}", tag.repository(), tag.manifest());
             let mut request = HttpRequest::new(Method::PUT, self.url(&path));
             request.body = Body::Bytes(kind, bytes.clone());
-            request = match there.and_then(|there| there.etag) {
+            // A weak ETag never matches (RFC 9110, section 13.1.1); proxies that compress make them.
+            request = match there.and_then(|there| there.etag).filter(|etag| !etag.starts_with("W/")) {
                 Some(etag) => request.header(header::IF_MATCH, etag),
                 None => request,
             };

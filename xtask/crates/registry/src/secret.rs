@@ -20,6 +20,21 @@ impl Secret {
     pub(super) fn reveal(&self) -> &str {
         &self.0
     }
+
+    /// Returns the texts in which a value of `Authorization` would show a secret: without its scheme, and for a
+    /// password also decoded.
+    pub(super) fn spellings(&self) -> Vec<String> {
+        let (scheme, value) = self.0.split_once(' ').unwrap_or(("", &self.0));
+        let mut all = vec![value.to_owned()];
+        if scheme.eq_ignore_ascii_case("basic") {
+            let plain = from_base64(value).and_then(|bytes| String::from_utf8(bytes).ok());
+            all.extend(
+                plain.as_deref().and_then(|plain| plain.split_once(':')).map(|(_, word)| word.to_owned()),
+            );
+        }
+        all.retain(|text| !text.is_empty());
+        all
+    }
 }
 
 impl fmt::Debug for Secret {
@@ -52,6 +67,8 @@ mod tests {
         }
         assert_eq!(from_base64("Zm9v Yg"), None);
         assert_eq!(format!("{:?}", Some(Secret::new("x"))), "Some(***)");
+        assert_eq!(Secret::new("Basic bWU6cGE6c3M=").spellings(), ["bWU6cGE6c3M=", "pa:ss"]);
+        assert_eq!(Secret::new("Bearer a.b").spellings(), ["a.b"]);
     }
 
     proptest! {

@@ -13,6 +13,18 @@ pub(super) fn origin(url: &str) -> Option<(&str, &str)> {
     (plain && matches!(scheme, "http" | "https")).then_some((scheme, authority))
 }
 
+/// Returns whether two addresses have the same origin, as browsers compare them: without regard to case, and with the
+/// default port of the scheme where none is written.
+pub(super) fn same_origin(one: &str, other: &str) -> bool {
+    let parts = |url| {
+        let (scheme, authority) = origin(url)?;
+        let default = if scheme == "https" { ":443" } else { ":80" };
+        let authority = authority.strip_suffix(default).unwrap_or(authority);
+        Some((scheme, authority.to_ascii_lowercase()))
+    };
+    parts(one).is_some_and(|one| Some(one) == parts(other))
+}
+
 /// Returns the address for messages, without the parts that may contain a signature.
 pub(super) fn shown(url: &str) -> &str {
     url.split(['?', '#']).next().unwrap_or(url)
@@ -68,6 +80,12 @@ mod tests {
         );
         assert!(as_safe(base, "http://127.0.0.1:1/"));
         assert_eq!(origin("https://h:1?x"), Some(("https", "h:1")));
+        assert!(same_origin("https://h/a", "https://H:443/b") && same_origin("http://h:80", "http://h/x"));
+        for (one, other) in
+            [("https://h", "http://h"), ("https://h", "https://h:80"), ("https://h", "https://i"), ("", "")]
+        {
+            assert!(!same_origin(one, other), "{one} {other}");
+        }
         assert_eq!(shown("https://h/a?secret=1"), "https://h/a");
         assert_eq!(encode("repository:a/b:pull é"), "repository%3Aa%2Fb%3Apull%20%C3%A9");
     }

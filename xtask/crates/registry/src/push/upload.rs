@@ -48,15 +48,16 @@ impl Client<'_> {
         out: &OutgoingBlob<'_>,
         limits: &PushLimits,
     ) -> Result<PushedBlob> {
-        match self.look_up(target, out.blob)? {
+        let may_mount = match self.look_up(target, out.blob)? {
             BlobAnswer::Present => return Ok(PushedBlob::Present),
+            BlobAnswer::Absent => true,
             // docker-registry leaves an empty link if its disk is full at that moment, and answers 500 from then on. An
-            // upload writes the link again.
-            BlobAnswer::Absent | BlobAnswer::Broken(_) => {}
-        }
+            // upload writes the link again. A damaged blob may be replaced, and is not mounted.
+            BlobAnswer::Broken(_) => false,
+        };
         let scope = scope(target, None);
-        let mut upload = Upload { client: self, target, out, limits, scope, troubles: 0 };
-        let elsewhere = out.elsewhere.iter().find(|from| *from != target.repository());
+        let mut upload = Upload { client: self, target, out, limits, scope, troubles: 0, after: None };
+        let elsewhere = out.elsewhere.iter().find(|from| may_mount && *from != target.repository());
         let session = match elsewhere {
             Some(from) => match upload.mount(from)? {
                 None => return Ok(PushedBlob::Mounted(from.clone())),
@@ -76,6 +77,8 @@ struct Upload<'u> {
     scope: String,
     /// The number of failures in a row without progress.
     troubles: u32,
+    /// The pause that the registry asked for in its last answer.
+    after: Option<Duration>,
 }
 
 impl Upload<'_> {
@@ -110,7 +113,7 @@ impl Upload<'_> {
                 Ok(response) if response.status() == StatusCode::ACCEPTED => {
                     return UploadSession::begun(&self.uploads(), &response, self.limits.chunk);
                 }
-                Ok(response) if passing(response.status()) => complain(&shown, response),
+                Ok(response) if passing(response.status()) => self.complain(&shown, response),
                 Ok(response) => return Err(self.client.refused(self.target, &shown, response)),
                 Err(error) => error,
             };
@@ -123,19 +126,27 @@ impl Upload<'_> {
     fn send(&mut self, mut session: UploadSession) -> Result<()> {
         let mut most = 0;
         loop {
+            let before = session.taken;
             let mut step = self.step(&mut session)?;
+            let asked = matches!(step, Trouble(_));
             if let Trouble(error) = step {
                 let sent = self.out.blob.size.saturating_sub(session.taken).min(session.chunk);
                 session.chunk = smaller(session.chunk, sent);
                 self.pause(error)?;
                 step = self.ask(&mut session)?;
             }
-            if session.taken > most {
+            if session.taken > most && session.taken <= self.out.blob.size {
                 (most, self.troubles) = (session.taken, 0);
             }
             match step {
                 Done => return Ok(()),
-                Further => {}
+                Further if session.taken > before || asked => {}
+                Further => self.pause(
+                    Error::failed(format!("{} cannot be sent", self.out.blob.digest)).found(format!(
+                        "the registry accepts its bytes, and says that it has {} of them",
+                        session.taken
+                    )),
+                )?,
                 Trouble(error) => self.pause(error)?,
                 Lost(error) => {
                     // The last request may have succeeded although its answer was lost.
@@ -202,7 +213,7 @@ impl Upload<'_> {
             (_, StatusCode::NOT_FOUND) | (true, StatusCode::BAD_REQUEST) => {
                 Ok(Lost(complain(&shown, response)))
             }
-            (_, status) if passing(status) => Ok(Trouble(complain(&shown, response))),
+            (_, status) if passing(status) => Ok(Trouble(self.complain(&shown, response))),
             _ => Err(self.client.refused(self.target, &shown, response)),
         }
     }
@@ -218,7 +229,7 @@ impl Upload<'_> {
     }
 
     /// Asks the registry how many bytes the session has.
-    fn ask(&self, session: &mut UploadSession) -> Result<UploadStep> {
+    fn ask(&mut self, session: &mut UploadSession) -> Result<UploadStep> {
         let request = HttpRequest::get(session.url.clone());
         let shown = request.shown();
         let response = match self.client.send(request, &self.scope) {
@@ -234,22 +245,32 @@ impl Upload<'_> {
             StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED | StatusCode::BAD_REQUEST => {
                 Ok(Lost(complain(&shown, response)))
             }
-            status if passing(status) => Ok(Trouble(complain(&shown, response))),
+            status if passing(status) => Ok(Trouble(self.complain(&shown, response))),
             _ => Err(self.client.refused(self.target, &shown, response)),
         }
     }
 
-    /// Waits before the next try.
+    /// Makes the error for an answer that may be different in the next try, and keeps the pause that it asks for.
+    fn complain(&mut self, shown: &str, response: HttpResponse) -> Error {
+        self.after = response.retry_after();
+        complain(shown, response)
+    }
+
+    /// Waits before the next try, at least as long as the registry asks.
     ///
     /// # Errors
-    /// The failure itself, if there were too many in a row.
+    /// The failure itself, if there were too many in a row, or the registry asks to wait too long.
     fn pause(&mut self, trouble: Error) -> Result<()> {
         self.troubles += 1;
         if self.troubles >= self.limits.troubles {
             return Err(trouble.found(format!("{} tries in a row made no progress", self.troubles)));
         }
         let pause = self.limits.pause * 2u32.pow(self.troubles.min(6) - 1);
-        std::thread::sleep(jittered(pause.min(PAUSE_MAX)));
+        let after = self.after.take().unwrap_or_default();
+        if after > crate::http::PAUSE_MAX {
+            return Err(trouble.found(format!("it asks to wait {} s", after.as_secs())));
+        }
+        std::thread::sleep(jittered(pause.min(PAUSE_MAX)).max(after));
         Ok(())
     }
 }
