@@ -58,7 +58,7 @@ pub fn formats(bytes: &[u8]) {
         check_pe(&pe, &Triple::parse("x86_64-pc-windows-gnu"));
     }
     if let Ok(slices) = MachO::parse("program", bytes) {
-        check_macho(&slices, &Triple::parse("aarch64-apple-darwin"));
+        check_macho(&slices, &Triple::parse("aarch64-apple-darwin"), None);
     }
 }
 

@@ -184,6 +184,7 @@ impl Builder<'_> {
                 said,
                 build,
                 scripts,
+                manifests: call.manifests.clone(),
                 contents: Err(String::new()),
             });
         }

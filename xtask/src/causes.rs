@@ -11,6 +11,8 @@ mod tools;
 
 pub use tools::{ToolUse, required};
 
+pub use rules::missing_framework;
+
 use excerpt::Excerpt;
 use xtask_config::GlibcVersion;
 use xtask_triple::Triple;

@@ -96,7 +96,7 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     let (job, app, ui) = (stored.job(), builder.app, builder.ui);
     let mut failures = Vec::new();
     let (facts, mut findings) =
-        match xtask_gate::judge(&stored.artifact.path, &job.target.triple, limits(job)) {
+        match xtask_gate::judge(&stored.artifact.path, &job.target.triple, own_limits(job, builder)) {
             Ok(judged) => (judged.facts, judged.findings),
             Err(error) => {
                 failures.push(Failure::Unreadable(error));
@@ -192,7 +192,18 @@ fn say_refused(failed: &FailedJob, ui: &Ui) {
 
 /// Returns the limits of a job: what its program may require of machines.
 pub fn limits(job: &Job) -> Limits {
-    Limits { glibc: job.target.glibc.and_then(|v| Glibc::parse(&v.to_string())), level: job.target.cpu }
+    let glibc = job.target.glibc.and_then(|v| Glibc::parse(&v.to_string()));
+    Limits { glibc, level: job.target.cpu, macos: None }
+}
+
+/// Returns the limits of a job, with those of its variables.
+fn own_limits(job: &Job, builder: &Builder) -> Limits {
+    const OLDEST: &str = "MACOSX_DEPLOYMENT_TARGET";
+    let text = job.target.env.get(OLDEST).map(String::as_str).or_else(|| builder.site.host.var(OLDEST));
+    let mut numbers = text.into_iter().flat_map(|text| text.split('.'));
+    let major = numbers.next().and_then(|number| number.parse().ok());
+    let minor = numbers.next().map_or(Some(0), |number| number.parse().ok());
+    Limits { macos: major.zip(minor), ..limits(job) }
 }
 
 fn smoke(job: &Job, app: &App, program: &Path, facts: Option<&Facts>) -> Smoke {

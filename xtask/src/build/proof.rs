@@ -1,5 +1,6 @@
 //! What a program consists of, and whether the promise of a pure mode was kept.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -8,7 +9,7 @@ use super::call::CargoCall;
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::cohorts;
 use crate::cargo::invocation::{flags, invocation};
-use crate::causes::{BuildSetting, Cause, diagnose};
+use crate::causes::{BuildSetting, Cause, diagnose, missing_framework};
 use crate::contents::records::{self, FoundRecord};
 use crate::contents::{BuildNames, SeenContents, by_others, of_other_machines};
 use crate::failure::Failure;
@@ -29,12 +30,14 @@ pub(super) struct UnprovenBuild {
     pub(super) said: String,
     pub(super) build: BuildRecord,
     pub(super) scripts: Vec<Script>,
+    /// The manifest of each package.
+    pub(super) manifests: BTreeMap<String, PathBuf>,
     pub(super) contents: SeenContents,
 }
 
 impl UnprovenBuild {
     pub(super) fn finish(self, purity: Purity) -> Built {
-        let Self { job, program, said, build, scripts, contents } = self;
+        let Self { job, program, said, build, scripts, manifests, contents } = self;
         match program {
             Some(program) => Ok(BuiltProgram { job, program, build, purity, contents, scripts }),
             None => {
@@ -42,6 +45,16 @@ impl UnprovenBuild {
                 let target = &job.target.triple;
                 let mut diagnosis =
                     diagnose(&said, &BuildSetting { target, musl_gcc, glibc: job.target.glibc });
+                if let Some(framework) = missing_framework(&said)
+                    && let Some(cause) = &mut diagnosis.cause
+                {
+                    let (libraries, flags) = (BTreeMap::new(), job.target.rustflags.as_slice());
+                    let names =
+                        BuildNames { scripts: &scripts, libraries: &libraries, manifests: &manifests, flags };
+                    let asker = names.asker_of(framework);
+                    diagnosis.package = asker.package.as_deref().map(trap::package_name);
+                    cause.why = format!("{}; {asker}", cause.why);
+                }
                 // Some linkers name the object of another machine, others only the symbols that it would have defined.
                 if said.contains(LINK_FAILED)
                     && let Some(other) = of_other_machines(&scripts, target).first()

@@ -14,7 +14,8 @@ use crate::plan::Job;
 use crate::trap::Traps;
 use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
 use xtask_compilers::toolchain::stand_in::{HOST_CC, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
-use xtask_compilers::toolchain::{Linker, Toolchain};
+use xtask_compilers::toolchain::zig::{SDKROOT, sdk_stand_in};
+use xtask_compilers::toolchain::{Link, Linker, Toolchain};
 use xtask_config::cargo_config::{CargoConfig, FlagRoad};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
@@ -238,13 +239,19 @@ pub(super) fn with_tools(
             Some(stand_in) => {
                 cmd = cmd.env(linker_variable(triple), own);
                 if recorded {
-                    cmd = cmd.env(map_variable(triple), linker.map_request().word());
+                    cmd = cmd.env(map_variable(triple), linker.map_request(triple).word());
                 }
                 stand_in.clone()
             }
             None => own,
         };
         cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", triple.shouted()), program);
+        if let Linker::Driver { program, link: Link::Zig } = linker
+            && site.host.var_os(SDKROOT).is_none()
+            && let Some(folder) = sdk_stand_in(triple, program)
+        {
+            cmd = cmd.env(SDKROOT, folder);
+        }
     }
     if let Some(toolchain) = &job.toolchain {
         cmd = with_toolchain(cmd, job, toolchain, site);

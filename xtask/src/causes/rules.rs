@@ -3,6 +3,7 @@
 
 use super::excerpt::Excerpt;
 use super::{BuildSetting, packages, tools};
+use xtask_compilers::toolchain::zig::{NO_SDK, SDKROOT};
 use xtask_triple::Libc;
 
 /// A rule for a known cause.
@@ -24,6 +25,7 @@ pub(super) struct RuleMatch {
 
 /// All rules, the most specific first.
 pub(super) const RULES: &[Rule] = &[
+    Rule { name: "framework without an SDK", find: framework },
     Rule { name: "slim LTO objects", find: slim_lto },
     Rule { name: "kernel headers", find: kernel_headers },
     Rule { name: "host library folder", find: host_folder },
@@ -40,6 +42,25 @@ pub(super) const RULES: &[Rule] = &[
 
 fn found((line, (why, help)): (String, (String, String))) -> RuleMatch {
     RuleMatch { line, why, help }
+}
+
+/// Returns the first framework that was to be linked without an SDK, by the output of a build.
+pub fn missing_framework(words: &str) -> Option<&str> {
+    let (_, rest) = words.split_once(NO_SDK)?;
+    rest.trim_start().split([',', '\n', ' ']).next().filter(|name| !name.is_empty())
+}
+
+fn framework(words: &Excerpt, _: &BuildSetting<'_>) -> Option<RuleMatch> {
+    let shows = |line: &str| {
+        let name = missing_framework(line)?;
+        Some((
+            format!("the framework {name} belongs to Apple's SDK, and zig links without one"),
+            format!(
+                "set {SDKROOT} to the folder MacOSX.sdk of an Xcode, or turn off the feature that needs the framework"
+            ),
+        ))
+    };
+    words.find(shows).map(found)
 }
 
 /// Recognises objects of gcc with `-flto`: they have no machine code, and only gcc's own linker plug-in reads
@@ -333,6 +354,7 @@ mod tests {
     #[test]
     fn every_rule_knows_its_words() {
         let cases: &[(&str, String, &str, &str, &str)] = &[
+            ("framework without an SDK", linking("xtask: no macOS SDK for the framework Metal, Foundation"), "aarch64-apple-darwin", "the framework Metal belongs to Apple's SDK", "set SDKROOT to the folder"),
             ("slim LTO objects", linking("/usr/bin/ld: ./libf.a(f.o): plugin needed to handle lto object"), GNU, "-flto", "-ffat-lto-objects"),
             ("slim LTO objects", linking("/x/ld: error: lto-wrapper failed"), ARM, "-flto", "-ffat-lto-objects"),
             ("kernel headers", script("k.c:1:10: fatal error: linux/if.h: No such file or directory"), MUSL, "linux/if.h is a header of the kernel", "cc = \"zig\""),

@@ -94,6 +94,11 @@ impl BuildNames<'_> {
         ProgramContents { parts, account, linked: record.files.clone() }
     }
 
+    /// Finds why a framework of macOS was linked.
+    pub fn asker_of(&self, framework: &str) -> LinkAsker {
+        self.asker(Path::new(framework))
+    }
+
     /// Returns the parts of a foreign file: the file itself, or the archives that rustc put into the library
     /// of a package.
     fn parts(&self, file: &ForeignFile, given: &LinkArguments) -> Vec<ForeignPart> {
@@ -227,9 +232,8 @@ fn part(asker: LinkAsker, file: PathBuf, objects: &[xtask_link_map::LinkedObject
 pub fn library_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_prefix("lib").unwrap_or(&name);
-    name.split_once(".so")
-        .map_or_else(|| name.strip_suffix(".a").unwrap_or(name), |(name, _)| name)
-        .to_owned()
+    let ending = [".a", ".dylib", ".tbd"].iter().find_map(|ending| name.strip_suffix(ending));
+    name.split_once(".so").map_or_else(|| ending.unwrap_or(name), |(name, _)| name).to_owned()
 }
 
 fn asked_by_name(script: &Script, library: &str) -> Option<AskedWay> {

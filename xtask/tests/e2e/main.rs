@@ -32,6 +32,7 @@ mod litter;
 mod locked;
 mod machine;
 mod machine_faults;
+mod macos;
 mod masks;
 mod newcomer;
 mod paths;

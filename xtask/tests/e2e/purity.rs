@@ -18,7 +18,7 @@ pub(crate) fn with_script(body: &str) -> Space {
     space
 }
 
-fn add_sly(space: &Space, body: &str) {
+pub(crate) fn add_sly(space: &Space, body: &str) {
     space.write("sly/Cargo.toml", "[package]\nname = \"sly\"\nversion = \"0.7.1\"\nedition = \"2024\"\n");
     space.write("sly/src/lib.rs", "");
     space.write("sly/sly.c", "int sly(void) { return 1; }\n");

@@ -156,7 +156,7 @@ fn layout_and_level_are_judged() {
         let program = Program::read(path, "/app").unwrap();
         check_in(&program, &Triple::parse(triple), &tree, limits)
     };
-    let level = |level| Limits { level: Some(level), glibc: None };
+    let level = |level| Limits { level: Some(level), ..Limits::default() };
     let v3 = bench.compile(&["gcc"], &["-static", "-nostdlib", "-Wl,-z,x86-64-v3"], start, "v3");
     let findings = judge(&v3, GNU, Limits::default());
     assert!(findings[0].severity == Severity::Warn && findings[0].what.contains("x86-64-v3"), "{findings:?}");
@@ -167,7 +167,7 @@ fn layout_and_level_are_judged() {
     // The same where it stands in no image.
     let facts = xtask_gate::Facts::read(&v3).unwrap();
     let alone = |level| {
-        let limits = Limits { level, glibc: None };
+        let limits = Limits { level, ..Limits::default() };
         xtask_gate::check(&facts, &Triple::parse(GNU), xtask_gate::StartSetting::Standalone, limits)
     };
     assert_eq!(alone(Some(xtask_gate::Level::V2)), findings);

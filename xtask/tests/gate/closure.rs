@@ -371,7 +371,7 @@ fn libraries_for_better_processors_do_not_count_unless_all_machines_are_such() {
     let files = root.tree();
     let tree = Tree::new("test", &files);
     let program = Program::read(&root.path("app"), "/app").unwrap();
-    let limits = |level| Limits { level: Some(level), glibc: None };
+    let limits = |level| Limits { level: Some(level), ..Limits::default() };
     assert_eq!(check_in(&program, &Triple::parse(GNU), &tree, limits(Level::V2)), []);
     let shipped = closure_paths(&program, &tree, Level::V2).unwrap();
     assert!(shipped.iter().any(|path| path.ends_with("/glibc-hwcaps/x86-64-v2/libb.so")), "{shipped:?}");
@@ -397,7 +397,7 @@ fn libraries_that_say_they_need_more_than_machines_have_are_refused() {
     let tree = Tree::new("test", &files);
     let program = Program::read(&root.path("app"), "/app").unwrap();
     let judge = |level| {
-        let limits = Limits { level, glibc: None };
+        let limits = Limits { level, ..Limits::default() };
         let found = check_in(&program, &Triple::parse(GNU), &tree, limits).into_iter();
         found.map(|f| (f.severity, f.what)).collect::<Vec<_>>()
     };

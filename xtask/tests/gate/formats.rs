@@ -10,9 +10,9 @@ use crate::programs::{Bench, HELLO};
 use crate::zig::zig;
 
 const WINDOWS: &str = "x86_64-pc-windows-gnu";
-const MAC: &str = "aarch64-apple-darwin";
+pub(crate) const MAC: &str = "aarch64-apple-darwin";
 
-fn fails(findings: &[Finding]) -> Vec<&str> {
+pub(crate) fn fails(findings: &[Finding]) -> Vec<&str> {
     findings.iter().filter(|f| f.severity == Severity::Fail).map(|f| f.what.as_str()).collect()
 }
 
@@ -23,7 +23,7 @@ const EXITS: &str = "__declspec(dllimport) void ExitProcess(unsigned);\n\
 const BARE: [&str; 3] = ["-nostdlib", "-Wl,-e,start", "-lkernel32"];
 
 /// A program for `target` by zig, and the bench that it lies on.
-fn built(test: &str, target: &str, flags: &[&str]) -> Option<(Bench, Vec<u8>)> {
+pub(crate) fn built(test: &str, target: &str, flags: &[&str]) -> Option<(Bench, Vec<u8>)> {
     let Some(zig) = zig() else {
         skipped(test, "zig");
         return None;
@@ -80,15 +80,15 @@ fn windows_programs() {
 #[test]
 fn macos_programs() {
     let test = "macos_programs";
-    let Some((bench, bytes)) = built(test, "aarch64-macos", &[]) else { return };
+    let Some((bench, bytes)) = built(test, "aarch64-macos.11.0", &[]) else { return };
     let slices = MachO::parse("hello", &bytes).unwrap();
     assert_eq!((slices.len(), slices[0].cpu, slices[0].kind), (1, 0x0100_000c, 2));
-    assert!(slices[0].oldest.is_some_and(|oldest| oldest >= (11, 0)), "{:?}", slices[0].oldest);
+    assert_eq!(slices[0].oldest, Some((11, 0)));
     assert_eq!(slices[0].libraries, ["/usr/lib/libSystem.B.dylib"]);
-    assert_eq!(check_macho(&slices, &Triple::parse(MAC)), []);
-    assert_eq!(fails(&check_macho(&slices, &Triple::parse("x86_64-apple-darwin"))).len(), 1);
+    assert_eq!(check_macho(&slices, &Triple::parse(MAC), None), []);
+    assert_eq!(fails(&check_macho(&slices, &Triple::parse("x86_64-apple-darwin"), None)).len(), 1);
     assert!(
-        fails(&check_macho(&slices, &Triple::parse("aarch64-unknown-linux-gnu")))[0]
+        fails(&check_macho(&slices, &Triple::parse("aarch64-unknown-linux-gnu"), None))[0]
             .contains("macOS program")
     );
 
@@ -109,7 +109,7 @@ fn macos_programs() {
     ] {
         let dylib = bench.path("libz.dylib");
         let source = bench.file("z.c", "int z(void) { return 0; }\n");
-        let cc = [zig.as_str(), "cc", "-target", "aarch64-macos"];
+        let cc = [zig.as_str(), "cc", "-target", "aarch64-macos.11.0"];
         let name = format!("-Wl,-install_name,{name}");
         let cmd = xtask_process::exec::Cmd::new(cc[0])
             .args(&cc[1..])
@@ -126,7 +126,7 @@ fn macos_programs() {
             .arg(&source)
             .arg(&dylib));
         let slices = MachO::parse("uses", &std::fs::read(&program).unwrap()).unwrap();
-        let findings = check_macho(&slices, &Triple::parse(MAC));
+        let findings = check_macho(&slices, &Triple::parse(MAC), None);
         assert!(fails(&findings)[0].contains(words), "{findings:?}");
     }
 }
@@ -146,7 +146,7 @@ fn damaged_programs_are_errors_or_other_facts() {
     let Some((_, windows)) = built(test, "x86_64-windows-gnu", &[&BARE[..], &["-s"]].concat()) else {
         return;
     };
-    let Some((_, mac)) = built(test, "aarch64-macos", &[]) else { return };
+    let Some((_, mac)) = built(test, "aarch64-macos.11.0", &[]) else { return };
     for len in (0..windows.len()).step_by(61) {
         assert!(Pe::parse("cut", &windows[..len]).is_err(), "{len} of {}", windows.len());
     }
@@ -166,7 +166,7 @@ fn damaged_programs_are_errors_or_other_facts() {
                     }
                 }
                 let _ = Pe::parse("altered", &altered).map(|pe| check_pe(&pe, &Triple::parse(WINDOWS)));
-                let _ = MachO::parse("altered", &altered).map(|m| check_macho(&m, &Triple::parse(MAC)));
+                let _ = MachO::parse("altered", &altered).map(|m| check_macho(&m, &Triple::parse(MAC), None));
             }
             Ok(())
         })

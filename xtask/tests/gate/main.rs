@@ -9,6 +9,7 @@ mod damage_tree;
 mod foreign;
 mod formats;
 mod host;
+mod macos;
 mod musl;
 mod programs;
 mod refused;

@@ -52,6 +52,9 @@ pub struct Limits {
     /// that needs more than the lowest level gets a warning, and libraries for higher levels are not
     /// considered.
     pub level: Option<Level>,
+    /// The oldest macOS on which a program must start (`MACOSX_DEPLOYMENT_TARGET`), as major and minor version.
+    /// None stands for the target's default.
+    pub macos: Option<(u16, u8)>,
 }
 
 /// Compares a program's facts with its target and its place. The findings come in a fixed order. The program

@@ -32,7 +32,7 @@ pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<JudgedProgr
             Ok(JudgedProgram { facts: Some(facts), findings })
         }
         ObjectFormat::Pe => Ok(other(check_pe(&Pe::parse(&name, &bytes()?)?, target))),
-        ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target))),
+        ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target, limits.macos))),
         ObjectFormat::Wasm => Err(Error::failed(format!("the gate cannot judge {name} for {target}"))
             .found("it has no reader of WebAssembly programs yet")),
     }

@@ -8,6 +8,7 @@
 mod binding;
 mod check;
 mod closure;
+mod code_signature;
 mod culprit;
 mod dso;
 mod dynamic;
@@ -42,6 +43,7 @@ mod verdict;
 pub use binding::Unresolved;
 pub use check::{Finding, Limits, Root, Severity, StartSetting, as_error, check};
 pub use closure::{Closure, Gap, Interpreter, LoadedObject};
+pub use code_signature::CodeSignature;
 pub use culprit::{Culprit, blame, culprit};
 pub use dso::{Import, Object, Pages, Required, VersionQuery};
 pub use expect::target_machine;

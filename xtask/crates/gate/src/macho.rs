@@ -1,10 +1,12 @@
-//! macOS programs: processor, oldest macOS, and the libraries that they load. Source: `mach-o/loader.h` and
+//! macOS programs: processor, oldest macOS, signature, and the libraries that they load. Source: `mach-o/loader.h` and
 //! `mach-o/fat.h` of Apple's cctools.
 
+use super::code_signature::CodeSignature;
 use super::refusal::{Refusal, refused};
 use super::rules::{fail, warn};
 use super::{Finding, Format};
 use xtask_files::error::Result;
+use xtask_triple::system::oldest_macos;
 use xtask_triple::{Arch, Os, Triple};
 
 /// The facts of a macOS program, for one processor.
@@ -20,9 +22,14 @@ pub struct MachO {
     pub libraries: Vec<String>,
     /// The folders that the loader searches for libraries below `@rpath`.
     pub rpaths: Vec<String>,
+    /// Whether the system may load it at any address (`MH_PIE`).
+    pub any_address: bool,
+    /// The signature of the code.
+    pub signature: CodeSignature,
 }
 
 const FAT: u32 = 0xcafe_babe;
+const PIE: u32 = 0x20_0000;
 const MAGIC_64: u32 = 0xfeed_facf;
 const MAGIC_32: u32 = 0xfeed_face;
 /// The maximum numbers of processors and load commands that are read. Real programs have a few processors and
@@ -45,7 +52,7 @@ impl MachO {
     }
 }
 
-fn big(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn big(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }
 
@@ -79,6 +86,8 @@ fn read(bytes: &[u8]) -> Option<MachO> {
         oldest: None,
         libraries: vec![],
         rpaths: vec![],
+        any_address: little(bytes, 24)? & PIE != 0,
+        signature: CodeSignature::Absent,
     };
     for _ in 0..count {
         let (command, size) = (little(bytes, at)?, little(bytes, at + 4)? as usize);
@@ -91,6 +100,12 @@ fn read(bytes: &[u8]) -> Option<MachO> {
             // LC_BUILD_VERSION, LC_VERSION_MIN_MACOSX. X.Y.Z is stored as xxxx.yy.zz.
             0x32 => found.oldest = Some(version(little(body, 12)?)),
             0x24 => found.oldest = Some(version(little(body, 8)?)),
+            // LC_CODE_SIGNATURE.
+            0x1d => {
+                let (start, size) = (little(body, 8)? as usize, little(body, 12)? as usize);
+                let signature = bytes.get(start..start.checked_add(size)?)?;
+                found.signature = CodeSignature::read(signature, bytes, start);
+            }
             // LC_SEGMENT_64, LC_SEGMENT. The whole segment must be in the file.
             0x19 => inside(long(body, 40)?, long(body, 48)?, bytes)?,
             0x1 => inside(little(body, 32)?.into(), little(body, 36)?.into(), bytes)?,
@@ -122,8 +137,9 @@ fn text(command: &[u8]) -> Option<String> {
 }
 
 /// Checks a macOS program against its target. Without a failing finding, it starts on a macOS with its
-/// processor.
-pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
+/// processor. `oldest` is the oldest macOS on which it must start, if that is not the target's default.
+pub fn check_macho(slices: &[MachO], triple: &Triple, oldest: Option<(u16, u8)>) -> Vec<Finding> {
+    let arm = triple.arch() == Arch::Aarch64;
     let mut findings = Vec::new();
     if triple.os() != Os::Darwin {
         findings.push(fail(
@@ -163,13 +179,44 @@ pub fn check_macho(slices: &[MachO], triple: &Triple) -> Vec<Finding> {
         findings
             .push(fail(what, "link it as an archive (.a), or ship it beside the program and document that"));
     }
-    if slice.oldest.is_none() {
-        findings.push(warn(
-            "the program does not state the macOS version that it needs".into(),
-            "set MACOSX_DEPLOYMENT_TARGET for this target",
+    for folder in slice.rpaths.iter().filter(|folder| !folder.starts_with('@')) {
+        findings.push(fail(
+            format!("the program searches libraries in {folder}, a folder of the machine that built it (rpath)"),
+            "remove the argument `-rpath` of the linker, or name a folder beside the program: @executable_path/…",
         ));
     }
+    findings.extend(version_finding(slice.oldest, oldest.or(oldest_macos(triple))));
+    if !slice.any_address {
+        findings.push(match arm {
+            true => fail(
+                "the program has a fixed address, and macOS on Arm starts only programs for any address (PIE)".into(),
+                "remove `-no_pie` and `relocation-model=static` from the flags",
+            ),
+            false => warn(
+                "the program has a fixed address (no PIE), so macOS does not place it at random addresses".into(),
+                "remove `-no_pie` and `relocation-model=static` from the flags",
+            ),
+        });
+    }
+    findings.extend(slice.signature.finding(arm));
     findings
+}
+
+/// Compares the oldest macOS of a program with the oldest one on which it must start.
+fn version_finding(of_program: Option<(u16, u8)>, wanted: Option<(u16, u8)>) -> Option<Finding> {
+    const FIX: &str = "set MACOSX_DEPLOYMENT_TARGET for this target";
+    let Some(oldest) = of_program else {
+        return Some(warn("the program does not state the macOS version that it needs".into(), FIX));
+    };
+    let wanted = wanted.filter(|wanted| oldest > *wanted)?;
+    let text = |(major, minor)| format!("{major}.{minor}");
+    Some(fail(
+        format!("the program needs macOS {}, but must start on {}", text(oldest), text(wanted)),
+        format!(
+            "link it for the older one, or set MACOSX_DEPLOYMENT_TARGET={} for this target",
+            text(oldest)
+        ),
+    ))
 }
 
 fn cpu_name(cpu: u32) -> String {

@@ -88,7 +88,7 @@ impl Start {
         // x86-64 machines also start 32-bit x86 programs.
         let ancestor = triple.arch() == Arch::X86_64 && program.facts.machine.0 == object::elf::EM_386.0;
         let triple = &if ancestor { Triple::parse("i686-unknown-linux-gnu") } else { triple.clone() };
-        let found = verdict::check_in(program, triple, tree, Limits { glibc: None, level });
+        let found = verdict::check_in(program, triple, tree, Limits { level, ..Limits::default() });
         let fails = found.into_iter().filter(|finding| finding.severity == Severity::Fail);
         fails
             .map(|finding| rules::fail(format!("{who}, which does not start: {}", finding.what), fix()))

@@ -189,8 +189,8 @@ fn shared(record: &LinkRecord) -> Vec<ForeignLibrary> {
     record.needed.iter().filter_map(foreign).collect()
 }
 
-/// Whether a name is that of a shared library of glibc, of musl or of gcc's runtime. Only the beginning is
-/// compared.
+/// Whether a name is that of a shared library of glibc, of musl, of gcc's runtime or of macOS. Only the beginning
+/// is compared. macOS has its libraries in two folders, and its system calls only in them.
 fn is_system_library(name: &str) -> bool {
     const NAMES: [&str; 15] = [
         "libc.so",
@@ -209,5 +209,7 @@ fn is_system_library(name: &str) -> bool {
         "ld-musl",
         "ld64.so",
     ];
-    NAMES.iter().any(|known| name.starts_with(known)) || name.starts_with("ld.so")
+    let of_macos =
+        name.starts_with("/System/Library/") || name.starts_with("/usr/lib/") && name.ends_with(".dylib");
+    of_macos || NAMES.iter().any(|known| name.starts_with(known)) || name.starts_with("ld.so")
 }

@@ -73,7 +73,7 @@ impl LinkArguments {
 }
 
 /// Options whose value is the next word. The value is not an input.
-const WITH_VALUE: [&str; 12] = [
+const WITH_VALUE: [&str; 16] = [
     "-z",
     "-m",
     "-T",
@@ -86,6 +86,11 @@ const WITH_VALUE: [&str; 12] = [
     "-dynamic-linker",
     "-I",
     "-target",
+    // Options of Apple's linker.
+    "-arch",
+    "-framework",
+    "-weak_framework",
+    "-isysroot",
 ];
 
 fn strip_any<'w>(word: &'w str, options: &[&str]) -> Option<&'w str> {

@@ -7,6 +7,7 @@
 mod account;
 mod arguments;
 mod gnu;
+mod macho;
 mod map;
 mod notes;
 mod record;

@@ -20,11 +20,14 @@ pub struct ObjectNotes {
     pub makers: Vec<String>,
     /// Whether it contains code that is compiled at link time.
     #[serde(skip)]
-    late: bool,
+    pub(super) late: bool,
 }
 
 /// The beginning of rustc's name in objects.
 const RUSTC: &str = "rustc version ";
+
+/// The name for the maker of an object that has no note, and rustc's name for the file.
+pub(super) const RUSTC_BY_NAME: &str = "rustc version unknown";
 
 /// The name for the maker of bitcode without a compiler's name.
 const UNKNOWN: &str = "an unknown compiler of LLVM bitcode";

@@ -9,6 +9,7 @@ use object::{Endianness, ReadCache, ReadRef, elf};
 use serde::{Deserialize, Serialize};
 
 use super::arguments::LinkArguments;
+use super::macho::{self, SeenProgram};
 use super::map::{InputShare, LINKERS_OWN, LinkMap};
 use super::notes::{self, ObjectNotes};
 use super::shared::{self, SharedLibrary};
@@ -77,6 +78,20 @@ impl LinkRecord {
             needed: Vec::new(),
             shared: Vec::new(),
             given,
+        }
+    }
+
+    /// Makes the record of a finished link of a Mach-O program, whose linker makes no map.
+    pub fn of_inputs(given: LinkArguments) -> Self {
+        let seen = given
+            .output
+            .as_deref()
+            .map_or(Err("the link has no output"), |output| macho::seen(output, &given));
+        match seen {
+            Err(why) => Self::unseen(given, why),
+            Ok(SeenProgram { sections, needed, files }) => {
+                Self { sections, needed, files, unseen: None, ..Self::unseen(given, "") }
+            }
         }
     }
 
@@ -189,9 +204,9 @@ fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedF
 }
 
 /// The parts of a linked program that are read.
-struct ProgramSections {
-    sections: Vec<LoadedSection>,
-    needed: Vec<String>,
+pub(super) struct ProgramSections {
+    pub(super) sections: Vec<LoadedSection>,
+    pub(super) needed: Vec<String>,
 }
 
 fn program(file: &Path) -> Option<ProgramSections> {
@@ -199,7 +214,7 @@ fn program(file: &Path) -> Option<ProgramSections> {
     match (&cache).read_bytes_at(0, 5) {
         Ok(b"\x7fELF\x01") => read::<elf::FileHeader32<Endianness>, _>(&cache),
         Ok(b"\x7fELF\x02") => read::<elf::FileHeader64<Endianness>, _>(&cache),
-        _ => None,
+        _ => macho::sections(file),
     }
 }
 

@@ -16,7 +16,7 @@ use shell::ShellRecord;
 
 /// The variables that are read with [`Host::var`], except those whose names contain a target ([`TOOLS`]). The
 /// proxy variables may also be in lower case.
-pub const READ: [&str; 39] = [
+pub const READ: [&str; 41] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",
@@ -34,6 +34,7 @@ pub const READ: [&str; 39] = [
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "LOCALAPPDATA",
+    "MACOSX_DEPLOYMENT_TARGET",
     "NO_PROXY",
     "REGISTRY_AUTH_FILE",
     "RUSTC",
@@ -43,6 +44,7 @@ pub const READ: [&str; 39] = [
     "RUSTUP_HOME",
     "RUSTUP_TOOLCHAIN",
     "RUSTUP_TOOLCHAIN_SOURCE",
+    "SDKROOT",
     "SOURCE_DATE_EPOCH",
     "SSL_CERT_DIR",
     "SSL_CERT_FILE",

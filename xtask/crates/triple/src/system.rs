@@ -9,6 +9,8 @@ mod macos;
 mod wasi;
 mod windows;
 
+pub use macos::oldest_macos;
+
 /// The operating systems, one row each.
 static SYSTEMS: &[&System] = &[&linux::LINUX, &windows::WINDOWS, &macos::MACOS, &wasi::WASI];
 

@@ -8,7 +8,8 @@ use super::named::specs_wrapper;
 use super::stand_in::DriverCall;
 use super::zig;
 use crate::rustflags::STATIC;
-use xtask_triple::{Triple, system};
+use xtask_triple::Triple;
+use xtask_triple::system::{self, ObjectFormat};
 
 /// The ways in which rustc links through a toolchain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,9 +140,11 @@ impl Linker {
         }
     }
 
-    /// Returns how this linker is asked for a link map.
-    pub fn map_request(&self) -> MapRequest {
+    /// Returns how this linker is asked for a link map of a target's programs.
+    pub fn map_request(&self, target: &Triple) -> MapRequest {
         match self {
+            // Linkers of Mach-O programs have other options for a map, and zig's has none.
+            _ if system::of(target).objects == ObjectFormat::MachO => MapRequest::Nothing,
             Linker::Driver { link, .. } => link.rules().map,
             Linker::RustLld { .. } => MapRequest::Linker,
         }

@@ -18,10 +18,12 @@ pub enum MapRequest {
     Driver,
     /// The program prints the map instead of writing a file: `-Wl,--print-map`.
     Printed,
+    /// The program makes no map. The record is made from its inputs and the symbols of the linked program.
+    Nothing,
 }
 
 impl MapRequest {
-    const ALL: [Self; 3] = [Self::Linker, Self::Driver, Self::Printed];
+    const ALL: [Self; 4] = [Self::Linker, Self::Driver, Self::Printed, Self::Nothing];
 
     /// Returns the value that stands for it in [`map_variable`].
     pub fn word(self) -> &'static str {
@@ -29,6 +31,7 @@ impl MapRequest {
             Self::Linker => "linker",
             Self::Driver => "driver",
             Self::Printed => "printed",
+            Self::Nothing => "nothing",
         }
     }
 
@@ -44,6 +47,7 @@ impl MapRequest {
             // `-Wl,` would split a path at its commas.
             Self::Driver => vec!["-Xlinker".into(), "-Map".into(), "-Xlinker".into(), map],
             Self::Printed => vec!["-Wl,--print-map".into()],
+            Self::Nothing => Vec::new(),
         }
     }
 }
@@ -92,6 +96,10 @@ impl MappedLink<'_> {
         let record = self.records.join(format!("{name}.json"));
         // A record from an earlier link must not remain, however this link ends.
         let _ = fs::remove_file(&record);
+        if self.request == MapRequest::Nothing {
+            let code = plain.pass_through();
+            return if code == 0 { write(&record, &LinkRecord::of_inputs(given), code) } else { code };
+        }
         let scratch = LinkScratch::new(self.records, &name);
         let Some((out, errors)) = scratch.streams() else { return plain.replace() };
         // If the user asks for a map, it stays at the user's path.

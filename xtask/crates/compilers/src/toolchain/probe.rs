@@ -10,7 +10,7 @@ use trial::Trial;
 use super::identity::{Fingerprint, digest};
 use super::runner::Runner;
 use super::wrapper::WrappedTools;
-use super::{Candidate, Link, Linker};
+use super::{Candidate, Link, Linker, zig};
 use xtask_files::error::Error;
 use xtask_process::exec::Cmd;
 use xtask_triple::{Libc, Triple, system};
@@ -137,7 +137,7 @@ fn steps(
     let (program, cxx) = match setting.std {
         Some(std) => {
             let compiled = setting.cxx.then(|| compile_cxx(tools, &trial)).transpose()?;
-            let link = rust_link(setting.target, std, tools, candidate.link);
+            let link = rust_link(setting.target, std, tools, candidate);
             let cxx = link_rust(&link, compiled, candidate.link, &trial)?;
             steps.push("linked a Rust program with it".to_owned());
             (Some(named("probe")), cxx)
@@ -264,9 +264,9 @@ fn start(runner: &Runner, program: &Path, trial: &Trial<'_>) -> Result<String, V
     Err(Verdict::Broken { step: "run".into(), said, command: String::new() })
 }
 
-fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -> Cmd {
-    let linker = Linker::Driver { program: tools.linker.clone(), link };
-    Cmd::new(std.rustc)
+fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, candidate: &Candidate) -> Cmd {
+    let linker = Linker::Driver { program: tools.linker.clone(), link: candidate.link };
+    let cmd = Cmd::new(std.rustc)
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o"])
         .arg(system::program_name("probe", target))
         .args(linker.rustflags(target, std.sysroot))
@@ -279,7 +279,11 @@ fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, link: Link) -
         .args(["-Lnative=.", "-lm"])
         // The user's rustc flags are not part of the probe.
         .env_remove("RUSTFLAGS")
-        .env_remove(super::stand_in::TARGET_DIR)
+        .env_remove(super::stand_in::TARGET_DIR);
+    match zig::sdk_stand_in(target, &tools.linker).filter(|_| candidate.link == Link::Zig) {
+        Some(folder) => cmd.env(zig::SDKROOT, folder),
+        None => cmd,
+    }
 }
 
 /// Returns the compiler's name and version from the first line of `--version`. A path or a distribution's

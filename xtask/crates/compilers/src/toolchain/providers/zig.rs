@@ -11,12 +11,14 @@ use crate::toolchain::mapped_link::MapRequest;
 use crate::toolchain::names::{llvm_target, zig_windows};
 use crate::toolchain::{Candidate, Link};
 use xtask_process::host::Host;
-use xtask_triple::{Arch, Libc, Triple};
+use xtask_triple::{Arch, Libc, Os, Triple};
 
+mod apple;
 mod compiling;
 mod linking;
 mod starting;
 
+pub use apple::{NO_SDK, SDKROOT, sdk_stand_in};
 pub use linking::{LinkTarget, ZigLinkLine, filter_linker_args, link_line};
 
 pub(super) const ZIG: Definition = Definition {
@@ -44,7 +46,16 @@ pub(in crate::toolchain) const LINK: Rules = Rules {
 };
 
 fn candidates(search: &Search) -> Finds {
-    let Some(flags) = target_flags(search.target, search.glibc) else { return Finds::default() };
+    let Some(mut flags) = target_flags(search.target, search.glibc) else { return Finds::default() };
+    let mut absent = None;
+    if search.target.os() == Os::Darwin
+        && let Some(root) = search.host.var_os(SDKROOT)
+    {
+        match apple::sdk_flags(Path::new(root)) {
+            Ok(sdk) => flags.extend(sdk),
+            Err(why) => absent = Some(why),
+        }
+    }
     let candidate = |zig: &Zig| {
         let driver = |tool: &str| {
             let mut words = vec![zig.program.clone(), tool.to_owned()];
@@ -61,7 +72,7 @@ fn candidates(search: &Search) -> Finds {
             ar: Some(driver("ar")),
             ranlib: Some(driver("ranlib")),
             link: Link::Zig,
-            absent: None,
+            absent: absent.clone(),
         }
     };
     Finds {
@@ -128,6 +139,9 @@ fn python_package(host: &Host) -> Option<PathBuf> {
 /// The CPU is named if zig's default differs from rustc's. rustc's `armv7-*` targets have VFPv3-D16 and no
 /// NEON (<https://doc.rust-lang.org/rustc/platform-support.html>). zig's `arm` is an older CPU.
 pub fn target_flags(target: &Triple, glibc: Option<&str>) -> Option<Vec<String>> {
+    if let Some(flags) = apple::target_flags(target) {
+        return Some(flags);
+    }
     let mut name = llvm_target(target).or_else(|| zig_windows(target))?;
     if target.arch() == Arch::X86
         && let Some(rest) = name.strip_prefix("i686")
@@ -170,5 +184,7 @@ mod tests {
         for other in ["x86_64-pc-windows-gnu", "x86_64-unknown-freebsd"] {
             assert_eq!(flags(other, None), None);
         }
+        assert_eq!(flags("aarch64-apple-darwin", None).as_deref(), Some("-target aarch64-macos.11.0"));
+        assert_eq!(flags("x86_64-apple-darwin", None).as_deref(), Some("-target x86_64-macos.10.12"));
     }
 }

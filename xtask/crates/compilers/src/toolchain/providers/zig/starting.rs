@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::apple::{self, AppleLinkLine};
 use super::compiling::{about_target, clang_arguments, merged_object, steps};
 use super::linking::{LinkTarget, ZigLinkLine, link_line};
 use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note, relayed};
@@ -53,9 +54,8 @@ fn compiled(call: &DriverCall<'_>) -> Result<u8> {
             code => Ok(code),
         };
     };
-    let line = link_line(link, LinkTarget::from(call.target), &|file| file.is_file());
     if asked.compile.is_empty() {
-        return linked(call, line);
+        return linked(call, link);
     }
     files::folder(&scratch.0)?;
     for args in asked.compile {
@@ -64,7 +64,7 @@ fn compiled(call: &DriverCall<'_>) -> Result<u8> {
             code => return Ok(code),
         }
     }
-    linked(call, line)
+    linked(call, link)
 }
 
 /// Passes an object through zig's linker, as `zig cc` does.
@@ -85,8 +85,36 @@ fn is_elf(target: &Triple) -> bool {
 
 /// Links with rustc's arguments.
 pub(super) fn link(call: &DriverCall<'_>) -> u8 {
-    let line = link_line(call.args.iter().cloned(), LinkTarget::from(call.target), &|file| file.is_file());
-    linked(call, line).unwrap_or_else(failed)
+    linked(call, call.args.clone()).unwrap_or_else(failed)
+}
+
+/// Links with these arguments of a compiler driver, and returns the exit code.
+fn linked(call: &DriverCall<'_>, args: Vec<String>) -> Result<u8> {
+    match call.target.os() {
+        Os::Darwin => linked_for_macos(call, &args),
+        _ => linked_by_lld(call, link_line(args, LinkTarget::from(call.target), &|file| file.is_file())),
+    }
+}
+
+/// Links with zig's own linker of Mach-O programs.
+///
+/// # Errors
+/// A framework is to be linked without an SDK.
+fn linked_for_macos(call: &DriverCall<'_>, args: &[String]) -> Result<u8> {
+    let libraries = call.folder.join("libraries");
+    let (name, text) = apple::ICONV;
+    let library = libraries.join(name);
+    if !library.is_file() {
+        files::folder(&libraries)?;
+        files::place(&library, |staged| std::fs::write(staged, text))?;
+    }
+    let AppleLinkLine { driver, args, frameworks } = apple::link_line(call.driver, args, &libraries);
+    if !frameworks.is_empty() {
+        let what = format!("{} {}", apple::NO_SDK, frameworks.join(", "));
+        return Err(Error::failed(what).help(format!("set {} to the folder of an SDK", apple::SDKROOT)));
+    }
+    let call = DriverCall { driver: &driver, ..call.clone() };
+    front_end_links(&call, args).map(|output| relayed(&output))
 }
 
 /// Returns the `zig cc` command with a cache folder. If no variable names a cache folder, zig ends with an
@@ -104,7 +132,7 @@ fn front_end(call: &DriverCall<'_>) -> Cmd {
 ///
 /// # Errors
 /// zig cannot be started, or does not print how it starts its lld.
-fn linked(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<u8> {
+fn linked_by_lld(call: &DriverCall<'_>, line: ZigLinkLine) -> Result<u8> {
     let ZigLinkLine { mut front, lld, left_out } = line;
     note(&left_out);
     let direct = !lld.is_empty();
