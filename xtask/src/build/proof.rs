@@ -91,7 +91,7 @@ impl Builder<'_> {
                 .map(|(_, _, linker)| format!("rustflags name the linker {linker}"));
             Some(match other {
                 Some(other) => FoundRecord::Unseen(other),
-                None if system::of(triple).objects != ObjectFormat::Elf => {
+                None if !matches!(system::of(triple).objects, ObjectFormat::Elf | ObjectFormat::MachO) => {
                     let name = system::of(triple).name;
                     FoundRecord::Unseen(format!("the contents of {name} programs are not read yet"))
                 }
