@@ -95,9 +95,9 @@ impl Builder<'_> {
                     let name = system::of(triple).name;
                     FoundRecord::Unseen(format!("the contents of {name} programs are not read yet"))
                 }
-                None if !self.site.links.contains_key(triple) => {
-                    FoundRecord::Unseen("nothing can stand in front of the linker".to_owned())
-                }
+                None if !self.site.links.contains_key(triple) => FoundRecord::Unseen(
+                    "the script that asks the linker for its map could not be written".to_owned(),
+                ),
                 None => records::find(&mapped_link::records(dir, triple), program),
             })
         };

@@ -27,8 +27,8 @@ pub fn plain(text: &str) -> String {
     plain
 }
 
-/// Returns the text with `*` in place of what is secret wherever it stands: the login in an address (`https://user:password@…`),
-/// a key in PEM after its `-----BEGIN`, up to a quote or the end of the line, and the PIN in the address of a token
+/// Returns the text with `*` in place of what is secret wherever it stands: the login in an address (`https://user:password@…`,
+/// `user:password@…`), a key in PEM after its `-----BEGIN`, up to a quote or the end of the line, and the PIN in the address of a token
 /// (`pin-value=…`). Places in a line stay where they are.
 pub fn masked(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -51,6 +51,12 @@ fn secret(text: &str) -> Option<(usize, usize)> {
         let authority = text[begin..].split(['/', '"', '\'', ' ', '\n', '\t']).next()?;
         Some((begin, authority.rfind('@')?)).filter(|(_, length)| *length > 0)
     });
+    // Without a scheme: `user:password@host`. The tag in front of a digest has the same form.
+    let bare = text.match_indices('@').find_map(|(at, _)| {
+        let begin = text[..at].rfind(['/', '"', '\'', ' ', '\n', '\t', '@']).map_or(0, |before| before + 1);
+        let digest = ["sha256:", "sha512:"].iter().any(|kind| text[at + 1..].starts_with(kind));
+        Some((begin, at - begin)).filter(|_| !digest && text[begin..at].contains(':'))
+    });
     let key = text.find(KEY).and_then(|at| {
         let begin = at + KEY.len();
         let length = text[begin..].find(['"', '\'', '\n']).unwrap_or(text.len() - begin);
@@ -63,7 +69,7 @@ fn secret(text: &str) -> Option<(usize, usize)> {
     });
     // What is masked holds none of them, so that this ends.
     let fresh = |found: &(usize, usize)| !text[found.0..found.0 + found.1].bytes().all(|b| b == b'*');
-    [login, key, pin].into_iter().flatten().filter(fresh).min()
+    [login, bare, key, pin].into_iter().flatten().filter(fresh).min()
 }
 
 /// Escapes text for Markdown, inside or outside of a table, so that nothing in it is read as markup or HTML.
@@ -112,6 +118,8 @@ mod tests {
             ("pkcs11:a?pin-value=12&b=3", "pkcs11:a?pin-value=**&b=3"),
             ("\"pin-value=12\", pin-value=", "\"pin-value=**\", pin-value="),
             ("://@", "://@"),
+            ("--to \"bob:p*w@r.io/x\"", "--to \"*******@r.io/x\""),
+            ("r.io/app:1.2@sha256:ab, pkg:cargo/a@1", "r.io/app:1.2@sha256:ab, pkg:cargo/a@1"),
             ("x", "x"),
         ] {
             assert_eq!(masked(text), shown);
