@@ -121,7 +121,32 @@ pub fn written_since(
             walk.file(source);
         }
     }
+    if !found.is_empty() {
+        let open = open_files(Path::new("/proc"));
+        found.retain(|file| !std::fs::canonicalize(file).is_ok_and(|real| open.contains(&real)));
+    }
     found
+}
+
+/// Returns the files that processes have open for writing. Build scripts have ended after a call, so these
+/// files are not theirs: for example the log into which the output of this program goes. Empty where the
+/// system has no `/proc`.
+fn open_files(proc: &Path) -> BTreeSet<PathBuf> {
+    let entries = |dir: &Path| std::fs::read_dir(dir).into_iter().flatten().flatten();
+    // The last digit of the octal flags is 1 for writing and 2 for both ways.
+    let is_written = |info: &Path| {
+        let text = std::fs::read_to_string(info).unwrap_or_default();
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"));
+        flags.is_some_and(|flags| flags.ends_with(['1', '2']))
+    };
+    let of_process = |process: std::fs::DirEntry| {
+        let infos = process.path().join("fdinfo");
+        entries(&process.path().join("fd"))
+            .filter(|fd| is_written(&infos.join(fd.file_name())))
+            .filter_map(|fd| std::fs::read_link(fd.path()).ok())
+            .collect::<Vec<_>>()
+    };
+    entries(proc).flat_map(of_process).filter(|file| file.is_absolute()).collect()
 }
 
 struct SourceChanges<'a> {
@@ -223,6 +248,28 @@ mod tests {
         );
         written.keep(dir.path()).unwrap();
         assert_eq!(WrittenSources::recall(dir.path()), written);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_log_that_is_still_written_is_no_source() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| std::fs::canonicalize(dir.path()).unwrap().join(name);
+        let script = Script {
+            package: "path+file:///w#x@0.1.0".into(),
+            folder: Some(dir.path().to_owned()),
+            out_dir: PathBuf::new(),
+            linked_libs: Vec::new(),
+            linked_paths: Vec::new(),
+        };
+        std::fs::write(at("made.rs"), "").unwrap();
+        let log = std::fs::File::create(at("build.log")).unwrap();
+        let source = std::fs::File::open(at("made.rs")).unwrap();
+        let found = |scripts: &[Script]| written_since(SystemTime::UNIX_EPOCH, scripts, &[], &[]).len();
+        let scripts = [script];
+        assert_eq!(found(&scripts), 1, "one that is only read counts");
+        drop((log, source));
+        assert_eq!(found(&scripts), 2);
     }
 
     #[test]
