@@ -328,16 +328,20 @@ pub enum Command {
     /// Build published programs of others, and compare the results with the known ones: for maintainers
     ///
     /// Each is built from its crate with its own Cargo.lock, in its modes, for two architectures, and packed in `scratch`. The
-    /// whole list takes an hour on two cores.
+    /// whole list takes an hour on two cores. With `--targets`, a small program is built for each target instead, with each
+    /// provider of a C toolchain, with C, with C++ and without C.
     #[command(after_help = examples::CONFORMANCE)]
     Conformance {
-        /// Only these programs, by the names of their crates [default: all]
-        #[arg(value_name = "CRATE")]
-        programs: Vec<String>,
+        /// Only these programs, by the names of their crates; with `--targets`, only these triples [default: all]
+        #[arg(value_name = "NAME")]
+        names: Vec<String>,
+        /// Build a small program for each target with each provider, to show what can be built and started
+        #[arg(long)]
+        targets: bool,
         /// Keep the folders that the programs were built in
         #[arg(long)]
         keep: bool,
-        /// Write the results into this page of Markdown, whose rows of other programs stay as they are
+        /// Write the results into this page of Markdown, whose other rows stay as they are
         #[arg(long, value_name = "FILE")]
         page: Option<PathBuf>,
         /// The option for JSON output.

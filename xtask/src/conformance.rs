@@ -12,6 +12,7 @@ use xtask_triple::Triple;
 mod page;
 pub mod programs;
 pub mod source;
+pub mod targets;
 
 pub use page::{ToolVersion, conformance_page, table as markdown};
 pub use programs::{ConformanceMode, Expectation, PROGRAMS, PublishedProgram};

@@ -240,6 +240,14 @@ impl Job {
         absent.map(line).into_iter().collect()
     }
 
+    /// Returns why this machine cannot run the programs of the job, or none if it can.
+    pub fn not_run(&self) -> Option<&str> {
+        match &self.runner {
+            Runner::None { reason } => Some(reason),
+            _ => None,
+        }
+    }
+
     /// Returns the job's title for messages, such as `native for aarch64-unknown-linux-musl`.
     pub fn title(&self) -> String {
         format!("{} for {}", self.mode.name, self.target.triple)

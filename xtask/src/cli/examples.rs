@@ -120,7 +120,8 @@ pub(super) const CONFORMANCE: &str = "\
 Examples:
   cargo xtask conformance
   cargo xtask conformance b3sum ripgrep --json
-  cargo xtask conformance --page docs/reference/conformance.md";
+  cargo xtask conformance --page docs/reference/conformance.md
+  cargo xtask conformance --targets --page docs/reference/targets.md";
 
 pub(super) const LOCK: &str = "\
 Examples:

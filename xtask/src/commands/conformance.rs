@@ -17,6 +17,8 @@ use xtask_process::exec::Cmd;
 use xtask_process::ui::far;
 use xtask_report::report::Report;
 
+mod targets;
+
 /// The time limit of one run for a program. OpenSSL for two targets takes minutes on two cores.
 const LIMIT: Duration = Duration::from_secs(3600);
 
@@ -26,11 +28,15 @@ const ANSWER: Duration = Duration::from_secs(10);
 pub(super) fn run(
     common: &Common,
     names: &[String],
+    for_targets: bool,
     keep: bool,
     page: Option<&Path>,
     json: bool,
 ) -> Result<()> {
     let session = Session::open(common, json)?;
+    if for_targets {
+        return targets::run(&session, names, keep, page, json);
+    }
     let programs = chosen(names)?;
     let ui = &session.ui;
     let task = ui.task("Conformance", counted(programs.len() as u64, "program"));
@@ -54,7 +60,10 @@ pub(super) fn run(
     });
     if let Some(page) = page {
         let earlier = std::fs::read_to_string(page).unwrap_or_default();
-        xtask_files::write(page, conformance_page(&results, &tools(&session), &date, &earlier).as_bytes())?;
+        xtask_files::write(
+            page,
+            conformance_page(&results, &tool_versions(&session, &TOOLS), &date, &earlier).as_bytes(),
+        )?;
     }
     match wrong {
         0 => Ok(()),
@@ -67,8 +76,12 @@ fn today() -> String {
     rfc3339(super::now()).chars().take_while(|c| *c != 'T').collect()
 }
 
-/// Returns the tools that the programs and their build scripts use.
-fn tools(session: &Session) -> Vec<ToolVersion> {
+/// The tools that the programs and their build scripts use.
+const TOOLS: [&str; 8] =
+    ["gcc", "musl-gcc", "cmake", "make", "perl", "nasm", "qemu-aarch64-static", "docker"];
+
+/// Returns the versions of rustc and of these tools.
+fn tool_versions(session: &Session, names: &[&'static str]) -> Vec<ToolVersion> {
     let tool = |name: &'static str, args: &[&str]| {
         let program = session.host.program(name);
         let output = program.and_then(|path| Cmd::new(path).args(args).capture(ANSWER).ok());
@@ -77,9 +90,8 @@ fn tools(session: &Session) -> Vec<ToolVersion> {
         ToolVersion { name, version: line }
     };
     let version = ["--version"];
-    let others = ["gcc", "musl-gcc", "cmake", "make", "perl", "nasm", "qemu-aarch64-static", "docker"];
     let rustc = ToolVersion { name: "rustc", version: Some(session.rustc.version.to_string()) };
-    std::iter::once(rustc).chain(others.map(|name| tool(name, &version))).collect()
+    std::iter::once(rustc).chain(names.iter().map(|name| tool(name, &version))).collect()
 }
 
 fn chosen(names: &[String]) -> Result<Vec<&'static PublishedProgram>> {

@@ -79,8 +79,8 @@ pub fn run(cli: Cli) -> Result<()> {
             size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
         }
         Command::Lock { update } => lock::run(&common, update),
-        Command::Conformance { programs, keep, page, json } => {
-            conformance::run(&common, &programs, keep, page.as_deref(), json.json)
+        Command::Conformance { names, targets, keep, page, json } => {
+            conformance::run(&common, &names, targets, keep, page.as_deref(), json.json)
         }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }

@@ -1,5 +1,7 @@
 //! `cargo xtask plan`: prints the whole plan and builds nothing.
 
+use std::collections::BTreeMap;
+
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};
 use crate::plan::missing_tools::MissingTool;
@@ -48,6 +50,9 @@ fn text(plan: &Plan, tools: &[MissingTool], color: bool) -> String {
     for job in plan.jobs.iter().filter(|j| !j.buildable()) {
         text += &format!("\n{}: cannot be built yet: {}", job.title(), job.lacking());
     }
+    for (target, reason) in not_run(plan) {
+        text += &format!("\n{target}: programs are not run here: {reason}");
+    }
     for skipped in &plan.skipped {
         text += &format!("\n{}: skipped: {}", skipped.target, skipped.reason);
     }
@@ -55,6 +60,12 @@ fn text(plan: &Plan, tools: &[MissingTool], color: bool) -> String {
         text += &format!("\n{}", tool.text());
     }
     text
+}
+
+/// Returns the targets without a runner, each once, and what is missing.
+fn not_run(plan: &Plan) -> BTreeMap<&str, &str> {
+    let none = plan.jobs.iter().filter_map(|job| Some((job.target.triple.as_str(), job.not_run()?)));
+    none.collect()
 }
 
 fn row(job: &Job) -> Vec<Cell> {

@@ -13,6 +13,13 @@ pub struct ToolVersion {
     pub version: Option<String>,
 }
 
+impl ToolVersion {
+    /// Returns the entry of the list of tools on a page.
+    pub(super) fn line(&self) -> String {
+        format!("- {}: {}\n", self.name, self.version.as_deref().unwrap_or("not on the machine"))
+    }
+}
+
 const HEAD: &str = "| program | mode | target | C toolchain | result | C | program | started by | build | date |\n\
                     |---|---|---|---|---|--:|--:|---|--:|---|\n";
 
@@ -80,9 +87,6 @@ both targets, on a machine with other work: it compares nothing.
         PROGRAMS.iter().map(|program| format!("- {} {}: {}.\n", program.name, program.version, program.why)),
     );
     text += &format!("\n## Tools\n\nOf the machine of the last run, on {date}:\n\n");
-    text.extend(tools.iter().map(|tool| {
-        let version = tool.version.as_deref().unwrap_or("not on the machine");
-        format!("- {}: {version}\n", tool.name)
-    }));
+    text.extend(tools.iter().map(ToolVersion::line));
     text
 }

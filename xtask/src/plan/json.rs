@@ -28,6 +28,9 @@ struct JobJson<'a> {
     linker: Option<&'a str>,
     std: Option<StdJson<'a>>,
     runner: Option<&'a str>,
+    /// Why this machine cannot run the programs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_run: Option<&'a str>,
     cpu: Option<String>,
     image: &'a [String],
     /// The tools that the user named for the job and that others replace.
@@ -76,6 +79,7 @@ fn job(job: &Job) -> JobJson<'_> {
         linker: job.linker.as_ref().map(|l| l.name()),
         std: job.std.as_ref().map(|s| StdJson { provider: s.provider, rustc: &s.version }),
         runner: job.runner.name(),
+        not_run: job.not_run(),
         cpu: job.target.cpu.map(|level| level.to_string()),
         image: &job.images,
         replaced: job.replaced(),

@@ -5,10 +5,12 @@
 use crate::{Os, Platform, Triple};
 
 mod linux;
+mod listed;
 mod macos;
 mod wasi;
 mod windows;
 
+pub use listed::LISTED;
 pub use macos::oldest_macos;
 
 /// The operating systems, one row each.

@@ -131,6 +131,10 @@ pub(super) fn notes(report: &Report) -> Vec<(&'static str, String, String)> {
             ));
         }
         notes.extend(job.warnings.iter().map(|w| ("warning", about.clone(), w.clone())));
+        // `build` starts nothing, and a program that the gate refused is not started.
+        let passed = job.gate == Some(CheckVerdict::Pass) && job.smoke.status == SmokeStatus::Skipped;
+        let not_run = job.smoke.reason.clone().filter(|_| passed);
+        notes.extend(not_run.map(|reason| ("not run", about.clone(), reason)));
         notes.extend(job.notes.iter().map(|note| ("note", about.clone(), note.clone())));
         notes.extend(job.error.iter().map(|e| ("failed", about.clone(), from_the_error(e).to_owned())));
     }
