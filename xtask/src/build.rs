@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::plan::{Job, Plan};
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
 use crate::tool_needs::ToolFinder;
-use crate::trap::{self, Masks, Script, Traps};
+use crate::trap::{self, Masks, Script, Traps, pkg_config};
 use xtask_compilers::toolchain::arguments::left_out::{LeftOutArgument, read_notes};
 use xtask_compilers::toolchain::stand_in::LEFT_OUT;
 use xtask_files as files;
@@ -37,6 +37,9 @@ use proof::UnprovenBuild;
 
 /// The result of a job: its program, or the reason why there is none.
 pub type Built = Result<BuiltProgram, Box<UnbuiltJob>>;
+
+/// The file in a build folder with the libraries that pkg-config did not find.
+const NOT_FOUND: &str = "pkg-config.log";
 
 /// The file that marks a build folder in which nothing was ever built without traps.
 const TRAPPED: &str = ".trapped-since-it-was-made";
@@ -116,7 +119,9 @@ impl Builder<'_> {
         let notes = dir.join("left-out.log");
         let _ = std::fs::remove_file(&notes);
         let invoke = |cohort: &Cohort| {
-            invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site).env(LEFT_OUT, &notes)
+            invocation(cohort, &self.what(), &dir, traps.as_ref(), &self.site)
+                .env(LEFT_OUT, &notes)
+                .env(pkg_config::LOG, dir.join(NOT_FOUND))
         };
         let cmd = invoke(cohort);
         let begun = SystemTime::now();
@@ -189,6 +194,7 @@ impl Builder<'_> {
             });
         }
         self.see(&mut drafts, &call, &dir, (traps.as_ref(), masks.as_ref()))?;
+        self.say_not_found(&mut drafts, &dir.join(NOT_FOUND))?;
         let built: Vec<Built> = match traps {
             None => drafts.into_iter().map(|draft| draft.finish(Purity::NotPromised)).collect(),
             Some(traps) => {

@@ -3,6 +3,7 @@
 //! call and runs the real compiler.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ mod code;
 mod hit;
 mod leftovers;
 mod mask;
+pub mod pkg_config;
 mod promise;
 
 pub use hit::Hit;
@@ -132,16 +134,22 @@ impl Traps {
     /// # Errors
     /// The log exists and cannot be read.
     pub fn hits(&self) -> Result<Vec<Hit>> {
-        let text = match std::fs::read_to_string(&self.log) {
-            Ok(text) => text,
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(Error::io("cannot read", &self.log, &e)),
-        };
-        let broken = |line: &str| Error::failed(format!("the trap's log has a broken line: {line}"));
-        let read = |line: &str| serde_json::from_str(line).map_err(|_| broken(line));
-        let hits = text.lines().map(read).collect::<Result<Vec<Hit>>>()?;
-        Ok(hits.into_iter().filter(Hit::is_current).collect())
+        read_log(&self.log)
     }
+}
+
+/// Reads the calls in a log that belong to the last run of each build script. If there is no log, there are
+/// none.
+fn read_log(log: &Path) -> Result<Vec<Hit>> {
+    let text = match std::fs::read_to_string(log) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(e) => return Err(Error::io("cannot read", log, &e)),
+    };
+    let broken = |line: &str| Error::failed(format!("the trap's log has a broken line: {line}"));
+    let read = |line: &str| serde_json::from_str(line).map_err(|_| broken(line));
+    let hits = text.lines().map(read).collect::<Result<Vec<Hit>>>()?;
+    Ok(hits.into_iter().filter(Hit::is_current).collect())
 }
 
 /// Returns every program name to shadow, with the path of the program that it hides (empty if there is none).
@@ -168,7 +176,10 @@ pub const TRAP: &str = "__trap";
 
 /// Runs as a trap if the arguments ask for it, and returns the exit code.
 pub fn take_over(args: &[String]) -> Option<u8> {
-    (args.first()? == TRAP).then(|| spring(&args[1..]))
+    match args.first()? == TRAP {
+        true => Some(spring(&args[1..])),
+        false => pkg_config::take_over(args),
+    }
 }
 
 /// Runs a trap, with the arguments `<kind> <real program or empty> <arguments…>`. A mask has the arguments
@@ -197,12 +208,8 @@ pub fn spring(args: &[String]) -> u8 {
 /// Logs a call. The call fails if it is for a target, and is passed on if it is for the host.
 fn caught(kind: &str, real: &str, args: &[String]) -> u8 {
     let targets = targets_of_caller();
-    let var = |key| std::env::var(key).unwrap_or_default();
-    let krate = match var("CARGO_PKG_NAME") {
-        name if name.is_empty() => "a program that Cargo did not start".to_owned(),
-        name => format!("{name} {}", var("CARGO_PKG_VERSION")),
-    };
-    let out_dir = std::env::var_os("OUT_DIR").map(PathBuf::from);
+    let krate = krate_of_caller();
+    let out_dir = out_dir_of_caller();
     let target_dir = std::env::var_os(TARGET_DIR).map(PathBuf::from);
     // A caller may set `OUT_DIR` to a false folder.
     let own = out_dir.clone().filter(|dir| target_dir.is_some_and(|target_dir| dir.starts_with(target_dir)));
@@ -269,6 +276,28 @@ fn targets_of_caller() -> Vec<Option<String>> {
 
 fn log(hit: &Hit) -> std::io::Result<()> {
     let file = std::env::var_os(LOG).ok_or_else(|| std::io::Error::other(format!("{LOG} is not set")))?;
+    append(&file, hit)
+}
+
+/// Prints a line to the caller of the program that this one replaces.
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Returns the name and the version of the crate whose build script is the caller.
+fn krate_of_caller() -> String {
+    let var = |key| std::env::var(key).unwrap_or_default();
+    match var("CARGO_PKG_NAME") {
+        name if name.is_empty() => "a program that Cargo did not start".to_owned(),
+        name => format!("{name} {}", var("CARGO_PKG_VERSION")),
+    }
+}
+
+fn out_dir_of_caller() -> Option<PathBuf> {
+    std::env::var_os("OUT_DIR").map(PathBuf::from)
+}
+
+fn append(file: &OsStr, hit: &Hit) -> std::io::Result<()> {
     let mut line = serde_json::to_vec(hit)?;
     line.push(b'\n');
     // One write in append mode, so that calls of parallel build scripts do not mix.

@@ -15,7 +15,7 @@ use crate::contents::{BuildNames, SeenContents, by_others, of_other_machines};
 use crate::failure::Failure;
 use crate::plan::Job;
 use crate::record::{BuildRecord, BuiltProgram, Purity, UnbuiltJob};
-use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps};
+use crate::trap::{self, BrokenPromise, Hit, Leftover, Masks, Script, Traps, pkg_config};
 use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::mapped_link;
 use xtask_files::error::Result;
@@ -145,6 +145,20 @@ impl Builder<'_> {
         Ok(())
     }
 
+    /// Notes the libraries that pkg-config did not find for each job, with the packages that asked for them.
+    pub(super) fn say_not_found(&self, drafts: &mut [UnprovenBuild], log: &Path) -> Result<()> {
+        for draft in drafts {
+            // After a successful build, Cargo has named every build script.
+            let out_dirs = draft.scripts.iter().map(|script| script.out_dir.as_path()).collect();
+            let known = draft.program.as_ref().map(|_| &out_dirs);
+            draft.build.notes = pkg_config::notes(log, &draft.job.target.triple, known)?;
+            for note in &draft.build.notes {
+                self.ui.step("Note", format!("{}: {note}", draft.job.title()));
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the features of a package that may build it without C. `krate` is its name and version.
     fn switches(&self, krate: &str, call: &CargoCall) -> Vec<String> {
         let manifest = call.manifests.iter().find(|(package, _)| trap::package_name(package) == krate);
@@ -205,7 +219,7 @@ impl Builder<'_> {
                     for call in &draft.build.refused {
                         self.ui.detail("Refused", call);
                     }
-                    draft.build.notes = notes;
+                    draft.build.notes.extend(notes);
                     let purity = match &draft.contents {
                         Ok(_) => Purity::Proven,
                         Err(why) => {

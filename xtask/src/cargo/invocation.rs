@@ -12,6 +12,7 @@ use super::path_maps::{CMaps, PathMaps};
 use super::target_files::TargetFiles;
 use crate::plan::Job;
 use crate::trap::Traps;
+use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
 use xtask_compilers::toolchain::stand_in::{HOST_CC, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
 use xtask_compilers::toolchain::zig::{SDKROOT, sdk_stand_in};
@@ -160,6 +161,15 @@ pub fn invocation(
             cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", site.host.triple.shouted()), linker);
         }
     }
+    let mut files = cohort.jobs.iter().filter_map(|job| site.files.get(&job.target.triple));
+    if let Some(folder) = files.find_map(|files| files.on_path.as_ref()) {
+        let given = cmd.env.get(OsStr::new("PATH")).cloned().flatten();
+        let rest = given
+            .map_or_else(|| site.host.build_path().to_vec(), |path| std::env::split_paths(&path).collect());
+        if let Ok(path) = std::env::join_paths(std::iter::once(folder).chain(&rest)) {
+            cmd = cmd.env("PATH", path);
+        }
+    }
     for job in &cohort.jobs {
         cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
@@ -289,6 +299,8 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
         flags.extend(places.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
     }
     flags.extend(PathMaps::of(site).rustc());
+    let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
+    flags.extend(libraries.libraries.iter().map(|folder| format!("-Lnative={}", folder.display())));
     flags.extend(job.target.rustflags.iter().cloned());
     if let Some(toolchain) = &job.toolchain {
         flags.push(format!("--cfg=tc_{}", toolchain.id));
@@ -321,7 +333,9 @@ fn with_toolchain(mut cmd: Cmd, job: &Job, toolchain: &Toolchain, site: &CargoCo
     for (name, tool) in tools {
         cmd = spell(cmd, name, tool.map(|tool| tool.clone().into_os_string()));
     }
-    let CMaps { words: maps, filtered, unmapped: _ } = PathMaps::of(site).c(toolchain);
+    let CMaps { words: mut maps, filtered, unmapped: _ } = PathMaps::of(site).c(toolchain);
+    let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
+    maps.extend(libraries.header_options());
     if !filtered.is_empty() {
         cmd = cmd.env(PATH_MAPS, filtered.join("\n"));
     }

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::plan::Job;
+use crate::trap::pkg_config::{PROGRAMS, PkgConfig};
 use xtask_compilers::toolchain::Toolchain;
 use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::names::llvm_target;
-use xtask_compilers::toolchain::pkg_config::{PKG_CONFIG, PROGRAMS};
-use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 use xtask_triple::{Arch, Os, Triple};
@@ -23,6 +22,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TargetFiles {
     variables: BTreeMap<&'static str, OsString>,
+    /// The folder with a `pkg-config` for the PATH of build scripts, which serves each of them for its target.
+    pub on_path: Option<PathBuf>,
 }
 
 /// The places from which the files of a target are made.
@@ -37,12 +38,12 @@ pub struct FilePlaces<'a> {
 }
 
 impl TargetFiles {
-    /// Writes the files for the target of a job. A program of this machine's own target needs none. A file
+    /// Writes the files for the target of a job. This machine's own target needs none without a sysroot. A file
     /// that cannot be written is left out, and so is one that the user's variables replace.
     pub fn write(job: &Job, places: FilePlaces<'_>) -> Self {
         let mut files = Self::default();
         let triple = &job.target.triple;
-        if *triple == places.host.triple {
+        if *triple == places.host.triple && job.target.sysroot.is_none() {
             return files;
         }
         let users = |name: &str| {
@@ -50,14 +51,15 @@ impl TargetFiles {
             let keys = || keys.iter().map(String::as_str).chain([name]);
             keys().any(|key| places.host.var_os(key).is_some() || job.target.env.contains_key(key))
         };
-        let libraries = TargetLibraries::of(triple);
+        let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
         // Who sets one of these has libraries for the target, and describes them to pkg-config completely.
         if !["PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"].into_iter().any(users) {
             files.pkg_config(triple, &libraries, places);
         }
-        if let Some(toolchain) = &job.toolchain {
+        // For this machine's own target, CMake would believe that it compiles for another one.
+        if let Some(toolchain) = job.toolchain.as_ref().filter(|_| *triple != places.host.triple) {
             files.cmake(triple, toolchain, &libraries, places);
-            files.bindgen(triple, toolchain, places);
+            files.bindgen(triple, toolchain, &libraries, places);
         }
         files.variables.retain(|name, _| !users(name));
         files
@@ -70,14 +72,17 @@ impl TargetFiles {
 
     fn pkg_config(&mut self, triple: &Triple, libraries: &TargetLibraries, places: FilePlaces<'_>) {
         let Ok(folders) = std::env::join_paths(&libraries.pkg_config) else { return };
+        let sysroot = libraries.sysroot.as_deref();
         if let Some(real) = PROGRAMS.iter().find_map(|name| places.host.program(name)) {
-            let words =
-                [places.this, Path::new(PKG_CONFIG), Path::new(triple.as_str()), &real, Path::new(&folders)];
-            let words = words.map(|word| word.to_string_lossy().into_owned());
-            let program = places.folder.join("pkg-config").join(triple.as_str()).join(PROGRAMS[0]);
-            if executable(&program, &script_of(&words)).is_ok() {
+            let folder = places.folder.join("pkg-config");
+            let scripts = PkgConfig { folder: &folder, this: places.this, real: &real };
+            if let Some(program) = scripts.of_target(triple, Path::new(&folders), sysroot) {
                 self.variables.insert("PKG_CONFIG", program.into());
+                self.on_path = scripts.on_path();
             }
+        }
+        if let Some(sysroot) = sysroot {
+            self.variables.insert("PKG_CONFIG_SYSROOT_DIR", sysroot.into());
         }
         self.variables.insert("PKG_CONFIG_ALLOW_CROSS", "1".into());
         self.variables.insert("PKG_CONFIG_LIBDIR", folders);
@@ -91,7 +96,11 @@ impl TargetFiles {
         places: FilePlaces<'_>,
     ) {
         let file = places.folder.join("cmake").join(format!("{triple}-{}.cmake", toolchain.id));
-        let text = toolchain_file(triple, toolchain, libraries);
+        let mut text = toolchain_file(triple, toolchain, libraries);
+        if let Some(program) = self.variables.get("PKG_CONFIG") {
+            let program = bracket(Path::new(program));
+            text += &format!("set(PKG_CONFIG_EXECUTABLE {program} CACHE FILEPATH \"\")\n");
+        }
         let kept = std::fs::read(&file).is_ok_and(|old| old == text.as_bytes());
         if kept || xtask_files::write(&file, text.as_bytes()).is_ok() {
             self.variables.insert("CMAKE_TOOLCHAIN_FILE", file.into());
@@ -100,7 +109,13 @@ impl TargetFiles {
 
     /// libclang knows neither the folders of a cross compiler's headers nor zig's. The compiler is asked for
     /// them once.
-    fn bindgen(&mut self, triple: &Triple, toolchain: &Toolchain, places: FilePlaces<'_>) {
+    fn bindgen(
+        &mut self,
+        triple: &Triple,
+        toolchain: &Toolchain,
+        libraries: &TargetLibraries,
+        places: FilePlaces<'_>,
+    ) {
         let Some(target) = llvm_target(triple) else { return };
         let file = places.folder.join("include").join(format!("{triple}-{}", toolchain.id));
         let text = std::fs::read_to_string(&file).ok().or_else(|| {
@@ -116,6 +131,7 @@ impl TargetFiles {
         for folder in folders.lines() {
             words = words.arg("-isystem").arg(folder);
         }
+        words = words.args(libraries.header_options());
         self.variables.insert("BINDGEN_EXTRA_CLANG_ARGS", words.line().into());
     }
 }

@@ -41,6 +41,7 @@ fn the_least_a_file_can_say() {
             cc: None,
             glibc: None,
             cpu: None,
+            sysroot: None,
             profile: "release".into(),
             env: BTreeMap::new(),
             rustflags: vec![],

@@ -36,6 +36,7 @@ mod macos;
 mod masks;
 mod newcomer;
 mod paths;
+mod pkg_config;
 mod programs;
 mod progress;
 mod proofs;

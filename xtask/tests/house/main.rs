@@ -143,7 +143,7 @@ const ABSENCES: [Absence; 11] = [
 ];
 
 /// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
-const READS_VARIABLES: [&str; 7] = [
+const READS_VARIABLES: [&str; 8] = [
     "xtask/crates/process/src/host.rs",
     // Names of descriptors, which every command that is started inherits.
     "xtask/crates/process/src/exec/jobserver.rs",
@@ -155,6 +155,7 @@ const READS_VARIABLES: [&str; 7] = [
     // What runs in place of a compiler is told by variables.
     "xtask/crates/compilers/src/toolchain/stand_in.rs",
     "xtask/src/trap.rs",
+    "xtask/src/trap/pkg_config.rs",
 ];
 
 fn repository() -> PathBuf {

@@ -1,7 +1,7 @@
 //! Checks the tables `[[target]]`, and how targets and modes fit together.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::GlibcVersion;
 use super::check::ConfigCheck;
@@ -40,6 +40,7 @@ fn target<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawTarget) -> Option<Tar
         cc: raw.cc.as_ref().and_then(|text| cc(check, text)),
         glibc: raw.glibc.as_ref().and_then(|text| glibc(check, text, parsed.as_ref())),
         cpu: raw.cpu.as_ref().and_then(|text| cpu(check, text, raw, parsed.as_ref())),
+        sysroot: raw.sysroot.as_ref().and_then(|text| sysroot(check, text)),
         profile: raw.profile.as_ref().map_or(defaults.profile.clone(), |text| profile(check, text)),
         env: env(check, &raw.env, parsed.as_ref()),
         rustflags: raw.rustflags.as_ref().map(|flags| rustflags(check, flags)).unwrap_or_default(),
@@ -115,6 +116,28 @@ fn cc<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<CcCh
     } else {
         Some(CcChoice::Program(Path::new(word).to_owned()))
     }
+}
+
+/// Reads the path of a sysroot, and reports one that has no headers and no libraries.
+fn sysroot<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<PathBuf> {
+    let joined = check.dir.join(text.get_ref());
+    let folder = std::path::absolute(&joined).unwrap_or(joined);
+    let holds = |name: &str| folder.join(name).is_dir();
+    let fault = if text.get_ref().is_empty() || text.get_ref().contains('\0') {
+        "`sysroot` names no folder".to_owned()
+    } else if !folder.is_dir() {
+        format!("there is no folder {}", quoted(text.get_ref()))
+    } else if !["usr/include", "usr/lib", "include", "lib"].into_iter().any(holds) {
+        format!("{} is no sysroot: it has neither headers nor libraries", quoted(text.get_ref()))
+    } else if folder.to_str().is_none_or(|path| path.contains(char::is_whitespace)) {
+        format!("build systems split flags at white space, which {} contains", folder.display())
+    } else {
+        return Some(folder);
+    };
+    check.diags.at(text.span(), fault).help(
+        "name a folder that contains usr/include or usr/lib, such as Debian's packages unpacked with `dpkg-deb -x`",
+    );
+    None
 }
 
 fn glibc<'a>(

@@ -313,6 +313,14 @@ pub(super) const TARGET: Section = Section {
             "cpu = \"x86-64-v2\"",
         )
         .of::<Level>(),
+        ConfigKey::optional(
+            "sysroot",
+            Text,
+            "none",
+            "A folder with headers and libraries of the target, laid out as in the root of its file system: `usr/include`, \
+             `usr/lib`. C compilers, the linker, pkg-config, CMake and bindgen look there too. A path beside this file.",
+            "sysroot = \"sysroots/arm64\"",
+        ),
         ConfigKey::optional("profile", Text, "`\"release\"`", "A Cargo profile of the workspace.", "profile = \"release\""),
         ConfigKey::optional(
             "env",

@@ -95,6 +95,8 @@ pub struct Target {
     /// The oldest processor on which the program must run, as a level of x86-64; only for an x86-64 target.
     /// It decides what the gate accepts. It does not change what rustc compiles for.
     pub cpu: Option<Level>,
+    /// A folder with headers and libraries of the target, laid out as in the root of its file system.
+    pub sysroot: Option<PathBuf>,
     /// A Cargo profile of the workspace. The default is `release`.
     pub profile: String,
     /// Variables for Cargo and for every process that it starts. Variables that this program sets itself are
@@ -254,6 +256,7 @@ impl Target {
             cc: None,
             glibc: None,
             cpu: None,
+            sysroot: None,
             profile: "release".to_owned(),
             env: BTreeMap::new(),
             rustflags: Vec::new(),

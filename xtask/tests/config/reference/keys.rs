@@ -1,7 +1,5 @@
 //! docs/reference/targets-toml.md, from the list of keys, and the examples of that list.
 
-use std::path::Path;
-
 use xtask_config::Config;
 use xtask_config::keys::{ConfigKey, SECTIONS, Section, ValueKind};
 use xtask_files::error::Result;
@@ -83,7 +81,9 @@ fn parse(text: &str) -> Result<Config> {
     let mut workspace = workspace();
     let shop = workspace.packages.iter_mut().find(|p| p.name == "shop").unwrap();
     (shop.name, shop.bins) = ("app".into(), vec!["app".into()]);
-    Config::from_bytes(text.as_bytes(), Path::new("targets.toml"), &workspace, &triples())
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(dir.path().join("sysroots/arm64/usr/lib")).unwrap();
+    Config::from_bytes(text.as_bytes(), &dir.path().join("targets.toml"), &workspace, &triples())
 }
 
 #[test]

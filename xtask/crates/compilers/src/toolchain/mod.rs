@@ -12,7 +12,6 @@ pub mod link;
 pub mod mapped_link;
 mod named;
 pub mod names;
-pub mod pkg_config;
 pub mod probe;
 pub mod providers;
 pub mod runner;

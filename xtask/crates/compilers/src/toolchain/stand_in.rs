@@ -11,7 +11,7 @@ use xtask_triple::Triple;
 use super::arguments::left_out::{LeftOutArgument, write_notes};
 use super::link::Filter;
 use super::mapped_link::{self, MapRequest, MappedLink};
-use super::{Link, arguments, pkg_config};
+use super::{Link, arguments};
 
 mod response;
 
@@ -56,7 +56,6 @@ pub fn take_over(args: &[String]) -> Option<u8> {
     match word.as_str() {
         HOST_OR_TARGET => return Some(host_or_target(args)),
         RUST_LLD => return Some(rust_lld(args)),
-        pkg_config::PKG_CONFIG => return Some(pkg_config::run(args)),
         _ => {}
     }
     let mut filters = Link::ALL.into_iter().filter_map(|link| link.rules().filter.as_ref());
@@ -184,7 +183,7 @@ fn built_for_host(triple: &Triple, made: Option<&Path>) -> Option<PathBuf> {
     (!made?.starts_with(dir)).then(|| PathBuf::from(cc))
 }
 
-pub(super) fn usage(word: &str) -> u8 {
+fn usage(word: &str) -> u8 {
     eprintln!("{word} is called by wrappers only");
     2
 }
