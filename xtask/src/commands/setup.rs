@@ -221,6 +221,7 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             }
             TestNeed::Skopeo
             | TestNeed::Umoci
+            | TestNeed::PkgConfig
             | TestNeed::Podman
             | TestNeed::Buildah
             | TestNeed::Bubblewrap

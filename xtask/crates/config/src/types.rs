@@ -226,6 +226,8 @@ pub enum TestNeed {
     Buildah,
     /// The program `bwrap` of bubblewrap, a tool for sandboxes.
     Bubblewrap,
+    /// The program `pkg-config`.
+    PkgConfig,
     /// The program `zstd`, not the library.
     Zstd,
     /// `docker-registry`, with `openssl` for its certificates: a registry that tests start themselves.
@@ -294,6 +296,7 @@ impl Keyword for TestNeed {
         ("binfmt", Self::Binfmt),
         ("skopeo", Self::Skopeo),
         ("umoci", Self::Umoci),
+        ("pkg-config", Self::PkgConfig),
         ("podman", Self::Podman),
         ("buildah", Self::Buildah),
         ("bwrap", Self::Bubblewrap),
