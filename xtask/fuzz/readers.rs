@@ -9,8 +9,8 @@ use std::path::Path;
 use xtask_base::BaseLock;
 use xtask_base::deb::{Deb, Paragraph};
 use xtask_gate::{
-    Facts, Format, Limits, MachO, Object, Pe, Program, StartSetting, Tree, check, check_in, check_macho,
-    check_pe,
+    Facts, Format, Limits, MachO, Object, Pe, Program, StartSetting, Tree, Wasm, check, check_in,
+    check_macho, check_pe, check_wasm,
 };
 use xtask_oci::decompress::{CompressionFormat, decompress};
 use xtask_oci::document::{Index, Manifest, to_bytes};
@@ -56,6 +56,9 @@ pub fn formats(bytes: &[u8]) {
     let _ = Format::of(bytes);
     if let Ok(pe) = Pe::parse("program.exe", bytes) {
         check_pe(&pe, &Triple::parse("x86_64-pc-windows-gnu"));
+    }
+    if let Ok(wasm) = Wasm::parse("program.wasm", bytes) {
+        check_wasm(&wasm, &Triple::parse("wasm32-wasip1"));
     }
     if let Ok(slices) = MachO::parse("program", bytes) {
         check_macho(&slices, &Triple::parse("aarch64-apple-darwin"), None);

@@ -181,5 +181,5 @@ fn the_object_format_of_the_system_decides_the_reader() {
     assert!(said(WINDOWS).contains("not a Windows program (PE)"));
     assert!(said(MAC).contains("not a macOS program (Mach-O)"));
     assert!(said("x86_64-unknown-linux-gnu").contains("not a Linux program (ELF)"));
-    assert!(said("wasm32-wasip1").contains("cannot judge"));
+    assert!(said("wasm32-wasip1").contains("not a WebAssembly module"));
 }

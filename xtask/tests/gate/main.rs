@@ -18,4 +18,5 @@ mod run_time;
 mod shrink;
 mod start;
 mod static_glibc;
+mod wasm;
 mod zig;

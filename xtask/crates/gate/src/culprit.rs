@@ -9,6 +9,7 @@ use object::{Endianness, elf};
 
 use super::Format;
 use super::check::{Finding, Severity};
+use xtask_link_map::wasm::WasmModule;
 
 /// A member of an archive that imports a symbol.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,7 +78,7 @@ fn of_file(symbol: &str, file: &Path) -> Option<Vec<Culprit>> {
     let bytes = std::fs::read(file).ok()?;
     let culprit =
         |member: &str, bitcode| Culprit { file: file.to_owned(), member: member.to_owned(), bitcode };
-    if Format::of(&bytes) == Format::Elf {
+    if matches!(Format::of(&bytes), Format::Elf | Format::Wasm) {
         return Some(takes(symbol, &bytes).map(|bitcode| culprit("", bitcode)).into_iter().collect());
     }
     let archive = ArchiveFile::parse(&*bytes).ok()?;
@@ -99,6 +100,11 @@ fn takes(symbol: &str, object: &[u8]) -> Option<bool> {
                 undefined::<elf::FileHeader32<Endianness>>(symbol, object)
             };
             taken.filter(|taken| *taken).map(|_| false)
+        }
+        // An object imports every function that it does not define.
+        Format::Wasm => {
+            let imports = WasmModule::parse(object).ok()?.imports().ok()?;
+            imports.iter().any(|import| import.name == symbol).then_some(false)
         }
         // LLVM stores the names of all symbols one after the other, so a search of the bytes finds a name.
         Format::Bitcode => {

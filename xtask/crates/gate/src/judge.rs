@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{Facts, Finding, Limits, MachO, Pe, StartSetting, check, check_macho, check_pe};
+use super::{
+    Facts, Finding, Limits, MachO, Pe, StartSetting, Wasm, check, check_macho, check_pe, check_wasm,
+};
 use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 use xtask_triple::system::{self, ObjectFormat};
@@ -33,7 +35,6 @@ pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<JudgedProgr
         }
         ObjectFormat::Pe => Ok(other(check_pe(&Pe::parse(&name, &bytes()?)?, target))),
         ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target, limits.macos))),
-        ObjectFormat::Wasm => Err(Error::failed(format!("the gate cannot judge {name} for {target}"))
-            .found("it has no reader of WebAssembly programs yet")),
+        ObjectFormat::Wasm => Ok(other(check_wasm(&Wasm::parse(&name, &bytes()?)?, target))),
     }
 }

@@ -39,6 +39,7 @@ mod surroundings;
 mod symbols;
 mod tree;
 mod verdict;
+mod wasm;
 
 pub use binding::Unresolved;
 pub use check::{Finding, Limits, Root, Severity, StartSetting, as_error, check};
@@ -65,3 +66,4 @@ pub use run_time::left_out;
 pub use start::Start;
 pub use tree::Tree;
 pub use verdict::{check_in, check_library_in};
+pub use wasm::{HostImport, HostItem, Wasm, check_wasm};

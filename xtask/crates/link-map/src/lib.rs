@@ -15,6 +15,7 @@ mod shared;
 mod table;
 #[cfg(test)]
 mod tests;
+pub mod wasm;
 
 pub use account::{ForeignFile, ForeignLibrary, LinkAccount};
 pub use arguments::LinkArguments;

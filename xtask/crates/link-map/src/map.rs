@@ -15,6 +15,8 @@ pub enum MapFormat {
     Gnu,
     /// The linker gold of GNU binutils.
     Gold,
+    /// LLD for WebAssembly (wasm-ld).
+    WasmLld,
 }
 
 /// The part of a link map that says what is in the program.

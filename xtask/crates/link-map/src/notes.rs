@@ -8,6 +8,8 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef, elf};
 use serde::{Deserialize, Serialize};
 
+use super::wasm::WasmModule;
+
 /// The notes that an object contains about itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectNotes {
@@ -42,6 +44,7 @@ impl ObjectNotes {
         match data.read_bytes_at(0, 5) {
             Ok(b"\x7fELF\x01") => elf_notes::<elf::FileHeader32<Endianness>, _>(data).unwrap_or_default(),
             Ok(b"\x7fELF\x02") => elf_notes::<elf::FileHeader64<Endianness>, _>(data).unwrap_or_default(),
+            Ok(b"\0asm\x01") => wasm_notes(data).unwrap_or_default(),
             Ok([b'B', b'C', 0xc0, 0xde, _]) => {
                 Self { makers: bitcode_makers(data), late: true, machine: None }
             }
@@ -91,6 +94,12 @@ fn elf_notes<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data:
         notes.late |= name.starts_with(b".gnu.lto_") || name.starts_with(b".llvm.lto\0");
     }
     Some(notes)
+}
+
+fn wasm_notes<'data>(data: impl ReadRef<'data>) -> Option<ObjectNotes> {
+    let bytes = data.read_bytes_at(0, data.len().ok()?).ok()?;
+    let makers = WasmModule::parse(bytes).ok()?.makers();
+    Some(ObjectNotes { makers, ..ObjectNotes::default() })
 }
 
 /// Returns the texts of a `.comment`, each once.

@@ -13,6 +13,7 @@ use super::macho::{self, SeenProgram};
 use super::map::{InputShare, LINKERS_OWN, LinkMap};
 use super::notes::{self, ObjectNotes};
 use super::shared::{self, SharedLibrary};
+use super::wasm::{WasmModule, section};
 
 /// The version of the record format. A record with another version is ignored.
 const SCHEMA: u32 = 1;
@@ -214,8 +215,18 @@ fn program(file: &Path) -> Option<ProgramSections> {
     match (&cache).read_bytes_at(0, 5) {
         Ok(b"\x7fELF\x01") => read::<elf::FileHeader32<Endianness>, _>(&cache),
         Ok(b"\x7fELF\x02") => read::<elf::FileHeader64<Endianness>, _>(&cache),
+        Ok(b"\0asm\x01") => wasm(&cache),
         _ => macho::sections(file),
     }
+}
+
+/// Reads a WebAssembly module. The place of a section is its offset in the file, as in the map. Custom
+/// sections are left out, because a later step may add some.
+fn wasm<'data>(data: impl ReadRef<'data>) -> Option<ProgramSections> {
+    let module = WasmModule::parse(data.read_bytes_at(0, data.len().ok()?).ok()?).ok()?;
+    let sections = module.sections.iter().filter(|it| it.id != section::CUSTOM);
+    let sections = sections.map(|it| LoadedSection(it.map_name().to_owned(), it.offset, it.size));
+    Some(ProgramSections { sections: sections.collect(), needed: Vec::new() })
 }
 
 fn read<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Option<ProgramSections> {

@@ -1,6 +1,10 @@
 //! Reads maps that consist of one table: those of LLD and of mold. The indentation of a name shows its kind:
 //! a section of the program, an input with a share in it, or a symbol.
 //!
+//! LLD's map of a WebAssembly module has the columns `Addr`, `Off` and `Size`. The address is that in the
+//! module's memory, and `-` for everything that is not in memory, such as code. The rows of the parts of the
+//! memory follow the row of the section `DATA`, which contains them.
+//!
 //! ```text
 //!              VMA              LMA     Size Align Out     In      Symbol
 //!              318              318       1c     1 .interp
@@ -22,6 +26,7 @@ pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
         let format = match words.as_slice() {
             [b"VMA", b"LMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Lld,
             [b"VMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Mold,
+            [b"Addr", b"Off", b"Size", b"Out", b"In", b"Symbol"] => MapFormat::WasmLld,
             _ => continue,
         };
         return Some((format, &text[at..]));
@@ -33,7 +38,8 @@ pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
 pub(super) fn read(format: MapFormat, text: &[u8], reading: &mut MapReading) {
     for line in lines(text) {
         // A line that is not a row does not come from the linker. A driver may print between the rows.
-        let Some((address, size, rest)) = row(format, line) else { continue };
+        let read = if format == MapFormat::WasmLld { wasm_row(line) } else { row(format, line) };
+        let Some((address, size, rest)) = read else { continue };
         match rest.iter().position(|byte| *byte != b' ') {
             Some(0) => reading.section(rest, address, size),
             Some(8) => {
@@ -67,6 +73,21 @@ fn row(format: MapFormat, line: &[u8]) -> Option<(u64, u64, &[u8])> {
     let (align, rest) = field(rest);
     number(align, 10)?;
     Some((address, size, rest.strip_prefix(b" ")?))
+}
+
+/// Returns the place, the size and the name part of a row about a WebAssembly module. The place is the offset
+/// in the file for what is not in memory. It is 0 for custom sections, which no program needs.
+fn wasm_row(line: &[u8]) -> Option<(u64, u64, &[u8])> {
+    let (address, rest) = field(line);
+    let (offset, rest) = field(rest);
+    let (size, rest) = field(rest);
+    let rest = rest.strip_prefix(b" ")?;
+    let place = match address {
+        _ if rest.starts_with(b"CUSTOM") => 0,
+        b"-" => number(offset, 16)?,
+        address => number(address, 16)?,
+    };
+    Some((place, number(size, 16)?, rest))
 }
 
 /// Returns the file in `file:(section)`, or none for an entry of a linker script, which has no file.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use proptest::prelude::*;
 
 use super::map::MappedSection;
+use super::wasm::{WasmFault, WasmItem};
 use super::*;
 
 /// LLD's map of a program from two objects and an archive.
@@ -92,6 +93,25 @@ END GROUP
 OUTPUT(/w/program elf64-x86-64)
 ";
 
+/// LLD's map of a WebAssembly module.
+const WASM: &str = "\
+    Addr      Off     Size Out     In      Symbol
+       -        8       9f TYPE
+       -       a7      1fd IMPORT
+       0        0        0         __stack_pointer
+       -      4a8     fb1e CODE
+       -      4aa        3         <internal>:(__wasm_call_ctors)
+       -      4ad       20         /w/a b.o:(main)
+       -      4ad       20                 main
+       -      4cd       50         /w/libz.a(crc.o):(crc32)
+       -     ffc6     2e81 DATA
+  100000     ffc7     2e48 .rodata
+  100000     ffd0       10         /w/libz.a(crc.o):(.rodata..L.str)
+  102e80     ffc6     1398 .bss
+  102e80        0        8         /w/libz.a(crc.o):(.bss.table)
+       -    12e47       44 CUSTOM(.debug_info)
+";
+
 /// Checks the content that all four maps have in common.
 fn says(map: &LinkMap) {
     let share = |bytes, zeroed| InputShare { bytes, zeroed };
@@ -126,6 +146,12 @@ fn a_map_of_each_linker() {
         says(&map);
         says(&LinkMap::read(text.replace('\n', "\r\n").as_bytes()).unwrap());
     }
+    let map = LinkMap::read(WASM.as_bytes()).unwrap();
+    assert_eq!(map.format, MapFormat::WasmLld);
+    let share = |bytes, zeroed| InputShare { bytes, zeroed };
+    assert_eq!((map.inputs["/w/a b.o"], map.inputs["/w/libz.a(crc.o)"]), (share(0x20, 0), share(0x60, 8)));
+    let code = MappedSection { name: "CODE".into(), address: 0x4a8, size: 0xfb1e };
+    assert!(map.inputs.len() == 3 && map.sections.contains(&code), "{map:?}");
     for text in ["", "no map", "Memory Configuration\n", "VMA LMA"] {
         assert_eq!(LinkMap::read(text.as_bytes()), None, "{text}");
     }
@@ -133,7 +159,7 @@ fn a_map_of_each_linker() {
 
 /// Generates pieces of maps, which are combined to almost valid maps.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
-    let whole = [LLD, MOLD, GNU]
+    let whole = [LLD, MOLD, GNU, WASM]
         .map(|text| text.lines().map(|line| format!("{line}\n").into_bytes()).collect::<Vec<_>>());
     prop_oneof![
         4 => proptest::sample::select(whole.concat()),
@@ -165,6 +191,17 @@ proptest! {
         bytes[at] = byte;
         bytes.truncate(end);
         let _ = ObjectNotes::of(&bytes[..]);
+    }
+
+    #[test]
+    fn damaged_modules_are_read_or_refused(at in 0_usize..200, byte: u8, end in 8_usize..200) {
+        let mut bytes = module();
+        let at = at % bytes.len();
+        bytes[at] = byte;
+        bytes.truncate(end);
+        if let Ok(module) = wasm::WasmModule::parse(&bytes) {
+            let _ = (module.signatures(), module.imports(), module.exports(), module.functions(), module.makers());
+        }
     }
 }
 
@@ -308,4 +345,48 @@ fn shared_libraries_are_followed() {
     let names: Vec<_> = account.shared.iter().map(|l| (l.name.as_str(), l.found.is_some())).collect();
     assert_eq!(names, [("libz.so.1", true), ("libq.so", false)]);
     assert!(!account.is_pure());
+}
+
+/// A module with one import, one export and the name of its compiler.
+fn module() -> Vec<u8> {
+    let mut bytes = b"\0asm\x01\0\0\0".to_vec();
+    let mut section = |id: u8, content: &[u8]| {
+        bytes.extend([id, content.len() as u8]);
+        bytes.extend(content);
+    };
+    section(1, b"\x01\x60\x02\x7f\x7e\x01\x7f");
+    section(2, b"\x02\x03env\x03foo\0\0\x03env\x06memory\x02\x01\x01\x02");
+    section(7, b"\x01\x06_start\0\x01");
+    section(0, b"\x09producers\x01\x0cprocessed-by\x01\x05rustc\x061.95.0");
+    bytes
+}
+
+#[test]
+fn what_a_module_says() {
+    let bytes = module();
+    let module = wasm::WasmModule::parse(&bytes).unwrap();
+    let types = module.signatures().unwrap();
+    assert_eq!((types[0].parameters, types[0].results), (&b"\x7f\x7e"[..], &b"\x7f"[..]));
+    let imports = module.imports().unwrap();
+    assert_eq!((imports[0].module, imports[0].name, imports[0].kind), ("env", "foo", WasmItem::Function(0)));
+    assert_eq!(imports[1].kind, WasmItem::Memory);
+    assert_eq!(module.exports().unwrap()[0].kind, WasmItem::Function(1));
+    assert!(module.functions().unwrap().is_empty());
+    let end = module.sections.last().unwrap();
+    assert_eq!((end.offset + end.size, end.name), (bytes.len() as u64, "producers"));
+    let notes = ObjectNotes::of(&bytes[..]);
+    assert!(notes.makers == ["rustc version 1.95.0"] && notes.is_rust());
+}
+
+#[test]
+fn what_is_no_module() {
+    let fault = |bytes: &[u8]| wasm::WasmModule::parse(bytes).unwrap_err();
+    assert_eq!(fault(b"MZ"), WasmFault::NotWasm);
+    assert_eq!(fault(b"\0asm\x0d\0\x01\0"), WasmFault::Component);
+    assert_eq!(fault(b"\0asm\x02\0\0\0"), WasmFault::Version(2));
+    let whole = module();
+    let ends = [8, 17, 45, 57, whole.len()];
+    for end in 4..whole.len() {
+        assert_eq!(wasm::WasmModule::parse(&whole[..end]).is_ok(), ends.contains(&end), "{end}");
+    }
 }
