@@ -18,7 +18,7 @@ use xtask_config::{Config, Need, Target};
 use xtask_files::error::Result;
 use xtask_process::cache;
 use xtask_setup as setup;
-use xtask_triple::Triple;
+use xtask_triple::{Triple, system};
 
 /// The result of examining this machine.
 #[derive(Debug)]
@@ -61,6 +61,8 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             let mut needs = ToolchainNeeds::of(config, request, target, links.is_some());
             needs.cxx |=
                 depth == Depth::All && config.modes.iter().any(|mode| mode.needs.contains(&Need::Cxx));
+            let system = system::of(&target.triple);
+            needs.cxx &= system.without_cxx.is_none();
             if !needs.c && depth != Depth::All {
                 return None;
             }
@@ -72,7 +74,9 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             };
             let glibc = floors.get(&target.triple).and_then(|f| f.as_deref());
             let runner = &runners[&target.triple];
-            let setting = ProbeSetting { target: &target.triple, std, runner, cxx: needs.cxx, glibc };
+            let rust_lld = rust_lld.as_deref().filter(|_| system.std_links);
+            let setting =
+                ProbeSetting { target: &target.triple, std, rust_lld, runner, cxx: needs.cxx, glibc };
             let wish = wish(target, request, lock.as_ref());
             Some((target.triple.clone(), SurveyInput { setting, wish }))
         })

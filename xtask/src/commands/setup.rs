@@ -19,8 +19,8 @@ use xtask_config::{CcChoice, Config, Target, TestNeed};
 use xtask_files::error::{Error, Result};
 use xtask_process::ui::{Task, Ui, far};
 use xtask_setup::{self as setup, Action, PythonLibrary, SetupContext, SetupReport, Step, Want};
-use xtask_triple::system::SystemEmulator;
-use xtask_triple::{Libc, Triple, system};
+use xtask_triple::system::{self, SystemEmulator};
+use xtask_triple::{Libc, Triple};
 
 pub(super) fn run(common: &Common, targets: &[String], tests: bool, yes: bool) -> Result<()> {
     let session = Session::open(common, false)?;
@@ -194,16 +194,17 @@ fn mendable(survey: &Survey, locked: Option<Provider>, cxx: bool) -> bool {
         && !survey.tried.iter().any(|(c, v)| c.provider.is_explicit() && broken(v))
 }
 
-/// Returns the needs for running a target's programs: qemu, and for dynamic programs the target's C library,
-/// which comes with its cross gcc.
+/// Returns the needs for running a target's programs: wine for Windows, node for WASI, otherwise qemu, and for
+/// dynamic programs the target's C library, which comes with its cross gcc.
 fn runner(triple: &Triple, host: &Triple) -> Vec<Want> {
     let mut wants = Vec::new();
-    if system::of(triple).emulator == Some(SystemEmulator::Wine) {
+    match system::of(triple).emulator {
         // wine starts only programs for the processor of the machine.
-        return if triple.arch() == host.arch() { vec![Want::Wine(triple.clone())] } else { wants };
-    }
-    if triple.arch() != host.arch() {
-        wants.push(Want::Qemu(triple.clone()));
+        Some(SystemEmulator::Wine) if triple.arch() != host.arch() => return wants,
+        Some(SystemEmulator::Wine) => return vec![Want::Wine(triple.clone())],
+        Some(SystemEmulator::WasiHost) => return vec![Want::Program("node".into())],
+        None if triple.arch() != host.arch() => wants.push(Want::Qemu(triple.clone())),
+        None => {}
     }
     if triple.libc() == Libc::Glibc && !gnu_prefixes(triple).is_empty() {
         wants.push(Want::GnuCross { target: triple.clone(), cxx: false });
@@ -240,6 +241,11 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
                 wants.extend([Want::Std(target.clone()), Want::Wine(target)]);
             }
             TestNeed::RustSrc => wants.push(Want::Source),
+            TestNeed::Wasi => {
+                let target = Triple::parse("wasm32-wasip1");
+                let clang = Want::Compiler { provider: Provider::Clang, target: target.clone() };
+                wants.extend([Want::Std(target), clang, Want::Program("node".into())]);
+            }
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();
                 let targets =

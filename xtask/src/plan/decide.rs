@@ -72,7 +72,7 @@ impl ToolchainNeeds {
         let mut needs = Self { c: false, cxx: false };
         for mode in config.modes.iter().filter(|mode| named.is_none_or(|name| mode.name == *name)) {
             needs.c |= mode.compiles() || !links;
-            needs.cxx |= mode.needs.contains(&Need::Cxx);
+            needs.cxx |= mode.needs.contains(&Need::Cxx) && system::of(&target.triple).without_cxx.is_none();
             // A mode that can always be built is the last one to be considered.
             if auto && !mode.compiles() && links && !mode.needs.contains(&Need::Dlopen) {
                 break;
@@ -137,9 +137,10 @@ impl OneTarget<'_> {
                 beyond_setup,
                 from: first.name.clone(),
                 reason: self.reason_code(first),
-                tried: match self.no_dlopen(first) {
-                    Some(why) => vec![format!("dlopen: {why}")],
-                    None => self.survey().map(Survey::lines).unwrap_or_default(),
+                tried: match (self.no_dlopen(first), self.no_cxx(first)) {
+                    (Some(why), _) => vec![format!("dlopen: {why}")],
+                    (_, Some(why)) => vec![format!("c++: {why}")],
+                    (None, None) => self.survey().map(Survey::lines).unwrap_or_default(),
                 },
             });
             return self.job(mode, "auto".into(), fallback, lacks);
@@ -177,6 +178,7 @@ impl OneTarget<'_> {
     fn reason_code(&self, mode: &Mode) -> &'static str {
         match self.toolchain() {
             _ if self.no_dlopen(mode).is_some() => NO_DLOPEN,
+            _ if self.no_cxx(mode).is_some() => "no-c++-toolchain",
             Some(t) if mode.needs.contains(&Need::Cxx) && t.cxx.is_none() => "no-c++-toolchain",
             _ => "no-c-toolchain",
         }
@@ -185,14 +187,14 @@ impl OneTarget<'_> {
     /// Returns what prevents a mode from being built for this target, apart from a missing std.
     fn unmet(&self, mode: &Mode) -> Option<Unmet> {
         let triple = &self.target.triple;
-        if let Some(why) = self.no_dlopen(mode) {
+        if let Some(why) = self.no_dlopen(mode).or_else(|| self.no_cxx(mode)) {
             return Some(Unmet::Final(why));
         }
+        if (!mode.compiles() || system::of(triple).std_links) && self.linker(mode).is_none() {
+            return Some(self.no_linker());
+        }
         if !mode.compiles() {
-            return self
-                .linker(mode)
-                .is_none()
-                .then(|| self.no_toolchain(&format!("nothing can link for {triple}"), false));
+            return None;
         }
         let cxx = mode.needs.contains(&Need::Cxx);
         match self.toolchain() {
@@ -213,6 +215,25 @@ impl OneTarget<'_> {
         (wants && is_static(self.target, self.user())).then(|| {
             format!("programs for {triple} are static, and a static program cannot load shared libraries")
         })
+    }
+
+    /// Returns why a mode that compiles C++ cannot do so for this target. No toolchain can change that.
+    fn no_cxx(&self, mode: &Mode) -> Option<String> {
+        let why = system::of(&self.target.triple).without_cxx?;
+        let wants = mode.needs.contains(&Need::Cxx);
+        wants.then(|| format!("programs for {} cannot contain C++: {why}", self.target.triple))
+    }
+
+    /// Returns why nothing can link for this target. A C toolchain links only if the std does not.
+    fn no_linker(&self) -> Unmet {
+        let triple = &self.target.triple;
+        let what = format!("nothing can link for {triple}");
+        match system::of(triple).std_links {
+            false => self.no_toolchain(&what, false),
+            true => Unmet::Final(format!(
+                "{what}: that needs rust-lld, and a std that contains crt1-command.o and libc.a, as `rustup target add {triple}` installs it"
+            )),
+        }
     }
 
     fn user(&self) -> Option<&UserSettings> {
@@ -297,13 +318,14 @@ impl OneTarget<'_> {
             return Some(linker);
         }
         let driver = |t: &Toolchain| Linker::Driver { program: t.linker.clone(), link: t.link };
-        if mode.compiles() {
+        let std_links = system::of(&self.target.triple).std_links;
+        if mode.compiles() && !std_links {
             return self.toolchain().map(driver);
         }
         let (triple, Findings { stds, rust_lld, host_cc, host, .. }) = (&self.target.triple, self.findings);
         let host_cc = host_cc.as_deref().filter(|_| triple == host);
         let plain = plain_linker(triple, stds.get(triple), rust_lld.as_deref(), host_cc);
-        let toolchain = || self.toolchain().map(driver);
+        let toolchain = || self.toolchain().filter(|_| !std_links).map(driver);
         match self.target.glibc {
             // The host's driver links against the glibc of this machine. A toolchain keeps the floor, because
             // it was probed with it.

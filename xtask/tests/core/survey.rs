@@ -35,7 +35,14 @@ fn calls(machine: &Machine) -> usize {
 
 fn look(machine: &Machine, target: &str, cxx: bool) -> Survey {
     let (target, cache) = (triple(target), machine.path().join("cache"));
-    let setting = ProbeSetting { target: &target, std: None, runner: &Runner::Native, cxx, glibc: None };
+    let setting = ProbeSetting {
+        target: &target,
+        std: None,
+        rust_lld: None,
+        runner: &Runner::Native,
+        cxx,
+        glibc: None,
+    };
     let questions = BTreeMap::from([(target.clone(), SurveyInput { setting, wish: Wish::default() })]);
     let this = machine.path().join("this");
     let places =

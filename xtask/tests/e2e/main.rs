@@ -62,6 +62,7 @@ mod unkept;
 mod usage;
 mod variables;
 mod verified;
+mod wasi;
 mod windows;
 mod words;
 mod written;

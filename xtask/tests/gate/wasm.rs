@@ -2,7 +2,7 @@
 
 use object::read::archive::ArchiveFile;
 use proptest::prelude::*;
-use xtask_gate::{Finding, HostImport, HostItem, Limits, Wasm, blame, check_wasm, judge};
+use xtask_gate::{Culprit, Finding, HostImport, HostItem, Limits, Wasm, blame, check_wasm, culprit, judge};
 use xtask_test_support::process::run;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -111,7 +111,9 @@ fn programs_of_rustc() {
     let cmd =
         xtask_process::exec::Cmd::new("rustc").args(["--target", WASI, "--emit=obj", "-Ccodegen-units=1"]);
     run(&cmd.arg(source).arg("-o").arg(&object));
-    blame(&mut found, &[object]);
+    blame(&mut found, |symbol| {
+        culprit(symbol, std::slice::from_ref(&object)).iter().map(Culprit::to_string).collect()
+    });
     assert!(found[0].what.ends_with("; crc32_fast is imported by culprit.o"), "{found:?}");
     let library = compile("library", "cdylib", "#[unsafe(no_mangle)] pub extern \"C\" fn f() {}");
     assert!(

@@ -246,6 +246,8 @@ pub enum TestNeed {
     Windows,
     /// `rust-src`: the source of Rust's library, for any rustc that may be used.
     RustSrc,
+    /// `wasi`: the std for wasm32-wasip1, clang with wasi-libc, and node.
+    Wasi,
 }
 
 impl Target {
@@ -309,6 +311,7 @@ impl Keyword for TestNeed {
         ("cosign", Self::Cosign),
         ("windows", Self::Windows),
         ("rust-src", Self::RustSrc),
+        ("wasi", Self::Wasi),
     ];
 }
 

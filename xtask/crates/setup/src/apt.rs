@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Want;
 use xtask_compilers::rustc::Version;
-use xtask_compilers::toolchain::Supply;
-use xtask_triple::{Arch, Env, Libc, Triple};
+use xtask_compilers::toolchain::{Provider, Supply};
+use xtask_triple::{Arch, Env, Libc, Os, Triple};
 
 /// The names of rustc, cargo and the source of rustc's library. Debian ships a recent rustc for its browsers
 /// under separate names.
@@ -61,6 +61,10 @@ pub fn packages(want: &Want) -> Vec<String> {
         // These packages are unpacked and not installed.
         Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),
+        // For targets without a sysroot of their own, setup of a user installs zig, which needs no packages.
+        Want::Compiler { provider: Provider::Clang, target } if target.os() == Os::Wasi => {
+            owned(&["clang", "llvm", "wasi-libc"])
+        }
         Want::Compiler { .. } => match want.package() {
             Some(Supply::Package { apt, .. }) => {
                 // C++ is a package of its own: `g++-mingw-w64-x86-64`.
@@ -74,6 +78,7 @@ pub fn packages(want: &Want) -> Vec<String> {
         Want::Wine(_) => owned(&["wine64"]),
         Want::Binfmt(_) => owned(&["qemu-user-static", "binfmt-support"]),
         Want::Program(name) if name == "bwrap" => vec!["bubblewrap".into()],
+        Want::Program(name) if name == "node" => vec!["nodejs".into()],
         Want::Program(name) if name == "musl-gcc" => vec!["musl-tools".into()],
         Want::Program(name) => vec![name.clone()],
     }

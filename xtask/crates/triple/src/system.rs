@@ -2,7 +2,7 @@
 //! that differs. Features that a system does not have yet are refused here, so that the messages are the same
 //! everywhere.
 
-use crate::{Os, Platform, Triple};
+use crate::{Arch, Os, Platform, Triple};
 
 mod linux;
 mod listed;
@@ -41,6 +41,11 @@ pub struct System {
     /// Whether rustc links the programs of this target statically. Then the std contains the C library, so
     /// that `rust-lld` links a pure program without a C toolchain.
     pub links_statically: fn(&Triple) -> bool,
+    /// Whether `rust-lld` links every program with the C library of the std. A C toolchain then only compiles,
+    /// so that its C library is never linked beside the one of the std.
+    pub std_links: bool,
+    /// The reason why its programs cannot contain C++; none if they can.
+    pub without_cxx: Option<&'static str>,
 }
 
 /// The targets of a system that can be built.
@@ -60,6 +65,8 @@ pub struct Targets {
 pub enum SystemEmulator {
     /// wine, which starts Windows programs for the processor of the host.
     Wine,
+    /// A host of WASI, which starts WebAssembly programs: node or wasmtime.
+    WasiHost,
 }
 
 /// The format of an archive.
@@ -85,7 +92,20 @@ pub enum ObjectFormat {
 }
 
 /// The row for all systems that are not in `SYSTEMS`. Nothing can be built for them.
-static OTHER: System = System { os: Os::Other, name: "another system", targets: None, ..linux::LINUX };
+static OTHER: System = System {
+    os: Os::Other,
+    name: "another system",
+    targets: Some(Targets {
+        name: "none",
+        include: |_| false,
+        refuse: |target| {
+            (target.arch() == Arch::Wasm32).then_some(
+                "its modules take their functions from the page or program that loads them, so nothing here can check or start them; use wasm32-wasip1",
+            )
+        },
+    }),
+    ..linux::LINUX
+};
 
 /// Returns the row of a target's operating system.
 pub fn of(target: &Triple) -> &'static System {
@@ -155,12 +175,24 @@ mod tests {
         ] {
             let target = Triple::parse(triple);
             assert_eq!(of(&target).name, os);
-            assert_eq!(refusal(&target).is_none(), of(&target).targets.is_some());
+            assert_eq!(refusal(&target).is_none(), of(&target).targets.is_some() && os != "another system");
         }
         let said = refusal(&Triple::parse("x86_64-linux-android")).unwrap();
         let expected =
             "x86_64-linux-android is not supported yet; the supported targets are Linux with glibc or musl, ";
         assert!(said.starts_with(expected), "{said}");
+        for (triple, reason) in [
+            ("wasm32-wasip2", "components"),
+            ("wasm32-wasip1-threads", "threads"),
+            ("wasm32-wasi", "wasm32-wasip1"),
+            ("wasm32-unknown-unknown", "use wasm32-wasip1"),
+        ] {
+            let said = refusal(&Triple::parse(triple)).unwrap();
+            assert!(
+                said.starts_with(&format!("{triple} is not supported: ")) && said.contains(reason),
+                "{said}"
+            );
+        }
         let said = refusal(&Triple::parse("x86_64-pc-windows-msvc")).unwrap();
         assert!(said.contains("Windows SDK") && said.contains("x86_64-pc-windows-gnullvm"), "{said}");
     }

@@ -12,7 +12,7 @@ pub struct ReadyStd {
     /// The folder for `--sysroot`; none if rustc finds the std by itself.
     pub sysroot: Option<PathBuf>,
     /// Whether start files and the C library lie in the std, so that `rust-lld` alone can link against it. It
-    /// is always false for a target whose libc is not musl.
+    /// is always false for a target whose programs are not static.
     pub self_contained: bool,
 }
 

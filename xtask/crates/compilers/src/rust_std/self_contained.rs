@@ -10,7 +10,7 @@ use crate::rustc::libraries;
 use xtask_files::error::{Error, Result};
 use xtask_process::cache::{self, create_dir};
 use xtask_process::exec::Cmd;
-use xtask_triple::{Libc, Triple};
+use xtask_triple::{Libc, Os, Triple};
 
 /// The time limit of one command. zig's first link compiles all of musl: 20 s on two cores.
 const LIMIT: Duration = Duration::from_secs(600);
@@ -30,6 +30,9 @@ const NEEDED: [&str; 10] = [
     "libc.a",
     "libunwind.a",
 ];
+
+/// The files that rustc links around a WASI program. The unwinder is missing: a panic ends such a program.
+const NEEDED_FOR_WASI: [&str; 2] = ["crt1-command.o", "libc.a"];
 
 /// The compiler that provides the files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +56,12 @@ pub fn folder(sysroot: &Path, target: &Triple) -> PathBuf {
 /// Whether a sysroot has all files that `rust-lld` needs to link for `target` alone.
 pub fn complete(sysroot: &Path, target: &Triple) -> bool {
     let dir = folder(sysroot, target);
-    target.libc() == Libc::Musl && NEEDED.iter().all(|name| dir.join(name).is_file())
+    let needed: &[&str] = match (target.libc(), target.os()) {
+        (Libc::Musl, _) => &NEEDED,
+        (_, Os::Wasi) => &NEEDED_FOR_WASI,
+        _ => return false,
+    };
+    needed.iter().all(|name| dir.join(name).is_file())
 }
 
 /// Fills the `self-contained` folder of a std that was built here. It does nothing if the folder is complete.

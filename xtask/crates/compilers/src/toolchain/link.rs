@@ -165,7 +165,9 @@ impl Linker {
         match self {
             Linker::Driver { link, .. } => flags.extend((link.rules().rustflag)(target).map(Into::into)),
             Linker::RustLld { .. } => {
-                flags.extend(["-Clinker-flavor=ld.lld".into(), "-Clink-self-contained=yes".into()]);
+                let flavor =
+                    if system::of(target).objects == ObjectFormat::Wasm { "wasm-ld" } else { "ld.lld" };
+                flags.extend([format!("-Clinker-flavor={flavor}"), "-Clink-self-contained=yes".into()]);
             }
         }
         flags

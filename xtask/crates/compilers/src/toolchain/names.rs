@@ -1,6 +1,6 @@
 //! The names that distributions and compilers use for a target.
 
-use xtask_triple::{Arch, Env, Libc, Triple};
+use xtask_triple::{Arch, Env, Libc, Os, Triple};
 
 /// Returns the prefixes under which distributions ship GNU cross compilers: Debian and Fedora first, then
 /// other vendors.
@@ -53,8 +53,11 @@ pub fn zig_windows(target: &Triple) -> Option<String> {
     (target.env() == Env::MingwLlvm).then(|| format!("{arch}-windows-gnu"))
 }
 
-/// Returns LLVM's name of a Linux target, which clang and zig share: `aarch64-linux-musl`.
+/// Returns LLVM's name of a target for Linux or WASI, which clang and zig share: `aarch64-linux-musl`.
 pub fn llvm_target(target: &Triple) -> Option<String> {
+    if target.os() == Os::Wasi {
+        return Some("wasm32-wasi".to_owned());
+    }
     let (arch, abi) = gnu_arch(target)?;
     let libc = match target.libc() {
         Libc::Glibc => "gnu",

@@ -13,7 +13,7 @@ use super::wrapper::WrappedTools;
 use super::{Candidate, Link, Linker, zig};
 use xtask_files::error::Error;
 use xtask_process::exec::Cmd;
-use xtask_triple::{Libc, Triple, system};
+use xtask_triple::{Libc, Os, Triple, system};
 
 mod trial;
 
@@ -21,7 +21,7 @@ pub use trial::LIMIT;
 
 /// The version of the probe's programs and steps. It is raised when they change, so that old verdicts no
 /// longer count.
-const RECIPE: &str = "probe 5";
+const RECIPE: &str = "probe 6";
 
 /// The version of the toolchain identity's recipe. Raising it makes every program build again.
 const IDENTITY: &str = "probe 4";
@@ -37,6 +37,9 @@ pub struct ProbeSetting<'a> {
     pub target: &'a Triple,
     /// The std of the target. Without it the probe links only a C program.
     pub std: Option<ProbeStd<'a>>,
+    /// The linker of the Rust program, if the toolchain only compiles for the target. Without it the driver
+    /// of the toolchain links.
+    pub rust_lld: Option<&'a Path>,
     /// The runner that starts the linked program.
     pub runner: &'a Runner,
     /// Whether a mode needs C++.
@@ -137,14 +140,14 @@ fn steps(
     let (program, cxx) = match setting.std {
         Some(std) => {
             let compiled = setting.cxx.then(|| compile_cxx(tools, &trial)).transpose()?;
-            let link = rust_link(setting.target, std, tools, candidate);
+            let link = rust_link(setting, std, tools, candidate);
             let cxx = link_rust(&link, compiled, candidate.link, &trial)?;
             steps.push("linked a Rust program with it".to_owned());
             (Some(named("probe")), cxx)
         }
-        // The first link makes a C library for the kind of program that it links. A Rust program needs
-        // another kind.
-        None if candidate.link.rules().preparation.is_some() => {
+        // Only the std has the C library that is linked. Or the first link makes a C library for the kind of
+        // program that it links, and a Rust program needs another kind.
+        None if system::of(setting.target).std_links || candidate.link.rules().preparation.is_some() => {
             steps.push("linked nothing yet: Rust's std for this target is not installed".to_owned());
             (None, setting.cxx.then(|| tools.cxx.as_ref().map(|_| ()).ok_or_else(no_cxx)))
         }
@@ -179,6 +182,7 @@ fn compile(tools: &WrappedTools, setting: &ProbeSetting, trial: &Trial<'_>) -> R
     let library = match setting.target.libc() {
         Libc::Glibc => Some("-DPROBE_GLIBC"),
         Libc::Musl => Some("-DPROBE_MUSL"),
+        Libc::Other if setting.target.os() == Os::Wasi => Some("-DPROBE_WASI"),
         Libc::Other => None,
     };
     let compile = Cmd::new(&tools.cc).args(["-c", "-O1", "-fPIC", "-std=c11"]).args(library).args(define);
@@ -264,19 +268,25 @@ fn start(runner: &Runner, program: &Path, trial: &Trial<'_>) -> Result<String, V
     Err(Verdict::Broken { step: "run".into(), said, command: String::new() })
 }
 
-fn rust_link(target: &Triple, std: ProbeStd, tools: &WrappedTools, candidate: &Candidate) -> Cmd {
-    let linker = Linker::Driver { program: tools.linker.clone(), link: candidate.link };
+fn rust_link(setting: &ProbeSetting, std: ProbeStd, tools: &WrappedTools, candidate: &Candidate) -> Cmd {
+    let target = setting.target;
+    let linker = match setting.rust_lld {
+        Some(program) => Linker::RustLld { program: program.to_owned() },
+        None => Linker::Driver { program: tools.linker.clone(), link: candidate.link },
+    };
+    // The order of arguments in which build scripts pass C libraries, so that the libraries are linked in the
+    // same order. `rust-lld` without a filter has no libm: its functions are in the C library of the std.
+    let libraries: &[&str] =
+        if setting.rust_lld.is_some() { &["-Lnative=."] } else { &["-Lnative=.", "-lm"] };
     let cmd = Cmd::new(std.rustc)
         .args(["--edition=2024", "--crate-type=bin", "--target", target.as_str(), "probe.rs", "-o"])
         .arg(system::program_name("probe", target))
         .args(linker.rustflags(target, std.sysroot))
-        .arg(format!("-Clinker={}", tools.linker.display()))
+        .arg(format!("-Clinker={}", linker.program().display()))
         // As in most release profiles. zig makes one C library for stripped programs and another for
         // unstripped ones, 20 s each.
         .arg("-Cstrip=symbols")
-        // The order of arguments in which build scripts pass C libraries, so that the libraries are linked in
-        // the same order.
-        .args(["-Lnative=.", "-lm"])
+        .args(libraries)
         // The user's rustc flags are not part of the probe.
         .env_remove("RUSTFLAGS")
         .env_remove(super::stand_in::TARGET_DIR);
@@ -364,7 +374,7 @@ pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String
             .with_stat(std.rustc)
             .with(std.sysroot.unwrap_or(Path::new("")).as_os_str().as_encoded_bytes());
     }
-    if let Some(program) = setting.runner.program() {
+    for program in setting.runner.program().into_iter().chain(setting.rust_lld) {
         print = print.with_stat(program);
     }
     let print = print.with(format!("{:?} {} {:?}", setting.runner, setting.cxx, setting.glibc));

@@ -11,7 +11,10 @@ use xtask_process::ui::Ui;
 use xtask_triple::system::SystemEmulator;
 use xtask_triple::{Arch, Env, Libc, Triple, system};
 
+mod wasi_host;
 mod wine;
+
+pub use wasi_host::WasiHost;
 
 /// The ways to run a target's programs on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +35,8 @@ pub enum Runner {
         /// The folder of wine's files. [`Runner::prepare`] makes it.
         prefix: PathBuf,
     },
+    /// A host of WASI, which starts WebAssembly programs.
+    Wasi(WasiHost),
     /// The programs cannot be run on this machine.
     None {
         /// The missing part, as text for the user.
@@ -46,6 +51,7 @@ impl Runner {
             Runner::Native => Some("native"),
             Runner::Qemu { .. } => Some("qemu"),
             Runner::Wine { .. } => Some("wine"),
+            Runner::Wasi(host) => Some(host.name()),
             Runner::None { .. } => None,
         }
     }
@@ -60,6 +66,7 @@ impl Runner {
                 Some(cmd.arg(program))
             }
             Runner::Wine { program: wine, prefix } => Some(wine::command(wine, prefix).arg(program)),
+            Runner::Wasi(host) => Some(host.command().arg(program)),
             Runner::None { .. } => None,
         }
     }
@@ -68,6 +75,7 @@ impl Runner {
     pub fn program(&self) -> Option<&Path> {
         match self {
             Runner::Qemu { program, .. } | Runner::Wine { program, .. } => Some(program),
+            Runner::Wasi(host) => Some(host.program()),
             Runner::Native | Runner::None { .. } => None,
         }
     }
@@ -79,6 +87,7 @@ impl Runner {
     pub fn prepare(&self, ui: &Ui) -> Result<()> {
         match self {
             Runner::Wine { program, prefix } => wine::prepare(program, prefix, ui),
+            Runner::Wasi(host) => host.prepare(),
             Runner::Native | Runner::Qemu { .. } | Runner::None { .. } => Ok(()),
         }
     }
@@ -122,6 +131,10 @@ pub fn find(target: &Triple, host: &Host) -> Runner {
             Some(SystemEmulator::Wine) => match wine::find(host) {
                 Some((program, prefix)) => Runner::Wine { program, prefix },
                 None => missing(wine::MISSING.to_owned()),
+            },
+            Some(SystemEmulator::WasiHost) => match WasiHost::find(host) {
+                Some(found) => Runner::Wasi(found),
+                None => missing(wasi_host::MISSING.to_owned()),
             },
             None => missing(format!("nothing on {} starts {} programs", host.triple, system.name)),
         };

@@ -18,4 +18,6 @@ pub(super) const LINUX: System = System {
     runs_on: &[Os::Linux],
     emulator: None,
     links_statically: |target| target.libc() == Libc::Musl,
+    std_links: false,
+    without_cxx: None,
 };

@@ -18,6 +18,8 @@ pub(super) const MACOS: System = System {
     runs_on: &[],
     emulator: None,
     links_statically: |_| false,
+    std_links: false,
+    without_cxx: None,
 };
 
 /// Returns the oldest macOS on which programs of a target start, as major and minor version; none for another

@@ -30,4 +30,6 @@ pub(super) const WINDOWS: System = System {
     runs_on: &[Os::Windows],
     emulator: Some(SystemEmulator::Wine),
     links_statically: |_| false,
+    std_links: false,
+    without_cxx: None,
 };

@@ -14,6 +14,10 @@
 #error "this compiler's headers are not glibc's, which is the C library of this target"
 #endif
 
+#if defined(PROBE_WASI) && !defined(__wasi__)
+#error "this compiler does not compile for WASI"
+#endif
+
 #ifdef PROBE_GLIBC_MINOR
 #if !defined(__GLIBC__) || __GLIBC__ != 2 || __GLIBC_MINOR__ > PROBE_GLIBC_MINOR
 #error "this toolchain's glibc is newer than the floor that targets.toml sets with glibc = ..."
