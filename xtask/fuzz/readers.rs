@@ -9,7 +9,7 @@ use std::path::Path;
 use xtask_base::BaseLock;
 use xtask_base::deb::{Deb, Paragraph};
 use xtask_gate::{
-    Facts, Format, Limits, MachO, Object, Pe, Program, StartSetting, Tree, Wasm, check, check_in,
+    Facts, Format, Limits, MachO, Object, Pe, Program, StartSetting, Tree, WasiProgram, check, check_in,
     check_macho, check_pe, check_wasm,
 };
 use xtask_oci::decompress::{CompressionFormat, decompress};
@@ -57,7 +57,7 @@ pub fn formats(bytes: &[u8]) {
     if let Ok(pe) = Pe::parse("program.exe", bytes) {
         check_pe(&pe, &Triple::parse("x86_64-pc-windows-gnu"));
     }
-    if let Ok(wasm) = Wasm::parse("program.wasm", bytes) {
+    if let Ok(wasm) = WasiProgram::parse("program.wasm", bytes) {
         check_wasm(&wasm, &Triple::parse("wasm32-wasip1"));
     }
     if let Ok(slices) = MachO::parse("program", bytes) {

@@ -2,7 +2,9 @@
 
 use object::read::archive::ArchiveFile;
 use proptest::prelude::*;
-use xtask_gate::{Culprit, Finding, HostImport, HostItem, Limits, Wasm, blame, check_wasm, culprit, judge};
+use xtask_gate::{
+    Culprit, Finding, HostImport, HostItem, Limits, WasiProgram, blame, check_wasm, culprit, judge,
+};
 use xtask_test_support::process::run;
 use xtask_test_support::skip::skipped;
 use xtask_triple::Triple;
@@ -11,14 +13,14 @@ use crate::programs::Bench;
 
 const WASI: &str = "wasm32-wasip1";
 
-fn check(wasm: &Wasm) -> Vec<Finding> {
+fn check(wasm: &WasiProgram) -> Vec<Finding> {
     check_wasm(wasm, &Triple::parse(WASI))
 }
 
 /// A program that has everything that hosts need and imports this.
-fn importing(module: &str, name: &str, kind: HostItem) -> Wasm {
+fn importing(module: &str, name: &str, kind: HostItem) -> WasiProgram {
     let imports = vec![HostImport { module: module.into(), name: name.into(), kind }];
-    Wasm { imports, starts: true, initializes: false, memory: true }
+    WasiProgram { imports, starts: true, initializes: false, memory: true }
 }
 
 /// The folder with the C library of Rust's std for WASI; none if the std is not installed.
@@ -32,7 +34,7 @@ fn self_contained() -> Option<std::path::PathBuf> {
 #[test]
 fn what_hosts_provide() {
     let function = |signature: &str| HostItem::Function(signature.into());
-    let whats = |wasm: &Wasm| check(wasm).into_iter().map(|it| it.what).collect::<Vec<_>>();
+    let whats = |wasm: &WasiProgram| check(wasm).into_iter().map(|it| it.what).collect::<Vec<_>>();
     let preview_1 = "wasi_snapshot_preview1";
     assert_eq!(check(&importing(preview_1, "fd_write", function("iiii:i"))), []);
     for (module, name, kind, said) in [
@@ -47,10 +49,13 @@ fn what_hosts_provide() {
         let found = whats(&importing(module, name, kind));
         assert!(found.len() == 1 && found[0].contains(said), "{module}.{name}: {found:?}");
     }
-    let library =
-        Wasm { starts: false, initializes: true, ..importing(preview_1, "args_get", function("ii:i")) };
+    let library = WasiProgram {
+        starts: false,
+        initializes: true,
+        ..importing(preview_1, "args_get", function("ii:i"))
+    };
     assert!(whats(&library)[0].contains("it is a library (a reactor)"));
-    let hidden = Wasm { starts: false, initializes: false, memory: false, ..library };
+    let hidden = WasiProgram { starts: false, initializes: false, memory: false, ..library };
     assert_eq!(check(&hidden).len(), 2);
     let elsewhere = check_wasm(
         &importing(preview_1, "args_get", function("ii:i")),
@@ -68,11 +73,11 @@ fn the_c_library_agrees_about_the_functions() {
     let mut seen = std::collections::BTreeSet::new();
     for member in archive.members().map(Result::unwrap) {
         let name = String::from_utf8_lossy(member.name()).into_owned();
-        let Ok(wasm) = Wasm::parse(&name, member.data(&*bytes).unwrap()) else { continue };
+        let Ok(wasm) = WasiProgram::parse(&name, member.data(&*bytes).unwrap()) else { continue };
         let (host, _): (Vec<_>, Vec<_>) =
             wasm.imports.into_iter().partition(|it| it.module.starts_with("wasi"));
         seen.extend(host.iter().map(|it| it.name.clone()));
-        let wasm = Wasm { imports: host, starts: true, initializes: false, memory: true };
+        let wasm = WasiProgram { imports: host, starts: true, initializes: false, memory: true };
         assert_eq!(check(&wasm), [], "{name}");
     }
     assert!(seen.len() == 45 && !seen.contains("proc_raise"), "{seen:?}");
@@ -130,8 +135,8 @@ fn programs_of_rustc() {
         .run(&(proptest::collection::vec(near, 1..8), 0..bytes.len()), |(changes, end)| {
             let mut altered = bytes.clone();
             changes.iter().for_each(|(at, value)| altered[*at] = *value);
-            let _ = Wasm::parse("altered", &altered).map(|wasm| check(&wasm));
-            let _ = Wasm::parse("cut", &bytes[..end]).map(|wasm| check(&wasm));
+            let _ = WasiProgram::parse("altered", &altered).map(|wasm| check(&wasm));
+            let _ = WasiProgram::parse("cut", &bytes[..end]).map(|wasm| check(&wasm));
             Ok(())
         })
         .unwrap();
@@ -139,7 +144,7 @@ fn programs_of_rustc() {
 
 #[test]
 fn what_is_no_program_of_wasi() {
-    let said = |bytes: &[u8]| Wasm::parse("app.wasm", bytes).unwrap_err();
+    let said = |bytes: &[u8]| WasiProgram::parse("app.wasm", bytes).unwrap_err();
     assert!(said(b"#!/bin/sh\n").what.ends_with("is a script, not a WebAssembly module"));
     let component = said(b"\0asm\x0d\0\x01\0");
     assert!(component.what.contains("component") && component.help[0].contains("wasm32-wasip1"));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    Facts, Finding, Limits, MachO, Pe, StartSetting, Wasm, check, check_macho, check_pe, check_wasm,
+    Facts, Finding, Limits, MachO, Pe, StartSetting, WasiProgram, check, check_macho, check_pe, check_wasm,
 };
 use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
@@ -35,6 +35,6 @@ pub fn judge(path: &Path, target: &Triple, limits: Limits) -> Result<JudgedProgr
         }
         ObjectFormat::Pe => Ok(other(check_pe(&Pe::parse(&name, &bytes()?)?, target))),
         ObjectFormat::MachO => Ok(other(check_macho(&MachO::parse(&name, &bytes()?)?, target, limits.macos))),
-        ObjectFormat::Wasm => Ok(other(check_wasm(&Wasm::parse(&name, &bytes()?)?, target))),
+        ObjectFormat::Wasm => Ok(other(check_wasm(&WasiProgram::parse(&name, &bytes()?)?, target))),
     }
 }

@@ -66,4 +66,4 @@ pub use run_time::left_out;
 pub use start::Start;
 pub use tree::Tree;
 pub use verdict::{check_in, check_library_in};
-pub use wasm::{HostImport, HostItem, Wasm, check_wasm};
+pub use wasm::{HostImport, HostItem, WasiProgram, check_wasm};

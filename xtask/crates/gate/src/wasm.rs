@@ -12,7 +12,7 @@ use xtask_triple::{Os, Triple};
 
 /// The facts of a WebAssembly program.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wasm {
+pub struct WasiProgram {
     /// What it needs of its host, in the file's order.
     pub imports: Vec<HostImport>,
     /// Whether it exports the function `_start`, with which hosts start a program.
@@ -98,7 +98,7 @@ const FUNCTIONS: [(&str, &str); 46] = [
     ("sock_shutdown", "ii:i"),
 ];
 
-impl Wasm {
+impl WasiProgram {
     /// Reads a program in memory. `name` is its name in errors.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Wasm {
     }
 }
 
-fn read(bytes: &[u8]) -> Result<Wasm, WasmFault> {
+fn read(bytes: &[u8]) -> Result<WasiProgram, WasmFault> {
     let module = WasmModule::parse(bytes)?;
     let (types, exports) = (module.signatures()?, module.exports()?);
     let mut imports = Vec::new();
@@ -141,7 +141,7 @@ fn read(bytes: &[u8]) -> Result<Wasm, WasmFault> {
     let function = |name: &str| {
         exports.iter().any(|export| export.name == name && matches!(export.kind, WasmItem::Function(_)))
     };
-    Ok(Wasm {
+    Ok(WasiProgram {
         imports,
         starts: function("_start"),
         initializes: function("_initialize"),
@@ -164,7 +164,7 @@ fn text(signature: &WasmSignature<'_>) -> String {
 
 /// Checks a WebAssembly program against its target. Without a failing finding, every host of WASI preview 1
 /// can start it.
-pub fn check_wasm(wasm: &Wasm, triple: &Triple) -> Vec<Finding> {
+pub fn check_wasm(wasm: &WasiProgram, triple: &Triple) -> Vec<Finding> {
     let mut findings = Vec::new();
     if triple.os() != Os::Wasi || system::of(triple).objects != ObjectFormat::Wasm {
         findings.push(fail(
