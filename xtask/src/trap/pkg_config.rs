@@ -49,7 +49,7 @@ impl PkgConfig<'_> {
     pub fn on_path(&self) -> Option<PathBuf> {
         let folder = self.folder.join("path");
         let written = |name: &&str| self.script(&folder.join(name), &[Path::new(ON_PATH), self.real]);
-        PROGRAMS.iter().all(|name| written(name)).then_some(folder)
+        PROGRAMS.iter().all(written).then_some(folder)
     }
 
     fn script(&self, file: &Path, words: &[&Path]) -> bool {
