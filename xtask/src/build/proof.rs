@@ -91,7 +91,7 @@ impl Builder<'_> {
                 .map(|(_, _, linker)| format!("rustflags name the linker {linker}"));
             Some(match other {
                 Some(other) => FoundRecord::Unseen(other),
-                None if !matches!(system::of(triple).objects, ObjectFormat::Elf | ObjectFormat::MachO) => {
+                None if system::of(triple).objects == ObjectFormat::Pe => {
                     let name = system::of(triple).name;
                     FoundRecord::Unseen(format!("the contents of {name} programs are not read yet"))
                 }

@@ -246,6 +246,11 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
                 let clang = Want::Compiler { provider: Provider::Clang, target: target.clone() };
                 wants.extend([Want::Std(target), clang, Want::Program("node".into())]);
             }
+            TestNeed::Macos => {
+                let both = ["aarch64-apple-darwin", "x86_64-apple-darwin"];
+                wants.extend(both.map(|target| Want::Std(Triple::parse(target))));
+                wants.push(Want::Zig);
+            }
             TestNeed::Binfmt => {
                 let foreign = |t: &&Triple| t.arch() != session.host.triple.arch();
                 let targets =

@@ -248,6 +248,8 @@ pub enum TestNeed {
     RustSrc,
     /// `wasi`: the std for wasm32-wasip1, clang with wasi-libc, and node.
     Wasi,
+    /// `macos`: the stds for macOS on both architectures. zig is the C compiler and the linker.
+    Macos,
 }
 
 impl Target {
@@ -312,6 +314,7 @@ impl Keyword for TestNeed {
         ("windows", Self::Windows),
         ("rust-src", Self::RustSrc),
         ("wasi", Self::Wasi),
+        ("macos", Self::Macos),
     ];
 }
 
