@@ -82,7 +82,7 @@ mod tests {
             ("i686-unknown-linux-gnu", "i386-linux-gnu"),
             ("armv7-unknown-linux-gnueabihf", "arm-linux-gnueabihf"),
             ("powerpc64le-unknown-linux-gnu", "powerpc64le-linux-gnu"),
-            ("wasm32-wasip1", "wasm32-wasip1"),
+            ("wasm32-wasip1", "wasm32-wasi"),
         ] {
             let libraries = TargetLibraries::of(&Triple::parse(triple), None);
             let own = Path::new("/usr/lib").join(name).join("pkgconfig");
