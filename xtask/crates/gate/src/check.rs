@@ -148,7 +148,7 @@ pub(super) mod tests {
         facts.versions = vec![need("GLIBC_2.34", false, &names), need("GLIBC_ABI_DT_RELR", false, &[])];
         let found = judge(&facts, "2.31");
         assert!(
-            found[0].1.contains("f0, f1, f2, f3, f4, f5, f6, f7 and 3 more asks for GLIBC_2.34"),
+            found[0].1.contains("f0@GLIBC_2.34, f1@GLIBC_2.34, f2@GLIBC_2.34, f3@GLIBC_2.34, f4@GLIBC_2.34, f5@GLIBC_2.34, f6@GLIBC_2.34, f7@GLIBC_2.34 and 3 more of libc.so.6"),
             "{found:?}"
         );
         assert!(found[1].1.contains("the file itself asks for GLIBC_ABI_DT_RELR"), "{found:?}");
