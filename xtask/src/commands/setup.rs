@@ -230,6 +230,10 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             | TestNeed::MuslGcc => {
                 wants.push(Want::Program(need.as_str().into()));
             }
+            TestNeed::Aarch64Gcc => {
+                let target = Triple::parse("aarch64-unknown-linux-gnu");
+                wants.push(Want::GnuCross { target, cxx: false });
+            }
             TestNeed::Zig => wants.push(Want::Zig),
             TestNeed::Cyclonedx => wants.push(Want::Library(PythonLibrary::Cyclonedx)),
             TestNeed::InToto => wants.push(Want::Library(PythonLibrary::InToto)),

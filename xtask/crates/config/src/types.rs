@@ -234,6 +234,9 @@ pub enum TestNeed {
     Registry,
     /// `musl-gcc`, with musl's loader.
     MuslGcc,
+    /// `aarch64-gcc`: Debian's cross gcc for aarch64-unknown-linux-gnu, with its C library, also where another
+    /// C toolchain for the target is on the machine.
+    Aarch64Gcc,
     /// `zig`, as a C compiler for targets for which the machine has no other.
     Zig,
     /// `cyclonedx`: the reference library of CycloneDX, for Python.
@@ -307,6 +310,7 @@ impl Keyword for TestNeed {
         ("zstd", Self::Zstd),
         ("registry", Self::Registry),
         ("musl-gcc", Self::MuslGcc),
+        ("aarch64-gcc", Self::Aarch64Gcc),
         ("zig", Self::Zig),
         ("cyclonedx", Self::Cyclonedx),
         ("in-toto", Self::InToto),

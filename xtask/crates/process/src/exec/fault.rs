@@ -507,10 +507,11 @@ fn file_system(folder: &Path) -> PathBuf {
 
 /// Whether a file system is mounted with an option that forbids starting programs.
 fn forbids_programs(folder: &Path) -> bool {
-    #[cfg(unix)]
+    #[cfg(target_os = "linux")]
     let noexec = rustix::fs::statvfs(folder)
         .is_ok_and(|stat| stat.f_flag.contains(rustix::fs::StatVfsMountFlags::NOEXEC));
-    #[cfg(not(unix))]
+    // rustix reads this option on Linux only.
+    #[cfg(not(target_os = "linux"))]
     let noexec = folder.as_os_str().is_empty();
     noexec
 }
