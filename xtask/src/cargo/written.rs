@@ -211,6 +211,17 @@ fn dependencies(text: &str) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    /// A build script of a package in this folder.
+    fn script(folder: &Path) -> Script {
+        Script {
+            package: "path+file:///w#x@0.1.0".into(),
+            folder: Some(folder.to_owned()),
+            out_dir: PathBuf::new(),
+            linked_libs: Vec::new(),
+            linked_paths: Vec::new(),
+        }
+    }
+
     #[test]
     fn a_dep_info_file_names_its_sources() {
         let text = "/t/app: /w/src/main.rs /w/with\\ blank.rs\n\n/w/src/main.rs:\n";
@@ -222,13 +233,7 @@ mod tests {
     fn files_that_differ_between_targets_keep_them_apart() {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("generated.rs");
-        let script = Script {
-            package: "path+file:///w#x@0.1.0".into(),
-            folder: Some(dir.path().to_owned()),
-            out_dir: PathBuf::new(),
-            linked_libs: Vec::new(),
-            linked_paths: Vec::new(),
-        };
+        let script = script(dir.path());
         let mut written = WrittenSources::recall(dir.path());
         assert_eq!((written.differ(&["a", "b"]), written.to_run_again("a")), (false, None));
         written.add([file.clone()], &[script]);
@@ -255,13 +260,7 @@ mod tests {
     fn a_log_that_is_still_written_is_no_source() {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| std::fs::canonicalize(dir.path()).unwrap().join(name);
-        let script = Script {
-            package: "path+file:///w#x@0.1.0".into(),
-            folder: Some(dir.path().to_owned()),
-            out_dir: PathBuf::new(),
-            linked_libs: Vec::new(),
-            linked_paths: Vec::new(),
-        };
+        let script = script(dir.path());
         std::fs::write(at("made.rs"), "").unwrap();
         let log = std::fs::File::create(at("build.log")).unwrap();
         let source = std::fs::File::open(at("made.rs")).unwrap();

@@ -14,7 +14,7 @@ use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::rfc3339;
 use xtask_process::exec::Cmd;
-use xtask_process::ui::far;
+use xtask_process::ui::{Ui, far};
 use xtask_report::report::Report;
 
 mod targets;
@@ -38,37 +38,54 @@ pub(super) fn run(
         return targets::run(&session, names, keep, page, json);
     }
     let programs = chosen(names)?;
-    let ui = &session.ui;
-    let task = ui.task("Conformance", counted(programs.len() as u64, "program"));
-    let mut results = Vec::new();
-    for (done, program) in programs.iter().enumerate() {
-        task.far(far(done as u64, Some(programs.len() as u64), "program"));
-        let _doing = task.doing(format!("{} {}", program.name, program.version));
+    let name = |program: &&PublishedProgram| format!("{} {}", program.name, program.version);
+    let results = one_by_one(&session.ui, "program", &programs, name, |program| {
         let dir = folder(&session.cache, program);
-        results.extend(one(&session, program, &dir)?);
+        let results = one(&session, program, &dir)?;
         if !keep {
             let _ = std::fs::remove_dir_all(&dir);
         }
-    }
-    drop(task);
+        Ok(results)
+    })?;
     let date = today();
-    let wrong = results.iter().filter(|result| !result.right).count();
-    ui.data(&if json {
-        serde_json::to_string_pretty(&results).unwrap_or_default()
-    } else {
-        markdown(&results, &date)
-    });
-    if let Some(page) = page {
-        let earlier = std::fs::read_to_string(page).unwrap_or_default();
-        xtask_files::write(
-            page,
-            conformance_page(&results, &tool_versions(&session, &TOOLS), &date, &earlier).as_bytes(),
-        )?;
-    }
-    match wrong {
+    print(&session.ui, &results, json, || markdown(&results, &date));
+    update_page(page, |earlier| {
+        conformance_page(&results, &tool_versions(&session, &TOOLS), &date, earlier)
+    })?;
+    match results.iter().filter(|result| !result.right).count() {
         0 => Ok(()),
-        _ => Err(Error::failed(format!("{wrong} of {} results are wrong", results.len()))),
+        wrong => Err(Error::failed(format!("{wrong} of {} results are wrong", results.len()))),
     }
+}
+
+/// Returns the results of each item in turn, and shows the progress. `noun` says what the items are.
+fn one_by_one<T, R>(
+    ui: &Ui,
+    noun: &str,
+    items: &[T],
+    name: impl Fn(&T) -> String,
+    mut of: impl FnMut(&T) -> Result<Vec<R>>,
+) -> Result<Vec<R>> {
+    let task = ui.task("Conformance", counted(items.len() as u64, noun));
+    let mut results = Vec::new();
+    for (done, item) in items.iter().enumerate() {
+        task.far(far(done as u64, Some(items.len() as u64), noun));
+        let _doing = task.doing(name(item));
+        results.extend(of(item)?);
+    }
+    Ok(results)
+}
+
+/// Prints results as JSON or as a table.
+fn print<R: serde::Serialize>(ui: &Ui, results: &[R], json: bool, table: impl FnOnce() -> String) {
+    ui.data(&if json { serde_json::to_string_pretty(results).unwrap_or_default() } else { table() });
+}
+
+/// Writes the page that `text` makes of the page before, if a page is named.
+fn update_page(page: Option<&Path>, text: impl FnOnce(&str) -> String) -> Result<()> {
+    let Some(page) = page else { return Ok(()) };
+    let earlier = std::fs::read_to_string(page).unwrap_or_default();
+    xtask_files::write(page, text(&earlier).as_bytes())
 }
 
 /// Returns the present day, as `2026-01-31`.

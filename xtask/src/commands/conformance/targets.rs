@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{LIMIT, today, tool_versions};
+use super::{LIMIT, one_by_one, print, today, tool_versions, update_page};
 use crate::conformance::targets::{
     FIXTURE_MODES, ModeResult, TargetResult, targets_page, targets_table, write_fixture,
 };
@@ -11,10 +11,8 @@ use crate::session::Session;
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
 use xtask_compilers::toolchain::{Provider, zig};
 use xtask_config::suggest::nearest;
-use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
-use xtask_process::ui::far;
 use xtask_report::report::Report;
 use xtask_triple::Triple;
 use xtask_triple::system::{LISTED, refusal};
@@ -32,29 +30,18 @@ pub(super) fn run(
     let supported: Vec<Triple> = targets.iter().filter(|target| refusal(target).is_none()).cloned().collect();
     write_fixture(&dir, &supported)?;
     lock(session, &dir)?;
-    let ui = &session.ui;
-    let task = ui.task("Conformance", counted(targets.len() as u64, "target"));
-    let mut results = Vec::new();
-    for (done, target) in targets.iter().enumerate() {
-        task.far(far(done as u64, Some(targets.len() as u64), "target"));
-        let _doing = task.doing(target.to_string());
-        results.extend(of_target(session, target, &dir)?);
-    }
-    drop(task);
+    let results = one_by_one(&session.ui, "target", &targets, Triple::to_string, |target| {
+        of_target(session, target, &dir)
+    })?;
     if !keep {
         let _ = std::fs::remove_dir_all(&dir);
     }
     let date = today();
-    ui.data(&if json {
-        serde_json::to_string_pretty(&results).unwrap_or_default()
-    } else {
-        targets_table(&results, &date)
-    });
-    if let Some(page) = page {
-        let earlier = std::fs::read_to_string(page).unwrap_or_default();
+    print(&session.ui, &results, json, || targets_table(&results, &date));
+    update_page(page, |earlier| {
         let tools = tool_versions(session, &["gcc", "clang", "qemu-aarch64-static"]);
-        xtask_files::write(page, targets_page(&results, LISTED, &tools, &date, &earlier).as_bytes())?;
-    }
+        targets_page(&results, LISTED, &tools, &date, earlier)
+    })?;
     match results.iter().filter(|result| result.is_wrong()).count() {
         0 => Ok(()),
         wrong => Err(Error::failed(format!("{wrong} of {} rows are wrong", results.len()))),
