@@ -9,6 +9,7 @@ use crate::toolchain_lock::ToolchainLock;
 use xtask_compilers::rust_std::{Choice, RustupRefusals, StdPlan, choose};
 use xtask_compilers::rustc::{self, Rustc, find};
 use xtask_compilers::toolchain::candidates::Wish;
+use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::probe::{ProbeSetting, ProbeStd};
 use xtask_compilers::toolchain::providers::host::driver;
 use xtask_compilers::toolchain::survey::{Depth, SurveyInput, SurveyPaths, runners, survey};
@@ -88,6 +89,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
         zigs: &zigs,
     };
     let surveys = survey(&questions, &session.host, &places, depth, &session.ui);
+    let libraries = |target: &Target| TargetLibraries::of(&target.triple, target.sysroot.as_deref());
     let obtainable = |triple: &Triple| setup::obtainable(triple, &session.host, &session.cache);
     let findings = Findings {
         host: session.host.triple.clone(),
@@ -97,6 +99,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
         host_cc,
         stds: states,
         runners: runners.clone(),
+        libraries: targets.iter().map(|target| (target.triple.clone(), libraries(target))).collect(),
         user,
         absent_wrapper: session.absent_wrapper(),
     };

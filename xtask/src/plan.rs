@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Linker, Provider, Toolchain};
@@ -70,6 +71,8 @@ pub struct Findings {
     pub stds: BTreeMap<Triple, StdState>,
     /// The runner of each target.
     pub runners: BTreeMap<Triple, Runner>,
+    /// The folders of each target's C libraries.
+    pub libraries: BTreeMap<Triple, TargetLibraries>,
     /// For each target, the providers for which setup could install something that is not on this machine
     /// yet.
     pub obtainable: BTreeMap<Triple, BTreeSet<Provider>>,
@@ -157,6 +160,8 @@ pub struct Job {
     pub linker: Option<Linker>,
     /// The std that the program is built with.
     pub std: Option<StdUse>,
+    /// The folders of C libraries for the target.
+    pub libraries: TargetLibraries,
     /// The way in which the program is run on this machine.
     pub runner: Runner,
     /// The user's settings for the target.

@@ -12,7 +12,6 @@ use super::path_maps::{CMaps, PathMaps};
 use super::target_files::TargetFiles;
 use crate::plan::Job;
 use crate::trap::Traps;
-use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
 use xtask_compilers::toolchain::stand_in::{HOST_CC, PATH_MAPS, RUST_LLD_PROGRAM, TARGET_DIR};
 use xtask_compilers::toolchain::zig::{SDKROOT, sdk_stand_in};
@@ -299,8 +298,7 @@ pub fn flags(job: &Job, site: &CargoContext) -> Vec<String> {
         flags.extend(places.map(|place| format!("--remap-path-prefix={}={name}", place.display())));
     }
     flags.extend(PathMaps::of(site).rustc());
-    let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
-    flags.extend(libraries.libraries.iter().map(|folder| format!("-Lnative={}", folder.display())));
+    flags.extend(job.libraries.libraries.iter().map(|folder| format!("-Lnative={}", folder.display())));
     flags.extend(job.target.rustflags.iter().cloned());
     if let Some(toolchain) = &job.toolchain {
         flags.push(format!("--cfg=tc_{}", toolchain.id));
@@ -334,8 +332,7 @@ fn with_toolchain(mut cmd: Cmd, job: &Job, toolchain: &Toolchain, site: &CargoCo
         cmd = spell(cmd, name, tool.map(|tool| tool.clone().into_os_string()));
     }
     let CMaps { words: mut maps, filtered, unmapped: _ } = PathMaps::of(site).c(toolchain);
-    let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
-    maps.extend(libraries.header_options());
+    maps.extend(job.libraries.header_options());
     if !filtered.is_empty() {
         cmd = cmd.env(PATH_MAPS, filtered.join("\n"));
     }

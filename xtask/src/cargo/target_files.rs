@@ -51,15 +51,14 @@ impl TargetFiles {
             let keys = || keys.iter().map(String::as_str).chain([name]);
             keys().any(|key| places.host.var_os(key).is_some() || job.target.env.contains_key(key))
         };
-        let libraries = TargetLibraries::of(triple, job.target.sysroot.as_deref());
         // Who sets one of these has libraries for the target, and describes them to pkg-config completely.
         if !["PKG_CONFIG_LIBDIR", "PKG_CONFIG_SYSROOT_DIR"].into_iter().any(users) {
-            files.pkg_config(triple, &libraries, places);
+            files.pkg_config(triple, &job.libraries, places);
         }
         // For this machine's own target, CMake would believe that it compiles for another one.
         if let Some(toolchain) = job.toolchain.as_ref().filter(|_| *triple != places.host.triple) {
-            files.cmake(triple, toolchain, &libraries, places);
-            files.bindgen(triple, toolchain, &libraries, places);
+            files.cmake(triple, toolchain, &job.libraries, places);
+            files.bindgen(triple, toolchain, &job.libraries, places);
         }
         files.variables.retain(|name, _| !users(name));
         files

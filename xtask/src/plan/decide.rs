@@ -368,6 +368,7 @@ impl OneTarget<'_> {
             std,
             user: self.user().cloned().unwrap_or_default(),
             processors: self.processors(),
+            libraries: self.findings.libraries.get(triple).cloned().unwrap_or_default(),
             runner: runner.unwrap_or(Runner::None { reason: "no runner was looked for".into() }),
             images: images.map(|i| i.name.clone()).collect(),
             lacks,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use xtask::plan::{Findings, StdState, StdUse};
 use xtask_base::Base;
+use xtask_compilers::toolchain::libraries::TargetLibraries;
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::survey::Survey;
 use xtask_compilers::toolchain::{Link, Provider, Toolchain};
@@ -157,6 +158,7 @@ pub(crate) fn findings() -> Findings {
         surveys: all.iter().map(|t| (t.clone(), surveyed(Some(chosen(t))))).collect(),
         stds: all.iter().map(|t| (t.clone(), ready())).collect(),
         runners: all.iter().map(|t| (t.clone(), Runner::Native)).collect(),
+        libraries: all.iter().map(|t| (t.clone(), TargetLibraries::of(t, None))).collect(),
         obtainable: all.iter().map(|t| (t.clone(), [Provider::Zig].into())).collect(),
         rust_lld: Some("/r/rust-lld".into()),
         host_cc: Some("/usr/bin/cc".into()),
