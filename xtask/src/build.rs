@@ -108,7 +108,7 @@ impl Builder<'_> {
         let new = |job: &&'p Job| (*job, is_new(&dir.join(job.target.triple.as_str())));
         let jobs: Vec<(&Job, bool)> = cohort.jobs.iter().map(new).collect();
         let masks = match &traps {
-            Some(_) => Masks::set(&self.work.join("traps"), self.site.host, self.this)?,
+            Some(_) => Masks::set(&self.work.join("traps"), self.site.host, &self.compilers, self.this)?,
             None => None,
         };
         let mut written = WrittenSources::recall(&dir);
@@ -319,7 +319,8 @@ impl Builder<'_> {
         if !cohort.key.pure {
             return Ok(None);
         }
-        trap::set(&self.work.join("traps"), &dir.join("traps.log"), self.site.host, self.this).map(Some)
+        let (folder, log) = (self.work.join("traps"), dir.join("traps.log"));
+        trap::set(&folder, &log, self.site.host, &self.compilers, self.this).map(Some)
     }
 }
 

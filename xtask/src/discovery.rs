@@ -78,7 +78,7 @@ pub fn look(session: &Session, config: &Config, request: &PlanRequest, depth: De
             let rust_lld = rust_lld.as_deref().filter(|_| system.std_links);
             let setting =
                 ProbeSetting { target: &target.triple, std, rust_lld, runner, cxx: needs.cxx, glibc };
-            let wish = wish(target, request, lock.as_ref());
+            let wish = wish(target, config, request, lock.as_ref());
             Some((target.triple.clone(), SurveyInput { setting, wish }))
         })
         .collect();
@@ -170,11 +170,12 @@ fn state(target: &Triple, choice: &Choice, session: &Session) -> StdState {
     }
 }
 
-fn wish(target: &Target, request: &PlanRequest, lock: Option<&ToolchainLock>) -> Wish {
+fn wish(target: &Target, config: &Config, request: &PlanRequest, lock: Option<&ToolchainLock>) -> Wish {
     Wish {
         cc: target.cc.clone(),
         providers: request.providers.clone(),
         glibc: floor(target),
-        locked: lock.and_then(|lock| lock.provider(&target.triple)),
+        locked: lock.and_then(|lock| lock.provider(&target.triple, &config.providers)),
+        own: config.providers.clone(),
     }
 }

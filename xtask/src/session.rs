@@ -15,9 +15,11 @@ use crate::toolchain_lock;
 use xtask_base::{Bases, distroless};
 use xtask_compilers::rustc::{Rustc, find};
 use xtask_compilers::toolchain::Provider;
+use xtask_compilers::toolchain::candidates::own_compilers;
 use xtask_compilers::toolchain::stand_in::{HOST_OR_TARGET, RUST_LLD};
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_config::cargo_config::{CargoConfig, ConfiguredProgram, WrapperKind};
+use xtask_config::suggest::nearest;
 use xtask_config::workspace::{Package, Workspace, folder};
 use xtask_config::{Config, FILE_NAME};
 use xtask_files::error::{Error, Result};
@@ -124,7 +126,7 @@ impl Session {
             mode,
             strict: planning.strict,
             locked: planning.locked,
-            providers: providers(planning.providers.as_deref())?,
+            providers: providers(planning.providers.as_deref(), &config.providers)?,
         })
     }
 
@@ -137,7 +139,7 @@ impl Session {
         let unknown = |text: &String| {
             let error =
                 Error::usage(format!("rustc {} does not know the target `{text}`", self.rustc.version));
-            match xtask_config::suggest::nearest(text, known.iter().map(String::as_str)) {
+            match nearest(text, known.iter().map(String::as_str)) {
                 Some(near) => error.help(format!("did you mean `{near}`?")),
                 None => error.help("see all of them: rustc --print target-list"),
             }
@@ -287,7 +289,10 @@ impl Session {
 
     /// Returns the inputs of all cargo calls of a run, for the program of `config`.
     pub fn builder<'a>(&'a self, config: &'a Config, site: CargoContext<'a>) -> Builder<'a> {
-        Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui }
+        let listed = config.targets.iter().map(|target| &target.triple);
+        let targets: BTreeSet<&Triple> = listed.chain(site.links.keys()).collect();
+        let compilers = own_compilers(&config.providers, targets.iter().copied(), &self.host);
+        Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui, compilers }
     }
 }
 
@@ -301,11 +306,11 @@ fn speaks_between(root: &Path, dir: &Path) -> bool {
     !dir.starts_with(root) || between().any(|dir| files.iter().any(|file| dir.join(file).exists()))
 }
 
-/// Parses the list of `--providers`.
+/// Parses the list of `--providers`. `own` are the providers of targets.toml.
 ///
 /// # Errors
 /// A name is not a provider.
-pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
+pub fn providers(list: Option<&str>, own: &[Provider]) -> Result<Option<Vec<Provider>>> {
     let Some(list) = list else { return Ok(None) };
     let names = list.split(',').map(str::trim).filter(|n| !n.is_empty());
     if list.trim() == "none" {
@@ -317,10 +322,14 @@ pub fn providers(list: Option<&str>) -> Result<Option<Vec<Provider>>> {
         );
     }
     let provider = |name: &str| {
-        let all: Vec<&str> = Provider::offered().map(Provider::name).collect();
-        Provider::from_name(name).ok_or_else(|| {
-            Error::usage(format!("there is no provider `{name}`"))
-                .help(format!("--providers takes {}, or none", all.join(",")))
+        let all = || Provider::offered().chain(own.iter().copied()).map(Provider::name);
+        Provider::with_name(name, own).ok_or_else(|| {
+            let error = Error::usage(format!("there is no provider `{name}`"));
+            let error = match nearest(name, all()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error,
+            };
+            error.help(format!("--providers takes {}, or none", all().collect::<Vec<_>>().join(",")))
         })
     };
     names.map(provider).collect::<Result<Vec<_>>>().map(Some)

@@ -145,9 +145,9 @@ impl ToolchainLock {
         text
     }
 
-    /// Returns the provider of the C toolchain that the lock names for a target.
-    pub fn provider(&self, target: &Triple) -> Option<Provider> {
-        Provider::from_name(&self.targets.get(target)?.c.as_ref()?.provider)
+    /// Returns the provider of the C toolchain that the lock names for a target: one of `own`, or a built-in one.
+    pub fn provider(&self, target: &Triple, own: &[Provider]) -> Option<Provider> {
+        Provider::with_name(&self.targets.get(target)?.c.as_ref()?.provider, own)
     }
 }
 

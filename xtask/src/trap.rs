@@ -2,7 +2,7 @@
 //! trap, the trap logs the caller and fails. If a build script compiles C for the *host*, the trap logs the
 //! call and runs the real compiler.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -52,12 +52,12 @@ pub(crate) const TOOLS: [(&str, &str); 5] =
     [("CC", "cc"), ("CXX", "c++"), ("AR", "ar"), ("RANLIB", "ranlib"), ("CMAKE", "cmake")];
 
 /// Writes the traps under `dir`: one for each tool above, and one for each program on PATH whose name is a C
-/// compiler's. `this` is the path of this program. Calls are logged to `log`.
+/// compiler's, or that of one of `compilers`. `this` is the path of this program. Calls are logged to `log`.
 ///
 /// # Errors
 /// A trap cannot be written.
-pub fn set(dir: &Path, log: &Path, host: &Host, this: &Path) -> Result<Traps> {
-    let names = shadowed(host);
+pub fn set(dir: &Path, log: &Path, host: &Host, compilers: &BTreeSet<PathBuf>, this: &Path) -> Result<Traps> {
+    let names = shadowed(host, compilers);
     let print = names.iter().fold(Fingerprint::new("trap 1"), |f, (name, real)| {
         f.with(name).with(real.as_os_str().as_encoded_bytes())
     });
@@ -153,14 +153,15 @@ fn read_log(log: &Path) -> Result<Vec<Hit>> {
 }
 
 /// Returns every program name to shadow, with the path of the program that it hides (empty if there is none).
-fn shadowed(host: &Host) -> BTreeMap<String, PathBuf> {
+fn shadowed(host: &Host, compilers: &BTreeSet<PathBuf>) -> BTreeMap<String, PathBuf> {
+    let own: BTreeSet<&OsStr> = compilers.iter().filter_map(|path| path.file_name()).collect();
     let mut names = BTreeMap::new();
     for dir in host.build_path() {
         let Ok(entries) = std::fs::read_dir(dir) else { continue };
         for entry in entries.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             // A call would have reached the first one on PATH.
-            if compiles_c(&name) {
+            if compiles_c(&name) || own.contains(&*entry.file_name()) {
                 names.entry(name).or_insert_with(|| entry.path());
             }
         }

@@ -1,6 +1,7 @@
 //! The values from which every cargo call of a run is made: the program, the folders, and the context that
 //! the calls share.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::cohort::Cohort;
@@ -21,6 +22,8 @@ pub struct Builder<'a> {
     pub this: &'a Path,
     /// The printer that shows progress and warnings.
     pub ui: &'a Ui,
+    /// The C compilers that targets.toml names, which traps replace in a pure build whatever their names are.
+    pub compilers: BTreeSet<PathBuf>,
 }
 
 impl Builder<'_> {

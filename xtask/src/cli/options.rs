@@ -57,8 +57,8 @@ fn providers_help() -> String {
     let names: Vec<&str> = Provider::offered().map(Provider::name).collect();
     let (last, others) = names.split_last().unwrap_or((&"", &[]));
     format!(
-        "Search C toolchains only in these places, separated by commas [default: all]\n\nThe places are {} and {last}. \
-         `none` builds without a C toolchain.",
+        "Search C toolchains only in these places, separated by commas [default: all]\n\nThe places are {} and {last}, and \
+         the name of each [[provider]] in targets.toml. `none` builds without a C toolchain.",
         others.join(", ")
     )
 }

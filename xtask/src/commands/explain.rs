@@ -80,7 +80,8 @@ pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: 
         None => String::new(),
     };
     text.extend(reached.lines().into_iter().map(|line| format!("  {line}\n")));
-    let width = Provider::ALL.iter().map(|provider| provider.name().len()).max().unwrap_or_default();
+    let all = config.providers.iter().chain(Provider::ALL);
+    let width = all.map(|provider| provider.name().len()).max().unwrap_or_default();
     text += "  C toolchains, in the order in which they are tried:\n";
     let tried = survey.tried.iter().map(|(candidate, verdict)| {
         let line = format!("    {:width$} {}\n{}", candidate.provider, candidate.origin, described(verdict));

@@ -77,7 +77,7 @@ fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<St
     // compiles C for only one of the two.
     let here = |target: &Triple| session.rustc.libraries(target).is_dir();
     let target = Some(Triple::parse(query.target)).filter(here).unwrap_or_else(|| host.triple.clone());
-    let set = trap::set(&traps, &dir.join("traps.log"), host, this)?;
+    let set = trap::set(&traps, &dir.join("traps.log"), host, &BTreeSet::new(), this)?;
     let query = BuildQuery { target: target.as_str(), ..*query };
     let mut cmd = cargo(session, |cargo, manifest| query.trial(cargo, manifest, session.offline));
     cmd = cmd.env("CARGO_TARGET_DIR", &dir).env("CARGO_BUILD_BUILD_DIR", &dir);
@@ -88,7 +88,7 @@ fn trial(session: &Session, query: &BuildQuery<'_>) -> Result<Option<BTreeSet<St
         cmd = cmd.env(format!("CARGO_TARGET_{}_LINKER", host.triple.shouted()), linker);
     }
     cmd = unforced(cmd, &session.workspace.configuration);
-    if let Some(masks) = Masks::set(&traps, host, this)? {
+    if let Some(masks) = Masks::set(&traps, host, &BTreeSet::new(), this)? {
         cmd = masks.around(&cmd);
     }
     session.ui.detail("Running", cmd.line());

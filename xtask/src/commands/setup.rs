@@ -152,7 +152,7 @@ fn wants(config: &Config, request: &PlanRequest, look: &Discovery) -> BTreeSet<W
             }
         }
         let survey = look.findings.surveys.get(triple);
-        let locked = look.lock.as_ref().and_then(|lock| lock.provider(triple));
+        let locked = look.lock.as_ref().and_then(|lock| lock.provider(triple, &config.providers));
         let needs = ToolchainNeeds::of(config, request, &target, true);
         if needs.c && survey.is_some_and(|survey| mendable(survey, locked, needs.cxx)) {
             wants.extend(compiler(&target, locked, look));

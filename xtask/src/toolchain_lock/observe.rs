@@ -9,6 +9,7 @@ use crate::plan::{Findings, Job, StdUse};
 use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 use xtask_compilers::toolchain::probe::version_of;
 use xtask_compilers::toolchain::survey::Survey;
+use xtask_compilers::toolchain::workers::{WORKERS, worker};
 use xtask_compilers::toolchain::{Linker, Toolchain};
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, Stat, sha256_hex};
@@ -18,9 +19,6 @@ use xtask_triple::Triple;
 
 /// The time limit for a compiler that prints the paths of its programs.
 const LIMIT: Duration = Duration::from_secs(60);
-
-/// The programs that a driver of gcc or clang starts. The driver prints their paths.
-const WORKERS: [&str; 3] = ["cc1", "as", "ld"];
 
 /// The kind under which digests of files are remembered.
 const KIND: &str = "tool-digest";
@@ -108,8 +106,7 @@ impl<'a> Observer<'a> {
 
     /// Returns the path of a program that a driver would start, or none if the driver is a single program.
     fn worker(&self, driver: &Path, name: &str) -> Option<PathBuf> {
-        let output = Cmd::new(driver).arg(format!("-print-prog-name={name}")).capture(LIMIT).ok()?;
-        let said = output.ok().then(|| output.text())?;
+        let said = worker(&[driver.to_str()?.to_owned()], name)?;
         // A driver that does not find the program repeats its name, and searches PATH later.
         let program =
             if Path::new(&said).is_absolute() { PathBuf::from(said) } else { self.host.program(&said)? };

@@ -71,16 +71,18 @@ enum MaskWay {
 }
 
 impl Masks {
-    /// Writes the masks below `dir` and tests them. Returns none if there is no compiler, or no way to mount
-    /// the masks here.
+    /// Writes the masks below `dir` and tests them. Beside the compilers in the usual folders, `compilers` are
+    /// masked. Returns none if there is no compiler, or no way to mount the masks here.
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn set(dir: &Path, host: &Host, this: &Path) -> Result<Option<Self>> {
+    pub fn set(dir: &Path, host: &Host, compilers: &BTreeSet<PathBuf>, this: &Path) -> Result<Option<Self>> {
         let beyond = dir.join(VIEW);
         std::fs::create_dir_all(&beyond).map_err(|e| Error::io("cannot make the folder", &beyond, &e))?;
         let mut over = BTreeMap::new();
-        for compiler in compilers(&folders(host)) {
+        let own = compilers.iter().filter_map(|path| std::fs::canonicalize(path).ok());
+        let own = own.filter(|path| path.is_file());
+        for compiler in usual_compilers(&folders(host)).into_iter().chain(own) {
             let mask = dir.join("masks").join(compiler.to_string_lossy().trim_matches('/').replace('/', "+"));
             let mut words = Cmd::new(this).args([TRAP, MASK]).arg(&beyond);
             words = words.arg(&compiler);
@@ -174,7 +176,7 @@ fn folders(host: &Host) -> BTreeSet<PathBuf> {
 
 /// Finds the files that are C compilers both by their own name and by the name under which they are found. A
 /// program that is a compiler only by a link's name, such as ccache, starts one of these.
-fn compilers(folders: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
+fn usual_compilers(folders: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     let compiler = |name: &std::ffi::OsStr| {
         let name = name.to_string_lossy();
         compiles_c(&name) && !is_archiver_or_driver(&name)

@@ -10,7 +10,7 @@ use xtask_files::error::ExitKind;
 use crate::made_up::{VALID, parse};
 
 /// Pieces of which near-valid files are made.
-const PIECES: [&str; 49] = [
+const PIECES: [&str; 53] = [
     "schema",
     "= 1",
     "[app]",
@@ -36,6 +36,10 @@ const PIECES: [&str; 49] = [
     "profile",
     "env",
     "rustflags",
+    "[[provider]]",
+    "root",
+    "\"{env:A}/{arch}\"",
+    "{root}",
     "[[image]]",
     "base",
     "\"scratch\"",

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use xtask_base::{Base, SnapshotArchive};
 use xtask_compilers::toolchain::Provider;
+use xtask_compilers::toolchain::own::{CommandTemplate, OwnProvider, TargetPattern};
 use xtask_config::workspace::Package;
 use xtask_config::{
     App, CcChoice, Compression, Config, GlibcVersion, HealthCheck, Id, Image, ImageRun, ImageSmoke,
@@ -46,6 +47,7 @@ fn the_least_a_file_can_say() {
             env: BTreeMap::new(),
             rustflags: vec![],
         }],
+        providers: vec![],
         images: vec![],
         snapshots: vec![],
         publish: xtask_config::PublishSection::default(),
@@ -237,4 +239,51 @@ fn our_own_file() {
     assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 2, 20));
     assert_eq!(config.test.all_features, ["app".to_owned(), "native".to_owned()].into());
     assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
+}
+
+#[test]
+fn providers_of_the_file() {
+    let text = VALID.to_owned()
+        + r#"cc = "vendor-gcc"
+[[provider]]
+name = "vendor-gcc"
+targets = ["aarch64-*-linux-gnu", "x86_64-unknown-linux-gnu"]
+root = "{env:SDK}"
+cc = "{root}/bin/{arch}-vendor-gcc"
+cxx = ["tools/{triple}/g++", "-x{{1}}"]
+args = []
+[[provider]]
+name = "2nd"
+targets = ["*"]
+cc = ["ccache", "gcc"]
+linker = "ld-driver"
+"#;
+    let config = parse(text.as_bytes()).unwrap_or_else(|e| panic!("{e}"));
+    let template = |text: &str| CommandTemplate::parse(text).unwrap();
+    let first = OwnProvider {
+        place: 0,
+        name: "vendor-gcc".into(),
+        targets: ["aarch64-*-linux-gnu", "x86_64-unknown-linux-gnu"].map(TargetPattern::new).into(),
+        folder: PathBuf::new(),
+        root: Some(template("{env:SDK}")),
+        cc: vec![template("{root}/bin/{arch}-vendor-gcc")],
+        cxx: Some(vec![template("tools/{triple}/g++"), template("-x{{1}}")]),
+        ar: None,
+        ranlib: None,
+        linker: None,
+        args: Vec::new(),
+    };
+    let second = OwnProvider {
+        place: 1,
+        name: "2nd".into(),
+        targets: vec![TargetPattern::new("*")],
+        root: None,
+        cc: vec![template("ccache"), template("gcc")],
+        cxx: None,
+        linker: Some(vec![template("ld-driver")]),
+        ..first.clone()
+    };
+    assert_eq!(config.providers, [first, second].map(Provider::own));
+    assert_eq!(config.targets[1].cc, Some(CcChoice::Provider(config.providers[0])));
+    assert!(Provider::Config < config.providers[0] && config.providers[1] < Provider::Host);
 }

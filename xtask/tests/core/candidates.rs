@@ -1,6 +1,7 @@
 //! Candidates: their order, what a person may name, and the tools that lie beside a compiler.
 
-use xtask_compilers::toolchain::candidates::{CcChoice, Wish, Zig, candidates};
+use xtask_compilers::toolchain::candidates::{CcChoice, Wish, Zig, candidates, own_compilers};
+use xtask_compilers::toolchain::own::{CommandTemplate, OwnProvider, TargetPattern};
 use xtask_compilers::toolchain::{Candidate, Link, Provider};
 
 use crate::support::{ARM_GNU, ARM_MUSL, GNU, MUSL, Machine, triple};
@@ -255,4 +256,125 @@ fn what_is_found_is_absolute() {
     let machine = machine.set("PATH", relative.clone());
     let c = found(&machine, GNU, &Wish::default()).remove(0);
     assert!(c.cc[0].starts_with('/'), "{:?} by PATH={relative}", c.cc);
+}
+
+/// A provider of targets.toml in the folder of the machine, with these words as its C compiler.
+fn own(machine: &Machine, name: &str, targets: &str, cc: &[&str]) -> OwnProvider {
+    let template = |text: &&str| CommandTemplate::parse(text).unwrap();
+    OwnProvider {
+        place: name.len(),
+        name: name.into(),
+        targets: vec![TargetPattern::new(targets)],
+        folder: machine.path().to_owned(),
+        root: Some(template(&"sdk")),
+        cc: cc.iter().map(template).collect(),
+        cxx: None,
+        ar: None,
+        ranlib: None,
+        linker: None,
+        args: Vec::new(),
+    }
+}
+
+fn with(own: Vec<OwnProvider>) -> Wish {
+    Wish { own: own.into_iter().map(Provider::own).collect(), ..Wish::default() }
+}
+
+#[test]
+fn providers_of_targets_toml_come_first_where_they_name_the_target() {
+    let machine = || Machine::with(&["cc", "aarch64-linux-gnu-gcc", "vendor-cc"]);
+    let wish = |machine: &Machine| {
+        let arm = own(machine, "vendor", "aarch64-*-gnu", &["{root}/bin/{arch}-gcc", "--target={triple}"]);
+        with(vec![arm, own(machine, "everything", "*", &["vendor-cc"])])
+    };
+    let here = machine();
+    here.program("../sdk/bin/aarch64-gcc", "");
+    let list = listed(&here, ARM_GNU, &wish(&here));
+    assert_eq!(list[0], "vendor ~/sdk/bin/aarch64-gcc --target=aarch64-unknown-linux-gnu");
+    assert_eq!(list[1..3], ["everything ~vendor-cc", "gnu ~aarch64-linux-gnu-gcc"]);
+    assert_eq!(listed(&here, GNU, &wish(&here))[..2], ["everything ~vendor-cc", "host ~cc"]);
+
+    // What a person names for this run goes before, and `cc` and `--providers` name one of them.
+    let vars = machine().set("CC_aarch64_unknown_linux_gnu", "cc");
+    assert_eq!(listed(&vars, ARM_GNU, &wish(&vars)), ["env ~cc"]);
+    let mut only = wish(&here);
+    only.cc = Some(CcChoice::Provider(only.own[1]));
+    assert_eq!(listed(&here, ARM_GNU, &only), ["everything ~vendor-cc"]);
+    let mut limited = wish(&here);
+    limited.providers = Some(vec![limited.own[0]]);
+    assert_eq!(listed(&here, ARM_GNU, &limited).len(), 1);
+    let none = candidates(&triple(GNU), &here.host(), &limited, &[]);
+    let said = none.nothing.iter().map(|n| n.looked_for.as_str());
+    assert!(said.clone().any(|said| said == "vendor serves only aarch64-*-gnu, by targets.toml"), "{none:?}");
+    // A lock turns the order round.
+    let locked = Wish { locked: Some(Provider::Gnu), ..wish(&here) };
+    assert_eq!(listed(&here, ARM_GNU, &locked)[0], "gnu ~aarch64-linux-gnu-gcc");
+}
+
+#[test]
+fn a_provider_of_targets_toml_has_the_tools_that_it_names() {
+    let machine = Machine::with(&["cc", "my-ar", "llvm-ar"]).set("SDK", "/opt/x");
+    let words =
+        |texts: &[&str]| Some(texts.iter().map(|text| CommandTemplate::parse(text).unwrap()).collect());
+    let full = OwnProvider {
+        cxx: words(&["cc", "-xc++"]),
+        ar: words(&["my-ar"]),
+        ranlib: words(&["my-ar", "s"]),
+        linker: words(&["cc", "-B{env:SDK}"]),
+        args: words(&["--sysroot={root}/sys"]).unwrap(),
+        ..own(&machine, "full", "*", &["cc", "-m"])
+    };
+    let c = found(&machine, ARM_GNU, &with(vec![full.clone()])).remove(0);
+    let sysroot = machine.path().join("sdk/sys").display().to_string();
+    let short = |driver: &[String]| machine.short(&driver.join(" ").replace(&sysroot, "SYS"));
+    assert_eq!(short(&c.cc), "~cc -m --sysroot=SYS");
+    assert_eq!(short(c.cxx.as_ref().unwrap()), "~cc -xc++ --sysroot=SYS");
+    assert_eq!(short(c.linker.as_ref().unwrap()), "~cc -B/opt/x --sysroot=SYS");
+    assert_eq!(
+        (short(c.ar.as_ref().unwrap()), short(c.ranlib.as_ref().unwrap())),
+        ("~my-ar".into(), "~my-ar s".into())
+    );
+    assert_eq!((c.absent, c.link), (None, Link::Driver));
+    // Without `cxx` there is no C++, also where one lies beside the compiler.
+    let plain = Machine::with(&["gcc", "g++"]);
+    let c = found(&plain, GNU, &with(vec![own(&plain, "plain", "*", &["gcc"])])).remove(0);
+    assert_eq!(c.cxx, None);
+
+    // What is not there is missing, with the key that names it.
+    let absent = |provider: OwnProvider, expected: &str| {
+        let c = found(&machine, ARM_GNU, &with(vec![provider])).remove(0);
+        assert_eq!(machine.short(&c.absent.unwrap()), expected);
+    };
+    absent(own(&machine, "a", "*", &["no-cc"]), "there is no program no-cc");
+    absent(
+        OwnProvider { ar: words(&["no-ar"]), ..full.clone() },
+        "there is no program no-ar, which `ar` names",
+    );
+    let unset = "the variable NONE is not set, and `cxx` of full contains {env:NONE}";
+    absent(OwnProvider { cxx: words(&["{env:NONE}/g++"]), ..full.clone() }, unset);
+    let zig = Machine::with(&["zig", "cc"]);
+    let own_zig = OwnProvider { cxx: words(&["zig", "c++"]), ..own(&zig, "own-zig", "*", &["zig", "cc"]) };
+    let c = found(&zig, ARM_GNU, &with(vec![own_zig.clone()])).remove(0);
+    assert_eq!((c.link, zig.short(&c.cc.join(" "))), (Link::Zig, "~zig cc -target aarch64-linux-gnu".into()));
+    assert_eq!(zig.short(&c.cxx.unwrap().join(" ")), "~zig c++ -target aarch64-linux-gnu");
+    let linked = OwnProvider { linker: words(&["cc"]), ..own_zig };
+    let c = found(&zig, ARM_GNU, &with(vec![linked])).remove(0);
+    assert_eq!(c.absent.as_deref(), Some("zig links its programs itself; remove `linker`"));
+}
+
+/// The compilers over which masks are mounted: not a program that only starts one.
+#[test]
+fn compilers_of_targets_toml_for_traps() {
+    let machine = Machine::with(&["odd", "ccache", "sh"]);
+    let all = [
+        own(&machine, "a", "*-gnu", &["odd", "-m64"]),
+        own(&machine, "b", "*", &["ccache", "/opt/{arch}/cc"]),
+        own(&machine, "c", "*", &["sh", "relative/wrapper"]),
+        own(&machine, "d", "*", &["{env:NONE}/x"]),
+    ];
+    let own: Vec<Provider> = all.map(Provider::own).into();
+    let targets = [triple(ARM_GNU), triple(MUSL)];
+    let odd = machine.path().join("bin/odd");
+    let expected = [odd, "/opt/aarch64/cc".into(), "/opt/x86_64/cc".into()];
+    assert_eq!(own_compilers(&own, targets.iter(), &machine.host()), expected.into());
 }

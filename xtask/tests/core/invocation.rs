@@ -135,7 +135,9 @@ fn a_pure_cohort_runs_behind_traps() {
     let plan = made(&findings(), &[GNU, ARM_MUSL], "pure");
     let machine = Machine::with(&["cc", "clang-14"]).set("CC_aarch64-unknown-linux-musl", "/theirs");
     let (dir, host) = (machine.path().join("traps"), machine.host());
-    let traps = trap::set(&dir, &machine.path().join("traps.log"), &host, Path::new("/x/xtask")).unwrap();
+    let traps =
+        trap::set(&dir, &machine.path().join("traps.log"), &host, &Default::default(), Path::new("/x/xtask"))
+            .unwrap();
     let cmd = invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), Some(&traps), &site(&host));
     let traps = cmd.env[std::ffi::OsStr::new("XTASK_TRAP_DIR")].clone().unwrap();
     let text = machine.short(&told(&cmd).replace(&*traps.to_string_lossy(), "TRAPS"));
@@ -290,7 +292,9 @@ fn with_variables(variables: &[(&str, &str)], mode: &str) -> String {
     let plan = made(&f, &[ARM_MUSL], mode);
     let site = CargoContext { configuration: &configuration, ..site(&host) };
     let log = machine.path().join("traps.log");
-    let traps = trap::set(&machine.path().join("traps"), &log, &host, Path::new("/x/xtask")).unwrap();
+    let traps =
+        trap::set(&machine.path().join("traps"), &log, &host, &Default::default(), Path::new("/x/xtask"))
+            .unwrap();
     let traps = Some(&traps).filter(|_| mode == "pure");
     told(&invocation(&cohorts(&plan.jobs)[0], &bin(), Path::new("/w/t"), traps, &site))
 }

@@ -99,6 +99,8 @@ fn wrapped(machine: &Machine) -> PathBuf {
         cxx: None,
         ar: None,
         ranlib: None,
+        linker: None,
+        workers: Vec::new(),
         link: Link::Zig,
         absent: None,
     };

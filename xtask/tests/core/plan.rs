@@ -57,6 +57,8 @@ fn broken_by_name(target: &str) -> Findings {
         cxx: None,
         ar: None,
         ranlib: None,
+        linker: None,
+        workers: Vec::new(),
         link: Link::Driver,
         absent: None,
     };
@@ -176,6 +178,8 @@ fn unprobed(findings: &mut Findings, target: &str) {
         cxx: None,
         ar: None,
         ranlib: None,
+        linker: None,
+        workers: Vec::new(),
         link: Link::Zig,
         absent: None,
     };

@@ -101,6 +101,7 @@ pub(crate) fn config() -> Config {
             smoke: ImageSmoke::default(),
             places: Default::default(),
         }],
+        providers: vec![],
         publish: xtask_config::PublishSection::default(),
         snapshots: vec![],
         test: TestSection::default(),

@@ -23,8 +23,14 @@ impl Trapped {
 
     fn on(machine: Machine) -> Self {
         let this = Path::new(env!("CARGO_BIN_EXE_cargo-xtask"));
-        let traps =
-            trap::set(&machine.path().join("t"), &machine.path().join("log"), &machine.host(), this).unwrap();
+        let traps = trap::set(
+            &machine.path().join("t"),
+            &machine.path().join("log"),
+            &machine.host(),
+            &Default::default(),
+            this,
+        )
+        .unwrap();
         Self { machine, traps }
     }
 
@@ -167,8 +173,14 @@ fn traps_are_written_once_and_anew_when_path_changes() {
     let dirs = || std::fs::read_dir(t.machine.path().join("t")).unwrap().count();
     let this = Path::new(env!("CARGO_BIN_EXE_cargo-xtask"));
     let again = || {
-        trap::set(&t.machine.path().join("t"), &t.machine.path().join("log"), &t.machine.host(), this)
-            .unwrap()
+        trap::set(
+            &t.machine.path().join("t"),
+            &t.machine.path().join("log"),
+            &t.machine.host(),
+            &Default::default(),
+            this,
+        )
+        .unwrap()
     };
     again();
     assert_eq!(dirs(), 1);

@@ -17,6 +17,8 @@ fn candidate(cc: &[&str]) -> Candidate {
         cxx: None,
         ar: Some(vec!["/usr/bin/ar".into()]),
         ranlib: None,
+        linker: None,
+        workers: Vec::new(),
         link: Link::Driver,
         absent: None,
         cc: driver,

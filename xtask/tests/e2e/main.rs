@@ -35,6 +35,7 @@ mod machine_faults;
 mod macos;
 mod masks;
 mod newcomer;
+mod own_provider;
 mod paths;
 mod pkg_config;
 mod programs;

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::check_bin;
 use super::check_image::{self, images};
+use super::check_provider::providers;
 use super::check_target::targets;
 use super::diag::Diags;
 use super::publish::{RepositoryTemplate, TagTemplate};
@@ -16,6 +17,7 @@ use super::suggest::nearest;
 use super::types::{App, Config, Keyword, Mode, Need, PublishSection, TestNeed, TestSection};
 use crate::workspace::{Package, Workspace};
 use xtask_base::SnapshotArchive;
+use xtask_compilers::toolchain::Provider;
 
 /// The inputs of the checks, and the receiver of their errors.
 pub(super) struct ConfigCheck<'a, 'd> {
@@ -26,6 +28,8 @@ pub(super) struct ConfigCheck<'a, 'd> {
     pub(super) triples: &'a BTreeSet<String>,
     /// The folder to which relative paths refer.
     pub(super) dir: &'a Path,
+    /// The providers of the file, once they are checked.
+    pub(super) providers: Vec<Provider>,
     pub(super) diags: &'d mut Diags<'a>,
 }
 
@@ -39,12 +43,13 @@ pub(super) fn config<'a>(
     diags: &mut Diags<'a>,
 ) -> Option<Config> {
     let dir = file.parent().unwrap_or(Path::new(""));
-    let mut check = ConfigCheck { raw, source, workspace, triples, dir, diags };
+    let mut check = ConfigCheck { raw, source, workspace, triples, dir, providers: Vec::new(), diags };
     check.schema()?;
     let package = check.package();
     let app = raw.app.as_ref().and_then(|app| check.app(app, package));
     let modes: Vec<Mode> = raw.modes.iter().filter_map(|mode| check.mode(mode, package)).collect();
     check.differ("mode", raw.modes.iter().filter_map(|m| m.name.as_ref()));
+    check.providers = providers(&mut check);
     let targets = targets(&mut check);
     let images = images(&mut check, &targets);
     check_bin::place(&mut check, &images);
@@ -54,7 +59,9 @@ pub(super) fn config<'a>(
     let all_features = check.members(raw.test_all_features.as_ref());
     let test = TestSection { needs, all_features };
     let publish = check.publish();
-    Some(Config { file: file.to_owned(), app: app?, modes, targets, images, snapshots, publish, test })
+    let providers = check.providers;
+    let file = file.to_owned();
+    Some(Config { file, app: app?, modes, targets, providers, images, snapshots, publish, test })
 }
 
 impl<'a> ConfigCheck<'a, '_> {

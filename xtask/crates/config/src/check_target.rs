@@ -49,7 +49,7 @@ fn target<'a>(check: &mut ConfigCheck<'a, '_>, raw: &'a RawTarget) -> Option<Tar
     parsed.map(|_| target)
 }
 
-fn known<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) {
+pub(super) fn known<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) {
     let triples = check.triples;
     if !triples.contains(text.get_ref()) {
         let message = format!("{} is not a target that rustc knows", quoted(text.get_ref()));
@@ -89,12 +89,14 @@ fn mode<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> ModeChoic
 
 fn cc<'a>(check: &mut ConfigCheck<'a, '_>, text: &'a SpannedText) -> Option<CcChoice> {
     let word = text.get_ref();
-    if let Some(provider) = Provider::from_name(word).filter(|provider| !provider.is_explicit()) {
+    if let Some(provider) =
+        Provider::with_name(word, &check.providers).filter(|provider| !provider.is_explicit())
+    {
         return Some(CcChoice::Provider(provider));
     }
     let help = format!(
         "it is one of {}, or a compiler: a path, or the name of a program",
-        names(Provider::choices())
+        names(Provider::choices().chain(check.providers.iter().map(|own| own.name())))
     );
     let path = word.contains(std::path::is_separator);
     let spaced = word.trim() != word || (!path && word.contains(char::is_whitespace));

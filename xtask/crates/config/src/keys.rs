@@ -42,6 +42,8 @@ pub enum ValueKind {
     String,
     /// A list of strings.
     Strings,
+    /// A string, or a list of strings: a program, or a program with its arguments.
+    Words,
     /// An integer: a whole number.
     Integer,
     /// A boolean: `true` or `false`.
@@ -62,6 +64,7 @@ impl ValueKind {
         match self {
             Self::String => "a string",
             Self::Strings => "a list of strings",
+            Self::Words => "a string or a list of strings",
             Self::Integer => "a number",
             Self::Boolean => "true or false",
             Self::Map => "a table of strings",
@@ -131,11 +134,11 @@ impl Section {
     }
 }
 
-use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables};
+use ValueKind::{Boolean, Inline, Integer, Map, String as Text, Strings, Table, Tables, Words};
 
 /// Every table. The list serves to find the right table for a key that is in the wrong one.
-pub const SECTIONS: [&Section; 10] =
-    [&FILE, &APP, &MODE, &TARGET, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &PUBLISH, &TEST];
+pub const SECTIONS: [&Section; 11] =
+    [&FILE, &APP, &MODE, &TARGET, &PROVIDER, &IMAGE, &HEALTHCHECK, &EXPECT, &DEBIAN, &PUBLISH, &TEST];
 
 /// The keys at the top level of the file.
 pub(super) const FILE: Section = Section {
@@ -155,6 +158,13 @@ pub(super) const FILE: Section = Section {
             Tables,
             "The targets to build for.",
             "[[target]]\ntriple = \"x86_64-unknown-linux-musl\"",
+        ),
+        ConfigKey::optional(
+            "provider",
+            Tables,
+            "only the built-in ones",
+            "C toolchains of your own.",
+            "[[provider]]\nname = \"vendor-gcc\"\ntargets = [\"aarch64-unknown-linux-gnu\"]\ncc = \"/opt/vendor-sdk/bin/aarch64-vendor-linux-gnu-gcc\"",
         ),
         ConfigKey::optional(
             "image",
@@ -292,8 +302,8 @@ pub(super) const TARGET: Section = Section {
             "cc",
             Text,
             "every toolchain is tried",
-            "The only C toolchain to use: a provider of this list, the name of a compiler on `PATH`, or the path of a \
-             compiler. A relative path starts at the folder of the file.",
+            "The only C toolchain to use: a provider of this list or of a `[[provider]]`, the name of a compiler on `PATH`, \
+             or the path of a compiler. A relative path starts at the folder of the file.",
             "cc = \"zig\"",
         )
         .one_of(|| Provider::choices().collect()),
@@ -335,6 +345,81 @@ pub(super) const TARGET: Section = Section {
             "none",
             "Arguments for rustc. Each string is one argument.",
             "rustflags = [\"-C\", \"link-arg=-s\"]",
+        ),
+    ],
+    later: &[],
+};
+
+/// The keys of each `[[provider]]` table.
+pub(super) const PROVIDER: Section = Section {
+    name: "[[provider]]",
+    meaning: "A C toolchain of your own, such as a vendor's SDK: see [your own toolchain](../guide/own-toolchain.md). It is \
+              probed like any other, and tried before the built-in ones. A command is a program, or a list of a program \
+              and its arguments. In it, `{triple}` is the target, `{arch}` its architecture as toolchains name it \
+              (`aarch64`, `arm`, `riscv64`), `{root}` the value of `root`, and `{env:NAME}` the variable NAME. A brace \
+              itself is written twice. A program without a separator is searched on `PATH`; a relative path starts at \
+              the folder of the file.",
+    keys: &[
+        ConfigKey::required(
+            "name",
+            Text,
+            "The name for `cc` and `--providers`: small letters, digits and `-`.",
+            "name = \"vendor-gcc\"",
+        ),
+        ConfigKey::required(
+            "targets",
+            Strings,
+            "The targets that it serves: triples, or patterns with `*` for any text.",
+            "targets = [\"aarch64-*-linux-gnu\"]",
+        ),
+        ConfigKey::required(
+            "cc",
+            Words,
+            "The C compiler. It takes the options of gcc.",
+            "cc = \"/opt/vendor-sdk/bin/{arch}-vendor-linux-gnu-gcc\"",
+        ),
+        ConfigKey::optional(
+            "root",
+            Text,
+            "none",
+            "The folder of the toolchain, for `{root}`. A relative path starts at the folder of the file.",
+            "root = \"{env:VENDOR_SDK}\"",
+        ),
+        ConfigKey::optional(
+            "cxx",
+            Words,
+            "no C++",
+            "The C++ compiler.",
+            "cxx = \"/opt/vendor-sdk/bin/{arch}-vendor-linux-gnu-g++\"",
+        ),
+        ConfigKey::optional(
+            "ar",
+            Words,
+            "found by `cc`",
+            "The archiver. Left out, it is the one beside the compiler, or the one that the compiler prints with \
+             `-print-prog-name=ar`.",
+            "ar = \"llvm-ar\"",
+        ),
+        ConfigKey::optional(
+            "ranlib",
+            Words,
+            "found by `cc`",
+            "The archive indexer, as for `ar`.",
+            "ranlib = \"llvm-ranlib\"",
+        ),
+        ConfigKey::optional(
+            "args",
+            Strings,
+            "none",
+            "Arguments of `cc`, `cxx` and `linker`, after their own.",
+            "args = [\"--sysroot=/opt/vendor-sdk/sysroot\"]",
+        ),
+        ConfigKey::optional(
+            "linker",
+            Words,
+            "`cc`",
+            "The compiler driver that links.",
+            "linker = [\"clang\", \"--target={triple}\", \"-fuse-ld=lld\"]",
         ),
     ],
     later: &[],

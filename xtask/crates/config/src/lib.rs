@@ -13,6 +13,7 @@ mod cargo_words;
 mod check;
 mod check_bin;
 mod check_image;
+mod check_provider;
 mod check_run;
 mod check_size;
 mod check_target;

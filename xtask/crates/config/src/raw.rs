@@ -30,6 +30,7 @@ pub(super) struct Raw {
     pub(super) app: Option<RawApp>,
     pub(super) modes: Vec<RawMode>,
     pub(super) targets: Vec<RawTarget>,
+    pub(super) providers: Vec<RawProvider>,
     pub(super) images: Vec<RawImage>,
     pub(super) snapshots: Option<SpannedTexts>,
     pub(super) publish_to: Option<SpannedText>,
@@ -71,6 +72,20 @@ pub(super) struct RawTarget {
     pub(super) profile: Option<SpannedText>,
     pub(super) env: Vec<(SpannedText, SpannedText)>,
     pub(super) rustflags: Option<SpannedTexts>,
+}
+
+/// A `[[provider]]` table as it is written in the file.
+#[derive(Debug)]
+pub(super) struct RawProvider {
+    pub(super) name: Option<SpannedText>,
+    pub(super) targets: Option<SpannedTexts>,
+    pub(super) root: Option<SpannedText>,
+    pub(super) cc: Option<SpannedTexts>,
+    pub(super) cxx: Option<SpannedTexts>,
+    pub(super) ar: Option<SpannedTexts>,
+    pub(super) ranlib: Option<SpannedTexts>,
+    pub(super) args: Option<SpannedTexts>,
+    pub(super) linker: Option<SpannedTexts>,
 }
 
 /// An `[[image]]` table as it is written in the file.
@@ -151,6 +166,7 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         let tables = file.tables(key);
         file.required(key, Some(tables)).unwrap_or_default()
     });
+    let providers = file.tables("provider");
     let images = file.tables("image");
     let debian = file.table("debian");
     let (publish, test) = (file.table("publish"), file.table("test"));
@@ -175,6 +191,7 @@ fn file<'t>(document: &'t DeTable<'t>, diags: &mut Diags<'static>) -> Raw {
         app: app.map(|at| app_fields(at, diags)),
         modes: modes.into_iter().map(|at| mode_fields(at, diags)).collect(),
         targets: targets.into_iter().map(|at| target_fields(at, diags)).collect(),
+        providers: providers.into_iter().map(|at| provider_fields(at, diags)).collect(),
         images: images.into_iter().map(|at| image_fields(at, diags)).collect(),
         snapshots,
         publish_to,
@@ -222,6 +239,22 @@ fn target_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawTarget
         profile: target.string("profile"),
         env: target.map("env").unwrap_or_default(),
         rustflags: target.strings("rustflags"),
+    }
+}
+
+fn provider_fields((table, span): At<'_>, diags: &mut Diags<'static>) -> RawProvider {
+    let mut provider = Fields::open(table, span, &keys::PROVIDER, diags);
+    let (name, targets, cc) = (provider.string("name"), provider.strings("targets"), provider.words("cc"));
+    RawProvider {
+        name: provider.required("name", name),
+        targets: provider.required("targets", targets),
+        root: provider.string("root"),
+        cc: provider.required("cc", cc),
+        cxx: provider.words("cxx"),
+        ar: provider.words("ar"),
+        ranlib: provider.words("ranlib"),
+        args: provider.strings("args"),
+        linker: provider.words("linker"),
     }
 }
 

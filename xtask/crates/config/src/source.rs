@@ -89,6 +89,17 @@ impl SourceFile {
         begin..begin + text.trim_end_matches('\n').trim_end_matches('\r').len()
     }
 
+    /// Returns the bytes of a part of a string. `span` is the string with its quotes, `value` its value and `part`
+    /// the part. With escapes in it, the whole string is returned.
+    pub(super) fn inside(&self, span: Range<usize>, value: &str, part: Range<usize>) -> Range<usize> {
+        let written = self.text.get(span.clone()).unwrap_or_default();
+        let between = |quote| written.strip_prefix(quote)?.strip_suffix(quote);
+        match ['"', '\''].into_iter().any(|quote| between(quote) == Some(value)) {
+            true => span.start + 1 + part.start..span.start + 1 + part.end,
+            false => span,
+        }
+    }
+
     /// Returns the position of an offset in the form in which messages begin: `targets.toml:12:8`.
     pub(super) fn place(&self, offset: usize) -> String {
         let Position { line, column } = self.position(offset);

@@ -137,7 +137,7 @@ fn diag(span: Range<usize>, fault: Fault, message: &str, text: &str, header: boo
         Fault::Bare => ("text without quotes", Some(format!("write {}", quoted(text)))),
         Fault::Duplicate => {
             let help = match text {
-                "mode" | "target" | "image" if header => {
+                "mode" | "target" | "provider" | "image" if header => {
                     format!("several of them are written [[{text}]], each with both brackets doubled")
                 }
                 _ if header => format!("write [{text}] once, with all of its keys below it"),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::{GlibcVersion, RepositoryTemplate, SigningSource, TagTemplate};
 use xtask_base::{Base, SnapshotArchive};
-use xtask_compilers::toolchain::CcChoice;
+use xtask_compilers::toolchain::{CcChoice, Provider};
 use xtask_gate::Level;
 use xtask_triple::{Platform, Triple, system};
 
@@ -24,6 +24,8 @@ pub struct Config {
     pub modes: Vec<Mode>,
     /// The targets in the file's order; at least one, all triples different.
     pub targets: Vec<Target>,
+    /// The C toolchains that the file defines, in its order, all names different.
+    pub providers: Vec<Provider>,
     /// The images in the file's order, all names different.
     pub images: Vec<Image>,
     /// The archives from which locked Debian packages are downloaded if Debian's archive no longer has them.

@@ -86,6 +86,25 @@ impl<'t, 'd> Fields<'t, 'd> {
         Some(Spanned::new(value.span(), all.into_iter().collect::<Option<_>>()?))
     }
 
+    /// Reads a command: a program as a string, or a list of strings. Returns none if the key is left out or has
+    /// another type, which is reported.
+    pub(super) fn words(&mut self, key: &str) -> Option<Spanned<Vec<Spanned<String>>>> {
+        let value = self.value(key, ValueKind::Words)?;
+        let Some(list) = value.get_ref().as_array() else {
+            let program = match value.get_ref() {
+                DeValue::String(_) => self.as_string(key, value)?,
+                _ => {
+                    let help = self.section.help(key);
+                    self.wrong(key, value, ValueKind::Words).help(help);
+                    return None;
+                }
+            };
+            return Some(Spanned::new(value.span(), vec![program]));
+        };
+        let all: Vec<_> = list.iter().map(|item| self.as_string(key, item)).collect();
+        Some(Spanned::new(value.span(), all.into_iter().collect::<Option<_>>()?))
+    }
+
     /// Reads the boolean of a key. Returns none if the key is left out or has another type, which is
     /// reported.
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {

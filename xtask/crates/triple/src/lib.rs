@@ -131,6 +131,11 @@ impl Triple {
         self.arch
     }
 
+    /// Returns the architecture in rustc's spelling: `armv7`, `riscv64gc`.
+    pub fn arch_field(&self) -> &str {
+        self.text.split('-').next().unwrap_or_default()
+    }
+
     /// Returns the operating system of the target.
     pub fn os(&self) -> Os {
         self.os

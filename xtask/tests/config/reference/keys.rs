@@ -125,6 +125,7 @@ fn examples_have_the_type_of_their_key() {
             let fits = match key.kind {
                 ValueKind::String => value.starts_with('"'),
                 ValueKind::Strings => value.starts_with('['),
+                ValueKind::Words => value.starts_with(['"', '[']),
                 ValueKind::Integer => value.parse::<u32>().is_ok(),
                 ValueKind::Boolean => value.parse::<bool>().is_ok(),
                 ValueKind::Map | ValueKind::Inline => value.starts_with('{'),

@@ -1,9 +1,10 @@
 //! Lists the toolchains that could serve a target, in the documented order. It looks at names on PATH and at
 //! variables, and starts no program.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use super::named::named;
+use super::named::{named, words};
 use super::providers::{Search, env};
 use super::{Candidate, Nothing, Provider};
 use xtask_process::host::Host;
@@ -20,6 +21,8 @@ pub struct Wish {
     pub glibc: Option<String>,
     /// The provider that a lock names. Its candidates are tried first.
     pub locked: Option<Provider>,
+    /// The providers that targets.toml defines, in its order. They are tried before the built-in ones.
+    pub own: Vec<Provider>,
 }
 
 /// The C toolchain that targets.toml chooses.
@@ -60,7 +63,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
             let command = command.to_string_lossy();
             let origin = format!("cc = \"{command}\" in targets.toml");
             if allowed(Provider::Config) {
-                return alone(named(Provider::Config, origin, &command, target, host));
+                return alone(named(Provider::Config, origin, words(&command), target, host));
             }
             found.nothing(Provider::Config, format!("{origin} is left out by --providers"));
         }
@@ -75,7 +78,7 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
             }
         }
     }
-    for &provider in Provider::ALL {
+    for &provider in wish.own.iter().chain(Provider::ALL) {
         if provider.is_explicit() || only.is_some_and(|p| p != provider) {
             continue;
         }
@@ -100,6 +103,30 @@ pub fn candidates(target: &Triple, host: &Host, wish: &Wish, zigs: &[Zig]) -> Ca
     // The sort is stable: the order within the locked provider, and among the others, stays.
     found.list.sort_by_key(|candidate| Some(candidate.provider) != wish.locked);
     found
+}
+
+/// Returns the compilers and linkers of providers of targets.toml for these targets, as absolute paths. Where a
+/// command is a program that starts another one, such as ccache or a shell, that other one is returned.
+pub fn own_compilers<'t>(
+    own: &[Provider],
+    targets: impl Iterator<Item = &'t Triple> + Clone,
+    host: &Host,
+) -> BTreeSet<PathBuf> {
+    let of = |(provider, target): (Provider, &Triple)| {
+        let search = Search { provider, target, host, glibc: None, zigs: &[] };
+        let finds = provider.elsewhere(target).is_none().then(|| Provider::find(&search));
+        let drivers = |candidate: Candidate| {
+            let Candidate { cc, cxx, linker, .. } = candidate;
+            [Some(cc), cxx, linker].into_iter().flatten()
+        };
+        finds.unwrap_or_default().candidates.into_iter().flat_map(drivers).map(|driver| {
+            let mut words = driver.into_iter();
+            let program = words.next().unwrap_or_default();
+            PathBuf::from(words.next().filter(|word| !word.starts_with('-')).unwrap_or(program))
+        })
+    };
+    let all = own.iter().flat_map(|&provider| targets.clone().map(move |target| (provider, target)));
+    all.flat_map(of).filter(|path| path.is_absolute()).collect()
 }
 
 impl Candidates {

@@ -17,11 +17,12 @@ pub mod providers;
 pub mod runner;
 pub mod stand_in;
 pub mod survey;
+pub mod workers;
 pub mod wrapper;
 
 pub use candidates::CcChoice;
 pub use link::{Link, Linker};
-pub use providers::{Provider, Supply, zig};
+pub use providers::{Provider, Supply, own, zig};
 
 /// A program with its fixed arguments: `["/usr/bin/clang", "--target=aarch64-linux-gnu"]`.
 pub type Driver = Vec<String>;
@@ -42,6 +43,10 @@ pub struct Candidate {
     pub ar: Option<Driver>,
     /// The archive indexer (`ranlib`), if there is one.
     pub ranlib: Option<Driver>,
+    /// The driver that links, if it is not the C compiler.
+    pub linker: Option<Driver>,
+    /// The programs that make the output of the C compiler, if it is only their driver and named them.
+    pub workers: Vec<PathBuf>,
     /// The way in which rustc links with the toolchain.
     pub link: Link,
     /// The reason why it cannot be probed: a file that does not exist or is not executable.
@@ -49,9 +54,9 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// Returns the drivers whose contents decide the output: compilers and archiver.
+    /// Returns the drivers whose contents decide the output: compilers, archiver and linker.
     pub fn drivers(&self) -> impl Iterator<Item = &Driver> {
-        [Some(&self.cc), self.cxx.as_ref(), self.ar.as_ref()].into_iter().flatten()
+        [Some(&self.cc), self.cxx.as_ref(), self.ar.as_ref(), self.linker.as_ref()].into_iter().flatten()
     }
 }
 

@@ -7,16 +7,14 @@ use super::{Candidate, Driver, Link, Provider};
 use xtask_process::host::{Host, PathLookup};
 use xtask_triple::{Env, Triple};
 
-/// Makes a candidate from a compiler that the user named: a path, a name on PATH, or either of them with
-/// arguments.
+/// Makes a candidate from a compiler that the user named: a path or a name on PATH, with its arguments.
 pub(super) fn named(
     provider: Provider,
     origin: String,
-    command: &str,
+    mut cc: Driver,
     target: &Triple,
     host: &Host,
 ) -> Candidate {
-    let mut cc = words(command);
     let absent = match host.find(&cc[0]) {
         PathLookup::Program(path) => {
             cc[0] = path.to_string_lossy().into_owned();
@@ -38,6 +36,8 @@ pub(super) fn named(
         cxx: beside.cxx.map(|cxx| std::iter::once(cxx).chain(cc[1..].iter().cloned()).collect()),
         ar: beside.ar,
         ranlib: beside.ranlib,
+        linker: None,
+        workers: Vec::new(),
         link: match target.env() {
             Env::MingwGnu => Link::Mingw,
             _ if specs_wrapper(Path::new(&cc[0])) => Link::MuslSpecs,
@@ -65,9 +65,7 @@ fn named_zig(
     target: &Triple,
     absent: Option<String>,
 ) -> Candidate {
-    if !cc.iter().any(|w| w == "-target" || w.starts_with("--target")) {
-        cc.extend(super::zig::target_flags(target, None).unwrap_or_default());
-    }
+    with_zig_target(&mut cc, target);
     let tool = |tool: &str| vec![cc[0].clone(), tool.to_owned()];
     let cxx = tool("c++").into_iter().chain(cc[2..].iter().cloned()).collect();
     Candidate {
@@ -76,9 +74,18 @@ fn named_zig(
         cxx: Some(cxx),
         ar: Some(tool("ar")),
         ranlib: Some(tool("ranlib")),
+        linker: None,
+        workers: Vec::new(),
         link: Link::Zig,
         absent,
         cc,
+    }
+}
+
+/// Adds the target to a `zig cc …`, unless the user gave one.
+pub(super) fn with_zig_target(driver: &mut Driver, target: &Triple) {
+    if !driver.iter().any(|w| w == "-target" || w.starts_with("--target")) {
+        driver.extend(super::zig::target_flags(target, None).unwrap_or_default());
     }
 }
 

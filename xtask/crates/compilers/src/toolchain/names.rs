@@ -20,6 +20,12 @@ pub fn gnu_prefixes(target: &Triple) -> Vec<String> {
     list
 }
 
+/// Returns the architecture of a target as toolchains name it: `arm` for armv7. One without such a name has
+/// that of the triple.
+pub(super) fn arch(target: &Triple) -> &str {
+    gnu_name(target.arch()).unwrap_or_else(|| target.arch_field())
+}
+
 /// Returns GNU's name of the architecture and the suffix of the ABI.
 pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> {
     let abi = match target.env() {
@@ -28,7 +34,11 @@ pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> 
         Env::Gnu | Env::Musl => "",
         _ => return None,
     };
-    let arch = match target.arch() {
+    Some((gnu_name(target.arch())?, abi))
+}
+
+fn gnu_name(arch: Arch) -> Option<&'static str> {
+    Some(match arch {
         Arch::X86_64 => "x86_64",
         Arch::X86 => "i686",
         Arch::Aarch64 => "aarch64",
@@ -38,8 +48,7 @@ pub(super) fn gnu_arch(target: &Triple) -> Option<(&'static str, &'static str)> 
         Arch::S390x => "s390x",
         Arch::Loongarch64 => "loongarch64",
         Arch::Wasm32 | Arch::Other => return None,
-    };
-    Some((arch, abi))
+    })
 }
 
 /// Returns zig's name of a Windows target: `x86_64-windows-gnu`. zig has the runtime of LLVM, so it makes no programs for

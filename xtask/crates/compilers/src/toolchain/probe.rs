@@ -357,17 +357,24 @@ fn toolchain_id(candidate: &Candidate, version: &str, setting: &ProbeSetting) ->
         };
         print = print.with(contents).with(driver[1..].join("\0"));
     }
+    for worker in &candidate.workers {
+        print = print.with(digest(worker)?);
+    }
     Ok(print.with(setting.glibc.unwrap_or_default()).short())
 }
 
 /// Returns the key of a kept verdict. It covers everything that could change the verdict, read by `stat`
 /// alone. The place where a candidate was found is not part of it.
 pub fn key(candidate: &Candidate, setting: &ProbeSetting, this: &Path) -> String {
-    let Candidate { provider, origin: _, cc, cxx, ar, ranlib, link, absent } = candidate;
-    let of_candidate = format!("{provider:?} {cc:?} {cxx:?} {ar:?} {ranlib:?} {link:?} {absent:?}");
+    let Candidate { provider, origin: _, cc, cxx, ar, ranlib, linker, workers, link, absent } = candidate;
+    let name = provider.name();
+    let of_candidate = format!("{name} {cc:?} {cxx:?} {ar:?} {ranlib:?} {linker:?} {link:?} {absent:?}");
     let mut print = Fingerprint::new(RECIPE).with(setting.target.as_str()).with(of_candidate);
     for driver in candidate.drivers() {
         print = print.with_stat(Path::new(&driver[0]));
+    }
+    for worker in workers {
+        print = print.with_stat(worker);
     }
     if let Some(std) = setting.std {
         print = print

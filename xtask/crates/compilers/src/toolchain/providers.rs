@@ -3,8 +3,10 @@
 
 use std::fmt;
 
+use super::Candidate;
 use super::candidates::Zig;
-use super::{Candidate, named::named};
+use super::named::{named, words};
+use own::OwnProvider;
 use xtask_process::host::{Host, PathLookup};
 use xtask_triple::{Os, Triple, system};
 
@@ -15,6 +17,7 @@ mod gnu;
 pub mod host;
 mod mingw;
 pub mod musl;
+pub mod own;
 pub mod zig;
 
 /// The definition of a provider.
@@ -75,50 +78,80 @@ pub enum Supply {
 }
 
 macro_rules! table {
-    ($($(#[$doc:meta])* $provider:ident = $definition:expr,)*) => {
+    (
+        named: { $($(#[$named_doc:meta])* $named:ident = $named_definition:expr,)* }
+        found: { $($(#[$doc:meta])* $provider:ident = $definition:expr,)* }
+    ) => {
         /// The provider of a toolchain. The variants are in the order in which they are tried.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum Provider { $($(#[$doc])* $provider,)* }
+        pub enum Provider {
+            $($(#[$named_doc])* $named,)*
+            /// A `[[provider]]` of targets.toml.
+            Own(&'static OwnProvider),
+            $($(#[$doc])* $provider,)*
+        }
 
         impl Provider {
-            /// Every provider, in the order in which they are tried.
-            pub const ALL: &'static [Provider] = &[$(Provider::$provider,)*];
+            /// Every built-in provider, in the order in which they are tried.
+            pub const ALL: &'static [Provider] = &[$(Provider::$named,)* $(Provider::$provider,)*];
 
             fn definition(self) -> &'static Definition {
-                match self { $(Provider::$provider => &$definition,)* }
+                match self {
+                    $(Provider::$named => &$named_definition,)*
+                    Provider::Own(_) => &own::OWN,
+                    $(Provider::$provider => &$definition,)*
+                }
             }
         }
     };
 }
 
 table! {
-    /// `CC_<triple>` or `TARGET_CC`. If the target is the host, also `CC` and `HOST_CC`.
-    Env = env::ENV,
-    /// A program that `cc` in targets.toml names.
-    Config = config::CONFIG,
-    /// The host's own compiler, if the target is the host.
-    Host = host::HOST,
-    /// A GNU cross gcc.
-    Gnu = gnu::GNU,
-    /// A musl cross gcc, or `musl-gcc`.
-    Musl = musl::MUSL,
-    /// clang with a sysroot for the target.
-    Clang = clang::CLANG,
-    /// The gcc of MinGW-w64.
-    Mingw = mingw::MINGW,
-    /// The C compiler of zig, `zig cc`.
-    Zig = zig::ZIG,
+    named: {
+        /// `CC_<triple>` or `TARGET_CC`. If the target is the host, also `CC` and `HOST_CC`.
+        Env = env::ENV,
+        /// A program that `cc` in targets.toml names.
+        Config = config::CONFIG,
+    }
+    found: {
+        /// The host's own compiler, if the target is the host.
+        Host = host::HOST,
+        /// A GNU cross gcc.
+        Gnu = gnu::GNU,
+        /// A musl cross gcc, or `musl-gcc`.
+        Musl = musl::MUSL,
+        /// clang with a sysroot for the target.
+        Clang = clang::CLANG,
+        /// The gcc of MinGW-w64.
+        Mingw = mingw::MINGW,
+        /// The C compiler of zig, `zig cc`.
+        Zig = zig::ZIG,
+    }
 }
 
 impl Provider {
     /// Returns the name that `--providers`, targets.toml and the JSON documents use.
     pub fn name(self) -> &'static str {
-        self.definition().name
+        match self {
+            Self::Own(own) => &own.name,
+            _ => self.definition().name,
+        }
     }
 
-    /// Returns the provider with this name.
+    /// Returns the built-in provider with this name.
     pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|p| p.name() == name)
+        Self::with_name(name, &[])
+    }
+
+    /// Returns the provider with this name: one of `own`, or a built-in one.
+    pub fn with_name(name: &str, own: &[Self]) -> Option<Self> {
+        own.iter().chain(Self::ALL).copied().find(|p| p.name() == name)
+    }
+
+    /// Makes a provider of targets.toml. It lives until the program ends, because every toolchain names its
+    /// provider. A run reads the file once.
+    pub fn own(provider: OwnProvider) -> Self {
+        Self::Own(Box::leak(Box::new(provider)))
     }
 
     /// Returns the providers that help and errors list: those for operating systems whose targets can be
@@ -139,8 +172,12 @@ impl Provider {
         self.definition().find.is_none()
     }
 
-    /// Returns the reason why it makes no programs for the target's operating system, or none if it does.
+    /// Returns the reason why it makes no programs for the target, or none if it may: it is for another
+    /// operating system, or targets.toml names other targets.
     pub fn elsewhere(self, target: &Triple) -> Option<String> {
+        if let Self::Own(own) = self {
+            return own.elsewhere(target);
+        }
         let system = system::named(self.definition().only.filter(|os| *os != target.os())?);
         let missing = if system.targets.is_none() { ", which is not supported yet" } else { "" };
         Some(format!("{self} builds programs only for {}{missing}", system.name))
@@ -190,7 +227,7 @@ impl Search<'_> {
 
     /// Makes a candidate from the compiler `command`, which may have arguments.
     fn named(&self, origin: String, command: &str) -> Candidate {
-        named(self.provider, origin, command, self.target, self.host)
+        named(self.provider, origin, words(command), self.target, self.host)
     }
 }
 

@@ -13,7 +13,7 @@ use super::identity::Fingerprint;
 use super::names::gnu_prefixes;
 use super::probe::{self, ProbeFolder, ProbeSetting, Verdict};
 use super::runner::Runner;
-use super::{Candidate, Nothing, Toolchain, wrapper};
+use super::{Candidate, Nothing, Provider, Toolchain, workers, wrapper};
 use xtask_files::counted;
 use xtask_files::error::Result;
 use xtask_files::threads::side_by_side;
@@ -151,12 +151,15 @@ fn one(
     let Candidates { list, nothing } = candidates(target, host, &question.wish, places.zigs);
     let mut survey = Survey { tried: Vec::new(), untried: Vec::new(), nothing, chosen: None };
     let mut open = false;
-    for candidate in list {
+    for mut candidate in list {
         let enough = survey.chosen.as_ref().is_some_and(|t| t.cxx.is_some() || !question.setting.cxx);
         let is_last = (enough || open) && depth == Depth::First || depth == Depth::Names;
         if is_last && candidate.absent.is_none() {
             survey.untried.push(candidate);
             continue;
+        }
+        if matches!(candidate.provider, Provider::Own(_)) {
+            workers::complete(&mut candidate, target, host, places.cache);
         }
         let verdict = match wrapper::tools(&candidate, target, &places.wrappers, places.this) {
             Ok(tools) => {
@@ -231,6 +234,8 @@ fn verdict(
     let verdict = probe::probe(candidate, tools, &question.setting, &scratch.0);
     let file = match verdict {
         Verdict::Unprobed { .. } => return verdict,
+        // A toolchain of one's own is repaired in folders that nobody knows.
+        Verdict::Broken { .. } if matches!(candidate.provider, Provider::Own(_)) => return verdict,
         Verdict::Broken { .. } => broken,
         Verdict::Works(_) | Verdict::Absent { .. } => file,
     };

@@ -35,7 +35,8 @@ const RECIPE: &str = "wrapper 5";
 /// # Errors
 /// A wrapper cannot be written.
 pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) -> Result<WrappedTools> {
-    let all = [Some(&candidate.cc), candidate.cxx.as_ref(), candidate.ar.as_ref(), candidate.ranlib.as_ref()];
+    let Candidate { cxx, ar, ranlib, linker, .. } = candidate;
+    let all = [Some(&candidate.cc), cxx.as_ref(), ar.as_ref(), ranlib.as_ref(), linker.as_ref()];
     let print = all.iter().flatten().fold(Fingerprint::new(RECIPE), |f, words| f.with(words.join("\0")));
     let print = print.with(target.as_str()).with(this.as_os_str().as_encoded_bytes());
     // Answers of a filtered driver are kept beside its wrappers, so the driver's file is part of the folder's
@@ -63,17 +64,24 @@ pub fn tools(candidate: &Candidate, target: &Triple, dir: &Path, this: &Path) ->
         Some(filter) => tool(name, &filtered(filter.word, COMPILE, driver)),
     };
     let cc = compiler("cc", &candidate.cc)?;
-    let linker = match &rules.filter {
-        None => cc.clone(),
-        // rustc derives the linker flavour from the file name. The names `ld` and `link` would get arguments
-        // of other flavours.
-        Some(filter) => tool(&format!("{}-cc", rules.name), &filtered(filter.word, LINK, &candidate.cc))?,
+    // rustc derives the linker flavour from the file name. The names `ld` and `link` would get arguments of
+    // other flavours.
+    let linker = match (&rules.filter, linker) {
+        (None, None) => cc.clone(),
+        (None, Some(driver)) => {
+            let script = dir.join("linker-cc");
+            executable(&script, &script_of(driver))?;
+            script
+        }
+        (Some(filter), _) => {
+            tool(&format!("{}-cc", rules.name), &filtered(filter.word, LINK, &candidate.cc))?
+        }
     };
     Ok(WrappedTools {
         cc,
-        cxx: candidate.cxx.as_ref().map(|d| compiler("c++", d)).transpose()?,
-        ar: candidate.ar.as_ref().map(|d| tool("ar", d)).transpose()?,
-        ranlib: candidate.ranlib.as_ref().map(|d| tool("ranlib", d)).transpose()?,
+        cxx: cxx.as_ref().map(|d| compiler("c++", d)).transpose()?,
+        ar: ar.as_ref().map(|d| tool("ar", d)).transpose()?,
+        ranlib: ranlib.as_ref().map(|d| tool("ranlib", d)).transpose()?,
         linker,
     })
 }

@@ -47,13 +47,13 @@ impl<'a> Trial<'a> {
         dir: &'a Path,
     ) -> Self {
         let rules = candidate.link.rules();
-        let is_wrapped = candidate.cc.len() > 1 || rules.filter.is_some();
+        let is_wrapped = candidate.cc.len() > 1 || candidate.linker.is_some() || rules.filter.is_some();
         Self {
             dir,
             // The first link includes the driver's preparation, such as building a C library.
             link_limit: rules.preparation.as_ref().map_or(LIMIT, |preparation| preparation.limit),
             starts: matches!(setting.runner, Runner::Native),
-            wrappers: tools.cc.parent().filter(|_| is_wrapped),
+            wrappers: tools.linker.parent().filter(|_| is_wrapped),
             temporary: std::env::temp_dir(),
         }
     }

@@ -30,7 +30,7 @@ pub(in crate::toolchain) fn for_host(variable: &str, target: &Triple, host: &Hos
 
 /// Makes a candidate from the compiler in the variable `key`, with the other tools that variables name.
 pub(in crate::toolchain) fn candidate(key: &str, value: &str, target: &Triple, host: &Host) -> Candidate {
-    let mut candidate = named(Provider::Env, host.said(key), value, target, host);
+    let mut candidate = named(Provider::Env, host.said(key), words(value), target, host);
     for (variable, slot) in
         [("CXX", &mut candidate.cxx), ("AR", &mut candidate.ar), ("RANLIB", &mut candidate.ranlib)]
     {

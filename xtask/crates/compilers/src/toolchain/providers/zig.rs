@@ -71,6 +71,8 @@ fn candidates(search: &Search) -> Finds {
             cxx: Some(driver("c++")),
             ar: Some(driver("ar")),
             ranlib: Some(driver("ranlib")),
+            linker: None,
+            workers: Vec::new(),
             link: Link::Zig,
             absent: absent.clone(),
         }
