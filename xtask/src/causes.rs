@@ -6,6 +6,7 @@
 
 mod excerpt;
 mod packages;
+mod places;
 mod rules;
 mod tools;
 
@@ -15,6 +16,7 @@ pub use rules::missing_framework;
 
 use excerpt::Excerpt;
 use xtask_config::GlibcVersion;
+use xtask_files::error::SourcePlace;
 use xtask_triple::Triple;
 
 /// The facts about a failed build that its output does not contain.
@@ -37,6 +39,8 @@ pub struct Diagnosis {
     pub line: String,
     /// The known cause, if a rule matched.
     pub cause: Option<Cause>,
+    /// The place in the sources, if a compiler named one. The file is named as the compiler named it.
+    pub place: Option<SourcePlace>,
 }
 
 /// A known cause of failed builds.
@@ -59,7 +63,8 @@ pub fn diagnose(words: &str, setting: &BuildSetting<'_>) -> Diagnosis {
         Some((line, cause)) => (line, Some(cause)),
         None => (excerpt.line, None),
     };
-    Diagnosis { package: excerpt.package, line, cause }
+    let place = places::place(&excerpt.lines, &line);
+    Diagnosis { package: excerpt.package, line, cause, place }
 }
 
 impl Diagnosis {

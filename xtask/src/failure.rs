@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::causes::{Cause, Diagnosis};
 use crate::trap::BrokenPromise;
-use xtask_files::error::Error;
+use xtask_files::error::{Error, SourcePlace};
 use xtask_gate::Finding;
 
 /// The kind of a job's failure, with its cause.
@@ -68,6 +68,16 @@ impl Failure {
             Failure::Gate(finding) => Some((None, &finding.fix)),
             Failure::Rebuild(mismatch) => mismatch.help.as_deref().map(|help| (None, help)),
             Failure::Impure { .. } | Failure::Unreadable(_) | Failure::SmokeRun(_) => None,
+        }
+    }
+}
+
+impl Failure {
+    /// Returns the place in the sources, if a compiler named one.
+    pub fn place(&self) -> Option<&SourcePlace> {
+        match self {
+            Failure::Cargo { diagnosis, .. } => diagnosis.place.as_ref(),
+            _ => None,
         }
     }
 }

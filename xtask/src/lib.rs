@@ -33,6 +33,7 @@ pub mod runtime;
 pub mod sbom;
 pub mod session;
 pub mod smoke;
+pub mod step_summary;
 pub mod tool_needs;
 pub mod toolchain_lock;
 pub mod trap;

@@ -1,5 +1,7 @@
 //! Removes what a build must not inherit from the cargo that started this program. Such variables make Cargo
-//! rebuild units, or pass one package's values to another package.
+//! rebuild units, or pass one package's values to another package. Also removes what only this program may use: the files by
+//! which a step of GitHub Actions speaks to the steps after it, and the password of a registry. This is no wall between
+//! users of one machine; [CI](../../../docs/guide/ci.md) says what is.
 
 use std::path::Path;
 
@@ -7,9 +9,9 @@ use xtask_process::exec::Cmd;
 use xtask_process::host::Host;
 
 /// Variables that `cargo run` sets for the program it starts
-/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), and variables with flags that
-/// xtask passes in another way.
-const EXACT: [&str; 15] = [
+/// (<https://doc.rust-lang.org/cargo/reference/environment-variables.html>), variables with flags that
+/// xtask passes in another way, and those that no build script needs.
+const EXACT: [&str; 23] = [
     "CARGO_MANIFEST_DIR",
     "CARGO_MANIFEST_PATH",
     "CARGO_MANIFEST_LINKS",
@@ -26,6 +28,14 @@ const EXACT: [&str; 15] = [
     "CARGO_BUILD_RUSTFLAGS",
     "CARGO_BUILD_TARGET",
     "RUSTC",
+    "ACTIONS_ID_TOKEN_REQUEST_TOKEN",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "GITHUB_ENV",
+    "GITHUB_OUTPUT",
+    "GITHUB_PATH",
+    "GITHUB_STATE",
+    "GITHUB_STEP_SUMMARY",
+    "XTASK_REGISTRY_PASSWORD",
 ];
 const PREFIXES: [&str; 2] = ["CARGO_PKG_", "CARGO_BIN_EXE_"];
 

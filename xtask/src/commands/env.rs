@@ -50,7 +50,7 @@ pub(super) fn run(common: &Common, planning: &Planning, format: EnvFormat, json:
         variables.retain(|name, _| in_shells(name));
     }
     session.host.record(&mut variables);
-    session.ui.data(&match (json, format) {
+    session.ui.document(&match (json, format) {
         (true, _) => document(job, &variables)?,
         (false, EnvFormat::Sh) => sh(&variables),
         (false, EnvFormat::Fish) => fish(&variables),

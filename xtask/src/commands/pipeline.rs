@@ -1,7 +1,8 @@
 //! The steps that all making commands share: examine the machine, plan, build, verify, pack.
 
 use std::cell::OnceCell;
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use super::owner;
 use crate::base_selection::{self, Prospect, Weight};
@@ -232,6 +233,26 @@ impl PlannedRun {
         self.session.work().join("packed")
     }
 
+    /// Points a CI service at a failed job, and at the line where a compiler failed. C compilers name files as they are
+    /// called, in the folder of the package.
+    fn point_at(&self, failed: &FailedJob) {
+        let Session { ui, workspace, .. } = &self.session;
+        let place = failed.failures().first().and_then(Failure::place);
+        let inside =
+            |folder: &Path| place.map(|place| folder.join(&place.file)).filter(|file| file.is_file());
+        let of_members = || {
+            let files: BTreeSet<PathBuf> =
+                workspace.packages.iter().filter_map(|it| inside(&it.dir)).collect();
+            files.first().cloned().filter(|_| files.len() == 1)
+        };
+        let file = inside(&workspace.root).or_else(of_members);
+        let place = place.and_then(|place| Some((file.as_deref()?, place.line, place.column)));
+        let mend = failed.failures().first().and_then(Failure::mend);
+        let why = mend.and_then(|(why, _)| why).map(|why| format!("\ncause: {why}")).unwrap_or_default();
+        let help = mend.map(|(_, help)| format!("\nhelp: {help}")).unwrap_or_default();
+        ui.point_at(&failed.job().title(), &format!("{}{why}{help}", failed.headline()), place);
+    }
+
     /// Returns the result of the command. A failure takes precedence over something missing.
     pub(super) fn end<P>(&self, jobs: &[std::result::Result<P, FailedJob>]) -> Result<()> {
         let failed: Vec<&FailedJob> = jobs.iter().filter_map(|job| job.as_ref().err()).collect();
@@ -240,6 +261,7 @@ impl PlannedRun {
         }
         let mut error = Error::failed(format!("{} of {} jobs failed", failed.len(), jobs.len()));
         for failed in failed {
+            self.point_at(failed);
             error = error.found(format!("{}: {}", failed.job().title(), failed.headline()));
             if let Some((why, help)) = failed.failures().first().and_then(Failure::mend) {
                 error = why.into_iter().fold(error, |error, why| error.found(format!("cause: {why}")));

@@ -11,6 +11,7 @@ use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
 use xtask_process::exec::{Cmd, ProcessEnd, Stream, Undo};
+use xtask_process::ui::CiService;
 use xtask_registry::Reference;
 use xtask_report::report::Report;
 use xtask_triple::Triple;
@@ -179,6 +180,8 @@ impl ImageRebuild<'_> {
             0 => cmd.env_remove("SOURCE_DATE_EPOCH"),
             seconds => cmd.env("SOURCE_DATE_EPOCH", seconds.to_string()),
         };
+        // What it prints is read here, and it reports to nobody else.
+        cmd = CiService::VARIABLES.iter().fold(cmd, |cmd, name| cmd.env_remove(name));
         if let Some(KeySource::Variable(name)) = self.sign {
             cmd = cmd.env_remove(name);
         }

@@ -14,6 +14,7 @@ use crate::image_spec::archives;
 use crate::licenses::LicenseWriter;
 use crate::plan::Job;
 use crate::record::{ImageOf, ListedPlatform, ListedProgram};
+use crate::step_summary;
 use xtask_files::error::Result;
 use xtask_process::ui::Ui;
 use xtask_report::report::{self, Report};
@@ -49,6 +50,7 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
     timings.write(&dist.join("timings.json"))?;
     keep_sizes(&start, &sizes, &report)?;
     report.write(&dist, Some(&timings))?;
+    step_summary::add(&report::markdown(&report, Some(&timings)), &start.session.host, ui);
     ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
     start.end(&programs)?;
     shipped::end(&images, &missing, &sizes, &start.request)?;

@@ -30,7 +30,7 @@ pub(super) fn run(common: &Common, files: &[String], in_place: bool) -> Result<(
             .help("correct the names, or publish the images: cargo xtask publish"));
     }
     if !in_place {
-        session.ui.data(&joined(&resolved));
+        session.ui.document(&joined(&resolved));
         return Ok(());
     }
     files

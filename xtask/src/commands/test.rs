@@ -106,7 +106,12 @@ pub(super) fn miri(common: &Common, args: &[String]) -> Result<()> {
         .env("MIRIFLAGS", "-Zmiri-disable-isolation")
         .env("PROPTEST_CASES", "16");
     let cmd = if args.is_empty() { cmd } else { cmd.arg("--").args(args) };
-    match cmd.inherit()? {
+    // A CI service would execute commands in the output of the tests.
+    let end = match session.ui.service {
+        None => cmd.inherit()?,
+        Some(_) => cmd.lines(|_, line| session.ui.raw(line))?.0,
+    };
+    match end {
         ProcessEnd::Code(0) => Ok(()),
         end => Err(Error::failed(format!("tests under Miri: {end}"))),
     }
@@ -263,6 +268,7 @@ impl TestTally<'_> {
         self.ui.step("Testing", format!("{} of {}: {title}", self.begun, self.steps));
         self.ui.detail("Running", cmd.line());
         let ui = self.ui;
+        let group = ui.group(&format!("the output of the tests of {title}"));
         let (mut passed, mut failed) = (0, 0);
         let (end, seconds) = cmd.lines(|stream, line| {
             let line = &escape::plain(line);
@@ -278,6 +284,7 @@ impl TestTally<'_> {
                 Stream::Stderr => ui.raw(line),
             }
         })?;
+        drop(group);
         self.passed += passed;
         self.failed += failed;
         if end != ProcessEnd::Code(0) {

@@ -2,10 +2,10 @@
 
 use std::ffi::OsStr;
 
-use xtask_process::ui::{TerminalEnvironment, Ui, in_ci};
+use xtask_process::ui::{CiService, TerminalEnvironment, Ui, in_ci};
 
 const TERMINAL: TerminalEnvironment =
-    TerminalEnvironment { out: true, err: true, no_color: false, dumb: false, ci: false };
+    TerminalEnvironment { out: true, err: true, no_color: false, dumb: false, ci: false, service: None };
 
 /// Colours on stderr, colours on stdout, redrawn lines.
 fn decided(around: TerminalEnvironment) -> [bool; 3] {
@@ -20,6 +20,8 @@ fn a_terminal_and_nobody_said_no() {
     assert_eq!(decided(TerminalEnvironment { no_color: true, ..TERMINAL }), [false, false, true]);
     assert_eq!(decided(TerminalEnvironment { dumb: true, ..TERMINAL }), [false, false, false]);
     assert_eq!(decided(TerminalEnvironment { ci: true, ..TERMINAL }), [true, true, false]);
+    let service = Some(CiService::GitLab);
+    assert_eq!(decided(TerminalEnvironment { service, ..TERMINAL }), [true, true, false]);
     assert_eq!(decided(TerminalEnvironment { out: false, ..TERMINAL }), [true, false, true]);
     assert_eq!(decided(TerminalEnvironment { err: false, ..TERMINAL }), [false, true, false]);
 }

@@ -3,9 +3,9 @@
 use std::ops::Range;
 
 use super::snippet::snippet;
-use super::source::SourceFile;
+use super::source::{Position, SourceFile};
 use super::syntax::Syntax;
-use xtask_files::error::{Error, Result};
+use xtask_files::error::{Error, Result, SourcePlace};
 use xtask_files::escape::masked;
 
 /// The maximum number of errors that are shown. The others are only counted.
@@ -122,8 +122,28 @@ impl<'a> Diags<'a> {
         match config {
             Some(config) if self.list.is_empty() => Ok(config),
             // The quoted lines of the file may contain secrets, which must not appear in a log.
-            _ => Err(Error::usage(masked(&self.render(source)))),
+            _ => {
+                let places = self.places(source);
+                Err(Error { places, ..Error::usage(masked(&self.render(source))) })
+            }
         }
+    }
+
+    /// Returns the places of the errors that have one, in the file's order.
+    fn places(&self, source: &SourceFile) -> Box<[SourcePlace]> {
+        let mut spans: Vec<(usize, &str)> =
+            self.list.iter().filter_map(|diag| Some((diag.span.as_ref()?.start, &*diag.message))).collect();
+        spans.sort_by_key(|(start, _)| *start);
+        let place = |(start, message): (usize, &str)| {
+            let Position { line, column } = source.position(start);
+            SourcePlace {
+                file: source.name.clone().into(),
+                line,
+                column: Some(column),
+                what: masked(message),
+            }
+        };
+        spans.into_iter().take(MOST).map(place).collect()
     }
 
     fn render(mut self, source: &SourceFile) -> String {

@@ -1,7 +1,7 @@
 //! The one error type: what went wrong, what was tried and found, what to do, and which exit code that means.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Why a command ends, which decides its exit code. The order of the variants is not their precedence: see [`ExitKind::code`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,22 @@ pub struct Error {
     pub help: Vec<String>,
     /// The `errno` of the system call that failed, if any. It distinguishes a fault of the machine from other faults.
     pub os: Option<i32>,
+    /// The places in files that are at fault. The text of the error names them too; an editor or a CI service shows the message at
+    /// its line.
+    pub places: Box<[SourcePlace]>,
+}
+
+/// A place in a file, with what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourcePlace {
+    /// The file, as whoever reported it named it.
+    pub file: PathBuf,
+    /// The line, counted from 1.
+    pub line: usize,
+    /// The column, counted from 1; none if it is not known.
+    pub column: Option<usize>,
+    /// What is wrong, in one line.
+    pub what: String,
 }
 
 /// `Result` with this crate's [`Error`].
@@ -71,7 +87,14 @@ impl Error {
     }
 
     fn new(kind: ExitKind, what: impl Into<String>) -> Self {
-        Self { kind, what: what.into(), found: Vec::new(), help: Vec::new(), os: None }
+        Self {
+            kind,
+            what: what.into(),
+            found: Vec::new(),
+            help: Vec::new(),
+            os: None,
+            places: Box::default(),
+        }
     }
 
     /// Records the `errno` of the system error that caused this error.

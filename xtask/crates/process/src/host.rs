@@ -16,7 +16,7 @@ use shell::ShellRecord;
 
 /// The variables that are read with [`Host::var`], except those whose names contain a target ([`TOOLS`]). The
 /// proxy variables may also be in lower case.
-pub const READ: [&str; 41] = [
+pub const READ: [&str; 44] = [
     "ALL_PROXY",
     "CARGO_BUILD_JOBS",
     "CARGO_BUILD_RUSTC",
@@ -30,6 +30,9 @@ pub const READ: [&str; 41] = [
     "DOCKER_CONFIG",
     "DOCKER_CONTEXT",
     "DOCKER_HOST",
+    "GITHUB_ACTIONS",
+    "GITHUB_STEP_SUMMARY",
+    "GITLAB_CI",
     "HOME",
     "HTTPS_PROXY",
     "HTTP_PROXY",

@@ -1,17 +1,24 @@
 //! The only place that prints. Data goes to stdout and progress to stderr. Both obey `--quiet`, `--json`,
-//! `NO_COLOR` and `CI`.
+//! `NO_COLOR` and `CI`. In a CI service, lines fold, errors appear beside the log, and nothing that others wrote is taken for a
+//! command of the service: see `service`.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use xtask_files::error::{Error, Result};
 use xtask_files::escape::plain;
 
+mod group;
 mod line;
+mod service;
 mod task;
+pub use group::LineGroup;
 pub use line::{Moment, far};
+pub use service::{Annotation, CiService};
 pub use task::{Doing, Task, TaskWatcher};
 
 /// The error that stopped the output to stdout. It is read only at the end of the run; no decision depends on
@@ -34,6 +41,10 @@ pub struct Ui {
     pub color_out: bool,
     /// Whether stderr is a terminal that can redraw lines.
     pub live: bool,
+    /// Whether stdout is one JSON document.
+    pub json: bool,
+    /// The CI service that reads the output, if any.
+    pub service: Option<CiService>,
 }
 
 /// The facts about the environment that decide how to print.
@@ -49,6 +60,8 @@ pub struct TerminalEnvironment {
     pub dumb: bool,
     /// Whether the variable `CI` says that this is a CI run, see [`in_ci`].
     pub ci: bool,
+    /// The CI service that reads the output, if any.
+    pub service: Option<CiService>,
 }
 
 /// Whether a value of `CI` says that this is a CI run: it is set, not empty and not `false`.
@@ -66,6 +79,7 @@ impl Ui {
             no_color: var("NO_COLOR").is_some_and(|v| !v.is_empty()),
             dumb: var("TERM").is_some_and(|t| t == "dumb"),
             ci: in_ci(var("CI").as_deref()),
+            service: CiService::of(var),
         };
         Self::decide(quiet, verbose, json, around)
     }
@@ -79,7 +93,9 @@ impl Ui {
             verbose,
             color: terminal && !around.no_color,
             color_out: around.out && !around.dumb && !around.no_color && !json,
-            live: terminal && !around.ci && !quiet,
+            live: terminal && !around.ci && around.service.is_none() && !quiet,
+            json,
+            service: around.service,
         }
     }
 
@@ -91,6 +107,15 @@ impl Ui {
     /// Prints data to stdout, with a newline at its end. A write error does not end the run here, because the
     /// run should still complete. [`written`] reports the error at the end.
     pub fn data(&self, text: &str) {
+        self.document(&match self.service {
+            None => Cow::Borrowed(text),
+            Some(service) if self.json => Cow::Owned(service.harmless_json(text)),
+            Some(service) => Cow::Owned(service.harmless(text)),
+        });
+    }
+
+    /// Works as [`Ui::data`], for a document that a program reads: every byte stays as it is, also in a CI service.
+    pub fn document(&self, text: &str) {
         let newline = if text.ends_with('\n') { "" } else { "\n" };
         let mut out = std::io::stdout().lock();
         if LOST.get().is_none()
@@ -120,9 +145,13 @@ impl Ui {
         }
     }
 
-    /// Prints a warning, after which the run continues. `--quiet` does not hide it.
+    /// Prints a warning, after which the run continues. `--quiet` does not hide it. GitHub's log shows an annotation as a warning,
+    /// so it is not printed twice there.
     pub fn warn(&self, text: impl AsRef<str>) {
-        self.prefixed("33", "warning", text.as_ref());
+        let message = text.as_ref();
+        if !self.annotate(&Annotation { error: false, title: "", message, place: None }) {
+            self.prefixed("33", "warning", message);
+        }
     }
 
     /// Prints a warning that several parts of a run may give, but only once.
@@ -133,9 +162,38 @@ impl Ui {
         }
     }
 
-    /// Prints the error that ended the command.
+    /// Prints the error that ended the command. Places in files get annotations of their own.
     pub fn error(&self, error: &Error) {
-        self.prefixed("31", "error", &error.to_string());
+        let message = &error.to_string();
+        let alone = error.places.is_empty();
+        if !alone || !self.annotate(&Annotation { error: true, title: "", message, place: None }) {
+            self.prefixed("31", "error", message);
+        }
+        for place in &error.places {
+            self.point_at("", &place.what, Some((&place.file, place.line, place.column)));
+        }
+    }
+
+    /// Points a CI service at an error that was printed, at a place in the sources if it is known. Elsewhere it does nothing.
+    pub fn point_at(&self, title: &str, message: &str, place: Option<(&Path, usize, Option<usize>)>) {
+        let checkout = std::env::var_os("GITHUB_WORKSPACE").filter(|_| self.service.is_some());
+        let named = place.and_then(|(file, line, column)| {
+            Some((service::below(Path::new(checkout.as_ref()?), file)?, line, column))
+        });
+        let place = named.as_ref().map(|(file, line, column)| (file.as_str(), *line, *column));
+        self.annotate(&Annotation { error: true, title, message, place });
+    }
+
+    /// Begins a group of lines, which the log of a CI service folds.
+    pub fn group(&self, title: &str) -> LineGroup {
+        LineGroup::open(self, title)
+    }
+
+    /// Prints an annotation, and returns whether the service has any.
+    fn annotate(&self, annotation: &Annotation<'_>) -> bool {
+        let command = self.service.and_then(|service| service.annotation(annotation));
+        command.iter().for_each(|command| eprintln(command));
+        command.is_some()
     }
 
     /// Prints a question on stderr without a newline, so that the answer follows on the same line.
@@ -192,6 +250,7 @@ impl Ui {
     /// Prints a line on stderr. It replaces the line of a [`Task`], which the task then redraws.
     fn line(&self, text: &str) {
         let start = if self.live { task::START } else { "" };
+        let text = self.service.map_or(Cow::Borrowed(text), |service| Cow::Owned(service.harmless(text)));
         eprintln(&format!("{start}{text}"));
     }
 }

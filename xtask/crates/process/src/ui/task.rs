@@ -1,6 +1,6 @@
 //! A task: work that takes some time, shown with its duration, its progress and the running activities. On a
-//! terminal, one line is redrawn. Elsewhere, a line is printed at the start and every 15 seconds. Work that
-//! is usually short is shown only after some seconds.
+//! terminal, one line is redrawn. Elsewhere, a line is printed at the start and every 15 seconds; the log of a CI
+//! service folds the lines after the first. Work that is usually short is shown only after some seconds.
 
 use std::io::Write as _;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
@@ -84,6 +84,7 @@ impl Task {
             let pause = if ui.live { REDRAW } else { REMIND };
             let mut wait = if silence.is_zero() { pause } else { silence };
             let mut seen: Option<(Instant, Moment)> = None;
+            let mut group = None;
             while ended.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                 if let Some(look) = &look
                     && seen.as_ref().is_none_or(|(when, _)| when.elapsed() >= LOOK)
@@ -94,7 +95,11 @@ impl Task {
                 let rest = rest(begun.elapsed(), &lock(&shared).moment(seen));
                 match ui.live {
                     true => draw(&ui, &verb, &text, &rest),
-                    false => ui.step("", format!("still {}: {}", verb.to_lowercase(), whole(&text, &rest))),
+                    false => {
+                        let still = format!("still {}", verb.to_lowercase());
+                        group.get_or_insert_with(|| ui.group(&format!("{still}: {text}")));
+                        ui.step("", format!("{still}: {}", whole(&text, &rest)));
+                    }
                 }
                 wait = pause;
             }
