@@ -3,6 +3,8 @@
 //!
 //! Equal releases give equal bytes, because a statement contains no time and no path of the machine.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 use xtask_attest::{Statement, Subject};
 use xtask_files::error::{Error, Result};
@@ -293,15 +295,6 @@ impl ReleaseOrigin {
 }
 
 impl PlatformFacts<'_> {
-    /// Returns the digest of the manifest.
-    ///
-    /// # Errors
-    /// The report has none.
-    pub fn digest(&self) -> Result<Digest> {
-        Digest::parse(&self.manifest.digest)
-            .ok_or_else(|| Error::failed(format!("{} is not the digest of a manifest", self.manifest.digest)))
-    }
-
     fn parameters(&self) -> Value {
         let mut map = self.program.parameters();
         map.insert("image".into(), json!(self.image));
@@ -323,9 +316,8 @@ impl PlatformFacts<'_> {
         })
     }
 
-    /// Returns every statement about the platform.
-    pub fn statements(&self, origin: &ReleaseOrigin) -> Result<Vec<(StatementKind, Statement)>> {
-        let digest = self.digest()?;
+    /// Returns the predicates about the platform.
+    pub fn stated(&self, origin: &ReleaseOrigin) -> StatedPlatform {
         let predicates = [
             (StatementKind::Slsa, origin.slsa(self.parameters(), self.program.materials(Some(&self.base)))),
             (StatementKind::CycloneDx, self.bill.clone()),
@@ -333,55 +325,93 @@ impl PlatformFacts<'_> {
             (StatementKind::Purity, self.program.purity()),
             (StatementKind::Smoke, self.smoke()),
         ];
-        let about = |(kind, predicate): (StatementKind, Value)| {
-            (kind, kind.about(vec![Subject::new(None, &digest)], predicate))
-        };
-        Ok(predicates.map(about).into())
+        StatedPlatform {
+            platform: self.manifest.platform.clone(),
+            manifest: self.manifest.digest.clone(),
+            predicates: predicates.into(),
+        }
     }
 }
 
-/// Returns every statement about an index. Each contains the predicates of the platforms.
+/// A platform of an image, with the predicates that a release states about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatedPlatform {
+    /// The platform in OCI's form, such as `linux/arm64/v8`.
+    pub platform: String,
+    /// The digest of the manifest, with `sha256:`.
+    pub manifest: String,
+    /// The predicates by their kinds.
+    pub predicates: BTreeMap<StatementKind, Value>,
+}
+
+impl StatedPlatform {
+    /// The kinds of the statements about a platform.
+    pub const KINDS: [StatementKind; 5] = [
+        StatementKind::Slsa,
+        StatementKind::CycloneDx,
+        StatementKind::Gate,
+        StatementKind::Purity,
+        StatementKind::Smoke,
+    ];
+
+    /// Returns the name of the platform in the names of files.
+    pub fn file_name(&self) -> String {
+        self.platform.replace('/', "-")
+    }
+
+    /// Returns every statement about the platform.
+    ///
+    /// # Errors
+    /// The digest of the manifest is none.
+    pub fn statements(&self) -> Result<Vec<(StatementKind, Statement)>> {
+        let digest = Digest::parse(&self.manifest)
+            .ok_or_else(|| Error::failed(format!("{} is not the digest of a manifest", self.manifest)))?;
+        let about = |(kind, predicate): (&StatementKind, &Value)| {
+            (*kind, kind.about(vec![Subject::new(None, &digest)], predicate.clone()))
+        };
+        Ok(self.predicates.iter().map(about).collect())
+    }
+
+    fn predicate(&self, kind: StatementKind) -> &Value {
+        self.predicates.get(&kind).unwrap_or(&Value::Null)
+    }
+}
+
+/// Returns every statement about an index. Each contains the predicates of the platforms, and nothing else, so that
+/// platforms which several machines made give the same statements.
 pub fn of_index(
+    image: &str,
     index: &Digest,
-    platforms: &[PlatformFacts<'_>],
-    origin: &ReleaseOrigin,
+    platforms: &[StatedPlatform],
 ) -> Vec<(StatementKind, Statement)> {
-    let each = |of: &dyn Fn(&PlatformFacts<'_>) -> Value| -> Vec<Value> {
-        let one = |platform: &PlatformFacts<'_>| {
-            let mut said =
-                json!({"platform": platform.manifest.platform, "manifest": platform.manifest.digest});
-            if let (Some(all), Value::Object(more)) = (said.as_object_mut(), of(platform)) {
-                all.extend(more.into_iter().filter(|(key, _)| key != "verifier"));
+    let each = |kind: StatementKind| -> Vec<Value> {
+        let one = |platform: &StatedPlatform| {
+            let mut said = json!({"platform": platform.platform, "manifest": platform.manifest});
+            if let (Some(all), Value::Object(more)) = (said.as_object_mut(), platform.predicate(kind)) {
+                all.extend(more.clone().into_iter().filter(|(key, _)| key != "verifier"));
             }
             said
         };
         platforms.iter().map(one).collect()
     };
-    let mut materials = Vec::new();
-    for platform in platforms {
-        materials.extend(platform.program.materials(Some(&platform.base)));
-    }
-    let c: Vec<_> = platforms.iter().map(|platform| platform.program.contains_c()).collect();
-    let contains_c = match (c.contains(&Some(true)), c.contains(&None)) {
-        (true, _) => Some(true),
-        (false, true) => None,
-        (false, false) => Some(false),
+    let of = |kind, key: &str| -> Vec<Value> {
+        platforms.iter().map(|platform| platform.predicate(kind)[key].clone()).collect()
     };
-    let pure = platforms.iter().all(|platform| platform.program.job.purity == PurityEntry::Proven);
-    let ran = platforms.iter().all(|platform| {
-        let smoke = platform.manifest.smoke.as_ref();
-        smoke.is_some_and(|smoke| smoke.status == xtask_report::report::SmokeStatus::Pass)
-    });
+    let contains_c = of(StatementKind::Purity, "containsC");
+    let contains_c = match (contains_c.contains(&json!(true)), contains_c.contains(&Value::Null)) {
+        (true, _) => json!(true),
+        (false, true) => Value::Null,
+        (false, false) => json!(false),
+    };
+    let all = |values: Vec<Value>, wanted: Value| values.iter().all(|value| *value == wanted);
+    let pure = all(of(StatementKind::Purity, "purity"), json!(PurityEntry::Proven));
+    let ran = all(of(StatementKind::Smoke, "result"), json!("pass"));
     let predicates = [
-        (
-            StatementKind::Slsa,
-            origin
-                .slsa(json!(platforms.iter().map(PlatformFacts::parameters).collect::<Vec<_>>()), materials),
-        ),
-        (StatementKind::CycloneDx, bill_of_index(index, platforms, origin)),
+        (StatementKind::Slsa, slsa_of_index(platforms)),
+        (StatementKind::CycloneDx, bill_of_index(image, index, platforms)),
         (
             StatementKind::Gate,
-            json!({"verifier": verifier(), "result": "pass", "platforms": each(&|p| p.program.gate(Some(&p.base)))}),
+            json!({"verifier": verifier(), "result": "pass", "platforms": each(StatementKind::Gate)}),
         ),
         (
             StatementKind::Purity,
@@ -389,7 +419,7 @@ pub fn of_index(
                 "verifier": verifier(),
                 "purity": if pure { json!(PurityEntry::Proven) } else { Value::Null },
                 "containsC": contains_c,
-                "platforms": each(&|p| p.program.purity()),
+                "platforms": each(StatementKind::Purity),
             }),
         ),
         (
@@ -397,7 +427,7 @@ pub fn of_index(
             json!({
                 "verifier": verifier(),
                 "result": if ran { json!("pass") } else { json!("skipped") },
-                "platforms": each(&|p| p.smoke()),
+                "platforms": each(StatementKind::Smoke),
             }),
         ),
     ];
@@ -407,15 +437,42 @@ pub fn of_index(
     predicates.map(about).into()
 }
 
+/// Returns SLSA provenance of an index: the builds of all platforms, and every dependency once.
+fn slsa_of_index(platforms: &[StatedPlatform]) -> Value {
+    let definitions = platforms.iter().map(|p| &p.predicate(StatementKind::Slsa)["buildDefinition"]);
+    let builds: Vec<&Value> =
+        definitions.clone().map(|definition| &definition["externalParameters"]["build"]).collect();
+    let mut materials: Vec<&Value> = Vec::new();
+    for material in
+        definitions.filter_map(|definition| definition["resolvedDependencies"].as_array()).flatten()
+    {
+        if !materials.contains(&material) {
+            materials.push(material);
+        }
+    }
+    // The rest is the same for all platforms of a release.
+    let mut whole = platforms.first().map_or(Value::Null, |p| p.predicate(StatementKind::Slsa).clone());
+    for (path, value) in [
+        ("/buildDefinition/externalParameters/build", json!(builds)),
+        ("/buildDefinition/resolvedDependencies", json!(materials)),
+    ] {
+        if let Some(there) = whole.pointer_mut(path) {
+            *there = value;
+        }
+    }
+    whole
+}
+
 /// Returns the bill of an index, which lists the image of each platform by digest. The bill of a platform lists its contents.
-fn bill_of_index(index: &Digest, platforms: &[PlatformFacts<'_>], origin: &ReleaseOrigin) -> Value {
-    let name = platforms.first().map_or("", |platform| platform.image);
+fn bill_of_index(name: &str, index: &Digest, platforms: &[StatedPlatform]) -> Value {
+    let slsa = platforms.first().map_or(&Value::Null, |platform| platform.predicate(StatementKind::Slsa));
+    let version = &slsa["buildDefinition"]["externalParameters"]["version"];
     let component = |name: &str, digest: &str, platform: Option<&str>| {
         let mut component = json!({
             "type": "container",
             "bom-ref": digest,
             "name": name,
-            "version": origin.version,
+            "version": version,
             "hashes": [{"alg": "SHA-256", "content": digest.trim_start_matches("sha256:")}],
         });
         if let Some(platform) = platform {
@@ -425,9 +482,9 @@ fn bill_of_index(index: &Digest, platforms: &[PlatformFacts<'_>], origin: &Relea
     };
     let parts: Vec<Value> = platforms
         .iter()
-        .map(|platform| component(name, &platform.manifest.digest, Some(&platform.manifest.platform)))
+        .map(|platform| component(name, &platform.manifest, Some(&platform.platform)))
         .collect();
-    let digests: Vec<&str> = platforms.iter().map(|platform| platform.manifest.digest.as_str()).collect();
+    let digests: Vec<&str> = platforms.iter().map(|platform| platform.manifest.as_str()).collect();
     json!({
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",

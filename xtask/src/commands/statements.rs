@@ -15,7 +15,9 @@ use crate::image_spec::ArchivedProgram;
 use crate::plan::Job;
 use crate::provenance::source::SourceState;
 use crate::provenance::write::StatementFiles;
-use crate::provenance::{self, BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatementKind};
+use crate::provenance::{
+    self, BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatedPlatform, StatementKind,
+};
 use crate::record::{BillFile, ImageOf, ListedPlatform, ProgramOrigin, VerifiedProgram};
 use crate::toolchain_lock::{FILE_NAME, ToolchainLock};
 
@@ -51,14 +53,14 @@ pub(super) fn write(
     for image in images {
         let drafts = image.platforms.iter().map(|platform| Draft::of(image, platform, start));
         let drafts = drafts.collect::<Result<Vec<_>>>()?;
-        let platforms: Vec<PlatformFacts<'_>> = drafts.iter().map(|draft| draft.facts(&tools)).collect();
+        let platforms = drafts.iter().map(|draft| draft.facts(&tools).stated(&release));
+        let platforms: Vec<StatedPlatform> = platforms.collect();
         for platform in &platforms {
-            let name = platform.manifest.platform.replace('/', "-");
-            for (kind, statement) in platform.statements(&release)? {
-                written.add(image.name(), &name, kind, &statement)?;
+            for (kind, statement) in platform.statements()? {
+                written.add(image.name(), &platform.file_name(), kind, &statement)?;
             }
         }
-        for (kind, statement) in provenance::of_index(&image.whole.layout, &platforms, &release) {
+        for (kind, statement) in provenance::of_index(image.name(), &image.whole.layout, &platforms) {
             written.add(image.name(), "index", kind, &statement)?;
         }
     }

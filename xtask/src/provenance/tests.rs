@@ -78,7 +78,8 @@ fn predicate(of: &[(PurityEntry, Option<bool>, SmokeStatus)], kind: StatementKin
             bill: json!({}),
         })
         .collect();
-    let statements = of_index(&Digest::of(b"index"), &platforms, &origin());
+    let stated: Vec<_> = platforms.iter().map(|platform| platform.stated(&origin())).collect();
+    let statements = of_index("app", &Digest::of(b"index"), &stated);
     let (_, statement) = statements.into_iter().find(|(found, _)| *found == kind).unwrap();
     assert!(statement.is_about(&Digest::of(b"index")));
     assert!(!String::from_utf8(statement.to_json()).unwrap().contains("/home/"), "no path of the machine");

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use xtask::provenance::source::SourceState;
-use xtask::provenance::{BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatementKind, of_index};
+use xtask::provenance::{BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatedPlatform, StatementKind, of_index};
 use xtask::toolchain_lock::{LockedTarget, LockedTool};
 use xtask_attest::Statement;
 use xtask_oci::Digest;
@@ -101,7 +101,7 @@ fn of_a_platform_with_c_and_of_one_without() {
         for (platform, name) in platforms.iter().zip(["native", "pure"]) {
             golden!(
                 &format!("report/statements-{name}.json"),
-                &text(platform.statements(&origin()).unwrap())
+                &text(platform.stated(&origin()).statements().unwrap())
             );
         }
     });
@@ -111,13 +111,14 @@ fn of_a_platform_with_c_and_of_one_without() {
 fn of_an_index() {
     with_platforms(|platforms| {
         let index = Digest::of(b"index");
-        golden!("report/statements-index.json", &text(of_index(&index, platforms, &origin())));
+        let platforms: Vec<StatedPlatform> = platforms.iter().map(|p| p.stated(&origin())).collect();
+        golden!("report/statements-index.json", &text(of_index("app", &index, &platforms)));
         // One platform with C is enough, one without is not.
-        let purity = |platforms: &[PlatformFacts<'_>]| {
-            let all = of_index(&index, platforms, &origin());
+        let purity = |platforms: &[StatedPlatform]| {
+            let all = of_index("app", &index, platforms);
             all.into_iter().find(|(kind, _)| *kind == StatementKind::Purity).unwrap().1.predicate
         };
-        let both = purity(platforms);
+        let both = purity(&platforms);
         assert_eq!((&both["purity"], &both["containsC"]), (&Value::Null, &true.into()));
         let pure = purity(&platforms[1..]);
         assert_eq!((&pure["purity"], &pure["containsC"]), (&"proven".into(), &false.into()));
