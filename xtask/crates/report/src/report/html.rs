@@ -1,6 +1,5 @@
 //! Writes report.html: one self-contained file that needs no script and no network.
 
-use super::markdown::machine;
 use super::tables::{images_table, jobs_table, notes};
 use super::types::Report;
 use crate::timing::{self, Timings, parts_table, ratio_table, timing_table};
@@ -56,7 +55,7 @@ pub fn html(report: &Report, timings: Option<&Timings>) -> String {
     if let Some(timings) = timings.filter(|t| !t.cases.is_empty()) {
         text += &format!(
             "<h2>Times</h2>\n<p>{}</p>\n{}",
-            escape(&machine(timings)),
+            escape(&timings.host.to_string()),
             timing_table(&timings.cases).html()
         );
         let parts = parts_table(&timings.cases);

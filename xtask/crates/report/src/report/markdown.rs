@@ -24,7 +24,11 @@ pub fn markdown(report: &Report, timings: Option<&Timings>) -> String {
         text += &format!("\n## Images\n\n{}", images.markdown());
     }
     if let Some(timings) = timings.filter(|t| !t.cases.is_empty()) {
-        text += &format!("\n## Times\n\n{}\n{}", escape(&machine(timings)) + "\n", timing::markdown(timings));
+        text += &format!(
+            "\n## Times\n\n{}\n{}",
+            escape(&timings.host.to_string()) + "\n",
+            timing::markdown(timings)
+        );
     }
     text
 }
@@ -32,13 +36,4 @@ pub fn markdown(report: &Report, timings: Option<&Timings>) -> String {
 /// Returns a text of several lines as one list item, with hard breaks between the lines.
 fn item(words: &str) -> String {
     plain(words).lines().map(|l| escape(l.trim_end())).collect::<Vec<_>>().join("<br>")
-}
-
-/// Returns the machine on which the timings were taken, in one line.
-pub(super) fn machine(timings: &Timings) -> String {
-    let host = &timings.host;
-    let cores = xtask_files::counted(host.cores as u64, "core");
-    let memory = host.memory_bytes.map(|m| format!("{} memory", xtask_files::human_size(m)));
-    let parts = [Some(cores), host.cpu.clone(), memory, Some(host.os.clone()), host.rustc.clone()];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

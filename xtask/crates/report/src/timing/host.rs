@@ -1,5 +1,6 @@
 //! The machine on which samples were taken.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,16 @@ impl HostFacts {
     pub fn comparable(&self, other: &Self) -> bool {
         let what = |h: &Self| (h.cores, h.cpu.clone(), h.os.clone(), h.rustc.clone());
         what(self) == what(other)
+    }
+}
+
+/// Writes the facts that are known, in one line.
+impl fmt::Display for HostFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cores = xtask_files::counted(self.cores as u64, "core");
+        let memory = self.memory_bytes.map(|m| format!("{} memory", xtask_files::human_size(m)));
+        let parts = [Some(cores), self.cpu.clone(), memory, Some(self.os.clone()), self.rustc.clone()];
+        f.write_str(&parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 }
 

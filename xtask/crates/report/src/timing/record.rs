@@ -57,6 +57,9 @@ pub struct CaseRecord {
     /// bench.
     #[serde(default = "one")]
     pub targets_in_call: usize,
+    /// The machine on which the samples were taken, if it is not that of the document.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostFacts>,
 }
 
 fn one() -> usize {
@@ -141,6 +144,7 @@ impl CaseRecord {
             image_bytes: last(|s| s.image_bytes),
             by,
             targets_in_call: 1,
+            host: None,
         })
     }
 
@@ -155,7 +159,11 @@ impl Timings {
     /// ignored) are dropped, because they cannot be compared with these. `of` is the first mode, `to` the
     /// pure one. The ratios are computed again, only from cases of `bench`.
     pub fn merge(older: Option<Self>, host: HostFacts, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
-        let mut cases = older.filter(|o| o.host.comparable(&host)).map(|o| o.cases).unwrap_or_default();
+        let mut cases = Vec::new();
+        if let Some(older) = older {
+            let here = |case: &CaseRecord| case.host.as_ref().unwrap_or(&older.host).comparable(&host);
+            cases.extend(older.cases.into_iter().filter(here).map(|case| CaseRecord { host: None, ..case }));
+        }
         for case in newer {
             match cases.iter_mut().find(|c| c.key() == case.key()) {
                 Some(known) if known.by == SampledBy::Bench && case.by == SampledBy::Release => {}
@@ -166,6 +174,19 @@ impl Timings {
         cases.sort_by(|a, b| a.key().cmp(&b.key()));
         let ratios = ratios(&cases, of, to);
         Self { schema: SCHEMA, host, cases, ratios }
+    }
+
+    /// Joins the timings that several machines took for one release, and adds them to those of an older file, as
+    /// [`Timings::merge`] does. The document names the first machine; cases of other machines name their own. Returns
+    /// none if there are no parts.
+    pub fn joined(older: Option<Self>, parts: Vec<Self>, of: &str, to: &str) -> Option<Self> {
+        let host = parts.first()?.host.clone();
+        let taken = |part: Self| {
+            let elsewhere = (!part.host.comparable(&host)).then_some(part.host);
+            part.cases.into_iter().map(move |case| CaseRecord { host: elsewhere.clone(), ..case })
+        };
+        let cases = parts.into_iter().flat_map(taken).collect();
+        Some(Self::merge(older, host.clone(), cases, of, to))
     }
 
     /// Reads the file at `path`; none if there is none.
@@ -279,6 +300,26 @@ mod tests {
         assert_eq!(same.cases.len(), 1, "memory differs from boot to boot");
         let other = Timings::merge(Some(old), host("1.96", 8), vec![], "native", "pure");
         assert_eq!(other.cases.len(), 0);
+    }
+
+    #[test]
+    fn cases_of_several_machines_say_so() {
+        let part = |target: &str, rustc: &str| {
+            let mut case = seen("pure", &[1.0], SampledBy::Release);
+            case.target = target.into();
+            Timings::merge(None, host(rustc, 8), vec![case], "native", "pure")
+        };
+        let older = merge(None, vec![seen("pure", &[4.0, 4.0], SampledBy::Bench)]);
+        let parts = vec![part("a", "1.95"), part("b", "1.95"), part("c", "1.96")];
+        let joined = Timings::joined(Some(older), parts, "native", "pure").unwrap();
+        let hosts: Vec<_> =
+            joined.cases.iter().map(|c| (c.target.as_str(), c.host.clone().and_then(|h| h.rustc))).collect();
+        assert_eq!(hosts, [("a", None), ("b", None), ("c", Some("1.96".into())), ("t", None)]);
+        assert!(crate::timing::markdown(&joined).contains("c cold pure was timed on another machine"));
+        // The next run of the first machine keeps what can be compared with it.
+        let next = merge(Some(joined), vec![]);
+        assert_eq!(next.cases.iter().map(|c| c.target.as_str()).collect::<Vec<_>>(), ["a", "b", "t"]);
+        assert_eq!(Timings::joined(None, vec![], "native", "pure"), None);
     }
 
     #[test]

@@ -130,7 +130,7 @@ pub fn markdown(timings: &Timings) -> String {
     text
 }
 
-/// Returns a line for every case with outliers, and one if there are too few samples for a 95 % interval.
+/// Returns a line for every case with outliers or of another machine, and one if there are too few samples for a 95 % interval.
 pub(crate) fn notes(timings: &Timings) -> Vec<String> {
     let outliers = timings.cases.iter().filter_map(|c| {
         let note = Timing::of(&c.samples_s).ok()?.note(&c.samples_s)?;
@@ -141,7 +141,11 @@ pub(crate) fn notes(timings: &Timings) -> Vec<String> {
         "an interval of less than 95 % confidence comes from few samples: take 4 or more of each mode"
             .to_owned()
     });
-    outliers.chain(few).collect()
+    let elsewhere = timings.cases.iter().filter_map(|c| {
+        let host = c.host.as_ref()?;
+        Some(format!("{} {} {} was timed on another machine: {host}", c.target, c.scenario.word(), c.mode))
+    });
+    outliers.chain(elsewhere).chain(few).collect()
 }
 
 /// Rounds to three digits: 0.974, 4.10, 12.3, 150.
