@@ -101,7 +101,7 @@ pub fn write(
         archives.push(one(spec, &dir, &memo, threads, &mut pool)?);
     }
     if !archives.is_empty() {
-        write_sums(dist, &memo)?;
+        sums(dist, &memo)?;
     }
     Ok(archives)
 }
@@ -169,7 +169,10 @@ fn tree(spec: &ArchiveSpec, stem: &str) -> Result<RootFs> {
 
 /// Writes `SHA256SUMS` in the format of `sha256sum -c`, to be checked in `<dist>`. It is sorted by name, and
 /// includes the archives of other runs.
-fn write_sums(dist: &Path, memo: &Memo) -> Result<()> {
+///
+/// # Errors
+/// A file cannot be read or written.
+pub fn sums(dist: &Path, memo: &Memo) -> Result<()> {
     let dir = dist::archives(dist);
     let unreadable = |e: std::io::Error| Error::io("cannot read", &dir, &e);
     let mut lines = Vec::new();

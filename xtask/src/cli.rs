@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 mod base;
+mod ci;
 mod examples;
 mod options;
 
 pub use base::BaseCommand;
+pub use ci::CiCommand;
 use options::EVERY_MODE;
-pub use options::{Common, EnvFormat, JsonFlag, Planning, Sanitizer, SetupFlag};
+pub use options::{Common, EnvFormat, JsonFlag, Making, Planning, Sanitizer, SetupFlag};
 
 /// Build a Rust program with a C component for every target, verify it, and pack it into container images.
 ///
@@ -289,6 +291,13 @@ pub enum Command {
         /// The command below `base`.
         #[command(subcommand)]
         command: BaseCommand,
+    },
+    /// Make one release on many machines: divide it, make a part, join the parts
+    #[command(after_help = examples::CI)]
+    Ci {
+        /// The command below `ci`.
+        #[command(subcommand)]
+        command: CiCommand,
     },
     /// Write toolchains.lock: the toolchain and the std of each target, by version and digest
     ///

@@ -64,9 +64,6 @@ pub fn pack(
             image.name
         ));
     }
-    for draft in drafts.iter().filter(|draft| !draft.placed.left_out.is_empty()) {
-        ui.warn(draft.lacking());
-    }
     let shown: Vec<&str> = specs.iter().map(|s| s.name.as_str()).collect();
     let task = (!specs.is_empty()).then(|| ui.task("Packing", shown.join(", ")));
     let layers = |done: usize, of: usize| {
@@ -128,15 +125,6 @@ impl ImageDraft {
         Ok((Self { placed, platforms: drafts }, spec))
     }
 
-    /// Returns the warning that an image contains only some of its platforms, although it has the name of the
-    /// whole image.
-    fn lacking(&self) -> String {
-        let made = list(self.platforms.iter().map(|draft| &draft.placed.platform), " and ");
-        let left_out = list(self.placed.left_out.iter(), " and ");
-        let name = &self.placed.config.name;
-        format!("image {name} contains only {made}: --target leaves out {left_out}")
-    }
-
     /// Turns the draft into the record of the packed image.
     fn packed(self, packed: PackedImage) -> ImageOf<PackedPlatform> {
         let PackedImage { index_digest, codec, tar_index_digest, manifests, tar, .. } = packed;
@@ -148,6 +136,16 @@ impl ImageDraft {
             platforms: platforms.map(|(draft, manifest)| draft.packed(manifest)).collect(),
         }
     }
+}
+
+/// Returns the warning that an image contains only some of its platforms, although it has the name of the
+/// whole image, or none if it contains all.
+pub fn lacking(image: &ImageOf<PlacedProgram>) -> Option<String> {
+    let made = list(image.platforms.iter().map(|program| &program.platform), " and ");
+    let left_out = &image.placed.left_out;
+    let gone = list(left_out.iter(), " and ");
+    let name = image.name();
+    (!left_out.is_empty()).then(|| format!("image {name} contains only {made}: --target leaves out {gone}"))
 }
 
 fn list<'p>(platforms: impl Iterator<Item = &'p Platform>, between: &str) -> String {

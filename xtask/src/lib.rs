@@ -9,6 +9,7 @@ pub mod base_selection;
 pub mod build;
 pub mod cargo;
 pub mod causes;
+pub mod ci;
 pub mod cli;
 pub mod commands;
 pub mod conformance;

@@ -35,6 +35,8 @@ pub struct PlanRequest {
     pub locked: bool,
     /// The providers of `--providers`. If none, all providers.
     pub providers: Option<Vec<Provider>>,
+    /// Whether the run makes a part of a release. Other runs make the platforms that it leaves out.
+    pub part: bool,
 }
 
 /// The mode that the command line asks for with `--mode`.

@@ -48,6 +48,8 @@ pub struct Session {
     pub config_file: PathBuf,
     /// Whether `--offline` was given.
     pub offline: bool,
+    /// The folder that takes the place of target/dist, for a run that makes a part of a release.
+    pub part: Option<PathBuf>,
 }
 
 impl Session {
@@ -76,7 +78,7 @@ impl Session {
         host.understood(rustc.known_targets())?;
         host.triple = rustc.host.clone();
         let config_file = common.config.clone().unwrap_or_else(|| workspace.root.join(FILE_NAME));
-        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline })
+        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline, part: None })
     }
 
     /// Asks Cargo, its configuration and rustc about a folder, in parallel.
@@ -115,7 +117,8 @@ impl Session {
     /// A target, mode or provider that does not exist.
     pub fn request(&self, config: &Config, planning: &Planning) -> Result<PlanRequest> {
         let targets = self.triples(&planning.targets)?;
-        let mode = match planning.mode.as_deref() {
+        let making = &planning.making;
+        let mode = match making.mode.as_deref() {
             None => None,
             Some("auto") => Some(ModeRequest::Auto),
             Some("all") => Some(ModeRequest::All),
@@ -124,9 +127,10 @@ impl Session {
         Ok(PlanRequest {
             targets,
             mode,
-            strict: planning.strict,
-            locked: planning.locked,
-            providers: providers(planning.providers.as_deref(), &config.providers)?,
+            strict: making.strict,
+            locked: making.locked,
+            providers: providers(making.providers.as_deref(), &config.providers)?,
+            part: false,
         })
     }
 
@@ -190,9 +194,19 @@ impl Session {
         self.workspace.root.join(toolchain_lock::FILE_NAME)
     }
 
-    /// Returns `target/dist`, the folder for everything that ships.
+    /// Returns `target/dist`, the folder for everything that ships, or the folder of a part of a release.
     pub fn dist(&self) -> PathBuf {
+        self.part.clone().unwrap_or_else(|| self.whole_dist())
+    }
+
+    /// Returns `target/dist`, also where the run makes a part of a release.
+    pub fn whole_dist(&self) -> PathBuf {
         self.workspace.target_directory.join("dist")
+    }
+
+    /// Returns `target/shards`, the folder for the parts of releases.
+    pub fn shards(&self) -> PathBuf {
+        self.workspace.target_directory.join("shards")
     }
 
     /// Returns `target/xtask`, the folder for build folders, wrappers and remembered facts.

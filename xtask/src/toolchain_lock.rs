@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use xtask_compilers::toolchain::Provider;
 use xtask_files::error::{Error, Result};
@@ -36,7 +36,7 @@ pub struct ToolchainLock {
 }
 
 /// The tools that make the programs of one target.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LockedTarget {
     /// The version of the rustc, such as `1.95.0`.
     pub rustc: String,
@@ -49,7 +49,7 @@ pub struct LockedTarget {
 }
 
 /// A locked C toolchain or linker.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LockedTool {
     /// The name of the toolchain's provider, or of the kind of linker: `rust-lld`, `cc`.

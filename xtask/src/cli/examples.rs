@@ -123,6 +123,30 @@ Examples:
   cargo xtask conformance --page docs/reference/conformance.md
   cargo xtask conformance --targets --page docs/reference/targets.md";
 
+pub(super) const CI: &str = "\
+Examples:
+  cargo xtask ci plan --machines 3
+  cargo xtask ci shard x86_64-unknown-linux-musl
+  cargo xtask ci merge";
+
+pub(super) const CI_PLAN: &str = "\
+Examples:
+  cargo xtask ci plan
+  cargo xtask ci plan --machines 3 --json
+  cargo xtask ci plan --github    # as a matrix, by fromJson";
+
+pub(super) const CI_MERGE: &str = "\
+Examples:
+  cargo xtask ci merge                          # all of target/shards
+  cargo xtask ci merge fetched/one fetched/two
+  cargo xtask ci merge fetched --key shards.pub --json";
+
+pub(super) const CI_SHARD: &str = "\
+Examples:
+  cargo xtask ci shard aarch64-unknown-linux-musl
+  cargo xtask ci shard --setup --strict x86_64-unknown-linux-gnu+x86_64-unknown-linux-musl
+  cargo xtask ci shard x86_64-unknown-linux-musl --key env:XTASK_SHARD_KEY";
+
 pub(super) const LOCK: &str = "\
 Examples:
   cargo xtask lock             # write it, or add missing targets

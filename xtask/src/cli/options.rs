@@ -33,6 +33,21 @@ pub struct Planning {
     /// Plan only this target; can be repeated [default: every target of targets.toml]
     #[arg(long = "target", value_name = "TRIPLE", help_heading = PLANNING)]
     pub targets: Vec<String>,
+    /// How the jobs are made.
+    #[command(flatten)]
+    pub making: Making,
+}
+
+impl Planning {
+    /// Selects one mode of some targets.
+    pub fn of_mode(mode: impl Into<String>, targets: Vec<String>) -> Self {
+        Self { targets, making: Making { mode: Some(mode.into()), ..Making::default() } }
+    }
+}
+
+/// The options that say how jobs are made, whatever their targets are.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Making {
     /// The mode: `auto` (the first whose needs are met), `all`, or a name (which never falls back to another mode)
     /// [default: `mode` of the target in targets.toml]
     #[arg(long, value_name = "MODE", help_heading = PLANNING)]

@@ -27,7 +27,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<()> {
     let mut planning = planning.clone();
-    planning.mode.get_or_insert_with(|| "all".into());
+    planning.making.mode.get_or_insert_with(|| "all".into());
     let mut start = start(common, &planning, setup, json)?;
     start.check()?;
     start.take_turn();

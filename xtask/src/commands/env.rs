@@ -33,7 +33,7 @@ struct ToolchainOfEnv<'a> {
 }
 
 pub(super) fn run(common: &Common, planning: &Planning, format: EnvFormat, json: bool) -> Result<()> {
-    if planning.mode.as_deref() == Some("all") {
+    if planning.making.mode.as_deref() == Some("all") {
         return Err(Error::usage("env does not accept --mode all")
             .found("a shell has the variables of one mode at a time"));
     }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::cargo::reached::Reached;
-use crate::cli::{Common, Planning};
+use crate::cli::{Common, Making, Planning};
 use crate::discovery;
 use crate::plan::{self, StdState};
 use crate::session::Session;
@@ -45,11 +45,8 @@ struct NothingJson<'a> {
 pub(super) fn run(common: &Common, target: &str, providers: Option<&str>, json: bool) -> Result<()> {
     let session = Session::open(common, json)?;
     let config = session.config()?;
-    let planning = Planning {
-        targets: vec![target.to_owned()],
-        providers: providers.map(str::to_owned),
-        ..Planning::default()
-    };
+    let making = Making { providers: providers.map(str::to_owned), ..Making::default() };
+    let planning = Planning { targets: vec![target.to_owned()], making };
     let request = session.request(&config, &planning)?;
     let look = discovery::look(&session, &config, &request, Depth::All)?;
     let triple = &request.targets[0];

@@ -8,7 +8,7 @@ use xtask_files::error::{Error, Result};
 
 pub(super) fn run(common: &Common, update: bool) -> Result<()> {
     // All modes are planned, so that the lock is valid for each of them.
-    let planning = Planning { mode: Some("all".to_owned()), ..Planning::default() };
+    let planning = Planning::of_mode("all", Vec::new());
     let start = start(common, &planning, SetupFlag::default(), false)?;
     let here = start.observed()?;
     let old = match &start.look.lock {

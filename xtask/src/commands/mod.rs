@@ -2,13 +2,14 @@
 
 use std::time::SystemTime;
 
-use crate::cli::{Cli, Command, Planning};
+use crate::cli::{Cli, Command, Making, Planning};
 use crate::publish::PublishRequest;
 use xtask_files::error::Result;
 
 mod base;
 mod bench;
 mod bills;
+mod ci;
 mod conformance;
 mod doctor;
 mod entries;
@@ -46,7 +47,8 @@ pub fn run(cli: Cli) -> Result<()> {
             explain::run(&common, &target, providers.as_deref(), json.json)
         }
         Command::Env { target, mode, providers, locked, format, json } => {
-            let planning = Planning { targets: vec![target], mode, providers, locked, ..Planning::default() };
+            let making = Making { mode, providers, locked, ..Making::default() };
+            let planning = Planning { targets: vec![target], making };
             env::run(&common, &planning, format, json.json)
         }
         Command::Build { planning, setup, json } => make::build(&common, &planning, setup, json.json),
@@ -75,6 +77,7 @@ pub fn run(cli: Cli) -> Result<()> {
         }
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
         Command::Base { command } => base::run(&common, &command),
+        Command::Ci { command } => ci::run(&common, command),
         Command::Size { images, crates, against, save, top, json } => {
             size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
         }

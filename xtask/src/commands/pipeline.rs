@@ -47,9 +47,13 @@ pub(super) fn start(
     setup: SetupFlag,
     json: bool,
 ) -> Result<PlannedRun> {
-    let session = Session::open(common, json)?;
+    planned(Session::open(common, json)?, planning, setup)
+}
+
+/// Works as [`start`], in a session that is open.
+fn planned(session: Session, planning: &Planning, setup: SetupFlag) -> Result<PlannedRun> {
     let config = session.config()?;
-    let request = session.request(&config, planning)?;
+    let request = PlanRequest { part: session.part.is_some(), ..session.request(&config, planning)? };
     if setup.setup {
         super::setup::provide(&session, &config, &request.targets, false, true)?;
     }
@@ -61,14 +65,14 @@ pub(super) fn start(
 /// Warns if another workspace has the same target folder, and moves that workspace's sizes and timings aside.
 pub(super) fn claim(session: &Session) {
     let Session { ui, workspace, .. } = session;
-    match owner::claim(&workspace.root, &session.dist(), &session.work()) {
+    match owner::claim(&workspace.root, &session.whole_dist(), &session.work()) {
         Ok(None) => {}
         Ok(Some(other)) => ui.warn(format!(
             "the target folder {} is also that of the workspace {}: what either makes replaces what the other made in {}\n  \
              help: give each workspace its own: CARGO_TARGET_DIR, or build.target-dir in Cargo's configuration",
             workspace.target_directory.display(),
             other.display(),
-            session.dist().display()
+            session.whole_dist().display()
         )),
         Err(error) => ui.warn(error.to_string()),
     }
@@ -128,27 +132,13 @@ impl PlannedRun {
     /// the leftovers of killed runs.
     pub(super) fn take_turn(&self) {
         self.turn.get_or_init(|| {
-            let lock = self.turn_of("lock");
+            let lock = turn_of(&self.session, "lock");
             if lock.is_some() {
                 verify::sweep(&self.session.dist());
             }
             claim(&self.session);
             lock
         });
-    }
-
-    /// Waits until no other run in this workspace holds the lock of this name. Returns none if the file
-    /// system has no locks.
-    pub(super) fn turn_of(&self, name: &str) -> Option<FileLock> {
-        let ui = &self.session.ui;
-        let waiting = || ui.step("Waiting", "for another run in this workspace");
-        let path = self.session.work().join(name);
-        let lock = FileLock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
-        if let Err(error) = &lock {
-            // Some network file systems have no locks. Then the user must run one command at a time.
-            ui.warn(error.to_string());
-        }
-        lock.ok()
     }
 
     /// Builds the planned jobs and verifies them.
@@ -276,6 +266,20 @@ impl PlannedRun {
     }
 }
 
+/// Waits until no other run in this workspace holds the lock of this name. Returns none if the file system has no
+/// locks.
+pub(super) fn turn_of(session: &Session, name: &str) -> Option<FileLock> {
+    let ui = &session.ui;
+    let waiting = || ui.step("Waiting", "for another run in this workspace");
+    let path = session.work().join(name);
+    let lock = FileLock::exclusive(&path, waiting).and_then(|lock| lock.required(&path));
+    if let Err(error) = &lock {
+        // Some network file systems have no locks. Then the user must run one command at a time.
+        ui.warn(error.to_string());
+    }
+    lock.ok()
+}
+
 /// A run that packs. It builds each target in one mode, because an image or an archive contains one program
 /// for each target.
 pub(super) struct Packing(PlannedRun);
@@ -291,7 +295,17 @@ pub(super) fn packing(
     json: bool,
     command: &str,
 ) -> Result<Packing> {
-    let start = start(common, planning, setup, json)?;
+    packing_in(Session::open(common, json)?, planning, setup, command)
+}
+
+/// Works as [`packing`], in a session that is open.
+pub(super) fn packing_in(
+    session: Session,
+    planning: &Planning,
+    setup: SetupFlag,
+    command: &str,
+) -> Result<Packing> {
+    let start = planned(session, planning, setup)?;
     match start.request.mode {
         None | Some(ModeRequest::Auto | ModeRequest::Named(_)) => Ok(Packing(start)),
         Some(ModeRequest::All) => Err(Error::usage(format!(

@@ -94,14 +94,14 @@ fn source(config: &PublishSection, request: &PublishRequest) -> Result<Option<Si
 }
 
 /// Reads the key in PEM. Returns none if cosign signs.
-fn key(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
+pub(super) fn key(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
     let SigningSource::Pem(source) = source else { return Ok(None) };
     let key = PrivateKey::from_pem(&source.read(&session.host)?, &source.to_string())?;
     Ok(Some(Box::new(key)))
 }
 
 /// Prepares a key in a service, before anything is sent. Returns none for keyless signatures.
-fn service(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
+pub(super) fn service(session: &Session, source: &SigningSource) -> Result<Option<Box<dyn SigningKey>>> {
     let SigningSource::Service(key) = source else { return Ok(None) };
     let cosign = Cosign::find(&session.host, &session.work().join("publish").join("cosign"))?;
     let signer = CosignSigner::new(cosign, key, &session.host)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::bills::{self, Listed};
 use super::entries::report;
-use super::pipeline::{PlannedRun, packing};
+use super::pipeline::{Packing, PlannedRun, packing};
 use super::shipped::{self, Shipped, place, ship};
 use super::statements;
 use crate::base_selection::Placements;
@@ -24,15 +24,26 @@ use xtask_triple::Triple;
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
     let start = packing(common, planning, setup, json, "release")?;
+    let ui = &start.session.ui;
+    make(&start, |report, timings| {
+        ui.data(&if json { report.json() } else { report::terminal(report, Some(timings), ui.color_out) });
+    })?;
+    let (version, dist) = (&start.session.package(&start.config)?.version, start.session.dist());
+    ui.step("Released", format!("{} {version} → {}", start.config.app.bin, dist.display()));
+    Ok(())
+}
+
+/// Makes a release, or a part of one, and shows its report. An error for what failed comes after the report.
+pub(super) fn make(start: &Packing, show: impl FnOnce(&Report, &Timings)) -> Result<()> {
     let (dist, ui, origin) = (start.session.dist(), &start.session.ui, start.origin()?);
 
     // The files there may belong to another workspace until this run has its turn.
     start.take_turn();
-    say_changes(&start);
+    say_changes(start);
     let verified = start.verified()?;
-    let Placements { programs, images } = place(&start, verified)?;
-    let Shipped { images, missing, sizes } = ship(&start, images, &origin)?;
-    let Listed { programs, images } = bills::release(&start, programs, images, &origin)?;
+    let Placements { programs, images } = place(start, verified)?;
+    let Shipped { images, missing, sizes } = ship(start, images, &origin)?;
+    let Listed { programs, images } = bills::release(start, programs, images, &origin)?;
     let (builder, top) = (start.builder(), start.top());
     let mut licenses = LicenseWriter::new(&builder, top.clone());
     let archived = archives(
@@ -43,19 +54,17 @@ pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: 
         (&dist, &start.memo()),
         ui,
     )?;
-    statements::write(&start, &archived, &images, &origin)?;
+    statements::write(start, &archived, &images, &origin)?;
 
-    let report = report(&start, &programs, &images, &missing)?;
-    let timings = timings(&start, programs.iter().flatten(), &images)?;
+    let report = report(start, &programs, &images, &missing)?;
+    let timings = timings(start, programs.iter().flatten(), &images)?;
     timings.write(&dist.join("timings.json"))?;
-    keep_sizes(&start, &sizes, &report)?;
+    keep_sizes(start, &sizes, &report)?;
     report.write(&dist, Some(&timings))?;
     step_summary::add(&report::markdown(&report, Some(&timings)), &start.session.host, ui);
-    ui.data(&if json { report.json() } else { report::terminal(&report, Some(&timings), ui.color_out) });
+    show(&report, &timings);
     start.end(&programs)?;
-    shipped::end(&images, &missing, &sizes, &start.request)?;
-    ui.step("Released", format!("{} {} → {}", start.config.app.bin, origin.package.version, dist.display()));
-    Ok(())
+    shipped::end(&images, &missing, &sizes, &start.request)
 }
 
 /// Prints which jobs have another C toolchain than in the previous release in `target/dist`. With a lock this
@@ -130,7 +139,7 @@ fn timings<'p>(
 
 /// Reads the timings in a file. An unusable file is only a warning: all work is done by then, and the file is
 /// written again.
-pub(super) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
+pub(crate) fn earlier(file: &Path, ui: &Ui) -> Option<Timings> {
     Timings::read(file).unwrap_or_else(|error| {
         ui.warn(format!("{}; it is written again, without its earlier content", error.what));
         None

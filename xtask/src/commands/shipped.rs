@@ -76,6 +76,9 @@ pub(super) fn ship(
             Err(unmade) => missing.push(Missing::of(unmade, start)),
         }
     }
+    if !start.request.part {
+        images.iter().filter_map(image_spec::lacking).for_each(|line| ui.warn(line));
+    }
     let PackedImages { images, mut names } = {
         let builder = start.builder();
         let mut licenses = LicenseWriter::new(&builder, start.top());
@@ -198,7 +201,9 @@ impl Missing {
         let earlier = oci::lies_in(&start.session.dist(), &image.name).ok().flatten();
         let this = Self { image, earlier };
         let entry = this.entry();
-        start.session.ui.warn(format!("image {} is not made: {}", entry.name, entry.words()));
+        if !(start.request.part && this.image.why == WhyUnmade::NotAskedFor) {
+            start.session.ui.warn(format!("image {} is not made: {}", entry.name, entry.words()));
+        }
         this
     }
 

@@ -153,11 +153,7 @@ fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
         let targets: std::collections::BTreeSet<&String> = platforms()
             .filter_map(|p| p.built.as_ref().filter(|(_, m)| m == mode).map(|(target, _)| target))
             .collect();
-        let planning = Planning {
-            targets: targets.into_iter().cloned().collect(),
-            mode: Some(mode.clone()),
-            ..Planning::default()
-        };
+        let planning = Planning::of_mode(mode, targets.into_iter().cloned().collect());
         let start = start(common, &planning, SetupFlag::default(), true)?;
         start.check()?;
         start.take_turn();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::pipeline::{PlannedRun, start};
+use super::pipeline::{PlannedRun, start, turn_of};
 use super::setup;
 use crate::cargo::cohort::cohorts;
 use crate::cargo::inherited::clean;
@@ -34,7 +34,7 @@ pub(super) fn run(
     args: &[String],
 ) -> Result<()> {
     let mut planning = planning.clone();
-    planning.mode.get_or_insert_with(|| "all".into());
+    planning.making.mode.get_or_insert_with(|| "all".into());
     if planning.targets.is_empty() {
         // The host's target is used even if targets.toml does not list it, because every machine can run it.
         planning.targets = vec![Session::open(common, false)?.host.triple.to_string()];
@@ -49,7 +49,7 @@ pub(super) fn run(
     }
     // Two runs would count each other's skipped tests, and their tests would use the same folders. The lock
     // is separate from that of builds, because tests themselves build and release, even in this workspace.
-    let _turn = start.turn_of("test.lock");
+    let _turn = turn_of(&start.session, "test.lock");
     let log = start.session.work().join("skipped.log");
     let _ = std::fs::remove_file(&log);
     let private = xtask_setup::zig::program(&start.session.cache);

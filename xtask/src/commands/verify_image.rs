@@ -52,9 +52,8 @@ pub(super) fn run(common: &Common, request: &VerifyImageRequest, json: bool) -> 
     }
     // Read before anything is fetched or built.
     let signer = request.sign.as_deref().map(|text| Signer::read(text, &session)).transpose()?;
-    let key =
-        request.key.as_deref().map(|key| public_key(&session, &SigningSource::of_flag(key)?, &reference));
-    let key = key.transpose()?;
+    let by_cosign = format!("cosign verify --certificate-identity=… --certificate-oidc-issuer=… {reference}");
+    let key = request.key.as_deref().map(|key| public_key(&session, key, &by_cosign)).transpose()?;
     let (host, ui) = (&session.host, &session.ui);
     let http = Http::new(host, ui)?;
     let client = Client::new(&http, reference.registry(), host);
@@ -164,15 +163,17 @@ impl Signer {
     }
 }
 
-/// Reads the public key in PEM, or that of a key in a service.
-fn public_key(session: &Session, source: &SigningSource, reference: &Reference) -> Result<PublicKey> {
-    match source {
+/// Reads the public key that `--key` names, in PEM or from a service. `by_cosign` is the command that verifies keyless
+/// signatures.
+pub(super) fn public_key(session: &Session, key: &str, by_cosign: &str) -> Result<PublicKey> {
+    match &SigningSource::of_flag(key)? {
         SigningSource::Pem(source) => PublicKey::from_pem(&source.read(&session.host)?, &source.to_string()),
         SigningSource::Service(key) => {
             Cosign::find(&session.host, &session.work())?.public_key(key, &session.host)
         }
-        SigningSource::Keyless => Err(Error::usage("keyless signatures are not verified here")
-            .help(format!("cosign verify --certificate-identity=… --certificate-oidc-issuer=… {reference}"))),
+        SigningSource::Keyless => {
+            Err(Error::usage("keyless signatures are not verified here").help(by_cosign))
+        }
     }
 }
 

@@ -105,7 +105,12 @@ fn kind_of(path: &Path, archive: &str) -> Option<String> {
     name.strip_prefix(archive)?.strip_prefix('.')?.strip_suffix(".json").map(str::to_owned)
 }
 
-fn sign_file(dist: &Path, file: &str, bytes: &[u8], key: &dyn SigningKey) -> Result<SignedFile> {
+/// Signs a file of a folder, which has these bytes. The bundle is a file beside it. A bundle that verifies with the key is
+/// kept as it is.
+///
+/// # Errors
+/// The key does not sign, or the bundle cannot be written.
+pub fn sign_file(dist: &Path, file: &str, bytes: &[u8], key: &dyn SigningKey) -> Result<SignedFile> {
     let bundle = format!("{file}{BUNDLE_SUFFIX}");
     write_unless(
         &dist.join(&bundle),

@@ -80,7 +80,20 @@ pub fn around(root: &Path) -> GitAnswer<Repository> {
 /// # Errors
 /// The message of git, if it refuses.
 pub fn tracked(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let listed = ask(folder, &["ls-files", "-z", "--recurse-submodules"])?.unwrap_or_default();
+    names(folder, &["ls-files", "-z", "--recurse-submodules"])
+}
+
+/// Returns the files below a folder that git tracks or would track, relative to it: not those that it ignores.
+///
+/// # Errors
+/// The message of git, if it refuses.
+pub fn listed(folder: &Path) -> Result<Vec<PathBuf>, String> {
+    let others = names(folder, &["ls-files", "-z", "--others", "--exclude-standard"])?;
+    Ok(tracked(folder)?.into_iter().chain(others).collect())
+}
+
+fn names(folder: &Path, args: &[&str]) -> Result<Vec<PathBuf>, String> {
+    let listed = ask(folder, args)?.unwrap_or_default();
     let names = listed.split(|byte| *byte == 0).filter(|name| !name.is_empty());
     Ok(names.map(|name| PathBuf::from(String::from_utf8_lossy(name).into_owned())).collect())
 }

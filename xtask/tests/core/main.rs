@@ -11,6 +11,7 @@ mod image_spec;
 mod invocation;
 #[cfg(unix)]
 mod links;
+mod matrix;
 mod plan;
 mod plan_words;
 mod support;

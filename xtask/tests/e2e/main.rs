@@ -52,6 +52,7 @@ mod registry_bases;
 mod reproducible;
 mod run;
 mod secrets;
+mod shards;
 mod shared;
 mod signed;
 mod size;

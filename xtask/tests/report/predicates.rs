@@ -2,7 +2,9 @@
 
 use serde_json::{Map, Value, json};
 use xtask::provenance::source::SourceState;
-use xtask::provenance::{BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatedPlatform, StatementKind, of_index};
+use xtask::provenance::{
+    BaseFacts, PlatformFacts, ProgramFacts, ReleaseOrigin, StatedPlatform, StatementKind, of_index,
+};
 use xtask::toolchain_lock::{LockedTarget, LockedTool};
 use xtask_attest::Statement;
 use xtask_oci::Digest;

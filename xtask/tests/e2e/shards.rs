@@ -1,0 +1,296 @@
+//! `ci`: a release that several machines make is the one that a single machine makes, and parts that do not fit are refused.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
+use xtask_test_support::process::{Finished, run};
+use xtask_test_support::skip::have;
+use xtask_test_support::{folder, need};
+
+use crate::machine::{self, ARM_MUSL, HOST, HOST_MUSL};
+use crate::signed::key;
+use crate::space::{Space, XTASK};
+
+/// A project in git, whose image has its platforms in different shards.
+fn project(targets: &[(&str, &str)]) -> Space {
+    let space = Space::bare();
+    space.targets(targets);
+    space.image("app", &[HOST_MUSL, ARM_MUSL]);
+    space.image("packed", &[ARM_MUSL, HOST_MUSL]);
+    space.write("targets.toml", &(space.read("targets.toml") + "compression = \"zstd\"\n"));
+    space.write(".gitignore", "/target\n");
+    run(&space.cmd("git").args(["init", "--quiet"]));
+    commit(&space);
+    space
+}
+
+fn commit(space: &Space) {
+    // Cargo drops from the lock what this workspace does not need.
+    run(&space.cmd("cargo").args(["metadata", "--format-version=1", "--offline", "--quiet"]));
+    run(&space.cmd("git").args(["add", "--all"]));
+    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+    run(&space.cmd("git").args(identity).args(["commit", "--quiet", "--message", "x"]));
+}
+
+/// Runs the program under a umask.
+fn under(space: &Space, umask: &str, args: &[&str]) -> Finished {
+    let script = format!("umask {umask}; exec \"$@\"");
+    Space::finish(&space.cmd("sh").args(["-c", &script, "sh", XTASK]).args(args))
+}
+
+fn shard(space: &Space, id: &str) -> PathBuf {
+    space.path("target/shards").join(id)
+}
+
+/// Everything in target/dist whose bytes do not depend on the machine, by its path.
+fn dist(space: &Space) -> BTreeMap<String, Vec<u8>> {
+    let mut files = folder::files(&space.path("target/dist"));
+    let times = ["report.json", "report.md", "report.html", "timings.json"];
+    files.retain(|name, _| !times.contains(&name.as_str()) && !name.starts_with('.'));
+    files
+}
+
+/// The report without durations.
+fn report(space: &Space) -> Value {
+    let mut report = space.report();
+    for job in report["jobs"].as_array_mut().unwrap() {
+        job["seconds"] = Value::Null;
+    }
+    report
+}
+
+fn copied(from: &Path, to: &Path) {
+    run(&xtask_process::exec::Cmd::new("cp").arg("-a").arg(from).arg(to));
+}
+
+fn merge(space: &Space, dirs: &[&Path]) -> Finished {
+    merge_with(space, dirs, &[])
+}
+
+fn merge_with(space: &Space, dirs: &[&Path], more: &[&str]) -> Finished {
+    let dirs: Vec<&str> = dirs.iter().map(|dir| dir.to_str().unwrap()).collect();
+    space.run(&[&["ci", "merge"], &dirs[..], more].concat())
+}
+
+#[test]
+fn a_release_of_several_machines_is_that_of_one() {
+    need!(
+        "shards::joined",
+        machine::std_for(&[HOST_MUSL, ARM_MUSL]),
+        machine::programs(&["git", "cc", "sha256sum"])
+    );
+    let pure = "mode = \"pure\"";
+    let project = project(&[(HOST, ""), (HOST_MUSL, pure), (ARM_MUSL, pure)]);
+    let [whole, mut one, mut two, mut joining] =
+        ["whole", "one", "far/away/two", "joining"].map(|name| project.cloned(name));
+    for (space, zone) in [(&mut one, "Asia/Tokyo"), (&mut two, "America/St_Johns"), (&mut joining, "UTC")] {
+        space.set("TZ", zone);
+        let home = space.path("../cargo-home");
+        std::fs::create_dir(&home).unwrap();
+        space.set("CARGO_HOME", home);
+    }
+    let args = ["release", "--providers", "host,gnu"];
+    under(&whole, "022", &args).ended(0);
+
+    // The plan is the same everywhere, and its names are all that a machine needs.
+    let plan = one.run(&["ci", "plan", "--machines", "2", "--json"]).ended(0).json();
+    let ids: Vec<&str> =
+        plan["shards"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
+    let both = format!("{HOST}+{HOST_MUSL}");
+    assert_eq!(ids, [both.as_str(), ARM_MUSL]);
+    for (space, umask, id) in [(&one, "077", ids[0]), (&two, "002", ids[1])] {
+        let made = under(space, umask, &["ci", "shard", id, "--providers", "host,gnu"]).ended(0);
+        // What the other machine makes is not left out.
+        made.says(&["Finished shard"]).never_says(&["leaves out", "is not made"]);
+        assert!(!space.path("target/dist").exists());
+    }
+    let shards = [shard(&one, ids[0]), shard(&two, ids[1])];
+    merge(&joining, &[&shards[1], &shards[0]]).ended(0).says(&["Joined app 1.2.3 from 2 shards"]);
+
+    let (expected, found) = (dist(&whole), dist(&joining));
+    let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&found), names(&expected));
+    for (name, bytes) in &expected {
+        assert!(found[name] == *bytes, "{name} differs");
+    }
+    for name in
+        ["SHA256SUMS", "images/app.tar", "images/packed.tar", "provenance/app/index.slsa.json", "size.json"]
+    {
+        assert!(expected.contains_key(name), "{name}");
+    }
+    assert_eq!(report(&joining), report(&whole));
+    let timed = |space: &Space| {
+        let timings: Value = serde_json::from_str(&space.read("target/dist/timings.json")).unwrap();
+        let cases = timings["cases"].as_array().unwrap().clone();
+        cases.into_iter().map(|case| case["target"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(timed(&joining), timed(&whole));
+
+    // Everything that reads a release reads this one.
+    let check = joining.cmd("sha256sum").args(["--check", "--quiet", "SHA256SUMS"]);
+    Space::finish(&check.cwd(joining.path("target/dist"))).ended(0);
+    joining.run(&["publish", "--to", "registry.example/{image}", "--dry-run"]).ended(0);
+    joining.run(&["size"]).ended(0);
+    // The timings of the release balance the next one.
+    let plan = joining.run(&["ci", "plan", "--json"]).ended(0).json();
+    assert!(plan["shards"][0]["seconds"].as_f64().is_some(), "{plan:#}");
+}
+
+#[test]
+fn parts_that_are_no_release_are_refused() {
+    need!("shards::refused", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git"]));
+    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
+    let make = |space: &Space, id: &str| space.run(&["ci", "shard", id, "--mode", "pure"]);
+    let [one, two] = ["one", "two"].map(|name| project.cloned(name));
+    make(&one, HOST_MUSL).ended(0);
+    make(&two, ARM_MUSL).ended(0);
+    let (amd64, arm64) = (shard(&one, HOST_MUSL), shard(&two, ARM_MUSL));
+    merge(&one, &[&amd64, &arm64]).ended(0);
+    let good = dist(&one);
+    let refused = |dirs: &[&Path], words: &[&str]| {
+        merge(&one, dirs).ended(1).says(&["the shards are not joined"]).says(words);
+        assert!(dist(&one) == good, "a refused merge changes nothing");
+    };
+    let spoiled = |name: &str| {
+        let copy = one.path("../spoiled").join(name).join(ARM_MUSL);
+        std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+        copied(&arm64, &copy);
+        copy
+    };
+
+    // A shard is lost: its folder, or one that was named.
+    let help = format!("cargo xtask ci shard {ARM_MUSL}");
+    refused(&[&amd64], &[&format!("no shard has the target {ARM_MUSL}"), &help]);
+    merge(&one, &[&amd64, Path::new("lost")]).ended(3).says(&["there is no folder lost"]);
+
+    // It was killed, or its last file did not arrive.
+    let copy = spoiled("unfinished");
+    std::fs::remove_file(copy.join("shard.json")).unwrap();
+    refused(&[&amd64, &copy], &["it is not finished", "shard.json, which is written last", &help]);
+
+    // A file was cut off, changed, or is gone. All of it is said at once.
+    let copy = spoiled("damaged");
+    let blob = std::fs::read_dir(copy.join("oci/blobs/sha256")).unwrap().next().unwrap().unwrap().path();
+    let size = std::fs::metadata(&blob).unwrap().len();
+    std::fs::File::options().write(true).open(&blob).unwrap().set_len(size - 1).unwrap();
+    let program = copy.join(format!("bin/{ARM_MUSL}/pure/app"));
+    let mut bytes = std::fs::read(&program).unwrap();
+    bytes[100] ^= 1;
+    std::fs::write(&program, bytes).unwrap();
+    std::fs::remove_file(copy.join("report.json")).unwrap();
+    let cut = format!("it is cut off: {} of {size} bytes", size - 1);
+    refused(
+        &[&amd64, &copy],
+        &[&cut, "app: its digest is sha256:", "report.json: it is missing", "for 3 reasons"],
+    );
+
+    // One target was made twice.
+    let copy = spoiled("twice");
+    refused(&[&amd64, &arm64, &copy], &[&format!("{ARM_MUSL} is in two shards"), "leave out one of them"]);
+
+    // The clock of a machine is wrong by a day, in either direction: nothing of a release depends on it.
+    for (name, days) in [("early", -1_i64), ("late", 1)] {
+        let copy = spoiled(name);
+        let day = Duration::from_secs(86_400);
+        let time = if days < 0 { SystemTime::now() - day } else { SystemTime::now() + day };
+        for file in folder::files(&copy).keys() {
+            std::fs::File::options().write(true).open(copy.join(file)).unwrap().set_modified(time).unwrap();
+        }
+        merge(&one, &[&amd64, &copy]).ended(0);
+        assert!(dist(&one) == good, "{name}");
+    }
+    // Folders below a folder are shards, as fetched artifacts lie.
+    let fetched = one.path("../fetched");
+    std::fs::create_dir(&fetched).unwrap();
+    copied(&amd64, &fetched.join("a"));
+    copied(&arm64, &fetched.join("b"));
+    merge(&one, &[&fetched]).ended(0);
+
+    // Another lock of toolchains, other settings, another version: each is named.
+    two.write("toolchains.lock", "schema = 1\n");
+    make(&two, ARM_MUSL).ended(0);
+    refused(&[&amd64, &arm64], &["toolchains.lock differs", "has none", "sources differs"]);
+    std::fs::remove_file(two.path("toolchains.lock")).unwrap();
+    two.run(&["ci", "shard", ARM_MUSL, "--providers", "none"]).ended(0);
+    refused(&[&amd64, &arm64], &["--mode differs", "has pure", "has targets.toml", "--providers differs"]);
+    two.replace("app/Cargo.toml", "version = \"1.2.3\"", "version = \"1.2.4\"");
+    commit(&two);
+    make(&two, ARM_MUSL).ended(0);
+    refused(
+        &[&amd64, &arm64],
+        &["version differs", "1.2.3", "1.2.4", "commit differs", "Cargo.lock differs"],
+    );
+    // Nor is it joined in a checkout of another commit.
+    merge(&two, &[&amd64])
+        .ended(1)
+        .says(&["this checkout has 1.2.4", "a checkout of the commit that made them"]);
+
+    one.run(&["ci", "shard", "x86_64-unknown-linux-mus"]).ended(2).says(&[
+        "there is no shard",
+        HOST_MUSL,
+        ARM_MUSL,
+    ]);
+    one.run(&["ci", "plan", "--target", HOST]).ended(2).says(&["only targets of this file"]);
+}
+
+#[test]
+fn a_shard_that_is_killed_is_no_shard_and_can_be_made_again() {
+    need!("shards::killed", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git"]));
+    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
+    let dir = shard(&project, HOST_MUSL);
+    let make = ["ci", "shard", HOST_MUSL, "--mode", "pure"];
+    project.run(&make).ended(0);
+    let files = || {
+        let mut files = folder::files(&dir);
+        // They have durations.
+        files
+            .retain(|name, _| !name.starts_with("report.") && name != "timings.json" && name != "shard.json");
+        files
+    };
+    let made = files();
+    // In the middle of it: the program is there, and the document of the earlier run is not.
+    let script = format!(
+        "\"$@\" & pid=$!\n\
+         while kill -0 $pid; do if [ -e target/shards/{HOST_MUSL}/oci/oci-layout ]; then break; fi; done\n\
+         kill -KILL $pid; wait $pid; echo \"code=$?\""
+    );
+    std::fs::remove_dir_all(&dir).unwrap();
+    let cmd = project.cmd("sh").arg("-c").arg(script).args(["sh", XTASK]).args(make);
+    assert_eq!(Space::finish(&cmd).ended(0).stdout(), "code=137");
+    assert!(dir.join("bin").is_dir() && !dir.join("shard.json").exists());
+    merge(&project, &[&dir]).ended(1).says(&["it is not finished"]);
+    project.run(&make).ended(0);
+    assert!(files() == made, "the shard is that of a run that was not killed");
+}
+
+#[test]
+fn shards_are_signed_and_those_of_others_are_refused() {
+    const NAME: &str = "shards::signed";
+    need!("shards::signed", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git"]));
+    let Some(openssl) = have(NAME, "openssl") else { return };
+    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
+    let keys = project.path("../keys");
+    std::fs::create_dir(&keys).unwrap();
+    let [(private, public), (_, stranger)] = ["ours", "stranger"].map(|name| key(&openssl, &keys, name));
+    let sign = ["--mode", "pure", "--key", private.to_str().unwrap()];
+    let both = format!("{HOST_MUSL}+{ARM_MUSL}");
+    project.run(&[&["ci", "shard", &both], &sign[..]].concat()).ended(0).says(&[", signed"]);
+    let dir = shard(&project, &both);
+    let with = |key: &Path| merge_with(&project, &[&dir], &["--key", key.to_str().unwrap()]);
+    with(&public).ended(0);
+    with(&stranger).ended(1).says(&["its signature is not by the key"]);
+    // Who changes a file must change the list, and cannot sign it.
+    let text = std::fs::read_to_string(dir.join("shard.json")).unwrap();
+    std::fs::write(dir.join("shard.json"), text.replacen("\"size\": ", "\"size\":  ", 1)).unwrap();
+    with(&public).ended(1).says(&["its signature is not by the key"]);
+    std::fs::remove_file(dir.join("shard.json.sigstore.json")).unwrap();
+    with(&public).ended(1).says(&["it is not signed"]);
+    merge(&project, &[&dir]).ended(0);
+    // A key of targets.toml signs where it is, and its absence is no error.
+    project
+        .write("targets.toml", &(project.read("targets.toml") + "\n[publish]\nsign = \"env:SHARD_KEY\"\n"));
+    project.run(&["ci", "shard", HOST_MUSL, "--mode", "pure"]).ended(0).never_says(&[", signed"]);
+    project.run(&["ci", "shard", HOST_MUSL, "--mode", "pure", "--key", "keyless"]).ended(2);
+}
