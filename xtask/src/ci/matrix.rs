@@ -291,7 +291,7 @@ fn balance(units: Vec<ShardUnit>, machines: usize) -> Vec<Vec<ShardUnit>> {
     }
     if machines < classes.len() {
         let all = classes.into_values().flatten().collect();
-        return longest_first(all, machines);
+        return longest_first(all, ShardUnit::load, machines);
     }
     // Each has one; every further machine goes to the class in which a machine has most to do.
     let mut counts: BTreeMap<RunnerArch, usize> = classes.keys().map(|class| (*class, 1)).collect();
@@ -305,19 +305,22 @@ fn balance(units: Vec<ShardUnit>, machines: usize) -> Vec<Vec<ShardUnit>> {
         let Some(most) = most.map(|(class, _)| *class) else { break };
         *counts.entry(most).or_default() += 1;
     }
-    let divided = classes.into_iter().map(|(class, units)| longest_first(units, counts[&class]));
+    let divided =
+        classes.into_iter().map(|(class, units)| longest_first(units, ShardUnit::load, counts[&class]));
     divided.flatten().collect()
 }
 
-/// Gives each unit, the longest first, to the machine with the least load. The result is at most 4/3 of the best possible one
-/// (Graham 1969). Machines without a unit are left out.
-fn longest_first(mut units: Vec<ShardUnit>, machines: usize) -> Vec<Vec<ShardUnit>> {
-    units.sort_by(|a, b| b.load().total_cmp(&a.load()));
-    let mut bins: Vec<(f64, Vec<ShardUnit>)> = vec![(0.0, Vec::new()); machines.max(1)];
-    for unit in units {
-        if let Some((load, taken)) = bins.iter_mut().min_by(|a, b| a.0.total_cmp(&b.0)) {
-            *load += unit.load();
-            taken.push(unit);
+/// Gives each item, the longest first, to the machine with the least load. The result is at most 4/3 of the best possible one
+/// (Graham 1969). Machines without an item are left out.
+pub(super) fn longest_first<T>(mut items: Vec<T>, load: impl Fn(&T) -> f64, machines: usize) -> Vec<Vec<T>> {
+    items.sort_by(|a, b| load(b).total_cmp(&load(a)));
+    // No machine beyond the number of items would get one.
+    let count = machines.min(items.len()).max(1);
+    let mut bins: Vec<(f64, Vec<T>)> = (0..count).map(|_| (0.0, Vec::new())).collect();
+    for item in items {
+        if let Some((sum, taken)) = bins.iter_mut().min_by(|a, b| a.0.total_cmp(&b.0)) {
+            *sum += load(&item);
+            taken.push(item);
         }
     }
     bins.into_iter().map(|(_, taken)| taken).filter(|taken| !taken.is_empty()).collect()
