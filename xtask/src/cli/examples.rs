@@ -127,7 +127,8 @@ pub(super) const CI: &str = "\
 Examples:
   cargo xtask ci plan --machines 3
   cargo xtask ci shard x86_64-unknown-linux-musl
-  cargo xtask ci merge";
+  cargo xtask ci merge
+  cargo xtask ci rehearse --machines 2    # all of it on this machine";
 
 pub(super) const CI_PLAN: &str = "\
 Examples:
@@ -140,6 +141,12 @@ Examples:
   cargo xtask ci merge                          # all of target/shards
   cargo xtask ci merge fetched/one fetched/two
   cargo xtask ci merge fetched --key shards.pub --json";
+
+pub(super) const CI_REHEARSE: &str = "\
+Examples:
+  cargo xtask ci rehearse
+  cargo xtask ci rehearse --machines 3 --mode pure
+  cargo xtask ci rehearse --kill --json";
 
 pub(super) const CI_SHARD: &str = "\
 Examples:

@@ -8,6 +8,7 @@ use xtask_triple::Triple;
 
 mod merge;
 mod plan;
+mod rehearse;
 mod shard;
 
 pub(super) fn run(common: &Common, command: CiCommand) -> Result<()> {
@@ -18,6 +19,11 @@ pub(super) fn run(common: &Common, command: CiCommand) -> Result<()> {
         }
         CiCommand::Shard { id, key, making, setup, json } => {
             shard::run(common, &id, making, setup, key.as_deref(), json.json)
+        }
+        CiCommand::Rehearse { machines, kill, making, json } => {
+            let request =
+                rehearse::RehearsalRequest { machines: machines.into(), kill, making, json: json.json };
+            rehearse::run(common, &request)
         }
         CiCommand::Merge { folders, targets, key, json } => {
             merge::run(common, &folders, &targets, key.as_deref(), json.json)

@@ -294,3 +294,31 @@ fn shards_are_signed_and_those_of_others_are_refused() {
     project.run(&["ci", "shard", HOST_MUSL, "--mode", "pure"]).ended(0).never_says(&[", signed"]);
     project.run(&["ci", "shard", HOST_MUSL, "--mode", "pure", "--key", "keyless"]).ended(2);
 }
+
+/// The whole workflow on this machine: what comes of shards that are killed is what one machine makes.
+#[test]
+fn a_rehearsal_with_kills_ends_with_the_release_of_one_machine() {
+    const NAME: &str = "shards::rehearsed";
+    need!("shards::rehearsed", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git"]));
+    if have(NAME, "docker-registry").is_none() {
+        return;
+    }
+    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
+    let run = project.run(&["ci", "rehearse", "--kill", "--mode", "pure", "--json"]).ended(0);
+    let report = run.json();
+    assert_eq!(report["same_as_alone"], true, "{report:#}");
+    let steps = report["steps"].as_array().unwrap();
+    let of = |step: &str| steps.iter().filter(|s| s["step"] == step).collect::<Vec<_>>();
+    assert_eq!((of("shard").len(), of("merge").len(), of("publish").len(), of("verify").len()), (2, 1, 1, 2));
+    assert!(of("shard").iter().all(|shard| shard["kills"] == 2 && shard["bytes"].as_u64() > Some(0)));
+    assert!(of("publish")[0]["bytes"].as_u64() > Some(0), "{report:#}");
+    let seconds = |step: &Value| step["seconds"].as_f64().unwrap();
+    let shards: Vec<f64> = of("shard").into_iter().map(seconds).collect();
+    let path = report["critical_path_seconds"].as_f64().unwrap();
+    assert!(
+        path > shards[0].max(shards[1]) && path < report["total_seconds"].as_f64().unwrap(),
+        "{report:#}"
+    );
+    // Nothing of it is in the workspace.
+    assert!(!project.path("target/dist").exists() && !project.path("target/shards").exists());
+}
