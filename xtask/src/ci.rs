@@ -1,9 +1,11 @@
-//! A release that many machines make: how it is divided into shards, what a shard carries, and how it scales.
-//! [`crate::commands`] makes shards and joins them.
+//! A release that many machines make: how it is divided into shards, what a shard carries, how it scales, and the files of a
+//! pipeline that makes one. [`crate::commands`] makes shards and joins them.
 
+pub mod init;
 pub mod inputs;
 pub mod join;
 pub mod matrix;
 pub mod refusal;
 pub mod scaling;
 pub mod shard;
+pub mod workflow;

@@ -10,7 +10,7 @@ mod examples;
 mod options;
 
 pub use base::BaseCommand;
-pub use ci::CiCommand;
+pub use ci::{CiCommand, CiHost};
 use options::EVERY_MODE;
 pub use options::{Common, EnvFormat, JsonFlag, Making, Planning, Sanitizer, SetupFlag};
 
@@ -292,7 +292,7 @@ pub enum Command {
         #[command(subcommand)]
         command: BaseCommand,
     },
-    /// Make one release on many machines: divide it, make a part, join the parts
+    /// Make one release on many machines: divide it, make a part, join the parts; write a pipeline that does
     #[command(after_help = examples::CI)]
     Ci {
         /// The command below `ci`.
@@ -330,6 +330,9 @@ pub enum Command {
         /// The number of files, crates and changes to show for each platform
         #[arg(long, default_value_t = 10, value_name = "N")]
         top: usize,
+        /// Print Markdown, for a comment on a change
+        #[arg(long, conflicts_with = "json")]
+        markdown: bool,
         /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,

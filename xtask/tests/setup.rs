@@ -255,7 +255,11 @@ fn libraries_of_python_come_from_pip_with_their_hashes() {
     };
     let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("setup-libraries");
     let _ = std::fs::remove_dir_all(&cache);
-    for (library, folder) in [(PythonLibrary::Cyclonedx, "jsonschema"), (PythonLibrary::InToto, "google")] {
+    for (library, folder) in [
+        (PythonLibrary::Cyclonedx, "jsonschema"),
+        (PythonLibrary::InToto, "google"),
+        (PythonLibrary::Workflows, "check_jsonschema"),
+    ] {
         let mut lines = Vec::new();
         library.install(&python, &cache, &mut |line| lines.push(line.to_owned())).unwrap();
         assert!(lines.iter().any(|line| line.contains("--require-hashes")), "{lines:?}");

@@ -7,6 +7,17 @@ use clap::Subcommand;
 
 use super::{JsonFlag, Making, SetupFlag, examples};
 
+/// The CI service for which files are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum CiHost {
+    /// GitHub Actions: .github/workflows
+    #[value(name = "github")]
+    GitHub,
+    /// GitLab CI: .gitlab-ci.yml
+    #[value(name = "gitlab")]
+    GitLab,
+}
+
 /// The commands of `cargo xtask ci`.
 #[derive(Debug, Subcommand)]
 pub enum CiCommand {
@@ -93,5 +104,24 @@ pub enum CiCommand {
         /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,
+    },
+    /// Write the files of a pipeline that tests changes, makes releases and publishes them
+    ///
+    /// The pipeline calls the commands of this program and nothing else that builds. Commit the files. They are written again when
+    /// targets.toml changes; a file that somebody changed is kept.
+    #[command(after_help = examples::CI_INIT)]
+    Init {
+        /// The CI service
+        #[arg(value_enum, value_name = "SERVICE")]
+        service: CiHost,
+        /// The command that installs `cargo xtask` on a runner, if the workspace does not contain it
+        #[arg(long, value_name = "COMMAND")]
+        install: Option<String>,
+        /// Write nothing, and fail if a file is not what would be written
+        #[arg(long)]
+        check: bool,
+        /// Replace files that somebody changed, too
+        #[arg(long, conflicts_with = "check")]
+        force: bool,
     },
 }

@@ -128,7 +128,14 @@ Examples:
   cargo xtask ci plan --machines 3
   cargo xtask ci shard x86_64-unknown-linux-musl
   cargo xtask ci merge
-  cargo xtask ci rehearse --machines 2    # all of it on this machine";
+  cargo xtask ci rehearse --machines 2    # all of it on this machine
+  cargo xtask ci init github";
+
+pub(super) const CI_INIT: &str = "\
+Examples:
+  cargo xtask ci init github
+  cargo xtask ci init github --check    # in CI: are the files those of targets.toml?
+  cargo xtask ci init gitlab --install ci/install-xtask";
 
 pub(super) const CI_PLAN: &str = "\
 Examples:
@@ -164,7 +171,8 @@ Examples:
   cargo xtask size
   cargo xtask size --image app --crates --top 20
   cargo xtask size --save                    # remember the sizes,
-  cargo xtask size --against size.json       # or compare with those of another release";
+  cargo xtask size --against size.json       # or compare with those of another release
+  cargo xtask size --against size.json --markdown    # for a comment";
 
 pub(super) const INIT: &str = "\
 Examples:

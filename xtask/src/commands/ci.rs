@@ -6,6 +6,7 @@ use xtask_config::Config;
 use xtask_files::error::{Error, Result};
 use xtask_triple::Triple;
 
+mod init;
 mod merge;
 mod plan;
 mod rehearse;
@@ -24,6 +25,9 @@ pub(super) fn run(common: &Common, command: CiCommand) -> Result<()> {
             let request =
                 rehearse::RehearsalRequest { machines: machines.into(), kill, making, json: json.json };
             rehearse::run(common, &request)
+        }
+        CiCommand::Init { service, install, check, force } => {
+            init::run(common, service, install.as_deref(), check, force)
         }
         CiCommand::Merge { folders, targets, key, json } => {
             merge::run(common, &folders, &targets, key.as_deref(), json.json)

@@ -78,8 +78,10 @@ pub fn run(cli: Cli) -> Result<()> {
         Command::Release { planning, setup, json } => release::run(&common, &planning, setup, json.json),
         Command::Base { command } => base::run(&common, &command),
         Command::Ci { command } => ci::run(&common, command),
-        Command::Size { images, crates, against, save, top, json } => {
-            size::run(&common, &size::SizeRequest { images, crates, against, save, top, json: json.json })
+        Command::Size { images, crates, against, save, top, markdown, json } => {
+            let json = json.json;
+            let request = size::SizeRequest { images, crates, against, save, top, markdown, json };
+            size::run(&common, &request)
         }
         Command::Lock { update } => lock::run(&common, update),
         Command::Conformance { names, targets, keep, page, json } => {

@@ -236,6 +236,7 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             }
             TestNeed::Zig => wants.push(Want::Zig),
             TestNeed::Cyclonedx => wants.push(Want::Library(PythonLibrary::Cyclonedx)),
+            TestNeed::Workflows => wants.push(Want::Library(PythonLibrary::Workflows)),
             TestNeed::InToto => wants.push(Want::Library(PythonLibrary::InToto)),
             TestNeed::Cosign => wants.push(Want::Cosign),
             TestNeed::Windows => {

@@ -23,6 +23,7 @@ pub(super) struct SizeRequest {
     pub(super) against: Option<PathBuf>,
     pub(super) save: bool,
     pub(super) top: usize,
+    pub(super) markdown: bool,
     pub(super) json: bool,
 }
 
@@ -66,6 +67,9 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
             against: source,
             changes,
         }));
+    } else if asked.markdown {
+        let since = against.as_ref().map(|against| against.source.as_str());
+        session.ui.data(&size::markdown(&sizes, since, &changes, asked.top));
     } else {
         session.ui.data(&text(&sizes, against.as_ref(), &changes, asked.top, &session.ui));
     }

@@ -17,7 +17,7 @@ use crate::golden;
 use crate::workspace::files;
 
 /// What rustc itself knows.
-fn triples() -> BTreeSet<String> {
+pub(crate) fn triples() -> BTreeSet<String> {
     let output = Cmd::new("rustc").args(["--print", "target-list"]).capture(Duration::from_secs(60)).unwrap();
     output.text().lines().map(String::from).collect()
 }

@@ -1,6 +1,7 @@
 //! targets.toml: what is refused and in which words, what is taken, and that nothing at all makes it panic.
 
 mod cargo;
+mod ci_init;
 mod errors;
 mod files;
 mod golden;

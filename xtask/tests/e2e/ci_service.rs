@@ -89,5 +89,5 @@ fn a_release_has_its_page_and_gitlab_folds() {
     space.run(&["plan", "--target", "x"]).ended(2).says(&["error: rustc "]).never_says(&["::error"]);
     // The build script of the component wants variables that only a build sets. Its error is inside the section.
     let run = space.run(&["test", "--mode", "pure"]).ended(1);
-    assert!(run.stderr().contains("the output of the tests of pure"), "{run}");
+    run.says(&["section_start:", "[collapsed=true] the output of the tests of app", "section_end:"]);
 }

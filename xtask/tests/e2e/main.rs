@@ -11,6 +11,7 @@ mod bills;
 mod candidates;
 mod causes;
 mod change;
+mod ci_files;
 mod ci_service;
 mod clones;
 mod cohorts;

@@ -245,6 +245,8 @@ pub enum TestNeed {
     Cyclonedx,
     /// `in-toto`: the library of in-toto's attestation framework, for Python.
     InToto,
+    /// `workflows`: check-jsonschema and zizmor, which examine the files of `ci init`.
+    Workflows,
     /// `cosign`: both major versions of the program that verifies signatures.
     Cosign,
     /// `windows`: MinGW's gcc and g++, the std of x86_64-pc-windows-gnu, wine and unzip.
@@ -316,6 +318,7 @@ impl Keyword for TestNeed {
         ("zig", Self::Zig),
         ("cyclonedx", Self::Cyclonedx),
         ("in-toto", Self::InToto),
+        ("workflows", Self::Workflows),
         ("cosign", Self::Cosign),
         ("windows", Self::Windows),
         ("rust-src", Self::RustSrc),

@@ -21,7 +21,7 @@ pub use crates::{add_programs, program};
 pub use kept::{Against, SizeFiles};
 pub use measure::{MeasuredImage, measure};
 pub use origins::add_origins;
-pub use tables::{changes_table, text};
+pub use tables::{MARKDOWN_MARK, changes_table, markdown, text};
 
 /// The document `size.json`: the sizes of a release's images. All sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -15,17 +15,20 @@ pub enum PythonLibrary {
     Cyclonedx,
     /// The library of the in-toto attestation framework, with the types of statements and SLSA provenance.
     InToto,
+    /// check-jsonschema with the schemas of CI services and a reader of YAML, and zizmor, which examines workflows.
+    Workflows,
 }
 
 impl PythonLibrary {
     /// All libraries that setup can install.
-    pub const ALL: [Self; 2] = [Self::Cyclonedx, Self::InToto];
+    pub const ALL: [Self; 3] = [Self::Cyclonedx, Self::InToto, Self::Workflows];
 
     /// Returns the name of the package.
     pub fn package(self) -> &'static str {
         match self {
             Self::Cyclonedx => "cyclonedx-python-lib",
             Self::InToto => "in-toto-attestation",
+            Self::Workflows => "check-jsonschema",
         }
     }
 
@@ -34,6 +37,7 @@ impl PythonLibrary {
         match self {
             Self::Cyclonedx => "11.12.0",
             Self::InToto => "0.9.3",
+            Self::Workflows => "0.39.0",
         }
     }
 
@@ -42,6 +46,7 @@ impl PythonLibrary {
         match self {
             Self::Cyclonedx => include_str!("cyclonedx.txt"),
             Self::InToto => include_str!("in_toto.txt"),
+            Self::Workflows => include_str!("workflows.txt"),
         }
     }
 
@@ -60,6 +65,11 @@ impl PythonLibrary {
                  from in_toto_attestation.predicates.provenance.v1 import provenance_pb2\n\
                  json_format.Parse('{}', provenance_pb2.Provenance())"
             }
+            Self::Workflows => {
+                "import check_jsonschema, io\n\
+                 from ruamel.yaml import YAML\n\
+                 YAML(typ=\"base\", pure=True).load(io.StringIO(\"a: b\"))"
+            }
         }
     }
 
@@ -68,6 +78,7 @@ impl PythonLibrary {
         let folder = match self {
             Self::Cyclonedx => "cyclonedx",
             Self::InToto => "in-toto",
+            Self::Workflows => "workflow-linters",
         };
         cache.join(folder).join(self.version())
     }
@@ -77,6 +88,7 @@ impl PythonLibrary {
         let (extra, size) = match self {
             Self::Cyclonedx => ("[json-validation]", "3 MB"),
             Self::InToto => ("", "0.4 MB"),
+            Self::Workflows => ("", "14 MB"),
         };
         let what = format!("{}{extra}=={}", self.package(), self.version());
         format!("python3 -m pip install --require-hashes {what} (into the cache, {size} to fetch)")

@@ -1,8 +1,9 @@
-//! The tables that show sizes on a terminal.
+//! The tables that show sizes on a terminal and in a comment.
 
 use super::changes::{ChangedThing, SizeChange};
 use super::origins::rows;
 use super::{DEPENDENCY_LIST, ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
+use xtask_files::escape::markdown as escape;
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
@@ -132,8 +133,51 @@ fn rest(table: &mut Table, sizes: impl Iterator<Item = u64> + Clone, what: &str)
     table.row(cells);
 }
 
+/// The first line of [`markdown`], by which a program finds a comment that it wrote before.
+pub const MARKDOWN_MARK: &str = "<!-- cargo xtask size -->";
+
+/// Returns the sizes of all images and what changed, in Markdown for a comment. `since` says with what they are compared.
+pub fn markdown(sizes: &Sizes, since: Option<&str>, changes: &[SizeChange], top: usize) -> String {
+    use Align::{Left, Right};
+    let mut table = Table::new(&[
+        ("image", Left),
+        ("platform", Left),
+        ("to pull", Right),
+        ("unpacked", Right),
+        ("budget", Right),
+    ]);
+    for image in &sizes.images {
+        for platform in &image.platforms {
+            table.row([
+                image.name.as_str().into(),
+                platform.platform.as_str().into(),
+                human_size(platform.pull).into(),
+                human_size(platform.unpacked).into(),
+                image.budget.map_or_else(|| "-".to_owned(), human_size).into(),
+            ]);
+        }
+    }
+    let title = format!("### Sizes of {} {}", escape(&sizes.app), escape(&sizes.version));
+    let text = format!("{MARKDOWN_MARK}\n{title}\n\n{}", table.markdown());
+    match since.map(escape) {
+        None => text + "\nThere are no earlier sizes to compare with.\n",
+        Some(since) if changes.is_empty() => format!("{text}\nNo size changed since {since}.\n"),
+        Some(since) => {
+            let (table, more) = changed(changes, top);
+            let more: String = more.iter().map(|line| format!("\n{}\n", escape(line))).collect();
+            format!("{text}\nChanged since {since}:\n\n{}{more}", table.markdown())
+        }
+    }
+}
+
 /// Returns the changes, at most `top` rows of each kind for each platform.
 pub fn changes_table(changes: &[SizeChange], top: usize, color: bool) -> String {
+    let (table, more) = changed(changes, top);
+    more.into_iter().fold(table.terminal(color), |text, line| format!("{text}{line}\n"))
+}
+
+/// Returns the table of changes, and a line for each kind of rows that are left out.
+fn changed(changes: &[SizeChange], top: usize) -> (Table, Vec<String>) {
     use Align::{Left, Right};
     let mut table = Table::new(&[
         ("image", Left),
@@ -159,17 +203,17 @@ pub fn changes_table(changes: &[SizeChange], top: usize, color: bool) -> String 
             table.row(row(change));
         }
     }
-    let mut text = table.terminal(color);
+    let mut more = Vec::new();
     for (image, platform, what, count) in shown.into_iter().filter(|entry| entry.3 > top) {
         let kind = match what {
             ChangedThing::Pull => "image",
             ChangedThing::File => "file",
             ChangedThing::Crate => "crate",
         };
-        let more = counted((count - top) as u64, &format!("more {kind}"));
-        text += &format!("{image} for {platform}: {more} changed\n");
+        let count = counted((count - top) as u64, &format!("more {kind}"));
+        more.push(format!("{image} for {platform}: {count} changed"));
     }
-    text
+    (table, more)
 }
 
 fn row(change: &SizeChange) -> Vec<Cell> {

@@ -190,6 +190,32 @@ fn numbers_that_have_no_sum_end_nothing() {
     }
 }
 
+#[test]
+fn a_comment_has_the_sizes_and_what_changed() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = sizes(dir.path(), Codec::Gzip, vec![layer(&[("a|b", 10_000), ("c", 20), ("d", 9)])]);
+    let mut after = before.clone();
+    let platform = &mut after.images[0].platforms[0];
+    (platform.pull, platform.unpacked) = (platform.pull + 1_000_000, 12_000);
+    platform.files.iter_mut().for_each(|file| file.size += 5_000);
+    after.images[0].budget = Some(2_000_000);
+    let changes = changes(&before, &after);
+    let text = markdown(&after, Some("<x>"), &changes, 1);
+    assert!(text.starts_with(MARKDOWN_MARK), "{text}");
+    for line in [
+        "### Sizes of ",
+        "2.0 MB |\n",
+        "\nChanged since &lt;x>:\n\n| image |",
+        "+1.0 MB |",
+        "/a\\|b",
+        "2 more files changed",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in\n{text}");
+    }
+    assert!(markdown(&after, Some("x"), &[], 1).contains("\nNo size changed since x.\n"));
+    assert!(markdown(&after, None, &[], 1).ends_with("no earlier sizes to compare with.\n"));
+}
+
 /// A remembered layer does not replace a missing one.
 #[test]
 fn what_is_not_there_is_not_described() {
