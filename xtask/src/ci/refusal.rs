@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::inputs::InputDifference;
 use super::shard::FILE_NAME;
@@ -40,6 +40,8 @@ pub enum MergeRefusal {
     Damaged {
         /// The folder.
         dir: PathBuf,
+        /// The name of the shard.
+        id: String,
         /// The path of the file in it.
         file: String,
         /// What is wrong with it.
@@ -146,7 +148,7 @@ impl fmt::Display for MergeRefusal {
             Self::OtherSigner { dir, key } => {
                 write!(f, "{}: its signature is not by the key with the hint {key}", dir.display())
             }
-            Self::Damaged { dir, file, damage } => write!(f, "{}: {file}: {damage}", dir.display()),
+            Self::Damaged { dir, file, damage, .. } => write!(f, "{}: {file}: {damage}", dir.display()),
             Self::Different { dirs: [one, other], difference } => {
                 let [first, second] = values(difference);
                 let name = &difference.name;
@@ -179,14 +181,17 @@ fn values(difference: &InputDifference) -> [&str; 2] {
 impl MergeRefusal {
     /// Returns what to do about it.
     fn help(&self) -> String {
-        let again = |dir: &Path| {
-            let name = dir.file_name().unwrap_or_default().to_string_lossy();
+        let again = |name: &str| {
             format!(
                 "make it again, or fetch it again from the machine that made it: cargo xtask ci shard {name}"
             )
         };
         match self {
-            Self::Unfinished { dir } | Self::Unreadable { dir, .. } | Self::Damaged { dir, .. } => again(dir),
+            // The folder has the name of the shard, unless it was renamed or the name is very long.
+            Self::Unfinished { dir } | Self::Unreadable { dir, .. } => {
+                again(&dir.file_name().unwrap_or_default().to_string_lossy())
+            }
+            Self::Damaged { id, .. } => again(id),
             Self::Unsigned { .. } => "sign it where it is made: cargo xtask ci shard ID --key KEY".to_owned(),
             Self::OtherSigner { .. } => {
                 "find out who made it; --key is the public key of the machines that make shards".to_owned()

@@ -154,7 +154,8 @@ impl ShardFolder {
     pub fn damage(&self) -> Vec<MergeRefusal> {
         let wrong = |file: &ShardFile| {
             let damage = self.check(file)?;
-            Some(MergeRefusal::Damaged { dir: self.dir.clone(), file: file.path.clone(), damage })
+            let (dir, id) = (self.dir.clone(), self.document.id.clone());
+            Some(MergeRefusal::Damaged { dir, id, file: file.path.clone(), damage })
         };
         self.document.files.iter().filter_map(wrong).collect()
     }

@@ -183,7 +183,7 @@ fn parts_that_are_no_release_are_refused() {
     let cut = format!("it is cut off: {} of {size} bytes", size - 1);
     refused(
         &[&amd64, &copy],
-        &[&cut, "app: its digest is sha256:", "report.json: it is missing", "for 3 reasons"],
+        &[&cut, &help, "app: its digest is sha256:", "report.json: it is missing", "for 3 reasons"],
     );
 
     // One target was made twice.
