@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 use xtask_process::exec::Cmd;
+use xtask_process::ui::CiService;
 use xtask_test_support::folder;
 use xtask_test_support::process::Finished;
 
@@ -247,7 +248,12 @@ fn environment() -> BTreeMap<OsString, OsString> {
         let tool = tools.iter().any(|t| key == *t || key.starts_with(&format!("{t}_")));
         let others = ["TARGET_", "HOST_", "RUSTC", "RUSTFLAGS", "XTASK_", "LD_LIBRARY_PATH", "OUT_DIR"];
         let other = others.iter().any(|o| key.starts_with(o));
-        !mine && !tool && !other && !["CI", "NO_COLOR", "SOURCE_DATE_EPOCH"].contains(&key.as_ref())
+        let service = CiService::VARIABLES.contains(&key.as_ref());
+        !mine
+            && !tool
+            && !other
+            && !service
+            && !["CI", "NO_COLOR", "SOURCE_DATE_EPOCH"].contains(&key.as_ref())
     };
     let mut env: BTreeMap<_, _> = std::env::vars_os().filter(|(key, _)| kept(key)).collect();
     env.insert("XTASK_CACHE_DIR".into(), cache().into());

@@ -1,9 +1,11 @@
 //! Commands that tests run, and assertions about their results.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 use serde_json::Value;
 use xtask_process::exec::{Cmd, Output, ProcessEnd};
+use xtask_process::ui::CiService;
 
 /// The default time limit, long enough for `docker load` on a busy machine.
 pub const LIMIT: Duration = Duration::from_secs(120);
@@ -23,9 +25,16 @@ pub fn run(cmd: &Cmd) -> Output {
 /// As [`run`].
 #[track_caller]
 pub fn run_within(cmd: &Cmd, limit: Duration) -> Output {
-    let output = cmd.capture_whole(limit).unwrap();
+    let output = outside_of_services(cmd).capture_whole(limit).unwrap();
     assert!(output.ok(), "{}\n{}\n{}\n{}", cmd.line(), output.end, output.text(), output.errors());
     output
+}
+
+/// Returns the command without the variables of the CI service that may run the tests, unless it sets them itself. In a service,
+/// the program under test prints warnings and errors in another form.
+fn outside_of_services(cmd: &Cmd) -> Cmd {
+    let absent = |name: &&str| !cmd.env.contains_key(OsStr::new(name));
+    CiService::VARIABLES.into_iter().filter(absent).fold(cmd.clone(), |cmd, name| cmd.env_remove(name))
 }
 
 /// Returns the version that a command prints, or why it prints none.
@@ -61,7 +70,7 @@ impl Finished {
     /// The command cannot be started.
     #[track_caller]
     pub fn new(cmd: &Cmd, limit: Duration) -> Self {
-        Self { line: cmd.line(), output: cmd.capture_whole(limit).unwrap() }
+        Self { line: cmd.line(), output: outside_of_services(cmd).capture_whole(limit).unwrap() }
     }
 
     /// Asserts the exit code.
