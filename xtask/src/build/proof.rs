@@ -20,7 +20,6 @@ use xtask_compilers::toolchain::Provider;
 use xtask_compilers::toolchain::mapped_link;
 use xtask_files::error::Result;
 use xtask_triple::flags::codegen_options;
-use xtask_triple::system::{self, ObjectFormat};
 
 /// The result of a job's cargo call, before the promise of its mode is checked.
 pub(super) struct UnprovenBuild {
@@ -91,10 +90,6 @@ impl Builder<'_> {
                 .map(|(_, _, linker)| format!("rustflags name the linker {linker}"));
             Some(match other {
                 Some(other) => FoundRecord::Unseen(other),
-                None if system::of(triple).objects == ObjectFormat::Pe => {
-                    let name = system::of(triple).name;
-                    FoundRecord::Unseen(format!("the contents of {name} programs are not read yet"))
-                }
                 None if !self.site.links.contains_key(triple) => FoundRecord::Unseen(
                     "the script that asks the linker for its map could not be written".to_owned(),
                 ),

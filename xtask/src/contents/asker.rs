@@ -228,11 +228,16 @@ fn part(asker: LinkAsker, file: PathBuf, objects: &[xtask_link_map::LinkedObject
     }
 }
 
-/// Returns the name of a file as `-l` takes it: `z` for `libz.a` and for `libz.so.1`.
+/// Returns the name of a file as `-l` takes it: `z` for `libz.a`, `libz.so.1` and `libz-1.dll`.
 pub fn library_name(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_prefix("lib").unwrap_or(&name);
-    let ending = [".a", ".dylib", ".tbd"].iter().find_map(|ending| name.strip_suffix(ending));
+    if let Some(name) = name.strip_suffix(".dll") {
+        let numbered =
+            name.rsplit_once('-').filter(|(_, number)| number.starts_with(|c: char| c.is_ascii_digit()));
+        return numbered.map_or(name, |(name, _)| name).to_owned();
+    }
+    let ending = [".a", ".lib", ".dylib", ".tbd"].iter().find_map(|ending| name.strip_suffix(ending));
     name.split_once(".so").map_or_else(|| ending.unwrap_or(name), |(name, _)| name).to_owned()
 }
 
@@ -297,9 +302,14 @@ mod tests {
 
     #[test]
     fn names_of_libraries() {
-        for (file, name) in
-            [("/x/libz.a", "z"), ("libz.so.1.2", "z"), ("/x/a.o", "a.o"), ("libstdc++.so.6", "stdc++")]
-        {
+        for (file, name) in [
+            ("/x/libz.a", "z"),
+            ("libz.so.1.2", "z"),
+            ("/x/a.o", "a.o"),
+            ("libstdc++.so.6", "stdc++"),
+            ("libz-1.dll", "z"),
+            ("odd-x.dll", "odd-x"),
+        ] {
             assert_eq!(library_name(Path::new(file)), name);
         }
     }

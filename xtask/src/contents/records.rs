@@ -49,17 +49,19 @@ pub fn find(records: &Path, program: &Path) -> FoundRecord {
 pub fn forget(program: &Path) {
     let deps = program.parent().unwrap_or(Path::new("")).join("deps");
     let linked = fs::read_dir(deps).into_iter().flatten().flatten().map(|entry| entry.path());
-    let linked = linked.filter(|path| path.extension().is_none() && is_named(path, program));
+    let linked = linked.filter(|path| is_named(path, program));
     for file in linked.chain([program.to_owned()]).collect::<Vec<PathBuf>>() {
         let _ = fs::remove_file(file);
     }
 }
 
-/// Returns whether an output of Cargo belongs to this program: `my_app-0123456789abcdef` belongs to `my-app`.
+/// Returns whether an output of Cargo belongs to this program: `my_app-0123456789abcdef` belongs to `my-app`, and
+/// `app-0123456789abcdef.exe` to `app.exe`.
 fn is_named(output: &Path, program: &Path) -> bool {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().replace('-', "_");
-    let (output, program) = (name(output), name(program));
-    output == program || output.rsplit_once('_').is_some_and(|(name, _)| name == program)
+    let name = |path: &Path| path.file_stem().unwrap_or_default().to_string_lossy().replace('-', "_");
+    let (same_kind, output, program) =
+        (output.extension() == program.extension(), name(output), name(program));
+    same_kind && (output == program || output.rsplit_once('_').is_some_and(|(name, _)| name == program))
 }
 
 #[cfg(test)]
@@ -74,8 +76,10 @@ mod tests {
             named("/d/my_app-0f", "/r/my-app")
                 && named("/d/my-app-0f", "/r/my-app")
                 && named("/d/app", "/r/app")
+                && named("/d/app-0f.exe", "/r/app.exe")
         );
         assert!(!named("/d/my_app-0f", "/r/app") && !named("/d/app-cli-0f", "/r/app"));
+        assert!(!named("/d/app-0f.d", "/r/app") && !named("/d/app-0f.d", "/r/app.exe"));
     }
 
     #[test]

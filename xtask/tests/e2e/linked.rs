@@ -24,7 +24,7 @@ fn folder(space: &Space) -> String {
 }
 
 /// The dependency `sly` calls this function of C.
-fn calls(space: &Space, attribute: &str, function: &str) {
+pub(crate) fn calls(space: &Space, attribute: &str, function: &str) {
     let text = format!(
         "{attribute}\nunsafe extern \"C\" {{ fn {function}(n: i32) -> i32; }}\n\
          pub fn sly() -> i32 {{ unsafe {{ {function}(1) }} }}\n"

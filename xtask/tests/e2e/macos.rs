@@ -3,10 +3,12 @@
 use serde_json::json;
 use xtask_test_support::need;
 
+use crate::linked::calls;
 use crate::machine;
 use crate::purity::add_sly;
 use crate::run::job;
 use crate::space::Space;
+use crate::windows::in_cplusplus;
 
 const ARM: &str = "aarch64-apple-darwin";
 const INTEL: &str = "x86_64-apple-darwin";
@@ -16,15 +18,6 @@ fn space(targets: &[&str]) -> Space {
     let mut space = Space::with_targets(targets);
     space.with_zig();
     space
-}
-
-/// Makes `sly` call a function with this attribute on its declaration, and the program call `sly`.
-fn calls(space: &Space, attribute: &str) {
-    let text = format!(
-        "{attribute}\nunsafe extern \"C\" {{ fn odd() -> i32; }}\npub fn sly() -> i32 {{ unsafe {{ odd() }} }}\n"
-    );
-    space.write("sly/src/lib.rs", &text);
-    space.replace("app/src/main.rs", "fn main() {", "fn main() {\n    assert_eq!(sly::sly(), 2);");
 }
 
 /// A library of macOS with the function that `sly` calls, in Apple's text format.
@@ -66,6 +59,18 @@ fn both_modes_pass_the_gate_and_are_not_run() {
 }
 
 #[test]
+fn cplusplus_of_zig_passes_the_gate() {
+    need!("macos::cplusplus", machine::std_for(&[ARM]), machine::zig());
+    let space = space(&[ARM]);
+    in_cplusplus(&space);
+    let run = space.run(&["verify", "--mode", "native", "--json"]).ended(0);
+    let report = run.json();
+    let job = job(&report, ARM);
+    assert_eq!((&job["status"], &job["gate"]), (&json!("ok"), &json!("pass")), "{job:#}");
+    assert_eq!(job["contents"]["foreign"][0]["package"], json!("native 0.1.0"), "{job:#}");
+}
+
+#[test]
 fn two_clones_make_the_same_archive() {
     need!("macos::clones", machine::std_for(&[ARM]), machine::zig(), machine::programs(&["git"]));
     let sums = |name: &str| {
@@ -90,8 +95,8 @@ fn c_in_a_pure_program_is_named_without_a_map() {
         &space,
         "println!(\"cargo::rustc-link-search=native={}\", std::env::var(\"PREBUILT\").unwrap());",
     );
-    calls(&space, "#[link(name = \"hid\", kind = \"static\")]");
-    space.write("prebuilt/hid.c", "int odd(void) { return 2; }\n");
+    calls(&space, "#[link(name = \"hid\", kind = \"static\")]", "odd");
+    space.write("prebuilt/hid.c", "int odd(int n) { return n + 1; }\n");
     let zig = machine::zig().unwrap().display().to_string();
     let script =
         format!("cd prebuilt && {zig} cc -target aarch64-macos.11.0 -c hid.c && {zig} ar crs libhid.a hid.o");
@@ -112,7 +117,7 @@ fn a_framework_needs_the_folder_of_an_sdk() {
     need!("macos::framework", machine::std_for(&[ARM]), machine::zig());
     let mut space = space(&[ARM]);
     add_sly(&space, "");
-    calls(&space, "#[link(name = \"Odd\", kind = \"framework\")]");
+    calls(&space, "#[link(name = \"Odd\", kind = \"framework\")]", "odd");
     let run = space.run(&["build", "--mode", "pure"]).ended(1);
     for words in [
         "the framework Odd belongs to Apple's SDK",
@@ -144,7 +149,7 @@ fn a_library_that_macos_lacks_is_refused() {
     let space = space(&[ARM]);
     let folder = space.path("prebuilt").display().to_string();
     add_sly(&space, &format!("println!(\"cargo::rustc-link-search=native={folder}\");"));
-    calls(&space, "#[link(name = \"odd\")]");
+    calls(&space, "#[link(name = \"odd\")]", "odd");
     library(&space, "prebuilt/libodd.tbd", "/opt/homebrew/lib/libodd.1.dylib");
     let run = space.run(&["verify", "--mode", "native"]).ended(1);
     let words = "the program loads /opt/homebrew/lib/libodd.1.dylib, which macOS does not have";

@@ -5,11 +5,15 @@ use std::fs;
 use serde_json::json;
 use xtask_test_support::need;
 
+use crate::linked::calls;
 use crate::machine::{self, HOST_MUSL};
+use crate::purity::add_sly;
 use crate::run::job;
 use crate::space::Space;
 
 const GNU: &str = "x86_64-pc-windows-gnu";
+const LLVM: &str = "x86_64-pc-windows-gnullvm";
+const ARM: &str = "aarch64-pc-windows-gnullvm";
 
 /// A component that throws and catches, so that the C++ library and its unwinder are in the program.
 const CXX: &str = "#include <stdexcept>
@@ -41,8 +45,7 @@ fn a_release_has_a_zip_for_windows_and_an_image_for_linux_and_the_same_bytes_in_
         let job = job(&report, GNU);
         assert_eq!(job["smoke"]["status"], json!("pass"), "{run}");
         assert_eq!(job["smoke"]["runner"], json!("wine"), "{run}");
-        // No map of a Windows program is read yet, so nothing is claimed.
-        assert_eq!(job["purity"], json!("not-seen"), "{job:#}");
+        assert_eq!(job["purity"], json!("proven"), "{job:#}");
         space
     };
     let (one, two) = (made(), made());
@@ -73,7 +76,27 @@ fn c_and_cplusplus_of_mingw_are_in_the_program_and_need_no_dll_of_the_compiler()
     assert_eq!(made["toolchain"]["provider"], json!("mingw"), "{run}");
     assert!(!made["toolchain"]["version"].as_str().unwrap().contains("unknown"), "{run}");
     assert_eq!(made["smoke"]["status"], json!("pass"), "{run}");
+    let c = &made["contents"]["foreign"][0];
+    assert_eq!((&c["package"], &c["file"]), (&json!("native 0.1.0"), &json!("libanswer.a")), "{made:#}");
+    assert!(c["compilers"][0].as_str().unwrap().starts_with("GCC: ("), "{made:#}");
+    assert!(made["contents"]["std"].as_u64().unwrap() > 50_000, "{made:#}");
     // The same with a component in C++.
+    in_cplusplus(&space);
+    let run = space.run(&["verify", "--mode", "native", "--json"]).ended(0);
+    let report = run.json();
+    let made = job(&report, GNU);
+    assert_eq!(made["smoke"]["status"], json!("pass"), "{run}");
+    let files = made["contents"]["foreign"].as_array().unwrap().iter();
+    let files: Vec<_> = files.map(|entry| (&entry["package"], entry["file"].as_str().unwrap())).collect();
+    let native = json!("native 0.1.0");
+    assert!(
+        files.contains(&(&native, "libstdc++.a")) && files.contains(&(&native, "libanswer.a")),
+        "{files:?}"
+    );
+}
+
+/// Makes the component C++.
+pub(crate) fn in_cplusplus(space: &Space) {
     fs::remove_file(space.path("native/c/answer.c")).unwrap();
     space.write("native/c/answer.cc", CXX);
     space.write(
@@ -83,8 +106,71 @@ fn c_and_cplusplus_of_mingw_are_in_the_program_and_need_no_dll_of_the_compiler()
     let manifest = space.read("native/Cargo.toml");
     space.write("native/Cargo.toml", &(manifest + crate::sources::NEEDS_CC));
     space.replace("targets.toml", "needs = [\"c\"]", "needs = [\"c++\"]");
-    let run = space.run(&["verify", "--mode", "native", "--json"]).ended(0);
-    assert_eq!(job(&run.json(), GNU)["smoke"]["status"], json!("pass"), "{run}");
+}
+
+/// The stds are not among those that setup installs for the tests: zig builds its C and C++ libraries for these two targets
+/// first, which takes minutes.
+#[test]
+fn c_and_cplusplus_of_zig_pass_the_gate_and_pure_programs_are_proven() {
+    need!("windows::gnullvm", machine::std_for(&[LLVM, ARM]), machine::zig(), machine::runner(LLVM));
+    let mut space = Space::with_targets(&[LLVM, ARM]);
+    space.with_zig();
+    in_cplusplus(&space);
+    let run = space.run(&["verify", "--mode", "all", "--json"]).ended(0);
+    let report = run.json();
+    let jobs = report["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 4, "{run}");
+    for job in jobs {
+        assert_eq!((&job["status"], &job["gate"]), (&json!("ok"), &json!("pass")), "{job:#}");
+        let runner = if job["target"] == LLVM { json!("wine") } else { json!(null) };
+        assert_eq!(job["smoke"]["runner"], runner, "{job:#}");
+        let foreign = job["contents"]["foreign"].as_array().unwrap();
+        if job["mode"] == "pure" {
+            assert_eq!((&job["purity"], foreign.len()), (&json!("proven"), 0), "{job:#}");
+            continue;
+        }
+        assert!(foreign.iter().all(|entry| entry["package"] == "native 0.1.0"), "{job:#}");
+        for file in ["libanswer.a", "c++.lib", "c++abi.lib"] {
+            assert!(foreign.iter().any(|entry| entry["file"] == file), "{file}: {job:#}");
+        }
+    }
+}
+
+#[test]
+fn c_in_a_pure_program_is_named() {
+    need!("windows::impure", machine::std_for(&[GNU]), machine::programs(&["x86_64-w64-mingw32-gcc"]));
+    let space = Space::with_targets(&[GNU]);
+    space.write("prebuilt/hid.c", "int odd(int n) { return n + 1; }\n");
+    let script = "cd prebuilt && x86_64-w64-mingw32-gcc -c hid.c && x86_64-w64-mingw32-ar crs libhid.a hid.o";
+    Space::finish(&space.cmd("sh").args(["-c", script])).ended(0);
+    let folder = space.path("prebuilt").display().to_string();
+    add_sly(&space, &format!("println!(\"cargo::rustc-link-search=native={folder}\");"));
+    calls(&space, "#[link(name = \"hid\", kind = \"static\")]", "odd");
+    let run = space.run(&["build", "--mode", "pure", "--json"]).ended(1);
+    let report = run.json();
+    let error = job(&report, GNU)["error"].as_str().unwrap();
+    for words in [
+        "must contain no C, but sly 0.7.1 has machine code linked",
+        "hid.o",
+        "GCC: (",
+        "#[link] in src/lib.rs",
+    ] {
+        assert!(error.contains(words), "{words}\n{run}");
+    }
+    // A DLL whose import library rustc makes itself.
+    calls(&space, "#[link(name = \"odd\", kind = \"raw-dylib\")]", "odd");
+    let run = space.run(&["build", "--mode", "pure"]).ended(1);
+    run.says(&["must contain no C, but sly 0.7.1 ", "odd.dll: a shared library"]);
+    // A DLL of Windows is the interface of the system.
+    space.write(
+        "sly/src/lib.rs",
+        "#[link(name = \"shlwapi\", kind = \"raw-dylib\")]
+         unsafe extern \"system\" { fn StrToIntA(text: *const u8) -> i32; }
+         pub fn sly() -> i32 { unsafe { StrToIntA(c\"2\".as_ptr().cast()) } }
+",
+    );
+    let report = space.run(&["verify", "--mode", "pure", "--json"]).ended(0).json();
+    assert_eq!(job(&report, GNU)["purity"], json!("proven"), "{report:#}");
 }
 
 /// Compiles the component, and makes an import library of a DLL with MinGW's own tool.

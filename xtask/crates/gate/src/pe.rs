@@ -4,6 +4,7 @@ use super::refusal::Refusal;
 use super::rules::{fail, warn};
 use super::{Finding, Format};
 use xtask_files::error::Result;
+use xtask_link_map::is_windows_library;
 use xtask_triple::{Arch, Env, Os, Triple};
 
 /// The facts of a Windows program.
@@ -132,56 +133,6 @@ const OF_COMPILERS: [&str; 12] = [
     "msys-",
 ];
 
-/// Libraries that every Windows 10 contains and that programs commonly import.
-const OF_WINDOWS: [&str; 46] = [
-    "advapi32",
-    "avrt",
-    "bcrypt",
-    "bcryptprimitives",
-    "cfgmgr32",
-    "combase",
-    "comctl32",
-    "comdlg32",
-    "crypt32",
-    "d3d11",
-    "dbghelp",
-    "dnsapi",
-    "dwmapi",
-    "dxgi",
-    "gdi32",
-    "imm32",
-    "iphlpapi",
-    "kernel32",
-    "mpr",
-    "msvcrt",
-    "mswsock",
-    "ncrypt",
-    "netapi32",
-    "normaliz",
-    "ntdll",
-    "ole32",
-    "oleaut32",
-    "opengl32",
-    "pdh",
-    "powrprof",
-    "propsys",
-    "psapi",
-    "rpcrt4",
-    "secur32",
-    "setupapi",
-    "shell32",
-    "shlwapi",
-    "ucrtbase",
-    "user32",
-    "userenv",
-    "uxtheme",
-    "version",
-    "winhttp",
-    "winmm",
-    "ws2_32",
-    "wtsapi32",
-];
-
 /// Checks a Windows program against its target. Without a failing finding, it starts on a Windows 10 with its
 /// machine.
 pub fn check_pe(pe: &Pe, triple: &Triple) -> Vec<Finding> {
@@ -254,8 +205,7 @@ fn judged(import: &str, triple: &Triple) -> Option<Finding> {
         };
         return Some(warn(format!("the program imports {import}, which not every Windows has"), fix));
     }
-    let known = stem.starts_with("api-ms-win-") || stem.starts_with("ext-ms-") || OF_WINDOWS.contains(&stem);
-    (!known).then(|| {
+    (!is_windows_library(import)).then(|| {
         warn(
             format!("the program imports {import}, which is not known to be a part of Windows"),
             "ship it beside the program, or link it statically",

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use super::pe::is_windows_library;
 use super::record::{LinkRecord, LinkedFile, LinkedObject};
 use super::shared::SharedLibrary;
 
@@ -69,6 +70,8 @@ impl LinkAccount {
                 let sum = match place {
                     Some(TrustedPlace::Std) => &mut account.std,
                     Some(TrustedPlace::CLibrary) => &mut account.c_library,
+                    // The code of the function is in the DLL, which is among the shared libraries.
+                    None if object.notes.as_ref().is_some_and(|notes| notes.import) => &mut account.c_library,
                     None if object.notes.as_ref().is_some_and(super::ObjectNotes::is_rust) => {
                         &mut account.rust
                     }
@@ -141,15 +144,28 @@ fn file_name(path: &Path) -> &str {
 /// Whether a file is an object with which a driver begins or ends every program, of the C library, of gcc or
 /// of LLVM.
 fn is_start_file(name: &str) -> bool {
-    const NAMES: [&str; 8] =
-        ["crt0.o", "crt1.o", "Scrt1.o", "rcrt1.o", "gcrt1.o", "grcrt1.o", "crti.o", "crtn.o"];
+    const NAMES: [&str; 12] = [
+        "crt0.o",
+        "crt1.o",
+        "Scrt1.o",
+        "rcrt1.o",
+        "gcrt1.o",
+        "grcrt1.o",
+        "crti.o",
+        "crtn.o",
+        // Of MinGW-w64, and the same in zig.
+        "crt2.o",
+        "crt2u.o",
+        "crt2.obj",
+        "crt2u.obj",
+    ];
     let parts = ["crtbegin", "crtend", "clang_rt.crtbegin", "clang_rt.crtend", "crtfastmath"];
     NAMES.contains(&name) || (name.ends_with(".o") && parts.iter().any(|part| name.starts_with(part)))
 }
 
 /// Whether a file is an archive of a C library, or of functions that compilers call implicitly.
 fn is_runtime_archive(name: &str) -> bool {
-    const NAMES: [&str; 18] = [
+    const NAMES: [&str; 23] = [
         "c",
         "c_nonshared",
         "m",
@@ -168,8 +184,17 @@ fn is_runtime_archive(name: &str) -> bool {
         "compiler_rt",
         "ubsan_rt",
         "zigc",
+        // Of MinGW-w64.
+        "mingw32",
+        "mingwex",
+        "moldname",
+        "msvcrt",
+        "ucrt",
     ];
-    let Some(name) = name.strip_prefix("lib").and_then(|name| name.strip_suffix(".a")) else { return false };
+    // zig's archives for Windows have the other ending, with and without the prefix.
+    let of_windows = || name.strip_suffix(".lib").map(|name| name.strip_prefix("lib").unwrap_or(name));
+    let of_unix = name.strip_prefix("lib").and_then(|name| name.strip_suffix(".a"));
+    let Some(name) = of_unix.or_else(of_windows) else { return false };
     // glibc's libm.a is a linker script that names `libm-2.36.a`.
     NAMES.contains(&name) || name.starts_with("clang_rt.builtins") || name.starts_with("m-2.")
 }
@@ -189,10 +214,11 @@ fn shared(record: &LinkRecord) -> Vec<ForeignLibrary> {
     record.needed.iter().filter_map(foreign).collect()
 }
 
-/// Whether a name is that of a shared library of glibc, of musl, of gcc's runtime or of macOS. Only the beginning
-/// is compared. macOS has its libraries in two folders, and its system calls only in them.
+/// Whether a name is that of a shared library of glibc, of musl, of gcc's runtime, of macOS or of Windows. Only the
+/// beginning is compared. macOS has its libraries in two folders, and its system calls only in them. Windows has its own
+/// in DLLs.
 fn is_system_library(name: &str) -> bool {
-    const NAMES: [&str; 15] = [
+    const NAMES: [&str; 18] = [
         "libc.so",
         "libc.musl-",
         "libm.so",
@@ -208,8 +234,14 @@ fn is_system_library(name: &str) -> bool {
         "ld-linux",
         "ld-musl",
         "ld64.so",
+        "libgcc_s_",
+        "libunwind.dll",
+        "libwinpthread-",
     ];
     let of_macos =
         name.starts_with("/System/Library/") || name.starts_with("/usr/lib/") && name.ends_with(".dylib");
-    of_macos || NAMES.iter().any(|known| name.starts_with(known)) || name.starts_with("ld.so")
+    of_macos
+        || is_windows_library(name)
+        || NAMES.iter().any(|known| name.starts_with(known))
+        || name.starts_with("ld.so")
 }

@@ -11,7 +11,7 @@
 //!                 0x0000000000001086                crc32
 //! ```
 
-use super::map::{MapFormat, MapReading, field, lines, number};
+use super::map::{LINKERS_OWN, MapFormat, MapReading, field, lines, number};
 
 /// A name whose numbers are on the next line.
 enum PendingName<'t> {
@@ -77,7 +77,18 @@ fn numbers(text: &[u8]) -> Option<(u64, u64, &[u8])> {
 
 /// Adds the share of an input.
 fn input(name: &[u8], size: u64, reading: &mut MapReading) {
-    if let Some(name) = name.strip_prefix(b" ").filter(|name| !name.is_empty()) {
+    let Some(name) = name.strip_prefix(b" ").filter(|name| !name.is_empty()) else { return };
+    // GNU ld's name for the parts of a Windows program that it made itself, such as the table of relocations.
+    if name == b"dll stuff" {
+        reading.input(LINKERS_OWN.as_bytes(), size);
+    } else if !is_data(name) {
         reading.input(name, size);
     }
+}
+
+/// Whether it is a number that the linker's script puts into the program: `LONG 0x0`.
+fn is_data(name: &[u8]) -> bool {
+    [&b"BYTE"[..], b"SHORT", b"LONG", b"QUAD", b"SQUAD"]
+        .iter()
+        .any(|word| name.strip_prefix(*word).is_some_and(|rest| rest.starts_with(b" 0x")))
 }

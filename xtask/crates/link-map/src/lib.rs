@@ -7,9 +7,11 @@
 mod account;
 mod arguments;
 mod gnu;
+mod locate;
 mod macho;
 mod map;
 mod notes;
+mod pe;
 mod record;
 mod shared;
 mod table;
@@ -21,5 +23,6 @@ pub use account::{ForeignFile, ForeignLibrary, LinkAccount};
 pub use arguments::LinkArguments;
 pub use map::{InputShare, LinkMap, MapFormat, MappedSection};
 pub use notes::{ObjectNotes, is_rustc, of_archive, of_file};
+pub use pe::is_windows_library;
 pub use record::{LinkRecord, LinkedFile, LinkedObject, LoadedSection};
 pub use shared::SharedLibrary;

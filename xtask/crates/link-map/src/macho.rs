@@ -11,7 +11,7 @@ use object::read::macho::MachOFile64;
 use object::{Endianness, Object, ObjectSection, ObjectSymbol, ReadCache, ReadRef, SectionKind};
 
 use super::arguments::LinkArguments;
-use super::notes::{ObjectNotes, RUSTC_BY_NAME};
+use super::notes::{ObjectNotes, RUSTC_BY_NAME, is_of_rustc};
 use super::record::{LinkedFile, LinkedObject, LoadedSection, ProgramSections};
 
 /// The facts that are read from a program and from the inputs of its link.
@@ -30,7 +30,8 @@ type SymbolShare = (u64, bool);
 pub(super) fn sections(file: &Path) -> Option<ProgramSections> {
     let cache = ReadCache::new(File::open(file).ok()?);
     let program = MachFile::parse(&cache).ok()?;
-    Some(ProgramSections { sections: loaded(&program), needed: needed(&program)? })
+    let (sections, needed) = (loaded(&program), needed(&program)?);
+    Some(ProgramSections { sections, needed, ..ProgramSections::default() })
 }
 
 /// Reads a program directly after its link, and the inputs of the link.
@@ -203,21 +204,6 @@ fn names<'data>(data: impl ReadRef<'data>) -> Option<DefinedNames> {
     Some(names)
 }
 
-/// Whether an object has the name that rustc gives to its own: the name of the library or program that it
-/// belongs to, and this ending. A Mach-O object has no note about its compiler.
-fn is_of_rustc(path: &Path, member: Option<&str>, output: &Path) -> bool {
-    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let (object, owner) = match member {
-        Some(member) => {
-            let library = name(path);
-            let owner = library.strip_prefix("lib").and_then(|name| name.strip_suffix(".rlib"));
-            (member.to_owned(), owner.unwrap_or_default().to_owned())
-        }
-        None => (name(path), name(output)),
-    };
-    !owner.is_empty() && object.ends_with(".rcgu.o") && object.starts_with(&format!("{owner}."))
-}
-
 /// Returns the files with objects in the program.
 fn files(inputs: Vec<InputObject>) -> Vec<LinkedFile> {
     let mut files: BTreeMap<PathBuf, Vec<LinkedObject>> = BTreeMap::new();
@@ -229,20 +215,4 @@ fn files(inputs: Vec<InputObject>) -> Vec<LinkedFile> {
         files.entry(input.path).or_default().push(object);
     }
     files.into_iter().map(|(path, objects)| LinkedFile { path, objects }).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn objects_of_rustc_by_their_names() {
-        let is = |path: &str, member| is_of_rustc(Path::new(path), member, Path::new("/t/deps/app-0f"));
-        assert!(is("/t/deps/libz-1a.rlib", Some("z-1a.z.77-cgu.0.rcgu.o")));
-        assert!(is("/t/deps/app-0f.app.77-cgu.3.rcgu.o", None));
-        assert!(!is("/t/deps/libz-1a.rlib", Some("crc32.o")));
-        assert!(!is("/t/deps/libz-1a.rlib", Some("y-1a.z.77-cgu.0.rcgu.o")));
-        assert!(!is("/t/out/libz.a", Some("z.z.77-cgu.0.rcgu.o")));
-        assert!(!is("/t/out/x.rcgu.o", None));
-    }
 }

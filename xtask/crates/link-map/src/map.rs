@@ -17,6 +17,8 @@ pub enum MapFormat {
     Gold,
     /// LLD for WebAssembly (wasm-ld).
     WasmLld,
+    /// LLD for Windows (lld-link). Its names of inputs do not have the archive: see [`LinkMap::locate`].
+    LldLink,
 }
 
 /// The part of a link map that says what is in the program.
@@ -51,7 +53,7 @@ pub struct InputShare {
     pub zeroed: u64,
 }
 
-/// LLD's name for the parts that it made itself.
+/// LLD's name for the parts that it made itself. Those of other linkers get it, too.
 pub(super) const LINKERS_OWN: &str = "<internal>";
 
 impl LinkMap {
@@ -89,7 +91,8 @@ impl MapReading {
     /// count. Inputs outside of any section do not count either, because linkers also list discarded inputs.
     pub(super) fn input(&mut self, name: &[u8], size: u64) {
         let Some(section) = self.sections.last().filter(|section| section.address != 0) else { return };
-        if size == 0 {
+        // A Windows program has an address for debug information, too.
+        if size == 0 || section.name.starts_with(".debug_") {
             return;
         }
         let zeroed = is_zeroed(&section.name);

@@ -8,6 +8,7 @@ use object::read::elf::{FileHeader, SectionHeader};
 use object::{Endianness, ReadCache, ReadRef, elf};
 use serde::{Deserialize, Serialize};
 
+use super::pe;
 use super::wasm::WasmModule;
 
 /// The notes that an object contains about itself.
@@ -16,10 +17,17 @@ pub struct ObjectNotes {
     /// `e_machine` of an ELF object; none for other objects.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<u16>,
-    /// The compilers that made it, as named in the section `.comment` or in the bitcode:
+    /// The compilers that made it, as named in the section `.comment`, in debug information or in the bitcode:
     /// `GCC: (Debian 12.2.0-14) 12.2.0`. An assembler writes no name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub makers: Vec<String>,
+    /// Whether it is the entry of an import library: a part of the table by which a Windows program finds a function in
+    /// a DLL.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub import: bool,
+    /// Whether it is a COFF object, in which not every compiler leaves its name.
+    #[serde(skip)]
+    pub(super) coff: bool,
     /// Whether it contains code that is compiled at link time.
     #[serde(skip)]
     pub(super) late: bool,
@@ -46,8 +54,10 @@ impl ObjectNotes {
             Ok(b"\x7fELF\x02") => elf_notes::<elf::FileHeader64<Endianness>, _>(data).unwrap_or_default(),
             Ok(b"\0asm\x01") => wasm_notes(data).unwrap_or_default(),
             Ok([b'B', b'C', 0xc0, 0xde, _]) => {
-                Self { makers: bitcode_makers(data), late: true, machine: None }
+                Self { makers: bitcode_makers(data), late: true, ..Self::default() }
             }
+            // COFF for x86_64 and aarch64, and what begins like an object for no machine.
+            Ok([0x64, 0x86 | 0xaa, ..] | [0, 0, 0xff, 0xff, _]) => pe::notes(data).unwrap_or_default(),
             _ => Self::default(),
         }
     }
@@ -60,9 +70,20 @@ impl ObjectNotes {
     /// Adds the notes of another object with the same name.
     pub(super) fn extend(&mut self, other: Self) {
         self.machine = self.machine.or(other.machine);
+        self.import &= other.import;
         for maker in other.makers {
             if !self.makers.contains(&maker) {
                 self.makers.push(maker);
+            }
+        }
+    }
+
+    /// Adds the makers in a text of names that end in 0.
+    pub(super) fn add_makers(&mut self, comment: &[u8]) {
+        for text in comment.split(|byte| *byte == 0) {
+            let text = String::from_utf8_lossy(text).trim().to_owned();
+            if !text.is_empty() && !self.makers.contains(&text) && self.makers.len() < MAKERS_MAX {
+                self.makers.push(text);
             }
         }
     }
@@ -88,7 +109,7 @@ fn elf_notes<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data:
     for section in sections {
         let Some(name) = names.get(section.sh_name(endian) as usize..) else { continue };
         if name.starts_with(b".comment\0") {
-            notes.makers = bytes(section, COMMENT_MAX).map(texts).unwrap_or_default();
+            notes.add_makers(bytes(section, COMMENT_MAX).unwrap_or_default());
         }
         // Code of gcc or clang that is compiled at link time.
         notes.late |= name.starts_with(b".gnu.lto_") || name.starts_with(b".llvm.lto\0");
@@ -100,18 +121,6 @@ fn wasm_notes<'data>(data: impl ReadRef<'data>) -> Option<ObjectNotes> {
     let bytes = data.read_bytes_at(0, data.len().ok()?).ok()?;
     let makers = WasmModule::parse(bytes).ok()?.makers();
     Some(ObjectNotes { makers, ..ObjectNotes::default() })
-}
-
-/// Returns the texts of a `.comment`, each once.
-fn texts(comment: &[u8]) -> Vec<String> {
-    let mut all = Vec::new();
-    for text in comment.split(|byte| *byte == 0) {
-        let text = String::from_utf8_lossy(text).trim().to_owned();
-        if !text.is_empty() && !all.contains(&text) && all.len() < MAKERS_MAX {
-            all.push(text);
-        }
-    }
-    all
 }
 
 /// Returns the compilers whose names are in the texts of bitcode. These texts follow each other without a
@@ -178,4 +187,38 @@ pub(super) fn of_link_time(files: &[PathBuf]) -> Option<ObjectNotes> {
         }
     }
     all
+}
+
+/// Whether an object has the name that rustc gives to its own: the name of the library or program that it
+/// belongs to, and this ending. A Mach-O object has no note about its compiler, and a COFF object of rustc has one only
+/// with debug information.
+pub(super) fn is_of_rustc(path: &Path, member: Option<&str>, output: &Path) -> bool {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let (object, owner) = match member {
+        Some(member) => {
+            let library = name(path);
+            let owner = library.strip_prefix("lib").and_then(|name| name.strip_suffix(".rlib"));
+            (member.to_owned(), owner.unwrap_or_default().to_owned())
+        }
+        None => (name(path), name(output).trim_end_matches(".exe").to_owned()),
+    };
+    !owner.is_empty() && object.ends_with(".rcgu.o") && object.starts_with(&format!("{owner}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_of_rustc_by_their_names() {
+        let is = |path: &str, member| is_of_rustc(Path::new(path), member, Path::new("/t/deps/app-0f"));
+        assert!(is("/t/deps/libz-1a.rlib", Some("z-1a.z.77-cgu.0.rcgu.o")));
+        assert!(is("/t/deps/app-0f.app.77-cgu.3.rcgu.o", None));
+        let path = Path::new("/t/deps/app-0f.app.77-cgu.3.rcgu.o");
+        assert!(is_of_rustc(path, None, Path::new("/t/deps/app-0f.exe")));
+        assert!(!is("/t/deps/libz-1a.rlib", Some("crc32.o")));
+        assert!(!is("/t/deps/libz-1a.rlib", Some("y-1a.z.77-cgu.0.rcgu.o")));
+        assert!(!is("/t/out/libz.a", Some("z.z.77-cgu.0.rcgu.o")));
+        assert!(!is("/t/out/x.rcgu.o", None));
+    }
 }

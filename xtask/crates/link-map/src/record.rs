@@ -2,6 +2,7 @@
 //! link, because rustc then removes objects. Only the record is kept.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Component, Path, PathBuf};
 
 use object::read::elf::{FileHeader, SectionHeader as _};
@@ -10,8 +11,9 @@ use serde::{Deserialize, Serialize};
 
 use super::arguments::LinkArguments;
 use super::macho::{self, SeenProgram};
-use super::map::{InputShare, LINKERS_OWN, LinkMap};
+use super::map::{InputShare, LINKERS_OWN, LinkMap, MapFormat};
 use super::notes::{self, ObjectNotes};
+use super::pe;
 use super::shared::{self, SharedLibrary};
 use super::wasm::{WasmModule, section};
 
@@ -104,10 +106,15 @@ impl LinkRecord {
             files: given.files.iter().map(|file| clean(file)).collect(),
             ..given
         };
+        let ProgramSections { needed, base, padding, .. } =
+            given.output.as_deref().and_then(program).unwrap_or_default();
+        let base = if map.format == MapFormat::LldLink { base } else { 0 };
         let loaded = map.sections.iter().filter(|section| section.address != 0 && section.size != 0);
-        let sections = loaded.map(|s| LoadedSection(s.name.clone(), s.address, s.size)).collect();
-        let needed =
-            given.output.as_deref().and_then(program).map(|program| program.needed).unwrap_or_default();
+        let loaded = loaded.map(|section| {
+            let size = section.size.checked_next_multiple_of(padding.max(1)).unwrap_or(section.size);
+            LoadedSection(section.name.clone(), base.saturating_add(section.address), size)
+        });
+        let sections = loaded.collect();
         Self {
             schema: SCHEMA,
             output: given.output.clone().unwrap_or_default(),
@@ -151,6 +158,16 @@ fn files(map: &LinkMap, folder: &Path, given: &LinkArguments) -> Vec<LinkedFile>
         all.entry(path).or_default().insert(member, *share);
     }
     let mut files: Vec<LinkedFile> = all.into_iter().map(|(path, objects)| file(path, objects)).collect();
+    for LinkedFile { path, objects } in &mut files {
+        for LinkedObject { member, notes, .. } in objects {
+            let output = given.output.as_deref().unwrap_or(Path::new(""));
+            if let Some(notes) = notes.as_mut().filter(|notes| notes.coff && notes.makers.is_empty())
+                && notes::is_of_rustc(path, member.as_deref(), output)
+            {
+                notes.makers.push(notes::RUSTC_BY_NAME.to_owned());
+            }
+        }
+    }
     // The object that the linker itself compiled at link time no longer exists. It was made from all inputs
     // with such code.
     let mut unread = files
@@ -191,8 +208,9 @@ fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedF
     if objects.keys().any(Option::is_some) {
         let wanted = |name: &str| objects.contains_key(&Some(name.to_owned()));
         // A map does not distinguish members with the same name.
-        notes::of_archive(&path, wanted, |name, notes| {
-            found.entry(Some(name.to_owned())).or_default().extend(notes)
+        notes::of_archive(&path, wanted, |name, notes| match found.entry(Some(name.to_owned())) {
+            Entry::Occupied(mut known) => known.get_mut().extend(notes),
+            Entry::Vacant(new) => drop(new.insert(notes)),
         });
     }
     let object = |(member, share): (Option<String>, InputShare)| LinkedObject {
@@ -205,9 +223,14 @@ fn file(path: PathBuf, objects: BTreeMap<Option<String>, InputShare>) -> LinkedF
 }
 
 /// The parts of a linked program that are read.
+#[derive(Default)]
 pub(super) struct ProgramSections {
     pub(super) sections: Vec<LoadedSection>,
     pub(super) needed: Vec<String>,
+    /// The address that the program is linked for. Some maps name addresses relative to it.
+    pub(super) base: u64,
+    /// The sizes are rounded up to a multiple of this number, because some maps do so; 0 if they are not.
+    pub(super) padding: u64,
 }
 
 fn program(file: &Path) -> Option<ProgramSections> {
@@ -216,6 +239,7 @@ fn program(file: &Path) -> Option<ProgramSections> {
         Ok(b"\x7fELF\x01") => read::<elf::FileHeader32<Endianness>, _>(&cache),
         Ok(b"\x7fELF\x02") => read::<elf::FileHeader64<Endianness>, _>(&cache),
         Ok(b"\0asm\x01") => wasm(&cache),
+        Ok([b'M', b'Z', ..]) => pe::sections(file),
         _ => macho::sections(file),
     }
 }
@@ -226,7 +250,7 @@ fn wasm<'data>(data: impl ReadRef<'data>) -> Option<ProgramSections> {
     let module = WasmModule::parse(data.read_bytes_at(0, data.len().ok()?).ok()?).ok()?;
     let sections = module.sections.iter().filter(|it| it.id != section::CUSTOM);
     let sections = sections.map(|it| LoadedSection(it.map_name().to_owned(), it.offset, it.size));
-    Some(ProgramSections { sections: sections.collect(), needed: Vec::new() })
+    Some(ProgramSections { sections: sections.collect(), ..ProgramSections::default() })
 }
 
 fn read<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Option<ProgramSections> {
@@ -241,5 +265,6 @@ fn read<'data, H: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -
             sections.push(LoadedSection(name, address, size));
         }
     }
-    Some(ProgramSections { sections, needed: shared::needed(&table, endian, data) })
+    let needed = shared::needed(&table, endian, data);
+    Some(ProgramSections { sections, needed, ..ProgramSections::default() })
 }

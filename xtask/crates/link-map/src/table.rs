@@ -5,6 +5,8 @@
 //! module's memory, and `-` for everything that is not in memory, such as code. The rows of the parts of the
 //! memory follow the row of the section `DATA`, which contains them.
 //!
+//! LLD's map of a Windows program has the columns `Address`, `Size` and `Align`.
+//!
 //! ```text
 //!              VMA              LMA     Size Align Out     In      Symbol
 //!              318              318       1c     1 .interp
@@ -27,6 +29,7 @@ pub(super) fn begin(text: &[u8]) -> Option<(MapFormat, &[u8])> {
             [b"VMA", b"LMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Lld,
             [b"VMA", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::Mold,
             [b"Addr", b"Off", b"Size", b"Out", b"In", b"Symbol"] => MapFormat::WasmLld,
+            [b"Address", b"Size", b"Align", b"Out", b"In", b"Symbol"] => MapFormat::LldLink,
             _ => continue,
         };
         return Some((format, &text[at..]));
@@ -43,7 +46,8 @@ pub(super) fn read(format: MapFormat, text: &[u8], reading: &mut MapReading) {
         match rest.iter().position(|byte| *byte != b' ') {
             Some(0) => reading.section(rest, address, size),
             Some(8) => {
-                if let Some(name) = file_of(&rest[8..]) {
+                let name = if format == MapFormat::LldLink { Some(&rest[8..]) } else { file_of(&rest[8..]) };
+                if let Some(name) = name {
                     reading.input(name, size);
                 }
             }
@@ -61,6 +65,10 @@ fn row(format: MapFormat, line: &[u8]) -> Option<(u64, u64, &[u8])> {
         MapFormat::Lld => {
             let (load, rest) = field(rest);
             number(load, 16)?;
+            let (size, rest) = field(rest);
+            (size, 16, rest)
+        }
+        MapFormat::LldLink => {
             let (size, rest) = field(rest);
             (size, 16, rest)
         }
@@ -92,7 +100,12 @@ fn wasm_row(line: &[u8]) -> Option<(u64, u64, &[u8])> {
 
 /// Returns the file in `file:(section)`, or none for an entry of a linker script, which has no file.
 fn file_of(input: &[u8]) -> Option<&[u8]> {
+    Some(file_and_section(input)?.0)
+}
+
+/// Returns the file and the section in `file:(section)`.
+pub(super) fn file_and_section(input: &[u8]) -> Option<(&[u8], &[u8])> {
     let input = input.strip_suffix(b")")?;
     let at = input.windows(2).rposition(|two| two == b":(")?;
-    Some(&input[..at])
+    Some((&input[..at], &input[at + 2..]))
 }

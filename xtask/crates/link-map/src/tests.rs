@@ -112,6 +112,134 @@ const WASM: &str = "\
        -    12e47       44 CUSTOM(.debug_info)
 ";
 
+/// GNU ld's map of a Windows program.
+const GNU_OF_WINDOWS: &str = "\
+Linker script and memory map
+
+LOAD a.o
+LOAD libz.a
+
+.text           0x0000000140001000     0x1800
+ *(.init)
+ .text          0x0000000140001530       0x40 a.o
+                0x0000000140001530                main
+ .text          0x0000000140001570       0x10 libz.a(crc.o)
+                0x0000000140001570                crc
+                0x00000001400027b0        0x4 LONG 0xffffffffffffffff
+
+.rdata          0x0000000140004000      0x800
+ .rdata$zzz     0x0000000140004530       0x20 a.o
+
+.bss            0x0000000140007000      0x1e0
+ .bss           0x0000000140007040       0x40 a.o
+
+.idata          0x0000000140008000      0x600
+ SORT_BY_NAME(*)(SORT_BY_NAME(.idata$2))
+ .idata$2       0x0000000140008000       0x14 /lib/libkernel32.a(libkernel32h.o)
+ SORT_BY_NAME(*)(SORT_BY_NAME(.idata$3))
+                0x0000000140008028        0x4 LONG 0x0
+                0x000000014000802c        0x4 LONG 0x0
+
+.reloc          0x000000014000b000      0x200
+ .reloc         0x000000014000b000       0xa4 dll stuff
+
+.debug_info     0x000000014000c000      0x200
+ .debug_info    0x000000014000c000      0x1f4 a.o
+";
+
+/// lld-link's map of a program with an object of an archive.
+const LLD_LINK: &str = "\
+Address  Size     Align Out     In      Symbol
+00001000 00049cf6  4096 .text
+00001000 00000151    16         az.o:(.text)
+00001000 00000000     0                 main
+00001560 0000008d    16         crcz.o:(.text)
+0004e000 00000020    16         crcz.o:(.data)
+";
+
+#[test]
+fn maps_of_windows_programs() {
+    let share = |bytes, zeroed| InputShare { bytes, zeroed };
+    let map = LinkMap::read(GNU_OF_WINDOWS.as_bytes()).unwrap();
+    let inputs: Vec<_> = map.inputs.iter().map(|(name, share)| (name.as_str(), *share)).collect();
+    let expected = [
+        ("/lib/libkernel32.a(libkernel32h.o)", share(0x14, 0)),
+        (map::LINKERS_OWN, share(0xa4, 0)),
+        ("a.o", share(0x60, 0x40)),
+        ("libz.a(crc.o)", share(0x10, 0)),
+    ];
+    assert_eq!(inputs, expected);
+    // Two archives have an object of this name, and the size of a section tells which one it is.
+    let dir = tempfile::tempdir().unwrap();
+    let archives = [("libzz.a", 0x8d), ("liby.a", 0x90)].map(|(name, size)| {
+        let path = dir.path().join(name);
+        std::fs::write(&path, archive(&[("crcz.o", coff(&[(".text", vec![0x90; size])]))])).unwrap();
+        path
+    });
+    let mut map = LinkMap::read(LLD_LINK.as_bytes()).unwrap();
+    assert_eq!(map.format, MapFormat::LldLink);
+    map.locate(&[vec!["az.o".into()], archives.to_vec()].concat());
+    let member = |at: usize| format!("{}(crcz.o)", archives[at].display());
+    assert_eq!(map.inputs["az.o"], share(0x151, 0));
+    // Neither has this section, so both count.
+    assert_eq!((map.inputs[&member(0)], map.inputs[&member(1)]), (share(0xad, 0), share(0x20, 0)));
+    // An input that nothing contains keeps its name.
+    let mut map = LinkMap::read(LLD_LINK.as_bytes()).unwrap();
+    map.locate(&[]);
+    assert_eq!(map.inputs["crcz.o"], share(0xad, 0));
+}
+
+/// Makes a COFF object for x86_64 with these sections.
+fn coff(sections: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    // Names of more than eight bytes stand behind the symbols, of which there are none.
+    let mut names = vec![0; 4];
+    let mut headers = Vec::new();
+    let mut data = Vec::new();
+    let begin = 20 + 40 * sections.len();
+    for (name, content) in sections {
+        let mut header = [0; 40];
+        let field = match name.len() {
+            0..=8 => (*name).to_owned(),
+            _ => format!("/{}", names.len()),
+        };
+        if name.len() > 8 {
+            names.extend([name.as_bytes(), b"\0"].concat());
+        }
+        header[..field.len()].copy_from_slice(field.as_bytes());
+        header[16..20].copy_from_slice(&(content.len() as u32).to_le_bytes());
+        header[20..24].copy_from_slice(&((begin + data.len()) as u32).to_le_bytes());
+        data.extend(content);
+        headers.extend(header);
+    }
+    let length = names.len() as u32;
+    names[..4].copy_from_slice(&length.to_le_bytes());
+    let mut bytes = [&[0x64, 0x86, sections.len() as u8, 0][..], &[0; 16]].concat();
+    bytes[8..12].copy_from_slice(&((begin + data.len()) as u32).to_le_bytes());
+    [bytes, headers, data, names].concat()
+}
+
+#[test]
+fn objects_of_windows_say_who_made_them() {
+    let of = |sections: &[(&str, Vec<u8>)]| ObjectNotes::of(&coff(sections)[..]);
+    let gcc = of(&[(".text", vec![0xc3]), (".rdata$zzz", b"GCC: (GNU) 12-win32\0\0".to_vec())]);
+    assert_eq!((gcc.makers, gcc.import), (vec!["GCC: (GNU) 12-win32".to_owned()], false));
+    // The record that rustc writes: flags, machine, two versions of four numbers, and the name.
+    let name = b"clang LLVM (rustc version 1.95.0 (59807616e 2026-04-14))\0";
+    let record = [&[0x3c, 0x11, 0x15, 0, 0, 0, 0xd0, 0][..], &[0; 16], name].concat();
+    let symbols = [&(record.len() as u16).to_le_bytes()[..], &record].concat();
+    let part = [&0xf1_u32.to_le_bytes()[..], &(symbols.len() as u32).to_le_bytes(), &symbols].concat();
+    let rust = of(&[(".debug$S", [&4_u32.to_le_bytes()[..], &part].concat())]);
+    assert_eq!(rust.makers, [RUST]);
+    assert!(rust.is_rust());
+    let jump = b"\xff\x25\0\0\0\0\x90\x90".to_vec();
+    let entry = [(".text", jump), (".idata$5", vec![0; 8]), (".idata$6", b"\0\0ProcessPrng\0".to_vec())];
+    assert!(of(&entry).import);
+    for more in [(".text", vec![0x31, 0xc0, 0xc3]), (".data", vec![1])] {
+        assert!(!of(&[&entry[1..], &[more]].concat()).import);
+    }
+    assert!(ObjectNotes::of(&b"\0\0\xff\xff\0\0\x64\x86\0\0\0\0\x0a\0\0\0\0\0\0\0f\0foo.dll\0"[..]).import);
+}
+
 /// Checks the content that all four maps have in common.
 fn says(map: &LinkMap) {
     let share = |bytes, zeroed| InputShare { bytes, zeroed };
@@ -159,7 +287,7 @@ fn a_map_of_each_linker() {
 
 /// Generates pieces of maps, which are combined to almost valid maps.
 fn piece() -> impl Strategy<Value = Vec<u8>> {
-    let whole = [LLD, MOLD, GNU, WASM]
+    let whole = [LLD, MOLD, GNU, WASM, GNU_OF_WINDOWS, LLD_LINK]
         .map(|text| text.lines().map(|line| format!("{line}\n").into_bytes()).collect::<Vec<_>>());
     prop_oneof![
         4 => proptest::sample::select(whole.concat()),

@@ -145,6 +145,9 @@ impl Linker {
         match self {
             // Linkers of Mach-O programs have other options for a map, and zig's has none.
             _ if system::of(target).objects == ObjectFormat::MachO => MapRequest::Nothing,
+            Linker::Driver { link: Link::Zig, .. } if system::of(target).objects == ObjectFormat::Pe => {
+                MapRequest::LldLink
+            }
             Linker::Driver { link, .. } => link.rules().map,
             Linker::RustLld { .. } => MapRequest::Linker,
         }

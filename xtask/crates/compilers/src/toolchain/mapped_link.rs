@@ -1,10 +1,10 @@
 //! A link with a link map. The linker is asked for its map, and a record of the map is kept beside the build.
 //! A linker without a map still links, and the record then says that nothing is known.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use super::stand_in::{given_options, words};
 use xtask_link_map::{LinkArguments, LinkMap, LinkRecord};
 use xtask_process::exec::Cmd;
 use xtask_triple::Triple;
@@ -18,12 +18,14 @@ pub enum MapRequest {
     Driver,
     /// The program prints the map instead of writing a file: `-Wl,--print-map`.
     Printed,
+    /// The program starts lld-link, which takes options from a variable, and prints the command when it does so.
+    LldLink,
     /// The program makes no map. The record is made from its inputs and the symbols of the linked program.
     Nothing,
 }
 
 impl MapRequest {
-    const ALL: [Self; 4] = [Self::Linker, Self::Driver, Self::Printed, Self::Nothing];
+    const ALL: [Self; 5] = [Self::Linker, Self::Driver, Self::Printed, Self::LldLink, Self::Nothing];
 
     /// Returns the value that stands for it in [`map_variable`].
     pub fn word(self) -> &'static str {
@@ -31,6 +33,7 @@ impl MapRequest {
             Self::Linker => "linker",
             Self::Driver => "driver",
             Self::Printed => "printed",
+            Self::LldLink => "lld-link",
             Self::Nothing => "nothing",
         }
     }
@@ -40,17 +43,30 @@ impl MapRequest {
         Self::ALL.into_iter().find(|request| request.word() == word)
     }
 
-    fn arguments(self, map: &Path) -> Vec<OsString> {
-        let map = map.as_os_str().to_owned();
+    /// Adds the request for a map in this file to a link.
+    fn added(self, link: Cmd, map: &Path) -> Cmd {
+        let file = map.as_os_str();
         match self {
-            Self::Linker => vec!["-Map".into(), map],
+            Self::Linker => link.arg("-Map").arg(file),
             // `-Wl,` would split a path at its commas.
-            Self::Driver => vec!["-Xlinker".into(), "-Map".into(), "-Xlinker".into(), map],
-            Self::Printed => vec!["-Wl,--print-map".into()],
-            Self::Nothing => Vec::new(),
+            Self::Driver => link.args(["-Xlinker", "-Map", "-Xlinker"]).arg(file),
+            Self::Printed => link.arg("-Wl,--print-map"),
+            Self::LldLink => {
+                let mut options = given_options(LLD_LINK_OPTIONS);
+                options.push(format!(" \"-lldmap:{}\"", map.display()));
+                link.env(SHOW_LINK, "1").env(LLD_LINK_OPTIONS, options)
+            }
+            Self::Nothing => link,
         }
     }
 }
+
+/// The variable from which lld-link takes options in front of its arguments, as Microsoft's linker does.
+const LLD_LINK_OPTIONS: &str = "LINK";
+
+/// The variable by which zig prints the command of its linker, and the name of the program in this command.
+const SHOW_LINK: &str = "ZIG_VERBOSE_LINK";
+const LLD_LINK: &str = "lld-link ";
 
 /// Returns the name of the variable that holds the linker of a target:
 /// `XTASK_LINKER_X86_64_UNKNOWN_LINUX_MUSL`.
@@ -107,7 +123,7 @@ impl MappedLink<'_> {
         let map = asked.unwrap_or(&scratch.map);
         let cmd = match asked {
             Some(_) => plain.clone(),
-            None => plain.clone().args(self.request.arguments(map)),
+            None => self.request.added(plain.clone(), map),
         };
         let code = cmd.into_files(out, errors);
         let told = fs::read(&scratch.errors).unwrap_or_default();
@@ -117,13 +133,22 @@ impl MappedLink<'_> {
             return if code == 0 { write(&record, &LinkRecord::unseen(given, why), code) } else { code };
         }
         let printed = self.request == MapRequest::Printed && asked.is_none() && code == 0;
+        let (told, command) = match self.request {
+            MapRequest::LldLink => apart(&told),
+            _ => (told, None),
+        };
         scratch.hand_on(&told, printed);
         if code != 0 {
             return code;
         }
         let text = fs::read(if printed { &scratch.out } else { map });
         let record_of = match text.as_deref().map(LinkMap::read) {
-            Ok(Some(map)) => LinkRecord::new(given, &map, &folder),
+            Ok(Some(mut map)) => {
+                let words = command.map(|command| words(&command, &|path| folder.join(path).exists()));
+                let files = words.unwrap_or_default().into_iter().filter(|word| !word.starts_with('-'));
+                map.locate(&files.map(PathBuf::from).collect::<Vec<_>>());
+                LinkRecord::new(given, &map, &folder)
+            }
             Ok(None) => LinkRecord::unseen(given, "the format of the linker's map is not known"),
             Err(_) => LinkRecord::unseen(given, "the linker wrote no map"),
         };
@@ -135,6 +160,20 @@ impl MappedLink<'_> {
 fn names_map(told: &[u8]) -> bool {
     let holds = |word: &[u8]| told.windows(word.len()).any(|window| window == word);
     holds(b"-Map") || holds(b"print-map")
+}
+
+/// Takes the commands that zig shows out of an output. Returns the rest, and the arguments of the last lld-link.
+fn apart(told: &[u8]) -> (Vec<u8>, Option<String>) {
+    let (mut rest, mut command) = (Vec::new(), None);
+    for line in told.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_prefix(LLD_LINK.as_bytes()) {
+            Some(arguments) => command = Some(String::from_utf8_lossy(arguments).trim_end().to_owned()),
+            // The archives of its C library.
+            None if line.starts_with(b"ar rcs ") => {}
+            None => rest.extend_from_slice(line),
+        }
+    }
+    (rest, command)
 }
 
 fn write(file: &Path, record: &LinkRecord, code: u8) -> u8 {

@@ -49,6 +49,11 @@ pub(super) fn any_set(names: &[&str]) -> bool {
     names.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
 }
 
+/// Returns the options in a variable of a linker, which are kept in front of those that are added.
+pub(super) fn given_options(variable: &str) -> std::ffi::OsString {
+    std::env::var_os(variable).unwrap_or_default()
+}
+
 /// Runs instead of a compiler or linker, if the arguments ask for it. Returns the exit code, or none if they
 /// do not.
 pub fn take_over(args: &[String]) -> Option<u8> {
@@ -186,4 +191,37 @@ fn built_for_host(triple: &Triple, made: Option<&Path>) -> Option<PathBuf> {
 fn usage(word: &str) -> u8 {
     eprintln!("{word} is called by wrappers only");
     2
+}
+
+/// Splits a line without quotes into words. A path with spaces is recognized by the file that exists under
+/// it.
+pub(super) fn words(line: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
+    /// The maximum number of parts that are joined to one path.
+    const SPACES: usize = 12;
+    let parts: Vec<&str> = line.split(' ').filter(|part| !part.is_empty()).collect();
+    let (mut words, mut at) = (Vec::new(), 0);
+    while let Some(part) = parts.get(at) {
+        let whole = |n: &usize| exists(Path::new(&parts[at..at + n].join(" ")));
+        let is_path = part.contains('/') && !part.starts_with('-') && !exists(Path::new(part));
+        let longest = SPACES.min(parts.len() - at);
+        let count = is_path.then(|| (2..=longest).find(whole)).flatten().unwrap_or(1);
+        words.push(parts[at..at + count].join(" "));
+        at += count;
+    }
+    words
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_without_quotes_is_read_by_the_files_that_are_there() {
+        let exists =
+            |path: &Path| ["/z/a b/libc.a", "m n.o", "/z/x.o", "./c d e/f.a"].map(Path::new).contains(&path);
+        let line = "-o out /z/a b/libc.a /z/x.o -znow --as-needed ./c d e/f.a /gone/x y.o";
+        let expected =
+            ["-o", "out", "/z/a b/libc.a", "/z/x.o", "-znow", "--as-needed", "./c d e/f.a", "/gone/x", "y.o"];
+        assert_eq!(words(line, &exists), expected);
+    }
 }

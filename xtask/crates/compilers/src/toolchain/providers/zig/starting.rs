@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::apple::{self, AppleLinkLine};
 use super::compiling::{about_target, clang_arguments, merged_object, steps};
 use super::linking::{LinkTarget, ZigLinkLine, link_line};
-use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note, relayed};
+use crate::toolchain::stand_in::{DriverCall, LongLine, any_set, failed, note, relayed, words};
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::{Cmd, Output};
@@ -190,24 +190,6 @@ fn front_end_links(call: &DriverCall<'_>, args: Vec<String>) -> Result<Output> {
     LongLine::new(front_end(call), args)?.capture(LINKING)
 }
 
-/// Splits a line without quotes into words. A path with spaces is recognized by the file that exists under
-/// it.
-fn words(line: &str, exists: &dyn Fn(&Path) -> bool) -> Vec<String> {
-    /// The maximum number of parts that are joined to one path.
-    const SPACES: usize = 12;
-    let parts: Vec<&str> = line.split(' ').filter(|part| !part.is_empty()).collect();
-    let (mut words, mut at) = (Vec::new(), 0);
-    while let Some(part) = parts.get(at) {
-        let whole = |n: &usize| exists(Path::new(&parts[at..at + n].join(" ")));
-        let is_path = part.contains('/') && !part.starts_with('-') && !exists(Path::new(part));
-        let longest = SPACES.min(parts.len() - at);
-        let count = is_path.then(|| (2..=longest).find(whole)).flatten().unwrap_or(1);
-        words.push(parts[at..at + count].join(" "));
-        at += count;
-    }
-    words
-}
-
 /// Returns zig's arguments for clang about the target. They are kept in the folder of the wrapper.
 fn about(call: &DriverCall<'_>) -> Result<Vec<String>> {
     let kept = call.folder.join(format!("{}.clang", call.driver.get(1).map_or("cc", String::as_str)));
@@ -249,20 +231,5 @@ impl CallFolder {
 impl Drop for CallFolder {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_without_quotes_is_read_by_the_files_that_are_there() {
-        let exists =
-            |path: &Path| ["/z/a b/libc.a", "m n.o", "/z/x.o", "./c d e/f.a"].map(Path::new).contains(&path);
-        let line = "-o out /z/a b/libc.a /z/x.o -znow --as-needed ./c d e/f.a /gone/x y.o";
-        let expected =
-            ["-o", "out", "/z/a b/libc.a", "/z/x.o", "-znow", "--as-needed", "./c d e/f.a", "/gone/x", "y.o"];
-        assert_eq!(words(line, &exists), expected);
     }
 }
