@@ -62,6 +62,7 @@ mod space;
 mod started;
 mod stated;
 mod strict;
+mod systems;
 mod unkept;
 mod usage;
 mod variables;

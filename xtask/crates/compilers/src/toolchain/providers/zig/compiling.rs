@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use xtask_triple::{Arch, Triple};
+use xtask_triple::{Arch, Os, Triple};
 
 /// Extracts the arguments about the target from the clang call that zig prints for `source`. Returns none if
 /// zig printed no call.
@@ -83,8 +83,9 @@ fn processor(target: &Triple, args: &[String]) -> Vec<&'static str> {
 pub(super) fn clang_arguments(about_target: &[String], target: &Triple, args: Vec<String>) -> Vec<String> {
     let mut all = about_target.to_vec();
     // zig adds this too, and debug information changes the order of instructions. So the output stays the
-    // same as with `zig cc`.
-    if !is_small(&args) {
+    // same as with `zig cc`. For macOS, zig's linker notes the path of every object with debug information, and the
+    // program's UUID is a digest of these notes, too. So the program would depend on the folder.
+    if !is_small(&args) && target.os() != Os::Darwin {
         all.push("-gdwarf-4".into());
     }
     all.extend(processor(target, &args).into_iter().map(str::to_owned));
@@ -333,6 +334,7 @@ mod tests {
         assert!(call(arm, "-Oz").ends_with("-march=armv7-a -mfpu=vfpv3-d16 -Os"));
         assert!(call(arm, "-mfpu=neon").ends_with("-4 -march=armv7-a -mfpu=neon"));
         assert!(call(arm, "-mcpu=cortex-a7").ends_with("-4 -mcpu=cortex-a7"));
+        assert_eq!(call("aarch64-apple-darwin", "-O2 -c x.c"), "-target z -O2 -c x.c");
         assert_eq!(call("x86_64-unknown-linux-musl", "-O1 -Oz"), "-target z -mtune=x86-64 -O2 -Os");
     }
 
