@@ -309,10 +309,12 @@ pub enum Command {
         #[arg(long)]
         update: bool,
     },
-    /// Show the size and contents of each image in target/dist, and what changed
+    /// Show the size and contents of each image and program in target/dist, and what changed
+    ///
+    /// A program that an image ships is shown with the image. The others are those of the last release.
     #[command(after_help = examples::SIZE)]
     Size {
-        /// Show only this image; can be repeated [default: every image of targets.toml]
+        /// Show only this image; can be repeated [default: every image of targets.toml, and the other programs]
         #[arg(long = "image", value_name = "NAME")]
         images: Vec<String>,
         /// Build the programs once more with symbols, to show the size of each crate

@@ -1,4 +1,4 @@
-//! Adds a section to a linked ELF program without moving a byte that is loaded. Bytes in, bytes out. Pure.
+//! Adds a section to a linked ELF program or WebAssembly module without moving a byte that is loaded. Bytes in, bytes out. Pure.
 //!
 //! ```text
 //! before:  header, segments and sections … | names | section headers
@@ -13,12 +13,16 @@ use std::mem::{offset_of, size_of};
 
 use object::read::elf::{FileHeader, ProgramHeader, SectionHeader};
 use object::{Endianness, FileKind, elf};
+use xtask_link_map::wasm::section::CUSTOM;
+use xtask_link_map::wasm::{WasmFault, WasmModule};
 
 /// Why a file cannot take another section.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SectionRefusal {
-    /// It is not an ELF file.
-    NotElf,
+    /// It is neither an ELF file nor a WebAssembly module.
+    OtherFormat,
+    /// It is WebAssembly that cannot be read.
+    Wasm(WasmFault),
     /// It contradicts itself: the text says where.
     Damaged(&'static str),
     /// It has no section headers, or no names for them.
@@ -32,7 +36,10 @@ pub enum SectionRefusal {
 impl fmt::Display for SectionRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotElf => f.write_str("it is not an ELF file"),
+            Self::OtherFormat => f.write_str(
+                "it is neither an ELF file nor a WebAssembly module; a list in programs for Windows and macOS is not supported",
+            ),
+            Self::Wasm(fault) => write!(f, "it {fault}"),
             Self::Damaged(what) => write!(f, "the ELF file is damaged: {what}"),
             Self::NoSections => {
                 f.write_str("the ELF file has no section headers, in which readers look for the list")
@@ -40,7 +47,7 @@ impl fmt::Display for SectionRefusal {
             Self::Taken(name) => {
                 write!(
                     f,
-                    "the ELF file has a section {name} already: another tool, such as cargo-auditable, added it"
+                    "the program has a section {name} already: another tool, such as cargo-auditable, added it"
                 )
             }
             Self::Full => f.write_str("the ELF file is full: it cannot count one more section"),
@@ -51,12 +58,37 @@ impl fmt::Display for SectionRefusal {
 /// Returns `program` with one more section at its end, which has this name and content.
 ///
 /// # Errors
-/// It is not an ELF file, is damaged, has no sections or too many, or has one of this name.
+/// It is neither an ELF file nor a WebAssembly module, is damaged, has no sections or too many, or has one of this name.
 pub fn append(program: &[u8], name: &str, content: &[u8]) -> Result<Vec<u8>, SectionRefusal> {
     match FileKind::parse(program) {
+        _ if program.starts_with(b"\0asm") => appended_to_module(program, name, content),
         Ok(FileKind::Elf32) => appended::<elf::FileHeader32<Endianness>>(program, &OF_32, name, content),
         Ok(FileKind::Elf64) => appended::<elf::FileHeader64<Endianness>>(program, &OF_64, name, content),
-        _ => Err(SectionRefusal::NotElf),
+        _ => Err(SectionRefusal::OtherFormat),
+    }
+}
+
+/// Adds a custom section, which hosts ignore. A module has no table of its sections.
+fn appended_to_module(program: &[u8], name: &str, content: &[u8]) -> Result<Vec<u8>, SectionRefusal> {
+    let module = WasmModule::parse(program).map_err(SectionRefusal::Wasm)?;
+    if module.sections.iter().any(|section| section.name == name) {
+        return Err(SectionRefusal::Taken(name.to_owned()));
+    }
+    let named = [&leb128(name.len()), name.as_bytes()].concat();
+    Ok([program, &[CUSTOM], &leb128(named.len() + content.len()), &named, content].concat())
+}
+
+/// Writes a number in LEB128.
+fn leb128(mut number: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        let low = (number & 0x7f) as u8;
+        number >>= 7;
+        if number == 0 {
+            bytes.push(low);
+            return bytes;
+        }
+        bytes.push(low | 0x80);
     }
 }
 

@@ -97,8 +97,9 @@ fn keep_sizes(start: &PlannedRun, sizes: &[ImageSize], report: &Report) -> Resul
     let (app, mut images) = (start.config.app.bin.clone(), sizes.to_vec());
     size::add_programs(&mut images, &app, &dist, |_| None)?;
     size::add_origins(&mut images, report);
+    let programs = size::archived(report, &images, &dist, |_, _| None)?;
     let version = start.session.package(&start.config)?.version.to_string();
-    SizeFiles::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images })
+    SizeFiles::new(&dist, &start.session.work()).release(&Sizes { schema: 1, app, version, images, programs })
 }
 
 /// Adds the durations of this release to those in timings.json. Only calls that built everything or nothing

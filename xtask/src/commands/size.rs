@@ -1,5 +1,6 @@
-//! `cargo xtask size`: shows the sizes of the images in target/dist, their parts, and the changes.
+//! `cargo xtask size`: shows the sizes of the images and programs in target/dist, their parts, and the changes.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -50,13 +51,30 @@ pub(super) fn run(common: &Common, asked: &SizeRequest) -> Result<()> {
         app: config.app.bin.clone(),
         version: session.package(&config)?.version.to_string(),
         images: measured(&subjects, &session)?,
+        programs: Vec::new(),
     };
+    let report = Report::last(&dist);
+    let archived = |sizes: &Sizes, named: Option<&UnstrippedPrograms>| match &report {
+        // A person who names images asks for nothing else.
+        Some(report) if asked.images.is_empty() => {
+            let twin = |target: &str, mode: &str| named.and_then(|named| named.program(target, mode));
+            size::archived(report, &sizes.images, &dist, twin)
+        }
+        _ => Ok(Vec::new()),
+    };
+    sizes.programs = archived(&sizes, None)?;
     missing(&subjects, &sizes, &session.ui)?;
     let named = if asked.crates { Some(with_symbols(common, &sizes)?) } else { None };
-    let twin = |platform: &PlatformSize| named.as_ref().and_then(|named| named.program(platform));
+    let twin = |platform: &PlatformSize| {
+        let (target, mode) = platform.built.as_ref()?;
+        named.as_ref()?.program(target, mode)
+    };
     size::add_programs(&mut sizes.images, &config.app.bin, &dist, twin)?;
-    if let Some(report) = Report::last(&dist) {
-        size::add_origins(&mut sizes.images, &report);
+    if named.is_some() {
+        sizes.programs = archived(&sizes, named.as_ref())?;
+    }
+    if let Some(report) = &report {
+        size::add_origins(&mut sizes.images, report);
     }
     let against = against.or_else(|| kept.last(&sizes));
     let changes = against.as_ref().map(|a| size::changes(&a.sizes, &sizes)).unwrap_or_default();
@@ -94,14 +112,13 @@ fn text(sizes: &Sizes, against: Option<&Against>, changes: &[SizeChange], top: u
 /// Returns the requested images.
 fn subjects(config: &Config, asked: &[String]) -> Result<Vec<MeasuredImage>> {
     let names = || config.images.iter().map(|image| image.name.as_str());
-    if config.images.is_empty() {
-        return Err(Error::usage(format!("{} names no image", config.file.display()))
-            .help("add an [[image]] table; `cargo xtask init` shows one"));
-    }
     if let Some(name) = asked.iter().find(|name| names().all(|known| known != **name)) {
         let error = Error::usage(format!("{} has no image {name:?}", config.file.display()));
         return Err(match xtask_config::suggest::nearest(name, names()) {
             Some(near) => error.help(format!("did you mean `{near}`?")),
+            None if config.images.is_empty() => {
+                error.help("remove --image: the programs are shown without it")
+            }
             None => error.help(format!("it names {}", names().collect::<Vec<_>>().join(", "))),
         });
     }
@@ -123,11 +140,15 @@ fn measured(subjects: &[MeasuredImage], session: &Session) -> Result<Vec<size::I
     )
 }
 
-/// Prints which images are missing, and returns an error if all of them are.
+/// Prints which images are missing, and returns an error if there is nothing to show.
 fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
     let there = |name: &str| sizes.images.iter().any(|image| image.name == name);
     let gone: Vec<&str> = subjects.iter().map(|s| s.name.as_str()).filter(|name| !there(name)).collect();
-    if sizes.images.is_empty() {
+    if subjects.is_empty() && sizes.programs.is_empty() {
+        return Err(Error::failed("there is no program of a release in target/dist")
+            .help("make a release first: cargo xtask release"));
+    }
+    if sizes.images.is_empty() && !subjects.is_empty() {
         return Err(Error::failed(format!("there is no image {} in target/dist", gone.join(", ")))
             .help("pack it first: cargo xtask image"));
     }
@@ -141,29 +162,28 @@ fn missing(subjects: &[MeasuredImage], sizes: &Sizes, ui: &Ui) -> Result<()> {
 struct UnstrippedPrograms(Vec<(String, String, PathBuf)>);
 
 impl UnstrippedPrograms {
-    fn program(&self, platform: &PlatformSize) -> Option<PathBuf> {
-        let (target, mode) = platform.built.as_ref()?;
+    fn program(&self, target: &str, mode: &str) -> Option<PathBuf> {
         self.0.iter().find(|(t, m, _)| t == target && m == mode).map(|(_, _, path)| path.clone())
     }
 }
 
-/// Builds the programs of these images again without stripping, in a separate build folder.
+/// Builds the programs of these images and archives again without stripping, in a separate build folder.
 fn with_symbols(common: &Common, sizes: &Sizes) -> Result<UnstrippedPrograms> {
     let mut named = Vec::new();
-    let platforms = || sizes.images.iter().flat_map(|image| &image.platforms);
-    let modes: std::collections::BTreeSet<&String> =
-        platforms().filter_map(|p| p.built.as_ref().map(|(_, mode)| mode)).collect();
-    for mode in modes {
-        let targets: std::collections::BTreeSet<&String> = platforms()
-            .filter_map(|p| p.built.as_ref().filter(|(_, m)| m == mode).map(|(target, _)| target))
-            .collect();
-        let planning = Planning::of_mode(mode, targets.into_iter().cloned().collect());
+    let platforms = sizes.images.iter().flat_map(|image| &image.platforms);
+    let packed = platforms.filter_map(|platform| platform.built.clone());
+    let archived = sizes.programs.iter().map(|program| (program.target.clone(), program.mode.clone()));
+    let mut modes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (target, mode) in packed.chain(archived) {
+        modes.entry(mode).or_default().insert(target);
+    }
+    for (mode, targets) in modes {
+        let planning = Planning::of_mode(&mode, targets.into_iter().collect());
         let start = start(common, &planning, SetupFlag::default(), true)?;
         start.check()?;
         start.take_turn();
         let mut site = start.site();
-        let profiles: std::collections::BTreeSet<&String> =
-            start.plan.jobs.iter().map(|job| &job.target.profile).collect();
+        let profiles: BTreeSet<&String> = start.plan.jobs.iter().map(|job| &job.target.profile).collect();
         site.settings =
             profiles.into_iter().map(|profile| format!("profile.{profile}.strip=\"none\"")).collect();
         let mut builder = start.session.builder(&start.config, site);

@@ -91,6 +91,30 @@ fn c_by_clang_is_released_and_runs() {
     );
     let program = space.dist(&format!("bin/{WASI}/native/app.wasm"));
     assert!(std::fs::read(program).unwrap().starts_with(b"\0asm"));
+    // A program that no image ships has sizes, too, and a list of its packages.
+    let sizes = space.run(&["size", "--json"]).ended(0).json();
+    let program = &sizes["programs"][0]["program"];
+    assert_eq!((&sizes["programs"][0]["target"], &program["contents"]), (&json!(WASI), &job["contents"]));
+    let crates = program["crates"].as_array().unwrap();
+    for name in ["std", "(C and assembly)"] {
+        assert!(crates.iter().any(|entry| entry["name"] == name), "{name}: {program:#}");
+    }
+    let text = space.run(&["size"]).ended(0).stdout();
+    assert!(
+        text.contains("app for wasm32-wasip1, mode native, ") && text.contains("C of native 0.1.0"),
+        "{text}"
+    );
+    space.replace("targets.toml", "bin = \"app\"\n", "bin = \"app\"\nauditable = true\n");
+    space
+        .run(&["verify", "--providers", "clang", "--mode", "native"])
+        .ended(0)
+        .says(&["packages in .dep-v0"]);
+    let read = "const m = new WebAssembly.Module(require('fs').readFileSync(process.argv[1]));
+        const [list] = WebAssembly.Module.customSections(m, '.dep-v0');
+        console.log(JSON.parse(require('zlib').inflateSync(Buffer.from(list))).packages.map((p) => p.name).join());";
+    let listed = space.cmd("node").args(["-e", read]).arg(space.dist(&format!("bin/{WASI}/native/app.wasm")));
+    let listed = Space::finish(&listed).ended(0).stdout();
+    assert!(listed.starts_with("app,") && listed.contains(",native"), "{listed}");
     // What the toolchains were is kept, and holds.
     space.run(&["lock"]).ended(0);
     assert!(space.read("toolchains.lock").contains("provider = \"rust-lld\""));

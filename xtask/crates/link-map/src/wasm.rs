@@ -1,6 +1,7 @@
 //! Reads the sections of a WebAssembly module, and some of their contents. Source: "WebAssembly Core
 //! Specification", section "Binary Format".
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A WebAssembly module, as its sections.
@@ -73,6 +74,9 @@ const NAMES: [&str; 14] = [
     "DATACOUNT",
     "TAG",
 ];
+
+/// The number of the part with the names of functions, in a section of names.
+const FUNCTION_NAMES: u8 = 1;
 
 /// The maximum number of entries of a table that is read. A larger number is damage.
 const ENTRIES_MAX: u32 = 1_000_000;
@@ -191,6 +195,35 @@ impl<'d> WasmModule<'d> {
         reader.table(WasmReader::number).ok_or(WasmFault::Damaged("the section of functions"))
     }
 
+    /// Returns the functions that the module contains, in their order, with their names and the bytes of their code. The list
+    /// is empty if the module has no names (`strip`), and a function without a name is left out.
+    ///
+    /// # Errors
+    /// A section is damaged.
+    pub fn named_functions(&self) -> Result<Vec<(&'d str, u64)>, WasmFault> {
+        let Some(names) = self.sections.iter().find(|section| section.id == 0 && section.name == "name")
+        else {
+            return Ok(Vec::new());
+        };
+        let names =
+            WasmReader(names.content).function_names().ok_or(WasmFault::Damaged("the section of names"))?;
+        let imported =
+            self.imports()?.iter().filter(|import| matches!(import.kind, WasmItem::Function(_))).count();
+        let size = |reader: &mut WasmReader<'d>| {
+            let before = reader.0.len();
+            let length = reader.number()?;
+            reader.bytes(length)?;
+            Some((before - reader.0.len()) as u64)
+        };
+        let sizes = WasmReader(self.content(section::CODE)).table(size);
+        let sizes = sizes.ok_or(WasmFault::Damaged("the section of code"))?;
+        let named = |(at, size): (usize, u64)| {
+            let index = u32::try_from(at.checked_add(imported)?).ok()?;
+            Some((*names.get(&index)?, size))
+        };
+        Ok(sizes.into_iter().enumerate().filter_map(named).collect())
+    }
+
     /// Returns the compilers that the section `producers` names: `rustc version 1.95.0 (…)`. Source:
     /// <https://github.com/WebAssembly/tool-conventions/blob/main/ProducersSection.md>. The list is empty
     /// without such a section.
@@ -276,6 +309,20 @@ impl<'d> WasmReader<'d> {
         let mut content = WasmReader(self.bytes(length)?);
         let name = if id == section::CUSTOM { content.text()? } else { "" };
         Some(WasmSection { id, name, offset: 0, size: 0, content: content.0 })
+    }
+
+    /// Reads the names of functions, by their indexes, in a section of names. It has a part for each kind of name.
+    fn function_names(&mut self) -> Option<BTreeMap<u32, &'d str>> {
+        while !self.0.is_empty() {
+            let kind = self.byte()?;
+            let length = self.number()?;
+            let mut part = WasmReader(self.bytes(length)?);
+            if kind == FUNCTION_NAMES {
+                let names = part.table(|reader| Some((reader.number()?, reader.text()?)))?;
+                return Some(names.into_iter().collect());
+            }
+        }
+        Some(BTreeMap::new())
     }
 
     fn signature(&mut self) -> Option<WasmSignature<'d>> {

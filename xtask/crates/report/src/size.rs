@@ -1,6 +1,7 @@
 //! The sizes of the images in a layout, and of their parts: layers, files, and the crates of the program.
-//! They are read from the shipped images, not from their specifications.
+//! They are read from the shipped images, not from their specifications. Programs that no image ships have theirs, too.
 
+mod archived;
 mod changes;
 mod crates;
 mod kept;
@@ -9,6 +10,7 @@ mod mangled;
 mod measure;
 mod origins;
 mod tables;
+mod wasm;
 
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +18,7 @@ use crate::report::ContentsEntry;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 
+pub use archived::{ArchiveProgramSize, archived};
 pub use changes::{ChangedThing, SizeChange, changes, compare};
 pub use crates::{add_programs, program};
 pub use kept::{Against, SizeFiles};
@@ -23,7 +26,7 @@ pub use measure::{MeasuredImage, measure};
 pub use origins::add_origins;
 pub use tables::{MARKDOWN_MARK, changes_table, markdown, text};
 
-/// The document `size.json`: the sizes of a release's images. All sizes are in bytes.
+/// The document `size.json`: the sizes of a release's images and programs. All sizes are in bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// The version of the file's format, which is 1.
@@ -34,6 +37,9 @@ pub struct Sizes {
     pub version: String,
     /// The images, in the order of targets.toml.
     pub images: Vec<ImageSize>,
+    /// The programs that no image ships, in the order of the release's jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub programs: Vec<ArchiveProgramSize>,
 }
 
 /// An image with its sizes on every platform.

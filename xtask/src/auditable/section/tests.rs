@@ -143,10 +143,23 @@ fn a_real_program_keeps_every_byte_that_is_loaded() {
 }
 
 #[test]
+fn a_module_has_it_as_a_custom_section() {
+    // A section of 300 bytes needs a length of two bytes.
+    let (module, list) = (b"\0asm\x01\0\0\0\x0a\x01\0".as_slice(), [7; 300]);
+    let after = append(module, NAME, &list).unwrap();
+    assert!(after.starts_with(module));
+    let read = WasmModule::parse(&after).unwrap();
+    let [code, added] = read.sections.as_slice() else { panic!("{read:?}") };
+    assert_eq!((code.id, added.id, added.name, added.content), (10, CUSTOM, NAME, list.as_slice()));
+    assert_eq!(append(&after, NAME, &list), Err(SectionRefusal::Taken(NAME.to_owned())));
+    assert!(matches!(append(&module[..9], NAME, &list), Err(SectionRefusal::Wasm(WasmFault::Damaged(_)))));
+}
+
+#[test]
 fn what_cannot_take_it_says_why() {
     for bytes in [b"".as_slice(), b"\x7fELF", b"MZ and more than sixteen", b"#!/bin/sh\nexit 0 # long enough"]
     {
-        assert_eq!(append(bytes, NAME, LIST), Err(SectionRefusal::NotElf));
+        assert_eq!(append(bytes, NAME, LIST), Err(SectionRefusal::OtherFormat));
     }
     for variant in VARIANTS {
         let whole = variant.program(true, b"");

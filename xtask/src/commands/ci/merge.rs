@@ -230,8 +230,9 @@ impl Merge<'_> {
         let mut images = size::measure(&subjects, &layout, &session.work().join("size"), memo)?;
         size::add_programs(&mut images, &config.app.bin, new, |_| None)?;
         size::add_origins(&mut images, report);
+        let programs = size::archived(report, &images, new, |_, _| None)?;
         let (app, version) = (report.app.clone(), report.version.clone());
-        SizeFiles::new(new, &session.work()).release(&Sizes { schema: 1, app, version, images })
+        SizeFiles::new(new, &session.work()).release(&Sizes { schema: 1, app, version, images, programs })
     }
 }
 

@@ -38,7 +38,7 @@ impl SizeFiles {
         }
     }
 
-    /// Writes the sizes of a release. The previous sizes are kept if they belong to other images.
+    /// Writes the sizes of a release. The previous sizes are kept if they belong to other images or programs.
     ///
     /// # Errors
     /// A file cannot be written.
@@ -48,7 +48,8 @@ impl SizeFiles {
             sizes.images.iter().map(|i| (i.name.clone(), i.index_digest.clone())).collect()
         };
         // Unreadable sizes, for example of an older version, cannot be compared.
-        let other = |json: &Vec<u8>| parse(json).is_some_and(|old| images(&old) != images(sizes));
+        let differs = |old: Sizes| images(&old) != images(sizes) || old.programs != sizes.programs;
+        let other = |json: &Vec<u8>| parse(json).is_some_and(differs);
         if let Some(old) = old.filter(other) {
             files::write(&self.before, &old)?;
         }
@@ -147,5 +148,6 @@ fn of_report(json: &[u8]) -> Option<Sizes> {
             })
             .collect(),
     });
-    Some(Sizes { schema: 1, app: report.app, version: report.version, images: images.collect() })
+    let programs = Vec::new();
+    Some(Sizes { schema: 1, app: report.app, version: report.version, images: images.collect(), programs })
 }

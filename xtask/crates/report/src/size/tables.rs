@@ -2,12 +2,14 @@
 
 use super::changes::{ChangedThing, SizeChange};
 use super::origins::rows;
-use super::{DEPENDENCY_LIST, ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total};
+use super::{
+    ArchiveProgramSize, DEPENDENCY_LIST, ImageSize, PlatformSize, ProgramSize, Sizes, SymbolSource, total,
+};
 use xtask_files::escape::markdown as escape;
 use xtask_files::{counted, human_size};
 use xtask_process::table::{Align, Cell, Table, Tone};
 
-/// Returns the sizes of all images, with the `top` largest files and crates of each platform.
+/// Returns the sizes of all images and of programs that no image ships, with the `top` largest files and crates of each platform.
 pub fn text(sizes: &Sizes, top: usize, color: bool) -> String {
     let mut parts = Vec::new();
     for image in &sizes.images {
@@ -15,8 +17,14 @@ pub fn text(sizes: &Sizes, top: usize, color: bool) -> String {
             parts.push(headline(image, platform));
             parts.push(layers(platform).terminal(color));
             parts.push(files(platform, top).terminal(color));
-            parts.extend(platform.program.as_ref().map(|program| made_of(program, top, color)));
+            let title = |program: &ProgramSize| format!("/{}", program.path);
+            parts.extend(
+                platform.program.as_ref().map(|program| made_of(&title(program), program, top, color)),
+            );
         }
+    }
+    for ArchiveProgramSize { target, mode, program } in &sizes.programs {
+        parts.push(made_of(&format!("{} for {target}, mode {mode}", sizes.app), program, top, color));
     }
     parts.join("\n")
 }
@@ -73,7 +81,7 @@ fn files(platform: &PlatformSize, top: usize) -> Table {
     table
 }
 
-fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
+fn made_of(title: &str, program: &ProgramSize, top: usize, color: bool) -> String {
     use Align::{Left, Right};
     let mut sections = Table::new(&[("size", Right), ("section", Left)]);
     // The dependency list is small, and named in any case: it is what somebody asked for.
@@ -87,7 +95,7 @@ fn made_of(program: &ProgramSize, top: usize, color: bool) -> String {
         sections.row([human_size(section.size).into(), format!("{}{note}", section.name).into()]);
     }
     rest(&mut sections, others.iter().map(|(_, section)| section.size), "more section");
-    let mut text = format!("/{}, {}\n\n{}", program.path, human_size(program.size), sections.terminal(color));
+    let mut text = format!("{title}, {}\n\n{}", human_size(program.size), sections.terminal(color));
     if let Some(contents) = &program.contents {
         let mut origins = Table::new(&[("size", Right), ("origin", Left)]);
         for (name, bytes) in rows(contents) {
@@ -157,6 +165,10 @@ pub fn markdown(sizes: &Sizes, since: Option<&str>, changes: &[SizeChange], top:
             ]);
         }
     }
+    for ArchiveProgramSize { target, mode, program } in &sizes.programs {
+        let size = human_size(program.size);
+        table.row(["-".into(), format!("{target} ({mode})").into(), "-".into(), size.into(), "-".into()]);
+    }
     let title = format!("### Sizes of {} {}", escape(&sizes.app), escape(&sizes.version));
     let text = format!("{MARKDOWN_MARK}\n{title}\n\n{}", table.markdown());
     match since.map(escape) {
@@ -207,11 +219,13 @@ fn changed(changes: &[SizeChange], top: usize) -> (Table, Vec<String>) {
     for (image, platform, what, count) in shown.into_iter().filter(|entry| entry.3 > top) {
         let kind = match what {
             ChangedThing::Pull => "image",
+            ChangedThing::Program => "program",
             ChangedThing::File => "file",
             ChangedThing::Crate => "crate",
         };
         let count = counted((count - top) as u64, &format!("more {kind}"));
-        more.push(format!("{image} for {platform}: {count} changed"));
+        let place = if image.is_empty() { platform.to_owned() } else { format!("{image} for {platform}") };
+        more.push(format!("{place}: {count} changed"));
     }
     (table, more)
 }
@@ -219,6 +233,7 @@ fn changed(changes: &[SizeChange], top: usize) -> (Table, Vec<String>) {
 fn row(change: &SizeChange) -> Vec<Cell> {
     let what = match change.what {
         ChangedThing::Pull => "to pull".to_owned(),
+        ChangedThing::Program => "program".to_owned(),
         ChangedThing::File => format!("/{}", change.name),
         ChangedThing::Crate => format!("crate {}", change.name),
     };
@@ -227,7 +242,7 @@ fn row(change: &SizeChange) -> Vec<Cell> {
     let sign = if by < 0 { "-" } else { "+" };
     let bytes = u64::try_from(by.unsigned_abs()).unwrap_or(u64::MAX);
     vec![
-        change.image.as_str().into(),
+        if change.image.is_empty() { "-" } else { change.image.as_str() }.into(),
         change.platform.as_str().into(),
         what.into(),
         size(change.before).into(),

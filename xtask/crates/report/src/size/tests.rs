@@ -45,7 +45,7 @@ fn sizes(dir: &Path, codec: Codec, layers: Vec<LayerSource>) -> Sizes {
     assert_eq!(std::fs::read_dir(dir.join("work")).unwrap().count(), 0, "no unpacked layer is left");
     assert_eq!(images[0].platforms[0].pull, packed.manifests[0].size);
     assert_eq!(images[0].index_digest, packed.index_digest.as_str());
-    Sizes { schema: 1, app: "app".into(), version: "1".into(), images }
+    Sizes { schema: 1, app: "app".into(), version: "1".into(), images, programs: Vec::new() }
 }
 
 #[test]
@@ -260,6 +260,7 @@ fn what_is_kept_is_the_release_before_and_what_was_saved() {
         app: "app".into(),
         version: digest.into(),
         images: vec![image("a", digest)],
+        programs: Vec::new(),
     };
     assert_eq!(kept.last(&make("1")), None);
     kept.release(&make("1")).unwrap();
