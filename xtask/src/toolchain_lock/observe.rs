@@ -9,7 +9,7 @@ use crate::plan::{Findings, Job, StdUse};
 use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 use xtask_compilers::toolchain::probe::version_of;
 use xtask_compilers::toolchain::survey::Survey;
-use xtask_compilers::toolchain::workers::{WORKERS, worker};
+use xtask_compilers::toolchain::workers::{WORKERS, WorkerQuery};
 use xtask_compilers::toolchain::{Linker, Toolchain};
 use xtask_files::error::{Error, Result};
 use xtask_files::{Memo, Stat, sha256_hex};
@@ -28,13 +28,19 @@ const KIND: &str = "tool-digest";
 pub struct Observer<'a> {
     host: &'a Host,
     surveys: &'a BTreeMap<Triple, Survey>,
+    workers: WorkerQuery<'a>,
     memo: Memo,
 }
 
 impl<'a> Observer<'a> {
     /// Makes an observer that remembers digests below the user's cache folder.
     pub fn new(host: &'a Host, findings: &'a Findings, cache: &Path) -> Self {
-        Self { host, surveys: &findings.surveys, memo: Memo::new(cache.join("digests")) }
+        Self {
+            host,
+            surveys: &findings.surveys,
+            workers: WorkerQuery::new(host, cache),
+            memo: Memo::new(cache.join("digests")),
+        }
     }
 
     /// Returns the tools that build these jobs. A job without its std is left out, because it cannot be
@@ -51,7 +57,7 @@ impl<'a> Observer<'a> {
                 std::collections::btree_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::btree_map::Entry::Vacant(entry) => entry.insert(LockedTarget {
                     rustc: std.version.clone(),
-                    std: self.std(target, std)?,
+                    std: self.std(std)?,
                     c: None,
                     linker: None,
                 }),
@@ -106,7 +112,7 @@ impl<'a> Observer<'a> {
 
     /// Returns the path of a program that a driver would start, or none if the driver is a single program.
     fn worker(&self, driver: &Path, name: &str) -> Option<PathBuf> {
-        let said = worker(&[driver.to_str()?.to_owned()], name)?;
+        let said = self.workers.ask(&[driver.to_str()?.to_owned()], name)?;
         // A driver that does not find the program repeats its name, and searches PATH later.
         let program =
             if Path::new(&said).is_absolute() { PathBuf::from(said) } else { self.host.program(&said)? };
@@ -114,17 +120,8 @@ impl<'a> Observer<'a> {
     }
 
     /// Returns the digest of the std of a target: of the names and contents of its libraries and objects.
-    fn std(&self, target: &Triple, std: &StdUse) -> Result<String> {
-        let mut ask = Cmd::new(&std.rustc).args(["--print", "target-libdir", "--target", target.as_str()]);
-        if let Some(sysroot) = &std.sysroot {
-            ask = ask.arg("--sysroot").arg(sysroot);
-        }
-        let output = ask.capture(LIMIT)?;
-        if !output.ok() {
-            return Err(Error::failed(format!("rustc does not say where its std for {target} is"))
-                .found(output.errors()));
-        }
-        let dir = PathBuf::from(output.text());
+    fn std(&self, std: &StdUse) -> Result<String> {
+        let dir = &std.libraries;
         let mut files = Vec::new();
         for dir in [dir.clone(), dir.join("self-contained")] {
             for entry in std::fs::read_dir(&dir).into_iter().flatten().flatten() {
@@ -142,7 +139,7 @@ impl<'a> Observer<'a> {
         }
         let mut lines = String::new();
         for file in &files {
-            let name = file.strip_prefix(&dir).unwrap_or(file).to_string_lossy();
+            let name = file.strip_prefix(dir).unwrap_or(file).to_string_lossy();
             lines += &format!("{name} {}\n", read(file)?);
         }
         let digest = format!("sha256:{}", sha256_hex(lines.as_bytes()));
