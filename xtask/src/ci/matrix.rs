@@ -285,6 +285,8 @@ fn mean<'t>(times: impl Iterator<Item = &'t f64> + Clone) -> Option<f64> {
 /// Divides units over machines. If there are enough machines, each has one architecture; then each architecture gets machines
 /// by its load. Within an architecture, the longest unit goes first, to the machine with the least load.
 fn balance(units: Vec<ShardUnit>, machines: usize) -> Vec<Vec<ShardUnit>> {
+    // More would have nothing to do.
+    let machines = machines.min(units.len());
     let mut classes: BTreeMap<RunnerArch, Vec<ShardUnit>> = BTreeMap::new();
     for unit in units {
         classes.entry(unit.runner()).or_default().push(unit);

@@ -152,7 +152,7 @@ fn best(loads: &[f64], machines: usize) -> f64 {
 proptest! {
     #[test]
     fn each_target_is_in_exactly_one_shard(
-        machines in proptest::option::of(1usize..9),
+        machines in proptest::option::of(prop_oneof![1usize..9, Just(usize::MAX)]),
         seconds in proptest::collection::vec(0.0f64..1000.0, 0..6),
         auto in any::<bool>(),
     ) {
