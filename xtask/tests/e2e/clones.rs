@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use xtask_test_support::process::run;
 use xtask_test_support::registry::RegistryServer;
 use xtask_test_support::skip::have;
 use xtask_test_support::{folder, need};
@@ -17,13 +16,8 @@ fn committed() -> Space {
     let space = Space::with_targets(&[HOST_MUSL, ARM_MUSL]);
     space.image("app", &[HOST_MUSL, ARM_MUSL]);
     space.write(".gitignore", "/target\n");
-    for args in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "one"],
-    ] {
-        run(&space.cmd("git").args(args));
-    }
+    space.git(&["init", "--quiet"]);
+    space.commit();
     space
 }
 

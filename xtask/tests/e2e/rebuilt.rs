@@ -4,10 +4,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::Value;
-use xtask_process::exec::Cmd;
 use xtask_setup::cosign::CosignVersion;
 use xtask_test_support::need;
-use xtask_test_support::process::run;
 use xtask_test_support::registry::RegistryServer;
 use xtask_test_support::skip::have;
 
@@ -50,8 +48,8 @@ impl Checkout {
         let (private, public) = key(&openssl, space.root(), "key");
         space.set("BUILD_WORD", "first");
         let checkout = Self { name: server.name("team/app"), server, space, public };
-        checkout.git(&["init", "--quiet"]);
-        checkout.commit();
+        checkout.space.git(&["init", "--quiet"]);
+        checkout.space.commit();
         checkout.publish(private.to_str().unwrap());
         Some(checkout)
     }
@@ -59,16 +57,6 @@ impl Checkout {
     fn publish(&self, key: &str) {
         self.space.run(&["release", "--mode", "pure"]).ended(0);
         self.space.run(&["publish", "--to", &self.name, "--tag", "latest", "--key", key, "--force"]).ended(0);
-    }
-
-    fn git(&self, args: &[&str]) {
-        let who = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
-        run(&Cmd::new("git").args(who).args(args).cwd(self.space.root()));
-    }
-
-    fn commit(&self) {
-        self.git(&["add", "--all"]);
-        self.git(&["commit", "--quiet", "--message", "one"]);
     }
 
     fn verify(&self, more: &[&str]) -> xtask_test_support::process::Finished {
@@ -177,10 +165,9 @@ fn an_image_that_comes_out_otherwise_is_named_with_the_cause() {
     let elsewhere = Space::with_targets(&[HOST_MUSL]);
     let again = |space: &Space| space.run(&["verify", &one, "--key", key, "--rebuild"]);
     again(&elsewhere).ended(2).says(&["the sources of the image are not here", "is in no git checkout"]);
-    let git = |args: &[&str]| run(&Cmd::new("git").args(args).cwd(elsewhere.root()));
-    git(&["init", "--quiet"]);
-    git(&["add", "--all"]);
-    git(&["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "other"]);
+    elsewhere.git(&["init", "--quiet"]);
+    elsewhere.git(&["add", "--all"]);
+    elsewhere.git(&["commit", "--quiet", "--message", "other"]);
     again(&elsewhere).ended(3).says(&["does not have the commit of the image", "git fetch origin"]);
 
     // Sources that no commit holds.

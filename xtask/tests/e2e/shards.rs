@@ -29,9 +29,7 @@ fn project(targets: &[(&str, &str)]) -> Space {
 fn commit(space: &Space) {
     // Cargo drops from the lock what this workspace does not need.
     run(&space.cmd("cargo").args(["metadata", "--format-version=1", "--offline", "--quiet"]));
-    run(&space.cmd("git").args(["add", "--all"]));
-    let identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
-    run(&space.cmd("git").args(identity).args(["commit", "--quiet", "--message", "x"]));
+    space.commit();
 }
 
 /// Runs the program under a umask.

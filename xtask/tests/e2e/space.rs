@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use xtask_process::exec::Cmd;
 use xtask_process::ui::CiService;
 use xtask_test_support::folder;
-use xtask_test_support::process::Finished;
+use xtask_test_support::process::{Finished, run};
 
 use crate::machine;
 use crate::sources;
@@ -62,7 +62,7 @@ impl Space {
         let above = std::fs::canonicalize(dir.path()).unwrap();
         let root = above.join(name);
         let clone = ["clone", "--quiet"];
-        xtask_test_support::process::run(&Cmd::new("git").args(clone).args([&self.root, &root]));
+        run(&Cmd::new("git").args(clone).args([&self.root, &root]));
         let mut space = Self { _dir: dir, root, env: environment() };
         let home = std::env::home_dir().unwrap_or_default();
         for (key, folder) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
@@ -161,6 +161,18 @@ impl Space {
         let path = self.env.get(OsStr::new("PATH")).cloned().unwrap_or_default();
         let dirs = std::iter::once(dir.to_owned()).chain(std::env::split_paths(&path));
         self.set("PATH", std::env::join_paths(dirs).unwrap());
+    }
+
+    /// Runs git in the workspace, as somebody.
+    pub(crate) fn git(&self, args: &[&str]) {
+        let who = ["-c", "user.name=x", "-c", "user.email=x@example.org"];
+        run(&self.cmd("git").args(who).args(args));
+    }
+
+    /// Commits every file that git does not ignore. There has to be a repository: `git init`.
+    pub(crate) fn commit(&self) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "one"]);
     }
 
     /// Puts zig, and nothing else, in front of PATH.

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use serde_json::json;
 use xtask_test_support::folder;
 use xtask_test_support::need;
-use xtask_test_support::process::run;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::run::job;
@@ -32,13 +31,8 @@ fn committed() -> Space {
     space.with_zig();
     space.write(".gitignore", "/target\n");
     space.run(&["lock"]).ended(0).says(&["the toolchains of 5 targets"]);
-    for args in [
-        &["init", "--quiet"][..],
-        &["add", "--all"],
-        &["-c", "user.name=x", "-c", "user.email=x@example.org", "commit", "--quiet", "--message", "one"],
-    ] {
-        run(&space.cmd("git").args(args));
-    }
+    space.git(&["init", "--quiet"]);
+    space.commit();
     space
 }
 
