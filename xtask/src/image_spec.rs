@@ -12,6 +12,7 @@ use crate::record::{
 };
 use xtask_config::{Compression, Config};
 use xtask_files::error::Result;
+use xtask_files::threads::cores;
 use xtask_oci::{Codec, ImageSpec, PackedImage, Packer, StagedImages};
 use xtask_process::ui::{Ui, far};
 use xtask_triple::Platform;
@@ -198,8 +199,4 @@ pub fn archives<'p>(
     // The archives are in the order of the input.
     let archived = programs.into_iter().zip(written);
     Ok(archived.map(|(listed, archive)| ArchivedProgram { listed, archive }).collect())
-}
-
-fn cores() -> std::num::NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
 }

@@ -11,6 +11,7 @@ use xtask_base::Base;
 use xtask_config::workspace::Workspace;
 use xtask_config::{Config, KeySource, SigningSource};
 use xtask_files::error::{Error, Result};
+use xtask_process::exec::quoted;
 
 /// What the files depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,6 +111,20 @@ impl CiFacts {
             install,
             shards,
         })
+    }
+
+    /// Returns the command that holds the files of a service against the workspace.
+    fn check(&self, host: CiHost) -> String {
+        let install = self.install.as_ref().map(|line| format!(" --install {}", quoted(line)));
+        format!("cargo xtask ci init {} --check{}", host.word(), install.unwrap_or_default())
+    }
+
+    /// Returns the word of a shell for this program's file, after `cargo xtask` was called.
+    fn program(&self) -> String {
+        match self.install {
+            None => format!("target/debug/{PROGRAM}"),
+            Some(_) => format!("\"$(command -v {PROGRAM})\""),
+        }
     }
 }
 

@@ -115,8 +115,8 @@ impl ShardFolder {
     pub fn read(dir: &Path, key: Option<&PublicKey>) -> std::result::Result<Self, MergeRefusal> {
         let refused = |why: String| MergeRefusal::Unreadable { dir: dir.to_owned(), why };
         let file = dir.join(FILE_NAME);
-        let small = std::fs::metadata(&file).is_ok_and(|meta| meta.len() > LARGEST_DOCUMENT);
-        if small {
+        let large = std::fs::metadata(&file).is_ok_and(|meta| meta.len() > LARGEST_DOCUMENT);
+        if large {
             return Err(refused(format!("{FILE_NAME} is too large")));
         }
         let bytes = match xtask_files::read(&file) {

@@ -12,6 +12,7 @@ use crate::plan::{Job, setup_command};
 use xtask_compilers::toolchain::runner::Runner;
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_files::error::{Error, Result};
+use xtask_process::exec::quoted;
 
 #[derive(Serialize)]
 struct EnvDocument<'a> {
@@ -126,10 +127,6 @@ fn sh(variables: &BTreeMap<String, Option<String>>) -> String {
         None => format!("unset {name}\n"),
     };
     variables.iter().map(line).collect()
-}
-
-fn quoted(value: &str) -> String {
-    format!("'{}'", value.replace('\'', r"'\''"))
 }
 
 fn fish(variables: &BTreeMap<String, Option<String>>) -> String {

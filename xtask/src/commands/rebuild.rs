@@ -248,7 +248,7 @@ fn shown(folders: &[PathBuf]) -> String {
 
 /// Returns the changed variables of the second build.
 fn otherwise(start: &PlannedRun) -> BTreeMap<String, String> {
-    let here = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let here = xtask_files::threads::cores().get();
     let jobs = start.session.host.var("CARGO_BUILD_JOBS").and_then(|jobs| jobs.parse().ok()).unwrap_or(here);
     let variables = OTHERWISE.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
     variables.chain([("CARGO_BUILD_JOBS".to_owned(), jobs.saturating_add(1).to_string())]).collect()

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use xtask_files::error::{Error, Result};
@@ -78,7 +77,7 @@ fn whole(dir: &Path, layer: &Layer) -> bool {
 pub(super) fn write(tree: &RootFs, dir: &Path) -> Result<()> {
     let failed = |e: io::Error| Error::io("cannot write the layer in", dir, &e);
     let create = |name: &str| File::create_new(dir.join(name)).map(BufWriter::new).map_err(failed);
-    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = xtask_files::threads::cores();
     let pool = ThreadPool::new(threads).map_err(failed)?;
     let packed = Gzip::new(&pool, Hashed::new(create(PACKED)?)).map_err(failed)?;
     let mut tar = TarWriter::new(Hashed::new(Tee { plain: create(TAR)?, packed }));

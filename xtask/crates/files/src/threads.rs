@@ -1,8 +1,14 @@
 //! Work on several threads, or on fewer if the system refuses more: a limit on processes makes a run slower, but does not
 //! make it fail.
 
+use std::num::NonZeroUsize;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::Builder;
+
+/// Returns how many threads this machine runs at once, or 1 if the system does not say.
+pub fn cores() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}
 
 /// Applies a function to each item of a list, on up to `at_once` threads including the caller's. Returns the results in the
 /// order of the list.

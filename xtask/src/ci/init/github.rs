@@ -2,6 +2,7 @@
 //! it: it gets this program and the release from other jobs, and checks their digests.
 
 use super::{CiFacts, PROGRAM};
+use crate::cli::CiHost;
 use xtask_report::size::MARKDOWN_MARK;
 
 /// The actions that are used, each with its commit and the version of the commit.
@@ -66,9 +67,28 @@ impl JobText {
         if holds { self.uses(name, action, lines) } else { self }
     }
 
+    /// Adds the step that fetches the sources, and leaves no token behind.
+    fn checked_out(self) -> Self {
+        self.uses("Fetch the sources", "actions/checkout", "with:\n  persist-credentials: false")
+    }
+
+    /// Adds the steps that bring what was published, and check that it is that.
+    fn with_published(self) -> Self {
+        let get = "with:\n  name: published\n  path: target/parts";
+        self.uses("Get what was published", "actions/download-artifact", get).step(
+            "- name: Unpack it
+  env:
+    PUBLISHED: ${{ needs.publish.outputs.published }}
+  run: |
+    sha256sum --check --strict <<< \"$PUBLISHED  target/parts/published.tar\"
+    mkdir -p target/dist
+    tar --extract --file target/parts/published.tar --directory target/dist",
+        )
+    }
+
     /// Adds the steps after which `cargo xtask` can be called.
     fn prepared(self, facts: &CiFacts) -> Self {
-        let job = self.uses("Fetch the sources", "actions/checkout", "with:\n  persist-credentials: false");
+        let job = self.checked_out();
         match &facts.install {
             None => job,
             Some(line) => job.step(&format!("- name: Install cargo xtask\n  run: |\n    {line}")),
@@ -141,6 +161,13 @@ fn joined(head: String, jobs: Vec<JobText>) -> String {
     head + &jobs.join("\n")
 }
 
+/// What runs keep for later ones, and under which key.
+const CACHE: &str = "path: |
+    ~/.cargo/registry
+    ~/.cache/cargo-xtask
+    ~/.cache/zig
+  key: xtask-${{ hashFiles('Cargo.lock', 'targets.toml', 'toolchains.lock', 'docker/bases/*.lock') }}";
+
 /// What a checked pull request shows of sizes.
 const SIZES: &str = "target/sizes";
 
@@ -151,39 +178,25 @@ fn check(facts: &CiFacts) -> String {
         "pull_request: {}\npush:\n  branches:\n    - main\n    - master",
         "${{ github.event_name == 'pull_request' }}",
     );
-    let install = facts.install.as_ref().map(|line| format!(" --install {}", quoted(line)));
     let check = JobText::new("check", &format!("runs-on: {RUNNER}\ntimeout-minutes: 120"))
         .prepared(facts)
         .uses(
             "Get what earlier runs downloaded",
             "actions/cache/restore",
-            "with:
-  path: |
-    ~/.cargo/registry
-    ~/.cache/cargo-xtask
-    ~/.cache/zig
-  key: xtask-${{ hashFiles('Cargo.lock', 'targets.toml', 'toolchains.lock', 'docker/bases/*.lock') }}
-  restore-keys: |
-    xtask-",
+            &format!("with:\n  {CACHE}\n  restore-keys: |\n    xtask-"),
         )
         .step(&format!(
             "- name: Compare these workflows with targets.toml
   run: |
-    cargo xtask ci init github --check{}",
-            install.unwrap_or_default()
+    {}",
+            facts.check(CiHost::GitHub)
         ))
         .step("- name: Test every mode\n  run: cargo xtask test --setup")
         .step("- name: Make the release\n  run: cargo xtask release --setup --strict --allow-superseded")
         .uses(
             "Keep what was downloaded",
             "actions/cache/save",
-            "if: github.event_name == 'push'
-with:
-  path: |
-    ~/.cargo/registry
-    ~/.cache/cargo-xtask
-    ~/.cache/zig
-  key: xtask-${{ hashFiles('Cargo.lock', 'targets.toml', 'toolchains.lock', 'docker/bases/*.lock') }}",
+            &format!("if: github.event_name == 'push'\nwith:\n  {CACHE}"),
         );
     if !facts.images {
         return joined(head, vec![check]);
@@ -276,10 +289,7 @@ fn release(facts: &CiFacts) -> String {
         "push:\n  tags:\n    - v*",
         "false",
     );
-    let program = match facts.install {
-        None => format!("target/debug/{PROGRAM}"),
-        Some(_) => format!("\"$(command -v {PROGRAM})\""),
-    };
+    let program = facts.program();
     let plan = JobText::new(
         "plan",
         &format!(
@@ -430,7 +440,7 @@ outputs:
   published: ${{{{ steps.published.outputs.published }}}}"
         ),
     );
-    job.uses("Fetch the sources", "actions/checkout", "with:\n  persist-credentials: false")
+    job.checked_out()
         .unpacked(true)
         .uses_if(facts.cosign, "Install cosign", "sigstore/cosign-installer", "")
         .step_if(
@@ -468,15 +478,6 @@ outputs:
         )
 }
 
-/// The steps that bring what was published, and check that it is that.
-const PUBLISHED: &str = "- name: Unpack it
-  env:
-    PUBLISHED: ${{ needs.publish.outputs.published }}
-  run: |
-    sha256sum --check --strict <<< \"$PUBLISHED  target/parts/published.tar\"
-    mkdir -p target/dist
-    tar --extract --file target/parts/published.tar --directory target/dist";
-
 fn verify(facts: &CiFacts) -> JobText {
     let job = JobText::new(
         "verify",
@@ -492,11 +493,9 @@ permissions:
   packages: read"
         ),
     );
-    let get = "with:\n  name: published\n  path: target/parts";
     let job = job
-        .uses("Fetch the sources", "actions/checkout", "with:\n  persist-credentials: false")
-        .uses("Get what was published", "actions/download-artifact", get)
-        .step(PUBLISHED)
+        .checked_out()
+        .with_published()
         .step(
             "- name: Verify the attestations of the archives
   env:
@@ -560,12 +559,7 @@ permissions:
   contents: write"
         ),
     )
-    .uses(
-        "Get what was published",
-        "actions/download-artifact",
-        "with:\n  name: published\n  path: target/parts",
-    )
-    .step(PUBLISHED)
+    .with_published()
     .step(
         "- name: Put the archives into a release of GitHub
   env:
@@ -629,7 +623,7 @@ permissions:
   pull-requests: write"
         ),
     )
-    .uses("Fetch the sources", "actions/checkout", "with:\n  persist-credentials: false")
+    .checked_out()
     .uses("Get the locks", "actions/download-artifact", "with:\n  name: locks\n  path: docker/bases")
     .step(
         "- name: Propose them
@@ -652,9 +646,4 @@ permissions:
 /// Indents lines once more.
 fn indented(text: &str) -> String {
     text.lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
-}
-
-/// Quotes a word for a shell.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', "'\\''"))
 }

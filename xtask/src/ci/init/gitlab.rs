@@ -2,6 +2,7 @@
 //! project's variables are otherwise in every job.
 
 use super::{CiFacts, PROGRAM};
+use crate::cli::CiHost;
 
 /// The file with the pipeline.
 const FILE: &str = ".gitlab-ci.yml";
@@ -60,7 +61,6 @@ fn prepared(facts: &CiFacts) -> &'static str {
 }
 
 fn check(facts: &CiFacts) -> String {
-    let install = facts.install.as_ref().map(|line| format!(" --install '{}'", line.replace('\'', "'\\''")));
     let sizes = match facts.images {
         false => "",
         true => {
@@ -93,12 +93,12 @@ check:
       - target/sizes/
   script:
     - |
-      cargo xtask ci init gitlab --check{}
+      {}
     - cargo xtask test --setup
     - cargo xtask release --setup --strict --allow-superseded
 {sizes}{artifacts}",
         prepared(facts),
-        install.unwrap_or_default()
+        facts.check(CiHost::GitLab)
     )
 }
 
@@ -125,10 +125,7 @@ comment:
 ";
 
 fn program(facts: &CiFacts) -> String {
-    let from = match facts.install {
-        None => format!("target/debug/{PROGRAM}"),
-        Some(_) => format!("\"$(command -v {PROGRAM})\""),
-    };
+    let from = facts.program();
     format!(
         "# The program that publishes. Nothing is compiled where it publishes.
 program:

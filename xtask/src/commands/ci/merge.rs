@@ -20,7 +20,7 @@ use crate::session::Session;
 use crate::step_summary;
 use xtask_config::Config;
 use xtask_files::error::{Error, Result};
-use xtask_files::threads::side_by_side;
+use xtask_files::threads::{cores, side_by_side};
 use xtask_files::{Memo, StagedFolder, dist};
 use xtask_oci::{self as oci, Layout, PackedImage, Packer};
 use xtask_report::report::{self, Report};
@@ -254,8 +254,4 @@ fn executable(file: &Path) -> Result<()> {
 #[cfg(not(unix))]
 fn executable(_: &Path) -> Result<()> {
     Ok(())
-}
-
-fn cores() -> std::num::NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(std::num::NonZeroUsize::MIN)
 }

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::released;
 use crate::ci::matrix::{PlannedShard, ReleaseMatrix};
-use crate::ci::shard::FILE_NAME;
+use crate::ci::refusal::MergeRefusal;
+use crate::ci::shard::{FILE_NAME, ShardFolder};
 use crate::cli::{Common, Making};
 use crate::commands::release::earlier;
 use crate::rebuild::repository;
@@ -142,6 +143,18 @@ struct RehearsedMachine {
     home: PathBuf,
 }
 
+impl RehearsedMachine {
+    /// Returns the folder of a shard.
+    fn shard(&self, shard: &PlannedShard) -> PathBuf {
+        self.root.join("target").join("shards").join(shard.folder())
+    }
+
+    /// Returns the folder of its release.
+    fn dist(&self) -> PathBuf {
+        self.root.join("target").join("dist")
+    }
+}
+
 struct Rehearsal<'a> {
     session: &'a Session,
     request: &'a RehearsalRequest,
@@ -157,13 +170,13 @@ impl Rehearsal<'_> {
         for (number, shard) in matrix.shards.iter().enumerate() {
             let machine = self.machine(&format!("machine-{}", number + 1))?;
             steps.push(self.shard(shard, &machine)?);
-            shards.push(machine.root.join("target").join("shards").join(shard.folder()));
+            shards.push(machine.shard(shard));
         }
         let longest = steps.iter().map(|step| step.seconds).fold(0.0, f64::max);
         let joining = self.machine("joining")?;
         let merge = self.xtask(&joining, &["ci", "merge"]).args(&shards);
         let mut after = vec![self.step("joining", "merge", &merge)?];
-        let whole = joining.root.join("target").join("dist");
+        let whole = joining.dist();
         let report = Report::last(&whole).ok_or_else(|| Error::failed("the merged release has no report"))?;
         if !config.images.is_empty() {
             after.extend(self.published(&joining, &whole, &report)?);
@@ -176,9 +189,9 @@ impl Rehearsal<'_> {
             let alone = self.machine("alone")?;
             let release = self.made(self.xtask(&alone, &["release"]));
             steps.push(self.step("alone", "release", &release)?);
-            same = Some(same_release(&whole, &alone.root.join("target").join("dist"))?);
+            same = Some(same_release(&whole, &alone.dist())?);
         }
-        let images = report.images.into_iter().map(|image| (image.name, image.index_digest)).collect();
+        let images = digests(report);
         Ok(RehearsalReport {
             schema: 1,
             machines: self.request.machines,
@@ -239,7 +252,8 @@ impl Rehearsal<'_> {
     fn shard(&self, shard: &PlannedShard, machine: &RehearsedMachine) -> Result<RehearsedStep> {
         let id = shard.id();
         let cmd = self.made(self.xtask(machine, &["ci", "shard", &id]));
-        let file = machine.root.join("target").join("shards").join(shard.folder()).join(FILE_NAME);
+        let folder = machine.shard(shard);
+        let file = folder.join(FILE_NAME);
         let mut kills = 0;
         let mut most = shard.seconds.unwrap_or(30.0);
         while self.request.kill && kills < KILLS {
@@ -256,10 +270,8 @@ impl Rehearsal<'_> {
             self.session.ui.step("Killed", format!("shard {id} after {}", human_seconds(output.seconds)));
         }
         let step = self.step(&id, "shard", &cmd)?;
-        let document = xtask_files::read(&file).map_err(|e| Error::io("cannot read", &file, &e))?;
-        let document: crate::ci::shard::ShardDocument = serde_json::from_slice(&document)
-            .map_err(|e| Error::failed(format!("{} cannot be used: {e}", file.display())))?;
-        Ok(RehearsedStep { bytes: Some(document.bytes()), kills, ..step })
+        let made = ShardFolder::read(&folder, None).map_err(|refusal| MergeRefusal::error(&[refusal]))?;
+        Ok(RehearsedStep { bytes: Some(made.document.bytes()), kills, ..step })
     }
 
     /// Publishes the release to a registry on this machine, and verifies each image from outside.
@@ -309,16 +321,18 @@ impl Rehearsal<'_> {
     }
 }
 
+/// Returns the names of the images of a release, with their digests.
+fn digests(report: Report) -> Vec<(String, String)> {
+    report.images.into_iter().map(|image| (image.name, image.index_digest)).collect()
+}
+
 /// Whether two releases have the same archives and images.
 fn same_release(one: &Path, other: &Path) -> Result<bool> {
     let sums = |dir: &Path| {
         let file = dir.join(dist::SUMS);
         xtask_files::read(&file).map_err(|e| Error::io("cannot read", &file, &e))
     };
-    let images = |dir: &Path| {
-        let images = Report::last(dir).map(|report| report.images).unwrap_or_default();
-        images.into_iter().map(|image| (image.name, image.index_digest)).collect::<Vec<_>>()
-    };
+    let images = |dir: &Path| Report::last(dir).map(digests).unwrap_or_default();
     Ok(sums(one)? == sums(other)? && images(one) == images(other))
 }
 

@@ -94,7 +94,7 @@ pub fn survey(
         task: OnceLock::new(),
         told: Once::new(),
     };
-    let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let workers = xtask_files::threads::cores().get();
     let answer = |question: &SurveyInput<'_>| {
         let found = one(question, host, places, depth, &talk);
         talk.done();

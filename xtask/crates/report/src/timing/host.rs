@@ -59,7 +59,7 @@ pub fn host_facts(rustc: Option<String>) -> HostFacts {
         (std::env::var("PROCESSOR_IDENTIFIER").ok(), None, None)
     };
     HostFacts {
-        cores: std::thread::available_parallelism().map_or(1, usize::from),
+        cores: xtask_files::threads::cores().get(),
         cpu,
         memory_bytes,
         os: release.unwrap_or_else(|| std::env::consts::OS.to_owned()),
