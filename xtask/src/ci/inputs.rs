@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -142,7 +142,10 @@ fn sources(root: &Path, output: &Path) -> Result<String> {
                 .map_err(|said| Error::failed("git does not list the sources").found(said))?;
             (top, names)
         }
-        None => (root.to_owned(), walked(root, output)?),
+        None => {
+            let files = xtask_files::below(root, |folder| folder != output)?;
+            (root.to_owned(), files.into_iter().map(|(path, _)| path).collect())
+        }
     };
     names.sort();
     names.dedup();
@@ -166,24 +169,6 @@ fn sources(root: &Path, output: &Path) -> Result<String> {
         hasher.update(format!("{}\0{content}\n", name.display()).as_bytes());
     }
     Ok(hasher.finish().to_string())
-}
-
-/// Returns the files below `root`, relative to it, without build outputs.
-fn walked(root: &Path, output: &Path) -> Result<Vec<PathBuf>> {
-    let (mut found, mut todo) = (Vec::new(), vec![root.to_owned()]);
-    while let Some(folder) = todo.pop() {
-        let unreadable = |e: std::io::Error| Error::io("cannot read", &folder, &e);
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let (path, kind) = (entry.path(), entry.file_type().map_err(unreadable)?);
-            if !kind.is_dir() {
-                found.extend(path.strip_prefix(root).map(Path::to_owned));
-            } else if path != output {
-                todo.push(path);
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -84,8 +84,11 @@ impl ShardDocument {
             _ => {}
         }
         let mut files = Vec::new();
-        for path in below(dir)?.into_iter().filter(|path| is_joined(path)) {
-            let place = dir.join(&path);
+        for (path, kind) in xtask_files::below(dir, |_| true)? {
+            let (place, path) = (dir.join(&path), path.to_string_lossy().replace(MAIN_SEPARATOR, "/"));
+            if !kind.is_file() || !is_joined(&path) {
+                continue;
+            }
             let unreadable = |e: io::Error| Error::io("cannot read", &place, &e);
             let size = std::fs::metadata(&place).map_err(unreadable)?.len();
             let digest = xtask_files::open(&place).and_then(Digest::of_reader).map_err(unreadable)?;
@@ -214,25 +217,6 @@ fn is_joined(path: &str) -> bool {
 fn is_safe(path: &str) -> bool {
     let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
     !path.contains(['\\', '\0', ':']) && !path.is_empty() && Path::new(path).components().all(plain)
-}
-
-/// Returns the files below a folder as paths with `/`.
-fn below(dir: &Path) -> Result<Vec<String>> {
-    let (mut found, mut todo) = (Vec::new(), vec![(dir.to_owned(), String::new())]);
-    while let Some((folder, above)) = todo.pop() {
-        let unreadable = |e: io::Error| Error::io("cannot read", &folder, &e);
-        for entry in std::fs::read_dir(&folder).map_err(unreadable)? {
-            let entry = entry.map_err(unreadable)?;
-            let kind = entry.file_type().map_err(unreadable)?;
-            let path = format!("{above}{}", entry.file_name().to_string_lossy());
-            match kind.is_dir() {
-                true => todo.push((entry.path(), path + "/")),
-                false if kind.is_file() => found.push(path),
-                false => {}
-            }
-        }
-    }
-    Ok(found)
 }
 
 #[cfg(test)]

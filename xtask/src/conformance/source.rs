@@ -70,16 +70,10 @@ fn unpacked(program: &PublishedProgram, cargo_home: &Path) -> Result<PathBuf> {
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
-    let io = |e: std::io::Error| Error::io("cannot copy", from, &e);
-    std::fs::create_dir_all(to).map_err(io)?;
-    for entry in std::fs::read_dir(from).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let (kind, target) = (entry.file_type().map_err(io)?, to.join(entry.file_name()));
-        if kind.is_dir() {
-            copy(&entry.path(), &target)?;
-        } else if kind.is_file() {
-            std::fs::copy(entry.path(), &target).map_err(io)?;
-        }
+    for (path, _) in xtask_files::below(from, |_| true)?.into_iter().filter(|(_, kind)| kind.is_file()) {
+        let copy = to.join(&path);
+        xtask_files::folder(copy.parent().unwrap_or(to))?;
+        std::fs::copy(from.join(&path), copy).map_err(|e| Error::io("cannot copy", from, &e))?;
     }
     Ok(())
 }

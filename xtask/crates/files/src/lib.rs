@@ -9,6 +9,7 @@ mod stage;
 mod staged_folder;
 mod stat;
 pub mod threads;
+mod walk;
 
 use std::fs::{self, File};
 use std::io;
@@ -21,6 +22,7 @@ pub use memo::Memo;
 pub use stage::{STAGING_PREFIX, StagedFile, clock, sweep, write_changed};
 pub use staged_folder::StagedFolder;
 pub use stat::Stat;
+pub use walk::below;
 
 /// Writes `bytes` to a new file beside `path`, then renames it to `path`. A reader sees the old content or the new
 /// content, and an interrupted run leaves the old content. Missing parent folders are made.
