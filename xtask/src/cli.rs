@@ -5,11 +5,13 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 mod base;
+mod bench;
 mod ci;
 mod examples;
 mod options;
 
 pub use base::BaseCommand;
+pub use bench::SamplingOptions;
 pub use ci::{CiCommand, CiHost};
 use options::EVERY_MODE;
 pub use options::{Common, EnvFormat, JsonFlag, Making, Planning, Sanitizer, SetupFlag};
@@ -222,6 +224,10 @@ pub enum Command {
         in_place: bool,
     },
     /// Measure how long each mode takes to build, cold and warm
+    ///
+    /// The samples of the modes are taken in turn, in random order, until the interval of their ratio is narrow enough. Each
+    /// sample is on disk when it is done: a run that was interrupted goes on where it was. The results are written to
+    /// target/dist/timings.json.
     #[command(
         after_help = examples::BENCH,
         mut_arg("targets", |arg| arg.help(
@@ -233,9 +239,9 @@ pub enum Command {
         /// The options that select the jobs.
         #[command(flatten)]
         planning: Planning,
-        /// The number of samples of each case
-        #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
-        samples: u32,
+        /// The options that say which samples are taken.
+        #[command(flatten)]
+        sampling: SamplingOptions,
         /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,

@@ -74,7 +74,8 @@ Examples:
 
 pub(super) const BENCH: &str = "\
 Examples:
-  cargo xtask bench
+  cargo xtask bench                      # goes on if it was interrupted
+  cargo xtask bench --width 5% --limit 2h
   cargo xtask bench --samples 3 --target x86_64-unknown-linux-musl
   cargo xtask bench --mode native --json";
 

@@ -1,28 +1,30 @@
-//! `cargo xtask bench`: times each mode, cold and warm, with the samples of the modes interleaved.
+//! `cargo xtask bench`: times each mode, with the samples of the modes in turn.
 
-use std::path::{Path, PathBuf};
+mod executor;
+mod identity;
+mod sampling;
+
+use std::path::Path;
 use std::time::Duration;
 
+use self::executor::BuildTimer;
 use super::pipeline::{PlannedRun, start};
 use super::release::{compared, earlier};
-use crate::build::Shown;
 use crate::cargo::builder::Builder;
-use crate::cargo::cohort::{Cohort, cohorts};
-use crate::cargo::invocation::invocation;
-use crate::cargo::units;
-use crate::cli::{Common, Planning, SetupFlag};
+use crate::cli::{Common, Planning, SamplingOptions, SetupFlag};
 use crate::plan::Job;
 use xtask_files::error::{Error, Result};
-use xtask_process::exec::ProcessEnd;
+use xtask_process::exec::Cmd;
 use xtask_report::timing::{
-    self, Case, Executor, Sample, Scenario, ScheduledSample, Timings, Trace, host_facts, schedule,
+    self, Case, EarlierRun, Journal, JournalHeader, MethodRecord, Scenario, Schedule, TakenSample, Timings,
+    host_facts,
 };
 use xtask_triple::Triple;
 
 pub(super) fn run(
     common: &Common,
     planning: &Planning,
-    samples: u32,
+    sampling: &SamplingOptions,
     setup: SetupFlag,
     json: bool,
 ) -> Result<()> {
@@ -38,35 +40,78 @@ pub(super) fn run(
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
-    let site = start.site();
-    let builder = start.session.builder(&start.config, site);
+    let builder = start.session.builder(&start.config, start.site());
     fetch(&builder)?;
-    let mut real =
-        Real { builder: &builder, jobs: &jobs, dir: start.session.work().join("bench"), done: 0, total: 0 };
+    let (of, to) = compared(&start.config);
     let cases: Vec<Case> = [Scenario::Cold, Scenario::Warm]
         .into_iter()
-        .flat_map(|scenario| jobs.iter().map(move |job| case(job, scenario)))
+        .flat_map(|scenario| jobs.iter().map(move |job| executor::case(job, scenario)))
         .collect();
-    let slots = schedule(&cases, samples as usize);
-    real.total = slots.len();
-    let run = timing::run(&slots, &mut real);
-    // The build folders are as large as the program's dependencies, and are not needed any more.
-    let _ = std::fs::remove_dir_all(&real.dir);
-    let dist = start.session.dist();
-    let file = dist.join("timings.json");
-    let (of, to) = compared(&start.config);
+    let rule = sampling::rule(sampling, to);
     let rustc = jobs[0].std.as_ref().map(|s| s.version.clone());
-    let timings = Timings::merge(earlier(&file, &start.session.ui), host_facts(rustc), run.cases, of, to);
-    timings.write(&file)?;
+    let header = JournalHeader {
+        schema: 1,
+        seed: sampling.seed.unwrap_or_else(sampling::seed),
+        cases,
+        rule,
+        sources: identity::sources(&start.session),
+        tools: identity::tools(&jobs, &builder),
+        host: host_facts(rustc),
+    };
     let ui = &start.session.ui;
+    let folder = start.session.work().join("bench");
+    let file = start.session.work().join("timings").join("samples.jsonl");
+    let (header, taken) = continued(&file, header, sampling, &start);
+    let JournalHeader { seed, ref cases, ref rule, ref host, .. } = header;
+    ui.step("Sampling", sampling::announced(cases.len(), rule, seed));
+    let schedule = Schedule::new(cases, seed);
+    let journal = Journal::begin(&file, &header, &taken)?;
+    let mut timer = BuildTimer::new(&builder, &jobs, folder.clone(), journal, sampling.warm_up());
+    timer.progress(taken.len(), cases.len(), rule);
+    let run = timing::run(&schedule, rule, taken, &mut timer)?;
+    timer.finish()?;
+    // The build folders are as large as the program's dependencies, and are not needed any more.
+    let _ = std::fs::remove_dir_all(&folder);
+    let method =
+        MethodRecord { seed, rule: rule.clone(), warm_up: sampling.warm_up(), out_of_time: run.out_of_time };
+    let file = start.session.dist().join("timings.json");
+    let records = run.cases.into_iter().map(|(_, record)| record).collect();
+    let timings = Timings::merge(earlier(&file, ui), host.clone(), records, of, to);
+    let timings = Timings { method: Some(method), ..timings };
+    timings.write(&file)?;
     ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out) });
     ui.step("Wrote", file.display().to_string());
     let mut failed = run.failed.into_iter();
     if let Some((case, error)) = failed.next() {
-        let what = format!("{} for {} ({}): {}", case.mode, case.target, case.scenario.word(), error.what);
-        return Err(Error { what, ..error });
+        return Err(Error { what: format!("{case}: {}", error.what), ..error });
     }
     start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// Returns the header of the run, and the samples of an interrupted run that it continues. A run that continues takes the
+/// seed of the earlier one.
+fn continued(
+    file: &Path,
+    header: JournalHeader,
+    sampling: &SamplingOptions,
+    start: &PlannedRun,
+) -> (JournalHeader, Vec<TakenSample>) {
+    let ui = &start.session.ui;
+    match EarlierRun::read(file, &header) {
+        EarlierRun::Interrupted(seed, taken) if sampling.seed.is_none_or(|wanted| wanted == seed) => {
+            let count = xtask_files::counted(taken.len() as u64, "sample");
+            ui.step("Continuing", format!("an interrupted run, which took {count}"));
+            (JournalHeader { seed, ..header }, taken)
+        }
+        EarlierRun::None => (header, Vec::new()),
+        EarlierRun::Interrupted(..) => anew(header, "its seed was another one", start),
+        EarlierRun::Changed(why) => anew(header, why, start),
+    }
+}
+
+fn anew(header: JournalHeader, why: &str, start: &PlannedRun) -> (JournalHeader, Vec<TakenSample>) {
+    start.session.ui.step("Starting", format!("anew: an interrupted run cannot go on, since {why}"));
+    (header, Vec::new())
 }
 
 /// Keeps only the jobs that are timed without --target, and prints which ones are left out.
@@ -106,16 +151,10 @@ fn timed<'t>(host: &Triple, targets: &[(&'t Triple, bool)]) -> Vec<&'t Triple> {
     own.into_iter().chain(cross).collect()
 }
 
-fn case(job: &Job, scenario: Scenario) -> Case {
-    Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() }
-}
-
 /// Fetches the dependencies, so that no cold sample waits for the network.
 fn fetch(builder: &Builder) -> Result<()> {
     let site = &builder.site;
-    let cmd = xtask_process::exec::Cmd::new(&site.cargo)
-        .args(["fetch", "--quiet", "--manifest-path"])
-        .arg(&site.manifest);
+    let cmd = Cmd::new(&site.cargo).args(["fetch", "--quiet", "--manifest-path"]).arg(&site.manifest);
     let cmd = if site.offline { cmd.arg("--offline") } else { cmd };
     let task = builder.ui.task("Fetching", "dependencies");
     let output = site.host.settled(cmd, site.start).capture(Duration::from_secs(600))?;
@@ -123,62 +162,6 @@ fn fetch(builder: &Builder) -> Result<()> {
     match output.ok() {
         true => Ok(()),
         false => Err(Error::failed("cannot fetch the dependencies").found(output.errors())),
-    }
-}
-
-/// The measured builds: it runs cargo.
-struct Real<'a> {
-    builder: &'a Builder<'a>,
-    jobs: &'a [&'a Job],
-    dir: PathBuf,
-    done: usize,
-    total: usize,
-}
-
-impl Executor for Real<'_> {
-    fn measure(&mut self, slot: &ScheduledSample) -> Result<Sample> {
-        self.done += 1;
-        let job = self.jobs.iter().find(|job| case(job, slot.case.scenario) == slot.case);
-        let job = job.ok_or_else(|| Error::failed("a case that was not planned"))?;
-        let cohort = cohorts([*job]).into_iter().next();
-        let cohort = cohort.ok_or_else(|| Error::failed(format!("{} cannot be built", job.title())))?;
-        let dir = self.dir.join(format!("{}-{}", job.mode.name, job.target.triple));
-        if slot.case.scenario == Scenario::Cold && dir.exists() {
-            std::fs::remove_dir_all(&dir).map_err(|e| Error::io("cannot remove", &dir, &e))?;
-        }
-        let title = format!(
-            "{} of {}: {} for {}, {}",
-            self.done,
-            self.total,
-            job.mode.name,
-            job.target.triple,
-            slot.case.scenario.word()
-        );
-        // A warm sample measures a build folder in which everything is built.
-        if slot.case.scenario == Scenario::Warm {
-            self.build(&cohort, &dir, Some(&title))?;
-            return self.build(&cohort, &dir, None);
-        }
-        self.build(&cohort, &dir, Some(&title))
-    }
-}
-
-impl Real<'_> {
-    fn build(&self, cohort: &Cohort, dir: &Path, title: Option<&str>) -> Result<Sample> {
-        let traps = self.builder.traps(cohort, dir)?;
-        let cmd = invocation(cohort, &self.builder.what(), dir, traps.as_ref(), &self.builder.site);
-        let shown = title.map(|title| Shown { title, units: units::count(cohort, self.builder) });
-        let trace = Trace::start();
-        let call = self.builder.call(&cmd, None, shown)?;
-        let parts = trace.and_then(|trace| trace.finish(call.seconds));
-        let Some(program) = call.programs.first().filter(|_| call.end == ProcessEnd::Code(0)) else {
-            if let Some(traps) = traps {
-                traps.judge(&cohort.key.mode, &cohort.jobs[0].target.triple)?;
-            }
-            return Err(Error::failed("the build failed").found(call.errors));
-        };
-        let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
-        Ok(Sample { seconds: call.seconds, parts, binary_bytes, image_bytes: None })
     }
 }
 

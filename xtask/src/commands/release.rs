@@ -122,12 +122,12 @@ fn timings<'p>(
             (false, false) => Scenario::Warm,
             (false, true) => continue,
         };
-        let case = Case { target: job.target.triple.to_string(), scenario, mode: job.mode.name.clone() };
+        let case = Case::new(job.target.triple.to_string(), scenario, job.mode.name.clone());
         let sample = Sample {
             seconds: build.seconds,
-            parts: None,
             binary_bytes: Some(program.stored.artifact.size),
             image_bytes: pulls.get(&job.target.triple).copied(),
+            ..Sample::default()
         };
         let mut record = CaseRecord::of(&case, &[sample], SampledBy::Release)?;
         record.targets_in_call = build.company;

@@ -34,8 +34,8 @@ fn with_targets(names: &[&str]) -> Config {
 /// Timings of cold builds in the first mode, each of a call with so many targets.
 fn timings(seconds: &[(&str, f64)], in_call: usize) -> Timings {
     let record = |(target, seconds): &(&str, f64)| {
-        let case = Case { target: (*target).to_owned(), scenario: Scenario::Cold, mode: "native".to_owned() };
-        let sample = Sample { seconds: *seconds, parts: None, binary_bytes: None, image_bytes: None };
+        let case = Case::new(*target, Scenario::Cold, "native");
+        let sample = Sample { seconds: *seconds, ..Sample::default() };
         let mut record = CaseRecord::of(&case, &[sample], SampledBy::Release).unwrap();
         record.targets_in_call = in_call;
         record

@@ -4,6 +4,7 @@ use serde_json::Value;
 use xtask_test_support::need;
 
 use crate::documents;
+use crate::interrupted::interrupt;
 use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
 use crate::space::Space;
 
@@ -98,6 +99,43 @@ fn three_samples_give_the_ratio_of_native_to_pure() {
         cases.iter().find(|c| c["mode"] == mode && c["case"] == case).unwrap()["median_s"].as_f64().unwrap()
     };
     assert!(median("native", "warm") < median("native", "cold"));
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
+    need!("bench::killed", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    let args = ["bench", "--samples", "2", "--mode", "pure", "--providers", "none", "--seed", "17"];
+    let journal = "target/xtask/timings/samples.jsonl";
+    let samples = || space.read(journal).lines().filter(|line| line.contains("\"round\"")).count();
+    // The header and one sample.
+    let one = format!("[ \"$(wc -l < {journal} 2>/dev/null || echo 0)\" -ge 2 ]");
+    let kill = || {
+        let ended = interrupt(&space, &args, &one, "KILL", "true");
+        assert_eq!(ended, "code=137");
+    };
+    kill();
+    let before = samples();
+    assert!((1..4).contains(&before), "{before}");
+    let kept = space.read(journal);
+    let run = space.run(&args[..7]).ended(0).says(&["Continuing an interrupted run", "seed 17"]);
+    let left = 4 - before;
+    assert_eq!(run.stderr().matches(" of 4: pure").count(), left, "{run}");
+    assert!(space.read(journal).starts_with(&kept), "what was there stays");
+    assert_eq!(samples(), 4);
+    let timings = written(&space);
+    assert_eq!(timings["method"]["seed"], 17);
+    let first: Value = serde_json::from_str(kept.lines().nth(1).unwrap()).unwrap();
+    let case = timings["cases"].as_array().unwrap().iter().find(|c| c["case"] == first["case"]).unwrap();
+    assert_eq!(case["samples_s"][0], first["sample"]["seconds"], "the sample of the killed run counts");
+    assert!(case["taken"][0]["conditions"]["load"].is_number() || !cfg!(target_os = "linux"), "{case:#}");
+    // A finished run is not continued, and neither is one of other sources.
+    std::fs::remove_file(space.path(journal)).unwrap();
+    kill();
+    space.write("app/src/other.rs", "");
+    let run = space.run(&args).ended(0).never_says(&["Continuing"]);
+    run.says(&["Starting anew: an interrupted run cannot go on, since the sources have changed"]);
+    space.run(&args).ended(0).never_says(&["Continuing", "anew"]);
 }
 
 #[test]

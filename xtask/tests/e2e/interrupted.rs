@@ -20,7 +20,7 @@ pub(crate) fn files(dir: &Path) -> Vec<PathBuf> {
 
 /// Starts a release in the background, waits until `when` (a shell condition) holds, ends it with `signal`, and returns
 /// its exit code and what `then` (a shell command) prints.
-fn interrupt(space: &Space, args: &[&str], when: &str, signal: &str, then: &str) -> String {
+pub(crate) fn interrupt(space: &Space, args: &[&str], when: &str, signal: &str, then: &str) -> String {
     let script = format!(
         "\"$@\" & pid=$!\n\
          while kill -0 $pid; do if {when}; then break; fi; done\n\

@@ -171,12 +171,13 @@ pub(crate) fn timings() -> Timings {
         rustc: Some("rustc 1.95.0".into()),
     };
     let record = |mode: &str, scenario, seconds: &[f64], c_s| {
-        let case = Case { target: "x86_64-unknown-linux-musl".into(), scenario, mode: mode.into() };
+        let case = Case::new("x86_64-unknown-linux-musl", scenario, mode);
         let sample = |s: &f64| Sample {
             seconds: *s,
             parts: Some(BuildSeconds { c_s, rustc_s: 8.5, link_s: 0.7, other_s: 0.3 }),
             binary_bytes: Some(4_718_592),
             image_bytes: (mode == "native").then_some(1_834_112),
+            ..Sample::default()
         };
         CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), SampledBy::Bench).unwrap()
     };

@@ -1,4 +1,4 @@
-//! Small values of `[[image]]`: users, ports, signals, durations. A text that is not such a value gives none.
+//! Small values: users, ports, signals, durations, shares. A text that is not such a value gives none.
 
 use std::time::Duration;
 
@@ -59,7 +59,7 @@ const YEAR: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Reads a duration such as `1h30m`, `45s` or `500ms`: whole numbers with units, the largest unit first, each
 /// unit once. It must be from 1 ms to a year.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
     let mut total = 0u64;
     let mut units = UNITS.as_slice();
@@ -76,6 +76,14 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     }
     let time = Duration::from_millis(total);
     (total > 0 && time <= YEAR).then_some(time)
+}
+
+/// Reads a percentage above 0 and up to 1000 %, such as `5%` or `2.5%`, and returns it as a share: 0.05, 0.025.
+pub fn share(text: &str) -> Option<f64> {
+    let number = text.strip_suffix('%')?;
+    let plain = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    let share = number.parse::<f64>().ok().filter(|_| plain)? / 100.0;
+    (share > 0.0 && share <= 10.0).then_some(share)
 }
 
 /// Reads decimal digits, without a sign and without leading zeros.
@@ -142,6 +150,16 @@ mod tests {
         }
         for text in ["", "SIG", "0", "32", "65", "sigterm", "SIGSIGTERM", "SIGRTMIN+31", "SIGRTMIN+", "-9"] {
             assert_eq!(signal(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn shares() {
+        for (text, expected) in [("5%", 0.05), ("2.5%", 0.025), ("100%", 1.0), ("1000%", 10.0)] {
+            assert_eq!(share(text), Some(expected), "{text}");
+        }
+        for text in ["", "%", "5", "0%", "-5%", "+5%", "5 %", "1e1%", "inf%", "NaN%", "1001%", "5%%"] {
+            assert_eq!(share(text), None, "{text:?}");
         }
     }
 

@@ -1,24 +1,32 @@
 //! The build time of each mode: the order of the samples, their statistics, and the file with the results.
 //!
-//! Everything here is pure except [`host_facts`] and [`Trace`]. An [`Executor`] runs builds and measures
-//! time.
+//! Everything here is pure except [`host_facts`], [`ConditionsWatch`], [`Journal`] and [`Trace`]. An [`Executor`] runs
+//! builds and measures time.
 
+mod bootstrap;
+mod conditions;
 mod host;
+mod journal;
+mod random;
 mod ratio;
 mod record;
 mod run;
 mod schedule;
 mod stats;
+mod stop;
 mod tables;
 mod trace;
 
+pub use conditions::{ConditionsWatch, SampleConditions};
 pub use host::{HostFacts, host_facts};
-pub use ratio::Ratio;
-pub use record::{BuildSeconds, CaseRecord, RatioRecord, SampledBy, Timings};
-pub use run::{Executor, Sample, TimingRun, run};
-pub use schedule::{Case, Scenario, ScheduledSample, schedule};
+pub use journal::{EarlierRun, Journal, JournalHeader};
+pub use ratio::{IntervalMethod, Ratio};
+pub use record::{BuildSeconds, CaseRecord, MethodRecord, RatioRecord, SampledBy, Timings};
+pub use run::{Executor, Sample, TakenSample, TimingRun, run};
+pub use schedule::{Case, Scenario, Schedule, ScheduledSample};
 pub(crate) use stats::micro;
 pub use stats::{Timing, median};
+pub use stop::StopRule;
 pub(crate) use tables::notes;
 pub use tables::{markdown, parts_table, ratio_table, terminal, timing_table};
 pub use trace::Trace;

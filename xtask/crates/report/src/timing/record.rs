@@ -5,10 +5,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::HostFacts;
-use super::ratio::Ratio;
+use super::ratio::{IntervalMethod, Ratio};
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
 use super::stats::{Timing, micro};
+use super::stop::StopRule;
 use xtask_files as files;
 use xtask_files::error::{Error, Result};
 
@@ -26,6 +27,22 @@ pub struct Timings {
     pub cases: Vec<CaseRecord>,
     /// The ratios of the first mode to the pure one, for each target and scenario that `bench` timed in both.
     pub ratios: Vec<RatioRecord>,
+    /// How the last `bench` took its samples; none if there was none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<MethodRecord>,
+}
+
+/// How a run of `bench` took its samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct MethodRecord {
+    /// The seed of the order of the samples.
+    pub seed: u64,
+    /// The rule by which the run ended.
+    pub rule: StopRule,
+    /// Whether each mode was built once before the first sample.
+    pub warm_up: bool,
+    /// Whether the time limit ended the run.
+    pub out_of_time: bool,
 }
 
 /// One timed case, with its samples and their summary.
@@ -60,6 +77,9 @@ pub struct CaseRecord {
     /// The machine on which the samples were taken, if it is not that of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostFacts>,
+    /// The samples of a bench with all that was measured, in the order of `samples_s`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<Sample>,
 }
 
 fn one() -> usize {
@@ -111,10 +131,13 @@ pub struct RatioRecord {
     /// The probability that such an interval contains the true value, 0 to 1: see [`Ratio::confidence`].
     #[serde(default)]
     pub confidence: f64,
+    /// How the interval was computed.
+    #[serde(default)]
+    pub method: IntervalMethod,
 }
 
 impl BuildSeconds {
-    fn rounded(self) -> Self {
+    pub(super) fn rounded(self) -> Self {
         let Self { c_s, rustc_s, link_s, other_s } = self;
         Self { c_s: micro(c_s), rustc_s: micro(rustc_s), link_s: micro(link_s), other_s: micro(other_s) }
     }
@@ -145,6 +168,7 @@ impl CaseRecord {
             by,
             targets_in_call: 1,
             host: None,
+            taken: if by == SampledBy::Bench { samples.to_vec() } else { Vec::new() },
         })
     }
 
@@ -160,7 +184,9 @@ impl Timings {
     /// pure one. The ratios are computed again, only from cases of `bench`.
     pub fn merge(older: Option<Self>, host: HostFacts, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
         let mut cases = Vec::new();
+        let mut method = None;
         if let Some(older) = older {
+            method = older.method;
             let here = |case: &CaseRecord| case.host.as_ref().unwrap_or(&older.host).comparable(&host);
             cases.extend(older.cases.into_iter().filter(here).map(|case| CaseRecord { host: None, ..case }));
         }
@@ -173,7 +199,8 @@ impl Timings {
         }
         cases.sort_by(|a, b| a.key().cmp(&b.key()));
         let ratios = ratios(&cases, of, to);
-        Self { schema: SCHEMA, host, cases, ratios }
+        let method = method.filter(|_| cases.iter().any(|case| case.by == SampledBy::Bench));
+        Self { schema: SCHEMA, host, cases, ratios, method }
     }
 
     /// Joins the timings that several machines took for one release, and adds them to those of an older file, as
@@ -234,7 +261,8 @@ fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
             let key = (a.target.as_str(), a.scenario, to);
             let b = cases.iter().filter(measured).find(|b| b.key() == key)?;
             // A file from elsewhere may have any samples. Samples without a ratio get no row.
-            let Ratio { ratio, low, high, confidence } = Ratio::of(&a.samples_s, &b.samples_s).ok()?;
+            let Ratio { ratio, low, high, confidence, method } =
+                Ratio::of(&a.samples_s, &b.samples_s).ok()?;
             Some(RatioRecord {
                 target: a.target.clone(),
                 scenario: a.scenario,
@@ -244,6 +272,7 @@ fn ratios(cases: &[CaseRecord], of: &str, to: &str) -> Vec<RatioRecord> {
                 low: micro(low),
                 high: micro(high),
                 confidence: micro(confidence),
+                method,
             })
         })
         .collect()
@@ -264,8 +293,8 @@ mod tests {
     }
 
     fn seen(mode: &str, seconds: &[f64], by: SampledBy) -> CaseRecord {
-        let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: mode.into() };
-        let sample = |s: &f64| Sample { seconds: *s, parts: None, binary_bytes: None, image_bytes: None };
+        let case = Case::new("t", Scenario::Cold, mode);
+        let sample = |s: &f64| Sample { seconds: *s, ..Sample::default() };
         CaseRecord::of(&case, &seconds.iter().map(sample).collect::<Vec<_>>(), by).unwrap()
     }
 
@@ -324,12 +353,12 @@ mod tests {
 
     #[test]
     fn parts_are_those_of_the_sample_next_to_the_median() {
-        let case = Case { target: "t".into(), scenario: Scenario::Cold, mode: "m".into() };
+        let case = Case::new("t", Scenario::Cold, "m");
         let sample = |seconds: f64, c_s: f64| Sample {
             seconds,
             parts: Some(BuildSeconds { c_s, rustc_s: 0.0, link_s: 0.0, other_s: 0.0 }),
             binary_bytes: Some((seconds * 10.0) as u64),
-            image_bytes: None,
+            ..Sample::default()
         };
         let record =
             CaseRecord::of(&case, &[sample(9.0, 9.0), sample(2.0, 2.0), sample(1.0, 1.0)], SampledBy::Bench)
@@ -348,6 +377,15 @@ mod tests {
         );
         timings.write(&path).unwrap();
         assert_eq!(Timings::read(&path).unwrap(), Some(timings.clone()));
+        // A file of an earlier version has neither single samples nor a method.
+        let mut earlier: serde_json::Value = serde_json::from_str(&timings.json()).unwrap();
+        for (list, keys) in [("cases", &["taken", "by"][..]), ("ratios", &["method"])] {
+            for record in earlier[list].as_array_mut().unwrap() {
+                keys.iter().for_each(|key| assert!(record.as_object_mut().unwrap().remove(*key).is_some()));
+            }
+        }
+        std::fs::write(&path, earlier.to_string()).unwrap();
+        assert_eq!(Timings::read(&path).unwrap().unwrap().cases.len(), 2);
         for bad in ["", "[]", "{\"schema\":1}", &timings.json().replace("\"schema\": 1", "\"schema\": 2")] {
             std::fs::write(&path, bad).unwrap();
             assert!(!Timings::read(&path).unwrap_err().help.is_empty(), "{bad}");

@@ -124,6 +124,21 @@ mod tests {
         assert_eq!(Timing::of(&[1.0, 9.0]).unwrap().outliers, [0; 0]);
     }
 
+    #[test]
+    fn published_samples_have_their_published_summary() {
+        // Analytical Methods Committee, "Robust statistics", The Analyst 114 (1989): copper in wholemeal flour, in parts
+        // per million. Venables and Ripley, "Modern Applied Statistics with S" (2002), section 5.5, give a median of
+        // 3.385 and a MAD of 0.52632, scaled by 1.4826.
+        let copper = [
+            2.20, 2.20, 2.40, 2.40, 2.50, 2.70, 2.80, 2.90, 3.03, 3.03, 3.10, 3.37, 3.40, 3.40, 3.40, 3.50,
+            3.60, 3.70, 3.70, 3.70, 3.70, 3.77, 5.28, 28.95,
+        ];
+        let timing = Timing::of(&copper).unwrap();
+        assert!((timing.median - 3.385).abs() < 1e-9, "{}", timing.median);
+        assert!((timing.mad * 1.4826 - 0.526_32).abs() < 1e-4, "{}", timing.mad);
+        assert_eq!(timing.outliers, [22, 23]);
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
         #[test]

@@ -130,22 +130,47 @@ pub fn markdown(timings: &Timings) -> String {
     text
 }
 
-/// Returns a line for every case with outliers or of another machine, and one if there are too few samples for a 95 % interval.
+/// Returns a line for every case with outliers, disturbed samples or another machine, for every ratio that is not known
+/// well, and one if there are too few samples for a 95 % interval.
 pub(crate) fn notes(timings: &Timings) -> Vec<String> {
+    let title = |c: &CaseRecord| format!("{} {} {}", c.target, c.scenario.word(), c.mode);
     let outliers = timings.cases.iter().filter_map(|c| {
         let note = Timing::of(&c.samples_s).ok()?.note(&c.samples_s)?;
-        Some(format!("{} {} {}: {note}", c.target, c.scenario.word(), c.mode))
+        Some(format!("{}: {note}", title(c)))
     });
+    let disturbed = timings.cases.iter().filter_map(|c| {
+        let count = c.taken.iter().filter(|sample| sample.conditions.is_disturbed()).count();
+        let what = "samples were taken while others used more than 5 % of the processors' time";
+        (count > 0).then(|| format!("{}: {count} of {} {what}", title(c), c.taken.len()))
+    });
+    let elsewhere = timings.cases.iter().filter_map(|c| {
+        let host = c.host.as_ref()?;
+        Some(format!("{} was timed on another machine: {host}", title(c)))
+    });
+    let wanted = timings.method.as_ref().map_or(0.0, |method| method.rule.width);
+    let unclear = timings.ratios.iter().filter_map(|ratio| unclear(ratio, wanted));
     let few = timings.ratios.iter().any(|r| r.confidence < 0.95);
     let few = few.then(|| {
         "an interval of less than 95 % confidence comes from few samples: take 4 or more of each mode"
             .to_owned()
     });
-    let elsewhere = timings.cases.iter().filter_map(|c| {
-        let host = c.host.as_ref()?;
-        Some(format!("{} {} {} was timed on another machine: {host}", c.target, c.scenario.word(), c.mode))
-    });
-    outliers.chain(elsewhere).chain(few).collect()
+    outliers.chain(disturbed).chain(elsewhere).chain(unclear).chain(few).collect()
+}
+
+/// Returns what the samples of a ratio do not tell. `wanted` is the width of the interval that the run was to reach, as a
+/// share of the ratio, or 0 if the number of samples was fixed.
+fn unclear(ratio: &RatioRecord, wanted: f64) -> Option<String> {
+    let RatioRecord { target, scenario, of, to, low, high, .. } = ratio;
+    let title = format!("{target} {}", scenario.word());
+    let width = (high - low) / ratio.ratio;
+    let interval = format!("the interval is {} – {}", factor(*low), factor(*high));
+    if *low <= 1.0 && 1.0 <= *high {
+        return Some(format!("{title}: too noisy to tell which of {of} and {to} takes longer: {interval}"));
+    }
+    (wanted > 0.0 && width > wanted).then(|| {
+        let (width, wanted) = (width * 100.0, wanted * 100.0);
+        format!("{title}: too noisy to tell the ratio of {of} to {to} to {wanted:.0} %: {interval}, {width:.0} % wide")
+    })
 }
 
 /// Rounds to three digits: 0.974, 4.10, 12.3, 150.
