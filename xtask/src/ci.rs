@@ -6,6 +6,7 @@ pub mod inputs;
 pub mod join;
 pub mod matrix;
 pub mod refusal;
+pub mod rehearsal;
 pub mod scaling;
 pub mod shard;
 pub mod workflow;

@@ -6,6 +6,8 @@ mod gitlab;
 
 use std::path::Path;
 
+pub use github::RELEASE as RELEASE_WORKFLOW;
+
 use crate::cli::CiHost;
 use xtask_base::Base;
 use xtask_config::workspace::Workspace;
@@ -129,7 +131,10 @@ impl CiFacts {
 }
 
 /// The name of this program's binary.
-const PROGRAM: &str = "cargo-xtask";
+pub(super) const PROGRAM: &str = "cargo-xtask";
+
+/// The name of the step after which `cargo xtask` can be called in a workspace that does not contain it.
+pub(super) const INSTALL_STEP: &str = "Install cargo xtask";
 
 /// The number of digits of the digest in the first line.
 const DIGITS: usize = 16;

@@ -88,19 +88,17 @@ pub enum CiCommand {
     },
     /// Rehearse the whole workflow on this machine: clones, shards, merge, publishing, verification
     ///
-    /// Each machine is a clone of the last commit with a home of its own. Crates, toolchains and the cache are shared, as CI
-    /// systems keep them between runs. The registry is docker-registry on this machine. Nothing of it stays.
+    /// Runs the scripts of .github/workflows/xtask-release.yml of the last commit, or of the file that `ci init github` would
+    /// write. Each machine is a clone with a home of its own. Crates, toolchains and the cache are shared, as CI systems keep
+    /// them between runs. The registry is docker-registry on this machine. Nothing is installed, and nothing of it stays.
     #[command(after_help = examples::CI_REHEARSE)]
     Rehearse {
-        /// The number of machines that make shards
+        /// The number of machines among which the estimate divides the shards
         #[arg(long, value_name = "N", default_value = "2")]
         machines: NonZeroUsize,
-        /// Kill each shard at random points first, and compare the result with a release of one machine
+        /// Kill each shard at random points first, and the registry, and compare the result with a release of one machine
         #[arg(long)]
         kill: bool,
-        /// How the shards are made.
-        #[command(flatten)]
-        making: Making,
         /// The option for JSON output.
         #[command(flatten)]
         json: JsonFlag,

@@ -153,7 +153,7 @@ Examples:
 pub(super) const CI_REHEARSE: &str = "\
 Examples:
   cargo xtask ci rehearse
-  cargo xtask ci rehearse --machines 3 --mode pure
+  cargo xtask ci rehearse --machines 4
   cargo xtask ci rehearse --kill --json";
 
 pub(super) const CI_SHARD: &str = "\

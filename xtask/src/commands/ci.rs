@@ -1,5 +1,7 @@
 //! `cargo xtask ci`: a release that many machines make.
 
+use crate::ci::init::CiFacts;
+use crate::ci::matrix::{PlannedShard, ReleaseMatrix};
 use crate::cli::{CiCommand, Common};
 use crate::session::Session;
 use xtask_config::Config;
@@ -21,10 +23,8 @@ pub(super) fn run(common: &Common, command: CiCommand) -> Result<()> {
         CiCommand::Shard { id, key, making, setup, json } => {
             shard::run(common, &id, making, setup, key.as_deref(), json.json)
         }
-        CiCommand::Rehearse { machines, kill, making, json } => {
-            let request =
-                rehearse::RehearsalRequest { machines: machines.into(), kill, making, json: json.json };
-            rehearse::run(common, &request)
+        CiCommand::Rehearse { machines, kill, json } => {
+            rehearse::run(common, machines.into(), kill, json.json)
         }
         CiCommand::Init { service, install, check, force } => {
             init::run(common, service, install.as_deref(), check, force)
@@ -49,4 +49,15 @@ fn released(session: &Session, config: &Config, asked: &[String]) -> Result<Vec<
             .help(format!("add it: [[target]] with triple = \"{other}\"")));
     }
     Ok(all.into_iter().filter(|target| asked.is_empty() || asked.contains(target)).collect())
+}
+
+/// Reads what the files of a pipeline depend on. `install` is the command that installs this program on a runner.
+///
+/// # Errors
+/// As [`CiFacts::new`].
+fn ci_facts(session: &Session, config: &Config, install: Option<&str>) -> Result<CiFacts> {
+    let version = session.package(config)?.version.to_string();
+    let matrix = ReleaseMatrix::new(config, &released(session, config, &[])?, &version, None, None);
+    let shards = matrix.shards.iter().map(PlannedShard::id).collect();
+    CiFacts::new(config, &session.workspace, install, shards)
 }

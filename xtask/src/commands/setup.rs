@@ -89,6 +89,23 @@ pub(super) fn provide(
     }
 }
 
+/// Checks that a command with `--setup` would install nothing.
+///
+/// # Errors
+/// Something is missing that [`provide`] would install.
+pub(super) fn complete(session: &Session, config: &Config) -> Result<()> {
+    let request = PlanRequest::default();
+    let look = discovery::look(session, config, &request, Depth::First)?;
+    let wants = missing(session, config, &request, &look);
+    if wants.is_empty() {
+        return Ok(());
+    }
+    let list: Vec<String> = wants.iter().map(ToString::to_string).collect();
+    Err(Error::missing("something is missing, and a rehearsal installs nothing")
+        .found(list.join(", "))
+        .help("install it: cargo xtask setup"))
+}
+
 fn get(
     session: &Session,
     config: &Config,

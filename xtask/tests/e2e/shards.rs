@@ -11,6 +11,7 @@ use xtask_test_support::{folder, need};
 
 use crate::machine::{self, ARM_MUSL, HOST, HOST_MUSL};
 use crate::signed::key;
+use crate::sources;
 use crate::space::{Space, XTASK};
 
 /// A project in git, whose image has its platforms in different shards.
@@ -293,30 +294,100 @@ fn shards_are_signed_and_those_of_others_are_refused() {
     project.run(&["ci", "shard", HOST_MUSL, "--mode", "pure", "--key", "keyless"]).ended(2);
 }
 
+/// A project that is always built in the mode `pure`, for workflows, which name no mode.
+fn pure_project() -> Space {
+    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
+    let native = sources::MODES.split_inclusive("\n\n").find(|part| part.contains("\"native\"")).unwrap();
+    project.replace("targets.toml", native, "");
+    commit(&project);
+    // The cache of tests is below this repository, whose configuration of Cargo would be that of the clones.
+    project.cloned("work")
+}
+
 /// The whole workflow on this machine: what comes of shards that are killed is what one machine makes.
 #[test]
 fn a_rehearsal_with_kills_ends_with_the_release_of_one_machine() {
     const NAME: &str = "shards::rehearsed";
-    need!("shards::rehearsed", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git"]));
+    need!("shards::rehearsed", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git", "jq"]));
     if have(NAME, "docker-registry").is_none() {
         return;
     }
-    let project = project(&[(HOST_MUSL, ""), (ARM_MUSL, "")]);
-    let run = project.run(&["ci", "rehearse", "--kill", "--mode", "pure", "--json"]).ended(0);
+    let project = pure_project();
+    // The machine has no such key: one is made that signs in the rehearsal alone.
+    project
+        .write("targets.toml", &(project.read("targets.toml") + "[publish]\nsign = \"keys/release.pem\"\n"));
+    commit(&project);
+    let run = project.run(&["ci", "rehearse", "--kill", "--json"]).ended(0);
+    let run = run.says(&[
+        "what `cargo xtask ci init github` would write",
+        "Killed the registry under publish: error: ",
+    ]);
     let report = run.json();
     assert_eq!(report["same_as_alone"], true, "{report:#}");
     let steps = report["steps"].as_array().unwrap();
-    let of = |step: &str| steps.iter().filter(|s| s["step"] == step).collect::<Vec<_>>();
-    assert_eq!((of("shard").len(), of("merge").len(), of("publish").len(), of("verify").len()), (2, 1, 1, 2));
-    assert!(of("shard").iter().all(|shard| shard["kills"] == 2 && shard["bytes"].as_u64() > Some(0)));
-    assert!(of("publish")[0]["bytes"].as_u64() > Some(0), "{report:#}");
-    let seconds = |step: &Value| step["seconds"].as_f64().unwrap();
-    let shards: Vec<f64> = of("shard").into_iter().map(seconds).collect();
+    let of = |name: &str| steps.iter().filter(|step| step["step"] == name).collect::<Vec<_>>();
+    let one = |name: &str| {
+        of(name).first().map(|step| (*step).clone()).unwrap_or_else(|| panic!("{name}: {report:#}"))
+    };
+    let shards = of("Make the shard");
+    assert!(shards.len() == 2 && shards.iter().all(|shard| shard["kills"] == 2), "{report:#}");
+    let publish = one("Publish the images");
+    assert!(publish["kills"] == 1 && publish["bytes"].as_u64() > Some(0), "{report:#}");
+    for name in ["Join them", "Unpack both", "Pack what was published", "Verify the images from outside"] {
+        assert!(one(name)["seconds"].as_f64() > Some(0.0), "{name}");
+    }
+    // What the service alone can do was asked of stand-ins, or left out with a reason.
+    for call in ["gh attestation verify", "gh release create", "gh release upload", "docker login"] {
+        assert!(report["stood_in"][call].as_u64() > Some(0), "{call}: {report:#}");
+    }
+    let left_out = report["left_out"].as_array().unwrap();
+    let mut left_out: Vec<&str> = left_out.iter().filter_map(|left| left["step"].as_str()).collect();
+    left_out.dedup();
+    assert_eq!(left_out, ["Install cargo xtask", "Attest the images", "Attest the archives"]);
     let path = report["critical_path_seconds"].as_f64().unwrap();
-    assert!(
-        path > shards[0].max(shards[1]) && path < report["total_seconds"].as_f64().unwrap(),
-        "{report:#}"
-    );
+    let longest = shards.iter().filter_map(|shard| shard["seconds"].as_f64()).fold(0.0, f64::max);
+    assert!(path > longest && path < report["total_seconds"].as_f64().unwrap(), "{report:#}");
     // Nothing of it is in the workspace.
     assert!(!project.path("target/dist").exists() && !project.path("target/shards").exists());
+    assert!(!project.path("keys").exists());
+}
+
+/// The scripts are those of the file in the commit.
+#[test]
+fn a_rehearsal_runs_what_the_file_says() {
+    const NAME: &str = "shards::file";
+    need!("shards::file", machine::std_for(&[HOST_MUSL]), machine::programs(&["git", "jq"]));
+    if have(NAME, "docker-registry").is_none() {
+        return;
+    }
+    const FILE: &str = ".github/workflows/xtask-release.yml";
+    let project = pure_project();
+    project.run(&["ci", "init", "github", "--install", "ci/install xtask"]).ended(0);
+    let file = project.read(FILE);
+    let compare = "      - name: Compare the tag with the version\n";
+    let own = "      - name: Own\n        env:\n          NAME: ${{ VALUE }}\n        run: |\n          echo \"sees $NAME\" >&2\n          false\n";
+    let with = |value: &str| {
+        project.write(FILE, &file.replace(compare, &format!("{}{compare}", own.replace("VALUE", value))));
+        commit(&project);
+        project.run(&["ci", "rehearse"])
+    };
+    let matrix = format!("\"targets\":\"{HOST_MUSL}\"}},{{");
+    with("steps.plan.outputs.matrix").ended(1).says(&[
+        "the rehearsal failed at plan: Own",
+        "sees {\"include\":[{",
+        &matrix,
+        FILE,
+    ]);
+    // A tag that does not fit the version is refused by the script of the file.
+    let wrong = file.replace("!= \"v$version\"", "!= \"w$version\"");
+    project.write(FILE, &wrong);
+    commit(&project);
+    project
+        .run(&["ci", "rehearse"])
+        .ended(1)
+        .says(&["plan: Compare the tag with the version", "the version is 1.2.3"]);
+    // A key that the strict reader does not know could change what a step does.
+    project.write(FILE, &file.replace(compare, &format!("{compare}        shell: sh\n")));
+    commit(&project);
+    project.run(&["ci", "rehearse"]).ended(2).says(&["the key `shell` is not known"]);
 }

@@ -7,7 +7,9 @@ pub(crate) const SPKI_HEAD: [u8; 26] = [
     0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x03, 0x42, 0x00,
 ];
 
-pub(crate) use arithmetic::{Private, Public, from_pkcs8, from_point, from_sec1, sign, spki, verifies};
+pub(crate) use arithmetic::{
+    Private, Public, from_pkcs8, from_point, from_sec1, generated, sign, spki, verifies,
+};
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
 mod arithmetic {
@@ -28,6 +30,12 @@ mod arithmetic {
 
     pub(crate) fn from_sec1(der: &[u8]) -> Option<Private> {
         Private::from_sec1_der(der).ok()
+    }
+
+    /// Returns a new key as PKCS#8, or none if the system provides no random numbers.
+    pub(crate) fn generated() -> Option<Vec<u8>> {
+        let mut room = [0; 256];
+        Some(Private::generate().ok()?.to_pkcs8_der(&mut room).ok()?.to_vec())
     }
 
     /// Returns the signature of a message in DER, or none if the system provides no random numbers.
@@ -62,6 +70,10 @@ mod arithmetic {
     }
 
     pub(crate) fn from_sec1(_: &[u8]) -> Option<Private> {
+        None
+    }
+
+    pub(crate) fn generated() -> Option<Vec<u8>> {
         None
     }
 

@@ -68,6 +68,18 @@ impl PrivateKey {
         Ok(Self { signer, public })
     }
 
+    /// Makes a new private key, in PEM. This is for rehearsals: a key that signs something is made by its owner.
+    ///
+    /// # Errors
+    /// The system provides no random numbers, or there are no keys on this processor.
+    pub fn generate_pem() -> Result<String> {
+        supported()?;
+        let der = curve::generated();
+        let der =
+            der.ok_or_else(|| Error::failed("cannot make a key: the system provides no random numbers"))?;
+        Ok(pem("PRIVATE KEY", &der))
+    }
+
     /// Signs a message that is given in parts. Returns the signature in DER: ECDSA over P-256 with SHA-256.
     /// Two signatures of one message differ, because each uses random numbers.
     ///
@@ -141,10 +153,16 @@ impl PublicKey {
 
     /// Returns the key in PEM.
     pub fn to_pem(&self) -> String {
-        let coded = BASE64_STANDARD.encode(&self.spki);
-        let (first, second) = coded.split_at(64);
-        format!("-----BEGIN PUBLIC KEY-----\n{first}\n{second}\n-----END PUBLIC KEY-----\n")
+        pem("PUBLIC KEY", &self.spki)
     }
+}
+
+/// Returns bytes as a section of PEM, in lines of 64 characters.
+fn pem(label: &str, der: &[u8]) -> String {
+    let coded = BASE64_STANDARD.encode(der);
+    let lines: Vec<&str> =
+        (0..coded.len()).step_by(64).map(|at| &coded[at..coded.len().min(at + 64)]).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// Returns the labels of the sections that begin in a text.

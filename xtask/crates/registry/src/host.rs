@@ -53,11 +53,18 @@ impl Registry {
     }
 
     /// Returns the address of its API, without `/v2/`. Plain HTTP is used for a registry on this machine, and
-    /// for those named in `plain` (`XTASK_PLAIN_HTTP`, hosts separated by commas).
+    /// for those named in `plain` (`XTASK_PLAIN_HTTP`, hosts separated by commas). `NAME=HOST` there has the
+    /// registry at another host; the name `*` is every registry.
     pub fn base(&self, plain: Option<&str>) -> String {
         let host = if self.0 == DOCKER { DOCKER_AT } else { &self.0 };
-        let named = plain.is_some_and(|list| list.split(',').any(|name| name.trim() == self.0));
-        let scheme = if named || is_local(host) { "http" } else { "https" };
+        let at = |entry: &'_ str| -> Option<String> {
+            let (name, at) = entry.trim().split_once('=').unwrap_or((entry.trim(), host));
+            (name == self.0 || (name == "*" && at != host)).then(|| at.to_owned())
+        };
+        if let Some(at) = plain.and_then(|list| list.split(',').find_map(at)) {
+            return format!("http://{at}");
+        }
+        let scheme = if is_local(host) { "http" } else { "https" };
         format!("{scheme}://{host}")
     }
 }
@@ -104,6 +111,9 @@ mod tests {
         assert_eq!(base("localhost.example.com", None), "https://localhost.example.com");
         assert_eq!(base("registry.lan:5000", Some("other, registry.lan:5000")), "http://registry.lan:5000");
         assert_eq!(base("registry.lan", Some("registry.lan:5000")), "https://registry.lan");
+        assert_eq!(base("ghcr.io", Some("a=b, ghcr.io=[::1]:5000")), "http://[::1]:5000");
+        assert_eq!(base("docker.io", Some("*=127.0.0.1:5000")), "http://127.0.0.1:5000");
+        assert_eq!(base("ghcr.io", Some("*")), "https://ghcr.io");
         assert_eq!(base("docker.io", None), "https://registry-1.docker.io");
         assert_eq!(base("index.docker.io", None), "https://registry-1.docker.io");
     }

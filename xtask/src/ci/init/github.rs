@@ -12,11 +12,14 @@ use job_text::JobText;
 /// The machine for jobs that are not a shard.
 const RUNNER: &str = "ubuntu-24.04";
 
+/// The path of the workflow that makes a release.
+pub const RELEASE: &str = ".github/workflows/xtask-release.yml";
+
 /// Returns the workflows, by their paths.
 pub(super) fn files(facts: &CiFacts) -> Vec<(&'static str, String)> {
     let mut files = vec![
         (".github/workflows/xtask-check.yml", check::workflow(facts)),
-        (".github/workflows/xtask-release.yml", release::workflow(facts)),
+        (RELEASE, release::workflow(facts)),
     ];
     if facts.locks {
         files.push((".github/workflows/xtask-refresh.yml", refresh::workflow(facts)));

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::released;
-use crate::ci::init::{CiFacts, CiFile, CiFileState};
-use crate::ci::matrix::{PlannedShard, ReleaseMatrix};
+use super::ci_facts;
+use crate::ci::init::{CiFile, CiFileState};
 use crate::cli::{CiHost, Common};
 use crate::rebuild::repository;
 use crate::session::Session;
@@ -21,10 +20,7 @@ pub(super) fn run(
     let config = session.config()?;
     let root = &session.workspace.root;
     at_top(root)?;
-    let version = session.package(&config)?.version.to_string();
-    let matrix = ReleaseMatrix::new(&config, &released(&session, &config, &[])?, &version, None, None);
-    let shards = matrix.shards.iter().map(PlannedShard::id).collect();
-    let files = host.files(&CiFacts::new(&config, &session.workspace, install, shards)?);
+    let files = host.files(&ci_facts(&session, &config, install)?);
     let mut states: Vec<(&CiFile, CiFileState)> = Vec::new();
     for file in &files {
         states.push((file, file.state(root)?));

@@ -160,3 +160,13 @@ proptest! {
         prop_assert!(!key().public().verifies(&[b"m"], &signature));
     }
 }
+
+#[test]
+fn a_made_key_signs_and_is_another_each_time() {
+    let [one, other] = [(), ()].map(|()| PrivateKey::generate_pem().unwrap());
+    assert_ne!(one, other);
+    assert!(one.lines().all(|line| line.len() <= 64), "{one}");
+    let [one, other] = [one, other].map(|text| PrivateKey::from_pem(&text, "made").unwrap());
+    let signature = one.sign(&[b"x"]).unwrap();
+    assert!(one.public().verifies(&[b"x"], &signature) && !other.public().verifies(&[b"x"], &signature));
+}

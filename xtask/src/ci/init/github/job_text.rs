@@ -1,6 +1,6 @@
 //! The text of a job: steps that are added one after the other, and those that several jobs share.
 
-use crate::ci::init::CiFacts;
+use crate::ci::init::{CiFacts, INSTALL_STEP};
 
 /// The actions that are used, each with its commit and the version of the commit.
 const ACTIONS: [(&str, &str, &str); 7] = [
@@ -73,7 +73,7 @@ impl JobText {
         let job = self.checked_out();
         match &facts.install {
             None => job,
-            Some(line) => job.step(&format!("- name: Install cargo xtask\n  run: |\n    {line}")),
+            Some(line) => job.step(&format!("- name: {INSTALL_STEP}\n  run: |\n    {line}")),
         }
     }
 
