@@ -11,7 +11,7 @@ mod examples;
 mod options;
 
 pub use base::BaseCommand;
-pub use bench::SamplingOptions;
+pub use bench::{BenchCase, SamplingOptions};
 pub use ci::{CiCommand, CiHost};
 use options::EVERY_MODE;
 pub use options::{Common, EnvFormat, JsonFlag, Making, Planning, Sanitizer, SetupFlag};
@@ -223,7 +223,7 @@ pub enum Command {
         #[arg(long)]
         in_place: bool,
     },
-    /// Measure how long each mode takes to build, cold and warm
+    /// Measure how long each mode takes to build: cold, warm, and after a change of a file
     ///
     /// The samples of the modes are taken in turn, in random order, until the interval of their ratio is narrow enough. Each
     /// sample is on disk when it is done: a run that was interrupted goes on where it was. The results are written to

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use object::read::elf::{ElfFile32, ElfFile64};
 use object::{Endianness, Object, ObjectSection};
 
+pub mod checkout;
 pub mod inputs;
 pub mod outside;
 pub mod patches;

@@ -5,9 +5,30 @@ use std::time::Duration;
 use clap::Args;
 use xtask_config::values::{duration, share};
 
+/// The cases that `bench` times.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum BenchCase {
+    /// An empty build folder
+    Cold,
+    /// Everything is built
+    Warm,
+    /// Everything is built, then the source file of the program is touched
+    Rust,
+    /// Everything is built, then a C file of the workspace is touched
+    C,
+    /// Everything is built, then a header of the workspace is touched
+    Header,
+}
+
 /// The options that say which samples `bench` takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SamplingOptions {
+    /// Time only these cases, separated by commas [default: all of them; `cold` with --quick]
+    ///
+    /// Files are touched in a copy of the workspace, and their content changes. A workspace without C of its own has no case
+    /// `c` and `header`.
+    #[arg(long, value_name = "LIST", value_enum, value_delimiter = ',')]
+    pub cases: Vec<BenchCase>,
     /// Take exactly this number of samples of each case [default: 5 to 15, until the ratios are known]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub samples: Option<u32>,
@@ -20,7 +41,7 @@ pub struct SamplingOptions {
     /// The seed of the random order of the samples, to repeat an order [default: another one in each run]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Be quick, for CI: 3 samples, and no build before the first one
+    /// Be quick, for CI: 3 samples of each case, only cold ones, without a build before the first one
     #[arg(long)]
     pub quick: bool,
 }

@@ -76,6 +76,7 @@ pub(super) const BENCH: &str = "\
 Examples:
   cargo xtask bench                      # goes on if it was interrupted
   cargo xtask bench --width 5% --limit 2h
+  cargo xtask bench --cases rust,c       # after a change of a file
   cargo xtask bench --samples 3 --target x86_64-unknown-linux-musl
   cargo xtask bench --mode native --json";
 

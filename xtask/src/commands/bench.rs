@@ -1,13 +1,18 @@
 //! `cargo xtask bench`: times each mode, with the samples of the modes in turn.
 
+mod builds;
 mod executor;
 mod identity;
 mod sampling;
+mod sources;
+mod touch;
 
 use std::path::Path;
 use std::time::Duration;
 
+use self::builds::TimedBuild;
 use self::executor::BuildTimer;
+use self::sources::SourceTree;
 use super::pipeline::{PlannedRun, start};
 use super::release::{compared, earlier};
 use crate::cargo::builder::Builder;
@@ -16,8 +21,8 @@ use crate::plan::Job;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_report::timing::{
-    self, Case, EarlierRun, Journal, JournalHeader, MethodRecord, Scenario, Schedule, TakenSample, Timings,
-    host_facts,
+    self, Case, EarlierRun, Journal, JournalHeader, MethodRecord, Scenario, Schedule, TakenSample, TimingRun,
+    Timings, host_facts,
 };
 use xtask_triple::Triple;
 
@@ -40,43 +45,18 @@ pub(super) fn run(
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
-    let builder = start.session.builder(&start.config, start.site());
-    fetch(&builder)?;
-    let (of, to) = compared(&start.config);
-    let cases: Vec<Case> = [Scenario::Cold, Scenario::Warm]
-        .into_iter()
-        .flat_map(|scenario| jobs.iter().map(move |job| executor::case(job, scenario)))
-        .collect();
-    let rule = sampling::rule(sampling, to);
-    let rustc = jobs[0].std.as_ref().map(|s| s.version.clone());
-    let header = JournalHeader {
-        schema: 1,
-        seed: sampling.seed.unwrap_or_else(sampling::seed),
-        cases,
-        rule,
-        sources: identity::sources(&start.session),
-        tools: identity::tools(&jobs, &builder),
-        host: host_facts(rustc),
-    };
-    let ui = &start.session.ui;
     let folder = start.session.work().join("bench");
-    let file = start.session.work().join("timings").join("samples.jsonl");
-    let (header, taken) = continued(&file, header, sampling, &start);
-    let JournalHeader { seed, ref cases, ref rule, ref host, .. } = header;
-    ui.step("Sampling", sampling::announced(cases.len(), rule, seed));
-    let schedule = Schedule::new(cases, seed);
-    let journal = Journal::begin(&file, &header, &taken)?;
-    let mut timer = BuildTimer::new(&builder, &jobs, folder.clone(), journal, sampling.warm_up());
-    timer.progress(taken.len(), cases.len(), rule);
-    let run = timing::run(&schedule, rule, taken, &mut timer)?;
-    timer.finish()?;
+    let measured = measured(&start, sampling, &jobs, &folder);
     // The build folders are as large as the program's dependencies, and are not needed any more.
     let _ = std::fs::remove_dir_all(&folder);
-    let method =
-        MethodRecord { seed, rule: rule.clone(), warm_up: sampling.warm_up(), out_of_time: run.out_of_time };
+    let (run, header) = measured?;
+    let JournalHeader { seed, rule, host, .. } = header;
+    let method = MethodRecord { seed, rule, warm_up: sampling.warm_up(), out_of_time: run.out_of_time };
     let file = start.session.dist().join("timings.json");
+    let ui = &start.session.ui;
+    let (of, to) = compared(&start.config);
     let records = run.cases.into_iter().map(|(_, record)| record).collect();
-    let timings = Timings::merge(earlier(&file, ui), host.clone(), records, of, to);
+    let timings = Timings::merge(earlier(&file, ui), host, records, of, to);
     let timings = Timings { method: Some(method), ..timings };
     timings.write(&file)?;
     ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out) });
@@ -86,6 +66,88 @@ pub(super) fn run(
         return Err(Error { what: format!("{case}: {}", error.what), ..error });
     }
     start.plan.incomplete().map_or(Ok(()), Err)
+}
+
+/// Takes the samples, in build folders below `folder`. Returns them with the header of their journal.
+fn measured(
+    start: &PlannedRun,
+    sampling: &SamplingOptions,
+    jobs: &[&Job],
+    folder: &Path,
+) -> Result<(TimingRun, JournalHeader)> {
+    let scenarios = sampling.scenarios();
+    let site = start.site();
+    let trees = trees(start, &scenarios, folder)?;
+    let builders = trees.iter().map(|tree| tree.builder(start, &site)).collect::<Result<Vec<_>>>()?;
+    builders.iter().try_for_each(fetch)?;
+    let pairs = || trees.iter().zip(&builders);
+    let all =
+        jobs.iter().flat_map(|job| pairs().map(move |(tree, builder)| TimedBuild::new(tree, builder, job)));
+    let mut builds = all.collect::<Result<Vec<_>>>()?;
+    if sampling.warm_up() || scenarios.iter().any(|scenario| scenario.is_touched()) {
+        builds.iter_mut().try_for_each(|build| build.prepare(&scenarios))?;
+    }
+    let header = JournalHeader {
+        schema: 1,
+        seed: sampling.seed.unwrap_or_else(sampling::seed),
+        cases: cases(start, &scenarios, &builds)?,
+        rule: sampling::rule(sampling, compared(&start.config).1),
+        sources: identity::sources(&start.session),
+        tools: identity::tools(jobs, &start.builder()),
+        host: host_facts(jobs[0].std.as_ref().map(|s| s.version.clone())),
+    };
+    let file = start.session.work().join("timings").join("samples.jsonl");
+    let (header, taken) = continued(&file, header, sampling, start);
+    let JournalHeader { seed, cases, rule, .. } = &header;
+    start.session.ui.step("Sampling", sampling::announced(cases.len(), rule, *seed));
+    let mut timer = BuildTimer {
+        builds: &builds,
+        journal: Journal::begin(&file, &header, &taken)?,
+        done: taken.len(),
+        total: (rule.least == rule.most).then_some(cases.len() * rule.most),
+    };
+    let run = timing::run(&Schedule::new(cases, *seed), rule, taken, &mut timer)?;
+    timer.journal.finish()?;
+    Ok((run, header))
+}
+
+/// Returns the sources to build. If files are touched, they are those of a copy.
+fn trees(start: &PlannedRun, scenarios: &[Scenario], folder: &Path) -> Result<Vec<SourceTree>> {
+    if !scenarios.iter().any(|scenario| scenario.is_touched()) {
+        return Ok(vec![SourceTree::workspace(folder)]);
+    }
+    let copied = SourceTree::copied(start, folder);
+    // Cargo may refuse the manifests of a copy, for example because of paths out of the workspace.
+    let usable = copied.and_then(|tree| tree.builder(start, &start.site()).map(|_| ()).map(|()| tree));
+    Ok(vec![usable.unwrap_or_else(|error| {
+        let ui = &start.session.ui;
+        ui.warn(format!("files cannot be touched, since the workspace cannot be copied: {error}"));
+        SourceTree::workspace(folder)
+    })])
+}
+
+/// Returns the cases to time, and prints which of the wanted ones are not there.
+fn cases(start: &PlannedRun, scenarios: &[Scenario], builds: &[TimedBuild]) -> Result<Vec<Case>> {
+    let ui = &start.session.ui;
+    let mut cases = Vec::new();
+    for scenario in scenarios {
+        let lacking = || builds.iter().filter_map(|build| Some((build, build.lacks(*scenario)?)));
+        let there = builds.iter().filter(|build| build.lacks(*scenario).is_none());
+        let before = cases.len();
+        cases.extend(there.map(|build| build.case(*scenario)));
+        match lacking().next() {
+            Some((_, why)) if cases.len() == before => {
+                ui.step("Leaving out", format!("{}: {why}", scenario.word()));
+            }
+            _ => lacking().for_each(|(build, why)| {
+                ui.detail("Leaving out", format!("{}: {why}", build.case(*scenario)));
+            }),
+        }
+    }
+    match cases.is_empty() {
+        true => Err(Error::failed("there is no case to measure").help("choose others: --cases")),
+        false => Ok(cases),
+    }
 }
 
 /// Returns the header of the run, and the samples of an interrupted run that it continues. A run that continues takes the

@@ -58,7 +58,7 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     let maps = PathMaps::of(&site);
     let copied = elsewhere(start, &site, &work, &verified)?;
     if let Some(copied) = &copied {
-        site = of_copy(&site, copied)?;
+        site = of_copy(&site, &copied.sources.root)?;
     }
     // Paths in messages are shown as those of the first build.
     site.renamed.push((work.clone(), "/target/xtask".to_owned()));
@@ -124,18 +124,31 @@ struct Copied {
     refused: Option<String>,
 }
 
-/// Returns the settings of cargo calls in a copy. Configuration and vendored sources stay where they are.
-fn of_copy<'a>(site: &CargoContext<'a>, copied: &'a Copied) -> Result<CargoContext<'a>> {
+/// Returns the settings of cargo calls in a copy of the workspace, or in a clone of it, whose root is `root`.
+/// Configuration and vendored sources stay where they are.
+pub(super) fn of_copy<'a>(site: &CargoContext<'a>, root: &'a Path) -> Result<CargoContext<'a>> {
     let mut site = site.clone();
-    let root = &copied.sources.root;
     site.renamed.push((site.root.to_owned(), "/src".to_owned()));
-    let moved = |path: &PathBuf| root.join(path.strip_prefix(site.root).unwrap_or(path));
-    site.manifests = site.manifests.iter().map(moved).collect();
     site.manifest = root.join("Cargo.toml");
-    site.ids = Workspace::ask(site.host, site.start, Some(&site.manifest), site.offline)?.ids();
+    let workspace = Workspace::ask(site.host, site.start, Some(&site.manifest), site.offline)?;
+    site.manifests = workspace.packages.iter().map(|package| package.dir.join("Cargo.toml")).collect();
+    site.ids = workspace.ids();
     site.settings.extend(patches(site.configuration.patches(), site.root, root));
     site.root = root;
     Ok(site)
+}
+
+/// Returns the folders that no copy of the workspace contains: build outputs, caches and toolchains.
+pub(super) fn spare(start: &PlannedRun, site: &CargoContext, work: &Path) -> Vec<PathBuf> {
+    let spare = [
+        Some(start.session.workspace.target_directory.clone()),
+        Some(work.to_owned()),
+        Some(start.session.cache.clone()),
+        Some(start.session.rustc.sysroot.clone()),
+        start.session.host.var("RUSTUP_HOME").map(PathBuf::from),
+        site.cargo_home.clone(),
+    ];
+    spare.into_iter().flatten().collect()
 }
 
 /// Returns the folders of the path packages that the programs of a plan are built from, or none if Cargo does not list them.
@@ -184,15 +197,7 @@ fn elsewhere(
             "move these packages into the workspace's folder, so that programs do not depend on a path",
         );
     }
-    let spare = [
-        Some(start.session.workspace.target_directory.clone()),
-        Some(work.to_owned()),
-        Some(start.session.cache.clone()),
-        Some(start.session.rustc.sysroot.clone()),
-        start.session.host.var("RUSTUP_HOME").map(PathBuf::from),
-        site.cargo_home.clone(),
-    ];
-    let spare: Vec<PathBuf> = spare.into_iter().flatten().collect();
+    let spare = spare(start, site, work);
     let (around, refused) = match repository::around(site.root) {
         Ok(around) => (around, None),
         Err(words) => {
@@ -218,7 +223,7 @@ fn elsewhere(
             "run it in a fresh clone",
         );
     }
-    let builder = start.session.builder(&start.config, of_copy(site, &copied)?);
+    let builder = start.session.builder(&start.config, of_copy(site, &copied.sources.root)?);
     let builder = Builder { work: work.to_owned(), ..builder };
     let not_copied = |folder: &PathBuf| !folder.starts_with(&copied.sources.root);
     let fixed: Vec<PathBuf> = match folders(start, &builder)? {

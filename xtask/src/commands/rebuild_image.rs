@@ -3,7 +3,6 @@
 //! program, so that nothing of the checkout or of its target folder has a part in the result.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use xtask_attest::Statement;
 use xtask_config::KeySource;
@@ -20,11 +19,9 @@ use crate::cli::Common;
 use crate::provenance::recorded::{RecordedRelease, input_differences};
 use crate::provenance::{StatementKind, types, write};
 use crate::published_image::{self, ImageCheckStatus, ImageVerdict, VerifiedSubject, VerifyContext};
-use crate::rebuild::{compare, repository};
+use crate::rebuild::{checkout, compare};
 use crate::session::Session;
 
-/// How long git may take to clone and check out the sources.
-const GIT_LIMIT: Duration = Duration::from_secs(600);
 /// How many of the last lines of a failed release are shown.
 const LAST_LINES: usize = 30;
 /// What a second release must state as the first did, beside the digests.
@@ -76,41 +73,18 @@ impl ImageRebuild<'_> {
     /// Clones the commit. Returns the folder of the workspace in the clone.
     fn checked_out(&self, release: &RecordedRelease, into: &Path) -> Result<PathBuf> {
         let (root, commit) = (&self.session.workspace.root, &release.commit);
-        let top = repository::top(root).map_err(|words| Error::failed("git refuses").found(words))?;
-        let top = top.ok_or_else(|| {
-            Error::usage("the sources of the image are not here")
-                .found(format!("{} is in no git checkout", root.display()))
-                .help("run the command in a clone of the repository that the image was released from")
+        checkout::top(root).map_err(|error| {
+            error.help("run the command in a clone of the repository that the image was released from")
         })?;
-        let git =
-            |dir: &Path, args: &[&str]| {
-                let cmd = Cmd::new("git").args(["-c", "advice.detachedHead=false"]).args(args).cwd(dir);
-                let cmd = cmd.env("LC_ALL", "C");
-                let output = cmd.capture(GIT_LIMIT)?;
-                match output.ok() {
-                    true => Ok(()),
-                    false => Err(Error::failed(format!("{} ended with {}", cmd.line(), output.end))
-                        .found(output.errors())),
-                }
-            };
-        if git(&top, &["cat-file", "-e", &format!("{commit}^{{commit}}")]).is_err() {
+        if checkout::commit(root, commit).is_err() {
             return Err(Error::missing(format!(
                 "this checkout does not have the commit of the image, {commit}"
             ))
             .help(format!("fetch it: git fetch origin {commit}"))
             .help("or run the command in a clone of the repository that the image was released from"));
         }
-        xtask_files::folder(into)?;
         let _task = self.session.ui.task("Cloning", format!("the sources at commit {commit:.12}"));
-        let from = top.to_string_lossy();
-        git(into, &["clone", "--quiet", "--shared", "--no-checkout", "--", &from, "."])?;
-        git(into, &["checkout", "--quiet", "--detach", commit])?;
-        if into.join(".gitmodules").is_file() {
-            git(into, &["submodule", "--quiet", "update", "--init", "--recursive"])?;
-        }
-        let within = std::fs::canonicalize(root).ok();
-        let within = within.as_ref().and_then(|root| root.strip_prefix(&top).ok());
-        Ok(within.map_or_else(|| into.to_owned(), |within| into.join(within)))
+        checkout::clone_at(root, commit, into)
     }
 
     /// Checks that the clone has the locks and the targets.toml that the provenance names.

@@ -1,10 +1,13 @@
 //! `bench`: what it times, and timings.json.
 
+use std::path::PathBuf;
+use std::time::SystemTime;
+
 use serde_json::Value;
 use xtask_test_support::need;
 
 use crate::documents;
-use crate::interrupted::interrupt;
+use crate::interrupted::{files, interrupt};
 use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
 use crate::space::Space;
 
@@ -21,7 +24,7 @@ fn cases(timings: &Value) -> Vec<String> {
 fn one_sample_writes_timings_that_keep_the_contract() {
     need!("bench::one", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[HOST]);
-    let args = ["bench", "--samples", "1", "--json", "--providers", "host"];
+    let args = ["bench", "--samples", "1", "--json", "--providers", "host", "--cases", "cold,warm"];
     let printed = space.run(&args).ended(0).json();
     let timings = written(&space);
     assert_eq!(printed, timings);
@@ -57,7 +60,7 @@ fn one_sample_writes_timings_that_keep_the_contract() {
 fn without_target_one_of_this_machine_and_a_foreign_one_are_timed() {
     need!("bench::narrow", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[ARM, HOST_MUSL, ARM_MUSL]);
-    let args = ["bench", "--samples", "1", "--mode", "pure", "--providers", "none"];
+    let args = ["bench", "--samples", "1", "--mode", "pure", "--providers", "none", "--cases", "cold,warm"];
     let run = space.run(&args).ended(0);
     let run = run.says(&[&format!("Leaving out {ARM}; "), &format!("cargo xtask bench --target {ARM}")]);
     let mut found = cases(&written(&space));
@@ -84,7 +87,7 @@ fn without_target_one_of_this_machine_and_a_foreign_one_are_timed() {
 fn three_samples_give_the_ratio_of_native_to_pure() {
     need!("bench::three", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
     let space = Space::with_targets(&[HOST]);
-    let run = space.run(&["bench", "--samples", "3", "--providers", "host"]).ended(0);
+    let run = space.run(&["bench", "--samples", "3", "--providers", "host", "--cases", "warm,cold"]).ended(0);
     assert!(run.stdout().contains("cold") && run.stdout().contains("native"), "{run}");
     let timings = written(&space);
     documents::timings(&timings);
@@ -105,7 +108,19 @@ fn three_samples_give_the_ratio_of_native_to_pure() {
 fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     need!("bench::killed", machine::std_for(&[HOST_MUSL]));
     let space = Space::with_targets(&[HOST_MUSL]);
-    let args = ["bench", "--samples", "2", "--mode", "pure", "--providers", "none", "--seed", "17"];
+    let args = [
+        "bench",
+        "--samples",
+        "2",
+        "--mode",
+        "pure",
+        "--providers",
+        "none",
+        "--cases",
+        "cold,warm",
+        "--seed",
+        "17",
+    ];
     let journal = "target/xtask/timings/samples.jsonl";
     let samples = || space.read(journal).lines().filter(|line| line.contains("\"round\"")).count();
     // The header and one sample.
@@ -118,7 +133,7 @@ fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     let before = samples();
     assert!((1..4).contains(&before), "{before}");
     let kept = space.read(journal);
-    let run = space.run(&args[..7]).ended(0).says(&["Continuing an interrupted run", "seed 17"]);
+    let run = space.run(&args[..9]).ended(0).says(&["Continuing an interrupted run", "seed 17"]);
     let left = 4 - before;
     assert_eq!(run.stderr().matches(" of 4: pure").count(), left, "{run}");
     assert!(space.read(journal).starts_with(&kept), "what was there stays");
@@ -136,6 +151,64 @@ fn a_killed_run_goes_on_where_it_was_and_a_changed_one_starts_anew() {
     let run = space.run(&args).ended(0).never_says(&["Continuing"]);
     run.says(&["Starting anew: an interrupted run cannot go on, since the sources have changed"]);
     space.run(&args).ended(0).never_says(&["Continuing", "anew"]);
+}
+
+/// Files, with their contents and times.
+fn state(space: &Space) -> Vec<(PathBuf, Vec<u8>, SystemTime)> {
+    let files = ["app", "native"].map(|folder| files(&space.path(folder))).concat();
+    let time = |file: &PathBuf| std::fs::metadata(file).unwrap().modified().unwrap();
+    files.into_iter().map(|file| (file.clone(), std::fs::read(&file).unwrap(), time(&file))).collect()
+}
+
+#[test]
+fn touched_files_are_those_of_a_copy_and_rebuild_what_depends_on_them() {
+    need!("bench::touched", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[HOST]);
+    space.write("native/c/answer.h", "#include <stdint.h>\nint32_t native_answer(void);\n");
+    space.replace("native/c/answer.c", "#include <stdint.h>", "#include \"answer.h\"");
+    space.replace("native/build.rs", "rerun-if-changed=c/answer.c", "rerun-if-changed=c");
+    let before = state(&space);
+    let args = ["bench", "--samples", "2", "--providers", "host", "--cases", "rust,c,header"];
+    let run = space.run(&args).ended(0);
+    assert_eq!(state(&space), before, "{run}");
+    let timings = written(&space);
+    documents::timings(&timings);
+    let mut found = cases(&timings);
+    found.sort();
+    let expected = ["c-touched native", "header-touched native", "rust-touched native", "rust-touched pure"];
+    assert_eq!(found, expected.map(|case| format!("{HOST} {case}")));
+    for case in timings["cases"].as_array().unwrap() {
+        let file = match case["case"].as_str().unwrap() {
+            "c-touched" => "native/c/answer.c",
+            "header-touched" => "native/c/answer.h",
+            _ => "app/src/main.rs",
+        };
+        for sample in case["taken"].as_array().unwrap() {
+            assert_eq!(sample["touched"], file);
+            if cfg!(target_os = "linux") {
+                let compiles = sample["parts"]["c_s"].as_f64().unwrap() > 0.0;
+                assert_eq!(compiles, case["case"] != "rust-touched", "{sample:#}");
+            }
+        }
+    }
+    assert!(!space.path("target/xtask/bench").exists());
+}
+
+#[test]
+fn a_case_that_is_not_there_is_said() {
+    need!("bench::absent", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let space = Space::with_targets(&[HOST]);
+    let bench = |args: &[&str]| space.run(&[&["bench", "--samples", "1", "--cases"], args].concat());
+    let run = bench(&["c,header,warm", "--mode", "pure", "--providers", "none"]).ended(0);
+    let none = "the workspace has no C of its own in it";
+    run.says(&[&format!("Leaving out c-touched: {none}"), &format!("Leaving out header-touched: {none}")]);
+    bench(&["c", "--mode", "pure", "--providers", "none"])
+        .ended(1)
+        .says(&["there is no case to measure", "--cases"]);
+    let run = bench(&["header,warm", "--mode", "native", "--providers", "host"]).ended(0);
+    run.says(&[
+        "Leaving out header-touched: no build script of the workspace names a header by rerun-if-changed",
+    ]);
 }
 
 #[test]

@@ -105,7 +105,7 @@ pub(crate) fn timings(document: &Value) {
     for case in document["cases"].as_array().unwrap() {
         shape(case, &[("target", "s"), ("mode", "s"), ("case", "s"), ("samples_s", "a"), ("median_s", "n")]);
         shape(case, &[("mad_s", "n"), ("parts", "o?"), ("binary_bytes", "n?"), ("image_bytes", "n?")]);
-        one_of(&case["case"], &["cold", "warm", "c-touched", "rust-touched"]);
+        one_of(&case["case"], &["cold", "warm", "c-touched", "rust-touched", "header-touched"]);
     }
     for ratio in document["ratios"].as_array().unwrap() {
         shape(ratio, &[("target", "s"), ("case", "s"), ("of", "s"), ("to", "s")]);

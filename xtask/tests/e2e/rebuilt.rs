@@ -164,7 +164,7 @@ fn an_image_that_comes_out_otherwise_is_named_with_the_cause() {
     // Another repository does not have the commit.
     let elsewhere = Space::with_targets(&[HOST_MUSL]);
     let again = |space: &Space| space.run(&["verify", &one, "--key", key, "--rebuild"]);
-    again(&elsewhere).ended(2).says(&["the sources of the image are not here", "is in no git checkout"]);
+    again(&elsewhere).ended(2).says(&["the sources of the commit are not here", "is in no git checkout"]);
     elsewhere.git(&["init", "--quiet"]);
     elsewhere.git(&["add", "--all"]);
     elsewhere.git(&["commit", "--quiet", "--message", "other"]);

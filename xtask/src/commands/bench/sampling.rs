@@ -2,9 +2,9 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::cli::SamplingOptions;
+use crate::cli::{BenchCase, SamplingOptions};
 use xtask_files::{counted, human_seconds};
-use xtask_report::timing::StopRule;
+use xtask_report::timing::{Scenario, StopRule};
 
 /// The smallest and the largest number of samples of a case if none is requested. From 5 on, intervals are those of the
 /// bootstrap.
@@ -20,6 +20,24 @@ impl SamplingOptions {
     /// Returns whether each mode is built once before the first sample.
     pub(super) fn warm_up(&self) -> bool {
         !self.quick
+    }
+
+    /// Returns the scenarios to time: those that are requested, or else all of them, or the cold one with `--quick`.
+    pub(super) fn scenarios(&self) -> Vec<Scenario> {
+        let all = [BenchCase::Cold, BenchCase::Warm, BenchCase::Rust, BenchCase::C, BenchCase::Header];
+        let usual = if self.quick { &all[..1] } else { &all };
+        let wanted = if self.cases.is_empty() { usual } else { &self.cases };
+        all.into_iter().filter(|case| wanted.contains(case)).map(scenario).collect()
+    }
+}
+
+fn scenario(case: BenchCase) -> Scenario {
+    match case {
+        BenchCase::Cold => Scenario::Cold,
+        BenchCase::Warm => Scenario::Warm,
+        BenchCase::Rust => Scenario::RustTouched,
+        BenchCase::C => Scenario::CTouched,
+        BenchCase::Header => Scenario::HeaderTouched,
     }
 }
 
@@ -75,6 +93,17 @@ mod tests {
         let limit = Some(Duration::from_secs(90));
         let quick = rule(&SamplingOptions { quick: true, limit, ..Default::default() }, "pure");
         assert_eq!((quick.least, quick.most, quick.limit_s), (3, 3, Some(90.0)));
+        let words = |options: SamplingOptions| {
+            options.scenarios().into_iter().map(Scenario::word).collect::<Vec<_>>()
+        };
+        let all = ["cold", "warm", "rust-touched", "c-touched", "header-touched"];
+        assert_eq!(words(SamplingOptions::default()), all);
+        assert_eq!(words(SamplingOptions { quick: true, ..Default::default() }), ["cold"]);
+        let named = vec![BenchCase::C, BenchCase::Warm, BenchCase::C];
+        assert_eq!(
+            words(SamplingOptions { quick: true, cases: named, ..Default::default() }),
+            ["warm", "c-touched"]
+        );
         assert_eq!(announced(1, &quick, 7), "1 case, 3 samples each, for 1 min 30 s at most; seed 7");
         let words = announced(4, &usual, 7);
         assert!(words.contains("5 to 15 samples each, until intervals of ratios are 10 % wide"), "{words}");

@@ -63,6 +63,11 @@ impl Scenario {
             Scenario::HeaderTouched => "header-touched",
         }
     }
+
+    /// Returns whether a source is touched before the build.
+    pub fn is_touched(self) -> bool {
+        matches!(self, Scenario::CTouched | Scenario::RustTouched | Scenario::HeaderTouched)
+    }
 }
 
 impl Case {
