@@ -17,6 +17,7 @@ use super::pipeline::{PlannedRun, start};
 use super::release::{compared, earlier};
 use crate::cargo::builder::Builder;
 use crate::cli::{Common, Planning, SamplingOptions, SetupFlag};
+use crate::compile_cache::CompileCache;
 use crate::plan::Job;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
@@ -76,7 +77,10 @@ fn measured(
     folder: &Path,
 ) -> Result<(TimingRun, JournalHeader)> {
     let scenarios = sampling.scenarios();
-    let site = start.site();
+    let mut site = start.site();
+    // What a cache gives back takes no time.
+    let uncached = site.compile_cache.map(CompileCache::unused);
+    site.compile_cache = uncached.as_ref();
     let trees = trees(start, &scenarios, folder)?;
     let builders = trees.iter().map(|tree| tree.builder(start, &site)).collect::<Result<Vec<_>>>()?;
     builders.iter().try_for_each(fetch)?;
