@@ -78,6 +78,7 @@ Examples:
   cargo xtask bench --width 5% --limit 2h
   cargo xtask bench --cases rust,c       # after a change of a file
   cargo xtask bench --samples 3 --target x86_64-unknown-linux-musl
+  cargo xtask bench --compare-rev origin/main --markdown
   cargo xtask bench --mode native --json";
 
 pub(super) const TEST: &str = "\

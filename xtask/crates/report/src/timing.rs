@@ -4,7 +4,9 @@
 //! builds and measures time.
 
 mod bootstrap;
+mod compare;
 mod conditions;
+mod history;
 mod host;
 mod journal;
 mod random;
@@ -17,7 +19,9 @@ mod stop;
 mod tables;
 mod trace;
 
+pub use compare::{ChangeVerdict, TimingChange, TimingComparison};
 pub use conditions::{ConditionsWatch, SampleConditions};
+pub use history::HistoryEntry;
 pub use host::{HostFacts, host_facts};
 pub use journal::{EarlierRun, Journal, JournalHeader};
 pub use ratio::{IntervalMethod, Ratio};
@@ -28,5 +32,7 @@ pub(crate) use stats::micro;
 pub use stats::{Timing, median};
 pub use stop::StopRule;
 pub(crate) use tables::notes;
-pub use tables::{markdown, parts_table, ratio_table, terminal, timing_table};
+pub use tables::{
+    change_table, comparison_markdown, markdown, parts_table, ratio_table, terminal, timing_table,
+};
 pub use trace::Trace;
