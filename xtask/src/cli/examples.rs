@@ -138,7 +138,8 @@ pub(super) const CI_INIT: &str = "\
 Examples:
   cargo xtask ci init github
   cargo xtask ci init github --check    # in CI: are the files those of targets.toml?
-  cargo xtask ci init gitlab --install ci/install-xtask";
+  cargo xtask ci init gitlab --install ci/install-xtask
+  cargo xtask ci init github --config xtask/targets.toml    # the workflow of a second release";
 
 pub(super) const CI_PLAN: &str = "\
 Examples:
