@@ -12,7 +12,6 @@ pub mod causes;
 pub mod ci;
 pub mod cli;
 pub mod commands;
-pub mod compile_cache;
 pub mod conformance;
 pub mod contents;
 pub mod cosign;

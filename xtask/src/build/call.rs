@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::cargo::builder::Builder;
@@ -14,6 +15,7 @@ use xtask_files::error::Result;
 use xtask_files::escape::plain;
 use xtask_process::exec::{Cmd, KeptText, ProcessEnd, Stream};
 use xtask_process::ui::far;
+use xtask_trace::{SampledBuild, TraceSampler};
 
 /// The time limit of a cargo call that prepares a build. The build itself has no limit.
 pub(super) const PREPARING: Duration = Duration::from_secs(600);
@@ -44,6 +46,8 @@ pub struct CargoCall {
     pub libraries: BTreeMap<PathBuf, String>,
     /// The manifest of every package.
     pub manifests: BTreeMap<String, PathBuf>,
+    /// The samples of its processes; none on systems that do not show them.
+    pub sampled: Option<Arc<SampledBuild>>,
     /// Its standard error: warnings, errors, and the output of build scripts that failed.
     pub errors: String,
 }
@@ -74,6 +78,7 @@ impl Builder<'_> {
             scripts: Vec::new(),
             libraries: BTreeMap::new(),
             manifests: BTreeMap::new(),
+            sampled: None,
             errors: String::new(),
         };
         let mut units = 0_u64;
@@ -86,6 +91,7 @@ impl Builder<'_> {
             let of = shown.and_then(|shown| shown.units);
             task.iter().for_each(|task| task.far(far(units, of, "unit")));
         };
+        let sampler = TraceSampler::start();
         let (end, seconds) = masked.as_ref().unwrap_or(cmd).lines(|stream, line| match stream {
             Stream::Stdout => match parse(line) {
                 Message::Unit { name, fresh, executable, files, package } => {
@@ -112,6 +118,7 @@ impl Builder<'_> {
                 }
             },
         })?;
+        call.sampled = sampler.and_then(TraceSampler::finish).map(Arc::new);
         drop(task);
         if let Some(Shown { units: of, .. }) = shown {
             self.ui.detail("Finished", format!("{} in {seconds:.1} s", far(units, of, "unit")));

@@ -2,22 +2,11 @@
 //! report what it waits for while a build script compiles C.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::time::Duration;
 
-use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_process::exec::processes::{self, Process};
 use xtask_process::ui::Moment;
-
-/// The languages that C compilers compile, with the endings of their source files.
-const LANGUAGES: [(&str, &[&str]); 3] = [
-    ("C", &["c", "i", "m"]),
-    ("C++", &["cc", "cp", "cpp", "cxx", "c++", "C", "ii", "mm"]),
-    ("assembler", &["s", "S", "asm"]),
-];
-
-/// Options of C compilers whose value is the next argument. That value may look like a source file.
-const WITH_FILE: [&str; 6] = ["-o", "-MF", "-MT", "-MQ", "-include", "-main-file-name"];
+use xtask_trace::{build_script, crate_name, links, source};
 
 /// Returns what runs below this program.
 pub fn look() -> Moment {
@@ -51,21 +40,22 @@ impl<'p> ProcessTree<'p> {
     /// started the process.
     fn visit(&mut self, process: &'p Process, package: Option<&str>) {
         let children = self.children.get(&process.id).cloned().unwrap_or_default();
-        if let Some(name) = crate_name(process).filter(|_| !children.iter().any(|c| crate_name(c).is_some()))
+        if let Some(name) =
+            crate_name(&process.words).filter(|_| !children.iter().any(|c| crate_name(&c.words).is_some()))
         {
-            match children.iter().find(|child| links(child)) {
+            match children.iter().find(|child| links(&child.words)) {
                 Some(linker) => self.found.push((format!("link: {name}"), linker.age)),
                 None => self.found.push((format!("rustc: {name}"), process.age)),
             }
             return;
         }
         // A driver starts compilers of its own for the same file.
-        if let Some((language, file)) = source(process) {
+        if let Some((language, file)) = source(&process.words) {
             let of = package.map(|package| format!(" of {package}")).unwrap_or_default();
             self.found.push((format!("{language}: {file}{of}"), process.age));
             return;
         }
-        let script = build_script(process);
+        let script = build_script(&process.words);
         let before = self.found.len();
         for child in children {
             self.visit(child, script.or(package));
@@ -74,65 +64,6 @@ impl<'p> ProcessTree<'p> {
             self.found.push((format!("build script of {package}"), process.age));
         }
     }
-}
-
-/// Returns the crate that a rustc or a wrapper around it compiles. The crates of build scripts all have the
-/// same name, so they are shown by their packages.
-fn crate_name(process: &Process) -> Option<String> {
-    // Cargo asks rustc for its settings with this crate name; there is no such crate.
-    let name = value(process, "--crate-name").filter(|name| *name != "___")?;
-    let package = value(process, "--out-dir").map(Path::new).and_then(package);
-    Some(match package.filter(|_| name.starts_with("build_script_")) {
-        Some(package) => format!("build script of {package}"),
-        None => name.to_owned(),
-    })
-}
-
-/// Returns whether a process that rustc started is a linker: its arguments name object files, or a file that
-/// lists them.
-fn links(process: &Process) -> bool {
-    process.words.iter().skip(1).any(|word| word.ends_with(".o") || word.ends_with("linker-arguments"))
-}
-
-/// Returns the package whose build script this process is, judging by its path:
-/// `…/build/ring-0123456789abcdef/build-script-build`.
-fn build_script(process: &Process) -> Option<&str> {
-    let program = Path::new(process.words.first()?);
-    let name = program.file_name()?.to_str()?;
-    if name.starts_with("build-script-") { package(program.parent()?) } else { None }
-}
-
-/// Returns the package of one of Cargo's folders for build scripts: its name without the hash.
-fn package(folder: &Path) -> Option<&str> {
-    let (name, hash) = folder.file_name()?.to_str()?.rsplit_once('-')?;
-    (hash.len() == 16 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(name)
-}
-
-/// Returns the language and the name of the file that a C compiler compiles.
-fn source(process: &Process) -> Option<(&'static str, &str)> {
-    let (program, arguments) = process.words.split_first()?;
-    // A wrapper is a script: the command is a shell, followed by the script's path.
-    let names = [Some(program), arguments.first()].into_iter().flatten();
-    if !names.filter_map(|word| Path::new(word).file_name()?.to_str()).any(compiles_c) {
-        return None;
-    }
-    let mut before = program.as_str();
-    for word in arguments {
-        let is_value = WITH_FILE.contains(&std::mem::replace(&mut before, word));
-        let file = Path::new(word);
-        let ending = file.extension().and_then(|ending| ending.to_str());
-        let language = ending.and_then(|e| LANGUAGES.iter().find(|(_, endings)| endings.contains(&e)));
-        if let (Some((language, _)), false) = (language, is_value || word.starts_with('-')) {
-            return file.file_name()?.to_str().map(|file| (*language, file));
-        }
-    }
-    None
-}
-
-/// Returns the argument after `option`.
-fn value<'p>(process: &'p Process, option: &str) -> Option<&'p str> {
-    let at = process.words.iter().position(|word| word == option)?;
-    process.words.get(at + 1).map(String::as_str)
 }
 
 #[cfg(test)]

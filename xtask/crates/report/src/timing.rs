@@ -1,12 +1,10 @@
 //! The build time of each mode: the order of the samples, their statistics, and the file with the results.
 //!
-//! Everything here is pure except [`host_facts`], [`ConditionsWatch`], [`Journal`] and [`Trace`]. An [`Executor`] runs
+//! Everything here is pure except [`host_facts`], [`ConditionsWatch`] and [`Journal`]. An [`Executor`] runs
 //! builds and measures time.
 
 mod bootstrap;
-mod compare;
 mod conditions;
-mod history;
 mod host;
 mod journal;
 mod random;
@@ -17,11 +15,8 @@ mod schedule;
 mod stats;
 mod stop;
 mod tables;
-mod trace;
 
-pub use compare::{ChangeVerdict, TimingChange, TimingComparison};
 pub use conditions::{ConditionsWatch, SampleConditions};
-pub use history::HistoryEntry;
 pub use host::{HostFacts, host_facts};
 pub use journal::{EarlierRun, Journal, JournalHeader};
 pub use ratio::{IntervalMethod, Ratio};
@@ -32,7 +27,4 @@ pub(crate) use stats::micro;
 pub use stats::{Timing, median};
 pub use stop::StopRule;
 pub(crate) use tables::notes;
-pub use tables::{
-    change_table, comparison_markdown, markdown, parts_table, ratio_table, terminal, timing_table,
-};
-pub use trace::Trace;
+pub use tables::{markdown, parts_table, ratio_table, terminal, timing_table};

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::sources::SourceTree;
 use super::touch::{OwnC, TouchedFile, rust_file};
-use crate::build::{CargoCall, Shown};
+use super::traces::TracedSample;
+use crate::build::{CargoCall, Shown, trace};
 use crate::cargo::builder::Builder;
 use crate::cargo::cohort::{Cohort, cohorts};
 use crate::cargo::invocation::invocation;
@@ -13,7 +14,8 @@ use crate::cargo::units;
 use crate::plan::Job;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::ProcessEnd;
-use xtask_report::timing::{Case, ConditionsWatch, Sample, Scenario, Trace};
+use xtask_report::timing::{BuildSeconds, Case, ConditionsWatch, Sample, Scenario};
+use xtask_trace::KindSeconds;
 
 /// A job in a tree of sources.
 pub(super) struct TimedBuild<'a> {
@@ -97,7 +99,7 @@ impl<'a> TimedBuild<'a> {
     ///
     /// # Errors
     /// The build fails, or a touched file caused no work.
-    pub(super) fn sample(&self, scenario: Scenario, title: &str) -> Result<Sample> {
+    pub(super) fn sample(&self, scenario: Scenario, title: &str) -> Result<TracedSample> {
         if let Some(error) = &self.error {
             return Err(error.clone());
         }
@@ -112,24 +114,22 @@ impl<'a> TimedBuild<'a> {
         let Some(Ok(file)) = self.touched.get(&scenario) else { return Ok(self.run(None)?.0) };
         file.touch()?;
         let name = file.name(self.tree.copy.as_deref().unwrap_or(Path::new("")));
-        let (sample, call) = self.run(None)?;
+        let (TracedSample { sample, trace }, call) = self.run(None)?;
         match call.worked {
-            true => Ok(Sample { touched: Some(name), ..sample }),
+            true => Ok(TracedSample { sample: Sample { touched: Some(name), ..sample }, trace }),
             false => Err(Error::failed(format!("a change of {name} causes no build"))
                 .found("Cargo finds everything fresh: no build script names the file by rerun-if-changed")),
         }
     }
 
     /// Runs Cargo once.
-    fn run(&self, title: Option<&str>) -> Result<(Sample, CargoCall)> {
+    fn run(&self, title: Option<&str>) -> Result<(TracedSample, CargoCall)> {
         let Self { builder, cohort, dir, .. } = self;
         let traps = builder.traps(cohort, dir)?;
         let cmd = invocation(cohort, &builder.what(), dir, traps.as_ref(), &builder.site);
         let shown = title.map(|title| Shown { title, units: units::count(cohort, builder) });
         let watch = ConditionsWatch::start();
-        let trace = Trace::start();
         let call = builder.call(&cmd, None, shown)?;
-        let parts = trace.and_then(|trace| trace.finish(call.seconds));
         let conditions = watch.finish();
         let Some(program) = call.programs.first().filter(|_| call.end == ProcessEnd::Code(0)) else {
             if let Some(traps) = traps {
@@ -138,6 +138,15 @@ impl<'a> TimedBuild<'a> {
             return Err(Error::failed("the build failed").found(call.errors));
         };
         let binary_bytes = std::fs::metadata(program).ok().map(|m| m.len());
-        Ok((Sample { seconds: call.seconds, parts, binary_bytes, conditions, ..Sample::default() }, call))
+        let trace = trace(&call, cohort, builder);
+        let parts = trace.as_ref().map(|trace| parts(&trace.shares));
+        let sample = Sample { seconds: call.seconds, parts, binary_bytes, conditions, ..Sample::default() };
+        Ok((TracedSample { sample, trace }, call))
     }
+}
+
+/// Returns the parts of a build's time, which add up to it.
+fn parts(shares: &KindSeconds) -> BuildSeconds {
+    let KindSeconds { c_s, rust_s, link_s, script_s, cargo_s } = *shares;
+    BuildSeconds { c_s, rustc_s: rust_s, link_s, other_s: script_s + cargo_s }
 }

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::builds::TimedBuild;
+use super::traces::TraceStore;
 use xtask_files::error::{Error, Result};
 use xtask_report::timing::{Executor, Journal, Sample, ScheduledSample, TakenSample};
 
@@ -10,6 +11,7 @@ use xtask_report::timing::{Executor, Journal, Sample, ScheduledSample, TakenSamp
 pub(super) struct BuildTimer<'a> {
     pub(super) builds: &'a [TimedBuild<'a>],
     pub(super) journal: Journal,
+    pub(super) traces: TraceStore,
     /// The number of samples so far.
     pub(super) done: usize,
     /// The number of all samples, if it is fixed.
@@ -27,8 +29,9 @@ impl Executor for BuildTimer<'_> {
             None => format!("sample {}", self.done),
         };
         let begun = Instant::now();
-        let sample = build.sample(case.scenario, &format!("{count}: {case}"))?;
-        Ok(Sample { spent_s: begun.elapsed().as_secs_f64(), ..sample })
+        let traced = build.sample(case.scenario, &format!("{count}: {case}"))?;
+        self.traces.keep(case, &traced)?;
+        Ok(Sample { spent_s: begun.elapsed().as_secs_f64(), ..traced.sample })
     }
 
     fn keep(&mut self, taken: &TakenSample) -> Result<()> {

@@ -1,0 +1,164 @@
+//! The files of Linux that describe processes (proc(5)). Elsewhere they do not exist, and every function returns none.
+
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+
+/// The number of bytes of a command line or an environment that are read.
+const BYTES: u64 = 256 << 10;
+
+/// The counters of a process at one time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProcCounters {
+    /// The name of its program, of which Linux keeps 15 bytes.
+    pub(crate) name: String,
+    /// Whether it has ended and its parent has not waited for it yet.
+    pub(crate) ended: bool,
+    /// Its CPU time, in ticks.
+    pub(crate) own: u64,
+    /// The CPU time of the children that it has waited for, in ticks.
+    pub(crate) reaped: u64,
+    /// Its start after that of the machine, in ticks.
+    pub(crate) start: u64,
+}
+
+/// The open file with the counters of a process. It belongs to that process even if its ID is used again.
+#[derive(Debug)]
+pub(crate) struct StatFile(File);
+
+impl StatFile {
+    pub(crate) fn open(id: u32) -> Option<Self> {
+        File::open(format!("/proc/{id}/stat")).ok().map(Self)
+    }
+
+    /// Reads the counters; none if the process is gone.
+    pub(crate) fn read(&mut self) -> Option<ProcCounters> {
+        let mut bytes = [0; 1024];
+        self.0.rewind().ok()?;
+        let count = self.0.read(&mut bytes).ok()?;
+        counters(&String::from_utf8_lossy(&bytes[..count]))
+    }
+}
+
+/// Reads a line of `stat`. Field 2, the name in parentheses, may contain any character.
+fn counters(stat: &str) -> Option<ProcCounters> {
+    let (before, after) = stat.rsplit_once(')')?;
+    let name = before.split_once('(')?.1.to_owned();
+    let fields: Vec<&str> = after.split_ascii_whitespace().collect();
+    let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+    Some(ProcCounters {
+        name,
+        ended: matches!(*fields.first()?, "Z" | "X"),
+        own: number(11)? + number(12)?,
+        reaped: number(13)? + number(14)?,
+        start: number(19)?,
+    })
+}
+
+/// Facts of the file `status` of a process or a thread.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ProcStatus {
+    /// The ID of the process, also where a thread was asked about.
+    pub(crate) process: u32,
+    /// The ID of the parent.
+    pub(crate) parent: u32,
+    /// The largest resident memory so far, in bytes. An ended process has none.
+    pub(crate) peak_bytes: u64,
+}
+
+pub(crate) fn status(id: u32) -> Option<ProcStatus> {
+    status_of(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
+}
+
+fn status_of(text: &str) -> Option<ProcStatus> {
+    let field = |name: &str| {
+        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
+    };
+    Some(ProcStatus {
+        process: u32::try_from(field("Tgid:")?).ok()?,
+        parent: u32::try_from(field("PPid:")?).ok()?,
+        peak_bytes: field("VmHWM:").unwrap_or(0) * 1024,
+    })
+}
+
+/// Returns the arguments of a process, its program first.
+pub(crate) fn arguments(id: u32) -> Vec<String> {
+    texts(&format!("/proc/{id}/cmdline")).unwrap_or_default()
+}
+
+/// Returns the variables with which a process was started, as `NAME=value`.
+pub(crate) fn variables(id: u32) -> Vec<String> {
+    texts(&format!("/proc/{id}/environ")).unwrap_or_default()
+}
+
+fn texts(path: &str) -> Option<Vec<String>> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(BYTES).read_to_end(&mut bytes).ok()?;
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(&bytes);
+    let texts = bytes.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+    Some(texts.filter(|text| !text.is_empty()).collect())
+}
+
+/// Returns the last ID that Linux gave to a process or a thread. It gives them in ascending order.
+pub(crate) fn last_id() -> Option<u32> {
+    fs::read_to_string("/proc/loadavg").ok()?.split_ascii_whitespace().nth(4)?.parse().ok()
+}
+
+/// Returns the IDs of all processes.
+pub(crate) fn all_ids() -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let mut ids: Vec<u32> =
+        entries.filter_map(|entry| entry.file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// Returns the time since the start of the machine, in ticks.
+pub(crate) fn uptime() -> Option<u64> {
+    let text = fs::read_to_string("/proc/uptime").ok()?;
+    let (seconds, hundredths) = text.split_ascii_whitespace().next()?.split_once('.')?;
+    Some(seconds.parse::<u64>().ok()? * 100 + hundredths.parse::<u64>().ok()?)
+}
+
+/// Returns the time in seconds that the calling thread has worked so far.
+pub(crate) fn thread_s() -> Option<f64> {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    Some(text.split_ascii_whitespace().next()?.parse::<f64>().ok()? / 1e9)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_of_a_line_are_read_whatever_the_name_is() {
+        let line = |name: &str, state: &str| {
+            format!("42 ({name}) {state} 7 42 42 0 -1 0 0 0 0 0 120 30 500 25 20 0 1 0 9876 1 2 3")
+        };
+        let expected = ProcCounters { name: "cc1".into(), ended: false, own: 150, reaped: 525, start: 9876 };
+        assert_eq!(counters(&line("cc1", "R")), Some(expected));
+        let odd = counters(&line("a) S 1 (b", "Z")).unwrap();
+        assert_eq!((odd.name.as_str(), odd.ended, odd.own), ("a) S 1 (b", true, 150));
+        for bad in ["", "42 (x", "42 (x) S 1"] {
+            assert_eq!(counters(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_thread_tells_its_process() {
+        let text = "Name:\trustc\nState:\tR (running)\nTgid:\t40\nPid:\t44\nPPid:\t7\nVmHWM:\t    2048 kB\n";
+        assert_eq!(status_of(text), Some(ProcStatus { process: 40, parent: 7, peak_bytes: 2 << 20 }));
+        assert_eq!(status_of("Name:\tx\n"), None);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn this_process_is_described() {
+        let own = std::process::id();
+        assert_eq!(status(own).unwrap().process, own);
+        assert!(status(own).unwrap().peak_bytes > 100_000);
+        assert!(StatFile::open(own).unwrap().read().unwrap().start <= uptime().unwrap());
+        assert!(!arguments(own).is_empty() && all_ids().contains(&own) && last_id().unwrap() > 0);
+        assert!(thread_s().is_some());
+    }
+}
