@@ -55,6 +55,9 @@ impl Builder<'_> {
     pub fn build(&self, plan: &Plan) -> Result<Vec<Built>> {
         let mut built = Vec::new();
         let mut spoiled = BTreeSet::new();
+        let std = plan.jobs.iter().filter(|job| job.buildable()).find_map(|job| job.std.as_ref());
+        let cache = self.site.compile_cache.zip(std);
+        let _watch = cache.and_then(|(cache, std)| cache.start(&std.rustc, self.ui));
         self.missing_tools(plan)?;
         for cohort in cohorts(&plan.jobs) {
             for (cohort, units) in leaks::split(cohort, self)? {
@@ -65,6 +68,9 @@ impl Builder<'_> {
                     built.extend(self.cohort(&cohort, units, &mut spoiled)?);
                 }
             }
+        }
+        if let Some(cache) = self.site.compile_cache {
+            cache.end(self.ui);
         }
         // The parts of a split cohort share a folder. If the marker of one part were removed earlier, the next part would
         // empty the folder, with the programs of the others.

@@ -11,7 +11,7 @@ mod examples;
 mod options;
 
 pub use base::BaseCommand;
-pub use bench::{BenchCase, SamplingOptions};
+pub use bench::{BenchCase, ComparisonOptions, SamplingOptions};
 pub use ci::{CiCommand, CiHost};
 use options::EVERY_MODE;
 pub use options::{Common, EnvFormat, JsonFlag, Making, Planning, Sanitizer, SetupFlag};
@@ -242,6 +242,9 @@ pub enum Command {
         /// The options that say which samples are taken.
         #[command(flatten)]
         sampling: SamplingOptions,
+        /// The options that say what the run is compared with.
+        #[command(flatten)]
+        comparison: ComparisonOptions,
         /// The options that install what is missing first.
         #[command(flatten)]
         setup: SetupFlag,

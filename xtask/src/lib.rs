@@ -12,6 +12,7 @@ pub mod causes;
 pub mod ci;
 pub mod cli;
 pub mod commands;
+pub mod compile_cache;
 pub mod conformance;
 pub mod contents;
 pub mod cosign;

@@ -9,6 +9,7 @@ use crate::cargo::invocation::CargoContext;
 use crate::cargo::lock_file::LockedGraph;
 use crate::cargo::target_files::{FilePlaces, TargetFiles};
 use crate::cli::{Common, Planning, SetupFlag};
+use crate::compile_cache::CompileCache;
 use crate::plan::{self, Job, Lack, Mend, ModeRequest, PlanRequest};
 use crate::rebuild::outside::{name_outside, outside};
 use crate::toolchain_lock;
@@ -28,6 +29,9 @@ use xtask_process::cache;
 use xtask_process::host::{Host, PathLookup};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
+
+/// The name of the folder in the target folder for what does not ship.
+const WORK: &str = "xtask";
 
 /// The workspace and this machine, before targets.toml is read.
 #[derive(Debug)]
@@ -50,6 +54,8 @@ pub struct Session {
     pub offline: bool,
     /// The folder that takes the place of target/dist, for a run that makes a part of a release.
     pub part: Option<PathBuf>,
+    /// The compile cache that Cargo is configured to use, if it is on this machine.
+    pub compile_cache: Option<CompileCache>,
 }
 
 impl Session {
@@ -78,7 +84,10 @@ impl Session {
         host.understood(rustc.known_targets())?;
         host.triple = rustc.host.clone();
         let config_file = common.config.clone().unwrap_or_else(|| workspace.root.join(FILE_NAME));
-        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline: common.offline, part: None })
+        let work = workspace.target_directory.join(WORK);
+        let compile_cache = CompileCache::configured(&workspace.configuration, &host, &work, &this);
+        let offline = common.offline;
+        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline, part: None, compile_cache })
     }
 
     /// Asks Cargo, its configuration and rustc about a folder, in parallel.
@@ -211,7 +220,7 @@ impl Session {
 
     /// Returns `target/xtask`, the folder for build folders, wrappers and remembered facts.
     pub fn work(&self) -> PathBuf {
-        self.workspace.target_directory.join("xtask")
+        self.workspace.target_directory.join(WORK)
     }
 
     /// Returns the context of all cargo calls of a run. `targets` are all targets that may be built.
@@ -240,6 +249,7 @@ impl Session {
             settings: Vec::new(),
             files: BTreeMap::new(),
             keeps_paths: false,
+            compile_cache: self.compile_cache.as_ref(),
         }
     }
 

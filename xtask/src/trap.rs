@@ -19,6 +19,7 @@ pub use leftovers::{Script, ScriptLeftovers, package_name};
 pub use mask::{Masks, outside_view};
 pub use promise::{BrokenPromise, Leftover, survived, switches};
 
+use crate::compile_cache::{SCCACHE, front_script};
 use xtask_compilers::toolchain::compilers::compiles_c;
 use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_compilers::toolchain::providers::host::driver;
@@ -58,7 +59,7 @@ pub(crate) const TOOLS: [(&str, &str); 5] =
 /// A trap cannot be written.
 pub fn set(dir: &Path, log: &Path, host: &Host, compilers: &BTreeSet<PathBuf>, this: &Path) -> Result<Traps> {
     let names = shadowed(host, compilers);
-    let print = names.iter().fold(Fingerprint::new("trap 1"), |f, (name, real)| {
+    let print = names.iter().fold(Fingerprint::new("trap 2"), |f, (name, real)| {
         f.with(name).with(real.as_os_str().as_encoded_bytes())
     });
     let dir = dir.join(print.with(this.as_os_str().as_encoded_bytes()).short());
@@ -69,6 +70,10 @@ pub fn set(dir: &Path, log: &Path, host: &Host, compilers: &BTreeSet<PathBuf>, t
     };
     for (name, real) in &names {
         write(name, name, real)?;
+    }
+    // Its server lives outside of the build and would reach every compiler.
+    if let Some(sccache) = host.program(SCCACHE) {
+        executable(&dir.join(SCCACHE), &front_script(this, &sccache, true))?;
     }
     let host_cc = driver(host);
     if let Some(cc) = &host_cc {

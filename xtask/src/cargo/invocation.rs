@@ -10,6 +10,7 @@ use super::cohort::Cohort;
 use super::inherited::clean;
 use super::path_maps::{CMaps, PathMaps};
 use super::target_files::TargetFiles;
+use crate::compile_cache::{CachedCall, CompileCache};
 use crate::plan::Job;
 use crate::trap::Traps;
 use xtask_compilers::toolchain::mapped_link::{linker_variable, map_variable};
@@ -73,6 +74,8 @@ pub struct CargoContext<'a> {
     pub files: BTreeMap<Triple, TargetFiles>,
     /// Whether build outputs contain the paths of this machine, by which a debugger finds the sources.
     pub keeps_paths: bool,
+    /// The compile cache, if one is configured.
+    pub compile_cache: Option<&'a CompileCache>,
 }
 
 impl CargoContext<'_> {
@@ -172,6 +175,15 @@ pub fn invocation(
     for job in &cohort.jobs {
         cmd = for_target(cmd.args(["--target", job.target.triple.as_str()]), job, what, traps, site);
     }
+    let cmd = match site.compile_cache {
+        Some(cache) => {
+            let jobs = cohort.jobs.iter().copied();
+            let toolchains: Vec<_> =
+                jobs.filter_map(|job| Some((&job.target.triple, job.toolchain.as_ref()?))).collect();
+            cache.around(cmd, CachedCall { rustc: &key.rustc, toolchains: &toolchains, pure: key.pure })
+        }
+        None => cmd,
+    };
     let cmd = unforced(cmd, site.configuration);
     match site.umask {
         Some(umask) => under(umask, &cmd),

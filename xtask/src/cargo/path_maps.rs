@@ -56,8 +56,15 @@ impl PathMaps {
             maps.push((folder.to_owned(), name));
         }
         // The innermost folder comes last: a CARGO_HOME inside the workspace, as some CI caches need it, is
-        // still `/cargo`.
-        maps.sort_by_key(|(from, _)| from.as_os_str().len());
+        // still `/cargo`. Otherwise the order does not depend on the folders, because caches of compiled files
+        // compare arguments. C compilers compare folders as texts.
+        let text = |path: &Path| path.as_os_str().as_encoded_bytes().to_owned();
+        let texts: Vec<Vec<u8>> = maps.iter().map(|(from, _): &(PathBuf, String)| text(from)).collect();
+        let around = |from: &Path| {
+            let own = text(from);
+            texts.iter().filter(|other| own.starts_with(other) && own.len() > other.len()).count()
+        };
+        maps.sort_by_cached_key(|(from, to)| (around(from), to.clone()));
         Self(maps)
     }
 
@@ -143,7 +150,7 @@ mod tests {
             (Path::new("/h"), "/x"),
         ]);
         let rustc: Vec<String> = maps.rustc().collect();
-        assert_eq!(rustc[1..], ["--remap-path-prefix=/w/c d=/out%3D1", "--remap-path-prefix=/w/a=1,b=/src"]);
+        assert_eq!(rustc[..2], ["--remap-path-prefix=/w/c d=/out%3D1", "--remap-path-prefix=/w/a=1,b=/src"]);
         let of = |version, link| {
             let CMaps { words, filtered, unmapped } = maps.c(&toolchain(version, link));
             (
@@ -156,6 +163,25 @@ mod tests {
         assert_eq!(of("gcc 9.4.0", Link::Driver), (1, 0, vec!["/w/c d".into(), "/w/a=1,b".into()]));
         assert_eq!(of("clang 14.0.6", Link::Driver), (1, 0, vec!["/w/c d".into(), "/w/a=1,b".into()]));
         assert_eq!(of("zig 0.15.2", Link::Zig), (1, 1, vec!["/w/a=1,b".into()]));
+    }
+
+    #[test]
+    fn the_order_depends_on_what_lies_in_what_alone() {
+        let of = |list: &[(&str, &'static str)]| -> String {
+            let PathMaps(maps) = PathMaps::new(list.iter().map(|(from, to)| (Path::new(*from), *to)));
+            maps.into_iter().map(|(_, to)| to).collect()
+        };
+        let order = "/cache/cargo/src/target";
+        assert_eq!(
+            of(&[("/h", "/cargo"), ("/l/o/n/g", "/cache"), ("/w", "/src"), ("/w/t", "/target")]),
+            order
+        );
+        assert_eq!(
+            of(&[("/home/me/c", "/cargo"), ("/l", "/cache"), ("/v/w", "/src"), ("/v/w/t", "/target")]),
+            order
+        );
+        // A text that begins another one is around it.
+        assert_eq!(of(&[("/w/a-b", "/1"), ("/w/a", "/2"), ("/w", "/3"), ("/x", "/4")]), "/3/4/2/1");
     }
 
     #[cfg(unix)]

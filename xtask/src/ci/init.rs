@@ -11,9 +11,10 @@ pub use github::RELEASE as RELEASE_WORKFLOW;
 use crate::cli::CiHost;
 use xtask_base::Base;
 use xtask_config::workspace::Workspace;
-use xtask_config::{Config, KeySource, SigningSource};
+use xtask_config::{Config, FILE_NAME, KeySource, SigningSource};
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::quoted;
+use xtask_registry::Reference;
 
 /// What the files depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +29,37 @@ pub struct CiFacts {
     key: Option<String>,
     /// Whether cosign signs.
     cosign: bool,
-    /// The command that installs this program, or none if it is a member of the workspace.
-    install: Option<String>,
+    /// How a runner gets this program, or none if it is a member of the workspace.
+    source: Option<ToolSource>,
+    /// What distinguishes the release from that of the workspace's targets.toml, if another file describes it.
+    second: Option<FurtherRelease>,
     /// The shards of the release.
     shards: Vec<String>,
+}
+
+/// How a runner gets this program.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ToolSource {
+    /// This command installs it.
+    Command(String),
+    /// It is the file `/cargo-xtask` of an image, which is named by its digest.
+    Image(Reference),
+}
+
+/// A release of a workspace beside the one of its targets.toml.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FurtherRelease {
+    /// The path of its configuration below the root of the workspace, with `/`.
+    config: String,
+    /// The name of its program, with which its tags and its workflow begin.
+    program: String,
 }
 
 /// A file of a pipeline.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CiFile {
     /// Its path below the root of the workspace, with `/`.
-    pub path: &'static str,
+    pub path: String,
     /// Its text.
     pub text: String,
 }
@@ -71,35 +92,28 @@ impl CiHost {
             CiHost::GitHub => github::files(facts),
             CiHost::GitLab => gitlab::files(facts),
         };
-        let whole = |(path, text): (&'static str, String)| CiFile { path, text: headed(self, &text) };
+        let whole = |(path, text): (String, String)| CiFile { path, text: headed(self, &text) };
         texts.into_iter().map(whole).collect()
     }
 }
 
 impl CiFacts {
-    /// Reads what the files depend on. `install` is the command that installs this program on a runner.
+    /// Reads what the files depend on. `source` says how a runner gets this program.
     ///
     /// # Errors
-    /// The program is neither a member of the workspace nor installed by a command, or the command cannot stand in a file.
+    /// The program is not a member of the workspace and has no source, or the configuration is not below the root.
     pub fn new(
         config: &Config,
         workspace: &Workspace,
-        install: Option<&str>,
+        source: Option<ToolSource>,
         shards: Vec<String>,
     ) -> Result<Self> {
         let member = workspace.packages.iter().any(|package| package.bins.iter().any(|bin| bin == PROGRAM));
-        let install = match (install, member) {
-            (None, false) => {
-                return Err(Error::usage("the workspace does not contain cargo xtask, which runners need")
-                    .help("name the command that installs it: --install 'cargo install --locked …'"));
-            }
-            (Some(line), _)
-                if line.trim().is_empty() || line.contains(['\n', '\r', '\t']) || line.contains("${{") =>
-            {
-                return Err(Error::usage("--install is not a command on one line"));
-            }
-            (install, _) => install.map(|line| line.trim().to_owned()),
-        };
+        if source.is_none() && !member {
+            return Err(Error::usage("the workspace does not contain cargo xtask, which runners need")
+                .help("name the image that has it: --tool IMAGE@sha256:…")
+                .help("or the command that installs it: --install 'cargo install --locked …'"));
+        }
         let to = config.publish.to.as_ref().map(|to| to.of("image")).transpose()?;
         Ok(Self {
             images: !config.images.is_empty(),
@@ -110,23 +124,96 @@ impl CiFacts {
                 _ => None,
             },
             cosign: matches!(config.publish.sign, Some(SigningSource::Service(_) | SigningSource::Keyless)),
-            install,
+            source,
+            second: FurtherRelease::new(config, &workspace.root)?,
             shards,
         })
     }
 
     /// Returns the command that holds the files of a service against the workspace.
     fn check(&self, host: CiHost) -> String {
-        let install = self.install.as_ref().map(|line| format!(" --install {}", quoted(line)));
-        format!("cargo xtask ci init {} --check{}", host.word(), install.unwrap_or_default())
+        let source = match &self.source {
+            None => String::new(),
+            Some(ToolSource::Command(line)) => format!(" --install {}", quoted(line)),
+            Some(ToolSource::Image(image)) => format!(" --tool {image}"),
+        };
+        format!("cargo xtask ci init {} --check{source}", host.word())
+    }
+
+    /// Returns the command that installs this program, if one does.
+    fn install(&self) -> Option<&str> {
+        match &self.source {
+            Some(ToolSource::Command(line)) => Some(line),
+            _ => None,
+        }
     }
 
     /// Returns the word of a shell for this program's file, after `cargo xtask` was called.
     fn program(&self) -> String {
-        match self.install {
+        match self.source {
             None => format!("target/debug/{PROGRAM}"),
             Some(_) => format!("\"$(command -v {PROGRAM})\""),
         }
+    }
+
+    /// Returns the option that names the configuration of a second release, with a space before it, or nothing.
+    fn config(&self) -> String {
+        self.second.as_ref().map(|second| format!(" --config {}", quoted(&second.config))).unwrap_or_default()
+    }
+
+    /// Returns what stands before `v` and the version in the tag of a release.
+    fn tag(&self) -> String {
+        self.second.as_ref().map(|second| format!("{}-", second.program)).unwrap_or_default()
+    }
+}
+
+impl ToolSource {
+    /// Reads a command that installs the program.
+    ///
+    /// # Errors
+    /// The command cannot stand in a file of a pipeline.
+    pub fn command(line: &str) -> Result<Self> {
+        if line.trim().is_empty() || line.contains(['\n', '\r', '\t']) || line.contains("${{") {
+            return Err(Error::usage("--install is not a command on one line"));
+        }
+        Ok(Self::Command(line.trim().to_owned()))
+    }
+
+    /// Reads the name of an image with the program, for a service whose runners have Docker.
+    ///
+    /// # Errors
+    /// The text is no reference with a digest and without a tag, or runners of the service have no Docker.
+    pub fn image(text: &str, host: CiHost) -> Result<Self> {
+        if host == CiHost::GitLab {
+            return Err(Error::usage("--tool is for GitHub: it needs Docker on the runner")
+                .help("name a command: --install 'curl … && sha256sum --check … && tar …'"));
+        }
+        let image = Reference::parse(text)?;
+        if image.digest().is_none() || image.tag().is_some() {
+            return Err(Error::usage(format!("--tool {text} does not name an image by its digest alone"))
+                .found("a tag can be moved to another image, which every runner would start")
+                .help("write IMAGE@sha256:…; the digest is in digests.txt and publish.json of its release"));
+        }
+        Ok(Self::Image(image))
+    }
+}
+
+impl FurtherRelease {
+    /// Returns what distinguishes a release, or none for the one of targets.toml in the root.
+    ///
+    /// # Errors
+    /// The configuration is not below the root, where a runner would find it.
+    fn new(config: &Config, root: &Path) -> Result<Option<Self>> {
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let (file, root) = (real(&config.file), real(root));
+        if file == root.join(FILE_NAME) {
+            return Ok(None);
+        }
+        let below = file.strip_prefix(&root).ok().and_then(Path::to_str);
+        let below = below.ok_or_else(|| {
+            Error::usage(format!("{} is not in the workspace {}", file.display(), root.display()))
+        })?;
+        Ok(Some(Self { config: below.replace('\\', "/"), program: config.app.bin.clone() }))
     }
 }
 
@@ -167,7 +254,7 @@ impl CiFile {
     /// # Errors
     /// Something is there that cannot be read.
     pub fn state(&self, root: &Path) -> Result<CiFileState> {
-        let path = root.join(self.path);
+        let path = root.join(&self.path);
         let text = match xtask_files::read(&path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(CiFileState::Absent),

@@ -1,5 +1,6 @@
 //! The options of `bench`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -44,6 +45,29 @@ pub struct SamplingOptions {
     /// Be quick, for CI: 3 samples of each case, only cold ones, without a build before the first one
     #[arg(long)]
     pub quick: bool,
+}
+
+/// The options that say what a run is compared with, and what is kept of it.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ComparisonOptions {
+    /// Save the timings of this run under this name, to compare with later
+    #[arg(long, value_name = "NAME")]
+    pub save: Option<String>,
+    /// Compare with the timings that were saved under this name, and fail if a case became slower
+    #[arg(long, value_name = "NAME", conflicts_with = "compare_rev")]
+    pub compare: Option<String>,
+    /// Also build this commit, branch or tag, in turn with the workspace, and fail if a case became slower
+    #[arg(long, value_name = "REV")]
+    pub compare_rev: Option<String>,
+    /// The change that counts: a case fails the run if the whole interval of its ratio is above it [default: 5%]
+    #[arg(long, value_name = "PERCENT", value_parser = parse_share)]
+    pub threshold: Option<f64>,
+    /// Add a line of JSON with the results of this run to this file [default: target/xtask/timings/history.jsonl]
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Print Markdown, for a comment on a change
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
 }
 
 fn parse_share(text: &str) -> Result<f64, String> {

@@ -106,7 +106,8 @@ pub enum CiCommand {
     /// Write the files of a pipeline that tests changes, makes releases and publishes them
     ///
     /// The pipeline calls the commands of this program and nothing else that builds. Commit the files. They are written again when
-    /// targets.toml changes; a file that somebody changed is kept.
+    /// targets.toml changes; a file that somebody changed is kept. With `--config` of another file, only the workflow of its
+    /// release is written for GitHub; its tags begin with the name of its program.
     #[command(after_help = examples::CI_INIT)]
     Init {
         /// The CI service
@@ -115,6 +116,9 @@ pub enum CiCommand {
         /// The command that installs `cargo xtask` on a runner, if the workspace does not contain it
         #[arg(long, value_name = "COMMAND")]
         install: Option<String>,
+        /// The image with `cargo xtask` that runners fetch, by its digest: IMAGE@sha256:…; for GitHub
+        #[arg(long, value_name = "IMAGE", conflicts_with = "install")]
+        tool: Option<String>,
         /// Write nothing, and fail if a file is not what would be written
         #[arg(long)]
         check: bool,

@@ -78,6 +78,7 @@ Examples:
   cargo xtask bench --width 5% --limit 2h
   cargo xtask bench --cases rust,c       # after a change of a file
   cargo xtask bench --samples 3 --target x86_64-unknown-linux-musl
+  cargo xtask bench --compare-rev origin/main --markdown
   cargo xtask bench --mode native --json";
 
 pub(super) const TEST: &str = "\
@@ -137,7 +138,8 @@ pub(super) const CI_INIT: &str = "\
 Examples:
   cargo xtask ci init github
   cargo xtask ci init github --check    # in CI: are the files those of targets.toml?
-  cargo xtask ci init gitlab --install ci/install-xtask";
+  cargo xtask ci init gitlab --install ci/install-xtask
+  cargo xtask ci init github --config xtask/targets.toml    # the workflow of a second release";
 
 pub(super) const CI_PLAN: &str = "\
 Examples:

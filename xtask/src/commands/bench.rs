@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: times each mode, with the samples of the modes in turn.
 
 mod builds;
+mod comparison;
 mod executor;
 mod identity;
 mod sampling;
@@ -9,76 +10,122 @@ mod touch;
 mod traces;
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use self::builds::TimedBuild;
+use self::comparison::{Baseline, refused};
 use self::executor::BuildTimer;
 use self::sources::SourceTree;
-use self::traces::TraceStore;
+use self::traces::{TraceStore, TracedCase};
 use super::pipeline::{PlannedRun, start};
 use super::release::{compared, earlier};
 use crate::cargo::builder::Builder;
-use crate::cli::{Common, Planning, SamplingOptions, SetupFlag};
+use crate::cli::{Common, ComparisonOptions, Planning, SamplingOptions, SetupFlag};
+use crate::compile_cache::CompileCache;
 use crate::plan::Job;
+use crate::rebuild::repository;
+use crate::step_summary;
 use xtask_files::error::{Error, Result};
 use xtask_process::exec::Cmd;
 use xtask_report::timing::{
-    self, Case, EarlierRun, Journal, JournalHeader, MethodRecord, Scenario, Schedule, TakenSample, TimingRun,
-    Timings, host_facts,
+    self, Case, CaseRecord, EarlierRun, HistoryEntry, HostFacts, Journal, JournalHeader, MethodRecord,
+    Scenario, Schedule, TakenSample, TimingComparison, TimingRun, Timings, host_facts,
 };
 use xtask_triple::Triple;
 
-pub(super) fn run(
-    common: &Common,
-    planning: &Planning,
-    sampling: &SamplingOptions,
-    setup: SetupFlag,
-    json: bool,
-) -> Result<()> {
-    let mut planning = planning.clone();
-    planning.making.mode.get_or_insert_with(|| "all".into());
-    let mut start = start(common, &planning, setup, json)?;
+/// The request of the command line.
+pub(super) struct BenchRequest {
+    pub(super) planning: Planning,
+    pub(super) sampling: SamplingOptions,
+    pub(super) comparison: ComparisonOptions,
+    pub(super) setup: SetupFlag,
+    pub(super) json: bool,
+}
+
+pub(super) fn run(common: &Common, mut request: BenchRequest) -> Result<()> {
+    request.planning.making.mode.get_or_insert_with(|| "all".into());
+    let quiet = request.json || request.comparison.markdown;
+    let mut start = start(common, &request.planning, request.setup, quiet)?;
     start.check()?;
     start.take_turn();
-    if planning.targets.is_empty() {
+    if request.planning.targets.is_empty() {
         narrow(&mut start);
     }
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
         return Err(start.plan.incomplete().unwrap_or_else(|| Error::usage("there is no job to measure")));
     }
+    let host = host_facts(jobs[0].std.as_ref().map(|s| s.version.clone()));
+    let baseline = Baseline::read(&request.comparison, &start, &host)?;
     let folder = start.session.work().join("bench");
-    let measured = measured(&start, sampling, &jobs, &folder);
+    let measured = measured(&start, &request.sampling, &jobs, (baseline.as_ref(), host), &folder);
     // The build folders are as large as the program's dependencies, and are not needed any more.
     let _ = std::fs::remove_dir_all(&folder);
     let (run, header, traces) = measured?;
-    let JournalHeader { seed, rule, host, .. } = header;
-    let method = MethodRecord { seed, rule, warm_up: sampling.warm_up(), out_of_time: run.out_of_time };
-    let file = start.session.dist().join("timings.json");
-    let ui = &start.session.ui;
-    let (of, to) = compared(&start.config);
+    let compared = baseline.map(|baseline| baseline.compare(&run.cases, &request.comparison)).transpose();
+    let (failed, slower) =
+        (run.failed.first().cloned(), compared.as_ref().ok().and_then(Option::as_ref).and_then(refused));
     let traced = traces.finish(&run.cases);
-    let records = run.cases.into_iter().map(|(_, record)| record).collect();
-    let timings = Timings::merge(earlier(&file, ui), host, records, of, to);
-    let timings = Timings { method: Some(method), ..timings };
-    timings.write(&file)?;
-    ui.data(&if json { timings.json() } else { timing::terminal(&timings, ui.color_out) });
-    ui.step("Wrote", file.display().to_string());
-    if let Some(summary) = traces::terminal(&traced, ui.color_out) {
-        if !json {
-            ui.data(&format!("\n{summary}"));
-        }
-        let file = file.with_file_name("trace.json");
-        traces::write(&file, &traced)?;
-        ui.step("Wrote", format!("{} (for https://ui.perfetto.dev)", file.display()));
-    } else if !cfg!(target_os = "linux") {
-        ui.step("Tracing", "is possible on Linux only: there is no trace.json");
-    }
-    let mut failed = run.failed.into_iter();
-    if let Some((case, error)) = failed.next() {
+    report(&start, &request, (run, traced), header, compared.as_ref().ok().cloned().flatten())?;
+    if let Some((case, error)) = failed {
         return Err(Error { what: format!("{case}: {}", error.what), ..error });
     }
-    start.plan.incomplete().map_or(Ok(()), Err)
+    compared?;
+    slower.or_else(|| start.plan.incomplete()).map_or(Ok(()), Err)
+}
+
+/// Writes the files of a run, and prints its results.
+fn report(
+    start: &PlannedRun,
+    request: &BenchRequest,
+    (run, traced): (TimingRun, Vec<TracedCase>),
+    header: JournalHeader,
+    comparison: Option<TimingComparison>,
+) -> Result<()> {
+    let BenchRequest { sampling, comparison: options, json, .. } = request;
+    let JournalHeader { seed, rule, host, .. } = header;
+    let (ui, (of, to)) = (&start.session.ui, compared(&start.config));
+    let method = MethodRecord { seed, rule, warm_up: sampling.warm_up(), out_of_time: run.out_of_time };
+    let current = run.cases.into_iter().filter(|(case, _)| case.revision.is_none());
+    let records: Vec<CaseRecord> = current.map(|(_, record)| record).collect();
+    let own = Timings::merge(None, host.clone(), records.clone(), of, to);
+    let own = Timings { method: Some(method.clone()), comparison, ..own };
+    if let Some(name) = &options.save {
+        let file = comparison::saved(start, name);
+        Timings { comparison: None, ..own.clone() }.write(&file)?;
+        ui.step("Saved", file.display().to_string());
+    }
+    history(start, &own, method.clone()).append(&comparison::history(options, &start.session.work()))?;
+    let file = start.session.dist().join("timings.json");
+    let timings = Timings::merge(earlier(&file, ui), host, records, of, to);
+    let timings = Timings { method: Some(method), comparison: own.comparison.clone(), ..timings };
+    timings.write(&file)?;
+    let markdown = || match &own.comparison {
+        Some(compared) => timing::comparison_markdown(compared),
+        None => timing::markdown(&own),
+    };
+    step_summary::add(&markdown(), &start.session.host, ui);
+    ui.data(&match (json, options.markdown) {
+        (true, _) => timings.json(),
+        (_, true) => markdown(),
+        _ => timing::terminal(&timings, ui.color_out),
+    });
+    ui.step("Wrote", file.display().to_string());
+    traces::report(&file.with_file_name("trace.json"), &traced, *json || options.markdown, ui)
+}
+
+/// Returns the line of the history for the results of a run.
+fn history(start: &PlannedRun, own: &Timings, method: MethodRecord) -> HistoryEntry {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    HistoryEntry {
+        schema: 1,
+        time: now.map_or(0, |age| age.as_secs()),
+        revision: repository::commit(&start.session.workspace.root).ok().flatten(),
+        host: own.host.clone(),
+        method,
+        cases: own.cases.iter().map(|case| CaseRecord { taken: Vec::new(), ..case.clone() }).collect(),
+        ratios: own.ratios.clone(),
+    }
 }
 
 /// Takes the samples, in build folders below `folder`. Returns them with the header of their journal.
@@ -86,11 +133,16 @@ fn measured(
     start: &PlannedRun,
     sampling: &SamplingOptions,
     jobs: &[&Job],
+    (baseline, host): (Option<&Baseline>, HostFacts),
     folder: &Path,
 ) -> Result<(TimingRun, JournalHeader, TraceStore)> {
     let scenarios = sampling.scenarios();
-    let site = start.site();
-    let trees = trees(start, &scenarios, folder)?;
+    let mut site = start.site();
+    // What a cache gives back takes no time.
+    let uncached = site.compile_cache.map(CompileCache::unused);
+    site.compile_cache = uncached.as_ref();
+    let revision = baseline.and_then(Baseline::revision);
+    let trees = trees(start, &scenarios, revision, folder)?;
     let builders = trees.iter().map(|tree| tree.builder(start, &site)).collect::<Result<Vec<_>>>()?;
     builders.iter().try_for_each(fetch)?;
     let pairs = || trees.iter().zip(&builders);
@@ -105,9 +157,9 @@ fn measured(
         seed: sampling.seed.unwrap_or_else(sampling::seed),
         cases: cases(start, &scenarios, &builds)?,
         rule: sampling::rule(sampling, compared(&start.config).1),
-        sources: identity::sources(&start.session),
+        sources: identity::sources(&start.session, revision.map(|(_, commit)| commit)),
         tools: identity::tools(jobs, &start.builder()),
-        host: host_facts(jobs[0].std.as_ref().map(|s| s.version.clone())),
+        host,
     };
     let file = start.session.work().join("timings").join("samples.jsonl");
     let (header, taken) = continued(&file, header, sampling, start);
@@ -125,19 +177,31 @@ fn measured(
     Ok((run, header, timer.traces))
 }
 
-/// Returns the sources to build. If files are touched, they are those of a copy.
-fn trees(start: &PlannedRun, scenarios: &[Scenario], folder: &Path) -> Result<Vec<SourceTree>> {
-    if !scenarios.iter().any(|scenario| scenario.is_touched()) {
-        return Ok(vec![SourceTree::workspace(folder)]);
+/// Returns the sources to build: the workspace, or a copy of it if files are touched, and a clone at a revision.
+fn trees(
+    start: &PlannedRun,
+    scenarios: &[Scenario],
+    revision: Option<(&str, &str)>,
+    folder: &Path,
+) -> Result<Vec<SourceTree>> {
+    let copied = || {
+        let copied = SourceTree::copied(start, folder);
+        // Cargo may refuse the manifests of a copy, for example because of paths out of the workspace.
+        let usable = copied.and_then(|tree| tree.builder(start, &start.site()).map(|_| ()).map(|()| tree));
+        usable.unwrap_or_else(|error| {
+            let ui = &start.session.ui;
+            ui.warn(format!("files cannot be touched, since the workspace cannot be copied: {error}"));
+            SourceTree::workspace(folder)
+        })
+    };
+    let mut trees = vec![match scenarios.iter().any(|scenario| scenario.is_touched()) {
+        true => copied(),
+        false => SourceTree::workspace(folder),
+    }];
+    if let Some((name, commit)) = revision {
+        trees.push(SourceTree::cloned(start, folder, name, commit)?);
     }
-    let copied = SourceTree::copied(start, folder);
-    // Cargo may refuse the manifests of a copy, for example because of paths out of the workspace.
-    let usable = copied.and_then(|tree| tree.builder(start, &start.site()).map(|_| ()).map(|()| tree));
-    Ok(vec![usable.unwrap_or_else(|error| {
-        let ui = &start.session.ui;
-        ui.warn(format!("files cannot be touched, since the workspace cannot be copied: {error}"));
-        SourceTree::workspace(folder)
-    })])
+    Ok(trees)
 }
 
 /// Returns the cases to time, and prints which of the wanted ones are not there.

@@ -1,6 +1,6 @@
 //! `cargo xtask ci`: a release that many machines make.
 
-use crate::ci::init::CiFacts;
+use crate::ci::init::{CiFacts, ToolSource};
 use crate::ci::matrix::{PlannedShard, ReleaseMatrix};
 use crate::cli::{CiCommand, Common};
 use crate::session::Session;
@@ -26,8 +26,13 @@ pub(super) fn run(common: &Common, command: CiCommand) -> Result<()> {
         CiCommand::Rehearse { machines, kill, json } => {
             rehearse::run(common, machines.into(), kill, json.json)
         }
-        CiCommand::Init { service, install, check, force } => {
-            init::run(common, service, install.as_deref(), check, force)
+        CiCommand::Init { service, install, tool, check, force } => {
+            let source = match (install, tool) {
+                (_, Some(image)) => Some(ToolSource::image(&image, service)?),
+                (Some(line), None) => Some(ToolSource::command(&line)?),
+                (None, None) => None,
+            };
+            init::run(common, service, source, check, force)
         }
         CiCommand::Merge { folders, targets, key, json } => {
             merge::run(common, &folders, &targets, key.as_deref(), json.json)
@@ -51,13 +56,13 @@ fn released(session: &Session, config: &Config, asked: &[String]) -> Result<Vec<
     Ok(all.into_iter().filter(|target| asked.is_empty() || asked.contains(target)).collect())
 }
 
-/// Reads what the files of a pipeline depend on. `install` is the command that installs this program on a runner.
+/// Reads what the files of a pipeline depend on. `source` says how a runner gets this program.
 ///
 /// # Errors
 /// As [`CiFacts::new`].
-fn ci_facts(session: &Session, config: &Config, install: Option<&str>) -> Result<CiFacts> {
+fn ci_facts(session: &Session, config: &Config, source: Option<ToolSource>) -> Result<CiFacts> {
     let version = session.package(config)?.version.to_string();
     let matrix = ReleaseMatrix::new(config, &released(session, config, &[])?, &version, None, None);
     let shards = matrix.shards.iter().map(PlannedShard::id).collect();
-    CiFacts::new(config, &session.workspace, install, shards)
+    CiFacts::new(config, &session.workspace, source, shards)
 }

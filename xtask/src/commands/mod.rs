@@ -68,8 +68,9 @@ pub fn run(cli: Cli) -> Result<()> {
             publish::run(&common, &request, dry_run, json.json)
         }
         Command::Resolve { files, in_place } => resolve::run(&common, &files, in_place),
-        Command::Bench { planning, sampling, setup, json } => {
-            bench::run(&common, &planning, &sampling, setup, json.json)
+        Command::Bench { planning, sampling, comparison, setup, json } => {
+            let request = bench::BenchRequest { planning, sampling, comparison, setup, json: json.json };
+            bench::run(&common, request)
         }
         Command::Test { miri: true, args, .. } => test::miri(&common, &args),
         Command::Test { planning, setup, sanitize, args, .. } => {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::pipeline::start;
 use crate::cli::{Common, Planning, SetupFlag};
+use crate::compile_cache::PlannedCache;
 use crate::plan::missing_tools::MissingTool;
 use crate::plan::{Job, Plan};
 use crate::tool_needs::missing_tools;
@@ -14,7 +15,13 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     let start = start(common, planning, SetupFlag::default(), json)?;
     let ui = &start.session.ui;
     let tools = missing_tools(&start.session, &start.config, &start.plan);
-    ui.data(&if json { start.plan.json(&tools) } else { text(&start.plan, &tools, ui.color_out) });
+    let c = start.plan.jobs.iter().any(|job| job.toolchain.is_some());
+    let cache = start.session.compile_cache.as_ref().map(|cache| cache.planned(c));
+    let cache = cache.as_ref();
+    ui.data(&match json {
+        true => start.plan.json(&tools, cache),
+        false => text(&start.plan, &tools, cache, ui.color_out),
+    });
     for prospect in start.prospects() {
         ui.warn(prospect.error.to_string());
     }
@@ -24,7 +31,7 @@ pub(super) fn run(common: &Common, planning: &Planning, json: bool) -> Result<()
     start.plan.incomplete().map_or(Ok(()), Err)
 }
 
-fn text(plan: &Plan, tools: &[MissingTool], color: bool) -> String {
+fn text(plan: &Plan, tools: &[MissingTool], cache: Option<&PlannedCache>, color: bool) -> String {
     let columns = ["target", "mode", "C toolchain", "linker", "std", "runner", "images"];
     let mut table = Table::new(&columns.map(|c| (c, Align::Left)));
     for job in &plan.jobs {
@@ -56,6 +63,7 @@ fn text(plan: &Plan, tools: &[MissingTool], color: bool) -> String {
     for skipped in &plan.skipped {
         text += &format!("\n{}: skipped: {}", skipped.target, skipped.reason);
     }
+    text.extend(cache.map(|cache| format!("\n{}", cache.line())));
     for tool in tools {
         text += &format!("\n{}", tool.text());
     }

@@ -11,6 +11,7 @@ use crate::cargo::cohort::cohorts;
 use crate::cargo::invocation::CargoContext;
 use crate::cargo::path_maps::{PathMaps, UnmappedFolder};
 use crate::cargo::units;
+use crate::compile_cache::CompileCache;
 use crate::failure::{Failure, RebuildMismatch};
 use crate::rebuild::outside::straight;
 use crate::rebuild::patches::patches;
@@ -48,6 +49,9 @@ pub(super) fn rebuild(start: &PlannedRun, verified: Vec<Verified>) -> Result<Vec
     let remove = "for n in 1 2 3; do rm -rf -- \"$1\" && exit; done; exit 1";
     let gone = Undo::with(Cmd::new("/bin/sh").args(["-c", remove, "sh"]).arg(&work));
     let mut site = start.site();
+    // What a cache gives back was not built a second time.
+    let uncached = site.compile_cache.map(CompileCache::unused);
+    site.compile_cache = uncached.as_ref();
     let machine: Vec<PathBuf> = [Some(site.root.to_owned()), site.cargo_home.clone(), Some(work.clone())]
         .into_iter()
         .flatten()

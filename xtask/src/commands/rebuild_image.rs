@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use xtask_attest::Statement;
 use xtask_config::KeySource;
+use xtask_config::cargo_config::WrapperKind;
 use xtask_files::dist;
 use xtask_files::error::{Error, Result};
 use xtask_oci::Digest;
@@ -154,6 +155,10 @@ impl ImageRebuild<'_> {
             0 => cmd.env_remove("SOURCE_DATE_EPOCH"),
             seconds => cmd.env("SOURCE_DATE_EPOCH", seconds.to_string()),
         };
+        if self.session.compile_cache.is_some() {
+            // What a cache gives back was not built a second time.
+            cmd = cmd.env(WrapperKind::All.variable(), "");
+        }
         // What it prints is read here, and it reports to nobody else.
         cmd = CiService::VARIABLES.iter().fold(cmd, |cmd, name| cmd.env_remove(name));
         if let Some(KeySource::Variable(name)) = self.sign {

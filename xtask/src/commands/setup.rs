@@ -256,6 +256,7 @@ fn for_tests(session: &Session, config: &Config) -> Vec<Want> {
             TestNeed::Workflows => wants.push(Want::Library(PythonLibrary::Workflows)),
             TestNeed::InToto => wants.push(Want::Library(PythonLibrary::InToto)),
             TestNeed::Cosign => wants.push(Want::Cosign),
+            TestNeed::Sccache => wants.extend([Want::Sccache, Want::Program("redis-server".into())]),
             TestNeed::Windows => {
                 let target = Triple::parse("x86_64-pc-windows-gnu");
                 wants.extend(Want::compiler(Provider::Mingw, &target));

@@ -191,6 +191,8 @@ fn modes(
         job.runner.prepare(&start.session.ui)?;
     }
     let site = start.site();
+    let cache = start.session.compile_cache.as_ref();
+    let _watch = cache.and_then(|cache| cache.start(&start.session.rustc.program, &start.session.ui));
     for cohort in cohorts(&start.plan.jobs) {
         // The folder is separate from the build folders: tests run without traps, since test tools may
         // compile C.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::missing_tools::MissingTool;
 use super::{Job, Plan, Skipped};
+use crate::compile_cache::PlannedCache;
 
 #[derive(Serialize)]
 struct PlanDocument<'a> {
@@ -13,6 +14,9 @@ struct PlanDocument<'a> {
     /// The tools of build scripts that are not on this machine.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     missing_tools: &'a [MissingTool],
+    /// The cache of compiled files that builds use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compile_cache: Option<&'a PlannedCache>,
 }
 
 #[derive(Serialize)]
@@ -53,10 +57,11 @@ struct StdJson<'a> {
 }
 
 impl Plan {
-    /// Returns the plan as a pretty-printed JSON document, together with the tools that its jobs lack.
-    pub fn json(&self, missing_tools: &[MissingTool]) -> String {
+    /// Returns the plan as a pretty-printed JSON document, together with the tools that its jobs lack and the
+    /// compile cache.
+    pub fn json(&self, missing_tools: &[MissingTool], compile_cache: Option<&PlannedCache>) -> String {
         let jobs = self.jobs.iter().map(job).collect();
-        let document = PlanDocument { schema: 1, jobs, skipped: &self.skipped, missing_tools };
+        let document = PlanDocument { schema: 1, jobs, skipped: &self.skipped, missing_tools, compile_cache };
         serde_json::to_string_pretty(&document).unwrap_or_default()
     }
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::TRAP;
+use crate::compile_cache::{SCCACHE, front_script};
 use xtask_compilers::toolchain::compilers::{compiles_c, is_archiver_or_driver};
 use xtask_compilers::toolchain::wrapper::executable;
 use xtask_files::error::{Error, Result};
@@ -83,12 +84,20 @@ impl Masks {
         let own = compilers.iter().filter_map(|path| std::fs::canonicalize(path).ok());
         let own = own.filter(|path| path.is_file());
         for compiler in usual_compilers(&folders(host)).into_iter().chain(own) {
-            let mask = dir.join("masks").join(compiler.to_string_lossy().trim_matches('/').replace('/', "+"));
+            let mask = dir.join("masks").join(file_name(&compiler));
             let mut words = Cmd::new(this).args([TRAP, MASK]).arg(&beyond);
             words = words.arg(&compiler);
             // The name by which it is called shows whether it compiles C or C++.
             executable(&mask, &format!("#!/bin/sh\nexec {} \"$0\" \"$@\"\n", words.line()))?;
             over.insert(compiler, mask);
+        }
+        // Its server lives outside of this view, and would reach the compilers behind the masks.
+        let caches =
+            folders(host).into_iter().filter_map(|dir| std::fs::canonicalize(dir.join(SCCACHE)).ok());
+        for sccache in caches.filter(|file| file.is_file()) {
+            let mask = dir.join("masks").join(file_name(&sccache));
+            executable(&mask, &front_script(this, &self::beyond(&beyond, &sccache), true))?;
+            over.insert(sccache, mask);
         }
         if over.is_empty() {
             return Ok(None);
@@ -143,6 +152,11 @@ impl Masks {
         let check = self.over.iter().fold(check, each);
         self.around(&check).capture(TRIAL).is_ok_and(|output| output.ok())
     }
+}
+
+/// Returns the name of the mask over a file.
+fn file_name(masked: &Path) -> String {
+    masked.to_string_lossy().trim_matches('/').replace('/', "+")
 }
 
 /// Returns the path of a file on this machine. A compiler behind the masks names its own files by the view of

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use xtask::ci::init::{CiFacts, CiFile, CiFileState};
+use xtask::ci::init::{CiFacts, CiFile, CiFileState, ToolSource};
 use xtask::ci::matrix::{PlannedShard, ReleaseMatrix};
 use xtask::ci::workflow::yaml::{self, YamlNode, YamlValue};
 use xtask::ci::workflow::{self, StepAction, Workflow, WorkflowJob};
@@ -37,12 +37,16 @@ const IMAGE: &str = "[[image]]\nname = 'shop'\nbase = 'scratch'\ntargets = ['x86
 const INSTALL: &str = "cargo install --locked --git https://git.example/xtask cargo-xtask";
 
 fn facts(root: &Path, install: Option<&str>) -> Result<CiFacts> {
+    facts_of(root, "targets.toml", install.map(ToolSource::command).transpose()?)
+}
+
+/// The facts of the release that a file of the workspace describes.
+fn facts_of(root: &Path, config: &str, source: Option<ToolSource>) -> Result<CiFacts> {
     let workspace = Workspace::load(Some(&root.join("Cargo.toml")), true).unwrap_or_else(|e| panic!("{e}"));
-    let config =
-        Config::load(&root.join("targets.toml"), &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
+    let config = Config::load(&root.join(config), &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
     let targets: Vec<_> = config.targets.iter().map(|target| target.triple.clone()).collect();
     let matrix = ReleaseMatrix::new(&config, &targets, "1.2.3", None, None);
-    CiFacts::new(&config, &workspace, install, matrix.shards.iter().map(PlannedShard::id).collect())
+    CiFacts::new(&config, &workspace, source, matrix.shards.iter().map(PlannedShard::id).collect())
 }
 
 /// The files for a workspace with this in targets.toml.
@@ -68,8 +72,59 @@ fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
 }
 
+/// The files of its release, and of that of `cargo xtask` itself.
 fn of_this_repository() -> Vec<CiFile> {
-    CiHost::GitHub.files(&facts(repository(), None).unwrap())
+    let of = |config| CiHost::GitHub.files(&facts_of(repository(), config, None).unwrap());
+    ["targets.toml", "xtask/targets.toml"].into_iter().flat_map(of).collect()
+}
+
+/// The files of a workspace that gets the program from an image.
+fn with_image() -> Vec<CiFile> {
+    let (_dir, root) =
+        files(&[("Cargo.toml", MANIFEST), ("src/main.rs", "fn main() {}"), ("targets.toml", TARGETS)]);
+    let source = ToolSource::image(&tool(), CiHost::GitHub).unwrap();
+    CiHost::GitHub.files(&facts_of(&root, "targets.toml", Some(source)).unwrap())
+}
+
+fn tool() -> String {
+    format!("registry.example/tools/cargo-xtask@sha256:{}", "5".repeat(64))
+}
+
+#[test]
+fn an_image_with_the_program_is_named_by_its_digest_alone() {
+    for (text, host, word) in [
+        ("registry.example/tools/cargo-xtask:1.0", CiHost::GitHub, "by its digest alone"),
+        (&tool().replace('@', ":1.0@"), CiHost::GitHub, "by its digest alone"),
+        ("a b", CiHost::GitHub, "not a reference"),
+        (&tool(), CiHost::GitLab, "--install"),
+    ] {
+        let error = ToolSource::image(text, host).unwrap_err();
+        assert_eq!(error.kind, xtask_files::error::ExitKind::Usage);
+        assert!(error.to_string().contains(word), "{error}");
+    }
+    for file in with_image().iter().filter(|file| !file.path.ends_with("refresh.yml")) {
+        assert!(file.text.contains(&format!("\n          TOOL: {}\n", tool())), "{}", file.text);
+        assert!(!file.text.contains("cargo install"));
+    }
+    assert!(with_image()[0].text.contains(&format!("ci init github --check --tool {}\n", tool())));
+}
+
+/// The release of `cargo xtask` itself has tags, a workflow and a configuration of its own.
+#[test]
+fn a_second_release_is_apart_from_the_first() {
+    let own = of_this_repository().into_iter().find(|file| file.path.ends_with("/cargo-xtask-release.yml"));
+    let text = own.unwrap().text;
+    for line in text.lines().filter(|line| line.contains("cargo xtask ci ") && !line.starts_with('#')) {
+        assert!(line.contains(" --config 'xtask/targets.toml'"), "{line}");
+    }
+    assert!(
+        text.contains("    - cargo-xtask-v*\n") && text.contains("!= \"cargo-xtask-v$version\""),
+        "{text}"
+    );
+    assert!(
+        !text.contains("/workflows/xtask-release.yml") && !text.contains("name: xtask-release"),
+        "{text}"
+    );
 }
 
 /// All workflows for GitHub: those of the variants, and those of this repository.
@@ -81,10 +136,12 @@ fn workflows() -> Vec<(String, CiFile)> {
             .collect()
     };
     let own = of_this_repository().into_iter().map(|file| (format!("here: {}", file.path), file));
+    let with_image = with_image().into_iter().map(|file| (format!("image: {}", file.path), file));
     variants()
         .into_iter()
         .flat_map(|it: (&str, String)| -> Vec<(String, CiFile)> { of(it) })
         .chain(own)
+        .chain(with_image)
         .collect()
 }
 
@@ -102,7 +159,7 @@ fn scripts(job: &WorkflowJob) -> impl Iterator<Item = &str> {
 #[test]
 fn this_repository_has_its_own() {
     for file in of_this_repository() {
-        golden::compare(&repository().display().to_string(), file.path, &file.text);
+        golden::compare(&repository().display().to_string(), &file.path, &file.text);
         assert_eq!(file.state(repository()).unwrap(), CiFileState::Same);
     }
 }
@@ -131,8 +188,8 @@ fn only_the_job_that_publishes_may_write_packages() {
             let rights = job.permissions.clone().unwrap_or_default();
             let writes: Vec<&str> =
                 rights.iter().filter(|(_, right)| *right == "write").map(|(what, _)| what.as_str()).collect();
-            match (file.path, job.id.as_str()) {
-                (".github/workflows/xtask-release.yml", "publish") => {
+            match (&*file.path, job.id.as_str()) {
+                (path, "publish") if path.ends_with("xtask-release.yml") => {
                     publishing += 1;
                     assert_eq!(writes, ["attestations", "id-token", "packages"]);
                 }
@@ -167,7 +224,7 @@ fn only_the_job_that_publishes_may_write_packages() {
             }
         }
     }
-    assert_eq!(publishing, 4);
+    assert_eq!(publishing, 6);
 }
 
 /// Every `needs.x.outputs.y` is an output of a job that is needed, and every step's output is of a step in front.
@@ -335,7 +392,7 @@ fn a_changed_file_is_told_from_an_old_one() {
     let (_dir, root) = files(&[]);
     let file = written(CiHost::GitLab, "").remove(0);
     let state = || file.state(&root).unwrap();
-    let path = root.join(file.path);
+    let path = root.join(&file.path);
     assert_eq!(state(), CiFileState::Absent);
     std::fs::write(&path, &file.text).unwrap();
     assert_eq!(state(), CiFileState::Same);

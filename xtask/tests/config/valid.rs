@@ -236,7 +236,7 @@ fn our_own_file() {
     let config = Config::load(&file, &workspace, &triples()).unwrap_or_else(|e| panic!("{e}"));
     let modes: Vec<_> = config.modes.iter().map(|m| (m.name.as_str(), m.default_features)).collect();
     assert_eq!(modes, [("native", false), ("pure", false)]);
-    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 2, 21));
+    assert_eq!((config.targets.len(), config.images.len(), config.test.needs.len()), (4, 2, 22));
     assert_eq!(config.test.all_features, ["app".to_owned(), "native".to_owned()].into());
     assert!(config.targets.iter().all(|t| *t == Target::with_defaults(t.triple.clone())));
 }

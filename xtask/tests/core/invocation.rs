@@ -44,6 +44,7 @@ fn site(host: &Host) -> CargoContext<'_> {
         settings: Vec::new(),
         files: Default::default(),
         keeps_paths: false,
+        compile_cache: None,
         links: [GNU, ARM_GNU, ARM_MUSL, MUSL].map(|t| (triple(t), format!("/w s/link/{t}/cc").into())).into(),
         rust_lld: None,
     }

@@ -321,5 +321,5 @@ fn json_has_the_keys_of_the_contract() {
     f.runners.insert(triple(ARM_MUSL), runner);
     f.runners.insert(triple(ARM_GNU), Runner::None { reason: "no qemu".into() });
     let plan = plan(&config(), &f, &PlanRequest::default()).unwrap();
-    golden!("core/plan.json", &format!("{}\n", plan.json(&[])));
+    golden!("core/plan.json", &format!("{}\n", plan.json(&[], None)));
 }

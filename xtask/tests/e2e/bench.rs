@@ -211,6 +211,70 @@ fn a_case_that_is_not_there_is_said() {
     ]);
 }
 
+/// Makes the application of a workspace slower to build, by these seconds.
+fn slow_down(space: &Space, by: u32) {
+    let text = format!("fn main() {{ std::thread::sleep(std::time::Duration::from_secs({by})); }}");
+    space.write("app/build.rs", &text);
+}
+
+const PURE: [&str; 8] = ["bench", "--mode", "pure", "--providers", "none", "--samples", "3", "--cases"];
+
+#[test]
+fn saved_timings_are_compared_with_and_a_slower_build_fails() {
+    need!("bench::saved", machine::std_for(&[HOST_MUSL]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    slow_down(&space, 0);
+    let bench = |args: &[&str]| space.run(&[&PURE[..], &["cold"], args].concat());
+    bench(&["--compare", "before"]).ended(2).says(&["no saved timings `before`", "bench --save before"]);
+    bench(&["--save", "../x"]).ended(2).says(&["not a name"]);
+    bench(&["--save", "before"]).ended(0).says(&["Saved"]);
+    slow_down(&space, 1);
+    let run = bench(&["--compare", "before", "--markdown"]).ended(1);
+    let run =
+        run.says(&["1 case became slower by more than 5 % since saved timings before", "pure for", "cold: "]);
+    assert!(run.stdout().contains("| slower |") && run.stdout().starts_with("Build times beside"), "{run}");
+    let timings = written(&space);
+    assert_eq!(timings["comparison"]["changes"][0]["verdict"], "slower", "{timings:#}");
+    bench(&["--compare", "before", "--threshold", "1000%", "--history", "h/history.jsonl"]).ended(0);
+    let lines = |file: &str| -> Vec<Value> {
+        space.read(file).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    assert_eq!((lines("target/xtask/timings/history.jsonl").len(), lines("h/history.jsonl").len()), (2, 1));
+    assert_eq!(lines("h/history.jsonl")[0]["cases"][0]["samples_s"].as_array().unwrap().len(), 3);
+    let file = "target/xtask/timings/saved/before.json";
+    let mut saved: Value = serde_json::from_str(&space.read(file)).unwrap();
+    saved["host"]["cores"] = 999.into();
+    space.write(file, &saved.to_string());
+    bench(&["--compare", "before"]).ended(1).says(&["of another machine or compiler", "--compare-rev"]);
+}
+
+#[test]
+fn a_revision_is_built_in_turn_with_the_workspace() {
+    need!("bench::revision", machine::std_for(&[HOST_MUSL]), machine::programs(&["git"]));
+    let space = Space::with_targets(&[HOST_MUSL]);
+    let bench = |args: &[&str]| space.run(&[&PURE[..], args].concat());
+    bench(&["cold", "--compare-rev", "HEAD"]).ended(2).says(&["in no git checkout"]);
+    slow_down(&space, 0);
+    space.write(".gitignore", "target\n");
+    space.git(&["init", "--quiet"]);
+    space.commit();
+    slow_down(&space, 1);
+    bench(&["cold", "--compare-rev", "nothing"]).ended(2).says(&["does not have the commit `nothing`"]);
+    let before = files(&space.path(".git"));
+    let run = bench(&["cold,rust", "--compare-rev", "HEAD", "--json"]).ended(1);
+    assert_eq!(files(&space.path(".git")), before);
+    let document = run.json();
+    documents::timings(&document);
+    // The cases of the revision are not those of the workspace.
+    assert_eq!(document["cases"].as_array().unwrap().len(), 2, "{document:#}");
+    let changes = document["comparison"]["changes"].as_array().unwrap();
+    let verdict = |case: &str| &changes.iter().find(|change| change["case"] == case).unwrap()["verdict"];
+    assert_eq!(*verdict("cold"), "slower", "{changes:#?}");
+    assert_eq!((changes.len(), &document["comparison"]["against"]), (2, &"revision HEAD".into()));
+    run.says(&["since revision HEAD"]);
+    assert!(!space.path("target/xtask/bench").exists());
+}
+
 #[test]
 fn a_mode_that_does_not_build_without_c_is_not_timed_as_pure() {
     need!("bench::trapped", machine::std_for(&[HOST_MUSL]), machine::programs(&["gcc"]));

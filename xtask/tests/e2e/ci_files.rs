@@ -6,6 +6,7 @@ use std::time::Duration;
 use xtask::ci::workflow::{self, WorkflowJob};
 use xtask_process::exec::{Cmd, Output};
 use xtask_test_support::need;
+use xtask_test_support::registry::RegistryServer;
 
 use crate::machine::{self, HOST, HOST_MUSL};
 use crate::space::{Space, XTASK};
@@ -111,4 +112,50 @@ fn steps_of_a_written_file_run() {
     let version = Cmd::new(space.path("target/parts/cargo-xtask")).arg("--version");
     assert!(version.capture(Duration::from_secs(60)).unwrap().text().starts_with("cargo xtask"));
     assert!(space.path("target/dist/digests.txt").exists());
+}
+
+/// The image is fetched from docker-registry by Docker, as a runner of GitHub does it.
+#[test]
+fn a_runner_fetches_the_program_by_the_digest_of_its_image() {
+    need!("ci_files::tool", machine::std_for(&[HOST_MUSL]), machine::programs(&["bash"]), docker());
+    let Some(server) = RegistryServer::start("ci_files::tool") else { return };
+    let made = Space::with_targets(&[HOST_MUSL]);
+    let bin = "\n[[bin]]\nname = \"cargo-xtask\"\npath = \"src/main.rs\"\n";
+    made.write("app/Cargo.toml", &(made.read("app/Cargo.toml") + bin));
+    made.replace("targets.toml", "bin = \"app\"", "bin = \"cargo-xtask\"");
+    made.image("cargo-xtask", &[HOST_MUSL]);
+    made.run(&["release", "--mode", "pure"]).ended(0);
+    made.run(&["publish", "--to", &server.name("tools/{image}"), "--tag", "1"]).ended(0);
+    let digests = made.read("target/dist/digests.txt");
+    let (digest, name) = digests.trim().split_once("  ").unwrap();
+
+    let space = Space::with_targets(&[HOST]);
+    let tool = format!("{name}@sha256:{digest}");
+    space
+        .run(&["ci", "init", "github", "--tool", &format!("{name}:1")])
+        .ended(2)
+        .says(&["by its digest alone"]);
+    space.run(&["ci", "init", "github", "--tool", &tool]).ended(0);
+    let release = workflow::read(RELEASE, &space.read(RELEASE)).unwrap();
+    let mut runner = space;
+    runner.set("CARGO_HOME", runner.path("cargo-home"));
+    // `cargo xtask --version` finds the program on PATH, and nothing else here is called so.
+    let bin = runner.path("cargo-home/bin");
+    let fetched = step(&runner, release.job("plan").unwrap(), "Install cargo xtask", &[], &bin);
+    assert!(fetched.ok(), "{}", fetched.errors());
+    assert!(fetched.text().contains("answer=42"), "{}", fetched.text());
+    let own = std::fs::read(made.dist(&format!("bin/{HOST_MUSL}/pure/cargo-xtask"))).unwrap();
+    assert_eq!(std::fs::read(bin.join("cargo-xtask")).unwrap(), own);
+
+    // Another digest is no image there.
+    let other = tool.replace(&digest[..4], if digest.starts_with("0000") { "1111" } else { "0000" });
+    runner.write(RELEASE, &runner.read(RELEASE).replace(&tool, &other));
+    let release = workflow::read(RELEASE, &runner.read(RELEASE)).unwrap();
+    assert!(!step(&runner, release.job("plan").unwrap(), "Install cargo xtask", &[], &bin).ok());
+    let _ = runner.cmd("docker").args(["image", "rm", &tool]).capture(Duration::from_secs(60));
+}
+
+fn docker() -> Result<(), String> {
+    let asked = Cmd::new("docker").arg("info").capture(Duration::from_secs(60));
+    asked.ok().filter(Output::ok).map(drop).ok_or_else(|| "a Docker daemon".to_owned())
 }

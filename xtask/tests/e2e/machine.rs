@@ -112,6 +112,11 @@ pub(crate) fn cache() -> Option<PathBuf> {
     cache::dir(&host(), std::env::consts::OS).ok()
 }
 
+/// The sccache that setup installed.
+pub(crate) fn sccache() -> Result<PathBuf, String> {
+    cache().and_then(|dir| setup::sccache::program(&dir)).ok_or_else(|| "sccache".to_owned())
+}
+
 /// The zig that xtask itself would use: on PATH, of Python's package ziglang, or installed by setup.
 pub(crate) fn zig() -> Result<PathBuf, String> {
     static ZIG: OnceLock<Option<PathBuf>> = OnceLock::new();

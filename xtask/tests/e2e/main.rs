@@ -15,6 +15,7 @@ mod ci_files;
 mod ci_service;
 mod clones;
 mod cohorts;
+mod compile_cache;
 mod configuration;
 mod copied;
 mod documents;

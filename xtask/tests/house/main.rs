@@ -31,7 +31,7 @@ const ABSENCES: [Absence; 11] = [
         what: "nothing is printed outside ui.rs",
         within: &["xtask/src", "xtask/crates"],
         words: &["println!", "print!", "eprint!", "dbg!", "io::stdout()", "io::stderr()"],
-        // The next four are what runs in place of a compiler: they speak to whoever called that compiler. The last is
+        // The next five are what runs in place of a compiler: they speak to whoever called that compiler. The last is
         // a program of its own, which the probe compiles.
         except: &[
             "xtask/crates/process/src/ui.rs",
@@ -39,6 +39,7 @@ const ABSENCES: [Absence; 11] = [
             "xtask/crates/process/src/exec.rs",
             "xtask/crates/compilers/src/toolchain/stand_in.rs",
             "xtask/crates/compilers/src/toolchain/mapped_link.rs",
+            "xtask/src/compile_cache/stand_in.rs",
             "xtask/src/trap.rs",
             "xtask/crates/compilers/src/toolchain/probe/probe.rs",
         ],
@@ -146,7 +147,7 @@ const ABSENCES: [Absence; 11] = [
 ];
 
 /// Where the variables of the environment are read: once, by host.rs. Everything that decides is told.
-const READS_VARIABLES: [&str; 8] = [
+const READS_VARIABLES: [&str; 9] = [
     "xtask/crates/process/src/host.rs",
     // Names of descriptors, which every command that is started inherits.
     "xtask/crates/process/src/exec/jobserver.rs",
@@ -157,6 +158,7 @@ const READS_VARIABLES: [&str; 8] = [
     "xtask/crates/report/src/timing/host.rs",
     // What runs in place of a compiler is told by variables.
     "xtask/crates/compilers/src/toolchain/stand_in.rs",
+    "xtask/src/compile_cache/stand_in.rs",
     "xtask/src/trap.rs",
     "xtask/src/trap/pkg_config.rs",
 ];

@@ -247,6 +247,8 @@ pub enum TestNeed {
     InToto,
     /// `workflows`: check-jsonschema and zizmor, which examine the files of `ci init`.
     Workflows,
+    /// `sccache`: sccache with redis-server, which it stores into.
+    Sccache,
     /// `cosign`: both major versions of the program that verifies signatures.
     Cosign,
     /// `windows`: MinGW's gcc and g++, the std of x86_64-pc-windows-gnu, wine and unzip.
@@ -319,6 +321,7 @@ impl Keyword for TestNeed {
         ("cyclonedx", Self::Cyclonedx),
         ("in-toto", Self::InToto),
         ("workflows", Self::Workflows),
+        ("sccache", Self::Sccache),
         ("cosign", Self::Cosign),
         ("windows", Self::Windows),
         ("rust-src", Self::RustSrc),

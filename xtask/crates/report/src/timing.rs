@@ -4,7 +4,9 @@
 //! builds and measures time.
 
 mod bootstrap;
+mod compare;
 mod conditions;
+mod history;
 mod host;
 mod journal;
 mod random;
@@ -16,7 +18,9 @@ mod stats;
 mod stop;
 mod tables;
 
+pub use compare::{ChangeVerdict, TimingChange, TimingComparison};
 pub use conditions::{ConditionsWatch, SampleConditions};
+pub use history::HistoryEntry;
 pub use host::{HostFacts, host_facts};
 pub use journal::{EarlierRun, Journal, JournalHeader};
 pub use ratio::{IntervalMethod, Ratio};
@@ -27,4 +31,6 @@ pub(crate) use stats::micro;
 pub use stats::{Timing, median};
 pub use stop::StopRule;
 pub(crate) use tables::notes;
-pub use tables::{markdown, parts_table, ratio_table, terminal, timing_table};
+pub use tables::{
+    change_table, comparison_markdown, markdown, parts_table, ratio_table, terminal, timing_table,
+};

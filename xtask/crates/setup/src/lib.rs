@@ -16,6 +16,7 @@ pub mod machine;
 mod pip;
 pub mod python_library;
 pub mod run;
+pub mod sccache;
 pub mod steps;
 pub mod zig;
 
@@ -63,6 +64,8 @@ pub enum Want {
     Library(PythonLibrary),
     /// cosign 2 and 3, with which tests verify signatures.
     Cosign,
+    /// sccache, with which tests share compiled files.
+    Sccache,
     /// A program that tests use for inspection: `skopeo`, `umoci`, `docker-registry`.
     Program(String),
 }
@@ -102,6 +105,7 @@ impl fmt::Display for Want {
             Want::Binfmt(target) => write!(f, "containers of {target} with binfmt_misc"),
             Want::Library(library) => library.fmt(f),
             Want::Cosign => f.write_str("cosign 2 and 3"),
+            Want::Sccache => write!(f, "sccache {}", sccache::VERSION),
             Want::Program(name) => f.write_str(name),
         }
     }

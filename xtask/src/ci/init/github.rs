@@ -15,14 +15,16 @@ const RUNNER: &str = "ubuntu-24.04";
 /// The path of the workflow that makes a release.
 pub const RELEASE: &str = ".github/workflows/xtask-release.yml";
 
-/// Returns the workflows, by their paths.
-pub(super) fn files(facts: &CiFacts) -> Vec<(&'static str, String)> {
-    let mut files = vec![
-        (".github/workflows/xtask-check.yml", check::workflow(facts)),
-        (RELEASE, release::workflow(facts)),
-    ];
+/// Returns the workflows, by their paths. A second release has its own workflow, and no others.
+pub(super) fn files(facts: &CiFacts) -> Vec<(String, String)> {
+    let file = |name: &str| format!(".github/workflows/{name}.yml");
+    if facts.second.is_some() {
+        return vec![(file(&release::name(facts)), release::workflow(facts))];
+    }
+    let mut files =
+        vec![(file("xtask-check"), check::workflow(facts)), (RELEASE.to_owned(), release::workflow(facts))];
     if facts.locks {
-        files.push((".github/workflows/xtask-refresh.yml", refresh::workflow(facts)));
+        files.push((file("xtask-refresh"), refresh::workflow(facts)));
     }
     files
 }

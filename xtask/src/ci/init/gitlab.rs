@@ -8,7 +8,7 @@ use crate::cli::CiHost;
 const FILE: &str = ".gitlab-ci.yml";
 
 /// Returns the pipeline.
-pub(super) fn files(facts: &CiFacts) -> Vec<(&'static str, String)> {
+pub(super) fn files(facts: &CiFacts) -> Vec<(String, String)> {
     let mut jobs = vec![check(facts)];
     if facts.images {
         jobs.push(COMMENT.to_owned());
@@ -20,11 +20,11 @@ pub(super) fn files(facts: &CiFacts) -> Vec<(&'static str, String)> {
     if facts.locks {
         jobs.extend([update(facts), PROPOSE.to_owned()]);
     }
-    vec![(FILE, format!("{}\n{}", head(facts), jobs.join("\n")))]
+    vec![(FILE.to_owned(), format!("{}\n{}", head(facts), jobs.join("\n")))]
 }
 
 fn head(facts: &CiFacts) -> String {
-    let install = facts.install.iter().map(|line| format!("    - {}\n", listed(line))).collect::<String>();
+    let install = facts.install().iter().map(|line| format!("    - {}\n", listed(line))).collect::<String>();
     let before = match install.as_str() {
         "" => String::new(),
         lines => format!("\n.xtask:\n  before_script:\n{lines}"),
@@ -57,7 +57,7 @@ variables:
 
 /// The line of a job by which it calls `cargo xtask`.
 fn prepared(facts: &CiFacts) -> &'static str {
-    if facts.install.is_some() { "  extends: .xtask\n" } else { "" }
+    if facts.install().is_some() { "  extends: .xtask\n" } else { "" }
 }
 
 fn check(facts: &CiFacts) -> String {

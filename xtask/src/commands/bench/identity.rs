@@ -12,16 +12,20 @@ use xtask_compilers::toolchain::identity::{Fingerprint, digest};
 
 /// Returns a digest of the sources of the workspace and of the packages outside of it that it names: all files that git
 /// tracks or would track, or all files where there is no repository.
-pub(super) fn sources(session: &Session) -> String {
+/// `commit` is that of a revision that is built beside it.
+pub(super) fn sources(session: &Session, commit: Option<&str>) -> String {
     let root = &session.workspace.root;
     let folders = std::iter::once(root.clone()).chain(session.outside());
     let spare = &session.workspace.target_directory;
-    let print = folders.fold(Fingerprint::new("sources of a bench 1"), |print, folder| {
-        files(&folder, spare).into_iter().fold(print, |print, file| {
-            let name = file.strip_prefix(&folder).unwrap_or(&file).to_string_lossy().into_owned();
-            print.with(name).with(digest(&file).unwrap_or_default())
-        })
-    });
+    let print = folders.fold(
+        Fingerprint::new("sources of a bench 1").with(commit.unwrap_or_default()),
+        |print, folder| {
+            files(&folder, spare).into_iter().fold(print, |print, file| {
+                let name = file.strip_prefix(&folder).unwrap_or(&file).to_string_lossy().into_owned();
+                print.with(name).with(digest(&file).unwrap_or_default())
+            })
+        },
+    );
     print.short()
 }
 
@@ -29,22 +33,13 @@ fn files(folder: &Path, spare: &Path) -> Vec<PathBuf> {
     let listed = repository::listed(folder).unwrap_or_default();
     let mut files: Vec<PathBuf> = listed.into_iter().map(|name| folder.join(name)).collect();
     if files.is_empty() {
-        walk(folder, spare, &mut files);
+        let all = xtask_files::below(folder, |inside| inside != spare).unwrap_or_default();
+        let all = all.into_iter().filter(|(_, kind)| kind.is_file());
+        files.extend(all.map(|(name, _)| folder.join(name)));
     }
     files.retain(|file| !file.starts_with(spare));
     files.sort();
     files
-}
-
-fn walk(folder: &Path, spare: &Path, found: &mut Vec<PathBuf>) {
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() && path != spare => walk(&path, spare, found),
-            Ok(kind) if kind.is_file() => found.push(path),
-            _ => {}
-        }
-    }
 }
 
 /// Returns a digest of the toolchains and settings with which jobs are built.

@@ -1,4 +1,4 @@
-//! The trees of sources that a run builds: the workspace or a copy of it.
+//! The trees of sources that a run builds: the workspace or a copy of it, and clones at other revisions.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use super::super::pipeline::PlannedRun;
 use super::super::rebuild::{of_copy, spare};
 use crate::cargo::builder::Builder;
 use crate::cargo::invocation::CargoContext;
-use crate::rebuild::{repository, sources};
+use crate::rebuild::{checkout, repository, sources};
 use xtask_files::error::{Error, Result};
 
 /// A tree of sources on disk.
@@ -42,6 +42,21 @@ impl SourceTree {
         let copy = sources::copy(site.root, around.as_ref(), &inputs, &into, &spare)
             .map_err(|e| Error::io("cannot copy the workspace to", &into, &e))?;
         Ok(Self { copy: Some(copy.root), ..Self::workspace(folder) })
+    }
+
+    /// Clones the repository of the workspace at a commit, which the user named `revision`.
+    ///
+    /// # Errors
+    /// git fails.
+    pub(super) fn cloned(start: &PlannedRun, folder: &Path, revision: &str, commit: &str) -> Result<Self> {
+        let (root, folder) = (&start.session.workspace.root, folder.join("revision"));
+        let into = folder.join("sources");
+        if into.exists() {
+            std::fs::remove_dir_all(&into).map_err(|e| Error::io("cannot remove", &into, &e))?;
+        }
+        let _task = start.session.ui.task("Cloning", format!("the sources at {revision}"));
+        let copy = checkout::clone_at(root, commit, &into)?;
+        Ok(Self { revision: Some(revision.to_owned()), copy: Some(copy), folder: folder.join("builds") })
     }
 
     /// Returns the inputs of all cargo calls for this tree.

@@ -12,10 +12,6 @@ use xtask_report::timing::Scenario;
 const C_SOURCES: [&str; 5] = ["c", "cc", "cpp", "cxx", "C"];
 const HEADERS: [&str; 4] = ["h", "hh", "hpp", "hxx"];
 
-/// How many files of a package are examined, and how deep. Both limits are far above what packages have.
-const FILES_MAX: usize = 50_000;
-const DEPTH_MAX: usize = 32;
-
 /// A file whose content changes before each sample of a case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct TouchedFile {
@@ -120,12 +116,10 @@ fn inputs(script: &Script, package: &Path) -> BTreeSet<PathBuf> {
     let text = output.and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let named: Vec<PathBuf> = rerun_if_changed(&text).map(|name| package.join(name)).collect();
-    let mut files = BTreeSet::new();
     match named.is_empty() {
-        true => walk(package, 0, &mut files),
-        false => named.iter().for_each(|path| walk(path, 0, &mut files)),
+        true => files(package).into_iter().collect(),
+        false => named.iter().flat_map(|path| files(path)).collect(),
     }
-    files
 }
 
 fn rerun_if_changed(output: &str) -> impl Iterator<Item = &str> {
@@ -134,24 +128,19 @@ fn rerun_if_changed(output: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Adds a file, or the files of a folder.
-fn walk(path: &Path, depth: usize, found: &mut BTreeSet<PathBuf>) {
+/// Returns a file, or the files below a folder. What cannot be read has none.
+fn files(path: &Path) -> Vec<PathBuf> {
     if path.is_file() {
-        found.insert(path.to_owned());
-    } else if depth <= DEPTH_MAX && found.len() < FILES_MAX {
-        for entry in std::fs::read_dir(path).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir() || kind.is_file()) {
-                walk(&entry.path(), depth + 1, found);
-            }
-        }
+        return vec![path.to_owned()];
     }
+    let below = xtask_files::below(path, |_| true).unwrap_or_default();
+    below.into_iter().filter(|(_, kind)| kind.is_file()).map(|(name, _)| path.join(name)).collect()
 }
 
 /// Returns the names of the objects below a folder.
 fn objects(folder: &Path) -> Vec<String> {
-    let mut files = BTreeSet::new();
-    walk(folder, 0, &mut files);
-    let names = files.iter().filter(|file| file.extension().is_some_and(|e| e == "o" || e == "obj"));
+    let all = files(folder);
+    let names = all.iter().filter(|file| file.extension().is_some_and(|e| e == "o" || e == "obj"));
     names.filter_map(|file| Some(file.file_stem()?.to_string_lossy().into_owned())).collect()
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use xtask_files::error::{Error, Result};
+use xtask_process::ui::Ui;
 use xtask_report::timing::{Case, CaseRecord, Sample, Scenario};
 use xtask_trace::{BuildTrace, TraceCase, chrome, summary};
 
@@ -57,24 +58,33 @@ impl TraceStore {
     }
 }
 
-/// Writes the traces in the format of Chrome and Perfetto.
+/// Writes the traces in the format of Chrome and Perfetto, and prints where the time of the builds from nothing went. With
+/// `quiet`, it prints no table: another document is on standard output.
 ///
 /// # Errors
 /// The file cannot be written.
-pub(super) fn write(file: &Path, traced: &[TracedCase]) -> Result<()> {
-    let named: Vec<(String, &BuildTrace)> =
+pub(super) fn report(file: &Path, traced: &[TracedCase], quiet: bool, ui: &Ui) -> Result<()> {
+    if traced.is_empty() {
+        if !cfg!(target_os = "linux") {
+            ui.step("Tracing", "is possible on Linux only: there is no trace.json");
+        }
+        return Ok(());
+    }
+    let name = |case: &Case| format!("{} {}", case.target, case.mode);
+    let cold = traced.iter().filter(|(case, _)| case.scenario == Scenario::Cold);
+    let cold: Vec<(String, &BuildTrace)> = cold.map(|(case, trace)| (name(case), trace)).collect();
+    if !quiet && !cold.is_empty() {
+        ui.data(&format!("\n{}", summary(&named(&cold), ui.color_out)));
+    }
+    let all: Vec<(String, &BuildTrace)> =
         traced.iter().map(|(case, trace)| (case.to_string(), trace)).collect();
-    let cases: Vec<TraceCase> = named.iter().map(|(name, trace)| TraceCase { name, trace }).collect();
-    xtask_files::write(file, chrome(&cases).to_string().as_bytes())
+    xtask_files::write(file, chrome(&named(&all)).to_string().as_bytes())?;
+    ui.step("Wrote", format!("{} (for https://ui.perfetto.dev)", file.display()));
+    Ok(())
 }
 
-/// Returns the summary of the builds from nothing, for a terminal; none if nothing was traced.
-pub(super) fn terminal(traced: &[TracedCase], color: bool) -> Option<String> {
-    let cold = traced.iter().filter(|(case, _)| case.scenario == Scenario::Cold);
-    let name = |case: &Case| format!("{} {}", case.target, case.mode);
-    let named: Vec<(String, &BuildTrace)> = cold.map(|(case, trace)| (name(case), trace)).collect();
-    let cases: Vec<TraceCase> = named.iter().map(|(name, trace)| TraceCase { name, trace }).collect();
-    (!cases.is_empty()).then(|| summary(&cases, color))
+fn named<'t>(traces: &'t [(String, &'t BuildTrace)]) -> Vec<TraceCase<'t>> {
+    traces.iter().map(|(name, trace)| TraceCase { name, trace }).collect()
 }
 
 #[cfg(test)]

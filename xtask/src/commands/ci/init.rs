@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::ci_facts;
-use crate::ci::init::{CiFile, CiFileState};
+use crate::ci::init::{CiFile, CiFileState, ToolSource};
 use crate::cli::{CiHost, Common};
 use crate::rebuild::repository;
 use crate::session::Session;
@@ -12,7 +12,7 @@ use xtask_files::error::{Error, Result};
 pub(super) fn run(
     common: &Common,
     host: CiHost,
-    install: Option<&str>,
+    source: Option<ToolSource>,
     check: bool,
     force: bool,
 ) -> Result<()> {
@@ -20,7 +20,7 @@ pub(super) fn run(
     let config = session.config()?;
     let root = &session.workspace.root;
     at_top(root)?;
-    let files = host.files(&ci_facts(&session, &config, install)?);
+    let files = host.files(&ci_facts(&session, &config, source)?);
     let mut states: Vec<(&CiFile, CiFileState)> = Vec::new();
     for file in &files {
         states.push((file, file.state(root)?));
@@ -38,10 +38,10 @@ pub(super) fn run(
     let ui = &session.ui;
     for (file, state) in states {
         match state {
-            CiFileState::Same => ui.step("Unchanged", file.path),
+            CiFileState::Same => ui.step("Unchanged", &file.path),
             _ => {
-                xtask_files::write(&root.join(file.path), file.text.as_bytes())?;
-                ui.step("Wrote", file.path);
+                xtask_files::write(&root.join(&file.path), file.text.as_bytes())?;
+                ui.step("Wrote", &file.path);
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::ci_facts;
-use crate::ci::init::RELEASE_WORKFLOW;
+use crate::ci::init::{RELEASE_WORKFLOW, ToolSource};
 use crate::ci::rehearsal::{
     LeftOut, REGISTRY, Rehearsal, RehearsalAccount, RehearsedCheckout, RehearsedStep,
 };
@@ -76,9 +76,10 @@ fn chosen(session: &Session, config: &Config, checkout: &RehearsedCheckout) -> R
         return Ok((RELEASE_WORKFLOW.to_owned(), workflow::read(RELEASE_WORKFLOW, &text)?));
     }
     // Its step is not run: this program is here.
-    let facts = ci_facts(session, config, None).or_else(|_| ci_facts(session, config, Some("true")))?;
+    let facts = ci_facts(session, config, None)
+        .or_else(|_| ci_facts(session, config, Some(ToolSource::Command("true".to_owned()))))?;
     let files = CiHost::GitHub.files(&facts);
-    let file = files.iter().find(|file| file.path == RELEASE_WORKFLOW);
+    let file = files.iter().find(|file| file.path.ends_with("-release.yml"));
     let text = file.map(|file| file.text.as_str()).unwrap_or_default();
     let instead = match checkout.file(".gitlab-ci.yml")? {
         Some(_) => ", with the commands of .gitlab-ci.yml",

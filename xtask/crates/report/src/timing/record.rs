@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::HostFacts;
+use super::compare::TimingComparison;
 use super::ratio::{IntervalMethod, Ratio};
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
@@ -30,6 +31,9 @@ pub struct Timings {
     /// How the last `bench` took its samples; none if there was none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<MethodRecord>,
+    /// What the last `bench` was compared with, and what came of it; none if it was not compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comparison: Option<TimingComparison>,
 }
 
 /// How a run of `bench` took its samples.
@@ -200,7 +204,7 @@ impl Timings {
         cases.sort_by(|a, b| a.key().cmp(&b.key()));
         let ratios = ratios(&cases, of, to);
         let method = method.filter(|_| cases.iter().any(|case| case.by == SampledBy::Bench));
-        Self { schema: SCHEMA, host, cases, ratios, method }
+        Self { schema: SCHEMA, host, cases, ratios, method, comparison: None }
     }
 
     /// Joins the timings that several machines took for one release, and adds them to those of an older file, as

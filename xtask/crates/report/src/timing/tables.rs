@@ -1,5 +1,6 @@
 //! The tables that show timings: cases, their parts and ratios.
 
+use super::compare::TimingComparison;
 use super::record::{BuildSeconds, CaseRecord, RatioRecord, Timings};
 use super::stats::Timing;
 use xtask_files::{human_seconds, human_size};
@@ -98,6 +99,55 @@ pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     table
 }
 
+/// Returns the table of a comparison, one row per case that is in both runs.
+pub fn change_table(compared: &TimingComparison) -> Table {
+    use Align::{Left, Right};
+    let columns = [
+        ("target", Left),
+        ("case", Left),
+        ("mode", Left),
+        ("before", Right),
+        ("now", Right),
+        ("ratio", Right),
+        ("interval", Right),
+        ("change", Left),
+    ];
+    let mut table = Table::new(&columns);
+    for change in &compared.changes {
+        table.row([
+            Cell::from(change.target.as_str()),
+            change.scenario.word().into(),
+            change.mode.as_str().into(),
+            human_seconds(change.before_s).into(),
+            human_seconds(change.now_s).into(),
+            format!("{} ×", factor(change.ratio)).into(),
+            format!("{} – {}", factor(change.low), factor(change.high)).into(),
+            change.verdict.to_string().into(),
+        ]);
+    }
+    table
+}
+
+/// Returns the sentence above the table of a comparison.
+fn compared_with(compared: &TimingComparison) -> String {
+    let TimingComparison { against, threshold, .. } = compared;
+    format!(
+        "Build times beside {against}; a change counts if its interval is above {} %:",
+        percent(*threshold)
+    )
+}
+
+/// Returns a share in percent, with as many decimals as it has: 5, 2.5.
+fn percent(share: f64) -> f64 {
+    (share * 1e5).round() / 1e3
+}
+
+/// Returns a comparison as Markdown, for a comment on a change.
+pub fn comparison_markdown(compared: &TimingComparison) -> String {
+    let above = xtask_files::escape::markdown(&compared_with(compared));
+    format!("{above}\n\n{}", change_table(compared).markdown())
+}
+
 /// Returns all tables and the notes on outliers, for a terminal.
 pub fn terminal(timings: &Timings, color: bool) -> String {
     let mut text = timing_table(&timings.cases).terminal(color);
@@ -110,6 +160,9 @@ pub fn terminal(timings: &Timings, color: bool) -> String {
     }
     for note in notes(timings) {
         text += &format!("note: {note}\n");
+    }
+    if let Some(compared) = &timings.comparison {
+        text += &format!("\n{}\n{}", compared_with(compared), change_table(compared).terminal(color));
     }
     text
 }

@@ -1,6 +1,6 @@
 //! The text of a job: steps that are added one after the other, and those that several jobs share.
 
-use crate::ci::init::{CiFacts, INSTALL_STEP};
+use crate::ci::init::{CiFacts, INSTALL_STEP, PROGRAM, ToolSource};
 
 /// The actions that are used, each with its commit and the version of the commit.
 const ACTIONS: [(&str, &str, &str); 7] = [
@@ -71,9 +71,24 @@ impl JobText {
     /// Adds the steps after which `cargo xtask` can be called.
     pub(super) fn prepared(self, facts: &CiFacts) -> Self {
         let job = self.checked_out();
-        match &facts.install {
+        match &facts.source {
             None => job,
-            Some(line) => job.step(&format!("- name: {INSTALL_STEP}\n  run: |\n    {line}")),
+            Some(ToolSource::Command(line)) => {
+                job.step(&format!("- name: {INSTALL_STEP}\n  run: |\n    {line}"))
+            }
+            // Docker checks the index, the manifest and the layers against the digest, and takes the runner's platform.
+            Some(ToolSource::Image(image)) => job.step(&format!(
+                "- name: {INSTALL_STEP}
+  env:
+    TOOL: {image}
+  run: |
+    container=$(docker create \"$TOOL\")
+    bin=${{CARGO_HOME:-$HOME/.cargo}}/bin
+    mkdir -p \"$bin\"
+    docker cp \"$container:/{PROGRAM}\" \"$bin/{PROGRAM}\"
+    docker rm \"$container\" > /dev/null
+    cargo xtask --version"
+            )),
         }
     }
 

@@ -3,11 +3,20 @@
 use super::{JobText, RUNNER, head, indented, joined};
 use crate::ci::init::{CiFacts, PROGRAM};
 
+/// Returns the name of the workflow, which is also that of its file.
+pub(super) fn name(facts: &CiFacts) -> String {
+    match &facts.second {
+        None => "xtask-release".to_owned(),
+        Some(second) => format!("{}-release", second.program),
+    }
+}
+
 pub(super) fn workflow(facts: &CiFacts) -> String {
+    let (config, tag) = (facts.config(), facts.tag());
     let head = head(
-        "xtask-release",
+        &name(facts),
         "Makes a release for each tag that names the version, on many machines, and publishes it.",
-        "push:\n  tags:\n    - v*",
+        &format!("push:\n  tags:\n    - {tag}v*"),
         "false",
     );
     let program = facts.program();
@@ -22,22 +31,22 @@ outputs:
         ),
     )
     .prepared(facts)
-    .step(
+    .step(&format!(
         "- name: Divide the release into shards
   id: plan
   run: |
-    matrix=$(cargo xtask ci plan --github)
-    echo \"matrix=$matrix\" >> \"$GITHUB_OUTPUT\"",
-    )
-    .step(
+    matrix=$(cargo xtask ci plan --github{config})
+    echo \"matrix=$matrix\" >> \"$GITHUB_OUTPUT\""
+    ))
+    .step(&format!(
         "- name: Compare the tag with the version
   run: |
-    version=$(cargo xtask ci plan --json | jq --raw-output .version)
-    if [ \"$GITHUB_REF_NAME\" != \"v$version\" ]; then
-      echo \"::error::the version is $version, so the tag has to be v$version\"
+    version=$(cargo xtask ci plan --json{config} | jq --raw-output .version)
+    if [ \"$GITHUB_REF_NAME\" != \"{tag}v$version\" ]; then
+      echo \"::error::the version is $version, so the tag has to be {tag}v$version\"
       exit 1
-    fi",
-    )
+    fi"
+    ))
     .step(&format!(
         "# It publishes in another job, in which nothing is compiled.
 - name: Pack this program
@@ -65,12 +74,12 @@ strategy:
   matrix: ${{ fromJSON(needs.plan.outputs.matrix) }}",
     )
     .prepared(facts)
-    .step(
+    .step(&format!(
         "- name: Make the shard
   env:
-    SHARD: ${{ matrix.id }}
-  run: cargo xtask ci shard \"$SHARD\" --setup --strict",
-    )
+    SHARD: ${{{{ matrix.id }}}}
+  run: cargo xtask ci shard \"$SHARD\" --setup --strict{config}"
+    ))
     .uses(
         "Hand it on",
         "actions/upload-artifact",
@@ -97,7 +106,7 @@ outputs:
         "actions/download-artifact",
         "with:\n  pattern: shard-*\n  path: target/shards\n  merge-multiple: true",
     )
-    .step("- name: Join them\n  run: cargo xtask ci merge")
+    .step(&format!("- name: Join them\n  run: cargo xtask ci merge{config}"))
     .step(
         "- name: Pack the release
   id: dist
@@ -171,8 +180,9 @@ outputs:
   env:
 {}
   run: |
-    target/parts/{PROGRAM} publish{to}",
-                indented(&(login(facts) + &key))
+    target/parts/{PROGRAM} publish{to}{}",
+                indented(&(login(facts) + &key)),
+                facts.config()
             ),
         )
         .uses_if(
@@ -217,18 +227,19 @@ permissions:
     let job = job
         .checked_out()
         .with_published()
-        .step(
+        .step(&format!(
             "- name: Verify the attestations of the archives
   env:
-    GH_TOKEN: ${{ github.token }}
+    GH_TOKEN: ${{{{ github.token }}}}
   run: |
     cd target/dist
     sha256sum --check --strict SHA256SUMS
-    workflow=$GITHUB_REPOSITORY/.github/workflows/xtask-release.yml
+    workflow=$GITHUB_REPOSITORY/.github/workflows/{}.yml
     while read -r _ file; do
       gh attestation verify \"$file\" --repo \"$GITHUB_REPOSITORY\" --signer-workflow \"$workflow\" < /dev/null
     done < SHA256SUMS",
-        );
+            name(facts)
+        ));
     if !facts.images {
         return job;
     }
@@ -240,12 +251,13 @@ permissions:
 {}
   run: |
     docker login \"$XTASK_REGISTRY\" --username \"$XTASK_REGISTRY_USER\" --password-stdin <<< \"$XTASK_REGISTRY_PASSWORD\"
-    workflow=$GITHUB_REPOSITORY/.github/workflows/xtask-release.yml
+    workflow=$GITHUB_REPOSITORY/.github/workflows/{}.yml
     while read -r digest name; do
       gh attestation verify \"oci://$name@sha256:$digest\" --repo \"$GITHUB_REPOSITORY\" --signer-workflow \"$workflow\" < /dev/null
     done < target/dist/digests.txt
     docker logout \"$XTASK_REGISTRY\"",
-        indented(&login)
+        indented(&login),
+        name(facts)
     ))
     .uses(
         "Get the program that verifies",
@@ -261,9 +273,10 @@ permissions:
     sha256sum --check --strict <<< \"$PROGRAM  target/parts/program.tar\"
     tar --extract --file target/parts/program.tar --directory target/parts
     while read -r digest name; do
-      target/parts/{PROGRAM} verify \"$name@sha256:$digest\" < /dev/null
+      target/parts/{PROGRAM} verify \"$name@sha256:$digest\"{} < /dev/null
     done < target/dist/digests.txt",
-        indented(&login)
+        indented(&login),
+        facts.config()
     ))
 }
 

@@ -1,0 +1,328 @@
+//! The cache of compiled files that machines share: sccache, where Cargo's configuration names it as the wrapper
+//! of rustc. Its keys contain the paths of the machine. [`stand_in`] keeps those out of them that an option of
+//! the compiler replaces, so that the same sources in another folder find what was compiled.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use xtask_compilers::toolchain::Toolchain;
+use xtask_compilers::toolchain::identity::Fingerprint;
+use xtask_compilers::toolchain::wrapper::{executable, script_of};
+use xtask_config::cargo_config::{CargoConfig, WrapperKind};
+use xtask_process::exec::Cmd;
+use xtask_process::host::{Host, PathLookup};
+use xtask_process::ui::Ui;
+use xtask_triple::Triple;
+
+pub mod stand_in;
+
+use stand_in::{CACHED, COMPILERS, STALLED, THIS};
+
+/// The name of the program. The crate `cc` puts a wrapper of this name in front of C compilers too.
+pub const SCCACHE: &str = "sccache";
+
+/// The time limit of a call that starts the server. sccache itself gives up after 10 s.
+const START: Duration = Duration::from_secs(60);
+
+/// How often the server is asked, while a build runs, whether it waits in vain.
+const WATCH: Duration = Duration::from_secs(2);
+
+/// The sccache of a run.
+#[derive(Debug, Clone)]
+pub struct CompileCache {
+    named: String,
+    origin: String,
+    program: PathBuf,
+    /// The folder for the scripts that Cargo and sccache start.
+    folder: PathBuf,
+    this: PathBuf,
+    /// The counts before the first build, or none where builds do without the cache. Unset until it is tried.
+    begun: OnceLock<Option<CacheCounts>>,
+}
+
+/// Watches the server during a build. sccache waits 60 s for each answer of a store that went away, which a build
+/// of many files would not survive. After the first such wait, the rest of the run does without the cache.
+#[derive(Debug)]
+pub struct CacheWatch(Arc<AtomicBool>);
+
+impl Drop for CacheWatch {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The compilers of a cargo call.
+#[derive(Debug, Clone, Copy)]
+pub struct CachedCall<'a> {
+    /// The rustc of the call.
+    pub rustc: &'a Path,
+    /// The C toolchains, each with its target.
+    pub toolchains: &'a [(&'a Triple, &'a Toolchain)],
+    /// Whether no C compiler may run for a target.
+    pub pure: bool,
+}
+
+/// The part of a plan about the cache.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedCache {
+    /// The program as it is named.
+    pub program: String,
+    /// The place where it is named.
+    pub from: String,
+    /// The languages whose compilers it stands in front of.
+    pub of: Vec<&'static str>,
+}
+
+/// What the server of sccache has counted since it started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct CacheCounts {
+    hits: u64,
+    misses: u64,
+    faults: u64,
+    /// Answers that were waited for in vain.
+    waits: u64,
+}
+
+impl CompileCache {
+    /// Returns the sccache that Cargo is configured to start, if it is on this machine. `work` is `target/xtask`,
+    /// `this` the path of this program.
+    pub fn configured(configuration: &CargoConfig, host: &Host, work: &Path, this: &Path) -> Option<Self> {
+        let wrapper = configuration.wrapper(WrapperKind::All, host)?;
+        if wrapper.program.file_stem().is_none_or(|stem| stem != SCCACHE) {
+            return None;
+        }
+        let PathLookup::Program(program) = wrapper.find(host) else { return None };
+        Some(Self {
+            named: wrapper.named,
+            origin: wrapper.origin,
+            program,
+            folder: work.join("compile-cache"),
+            this: this.to_owned(),
+            begun: OnceLock::new(),
+        })
+    }
+
+    /// Returns what the plan says of it. `c` says whether a job has a C toolchain.
+    pub fn planned(&self, c: bool) -> PlannedCache {
+        let of = ["Rust"].into_iter().chain(c.then_some("C")).collect();
+        PlannedCache { program: self.named.clone(), from: self.origin.clone(), of }
+    }
+
+    /// Returns the same cache for builds that do without it.
+    pub fn unused(&self) -> Self {
+        Self { begun: OnceLock::from(None), ..self.clone() }
+    }
+
+    /// Starts the server unless it runs. Where it does not answer, the builds do without it, with a warning. The
+    /// server is started here and not by a build: one that a build starts would keep its view of the file system,
+    /// in which C compilers may be traps. The build keeps what is returned until it ends.
+    pub fn start(&self, rustc: &Path, ui: &Ui) -> Option<CacheWatch> {
+        let begun = self.begun.get_or_init(|| {
+            let ask = || {
+                let _task = ui.late_task("Starting", self.named.as_str());
+                let asked = Cmd::new(&self.program).arg(rustc).arg("-vV").capture(START);
+                asked.map_err(|error| error.to_string()).and_then(|output| match output.ok() {
+                    true => Ok(()),
+                    false => Err(output.errors()),
+                })
+            };
+            let answer = ask().and_then(|()| self.scripts().map_err(|error| error.to_string()));
+            match answer {
+                Ok(()) => Some(self.counts().unwrap_or_default()),
+                Err(said) => {
+                    let said = said.trim().replace('\n', "\n  ");
+                    ui.warn(format!(
+                        "{} ({}) does not answer, so this build uses no compile cache\n  {said}\n  help: start what it \
+                         stores into, or turn it off: {}=",
+                        self.named,
+                        self.origin,
+                        WrapperKind::All.variable()
+                    ));
+                    None
+                }
+            }
+        });
+        begun.map(|begun| self.watched(begun))
+    }
+
+    fn watched(&self, begun: CacheCounts) -> CacheWatch {
+        let over = Arc::new(AtomicBool::new(false));
+        let (cache, ended) = (self.clone(), Arc::clone(&over));
+        // Where no thread can be started, nothing is watched: the build takes longer.
+        let _ = std::thread::Builder::new().spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                if cache.counts().is_some_and(|now| now.since(begun).waits > 0) {
+                    let _ = xtask_files::write(&cache.stalled(), b"");
+                    return;
+                }
+                std::thread::sleep(WATCH);
+            }
+        });
+        CacheWatch(over)
+    }
+
+    /// Returns the file that tells calls of compilers to do without the cache.
+    fn stalled(&self) -> PathBuf {
+        self.folder.join("stalled")
+    }
+
+    /// Prints what the builds of this run took from the cache, and warns where it failed.
+    pub fn end(&self, ui: &Ui) {
+        let Some(Some(before)) = self.begun.get() else { return };
+        let Some(now) = self.counts() else { return };
+        let CacheCounts { hits, misses, faults, waits } = now.since(*before);
+        if hits + misses > 0 {
+            let of = hits + misses;
+            ui.step("Cache", format!("{} had {hits} of {of} compilations", self.named));
+        }
+        if faults + waits > 0 {
+            let rest = if waits > 0 { ", and after the first wait of 60 s without it" } else { "" };
+            ui.warn(format!(
+                "{} failed to read or write what it stores {} times; the compilers ran instead{rest}\n  help: look at the \
+                 store; what sccache counted: {} --show-stats",
+                self.named,
+                faults + waits,
+                self.program.display()
+            ));
+        }
+    }
+
+    /// Puts the cache around a cargo call, or lets the call do without it. Before [`CompileCache::start`], the
+    /// call stays as it is.
+    pub fn around(&self, cmd: Cmd, call: CachedCall<'_>) -> Cmd {
+        let variable = WrapperKind::All.variable();
+        match self.begun.get() {
+            None => cmd,
+            Some(None) => cmd.env(variable, ""),
+            Some(Some(_)) => {
+                let compilers = serde_json::to_string(&self.compilers(call)).unwrap_or_default();
+                let cmd = cmd.env(variable, self.script(call.pure)).env(COMPILERS, compilers);
+                cmd.env(THIS, &self.this).env(STALLED, self.stalled())
+            }
+        }
+    }
+
+    /// Returns the scripts through which sccache starts the compilers of a call, each by the path of its
+    /// compiler. A script that cannot be written is left out: then sccache starts the compiler itself.
+    fn compilers(&self, call: CachedCall<'_>) -> BTreeMap<String, String> {
+        let rustc = call.rustc;
+        let print = Fingerprint::new("rustc").with(rustc.as_os_str().as_encoded_bytes()).short();
+        let mut all = vec![(rustc, self.folder.join(print).join("rustc"), String::new())];
+        for (triple, Toolchain { version, id, cc, cxx, .. }) in call.toolchains {
+            let folder = self.folder.join(format!("{triple}-{id}"));
+            // sccache knows a C compiler by the contents of the file that it starts.
+            let about = format!("# {version} {id} for {triple}\n");
+            let cxx = cxx.iter().map(|cxx| (cxx.as_path(), folder.join("c++"), about.clone()));
+            all.extend(cxx.chain([(cc.as_path(), folder.join("cc"), about.clone())]));
+        }
+        let written = all.into_iter().filter_map(|(compiler, script, about)| {
+            executable(&script, &stand_in::compiler_script(&about)).ok()?;
+            Some((compiler.to_str()?.to_owned(), script.to_str()?.to_owned()))
+        });
+        written.collect()
+    }
+
+    fn script(&self, pure: bool) -> PathBuf {
+        // The crate `cc` knows the cache by the name of the file.
+        self.folder.join(if pure { "pure" } else { "any" }).join(SCCACHE)
+    }
+
+    fn scripts(&self) -> xtask_files::error::Result<()> {
+        let _ = std::fs::remove_file(self.stalled());
+        [false, true].into_iter().try_for_each(|pure| {
+            let text = front_script(&self.this, &self.program, pure);
+            executable(&self.script(pure), &text)
+        })
+    }
+
+    fn counts(&self) -> Option<CacheCounts> {
+        let ask = Cmd::new(&self.program).args(["--show-stats", "--stats-format", "json"]);
+        let answer = ask.capture_whole(START).ok().filter(xtask_process::exec::Output::ok)?;
+        CacheCounts::read(&answer.stdout)
+    }
+}
+
+/// Returns the script that stands in front of sccache. In a pure build it starts C compilers without sccache,
+/// whose server lives outside of the build and would reach the compilers behind the traps.
+pub fn front_script(this: &Path, sccache: &Path, pure: bool) -> String {
+    let way = if pure { stand_in::PURE } else { stand_in::FRONT };
+    let words = [this.as_os_str(), CACHED.as_ref(), way.as_ref(), sccache.as_os_str()];
+    script_of(&words.map(|word| word.to_string_lossy().into_owned()))
+}
+
+impl CacheCounts {
+    /// Reads the statistics of sccache.
+    fn read(json: &[u8]) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct CountsByLanguage {
+            counts: BTreeMap<String, u64>,
+        }
+        #[derive(Deserialize)]
+        struct SccacheStats {
+            cache_hits: CountsByLanguage,
+            cache_misses: CountsByLanguage,
+            cache_errors: CountsByLanguage,
+            cache_timeouts: u64,
+            cache_read_errors: u64,
+            cache_write_errors: u64,
+        }
+        #[derive(Deserialize)]
+        struct SccacheDocument {
+            stats: SccacheStats,
+        }
+        let SccacheDocument { stats } = serde_json::from_slice(json).ok()?;
+        let sum = |counted: &CountsByLanguage| counted.counts.values().sum::<u64>();
+        Some(Self {
+            hits: sum(&stats.cache_hits),
+            misses: sum(&stats.cache_misses),
+            faults: stats.cache_read_errors + stats.cache_write_errors + sum(&stats.cache_errors),
+            waits: stats.cache_timeouts,
+        })
+    }
+
+    /// Returns what was counted after `before`. A server that was started again has counted less.
+    fn since(self, before: Self) -> Self {
+        let after = |now: u64, before: u64| now.checked_sub(before).unwrap_or(now);
+        Self {
+            hits: after(self.hits, before.hits),
+            misses: after(self.misses, before.misses),
+            faults: after(self.faults, before.faults),
+            waits: after(self.waits, before.waits),
+        }
+    }
+}
+
+impl PlannedCache {
+    /// Returns the line of the plan.
+    pub fn line(&self) -> String {
+        format!("compile cache: {} ({}), for {}", self.program, self.from, self.of.join(" and "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_and_compared() {
+        let json = |hits: u64, errors: u64| {
+            serde_json::json!({ "stats": {
+                "cache_hits": { "counts": { "Rust": hits, "C/C++": 2 }, "adv_counts": {} },
+                "cache_misses": { "counts": { "Rust": 1 } }, "cache_errors": { "counts": {} },
+                "cache_timeouts": 6, "cache_read_errors": errors, "cache_write_errors": 1, "other": [],
+            } })
+            .to_string()
+        };
+        let read = |hits, errors| CacheCounts::read(json(hits, errors).as_bytes()).unwrap();
+        assert_eq!(read(3, 4), CacheCounts { hits: 5, misses: 1, faults: 5, waits: 6 });
+        assert_eq!(read(7, 4).since(read(3, 1)), CacheCounts { hits: 4, misses: 0, faults: 3, waits: 0 });
+        // The server was started again.
+        assert_eq!(read(1, 0).since(read(7, 4)), CacheCounts { hits: 3, misses: 0, faults: 1, waits: 0 });
+        assert_eq!(CacheCounts::read(b"{}"), None);
+    }
+}
