@@ -18,8 +18,8 @@ use xtask_process::exec::{Capture, Cmd};
 use xtask_process::host::Host;
 use xtask_report::size::MARKDOWN_MARK;
 use xtask_setup::PythonLibrary;
-use xtask_test_support::golden;
 use xtask_test_support::skip::skipped;
+use xtask_test_support::{folder, golden};
 use xtask_triple::Triple;
 
 use crate::init::triples;
@@ -297,6 +297,43 @@ fn every_script_is_one_of_bash() {
                 assert!(output.ok(), "{name}:{}: {}", script.line, output.errors());
             }
         }
+    }
+}
+
+/// The note on a merge request is written once and then replaced, whatever others write.
+#[test]
+fn a_note_on_gitlab_is_replaced() {
+    let json_of_perl = Cmd::new("perl").args(["-MJSON::PP", "-e", "1"]).capture(LIMIT);
+    if !json_of_perl.is_ok_and(|output| output.ok()) {
+        return skipped("ci_init::note", "perl with JSON::PP");
+    }
+    let file = written(CiHost::GitLab, IMAGE).remove(0);
+    let pipeline = yaml::read("x", &file.text).unwrap();
+    let script = pipeline.get("comment").and_then(|job| job.get("script")).and_then(YamlValue::items);
+    let script = script.unwrap()[0].text().unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let curl = "#!/bin/sh\nfor last; do :; done\necho \"$2 $3 $last\" >>log\n\
+                case $last in */user) echo '{\"id\":7}' ;; *notes\\?*) cat notes ;; esac\n\
+                case $* in *PUT*) echo replaced >>log ;; esac\n";
+    folder::script(dir.path().join("bin/curl"), curl);
+    let path = format!("{}:{}", dir.path().join("bin").display(), std::env::var("PATH").unwrap());
+    let note = |id: u32, author: u32, body: &str| serde_json::json!({ "id": id, "body": body, "author": { "id": author } });
+    let (mark, stranger) = (format!("{MARKDOWN_MARK}\nsizes"), note(11, 8, MARKDOWN_MARK));
+    let cases = [
+        (serde_json::json!([]), "/4/notes\n"),
+        (serde_json::json!([note(10, 7, "sizes"), stranger]), "/4/notes\n"),
+        (serde_json::json!([stranger, note(12, 7, &mark), note(13, 7, &mark)]), "/4/notes/12\nreplaced\n"),
+    ];
+    for (notes, end) in cases {
+        std::fs::write(dir.path().join("notes"), notes.to_string()).unwrap();
+        let _ = std::fs::remove_file(dir.path().join("log"));
+        let cmd = Cmd::new("bash").args(["-eo", "pipefail", "-c", script]).cwd(dir.path()).env("PATH", &path);
+        let cmd = cmd.env("CI_API_V4_URL", "https://gitlab.example/api/v4").env("CI_PROJECT_ID", "3");
+        let cmd = cmd.env("CI_MERGE_REQUEST_IID", "4").env("XTASK_COMMENT_TOKEN", "x");
+        let output = cmd.capture(LIMIT).unwrap();
+        assert!(output.ok(), "{}", output.errors());
+        let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+        assert!(log.ends_with(end), "{log}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{CiFacts, PROGRAM};
 use crate::cli::CiHost;
+use xtask_report::size::MARKDOWN_MARK;
 
 /// The file with the pipeline.
 const FILE: &str = ".gitlab-ci.yml";
@@ -11,7 +12,7 @@ const FILE: &str = ".gitlab-ci.yml";
 pub(super) fn files(facts: &CiFacts) -> Vec<(String, String)> {
     let mut jobs = vec![check(facts)];
     if facts.images {
-        jobs.push(COMMENT.to_owned());
+        jobs.push(COMMENT.replace("@MARK@", MARKDOWN_MARK));
     }
     jobs.extend([program(facts), shard(facts), MERGE.to_owned()]);
     if facts.images {
@@ -120,8 +121,18 @@ comment:
     - |
       if [ -z \"${XTASK_COMMENT_TOKEN:-}\" ]; then cat target/sizes/comment.md; exit 0; fi
       notes=$CI_API_V4_URL/projects/$CI_PROJECT_ID/merge_requests/$CI_MERGE_REQUEST_IID/notes
-      curl --fail --silent --show-error --output /dev/null --header \"PRIVATE-TOKEN: $XTASK_COMMENT_TOKEN\" \\
-        --data-urlencode body@target/sizes/comment.md \"$notes\"
+      ask() { curl --fail --silent --show-error --header \"PRIVATE-TOKEN: $XTASK_COMMENT_TOKEN\" \"$@\"; }
+      # The note that this job wrote before is replaced, and none of somebody else.
+      me=$(ask \"$CI_API_V4_URL/user\")
+      id=$(ask \"$notes?sort=asc&per_page=100\" | ME=$me perl -MJSON::PP -e '
+        local $/;
+        for my $note (@{decode_json <STDIN>}) {
+          next if $note->{author}{id} != decode_json($ENV{ME})->{id} || index $note->{body}, \"@MARK@\";
+          print $note->{id};
+          last;
+        }')
+      if [ -n \"$id\" ]; then to=(--request PUT \"$notes/$id\"); else to=(\"$notes\"); fi
+      ask --output /dev/null --data-urlencode body@target/sizes/comment.md \"${to[@]}\"
 ";
 
 fn program(facts: &CiFacts) -> String {
