@@ -1,9 +1,9 @@
 //! A shard on disk: the folder of a partial release, and `shard.json`, which lists what it was made from and every file by its
 //! digest. `shard.json` is written last, so a folder without one is not finished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, ErrorKind, Write as _};
-use std::path::{Component, MAIN_SEPARATOR, Path, PathBuf};
+use std::path::{MAIN_SEPARATOR, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -145,12 +145,18 @@ impl ShardFolder {
         }
         let document: ShardDocument =
             serde_json::from_slice(&bytes).map_err(|e| refused(format!("{FILE_NAME}: {e}")))?;
-        match document.files.iter().find(|file| !is_safe(&file.path) || !is_joined(&file.path)) {
-            Some(file) => {
-                Err(refused(format!("{FILE_NAME} lists a file that is no part of a shard: {:?}", file.path)))
+        let mut paths = BTreeSet::new();
+        for ShardFile { path, .. } in &document.files {
+            if !is_safe(path) || !is_joined(path) {
+                return Err(refused(format!(
+                    "{FILE_NAME} lists a file that is no part of a shard: {path:?}"
+                )));
             }
-            None => Ok(Self { dir: dir.to_owned(), document }),
+            if !paths.insert(path) {
+                return Err(refused(format!("{FILE_NAME} lists a file twice: {path:?}")));
+            }
         }
+        Ok(Self { dir: dir.to_owned(), document })
     }
 
     /// Checks every file against the document, and returns what is wrong.
@@ -215,8 +221,7 @@ fn is_joined(path: &str) -> bool {
 
 /// Whether a path of another machine stays below the folder that it is joined with.
 fn is_safe(path: &str) -> bool {
-    let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
-    !path.contains(['\\', '\0', ':']) && !path.is_empty() && Path::new(path).components().all(plain)
+    !path.contains(['\\', '\0', ':']) && path.split('/').all(|part| !["", ".", ".."].contains(&part))
 }
 
 #[cfg(test)]
@@ -250,7 +255,18 @@ mod tests {
         ] {
             assert!(!is_joined(path), "{path}");
         }
-        for path in ["", "../x", "bin/../../x", "/etc/passwd", "bin/./x/..", "bin\\x", "c:/x", "bin/a\0"] {
+        for path in [
+            "",
+            "../x",
+            "bin/../../x",
+            "/etc/passwd",
+            "bin/./x",
+            "bin//x",
+            "bin/x/",
+            "bin\\x",
+            "c:/x",
+            "bin/a\0",
+        ] {
             assert!(!is_safe(path), "{path:?}");
         }
     }
@@ -304,7 +320,12 @@ mod tests {
             let refusal = ShardFolder::read(dir.path(), None).unwrap_err().to_string();
             assert!(refusal.contains(words), "{refusal}");
         }
-        write(&listing("bin/x"));
+        let once = listing("bin/x");
+        write(&once);
         assert!(ShardFolder::read(dir.path(), None).is_ok());
+        let file = &once[once.find("{\"path\"").unwrap()..once.len() - 2];
+        write(&once.replace("\"files\":[", &format!("\"files\":[{file},")));
+        let twice = ShardFolder::read(dir.path(), None).unwrap_err().to_string();
+        assert!(twice.contains("lists a file twice: \"bin/x\""), "{twice}");
     }
 }
