@@ -2,7 +2,7 @@
 //! cannot run here is listed with its reason.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::init::INSTALL_STEP;
@@ -52,7 +52,7 @@ pub struct Rehearsal<'a> {
     fixed: ValueMap,
     /// Variables that a service sets for every step.
     service: ValueMap,
-    /// The key of a file that this machine lacks, with the text of a key that takes its place.
+    /// The path of a key that the commit lacks, below the workspace, with the text of a key that takes its place.
     key: Option<(PathBuf, String)>,
     /// Why the job that publishes cannot run.
     unsigned: Option<String>,
@@ -115,8 +115,8 @@ impl<'a> Rehearsal<'a> {
             Some(SigningSource::Pem(KeySource::Variable(name))) => {
                 fixed.insert(format!("secrets.{name}"), PrivateKey::generate_pem()?);
             }
-            Some(SigningSource::Pem(KeySource::File(file))) if !file.exists() => {
-                key = Some((file.clone(), PrivateKey::generate_pem()?));
+            Some(SigningSource::Pem(KeySource::File(file))) => {
+                key = lacking_key(file, session, &checkout)?;
             }
             Some(SigningSource::Service(key)) => {
                 unsigned = Some(format!("{key} signs, which only the service can use"))
@@ -203,6 +203,13 @@ impl<'a> Rehearsal<'a> {
             Some(matrix) => values::rows(&filled(matrix, &|name| values(&none, 0).get(name))?)?,
         };
         let mut made = ValueMap::new();
+        if let Some((file, _)) = self.key.as_ref().filter(|_| publishes(job)) {
+            let why = format!(
+                "the commit has no {}: the service needs it, and here another key signs",
+                file.display()
+            );
+            self.leave_out(&job.id, None, why);
+        }
         for (index, row) in rows.iter().enumerate() {
             let name = row.get("id").cloned().unwrap_or_else(|| job.id.clone());
             let folder = self.folder.join("machines").join(format!("{}-{index}", job.id));
@@ -278,13 +285,10 @@ impl<'a> Rehearsal<'a> {
 
     fn check_out(&self, run: &JobRun<'_>) -> Result<()> {
         run.machine.check_out(&self.checkout, &self.tools, self.session)?;
-        let Some((file, pem)) = self.key.as_ref().filter(|_| publishes(run.job)) else { return Ok(()) };
-        let Ok(file) = file.strip_prefix(&self.session.workspace.root) else {
-            return Err(Error::missing(format!("the key file {} does not exist", file.display()))
-                .found("targets.toml names it outside of the workspace, where a rehearsal writes nothing")
-                .help("make it, or name a variable: sign = \"env:XTASK_SIGNING_KEY\""));
-        };
-        xtask_files::write(&run.machine.root.join(file), pem.as_bytes())
+        match self.key.as_ref().filter(|_| publishes(run.job)) {
+            Some((file, pem)) => xtask_files::write(&run.machine.root.join(file), pem.as_bytes()),
+            None => Ok(()),
+        }
     }
 
     fn done(
@@ -430,6 +434,25 @@ impl<'a> Rehearsal<'a> {
     }
 }
 
+/// Returns the path below the workspace of a key that is no part of the commit, and a key that was made for it.
+///
+/// # Errors
+/// The key is outside of the workspace, and does not exist.
+fn lacking_key(
+    file: &Path,
+    session: &Session,
+    checkout: &RehearsedCheckout,
+) -> Result<Option<(PathBuf, String)>> {
+    match file.strip_prefix(&session.workspace.root) {
+        Ok(below) if checkout.has(below)? => Ok(None),
+        Ok(below) => Ok(Some((below.to_owned(), PrivateKey::generate_pem()?))),
+        Err(_) if file.exists() => Ok(None),
+        Err(_) => Err(Error::missing(format!("the key file {} does not exist", file.display()))
+            .found("it signs what is published (`sign` in [publish])")
+            .help("make it, or name a variable, for which a rehearsal has a key of its own: sign = \"env:NAME\"")),
+    }
+}
+
 /// Whether a job may write to a registry.
 fn publishes(job: &WorkflowJob) -> bool {
     let right = job.permissions.as_ref().and_then(|rights| rights.get("packages"));
@@ -437,7 +460,7 @@ fn publishes(job: &WorkflowJob) -> bool {
 }
 
 /// Checks that a file has the form in which the service takes digests.
-fn checksums(file: &std::path::Path) -> Result<()> {
+fn checksums(file: &Path) -> Result<()> {
     let bytes = xtask_files::read(file).map_err(|e| Error::io("cannot read", file, &e))?;
     let is_sum = |line: &str| {
         line.split_once("  ").is_some_and(|(digest, name)| {
@@ -451,7 +474,7 @@ fn checksums(file: &std::path::Path) -> Result<()> {
 }
 
 /// Returns the bytes that were sent to registries.
-fn sent(document: &std::path::Path) -> Option<u64> {
+fn sent(document: &Path) -> Option<u64> {
     let document = xtask_files::read(document).ok()?;
     let document: serde_json::Value = serde_json::from_slice(&document).ok()?;
     let images = document["images"].as_array()?.iter();

@@ -9,7 +9,7 @@ use xtask_test_support::process::{Finished, run};
 use xtask_test_support::skip::have;
 use xtask_test_support::{folder, need};
 
-use crate::machine::{self, ARM_MUSL, HOST, HOST_MUSL};
+use crate::machine::{self, ARM, ARM_MUSL, HOST, HOST_MUSL};
 use crate::signed::key;
 use crate::sources;
 use crate::space::{Space, XTASK};
@@ -74,39 +74,50 @@ fn merge_with(space: &Space, dirs: &[&Path], more: &[&str]) -> Finished {
 }
 
 #[test]
-fn a_release_of_several_machines_is_that_of_one() {
+fn a_release_of_four_machines_is_that_of_one() {
     need!(
         "shards::joined",
-        machine::std_for(&[HOST_MUSL, ARM_MUSL]),
-        machine::programs(&["git", "cc", "sha256sum"])
+        machine::std_for(&[HOST_MUSL, ARM, ARM_MUSL]),
+        machine::programs(&["git", "cc", "aarch64-linux-gnu-gcc", "sha256sum"])
     );
     let pure = "mode = \"pure\"";
-    let project = project(&[(HOST, ""), (HOST_MUSL, pure), (ARM_MUSL, pure)]);
-    let [whole, mut one, mut two, mut joining] =
-        ["whole", "one", "far/away/two", "joining"].map(|name| project.cloned(name));
-    for (space, zone) in [(&mut one, "Asia/Tokyo"), (&mut two, "America/St_Johns"), (&mut joining, "UTC")] {
-        space.set("TZ", zone);
-        let home = space.path("../cargo-home");
-        std::fs::create_dir(&home).unwrap();
-        space.set("CARGO_HOME", home);
-    }
+    let project = project(&[(HOST, ""), (HOST_MUSL, pure), (ARM, pure), (ARM_MUSL, pure)]);
+    let whole = project.cloned("whole");
     let args = ["release", "--providers", "host,gnu"];
     under(&whole, "022", &args).ended(0);
 
     // The plan is the same everywhere, and its names are all that a machine needs.
-    let plan = one.run(&["ci", "plan", "--machines", "2", "--json"]).ended(0).json();
+    let plan = project.run(&["ci", "plan", "--json"]).ended(0).json();
     let ids: Vec<&str> =
         plan["shards"].as_array().unwrap().iter().map(|s| s["id"].as_str().unwrap()).collect();
-    let both = format!("{HOST}+{HOST_MUSL}");
-    assert_eq!(ids, [both.as_str(), ARM_MUSL]);
-    for (space, umask, id) in [(&one, "077", ids[0]), (&two, "002", ids[1])] {
-        let made = under(space, umask, &["ci", "shard", id, "--providers", "host,gnu"]).ended(0);
-        // What the other machine makes is not left out.
+    assert_eq!(ids, [HOST, HOST_MUSL, ARM, ARM_MUSL]);
+    let machine = |name: &str, zone: &str| {
+        let mut space = project.cloned(name);
+        space.set("TZ", zone);
+        let home = space.path("../cargo-home");
+        std::fs::create_dir(&home).unwrap();
+        space.set("CARGO_HOME", home);
+        space
+    };
+    let machines = [
+        ("one", "Asia/Tokyo", "077"),
+        ("far/away/two", "America/St_Johns", "002"),
+        ("three", "Pacific/Chatham", "027"),
+        ("f", "UTC", "022"),
+    ];
+    let made = machines.into_iter().zip(&ids).map(|((name, zone, umask), id)| {
+        let space = machine(name, zone);
+        let made = under(&space, umask, &["ci", "shard", id, "--providers", "host,gnu"]).ended(0);
+        // What the other machines make is not left out.
         made.says(&["Finished shard"]).never_says(&["leaves out", "is not made"]);
         assert!(!space.path("target/dist").exists());
-    }
-    let shards = [shard(&one, ids[0]), shard(&two, ids[1])];
-    merge(&joining, &[&shards[1], &shards[0]]).ended(0).says(&["Joined app 1.2.3 from 2 shards"]);
+        space
+    });
+    let made: Vec<Space> = made.collect();
+    let joining = machine("joining", "Etc/GMT+12");
+    let shards: Vec<PathBuf> = made.iter().zip(&ids).map(|(space, id)| shard(space, id)).collect();
+    let shuffled: Vec<&Path> = [2, 0, 3, 1].map(|at: usize| shards[at].as_path()).into();
+    merge(&joining, &shuffled).ended(0).says(&["Joined app 1.2.3 from 4 shards"]);
 
     let (expected, found) = (dist(&whole), dist(&joining));
     let names = |files: &BTreeMap<String, Vec<u8>>| files.keys().cloned().collect::<Vec<_>>();
@@ -343,6 +354,8 @@ fn a_rehearsal_with_kills_ends_with_the_release_of_one_machine() {
     let left_out = report["left_out"].as_array().unwrap();
     let mut left_out: Vec<&str> = left_out.iter().filter_map(|left| left["step"].as_str()).collect();
     left_out.dedup();
+    let key = "the commit has no keys/release.pem: the service needs it, and here another key signs";
+    assert!(report["left_out"].as_array().unwrap().iter().any(|left| left["why"] == key), "{report:#}");
     assert_eq!(left_out, ["Install cargo xtask", "Attest the images", "Attest the archives"]);
     let path = report["critical_path_seconds"].as_f64().unwrap();
     let longest = shards.iter().filter_map(|shard| shard["seconds"].as_f64()).fold(0.0, f64::max);
@@ -386,8 +399,35 @@ fn a_rehearsal_runs_what_the_file_says() {
         .run(&["ci", "rehearse"])
         .ended(1)
         .says(&["plan: Compare the tag with the version", "the version is 1.2.3"]);
+    // Nothing runs if the key of the release is nowhere.
+    let targets = project.read("targets.toml");
+    project.write("targets.toml", &(targets.clone() + "[publish]\nsign = \"/nowhere/release.pem\"\n"));
+    commit(&project);
+    let refused = project.run(&["ci", "rehearse"]).ended(3);
+    refused.says(&["the key file /nowhere/release.pem does not exist"]).never_says(&["Rehearsed plan"]);
+    project.write("targets.toml", &targets);
     // A key that the strict reader does not know could change what a step does.
     project.write(FILE, &file.replace(compare, &format!("{compare}        shell: sh\n")));
     commit(&project);
     project.run(&["ci", "rehearse"]).ended(2).says(&["the key `shell` is not known"]);
+}
+
+#[test]
+fn what_only_the_service_can_sign_is_left_out_of_a_rehearsal() {
+    need!("shards::unsigned", machine::std_for(&[HOST_MUSL, ARM_MUSL]), machine::programs(&["git", "jq"]));
+    if have("shards::unsigned", "docker-registry").is_none() {
+        return;
+    }
+    let project = pure_project();
+    project.write("targets.toml", &(project.read("targets.toml") + "[publish]\nsign = \"keyless\"\n"));
+    commit(&project);
+    let run = project.run(&["ci", "rehearse"]).ended(0);
+    for words in [
+        "left out: publish: the identity of the workflow signs, which only the service can prove",
+        "left out: verify: it needs the job publish",
+        "left out: archives: it needs the job publish",
+        "Join them",
+    ] {
+        assert!(run.stdout().contains(words), "{run}");
+    }
 }

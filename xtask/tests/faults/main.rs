@@ -3,6 +3,7 @@
 
 mod certificates;
 mod disk;
+mod down;
 mod fault;
 mod kept;
 mod killed;

@@ -48,6 +48,15 @@ impl RehearsedCheckout {
         Ok(Self { top: around.top, within: around.within, commit })
     }
 
+    /// Whether the commit has a file, whose path begins at the workspace.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub(super) fn has(&self, path: &Path) -> Result<bool> {
+        let path = self.within.join(path);
+        Ok(self.file(&path.to_string_lossy())?.is_some())
+    }
+
     /// Returns the text of a file in the commit, whose path begins at the top of the checkout, or none.
     ///
     /// # Errors
