@@ -1,6 +1,6 @@
 //! Conformance: published programs of other people are built from their crates with their own Cargo.lock.
-//! They are built in the modes whose C is known, for two architectures, and packed in `scratch`. The results
-//! show where this program is right and where it is wrong.
+//! They are built in the modes whose C is known, for two architectures, and packed in `scratch`; some are built
+//! for other systems too. The results show where this program is right and where it is wrong.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub mod targets;
 pub use page::{ToolVersion, conformance_page, table as markdown};
 pub use programs::{ConformanceMode, Expectation, PROGRAMS, PublishedProgram};
 
-/// The targets for which every program is built. Both run here, the second under an emulator.
+/// The targets for which every program is built and packed. Both run here, the second under an emulator.
 pub const TARGETS: [&str; 2] = ["x86_64-unknown-linux-musl", "aarch64-unknown-linux-musl"];
 
 /// How many lines of an error a result contains.
@@ -57,26 +57,28 @@ pub fn targets_toml(program: &PublishedProgram) -> String {
             mode.name, mode.features, mode.default_features, mode.needs
         );
     }
-    for target in TARGETS {
+    for target in program.targets() {
         text += &format!("\n[[target]]\ntriple = {target:?}\n");
     }
     text + &format!("\n[[image]]\nname = {:?}\nbase = \"scratch\"\ntargets = {TARGETS:?}\n", program.bin)
 }
 
-/// Compares the report of a run in one mode with the expectations. `bill` reads the bill of materials of a
-/// program.
+/// Compares the report of a run in one mode for a group of targets with the expectation. `bill` reads the bill
+/// of materials of a program.
 pub fn judge(
     program: &PublishedProgram,
     mode: &ConformanceMode,
+    (targets, expected): &(Vec<&str>, Expectation),
     report: &Report,
     bill: &dyn Fn(&Path) -> Option<String>,
 ) -> Vec<ConformanceResult> {
-    let result = |target: &str| {
+    let result = |target: &&str| {
+        let target = *target;
         let job = report.jobs.iter().find(|job| job.mode == mode.name && job.target == target);
         let image = started(report, target);
         let (right, outcome) = match job {
-            Some(job) => match outcome(mode.expected, job, bill) {
-                (true, _) if mode.is_shipped() && image.is_none() => {
+            Some(job) => match outcome(*expected, job, bill) {
+                (true, _) if mode.is_shipped() && TARGETS.contains(&target) && image.is_none() => {
                     (false, "its image was not made, or not started".to_owned())
                 }
                 judged => judged,
@@ -98,7 +100,42 @@ pub fn judge(
             seconds: job.map_or(0.0, |job| job.seconds),
         }
     };
-    TARGETS.map(result).into()
+    targets.iter().map(result).collect()
+}
+
+/// Returns the results of a group of targets for which nothing was built, because of this error.
+pub fn unbuilt(
+    program: &PublishedProgram,
+    mode: &ConformanceMode,
+    (targets, expected): &(Vec<&str>, Expectation),
+    error: &str,
+) -> Vec<ConformanceResult> {
+    let (right, outcome) = impossible(*expected, error);
+    let result = |target: &&str| ConformanceResult {
+        program: format!("{} {}", program.name, program.version),
+        mode: mode.name.to_owned(),
+        target: (*target).to_owned(),
+        right,
+        outcome: outcome.clone(),
+        toolchain: None,
+        started_by: Vec::new(),
+        c_bytes: None,
+        bytes: None,
+        seconds: 0.0,
+    };
+    targets.iter().map(result).collect()
+}
+
+/// Returns whether a failure with this error is the expected one, and a description of it.
+fn impossible(expected: Expectation, error: &str) -> (bool, String) {
+    match expected {
+        Expectation::Impossible(text) if error.contains(text) => {
+            let line = error.lines().find(|line| line.contains(text)).unwrap_or(text);
+            (true, format!("cannot be built: {}", line.trim()))
+        }
+        // The whole text has every refused call of a compiler.
+        _ => (false, error.lines().take(ERROR_LINES).collect::<Vec<_>>().join("\n")),
+    }
 }
 
 /// Returns the runner of the image that contains the program of a target, if its smoke run passed.
@@ -110,12 +147,7 @@ fn started(report: &Report, target: &str) -> Option<String> {
 }
 
 fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option<String>) -> (bool, String) {
-    // The whole text has every refused call of a compiler.
-    let first = |error: &String| error.lines().take(ERROR_LINES).collect::<Vec<_>>().join("\n");
-    let failed = || {
-        let error = job.error.as_ref().map(first);
-        (false, error.unwrap_or_else(|| "it failed without a reason".to_owned()))
-    };
+    let failed = || impossible(expected, job.error.as_deref().unwrap_or("it failed without a reason"));
     let whole = job.status == Status::Ok && job.gate == Some(CheckVerdict::Pass);
     match expected {
         Expectation::Claims(package) => match &job.error {
@@ -131,11 +163,15 @@ fn outcome(expected: Expectation, job: &JobEntry, bill: &dyn Fn(&Path) -> Option
             let sbom = job.artifact.as_ref().and_then(|artifact| artifact.sbom.as_ref());
             let text = sbom.and_then(|sbom| bill(Path::new(&sbom.path))).unwrap_or_default();
             match packages.iter().find(|package| !text.contains(&format!("\"{package}\""))) {
+                None if packages.is_empty() => (true, "needs no C here".to_owned()),
                 None => (true, format!("C of {}", packages.join(", "))),
                 Some(package) => (false, format!("the bill of materials does not name {package}")),
             }
         }
-        Expectation::Pure | Expectation::Contains(_) => failed(),
+        Expectation::Impossible(_) if whole => {
+            (false, "built, although it was known to be impossible".to_owned())
+        }
+        Expectation::Pure | Expectation::Contains(_) | Expectation::Impossible(_) => failed(),
     }
 }
 

@@ -123,6 +123,7 @@ pub(super) const CONFORMANCE: &str = "\
 Examples:
   cargo xtask conformance
   cargo xtask conformance b3sum ripgrep --json
+  cargo xtask conformance b3sum --target x86_64-pc-windows-gnu
   cargo xtask conformance --page docs/reference/conformance.md
   cargo xtask conformance --targets --page docs/reference/targets.md";
 

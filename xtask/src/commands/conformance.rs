@@ -6,16 +6,15 @@ use std::time::Duration;
 use crate::cli::Common;
 use crate::conformance::{
     ConformanceMode, ConformanceResult, PROGRAMS, PublishedProgram, ToolVersion, conformance_page, folder,
-    judge, markdown, source, targets_toml,
+    judge, markdown, source, targets_toml, unbuilt,
 };
 use crate::session::Session;
 use xtask_config::suggest::nearest;
 use xtask_files::counted;
 use xtask_files::error::{Error, Result};
 use xtask_oci::document::rfc3339;
-use xtask_process::exec::Cmd;
+use xtask_process::exec::{Cmd, Output};
 use xtask_process::ui::{Ui, far};
-use xtask_report::report::Report;
 
 mod targets;
 
@@ -29,6 +28,7 @@ pub(super) fn run(
     common: &Common,
     names: &[String],
     for_targets: bool,
+    only: &[String],
     keep: bool,
     page: Option<&Path>,
     json: bool,
@@ -38,10 +38,11 @@ pub(super) fn run(
         return targets::run(&session, names, keep, page, json);
     }
     let programs = chosen(names)?;
+    check_targets(&programs, only)?;
     let name = |program: &&PublishedProgram| format!("{} {}", program.name, program.version);
     let results = one_by_one(&session.ui, "program", &programs, name, |program| {
         let dir = folder(&session.cache, program);
-        let results = one(&session, program, &dir)?;
+        let results = one(&session, program, only, &dir)?;
         if !keep {
             let _ = std::fs::remove_dir_all(&dir);
         }
@@ -94,8 +95,19 @@ fn today() -> String {
 }
 
 /// The tools that the programs and their build scripts use.
-const TOOLS: [&str; 8] =
-    ["gcc", "musl-gcc", "cmake", "make", "perl", "nasm", "qemu-aarch64-static", "docker"];
+const TOOLS: [&str; 11] = [
+    "gcc",
+    "musl-gcc",
+    "x86_64-w64-mingw32-gcc",
+    "clang",
+    "cmake",
+    "make",
+    "perl",
+    "nasm",
+    "qemu-aarch64-static",
+    "node",
+    "docker",
+];
 
 /// Returns the versions of rustc and of these tools.
 fn tool_versions(session: &Session, names: &[&'static str]) -> Vec<ToolVersion> {
@@ -127,33 +139,61 @@ fn chosen(names: &[String]) -> Result<Vec<&'static PublishedProgram>> {
     names.iter().map(find).collect()
 }
 
-fn one(session: &Session, program: &PublishedProgram, dir: &Path) -> Result<Vec<ConformanceResult>> {
+/// Rejects a target for which none of the programs is built.
+fn check_targets(programs: &[&PublishedProgram], only: &[String]) -> Result<()> {
+    let known: Vec<&str> = programs.iter().flat_map(|program| program.targets()).collect();
+    match only.iter().find(|target| !known.contains(&target.as_str())) {
+        None => Ok(()),
+        Some(target) => {
+            let error = Error::usage(format!("conformance builds none of these programs for `{target}`"));
+            Err(match nearest(target, known.iter().copied()) {
+                Some(near) => error.help(format!("did you mean `{near}`?")),
+                None => error.help("see the targets of each program: docs/reference/conformance.md"),
+            })
+        }
+    }
+}
+
+fn one(
+    session: &Session,
+    program: &PublishedProgram,
+    only: &[String],
+    dir: &Path,
+) -> Result<Vec<ConformanceResult>> {
     source::fetch(program, &session.host, session.offline, dir)?;
     xtask_files::write(&dir.join("targets.toml"), targets_toml(program).as_bytes())?;
     let mut results = Vec::new();
     for mode in program.modes {
-        let report = reported(session, mode, dir)?;
-        let bill = |path: &Path| std::fs::read_to_string(dir.join("target/dist").join(path)).ok();
-        results.extend(judge(program, mode, &report, &bill));
+        for (mut targets, expected) in mode.groups() {
+            targets.retain(|target| only.is_empty() || only.iter().any(|only| only == target));
+            if targets.is_empty() {
+                continue;
+            }
+            let output = reported(session, mode, &targets, dir)?;
+            let bill = |path: &Path| std::fs::read_to_string(dir.join("target/dist").join(path)).ok();
+            let group = (targets, expected);
+            results.extend(match serde_json::from_str(&output.text()) {
+                Ok(report) => judge(program, mode, &group, &report, &bill),
+                // Nothing was built: the plan has errors.
+                Err(_) => unbuilt(program, mode, &group, &output.errors()),
+            });
+        }
     }
     Ok(results)
 }
 
-/// Runs a release of a mode, with images and bills. If the mode is known to break its promise, it is only
-/// verified.
-fn reported(session: &Session, mode: &ConformanceMode, dir: &Path) -> Result<Report> {
+/// Runs a release of a mode for these targets, with images and bills. If the mode is known to break its
+/// promise, it is only verified.
+fn reported(session: &Session, mode: &ConformanceMode, targets: &[&str], dir: &Path) -> Result<Output> {
     let command = if mode.is_shipped() { "release" } else { "verify" };
     let mut run = Cmd::new(&session.this)
         .args([command, "--mode", mode.name, "--json", "--manifest-path"])
         .arg(dir.join("Cargo.toml"))
+        .args(targets.iter().flat_map(|target| ["--target", target]))
         .cwd(dir);
     if session.offline {
         run = run.arg("--offline");
     }
     session.ui.step("Running", run.line());
-    let output = run.capture(LIMIT)?;
-    serde_json::from_str(&output.text()).map_err(|_| {
-        Error::failed(format!("{command} of mode {} ended without a report", mode.name))
-            .found(output.errors())
-    })
+    run.capture(LIMIT)
 }

@@ -85,8 +85,8 @@ pub fn run(cli: Cli) -> Result<()> {
             size::run(&common, &request)
         }
         Command::Lock { update } => lock::run(&common, update),
-        Command::Conformance { names, targets, keep, page, json } => {
-            conformance::run(&common, &names, targets, keep, page.as_deref(), json.json)
+        Command::Conformance { names, targets, target, keep, page, json } => {
+            conformance::run(&common, &names, targets, &target, keep, page.as_deref(), json.json)
         }
         Command::Init { package } => init::run(&common, package.as_deref()),
     }

@@ -42,13 +42,21 @@ fn row(result: &ConformanceResult, date: &str) -> String {
         result.outcome.lines().next().unwrap_or_default().replace('|', "\\|"),
         size(result.c_bytes),
         size(result.bytes),
-        named(Some(result.started_by.join(", "))),
+        started(result),
         result.seconds
     )
 }
 
-/// Returns the page with these results. `earlier` is the previous page. Its rows for programs that were not
-/// built now are kept.
+fn started(result: &ConformanceResult) -> String {
+    match (result.started_by.as_slice(), result.bytes) {
+        ([], None) => "–".to_owned(),
+        ([], Some(_)) => "not run".to_owned(),
+        (runners, _) => runners.join(", "),
+    }
+}
+
+/// Returns the page with these results. `earlier` is the previous page. Its rows for programs, modes and targets
+/// that were not built now are kept.
 pub fn conformance_page(
     results: &[ConformanceResult],
     tools: &[ToolVersion],
@@ -62,14 +70,17 @@ pub fn conformance_page(
 `cargo xtask conformance --page FILE` writes this page. It builds each program from its crate, with the Cargo.lock that its
 author published, in modes whose C is known. A row is right where all of this holds:
 
-- The program is built, passes the gate and starts, for another architecture under QEMU.
-- Its image on `scratch` is packed and starts.
+- The program is built, passes the gate and starts: for another architecture under QEMU, for Windows in wine, for WASI in
+  Node.js.
+- Its image on `scratch` is packed and starts (Linux).
 - A mode with C: the bill of materials names the packages that bring C.
 - A mode without C: the linked program is proven to contain none.
 - A mode that only claims to contain no C: the run refuses it and names the package.
+- A program that cannot be built for a system: the run says why.
 
-`C` is the size of the objects of C in the program, without the C library. `build` is the time of the Cargo call, which builds
-both targets, on a machine with other work: it compares nothing.
+`started by` is `not run` where nothing on the machine starts programs of the system. `C` is the size of the objects of C in the
+program, without the C library. `build` is the time of the Cargo call, which builds both targets of Linux, on a machine with
+other work: it compares nothing.
 
 "
     .to_owned();
@@ -77,10 +88,17 @@ both targets, on a machine with other work: it compares nothing.
     text += HEAD;
     for program in PROGRAMS {
         let name = format!("{} {}", program.name, program.version);
-        let now: String = results.iter().filter(|r| r.program == name).map(|r| row(r, date)).collect();
-        let begin = format!("| {name} |");
-        let kept = || earlier.lines().filter(|line| line.starts_with(&begin)).map(|line| format!("{line}\n"));
-        text += &if now.is_empty() { kept().collect() } else { now };
+        for mode in program.modes {
+            for target in mode.groups().into_iter().flat_map(|(targets, _)| targets) {
+                let is_now =
+                    |r: &&ConformanceResult| r.program == name && r.mode == mode.name && r.target == target;
+                let begin = format!("| {name} | {} | {target} |", mode.name);
+                let kept =
+                    || earlier.lines().find(|line| line.starts_with(&begin)).map(|line| format!("{line}\n"));
+                let now = results.iter().find(is_now).map(|result| row(result, date));
+                text += &now.or_else(kept).unwrap_or_default();
+            }
+        }
     }
     text += "\n## Programs\n\n";
     text.extend(
