@@ -228,6 +228,20 @@ mod tests {
     }
 
     #[test]
+    fn rustup_adds_only_what_was_published() {
+        let lab = FakeMachine::new("published");
+        let list = lab.rustcs[0].sysroot.join("lib/rustlib/multirust-channel-manifest.toml");
+        let entry = |target: &str, available: bool| {
+            format!("[pkg.rust-std.target.{target}]\navailable = {available}\n\n")
+        };
+        std::fs::write(list, entry(GNU, true) + &entry(MUSL, false)).unwrap();
+        let of = |target: &str| lab.choose(&[target], &rustup()).remove(0);
+        assert_eq!(of(GNU), "1.95.0 rustup");
+        // Listed without files, and not listed: the rustc with the source of the library serves them.
+        assert_eq!((of(MUSL), of(ARM)), ("1.96.0 source".to_owned(), "1.96.0 source".to_owned()));
+    }
+
+    #[test]
     fn the_active_rustc_comes_first() {
         let lab = FakeMachine::new("active");
         lab.has(0, &[GNU, MUSL]);

@@ -75,8 +75,8 @@ pub fn ways(rustc: &Rustc, target: &Triple, rustup: bool) -> Vec<StdInstall> {
     if !rustc.known_targets().contains(target.as_str()) {
         return Vec::new();
     }
-    let add =
-        rustc.rustup_toolchain().filter(|_| rustup).map(|toolchain| StdInstall::RustupAdd { toolchain });
+    let toolchain = rustc.rustup_toolchain().filter(|_| rustup && rustc.is_published_for(target));
+    let add = toolchain.map(|toolchain| StdInstall::RustupAdd { toolchain });
     let build = rustc.source().map(|source| StdInstall::Build { source });
     add.into_iter().chain(build).collect()
 }

@@ -73,10 +73,25 @@ impl Rustc {
 
     /// Returns the name of its rustup toolchain, if rustup installed it and can add targets to it.
     pub fn rustup_toolchain(&self) -> Option<String> {
-        let manifest = self.sysroot.join("lib").join("rustlib").join("multirust-channel-manifest.toml");
+        let manifest = self.rustup_manifest();
         let toolchains = self.sysroot.parent().filter(|p| p.file_name().is_some_and(|n| n == "toolchains"));
         (toolchains.is_some() && manifest.is_file())
             .then(|| self.sysroot.file_name().map(|n| n.to_string_lossy().into_owned()))?
+    }
+
+    /// Returns whether its release comes with a std for a target that rustup can add. True if rustup's list of the
+    /// release cannot be read.
+    pub fn is_published_for(&self, target: &Triple) -> bool {
+        let head = format!("[pkg.rust-std.target.{target}]");
+        let Ok(list) = std::fs::read_to_string(self.rustup_manifest()) else { return true };
+        let mut lines = list.lines().map(str::trim);
+        !list.contains("[pkg.rust-std.target.")
+            || (lines.any(|line| line == head) && lines.next() == Some("available = true"))
+    }
+
+    /// The list in which rustup keeps what the release of a toolchain consists of.
+    fn rustup_manifest(&self) -> PathBuf {
+        self.sysroot.join("lib").join("rustlib").join("multirust-channel-manifest.toml")
     }
 
     /// Returns `rust-lld` of its sysroot, if there is one.
