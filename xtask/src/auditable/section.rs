@@ -36,9 +36,7 @@ pub enum SectionRefusal {
 impl fmt::Display for SectionRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::OtherFormat => f.write_str(
-                "it is neither an ELF file nor a WebAssembly module; a list in programs for Windows and macOS is not supported",
-            ),
+            Self::OtherFormat => f.write_str("it is neither an ELF file nor a WebAssembly module"),
             Self::Wasm(fault) => write!(f, "it {fault}"),
             Self::Damaged(what) => write!(f, "the ELF file is damaged: {what}"),
             Self::NoSections => {

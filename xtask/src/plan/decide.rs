@@ -88,6 +88,13 @@ impl OneTarget<'_> {
         if let Some(reason) = system::refusal(&self.target.triple) {
             return Err(reason);
         }
+        let system = system::of(&self.target.triple);
+        if self.config.app.auditable && !system.objects.takes_list() {
+            return Err(format!(
+                "programs for {} cannot carry the dependency list that `auditable` asks for; remove `auditable` from [app] in targets.toml",
+                system.name
+            ));
+        }
         if let Some(StdState::Absent(reason)) = self.findings.stds.get(&self.target.triple) {
             return Err(reason.clone());
         }

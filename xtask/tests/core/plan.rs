@@ -286,6 +286,21 @@ fn a_floor_is_kept_by_a_toolchain() {
 }
 
 #[test]
+fn a_list_that_programs_cannot_carry_skips_their_target() {
+    let mut config = config();
+    for target in ["x86_64-pc-windows-gnu", "aarch64-apple-darwin", "wasm32-wasip1"] {
+        let words = |config: &Config| {
+            let plan = plan(config, &findings(), &for_target(target)).unwrap();
+            plan.skipped.iter().map(|skipped| skipped.reason.clone()).collect::<Vec<_>>().join(" ")
+        };
+        config.app.auditable = false;
+        assert!(!words(&config).contains("auditable"), "{target}");
+        config.app.auditable = true;
+        assert_eq!(words(&config).contains("remove `auditable`"), target != "wasm32-wasip1", "{target}");
+    }
+}
+
+#[test]
 fn targets_of_a_run() {
     let all = plan(&config(), &findings(), &PlanRequest::default()).unwrap();
     let order: Vec<&str> = all.jobs.iter().map(|j| j.target.triple.as_str()).collect();

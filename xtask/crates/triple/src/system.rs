@@ -107,6 +107,14 @@ static OTHER: System = System {
     ..linux::LINUX
 };
 
+impl ObjectFormat {
+    /// Returns whether programs of the format can carry their dependency list, which is a section that is added
+    /// after the link.
+    pub fn takes_list(self) -> bool {
+        matches!(self, ObjectFormat::Elf | ObjectFormat::Wasm)
+    }
+}
+
 /// Returns the row of a target's operating system.
 pub fn of(target: &Triple) -> &'static System {
     named(target.os())
