@@ -14,6 +14,8 @@ mod links;
 mod matrix;
 mod plan;
 mod plan_words;
+#[cfg(unix)]
+mod runners;
 mod support;
 #[cfg(unix)]
 mod survey;
