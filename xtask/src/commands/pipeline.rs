@@ -20,6 +20,7 @@ use crate::smoke;
 use crate::toolchain_lock::observe::Observer;
 use crate::toolchain_lock::{self, ToolchainLock};
 use crate::verify::{self, Verified};
+use xtask_compilers::toolchain::candidates::own_roots;
 use xtask_compilers::toolchain::survey::Depth;
 use xtask_config::Config;
 use xtask_files::FileLock;
@@ -198,7 +199,8 @@ impl PlannedRun {
     /// Returns the context of all cargo calls of the run.
     pub(super) fn site(&self) -> CargoContext<'_> {
         let targets: Vec<&Triple> = self.plan.jobs.iter().map(|job| &job.target.triple).collect();
-        let site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        let mut site = self.session.site(self.look.findings.host_cc.as_deref(), &targets);
+        site.renamed.extend(own_roots(&self.config.providers, targets.into_iter(), &self.session.host));
         CargoContext { files: self.session.target_files(&self.plan.jobs), ..site }
     }
 

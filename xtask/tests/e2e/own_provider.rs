@@ -136,12 +136,22 @@ fn a_driver_of_its_own_links() {
     let log = space.path("links");
     let text = format!("echo \"$1\" >> {}\nexec {} \"$@\"", log.display(), gcc.display());
     space.script("sdk/bin/vendor-ld", &text);
-    let linker = VENDOR.to_owned() + "linker = [\"{root}/bin/vendor-ld\", \"-DFIRST\"]\n";
+    let include = VENDOR.replace("{triple}\"", "{triple}\", \"-I{root}/include\"");
+    let linker = include + "linker = [\"{root}/bin/vendor-ld\", \"-DFIRST\"]\n";
+    // Headers of the provider write their paths into programs, as `assert` does.
+    space.write("sdk/include/vendor.h", "static const char *volatile vendor_header = __FILE__;\n");
+    let use_header = "#include <vendor.h>\nconst char *vendor_path(void) { return vendor_header; }\n";
+    let answer = space.read("native/c/answer.c").replacen("return ", "return !*vendor_path() + ", 1);
+    space.write("native/c/answer.c", &(use_header.to_owned() + &answer));
     space.write("targets.toml", &space.read("targets.toml").replace(VENDOR, &linker));
     let report = space.run(&["verify", "--json", "--mode", "native"]).ended(0).json();
     assert_eq!(job(&report, ARM)["status"], "ok", "{report:#}");
     // The probe and the program.
     assert!(space.read("links").matches("-DFIRST").count() >= 2, "{}", space.read("links"));
+    // The program does not tell where the provider lies.
+    let program = std::fs::read(space.dist(&format!("bin/{ARM}/native/app"))).unwrap();
+    let has = |text: &str| program.windows(text.len()).any(|window| window == text.as_bytes());
+    assert!(has("/provider/vendor-gcc/include/vendor.h") && !has(&space.path("sdk").display().to_string()));
 }
 
 /// A compiler with a name that no list knows, which starts no compiler with a known name.

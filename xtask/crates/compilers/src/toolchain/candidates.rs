@@ -1,7 +1,7 @@
 //! Lists the toolchains that could serve a target, in the documented order. It looks at names on PATH and at
 //! variables, and starts no program.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::named::{named, words};
@@ -127,6 +127,22 @@ pub fn own_compilers<'t>(
     };
     let all = own.iter().flat_map(|&provider| targets.clone().map(move |target| (provider, target)));
     all.flat_map(of).filter(|path| path.is_absolute()).collect()
+}
+
+/// Returns the folders of providers of targets.toml for these targets, each with the path that replaces it in
+/// build outputs. The root of the file system has no such path.
+pub fn own_roots<'t>(
+    own: &[Provider],
+    targets: impl Iterator<Item = &'t Triple> + Clone,
+    host: &Host,
+) -> BTreeMap<PathBuf, String> {
+    let root = |provider: Provider, target: &Triple| {
+        let Provider::Own(own) = provider else { return None };
+        let root = own.root(target, host).ok().flatten().map(PathBuf::from)?;
+        let is_renamed = provider.elsewhere(target).is_none() && root.parent().is_some();
+        is_renamed.then(|| (root, format!("/provider/{}", own.name)))
+    };
+    own.iter().flat_map(|&own| targets.clone().filter_map(move |target| root(own, target))).collect()
 }
 
 impl Candidates {

@@ -65,10 +65,8 @@ impl OwnProvider {
     /// Makes the candidate for a target. The error is the reason why there is none.
     fn candidate(&self, search: &Search) -> Result<Candidate, String> {
         let Search { provider, target, host, .. } = *search;
-        let values = TemplateValues { target, host, root: None };
-        let root = self.root.as_ref().map(|root| self.fill("root", root, &values)).transpose()?;
-        let root = root.map(|root| self.path(&root));
-        let values = TemplateValues { root: root.as_deref(), ..values };
+        let root = self.root(target, host)?;
+        let values = TemplateValues { target, host, root: root.as_deref() };
         let fill = |key: &str, words: &[CommandTemplate]| -> Result<Driver, String> {
             let mut words: Driver =
                 words.iter().map(|word| self.fill(key, word, &values)).collect::<Result<_, _>>()?;
@@ -116,6 +114,16 @@ impl OwnProvider {
         }
         candidate.absent = absent;
         Ok(candidate)
+    }
+
+    /// Returns the folder of the toolchain for a target, if the file names one.
+    ///
+    /// # Errors
+    /// A variable in it is not set.
+    pub fn root(&self, target: &Triple, host: &Host) -> Result<Option<String>, String> {
+        let values = TemplateValues { target, host, root: None };
+        let root = self.root.as_ref().map(|root| self.fill("root", root, &values)).transpose()?;
+        Ok(root.map(|root| self.path(&root)))
     }
 
     fn fill(
