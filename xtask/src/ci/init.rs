@@ -6,8 +6,6 @@ mod gitlab;
 
 use std::path::Path;
 
-pub use github::RELEASE as RELEASE_WORKFLOW;
-
 use crate::cli::CiHost;
 use xtask_base::Base;
 use xtask_config::workspace::Workspace;
@@ -161,8 +159,13 @@ impl CiFacts {
         self.second.as_ref().map(|second| format!(" --config {}", quoted(&second.config))).unwrap_or_default()
     }
 
+    /// Returns the tag of a release of this version.
+    pub fn tag(&self, version: impl std::fmt::Display) -> String {
+        format!("{}v{version}", self.before_version())
+    }
+
     /// Returns what stands before `v` and the version in the tag of a release.
-    fn tag(&self) -> String {
+    fn before_version(&self) -> String {
         self.second.as_ref().map(|second| format!("{}-", second.program)).unwrap_or_default()
     }
 }

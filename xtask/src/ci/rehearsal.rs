@@ -70,7 +70,7 @@ struct JobRun<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    /// Prepares a rehearsal below `folder`. With `kill`, each shard is killed at random points before it is made, and the
+    /// Prepares the rehearsal of a workflow for a tag below `folder`. With `kill`, each shard is killed at random points before it is made, and the
     /// registry while something is published.
     ///
     /// # Errors
@@ -78,12 +78,11 @@ impl<'a> Rehearsal<'a> {
     pub fn new(
         session: &'a Session,
         config: &Config,
-        workflow: &'a Workflow,
+        (workflow, tag): (&'a Workflow, &str),
         checkout: RehearsedCheckout,
         folder: PathBuf,
         kill: bool,
     ) -> Result<Self> {
-        let version = session.package(config)?.version.to_string();
         let (user, password) = LOGIN;
         let mut fixed: ValueMap = [
             ("github.actor", user),
@@ -97,8 +96,8 @@ impl<'a> Rehearsal<'a> {
         let service = [
             ("CI", "true".to_owned()),
             ("GITHUB_ACTOR", user.to_owned()),
-            ("GITHUB_REF", format!("refs/tags/v{version}")),
-            ("GITHUB_REF_NAME", format!("v{version}")),
+            ("GITHUB_REF", format!("refs/tags/{tag}")),
+            ("GITHUB_REF_NAME", tag.to_owned()),
             ("GITHUB_REPOSITORY", format!("rehearsal/{}", config.app.bin)),
             ("GITHUB_REPOSITORY_OWNER", "rehearsal".to_owned()),
             ("GITHUB_SHA", checkout.commit.clone()),

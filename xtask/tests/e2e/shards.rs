@@ -399,6 +399,18 @@ fn a_rehearsal_runs_what_the_file_says() {
         .run(&["ci", "rehearse"])
         .ended(1)
         .says(&["plan: Compare the tag with the version", "the version is 1.2.3"]);
+    // A second release has a workflow and tags of its own.
+    const SECOND: &str = ".github/workflows/app-release.yml";
+    project.write("other.toml", &project.read("targets.toml"));
+    let second = ["--config", "other.toml"];
+    project.run(&[&["ci", "init", "github", "--install", "ci/install xtask"], &second[..]].concat()).ended(0);
+    let after = "      # It publishes in another job";
+    let own =
+        "      - name: Own\n        run: |\n          echo \"sees $GITHUB_REF_NAME\" >&2\n          false\n";
+    project.write(SECOND, &project.read(SECOND).replace(after, &format!("{own}{after}")));
+    commit(&project);
+    let run = project.run(&[&["ci", "rehearse"], &second[..]].concat()).ended(1);
+    run.says(&["the rehearsal failed at plan: Own", "sees app-v1.2.3", SECOND]);
     // Nothing runs if the key of the release is nowhere.
     let targets = project.read("targets.toml");
     project.write("targets.toml", &(targets.clone() + "[publish]\nsign = \"/nowhere/release.pem\"\n"));

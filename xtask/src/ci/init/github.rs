@@ -12,17 +12,16 @@ use job_text::JobText;
 /// The machine for jobs that are not a shard.
 const RUNNER: &str = "ubuntu-24.04";
 
-/// The path of the workflow that makes a release.
-pub const RELEASE: &str = ".github/workflows/xtask-release.yml";
-
 /// Returns the workflows, by their paths. A second release has its own workflow, and no others.
 pub(super) fn files(facts: &CiFacts) -> Vec<(String, String)> {
     let file = |name: &str| format!(".github/workflows/{name}.yml");
     if facts.second.is_some() {
         return vec![(file(&release::name(facts)), release::workflow(facts))];
     }
-    let mut files =
-        vec![(file("xtask-check"), check::workflow(facts)), (RELEASE.to_owned(), release::workflow(facts))];
+    let mut files = vec![
+        (file("xtask-check"), check::workflow(facts)),
+        (file(&release::name(facts)), release::workflow(facts)),
+    ];
     if facts.locks {
         files.push((file("xtask-refresh"), refresh::workflow(facts)));
     }

@@ -1,11 +1,12 @@
 //! `cargo xtask ci rehearse`: the release workflow on this machine, script by script.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
 use super::ci_facts;
-use crate::ci::init::{RELEASE_WORKFLOW, ToolSource};
+use crate::ci::init::{CiFile, ToolSource};
 use crate::ci::rehearsal::{
     LeftOut, REGISTRY, Rehearsal, RehearsalAccount, RehearsedCheckout, RehearsedStep,
 };
@@ -30,7 +31,7 @@ struct RehearsalReport {
     steps: Vec<RehearsedStep>,
     left_out: Vec<LeftOut>,
     /// What stand-ins were asked in place of the service, with the number of times.
-    stood_in: std::collections::BTreeMap<String, usize>,
+    stood_in: BTreeMap<String, usize>,
     /// The longest way through the jobs, on so many machines.
     critical_path_seconds: f64,
     /// The same steps one after the other.
@@ -49,15 +50,18 @@ pub(super) fn run(common: &Common, machines: usize, kill: bool, json: bool) -> R
             .help("install it; on Debian: apt-get install docker-registry"));
     }
     let checkout = RehearsedCheckout::of(&session)?;
-    let (name, workflow) = chosen(&session, &config, &checkout)?;
-    session.ui.step("Rehearsing", format!("{name}; changes that are not committed have no part in it"));
+    let chosen = ChosenWorkflow::of(&session, &config, &checkout)?;
+    let begun = format!("{}; changes that are not committed have no part in it", chosen.name);
+    session.ui.step("Rehearsing", begun);
     // The scripts say `--setup`, which would install it without asking.
     setup::complete(&session, &config)?;
     let folder = session.cache.join("rehearsal").join(std::process::id().to_string());
     // As large as several releases, and of no use afterwards, however this ends.
     let _gone = Undo::removing(&folder);
-    let (account, alone) = Rehearsal::new(&session, &config, &workflow, checkout, folder, kill)?.run()?;
-    let report = report(account, &name, &workflow, machines, alone.as_deref())?;
+    let ChosenWorkflow { workflow, tag, .. } = &chosen;
+    let rehearsal = Rehearsal::new(&session, &config, (workflow, tag), checkout, folder, kill)?;
+    let (account, alone) = rehearsal.run()?;
+    let report = report(account, &chosen, machines, alone.as_deref())?;
     session.ui.data(&match json {
         true => xtask_report::json::pretty(&report),
         false => text(&report, session.ui.color_out),
@@ -70,29 +74,40 @@ pub(super) fn run(common: &Common, machines: usize, kill: bool, json: bool) -> R
     }
 }
 
-/// Returns the workflow of the commit, or the one that would be written, with the name of what it is.
-fn chosen(session: &Session, config: &Config, checkout: &RehearsedCheckout) -> Result<(String, Workflow)> {
-    if let Some(text) = checkout.file(RELEASE_WORKFLOW)? {
-        return Ok((RELEASE_WORKFLOW.to_owned(), workflow::read(RELEASE_WORKFLOW, &text)?));
+/// What is rehearsed.
+struct ChosenWorkflow {
+    /// Its path in the commit, or what it is instead.
+    name: String,
+    workflow: Workflow,
+    /// The tag of the release.
+    tag: String,
+}
+
+impl ChosenWorkflow {
+    /// Reads the workflow of the commit, or else the one that would be written.
+    fn of(session: &Session, config: &Config, checkout: &RehearsedCheckout) -> Result<Self> {
+        // The step that installs this program is not run.
+        let facts = ci_facts(session, config, None)
+            .or_else(|_| ci_facts(session, config, Some(ToolSource::Command("true".to_owned()))))?;
+        let tag = facts.tag(&session.package(config)?.version);
+        let files = CiHost::GitHub.files(&facts).into_iter();
+        let file = files.into_iter().find(|file| file.path.ends_with("-release.yml"));
+        let CiFile { path, text } = file.ok_or_else(|| Error::failed("a pipeline has no release"))?;
+        if let Some(text) = checkout.file(&path)? {
+            return Ok(Self { workflow: workflow::read(&path, &text)?, name: path, tag });
+        }
+        let instead = match checkout.file(".gitlab-ci.yml")? {
+            Some(_) => ", with the commands of .gitlab-ci.yml",
+            None => "",
+        };
+        let name = format!("what `cargo xtask ci init github` would write{instead}");
+        Ok(Self { name, workflow: workflow::read(&path, &text)?, tag })
     }
-    // Its step is not run: this program is here.
-    let facts = ci_facts(session, config, None)
-        .or_else(|_| ci_facts(session, config, Some(ToolSource::Command("true".to_owned()))))?;
-    let files = CiHost::GitHub.files(&facts);
-    let file = files.iter().find(|file| file.path.ends_with("-release.yml"));
-    let text = file.map(|file| file.text.as_str()).unwrap_or_default();
-    let instead = match checkout.file(".gitlab-ci.yml")? {
-        Some(_) => ", with the commands of .gitlab-ci.yml",
-        None => "",
-    };
-    let name = format!("what `cargo xtask ci init github` would write{instead}");
-    Ok((name, workflow::read(RELEASE_WORKFLOW, text)?))
 }
 
 fn report(
     account: RehearsalAccount,
-    name: &str,
-    workflow: &Workflow,
+    chosen: &ChosenWorkflow,
     machines: usize,
     alone: Option<&Path>,
 ) -> Result<RehearsalReport> {
@@ -102,10 +117,10 @@ fn report(
         _ => None,
     };
     Ok(RehearsalReport {
-        schema: 2,
-        workflow: name.to_owned(),
+        schema: 1,
+        workflow: chosen.name.clone(),
         machines,
-        critical_path_seconds: account.critical_path(workflow, machines),
+        critical_path_seconds: account.critical_path(&chosen.workflow, machines),
         total_seconds: account.steps.iter().map(|step| step.seconds).sum(),
         steps: account.steps,
         left_out: account.left_out,

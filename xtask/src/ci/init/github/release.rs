@@ -12,7 +12,7 @@ pub(super) fn name(facts: &CiFacts) -> String {
 }
 
 pub(super) fn workflow(facts: &CiFacts) -> String {
-    let (config, tag) = (facts.config(), facts.tag());
+    let (config, tag) = (facts.config(), facts.before_version());
     let head = head(
         &name(facts),
         "Makes a release for each tag that names the version, on many machines, and publishes it.",
