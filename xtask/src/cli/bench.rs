@@ -42,7 +42,7 @@ pub struct SamplingOptions {
     /// The seed of the random order of the samples, to repeat an order [default: another one in each run]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// Be quick, for CI: 3 samples of each case, only cold ones, without a build before the first one
+    /// Be quick, for CI: 3 samples of cold builds, for a target of this machine, without a build before the first one
     #[arg(long)]
     pub quick: bool,
 }

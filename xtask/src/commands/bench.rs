@@ -49,7 +49,7 @@ pub(super) fn run(common: &Common, mut request: BenchRequest) -> Result<()> {
     start.check()?;
     start.take_turn();
     if request.planning.targets.is_empty() {
-        narrow(&mut start);
+        narrow(&mut start, if request.sampling.quick { 1 } else { 2 });
     }
     let jobs: Vec<&Job> = start.plan.jobs.iter().filter(|j| j.buildable()).collect();
     if jobs.is_empty() {
@@ -254,11 +254,12 @@ fn anew(header: JournalHeader, why: &str, start: &PlannedRun) -> (JournalHeader,
     (header, Vec::new())
 }
 
-/// Keeps only the jobs that are timed without --target, and prints which ones are left out.
-fn narrow(start: &mut PlannedRun) {
+/// Keeps only the jobs of the targets that are timed without --target, `most` at most, and prints which are left out.
+fn narrow(start: &mut PlannedRun, most: usize) {
     let jobs = &start.plan.jobs;
     let targets: Vec<(&Triple, bool)> = jobs.iter().map(|j| (&j.target.triple, j.buildable())).collect();
-    let timed: Vec<Triple> = timed(&start.session.host.triple, &targets).into_iter().cloned().collect();
+    let timed = timed(&start.session.host.triple, &targets).into_iter().take(most);
+    let timed: Vec<Triple> = timed.cloned().collect();
     let mut left_out: Vec<String> = Vec::new();
     let mut keep = |triple: &Triple| {
         let keeps = timed.contains(triple);

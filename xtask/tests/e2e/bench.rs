@@ -273,6 +273,89 @@ fn a_revision_is_built_in_turn_with_the_workspace() {
     assert_eq!((changes.len(), &document["comparison"]["against"]), (2, &"revision HEAD".into()));
     run.says(&["since revision HEAD"]);
     assert!(!space.path("target/xtask/bench").exists());
+    // As a workflow checks a change out: with its parent, and nothing else.
+    space.commit();
+    let shallow = space.path("../shallow");
+    let from = format!("file://{}", space.root().display());
+    Space::finish(&space.cmd("git").args(["clone", "--quiet", "--depth", "2", &from]).arg(&shallow)).ended(0);
+    let args = [
+        "bench",
+        "--quick",
+        "--mode",
+        "pure",
+        "--providers",
+        "none",
+        "--limit",
+        "1ms",
+        "--compare-rev",
+        "HEAD^1",
+    ];
+    let cmd = space.xtask(&args).arg("--manifest-path").arg(shallow.join("Cargo.toml")).arg("--markdown");
+    let printed = Space::finish(&cmd).ended(0).stdout();
+    assert!(printed.starts_with("Build times beside revision HEAD^1;"), "{printed}");
+    // One sample of each, after which the time is over, tells nothing.
+    assert!(printed.contains("too noisy to tell"), "{printed}");
+}
+
+/// A C compiler that takes a second longer for each file, and a rustc that does so for the application.
+fn with_known_costs(c: bool, rust: bool) -> Space {
+    let mut space = Space::with_targets(&[HOST]);
+    if c {
+        let cc = machine::find("cc").unwrap();
+        let text =
+            format!("case \" $* \" in *' -c '*answer.c*) sleep 1;; esac\nexec {} \"$@\"", cc.display());
+        let cc = space.script("../slow-cc", &text);
+        space.set("CC_x86_64_unknown_linux_gnu", cc);
+    }
+    if rust {
+        let text = "case \" $* \" in *' --crate-name app '*) sleep 1;; esac\nexec \"$@\"";
+        let wrapper = space.script("../slow-rustc", text);
+        space.set("RUSTC_WRAPPER", wrapper);
+    }
+    space
+}
+
+#[test]
+fn a_second_in_c_is_found_where_c_is_compiled_and_nowhere_else() {
+    need!("bench::known", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc"]));
+    let space = with_known_costs(true, false);
+    space.run(&["bench", "--samples", "2", "--cases", "cold,rust,c", "--mode", "native"]).ended(0);
+    let slow = written(&space);
+    let space = with_known_costs(false, false);
+    space.run(&["bench", "--samples", "2", "--cases", "cold,rust,c", "--mode", "native"]).ended(0);
+    let quick = written(&space);
+    let least = |timings: &Value, case: &str| {
+        let cases = timings["cases"].as_array().unwrap().iter();
+        let samples = cases.filter(|c| c["case"] == case).flat_map(|c| c["samples_s"].as_array().unwrap());
+        samples.map(|s| s.as_f64().unwrap()).fold(f64::INFINITY, f64::min)
+    };
+    for (case, expected) in [("cold", 1.0), ("c-touched", 1.0), ("rust-touched", 0.0)] {
+        let added = least(&slow, case) - least(&quick, case);
+        assert!((added - expected).abs() < 0.5, "{case}: {added}\n{slow:#}\n{quick:#}");
+    }
+}
+
+/// hyperfine runs the same Cargo build of the same sources. A second of known cost makes the noise of the machine small
+/// beside what is compared.
+#[test]
+fn cold_builds_take_what_hyperfine_says_of_plain_cargo() {
+    need!("bench::hyperfine", machine::std_for(&[HOST_MUSL]), machine::programs(&["cc", "hyperfine"]));
+    let space = with_known_costs(false, true);
+    space.run(&["bench", "--samples", "3", "--cases", "cold", "--mode", "pure"]).ended(0);
+    let ours = written(&space)["cases"][0]["median_s"].as_f64().unwrap();
+    let build = format!(
+        "cargo build --quiet --package app --no-default-features --features pure --profile quick --target {HOST} \
+         --target-dir target/plain"
+    );
+    let args =
+        ["--style", "none", "--runs", "3", "--warmup", "1", "--export-json", "plain.json", "--prepare"];
+    let cmd = space.cmd("hyperfine").args(args).args(["rm -rf target/plain", &build]);
+    Space::finish(&cmd).ended(0);
+    let plain: Value = serde_json::from_str(&space.read("plain.json")).unwrap();
+    let plain = plain["results"][0]["median"].as_f64().unwrap();
+    let ratio = ours / plain;
+    eprintln!("bench: {ours:.3} s; hyperfine around cargo: {plain:.3} s; ratio {ratio:.3}");
+    assert!((0.7..1.4).contains(&ratio), "{ours} and {plain}");
 }
 
 #[test]

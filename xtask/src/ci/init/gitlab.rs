@@ -71,6 +71,13 @@ fn check(facts: &CiFacts) -> String {
       if [ -e target/sizes/size.json ]; then against=(--against target/sizes/size.json); fi
       cargo xtask size --markdown \"${against[@]}\" > target/sizes/comment.md
     - |
+      base=${CI_MERGE_REQUEST_DIFF_BASE_SHA:-}
+      if [ -n \"$base\" ] && git fetch --quiet --depth 1 origin \"$base\"; then
+        cargo xtask bench --quick --mode auto --limit 15m --compare-rev \"$base\" --threshold 20% --markdown > target/times.md ||
+          echo 'A build is slower, or cannot be timed: see above.'
+        if [ -s target/times.md ]; then { echo; cat target/times.md; } >> target/sizes/comment.md; fi
+      fi
+    - |
       if [ \"$CI_COMMIT_BRANCH\" = \"$CI_DEFAULT_BRANCH\" ]; then cp target/dist/size.json target/sizes/size.json; fi
 "
         }
@@ -105,7 +112,7 @@ check:
 
 /// The job that comments. Its token is a variable that is limited to its environment, so that no build script can read it.
 const COMMENT: &str =
-    "# Writes the sizes as a comment, if XTASK_COMMENT_TOKEN is set for the environment xtask-comment alone.
+    "# Writes sizes and build times as a comment, if XTASK_COMMENT_TOKEN is set for the environment xtask-comment alone.
 comment:
   stage: verify
   rules:

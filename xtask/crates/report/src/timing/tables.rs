@@ -183,18 +183,20 @@ pub fn markdown(timings: &Timings) -> String {
     text
 }
 
-/// Returns a line for every case with outliers, disturbed samples or another machine, for every ratio that is not known
-/// well, and one if there are too few samples for a 95 % interval.
+/// Returns a line for every case with outliers or of another machine, for every ratio that is not known well, one about
+/// disturbed samples, and one if there are too few samples for a 95 % interval.
 pub(crate) fn notes(timings: &Timings) -> Vec<String> {
     let title = |c: &CaseRecord| format!("{} {} {}", c.target, c.scenario.word(), c.mode);
     let outliers = timings.cases.iter().filter_map(|c| {
         let note = Timing::of(&c.samples_s).ok()?.note(&c.samples_s)?;
         Some(format!("{}: {note}", title(c)))
     });
-    let disturbed = timings.cases.iter().filter_map(|c| {
-        let count = c.taken.iter().filter(|sample| sample.conditions.is_disturbed()).count();
-        let what = "samples were taken while others used more than 5 % of the processors' time";
-        (count > 0).then(|| format!("{}: {count} of {} {what}", title(c), c.taken.len()))
+    let taken = || timings.cases.iter().flat_map(|case| &case.taken);
+    let count = taken().filter(|sample| sample.conditions.is_disturbed()).count();
+    let disturbed = (count > 0).then(|| {
+        let what =
+            "samples were taken while other programs or systems used more than 5 % of the processors' time";
+        format!("{count} of {} {what}", taken().count())
     });
     let elsewhere = timings.cases.iter().filter_map(|c| {
         let host = c.host.as_ref()?;

@@ -15,15 +15,24 @@ const CACHE: &str = "path: |
 /// What a checked pull request shows of sizes.
 const SIZES: &str = "target/sizes";
 
+/// Compares the build times of a pull request with those of the branch below, which is the first parent of the commit that
+/// is checked. Machines of a service differ from hour to hour, so a slower build is shown and does not fail the check.
+const TIMES: &str = "- name: Compare the build times
+  if: github.event_name == 'pull_request'
+  run: |
+    cargo xtask bench --quick --mode auto --limit 15m --compare-rev HEAD^1 --threshold 20% --markdown > target/times.md ||
+      echo 'A build is slower, or cannot be timed: see above.'
+    if [ -s target/times.md ]; then { echo; cat target/times.md; } >> target/sizes/comment.md; fi";
+
 pub(super) fn workflow(facts: &CiFacts) -> String {
     let head = head(
         "xtask-check",
-        "Tests every mode and makes the release, for each pull request. What the images grew by is a comment.",
+        "Tests every mode and makes the release, for each pull request. What images and build times grew by is a comment.",
         "pull_request: {}\npush:\n  branches:\n    - main\n    - master",
         "${{ github.event_name == 'pull_request' }}",
     );
     let check = JobText::new("check", &format!("runs-on: {RUNNER}\ntimeout-minutes: 120"))
-        .prepared(facts)
+        .prepared_with_parents(facts)
         .uses(
             "Get what earlier runs downloaded",
             "actions/cache/restore",
@@ -82,6 +91,7 @@ with:
     cargo xtask size --markdown \"${{against[@]}}\" > {SIZES}/comment.md
     cat {SIZES}/comment.md >> \"$GITHUB_STEP_SUMMARY\""
         ))
+        .step(TIMES)
         .uses(
             "Hand the comparison on",
             "actions/upload-artifact",

@@ -70,14 +70,23 @@ impl JobText {
 
     /// Adds the steps after which `cargo xtask` can be called.
     pub(super) fn prepared(self, facts: &CiFacts) -> Self {
-        let job = self.checked_out();
+        self.checked_out().installed(facts)
+    }
+
+    /// Works as [`JobText::prepared`], and also fetches the parents of the commit.
+    pub(super) fn prepared_with_parents(self, facts: &CiFacts) -> Self {
+        let lines = "with:\n  fetch-depth: 2\n  persist-credentials: false";
+        self.uses("Fetch the sources", "actions/checkout", lines).installed(facts)
+    }
+
+    fn installed(self, facts: &CiFacts) -> Self {
         match &facts.source {
-            None => job,
+            None => self,
             Some(ToolSource::Command(line)) => {
-                job.step(&format!("- name: {INSTALL_STEP}\n  run: |\n    {line}"))
+                self.step(&format!("- name: {INSTALL_STEP}\n  run: |\n    {line}"))
             }
             // Docker checks the index, the manifest and the layers against the digest, and takes the runner's platform.
-            Some(ToolSource::Image(image)) => job.step(&format!(
+            Some(ToolSource::Image(image)) => self.step(&format!(
                 "- name: {INSTALL_STEP}
   env:
     TOOL: {image}
