@@ -1,5 +1,5 @@
-//! A release that many machines make: how it is divided into shards, what a shard carries, how it scales, and the files of a
-//! pipeline that makes one. [`crate::commands`] makes shards and joins them.
+//! A release that many machines make: how it is divided into shards, what a shard carries, how it scales, the files of a
+//! pipeline that makes one, and its rehearsal. [`crate::commands`] makes shards and joins them.
 
 pub mod init;
 pub mod inputs;

@@ -42,7 +42,8 @@ struct PrivateFolder {
 impl PrivateFolder {
     fn new(parent: &Path) -> Result<Self> {
         let path = parent.join(format!("{PREFIX}{}", std::process::id()));
-        remove_leftovers(parent);
+        // They contain logins.
+        xtask_files::sweep_killed(parent, PREFIX);
         let gone = Undo::removing(&path);
         xtask_files::folder(parent)?;
         let mut builder = std::fs::DirBuilder::new();
@@ -53,18 +54,6 @@ impl PrivateFolder {
                 Err(Error::io("cannot make", &path, &e))
             }
             _ => Ok(Self { path, _gone: gone }),
-        }
-    }
-}
-
-/// Removes the folders of killed runs, because they contain logins.
-fn remove_leftovers(parent: &Path) {
-    for entry in std::fs::read_dir(parent).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let process = name.to_str().and_then(|name| name.strip_prefix(PREFIX));
-        if process.is_some_and(|id| Path::new("/proc/self").exists() && !Path::new("/proc").join(id).exists())
-        {
-            let _ = std::fs::remove_dir_all(entry.path());
         }
     }
 }

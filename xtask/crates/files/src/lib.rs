@@ -19,7 +19,7 @@ use error::{Error, Result};
 
 pub use lock::FileLock;
 pub use memo::Memo;
-pub use stage::{STAGING_PREFIX, StagedFile, clock, sweep, write_changed};
+pub use stage::{STAGING_PREFIX, StagedFile, clock, sweep, sweep_killed, write_changed};
 pub use staged_folder::StagedFolder;
 pub use stat::Stat;
 pub use walk::below;

@@ -134,9 +134,38 @@ pub fn sweep(dir: &Path) {
     }
 }
 
+/// Removes the folders of killed runs: those in `parent` that have `prefix` and the number of a process as their name, where
+/// this system tells that the process ended.
+pub fn sweep_killed(parent: &Path, prefix: &str) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process = name.to_str().and_then(|name| name.strip_prefix(prefix)?.parse::<u32>().ok());
+        let ended = |id: u32| Path::new("/proc/self").exists() && !Path::new(&format!("/proc/{id}")).exists();
+        if process.is_some_and(ended) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn folders_of_killed_runs_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = format!("run-{}", std::process::id());
+        for name in [&own, "run-4294967295", "run-self", "4294967295", "run-"] {
+            fs::create_dir_all(dir.path().join(name).join("x")).unwrap();
+        }
+        sweep_killed(dir.path(), "run-");
+        let left =
+            fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut left: Vec<String> = left.collect();
+        left.sort();
+        assert_eq!(left, ["4294967295", "run-", &own, "run-self"]);
+    }
 
     #[test]
     fn whole_or_not_at_all() {

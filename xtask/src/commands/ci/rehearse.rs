@@ -55,7 +55,9 @@ pub(super) fn run(common: &Common, machines: usize, kill: bool, json: bool) -> R
     session.ui.step("Rehearsing", begun);
     // The scripts say `--setup`, which would install it without asking.
     setup::complete(&session, &config)?;
-    let folder = session.cache.join("rehearsal").join(std::process::id().to_string());
+    let rehearsals = session.cache.join("rehearsal");
+    xtask_files::sweep_killed(&rehearsals, "");
+    let folder = rehearsals.join(std::process::id().to_string());
     // As large as several releases, and of no use afterwards, however this ends.
     let _gone = Undo::removing(&folder);
     let ChosenWorkflow { workflow, tag, .. } = &chosen;
