@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use xtask_compilers::toolchain::Toolchain;
 use xtask_compilers::toolchain::identity::Fingerprint;
 use xtask_compilers::toolchain::wrapper::{executable, script_of};
 use xtask_config::cargo_config::{CargoConfig, WrapperKind};
-use xtask_process::exec::Cmd;
+use xtask_process::exec::{Cmd, ProcessEnd};
 use xtask_process::host::{Host, PathLookup};
 use xtask_process::ui::Ui;
 use xtask_triple::Triple;
@@ -29,8 +29,20 @@ pub const SCCACHE: &str = "sccache";
 /// The time limit of a call that starts the server. sccache itself gives up after 10 s.
 const START: Duration = Duration::from_secs(60);
 
-/// How often the server is asked, while a build runs, whether it waits in vain.
-const WATCH: Duration = Duration::from_secs(2);
+/// When the server is thought to wait in vain.
+#[derive(Debug, Clone, Copy)]
+struct Patience {
+    /// How long nothing was counted before a small compilation is tried.
+    quiet: Duration,
+    /// How long that may take. Its result is in the store, so that only a store that is away, or a machine with
+    /// far too much to do, takes longer.
+    trial: Duration,
+}
+
+const PATIENCE: Patience = Patience { quiet: Duration::from_secs(5), trial: Duration::from_secs(20) };
+
+/// The crate that is compiled to see whether the store answers.
+const TRIAL: &str = "xtask_trial";
 
 /// The sccache of a run.
 #[derive(Debug, Clone)]
@@ -41,12 +53,15 @@ pub struct CompileCache {
     /// The folder for the scripts that Cargo and sccache start.
     folder: PathBuf,
     this: PathBuf,
+    patience: Patience,
+    /// The number of compilations that were tried.
+    trials: Arc<AtomicU64>,
     /// The counts before the first build, or none where builds do without the cache. Unset until it is tried.
     begun: OnceLock<Option<CacheCounts>>,
 }
 
-/// Watches the server during a build. sccache waits 60 s for each answer of a store that went away, which a build
-/// of many files would not survive. After the first such wait, the rest of the run does without the cache.
+/// Watches the server during a build. sccache waits 60 s for each answer of a store that went away, and a build of
+/// many files would take hours. Once a small compilation does not end, the rest of the run does without the cache.
 #[derive(Debug)]
 pub struct CacheWatch(Arc<AtomicBool>);
 
@@ -84,8 +99,6 @@ struct CacheCounts {
     hits: u64,
     misses: u64,
     faults: u64,
-    /// Answers that were waited for in vain.
-    waits: u64,
 }
 
 impl CompileCache {
@@ -103,6 +116,8 @@ impl CompileCache {
             program,
             folder: work.join("compile-cache"),
             this: this.to_owned(),
+            patience: PATIENCE,
+            trials: Arc::default(),
             begun: OnceLock::new(),
         })
     }
@@ -147,23 +162,45 @@ impl CompileCache {
                 }
             }
         });
-        begun.map(|begun| self.watched(begun))
+        begun.map(|_| self.watched(rustc))
     }
 
-    fn watched(&self, begun: CacheCounts) -> CacheWatch {
+    fn watched(&self, rustc: &Path) -> CacheWatch {
         let over = Arc::new(AtomicBool::new(false));
-        let (cache, ended) = (self.clone(), Arc::clone(&over));
+        let (cache, rustc, ended) = (self.clone(), rustc.to_owned(), Arc::clone(&over));
         // Where no thread can be started, nothing is watched: the build takes longer.
         let _ = std::thread::Builder::new().spawn(move || {
+            let mut last = cache.counts();
             while !ended.load(Ordering::Relaxed) {
-                if cache.counts().is_some_and(|now| now.since(begun).waits > 0) {
+                std::thread::sleep(cache.patience.quiet);
+                let now = cache.counts();
+                if now == last && !ended.load(Ordering::Relaxed) && cache.hangs(&rustc) {
                     let _ = xtask_files::write(&cache.stalled(), b"");
                     return;
                 }
-                std::thread::sleep(WATCH);
+                last = now;
             }
         });
         CacheWatch(over)
+    }
+
+    /// Whether a small compilation that the store has does not end in time.
+    fn hangs(&self, rustc: &Path) -> bool {
+        let folder = self.folder.join("trial");
+        let source = folder.join("trial.rs");
+        if xtask_files::write(&source, b"").is_err() {
+            return false;
+        }
+        let cmd = Cmd::new(&self.program).arg(rustc).args(["--crate-name", TRIAL, "--crate-type", "rlib"]);
+        let cmd = cmd.args(["--emit", "metadata", "--out-dir"]).arg(&folder).arg(&source).cwd(&folder);
+        let ended = cmd.capture(self.patience.trial).map(|output| output.end);
+        match ended {
+            Ok(ProcessEnd::TimedOut(_)) => true,
+            _ => {
+                self.trials.fetch_add(1, Ordering::Relaxed);
+                false
+            }
+        }
     }
 
     /// Returns the file that tells calls of compilers to do without the cache.
@@ -175,18 +212,23 @@ impl CompileCache {
     pub fn end(&self, ui: &Ui) {
         let Some(Some(before)) = self.begun.get() else { return };
         let Some(now) = self.counts() else { return };
-        let CacheCounts { hits, misses, faults, waits } = now.since(*before);
-        if hits + misses > 0 {
-            let of = hits + misses;
+        let CacheCounts { hits, misses, faults } = now.since(*before);
+        let hits = hits.saturating_sub(self.trials.load(Ordering::Relaxed));
+        let of = hits + misses;
+        if of > 0 {
             ui.step("Cache", format!("{} had {hits} of {of} compilations", self.named));
         }
-        if faults + waits > 0 {
-            let rest = if waits > 0 { ", and after the first wait of 60 s without it" } else { "" };
+        let stalled = self.stalled().exists();
+        if stalled || faults > 0 {
+            let what = match stalled {
+                true => "waited for its store in vain; the rest of the build did without it".to_owned(),
+                false => {
+                    format!("failed to read or write its store {faults} times; the compilers ran instead")
+                }
+            };
             ui.warn(format!(
-                "{} failed to read or write what it stores {} times; the compilers ran instead{rest}\n  help: look at the \
-                 store; what sccache counted: {} --show-stats",
+                "{} {what}\n  help: look at the store; what sccache counted: {} --show-stats",
                 self.named,
-                faults + waits,
                 self.program.display()
             ));
         }
@@ -277,12 +319,9 @@ impl CacheCounts {
         }
         let SccacheDocument { stats } = serde_json::from_slice(json).ok()?;
         let sum = |counted: &CountsByLanguage| counted.counts.values().sum::<u64>();
-        Some(Self {
-            hits: sum(&stats.cache_hits),
-            misses: sum(&stats.cache_misses),
-            faults: stats.cache_read_errors + stats.cache_write_errors + sum(&stats.cache_errors),
-            waits: stats.cache_timeouts,
-        })
+        let faults = stats.cache_timeouts + stats.cache_read_errors + stats.cache_write_errors;
+        let faults = faults + sum(&stats.cache_errors);
+        Some(Self { hits: sum(&stats.cache_hits), misses: sum(&stats.cache_misses), faults })
     }
 
     /// Returns what was counted after `before`. A server that was started again has counted less.
@@ -292,7 +331,6 @@ impl CacheCounts {
             hits: after(self.hits, before.hits),
             misses: after(self.misses, before.misses),
             faults: after(self.faults, before.faults),
-            waits: after(self.waits, before.waits),
         }
     }
 }
@@ -314,15 +352,51 @@ mod tests {
             serde_json::json!({ "stats": {
                 "cache_hits": { "counts": { "Rust": hits, "C/C++": 2 }, "adv_counts": {} },
                 "cache_misses": { "counts": { "Rust": 1 } }, "cache_errors": { "counts": {} },
-                "cache_timeouts": 6, "cache_read_errors": errors, "cache_write_errors": 1, "other": [],
+                "cache_timeouts": 0, "cache_read_errors": errors, "cache_write_errors": 1, "other": [],
             } })
             .to_string()
         };
         let read = |hits, errors| CacheCounts::read(json(hits, errors).as_bytes()).unwrap();
-        assert_eq!(read(3, 4), CacheCounts { hits: 5, misses: 1, faults: 5, waits: 6 });
-        assert_eq!(read(7, 4).since(read(3, 1)), CacheCounts { hits: 4, misses: 0, faults: 3, waits: 0 });
+        assert_eq!(read(3, 4), CacheCounts { hits: 5, misses: 1, faults: 5 });
+        assert_eq!(read(7, 4).since(read(3, 1)), CacheCounts { hits: 4, misses: 0, faults: 3 });
         // The server was started again.
-        assert_eq!(read(1, 0).since(read(7, 4)), CacheCounts { hits: 3, misses: 0, faults: 1, waits: 0 });
+        assert_eq!(read(1, 0).since(read(7, 4)), CacheCounts { hits: 3, misses: 0, faults: 1 });
         assert_eq!(CacheCounts::read(b"{}"), None);
+    }
+
+    /// sccache 0.16 behind which Redis ended: a compilation waits for 60 s, and nothing is counted.
+    #[cfg(unix)]
+    #[test]
+    fn a_store_that_went_away_is_noticed() {
+        let dir = tempfile::tempdir().unwrap();
+        let sccache = dir.path().join(SCCACHE);
+        let stats = r#"{"stats": {"cache_hits": {"counts": {}}, "cache_misses": {"counts": {}}, "cache_errors":
+            {"counts": {}}, "cache_timeouts": 0, "cache_read_errors": 0, "cache_write_errors": 0}}"#;
+        let away = dir.path().join("away");
+        let text = format!(
+            "#!/bin/sh\ncase \"$*\" in\n*show-stats*) echo '{stats}';;\n*{TRIAL}*) [ ! -e {} ] || sleep 60;;\nesac\n",
+            away.display()
+        );
+        executable(&sccache, &text).unwrap();
+        let cache = CompileCache {
+            named: SCCACHE.into(),
+            origin: "RUSTC_WRAPPER".into(),
+            program: sccache,
+            folder: dir.path().join("work"),
+            this: "/this".into(),
+            patience: Patience { quiet: Duration::from_millis(20), trial: Duration::from_millis(1500) },
+            trials: Arc::default(),
+            begun: OnceLock::new(),
+        };
+        let watch = cache.start(Path::new("rustc"), &Ui::silent());
+        while cache.trials.load(Ordering::Relaxed) < 2 {
+            assert!(!cache.stalled().exists());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        std::fs::write(&away, "").unwrap();
+        while !cache.stalled().exists() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        drop(watch);
     }
 }
