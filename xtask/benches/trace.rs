@@ -12,7 +12,8 @@ use xtask_process::exec::{Cmd, ProcessEnd, Stream};
 use xtask_report::timing::median;
 use xtask_trace::TraceSampler;
 
-const ROUNDS: usize = 7;
+/// The number of builds of each way if the first argument is no number.
+const ROUNDS: usize = 5;
 
 /// What a build cost.
 struct BuildCost {
@@ -29,12 +30,18 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let target = dir.path().join("target");
     let mut costs: BTreeMap<bool, Vec<BuildCost>> = BTreeMap::new();
     let mut made: BTreeMap<bool, BTreeMap<String, String>> = BTreeMap::new();
+    let rounds = std::env::args().nth(1).and_then(|word| word.parse().ok()).unwrap_or(ROUNDS);
     build(&target, true)?;
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         // Each way is first in every second round.
         for traced in [round % 2 == 0, round % 2 != 0] {
             std::fs::remove_dir_all(&target)?;
-            costs.entry(traced).or_default().push(build(&target, traced)?);
+            let cost = build(&target, traced)?;
+            let BuildCost { wall_s, cpu_s, sampler_s, built } = cost;
+            println!(
+                "traced: {traced:5}  {built} units  wall {wall_s:.2} s  CPU {cpu_s:.2} s  sampler {sampler_s:.3} s"
+            );
+            costs.entry(traced).or_default().push(cost);
             made.insert(traced, digests(&target)?);
             let other = build(&target, !traced)?;
             assert_eq!(other.built, 0, "a build after one that was traced ({traced}) is not fresh");
@@ -66,7 +73,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn build(target: &Path, traced: bool) -> Result<BuildCost, Box<dyn std::error::Error>> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(PathBuf::from).unwrap_or_default();
     let cmd = Cmd::new(env!("CARGO"))
-        .args(["build", "--offline", "--package", "xtask-process", "--message-format", "json"])
+        .args(["build", "--offline", "--package", "xtask-files", "--message-format", "json"])
         .arg("--target-dir")
         .arg(target)
         .cwd(root);

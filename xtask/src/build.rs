@@ -162,6 +162,10 @@ impl Builder<'_> {
             written.keep(&dir)?;
             return self.apart(cohort, spoiled);
         }
+        let shares = match call.worked && cohort.jobs.len() > 1 {
+            true => trace(&call, cohort, self).map(|trace| trace.targets).unwrap_or_default(),
+            false => BTreeMap::new(),
+        };
         let mut drafts = Vec::new();
         for (job, from_nothing) in jobs {
             let mut program = call.program(&dir, job, &self.app.bin);
@@ -181,6 +185,7 @@ impl Builder<'_> {
                 worked: call.worked,
                 from_nothing,
                 company: cohort.jobs.len(),
+                share_s: shares.get(triple(&job)).copied(),
                 ..BuildRecord::default()
             };
             let (scripts, mut said): (Vec<Script>, _) = (scripts.cloned().collect(), said.errors.clone());

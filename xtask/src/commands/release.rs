@@ -131,6 +131,7 @@ fn timings<'p>(
         };
         let mut record = CaseRecord::of(&case, &[sample], SampledBy::Release)?;
         record.targets_in_call = build.company;
+        record.share_s = build.share_s.map(|share| (share * 1e6).round() / 1e6);
         records.push(record);
     }
     let (of, to) = compared(&start.config);

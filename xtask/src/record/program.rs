@@ -22,6 +22,9 @@ pub struct BuildRecord {
     pub from_nothing: bool,
     /// The number of targets that the cargo call built.
     pub company: usize,
+    /// The part of the seconds that belongs to this job if the call built several targets, in seconds; none if processes
+    /// could not be traced. See [`xtask_trace::BuildTrace::targets`].
+    pub share_s: Option<f64>,
     /// Notes that are not faults, one line each: crates that asked for a C compiler and were built without
     /// it.
     pub notes: Vec<String>,

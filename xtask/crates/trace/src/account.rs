@@ -87,6 +87,11 @@ impl CpuAccounts {
         seconds(self.all[index].unseen)
     }
 
+    /// Returns the CPU time of all processes so far, in seconds.
+    pub(crate) fn sum_s(&self) -> f64 {
+        seconds(self.all.iter().map(|account| account.own + account.unseen + account.unclaimed).sum())
+    }
+
     fn total(&self, index: usize) -> u64 {
         self.all[index].own + self.all[index].reaped
     }

@@ -5,6 +5,7 @@
 //! fingerprints of any other. The processes are read from Linux's `/proc`; on other systems there is no trace.
 
 mod account;
+mod advice;
 mod build_trace;
 mod chart;
 mod command;
@@ -17,6 +18,7 @@ mod spans;
 mod summary;
 mod unit;
 
+pub use advice::advice;
 pub use build_trace::BuildTrace;
 pub use chart::{TraceCase, chrome};
 pub use command::{build_script, crate_name, links, source};

@@ -11,6 +11,10 @@ const BYTES: u64 = 256 << 10;
 pub(crate) struct ProcCounters {
     /// The name of its program, of which Linux keeps 15 bytes.
     pub(crate) name: String,
+    /// The ID of its parent.
+    pub(crate) parent: u32,
+    /// Whether the file belongs to a process. Every thread has such a file too.
+    pub(crate) is_process: bool,
     /// Whether it has ended and its parent has not waited for it yet.
     pub(crate) ended: bool,
     /// Its CPU time, in ticks.
@@ -47,6 +51,9 @@ fn counters(stat: &str) -> Option<ProcCounters> {
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
     Some(ProcCounters {
         name,
+        parent: u32::try_from(number(1)?).ok()?,
+        // A thread sends no signal to a parent when it ends.
+        is_process: fields.get(35).is_none_or(|signal| *signal != "-1"),
         ended: matches!(*fields.first()?, "Z" | "X"),
         own: number(11)? + number(12)?,
         reaped: number(13)? + number(14)?,
@@ -54,31 +61,14 @@ fn counters(stat: &str) -> Option<ProcCounters> {
     })
 }
 
-/// Facts of the file `status` of a process or a thread.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct ProcStatus {
-    /// The ID of the process, also where a thread was asked about.
-    pub(crate) process: u32,
-    /// The ID of the parent.
-    pub(crate) parent: u32,
-    /// The largest resident memory so far, in bytes. An ended process has none.
-    pub(crate) peak_bytes: u64,
+/// Returns the largest resident memory of a process so far, in bytes. An ended process has none.
+pub(crate) fn peak_bytes(id: u32) -> Option<u64> {
+    peak_of(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
 }
 
-pub(crate) fn status(id: u32) -> Option<ProcStatus> {
-    status_of(&fs::read_to_string(format!("/proc/{id}/status")).ok()?)
-}
-
-fn status_of(text: &str) -> Option<ProcStatus> {
-    let field = |name: &str| {
-        let line = text.lines().find_map(|line| line.strip_prefix(name))?;
-        line.split_ascii_whitespace().next()?.parse::<u64>().ok()
-    };
-    Some(ProcStatus {
-        process: u32::try_from(field("Tgid:")?).ok()?,
-        parent: u32::try_from(field("PPid:")?).ok()?,
-        peak_bytes: field("VmHWM:").unwrap_or(0) * 1024,
-    })
+fn peak_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_ascii_whitespace().next()?.parse::<u64>().ok()? * 1024)
 }
 
 /// Returns the arguments of a process, its program first.
@@ -135,7 +125,15 @@ mod tests {
         let line = |name: &str, state: &str| {
             format!("42 ({name}) {state} 7 42 42 0 -1 0 0 0 0 0 120 30 500 25 20 0 1 0 9876 1 2 3")
         };
-        let expected = ProcCounters { name: "cc1".into(), ended: false, own: 150, reaped: 525, start: 9876 };
+        let expected = ProcCounters {
+            name: "cc1".into(),
+            parent: 7,
+            is_process: true,
+            ended: false,
+            own: 150,
+            reaped: 525,
+            start: 9876,
+        };
         assert_eq!(counters(&line("cc1", "R")), Some(expected));
         let odd = counters(&line("a) S 1 (b", "Z")).unwrap();
         assert_eq!((odd.name.as_str(), odd.ended, odd.own), ("a) S 1 (b", true, 150));
@@ -145,19 +143,23 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_tells_its_process() {
-        let text = "Name:\trustc\nState:\tR (running)\nTgid:\t40\nPid:\t44\nPPid:\t7\nVmHWM:\t    2048 kB\n";
-        assert_eq!(status_of(text), Some(ProcStatus { process: 40, parent: 7, peak_bytes: 2 << 20 }));
-        assert_eq!(status_of("Name:\tx\n"), None);
+    fn the_peak_of_memory_is_read() {
+        assert_eq!(peak_of("Name:\trustc\nVmHWM:\t    2048 kB\n"), Some(2 << 20));
+        assert_eq!(peak_of("Name:\tx\n"), None);
     }
 
     #[cfg(target_os = "linux")]
     #[test]
     fn this_process_is_described() {
         let own = std::process::id();
-        assert_eq!(status(own).unwrap().process, own);
-        assert!(status(own).unwrap().peak_bytes > 100_000);
-        assert!(StatFile::open(own).unwrap().read().unwrap().start <= uptime().unwrap());
+        assert!(peak_bytes(own).unwrap() > 100_000);
+        let counters = StatFile::open(own).unwrap().read().unwrap();
+        assert!(counters.start <= uptime().unwrap() && counters.is_process);
+        // This test runs in a thread of its own.
+        let thread = std::fs::read_link("/proc/thread-self").unwrap();
+        let thread = thread.file_name().unwrap().to_str().unwrap().parse().unwrap();
+        let counters = StatFile::open(thread).unwrap().read().unwrap();
+        assert_eq!(counters.is_process, thread == own);
         assert!(!arguments(own).is_empty() && all_ids().contains(&own) && last_id().unwrap() > 0);
         assert!(thread_s().is_some());
     }

@@ -13,15 +13,26 @@ use crate::account::{CpuAccounts, seconds};
 use crate::command;
 use crate::kind::WorkKind;
 use crate::proc_files::{
-    ProcCounters, StatFile, all_ids, arguments, last_id, status, thread_s, uptime, variables,
+    ProcCounters, StatFile, all_ids, arguments, last_id, peak_bytes, thread_s, uptime, variables,
 };
 use crate::unit::UnitClue;
 
-/// The interval between two samples. The end of a process is known as exactly as this.
-const STEP: Duration = Duration::from_millis(10);
+/// The smallest and the largest interval between two samples. The end of a process is known as exactly as this.
+const STEPS: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(25));
+
+/// The part of the time so far that the interval is: a long build needs fewer samples for the same precision.
+const STEP_PART: u32 = 500;
+
+/// The part of the build's CPU time that the sampler may use. If it uses more, because the build gets little of a busy
+/// machine, it samples up to [`SLOWEST`] times more seldom.
+const COST_MAX: f64 = 0.006;
+const SLOWEST: u32 = 8;
+
+/// The number of samples after which the sampler compares its cost.
+const COST_CHECK: u64 = 32;
 
 /// The number of samples between two looks at the peak memory of a process.
-const MEMORY: u64 = 5;
+const MEMORY: u64 = 4;
 
 /// The largest number of new IDs that are looked at one by one.
 const NEW_MAX: u32 = 4000;
@@ -72,7 +83,7 @@ impl TraceSampler {
         let (stop, stopped) = mpsc::channel();
         let mut tree = SampledTree::begin()?;
         let sample = move || {
-            while stopped.recv_timeout(STEP) == Err(RecvTimeoutError::Timeout) {
+            while stopped.recv_timeout(tree.step()) == Err(RecvTimeoutError::Timeout) {
                 tree.sample();
             }
             tree.finish()
@@ -102,7 +113,8 @@ struct SampledTree {
     begun: Instant,
     uptime: u64,
     clock: SystemTime,
-    worked: f64,
+    /// The factor by which samples are more seldom than usual.
+    slower: u32,
     /// The CPU time that this process had waited for at the start, in ticks.
     reaped: u64,
     /// The largest number of ticks that a process can use between two samples.
@@ -124,13 +136,24 @@ impl SampledTree {
             begun: Instant::now(),
             uptime: uptime()?,
             clock: SystemTime::now(),
-            worked: 0.0,
+            slower: 1,
             reaped,
             cores: std::thread::available_parallelism().map_or(1, |n| n.get() as u64),
         };
         tree.accounts.open(None, 0, 0);
         tree.add(own, None, 0.0, stat, String::new());
         Some(tree)
+    }
+
+    /// Returns the time until the next sample.
+    fn step(&self) -> Duration {
+        (self.begun.elapsed() / STEP_PART).clamp(STEPS.0, STEPS.1) * self.slower
+    }
+
+    /// Keeps the cost of the sampler below its limit.
+    fn pace(&mut self) {
+        let cost = thread_s().unwrap_or(0.0) / self.accounts.sum_s().max(0.1);
+        self.slower = if cost > COST_MAX { (self.slower * 2).min(SLOWEST) } else { (self.slower / 2).max(1) };
     }
 
     fn sample(&mut self) {
@@ -149,11 +172,14 @@ impl SampledTree {
             self.end(index, now);
         }
         // A process uses at most its cores in a step that was late, and a tick is lost where counters are rounded.
-        let longest = (STEP.as_millis() as u64 / 10 + 2) * self.cores + 1;
+        let longest = (self.step().as_millis() as u64 / 10 + 2) * self.cores + 1;
         for index in known {
             self.accounts.settle(index, self.sample, longest);
         }
         self.arrive(now);
+        if self.sample.is_multiple_of(COST_CHECK) {
+            self.pace();
+        }
     }
 
     /// Reads the counters of a process. Returns false if it is gone.
@@ -173,14 +199,13 @@ impl SampledTree {
         process.seen = now;
         process.age += 1;
         // A new process is a copy of its parent until it replaces itself by its program.
-        if process.age <= 2 || process.name != counters.name {
+        if process.age == 2 || process.name != counters.name {
             process.name = counters.name;
             self.identify(index);
         }
         let process = &mut self.processes[index];
         if process.age <= 2 || (self.sample + index as u64).is_multiple_of(MEMORY) {
-            let peak = status(process.id).map_or(0, |status| status.peak_bytes);
-            process.peak_bytes = process.peak_bytes.max(peak);
+            process.peak_bytes = process.peak_bytes.max(peak_bytes(process.id).unwrap_or(0));
         }
         true
     }
@@ -206,24 +231,21 @@ impl SampledTree {
         }
         self.last = last;
         for (at, id) in new.into_iter().enumerate() {
-            let Some(status) = status(id) else {
+            let stat = StatFile::open(id).and_then(|mut stat| Some((stat.read()?, stat)));
+            let Some((counters, stat)) = stat else {
                 // A process is listed a moment after it got its ID. Most of these have ended already.
                 if at >= again {
                     self.early.push(id);
                 }
                 continue;
             };
-            let parent = self.alive.get(&status.parent).copied();
-            let (Some(parent), true) = (parent, status.process == id && !self.alive.contains_key(&id)) else {
-                continue;
-            };
-            let Some(mut stat) = StatFile::open(id) else { continue };
-            let Some(counters) = stat.read() else { continue };
+            let parent = self.alive.get(&counters.parent).copied();
+            let is_new = counters.is_process && !self.alive.contains_key(&id);
+            let Some(parent) = parent.filter(|_| is_new) else { continue };
             let start = seconds(counters.start.saturating_sub(self.uptime));
             let index = self.accounts.open(Some(parent), counters.own, counters.reaped);
             self.add(id, Some(parent), start.min(now), stat, counters.name);
             self.processes[index].seen = now;
-            self.processes[index].peak_bytes = status.peak_bytes;
             self.identify(index);
         }
     }
@@ -276,7 +298,7 @@ impl SampledTree {
             cpu_s: seconds(cpu.map_or(0, |counters| counters.reaped.saturating_sub(self.reaped))),
             processes: self.processes,
             accounts: self.accounts,
-            sampler_s: (thread_s().unwrap_or(0.0) - self.worked).max(0.0),
+            sampler_s: thread_s().unwrap_or(0.0),
             clock: self.clock,
         }
     }

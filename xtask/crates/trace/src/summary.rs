@@ -1,6 +1,7 @@
 //! The summary of a trace for a terminal and for Markdown: kinds of work on and off the critical path, the longest
 //! processes, and the steps of the path.
 
+use crate::advice::advice;
 use crate::build_trace::BuildTrace;
 use crate::chart::{TraceCase, title};
 use crate::critical::PathStep;
@@ -124,19 +125,13 @@ pub fn summary(cases: &[TraceCase], color: bool) -> String {
     for table in [longest_table(trace, 5), path_table(trace, 6)].iter().filter(|table| !table.is_empty()) {
         text += &format!("{}\n", table.terminal(color));
     }
-    let mut facts = vec![format!(
-        "{:.1} processes work at the same time, {} CPU",
+    text += &format!(
+        "{:.1} processes work at the same time, {} CPU\n",
         trace.parallelism(),
         human_seconds(trace.cpu_s)
-    )];
-    if let Some(path) = &trace.path {
-        facts.push(format!(
-            "with any number of cores at least {}, without its C {}",
-            human_seconds(path.chain_s),
-            human_seconds(path.chain_without_c_s)
-        ));
-    }
-    text + &format!("{}\n", facts.join(" · "))
+    );
+    advice(trace).iter().for_each(|sentence| text += &format!("note: {sentence}\n"));
+    text
 }
 
 #[cfg(test)]

@@ -78,6 +78,10 @@ pub struct CaseRecord {
     /// bench.
     #[serde(default = "one")]
     pub targets_in_call: usize,
+    /// The part of the median that belongs to this target if the call built several, in seconds: each moment belongs in
+    /// equal parts to the processes that work in it, and work for the host to the targets that need it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub share_s: Option<f64>,
     /// The machine on which the samples were taken, if it is not that of the document.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host: Option<HostFacts>,
@@ -171,6 +175,7 @@ impl CaseRecord {
             image_bytes: last(|s| s.image_bytes),
             by,
             targets_in_call: 1,
+            share_s: None,
             host: None,
             taken: if by == SampledBy::Bench { samples.to_vec() } else { Vec::new() },
         })

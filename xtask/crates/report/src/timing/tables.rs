@@ -66,11 +66,14 @@ pub fn parts_table(cases: &[CaseRecord]) -> Table {
     table
 }
 
-/// Returns the number of samples, and the number of targets in each call if it was not this one alone.
+/// Returns the number of samples. If each call built several targets, also their number, and the part of the time that belongs
+/// to this one.
 fn samples(case: &CaseRecord) -> String {
-    match case.targets_in_call {
-        0 | 1 => case.samples_s.len().to_string(),
-        n => format!("{} (call of {n} targets)", case.samples_s.len()),
+    let count = case.samples_s.len();
+    match (case.targets_in_call, case.share_s) {
+        (0 | 1, _) => count.to_string(),
+        (n, None) => format!("{count} (call of {n} targets)"),
+        (n, Some(share)) => format!("{count} (call of {n} targets, {} for this one)", human_seconds(share)),
     }
 }
 
