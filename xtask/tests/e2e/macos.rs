@@ -112,6 +112,23 @@ fn c_in_a_pure_program_is_named_without_a_map() {
     }
 }
 
+/// The linker finds this library by itself, so that no argument names its file.
+#[test]
+fn the_cplusplus_library_of_zig_in_a_pure_program_is_named() {
+    need!("macos::added_cplusplus", machine::std_for(&[ARM]), machine::zig());
+    let space = space(&[ARM]);
+    add_sly(&space, "");
+    calls(&space, "#[link(name = \"c++\")]", "__cxa_uncaught_exceptions");
+    let run = space.run(&["build", "--mode", "pure", "--json"]).ended(1);
+    let report = run.json();
+    let error = job(&report, ARM)["error"].as_str().unwrap();
+    for words in
+        ["must contain no C, but sly 0.7.1 has machine code linked", "libc++.a", "#[link] in src/lib.rs"]
+    {
+        assert!(error.contains(words), "{words}\n{run}");
+    }
+}
+
 #[test]
 fn a_framework_needs_the_folder_of_an_sdk() {
     need!("macos::framework", machine::std_for(&[ARM]), machine::zig());

@@ -69,7 +69,41 @@ pub(super) fn seen(output: &Path, given: &LinkArguments) -> Result<SeenProgram, 
         }
     }
     let needed = needed(&program).ok_or(unread)?;
-    Ok(SeenProgram { sections: loaded(&program), needed, files: files(inputs) })
+    let files = files(inputs).into_iter().chain(added_cxx(&symbols)).collect();
+    Ok(SeenProgram { sections: loaded(&program), needed, files })
+}
+
+/// The name of the C++ library that the linker adds.
+const ADDED_CXX: &str = "libc++.a";
+
+/// Returns the C++ library that the linker added by itself, if the program contains parts of it. zig has its own
+/// static one, which no argument names by a path. `left` are the symbols that no input defines.
+fn added_cxx(left: &BTreeMap<Vec<u8>, Vec<SymbolShare>>) -> Option<LinkedFile> {
+    let shares: Vec<&SymbolShare> =
+        left.iter().filter(|(name, _)| is_of_cxx(name)).flat_map(|(_, shares)| shares).collect();
+    let total = |zero: bool| {
+        shares
+            .iter()
+            .filter(|(_, zeroed)| *zeroed == zero)
+            .fold(0_u64, |sum, (size, _)| sum.saturating_add(*size))
+    };
+    let object = LinkedObject {
+        member: None,
+        bytes: total(false),
+        zeroed: total(true),
+        notes: Some(ObjectNotes::default()),
+    };
+    (!shares.is_empty()).then(|| LinkedFile { path: PathBuf::from(ADDED_CXX), objects: vec![object] })
+}
+
+/// Whether a name is one of a C++ library: mangled as in C++, or of the functions below it (Itanium C++ ABI). Older
+/// names of Rust begin alike, and end with `17h`, 16 digits and `E`.
+fn is_of_cxx(name: &[u8]) -> bool {
+    let end = name.len().checked_sub(20).and_then(|at| name.get(at..)).unwrap_or_default();
+    let is_rust =
+        end.starts_with(b"17h") && end.ends_with(b"E") && end[3..19].iter().all(u8::is_ascii_hexdigit);
+    let begins = [&b"__Z"[..], b"___cxa_", b"___gxx_"];
+    !is_rust && begins.iter().any(|begin| name.starts_with(begin))
 }
 
 /// An object among the inputs of a link.
@@ -215,4 +249,23 @@ fn files(inputs: Vec<InputObject>) -> Vec<LinkedFile> {
         files.entry(input.path).or_default().push(object);
     }
     files.into_iter().map(|(path, objects)| LinkedFile { path, objects }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_input_defines_and_cplusplus_names_is_a_library_of_it() {
+        let left = |names: &[&str]| {
+            let shares = names.iter().map(|name| (name.as_bytes().to_vec(), vec![(8, false), (4, true)]));
+            added_cxx(&shares.collect())
+        };
+        // Rust's two kinds of names, and a function of zig's compiler library.
+        let rust = ["__ZN4core3fmt5write17h0123456789abcdefE", "__RNvCs1234_7mycrate3foo", "___udivti3"];
+        assert!(left(&rust).is_none());
+        let found = left(&["__ZNSt3__16locale7classicEv", "___cxa_throw", rust[0]]).unwrap();
+        assert_eq!((found.path.as_path(), found.objects.len()), (Path::new(ADDED_CXX), 1));
+        assert_eq!((found.objects[0].bytes, found.objects[0].zeroed), (16, 8));
+    }
 }
