@@ -60,10 +60,16 @@ pub(super) fn run(common: &Common, machines: usize, kill: bool, json: bool) -> R
     let folder = rehearsals.join(std::process::id().to_string());
     // As large as several releases, and of no use afterwards, however this ends.
     let _gone = Undo::removing(&folder);
-    let ChosenWorkflow { workflow, tag, .. } = &chosen;
-    let rehearsal = Rehearsal::new(&session, &config, (workflow, tag), checkout, folder, kill)?;
-    let (account, alone) = rehearsal.run()?;
-    let report = report(account, &chosen, machines, alone.as_deref())?;
+    let rehearsed = || {
+        let ChosenWorkflow { workflow, tag, .. } = &chosen;
+        let rehearsal = Rehearsal::new(&session, &config, (workflow, tag), checkout, folder.clone(), kill)?;
+        let (account, alone) = rehearsal.run()?;
+        report(account, &chosen, machines, alone.as_deref())
+    };
+    let report = rehearsed();
+    // The time that `Undo` has is too short for it on a busy machine.
+    let _ = std::fs::remove_dir_all(&folder);
+    let report = report?;
     session.ui.data(&match json {
         true => xtask_report::json::pretty(&report),
         false => text(&report, session.ui.color_out),
