@@ -28,6 +28,7 @@ use xtask_files::threads;
 use xtask_process::cache;
 use xtask_process::host::{Host, PathLookup};
 use xtask_process::ui::Ui;
+use xtask_report::timing::StageClock;
 use xtask_triple::Triple;
 
 /// The name of the folder in the target folder for what does not ship.
@@ -56,6 +57,8 @@ pub struct Session {
     pub part: Option<PathBuf>,
     /// The compile cache that Cargo is configured to use, if it is on this machine.
     pub compile_cache: Option<CompileCache>,
+    /// How long each stage of the run takes.
+    pub stages: StageClock,
 }
 
 impl Session {
@@ -87,7 +90,19 @@ impl Session {
         let work = workspace.target_directory.join(WORK);
         let compile_cache = CompileCache::configured(&workspace.configuration, &host, &work, &this);
         let offline = common.offline;
-        Ok(Self { ui, host, workspace, rustc, cache, this, config_file, offline, part: None, compile_cache })
+        Ok(Self {
+            ui,
+            host,
+            workspace,
+            rustc,
+            cache,
+            this,
+            config_file,
+            offline,
+            part: None,
+            compile_cache,
+            stages: StageClock::default(),
+        })
     }
 
     /// Asks Cargo, its configuration and rustc about a folder, in parallel.
@@ -316,7 +331,15 @@ impl Session {
         let listed = config.targets.iter().map(|target| &target.triple);
         let targets: BTreeSet<&Triple> = listed.chain(site.links.keys()).collect();
         let compilers = own_compilers(&config.providers, targets.iter().copied(), &self.host);
-        Builder { app: &config.app, site, work: self.work(), this: &self.this, ui: &self.ui, compilers }
+        Builder {
+            app: &config.app,
+            site,
+            work: self.work(),
+            this: &self.this,
+            ui: &self.ui,
+            compilers,
+            stages: &self.stages,
+        }
     }
 }
 

@@ -26,6 +26,7 @@ use xtask_gate::{Facts, Finding, Glibc, LibraryContext, Limits, Severity, check_
 use xtask_process::exec::Capture;
 use xtask_process::ui::Ui;
 use xtask_report::size::DEPENDENCY_LIST;
+use xtask_report::timing::ReleaseStage;
 
 mod crash;
 mod libraries;
@@ -95,14 +96,15 @@ fn stored(built: BuiltProgram, builder: &Builder, dist: &Path) -> Result<StoredP
 fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     let (job, app, ui) = (stored.job(), builder.app, builder.ui);
     let mut failures = Vec::new();
-    let (facts, mut findings) =
-        match xtask_gate::judge(&stored.artifact.path, &job.target.triple, own_limits(job, builder)) {
-            Ok(judged) => (judged.facts, judged.findings),
-            Err(error) => {
-                failures.push(Failure::Unreadable(error));
-                (None, Vec::new())
-            }
-        };
+    let (facts, mut findings) = match builder.stages.time(ReleaseStage::Gate, || {
+        xtask_gate::judge(&stored.artifact.path, &job.target.triple, own_limits(job, builder))
+    }) {
+        Ok(judged) => (judged.facts, judged.findings),
+        Err(error) => {
+            failures.push(Failure::Unreadable(error));
+            (None, Vec::new())
+        }
+    };
     if failures.is_empty() {
         findings.extend(check_flags(&job.processors, job.target.cpu, !job.images.is_empty()));
     }
@@ -119,7 +121,10 @@ fn judge(stored: StoredProgram, builder: &Builder) -> Result<Verified> {
     failures.extend(fails.into_iter().map(Failure::Gate));
     let smoke = match failures.is_empty() {
         true => match job.runner.prepare(ui) {
-            Ok(()) => smoke(job, app, &stored.artifact.path, facts.as_ref()),
+            Ok(()) => {
+                let run = || smoke(job, app, &stored.artifact.path, facts.as_ref());
+                builder.stages.time(ReleaseStage::SmokeRun, run)
+            }
             Err(error) => Smoke::Skipped(error.what),
         },
         false => Smoke::Skipped("the gate did not pass".into()),

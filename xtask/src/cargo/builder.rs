@@ -8,6 +8,7 @@ use super::cohort::Cohort;
 use super::invocation::{CargoContext, CargoGoal};
 use xtask_config::App;
 use xtask_process::ui::Ui;
+use xtask_report::timing::StageClock;
 
 /// The values that a build needs in addition to the plan.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Builder<'a> {
     pub ui: &'a Ui,
     /// The C compilers that targets.toml names, which traps replace in a pure build whatever their names are.
     pub compilers: BTreeSet<PathBuf>,
+    /// How long each stage of the run takes.
+    pub stages: &'a StageClock,
 }
 
 impl Builder<'_> {

@@ -27,6 +27,7 @@ use xtask_files::FileLock;
 use xtask_files::error::{Error, ExitKind, Result};
 use xtask_process::exec;
 use xtask_process::ui::in_ci;
+use xtask_report::timing::ReleaseStage;
 use xtask_triple::Triple;
 
 /// The state of a run after planning.
@@ -180,7 +181,8 @@ impl PlannedRun {
     }
 
     fn judged(&self) -> Result<Vec<Verified>> {
-        verify::verify(self.built()?, &self.builder(), &self.session.dist())
+        let built = self.session.stages.time(ReleaseStage::Build, || self.built())?;
+        verify::verify(built, &self.builder(), &self.session.dist())
     }
 
     fn built(&self) -> Result<Vec<Built>> {

@@ -19,7 +19,9 @@ use xtask_files::error::Result;
 use xtask_process::ui::Ui;
 use xtask_report::report::{self, Report};
 use xtask_report::size::{self, ImageSize, SizeFiles, Sizes};
-use xtask_report::timing::{Case, CaseRecord, Sample, SampledBy, Scenario, Timings, host_facts};
+use xtask_report::timing::{
+    Case, CaseRecord, ReleaseStage, Sample, SampledBy, Scenario, Timings, host_facts,
+};
 use xtask_triple::Triple;
 
 pub(super) fn run(common: &Common, planning: &Planning, setup: SetupFlag, json: bool) -> Result<()> {
@@ -40,24 +42,31 @@ pub(super) fn make(start: &Packing, show: impl FnOnce(&Report, &Timings)) -> Res
     // The files there may belong to another workspace until this run has its turn.
     start.take_turn();
     say_changes(start);
+    let stages = &start.session.stages;
     let verified = start.verified()?;
-    let Placements { programs, images } = place(start, verified)?;
+    let Placements { programs, images } = stages.time(ReleaseStage::Bases, || place(start, verified))?;
     let Shipped { images, missing, sizes } = ship(start, images, &origin)?;
-    let Listed { programs, images } = bills::release(start, programs, images, &origin)?;
+    let Listed { programs, images } =
+        stages.time(ReleaseStage::Bills, || bills::release(start, programs, images, &origin))?;
     let (builder, top) = (start.builder(), start.top());
     let mut licenses = LicenseWriter::new(&builder, top.clone());
-    let archived = archives(
-        programs.iter().flatten().collect(),
-        &start.config,
-        &origin,
-        (&top, &mut |job| licenses.file(job)),
-        (&dist, &start.memo()),
-        ui,
-    )?;
-    statements::write(start, &archived, &images, &origin)?;
+    let archive = || {
+        archives(
+            programs.iter().flatten().collect(),
+            &start.config,
+            &origin,
+            (&top, &mut |job| licenses.file(job)),
+            (&dist, &start.memo()),
+            ui,
+        )
+    };
+    let archived = stages.time(ReleaseStage::Archives, archive)?;
+    let state = || statements::write(start, &archived, &images, &origin);
+    stages.time(ReleaseStage::Statements, state)?;
 
     let report = report(start, &programs, &images, &missing)?;
     let timings = timings(start, programs.iter().flatten(), &images)?;
+    let timings = Timings { stages: stages.records(), ..timings };
     timings.write(&dist.join("timings.json"))?;
     keep_sizes(start, &sizes, &report)?;
     report.write(&dist, Some(&timings))?;

@@ -20,6 +20,7 @@ use xtask_files::error::{Error, Result};
 use xtask_oci::{self as oci, Digest, Layout, StagedImages};
 use xtask_report::report;
 use xtask_report::size::{self, ImageSize, MeasuredImage};
+use xtask_report::timing::ReleaseStage;
 use xtask_triple::Platform;
 
 /// The images of a run.
@@ -83,10 +84,11 @@ pub(super) fn ship(
         let builder = start.builder();
         let mut licenses = LicenseWriter::new(&builder, start.top());
         let texts_of = &mut |job: &Job| licenses.file(job);
-        image_spec::pack(images, &start.config, origin, texts_of, (&dist, &memo), ui)?
+        let pack = || image_spec::pack(images, &start.config, origin, texts_of, (&dist, &memo), ui);
+        start.session.stages.time(ReleaseStage::Packing, pack)?
     };
     let (mut shipped, mut failed) = (Vec::new(), Vec::new());
-    for (image, platforms) in started(images, start)? {
+    for (image, platforms) in start.session.stages.time(ReleaseStage::ImageRun, || started(images, start))? {
         match settled(image, platforms, &mut names, start)? {
             Ok(image) => shipped.push(image),
             Err(image) => failed.push(image),

@@ -137,7 +137,13 @@ fn every_document_is_the_only_thing_on_stdout_and_keeps_the_contract() {
     // Paths are below target/dist, whatever the machine.
     let path = job(&written, HOST)["artifact"]["path"].as_str().unwrap();
     assert_eq!(path, format!("bin/{HOST}/native/app"));
-    timings(&serde_json::from_str(&space.read("target/dist/timings.json")).unwrap());
+    let times: Value = serde_json::from_str(&space.read("target/dist/timings.json")).unwrap();
+    timings(&times);
+    let stages: Vec<&str> =
+        times["stages"].as_array().unwrap().iter().map(|stage| stage["stage"].as_str().unwrap()).collect();
+    let order = "build gate smoke-run bases packing image-run bills archives statements";
+    assert_eq!(stages.join(" "), order, "{times:#}");
+    assert!(space.read("target/dist/report.md").contains("| packing |"));
     for file in
         ["report.md", "report.html", "SHA256SUMS", "oci/index.json", "oci/oci-layout", "images/app.tar"]
     {

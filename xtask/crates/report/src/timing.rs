@@ -14,6 +14,7 @@ mod ratio;
 mod record;
 mod run;
 mod schedule;
+mod stages;
 mod stats;
 mod stop;
 mod tables;
@@ -27,10 +28,12 @@ pub use ratio::{IntervalMethod, Ratio};
 pub use record::{BuildSeconds, CaseRecord, MethodRecord, RatioRecord, SampledBy, Timings};
 pub use run::{Executor, Sample, TakenSample, TimingRun, run};
 pub use schedule::{Case, Scenario, Schedule, ScheduledSample};
+pub use stages::{ReleaseStage, StageClock, StageRecord};
 pub(crate) use stats::micro;
 pub use stats::{Timing, median};
 pub use stop::StopRule;
 pub(crate) use tables::notes;
 pub use tables::{
-    change_table, comparison_markdown, markdown, parts_table, ratio_table, terminal, timing_table,
+    change_table, comparison_markdown, markdown, parts_table, ratio_table, stage_table, terminal,
+    timing_table,
 };

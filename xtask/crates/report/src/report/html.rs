@@ -65,6 +65,9 @@ pub fn html(report: &Report, timings: Option<&Timings>) -> String {
         if !timings.ratios.is_empty() {
             text += &ratio_table(&timings.ratios).html();
         }
+        if !timings.stages.is_empty() {
+            text += &timing::stage_table(&timings.stages).html();
+        }
         for note in timing::notes(timings) {
             text += &format!("<p>{}</p>\n", escape(&note));
         }

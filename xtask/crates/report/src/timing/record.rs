@@ -9,6 +9,7 @@ use super::compare::TimingComparison;
 use super::ratio::{IntervalMethod, Ratio};
 use super::run::Sample;
 use super::schedule::{Case, Scenario};
+use super::stages::StageRecord;
 use super::stats::{Timing, micro};
 use super::stop::StopRule;
 use xtask_files as files;
@@ -34,6 +35,9 @@ pub struct Timings {
     /// What the last `bench` was compared with, and what came of it; none if it was not compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub comparison: Option<TimingComparison>,
+    /// The times of the stages of the last release on this machine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stages: Vec<StageRecord>,
 }
 
 /// How a run of `bench` took its samples.
@@ -193,9 +197,10 @@ impl Timings {
     /// pure one. The ratios are computed again, only from cases of `bench`.
     pub fn merge(older: Option<Self>, host: HostFacts, newer: Vec<CaseRecord>, of: &str, to: &str) -> Self {
         let mut cases = Vec::new();
-        let mut method = None;
+        let (mut method, mut stages) = (None, Vec::new());
         if let Some(older) = older {
             method = older.method;
+            stages = if older.host.comparable(&host) { older.stages } else { Vec::new() };
             let here = |case: &CaseRecord| case.host.as_ref().unwrap_or(&older.host).comparable(&host);
             cases.extend(older.cases.into_iter().filter(here).map(|case| CaseRecord { host: None, ..case }));
         }
@@ -209,7 +214,7 @@ impl Timings {
         cases.sort_by(|a, b| a.key().cmp(&b.key()));
         let ratios = ratios(&cases, of, to);
         let method = method.filter(|_| cases.iter().any(|case| case.by == SampledBy::Bench));
-        Self { schema: SCHEMA, host, cases, ratios, method, comparison: None }
+        Self { schema: SCHEMA, host, cases, ratios, method, comparison: None, stages }
     }
 
     /// Joins the timings that several machines took for one release, and adds them to those of an older file, as
@@ -222,7 +227,8 @@ impl Timings {
             part.cases.into_iter().map(move |case| CaseRecord { host: elsewhere.clone(), ..case })
         };
         let cases = parts.into_iter().flat_map(taken).collect();
-        Some(Self::merge(older, host.clone(), cases, of, to))
+        // The stages of a release on several machines are not those of one.
+        Some(Self { stages: Vec::new(), ..Self::merge(older, host.clone(), cases, of, to) })
     }
 
     /// Reads the file at `path`; none if there is none.

@@ -2,6 +2,7 @@
 
 use super::compare::TimingComparison;
 use super::record::{BuildSeconds, CaseRecord, RatioRecord, Timings};
+use super::stages::StageRecord;
 use super::stats::Timing;
 use xtask_files::{human_seconds, human_size};
 use xtask_process::table::{Align, Cell, Table};
@@ -102,6 +103,15 @@ pub fn ratio_table(ratios: &[RatioRecord]) -> Table {
     table
 }
 
+/// Returns the table of the stages of a release. It is empty if there was none.
+pub fn stage_table(stages: &[StageRecord]) -> Table {
+    let mut table = Table::new(&[("stage", Align::Left), ("time", Align::Right)]);
+    for StageRecord { stage, seconds } in stages {
+        table.row([Cell::from(stage.word()), human_seconds(*seconds).into()]);
+    }
+    table
+}
+
 /// Returns the table of a comparison, one row per case that is in both runs.
 pub fn change_table(compared: &TimingComparison) -> Table {
     use Align::{Left, Right};
@@ -161,6 +171,9 @@ pub fn terminal(timings: &Timings, color: bool) -> String {
     if !timings.ratios.is_empty() {
         text += &format!("\n{}", ratio_table(&timings.ratios).terminal(color));
     }
+    if !timings.stages.is_empty() {
+        text += &format!("\n{}", stage_table(&timings.stages).terminal(color));
+    }
     for note in notes(timings) {
         text += &format!("note: {note}\n");
     }
@@ -179,6 +192,9 @@ pub fn markdown(timings: &Timings) -> String {
     }
     if !timings.ratios.is_empty() {
         text += &format!("\n{}", ratio_table(&timings.ratios).markdown());
+    }
+    if !timings.stages.is_empty() {
+        text += &format!("\n{}", stage_table(&timings.stages).markdown());
     }
     for note in notes(timings) {
         text += &format!("\n{}\n", xtask_files::escape::markdown(&note));
