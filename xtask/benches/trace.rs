@@ -76,6 +76,8 @@ fn build(target: &Path, traced: bool) -> Result<BuildCost, Box<dyn std::error::E
         .args(["build", "--offline", "--package", "xtask-files", "--message-format", "json"])
         .arg("--target-dir")
         .arg(target)
+        // Incremental compilation gives a library other bytes from build to build, traced or not.
+        .env("CARGO_INCREMENTAL", "0")
         .cwd(root);
     let mut built = 0;
     let before = reaped()?;
