@@ -228,7 +228,7 @@ fn saved_timings_are_compared_with_and_a_slower_build_fails() {
     bench(&["--compare", "before"]).ended(2).says(&["no saved timings `before`", "bench --save before"]);
     bench(&["--save", "../x"]).ended(2).says(&["not a name"]);
     bench(&["--save", "before"]).ended(0).says(&["Saved"]);
-    slow_down(&space, 1);
+    slow_down(&space, 3);
     let run = bench(&["--compare", "before", "--markdown"]).ended(1);
     let run =
         run.says(&["1 case became slower by more than 5 % since saved timings before", "pure for", "cold: "]);
@@ -258,7 +258,7 @@ fn a_revision_is_built_in_turn_with_the_workspace() {
     space.write(".gitignore", "target\n");
     space.git(&["init", "--quiet"]);
     space.commit();
-    slow_down(&space, 1);
+    slow_down(&space, 3);
     bench(&["cold", "--compare-rev", "nothing"]).ended(2).says(&["does not have the commit `nothing`"]);
     let before = files(&space.path(".git"));
     let run = bench(&["cold,rust", "--compare-rev", "HEAD", "--json"]).ended(1);
