@@ -29,7 +29,7 @@ pub struct ConformanceMode {
     pub default_features: bool,
     /// The needs of the mode, as in targets.toml: `c`, `c++`.
     pub needs: &'static [&'static str],
-    /// The result that is expected of the mode on [`TARGETS`](super::TARGETS).
+    /// The result that is expected of the mode on [`TARGETS`].
     pub expected: Expectation,
     /// The targets with other systems, each with the result that is expected there.
     pub elsewhere: &'static [(&'static str, Expectation)],
